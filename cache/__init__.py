@@ -1,0 +1,1 @@
+"""The tiered segment cache: one door, RAM and disk, one eviction rule."""

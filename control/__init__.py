@@ -1,0 +1,1 @@
+"""The control plane: the fleet's desired state, pushed to edges."""

@@ -1,0 +1,1 @@
+"""The words and rules that all programs share: no I/O, no clock."""

@@ -1,0 +1,1 @@
+"""What Matinee knows of media: ladders, playlists, CMCD."""

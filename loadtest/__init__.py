@@ -1,0 +1,1 @@
+"""Viewers that behave like players; speaks only HTTP."""

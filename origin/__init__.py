@@ -1,0 +1,1 @@
+"""The origin: ingest, encode, package, library, serve."""

@@ -1,0 +1,1 @@
+"""The wire between programs: protobuf messages and gRPC stubs."""

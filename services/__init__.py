@@ -1,0 +1,1 @@
+"""The viewers' services: catalogue, playback, search, recommend, and the gateway before them."""

@@ -1,0 +1,1 @@
+"""The `matinee` command and the small programs beside the product."""

@@ -1,0 +1,99 @@
+"""The `matinee` command: one table of commands; a command's module is imported when it is called.
+
+A command's module has `SETTINGS` (a settings dataclass) and `run(settings, **positional) -> int`. Commands of two
+words (`token mint`) stand in the table with both.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernel.command_line import command
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: where it lives, what it takes, what it does in one sentence."""
+
+    name: str
+    module: str
+    summary: str
+    positional: tuple[str, ...] = ()
+
+
+COMMANDS = (
+    Command("up", "tools.up", "Run the whole platform on this machine, with a film in it."),
+    Command("edge", "edge.__main__", "Run an edge: answers viewers from the segment cache."),
+    Command("shield", "edge.shield", "Run a shield: the edge program before the origin, asked by edges only."),
+    Command("origin", "origin.__main__", "Run the origin: serves the library of packaged titles."),
+    Command("control", "control.__main__", "Run the control plane: titles, keys and edges, pushed as they change."),
+    Command("services", "services.__main__", "Run catalogue, playback, search, recommendations and the gateway."),
+    Command("ingest", "origin.ingest_command", "Take a film through encode, package and publish.", ("file",)),
+    Command("catalogue import", "services.catalogue.import_command", "Fill the catalogue from a file.", ("file",)),
+    Command(
+        "catalogue licence", "services.catalogue.licence_command", "Say where a title may be watched.", ("content",)
+    ),
+    Command(
+        "events import", "services.recommend.import_command", "Fill the feedback store from a CSV file.", ("file",)
+    ),
+    Command("recommend train", "services.recommend.train_command", "Refit the recommendations now."),
+    Command("token mint", "tools.token_mint", "Make a viewer's token for a title."),
+    Command("replay", "tools.replay", "Run the cache policy over a trace of requests.", ("trace",)),
+    Command("doctor", "tools.doctor", "Look over this machine and a running platform, and say what is wrong."),
+)
+
+
+def usage() -> str:
+    """The text of `matinee --help`."""
+    width = max(len(entry.name) for entry in COMMANDS) + 2
+    lines = [f"  {entry.name:<{width}}{entry.summary}" for entry in COMMANDS]
+    tail = "\n`matinee COMMAND --help` shows a command's settings; docs/settings.md has them all."
+    return (
+        "usage: matinee COMMAND [settings]\n\nA self-hosted video-on-demand platform.\n\n"
+        + "\n".join(lines)
+        + "\n"
+        + tail
+    )
+
+
+def find(argv: Sequence[str]) -> tuple[Command, Sequence[str]] | None:
+    """The command that argv names, and the rest of argv."""
+    for entry in COMMANDS:
+        words = entry.name.split()
+        if list(argv[: len(words)]) == words:
+            return entry, argv[len(words) :]
+    return None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `matinee`; returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if argv else 2
+    found = find(argv)
+    if found is None:
+        print(f"matinee: there is no command `{' '.join(argv[:2])}`\n\n{usage()}", file=sys.stderr)
+        return 2
+    entry, rest = found
+    module = importlib.import_module(entry.module)
+    return command(
+        module.SETTINGS,
+        module.run,
+        rest,
+        prog=f"matinee {entry.name}",
+        summary=entry.summary,
+        env=os.environ,
+        read_text=lambda name: Path(name).read_text(encoding="utf-8"),
+        say=lambda text, is_error: print(text, file=sys.stderr if is_error else sys.stdout, flush=True),
+        positional=entry.positional,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
