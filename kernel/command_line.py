@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise Usage(f"{self.prog}: {message}\n{self.format_usage().rstrip()}\nTry `{self.prog} --help`.", 2)
 
-    def print_help(self, file: object = None) -> None:
+    def print_help(self, file: object = None) -> None:  # noqa: ARG002 (argparse names it)
         raise Usage(self.format_help().rstrip(), 0)
 
 

@@ -1,0 +1,98 @@
+"""The words that code, headers, logs and metrics share.
+
+Every outcome and every reason is one of these; a new one is added here first.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+CONTENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+"""A contentId, by `fullmatch`: what a URL, a folder and an object key can carry unescaped."""
+
+REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
+"""The region of `/cdn/<region>/…`, by `fullmatch`."""
+
+RENDITION_FOLDER = re.compile(r"v(?P<height>\d{2,4})(?:-(?P<publication>\d+))?", re.ASCII)
+"""A video rendition's folder, by `fullmatch`: `v720`, from the second publication on `v720-2`."""
+
+
+class Tier(StrEnum):
+    """What a plan may watch; the token's claim `mtier`."""
+
+    SD = "sd"
+    HD = "hd"
+    UHD = "uhd"
+
+
+TIER_LINES = {Tier.SD: 576, Tier.HD: 1080, Tier.UHD: 4320}
+"""The tallest rendition of a tier, in lines."""
+
+
+class Refusal(StrEnum):
+    """Why a viewer's request was refused; the word stands in the answer, the log and the metric."""
+
+    TOKEN_MISSING = "token-missing"  # noqa: S105 (a reason, not a secret)
+    TOKEN_MALFORMED = "token-malformed"  # noqa: S105
+    TOKEN_SIGNATURE = "token-signature"  # noqa: S105
+    TOKEN_KEY = "token-key"  # noqa: S105
+    TOKEN_CLAIMS = "token-claims"  # noqa: S105
+    TOKEN_EXPIRED = "token-expired"  # noqa: S105
+    TOKEN_NOT_YET = "token-not-yet"  # noqa: S105
+    TOKEN_REVOKED = "token-revoked"  # noqa: S105
+    SCOPE = "scope"
+    TIER = "tier"
+    NETWORK = "network"
+    WINDOW = "window"
+    COUNTRY = "country"
+    COUNTRY_UNKNOWN = "country-unknown"
+    PATH = "path"
+    REGION_UNKNOWN = "region-unknown"
+    NOT_FOUND = "not-found"
+
+
+REFUSAL_STATUS = {
+    Refusal.TOKEN_MISSING: 401,
+    Refusal.TOKEN_MALFORMED: 401,
+    Refusal.TOKEN_SIGNATURE: 401,
+    Refusal.TOKEN_KEY: 401,
+    Refusal.TOKEN_CLAIMS: 401,
+    Refusal.TOKEN_EXPIRED: 403,
+    Refusal.TOKEN_NOT_YET: 403,
+    Refusal.TOKEN_REVOKED: 403,
+    Refusal.SCOPE: 403,
+    Refusal.TIER: 403,
+    Refusal.NETWORK: 403,
+    Refusal.WINDOW: 403,
+    Refusal.COUNTRY: 451,
+    Refusal.COUNTRY_UNKNOWN: 451,
+    Refusal.PATH: 400,
+    Refusal.REGION_UNKNOWN: 404,
+    Refusal.NOT_FOUND: 404,
+}
+"""401 what does not verify, 403 verified but not permitted, 451 not licensed there, 400 no such path can be, 404 unknown."""
+
+
+class Outcome(StrEnum):
+    """How the cache answered (RFC 9211's words where it has one)."""
+
+    HIT = "hit"
+    STALE = "stale-hit"
+    MISS = "miss"
+    COLLAPSED = "collapsed"
+    REVALIDATED = "revalidated"
+    PASS = "pass"  # noqa: S105
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+def is_content_id(text: str) -> bool:
+    """Whether the text can be a contentId."""
+    return CONTENT_ID.fullmatch(text) is not None
+
+
+def rendition_height(folder: str) -> int | None:
+    """The lines of a video rendition's folder name (`v720-2` → 720); None for any other name."""
+    match = RENDITION_FOLDER.fullmatch(folder)
+    return int(match["height"]) if match else None
