@@ -1,0 +1,48 @@
+"""What a program counts, as a table: each counter has a name, a kind and a sentence; docs/counters.md is made from it.
+
+A program keeps its rows in a module `…/counters.py` as `COUNTERS: tuple[Counter, ...]`. Nothing is counted here: a
+shell holds the numbers and reads the names from the rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+COUNTER_NAME = re.compile(r"matinee(?:_[a-z][a-z0-9]*){2,}", re.ASCII)
+"""`matinee_<part>_<what>_<unit>`, by `fullmatch`; a counter that only grows ends in `_total`."""
+
+LABEL_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One row. `labels` are label names, whose values must be few and known; ValueError for an impossible row."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    sentence: str
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not COUNTER_NAME.fullmatch(self.name):
+            raise ValueError(f"counter {self.name!r} is not named matinee_<part>_<what>_<unit>")
+        if (self.kind == "counter") != self.name.endswith("_total"):
+            raise ValueError(f"counter {self.name}: a counter ends in _total, a gauge or histogram does not")
+        if not self.sentence.endswith(".") or self.sentence != self.sentence.strip():
+            raise ValueError(f"counter {self.name}: the sentence must be one sentence with a full stop")
+        for label in self.labels:
+            if not LABEL_NAME.fullmatch(label):
+                raise ValueError(f"counter {self.name}: {label!r} is no label name")
+
+
+def by_name(rows: Iterable[Counter]) -> dict[str, Counter]:
+    """The rows by name; ValueError when a name stands twice."""
+    found: dict[str, Counter] = {}
+    for row in rows:
+        if row.name in found:
+            raise ValueError(f"counter {row.name} stands in the table twice")
+        found[row.name] = row
+    return found
