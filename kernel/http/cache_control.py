@@ -1,0 +1,114 @@
+"""Cache-Control (RFC 9111 §5.2) and CDN-Cache-Control (RFC 9213) as dictionaries of directives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+MOST_SECONDS = 1 << 31
+"""A delta-seconds at or above this counts as this (RFC 9111 §1.2.2)."""
+
+Directives = dict[bytes, bytes | None]
+"""Lower-case directive -> its argument without quotes, None when it has none. The first of a repeated one counts."""
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_DIRECTIVE = re.compile(
+    rb"[ \t]*(?:(?P<name>" + _TOKEN + rb")(?:=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<plain>[^,\"]*)))?)?[ \t]*(?:,|$)"
+)
+_SECONDS = re.compile(rb"\d+")
+
+# RFC 8941 dictionary members, no more than RFC 9213 needs of them: key, optional item, parameters.
+_SF_KEY = rb"[a-z*][a-z0-9_.*-]*"
+_SF_ITEM = (
+    rb"(?:(?P<integer>-?\d{1,15})(?![\d.])|(?P<decimal>-?\d{1,12}\.\d{1,3})|\"(?P<string>(?:[ !#-\[\]-~]|\\[\"\\])*)\""
+    rb"|\?(?P<boolean>[01])|(?P<token>[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*)|:(?P<binary>[A-Za-z0-9+/=]*):)"
+)
+_SF_PARAMETER = (
+    rb"(?:;[ ]*" + _SF_KEY + rb"(?:=(?:-?\d[\d.]*|\"(?:[^\"\\]|\\.)*\"|\?[01]|[A-Za-z*][^;,\s\"]*|:[^:]*:))?)*"
+)
+_SF_MEMBER = re.compile(rb"(?P<key>" + _SF_KEY + rb")(?:=" + _SF_ITEM + rb")?" + _SF_PARAMETER + rb"[ \t]*")
+
+
+def parse_directives(values: Iterable[bytes]) -> Directives:
+    """The directives of all Cache-Control lines; what cannot be parsed is passed over."""
+    found: Directives = {}
+    for value in values:
+        at = 0
+        while at < len(value):
+            match = _DIRECTIVE.match(value, at)
+            if match is None:
+                at = value.find(b",", at) + 1
+                if at == 0:
+                    break
+                continue
+            at = match.end()
+            if match["name"]:
+                argument = match["plain"] if match["quoted"] is None else match["quoted"]
+                found.setdefault(match["name"].lower(), argument)
+            elif at == match.start():
+                break
+    return found
+
+
+def seconds(directives: Directives, name: bytes) -> int | None:
+    """A directive's delta-seconds; None when it is absent, 0 when it is there but no number (RFC 9111 §4.2.1)."""
+    if name not in directives:
+        return None
+    argument = directives[name]
+    if argument is None or not _SECONDS.fullmatch(argument):
+        return 0
+    digits = argument.lstrip(b"0")
+    return MOST_SECONDS if len(digits) > 10 else min(int(digits or b"0"), MOST_SECONDS)
+
+
+def parse_targeted(values: Iterable[bytes]) -> Directives | None:
+    """CDN-Cache-Control's directives; None when there is none or it must be ignored whole (RFC 9213 §2.1).
+
+    A parse failure, a member of the wrong type or an empty dictionary makes the field count for nothing.
+    """
+    value = b", ".join(values).strip(b" ")
+    found: Directives = {}
+    at = 0
+    while at < len(value):
+        match = _SF_MEMBER.match(value, at)
+        if match is None:
+            return None
+        found[match["key"]] = _argument(match)
+        at = match.end()
+        if at < len(value):
+            if value[at : at + 1] != b",":
+                return None
+            at += 1
+            while value[at : at + 1] in (b" ", b"\t"):
+                at += 1
+            if at == len(value):
+                return None  # a trailing comma
+    if not found or not _types_are_right(found):
+        return None
+    return {name: None if argument == b"?1" else argument for name, argument in found.items() if argument != b"?0"}
+
+
+_NUMBERS = frozenset((b"max-age", b"s-maxage", b"stale-while-revalidate", b"stale-if-error"))
+_FLAGS = frozenset((b"no-store", b"must-revalidate", b"public", b"must-understand", b"proxy-revalidate", b"immutable"))
+
+
+def _argument(match: re.Match[bytes]) -> bytes:
+    if match["integer"] is not None:
+        return match["integer"]
+    if match["boolean"] is not None:
+        return b"?" + match["boolean"]
+    for kind in ("decimal", "string", "token", "binary"):
+        if match[kind] is not None:
+            return b'"' + match[kind] + b'"'  # never a number or a flag: the mark of a wrong type for those
+    return b"?1"
+
+
+def _types_are_right(found: Directives) -> bool:
+    for name, argument in found.items():
+        if argument is None:
+            return False
+        if name in _NUMBERS and not argument.isdigit():
+            return False
+        if name in _FLAGS and argument not in (b"?0", b"?1"):
+            return False
+    return True

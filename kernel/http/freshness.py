@@ -1,0 +1,197 @@
+"""What a shared cache may keep, for how long, and when it may serve it stale (RFC 9111 §3, §4.2; RFC 5861; RFC 9213).
+
+Pure arithmetic: `assess` looks at a request and its response once, when the response arrives; the `Verdict` holds
+all that is needed afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kernel.http.cache_control import MOST_SECONDS, Directives, parse_directives, parse_targeted, seconds
+from kernel.http.dates import parse_date
+from kernel.http.message import Fields, first, members, values
+
+HEURISTIC_STATUSES = frozenset((200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 451, 501))
+"""Cacheable without explicit freshness (RFC 9110 §15.1), where the policy has heuristics."""
+
+UNDERSTOOD_STATUSES = HEURISTIC_STATUSES | {302, 303, 307, 400, 401, 403, 500, 502, 503, 504}
+"""Statuses whose caching rules are known here, for must-understand (RFC 9111 §5.2.2.3)."""
+
+STALE_IF_ERROR_STATUSES = frozenset((500, 502, 503, 504))
+"""An answer with one of these counts as an error for stale-if-error (RFC 5861 §4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepPolicy:
+    """What a profile adds to the RFC. `None` times mean "as the RFC says".
+
+    `statuses`: the only ones kept. `heuristic`: share of the time since Last-Modified, 0 = none. `negative`: seconds
+    a 404 or 410 is kept at most, and when silent. `stale_if_error`/`stale_while_revalidate`: where the response is silent.
+    """
+
+    statuses: frozenset[int] | None
+    heuristic: float
+    negative: int | None
+    stale_if_error: int
+    stale_while_revalidate: int
+    keeps_cookies: bool
+
+
+MEDIA = KeepPolicy(frozenset((200, 206, 404, 410)), 0.0, 3, 0, 0, keeps_cookies=False)
+GENERAL = KeepPolicy(None, 0.1, None, 0, 0, keeps_cookies=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What may be done with a response. Times in seconds; `why` says why it is not kept ("" when it is).
+
+    `age` is the corrected initial age (§4.2.3). A stored response is fresh for `lifetime - age`; it may be served stale
+    for `swr` beyond that while it is being revalidated, for `sie` when the upstream fails, never past `must_revalidate`.
+    """
+
+    why: str
+    age: float
+    lifetime: float
+    swr: float
+    sie: float
+    must_revalidate: bool
+    unstored_fields: frozenset[bytes] = frozenset()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the response may be stored."""
+        return not self.why
+
+
+def initial_age(response: Fields, *, request_wall: float, response_wall: float) -> float:
+    """The corrected initial age (§4.2.3): of Age's first value and Date; an invalid Age counts for nothing."""
+    date = parse_date(first(response, b"date") or b"", response_wall)
+    apparent = max(0.0, response_wall - date) if date is not None else 0.0
+    listed = members(values(response, b"age")[:1])
+    told = listed[0] if listed and listed[0].isdigit() else b"0"
+    delay = max(0.0, response_wall - request_wall)
+    return max(apparent, min(float(int(told[:12])), MOST_SECONDS) + delay)
+
+
+def assess(
+    method: bytes,
+    request: Mapping[bytes, bytes],
+    status: int,
+    response: Fields,
+    policy: KeepPolicy,
+    *,
+    request_wall: float,
+    response_wall: float,
+) -> Verdict:
+    """May this response be stored by a shared cache, and how long does it stay fresh?"""
+    own = parse_directives(values(response, b"cache-control"))
+    targeted = parse_targeted(values(response, b"cdn-cache-control"))
+    directives = own if targeted is None else targeted
+    age = initial_age(response, request_wall=request_wall, response_wall=response_wall)
+    why = _refuses(method, request, status, response, directives, policy)
+    lifetime = _lifetime(status, response, directives, policy, targeted is None, response_wall)
+    if lifetime is None:
+        why, lifetime = why or "no explicit freshness", 0.0
+    if b"no-cache" in directives and directives[b"no-cache"] is None:
+        lifetime = 0.0
+    must = any(name in directives for name in (b"must-revalidate", b"proxy-revalidate", b"s-maxage"))
+    must = must or (b"no-cache" in directives and directives[b"no-cache"] is None)
+    swr = seconds(directives, b"stale-while-revalidate")
+    sie = seconds(directives, b"stale-if-error")
+    return Verdict(
+        why=why,
+        age=age,
+        lifetime=lifetime,
+        swr=0.0 if must else float(policy.stale_while_revalidate if swr is None else swr),
+        sie=0.0 if must else float(policy.stale_if_error if sie is None else sie),
+        must_revalidate=must,
+        unstored_fields=_unstored(directives),
+    )
+
+
+def _unstored(directives: Directives) -> frozenset[bytes]:
+    """Fields that no-cache="…" or private="…" names: left out of what is stored (§5.2.2.4, §5.2.2.7)."""
+    named = (directives.get(name) or b"" for name in (b"no-cache", b"private"))
+    return frozenset(field.strip().lower() for argument in named for field in argument.split(b",") if field.strip())
+
+
+def _refuses(
+    method: bytes,
+    request: Mapping[bytes, bytes],
+    status: int,
+    response: Fields,
+    directives: Directives,
+    policy: KeepPolicy,
+) -> str:
+    """Why the response may not be stored (§3), "" when it may."""
+    if method not in (b"GET", b"HEAD"):
+        return "method"
+    if status < 200 or status == 304:
+        return "status"
+    if policy.statuses is not None and status not in policy.statuses:
+        return "status"
+    if b"must-understand" in directives:
+        if status not in UNDERSTOOD_STATUSES:
+            return "must-understand"
+    elif b"no-store" in directives:
+        return "no-store"
+    if b"no-store" in parse_directives([request.get(b"cache-control", b"")]):
+        return "request no-store"
+    if b"private" in directives and directives[b"private"] is None:
+        return "private"
+    if b"authorization" in request and not any(
+        name in directives for name in (b"public", b"s-maxage", b"must-revalidate")
+    ):
+        return "authorization"
+    if not policy.keeps_cookies and first(response, b"set-cookie") is not None:
+        return "set-cookie"
+    if b"*" in members(values(response, b"vary")):
+        return "vary *"
+    return ""
+
+
+def _lifetime(
+    status: int, response: Fields, directives: Directives, policy: KeepPolicy, untargeted: bool, now: float
+) -> float | None:
+    """Seconds of freshness from the response's own words, else by heuristics; None when it may not be stored for lack."""
+    told: float | None = None
+    for name in (b"s-maxage", b"max-age"):
+        if told is None:
+            value = seconds(directives, name)
+            told = None if value is None else float(value)
+    if told is None and untargeted:
+        told = _expires(response, now)
+    if policy.negative is not None and status in (404, 410):
+        return float(policy.negative) if told is None else min(told, float(policy.negative))
+    if told is not None:
+        return told
+    if not policy.heuristic:
+        return 0.0 if b"public" in directives or b"no-cache" in directives else None
+    if status not in HEURISTIC_STATUSES and b"public" not in directives:
+        return 0.0 if b"no-cache" in directives else None
+    return _heuristic(response, policy.heuristic, now)
+
+
+def _expires(response: Fields, now: float) -> float | None:
+    """Expires minus Date (§5.3); invalid or repeated with different values = already stale."""
+    expires = values(response, b"expires")
+    if not expires:
+        return None
+    if any(value != expires[0] for value in expires):
+        return 0.0
+    moment = parse_date(expires[0], now)
+    if moment is None:
+        return 0.0
+    date = parse_date(first(response, b"date") or b"", now)
+    return max(0.0, moment - (now if date is None else date))
+
+
+def _heuristic(response: Fields, share: float, now: float) -> float:
+    """A share of the time since Last-Modified, at most a day (§4.2.2)."""
+    modified = parse_date(first(response, b"last-modified") or b"", now)
+    date = parse_date(first(response, b"date") or b"", now)
+    if modified is None:
+        return 0.0
+    return min(86400.0, max(0.0, ((now if date is None else date) - modified) * share))

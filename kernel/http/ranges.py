@@ -1,0 +1,75 @@
+"""Byte ranges (RFC 9110 §14): what a Range field asks of a representation of known length."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import NamedTuple
+
+MOST_RANGES = 8
+"""More ranges than this in one request are ignored: the whole is sent (§14.2 allows it)."""
+
+_SPEC = re.compile(rb"(?:(?P<first>\d{1,18})-(?P<last>\d{1,18})?|-(?P<suffix>\d{1,18}))")
+
+
+class ByteRange(NamedTuple):
+    """`first` to `stop`, `stop` not included."""
+
+    first: int
+    stop: int
+
+
+class Unsatisfiable:
+    """No byte of the representation is asked for: 416 with `Content-Range: bytes */length` (§15.5.17)."""
+
+
+UNSATISFIABLE = Unsatisfiable()
+
+
+def parse_range(value: bytes, length: int) -> tuple[ByteRange, ...] | Unsatisfiable | None:
+    """The satisfiable ranges, in the order asked.
+
+    None: the field is to be ignored (another unit, malformed, too many, overlapping).
+    """
+    unit, equals, specs = value.partition(b"=")
+    if not equals or unit.strip(b" \t").lower() != b"bytes":
+        return None
+    parts = [part.strip(b" \t") for part in specs.split(b",")]
+    if len(parts) > MOST_RANGES:
+        return None
+    found: list[ByteRange] = []
+    for part in parts:
+        match = _SPEC.fullmatch(part)
+        if match is None:
+            return None
+        if match["suffix"] is not None:
+            first, stop = max(0, length - int(match["suffix"])), length
+        else:
+            first = int(match["first"])
+            stop = length if match["last"] is None else int(match["last"]) + 1
+            if stop <= first and match["last"] is not None:
+                return None  # last before first makes the whole field invalid (§14.1.1)
+            stop = min(stop, length)
+        if first < stop:
+            found.append(ByteRange(first, stop))
+    if not found:
+        return UNSATISFIABLE
+    ordered = sorted(found)
+    if any(one.stop > other.first for one, other in pairwise(ordered)):
+        return None  # overlapping: refused, or a few bytes of request cost many of response (§14.2, §17.15)
+    return tuple(found)
+
+
+_CONTENT_RANGE = re.compile(rb"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+
+
+def parse_content_range(value: bytes) -> tuple[ByteRange, int | None] | None:
+    """(range, complete length or None) of a 206's Content-Range; None when it is invalid (§14.4)."""
+    match = _CONTENT_RANGE.fullmatch(value.strip())
+    if match is None:
+        return None
+    first, stop = int(match[1]), int(match[2]) + 1
+    length = None if match[3] == b"*" else int(match[3])
+    if stop <= first or (length is not None and stop > length):
+        return None
+    return ByteRange(first, stop), length
