@@ -1,0 +1,110 @@
+"""The rules in force: their file form, what they refuse, how mistakes are told."""
+
+from __future__ import annotations
+
+import json
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import edge.rules
+from edge.rules import Rules, load_json, refuses
+from kernel.licence import BadDocument, Licence
+from kernel.vocabulary import Refusal
+
+IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,8}", fullmatch=True)
+RULES = st.builds(
+    Rules,
+    unlisted=st.sampled_from([None, Refusal.COUNTRY]),
+    titles=st.dictionaries(IDS, st.builds(Licence, allow=st.none() | st.frozensets(st.sampled_from(["DE", "FR"])))),
+    sessions=st.dictionaries(st.text(min_size=1, max_size=20), st.just(inf) | st.integers(0, 10**10).map(float)),
+)
+
+
+@given(RULES)
+def test_the_file_form_gives_the_same_rules_back(rules: Rules) -> None:
+    assert Rules.from_bytes(json.dumps(rules.to_json()).encode()) == rules
+
+
+def test_a_title_that_is_not_listed_follows_the_default() -> None:
+    assert refuses(Rules.parse({}), "film", None, 0) is None
+    assert refuses(Rules.parse({}, default="deny"), "film", "DE", 0) is Refusal.COUNTRY
+    assert refuses(Rules.parse({"default": "allow"}, default="deny"), "film", None, 0) is None
+    assert refuses(Rules.parse({"default": "deny", "titles": {"film": {}}}), "film", None, 0) is None
+
+
+def test_a_listed_title_follows_its_licence_and_no_other() -> None:
+    rules = Rules.parse({"titles": {"title1": {"allow": ["DE"]}}}, version=7)
+    assert rules.version == 7
+    assert refuses(rules, "title1", "FR", 0) is Refusal.COUNTRY
+    assert refuses(rules, "title1", "DE", 0) is None
+    assert refuses(rules, "title10", "FR", 0) is None
+    assert rules.licence("title1") == Licence(allow=frozenset({"DE"}))
+    assert rules.licence("title10") is None
+
+
+def test_a_revocation_holds_until_its_end() -> None:
+    rules = Rules.parse(
+        {
+            "revoked_sessions": [
+                "a",
+                {"id": "b", "until": "1970-01-01T00:01:00Z"},
+                {"id": "c", "until": None},
+                {"id": "d", "until": 60},
+                "b",
+            ]
+        }
+    )
+    assert rules.revoked("a", 1e12)
+    assert rules.revoked("b", 61)  # listed twice: the longer one holds
+    assert rules.revoked("c", 1e12)
+    assert rules.revoked("d", 59.9)
+    assert not rules.revoked("d", 60)
+    assert not rules.revoked("e", 0)
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        ([], ""),
+        ({"titels": {}}, "titels"),
+        ({"default": "alow"}, "default"),
+        ({"default": None}, "default"),
+        ({"titles": []}, "titles"),
+        ({"titles": {"../x": {}}}, "titles"),
+        ({"titles": {"film": None}}, "titles.film"),
+        ({"titles": {"film": {"allow": [None]}}}, "titles.film.allow[0]"),
+        ({"revoked_sessions": {}}, "revoked_sessions"),
+        ({"revoked_sessions": [1]}, "revoked_sessions[0]"),
+        ({"revoked_sessions": [""]}, "revoked_sessions[0]"),
+        ({"revoked_sessions": ["x" * 257]}, "revoked_sessions[0]"),
+        ({"revoked_sessions": ["x", {"until": None}]}, "revoked_sessions[1].id"),
+        ({"revoked_sessions": [{"id": "x", "until": "soon"}]}, "revoked_sessions[0].until"),
+        ({"revoked_sessions": [{"id": "x", "until": 1e300}]}, "revoked_sessions[0].until"),
+        ({"revoked_sessions": [{"id": "x", "til": 1}]}, "revoked_sessions[0].til"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(document: object, path: str) -> None:
+    with pytest.raises(BadDocument) as caught:
+        Rules.parse(document)
+    assert caught.value.path == path
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b'{"titles": NaN}', b"\xff", b'{"a": 1, "b": 2, "b": 3}', b"[" * 100_000])
+def test_what_is_no_json_is_refused_with_a_reason(data: bytes) -> None:
+    with pytest.raises(BadDocument, match=r"JSON|twice|nested"):
+        load_json(data)
+
+
+def test_a_document_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge.rules, "MAX_BYTES", 3)
+    monkeypatch.setattr(edge.rules, "MAX_TITLES", 1)
+    monkeypatch.setattr(edge.rules, "MAX_REVOKED", 1)
+    with pytest.raises(BadDocument, match="larger"):
+        load_json(b"[1,2]")
+    with pytest.raises(BadDocument, match="more than 1"):
+        Rules.parse({"titles": {"a": {}, "b": {}}})
+    with pytest.raises(BadDocument, match="more than 1"):
+        Rules.parse({"revoked_sessions": ["a", "b"]})
