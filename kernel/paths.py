@@ -1,0 +1,121 @@
+"""The one normaliser of request paths: before authorisation, before the cache key, and what is sent upstream.
+
+Bytes in, bytes out. A path that two programs could read in two ways is refused (400), never repaired; only what
+RFC 3986 §6.2.2 calls equivalent is made equal: percent-encoded unreserved characters are decoded, hex is upper case.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from kernel.vocabulary import CONTENT_ID, REGION, Refusal
+
+TARGET_LONGEST = 16384
+"""Bytes of a whole request target: a token of 8 KiB, a path and a query of CMCD fit."""
+
+TOKEN_FOLDER = b"/t/"
+
+# Possessive: no back-tracking whatever is sent. A segment that starts with a dot goes the slow way.
+_CLEAN = re.compile(rb"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*+)++/?+")
+_QUERY = re.compile(rb"[\x21\x22\x24-\x7e]*+")
+_PATH = re.compile(rb"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})++)*+/?+")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+# Encoded slashes, backslashes and control bytes; and the second layer that somebody behind us might take off.
+_FORBIDDEN = re.compile(rb"%(?:2F|5C|7F|[01][0-9A-F])|%25(?:2[EeFf5]|5[Cc]|[01][0-9A-Fa-f])")
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_CDN = re.compile(b"/cdn/(" + REGION.pattern.encode() + b")/(" + CONTENT_ID.pattern.encode() + rb")/(.*[^/])")
+_FLAT = re.compile(rb"v?([1-9][0-9]{1,3})p?[_-]([0-9]{1,8})\.ts")
+
+
+class Target(NamedTuple):
+    """A normalised request target: the path (what keys and upstream see) and the query as sent, without `?`."""
+
+    path: bytes
+    query: bytes
+
+
+def normalise(target: bytes) -> Target | Refusal:
+    """The normal form of an origin-form target; Refusal.PATH (400) when there is none.
+
+    The wire layer takes the path out of an absolute-form target before this. Equal resources give equal bytes, and
+    `normalise(normalise(t).path)` changes nothing.
+    """
+    if _CLEAN.fullmatch(target) and len(target) <= TARGET_LONGEST:
+        return Target(target, b"")
+    if len(target) > TARGET_LONGEST:
+        return Refusal.PATH
+    path, _, query = target.partition(b"?")
+    if not _QUERY.fullmatch(query):
+        return Refusal.PATH
+    if _CLEAN.fullmatch(path):
+        return Target(path, query)
+    careful = _normalise_carefully(path)
+    return careful if isinstance(careful, Refusal) else Target(careful, query)
+
+
+def _normalise_carefully(path: bytes) -> bytes | Refusal:
+    if not path.startswith(b"/") or not _PATH.fullmatch(path):
+        return Refusal.PATH  # raw control, space, backslash, `#`, `//`, bytes above 127, half an escape
+    path = _ESCAPE.sub(_one_escape, path)
+    if _FORBIDDEN.search(path):
+        return Refusal.PATH
+    segments = path[1:].split(b"/")
+    if b"." in segments or b".." in segments:
+        return Refusal.PATH
+    if b"%" in path:
+        try:
+            text = _ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), path).decode("utf-8")
+        except UnicodeDecodeError:
+            return Refusal.PATH  # overlong forms and surrogates among them
+        if any("\x80" <= letter <= "\x9f" for letter in text):
+            return Refusal.PATH
+    return path
+
+
+def _one_escape(match: re.Match[bytes]) -> bytes:
+    octet = int(match[1], 16)
+    return bytes((octet,)) if octet in _UNRESERVED else match[0].upper()
+
+
+def split_token(target: bytes) -> tuple[bytes | None, bytes]:
+    """`/t/<JWT>/rest` as (JWT, `/rest`); (None, target) where no token is carried in the path.
+
+    Done before `normalise`, on the bytes as sent: a token is compared verbatim and has nothing to decode.
+    """
+    if target.startswith(TOKEN_FOLDER):
+        end = target.find(b"/", 3)
+        if end > 3:
+            return target[3:end], target[end:]
+    return None, target
+
+
+class CdnPath(NamedTuple):
+    """`/cdn/<region>/<contentId>/<rest>` taken apart; `key` is the cache key and object key `<contentId>/<rest>`."""
+
+    region: bytes
+    content_id: bytes
+    rest: bytes
+    key: bytes
+
+    @property
+    def upstream(self) -> bytes:
+        """The path as it is asked for upstream: the region as received, an alias resolved."""
+        return b"/cdn/" + self.region + b"/" + self.key
+
+
+def split_cdn(path: bytes) -> CdnPath | Refusal:
+    """The parts of a normalised path; Refusal.NOT_FOUND (404) when it is not of the CDN's form.
+
+    The flat form `/cdn/<region>/<contentId>/<height>_<number>.ts` (also `720p_7.ts`, `v720-7.ts`) is an alias of the
+    MPEG-TS rendition's segment: `720_00001.ts` is `ts/v720/00001.ts`, the number written with five digits or more,
+    as the packager writes it. It always means the title's first publication.
+    """
+    match = _CDN.fullmatch(path)
+    if match is None:
+        return Refusal.NOT_FOUND
+    region, content_id, rest = match.groups()
+    if rest.endswith(b".ts") and (flat := _FLAT.fullmatch(rest)):
+        rest = b"ts/v%b/%05d.ts" % (flat[1], int(flat[2]))
+        return CdnPath(region, content_id, rest, content_id + b"/" + rest)
+    return CdnPath(region, content_id, rest, path[match.start(2) :])

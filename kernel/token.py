@@ -1,0 +1,133 @@
+"""Viewers' tokens: compact JWS (RFC 7515, 7519), verified and minted. What the claims mean is in kernel.claims.
+
+The signatures are PyJWT's (see kernel.keys); the framing is strict and ours: one spelling of a token is accepted, and
+nothing in it can name, bring or change a key.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import math
+from typing import Any
+
+from kernel.claims import ANYWHERE as ANYWHERE
+from kernel.claims import SESSION, is_scope, permit_of
+from kernel.claims import Permit as Permit
+from kernel.geo import is_country
+from kernel.keys import KID_LONGEST, KeySet, SigningKey, check_kid, decode_base64url, encode_base64url
+from kernel.vocabulary import TIER_LINES, Refusal
+
+TOKEN_LONGEST = 8192
+NBF_BEFORE = 60
+"""Seconds that a minted token is valid before now, for an edge whose clock is behind: edges give no leeway."""
+TTL_MOST = 366 * 86400
+
+# Header members that name, bring or change a key, or ask for what is not done here: any `crit`, nesting, compression.
+_HEADER_REFUSED = frozenset(("jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "crit", "b64", "zip", "enc", "epk", "cty"))
+
+
+def verify(token: bytes | str, keys: KeySet, *, issuer: str = "matinee", audience: str = "edge") -> Permit | Refusal:
+    """The permit of a token whose signature and claims are right, whatever the time; never raises.
+
+    Else TOKEN_MALFORMED, TOKEN_KEY, TOKEN_SIGNATURE or TOKEN_CLAIMS; claims are read only under a good signature.
+    """
+    raw = token.encode("utf-8", "replace") if isinstance(token, str) else token
+    if len(raw) > TOKEN_LONGEST or raw.count(b".") != 2:  # a JWE has five parts
+        return Refusal.TOKEN_MALFORMED
+    header_part, claims_part, signature_part = raw.split(b".")
+    header, signature = _json_object(decode_base64url(header_part)), decode_base64url(signature_part)
+    if header is None or signature is None or decode_base64url(claims_part) is None:
+        return Refusal.TOKEN_MALFORMED
+    if _HEADER_REFUSED & header.keys() or header.get("typ", "JWT") != "JWT":
+        return Refusal.TOKEN_MALFORMED
+    kid = header.get("kid")
+    key = keys.find(kid) if isinstance(kid, str) and len(kid) <= KID_LONGEST else None
+    if key is None or header.get("alg") != key.algorithm:
+        return Refusal.TOKEN_KEY
+    if not key.verifies(header_part + b"." + claims_part, signature):
+        return Refusal.TOKEN_SIGNATURE
+    claims = _json_object(decode_base64url(claims_part))
+    if claims is None:
+        return Refusal.TOKEN_CLAIMS
+    return permit_of(claims, key_version=keys.version, issuer=issuer, audience=audience)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands twice")
+    return members
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+# Built once: duplicate members at any depth, NaN and Infinity are refused.
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+
+
+def _json_object(data: bytes | None) -> dict[str, Any] | None:
+    """A JSON object (RFC 8259) in UTF-8; None for anything else."""
+    if data is None:
+        return None
+    try:
+        found = _DECODER.decode(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def mint(
+    key: SigningKey | bytes,
+    kid: str,
+    *,
+    path: str,
+    now: float,
+    ttl: float,
+    session: str | None = None,
+    country: str | None = None,
+    tier: str | None = None,
+    network: str | None = None,
+    issuer: str = "matinee",
+    audience: str = "edge",
+) -> str:
+    """A signed token for everything below `path` (`/cdn/<region>/<contentId>/`), for `ttl` seconds from `now`.
+
+    `key` is a SigningKey or a private key's PEM. `network` is an address or CIDR network, `tier` one of sd, hd, uhd.
+    ValueError names the argument that is wrong.
+    """
+    signer = SigningKey.from_pem(key) if isinstance(key, bytes) else key
+    if not is_scope(path):
+        raise ValueError(f"path {path!r} is not of the form /cdn/<region>/<contentId>/ (it ends in a slash)")
+    if not 1 <= ttl <= TTL_MOST:
+        raise ValueError(f"ttl {ttl:g} s is not between 1 second and {TTL_MOST // 86400} days")
+    claims: dict[str, Any] = {"iss": issuer, "aud": audience, "cdniv": 1, "mpath": path}
+    claims |= {"iat": int(now), "nbf": int(now) - NBF_BEFORE, "exp": math.ceil(now + ttl)}
+    limits = {"sid": session, "country": country, "mtier": tier, "ipnet": network}
+    claims |= {name: _limit(name, value) for name, value in limits.items() if value is not None}
+    return sign({"alg": signer.algorithm, "kid": check_kid(kid), "typ": "JWT"}, claims, signer)
+
+
+def _limit(claim: str, value: str) -> str:
+    """An optional claim's value as it is written; ValueError naming what is wrong."""
+    if claim == "sid" and not SESSION.fullmatch(value):
+        raise ValueError("a session is 1 to 128 printable ASCII characters without spaces")
+    if claim == "country" and not is_country(value):
+        raise ValueError(f"country {value!r} is not a two-letter code in capitals (ISO 3166)")
+    if claim == "mtier" and value not in TIER_LINES:
+        raise ValueError(f"tier {value!r} is not one of {', '.join(TIER_LINES)}")
+    if claim == "ipnet":
+        try:
+            return str(ipaddress.ip_network(value))
+        except ValueError as error:
+            raise ValueError(f"network {value!r} is not an address or CIDR network: {error}") from None
+    return str(value)
+
+
+def sign(header: dict[str, Any], claims: dict[str, Any], key: SigningKey) -> str:
+    """Header and claims as given, in compact JWS form."""
+    parts = [encode_base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims)]
+    message = b".".join(parts)
+    return (message + b"." + encode_base64url(key.sign(message))).decode("ascii")
