@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import math
 from typing import Any
 
-from kernel.claims import ANYWHERE as ANYWHERE
-from kernel.claims import SESSION, is_scope, permit_of
-from kernel.claims import Permit as Permit
+from kernel.claims import ANYWHERE, SESSION, Permit, is_scope, permit_of
 from kernel.geo import is_country
 from kernel.keys import KID_LONGEST, KeySet, SigningKey, check_kid, decode_base64url, encode_base64url
 from kernel.vocabulary import TIER_LINES, Refusal
+
+__all__ = ["ANYWHERE", "NBF_BEFORE", "TOKEN_LONGEST", "TTL_MOST", "Permit", "mint", "sign", "verify"]
 
 TOKEN_LONGEST = 8192
 NBF_BEFORE = 60
@@ -104,7 +103,7 @@ def mint(
     if not 1 <= ttl <= TTL_MOST:
         raise ValueError(f"ttl {ttl:g} s is not between 1 second and {TTL_MOST // 86400} days")
     claims: dict[str, Any] = {"iss": issuer, "aud": audience, "cdniv": 1, "mpath": path}
-    claims |= {"iat": int(now), "nbf": int(now) - NBF_BEFORE, "exp": math.ceil(now + ttl)}
+    claims |= {"iat": int(now), "nbf": int(now) - NBF_BEFORE, "exp": int(now + ttl)}
     limits = {"sid": session, "country": country, "mtier": tier, "ipnet": network}
     claims |= {name: _limit(name, value) for name, value in limits.items() if value is not None}
     return sign({"alg": signer.algorithm, "kid": check_kid(kid), "typ": "JWT"}, claims, signer)
