@@ -11,7 +11,7 @@ help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 up: setup ## Run the whole platform on loopback, with a film in it (PORT=8080, FRESH=1 starts anew)
-	@exec .venv/bin/matinee up --port $(PORT) --fresh $(FRESH)
+	@exec .venv/bin/matinee up --port $(PORT) --fresh $(FRESH) --with-parent
 
 setup: ## Set everything up, start nothing
 	@sh tools/setup.sh run

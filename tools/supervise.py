@@ -1,0 +1,233 @@
+"""Runs programs as children: ready, restarted when they crash, stopped together.
+
+Each child leads a session of its own (a Ctrl-C at the terminal reaches only the supervisor, which stops them in order),
+prints one `ready …` line on stdout when it serves, and logs on stderr into a file that is kept bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from kernel.errors import MatineeError
+from tools.supervise_log import keep_bounded, rotate, tail
+
+_LINE_LIMIT = 64 * 1024
+_LOG_LIMIT = 16 << 20
+_LOG_CHECK_SECONDS = 10.0
+_CALM_SECONDS = 60.0
+_KILL_GRACE_SECONDS = 2.0
+
+Say = Callable[[str], None]
+
+
+class StartFailed(MatineeError):
+    """A program did not come up; the message holds the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is run: `argv` complete, `log` the file its stderr goes to."""
+
+    name: str
+    argv: tuple[str, ...]
+    log: Path
+
+
+@dataclass(slots=True)
+class _Child:
+    """A program's present process.
+
+    `settled` is set by its ready line, or by its end without one; `announced` is the ready line (empty before it);
+    `crashes` counts the crashes in a row.
+    """
+
+    program: Program
+    process: asyncio.subprocess.Process | None = None
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    announced: str = ""
+    crashes: int = 0
+
+
+def restart_delay(crashes: int) -> float:
+    """Seconds to wait before the start after `crashes` crashes in a row: 0.5, 1, 2 … at most 30."""
+    return min(0.5 * 2.0 ** (min(crashes, 10) - 1), 30.0)
+
+
+class Supervisor:
+    """Owns the children; `async with` stops all of them, whatever happened.
+
+    `drain` is how many seconds a program may take after SIGTERM before it is killed.
+    """
+
+    def __init__(self, say: Say, *, drain: float) -> None:
+        self._say = say
+        self._drain = drain
+        self._waves: list[list[_Child]] = []
+        self._stopping = asyncio.Event()
+        self._tasks = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        self._tasks.create_task(self._bound_logs())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._stop()
+        finally:  # every task ends by itself once all is stopped; the body's error goes on as it is, in no group
+            await self._tasks.__aexit__(None, None, None)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The running processes by program name."""
+        return {child.program.name: pid for child in self._children() if (pid := _running(child))}
+
+    async def start(self, programs: Sequence[Program], *, within: float) -> None:
+        """Start programs side by side; returns when each has said `ready`. Raises StartFailed after `within` s."""
+        wave = [_Child(program) for program in programs]
+        self._waves.append(wave)
+        for child in wave:
+            rotate(child.program.log)
+            await self._spawn(child)
+        for child in wave:
+            await self._await_ready(child, within)
+            self._tasks.create_task(self._keep(child))
+
+    def kill(self) -> None:
+        """Kill every program and what it started, at once."""
+        self._stopping.set()
+        for child in self._children():
+            if pid := _running(child):
+                _kill_session(pid)
+
+    def _children(self) -> Iterator[_Child]:
+        return (child for wave in self._waves for child in wave)
+
+    async def _spawn(self, child: _Child) -> None:
+        child.settled.clear()
+        child.announced = ""
+        child.program.log.parent.mkdir(parents=True, exist_ok=True)
+        log = os.open(child.program.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            child.process = await asyncio.create_subprocess_exec(
+                *child.program.argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                limit=_LINE_LIMIT,
+            )
+        except OSError as error:
+            raise StartFailed(f"{child.program.name} cannot be started: {error}") from None
+        finally:
+            os.close(log)
+        self._tasks.create_task(self._read(child, child.process))
+
+    async def _read(self, child: _Child, process: asyncio.subprocess.Process) -> None:
+        """Take note of the ready line; copy whatever else is printed into the log."""
+        assert process.stdout is not None  # noqa: S101 (a pipe was asked for above)
+        while True:
+            try:
+                line = await process.stdout.readline()
+            except ValueError:  # a line over the limit: not ours to keep
+                continue
+            if not line:
+                child.settled.set()
+                return
+            if line.startswith(b"ready"):
+                child.announced = line.decode(errors="replace").strip()
+                child.settled.set()
+            with contextlib.suppress(OSError), child.program.log.open("ab") as log:
+                log.write(line)
+
+    async def _await_ready(self, child: _Child, within: float) -> None:
+        program, process = child.program, child.process
+        assert process is not None  # noqa: S101 (spawned by the caller)
+        why = f"was not ready within {within:g} s"
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await child.settled.wait()
+                if child.announced:
+                    return
+                why = f"stopped before it was ready ({_ending(await process.wait())})"
+        raise StartFailed(f"{program.name} {why}; its log {program.log} ends:\n{tail(program.log)}")
+
+    async def _keep(self, child: _Child) -> None:
+        """Start the program anew whenever it ends by itself."""
+        clock = asyncio.get_running_loop().time
+        since = clock()
+        while child.process is not None:
+            code = await child.process.wait()
+            if self._stopping.is_set():
+                return
+            _kill_session(child.process.pid)
+            child.crashes = 1 if clock() - since > _CALM_SECONDS else child.crashes + 1
+            delay = restart_delay(child.crashes)
+            self._say(f"!! {child.program.name} stopped by itself ({_ending(code)}); starting it again in {delay:g} s")
+            self._say(f"   its log: {child.program.log}")
+            if await self._stopping_within(delay):
+                return
+            since = clock()
+            try:
+                await self._spawn(child)
+            except StartFailed as error:
+                self._say(f"!! {error}")
+            if self._stopping.is_set():  # `_stop` saw the process before this one
+                _kill_session(child.process.pid)
+
+    async def _stopping_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        return self._stopping.is_set()
+
+    async def _bound_logs(self) -> None:
+        while not await self._stopping_within(_LOG_CHECK_SECONDS):
+            for child in self._children():
+                keep_bounded(child.program.log, _LOG_LIMIT)
+
+    async def _stop(self) -> None:
+        """Stop the last started first; those that were started side by side stop side by side."""
+        self._stopping.set()
+        for wave in reversed(self._waves):
+            await asyncio.gather(*(self._stop_one(child) for child in wave))
+
+    async def _stop_one(self, child: _Child) -> None:
+        """SIGTERM; what does not go within the drain time is killed, and so is whatever it leaves behind."""
+        process = child.process
+        if process is None:
+            return
+        if _running(child):
+            process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._drain + _KILL_GRACE_SECONDS):
+                await process.wait()
+        if process.returncode is None:
+            self._say(f"!! {child.program.name} did not stop within {self._drain:g} s and is killed")
+        _kill_session(process.pid)
+        await process.wait()
+
+
+def _running(child: _Child) -> int | None:
+    """The process id, while it runs."""
+    return child.process.pid if child.process and child.process.returncode is None else None
+
+
+def _kill_session(leader: int) -> None:
+    """Kill what is left of a child's process group, its own children too."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _ending(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,48 @@
+"""Log files of supervised programs: one older file kept, the present one bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+_TAIL_BYTES = 16 * 1024
+
+
+def older(log: Path) -> Path:
+    """Where the previous log is kept."""
+    return log.with_name(log.name + ".1")
+
+
+def rotate(log: Path) -> None:
+    """Put the present log aside, in place of the older one; nothing happens when there is none."""
+    with contextlib.suppress(FileNotFoundError):
+        log.replace(older(log))
+
+
+def keep_bounded(log: Path, limit: int) -> bool:
+    """Copy a log of more than `limit` bytes aside and empty it in place; whether that was done.
+
+    The program goes on writing into the same file (it appends), so nothing needs to be reopened; lines written
+    between the copy and the cut are lost.
+    """
+    try:
+        if log.stat().st_size <= limit:
+            return False
+        shutil.copyfile(log, older(log))
+        os.truncate(log, 0)
+    except OSError:  # a full disk or a removed folder must not stop the supervisor
+        return False
+    return True
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log, for a message."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return "  (empty)"
+    return "\n".join("  " + line for line in text.splitlines()[-lines:]) or "  (empty)"

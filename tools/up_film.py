@@ -1,0 +1,90 @@
+"""The film that `matinee up` shows: the operator's or the sample one, taken through `matinee ingest`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kernel.errors import BadSettings, MatineeError
+from kernel.vocabulary import is_content_id
+
+_STOP_SECONDS = 5.0
+
+
+class IngestFailed(MatineeError):
+    """`matinee ingest` ended with an error; it has said why on stderr."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A film file with its title; `metadata` goes into the catalogue."""
+
+    path: Path
+    title: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def choose(film: Path | None, folder: Path, say: Callable[[str], None]) -> Chosen:
+    """The operator's film, or the sample one fetched or made in `folder`. BadSettings for a file that is not there."""
+    if film is not None:
+        if not film.is_file():
+            raise BadSettings("film", f"there is no file {film}")
+        return Chosen(film.absolute(), film.stem.replace("_", " "))
+    from tools.sample_film import sample_film  # fetches: imported only where it is wanted
+
+    sample = sample_film(folder, say)
+    return Chosen(sample.path.absolute(), sample.title, sample.metadata)
+
+
+def write_metadata(film: Chosen, folder: Path) -> Path:
+    """The film's metadata as the JSON file that `matinee ingest` reads; written whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "metadata.json"
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(dict(film.metadata), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def content_id_in(printed: str) -> str | None:
+    """The contentId that `matinee ingest` printed: the last word of its last line."""
+    words = printed.split()
+    return words[-1] if words and is_content_id(words[-1]) else None
+
+
+async def ingest(argv: Sequence[str]) -> str:
+    """Run the ingest command to its end, progress on our stderr; the contentId. Raises IngestFailed.
+
+    When cancelled, the command and what it started are stopped.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        printed, _ = await process.communicate()
+    finally:
+        await _stop(process)
+    content_id = content_id_in(printed.decode(errors="replace"))
+    if process.returncode != 0 or content_id is None:
+        raise IngestFailed(f"the film was not ingested (exit code {process.returncode})")
+    return content_id
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_STOP_SECONDS):
+            await process.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
