@@ -11,31 +11,26 @@ A licence is described in `kernel.licence`. A title that is not listed follows `
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 from types import MappingProxyType
 from typing import Self
 
+from kernel.documents import BadDocument, join, kind_of, load_json, moment_text, parse_object
 from kernel.licence import (
-    BadDocument,
     Licence,
-    join,
-    kind_of,
     licence_json,
-    moment_text,
+    parse_content_id,
+    parse_default,
     parse_licence,
-    parse_moment,
-    parse_object,
-    shown,
+    parse_session,
+    parse_until,
 )
-from kernel.vocabulary import Refusal, is_content_id
+from kernel.vocabulary import Refusal
 
-MAX_BYTES = 256 << 20
 MAX_TITLES = 1_000_000
 MAX_REVOKED = 1_000_000
-MAX_SESSION_CHARS = 256
 
 _NONE: Mapping[str, float] = MappingProxyType({})
 _NO_TITLES: Mapping[str, Licence] = MappingProxyType({})
@@ -104,68 +99,6 @@ def refuses(rules: Rules, content_id: str, country: str | None, wall: float) -> 
     if licence is None:
         return rules.unlisted
     return licence.refusal(country, wall)
-
-
-def parse_default(value: object, path: str) -> Refusal | None:
-    """What `default` means for a title that is not listed: nowhere licensed (as `"allow": []`), or no refusal."""
-    if value == "allow":
-        return None
-    if value == "deny":
-        return Refusal.COUNTRY
-    told = shown(value) if isinstance(value, str) else kind_of(value)
-    raise BadDocument(path, f'must be "allow" or "deny", not {told}')
-
-
-def parse_content_id(name: object) -> str:
-    """A contentId; BadDocument when it cannot be one."""
-    if not isinstance(name, str) or not is_content_id(name):
-        raise BadDocument("titles", f"{shown(str(name))} cannot be a contentId")
-    return name
-
-
-def parse_session(value: object, path: str) -> str:
-    """A session's id; BadDocument when it is empty, too long or no text."""
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_SESSION_CHARS:
-        raise BadDocument(path, f"must be a session's id: a text of 1 to {MAX_SESSION_CHARS} characters")
-    return value
-
-
-def parse_until(value: object, path: str) -> float:
-    """The Unix second a revocation ends: null is never; ISO 8601, or Unix seconds as a token's `exp` has them."""
-    if value is None:
-        return inf
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not -1e11 < value < 1e11:
-            raise BadDocument(path, "is out of range for Unix seconds")
-        return float(value)
-    return parse_moment(value, path)
-
-
-def load_json(data: bytes) -> object:
-    """The JSON value of `data`, where a repeated member, NaN or too much of it is an error (BadDocument)."""
-    if len(data) > MAX_BYTES:
-        raise BadDocument("", f"is larger than {MAX_BYTES >> 20} MiB")
-    try:
-        return json.loads(data, object_pairs_hook=_members, parse_constant=_constant)
-    except BadDocument:
-        raise
-    except RecursionError:
-        raise BadDocument("", "is nested too deeply") from None
-    except ValueError as error:
-        raise BadDocument("", f"is not valid JSON: {error}") from None
-
-
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise BadDocument("", f"the member {shown(twice)} stands twice")
-    return made
-
-
-def _constant(name: str) -> object:
-    raise BadDocument("", f"{name} is no JSON")
 
 
 def _sessions(value: object) -> dict[str, float]:

@@ -1,36 +1,25 @@
-"""A title's licence: where and when it may be watched; the one JSON form that files, control and edges share.
+"""A title's licence and a session's revocation: their one JSON form, shared by files, control and edges.
 
-`{"allow": ["DE", "FR"] | null, "deny": ["AT"], "from": iso8601 | null, "until": iso8601 | null}`: `allow` null or missing
-is everywhere, an empty list is nowhere; `deny` wins over `allow`; moments carry their offset from UTC; every member may be
-left out.
+A licence is `{"allow": ["DE", "FR"] | null, "deny": ["AT"], "from": iso8601 | null, "until": iso8601 | null}`: `allow`
+null or missing is everywhere, an empty list nowhere; `deny` wins over `allow`; every member may be left out.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from math import inf
 
-from kernel.vocabulary import Refusal
+from kernel.documents import BadDocument, join, kind_of, moment_text, parse_moment, parse_object, shown
+from kernel.vocabulary import Refusal, is_content_id
 
 MAX_COUNTRIES = 400
 """More than ISO 3166 has ever had at once: a longer list is a mistake."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = 253402300799.0  # 9999-12-31T23:59:59Z, what people write for "for ever"
+MAX_SESSION_CHARS = 256
+
 _COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
 _MEMBERS = ("allow", "deny", "from", "until")
-
-
-class BadDocument(ValueError):
-    """A document that is not in the agreed form: `path` names the place (`titles.film1.allow[0]`), `why` the reason."""
-
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(f"{path}: {why}" if path else why)
-        self.path = path
-        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,64 +73,39 @@ def licence_json(licence: Licence) -> dict[str, object]:
     return form
 
 
-def parse_moment(value: object, path: str = "") -> float:
-    """Unix seconds of an ISO 8601 date and time with its offset; the ends of the calendar are infinitely far."""
-    if not isinstance(value, str):
-        raise BadDocument(path, f"must be a date and time in ISO 8601, not {kind_of(value)}")
-    if len(value) > 40 or "T" not in value.upper().replace(" ", "T", 1):
-        raise BadDocument(path, f"{shown(value)} is not a date and time such as 2026-11-22T20:15:00+01:00")
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise BadDocument(path, f"{shown(value)} is not a date and time such as 2026-11-22T20:15:00+01:00") from None
-    if moment.tzinfo is None:
-        raise BadDocument(path, f"{shown(value)} does not say its offset from UTC (Z or +01:00)")
-    seconds = (moment - _EPOCH).total_seconds()
-    if seconds >= _LAST:
-        return inf
-    return -inf if moment.year == 1 else seconds
+def parse_default(value: object, path: str) -> Refusal | None:
+    """What `default` means for a title that is not listed: nowhere licensed (as `"allow": []`), or no refusal."""
+    if value == "allow":
+        return None
+    if value == "deny":
+        return Refusal.COUNTRY
+    told = shown(value) if isinstance(value, str) else kind_of(value)
+    raise BadDocument(path, f'must be "allow" or "deny", not {told}')
 
 
-def moment_text(seconds: float) -> str:
-    """ISO 8601 in UTC of Unix seconds, to the microsecond; infinities become the ends of the calendar."""
-    if seconds == inf:
-        return "9999-12-31T23:59:59+00:00"
-    if seconds == -inf:
-        return "0001-01-01T00:00:00+00:00"
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat()
+def parse_content_id(name: object) -> str:
+    """A contentId; BadDocument when it cannot be one."""
+    if not isinstance(name, str) or not is_content_id(name):
+        raise BadDocument("titles", f"{shown(str(name))} cannot be a contentId")
+    return name
 
 
-def parse_object(value: object, path: str, members: Collection[str]) -> Mapping[str, object]:
-    """`value` when it is a JSON object with no member beside `members`; BadDocument otherwise."""
-    if not isinstance(value, Mapping):
-        raise BadDocument(path, f"must be an object, not {kind_of(value)}")
-    for name in value:
-        if name not in members:
-            raise BadDocument(join(path, str(name)[:80]), f"there is no such member; there are {', '.join(members)}")
+def parse_session(value: object, path: str) -> str:
+    """A session's id; BadDocument when it is empty, too long, not printable or no text."""
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_SESSION_CHARS or not value.isprintable():
+        raise BadDocument(path, f"must be a session's id: 1 to {MAX_SESSION_CHARS} printable characters")
     return value
 
 
-def join(path: str, name: str) -> str:
-    """The path of member `name` below `path`."""
-    return f"{path}.{name}" if path else name
-
-
-def kind_of(value: object) -> str:
-    """What a JSON value is, in words for an error."""
+def parse_until(value: object, path: str) -> float:
+    """The Unix second a revocation ends: null is never; ISO 8601, or Unix seconds as a token's `exp` has them."""
     if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, (int, float)):
-        return "a number"
-    if isinstance(value, str):
-        return "a text"
-    return "a list" if isinstance(value, (list, tuple)) else "an object"
-
-
-def shown(text: str) -> str:
-    """A text from outside as an error may show it: quoted and not too long."""
-    return repr(text if len(text) <= 60 else text[:60] + "…")
+        return inf
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not -1e11 < value < 1e11:
+            raise BadDocument(path, "is out of range for Unix seconds")
+        return float(value)
+    return parse_moment(value, path)
 
 
 def _countries(value: object, path: str) -> frozenset[str]:

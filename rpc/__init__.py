@@ -1,1 +1,1 @@
-"""The wire between programs: protobuf messages and gRPC stubs."""
+"""The wire between the programs: gRPC definitions, their stubs, and the clients that hide them (see README.md)."""

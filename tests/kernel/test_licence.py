@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.licence import BadDocument, Licence, licence_json, moment_text, parse_licence, parse_moment
+from kernel.documents import BadDocument
+from kernel.licence import Licence, licence_json, parse_licence
 from kernel.vocabulary import Refusal
 
 COUNTRIES = st.sampled_from(["DE", "FR", "US", "AT"])
@@ -76,12 +77,3 @@ def test_a_mistake_is_named_with_its_place(form: object, path: str, why: str) ->
         parse_licence(form, "t")
     assert caught.value.path == path
     assert why in caught.value.why
-
-
-def test_the_ends_of_the_calendar_are_never_and_for_ever() -> None:
-    assert parse_moment("9999-12-31T23:59:59Z") == inf
-    assert parse_moment("9999-12-31T23:59:59.999999-12:00") == inf
-    assert parse_moment("0001-01-01T00:00:00+12:00") == -inf
-    assert parse_moment(moment_text(inf)) == inf
-    assert parse_moment(moment_text(-inf)) == -inf
-    assert parse_moment(moment_text(1.5)) == 1.5

@@ -1,0 +1,112 @@
+"""JSON documents from outside: read strictly, and a mistake told with its place.
+
+Moments are ISO 8601 texts with an offset in documents and Unix seconds in the code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from math import inf
+
+MAX_BYTES = 256 << 20
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = 253402300799.0  # 9999-12-31T23:59:59Z, what people write for "for ever"
+
+
+class BadDocument(ValueError):
+    """A document that is not in the agreed form: `path` names the place (`titles.film1.allow[0]`), `why` the reason."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path}: {why}" if path else why)
+        self.path = path
+        self.why = why
+
+
+def load_json(data: bytes) -> object:
+    """The JSON value of `data`, where a repeated member, NaN or too much of it is an error (BadDocument)."""
+    if len(data) > MAX_BYTES:
+        raise BadDocument("", f"is larger than {MAX_BYTES >> 20} MiB")
+    try:
+        return json.loads(data, object_pairs_hook=_members, parse_constant=_constant)
+    except BadDocument:
+        raise
+    except RecursionError:
+        raise BadDocument("", "is nested too deeply") from None
+    except ValueError as error:
+        raise BadDocument("", f"is not valid JSON: {error}") from None
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise BadDocument("", f"the member {shown(twice)} stands twice")
+    return made
+
+
+def _constant(name: str) -> object:
+    raise BadDocument("", f"{name} is no JSON")
+
+
+def parse_moment(value: object, path: str = "") -> float:
+    """Unix seconds of an ISO 8601 date and time with its offset; the ends of the calendar are infinitely far."""
+    if not isinstance(value, str):
+        raise BadDocument(path, f"must be a date and time in ISO 8601, not {kind_of(value)}")
+    if len(value) > 40 or "T" not in value.upper().replace(" ", "T", 1):
+        raise BadDocument(path, f"{shown(value)} is not a date and time such as 2026-11-22T20:15:00+01:00")
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise BadDocument(path, f"{shown(value)} is not a date and time such as 2026-11-22T20:15:00+01:00") from None
+    if moment.tzinfo is None:
+        raise BadDocument(path, f"{shown(value)} does not say its offset from UTC (Z or +01:00)")
+    seconds = (moment - _EPOCH).total_seconds()
+    if seconds >= _LAST:
+        return inf
+    return -inf if moment.year == 1 else seconds
+
+
+def moment_text(seconds: float) -> str:
+    """ISO 8601 in UTC of Unix seconds, to the microsecond; infinities become the ends of the calendar."""
+    if seconds == inf:
+        return "9999-12-31T23:59:59+00:00"
+    if seconds == -inf:
+        return "0001-01-01T00:00:00+00:00"
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()
+
+
+def parse_object(value: object, path: str, members: Collection[str]) -> Mapping[str, object]:
+    """`value` when it is a JSON object with no member beside `members`; BadDocument otherwise."""
+    if not isinstance(value, Mapping):
+        raise BadDocument(path, f"must be an object, not {kind_of(value)}")
+    for name in value:
+        if name not in members:
+            raise BadDocument(join(path, str(name)[:80]), f"there is no such member; there are {', '.join(members)}")
+    return value
+
+
+def join(path: str, name: str) -> str:
+    """The path of member `name` below `path`."""
+    return f"{path}.{name}" if path else name
+
+
+def kind_of(value: object) -> str:
+    """What a JSON value is, in words for an error."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, str):
+        return "a text"
+    return "a list" if isinstance(value, (list, tuple)) else "an object"
+
+
+def shown(text: str) -> str:
+    """A text from outside as an error may show it: quoted and not too long."""
+    return repr(text if len(text) <= 60 else text[:60] + "…")

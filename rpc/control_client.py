@@ -1,0 +1,173 @@
+"""What services say to control: licences, keys, revocations. Plain values in and out, no protobuf.
+
+    async with ControlClient("127.0.0.1:8084") as control:
+        await control.put_titles([{"contentId": "film-1", "countries": ["DE"]}], removed=["film-0"], cursor=17)
+        await control.put_keys({"keys": [...]})
+        await control.revoke("session-1", until="2026-11-22T21:00:00+00:00")
+
+A call returns when control has the change on disk. It is tried again, with growing waits, while control cannot be
+reached; every call may safely be made twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import grpc
+import grpc.aio
+import stamina
+
+from kernel.errors import BadRequest, Overloaded, UpstreamFailed
+from rpc.channel import open_channel, reason
+from rpc.v1 import control_pb2 as pb
+from rpc.v1.control_pb2_grpc import FleetStub
+
+PAGE = 500
+"""Titles sent in one message."""
+
+_TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED)
+_MINE = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.OUT_OF_RANGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Control's answer: the revision that holds the change, and how far it has read the source's change log."""
+
+    revision: int
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSeen:
+    """An edge as control sees it; `acked` and `applied` are version numbers by type (`rules`, `keys`)."""
+
+    id: str
+    role: str
+    region: str
+    connected: bool
+    acked: Mapping[str, int]
+    applied: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlStatus:
+    """What control holds; `cursors` maps a source to its cursor."""
+
+    epoch: str
+    revision: int
+    titles: int
+    keys: int
+    cursors: Mapping[str, int]
+    edges: tuple[EdgeSeen, ...]
+
+
+class ControlClient:
+    """A client of one control process, for as long as the caller lives.
+
+    `timeout` is for one attempt, in seconds; `attempts` are made before `UpstreamFailed`. Control's refusals are
+    `BadRequest` (with what is wrong and where) and `Overloaded`.
+    """
+
+    def __init__(self, address: str, *, timeout: float = 5.0, attempts: int = 5) -> None:
+        self._address = address
+        self._timeout = timeout
+        self._attempts = attempts
+        self._channel: grpc.aio.Channel | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def put_titles(
+        self,
+        titles: Sequence[Mapping[str, Any]],
+        *,
+        removed: Sequence[str] = (),
+        cursor: int = 0,
+        source: str = "catalogue",
+    ) -> Taken:
+        """Set the licences of titles, and forget others.
+
+        A title is `{"contentId", "countries": [...] | null}` with, where wanted, `deny`, `from` and `until` as
+        RULES.json has them; other members are ignored. `cursor` (over 0) is where `source`'s change log stands after
+        these changes; changes at or before the cursor that control holds for the source are not made again.
+        """
+        messages = [pb.Title(content_id=str(title["contentId"]), licence=_licence(title)) for title in titles]
+        gone = list(removed)
+        while True:
+            page, messages = messages[:PAGE], messages[PAGE:]
+            leaving, gone = gone[:PAGE], gone[PAGE:]
+            last = not messages and not gone
+            request = pb.PutTitlesRequest(
+                titles=page, removed=leaving, source=source if cursor else "", cursor=cursor, more=not last
+            )
+            taken = _taken(await self._call("PutTitles", request))
+            if last:
+                return taken
+
+    async def put_keys(self, jwks: Mapping[str, Any]) -> Taken:
+        """Make this JWKS (public keys only) the set that tokens verify with; keys left out stop verifying."""
+        request = pb.PutKeysRequest(jwks=json.dumps(jwks).encode())
+        return _taken(await self._call("PutKeys", request))
+
+    async def revoke(self, session: str, *, until: str | None = None) -> Taken:
+        """Refuse a session's tokens, until a moment in ISO 8601 (best: its last token's expiry) or for ever."""
+        request = pb.RevokeRequest(session=session, until=until or "")
+        return _taken(await self._call("Revoke", request))
+
+    async def status(self) -> ControlStatus:
+        """What control holds now."""
+        reply = await self._call("Status", pb.StatusRequest())
+        edges = tuple(
+            EdgeSeen(edge.id, edge.role, edge.region, edge.connected, dict(edge.acked), dict(edge.applied))
+            for edge in reply.edges
+        )
+        return ControlStatus(reply.epoch, reply.revision, reply.titles, reply.keys, dict(reply.cursors), edges)
+
+    async def close(self) -> None:
+        """Close the connection; a later call would open it again."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    async def _call(self, method: str, request: Any) -> Any:
+        try:
+            async for attempt in stamina.retry_context(
+                on=_again, attempts=self._attempts, timeout=None, wait_initial=0.1, wait_max=2.0
+            ):
+                with attempt:
+                    if self._channel is None:
+                        self._channel = open_channel(self._address)
+                    stub = FleetStub(self._channel)  # type: ignore[no-untyped-call]  # generated without types
+                    return await getattr(stub, method)(request, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            raise _told(error, self._address) from None
+        raise AssertionError("stamina either returned or raised")
+
+
+def _licence(title: Mapping[str, Any]) -> bytes:
+    licence = {"allow": title.get("countries", title.get("allow"))}
+    licence |= {name: title[name] for name in ("deny", "from", "until") if title.get(name) is not None}
+    return json.dumps(licence).encode()
+
+
+def _taken(reply: Any) -> Taken:
+    return Taken(reply.revision, reply.cursor)
+
+
+def _again(error: Exception) -> bool:
+    return isinstance(error, grpc.aio.AioRpcError) and error.code() in _TRANSIENT
+
+
+def _told(error: grpc.aio.AioRpcError, address: str) -> Exception:
+    if error.code() in _MINE:
+        return BadRequest(400, "control-refused", error.details() or "")
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return Overloaded(f"control: {error.details()}")
+    retry = error.code() in _TRANSIENT
+    return UpstreamFailed("control-unreachable", retry=retry, detail=f"control at {address}: {reason(error)}")
