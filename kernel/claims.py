@@ -31,10 +31,9 @@ IAT_SKEW = 60
 _TIME_MOST = 2**33  # the year 2242; milliseconds by mistake are beyond it
 
 # RFC 9246 §2.1.9: each claim that cdnicrit names must be understood and processed. These are.
-_PROCESSED = frozenset(
-    ("iss", "aud", "exp", "nbf", "iat", "cdniv", "cdniuc", "cdnistt", "cdniets", "cdnistd")  # RFC 9246's
-    + ("sid", "mpath", "country", "mtier", "ipnet")  # ours
-)
+_PROCESSED = frozenset(("iss", "aud", "exp", "nbf", "iat", "cdniv", "cdniuc", "cdnistt", "cdniets", "cdnistd")) | {
+    *("sid", "mpath", "country", "mtier", "ipnet")
+}
 
 
 @dataclass(frozen=True, slots=True)

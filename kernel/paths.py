@@ -17,7 +17,8 @@ TARGET_LONGEST = 16384
 TOKEN_FOLDER = b"/t/"
 
 # Possessive: no back-tracking whatever is sent. A segment that starts with a dot goes the slow way.
-_CLEAN = re.compile(rb"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*+)++/?+")
+_SEGMENT = rb"[A-Za-z0-9_~-][A-Za-z0-9._~-]*+"
+_CLEAN = re.compile(b"(?:/" + _SEGMENT + b")++/?+")
 _QUERY = re.compile(rb"[\x21\x22\x24-\x7e]*+")
 _PATH = re.compile(rb"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})++)*+/?+")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -25,6 +26,12 @@ _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _FORBIDDEN = re.compile(rb"%(?:2F|5C|7F|[01][0-9A-F])|%25(?:2[EeFf5]|5[Cc]|[01][0-9A-Fa-f])")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _CDN = re.compile(b"/cdn/(" + REGION.pattern.encode() + b")/(" + CONTENT_ID.pattern.encode() + rb")/(.*[^/])")
+# The whole of a usual target in one match: token, path, region, key, contentId, rest, query.
+_USUAL = re.compile(
+    rb"(?:/t/([A-Za-z0-9_-]++\.[A-Za-z0-9_-]++\.[A-Za-z0-9_-]++))?"
+    + (b"(/cdn/(" + REGION.pattern.encode() + b")/((" + CONTENT_ID.pattern.encode() + b")/")
+    + (b"(" + _SEGMENT + b"(?:/" + _SEGMENT + rb")*+)))(?:\?([\x21\x22\x24-\x7e]*+))?+")
+)
 _FLAT = re.compile(rb"v?([1-9][0-9]{1,3})p?[_-]([0-9]{1,8})\.ts")
 
 
@@ -115,7 +122,39 @@ def split_cdn(path: bytes) -> CdnPath | Refusal:
     if match is None:
         return Refusal.NOT_FOUND
     region, content_id, rest = match.groups()
+    return _cdn_path(region, content_id, rest, path[match.start(2) :])
+
+
+def _cdn_path(region: bytes, content_id: bytes, rest: bytes, key: bytes) -> CdnPath:
     if rest.endswith(b".ts") and (flat := _FLAT.fullmatch(rest)):
         rest = b"ts/v%b/%05d.ts" % (flat[1], int(flat[2]))
-        return CdnPath(region, content_id, rest, content_id + b"/" + rest)
-    return CdnPath(region, content_id, rest, path[match.start(2) :])
+        key = content_id + b"/" + rest
+    return CdnPath(region, content_id, rest, key)
+
+
+class CdnTarget(NamedTuple):
+    """A viewer's whole request target, taken apart: the token as sent (None: none in the path), the rest normalised."""
+
+    token: bytes | None
+    path: bytes
+    query: bytes
+    cdn: CdnPath
+
+
+def read_target(target: bytes) -> CdnTarget | Refusal:
+    """`split_token`, `normalise` and `split_cdn` in one; a usual target costs one match of one expression."""
+    match = _USUAL.fullmatch(target)
+    if match is not None and len(target) <= TARGET_LONGEST:
+        token, path, region, key, content_id, rest, query = match.groups(b"")
+        return CdnTarget(token or None, path, query, _cdn_path(region, content_id, rest, key))
+    return read_target_carefully(target)
+
+
+def read_target_carefully(target: bytes) -> CdnTarget | Refusal:
+    """`read_target` step by step, for whatever is not usual: the two agree on every target."""
+    token, rest = split_token(target)
+    normal = normalise(rest) if len(target) <= TARGET_LONGEST else Refusal.PATH
+    if isinstance(normal, Refusal):
+        return normal
+    cdn = split_cdn(normal.path)
+    return cdn if isinstance(cdn, Refusal) else CdnTarget(token, normal.path, normal.query, cdn)
