@@ -1,0 +1,110 @@
+"""One stored object as one file: a checked head, block checksums, the body last.
+
+    magic 4 | version 4 | head length 4 | blocks 4 | body length 8 | xxh3 of head and sums 8 | head | sums | body
+
+All numbers little-endian. The head is MessagePack. Each sum is the xxh3 of one 64 KiB block of the body; a file
+whose head, length or any block does not agree is never served. Nothing here is fsynced: after a power cut a torn file
+is found by its sums and dropped (docs/decisions/0003).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import xxhash
+
+MAGIC = b"MTNO"
+VERSION = 1
+BLOCK = 64 * 1024
+_FIXED = struct.Struct("<4sIIIQQ")
+_SUM = struct.Struct("<Q")
+MOST_HEAD = 1 << 20
+"""A larger head is no head of ours."""
+
+
+class Damaged(Exception):
+    """The file is not whole, or not ours; `str()` says what is wrong."""
+
+
+def write_object(path: Path, head: dict[str, object], body: bytes) -> int:
+    """Write a new file at `path`, which must not exist; its size in bytes. OSError as the system says it."""
+    raw = msgspec.msgpack.encode(head)
+    view = memoryview(body)
+    sums = b"".join(_SUM.pack(xxhash.xxh3_64_intdigest(view[at : at + BLOCK])) for at in range(0, len(body), BLOCK))
+    check = xxhash.xxh3_64_intdigest(raw + sums)
+    fixed = _FIXED.pack(MAGIC, VERSION, len(raw), len(sums) // _SUM.size, len(body), check)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    fd = os.open(path, flags, 0o600)
+    try:
+        for part in (fixed + raw + sums, view):
+            rest = memoryview(part)
+            while rest:
+                rest = rest[os.write(fd, rest) :]
+    finally:
+        os.close(fd)
+    return len(fixed) + len(raw) + len(sums) + len(body)
+
+
+def read_head(path: Path) -> tuple[dict[str, Any], int]:
+    """(head, file size) of a file; Damaged when it is not whole, FileNotFoundError when it is gone."""
+    with path.open("rb", buffering=0) as file:
+        head, _, _, size = _read_checked(file.fileno())
+        return head, size
+
+
+def read_object(path: Path, key: bytes) -> tuple[dict[str, Any], bytes]:
+    """(head, body) with every block verified and the key compared in full; Damaged otherwise."""
+    with path.open("rb", buffering=0) as file:
+        fd = file.fileno()
+        head, sums, start, size = _read_checked(fd)
+        if head.get("key") != key:
+            raise Damaged("another key")
+        body = _pread_all(fd, size - start, start)
+    view = memoryview(body)
+    for number, at in enumerate(range(0, len(body), BLOCK)):
+        if xxhash.xxh3_64_intdigest(view[at : at + BLOCK]) != sums[number]:
+            raise Damaged(f"block {number} does not agree with its sum")
+    return head, body
+
+
+def _read_checked(fd: int) -> tuple[dict[str, Any], tuple[int, ...], int, int]:
+    """(head, block sums, offset of the body, file size), checked."""
+    size = os.fstat(fd).st_size
+    fixed = os.pread(fd, _FIXED.size, 0)
+    if len(fixed) < _FIXED.size:
+        raise Damaged("shorter than a head")
+    magic, version, head_length, blocks, body_length, check = _FIXED.unpack(fixed)
+    if magic != MAGIC or version != VERSION:
+        raise Damaged("not an object of this version")
+    start = _FIXED.size + head_length + blocks * _SUM.size
+    if head_length > MOST_HEAD or blocks != -(-body_length // BLOCK) or start + body_length != size:
+        raise Damaged("lengths do not agree")
+    rest = _pread_all(fd, start - _FIXED.size, _FIXED.size)
+    if xxhash.xxh3_64_intdigest(rest) != check:
+        raise Damaged("the head does not agree with its sum")
+    try:
+        head = msgspec.msgpack.decode(rest[:head_length])
+    except msgspec.DecodeError as error:
+        raise Damaged(f"the head cannot be read: {error}") from None
+    if not isinstance(head, dict):
+        raise Damaged("the head is no map")
+    return head, struct.unpack(f"<{blocks}Q", rest[head_length:]), start, size
+
+
+def _pread_all(fd: int, count: int, offset: int) -> bytes:
+    data = os.pread(fd, count, offset)
+    if len(data) == count:
+        return data
+    parts = [data]  # a read may be cut short by a signal or at 2 GiB
+    got = len(data)
+    while data and got < count:
+        data = os.pread(fd, count - got, offset + got)
+        parts.append(data)
+        got += len(data)
+    if got < count:
+        raise Damaged("shorter than it says")
+    return b"".join(parts)

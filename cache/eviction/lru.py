@@ -1,0 +1,48 @@
+"""LRU: the object that was asked for longest ago leaves first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Lru(Generic[K]):
+    """Least recently used, sizes in bytes; see `cache.eviction.policy.Policy`."""
+
+    __slots__ = ("_sizes", "used")
+
+    def __init__(self, budget: int) -> None:  # noqa: ARG002 (policies are made alike; LRU has no shares to compute)
+        self._sizes: OrderedDict[K, int] = OrderedDict()
+        self.used = 0
+
+    def insert(self, key: K, size: int) -> None:
+        """Put in at the young end."""
+        self.remove(key)
+        self._sizes[key] = size
+        self.used += size
+
+    def touch(self, key: K) -> None:
+        """Move to the young end."""
+        if key in self._sizes:
+            self._sizes.move_to_end(key)
+
+    def remove(self, key: K) -> None:
+        """Forget."""
+        self.used -= self._sizes.pop(key, 0)
+
+    def evict(self) -> K | None:
+        """Take from the old end."""
+        if not self._sizes:
+            return None
+        key, size = self._sizes.popitem(last=False)
+        self.used -= size
+        return key
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._sizes
+
+    def __len__(self) -> int:
+        return len(self._sizes)

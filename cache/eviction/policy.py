@@ -1,0 +1,31 @@
+"""What every eviction policy answers to; sizes are counted in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, Protocol, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Policy(Protocol, Generic[K]):
+    """Decides which object leaves when a tier is over its budget. It holds keys and sizes, never bytes."""
+
+    used: int
+    """Bytes of all objects inside."""
+
+    def insert(self, key: K, size: int) -> None:
+        """A new object came in; a key already inside is replaced."""
+
+    def touch(self, key: K) -> None:
+        """The object was asked for; unknown keys are passed over."""
+
+    def remove(self, key: K) -> None:
+        """The object left for another reason than `evict`; unknown keys are passed over."""
+
+    def evict(self) -> K | None:
+        """Choose an object and forget it; None when there is none."""
+
+    def __contains__(self, key: object) -> bool: ...
+
+    def __len__(self) -> int: ...

@@ -1,0 +1,209 @@
+"""One fetch, many readers: bytes flow to all of them while it lasts.
+
+The fetch belongs to the cache, not to the viewer who asked first: a reader who leaves takes nothing with him. Readers
+are told by plain calls, no task each; a reader pulls with `read` at his own pace. While the response is being kept all
+its bytes stay until the end (objects larger than the cache takes are passed, not kept). While it is passed, bytes
+that every reader has had are let go, and the upstream is paused when the slowest is `MOST_BEHIND` back.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Protocol
+
+from cache.entry import Entry
+from cache.fillstate import ENDED, TRANSITIONS, Event, State
+from kernel.errors import Bug, MatineeError
+
+MOST_BEHIND = 1 << 20
+"""Bytes of a passed response that wait for the slowest reader before the upstream is paused."""
+
+
+class Reader(Protocol):
+    """Somebody who waits for a fill; each call comes on the loop and must not block."""
+
+    position: int
+    """The next byte of the body he wants."""
+
+    def on_head(self, fill: Fill) -> None:
+        """The head is known (`fill.entry`)."""
+
+    def on_bytes(self) -> None:
+        """More can be read."""
+
+    def on_end(self) -> None:
+        """The body is whole."""
+
+    def on_held(self, entry: Entry) -> None:
+        """What was stored still holds: serve that."""
+
+    def on_failed(self, error: MatineeError) -> None:
+        """Nothing more will come."""
+
+    def on_freed(self, why: str) -> None:
+        """This fill is not for you: go alone."""
+
+
+class Fill:
+    """A running fetch of one cache key. Times are mono seconds."""
+
+    __slots__ = (
+        "_chunks",
+        "_ends",
+        "_pausing",
+        "body",
+        "doomed",
+        "entry",
+        "error",
+        "key",
+        "pause",
+        "readers",
+        "received",
+        "resume",
+        "stale",
+        "started",
+        "state",
+    )
+
+    def __init__(self, key: bytes, started: float, stale: Entry | None = None) -> None:
+        self.key = key
+        self.started = started
+        self.stale = stale
+        self.state = State.ASKED
+        self.entry: Entry | None = None
+        self.error: MatineeError | None = None
+        self.readers: list[Reader] = []
+        self.received = 0
+        self.body: bytes | None = None
+        self.doomed = False
+        self.pause: Callable[[], object] | None = None
+        self.resume: Callable[[], object] | None = None
+        self._pausing = False
+        self._chunks: list[bytes] = []
+        self._ends: list[int] = []
+
+    def __repr__(self) -> str:
+        return f"<Fill {self.key!r} {self.state} {self.received} bytes, {len(self.readers)} readers>"
+
+    def _move(self, event: Event) -> None:
+        new = TRANSITIONS.get((self.state, event))
+        if new is None:
+            raise Bug(f"{self!r} cannot take {event}")
+        self.state = new
+
+    # -- readers' side -----------------------------------------------------------------------------------------
+
+    @property
+    def joinable(self) -> bool:
+        """Whether a newcomer may wait here."""
+        return not self.doomed and self.state in (State.ASKED, State.FILLING)
+
+    def join(self, reader: Reader) -> None:
+        """Wait here; a head that is already known is told at once."""
+        self.readers.append(reader)
+        if self.entry is not None:
+            reader.on_head(self)
+
+    def leave(self, reader: Reader) -> None:
+        """Stop waiting; the fill goes on."""
+        if reader in self.readers:
+            self.readers.remove(reader)
+        if self.state is State.PASSING:
+            self._let_go()
+
+    def read(self, position: int, most: int) -> bytes | memoryview | None:
+        """Bytes from `position` on, at most `most` of them; None when there are none yet."""
+        if self.body is not None:
+            return memoryview(self.body)[position : position + most] if position < len(self.body) else None
+        at = bisect_right(self._ends, position)
+        if at == len(self._chunks):
+            return None
+        chunk = self._chunks[at]
+        skip = position - (self._ends[at] - len(chunk))
+        if skip == 0 and len(chunk) <= most:
+            return chunk
+        return memoryview(chunk)[skip : skip + most]
+
+    def was_read(self) -> None:
+        """A reader has moved on: in passing, let go what all have had, and let the upstream go on."""
+        if self.state is State.PASSING:
+            self._let_go()
+
+    # -- the upstream's side -----------------------------------------------------------------------------------
+
+    def head(self, entry: Entry, *, kept: bool, why: str = "", frees: Callable[[Reader], bool] | None = None) -> None:
+        """The head came. `frees` says of each waiter whether he must go alone (an answer not for everybody)."""
+        self._move(Event.HEAD_KEPT if kept else Event.HEAD_PASSED)
+        self.entry = entry
+        if frees is not None:
+            freed = [reader for reader in self.readers if frees(reader)]
+            self.readers = [reader for reader in self.readers if reader not in freed]
+            for reader in freed:
+                reader.on_freed(why)
+        for reader in tuple(self.readers):
+            reader.on_head(self)
+
+    def add(self, data: bytes) -> None:
+        """Bytes of the body came."""
+        self._chunks.append(data)
+        self.received += len(data)
+        self._ends.append(self.received)
+        for reader in tuple(self.readers):
+            reader.on_bytes()
+        if self.state is State.PASSING:
+            self._let_go()
+
+    def pass_on(self, event: Event) -> None:
+        """From now on it is not kept (too large, purged); the readers there are read on."""
+        self._move(event)
+        self.doomed = True
+        if self.state is State.PASSING:
+            self._let_go()
+
+    def end(self) -> bool:
+        """The body is whole; True when it is to be stored: then call `settle` with the whole body."""
+        kept = self.state is State.FILLING
+        self._move(Event.END)
+        if kept:
+            self.body = b"".join(self._chunks) if len(self._chunks) != 1 else self._chunks[0]
+            self._chunks, self._ends = [], []
+        return kept
+
+    def tell_end(self) -> None:
+        """Tell the readers that all is there."""
+        readers, self.readers = self.readers, []
+        for reader in readers:
+            reader.on_end()
+
+    def held(self, entry: Entry) -> None:
+        """A 304: the stored entry serves everybody."""
+        self._move(Event.NOT_MODIFIED)
+        readers, self.readers = self.readers, []
+        for reader in readers:
+            reader.on_held(entry)
+
+    def fail(self, error: MatineeError) -> None:
+        """Nothing more will come."""
+        if self.state in ENDED:
+            return
+        self._move(Event.ERROR)
+        self.error = error
+        readers, self.readers = self.readers, []
+        for reader in readers:
+            reader.on_failed(error)
+
+    def _let_go(self) -> None:
+        """Forget what every reader has had; pause or resume the upstream by how far the slowest is back."""
+        slowest = min((reader.position for reader in self.readers), default=self.received)
+        drop = bisect_right(self._ends, slowest)
+        if drop:
+            del self._chunks[:drop]
+            del self._ends[:drop]
+        behind = self.received - slowest
+        if not self._pausing and behind > MOST_BEHIND and self.pause is not None:
+            self._pausing = True
+            self.pause()
+        elif self._pausing and behind <= MOST_BEHIND // 2 and self.resume is not None:
+            self._pausing = False
+            self.resume()

@@ -1,0 +1,52 @@
+"""The RAM tier: bodies as bytes under a budget; which one leaves is the policy's word."""
+
+from __future__ import annotations
+
+from cache.entry import Entry
+from cache.eviction.policy import Policy
+
+LARGEST_SHARE = 8
+"""An object larger than one part in this of the budget stays out, so that it cannot push out many hot small ones."""
+
+
+class RamTier:
+    """Which entries have their body in RAM. Keys of the policy are the entries themselves."""
+
+    __slots__ = ("_policy", "budget", "largest")
+
+    def __init__(self, budget: int, policy: Policy[Entry], *, alone: bool) -> None:
+        self.budget = budget
+        self._policy = policy
+        # With no disk behind it the RAM tier is the cache: then only what could not share it at all stays out.
+        self.largest = budget // (2 if alone else LARGEST_SHARE)
+
+    @property
+    def used(self) -> int:
+        """Bytes counted."""
+        return self._policy.used
+
+    def takes(self, cost: int) -> bool:
+        """Whether an object of this cost may come in."""
+        return cost <= self.largest
+
+    def put(self, entry: Entry, body: bytes) -> list[Entry]:
+        """Take a body in; the entries whose bodies had to leave (already without them)."""
+        entry.body = body
+        self._policy.insert(entry, entry.cost)
+        victims = []
+        while self._policy.used > self.budget:
+            victim = self._policy.evict()
+            if victim is None:
+                break
+            victim.body = None
+            victims.append(victim)
+        return victims
+
+    def touch(self, entry: Entry) -> None:
+        """The entry was asked for."""
+        self._policy.touch(entry)
+
+    def drop(self, entry: Entry) -> None:
+        """Let the body go; bytes under way to viewers live on until they are sent."""
+        self._policy.remove(entry)
+        entry.body = None

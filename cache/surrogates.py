@@ -1,0 +1,48 @@
+"""Surrogate keys: which cache keys a purge of one of them reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+MOST_KEYS = 64
+"""Surrogate keys of one response beyond this many are passed over."""
+MOST_BYTES = 256
+"""A longer surrogate key is passed over."""
+
+
+def parse_surrogate_keys(value: bytes | None) -> tuple[bytes, ...]:
+    """The keys of a Surrogate-Key field: separated by spaces, each once, bounded in number and length."""
+    if not value:
+        return ()
+    keys = dict.fromkeys(key for key in value.split() if len(key) <= MOST_BYTES)
+    return tuple(keys)[:MOST_KEYS]
+
+
+class Surrogates:
+    """Surrogate key -> the cache keys that carry it. An object without keys stands nowhere here."""
+
+    __slots__ = ("_members",)
+
+    def __init__(self) -> None:
+        self._members: dict[bytes, set[bytes]] = {}
+
+    def add(self, cache_key: bytes, keys: Iterable[bytes]) -> None:
+        """The object under `cache_key` carries `keys`."""
+        for key in keys:
+            self._members.setdefault(key, set()).add(cache_key)
+
+    def discard(self, cache_key: bytes, keys: Iterable[bytes]) -> None:
+        """The object is gone; empty keys leave no trace."""
+        for key in keys:
+            members = self._members.get(key)
+            if members is not None:
+                members.discard(cache_key)
+                if not members:
+                    del self._members[key]
+
+    def carrying(self, key: bytes) -> frozenset[bytes]:
+        """The cache keys that carry a surrogate key, now."""
+        return frozenset(self._members.get(key, ()))
+
+    def __len__(self) -> int:
+        return len(self._members)
