@@ -1,0 +1,99 @@
+"""The last good state on disk outlives a crash, and damage is never served."""
+
+from __future__ import annotations
+
+import stat
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from edge.apply import State
+from edge.rules import Rules
+from edge.state_file import DAMAGED_KEPT, Damaged, StateFile, decode, encode
+from kernel.errors import StorageFailed
+from kernel.fleet import KEYS, RULES, Version
+from kernel.keys import KeySet, generate_ed25519_pem, public_jwks
+from kernel.licence import Licence
+from kernel.vocabulary import Refusal
+
+JWK = public_jwks(generate_ed25519_pem(), "k")["keys"][0]
+STATE = State(
+    rules=Rules(7, Refusal.COUNTRY, {"film": Licence(allow=frozenset({"DE"}))}, {"s": inf, "t": 60.0}),
+    keys=KeySet.from_jwks({"keys": [JWK]}, "e:3"),
+    jwks={"k": JWK},
+    versions={RULES: Version("e", 7), KEYS: Version("e", 3)},
+)
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    file = StateFile(tmp_path / "new" / "folder")
+    assert file.load() is None
+    file.save(STATE)
+    loaded = file.load()
+    assert loaded is not None
+    assert (loaded.rules, dict(loaded.versions), dict(loaded.jwks)) == (STATE.rules, STATE.versions, STATE.jwks)
+    assert loaded.keys.version == "e:3"
+    assert loaded.keys.find("k") is not None
+    assert [path.name for path in file.folder.iterdir()] == ["state.json"]
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+
+
+def test_the_state_before_anything_was_heard_can_be_kept_too() -> None:
+    assert decode(encode(State())) == State()
+
+
+def test_no_damage_of_one_byte_is_read(tmp_path: Path) -> None:
+    data = encode(STATE)
+    for place in range(0, len(data), 7):
+        with pytest.raises(ValueError, match=r".+"):
+            decode(data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :])
+    for length in (0, 10, len(data) - 1):
+        with pytest.raises(ValueError, match=r".+"):
+            decode(data[:length])
+    with pytest.raises(ValueError, match="bytes"):
+        decode(data + b" ")
+
+
+def test_a_damaged_file_is_kept_under_a_name_of_its_own(tmp_path: Path) -> None:
+    file = StateFile(tmp_path)
+    for number in range(1, DAMAGED_KEPT + 3):
+        file.path.write_bytes(b"junk %d" % number)
+        with pytest.raises(Damaged) as caught:
+            file.load()
+        kept = caught.value.kept_as
+        assert kept == tmp_path / f"state.json.damaged-{min(number, DAMAGED_KEPT)}"
+        assert kept.read_bytes() == b"junk %d" % number
+        assert kept.name in str(caught.value)
+        assert file.load() is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"{}",
+        b'{"versions": {"rules": {"epoch": 1, "number": 1}}, "rules": {}, "jwks": {"keys": []}}',
+        b'{"versions": {}, "rules": {"titles": 3}, "jwks": {"keys": []}}',
+        b'{"versions": {}, "rules": {}, "jwks": {"keys": [{}]}}',
+        b'{"versions": {"keys": {"epoch": "e", "number": 1}}, "rules": {}, "jwks": {"keys": [{"kid": "x"}]}}',
+    ],
+)
+def test_a_whole_file_with_wrong_content_is_refused(body: bytes) -> None:
+    import xxhash
+
+    head = b"matinee-edge-state 1 xxh3=%s bytes=%d\n" % (xxhash.xxh3_128_hexdigest(body).encode(), len(body))
+    with pytest.raises(ValueError, match=r".+"):
+        decode(head + body)
+
+
+def test_a_folder_that_cannot_be_written_is_a_storage_failure_and_leaves_no_part(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, not a folder")
+    with pytest.raises(StorageFailed, match=r"state\.json cannot be written"):
+        StateFile(tmp_path / "taken").save(STATE)
+    (tmp_path / "state.json").mkdir()
+    with pytest.raises(StorageFailed):
+        StateFile(tmp_path).save(STATE)
+    assert not (tmp_path / "state.json.part").exists()
+    with pytest.raises(StorageFailed, match="cannot be read"):
+        StateFile(tmp_path).load()
