@@ -1,0 +1,129 @@
+"""The ladder: which renditions a source gets, and what each may cost.
+
+A rung is named by its nominal lines, the short side of the 16:9 box the picture fits in: 1920x800 is `v1080`, an upright
+1080x1920 is `v1080` too. Pure arithmetic; never a rung larger than the source.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+NOMINAL_LINES = (240, 360, 480, 720, 1080)
+SEGMENT_SECONDS = 4
+LEAST_SIDE = 16
+"""Pixels; what x264 and the hardware decoders of TVs surely take."""
+
+_PEAK_KBIT = {240: 428, 360: 856, 480: 1498, 720: 2996, 1080: 5350}
+_FAST_FACTOR = 1.4
+_COMMON_RATES = tuple(
+    Fraction(n, d)
+    for n, d in ((10, 1), (15, 1), (24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60, 1))
+)
+_LEAST_RATE, _MOST_RATE = Fraction(5), Fraction(60)
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One video rendition: even sizes in square pixels, `peak` bit/s (VBV maximum), `buffer` bits (VBV size)."""
+
+    lines: int
+    width: int
+    height: int
+    peak: int
+    buffer: int
+
+    @property
+    def name(self) -> str:
+        """The rendition's folder at the first publication, such as `v720`."""
+        return f"v{self.lines:02d}"
+
+
+def display_size(width: int, height: int, sample_aspect: Fraction, rotation: int) -> tuple[int, int]:
+    """Pixels as they are to be seen: square, and turned by `rotation` degrees (any multiple of 90).
+
+    Non-square pixels are made square by shrinking one side, so that nothing is scaled up.
+    """
+    if sample_aspect > 1:
+        height = max(1, round(height / sample_aspect))
+    elif 0 < sample_aspect < 1:
+        width = max(1, round(width * sample_aspect))
+    return (height, width) if rotation % 180 else (width, height)
+
+
+def nominal_lines(width: int, height: int) -> int:
+    """The class of a picture: the short side of the smallest 16:9 box (upright for upright pictures) round it."""
+    long, short = max(width, height), min(width, height)
+    return max(short, math.ceil(long * 9 / 16))
+
+
+def ladder(width: int, height: int, rate: Fraction, *, most: int = len(NOMINAL_LINES)) -> tuple[Rung, ...]:
+    """The rungs for a source of display size `width` x `height` at `rate` frames a second, lowest first.
+
+    At most `most` rungs; where fewer are wanted the highest and lowest stay longest. A source below the lowest rung
+    gets one of its own size. ValueError for pictures under 16 pixels.
+    """
+    if min(width, height) < LEAST_SIDE:
+        raise ValueError(f"a picture of {width}x{height} is too small: {LEAST_SIDE} pixels a side is the least")
+    nominal = nominal_lines(width, height)
+    rungs = [_rung(lines, width, height, nominal, rate) for lines in NOMINAL_LINES if lines <= nominal]
+    rungs = [rung for rung in rungs if min(rung.width, rung.height) >= LEAST_SIDE]
+    if not rungs:
+        rungs = [_rung(min(nominal, NOMINAL_LINES[-1]), width, height, nominal, rate)]
+    return tuple(_thin(rungs, max(1, most)))
+
+
+def _thin(rungs: list[Rung], most: int) -> list[Rung]:
+    if len(rungs) <= most:
+        return rungs
+    if most == 1:
+        return [rungs[-1]]
+    step = (len(rungs) - 1) / (most - 1)
+    return [rungs[round(index * step)] for index in range(most)]
+
+
+def _rung(lines: int, width: int, height: int, nominal: int, rate: Fraction) -> Rung:
+    share = Fraction(lines, nominal)
+    wide, high = _even(width * share, width), _even(height * share, height)
+    peak = _peak(lines) * (_FAST_FACTOR if rate > 31 else 1.0)
+    return Rung(lines, wide, high, round(peak) * 1000, round(peak * 2) * 1000)
+
+
+def _even(size: Fraction, most: int) -> int:
+    """The nearest even number, not above `most` (an odd side loses its last pixel row)."""
+    return max(2, min(2 * round(size / 2), most - most % 2))
+
+
+def _peak(lines: int) -> float:
+    """kbit/s; between the rungs by area (a bit under proportionally, as codecs scale)."""
+    if lines in _PEAK_KBIT:
+        return _PEAK_KBIT[lines]
+    nearest = min(NOMINAL_LINES, key=lambda known: abs(known - lines))
+    return max(100.0, float(_PEAK_KBIT[nearest] * (lines / nearest) ** 1.75))
+
+
+def frame_rate(average: Fraction, base: Fraction) -> Fraction:
+    """The constant rate to encode at, from what the container says (0 = unknown).
+
+    A steady source keeps its rate; a varying one gets the nearest common rate that loses no frames by its average;
+    over 60 is halved; unknown is 25.
+    """
+    rate = average or base
+    if not rate:
+        return Fraction(25)
+    steady = base and abs(base - rate) / rate < Fraction(1, 200)
+    if steady:
+        rate = base
+    elif not any(abs(common - rate) / common < Fraction(1, 500) for common in _COMMON_RATES):
+        rate = next((common for common in _COMMON_RATES if common >= rate), _MOST_RATE)
+    else:
+        rate = min(_COMMON_RATES, key=lambda common: abs(common - rate))
+    while rate > _MOST_RATE:
+        rate /= 2
+    return max(rate, _LEAST_RATE).limit_denominator(1001)
+
+
+def gop_frames(rate: Fraction) -> int:
+    """Frames of the longest closed GOP: a segment's worth, rounded up so that it never cuts before the forced keyframe."""
+    return math.ceil(rate * SEGMENT_SECONDS)

@@ -1,0 +1,90 @@
+"""`matinee ingest FILE`: a film in, a published title out; its contentId is the last line of stdout."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from kernel.errors import BadSettings
+from kernel.settings import INTEGER, PATH, PATH_OR_OFF, TEXT, choice, setting
+from origin import clock, metadata, programs
+from origin.encode import PRESETS
+from origin.library import Library
+from origin.pipeline import Kitchen, Order, ingest
+from origin.progress import shown
+from origin.storage import FolderStorage
+from origin.timings import Timings
+from origin.workplace import Workplace
+
+
+@dataclass(frozen=True)
+class IngestSettings:
+    """How a film is taken in."""
+
+    store: Path = setting(PATH, ".matinee/store", "Folder of the object store that the origin serves from.")
+    work_dir: Path | None = setting(PATH, None, "Folder to work in; not set: the store's name with `-work`, beside it.")
+    title: str | None = setting(TEXT, None, "The title's name; not set: from the metadata, else from the file's name.")
+    metadata: Path | None = setting(
+        PATH, None, "JSON file with title, year, genres, cast, description, countries; other fields are kept."
+    )
+    content_id: str | None = setting(
+        TEXT, None, "The contentId; an id that exists gets a new publication. Not set: made from title and content."
+    )
+    preset: str = setting(choice(*PRESETS), "veryfast", "x264's preset: slower makes smaller files.")
+    rungs: int = setting(
+        INTEGER, "5", "Most renditions of the ladder; the lowest and highest stay longest.", least=1, most=5
+    )
+    timings: Path | None = setting(PATH_OR_OFF, "off", "Write what each step cost to this JSON file.")
+    ffmpeg: str | None = setting(TEXT, None, "The ffmpeg to call; not set: the packaged one, else the one on PATH.")
+    ffprobe: str | None = setting(TEXT, None, "The ffprobe to call; not set: the packaged one, else the one on PATH.")
+    packager: str | None = setting(TEXT, None, "The Shaka packager to call; not set: the packaged one, else on PATH.")
+
+
+SETTINGS = IngestSettings
+
+
+def run(settings: IngestSettings, file: str) -> int:
+    """Ingest; prints the contentId."""
+    timings = Timings(clock.mono)
+    known = metadata.read(settings.metadata) if settings.metadata else None
+    order = Order(
+        film=Path(file),
+        title=settings.title,
+        metadata=known,
+        content_id=settings.content_id,
+        preset=settings.preset,
+        rungs=settings.rungs,
+    )
+    kitchen = Kitchen(
+        library=Library(FolderStorage(settings.store)),
+        workplace=Workplace(settings.work_dir or beside(settings.store)),
+        programs=programs.find(
+            settings.ffmpeg or os.environ.get("FFMPEG"),
+            settings.ffprobe or os.environ.get("FFPROBE"),
+            settings.packager or os.environ.get("PACKAGER"),
+        ),
+    )
+    with shown() as progress:
+        done = ingest(order, kitchen, progress, timings)
+        if not done.new:
+            progress.start("publish", 0, "files")
+            progress.done(f"the same film is published already as version {done.title.version}; nothing was encoded")
+    if settings.timings:
+        _write(settings.timings, timings)
+    print(done.title.content_id, flush=True)
+    return 0
+
+
+def beside(store: Path) -> Path:
+    """The work folder of a store: on the same disk, and not below what is served."""
+    return store.absolute().with_name(store.absolute().name + "-work")
+
+
+def _write(path: Path, timings: Timings) -> None:
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(timings.report()), indent=2) + b"\n")
+    except OSError as error:
+        raise BadSettings("timings", f"{path} cannot be written: {error.strerror}") from None

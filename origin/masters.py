@@ -1,0 +1,89 @@
+"""The files that change in place: the multivariant playlist and the MPD, each whole and cut for every tier.
+
+`master-sd.m3u8` lists only what tier sd may watch, so every edge can cache it; nothing is rewritten per session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from xml.etree import ElementTree as Writer  # noqa: S405 (only to write; reading is defusedxml's)
+
+from defusedxml import ElementTree
+
+from kernel.media.playlist import attributes, cut
+from kernel.vocabulary import TIER_LINES, Tier, rendition_height
+from origin.package import MANIFEST, MASTER
+
+_DASH = "urn:mpeg:dash:schema:mpd:2011"
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+
+
+def master_name(tier: Tier | None) -> str:
+    """`master.m3u8`, `master-sd.m3u8`."""
+    return f"master-{tier}.m3u8" if tier else MASTER
+
+
+def manifest_name(tier: Tier | None) -> str:
+    """`manifest.mpd`, `manifest-sd.mpd`."""
+    return f"manifest-{tier}.mpd" if tier else MANIFEST
+
+
+def tops(master: str, manifest: bytes) -> dict[str, bytes]:
+    """All top files by name, out of the packager's two.
+
+    A tier for which no rendition is left has none (its viewers are refused rather than sent an empty list).
+    """
+    master = with_default_sound(master)
+    made = {MASTER: master.encode(), MANIFEST: manifest}
+    for tier in Tier:
+        keep = _within(TIER_LINES[tier])
+        playlist = cut(master, keep)
+        if "#EXT-X-STREAM-INF" in playlist:
+            made[master_name(tier)] = playlist.encode()
+            made[manifest_name(tier)] = cut_manifest(manifest, keep)
+    return made
+
+
+def _within(lines: int) -> Callable[[str], bool]:
+    def keep(uri: str) -> bool:
+        height = rendition_height(uri.partition("/")[0])
+        return height is None or height <= lines
+
+    return keep
+
+
+def with_default_sound(master: str) -> str:
+    """One sound track is the default: without a language the packager marks none, and some players then play none."""
+    lines = master.splitlines()
+    sound = [index for index, line in enumerate(lines) if line.startswith("#EXT-X-MEDIA:TYPE=AUDIO")]
+    chosen = any(attributes(lines[index].partition(":")[2]).get("DEFAULT") == "YES" for index in sound)
+    if sound and not chosen:
+        lines[sound[0]] = lines[sound[0]].replace(",DEFAULT=NO", ",DEFAULT=YES")
+    return "\n".join(lines) + "\n"
+
+
+def cut_manifest(manifest: bytes, keep: Callable[[str], bool]) -> bytes:
+    """The MPD without the Representations whose init segment `keep` refuses, and without sets left empty."""
+    root = ElementTree.fromstring(manifest)
+    for period in root.iter(f"{{{_DASH}}}Period"):
+        for group in list(period.findall(f"{{{_DASH}}}AdaptationSet")):
+            _cut_group(group, keep)
+            if group.find(f"{{{_DASH}}}Representation") is None:
+                period.remove(group)
+    Writer.register_namespace("", _DASH)
+    Writer.register_namespace("xsi", _XSI)
+    return bytes(Writer.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _cut_group(group: Writer.Element, keep: Callable[[str], bool]) -> None:
+    left = []
+    for representation in group.findall(f"{{{_DASH}}}Representation"):
+        template = representation.find(f"{{{_DASH}}}SegmentTemplate")
+        if template is not None and not keep(str(template.get("initialization"))):
+            group.remove(representation)
+        else:
+            left.append(representation)
+    for most, one in (("maxWidth", "width"), ("maxHeight", "height")):
+        sizes = [int(size) for representation in left if (size := representation.get(one))]
+        if sizes and group.get(most):
+            group.set(most, str(max(sizes)))

@@ -1,0 +1,70 @@
+"""What a title is called and known for: the metadata file, the contentId made from name and content."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kernel.errors import BadRequest
+
+_MOST_BYTES = 1 << 20
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+_MOST_SLUG = 40
+
+
+class Metadata(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The fields of a metadata file that have a meaning; others are kept as they are."""
+
+    title: str | None = None
+    year: int | None = None
+    genres: tuple[str, ...] = ()
+    cast: tuple[str, ...] = ()
+    description: str = ""
+    countries: tuple[str, ...] | None = None
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The JSON object of a metadata file; BadRequest naming the file and what is wrong."""
+    try:
+        with path.open("rb") as opened:
+            data = opened.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise BadRequest(400, "metadata", f"metadata file {path}: {error.strerror}") from None
+    if len(data) > _MOST_BYTES:
+        raise BadRequest(400, "metadata", f"metadata file {path} is larger than 1 MiB")
+    return checked(data, f"metadata file {path}")
+
+
+def checked(data: bytes, name: str) -> dict[str, Any]:
+    """Decode and check a JSON object; BadRequest."""
+    try:
+        found = msgspec.json.decode(data)
+        if not isinstance(found, dict):
+            raise msgspec.ValidationError("is not a JSON object")
+        known = msgspec.convert(found, Metadata)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise BadRequest(400, "metadata", f"{name}: {error}") from None
+    wrong = [code for code in known.countries or () if not _COUNTRY.fullmatch(code)]
+    if wrong:
+        raise BadRequest(400, "metadata", f"{name}: {wrong[0]!r} is not a two-letter country code (ISO 3166)")
+    return found
+
+
+def title_of(given: str | None, metadata: Mapping[str, Any], film: Path) -> str:
+    """The title: as given, else the metadata's, else made from the file's name."""
+    text = given or metadata.get("title") or film.stem.replace("_", " ").replace(".", " ")
+    text = str(text).encode("utf-8", "replace").decode("utf-8")
+    clean = " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
+    return clean[:300] or "Untitled"
+
+
+def content_id(title: str, content_hash: str) -> str:
+    """A contentId that stays the same for the same title and film: `big-buck-bunny-ce0d2ba6`."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_MOST_SLUG].strip("-")
+    return f"{slug or 'film'}-{content_hash[:8]}"

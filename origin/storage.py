@@ -1,0 +1,165 @@
+"""STORE: objects by key, through obstore: a folder today, S3 through the same door later.
+
+Keys:
+    titles/<contentId>/title.json            the pointer: which publication viewers see
+    titles/<contentId>/publication-<n>.json  every file of publication n, never changed
+    media/<contentId>/v720/00001.m4s …       segments, playlists of renditions, thumbnails: never changed
+    media/<contentId>/top-<n>/master.m3u8 …  the top files of publication n, served without `top-<n>/`
+    mark.json                                changes with every publication: a cheap "anything new?"
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore
+
+from kernel.errors import BadSettings, StorageFailed
+
+_LEFT_OVER = re.compile(r".+#\d+")
+"""What obstore calls a file it has not finished writing."""
+
+
+class Stored(NamedTuple):
+    """One object as a listing shows it."""
+
+    key: str
+    size: int
+
+
+class Storage(Protocol):
+    """What ingest and the origin ask of a store; every failure is StorageFailed."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store whole, atomically, over what was there."""
+
+    def put_file(self, key: str, file: Path) -> None:
+        """Store a file's content."""
+
+    def get(self, key: str) -> bytes | None:
+        """A small object whole; None when there is none."""
+
+    def tag(self, key: str) -> str | None:
+        """What changes when the object changes; None when there is none."""
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """All objects whose keys begin with `prefix` (ending in a slash)."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove; what is not there is no error."""
+
+    def settle(self, keys: Iterable[str]) -> None:
+        """Return when the objects would survive a power cut."""
+
+    async def read(self, key: str, first: int, stop: int) -> bytes:
+        """Bytes `first` to `stop`, `stop` not included."""
+
+
+class FolderStorage:
+    """A store in a folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._store: ObjectStore = LocalStore(self.folder)
+        except (OSError, BaseError) as error:
+            raise BadSettings("store", f"{self.folder} cannot be used: {_reason(error)}") from None
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store whole (a temporary file, then a rename)."""
+        with self._failing(f"writing {key}"):
+            obstore.put(self._store, key, data, use_multipart=False)
+
+    def put_file(self, key: str, file: Path) -> None:
+        """Store a file's content, read in bounded parts."""
+        with self._failing(f"writing {key}"):
+            obstore.put(self._store, key, file)
+
+    def get(self, key: str) -> bytes | None:
+        """A small object whole; None when there is none."""
+        with self._failing(f"reading {key}"):
+            try:
+                return bytes(obstore.get(self._store, key).bytes())
+            except FileNotFoundError:
+                return None
+
+    def tag(self, key: str) -> str | None:
+        """The store's own entity tag."""
+        with self._failing(f"reading {key}"):
+            try:
+                return obstore.head(self._store, key)["e_tag"]
+            except FileNotFoundError:
+                return None
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """All objects below a prefix."""
+        with self._failing(f"listing {prefix}"):
+            for chunk in obstore.list(self._store, prefix.rstrip("/")):
+                for meta in chunk:
+                    yield Stored(meta["path"], meta["size"])
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove, and the folders left empty."""
+        with self._failing("deleting"):
+            for key in keys:
+                file = self.folder / key
+                file.unlink(missing_ok=True)
+                for parent in file.parents:
+                    if parent == self.folder or any(parent.iterdir()):
+                        break
+                    parent.rmdir()
+
+    def settle(self, keys: Iterable[str]) -> None:
+        """fsync the files and the folders that name them."""
+        files = [self.folder / key for key in keys]
+        folders = {parent for file in files for parent in file.parents if parent.is_relative_to(self.folder)}
+        with self._failing("writing to disk"), ThreadPoolExecutor(max_workers=8) as pool:
+            list(pool.map(_fsync, files))
+            list(pool.map(_fsync, sorted(folders, reverse=True)))
+
+    def sweep(self, prefix: str) -> int:
+        """Remove what a killed writer left half-written below a prefix; how many."""
+        folder = self.folder / prefix
+        left = [file for file in folder.rglob("*#*") if _LEFT_OVER.fullmatch(file.name)] if folder.is_dir() else []
+        for file in left:
+            file.unlink(missing_ok=True)
+        return len(left)
+
+    async def read(self, key: str, first: int, stop: int) -> bytes:
+        """A part of an object, read by obstore's threads."""
+        with self._failing(f"reading {key}"):
+            return bytes(await obstore.get_range_async(self._store, key, start=first, end=stop))
+
+    @contextmanager
+    def _failing(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, BaseError) as error:
+            raise StorageFailed(f"the store {self.folder} failed while {doing}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """One line, without obstore's nested debug print."""
+    text = str(error)
+    if "No space left on device" in text or "StorageFull" in text or "os error 28" in text:
+        return "the disk is full"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return text.splitlines()[0][:200] if text else type(error).__name__
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

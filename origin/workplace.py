@@ -1,0 +1,62 @@
+"""Where an ingest works: a folder a title beside the store, held by a lock that ends with its process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kernel.errors import BadRequest, BadSettings, StorageFailed
+
+
+class Workplace:
+    """The folder of all ingests' work; made when missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadSettings("work_dir", f"{self.folder} cannot be made: {error.strerror}") from None
+
+    @contextmanager
+    def held(self, content_id: str) -> Iterator[Path]:
+        """The title's own folder, locked; BadRequest (409) while another ingest of the title runs."""
+        handle = self._lock(content_id)
+        if handle is None:
+            raise BadRequest(409, "ingest-running", f"another ingest of {content_id} is running")
+        try:
+            folder = self.folder / content_id
+            folder.mkdir(exist_ok=True)
+            yield folder
+        except OSError as error:
+            raise StorageFailed(f"working in {self.folder} failed: {error.strerror or error}") from None
+        finally:
+            os.close(handle)
+
+    def clean(self, keep: str | None = None) -> list[str]:
+        """Remove what dead ingests of other titles left; their contentIds."""
+        cleaned = []
+        for folder in sorted(self.folder.iterdir()):
+            if not folder.is_dir() or folder.name == keep:
+                continue
+            handle = self._lock(folder.name)
+            if handle is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(handle)
+                cleaned.append(folder.name)
+        return cleaned
+
+    def _lock(self, content_id: str) -> int | None:
+        """An open, locked file; None when somebody else has it. The kernel unlocks when the process ends."""
+        # The lock file stays: removing it would let two hold "the" lock.
+        handle = os.open(self.folder / f"{content_id}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        return handle
