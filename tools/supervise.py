@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,7 @@ class _Child:
 
     program: Program
     process: asyncio.subprocess.Process | None = None
+    output: asyncio.ReadTransport | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     announced: str = ""
     crashes: int = 0
@@ -118,27 +120,27 @@ class Supervisor:
         child.announced = ""
         child.program.log.parent.mkdir(parents=True, exist_ok=True)
         log = os.open(child.program.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        reading, writing = os.pipe()  # our own: asyncio's `wait` would wait for a grandchild that holds its pipe
+        lines = asyncio.StreamReader(limit=_LINE_LIMIT)
         try:
+            child.output, _ = await asyncio.get_running_loop().connect_read_pipe(
+                lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(reading, "rb", 0)
+            )
             child.process = await asyncio.create_subprocess_exec(
-                *child.program.argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-                limit=_LINE_LIMIT,
+                *child.program.argv, stdin=subprocess.DEVNULL, stdout=writing, stderr=log, start_new_session=True
             )
         except OSError as error:
             raise StartFailed(f"{child.program.name} cannot be started: {error}") from None
         finally:
+            os.close(writing)
             os.close(log)
-        self._tasks.create_task(self._read(child, child.process))
+        self._tasks.create_task(self._read(child, lines))
 
-    async def _read(self, child: _Child, process: asyncio.subprocess.Process) -> None:
-        """Take note of the ready line; copy whatever else is printed into the log."""
-        assert process.stdout is not None  # noqa: S101 (a pipe was asked for above)
+    async def _read(self, child: _Child, lines: asyncio.StreamReader) -> None:
+        """Take note of the ready line; copy whatever is printed into the log."""
         while True:
             try:
-                line = await process.stdout.readline()
+                line = await lines.readline()
             except ValueError:  # a line over the limit: not ours to keep
                 continue
             if not line:
@@ -170,7 +172,7 @@ class Supervisor:
             code = await child.process.wait()
             if self._stopping.is_set():
                 return
-            _kill_session(child.process.pid)
+            _bury(child)
             child.crashes = 1 if clock() - since > _CALM_SECONDS else child.crashes + 1
             delay = restart_delay(child.crashes)
             self._say(f"!! {child.program.name} stopped by itself ({_ending(code)}); starting it again in {delay:g} s")
@@ -183,7 +185,7 @@ class Supervisor:
             except StartFailed as error:
                 self._say(f"!! {error}")
             if self._stopping.is_set():  # `_stop` saw the process before this one
-                _kill_session(child.process.pid)
+                _bury(child)
 
     async def _stopping_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
@@ -214,13 +216,21 @@ class Supervisor:
                 await process.wait()
         if process.returncode is None:
             self._say(f"!! {child.program.name} did not stop within {self._drain:g} s and is killed")
-        _kill_session(process.pid)
+        _bury(child)
         await process.wait()
 
 
 def _running(child: _Child) -> int | None:
     """The process id, while it runs."""
     return child.process.pid if child.process and child.process.returncode is None else None
+
+
+def _bury(child: _Child) -> None:
+    """Kill what a program left running, and read no more from it."""
+    if child.process:
+        _kill_session(child.process.pid)
+    if child.output:
+        child.output.close()
 
 
 def _kill_session(leader: int) -> None:

@@ -1,0 +1,66 @@
+"""What `matinee up` runs, as data."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from kernel.command_line import read
+from tools.cli import COMMANDS, find
+from tools.up_plan import PORTS_ABOVE, Choices, Places, ingest_arguments, parts, waves
+
+CHOICES = Choices(Places(8080), Path("/state"), "DE", None, 5.0)
+PARTS = {part.name: part for part in parts(CHOICES)}
+
+
+def test_the_programs_start_in_the_order_in_which_they_need_one_another():
+    assert [[part.name for part in wave] for wave in waves(CHOICES)] == [
+        ["origin", "control", "shield"],
+        ["edge1", "edge2", "services"],
+    ]
+
+
+def test_the_ports_are_those_that_people_script_against():
+    assert {name: part.listens for name, part in PARTS.items()} == {
+        "services": (("127.0.0.1", 8080),),
+        "edge1": (("127.0.0.1", 8081), ("127.0.0.1", 9081)),
+        "edge2": (("127.0.0.2", 8081), ("127.0.0.2", 9081)),
+        "shield": (("127.0.0.1", 8082), ("127.0.0.1", 9082)),
+        "origin": (("127.0.0.1", 8083),),
+        "control": (("127.0.0.1", 8084), ("127.0.0.1", 8085)),
+    }
+
+
+def test_no_two_programs_want_one_place_and_none_is_above_the_highest():
+    listens = [place for part in PARTS.values() for place in part.listens]
+    assert len(set(listens)) == len(listens)
+    assert max(port for _, port in listens) <= 8080 + PORTS_ABOVE
+
+
+def test_no_secret_stands_on_a_command_line():
+    for part in PARTS.values():
+        assert not any(
+            word in argument.lower() for argument in part.arguments for word in ("begin", "secret=", "bearer")
+        )
+
+
+@pytest.mark.parametrize("name", [*PARTS, "ingest"])
+def test_every_program_takes_the_flags_it_is_given(name):
+    arguments = (
+        PARTS[name].arguments if name in PARTS else ingest_arguments(CHOICES, Path("f.mp4"), "F", Path("m.json"))
+    )
+    entry, rest = find(arguments)
+    assert entry in COMMANDS
+    try:
+        module = importlib.import_module(entry.module)
+    except ModuleNotFoundError as error:
+        pytest.fail(f"`matinee {entry.name}` cannot be run: {error}")
+    read(
+        module.SETTINGS,
+        rest,
+        prog=entry.name,
+        summary="",
+        env={},
+        read_text=lambda name: "",
+        positional=entry.positional,
+    )

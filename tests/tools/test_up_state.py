@@ -1,0 +1,90 @@
+"""The state folder: ours, ours alone, wiped only when it is."""
+
+import fcntl
+import os
+
+import pytest
+
+from kernel.errors import BadSettings
+from tools.up_state import LOCK, WIPING, LockFile, claim, finish_wipe, held, wipe
+
+
+def test_a_folder_that_is_not_there_is_made(tmp_path):
+    state = tmp_path / "deep" / "state"
+    claim(state)
+    with held(state) as lock:
+        assert (state / LOCK).read_text() == f"{os.getpid()} running\n"
+        lock.note("stopping")
+        assert (state / LOCK).read_text() == f"{os.getpid()} stopping\n"
+
+
+def test_a_folder_of_other_things_is_refused_by_name(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(BadSettings, match="thesis"):
+        claim(tmp_path)
+
+
+def test_a_folder_with_only_our_parts_is_taken(tmp_path):
+    (tmp_path / "store").mkdir()
+    claim(tmp_path)
+
+
+def test_a_folder_once_claimed_stays_ours(tmp_path):
+    (tmp_path / LOCK).touch()
+    (tmp_path / "notes.txt").touch()
+    claim(tmp_path)
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "state").touch()
+    with pytest.raises(BadSettings, match="cannot be used"):
+        claim(tmp_path / "state")
+
+
+def test_a_second_holder_is_refused_and_told_of_the_first(tmp_path, monkeypatch):
+    monkeypatch.setattr("tools.up_state._LOCK_WAIT_SECONDS", 0.0)
+    with (
+        held(tmp_path),
+        pytest.raises(BadSettings, match=f"process {os.getpid()}"),
+        held(tmp_path),
+    ):
+        pass
+
+
+def test_a_holder_that_says_it_is_stopping_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("tools.up_state._LOCK_WAIT_SECONDS", 0.0)
+    first = os.open(tmp_path / LOCK, os.O_RDWR | os.O_CREAT)
+    LockFile(first).take(tmp_path)
+    LockFile(first).note("stopping")
+    monkeypatch.setattr("tools.up_state.time.sleep", lambda _: fcntl.flock(first, fcntl.LOCK_UN))
+    with held(tmp_path):
+        assert (tmp_path / LOCK).read_text() == f"{os.getpid()} running\n"
+    os.close(first)
+
+
+def test_a_wipe_takes_everything_but_the_lock_and_follows_no_link(tmp_path):
+    outside, state = tmp_path / "outside", tmp_path / "state"
+    (outside / "kept").mkdir(parents=True)
+    claim(state)
+    with held(state):
+        (state / "store" / "deep").mkdir(parents=True)
+        (state / "services").symlink_to(outside)
+        (state / "keys").touch()
+        wipe(state)
+        assert [entry.name for entry in state.iterdir()] == [LOCK]
+    assert (outside / "kept").is_dir()
+
+
+def test_a_wipe_killed_in_the_middle_is_finished_by_the_next_start(tmp_path):
+    (tmp_path / WIPING).mkdir()
+    (tmp_path / "services").mkdir()
+    (tmp_path / "store").mkdir()
+    claim(tmp_path)
+    finish_wipe(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_begun_wipe_nothing_goes(tmp_path):
+    (tmp_path / "store").mkdir()
+    finish_wipe(tmp_path)
+    assert (tmp_path / "store").is_dir()
