@@ -1,7 +1,7 @@
 """AUTHORISE: may this viewer have this path now? Token, scope, tier, network, then region and licence.
 
-Pure. What a token says is remembered (a dictionary's answer instead of 150 µs of cryptography and parsing); what depends
-on the moment, the path, the viewer or the rules is asked at every request, on hits too.
+Pure. What a token says is remembered (a dictionary's answer instead of 150 µs of cryptography and parsing); what
+depends on the moment, the path, the viewer or the rules is asked at every request, on hits too.
 """
 
 from __future__ import annotations

@@ -26,11 +26,10 @@ _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _FORBIDDEN = re.compile(rb"%(?:2F|5C|7F|[01][0-9A-F])|%25(?:2[EeFf5]|5[Cc]|[01][0-9A-Fa-f])")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _CDN = re.compile(b"/cdn/(" + REGION.pattern.encode() + b")/(" + CONTENT_ID.pattern.encode() + rb")/(.*[^/])")
-# The whole of a usual target in one match: token, path, region, key, contentId, rest, query.
+# A usual target behind its token in one match: region, key, contentId, rest, query.
 _USUAL = re.compile(
-    rb"(?:/t/([A-Za-z0-9_-]++\.[A-Za-z0-9_-]++\.[A-Za-z0-9_-]++))?"
-    + (b"(/cdn/(" + REGION.pattern.encode() + b")/((" + CONTENT_ID.pattern.encode() + b")/")
-    + (b"(" + _SEGMENT + b"(?:/" + _SEGMENT + rb")*+)))(?:\?([\x21\x22\x24-\x7e]*+))?+")
+    b"/cdn/(" + REGION.pattern.encode() + b"+)/((" + CONTENT_ID.pattern.encode() + b"+)/"
+    b"(" + _SEGMENT + b"(?:/" + _SEGMENT + rb")*+))(?:\?([\x21\x22\x24-\x7e]*+))?+"
 )
 _FLAT = re.compile(rb"v?([1-9][0-9]{1,3})p?[_-]([0-9]{1,8})\.ts")
 
@@ -143,11 +142,13 @@ class CdnTarget(NamedTuple):
 
 def read_target(target: bytes) -> CdnTarget | Refusal:
     """`split_token`, `normalise` and `split_cdn` in one; a usual target costs one match of one expression."""
-    match = _USUAL.fullmatch(target)
-    if match is not None and len(target) <= TARGET_LONGEST:
-        token, path, region, key, content_id, rest, query = match.groups(b"")
-        return CdnTarget(token or None, path, query, _cdn_path(region, content_id, rest, key))
-    return read_target_carefully(target)
+    token, rest = split_token(target)
+    match = _USUAL.fullmatch(rest)
+    if match is None or len(target) > TARGET_LONGEST:
+        return read_target_carefully(target)
+    region, key, content_id, name, query = match.groups()
+    path = rest if query is None else rest[: match.end(2)]
+    return CdnTarget(token, path, query or b"", _cdn_path(region, content_id, name, key))
 
 
 def read_target_carefully(target: bytes) -> CdnTarget | Refusal:

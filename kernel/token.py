@@ -15,7 +15,7 @@ from kernel.geo import is_country
 from kernel.keys import KID_LONGEST, KeySet, SigningKey, check_kid, decode_base64url, encode_base64url
 from kernel.vocabulary import TIER_LINES, Refusal
 
-__all__ = ["ANYWHERE", "NBF_BEFORE", "TOKEN_LONGEST", "TTL_MOST", "Permit", "mint", "sign", "verify"]
+__all__ = ["ANYWHERE", "NBF_BEFORE", "TOKEN_LONGEST", "TTL_MOST", "NotMintable", "Permit", "mint", "sign", "verify"]
 
 TOKEN_LONGEST = 8192
 NBF_BEFORE = 60
@@ -78,6 +78,14 @@ def _json_object(data: bytes | None) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+class NotMintable(ValueError):
+    """An argument of `mint` that no token can carry: its name, and why in words."""
+
+    def __init__(self, argument: str, why: str) -> None:
+        super().__init__(why)
+        self.argument = argument
+
+
 def mint(
     key: SigningKey | bytes,
     kid: str,
@@ -95,33 +103,40 @@ def mint(
     """A signed token for everything below `path` (`/cdn/<region>/<contentId>/`), for `ttl` seconds from `now`.
 
     `key` is a SigningKey or a private key's PEM. `network` is an address or CIDR network, `tier` one of sd, hd, uhd.
-    ValueError names the argument that is wrong.
+    NotMintable names the argument that is wrong; ValueError a key that cannot sign.
     """
     signer = SigningKey.from_pem(key) if isinstance(key, bytes) else key
     if not is_scope(path):
-        raise ValueError(f"path {path!r} is not of the form /cdn/<region>/<contentId>/ (it ends in a slash)")
+        raise NotMintable("path", f"{path!r} is not of the form /cdn/<region>/<contentId>/, with the slash at the end")
     if not 1 <= ttl <= TTL_MOST:
-        raise ValueError(f"ttl {ttl:g} s is not between 1 second and {TTL_MOST // 86400} days")
+        raise NotMintable("ttl", f"{ttl:g} s is not between 1 second and {TTL_MOST // 86400} days")
+    try:
+        header = {"alg": signer.algorithm, "kid": check_kid(kid), "typ": "JWT"}
+    except ValueError as error:
+        raise NotMintable("kid", str(error)) from None
     claims: dict[str, Any] = {"iss": issuer, "aud": audience, "cdniv": 1, "mpath": path}
     claims |= {"iat": int(now), "nbf": int(now) - NBF_BEFORE, "exp": int(now + ttl)}
-    limits = {"sid": session, "country": country, "mtier": tier, "ipnet": network}
-    claims |= {name: _limit(name, value) for name, value in limits.items() if value is not None}
-    return sign({"alg": signer.algorithm, "kid": check_kid(kid), "typ": "JWT"}, claims, signer)
+    limits = {"session": session, "country": country, "tier": tier, "network": network}
+    claims |= {_CLAIM_OF[name]: _limit(name, value) for name, value in limits.items() if value is not None}
+    return sign(header, claims, signer)
 
 
-def _limit(claim: str, value: str) -> str:
-    """An optional claim's value as it is written; ValueError naming what is wrong."""
-    if claim == "sid" and not SESSION.fullmatch(value):
-        raise ValueError("a session is 1 to 128 printable ASCII characters without spaces")
-    if claim == "country" and not is_country(value):
-        raise ValueError(f"country {value!r} is not a two-letter code in capitals (ISO 3166)")
-    if claim == "mtier" and value not in TIER_LINES:
-        raise ValueError(f"tier {value!r} is not one of {', '.join(TIER_LINES)}")
-    if claim == "ipnet":
+_CLAIM_OF = {"session": "sid", "country": "country", "tier": "mtier", "network": "ipnet"}
+
+
+def _limit(argument: str, value: str) -> str:
+    """An optional argument as its claim is written; NotMintable otherwise."""
+    if argument == "session" and not SESSION.fullmatch(value):
+        raise NotMintable(argument, "a session is 1 to 128 printable ASCII characters without spaces")
+    if argument == "country" and not is_country(value):
+        raise NotMintable(argument, f"{value!r} is not a two-letter country code in capitals (ISO 3166)")
+    if argument == "tier" and value not in TIER_LINES:
+        raise NotMintable(argument, f"{value!r} is not one of {', '.join(TIER_LINES)}")
+    if argument == "network":
         try:
             return str(ipaddress.ip_network(value))
         except ValueError as error:
-            raise ValueError(f"network {value!r} is not an address or CIDR network: {error}") from None
+            raise NotMintable(argument, f"{value!r} is not an address or CIDR network: {error}") from None
     return str(value)
 
 

@@ -43,6 +43,7 @@ COMMANDS = (
     ),
     Command("recommend train", "services.recommend.train_command", "Refit the recommendations now."),
     Command("token mint", "tools.token_mint", "Make a viewer's token for a title."),
+    Command("token keygen", "tools.token_keygen", "Make a signing key and the key set that edges verify with."),
     Command("replay", "tools.replay", "Run the cache policy over a trace of requests.", ("trace",)),
     Command("doctor", "tools.doctor", "Look over this machine and a running platform, and say what is wrong."),
 )

@@ -1,0 +1,80 @@
+"""`matinee token keygen`: a new signing key (Ed25519), and its public part in a JWKS for the edges."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kernel.errors import BadSettings
+from kernel.keys import KeySet, check_kid, generate_ed25519_pem, public_jwks
+from kernel.settings import PATH, SWITCH, TEXT, setting
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the two halves of the key go."""
+
+    out: Path = setting(PATH, None, "File for the private key (PEM, mode 0600); must not exist yet.", required=True)
+    kid: str = setting(TEXT, None, "Name of the key in tokens and key sets.", required=True)
+    jwks: Path = setting(PATH, None, "Key set (JWKS) for the edges; holds the public key only.", required=True)
+    add: bool = setting(SWITCH, "off", "Add the key to an existing key set, as a rotation needs: both stay valid.")
+
+
+SETTINGS = Settings
+
+
+def run(settings: Settings) -> int:
+    """Make the key; the key set is written first, so that no token is signed which no edge can verify."""
+    try:
+        check_kid(settings.kid)
+    except ValueError as error:
+        raise BadSettings("kid", str(error)) from None
+    if os.path.lexists(settings.out):
+        raise BadSettings("out", "exists already; a private key is never overwritten", f"file {settings.out}")
+    pem = generate_ed25519_pem()
+    jwks = public_jwks(pem, settings.kid)
+    if settings.add:
+        jwks["keys"] = _present(settings.jwks) + jwks["keys"]
+        try:
+            KeySet.from_jwks(jwks)
+        except ValueError as error:
+            raise BadSettings("jwks", str(error), f"file {settings.jwks}") from None
+    elif os.path.lexists(settings.jwks):
+        raise BadSettings("jwks", "exists already; --add puts the new key beside the others", f"file {settings.jwks}")
+    _write(settings.jwks, (json.dumps(jwks, indent=2) + "\n").encode(), 0o644, "jwks")
+    _write(settings.out, pem, 0o600, "out")
+    print(f"private key {settings.out}\npublic keys {settings.jwks}", flush=True)
+    return 0
+
+
+def _present(file: Path) -> list[Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        KeySet.from_json(text)
+    except OSError as error:
+        raise BadSettings("jwks", f"cannot be read: {error.strerror}", f"file {file}") from None
+    except ValueError as error:
+        raise BadSettings("jwks", str(error), f"file {file}") from None
+    return list(json.loads(text)["keys"])
+
+
+def _write(file: Path, content: bytes, mode: int, name: str) -> None:
+    """Temp, fsync, rename: a whole file of this mode or none."""
+    try:
+        descriptor, part = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # made with mode 0600
+        try:
+            with os.fdopen(descriptor, "wb") as opened:
+                opened.write(content)
+                os.fchmod(descriptor, mode)
+                opened.flush()
+                os.fsync(descriptor)
+            Path(part).replace(file)
+        except OSError:
+            Path(part).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise BadSettings(name, f"cannot be written: {error.strerror}", f"file {file}") from None
