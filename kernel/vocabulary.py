@@ -74,6 +74,28 @@ REFUSAL_STATUS = {
 """401 what does not verify, 403 verified but not permitted, 451 not licensed there, 400 no such path can be, 404 unknown."""
 
 
+REFUSAL_SENTENCES = {
+    Refusal.TOKEN_MISSING: "The request carries no token where one is required.",
+    Refusal.TOKEN_MALFORMED: "What stands in the token's place is not a JWT in canonical form.",
+    Refusal.TOKEN_SIGNATURE: "The token's signature is not that of the key it names.",
+    Refusal.TOKEN_KEY: "The token names no key, or one that is not in the key set.",
+    Refusal.TOKEN_CLAIMS: "A claim is missing, of the wrong kind, or cannot be checked here.",
+    Refusal.TOKEN_EXPIRED: "The token's time is over.",
+    Refusal.TOKEN_NOT_YET: "The token's time has not begun.",
+    Refusal.TOKEN_REVOKED: "The session the token belongs to was revoked.",
+    Refusal.SCOPE: "The token is for another path.",
+    Refusal.TIER: "The rendition is above what the viewer's plan may watch.",
+    Refusal.NETWORK: "The token is bound to another network than the viewer's.",
+    Refusal.WINDOW: "The title may not be watched at this time.",
+    Refusal.COUNTRY: "The title is not licensed in the viewer's country.",
+    Refusal.COUNTRY_UNKNOWN: "The title is licensed in some countries only, and the viewer's is not known.",
+    Refusal.PATH: "The path cannot be brought to its normal form.",
+    Refusal.REGION_UNKNOWN: "This edge does not serve the region in the path.",
+    Refusal.NOT_FOUND: "There is no such path here.",
+}
+"""What each refusal means; docs/errors.md is made from it."""
+
+
 class Outcome(StrEnum):
     """How the cache answered (RFC 9211's words where it has one)."""
 

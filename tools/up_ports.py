@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from kernel.errors import BadSettings
 from tools.up_plan import Part
 
-_WAIT_SECONDS = 2.0
+_WAIT_SECONDS = 1.0
 
 
 def why_not_free(host: str, port: int) -> str | None:

@@ -18,10 +18,12 @@ LOCK = "up.lock"
 WIPING = "wiping"
 """What is being thrown away; a start that finds it finishes the work."""
 
-KNOWN = frozenset({LOCK, WIPING, "store", "services", "control", "edge1", "edge2", "shield", "keys", "logs", "films"})
+KNOWN = frozenset(
+    {LOCK, WIPING, "store", "store-work", "services", "control", "edge1", "edge2", "shield", "keys", "logs", "films"}
+)
 """All that Matinee's programs put there."""
 
-_LOCK_WAIT_SECONDS = 2.0
+_LOCK_WAIT_SECONDS = 1.0
 _STOPPING_WAIT_SECONDS = 30.0
 
 
