@@ -1,0 +1,20 @@
+"""Each source file has its test file at the same place below tests/."""
+
+from pathlib import PurePosixPath
+
+WITHOUT = {"__init__.py", "__main__.py"}
+
+
+def expected(source: str) -> str:
+    path = PurePosixPath(source)
+    return str("tests" / path.parent / f"test_{path.name.removeprefix('_')}")
+
+
+def test_each_source_file_has_its_test_file(sources, files, exceptions, check_exceptions):
+    """A package's __main__ is started by the tests of the whole program; an __init__ holds nothing."""
+    own = [name for name in sources if PurePosixPath(name).name not in WITHOUT]
+    check_exceptions({name: 1 for name in own if expected(name) not in files}, exceptions["without_test"])
+
+
+def test_the_place_of_a_test_file():
+    assert expected("services/catalogue/store.py") == "tests/services/catalogue/test_store.py"

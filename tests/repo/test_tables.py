@@ -1,0 +1,63 @@
+"""Each setting, counter, log field, error and refusal has one sentence, in one table, and stands in docs/."""
+
+import pytest
+
+from kernel import errors, vocabulary
+from kernel.counters import Counter, by_name
+from kernel.settings import resolve, table
+from tools import docs
+from tools.cli import COMMANDS
+
+
+def is_sentence(text: str) -> bool:
+    return text.endswith((".", ".)")) and text == text.strip() and "\n" not in text
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.name)
+def test_each_setting_has_a_sentence_and_a_default_that_is_accepted(command):
+    settings_class = docs.load(command.module).SETTINGS
+    rows = table(settings_class)
+    assert [row.name for row in rows if not is_sentence(row.sentence)] == []
+    for row in rows:
+        if row.default is not None:
+            row.parse([row.default], "default")
+    if not any(row.required for row in rows):
+        resolve(settings_class)
+
+
+def test_one_name_means_one_thing_in_all_commands():
+    """A variable (`MATINEE_LISTEN`) reaches every command that has the setting: the kind must be the same."""
+    kinds: dict[str, set[str]] = {}
+    for command in COMMANDS:
+        for row in table(docs.load(command.module).SETTINGS):
+            kinds.setdefault(row.name, set()).add(row.kind.name)
+    assert not {name: found for name, found in kinds.items() if len(found) > 1}
+
+
+def test_each_counter_has_a_row_of_its_own():
+    counters = [row for name in docs.find_modules("counters.py") for row in docs.load(name).COUNTERS]
+    assert counters
+    assert all(isinstance(row, Counter) for row in counters)
+    assert len(by_name(counters)) == len(counters)
+
+
+def test_each_log_field_has_a_sentence():
+    for name in docs.find_modules("log_fields.py"):
+        fields = docs.load(name).LOG_FIELDS
+        assert len({field.name for field in fields}) == len(fields)
+        assert all(is_sentence(field.sentence) for field in fields)
+
+
+def test_each_refusal_has_a_status_and_a_sentence():
+    assert set(vocabulary.REFUSAL_STATUS) == set(vocabulary.REFUSAL_SENTENCES) == set(vocabulary.Refusal)
+    assert all(map(is_sentence, vocabulary.REFUSAL_SENTENCES.values()))
+
+
+def test_each_error_that_crosses_a_border_has_a_sentence():
+    assert all(is_sentence(docs.first_sentence(c.__doc__)) for c in errors.MatineeError.__subclasses__() if c.__doc__)
+
+
+def test_the_pages_are_what_the_code_says():
+    missing: list[str] = []
+    stale = [p.name for p, text in docs.pages(missing).items() if not p.exists() or p.read_text("utf-8") != text]
+    assert (missing, stale) == ([], [])
