@@ -71,7 +71,7 @@ REFUSAL_STATUS = {
     Refusal.REGION_UNKNOWN: 404,
     Refusal.NOT_FOUND: 404,
 }
-"""401 what does not verify, 403 verified but not permitted, 451 not licensed there, 400 an impossible path, 404 unknown."""
+"""401 what does not verify, 403 verified but not permitted, 451 not licensed there, 400 a bad path, 404 unknown."""
 
 
 REFUSAL_SENTENCES = {
