@@ -1,0 +1,117 @@
+"""What operators and services ask for, as changes of the desired state: pure, and checked as edges will check it.
+
+Contents are canonical JSON, so that putting what is there already changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from math import inf
+from typing import Any
+
+from control.desired import Change, Desired
+from kernel.documents import BadDocument, moment_text
+from kernel.fleet import DEFAULT, KEYS, RULES, SESSION, TITLE
+from kernel.keys import KeySet
+from kernel.licence import (
+    licence_json,
+    parse_content_id,
+    parse_default,
+    parse_licence,
+    parse_session,
+    parse_until,
+)
+
+MAX_RULES = 1_000_000
+"""Titles and revocations together; edges hold no more."""
+REVOKED_KEPT = 3_600.0
+"""Seconds that a revocation is kept after its end: an edge's clock may be behind."""
+
+
+class TooMany(ValueError):
+    """A bound would be exceeded; nothing was changed."""
+
+
+def canonical(value: object) -> bytes:
+    """JSON bytes that are equal for equal values."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def put_titles(desired: Desired, titles: Mapping[str, object], removed: Iterable[str] = ()) -> Change:
+    """Licences in their JSON form by contentId; BadDocument names the title and the place, TooMany the bound."""
+    puts = {
+        (RULES, TITLE + parse_content_id(name)): canonical(licence_json(parse_licence(value, f"titles.{name}")))
+        for name, value in titles.items()
+    }
+    removes = frozenset((RULES, TITLE + parse_content_id(name)) for name in removed) - puts.keys()
+    _check_room(desired, puts)
+    return Change(puts, removes)
+
+
+def put_keys(desired: Desired, jwks: object) -> Change:
+    """The whole set of public keys. BadDocument when it is no JWKS, or would give a secret to every edge."""
+    try:
+        KeySet.from_jwks(jwks)
+    except ValueError as error:
+        raise BadDocument("keys", str(error)) from None
+    entries: list[dict[str, Any]] = jwks["keys"]  # type: ignore[index]  # from_jwks has seen that it is
+    for number, entry in enumerate(entries):
+        if entry.get("kty") == "oct":
+            raise BadDocument(f"keys[{number}]", "is a secret; control hands out public keys only (Ed25519, P-256)")
+    puts = {(KEYS, entry["kid"]): canonical(entry) for entry in entries}
+    gone = frozenset((KEYS, kid) for kid in desired.shelves[KEYS].resources) - puts.keys()
+    return Change(puts, gone)
+
+
+def revoke(desired: Desired, session: object, until: object) -> Change:
+    """Refuse a session until a moment (JSON form; None: for ever)."""
+    name = parse_session(session, "sid")
+    end = parse_until(until, "until")
+    puts = {(RULES, SESSION + name): canonical({"until": None if end == inf else moment_text(end)})}
+    _check_room(desired, puts)
+    return Change(puts)
+
+
+def forget_ended(desired: Desired, now: float) -> Change:
+    """Take away the revocations that ended long before `now` (Unix seconds)."""
+    ends = revocations(desired).items()
+    return Change(removes=frozenset((RULES, SESSION + name) for name, end in ends if end < now - REVOKED_KEPT))
+
+
+def _check_room(desired: Desired, puts: Mapping[tuple[str, str], bytes]) -> None:
+    held = desired.shelves[RULES].resources
+    if len(held) + sum(1 for _, name in puts if name not in held) > MAX_RULES:
+        raise TooMany(f"control holds at most {MAX_RULES} titles and revocations")
+
+
+def put_default(default: str) -> Change:
+    """What becomes of titles without a licence: `allow` or `deny`."""
+    parse_default(default, "default")
+    return Change({(RULES, DEFAULT): canonical({"default": default})})
+
+
+def titles(desired: Desired) -> list[str]:
+    """The contentIds of the titles held, in order."""
+    names = desired.shelves[RULES].resources
+    return sorted(name.removeprefix(TITLE) for name in names if name.startswith(TITLE))
+
+
+def licence(desired: Desired, content_id: str) -> dict[str, Any] | None:
+    """A title's licence in its JSON form; None when control holds none."""
+    held = desired.content(RULES, TITLE + content_id)
+    return None if held is None else json.loads(held)
+
+
+def revocations(desired: Desired) -> dict[str, float]:
+    """The Unix second each revocation ends, by session."""
+    return {
+        name.removeprefix(SESSION): parse_until(json.loads(held.content).get("until"), name)
+        for name, held in desired.shelves[RULES].resources.items()
+        if name.startswith(SESSION)
+    }
+
+
+def jwks(desired: Desired) -> dict[str, list[Any]]:
+    """The public keys held, as a JWKS."""
+    return {"keys": [json.loads(held.content) for _, held in sorted(desired.shelves[KEYS].resources.items())]}

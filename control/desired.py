@@ -1,0 +1,90 @@
+"""The fleet's desired state: every resource with the revision that last changed it. Immutable; pure.
+
+A change is a revision: one number, counting up, for all types together. A type's version is the revision that last
+touched it, so that a new licence does not send the keys anew.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from kernel.fleet import TYPES, Resource, Version
+
+LOG_KEPT = 10_000
+"""Touches of a type that are remembered for deltas; an edge further behind gets a snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one revision puts and removes, by type and name; contents are canonical JSON."""
+
+    puts: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
+    removes: frozenset[tuple[str, str]] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.puts or self.removes)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One type's resources by name. `log` has (revision, name) of the touches after `floor`, oldest first."""
+
+    number: int = 0
+    resources: Mapping[str, Resource] = field(default_factory=lambda: MappingProxyType({}))
+    log: tuple[tuple[int, str], ...] = ()
+    floor: int = 0
+
+    def touched_after(self, number: int) -> frozenset[str] | None:
+        """The names touched after a revision; None when that is too long ago to know."""
+        if number < self.floor:
+            return None
+        return frozenset(name for _, name in self.log[bisect_right(self.log, (number, "\U0010ffff")) :])
+
+    def touched(self, revision: int, puts: Mapping[str, bytes], removes: Iterable[str]) -> Shelf:
+        """The shelf after a revision."""
+        resources = dict(self.resources)
+        resources.update({name: Resource(name, revision, content) for name, content in puts.items()})
+        gone = tuple(removes)
+        for name in gone:
+            resources.pop(name, None)
+        log = (*self.log, *((revision, name) for name in sorted({*puts, *gone})))
+        dropped, kept = log[:-LOG_KEPT], log[-LOG_KEPT:]
+        return Shelf(revision, MappingProxyType(resources), kept, dropped[-1][0] if dropped else self.floor)
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """Everything that edges are to hold, as of `revision` within `epoch`."""
+
+    epoch: str
+    revision: int = 0
+    shelves: Mapping[str, Shelf] = field(default_factory=lambda: MappingProxyType({kind: Shelf() for kind in TYPES}))
+
+    def version(self, kind: str) -> Version:
+        """The version of a type."""
+        return Version(self.epoch, self.shelves[kind].number)
+
+    def content(self, kind: str, name: str) -> bytes | None:
+        """A resource's content; None when there is no such resource."""
+        found = self.shelves[kind].resources.get(name)
+        return found.content if found else None
+
+    def effective(self, change: Change) -> Change:
+        """The part of a change that changes anything."""
+        return Change(
+            puts={key: content for key, content in change.puts.items() if self.content(*key) != content},
+            removes=frozenset(key for key in change.removes if self.content(*key) is not None),
+        )
+
+    def after(self, change: Change, revision: int) -> Desired:
+        """The state once `change` is `revision`."""
+        shelves = dict(self.shelves)
+        for kind in TYPES:
+            puts = {name: content for (of, name), content in change.puts.items() if of == kind}
+            removes = [name for of, name in change.removes if of == kind]
+            if puts or removes:
+                shelves[kind] = shelves[kind].touched(revision, puts, removes)
+        return replace(self, revision=revision, shelves=MappingProxyType(shelves))

@@ -1,0 +1,252 @@
+"""The stream from control: stay connected, take what comes, answer, keep the last good state on disk.
+
+What an update does is decided in `edge.apply`; this shell receives, tells the edge, writes and answers. The edge serves
+whatever control does: it begins with the last good state, and goes on with it while control is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from edge.apply import Changed, State, apply
+from edge.state_file import Damaged, StateFile
+from kernel.clock import Clock
+from kernel.errors import StorageFailed, UpstreamFailed
+from kernel.fleet import APPLIED, NOTHING, TYPES, Ack, Applied, FromEdge, Hello, Known, Nack, Update, Version
+from rpc.edge_stream import EdgeStream
+
+START_WITHIN = 5.0
+"""Seconds that a starting edge waits for control before it serves from its last good state."""
+
+BACKOFF_FIRST = 0.2
+BACKOFF_MOST = 10.0
+SAVE_AGAIN_AFTER = 10.0
+BIG = 1_000
+"""An update of more resources is worked out in a thread: viewers are served meanwhile."""
+
+log = structlog.get_logger("edge")
+
+
+class Link(Protocol):
+    """One connection to control. Losing it raises UpstreamFailed."""
+
+    async def send(self, message: FromEdge, /) -> None:
+        """Say something to control."""
+
+    def __aiter__(self) -> AsyncIterator[Update]:
+        """What control says, until it closes."""
+
+    async def close(self) -> None:
+        """End the connection."""
+
+
+Connect = Callable[[], Awaitable[Link]]
+
+
+class Subscriber:
+    """Keeps the edge's state as control wants it. `run` is one task, cancelled when the edge stops.
+
+    `me` says who the edge is (its `known` is filled in here). `on_state` is called with the last good state when there
+    is one, and with every new state, in the event loop; it must not fail. `connect` makes one connection (default:
+    gRPC to `control`, HOST:PORT).
+    """
+
+    def __init__(
+        self,
+        me: Hello,
+        control: str,
+        fleet_dir: Path,
+        clock: Clock,
+        on_state: Callable[[State], object],
+        *,
+        connect: Connect | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._me = me
+        self._control = control
+        self._file = StateFile(fleet_dir)
+        self._clock = clock
+        self._on_state = on_state
+        self._connect: Connect = connect or (lambda: EdgeStream.connect(control))
+        self._jitter = jitter
+        self._refused: dict[str, Version] = {}
+        self._greeted: set[str] = set()
+        self._link: Link | None = None
+        self._unsaved = asyncio.Event()
+        self._started = asyncio.Event()
+        self._alone_since = clock.mono()
+        self.state = State()
+        self.connected = False
+        """Whether control's stream stands and has said, for every type, what is new."""
+        self.last_error = ""
+        """Why control is not connected, its last update was refused, or the state is not on disk; empty: all well."""
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the edge goes on without control: none for `START_WITHIN` seconds and more."""
+        return not self.connected and self._clock.mono() - self._alone_since >= START_WITHIN
+
+    async def started(self) -> None:
+        """Wait until the edge may serve: control has said what is new, or could not be reached for `START_WITHIN`."""
+        await self._started.wait()
+
+    async def run(self) -> None:
+        """Load the last good state, then follow control for ever."""
+        await self._load()
+        patience = self._clock.call_later(START_WITHIN, self._start_alone)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._follow())
+                tasks.create_task(self._keep())
+        finally:
+            patience.cancel()
+            self.connected = False
+
+    async def _load(self) -> None:
+        try:
+            state = await asyncio.to_thread(self._file.load)
+        except (Damaged, StorageFailed) as error:
+            self._trouble("the last good state cannot be used", error)
+            return
+        if state is not None:
+            self.state = state
+            self._on_state(state)
+            log.info("the last good state is in force", rules=state.rules.version, keys=state.keys.version)
+
+    def _trouble(self, what: str, error: Exception) -> None:
+        self.last_error = str(error)
+        log.error(what, error=str(error))
+
+    def _start_alone(self) -> None:
+        if not self._started.is_set():
+            log.warning("control is away: serving from the last good state", degraded=True, error=self.last_error)
+            self._started.set()
+
+    # -- following control
+
+    async def _follow(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._one_connection()
+                why = "control closed the stream"
+            except UpstreamFailed as error:
+                why = str(error)
+            failures = 1 if self._greeted else failures + 1
+            self._lost(why)
+            await self._pause(backoff(failures, self._jitter()))
+
+    async def _one_connection(self) -> None:
+        self._greeted.clear()
+        link = await self._connect()
+        try:
+            await link.send(self._hello())
+            self._link = link
+            async for update in link:
+                await self._take(link, update)
+        finally:
+            self._link = None
+            await link.close()
+
+    def _hello(self) -> Hello:
+        known = (Known(kind, self.state.version(kind), self._refused.get(kind, NOTHING)) for kind in TYPES)
+        return replace(self._me, known=tuple(known))
+
+    def _lost(self, why: str) -> None:
+        if self.connected or why != self.last_error:
+            log.warning("control is not connected", control=self._control, error=why)
+        if self.connected:
+            self.connected = False
+            self._alone_since = self._clock.mono()
+        self.last_error = why
+
+    async def _take(self, link: Link, update: Update) -> None:
+        if len(update.resources) > BIG:
+            state, effects = await asyncio.to_thread(apply, self.state, update)
+        else:
+            state, effects = apply(self.state, update)
+        for effect in effects:
+            match effect:
+                case Changed():
+                    pass  # told below, whether or not the answer reaches control
+                case Nack():
+                    self._note_refusal(effect)
+                case Ack():
+                    self._refused.pop(effect.type, None)
+        if state is not self.state:
+            self.state = state
+            self._on_state(state)
+            self._unsaved.set()
+            log.info("a new version is in force", type=update.type, version=update.version.number)
+        for effect in effects:
+            if not isinstance(effect, Changed):
+                await link.send(effect)
+        self._note_greeting(update.type, effects)
+
+    def _note_refusal(self, nack: Nack) -> None:
+        if not nack.resync:
+            self._refused[nack.type] = nack.version
+            self.last_error = f"{nack.type} version {nack.version.number} refused: {nack.error}"
+            log.error("an update was refused", type=nack.type, version=nack.version.number, error=nack.error)
+
+    def _note_greeting(self, kind: str, effects: tuple[object, ...]) -> None:
+        if any(isinstance(effect, Nack) and effect.resync for effect in effects):
+            return
+        self._greeted.add(kind)
+        if not self.connected and self._greeted.issuperset(TYPES):
+            self.connected = True
+            if not self._refused:
+                self.last_error = ""
+            self._started.set()
+            self._unsaved.set()  # says `applied` for what was held before
+            log.info("control is connected", control=self._control)
+
+    async def _pause(self, seconds: float) -> None:
+        over = asyncio.Event()
+        timer = self._clock.call_later(seconds, over.set)
+        try:
+            await over.wait()
+        finally:
+            timer.cancel()
+
+    # -- keeping the last good state
+
+    async def _keep(self) -> None:
+        """Write the newest state whenever it is not on disk, then say that it is applied."""
+        on_disk = self.state
+        while True:
+            await self._unsaved.wait()
+            self._unsaved.clear()
+            state, status = self.state, APPLIED
+            if state is not on_disk:
+                try:
+                    await asyncio.to_thread(self._file.save, state)
+                    on_disk = state
+                except StorageFailed as error:
+                    status = f"in force, not on disk: {error}"
+                    self._trouble("the state is in force but not on disk", error)
+                    self._clock.call_later(SAVE_AGAIN_AFTER, self._unsaved.set)
+            await self._report(state, status)
+
+    async def _report(self, state: State, status: str) -> None:
+        link = self._link
+        if link is None:
+            return
+        try:
+            for kind, version in state.versions.items():
+                await link.send(Applied(kind, version, status))
+        except UpstreamFailed:
+            return  # the reader of this link notices too, and a new connection reports anew
+
+
+def backoff(failures: int, jitter: float) -> float:
+    """Seconds to wait after the n-th failure in a row (from 1): doubling up to a most, spread by `jitter` in [0, 1)."""
+    longest = min(BACKOFF_MOST, BACKOFF_FIRST * 2.0 ** min(failures - 1, 16))
+    return longest * (0.5 + jitter / 2)

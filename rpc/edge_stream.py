@@ -1,0 +1,78 @@
+"""An edge's end of the stream from control, over gRPC; no protobuf passes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc.aio
+
+from kernel.errors import UpstreamFailed
+from kernel.fleet import FromEdge, Update
+from rpc.border import BorderError, Joiner, edge_to_wire
+from rpc.channel import open_channel, reason
+from rpc.v1.control_pb2_grpc import FleetStub
+
+CONNECT_WITHIN = 5.0
+"""Seconds for a connection to stand."""
+
+
+class EdgeStream:
+    """One connection to control: `send` what the edge says, iterate over what control says.
+
+    Both raise UpstreamFailed when the connection is lost; iterating ends when control closes it.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, address: str) -> None:
+        self._channel = channel
+        self._address = address
+        self._writing = asyncio.Lock()  # gRPC takes one write at a time
+        self._call = FleetStub(channel).Subscribe()  # type: ignore[no-untyped-call]  # generated without types
+
+    @classmethod
+    async def connect(cls, address: str) -> EdgeStream:
+        """Connect to `HOST:PORT`; UpstreamFailed when nobody answers there."""
+        channel = open_channel(address)
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN):
+                await channel.channel_ready()
+            return cls(channel, address)
+        except TimeoutError:
+            await channel.close()
+            raise UpstreamFailed(
+                "control-unreachable", retry=True, detail=f"nobody answers at {address} within {CONNECT_WITHIN:g} s"
+            ) from None
+        except BaseException:
+            await channel.close()
+            raise
+
+    async def send(self, message: FromEdge) -> None:
+        """Say something to control."""
+        try:
+            async with self._writing:
+                await self._call.write(edge_to_wire(message))
+        except grpc.aio.AioRpcError as error:
+            raise self._lost(reason(error)) from None
+        except asyncio.InvalidStateError:
+            raise self._lost("the stream has ended") from None
+
+    async def __aiter__(self) -> AsyncIterator[Update]:
+        """The updates that control sends, each whole."""
+        joiner = Joiner()
+        try:
+            async for message in self._call:
+                update = joiner.take(message)
+                if update is not None:
+                    yield update
+        except grpc.aio.AioRpcError as error:
+            raise self._lost(reason(error)) from None
+        except BorderError as error:
+            raise self._lost(f"control sent {error}") from None
+
+    async def close(self) -> None:
+        """End the stream and the connection."""
+        self._call.cancel()
+        await self._channel.close()
+
+    def _lost(self, why: str) -> UpstreamFailed:
+        return UpstreamFailed("control-lost", retry=True, detail=f"control at {self._address}: {why}")
