@@ -1,1 +1,1 @@
-"""The viewers' services: catalogue, playback, search, recommend, and the gateway before them."""
+"""Catalogue, playback, search, recommendations and the gateway before them: one process, or one part each."""

@@ -1,0 +1,245 @@
+"""Builds everything of the services and is the only place that knows all of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from secrets import token_bytes, token_urlsafe
+from typing import Any
+
+import aiohttp
+import structlog
+from aiohttp import web
+from prometheus_client import generate_latest
+
+from kernel.clock import Clock
+from kernel.errors import BadSettings
+from kernel.keys import SigningKey, check_kid, generate_ed25519_pem, public_jwks
+from services.catalogue.feed import Feed
+from services.catalogue.origin_poll import OriginPoll
+from services.catalogue.routes import CatalogueRoutes
+from services.catalogue.store import CatalogueStore
+from services.control_link import ControlLink
+from services.counters import Counters
+from services.gateway import Gateway, Upstream
+from services.group_commit import GroupCommit
+from services.http.caller import Gate
+from services.http.front import ROUTES, Front
+from services.http.openapi import describe
+from services.http.place import Places, open_lookup
+from services.http.reading import LARGEST_BODY
+from services.http.route import Access, Route, answer
+from services.playback.routes import SWEEP_SECONDS, PlaybackRoutes, Signing
+from services.playback.store import Beat, PlaybackStore, Session
+from services.secrets_file import read_or_make
+from services.settings import ServicesSettings, check
+from services.wiring import ChangesOfCatalogue, EntriesOfCatalogue, FilmsOfCatalogue, ShelfOfCatalogue
+
+log = structlog.get_logger()
+
+STATS_SECONDS = 5.0
+
+
+@dataclass
+class Services:
+    """The services of one process: an application to serve, and tasks to run beside it."""
+
+    application: web.Application
+    tasks: list[Coroutine[Any, Any, None]] = field(default_factory=list)
+    ready: list[asyncio.Event] = field(default_factory=list)
+    """What must be there before the process says that it serves."""
+
+
+async def build(settings: ServicesSettings, clock: Clock, stack: AsyncExitStack) -> Services:
+    """Build what the settings name; `stack` closes it. Raises BadSettings, StorageFailed."""
+    check(settings)
+    builder = _Builder(settings, clock, stack)
+    await builder.open()
+    return await builder.build()
+
+
+class _Builder:
+    """Builds part by part; each part adds its routes and tasks."""
+
+    def __init__(self, settings: ServicesSettings, clock: Clock, stack: AsyncExitStack) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.stack = stack
+        self.counters = Counters()
+        self.gate = _gate(settings)
+        self.places = Places(open_lookup(settings.geo), settings.default_country)
+        self.signing_pem = read_or_make(settings.signing_key_file, generate_ed25519_pem, "signing_key")
+        self.store = CatalogueStore(settings.data)
+        self.feed = Feed(self.store)
+        self.routes: list[Route] = []
+        self.tasks: list[Coroutine[Any, Any, None]] = [self.feed.watch()]
+        self.ready: list[asyncio.Event] = []
+
+    async def open(self) -> None:
+        """What every part stands on."""
+        await self.store.open()
+        self.stack.push_async_callback(self.store.close)
+        self.client = await self.stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
+
+    async def build(self) -> Services:
+        """All parts that this process runs."""
+        settings = self.settings
+        if settings.runs("catalogue"):
+            self._catalogue()
+        if settings.runs("playback"):
+            await self._playback()
+        if settings.runs("search"):
+            self._search()
+        if settings.runs("recommend"):
+            await self._recommend()
+        if settings.runs("gateway"):
+            self._gateway()
+        self.routes += _own_routes(self.counters, self.ready, self.routes)
+        front = Front(self.gate, self.places, settings.trusted_proxies, self.clock, self.counters)
+        application = web.Application(middlewares=[front.middleware()], client_max_size=LARGEST_BODY)  # type: ignore[list-item]
+        application[ROUTES] = {(route.method, route.path): route for route in self.routes}
+        for route in self.routes:
+            application.router.add_route(route.method, route.path, route.handler)
+            if route.method == "GET":
+                application.router.add_route("HEAD", route.path, route.handler)
+        return Services(application, self.tasks, self.ready)
+
+    def _catalogue(self) -> None:
+        settings = self.settings
+        self.routes += CatalogueRoutes(self.store, self.feed.nudge).routes()
+        self.tasks.append(self._count_titles())
+        if settings.origin:
+            poll = OriginPoll(
+                self.client, settings.origin, self.store, self.feed.nudge, self.counters, settings.origin_poll
+            )
+            self.tasks.append(poll.run())
+        if settings.control:
+            self.tasks.append(self._tell_control())
+
+    async def _tell_control(self) -> None:
+        from rpc.control_client import ControlClient
+
+        async with ControlClient(str(self.settings.control)) as control:
+            jwks = public_jwks(self.signing_pem, self.settings.kid)
+            source = f"catalogue-{self.store.epoch}"
+            changes = ChangesOfCatalogue(self.store, self.feed)
+            await ControlLink(control, changes, source, jwks, self.counters).run()
+
+    async def _count_titles(self) -> None:
+        while True:
+            titles, playable = await self.store.count()
+            self.counters.titles.set(titles)
+            self.counters.playable_titles.set(playable)
+            await asyncio.sleep(STATS_SECONDS)
+
+    async def _playback(self) -> None:
+        settings = self.settings
+        store = PlaybackStore(settings.data, settings.max_sessions)
+        await store.open()
+        self.stack.push_async_callback(store.close)
+        writes: GroupCommit[Session | Beat] = GroupCommit(store.write)
+        signing = Signing(_signing_key(self.signing_pem, settings), settings.kid, settings.region, settings.token_ttl)
+        films = FilmsOfCatalogue(self.store)
+        made = PlaybackRoutes(films, store, writes, signing, settings.edges, self.clock, self.counters)
+        self.routes += made.routes()
+        self.tasks += [writes.run(), self._sweep(store)]
+
+    async def _sweep(self, store: PlaybackStore) -> None:
+        while True:
+            self.counters.sessions.set(await store.sweep(self.clock.wall()))
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    def _search(self) -> None:
+        from services.search.index import TitleIndex
+        from services.search.routes import SearchRoutes
+        from services.search.service import SearchService
+
+        titles = EntriesOfCatalogue(self.store, self.feed)
+        service = SearchService(titles, TitleIndex(self.settings.data / "search"), self.counters)
+        self.stack.callback(service.close)
+        self.routes += SearchRoutes(service).routes()
+        self.tasks.append(service.run())
+        self.ready.append(service.ready)
+
+    async def _recommend(self) -> None:
+        from services.recommend.routes import RecommendRoutes
+        from services.recommend.service import RecommendService
+        from services.recommend.store import FeedbackStore
+
+        settings = self.settings
+        store = FeedbackStore(settings.data)
+        await store.open()
+        self.stack.push_async_callback(store.close)
+        service = RecommendService(
+            ShelfOfCatalogue(self.store, self.feed),
+            store,
+            self.clock,
+            self.counters,
+            train_pause=settings.train_pause,
+            trend_half_life=settings.trend_half_life,
+        )
+        self.routes += RecommendRoutes(service, self.clock).routes()
+        self.tasks += [service.follow_titles(), service.keep_fitted(), service.writes.run()]
+        self.ready.append(service.ready)
+
+    def _gateway(self) -> None:
+        settings = self.settings
+        upstream = Upstream(self.client, settings.origin, settings.region)
+        films = FilmsOfCatalogue(self.store)
+        self.routes += Gateway(upstream, films, settings.edges, self.gate, self.clock).routes()
+
+
+def _gate(settings: ServicesSettings) -> Gate:
+    key = read_or_make(settings.api_key_path, lambda: token_urlsafe(32).encode() + b"\n", "api_key_file")
+    guest = read_or_make(settings.data / "guest.key", lambda: token_bytes(32).hex().encode(), "data")
+    try:
+        text = key.decode("ascii").strip()
+    except UnicodeDecodeError:
+        raise BadSettings("api_key_file", f"{settings.api_key_path} holds no key: letters, digits and marks") from None
+    if len(text) < 16 or any(letter.isspace() for letter in text):
+        raise BadSettings("api_key_file", f"{settings.api_key_path} must hold one word of at least 16 characters")
+    return Gate(text, guest, settings.insecure_dev)
+
+
+def _signing_key(pem: bytes, settings: ServicesSettings) -> SigningKey:
+    try:
+        check_kid(settings.kid)
+    except ValueError as error:
+        raise BadSettings("kid", str(error)) from None
+    try:
+        return SigningKey.from_pem(pem)
+    except ValueError as error:
+        raise BadSettings("signing_key", f"{settings.signing_key_file}: {error}") from None
+
+
+def _version() -> str:
+    try:
+        return version("matinee")
+    except PackageNotFoundError:
+        return "0.1.0"
+
+
+def _own_routes(counters: Counters, ready: Sequence[asyncio.Event], routes: Sequence[Route]) -> tuple[Route, ...]:
+    described: dict[str, object] = {}
+
+    async def health(_: web.Request) -> web.Response:
+        waiting = sum(1 for event in ready if not event.is_set())
+        return answer({"status": "ok" if not waiting else "starting"})
+
+    async def metrics(_: web.Request) -> web.Response:
+        body = generate_latest(counters.registry)
+        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    async def openapi(_: web.Request) -> web.Response:
+        return answer(described, cache="public, max-age=60")
+
+    own = (
+        Route("GET", "/healthz", health, Access.ANYBODY, "Whether the process lives", answer={"type": "object"}),
+        Route("GET", "/metrics", metrics, Access.INTERNAL, "Counters, as Prometheus reads them", hidden=True),
+        Route("GET", "/openapi.json", openapi, Access.ANYBODY, "This description", answer={"type": "object"}),
+    )
+    described |= describe([*routes, *own], _version())
+    return own

@@ -1,0 +1,122 @@
+"""`matinee catalogue import FILE`: JSON lines (or a JSON list) of titles into the catalogue, packed or plain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from kernel.errors import MatineeError
+from kernel.settings import PATH, setting
+from services.catalogue.store import CatalogueStore
+from services.catalogue.title import Fault, Imported, read_line
+from services.progress import Faults, Source, open_source
+
+BATCH = 2000
+LONGEST_LINE = 1 << 20
+LARGEST_LIST = 1 << 30
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class ImportSettings:
+    """`matinee catalogue import FILE`."""
+
+    data: Path = setting(PATH, ".matinee/services", "The services' data folder.")
+
+
+SETTINGS = ImportSettings
+
+
+def run(settings: ImportSettings, file: str) -> int:
+    """Import FILE; 1 when a line of it was bad (the good ones are kept)."""
+    return asyncio.run(_import(settings, file))
+
+
+async def _import(settings: ImportSettings, file: str) -> int:
+    with open_source(file) as source:
+        store = CatalogueStore(settings.data)
+        await store.open()
+        faults = Faults(source)
+        tally = _Tally(store, source)
+        try:
+            for number, item in _items(source):
+                found = item if isinstance(item, Fault) else read_line(item)
+                if isinstance(found, Fault):
+                    faults.add(number, found)
+                else:
+                    await tally.add(found)
+        finally:  # a file that ends in the middle keeps what came before
+            await tally.flush()
+            await store.close()
+    print(tally.summary())
+    if faults.count:
+        source.say(f"{faults.count} bad lines were left out")
+    return 1 if faults.count else 0
+
+
+class _Tally:
+    """Gathers titles into batches, and counts them."""
+
+    def __init__(self, store: CatalogueStore, source: Source) -> None:
+        self._store = store
+        self._source = source
+        self._batch: list[Imported] = []
+        self._named: set[str] = set()
+        self.read = 0
+        self.changed = 0
+
+    async def add(self, record: Imported) -> None:
+        """One more title."""
+        self.read += 1
+        self._named.add(record.title.content_id)
+        self._batch.append(record)
+        if len(self._batch) >= BATCH:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what is gathered."""
+        if self._batch:
+            self.changed += await self._store.take_in(self._batch)
+            self._batch = []
+        self._source.advance(f"{self.read} titles")
+
+    def summary(self) -> str:
+        """What was done, in one line."""
+        again = self.read - len(self._named)
+        repeated = (
+            f"; {again} lines named a title of the file again (the same contentId, or title and year)" if again else ""
+        )
+        return f"{self.read} titles read, {self.changed} new or changed{repeated}"
+
+
+def _items(source: Source) -> Iterator[tuple[int, bytes | msgspec.Raw | Fault]]:
+    """(number from 1, JSON object) of JSON lines or of a JSON list."""
+    first = source.stream.readline(LONGEST_LINE).removeprefix(BOM)
+    if first.lstrip().startswith(b"["):
+        yield from _listed(first, source)
+        return
+    number, line = 0, first
+    while line:
+        number += 1
+        if len(line) >= LONGEST_LINE and not line.endswith(b"\n"):
+            while line and not line.endswith(b"\n"):
+                line = source.stream.readline(LONGEST_LINE)
+            yield number, Fault("", f"is longer than {LONGEST_LINE} bytes")
+        elif line.strip():
+            yield number, line
+        line = source.stream.readline(LONGEST_LINE)
+
+
+def _listed(first: bytes, source: Source) -> Iterator[tuple[int, msgspec.Raw]]:
+    body = first + source.stream.read(LARGEST_LIST)
+    if len(body) > LARGEST_LIST:
+        raise MatineeError(f"{source.name}: a JSON list of more than {LARGEST_LIST >> 20} MiB: use JSON lines")
+    try:
+        items = msgspec.json.decode(body, type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MatineeError(f"{source.name}: not a valid JSON list: {error}") from None
+    yield from enumerate(items, 1)

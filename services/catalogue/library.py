@@ -1,0 +1,142 @@
+"""The origin's library as the catalogue reads it, and what a change in it does to a title. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from kernel.vocabulary import is_content_id
+from services.catalogue.title import COUNTRY, Playable, Rendition, Title, normal_countries
+
+
+_PATH = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", re.ASCII)
+
+
+class LibraryTitle(Struct, frozen=True, rename="camel"):
+    """One entry of the origin's `GET /library`; paths in `streams` and `thumbnail` are below the title."""
+
+    content_id: str
+    title: str = ""
+    version: int = 1
+    published: str = ""
+    duration: float = 0.0
+    countries: list[Annotated[str, Meta(pattern=COUNTRY)]] | None = None
+    metadata: dict[str, Any] = {}
+    renditions: list[Rendition] = []
+    streams: dict[str, str] = {}
+    tiers: dict[str, dict[str, str]] = {}
+    thumbnail: str | None = None
+
+
+class _Library(Struct):
+    titles: list[msgspec.Raw] = []
+
+
+_library = msgspec.json.Decoder(_Library)
+_entry = msgspec.json.Decoder(LibraryTitle)
+
+
+def read_library(body: bytes) -> tuple[list[LibraryTitle], list[str]]:
+    """(titles, what was wrong with the entries left out). Raises ValueError when the whole is no library."""
+    try:
+        raws = _library.decode(body).titles
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"the origin's library is not readable: {error}") from None
+    titles, faults = [], []
+    for number, raw in enumerate(raws):
+        try:
+            entry = _entry.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            faults.append(f"entry {number}: {error}")
+            continue
+        if is_content_id(entry.content_id):
+            titles.append(entry)
+        else:
+            faults.append(f"entry {number}: {entry.content_id!r:.80} is no contentId")
+    return titles, faults
+
+
+def playable(entry: LibraryTitle) -> Playable:
+    """What can be played of an entry; a tier's own playlists stand among the streams as `hls-sd`, `dash-sd`."""
+    tiers = {f"{kind}-{tier}": path for tier, streams in entry.tiers.items() for kind, path in streams.items()}
+    streams = entry.streams | tiers
+    return Playable(
+        version=entry.version,
+        published=entry.published,
+        duration=max(0.0, entry.duration),
+        renditions=tuple(entry.renditions),
+        streams={name: path for name, path in streams.items() if _is_below(path)},
+        thumbnail=entry.thumbnail if entry.thumbnail and _is_below(entry.thumbnail) else None,
+    )
+
+
+def _is_below(path: str) -> bool:
+    """Whether a path stays inside its title's folder and needs no escaping in a URL."""
+    return _PATH.fullmatch(path) is not None and all(part.strip(".") for part in path.split("/"))
+
+
+def merge(known: Title | None, seen: LibraryTitle | None, entry: LibraryTitle) -> Title:
+    """The catalogue's title after the origin published `entry`.
+
+    `known` is the title as it stands, `seen` what the origin said of it before. The catalogue owns titles and licences, so
+    what the origin says again does not undo an import or an operator's licence; what it says anew is taken.
+    """
+    told = _told(entry)
+    if known is None:
+        return told
+    if seen is None:  # imported before the film came: the origin fills the gaps, and may only narrow the licence
+        return msgspec.structs.replace(
+            known,
+            year=known.year or told.year,
+            genres=known.genres or told.genres,
+            cast=known.cast or told.cast,
+            description=known.description or told.description,
+            attribution=told.attribution,
+            countries=told.countries if known.countries is None else known.countries,
+            playable=told.playable,
+        )
+    before = _told(seen)
+    changed = {
+        name: getattr(told, name)
+        for name in ("title", "year", "genres", "cast", "description", "attribution", "countries")
+        if getattr(before, name) != getattr(told, name)
+    }
+    return msgspec.structs.replace(known, playable=told.playable, **changed)
+
+
+def _told(entry: LibraryTitle) -> Title:
+    data = entry.metadata
+    title = entry.title or _text(data, "title") or entry.content_id
+    year = data.get("year")
+    return Title(
+        content_id=entry.content_id,
+        title=title[:500],
+        year=year if isinstance(year, int) and 1800 <= year <= 2200 else None,
+        genres=_texts(data, "genres"),
+        cast=_texts(data, "cast"),
+        description=_text(data, "description")[:50_000],
+        countries=None if entry.countries is None else normal_countries(entry.countries),
+        attribution=_attribution(data),
+        playable=playable(entry),
+    )
+
+
+def _attribution(data: dict[str, Any]) -> str:
+    """One line that names the film's makers and its licence, as free licences ask for."""
+    credit = _text(data, "attribution") or _text(data, "credit")
+    licence = _text(data, "licence") or _text(data, "license")
+    return (f"{credit} ({licence})" if credit and licence and licence not in credit else credit or licence)[:500]
+
+
+def _text(data: dict[str, Any], name: str) -> str:
+    value = data.get(name)
+    return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+def _texts(data: dict[str, Any], name: str) -> tuple[str, ...]:
+    value = data.get(name)
+    texts = value if isinstance(value, list) else []
+    return tuple(text for text in texts if isinstance(text, str) and text.strip())[:64]

@@ -1,0 +1,48 @@
+"""`matinee catalogue licence CONTENT`: say where a title may be watched; a running platform follows within a second."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernel.errors import BadSettings, MatineeError
+from kernel.settings import COUNTRY, PATH, SWITCH, setting
+from services.catalogue.store import CatalogueStore
+from services.catalogue.title import normal_countries
+
+
+@dataclass(frozen=True)
+class LicenceSettings:
+    """`matinee catalogue licence CONTENT`."""
+
+    data: Path = setting(PATH, ".matinee/services", "The services' data folder.")
+    allow: tuple[str, ...] = setting(COUNTRY, None, "The only countries where it may be watched.", many=True)
+    everywhere: bool = setting(SWITCH, "off", "It may be watched everywhere.")
+    nowhere: bool = setting(SWITCH, "off", "It may be watched nowhere.")
+
+
+SETTINGS = LicenceSettings
+
+
+def run(settings: LicenceSettings, content: str) -> int:
+    """Set the licence of the title with contentId CONTENT."""
+    if [bool(settings.allow), settings.everywhere, settings.nowhere].count(True) != 1:
+        raise BadSettings("allow", "say one of --allow DE,FR or --everywhere or --nowhere")
+    countries = None if settings.everywhere else normal_countries(settings.allow)
+    asyncio.run(_licence(settings, content, countries))
+    where = "everywhere" if countries is None else ", ".join(countries) or "nowhere"
+    print(f"{content} may be watched: {where}")
+    return 0
+
+
+async def _licence(settings: LicenceSettings, content: str, countries: tuple[str, ...] | None) -> None:
+    if not (settings.data / "catalogue.sqlite3").exists():
+        raise BadSettings("data", f"there is no catalogue in {settings.data}")
+    store = CatalogueStore(settings.data)
+    await store.open()
+    try:
+        if not await store.licence(content, countries):
+            raise MatineeError(f"there is no title with contentId {content!r} in the catalogue")
+    finally:
+        await store.close()

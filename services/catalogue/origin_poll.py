@@ -1,0 +1,83 @@
+"""Asks the origin for its library, again and again, and makes the catalogue say what can be played."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import aiohttp
+import structlog
+
+from kernel.errors import StorageFailed
+from services.catalogue.library import read_library
+from services.catalogue.store import CatalogueStore
+from services.counters import Counters
+
+log = structlog.get_logger()
+
+LARGEST = 64 << 20
+LONGEST_PAUSE = 10.0
+SECONDS = 10.0
+
+
+class OriginPoll:
+    """`run` asks for ever; what the origin does not answer stays as it was."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, origin: str, store: CatalogueStore, changed: Callable[[], None],
+        counters: Counters, every: float,
+    ) -> None:  # fmt: skip
+        self._session = session
+        self._url = f"{origin}/library"
+        self._store = store
+        self._changed = changed
+        self._counters = counters
+        self._every = every
+        self._etag: str | None = None
+        self._failing = False
+        self.asked = asyncio.Event()
+        """Set when the origin has answered once."""
+
+    async def run(self) -> None:
+        """Ask every few moments; less often while the origin fails."""
+        pause = self._every
+        while True:
+            try:
+                await self.ask()
+                pause, self._failing = self._every, False
+                self.asked.set()
+            except (aiohttp.ClientError, TimeoutError, ValueError, StorageFailed) as error:
+                self._counters.library_failures.inc()
+                if not self._failing:  # said once, not every second
+                    log.warning("library-unreadable", url=self._url, error=str(error) or type(error).__name__)
+                self._failing = True
+                pause = min(pause * 2, max(LONGEST_PAUSE, self._every))
+            await asyncio.sleep(pause)
+
+    async def ask(self) -> None:
+        """Ask once. Raises ClientError, TimeoutError, ValueError (no library), StorageFailed."""
+        headers = {"If-None-Match": self._etag} if self._etag else {}
+        timeout = aiohttp.ClientTimeout(SECONDS)
+        async with self._session.get(self._url, headers=headers, timeout=timeout, allow_redirects=False) as got:
+            if got.status == 304:
+                return
+            if got.status != 200:
+                raise ValueError(f"the origin answered {got.status}")
+            body = await _bounded(got)
+            etag = got.headers.get("ETag")
+        entries, faults = read_library(body)
+        for fault in faults[:10]:
+            log.warning("library-entry", error=fault)
+        if await self._store.publish(entries):
+            log.info("library-read", titles=len(entries))
+            self._changed()
+        self._etag = etag
+
+
+async def _bounded(got: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in got.content.iter_chunked(1 << 16):
+        body += piece
+        if len(body) > LARGEST:
+            raise ValueError(f"the library is larger than {LARGEST >> 20} MiB")
+    return bytes(body)

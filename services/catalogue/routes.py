@@ -1,0 +1,148 @@
+"""The catalogue over HTTP: what there is where the viewer is, and licences by operators."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from kernel.errors import BadRequest
+from services.catalogue.store import CatalogueStore, Position
+from services.catalogue.title import COUNTRY, Title, licensed, normal_countries
+from services.http import reading
+from services.http.route import Access, Parameter, Route, answer
+from services.http.visit import visit, watching_country
+
+TITLE_SCHEMA = {
+    "type": "object",
+    "required": ["contentId", "title", "playable"],
+    "properties": {
+        "contentId": {"type": "string"},
+        "title": {"type": "string"},
+        "year": {"type": ["integer", "null"]},
+        "genres": {"type": "array", "items": {"type": "string"}},
+        "cast": {"type": "array", "items": {"type": "string"}},
+        "description": {"type": "string"},
+        "playable": {"type": "boolean"},
+        "durationSeconds": {"type": ["number", "null"]},
+        "thumbnail": {"type": ["string", "null"]},
+        "rating": {"type": ["number", "null"]},
+        "popularity": {"type": "number"},
+        "attribution": {"type": "string"},
+    },
+}
+_COUNTRY = Parameter("country", "Another country than the viewer's own (API key only).")
+
+
+class Licence(Struct, forbid_unknown_fields=True):
+    """The body of a licence: null = everywhere, a list = only there, an empty list = nowhere."""
+
+    countries: Annotated[list[Annotated[str, Meta(pattern=COUNTRY)]], Meta(max_length=300)] | None
+
+
+class CatalogueRoutes:
+    """GET /titles, GET /titles/{id}, PUT /titles/{id}/licence."""
+
+    def __init__(self, store: CatalogueStore, changed: Callable[[], None]) -> None:
+        self._store = store
+        self._changed = changed
+
+    def routes(self) -> tuple[Route, ...]:
+        """The catalogue's table."""
+        one = Parameter("contentId", "The title.", place="path")
+        page = (
+            Parameter("cursor", "Where the page begins: the answer before had it as nextCursor."),
+            Parameter("limit", "Titles a page, 1 to 100.", schema={"type": "integer", "default": 50}),
+            _COUNTRY,
+        )
+        listing = {
+            "type": "object",
+            "properties": {
+                "titles": {"type": "array", "items": TITLE_SCHEMA},
+                "nextCursor": {"type": ["string", "null"]},
+            },
+        }
+        body = {"type": "object", "properties": {"countries": {"type": ["array", "null"], "items": {"type": "string"}}}}
+        return (
+            Route("GET", "/titles", self.listing, Access.VIEWER, "Titles licensed where the viewer is", page, answer=listing),
+            Route(
+                "GET", "/titles/{contentId}", self.one, Access.VIEWER, "One title",
+                (one, _COUNTRY), answer=TITLE_SCHEMA, refusals=(404,),
+            ),
+            Route(
+                "PUT", "/titles/{contentId}/licence", self.licence, Access.OPERATOR,
+                "Say where a title may be watched", (one,), body=body, answer=TITLE_SCHEMA, refusals=(404,),
+            ),
+        )  # fmt: skip
+
+    async def listing(self, request: web.Request) -> web.Response:
+        """A page of titles: playable ones first, then by popularity."""
+        limit = reading.whole(request, "limit", 50, 1, 100)
+        cursor = reading.text(request, "cursor")
+        country = watching_country(request)
+        after = read_cursor(cursor) if cursor else None
+        page = await self._store.page(country, after, limit + 1)
+        more = page[limit - 1][0] if len(page) > limit else None
+        operator = visit(request).caller.operator
+        shown = [describe(title, operator=operator) for _, title in page[:limit]]
+        return answer({"titles": shown, "nextCursor": make_cursor(more) if more else None})
+
+    async def one(self, request: web.Request) -> web.Response:
+        """One title; one that is not licensed where the viewer is does not exist there."""
+        title = await self._store.get(reading.content_id(request.match_info["contentId"]))
+        operator = visit(request).caller.operator and reading.country(request) is None
+        if title is None or not (operator or licensed(title.countries, watching_country(request))):
+            raise BadRequest(404, "title-unknown", "there is no such title here")
+        return answer(describe(title, operator=visit(request).caller.operator))
+
+    async def licence(self, request: web.Request) -> web.Response:
+        """Set a title's countries."""
+        content_id = reading.content_id(request.match_info["contentId"])
+        countries = (await reading.body(request, Licence)).countries
+        done = await self._store.licence(content_id, None if countries is None else normal_countries(countries))
+        title = await self._store.get(content_id) if done else None
+        if title is None:
+            raise BadRequest(404, "title-unknown", "there is no such title")
+        self._changed()
+        return answer(describe(title, operator=True))
+
+
+def describe(title: Title, *, operator: bool) -> dict[str, Any]:
+    """A title as it is answered; only operators read where else it is licensed."""
+    film = title.playable
+    shown = {
+        "contentId": title.content_id,
+        "title": title.title,
+        "year": title.year,
+        "genres": title.genres,
+        "cast": title.cast,
+        "description": title.description,
+        "playable": film is not None,
+        "durationSeconds": film.duration if film else None,
+        "thumbnail": f"/posters/{title.content_id}" if film and film.thumbnail else None,
+        "rating": title.rating,
+        "popularity": title.popularity,
+        "attribution": title.attribution,
+    }
+    return shown | {"countries": title.countries} if operator else shown
+
+
+def make_cursor(position: Position) -> str:
+    """A place in the listing as an opaque word."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> Position:
+    """The place that a cursor names. Raises BadRequest for one that we did not make."""
+    try:
+        if len(text) > 300:
+            raise ValueError("too long")
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        return msgspec.json.decode(raw, type=tuple[int, float, str])
+    except (ValueError, binascii.Error, msgspec.DecodeError):
+        raise BadRequest(400, "cursor", "query parameter `cursor` is not one that an answer of ours had") from None

@@ -1,0 +1,158 @@
+"""What the catalogue knows of a title, and how a line of an import file becomes one. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+COUNTRY = r"^[A-Za-z]{2}$"
+Word = Annotated[str, Meta(min_length=1, max_length=200)]
+Country = Annotated[str, Meta(pattern=COUNTRY)]
+
+
+class Rendition(Struct, frozen=True, rename="camel"):
+    """One rung of a published title's ladder; `lines` its class (720 of v720), `bandwidth` in bit/s."""
+
+    name: str
+    height: int | None = None
+    lines: int | None = None
+    bandwidth: int | None = None
+
+
+class Playable(Struct, frozen=True, rename="camel"):
+    """What the origin has published of a title; `duration` in seconds, `streams` and `thumbnail` below the title."""
+
+    version: int = 1
+    published: str = ""
+    duration: float = 0.0
+    renditions: tuple[Rendition, ...] = ()
+    streams: dict[str, str] = {}
+    thumbnail: str | None = None
+
+
+class Title(Struct, frozen=True, rename="camel"):
+    """One title. `countries` None = licensed everywhere, empty = nowhere; `playable` None = nothing published."""
+
+    content_id: str
+    title: str
+    year: int | None = None
+    genres: tuple[str, ...] = ()
+    cast: tuple[str, ...] = ()
+    description: str = ""
+    countries: tuple[str, ...] | None = None
+    rating: float | None = None
+    popularity: float = 0.0
+    attribution: str = ""
+    playable: Playable | None = None
+
+
+class Change(Struct, frozen=True):
+    """One entry of the change log: the title as it is since `seq`."""
+
+    seq: int
+    title: Title
+
+
+class _Line(Struct, rename="camel"):
+    """A line of an import file, in the form of the contract; fields it does not name are passed over."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=500)]
+    content_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")] | None = None
+    year: Annotated[int, Meta(ge=1800, le=2200)] | None = None
+    genres: Annotated[list[Word], Meta(max_length=64)] | None = None
+    cast: Annotated[list[Word], Meta(max_length=1000)] | None = None
+    description: Annotated[str, Meta(max_length=50_000)] | None = None
+    extract: Annotated[str, Meta(max_length=50_000)] | None = None
+    countries: Annotated[list[Country], Meta(max_length=300)] | None | UnsetType = UNSET
+    rating: Annotated[float, Meta(ge=0, le=100)] | None = None
+    popularity: Annotated[float, Meta(ge=0, le=1e12)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A title read from a file; `licence_given` says whether the file spoke of countries at all."""
+
+    title: Title
+    licence_given: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a line is no title: the field at fault ("" when the line as a whole is), and what is wrong."""
+
+    field: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"field `{self.field}`: {self.why}" if self.field else self.why
+
+
+_lines = msgspec.json.Decoder(_Line)
+_FIELD = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
+
+
+def read_line(line: bytes | msgspec.Raw) -> Imported | Fault:
+    """One JSON object of an import file as a title, or what is wrong with it."""
+    try:
+        found = _lines.decode(line)
+    except msgspec.ValidationError as error:
+        return _fault(str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Fault("", f"not valid JSON: {error}")
+    name = " ".join(found.title.split())
+    if not name:
+        return Fault("title", "is blank")
+    if not name.isprintable():
+        return Fault("title", "has control characters")
+    given = found.countries is not UNSET
+    countries = None if found.countries is UNSET else found.countries
+    title = Title(
+        content_id=found.content_id or stable_content_id(name, found.year),
+        title=name,
+        year=found.year,
+        genres=_words(found.genres),
+        cast=_words(found.cast),
+        description=(found.description or found.extract or "").strip(),
+        countries=None if countries is None else normal_countries(countries),
+        rating=found.rating,
+        popularity=found.popularity or 0.0,
+    )
+    return Imported(title, given)
+
+
+def _fault(message: str) -> Fault:
+    at = _FIELD.search(message)
+    why = message[: at.start()] if at else message
+    field = at["path"] if at else ""
+    missing = re.search(r"missing required field `(\w+)`", why)
+    return Fault(missing[1], "is missing") if missing else Fault(field, why[:1].lower() + why[1:])
+
+
+def _words(texts: list[str] | None) -> tuple[str, ...]:
+    stripped = (" ".join(text.split()) for text in texts or ())
+    return tuple(dict.fromkeys(text for text in stripped if text))
+
+
+def normal_countries(countries: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    """Country codes in capitals, each once, in order of the alphabet."""
+    return tuple(sorted({country.upper() for country in countries}))
+
+
+def stable_content_id(title: str, year: int | None) -> str:
+    """The same contentId for the same title and year at every import: a readable part, the year and a hash."""
+    key = f"{title.casefold()}\0{year or ''}".encode()
+    digest = hashlib.blake2b(key, digest_size=5).hexdigest()
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "title"
+    return "-".join(part for part in (slug, str(year) if year else "", digest) if part)
+
+
+def licensed(countries: tuple[str, ...] | None, country: str | None) -> bool:
+    """Whether a licence covers a viewer's country; an unknown country is covered only by "everywhere"."""
+    return countries is None or (country is not None and country in countries)

@@ -1,0 +1,98 @@
+"""Keeps control told: the public keys at every start, licences of published titles as the catalogue changes.
+
+Playback never waits for it. Control keeps the cursor, so a new link goes on where control stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import structlog
+
+from kernel.errors import MatineeError
+from services.catalogue.title import Change
+from services.counters import Counters
+
+log = structlog.get_logger()
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 10.0
+
+
+class Status(Protocol):
+    """What control holds."""
+
+    @property
+    def cursors(self) -> Mapping[str, int]:
+        """How far control has read each source."""
+
+
+class Control(Protocol):
+    """What is said to control."""
+
+    async def put_keys(self, jwks: Mapping[str, Any]) -> object:
+        """The public keys that tokens verify with."""
+
+    async def put_titles(
+        self, titles: Sequence[Mapping[str, Any]], *, removed: Sequence[str] = (), cursor: int = 0, source: str = ""
+    ) -> object:
+        """Licences, and how far the source is read with them."""
+
+    async def status(self) -> Status:
+        """What control holds."""
+
+
+class Catalogue(Protocol):
+    """What is told: the catalogue's change log."""
+
+    async def head(self) -> int:
+        """The latest change."""
+
+    def follow(self, after: int) -> AsyncIterator[list[Change]]:
+        """Batches of changes, for ever."""
+
+
+class ControlLink:
+    """`run` tells control for as long as the process lives."""
+
+    def __init__(
+        self, control: Control, catalogue: Catalogue, source: str, jwks: Mapping[str, Any], counters: Counters
+    ) -> None:
+        self._control = control
+        self._catalogue = catalogue
+        self._source = source
+        self._jwks = jwks
+        self._counters = counters
+
+    async def run(self) -> None:
+        """Tell, and after a failure again, from where control stands, with growing pauses."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                async for _ in self._tell():
+                    pause = FIRST_PAUSE
+            except MatineeError as error:
+                log.warning("control-not-told", error=str(error), retry_in=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _tell(self) -> AsyncIterator[int]:
+        await self._control.put_keys(self._jwks)
+        cursor = (await self._control.status()).cursors.get(self._source, 0)
+        if cursor > await self._catalogue.head():  # this catalogue was put back from a copy: tell everything anew
+            cursor = 0
+        yield cursor
+        async for batch in self._catalogue.follow(cursor):
+            cursor = batch[-1].seq
+            titles = [
+                {"contentId": change.title.content_id, "countries": change.title.countries}
+                for change in batch
+                if change.title.playable is not None
+            ]
+            gone = [change.title.content_id for change in batch if change.title.playable is None]
+            # titles that nobody can play need no rule at the edges: control denies what it does not list
+            await self._control.put_titles(titles, removed=gone, cursor=cursor, source=self._source)
+            self._counters.control_cursor.set(cursor)
+            yield cursor

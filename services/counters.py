@@ -1,0 +1,72 @@
+"""What the services count: one table, each with its sentence, and the numbers behind it."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from kernel.counters import Counter as Row
+from kernel.counters import by_name
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+
+COUNTERS = (
+    Row(
+        "matinee_services_requests_total",
+        "counter",
+        "Requests answered, by route, method and status.",
+        ("route", "method", "status"),
+    ),
+    Row("matinee_services_request_seconds", "histogram", "How long requests took, by route.", ("route",)),
+    Row("matinee_catalogue_titles", "gauge", "Titles in the catalogue."),
+    Row("matinee_catalogue_playable_titles", "gauge", "Titles with something published to play."),
+    Row("matinee_catalogue_library_failures_total", "counter", "Times that the origin's library could not be read."),
+    Row("matinee_catalogue_control_cursor", "gauge", "The catalogue's latest change that control has taken."),
+    Row("matinee_playback_starts_total", "counter", "Playback starts, by outcome.", ("outcome",)),
+    Row("matinee_playback_sessions", "gauge", "Playback sessions remembered."),
+    Row(
+        "matinee_search_queries_total",
+        "counter",
+        "Searches, by the stage that answered (exact, fuzzy, none).",
+        ("stage",),
+    ),
+    Row("matinee_search_documents", "gauge", "Titles in the search index."),
+    Row("matinee_search_rebuilds_total", "counter", "Times that the search index was built anew."),
+    Row("matinee_recommend_events_total", "counter", "Feedback events taken in."),
+    Row("matinee_recommend_train_seconds", "gauge", "How long the latest refit took."),
+    Row("matinee_recommend_trained_events", "gauge", "Events that the model in use was fitted to."),
+)
+"""Every counter of the services."""
+
+
+class Counters:
+    """The services' counters in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._rows = by_name(COUNTERS)
+        self.requests = self._counter("matinee_services_requests_total")
+        self.seconds = self._histogram("matinee_services_request_seconds")
+        self.titles = self._gauge("matinee_catalogue_titles")
+        self.playable_titles = self._gauge("matinee_catalogue_playable_titles")
+        self.library_failures = self._counter("matinee_catalogue_library_failures_total")
+        self.control_cursor = self._gauge("matinee_catalogue_control_cursor")
+        self.starts = self._counter("matinee_playback_starts_total")
+        self.sessions = self._gauge("matinee_playback_sessions")
+        self.queries = self._counter("matinee_search_queries_total")
+        self.documents = self._gauge("matinee_search_documents")
+        self.rebuilds = self._counter("matinee_search_rebuilds_total")
+        self.events = self._counter("matinee_recommend_events_total")
+        self.train_seconds = self._gauge("matinee_recommend_train_seconds")
+        self.trained_events = self._gauge("matinee_recommend_trained_events")
+
+    def _counter(self, name: str) -> Counter:
+        row = self._rows[name]
+        return Counter(row.name, row.sentence, row.labels, registry=self.registry)
+
+    def _gauge(self, name: str) -> Gauge:
+        row = self._rows[name]
+        return Gauge(row.name, row.sentence, row.labels, registry=self.registry)
+
+    def _histogram(self, name: str) -> Histogram:
+        row = self._rows[name]
+        return Histogram(row.name, row.sentence, row.labels, buckets=BUCKETS, registry=self.registry)

@@ -1,0 +1,95 @@
+"""Who is asking: an operator by API key, a guest by the page's signed cookie, or nobody. Pure: keys and time come in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from kernel.errors import BadRequest
+from services.http.route import Access
+
+COOKIE = "matinee_guest"
+GUEST_SECONDS = 180 * 86400
+_COOKIE = re.compile(r"(?P<id>guest-[0-9a-f]{32})\.(?P<until>\d{10,11})\.(?P<mac>[0-9a-f]{64})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One who asks. `operator` may do everything; a guest speaks for `guest` alone."""
+
+    operator: bool = False
+    guest: str | None = None
+
+    def may(self, access: Access, *, on_this_machine: bool) -> bool:
+        """Whether this caller may use a route."""
+        match access:
+            case Access.ANYBODY:
+                return True
+            case Access.VIEWER:
+                return self.operator or self.guest is not None
+            case Access.OPERATOR:
+                return self.operator
+            case Access.INTERNAL:
+                return self.operator or on_this_machine
+
+    def speaks_for(self, user: str | None) -> str:
+        """The userId to act for: the one named, which must be the guest's own. Raises BadRequest (400, 403)."""
+        if user is None:
+            if self.guest is None:
+                raise BadRequest(400, "parameter-missing", "`userId` is needed")
+            return self.guest
+        if not self.operator and user != self.guest:
+            raise BadRequest(403, "not-yours", "a viewer may only speak for itself")
+        return user
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What callers are recognised by. `insecure_dev`: everybody is an operator, on loopback names alone."""
+
+    api_key: str
+    guest_secret: bytes
+    insecure_dev: bool = False
+
+    def recognise(self, authorization: str | None, cookie: str | None, now: float) -> Caller:
+        """The caller of a request by its Authorization field and guest cookie; BadRequest 401 on a wrong key."""
+        guest = self.read_cookie(cookie, now) if cookie else None
+        if authorization is None:
+            return Caller(operator=self.insecure_dev, guest=guest)
+        scheme, _, key = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(key.strip().encode(), self.api_key.encode()):
+            raise BadRequest(401, "api-key", "the Authorization field does not carry this platform's API key")
+        return Caller(operator=True, guest=guest)
+
+    def read_cookie(self, text: str, now: float) -> str | None:
+        """The guest's id in a cookie of ours that still holds; None for any other."""
+        match = _COOKIE.fullmatch(text)
+        if match is None or int(match["until"]) <= now:
+            return None
+        return match["id"] if hmac.compare_digest(match["mac"], self._mac(match["id"], match["until"])) else None
+
+    def make_cookie(self, guest: str, now: float) -> str:
+        """The cookie that says who a guest is. `guest` is `guest-` and 32 hexadecimal digits."""
+        until = str(int(now + GUEST_SECONDS))
+        return f"{guest}.{until}.{self._mac(guest, until)}"
+
+    def _mac(self, guest: str, until: str) -> str:
+        return hmac.new(self.guest_secret, f"{guest}.{until}".encode(), hashlib.sha256).hexdigest()
+
+
+def host_of(field: str) -> str:
+    """The host of a Host or Origin field without its port; "" when there is none."""
+    try:
+        return urlsplit(field if "://" in field else f"//{field}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def cross_site(origin: str | None, fetch_site: str | None, host: str) -> bool:
+    """Whether a browser sent a request on behalf of another site (which its cookie must not serve)."""
+    if fetch_site is not None:
+        return fetch_site not in ("same-origin", "none")
+    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()

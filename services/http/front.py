@@ -1,0 +1,193 @@
+"""Before and after every handler: request id, caller, access, errors as problems, one log line, counters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from secrets import token_hex
+
+import structlog
+from aiohttp import web
+
+from kernel.clock import Clock
+from kernel.errors import BadRequest, MatineeError, Overloaded, StorageFailed, UpstreamFailed
+from services.counters import Counters
+from services.http.caller import COOKIE, Caller, Gate, cross_site, host_of
+from services.http.place import Network, Places, viewer_address
+from services.http.problem import problem
+from services.http.route import Access, Handler, Route
+from services.http.visit import VISIT, Visit
+from services.settings import is_loopback
+
+log = structlog.get_logger()
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_TRACE = re.compile(r"00-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_TOKEN = re.compile(r"^/t/[^/?]*")
+ROUTES = web.AppKey("routes", dict[tuple[str, str], Route])
+
+
+@dataclass(frozen=True)
+class Front:
+    """What stands between the socket and the handlers."""
+
+    gate: Gate
+    places: Places
+    trusted: Sequence[Network]
+    clock: Clock
+    counters: Counters
+
+    def middleware(self) -> object:
+        """The one middleware of the application."""
+
+        @web.middleware
+        async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._answer(request, handler)
+
+        return answer
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = self.clock.mono()
+        route = _route_of(request)
+        request_id = _request_id(request)
+        response: web.StreamResponse | None = None
+        try:
+            response = await self._guarded(request, handler, route, request_id)
+        finally:  # a viewer who left is recorded too
+            self._record(request, route, request_id, response, self.clock.mono() - started)
+        if not response.prepared:
+            response.headers["X-Request-Id"] = request_id
+            response.headers.setdefault("X-Content-Type-Options", "nosniff")
+            response.headers.setdefault("Referrer-Policy", "no-referrer")
+        return response
+
+    async def _guarded(
+        self, request: web.Request, handler: Handler, route: Route | None, request_id: str
+    ) -> web.StreamResponse:
+        try:
+            found = self._visit(request, request_id)
+            request[VISIT] = found
+            refused = self._refusal(request, found.caller, route)
+            return refused if refused is not None else await handler(request)
+        except BadRequest as error:
+            headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+            return problem(error.status, error.reason, error.detail or error.reason, headers=headers)
+        except Overloaded as error:
+            return problem(503, error.reason, f"{error}: try again", headers={"Retry-After": str(error.retry_after)})
+        except UpstreamFailed as error:
+            return problem(error.status, error.reason, error.detail or "the origin failed")
+        except StorageFailed as error:
+            log.error("storage-failed", error=str(error), request_id=request_id)
+            return problem(
+                503, "storage", "the answer cannot be stored or read now: try again", headers={"Retry-After": "2"}
+            )
+        except web.HTTPException as error:
+            return _plain(error)
+        except MatineeError as error:
+            log.exception("failed", request_id=request_id)
+            return problem(500, "bug", str(error), requestId=request_id)
+        except Exception:
+            log.exception("bug", request_id=request_id, path=shown_path(request))
+            return problem(
+                500, "bug", "something went wrong here; the log has it by the request's id", requestId=request_id
+            )
+
+    def _visit(self, request: web.Request, request_id: str) -> Visit:
+        forwarded = request.headers.getall("X-Forwarded-For", [])
+        peer = request.remote or ""
+        address = viewer_address(peer, forwarded, self.trusted)
+        caller = self.gate.recognise(
+            request.headers.get("Authorization"), request.cookies.get(COOKIE), self.clock.wall()
+        )
+        proxied = viewer_address(peer, [""], self.trusted) is None  # the peer itself is a trusted proxy
+        secure = request.secure or (proxied and request.headers.get("X-Forwarded-Proto", "").lower() == "https")
+        return Visit(request_id, caller, address, self.places.country(address), secure)
+
+    def _refusal(self, request: web.Request, caller: Caller, route: Route | None) -> web.Response | None:
+        if self.gate.insecure_dev and not is_loopback(host_of(request.headers.get("Host", ""))):
+            return problem(
+                421, "host", "without API key only loopback names are answered (such as 127.0.0.1, localhost)"
+            )
+        headers = request.headers
+        keyless = "Authorization" not in headers
+        if keyless and request.method not in ("GET", "HEAD", "OPTIONS"):
+            if cross_site(headers.get("Origin"), headers.get("Sec-Fetch-Site"), headers.get("Host", "")):
+                return problem(403, "cross-site", "another site may not speak for the viewer")
+        if route is None:
+            return None
+        address = request[VISIT].address
+        here = address is not None and address.is_loopback and not _passed_on(request, self.trusted)
+        if caller.may(route.access, on_this_machine=here):
+            return None
+        need = (
+            "an API key" if route.access is not Access.VIEWER else "an API key, or the guest cookie that the page sets"
+        )
+        return problem(
+            401, "not-recognised", f"{need} is needed (Authorization: Bearer …)", headers={"WWW-Authenticate": "Bearer"}
+        )
+
+    def _record(
+        self,
+        request: web.Request,
+        route: Route | None,
+        request_id: str,
+        response: web.StreamResponse | None,
+        took: float,
+    ) -> None:
+        name = route.path if route else "none"
+        status = str(response.status) if response else "499"
+        method = (
+            request.method
+            if request.method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+            else "other"
+        )
+        self.counters.requests.labels(name, method, status).inc()
+        self.counters.seconds.labels(name).observe(took)
+        trace = _TRACE.fullmatch(request.headers.get("traceparent", ""))
+        log.info(
+            "request",
+            method=method,
+            path=shown_path(request),
+            route=name,
+            status=int(status),
+            ms=round(took * 1000, 2),
+            request_id=request_id,
+            trace_id=trace["trace"] if trace else request_id,
+        )
+
+
+def shown_path(request: web.Request) -> str:
+    """The path as it may stand in a log: no token, no query, of bounded length."""
+    return _TOKEN.sub("/t/…", request.raw_path.partition("?")[0])[:300]
+
+
+def _passed_on(request: web.Request, trusted: Sequence[Network]) -> bool:
+    """Whether a proxy that is not trusted stands between: its own address says nothing of who asks."""
+    return not trusted and any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via"))
+
+
+def _route_of(request: web.Request) -> Route | None:
+    resource = request.match_info.route.resource
+    if resource is None:
+        return None
+    routes = request.app[ROUTES]
+    method = "GET" if request.method == "HEAD" else request.method
+    return routes.get((method, resource.canonical)) or routes.get(("*", resource.canonical))
+
+
+def _request_id(request: web.Request) -> str:
+    given = request.headers.get("X-Request-Id", "")
+    return given if _REQUEST_ID.fullmatch(given) else token_hex(16)
+
+
+def _plain(error: web.HTTPException) -> web.Response:
+    """aiohttp's own refusals as problems."""
+    if error.status == 404:
+        return problem(404, "no-such-path", "there is nothing at this path; /openapi.json lists what there is")
+    if error.status == 405:
+        allow = error.headers.get("Allow", "")
+        return problem(405, "method", f"this path takes {allow or 'other methods'}", headers={"Allow": allow})
+    if error.status == 413:
+        return problem(413, "body-too-large", "the body is too large")
+    return problem(error.status, "refused", error.reason or "refused")

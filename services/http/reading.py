@@ -1,0 +1,99 @@
+"""Reading a request's query and body: each mistake a 400 that names the field."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from kernel.errors import BadRequest
+from kernel.geo import country_code
+from kernel.vocabulary import is_content_id
+
+LARGEST_BODY = 64 * 1024
+USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}", re.ASCII)
+"""A userId: a profile's id, ours or the one that imported events came with."""
+T = TypeVar("T")
+
+
+def text(request: web.Request, name: str) -> str | None:
+    """A query parameter, None when absent. Given twice or unreadable: BadRequest."""
+    values = request.query.getall(name, [])
+    if len(values) > 1:
+        raise BadRequest(400, "parameter-repeated", f"query parameter `{name}` is given {len(values)} times")
+    if values and any(0xD800 <= ord(letter) <= 0xDFFF for letter in values[0]):
+        raise BadRequest(400, "parameter-encoding", f"query parameter `{name}` is not UTF-8")
+    return values[0] if values else None
+
+
+def needed(request: web.Request, name: str) -> str:
+    """A query parameter that must be there."""
+    value = text(request, name)
+    if not value:
+        raise BadRequest(400, "parameter-missing", f"query parameter `{name}` is needed")
+    return value
+
+
+def whole(request: web.Request, name: str, default: int, least: int, most: int) -> int:
+    """A whole number between `least` and `most`."""
+    value = text(request, name)
+    if value is None:
+        return default
+    if not re.fullmatch(r"\d{1,9}", value, re.ASCII) or not least <= int(value) <= most:
+        raise BadRequest(
+            400, "parameter-range", f"query parameter `{name}` must be a whole number from {least} to {most}"
+        )
+    return int(value)
+
+
+def switch(request: web.Request, name: str) -> bool:
+    """`true` or `false`; absent means false."""
+    value = text(request, name)
+    if value not in (None, "true", "false", "1", "0"):
+        raise BadRequest(400, "parameter-value", f"query parameter `{name}` must be true or false")
+    return value in ("true", "1")
+
+
+def content_id(value: str) -> str:
+    """A value that can be a contentId."""
+    if not is_content_id(value):
+        raise BadRequest(
+            400, "content-id", "`contentId` must be 1 to 64 letters, digits, hyphens and underscores, no mark first"
+        )
+    return value
+
+
+def user_id(value: str) -> str:
+    """A value that can be a userId."""
+    if not USER_ID.fullmatch(value):
+        raise BadRequest(400, "user-id", "`userId` must be 1 to 128 letters, digits and . _ : @ + -, no mark first")
+    return value
+
+
+def country(request: web.Request) -> str | None:
+    """The query parameter `country` in capitals, None when absent."""
+    value = text(request, "country")
+    if value is not None and country_code(value) is None:
+        raise BadRequest(400, "parameter-value", "query parameter `country` must be a two-letter code (ISO 3166)")
+    return country_code(value)
+
+
+async def body(request: web.Request, kind: type[T]) -> T:
+    """The JSON body as a `kind` (a msgspec Struct)."""
+    if request.content_type != "application/json":
+        raise BadRequest(415, "content-type", "the body must be JSON, sent with Content-Type: application/json")
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except web.HTTPRequestEntityTooLarge:
+        raise BadRequest(413, "body-too-large", f"the body is larger than {LARGEST_BODY} bytes") from None
+    except msgspec.ValidationError as error:
+        raise BadRequest(400, "body-field", _plain(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(400, "body-json", f"the body is not valid JSON: {error}") from None
+
+
+def _plain(message: str) -> str:
+    why, _, place = message.partition(" - at `$.")
+    return f"field `{place.rstrip('`')}`: {why}" if place else f"the body: {why}"

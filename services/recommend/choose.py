@@ -1,0 +1,118 @@
+"""The list a viewer sees: personal first, then what is watched where they are, then what is popular. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recommend.model import Model
+
+Floats = NDArray[np.float64]
+PERSONAL, TREND, POPULAR, SEEN = 3.0, 2.0, 1.0, 0.0
+"""The floors of the four kinds of reasons in rankScore: each kind's scores lie within 1 above its floor."""
+
+
+@dataclass
+class Shelf:
+    """All titles as arrays: position by contentId, popularity, licence and whether each can be played."""
+
+    ids: list[str] = field(default_factory=list)
+    position: dict[str, int] = field(default_factory=dict)
+    popularity: list[float] = field(default_factory=list)
+    licence: list[int] = field(default_factory=list)
+    playable: list[bool] = field(default_factory=list)
+    licences: dict[tuple[str, ...] | None, int] = field(default_factory=lambda: {None: 0})
+    version: int = 0
+    _arrays: tuple[int, Floats, NDArray[np.int64], NDArray[np.bool_]] | None = None
+
+    def put(self, content_id: str, countries: tuple[str, ...] | None, popularity: float, *, playable: bool) -> None:
+        """Add a title, or change it."""
+        licence = self.licences.setdefault(countries, len(self.licences))
+        at = self.position.get(content_id)
+        if at is None:
+            self.position[content_id] = len(self.ids)
+            self.ids.append(content_id)
+            self.popularity.append(popularity)
+            self.licence.append(licence)
+            self.playable.append(playable)
+        else:
+            self.popularity[at], self.licence[at], self.playable[at] = popularity, licence, playable
+        self.version += 1
+
+    def arrays(self) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
+        """(popularity scaled to 1, licence numbers, playable), made once a version."""
+        if self._arrays is None or self._arrays[0] != self.version:
+            popularity = np.log1p(np.array(self.popularity, dtype=np.float64))
+            top = popularity.max(initial=0.0)
+            scaled = popularity / top if top > 0 else popularity
+            self._arrays = (self.version, scaled, np.array(self.licence), np.array(self.playable, dtype=bool))
+        return self._arrays[1:]
+
+    def allowed(self, country: str | None, *, playable: bool) -> NDArray[np.bool_]:
+        """Which titles may be shown to a viewer in a country (None = unknown)."""
+        _, licence, can_play = self.arrays()
+        table = np.zeros(len(self.licences), dtype=bool)
+        for countries, number in self.licences.items():
+            table[number] = countries is None or country in countries
+        mask = table[licence] if len(licence) else np.zeros(0, dtype=bool)
+        return mask & can_play if playable else mask
+
+
+@dataclass(frozen=True)
+class Taste:
+    """What is known of one viewer: weights by contentId, titles seen, titles disliked."""
+
+    liked: Mapping[str, float] = field(default_factory=dict)
+    seen: frozenset[str] = frozenset()
+    disliked: frozenset[str] = frozenset()
+
+
+def choose(
+    shelf: Shelf, model: Model, taste: Taste, country: str | None, limit: int, *, playable: bool = False
+) -> list[tuple[str, float]]:
+    """(contentId, rankScore) of the best `limit` titles, best first.
+
+    Unlicensed and disliked titles are masked before the best are taken; titles already seen come last of all, so the list
+    is empty only where there is nothing left to show.
+    """
+    popularity, _, _ = shelf.arrays()
+    mask = shelf.allowed(country, playable=playable)
+    for content in taste.disliked:
+        at = shelf.position.get(content)
+        if at is not None:
+            mask[at] = False
+    score = POPULAR + 0.5 * popularity
+    _lift(score, shelf, model.items, model.ever, POPULAR + 0.5, scale=0.499)
+    _lift(score, shelf, model.items, model.trends(country), TREND)
+    _lift(score, shelf, model.items, model.scores(taste.liked), PERSONAL)
+    for content in taste.seen:
+        at = shelf.position.get(content)
+        if at is not None:
+            score[at] = SEEN + 0.999 * popularity[at]
+    score[~mask] = -1.0
+    return [(shelf.ids[at], round(float(score[at]), 6)) for at in _top(score, limit) if score[at] >= 0]
+
+
+def _lift(
+    score: Floats, shelf: Shelf, items: Sequence[str], values: Floats, floor: float, *, scale: float = 0.999
+) -> None:
+    """Titles with a value above zero stand above the floor, in order of the values."""
+    found = np.flatnonzero(values > 0)
+    top = float(values[found].max(initial=0.0))
+    for item in found:
+        at = shelf.position.get(items[item])
+        if at is not None:
+            score[at] = floor + scale * float(values[item]) / top
+
+
+def _top(score: Floats, limit: int) -> list[int]:
+    """Positions of the largest, largest first; equals in the order they came."""
+    if len(score) > limit:
+        border = np.partition(score, len(score) - limit)[len(score) - limit]
+        kept = np.flatnonzero(score >= border)
+    else:
+        kept = np.arange(len(score))
+    return [int(at) for at in kept[np.lexsort((kept, -score[kept]))][:limit]]

@@ -1,0 +1,78 @@
+"""Feedback: what viewers did with titles, what it weighs, and how a line of an events file is read. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kernel.vocabulary import is_content_id
+
+HEADER = ("userId", "contentId", "action", "value", "timestamp")
+LONGEST_USER = 128
+LATEST = 4102444800.0
+"""Unix seconds of the year 2100: a timestamp beyond is in other units."""
+
+
+class Action(StrEnum):
+    """What a viewer did."""
+
+    VIEW = "VIEW"
+    LIKE = "LIKE"
+    DISLIKE = "DISLIKE"
+    WATCH = "WATCH"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One piece of feedback. `value` is the share watched (0 to 1), None where it says nothing; `at` in Unix seconds."""
+
+    user: str
+    content: str
+    action: Action
+    value: float | None
+    at: float
+    country: str | None = None
+
+
+def weight(action: Action, value: float | None) -> float:
+    """How much an event says for its title; a dislike, and a title left early, speak against it."""
+    match action:
+        case Action.LIKE:
+            return 3.0
+        case Action.DISLIKE:
+            return -4.0
+        case Action.VIEW:
+            return 1.0
+        case Action.WATCH:
+            share = 1.0 if value is None else value
+            return -0.2 if share < 0.1 else 2.0 * share  # an early drop-off is a signal too
+
+
+def read_row(row: Sequence[str]) -> Event | tuple[str, str]:
+    """The event of a CSV row in the order of HEADER; (field, what is wrong with it) otherwise."""
+    if len(row) != len(HEADER):
+        return "", f"has {len(row)} fields, not the {len(HEADER)}: {','.join(HEADER)}"
+    user, content, action, value, at = (text.strip() for text in row)
+    if not 0 < len(user) <= LONGEST_USER or not user.isprintable():
+        return "userId", f"must be 1 to {LONGEST_USER} printable characters"
+    if not is_content_id(content):
+        return "contentId", f"{content!r:.80} is no contentId"
+    if action not in Action.__members__:
+        return "action", f"{action!r:.80} is not one of {', '.join(Action)}"
+    share = _number(value) if value else None
+    if value and (share is None or not 0 <= share <= 1):
+        return "value", f"{value!r:.80} is not a share from 0 to 1"
+    moment = _number(at)
+    if moment is None or not 0 <= moment <= LATEST:
+        return "timestamp", f"{at!r:.80} is not in Unix seconds"
+    return Event(user, content, Action(action), share, moment)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

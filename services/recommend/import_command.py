@@ -1,0 +1,87 @@
+"""`matinee events import FILE`: a CSV file of what viewers did into the feedback store."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernel.settings import PATH, setting
+from services.progress import Faults, Source, open_source
+from services.recommend.events import HEADER, Event, read_row
+from services.recommend.store import FeedbackStore
+
+BATCH = 5000
+LONGEST_LINE = 4096
+
+
+@dataclass(frozen=True)
+class EventsSettings:
+    """`matinee events import FILE`."""
+
+    data: Path = setting(PATH, ".matinee/services", "The services' data folder.")
+
+
+SETTINGS = EventsSettings
+
+
+def run(settings: EventsSettings, file: str) -> int:
+    """Import FILE; 1 when a line of it was bad (the good ones are kept)."""
+    return asyncio.run(_import(settings, file))
+
+
+async def _import(settings: EventsSettings, file: str) -> int:
+    with open_source(file) as source:
+        store = FeedbackStore(settings.data)
+        await store.open()
+        faults = Faults(source)
+        batch: list[Event] = []
+        stored = 0
+        try:
+            for line, row in _rows(source):
+                found = read_row(row) if row is not None else ("", f"is longer than {LONGEST_LINE} bytes, or not UTF-8")
+                if isinstance(found, Event):
+                    batch.append(found)
+                else:
+                    field, why = found
+                    faults.add(line, f"field `{field}`: {why}" if field else why)
+                if len(batch) >= BATCH:
+                    await store.add(batch)
+                    stored, batch = stored + len(batch), []
+                    source.advance(f"{stored} events")
+        finally:  # a file that ends in the middle keeps what came before
+            if batch:
+                await store.add(batch)
+                stored += len(batch)
+            await store.close()
+    print(f"{stored} events stored")
+    if faults.count:
+        source.say(f"{faults.count} bad lines were left out")
+    return 1 if faults.count else 0
+
+
+def _rows(source: Source) -> Iterator[tuple[int, list[str] | None]]:
+    """(line number from 1, fields) of each line but the header and empty ones; None for an unreadable one."""
+    number = 0
+    while line := source.stream.readline(LONGEST_LINE):
+        number += 1
+        whole = line.endswith(b"\n") or len(line) < LONGEST_LINE
+        while line and not line.endswith(b"\n") and not whole:
+            line = source.stream.readline(LONGEST_LINE)
+        text = _text(line.removeprefix(b"\xef\xbb\xbf")) if whole else None
+        if text is None:
+            yield number, None
+        elif text.strip():
+            row = next(csv.reader(io.StringIO(text, newline="")), [])
+            if number > 1 or [field.strip() for field in row] != list(HEADER):
+                yield number, row
+
+
+def _text(line: bytes) -> str | None:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return None

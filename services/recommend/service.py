@@ -1,0 +1,133 @@
+"""Recommendations: follows titles and feedback, refits in a thread, answers from what is fitted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from kernel.clock import Clock
+from kernel.errors import StorageFailed
+from services.counters import Counters
+from services.group_commit import GroupCommit
+from services.recommend import model
+from services.recommend.choose import Shelf, choose
+from services.recommend.events import Event
+from services.recommend.store import FeedbackStore
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 1.0
+REFIT_SHARE = 10.0
+"""Between two fits at least so many times what the last one took: fitting takes at most a tenth of a core."""
+RETRY_SECONDS = 2.0
+
+
+class Shown(NamedTuple):
+    """A title as recommendations see it. `countries` None = everywhere."""
+
+    content_id: str
+    countries: tuple[str, ...] | None
+    popularity: float
+    playable: bool
+
+
+class Titles(Protocol):
+    """What recommendations need of the catalogue: its change log, and whether a title is there."""
+
+    def follow(self, after: int) -> AsyncIterator[tuple[int, list[Shown]]]:
+        """(cursor, titles changed up to it), for ever."""
+
+    async def head(self) -> int:
+        """The cursor of the latest change."""
+
+    async def exists(self, content_id: str) -> bool:
+        """Whether there is such a title."""
+
+
+class RecommendService:
+    """`follow_titles`, `keep_fitted` and the group commit's `run` are its tasks."""
+
+    def __init__(
+        self,
+        titles: Titles,
+        store: FeedbackStore,
+        clock: Clock,
+        counters: Counters,
+        *,
+        train_pause: float,
+        trend_half_life: float,
+    ) -> None:
+        self._titles = titles
+        self._store = store
+        self._clock = clock
+        self._counters = counters
+        self._pause = train_pause
+        self._half_life = trend_half_life
+        self._shelf = Shelf()
+        self._model = model.empty()
+        self.writes: GroupCommit[Event] = GroupCommit(self._write)
+        self.ready = asyncio.Event()
+        """Set when all titles that there were are known."""
+
+    async def _write(self, batch: Sequence[Event]) -> None:
+        await self._store.add(batch)
+        self._counters.events.inc(len(batch))
+
+    async def add(self, event: Event) -> bool:
+        """Keep feedback; True when it is durable, False when there is no such title."""
+        if not await self._titles.exists(event.content):
+            return False
+        await self.writes.add(event)
+        return True
+
+    async def recommend(self, user: str, country: str | None, limit: int, *, playable: bool) -> list[tuple[str, float]]:
+        """(contentId, rankScore), best first. Feedback just given counts already."""
+        taste = await self._store.taste(user)
+        return choose(self._shelf, self._model, taste, country, limit, playable=playable)
+
+    async def follow_titles(self) -> None:
+        """Keep the shelf as the catalogue has it, for ever."""
+        cursor = 0
+        while True:
+            try:
+                head = await self._titles.head()
+                if head == 0:
+                    self.ready.set()
+                async for cursor, batch in self._titles.follow(cursor):
+                    for title in batch:
+                        self._shelf.put(title.content_id, title.countries, title.popularity, playable=title.playable)
+                    if cursor >= head:
+                        self.ready.set()
+            except StorageFailed as error:
+                log.warning("titles-unreadable", error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def keep_fitted(self) -> None:
+        """Refit soon after feedback came, from whichever process, for ever; readers use the last fit meanwhile."""
+        fitted = -1
+        took = 0.0
+        while True:
+            try:
+                head = await self._store.head()
+                if head != fitted:
+                    await asyncio.sleep(self._pause if fitted >= 0 else 0)
+                    fitted = await self._store.head()
+                    took = await self._fit()
+            except StorageFailed as error:
+                log.warning("feedback-unreadable", error=str(error))
+            await asyncio.sleep(max(POLL_SECONDS, took * REFIT_SHARE))
+
+    async def _fit(self) -> float:
+        started = self._clock.mono()
+        columns = await self._store.columns()
+        self._model = await asyncio.to_thread(model.fit, columns, self._clock.wall(), self._half_life)
+        took = self._clock.mono() - started
+        self._counters.train_seconds.set(took)
+        self._counters.trained_events.set(self._model.events)
+        log.info(
+            "recommendations-fitted", events=self._model.events, titles=len(self._model.items), seconds=round(took, 3)
+        )
+        return took

@@ -1,0 +1,118 @@
+"""The feedback store: events as they came, read back as columns for fitting and by user for tastes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from services.database import Database
+from services.recommend.choose import Taste
+from services.recommend.events import Action, Event, weight
+from services.recommend.model import Columns
+
+tables = MetaData()
+events = Table(
+    "events",
+    tables,
+    Column("id", Integer, primary_key=True),
+    Column("user", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("value", Float),
+    Column("at", Float, nullable=False),
+    Column("country", Text),
+)
+Index("events_by_user", events.c.user, events.c.at)
+
+LATEST_OF_USER = 1000
+"""Events of one user that shape their list."""
+
+
+class FeedbackStore:
+    """Events in DATA/recommend.sqlite3."""
+
+    def __init__(self, folder: Path) -> None:
+        self._database = Database(folder / "recommend.sqlite3", tables)
+
+    async def open(self) -> None:
+        """Open or make the database. Raises StorageFailed."""
+        await self._database.open()
+
+    async def close(self) -> None:
+        """Close the database."""
+        await self._database.close()
+
+    async def add(self, batch: Sequence[Event]) -> None:
+        """Add events in one transaction."""
+        rows = [
+            {"user": event.user, "content": event.content, "action": event.action.value}
+            | {"value": event.value, "at": event.at, "country": event.country}
+            for event in batch
+        ]
+        async with self._database.write() as connection:
+            await connection.execute(insert(events), rows)
+
+    async def head(self) -> int:
+        """The latest event's number; 0 when there is none."""
+        async with self._database.read() as connection:
+            return (await connection.execute(select(func.coalesce(func.max(events.c.id), 0)))).scalar_one()
+
+    async def taste(self, user: str) -> Taste:
+        """What one user's latest events say; the last like or dislike of a title wins."""
+        query = select(events.c.content, events.c.action, events.c.value).where(events.c.user == user)
+        query = query.order_by(events.c.at.desc(), events.c.id.desc()).limit(LATEST_OF_USER)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        liked: dict[str, float] = {}
+        verdict: dict[str, str] = {}
+        for number, (content, action, value) in enumerate(rows):
+            if action in (Action.LIKE, Action.DISLIKE):
+                verdict.setdefault(content, action)
+            gain = max(0.0, weight(Action(action), value)) * 0.98 ** min(number, 200)  # the latest says most
+            liked[content] = liked.get(content, 0.0) + gain
+        disliked = frozenset(content for content, action in verdict.items() if action == Action.DISLIKE)
+        for content in disliked:
+            liked.pop(content, None)
+        return Taste(liked, frozenset(content for content, _, _ in rows), disliked)
+
+    async def columns(self) -> Columns:
+        """All events as columns."""
+        query = select(events.c.user, events.c.content, events.c.action, events.c.value, events.c.at, events.c.country)
+        users, items, countries = _Numbers(), _Numbers(), _Numbers()
+        user, item, gain, at, country = [], [], [], [], []
+        async with self._database.read() as connection:
+            async for row in await connection.stream(query):
+                user.append(users.of(row[0]))
+                item.append(items.of(row[1]))
+                gain.append(weight(Action(row[2]), row[3]))
+                at.append(row[4])
+                country.append(countries.of(row[5]) if row[5] else -1)
+        return Columns(
+            users=users.names,
+            items=items.names,
+            countries=countries.names,
+            user=np.array(user, dtype=np.int64),
+            item=np.array(item, dtype=np.int64),
+            weight=np.array(gain, dtype=np.float64),
+            at=np.array(at, dtype=np.float64),
+            country=np.array(country, dtype=np.int64),
+        )
+
+
+class _Numbers:
+    """Names as they come, numbered from 0."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._known: dict[str, int] = {}
+
+    def of(self, name: str) -> int:
+        """The number of a name."""
+        number = self._known.setdefault(name, len(self.names))
+        if number == len(self.names):
+            self.names.append(name)
+        return number

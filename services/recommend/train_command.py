@@ -1,0 +1,56 @@
+"""`matinee recommend train`: fit the recommendations to the stored feedback at once, and say how long it took.
+
+The fit a running service uses is its own: it notices new feedback within seconds. This command shows what a fit costs and
+that the stored feedback can be fitted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernel.errors import BadSettings
+from kernel.settings import DURATION, PATH, setting
+from services.clock import SystemClock
+from services.recommend import model
+from services.recommend.store import FeedbackStore
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """`matinee recommend train`."""
+
+    data: Path = setting(PATH, ".matinee/services", "The services' data folder.")
+    trend_half_life: float = setting(
+        DURATION, "3d", "After how long a watched title counts half in the trends.", least=60
+    )
+
+
+SETTINGS = TrainSettings
+
+
+def run(settings: TrainSettings) -> int:
+    """Fit once."""
+    if not settings.data.is_dir():
+        raise BadSettings("data", f"there is no folder {settings.data}")
+    asyncio.run(_train(settings))
+    return 0
+
+
+async def _train(settings: TrainSettings) -> None:
+    clock = SystemClock()
+    store = FeedbackStore(settings.data)
+    await store.open()
+    try:
+        started = clock.mono()
+        columns = await store.columns()
+        read = clock.mono()
+        fitted = model.fit(columns, clock.wall(), settings.trend_half_life)
+        took = clock.mono() - started
+    finally:
+        await store.close()
+    print(
+        f"fitted {fitted.events} events of {len(columns.users)} users over {len(fitted.items)} titles "
+        f"in {took:.2f} s (reading {read - started:.2f} s, fitting {took - read + started:.2f} s)"
+    )

@@ -1,0 +1,79 @@
+"""Search over HTTP."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from kernel.errors import BadRequest
+from services.http import reading
+from services.http.route import Access, Parameter, Route, answer
+from services.http.visit import watching_country
+from services.search.index import Filters, genre_key
+from services.search.rank import Candidate
+from services.search.service import SearchService
+from services.search.words import LONGEST_QUERY, MOST_WORDS, snippet, words
+
+MOST_GENRES = 8
+_RESULT = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["contentId", "title", "snippet"],
+        "properties": {
+            "contentId": {"type": "string"},
+            "title": {"type": "string"},
+            "snippet": {"type": "string", "description": "Text round the matching words, HTML-escaped."},
+            "year": {"type": ["integer", "null"]},
+        },
+    },
+}
+
+
+class SearchRoutes:
+    """GET /search."""
+
+    def __init__(self, service: SearchService) -> None:
+        self._service = service
+
+    def routes(self) -> tuple[Route, ...]:
+        """Search's table."""
+        parameters = (
+            Parameter("query", f"What is sought, up to {LONGEST_QUERY} characters; the last word may be begun only."),
+            Parameter("genre", "Only titles of this genre; given again, of each of them."),
+            Parameter("limit", "How many, 1 to 100.", schema={"type": "integer", "default": 20}),
+            Parameter("country", "Another country than the viewer's own (API key only)."),
+        )
+        summary = "Titles that match, typos forgiven, best first"
+        return (
+            Route("GET", "/search", self.search, Access.VIEWER, summary, parameters, answer=_RESULT, refusals=(503,)),
+        )
+
+    async def search(self, request: web.Request) -> web.Response:
+        """Search the titles licensed where the viewer is."""
+        genres = request.query.getall("genre", [])
+        if len(genres) > MOST_GENRES or any(len(genre) > 100 for genre in genres):
+            raise BadRequest(400, "genre", f"at most {MOST_GENRES} genres of up to 100 characters")
+        limit = reading.whole(request, "limit", 20, 1, 100)
+        query = (reading.text(request, "query") or "").strip()
+        if len(query) > LONGEST_QUERY:
+            raise BadRequest(
+                400, "query-too-long", f"query parameter `query` is longer than {LONGEST_QUERY} characters"
+            )
+        wanted = [genre_key(genre) for genre in genres if genre.strip()]
+        if not query and not wanted:
+            raise BadRequest(400, "query-empty", "query parameter `query` is needed (or a `genre` to browse)")
+        sought = words(query)[:MOST_WORDS]
+        if query and not sought:
+            return answer([])  # marks only: nothing can match
+        filters = Filters(watching_country(request), tuple(wanted))
+        found = await self._service.search(sought, filters, limit)
+        return answer([_shown(candidate, sought) for candidate in found])
+
+
+def _shown(candidate: Candidate, sought: list[str]) -> dict[str, object]:
+    return {
+        "contentId": candidate.content_id,
+        "title": candidate.title,
+        "snippet": snippet(candidate.text, sought),
+        "year": candidate.year or None,
+    }

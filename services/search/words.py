@@ -1,0 +1,72 @@
+"""Words of titles and queries, similarity of texts, and snippets. Pure."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Sequence
+
+LONGEST_QUERY = 256
+"""Characters of a query."""
+MOST_WORDS = 16
+_WORD = re.compile(r"\w+")
+_APOSTROPHE = re.compile(r"(?<=\w)['’ʼ`](?=\w)")
+_COMPOUND = re.compile(r"\w+(?:[-–·./]\w+)+")
+SNIPPET = 200
+"""Characters of a snippet, about."""
+
+
+def fold(text: str) -> str:
+    """Lower case without accents, so that what people type without them matches; the length may change."""
+    folded = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in folded if not unicodedata.combining(letter))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text as the index holds them: `Ocean's Élite` → `oceans elite`."""
+    return _WORD.findall(_APOSTROPHE.sub("", fold(text)).replace("_", " "))
+
+
+def index_text(text: str) -> str:
+    """A title's or person's words for the index; compounds stand joined too (`Spider-Man` → `spider man spiderman`)."""
+    joined = ["".join(words(compound)) for compound in _COMPOUND.findall(text)]
+    return " ".join([*words(text), *joined])
+
+
+def key(text: str) -> str:
+    """A text as one comparable line."""
+    return " ".join(words(text))
+
+
+def trigrams(text: str) -> list[str]:
+    """The distinct runs of three letters of a folded line, its beginning marked by a space (`abcd` → ` ab abc bcd`)."""
+    padded = f" {text}"
+    return list(dict.fromkeys(padded[start : start + 3] for start in range(len(padded) - 2)))
+
+
+def snippet(text: str, wanted: Sequence[str], size: int = SNIPPET) -> str:
+    """About `size` characters of a text round the words that match best, HTML-escaped; "" for no text.
+
+    A word matches when it begins with one of `wanted` (folded).
+    """
+    text = " ".join(text.split())
+    if len(text) <= size:
+        return html.escape(text, quote=False)
+    hits = [found.start() for found in _WORD.finditer(text) if fold(found.group()).startswith(tuple(wanted) or ("\0",))]
+    start = _best_start(hits, size)
+    if start > 0:
+        start = text.rfind(" ", 0, max(0, start - size // 5)) + 1
+    end = len(text) if len(text) - start <= size else text.rfind(" ", start, start + size)
+    end = end if end > start else start + size
+    return ("… " if start else "") + html.escape(text[start:end], quote=False) + (" …" if end < len(text) else "")
+
+
+def _best_start(hits: Sequence[int], size: int) -> int:
+    """Where the window begins that holds the most hits; the first of equals."""
+    best, most = 0, 0
+    for index, start in enumerate(hits[:200]):
+        inside = sum(1 for hit in hits[index : index + 50] if hit < start + size * 4 // 5)
+        if inside > most:
+            best, most = start, inside
+    return best

@@ -1,0 +1,100 @@
+"""Runs the services: sockets, signals, the tasks' owner, and a clean stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from contextlib import AsyncExitStack
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from kernel.errors import BadSettings
+from kernel.settings import Address
+from services.app import Services, build
+from services.clock import SystemClock
+from services.settings import ServicesSettings
+
+log = structlog.get_logger()
+
+READY_SECONDS = 120.0
+"""How long the start may wait for the search index and the like before serving without them."""
+
+
+def serve(settings: ServicesSettings) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code."""
+    _log_as_json()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings))
+
+
+def _log_as_json() -> None:
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # its own lines are no JSON; errors are logged by the front
+
+
+async def _serve(settings: ServicesSettings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        services = await build(settings, SystemClock(), stack)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(task) for task in services.tasks]
+            try:
+                await _answer(settings, services, stop)
+            finally:
+                for task in tasks:
+                    task.cancel()
+    return 0
+
+
+async def _answer(settings: ServicesSettings, services: Services, stop: asyncio.Event) -> None:
+    runner = web.AppRunner(
+        services.application, access_log=None, shutdown_timeout=settings.drain, handle_signals=False,
+        max_line_size=16384, max_field_size=16384,
+    )  # fmt: skip
+    await runner.setup()
+    try:
+        await _ready(services, stop)
+        site = web.TCPSite(runner, settings.listen.host, settings.listen.port, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            raise BadSettings("listen", f"{settings.listen} cannot be listened on: {error.strerror or error}") from None
+        port = runner.addresses[0][1]
+        print(f"ready services http://{Address(settings.listen.host, port)}", flush=True)
+        await stop.wait()
+        log.info("draining", seconds=settings.drain)
+    finally:
+        await runner.cleanup()
+
+
+async def _ready(services: Services, stop: asyncio.Event) -> None:
+    """Wait, for a while, until what was stored before can be found again."""
+
+    async def all_ready() -> None:
+        for event in services.ready:
+            await event.wait()
+
+    waits = {asyncio.ensure_future(all_ready()), asyncio.ensure_future(stop.wait())}  # noqa: TID251 (cancelled below)
+    try:
+        await asyncio.wait(waits, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)

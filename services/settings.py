@@ -1,0 +1,112 @@
+"""The services' settings, and what of them cannot be together."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernel.errors import BadSettings
+from kernel.settings import (
+    ADDRESS,
+    CIDR,
+    COUNTRY,
+    DURATION,
+    INTEGER,
+    PATH,
+    PATH_OR_OFF,
+    SWITCH,
+    TEXT,
+    URL,
+    Address,
+    choice,
+    setting,
+)
+from kernel.vocabulary import REGION
+
+PARTS = ("catalogue", "playback", "search", "recommend", "gateway")
+"""What `--only` can name."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class ServicesSettings:
+    """`matinee services`."""
+
+    listen: Address = setting(ADDRESS, "127.0.0.1:8080", "Where viewers and operators are answered.")
+    data: Path = setting(PATH, ".matinee/services", "Folder of the databases, the search index and the secrets.")
+    only: tuple[str, ...] = setting(choice(*PARTS), None, "Run these parts alone, instead of all.", many=True)
+    origin: str | None = setting(URL, None, "The origin, whose library says what can be played.")
+    origin_poll: float = setting(DURATION, "1s", "How often the origin's library is asked for.", least=0.05, most=3600)
+    control: Address | None = setting(ADDRESS, None, "The control plane, told of titles, licences and public keys.")
+    edges: tuple[str, ...] = setting(URL, None, "Base URLs of the edges that viewers play from.", many=True)
+    region: str = setting(TEXT, "eu", "The region in the viewers' paths, /cdn/<region>/.")
+    signing_key: Path | None = setting(
+        PATH,
+        None,
+        "PEM file of the Ed25519 key that signs viewers' tokens; made when absent. Not set: DATA/signing.pem.",
+    )
+    kid: str = setting(TEXT, "matinee-1", "The signing key's name in tokens and in the key set.")
+    geo: Path | None = setting(PATH_OR_OFF, "off", "An .mmdb file that tells a viewer's country by address, or off.")
+    default_country: str | None = setting(COUNTRY, None, "The country of viewers whose address tells none.")
+    trusted_proxies: tuple[Network, ...] = setting(
+        CIDR, None, "Proxies in front of the services whose X-Forwarded-For is believed.", many=True
+    )
+    api_key_file: Path | None = setting(
+        PATH, None, "File that holds the API key; made when absent. Not set: DATA/api.key."
+    )
+    insecure_dev: bool = setting(SWITCH, "off", "Ask for no API key; on loopback only, for development.")
+    token_ttl: float | None = setting(
+        DURATION, None, "How long a viewer's token is valid. Not set: 6h, or the film's length and an hour.", least=10
+    )
+    max_sessions: int = setting(
+        INTEGER, "100000", "How many playback sessions are remembered; the oldest go first.", least=1, most=100_000_000
+    )
+    trend_half_life: float = setting(
+        DURATION, "3d", "After how long a watched title counts half in the trends.", least=60
+    )
+    train_pause: float = setting(
+        DURATION, "2s", "How long new feedback is gathered before the recommendations are refitted.", least=0.05
+    )
+    drain: float = setting(DURATION, "30s", "How long running responses may take to finish at a stop.", least=0)
+
+    @property
+    def signing_key_file(self) -> Path:
+        """Where the signing key is."""
+        return self.signing_key or self.data / "signing.pem"
+
+    @property
+    def api_key_path(self) -> Path:
+        """Where the API key is."""
+        return self.api_key_file or self.data / "api.key"
+
+    def runs(self, part: str) -> bool:
+        """Whether this process runs that part."""
+        return not self.only or part in self.only
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host (a name or an address without brackets) is this machine itself."""
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check(settings: ServicesSettings) -> None:
+    """Refuse what cannot be together. Raises BadSettings naming the setting."""
+    if settings.insecure_dev and not is_loopback(settings.listen.host):
+        raise BadSettings(
+            "insecure_dev", f"works on loopback only, and `listen` is {settings.listen}: leave it off, or listen there"
+        )
+    if not REGION.fullmatch(settings.region):
+        raise BadSettings("region", f"{settings.region!r} is not a region: small letters, digits and hyphens")
+    if settings.geo is not None and not settings.geo.is_file():
+        raise BadSettings("geo", f"there is no file {settings.geo}")
+    if settings.data.exists() and not settings.data.is_dir():
+        raise BadSettings("data", f"{settings.data} is not a folder")
+    if settings.signing_key is not None and settings.signing_key.is_dir():
+        raise BadSettings("signing_key", f"{settings.signing_key} is a folder, not a PEM file")
