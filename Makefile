@@ -4,6 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 PORT ?= 8080
 FRESH ?= 0
+TEST_WORKERS ?= 2
 
 .PHONY: help up setup setup-dev test check bench lock proto docs fmt clean
 
@@ -20,7 +21,7 @@ setup-dev:
 	@sh tools/setup.sh dev
 
 test: setup-dev ## Run all tests, real servers included (REQUIRE_ALL=1: a missing program is an error)
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: setup-dev ## Lint, types, import contracts, generated files
 	@$(PY) -m tools.check

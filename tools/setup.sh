@@ -1,30 +1,69 @@
 #!/bin/sh
-# Sets up .boot (uv), .venv (hash-locked packages) and node_modules (players, locked); quick when nothing changed.
-#   tools/setup.sh run|dev
+# Sets up .boot (uv), .venv (hash-locked packages) and node_modules (players, locked); quick when nothing changed. A kill at
+# any line is mended by the next run: what was begun and not finished is made anew.
+#   tools/setup.sh run|dev      run: what the programs need; dev: what the tests and checks need as well
 set -eu
 cd "$(dirname "$0")/.."
 want=${1:-run}
 lock=requirements.lock
 [ "$want" = dev ] && lock=requirements-dev.lock
-python=$(command -v python3.11 || command -v python3) || { echo "set-up: python3.11 is needed (apt install python3 python3-pip)" >&2; exit 1; }
-"$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "set-up: Python 3.11 is needed, $("$python" -V) found" >&2; exit 1; }
 
-say() { printf '\033[2m[set-up]\033[0m %s\n' "$1" >&2; }
-stamp=.venv/.matinee-$want
-dev_stamp=.venv/.matinee-dev
-key=$(cat "$lock" tools/setup.sh package-lock.json 2>/dev/null | cksum)
-if [ "$want" = run ] && [ -f "$dev_stamp" ] && [ "$(cat "$dev_stamp")" = "$(cat requirements-dev.lock tools/setup.sh package-lock.json | cksum)" ]; then exit 0; fi
-if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ]; then exit 0; fi
+say() { printf '[set-up] %s\n' "$1" >&2; }
+fail() { say "$1"; exit 1; }
+# The network may falter: three attempts.
+try() {
+  "$@" || { say "once more: $1 …"; "$@"; } || { say "a last time: $1 …"; "$@"; }
+}
+# One line that changes whenever what it names does; the folder is part of it, since .venv holds its name.
+key_of() { { pwd; echo "$1"; cat "$1" tools/setup.sh package.json package-lock.json; } | cksum; }
+done_with() { [ -f ".venv/.matinee-$1" ] && [ "$(cat ".venv/.matinee-$1")" = "$2" ]; }
 
-[ -x .boot/bin/uv ] || { say "fetching uv"; "$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .boot --upgrade uv; }
-[ -x .venv/bin/python ] || { say "making .venv"; .boot/bin/uv venv --quiet --no-python-downloads --python "$python" .venv; }
+key=$(key_of "$lock")
+# What the tests need holds all that the programs need.
+done_with dev "$(key_of requirements-dev.lock)" && exit 0
+done_with "$want" "$key" && exit 0
+
+python=$(command -v python3.11 || command -v python3) || fail "Python 3.11 is needed (apt install python3 python3-pip)"
+"$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || fail "Python 3.11 is needed; $python is $("$python" -V)"
+command -v npm >/dev/null || fail "npm is needed (apt install npm)"
+mkdir -p .boot
+# Two set-ups at once (make up beside make test) take turns.
+if command -v flock >/dev/null; then
+  exec 9>.boot/set-up.lock
+  flock 9
+  done_with dev "$(key_of requirements-dev.lock)" && exit 0
+  done_with "$want" "$key" && exit 0
+fi
+
+if ! .boot/bin/uv --version >/dev/null 2>&1; then
+  say "fetching uv"
+  "$python" -m pip --version >/dev/null 2>&1 || fail "pip is needed (apt install python3-pip)"
+  try "$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .boot --upgrade uv
+fi
+# A package that was being written when the last run was killed may look installed: begin again (a matter of seconds).
+if [ -e .venv/.matinee-installing ] || ! .venv/bin/python -c '' 2>/dev/null; then rm -rf .venv; fi
+if [ ! -d .venv ]; then
+  say "making .venv"
+  .boot/bin/uv venv --quiet --no-python-downloads --python "$python" .venv
+fi
 say "installing Python packages ($lock)"
-.boot/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r "$lock"
-say "installing the players (npm)"
-npm ci --silent --no-fund --no-audit
+: > .venv/.matinee-installing
+try .boot/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r "$lock"
 # The project is run from its folder: one line puts it on the path, one script is the command.
 site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 pwd > "$site/matinee.pth"
 printf '#!/bin/sh\nexec "%s/.venv/bin/python" -P -m tools.cli "$@"\n' "$(pwd)" > .venv/bin/matinee.part
-chmod 755 .venv/bin/matinee.part && mv .venv/bin/matinee.part .venv/bin/matinee
-printf '%s\n' "$key" > "$stamp.part" && mv "$stamp.part" "$stamp"
+chmod 755 .venv/bin/matinee.part
+mv .venv/bin/matinee.part .venv/bin/matinee
+rm .venv/.matinee-installing
+
+omit=
+[ "$want" = dev ] || omit=--omit=dev
+players="$want $(cat package.json package-lock.json | cksum)"
+if [ ! -f node_modules/.matinee ] || [ "$(cat node_modules/.matinee)" != "$players" ]; then
+  say "installing the players (npm)"
+  try npm ci --silent --no-fund --no-audit $omit
+  printf '%s\n' "$players" > node_modules/.matinee
+fi
+printf '%s\n' "$key" > ".venv/.matinee-$want.part"
+mv ".venv/.matinee-$want.part" ".venv/.matinee-$want"
