@@ -70,7 +70,7 @@ def run(settings: IngestSettings, file: str) -> int:
     with shown() as progress:
         done = ingest(order, kitchen, progress, timings)
         if not done.new:
-            progress.start("publish", 0, "files")
+            progress.start("publish", 0)
             progress.done(f"the same film is published already as version {done.title.version}; nothing was encoded")
     if settings.timings:
         _write(settings.timings, timings)

@@ -32,15 +32,21 @@ class FileRecord(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rendition(msgspec.Struct, frozen=True, rename="camel"):
-    """One line of the library's `renditions`: sizes in pixels, bandwidth in bit/s."""
+    """One rung as the library shows it: pixels as encoded, nominal `lines`, `bandwidth` in bit/s (peak, with sound)."""
 
     name: str
-    kind: str
+    width: int
+    height: int
+    lines: int
     bandwidth: int
-    height: int | None = None
-    width: int | None = None
-    lines: int | None = None
-    language: str | None = None
+
+
+class Sound(msgspec.Struct, frozen=True, rename="camel"):
+    """One sound track: ISO 639 language or `und`, bandwidth in bit/s."""
+
+    name: str
+    language: str
+    bandwidth: int
 
 
 class Publication(msgspec.Struct, frozen=True, rename="camel"):
@@ -63,6 +69,7 @@ class TitleRecord(msgspec.Struct, frozen=True, rename="camel"):
     countries: tuple[str, ...] | None
     metadata: dict[str, Any]
     renditions: tuple[Rendition, ...]
+    sound: tuple[Sound, ...]
     streams: dict[str, str]
     tiers: dict[str, dict[str, str]]
     thumbnail: str | None

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from xml.etree import ElementTree as Writer  # noqa: S405 (only to write; reading is defusedxml's)
+from xml.etree import ElementTree as ET  # only to write; reading is defusedxml's
 
 from defusedxml import ElementTree
 
@@ -70,12 +70,12 @@ def cut_manifest(manifest: bytes, keep: Callable[[str], bool]) -> bytes:
             _cut_group(group, keep)
             if group.find(f"{{{_DASH}}}Representation") is None:
                 period.remove(group)
-    Writer.register_namespace("", _DASH)
-    Writer.register_namespace("xsi", _XSI)
-    return bytes(Writer.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+    ET.register_namespace("", _DASH)
+    ET.register_namespace("xsi", _XSI)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
-def _cut_group(group: Writer.Element, keep: Callable[[str], bool]) -> None:
+def _cut_group(group: ET.Element, keep: Callable[[str], bool]) -> None:
     left = []
     for representation in group.findall(f"{{{_DASH}}}Representation"):
         template = representation.find(f"{{{_DASH}}}SegmentTemplate")

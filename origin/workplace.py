@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,18 +37,32 @@ class Workplace:
         finally:
             os.close(handle)
 
-    def clean(self, keep: str | None = None) -> list[str]:
-        """Remove what dead ingests of other titles left; their contentIds."""
-        cleaned = []
-        for folder in sorted(self.folder.iterdir()):
-            if not folder.is_dir() or folder.name == keep:
-                continue
-            handle = self._lock(folder.name)
+    def clean(self, sweep: Callable[[str], object], *, keep: str | None = None) -> None:
+        """Remove what dead ingests of other titles left here, after `sweep(contentId)` of what they left elsewhere."""
+        for content_id in self._others(keep):
+            with self._if_free(content_id) as free:
+                if free:
+                    sweep(content_id)
+                    shutil.rmtree(self.folder / content_id, ignore_errors=True)
+
+    def sweep(self, sweep: Callable[[str], object]) -> None:
+        """Call `sweep(contentId)` for each dead ingest, and keep its encoded files for the ingest that takes it up."""
+        for content_id in self._others(None):
+            with self._if_free(content_id) as free:
+                if free:
+                    sweep(content_id)
+
+    def _others(self, keep: str | None) -> list[str]:
+        return sorted(one.name for one in self.folder.iterdir() if one.is_dir() and one.name != keep)
+
+    @contextmanager
+    def _if_free(self, content_id: str) -> Iterator[bool]:
+        handle = self._lock(content_id)
+        try:
+            yield handle is not None
+        finally:
             if handle is not None:
-                shutil.rmtree(folder, ignore_errors=True)
                 os.close(handle)
-                cleaned.append(folder.name)
-        return cleaned
 
     def _lock(self, content_id: str) -> int | None:
         """An open, locked file; None when somebody else has it. The kernel unlocks when the process ends."""

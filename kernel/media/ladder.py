@@ -1,7 +1,7 @@
 """The ladder: which renditions a source gets, and what each may cost.
 
-A rung is named by its nominal lines, the short side of the 16:9 box the picture fits in: 1920x800 is `v1080`, an upright
-1080x1920 is `v1080` too. Pure arithmetic; never a rung larger than the source.
+A rung is named by its nominal lines, the short side of the 16:9 box the picture fits in: 1920x800 is `v1080`, an
+upright 1080x1920 is `v1080` too. Pure arithmetic; never a rung larger than the source.
 """
 
 from __future__ import annotations
@@ -125,5 +125,5 @@ def frame_rate(average: Fraction, base: Fraction) -> Fraction:
 
 
 def gop_frames(rate: Fraction) -> int:
-    """Frames of the longest closed GOP: a segment's worth, rounded up so that it never cuts before the forced keyframe."""
+    """Frames of the longest closed GOP: a segment's worth, rounded up so that it never cuts before the forced one."""
     return math.ceil(rate * SEGMENT_SECONDS)

@@ -1,0 +1,91 @@
+"""`matinee origin`: serve the library until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import sys
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from kernel.errors import BadSettings, StorageFailed
+from kernel.settings import Address
+from origin import clock
+from origin.access_log import AccessLog
+from origin.app import build
+from origin.ingest_command import beside
+from origin.library import Library
+from origin.settings import OriginSettings
+from origin.storage import FolderStorage
+from origin.workplace import Workplace
+
+log = structlog.get_logger("origin")
+
+SETTINGS = OriginSettings
+_FLUSH_EVERY = 1.0
+
+
+def run(settings: OriginSettings) -> int:
+    """Serve; returns after SIGTERM or SIGINT once running answers have ended."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
+    return 0
+
+
+async def _serve(settings: OriginSettings) -> None:
+    storage = FolderStorage(settings.store)
+    library = Library(storage)
+    workplace = Workplace(settings.work_dir or beside(settings.store))
+    await asyncio.to_thread(workplace.sweep, lambda content_id: _sweep(library, content_id))
+    access_log = AccessLog(settings.access_log, lambda: clock.stamp(clock.wall()))
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, access_log.reopen)
+    runner = web.AppRunner(build(settings, storage, access_log), access_log=None, shutdown_timeout=settings.drain)
+    await runner.setup()
+    try:
+        address = await _listen(runner, settings.listen)
+        print(f"ready origin http://{address}", flush=True)
+        while not stopping.is_set():
+            try:
+                await asyncio.wait_for(stopping.wait(), _FLUSH_EVERY)
+            except TimeoutError:
+                access_log.flush()
+    finally:
+        await runner.cleanup()
+        access_log.close()
+
+
+def _sweep(library: Library, content_id: str) -> None:
+    """Remove what a dead ingest left; a title that cannot be read keeps nobody from serving the others."""
+    try:
+        swept = library.sweep(content_id)
+    except StorageFailed as error:
+        log.warning("sweep-failed", content_id=content_id, error=str(error))
+    else:
+        if swept:
+            log.info("swept", content_id=content_id, files=swept)
+
+
+async def _listen(runner: web.AppRunner, wanted: Address) -> Address:
+    """The address listened at, with the port that was free where 0 was asked for."""
+    try:
+        await web.TCPSite(runner, wanted.host, wanted.port).start()
+    except OSError as error:
+        why = "the port is taken" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+        raise BadSettings("listen", f"cannot listen at {wanted}: {why}") from None
+    host, port = runner.addresses[0][:2]
+    return Address(host, port)

@@ -1,0 +1,30 @@
+"""The settings of `matinee origin`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from kernel.settings import ADDRESS, CIDR, DURATION, INTEGER, PATH, PATH_OR_OFF, Address, setting
+
+
+@dataclass(frozen=True)
+class OriginSettings:
+    """How the origin serves."""
+
+    listen: Address = setting(ADDRESS, "127.0.0.1:9000", "Where to listen; port 0 takes any free one.")
+    store: Path = setting(PATH, ".matinee/store", "Folder of the object store that ingest publishes to.")
+    work_dir: Path | None = setting(
+        PATH, None, "Where ingests work; not set: the store's name with `-work`, beside it."
+    )
+    allow: tuple[IPv4Network | IPv6Network, ...] = setting(
+        CIDR, None, "Networks that may ask, besides loopback; all others get 403.", many=True
+    )
+    drain: float = setting(
+        DURATION, "30s", "How long running answers may take to finish at a stop.", least=0, most=3600
+    )
+    access_log: Path | None = setting(PATH_OR_OFF, "off", "File for one JSON line a request; reopened on SIGHUP.")
+    most_requests: int = setting(
+        INTEGER, "512", "Requests answered at once; more get 503 with Retry-After.", least=1, most=100_000
+    )
