@@ -19,7 +19,7 @@ COUNTERS = (
 )
 
 
-@dataclass
+@dataclass(eq=False)
 class Counts:
     """The numbers; a collector reads them when somebody scrapes."""
 
