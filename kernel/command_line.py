@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 from kernel.errors import BadSettings, MatineeError
-from kernel.settings import SWITCH, Setting, resolve, table
+from kernel.settings import ON_OFF_WORDS, SWITCH, Setting, resolve, table
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ def read(
 ) -> tuple[T, dict[str, str]]:
     """(settings, positional arguments by name). Raises Usage or BadSettings."""
     rows = table(settings_class)
-    given = vars(parser(prog, summary, rows, positional=positional).parse_args(list(argv)))
+    given = vars(parser(prog, summary, rows, positional=positional).parse_args(_switches_alone(rows, argv)))
     config = given.pop("config")
     arguments = {name: given.pop(name) for name in positional}
     flags = {name: texts for name, texts in given.items() if texts is not None}
@@ -71,11 +71,23 @@ def read(
     return resolve(settings_class, flags=flags, env=env, file=file, file_name=config or ""), arguments
 
 
+def _switches_alone(rows: Sequence[Setting], argv: Sequence[str]) -> list[str]:
+    """argv where a switch without on or off after it says so itself, or it would swallow a positional argument."""
+    switches = {row.flag for row in rows if row.kind is SWITCH}
+    alone: list[str] = []
+    for place, word in enumerate(argv):
+        if word == "--":
+            return [*alone, *argv[place:]]
+        said = any(following.lower() in ON_OFF_WORDS for following in argv[place + 1 : place + 2])
+        alone.append(f"{word}=on" if word in switches and not said else word)
+    return alone
+
+
 def _read_config(name: str, read_text: Callable[[str], str]) -> dict[str, object]:
     try:
         return tomllib.loads(read_text(name))
     except OSError as error:
-        raise BadSettings("config", f"cannot be read: {error.strerror}", f"file {name}") from None
+        raise BadSettings("config", f"cannot be read: {error.strerror or error}", f"file {name}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings("config", f"is not valid TOML: {error}", f"file {name}") from None
 

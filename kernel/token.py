@@ -115,7 +115,7 @@ def mint(
     except ValueError as error:
         raise NotMintable("kid", str(error)) from None
     claims: dict[str, Any] = {"iss": issuer, "aud": audience, "cdniv": 1, "mpath": path}
-    claims |= {"iat": int(now), "nbf": int(now) - NBF_BEFORE, "exp": int(now + ttl)}
+    claims |= {"iat": int(now), "nbf": max(0, int(now) - NBF_BEFORE), "exp": int(now + ttl)}
     limits = {"session": session, "country": country, "tier": tier, "network": network}
     claims |= {_CLAIM_OF[name]: _limit(name, value) for name, value in limits.items() if value is not None}
     return sign(header, claims, signer)

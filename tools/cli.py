@@ -49,10 +49,10 @@ COMMANDS = (
 )
 
 
-def usage() -> str:
+def usage(commands: Sequence[Command] = COMMANDS) -> str:
     """The text of `matinee --help`."""
-    width = max(len(entry.name) for entry in COMMANDS) + 2
-    lines = [f"  {entry.name:<{width}}{entry.summary}" for entry in COMMANDS]
+    width = max(len(entry.name) for entry in commands) + 2
+    lines = [f"  {entry.name:<{width}}{entry.summary}" for entry in commands]
     tail = "\n`matinee COMMAND --help` shows a command's settings; docs/settings.md has them all."
     return (
         "usage: matinee COMMAND [settings]\n\nA self-hosted video-on-demand platform.\n\n"
@@ -79,9 +79,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0 if argv else 2
     found = find(argv)
     if found is None:
-        print(f"matinee: there is no command `{' '.join(argv[:2])}`\n\n{usage()}", file=sys.stderr)
-        return 2
+        return _unknown(argv)
     entry, rest = found
+    try:
+        return _run(entry, rest)
+    except KeyboardInterrupt:
+        return 130  # what shells say of a program ended by Ctrl-C
+
+
+def _unknown(argv: Sequence[str]) -> int:
+    """Say which commands there are; those of the first word alone where it has some (`matinee token`)."""
+    kin = [entry for entry in COMMANDS if entry.name.startswith(f"{argv[0]} ")]
+    asked = len(argv) > 1 and argv[1] in ("-h", "--help")
+    if kin and asked:
+        print(usage(kin))
+        return 0
+    print(
+        f"matinee: there is no command `{' '.join(argv[: 2 if kin else 1])}`\n\n{usage(kin or COMMANDS)}",
+        file=sys.stderr,
+    )
+    return 2
+
+
+def _run(entry: Command, rest: Sequence[str]) -> int:
     module = importlib.import_module(entry.module)
     return command(
         module.SETTINGS,

@@ -167,8 +167,16 @@ def test_a_refused_token_is_answered_from_memory():
 
 @pytest.mark.parametrize(
     ("folder", "lines"),
-    [(b"v720", 720), (b"v2160-12", 2160), (b"ts/v480", 480), (b"v240/v1080", 1080), (b"", 0), (b"audio", 0), (b"\xff", 0)],
-)  # fmt: skip
+    [
+        (b"v720", 720),
+        (b"v2160-12", 2160),
+        (b"ts/v480", 480),
+        (b"v240/v1080", 1080),
+        (b"", 0),
+        (b"audio", 0),
+        (b"\xff", 0),
+    ],
+)
 def test_the_tallest_rendition_that_a_folder_names(folder, lines):
     assert tallest(folder) == lines
 

@@ -1,0 +1,33 @@
+"""The errors that cross a border: what each says, and of whom."""
+
+import pytest
+
+from kernel.errors import BadRequest, BadSettings, Bug, MatineeError, Overloaded, StorageFailed, UpstreamFailed
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (BadRequest(400, "path"), "path"),
+        (BadRequest(400, "path", "two dots"), "two dots"),
+        (UpstreamFailed("refused"), "refused"),
+        (UpstreamFailed("timeout", status=504, detail="10 s"), "10 s"),
+        (StorageFailed("disk full"), "disk full"),
+        (Overloaded("connections"), "connections"),
+        (BadSettings("ram", "too small"), "setting `ram`: too small"),
+        (BadSettings("ram", "too small", "flag --ram"), "setting `ram` (flag --ram): too small"),
+        (Bug("never"), "never"),
+    ],
+)
+def test_every_error_reads_as_a_sentence(error, text):
+    assert isinstance(error, MatineeError)
+    assert str(error) == text
+
+
+def test_what_an_error_carries():
+    failed = UpstreamFailed("timeout", status=504, retry=True)
+    assert (failed.reason, failed.status, failed.retry) == ("timeout", 504, True)
+    assert (UpstreamFailed("x").status, UpstreamFailed("x").retry) == (502, False)
+    assert Overloaded("x", 5).retry_after == 5
+    assert (BadRequest(403, "scope").status, BadRequest(403, "scope").reason) == (403, "scope")
+    assert BadSettings("ram", "w", "s").source == "s"

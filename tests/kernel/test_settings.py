@@ -1,0 +1,117 @@
+"""Settings tables: which source wins, and what an operator reads when one is wrong."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from kernel.errors import BadSettings
+from kernel.settings import (
+    ADDRESS,
+    INTEGER,
+    SWITCH,
+    TEXT,
+    Address,
+    choice,
+    resolve,
+    setting,
+    table,
+    unknown_variables,
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A program's settings."""
+
+    listen: Address = setting(ADDRESS, "127.0.0.1:8081", "Where it listens.")
+    workers: int = setting(INTEGER, "1", "How many.", least=1, most=64)
+    upstream_list: tuple[str, ...] = setting(TEXT, None, "Whom to ask.", many=True)
+    policy: str = setting(choice("s3fifo", "lru"), "s3fifo", "Who leaves.")
+    api_key: str | None = setting(TEXT, None, "A secret.", secret=True)
+    tokens: bool = setting(SWITCH, "on", "Whether tokens are asked for.")
+    not_a_setting: int = 3
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Settings of which one must be given, and a secret number."""
+
+    name: str = setting(TEXT, None, "Its name.", required=True)
+    pin: int | None = setting(INTEGER, None, "A secret number.", secret=True)
+
+
+def test_defaults_fill_what_is_not_given():
+    assert resolve(Sample) == Sample(Address("127.0.0.1", 8081), 1, (), "s3fifo", None, True)
+
+
+def test_flags_win_over_variables_over_the_file_over_defaults():
+    sources = {
+        "flags": {"workers": ["2"]},
+        "env": {"MATINEE_WORKERS": "3", "MATINEE_POLICY": "lru"},
+        "file": {"workers": 4, "policy": "s3fifo", "tokens": False},
+    }
+    assert resolve(Sample, **sources, file_name="x.toml").workers == 2
+    assert resolve(Sample, **sources).policy == "lru"
+    assert resolve(Sample, **sources).tokens is False
+    del sources["flags"]
+    assert resolve(Sample, **sources).workers == 3
+
+
+@pytest.mark.parametrize(
+    ("file", "value"),
+    [
+        ({"upstream-list": ["a", "b"]}, ("a", "b")),
+        ({"upstream_list": "a, b,,"}, ("a", "b")),
+        ({"upstream_list": []}, ()),
+    ],
+)
+def test_lists(file, value):
+    assert resolve(Sample, file=file).upstream_list == value
+    assert resolve(Sample, flags={"upstream_list": ["a", "b,c"]}).upstream_list == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ({"flags": {"workers": ["0"]}}, "setting `workers` (flag --workers): '0' is below the least, 1"),
+        ({"env": {"MATINEE_WORKERS": "65"}}, "setting `workers` (variable MATINEE_WORKERS): '65' is above the most"),
+        ({"file": {"workers": "x"}}, "setting `workers` (file x.toml): 'x' is not a whole number"),
+        ({"file": {"wrokers": 1}}, "setting `wrokers` (file x.toml): there is no such setting"),
+        ({"file": {"not_a_setting": 1}}, "setting `not_a_setting` (file x.toml): there is no such setting"),
+        ({"file": {"workers": [1, 2]}}, "setting `workers` (file x.toml): takes one value, not a list"),
+        ({"file": {"workers": []}}, "setting `workers` (file x.toml): takes one value, not a list"),
+        ({"file": {"workers": {}}}, "setting `workers` (file x.toml): must be a text, a number, true or false"),
+        ({"file": {"upstream_list": [None]}}, "setting `upstream_list` (file x.toml): must be a text"),
+        ({"file": {"upstream-list": "a", "upstream_list": "b"}}, "setting `upstream_list` (file x.toml): stands twice"),
+        ({"flags": {"policy": ["fifo"]}}, "setting `policy` (flag --policy): 'fifo' is not one of s3fifo, lru"),
+        ({"flags": {"upstream_list": ["a\0"]}}, "setting `upstream_list` (flag --upstream-list): must not hold a NUL"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named_with_its_place(sources, message):
+    with pytest.raises(BadSettings) as raised:
+        resolve(Sample, **sources, file_name="x.toml")
+    assert str(raised.value).startswith(message)
+
+
+def test_a_required_setting_says_how_to_give_it():
+    with pytest.raises(BadSettings, match="setting `name`: must be set, for example with --name"):
+        resolve(Needed)
+
+
+def test_a_secret_is_never_shown():
+    with pytest.raises(BadSettings) as raised:
+        resolve(Needed, flags={"name": ["a"], "pin": ["hunter2"]})
+    assert "hunter2" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_the_table_has_flags_and_variables():
+    rows = table(Sample)
+    assert [row.flag for row in rows][:3] == ["--listen", "--workers", "--upstream-list"]
+    assert rows[2].variable == "MATINEE_UPSTREAM_LIST"
+    assert "not_a_setting" not in [row.name for row in rows]
+
+
+def test_variables_that_nobody_reads():
+    env = {"MATINEE_WORKERS": "1", "MATINEE_WROKERS": "1", "HOME": "/"}
+    assert unknown_variables(env, table(Sample)) == ["MATINEE_WROKERS"]
