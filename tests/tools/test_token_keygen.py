@@ -60,6 +60,16 @@ def test_a_key_set_that_cannot_be_added_to(tmp_path, capsys, content):
     assert not (tmp_path / "key.pem").exists()
 
 
+def test_a_write_that_fails_leaves_nothing(tmp_path, capsys, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert keygen(tmp_path) == 2
+    assert "setting `jwks`" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_is_not_there(tmp_path, capsys):
     assert keygen(tmp_path / "nowhere") == 2
     assert "setting `jwks`" in capsys.readouterr().err
