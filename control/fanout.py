@@ -100,7 +100,7 @@ class Fanout:
                 tasks.create_task(self._listen(session, messages))
         except ExceptionGroup as group:
             first = group.exceptions[0]
-            raise (first if isinstance(first, Unwelcome) else group) from None
+            raise (first if len(group.exceptions) == 1 else group) from None
         finally:
             self._leave(session)
 

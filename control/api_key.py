@@ -1,0 +1,51 @@
+"""The operators' API key: a file of mode 0600, made at first start."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from kernel.errors import BadSettings
+
+SHORTEST = 16
+
+
+def read_or_make(path: Path) -> str:
+    """The key in the file, which is made when there is none. Raises BadSettings."""
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        _make(path)
+    except OSError as error:
+        raise BadSettings("api_key_file", f"{path} cannot be read: {error.strerror}") from None
+    return _read(path)
+
+
+def _read(path: Path) -> str:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        key = file.read(1024).decode("ascii", "replace").strip()
+    if mode & 0o077:
+        raise BadSettings("api_key_file", f"{path} has mode {mode:04o}: others can read the key; make it 0600")
+    if len(key) < SHORTEST:
+        raise BadSettings(
+            "api_key_file", f"{path} holds no key of at least {SHORTEST} characters; remove it for a new one"
+        )
+    return key
+
+
+def _make(path: Path) -> None:
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise BadSettings("api_key_file", f"{path} cannot be made: {error.strerror}") from None

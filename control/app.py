@@ -1,0 +1,163 @@
+"""Control as a process: builds everything, serves, stops cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from control import server
+from control.api import make_app
+from control.api_key import read_or_make
+from control.clock import SystemClock
+from control.plane import Plane
+from control.settings import ControlSettings, check
+from control.store import Store
+from kernel.clock import Clock
+from kernel.documents import load_json
+from kernel.errors import BadSettings
+from kernel.settings import Address
+
+KEYS_BYTES = 1 << 20
+
+log = structlog.get_logger("control")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A control that serves: where, and its parts."""
+
+    listen: Address
+    admin: Address
+    plane: Plane
+
+
+@asynccontextmanager
+async def running(settings: ControlSettings, clock: Clock | None = None) -> AsyncIterator[Running]:
+    """Control, serving inside the block and drained after it. Raises BadSettings, StorageFailed."""
+    check(settings)
+    try:
+        async with _running(settings, clock or SystemClock()) as found:
+            yield found
+    except ExceptionGroup as group:  # the task group's wrapping
+        raise (group.exceptions[0] if len(group.exceptions) == 1 else group) from None
+
+
+@asynccontextmanager
+async def _running(settings: ControlSettings, clock: Clock) -> AsyncIterator[Running]:
+    with _only_one(settings.data):
+        api_key = read_or_make(settings.api_key_file or settings.data / "api-key")
+        store = await Store.open(settings.data / "control.sqlite3")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                writer = tasks.create_task(store.run())
+                plane = Plane(store, clock)
+                try:
+                    async with _serving(settings, plane, api_key, tasks) as found:
+                        yield found
+                finally:
+                    await store.close()
+                    await writer
+                    await plane.keep_edges()
+        finally:
+            await store.dispose()
+
+
+@asynccontextmanager
+async def _serving(
+    settings: ControlSettings, plane: Plane, api_key: str, tasks: asyncio.TaskGroup
+) -> AsyncIterator[Running]:
+    await plane.remember_edges()
+    await plane.put_default(settings.default)
+    if settings.keys is not None:
+        await _put_keys_of(plane, settings.keys)
+    serves = True
+    app = make_app(plane, api_key, lambda: serves)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.drain, keepalive_timeout=75)
+    await runner.setup()
+    tending = tasks.create_task(plane.tend())
+    try:
+        site = web.TCPSite(runner, settings.admin.host, settings.admin.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise BadSettings("admin", f"cannot listen on {settings.admin}: {error.strerror or error}") from None
+        grpc_server, port = await server.start(plane, settings.listen)
+        try:
+            admin = Address(settings.admin.host, runner.addresses[0][1])
+            yield Running(Address(settings.listen.host, port), admin, plane)
+        finally:
+            serves = False
+            plane.fanout.stop()
+            await grpc_server.stop(grace=settings.drain)
+    finally:
+        tending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await tending
+        await runner.cleanup()
+
+
+async def _put_keys_of(plane: Plane, path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            data = file.read(KEYS_BYTES)
+        await plane.put_keys(load_json(data), author="control", reason=f"setting `keys`, {path.name}")
+    except OSError as error:
+        raise BadSettings("keys", f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadSettings("keys", f"{path}: {error}") from None
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: two controls over one database would each miss what the other changes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise BadSettings("data", f"{folder} cannot be used: {error.strerror}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise BadSettings("data", f"{folder} is in use by another control process") from None
+    finally:
+        os.close(descriptor)
+
+
+async def serve(settings: ControlSettings, say: Callable[[str], object]) -> None:
+    """Run until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings) as found:
+        say(f"ready control grpc://{found.listen} http://{found.admin}")
+        await stop.wait()
+
+
+def set_up_logging() -> None:
+    """JSON lines on stderr."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,21 @@
+"""Everything control counts, as a table; docs/counters.md is made from it."""
+
+from __future__ import annotations
+
+from kernel.counters import Counter
+
+COUNTERS = (
+    Counter("matinee_control_revision", "gauge", "The latest revision of the desired state."),
+    Counter("matinee_control_titles", "gauge", "Titles with a licence."),
+    Counter("matinee_control_keys", "gauge", "Public keys that tokens verify with."),
+    Counter("matinee_control_edges_known", "gauge", "Edges ever seen."),
+    Counter("matinee_control_edges_connected", "gauge", "Edges connected now."),
+    Counter(
+        "matinee_control_edges_behind",
+        "gauge",
+        "Edges connected that lack the latest of a type.",
+        ("type",),
+    ),
+    Counter("matinee_control_updates_total", "counter", "Snapshots and deltas sent to edges."),
+    Counter("matinee_control_refusals_total", "counter", "Updates that edges refused."),
+)

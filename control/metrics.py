@@ -1,0 +1,32 @@
+"""Control's counters in Prometheus' text form, read when somebody asks."""
+
+from __future__ import annotations
+
+from control.counters import COUNTERS
+from control.plane import Plane
+from kernel.counters import by_name
+from kernel.fleet import KEYS, RULES, TITLE, TYPES
+
+
+def metrics_text(plane: Plane) -> str:
+    """The text of /metrics."""
+    desired, fanout = plane.store.desired, plane.fanout
+    connected = [edge for edge in fanout.edges.values() if edge.connected]
+    values: dict[str, dict[str, int]] = {
+        "matinee_control_revision": {"": desired.revision},
+        "matinee_control_titles": {"": sum(name.startswith(TITLE) for name in desired.shelves[RULES].resources)},
+        "matinee_control_keys": {"": len(desired.shelves[KEYS].resources)},
+        "matinee_control_edges_known": {"": len(fanout.edges)},
+        "matinee_control_edges_connected": {"": len(connected)},
+        "matinee_control_edges_behind": {
+            f'{{type="{kind}"}}': sum(edge.applied.get(kind) != desired.shelves[kind].number for edge in connected)
+            for kind in TYPES
+        },
+        "matinee_control_updates_total": {"": fanout.updates_sent},
+        "matinee_control_refusals_total": {"": fanout.refusals},
+    }
+    lines = []
+    for name, row in by_name(COUNTERS).items():
+        lines += [f"# HELP {name} {row.sentence}", f"# TYPE {name} {row.kind}"]
+        lines += [f"{name}{labels} {value}" for labels, value in values[name].items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,102 @@
+"""The routes of control's API as a table, and the OpenAPI document made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Schema = dict[str, Any]
+
+COUNTRIES: Schema = {"type": "array", "items": {"type": "string", "pattern": "^[A-Z]{2}$"}}
+MOMENT: Schema = {"type": ["string", "null"], "format": "date-time"}
+LICENCE: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "allow": COUNTRIES | {"type": ["array", "null"], "description": "null: everywhere; empty: nowhere"},
+        "deny": COUNTRIES,
+        "from": MOMENT,
+        "until": MOMENT,
+    },
+}
+JWKS: Schema = {
+    "type": "object",
+    "required": ["keys"],
+    "properties": {"keys": {"type": "array", "maxItems": 64, "items": {"type": "object", "required": ["kid", "kty"]}}},
+}
+REVOCATION: Schema = {
+    "type": "object",
+    "required": ["sid"],
+    "additionalProperties": False,
+    "properties": {"sid": {"type": "string", "maxLength": 256}, "until": MOMENT},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: its handler's name, what it does, the body it takes.
+
+    The API key is not asked for where `open`, nor, of a caller on this machine, where `local`.
+    """
+
+    method: str
+    path: str
+    handler: str
+    summary: str
+    body: Schema | None = None
+    open: bool = False
+    local: bool = False
+    pages: bool = False
+
+
+ROUTES = (
+    Route("GET", "/healthz", "health", "Whether the process answers.", open=True),
+    Route("GET", "/readyz", "readiness", "Whether changes and edges are taken.", open=True),
+    Route("GET", "/metrics", "metrics", "Counters in Prometheus' text form.", local=True),
+    Route("GET", "/openapi.json", "openapi", "This document.", open=True),
+    Route("GET", "/v1/titles", "list_titles", "The licences that edges are to hold.", pages=True),
+    Route("GET", "/v1/titles/{contentId}", "get_title", "One title's licence."),
+    Route("PUT", "/v1/titles/{contentId}", "put_title", "Set a title's licence.", LICENCE),
+    Route("DELETE", "/v1/titles/{contentId}", "delete_title", "Forget a title: it follows the default from now on."),
+    Route("GET", "/v1/keys", "get_keys", "The public keys that tokens verify with."),
+    Route("PUT", "/v1/keys", "put_keys", "Replace the set of public keys.", JWKS),
+    Route("POST", "/v1/revocations", "revoke", "Refuse a session's tokens from now on.", REVOCATION),
+    Route("GET", "/v1/edges", "list_edges", "The edges seen, and how far each is.", pages=True),
+    Route("GET", "/v1/revisions", "list_revisions", "The latest changes: when, by whom, why, what.", pages=True),
+)
+
+
+def document() -> Schema:
+    """The OpenAPI 3.1 document."""
+    paths: dict[str, Schema] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Matinee control", "version": "1"},
+        "paths": paths,
+        "components": {"securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _operation(route: Route) -> Schema:
+    done = "201" if route.method == "POST" else "200"
+    operation: Schema = {
+        "operationId": route.handler,
+        "summary": route.summary,
+        "responses": {done: {"description": "Done."}, "default": {"description": "A problem (RFC 9457)."}},
+        "security": [] if route.open else [{"apiKey": []}],
+    }
+    parameters = []
+    if "{contentId}" in route.path:
+        parameters.append({"name": "contentId", "in": "path", "required": True, "schema": {"type": "string"}})
+    if route.pages:
+        parameters.append({"name": "cursor", "in": "query", "schema": {"type": "string"}})
+        parameters.append({"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1}})
+    if route.method in ("PUT", "POST", "DELETE"):
+        parameters.append({"name": "reason", "in": "query", "schema": {"type": "string"}})
+    if parameters:
+        operation["parameters"] = parameters
+    if route.body is not None:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": route.body}}}
+    return operation

@@ -1,0 +1,131 @@
+"""The verbs of control, for whichever door they come through: check, commit, tell the edges.
+
+ValueErrors (BadDocument, TooMany) are the caller's fault; Overloaded and StorageFailed are ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from control import changes
+from control.fanout import Edge, Fanout
+from control.store import Author, Committed, Cursor, Store
+from kernel.clock import Clock
+from kernel.documents import BadDocument
+from kernel.errors import Overloaded, StorageFailed
+from kernel.fleet import Hello
+
+TITLES_AT_ONCE = 5_000
+SOURCE_LONGEST = 200
+CURSOR_MOST = 2**63 - 1
+EDGES_KEPT_EVERY = 2.0
+FORGET_EVERY = 600.0
+
+log = structlog.get_logger("control")
+
+
+class Plane:
+    """Desired state and connected edges, joined."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+        self.fanout = Fanout(lambda: store.desired, store.renew_epoch, clock)
+        store.on_change = self.fanout.wake
+
+    async def put_titles(
+        self,
+        titles: Mapping[str, object],
+        removed: Sequence[str] = (),
+        *,
+        author: str,
+        reason: str = "",
+        cursor: Cursor | None = None,
+    ) -> Committed:
+        """Set licences (JSON form, by contentId), forget those of removed titles."""
+        if len(titles) + len(removed) > TITLES_AT_ONCE:
+            raise BadDocument("titles", f"at most {TITLES_AT_ONCE} at once")
+        if cursor is not None and (len(cursor.source) > SOURCE_LONGEST or not 0 < cursor.position <= CURSOR_MOST):
+            raise BadDocument("cursor", f"must be 1 to {CURSOR_MOST}, its source at most {SOURCE_LONGEST} characters")
+        return await self.store.commit(
+            lambda desired: changes.put_titles(desired, titles, removed), self._author(author, reason), cursor
+        )
+
+    async def put_keys(self, jwks: object, *, author: str, reason: str = "") -> Committed:
+        """Replace the set of public keys."""
+        return await self.store.commit(lambda desired: changes.put_keys(desired, jwks), self._author(author, reason))
+
+    async def revoke(self, session: object, until: object, *, author: str, reason: str = "") -> Committed:
+        """Refuse a session's tokens."""
+        return await self.store.commit(
+            lambda desired: changes.revoke(desired, session, until), self._author(author, reason)
+        )
+
+    async def put_default(self, default: str) -> Committed:
+        """What becomes of titles without a licence."""
+        return await self.store.commit(
+            lambda _: changes.put_default(default), self._author("control", "setting `default`")
+        )
+
+    async def remember_edges(self) -> None:
+        """Take up the edges seen before this start."""
+        for row in await self.store.edges():
+            versions = json.loads(row["versions"])
+            hello = Hello(row["id"], row["role"], row["region"], row["address"], row["admin"])
+            self.fanout.edges[row["id"]] = Edge(
+                hello, row["last_seen"], acked=versions.get("acked", {}), applied=versions.get("applied", {})
+            )
+
+    async def keep_edges(self) -> None:
+        """Write down the edges that changed, once; what fails is tried with the next change."""
+        names, self.fanout.changed = self.fanout.changed, set()
+        rows = [edge_row(self.fanout.edges[name]) for name in sorted(names)]
+        try:
+            if rows:
+                await self.store.save_edges(rows)
+        except StorageFailed as error:
+            self.fanout.changed |= names
+            log.warning("edges not kept", error=str(error))
+
+    async def tend(self) -> None:
+        """Keep the edges seen, and forget revocations that ended, for ever."""
+        forgotten_at = self.clock.mono() - FORGET_EVERY
+        while True:
+            await self.keep_edges()
+            if self.clock.mono() - forgotten_at >= FORGET_EVERY:
+                forgotten_at = self.clock.mono()
+                now = self.clock.wall()
+                with contextlib.suppress(Overloaded, StorageFailed):  # there is a next time
+                    await self.store.commit(
+                        lambda desired, now=now: changes.forget_ended(desired, now),  # type: ignore[misc]
+                        self._author("control", "revocations that have ended"),
+                    )
+            over = asyncio.Event()
+            timer = self.clock.call_later(EDGES_KEPT_EVERY, over.set)
+            try:
+                await over.wait()
+            finally:
+                timer.cancel()
+
+    def _author(self, name: str, reason: str) -> Author:
+        return Author(name, self.clock.wall(), reason)
+
+
+def edge_row(edge: Edge) -> dict[str, Any]:
+    """An edge as the database keeps it."""
+    hello = edge.hello
+    return {
+        "id": hello.id,
+        "role": hello.role,
+        "region": hello.region,
+        "address": hello.address,
+        "admin": hello.admin,
+        "last_seen": edge.last_seen,
+        "versions": json.dumps({"acked": edge.acked, "applied": edge.applied}),
+    }
