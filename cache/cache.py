@@ -234,10 +234,6 @@ class SegmentCache:
         if gone:
             await self._workshop.offload(lambda: disk.unlink(gone))
 
-    def freshen(self, entry: Entry) -> bool:
-        """A 304 freshened the entry; whether it is still the one we hold (a purge may have come between)."""
-        return self._holds(entry)
-
     def remember_miss(self, key: bytes, seconds: float) -> None:
         """The answer may not be shared: whoever asks in the next seconds goes alone (hit-for-miss)."""
         self._misses[key] = self.clock.mono() + seconds

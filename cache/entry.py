@@ -15,7 +15,7 @@ from kernel.http.message import Fields, end_to_end, first, members, serialise, v
 OVERHEAD = 600
 """Bytes that an object costs in RAM beside its body: counted against the budget."""
 
-_NOT_STORED = frozenset((b"age", b"content-length", b"cache-status", b"via", b"cdn-loop", b"proxy-authentication-info"))
+_NOT_STORED = frozenset((b"age", b"content-length", b"cache-status", b"cdn-loop", b"proxy-authentication-info"))
 
 
 class Entry:
@@ -29,6 +29,7 @@ class Entry:
         "etag",
         "fields",
         "fresh_until",
+        "had_age",
         "key",
         "last_modified",
         "length",
@@ -52,7 +53,7 @@ class Entry:
         self.vary: tuple[tuple[bytes, bytes | None], ...] = ()
         self.surrogates: tuple[bytes, ...] = ()
         self.born = self.fresh_until = self.swr_until = self.sie_until = 0.0
-        self.must_revalidate = False
+        self.must_revalidate = self.had_age = False
         self.ready = b""
         self.ready_at = -1
         self.set_fields(fields)

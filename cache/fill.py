@@ -26,6 +26,9 @@ class Reader(Protocol):
     position: int
     """The next byte of the body he wants."""
 
+    def matches(self, entry: Entry) -> bool:
+        """Whether this response answers what he asked (Vary)."""
+
     def on_head(self, fill: Fill) -> None:
         """The head is known (`fill.entry`)."""
 
@@ -57,10 +60,12 @@ class Fill:
         "entry",
         "error",
         "key",
+        "leader",
         "pause",
         "readers",
         "received",
         "resume",
+        "shared",
         "stale",
         "started",
         "state",
@@ -74,9 +79,11 @@ class Fill:
         self.entry: Entry | None = None
         self.error: MatineeError | None = None
         self.readers: list[Reader] = []
+        self.leader: Reader | None = None
         self.received = 0
         self.body: bytes | None = None
         self.doomed = False
+        self.shared = True
         self.pause: Callable[[], object] | None = None
         self.resume: Callable[[], object] | None = None
         self._pausing = False
@@ -109,6 +116,8 @@ class Fill:
         """Stop waiting; the fill goes on."""
         if reader in self.readers:
             self.readers.remove(reader)
+        if reader is self.leader:
+            self.leader = None
         if self.state is State.PASSING:
             self._let_go()
 

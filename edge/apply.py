@@ -55,8 +55,8 @@ def apply(state: State, update: Update) -> tuple[State, tuple[Effect, ...]]:
     """The state after the update, and what is to be done, in order.
 
     An update that is older than the state, or as old, changes nothing and is acknowledged with the version held. A
-    delta that starts anywhere but at the version held is refused with `resync`: it may not name what the versions between
-    added and took away again.
+    delta that starts anywhere but at the version held is refused with `resync`: it may not name what the versions
+    between added and took away again.
     """
     held = state.version(update.type)
     same_epoch = held.epoch == update.version.epoch

@@ -1,0 +1,364 @@
+"""Builds an edge of its parts; the only place that knows all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from cache.cache import SegmentCache
+from cache.disk import DiskTier
+from cache.entry import Entry
+from cache.eviction.choice import POLICIES
+from cache.eviction.policy import Policy
+from cache.ram import RamTier
+from edge.admin import Admin, general_key, media_key
+from edge.apply import State
+from edge.authorise import TokenMemo
+from edge.counters import Counts
+from edge.fetch import Fetcher
+from edge.listen import Front, tls_context
+from edge.locate import Locator
+from edge.network import Network
+from edge.profile import PROFILES, with_default_freshness
+from edge.record import AccessLog
+from edge.request import Node, Story
+from edge.route import Asked, general_route, media_route
+from edge.rules import Rules
+from edge.settings import EdgeSettings
+from edge.subscribe import Connect, Subscriber
+from edge.tasks import TaskOwner
+from edge.upstream import Timeouts, Upstreams
+from edge.wire.h1 import Connection, Limits
+from edge.wire.request import Request
+from kernel.clock import Clock, Instant, Timer
+from kernel.errors import BadSettings
+from kernel.fleet import Hello
+from kernel.http.cache_status import cache_name
+from kernel.keys import NO_KEYS, KeySet
+from kernel.settings import Address
+from kernel.vocabulary import Refusal
+
+LOOP_LOOK_SECONDS = 0.5
+
+logger = structlog.get_logger("edge")
+
+
+class Edge:
+    """One edge or shield, from start to stop. `connect` makes the link to control (tests pass their own)."""
+
+    def __init__(self, settings: EdgeSettings, network: Network, clock: Clock, connect: Connect | None = None) -> None:
+        self.settings = settings
+        self.network = network
+        self.clock = clock
+        self.counts = Counts()
+        self.unexpected: list[BaseException] = []
+        self.tasks = TaskOwner(self._failed)
+        self.node = self._make_node()
+        self.disk = self._make_disk()
+        self.cache = self._make_cache()
+        self.upstreams = Upstreams(settings.upstream, network, clock, self._timeouts())
+        self.fetcher = Fetcher(
+            settings.id,
+            self.node.profile,
+            self.cache,
+            self.upstreams,
+            clock,
+            self.tasks,
+            self.counts,
+            settings.max_object,
+        )
+        self.locator = Locator(settings.geo, settings.default_country, settings.trusted_proxies)
+        self.log_dropped = 0
+        self.log = self._make_log()
+        self.story = Story(
+            self.node, self.cache, self.fetcher, self.locator, clock, self.counts, self.log, self._admits
+        )
+        self.front = Front(self.story, self.story.connections, Limits(body=self.node.profile.body), clock)
+        self.subscriber = self._make_subscriber(connect)
+        self.address: Address | None = None
+        self.admin_address: Address | None = None
+        self.drained = asyncio.Event()
+        self.draining = False
+        self._runner: web.AppRunner | None = None
+        self._timer: Timer | None = None
+
+    # -- making ------------------------------------------------------------------------------------------------
+
+    def _make_node(self) -> Node:
+        settings = self.settings
+        profile = with_default_freshness(PROFILES[settings.profile], int(settings.default_ttl))
+        rules, keys = self._read_rules(), self._read_keys()
+        return Node(
+            id=settings.id,
+            name=cache_name(settings.id),
+            profile=profile,
+            rules=rules if settings.control is None else State().rules,
+            memo=TokenMemo(keys) if settings.tokens == "required" else None,
+            regions=frozenset(region.encode() for region in settings.region),
+        )
+
+    def _read_rules(self) -> Rules:
+        file = self.settings.rules
+        if file is None:
+            return Rules()
+        try:
+            return Rules.from_bytes(file.read_bytes())
+        except OSError as error:
+            raise BadSettings("rules", f"{file} cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise BadSettings("rules", str(error), f"file {file}") from None
+
+    def _read_keys(self) -> KeySet:
+        file = self.settings.keys
+        if file is None:
+            return NO_KEYS
+        try:
+            return KeySet.from_jwks(json.loads(file.read_bytes()))
+        except OSError as error:
+            raise BadSettings("keys", f"{file} cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise BadSettings("keys", str(error), f"file {file}") from None
+
+    def _make_disk(self) -> DiskTier | None:
+        settings = self.settings
+        if settings.cache_dir is None or settings.disk == 0:
+            return None
+        return DiskTier(settings.cache_dir, settings.disk, self._policy(settings.disk))
+
+    def _make_cache(self) -> SegmentCache:
+        settings = self.settings
+        ram = RamTier(settings.ram, self._policy(settings.ram), alone=self.disk is None)
+        return SegmentCache(ram, self.disk, self.clock, self.tasks)
+
+    def _policy(self, budget: int) -> Policy[Entry]:
+        make: Callable[[int], Policy[Any]] = POLICIES[self.settings.policy]
+        return make(budget)
+
+    def _timeouts(self) -> Timeouts:
+        settings = self.settings
+        return Timeouts(settings.upstream_connect, settings.upstream_first_byte, settings.upstream_idle)
+
+    def _make_log(self) -> AccessLog | None:
+        settings = self.settings
+        if settings.access_log is None:
+            return None
+        return AccessLog(settings.access_log, settings.id, self.clock, self.tasks, self._log_lost)
+
+    def _make_subscriber(self, connect: Connect | None) -> Subscriber | None:
+        settings = self.settings
+        if settings.control is None or settings.fleet_dir is None:
+            return None
+        me = Hello(
+            id=settings.id,
+            role=settings.role,
+            region=",".join(settings.region),
+            address=str(settings.listen),
+            admin=str(settings.admin),
+        )
+        return Subscriber(me, str(settings.control), settings.fleet_dir, self.clock, self.take, connect=connect)
+
+    # -- running -----------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Recover the disk, hear from control, listen. BadSettings when something cannot be had."""
+        if self.disk is not None:
+            disk, now = self.disk, Instant(self.clock.wall(), self.clock.mono())
+            self.cache.adopt(await self.tasks.offload(lambda: disk.open(now)))
+        if self.subscriber is not None:
+            self.tasks.spawn(self.subscriber.run())
+            await self.subscriber.started()
+        settings = self.settings
+        tls = None
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            tls = tls_context(settings.tls_cert, settings.tls_key)
+        self.address = await self.front.open(self.network, settings.listen, tls)
+        if self.node.profile.name == "media":
+            self.node.origin = (f"http{'s' if tls else ''}://{self.address}").encode()
+        self._look_at_loop(self.clock.mono())
+
+    async def start_admin(self) -> None:
+        """Open the operators' port."""
+        runner = web.AppRunner(Admin(self).application(), access_log=None, handle_signals=False)
+        await runner.setup()
+        site = web.TCPSite(runner, self.settings.admin.host, self.settings.admin.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise BadSettings("admin", f"{self.settings.admin} cannot be listened on: {error.strerror}") from None
+        self._runner = runner
+        bound = runner.addresses[0]
+        self.admin_address = Address(self.settings.admin.host, int(bound[1]))
+
+    def take(self, state: State) -> None:
+        """New rules and keys from control: in force from the next request on."""
+        self.node.rules = state.rules
+        if self.node.memo is not None:
+            self.node.memo.use(state.keys)
+
+    def reload(self) -> None:
+        """SIGHUP: reopen the log; read rules and keys again, keeping the old ones when the new cannot be read."""
+        try:
+            if self.log is not None:
+                self.log.reopen()
+            if self.settings.control is None:
+                rules, keys = self._read_rules(), self._read_keys()
+                self.node.rules = rules
+                if self.node.memo is not None:
+                    self.node.memo.use(keys)
+        except BadSettings as error:
+            logger.error("reload refused, the old settings stay", error=str(error))  # noqa: TRY400 (no trace is wanted)
+
+    def drain(self) -> None:
+        """Accept no more; `drained` is set when the last response is done."""
+        if not self.draining:
+            self.draining = True
+            self.front.close()
+            self._until_drained()
+
+    def _until_drained(self) -> None:
+        if self.story.connections:
+            self.clock.call_later(0.05, self._until_drained)
+        else:
+            self.drained.set()
+
+    async def stop(self) -> None:
+        """Drain within the limit, then end everything."""
+        self.drain()
+        if self.story.connections:
+            limit = self.clock.call_later(self.settings.drain, self.drained.set)
+            await self.drained.wait()
+            limit.cancel()
+        self.front.cut()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self.upstreams.close()
+        await self.tasks.stop(grace=0.5 if self.subscriber is None else 0.0)
+        if self.log is not None:
+            self.log.close()
+        self.locator.close()
+        if self.disk is not None:
+            self.disk.close()
+
+    # -- what the parts ask ------------------------------------------------------------------------------------
+
+    def _failed(self, error: BaseException) -> None:
+        self.unexpected.append(error)
+        del self.unexpected[:-100]
+        logger.error("bug: a task failed", exc_info=error)
+
+    def _admits(self, connection: Connection) -> bool:
+        """Whether a new connection may stay: the number is bounded; a shield answers loopback and `--allow` only."""
+        if len(self.story.connections) > self.settings.max_connections or self.draining:
+            return False
+        if self.settings.role != "shield":
+            return True
+        ip = connection.viewer.ip
+        return ip is None or ip.is_loopback or any(ip in network for network in self.settings.allow)
+
+    def _log_lost(self, lines: int) -> None:
+        self.log_dropped += lines
+
+    def _look_at_loop(self, due: float) -> None:
+        now = self.clock.mono()
+        self.counts.loop_delay = max(0.0, now - due)
+        self._timer = self.clock.call_later(LOOP_LOOK_SECONDS, lambda: self._look_at_loop(now + LOOP_LOOK_SECONDS))
+
+    def prefetch(self, url: str) -> bool:
+        """Begin to fetch a URL's object unless it is here; False when it cannot be one of ours."""
+        general = self.node.profile.name == "general"
+        key = (general_key if general else media_key)(url)
+        if key is None:
+            return False
+        asked = self._ask(url, general=general)
+        if isinstance(asked, Refusal):
+            return False
+        entry = self.cache.peek(asked.key, {})
+        if entry is None and asked.key not in self.cache.filling:
+            self.fetcher.begin(asked, {}, None)
+        return True
+
+    def _ask(self, url: str, *, general: bool) -> Asked | Refusal:
+        _, _, rest = url.partition("://")
+        host, slash, path = rest.partition("/")
+        target = (slash + path if rest else url).encode("utf-8")
+        request = Request(b"GET", target or b"/", {b"host": host.encode()}, 1, keep_alive=True)
+        return (general_route if general else media_route)(request)
+
+    def readiness(self) -> tuple[bool, str]:
+        """(ready, why or how)."""
+        if self.draining:
+            return False, "draining"
+        if self.address is None:
+            return False, "starting"
+        if self.subscriber is not None and self.subscriber.degraded:
+            return True, "degraded"
+        return True, "ready"
+
+    def stats(self) -> dict[str, int]:
+        """GET /stats."""
+        counts = self.counts
+        return {
+            "requests": counts.requests,
+            "hits": counts.hits,
+            "stale_hits": counts.stale_hits,
+            "misses": counts.misses,
+            "collapsed": counts.collapsed,
+            "revalidated": counts.revalidated,
+            "bytes_sent": counts.bytes_sent,
+            "bytes_filled": counts.bytes_filled,
+            **self.cache.stats(),
+            "connections": counts.connections,
+            "waiting": counts.waiting,
+            "rules_version": self.node.rules.version,
+        }
+
+    def metrics(self) -> dict[str, Any]:
+        """Every row of the table of counters: a number, or numbers by label."""
+        counts, cache = self.counts, self.cache
+        stats = cache.stats()
+        disk = self.disk
+        outcomes = {
+            "hit": counts.hits,
+            "stale-hit": counts.stale_hits,
+            "miss": counts.misses,
+            "collapsed": counts.collapsed,
+            "revalidated": counts.revalidated,
+            "pass": counts.passes,
+            "failed": counts.failed,
+        }
+        return {
+            "matinee_edge_requests_total": {str(status): n for status, n in sorted(counts.statuses.items())},
+            "matinee_edge_outcomes_total": outcomes,
+            "matinee_edge_refusals_total": dict(counts.refusals),
+            "matinee_edge_sent_bytes_total": counts.bytes_sent,
+            "matinee_edge_filled_bytes_total": counts.bytes_filled,
+            "matinee_edge_fills_total": dict(counts.fills),
+            "matinee_edge_upstream_connects_total": self.upstreams.connects,
+            "matinee_edge_upstream_retries_total": self.upstreams.retries,
+            "matinee_edge_connections": counts.connections,
+            "matinee_edge_fills_running": stats["fills_running"],
+            "matinee_edge_waiting": counts.waiting,
+            "matinee_cache_ram_bytes": stats["ram_bytes"],
+            "matinee_cache_disk_bytes": stats["disk_bytes"],
+            "matinee_cache_objects": stats["objects"],
+            "matinee_cache_evictions_total": {"ram": cache.counts.evicted_ram, "disk": cache.counts.evicted_disk},
+            "matinee_cache_purged_total": cache.counts.purged,
+            "matinee_cache_disk_written_bytes_total": cache.counts.disk_written_bytes,
+            "matinee_cache_disk_loads_total": cache.counts.loads,
+            "matinee_cache_disk_errors_total": {
+                "failed": cache.counts.disk_failed,
+                "skipped": cache.counts.disk_skipped,
+                "damaged": cache.counts.disk_damaged + (disk.damaged if disk is not None else 0),
+            },
+            "matinee_edge_log_dropped_total": self.log_dropped,
+            "matinee_edge_loop_delay_seconds": counts.loop_delay,
+            "matinee_edge_control_connected": int(self.subscriber is not None and self.subscriber.connected),
+            "matinee_edge_rules_version": self.node.rules.version,
+        }

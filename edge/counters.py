@@ -1,0 +1,66 @@
+"""Everything the edge counts, as a table; docs/counters.md is made from it.
+
+The hit path adds to plain ints (`Counts`); a collector reads them when somebody scrapes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kernel.counters import Counter
+
+COUNTERS = (
+    Counter("matinee_edge_requests_total", "counter", "Requests of viewers, refused ones too.", ("status",)),
+    Counter("matinee_edge_outcomes_total", "counter", "Requests by how the cache answered them.", ("outcome",)),
+    Counter("matinee_edge_refusals_total", "counter", "Requests refused, by reason.", ("reason",)),
+    Counter("matinee_edge_sent_bytes_total", "counter", "Bytes of bodies handed to viewers' connections."),
+    Counter("matinee_edge_filled_bytes_total", "counter", "Bytes of bodies that came from upstream."),
+    Counter("matinee_edge_fills_total", "counter", "Requests to upstream, by their end.", ("end",)),
+    Counter("matinee_edge_upstream_connects_total", "counter", "Connections opened to upstreams."),
+    Counter("matinee_edge_upstream_retries_total", "counter", "Requests sent to upstream once more."),
+    Counter("matinee_edge_connections", "gauge", "Viewers connected now."),
+    Counter("matinee_edge_fills_running", "gauge", "Fetches from upstream running now."),
+    Counter("matinee_edge_waiting", "gauge", "Viewers waiting for a fetch or a disk read now."),
+    Counter("matinee_cache_ram_bytes", "gauge", "Bytes counted in the RAM tier."),
+    Counter("matinee_cache_disk_bytes", "gauge", "Bytes counted in the disk tier."),
+    Counter("matinee_cache_objects", "gauge", "Objects in the index."),
+    Counter("matinee_cache_evictions_total", "counter", "Objects that left a tier for lack of room.", ("tier",)),
+    Counter("matinee_cache_purged_total", "counter", "Objects reached by purges."),
+    Counter("matinee_cache_disk_written_bytes_total", "counter", "Bytes written to the disk tier."),
+    Counter("matinee_cache_disk_loads_total", "counter", "Objects read from the disk tier."),
+    Counter("matinee_cache_disk_errors_total", "counter", "Disk tier troubles, by what happened.", ("kind",)),
+    Counter("matinee_edge_log_dropped_total", "counter", "Access log records lost because the log was too slow."),
+    Counter("matinee_edge_loop_delay_seconds", "gauge", "How late the event loop was at the last look, in seconds."),
+    Counter("matinee_edge_control_connected", "gauge", "1 while the stream from control stands."),
+    Counter("matinee_edge_rules_version", "gauge", "Version of the rules in force."),
+)
+
+
+@dataclass(slots=True)
+class Counts:
+    """The edge's own numbers; whole numbers only, added to on the hit path."""
+
+    requests: int = 0
+    hits: int = 0
+    stale_hits: int = 0
+    misses: int = 0
+    collapsed: int = 0
+    revalidated: int = 0
+    passes: int = 0
+    failed: int = 0
+    bytes_sent: int = 0
+    bytes_filled: int = 0
+    waiting: int = 0
+    connections: int = 0
+    statuses: dict[int, int] = field(default_factory=dict)
+    refusals: dict[str, int] = field(default_factory=dict)
+    fills: dict[str, int] = field(default_factory=dict)
+    loop_delay: float = 0.0
+
+    def refused(self, reason: str) -> None:
+        """One more refusal."""
+        self.refusals[reason] = self.refusals.get(reason, 0) + 1
+
+    def fill_ended(self, end: str) -> None:
+        """One more fetch came to its end."""
+        self.fills[end] = self.fills.get(end, 0) + 1

@@ -1,0 +1,108 @@
+"""SEND: which status, which head, which bytes of a stored response a request gets. Pure: nothing is written here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from cache.entry import Entry
+from kernel.http.conditional import not_modified, range_holds
+from kernel.http.message import REASONS, serialise, status_line
+from kernel.http.ranges import ByteRange, Unsatisfiable, parse_range
+
+_KEPT_BY_304 = frozenset(
+    (b"cache-control", b"cdn-cache-control", b"content-location", b"date", b"etag", b"expires", b"vary", b"via",
+     b"last-modified", b"surrogate-key")
+)  # fmt: skip
+
+
+class Selection(NamedTuple):
+    """What of a response is sent: status and the bytes `first` to `stop` (not included); `parts` of a multipart."""
+
+    status: int
+    first: int
+    stop: int | None
+    parts: tuple[ByteRange, ...] = ()
+
+
+def plain(request: Mapping[bytes, bytes]) -> bool:
+    """Whether the request has neither range nor condition: the straight way."""
+    return not (b"range" in request or b"if-none-match" in request or b"if-modified-since" in request)
+
+
+def select(entry: Entry, request: Mapping[bytes, bytes], length: int | None) -> Selection:
+    """200, 206, 304 or 416 of a GET or HEAD (RFC 9110 §13.2.2); ranges only of a 200 whose length is known."""
+    if entry.status == 200 and not_modified(request, entry.etag, entry.last_modified):
+        return Selection(304, 0, 0)
+    asked = request.get(b"range")
+    if asked is None or entry.status != 200 or length is None:
+        return Selection(entry.status, 0, length)
+    if not range_holds(request.get(b"if-range"), entry.etag, entry.last_modified):
+        return Selection(200, 0, length)
+    ranges = parse_range(asked, length)
+    if ranges is None:
+        return Selection(200, 0, length)
+    if isinstance(ranges, Unsatisfiable):
+        return Selection(416, 0, 0)
+    if len(ranges) == 1:
+        return Selection(206, ranges[0].first, ranges[0].stop)
+    return Selection(206, 0, None, ranges)
+
+
+def head(entry: Entry, selection: Selection, length: int | None, lines: bytes, *, chunked: bool = False) -> bytes:
+    """The head without its last empty line; `lines` are added as they stand."""
+    status, first, stop, parts = selection
+    if status == 304:
+        kept = [(name, value) for name, value in entry.fields if name in _KEPT_BY_304]
+        return status_line(304) + serialise(kept) + lines
+    if status == 416:
+        return status_line(416) + b"Content-Range: bytes */%d\r\nContent-Length: 0\r\n" % (length or 0) + lines
+    if parts:
+        block = serialise([pair for pair in entry.fields if pair[0] != b"content-type"])
+        size = sum(map(len, multipart(entry, b"", parts, length or 0)[0::2])) + sum(p.stop - p.first for p in parts)
+        kind = b"Content-Type: multipart/byteranges; boundary=%s\r\n" % boundary(entry)
+        return status_line(206) + block + kind + b"Content-Length: %d\r\n" % size + lines
+    made = status_line(status) + entry.block
+    if entry.status == 200:
+        made += b"Accept-Ranges: bytes\r\n"
+    if status == 206 and entry.status == 200 and stop is not None:
+        made += b"Content-Range: bytes %d-%d/%d\r\n" % (first, stop - 1, length or 0)
+    if chunked:
+        made += b"Transfer-Encoding: chunked\r\n"
+    elif stop is not None and status >= 200 and status != 204:
+        made += b"Content-Length: %d\r\n" % (stop - first)
+    return made + lines
+
+
+def boundary(entry: Entry) -> bytes:
+    """A boundary that does not depend on chance, so that equal requests get equal bytes."""
+    return b"matinee-%d-%d" % (len(entry.key), entry.length or 0)
+
+
+def multipart(entry: Entry, body: bytes, parts: tuple[ByteRange, ...], length: int) -> list[bytes | memoryview]:
+    """The pieces of a multipart/byteranges body (RFC 9110 §14.6): headings and bytes in turn, the end last."""
+    mark = boundary(entry)
+    kind = next((value for name, value in entry.fields if name == b"content-type"), b"application/octet-stream")
+    pieces: list[bytes | memoryview] = []
+    for number, part in enumerate(parts):
+        pieces.append(
+            b"%s--%s\r\nContent-Type: %s\r\nContent-Range: bytes %d-%d/%d\r\n\r\n"
+            % (b"\r\n" if number else b"", mark, kind, part.first, part.stop - 1, length)
+        )
+        pieces.append(memoryview(body)[part.first : part.stop])
+    pieces.append(b"\r\n--%s--\r\n" % mark)
+    return pieces
+
+
+def problem(status: int, reason: str, detail: str, lines: bytes, *, head_only: bool = False) -> bytes:
+    """A whole response of our own making: `application/problem+json` (RFC 9457) with the reason word; never stored."""
+    title = REASONS.get(status, b"Error").decode()
+    fields = {"type": "about:blank", "title": title, "status": status, "reason": reason}
+    body = json.dumps(fields | {"detail": detail} if detail else fields, separators=(",", ":")).encode()
+    made = b"%sContent-Type: application/problem+json\r\nContent-Length: %d\r\nCache-Control: no-store\r\n%s\r\n" % (
+        status_line(status),
+        len(body),
+        lines,
+    )
+    return made if head_only else made + body

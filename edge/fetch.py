@@ -1,0 +1,241 @@
+"""FETCH: from an upstream's answer to a fill that serves everybody it may serve.
+
+The decision what an answer is good for is `judge`, a plain function; the rest carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from cache.cache import SegmentCache, Workshop
+from cache.entry import OVERHEAD, Entry
+from cache.fill import Fill, Reader
+from cache.fillstate import Event, State
+from edge.counters import Counts
+from edge.profile import Profile
+from edge.route import Asked
+from edge.upstream import Exchange, Upstream, Upstreams
+from edge.wire.request import Request
+from kernel.clock import Clock
+from kernel.errors import Bug, UpstreamFailed
+from kernel.http.freshness import STALE_IF_ERROR_STATUSES, Verdict, assess
+from kernel.http.message import Fields, serialise, values
+
+HIT_FOR_MISS_SECONDS = 10.0
+"""How long an answer that was not for sharing lets the next ones go alone at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an answer is good for. `kept`: stored and shared; `shared`: not stored, but for all who wait now."""
+
+    kept: bool
+    shared: bool
+    why: str
+
+
+def judge(status: int, verdict: Verdict, *, fits: bool, doomed: bool, validator: bool) -> Judgement:
+    """Whether an answer is kept, shared with those who wait, or for its leader alone."""
+    if verdict.keeps:
+        useful = verdict.lifetime > verdict.age or verdict.swr > 0 or verdict.sie > 0 or validator
+        if doomed or not useful:
+            return Judgement(kept=False, shared=True, why="purged" if doomed else "stale already")
+        return Judgement(kept=fits, shared=fits, why="" if fits else "too large")
+    # An error says nothing of one viewer: all who wait get it, or each would ask a failing upstream in turn.
+    shared = status >= 500 and verdict.why in ("status", "no explicit freshness")
+    return Judgement(kept=False, shared=shared, why=verdict.why)
+
+
+class Fetcher:
+    """Begins fills and carries them through."""
+
+    def __init__(
+        self,
+        node: str,
+        profile: Profile,
+        cache: SegmentCache,
+        upstreams: Upstreams,
+        clock: Clock,
+        workshop: Workshop,
+        counts: Counts,
+        max_object: int,
+    ) -> None:
+        self._profile = profile
+        self._cache = cache
+        self._upstreams = upstreams
+        self._clock = clock
+        self._workshop = workshop
+        self._counts = counts
+        self._max_object = max_object
+        self._id = node.encode("latin-1", "replace")
+
+    def begin(
+        self, asked: Asked, request: Mapping[bytes, bytes], stale: Entry | None, leader: Reader | None = None
+    ) -> Fill:
+        """A fill that everybody may join who asks for the key."""
+        fill = self._cache.begin(asked.key, stale)
+        fill.leader = leader
+        self._workshop.spawn(self._run(fill, asked, request, b"GET", b""))
+        return fill
+
+    def alone(self, asked: Asked, request: Request, leader: Reader) -> Fill:
+        """A fill for one viewer."""
+        method = b"GET" if request.method == b"HEAD" and self._profile.methods is not None else request.method
+        fill = Fill(asked.key, self._clock.mono())
+        fill.shared = False
+        fill.leader = leader
+        self._workshop.spawn(self._run(fill, asked, request.fields, method, request.body))
+        return fill
+
+    async def _run(self, fill: Fill, asked: Asked, request: Mapping[bytes, bytes], method: bytes, body: bytes) -> None:
+        safe = method in (b"GET", b"HEAD", b"OPTIONS", b"TRACE")
+        exchange: Exchange | None = None
+        try:
+            asked_at = self._clock.wall()
+            exchange = await self._upstreams.send(
+                asked.shard,
+                lambda upstream: self._request(upstream, asked, request, method, body, fill.stale),
+                head_only=method == b"HEAD",
+                repeatable=safe,
+            )
+            await self._answer(fill, exchange, request, method, asked_at)
+            if not safe and exchange.status < 400:
+                self._invalidate(asked.key)
+            self._counts.fill_ended("whole")
+        except UpstreamFailed as error:
+            self._counts.fill_ended(error.reason)
+            self._cache.ended(fill)
+            fill.fail(error)
+        finally:
+            if exchange is not None:
+                exchange.close()
+            self._cache.ended(fill)
+            fill.fail(Bug("the fetch ended without an end"))
+
+    def _request(
+        self,
+        upstream: Upstream,
+        asked: Asked,
+        request: Mapping[bytes, bytes],
+        method: bytes,
+        body: bytes,
+        stale: Entry | None,
+    ) -> list[bytes]:
+        """The bytes of a request; a stored validator makes it conditional (RFC 9111 §4.3.1)."""
+        host = upstream.authority if self._profile.methods is not None else request.get(b"host") or upstream.authority
+        fields: Fields = [(b"host", host), *self._profile.upstream_fields(request)]
+        if stale is not None and stale.etag is not None:
+            fields.append((b"if-none-match", stale.etag))
+        if stale is not None and stale.last_modified is not None:
+            fields.append((b"if-modified-since", stale.last_modified))
+        if body or method in (b"POST", b"PUT", b"PATCH"):
+            fields.append((b"content-length", b"%d" % len(body)))
+        fields.append((b"via", b"1.1 " + self._id))
+        fields.append(
+            (b"cdn-loop", b", ".join([*([request[b"cdn-loop"]] if b"cdn-loop" in request else []), self._id]))
+        )
+        head = b"%s %s HTTP/1.1\r\n%s\r\n" % (method, asked.upstream, serialise(fields))
+        return [head, body] if body else [head]
+
+    async def _answer(
+        self, fill: Fill, exchange: Exchange, request: Mapping[bytes, bytes], method: bytes, asked_at: float
+    ) -> None:
+        """The head is there: judge it, then let the body flow."""
+        stale, status = fill.stale, exchange.status
+        now, wall = self._clock.mono(), self._clock.wall()
+        fields = [pair for pair in exchange.fields if pair[0] not in self._profile.drops]
+        if status == 304 and fill.shared:
+            if stale is None:
+                raise UpstreamFailed("unasked-304")
+            merged = _freshened(stale, fields)
+            verdict = assess(method, request, stale.status, merged, self._profile.keeps,
+                             request_wall=asked_at, response_wall=wall)  # fmt: skip
+            await exchange.body_to(_drop)
+            stale.freshen(fields, verdict, now)
+            self._cache.ended(fill)
+            fill.held(stale)
+            return
+        if status == 206 and fill.shared:
+            raise UpstreamFailed("unasked-206")
+        if status in STALE_IF_ERROR_STATUSES and stale is not None and now < max(stale.sie_until, stale.swr_until):
+            raise UpstreamFailed(f"status-{status}")
+        verdict = assess(
+            method, request, status, fields, self._profile.keeps, request_wall=asked_at, response_wall=wall
+        )
+        await self._body(fill, exchange, self._entry(fill, exchange, fields, verdict, request, now), verdict)
+
+    def _entry(
+        self,
+        fill: Fill,
+        exchange: Exchange,
+        fields: Fields,
+        verdict: Verdict,
+        request: Mapping[bytes, bytes],
+        now: float,
+    ) -> Entry:
+        kept = [pair for pair in fields if pair[0] not in verdict.unstored_fields] if verdict.keeps else fields
+        entry = Entry(fill.key, exchange.status, kept, exchange.length)
+        entry.had_age = bool(values(fields, b"age"))
+        entry.set_times(verdict, now)
+        entry.set_vary(request)
+        return entry
+
+    async def _body(self, fill: Fill, exchange: Exchange, entry: Entry, verdict: Verdict) -> None:
+        length = exchange.length
+        fits = length is None or (
+            length <= self._max_object and self._cache.takes(length + len(entry.block) + OVERHEAD)
+        )
+        validator = entry.etag is not None or entry.last_modified is not None
+        decision = judge(entry.status, verdict, fits=fits, doomed=fill.doomed, validator=validator)
+        if not decision.kept and not decision.shared and fill.shared and verdict.why:
+            self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
+        if not decision.kept:
+            self._cache.ended(fill)
+        fill.pause, fill.resume = exchange.pause, exchange.resume
+        frees: Callable[[Reader], bool] | None = None
+        if not decision.kept and not decision.shared:
+            frees = lambda reader: reader is not fill.leader  # noqa: E731 (one word of a rule, no function of its own)
+        elif entry.vary:
+            frees = lambda reader: reader is not fill.leader and not reader.matches(entry)  # noqa: E731
+        fill.head(entry, kept=decision.kept, why=decision.why, frees=frees)
+        await exchange.body_to(lambda data: self._flow(fill, exchange, data))
+        self._end(fill, entry)
+
+    def _flow(self, fill: Fill, exchange: Exchange, data: bytes) -> None:
+        """A piece of the body came."""
+        self._counts.bytes_filled += len(data)
+        fill.add(data)
+        if fill.state is State.FILLING and fill.received > self._max_object:
+            self._cache.ended(fill)
+            fill.pass_on(Event.TOO_LARGE)
+        elif fill.state is State.PASSING and not fill.readers:
+            exchange.on_broken(UpstreamFailed("nobody-waits"))
+
+    def _end(self, fill: Fill, entry: Entry) -> None:
+        """The body is whole: keep it, then tell everybody."""
+        if fill.end() and fill.body is not None:
+            entry.length = len(fill.body)
+            entry.ready_at = -1
+            self._cache.store(entry, fill.body)
+        elif fill.stale is not None and not fill.doomed and entry.status < 500:
+            self._cache.forget(fill.stale)  # it was replaced by something that may not be kept
+        self._cache.ended(fill)
+        fill.tell_end()
+
+    def _invalidate(self, key: bytes) -> None:
+        """A successful unsafe request: what is stored of its target is invalid (RFC 9111 §4.4)."""
+        entry = self._cache.peek(key, {})
+        if entry is not None:
+            self._cache.forget(entry)
+
+
+def _drop(data: bytes) -> None:
+    """A 304 has no body; were there one, it would count for nothing."""
+    del data
+
+
+def _freshened(stale: Entry, fields: Fields) -> Fields:
+    """The stored fields with those of a 304 in their place, for a new judgement of freshness."""
+    names = {name for name, _ in fields}
+    return [pair for pair in stale.fields if pair[0] not in names] + fields

@@ -1,0 +1,154 @@
+"""LOG: one JSON line a request, preformatted, batched, written in a thread.
+
+The token is never here: paths come without it. When the log cannot keep up, lines are dropped and counted; a viewer
+never waits for the log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from cache.cache import Workshop
+from kernel.clock import Clock
+from kernel.errors import BadSettings
+
+LOG_FIELDS = (
+    ("time", "When the response was handed over, Unix seconds."),
+    ("node", "The edge's id."),
+    ("trace_id", "The trace id of the request's `traceparent`, or one of our own."),
+    ("session", "The session of the token, or null."),
+    ("address", "The viewer's address."),
+    ("country", "The viewer's country by address, or null."),
+    ("method", "The request's method."),
+    ("path", "The path without its token, normalised."),
+    ("status", "The response's status."),
+    ("bytes", "Bytes of the body that were handed to the connection."),
+    ("outcome", "How the cache answered: hit, stale-hit, miss, collapsed, revalidated, pass, refused, failed."),
+    ("reason", "Why it was refused or failed, or null."),
+    ("ms", "Milliseconds from the parsed request to the last byte handed over."),
+)
+"""Every field of a record and what it says."""
+
+FLUSH_SECONDS = 0.5
+FLUSH_LINES = 2_000
+MOST_LINES = 100_000
+"""Lines that wait for the disk; beyond it they are dropped."""
+
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_CLEAN = re.compile(rb"[ !#-\[\]-~]*")
+
+
+@lru_cache(maxsize=65536)
+def _quoted(text: str | None) -> str:
+    return "null" if text is None else json.dumps(text)
+
+
+class AccessLog:
+    """The access log of one edge. `file` None: nothing is written, but lines are still made for no one: skip `add`."""
+
+    def __init__(
+        self, file: Path, node: str, clock: Clock, workshop: Workshop, dropped: Callable[[int], object]
+    ) -> None:
+        """Open the file for appending; BadSettings when it cannot be."""
+        self._node = json.dumps(node)
+        self._file = file
+        self._clock = clock
+        self._workshop = workshop
+        self._dropped = dropped
+        self._lines: list[str] = []
+        self._flushing = False
+        self._timed = False
+        self._traces = os.urandom(8).hex()
+        self._trace = 0
+        self._fd = self._open()
+
+    def _open(self) -> int:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            raise BadSettings("access_log", f"{self._file} cannot be written: {error.strerror}") from None
+
+    def reopen(self) -> None:
+        """After the file was moved away (log rotation)."""
+        old, self._fd = self._fd, self._open()
+        os.close(old)
+
+    def add(
+        self,
+        traceparent: bytes | None,
+        session: str | None,
+        address: str,
+        country: str | None,
+        method: bytes,
+        path: bytes,
+        status: int,
+        sent: int,
+        outcome: str,
+        reason: str | None,
+        seconds: float,
+    ) -> None:
+        """One record; see LOG_FIELDS."""
+        match = _TRACEPARENT.fullmatch(traceparent) if traceparent is not None else None
+        if match:
+            trace = match[1].decode()
+        else:
+            self._trace += 1
+            trace = f"{self._traces}{self._trace:016x}"
+        text = path.decode("ascii") if _CLEAN.fullmatch(path) else json.dumps(path.decode("latin-1"))[1:-1]
+        self._lines.append(
+            f'{{"time":{self._clock.wall():.3f},"node":{self._node},"trace_id":"{trace}","session":{_quoted(session)},'
+            f'"address":"{address}","country":{_quoted(country)},"method":"{method.decode("latin-1")}","path":"{text}",'
+            f'"status":{status},"bytes":{sent},"outcome":"{outcome}","reason":{_quoted(reason)},'
+            f'"ms":{seconds * 1e3:.3f}}}\n'
+        )
+        if len(self._lines) >= FLUSH_LINES:
+            self.flush()
+        elif not self._timed:
+            self._timed = True
+            self._clock.call_later(FLUSH_SECONDS, self._due)
+
+    def _due(self) -> None:
+        self._timed = False
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what there is to the disk, unless a batch is already on its way."""
+        if self._flushing:
+            if len(self._lines) > MOST_LINES:
+                self._dropped(len(self._lines))
+                self._lines.clear()
+            return
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self._flushing = True
+            self._workshop.spawn(self._write(lines))
+
+    async def _write(self, lines: list[str]) -> None:
+        try:
+            await self._workshop.offload(lambda: self._append(lines))
+        except OSError:
+            self._dropped(len(lines))
+        finally:
+            self._flushing = False
+        if len(self._lines) >= FLUSH_LINES:
+            self.flush()
+
+    def _append(self, lines: list[str]) -> None:
+        rest = memoryview("".join(lines).encode("utf-8", "replace"))
+        while rest:
+            rest = rest[os.write(self._fd, rest) :]
+
+    def close(self) -> None:
+        """Write the rest, in this thread, and let the file go."""
+        lines, self._lines = self._lines, []
+        try:
+            self._append(lines)
+        except OSError:
+            self._dropped(len(lines))
+        os.close(self._fd)

@@ -1,0 +1,298 @@
+"""THE STORY of a request, one line a phase; read this first.
+
+    route       what is asked for: token, path in its normal form, cache key            edge/route.py
+    AUTHORISE   token, scope, tier, country, licence -> Permit | Refusal                edge/authorise.py
+    LOOK UP     entry, now -> serve, serve stale, revalidate, fill                      edge/plan.py
+    FETCH       only on a miss: join the running fill or begin one                      edge/fetch.py
+    SEND        200, 206, 304, 416; which head, which bytes                             edge/deliver.py
+    LOG         always: counters and a line                                             edge/record.py
+
+`handle` is one straight synchronous run from the parsed request to the transport: a hit makes no task and waits for
+nothing. What has to wait (a miss, a disk read) goes on in a `Delivery`, told by plain calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cache.cache import SegmentCache
+from cache.entry import Entry
+from edge.authorise import TokenMemo, authorise
+from edge.counters import Counts
+from edge.deliver import Selection, head, plain, problem
+from edge.delivery import Delivery
+from edge.fetch import Fetcher
+from edge.locate import Locator, Viewer
+from edge.plan import Plan, plan
+from edge.profile import Profile
+from edge.record import AccessLog
+from edge.route import Asked, general_route, media_route
+from edge.rules import Rules
+from edge.wire.h1 import Connection
+from edge.wire.request import Malformed, Request
+from kernel.claims import ANYWHERE, Permit
+from kernel.clock import Clock
+from kernel.http.cache_status import chained, hit
+from kernel.vocabulary import REFUSAL_STATUS, Outcome, Refusal
+
+_SAFE = (b"GET", b"HEAD")
+_CLOSE = b"Connection: close\r\n"
+_KEEP = b"Connection: keep-alive\r\n"
+_PREFLIGHT = (
+    b"HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\nAccess-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"
+    b"Access-Control-Allow-Headers: Range, If-None-Match, If-Modified-Since, If-Range\r\n"
+    b"Access-Control-Max-Age: 86400\r\n"
+)
+
+
+@dataclass(slots=True)
+class Node:
+    """Who this edge is and what is in force: rules and keys are replaced whole, never changed."""
+
+    id: str
+    name: bytes
+    profile: Profile
+    rules: Rules
+    memo: TokenMemo | None
+    regions: frozenset[bytes]
+    origin: bytes = b""
+
+
+class Story:
+    """Answers requests; one for each edge. Implements `edge.wire.h1.Handler`."""
+
+    def __init__(
+        self,
+        node: Node,
+        cache: SegmentCache,
+        fetcher: Fetcher,
+        locator: Locator,
+        clock: Clock,
+        counts: Counts,
+        log: AccessLog | None,
+        admits: Callable[[Connection], bool],
+    ) -> None:
+        self.node = node
+        self.cache = cache
+        self.fetcher = fetcher
+        self.counts = counts
+        self.log = log
+        self.clock = clock
+        self.connections: set[Connection] = set()
+        self.lines = node.profile.lines + b"Via: 1.1 %s\r\n" % node.id.encode("latin-1", "replace")
+        self._locator = locator
+        self._admits = admits
+        self._route = general_route if node.profile.name == "general" else media_route
+        self._mono = clock.mono
+        self._wall = clock.wall
+
+    # -- connections -------------------------------------------------------------------------------------------
+
+    def opened(self, connection: Connection) -> None:
+        """A viewer connected: his country is looked up once."""
+        connection.viewer = self._locator.locate(connection.address)
+        self.connections.add(connection)
+        self.counts.connections += 1
+        if not self._admits(connection):
+            connection.transport.write(problem(503, "too-many-connections", "", b"Retry-After: 1\r\n" + _CLOSE))
+            connection.retire()
+
+    def closed(self, connection: Connection) -> None:
+        """He is gone."""
+        self.connections.discard(connection)
+        self.counts.connections -= 1
+
+    # -- the story ---------------------------------------------------------------------------------------------
+
+    def handle(self, request: Request, connection: Connection) -> None:
+        """Answer one request."""
+        began = self._mono()
+        self.counts.requests += 1
+        viewer = connection.viewer
+        if b"x-forwarded-for" in request.fields:
+            viewer = self._locator.locate(connection.address, [request.fields[b"x-forwarded-for"]])
+        asked = self._route(request)
+        if isinstance(asked, Refusal):
+            self.refuse(request, connection, viewer, asked, b"", None, began)
+            return
+        permit = self._authorise(asked, viewer)
+        if isinstance(permit, Refusal):
+            self.refuse(request, connection, viewer, permit, asked.path, None, began)
+            return
+        if request.method not in _SAFE:
+            self._other_method(request, connection, viewer, asked, permit, began)
+            return
+        entry = self.cache.peek(asked.key, request.fields)
+        step = plan(entry, began)
+        if entry is not None and step is Plan.SERVE:
+            if entry.body is not None and plain(request.fields) and request.method == b"GET" and entry.status == 200:
+                self._serve_whole(request, connection, viewer, asked, permit, entry, entry.body, began)
+            else:
+                self.serve(Delivery(self, request, connection, viewer, asked, permit, began), entry, Outcome.HIT)
+            return
+        self._miss(Delivery(self, request, connection, viewer, asked, permit, began), entry, step)
+
+    def _authorise(self, asked: Asked, viewer: Viewer) -> Permit | Refusal:
+        node = self.node
+        if asked.cdn is None:
+            return ANYWHERE
+        return authorise(
+            asked.path, asked.cdn, asked.token, node.memo, node.rules, viewer, self._wall(),
+            regions=node.regions, origin=node.origin,
+        )  # fmt: skip
+
+    def _serve_whole(
+        self,
+        request: Request,
+        connection: Connection,
+        viewer: Viewer,
+        asked: Asked,
+        permit: Permit,
+        entry: Entry,
+        body: bytes,
+        now: float,
+    ) -> None:
+        """The straight run of a hit in RAM: the head is made once a second, the body goes by reference."""
+        second = int(now)
+        ready = entry.ready if entry.ready_at == second else self._make_ready(entry, second)
+        if request.keep_alive and request.minor:
+            connection.transport.writelines((ready, body))
+        else:
+            connection.transport.writelines((ready[:-2] + self.connection_line(request) + b"\r\n", body))
+        self.cache.touch(entry)
+        counts = self.counts
+        counts.hits += 1
+        sent = len(body)
+        counts.bytes_sent += sent
+        connection.done()
+        self.record(request, viewer, permit, asked.path, 200, sent, Outcome.HIT, None, now)
+
+    def _make_ready(self, entry: Entry, second: int) -> bytes:
+        """The head of a whole hit, for this second."""
+        length = entry.length
+        made = head(entry, Selection(200, 0, length), length, self.lines)
+        status = chained(entry.upstream_status, hit(self.node.name, int(entry.fresh_until - second)))
+        entry.ready = made + b"Age: %d\r\nCache-Status: %s\r\n\r\n" % (max(0, int(second - entry.born)), status)
+        entry.ready_at = second
+        return entry.ready
+
+    # -- what is not the straight run --------------------------------------------------------------------------
+
+    def serve(self, delivery: Delivery, entry: Entry, outcome: Outcome, detail: bytes = b"") -> None:
+        """Serve a stored response; its body is brought from disk when it is not in RAM."""
+        if entry.body is not None:
+            self.cache.touch(entry)
+            delivery.send_stored(entry, entry.body, outcome, detail)
+            return
+        if delivery.needs_no_body(entry):
+            delivery.send_stored(entry, b"", outcome, detail)
+            return
+
+        def loaded(body: bytes | None) -> None:
+            delivery.waits(False)
+            if body is not None:
+                self.cache.touch(entry)
+                delivery.send_stored(entry, body, outcome, detail)
+            elif delivery.wanted:
+                self._miss(delivery, None, Plan.FILL)
+
+        delivery.waits(True)
+        self.cache.load(entry, loaded)
+
+    def _miss(self, delivery: Delivery, entry: Entry | None, step: Plan) -> None:
+        """Join the fill that runs for this key, begin one, or go alone where answers are not for sharing."""
+        asked = delivery.asked
+        running = self.cache.filling.get(asked.key)
+        if step is Plan.SERVE_STALE and entry is not None:
+            if running is None:
+                self.fetcher.begin(asked, delivery.request.fields, entry)
+            self.serve(delivery, entry, Outcome.STALE)
+        elif running is not None and running.joinable:
+            delivery.follow(running, collapsed=True)
+        elif self.cache.goes_alone(asked.key, delivery.began):
+            self.go_alone(delivery)
+        else:
+            fill = self.fetcher.begin(asked, delivery.request.fields, entry, leader=delivery)
+            delivery.follow(fill, collapsed=False)
+
+    def go_alone(self, delivery: Delivery) -> None:
+        """A fetch for one viewer, which nobody else may join."""
+        fill = self.fetcher.alone(delivery.asked, delivery.request, leader=delivery)
+        delivery.follow(fill, collapsed=False)
+
+    def _other_method(
+        self, request: Request, connection: Connection, viewer: Viewer, asked: Asked, permit: Permit, began: float
+    ) -> None:
+        methods = self.node.profile.methods
+        if methods is None:
+            self.go_alone(Delivery(self, request, connection, viewer, asked, permit, began))
+        elif request.method == b"OPTIONS":
+            connection.transport.write(_PREFLIGHT + self.lines + self.connection_line(request) + b"\r\n")
+            connection.done()
+            self.record(request, viewer, permit, asked.path, 204, 0, Outcome.PASS, None, began)
+        else:
+            allow = b"Allow: " + b", ".join(sorted(methods)) + b"\r\n"
+            self._say(request, connection, 405, "method", "", allow)
+            self.record(request, viewer, permit, asked.path, 405, 0, Outcome.REFUSED, "method", began)
+
+    def refuse(
+        self,
+        request: Request,
+        connection: Connection,
+        viewer: Viewer,
+        why: Refusal,
+        path: bytes,
+        permit: Permit | None,
+        began: float,
+    ) -> None:
+        """Say no: the same form for every reason, nothing stored."""
+        status = REFUSAL_STATUS[why]
+        self.counts.refused(why.value)
+        more = b'WWW-Authenticate: Bearer realm="matinee"\r\n' if status == 401 else b""
+        self._say(request, connection, status, why.value, "", more)
+        self.record(request, viewer, permit, path, status, 0, Outcome.REFUSED, why.value, began)
+
+    def malformed(self, what: Malformed, connection: Connection) -> None:
+        """Bytes that are no request: answered, then the connection closes."""
+        if what.reason == "end":
+            return
+        self.counts.requests += 1
+        self.counts.refused(what.reason)
+        connection.transport.write(problem(what.status, what.reason, what.detail, self.lines + _CLOSE))
+        none = Request(b"-", b"", {}, 1, keep_alive=False)
+        self.record(none, connection.viewer, None, b"", what.status, 0, Outcome.REFUSED, what.reason, self._mono())
+
+    def _say(
+        self, request: Request, connection: Connection, status: int, reason: str, detail: str, more: bytes = b""
+    ) -> None:
+        lines = self.lines + more + self.connection_line(request)
+        connection.transport.write(problem(status, reason, detail, lines, head_only=request.method == b"HEAD"))
+        connection.done()
+
+    def connection_line(self, request: Request) -> bytes:
+        """`Connection: close`, or `keep-alive` for HTTP/1.0, where they must be said."""
+        if not request.keep_alive:
+            return _CLOSE
+        return b"" if request.minor else _KEEP
+
+    def record(
+        self,
+        request: Request,
+        viewer: Viewer,
+        permit: Permit | None,
+        path: bytes,
+        status: int,
+        sent: int,
+        outcome: Outcome,
+        reason: str | None,
+        began: float,
+    ) -> None:
+        """LOG: the counter by status, and a line."""
+        statuses = self.counts.statuses
+        statuses[status] = statuses.get(status, 0) + 1
+        if self.log is not None:
+            self.log.add(
+                request.fields.get(b"traceparent"), permit.session if permit is not None else None, viewer.address,
+                viewer.country, request.method, path, status, sent, outcome.value, reason, self._mono() - began,
+            )  # fmt: skip

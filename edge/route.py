@@ -1,0 +1,54 @@
+"""What a request asks for: its token, its path in the one normal form, its cache key, its name upstream. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from edge.authorise import find_token, without_token
+from edge.wire.request import Request
+from kernel.paths import CdnPath, normalise, split_cdn, split_token
+from kernel.vocabulary import Refusal
+
+
+class Asked(NamedTuple):
+    """`path` is what is authorised and logged (without token), `upstream` the target that is asked upstream.
+
+    `shard` decides which upstream: title and rendition, so that a rendition's segments stay together. `cdn` is None
+    in the general profile.
+    """
+
+    key: bytes
+    path: bytes
+    upstream: bytes
+    shard: bytes
+    token: bytes | None
+    cdn: CdnPath | None
+
+
+def media_route(request: Request) -> Asked | Refusal:
+    """The CDN's form: `[/t/<JWT>]/cdn/<region>/<contentId>/<rest>`; the query is neither keyed nor sent upstream."""
+    token, rest = split_token(request.target)
+    normal = normalise(rest)
+    if isinstance(normal, Refusal):
+        return normal
+    path, query = normal
+    cdn = split_cdn(path)
+    if isinstance(cdn, Refusal):
+        return cdn
+    fields = request.fields
+    if query or b"cookie" in fields or b"authorization" in fields:
+        found = find_token(token, query, fields.get(b"cookie"), fields.get(b"authorization"))
+        if isinstance(found, Refusal):
+            return found
+        token = found
+    key = cdn.key
+    return Asked(key, path, cdn.upstream, key[: key.rfind(b"/")], token, cdn)
+
+
+def general_route(request: Request) -> Asked | Refusal:
+    """Any resource: the host and the target as sent are the key and what is asked upstream."""
+    target = request.target
+    if not target.startswith(b"/") and target != b"*":
+        return Refusal.PATH
+    key = request.fields.get(b"host", b"").lower() + target
+    return Asked(key, without_token(target), target, key, None, None)

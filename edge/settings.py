@@ -1,0 +1,106 @@
+"""The edge's settings; see docs/settings.md."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernel.errors import BadSettings
+from kernel.settings import (
+    ADDRESS,
+    CIDR,
+    COUNTRY,
+    DURATION,
+    INTEGER,
+    PATH,
+    PATH_OR_OFF,
+    SIZE,
+    TEXT,
+    URL,
+    Address,
+    choice,
+    setting,
+)
+from kernel.vocabulary import REGION
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeSettings:
+    """What an edge or shield is told at start."""
+
+    id: str = setting(TEXT, "edge", "This node's name in Cache-Status, Via, CDN-Loop, logs and the fleet.")
+    role: str = setting(choice("edge", "shield"), "edge", "Edges answer viewers; a shield answers edges only.")
+    listen: Address = setting(ADDRESS, "127.0.0.1:8081", "Where viewers connect.")
+    admin: Address = setting(
+        ADDRESS, "127.0.0.1:9081", "Where operators connect: health, metrics, purge; never public."
+    )
+    upstream: tuple[str, ...] = setting(
+        URL, None, "Shield or origin to fill from; several share the titles.", many=True
+    )
+    cache_dir: Path | None = setting(PATH_OR_OFF, "off", "Folder of the disk tier; off keeps everything in RAM.")
+    ram: int = setting(SIZE, "512MiB", "Budget of the RAM tier.", least=1 << 20)
+    disk: int = setting(SIZE, "4GiB", "Budget of the disk tier; 0 goes without.")
+    policy: str = setting(choice("s3fifo", "lru"), "s3fifo", "Which object leaves a full tier.")
+    workers: int = setting(INTEGER, "1", "Processes of this node; more than 1 is not there yet.", least=1)
+    tokens: str = setting(choice("off", "required"), "required", "Whether a request must carry a valid token.")
+    keys: Path | None = setting(PATH, None, "JWKS file with the public keys that tokens are verified by.")
+    geo: Path | None = setting(PATH_OR_OFF, "off", "An .mmdb database that maps addresses to countries.")
+    default_country: str | None = setting(COUNTRY, None, "Country of addresses that the database does not know.")
+    rules: Path | None = setting(PATH, None, "RULES.json: where titles are licensed, which sessions are revoked.")
+    profile: str = setting(choice("media", "general"), "media", "media: a CDN for titles; general: any HTTP resource.")
+    default_ttl: float = setting(
+        DURATION, "0s", "How long a response that says nothing of freshness is kept; 0 keeps none.", most=86400 * 365
+    )
+    tls_cert: Path | None = setting(PATH, None, "PEM file of the certificate chain; with it viewers connect by TLS.")
+    tls_key: Path | None = setting(PATH, None, "PEM file of the certificate's private key.")
+    access_log: Path | None = setting(PATH_OR_OFF, "off", "File for one JSON line a request; reopened on SIGHUP.")
+    trusted_proxies: tuple[Network, ...] = setting(CIDR, None, "Peers whose X-Forwarded-For is believed.", many=True)
+    allow: tuple[Network, ...] = setting(CIDR, None, "Peers that a shield answers beside loopback.", many=True)
+    region: tuple[str, ...] = setting(
+        TEXT, None, "Regions of /cdn/<region>/ that are served; none named: any.", many=True
+    )
+    control: Address | None = setting(ADDRESS, None, "The control plane; rules and keys come from there.")
+    fleet_dir: Path | None = setting(PATH, None, "Folder for the last good rules and keys from control.")
+    drain: float = setting(DURATION, "30s", "How long running responses may take to finish at the end.", most=3600)
+    max_object: int = setting(SIZE, "256MiB", "Larger objects are passed through and not kept.", least=1 << 16)
+    max_connections: int = setting(INTEGER, "20000", "Viewers connected at a time; more are turned away.", least=1)
+    upstream_connect: float = setting(DURATION, "3s", "Time to connect to an upstream.", least=0.01, most=60)
+    upstream_first_byte: float = setting(DURATION, "10s", "Time to an upstream's head.", least=0.01, most=600)
+    upstream_idle: float = setting(
+        DURATION, "15s", "Time between two pieces of an upstream's body.", least=0.01, most=600
+    )
+
+    def __post_init__(self) -> None:
+        """What one setting alone cannot show; BadSettings."""
+        if not self.upstream:
+            raise BadSettings("upstream", "must be set, for example --upstream http://127.0.0.1:9000")
+        if self.workers != 1:
+            raise BadSettings("workers", "only 1 works in this release; run one edge a core on ports of their own")
+        if self.tokens == "required" and self.keys is None and self.control is None:
+            raise BadSettings("keys", "tokens are required but there is neither --keys JWKS.json nor --control")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            missing = "tls_key" if self.tls_key is None else "tls_cert"
+            raise BadSettings(missing, "TLS needs both --tls-cert and --tls-key")
+        if self.control is not None and self.fleet_dir is None:
+            raise BadSettings("fleet_dir", "joining a control plane needs a folder for the last good state")
+        if self.profile == "general" and self.tokens != "off":
+            raise BadSettings("tokens", "the general profile has no titles to hold tokens for: use --tokens off")
+        for region in self.region:
+            if not REGION.fullmatch(region):
+                raise BadSettings("region", f"{region!r} is not a region (lower-case letters, digits, dashes)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShieldSettings(EdgeSettings):
+    """The same with the presets of a shield: the edges have checked tokens and countries already."""
+
+    id: str = setting(TEXT, "shield", "This node's name in Cache-Status, Via, CDN-Loop, logs and the fleet.")
+    role: str = setting(choice("edge", "shield"), "shield", "Edges answer viewers; a shield answers edges only.")
+    listen: Address = setting(ADDRESS, "127.0.0.1:8082", "Where edges connect.")
+    admin: Address = setting(
+        ADDRESS, "127.0.0.1:9082", "Where operators connect: health, metrics, purge; never public."
+    )
+    tokens: str = setting(choice("off", "required"), "off", "Whether a request must carry a valid token.")

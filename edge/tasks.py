@@ -1,0 +1,47 @@
+"""The owner of the edge's tasks and threads: none is lost, none outlives the edge, a failed one is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class TaskOwner:
+    """Spawns tasks, runs work in a few threads, stops all of them. `failed` is told of every unexpected error."""
+
+    def __init__(self, failed: Callable[[BaseException], object], threads: int = 4) -> None:
+        self._failed = failed
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="disk")
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run as a task that is held until it ends."""
+        task = asyncio.create_task(work)  # noqa: TID251 (this is the owner)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(error)
+
+    def offload(self, work: Callable[[], T]) -> Awaitable[T]:
+        """Run in a thread."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def stop(self, grace: float) -> None:
+        """Give tasks `grace` seconds to end, cancel the rest, wait for the threads."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._threads.shutdown(wait=True)
