@@ -7,12 +7,17 @@ RFC 3986 §6.2.2 calls equivalent is made equal: percent-encoded unreserved char
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from kernel.vocabulary import CONTENT_ID, REGION, Refusal
 
 TARGET_LONGEST = 16384
 """Bytes of a whole request target: a token of 8 KiB, a path and a query of CMCD fit."""
+
+REMEMBERED_MOST = 8192
+REMEMBERED_LONGEST = 256
+"""How many paths `read_target` remembers, and the bytes of the longest: at most some 8 MiB."""
 
 TOKEN_FOLDER = b"/t/"
 
@@ -26,11 +31,6 @@ _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _FORBIDDEN = re.compile(rb"%(?:2F|5C|7F|[01][0-9A-F])|%25(?:2[EeFf5]|5[Cc]|[01][0-9A-Fa-f])")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _CDN = re.compile(b"/cdn/(" + REGION.pattern.encode() + b")/(" + CONTENT_ID.pattern.encode() + rb")/(.*[^/])")
-# A usual target behind its token in one match: region, key, contentId, rest, query.
-_USUAL = re.compile(
-    b"/cdn/(" + REGION.pattern.encode() + b"+)/((" + CONTENT_ID.pattern.encode() + b"+)/"
-    b"(" + _SEGMENT + b"(?:/" + _SEGMENT + rb")*+))(?:\?([\x21\x22\x24-\x7e]*+))?+"
-)
 _FLAT = re.compile(rb"v?([1-9][0-9]{1,3})p?[_-]([0-9]{1,8})\.ts")
 
 
@@ -141,21 +141,26 @@ class CdnTarget(NamedTuple):
 
 
 def read_target(target: bytes) -> CdnTarget | Refusal:
-    """`split_token`, `normalise` and `split_cdn` in one; a usual target costs one match of one expression."""
+    """`split_token`, `normalise` and `split_cdn` in one: Refusal.PATH (400) or NOT_FOUND (404) where they refuse.
+
+    What paths of usual length say is remembered: viewers ask for the same segments, and the remembered key brings its
+    hash along.
+    """
     token, rest = split_token(target)
-    match = _USUAL.fullmatch(rest)
-    if match is None or len(target) > TARGET_LONGEST:
-        return read_target_carefully(target)
-    region, key, content_id, name, query = match.groups()
-    path = rest if query is None else rest[: match.end(2)]
-    return CdnTarget(token, path, query or b"", _cdn_path(region, content_id, name, key))
+    path, _, query = rest.partition(b"?")
+    if len(target) > TARGET_LONGEST or (query and not _QUERY.fullmatch(query)):
+        return Refusal.PATH
+    found = read_path_anew(path) if len(path) > REMEMBERED_LONGEST else _read_path(path)
+    return found if isinstance(found, Refusal) else CdnTarget(token, found[0], query, found[1])
 
 
-def read_target_carefully(target: bytes) -> CdnTarget | Refusal:
-    """`read_target` step by step, for whatever is not usual: the two agree on every target."""
-    token, rest = split_token(target)
-    normal = normalise(rest) if len(target) <= TARGET_LONGEST else Refusal.PATH
+def read_path_anew(path: bytes) -> tuple[bytes, CdnPath] | Refusal:
+    """The normal form of a path without token and query, and its parts."""
+    normal = normalise(path)
     if isinstance(normal, Refusal):
         return normal
     cdn = split_cdn(normal.path)
-    return cdn if isinstance(cdn, Refusal) else CdnTarget(token, normal.path, normal.query, cdn)
+    return cdn if isinstance(cdn, Refusal) else (normal.path, cdn)
+
+
+_read_path = lru_cache(maxsize=REMEMBERED_MOST)(read_path_anew)
