@@ -1,0 +1,217 @@
+"""Control in memory, for scenarios: the real decisions and the real fan-out, no gRPC and no disk.
+
+`MemoryControl().connect` is what an edge's `Subscriber` takes in place of gRPC. Everything an edge is told has come
+through `control.fanout` and goes through `edge.apply`; only the wire between them is two queues.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Self
+
+from control import changes
+from control.desired import Change, Desired
+from control.fanout import Edge, Fanout, Unwelcome
+from kernel.clock import Clock
+from kernel.errors import UpstreamFailed
+from kernel.fleet import FromEdge, Update
+
+WAITING_MOST = 100
+
+
+class HandClock:
+    """A `kernel.clock.Clock` that stands still until a test moves it."""
+
+    def __init__(self, wall: float = 1_800_000_000.0) -> None:
+        self._wall = wall
+        self._mono = 0.0
+        self._calls: list[tuple[float, int, Callable[[], object]]] = []
+        self._count = 0
+
+    def wall(self) -> float:
+        """Seconds since the Unix epoch."""
+        return self._wall + self._mono
+
+    def mono(self) -> float:
+        """Seconds since the clock was made."""
+        return self._mono
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> _Call:
+        """Called when the test has moved the clock that far."""
+        self._count += 1
+        entry = (self._mono + delay, self._count, callback)
+        heapq.heappush(self._calls, entry)
+        return _Call(self, entry)
+
+    def advance(self, seconds: float) -> None:
+        """Move on, calling what is due in its order."""
+        end = self._mono + seconds
+        while self._calls and self._calls[0][0] <= end:
+            due, _, callback = heapq.heappop(self._calls)
+            self._mono = max(self._mono, due)
+            callback()
+        self._mono = end
+
+    @property
+    def waiting(self) -> int:
+        """Calls that are still to come."""
+        return len(self._calls)
+
+    def forget(self, entry: tuple[float, int, Callable[[], object]]) -> None:
+        """A call was cancelled."""
+        if entry in self._calls:
+            self._calls.remove(entry)
+            heapq.heapify(self._calls)
+
+
+class _Call:
+    def __init__(self, clock: HandClock, entry: tuple[float, int, Callable[[], object]]) -> None:
+        self._clock = clock
+        self._entry = entry
+
+    def cancel(self) -> None:
+        self._clock.forget(self._entry)
+
+
+class MemoryControl:
+    """A control process that a test holds in its hand. Use `async with`; `goes_down` and `comes_back` at will."""
+
+    def __init__(self, clock: Clock, *, default: str = "deny", epoch: str = "epoch-1") -> None:
+        self._clock = clock
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._up = True
+        self.desired = Desired(epoch)
+        self.fanout = Fanout(lambda: self.desired, self._renew_epoch, clock)
+        self.connections = 0
+        self._change(changes.put_default(default))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.goes_down()
+
+    # -- verbs
+
+    def publishes(self, content_id: str, **licence: Any) -> None:
+        """Set a title's licence: `allow`, `deny`, `until` and `from_` as RULES.json has them."""
+        form = {name.rstrip("_"): value for name, value in licence.items()}
+        self._change(changes.put_titles(self.desired, {content_id: form}))
+
+    def withdraws(self, content_id: str) -> None:
+        """Forget a title."""
+        self._change(changes.put_titles(self.desired, {}, [content_id]))
+
+    def revokes(self, session: str, until: str | None = None) -> None:
+        """Refuse a session's tokens."""
+        self._change(changes.revoke(self.desired, session, until))
+
+    def rotates_keys(self, jwks: Mapping[str, Any]) -> None:
+        """Make this the set of public keys."""
+        self._change(changes.put_keys(self.desired, jwks))
+
+    def says(self, kind: str, name: str, content: bytes) -> None:
+        """Put a resource that control itself would have refused."""
+        self._change(Change({(kind, name): content}))
+
+    async def goes_down(self) -> None:
+        """Hang up on everybody, and be unreachable."""
+        self._up = False
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def comes_back(self, *, forgot_everything: bool = False) -> None:
+        """Be reachable again, as restarted; with the same database, or with one from before everything."""
+        self._up = True
+        if forgot_everything:
+            self.desired = Desired(self.desired.epoch)
+            self._change(changes.put_default("deny"))
+        self.fanout = Fanout(lambda: self.desired, self._renew_epoch, self._clock)
+
+    def edge(self, name: str) -> Edge | None:
+        """What control knows of an edge."""
+        return self.fanout.edges.get(name)
+
+    async def connect(self) -> MemoryLink:
+        """One connection, from the edge's side."""
+        if not self._up:
+            raise UpstreamFailed("control-unreachable", retry=True, detail="control is down")
+        self.connections += 1
+        link = MemoryLink()
+        task = asyncio.create_task(self._serve(link))  # noqa: TID251 (this fake owns it, see goes_down)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return link
+
+    async def _serve(self, link: MemoryLink) -> None:
+        try:
+            await self.fanout.serve(_ControlEnd(link))
+        except Unwelcome as error:
+            link.why = str(error)
+        finally:
+            link.hang_up()
+
+    async def _renew_epoch(self) -> None:
+        self.desired = Desired(self.desired.epoch + "+", self.desired.revision, self.desired.shelves)
+        self.fanout.wake()
+
+    def _change(self, change: Change) -> None:
+        effective = self.desired.effective(change)
+        if effective:
+            self.desired = self.desired.after(effective, self.desired.revision + 1)
+            self.fanout.wake()
+
+
+class MemoryLink:
+    """A connection: `edge.subscribe.Link` on one side, `control.fanout.Stream` on the other."""
+
+    def __init__(self) -> None:
+        self.to_edge: asyncio.Queue[Update | None] = asyncio.Queue(WAITING_MOST)
+        self.to_control: asyncio.Queue[FromEdge | None] = asyncio.Queue(WAITING_MOST)
+        self.why = "control hung up"
+        self._over = False
+
+    async def send(self, message: FromEdge) -> None:
+        """From the edge."""
+        if self._over:
+            raise UpstreamFailed("control-lost", retry=True, detail=self.why)
+        await self.to_control.put(message)
+
+    async def __aiter__(self) -> AsyncIterator[Update]:
+        """To the edge."""
+        while (update := await self.to_edge.get()) is not None:
+            yield update
+        raise UpstreamFailed("control-lost", retry=True, detail=self.why)
+
+    async def close(self) -> None:
+        """The edge leaves."""
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Nothing passes any more."""
+        if not self._over:
+            self._over = True
+            _push_end(self.to_control)
+            _push_end(self.to_edge)
+
+
+class _ControlEnd:
+    def __init__(self, link: MemoryLink) -> None:
+        self._link = link
+
+    async def send(self, update: Update) -> None:
+        await self._link.to_edge.put(update)
+
+    async def __aiter__(self) -> AsyncIterator[FromEdge]:
+        while (message := await self._link.to_control.get()) is not None:
+            yield message
+
+
+def _push_end(queue: asyncio.Queue[Any]) -> None:
+    while queue.full():
+        queue.get_nowait()
+    queue.put_nowait(None)
