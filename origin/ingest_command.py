@@ -13,8 +13,9 @@ from kernel.settings import INTEGER, PATH, PATH_OR_OFF, TEXT, choice, setting
 from origin import clock, metadata, programs
 from origin.encode import PRESETS
 from origin.library import Library
-from origin.pipeline import Kitchen, Order, ingest
-from origin.progress import shown
+from origin.order import Order
+from origin.pipeline import Kitchen, ingest
+from origin.progress import Progress, shown
 from origin.storage import FolderStorage
 from origin.timings import Timings
 from origin.workplace import Workplace
@@ -48,7 +49,6 @@ SETTINGS = IngestSettings
 
 def run(settings: IngestSettings, file: str) -> int:
     """Ingest; prints the contentId."""
-    timings = Timings(clock.mono)
     known = metadata.read(settings.metadata) if settings.metadata else None
     order = Order(
         film=Path(file),
@@ -58,17 +58,9 @@ def run(settings: IngestSettings, file: str) -> int:
         preset=settings.preset,
         rungs=settings.rungs,
     )
-    kitchen = Kitchen(
-        library=Library(FolderStorage(settings.store)),
-        workplace=Workplace(settings.work_dir or beside(settings.store)),
-        programs=programs.find(
-            settings.ffmpeg or os.environ.get("FFMPEG"),
-            settings.ffprobe or os.environ.get("FFPROBE"),
-            settings.packager or os.environ.get("PACKAGER"),
-        ),
-    )
     with shown() as progress:
-        done = ingest(order, kitchen, progress, timings)
+        timings = Timings(clock.mono)
+        done = ingest(order, _kitchen(settings, progress, timings))
         if not done.new:
             progress.start("publish", 0)
             progress.done(f"the same film is published already as version {done.title.version}; nothing was encoded")
@@ -76,6 +68,20 @@ def run(settings: IngestSettings, file: str) -> int:
         _write(settings.timings, timings)
     print(done.title.content_id, flush=True)
     return 0
+
+
+def _kitchen(settings: IngestSettings, progress: Progress, timings: Timings) -> Kitchen:
+    return Kitchen(
+        library=Library(FolderStorage(settings.store)),
+        workplace=Workplace(settings.work_dir or beside(settings.store)),
+        programs=programs.find(
+            settings.ffmpeg or os.environ.get("FFMPEG"),
+            settings.ffprobe or os.environ.get("FFPROBE"),
+            settings.packager or os.environ.get("PACKAGER"),
+        ),
+        progress=progress,
+        timings=timings,
+    )
 
 
 def beside(store: Path) -> Path:

@@ -46,6 +46,20 @@ class Source:
     frames: int | None
     audio: tuple[AudioTrack, ...]
 
+    def described(self) -> str:
+        """For the one who watches: `1280x720, 24 frames/s, 55.1 s, 1 sound track`."""
+        length = f"{self.duration:.1f} s" if self.duration else "unknown length"
+        return f"{self.width}x{self.height}, {float(self.rate):.5g} frames/s, {length}, {self.sound()}"
+
+    def sound(self) -> str:
+        """`2 sound tracks`, `no sound`."""
+        return count(len(self.audio), "sound track") if self.audio else "no sound"
+
+
+def count(number: int, what: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
 
 def check_file(path: Path) -> os.stat_result:
     """The file's status; BadRequest in one sentence when it is not a file that can be read."""
@@ -92,7 +106,7 @@ def probe(programs: Programs, path: Path) -> Source:
 
 def _why(failed: ProgramFailed) -> str:
     if "moov atom not found" in failed.errors:
-        return "its index (moov atom) is missing, so it is truncated or was never finished"
+        return "no index (moov atom) was found, so it is truncated, was never finished or is something else"
     # ffprobe's last line repeats the file's name before the reason.
     return last_line(failed.errors).rpartition(": ")[2]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO
 
-from kernel.errors import BadSettings, StorageFailed
+from kernel.errors import BadSettings, MatineeError, StorageFailed
 
 _MOST_ERROR_TEXT = 64 * 1024
 _NO_SPACE = "No space left on device"
@@ -60,7 +60,7 @@ def _find(name: str, given: str | None) -> str:
     return found
 
 
-class ProgramFailed(Exception):
+class ProgramFailed(MatineeError):
     """A program ended with a status other than 0; `errors` is the end of what it wrote to stderr."""
 
     def __init__(self, program: str, status: int, errors: str) -> None:

@@ -29,7 +29,7 @@ def make(programs: Programs, made: Sequence[Track], encoded: Path, folder: Path,
     poster, _ = next(((track, one) for track, one in video if one.lines >= _POSTER_LINES), video[-1])
     every = max(1, math.ceil(len(keyframes) / _MOST_TILES))
     width, height = tile_size(rung)
-    batch = min(len(keyframes), 30)
+    batch = max(2, min(len(keyframes), 30))  # ffmpeg takes no 1
     _run(programs, poster.file(encoded), f"thumbnail={batch}", folder / POSTER, ["-frames:v", "1", "-q:v", "3"])
     sheet = f"select=not(mod(n\\,{every})),scale={width}:{height},tile={_COLUMNS}x{_ROWS}"
     _run(programs, lowest.file(encoded), sheet, folder / "sprite-%d.jpg", ["-fps_mode", "vfr", "-q:v", "5"])

@@ -106,19 +106,19 @@ def _peak(lines: int) -> float:
 def frame_rate(average: Fraction, base: Fraction) -> Fraction:
     """The constant rate to encode at, from what the container says (0 = unknown).
 
-    A steady source keeps its rate; a varying one gets the nearest common rate that loses no frames by its average;
-    over 60 is halved; unknown is 25.
+    A steady source keeps its rate. A varying one gets its base rate, which loses no frame, unless that is a mere clock
+    (above 60, or over four times the average): then the next common rate. Over 60 is halved; unknown is 25.
     """
     rate = average or base
     if not rate:
         return Fraction(25)
-    steady = base and abs(base - rate) / rate < Fraction(1, 200)
-    if steady:
+    nearest = min(_COMMON_RATES, key=lambda common: abs(common - rate))
+    if base and (abs(base - rate) / rate < Fraction(1, 200) or rate <= base <= min(_MOST_RATE, 4 * rate)):
         rate = base
-    elif not any(abs(common - rate) / common < Fraction(1, 500) for common in _COMMON_RATES):
-        rate = next((common for common in _COMMON_RATES if common >= rate), _MOST_RATE)
+    elif abs(nearest - rate) / nearest < Fraction(1, 500):
+        rate = nearest
     else:
-        rate = min(_COMMON_RATES, key=lambda common: abs(common - rate))
+        rate = next((common for common in _COMMON_RATES if common >= rate), rate)
     while rate > _MOST_RATE:
         rate /= 2
     return max(rate, _LEAST_RATE).limit_denominator(1001)
