@@ -50,7 +50,7 @@ class Database:
         found = (await connection.exec_driver_sql("PRAGMA user_version")).scalar_one()
         if found > self._version:
             raise MatineeError(
-                f"the database {self.path} was made by a newer version of Matinee ({found}, this one knows {self._version})"
+                f"the database {self.path} was made by a newer version of Matinee ({found}; known is {self._version})"
             )
         await connection.run_sync(self._tables.create_all)
         await connection.exec_driver_sql(f"PRAGMA user_version = {self._version}")

@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
+from typing import Protocol
 
 import aiohttp
 from aiohttp import web
 from cachetools import LRUCache
 from multidict import CIMultiDict
+from yarl import URL
 
 from kernel.clock import Clock
 from kernel.errors import BadRequest, Overloaded, UpstreamFailed
@@ -34,25 +36,32 @@ IDLE_SECONDS = 120.0
 LARGEST_POSTER = 4 << 20
 LONGEST_PATH = 16 * 1024
 
-_HOP_BY_HOP = frozenset(
-    "connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split()
-)
+_HOP_BY_HOP = frozenset(("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")) | {
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+}
 _NOT_SENT_UP = _HOP_BY_HOP | {"host", "authorization", "cookie", "expect", "content-length", "forwarded"}
 _NOT_SENT_DOWN = _HOP_BY_HOP | {"set-cookie", "content-length", "server", "date"}
 
 
-def content_security_policy(edges: Sequence[str]) -> str:
-    """What the page may load: its own files, and media from the edges."""
+def content_security_policy(edges: Sequence[str], *, for_development: bool) -> str:
+    """What the page may load: its own files, and media from the edges.
+
+    For development `eval` is allowed, which browser drivers' waiting for a condition needs.
+    """
     hosts = " ".join(edges)
+    scripts = "'self' 'unsafe-eval'" if for_development else "'self'"
     return (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {hosts}; "
-        f"media-src 'self' blob: {hosts}; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data:; connect-src 'self' {hosts}; "
+        f"media-src 'self' blob: {hosts}; worker-src 'self' blob:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
 
 def edge_for(path: str, edges: Sequence[str]) -> str:
     """The edge that a path is sent to: the same for all of a title, so that relative addresses stay together."""
-    parts = path.split("?")[0].split("/")
+    parts = path.split("?", maxsplit=1)[0].split("/")
     start = 3 if parts[1] == "t" else 1
     title = "/".join(parts[start : start + 3])
     return max(edges, key=lambda edge: hashlib.blake2b(f"{title}\0{edge}".encode(), digest_size=8).digest())
@@ -67,12 +76,11 @@ class Upstream:
     region: str
 
 
-class Posters:
+class Posters(Protocol):
     """What the gateway needs of the catalogue to show a title's picture."""
 
     async def thumbnail(self, content_id: str, country: str | None) -> str | None:
         """The picture's path below the title; None where there is none, or it is not licensed there."""
-        raise NotImplementedError
 
 
 class Gateway:
@@ -85,15 +93,12 @@ class Gateway:
         edges: Sequence[str],
         gate: Gate,
         clock: Clock,
-        *,
-        pages: bool = True,
     ) -> None:
         self._upstream = upstream
         self._posters = posters
         self._edges = edges
         self._gate = gate
         self._clock = clock
-        self._pages = pages
         self._free = asyncio.Semaphore(MOST_PROXIED)
         self._pictures: LRUCache[tuple[str, str], tuple[str, bytes]] = LRUCache(
             64 << 20, getsizeof=lambda kept: len(kept[1])
@@ -131,7 +136,9 @@ class Gateway:
         """The page; its visitor becomes a guest."""
         body = await asyncio.to_thread((WEB / "index.html").read_bytes)
         response = web.Response(body=body, content_type="text/html", charset="utf-8")
-        response.headers["Content-Security-Policy"] = content_security_policy(self._edges)
+        response.headers["Content-Security-Policy"] = content_security_policy(
+            self._edges, for_development=self._gate.insecure_dev
+        )
         response.headers["X-Frame-Options"] = "DENY"
         response.headers["Cache-Control"] = "no-cache"
         self._greet(request, response)
@@ -235,8 +242,6 @@ class Gateway:
     async def _pass_on(self, request: web.Request, url: str) -> web.StreamResponse:
         body = request.content if request.can_read_body else None
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=IDLE_SECONDS)
-        from yarl import URL
-
         sent = None
         try:
             async with self._upstream.session.request(

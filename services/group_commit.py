@@ -25,7 +25,7 @@ class GroupCommit(Generic[Row]):
         self._waiting: asyncio.Queue[tuple[Row, asyncio.Future[None]]] = asyncio.Queue(MOST_WAITING)
 
     async def add(self, row: Row) -> None:
-        """Return when the row is durable. Raises Overloaded when too many wait, StorageFailed when it was not written."""
+        """Return when the row is durable. Raises Overloaded when too many wait, StorageFailed when not written."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             self._waiting.put_nowait((row, done))

@@ -48,7 +48,7 @@ def open_source(name: str) -> Iterator[Source]:
         raise MatineeError(f"{name}: cannot be read: {error.strerror}") from None
     with raw:
         packed = raw.peek(2)[:2] == b"\x1f\x8b"
-        stream = io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 20) if packed else raw  # type: ignore[type-var]
+        stream = io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 20) if packed else raw
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -58,7 +58,7 @@ def open_source(name: str) -> Iterator[Source]:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             progress.add_task(path.name, total=total, note="")
             try:
-                yield Source(stream, name, raw, progress)  # type: ignore[arg-type]
+                yield Source(stream, name, raw, progress)
             except (EOFError, gzip.BadGzipFile, OSError) as error:
                 raise MatineeError(f"{name}: ends early or is damaged: {error}") from error
 

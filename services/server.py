@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
@@ -20,7 +21,7 @@ from services.settings import ServicesSettings
 
 log = structlog.get_logger()
 
-READY_SECONDS = 120.0
+READY_SECONDS = 15.0
 """How long the start may wait for the search index and the like before serving without them."""
 
 
@@ -91,10 +92,9 @@ async def _ready(services: Services, stop: asyncio.Event) -> None:
         for event in services.ready:
             await event.wait()
 
-    waits = {asyncio.ensure_future(all_ready()), asyncio.ensure_future(stop.wait())}  # noqa: TID251 (cancelled below)
-    try:
-        await asyncio.wait(waits, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(READY_SECONDS), asyncio.TaskGroup() as group:
+            waiting = group.create_task(all_ready())
+            stopping = group.create_task(stop.wait())
+            waiting.add_done_callback(lambda _: stopping.cancel())
+            stopping.add_done_callback(lambda _: waiting.cancel())

@@ -11,7 +11,6 @@ from msgspec import Meta, Struct
 from kernel.vocabulary import is_content_id
 from services.catalogue.title import COUNTRY, Playable, Rendition, Title, normal_countries
 
-
 _PATH = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", re.ASCII)
 
 
@@ -81,8 +80,8 @@ def _is_below(path: str) -> bool:
 def merge(known: Title | None, seen: LibraryTitle | None, entry: LibraryTitle) -> Title:
     """The catalogue's title after the origin published `entry`.
 
-    `known` is the title as it stands, `seen` what the origin said of it before. The catalogue owns titles and licences, so
-    what the origin says again does not undo an import or an operator's licence; what it says anew is taken.
+    `known` is the title as it stands, `seen` what the origin said of it before. The catalogue owns titles and
+    licences, so what the origin says again undoes no import and no operator's licence; what it says anew is taken.
     """
     told = _told(entry)
     if known is None:

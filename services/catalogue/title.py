@@ -69,7 +69,7 @@ class _Line(Struct, rename="camel"):
     cast: Annotated[list[Word], Meta(max_length=1000)] | None = None
     description: Annotated[str, Meta(max_length=50_000)] | None = None
     extract: Annotated[str, Meta(max_length=50_000)] | None = None
-    countries: Annotated[list[Country], Meta(max_length=300)] | None | UnsetType = UNSET
+    countries: Annotated[list[Country], Meta(max_length=300)] | UnsetType | None = UNSET
     rating: Annotated[float, Meta(ge=0, le=100)] | None = None
     popularity: Annotated[float, Meta(ge=0, le=1e12)] | None = None
 

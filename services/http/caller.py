@@ -1,4 +1,4 @@
-"""Who is asking: an operator by API key, a guest by the page's signed cookie, or nobody. Pure: keys and time come in."""
+"""Who is asking: an operator by API key, a guest by the page's signed cookie, or nobody. Pure."""
 
 from __future__ import annotations
 

@@ -77,8 +77,8 @@ class Front:
             return problem(503, error.reason, f"{error}: try again", headers={"Retry-After": str(error.retry_after)})
         except UpstreamFailed as error:
             return problem(error.status, error.reason, error.detail or "the origin failed")
-        except StorageFailed as error:
-            log.error("storage-failed", error=str(error), request_id=request_id)
+        except StorageFailed:
+            log.exception("storage-failed", request_id=request_id)
             return problem(
                 503, "storage", "the answer cannot be stored or read now: try again", headers={"Retry-After": "2"}
             )
@@ -110,10 +110,9 @@ class Front:
                 421, "host", "without API key only loopback names are answered (such as 127.0.0.1, localhost)"
             )
         headers = request.headers
-        keyless = "Authorization" not in headers
-        if keyless and request.method not in ("GET", "HEAD", "OPTIONS"):
-            if cross_site(headers.get("Origin"), headers.get("Sec-Fetch-Site"), headers.get("Host", "")):
-                return problem(403, "cross-site", "another site may not speak for the viewer")
+        keyless_write = "Authorization" not in headers and request.method not in ("GET", "HEAD", "OPTIONS")
+        if keyless_write and cross_site(headers.get("Origin"), headers.get("Sec-Fetch-Site"), headers.get("Host", "")):
+            return problem(403, "cross-site", "another site may not speak for the viewer")
         if route is None:
             return None
         address = request[VISIT].address

@@ -32,7 +32,7 @@ def viewer_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Networ
 
 def _address(text: str) -> Address | None:
     try:
-        address = ipaddress.ip_address(text.split("%")[0].strip("[]"))
+        address = ipaddress.ip_address(text.split("%", maxsplit=1)[0].strip("[]"))
     except ValueError:
         return None
     mapped = getattr(address, "ipv4_mapped", None)

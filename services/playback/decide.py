@@ -19,8 +19,10 @@ _BITRATE = re.compile(r"[1-9]\d{0,11}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """What playback must know of a title. `licensed` is for the viewer's country; `tops` are (lines, bit/s) of its video
-    renditions; `duration` in seconds; `streams` maps `hls`, `dash` and the tiers' `hls-sd` … to paths below the title.
+    """What playback must know of a title; `licensed` is for the viewer's country.
+
+    `tops` are (lines, bit/s) of its video renditions, `duration` is in seconds, `streams` maps `hls`, `dash` and the
+    tiers' `hls-sd` … to paths below the title.
     """
 
     title: str

@@ -26,6 +26,7 @@ class Shelf:
     playable: list[bool] = field(default_factory=list)
     licences: dict[tuple[str, ...] | None, int] = field(default_factory=lambda: {None: 0})
     version: int = 0
+    _positions: tuple[Sequence[str], int, NDArray[np.int64]] | None = None
     _arrays: tuple[int, Floats, NDArray[np.int64], NDArray[np.bool_]] | None = None
 
     def put(self, content_id: str, countries: tuple[str, ...] | None, popularity: float, *, playable: bool) -> None:
@@ -51,6 +52,13 @@ class Shelf:
             self._arrays = (self.version, scaled, np.array(self.licence), np.array(self.playable, dtype=bool))
         return self._arrays[1:]
 
+    def positions(self, items: Sequence[str]) -> NDArray[np.int64]:
+        """The position of each of a model's items, -1 where the catalogue has no such title; remembered."""
+        if self._positions is None or self._positions[0] is not items or self._positions[1] != len(self.ids):
+            where = np.array([self.position.get(item, -1) for item in items], dtype=np.int64)
+            self._positions = (items, len(self.ids), where)
+        return self._positions[2]
+
     def allowed(self, country: str | None, *, playable: bool) -> NDArray[np.bool_]:
         """Which titles may be shown to a viewer in a country (None = unknown)."""
         _, licence, can_play = self.arrays()
@@ -75,8 +83,8 @@ def choose(
 ) -> list[tuple[str, float]]:
     """(contentId, rankScore) of the best `limit` titles, best first.
 
-    Unlicensed and disliked titles are masked before the best are taken; titles already seen come last of all, so the list
-    is empty only where there is nothing left to show.
+    Unlicensed and disliked titles are masked before the best are taken; titles already seen come last of all, so the
+    list is empty only where there is nothing left to show.
     """
     popularity, _, _ = shelf.arrays()
     mask = shelf.allowed(country, playable=playable)
@@ -100,12 +108,10 @@ def _lift(
     score: Floats, shelf: Shelf, items: Sequence[str], values: Floats, floor: float, *, scale: float = 0.999
 ) -> None:
     """Titles with a value above zero stand above the floor, in order of the values."""
-    found = np.flatnonzero(values > 0)
-    top = float(values[found].max(initial=0.0))
-    for item in found:
-        at = shelf.position.get(items[item])
-        if at is not None:
-            score[at] = floor + scale * float(values[item]) / top
+    where = shelf.positions(items)
+    found = np.flatnonzero((values > 0) & (where >= 0))
+    if len(found):
+        score[where[found]] = floor + scale * values[found] / values[found].max()
 
 
 def _top(score: Floats, limit: int) -> list[int]:

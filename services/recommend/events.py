@@ -26,7 +26,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One piece of feedback. `value` is the share watched (0 to 1), None where it says nothing; `at` in Unix seconds."""
+    """One piece of feedback; `value` is the share watched (0 to 1) or None, `at` in Unix seconds."""
 
     user: str
     content: str

@@ -1,7 +1,7 @@
 """Item-item co-occurrence and trends: fitted to events, asked for scores. Pure: NumPy and SciPy, time passed in.
 
-Two titles are near when the same people were drawn to both (cosine of time-decayed weights, shrunk where few people stand
-behind it). Trends are time-decayed counts by country.
+Two titles are near when the same people were drawn to both (cosine of time-decayed weights, shrunk where few people
+stand behind it). Trends are time-decayed counts by country.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ MOST_EACH = 500
 
 @dataclass(frozen=True)
 class Columns:
-    """Events as columns: `user` and `item` are indexes into `users` and `items`, `at` in Unix seconds, `country` an index
-    into `countries` (-1 = unknown).
-    """
+    """Events as columns: indexes into `users`, `items` and `countries` (-1 = unknown), `at` in Unix seconds."""
 
     users: Sequence[str]
     items: Sequence[str]
@@ -45,7 +43,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted model. `near` is items x items, CSR; `trend` and `ever` (all time) are one value an item, the best = 1."""
+    """A fitted model. `near` is items x items, CSR; `trend` and `ever` (all time) have one value an item, at most 1."""
 
     items: Sequence[str]
     index: Mapping[str, int]

@@ -96,7 +96,8 @@ class RecommendService:
                 head = await self._titles.head()
                 if head == 0:
                     self.ready.set()
-                async for cursor, batch in self._titles.follow(cursor):
+                async for read, batch in self._titles.follow(cursor):
+                    cursor = read
                     for title in batch:
                         self._shelf.put(title.content_id, title.countries, title.popularity, playable=title.playable)
                     if cursor >= head:

@@ -48,18 +48,14 @@ class FeedbackStore:
 
     async def add(self, batch: Sequence[Event]) -> None:
         """Add events in one transaction."""
-        rows = [
-            {"user": event.user, "content": event.content, "action": event.action.value}
-            | {"value": event.value, "at": event.at, "country": event.country}
-            for event in batch
-        ]
+        rows = [_row(event) for event in batch]
         async with self._database.write() as connection:
             await connection.execute(insert(events), rows)
 
     async def head(self) -> int:
         """The latest event's number; 0 when there is none."""
         async with self._database.read() as connection:
-            return (await connection.execute(select(func.coalesce(func.max(events.c.id), 0)))).scalar_one()
+            return int((await connection.execute(select(func.coalesce(func.max(events.c.id), 0)))).scalar_one())
 
     async def taste(self, user: str) -> Taste:
         """What one user's latest events say; the last like or dislike of a title wins."""
@@ -101,6 +97,17 @@ class FeedbackStore:
             at=np.array(at, dtype=np.float64),
             country=np.array(country, dtype=np.int64),
         )
+
+
+def _row(event: Event) -> dict[str, str | float | None]:
+    return {
+        "user": event.user,
+        "content": event.content,
+        "action": event.action.value,
+        "value": event.value,
+        "at": event.at,
+        "country": event.country,
+    }
 
 
 class _Numbers:

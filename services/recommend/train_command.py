@@ -1,7 +1,7 @@
 """`matinee recommend train`: fit the recommendations to the stored feedback at once, and say how long it took.
 
-The fit a running service uses is its own: it notices new feedback within seconds. This command shows what a fit costs and
-that the stored feedback can be fitted.
+The fit that a running service uses is its own: it notices new feedback within seconds. This command shows what a fit
+costs, and that the stored feedback can be fitted.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ class TitleIndex:
             return None
         except MatineeError:
             raise
-        except BaseException as error:  # noqa: BLE001 (the engine panics on damage, which is no Exception)
+        except BaseException as error:
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
             log.warning("search-index-damaged", folder=str(self._folder), error=str(error)[:300])

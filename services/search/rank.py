@@ -35,7 +35,7 @@ class Candidate:
 def match_grade(candidate: Candidate, query: Sequence[str]) -> int:
     """How exactly a title or its cast matches the query's words, the last of which may be begun only.
 
-    5 the very title, 4 it begins so, 3 all words in the title, 2 begun in the title, 1 in title and cast together, 0 elsewhere.
+    5 the very title, 4 it begins so, 3 all words in the title, 2 begun in the title, 1 in title and cast, 0 elsewhere.
     """
     line = " ".join(query)
     own = index_text(candidate.title).split()
@@ -94,7 +94,7 @@ def fuzzy_order(candidates: Sequence[Candidate], query: Sequence[str]) -> list[C
 
 
 def similarity(candidate: Candidate, line: str, query: Sequence[str]) -> float:
-    """How near a title (or a name in its cast) is to a query line, 0 to 1; the title's end may be missing in the query."""
+    """How near a title (or a name in its cast) is to a query line, 0 to 1; the query may stop before the end."""
     title = candidate.key
     short = _ARTICLE.sub("", title)
     rates = [

@@ -77,9 +77,9 @@ class SearchService:
             self._counters.rebuilds.inc()
         head = await self._titles.head()
         self._show(cursor, head)
-        async for cursor, entries in self._titles.follow(cursor):
-            await self._in_thread(self._index.take_in, entries, cursor)
-            self._show(cursor, head)
+        async for read, entries in self._titles.follow(cursor):
+            await self._in_thread(self._index.take_in, entries, read)
+            self._show(read, head)
 
     def _show(self, cursor: int, head: int) -> None:
         self._counters.documents.set(self._index.titles)
@@ -87,7 +87,7 @@ class SearchService:
             self.ready.set()
 
     async def search(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
-        """The best `limit` titles for the words of a query (none: the most popular). Raises Overloaded, StorageFailed."""
+        """The best `limit` titles for a query's words (none: the most popular). Raises Overloaded, StorageFailed."""
         if self._asked >= MOST_QUERIES:
             raise Overloaded("searches-waiting")
         self._asked += 1
@@ -97,7 +97,7 @@ class SearchService:
             raise
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 (the engine panics on damage, which is no Exception)
+        except BaseException as error:
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
             log.exception("search-failed")

@@ -19,6 +19,8 @@ SNIPPET = 200
 
 def fold(text: str) -> str:
     """Lower case without accents, so that what people type without them matches; the length may change."""
+    if text.isascii():
+        return text.lower()
     folded = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in folded if not unicodedata.combining(letter))
 
