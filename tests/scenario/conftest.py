@@ -1,0 +1,30 @@
+"""Every scenario is played twice: in memory and over TCP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
+
+from tests.scenario.stage import ADDRESSES, Scenario
+
+
+@pytest.fixture(scope="session")
+def geo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("geo") / "stage.mmdb"
+    writer = MMDBWriter(ip_version=4, database_type="Stage")
+    for country, address in ADDRESSES.items():
+        if country is not None:
+            writer.insert_network(IPSet([f"{address}/32"]), {"country": {"iso_code": country}})
+    writer.to_db_file(str(file))
+    return file
+
+
+@pytest.fixture(params=["memory", "tcp"])
+async def s(request: pytest.FixtureRequest, tmp_path: Path, geo: Path) -> AsyncIterator[Scenario]:
+    scenario = Scenario(request.param, tmp_path, geo)
+    yield scenario
+    await scenario.ends()

@@ -1,0 +1,174 @@
+"""The stage of a scenario: actors and verbs, nothing else. See ARCHITECTURE "Scenario tests" and docs/design.md."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from edge.app import Edge
+from edge.settings import EdgeSettings, ShieldSettings
+from kernel.keys import generate_ed25519_pem, public_jwks
+from kernel.settings import Address, resolve
+from kernel.token import mint
+from tests.scenario.clock import FakeClock, turns
+from tests.scenario.network import MemoryNetwork, TcpNetwork
+from tests.scenario.origin import Gate, Origin
+from tests.scenario.viewer import Viewer
+
+ADDRESSES = {"DE": "127.0.1.1", "FR": "127.0.1.2", "US": "127.0.1.3", None: "127.0.0.1"}
+"""Where viewers of a country connect from; the stage's .mmdb says so."""
+MOST_TURNS = 20_000
+KID = "stage"
+SIGNING = generate_ed25519_pem()
+
+
+class Node:
+    """An edge or shield on the stage; it starts when somebody first needs it."""
+
+    def __init__(self, stage: Scenario, name: str, kind: type[EdgeSettings], upstream: Any, settings: dict[str, Any]):
+        self.name = name
+        self.edge: Edge | None = None
+        self._stage = stage
+        self._kind = kind
+        self._upstream = upstream
+        self._settings = settings
+        self._starting: asyncio.Task[Address] | None = None
+
+    async def started(self) -> Address:
+        """Its address, once it serves."""
+        if self._starting is None:
+            self._starting = asyncio.ensure_future(self._start())
+        return await asyncio.shield(self._starting)
+
+    async def _start(self) -> Address:
+        upstreams = self._upstream if isinstance(self._upstream, list) else [self._upstream]
+        urls = [f"http://{await upstream.started()}" for upstream in upstreams]
+        folder = self._stage.folder / self.name
+        defaults: dict[str, Any] = {
+            "id": self.name, "listen": "127.0.0.1:0", "admin": "127.0.0.1:0", "ram": "32MiB", "disk": "64MiB",
+            "cache_dir": folder / "cache", "tokens": "off", "geo": self._stage.geo(), "access_log": folder / "access.log",
+        }  # fmt: skip
+        given = defaults | self._settings
+        if given["tokens"] == "required" and "control" not in given:
+            given.setdefault("keys", self._stage.jwks())
+        flags = {name: [str(value)] for name, value in given.items() if name != "connect"} | {"upstream": urls}
+        settings = resolve(self._kind, flags=flags)
+        self.edge = Edge(settings, self._stage.network, self._stage.clock, connect=given.get("connect"))
+        await self.edge.start()
+        assert self.edge.address is not None
+        return self.edge.address
+
+    async def until(self, **counters: int) -> None:
+        """Let the loop turn until the counters stand so."""
+        await self.started()
+        assert self.edge is not None
+        for _ in range(MOST_TURNS):
+            stats = self.edge.stats()
+            if all(stats[name] == value for name, value in counters.items()):
+                return
+            await turns(1)
+        raise AssertionError(f"{self.name} never came to {counters}, it is at {self.edge.stats()}")
+
+    def counts(self, **counters: int) -> None:
+        """The counters stand so now."""
+        assert self.edge is not None
+        stats = self.edge.stats()
+        assert {name: stats[name] for name in counters} == counters
+
+    async def written(self) -> None:
+        """Wait until everything stored is on disk."""
+        assert self.edge is not None
+        while self.edge.cache._writing:
+            await turns(1)
+
+    async def stops(self) -> None:
+        """Stop cleanly."""
+        if self._starting is not None:
+            await self._starting
+        self._starting = None
+        if self.edge is not None:
+            edge, self.edge = self.edge, None
+            edge.drain()
+            edge.front.cut()
+            await turns()
+            await edge.stop()
+            self._stage.unexpected += [f"{self.name}: {error!r}" for error in edge.unexpected]
+
+    async def is_killed(self) -> None:
+        """Gone at once: nothing is drained, nothing said, only the folder stays."""
+        await self.started()
+        edge, self.edge, self._starting = self.edge, None, None
+        assert edge is not None
+        edge.front.cut()
+        edge.front.close()
+        edge.upstreams.close()
+        await edge.tasks.stop(grace=0)
+        if edge.disk is not None:
+            edge.disk.close()
+
+
+class Scenario:
+    """One play. `ground` is "memory" or "tcp"."""
+
+    def __init__(self, ground: str, folder: Path, geo: Path) -> None:
+        self.network: Any = MemoryNetwork() if ground == "memory" else TcpNetwork()
+        self.ground = ground
+        self.folder = folder
+        self.clock = FakeClock()
+        self.unexpected: list[str] = []
+        self._geo = geo
+        self._origins: list[Origin] = []
+        self._nodes: list[Node] = []
+        self._before = asyncio.all_tasks()
+
+    def geo(self) -> Path:
+        return self._geo
+
+    def jwks(self) -> Path:
+        file = self.folder / "jwks.json"
+        file.write_text(json.dumps(public_jwks(SIGNING, KID)))
+        return file
+
+    def gate(self) -> Gate:
+        return Gate()
+
+    def origin(self, name: str) -> Origin:
+        made = Origin(name, self.network, self.clock)
+        self._origins.append(made)
+        return made
+
+    def edge(self, name: str, upstream: Origin | Node | list[Any], **settings: Any) -> Node:
+        return self._node(name, EdgeSettings, upstream, settings)
+
+    def shield(self, name: str, upstream: Origin | Node | list[Any], **settings: Any) -> Node:
+        return self._node(name, ShieldSettings, upstream, settings)
+
+    def _node(self, name: str, kind: type[EdgeSettings], upstream: Any, settings: dict[str, Any]) -> Node:
+        made = Node(self, name, kind, upstream, settings)
+        self._nodes.append(made)
+        return made
+
+    def token(self, path: str, *, ttl: float = 3600, key: bytes = SIGNING, kid: str = KID, **claims: Any) -> str:
+        return mint(key, kid, path=path, now=self.clock.wall(), ttl=ttl, **claims)
+
+    def viewer(self, name: str, at: Node, country: str | None = None, token: str | None = None) -> Viewer:
+        return Viewer(name, at, ADDRESSES[country], f"/t/{token}" if token else "", self.network)
+
+    async def ends(self) -> None:
+        """Stop everybody; nobody was asked what he did not expect, nothing expected was left, nothing leaks."""
+        for node in reversed(self._nodes):
+            await node.stops()
+        for origin in self._origins:
+            origin.goes_down()
+        await turns(20)
+        assert not [line for origin in self._origins for line in origin.unexpected]
+        assert not [line for origin in self._origins for line in origin.left()]
+        assert not self.unexpected
+        for _ in range(MOST_TURNS):
+            leaked = [t for t in asyncio.all_tasks() - self._before if t is not asyncio.current_task() and not t.done()]
+            if not leaked:
+                return
+            await turns(1)
+        raise AssertionError(f"tasks leaked: {leaked}")
