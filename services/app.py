@@ -24,7 +24,7 @@ from services.catalogue.routes import CatalogueRoutes
 from services.catalogue.store import CatalogueStore
 from services.control_link import ControlLink
 from services.counters import Counters
-from services.gateway import Gateway, Upstream
+from services.gateway import Gateway
 from services.group_commit import GroupCommit
 from services.http.caller import Gate
 from services.http.front import ROUTES, Front
@@ -32,10 +32,12 @@ from services.http.openapi import describe
 from services.http.place import Places, open_lookup
 from services.http.reading import LARGEST_BODY
 from services.http.route import Access, Route, answer
+from services.pages import Pages
 from services.playback.routes import SWEEP_SECONDS, PlaybackRoutes, Signing
 from services.playback.store import Beat, PlaybackStore, Session
 from services.secrets_file import read_or_make
 from services.settings import ServicesSettings, check
+from services.upstream import Upstream
 from services.wiring import ChangesOfCatalogue, EntriesOfCatalogue, FilmsOfCatalogue, ShelfOfCatalogue
 
 log = structlog.get_logger()
@@ -189,7 +191,8 @@ class _Builder:
         settings = self.settings
         upstream = Upstream(self.client, settings.origin, settings.region)
         films = FilmsOfCatalogue(self.store)
-        self.routes += Gateway(upstream, films, settings.edges, self.gate, self.clock).routes()
+        self.routes += Pages(upstream, films, settings.edges, self.gate, self.clock).routes()
+        self.routes += Gateway(upstream, settings.edges).routes()
 
 
 def _gate(settings: ServicesSettings) -> Gate:

@@ -9,7 +9,7 @@ from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Change, Title, licensed
 from services.playback.decide import Film
 from services.recommend.service import Shown
-from services.search.index import Entry
+from services.search.schema import Entry
 
 
 class FilmsOfCatalogue:

@@ -6,39 +6,33 @@ import os
 import shutil
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 import tantivy
-from tantivy import Document, Filter, Occur, Query, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
+from tantivy import Occur, Query
 
 from kernel.errors import MatineeError, StorageFailed
 from services.search.rank import Candidate
-from services.search.words import fold, index_text, key, trigrams, words
+from services.search.schema import (
+    FORM,
+    SCHEMA,
+    Entry,
+    Filters,
+    analyzers,
+    candidate,
+    document,
+    filter_clauses,
+    word_query,
+)
+from services.search.words import trigrams
 
 log = structlog.get_logger()
 
-FORM = 1
-"""Goes up when schema or analysis change: an index of another form is made anew."""
 HEAP = 64 << 20
-EVERYWHERE = "*"
 MOST_CANDIDATES = 120
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A title as search holds it. `countries` None = everywhere."""
-
-    content_id: str
-    title: str
-    year: int | None
-    genres: tuple[str, ...]
-    cast: tuple[str, ...]
-    text: str
-    countries: tuple[str, ...] | None
-    popularity: float
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -48,14 +42,6 @@ class Mark(msgspec.Struct, frozen=True):
     epoch: str
     cursor: int
     titles: int
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What narrows every query: the viewer's country (None = unknown) and genres that all must hold."""
-
-    country: str | None
-    genres: tuple[str, ...] = ()
 
 
 class TitleIndex:
@@ -94,7 +80,7 @@ class TitleIndex:
             if (mark.form, mark.epoch) != (FORM, epoch):
                 log.info("search-index-outdated", folder=str(self._folder))
                 return None
-            self._take(tantivy.Index(_schema(), path=str(self._folder / "index"), reuse=True))
+            self._take(tantivy.Index(SCHEMA, path=str(self._folder / "index"), reuse=True))
             self._probe()
         except FileNotFoundError:
             return None
@@ -112,7 +98,7 @@ class TitleIndex:
         searcher = self._index.searcher()
         for _, address in searcher.search(Query.all_query(), limit=3, order_by_field="popularity").hits:
             searcher.doc(address)
-        searcher.search(Query.term_query(_schema(), "title", "the"), limit=1)
+        searcher.search(Query.term_query(SCHEMA, "title", "the"), limit=1)
 
     def _begin_anew(self, epoch: str) -> None:
         self._index = self._writer = None
@@ -120,16 +106,15 @@ class TitleIndex:
             shutil.rmtree(self._folder / "index", ignore_errors=True)
             (self._folder / "mark.json").unlink(missing_ok=True)
             (self._folder / "index").mkdir(parents=True, exist_ok=True)
-            self._take(tantivy.Index(_schema(), path=str(self._folder / "index"), reuse=False))
+            self._take(tantivy.Index(SCHEMA, path=str(self._folder / "index"), reuse=False))
         except OSError as error:
             raise StorageFailed(f"the search index {self._folder} cannot be made: {error}") from error
         self.rebuilt += 1
         self._mark = Mark(FORM, epoch, 0, 0)
 
     def _take(self, index: Any) -> None:
-        index.register_tokenizer("folded", TextAnalyzerBuilder(Tokenizer.whitespace()).build())
-        english = TextAnalyzerBuilder(Tokenizer.whitespace()).filter(Filter.remove_long(60))
-        index.register_tokenizer("english", english.filter(Filter.stemmer("english")).build())
+        for name, analyzer in analyzers().items():
+            index.register_tokenizer(name, analyzer)
         try:
             writer = index.writer(heap_size=HEAP, num_threads=1)
         except ValueError as error:
@@ -153,7 +138,7 @@ class TitleIndex:
             try:
                 for entry in entries:
                     self._writer.delete_documents_by_term("id", entry.content_id)
-                    self._writer.add_document(_document(entry))
+                    self._writer.add_document(document(entry))
                 self._writer.commit()
                 self._index.reload()
                 count = self._index.searcher().num_docs
@@ -169,23 +154,21 @@ class TitleIndex:
 
     def exact(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
         """Titles in which every word of the query stands (the last may be begun only): title, cast or text."""
-        schema = _schema()
-        parts = [(Occur.Must, _word_query(schema, word, last=word is query[-1])) for word in query]
+        parts = [(Occur.Must, word_query(word, last=word is query[-1])) for word in query]
         line = " ".join(query)
-        parts.append((Occur.Should, Query.boost_query(Query.term_query(schema, "title_key", line), 30.0)))
+        parts.append((Occur.Should, Query.boost_query(Query.term_query(SCHEMA, "title_key", line), 30.0)))
         return self._ask(parts, filters, limit)
 
     def fuzzy(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
         """Titles that share letters with a query, in any order: candidates to be compared."""
-        schema = _schema()
         grams = trigrams(" ".join(query))[:64]
-        shared = [(Occur.Should, Query.term_query(schema, "trigrams", gram, "freq")) for gram in grams]
+        shared = [(Occur.Should, Query.term_query(SCHEMA, "trigrams", gram, "freq")) for gram in grams]
         need = max(1, len(grams) // 4)
         ways = [(Occur.Should, Query.boolean_query(shared, minimum_number_should_match=need))]
         for word in query:
             distance = 2 if len(word) > 5 else 1 if len(word) > 2 else 0
             for field in ("title", "cast"):
-                near = Query.fuzzy_term_query(schema, field, word, distance=distance, transposition_cost_one=True)
+                near = Query.fuzzy_term_query(SCHEMA, field, word, distance=distance, transposition_cost_one=True)
                 ways.append((Occur.Should, Query.boost_query(near, 4.0)))
         return self._ask([(Occur.Must, Query.boolean_query(ways))], filters, limit)
 
@@ -199,102 +182,11 @@ class TitleIndex:
         index = self._index
         if index is None:
             raise StorageFailed("the search index is not open")
-        query = Query.boolean_query(parts + _filters(filters))
+        query = Query.boolean_query(parts + filter_clauses(filters))
         searcher = index.searcher()
         order = "popularity" if by_popularity else None
         found = searcher.search(query, limit=limit, count=False, order_by_field=order)
-        return [_candidate(searcher.doc(address), score) for score, address in found.hits]
-
-
-def _schema() -> Any:
-    return _SCHEMA
-
-
-def _build_schema() -> Any:
-    builder = SchemaBuilder()
-    builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("title", tokenizer_name="folded")
-    builder.add_text_field("title_key", tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("trigrams", tokenizer_name="raw", index_option="freq")
-    builder.add_text_field("cast", tokenizer_name="folded", index_option="freq")
-    builder.add_text_field("text", tokenizer_name="english", index_option="freq")
-    builder.add_text_field("genres", tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("countries", tokenizer_name="raw", index_option="basic")
-    builder.add_float_field("popularity", fast=True)
-    builder.add_bytes_field("stored", stored=True)
-    return builder.build()
-
-
-_SCHEMA = _build_schema()
-
-
-class _Stored(msgspec.Struct, array_like=True):
-    title: str
-    cast: list[str]
-    text: str
-    popularity: float
-    year: int
-
-
-_stored = msgspec.msgpack.Decoder(_Stored)
-
-
-def _document(entry: Entry) -> Any:
-    line = key(entry.title)
-    kept = _Stored(entry.title, list(entry.cast), entry.text, entry.popularity, entry.year or 0)
-    fields = {
-        "id": [entry.content_id],
-        "title": [index_text(entry.title)],
-        "title_key": [line[:500]],
-        "trigrams": trigrams(line[:200]),
-        "cast": [index_text(name) for name in entry.cast],
-        "text": [" ".join(words(entry.text))],
-        "genres": [key(genre) for genre in entry.genres],
-        "countries": [EVERYWHERE] if entry.countries is None else list(entry.countries),
-        "popularity": [entry.popularity],
-        "stored": [msgspec.msgpack.encode(kept)],
-    }
-    return Document.from_dict(fields, _SCHEMA)
-
-
-def _candidate(document: Any, score: Any) -> Candidate:
-    kept = _stored.decode(bytes(document.get_first("stored")))
-    cast = tuple(key(name) for name in kept.cast)
-    content_id = document.get_first("id")
-    rated = float(score) if isinstance(score, (int, float)) else 0.0
-    return Candidate(content_id, kept.title, key(kept.title), cast, kept.text, kept.popularity, kept.year, rated)
-
-
-def _word_query(schema: Any, word: str, *, last: bool) -> Any:
-    ways = [
-        Query.boost_query(Query.term_query(schema, "title", word), 4.0),
-        Query.boost_query(Query.term_query(schema, "cast", word, "freq"), 2.0),
-        Query.boost_query(Query.term_query(schema, "text", _stem(word), "freq"), 1.0),
-    ]
-    if last:
-        for field, boost in (("title", 2.0), ("cast", 1.0)):
-            begun = Query.fuzzy_term_query(schema, field, word, distance=0, prefix=True)
-            ways.append(Query.boost_query(begun, boost))
-    return Query.disjunction_max_query(ways, tie_breaker=0.2)
-
-
-_STEMMER = TextAnalyzerBuilder(Tokenizer.whitespace()).filter(Filter.stemmer("english")).build()
-
-
-def _stem(word: str) -> str:
-    return (_STEMMER.analyze(word) or [word])[0]
-
-
-def _filters(filters: Filters) -> list[tuple[Any, Any]]:
-    places = [EVERYWHERE] + ([filters.country] if filters.country else [])
-    licensed = Query.term_set_query(_SCHEMA, "countries", places)
-    needed = [licensed, *(Query.term_query(_SCHEMA, "genres", genre, "basic") for genre in filters.genres)]
-    return [(Occur.Must, Query.const_score_query(query, 0.0)) for query in needed]
-
-
-def genre_key(genre: str) -> str:
-    """A genre as the index holds it."""
-    return key(genre) or fold(genre)
+        return [candidate(searcher.doc(address), score) for score, address in found.hits]
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -8,8 +8,8 @@ from kernel.errors import BadRequest
 from services.http import reading
 from services.http.route import Access, Parameter, Route, answer
 from services.http.visit import watching_country
-from services.search.index import Filters, genre_key
 from services.search.rank import Candidate
+from services.search.schema import Filters, genre_key
 from services.search.service import SearchService
 from services.search.words import LONGEST_QUERY, MOST_WORDS, snippet, words
 

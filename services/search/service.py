@@ -12,8 +12,9 @@ import structlog
 from kernel.errors import Overloaded, StorageFailed
 from services.counters import Counters
 from services.search import rank
-from services.search.index import MOST_CANDIDATES, Entry, Filters, TitleIndex
+from services.search.index import MOST_CANDIDATES, TitleIndex
 from services.search.rank import Candidate
+from services.search.schema import Entry, Filters
 
 log = structlog.get_logger()
 

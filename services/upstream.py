@@ -1,0 +1,16 @@
+"""The origin as the gateway and the page ask it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import aiohttp
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The origin as the gateway asks it; `session` is the process's one HTTP client."""
+
+    session: aiohttp.ClientSession
+    origin: str | None
+    region: str
