@@ -195,8 +195,9 @@ class Supervisor:
 
     async def _bound_logs(self) -> None:
         while not await self._stopping_within(_LOG_CHECK_SECONDS):
-            for child in self._children():
-                keep_bounded(child.program.log, _LOG_LIMIT)
+            for folder in {child.program.log.parent for child in self._children()}:
+                for log in folder.glob("*.log"):  # the programs' own access logs too
+                    keep_bounded(log, _LOG_LIMIT)
 
     async def _stop(self) -> None:
         """Stop the last started first; those that were started side by side stop side by side."""
