@@ -1,0 +1,69 @@
+"""`@pytest.mark.needs("nginx")`: a test that needs a program of the system.
+
+Where the program is missing the test is skipped and a loud line of the summary says what was not run and why;
+`REQUIRE_ALL=1` makes it fail in place of that.
+"""
+
+import functools
+import os
+import shutil
+import subprocess
+from collections import defaultdict
+
+import pytest
+
+NOT_RUN = "NOT RUN: "
+PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"))
+"""Where servers lie too; a user's PATH on Debian leaves them out."""
+
+
+@functools.cache
+def find(program):
+    """(path, "") of a program of the system, or (None, why it is of no use)."""
+    path = shutil.which(program, path=PATH)
+    if path is None:
+        return None, f"{program} is not on PATH (apt install {program})"
+    if program == "ffmpeg":
+        listed = subprocess.run([path, "-v", "error", "-demuxers"], capture_output=True, text=True, check=False)
+        if not any(line.split()[1:2] == ["dash"] for line in listed.stdout.splitlines()):
+            return None, f"{path} reads no DASH (Debian's ffmpeg does)"
+    return path, ""
+
+
+def pytest_runtest_setup(item):
+    """Skip, or with REQUIRE_ALL=1 fail, where a program is missing."""
+    for mark in item.iter_markers("needs"):
+        for program in mark.args:
+            path, why = find(program)
+            if path is None and os.environ.get("REQUIRE_ALL", "") not in ("", "0"):
+                pytest.fail(f"{why}, and REQUIRE_ALL is set", pytrace=False)
+            if path is None:
+                pytest.skip(NOT_RUN + why)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """One line for each missing program, with the tests that were not run for it."""
+    missing = defaultdict(list)
+    for report in terminalreporter.getreports("skipped"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        _, found, why = reason.partition(NOT_RUN)
+        if found:
+            missing[why].append(report.nodeid)
+    if missing:
+        terminalreporter.section("NOT EVERYTHING WAS RUN (REQUIRE_ALL=1 makes this an error)", red=True, bold=True)
+    for why, tests in missing.items():
+        names = sorted({test.partition("[")[0] for test in tests})
+        count = "1 test" if len(tests) == 1 else f"{len(tests)} tests"
+        terminalreporter.write_line(f"{NOT_RUN}{count}, because {why}: {', '.join(names)}", red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def program():
+    """The path of a program that the test is marked to need: `program("nginx")`."""
+
+    def path_of(name):
+        path, why = find(name)
+        assert path, why
+        return path
+
+    return path_of
