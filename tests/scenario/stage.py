@@ -13,6 +13,7 @@ from kernel.keys import generate_ed25519_pem, public_jwks
 from kernel.settings import Address, resolve
 from kernel.token import mint
 from tests.scenario.clock import FakeClock, turns
+from tests.scenario.memory_control import MemoryControl
 from tests.scenario.network import MemoryNetwork, TcpNetwork
 from tests.scenario.origin import Gate, Origin
 from tests.scenario.viewer import Viewer
@@ -51,6 +52,8 @@ class Node:
             "cache_dir": folder / "cache", "tokens": "off", "geo": self._stage.geo(), "access_log": folder / "access.log",
         }  # fmt: skip
         given = defaults | self._settings
+        if "control" in given:
+            given |= {"connect": given["control"].connect, "control": "127.0.0.1:1", "fleet_dir": folder / "fleet"}
         if given["tokens"] == "required" and "control" not in given:
             given.setdefault("keys", self._stage.jwks())
         flags = {name: [str(value)] for name, value in given.items() if name != "connect"} | {"upstream": urls}
@@ -121,6 +124,7 @@ class Scenario:
         self._geo = geo
         self._origins: list[Origin] = []
         self._nodes: list[Node] = []
+        self._controls: list[MemoryControl] = []
         self._before = asyncio.all_tasks()
 
     def geo(self) -> Path:
@@ -142,6 +146,14 @@ class Scenario:
     def edge(self, name: str, upstream: Origin | Node | list[Any], **settings: Any) -> Node:
         return self._node(name, EdgeSettings, upstream, settings)
 
+    def control(self, name: str, **settings: Any) -> MemoryControl:
+        """A control process; edges join it by `control=`. It speaks in memory on both grounds: gRPC is tested apart."""
+        del name
+        made = MemoryControl(self.clock, **settings)
+        made.rotates_keys(public_jwks(SIGNING, KID))
+        self._controls.append(made)
+        return made
+
     def shield(self, name: str, upstream: Origin | Node | list[Any], **settings: Any) -> Node:
         return self._node(name, ShieldSettings, upstream, settings)
 
@@ -160,6 +172,8 @@ class Scenario:
         """Stop everybody; nobody was asked what he did not expect, nothing expected was left, nothing leaks."""
         for node in reversed(self._nodes):
             await node.stops()
+        for control in self._controls:
+            await control.goes_down()
         for origin in self._origins:
             origin.goes_down()
         await turns(20)
