@@ -7,7 +7,7 @@ an edge is sent next is decided when it can be sent (see `control.diff`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -238,8 +238,3 @@ def _note_applied(edge: Edge, applied: Applied) -> None:
         edge.errors.pop(f"{kind} on disk", None)
     else:
         edge.errors[f"{kind} on disk"] = applied.status
-
-
-def summary(edges: Mapping[str, Edge]) -> tuple[int, int]:
-    """(edges known, edges connected)."""
-    return len(edges), sum(edge.connected for edge in edges.values())

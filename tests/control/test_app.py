@@ -1,0 +1,96 @@
+"""Control as a process: its start, its stop, what it refuses to start with."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from control.app import running
+from kernel.errors import BadSettings, StorageFailed
+from kernel.fleet import RULES
+from kernel.keys import generate_ed25519_pem, public_jwks
+from rpc.control_client import ControlClient
+
+JWKS = public_jwks(generate_ed25519_pem(), "k1")
+
+
+async def test_keys_and_default_are_set_at_start(settings_of, tmp_path: Path) -> None:
+    (tmp_path / "jwks.json").write_text(json.dumps(JWKS))
+    async with running(settings_of(keys=str(tmp_path / "jwks.json"), default="allow")) as control:
+        desired = control.plane.store.desired
+        assert json.loads(desired.content("keys", "k1") or b"") == JWKS["keys"][0]
+        assert desired.content(RULES, "default") == b'{"default":"allow"}'
+        assert control.admin.port > 0
+
+
+async def test_what_it_cannot_start_with_is_named(settings_of, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text("{")
+    for name, text in (
+        ("keys", str(tmp_path / "bad.json")),
+        ("keys", str(tmp_path / "none.json")),
+        ("listen", "0.0.0.0:0"),
+    ):
+        with pytest.raises(BadSettings) as caught:
+            async with running(settings_of(**{name: text})):
+                pass
+        assert caught.value.setting == name
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadSettings, match="data"):
+        async with running(settings_of(data=str(tmp_path / "file"))):
+            pass
+
+
+async def test_a_damaged_database_is_named(settings_of, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "control.sqlite3").write_bytes(b"junk" * 1000)
+    with pytest.raises(StorageFailed, match=r"control\.sqlite3"):
+        async with running(settings_of()):
+            pass
+
+
+async def test_a_second_control_over_the_same_data_is_refused(settings_of) -> None:
+    async with running(settings_of()):
+        with pytest.raises(BadSettings, match="in use by another control"):
+            async with running(settings_of()):
+                pass
+    async with running(settings_of()):
+        pass
+
+
+async def test_an_admin_port_that_is_taken_is_named(settings_of, tmp_path: Path) -> None:
+    async with running(settings_of()) as control:
+        with pytest.raises(BadSettings, match="admin"):
+            async with running(settings_of(admin=str(control.admin), data=str(tmp_path / "other"))):
+                pass
+
+
+def start(tmp_path: Path) -> tuple[subprocess.Popen[str], str]:
+    command = [sys.executable, "-m", "tools.cli", "control", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+    process = subprocess.Popen(
+        [*command, "--data", str(tmp_path / "data")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    ready = process.stdout.readline().split()
+    assert ready[:2] == ["ready", "control"]
+    return process, ready[2].removeprefix("grpc://")
+
+
+async def test_the_program_starts_again_after_a_kill_and_stops_cleanly(tmp_path: Path) -> None:
+    process, address = start(tmp_path)
+    async with ControlClient(address) as client:
+        taken = await client.put_titles([{"contentId": "film", "countries": ["DE"]}])
+    process.kill()
+    process.communicate()
+    process, address = start(tmp_path)
+    async with ControlClient(address) as client:
+        status = await client.status()
+        assert (status.titles, status.revision) == (1, taken.revision)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in errors

@@ -1,0 +1,184 @@
+"""Every connected edge is sent what it lacks; a strange one is hung up on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+import control.fanout
+from control.desired import Change, Desired
+from control.fanout import Fanout, Unwelcome, check_hello
+from kernel.fleet import RULES, Ack, Applied, Hello, Known, Nack, Update, Version
+from tests.scenario.memory_control import HandClock
+
+
+class Wire:
+    """A connection whose edge the test plays."""
+
+    def __init__(self, *says: object) -> None:
+        self.sent: asyncio.Queue[Update] = asyncio.Queue()
+        self.says: asyncio.Queue[object] = asyncio.Queue()
+        for message in says:
+            self.says.put_nowait(message)
+
+    async def send(self, update: Update) -> None:
+        await self.sent.put(update)
+
+    async def __aiter__(self) -> AsyncIterator[object]:
+        while (message := await self.says.get()) is not None:
+            yield message
+
+
+class Fleet:
+    def __init__(self, clock: HandClock) -> None:
+        self.desired = Desired("e")
+        self.renewed = 0
+        self.fanout = Fanout(lambda: self.desired, self.renew, clock)
+        self.serving: list[asyncio.Task[None]] = []
+
+    async def renew(self) -> None:
+        self.renewed += 1
+        self.desired = Desired("f", self.desired.revision, self.desired.shelves)
+
+    def put(self, name: str) -> None:
+        self.desired = self.desired.after(Change({(RULES, name): b"{}"}), self.desired.revision + 1)
+        self.fanout.wake()
+
+    def serve(self, wire: Wire) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(self.fanout.serve(wire))  # noqa: TID251 (the test owns it)
+        self.serving.append(task)
+        return task
+
+
+@pytest.fixture
+async def fleet(clock: HandClock) -> AsyncIterator[Fleet]:
+    made = Fleet(clock)
+    yield made
+    for task in made.serving:
+        task.cancel()
+    await asyncio.gather(*made.serving, return_exceptions=True)
+
+
+async def greeted(wire: Wire) -> Update:
+    """Acknowledge the first rules and keys; the rules."""
+    rules, keys = await wire.sent.get(), await wire.sent.get()
+    for update in (rules, keys):
+        wire.says.put_nowait(Ack(update.type, update.version, update.nonce))
+    return rules
+
+
+async def test_a_slow_edge_gets_one_delta_over_all_that_happened(fleet: Fleet, until) -> None:
+    fleet.put("title/a")
+    wire = Wire(Hello("e1"))
+    fleet.serve(wire)
+    rules, keys = await wire.sent.get(), await wire.sent.get()
+    for number in range(5):
+        fleet.put(f"title/{number}")
+    await asyncio.sleep(0)
+    assert wire.sent.empty()
+    wire.says.put_nowait(Ack("rules", rules.version, rules.nonce))
+    delta = await wire.sent.get()
+    assert (delta.base, delta.version.number, len(delta.resources)) == (1, 6, 5)
+    wire.says.put_nowait(Ack("keys", keys.version, keys.nonce))
+    wire.says.put_nowait(Ack("rules", delta.version, delta.nonce))
+    wire.says.put_nowait(Applied("rules", delta.version))
+    wire.says.put_nowait(Applied("title/a", delta.version))
+    await until(lambda: fleet.fanout.edges["e1"].applied == {"rules": 6})
+    assert fleet.fanout.edges["e1"].acked == {"rules": 6, "keys": 0}
+    assert "e1" in fleet.fanout.changed
+
+
+async def test_a_refusal_is_counted_told_and_taken_back(fleet: Fleet, until) -> None:
+    wire = Wire(Hello("e1"))
+    fleet.serve(wire)
+    await greeted(wire)
+    fleet.put("title/a")
+    update = await wire.sent.get()
+    wire.says.put_nowait(Nack("rules", update.version, update.nonce, "title/a: bad"))
+    await until(lambda: fleet.fanout.refusals == 1)
+    assert fleet.fanout.edges["e1"].errors == {"rules": "title/a: bad"}
+    fleet.put("title/b")
+    update = await wire.sent.get()
+    wire.says.put_nowait(Ack("rules", update.version, update.nonce))
+    await until(lambda: not fleet.fanout.edges["e1"].errors)
+
+
+async def test_the_newer_connection_of_an_id_wins(fleet: Fleet, until) -> None:
+    first = fleet.serve(one := Wire(Hello("e1")))
+    await greeted(one)
+    fleet.serve(two := Wire(Hello("e1", region="eu")))
+    await greeted(two)
+    with pytest.raises(Unwelcome, match="another edge"):
+        await first
+    assert fleet.fanout.edges["e1"].connected
+    assert fleet.fanout.edges["e1"].hello.region == "eu"
+    fleet.put("title/a")
+    assert (await two.sent.get()).version.number == 1
+
+
+async def test_an_edge_ahead_of_control_begins_a_new_epoch(fleet: Fleet) -> None:
+    fleet.serve(wire := Wire(Hello("e1", known=(Known("rules", Version("e", 9)), Known("weather", Version("e", 9))))))
+    update = await greeted(wire)
+    assert fleet.renewed == 1
+    assert update.snapshot
+    assert update.version == Version("f", 0)
+
+
+async def test_an_edge_that_leaves_is_remembered_as_gone(fleet: Fleet) -> None:
+    serving = fleet.serve(wire := Wire(Hello("e1")))
+    await greeted(wire)
+    wire.says.put_nowait(None)
+    with pytest.raises(Unwelcome, match="left"):
+        await serving
+    assert not fleet.fanout.edges["e1"].connected
+
+
+async def test_at_a_stop_everybody_is_hung_up_on(fleet: Fleet) -> None:
+    serving = fleet.serve(wire := Wire(Hello("e1")))
+    await greeted(wire)
+    fleet.fanout.stop()
+    with pytest.raises(Unwelcome, match="stopping"):
+        await serving
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        ([None], "hello first"),
+        ([Ack("rules", Version("e", 1), "n")], "hello first"),
+        ([Hello("e1"), Hello("e1")], "hello once"),
+        ([Hello("e1"), Ack("weather", Version("e", 1), "n")], "never sent"),
+    ],
+)
+async def test_one_that_speaks_out_of_turn_is_hung_up_on(fleet: Fleet, says, told: str) -> None:
+    with pytest.raises(Unwelcome, match=told):
+        await fleet.serve(Wire(*says))
+
+
+async def test_an_edge_that_never_answers_is_hung_up_on(fleet: Fleet, monkeypatch) -> None:
+    monkeypatch.setattr(control.fanout, "ANSWER_WITHIN", 0.01)
+    with pytest.raises(Unwelcome, match="no answer"):
+        await fleet.serve(Wire(Hello("e1")))
+
+
+async def test_the_number_of_edges_has_a_bound(fleet: Fleet, monkeypatch) -> None:
+    monkeypatch.setattr(control.fanout, "MAX_EDGES", 0)
+    with pytest.raises(Unwelcome, match="0 edges"):
+        await fleet.serve(Wire(Hello("e1")))
+
+
+@pytest.mark.parametrize(
+    ("hello", "told"),
+    [
+        (Hello("e 1"), "id"),
+        (Hello("e1", role="origin"), "role"),
+        (Hello("e1", address="nowhere"), "address"),
+        (Hello("e1", admin="host:99999"), "admin"),
+        (Hello("e1", region="e\nu"), "region"),
+    ],
+)
+def test_what_a_hello_may_say(hello: Hello, told: str) -> None:
+    with pytest.raises(Unwelcome, match=told):
+        check_hello(hello)

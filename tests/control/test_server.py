@@ -1,0 +1,134 @@
+"""Control's gRPC door, by a real connection on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+
+from control.app import running
+from control.store import Store
+from edge.clock import SystemClock
+from edge.rules import refuses
+from edge.subscribe import Subscriber
+from kernel.errors import BadRequest, BadSettings, StorageFailed, UpstreamFailed
+from kernel.fleet import Hello
+from kernel.keys import generate_ed25519_pem, public_jwks
+from kernel.vocabulary import Refusal
+from rpc.channel import open_channel
+from rpc.control_client import ControlClient
+from rpc.v1 import control_pb2 as pb
+from rpc.v1.control_pb2_grpc import FleetStub
+
+JWKS = public_jwks(generate_ed25519_pem(), "k1")
+
+
+def subscriber(control: str, folder: Path) -> Subscriber:
+    return Subscriber(Hello("e1", region="eu"), control, folder, SystemClock(), lambda _: None, jitter=lambda: 0.0)
+
+
+async def test_a_title_reaches_the_edge_and_so_does_a_country_that_is_removed(settings_of, tmp_path, until) -> None:
+    async with running(settings_of()) as control, ControlClient(str(control.listen)) as client:
+        await client.put_titles([{"contentId": "film", "countries": ["DE", "FR"], "title": "ignored"}], cursor=3)
+        await client.put_keys(JWKS)
+        edge = subscriber(str(control.listen), tmp_path / "fleet")
+        task = asyncio.ensure_future(edge.run())  # noqa: TID251 (the test owns it)
+        await asyncio.wait_for(edge.started(), 20)
+        assert edge.connected
+        assert refuses(edge.state.rules, "film", "FR", 0) is None
+        assert edge.state.keys.find("k1") is not None
+        taken = await client.put_titles([{"contentId": "film", "countries": ["DE"]}], cursor=4)
+        await until(lambda: refuses(edge.state.rules, "film", "FR", 0) is Refusal.COUNTRY)
+        assert taken.cursor == 4
+        await client.revoke("s1")
+        await until(lambda: edge.state.rules.revoked("s1", time.monotonic()))
+        await until(lambda: control.plane.fanout.edges["e1"].applied.get("rules") == taken.revision + 1)
+        status = await client.status()
+        assert (status.titles, status.keys, dict(status.cursors)) == (1, 1, {"catalogue": 4})
+        assert (status.edges[0].id, status.edges[0].connected) == ("e1", True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await until(lambda: not control.plane.fanout.edges["e1"].connected)
+
+
+async def test_an_edge_finds_control_again_after_its_restart(settings_of, tmp_path, until) -> None:
+    async with running(settings_of()) as control:
+        listen = str(control.listen)
+        await control.plane.put_titles({"film": {"allow": ["DE"]}}, author="operator")
+        edge = subscriber(listen, tmp_path / "fleet")
+        task = asyncio.ensure_future(edge.run())  # noqa: TID251 (the test owns it)
+        await asyncio.wait_for(edge.started(), 20)
+    await until(lambda: not edge.connected)
+    assert refuses(edge.state.rules, "film", "DE", 0) is None
+    async with running(settings_of(listen=listen)) as control:
+        await control.plane.put_titles({"film": {"allow": []}}, author="operator")
+        await until(lambda: refuses(edge.state.rules, "film", "DE", 0) is Refusal.COUNTRY)
+        await until(lambda: edge.connected)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_large_catalogue_arrives_in_parts(settings_of, tmp_path) -> None:
+    async with running(settings_of()) as control, ControlClient(str(control.listen)) as client:
+        titles = [{"contentId": f"film-{n}", "countries": ["DE"]} for n in range(5_000)]
+        taken = await client.put_titles(titles, removed=["film-1"] * 600, cursor=9)
+        assert taken.cursor == 9
+        again = await client.put_titles(titles[:1], cursor=9)
+        assert again == taken
+        edge = subscriber(str(control.listen), tmp_path / "fleet")
+        task = asyncio.ensure_future(edge.run())  # noqa: TID251 (the test owns it)
+        await asyncio.wait_for(edge.started(), 20)
+        assert len(edge.state.rules.titles) == 4_999
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_is_wrong_is_told_with_its_place_and_changes_nothing(settings_of, monkeypatch) -> None:
+    async with running(settings_of()) as control, ControlClient(str(control.listen), attempts=1) as client:
+        with pytest.raises(BadRequest, match=r"titles\.film\.allow\[0\]: 'Germany'"):
+            await client.put_titles([{"contentId": "film", "countries": ["Germany"]}])
+        with pytest.raises(BadRequest, match="private part"):
+            await client.put_keys({"keys": [JWKS["keys"][0] | {"d": "AAAA"}]})
+        with pytest.raises(BadRequest, match="until"):
+            await client.revoke("s", until="soon")
+        assert (await client.status()).titles == 0
+
+        async def fails(*_: object, **__: object) -> None:
+            raise StorageFailed("no space left")
+
+        monkeypatch.setattr(Store, "commit", fails)
+        with pytest.raises(UpstreamFailed, match="no space left") as caught:
+            await client.put_titles([{"contentId": "film", "countries": None}])
+        assert caught.value.retry
+        monkeypatch.undo()
+        await client.put_titles([{"contentId": "film", "countries": None}])
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (pb.FromEdge(hello=pb.Hello(id="no id")), grpc.StatusCode.FAILED_PRECONDITION),
+        (pb.FromEdge(ack=pb.Ack()), grpc.StatusCode.FAILED_PRECONDITION),
+        (pb.FromEdge(), grpc.StatusCode.INVALID_ARGUMENT),
+        (pb.FromEdge(hello=pb.Hello(id="e" * 2_000)), grpc.StatusCode.INVALID_ARGUMENT),
+    ],
+)
+async def test_a_stranger_is_told_why_it_is_hung_up_on(settings_of, message, code) -> None:
+    async with running(settings_of()) as control, open_channel(str(control.listen)) as channel:
+        call = FleetStub(channel).Subscribe()
+        await call.write(message)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for _ in call:
+                pass
+        assert caught.value.code() is code
+
+
+async def test_a_second_control_on_the_port_is_refused(settings_of, tmp_path) -> None:
+    async with running(settings_of()) as control:
+        with pytest.raises(BadSettings, match="listen"):
+            async with running(settings_of(listen=str(control.listen), data=str(tmp_path / "other"))):
+                pass
