@@ -1,0 +1,60 @@
+"""A person opens the page in a real Chromium and the film plays."""
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--autoplay-policy=no-user-gesture-required",
+]
+STATE = """() => {
+  const video = document.querySelector('video');
+  const quality = video.getVideoPlaybackQuality();
+  return {time: video.currentTime, frames: quality.totalVideoFrames, sound: video.webkitAudioDecodedByteCount,
+          width: video.videoWidth, error: video.error && video.error.message};
+}"""
+
+
+@pytest.fixture
+def page(program):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
+        opened = browser.new_page(viewport={"width": 1280, "height": 720})
+        opened.set_default_timeout(30_000)
+        yield opened
+        browser.close()
+
+
+@pytest.mark.needs("chromium")
+def test_the_film_plays_in_a_browser(platform, page, tmp_path):
+    """Time, pictures and sound advance; nothing is refused and no script fails on the way."""
+    failures = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("response", lambda answer: failures.append(answer.url) if answer.status >= 400 else None)
+    page.goto(platform.page)
+    page.locator(".card, .hero button").first.click()
+    page.wait_for_function("document.querySelector('video').currentTime > 1")
+    first = page.evaluate(STATE)
+    page.wait_for_function(f"document.querySelector('video').currentTime > {first['time'] + 1}")
+    second = page.evaluate(STATE)
+    shot = tmp_path / "playing.png"
+    page.screenshot(path=shot)
+    assert shot.stat().st_size > 10_000
+    assert second["error"] is None
+    assert second["width"] > 0
+    assert second["frames"] > first["frames"] > 0
+    assert second["sound"] > first["sound"] > 0
+    assert not failures
+
+
+@pytest.mark.needs("chromium")
+def test_the_picture_is_the_film(platform, page):
+    """What is shown is no black frame: the pattern has many colours."""
+    page.goto(platform.page)
+    page.locator(".card, .hero button").first.click()
+    page.wait_for_function("document.querySelector('video').currentTime > 0.5")
+    shot = page.locator("video").screenshot()
+    assert len(shot) > 20_000, "a plain picture compresses to less"
