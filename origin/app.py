@@ -56,12 +56,18 @@ def build(settings: OriginSettings, storage: Storage, access_log: AccessLog) -> 
         return await handler(request)
 
     app = web.Application(client_max_size=_MOST_BODY, middlewares=[timed, guard(settings, counts, record)])
+    app.on_response_prepare.append(_sign)
     app.router.add_route("*", "/cdn/{rest:.*}", server.media)
     app.router.add_get("/library", server.library)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/openapi.json", openapi)
     return app
+
+
+async def _sign(_: web.Request, response: web.StreamResponse) -> None:
+    """Which versions of what run here is nobody's business."""
+    response.headers["Server"] = "matinee"
 
 
 BEGAN = web.RequestKey("began", float)

@@ -17,10 +17,8 @@ LEAST_SIDE = 16
 
 _PEAK_KBIT = {240: 428, 360: 856, 480: 1498, 720: 2996, 1080: 5350}
 _FAST_FACTOR = 1.4
-_COMMON_RATES = tuple(
-    Fraction(n, d)
-    for n, d in ((10, 1), (15, 1), (24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60, 1))
-)
+_COMMON_RATES = tuple(Fraction(n, 1001) for n in (10010, 15015, 24000, 24024, 25025, 30000, 30030, 50050, 60000, 60060))
+"""10, 15, 23.976, 24, 25, 29.97, 30, 50, 59.94 and 60 frames a second."""
 _LEAST_RATE, _MOST_RATE = Fraction(5), Fraction(60)
 
 

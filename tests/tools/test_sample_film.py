@@ -69,7 +69,7 @@ def test_a_damaged_film_is_fetched_again(tmp_path, film_is):
 @pytest.mark.parametrize(
     ("write", "reason"),
     [
-        (lambda path: archive(path), "hash differs"),
+        (archive, "hash differs"),
         (lambda path: archive(path, name="moviepy-2.2.1/README"), "holds no"),
         (lambda path: path.write_bytes(b"no archive"), "could not be unpacked"),
     ],

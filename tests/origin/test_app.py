@@ -1,0 +1,266 @@
+"""The origin over HTTP: a published title, asked for in all the ways of RFC 9110."""
+
+import json
+import shutil
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
+
+from kernel.errors import StorageFailed
+from kernel.settings import Address
+from origin.access_log import AccessLog
+from origin.app import build
+from origin.log_fields import LOG_FIELDS
+from origin.settings import OriginSettings
+from origin.storage import FolderStorage
+
+
+def settings(store, **more):
+    defaults = {"allow": (), "drain": 1.0, "access_log": None, "most_requests": 100, "work_dir": None}
+    return OriginSettings(listen=Address("127.0.0.1", 0), store=store, **(defaults | more))
+
+
+@pytest.fixture
+async def serve():
+    """`await serve(store folder, …)` → a client of a running origin."""
+    clients = []
+
+    async def start(store, storage=None, log=None, **more):
+        app = build(settings(store, **more), storage or FolderStorage(store), log or AccessLog(None, str))
+        client = TestClient(TestServer(app))
+        await client.start_server()
+        clients.append(client)
+        return client
+
+    yield start
+    for client in clients:
+        await client.close()
+
+
+def raw(client, path):
+    """A URL that nobody normalises on the way."""
+    return URL(str(client.make_url("/")).rstrip("/") + path, encoded=True)
+
+
+async def test_a_segment(serve, published):
+    """All that a cache needs to keep it for ever and to purge it."""
+    store, _ = published
+    client = await serve(store)
+    answer = await client.get("/cdn/eu/film1/v360/00001.m4s")
+    body = await answer.read()
+    assert body == (store / "media/film1/v360/00001.m4s").read_bytes()
+    fields = answer.headers
+    assert answer.status == 200
+    assert fields["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert fields["Surrogate-Key"] == "film1 film1/v360"
+    assert fields["Content-Type"] == "video/iso.segment"
+    assert fields["Accept-Ranges"] == "bytes"
+    assert fields["X-Content-Type-Options"] == "nosniff"
+    assert fields["Last-Modified"].endswith("GMT")
+    assert len(fields["ETag"]) == 34
+    assert "aiohttp" not in fields["Server"]
+
+
+async def test_the_top_files_live_shortly(serve, published):
+    """Lists that change in place are asked for again soon, and serve stale when the origin is away."""
+    client = await serve(published[0])
+    for name, kind in (("master.m3u8", "application/vnd.apple.mpegurl"), ("manifest-sd.mpd", "application/dash+xml")):
+        answer = await client.get(f"/cdn/any/film1/{name}")
+        assert answer.status == 200
+        assert answer.content_type == kind
+        assert answer.headers["Cache-Control"].startswith("public, max-age=2, stale-while-revalidate=")
+        assert answer.headers["Surrogate-Key"] == "film1 film1/top"
+
+
+async def test_head_says_what_get_would(serve, published):
+    """The same fields, the length too, no body."""
+    client = await serve(published[0])
+    get = await client.get("/cdn/eu/film1/v360/init.mp4")
+    head = await client.head("/cdn/eu/film1/v360/init.mp4", headers={"Range": "bytes=0-1"})
+    same = ("ETag", "Content-Length", "Content-Type", "Cache-Control", "Last-Modified", "Surrogate-Key")
+    assert head.status == 200
+    assert [head.headers[name] for name in same] == [get.headers[name] for name in same]
+    assert await head.read() == b""
+
+
+async def test_ranges(serve, published):
+    """One range is 206, none satisfiable 416, several the whole."""
+    store, _ = published
+    client = await serve(store)
+    path, whole = "/cdn/eu/film1/v240/00001.m4s", (store / "media/film1/v240/00001.m4s").read_bytes()
+    for asked, expected in (("bytes=0-9", whole[:10]), ("bytes=-7", whole[-7:]), ("bytes=100-", whole[100:])):
+        answer = await client.get(path, headers={"Range": asked})
+        assert (answer.status, await answer.read()) == (206, expected)
+        assert answer.headers["Content-Range"].endswith(f"/{len(whole)}")
+    beyond = await client.get(path, headers={"Range": f"bytes={len(whole)}-"})
+    assert (beyond.status, beyond.headers["Content-Range"]) == (416, f"bytes */{len(whole)}")
+    assert beyond.content_type == "application/problem+json"
+    several = await client.get(path, headers={"Range": "bytes=0-1,5-6"})
+    assert (several.status, await several.read()) == (200, whole)
+
+
+async def test_conditions(serve, published):
+    """If-None-Match before If-Modified-Since; If-Range decides whether Range counts; If-Match may fail."""
+    client = await serve(published[0])
+    path = "/cdn/eu/film1/v240/00001.m4s"
+    first = await client.get(path)
+    etag, modified = first.headers["ETag"], first.headers["Last-Modified"]
+    for headers, status in (
+        ({"If-None-Match": etag}, 304),
+        ({"If-None-Match": f'"x", W/{etag}'}, 304),
+        ({"If-None-Match": "*"}, 304),
+        ({"If-None-Match": '"x"', "If-Modified-Since": modified}, 200),
+        ({"If-Modified-Since": modified}, 304),
+        ({"If-Modified-Since": "Sat, 01 Jan 2000 00:00:00 GMT"}, 200),
+        ({"If-Match": etag}, 200),
+        ({"If-Match": '"x"'}, 412),
+        ({"If-Unmodified-Since": "Sat, 01 Jan 2000 00:00:00 GMT"}, 412),
+        ({"Range": "bytes=0-1", "If-Range": etag}, 206),
+        ({"Range": "bytes=0-1", "If-Range": modified}, 206),
+        ({"Range": "bytes=0-1", "If-Range": '"x"'}, 200),
+    ):
+        answer = await client.get(path, headers=headers)
+        assert answer.status == status, headers
+        if status == 304:
+            assert answer.headers["ETag"] == etag
+            assert "Content-Type" not in answer.headers
+            assert answer.headers["Cache-Control"].endswith("immutable")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/cdn/eu/film1/../film1/master.m3u8", 400),
+        ("/cdn/eu/film1/%2e%2e/%2e%2e/titles/film1/title.json", 400),
+        ("/cdn/eu/film1/..%2ftop-1/master.m3u8", 400),
+        ("/cdn/eu/film1//master.m3u8", 400),
+        ("/cdn/eu/film1/%00", 400),
+        ("/cdn/eu/film1/top-1/master.m3u8", 404),
+        ("/cdn/eu/film1/title.json", 404),
+        ("/cdn/eu/film1/v240/", 404),
+        ("/cdn/eu/film1/v240", 404),
+        ("/cdn/eu/film/master.m3u8", 404),
+        ("/cdn/EU/film1/master.m3u8", 404),
+        ("/cdn/eu/-film1/master.m3u8", 404),
+        ("/cdn/", 404),
+        ("/titles/film1/title.json", 404),
+    ],
+)
+async def test_only_published_files_are_visible(serve, published, path, status):
+    """No way out of the list of published files."""
+    client = await serve(published[0])
+    answer = await client.session.get(raw(client, path))
+    assert answer.status == status
+    problem = json.loads(await answer.read())
+    assert answer.content_type == "application/problem+json"
+    assert problem["status"] == status
+    assert problem["reason"]
+
+
+async def test_what_is_half_published_is_not_seen(serve, published, tmp_path):
+    """Files of a publication that has no pointer yet are not there; with the pointer they are, at once."""
+    store = shutil.copytree(published[0], tmp_path / "store")
+    pointer = store / "titles/film1/title.json"
+    pointer.rename(tmp_path / "title.json")
+    client = await serve(store)
+    assert (await client.get("/cdn/eu/film1/v240/00001.m4s")).status == 404
+    (tmp_path / "title.json").rename(pointer)
+    assert (await client.get("/cdn/eu/film1/v240/00001.m4s")).status == 200
+
+
+async def test_only_reading(serve, published):
+    """Other methods are refused by name."""
+    client = await serve(published[0])
+    answer = await client.post("/cdn/eu/film1/master.m3u8")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert (await client.post("/library")).status == 405
+
+
+async def test_the_library(serve, published):
+    """What is published, told once: the second asking costs a 304."""
+    client = await serve(published[0])
+    answer = await client.get("/library")
+    [title] = (await answer.json())["titles"]
+    assert (title["contentId"], title["title"], title["version"], title["duration"]) == ("film1", "A Film", 1, 6.0)
+    assert title["renditions"][0] | {"bandwidth": 0} == {
+        "name": "v360",
+        "width": 640,
+        "height": 360,
+        "lines": 360,
+        "bandwidth": 0,
+    }
+    assert title["streams"] == {"hls": "master.m3u8", "dash": "manifest.mpd"}
+    assert title["thumbnail"] == "thumbs/poster.jpg"
+    assert title["countries"] is None
+    assert "source" not in title
+    again = await client.get("/library", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status, await again.read()) == (304, b"")
+
+
+async def test_the_pages_of_an_operator(serve, published):
+    """Health, counters under the names of the table, the description."""
+    client = await serve(published[0])
+    assert await (await client.get("/healthz")).json() == {"status": "ok", "titles": 1}
+    await client.get("/cdn/eu/film1/v240/init.mp4")
+    metrics = await (await client.get("/metrics")).text()
+    assert 'matinee_origin_requests_total{status="200"}' in metrics
+    assert "/library" in (await (await client.get("/openapi.json")).json())["paths"]
+
+
+async def test_a_store_that_fails_is_told(serve, published):
+    """500 before anything was sent; the connection breaks off afterwards, so that nobody keeps half a segment."""
+
+    class Failing(FolderStorage):
+        reads = 0
+
+        async def read(self, key, first, stop):
+            self.reads += 1
+            if self.reads > allowed:
+                raise StorageFailed("the disk is gone")
+            return await super().read(key, first, stop)
+
+    allowed = 0
+    client = await serve(published[0], Failing(published[0]))
+    answer = await client.get("/cdn/eu/film1/v240/init.mp4")
+    assert (answer.status, (await answer.json())["reason"]) == (500, "storage")
+
+
+async def test_a_file_cut_short_is_not_served(serve, published, tmp_path):
+    """What is shorter than when it was published is an error, not an answer."""
+    store = shutil.copytree(published[0], tmp_path / "store")
+    segment = store / "media/film1/v240/00001.m4s"
+    segment.write_bytes(segment.read_bytes()[:100])
+    client = await serve(store)
+    assert (await client.get("/cdn/eu/film1/v240/00001.m4s")).status == 500
+
+
+async def test_too_many_at_once(serve, published):
+    """Beyond the limit the answer is 503 with Retry-After."""
+    client = await serve(published[0], most_requests=0)
+    answer = await client.get("/library")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+
+
+async def test_the_access_log(serve, published, tmp_path):
+    """One JSON line a request, with its trace and without the query."""
+    log = AccessLog(tmp_path / "log", lambda: "now")
+    client = await serve(published[0], log=log)
+    trace = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
+    answer = await client.get("/cdn/eu/film1/v240/init.mp4?CMCD=x", headers={"traceparent": trace})
+    size = len(await answer.read())
+    await client.close()
+    log.close()
+    [line] = (tmp_path / "log").read_text().splitlines()
+    record = json.loads(line)
+    assert record.pop("ms") >= 0
+    assert record == {
+        "time": "now",
+        "peer": "127.0.0.1",
+        "method": "GET",
+        "path": "/cdn/eu/film1/v240/init.mp4",
+        "status": 200,
+        "bytes": size,
+        "trace_id": "ab" * 16,
+    }
+    assert set(json.loads(line)) == {field.name for field in LOG_FIELDS}
