@@ -142,8 +142,11 @@ class _Platform:
             async with asyncio.TaskGroup() as together:
                 together.create_task(self._start(wave))
                 ingested = together.create_task(ingest(child_argv(arguments)))
-        except* MatineeError as errors:
-            raise _first(errors) from None
+        except ExceptionGroup as group:
+            ours, bugs = group.split(MatineeError)
+            if ours is None or bugs is not None:
+                raise
+            raise _first(ours) from None
         return ingested.result()
 
     async def _start(self, wave: Sequence[Part]) -> None:
@@ -159,8 +162,8 @@ def child_argv(arguments: Sequence[str]) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "tools.supervise_child", str(os.getpid()), *arguments)
 
 
-def _first(errors: BaseExceptionGroup[MatineeError]) -> BaseException:
-    found: BaseException = errors
-    while isinstance(found, BaseExceptionGroup):
+def _first(errors: ExceptionGroup[MatineeError]) -> Exception:
+    found: Exception = errors
+    while isinstance(found, ExceptionGroup):
         found = found.exceptions[0]
     return found

@@ -16,6 +16,7 @@ import asyncio, os, sys
 from aiohttp import web
 from tools.supervise_child import die_with_parent
 die_with_parent(os.getppid())
+exec(os.environ.get("STAND_IN", ""))
 BASE = "http://127.0.0.1:" + sys.argv[1]
 ANSWERS = {
     "/": "page", "/healthz": "ok", "/titles": '[{"contentId": "bunny"}]',
@@ -32,14 +33,14 @@ web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, handle_sig
 """
 
 UP = """
-import sys, tools.up as up, tools.cli as cli
+import os, sys, tools.up as up, tools.cli as cli
 from tools.up_plan import Part
 port, stand_in = sys.argv[1:3]
 listens, health = (("127.0.0.1", int(port)),), f"http://127.0.0.1:{port}/healthz"
 part = Part("services", (sys.executable, "-P", stand_in, port), listens, health, "all")
 up.waves = lambda choices: ((part,),)
 up.parts = lambda choices: (part,)
-up.ingest_arguments = lambda *_: ("sh", "-c", "echo bunny")
+up.ingest_arguments = lambda *_: ("sh", "-c", os.environ.get("INGEST", "echo bunny"))
 up.child_argv = lambda arguments: tuple(arguments)
 sys.exit(cli.main(["up", "--port", port, *sys.argv[3:]]))
 """
@@ -141,6 +142,22 @@ async def test_a_film_that_is_not_there_stops_the_start(up):
     process = await up("--film", "/nowhere/film.mp4")
     _, err = await asyncio.wait_for(process.communicate(), 30)
     assert (process.returncode, b"no file /nowhere/film.mp4" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("variable", "script", "words"),
+    [
+        ("INGEST", "echo cannot be read >&2; exit 1", b"the film was not ingested (exit code 1)"),
+        ("STAND_IN", "raise SystemExit('no room')", b"services stopped before it was ready (exit code 1)"),
+    ],
+)
+async def test_what_does_not_come_up_is_said_without_a_traceback(up, monkeypatch, variable, script, words):
+    monkeypatch.setenv(variable, script)
+    process = await up()
+    _, err = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 1
+    assert words in err
+    assert b"Traceback" not in err
 
 
 def test_make_passes_0_and_1_for_fresh():
