@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,7 +47,7 @@ def open_source(name: str) -> Iterator[Source]:
         raise MatineeError(f"{name}: cannot be read: {error.strerror}") from None
     with raw:
         packed = raw.peek(2)[:2] == b"\x1f\x8b"
-        stream = io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 20) if packed else raw
+        stream: BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

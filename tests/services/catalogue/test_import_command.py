@@ -1,0 +1,66 @@
+"""`matinee catalogue import`: every form of file, bad lines named, good ones kept."""
+
+import asyncio
+import gzip
+import json
+
+import pytest
+
+from kernel.errors import MatineeError
+from services.catalogue.import_command import ImportSettings, run
+from services.catalogue.store import CatalogueStore
+
+GOOD = [{"title": f"Film {n}", "year": 1990 + n} for n in range(5)]
+
+
+def names(folder):
+    async def read():
+        store = CatalogueStore(folder)
+        await store.open()
+        found = [change.title.title for change in await store.changes(0)]
+        await store.close()
+        return sorted(found)
+
+    return asyncio.run(read())
+
+
+@pytest.mark.parametrize("form", ["lines", "list", "packed", "bom", "windows"])
+def test_each_form_of_file_is_read(tmp_path, form):
+    lines = "\n".join(json.dumps(title) for title in GOOD).encode()
+    body = {
+        "lines": lines, "list": json.dumps(GOOD, indent=1).encode(), "packed": gzip.compress(lines),
+        "bom": b"\xef\xbb\xbf" + lines, "windows": lines.replace(b"\n", b"\r\n") + b"\r\n\r\n",
+    }[form]  # fmt: skip
+    file = tmp_path / "films"
+    file.write_bytes(body)
+    assert run(ImportSettings(tmp_path / "data"), str(file)) == 0
+    assert names(tmp_path / "data") == [title["title"] for title in GOOD]
+
+
+def test_bad_lines_are_named_and_good_ones_kept(tmp_path, capfd):
+    file = tmp_path / "films.jsonl"
+    file.write_bytes(b'{"title": "A"}\n{"title": "B", "year": "x"}\n' + b"y" * 2_000_000 + b'\n{"title": "C"}\n')
+    assert run(ImportSettings(tmp_path / "data"), str(file)) == 1
+    out, err = capfd.readouterr()
+    assert "2 titles read" in out
+    assert "line 2: field `year`" in err
+    assert "line 3: is longer" in err
+    assert "2 bad lines" in err
+    assert names(tmp_path / "data") == ["A", "C"]
+
+
+def test_a_packed_file_that_ends_early_keeps_what_came_before(tmp_path):
+    file = tmp_path / "films.jsonl.gz"
+    lines = b"".join(json.dumps({"title": f"Film {n}"}).encode() + b"\n" for n in range(20_000))
+    file.write_bytes(gzip.compress(lines)[:-2000])
+    with pytest.raises(MatineeError, match="ends early"):
+        run(ImportSettings(tmp_path / "data"), str(file))
+    assert len(names(tmp_path / "data")) > 100
+
+
+def test_a_missing_file_and_a_broken_list_are_told(tmp_path):
+    with pytest.raises(MatineeError, match="cannot be read"):
+        run(ImportSettings(tmp_path / "data"), str(tmp_path / "none"))
+    (tmp_path / "list").write_bytes(b'[{"title": "A"}, ')
+    with pytest.raises(MatineeError, match="JSON list"):
+        run(ImportSettings(tmp_path / "data"), str(tmp_path / "list"))

@@ -1,0 +1,59 @@
+"""`matinee catalogue licence`."""
+
+import asyncio
+
+import pytest
+
+from kernel.command_line import read
+from kernel.errors import BadSettings, MatineeError
+from services.catalogue.licence_command import LicenceSettings, run
+from services.catalogue.store import CatalogueStore
+from services.catalogue.title import Imported, Title
+
+
+def settings(folder, *flags):
+    argv = ["--data", str(folder), *flags]
+    return read(LicenceSettings, argv, prog="p", summary="s", env={}, read_text=str)[0]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    async def fill():
+        store = CatalogueStore(tmp_path)
+        await store.open()
+        await store.take_in([Imported(Title("a", "A"), licence_given=True)])
+        await store.close()
+
+    asyncio.run(fill())
+    return tmp_path
+
+
+def countries(folder):
+    async def get():
+        store = CatalogueStore(folder)
+        await store.open()
+        found = (await store.get("a")).countries
+        await store.close()
+        return found
+
+    return asyncio.run(get())
+
+
+def test_a_licence_is_set_by_each_of_its_flags(folder, capsys):
+    for flags, expected in ((["--allow", "fr,DE"], ("DE", "FR")), (["--nowhere"], ()), (["--everywhere"], None)):
+        assert run(settings(folder, *flags), "a") == 0
+        assert countries(folder) == expected
+    assert "DE, FR" in capsys.readouterr().out
+
+
+def test_flags_that_say_nothing_or_two_things_are_refused(folder):
+    for flags in ([], ["--allow", "DE", "--nowhere"], ["--everywhere", "--nowhere"]):
+        with pytest.raises(BadSettings):
+            run(settings(folder, *flags), "a")
+
+
+def test_an_unknown_title_and_an_absent_catalogue_are_told(folder, tmp_path):
+    with pytest.raises(MatineeError, match="nobody"):
+        run(settings(folder, "--nowhere"), "nobody")
+    with pytest.raises(BadSettings, match="no catalogue"):
+        run(settings(tmp_path / "none", "--nowhere"), "a")
