@@ -21,7 +21,7 @@ setup-dev:
 	@sh tools/setup.sh dev
 
 test: setup-dev ## Run all tests, real servers included (REQUIRE_ALL=1: a missing program is an error)
-	@$(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@$(PY) -m pytest -n $(TEST_WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 check: setup-dev ## Lint, types, import contracts, generated files
 	@$(PY) -m tools.check

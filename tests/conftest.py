@@ -30,6 +30,13 @@ def find(program):
     return path, ""
 
 
+def pytest_collection_modifyitems(items):
+    """Among several workers a file's tests stay together, and all that ask the one platform do."""
+    for item in items:
+        group = "platform" if "e2e" in item.path.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_runtest_setup(item):
     """Skip, or with REQUIRE_ALL=1 fail, where a program is missing."""
     for mark in item.iter_markers("needs"):
