@@ -1,0 +1,72 @@
+"""Who is asking: API keys, guests' cookies, other sites."""
+
+import pytest
+
+from kernel.errors import BadRequest
+from services.http.caller import GUEST_SECONDS, Caller, Gate, cross_site, host_of
+from services.http.route import Access
+
+GATE = Gate("k" * 40, b"secret")
+GUEST = "guest-" + "0" * 32
+
+
+def test_the_key_makes_an_operator_and_a_wrong_one_is_refused():
+    assert GATE.recognise("Bearer " + "k" * 40, None, 0).operator
+    assert GATE.recognise("bearer " + "k" * 40, None, 0).operator
+    for wrong in ("Bearer x", "Basic " + "k" * 40, "Bearer", "", "Bearer é"):
+        with pytest.raises(BadRequest) as caught:
+            GATE.recognise(wrong, None, 0)
+        assert caught.value.status == 401
+    assert not GATE.recognise(None, None, 0).operator
+
+
+def test_in_development_everybody_is_an_operator():
+    assert Gate("k" * 40, b"s", insecure_dev=True).recognise(None, None, 0).operator
+
+
+def test_a_cookie_holds_for_its_guest_and_its_time():
+    cookie = GATE.make_cookie(GUEST, 1_800_000_000)
+    assert GATE.read_cookie(cookie, 1_800_000_000) == GUEST
+    assert GATE.read_cookie(cookie, 1_800_000_000 + GUEST_SECONDS) is None
+    assert GATE.read_cookie(cookie.replace("guest-0", "guest-1"), 1_800_000_000) is None
+    assert Gate("k", b"other").read_cookie(cookie, 1_800_000_000) is None
+    for bad in ("", "x", cookie + "0", cookie[:-1]):
+        assert GATE.read_cookie(bad, 0) is None
+
+
+def test_a_guest_speaks_for_itself_alone_and_an_operator_for_anybody():
+    guest, operator = Caller(guest=GUEST), Caller(operator=True)
+    assert guest.speaks_for(None) == guest.speaks_for(GUEST) == GUEST
+    with pytest.raises(BadRequest) as caught:
+        guest.speaks_for("somebody")
+    assert caught.value.status == 403
+    assert operator.speaks_for("somebody") == "somebody"
+    with pytest.raises(BadRequest):
+        operator.speaks_for(None)
+
+
+@pytest.mark.parametrize(
+    ("access", "nobody", "guest", "here"),
+    [
+        (Access.ANYBODY, True, True, True),
+        (Access.VIEWER, False, True, False),
+        (Access.OPERATOR, False, False, False),
+        (Access.INTERNAL, False, False, True),
+    ],
+)
+def test_who_may_use_what(access, nobody, guest, here):
+    assert Caller().may(access, on_this_machine=False) is nobody
+    assert Caller(guest=GUEST).may(access, on_this_machine=False) is guest
+    assert Caller().may(access, on_this_machine=True) is here
+    assert Caller(operator=True).may(access, on_this_machine=False)
+
+
+def test_hosts_and_other_sites():
+    assert host_of("LocalHost:8080") == "localhost"
+    assert host_of("[::1]:80") == "::1"
+    assert host_of("[") == ""
+    assert cross_site("http://evil.example", None, "127.0.0.1:8080")
+    assert cross_site(None, "cross-site", "h")
+    assert not cross_site("http://h:1", None, "h:1")
+    assert not cross_site(None, None, "h")
+    assert not cross_site("http://evil.example", "same-origin", "h")

@@ -1,0 +1,34 @@
+"""The description is made of the routes."""
+
+from services.http.openapi import describe
+from services.http.route import Access, Parameter, Route
+
+
+async def handler(request):
+    raise NotImplementedError
+
+
+def test_routes_are_described_and_hidden_ones_not():
+    routes = [
+        Route("GET", "/a/{id}", handler, Access.VIEWER, "One", (Parameter("id", "It.", place="path"),), refusals=(404,)),
+        Route("POST", "/a", handler, Access.OPERATOR, "Make", body={"type": "object"}, answer={"type": "object"}),
+        Route("GET", "/", handler, Access.ANYBODY, "Page", hidden=True),
+    ]
+    made = describe(routes, "1.0")
+    assert made["openapi"] == "3.1.0"
+    assert set(made["paths"]) == {"/a/{id}", "/a"}
+    get, post = made["paths"]["/a/{id}"]["get"], made["paths"]["/a"]["post"]
+    assert set(get["responses"]) == {"200", "400", "401", "404"}
+    assert get["parameters"][0]["required"]
+    assert post["security"] == [{"apiKey": []}]
+    assert post["requestBody"]["required"]
+
+
+async def test_the_running_services_describe_what_they_answer(start):
+    place = await start()
+    status, made = await place.get("/openapi.json")
+    assert status == 200
+    assert {
+        "/titles", "/titles/{contentId}", "/titles/{contentId}/licence", "/playback/start", "/playback/heartbeat",
+        "/search", "/recommendations", "/recommendations/feedback", "/healthz", "/viewer",
+    } <= set(made["paths"])  # fmt: skip
