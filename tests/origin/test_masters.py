@@ -1,0 +1,68 @@
+"""The top files of every tier."""
+
+from xml.etree import ElementTree as ET
+
+from kernel.media.playlist import parse_multivariant
+from origin.masters import tops, with_default_sound
+
+NS = "{urn:mpeg:dash:schema:mpd:2011}"
+MASTER = """#EXTM3U
+#EXT-X-MEDIA:TYPE=AUDIO,URI="a_und/main.m3u8",GROUP-ID="aud",NAME="und",DEFAULT=NO,AUTOSELECT=YES
+#EXT-X-STREAM-INF:BANDWIDTH=1
+v480-2/main.m3u8
+#EXT-X-STREAM-INF:BANDWIDTH=2
+v1080-2/main.m3u8
+#EXT-X-STREAM-INF:BANDWIDTH=3
+v2160-2/main.m3u8
+"""
+
+
+def representation(folder, width, height):
+    return (
+        f'<Representation width="{width}" height="{height}"><SegmentTemplate initialization="{folder}/init.mp4"/>'
+        "</Representation>"
+    )
+
+
+MPD = (
+    '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><Period><AdaptationSet maxWidth="3840" maxHeight="2160">'
+    + representation("v480-2", 854, 480)
+    + representation("v1080-2", 1920, 1080)
+    + representation("v2160-2", 3840, 2160)
+    + "</AdaptationSet><AdaptationSet>"
+    + representation("a_und", 0, 0)
+    + "</AdaptationSet></Period></MPD>"
+).encode()
+
+
+def test_each_tier_sees_what_it_may():
+    """576 lines, 1080 lines, all; the same cut in HLS and DASH."""
+    made = tops(MASTER, MPD)
+    for name, folders in (
+        ("sd", ["v480-2"]),
+        ("hd", ["v480-2", "v1080-2"]),
+        ("uhd", ["v480-2", "v1080-2", "v2160-2"]),
+    ):
+        playlist = parse_multivariant(made[f"master-{name}.m3u8"].decode())
+        assert [one.uri.partition("/")[0] for one in playlist.variants] == folders
+        root = ET.fromstring(made[f"manifest-{name}.mpd"])
+        starts = [one.get("initialization") for one in root.iter(f"{NS}SegmentTemplate")]
+        assert starts == [f"{folder}/init.mp4" for folder in [*folders, "a_und"]]
+    assert made["manifest.mpd"] == MPD
+    assert b'maxHeight="480"' in made["manifest-sd.mpd"]
+    assert b"ns0:" not in made["manifest-sd.mpd"]
+
+
+def test_a_tier_without_rendition_has_no_list():
+    """Its viewers are refused, not sent an empty list."""
+    master = MASTER.replace("v480-2", "v720-2").replace("v2160-2", "v720-3")
+    assert set(tops(master, MPD)) == {
+        "master.m3u8", "manifest.mpd", "master-hd.m3u8", "manifest-hd.mpd", "master-uhd.m3u8", "manifest-uhd.mpd",
+    }  # fmt: skip
+
+
+def test_one_sound_track_is_the_default():
+    """The packager marks none where the language is unknown; a mark it set is kept."""
+    assert "DEFAULT=YES" in with_default_sound(MASTER)
+    marked = MASTER.replace("DEFAULT=NO", "DEFAULT=YES")
+    assert with_default_sound(marked) == marked

