@@ -25,7 +25,7 @@ from tools.up_film import Chosen, choose, ingest, write_metadata
 from tools.up_keys import ensure_keys
 from tools.up_plan import KID, PORTS_ABOVE, Choices, Part, Places, ingest_arguments, parts, waves
 from tools.up_ports import check_ports
-from tools.up_state import LockFile, claim, finish_wipe, held, wipe
+from tools.up_state import FILMS, LockFile, claim, finish_wipe, held, wipe
 from tools.up_words import addresses, say
 
 _ANSWERS_SECONDS = 30.0
@@ -80,7 +80,7 @@ def _run(settings: UpSettings) -> int:
             say(f"Starting anew: {state} is emptied")
             wipe(state)
         ensure_keys(choices.key, choices.key_set, KID)
-        film = choose(settings.film, state / "films", say)
+        film = choose(settings.film, state / FILMS, say)
         return asyncio.run(_Platform(choices, settings.ready_within, lock).run(film))
 
 
@@ -135,7 +135,7 @@ class _Platform:
 
     async def _ingest_beside(self, film: Chosen, wave: Sequence[Part]) -> str:
         """Ingest while the first programs start: they need no film to be there yet."""
-        metadata = write_metadata(film, self._choices.state / "films")
+        metadata = write_metadata(film, self._choices.state / FILMS)
         arguments = ingest_arguments(self._choices, film.path, film.title, metadata)
         say(f"Film: {film.title} ({film.path.name})")
         try:

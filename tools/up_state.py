@@ -23,6 +23,9 @@ KNOWN = frozenset(
 )
 """All that Matinee's programs put there."""
 
+FILMS = "films"
+"""The sample film as it was fetched, checked by its hash: a wipe keeps it, so that starting anew needs no network."""
+
 _LOCK_WAIT_SECONDS = 1.0
 _STOPPING_WAIT_SECONDS = 30.0
 
@@ -86,7 +89,7 @@ class LockFile:
 
 
 def wipe(state: Path) -> None:
-    """Throw away everything in a claimed, locked folder; a kill in the middle leaves a mark that `finish_wipe` sees."""
+    """Throw away the state in a claimed, locked folder; a kill in the middle leaves a mark that `finish_wipe` sees."""
     (state / WIPING).mkdir(exist_ok=True)
     finish_wipe(state)
 
@@ -97,7 +100,7 @@ def finish_wipe(state: Path) -> None:
     if not wiping.is_dir():
         return
     for entry in state.iterdir():
-        if entry.name not in (LOCK, WIPING):
+        if entry.name not in (LOCK, WIPING, FILMS):
             _remove(entry)
     shutil.rmtree(wiping)
 
