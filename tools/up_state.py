@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kernel.errors import BadSettings
+from tools.sample_film import FILM_NAME
 
 LOCK = "up.lock"
 """Held (flock) while `up` runs; its presence marks the folder as Matinee's."""
@@ -24,7 +25,7 @@ KNOWN = frozenset(
 """All that Matinee's programs put there."""
 
 FILMS = "films"
-"""The sample film as it was fetched, checked by its hash: a wipe keeps it, so that starting anew needs no network."""
+"""Where the sample film lies. A wipe keeps the real one, whose hash is checked, so that starting anew fetches nothing."""
 
 _LOCK_WAIT_SECONDS = 1.0
 _STOPPING_WAIT_SECONDS = 30.0
@@ -100,7 +101,11 @@ def finish_wipe(state: Path) -> None:
     if not wiping.is_dir():
         return
     for entry in state.iterdir():
-        if entry.name not in (LOCK, WIPING, FILMS):
+        if entry.name == FILMS and entry.is_dir() and not entry.is_symlink():
+            for film in entry.iterdir():
+                if film.name != FILM_NAME:
+                    _remove(film)
+        elif entry.name not in (LOCK, WIPING):
             _remove(entry)
     shutil.rmtree(wiping)
 

@@ -23,7 +23,7 @@ def test_each_setting_has_a_sentence_and_a_default_that_is_accepted(command):
 
 
 def test_one_name_means_one_thing_in_all_programs():
-    """`MATINEE_LISTEN` reaches every program that has the setting; commands on a thing (a file, a title) are run by hand."""
+    """`MATINEE_LISTEN` reaches every program that has the setting; commands on a file or a title are run by hand."""
     kinds: dict[str, set[str]] = {}
     for command in COMMANDS:
         if not command.positional:

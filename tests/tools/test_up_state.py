@@ -6,6 +6,7 @@ import os
 import pytest
 
 from kernel.errors import BadSettings
+from tools.sample_film import FILM_NAME
 from tools.up_state import LOCK, WIPING, LockFile, claim, finish_wipe, held, wipe
 
 
@@ -71,8 +72,11 @@ def test_a_wipe_takes_all_but_the_lock_and_the_fetched_film_and_follows_no_link(
         (state / "services").symlink_to(outside)
         (state / "keys").touch()
         (state / "films").mkdir()
+        (state / "films" / FILM_NAME).touch()
+        (state / "films" / "test_pattern.mp4").touch()
         wipe(state)
         assert sorted(entry.name for entry in state.iterdir()) == ["films", LOCK]
+        assert [film.name for film in (state / "films").iterdir()] == [FILM_NAME]
     assert (outside / "kept").is_dir()
 
 
