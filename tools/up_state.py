@@ -25,7 +25,7 @@ KNOWN = frozenset(
 """All that Matinee's programs put there."""
 
 FILMS = "films"
-"""Where the sample film lies. A wipe keeps the real one, whose hash is checked, so that starting anew fetches nothing."""
+"""Where the sample film lies. A wipe keeps the real one, whose hash is checked: starting anew fetches nothing."""
 
 _LOCK_WAIT_SECONDS = 1.0
 _STOPPING_WAIT_SECONDS = 30.0
