@@ -83,10 +83,7 @@ class Rules:
         return {
             "default": "allow" if self.unlisted is None else "deny",
             "titles": {name: licence_json(licence) for name, licence in self.titles.items()},
-            "revoked_sessions": [
-                name if until == inf else {"id": name, "until": moment_text(until)}
-                for name, until in self.sessions.items()
-            ],
+            "revoked_sessions": [revocation_json(name, until) for name, until in self.sessions.items()],
         }
 
 
@@ -99,6 +96,11 @@ def refuses(rules: Rules, content_id: str, country: str | None, wall: float) -> 
     if licence is None:
         return rules.unlisted
     return licence.refusal(country, wall)
+
+
+def revocation_json(session: str, until: float) -> object:
+    """A revocation's form in RULES.json; `until` in Unix seconds (inf: for ever)."""
+    return session if until == inf else {"id": session, "until": moment_text(until)}
 
 
 def _sessions(value: object) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """The last good state on disk, in the edge's fleet directory: an edge starts from it while control is away.
 
 `state.json` has one line that names the format, the length and the checksum (xxh3) of what follows, then JSON: the
-rules as RULES.json has them, the JWKS, the versions. It is replaced as a whole (temp file, fsync, rename); a damaged
-file is never served: it is set aside under a name of its own.
+rules as RULES.json has them, the JWKS, the versions. It is replaced as a whole (temp file, fsync, rename). Small
+updates are appended to `state.journal` (see `edge.state_journal`), so that one country of one title does not write a
+large catalogue anew. A damaged state is never served: its files are set aside under names of their own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,18 @@ from typing import Any
 import xxhash
 
 from edge.apply import State, key_set
-from edge.rules import Rules
+from edge.rules import Rules, revocation_json
+from edge.state_journal import beginning, lines, replay
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import StorageFailed
-from kernel.fleet import KEYS, TYPES, Version
+from kernel.fleet import KEYS, TYPES, Update, Version
+from kernel.licence import licence_json
 
 NAME = "state.json"
+JOURNAL = "state.journal"
+JOURNAL_LEAST = 64 << 10
+"""Bytes a journal may have however small the state; beyond half the state's size it is written anew."""
+
 DAMAGED_KEPT = 5
 """Damaged files set aside; beyond that many the newest name is used again."""
 
@@ -41,52 +49,76 @@ class Damaged(Exception):
         self.kept_as = kept_as
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StateFile:
-    """The file in `folder`; one process has it at a time."""
+    """The files in `folder`; one process has them at a time, and calls one method at a time."""
 
     folder: Path
+    _journal_room: int = 0
+    """Bytes that may yet be appended to the journal; 0: the state is to be written whole."""
 
     @property
     def path(self) -> Path:
         """Where the state is."""
         return self.folder / NAME
 
+    @property
+    def journal(self) -> Path:
+        """Where the updates since are."""
+        return self.folder / JOURNAL
+
     def load(self) -> State | None:
         """The last good state; None when there is none. Raises Damaged, and StorageFailed when it cannot be read."""
         try:
             data = self.path.read_bytes()
+            journal = self.journal.read_bytes() if self.journal.exists() else b""
         except FileNotFoundError:
             return None
         except OSError as error:
             raise StorageFailed(f"{self.path} cannot be read: {error.strerror}") from None
         try:
-            return decode(data)
+            return replay(decode(data), journal, of=data)
         except ValueError as error:
             raise Damaged(str(error), self._set_aside()) from None
 
-    def save(self, state: State) -> None:
-        """Replace the file; when this returns, the state outlives a loss of power. Raises StorageFailed."""
-        data = encode(state)
-        temporary = self.folder / (NAME + ".part")
+    def keep(self, state: State, updates: Sequence[Update]) -> None:
+        """Make `state` the last good one, `updates` being what led to it since the last call.
+
+        When this returns, the state outlives a loss of power. Raises StorageFailed.
+        """
+        added = b"" if any(update.snapshot for update in updates) else lines(updates)
+        if not added or len(added) > self._journal_room:
+            self.save(state)
+            return
+        room, self._journal_room = self._journal_room - len(added), 0
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self.journal, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                file.write(added)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(self.path)
-            _sync_folder(self.folder)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+            raise StorageFailed(f"{self.journal} cannot be written: {error.strerror}") from None
+        self._journal_room = room
+
+    def save(self, state: State) -> None:
+        """Write the state whole and begin a new journal. Raises StorageFailed."""
+        self._journal_room = 0
+        data = encode(state)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _replace(self.path, data)
+            _replace(self.journal, beginning(data))  # until here there is a journal of another state: not read
+        except OSError as error:
             raise StorageFailed(f"{self.path} cannot be written: {error.strerror}") from None
+        self._journal_room = max(JOURNAL_LEAST, len(data) // 2)
 
     def _set_aside(self) -> Path | None:
         names = [self.folder / f"{NAME}.damaged-{number}" for number in range(1, DAMAGED_KEPT + 1)]
         target = next((name for name in names if not name.exists()), names[-1])
         try:
+            if self.journal.exists():
+                self.journal.replace(target.with_name(target.name.replace(NAME, JOURNAL)))
             self.path.replace(target)
         except OSError:
             return None
@@ -94,14 +126,27 @@ class StateFile:
 
 
 def encode(state: State) -> bytes:
-    """The file's bytes."""
-    document = {
-        "versions": {kind: {"epoch": held.epoch, "number": held.number} for kind, held in state.versions.items()},
-        "rules": state.rules.to_json(),
-        "jwks": {"keys": [dict(jwk) for jwk in state.jwks.values()]},
-    }
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    """The file's bytes. Made title by title: in a thread, it never keeps the event loop waiting for long."""
+    rules = state.rules
+    pieces = [
+        '{"versions":',
+        _text({kind: {"epoch": held.epoch, "number": held.number} for kind, held in state.versions.items()}),
+        ',"jwks":',
+        _text({"keys": [dict(jwk) for jwk in state.jwks.values()]}),
+        ',"rules":{"default":',
+        _text("allow" if rules.unlisted is None else "deny"),
+        ',"revoked_sessions":[',
+        ",".join(_text(revocation_json(name, until)) for name, until in rules.sessions.items()),
+        '],"titles":{',
+        ",".join(f"{_text(name)}:{_text(licence_json(licence))}" for name, licence in rules.titles.items()),
+        "}}}",
+    ]
+    body = "".join(pieces).encode()
     return b"matinee-edge-state 1 xxh3=%s bytes=%d\n" % (xxhash.xxh3_128_hexdigest(body).encode(), len(body)) + body
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def decode(data: bytes) -> State:
@@ -144,9 +189,21 @@ def _jwks(value: object) -> dict[str, dict[str, Any]]:
     return {jwk["kid"]: jwk for jwk in keys}
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _replace(path: Path, data: bytes) -> None:
+    temporary = path.with_name(path.name + ".part")
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise

@@ -77,6 +77,7 @@ class Subscriber:
         self._connect: Connect = connect or (lambda: EdgeStream.connect(control))
         self._jitter = jitter
         self._refused: dict[str, Version] = {}
+        self._taken: list[Update] = []  # since the state was last kept: few, for control waits for every answer
         self._greeted: set[str] = set()
         self._link: Link | None = None
         self._unsaved = asyncio.Event()
@@ -183,6 +184,7 @@ class Subscriber:
         if state is not self.state:
             self.state = state
             self._on_state(state)
+            self._taken.append(update)
             self._unsaved.set()
             log.info("a new version is in force", type=update.type, version=update.version.number)
         for effect in effects:
@@ -225,9 +227,10 @@ class Subscriber:
             await self._unsaved.wait()
             self._unsaved.clear()
             state, status = self.state, APPLIED
+            updates, self._taken = self._taken, []
             if state is not on_disk:
                 try:
-                    await asyncio.to_thread(self._file.save, state)
+                    await asyncio.to_thread(self._file.keep, state, updates)
                     on_disk = state
                 except StorageFailed as error:
                     status = f"in force, not on disk: {error}"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
 import pytest
 
-from edge.apply import State
+from edge.apply import State, apply
 from edge.rules import Rules
 from edge.state_file import DAMAGED_KEPT, Damaged, StateFile, decode, encode
 from kernel.errors import StorageFailed
-from kernel.fleet import KEYS, RULES, Version
+from kernel.fleet import KEYS, RULES, Resource, Update, Version
 from kernel.keys import KeySet, generate_ed25519_pem, public_jwks
 from kernel.licence import Licence
 from kernel.vocabulary import Refusal
@@ -35,12 +36,98 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert (loaded.rules, dict(loaded.versions), dict(loaded.jwks)) == (STATE.rules, STATE.versions, STATE.jwks)
     assert loaded.keys.version == "e:3"
     assert loaded.keys.find("k") is not None
-    assert [path.name for path in file.folder.iterdir()] == ["state.json"]
+    assert sorted(path.name for path in file.folder.iterdir()) == ["state.journal", "state.json"]
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
 
 
 def test_the_state_before_anything_was_heard_can_be_kept_too() -> None:
     assert decode(encode(State())) == State()
+
+
+def delta(number: int, content_id: str, content: bytes = b'{"allow":["DE"]}') -> Update:
+    resource = Resource(f"title/{content_id}", number, content)
+    return Update(RULES, Version("e", number), "n", snapshot=False, base=number - 1, resources=(resource,))
+
+
+def taken(state: State, *updates: Update) -> State:
+    for update in updates:
+        state, _ = apply(state, update)
+    return state
+
+
+def test_small_updates_are_appended_and_a_long_journal_begins_a_new_file(tmp_path: Path) -> None:
+    file, state = StateFile(tmp_path), STATE
+    file.save(state)
+    whole = file.path.read_bytes()
+    for number in range(8, 12):
+        update = delta(number, f"film-{number}")
+        state = taken(state, update)
+        file.keep(state, [update])
+        assert file.path.read_bytes() == whole
+        loaded = StateFile(tmp_path).load()
+        assert loaded is not None
+        assert loaded.rules == state.rules
+    big = replace(delta(12, "x"), resources=tuple(Resource(f"title/b{n}", 12, b"{}") for n in range(5_000)))
+    state = taken(state, big)
+    file.keep(state, [big])
+    assert file.path.read_bytes() != whole
+    assert file.journal.read_bytes().count(b"\n") == 1
+    loaded = StateFile(tmp_path).load()
+    assert loaded is not None
+    assert loaded.rules == state.rules
+
+
+def test_the_first_write_of_a_process_and_a_snapshot_are_whole(tmp_path: Path) -> None:
+    file = StateFile(tmp_path)
+    file.keep(STATE, [delta(7, "film")])
+    assert file.load() is not None
+    snapshot = replace(delta(9, "other"), snapshot=True)
+    file.keep(taken(STATE, snapshot), [delta(8, "film"), snapshot])
+    loaded = file.load()
+    assert loaded is not None
+    assert set(loaded.rules.titles) == {"other"}
+
+
+def test_a_journal_of_a_state_before_is_not_read(tmp_path: Path) -> None:
+    """A crash between the new state and its new journal, a new epoch having begun."""
+    file = StateFile(tmp_path)
+    file.save(STATE)
+    file.keep(taken(STATE, delta(8, "gone")), [delta(8, "gone")])
+    journal = file.journal.read_bytes()
+    anew = replace(STATE, versions={RULES: Version("f", 1), KEYS: Version("f", 0)})
+    file.save(anew)
+    file.journal.write_bytes(journal)
+    loaded = StateFile(tmp_path).load()
+    assert loaded is not None
+    assert set(loaded.rules.titles) == {"film"}
+    file.journal.unlink()
+    assert StateFile(tmp_path).load() is not None
+
+
+def test_a_damaged_journal_is_set_aside_with_its_state(tmp_path: Path) -> None:
+    file = StateFile(tmp_path)
+    file.save(STATE)
+    for number in (8, 9):
+        file.keep(STATE, [delta(number, f"film-{number}")])
+    data = file.journal.read_bytes()
+    file.journal.write_bytes(data.replace(b"film-8", b"film-7"))
+    with pytest.raises(Damaged, match="line 1 of its journal") as caught:
+        StateFile(tmp_path).load()
+    assert caught.value.kept_as == tmp_path / "state.json.damaged-1"
+    assert (tmp_path / "state.journal.damaged-1").exists()
+    assert not file.journal.exists()
+
+
+def test_a_journal_that_cannot_be_written_makes_the_next_write_whole(tmp_path: Path) -> None:
+    file = StateFile(tmp_path)
+    file.save(STATE)
+    file.journal.unlink()
+    with pytest.raises(StorageFailed, match=r"state\.journal cannot be written"):
+        file.keep(STATE, [delta(8, "film")])
+    file.keep(taken(STATE, delta(8, "film"), delta(9, "other")), [delta(9, "other")])
+    loaded = StateFile(tmp_path).load()
+    assert loaded is not None
+    assert "other" in loaded.rules.titles
 
 
 def test_no_damage_of_one_byte_is_read(tmp_path: Path) -> None:
