@@ -21,6 +21,9 @@ from services.settings import ServicesSettings
 
 log = structlog.get_logger()
 
+LONGEST_LINE = 64 * 1024
+"""Bytes of a request line: too long a query is told so by search, not cut off by the parser."""
+LONGEST_FIELD = 16 * 1024
 READY_SECONDS = 15.0
 """How long the start may wait for the search index and the like before serving without them."""
 
@@ -67,7 +70,7 @@ async def _serve(settings: ServicesSettings) -> int:
 async def _answer(settings: ServicesSettings, services: Services, stop: asyncio.Event) -> None:
     runner = web.AppRunner(
         services.application, access_log=None, shutdown_timeout=settings.drain, handle_signals=False,
-        max_line_size=16384, max_field_size=16384,
+        max_line_size=LONGEST_LINE, max_field_size=LONGEST_FIELD,
     )  # fmt: skip
     await runner.setup()
     try:

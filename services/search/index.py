@@ -81,7 +81,7 @@ class TitleIndex:
                 log.info("search-index-outdated", folder=str(self._folder))
                 return None
             self._take(tantivy.Index(SCHEMA, path=str(self._folder / "index"), reuse=True))
-            self._probe()
+            self._probe(mark.titles)
         except FileNotFoundError:
             return None
         except MatineeError:
@@ -93,9 +93,11 @@ class TitleIndex:
             return None
         return mark
 
-    def _probe(self) -> None:
+    def _probe(self, titles: int) -> None:
         """Touch each kind of file that a query reads, so that damage shows now."""
         searcher = self._index.searcher()
+        if searcher.num_docs < titles:
+            raise ValueError(f"holds {searcher.num_docs} titles where {titles} were stored")
         for _, address in searcher.search(Query.all_query(), limit=3, order_by_field="popularity").hits:
             searcher.doc(address)
         searcher.search(Query.term_query(SCHEMA, "title", "the"), limit=1)

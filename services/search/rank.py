@@ -11,8 +11,10 @@ from rapidfuzz.distance import OSA
 
 from services.search.words import index_text
 
-SIMILAR = 0.72
-"""From this similarity on (0 to 1) a title is taken for what a misspelt query meant."""
+SIMILAR = 0.62
+"""From this similarity on (0 to 1) a title is taken for what a misspelt query meant: two typos in six letters."""
+SIMILAR_TOO = 0.8
+"""The same where something was found exactly: only what is very near stands beside it."""
 ENOUGH = 5
 """So many exact finds in titles and casts make looking for typos needless."""
 _ARTICLE = re.compile(r"^(?:the|a|an|der|die|das|le|la|les|el|il) (?=.)")
@@ -74,8 +76,10 @@ def merge(exact: Sequence[tuple[int, Candidate]], fuzzy: Sequence[Candidate]) ->
     """One list without doubles: exact in title or cast, then what a typo may have meant, then words in descriptions."""
     strong = [candidate for grade, candidate in exact if grade]
     weak = [candidate for grade, candidate in exact if not grade]
-    seen = {candidate.content_id: candidate for candidate in reversed([*strong, *fuzzy, *weak])}
-    return list(reversed(seen.values()))
+    seen: dict[str, Candidate] = {}
+    for candidate in (*strong, *fuzzy, *weak):
+        seen.setdefault(candidate.content_id, candidate)
+    return list(seen.values())
 
 
 def is_weak(exact: Sequence[tuple[int, Candidate]]) -> bool:
@@ -83,11 +87,11 @@ def is_weak(exact: Sequence[tuple[int, Candidate]]) -> bool:
     return sum(1 for grade, _ in exact if grade) < ENOUGH
 
 
-def fuzzy_order(candidates: Sequence[Candidate], query: Sequence[str]) -> list[Candidate]:
-    """Those that a misspelt query may have meant, likeliest first."""
+def fuzzy_order(candidates: Sequence[Candidate], query: Sequence[str], least: float = SIMILAR) -> list[Candidate]:
+    """Those that a misspelt query may have meant (at least so similar), likeliest first."""
     line = " ".join(query)
     rated = [(similarity(candidate, line, query), candidate) for candidate in candidates]
-    near = [(rate, candidate) for rate, candidate in rated if rate >= SIMILAR]
+    near = [(rate, candidate) for rate, candidate in rated if rate >= least]
     # a hundredth of similarity is worth about ten times the popularity
     near.sort(key=lambda pair: (-pair[0] - math.log10(1 + pair[1].popularity) / 100, pair[1].key, pair[1].content_id))
     return [candidate for _, candidate in near]

@@ -11,7 +11,7 @@ from tantivy import Document, Filter, Occur, Query, SchemaBuilder, TextAnalyzer,
 from services.search.rank import Candidate
 from services.search.words import fold, index_text, key, trigrams, words
 
-FORM = 1
+FORM = 2
 """Goes up when schema or analysis change: an index of another form is made anew."""
 EVERYWHERE = "*"
 
@@ -65,8 +65,11 @@ SCHEMA = _build_schema()
 
 
 class _Stored(msgspec.Struct, array_like=True):
+    """What is kept of a title, folded already: a query compares a hundred of them."""
+
     title: str
-    cast: list[str]
+    key: str
+    cast: tuple[str, ...]
     text: str
     popularity: float
     year: int
@@ -78,7 +81,8 @@ _stored = msgspec.msgpack.Decoder(_Stored)
 def document(entry: Entry) -> Any:
     """A title as a document of the index."""
     line = key(entry.title)
-    kept = _Stored(entry.title, list(entry.cast), entry.text, entry.popularity, entry.year or 0)
+    people = tuple(key(name) for name in entry.cast)
+    kept = _Stored(entry.title, line, people, entry.text, entry.popularity, entry.year or 0)
     fields = {
         "id": [entry.content_id],
         "title": [index_text(entry.title)],
@@ -97,10 +101,9 @@ def document(entry: Entry) -> Any:
 def candidate(document: Any, score: Any) -> Candidate:
     """A found document as ranking sees it."""
     kept = _stored.decode(bytes(document.get_first("stored")))
-    cast = tuple(key(name) for name in kept.cast)
     content_id = document.get_first("id")
     rated = float(score) if isinstance(score, (int, float)) else 0.0
-    return Candidate(content_id, kept.title, key(kept.title), cast, kept.text, kept.popularity, kept.year, rated)
+    return Candidate(content_id, kept.title, kept.key, kept.cast, kept.text, kept.popularity, kept.year, rated)
 
 
 def word_query(word: str, *, last: bool) -> Any:

@@ -117,7 +117,8 @@ class SearchService:
         exact = rank.exact_order(self._index.exact(query, filters, size), query)
         if not rank.is_weak(exact):
             return "exact", [candidate for _, candidate in exact][:limit]
-        found = rank.merge(exact, rank.fuzzy_order(self._index.fuzzy(query, filters, size), query))
+        least = rank.SIMILAR_TOO if any(grade for grade, _ in exact) else rank.SIMILAR
+        found = rank.merge(exact, rank.fuzzy_order(self._index.fuzzy(query, filters, size), query, least))
         return ("fuzzy" if found else "none"), found[:limit]
 
     async def _in_thread(self, call: Callable[..., T], *arguments: object) -> T:

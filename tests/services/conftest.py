@@ -11,6 +11,7 @@ from kernel.settings import resolve
 from services.app import build
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Imported, Title
+from services.server import LONGEST_LINE
 from services.settings import ServicesSettings
 
 
@@ -145,7 +146,9 @@ async def running(data, clock, flags):
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(task) for task in services.tasks]
             try:
-                async with TestClient(TestServer(services.application)) as client:
+                server = TestServer(services.application)
+                await server.start_server(max_line_size=LONGEST_LINE)
+                async with TestClient(server) as client:
                     for event in services.ready:
                         await asyncio.wait_for(event.wait(), 10)
                     yield Place(client, settings, services)

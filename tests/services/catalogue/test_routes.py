@@ -19,7 +19,9 @@ async def test_pages_hold_every_title_once(start, fill, title):
 
 
 async def test_titles_are_hidden_where_they_are_not_licensed(start, fill, title):
-    await fill(title("here", countries=("DE",)), title("there", countries=("FR",)), title("all"), title("none", countries=()))
+    await fill(
+        title("here", countries=("DE",)), title("there", countries=("FR",)), title("all"), title("none", countries=())
+    )
     place = await start(only="catalogue", default_country="DE")
     _, body = await place.get("/titles")
     assert {one["contentId"] for one in body["titles"]} == {"here", "all"}
@@ -43,7 +45,9 @@ async def test_a_licence_is_put_and_holds_at_once(start, fill, title):
         assert (status, body["reason"]) == (400, "body-field")
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "cursor=%00", "cursor=abc", "country=DEU", "ids=../x"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=x", "cursor=%00", "cursor=abc", "country=DEU", "ids=../x"]
+)
 async def test_impossible_parameters_are_told(start, query):
     place = await start(only="catalogue")
     status, body = await place.get(f"/titles?{query}")

@@ -25,7 +25,9 @@ def test_a_full_line_is_read_as_written():
 
 
 def test_countries_absent_null_and_empty_are_three_things():
-    absent, null, nowhere = (read_line(line(title="x", **more)) for more in ({}, {"countries": None}, {"countries": []}))
+    absent, null, nowhere = (
+        read_line(line(title="x", **more)) for more in ({}, {"countries": None}, {"countries": []})
+    )
     assert (absent.licence_given, absent.title.countries) == (False, None)
     assert (null.licence_given, null.title.countries) == (True, None)
     assert (nowhere.licence_given, nowhere.title.countries) == (True, ())

@@ -30,7 +30,10 @@ def test_a_licensed_and_published_title_plays():
     assert decide.denial(FILM, "DE") is None
 
 
-@pytest.mark.parametrize(("text", "expected"), [(None, None), ("auto", None), ("1500", 1_500_000), ("99999", 99_999_000), ("100000", 100_000)])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(None, None), ("auto", None), ("1500", 1_500_000), ("99999", 99_999_000), ("100000", 100_000)],
+)
 def test_bitrates_are_kbit_or_bit(text, expected):
     assert decide.bits(text) == expected
 
