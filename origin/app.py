@@ -20,24 +20,33 @@ _MOST_BODY = 64 * 1024
 """Nothing here takes a body; a small one is read and forgotten."""
 
 
+class _Pages:
+    """What operators and machines ask about the origin itself."""
+
+    def __init__(self, shelf: Shelf, counts: Counts) -> None:
+        self._shelf = shelf
+        self._registry = counts.registry()
+        self._description = msgspec.json.encode(DOCUMENT)
+
+    async def healthz(self, _: web.Request) -> web.Response:
+        """Fine as long as the library can be read (StorageFailed is answered 500)."""
+        listing = await self._shelf.listing()
+        return web.json_response({"status": "ok", "titles": listing.titles}, headers={"Cache-Control": "no-store"})
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """Counters in Prometheus' text form."""
+        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def openapi(self, _: web.Request) -> web.Response:
+        """The description."""
+        return web.Response(body=self._description, content_type="application/json")
+
+
 def build(settings: OriginSettings, storage: Storage, access_log: AccessLog) -> web.Application:
     """The application; `storage` is what ingest publishes to."""
     counts = Counts()
     shelf = Shelf(Library(storage), clock.mono)
-    server = Server(shelf, storage, counts)
-    registry = counts.registry()
-    description = msgspec.json.encode(DOCUMENT)
-
-    async def healthz(_: web.Request) -> web.Response:
-        """Fine as long as the library can be read (StorageFailed is answered 500)."""
-        listing = await shelf.listing()
-        return web.json_response({"status": "ok", "titles": listing.titles}, headers={"Cache-Control": "no-store"})
-
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    async def openapi(_: web.Request) -> web.Response:
-        return web.Response(body=description, content_type="application/json")
+    server, pages = Server(shelf, storage, counts), _Pages(shelf, counts)
 
     def record(request: web.Request, status: int, sent: int) -> None:
         access_log.write(
@@ -50,19 +59,20 @@ def build(settings: OriginSettings, storage: Storage, access_log: AccessLog) -> 
             trace=trace_id(request.headers.get("traceparent")),
         )
 
-    @web.middleware
-    async def timed(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request[BEGAN] = clock.mono()
-        return await handler(request)
-
-    app = web.Application(client_max_size=_MOST_BODY, middlewares=[timed, guard(settings, counts, record)])
+    app = web.Application(client_max_size=_MOST_BODY, middlewares=[_timed, guard(settings, counts, record)])
     app.on_response_prepare.append(_sign)
     app.router.add_route("*", "/cdn/{rest:.*}", server.media)
     app.router.add_get("/library", server.library)
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/openapi.json", openapi)
+    app.router.add_get("/healthz", pages.healthz)
+    app.router.add_get("/metrics", pages.metrics)
+    app.router.add_get("/openapi.json", pages.openapi)
     return app
+
+
+@web.middleware
+async def _timed(request: web.Request, handler: Handler) -> web.StreamResponse:
+    request[BEGAN] = clock.mono()
+    return await handler(request)
 
 
 async def _sign(_: web.Request, response: web.StreamResponse) -> None:

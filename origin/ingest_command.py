@@ -60,7 +60,11 @@ def run(settings: IngestSettings, file: str) -> int:
     )
     with shown() as progress:
         timings = Timings(clock.mono)
-        done = ingest(order, _kitchen(settings, progress, timings))
+        try:
+            done = ingest(order, _kitchen(settings, progress, timings))
+        except KeyboardInterrupt:
+            progress.done("stopped; the next ingest of this film goes on from what is encoded")
+            return 130
         if not done.new:
             progress.start("publish", 0)
             progress.done(f"the same film is published already as version {done.title.version}; nothing was encoded")

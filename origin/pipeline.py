@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,10 +111,14 @@ def _make(order: Order, source: Source, record: TitleRecord, kitchen: Kitchen, w
     tree = _fresh(work / "tree")
     with kitchen.timings.step("package"):
         kitchen.progress.start("package", 0)
-        package(kitchen.programs, tracks, work / "encoded", tree, record.version)
-        verify.check_tree(tree, tracks, record.version, measured)
         thumbs = tree / folder_of("thumbs", record.version)
-        thumbnails.make(kitchen.programs, tracks, work / "encoded", thumbs, first.keyframes)
+        with ThreadPoolExecutor(max_workers=1) as aside:
+            pictures = aside.submit(
+                thumbnails.make, kitchen.programs, tracks, work / "encoded", thumbs, first.keyframes
+            )
+            package(kitchen.programs, tracks, work / "encoded", tree, record.version)
+            verify.check_tree(tree, tracks, record.version, measured)
+            pictures.result()
         kitchen.progress.done(f"{probe.count(len(first.keyframes), 'segment')} a rendition, HLS and DASH")
     return _Made(tree, tracks, first.duration)
 
