@@ -9,11 +9,16 @@ MOST_SECONDS = 1 << 31
 """A delta-seconds at or above this counts as this (RFC 9111 §1.2.2)."""
 
 Directives = dict[bytes, bytes | None]
-"""Lower-case directive -> its argument without quotes, None when it has none. The first of a repeated one counts."""
+"""Lower-case directive -> its argument without quotes, None when it has none. The first of a repeated one counts; of
+`no-cache` and `private` the strictest does: once without fields beats any list of fields."""
+
+_WITH_FIELDS = frozenset((b"no-cache", b"private"))
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _DIRECTIVE = re.compile(
-    rb"[ \t]*(?:(?P<name>" + _TOKEN + rb")(?:=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<plain>[^,\"]*)))?)?[ \t]*(?:,|$)"
+    rb"[ \t]*(?:(?P<name>"
+    + _TOKEN
+    + rb")(?:=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<plain>(?:[ \t]*[^,\" \t])*)))?)?[ \t]*(?:,|$)"
 )
 _SECONDS = re.compile(rb"\d+")
 
@@ -23,10 +28,14 @@ _SF_ITEM = (
     rb"(?:(?P<integer>-?\d{1,15})(?![\d.])|(?P<decimal>-?\d{1,12}\.\d{1,3})|\"(?P<string>(?:[ !#-\[\]-~]|\\[\"\\])*)\""
     rb"|\?(?P<boolean>[01])|(?P<token>[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*)|:(?P<binary>[A-Za-z0-9+/=]*):)"
 )
-_SF_PARAMETER = (
-    rb"(?:;[ ]*" + _SF_KEY + rb"(?:=(?:-?\d[\d.]*|\"(?:[^\"\\]|\\.)*\"|\?[01]|[A-Za-z*][^;,\s\"]*|:[^:]*:))?)*"
+_SF_BARE = (
+    rb"(?:-?\d[\d.]*|\"(?:[ !#-\[\]-~]|\\[\"\\])*\"|\?[01]|[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*|:[A-Za-z0-9+/=]*:)"
 )
-_SF_MEMBER = re.compile(rb"(?P<key>" + _SF_KEY + rb")(?:=" + _SF_ITEM + rb")?" + _SF_PARAMETER + rb"[ \t]*")
+_SF_PARAMETER = rb"(?:;[ ]*" + _SF_KEY + rb"(?:=" + _SF_BARE + rb")?)*"
+_SF_INNER = rb"(?P<list>\([ ]*(?:" + _SF_BARE + _SF_PARAMETER + rb"(?:[ ]+|(?=\))))*\))"
+_SF_MEMBER = re.compile(
+    rb"(?P<key>" + _SF_KEY + rb")(?:=(?:" + _SF_ITEM + rb"|" + _SF_INNER + rb"))?" + _SF_PARAMETER + rb"[ \t]*"
+)
 
 
 def parse_directives(values: Iterable[bytes]) -> Directives:
@@ -44,10 +53,20 @@ def parse_directives(values: Iterable[bytes]) -> Directives:
             at = match.end()
             if match["name"]:
                 argument = match["plain"] if match["quoted"] is None else match["quoted"]
-                found.setdefault(match["name"].lower(), argument)
+                _enter(found, match["name"].lower(), argument)
             elif at == match.start():
                 break
     return found
+
+
+def _enter(found: Directives, name: bytes, argument: bytes | None) -> None:
+    """One more directive: lists of fields add up, an empty list counts as no list (the safe reading)."""
+    if name not in _WITH_FIELDS:
+        found.setdefault(name, argument)
+        return
+    fields = (argument or b"").strip(b" \t,") or None
+    known = found.get(name, b"")
+    found[name] = None if fields is None or known is None else known + b"," + fields if known else fields
 
 
 def seconds(directives: Directives, name: bytes) -> int | None:
@@ -67,7 +86,7 @@ def parse_targeted(values: Iterable[bytes]) -> Directives | None:
     A parse failure, a member of the wrong type or an empty dictionary makes the field count for nothing.
     """
     value = b", ".join(values).strip(b" ")
-    found: Directives = {}
+    found: dict[bytes, bytes] = {}
     at = 0
     while at < len(value):
         match = _SF_MEMBER.match(value, at)
@@ -85,7 +104,7 @@ def parse_targeted(values: Iterable[bytes]) -> Directives | None:
                 return None  # a trailing comma
     if not found or not _types_are_right(found):
         return None
-    return {name: None if argument == b"?1" else argument for name, argument in found.items() if argument != b"?0"}
+    return {name: _told(name, argument) for name, argument in found.items() if argument != b"?0"}
 
 
 _NUMBERS = frozenset((b"max-age", b"s-maxage", b"stale-while-revalidate", b"stale-if-error"))
@@ -97,18 +116,27 @@ def _argument(match: re.Match[bytes]) -> bytes:
         return match["integer"]
     if match["boolean"] is not None:
         return b"?" + match["boolean"]
-    for kind in ("decimal", "string", "token", "binary"):
+    if match["string"] is not None:
+        return b'"' + match["string"] + b'"'
+    for kind in ("decimal", "token", "binary", "list"):
         if match[kind] is not None:
-            return b'"' + match[kind] + b'"'  # never a number or a flag: the mark of a wrong type for those
+            return b"(" + match[kind] + b")"  # no number, no flag, no string: the wrong type for all that is known here
     return b"?1"
 
 
-def _types_are_right(found: Directives) -> bool:
+def _types_are_right(found: dict[bytes, bytes]) -> bool:
     for name, argument in found.items():
-        if argument is None:
-            return False
         if name in _NUMBERS and not argument.isdigit():
             return False
         if name in _FLAGS and argument not in (b"?0", b"?1"):
             return False
+        if name in _WITH_FIELDS and argument[:1] not in (b"?", b'"'):
+            return False
     return True
+
+
+def _told(name: bytes, argument: bytes) -> bytes | None:
+    """A member as a directive: true is a flag; the field names of a string stand without its quotes."""
+    if argument == b"?1" or (name in _WITH_FIELDS and not argument.strip(b'" ,')):
+        return None
+    return argument.strip(b'"') if name in _WITH_FIELDS else argument

@@ -7,7 +7,7 @@ from kernel.http.message import TOKEN
 
 def cache_name(name: str) -> bytes:
     """A cache's name as a structured-field token, or a string where it is none (RFC 9211 §2)."""
-    raw = name.encode("ascii", "replace")
+    raw = bytes(byte if 0x20 <= byte < 0x7F else 0x3F for byte in name.encode("ascii", "replace"))
     if TOKEN.fullmatch(raw) and (raw[:1].isalpha() or raw[:1] == b"*"):
         return raw
     return b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'

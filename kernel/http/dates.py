@@ -25,7 +25,10 @@ _FORMS = tuple(
 )
 
 
-def parse_date(text: bytes, now: float = 0.0) -> float | None:
+_CENTURY_OF = 1_767_225_600.0  # 2026: for callers without a clock, right as long as no RFC 850 date is of after 2076
+
+
+def parse_date(text: bytes, now: float = _CENTURY_OF) -> float | None:
     """Seconds since the epoch, or None when the text is no HTTP date.
 
     `now` (wall) settles the century of RFC 850's two-digit year: never more than 50 years ahead.
@@ -46,7 +49,7 @@ def _seconds(match: re.Match[bytes], now: float) -> float | None:
         year += this_year // 100 * 100
         if year > this_year + 50:
             year -= 100
-    if not 1 <= day <= calendar.monthrange(year, month)[1] if 1 <= year <= 9999 else True:
+    if year < 1 or not 1 <= day <= calendar.monthrange(year, month)[1]:
         return None
     if hour > 23 or minute > 59 or second > 60:
         return None

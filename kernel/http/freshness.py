@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kernel.http.cache_control import MOST_SECONDS, Directives, parse_directives, parse_targeted, seconds
+from kernel.http.cache_control import Directives, parse_directives, parse_targeted, seconds
 from kernel.http.dates import parse_date
 from kernel.http.message import Fields, first, members, values
 
@@ -28,7 +28,8 @@ class KeepPolicy:
     """What a profile adds to the RFC. `None` times mean "as the RFC says".
 
     `statuses`: the only ones kept. `heuristic`: share of the time since Last-Modified, 0 = none. `negative`: seconds
-    a 404 or 410 is kept at most, and when silent. `stale_if_error`/`stale_while_revalidate`: where the response is silent.
+    a 404 or 410 is kept at most, and when silent. `stale_if_error`, `stale_while_revalidate`: seconds, where the
+    response is silent. `default`: seconds a silent response stays fresh, 0 = it is not kept.
     """
 
     statuses: frozenset[int] | None
@@ -37,6 +38,7 @@ class KeepPolicy:
     stale_if_error: int
     stale_while_revalidate: int
     keeps_cookies: bool
+    default: int = 0
 
 
 MEDIA = KeepPolicy(frozenset((200, 206, 404, 410)), 0.0, 3, 0, 0, keeps_cookies=False)
@@ -47,8 +49,9 @@ GENERAL = KeepPolicy(None, 0.1, None, 0, 0, keeps_cookies=True)
 class Verdict:
     """What may be done with a response. Times in seconds; `why` says why it is not kept ("" when it is).
 
-    `age` is the corrected initial age (§4.2.3). A stored response is fresh for `lifetime - age`; it may be served stale
-    for `swr` beyond that while it is being revalidated, for `sie` when the upstream fails, never past `must_revalidate`.
+    `age` is the corrected initial age (§4.2.3). A stored response is fresh for `lifetime - age`; it may be served
+    stale for `swr` beyond that while it is being revalidated, for `sie` when the upstream fails, and never where
+    `must_revalidate` holds.
     """
 
     why: str
@@ -70,9 +73,9 @@ def initial_age(response: Fields, *, request_wall: float, response_wall: float) 
     date = parse_date(first(response, b"date") or b"", response_wall)
     apparent = max(0.0, response_wall - date) if date is not None else 0.0
     listed = members(values(response, b"age")[:1])
-    told = listed[0] if listed and listed[0].isdigit() else b"0"
+    told = seconds({b"age": listed[0]}, b"age") if listed else None
     delay = max(0.0, response_wall - request_wall)
-    return max(apparent, min(float(int(told[:12])), MOST_SECONDS) + delay)
+    return max(apparent, (told or 0) + delay)
 
 
 def assess(
@@ -155,7 +158,7 @@ def _refuses(
 def _lifetime(
     status: int, response: Fields, directives: Directives, policy: KeepPolicy, untargeted: bool, now: float
 ) -> float | None:
-    """Seconds of freshness from the response's own words, else by heuristics; None when it may not be stored for lack."""
+    """Seconds of freshness by the response's own words, else by heuristics; None: too little is said to store it."""
     told: float | None = None
     for name in (b"s-maxage", b"max-age"):
         if told is None:
@@ -167,6 +170,8 @@ def _lifetime(
         return float(policy.negative) if told is None else min(told, float(policy.negative))
     if told is not None:
         return told
+    if policy.default and status == 200:
+        return float(policy.default)
     if not policy.heuristic:
         return 0.0 if b"public" in directives or b"no-cache" in directives else None
     if status not in HEURISTIC_STATUSES and b"public" not in directives:

@@ -9,7 +9,9 @@ from typing import NamedTuple
 MOST_RANGES = 8
 """More ranges than this in one request are ignored: the whole is sent (§14.2 allows it)."""
 
-_SPEC = re.compile(rb"(?:(?P<first>\d{1,18})-(?P<last>\d{1,18})?|-(?P<suffix>\d{1,18}))")
+_SPEC = re.compile(rb"(?:(?P<first>\d+)-(?P<last>\d+)?|-(?P<suffix>\d+))")
+_BEYOND = 10**18
+"""A position that no representation reaches; a longer number counts as this one."""
 
 
 class ByteRange(NamedTuple):
@@ -29,13 +31,14 @@ UNSATISFIABLE = Unsatisfiable()
 def parse_range(value: bytes, length: int) -> tuple[ByteRange, ...] | Unsatisfiable | None:
     """The satisfiable ranges, in the order asked.
 
-    None: the field is to be ignored (another unit, malformed, too many, overlapping).
+    None: the field is to be ignored (another unit, malformed, too many, overlapping, or the last bytes of an empty
+    representation, which are satisfiable but cannot be said in a Content-Range).
     """
     unit, equals, specs = value.partition(b"=")
     if not equals or unit.strip(b" \t").lower() != b"bytes":
         return None
-    parts = [part.strip(b" \t") for part in specs.split(b",")]
-    if len(parts) > MOST_RANGES:
+    parts = [part for raw in specs.split(b",") if (part := raw.strip(b" \t"))]
+    if not 1 <= len(parts) <= MOST_RANGES:
         return None
     found: list[ByteRange] = []
     for part in parts:
@@ -43,13 +46,16 @@ def parse_range(value: bytes, length: int) -> tuple[ByteRange, ...] | Unsatisfia
         if match is None:
             return None
         if match["suffix"] is not None:
-            first, stop = max(0, length - int(match["suffix"])), length
+            suffix = _position(match["suffix"])
+            if suffix and not length:
+                return None
+            first, stop = max(0, length - suffix), length
         else:
-            first = int(match["first"])
-            stop = length if match["last"] is None else int(match["last"]) + 1
-            if stop <= first and match["last"] is not None:
+            first = _position(match["first"])
+            last = _BEYOND if match["last"] is None else _position(match["last"])
+            if last < first:
                 return None  # last before first makes the whole field invalid (§14.1.1)
-            stop = min(stop, length)
+            stop = min(last + 1, length)
         if first < stop:
             found.append(ByteRange(first, stop))
     if not found:
@@ -60,7 +66,11 @@ def parse_range(value: bytes, length: int) -> tuple[ByteRange, ...] | Unsatisfia
     return tuple(found)
 
 
-_CONTENT_RANGE = re.compile(rb"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+def _position(digits: bytes) -> int:
+    return int(digits) if len(digits) < 19 else min(int(digits.lstrip(b"0")[:19] or b"0"), _BEYOND)
+
+
+_CONTENT_RANGE = re.compile(rb"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE)
 
 
 def parse_content_range(value: bytes) -> tuple[ByteRange, int | None] | None:
