@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def run(settings: IngestSettings, file: str) -> int:
         try:
             done = ingest(order, _kitchen(settings, progress, timings))
         except KeyboardInterrupt:
-            progress.done("stopped; the next ingest of this film goes on from what is encoded")
+            print("matinee ingest: stopped; nothing was published", file=sys.stderr)
             return 130
         if not done.new:
             progress.start("publish", 0)
