@@ -33,8 +33,9 @@ from edge.settings import EdgeSettings
 from edge.subscribe import Connect, Subscriber
 from edge.tasks import TaskOwner
 from edge.upstream import Timeouts, Upstreams
-from edge.wire.h1 import Connection, Limits
+from edge.wire.h1 import Connection
 from edge.wire.request import Request
+from edge.wire.request_reader import Limits
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings
 from kernel.fleet import Hello

@@ -6,13 +6,18 @@ that never said anything is closed, one that is idle too long is closed, one tha
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import ssl
+import sys
+import termios
 from collections.abc import Iterable
 from pathlib import Path
 
 from edge.network import Listener, Network
-from edge.wire.h1 import Connection, Handler, Limits
+from edge.wire.h1 import Connection, Handler
 from edge.wire.request import Malformed
+from edge.wire.request_reader import Limits
 from kernel.clock import Clock, Timer
 from kernel.errors import BadSettings
 from kernel.settings import Address
@@ -20,6 +25,8 @@ from kernel.settings import Address
 HEAD_SECONDS = 10
 IDLE_SECONDS = 75
 STALLED_SECONDS = 60
+LINGER_SECONDS = 10
+"""How long a viewer who was refused may go on sending before he is cut."""
 LATE_HEAD = Malformed(408, "head-timeout")
 
 
@@ -33,6 +40,16 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise BadSettings("tls_cert", f"{certificate} and {key} cannot be used: {error}") from None
     return context
+
+
+def bytes_queued(transport: asyncio.WriteTransport) -> int:
+    """Bytes the viewer has not taken yet: the transport's and the kernel's, which may hold megabytes for a slow one."""
+    queued = transport.get_write_buffer_size()
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.fileno() >= 0:
+        unsent = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+        queued += int.from_bytes(unsent, sys.byteorder)
+    return queued
 
 
 class Front:
@@ -63,20 +80,25 @@ class Front:
         """One second has passed for every connection."""
         for connection in tuple(self._connections):
             connection.ticks += 1
-            if connection.paused:
+            if connection.lingering:
+                if connection.ticks > LINGER_SECONDS:
+                    connection.abort()
+            elif connection.paused or connection.transport.get_write_buffer_size():
                 self._watch_reader(connection)
             elif connection.busy:
                 connection.ticks = 0  # it waits for us
             elif connection.in_head:
                 if connection.ticks > HEAD_SECONDS:
                     self._handler.malformed(LATE_HEAD, connection)
-                    connection.retire()
+                    connection.finish()
             elif connection.ticks > (IDLE_SECONDS if connection.served else HEAD_SECONDS):
                 connection.retire()
 
     def _watch_reader(self, connection: Connection) -> None:
         """A viewer who reads, however slowly, may go on; one who has taken nothing for a minute is cut."""
-        queued = connection.transport.get_write_buffer_size()
+        if connection.ticks <= STALLED_SECONDS // 4 and connection.last_queued:
+            return  # seldom enough not to ask the kernel for each of many every second
+        queued = bytes_queued(connection.transport)
         if queued != connection.last_queued:
             connection.last_queued = queued
             connection.ticks = 0

@@ -96,7 +96,7 @@ class Story:
         self.counts.connections += 1
         if not self._admits(connection):
             connection.transport.write(problem(503, "too-many-connections", "", b"Retry-After: 1\r\n" + _CLOSE))
-            connection.retire()
+            connection.finish()
 
     def closed(self, connection: Connection) -> None:
         """He is gone."""
@@ -232,9 +232,13 @@ class Story:
             connection.done()
             self.record(request, viewer, permit, asked.path, 204, 0, Outcome.PASS, None, began)
         else:
-            allow = b"Allow: " + b", ".join(sorted(methods)) + b"\r\n"
-            self._say(request, connection, 405, "method", "", allow)
+            self._say(request, connection, 405, "method", "", self._allow())
             self.record(request, viewer, permit, asked.path, 405, 0, Outcome.REFUSED, "method", began)
+
+    def _allow(self) -> bytes:
+        """What a 405 must say (RFC 9110 §15.5.6)."""
+        methods = self.node.profile.methods or (b"GET", b"HEAD", b"OPTIONS", b"POST", b"PUT", b"PATCH", b"DELETE")
+        return b"Allow: %s\r\n" % b", ".join(sorted(methods))
 
     def refuse(
         self,
@@ -255,11 +259,10 @@ class Story:
 
     def malformed(self, what: Malformed, connection: Connection) -> None:
         """Bytes that are no request: answered, then the connection closes."""
-        if what.reason == "end":
-            return
         self.counts.requests += 1
         self.counts.refused(what.reason)
-        connection.transport.write(problem(what.status, what.reason, what.detail, self.lines + _CLOSE))
+        lines = self.lines + _CLOSE if what.status != 405 else self.lines + _CLOSE + self._allow()
+        connection.transport.write(problem(what.status, what.reason, what.detail, lines))
         none = Request(b"-", b"", {}, 1, keep_alive=False)
         self.record(none, connection.viewer, None, b"", what.status, 0, Outcome.REFUSED, what.reason, self._mono())
 

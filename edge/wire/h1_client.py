@@ -112,8 +112,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.cut()  # bytes nobody asked for: whoever asks next must not get them
             return
         self._begun = True
-        if not self._head_done:
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -121,15 +120,15 @@ class UpstreamConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._break(self._error or UpstreamFailed("malformed", detail=str(error)))
         else:
-            if not self._head_done and self._head_bytes > MOST_HEAD:
-                self._break(UpstreamFailed("head-too-large"))
-            elif self._idle:
+            if self._idle:
                 self._idle = False
                 if self._surplus:
                     self.cut()
                 else:
                     self.hold(on=False)
                     self._released(self)
+            elif self._head_bytes > MOST_HEAD and self._answer is not None:
+                self._break(UpstreamFailed("trailer-too-large" if self._head_done else "head-too-large"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The upstream closed: the end of a body without length, or a break."""
@@ -153,7 +152,7 @@ class UpstreamConnection(asyncio.Protocol):
         """One field line."""
         if len(self._fields) >= MOST_FIELDS or not _VALUE.fullmatch(value):
             self._fail("head-too-large" if len(self._fields) >= MOST_FIELDS else "field-value")
-        self._fields.append((name.lower(), value))
+        self._fields.append((name.lower(), value.rstrip()))  # llhttp leaves the whitespace after a value
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -164,6 +163,10 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if status == 101 or not 100 <= status <= 999:
             self._fail("status")
+        if self._parser.get_http_version() not in ("1.1", "1.0"):
+            self._fail("version")
+        if sum(len(name) + len(value) for name, value in fields) > MOST_HEAD:
+            self._fail("head-too-large")
         if status < 200:
             answer.on_interim(status, fields)
             return
@@ -180,6 +183,8 @@ class UpstreamConnection(asyncio.Protocol):
         codings = values(fields, b"transfer-encoding")
         if codings and (lengths or len(codings) > 1 or codings[0].strip().lower() != b"chunked"):
             self._fail("framing")
+        if codings and self._parser.get_http_version() == "1.0":
+            self._fail("framing")  # RFC 9112 §6.1
         if lengths and (len(set(lengths)) > 1 or not lengths[0].isdigit() or len(lengths[0]) > 15):
             self._fail("framing")
         if status in _NO_BODY:
@@ -191,6 +196,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         """A part of the body, without its chunks' framing."""
+        self._head_bytes = 0  # what comes between pieces of the body is counted from here: chunk heads, trailers
         if self._answer is not None:
             self._answer.on_body(data)
 
