@@ -52,7 +52,7 @@ class Shelf:
             resources.pop(name, None)
         log = (*self.log, *((revision, name) for name in sorted({*puts, *gone})))
         dropped, kept = log[:-LOG_KEPT], log[-LOG_KEPT:]
-        return Shelf(revision, MappingProxyType(resources), kept, dropped[-1][0] if dropped else self.floor)
+        return Shelf(revision, resources, kept, dropped[-1][0] if dropped else self.floor)
 
 
 @dataclass(frozen=True, slots=True)

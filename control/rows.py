@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from uuid import uuid4
 
 from sqlalchemy import delete, insert, select
@@ -50,4 +49,4 @@ async def read_shelf(connection: AsyncConnection, kind: str, floor: int) -> Shel
     log = tuple((row.number, row.name) for row in rows)
     dropped, kept = log[:-LOG_KEPT], log[-LOG_KEPT:]
     number = max(floor, log[-1][0] if log else 0)
-    return Shelf(number, MappingProxyType(held), kept, max(floor, dropped[-1][0] if dropped else 0))
+    return Shelf(number, held, kept, max(floor, dropped[-1][0] if dropped else 0))
