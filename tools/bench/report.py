@@ -47,13 +47,13 @@ def size_text(size: int) -> str:
 
 
 def table(title: str, rows: Sequence[Row], ours: str, peers: Sequence[str], target_peer: str) -> Table:
-    """CPU µs a request, `median (least-most)` for each server, and ratios to each peer."""
+    """CPU µs a request, median above least-most for each server, and our ratios to each peer."""
     made = Table(title=title, title_justify="left", caption_justify="left")
     made.add_column("body", justify="right")
     for name in (ours, *peers):
-        made.add_column(f"{name}\nµs", justify="right")
+        made.add_column(f"{name}\nµs a request", justify="right")
     for name in peers:
-        made.add_column(f"{ours} /\n{name}", justify="right")
+        made.add_column(f"ratio to\n{name}", justify="right")
     made.add_column("target", justify="right")
     for row in rows:
         cells = [size_text(row.size)]
@@ -68,7 +68,7 @@ def _spread(row: Row, name: str) -> str:
     if name not in row.samples:
         return "not run"
     costs = [sample.cpu_us for sample in row.samples[name]]
-    return f"[b]{row.cpu_us(name):.1f}[/b] ({min(costs):.1f}-{max(costs):.1f})"
+    return f"[b]{row.cpu_us(name):.1f}[/b]\n[dim]{min(costs):.1f}-{max(costs):.1f}[/dim]"
 
 
 def _ratio(ratio: float | None) -> str:

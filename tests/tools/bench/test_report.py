@@ -37,7 +37,7 @@ def test_without_a_peer_there_is_no_ratio_and_no_verdict():
 
 def test_the_table_shows_medians_their_spread_and_the_verdict():
     text = shown(table("hits", [row(ours=[5, 6, 9], peer=[10, 11, 12])], "ours", ["peer"], "peer"))
-    for part in ("64 KiB", "6.0 (5.0-9.0)", "11.0 (10.0-12.0)", "0.55", "≤ 0.7 met"):
+    for part in ("64 KiB", "6.0", "5.0-9.0", "11.0", "10.0-12.0", "0.55", "≤ 0.7 met"):
         assert part in text
 
 
