@@ -63,7 +63,8 @@ def run_hits(settings: BenchSettings, console: Console) -> Any:
     with console.status("") as status:
         rows = hits.run(plan, peers, status.update)
     names = [name for name in peers if name != OURS]
-    title = f"A hit with token, country and log on: server CPU, median and least-most of {plan.rounds} round{'s' if plan.rounds > 1 else ''}"
+    rounds_said = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
+    title = f"A hit with token, country and log on: server CPU, median and least-most of {rounds_said}"
     console.print(report.table(title, rows, OURS, names, TARGET_PEER))
     console.print("\n".join(f"{name}: {NGINX[name][0]}" for name in names), style="dim", highlight=False)
     console.print("requests/s, beside the point: " + report.rates(rows, peers), style="dim", highlight=False)
