@@ -16,7 +16,8 @@ from edge.wire.request import Malformed, Request
 
 _HOST = re.compile(rb"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
-_UNKNOWN_METHOD = re.compile(rb"(?:^|\n)[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [^ \r\n]+ HTTP/1\.[01]\r")
+_REQUEST_LINE = re.compile(rb"(?:^|\n)([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) [^ \r\n]+ HTTP/1\.[01]\r")
+_COMMON = frozenset((b"GET", b"HEAD", b"OPTIONS", b"POST", b"PUT", b"PATCH", b"DELETE"))
 _ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization")
 MOST_AT_ONCE = 16 * 1024
 """Bytes parsed in one go: limits hold in steps of this, whatever comes in one read."""
@@ -36,9 +37,10 @@ class Limits:
 
 def complaint(error: Exception, data: bytes) -> Malformed:
     """What llhttp's error on these bytes is called: a method or version that is not ours, else plainly malformed."""
-    if isinstance(error, httptools.HttpParserInvalidMethodError) and _UNKNOWN_METHOD.search(data):
+    invalid_method = isinstance(error, httptools.HttpParserInvalidMethodError)
+    if invalid_method and not _COMMON.issuperset(_REQUEST_LINE.findall(data)):
         return Malformed(501, "method")
-    if str(error) == "Invalid HTTP version":
+    if str(error) in ("Invalid HTTP version", "Pause on PRI/Upgrade"):
         return Malformed(505, "version")
     return Malformed(400, "malformed", str(error))
 
@@ -130,6 +132,8 @@ class RequestReader:
             self._minor = 1
         elif version == "1.0":
             self._minor = 0
+            if b"close" in fields.get(b"connection", b"").lower():
+                self._retiring = self._unusual = True  # llhttp lets keep-alive win there
         else:
             self._reject(505, "version")
         if host is None:

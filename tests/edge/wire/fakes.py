@@ -1,0 +1,111 @@
+"""A transport without a socket and a handler that remembers, to drive connections directly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge.wire.h1 import Connection
+from edge.wire.request import Malformed, Request
+from edge.wire.request_reader import Limits
+
+GENERAL = Limits(body=1 << 20)
+MEDIA = Limits()
+
+
+class FakeTransport:
+    """Takes everything; `queued` is what it claims to hold back."""
+
+    def __init__(self, *, eof: bool = True) -> None:
+        self.out = b""
+        self.end = ""
+        self.reading = True
+        self.queued = 0
+        self._eof = eof
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.high = high
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ("192.0.2.7", 4711) if name == "peername" else default
+
+    def get_write_buffer_size(self) -> int:
+        return self.queued
+
+    def write(self, data: Any) -> None:
+        self.out += bytes(data)
+
+    def writelines(self, pieces: Any) -> None:
+        self.out += b"".join(bytes(piece) for piece in pieces)
+
+    def can_write_eof(self) -> bool:
+        return self._eof
+
+    def write_eof(self) -> None:
+        self.end = "eof"
+
+    def close(self) -> None:
+        self.end = "closed"
+
+    def abort(self) -> None:
+        self.end = "aborted"
+
+    def is_closing(self) -> bool:
+        return self.end in ("closed", "aborted")
+
+    def pause_reading(self) -> None:
+        assert self.reading
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        assert not self.reading
+        self.reading = True
+
+
+class Remembering:
+    """A handler that answers at once with the number of the request, or when told (`holds`)."""
+
+    def __init__(self, *, holds: bool = False) -> None:
+        self.requests: list[Request] = []
+        self.refused: list[Malformed] = []
+        self.known_heads: dict[bytes, None] = {}
+        self.holds = holds
+        self.opened_count = self.closed_count = 0
+
+    def opened(self, connection: Connection) -> None:
+        self.opened_count += 1
+
+    def closed(self, connection: Connection) -> None:
+        self.closed_count += 1
+
+    def straight(self, target: bytes, connection: Connection) -> bool:
+        return False
+
+    def handle(self, request: Request, connection: Connection) -> None:
+        self.requests.append(request)
+        if not self.holds:
+            self.answer(connection)
+
+    def answer(self, connection: Connection) -> None:
+        connection.transport.write(b"<%d>" % len(self.requests))
+        connection.done()
+
+    def malformed(self, what: Malformed, connection: Connection) -> None:
+        self.refused.append(what)
+        connection.transport.write(b"<%d %s>" % (what.status, what.reason.encode()))
+
+
+def connected(handler: Any, limits: Limits = GENERAL, transport: Any = None) -> tuple[Connection, Any]:
+    """A connection of a viewer that has just been made."""
+    connection = Connection(handler, limits)
+    transport = transport or FakeTransport()
+    connection.connection_made(transport)
+    return connection, transport
+
+
+def fed(data: bytes, limits: Limits = GENERAL, *, step: int | None = None) -> tuple[Remembering, Any]:
+    """What a connection makes of these bytes, in one segment or in steps of so many bytes."""
+    handler = Remembering()
+    connection, transport = connected(handler, limits)
+    for at in range(0, len(data), step or len(data)):
+        connection.data_received(data[at : at + (step or len(data))])
+    return handler, transport
