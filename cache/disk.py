@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from cache.eviction.policy import Policy
 from kernel.clock import Instant
 from kernel.errors import BadSettings, StorageFailed
 
+_NAME = re.compile("[0-9a-f]{16}-[0-9a-f]{1,16}")
 MOST_ERRORS = 5
 """After so many I/O errors in a row the tier is taken out of use; the edge goes on without it."""
 
@@ -86,7 +88,7 @@ class DiskTier:
 
     # -- the disk, in a thread ---------------------------------------------------------------------------------
 
-    def write(self, name: str, head: dict[str, object], body: bytes) -> None:
+    def write(self, name: str, head: dict[str, object], body: bytes | memoryview) -> None:
         """Write one object; StorageFailed when the disk is full or fails, and nothing is left behind."""
         temporary = self.folder / "tmp" / name
         try:
@@ -135,11 +137,13 @@ class DiskTier:
             self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self.close()
             raise BadSettings("cache_dir", f"{self.folder} is in use by another process") from None
         except OSError as error:
+            self.close()
             raise BadSettings("cache_dir", f"{self.folder} cannot be used: {error.strerror}") from None
         for left in (self.folder / "tmp").iterdir():
-            left.unlink(missing_ok=True)
+            _remove(left)
         return self._recover(now)
 
     def _recover(self, now: Instant) -> list[Entry]:
@@ -149,11 +153,12 @@ class DiskTier:
             self._number = max(self._number, number)
             try:
                 entry = Entry.from_disk(read_head(path)[0], now)
-                if path.stat().st_mtime == 0:
+                if path.stat().st_mtime == 0:  # purged softly, nobody knows when: no window of staleness is left
                     entry.fresh_until = min(entry.fresh_until, now.mono)
+                    entry.swr_until = entry.sie_until = entry.fresh_until
             except (Damaged, OSError, KeyError, TypeError, ValueError):
                 self.damaged += 1
-                path.unlink(missing_ok=True)
+                _remove(path)
                 continue
             entry.disk = path.name
             known = latest.get((entry.key, entry.vary))
@@ -165,16 +170,22 @@ class DiskTier:
         return [entry for _, entry in sorted(latest.values(), key=lambda pair: pair[0])]
 
     def _files(self) -> Iterator[Path]:
-        for shard in sorted((self.folder / "objects").iterdir()):
+        for number in range(256):
+            shard = self.folder / "objects" / f"{number:02x}"
             for path in shard.iterdir():
-                name, dash, number = path.name.rpartition("-")
-                if dash and name and all(c in "0123456789abcdef" for c in number):
+                if path.name.startswith(shard.name) and _NAME.fullmatch(path.name):
                     yield path
                 else:
-                    path.unlink(missing_ok=True)
+                    _remove(path)
 
     def close(self) -> None:
         """Let the folder go."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def _remove(path: Path) -> None:
+    """Away with what is not ours or not whole; what cannot be removed (a folder) is not in our way."""
+    with contextlib.suppress(OSError):
+        path.unlink()

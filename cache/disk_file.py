@@ -30,7 +30,7 @@ class Damaged(Exception):
     """The file is not whole, or not ours; `str()` says what is wrong."""
 
 
-def write_object(path: Path, head: dict[str, object], body: bytes) -> int:
+def write_object(path: Path, head: dict[str, object], body: bytes | memoryview) -> int:
     """Write a new file at `path`, which must not exist; its size in bytes. OSError as the system says it."""
     raw = msgspec.msgpack.encode(head)
     view = memoryview(body)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cache.body import Body
 from cache.surrogates import parse_surrogate_keys
 from kernel.clock import Instant
 from kernel.http.freshness import Verdict
@@ -16,6 +17,8 @@ OVERHEAD = 600
 """Bytes that an object costs in RAM beside its body: counted against the budget."""
 
 _NOT_STORED = frozenset((b"age", b"content-length", b"cache-status", b"cdn-loop", b"proxy-authentication-info"))
+_OF_THE_BODY = frozenset((b"content-length", b"content-encoding", b"content-type", b"content-range"))
+_ANY_CASE = frozenset((b"accept-language", b"accept-encoding", b"accept-charset"))
 
 
 class Entry:
@@ -48,7 +51,7 @@ class Entry:
         self.key = key
         self.status = status
         self.length = length
-        self.body: bytes | None = None
+        self.body: Body | None = None
         self.disk: str | None = None
         self.vary: tuple[tuple[bytes, bytes | None], ...] = ()
         self.surrogates: tuple[bytes, ...] = ()
@@ -65,7 +68,7 @@ class Entry:
         self.block = serialise(self.fields)
         self.etag = first(self.fields, b"etag")
         self.last_modified = first(self.fields, b"last-modified")
-        self.surrogates = parse_surrogate_keys(first(self.fields, b"surrogate-key"))
+        self.surrogates = parse_surrogate_keys(b" ".join(values(self.fields, b"surrogate-key")))
         self.ready_at = -1
 
     def set_times(self, verdict: Verdict, now: float) -> None:
@@ -80,22 +83,33 @@ class Entry:
     def set_vary(self, request: Mapping[bytes, bytes]) -> None:
         """Remember the request's values of the fields that Vary names (RFC 9111 §4.1)."""
         names = sorted({name.lower() for name in members(values(self.fields, b"vary"))})
-        self.vary = tuple((name, normalised(request.get(name))) for name in names)
+        self.vary = tuple((name, normalised(name, request.get(name))) for name in names)
 
     def matches(self, request: Mapping[bytes, bytes]) -> bool:
         """Whether this alternate answers the request."""
-        return all(normalised(request.get(name)) == value for name, value in self.vary)
+        return all(normalised(name, request.get(name)) == value for name, value in self.vary)
 
     def freshen(self, fields: Fields, verdict: Verdict, now: float) -> None:
         """A 304 (or HEAD) said that the body still holds: its fields replace ours (RFC 9111 §3.2, §4.3.4).
 
-        Content-Length, Content-Encoding, Content-Type and Content-Range describe the body we have and stay.
+        Content-Length, Content-Encoding, Content-Type and Content-Range describe the body we have and stay. Where the
+        304 forbids to keep the response (no-store, private), it serves those who wait now and is stale for all others.
         """
-        keep = (b"content-length", b"content-encoding", b"content-type", b"content-range")
-        news = [(name, value) for name, value in end_to_end(fields) if name not in keep]
-        replaced = {name for name, _ in news}
+        news = end_to_end(fields, _OF_THE_BODY | verdict.unstored_fields)
+        replaced = {name for name, _ in news} | verdict.unstored_fields
         self.set_fields([pair for pair in self.fields if pair[0] not in replaced] + news)
         self.set_times(verdict, now)
+        if not verdict.keeps:
+            self.make_stale(now)
+
+    def make_stale(self, now: float) -> None:
+        """Its freshness ends now; what it may be used for when stale counts from now, no longer than it ever did."""
+        early = self.fresh_until - now
+        if early > 0:
+            self.fresh_until -= early
+            self.swr_until -= early
+            self.sie_until -= early
+        self.ready_at = -1
 
     @property
     def cost(self) -> int:
@@ -104,14 +118,14 @@ class Entry:
 
     def to_disk(self, now: Instant) -> dict[str, object]:
         """What the head of its file holds; times as wall."""
-        shift = now.wall - now.mono
         return {
             "key": self.key,
             "status": self.status,
             "fields": self.fields,
             "length": self.length,
             "vary": self.vary,
-            "born": self.born + shift,
+            "written": now.wall,
+            "age": now.mono - self.born,
             "fresh": self.fresh_until - self.born,
             "swr": self.swr_until - self.born,
             "sie": self.sie_until - self.born,
@@ -126,7 +140,7 @@ class Entry:
         made = cls(bytes(head["key"]), int(head["status"]), fields, int(head["length"]))  # type: ignore[call-overload]
         made.vary = tuple((bytes(name), value) for name, value in head["vary"])  # type: ignore[attr-defined]
         # A wall clock that stepped back must not make an object younger than it was when it was written.
-        age = max(0.0, now.wall - float(head["born"]))  # type: ignore[arg-type]
+        age = float(head["age"]) + max(0.0, now.wall - float(head["written"]))  # type: ignore[arg-type]
         made.born = now.mono - age
         made.fresh_until = made.born + float(head["fresh"])  # type: ignore[arg-type]
         made.swr_until = made.born + float(head["swr"])  # type: ignore[arg-type]
@@ -137,8 +151,13 @@ class Entry:
         return made
 
 
-def normalised(value: bytes | None) -> bytes | None:
-    """A request field's value for comparison by Vary: list members without the whitespace around commas."""
-    if value is None or b"," not in value:
-        return value
-    return b",".join(part.strip(b" \t") for part in value.split(b","))
+def normalised(name: bytes, value: bytes | None) -> bytes | None:
+    """A request field's value for comparison by Vary: no whitespace around commas, tags in one case.
+
+    Their order stays: of two languages with the same weight many servers take the first (RFC 9110 §12.5.4).
+    """
+    if value is None:
+        return None
+    if b"," in value:
+        value = b",".join(part.strip(b" \t") for part in value.split(b","))
+    return value.lower() if name in _ANY_CASE else value

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Protocol
 
+from cache.body import Body, view
 from cache.entry import Entry
 from cache.fillstate import ENDED, TRANSITIONS, Event, State
 from kernel.errors import Bug, MatineeError
@@ -78,10 +79,10 @@ class Fill:
         self.state = State.ASKED
         self.entry: Entry | None = None
         self.error: MatineeError | None = None
-        self.readers: list[Reader] = []
+        self.readers: dict[Reader, None] = {}
         self.leader: Reader | None = None
         self.received = 0
-        self.body: bytes | None = None
+        self.body: Body | None = None
         self.doomed = False
         self.shared = True
         self.pause: Callable[[], object] | None = None
@@ -108,14 +109,13 @@ class Fill:
 
     def join(self, reader: Reader) -> None:
         """Wait here; a head that is already known is told at once."""
-        self.readers.append(reader)
+        self.readers[reader] = None
         if self.entry is not None:
             reader.on_head(self)
 
     def leave(self, reader: Reader) -> None:
         """Stop waiting; the fill goes on."""
-        if reader in self.readers:
-            self.readers.remove(reader)
+        self.readers.pop(reader, None)
         if reader is self.leader:
             self.leader = None
         if self.state is State.PASSING:
@@ -124,7 +124,8 @@ class Fill:
     def read(self, position: int, most: int) -> bytes | memoryview | None:
         """Bytes from `position` on, at most `most` of them; None when there are none yet."""
         if self.body is not None:
-            return memoryview(self.body)[position : position + most] if position < len(self.body) else None
+            stop = min(position + most, len(self.body))
+            return view(self.body, position, stop) if position < stop else None
         at = bisect_right(self._ends, position)
         if at == len(self._chunks):
             return None
@@ -146,8 +147,12 @@ class Fill:
         self._move(Event.HEAD_KEPT if kept else Event.HEAD_PASSED)
         self.entry = entry
         if frees is not None:
-            freed = [reader for reader in self.readers if frees(reader)]
-            self.readers = [reader for reader in self.readers if reader not in freed]
+            waiting, self.readers, freed = self.readers, {}, []
+            for reader in waiting:
+                if frees(reader):
+                    freed.append(reader)
+                else:
+                    self.readers[reader] = None
             for reader in freed:
                 reader.on_freed(why)
         for reader in tuple(self.readers):
@@ -170,25 +175,33 @@ class Fill:
         if self.state is State.PASSING:
             self._let_go()
 
-    def end(self) -> bool:
-        """The body is whole; True when it is to be stored: then call `settle` with the whole body."""
+    def purge(self) -> None:
+        """What it brings may be old: it is not kept, and whoever asks from now on begins another."""
+        if self.state is State.FILLING:
+            self.pass_on(Event.PURGED)
+        self.doomed = True
+
+    def end(self) -> list[bytes] | None:
+        """The body is whole; its pieces when it is to be stored: then call `settle` with the one made of them."""
         kept = self.state is State.FILLING
         self._move(Event.END)
-        if kept:
-            self.body = b"".join(self._chunks) if len(self._chunks) != 1 else self._chunks[0]
-            self._chunks, self._ends = [], []
-        return kept
+        return self._chunks if kept else None
+
+    def settle(self, body: Body) -> None:
+        """The body as it is stored: who still reads goes on from there, the pieces are let go."""
+        self.body = body
+        self._chunks, self._ends = [], []
 
     def tell_end(self) -> None:
         """Tell the readers that all is there."""
-        readers, self.readers = self.readers, []
+        readers, self.readers = self.readers, {}
         for reader in readers:
             reader.on_end()
 
     def held(self, entry: Entry) -> None:
         """A 304: the stored entry serves everybody."""
         self._move(Event.NOT_MODIFIED)
-        readers, self.readers = self.readers, []
+        readers, self.readers = self.readers, {}
         for reader in readers:
             reader.on_held(entry)
 
@@ -198,7 +211,7 @@ class Fill:
             return
         self._move(Event.ERROR)
         self.error = error
-        readers, self.readers = self.readers, []
+        readers, self.readers = self.readers, {}
         for reader in readers:
             reader.on_failed(error)
 

@@ -1,7 +1,8 @@
-"""The RAM tier: bodies as bytes under a budget; which one leaves is the policy's word."""
+"""The RAM tier: bodies under a budget; which one leaves is the policy's word."""
 
 from __future__ import annotations
 
+from cache.body import Body
 from cache.entry import Entry
 from cache.eviction.policy import Policy
 
@@ -12,11 +13,13 @@ LARGEST_SHARE = 8
 class RamTier:
     """Which entries have their body in RAM. Keys of the policy are the entries themselves."""
 
-    __slots__ = ("_policy", "budget", "largest")
+    __slots__ = ("_policy", "budget", "largest", "touch")
 
     def __init__(self, budget: int, policy: Policy[Entry], *, alone: bool) -> None:
         self.budget = budget
         self._policy = policy
+        self.touch = policy.touch
+        """The entry was asked for: the policy's own function, since every hit calls it."""
         # With no disk behind it the RAM tier is the cache: then only what could not share it at all stays out.
         self.largest = budget // (2 if alone else LARGEST_SHARE)
 
@@ -29,7 +32,7 @@ class RamTier:
         """Whether an object of this cost may come in."""
         return cost <= self.largest
 
-    def put(self, entry: Entry, body: bytes) -> list[Entry]:
+    def put(self, entry: Entry, body: Body) -> list[Entry]:
         """Take a body in; the entries whose bodies had to leave (already without them)."""
         entry.body = body
         self._policy.insert(entry, entry.cost)
@@ -41,10 +44,6 @@ class RamTier:
             victim.body = None
             victims.append(victim)
         return victims
-
-    def touch(self, entry: Entry) -> None:
-        """The entry was asked for."""
-        self._policy.touch(entry)
 
     def drop(self, entry: Entry) -> None:
         """Let the body go; bytes under way to viewers live on until they are sent."""

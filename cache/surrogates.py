@@ -11,7 +11,7 @@ MOST_BYTES = 256
 
 
 def parse_surrogate_keys(value: bytes | None) -> tuple[bytes, ...]:
-    """The keys of a Surrogate-Key field: separated by spaces, each once, bounded in number and length."""
+    """The keys of Surrogate-Key (its lines joined): separated by spaces, each once, bounded in number and length."""
     if not value:
         return ()
     keys = dict.fromkeys(key for key in value.split() if len(key) <= MOST_BYTES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import sys
 
@@ -28,6 +29,8 @@ def run(settings: EdgeSettings) -> int:
         ],
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection and a large body in RAM cost one each
     uvloop.run(_serve(settings))
     return 0
 

@@ -134,7 +134,8 @@ class Edge:
     def _make_cache(self) -> SegmentCache:
         settings = self.settings
         ram = RamTier(settings.ram, self._policy(settings.ram), alone=self.disk is None)
-        return SegmentCache(ram, self.disk, self.clock, self.tasks)
+        # Over TLS every byte passes through user space, so bodies are kept there.
+        return SegmentCache(ram, self.disk, self.clock, self.tasks, files=settings.tls_cert is None)
 
     def _policy(self, budget: int) -> Policy[Entry]:
         make: Callable[[int], Policy[Any]] = POLICIES[self.settings.policy]
@@ -306,8 +307,8 @@ class Edge:
         """GET /stats."""
         counts = self.counts
         return {
-            "requests": counts.requests,
-            "hits": counts.hits,
+            "requests": counts.requests + counts.straight,
+            "hits": counts.hits + counts.straight,
             "stale_hits": counts.stale_hits,
             "misses": counts.misses,
             "collapsed": counts.collapsed,
@@ -325,8 +326,10 @@ class Edge:
         counts, cache = self.counts, self.cache
         stats = cache.stats()
         disk = self.disk
+        statuses = {str(status): n for status, n in sorted(counts.statuses.items())}
+        statuses["200"] = counts.statuses.get(200, 0) + counts.straight
         outcomes = {
-            "hit": counts.hits,
+            "hit": counts.hits + counts.straight,
             "stale-hit": counts.stale_hits,
             "miss": counts.misses,
             "collapsed": counts.collapsed,
@@ -335,7 +338,7 @@ class Edge:
             "failed": counts.failed,
         }
         return {
-            "matinee_edge_requests_total": {str(status): n for status, n in sorted(counts.statuses.items())},
+            "matinee_edge_requests_total": statuses,
             "matinee_edge_outcomes_total": outcomes,
             "matinee_edge_refusals_total": dict(counts.refusals),
             "matinee_edge_sent_bytes_total": counts.bytes_sent,

@@ -80,7 +80,9 @@ def boundary(entry: Entry) -> bytes:
     return b"matinee-%d-%d" % (len(entry.key), entry.length or 0)
 
 
-def multipart(entry: Entry, body: bytes, parts: tuple[ByteRange, ...], length: int) -> list[bytes | memoryview]:
+def multipart(
+    entry: Entry, body: bytes | memoryview, parts: tuple[ByteRange, ...], length: int
+) -> list[bytes | memoryview]:
     """The pieces of a multipart/byteranges body (RFC 9110 §14.6): headings and bytes in turn, the end last."""
     mark = boundary(entry)
     kind = next((value for name, value in entry.fields if name == b"content-type"), b"application/octet-stream")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cache.body import Body, view
 from cache.entry import Entry
 from cache.fill import Fill
 from cache.fillstate import State
@@ -85,7 +86,7 @@ class Delivery:
         """Whether the answer has none: HEAD, 304, 416."""
         return self.request.method == b"HEAD" or select(entry, self.request.fields, entry.length).status in (304, 416)
 
-    def send_stored(self, entry: Entry, body: bytes, outcome: Outcome, detail: bytes = b"") -> None:
+    def send_stored(self, entry: Entry, body: Body, outcome: Outcome, detail: bytes = b"") -> None:
         """A whole response from the cache."""
         if not self.wanted:
             return
@@ -100,13 +101,13 @@ class Delivery:
         if self.request.method == b"HEAD":
             self.connection.transport.write(made)
         elif selection.parts:
-            pieces = multipart(entry, body, selection.parts, len(body))
+            pieces = multipart(entry, view(body, 0, len(body)), selection.parts, len(body))
             self.sent = sum(len(piece) for piece in pieces)
             self.connection.transport.writelines([made, *pieces])
         else:
-            part = memoryview(body)[selection.first : selection.stop]
-            self.sent = len(part)
-            self.connection.transport.writelines((made, part))
+            stop = len(body) if selection.stop is None else min(selection.stop, len(body))
+            self.sent = max(0, stop - selection.first)
+            self.connection.send(made, body, selection.first, stop)
         self._finish(outcome)
 
     def _head(

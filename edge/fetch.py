@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from cache.body import make_body
 from cache.cache import SegmentCache, Workshop
 from cache.entry import OVERHEAD, Entry
 from cache.fill import Fill, Reader
@@ -214,10 +215,13 @@ class Fetcher:
 
     def _end(self, fill: Fill, entry: Entry) -> None:
         """The body is whole: keep it, then tell everybody."""
-        if fill.end() and fill.body is not None:
-            entry.length = len(fill.body)
+        pieces = fill.end()
+        if pieces is not None:
+            body = make_body(pieces, files=self._cache.files)
+            fill.settle(body)
+            entry.length = len(body)
             entry.ready_at = -1
-            self._cache.store(entry, fill.body)
+            self._cache.store(entry, body)
         elif fill.stale is not None and not fill.doomed and entry.status < 500:
             self._cache.forget(fill.stale)  # it was replaced by something that may not be kept
         self._cache.ended(fill)

@@ -83,7 +83,7 @@ class Front:
             if connection.lingering:
                 if connection.ticks > LINGER_SECONDS:
                     connection.abort()
-            elif connection.paused or connection.transport.get_write_buffer_size():
+            elif connection.paused or connection.unsent:
                 self._watch_reader(connection)
             elif connection.busy:
                 connection.ticks = 0  # it waits for us

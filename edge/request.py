@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cache.body import Body
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.authorise import TokenMemo, authorise
@@ -23,6 +24,7 @@ from edge.counters import Counts
 from edge.deliver import Selection, head, plain, problem
 from edge.delivery import Delivery
 from edge.fetch import Fetcher
+from edge.grant import MOST_GRANTS, NAME, carried_by_path, grant
 from edge.locate import Locator, Viewer
 from edge.plan import Plan, plan
 from edge.profile import Profile
@@ -37,6 +39,7 @@ from kernel.http.cache_status import chained, hit
 from kernel.vocabulary import REFUSAL_STATUS, Outcome, Refusal
 
 _SAFE = (b"GET", b"HEAD")
+_NO_FIELDS: dict[bytes, bytes] = {}
 _CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
 _PREFLIGHT = (
@@ -84,6 +87,8 @@ class Story:
         self._locator = locator
         self._admits = admits
         self._route = general_route if node.profile.name == "general" else media_route
+        self.known_heads: dict[bytes, None] = {}
+        self._touch = cache.ram.touch
         self._mono = clock.mono
         self._wall = clock.wall
 
@@ -102,6 +107,58 @@ class Story:
         """He is gone."""
         self.connections.discard(connection)
         self.counts.connections -= 1
+
+    # -- the straight run of the story: a hit in RAM, on a connection that was permitted the folder before ---------
+
+    def straight(self, target: bytes, connection: Connection) -> bool:
+        """Answer a plain, kept-alive GET if it is a fresh hit in RAM under a grant that holds; False: nothing was done.
+
+        The same decisions as in `handle`, each remembered with what it depends on; nothing is decided here.
+        """
+        cut = target.rfind(b"/") + 1
+        grant = connection.grants.get(target[:cut])
+        if grant is None:
+            return False
+        node, wall, now = self.node, self._wall(), self._mono()
+        if grant.rules is not node.rules or not grant.starts <= wall < grant.ends:
+            return False
+        if node.memo is not None and grant.keys is not node.memo.keys:
+            return False
+        name = target[cut:]
+        if not NAME.fullmatch(name):
+            return False
+        entry = self.cache.peek(grant.key + name, _NO_FIELDS)
+        if entry is None or entry.status != 200 or entry.vary or now >= entry.fresh_until:
+            return False
+        body = entry.body
+        if body is None:
+            return False
+        second = int(now)
+        ready = entry.ready if entry.ready_at == second else self._make_ready(entry, second)
+        sent = len(body)
+        if isinstance(body, bytes):
+            connection.transport.writelines((ready, body))
+        else:
+            connection.send(ready, body, 0, sent)
+        self._touch(entry)
+        counts = self.counts
+        counts.straight += 1
+        counts.bytes_sent += sent
+        if self.log is not None:
+            self.log.hit(grant.log, name.decode(), sent, wall)
+        return True
+
+    def _grant(self, asked: Asked, permit: Permit, connection: Connection, target: bytes) -> None:
+        """Remember for this connection that it may have the files of this folder."""
+        node, viewer = self.node, connection.viewer
+        folder = asked.path[: asked.path.rfind(b"/") + 1].decode("ascii")
+        log = self.log.beginning(permit.session, viewer.address, viewer.country, "GET") + folder if self.log else ""
+        made = grant(asked, permit, node.rules, node.memo.keys if node.memo is not None else None, log)
+        if made is not None:
+            grants = connection.grants
+            if len(grants) >= MOST_GRANTS:
+                del grants[next(iter(grants))]
+            grants[target[: target.rfind(b"/") + 1]] = made
 
     # -- the story ---------------------------------------------------------------------------------------------
 
@@ -127,6 +184,8 @@ class Story:
         step = plan(entry, began)
         if entry is not None and step is Plan.SERVE:
             if entry.body is not None and plain(request.fields) and request.method == b"GET" and entry.status == 200:
+                if viewer is connection.viewer and carried_by_path(request, asked):
+                    self._grant(asked, permit, connection, request.target)
                 self._serve_whole(request, connection, viewer, asked, permit, entry, entry.body, began)
             else:
                 self.serve(Delivery(self, request, connection, viewer, asked, permit, began), entry, Outcome.HIT)
@@ -150,16 +209,15 @@ class Story:
         asked: Asked,
         permit: Permit,
         entry: Entry,
-        body: bytes,
+        body: Body,
         now: float,
     ) -> None:
-        """The straight run of a hit in RAM: the head is made once a second, the body goes by reference."""
+        """A whole hit in RAM: the head is made once a second, the body goes by reference."""
         second = int(now)
         ready = entry.ready if entry.ready_at == second else self._make_ready(entry, second)
-        if request.keep_alive and request.minor:
-            connection.transport.writelines((ready, body))
-        else:
-            connection.transport.writelines((ready[:-2] + self.connection_line(request) + b"\r\n", body))
+        if not (request.keep_alive and request.minor):
+            ready = ready[:-2] + self.connection_line(request) + b"\r\n"
+        connection.send(ready, body, 0, len(body))
         self.cache.touch(entry)
         counts = self.counts
         counts.hits += 1
@@ -189,7 +247,7 @@ class Story:
             delivery.send_stored(entry, b"", outcome, detail)
             return
 
-        def loaded(body: bytes | None) -> None:
+        def loaded(body: Body | None) -> None:
             delivery.waits(False)
             if body is not None:
                 self.cache.touch(entry)

@@ -11,7 +11,7 @@ Every operation is O(1) amortised; a hit only adds one to a number, so a lost up
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -34,7 +34,8 @@ class S3Fifo(Generic[K]):
     """S3-FIFO over `budget` bytes; see `cache.eviction.policy.Policy`.
 
     `small_share`: the small queue's share of the budget. `promote_after`: hits in small that lead to main. The ghost
-    list remembers keys of as many bytes as main may hold.
+    list remembers `mark(key)` of as many bytes as main may hold: a number, so that it keeps no object alive. Two keys
+    with the same mark count as the same object come back; that costs a little of the hit rate, never correctness.
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class S3Fifo(Generic[K]):
         "_ghost_bytes",
         "_main",
         "_main_bytes",
+        "_mark",
         "_nodes",
         "_promote_after",
         "_small",
@@ -52,11 +54,14 @@ class S3Fifo(Generic[K]):
         "used",
     )
 
-    def __init__(self, budget: int, small_share: float = 0.1, promote_after: int = 1) -> None:
+    def __init__(
+        self, budget: int, small_share: float = 0.1, promote_after: int = 1, mark: Callable[[K], int] = hash
+    ) -> None:
         self._nodes: dict[K, _Node[K]] = {}
         self._small: deque[_Node[K]] = deque()
         self._main: deque[_Node[K]] = deque()
-        self._ghost: OrderedDict[K, int] = OrderedDict()
+        self._ghost: OrderedDict[int, int] = OrderedDict()
+        self._mark = mark
         self._ghost_bytes = 0
         self._small_budget = int(budget * small_share)
         self._ghost_budget = budget - self._small_budget
@@ -68,7 +73,7 @@ class S3Fifo(Generic[K]):
     def insert(self, key: K, size: int) -> None:
         """Into small, or into main when the ghost list knows the key."""
         self.remove(key)
-        known = self._ghost.pop(key, None)
+        known = self._ghost.pop(self._mark(key), None)
         node = _Node(key, size, known is not None)
         self._nodes[key] = node
         self.used += size
@@ -160,8 +165,9 @@ class S3Fifo(Generic[K]):
             self._small_bytes -= node.size
 
     def _remember(self, key: K, size: int) -> None:
-        self._ghost[key] = size
-        self._ghost_bytes += size
+        mark = self._mark(key)
+        self._ghost_bytes += size - self._ghost.pop(mark, 0)
+        self._ghost[mark] = size
         while self._ghost_bytes > self._ghost_budget and self._ghost:
             self._ghost_bytes -= self._ghost.popitem(last=False)[1]
 

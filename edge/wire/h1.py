@@ -13,9 +13,12 @@ from typing import Protocol, cast
 
 import httptools
 
+from edge.grant import Grant
 from edge.locate import Viewer
+from edge.wire.known_heads import VERSION, learn
 from edge.wire.request import Malformed, Request
 from edge.wire.request_reader import MOST_AT_ONCE, Limits, RequestReader, complaint
+from edge.wire.sending import BodySender
 
 NOBODY = Viewer("")
 END = Malformed(0, "end")
@@ -38,21 +41,32 @@ class Handler(Protocol):
     def handle(self, request: Request, connection: Connection) -> None:
         """Answer; call `connection.done()` when the response is written."""
 
+    known_heads: dict[bytes, None]
+    """Heads (from the version on) that were parsed before and are plain: no range, condition, cookie or the like."""
+
+    def straight(self, target: bytes, connection: Connection) -> bool:
+        """Answer a plain GET at once if nothing about it is new; False: nothing was done, parse it."""
+
     def malformed(self, what: Malformed, connection: Connection) -> None:
         """Say so; the connection closes by itself afterwards."""
 
 
-class Connection(RequestReader, asyncio.Protocol):
+class Connection(RequestReader, BodySender, asyncio.Protocol):
     """One viewer's connection. `ticks` is counted up by the listener's sweep, once a second."""
 
     __slots__ = (
         "_closing",
+        "_completed",
         "_current",
         "_handler",
         "_held_back",
         "_in_line",
+        "_keeps_alive",
+        "_sender",
         "_serving",
+        "_socket",
         "address",
+        "grants",
         "last_queued",
         "lingering",
         "on_lost",
@@ -66,12 +80,17 @@ class Connection(RequestReader, asyncio.Protocol):
 
     def __init__(self, handler: Handler, limits: Limits) -> None:
         super().__init__(limits)
+        self.transport = cast("asyncio.Transport", None)
+        self._socket = self._sender = None
+        self._closing = self.paused = False
+        self._completed = 0
+        self._keeps_alive = False
         self._handler = handler
         self._in_line: deque[Request | Malformed] = deque()
         self._current: Request | None = None
-        self._serving = self._closing = self._held_back = self.paused = self.lingering = False
-        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self._serving = self._held_back = self.lingering = False
         self.address = ""
+        self.grants: dict[bytes, Grant] = {}
         self.viewer: Viewer = NOBODY
         self.ticks = self.served = self.last_queued = 0
         self.on_resume: Callable[[], object] | None = None
@@ -91,22 +110,31 @@ class Connection(RequestReader, asyncio.Protocol):
         """The viewer is gone: whoever works for him is told."""
         self._closing = True
         self._in_line.clear()
+        self._stop_sending()
         lost, self.on_lost, self.on_resume = self.on_lost, None, None
         if lost is not None:
             lost()
         self._handler.closed(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse; complete requests are handled from within."""
+        """Parse; complete requests are handled from within.
+
+        A head whose lines are known byte for byte goes the straight way: players send the same lines every time, and
+        the same bytes parse to the same request. Only the target is new, and `straight` looks at every byte of it.
+        """
         if self._refused is not None or self._closing:
             return  # read and forgotten, see `finish`
+        if not self._head_bytes and data.startswith(b"GET /") and self._goes_straight(data):
+            return
         if len(data) > MOST_AT_ONCE:
             for at in range(0, len(data), MOST_AT_ONCE):
                 self.data_received(data[at : at + MOST_AT_ONCE])
             return
         if not self._head_bytes or self._in_body:
             self.ticks = 0
+        alone = self._head_bytes == 0 and not self.busy
         self._head_bytes += len(data)
+        self._completed = 0
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -117,9 +145,22 @@ class Connection(RequestReader, asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._stumbled(error, data)
         else:
+            if alone and self._completed == 1 and self._keeps_alive and self._method == b"GET" and not self._head_bytes:
+                learn(self._handler.known_heads, data, self._fields)
             if self._head_bytes > self._most and self._refused is None:
                 too_large = Malformed(413, "body-too-large") if self._in_body else Malformed(431, "head-too-large")
                 self._refuse(too_large)
+
+    def _goes_straight(self, data: bytes) -> bool:
+        """Whether these bytes are one request that could be answered at once."""
+        if self.paused or self._current is not None or self._in_line or self._retiring:
+            return False
+        end = data.find(VERSION)
+        if data[end:] not in self._handler.known_heads or not self._handler.straight(data[4:end], self):
+            return False
+        self.ticks = 0
+        self.served += 1
+        return True
 
     def _stumbled(self, error: Exception, data: bytes) -> None:
         """The parser stopped: at what a callback refused, at what llhttp does not like, or at a bug of the handler."""
@@ -141,7 +182,7 @@ class Connection(RequestReader, asyncio.Protocol):
 
     def _closing_after_line(self) -> None:
         if self._current is None and not self._in_line:
-            self.transport.close()
+            self._close()
         else:
             self._refused = self._refused or END
             last = self._in_line[-1] if self._in_line else self._current
@@ -170,6 +211,8 @@ class Connection(RequestReader, asyncio.Protocol):
         request = Request(self._method, self._target, self._fields, self._minor, self._parser.should_keep_alive())
         if self._unusual:
             self._settle(request)
+        self._completed += 1
+        self._keeps_alive = request.keep_alive
         if self._current is not None or self._in_line or self.paused:
             self._in_line.append(request)
             if len(self._in_line) >= MOST_IN_LINE and not self._held_back:
@@ -198,8 +241,8 @@ class Connection(RequestReader, asyncio.Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether a request is being answered or waits in line."""
-        return self._current is not None or bool(self._in_line)
+        """Whether a request is being answered or waits in line, or a body is still being sent."""
+        return self._current is not None or bool(self._in_line) or self._sender is not None
 
     def done(self) -> None:
         """The response to the current request is written."""
@@ -210,7 +253,7 @@ class Connection(RequestReader, asyncio.Protocol):
         if self._closing or (request is not None and not request.keep_alive):
             self._closing = True
             self._in_line.clear()
-            self.transport.close()
+            self._close()
         elif self._in_line and not self._serving:
             self._serve_line()
 
@@ -227,9 +270,8 @@ class Connection(RequestReader, asyncio.Protocol):
         elif self.in_head and not self._in_line and not self._closing:
             self._retiring = self._unusual = True
         else:
-            self._closing = True
             self._in_line.clear()
-            self.transport.close()
+            self._close()
 
     def finish(self) -> None:
         """Say no more, but read on for a while: a reset would take the answer from the viewer (RFC 9112 §9.6).

@@ -1,0 +1,20 @@
+"""What the cache counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class CacheCounts:
+    """Plain numbers, read at scrape."""
+
+    evicted_ram: int = 0
+    evicted_disk: int = 0
+    purged: int = 0
+    disk_written: int = 0
+    disk_written_bytes: int = 0
+    disk_skipped: int = 0
+    disk_failed: int = 0
+    disk_damaged: int = 0
+    loads: int = 0

@@ -1,0 +1,103 @@
+"""The index: which entries are stored under a cache key, and what a purge reaches.
+
+One entry under a key is held as itself, several (alternates by Vary) as a tuple: most keys have one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from cache.entry import Entry
+from cache.surrogates import Surrogates
+
+MOST_ALTERNATES = 16
+"""Alternates kept of one cache key; the oldest leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeRequest:
+    """What a purge reaches: the union of all of these. Keys are surrogate keys, urls and prefixes cache keys."""
+
+    keys: tuple[bytes, ...] = ()
+    urls: tuple[bytes, ...] = ()
+    prefixes: tuple[bytes, ...] = ()
+    everything: bool = False
+    soft: bool = False
+
+    def reaches(self, key: bytes, surrogates: Iterable[bytes]) -> bool:
+        """Whether an object is meant."""
+        if self.everything or key in self.urls or key.startswith(self.prefixes):
+            return True
+        return any(one in self.keys for one in surrogates)
+
+
+class Index:
+    """Cache key -> entries, and surrogate key -> cache keys."""
+
+    __slots__ = ("_entries", "_surrogates")
+
+    def __init__(self) -> None:
+        self._entries: dict[bytes, Entry | tuple[Entry, ...]] = {}
+        self._surrogates = Surrogates()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def peek(self, key: bytes, request: Mapping[bytes, bytes]) -> Entry | None:
+        """The stored response for a request, fresh or not; among alternates the latest that matches."""
+        found = self._entries.get(key)
+        if isinstance(found, Entry):
+            return found if not found.vary or found.matches(request) else None
+        if found is None:
+            return None
+        return next((entry for entry in reversed(found) if entry.matches(request)), None)
+
+    def get(self, key: bytes) -> tuple[Entry, ...]:
+        """All that is stored under a key, the oldest first."""
+        found = self._entries.get(key)
+        return (found,) if isinstance(found, Entry) else found or ()
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether this very entry is stored."""
+        found = self._entries.get(entry.key)
+        return found is entry or (isinstance(found, tuple) and entry in found)
+
+    def replaced_by(self, entry: Entry) -> list[Entry]:
+        """Whom a new entry pushes out: the same alternate, all if it has none (or they), the oldest of too many."""
+        old = self.get(entry.key)
+        same = [other for other in old if other.vary == entry.vary or not (other.vary and entry.vary)]
+        others = [other for other in old if other not in same]
+        return same + others[: max(0, len(others) - MOST_ALTERNATES + 1)]
+
+    def enter(self, entry: Entry) -> None:
+        """One entry more under its key."""
+        old = self.get(entry.key)
+        self._entries[entry.key] = (*old, entry) if old else entry
+        self._surrogates.add(entry.key, entry.surrogates)
+
+    def remove(self, entry: Entry) -> None:
+        """Out of the index, if it is in it."""
+        if not self.holds(entry):
+            return
+        rest = tuple(other for other in self.get(entry.key) if other is not entry)
+        if not rest:
+            del self._entries[entry.key]
+        else:
+            self._entries[entry.key] = rest[0] if len(rest) == 1 else rest
+        self.rekey(entry, entry.surrogates)
+
+    def rekey(self, entry: Entry, before: Iterable[bytes]) -> None:
+        """An entry had the surrogate keys `before`; what is stored under its cache key now says which count."""
+        self._surrogates.discard(entry.key, before)
+        for other in self.get(entry.key):
+            self._surrogates.add(other.key, other.surrogates)
+
+    def candidates(self, request: PurgeRequest) -> list[bytes]:
+        """Cache keys among which are all that a purge reaches; `reaches` says of each entry whether it does."""
+        if request.everything or request.prefixes:
+            return list(self._entries)
+        reached = {key for key in request.urls if key in self._entries}
+        for one in request.keys:
+            reached |= self._surrogates.carrying(one)
+        return list(reached)

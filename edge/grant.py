@@ -1,0 +1,69 @@
+"""What `authorise` said, kept for a connection as long as nothing that it depended on can have changed. Pure.
+
+A player asks for one segment of a folder after the other, under one token. The decision is the same for all of them:
+it depends on the token, the folder (scope, tier), the viewer, the rules and the time. So the straight run of a hit
+remembers it by the folder's URL (token included) and asks only whether it still holds: the very same rules and keys in
+force, and a moment at which neither the token nor the licence begins or ends. A push replaces the rules as a whole;
+the next request is decided anew.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from edge.route import Asked
+from edge.rules import Rules
+from edge.wire.request import Request
+from kernel.claims import Permit
+from kernel.keys import KeySet
+
+MOST_GRANTS = 16
+"""Folders remembered of one connection: a player moves between a few renditions, audio and subtitles."""
+
+NAME = re.compile(rb"[A-Za-z0-9_-][A-Za-z0-9_.-]*+")
+"""A file name in the normal form (`kernel.paths`), by `fullmatch`: nothing in it could be read in two ways."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Permission for the files of one folder, from `starts` (wall) and before `ends`, under these rules and keys.
+
+    `key` is the cache key's beginning; `log` the part of the log line that is the same for all of them.
+    """
+
+    key: bytes
+    starts: float
+    ends: float
+    rules: Rules
+    keys: KeySet | None
+    log: str
+
+
+def carried_by_path(request: Request, asked: Asked) -> bool:
+    """Whether the target alone was decided on: no token elsewhere, no query, nothing that had to be normalised."""
+    fields = request.fields
+    return request.target.endswith(asked.path) and b"cookie" not in fields and b"authorization" not in fields
+
+
+def grant(asked: Asked, permit: Permit, rules: Rules, keys: KeySet | None, log: str) -> Grant | None:
+    """The grant for the folder of what was permitted just now; None where its files may differ.
+
+    They may: directly below the title (aliases, per-tier playlists), under a scope that is no prefix, for a session
+    that rules name. The viewer is the connection's own (no header said otherwise): he cannot change while it lives.
+    """
+    if asked.cdn is None or b"/" not in asked.cdn.rest or permit.prefix is None:
+        return None
+    if permit.session is not None and permit.session in rules.sessions:
+        return None
+    if not asked.path.endswith(asked.cdn.key):
+        return None
+    licence = rules.licence(asked.cdn.content_id.decode("ascii"))
+    return Grant(
+        key=asked.key[: asked.key.rfind(b"/") + 1],
+        starts=max(permit.not_before, licence.opens if licence is not None else permit.not_before),
+        ends=min(permit.expires, licence.closes if licence is not None else permit.expires),
+        rules=rules,
+        keys=keys,
+        log=log,
+    )

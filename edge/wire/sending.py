@@ -1,0 +1,92 @@
+"""The sending half of a viewer's connection: bytes by the transport, files in memory by `sendfile`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from cache.body import FILE_LEAST, Body, MemoryFile, view
+from edge.wire.file_sender import FileSender, duplicate
+
+
+class BodySender:
+    """Sends a head and a part of a body; the connection that it is part of holds its state in slots of its own.
+
+    `paused`: the viewer is behind, write no more for now.
+    """
+
+    transport: asyncio.Transport
+    paused: bool
+    _closing: bool
+    _socket: socket.socket | None
+    _sender: FileSender | None
+
+    def resume_writing(self) -> None:
+        """The viewer caught up."""
+        raise NotImplementedError
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        raise NotImplementedError
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the viewer's socket has not taken yet."""
+        return self.transport.get_write_buffer_size() + (self._sender.left if self._sender is not None else 0)
+
+    def send(self, head: bytes, body: Body, first: int, stop: int) -> None:
+        """Write a head and a part of a body; a file goes by `sendfile` where socket and moment allow it.
+
+        What the socket does not take at once follows when it has room; until then the connection is paused.
+        """
+        if isinstance(body, MemoryFile) and stop - first >= FILE_LEAST and not self.transport.get_write_buffer_size():
+            if self._socket is None:
+                self._socket = duplicate(self.transport)
+            if self._socket is not None and self._send_file(self._socket, head, body, first, stop):
+                return
+        self.transport.writelines((head, view(body, first, stop)))
+
+    def _send_file(self, raw: socket.socket, head: bytes, body: MemoryFile, first: int, stop: int) -> bool:
+        """Whether it was taken on; False leaves everything to the transport."""
+        try:
+            sent = raw.send(head, socket.MSG_MORE)
+        except OSError:
+            return False
+        if sent < len(head):
+            self.transport.writelines((head[sent:], view(body, first, stop)))
+            return True
+        sender = FileSender(raw, body, first, stop)
+        try:
+            whole = sender.send()
+        except OSError:
+            self.abort()
+            return True
+        if not whole:
+            self._sender = sender
+            self.paused = True
+            sender.watch(self._file_sent)
+        return True
+
+    def _file_sent(self, whole: bool) -> None:
+        self._sender = None
+        if not whole:
+            self.abort()
+        elif self._closing:
+            self.transport.close()
+        else:
+            self.resume_writing()
+
+    def _close(self) -> None:
+        """Close when what is being sent is sent."""
+        self._closing = True
+        if self._sender is None:
+            self.transport.close()
+
+    def _stop_sending(self) -> None:
+        """The connection is gone."""
+        if self._sender is not None:
+            self._sender.stop()
+            self._sender = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
