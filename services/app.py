@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from secrets import token_bytes, token_urlsafe
 from typing import Any
@@ -44,13 +45,16 @@ log = structlog.get_logger()
 
 STATS_SECONDS = 5.0
 
+Task = Callable[[], Coroutine[Any, Any, None]]
+"""Something that runs beside the application for as long as it serves."""
+
 
 @dataclass
 class Services:
     """The services of one process: an application to serve, and tasks to run beside it."""
 
     application: web.Application
-    tasks: list[Coroutine[Any, Any, None]] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
     ready: list[asyncio.Event] = field(default_factory=list)
     """What must be there before the process says that it serves."""
 
@@ -77,7 +81,7 @@ class _Builder:
         self.store = CatalogueStore(settings.data)
         self.feed = Feed(self.store)
         self.routes: list[Route] = []
-        self.tasks: list[Coroutine[Any, Any, None]] = [self.feed.watch()]
+        self.tasks: list[Task] = [self.feed.watch]
         self.ready: list[asyncio.Event] = []
 
     async def open(self) -> None:
@@ -102,24 +106,23 @@ class _Builder:
         self.routes += _own_routes(self.counters, self.ready, self.routes)
         front = Front(self.gate, self.places, settings.trusted_proxies, self.clock, self.counters)
         application = web.Application(middlewares=[front.middleware()], client_max_size=LARGEST_BODY)  # type: ignore[list-item]
-        application[ROUTES] = {(route.method, route.path): route for route in self.routes}
+        table = application[ROUTES] = {}
         for route in self.routes:
-            application.router.add_route(route.method, route.path, route.handler)
-            if route.method == "GET":
-                application.router.add_route("HEAD", route.path, route.handler)
+            for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+                table[application.router.add_route(method, route.path, route.handler)] = route
         return Services(application, self.tasks, self.ready)
 
     def _catalogue(self) -> None:
         settings = self.settings
         self.routes += CatalogueRoutes(self.store, self.feed.nudge).routes()
-        self.tasks.append(self._count_titles())
+        self.tasks.append(self._count_titles)
         if settings.origin:
             poll = OriginPoll(
                 self.client, settings.origin, self.store, self.feed.nudge, self.counters, settings.origin_poll
             )
-            self.tasks.append(poll.run())
+            self.tasks.append(poll.run)
         if settings.control:
-            self.tasks.append(self._tell_control())
+            self.tasks.append(self._tell_control)
 
     async def _tell_control(self) -> None:
         from rpc.control_client import ControlClient
@@ -147,7 +150,7 @@ class _Builder:
         films = FilmsOfCatalogue(self.store)
         made = PlaybackRoutes(films, store, writes, signing, settings.edges, self.clock, self.counters)
         self.routes += made.routes()
-        self.tasks += [writes.run(), self._sweep(store)]
+        self.tasks += [writes.run, partial(self._sweep, store)]
 
     async def _sweep(self, store: PlaybackStore) -> None:
         while True:
@@ -163,7 +166,7 @@ class _Builder:
         service = SearchService(titles, TitleIndex(self.settings.data / "search"), self.counters)
         self.stack.callback(service.close)
         self.routes += SearchRoutes(service).routes()
-        self.tasks.append(service.run())
+        self.tasks.append(service.run)
         self.ready.append(service.ready)
 
     async def _recommend(self) -> None:
@@ -184,7 +187,7 @@ class _Builder:
             trend_half_life=settings.trend_half_life,
         )
         self.routes += RecommendRoutes(service, self.clock).routes()
-        self.tasks += [service.follow_titles(), service.keep_fitted(), service.writes.run()]
+        self.tasks += [service.follow_titles, service.keep_fitted, service.writes.run]
         self.ready.append(service.ready)
 
     def _gateway(self) -> None:

@@ -13,7 +13,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from kernel.errors import BadSettings
+from kernel.errors import BadSettings, Bug, MatineeError
 from kernel.settings import Address
 from services.app import Services, build
 from services.clock import SystemClock
@@ -57,14 +57,28 @@ async def _serve(settings: ServicesSettings) -> int:
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         services = await build(settings, SystemClock(), stack)
+        await _run(settings, services, stop)
+    return 0
+
+
+async def _run(settings: ServicesSettings, services: Services, stop: asyncio.Event) -> None:
+    """Answer, with the tasks beside; the first thing that goes wrong ends it all. Raises MatineeError."""
+    try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(task) for task in services.tasks]
+            tasks = [group.create_task(task()) for task in services.tasks]
             try:
                 await _answer(settings, services, stop)
             finally:
                 for task in tasks:
                     task.cancel()
-    return 0
+    except ExceptionGroup as failed:
+        first: Exception = failed
+        while isinstance(first, ExceptionGroup):
+            first = first.exceptions[0]
+        if isinstance(first, MatineeError):
+            raise first from None
+        log.exception("task-failed")
+        raise Bug(f"a task of the services failed: {type(first).__name__}: {first}") from first
 
 
 async def _answer(settings: ServicesSettings, services: Services, stop: asyncio.Event) -> None:

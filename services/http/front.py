@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 
 from kernel.clock import Clock
-from kernel.errors import BadRequest, MatineeError, Overloaded, StorageFailed, UpstreamFailed
+from kernel.errors import BadRequest, Bug, MatineeError, Overloaded, StorageFailed, UpstreamFailed
 from services.counters import Counters
 from services.http.caller import COOKIE, Caller, Gate, cross_site, host_of
 from services.http.place import Network, Places, viewer_address
@@ -25,7 +25,8 @@ log = structlog.get_logger()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _TRACE = re.compile(r"00-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _TOKEN = re.compile(r"^/t/[^/?]*")
-ROUTES = web.AppKey("routes", dict[tuple[str, str], Route])
+ROUTES = web.AppKey("routes", dict[web.AbstractRoute, Route])
+"""What each of aiohttp's routes is in the services' table: who may use it."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ class Front:
         if keyless_write and cross_site(headers.get("Origin"), headers.get("Sec-Fetch-Site"), headers.get("Host", "")):
             return problem(403, "cross-site", "another site may not speak for the viewer")
         if route is None:
+            if request.match_info.http_exception is None:
+                raise Bug(f"{request.match_info.route} stands in no table: nobody may use it")
             return None
         address = request[VISIT].address
         here = address is not None and address.is_loopback and not _passed_on(request, self.trusted)
@@ -167,12 +170,7 @@ def _passed_on(request: web.Request, trusted: Sequence[Network]) -> bool:
 
 
 def _route_of(request: web.Request) -> Route | None:
-    resource = request.match_info.route.resource
-    if resource is None:
-        return None
-    routes = request.app[ROUTES]
-    method = "GET" if request.method == "HEAD" else request.method
-    return routes.get((method, resource.canonical)) or routes.get(("*", resource.canonical))
+    return request.app[ROUTES].get(request.match_info.route)
 
 
 def _request_id(request: web.Request) -> str:

@@ -1,4 +1,4 @@
-"""A services process in one test: real databases and index in a folder of the test's, a fake origin, a clock to move."""
+"""Services in one test: real databases and index in a folder of the test's, a fake origin, a clock to move."""
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -144,7 +144,7 @@ async def running(data, clock, flags):
     async with AsyncExitStack() as stack:
         services = await build(settings, clock, stack)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(task) for task in services.tasks]
+            tasks = [group.create_task(task()) for task in services.tasks]
             try:
                 server = TestServer(services.application)
                 await server.start_server(max_line_size=LONGEST_LINE)
@@ -155,6 +155,12 @@ async def running(data, clock, flags):
             finally:
                 for task in tasks:
                     task.cancel()
+
+
+@pytest.fixture
+def once(tmp_path, clock):
+    """`async with once(flag="text", …)` runs services over the test's folder for the block."""
+    return lambda **flags: running(tmp_path / "data", clock, flags)
 
 
 @pytest.fixture

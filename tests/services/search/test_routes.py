@@ -6,8 +6,8 @@ import pytest
 @pytest.fixture
 async def place(start, fill, title):
     await fill(
-        title("alien", "Alien", year=1979, genres=("Horror", "Science Fiction"), cast=("Sigourney Weaver",), popularity=50.0,
-              description="A crew meets <b>something</b> in space."),
+        title("alien", "Alien", year=1979, genres=("Horror", "Science Fiction"), cast=("Sigourney Weaver",),
+              popularity=50.0, description="A crew meets <b>something</b> in space."),
         title("aliens", "Aliens", year=1986, genres=("Action",), countries=("FR",)),
         title("amelie", "Amélie", genres=("Comedy",)),
         title("tom", "Tom & Jerry", description="Tom & Jerry <script>alert(1)</script>"),

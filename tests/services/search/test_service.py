@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from kernel.errors import Overloaded
+from kernel.errors import Overloaded, StorageFailed
 from services.counters import Counters
 from services.search.index import TitleIndex
 from services.search.schema import Entry, Filters
@@ -79,7 +79,7 @@ async def test_an_index_that_breaks_is_made_anew(service, until, monkeypatch):
     async def found():
         try:
             return await titles(service, "alien") == ["Alien"]
-        except Exception:
+        except (Overloaded, StorageFailed):
             return False
 
     await until(found)

@@ -1,0 +1,96 @@
+"""Control is told of keys and licences, from where it stands."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from kernel.errors import UpstreamFailed
+from services import control_link
+from services.catalogue.title import Change, Playable, Title
+from services.control_link import ControlLink
+from services.counters import Counters
+
+
+class Control:
+    def __init__(self):
+        self.said = []
+        self.cursors = {}
+        self.failures = 0
+
+    async def put_keys(self, jwks):
+        if self.failures:
+            self.failures -= 1
+            raise UpstreamFailed("control-unreachable", retry=True)
+        self.said.append(("keys", jwks))
+
+    async def status(self):
+        return SimpleNamespace(cursors=self.cursors)
+
+    async def put_titles(self, titles, *, removed=(), cursor=0, source=""):
+        self.said.append(("titles", list(titles), list(removed), cursor, source))
+        self.cursors[source] = cursor
+
+
+class Catalogue:
+    def __init__(self, *changes):
+        self.changes = list(changes)
+
+    async def head(self):
+        return max((change.seq for change in self.changes), default=0)
+
+    async def follow(self, after):
+        batch = [change for change in self.changes if change.seq > after]
+        if batch:
+            yield batch
+        await asyncio.Event().wait()
+
+
+CHANGES = (
+    Change(1, Title("words", "W")),
+    Change(2, Title("film", "F", countries=("DE",), playable=Playable())),
+    Change(3, Title("free", "F", playable=Playable())),
+)
+
+
+@pytest.fixture
+async def linked(until, monkeypatch):
+    monkeypatch.setattr(control_link, "FIRST_PAUSE", 0.01)
+    tasks = []
+
+    async def link(control, catalogue, said):
+        made = ControlLink(control, catalogue, "source", {"keys": []}, Counters())
+        tasks.append(asyncio.get_running_loop().create_task(made.run()))
+        await until(lambda: len(control.said) >= said)
+        return control.said
+
+    yield link
+    for task in tasks:
+        task.cancel()
+
+
+async def test_keys_come_first_then_the_licences_of_what_can_be_played(linked):
+    said = await linked(Control(), Catalogue(*CHANGES), 2)
+    assert said[0] == ("keys", {"keys": []})
+    titles = [{"contentId": "film", "countries": ("DE",)}, {"contentId": "free", "countries": None}]
+    assert said[1] == ("titles", titles, ["words"], 3, "source")
+
+
+async def test_it_goes_on_where_control_stands(linked):
+    control = Control()
+    control.cursors["source"] = 2
+    said = await linked(control, Catalogue(*CHANGES), 2)
+    assert [title["contentId"] for title in said[1][1]] == ["free"]
+
+
+async def test_a_catalogue_behind_control_is_told_anew(linked):
+    control = Control()
+    control.cursors["source"] = 99
+    said = await linked(control, Catalogue(*CHANGES), 2)
+    assert len(said[1][1]) == 2
+
+
+async def test_a_control_that_is_away_is_tried_again(linked):
+    control = Control()
+    control.failures = 3
+    assert (await linked(control, Catalogue(*CHANGES), 2))[0][0] == "keys"

@@ -1,0 +1,32 @@
+"""The catalogue as each service sees it."""
+
+from services.catalogue.store import CatalogueStore
+from services.catalogue.title import Imported, Playable, Rendition, Title
+from services.wiring import FilmsOfCatalogue, ShelfOfCatalogue, as_film
+
+FILM = Title(
+    "a", "A", countries=("DE",), attribution="Somebody",
+    playable=Playable(duration=9.0, renditions=(Rendition("v720", 718, 720, 2_000_000),), streams={"hls": "m"},
+                      thumbnail="p.jpg"),
+)  # fmt: skip
+
+
+def test_playback_sees_a_film_with_its_licence_in_the_country():
+    here, away = as_film(FILM, "DE"), as_film(FILM, "FR")
+    assert (here.licensed, away.licensed) == (True, False)
+    assert (here.published, here.duration, here.tops, here.streams) == (True, 9.0, ((720, 2_000_000),), (("hls", "m"),))
+    assert not as_film(Title("a", "A"), None).published
+
+
+async def test_pictures_and_titles_are_there_or_not(tmp_path):
+    store = CatalogueStore(tmp_path)
+    await store.open()
+    await store.take_in([Imported(FILM, licence_given=True)])
+    films, shelf = FilmsOfCatalogue(store), ShelfOfCatalogue(store, None)
+    assert await films.thumbnail("a", "DE") == "p.jpg"
+    assert await films.thumbnail("a", "FR") is None
+    assert await films.thumbnail("nobody", "DE") is None
+    assert await films.film("nobody", "DE") is None
+    assert await shelf.exists("a")
+    assert not await shelf.exists("nobody")
+    await store.close()
