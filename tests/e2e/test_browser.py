@@ -42,19 +42,9 @@ def test_the_film_plays_in_a_browser(platform, page, tmp_path):
     second = page.evaluate(STATE)
     shot = tmp_path / "playing.png"
     page.screenshot(path=shot)
-    assert shot.stat().st_size > 10_000
+    assert shot.stat().st_size > 20_000, "a black picture compresses to less"
     assert second["error"] is None
     assert second["width"] > 0
     assert second["frames"] > first["frames"] > 0
     assert second["sound"] > first["sound"] > 0
     assert not failures
-
-
-@pytest.mark.needs("chromium")
-def test_the_picture_is_the_film(platform, page):
-    """What is shown is no black frame: the pattern has many colours."""
-    page.goto(platform.page)
-    page.locator(".card, .hero button").first.click()
-    page.wait_for_function("document.querySelector('video').currentTime > 0.5")
-    shot = page.locator("video").screenshot()
-    assert len(shot) > 20_000, "a plain picture compresses to less"
