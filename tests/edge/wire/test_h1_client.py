@@ -1,0 +1,293 @@
+"""Answers of upstreams as bytes: what is truncated or mis-framed never passes for whole (RFC 9112 §6, §8)."""
+
+import pytest
+
+from edge.wire.h1_client import MOST_HEAD, UpstreamConnection
+from tests.edge.wire.fakes import FakeTransport
+
+OK = b"HTTP/1.1 200 OK\r\n"
+FIVE = OK + b"Content-Length: 5\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+class Heard:
+    """What an exchange hears."""
+
+    def __init__(self) -> None:
+        self.interims: list = []
+        self.head: tuple | None = None
+        self.body = b""
+        self.ended = False
+        self.error = None
+
+    def on_interim(self, status, fields):
+        self.interims.append((status, fields))
+
+    def on_head(self, status, fields, length):
+        assert self.head is None
+        self.head = (status, fields, length)
+
+    def on_body(self, data):
+        assert not self.ended
+        self.body += data
+
+    def on_end(self):
+        assert not self.ended
+        assert self.error is None
+        self.ended = True
+
+    def on_broken(self, error):
+        assert not self.ended
+        assert self.error is None
+        self.error = error
+
+
+class Upstream:
+    """A connection to an upstream that says these bytes."""
+
+    def __init__(self) -> None:
+        self.released: list = []
+        self.lost: list = []
+        self.transport = FakeTransport()
+        self.connection = UpstreamConnection(self.released.append, self.lost.append)
+        self.connection.connection_made(self.transport)
+
+    def asked(self, *, head_only: bool = False) -> Heard:
+        heard = Heard()
+        self.connection.ask([b"GET / HTTP/1.1\r\n", b"\r\n"], heard, head_only=head_only)
+        return heard
+
+    def says(self, data: bytes, step: int | None = None) -> None:
+        for at in range(0, len(data), step or len(data)):
+            if self.transport.end != "aborted":
+                self.connection.data_received(data[at : at + (step or len(data))])
+
+
+def said(data: bytes, *, step: int | None = None, head_only: bool = False, closes: object = None) -> tuple:
+    upstream = Upstream()
+    heard = upstream.asked(head_only=head_only)
+    upstream.says(data, step)
+    if closes is not None and upstream.transport.end != "aborted":
+        upstream.connection.connection_lost(None if closes == "clean" else closes)
+    return upstream, heard
+
+
+REFUSED = {
+    "two equal lengths": FIVE + b"Content-Length: 5\r\n\r\nhello",
+    "two lengths": FIVE + b"Content-Length: 6\r\n\r\nhello!",
+    "length list": OK + b"Content-Length: 5, 6\r\n\r\nhello",
+    "length and coding": FIVE + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "coding and length": OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "length plus": OK + b"Content-Length: +5\r\n\r\nhello",
+    "length minus": OK + b"Content-Length: -5\r\n\r\nhello",
+    "length in letters": OK + b"Content-Length: five\r\n\r\nhello",
+    "length empty": OK + b"Content-Length:\r\n\r\nhello",
+    "length huge": OK + b"Content-Length: 18446744073709551621\r\n\r\nhello",
+    "length of 16 digits": OK + b"Content-Length: 1000000000000000\r\n\r\nhello",
+    "coding gzip, chunked": OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "coding chunked, gzip": OK + b"Transfer-Encoding: chunked, gzip\r\n\r\nhello",
+    "coding identity": OK + b"Transfer-Encoding: identity\r\n\r\nhello",
+    "coding xchunked": OK + b"Transfer-Encoding: xchunked\r\n\r\nhello",
+    "coding twice": OK + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n5\r\nhello\r\n0\r\n\r\n",
+    "coding empty": OK + b"Transfer-Encoding:\r\n\r\nhello",
+    "coding in HTTP/1.0": CHUNKED.replace(b"/1.1", b"/1.0") + b"5\r\nhello\r\n0\r\n\r\n",
+    "chunk size in letters": CHUNKED + b"zz\r\nhello\r\n0\r\n\r\n",
+    "chunk size minus": CHUNKED + b"-5\r\nhello\r\n0\r\n\r\n",
+    "chunk size huge": CHUNKED + b"fffffffffffffffff\r\nhello",
+    "chunk and LF": CHUNKED + b"5\nhello\n0\n\n",
+    "chunk longer than it says": CHUNKED + b"5\r\nhello!\r\n0\r\n\r\n",
+    "trailer without a colon": CHUNKED + b"5\r\nhello\r\n0\r\nX y\r\n\r\n",
+    "trailer without end": CHUNKED + b"5\r\nhello\r\n0\r\nX: " + b"y" * 2 * MOST_HEAD,
+    "chunk extension without end": CHUNKED + b"5;" + b"x" * 2 * MOST_HEAD,
+    "CR in a value": FIVE + b"X: a\rb\r\n\r\nhello",
+    "NUL in a value": FIVE + b"X: a\0b\r\n\r\nhello",
+    "control in a value": FIVE + b"X: a\x01b\r\n\r\nhello",
+    "LF line ends": FIVE.replace(b"\r", b"") + b"\nhello",
+    "LF after a field": FIVE + b"X: y\nY: z\r\n\r\nhello",
+    "obs-fold": FIVE + b"X: y\r\n z\r\n\r\nhello",
+    "space before a colon": FIVE + b"X : y\r\n\r\nhello",
+    "empty name": FIVE + b": y\r\n\r\nhello",
+    "no colon": FIVE + b"X\r\n\r\nhello",
+    "head too large": FIVE + b"".join(b"X%d: %s\r\n" % (number, b"y" * 4096) for number in range(20)) + b"\r\nhello",
+    "too many fields": FIVE + b"X: y\r\n" * 300 + b"\r\nhello",
+    "endless interims": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 3000,
+    "101": b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+    "101 without a word": b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + FIVE + b"\r\nhello",
+    "HTTP/0.9": b"hello world, this is a body\r\n\r\n",
+    "HTTP/0.9 in words": FIVE.replace(b"/1.1", b"/0.9") + b"\r\nhello",
+    "HTTP/1.2": FIVE.replace(b"/1.1", b"/1.2") + b"\r\nhello",
+    "HTTP/2.0": FIVE.replace(b"/1.1", b"/2.0") + b"\r\nhello",
+    "http/1.1": FIVE.replace(b"HTTP", b"http") + b"\r\nhello",
+    "status 000": FIVE.replace(b"200", b"000") + b"\r\nhello",
+    "status 20": FIVE.replace(b"200", b"20") + b"\r\nhello",
+    "status 2000": FIVE.replace(b"200", b"2000") + b"\r\nhello",
+    "a request": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("step", [None, 1])
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_breaks_an_exchange(name: str, step: int | None):
+    """It is never whole, never worth another try, and its connection is gone."""
+    data = REFUSED[name]
+    if len(data) > 5000:
+        step = 1000 if step else 50_000
+    upstream, heard = said(data, step=step)
+    assert heard.error is not None
+    assert not heard.error.retry
+    assert heard.error.status == 502
+    assert not heard.ended
+    assert not upstream.released
+    assert not upstream.connection.usable
+    assert upstream.transport.end == "aborted"
+
+
+WHOLE = {
+    "length": (FIVE + b"\r\nhello", 5, b"hello", True),
+    "length and whitespace": (OK + b"Content-Length: 5 \r\n\r\nhello", 5, b"hello", True),
+    "empty": (OK + b"Content-Length: 0\r\n\r\n", 0, b"", True),
+    "chunked": (CHUNKED + b"2\r\nhe\r\n3;a=b\r\nllo\r\n0\r\nX: y\r\n\r\n", None, b"hello", True),
+    "empty and chunked": (CHUNKED + b"0\r\n\r\n", None, b"", True),
+    "close": (FIVE + b"Connection: close\r\n\r\nhello", 5, b"hello", False),
+    "HTTP/1.0": (FIVE.replace(b"/1.1", b"/1.0") + b"\r\nhello", 5, b"hello", False),
+    "HTTP/1.0 kept": (FIVE.replace(b"/1.1", b"/1.0") + b"Connection: keep-alive\r\n\r\nhello", 5, b"hello", True),
+    "no reason": (b"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello", 5, b"hello", True),
+    "204": (b"HTTP/1.1 204 No Content\r\n\r\n", 0, b"", True),
+    "304": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 0, b"", True),
+    "100 before": (b"HTTP/1.1 100 Continue\r\n\r\n" + FIVE + b"\r\nhello", 5, b"hello", True),
+    "odd status": (FIVE.replace(b"200", b"999") + b"\r\nhello", 5, b"hello", True),
+    "an upgrade offered": (FIVE + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\nhello", 5, b"hello", True),
+}
+
+
+@pytest.mark.parametrize("step", [None, 1])
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_is_whole(name: str, step: int | None):
+    data, length, body, kept = WHOLE[name]
+    upstream, heard = said(data, step=step)
+    assert heard.ended
+    assert heard.head is not None
+    assert (heard.head[2], heard.body) == (length, body)
+    assert upstream.released == ([upstream.connection] if kept else [])
+    assert upstream.connection.usable is kept
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        FIVE + b"\r\nhell",
+        CHUNKED + b"5\r\nhell",
+        CHUNKED + b"5\r\nhello\r\n",
+        CHUNKED + b"5\r\nhello\r\n0\r\n",
+        FIVE,
+        b"H",
+    ],
+)
+def test_what_ends_early_is_truncated(data: bytes):
+    """With a clean end of the connection too; something had come, so it is not asked again."""
+    _, heard = said(data, closes="clean")
+    assert heard.error.reason == "truncated"
+    assert not heard.error.retry
+
+
+def test_the_end_of_the_connection_is_the_end_of_a_body_without_length():
+    upstream, heard = said(OK + b"\r\nhello", closes="clean")
+    assert heard.ended
+    assert heard.body == b"hello"
+    assert upstream.lost == [upstream.connection]
+
+
+def test_a_reset_is_not():
+    _, heard = said(OK + b"\r\nhello", closes=ConnectionResetError())
+    assert heard.error.reason == "truncated"
+
+
+def test_a_connection_closed_before_any_answer_is_worth_another_try():
+    upstream = Upstream()
+    heard = upstream.asked()
+    upstream.connection.connection_lost(None)
+    assert heard.error.reason == "closed"
+    assert heard.error.retry
+
+
+@pytest.mark.parametrize("surplus", [FIVE + b"\r\nEVIL!", b"junk", b"H", b"\0"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_bytes_nobody_asked_for_end_the_connection(surplus: bytes, apart: bool):
+    """Response queue poisoning: the answer counts, whoever asks next does not get what follows it."""
+    upstream = Upstream()
+    heard = upstream.asked()
+    if apart:
+        upstream.says(FIVE + b"\r\nhello")
+        upstream.says(surplus)
+    else:
+        upstream.says(FIVE + b"\r\nhello" + surplus)
+        assert not upstream.released
+    assert heard.ended
+    assert heard.body == b"hello"
+    assert upstream.transport.end == "aborted"
+    assert not upstream.connection.usable
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_a_body_where_none_may_be_is_surplus(status: bytes):
+    upstream, heard = said(b"HTTP/1.1 %s\r\nContent-Length: 5\r\n\r\nhello" % status)
+    assert heard.ended
+    assert heard.body == b""
+    assert upstream.transport.end == "aborted"
+
+
+@pytest.mark.parametrize(
+    ("data", "kept"),
+    [(FIVE + b"\r\n", False), (CHUNKED, False), (OK + b"\r\n", False), (OK + b"Content-Length: 0\r\n\r\n", True)],
+)
+def test_the_answer_to_a_head_request_ends_with_its_head(data: bytes, kept: bool):
+    """A body sent all the same is nobody's."""
+    upstream, heard = said(data, head_only=True)
+    assert heard.ended
+    assert bool(upstream.released) is kept
+    upstream, heard = said(FIVE + b"\r\nhello", head_only=True)
+    assert heard.ended
+    assert heard.body == b""
+    assert heard.head[2] == 5
+    assert not upstream.released
+
+
+def test_interim_answers_are_told_and_passed_over():
+    _, heard = said(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 102 P\r\n\r\n" + FIVE + b"\r\nhello")
+    assert heard.interims == [(103, [(b"link", b"x")]), (102, [])]
+    assert heard.head == (200, [(b"content-length", b"5")], 5)
+
+
+def test_values_come_without_outer_whitespace():
+    _, heard = said(FIVE + b'ETag: \t"a" \t\r\nX:\r\nY: \xe4\r\n\r\nhello')
+    assert heard.head[1][1:] == [(b"etag", b'"a"'), (b"x", b""), (b"y", b"\xe4")]
+
+
+def test_one_exchange_after_another_on_one_connection():
+    upstream = Upstream()
+    for number in range(5):
+        heard = upstream.asked()
+        upstream.says(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number, step=1)
+        assert heard.body == b"%d" % number
+    assert len(upstream.released) == upstream.connection.served == 5
+
+
+def test_holding_stops_reading_and_a_released_connection_reads():
+    upstream = Upstream()
+    heard = upstream.asked()
+    upstream.says(FIVE + b"\r\nhe")
+    upstream.connection.hold(on=True)
+    upstream.connection.hold(on=True)
+    assert not upstream.transport.reading
+    upstream.says(b"llo")
+    assert heard.ended
+    assert upstream.transport.reading
+
+
+def test_cutting_says_nothing_to_the_exchange():
+    upstream = Upstream()
+    heard = upstream.asked()
+    upstream.connection.cut()
+    upstream.connection.connection_lost(None)
+    assert (heard.ended, heard.error) == (False, None)
+    assert upstream.lost == [upstream.connection]
