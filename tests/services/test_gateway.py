@@ -1,6 +1,5 @@
 """The gateway: on to the origin, away to an edge."""
 
-import pytest
 
 from services.gateway import edge_for
 
@@ -14,25 +13,25 @@ def test_all_of_a_title_goes_to_one_edge_whatever_its_token():
     assert len({edge_for(f"/cdn/eu/f{n}/x", edges) for n in range(20)}) == 2
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/cdn/eu/film/master.m3u8",
-        "/t/abc/cdn/eu/film/a%20b?x=1&y",
-        "/cdn//evil.example/x",
-        "/cdn/../x",
-        "/t/@evil.example/",
-    ],
-)
-async def test_paths_are_sent_to_an_edge_exactly_as_they_came(start, path):
+PATHS_ARE_SENT_TO_AN_EDGE_EXACTLY_AS_THEY_CAME = [
+    "/cdn/eu/film/master.m3u8",
+    "/t/abc/cdn/eu/film/a%20b?x=1&y",
+    "/cdn//evil.example/x",
+    "/cdn/../x",
+    "/t/@evil.example/",
+]
+
+
+async def test_paths_are_sent_to_an_edge_exactly_as_they_came(start):
     place = await start(only="gateway", edges=EDGES)
     from yarl import URL
 
-    got = await place.client.get(URL(path, encoded=True), allow_redirects=False)
-    if got.status == 307:
-        assert got.headers["Location"] in {edge + path for edge in EDGES.split(",")}
-    else:
-        assert got.status in (400, 404)
+    for path in PATHS_ARE_SENT_TO_AN_EDGE_EXACTLY_AS_THEY_CAME:
+        got = await place.client.get(URL(path, encoded=True), allow_redirects=False)
+        if got.status == 307:
+            assert got.headers["Location"] in {edge + path for edge in EDGES.split(",")}
+        else:
+            assert got.status in (400, 404)
 
 
 async def test_without_an_edge_the_gateway_says_so(start):

@@ -45,15 +45,24 @@ async def test_a_licence_is_put_and_holds_at_once(start, fill, title):
         assert (status, body["reason"]) == (400, "body-field")
 
 
-@pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=x", "cursor=%00", "cursor=abc", "country=DEU", "ids=../x"]
-)
-async def test_impossible_parameters_are_told(start, query):
+IMPOSSIBLE_PARAMETERS_ARE_TOLD = [
+    "limit=0",
+    "limit=101",
+    "limit=x",
+    "cursor=%00",
+    "cursor=abc",
+    "country=DEU",
+    "ids=../x",
+]
+
+
+async def test_impossible_parameters_are_told(start):
     place = await start(only="catalogue")
-    status, body = await place.get(f"/titles?{query}")
-    assert status == 400
-    assert body["detail"]
-    assert body["type"].startswith("urn:matinee:problem:")
+    for query in IMPOSSIBLE_PARAMETERS_ARE_TOLD:
+        status, body = await place.get(f"/titles?{query}")
+        assert status == 400
+        assert body["detail"]
+        assert body["type"].startswith("urn:matinee:problem:")
 
 
 def test_a_cursor_is_read_back_and_foreign_ones_are_refused():

@@ -31,27 +31,35 @@ async def test_a_dislike_hides_at_once(place):
     assert await ids(place, "userId=u2") == ["b", "a"]
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "reason"),
-    [
-        (feedback(action="LOVE"), 400, "body-field"),
-        (feedback(userId=""), 400, "user-id"),
-        (feedback(contentId="../x"), 400, "content-id"),
-        (feedback(contentId="nobody"), 404, "title-unknown"),
-        ({"userId": "u1"}, 400, "body-field"),
-        ([], 400, "body-field"),
-    ],
-)
-async def test_bad_feedback_is_told(place, body, status, reason):
-    got, answer = await place.post("/recommendations/feedback", body)
-    assert (got, answer["reason"]) == (status, reason)
+BAD_FEEDBACK_IS_TOLD = [
+    (feedback(action="LOVE"), 400, "body-field"),
+    (feedback(userId=""), 400, "user-id"),
+    (feedback(contentId="../x"), 400, "content-id"),
+    (feedback(contentId="nobody"), 404, "title-unknown"),
+    ({"userId": "u1"}, 400, "body-field"),
+    ([], 400, "body-field"),
+]
 
 
-@pytest.mark.parametrize(
-    "query", ["", "userId=", "userId=u1&limit=0", "userId=u1&limit=x", "userId=a%20b", "userId=u1&playable=x"]
-)
-async def test_impossible_queries_are_told(place, query):
-    assert (await place.get(f"/recommendations?{query}"))[0] == 400
+async def test_bad_feedback_is_told(place):
+    for body, status, reason in BAD_FEEDBACK_IS_TOLD:
+        got, answer = await place.post("/recommendations/feedback", body)
+        assert (got, answer["reason"]) == (status, reason)
+
+
+IMPOSSIBLE_QUERIES_ARE_TOLD = [
+    "",
+    "userId=",
+    "userId=u1&limit=0",
+    "userId=u1&limit=x",
+    "userId=a%20b",
+    "userId=u1&playable=x",
+]
+
+
+async def test_impossible_queries_are_told(place):
+    for query in IMPOSSIBLE_QUERIES_ARE_TOLD:
+        assert (await place.get(f"/recommendations?{query}"))[0] == 400
 
 
 async def test_a_guest_speaks_for_itself_alone(start, fill, title):

@@ -44,31 +44,42 @@ async def test_a_result_has_title_and_an_escaped_snippet(place):
     assert body[0]["snippet"] == "Tom &amp; Jerry &lt;script&gt;alert(1)&lt;/script&gt;"
 
 
-@pytest.mark.parametrize(
-    ("query", "reason"),
-    [
-        ("", "query-empty"),
-        ("query=", "query-empty"),
-        ("query=%20%20", "query-empty"),
-        (f"query={'x' * 10_000}", "query-too-long"),
-        ("query=a&limit=0", "parameter-range"),
-        ("query=a&limit=101", "parameter-range"),
-        ("query=a&limit=ten", "parameter-range"),
-        ("query=a&query=b", "parameter-repeated"),
-        ("query=a&genre=" + "x" * 200, "genre"),
-    ],
-)
-async def test_impossible_queries_are_told(place, query, reason):
-    status, body = await place.get(f"/search?{query}")
-    assert (status, body["reason"]) == (400, reason)
+IMPOSSIBLE_QUERIES_ARE_TOLD = [
+    ("", "query-empty"),
+    ("query=", "query-empty"),
+    ("query=%20%20", "query-empty"),
+    (f"query={'x' * 10_000}", "query-too-long"),
+    ("query=a&limit=0", "parameter-range"),
+    ("query=a&limit=101", "parameter-range"),
+    ("query=a&limit=ten", "parameter-range"),
+    ("query=a&query=b", "parameter-repeated"),
+    ("query=a&genre=" + "x" * 200, "genre"),
+]
 
 
-@pytest.mark.parametrize(
-    "query", ["%22a%3Ab%28", "%2B-%26%26", "%F0%9F%8E%AC", "%E4%B8%83%E4%BA%BA", "%00", "%FF", "AND", "a%2A", "..%2F"]
-)
-async def test_odd_queries_are_answered(place, query):
-    status, _ = await place.get(f"/search?query={query}")
-    assert status in (200, 400)
+async def test_impossible_queries_are_told(place):
+    for query, reason in IMPOSSIBLE_QUERIES_ARE_TOLD:
+        status, body = await place.get(f"/search?{query}")
+        assert (status, body["reason"]) == (400, reason)
+
+
+ODD_QUERIES_ARE_ANSWERED = [
+    "%22a%3Ab%28",
+    "%2B-%26%26",
+    "%F0%9F%8E%AC",
+    "%E4%B8%83%E4%BA%BA",
+    "%00",
+    "%FF",
+    "AND",
+    "a%2A",
+    "..%2F",
+]
+
+
+async def test_odd_queries_are_answered(place):
+    for query in ODD_QUERIES_ARE_ANSWERED:
+        status, _ = await place.get(f"/search?query={query}")
+        assert status in (200, 400)
 
 
 async def test_an_import_from_outside_is_found_soon(place, fill, title, until):
