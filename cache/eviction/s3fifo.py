@@ -120,9 +120,7 @@ class S3Fifo(Generic[K]):
 
     def _evict_small(self) -> K | None:
         """Look at small's oldest: on to main, or out; None when nothing left the cache."""
-        node = self._small.popleft() if self._small else None
-        if node is None:
-            return None
+        node = self._small.popleft()
         if not node.alive:
             self._dead -= 1
             return None
@@ -139,9 +137,7 @@ class S3Fifo(Generic[K]):
 
     def _evict_main(self) -> K | None:
         """Look at main's oldest: another round for a hit, or out; None when nothing left the cache."""
-        node = self._main.popleft() if self._main else None
-        if node is None:
-            return None
+        node = self._main.popleft()
         if not node.alive:
             self._dead -= 1
             return None

@@ -1,0 +1,118 @@
+"""What the cache's tests stand on: entries by a few words, and a workshop whose slow work the test holds back."""
+
+import asyncio
+from contextlib import contextmanager
+
+from cache.cache import SegmentCache
+from cache.disk import DiskTier
+from cache.entry import Entry
+from cache.eviction.choice import POLICIES
+from cache.ram import RamTier
+from kernel.clock import Instant
+from kernel.http.freshness import GENERAL, assess
+from tests.scenario.clock import FakeClock
+
+MIB = 1 << 20
+
+
+class Shop:
+    """`cache.workshop.Workshop`: work runs at once, on the loop's thread, unless the test holds it back."""
+
+    def __init__(self):
+        self.tasks = set()
+        self.begun = 0
+        self._held = None
+        self._after = False
+
+    def spawn(self, work):
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task):
+        self.tasks.discard(task)
+        task.result()
+
+    async def offload(self, work):
+        held, after = self._held, self._after
+        self.begun += 1
+        if held is not None and not after:
+            await held.wait()
+        done = work()
+        if held is not None and after:
+            await held.wait()
+        return done
+
+    @contextmanager
+    def held(self, *, after=False):
+        """Work begun in here waits until the end of it: before it is done, or (`after`) done but not yet told."""
+        self._held, self._after = asyncio.Event(), after
+        try:
+            yield
+        finally:
+            self._held.set()
+            self._held = None
+
+    async def settle(self):
+        """Until nothing is left to do."""
+        while self.tasks:
+            await asyncio.wait(tuple(self.tasks))
+
+
+def now_of(clock):
+    return Instant(clock.wall(), clock.mono())
+
+
+def response(clock, key, *fields, cc=b"max-age=60", request=None, status=200, length=None):
+    """An entry as it arrives: `fields` beside Cache-Control `cc`."""
+    pairs = [(b"cache-control", cc), *fields]
+    request = request or {}
+    wall = clock.wall()
+    verdict = assess(b"GET", request, status, pairs, GENERAL, request_wall=wall, response_wall=wall)
+    made = Entry(key, status, pairs, length)
+    made.set_times(verdict, clock.mono())
+    made.set_vary(request)
+    return made
+
+
+class Bench:
+    """A cache with its clock and workshop. `folder` None: RAM only."""
+
+    def __init__(self, folder=None, *, ram=MIB, disk=16 * MIB, policy="s3fifo", clock=None):
+        self.clock = clock or FakeClock()
+        self.shop = Shop()
+        self.disk = DiskTier(folder, disk, POLICIES[policy](disk)) if folder is not None else None
+        self.cache = SegmentCache(
+            RamTier(ram, POLICIES[policy](ram), alone=folder is None), self.disk, self.clock, self.shop
+        )
+        if self.disk is not None:
+            self.cache.adopt(self.disk.open(now_of(self.clock)))
+
+    def keep(self, key, body=b"x", *fields, **more):
+        """Store a response; what the cache holds of it."""
+        made = response(self.clock, key, *fields, **more)
+        return made if self.cache.store(made, body) else None
+
+    async def serve(self, key, request=None):
+        """The body that a GET would get, from whichever tier; None on a miss."""
+        entry = self.cache.peek(key, request or {})
+        if entry is None:
+            return None
+        got = []
+        self.cache.load(entry, got.append)
+        await self.shop.settle()
+        (body,) = got
+        return body if body is None or isinstance(body, bytes) else bytes(body.view(0, len(body)))
+
+    def fresh(self, key, request=None):
+        """Whether a GET would be answered without asking the upstream."""
+        entry = self.cache.peek(key, request or {})
+        return entry is not None and self.clock.mono() < entry.fresh_until
+
+    def files(self):
+        """The files of the disk tier."""
+        return sorted(path.name for path in (self.disk.folder / "objects").glob("*/*"))
+
+    def end(self):
+        """As a kill would: nothing is told to anybody, the lock is gone."""
+        self.disk.close()
