@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from kernel.errors import BadSettings
 from kernel.settings import INTEGER, NUMBER, PATH, SIZE, SWITCH, TEXT, setting
 from tools.bench import hits, machine, report
 from tools.bench.peers import Peer, nginx, nginx_program, ours
+from tools.bench.processes import alone
 
 OURS = "matinee"
 NGINX = {
@@ -81,11 +83,11 @@ def run(settings: BenchSettings) -> int:
         raise BadSettings("only", f"no benchmark is named {', '.join(sorted(unknown))}; there is {', '.join(known)}")
     console = Console(width=None if sys.stdout.isatty() else 120)
     told = machine.facts()
-    results = {
-        benchmark.name: benchmark.run(settings, console)
-        for benchmark in BENCHMARKS
-        if not settings.only or benchmark.name in settings.only
-    }
+    chosen = [benchmark for benchmark in BENCHMARKS if not settings.only or benchmark.name in settings.only]
+    with alone(Path(tempfile.gettempdir()) / f"matinee-bench-{os.getuid()}.lock") as only:
+        if not only:
+            console.print("[bold red]another benchmark is running: the figures of both are worth little[/]")
+        results = {benchmark.name: benchmark.run(settings, console) for benchmark in chosen}
     console.print("\n".join(f"{name}: {text}" for name, text in told.items()), style="dim", highlight=False)
     if settings.json:
         settings.json.write_text(json.dumps({"machine": told, "benchmarks": results}, indent=1) + "\n")

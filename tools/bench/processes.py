@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -67,6 +68,18 @@ def cores() -> tuple[int, int] | None:
     """(the servers' core, the viewers' core); None on a machine where they must share."""
     allowed = sorted(os.sched_getaffinity(0))
     return (allowed[0], allowed[-1]) if len(allowed) > 1 else None
+
+
+@contextlib.contextmanager
+def alone(lock: Path) -> Iterator[bool]:
+    """Whether no other benchmark runs on this machine; for the length of the block none will be told so."""
+    with lock.open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            only = True
+        except BlockingIOError:
+            only = False
+        yield only
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.bench.processes import BenchFailed, cores, cpu_seconds, free_port, on_core, started, tree, workers_of
+from tools.bench.processes import BenchFailed, alone, cores, cpu_seconds, free_port, on_core, started, tree, workers_of
 
 LISTEN = "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); "
 
@@ -99,3 +99,10 @@ def test_placement_ends_with_the_block():
     with on_core(min(before)):
         assert os.sched_getaffinity(0) == {min(before)}
     assert os.sched_getaffinity(0) == before
+
+
+def test_two_benchmarks_at_once_know_of_each_other(tmp_path):
+    with alone(tmp_path / "lock") as first, alone(tmp_path / "lock") as second:
+        assert (first, second) == (True, False)
+    with alone(tmp_path / "lock") as again:
+        assert again
