@@ -1,6 +1,5 @@
 """The gateway: on to the origin, away to an edge."""
 
-
 from services.gateway import edge_for
 
 EDGES = "http://127.0.0.1:8081,http://127.0.0.2:8081"
