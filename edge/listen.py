@@ -6,7 +6,6 @@ that never said anything is closed, one that is idle too long is closed, one tha
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import ssl
 import sys
@@ -42,13 +41,13 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
-def bytes_queued(transport: asyncio.WriteTransport) -> int:
-    """Bytes the viewer has not taken yet: the transport's and the kernel's, which may hold megabytes for a slow one."""
-    queued = transport.get_write_buffer_size()
-    sock = transport.get_extra_info("socket")
+def bytes_queued(connection: Connection) -> int:
+    """Bytes the viewer has not taken yet: ours and the kernel's, which may hold megabytes for a slow one."""
+    queued = connection.unsent
+    sock = connection.transport.get_extra_info("socket")
     if sock is not None and sock.fileno() >= 0:
-        unsent = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
-        queued += int.from_bytes(unsent, sys.byteorder)
+        in_kernel = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+        queued += int.from_bytes(in_kernel, sys.byteorder)
     return queued
 
 
@@ -98,7 +97,7 @@ class Front:
         """A viewer who reads, however slowly, may go on; one who has taken nothing for a minute is cut."""
         if connection.ticks <= STALLED_SECONDS // 4 and connection.last_queued:
             return  # seldom enough not to ask the kernel for each of many every second
-        queued = bytes_queued(connection.transport)
+        queued = bytes_queued(connection)
         if queued != connection.last_queued:
             connection.last_queued = queued
             connection.ticks = 0

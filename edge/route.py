@@ -48,7 +48,7 @@ def media_route(request: Request) -> Asked | Refusal:
 def general_route(request: Request) -> Asked | Refusal:
     """Any resource: the host and the target as sent are the key and what is asked upstream."""
     target = request.target
-    if not target.startswith(b"/") and target != b"*":
+    if (not target.startswith(b"/") and target != b"*") or b"#" in target or request.method == b"CONNECT":
         return Refusal.PATH
     key = request.fields.get(b"host", b"").lower() + target
     return Asked(key, without_token(target), target, key, None, None)

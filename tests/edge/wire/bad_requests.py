@@ -1,0 +1,128 @@
+"""Bytes that are no acceptable request, and the status that says so (RFC 9112)."""
+
+from __future__ import annotations
+
+GET = b"GET /a HTTP/1.1\r\nHost: a\r\n"
+POST = b"POST /a HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def line(start: bytes) -> bytes:
+    return start + b"\r\nHost: a\r\n\r\n"
+
+
+REFUSED = {
+    # RFC 9112 §6.3: one clear framing
+    "length then coding": (400, POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    "coding then length": (400, POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"),
+    "two equal lengths": (400, POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello"),
+    "two lengths": (400, POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!"),
+    "length list": (400, POST + b"Content-Length: 5, 5\r\n\r\nhello"),
+    "length plus": (400, POST + b"Content-Length: +5\r\n\r\nhello"),
+    "length minus": (400, POST + b"Content-Length: -5\r\n\r\nhello"),
+    "length inner space": (400, POST + b"Content-Length: 5 5\r\n\r\nhello"),
+    "length hex": (400, POST + b"Content-Length: 0x5\r\n\r\nhello"),
+    "length decimal": (400, POST + b"Content-Length: 5.0\r\n\r\nhello"),
+    "length empty": (400, POST + b"Content-Length:\r\n\r\nhello"),
+    "length vertical tab": (400, POST + b"Content-Length:\x0b5\r\n\r\nhello"),
+    "length beyond 64 bits": (400, POST + b"Content-Length: 18446744073709551621\r\n\r\nhello"),
+    "length of 16 digits": (400, POST + b"Content-Length: 9999999999999999\r\n\r\nhello"),
+    "length other digits": (400, POST + "Content-Length: ٥\r\n\r\nhello".encode()),
+    "coding chunked, identity": (400, POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
+    "coding identity": (400, POST + b"Transfer-Encoding: identity\r\n\r\nhello"),
+    "coding gzip, chunked": (400, POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+    "coding xchunked": (400, POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+    "coding quoted": (400, POST + b'Transfer-Encoding: "chunked"\r\n\r\n0\r\n\r\n'),
+    "coding parameter": (400, POST + b"Transfer-Encoding: chunked;a=b\r\n\r\n0\r\n\r\n"),
+    "coding after a comma": (400, POST + b"Transfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n"),
+    "coding twice": (400, POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    "two codings": (400, POST + b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    "coding empty": (400, POST + b"Transfer-Encoding:\r\nContent-Length: 5\r\n\r\nhello"),
+    "coding vertical tab": (400, POST + b"Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n"),
+    "coding folded": (400, POST + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n"),
+    "coding before a space": (400, POST + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
+    "coding in HTTP/1.0": (400, POST.replace(b"/1.1", b"/1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    # §7.1: chunks
+    "chunk size and LF": (400, CHUNKED + b"5\nhello\r\n0\r\n\r\n"),
+    "chunk and LF": (400, CHUNKED + b"5\r\nhello\n0\r\n\r\n"),
+    "last chunk and LF": (400, CHUNKED + b"5\r\nhello\r\n0\n\n"),
+    "chunk extension and LF": (400, CHUNKED + b"5;a\nhello\r\n0\r\n\r\n"),
+    "chunk size and space": (400, CHUNKED + b"5 \r\nhello\r\n0\r\n\r\n"),
+    "chunk size after space": (400, CHUNKED + b" 5\r\nhello\r\n0\r\n\r\n"),
+    "chunk size 0x": (400, CHUNKED + b"0x5\r\nhello\r\n0\r\n\r\n"),
+    "chunk size minus": (400, CHUNKED + b"-5\r\nhello\r\n0\r\n\r\n"),
+    "chunk size empty": (400, CHUNKED + b"\r\nhello\r\n0\r\n\r\n"),
+    "chunk size beyond 64 bits": (400, CHUNKED + b"10000000000000005\r\nhello\r\n0\r\n\r\n"),
+    "chunk longer than it says": (400, CHUNKED + b"5\r\nhello!\r\n0\r\n\r\n"),
+    "trailer without a colon": (400, CHUNKED + b"0\r\nX\r\n\r\n"),
+    "trailer Host": (400, CHUNKED + b"0\r\nHost: b\r\n\r\n"),
+    "trailer Content-Length": (400, CHUNKED + b"0\r\nContent-Length: 5\r\n\r\n"),
+    "body too large": (413, POST + b"Content-Length: 1048577\r\n\r\n"),
+    "chunked body too large": (413, CHUNKED + b"100001\r\n" + bytes(0x100001)),
+    "endless chunk extension": (413, CHUNKED + b"1;" + b"x" * (9 << 20)),
+    # §2.2, §5: lines
+    "LF everywhere": (400, b"GET /a HTTP/1.1\nHost: a\n\n"),
+    "LF after the request line": (400, b"GET /a HTTP/1.1\nHost: a\r\n\r\n"),
+    "LF after a field": (400, GET[:-2] + b"\nX: y\r\n\r\n"),
+    "LF at the end": (400, GET + b"\n"),
+    "CR everywhere": (400, b"GET /a HTTP/1.1\rHost: a\r\r"),
+    "CR in a value": (400, GET + b"X: a\rb\r\n\r\n"),
+    "CR in a name": (400, GET + b"X\rY: a\r\n\r\n"),
+    "CR CR LF": (400, GET + b"X: a\r\r\n\r\n"),
+    "obs-fold by space": (400, GET + b"X: a\r\n b\r\n\r\n"),
+    "obs-fold by tab": (400, GET + b"X: a\r\n\tb\r\n\r\n"),
+    "space before the first field": (400, b"GET /a HTTP/1.1\r\n Host: a\r\n\r\n"),
+    "space before a colon": (400, GET + b"X : a\r\n\r\n"),
+    "tab before a colon": (400, GET + b"X\t: a\r\n\r\n"),
+    "no colon": (400, GET + b"X\r\n\r\n"),
+    "empty name": (400, GET + b": a\r\n\r\n"),
+    **{f"name with {chr(c)!r}": (400, GET + b"X%c: a\r\n\r\n" % c) for c in b'\x00\x01\x7f\xff ()<>@,;\\"/[]?={}'},
+    **{f"value with {c:#x}": (400, GET + b"X: a%cb\r\n\r\n" % c) for c in b"\x00\x01\x08\x0b\x0c\x0e\x1f\x7f"},
+    # §3: the request line
+    **{f"target with {c:#x}": (400, line(b"GET /a%cb HTTP/1.1" % c)) for c in b"\x00\x01\t\x0b\x0c\r\x7f\x80\xff"},
+    "space in the target": (400, line(b"GET /a b HTTP/1.1")),
+    "space at the end": (400, line(b"GET /a HTTP/1.1 ")),
+    "space at the start": (400, line(b" GET /a HTTP/1.1")),
+    "tabs": (400, line(b"GET\t/a\tHTTP/1.1")),
+    "no target": (400, line(b"GET HTTP/1.1")),
+    "relative target": (400, line(b"GET a HTTP/1.1")),
+    "authority-form for GET": (400, line(b"GET a:80 HTTP/1.1")),
+    "asterisk for GET": (400, line(b"GET * HTTP/1.1")),
+    "CONNECT": (405, line(b"CONNECT a:80 HTTP/1.1")),
+    "absolute-form, user": (400, line(b"GET http://u@b/ HTTP/1.1")),
+    "absolute-form, empty": (400, line(b"GET http:///c HTTP/1.1")),
+    "absolute-form, fragment": (400, line(b"GET http://b/c#d HTTP/1.1")),
+    "absolute-form, ftp": (400, line(b"GET ftp://b/c HTTP/1.1")),
+    "absolute-form, bad Host": (400, b"GET http://b/ HTTP/1.1\r\nHost: a/b\r\n\r\n"),
+    "absolute-form, no Host": (400, b"GET http://b/ HTTP/1.1\r\n\r\n"),
+    "HTTP/0.9": (505, b"GET /a\r\n\r\n"),
+    "HTTP/0.9 in words": (505, line(b"GET /a HTTP/0.9")),
+    "HTTP/1.2": (505, line(b"GET /a HTTP/1.2")),
+    "HTTP/2.0": (505, line(b"GET /a HTTP/2.0")),
+    "HTTP/3.0": (505, line(b"GET /a HTTP/3.0")),
+    "HTTP/2 preface": (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "HTTP/1.10": (400, line(b"GET /a HTTP/1.10")),
+    "HTTP/1": (400, line(b"GET /a HTTP/1")),
+    "http/1.1": (400, line(b"GET /a http/1.1")),
+    "another protocol": (400, line(b"GET /a FOO/1.1")),
+    "TLS": (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64)),
+    "NULs": (400, bytes(8)),
+    # RFC 9112 §3.2: Host
+    "no Host": (400, b"GET /a HTTP/1.1\r\nX: y\r\n\r\n"),
+    "Host twice": (400, GET + b"Host: a\r\n\r\n"),
+    "Host twice, letter case": (400, GET + b"HOST: b\r\n\r\n"),
+    **{
+        f"Host {host!r}": (400, b"GET /a HTTP/1.1\r\nHost: %s\r\n\r\n" % host)
+        for host in (b"", b"a/b", b"u@a", b"a b", b"a:x", b"a:1:2", b"[::1", b"[x]", b"a\\b", b"a?b", b"a#b", b"a%zz")
+    },
+    "Authorization twice": (400, GET + b"Authorization: a\r\nAuthorization: b\r\n\r\n"),
+    # limits
+    "long target": (414, line(b"GET /" + b"a" * 16384 + b" HTTP/1.1")),
+    "very long target": (414, line(b"GET /" + b"a" * 300_000 + b" HTTP/1.1")),
+    "many fields": (431, GET + b"".join(b"X%d: y\r\n" % number for number in range(100)) + b"\r\n"),
+    "one field many times": (431, GET + b"X: y\r\n" * 100 + b"\r\n"),
+    "large field": (431, GET + b"X: " + b"y" * 90_000 + b"\r\n\r\n"),
+    "large name": (431, GET + b"X" * 90_000 + b": y\r\n\r\n"),
+    "many empty lines": (431, b"\r\n" * 50_000),
+    "an upgrade with a body": (400, POST + b"Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 5\r\n\r\nGET /"),
+}  # fmt: skip
