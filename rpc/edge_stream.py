@@ -13,7 +13,7 @@ from rpc.border import BorderError, Joiner, edge_to_wire
 from rpc.channel import open_channel, reason
 from rpc.v1.control_pb2_grpc import FleetStub
 
-CONNECT_WITHIN = 5.0
+CONNECT_WITHIN = 2.0
 """Seconds for a connection to stand."""
 
 
