@@ -155,7 +155,8 @@ class Delivery:
         self.waits(False)
         self.headed = True
         length = entry.length
-        selection = select(entry, self.request.fields, length)
+        retrieves = self.request.method in (b"GET", b"HEAD")  # other methods' conditions are for the upstream alone
+        selection = select(entry, self.request.fields if retrieves else {}, length)
         if selection.parts:
             selection = Selection(
                 200, 0, length

@@ -12,12 +12,15 @@ from dataclasses import dataclass, replace
 from kernel.http.freshness import GENERAL, MEDIA, KeepPolicy
 from kernel.http.message import Fields
 
+_ANSWERED_HERE = frozenset(
+    (b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since")
+)
+"""Of a GET or HEAD: conditions and ranges are answered from the whole (RFC 9111 §4.3, §14)."""
 _NEVER_UPSTREAM = frozenset(
-    (b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"host",
-     b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade", b"trailer", b"expect",
-     b"content-length", b"proxy-authorization", b"cdn-loop", b"via", b"x-forwarded-for")
+    (b"host", b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade", b"trailer",
+     b"expect", b"content-length", b"proxy-authorization", b"cdn-loop", b"via", b"x-forwarded-for")
 )  # fmt: skip
-"""Made by the edge itself, or ended here: conditions and ranges are answered from the whole (RFC 9111 §4.3, §14)."""
+"""Made by the edge itself, or ended here (RFC 9110 §7.6.1)."""
 
 _FOR_PLAYERS = (
     b"Access-Control-Allow-Origin: *\r\n"
@@ -41,12 +44,13 @@ class Profile:
     drops: frozenset[bytes]
     body: int
 
-    def upstream_fields(self, request: Mapping[bytes, bytes]) -> Fields:
-        """Which of the viewer's fields the upstream sees."""
+    def upstream_fields(self, request: Mapping[bytes, bytes], *, retrieves: bool = True) -> Fields:
+        """Which of the viewer's fields the upstream sees. `retrieves`: a GET or HEAD, which we answer by the whole."""
         if self.asks_with is not None:
             return [(name, request[name]) for name in self.asks_with if name in request]
         named = {part.strip().lower() for part in request.get(b"connection", b"").split(b",")}
-        return [pair for pair in request.items() if pair[0] not in _NEVER_UPSTREAM and pair[0] not in named]
+        ended = _NEVER_UPSTREAM | _ANSWERED_HERE if retrieves else _NEVER_UPSTREAM
+        return [pair for pair in request.items() if pair[0] not in ended and pair[0] not in named]
 
 
 PROFILES = {

@@ -7,6 +7,8 @@ calls `done()`, at once or later. Until then further requests wait in line; when
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -21,6 +23,8 @@ from edge.wire.request_reader import MOST_AT_ONCE, Limits, RequestReader, compla
 from edge.wire.sending import BodySender
 
 NOBODY = Viewer("")
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER for no time: what is not sent yet is dropped, and the other side learns of it."""
 END = Malformed(0, "end")
 """Stands where no further request is read because the viewer has ended his side: nothing is said of it."""
 WRITE_HIGH = 512 * 1024
@@ -258,8 +262,14 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
             self._serve_line()
 
     def abort(self) -> None:
-        """The response broke off: the only honest thing left is to cut the connection."""
+        """The response broke off: the only honest thing left is to cut the connection.
+
+        By a reset: a clean end would tell a viewer of HTTP/1.0, where it ends the body, that he has the whole.
+        """
         self._closing = True
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None and raw.fileno() >= 0:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
     def retire(self) -> None:

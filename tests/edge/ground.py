@@ -170,6 +170,10 @@ class Ground:
         head = f"{method} {path} HTTP/1.1\r\nHost: h\r\n{more}\r\n".encode()
         return parsed(await self.sends(head + body), heads=(0,) if method == "HEAD" else ())[0]
 
+    def asks(self, path: str = "/a") -> asyncio.Task[Response]:
+        """Ask, and go on meanwhile."""
+        return asyncio.create_task(self.gets(path))  # noqa: TID251 (awaited by the test that asks)
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let the loop and its sockets turn until the condition holds."""
         async with asyncio.timeout(SECONDS):
