@@ -125,7 +125,7 @@ class Fetcher:
     ) -> list[bytes]:
         """The bytes of a request; a stored validator makes it conditional (RFC 9111 §4.3.1)."""
         host = upstream.authority if self._profile.methods is not None else request.get(b"host") or upstream.authority
-        fields: Fields = [(b"host", host), *self._profile.upstream_fields(request)]
+        fields: Fields = [(b"host", host), *self._profile.upstream_fields(request, retrieves=method in (b"GET", b"HEAD"))]
         if stale is not None and stale.etag is not None:
             fields.append((b"if-none-match", stale.etag))
         if stale is not None and stale.last_modified is not None:
@@ -146,7 +146,7 @@ class Fetcher:
         stale, status = fill.stale, exchange.status
         now, wall = self._clock.mono(), self._clock.wall()
         fields = [pair for pair in exchange.fields if pair[0] not in self._profile.drops]
-        if status == 304 and fill.shared:
+        if status == 304 and method in (b"GET", b"HEAD"):
             if stale is None:
                 raise UpstreamFailed("unasked-304")
             merged = _freshened(stale, fields)
@@ -157,7 +157,7 @@ class Fetcher:
             self._cache.ended(fill)
             fill.held(stale)
             return
-        if status == 206 and fill.shared:
+        if status == 206 and method == b"GET":
             raise UpstreamFailed("unasked-206")
         if status in STALE_IF_ERROR_STATUSES and stale is not None and now < max(stale.sie_until, stale.swr_until):
             raise UpstreamFailed(f"status-{status}")
