@@ -72,7 +72,7 @@ class Books(RuleBasedStateMachine):
 def test_books(name):
     machine = type("Books_" + name, (Books,), {"make": staticmethod(MAKERS[name])})
     case = machine.TestCase
-    case.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+    case.settings = settings(max_examples=25, stateful_step_count=50, deadline=None)
     case().runTest()
 
 

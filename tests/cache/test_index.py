@@ -1,0 +1,127 @@
+"""The index: alternates of a key, and what a purge reaches."""
+
+import pytest
+
+from cache.index import MOST_ALTERNATES, Index, PurgeRequest
+from tests.cache.workbench import response
+from tests.scenario.clock import FakeClock
+
+
+def made(key=b"/k", foo=None, *fields, vary=b"foo"):
+    request = {} if foo is None else {b"foo": foo}
+    more = [(b"vary", vary)] if vary and foo is not None else []
+    return response(FakeClock(), key, *more, *fields, request=request)
+
+
+def entered(index, entry):
+    for other in index.replaced_by(entry):
+        index.remove(other)
+    index.enter(entry)
+    return entry
+
+
+def test_nothing_under_a_key():
+    index = Index()
+    assert index.peek(b"/k", {}) is None
+    assert index.get(b"/k") == ()
+    assert len(index) == 0
+
+
+def test_one_entry_for_every_request():
+    index = Index()
+    one = entered(index, made())
+    assert index.peek(b"/k", {b"foo": b"anything"}) is one
+    assert index.holds(one)
+    assert not index.holds(made())
+
+
+def test_a_single_alternate_is_for_its_requests_only():
+    """RFC 9111 §4.1."""
+    index = Index()
+    one = entered(index, made(foo=b"1"))
+    assert index.peek(b"/k", {b"foo": b"1"}) is one
+    assert index.peek(b"/k", {b"foo": b"2"}) is None
+    assert index.peek(b"/k", {}) is None
+
+
+def test_alternates_side_by_side():
+    index = Index()
+    one, two = entered(index, made(foo=b"1")), entered(index, made(foo=b"2"))
+    assert index.peek(b"/k", {b"foo": b"1"}) is one
+    assert index.peek(b"/k", {b"foo": b"2"}) is two
+    assert index.peek(b"/k", {b"foo": b"3"}) is None
+    assert index.get(b"/k") == (one, two)
+    assert len(index) == 1
+
+
+def test_of_several_that_match_the_latest_is_meant():
+    index = Index()
+    entered(index, made(foo=b"1"))
+    later = entered(index, response(FakeClock(), b"/k", (b"vary", b"bar"), request={b"bar": b"2"}))
+    assert index.peek(b"/k", {b"foo": b"1", b"bar": b"2"}) is later
+
+
+def test_the_same_alternate_is_replaced():
+    index = Index()
+    one, two = entered(index, made(foo=b"1")), entered(index, made(foo=b"2"))
+    again = entered(index, made(foo=b"1"))
+    assert index.get(b"/k") == (two, again)
+    assert not index.holds(one)
+
+
+@pytest.mark.parametrize("first", [None, b"1"])
+def test_an_answer_for_everybody_and_alternates_replace_each_other(first):
+    index = Index()
+    entered(index, made(foo=first))
+    last = entered(index, made(foo=b"2") if first is None else made())
+    assert index.get(b"/k") == (last,)
+
+
+def test_the_oldest_of_too_many_alternates_leaves():
+    index = Index()
+    all_made = [entered(index, made(foo=b"%d" % number)) for number in range(MOST_ALTERNATES + 3)]
+    assert index.get(b"/k") == tuple(all_made[3:])
+
+
+def test_removal_leaves_the_others_and_at_last_nothing():
+    index = Index()
+    one, two, three = (entered(index, made(b"/k", foo, (b"surrogate-key", b"s"))) for foo in (b"1", b"2", b"3"))
+    for gone, left in ((two, (one, three)), (two, (one, three)), (one, (three,)), (three, ())):
+        index.remove(gone)
+        assert index.get(b"/k") == left
+        assert index.candidates(PurgeRequest(keys=(b"s",))) == ([b"/k"] if left else [])
+    assert len(index) == 0
+
+
+def test_new_surrogate_keys_count_and_old_ones_do_not():
+    """A 304 may bring others; an alternate of the same cache key keeps its own."""
+    index = Index()
+    one = entered(index, made(b"/k", b"1", (b"surrogate-key", b"a b")))
+    entered(index, made(b"/k", b"2", (b"surrogate-key", b"b")))
+    before, one.surrogates = one.surrogates, (b"c",)
+    index.rekey(one, before)
+    assert [index.candidates(PurgeRequest(keys=(key,))) for key in (b"a", b"b", b"c")] == [[], [b"/k"], [b"/k"]]
+
+
+@pytest.mark.parametrize(
+    ("request_", "reached"),
+    [
+        (PurgeRequest(), set()),
+        (PurgeRequest(urls=(b"/a/1",)), {b"/a/1"}),
+        (PurgeRequest(urls=(b"/a", b"/nowhere")), set()),
+        (PurgeRequest(prefixes=(b"/a/",)), {b"/a/1", b"/a/2"}),
+        (PurgeRequest(prefixes=(b"/a", b"/b/1")), {b"/a/1", b"/a/2", b"/ab/1", b"/b/1"}),
+        (PurgeRequest(keys=(b"odd",)), {b"/a/1", b"/b/1", b"/ab/1"}),
+        (PurgeRequest(keys=(b"od", b"even")), {b"/a/2"}),
+        (PurgeRequest(keys=(b"even",), urls=(b"/b/1",), prefixes=(b"/ab",)), {b"/a/2", b"/b/1", b"/ab/1"}),
+        (PurgeRequest(everything=True), {b"/a/1", b"/a/2", b"/b/1", b"/ab/1", b"\0odd"}),
+    ],
+)
+def test_what_a_purge_reaches(request_, reached):
+    index = Index()
+    for key in (b"/a/1", b"/a/2", b"/b/1", b"/ab/1", b"\0odd"):
+        keys = {b"1": b"odd all", b"2": b"even all"}.get(key[-1:], b"")
+        entered(index, made(key, None, (b"surrogate-key", keys)))
+    candidates = index.candidates(request_)
+    assert len(candidates) == len(set(candidates))
+    assert {k for k in candidates if any(request_.reaches(k, e.surrogates) for e in index.get(k))} == reached

@@ -1,0 +1,65 @@
+"""The RAM tier."""
+
+import pytest
+
+from cache.entry import Entry
+from cache.eviction.lru import Lru
+from cache.ram import RamTier
+
+
+def tier(budget=10_000, *, alone=False):
+    return RamTier(budget, Lru(budget), alone=alone)
+
+
+def entry(name, length):
+    return Entry(name, 200, [], length)
+
+
+@pytest.mark.parametrize(("alone", "largest"), [(False, 1250), (True, 5000)])
+def test_what_it_takes(alone, largest):
+    """Large ones stay out where a disk can have them."""
+    ram = tier(alone=alone)
+    assert ram.takes(largest)
+    assert not ram.takes(largest + 1)
+
+
+def test_bodies_come_and_the_victims_lose_theirs():
+    ram = tier()
+    entries = [entry(b"/%d" % number, 1000) for number in range(8)]
+    gone = []
+    for one in entries:
+        gone += ram.put(one, b"x" * 1000)
+    assert gone == entries[: len(gone)] != []
+    assert all(one.body is None for one in gone)
+    assert all(one.body is not None for one in entries[len(gone) :])
+    assert ram.used == sum(one.cost for one in entries[len(gone) :]) <= ram.budget
+
+
+def test_touch_and_drop():
+    ram = tier(2500)
+    one, two, three = (entry(b"/%d" % number, 300) for number in range(3))
+    ram.put(one, b"")
+    ram.put(two, b"")
+    ram.touch(one)
+    assert ram.put(three, b"") == [two]
+    ram.drop(one)
+    ram.drop(one)
+    assert one.body is None
+    assert ram.used == three.cost
+
+
+def test_one_larger_than_the_budget_is_its_own_victim():
+    """The cache does not ask for it (`takes`); were it done, nothing but that object would leave."""
+    ram = tier(500)
+    one = entry(b"/1", 1000)
+    assert ram.put(one, b"x") == [one]
+    assert ram.used == 0
+
+
+def test_a_policy_that_gives_nobody_up_ends_the_search():
+    class Stubborn(Lru):
+        def evict(self):
+            return None
+
+    ram = RamTier(10, Stubborn(10), alone=False)
+    assert ram.put(entry(b"/1", 100), b"x") == []
