@@ -1,7 +1,11 @@
-"""A whole body in RAM: small ones as bytes, large ones as an anonymous file of the kernel's (memfd).
+"""A whole body in RAM: small ones as bytes, large ones as a file whose pages the kernel holds.
 
-A file in memory can be sent without copying it through user space (`sendfile`), and other processes of a node will be
-able to map it (docs/decisions/0005). It never touches a disk and goes with its last reference.
+A file can be sent without copying it through user space (`sendfile`). With a disk tier that file is the tier's own, in
+the kernel's page cache; without one it is an anonymous file in memory (memfd). Measured: docs/decisions/0008.
+
+Pages of the disk tier's file are only borrowed. Before each use `sound` asks whether the file was changed by somebody
+else, and after a pause whether its pages are still there: what is not sound is read again, in a thread, and checked
+against its sums.
 """
 
 from __future__ import annotations
@@ -12,20 +16,20 @@ from collections.abc import Sequence
 
 FILE_LEAST = 48 * 1024
 """From this size on a body is worth a file: below it a copy costs less than the extra system call."""
+IDLE_SECONDS = 5.0
+"""A file not sent for so long may have lost pages to somebody else: they are looked for before it is sent again."""
+_PROBE_EVERY = 128 * 1024
 _MOST_PIECES = 1000
 
 
-class MemoryFile:
-    """Bytes that the kernel holds; written once, never changed. `fd` is open as long as somebody refers to this."""
+class FileBody:
+    """The first `length` bytes of an open file; `fd` is open as long as somebody refers to this."""
 
     __slots__ = ("_length", "fd")
 
-    def __init__(self, pieces: Sequence[bytes]) -> None:
-        """Write the pieces; OSError when there is no memory or no file descriptor left."""
-        self._length = sum(map(len, pieces))
-        self.fd = os.memfd_create("segment", os.MFD_CLOEXEC)
-        for at in range(0, len(pieces), _MOST_PIECES):
-            _write_all(self.fd, pieces[at : at + _MOST_PIECES])
+    def __init__(self, fd: int, length: int) -> None:
+        self.fd = fd
+        self._length = length
 
     def __len__(self) -> int:
         return self._length
@@ -35,13 +39,79 @@ class MemoryFile:
         if fd >= 0:
             os.close(fd)
 
+    def sound(self, now: float) -> bool:
+        """Whether it may be sent as it is, at `now` (mono)."""
+        del now
+        return True
+
     def view(self, first: int, stop: int) -> memoryview:
-        """Bytes `first` to `stop`, mapped; the mapping lives as long as the view."""
+        """Bytes `first` to `stop`; OSError when they cannot be had."""
+        raise NotImplementedError
+
+
+class MemoryFile(FileBody):
+    """A file that is nowhere but in memory; written once, never changed."""
+
+    __slots__ = ()
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        """Write the pieces; OSError when there is no memory or no file descriptor left."""
+        super().__init__(os.memfd_create("segment", os.MFD_CLOEXEC), sum(map(len, pieces)))
+        for at in range(0, len(pieces), _MOST_PIECES):
+            _write_all(self.fd, pieces[at : at + _MOST_PIECES])
+
+    def view(self, first: int, stop: int) -> memoryview:
+        """Mapped; the mapping lives as long as the view."""
         if first >= stop:
             return memoryview(b"")
         start = first - first % mmap.ALLOCATIONGRANULARITY
         mapped = mmap.mmap(self.fd, stop - start, prot=mmap.PROT_READ, offset=start)
         return memoryview(mapped)[first - start :]
+
+
+class DiskBody(FileBody):
+    """A file of the disk tier, whose bytes were checked, or written by us, when it was made at `now` (mono)."""
+
+    __slots__ = ("_changed", "_size", "_used")
+
+    def __init__(self, fd: int, length: int, now: float) -> None:
+        super().__init__(fd, length)
+        status = os.fstat(fd)
+        self._changed = status.st_mtime_ns
+        self._size = status.st_size
+        self._used = now
+
+    def sound(self, now: float) -> bool:
+        """Nobody has written to the file since, and its pages are in memory."""
+        status = os.fstat(self.fd)
+        if status.st_mtime_ns != self._changed or status.st_size != self._size:
+            return False
+        if now - self._used > IDLE_SECONDS and not self._in_memory():
+            return False
+        self._used = now
+        return True
+
+    def _in_memory(self) -> bool:
+        """Look at one byte in each stretch without waiting for the disk (`RWF_NOWAIT`)."""
+        byte = [bytearray(1)]
+        last = self._length - 1
+        try:
+            return all(
+                os.preadv(self.fd, byte, min(at, last), os.RWF_NOWAIT) == 1
+                for at in range(0, last + _PROBE_EVERY, _PROBE_EVERY)
+            )
+        except OSError:
+            return False
+
+    def view(self, first: int, stop: int) -> memoryview:
+        """Read: a mapping of a file that somebody shortens would end the process."""
+        data = os.pread(self.fd, max(0, stop - first), first)
+        if len(data) != max(0, stop - first):
+            raise OSError("the file was cut short")
+        return memoryview(data)
+
+
+Body = bytes | MemoryFile | DiskBody
 
 
 def _write_all(fd: int, pieces: Sequence[bytes]) -> None:
@@ -52,11 +122,8 @@ def _write_all(fd: int, pieces: Sequence[bytes]) -> None:
             rest = rest[os.write(fd, rest) :]
 
 
-Body = bytes | MemoryFile
-
-
 def make_body(pieces: Sequence[bytes], *, files: bool) -> Body:
-    """One body of the pieces that came; as a file when it is large and `files` are wanted and to be had."""
+    """One body of the pieces that came; as a file in memory when it is large and `files` are wanted and to be had."""
     if files and sum(map(len, pieces)) >= FILE_LEAST:
         try:
             return MemoryFile(pieces)
@@ -66,5 +133,5 @@ def make_body(pieces: Sequence[bytes], *, files: bool) -> Body:
 
 
 def view(body: Body, first: int, stop: int) -> memoryview:
-    """A part of a body without a copy."""
-    return body.view(first, stop) if isinstance(body, MemoryFile) else memoryview(body)[first:stop]
+    """A part of a body."""
+    return memoryview(body)[first:stop] if isinstance(body, bytes) else body.view(first, stop)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from cache.body import Body, make_body, view
+from cache.body import FILE_LEAST, Body, view
 from cache.counts import CacheCounts
 from cache.disk import DiskTier
 from cache.disk_file import Damaged
@@ -34,7 +34,8 @@ PURGE_STEP = 500
 
 
 class SegmentCache:
-    """See the module. `disk` None: RAM only. `files`: large bodies in RAM are files, to be sent by `sendfile`."""
+    """See the module. `disk` None: RAM only. `files`: large bodies in RAM are open files, to be sent by `sendfile`:
+    those of the disk tier where there is one."""
 
     def __init__(
         self, ram: RamTier, disk: DiskTier | None, clock: Clock, workshop: Workshop, *, files: bool = False
@@ -87,7 +88,8 @@ class SegmentCache:
         self.counts.loads += 1
         try:
             if disk is not None and name is not None:
-                body = await self._workshop.offload(lambda: make_body([disk.read(name, entry.key)], files=self.files))
+                read = self._read_body(disk, name, entry.key)
+                body = await self._workshop.offload(read)
                 disk.errors = 0
         except Damaged:
             if entry.disk is not None:  # else it was purged or evicted meanwhile: no damage
@@ -105,6 +107,21 @@ class SegmentCache:
             for done in waiters:
                 done(body)
             self._next_load()
+
+    def _read_body(self, disk: DiskTier, name: str, key: bytes) -> Callable[[], Body]:
+        if not self.files:
+            return lambda: disk.read(name, key)
+        now = self.clock.mono()
+        return lambda: disk.open_body(name, key, now)
+
+    def sound(self, entry: Entry, body: Body, now: float) -> bool:
+        """Whether a body in RAM may be sent as it is; what is not leaves RAM, so that `load` reads and checks it."""
+        if isinstance(body, bytes) or body.sound(now):
+            return True
+        self.ram.drop(entry)
+        if entry.disk is None:
+            self.forget(entry)
+        return False
 
     # -- fill --------------------------------------------------------------------------------------------------
 
@@ -174,6 +191,8 @@ class SegmentCache:
             return [name]
         self.counts.disk_written += 1
         self.counts.disk_written_bytes += entry.cost
+        if self.files and entry.body is not None and len(entry.body) >= FILE_LEAST:
+            entry.body = disk.written_body(name, len(entry.body), self.clock.mono()) or entry.body
         return self._leave_disk(disk.put(entry, name))
 
     def remember_miss(self, key: bytes, seconds: float) -> None:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import xxhash
 
-from cache.disk_file import Damaged, read_head, read_object, write_object
+from cache.body import FILE_LEAST, Body, DiskBody
+from cache.disk_file import Damaged, open_body, read_head, read_object, write_object
 from cache.entry import Entry
 from cache.eviction.policy import Policy
 from kernel.clock import Instant
@@ -107,6 +108,26 @@ class DiskTier:
             raise Damaged("the file is gone") from None
         except OSError as error:
             raise StorageFailed(f"{name}: {error.strerror}") from error
+
+    def open_body(self, name: str, key: bytes, now: float) -> Body:
+        """A verified body, as an open file when it is large enough to be sent so. Errors as of `read`."""
+        path = self._path(name)
+        try:
+            if path.stat().st_size < FILE_LEAST:
+                return self.read(name, key)
+            return open_body(path, key, now)
+        except FileNotFoundError:
+            raise Damaged("the file is gone") from None
+        except OSError as error:
+            raise StorageFailed(f"{name}: {error.strerror}") from error
+
+    def written_body(self, name: str, length: int, now: float) -> DiskBody | None:
+        """What was written a moment ago, opened for sending; None when it is gone again or no descriptor is left."""
+        try:
+            fd = os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        return DiskBody(fd, length, now)
 
     def unlink(self, names: list[str]) -> None:
         """Remove files; those already gone are no matter."""

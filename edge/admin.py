@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -51,9 +52,33 @@ def problem(status: int, reason: str, detail: str) -> web.Response:
     return web.json_response(body, status=status, content_type="application/problem+json")
 
 
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error is a problem document, those of the server library too."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        answer = problem(error.status, (error.reason or "error").lower().replace(" ", "-"), error.text or "")
+        if "Allow" in error.headers:
+            answer.headers["Allow"] = error.headers["Allow"]
+        return answer
+
+
+def split(url: str) -> SplitResult | None:
+    """The parts of a URL; None when it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
+
 def media_key(url: str) -> bytes | None:
     """The cache key of a URL or path of the CDN's form; None when it is none."""
-    parts = urlsplit(url)
+    parts = split(url)
+    if parts is None:
+        return None
     _, path = split_token(parts.path.encode("utf-8"))
     normal = normalise(path)
     if isinstance(normal, Refusal):
@@ -64,7 +89,8 @@ def media_key(url: str) -> bytes | None:
 
 def media_prefix(prefix: str) -> bytes | None:
     """The prefix of cache keys that a path prefix means: `/cdn/<region>/` is taken off, whatever the region."""
-    _, path = split_token(urlsplit(prefix).path.encode("utf-8"))
+    parts = split(prefix)
+    _, path = split_token(parts.path.encode("utf-8")) if parts is not None else (None, b"")
     if path.startswith(b"/cdn/"):
         _, slash, rest = path[5:].partition(b"/")
         return rest if slash else b""
@@ -73,8 +99,8 @@ def media_prefix(prefix: str) -> bytes | None:
 
 def general_key(url: str) -> bytes | None:
     """The cache key of an absolute URL: host and target."""
-    parts = urlsplit(url)
-    if not parts.netloc:
+    parts = split(url)
+    if parts is None or not parts.netloc:
         return None
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return parts.netloc.lower().encode() + target.encode("utf-8")
@@ -90,7 +116,7 @@ class Admin:
 
     def application(self) -> web.Application:
         """The aiohttp application."""
-        app = web.Application(client_max_size=MOST_BODY)
+        app = web.Application(client_max_size=MOST_BODY, middlewares=[problems])
         app.add_routes(
             [
                 web.get("/healthz", self._healthz),

@@ -125,7 +125,10 @@ class Fetcher:
     ) -> list[bytes]:
         """The bytes of a request; a stored validator makes it conditional (RFC 9111 §4.3.1)."""
         host = upstream.authority if self._profile.methods is not None else request.get(b"host") or upstream.authority
-        fields: Fields = [(b"host", host), *self._profile.upstream_fields(request, retrieves=method in (b"GET", b"HEAD"))]
+        fields: Fields = [
+            (b"host", host),
+            *self._profile.upstream_fields(request, retrieves=method in (b"GET", b"HEAD")),
+        ]
         if stale is not None and stale.etag is not None:
             fields.append((b"if-none-match", stale.etag))
         if stale is not None and stale.last_modified is not None:
@@ -217,7 +220,7 @@ class Fetcher:
         """The body is whole: keep it, then tell everybody."""
         pieces = fill.end()
         if pieces is not None:
-            body = make_body(pieces, files=self._cache.files)
+            body = make_body(pieces, files=self._cache.files and self._cache.disk is None)
             fill.settle(body)
             entry.length = len(body)
             entry.ready_at = -1

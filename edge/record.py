@@ -78,8 +78,9 @@ class AccessLog:
 
     def reopen(self) -> None:
         """After the file was moved away (log rotation)."""
-        old, self._fd = self._fd, self._open()
-        os.close(old)
+        new = self._open()
+        os.dup2(new, self._fd, inheritable=False)  # a thread may be writing: the descriptor's number must stay ours
+        os.close(new)
 
     def add(
         self,

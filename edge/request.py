@@ -131,7 +131,7 @@ class Story:
         if entry is None or entry.status != 200 or entry.vary or now >= entry.fresh_until:
             return False
         body = entry.body
-        if body is None:
+        if body is None or not (isinstance(body, bytes) or self.cache.sound(entry, body, now)):
             return False
         second = int(now)
         ready = entry.ready if entry.ready_at == second else self._make_ready(entry, second)
@@ -183,10 +183,13 @@ class Story:
         entry = self.cache.peek(asked.key, request.fields)
         step = plan(entry, began)
         if entry is not None and step is Plan.SERVE:
-            if entry.body is not None and plain(request.fields) and request.method == b"GET" and entry.status == 200:
+            body = entry.body
+            if body is not None and not self.cache.sound(entry, body, began):
+                body = None
+            if body is not None and plain(request.fields) and request.method == b"GET" and entry.status == 200:
                 if viewer is connection.viewer and carried_by_path(request, asked):
                     self._grant(asked, permit, connection, request.target)
-                self._serve_whole(request, connection, viewer, asked, permit, entry, entry.body, began)
+                self._serve_whole(request, connection, viewer, asked, permit, entry, body, began)
             else:
                 self.serve(Delivery(self, request, connection, viewer, asked, permit, began), entry, Outcome.HIT)
             return
@@ -239,9 +242,10 @@ class Story:
 
     def serve(self, delivery: Delivery, entry: Entry, outcome: Outcome, detail: bytes = b"") -> None:
         """Serve a stored response; its body is brought from disk when it is not in RAM."""
-        if entry.body is not None:
+        body = entry.body
+        if body is not None and self.cache.sound(entry, body, self._mono()):
             self.cache.touch(entry)
-            delivery.send_stored(entry, entry.body, outcome, detail)
+            delivery.send_stored(entry, body, outcome, detail)
             return
         if delivery.needs_no_body(entry):
             delivery.send_stored(entry, b"", outcome, detail)

@@ -51,4 +51,15 @@ def general_route(request: Request) -> Asked | Refusal:
     if (not target.startswith(b"/") and target != b"*") or b"#" in target or request.method == b"CONNECT":
         return Refusal.PATH
     key = request.fields.get(b"host", b"").lower() + target
-    return Asked(key, without_token(target), target, key, None, None)
+    logged = _logged(target) if b"?" in target or target.startswith(TOKEN_FOLDER) else target
+    return Asked(key, logged, target, key, None, None)
+
+
+def _logged(target: bytes) -> bytes:
+    """A target without what looks like one of our tokens: no log holds one, whatever the profile."""
+    path, _, query = target.partition(b"?")
+    token, rest = split_token(path)
+    if token is not None and token.count(b".") == 2:
+        path = rest
+    query = without_token(query)
+    return path + b"?" + query if query else path

@@ -1,4 +1,4 @@
-"""Sending a body that is a file in memory: `sendfile` past the transport, without a copy through user space.
+"""Sending a body that is an open file: `sendfile` past the transport, without a copy through user space.
 
 uvloop has no sendfile, but while a transport has nothing queued its socket may be written by others. The socket is
 used through a duplicate descriptor, which the loop can watch for room beside the transport's own.
@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from cache.body import MemoryFile
+from cache.body import FileBody
 
 MOST_AT_ONCE = 4 << 20
 """Bytes sent before other connections get their turn, however fast the viewer takes them."""
@@ -22,7 +22,7 @@ class FileSender:
 
     __slots__ = ("_at", "_body", "_ended", "_socket", "_stop", "_watching")
 
-    def __init__(self, raw: socket.socket, body: MemoryFile, first: int, stop: int) -> None:
+    def __init__(self, raw: socket.socket, body: FileBody, first: int, stop: int) -> None:
         self._socket = raw
         self._body = body
         self._at = first

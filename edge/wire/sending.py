@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from cache.body import FILE_LEAST, Body, MemoryFile, view
+from cache.body import FILE_LEAST, Body, FileBody, view
 from edge.wire.file_sender import FileSender, duplicate
 
 
@@ -39,21 +39,27 @@ class BodySender:
 
         What the socket does not take at once follows when it has room; until then the connection is paused.
         """
-        if isinstance(body, MemoryFile) and stop - first >= FILE_LEAST and not self.transport.get_write_buffer_size():
+        if isinstance(body, FileBody) and stop - first >= FILE_LEAST and not self.transport.get_write_buffer_size():
             if self._socket is None:
                 self._socket = duplicate(self.transport)
             if self._socket is not None and self._send_file(self._socket, head, body, first, stop):
                 return
-        self.transport.writelines((head, view(body, first, stop)))
+        try:
+            part = view(body, first, stop)
+        except OSError:
+            self.abort()
+            return
+        self.transport.writelines((head, part))
 
-    def _send_file(self, raw: socket.socket, head: bytes, body: MemoryFile, first: int, stop: int) -> bool:
+    def _send_file(self, raw: socket.socket, head: bytes, body: FileBody, first: int, stop: int) -> bool:
         """Whether it was taken on; False leaves everything to the transport."""
         try:
             sent = raw.send(head, socket.MSG_MORE)
         except OSError:
             return False
         if sent < len(head):
-            self.transport.writelines((head[sent:], view(body, first, stop)))
+            self.transport.write(head[sent:])
+            self.transport.write(body.view(first, stop))
             return True
         sender = FileSender(raw, body, first, stop)
         try:
