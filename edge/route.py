@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from edge.authorise import find_token, without_token
 from edge.wire.request import Request
-from kernel.paths import CdnPath, normalise, split_cdn, split_token
+from kernel.paths import TOKEN_FOLDER, CdnPath, normalise, split_cdn, split_token
 from kernel.vocabulary import Refusal
 
 

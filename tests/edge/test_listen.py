@@ -1,0 +1,164 @@
+"""The door: what the once-a-second sweep does to whom, TLS that cannot be used, an address that is taken."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.listen import HEAD_SECONDS, IDLE_SECONDS, LINGER_SECONDS, STALLED_SECONDS, Front, tls_context
+from edge.network import LoopNetwork
+from edge.wire.request_reader import Limits
+from kernel.errors import BadSettings
+from kernel.settings import Address
+from tests.edge.wire.fakes import FakeTransport, Remembering, connected
+from tests.scenario.clock import FakeClock
+from tests.scenario.network import MemoryNetwork
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Door:
+    """A front with one connection."""
+
+    def __init__(self, *, holds: bool = False) -> None:
+        self.handler = Remembering(holds=holds)
+        self.connection, self.transport = connected(self.handler)
+        self.front = Front(self.handler, {self.connection}, Limits(), FakeClock())
+
+    def seconds(self, number: int) -> str:
+        """How the connection ended after so many sweeps."""
+        for _ in range(number):
+            if not self.transport.end:
+                self.front.sweep()
+        return self.transport.end
+
+
+def test_a_connection_that_says_nothing_is_closed():
+    door = Door()
+    assert door.seconds(HEAD_SECONDS) == ""
+    assert door.seconds(1) == "closed"
+    assert door.transport.out == b""
+
+
+def test_a_head_that_does_not_become_whole_is_408():
+    door = Door()
+    door.connection.data_received(GET[:5])
+    for byte in GET[5:15]:
+        assert door.seconds(1) == ""
+        door.connection.data_received(bytes((byte,)))
+    assert door.seconds(1) == "eof"
+    assert door.transport.out == b"<408 head-timeout>"
+
+
+def test_a_body_may_take_its_time_as_long_as_it_moves():
+    door = Door()
+    door.connection.data_received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n")
+    for _ in range(10):
+        door.connection.data_received(b"x")
+        assert door.seconds(HEAD_SECONDS) == ""
+    assert door.seconds(1) == "eof"
+    assert door.transport.out == b"<408 head-timeout>"
+
+
+def test_an_idle_connection_is_closed_later():
+    door = Door()
+    door.connection.data_received(GET)
+    assert door.seconds(IDLE_SECONDS) == ""
+    assert door.seconds(1) == "closed"
+
+
+def test_who_waits_for_us_is_not_cut():
+    door = Door(holds=True)
+    door.connection.data_received(GET)
+    assert door.seconds(1000) == ""
+
+
+@pytest.mark.parametrize("paused", [True, False])
+@pytest.mark.parametrize("holds", [True, False])
+def test_who_takes_nothing_for_a_minute_is_cut(paused: bool, holds: bool):
+    """Whether the response is still being written or all of it lies in the queue."""
+    door = Door(holds=holds)
+    door.connection.data_received(GET)
+    door.transport.queued = 1000
+    if paused:
+        door.connection.pause_writing()
+    assert door.seconds(STALLED_SECONDS) == ""
+    assert door.seconds(STALLED_SECONDS // 4) == "aborted"
+
+
+def test_who_takes_a_little_every_half_minute_is_not_cut():
+    door = Door()
+    door.connection.data_received(GET)
+    for left in range(100, 0, -1):
+        door.transport.queued = left
+        assert door.seconds(STALLED_SECONDS // 2) == ""
+
+
+def test_who_was_refused_and_does_not_leave_is_cut():
+    door = Door()
+    door.connection.data_received(b"\0")
+    assert door.transport.end == "eof"
+    for _ in range(LINGER_SECONDS):
+        door.front.sweep()
+        door.connection.data_received(b"more")
+    assert door.transport.end == "eof"
+    door.front.sweep()
+    assert door.transport.end == "aborted"
+
+
+def test_closing_lets_responses_finish_and_cutting_does_not():
+    idle, busy = Door(), Door(holds=True)
+    busy.connection.data_received(GET)
+    for door in (idle, busy):
+        door.front.close()
+    assert (idle.transport.end, busy.transport.end) == ("closed", "")
+    busy.handler.answer(busy.connection)
+    assert busy.transport.end == "closed"
+    stuck = Door(holds=True)
+    stuck.connection.data_received(GET)
+    stuck.front.cut()
+    assert stuck.transport.end == "aborted"
+
+
+async def test_the_sweep_comes_every_second_until_the_end():
+    clock, network, handler = FakeClock(), MemoryNetwork(), Remembering()
+    front = Front(handler, set(), Limits(), clock)
+    swept = []
+    front.sweep = lambda: swept.append(clock.now)
+    address = await front.open(network, Address("127.0.0.1", 0), None)
+    await clock.advance(3)
+    assert len(swept) == 3
+    assert address in network.listening
+    front.close()
+    front.cut()
+    await clock.advance(3)
+    assert len(swept) == 3
+    assert address not in network.listening
+
+
+async def test_an_address_that_is_taken_is_the_operators_fault():
+    first = Front(Remembering(), set(), Limits(), FakeClock())
+    address = await first.open(LoopNetwork(), Address("127.0.0.1", 0), None)
+    second = Front(Remembering(), set(), Limits(), FakeClock())
+    with pytest.raises(BadSettings, match=f"{address} cannot be listened on") as failed:
+        await second.open(LoopNetwork(), address, None)
+    assert failed.value.setting == "listen"
+    first.close()
+    first.cut()
+
+
+def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path):
+    broken = tmp_path / "cert.pem"
+    for make in (lambda: None, lambda: broken.write_text("no certificate")):
+        make()
+        with pytest.raises(BadSettings, match=r"cert\.pem") as failed:
+            tls_context(broken, broken)
+        assert failed.value.setting == "tls_cert"
+
+
+def test_where_there_is_no_socket_the_transports_queue_counts():
+    door = Door()
+    assert isinstance(door.transport, FakeTransport)
+    door.connection.data_received(GET)
+    door.transport.queued = 7
+    door.seconds(1)
+    assert door.connection.last_queued == 7

@@ -1,0 +1,123 @@
+"""What a request asks for: token, path, key, name upstream."""
+
+import pytest
+
+from edge.route import Asked, general_route, media_route
+from edge.wire.request import Request
+from kernel.vocabulary import Refusal
+
+JWT = b"eyJh.eyJi.c2ln"
+
+
+def request(target: bytes, method: bytes = b"GET", **fields: bytes) -> Request:
+    return Request(method, target, {name.encode(): value for name, value in fields.items()}, 1, keep_alive=True)
+
+
+def media(target: bytes, **fields: bytes) -> Asked:
+    found = media_route(request(target, **fields))
+    assert isinstance(found, Asked)
+    return found
+
+
+def test_the_cdn_form():
+    asked = media(b"/t/%s/cdn/eu/title1/v720/1.m4s" % JWT)
+    assert asked.token == JWT
+    assert asked.path == asked.upstream == b"/cdn/eu/title1/v720/1.m4s"
+    assert asked.key == b"title1/v720/1.m4s"
+    assert asked.shard == b"title1/v720"
+
+
+def test_the_region_splits_neither_key_nor_shard():
+    here, there = media(b"/cdn/eu/title1/v720/1.m4s"), media(b"/cdn/us/title1/v720/1.m4s")
+    assert (here.key, here.shard) == (there.key, there.shard)
+    assert there.upstream == b"/cdn/us/title1/v720/1.m4s"
+
+
+@pytest.mark.parametrize("query", [b"?CMCD=bl%3D1", b"?x", b"?", b"?a=/../b", b"?token=%s" % JWT])
+def test_the_query_is_neither_keyed_nor_sent(query: bytes):
+    asked = media(b"/cdn/eu/title1/a.mp4" + query)
+    assert (asked.key, asked.upstream) == (b"title1/a.mp4", b"/cdn/eu/title1/a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("target", "fields"),
+    [
+        (b"/t/%s/cdn/eu/title1/a.mp4", {}),
+        (b"/cdn/eu/title1/a.mp4?token=%s", {}),
+        (b"/cdn/eu/title1/a.mp4?URISigningPackage=%s", {}),
+        (b"/cdn/eu/title1/a.mp4", {"authorization": b"Bearer " + JWT}),
+    ],
+)
+def test_where_a_token_may_stand(target: bytes, fields: dict):
+    asked = media(target % JWT if b"%s" in target else target, **fields)
+    assert asked.token == JWT
+    assert JWT not in asked.path + asked.upstream + asked.key
+
+
+def test_two_tokens_are_refused():
+    found = media_route(request(b"/t/%s/cdn/eu/title1/a.mp4?token=other.%s" % (JWT, JWT)))
+    assert isinstance(found, Refusal)
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        (b"/cdn/eu/title1/../title2/a", Refusal.PATH),
+        (b"/cdn/eu/title1/%2e%2e/title2/a", Refusal.PATH),
+        (b"/cdn/eu//title1/a", Refusal.PATH),
+        (b"/cdn/eu/title1/a%00", Refusal.PATH),
+        (b"/cdn/eu/title1\\a", Refusal.PATH),
+        (b"/cdn/eu/title1/a#b", Refusal.PATH),
+        (b"/cdn/eu/title1/a?b#c", Refusal.PATH),
+        (b"*", Refusal.PATH),
+        (b"/", Refusal.NOT_FOUND),
+        (b"/cdn/eu/title1", Refusal.NOT_FOUND),
+        (b"/cdn/EU/title1/a", Refusal.NOT_FOUND),
+        (b"/other/eu/title1/a", Refusal.NOT_FOUND),
+        (b"/t/%s/t/%s/cdn/eu/title1/a" % (JWT, JWT), Refusal.NOT_FOUND),
+    ],
+)
+def test_what_media_does_not_know(target: bytes, why: Refusal):
+    assert media_route(request(target)) is why
+
+
+def test_equal_paths_have_one_key():
+    assert media(b"/cdn/eu/title1/%61.mp4").key == media(b"/cdn/eu/title1/a.mp4").key
+
+
+def test_general_keys_by_host_and_target_as_sent():
+    found = general_route(request(b"/A/../b?c=%2f;d", host=b"Some.Host:80"))
+    assert isinstance(found, Asked)
+    assert found.key == b"some.host:80/A/../b?c=%2f;d"
+    assert found.upstream == b"/A/../b?c=%2f;d"
+    assert found.cdn is found.token is None
+
+
+@pytest.mark.parametrize(
+    ("target", "logged"),
+    [
+        (b"/t/%s/cdn/eu/a?x=1" % JWT, b"/cdn/eu/a?x=1"),
+        (b"/a?token=%s" % JWT, b"/a"),
+        (b"/a?x=1&URISigningPackage=%s&y" % JWT, b"/a?x=1&y"),
+        (b"/t/no-token/a", b"/t/no-token/a"),
+        (b"/a?x=1", b"/a?x=1"),
+        (b"/a", b"/a"),
+    ],
+)
+def test_general_logs_no_token(target: bytes, logged: bytes):
+    """It is no profile for tokens; a viewer may send one all the same."""
+    found = general_route(request(target, host=b"h"))
+    assert isinstance(found, Asked)
+    assert found.path == logged
+    assert found.upstream == target
+
+
+@pytest.mark.parametrize("given", [request(b"/a#b"), request(b"a"), request(b"/a", b"CONNECT")])
+def test_what_general_refuses(given: Request):
+    assert general_route(given) is Refusal.PATH
+
+
+def test_general_passes_on_the_asterisk_of_options():
+    found = general_route(request(b"*", b"OPTIONS", host=b"h"))
+    assert isinstance(found, Asked)
+    assert found.upstream == b"*"
