@@ -1,0 +1,400 @@
+"""The segment cache: storing, looking up, moving between tiers (purge and restart have files of their own)."""
+
+import errno
+import os
+
+import pytest
+
+from cache import cache as module
+from cache.cache import SegmentCache
+from kernel.errors import StorageFailed, UpstreamFailed
+from kernel.http.freshness import GENERAL, assess
+from tests.cache.workbench import MIB, Bench, response
+from tests.scenario.clock import turns
+
+KIB = 1024
+
+
+@pytest.fixture
+def ram():
+    return Bench()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    made = Bench(tmp_path / "cache")
+    yield made
+    made.end()
+
+
+def fill_ram(bench, *, tag=b"/other/"):
+    """Push everything else out of RAM."""
+    for number in range(40):
+        assert bench.keep(tag + b"%d" % number, b"x" * 60 * KIB)
+
+
+# -- RAM only ----------------------------------------------------------------------------------------------------------
+
+
+async def test_stored_and_looked_up(ram):
+    assert await ram.serve(b"/k") is None
+    entry = ram.keep(b"/k", b"hello")
+    assert ram.cache.peek(b"/k", {}) is entry
+    assert entry.length == 5
+    assert await ram.serve(b"/k") == b"hello"
+    assert ram.cache.stats() == {"ram_bytes": entry.cost, "disk_bytes": 0, "objects": 1, "fills_running": 0}
+
+
+async def test_alternates_by_vary(ram):
+    for foo in (b"1", b"2"):
+        ram.keep(b"/k", b"for " + foo, (b"vary", b"Foo"), request={b"foo": foo})
+    assert await ram.serve(b"/k", {b"foo": b"1"}) == b"for 1"
+    assert await ram.serve(b"/k", {b"foo": b"2"}) == b"for 2"
+    assert await ram.serve(b"/k", {}) is None
+
+
+async def test_a_newer_response_replaces_the_older(ram):
+    old = ram.keep(b"/k", b"old")
+    new = ram.keep(b"/k", b"newer")
+    assert await ram.serve(b"/k") == b"newer"
+    assert old.body is None
+    assert ram.cache.ram.used == new.cost
+
+
+async def test_over_its_budget_ram_lets_go_and_the_object_is_gone(ram):
+    first = ram.keep(b"/first", b"x" * 60 * KIB)
+    fill_ram(ram)
+    assert ram.cache.ram.used <= MIB
+    assert ram.cache.peek(b"/first", {}) is None
+    assert first.body is None
+    assert ram.cache.counts.evicted_ram > 0
+    assert len(ram.cache._index) == len(ram.cache.ram._policy)
+
+
+def test_too_large_for_any_tier(ram):
+    assert not ram.cache.takes(MIB)
+    assert ram.keep(b"/k", b"x" * MIB) is None
+    assert ram.cache.peek(b"/k", {}) is None
+    assert ram.cache.counts.disk_skipped == 0
+
+
+async def test_an_entry_that_lives_nowhere_is_a_miss(ram):
+    entry = ram.keep(b"/k")
+    ram.cache.ram.drop(entry)
+    assert await ram.serve(b"/k") is None
+    assert ram.cache.peek(b"/k", {}) is None
+
+
+def test_touch_tells_the_tier_that_holds_the_body(ram):
+    entry = ram.keep(b"/k")
+    ram.cache.touch(entry)
+    assert ram.cache.ram._policy._nodes[entry].hits == 1
+    ram.cache.forget(entry)
+    ram.cache.touch(entry)
+
+
+async def test_running_fills_are_found_until_they_end(ram):
+    one = ram.cache.begin(b"/k")
+    two = ram.cache.begin(b"/k", stale=ram.keep(b"/k"))
+    ram.cache.ended(one)
+    assert ram.cache.filling == {b"/k": two}
+    assert ram.cache.stats()["fills_running"] == 1
+    ram.cache.ended(two)
+    ram.cache.ended(two)
+    assert not ram.cache.filling
+
+
+async def test_hit_for_miss(ram):
+    now = ram.clock.mono()
+    ram.cache.remember_miss(b"/k", 10.0)
+    assert ram.cache.goes_alone(b"/k", now + 9)
+    assert not ram.cache.goes_alone(b"/k", now + 10)
+    ram.keep(b"/k")
+    assert not ram.cache.goes_alone(b"/k", now)
+
+
+def freshened(bench, entry, *fields, doomed=False):
+    verdict = assess(
+        b"GET", {}, 200, list(fields), GENERAL, request_wall=bench.clock.wall(), response_wall=bench.clock.wall()
+    )
+    bench.cache.freshen(entry, list(fields), verdict, doomed=doomed)
+
+
+async def test_a_304_brings_new_times_and_surrogate_keys(ram):
+    entry = ram.keep(b"/k", b"x", (b"surrogate-key", b"old both"))
+    await ram.clock.advance(100)
+    assert not ram.fresh(b"/k")
+    freshened(ram, entry, (b"cache-control", b"max-age=60"), (b"surrogate-key", b"both new"))
+    assert ram.fresh(b"/k")
+    for keys, count in ((b"old", 0), (b"new", 1)):
+        assert await ram.cache.purge(module.PurgeRequest(keys=(keys,))) == count
+
+
+async def test_a_304_asked_for_before_a_purge_makes_nothing_fresh(ram):
+    entry = ram.keep(b"/k", b"x")
+    fill = ram.cache.begin(b"/k", entry)
+    await ram.cache.purge(module.PurgeRequest(urls=(b"/k",), soft=True))
+    freshened(ram, entry, (b"cache-control", b"max-age=60"), doomed=fill.doomed)
+    assert not ram.fresh(b"/k")
+
+
+async def test_a_304_for_an_entry_that_is_gone_leaves_no_trace(ram):
+    entry = ram.keep(b"/k", b"x", (b"surrogate-key", b"a"))
+    ram.cache.forget(entry)
+    freshened(ram, entry, (b"cache-control", b"max-age=60"), (b"surrogate-key", b"b"))
+    assert len(ram.cache._index._surrogates) == 0
+
+
+# -- two tiers ---------------------------------------------------------------------------------------------------------
+
+
+async def test_out_of_ram_it_is_served_from_disk_and_comes_back_to_ram(bench):
+    entry = bench.keep(b"/k", b"hello")
+    await bench.shop.settle()
+    fill_ram(bench)
+    await bench.shop.settle()
+    assert entry.body is None
+    assert entry.disk is not None
+    bench.cache.touch(entry)
+    assert await bench.serve(b"/k") == b"hello"
+    assert entry.body is not None
+    assert bench.cache.counts.loads == 1
+
+
+async def test_an_object_too_large_for_ram_lives_on_disk(bench):
+    body = os.urandom(300 * KIB)
+    entry = bench.keep(b"/k", body)
+    assert entry.body is None
+    assert await bench.serve(b"/k") == body, "from what is on its way to disk"
+    await bench.shop.settle()
+    assert bench.cache.counts.loads == 0
+    assert await bench.serve(b"/k") == body
+    assert bench.cache.counts.loads == 1
+    assert entry.body is None
+
+
+async def test_while_it_is_written_it_is_served(bench):
+    with bench.shop.held():
+        entry = bench.keep(b"/k", b"hello")
+        await turns()
+        fill_ram(bench)
+        assert entry.body is None
+        got = []
+        bench.cache.load(entry, got.append)
+        assert got == [b"hello"]
+    await bench.shop.settle()
+    assert await bench.serve(b"/k") == b"hello"
+
+
+async def test_evicted_from_both_tiers_it_is_gone_with_its_file(tmp_path):
+    bench = Bench(tmp_path / "cache", disk=2 * MIB)
+    for number in range(100):
+        bench.keep(b"/%d" % number, b"x" * 60 * KIB)
+        await bench.shop.settle()
+    assert bench.disk.used <= 2 * MIB
+    assert bench.cache.counts.evicted_disk > 0
+    held = [entry for number in range(100) for entry in bench.cache._index.get(b"/%d" % number)]
+    assert len(bench.files()) == sum(entry.disk is not None for entry in held) < 40
+    assert all(entry.body is not None or entry.disk is not None for entry in held)
+    assert not bench.cache._leaving
+    bench.end()
+
+
+async def test_many_waiters_cost_one_read(bench):
+    entry = bench.keep(b"/k", b"x" * 300 * KIB)
+    await bench.shop.settle()
+    got = []
+    with bench.shop.held():
+        for _ in range(50):
+            bench.cache.load(entry, got.append)
+        await turns()
+        assert not got
+    await bench.shop.settle()
+    assert len(got) == 50
+    assert bench.cache.counts.loads == 1
+
+
+async def test_too_many_bytes_on_their_way_to_disk_stay_in_ram_only(bench, monkeypatch):
+    monkeypatch.setattr(module, "MOST_WRITING", 100 * KIB)
+    with bench.shop.held():
+        assert bench.keep(b"/1", b"x" * 90 * KIB)
+        assert bench.keep(b"/2", b"x" * 90 * KIB)
+        assert bench.keep(b"/3", b"x" * 300 * KIB) is None, "neither RAM nor the way to disk takes it"
+    await bench.shop.settle()
+    assert bench.cache.counts.disk_skipped == 2
+    assert len(bench.files()) == 1
+    assert bench.cache._writing_bytes == 0
+    assert await bench.serve(b"/2") == b"x" * 90 * KIB
+
+
+async def test_the_books_of_writing_agree_when_a_304_comes_meanwhile(bench):
+    with bench.shop.held():
+        entry = bench.keep(b"/k")
+        await turns()
+        freshened(bench, entry, (b"cache-control", b"max-age=60"), (b"much", b"more" * 100))
+    await bench.shop.settle()
+    assert bench.cache._writing_bytes == 0
+
+
+async def test_replaced_while_it_is_written_only_the_newer_file_stays(bench):
+    with bench.shop.held():
+        bench.keep(b"/k", b"old")
+        await turns()
+        bench.keep(b"/k", b"new")
+        await turns()
+    await bench.shop.settle()
+    assert len(bench.files()) == 1
+    assert await bench.serve(b"/k") == b"new"
+
+
+# -- what goes wrong ---------------------------------------------------------------------------------------------------
+
+
+def spoilt(bench, entry, spoil):
+    path = bench.disk.folder / "objects" / entry.disk[:2] / entry.disk
+    raw = bytearray(path.read_bytes())
+    spoil(path, raw)
+
+
+def flip(path, raw):
+    raw[len(raw) // 2] ^= 4
+    path.write_bytes(raw)
+
+
+def cut(path, raw):
+    path.write_bytes(raw[: len(raw) // 2])
+
+
+def junk(path, raw):
+    path.write_bytes(b"junk" * 1000)
+
+
+def another(path, raw):
+    other = next(one for one in path.parents[1].glob("*/*") if one != path)
+    path.write_bytes(other.read_bytes())
+
+
+def gone(path, raw):
+    path.unlink()
+
+
+@pytest.mark.parametrize("spoil", [flip, cut, junk, another, gone])
+async def test_what_is_not_as_it_was_written_is_a_miss(bench, spoil):
+    body = os.urandom(300 * KIB)
+    entry = bench.keep(b"/k", body)
+    other = bench.keep(b"/other", os.urandom(300 * KIB))
+    await bench.shop.settle()
+    spoilt(bench, entry, spoil)
+    assert await bench.serve(b"/k") is None
+    assert bench.cache.peek(b"/k", {}) is None
+    assert bench.cache.counts.disk_damaged == 1
+    assert bench.files() == [other.disk], "a damaged file must not come back at the next start"
+    bench.keep(b"/k", body)
+    await bench.shop.settle()
+    assert await bench.serve(b"/k") == body
+
+
+async def test_a_file_that_cannot_be_read_is_a_miss_and_removed(bench, monkeypatch):
+    entry = bench.keep(b"/k", b"x" * 300 * KIB)
+    await bench.shop.settle()
+
+    def broken(*_):
+        raise StorageFailed("input/output error")
+
+    monkeypatch.setattr(bench.disk, "read", broken)
+    assert await bench.serve(b"/k") is None
+    assert (bench.cache.counts.disk_failed, bench.disk.errors) == (1, 1)
+    assert (entry.disk, bench.files()) == (None, [])
+
+
+async def test_a_full_disk_costs_no_viewer_anything(bench, monkeypatch):
+    """Objects that RAM takes are served from there, the others are not kept; after five errors the tier rests."""
+    write = os.write
+
+    def full(fd, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    for number in range(5):
+        bench.keep(b"/%d" % number, b"small")
+        await bench.shop.settle()
+    bench.keep(b"/large", b"x" * 300 * KIB)
+    await bench.shop.settle()
+    assert bench.cache.counts.disk_failed == 5
+    assert bench.disk.broken
+    assert [await bench.serve(b"/%d" % number) for number in range(5)] == [b"small"] * 5
+    assert await bench.serve(b"/large") is None
+    assert bench.files() == []
+    assert not list((bench.disk.folder / "tmp").iterdir())
+    monkeypatch.setattr(os, "write", write)
+
+
+async def test_an_error_now_and_then_does_not_end_the_disk(bench, monkeypatch):
+    write = bench.disk.write
+    for number in range(20):
+
+        def failing(*_):
+            raise StorageFailed("once")
+
+        monkeypatch.setattr(bench.disk, "write", failing if number % 2 else write)
+        bench.keep(b"/%d" % number)
+        await bench.shop.settle()
+    assert not bench.disk.broken
+    assert bench.cache.counts.disk_failed == 10
+
+
+async def test_an_object_whose_write_failed_and_that_left_ram_is_forgotten(bench, monkeypatch):
+    def failing(*_):
+        raise StorageFailed("no")
+
+    monkeypatch.setattr(bench.disk, "write", failing)
+    with bench.shop.held():
+        entry = bench.keep(b"/k", b"x" * 300 * KIB)
+        await turns()
+    await bench.shop.settle()
+    assert bench.cache.peek(b"/k", {}) is None
+    assert entry.body is entry.disk is None
+
+
+async def test_evicted_from_disk_during_its_load(bench):
+    """The bytes read are right and serve those who wait; nothing is kept, nothing counted as damage."""
+    entry = bench.keep(b"/k", b"x" * 300 * KIB)
+    await bench.shop.settle()
+    got = []
+    with bench.shop.held():
+        bench.cache.load(entry, got.append)
+        await turns()
+        names = bench.cache._leave_disk([bench.disk._policy.evict()])
+        bench.disk.unlink(names)
+    await bench.shop.settle()
+    assert got == [None]
+    assert bench.cache.counts.disk_damaged == 0
+    assert bench.cache.peek(b"/k", {}) is None
+
+
+async def test_a_load_whose_entry_left_before_it_began(bench):
+    entry = bench.keep(b"/k", b"x" * 300 * KIB)
+    await bench.shop.settle()
+    got = []
+    bench.cache.load(entry, got.append)
+    bench.cache.forget(entry)
+    await bench.shop.settle()
+    assert got == [None]
+
+
+async def test_without_a_disk_nothing_is_written(ram):
+    ram.keep(b"/k")
+    assert isinstance(ram.cache, SegmentCache)
+    assert not ram.shop.tasks
+    entry = response(ram.clock, b"/k")
+    await ram.cache._write(entry, b"x", 1)
+    await ram.cache._unlink(["x"])
+
+
+async def test_a_fill_that_fails_leaves_what_was_stored(ram):
+    """A broken fetch is no news of the object."""
+    ram.keep(b"/k", b"hello")
+    fill = ram.cache.begin(b"/k")
+    fill.fail(UpstreamFailed("reset"))
+    ram.cache.ended(fill)
+    assert await ram.serve(b"/k") == b"hello"

@@ -1,0 +1,238 @@
+"""The disk tier: books, files, recovery."""
+
+import os
+
+import pytest
+
+from cache.disk import MOST_ERRORS, DiskTier
+from cache.disk_file import Damaged
+from cache.entry import Entry
+from cache.eviction.lru import Lru
+from kernel.clock import Instant
+from kernel.errors import BadSettings, StorageFailed
+from tests.cache.workbench import now_of, response
+from tests.scenario.clock import FakeClock
+
+NOW = Instant(1_790_001_000.0, 1_000.0)
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def tier(tmp_path):
+    return opened(tmp_path)
+
+
+def opened(folder, budget=1 << 20):
+    made = DiskTier(folder, budget, Lru(budget))
+    made.found = made.open(NOW)
+    return made
+
+
+def again(tier, **more):
+    tier.close()
+    return opened(tier.folder, **more)
+
+
+def kept(tier, clock, key, body=b"hello", **more):
+    """Write an object as the cache does."""
+    entry = response(clock, key, length=len(body), **more)
+    name = tier.new_name(key)
+    tier.write(name, entry.to_disk(now_of(clock)), body)
+    assert tier.put(entry, name) == []
+    return entry
+
+
+def objects(tier):
+    return sorted(path.name for path in (tier.folder / "objects").glob("*/*"))
+
+
+def test_a_written_object_is_read_and_found_at_the_next_start(tier, clock):
+    entry = kept(tier, clock, b"/k")
+    assert tier.read(entry.disk, b"/k") == b"hello"
+    assert tier.used == entry.cost
+    (found,) = again(tier).found
+    assert (found.key, found.disk, found.fields) == (b"/k", entry.disk, entry.fields)
+    assert found.fresh_until == pytest.approx(entry.fresh_until)
+
+
+def test_names_are_never_used_twice(tier, clock):
+    names = {tier.new_name(b"/k") for _ in range(100)}
+    assert len(names) == 100
+    kept(tier, clock, b"/k")
+    later = again(tier)
+    assert later.new_name(b"/k") not in objects(later)
+
+
+def test_what_it_takes(tier):
+    assert tier.takes(tier.budget // 4)
+    assert not tier.takes(tier.budget // 4 + 1)
+    for _ in range(MOST_ERRORS):
+        assert tier.takes(1)
+        tier.failed()
+    assert tier.broken
+    assert not tier.takes(1)
+
+
+def test_over_its_budget_the_oldest_leave(tmp_path, clock):
+    tier = opened(tmp_path, 2000)
+    one, two, three = (kept_entry(clock, b"/%d" % number) for number in range(3))
+    assert tier.put(one, "1") == tier.put(two, "2") == []
+    tier.touch(one)
+    assert tier.put(three, "3") == [two]
+    assert tier.drop(one) == "1"
+    assert tier.drop(one) is None
+    assert one.disk is None
+    assert tier.used == three.cost
+
+
+def kept_entry(clock, key):
+    return response(clock, key, length=200)
+
+
+def test_unlink_and_a_file_that_is_gone(tier, clock):
+    entry = kept(tier, clock, b"/k")
+    tier.unlink([entry.disk, "00never-1"])
+    assert objects(tier) == []
+    with pytest.raises(Damaged, match="gone"):
+        tier.read(entry.disk, b"/k")
+
+
+def test_what_cannot_be_read_is_a_failure_of_storage(tier):
+    (tier.folder / "objects" / "00" / "0000000000000000-1").mkdir()
+    with pytest.raises(StorageFailed):
+        tier.read("0000000000000000-1", b"/k")
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(tier, clock, monkeypatch):
+    entry, name = kept_entry(clock, b"/k"), tier.new_name(b"/k")
+    write, calls = os.write, []
+
+    def full(fd, data):
+        calls.append(1)
+        if len(calls) > 1:
+            raise OSError(28, "No space left on device")
+        return write(fd, data[: len(data) // 2])
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(StorageFailed, match="No space"):
+        tier.write(name, entry.to_disk(now_of(clock)), b"x" * 5000)
+    assert len(calls) == 2
+    assert list((tier.folder / "tmp").iterdir()) == objects(tier) == []
+
+
+def test_a_folder_taken_away_while_it_runs(tier, clock):
+    (tier.folder / "tmp").rmdir()
+    with pytest.raises(StorageFailed):
+        kept(tier, clock, b"/k")
+
+
+def test_a_folder_is_for_one_process(tier):
+    with pytest.raises(BadSettings, match=r"cache_dir.*in use"):
+        opened(tier.folder)
+    tier.close()
+    tier.close()
+    assert opened(tier.folder).found == []
+
+
+@pytest.mark.parametrize("spoil", ["file", "lock"])
+def test_a_folder_that_cannot_be_used(tmp_path, spoil):
+    folder = tmp_path / "cache"
+    if spoil == "file":
+        folder.write_text("no folder")
+    else:
+        (folder / "lock").mkdir(parents=True)
+    with pytest.raises(BadSettings, match="cannot be used"):
+        opened(folder)
+
+
+def test_what_a_crash_left_is_removed(tier, clock):
+    entry = kept(tier, clock, b"/k")
+    (tier.folder / "tmp" / "half").write_bytes(b"x")
+    (tier.folder / "tmp" / "folder").mkdir()
+    shard = tier.folder / "objects" / entry.disk[:2]
+    for name in ("junk", "abc-", "-1", "abc-XYZ", "abc-1", "0" * 16 + "-" + "f" * 99, ".hidden"):
+        (shard / name).write_bytes(b"x")
+    (shard / "folder").mkdir()
+    (tier.folder / "objects" / "stray").write_bytes(b"x")
+    elsewhere = tier.folder / "objects" / ("00" if shard.name != "00" else "01") / entry.disk
+    elsewhere.write_bytes((shard / entry.disk).read_bytes())
+    later = again(tier)
+    assert [found.key for found in later.found] == [b"/k"]
+    assert [name for name in objects(later) if name != "folder"] == [entry.disk]
+    assert [path.name for path in (later.folder / "tmp").iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("spoil", [lambda raw: raw[:-1], lambda raw: b"", lambda raw: b"junk" * 99])
+def test_damaged_files_are_counted_and_removed(tier, clock, spoil):
+    kept(tier, clock, b"/whole")
+    bad = kept(tier, clock, b"/bad")
+    path = tier.folder / "objects" / bad.disk[:2] / bad.disk
+    path.write_bytes(spoil(path.read_bytes()))
+    later = again(tier)
+    assert [found.key for found in later.found] == [b"/whole"]
+    assert later.damaged == 1
+    assert len(objects(later)) == 1
+
+
+def test_a_head_that_is_not_of_an_entry_is_damage(tier):
+    tier.write(tier.new_name(b"/k"), {"key": b"/k"}, b"x")
+    tier.write(tier.new_name(b"/k"), {"key": b"/k", "fields": [5]}, b"x")
+    later = again(tier)
+    assert (later.found, later.damaged, objects(later)) == ([], 2, [])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_files_for_one_alternate_the_younger_counts(tier, clock, order, monkeypatch):
+    """A crash between writing the new one and removing the old; the folder is read in either order."""
+    old, new = kept(tier, clock, b"/k", b"old"), kept(tier, clock, b"/k", b"new")
+    listed = DiskTier._files
+    monkeypatch.setattr(DiskTier, "_files", lambda self: list(listed(self))[::order])
+    later = again(tier)
+    assert [found.disk for found in later.found] == [new.disk]
+    assert objects(later) == [new.disk]
+    assert old.disk != new.disk
+
+
+def test_alternates_both_come_back_the_oldest_first(tier, clock):
+    for value in (b"2", b"1", b"3"):
+        request = {b"foo": value}
+        entry = response(clock, b"/k", (b"vary", b"foo"), request=request, length=1)
+        tier.write(tier.new_name(b"/k"), entry.to_disk(now_of(clock)), b"x")
+    assert [found.vary for found in again(tier).found] == [((b"foo", value),) for value in (b"2", b"1", b"3")]
+
+
+def test_marked_stale_a_file_is_stale_at_the_next_start_for_every_use(tier, clock):
+    """Nobody knows when it was purged: no window of staleness is left."""
+    cc = b"max-age=600, stale-while-revalidate=60, stale-if-error=60"
+    soft, other = kept(tier, clock, b"/soft", cc=cc), kept(tier, clock, b"/other", cc=cc)
+    tier.mark_stale([soft.disk, "00never-1"])
+    found = {entry.key: entry for entry in again(tier).found}
+    assert max(found[b"/soft"].fresh_until, found[b"/soft"].swr_until, found[b"/soft"].sie_until) <= NOW.mono
+    assert found[b"/other"].fresh_until > NOW.mono
+    assert other.disk
+
+
+def test_a_large_body_opened_for_sending(tier, clock):
+    """As a file from 48 KiB on, as bytes below; never unverified."""
+    large, small = kept(tier, clock, b"/l", b"x" * 100_000), kept(tier, clock, b"/s", b"y")
+    opened_body = tier.open_body(large.disk, b"/l", 0.0)
+    assert bytes(opened_body.view(10, 99_999)) == b"x" * 99_989
+    assert tier.open_body(small.disk, b"/s", 0.0) == b"y"
+    with pytest.raises(Damaged):
+        tier.open_body(large.disk, b"/other", 0.0)
+    tier.unlink([large.disk])
+    with pytest.raises(Damaged):
+        tier.open_body(large.disk, b"/l", 0.0)
+    assert tier.written_body(large.disk, 100_000, 0.0) is None
+    (tier.folder / "objects" / large.disk[:2] / large.disk).mkdir()
+    with pytest.raises((StorageFailed, Damaged)):
+        tier.open_body(large.disk, b"/l", 0.0)
+
+
+def test_entries_are_whole_entries(tier, clock):
+    kept(tier, clock, b"/k")
+    assert all(isinstance(found, Entry) and found.body is None for found in again(tier).found)

@@ -1,0 +1,145 @@
+"""One object as one file: what was written comes back, or nothing does."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from cache.disk_file import BLOCK, Damaged, open_body, read_head, read_object, write_object
+
+HEAD = {"key": b"/k", "fields": [[b"a", b"b"]], "length": 5, "age": 1.5, "via": None}
+SIZES = [0, 1, 5, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7]
+
+
+def body_of(size):
+    return bytes(number * 31 % 251 for number in range(size))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "object"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_was_written_comes_back(path, size):
+    body = body_of(size)
+    assert write_object(path, HEAD, body) == path.stat().st_size
+    assert read_object(path, b"/k") == (HEAD, body)
+    opened = open_body(path, b"/k", 0.0)
+    assert len(opened) == size
+    assert bytes(opened.view(0, size)) == body
+    assert read_head(path) == (HEAD, path.stat().st_size)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_view_is_written_like_bytes(path):
+    write_object(path, HEAD, memoryview(b"xhellox")[1:6])
+    assert read_object(path, b"/k")[1] == b"hello"
+
+
+def test_a_file_that_is_there_is_never_written_over(path):
+    write_object(path, HEAD, b"first")
+    with pytest.raises(FileExistsError):
+        write_object(path, HEAD, b"second")
+    assert read_object(path, b"/k")[1] == b"first"
+
+
+def damaged(path, key=b"/k"):
+    """Whether neither way gives out a single byte."""
+    for read in (lambda: read_object(path, key), lambda: open_body(path, key, 0.0)):
+        with pytest.raises(Damaged):
+            read()
+    return True
+
+
+@pytest.mark.parametrize("size", [0, 5, BLOCK + 9])
+def test_no_flipped_bit_is_served(path, size):
+    """Every byte of a small file; of a larger one all of the edges and a sample between."""
+    write_object(path, HEAD, body_of(size))
+    whole = bytearray(path.read_bytes())
+    step = 1 if len(whole) < 500 else 997
+    places = {*range(0, len(whole), step), *range(min(200, len(whole))), *range(max(0, len(whole) - 200), len(whole))}
+    for place in places:
+        for bit in (0, 7):
+            whole[place] ^= 1 << bit
+            path.write_bytes(whole)
+            assert damaged(path), (place, bit)
+            whole[place] ^= 1 << bit
+
+
+@pytest.mark.parametrize("size", [0, 5, BLOCK + 9])
+def test_no_file_cut_short_or_grown_is_served(path, size):
+    write_object(path, HEAD, body_of(size))
+    whole = path.read_bytes()
+    for length in {*range(0, len(whole), max(1, len(whole) // 60)), len(whole) - 1}:
+        path.write_bytes(whole[:length])
+        assert damaged(path), length
+    for grown in (whole + b"\0", b"\0" + whole, whole + whole):
+        path.write_bytes(grown)
+        assert damaged(path)
+
+
+@pytest.mark.parametrize("junk", [b"", b"\0", b"\0" * 40, b"\xff" * 40, b"\0" * 100_000, os.urandom(3000)])
+def test_junk_is_no_object(path, junk):
+    path.write_bytes(junk)
+    assert damaged(path)
+    with pytest.raises(Damaged):
+        read_head(path)
+
+
+def test_a_file_of_another_key_is_not_served(path):
+    """The file's name is a hash, which can be made to collide: the key is compared in full."""
+    write_object(path, HEAD, b"hello")
+    assert damaged(path, b"/other")
+
+
+@pytest.mark.parametrize("head", [{}, {"key": None}, {"key": "/k"}])
+def test_a_head_without_the_key(path, head):
+    write_object(path, head, b"hello")
+    assert damaged(path)
+
+
+def test_a_file_that_is_gone_or_no_file(path, tmp_path):
+    for read in (lambda: read_object(path, b"/k"), lambda: open_body(path, b"/k", 0.0), lambda: read_head(path)):
+        with pytest.raises(FileNotFoundError):
+            read()
+    with pytest.raises(IsADirectoryError):
+        read_object(tmp_path, b"/k")
+
+
+def test_damage_leaves_no_descriptor_open(path):
+    write_object(path, HEAD, body_of(BLOCK * 2))
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    for key in (b"/k", b"/other"):
+        for cut in (1, BLOCK):
+            whole = path.read_bytes()
+            path.write_bytes(whole[:-cut] if key == b"/k" else whole)
+            assert damaged(path, key)
+            path.write_bytes(whole)
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+
+
+def test_writes_and_reads_that_the_system_cuts_short_are_gone_on_with(path, monkeypatch):
+    body = body_of(1000)
+    write, pread = os.write, os.pread
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:7]))
+    write_object(path, HEAD, body)
+    monkeypatch.setattr(os, "pread", lambda fd, count, offset: pread(fd, min(count, 300), offset))
+    assert read_object(path, b"/k") == (HEAD, body)
+
+
+def test_a_file_that_shrinks_while_it_is_read(path, monkeypatch):
+    write_object(path, HEAD, body_of(1000))
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, count, offset: b"" if count == 1000 else pread(fd, count, offset))
+    assert damaged(path)
+
+
+def test_a_full_disk_says_so(path, monkeypatch):
+    def full(fd, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        write_object(path, HEAD, b"x")
