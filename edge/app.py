@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,31 +15,32 @@ from cache.entry import Entry
 from cache.eviction.choice import POLICIES
 from cache.eviction.policy import Policy
 from cache.ram import RamTier
-from edge.admin import Admin, general_key, media_key
+from edge.admin import Admin
 from edge.apply import State
 from edge.authorise import TokenMemo
 from edge.counters import Counts
+from edge.exchange import Timeouts
 from edge.fetch import Fetcher
 from edge.listen import Front, tls_context
 from edge.locate import Locator
 from edge.network import Network
+from edge.node import Node
+from edge.numbers import Number, metrics, stats
 from edge.profile import PROFILES, with_default_freshness
+from edge.read_files import read_keys, read_rules
 from edge.record import AccessLog
-from edge.request import Node, Story
-from edge.route import Asked, general_route, media_route
-from edge.rules import Rules
+from edge.request import Story
+from edge.route import ask_for
 from edge.settings import EdgeSettings
 from edge.subscribe import Connect, Subscriber
 from edge.tasks import TaskOwner
-from edge.upstream import Timeouts, Upstreams
+from edge.upstream import Upstreams
 from edge.wire.h1 import Connection
-from edge.wire.request import Request
 from edge.wire.request_reader import Limits
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings
 from kernel.fleet import Hello
 from kernel.http.cache_status import cache_name
-from kernel.keys import NO_KEYS, KeySet
 from kernel.settings import Address
 from kernel.vocabulary import Refusal
 
@@ -93,7 +93,7 @@ class Edge:
     def _make_node(self) -> Node:
         settings = self.settings
         profile = with_default_freshness(PROFILES[settings.profile], int(settings.default_ttl))
-        rules, keys = self._read_rules(), self._read_keys()
+        rules, keys = read_rules(settings.rules), read_keys(settings.keys)
         return Node(
             id=settings.id,
             name=cache_name(settings.id),
@@ -102,28 +102,6 @@ class Edge:
             memo=TokenMemo(keys) if settings.tokens == "required" else None,
             regions=frozenset(region.encode() for region in settings.region),
         )
-
-    def _read_rules(self) -> Rules:
-        file = self.settings.rules
-        if file is None:
-            return Rules()
-        try:
-            return Rules.from_bytes(file.read_bytes())
-        except OSError as error:
-            raise BadSettings("rules", f"{file} cannot be read: {error.strerror}") from None
-        except ValueError as error:
-            raise BadSettings("rules", str(error), f"file {file}") from None
-
-    def _read_keys(self) -> KeySet:
-        file = self.settings.keys
-        if file is None:
-            return NO_KEYS
-        try:
-            return KeySet.from_jwks(json.loads(file.read_bytes()))
-        except OSError as error:
-            raise BadSettings("keys", f"{file} cannot be read: {error.strerror}") from None
-        except ValueError as error:
-            raise BadSettings("keys", str(error), f"file {file}") from None
 
     def _make_disk(self) -> DiskTier | None:
         settings = self.settings
@@ -208,7 +186,7 @@ class Edge:
             if self.log is not None:
                 self.log.reopen()
             if self.settings.control is None:
-                rules, keys = self._read_rules(), self._read_keys()
+                rules, keys = read_rules(self.settings.rules), read_keys(self.settings.keys)
                 self.node.rules = rules
                 if self.node.memo is not None:
                     self.node.memo.use(keys)
@@ -274,24 +252,13 @@ class Edge:
 
     def prefetch(self, url: str) -> bool:
         """Begin to fetch a URL's object unless it is here; False when it cannot be one of ours."""
-        general = self.node.profile.name == "general"
-        key = (general_key if general else media_key)(url)
-        if key is None:
-            return False
-        asked = self._ask(url, general=general)
+        asked = ask_for(url, general=self.node.profile.name == "general")
         if isinstance(asked, Refusal):
             return False
         entry = self.cache.peek(asked.key, {})
         if entry is None and asked.key not in self.cache.filling:
             self.fetcher.begin(asked, {}, None)
         return True
-
-    def _ask(self, url: str, *, general: bool) -> Asked | Refusal:
-        _, _, rest = url.partition("://")
-        host, slash, path = rest.partition("/")
-        target = (slash + path if rest else url).encode("utf-8")
-        request = Request(b"GET", target or b"/", {b"host": host.encode()}, 1, keep_alive=True)
-        return (general_route if general else media_route)(request)
 
     def readiness(self) -> tuple[bool, str]:
         """(ready, why or how)."""
@@ -305,64 +272,8 @@ class Edge:
 
     def stats(self) -> dict[str, int]:
         """GET /stats."""
-        counts = self.counts
-        return {
-            "requests": counts.requests + counts.straight,
-            "hits": counts.hits + counts.straight,
-            "stale_hits": counts.stale_hits,
-            "misses": counts.misses,
-            "collapsed": counts.collapsed,
-            "revalidated": counts.revalidated,
-            "bytes_sent": counts.bytes_sent,
-            "bytes_filled": counts.bytes_filled,
-            **self.cache.stats(),
-            "connections": counts.connections,
-            "waiting": counts.waiting,
-            "rules_version": self.node.rules.version,
-        }
+        return stats(self)
 
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> dict[str, Number]:
         """Every row of the table of counters: a number, or numbers by label."""
-        counts, cache = self.counts, self.cache
-        stats = cache.stats()
-        disk = self.disk
-        statuses = {str(status): n for status, n in sorted(counts.statuses.items())}
-        statuses["200"] = counts.statuses.get(200, 0) + counts.straight
-        outcomes = {
-            "hit": counts.hits + counts.straight,
-            "stale-hit": counts.stale_hits,
-            "miss": counts.misses,
-            "collapsed": counts.collapsed,
-            "revalidated": counts.revalidated,
-            "pass": counts.passes,
-            "failed": counts.failed,
-        }
-        return {
-            "matinee_edge_requests_total": statuses,
-            "matinee_edge_outcomes_total": outcomes,
-            "matinee_edge_refusals_total": dict(counts.refusals),
-            "matinee_edge_sent_bytes_total": counts.bytes_sent,
-            "matinee_edge_filled_bytes_total": counts.bytes_filled,
-            "matinee_edge_fills_total": dict(counts.fills),
-            "matinee_edge_upstream_connects_total": self.upstreams.connects,
-            "matinee_edge_upstream_retries_total": self.upstreams.retries,
-            "matinee_edge_connections": counts.connections,
-            "matinee_edge_fills_running": stats["fills_running"],
-            "matinee_edge_waiting": counts.waiting,
-            "matinee_cache_ram_bytes": stats["ram_bytes"],
-            "matinee_cache_disk_bytes": stats["disk_bytes"],
-            "matinee_cache_objects": stats["objects"],
-            "matinee_cache_evictions_total": {"ram": cache.counts.evicted_ram, "disk": cache.counts.evicted_disk},
-            "matinee_cache_purged_total": cache.counts.purged,
-            "matinee_cache_disk_written_bytes_total": cache.counts.disk_written_bytes,
-            "matinee_cache_disk_loads_total": cache.counts.loads,
-            "matinee_cache_disk_errors_total": {
-                "failed": cache.counts.disk_failed,
-                "skipped": cache.counts.disk_skipped,
-                "damaged": cache.counts.disk_damaged + (disk.damaged if disk is not None else 0),
-            },
-            "matinee_edge_log_dropped_total": self.log_dropped,
-            "matinee_edge_loop_delay_seconds": counts.loop_delay,
-            "matinee_edge_control_connected": int(self.subscriber is not None and self.subscriber.connected),
-            "matinee_edge_rules_version": self.node.rules.version,
-        }
+        return metrics(self)

@@ -14,9 +14,10 @@ from cache.entry import OVERHEAD, Entry
 from cache.fill import Fill, Reader
 from cache.fillstate import Event, State
 from edge.counters import Counts
+from edge.exchange import Exchange
 from edge.profile import Profile
 from edge.route import Asked
-from edge.upstream import Exchange, Upstream, Upstreams
+from edge.upstream import Upstream, Upstreams
 from edge.wire.request import Request
 from kernel.clock import Clock
 from kernel.errors import Bug, UpstreamFailed

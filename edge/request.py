@@ -8,38 +8,36 @@
     LOG         always: counters and a line                                             edge/record.py
 
 `handle` is one straight synchronous run from the parsed request to the transport: a hit makes no task and waits for
-nothing. What has to wait (a miss, a disk read) goes on in a `Delivery`, told by plain calls.
+nothing. What has to wait (a miss, a disk read) goes on in a `Delivery`, told by plain calls. A request that differs
+from the last one only in the name of the segment takes `edge.straight`, the same run with its decisions remembered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from cache.body import Body
 from cache.cache import SegmentCache
 from cache.entry import Entry
-from edge.authorise import TokenMemo, authorise
+from edge.authorise import authorise
 from edge.counters import Counts
-from edge.deliver import Selection, head, plain, problem
+from edge.deliver import plain, problem
 from edge.delivery import Delivery
 from edge.fetch import Fetcher
-from edge.grant import MOST_GRANTS, NAME, carried_by_path, grant
+from edge.grant import carried_by_path
 from edge.locate import Locator, Viewer
+from edge.node import Node
 from edge.plan import Plan, plan
-from edge.profile import Profile
 from edge.record import AccessLog
 from edge.route import Asked, general_route, media_route
-from edge.rules import Rules
+from edge.straight import StraightRun
 from edge.wire.h1 import Connection
 from edge.wire.request import Malformed, Request
 from kernel.claims import ANYWHERE, Permit
 from kernel.clock import Clock
-from kernel.http.cache_status import chained, hit
 from kernel.vocabulary import REFUSAL_STATUS, Outcome, Refusal
 
 _SAFE = (b"GET", b"HEAD")
-_NO_FIELDS: dict[bytes, bytes] = {}
 _CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
 _PREFLIGHT = (
@@ -49,20 +47,7 @@ _PREFLIGHT = (
 )
 
 
-@dataclass(slots=True)
-class Node:
-    """Who this edge is and what is in force: rules and keys are replaced whole, never changed."""
-
-    id: str
-    name: bytes
-    profile: Profile
-    rules: Rules
-    memo: TokenMemo | None
-    regions: frozenset[bytes]
-    origin: bytes = b""
-
-
-class Story:
+class Story(StraightRun):
     """Answers requests; one for each edge. Implements `edge.wire.h1.Handler`."""
 
     def __init__(
@@ -76,21 +61,12 @@ class Story:
         log: AccessLog | None,
         admits: Callable[[Connection], bool],
     ) -> None:
-        self.node = node
-        self.cache = cache
+        super().__init__(node, cache, clock, counts, log)
         self.fetcher = fetcher
-        self.counts = counts
-        self.log = log
-        self.clock = clock
         self.connections: set[Connection] = set()
-        self.lines = node.profile.lines + b"Via: 1.1 %s\r\n" % node.id.encode("latin-1", "replace")
         self._locator = locator
         self._admits = admits
         self._route = general_route if node.profile.name == "general" else media_route
-        self.known_heads: dict[bytes, None] = {}
-        self._touch = cache.ram.touch
-        self._mono = clock.mono
-        self._wall = clock.wall
 
     # -- connections -------------------------------------------------------------------------------------------
 
@@ -107,58 +83,6 @@ class Story:
         """He is gone."""
         self.connections.discard(connection)
         self.counts.connections -= 1
-
-    # -- the straight run of the story: a hit in RAM, on a connection that was permitted the folder before ---------
-
-    def straight(self, target: bytes, connection: Connection) -> bool:
-        """Answer a plain, kept-alive GET if it is a fresh hit in RAM under a grant that holds; False: nothing was done.
-
-        The same decisions as in `handle`, each remembered with what it depends on; nothing is decided here.
-        """
-        cut = target.rfind(b"/") + 1
-        grant = connection.grants.get(target[:cut])
-        if grant is None:
-            return False
-        node, wall, now = self.node, self._wall(), self._mono()
-        if grant.rules is not node.rules or not grant.starts <= wall < grant.ends:
-            return False
-        if node.memo is not None and grant.keys is not node.memo.keys:
-            return False
-        name = target[cut:]
-        if not NAME.fullmatch(name):
-            return False
-        entry = self.cache.peek(grant.key + name, _NO_FIELDS)
-        if entry is None or entry.status != 200 or entry.vary or now >= entry.fresh_until:
-            return False
-        body = entry.body
-        if body is None or not (isinstance(body, bytes) or self.cache.sound(entry, body, now)):
-            return False
-        second = int(now)
-        ready = entry.ready if entry.ready_at == second else self._make_ready(entry, second)
-        sent = len(body)
-        if isinstance(body, bytes):
-            connection.transport.writelines((ready, body))
-        else:
-            connection.send(ready, body, 0, sent)
-        self._touch(entry)
-        counts = self.counts
-        counts.straight += 1
-        counts.bytes_sent += sent
-        if self.log is not None:
-            self.log.hit(grant.log, name.decode(), sent, wall)
-        return True
-
-    def _grant(self, asked: Asked, permit: Permit, connection: Connection, target: bytes) -> None:
-        """Remember for this connection that it may have the files of this folder."""
-        node, viewer = self.node, connection.viewer
-        folder = asked.path[: asked.path.rfind(b"/") + 1].decode("ascii")
-        log = self.log.beginning(permit.session, viewer.address, viewer.country, "GET") + folder if self.log else ""
-        made = grant(asked, permit, node.rules, node.memo.keys if node.memo is not None else None, log)
-        if made is not None:
-            grants = connection.grants
-            if len(grants) >= MOST_GRANTS:
-                del grants[next(iter(grants))]
-            grants[target[: target.rfind(b"/") + 1]] = made
 
     # -- the story ---------------------------------------------------------------------------------------------
 
@@ -188,7 +112,7 @@ class Story:
                 body = None
             if body is not None and plain(request.fields) and request.method == b"GET" and entry.status == 200:
                 if viewer is connection.viewer and carried_by_path(request, asked):
-                    self._grant(asked, permit, connection, request.target)
+                    self.remember(asked, permit, connection, request.target)
                 self._serve_whole(request, connection, viewer, asked, permit, entry, body, began)
             else:
                 self.serve(Delivery(self, request, connection, viewer, asked, permit, began), entry, Outcome.HIT)
@@ -217,7 +141,7 @@ class Story:
     ) -> None:
         """A whole hit in RAM: the head is made once a second, the body goes by reference."""
         second = int(now)
-        ready = entry.ready if entry.ready_at == second else self._make_ready(entry, second)
+        ready = entry.ready if entry.ready_at == second else self.make_ready(entry, second)
         if not (request.keep_alive and request.minor):
             ready = ready[:-2] + self.connection_line(request) + b"\r\n"
         connection.send(ready, body, 0, len(body))
@@ -228,15 +152,6 @@ class Story:
         counts.bytes_sent += sent
         connection.done()
         self.record(request, viewer, permit, asked.path, 200, sent, Outcome.HIT, None, now)
-
-    def _make_ready(self, entry: Entry, second: int) -> bytes:
-        """The head of a whole hit, for this second."""
-        length = entry.length
-        made = head(entry, Selection(200, 0, length), length, self.lines)
-        status = chained(entry.upstream_status, hit(self.node.name, int(entry.fresh_until - second)))
-        entry.ready = made + b"Age: %d\r\nCache-Status: %s\r\n\r\n" % (max(0, int(second - entry.born)), status)
-        entry.ready_at = second
-        return entry.ready
 
     # -- what is not the straight run --------------------------------------------------------------------------
 

@@ -63,3 +63,12 @@ def _logged(target: bytes) -> bytes:
         path = rest
     query = without_token(query)
     return path + b"?" + query if query else path
+
+
+def ask_for(url: str, *, general: bool) -> Asked | Refusal:
+    """What a GET of a URL or path asks for: for prefetches, which nobody requested."""
+    _, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    target = (slash + path if rest else url).encode("utf-8")
+    request = Request(b"GET", target or b"/", {b"host": host.encode()}, 1, keep_alive=True)
+    return (general_route if general else media_route)(request)

@@ -1,0 +1,22 @@
+"""What an edge is and what is in force there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.authorise import TokenMemo
+from edge.profile import Profile
+from edge.rules import Rules
+
+
+@dataclass(slots=True)
+class Node:
+    """Who this edge is and what is in force: rules and keys are replaced whole, never changed."""
+
+    id: str
+    name: bytes
+    profile: Profile
+    rules: Rules
+    memo: TokenMemo | None
+    regions: frozenset[bytes]
+    origin: bytes = b""

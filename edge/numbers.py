@@ -1,0 +1,90 @@
+"""The numbers of an edge, gathered when somebody asks: GET /stats and the rows of `edge.counters` for /metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cache.cache import SegmentCache
+
+if TYPE_CHECKING:
+    from edge.app import Edge
+    from edge.counters import Counts
+
+Number = float | dict[str, float]
+
+
+def stats(edge: Edge) -> dict[str, int]:
+    """GET /stats."""
+    counts = edge.counts
+    return {
+        "requests": counts.requests + counts.straight,
+        "hits": counts.hits + counts.straight,
+        "stale_hits": counts.stale_hits,
+        "misses": counts.misses,
+        "collapsed": counts.collapsed,
+        "revalidated": counts.revalidated,
+        "bytes_sent": counts.bytes_sent,
+        "bytes_filled": counts.bytes_filled,
+        **edge.cache.stats(),
+        "connections": counts.connections,
+        "waiting": counts.waiting,
+        "rules_version": edge.node.rules.version,
+    }
+
+
+def metrics(edge: Edge) -> dict[str, Number]:
+    """Every row of the table of counters: a number, or numbers by label."""
+    return _of_requests(edge.counts) | _of_cache(edge.cache) | _of_node(edge)
+
+
+def _of_requests(counts: Counts) -> dict[str, Number]:
+    statuses: dict[str, float] = {str(status): number for status, number in sorted(counts.statuses.items())}
+    statuses["200"] = counts.statuses.get(200, 0) + counts.straight
+    return {
+        "matinee_edge_requests_total": statuses,
+        "matinee_edge_outcomes_total": {
+            "hit": counts.hits + counts.straight,
+            "stale-hit": counts.stale_hits,
+            "miss": counts.misses,
+            "collapsed": counts.collapsed,
+            "revalidated": counts.revalidated,
+            "pass": counts.passes,
+            "failed": counts.failed,
+        },
+        "matinee_edge_refusals_total": {**counts.refusals},
+        "matinee_edge_sent_bytes_total": counts.bytes_sent,
+        "matinee_edge_filled_bytes_total": counts.bytes_filled,
+        "matinee_edge_fills_total": {**counts.fills},
+        "matinee_edge_connections": counts.connections,
+        "matinee_edge_waiting": counts.waiting,
+        "matinee_edge_loop_delay_seconds": counts.loop_delay,
+    }
+
+
+def _of_cache(cache: SegmentCache) -> dict[str, Number]:
+    counts, disk, now = cache.counts, cache.disk, cache.stats()
+    return {
+        "matinee_edge_fills_running": now["fills_running"],
+        "matinee_cache_ram_bytes": now["ram_bytes"],
+        "matinee_cache_disk_bytes": now["disk_bytes"],
+        "matinee_cache_objects": now["objects"],
+        "matinee_cache_evictions_total": {"ram": counts.evicted_ram, "disk": counts.evicted_disk},
+        "matinee_cache_purged_total": counts.purged,
+        "matinee_cache_disk_written_bytes_total": counts.disk_written_bytes,
+        "matinee_cache_disk_loads_total": counts.loads,
+        "matinee_cache_disk_errors_total": {
+            "failed": counts.disk_failed,
+            "skipped": counts.disk_skipped,
+            "damaged": counts.disk_damaged + (disk.damaged if disk is not None else 0),
+        },
+    }
+
+
+def _of_node(edge: Edge) -> dict[str, Number]:
+    return {
+        "matinee_edge_upstream_connects_total": edge.upstreams.connects,
+        "matinee_edge_upstream_retries_total": edge.upstreams.retries,
+        "matinee_edge_log_dropped_total": edge.log_dropped,
+        "matinee_edge_control_connected": int(edge.subscriber is not None and edge.subscriber.connected),
+        "matinee_edge_rules_version": edge.node.rules.version,
+    }
