@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kernel.counters import Counter
+from kernel.vocabulary import Outcome
 
 COUNTERS = (
     Counter("matinee_edge_requests_total", "counter", "Requests of viewers, refused ones too.", ("status",)),
@@ -36,6 +37,16 @@ COUNTERS = (
 )
 
 
+_COUNTED_AS = {
+    Outcome.HIT: "hits",
+    Outcome.STALE: "stale_hits",
+    Outcome.COLLAPSED: "collapsed",
+    Outcome.REVALIDATED: "revalidated",
+    Outcome.PASS: "passes",
+    Outcome.FAILED: "failed",
+}
+
+
 @dataclass(slots=True)
 class Counts:
     """The edge's own numbers; whole numbers only, added to on the hit path."""
@@ -58,6 +69,11 @@ class Counts:
     refusals: dict[str, int] = field(default_factory=dict)
     fills: dict[str, int] = field(default_factory=dict)
     loop_delay: float = 0.0
+
+    def answered(self, outcome: Outcome) -> None:
+        """One more request came to this outcome."""
+        name = _COUNTED_AS.get(outcome, "misses")
+        setattr(self, name, getattr(self, name) + 1)
 
     def refused(self, reason: str) -> None:
         """One more refusal."""

@@ -280,38 +280,17 @@ class Delivery:
         self.waits(False)
         self._leave()
         outcome = self._outcome()
-        self.story.record(
-            self.request,
-            self.viewer,
-            self.permit,
-            self.asked.path,
-            self.status or 499,
-            self.sent,
-            outcome,
-            "left",
-            self.began,
-        )
+        self._record(self.status or 499, outcome, "left")
 
     def _finish(self, outcome: Outcome, reason: str | None = None) -> None:
         """Count, let the connection go on, log."""
         self.wanted = False
         counts = self.story.counts
         counts.bytes_sent += self.sent
-        if outcome is Outcome.HIT:
-            counts.hits += 1
-        elif outcome is Outcome.STALE:
-            counts.stale_hits += 1
-        elif outcome is Outcome.COLLAPSED:
-            counts.collapsed += 1
-        elif outcome is Outcome.REVALIDATED:
-            counts.revalidated += 1
-        elif outcome is Outcome.PASS:
-            counts.passes += 1
-        elif outcome is Outcome.FAILED:
-            counts.failed += 1
-        else:
-            counts.misses += 1
+        counts.answered(outcome)
         self.connection.done()
-        self.story.record(
-            self.request, self.viewer, self.permit, self.asked.path, self.status, self.sent, outcome, reason, self.began
-        )
+        self._record(self.status, outcome, reason)
+
+    def _record(self, status: int, outcome: Outcome, reason: str | None) -> None:
+        asked, began = self.asked, self.began
+        self.story.record(self.request, self.viewer, self.permit, asked.path, status, self.sent, outcome, reason, began)

@@ -17,23 +17,6 @@ from cache.cache import Workshop
 from kernel.clock import Clock
 from kernel.errors import BadSettings
 
-LOG_FIELDS = (
-    ("time", "When the response was handed over, Unix seconds."),
-    ("node", "The edge's id."),
-    ("session", "The session of the token, or null."),
-    ("address", "The viewer's address."),
-    ("country", "The viewer's country by address, or null."),
-    ("method", "The request's method."),
-    ("path", "The path without its token, normalised."),
-    ("status", "The response's status."),
-    ("bytes", "Bytes of the body that were handed to the connection."),
-    ("trace_id", "The trace id of the request's `traceparent`, or one of our own."),
-    ("outcome", "How the cache answered: hit, stale-hit, miss, collapsed, revalidated, pass, refused, failed."),
-    ("reason", "Why it was refused or failed, or null."),
-    ("ms", "Milliseconds from the parsed request to the last byte handed over; 0 for a hit answered in one run."),
-)
-"""Every field of a record and what it says."""
-
 FLUSH_SECONDS = 0.5
 FLUSH_LINES = 2_000
 MOST_LINES = 100_000
@@ -96,7 +79,7 @@ class AccessLog:
         reason: str | None,
         seconds: float,
     ) -> None:
-        """One record; see LOG_FIELDS."""
+        """One record; `edge.log_fields` says what stands in it."""
         match = _TRACEPARENT.fullmatch(traceparent) if traceparent is not None else None
         if match:
             trace = match[1].decode()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from edge.authorise import find_token, without_token
 from edge.wire.request import Request
 from kernel.paths import TOKEN_FOLDER, CdnPath, normalise, split_cdn, split_token
 from kernel.vocabulary import Refusal
+
+_TOKEN = re.compile(rb"/t/[\w-]+\.[\w-]+\.[\w-]*(?=/|$)")
 
 
 class Asked(NamedTuple):
@@ -51,17 +54,14 @@ def general_route(request: Request) -> Asked | Refusal:
     if (not target.startswith(b"/") and target != b"*") or b"#" in target or request.method == b"CONNECT":
         return Refusal.PATH
     key = request.fields.get(b"host", b"").lower() + target
-    logged = _logged(target) if b"?" in target or target.startswith(TOKEN_FOLDER) else target
+    logged = _logged(target) if b"?" in target or TOKEN_FOLDER in target else target
     return Asked(key, logged, target, key, None, None)
 
 
 def _logged(target: bytes) -> bytes:
     """A target without what looks like one of our tokens: no log holds one, whatever the profile."""
     path, _, query = target.partition(b"?")
-    token, rest = split_token(path)
-    if token is not None and token.count(b".") == 2:
-        path = rest
-    query = without_token(query)
+    path, query = _TOKEN.sub(b"", path), without_token(query)
     return path + b"?" + query if query else path
 
 
