@@ -171,11 +171,16 @@ class Upstreams:
             if task is not None:
                 task.cancel()
 
+        made: list[UpstreamConnection] = []
+
         def make() -> UpstreamConnection:
-            return UpstreamConnection(
-                lambda connection: self._released(upstream, connection),
-                lambda connection: self._lost(upstream, connection),
+            made.append(
+                UpstreamConnection(
+                    lambda connection: self._released(upstream, connection),
+                    lambda connection: self._lost(upstream, connection),
+                )
             )
+            return made[-1]
 
         timer = self._clock.call_later(self._timeouts.connect, cancel)
         try:
@@ -183,6 +188,8 @@ class Upstreams:
         except OSError as error:
             raise UpstreamFailed("connect", retry=True, detail=str(error)) from error
         except asyncio.CancelledError:
+            for connection in made:
+                connection.discard()  # it may have been made in the same turn of the loop
             if not late or task is None:
                 raise
             task.uncancel()

@@ -53,7 +53,7 @@ class UpstreamConnection(asyncio.Protocol):
     ) -> None:
         self._released = released
         self._lost = lost
-        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)  # until it is connected
         self.served = 0
         self.idle_since = 0.0
         self._answer: Answer | None = None
@@ -100,11 +100,19 @@ class UpstreamConnection(asyncio.Protocol):
         self._closed = True
         self.transport.abort()
 
+    def discard(self) -> None:
+        """Nobody will ask over it: close it, connected or not yet."""
+        self._closed = True
+        if self.transport is not None:
+            self.transport.abort()
+
     # -- the transport's side ----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Connected."""
         self.transport = cast("asyncio.Transport", transport)
+        if self._closed:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Parse, tell the answer."""
