@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from cache.body import FILE_LEAST, Body, view
+from cache.collapse import Filling
 from cache.counts import CacheCounts
 from cache.disk import DiskTier
 from cache.disk_file import Damaged
@@ -45,7 +46,8 @@ class SegmentCache:
         self.files = files
         self.clock = clock
         self.counts = CacheCounts()
-        self.filling: dict[bytes, Fill] = {}
+        self.filling = Filling()
+        self.ended = self.filling.ended
         self._workshop = workshop
         self._index = Index()
         self.peek = self._index.peek  # the look-up of every request, without a call between
@@ -88,8 +90,8 @@ class SegmentCache:
         self.counts.loads += 1
         try:
             if disk is not None and name is not None:
-                read = self._read_body(disk, name, entry.key)
-                body = await self._workshop.offload(read)
+                now = self.clock.mono()
+                body = await self._workshop.offload(lambda: disk.read_body(name, entry.key, now, files=self.files))
                 disk.errors = 0
         except Damaged:
             if entry.disk is not None:  # else it was purged or evicted meanwhile: no damage
@@ -108,12 +110,6 @@ class SegmentCache:
                 done(body)
             self._next_load()
 
-    def _read_body(self, disk: DiskTier, name: str, key: bytes) -> Callable[[], Body]:
-        if not self.files:
-            return lambda: disk.read(name, key)
-        now = self.clock.mono()
-        return lambda: disk.open_body(name, key, now)
-
     def sound(self, entry: Entry, body: Body, now: float) -> bool:
         """Whether a body in RAM may be sent as it is; what is not leaves RAM, so that `load` reads and checks it."""
         if isinstance(body, bytes) or body.sound(now):
@@ -127,13 +123,9 @@ class SegmentCache:
 
     def begin(self, key: bytes, stale: Entry | None = None) -> Fill:
         """A new fill that others may find by its key, in place of one that is doomed."""
-        fill = self.filling[key] = Fill(key, self.clock.mono(), stale)
+        fill = Fill(key, self.clock.mono(), stale)
+        self.filling.begin(fill)
         return fill
-
-    def ended(self, fill: Fill) -> None:
-        """The fill is over, however: nobody finds it any more."""
-        if self.filling.get(fill.key) is fill:
-            del self.filling[fill.key]
 
     def takes(self, cost: int) -> bool:
         """Whether any tier would keep an object of this cost."""
@@ -217,8 +209,7 @@ class SegmentCache:
 
     def forget(self, entry: Entry) -> None:
         """Drop an entry that a newer response has made invalid."""
-        name = self._forget(entry)
-        if name is not None:
+        if (name := self._forget(entry)) is not None:
             self._leaving[name] = None
             self._workshop.spawn(self._unlink([name]))
 
@@ -270,29 +261,20 @@ class SegmentCache:
     async def purge(self, request: PurgeRequest) -> int:
         """Remove (hard) or mark stale (soft) what the request reaches; how many objects. Returns when it is done
         in every tier: a GET after it never gets the old bytes, a fill begun before it stores nothing."""
-        for fill in tuple(self.filling.values()):
-            known = fill.entry.surrogates if fill.entry is not None else request.keys
-            if request.reaches(fill.key, known):
-                fill.purge()
-                self.ended(fill)
+        self.filling.purge(request)
         # A file that appears, or still lies there, after the receipt would come back at the next start.
         loop, writing = asyncio.get_running_loop(), [e for e in self._writing if request.reaches(e.key, e.surrogates)]
         under_way = {self._written.setdefault(entry, loop.create_future()) for entry in writing}
         gone, softened = list(self._leaving), list[Entry]()
         reached = 0
-        candidates = self._index.candidates(request)
-        for at in range(0, len(candidates), PURGE_STEP):
-            for key in candidates[at : at + PURGE_STEP]:
-                for entry in self._index.get(key):
-                    if not request.reaches(key, entry.surrogates):
-                        continue
-                    reached += 1
-                    if request.soft:
-                        entry.make_stale(self.clock.mono())
-                        softened.append(entry)
-                    else:
-                        name = self._forget(entry)
-                        gone += [name] if name else []
+        for entries in self._index.reached(request, PURGE_STEP):
+            reached += len(entries)
+            for entry in entries:
+                if request.soft:
+                    entry.make_stale(self.clock.mono())
+                    softened.append(entry)
+                elif (name := self._forget(entry)) is not None:
+                    gone.append(name)
             await asyncio.sleep(0)
         if under_way:
             await asyncio.wait(under_way)

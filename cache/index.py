@@ -5,7 +5,7 @@ One entry under a key is held as itself, several (alternates by Vary) as a tuple
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cache.entry import Entry
@@ -101,3 +101,9 @@ class Index:
         for one in request.keys:
             reached |= self._surrogates.carrying(one)
         return list(reached)
+
+    def reached(self, request: PurgeRequest, step: int) -> Iterator[list[Entry]]:
+        """The entries that a purge reaches, as they stand when it comes to them, `step` cache keys at a time."""
+        keys = self.candidates(request)
+        for at in range(0, len(keys), step):
+            yield [e for key in keys[at : at + step] for e in self.get(key) if request.reaches(key, e.surrogates)]

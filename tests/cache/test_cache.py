@@ -2,10 +2,12 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from cache import cache as module
+from cache.body import DiskBody
 from cache.cache import SegmentCache
 from kernel.errors import StorageFailed, UpstreamFailed
 from kernel.http.freshness import GENERAL, assess
@@ -398,3 +400,58 @@ async def test_a_fill_that_fails_leaves_what_was_stored(ram):
     fill.fail(UpstreamFailed("reset"))
     ram.cache.ended(fill)
     assert await ram.serve(b"/k") == b"hello"
+
+
+# -- bodies that are files of the disk tier ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def filed(tmp_path):
+    made = Bench(tmp_path / "cache", files=True)
+    yield made
+    made.end()
+
+
+async def test_a_large_body_in_ram_becomes_the_file_that_was_written(filed):
+    body = os.urandom(100 * KIB)
+    entry, small = filed.keep(b"/k", body), filed.keep(b"/small", b"x")
+    assert entry.body is body
+    await filed.shop.settle()
+    assert isinstance(entry.body, DiskBody)
+    assert small.body == b"x"
+    assert await filed.serve(b"/k") == body
+    assert filed.cache.sound(entry, entry.body, filed.clock.mono())
+    assert filed.cache.sound(small, small.body, filed.clock.mono())
+    filed.cache.ram.drop(entry)
+    assert await filed.serve(b"/k") == body
+    assert isinstance(entry.body, DiskBody)
+
+
+@pytest.mark.parametrize("spoil", [flip, cut, junk])
+async def test_a_body_whose_file_somebody_changed_is_read_again_and_found_damaged(filed, spoil):
+    entry = filed.keep(b"/k", os.urandom(100 * KIB))
+    await filed.shop.settle()
+    spoilt(filed, entry, spoil)
+    assert not filed.cache.sound(entry, entry.body, filed.clock.mono())
+    assert await filed.serve(b"/k") is None
+    assert filed.cache.counts.disk_damaged == 1
+
+
+async def test_unsound_and_no_longer_on_disk_it_is_gone(filed):
+    entry = filed.keep(b"/k", os.urandom(100 * KIB))
+    await filed.shop.settle()
+    spoilt(filed, entry, cut)
+    filed.disk.unlink(filed.cache._leave_disk([filed.disk._policy.evict()]))
+    assert filed.cache.peek(b"/k", {}) is entry, "RAM has it still"
+    assert not filed.cache.sound(entry, entry.body, filed.clock.mono())
+    assert filed.cache.peek(b"/k", {}) is None
+
+
+async def test_large_bodies_evicted_and_purged_close_their_files(filed):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(30):
+        filed.keep(b"/%d" % number, os.urandom(100 * KIB))
+        await filed.shop.settle()
+    assert len(list(Path("/proc/self/fd").iterdir())) - before <= MIB // (100 * KIB)
+    await filed.cache.purge(module.PurgeRequest(everything=True))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

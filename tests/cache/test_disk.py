@@ -236,3 +236,24 @@ def test_a_large_body_opened_for_sending(tier, clock):
 def test_entries_are_whole_entries(tier, clock):
     kept(tier, clock, b"/k")
     assert all(isinstance(found, Entry) and found.body is None for found in again(tier).found)
+
+
+def test_a_policy_that_gives_nobody_up_ends_the_search(tmp_path, clock):
+    class Stubborn(Lru):
+        def evict(self):
+            return None
+
+    tier = DiskTier(tmp_path, 10, Stubborn(10))
+    assert tier.put(kept_entry(clock, b"/k"), "1") == []
+
+
+def test_no_descriptor_left_is_a_failure_of_storage(tier, clock, monkeypatch):
+    entry = kept(tier, clock, b"/k", b"x" * 100_000)
+
+    def none_left(*_, **__):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "open", none_left)
+    with pytest.raises(StorageFailed, match="Too many"):
+        tier.read_body(entry.disk, b"/k", 0.0, files=True)
+    assert tier.written_body(entry.disk, 100_000, 0.0) is None

@@ -143,3 +143,13 @@ def test_a_full_disk_says_so(path, monkeypatch):
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="No space"):
         write_object(path, HEAD, b"x")
+
+
+def test_a_tail_that_agrees_with_its_sum_and_is_no_head_of_ours(path, monkeypatch):
+    """Written by a fault of ours: found nevertheless."""
+    write_object(path, ["no", "map"], b"x")
+    assert damaged(path)
+    path.unlink()
+    monkeypatch.setattr("msgspec.msgpack.encode", lambda head: b"\xc1 no MessagePack")
+    write_object(path, HEAD, b"x")
+    assert damaged(path)

@@ -122,6 +122,20 @@ def test_what_a_purge_reaches(request_, reached):
     for key in (b"/a/1", b"/a/2", b"/b/1", b"/ab/1", b"\0odd"):
         keys = {b"1": b"odd all", b"2": b"even all"}.get(key[-1:], b"")
         entered(index, made(key, None, (b"surrogate-key", keys)))
-    candidates = index.candidates(request_)
-    assert len(candidates) == len(set(candidates))
-    assert {k for k in candidates if any(request_.reaches(k, e.surrogates) for e in index.get(k))} == reached
+    steps = list(index.reached(request_, 2))
+    assert all(len(step) <= 2 for step in steps)
+    keys = [entry.key for step in steps for entry in step]
+    assert len(keys) == len(set(keys))
+    assert set(keys) == reached
+
+
+def test_a_purge_sees_each_step_as_it_stands_then():
+    """Between steps others have their turns: what they removed is not met again."""
+    index = Index()
+    for number in range(4):
+        entered(index, made(b"/%d" % number))
+    steps = index.reached(PurgeRequest(everything=True), 2)
+    assert len(next(steps)) == 2
+    (gone,) = index.get(b"/3")
+    index.remove(gone)
+    assert [entry.key for entry in next(steps)] == [b"/2"]

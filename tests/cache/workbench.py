@@ -78,13 +78,12 @@ def response(clock, key, *fields, cc=b"max-age=60", request=None, status=200, le
 class Bench:
     """A cache with its clock and workshop. `folder` None: RAM only."""
 
-    def __init__(self, folder=None, *, ram=MIB, disk=16 * MIB, policy="s3fifo", clock=None):
+    def __init__(self, folder=None, *, ram=MIB, disk=16 * MIB, policy="s3fifo", clock=None, files=False):
         self.clock = clock or FakeClock()
         self.shop = Shop()
         self.disk = DiskTier(folder, disk, POLICIES[policy](disk)) if folder is not None else None
-        self.cache = SegmentCache(
-            RamTier(ram, POLICIES[policy](ram), alone=folder is None), self.disk, self.clock, self.shop
-        )
+        in_ram = RamTier(ram, POLICIES[policy](ram), alone=folder is None)
+        self.cache = SegmentCache(in_ram, self.disk, self.clock, self.shop, files=files)
         if self.disk is not None:
             self.cache.adopt(self.disk.open(now_of(self.clock)))
 
