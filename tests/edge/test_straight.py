@@ -1,0 +1,149 @@
+"""The straight run: as fast as it may be, and never longer than what it rests on holds."""
+
+from __future__ import annotations
+
+import json
+
+from cache.cache import PurgeRequest
+from edge.app import Edge
+from tests.scenario.stage import Node, Scenario
+from tests.scenario.wire import FOLDER, Wire
+
+SCOPE = "/cdn/eu/title1/"
+
+
+async def _ready(s: Scenario, **settings: object) -> tuple[Edge, Node, Wire]:
+    """An edge with three warm segments and a connection to it."""
+    rules = s.folder / "rules.json"
+    rules.write_text("{}")
+    o1 = s.origin("o1")
+    e1 = s.edge("e1", upstream=o1, tokens="required", rules=rules, **settings)
+    for number in (1, 2, 3):
+        o1.expects(f"{FOLDER}0000{number}.m4s").answers(200, b"segment %d" % number, cache_control="max-age=600")
+    wire = await Wire.to(await e1.started())
+    token = s.token(SCOPE, session="warm")
+    for number in (1, 2, 3):
+        wire.asks(f"0000{number}.m4s", before=f"/t/{token}")
+        assert (await wire.gets())[0] == 200
+    assert e1.edge is not None
+    return e1.edge, e1, wire
+
+
+async def _gets(wire: Wire, token: str, number: int) -> int:
+    wire.asks(f"0000{number}.m4s", before=f"/t/{token}")
+    return (await wire.gets())[0]
+
+
+async def test_the_second_hit_of_a_folder_goes_straight_and_is_counted_and_logged(tcp: Scenario) -> None:
+    """The long way once, then straight; the numbers and the log do not tell them apart."""
+    edge, node, wire = await _ready(tcp)
+    token = tcp.token(SCOPE, session="s1")
+    assert [await _gets(wire, token, number) for number in (1, 2, 3, 2)] == [200] * 4
+    assert edge.counts.straight == 3
+    node.counts(requests=7, hits=4, misses=3)
+    wire.writer.close()
+    await node.stops()
+    lines = [json.loads(line) for line in (tcp.folder / "e1" / "access.log").read_text().splitlines()]
+    hits = [line for line in lines if line["outcome"] == "hit"]
+    assert [line["path"] for line in hits] == [f"{FOLDER}0000{number}.m4s" for number in (1, 2, 3, 2)]
+    assert {(line["session"], line["country"], line["bytes"], line["status"]) for line in hits} == {
+        ("s1", "DE", 9, 200)
+    }
+    assert len({line["trace_id"] for line in lines}) == len(lines)
+
+
+async def test_a_token_that_expires_on_an_open_connection_is_refused(tcp: Scenario) -> None:
+    """At the second it expires, straight or not."""
+    edge, _, wire = await _ready(tcp)
+    token = tcp.token(SCOPE, ttl=30)
+    assert [await _gets(wire, token, number) for number in (1, 2)] == [200, 200]
+    before = edge.counts.straight
+    await tcp.clock.advance(31)
+    assert await _gets(wire, token, 3) == 403
+    assert edge.counts.straight == before
+    wire.writer.close()
+
+
+async def test_new_rules_count_from_the_next_request_of_an_open_connection(tcp: Scenario) -> None:
+    """A country taken away, a session revoked: remembered permission is worth nothing under new rules."""
+    edge, _, wire = await _ready(tcp)
+    token = tcp.token(SCOPE, session="s1")
+    assert [await _gets(wire, token, number) for number in (1, 2)] == [200, 200]
+    (tcp.folder / "rules.json").write_text(json.dumps({"revoked_sessions": ["s1"]}))
+    edge.reload()
+    assert await _gets(wire, token, 2) == 403
+    (tcp.folder / "rules.json").write_text(json.dumps({"titles": {"title1": {"allow": ["FR"]}}}))
+    edge.reload()
+    assert await _gets(wire, token, 2) == 451
+    (tcp.folder / "rules.json").write_text("{}")
+    edge.reload()
+    assert [await _gets(wire, token, number) for number in (1, 2)] == [200, 200]
+    wire.writer.close()
+
+
+async def test_a_licence_window_that_closes_on_an_open_connection_is_refused(tcp: Scenario) -> None:
+    """The moment the licence ends, the next segment is refused."""
+    from kernel.documents import moment_text
+
+    edge, _, wire = await _ready(tcp)
+    until = moment_text(float(int(tcp.clock.wall()) + 20))
+    (tcp.folder / "rules.json").write_text(json.dumps({"titles": {"title1": {"until": until}}}))
+    edge.reload()
+    token = tcp.token(SCOPE)
+    assert [await _gets(wire, token, number) for number in (1, 2)] == [200, 200]
+    await tcp.clock.advance(21)
+    assert await _gets(wire, token, 3) == 403
+    wire.writer.close()
+
+
+async def test_one_viewer_s_grant_is_not_another_token_s(tcp: Scenario) -> None:
+    """On one connection: the folder's URL has the token in it, so another token or none is decided anew."""
+    _, _, wire = await _ready(tcp)
+    good, other = tcp.token(SCOPE), tcp.token("/cdn/eu/title2/")
+    assert [await _gets(wire, good, number) for number in (1, 2)] == [200, 200]
+    assert await _gets(wire, other, 2) == 403
+    assert await _gets(wire, good[:-4] + "AAAA", 2) == 401
+    wire.asks("00002.m4s")
+    assert (await wire.gets())[0] == 401
+    wire.asks("../../title2/v720/00002.m4s", before=f"/t/{good}")
+    assert (await wire.gets())[0] == 400
+    wire.writer.close()
+
+
+async def test_a_token_from_a_cookie_opens_one_request_only(tcp: Scenario) -> None:
+    """What a header permitted is not remembered for requests without it."""
+    _, _, wire = await _ready(tcp)
+    token = tcp.token(SCOPE)
+    for _ in range(2):
+        wire.asks("00001.m4s", extra=f"Cookie: URISigningPackage={token}\r\n")
+        assert (await wire.gets())[0] == 200
+    wire.asks("00001.m4s")
+    assert (await wire.gets())[0] == 401
+    wire.writer.close()
+
+
+async def test_a_stale_object_does_not_go_straight(tcp: Scenario) -> None:
+    """A soft purge ended its time: it is fetched again like any other."""
+    edge, _, wire = await _ready(tcp)
+    token = tcp.token(SCOPE, ttl=3600)
+    assert [await _gets(wire, token, number) for number in (1, 2)] == [200, 200]
+    before = edge.counts.straight
+    await edge.cache.purge(PurgeRequest(everything=True, soft=True))
+    tcp._origins[0].expects(f"{FOLDER}00002.m4s").answers(200, b"segment 2", cache_control="max-age=600")
+    assert await _gets(wire, token, 2) == 200
+    assert edge.counts.straight == before
+    wire.writer.close()
+
+
+async def test_age_and_ttl_move_on_a_straight_hit(tcp: Scenario) -> None:
+    """The head is made anew each second."""
+    _, _, wire = await _ready(tcp)
+    token = tcp.token(SCOPE)
+    assert [await _gets(wire, token, number) for number in (1, 2)] == [200, 200]
+    await tcp.clock.advance(7)
+    wire.asks("00002.m4s", before=f"/t/{token}")
+    head = (await wire.reader.readuntil(b"\r\n\r\n")).decode()
+    assert "\r\nAge: 7\r\n" in head
+    assert "\r\nCache-Status: e1; hit; ttl=593\r\n" in head
+    await wire.reader.readexactly(9)
+    wire.writer.close()
