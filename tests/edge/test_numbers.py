@@ -6,7 +6,19 @@ from edge.counters import COUNTERS
 from edge.numbers import metrics, stats
 from tests.scenario.stage import Scenario
 
-STATS = "requests hits stale_hits misses collapsed bytes_sent bytes_filled ram_bytes disk_bytes objects fills_running".split()
+STATS = (
+    "requests",
+    "hits",
+    "stale_hits",
+    "misses",
+    "collapsed",
+    "bytes_sent",
+    "bytes_filled",
+    "ram_bytes",
+    "disk_bytes",
+    "objects",
+    "fills_running",
+)
 
 
 async def test_every_row_of_the_table_has_a_number_and_nothing_else_does(tcp: Scenario) -> None:

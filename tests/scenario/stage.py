@@ -49,7 +49,8 @@ class Node:
         folder = self._stage.folder / self.name
         defaults: dict[str, Any] = {
             "id": self.name, "listen": "127.0.0.1:0", "admin": "127.0.0.1:0", "ram": "32MiB", "disk": "64MiB",
-            "cache_dir": folder / "cache", "tokens": "off", "geo": self._stage.geo(), "access_log": folder / "access.log",
+            "cache_dir": folder / "cache", "tokens": "off", "geo": self._stage.geo(),
+            "access_log": folder / "access.log",
         }  # fmt: skip
         given = defaults | self._settings
         if "control" in given:

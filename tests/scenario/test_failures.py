@@ -119,7 +119,7 @@ async def test_a_flipped_bit_on_disk_is_found_and_fetched_again(s: Scenario) -> 
     await s.viewer("v", at=e1).gets(SEG)
     await e1.written()
     await e1.is_killed()
-    (file,) = [path for path in (s.folder / "e1" / "cache" / "objects").glob("*/*")]
+    (file,) = (s.folder / "e1" / "cache" / "objects").glob("*/*")
     raw = bytearray(file.read_bytes())
     raw[-500] ^= 1
     file.write_bytes(raw)

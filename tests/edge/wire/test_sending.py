@@ -94,7 +94,7 @@ async def test_a_half_closed_connection_still_gets_its_file(s: Scenario) -> None
 
 async def test_a_flipped_bit_under_a_running_edge_is_not_sent(s: Scenario) -> None:
     """The file's date gives it away; it is read again, found damaged, and fetched anew."""
-    e1, wire = await _warm(s)
+    _, wire = await _warm(s)
     (file,) = [path for path in (s.folder / "e1" / "cache" / "objects").glob("*/*") if path.stat().st_size > 1_000_000]
     with file.open("r+b") as changed:
         changed.seek(3_000_000)
