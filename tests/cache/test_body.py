@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cache.body import FILE_LEAST, IDLE_SECONDS, DiskBody, MemoryFile, make_body, view
+from cache.body import FILE_LEAST, IDLE_SECONDS, DiskBody, FileBody, MemoryFile, make_body, view
 
 PIECES = [os.urandom(70_000), os.urandom(1), os.urandom(33_333)]
 WHOLE = b"".join(PIECES)
@@ -104,3 +104,22 @@ def test_pages_that_are_there_keep_it_sound(tmp_path: Path) -> None:
     except OSError:
         pytest.skip("this file system does not answer RWF_NOWAIT")
     assert body.sound(1_000.0)
+
+
+def test_a_write_that_is_cut_short_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a signal, or at 2 GiB."""
+    writev = os.writev
+    monkeypatch.setattr(os, "writev", lambda fd, pieces: writev(fd, [b"".join(pieces)[:1000]]))
+    assert bytes(view(MemoryFile(PIECES), 0, len(WHOLE))) == WHOLE
+
+
+def test_memory_is_always_sound_and_the_form_alone_has_no_bytes() -> None:
+    """What is nowhere but in memory nobody else changes."""
+    assert MemoryFile(PIECES).sound(1e9)
+    with pytest.raises(NotImplementedError):
+        FileBody(-1, 5).view(0, 5)
+
+
+def test_a_view_of_memory_outlives_its_body() -> None:
+    """A viewer may still be reading what was evicted."""
+    assert bytes(view(MemoryFile(PIECES), 0, 3)) == WHOLE[:3]
