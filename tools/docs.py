@@ -1,6 +1,6 @@
-"""The reference pages that are made from the code: settings, counters and log fields, errors and refusals.
+"""The reference pages that are made from the code: settings, counters and log fields, errors, states of a fill.
 
-python -m tools.docs            writes docs/{settings,counters,errors}.md
+python -m tools.docs            writes docs/{settings,counters,errors,fills}.md
 python -m tools.docs --check    says what differs and fails when anything does
 """
 
@@ -9,11 +9,13 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from cache import fillstate
 from kernel import errors, vocabulary
 from kernel.settings import Setting, table
 from tools.cli import COMMANDS, Command
@@ -51,6 +53,7 @@ def rows(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
 def _setting_row(row: Setting) -> tuple[str, str, str, str]:
     limits = [f"least {row.least:g}"] if row.least is not None else []
     limits += [f"most {row.most:g}"] if row.most is not None else []
+    limits += ["as a flag only"] if row.flag_only else []
     kind = row.kind.name + (", several" if row.many else "") + "".join(f", {limit}" for limit in limits)
     default = f"`{row.default}`" if row.default is not None else "must be set" if row.required else "not set"
     return f"`{row.flag}`", kind, default, row.sentence
@@ -107,6 +110,27 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def fills_page() -> str:
+    """docs/fills.md: the states of a fill, drawn from the table that the code runs by."""
+    words = (fillstate.__doc__ or "").split("\n\n", 1)[1]
+    lines = [
+        MADE,
+        "# The states of a fill",
+        "",
+        "One fetch from upstream serves everybody who asks for the object while it lasts. What may happen to it when, and",
+        "where that leads, is one table, `cache/fillstate.py`; this is drawn from it.",
+        "",
+        "```mermaid",
+        fillstate.diagram(),
+        "```",
+        "",
+        "```",
+        textwrap.dedent(words).rstrip(),
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def first_sentence(docstring: str | None) -> str:
     """The first paragraph of a docstring, in one line."""
     return " ".join((docstring or "").split("\n\n")[0].split())
@@ -127,6 +151,7 @@ def pages(missing: list[str]) -> dict[Path, str]:
         folder / "settings.md": settings_page(classes),
         folder / "counters.md": counters_page(counters, fields),
         folder / "errors.md": errors_page(),
+        folder / "fills.md": fills_page(),
     }
 
 
