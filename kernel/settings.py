@@ -67,7 +67,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of a program's table. `default` is text as a user would write it; None = not set."""
+    """One row of a program's table. `default` is text as a user would write it; None = not set.
+
+    `flag_only`: it says what to do this once, so neither a variable nor a file can set it.
+    """
 
     name: str
     kind: Kind
@@ -76,6 +79,7 @@ class Setting:
     required: bool
     many: bool
     secret: bool
+    flag_only: bool
     least: float | None
     most: float | None
 
@@ -116,12 +120,13 @@ def setting(
     required: bool = False,
     many: bool = False,
     secret: bool = False,
+    flag_only: bool = False,
     least: float | None = None,
     most: float | None = None,
 ) -> Any:
     """A field of a settings dataclass; see `Setting` for the arguments."""
     row = {"kind": kind, "default": default, "sentence": sentence, "required": required}
-    limits = {"many": many, "secret": secret, "least": least, "most": most}
+    limits = {"many": many, "secret": secret, "flag_only": flag_only, "least": least, "most": most}
     return dataclasses.field(metadata={"setting": row | limits})
 
 
@@ -152,7 +157,7 @@ def resolve(
     for name, row in rows.items():
         if flags and name in flags:
             values[name] = row.parse(flags[name], f"flag {row.flag}")
-        elif env and row.variable in env:
+        elif env and row.variable in env and not row.flag_only:
             values[name] = row.parse([env[row.variable]], f"variable {row.variable}")
         elif name in from_file:
             values[name] = row.parse(from_file[name], f"file {file_name}")
@@ -167,7 +172,7 @@ def resolve(
 
 def unknown_variables(env: Mapping[str, str], known: Iterable[Setting]) -> list[str]:
     """The `MATINEE_…` variables that no setting of `known` reads."""
-    names = {row.variable for row in known}
+    names = {row.variable for row in known if not row.flag_only}
     return sorted(name for name in env if name.startswith("MATINEE_") and name not in names)
 
 
@@ -177,6 +182,8 @@ def _from_file(rows: Mapping[str, Setting], file: Mapping[str, object], name: st
         field = key.replace("-", "_")
         if field not in rows:
             raise BadSettings(key, "there is no such setting", f"file {name}")
+        if rows[field].flag_only:
+            raise BadSettings(key, f"is said with {rows[field].flag} each time, not in a file", f"file {name}")
         if field in texts:
             raise BadSettings(key, "stands twice, with a dash and with an underscore", f"file {name}")
         items = value if isinstance(value, list) else [value]

@@ -17,9 +17,11 @@ class LicenceSettings:
     """`matinee catalogue licence CONTENT`."""
 
     data: Path = setting(PATH, ".matinee/services", "The services' data folder.")
-    allow: tuple[str, ...] = setting(COUNTRY, None, "The only countries where it may be watched.", many=True)
-    everywhere: bool = setting(SWITCH, "off", "It may be watched everywhere.")
-    nowhere: bool = setting(SWITCH, "off", "It may be watched nowhere.")
+    allow: tuple[str, ...] = setting(
+        COUNTRY, None, "The only countries where it may be watched.", many=True, flag_only=True
+    )
+    everywhere: bool = setting(SWITCH, "off", "It may be watched everywhere.", flag_only=True)
+    nowhere: bool = setting(SWITCH, "off", "It may be watched nowhere.", flag_only=True)
 
 
 SETTINGS = LicenceSettings

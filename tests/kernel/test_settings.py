@@ -112,6 +112,22 @@ def test_the_table_has_flags_and_variables():
     assert "not_a_setting" not in [row.name for row in rows]
 
 
+@dataclass(frozen=True)
+class Errand:
+    """Settings of a command that does something once."""
+
+    allow: str | None = setting(TEXT, None, "What to do.", flag_only=True)
+
+
+def test_what_to_do_once_is_said_by_a_flag_alone():
+    """Another program's variable of the same name neither fills it nor gets in its way."""
+    assert resolve(Errand, env={"MATINEE_ALLOW": "10.0.0.0/8"}) == Errand(None)
+    assert resolve(Errand, env={"MATINEE_ALLOW": "DE"}, flags={"allow": ["FR"]}) == Errand("FR")
+    with pytest.raises(BadSettings, match=r"`allow` \(file x.toml\): is said with --allow each time"):
+        resolve(Errand, file={"allow": "FR"}, file_name="x.toml")
+    assert unknown_variables({"MATINEE_ALLOW": "x"}, table(Errand)) == ["MATINEE_ALLOW"]
+
+
 def test_variables_that_nobody_reads():
     env = {"MATINEE_WORKERS": "1", "MATINEE_WROKERS": "1", "HOME": "/"}
     assert unknown_variables(env, table(Sample)) == ["MATINEE_WROKERS"]

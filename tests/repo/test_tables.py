@@ -23,11 +23,11 @@ def test_each_setting_has_a_sentence_and_a_default_that_is_accepted(command):
 
 
 def test_one_name_means_one_thing_in_all_programs():
-    """`MATINEE_LISTEN` reaches every program that has the setting; commands on a file or a title are run by hand."""
+    """`MATINEE_LISTEN` reaches every command that has the setting, unless it is one that only a flag can say."""
     kinds: dict[str, set[str]] = {}
     for command in COMMANDS:
-        if not command.positional:
-            for row in table(docs.load(command.module).SETTINGS):
+        for row in table(docs.load(command.module).SETTINGS):
+            if not row.flag_only:
                 kinds.setdefault(row.name, set()).add(row.kind.name)
     assert not {name: found for name, found in kinds.items() if len(found) > 1}
 
