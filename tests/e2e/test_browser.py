@@ -35,7 +35,11 @@ def test_the_film_plays_in_a_browser(platform, page, tmp_path):
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.on("response", lambda answer: failures.append(answer.url) if answer.status >= 400 else None)
     page.goto(platform.page)
-    page.locator(".card, .hero button").first.click()
+    titles = page.locator("#content").get_by_text(platform.start().json()["title"])
+    titles.first.wait_for()
+    widths = page.eval_on_selector_all(".cards li", "cards => cards.map(card => card.offsetWidth)")
+    assert set(widths) == {192}, "15 % of the page, however long a title's facts are"
+    titles.first.click()
     page.wait_for_function("document.querySelector('video').currentTime > 1")
     first = page.evaluate(STATE)
     page.wait_for_function(f"document.querySelector('video').currentTime > {first['time'] + 1}")

@@ -29,14 +29,16 @@ function hue(text) {
   return sum;
 }
 
+/** A title's picture; until it is there, and where there is none, a colour and the name (`wide`: the name stands beside). */
 export function poster(title, { wide = false } = {}) {
   const box = element("span", { class: wide ? "poster wide" : "poster", "aria-hidden": "true" });
   box.style.setProperty("--hue", hue(title.contentId));
-  box.append(element("span", { class: "poster-name" }, title.title));
+  const name = element("span", { class: "poster-name" }, title.title);
+  if (!wide) box.append(name);
   if (title.thumbnail) {
     const picture = element("img", { src: title.thumbnail, alt: "", loading: wide ? "eager" : "lazy", decoding: "async" });
     picture.addEventListener("error", () => picture.remove());
-    picture.addEventListener("load", () => box.classList.add("pictured"));
+    picture.addEventListener("load", () => { box.classList.add("pictured"); name.remove(); });
     box.append(picture);
   }
   return box;
@@ -73,7 +75,7 @@ export function hero(title, open) {
     poster(title, { wide: true }),
     element("div", { class: "hero-text" },
       element("p", { class: "kicker" }, "Ready to play"),
-      element("h1", {}, title.title),
+      element("h1", { onclick: () => open(title) }, title.title),
       element("p", { class: "hero-facts" }, facts(title)),
       title.description ? element("p", { class: "hero-about" }, title.description) : null,
       element("button", { class: "play", type: "button", onclick: () => open(title) }, "▶  Play"),

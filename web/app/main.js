@@ -39,7 +39,7 @@ async function show(contentId) {
 function details(title) {
   const close = element("button", { class: "play", type: "button", onclick: () => leave() }, "Close");
   at("details").replaceChildren(
-    poster(title),
+    poster(title, { wide: true }),
     element("div", {},
       element("h2", { id: "details-title" }, title.title),
       element("p", { class: "hero-facts" }, facts(title)),
