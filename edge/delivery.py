@@ -247,15 +247,18 @@ class Delivery:
         self.waits(False)
         if not self.wanted:
             return
+        reason = error.reason if isinstance(error, UpstreamFailed) else "bug"
         if self.headed:
+            self.connection.on_lost = None
             self.connection.abort()
+            self._over(Outcome.FAILED)
+            self._record(self.status, Outcome.FAILED, reason)
             return
         stale = fill.stale if fill is not None else None
         if stale is not None and serves_when_upstream_fails(stale, self.story.clock.mono()):
             self.story.serve(self, stale, Outcome.STALE, b"upstream-failed")
             return
         status = error.status if isinstance(error, UpstreamFailed) else 500
-        reason = error.reason if isinstance(error, UpstreamFailed) else "bug"
         own = forwarded(self.story.node.name, self.why_forwarded, collapsed=self.collapsed, detail=reason.encode())
         lines = self.story.lines + b"Cache-Status: %s\r\n" % own + self.story.connection_line(self.request)
         head_only = self.request.method == b"HEAD"
@@ -276,20 +279,22 @@ class Delivery:
 
     def _lost(self) -> None:
         """The viewer left before the end; the fetch goes on without him."""
-        self.wanted = False
         self.waits(False)
         self._leave()
         outcome = self._outcome()
+        self._over(outcome)
         self._record(self.status or 499, outcome, "left")
 
     def _finish(self, outcome: Outcome, reason: str | None = None) -> None:
         """Count, let the connection go on, log."""
-        self.wanted = False
-        counts = self.story.counts
-        counts.bytes_sent += self.sent
-        counts.answered(outcome)
+        self._over(outcome)
         self.connection.done()
         self._record(self.status, outcome, reason)
+
+    def _over(self, outcome: Outcome) -> None:
+        self.wanted = False
+        self.story.counts.bytes_sent += self.sent
+        self.story.counts.answered(outcome)
 
     def _record(self, status: int, outcome: Outcome, reason: str | None) -> None:
         asked, began = self.asked, self.began

@@ -146,8 +146,8 @@ class AccessLog:
             self._dropped(len(lines))
         finally:
             self._flushing = False
-        if len(self._lines) >= FLUSH_LINES:
-            self.flush()
+        if self._lines:
+            self._added()  # they came due while this batch was being written
 
     def _append(self, lines: list[str]) -> None:
         rest = memoryview("".join(lines).encode("utf-8", "replace"))

@@ -33,6 +33,12 @@ def ok(body: bytes = b"hello", more: bytes = b"Cache-Control: max-age=60\r\n") -
     return Says(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s" % (len(body), more, body))
 
 
+def resets(writer: asyncio.StreamWriter) -> None:
+    """Go by a reset; a mere close would be a half-close at the other side."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
 class RawUpstream:
     """Answers by path; a list is used up one by one, its last answer stays."""
 
@@ -93,8 +99,7 @@ class RawUpstream:
             await self._over.wait()
         if answer.then == "reset":
             await writer.drain()
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
+            resets(writer)
         return answer.then == "stay"
 
 

@@ -35,8 +35,8 @@ class Log:
         self.log.add(*given.values())
 
     async def written(self) -> list[dict]:
-        await self.clock.advance(1)
-        while len(self.tasks):
+        while self.log._lines or len(self.tasks):
+            await self.clock.advance(1)
             await asyncio.sleep(0.001)
         return [json.loads(line) for line in self.file.read_text().splitlines()]
 
@@ -108,6 +108,18 @@ async def test_lines_are_written_after_a_moment_or_when_there_are_many(log: Log)
         await asyncio.sleep(0.001)
     assert len(log.file.read_text().splitlines()) >= FLUSH_LINES
     assert len(await log.written()) == FLUSH_LINES + 1
+
+
+async def test_what_comes_while_a_batch_is_written_is_written_too(log: Log):
+    """Without waiting for a further request."""
+    log.add(b"/1")
+    log.log.flush()
+    log.add(b"/2")
+    log.log._timed = False
+    log.log.flush()
+    while len(log.tasks):
+        await asyncio.sleep(0.001)
+    assert [record["path"] for record in await log.written()] == ["/1", "/2"]
 
 
 async def test_a_log_that_cannot_keep_up_drops_and_counts(log: Log):
