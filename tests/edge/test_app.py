@@ -1,0 +1,104 @@
+"""The whole of an edge: start, limits, reload, drain, stop, and what the operator gets wrong."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.app import Edge
+from edge.network import LoopNetwork
+from edge.settings import EdgeSettings
+from kernel.errors import BadSettings
+from kernel.settings import resolve
+from tests.edge.ground import Says, parsed, standing
+from tests.scenario.clock import FakeClock
+
+SEGMENT = "/cdn/eu/t1/v720/1.m4s"
+
+
+def made(**flags: object) -> Edge:
+    given = {"upstream": "http://127.0.0.1:1", "tokens": "off", "listen": "127.0.0.1:0", "admin": "127.0.0.1:0"} | flags
+    settings = resolve(EdgeSettings, flags={name: [str(value)] for name, value in given.items()})
+    return Edge(settings, LoopNetwork(), FakeClock())
+
+
+@pytest.mark.parametrize(
+    ("setting", "content"),
+    [
+        ("rules", None), ("rules", "{"), ("rules", '{"default": "perhaps"}'),
+        ("rules", '{"titles": {"t": {"allow": "DE"}}}'),
+        ("keys", None), ("keys", "["), ("keys", '{"keys": [{"kty": "none"}]}'), ("geo", "no database"),
+    ],
+)  # fmt: skip
+async def test_a_file_that_cannot_be_used_stops_it_by_name(tmp_path: Path, setting: str, content: str | None):
+    file = tmp_path / "file.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(BadSettings) as failed:
+        made(**{setting: file} | ({"tokens": "required"} if setting == "keys" else {}))
+    assert failed.value.setting == setting
+    assert "file.json" in str(failed.value)
+
+
+async def test_more_viewers_than_it_may_have_are_turned_away(tmp_path: Path):
+    async with standing(tmp_path, profile="media", max_connections=2) as ground:
+        kept = [await ground.connect() for _ in range(2)]
+        await ground.until(lambda: len(ground.edge.story.connections) == 2)
+        got = parsed(await ground.sends(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"))[0]
+        assert (got.status, got.fields["retry-after"], got.fields["connection"]) == (503, "1", "close")
+        for _, writer in kept:
+            writer.close()
+        await ground.until(lambda: not ground.edge.story.connections)
+        assert (await ground.gets(SEGMENT)).status == 200
+
+
+async def test_rules_are_read_again_and_broken_ones_change_nothing(tmp_path: Path):
+    rules = tmp_path / "rules.json"
+    rules.write_text(json.dumps({"default": "allow"}))
+    async with standing(tmp_path, profile="media", rules=rules, default_country="DE") as ground:
+        assert (await ground.gets(SEGMENT)).status == 200
+        rules.write_text(json.dumps({"default": "allow", "titles": {"t1": {"allow": ["FR"]}}}))
+        ground.edge.reload()
+        assert (await ground.gets(SEGMENT)).status == 451
+        rules.write_text("{")
+        ground.edge.reload()
+        assert (await ground.gets(SEGMENT)).status == 451
+
+
+async def test_a_drain_lets_the_running_response_finish_and_takes_no_more(tmp_path: Path):
+    async with standing(tmp_path) as ground:
+        ground.upstream.answers["/a"] = Says(b"", "hang")
+        asked = ground.asks()
+        await ground.until(ground.upstream.hanging.is_set)
+        ground.edge.drain()
+        assert ground.edge.readiness() == (False, "draining")
+        with pytest.raises(OSError, match=r"refused|Connect"):
+            await ground.connect()
+        assert not ground.edge.drained.is_set()
+        await ground.clock.advance(11)
+        assert (await asked).status == 504
+        await ground.until(lambda: not ground.edge.story.connections)
+        await ground.clock.advance(1)
+        assert ground.edge.drained.is_set()
+
+
+async def test_an_idle_viewer_does_not_hold_up_a_drain(tmp_path: Path):
+    async with standing(tmp_path) as ground:
+        reader, writer = await ground.connect()
+        writer.write(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert await reader.readuntil(b"hello")
+        ground.edge.drain()
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_stopped_edge_leaves_nothing_running(tmp_path: Path):
+    before = asyncio.all_tasks()
+    async with standing(tmp_path, cache_dir=tmp_path / "cache", disk="16MiB", access_log=tmp_path / "log") as ground:
+        await ground.gets()
+        edge = ground.edge
+    assert len(edge.tasks) == 0
+    assert asyncio.all_tasks() == before
+    assert json.loads((tmp_path / "log").read_text())["outcome"] == "miss"
