@@ -99,14 +99,13 @@ class CatalogueStore:
     async def page(self, country: str | None, after: Position | None, limit: int) -> list[tuple[Position, Title]]:
         """Titles licensed in the country: playable ones first, then by popularity."""
         query = select(titles).where(_licensed_in(country))
+        # all three fall: the index read backwards gives the page without sorting, however many titles are alike
+        order = (titles.c.is_playable, titles.c.popularity, titles.c.content_id)
         if after is not None:
-            # SQLite compares rows left to right; the names turn round so that one comparison serves
-            before = tuple_(titles.c.is_playable, titles.c.popularity) < (after[0], after[1])
-            same = (titles.c.is_playable == after[0]) & (titles.c.popularity == after[1])
-            query = query.where(or_(before, same & (titles.c.content_id > after[2])))
-        order = (titles.c.is_playable.desc(), titles.c.popularity.desc(), titles.c.content_id)
+            query = query.where(tuple_(*order) < after)
+        falling = (column.desc() for column in order)
         async with self._database.read() as connection:
-            rows = (await connection.execute(query.order_by(*order).limit(limit))).mappings()
+            rows = (await connection.execute(query.order_by(*falling).limit(limit))).mappings()
             return [((row["is_playable"], row["popularity"], row["content_id"]), _title(row)) for row in rows]
 
     async def count(self) -> tuple[int, int]:

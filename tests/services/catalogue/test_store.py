@@ -1,6 +1,9 @@
 """Titles, their order, their change log and their licences in SQLite."""
 
+import sqlite3
+
 import pytest
+from sqlalchemy import Engine, event
 
 from services.catalogue.library import LibraryTitle
 from services.catalogue.store import CatalogueStore
@@ -63,6 +66,30 @@ async def test_a_page_shows_what_is_licensed_there_without_gap_or_double(store):
             after = page[-1][0]
         assert len(seen) == len(set(seen)) == expected
         assert seen[0] == "t3"
+
+
+async def test_a_page_of_titles_that_are_all_alike_is_read_without_sorting(store, tmp_path):
+    """A catalogue whose popularity nobody knows still answers a page in its index's order."""
+    said = []
+    await store.take_in(records(*(Title(f"t{n}", "T") for n in range(9))))
+
+    def listen(_connection, _cursor, statement, parameters, *_rest):
+        said.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        first = await store.page("DE", None, 5)
+        second = await store.page("DE", first[-1][0], 5)
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+    assert len({title.content_id for _, title in first + second}) == 9
+    pages = [(statement, parameters) for statement, parameters in said if "ORDER BY" in statement]
+    assert len(pages) == 2
+    with sqlite3.connect(tmp_path / "catalogue.sqlite3") as connection:
+        for statement, parameters in pages:
+            steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            assert len(steps) == 1
+            assert "titles_in_order" in steps[0]
 
 
 async def test_a_licence_is_set_and_told(store):
