@@ -251,8 +251,7 @@ class Delivery:
         if self.headed:
             self.connection.on_lost = None
             self.connection.abort()
-            self._over(Outcome.FAILED)
-            self._record(self.status, Outcome.FAILED, reason)
+            self._over(self.status, Outcome.FAILED, reason)
             return
         stale = fill.stale if fill is not None else None
         if stale is not None and serves_when_upstream_fails(stale, self.story.clock.mono()):
@@ -281,21 +280,16 @@ class Delivery:
         """The viewer left before the end; the fetch goes on without him."""
         self.waits(False)
         self._leave()
-        outcome = self._outcome()
-        self._over(outcome)
-        self._record(self.status or 499, outcome, "left")
+        self._over(self.status or 499, self._outcome(), "left")
 
     def _finish(self, outcome: Outcome, reason: str | None = None) -> None:
-        """Count, let the connection go on, log."""
-        self._over(outcome)
+        """Count, log, let the connection go on."""
+        self._over(self.status, outcome, reason)
         self.connection.done()
-        self._record(self.status, outcome, reason)
 
-    def _over(self, outcome: Outcome) -> None:
+    def _over(self, status: int, outcome: Outcome, reason: str | None) -> None:
         self.wanted = False
         self.story.counts.bytes_sent += self.sent
         self.story.counts.answered(outcome)
-
-    def _record(self, status: int, outcome: Outcome, reason: str | None) -> None:
         asked, began = self.asked, self.began
         self.story.record(self.request, self.viewer, self.permit, asked.path, status, self.sent, outcome, reason, began)

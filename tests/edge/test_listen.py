@@ -112,7 +112,7 @@ def test_closing_lets_responses_finish_and_cutting_does_not():
         door.front.close()
     assert (idle.transport.end, busy.transport.end) == ("closed", "")
     busy.handler.answer(busy.connection)
-    assert busy.transport.end == "closed"
+    assert busy.transport.end in ("closed", "eof")
     stuck = Door(holds=True)
     stuck.connection.data_received(GET)
     stuck.front.cut()
