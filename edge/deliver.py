@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cache.entry import Entry
 from kernel.http.conditional import not_modified, range_holds
-from kernel.http.message import REASONS, serialise, status_line
+from kernel.http.message import REASONS, first, serialise, status_line
 from kernel.http.ranges import ByteRange, Unsatisfiable, parse_range
 
 _KEPT_BY_304 = frozenset(
@@ -33,12 +33,12 @@ def plain(request: Mapping[bytes, bytes]) -> bool:
 
 def select(entry: Entry, request: Mapping[bytes, bytes], length: int | None) -> Selection:
     """200, 206, 304 or 416 of a GET or HEAD (RFC 9110 §13.2.2); ranges only of a 200 whose length is known."""
-    if entry.status == 200 and not_modified(request, entry.etag, entry.last_modified):
+    if entry.status == 200 and not_modified(request, entry.etag, entry.last_modified, first(entry.fields, b"date")):
         return Selection(304, 0, 0)
     asked = request.get(b"range")
     if asked is None or entry.status != 200 or length is None:
         return Selection(entry.status, 0, length)
-    if not range_holds(request.get(b"if-range"), entry.etag, entry.last_modified):
+    if not range_holds(request.get(b"if-range"), entry.etag, entry.last_modified, first(entry.fields, b"date")):
         return Selection(200, 0, length)
     ranges = parse_range(asked, length)
     if ranges is None:
