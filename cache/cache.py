@@ -76,6 +76,7 @@ class SegmentCache:
             self._forget(entry)
             done(None)
             return
+        self.disk.touch(entry)  # a request of the disk tier; in RAM the object is new and must be asked for again
         self._loads.ask(entry, done)
         self._next_load()
 
@@ -136,17 +137,16 @@ class SegmentCache:
         entry.length = len(body)
         self._misses.forget(entry.key)
         in_ram, disk = self.ram.takes(entry.cost), self.disk
-        to_disk = disk is not None and disk.takes(entry.cost) and self._writing_bytes + entry.cost <= MOST_WRITING
+        room = disk is not None and disk.takes(entry.cost) and self._writing_bytes + entry.cost <= MOST_WRITING
+        self.counts.disk_skipped += disk is not None and not room
+        to_disk = room and disk is not None and disk.admits(entry)
         if not in_ram and not to_disk:
-            self.counts.disk_skipped += disk is not None
             return False
         self._enter(entry)
         if to_disk:
             self._writing[entry] = body
             self._writing_bytes += entry.cost
             self._workshop.spawn(self._write(entry, body, entry.cost))
-        elif disk is not None:
-            self.counts.disk_skipped += 1
         if in_ram:
             self._leave_ram(self.ram.put(entry, body))
         return True

@@ -21,6 +21,7 @@ import xxhash
 from cache.body import FILE_LEAST, Body, DiskBody
 from cache.disk_file import Damaged, open_body, read_head, read_object, write_object
 from cache.entry import Entry
+from cache.eviction.admission import Admission, Always
 from cache.eviction.policy import Policy
 from kernel.clock import Instant
 from kernel.errors import BadSettings, StorageFailed
@@ -33,13 +34,14 @@ MOST_ERRORS = 5
 class DiskTier:
     """Which entries have a file, under a budget; `entry.disk` is the file's name."""
 
-    def __init__(self, folder: Path, budget: int, policy: Policy[Entry]) -> None:
+    def __init__(self, folder: Path, budget: int, policy: Policy[Entry], admission: Admission | None = None) -> None:
         self.folder = folder
         self.budget = budget
         self.errors = 0
         self.damaged = 0
         self.broken = False
         self._policy = policy
+        self._admission = Always() if admission is None else admission
         self._number = 0
         self._lock = -1
 
@@ -53,6 +55,10 @@ class DiskTier:
     def takes(self, cost: int) -> bool:
         """Whether an object of this cost may come in."""
         return not self.broken and cost <= self.budget // 4
+
+    def admits(self, entry: Entry) -> bool:
+        """Whether an object that was fetched now, and that the tier takes, is worth a write; asked once a fetch."""
+        return self._admission.admits(entry.key, entry.cost)
 
     def new_name(self, key: bytes) -> str:
         """A file name for a key, never used before in this folder."""

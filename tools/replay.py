@@ -1,0 +1,75 @@
+"""`matinee replay TRACE`: the cache of an edge over a trace of requests, and what it would have saved.
+
+TRACE is a file, packed by gzip or not, with a line `time,obj_id,obj_size` for each request (a header is optional). The
+requests go one after another through the edge's own cache code, which starts empty: a hit is one from RAM or disk,
+anything else is a miss. Nothing expires, and an object keeps the size it was stored with.
+
+As on an edge, each object counts its size, its id and 600 bytes against the budgets (`cache.entry.OVERHEAD`), objects
+too large for a tier stay out of it, and `disk_bytes_written` counts the same sum for each object written. `bytes` and
+the ratios count bodies alone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from kernel.errors import MatineeError
+from kernel.settings import SIZE, choice, setting
+from services.progress import Faults, open_source
+from tools.replay_cache import Replay
+from tools.replay_trace import Fault, read_trace
+
+SHOW_EVERY = 20_000
+"""Requests between two movements of the bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySettings:
+    """`matinee replay TRACE`."""
+
+    ram: int = setting(SIZE, "512MiB", "Budget of the RAM tier.", least=1)
+    disk: int = setting(SIZE, "0", "Budget of the disk tier; 0 goes without.")
+    policy: str = setting(choice("s3fifo", "lru"), "s3fifo", "Which object leaves a full tier.")
+    admission: str = setting(
+        choice("always", "second"), "second", "Whether an object is written to disk when first or when again fetched."
+    )
+
+
+SETTINGS = ReplaySettings
+
+
+def run(settings: ReplaySettings, trace: str) -> int:
+    """Replay TRACE and print the figures as JSON; 1 when a line of it was bad (the good ones are counted)."""
+    replay = Replay(settings.ram, settings.disk, settings.policy, settings.admission)
+    with open_source(trace) as source:
+        faults, request, since = Faults(source), replay.request, 0
+        for found in read_trace(source.stream):
+            if isinstance(found, Fault):
+                faults.add(found.line, found)
+                continue
+            request(*found)
+            since += 1
+            if since == SHOW_EVERY:
+                since = 0
+                source.advance(f"{replay.tally.requests:,} requests")
+        if faults.count:
+            source.say(f"{faults.count} bad lines were left out")
+    if not replay.tally.requests:
+        raise MatineeError(f"{trace}: holds no requests")
+    print(json.dumps(report(replay), indent=2))
+    return 1 if faults.count else 0
+
+
+def report(replay: Replay) -> dict[str, int | float]:
+    """The figures by the names they are printed with; ratios are shares of all requests, and of all bytes."""
+    tally = replay.tally
+    return {
+        "requests": tally.requests,
+        "bytes": tally.bytes,
+        "object_miss": round(tally.missed / tally.requests, 6),
+        "byte_miss": round(tally.bytes_missed / max(tally.bytes, 1), 6),
+        "ram_hits": tally.ram_hits,
+        "disk_hits": tally.disk_hits,
+        "disk_bytes_written": replay.disk_bytes_written,
+    }

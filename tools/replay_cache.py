@@ -1,0 +1,148 @@
+"""The edge's own cache with nothing in it: the same tiers, books and policies, but bodies have only a length.
+
+`cache.cache.SegmentCache` runs as it does in an edge; its files are never written (`Ledger`), its bodies hold no bytes
+(`Hollow`), and the work that an edge gives to threads is done when the request is over (`Bench`). So what
+the replay counts is decided by the code that decides on an edge, and by no copy of it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cache.body import Body, MemoryFile
+from cache.cache import SegmentCache
+from cache.disk import DiskTier
+from cache.entry import OVERHEAD, Entry
+from cache.eviction.admission import ADMISSIONS
+from cache.eviction.choice import POLICIES
+from cache.eviction.policy import Policy
+from cache.ram import RamTier
+from kernel.errors import Bug
+
+T = TypeVar("T")
+
+
+class Hollow(MemoryFile):
+    """A body of some length and no bytes."""
+
+    __slots__ = ()
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self.fd = -1
+
+    def view(self, first: int, stop: int) -> memoryview:
+        """Nothing."""
+        del first, stop
+        return memoryview(b"")
+
+
+class Ledger(DiskTier):
+    """A disk tier that keeps the books and touches no disk."""
+
+    def write(self, name: str, head: dict[str, object], body: bytes | memoryview) -> None:
+        """The cache counts it."""
+
+    def read(self, name: str, key: bytes) -> Any:
+        """What is in the books is there."""
+        del name, key
+        return _LOADED
+
+    def unlink(self, names: list[str]) -> None:
+        """There is no file."""
+
+
+_LOADED = Hollow(0)
+
+
+def _served(body: Body | None) -> None:
+    if body is None:
+        raise Bug("the ledger lost an object")
+
+
+class Bench:
+    """`cache.workshop.Workshop`, and a clock that stands still: work begun is done by `finish`, in its order."""
+
+    def __init__(self) -> None:
+        self._work: deque[Coroutine[Any, Any, None]] = deque()
+
+    async def offload(self, work: Callable[[], T]) -> T:
+        """Done where it is asked for."""
+        return work()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Done by the next `finish`."""
+        self._work.append(work)
+
+    def finish(self) -> None:
+        """Do all work. Bug when some of it waits for anything but this bench."""
+        while self._work:
+            work = self._work.popleft()
+            try:
+                work.send(None)
+            except StopIteration:
+                continue
+            work.close()
+            raise Bug("the cache waits for something that a replay does not have")
+
+    def wall(self) -> float:
+        """The replay knows no freshness: nothing expires."""
+        return 0.0
+
+    mono = wall
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
+        """Nothing is ever due."""
+        raise Bug(f"the cache waits {delay} s to call {callback}, in a replay")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the requests came to."""
+
+    requests: int = 0
+    bytes: int = 0
+    missed: int = 0
+    bytes_missed: int = 0
+    ram_hits: int = 0
+    disk_hits: int = 0
+
+
+class Replay:
+    """A cache of `ram` and `disk` bytes (0: no disk tier) that requests are put through one after another."""
+
+    def __init__(self, ram: int, disk: int, policy: str, admission: str) -> None:
+        make: Callable[[int], Policy[Any]] = POLICIES[policy]
+        self._bench = Bench()
+        ledger = Ledger(Path(), disk, make(disk), ADMISSIONS[admission](disk)) if disk else None
+        self._cache = SegmentCache(RamTier(ram, make(ram), alone=ledger is None), ledger, self._bench, self._bench)
+        self.tally = Tally()
+
+    @property
+    def disk_bytes_written(self) -> int:
+        """Bytes of the objects written to the disk tier."""
+        return self._cache.counts.disk_written_bytes
+
+    def request(self, key: bytes, size: int) -> None:
+        """One GET of an object, answered in full before the next: a hit from RAM, from disk, or a fill."""
+        cache, tally = self._cache, self.tally
+        tally.requests += 1
+        tally.bytes += size
+        entry = cache.peek(key, {})
+        if entry is None:
+            tally.missed += 1
+            tally.bytes_missed += size
+            if cache.takes(size + OVERHEAD):
+                cache.store(Entry(key, 200, [], None), Hollow(size))
+        elif entry.body is not None:
+            tally.ram_hits += 1
+            cache.touch(entry)
+            return
+        else:
+            tally.disk_hits += 1
+            cache.load(entry, _served)
+        self._bench.finish()

@@ -1,0 +1,75 @@
+"""A trace of requests, `time,obj_id,obj_size` a line, read as a stream; a bad line is told by its number and field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+FIELDS = ("time", "obj_id", "obj_size")
+LONGEST_LINE = 4096
+_REQUEST = re.compile(rb"[ \t]*-?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?[ \t]*,([^,\s]+)[ \t]*,[ \t]*([0-9]{1,15})\s*")
+_TIME = re.compile(rb"-?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
+_LARGEST = 10**15
+
+
+class Fault(NamedTuple):
+    """What is wrong with a line; `field` is empty where it is the line as a whole."""
+
+    line: int
+    field: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"field `{self.field}`: {self.why}" if self.field else self.why
+
+
+def read_trace(stream: BinaryIO) -> Iterator[tuple[bytes, int] | Fault]:
+    """(object's id, its bytes) of each request, or what is wrong with the line.
+
+    Empty lines and a header in line 1 are passed over. Lines are counted from 1 and read up to `LONGEST_LINE` bytes.
+    """
+    match, number = _REQUEST.fullmatch, 0
+    while line := stream.readline(LONGEST_LINE):
+        number += 1
+        if found := match(line):
+            yield found[1], int(found[2])
+        elif len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            _skip_rest(stream)
+            yield Fault(number, "", f"is longer than {LONGEST_LINE} bytes")
+        else:
+            fields = [field.strip() for field in line.removeprefix(b"\xef\xbb\xbf").split(b",")]
+            if fields == [b""] or (number == 1 and _is_header(fields)):
+                continue
+            yield _parse(fields, number)
+
+
+def _skip_rest(stream: BinaryIO) -> None:
+    while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+        pass
+
+
+def _is_header(fields: list[bytes]) -> bool:
+    return [field.lower() for field in fields] == [name.encode() for name in FIELDS]
+
+
+def _parse(fields: list[bytes], number: int) -> tuple[bytes, int] | Fault:
+    """A line that is not plainly a request: the rare form of one, or which field is wrong."""
+    if len(fields) != len(FIELDS):
+        count = f"{len(fields)} field" + "s" * (len(fields) != 1)
+        return Fault(number, "", f"has {count}, not the three of {','.join(FIELDS)}")
+    when, object_id, size = fields
+    if not _TIME.fullmatch(when):
+        return Fault(number, "time", f"{_shown(when)} is not a number of seconds")
+    if not object_id:
+        return Fault(number, "obj_id", "is empty")
+    if not re.fullmatch(rb"[0-9]+", size):
+        return Fault(number, "obj_size", f"{_shown(size)} is not a whole number of bytes")
+    if int(size[:20]) >= _LARGEST:
+        return Fault(number, "obj_size", f"{_shown(size)} is no size of an object")
+    return object_id, int(size)
+
+
+def _shown(field: bytes) -> str:
+    text = field.decode("utf-8", errors="replace")
+    return repr(text if len(text) <= 40 else text[:40] + "…")
