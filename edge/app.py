@@ -12,6 +12,7 @@ from aiohttp import web
 from cache.cache import SegmentCache
 from cache.disk import DiskTier
 from cache.entry import Entry
+from cache.eviction.admission import ADMISSIONS
 from cache.eviction.choice import POLICIES
 from cache.eviction.policy import Policy
 from cache.ram import RamTier
@@ -107,7 +108,8 @@ class Edge:
         settings = self.settings
         if settings.cache_dir is None or settings.disk == 0:
             return None
-        return DiskTier(settings.cache_dir, settings.disk, self._policy(settings.disk))
+        admission = ADMISSIONS[settings.admission](settings.disk)
+        return DiskTier(settings.cache_dir, settings.disk, self._policy(settings.disk), admission)
 
     def _make_cache(self) -> SegmentCache:
         settings = self.settings

@@ -169,7 +169,6 @@ class Story(StraightRun):
         def loaded(body: Body | None) -> None:
             delivery.waits(False)
             if body is not None:
-                self.cache.touch(entry)
                 delivery.send_stored(entry, body, outcome, detail)
             elif delivery.wanted:
                 self._miss(delivery, None, Plan.FILL)

@@ -44,6 +44,9 @@ class EdgeSettings:
     ram: int = setting(SIZE, "512MiB", "Budget of the RAM tier.", least=1 << 20)
     disk: int = setting(SIZE, "4GiB", "Budget of the disk tier; 0 goes without.")
     policy: str = setting(choice("s3fifo", "lru"), "s3fifo", "Which object leaves a full tier.")
+    admission: str = setting(
+        choice("always", "second"), "always", "Whether an object is written to disk when first or when again fetched."
+    )
     workers: int = setting(INTEGER, "1", "Processes of this node; more than 1 is not there yet.", least=1)
     tokens: str = setting(choice("off", "required"), "required", "Whether a request must carry a valid token.")
     keys: Path | None = setting(PATH, None, "JWKS file with the public keys that tokens are verified by.")
