@@ -203,7 +203,7 @@ class Edge:
             self._until_drained()
 
     def _until_drained(self) -> None:
-        if self.story.connections:
+        if any(not connection.parted for connection in self.story.connections):
             self.clock.call_later(0.05, self._until_drained)
         else:
             self.drained.set()

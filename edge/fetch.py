@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
 
 from cache.body import make_body
-from cache.cache import SegmentCache, Workshop
+from cache.cache import PurgeRequest, SegmentCache, Workshop
 from cache.entry import OVERHEAD, Entry
 from cache.fill import Fill, Reader
 from cache.fillstate import Event, State
@@ -26,6 +27,8 @@ from kernel.http.message import Fields, serialise, values
 
 HIT_FOR_MISS_SECONDS = 10.0
 """How long an answer that was not for sharing lets the next ones go alone at once."""
+_OF_THE_REQUEST = ("", "request no-store", "authorization")
+"""Why an answer is not kept that says nothing of the next request's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,7 @@ class Fetcher:
     def alone(self, asked: Asked, request: Request, leader: Reader) -> Fill:
         """A fill for one viewer."""
         method = b"GET" if request.method == b"HEAD" and self._profile.methods is not None else request.method
-        fill = Fill(asked.key, self._clock.mono())
-        fill.shared = False
+        fill = self._cache.filling.begin_alone(asked.key, self._clock.mono())
         fill.leader = leader
         self._workshop.spawn(self._run(fill, asked, request.fields, method, request.body))
         return fill
@@ -101,9 +103,9 @@ class Fetcher:
                 head_only=method == b"HEAD",
                 repeatable=safe,
             )
-            await self._answer(fill, exchange, request, method, asked_at)
             if not safe and exchange.status < 400:
-                self._invalidate(asked.key)
+                await self._cache.purge(PurgeRequest(urls=changed_keys(asked, request, exchange.fields)))
+            await self._answer(fill, exchange, self._profile.judged_by(request), method, asked_at)
             self._counts.fill_ended("whole")
         except UpstreamFailed as error:
             self._counts.fill_ended(error.reason)
@@ -136,7 +138,8 @@ class Fetcher:
             fields.append((b"if-modified-since", stale.last_modified))
         if body or method in (b"POST", b"PUT", b"PATCH"):
             fields.append((b"content-length", b"%d" % len(body)))
-        fields.append((b"via", b"1.1 " + self._id))
+        before = [request[b"via"]] if self._profile.asks_with is None and b"via" in request else []
+        fields.append((b"via", b", ".join([*before, b"1.1 " + self._id])))
         fields.append(
             (b"cdn-loop", b", ".join([*([request[b"cdn-loop"]] if b"cdn-loop" in request else []), self._id]))
         )
@@ -157,7 +160,7 @@ class Fetcher:
             verdict = assess(method, request, stale.status, merged, self._profile.keeps,
                              request_wall=asked_at, response_wall=wall)  # fmt: skip
             await exchange.body_to(_drop)
-            stale.freshen(fields, verdict, now)
+            self._cache.freshen(stale, fields, verdict, doomed=fill.doomed)
             self._cache.ended(fill)
             fill.held(stale)
             return
@@ -168,7 +171,8 @@ class Fetcher:
         verdict = assess(
             method, request, status, fields, self._profile.keeps, request_wall=asked_at, response_wall=wall
         )
-        await self._body(fill, exchange, self._entry(fill, exchange, fields, verdict, request, now), verdict)
+        entry = self._entry(fill, exchange, fields, verdict, request, now)
+        await self._body(fill, exchange, entry, verdict, whole=method == b"GET")
 
     def _entry(
         self,
@@ -186,14 +190,15 @@ class Fetcher:
         entry.set_vary(request)
         return entry
 
-    async def _body(self, fill: Fill, exchange: Exchange, entry: Entry, verdict: Verdict) -> None:
+    async def _body(self, fill: Fill, exchange: Exchange, entry: Entry, verdict: Verdict, *, whole: bool) -> None:
+        """`whole`: the answer brings its body, which that to a HEAD does not."""
         length = exchange.length
-        fits = length is None or (
-            length <= self._max_object and self._cache.takes(length + len(entry.block) + OVERHEAD)
+        fits = whole and (
+            length is None or (length <= self._max_object and self._cache.takes(length + len(entry.block) + OVERHEAD))
         )
         validator = entry.etag is not None or entry.last_modified is not None
         decision = judge(entry.status, verdict, fits=fits, doomed=fill.doomed, validator=validator)
-        if not decision.kept and not decision.shared and fill.shared and verdict.why:
+        if not decision.kept and not decision.shared and fill.shared and verdict.why not in _OF_THE_REQUEST:
             self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
         if not decision.kept:
             self._cache.ended(fill)
@@ -211,11 +216,15 @@ class Fetcher:
         """A piece of the body came."""
         self._counts.bytes_filled += len(data)
         fill.add(data)
-        if fill.state is State.FILLING and fill.received > self._max_object:
+        if fill.state is State.FILLING and not self._has_room(fill.received):
             self._cache.ended(fill)
             fill.pass_on(Event.TOO_LARGE)
         elif fill.state is State.PASSING and not fill.readers:
             exchange.on_broken(UpstreamFailed("nobody-waits"))
+
+    def _has_room(self, received: int) -> bool:
+        """Whether a body of untold length may still become one that is kept."""
+        return received <= self._max_object and self._cache.takes(received)
 
     def _end(self, fill: Fill, entry: Entry) -> None:
         """The body is whole: keep it, then tell everybody."""
@@ -231,11 +240,20 @@ class Fetcher:
         self._cache.ended(fill)
         fill.tell_end()
 
-    def _invalidate(self, key: bytes) -> None:
-        """A successful unsafe request: what is stored of its target is invalid (RFC 9111 §4.4)."""
-        entry = self._cache.peek(key, {})
-        if entry is not None:
-            self._cache.forget(entry)
+
+def changed_keys(asked: Asked, request: Mapping[bytes, bytes], fields: Fields) -> tuple[bytes, ...]:
+    """What a successful unsafe request has changed: its target, and what Location and Content-Location name at the
+    same host (RFC 9111 §4.4)."""
+    host = request.get(b"host", b"").lower()
+    keys = [asked.key]
+    for value in values(fields, b"location") + values(fields, b"content-location"):
+        try:
+            parts = urlsplit(urljoin(b"http://" + host + asked.upstream, value))
+        except ValueError:
+            continue
+        if parts.netloc.lower() == host:
+            keys.append(host + (parts.path or b"/") + (b"?" + parts.query if parts.query else b""))
+    return tuple(keys)
 
 
 def _drop(data: bytes) -> None:

@@ -43,7 +43,13 @@ class Grant:
 def carried_by_path(request: Request, asked: Asked) -> bool:
     """Whether the target alone was decided on: no token elsewhere, no query, nothing that had to be normalised."""
     fields = request.fields
-    return request.target.endswith(asked.path) and b"cookie" not in fields and b"authorization" not in fields
+    target = request.target
+    return (
+        target.endswith(asked.path)
+        and b"?" not in target
+        and b"cookie" not in fields
+        and b"authorization" not in fields
+    )
 
 
 def grant(asked: Asked, permit: Permit, rules: Rules, keys: KeySet | None, log: str) -> Grant | None:

@@ -80,8 +80,7 @@ class Front:
         for connection in tuple(self._connections):
             connection.ticks += 1
             if connection.lingering:
-                if connection.ticks > LINGER_SECONDS:
-                    connection.abort()
+                self._watch_parting(connection)
             elif connection.paused or connection.unsent:
                 self._watch_reader(connection)
             elif connection.busy:
@@ -92,6 +91,14 @@ class Front:
                     connection.finish()
             elif connection.ticks > (IDLE_SECONDS if connection.served else HEAD_SECONDS):
                 connection.retire()
+
+    def _watch_parting(self, connection: Connection) -> None:
+        """Our side is ended: whoever still takes what was sent may go on, whoever only keeps his side open is cut."""
+        if connection.ticks > LINGER_SECONDS:
+            queued = bytes_queued(connection)
+            if queued == 0 or queued == connection.last_queued:
+                connection.abort()
+            connection.last_queued, connection.ticks = queued, 0
 
     def _watch_reader(self, connection: Connection) -> None:
         """A viewer who reads, however slowly, may go on; one who has taken nothing for a minute is cut."""
@@ -116,4 +123,7 @@ class Front:
         if self._timer is not None:
             self._timer.cancel()
         for connection in tuple(self._connections):
-            connection.abort()
+            if connection.parted:
+                connection.transport.close()  # the kernel sends the rest
+            else:
+                connection.abort()

@@ -22,6 +22,9 @@ _NEVER_UPSTREAM = frozenset(
 )  # fmt: skip
 """Made by the edge itself, or ended here (RFC 9110 §7.6.1)."""
 
+_ENDED_HERE = frozenset((b"authorization", b"cache-control"))
+"""Where there is an allow-list: the token is the edge's own, and a viewer must not keep answers from the others."""
+
 _FOR_PLAYERS = (
     b"Access-Control-Allow-Origin: *\r\n"
     b"Access-Control-Expose-Headers: Age, Cache-Status, CMSD-Static, CMSD-Dynamic, Content-Length, Content-Range, "
@@ -43,6 +46,12 @@ class Profile:
     lines: bytes
     drops: frozenset[bytes]
     body: int
+
+    def judged_by(self, request: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
+        """The fields that count when an answer is judged: what ended at the edge cannot have made it one viewer's."""
+        if self.asks_with is None:
+            return request
+        return {name: value for name, value in request.items() if name not in _ENDED_HERE}
 
     def upstream_fields(self, request: Mapping[bytes, bytes], *, retrieves: bool = True) -> Fields:
         """Which of the viewer's fields the upstream sees. `retrieves`: a GET or HEAD, which we answer by the whole."""

@@ -29,7 +29,7 @@ from edge.locate import Locator, Viewer
 from edge.node import Node
 from edge.plan import Plan, plan
 from edge.record import AccessLog
-from edge.route import Asked, general_route, media_route
+from edge.route import Asked, came_back, general_route, media_route
 from edge.straight import StraightRun
 from edge.wire.h1 import Connection
 from edge.wire.request import Malformed, Request
@@ -93,6 +93,9 @@ class Story(StraightRun):
         viewer = connection.viewer
         if b"x-forwarded-for" in request.fields:
             viewer = self._locator.locate(connection.address, [request.fields[b"x-forwarded-for"]])
+        if b"cdn-loop" in request.fields and came_back(self.node.id, request.fields[b"cdn-loop"]):
+            self.refuse(request, connection, viewer, Refusal.LOOP, b"", None, began)
+            return
         asked = self._route(request)
         if isinstance(asked, Refusal):
             self.refuse(request, connection, viewer, asked, b"", None, began)

@@ -28,6 +28,12 @@ class Asked(NamedTuple):
     cdn: CdnPath | None
 
 
+def came_back(node: str, cdn_loop: bytes) -> bool:
+    """Whether the node's own name stands in a CDN-Loop field: it must not forward the request again (RFC 8586 §2)."""
+    own = node.encode("latin-1", "replace")
+    return any(member.partition(b";")[0].strip(b" \t") == own for member in cdn_loop.split(b","))
+
+
 def media_route(request: Request) -> Asked | Refusal:
     """The CDN's form: `[/t/<JWT>]/cdn/<region>/<contentId>/<rest>`; the query is neither keyed nor sent upstream."""
     token, rest = split_token(request.target)

@@ -50,6 +50,7 @@ class Refusal(StrEnum):
     PATH = "path"
     REGION_UNKNOWN = "region-unknown"
     NOT_FOUND = "not-found"
+    LOOP = "loop"
 
 
 REFUSAL_STATUS = {
@@ -70,6 +71,7 @@ REFUSAL_STATUS = {
     Refusal.PATH: 400,
     Refusal.REGION_UNKNOWN: 404,
     Refusal.NOT_FOUND: 404,
+    Refusal.LOOP: 508,
 }
 """401 what does not verify, 403 verified but not permitted, 451 not licensed there, 400 a bad path, 404 unknown."""
 
@@ -92,6 +94,7 @@ REFUSAL_SENTENCES = {
     Refusal.PATH: "The path cannot be brought to its normal form.",
     Refusal.REGION_UNKNOWN: "This edge does not serve the region in the path.",
     Refusal.NOT_FOUND: "There is no such path here.",
+    Refusal.LOOP: "The request has come through this very node before: its upstream leads back to it.",
 }
 """What each refusal means; docs/errors.md is made from it."""
 

@@ -7,8 +7,6 @@ calls `done()`, at once or later. Until then further requests wait in line; when
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -23,8 +21,6 @@ from edge.wire.request_reader import MOST_AT_ONCE, Limits, RequestReader, compla
 from edge.wire.sending import BodySender
 
 NOBODY = Viewer("")
-_RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER for no time: what is not sent yet is dropped, and the other side learns of it."""
 END = Malformed(0, "end")
 """Stands where no further request is read because the viewer has ended his side: nothing is said of it."""
 WRITE_HIGH = 512 * 1024
@@ -62,6 +58,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         "_closing",
         "_completed",
         "_current",
+        "_ended",
         "_handler",
         "_held_back",
         "_in_line",
@@ -86,7 +83,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         super().__init__(limits)
         self.transport = cast("asyncio.Transport", None)
         self._socket = self._sender = None
-        self._closing = self.paused = False
+        self._closing = self._ended = self.paused = False
         self._completed = 0
         self._keeps_alive = False
         self._handler = handler
@@ -185,10 +182,10 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         return True
 
     def _closing_after_line(self) -> None:
+        self._refused, self._ended = self._refused or END, True
         if self._current is None and not self._in_line:
             self._close()
         else:
-            self._refused = self._refused or END
             last = self._in_line[-1] if self._in_line else self._current
             if isinstance(last, Request):
                 last.keep_alive = False
@@ -233,6 +230,8 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
 
     def _refuse(self, what: Malformed) -> None:
         """Answer what came before, then say what is wrong, then close."""
+        if self._closing:
+            return  # all is said: what follows is read and forgotten
         self._refused = what
         if not self._held_back:
             self._held_back = True
@@ -261,19 +260,10 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         elif self._in_line and not self._serving:
             self._serve_line()
 
-    def abort(self) -> None:
-        """The response broke off: the only honest thing left is to cut the connection.
-
-        By a reset: a clean end would tell a viewer of HTTP/1.0, where it ends the body, that he has the whole.
-        """
-        self._closing = True
-        raw = self.transport.get_extra_info("socket")
-        if raw is not None and raw.fileno() >= 0:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self.transport.abort()
-
     def retire(self) -> None:
         """Close as soon as what is being answered, or has begun to arrive, is done."""
+        if self.lingering:
+            return
         if self._current is not None:
             self._current.keep_alive = False
             self._closing = True
@@ -281,24 +271,9 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
             self._retiring = self._unusual = True
         else:
             self._in_line.clear()
-            self._close()
-
-    def finish(self) -> None:
-        """Say no more, but read on for a while: a reset would take the answer from the viewer (RFC 9112 §9.6).
-
-        The listener's sweep ends it if he does not.
-        """
-        self._closing = True
-        self._in_line.clear()
-        if not self.transport.can_write_eof():
-            self.transport.close()
-            return
-        self.ticks = 0
-        self.lingering = True
-        self.transport.write_eof()
-        if self._held_back:
-            self._held_back = False
-            self.transport.resume_reading()
+            self._closing = True
+            if self._sender is None:
+                self.transport.close()
 
     def _serve_line(self) -> None:
         self._serving = True

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 
 from cache.body import FILE_LEAST, Body, FileBody, view
 from edge.wire.file_sender import FileSender, duplicate
+from edge.wire.parting import Parting
 
 
-class BodySender:
+class BodySender(Parting):
     """Sends a head and a part of a body; the connection that it is part of holds its state in slots of its own.
 
     `paused`: the viewer is behind, write no more for now.
     """
 
-    transport: asyncio.Transport
     paused: bool
-    _closing: bool
     _socket: socket.socket | None
     _sender: FileSender | None
 
@@ -25,14 +23,15 @@ class BodySender:
         """The viewer caught up."""
         raise NotImplementedError
 
-    def abort(self) -> None:
-        """Cut the connection."""
-        raise NotImplementedError
-
     @property
     def unsent(self) -> int:
         """Bytes that the viewer's socket has not taken yet."""
         return self.transport.get_write_buffer_size() + (self._sender.left if self._sender is not None else 0)
+
+    @property
+    def parted(self) -> bool:
+        """Whether all is said and sent, and only the viewer's end of the connection is waited for."""
+        return self.lingering and not self.unsent
 
     def send(self, head: bytes, body: Body, first: int, stop: int) -> None:
         """Write a head and a part of a body; a file goes by `sendfile` where socket and moment allow it.
@@ -78,7 +77,7 @@ class BodySender:
         if not whole:
             self.abort()
         elif self._closing:
-            self.transport.close()
+            self._part()
         else:
             self.resume_writing()
 
@@ -86,7 +85,7 @@ class BodySender:
         """Close when what is being sent is sent."""
         self._closing = True
         if self._sender is None:
-            self.transport.close()
+            self._part()
 
     def _stop_sending(self) -> None:
         """The connection is gone."""

@@ -70,6 +70,13 @@ def test_only_what_the_target_alone_decided_is_remembered(target: bytes, fields:
     assert carried_by_path(request, asked) is alone
 
 
+def test_a_path_within_a_query_is_no_folder() -> None:
+    """The query of one file must not lend another file's name: the cut at the last slash would lie in it."""
+    request, asked = _asked(b"/cdn/eu/t1/v720/x.m4s?/cdn/eu/t1/v720/x.m4s")
+    assert asked.path == b"/cdn/eu/t1/v720/x.m4s"
+    assert not carried_by_path(request, asked)
+
+
 @pytest.mark.parametrize(
     "name", [b"", b".", b"..", b".x", b"a/b", b"a?b", b"a%2e", b"a b", b"a\0", b"a\\b", b"\xc3\xa9"]
 )

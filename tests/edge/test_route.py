@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.route import Asked, general_route, media_route
+from edge.route import Asked, came_back, general_route, media_route
 from edge.wire.request import Request
 from kernel.vocabulary import Refusal
 
@@ -124,3 +124,11 @@ def test_general_passes_on_the_asterisk_of_options():
     found = general_route(request(b"*", b"OPTIONS", host=b"h"))
     assert isinstance(found, Asked)
     assert found.upstream == b"*"
+
+
+@pytest.mark.parametrize(
+    ("cdn_loop", "mine"), [(b"e1", True), (b"a , e1;x=1", True), (b"e11", False), (b"a;n=e1, b", False), (b"", False)]
+)
+def test_one_s_own_name_in_cdn_loop(cdn_loop: bytes, mine: bool):
+    """RFC 8586 §2: whole names count, parameters do not."""
+    assert came_back("e1", cdn_loop) is mine

@@ -128,3 +128,51 @@ async def test_a_purge_during_a_fill_keeps_the_old_bytes_out(s: Scenario) -> Non
     held.open()
     assert (await old).body == b"old bytes"
     assert (await s.viewer("next", at=e1).gets(SEG)).body == b"new bytes"
+
+
+async def test_a_fetch_for_one_viewer_alone_does_not_bring_purged_bytes_back(s: Scenario) -> None:
+    """After a private answer the next viewer goes alone; what he brings may be kept, but not across a purge."""
+    from cache.cache import PurgeRequest
+
+    held, o1 = s.gate(), s.origin("o1")
+    e1 = s.edge("e1", upstream=o1)
+    o1.expects(SEG).answers(200, b"for one", cache_control="private")
+    await s.viewer("first", at=e1).gets(SEG)
+    o1.expects(SEG).waits_for(held, after=3).answers(200, b"old bytes", cache_control="max-age=60")
+    old = s.viewer("old", at=e1).gets(SEG)
+    await e1.until(bytes_filled=len(b"for one") + 3)
+    assert e1.edge is not None
+    await e1.edge.cache.purge(PurgeRequest(everything=True))
+    held.open()
+    assert (await old).body == b"old bytes"
+    o1.expects(SEG).answers(200, b"new bytes", cache_control="max-age=60")
+    assert (await s.viewer("new", at=e1).gets(SEG)).body == b"new bytes"
+
+
+async def test_a_304_asked_for_before_a_soft_purge_does_not_freshen(s: Scenario) -> None:
+    """It says what held before the purge: it serves who waited for it, the next request asks anew."""
+    from cache.cache import PurgeRequest
+
+    held, o1 = s.gate(), s.origin("o1")
+    e1 = s.edge("e1", upstream=o1)
+    o1.expects(SEG).answers(200, b"old", etag='"a"', cache_control="max-age=1")
+    await s.viewer("first", at=e1).gets(SEG)
+    await s.clock.advance(2)
+    o1.expects(SEG, if_none_match='"a"').waits_for(held).answers(304, etag='"a"', cache_control="max-age=60")
+    waiting = s.viewer("second", at=e1).gets(SEG)
+    await e1.until(waiting=1)
+    assert e1.edge is not None
+    await e1.edge.cache.purge(PurgeRequest(everything=True, soft=True))
+    held.open()
+    assert (await waiting).body == b"old"
+    o1.expects(SEG, if_none_match='"a"').answers(200, b"new", etag='"b"', cache_control="max-age=60")
+    assert (await s.viewer("third", at=e1).gets(SEG)).body == b"new"
+
+
+async def test_a_viewers_own_fields_keep_no_answer_from_the_others(s: Scenario) -> None:
+    """His token and his `no-store` end at the edge: what he brings in is kept for everybody."""
+    o1 = s.origin("o1")
+    e1 = s.edge("e1", upstream=o1)
+    o1.expects(SEG).answers(200, BYTES, cache_control="max-age=60")
+    await s.viewer("first", at=e1).gets(SEG, authorization="Basic eA==", cache_control="no-store")
+    assert (await s.viewer("second", at=e1).gets(SEG)).cache_status == "e1; hit; ttl=60"
