@@ -21,6 +21,7 @@ from edge.wire.request import Request
 from kernel.claims import Permit
 from kernel.errors import MatineeError, UpstreamFailed
 from kernel.http.cache_status import chained, forwarded, hit
+from kernel.http.dates import format_date
 from kernel.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -259,7 +260,9 @@ class Delivery:
             return
         status = error.status if isinstance(error, UpstreamFailed) else 500
         own = forwarded(self.story.node.name, self.why_forwarded, collapsed=self.collapsed, detail=reason.encode())
-        lines = self.story.lines + b"Cache-Status: %s\r\n" % own + self.story.connection_line(self.request)
+        date = format_date(self.story.clock.wall())
+        lines = self.story.lines + b"Date: %s\r\nCache-Status: %s\r\n" % (date, own)
+        lines += self.story.connection_line(self.request)
         head_only = self.request.method == b"HEAD"
         self.connection.transport.write(problem(status, reason, "", lines, head_only=head_only))
         self.status = status

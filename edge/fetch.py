@@ -22,6 +22,7 @@ from edge.upstream import Upstream, Upstreams
 from edge.wire.request import Request
 from kernel.clock import Clock
 from kernel.errors import Bug, UpstreamFailed
+from kernel.http.dates import format_date
 from kernel.http.freshness import STALE_IF_ERROR_STATUSES, Verdict, assess
 from kernel.http.message import Fields, serialise, values
 
@@ -184,6 +185,8 @@ class Fetcher:
         now: float,
     ) -> Entry:
         kept = [pair for pair in fields if pair[0] not in verdict.unstored_fields] if verdict.keeps else fields
+        if not any(name == b"date" for name, _ in kept):
+            kept = [*kept, (b"date", format_date(self._clock.wall()))]  # when we received it (RFC 9110 §6.6.1)
         entry = Entry(fill.key, exchange.status, kept, exchange.length)
         entry.had_age = bool(values(fields, b"age"))
         entry.set_times(verdict, now)

@@ -35,9 +35,11 @@ from edge.wire.h1 import Connection
 from edge.wire.request import Malformed, Request
 from kernel.claims import ANYWHERE, Permit
 from kernel.clock import Clock
+from kernel.http.dates import format_date
 from kernel.vocabulary import REFUSAL_STATUS, Outcome, Refusal
 
 _SAFE = (b"GET", b"HEAD")
+_FULL = "too-many-connections"
 _CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
 _PREFLIGHT = (
@@ -76,7 +78,7 @@ class Story(StraightRun):
         self.connections.add(connection)
         self.counts.connections += 1
         if not self._admits(connection):
-            connection.transport.write(problem(503, "too-many-connections", "", b"Retry-After: 1\r\n" + _CLOSE))
+            connection.transport.write(problem(503, _FULL, "", self.own_lines(_FULL) + b"Retry-After: 1\r\n" + _CLOSE))
             connection.finish()
 
     def closed(self, connection: Connection) -> None:
@@ -207,7 +209,9 @@ class Story(StraightRun):
         if methods is None:
             self.go_alone(Delivery(self, request, connection, viewer, asked, permit, began))
         elif request.method == b"OPTIONS":
-            connection.transport.write(_PREFLIGHT + self.lines + self.connection_line(request) + b"\r\n")
+            connection.transport.write(
+                _PREFLIGHT + self.own_lines("preflight") + self.connection_line(request) + b"\r\n"
+            )
             connection.done()
             self.record(request, viewer, permit, asked.path, 204, 0, Outcome.PASS, None, began)
         else:
@@ -240,7 +244,7 @@ class Story(StraightRun):
         """Bytes that are no request: answered, then the connection closes."""
         self.counts.requests += 1
         self.counts.refused(what.reason)
-        lines = self.lines + _CLOSE if what.status != 405 else self.lines + _CLOSE + self._allow()
+        lines = self.own_lines(what.reason) + _CLOSE + (self._allow() if what.status == 405 else b"")
         connection.transport.write(problem(what.status, what.reason, what.detail, lines))
         none = Request(b"-", b"", {}, 1, keep_alive=False)
         self.record(none, connection.viewer, None, b"", what.status, 0, Outcome.REFUSED, what.reason, self._mono())
@@ -248,9 +252,14 @@ class Story(StraightRun):
     def _say(
         self, request: Request, connection: Connection, status: int, reason: str, detail: str, more: bytes = b""
     ) -> None:
-        lines = self.lines + more + self.connection_line(request)
+        lines = self.own_lines(reason) + more + self.connection_line(request)
         connection.transport.write(problem(status, reason, detail, lines, head_only=request.method == b"HEAD"))
         connection.done()
+
+    def own_lines(self, why: str) -> bytes:
+        """The header lines of a response of our own making: when, and in Cache-Status why (RFC 9211 §2.8)."""
+        now = format_date(self._wall())
+        return self.lines + b"Date: %s\r\nCache-Status: %s; detail=%s\r\n" % (now, self.node.name, why.encode())
 
     def connection_line(self, request: Request) -> bytes:
         """`Connection: close`, or `keep-alive` for HTTP/1.0, where they must be said."""

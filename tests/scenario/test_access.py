@@ -37,6 +37,8 @@ async def test_a_token_is_refused(s: Scenario, make, status: int, reason: str) -
     got = await s.viewer("v", at=e1, token=token).gets(SEG)
     assert (got.status, got.reason) == (status, reason)
     assert got.headers["cache-control"] == "no-store"
+    assert got.cache_status == f"e1; detail={reason}"
+    assert got.headers["date"].endswith(" GMT")
     assert o1.asked == []
 
 
