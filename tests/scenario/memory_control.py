@@ -142,7 +142,7 @@ class MemoryControl:
             raise UpstreamFailed("control-unreachable", retry=True, detail="control is down")
         self.connections += 1
         link = MemoryLink()
-        task = asyncio.create_task(self._serve(link))  # noqa: TID251 (this fake owns it, see goes_down)
+        task = asyncio.create_task(self._serve(link))  # this fake owns it, see goes_down
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return link
