@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from control import changes
+from control.access_log import recorded
 from control.changes import TooMany
 from control.fanout import Edge
 from control.metrics import metrics_text
@@ -32,7 +33,7 @@ log = structlog.get_logger("control")
 
 def make_app(plane: Plane, api_key: str, ready: Callable[[], bool]) -> web.Application:
     """The application; `ready` says whether control takes changes and edges."""
-    app = web.Application(client_max_size=BODY_MOST, middlewares=[_middleware(api_key)])
+    app = web.Application(client_max_size=BODY_MOST, middlewares=[recorded(plane.clock), _middleware(api_key)])
     app.on_response_prepare.append(_sign)
     api = _Api(plane, ready)
     for route in ROUTES:

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class LogField(NamedTuple):
-    """One field and what it says."""
-
-    name: str
-    sentence: str
-
+from kernel.log_fields import LogField
 
 LOG_FIELDS = (
     LogField("time", "When the answer ended, ISO 8601 in UTC."),

@@ -4,6 +4,8 @@ import json
 
 import structlog
 
+from services.log_fields import LOG_FIELDS
+
 
 async def test_viewers_need_the_cookie_that_the_page_sets(start):
     place = await start(insecure_dev="off")
@@ -87,6 +89,15 @@ async def test_tokens_and_queries_stay_out_of_the_log(start):
         await place.client.get("/t/SECRET/cdn/eu/a/x?key=SECRET", allow_redirects=False)
     assert any(line["path"] == "/t/…/cdn/eu/a/x" for line in logged if line["event"] == "request")
     assert "SECRET" not in json.dumps(logged)
+
+
+async def test_each_request_leaves_a_line_with_the_fields_of_the_table(start):
+    place = await start()
+    with structlog.testing.capture_logs() as logged:
+        await place.client.get("/healthz")
+    (line,) = [line for line in logged if line["event"] == "request"]
+    added_when_written = {"level", "timestamp"}
+    assert line.keys() - {"log_level"} | added_when_written == {field.name for field in LOG_FIELDS}
 
 
 async def test_bodies_are_bounded_and_must_be_json(start):

@@ -1,0 +1,12 @@
+"""One row of a table of log fields; docs/counters.md is made from the programs' tables."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class LogField(NamedTuple):
+    """One field of a log line and what it says."""
+
+    name: str
+    sentence: str
