@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from xml.etree import ElementTree as ET  # only to write; reading is defusedxml's
 
@@ -16,6 +17,7 @@ from origin.package import MANIFEST, MASTER
 
 _DASH = "urn:mpeg:dash:schema:mpd:2011"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_RATES = re.compile(r"(?<=[:,])BANDWIDTH=(\d+),AVERAGE-BANDWIDTH=(\d+)")
 
 
 def master_name(tier: Tier | None) -> str:
@@ -33,7 +35,7 @@ def tops(master: str, manifest: bytes) -> dict[str, bytes]:
 
     A tier for which no rendition is left has none (its viewers are refused rather than sent an empty list).
     """
-    master = with_default_sound(master)
+    master = with_peaks(with_default_sound(master))
     made = {MASTER: master.encode(), MANIFEST: manifest}
     for tier in Tier:
         keep = _within(TIER_LINES[tier])
@@ -60,6 +62,16 @@ def with_default_sound(master: str) -> str:
     if sound and not chosen:
         lines[sound[0]] = lines[sound[0]].replace(",DEFAULT=NO", ",DEFAULT=YES")
     return "\n".join(lines) + "\n"
+
+
+def with_peaks(master: str) -> str:
+    """No peak below its average (RFC 8216 4.3.4.2): of films of a segment or two the packager writes such ones."""
+
+    def rates(found: re.Match[str]) -> str:
+        peak = max(int(found[1]), int(found[2]))
+        return f"BANDWIDTH={peak},AVERAGE-BANDWIDTH={found[2]}"
+
+    return _RATES.sub(rates, master)
 
 
 def cut_manifest(manifest: bytes, keep: Callable[[str], bool]) -> bytes:

@@ -3,7 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from kernel.media.playlist import parse_multivariant
-from origin.masters import tops, with_default_sound
+from origin.masters import tops, with_default_sound, with_peaks
 
 NS = "{urn:mpeg:dash:schema:mpd:2011}"
 MASTER = """#EXTM3U
@@ -66,3 +66,11 @@ def test_one_sound_track_is_the_default():
     assert "DEFAULT=YES" in with_default_sound(MASTER)
     marked = MASTER.replace("DEFAULT=NO", "DEFAULT=YES")
     assert with_default_sound(marked) == marked
+
+
+def test_a_peak_is_never_below_its_average():
+    """As the packager wrote of a film of 5 s; what is right stays as it is."""
+    short = '#EXT-X-STREAM-INF:BANDWIDTH=52410,AVERAGE-BANDWIDTH=56341,CODECS="avc1.64000d"'
+    right = "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=900,AVERAGE-BANDWIDTH=800,URI=x"
+    raised = '#EXT-X-STREAM-INF:BANDWIDTH=56341,AVERAGE-BANDWIDTH=56341,CODECS="avc1.64000d"'
+    assert with_peaks(f"{short}\n{right}\n") == f"{raised}\n{right}\n"
