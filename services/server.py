@@ -24,8 +24,8 @@ log = structlog.get_logger()
 LONGEST_LINE = 64 * 1024
 """Bytes of a request line: too long a query is told so by search, not cut off by the parser."""
 LONGEST_FIELD = 16 * 1024
-READY_SECONDS = 15.0
-"""How long the start may wait for the search index and the like before serving without them."""
+READY_SECONDS = 5.0
+"""How long the start may wait for the search index and the like before serving with what they hold so far."""
 
 
 def serve(settings: ServicesSettings) -> int:
