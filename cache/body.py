@@ -10,8 +10,10 @@ against its sums.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
+import resource
 from collections.abc import Sequence
 
 FILE_LEAST = 48 * 1024
@@ -20,6 +22,12 @@ IDLE_SECONDS = 5.0
 """A file not sent for so long may have lost pages to somebody else: they are looked for before it is sent again."""
 _PROBE_EVERY = 128 * 1024
 _MOST_PIECES = 1000
+
+
+def spare(fd: int) -> bool:
+    """Whether a descriptor of this number may be held for long. The kernel gives the lowest that is free: beyond half
+    of what the process may have, the rest is for connections."""
+    return fd < resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
 
 
 class FileBody:
@@ -57,6 +65,8 @@ class MemoryFile(FileBody):
     def __init__(self, pieces: Sequence[bytes]) -> None:
         """Write the pieces; OSError when there is no memory or no file descriptor left."""
         super().__init__(os.memfd_create("segment", os.MFD_CLOEXEC), sum(map(len, pieces)))
+        if not spare(self.fd):
+            raise OSError(errno.EMFILE, "too many bodies are open files")
         for at in range(0, len(pieces), _MOST_PIECES):
             _write_all(self.fd, pieces[at : at + _MOST_PIECES])
 

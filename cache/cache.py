@@ -46,15 +46,14 @@ class SegmentCache:
         self.files = files
         self.clock = clock
         self.counts = CacheCounts()
-        self.filling = Filling()
+        self.filling, self._index = Filling(), Index()
         self.ended = self.filling.ended
         self._workshop = workshop
-        self._index = Index()
         self.peek = self._index.peek  # the look-up of every request, without a call between
         self._misses = Misses()
         self._writing: dict[Entry, Body] = {}
         self._written: dict[Entry, asyncio.Future[None]] = {}
-        self._writing_bytes = 0
+        self._writing_bytes, self._most_writing = 0, min(MOST_WRITING, disk.largest if disk is not None else 0)
         self._leaving: dict[str, None] = {}
         self._loads = Loads()
 
@@ -137,7 +136,7 @@ class SegmentCache:
         entry.length = len(body)
         self._misses.forget(entry.key)
         in_ram, disk = self.ram.takes(entry.cost), self.disk
-        room = disk is not None and disk.takes(entry.cost) and self._writing_bytes + entry.cost <= MOST_WRITING
+        room = disk is not None and disk.takes(entry.cost) and self._writing_bytes + entry.cost <= self._most_writing
         self.counts.disk_skipped += disk is not None and not room
         to_disk = room and disk is not None and disk.admits(entry)
         if not in_ram and not to_disk:
@@ -159,6 +158,7 @@ class SegmentCache:
         name = disk.new_name(entry.key)
         head = entry.to_disk(Instant(self.clock.wall(), self.clock.mono()))
         try:
+            await self._unlink(self._leave_disk(disk.make_room(self._writing_bytes)))
             await self._workshop.offload(lambda: disk.write(name, head, view(body, 0, len(body))))
             written = True
             disk.errors = 0
@@ -185,7 +185,7 @@ class SegmentCache:
         self.counts.disk_written_bytes += entry.cost
         if self.files and entry.body is not None and len(entry.body) >= FILE_LEAST:
             entry.body = disk.written_body(name, len(entry.body), self.clock.mono()) or entry.body
-        return self._leave_disk(disk.put(entry, name))
+        return self._leave_disk(disk.put(entry, name, self._writing_bytes))
 
     def remember_miss(self, key: bytes, seconds: float) -> None:
         """The answer may not be shared: whoever asks in the next seconds goes alone (hit-for-miss)."""

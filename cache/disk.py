@@ -18,7 +18,7 @@ from pathlib import Path
 
 import xxhash
 
-from cache.body import FILE_LEAST, Body, DiskBody
+from cache.body import FILE_LEAST, Body, DiskBody, spare
 from cache.disk_file import Damaged, open_body, read_head, read_object, write_object
 from cache.entry import Entry
 from cache.eviction.admission import Admission, Always
@@ -27,6 +27,8 @@ from kernel.clock import Instant
 from kernel.errors import BadSettings, StorageFailed
 
 _NAME = re.compile("[0-9a-f]{16}-[0-9a-f]{1,16}")
+PAGE = 4096
+"""What a file takes of the disk is counted in these, as the file system does."""
 MOST_ERRORS = 5
 """After so many I/O errors in a row the tier is taken out of use; the edge goes on without it."""
 
@@ -37,6 +39,7 @@ class DiskTier:
     def __init__(self, folder: Path, budget: int, policy: Policy[Entry], admission: Admission | None = None) -> None:
         self.folder = folder
         self.budget = budget
+        self.largest = budget // 4
         self.errors = 0
         self.damaged = 0
         self.broken = False
@@ -54,7 +57,7 @@ class DiskTier:
 
     def takes(self, cost: int) -> bool:
         """Whether an object of this cost may come in."""
-        return not self.broken and cost <= self.budget // 4
+        return not self.broken and cost <= self.largest
 
     def admits(self, entry: Entry) -> bool:
         """Whether an object that was fetched now, and that the tier takes, is worth a write; asked once a fetch."""
@@ -65,12 +68,17 @@ class DiskTier:
         self._number += 1
         return f"{xxhash.xxh3_64_hexdigest(key)}-{self._number:x}"
 
-    def put(self, entry: Entry, name: str) -> list[Entry]:
+    def put(self, entry: Entry, name: str, writing: int = 0) -> list[Entry]:
         """The entry's file is written; the entries that had to leave (files still there: `unlink` them)."""
         entry.disk = name
-        self._policy.insert(entry, entry.cost)
+        self._policy.insert(entry, -(-entry.cost // PAGE) * PAGE)
+        return self.make_room(writing)
+
+    def make_room(self, writing: int) -> list[Entry]:
+        """The entries that have to leave while so many bytes are being written, so that the folder stays within the
+        budget (files still there: `unlink` them)."""
         victims = []
-        while self._policy.used > self.budget:
+        while self._policy.used + writing > self.budget:
             victim = self._policy.evict()
             if victim is None:
                 break
@@ -125,7 +133,8 @@ class DiskTier:
         try:
             if path.stat().st_size < FILE_LEAST:
                 return self.read(name, key)
-            return open_body(path, key, now)
+            body = open_body(path, key, now)
+            return body if spare(body.fd) else bytes(body.view(0, len(body)))
         except FileNotFoundError:
             raise Damaged("the file is gone") from None
         except OSError as error:
@@ -137,7 +146,8 @@ class DiskTier:
             fd = os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return None
-        return DiskBody(fd, length, now)
+        body = DiskBody(fd, length, now)
+        return body if spare(fd) else None
 
     def unlink(self, names: list[str]) -> None:
         """Remove files; those already gone are no matter."""

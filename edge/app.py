@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,8 @@ from kernel.settings import Address
 from kernel.vocabulary import Refusal
 
 LOOP_LOOK_SECONDS = 0.5
+KEPT_DESCRIPTORS = 256
+"""Of the process's file descriptors, kept from viewers: for disk, upstreams and the admin port."""
 
 logger = structlog.get_logger("edge")
 
@@ -237,7 +240,7 @@ class Edge:
 
     def _admits(self, connection: Connection) -> bool:
         """Whether a new connection may stay: the number is bounded; a shield answers loopback and `--allow` only."""
-        if len(self.story.connections) > self.settings.max_connections or self.draining:
+        if len(self.story.connections) > self.settings.max_connections or self.draining or not _few(connection):
             return False
         if self.settings.role != "shield":
             return True
@@ -279,3 +282,10 @@ class Edge:
     def metrics(self) -> dict[str, Number]:
         """Every row of the table of counters: a number, or numbers by label."""
         return metrics(self)
+
+
+def _few(connection: Connection) -> bool:
+    """Whether enough descriptors are left beside this connection's for disk and upstreams."""
+    sock = connection.transport.get_extra_info("socket")
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sock is None or sock.fileno() < most - min(KEPT_DESCRIPTORS, most // 4)

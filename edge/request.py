@@ -145,8 +145,8 @@ class Story(StraightRun):
         now: float,
     ) -> None:
         """A whole hit in RAM: the head is made once a second, the body goes by reference."""
-        second = int(now)
-        ready = entry.ready if entry.ready_at == second else self.make_ready(entry, second)
+        age = int(now - entry.born)
+        ready = entry.ready if entry.ready_at == age else self.make_ready(entry, age)
         if not (request.keep_alive and request.minor):
             ready = ready[:-2] + self.connection_line(request) + b"\r\n"
         connection.send(ready, body, 0, len(body))

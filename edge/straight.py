@@ -60,8 +60,8 @@ class StraightRun:
         body = entry.body
         if body is None or not (isinstance(body, bytes) or self.cache.sound(entry, body, now)):
             return False
-        second = int(now)
-        ready = entry.ready if entry.ready_at == second else self.make_ready(entry, second)
+        age = int(now - entry.born)
+        ready = entry.ready if entry.ready_at == age else self.make_ready(entry, age)
         sent = len(body)
         if isinstance(body, bytes):
             connection.transport.writelines((ready, body))
@@ -87,11 +87,11 @@ class StraightRun:
                 del grants[next(iter(grants))]
             grants[target[: target.rfind(b"/") + 1]] = made
 
-    def make_ready(self, entry: Entry, second: int) -> bytes:
-        """The head of a whole hit, for this second."""
+    def make_ready(self, entry: Entry, age: int) -> bytes:
+        """The head of a whole hit, good for as long as the object is `age` whole seconds old."""
         length = entry.length
         made = head(entry, Selection(200, 0, length), length, self.lines)
-        status = chained(entry.upstream_status, hit(self.node.name, int(entry.fresh_until - second)))
-        entry.ready = made + b"Age: %d\r\nCache-Status: %s\r\n\r\n" % (max(0, int(second - entry.born)), status)
-        entry.ready_at = second
+        status = chained(entry.upstream_status, hit(self.node.name, int(entry.fresh_until - entry.born) - age))
+        entry.ready = made + b"Age: %d\r\nCache-Status: %s\r\n\r\n" % (max(0, age), status)
+        entry.ready_at = age
         return entry.ready

@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from cache.body import FileBody
+from cache.body import FileBody, spare
 
 MOST_AT_ONCE = 4 << 20
 """Bytes sent before other connections get their turn, however fast the viewer takes them."""
@@ -79,7 +79,7 @@ class FileSender:
 
 
 def duplicate(transport: asyncio.BaseTransport) -> socket.socket | None:
-    """The transport's socket under another descriptor; None where there is none to be had (TLS, memory)."""
+    """The transport's socket under another descriptor; None where there is none to be had (TLS, memory) or to spare."""
     if transport.get_extra_info("sslcontext") is not None:
         return None
     own = transport.get_extra_info("socket")
@@ -90,4 +90,7 @@ def duplicate(transport: asyncio.BaseTransport) -> socket.socket | None:
     except OSError:
         return None
     made.setblocking(False)
+    if not spare(made.fileno()):
+        made.close()
+        return None
     return made

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
 
-from cache.body import FILE_LEAST, IDLE_SECONDS, DiskBody, FileBody, MemoryFile, make_body, view
+from cache.body import FILE_LEAST, IDLE_SECONDS, DiskBody, FileBody, MemoryFile, make_body, spare, view
 
 PIECES = [os.urandom(70_000), os.urandom(1), os.urandom(33_333)]
 WHOLE = b"".join(PIECES)
@@ -123,3 +124,11 @@ def test_memory_is_always_sound_and_the_form_alone_has_no_bytes() -> None:
 def test_a_view_of_memory_outlives_its_body() -> None:
     """A viewer may still be reading what was evicted."""
     assert bytes(view(MemoryFile(PIECES), 0, 3)) == WHOLE[:3]
+
+
+def test_descriptors_beyond_half_of_what_there_is_are_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel gives the lowest free number; the upper half is for connections, and bytes do as well."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (200, 200))
+    assert (spare(99), spare(100)) == (True, False)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (2, 2))
+    assert make_body(PIECES, files=True) == WHOLE

@@ -217,7 +217,7 @@ async def test_many_waiters_cost_one_read(bench):
 
 
 async def test_too_many_bytes_on_their_way_to_disk_stay_in_ram_only(bench, monkeypatch):
-    monkeypatch.setattr(module, "MOST_WRITING", 100 * KIB)
+    monkeypatch.setattr(bench.cache, "_most_writing", 100 * KIB)
     with bench.shop.held():
         assert bench.keep(b"/1", b"x" * 90 * KIB)
         assert bench.keep(b"/2", b"x" * 90 * KIB)

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from cache.disk import MOST_ERRORS, DiskTier
+from cache.body import FILE_LEAST
+from cache.disk import MOST_ERRORS, PAGE, DiskTier
 from cache.disk_file import Damaged
 from cache.entry import Entry
 from cache.eviction.lru import Lru
@@ -53,7 +54,7 @@ def objects(tier):
 def test_a_written_object_is_read_and_found_at_the_next_start(tier, clock):
     entry = kept(tier, clock, b"/k")
     assert tier.read(entry.disk, b"/k") == b"hello"
-    assert tier.used == entry.cost
+    assert tier.used == PAGE, "a file takes whole pages"
     (found,) = again(tier).found
     assert (found.key, found.disk, found.fields) == (b"/k", entry.disk, entry.fields)
     assert found.fresh_until == pytest.approx(entry.fresh_until)
@@ -78,7 +79,7 @@ def test_what_it_takes(tier):
 
 
 def test_over_its_budget_the_oldest_leave(tmp_path, clock):
-    tier = opened(tmp_path, 2000)
+    tier = opened(tmp_path, 2 * PAGE)
     one, two, three = (kept_entry(clock, b"/%d" % number) for number in range(3))
     assert tier.put(one, "1") == tier.put(two, "2") == []
     tier.touch(one)
@@ -86,7 +87,27 @@ def test_over_its_budget_the_oldest_leave(tmp_path, clock):
     assert tier.drop(one) == "1"
     assert tier.drop(one) is None
     assert one.disk is None
-    assert tier.used == three.cost
+    assert tier.used == PAGE
+
+
+def test_what_is_being_written_counts_before_it_is_there(tmp_path, clock):
+    """Else a burst of large objects would fill the folder beyond its budget before the first is in the books."""
+    tier = opened(tmp_path, 3 * PAGE)
+    one, two = (kept_entry(clock, b"/%d" % number) for number in range(2))
+    tier.put(one, "1")
+    tier.put(two, "2")
+    assert tier.make_room(PAGE) == []
+    assert tier.make_room(PAGE + 1) == [one]
+
+
+def test_a_body_for_which_no_descriptor_is_to_spare_is_bytes(tier, clock, monkeypatch):
+    """Open bodies must not take from the connections what they need."""
+    monkeypatch.setattr("cache.disk.spare", lambda fd: False)
+    body, name = b"x" * FILE_LEAST, tier.new_name(b"/k")
+    entry = response(clock, b"/k", length=len(body))
+    tier.write(name, entry.to_disk(now_of(clock)), body)
+    assert tier.open_body(name, b"/k", 0.0) == body
+    assert tier.written_body(name, len(body), 0.0) is None
 
 
 def kept_entry(clock, key):

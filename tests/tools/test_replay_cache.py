@@ -2,14 +2,17 @@
 
 import pytest
 
+from cache.disk import PAGE
 from cache.entry import OVERHEAD
 from kernel.errors import Bug
 from tools.replay_cache import Bench, Hollow, Replay
 
-COST = 1000 + OVERHEAD + 1
+COST = PAGE
+"""Of an object of `SIZE`, in either tier."""
+SIZE = PAGE - OVERHEAD - 1
 
 
-def asked(replay, keys, size=1000):
+def asked(replay, keys, size=SIZE):
     """Where each request was answered from: r(am), d(isk), m(iss)."""
     tally, said = replay.tally, ""
     for key in keys:
