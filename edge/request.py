@@ -36,7 +36,7 @@ from edge.wire.request import Malformed, Request
 from kernel.claims import ANYWHERE, Permit
 from kernel.clock import Clock
 from kernel.http.dates import format_date
-from kernel.vocabulary import REFUSAL_STATUS, Outcome, Refusal
+from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Outcome, Refusal
 
 _SAFE = (b"GET", b"HEAD")
 _FULL = "too-many-connections"
@@ -237,7 +237,7 @@ class Story(StraightRun):
         status = REFUSAL_STATUS[why]
         self.counts.refused(why.value)
         more = b'WWW-Authenticate: Bearer realm="matinee"\r\n' if status == 401 else b""
-        self._say(request, connection, status, why.value, "", more)
+        self._say(request, connection, status, why.value, REFUSAL_SENTENCES[why], more)
         self.record(request, viewer, permit, path, status, 0, Outcome.REFUSED, why.value, began)
 
     def malformed(self, what: Malformed, connection: Connection) -> None:

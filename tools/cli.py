@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.command_line import command
+from kernel.errors import BadSettings
+from kernel.settings import Setting, table, unknown_variables
+
+VERSION = "0.1.0"
+
+_FROM_ORCHESTRATORS = re.compile(r"_(?:PORT|SERVICE_HOST|SERVICE_PORT)(?:_|$)")
+"""Kubernetes tells every container of every service by variables such as MATINEE_EDGE_SERVICE_HOST."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage())
         return 0 if argv else 2
+    if argv[0] in ("-V", "--version"):
+        print(f"matinee {VERSION}")
+        return 0
     found = find(argv)
     if found is None:
         return _unknown(argv)
@@ -101,8 +112,22 @@ def _unknown(argv: Sequence[str]) -> int:
     return 2
 
 
+def strange_variables(env: Mapping[str, str], own: Sequence[Setting]) -> list[str]:
+    """The `MATINEE_…` variables that no command reads, whichever runs; those that orchestrators set are passed over."""
+    strange = [name for name in unknown_variables(env, own) if not _FROM_ORCHESTRATORS.search(name)]
+    for entry in COMMANDS if strange else ():  # only now are the others' tables worth their import
+        rows = table(importlib.import_module(entry.module).SETTINGS)
+        strange = [name for name in strange if name in unknown_variables(env, rows)]
+    return strange
+
+
 def _run(entry: Command, rest: Sequence[str]) -> int:
     module = importlib.import_module(entry.module)
+    strange = strange_variables(os.environ, table(module.SETTINGS))
+    if strange:
+        error = BadSettings(strange[0], "there is no such setting", f"variable {strange[0]}")
+        print(f"matinee {entry.name}: {error}", file=sys.stderr)
+        return 2
     return command(
         module.SETTINGS,
         module.run,

@@ -76,3 +76,30 @@ def test_names_are_unique_and_longer_ones_stand_where_they_are_found():
     names = [entry.name for entry in cli.COMMANDS]
     assert len(set(names)) == len(names)
     assert all(cli.find(name.split())[0].name == name for name in names)
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """For bug reports; the same as pyproject's."""
+    import tomllib
+    from pathlib import Path
+
+    assert cli.main(["--version"]) == 0
+    version = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
+    assert capsys.readouterr().out == f"matinee {version}\n"
+
+
+def test_a_variable_that_no_command_reads_stops_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A typo in a variable is found, and named."""
+    monkeypatch.setenv("MATINEE_RAMM", "1GiB")
+    assert cli.main(["token", "mint", "--help"]) == 2
+    assert "`MATINEE_RAMM` (variable MATINEE_RAMM): there is no such setting" in capsys.readouterr().err
+
+
+def test_variables_of_other_commands_and_of_orchestrators_are_no_typos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs of one platform share an environment; Kubernetes adds addresses of services."""
+    monkeypatch.setenv("MATINEE_RAM", "1GiB")
+    monkeypatch.setenv("MATINEE_EDGE_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("MATINEE_EDGE_PORT_8081_TCP", "tcp://10.0.0.1:8081")
+    assert cli.main(["token", "mint", "--help"]) == 0
