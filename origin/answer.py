@@ -14,8 +14,9 @@ FOR_EVER = "public, max-age=31536000, immutable"
 """Files in version folders: another publication has other names (RFC 8246)."""
 
 SHORT = "public, max-age=2, stale-while-revalidate=10, stale-if-error=86400"
-"""Top files: a new publication is seen within 2 s even where no purge arrives; a viewer never waits for the
-revalidation; with the origin down, yesterday's list (whose segments all still exist) plays on."""
+"""Top files. They are asked for anew after 2 s; in the 10 s after that the old one is served while it is asked for, so
+that no viewer waits for the origin. So a new publication is seen at the latest 12 s later at each tier, at once where
+a purge arrives; with the origin down the last one goes on for a day."""
 
 _TYPES = {
     "m3u8": "application/vnd.apple.mpegurl",
