@@ -161,7 +161,7 @@ class Fetcher:
             verdict = assess(method, request, stale.status, merged, self._profile.keeps,
                              request_wall=asked_at, response_wall=wall)  # fmt: skip
             await exchange.body_to(_drop)
-            self._cache.freshen(stale, fields, verdict, doomed=fill.doomed)
+            self._cache.freshen(stale, self._dated(fields), verdict, doomed=fill.doomed)
             self._cache.ended(fill)
             fill.held(stale)
             return
@@ -185,13 +185,15 @@ class Fetcher:
         now: float,
     ) -> Entry:
         kept = [pair for pair in fields if pair[0] not in verdict.unstored_fields] if verdict.keeps else fields
-        if not any(name == b"date" for name, _ in kept):
-            kept = [*kept, (b"date", format_date(self._clock.wall()))]  # when we received it (RFC 9110 §6.6.1)
-        entry = Entry(fill.key, exchange.status, kept, exchange.length)
+        entry = Entry(fill.key, exchange.status, self._dated(kept), exchange.length)
         entry.had_age = bool(values(fields, b"age"))
         entry.set_times(verdict, now)
         entry.set_vary(request)
         return entry
+
+    def _dated(self, fields: Fields) -> Fields:
+        """What came without a Date was made when we received it (RFC 9110 §6.6.1)."""
+        return fields if values(fields, b"date") else [*fields, (b"date", format_date(self._clock.wall()))]
 
     async def _body(self, fill: Fill, exchange: Exchange, entry: Entry, verdict: Verdict, *, whole: bool) -> None:
         """`whole`: the answer brings its body, which that to a HEAD does not."""
@@ -265,6 +267,9 @@ def _drop(data: bytes) -> None:
 
 
 def _freshened(stale: Entry, fields: Fields) -> Fields:
-    """The stored fields with those of a 304 in their place, for a new judgement of freshness."""
-    names = {name for name, _ in fields}
+    """The stored fields with those of a 304 in their place, for a new judgement of freshness.
+
+    The old Date goes even where the 304 has none: what held then would count as that old now.
+    """
+    names = {b"date", *(name for name, _ in fields)}
     return [pair for pair in stale.fields if pair[0] not in names] + fields

@@ -36,7 +36,7 @@ class Expectation:
         self._gate_after = 0
         self._status = 200
         self._body = b""
-        self._fields: dict[str, str] = {}
+        self._fields: dict[str, str | None] = {}
         self._breaks: int | None = None
 
     def waits_for(self, gate: Gate, after: int | None = None) -> Expectation:
@@ -44,8 +44,8 @@ class Expectation:
         self._gate, self._gate_after = gate, -1 if after is None else after
         return self
 
-    def answers(self, status: int, body: bytes = b"", **headers: str) -> Expectation:
-        """The response; `_` in names of headers is `-`."""
+    def answers(self, status: int, body: bytes = b"", **headers: str | None) -> Expectation:
+        """The response; `_` in names of headers is `-`. `Date=None`: without one."""
         self._status, self._body = status, body
         self._fields = {name.replace("_", "-"): value for name, value in headers.items()}
         return self
@@ -62,6 +62,7 @@ class Expectation:
     async def play(self, transport: asyncio.Transport, date: str) -> None:
         """Write the response."""
         fields = {"Date": date, "Content-Length": str(len(self._body)), **self._fields}
+        fields = {name: value for name, value in fields.items() if value is not None}
         if self._status == 304:
             del fields["Content-Length"]
         head = status_line(self._status) + "".join(f"{n}: {v}\r\n" for n, v in fields.items()).encode() + b"\r\n"

@@ -176,3 +176,16 @@ async def test_a_viewers_own_fields_keep_no_answer_from_the_others(s: Scenario) 
     o1.expects(SEG).answers(200, BYTES, cache_control="max-age=60")
     await s.viewer("first", at=e1).gets(SEG, authorization="Basic eA==", cache_control="no-store")
     assert (await s.viewer("second", at=e1).gets(SEG)).cache_status == "e1; hit; ttl=60"
+
+
+async def test_a_304_without_a_date_is_as_fresh_as_one_with(s: Scenario) -> None:
+    """The Date of what was stored says nothing of a 304 that came later, here and at the next cache."""
+    o1 = s.origin("o1")
+    sh = s.shield("sh", upstream=o1)
+    e1 = s.edge("e1", upstream=sh)
+    o1.expects(SEG).answers(200, b"x", etag='"a"', cache_control="max-age=5")
+    await s.viewer("v", at=e1).gets(SEG)
+    await s.clock.advance(20)
+    o1.expects(SEG, if_none_match='"a"').answers(304, etag='"a"', cache_control="max-age=5", Date=None)
+    assert (await s.viewer("v", at=e1).gets(SEG)).cache_status.endswith("e1; fwd=stale; fwd-status=304")
+    assert (await s.viewer("v", at=e1).gets(SEG)).cache_status.endswith("e1; hit; ttl=5")
