@@ -93,10 +93,17 @@ class Platform:
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         sockets = {f"socket:[{row[9]}]" for row in rows if row[1] == wanted and row[3] == "0A"}
         for pid in tree(self.process.pid):
-            with contextlib.suppress(OSError):
-                if sockets & {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}:
-                    return pid
+            if sockets & set(open_files(pid)):
+                return pid
         return None
+
+
+def open_files(pid):
+    """What a process has open; a descriptor that is closed while we look is passed over, not the whole process."""
+    with contextlib.suppress(OSError):
+        for entry in list(Path(f"/proc/{pid}/fd").iterdir()):
+            with contextlib.suppress(OSError):
+                yield str(entry.readlink())
 
 
 @pytest.fixture(scope="session")
