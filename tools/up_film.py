@@ -65,11 +65,9 @@ async def ingest(argv: Sequence[str]) -> str:
 
     When cancelled, the command and what it started are stopped.
     """
-    process = await asyncio.create_subprocess_exec(
-        *argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
-    )
+    process = _start(argv)
     try:
-        printed, _ = await process.communicate()
+        printed, _ = await asyncio.to_thread(process.communicate)
     finally:
         await _stop(process)
     content_id = content_id_in(printed.decode(errors="replace"))
@@ -78,15 +76,19 @@ async def ingest(argv: Sequence[str]) -> str:
     return content_id
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
+def _start(argv: Sequence[str]) -> subprocess.Popen[bytes]:
+    """At once and not by the loop: whoever cancels us in between would leave it running, known to nobody."""
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
+
+
+async def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.returncode is not None:
         return
     _signal_session(process.pid, signal.SIGTERM)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_STOP_SECONDS):
-            await process.wait()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        await asyncio.to_thread(process.wait, _STOP_SECONDS)
     _signal_session(process.pid, signal.SIGKILL)
-    await process.wait()
+    await asyncio.to_thread(process.wait)
 
 
 def _signal_session(leader: int, number: signal.Signals) -> None:

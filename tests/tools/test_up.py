@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import signal
 import socket
 import sys
@@ -48,9 +49,13 @@ sys.exit(cli.main(["up", "--port", port, *sys.argv[3:]]))
 
 @pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1] % 40000 + 20000
+    """Below the range that the system takes for connections, or one of another test's could have it meanwhile."""
+    for _ in range(100):
+        number = random.randrange(31_100, 32_700)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", number))
+            return number
+    raise AssertionError("no free port")
 
 
 @pytest.fixture
