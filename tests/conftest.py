@@ -30,11 +30,13 @@ def find(program):
     return path, ""
 
 
+@pytest.hookimpl(wrapper=True)  # so that it is done before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Among several workers a file's tests stay together, and all that ask the one platform do."""
     for item in items:
         group = "platform" if "e2e" in item.path.parts else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+    return (yield)
 
 
 def pytest_runtest_setup(item):
