@@ -116,7 +116,7 @@ def authorise(
             return refusal
     if regions and cdn.region not in regions:
         return Refusal.REGION_UNKNOWN
-    country = viewer.country or permit.country or viewer.default_country
+    country = decide(viewer.country, permit.country, viewer.default_country)
     return refuses(rules, cdn.content_id.decode("ascii"), country, now) or permit
 
 
@@ -135,11 +135,6 @@ def _limits(permit: Permit, cdn: CdnPath, rules: Rules, viewer: Viewer, now: flo
 def tallest(folder: bytes) -> int:
     """The most lines that any part of a folder names (`ts/v720-2` → 720); 0 where none does (audio, playlists)."""
     return max(rendition_height(part) or 0 for part in folder.decode("latin-1").split("/"))
-
-
-def country_for(viewer: Viewer, permit: Permit) -> str | None:
-    """The country that decided: the address, unknown the token's, unknown the setting's."""
-    return decide(viewer.country, permit.country, viewer.default_country)
 
 
 def find_token(

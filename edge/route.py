@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from edge.authorise import find_token, without_token
 from edge.wire.request import Request
-from kernel.paths import TOKEN_FOLDER, CdnPath, normalise, split_cdn, split_token
+from kernel.paths import TOKEN_FOLDER, CdnPath, read_target
 from kernel.vocabulary import Refusal
 
 _TOKEN = re.compile(rb"/t/[\w-]+\.[\w-]+\.[\w-]*(?=/|$)")
@@ -36,14 +36,10 @@ def came_back(node: str, cdn_loop: bytes) -> bool:
 
 def media_route(request: Request) -> Asked | Refusal:
     """The CDN's form: `[/t/<JWT>]/cdn/<region>/<contentId>/<rest>`; the query is neither keyed nor sent upstream."""
-    token, rest = split_token(request.target)
-    normal = normalise(rest)
-    if isinstance(normal, Refusal):
-        return normal
-    path, query = normal
-    cdn = split_cdn(path)
-    if isinstance(cdn, Refusal):
-        return cdn
+    target = read_target(request.target)
+    if isinstance(target, Refusal):
+        return target
+    token, path, query, cdn = target
     fields = request.fields
     if query or b"cookie" in fields or b"authorization" in fields:
         found = find_token(token, query, fields.get(b"cookie"), fields.get(b"authorization"))

@@ -5,7 +5,7 @@ import ipaddress
 
 import pytest
 
-from edge.authorise import TokenMemo, authorise, country_for, find_token, tallest, without_token
+from edge.authorise import TokenMemo, authorise, find_token, tallest, without_token
 from edge.locate import Viewer
 from edge.rules import Rules
 from kernel.claims import ANYWHERE, Permit
@@ -179,12 +179,6 @@ def test_a_refused_token_is_answered_from_memory():
 )
 def test_the_tallest_rendition_that_a_folder_names(folder, lines):
     assert tallest(folder) == lines
-
-
-def test_the_country_that_decided():
-    permit = Permit(prefix=b"/", not_before=0, expires=1, country="FR")
-    assert country_for(GERMAN, permit) == "DE"
-    assert country_for(NOWHERE, permit) == "FR"
 
 
 @pytest.mark.parametrize(
