@@ -40,6 +40,7 @@ class Entry:
         "ready",
         "ready_at",
         "sie_until",
+        "slice",
         "status",
         "surrogates",
         "swr_until",
@@ -57,9 +58,15 @@ class Entry:
         self.surrogates: tuple[bytes, ...] = ()
         self.born = self.fresh_until = self.swr_until = self.sie_until = 0.0
         self.must_revalidate = self.had_age = False
+        self.slice = 0  # bytes of a slice where the body is kept in slices; see `cache.slices`
         self.ready = b""
         self.ready_at = -1
         self.set_fields(fields)
+
+    @property
+    def cold(self) -> bool:
+        """Whether fields, validators and all that is made of them are only in its file: see `SegmentCache.warmed`."""
+        return False
 
     def set_fields(self, fields: Fields) -> None:
         """Take over the end-to-end fields of a response; what is derived of them is made anew."""
@@ -131,6 +138,7 @@ class Entry:
             "sie": self.sie_until - self.born,
             "must": self.must_revalidate,
             "via": self.upstream_status,
+            "slice": self.slice,
         }
 
     @classmethod
@@ -146,6 +154,7 @@ class Entry:
         made.swr_until = made.born + float(head["swr"])  # type: ignore[arg-type]
         made.sie_until = made.born + float(head["sie"])  # type: ignore[arg-type]
         made.must_revalidate = bool(head["must"])
+        made.slice = int(head.get("slice", 0))  # type: ignore[call-overload]
         via = head["via"]
         made.upstream_status = via if isinstance(via, bytes) else None
         return made

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cache.entry import Entry
+from cache.slices import numbers, object_key, slice_key
 from cache.surrogates import Surrogates
 
 MOST_ALTERNATES = 16
@@ -26,7 +27,8 @@ class PurgeRequest:
     soft: bool = False
 
     def reaches(self, key: bytes, surrogates: Iterable[bytes]) -> bool:
-        """Whether an object is meant."""
+        """Whether an object is meant, or the object whose slice this is."""
+        key = object_key(key)
         if self.everything or key in self.urls or key.startswith(self.prefixes):
             return True
         return any(one in self.keys for one in surrogates)
@@ -97,10 +99,17 @@ class Index:
         """Cache keys among which are all that a purge reaches; `reaches` says of each entry whether it does."""
         if request.everything or request.prefixes:
             return list(self._entries)
-        reached = {key for key in request.urls if key in self._entries}
+        reached = {key for url in request.urls for key in self._with_slices(url) if key in self._entries}
         for one in request.keys:
             reached |= self._surrogates.carrying(one)
         return list(reached)
+
+    def _with_slices(self, key: bytes) -> Iterator[bytes]:
+        """An object's key and those that its slices have, if it is kept in slices."""
+        yield key
+        for entry in self.get(key):
+            if entry.slice:
+                yield from (slice_key(key, number) for number in numbers(0, entry.length or 0, entry.slice))
 
     def reached(self, request: PurgeRequest, step: int) -> Iterator[list[Entry]]:
         """The entries that a purge reaches, as they stand when it comes to them, `step` cache keys at a time."""

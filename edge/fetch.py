@@ -1,21 +1,21 @@
 """FETCH: from an upstream's answer to a fill that serves everybody it may serve.
 
-The decision what an answer is good for is `judge`, a plain function; the rest carries it out.
+What is asked is said in `edge.ask`, what an answer is good for in `edge.judge`; here it is carried out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
 
 from cache.body import make_body
 from cache.cache import PurgeRequest, SegmentCache, Workshop
 from cache.entry import OVERHEAD, Entry
 from cache.fill import Fill, Reader
 from cache.fillstate import Event, State
+from edge.ask import request_head
 from edge.counters import Counts
 from edge.exchange import Exchange
+from edge.judge import OF_THE_REQUEST, changed_keys, freshened, judge
 from edge.profile import Profile
 from edge.route import Asked
 from edge.upstream import Upstream, Upstreams
@@ -24,33 +24,10 @@ from kernel.clock import Clock
 from kernel.errors import Bug, UpstreamFailed
 from kernel.http.dates import format_date
 from kernel.http.freshness import STALE_IF_ERROR_STATUSES, Verdict, assess
-from kernel.http.message import Fields, serialise, values
+from kernel.http.message import Fields, values
 
 HIT_FOR_MISS_SECONDS = 10.0
 """How long an answer that was not for sharing lets the next ones go alone at once."""
-_OF_THE_REQUEST = ("", "request no-store", "authorization")
-"""Why an answer is not kept that says nothing of the next request's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What an answer is good for. `kept`: stored and shared; `shared`: not stored, but for all who wait now."""
-
-    kept: bool
-    shared: bool
-    why: str
-
-
-def judge(status: int, verdict: Verdict, *, fits: bool, doomed: bool, validator: bool) -> Judgement:
-    """Whether an answer is kept, shared with those who wait, or for its leader alone."""
-    if verdict.keeps:
-        useful = verdict.lifetime > verdict.age or verdict.swr > 0 or verdict.sie > 0 or validator
-        if doomed or not useful:
-            return Judgement(kept=False, shared=True, why="purged" if doomed else "stale already")
-        return Judgement(kept=fits, shared=fits, why="" if fits else "too large")
-    # An error says nothing of one viewer: all who wait get it, or each would ask a failing upstream in turn.
-    shared = status >= 500 and verdict.why in ("status", "no explicit freshness")
-    return Judgement(kept=False, shared=shared, why=verdict.why)
 
 
 class Fetcher:
@@ -127,24 +104,8 @@ class Fetcher:
         body: bytes,
         stale: Entry | None,
     ) -> list[bytes]:
-        """The bytes of a request; a stored validator makes it conditional (RFC 9111 §4.3.1)."""
-        host = upstream.authority if self._profile.methods is not None else request.get(b"host") or upstream.authority
-        fields: Fields = [
-            (b"host", host),
-            *self._profile.upstream_fields(request, retrieves=method in (b"GET", b"HEAD")),
-        ]
-        if stale is not None and stale.etag is not None:
-            fields.append((b"if-none-match", stale.etag))
-        if stale is not None and stale.last_modified is not None:
-            fields.append((b"if-modified-since", stale.last_modified))
-        if body or method in (b"POST", b"PUT", b"PATCH"):
-            fields.append((b"content-length", b"%d" % len(body)))
-        before = [request[b"via"]] if self._profile.asks_with is None and b"via" in request else []
-        fields.append((b"via", b", ".join([*before, b"1.1 " + self._id])))
-        fields.append(
-            (b"cdn-loop", b", ".join([*([request[b"cdn-loop"]] if b"cdn-loop" in request else []), self._id]))
-        )
-        head = b"%s %s HTTP/1.1\r\n%s\r\n" % (method, asked.upstream, serialise(fields))
+        """The bytes of a request."""
+        head = request_head(self._id, self._profile, upstream.authority, asked, request, method, len(body), stale)
         return [head, body] if body else [head]
 
     async def _answer(
@@ -157,7 +118,7 @@ class Fetcher:
         if status == 304 and method in (b"GET", b"HEAD"):
             if stale is None:
                 raise UpstreamFailed("unasked-304")
-            merged = _freshened(stale, fields)
+            merged = freshened(stale, fields)
             verdict = assess(method, request, stale.status, merged, self._profile.keeps,
                              request_wall=asked_at, response_wall=wall)  # fmt: skip
             await exchange.body_to(_drop)
@@ -203,7 +164,7 @@ class Fetcher:
         )
         validator = entry.etag is not None or entry.last_modified is not None
         decision = judge(entry.status, verdict, fits=fits, doomed=fill.doomed, validator=validator)
-        if not decision.kept and not decision.shared and fill.shared and verdict.why not in _OF_THE_REQUEST:
+        if not decision.kept and not decision.shared and fill.shared and verdict.why not in OF_THE_REQUEST:
             self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
         if not decision.kept:
             self._cache.ended(fill)
@@ -246,30 +207,6 @@ class Fetcher:
         fill.tell_end()
 
 
-def changed_keys(asked: Asked, request: Mapping[bytes, bytes], fields: Fields) -> tuple[bytes, ...]:
-    """What a successful unsafe request has changed: its target, and what Location and Content-Location name at the
-    same host (RFC 9111 §4.4)."""
-    host = request.get(b"host", b"").lower()
-    keys = [asked.key]
-    for value in values(fields, b"location") + values(fields, b"content-location"):
-        try:
-            parts = urlsplit(urljoin(b"http://" + host + asked.upstream, value))
-        except ValueError:
-            continue
-        if parts.netloc.lower() == host:
-            keys.append(host + (parts.path or b"/") + (b"?" + parts.query if parts.query else b""))
-    return tuple(keys)
-
-
 def _drop(data: bytes) -> None:
     """A 304 has no body; were there one, it would count for nothing."""
     del data
-
-
-def _freshened(stale: Entry, fields: Fields) -> Fields:
-    """The stored fields with those of a 304 in their place, for a new judgement of freshness.
-
-    The old Date goes even where the 304 has none: what held then would count as that old now.
-    """
-    names = {b"date", *(name for name, _ in fields)}
-    return [pair for pair in stale.fields if pair[0] not in names] + fields

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from edge.authorise import find_token, without_token
+from edge.routes import PLAIN, Route
 from edge.wire.request import Request
 from kernel.paths import TOKEN_FOLDER, CdnPath, read_target
 from kernel.vocabulary import Refusal
@@ -17,7 +18,7 @@ class Asked(NamedTuple):
     """`path` is what is authorised and logged (without token), `upstream` the target that is asked upstream.
 
     `shard` decides which upstream: title and rendition, so that a rendition's segments stay together. `cdn` is None
-    in the general profile.
+    in the general profile. `route` says how requests of this kind are treated.
     """
 
     key: bytes
@@ -26,6 +27,7 @@ class Asked(NamedTuple):
     shard: bytes
     token: bytes | None
     cdn: CdnPath | None
+    route: Route = PLAIN
 
 
 def came_back(node: str, cdn_loop: bytes) -> bool:

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from cache.entry import Entry
-from edge.fetch import judge
-from kernel.http.freshness import Verdict
 from tests.edge.ground import Ground, Says, ok, parsed, standing
 
 FRESH = b"Cache-Control: max-age=60\r\n"
@@ -290,36 +288,6 @@ async def test_media_sends_an_allow_list_upstream(tmp_path: Path):
         names = sorted(line.split(":")[0].lower() for line in head.split("\r\n")[1:] if line)
         assert names == ["cdn-loop", "host", "traceparent", "via"]
         assert head.startswith("GET /cdn/eu/t1/v720/1.m4s HTTP/1.1\r\n")
-
-
-# -- the decision ------------------------------------------------------------------------------------------------
-
-
-def verdict(why: str = "", *, age: float = 0, lifetime: float = 60, swr: float = 0, sie: float = 0) -> Verdict:
-    return Verdict(why, age, lifetime, swr, sie, must_revalidate=False)
-
-
-@pytest.mark.parametrize(
-    ("status", "told", "more", "kept", "shared"),
-    [
-        (200, verdict(), {}, True, True),
-        (200, verdict(), {"fits": False}, False, False),
-        (200, verdict(), {"doomed": True}, False, True),
-        (200, verdict(lifetime=0), {}, False, True),
-        (200, verdict(lifetime=0), {"validator": True}, True, True),
-        (200, verdict(lifetime=0, swr=5), {}, True, True),
-        (200, verdict(lifetime=0, sie=5), {}, True, True),
-        (200, verdict(age=60), {}, False, True),
-        (200, verdict("private"), {}, False, False),
-        (500, verdict("status"), {}, False, True),
-        (503, verdict("no explicit freshness"), {}, False, True),
-        (503, verdict("private"), {}, False, False),
-        (404, verdict("status"), {}, False, False),
-    ],
-)
-def test_what_an_answer_is_good_for(status: int, told: Verdict, more: dict, kept: bool, shared: bool):
-    found = judge(status, told, **({"fits": True, "doomed": False, "validator": False} | more))
-    assert (found.kept, found.shared) == (kept, shared)
 
 
 def test_an_entry_is_what_is_stored():

@@ -1,0 +1,60 @@
+"""What an upstream's answer is good for, and what it changes of what is stored. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+from cache.entry import Entry
+from edge.route import Asked
+from kernel.http.freshness import Verdict
+from kernel.http.message import Fields, values
+
+OF_THE_REQUEST = ("", "request no-store", "authorization")
+"""Why an answer is not kept that says nothing of the next request's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an answer is good for. `kept`: stored and shared; `shared`: not stored, but for all who wait now."""
+
+    kept: bool
+    shared: bool
+    why: str
+
+
+def judge(status: int, verdict: Verdict, *, fits: bool, doomed: bool, validator: bool) -> Judgement:
+    """Whether an answer is kept, shared with those who wait, or for its leader alone."""
+    if verdict.keeps:
+        useful = verdict.lifetime > verdict.age or verdict.swr > 0 or verdict.sie > 0 or validator
+        if doomed or not useful:
+            return Judgement(kept=False, shared=True, why="purged" if doomed else "stale already")
+        return Judgement(kept=fits, shared=fits, why="" if fits else "too large")
+    # An error says nothing of one viewer: all who wait get it, or each would ask a failing upstream in turn.
+    shared = status >= 500 and verdict.why in ("status", "no explicit freshness")
+    return Judgement(kept=False, shared=shared, why=verdict.why)
+
+
+def changed_keys(asked: Asked, request: Mapping[bytes, bytes], fields: Fields) -> tuple[bytes, ...]:
+    """What a successful unsafe request has changed: its target, and what Location and Content-Location name at the
+    same host (RFC 9111 §4.4)."""
+    host = request.get(b"host", b"").lower()
+    keys = [asked.key]
+    for value in values(fields, b"location") + values(fields, b"content-location"):
+        try:
+            parts = urlsplit(urljoin(b"http://" + host + asked.upstream, value))
+        except ValueError:
+            continue
+        if parts.netloc.lower() == host:
+            keys.append(host + (parts.path or b"/") + (b"?" + parts.query if parts.query else b""))
+    return tuple(keys)
+
+
+def freshened(stale: Entry, fields: Fields) -> Fields:
+    """The stored fields with those of a 304 in their place, for a new judgement of freshness.
+
+    The old Date goes even where the 304 has none: what held then would count as that old now.
+    """
+    names = {b"date", *(name for name, _ in fields)}
+    return [pair for pair in stale.fields if pair[0] not in names] + fields

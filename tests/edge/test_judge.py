@@ -1,0 +1,57 @@
+"""What an upstream's answer is good for, as a table."""
+
+import pytest
+
+from cache.entry import Entry
+from edge.judge import changed_keys, freshened, judge
+from edge.route import general_route
+from edge.wire.request import Request
+from kernel.http.freshness import Verdict
+
+
+def verdict(why: str = "", *, age: float = 0, lifetime: float = 60, swr: float = 0, sie: float = 0) -> Verdict:
+    return Verdict(why, age, lifetime, swr, sie, must_revalidate=False)
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "more", "kept", "shared"),
+    [
+        (200, verdict(), {}, True, True),
+        (200, verdict(), {"fits": False}, False, False),
+        (200, verdict(), {"doomed": True}, False, True),
+        (200, verdict(lifetime=0), {}, False, True),
+        (200, verdict(lifetime=0), {"validator": True}, True, True),
+        (200, verdict(lifetime=0, swr=5), {}, True, True),
+        (200, verdict(lifetime=0, sie=5), {}, True, True),
+        (200, verdict(age=60), {}, False, True),
+        (200, verdict("private"), {}, False, False),
+        (500, verdict("status"), {}, False, True),
+        (503, verdict("no explicit freshness"), {}, False, True),
+        (503, verdict("private"), {}, False, False),
+        (404, verdict("status"), {}, False, False),
+    ],
+)
+def test_what_an_answer_is_good_for(status: int, told: Verdict, more: dict, kept: bool, shared: bool):
+    found = judge(status, told, **({"fits": True, "doomed": False, "validator": False} | more))
+    assert (found.kept, found.shared) == (kept, shared)
+
+
+@pytest.mark.parametrize(
+    ("fields", "more"),
+    [
+        ([], []),
+        ([(b"location", b"/b?c")], [b"h/b?c"]),
+        ([(b"content-location", b"http://H/d")], [b"h/d"]),
+        ([(b"location", b"http://other/b"), (b"content-location", b"http://[")], []),
+    ],
+)
+def test_an_unsafe_request_changes_its_target_and_what_the_answer_names_at_the_same_host(fields, more):
+    """RFC 9111 §4.4."""
+    asked = general_route(Request(b"POST", b"/a", {b"host": b"h"}, 1, keep_alive=True))
+    assert not isinstance(asked, str)
+    assert changed_keys(asked, {b"host": b"h"}, fields) == (b"h/a", *more)
+
+
+def test_a_304_gives_its_fields_and_takes_the_old_date():
+    stale = Entry(b"k", 200, [(b"date", b"old"), (b"x", b"1"), (b"etag", b'"a"')], 5)
+    assert freshened(stale, [(b"x", b"2")]) == [(b"etag", b'"a"'), (b"x", b"2")]
