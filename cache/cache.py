@@ -110,6 +110,10 @@ class SegmentCache:
                 done(body)
             self._next_load()
 
+    async def warmed(self, entry: Entry) -> bool:
+        """Have fields and validators of a stored entry at hand; False when they cannot be had (the entry is gone)."""
+        return not entry.cold
+
     def sound(self, entry: Entry, body: Body, now: float) -> bool:
         """Whether a body in RAM may be sent as it is; what is not leaves RAM, so that `load` reads and checks it."""
         if isinstance(body, bytes) or body.sound(now):
@@ -149,6 +153,14 @@ class SegmentCache:
         if in_ram:
             self._leave_ram(self.ram.put(entry, body))
         return True
+
+    async def settled(self, entry: Entry) -> None:
+        """Until a stored entry is no longer on its way to disk, however that ended: at once where it never was."""
+        if entry in self._writing:
+            await asyncio.wait([self._end_of_write(entry)])
+
+    def _end_of_write(self, entry: Entry) -> asyncio.Future[None]:
+        return self._written.setdefault(entry, asyncio.get_running_loop().create_future())
 
     async def _write(self, entry: Entry, body: Body, cost: int) -> None:
         """`cost` was counted at the start: a 304 meanwhile may change the entry's."""
@@ -263,8 +275,7 @@ class SegmentCache:
         in every tier: a GET after it never gets the old bytes, a fill begun before it stores nothing."""
         self.filling.purge(request)
         # A file that appears, or still lies there, after the receipt would come back at the next start.
-        loop, writing = asyncio.get_running_loop(), [e for e in self._writing if request.reaches(e.key, e.surrogates)]
-        under_way = {self._written.setdefault(entry, loop.create_future()) for entry in writing}
+        under_way = {self._end_of_write(e) for e in self._writing if request.reaches(e.key, e.surrogates)}
         gone, softened = list(self._leaving), list[Entry]()
         reached = 0
         for entries in self._index.reached(request, PURGE_STEP):
