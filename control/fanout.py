@@ -16,7 +16,7 @@ import structlog
 from control.desired import Desired
 from control.diff import Track, answered, is_ahead, next_update, remembering, sent
 from kernel.clock import Clock
-from kernel.fleet import NODE_ID, TYPES, Ack, Applied, FromEdge, Hello, Known, Nack, Update
+from kernel.fleet import NODE_ID, TYPES, Ack, Applied, FromControl, FromEdge, Hello, Known, Nack, Receipt, Report
 from kernel.settings import parse_address
 
 MAX_EDGES = 10_000
@@ -30,8 +30,8 @@ log = structlog.get_logger("control")
 class Stream(Protocol):
     """Control's end of one connection."""
 
-    async def send(self, update: Update, /) -> None:
-        """Hand an update to the edge; waits while the edge does not read."""
+    async def send(self, message: FromControl, /) -> None:
+        """Hand something to the edge; waits while the edge does not read."""
 
     def __aiter__(self) -> AsyncIterator[FromEdge]:
         """What the edge says, until it leaves."""
@@ -160,6 +160,8 @@ class Fanout:
                     self._answered(session, message)
                 case Applied():
                     _note_applied(session.edge, message)
+                case Report() | Receipt():
+                    pass
                 case Hello():
                     raise Unwelcome("an edge says hello once")
         session.end("the edge has left")

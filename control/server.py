@@ -15,9 +15,10 @@ from control.plane import Plane
 from control.store import Committed, Cursor
 from kernel.documents import BadDocument, load_json
 from kernel.errors import BadSettings, Overloaded, StorageFailed
-from kernel.fleet import KEYS, RULES, TITLE, FromEdge, Update
+from kernel.fleet import KEYS, RULES, TITLE, FromControl, FromEdge
 from kernel.settings import Address
-from rpc.border import BorderError, edge_from_wire, update_to_wire
+from rpc.border import BorderError, control_to_wire
+from rpc.border_edge import edge_from_wire
 from rpc.channel import SERVER
 from rpc.v1 import control_pb2 as pb
 from rpc.v1.control_pb2_grpc import FleetServicer, add_FleetServicer_to_server
@@ -117,8 +118,8 @@ class _Stream:
         self._requests = requests
         self._context = context
 
-    async def send(self, update: Update) -> None:
-        for part in update_to_wire(update):
+    async def send(self, message: FromControl) -> None:
+        for part in control_to_wire(message):
             await self._context.write(part)
 
     async def __aiter__(self) -> AsyncIterator[FromEdge]:

@@ -19,7 +19,20 @@ from edge.apply import Changed, State, apply
 from edge.state_file import Damaged, StateFile
 from kernel.clock import Clock
 from kernel.errors import StorageFailed, UpstreamFailed
-from kernel.fleet import APPLIED, NOTHING, TYPES, Ack, Applied, FromEdge, Hello, Known, Nack, Update, Version
+from kernel.fleet import (
+    APPLIED,
+    NOTHING,
+    TYPES,
+    Ack,
+    Applied,
+    FromControl,
+    FromEdge,
+    Hello,
+    Known,
+    Nack,
+    Update,
+    Version,
+)
 from rpc.edge_stream import EdgeStream
 
 START_WITHIN = 5.0
@@ -40,7 +53,7 @@ class Link(Protocol):
     async def send(self, message: FromEdge, /) -> None:
         """Say something to control."""
 
-    def __aiter__(self) -> AsyncIterator[Update]:
+    def __aiter__(self) -> AsyncIterator[FromControl]:
         """What control says, until it closes."""
 
     async def close(self) -> None:
@@ -150,8 +163,9 @@ class Subscriber:
         try:
             await link.send(self._hello())
             self._link = link
-            async for update in link:
-                await self._take(link, update)
+            async for said in link:
+                if isinstance(said, Update):
+                    await self._take(link, said)
         finally:
             self._link = None
             await link.close()

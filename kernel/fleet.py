@@ -12,8 +12,12 @@ from typing import NamedTuple
 
 RULES = "rules"
 KEYS = "keys"
+SETTINGS = "settings"
+HOT = "hot"
 TYPES = (RULES, KEYS)
-"""The types of resources, in the order they are sent in: rules first, so that no key outruns a licence."""
+"""The types that all edges hold alike, in the order they are sent: rules first, so that no key outruns a licence."""
+DOCUMENTS = (SETTINGS, HOT)
+"""Types of which each edge gets one document of its own: settings (they come in waves), what is hot for it."""
 
 DEFAULT = "default"
 """Name of the rules resource `{"default": "allow" | "deny"}`."""
@@ -60,6 +64,30 @@ class Update:
     base: int = 0
     resources: tuple[Resource, ...] = ()
     removed: tuple[str, ...] = ()
+    signature: bytes = b""
+
+
+PURGE = "purge"
+PREFETCH = "prefetch"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An entry of the job log: PURGE or PREFETCH; `content` is JSON as the admin port takes it."""
+
+    seq: int
+    kind: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Entries of the job log in their order. Entries up to `floor` are forgotten; `head` is the latest."""
+
+    epoch: str
+    floor: int
+    head: int
+    entries: tuple[Job, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +101,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """An edge's first words: who it is, where (HOST:PORT), and what it holds."""
+    """An edge's first words: who it is, where (HOST:PORT), and what it holds.
+
+    `capacity`: bits a second it may send, 0 = not said. `mark`: all purges up to this one are done here.
+    """
 
     id: str
     role: str = "edge"
@@ -81,6 +112,10 @@ class Hello:
     address: str = ""
     admin: str = ""
     known: tuple[Known, ...] = ()
+    pop: str = ""
+    capacity: int = 0
+    release: str = ""
+    mark: Version = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,5 +147,66 @@ class Applied:
     status: str = APPLIED
 
 
-FromEdge = Hello | Ack | Nack | Applied
-FromControl = Update
+DONE = "done"
+"""The status of a job that an edge has done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A job is over at this edge: `count` objects, `bytes` brought; `status` is DONE or why it failed."""
+
+    job: Version
+    count: int = 0
+    bytes: int = 0
+    status: str = DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Popular:
+    """Decayed sums of what viewers took of a rendition; `size` of it in bytes where the edge can tell, else 0."""
+
+    content_id: str
+    rendition: str
+    bytes: float
+    requests: float
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prefetched:
+    """Prefetched bytes of a title by cause, since the last report: of use, too late, unused."""
+
+    content_id: str
+    cause: str
+    useful: int = 0
+    late: int = 0
+    wasted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an edge did in the last `seconds`, and how it is.
+
+    `errors`: answers 500 and above, and broken ones. `loop_delay` in seconds; `slow`: seconds to the head that one
+    request in a hundred exceeds.
+    """
+
+    seconds: float
+    requests: int = 0
+    hits: int = 0
+    errors: int = 0
+    bytes_sent: int = 0
+    bytes_filled: int = 0
+    connections: int = 0
+    loop_delay: float = 0.0
+    slow: float = 0.0
+    ram_bytes: int = 0
+    disk_bytes: int = 0
+    ready: bool = True
+    draining: bool = False
+    popular: tuple[Popular, ...] = ()
+    prefetched: tuple[Prefetched, ...] = ()
+
+
+FromEdge = Hello | Ack | Nack | Applied | Report | Receipt
+FromControl = Update | Jobs

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernel.fleet import NOTHING, Ack, Applied, FromEdge, Hello, Known, Nack, Resource, Update, Version
+from kernel.fleet import NOTHING, FromControl, Job, Jobs, Resource, Update, Version
 from rpc.v1 import control_pb2 as pb
 
 PART = 2_000
@@ -16,6 +16,7 @@ PART_BYTES = 1 << 20
 MAX_RESOURCES = 2_000_000
 MAX_TEXT = 1_024
 MAX_KNOWN = 64
+MAX_JOBS = 1_000
 
 MESSAGE_BYTES = 8 << 20
 """The largest message either side takes; parts stay far below it."""
@@ -25,73 +26,15 @@ class BorderError(ValueError):
     """A message that this release does not understand, or that is out of bounds."""
 
 
-def edge_to_wire(message: FromEdge) -> pb.FromEdge:
-    """The wire form of what an edge says."""
-    match message:
-        case Hello():
-            known = [
-                pb.Known(type=held.type, version=_wire(held.version), refused=_wire(held.refused))
-                for held in message.known
-            ]
-            return pb.FromEdge(
-                hello=pb.Hello(
-                    id=message.id,
-                    role=message.role,
-                    region=message.region,
-                    address=message.address,
-                    admin=message.admin,
-                    known=known,
-                )
-            )
-        case Ack():
-            return pb.FromEdge(ack=pb.Ack(type=message.type, version=_wire(message.version), nonce=message.nonce))
-        case Nack():
-            return pb.FromEdge(
-                nack=pb.Nack(
-                    type=message.type,
-                    version=_wire(message.version),
-                    nonce=message.nonce,
-                    error=message.error[:MAX_TEXT],
-                    resync=message.resync,
-                )
-            )
-        case Applied():
-            return pb.FromEdge(
-                applied=pb.Applied(
-                    resource=message.resource, version=_wire(message.version), status=message.status[:MAX_TEXT]
-                )
-            )
-
-
-def edge_from_wire(message: pb.FromEdge) -> FromEdge:
-    """What an edge says, of its wire form. Raises BorderError."""
-    match message.WhichOneof("body"):
-        case "hello":
-            hello = message.hello
-            if len(hello.known) > MAX_KNOWN:
-                raise BorderError(f"a hello with {len(hello.known)} types")
-            known = tuple(
-                Known(_text(held.type), _version(held.version), _version(held.refused)) for held in hello.known
-            )
-            return Hello(
-                id=_text(hello.id),
-                role=_text(hello.role),
-                region=_text(hello.region),
-                address=_text(hello.address),
-                admin=_text(hello.admin),
-                known=known,
-            )
-        case "ack":
-            ack = message.ack
-            return Ack(_text(ack.type), _version(ack.version), _text(ack.nonce))
-        case "nack":
-            nack = message.nack
-            return Nack(_text(nack.type), _version(nack.version), _text(nack.nonce), _text(nack.error), nack.resync)
-        case "applied":
-            applied = message.applied
-            return Applied(_text(applied.resource), _version(applied.version), _text(applied.status))
-        case _:
-            raise BorderError("a message of a kind this release does not know")
+def control_to_wire(message: FromControl) -> Iterator[pb.FromControl]:
+    """The wire forms of what control says: one, or parts that follow one another."""
+    if isinstance(message, Jobs):
+        jobs = pb.Jobs(epoch=message.epoch, floor=message.floor, head=message.head)
+        for job in message.entries:
+            jobs.entries.add(seq=job.seq, kind=job.kind, content=job.content)
+        yield pb.FromControl(jobs=jobs)
+    else:
+        yield from update_to_wire(message)
 
 
 def update_to_wire(update: Update) -> Iterator[pb.FromControl]:
@@ -122,17 +65,21 @@ class Joiner:
         self._resources: list[Resource] = []
         self._removed: list[str] = []
 
-    def take(self, message: pb.FromControl) -> Update | None:
-        """The update that this message completes; None while more parts are to come. Raises BorderError."""
-        if message.WhichOneof("body") != "update":
+    def take(self, message: pb.FromControl) -> FromControl | None:
+        """What this message says, or completes; None while more parts are to come. Raises BorderError."""
+        kind = message.WhichOneof("body")
+        if kind == "jobs":
+            return _jobs(message.jobs)
+        if kind != "update":
             raise BorderError("a message of a kind this release does not know")
         part = message.update
         head = Update(
-            type=_text(part.type),
-            version=_version(part.version),
-            nonce=_text(part.nonce),
+            type=text_of(part.type),
+            version=version_of(part.version),
+            nonce=text_of(part.nonce),
             snapshot=part.snapshot,
             base=part.base,
+            signature=part.signature,
         )
         if self._head is not None and self._head != head:
             raise BorderError(f"a part of {head.nonce!r} among the parts of {self._head.nonce!r}")
@@ -151,6 +98,7 @@ class Joiner:
             base=head.base,
             resources=tuple(self._resources),
             removed=tuple(self._removed),
+            signature=head.signature,
         )
         self._head, self._resources, self._removed = None, [], []
         return whole
@@ -159,11 +107,19 @@ class Joiner:
 def _head(update: Update) -> pb.Update:
     return pb.Update(
         type=update.type,
-        version=_wire(update.version),
+        version=wire_of(update.version),
         base=update.base,
         nonce=update.nonce,
         snapshot=update.snapshot,
+        signature=update.signature,
     )
+
+
+def _jobs(jobs: pb.Jobs) -> Jobs:
+    if len(jobs.entries) > MAX_JOBS:
+        raise BorderError(f"{len(jobs.entries)} jobs at once")
+    entries = tuple(Job(job.seq, text_of(job.kind), job.content) for job in jobs.entries)
+    return Jobs(text_of(jobs.epoch), jobs.floor, jobs.head, entries)
 
 
 def _wrapped(part: pb.Update, *, more: bool) -> pb.FromControl:
@@ -171,15 +127,18 @@ def _wrapped(part: pb.Update, *, more: bool) -> pb.FromControl:
     return pb.FromControl(update=part)
 
 
-def _wire(version: Version) -> pb.Version | None:
+def wire_of(version: Version) -> pb.Version | None:
+    """The wire form of a version."""
     return None if version == NOTHING else pb.Version(epoch=version.epoch, number=version.number)
 
 
-def _version(version: pb.Version) -> Version:
-    return Version(_text(version.epoch), version.number)
+def version_of(version: pb.Version) -> Version:
+    """A version of its wire form. Raises BorderError."""
+    return Version(text_of(version.epoch), version.number)
 
 
-def _text(text: str) -> str:
+def text_of(text: str) -> str:
+    """A text within bounds. Raises BorderError."""
     if len(text) > MAX_TEXT:
         raise BorderError(f"a text of {len(text)} characters")
     return text

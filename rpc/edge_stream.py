@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import grpc.aio
 
 from kernel.errors import UpstreamFailed
-from kernel.fleet import FromEdge, Update
-from rpc.border import BorderError, Joiner, edge_to_wire
+from kernel.fleet import FromControl, FromEdge
+from rpc.border import BorderError, Joiner
+from rpc.border_edge import edge_to_wire
 from rpc.channel import open_channel, reason
 from rpc.v1.control_pb2_grpc import FleetStub
 
@@ -56,14 +57,14 @@ class EdgeStream:
         except asyncio.InvalidStateError:
             raise self._lost("the stream has ended") from None
 
-    async def __aiter__(self) -> AsyncIterator[Update]:
-        """The updates that control sends, each whole."""
+    async def __aiter__(self) -> AsyncIterator[FromControl]:
+        """What control says, each update whole."""
         joiner = Joiner()
         try:
             async for message in self._call:
-                update = joiner.take(message)
-                if update is not None:
-                    yield update
+                said = joiner.take(message)
+                if said is not None:
+                    yield said
         except grpc.aio.AioRpcError as error:
             raise self._lost(reason(error)) from None
         except BorderError as error:

@@ -59,6 +59,21 @@ class FleetStub:
                 request_serializer=rpc_dot_v1_dot_control__pb2.StatusRequest.SerializeToString,
                 response_deserializer=rpc_dot_v1_dot_control__pb2.StatusReply.FromString,
                 _registered_method=True)
+        self.Route = channel.unary_unary(
+                '/matinee.v1.Fleet/Route',
+                request_serializer=rpc_dot_v1_dot_control__pb2.RouteRequest.SerializeToString,
+                response_deserializer=rpc_dot_v1_dot_control__pb2.RouteReply.FromString,
+                _registered_method=True)
+        self.PutSignals = channel.unary_unary(
+                '/matinee.v1.Fleet/PutSignals',
+                request_serializer=rpc_dot_v1_dot_control__pb2.PutSignalsRequest.SerializeToString,
+                response_deserializer=rpc_dot_v1_dot_control__pb2.Accepted.FromString,
+                _registered_method=True)
+        self.Renew = channel.unary_unary(
+                '/matinee.v1.Fleet/Renew',
+                request_serializer=rpc_dot_v1_dot_control__pb2.RenewRequest.SerializeToString,
+                response_deserializer=rpc_dot_v1_dot_control__pb2.Certificate.FromString,
+                _registered_method=True)
 
 
 class FleetServicer:
@@ -98,6 +113,27 @@ class FleetServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Route(self, request, context):
+        """Which edges a session should use, best first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutSignals(self, request, context):
+        """What players met at edges: passive signals of health.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Renew(self, request, context):
+        """A new certificate for the node that calls with one that still holds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FleetServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -125,6 +161,21 @@ def add_FleetServicer_to_server(servicer, server):
                     servicer.Status,
                     request_deserializer=rpc_dot_v1_dot_control__pb2.StatusRequest.FromString,
                     response_serializer=rpc_dot_v1_dot_control__pb2.StatusReply.SerializeToString,
+            ),
+            'Route': grpc.unary_unary_rpc_method_handler(
+                    servicer.Route,
+                    request_deserializer=rpc_dot_v1_dot_control__pb2.RouteRequest.FromString,
+                    response_serializer=rpc_dot_v1_dot_control__pb2.RouteReply.SerializeToString,
+            ),
+            'PutSignals': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutSignals,
+                    request_deserializer=rpc_dot_v1_dot_control__pb2.PutSignalsRequest.FromString,
+                    response_serializer=rpc_dot_v1_dot_control__pb2.Accepted.SerializeToString,
+            ),
+            'Renew': grpc.unary_unary_rpc_method_handler(
+                    servicer.Renew,
+                    request_deserializer=rpc_dot_v1_dot_control__pb2.RenewRequest.FromString,
+                    response_serializer=rpc_dot_v1_dot_control__pb2.Certificate.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -262,6 +313,162 @@ class Fleet:
             '/matinee.v1.Fleet/Status',
             rpc_dot_v1_dot_control__pb2.StatusRequest.SerializeToString,
             rpc_dot_v1_dot_control__pb2.StatusReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Route(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/matinee.v1.Fleet/Route',
+            rpc_dot_v1_dot_control__pb2.RouteRequest.SerializeToString,
+            rpc_dot_v1_dot_control__pb2.RouteReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutSignals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/matinee.v1.Fleet/PutSignals',
+            rpc_dot_v1_dot_control__pb2.PutSignalsRequest.SerializeToString,
+            rpc_dot_v1_dot_control__pb2.Accepted.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Renew(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/matinee.v1.Fleet/Renew',
+            rpc_dot_v1_dot_control__pb2.RenewRequest.SerializeToString,
+            rpc_dot_v1_dot_control__pb2.Certificate.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class EnrolmentStub:
+    """On a listener of its own: who calls it has no certificate yet.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Enrol = channel.unary_unary(
+                '/matinee.v1.Enrolment/Enrol',
+                request_serializer=rpc_dot_v1_dot_control__pb2.EnrolRequest.SerializeToString,
+                response_deserializer=rpc_dot_v1_dot_control__pb2.Certificate.FromString,
+                _registered_method=True)
+
+
+class EnrolmentServicer:
+    """On a listener of its own: who calls it has no certificate yet.
+    """
+
+    def Enrol(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_EnrolmentServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Enrol': grpc.unary_unary_rpc_method_handler(
+                    servicer.Enrol,
+                    request_deserializer=rpc_dot_v1_dot_control__pb2.EnrolRequest.FromString,
+                    response_serializer=rpc_dot_v1_dot_control__pb2.Certificate.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'matinee.v1.Enrolment', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('matinee.v1.Enrolment', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Enrolment:
+    """On a listener of its own: who calls it has no certificate yet.
+    """
+
+    @staticmethod
+    def Enrol(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/matinee.v1.Enrolment/Enrol',
+            rpc_dot_v1_dot_control__pb2.EnrolRequest.SerializeToString,
+            rpc_dot_v1_dot_control__pb2.Certificate.FromString,
             options,
             channel_credentials,
             insecure,

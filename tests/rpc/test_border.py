@@ -5,44 +5,11 @@ from __future__ import annotations
 import pytest
 
 import rpc.border
-from kernel.fleet import Ack, Applied, Hello, Known, Nack, Resource, Update, Version
-from rpc.border import BorderError, Joiner, edge_from_wire, edge_to_wire, update_to_wire
+from kernel.fleet import Job, Jobs, Resource, Update, Version
+from rpc.border import BorderError, Joiner, control_to_wire, update_to_wire
 from rpc.v1 import control_pb2 as pb
 
 V = Version("epoch", 7)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        Hello(
-            "e1", "shield", "eu", "127.0.0.1:1", "127.0.0.1:2", (Known("rules", V, Version("epoch", 9)), Known("keys"))
-        ),
-        Ack("rules", V, "n"),
-        Nack("rules", V, "n", "why", resync=True),
-        Applied("keys", V, "in force, not on disk"),
-    ],
-)
-def test_what_an_edge_says_comes_out_as_it_went_in(message) -> None:
-    wire = pb.FromEdge.FromString(edge_to_wire(message).SerializeToString())
-    assert edge_from_wire(wire) == message
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        pb.FromEdge(),
-        pb.FromEdge(ack=pb.Ack(type="x" * 2_000)),
-        pb.FromEdge(hello=pb.Hello(known=[pb.Known()] * 100)),
-    ],
-)
-def test_what_is_not_understood_or_out_of_bounds_is_refused(message) -> None:
-    with pytest.raises(BorderError):
-        edge_from_wire(message)
-
-
-def test_a_long_error_is_cut_to_what_the_border_takes() -> None:
-    assert isinstance(edge_from_wire(edge_to_wire(Nack("rules", V, "n", "x" * 5_000))), Nack)
 
 
 def update(resources: int = 0, removed: int = 0, size: int = 2) -> Update:
@@ -94,3 +61,15 @@ def test_an_update_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpc.border, "MAX_RESOURCES", 3)
     with pytest.raises(BorderError, match="more than 3"):
         Joiner().take(next(update_to_wire(update(4))))
+
+
+def test_jobs_come_out_as_they_went_in() -> None:
+    jobs = Jobs("epoch", 3, 9, (Job(8, "purge", b'{"all": true}'), Job(9, "prefetch", b"{}")))
+    (message,) = control_to_wire(jobs)
+    assert Joiner().take(pb.FromControl.FromString(message.SerializeToString())) == jobs
+
+
+def test_more_jobs_than_one_message_may_bring_are_refused() -> None:
+    jobs = Jobs("epoch", 0, 0, (Job(1, "purge", b"{}"),) * (rpc.border.MAX_JOBS + 1))
+    with pytest.raises(BorderError):
+        Joiner().take(next(control_to_wire(jobs)))
