@@ -1,7 +1,7 @@
 """What control signs: each update as a whole, so that an edge can trust what it kept on disk without asking anybody.
 
 The statement is a SHA-256 over every field of the update in a form without ambiguity (each preceded by its length); it
-is signed with ECDSA over P-256 (RFC 6979's curve name `secp256r1`), the key of the fleet's own authority.
+is signed with ECDSA over P-256, the key of the fleet's own authority.
 """
 
 from __future__ import annotations
