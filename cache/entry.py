@@ -36,6 +36,7 @@ class Entry:
         "key",
         "last_modified",
         "length",
+        "mark",
         "must_revalidate",
         "ready",
         "ready_at",
@@ -58,6 +59,7 @@ class Entry:
         self.surrogates: tuple[bytes, ...] = ()
         self.born = self.fresh_until = self.swr_until = self.sie_until = 0.0
         self.must_revalidate = self.had_age = False
+        self.mark = b""  # of a whole in slices and of each of them: the strong ETag, else one made when it came
         self.slice = 0  # bytes of a slice where the body is kept in slices; see `cache.slices`
         self.ready = b""
         self.ready_at = -1
@@ -139,6 +141,7 @@ class Entry:
             "must": self.must_revalidate,
             "via": self.upstream_status,
             "slice": self.slice,
+            "mark": self.mark,
         }
 
     @classmethod
@@ -155,6 +158,7 @@ class Entry:
         made.sie_until = made.born + float(head["sie"])  # type: ignore[arg-type]
         made.must_revalidate = bool(head["must"])
         made.slice = int(head.get("slice", 0))  # type: ignore[call-overload]
+        made.mark = bytes(head.get("mark", b""))  # type: ignore[call-overload]
         via = head["via"]
         made.upstream_status = via if isinstance(via, bytes) else None
         return made
