@@ -20,6 +20,7 @@ _DIRECTIVE = re.compile(
     + _TOKEN
     + rb")(?:=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<plain>(?:[ \t]*[^,\" \t])*)))?)?[ \t]*(?:,|$)"
 )
+_UNREADABLE = re.compile(rb"[ \t]*(" + _TOKEN + rb")")
 _SECONDS = re.compile(rb"\d+")
 
 # RFC 8941 dictionary members, no more than RFC 9213 needs of them: key, optional item, parameters.
@@ -39,13 +40,19 @@ _SF_MEMBER = re.compile(
 
 
 def parse_directives(values: Iterable[bytes]) -> Directives:
-    """The directives of all Cache-Control lines; what cannot be parsed is passed over."""
+    """The directives of all Cache-Control lines.
+
+    What cannot be parsed counts by the name it begins with, as if its argument were empty: `max-age =60` makes stale
+    (RFC 9111 §4.2.1), `no-store x` is not stored.
+    """
     found: Directives = {}
     for value in values:
         at = 0
         while at < len(value):
             match = _DIRECTIVE.match(value, at)
             if match is None:
+                if named := _UNREADABLE.match(value, at):
+                    _enter(found, named[1].lower(), b"")
                 at = value.find(b",", at) + 1
                 if at == 0:
                     break

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from kernel.http.dates import parse_date
+from kernel.http.message import Fields, first
 
 _ETAG = re.compile(rb"(?:W/)?\"[\x21\x23-\x7e\x80-\xff]*\"")
 
@@ -40,6 +41,46 @@ def not_modified(
         return False
     since_wall, modified = parse_date(since), parse_date(changed)
     return since_wall is not None and modified is not None and modified <= since_wall
+
+
+def precondition_holds(request: Mapping[bytes, bytes], etag: bytes | None, last_modified: bytes | None) -> bool:
+    """Whether If-Match (strong comparison), or If-Unmodified-Since where there is none, is true of a response that is
+    stored (RFC 9110 §13.1.1, §13.1.4). Where it is not, only the origin can tell: what is stored may not be current.
+    """
+    wanted = request.get(b"if-match")
+    if wanted is not None:
+        listed = etags(wanted)
+        return listed is None or (etag is not None and not etag.startswith(b"W/") and etag in listed)
+    told = request.get(b"if-unmodified-since")
+    since = None if told is None else parse_date(told)
+    if since is None:
+        return True  # absent, or no date: to be ignored
+    modified = None if last_modified is None else parse_date(last_modified)
+    return modified is not None and modified <= since
+
+
+def confirms(news: Fields, etag: bytes | None, last_modified: bytes | None) -> bool:
+    """Whether a 304 speaks of the response that is stored with these validators (RFC 9111 §4.3.4).
+
+    A strong ETag must be the same, a weak one by weak comparison; a Last-Modified counts where no ETag is told.
+    One that tells no validator answers what we asked: it speaks of ours.
+    """
+    told = first(news, b"etag")
+    if told is not None:
+        if etag is None:
+            return False
+        return told == etag if not told.startswith(b"W/") else _opaque(told) == _opaque(etag)
+    changed = first(news, b"last-modified")
+    return changed is None or last_modified is None or changed == last_modified
+
+
+def still_describes(news: Fields, etag: bytes | None, last_modified: bytes | None, length: int | None) -> bool:
+    """Whether the head of a 200 to HEAD agrees with a stored response to GET, whose body it then leaves valid: every
+    validator that it tells, and the length (RFC 9111 §4.3.5)."""
+    told = first(news, b"content-length")
+    if told is not None and told != b"%d" % (length or 0):
+        return False
+    return first(news, b"etag") in (None, etag) and first(news, b"last-modified") in (None, last_modified)
 
 
 def range_holds(

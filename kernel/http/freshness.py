@@ -23,6 +23,10 @@ STALE_IF_ERROR_STATUSES = frozenset((500, 502, 503, 504))
 """An answer with one of these counts as an error for stale-if-error (RFC 5861 §4)."""
 
 
+NEGATIVE_STATUSES = frozenset((404, 410))
+"""What is kept for a moment only where a policy says so (`KeepPolicy.negative`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeepPolicy:
     """What a profile adds to the RFC. `None` times mean "as the RFC says".
@@ -41,7 +45,7 @@ class KeepPolicy:
     default: int = 0
 
 
-MEDIA = KeepPolicy(frozenset((200, 206, 404, 410)), 0.0, 3, 0, 0, keeps_cookies=False)
+MEDIA = KeepPolicy(frozenset((200, 206, 301, 308, 404, 410)), 0.0, 3, 0, 0, keeps_cookies=False)
 GENERAL = KeepPolicy(None, 0.1, None, 0, 0, keeps_cookies=True)
 
 
@@ -148,11 +152,18 @@ def _refuses(
         name in directives for name in (b"public", b"s-maxage", b"must-revalidate")
     ):
         return "authorization"
-    if not policy.keeps_cookies and first(response, b"set-cookie") is not None:
+    if first(response, b"set-cookie") is not None and not (policy.keeps_cookies and _is_explicit(response, directives)):
         return "set-cookie"
     if b"*" in members(values(response, b"vary")):
         return "vary *"
     return ""
+
+
+def _is_explicit(response: Fields, directives: Directives) -> bool:
+    """Whether the origin said itself that the response may be kept. A cookie in one that is kept by guess would be
+    given to others; RFC 9111 §7.3 leaves it to the origin's directives."""
+    told = (b"max-age", b"s-maxage", b"public", b"no-cache")
+    return any(name in directives for name in told) or first(response, b"expires") is not None
 
 
 def _lifetime(
@@ -166,7 +177,7 @@ def _lifetime(
             told = None if value is None else float(value)
     if told is None and untargeted:
         told = _expires(response, now)
-    if policy.negative is not None and status in (404, 410):
+    if policy.negative is not None and status in NEGATIVE_STATUSES:
         return float(policy.negative) if told is None else min(told, float(policy.negative))
     if told is not None:
         return told

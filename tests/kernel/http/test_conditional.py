@@ -2,7 +2,14 @@
 
 import pytest
 
-from kernel.http.conditional import etags, not_modified, range_holds
+from kernel.http.conditional import (
+    confirms,
+    etags,
+    not_modified,
+    precondition_holds,
+    range_holds,
+    still_describes,
+)
 
 TAG = b'"abcdef"'
 EARLY, MIDDLE, LATE = (b"Sun, 06 Nov 1994 08:49:%02d GMT" % second for second in (36, 37, 38))
@@ -115,3 +122,65 @@ def test_the_date_stands_in_for_a_missing_last_modified():
 def test_if_range_compares_strongly(told, etag, modified, date, holds):
     """§13.1.5; a Last-Modified of the same second as Date is weak (§8.8.2.2)."""
     assert range_holds(told, etag, modified, date) is holds
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "etag", "modified", "holds"),
+    [
+        ({}, None, None, True),
+        ({b"if-match": b"*"}, None, None, True),
+        ({b"if-match": TAG}, TAG, None, True),
+        ({b"if-match": b'"x", ' + TAG}, TAG, None, True),
+        ({b"if-match": b'"x"'}, TAG, None, False),
+        ({b"if-match": b"W/" + TAG}, b"W/" + TAG, None, False),
+        ({b"if-match": TAG}, b"W/" + TAG, None, False),
+        ({b"if-match": TAG}, None, MIDDLE, False),
+        ({b"if-match": b'"x"', b"if-unmodified-since": LATE}, TAG, MIDDLE, False),
+        ({b"if-unmodified-since": LATE}, TAG, MIDDLE, True),
+        ({b"if-unmodified-since": MIDDLE}, TAG, MIDDLE, True),
+        ({b"if-unmodified-since": EARLY}, TAG, MIDDLE, False),
+        ({b"if-unmodified-since": EARLY}, TAG, None, False),
+        ({b"if-unmodified-since": b"yesterday"}, TAG, MIDDLE, True),
+    ],
+)
+def test_preconditions_of_what_is_stored(request_fields, etag, modified, holds):
+    """RFC 9110 §13.1.1 (strong comparison), §13.1.4 (only without If-Match, ignored when it is no date)."""
+    assert precondition_holds(request_fields, etag, modified) is holds
+
+
+@pytest.mark.parametrize(
+    ("news", "etag", "modified", "ours"),
+    [
+        ([], TAG, MIDDLE, True),
+        ([], None, None, True),
+        ([(b"etag", TAG)], TAG, MIDDLE, True),
+        ([(b"etag", b'"new"')], TAG, MIDDLE, False),
+        ([(b"etag", TAG)], None, MIDDLE, False),
+        ([(b"etag", TAG)], b"W/" + TAG, None, False),
+        ([(b"etag", b"W/" + TAG)], TAG, None, True),
+        ([(b"etag", b"W/" + TAG)], b"W/" + TAG, None, True),
+        ([(b"etag", b'W/"new"')], TAG, None, False),
+        ([(b"last-modified", MIDDLE)], None, MIDDLE, True),
+        ([(b"last-modified", LATE)], None, MIDDLE, False),
+        ([(b"last-modified", LATE)], TAG, None, True),
+        ([(b"etag", TAG), (b"last-modified", LATE)], TAG, MIDDLE, True),
+    ],
+)
+def test_whether_a_304_is_of_what_is_stored(news, etag, modified, ours):
+    """RFC 9111 §4.3.4."""
+    assert confirms(news, etag, modified) is ours
+
+
+@pytest.mark.parametrize(
+    ("news", "agrees"),
+    [
+        ([], True),
+        ([(b"etag", TAG), (b"last-modified", MIDDLE), (b"content-length", b"5")], True),
+        ([(b"etag", b'"new"')], False),
+        ([(b"last-modified", LATE)], False),
+        ([(b"content-length", b"6")], False),
+    ],
+)
+def test_whether_a_head_leaves_what_is_stored_valid(news, agrees):
+    """RFC 9111 §4.3.5: all that it tells must agree."""
+    assert still_describes(news, TAG, MIDDLE, 5) is agrees
