@@ -7,9 +7,12 @@ flash) put before the tier. A larger memory misses less and writes more.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
+
+import xxhash
+
+from cache.eviction.ghost import Ghost
 
 MEMORY_SHARE = 0.75
 """On traces of video segments (a tenth of a cluster, disk a tenth of the footprint) this writes 4 to 5 % of the bytes
@@ -37,28 +40,18 @@ class Always:
 class OnSecond:
     """An object is written when it is fetched while its first fetch is remembered."""
 
-    __slots__ = ("_bytes", "_most", "_seen")
+    __slots__ = ("_seen",)
 
     def __init__(self, budget: int) -> None:
         """`budget`: bytes of the disk tier."""
-        self._most = int(budget * MEMORY_SHARE)
-        self._seen: OrderedDict[int, int] = OrderedDict()
-        self._bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._seen)
+        self._seen = Ghost(int(budget * MEMORY_SHARE))
 
     def admits(self, key: bytes, cost: int) -> bool:
         """Yes on the second fetch; the third, when it has left the disk by then, is a first one again."""
-        mark = hash(key)
-        known = self._seen.pop(mark, None)
-        if known is not None:
-            self._bytes -= known
+        mark = xxhash.xxh3_64_intdigest(key)
+        if self._seen.take(mark):
             return True
-        self._seen[mark] = cost
-        self._bytes += cost
-        while self._bytes > self._most:
-            self._bytes -= self._seen.popitem(last=False)[1]
+        self._seen.remember(mark, cost)
         return False
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import xxhash
 
 from cache.entry import Entry
 from cache.eviction.lru import Lru
@@ -10,14 +14,37 @@ from cache.eviction.policy import Policy
 from cache.eviction.s3fifo import S3Fifo
 
 
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Settings of S3-FIFO: the small queue's share of a tier, hits there that lead to main."""
+
+    small_share: float = 0.1
+    promote_after: int = 1
+
+
+DEFAULT = Tuning()
+
+
 def _mark(key: Hashable) -> int:
-    """What the ghost list knows an object by; fetched again it is a new entry under the same cache key."""
-    return hash(key.key if isinstance(key, Entry) else key)
+    """What the ghost knows an object by; fetched again it is a new entry under the same cache key."""
+    return xxhash.xxh3_64_intdigest(key.key) if isinstance(key, Entry) else hash(key)
 
 
-def _s3fifo(budget: int) -> Policy[Hashable]:
-    return S3Fifo(budget, mark=_mark)
+def _s3fifo(budget: int, tuning: Tuning = DEFAULT) -> Policy[Any]:
+    return S3Fifo(budget, tuning.small_share, tuning.promote_after, _mark)
 
 
-POLICIES: dict[str, Callable[[int], Policy[Hashable]]] = {"s3fifo": _s3fifo, "lru": Lru}
+def _lru(budget: int, tuning: Tuning = DEFAULT) -> Policy[Any]:
+    del tuning  # it has no queues
+    return Lru(budget)
+
+
+class Make(Protocol):
+    """Makes a policy for a budget in bytes."""
+
+    def __call__(self, budget: int, tuning: Tuning = DEFAULT) -> Policy[Any]:
+        """A policy with nothing in it."""
+
+
+POLICIES: dict[str, Make] = {"s3fifo": _s3fifo, "lru": _lru}
 """Name -> a policy made for a budget in bytes."""

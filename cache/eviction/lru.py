@@ -12,33 +12,39 @@ K = TypeVar("K", bound=Hashable)
 class Lru(Generic[K]):
     """Least recently used, sizes in bytes; see `cache.eviction.policy.Policy`."""
 
-    __slots__ = ("_sizes", "used")
+    __slots__ = ("_sizes", "used", "was_wanted")
 
     def __init__(self, budget: int) -> None:  # noqa: ARG002 (policies are made alike; LRU has no shares to compute)
         self._sizes: OrderedDict[K, int] = OrderedDict()
+        """Twice the size, and one more when it was asked for since it came."""
         self.used = 0
+        self.was_wanted = False
 
     def insert(self, key: K, size: int) -> None:
         """Put in at the young end."""
         self.remove(key)
-        self._sizes[key] = size
+        self._sizes[key] = size * 2
         self.used += size
 
     def touch(self, key: K) -> None:
         """Move to the young end."""
-        if key in self._sizes:
+        size = self._sizes.get(key)
+        if size is not None:
+            if not size & 1:
+                self._sizes[key] = size + 1
             self._sizes.move_to_end(key)
 
     def remove(self, key: K) -> None:
         """Forget."""
-        self.used -= self._sizes.pop(key, 0)
+        self.used -= self._sizes.pop(key, 0) // 2
 
     def evict(self) -> K | None:
         """Take from the old end."""
         if not self._sizes:
             return None
         key, size = self._sizes.popitem(last=False)
-        self.used -= size
+        self.used -= size // 2
+        self.was_wanted = bool(size & 1)
         return key
 
     def __contains__(self, key: object) -> bool:

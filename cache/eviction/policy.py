@@ -13,6 +13,8 @@ class Policy(Protocol, Generic[K]):
 
     used: int
     """Bytes of all objects inside."""
+    was_wanted: bool
+    """Whether the object that `evict` gave last had been asked for while it was inside."""
 
     def insert(self, key: K, size: int) -> None:
         """A new object came in; a key already inside is replaced."""

@@ -2,173 +2,172 @@
 
 - A new object enters the *small* queue (a tenth of the budget). Most are never asked for again and leave there.
 - An object asked for while it is in small moves on to *main* when its turn to leave comes.
-- What left small without a hit leaves its key in the *ghost* list; coming back from there it enters main at once.
+- What left small without a hit leaves its mark in the *ghost*; coming back from there it enters main at once.
 - Main is a FIFO with second chances: each hit (three count at most) buys one more round.
 
-Every operation is O(1) amortised; a hit only adds one to a number, so a lost update harms nothing.
+Every operation is O(1) amortised; a hit only adds one to a number, so a lost update harms nothing. What is known of an
+object is one whole number, `size << 3 | in main << 2 | hits`: an index of millions has no room for more.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
+
+from cache.eviction.ghost import Ghost
 
 K = TypeVar("K", bound=Hashable)
 
 MOST_HITS = 3
-
-
-class _Node(Generic[K]):
-    __slots__ = ("alive", "hits", "in_main", "key", "size")
-
-    def __init__(self, key: K, size: int, in_main: bool) -> None:
-        self.key = key
-        self.size = size
-        self.hits = 0
-        self.in_main = in_main
-        self.alive = True
+_HITS = 3
+_MAIN = 4
+_SIZE = 3
 
 
 class S3Fifo(Generic[K]):
     """S3-FIFO over `budget` bytes; see `cache.eviction.policy.Policy`.
 
-    `small_share`: the small queue's share of the budget. `promote_after`: hits in small that lead to main. The ghost
-    list remembers `mark(key)` of as many bytes as main may hold: a number, so that it keeps no object alive. Two keys
+    `small_share`: the small queue's share of the budget. `promote_after`: hits in small that lead to main (1 to 3). The
+    ghost remembers `mark(key)` of as many bytes as main may hold: a number, so that it keeps no object alive. Two keys
     with the same mark count as the same object come back; that costs a little of the hit rate, never correctness.
     """
 
     __slots__ = (
         "_dead",
+        "_dead_main",
+        "_dead_small",
         "_ghost",
-        "_ghost_budget",
-        "_ghost_bytes",
         "_main",
-        "_main_bytes",
         "_mark",
-        "_nodes",
         "_promote_after",
         "_small",
         "_small_budget",
         "_small_bytes",
+        "_states",
         "used",
+        "was_wanted",
     )
 
     def __init__(
         self, budget: int, small_share: float = 0.1, promote_after: int = 1, mark: Callable[[K], int] = hash
     ) -> None:
-        self._nodes: dict[K, _Node[K]] = {}
-        self._small: deque[_Node[K]] = deque()
-        self._main: deque[_Node[K]] = deque()
-        self._ghost: OrderedDict[int, int] = OrderedDict()
-        self._mark = mark
-        self._ghost_bytes = 0
-        self._small_budget = int(budget * small_share)
-        self._ghost_budget = budget - self._small_budget
-        self._promote_after = promote_after
-        self._small_bytes = self._main_bytes = 0
+        self._states: dict[K, int] = {}
+        self._small: deque[K] = deque()
+        self._main: deque[K] = deque()
+        # Keys that left otherwise than by `evict`, and how many of their places in a queue are still to be passed over:
+        # always the first ones, since a key that comes back is put at the end.
+        self._dead_small: dict[K, int] = {}
+        self._dead_main: dict[K, int] = {}
         self._dead = 0
-        self.used = 0
+        self._mark = mark
+        self._small_budget = int(budget * small_share)
+        self._ghost = Ghost(budget - self._small_budget)
+        self._promote_after = promote_after
+        self._small_bytes = self.used = 0
+        self.was_wanted = False
 
     def insert(self, key: K, size: int) -> None:
-        """Into small, or into main when the ghost list knows the key."""
+        """Into small, or into main when the ghost knows the key."""
         self.remove(key)
-        known = self._ghost.pop(self._mark(key), None)
-        node = _Node(key, size, known is not None)
-        self._nodes[key] = node
         self.used += size
-        if known is None:
-            self._small.append(node)
-            self._small_bytes += size
+        if self._ghost.take(self._mark(key)):
+            self._states[key] = size << _SIZE | _MAIN
+            self._main.append(key)
         else:
-            self._ghost_bytes -= known
-            self._main.append(node)
-            self._main_bytes += size
+            self._states[key] = size << _SIZE
+            self._small.append(key)
+            self._small_bytes += size
 
     def touch(self, key: K) -> None:
         """Count a hit."""
-        node = self._nodes.get(key)
-        if node is not None and node.hits < MOST_HITS:
-            node.hits += 1
+        state = self._states.get(key)
+        if state is not None and state & _HITS != MOST_HITS:
+            self._states[key] = state + 1
+
+    def hits(self, key: K) -> int:
+        """Hits that count for a key inside, 0 to 3."""
+        return self._states.get(key, 0) & _HITS
 
     def remove(self, key: K) -> None:
-        """Forget; the queue drops its dead node when it comes by."""
-        node = self._nodes.pop(key, None)
-        if node is not None:
-            node.alive = False
-            self._leave(node)
-            self._dead += 1
-            if self._dead > 64 + len(self._nodes):
-                self._sweep()
+        """Forget; the queue passes over its place when it comes by."""
+        state = self._states.pop(key, None)
+        if state is None:
+            return
+        self._leave(state)
+        dead = self._dead_main if state & _MAIN else self._dead_small
+        dead[key] = dead.get(key, 0) + 1
+        self._dead += 1
+        if self._dead > 64 + len(self._states):
+            self._small = self._swept(self._small, self._dead_small)
+            self._main = self._swept(self._main, self._dead_main)
 
-    def _sweep(self) -> None:
-        """Drop dead nodes at once when they outnumber the living, so that churn without evictions stays bounded."""
-        self._small = deque(node for node in self._small if node.alive)
-        self._main = deque(node for node in self._main if node.alive)
-        self._dead = 0
+    def _swept(self, queue: deque[K], dead: dict[K, int]) -> deque[K]:
+        """The queue without dead places: when they outnumber the living, so that churn without evictions is bounded."""
+        return deque(key for key in queue if not self._is_dead(key, dead))
+
+    def _is_dead(self, key: K, dead: dict[K, int]) -> bool:
+        """Whether this place in a queue is one of a key that had left; it is then passed over once."""
+        places = dead.get(key)
+        if places is None:
+            return False
+        self._dead -= 1
+        if places == 1:
+            del dead[key]
+        else:
+            dead[key] = places - 1
+        return True
 
     def evict(self) -> K | None:
         """From small while it is over its share, else from main."""
-        while self._nodes:
-            if self._small_bytes > self._small_budget or not self._main:
-                key = self._evict_small()
-            else:
-                key = self._evict_main()
+        while self._states:
+            small = self._small_bytes > self._small_budget or not self._main
+            key = self._from_small() if small else self._from_main()
             if key is not None:
                 return key
         return None
 
-    def _evict_small(self) -> K | None:
+    def _from_small(self) -> K | None:
         """Look at small's oldest: on to main, or out; None when nothing left the cache."""
-        node = self._small.popleft()
-        if not node.alive:
-            self._dead -= 1
+        key = self._small.popleft()
+        if self._dead_small and self._is_dead(key, self._dead_small):
             return None
-        if node.hits >= self._promote_after:
-            node.hits = 0
-            node.in_main = True
-            self._small_bytes -= node.size
-            self._main_bytes += node.size
-            self._main.append(node)
+        state = self._states[key]
+        size = state >> _SIZE
+        if state & _HITS >= self._promote_after:
+            self._states[key] = size << _SIZE | _MAIN
+            self._small_bytes -= size
+            self._main.append(key)
             return None
-        self._forget(node)
-        self._remember(node.key, node.size)
-        return node.key
+        del self._states[key]
+        self._leave(state)
+        self._ghost.remember(self._mark(key), size)
+        self.was_wanted = bool(state & _HITS)
+        return key
 
-    def _evict_main(self) -> K | None:
+    def _from_main(self) -> K | None:
         """Look at main's oldest: another round for a hit, or out; None when nothing left the cache."""
-        node = self._main.popleft()
-        if not node.alive:
-            self._dead -= 1
+        key = self._main.popleft()
+        if self._dead_main and self._is_dead(key, self._dead_main):
             return None
-        if node.hits:
-            node.hits -= 1
-            self._main.append(node)
+        state = self._states[key]
+        if state & _HITS:
+            self._states[key] = state - 1
+            self._main.append(key)
             return None
-        self._forget(node)
-        return node.key
+        del self._states[key]
+        self._leave(state)
+        self.was_wanted = True
+        return key
 
-    def _forget(self, node: _Node[K]) -> None:
-        del self._nodes[node.key]
-        node.alive = False
-        self._leave(node)
-
-    def _leave(self, node: _Node[K]) -> None:
-        self.used -= node.size
-        if node.in_main:
-            self._main_bytes -= node.size
-        else:
-            self._small_bytes -= node.size
-
-    def _remember(self, key: K, size: int) -> None:
-        mark = self._mark(key)
-        self._ghost_bytes += size - self._ghost.pop(mark, 0)
-        self._ghost[mark] = size
-        while self._ghost_bytes > self._ghost_budget and self._ghost:
-            self._ghost_bytes -= self._ghost.popitem(last=False)[1]
+    def _leave(self, state: int) -> None:
+        size = state >> _SIZE
+        self.used -= size
+        if not state & _MAIN:
+            self._small_bytes -= size
 
     def __contains__(self, key: object) -> bool:
-        return key in self._nodes
+        return key in self._states
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return len(self._states)

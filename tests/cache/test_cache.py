@@ -90,7 +90,7 @@ async def test_an_entry_that_lives_nowhere_is_a_miss(ram):
 def test_touch_tells_the_tier_that_holds_the_body(ram):
     entry = ram.keep(b"/k")
     ram.cache.touch(entry)
-    assert ram.cache.ram._policy._nodes[entry].hits == 1
+    assert ram.cache.ram._policy.hits(entry) == 1
     ram.cache.forget(entry)
     ram.cache.touch(entry)
 

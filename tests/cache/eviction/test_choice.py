@@ -3,7 +3,7 @@
 import pytest
 
 from cache.entry import Entry
-from cache.eviction.choice import POLICIES
+from cache.eviction.choice import POLICIES, Tuning
 from cache.eviction.lru import Lru
 from cache.eviction.s3fifo import S3Fifo
 
@@ -20,7 +20,7 @@ def test_an_object_fetched_again_is_known_to_the_ghost_list():
     policy.insert(first, 10)
     assert policy.evict() is first
     policy.insert(again, 10)
-    assert policy._nodes[again].in_main
+    assert list(policy._main) == [again]
 
 
 def test_other_keys_than_entries_serve_as_they_are():
@@ -28,4 +28,11 @@ def test_other_keys_than_entries_serve_as_they_are():
     policy.insert("k", 10)
     policy.evict()
     policy.insert("k", 10)
-    assert policy._nodes["k"].in_main
+    assert list(policy._main) == ["k"]
+
+
+def test_s3fifo_takes_the_settings_and_lru_passes_them_over():
+    tuning = Tuning(small_share=0.5, promote_after=2)
+    policy = POLICIES["s3fifo"](100, tuning)
+    assert (policy._small_budget, policy._promote_after) == (50, 2)
+    assert isinstance(POLICIES["lru"](100, tuning), Lru)

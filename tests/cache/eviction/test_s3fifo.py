@@ -1,5 +1,7 @@
 """S3-FIFO's own rules (what all policies must do is in test_policy.py)."""
 
+import weakref
+
 from cache.eviction.s3fifo import MOST_HITS, S3Fifo
 
 
@@ -19,7 +21,7 @@ def test_one_hit_in_small_leads_to_main():
     policy = filled("a", "b", "c")
     policy.touch("a")
     assert policy.evict() == "b"
-    assert [node.key for node in policy._main] == ["a"]
+    assert list(policy._main) == ["a"]
 
 
 def test_promotion_may_ask_for_more_hits():
@@ -34,8 +36,8 @@ def test_who_comes_back_from_the_ghost_list_enters_main():
     policy = filled("a", "b")
     assert policy.evict() == "a"
     policy.insert("a", 10)
-    assert [node.key for node in policy._main] == ["a"]
-    assert policy._ghost_bytes == 0
+    assert list(policy._main) == ["a"]
+    assert not policy._ghost.take(hash("a")), "it is back: no ghost any more"
 
 
 def test_main_gives_another_round_for_each_hit():
@@ -52,7 +54,7 @@ def test_hits_count_up_to_three():
     policy = filled("a")
     for _ in range(9):
         policy.touch("a")
-    assert policy._nodes["a"].hits == MOST_HITS
+    assert policy.hits("a") == MOST_HITS
 
 
 def test_small_over_its_share_gives_way_before_main():
@@ -69,11 +71,9 @@ def test_the_ghost_list_is_bounded_by_bytes_and_forgets_the_oldest():
     for key in range(20):
         policy.insert(key, 10)
         policy.evict()
-    assert len(policy._ghost) == 9
-    policy.insert(0, 10)
-    policy.insert(19, 10)
-    assert not policy._nodes[0].in_main
-    assert policy._nodes[19].in_main
+    for key in range(20):
+        policy.insert(key, 10)
+    assert list(policy._main) == list(range(11, 20))
 
 
 def test_two_keys_with_one_mark_are_taken_for_one_another_and_harm_nothing():
@@ -81,16 +81,20 @@ def test_two_keys_with_one_mark_are_taken_for_one_another_and_harm_nothing():
     policy.insert("a", 10)
     policy.insert("b", 20)
     assert [policy.evict(), policy.evict()] == ["a", "b"]
-    assert policy._ghost_bytes == 20
     policy.insert("c", 5)
-    assert policy._nodes["c"].in_main
-    assert policy._ghost_bytes == 0
+    policy.insert("d", 5)
+    assert list(policy._main) == ["c"]
 
 
 def test_the_ghost_list_keeps_no_key_alive():
-    policy = filled("a")
-    policy.evict()
-    assert list(policy._ghost) == [hash("a")]
+    class Key:
+        """Something that can be watched."""
+
+    key = Key()
+    policy, watched = filled(key), weakref.ref(key)
+    assert policy.evict() is key
+    del key
+    assert watched() is None
 
 
 def test_churn_without_evictions_leaves_no_pile_of_dead_nodes():
@@ -117,3 +121,27 @@ def test_an_empty_small_queue_with_only_dead_nodes():
     policy.remove("a")
     assert policy.evict() == "b"
     assert policy.evict() is None
+
+
+def test_a_key_that_left_and_came_back_has_one_place():
+    """Its old places in both queues are passed over, as often as it left."""
+    policy = filled("a", "b")
+    for _ in range(3):
+        policy.remove("a")
+        policy.insert("a", 10)
+    assert [policy.evict() for _ in range(3)] == ["b", "a", None]
+    policy.insert("a", 10)
+    policy.remove("a")
+    policy.insert("a", 10)
+    policy.insert("b", 10)
+    assert [policy.evict() for _ in range(3)] == ["b", "a", None]
+    assert policy._dead == 0
+
+
+def test_who_left_says_whether_it_was_asked_for():
+    policy = filled("a", "b")
+    policy.evict()
+    assert not policy.was_wanted
+    policy.touch("b")
+    policy.evict()
+    assert policy.was_wanted
