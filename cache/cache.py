@@ -7,7 +7,7 @@ Everything here runs on the loop, in one thread; only the plain disk functions o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from cache.body import FILE_LEAST, Body, view
 from cache.collapse import Filling
@@ -125,9 +125,9 @@ class SegmentCache:
 
     # -- fill --------------------------------------------------------------------------------------------------
 
-    def begin(self, key: bytes, stale: Entry | None = None) -> Fill:
-        """A new fill that others may find by its key, in place of one that is doomed."""
-        fill = Fill(key, self.clock.mono(), stale)
+    def begin(self, key: bytes, stale: Entry | None = None, request: Mapping[bytes, bytes] | None = None) -> Fill:
+        """A new fill that others may find by its key; `request`: the fields that tell which alternate it asks for."""
+        fill = Fill(key, self.clock.mono(), stale, request)
         self.filling.begin(fill)
         return fill
 

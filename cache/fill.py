@@ -1,15 +1,16 @@
-"""One fetch, many readers: bytes flow to all of them while it lasts.
+"""One fetch, many readers: bytes flow to all of them while it lasts. A slice of a large object has a fill of its own.
 
 The fetch belongs to the cache, not to the viewer who asked first: a reader who leaves takes nothing with him. Readers
 are told by plain calls, no task each; a reader pulls with `read` at his own pace. While the response is being kept all
 its bytes stay until the end (objects larger than the cache takes are passed, not kept). While it is passed, bytes
-that every reader has had are let go, and the upstream is paused when the slowest is `MOST_BEHIND` back.
+that every reader has had are let go, and the upstream is paused when the slowest is `MOST_BEHIND` back; whoever holds
+up somebody else so is cut off after a while (`laggards`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from cache.body import Body, view
@@ -19,6 +20,15 @@ from kernel.errors import Bug, MatineeError
 
 MOST_BEHIND = 1 << 20
 """Bytes of a passed response that wait for the slowest reader before the upstream is paused."""
+
+
+FREED = {
+    "alternate": "it answers another alternate (Vary): ask again, with those who want the same",
+    "late": "its head is overdue: ask again, together",
+    "range": "it asked for a range that says nothing of yours: ask again",
+    "over": "it stops before it comes to you: ask again",
+}
+"""Why readers are freed to ask again; any other word says why an answer was for its leader only: go alone."""
 
 
 class Reader(Protocol):
@@ -42,20 +52,28 @@ class Reader(Protocol):
     def on_held(self, entry: Entry) -> None:
         """What was stored still holds: serve that."""
 
+    def on_sliced(self, entry: Entry) -> None:
+        """The object is kept in slices: read those."""
+
     def on_failed(self, error: MatineeError) -> None:
         """Nothing more will come."""
 
     def on_freed(self, why: str) -> None:
-        """This fill is not for you: go alone."""
+        """This fill is not for you; `why` says what to do: a word of `FREED`."""
 
 
 class Fill:
-    """A running fetch of one cache key. Times are mono seconds."""
+    """A running fetch of one cache key. Times are mono seconds.
+
+    `request`: the fields by which alternates are told apart; `base`: where in the object its first byte lies. Positions
+    are counted from the object's beginning.
+    """
 
     __slots__ = (
         "_chunks",
         "_ends",
         "_pausing",
+        "base",
         "body",
         "doomed",
         "entry",
@@ -65,6 +83,7 @@ class Fill:
         "pause",
         "readers",
         "received",
+        "request",
         "resume",
         "shared",
         "stale",
@@ -72,7 +91,9 @@ class Fill:
         "state",
     )
 
-    def __init__(self, key: bytes, started: float, stale: Entry | None = None) -> None:
+    def __init__(
+        self, key: bytes, started: float, stale: Entry | None = None, request: Mapping[bytes, bytes] | None = None
+    ) -> None:
         self.key = key
         self.started = started
         self.stale = stale
@@ -81,7 +102,8 @@ class Fill:
         self.error: MatineeError | None = None
         self.readers: dict[Reader, None] = {}
         self.leader: Reader | None = None
-        self.received = 0
+        self.request = request if request is not None else {}
+        self.base = self.received = 0
         self.body: Body | None = None
         self.doomed = False
         self.shared = True
@@ -124,10 +146,11 @@ class Fill:
     def read(self, position: int, most: int) -> bytes | memoryview | None:
         """Bytes from `position` on, at most `most` of them; None when there are none yet."""
         if self.body is not None:
-            stop = min(position + most, len(self.body))
-            return view(self.body, position, stop) if position < stop else None
+            first = position - self.base
+            stop = min(first + most, len(self.body))
+            return view(self.body, first, stop) if 0 <= first < stop else None
         at = bisect_right(self._ends, position)
-        if at == len(self._chunks):
+        if at == len(self._chunks) or position < self.base:
             return None
         chunk = self._chunks[at]
         skip = position - (self._ends[at] - len(chunk))
@@ -146,17 +169,38 @@ class Fill:
         """The head came. `frees` says of each waiter whether he must go alone (an answer not for everybody)."""
         self._move(Event.HEAD_KEPT if kept else Event.HEAD_PASSED)
         self.entry = entry
-        if frees is not None:
-            waiting, self.readers, freed = self.readers, {}, []
-            for reader in waiting:
-                if frees(reader):
-                    freed.append(reader)
-                else:
-                    self.readers[reader] = None
-            for reader in freed:
-                reader.on_freed(why)
+        freed = self._parted(frees)
         for reader in tuple(self.readers):
             reader.on_head(self)
+        for reader in freed:
+            reader.on_freed(why)
+
+    def begins_at(self, position: int) -> None:
+        """Its first byte is not the object's first."""
+        self.base = self.received = position
+
+    def cut_up(self, entry: Entry, *, frees: Callable[[Reader], bool] | None = None) -> None:
+        """The head came and the object is kept in slices. `frees` says whom it does not answer (Vary)."""
+        self._move(Event.HEAD_SLICED)
+        self.entry = entry
+        freed = self._parted(frees)
+        readers, self.readers = self.readers, {}
+        for reader in readers:
+            reader.on_sliced(entry)
+        for reader in freed:
+            reader.on_freed("alternate")
+
+    def free(self, why: str, frees: Callable[[Reader], bool]) -> None:
+        """Send some of the readers away."""
+        for reader in self._parted(frees):
+            reader.on_freed(why)
+
+    def _parted(self, frees: Callable[[Reader], bool] | None) -> list[Reader]:
+        """Those whom this fill is not for, no longer among its readers."""
+        freed = [reader for reader in self.readers if frees is not None and frees(reader)]
+        for reader in freed:
+            del self.readers[reader]
+        return freed
 
     def add(self, data: bytes) -> None:
         """Bytes of the body came."""
@@ -214,6 +258,12 @@ class Fill:
         readers, self.readers = self.readers, {}
         for reader in readers:
             reader.on_failed(error)
+
+    def laggards(self) -> list[Reader]:
+        """Who keeps others waiting while it is passed: far behind, where somebody has had everything."""
+        if all(reader.position < self.received for reader in self.readers):
+            return []
+        return [reader for reader in self.readers if self.received - reader.position > MOST_BEHIND // 2]
 
     def _let_go(self) -> None:
         """Forget what every reader has had; pause or resume the upstream by how far the slowest is back."""

@@ -5,6 +5,7 @@ FILLING    the head came and may be kept; bytes flow to all readers; everybody m
 PASSING    the head came and may not be kept: the readers it serves read on, others were freed to go alone
 STORED     whole, and in the cache
 SERVED     whole, not kept
+SLICED     the head came and says that the object is kept in slices: whoever waits reads it so; the fetch cuts it up
 HELD       a 304: what was stored still holds and serves everybody
 FAILED     nothing more will come
 """
@@ -22,6 +23,7 @@ class State(StrEnum):
     PASSING = "passing"
     STORED = "stored"
     SERVED = "served"
+    SLICED = "sliced"
     HELD = "held"
     FAILED = "failed"
 
@@ -31,6 +33,7 @@ class Event(StrEnum):
 
     HEAD_KEPT = "head-kept"
     HEAD_PASSED = "head-passed"
+    HEAD_SLICED = "head-sliced"
     NOT_MODIFIED = "not-modified"
     TOO_LARGE = "too-large"
     PURGED = "purged"
@@ -41,6 +44,7 @@ class Event(StrEnum):
 TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.ASKED, Event.HEAD_KEPT): State.FILLING,
     (State.ASKED, Event.HEAD_PASSED): State.PASSING,
+    (State.ASKED, Event.HEAD_SLICED): State.SLICED,
     (State.ASKED, Event.NOT_MODIFIED): State.HELD,
     (State.ASKED, Event.PURGED): State.ASKED,
     (State.ASKED, Event.ERROR): State.FAILED,
@@ -54,7 +58,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 }
 """(state, event) -> state; a pair that is not here is a Bug."""
 
-ENDED = frozenset((State.STORED, State.SERVED, State.HELD, State.FAILED))
+ENDED = frozenset((State.STORED, State.SERVED, State.SLICED, State.HELD, State.FAILED))
 
 
 def diagram() -> str:

@@ -15,6 +15,7 @@ from the last one only in the name of the segment takes `edge.straight`, the sam
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from cache.body import Body
 from cache.cache import SegmentCache
@@ -42,11 +43,7 @@ _SAFE = (b"GET", b"HEAD")
 _FULL = "too-many-connections"
 _CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
-_PREFLIGHT = (
-    b"HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\nAccess-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"
-    b"Access-Control-Allow-Headers: Range, If-None-Match, If-Modified-Since, If-Range\r\n"
-    b"Access-Control-Max-Age: 86400\r\n"
-)
+_PREFLIGHT = b"HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\n"
 
 
 class Story(StraightRun):
@@ -68,7 +65,8 @@ class Story(StraightRun):
         self.connections: set[Connection] = set()
         self._locator = locator
         self._admits = admits
-        self._route = general_route if node.profile.name == "general" else media_route
+        ask = general_route if node.profile.name == "general" else media_route
+        self._route = partial(ask, routes=node.routes)
 
     # -- connections -------------------------------------------------------------------------------------------
 
@@ -115,7 +113,13 @@ class Story(StraightRun):
             body = entry.body
             if body is not None and not self.cache.sound(entry, body, began):
                 body = None
-            if body is not None and plain(request.fields) and request.method == b"GET" and entry.status == 200:
+            if (
+                body is not None
+                and plain(request.fields)
+                and request.method == b"GET"
+                and entry.status == 200
+                and not asked.route.cors.origins
+            ):
                 if viewer is connection.viewer and carried_by_path(request, asked):
                     self.remember(asked, permit, connection, request.target)
                 self._serve_whole(request, connection, viewer, asked, permit, entry, body, began)
@@ -129,7 +133,7 @@ class Story(StraightRun):
         if asked.cdn is None:
             return ANYWHERE
         return authorise(
-            asked.path, asked.cdn, asked.token, node.memo, node.rules, viewer, self._wall(),
+            asked.path, asked.cdn, asked.token, node.memo if asked.route.token else None, node.rules, viewer, self._wall(),
             regions=node.regions, origin=node.origin,
         )  # fmt: skip
 
@@ -145,11 +149,13 @@ class Story(StraightRun):
         now: float,
     ) -> None:
         """A whole hit in RAM: the head is made once a second, the body goes by reference."""
-        age = int(now - entry.born)
-        ready = entry.ready if entry.ready_at == age else self.make_ready(entry, age)
+        ready = entry.ready
+        if ready is None or now >= ready.until:
+            ready = self.make_ready(entry, now)
+        head = ready.head
         if not (request.keep_alive and request.minor):
-            ready = ready[:-2] + self.connection_line(request) + b"\r\n"
-        connection.send(ready, body, 0, len(body))
+            head = head[:-2] + self.connection_line(request) + b"\r\n"
+        connection.send(head, body, 0, len(body))
         self.cache.touch(entry)
         counts = self.counts
         counts.hits += 1
@@ -184,7 +190,7 @@ class Story(StraightRun):
     def _miss(self, delivery: Delivery, entry: Entry | None, step: Plan) -> None:
         """Join the fill that runs for this key, begin one, or go alone where answers are not for sharing."""
         asked = delivery.asked
-        running = self.cache.filling.get(asked.key)
+        running = self.cache.filling.find(asked.key, delivery.request.fields, entry)
         if step is Plan.SERVE_STALE and entry is not None:
             if running is None:
                 self.fetcher.begin(asked, delivery.request.fields, entry)
@@ -209,9 +215,10 @@ class Story(StraightRun):
         if methods is None:
             self.go_alone(Delivery(self, request, connection, viewer, asked, permit, began))
         elif request.method == b"OPTIONS":
-            connection.transport.write(
-                _PREFLIGHT + self.own_lines("preflight") + self.connection_line(request) + b"\r\n"
-            )
+            route = asked.route
+            allowed = route.lines_for(request.fields) + route.cors.preflight(request.fields.get(b"origin"))
+            made = _PREFLIGHT + allowed + self.via + self._told("preflight") + self.connection_line(request)
+            connection.transport.write(made + b"\r\n")
             connection.done()
             self.record(request, viewer, permit, asked.path, 204, 0, Outcome.PASS, None, began)
         else:
@@ -258,8 +265,11 @@ class Story(StraightRun):
 
     def own_lines(self, why: str) -> bytes:
         """The header lines of a response of our own making: when, and in Cache-Status why (RFC 9211 §2.8)."""
+        return self.lines + self._told(why)
+
+    def _told(self, why: str) -> bytes:
         now = format_date(self._wall())
-        return self.lines + b"Date: %s\r\nCache-Status: %s; detail=%s\r\n" % (now, self.node.name, why.encode())
+        return b"Date: %s\r\nCache-Status: %s; detail=%s\r\n" % (now, self.node.name, why.encode())
 
     def connection_line(self, request: Request) -> bytes:
         """`Connection: close`, or `keep-alive` for HTTP/1.0, where they must be said."""

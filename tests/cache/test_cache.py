@@ -99,7 +99,7 @@ async def test_running_fills_are_found_until_they_end(ram):
     one = ram.cache.begin(b"/k")
     two = ram.cache.begin(b"/k", stale=ram.keep(b"/k"))
     ram.cache.ended(one)
-    assert ram.cache.filling == {b"/k": two}
+    assert list(ram.cache.filling)[-1] is two
     assert ram.cache.stats()["fills_running"] == 1
     ram.cache.ended(two)
     ram.cache.ended(two)

@@ -1,14 +1,18 @@
 """Running fills by cache key (what a purge does to them is in test_purge.py)."""
 
+from cache import collapse
 from cache.collapse import Filling
 from cache.fill import Fill
 from cache.index import PurgeRequest
+from tests.cache.workbench import response
+from tests.scenario.clock import FakeClock
 
 
 def test_found_until_its_end():
     filling, fill = Filling(), Fill(b"/k", 0.0)
     filling.begin(fill)
-    assert filling[b"/k"] is fill
+    assert filling.find(b"/k", {}) is fill
+    assert b"/k" in filling
     filling.ended(fill)
     filling.ended(fill)
     assert not filling
@@ -19,7 +23,7 @@ def test_the_end_of_one_that_was_replaced_is_not_the_end_of_the_other():
     filling.begin(doomed)
     filling.begin(fill)
     filling.ended(doomed)
-    assert filling == {b"/k": fill}
+    assert list(filling) == [fill]
 
 
 def test_a_purge_leaves_the_others():
@@ -27,5 +31,53 @@ def test_a_purge_leaves_the_others():
     filling.begin(reached)
     filling.begin(other)
     filling.purge(PurgeRequest(urls=(b"/k",)))
-    assert filling == {b"/other": other}
+    assert list(filling) == [other]
     assert (reached.doomed, other.doomed) == (True, False)
+
+
+def varying(clock, accept):
+    """An answer that varies by Accept, as it was asked for."""
+    return response(clock, b"/k", (b"vary", b"Accept"), request={b"accept": accept})
+
+
+def test_before_anything_is_known_all_wait_for_one():
+    filling, first = Filling(), Fill(b"/k", 0.0, None, {b"accept": b"a"})
+    filling.begin(first)
+    assert filling.find(b"/k", {b"accept": b"b"}) is first
+
+
+def test_each_alternate_has_a_fill_of_its_own_once_it_is_known_by_what_answers_vary():
+    filling, clock = Filling(), FakeClock()
+    filling.varies(varying(clock, b"a"))
+    a, b = (Fill(b"/k", 0.0, None, {b"accept": one}) for one in (b"a", b"b"))
+    filling.begin(a)
+    assert filling.find(b"/k", {b"accept": b"b"}) is None
+    filling.begin(b)
+    assert [filling.find(b"/k", {b"accept": one}) for one in (b"a", b"b", b"c")] == [a, b, None]
+    a.head(varying(clock, b"c"), kept=True)
+    assert [filling.find(b"/k", {b"accept": one}) for one in (b"a", b"b", b"c")] == [None, b, a]
+    filling.varies(response(clock, b"/k"))
+    assert filling.find(b"/k", {b"accept": b"z"}) is b
+
+
+def test_what_is_stored_says_by_what_answers_vary_too():
+    filling, stored = Filling(), varying(FakeClock(), b"a")
+    filling.begin(Fill(b"/k", 0.0, None, {b"accept": b"a"}))
+    assert filling.find(b"/k", {b"accept": b"b"}, stored) is None
+
+
+def test_an_overdue_fill_is_found_no_more_and_purged_all_the_same():
+    filling, fill = Filling(), Fill(b"/k", 0.0)
+    filling.begin(fill)
+    filling.late(fill)
+    assert (filling.find(b"/k", {}), len(filling)) == (None, 0)
+    filling.purge(PurgeRequest(everything=True))
+    assert fill.doomed
+
+
+def test_what_is_remembered_is_bounded(monkeypatch):
+    monkeypatch.setattr(collapse, "MOST_VARYING", 1)
+    filling, clock = Filling(), FakeClock()
+    filling.varies(varying(clock, b"a"))
+    filling.varies(response(clock, b"/other", (b"vary", b"Accept"), request={}))
+    assert list(filling._varying) == [b"/other"]
