@@ -1,7 +1,8 @@
 """ACCEPT: sockets, TLS, limits of connections, and the sweep that cuts who keeps us waiting.
 
-Once a second the sweep looks at every connection: a head that does not come within 10 s is answered 408, a connection
-that never said anything is closed, one that is idle too long is closed, one that has stopped reading for 60 s is cut.
+Once a second the sweep looks at every connection: a head that does not come within 10 s is answered 408, and so
+is a body that stands still or trickles; a connection that says nothing is closed, one that has stopped reading for 60 s
+is cut. How long is `Patience`, from the settings.
 """
 
 from __future__ import annotations
@@ -11,22 +12,40 @@ import ssl
 import sys
 import termios
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.network import Listener, Network
 from edge.wire.h1 import Connection, Handler
+from edge.wire.head import Limits
 from edge.wire.request import Malformed
-from edge.wire.request_reader import Limits
 from kernel.clock import Clock, Timer
 from kernel.errors import BadSettings
 from kernel.settings import Address
 
-HEAD_SECONDS = 10
-IDLE_SECONDS = 75
-STALLED_SECONDS = 60
 LINGER_SECONDS = 10
 """How long a viewer who was refused may go on sending before he is cut."""
+LINGER_SECONDS_TLS = 2
+"""The same over TLS, where he does not see that we have ended before we close."""
+BODY_SECONDS = 60
+BODY_RATE = 512
+"""A body may take so long, and a second more for each so many bytes of it."""
+STALL_LOOKS = 6
+"""How often within the time that a stalled viewer has he is looked at: seldom, each look asks the kernel."""
 LATE_HEAD = Malformed(408, "head-timeout")
+LATE_BODY = Malformed(408, "body-timeout")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds that viewers are waited for: a head (or the first byte), the next request, one who takes nothing."""
+
+    head: float = 10
+    idle: float = 75
+    stalled: float = 60
+
+
+PATIENCE = Patience()
 
 
 def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -54,7 +73,15 @@ def bytes_queued(connection: Connection) -> int:
 class Front:
     """Accepts viewers and keeps watch over their connections."""
 
-    def __init__(self, handler: Handler, connections: Iterable[Connection], limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        connections: Iterable[Connection],
+        limits: Limits,
+        clock: Clock,
+        patience: Patience = PATIENCE,
+    ) -> None:
+        self._patience = patience
         self._handler = handler
         self._connections = connections
         self._limits = limits
@@ -85,15 +112,31 @@ class Front:
                 self._watch_reader(connection)
             elif connection.busy:
                 connection.ticks = 0  # it waits for us
+            elif connection.in_body:
+                self._watch_body(connection)
             elif connection.in_head:
-                if connection.ticks > HEAD_SECONDS:
-                    self._handler.malformed(LATE_HEAD, connection)
-                    connection.finish()
-            elif connection.ticks > (IDLE_SECONDS if connection.served else HEAD_SECONDS):
+                if connection.ticks > self._patience.head:
+                    self._give_up(connection, LATE_HEAD)
+            elif connection.ticks > (self._patience.idle if connection.served else self._patience.head):
                 connection.retire()
+
+    def _give_up(self, connection: Connection, why: Malformed) -> None:
+        self._handler.malformed(why, connection)
+        connection.finish()
+
+    def _watch_body(self, connection: Connection) -> None:
+        """A body may not stand still for longer than a head may take, nor trickle for ever."""
+        connection.body_ticks += 1
+        most = BODY_SECONDS + connection.body_received // BODY_RATE
+        if connection.ticks > self._patience.head or connection.body_ticks > most:
+            self._give_up(connection, LATE_BODY)
 
     def _watch_parting(self, connection: Connection) -> None:
         """Our side is ended: whoever still takes what was sent may go on, whoever only keeps his side open is cut."""
+        one_sided = connection.transport.can_write_eof()
+        if not one_sided and connection.ticks > LINGER_SECONDS_TLS and not connection.unsent:
+            connection.transport.close()
+            return
         if connection.ticks > LINGER_SECONDS:
             queued = bytes_queued(connection)
             if queued == 0 or queued == connection.last_queued:
@@ -102,13 +145,14 @@ class Front:
 
     def _watch_reader(self, connection: Connection) -> None:
         """A viewer who reads, however slowly, may go on; one who has taken nothing for a minute is cut."""
-        if connection.ticks <= STALLED_SECONDS // 4 and connection.last_queued:
+        stalled = self._patience.stalled
+        if connection.ticks <= stalled // STALL_LOOKS and connection.last_queued:
             return  # seldom enough not to ask the kernel for each of many every second
         queued = bytes_queued(connection)
         if queued != connection.last_queued:
             connection.last_queued = queued
             connection.ticks = 0
-        elif connection.ticks > STALLED_SECONDS:
+        elif connection.ticks > stalled:
             connection.abort()
 
     def close(self) -> None:

@@ -1,32 +1,28 @@
 """HTTP/1.1 from viewers: bytes to Requests, one at a time and in order, whatever is pipelined (RFC 9112).
 
 The connection calls `handle(request, connection)` for each request; the handler writes a response to `transport` and
-calls `done()`, at once or later. Until then further requests wait in line; when many do, the socket is read no further.
+calls `done()`, at once or later. Until then what comes next waits unread; when much does, so does the socket.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
 
-import httptools
-
-from edge.grant import Grant
+from edge.grant import Grant, Lane, lane
 from edge.locate import Viewer
+from edge.wire.head import Limits
 from edge.wire.known_heads import VERSION, learn
 from edge.wire.request import Malformed, Request
-from edge.wire.request_reader import MOST_AT_ONCE, Limits, RequestReader, complaint
+from edge.wire.request_reader import RequestReader
 from edge.wire.sending import BodySender
 
 NOBODY = Viewer("")
-END = Malformed(0, "end")
-"""Stands where no further request is read because the viewer has ended his side: nothing is said of it."""
 WRITE_HIGH = 512 * 1024
 """Bytes in the socket's queue above which no more is written and no further request is begun."""
-MOST_IN_LINE = 64
-"""Pipelined requests parsed ahead before the socket is read no further."""
+MOST_WAITING = 64 * 1024
+"""Bytes of further requests that wait their turn before the socket is read no further."""
 
 
 class Handler(Protocol):
@@ -44,8 +40,8 @@ class Handler(Protocol):
     known_heads: dict[bytes, None]
     """Heads (from the version on) that were parsed before and are plain: no range, condition, cookie or the like."""
 
-    def straight(self, target: bytes, connection: Connection) -> bool:
-        """Answer a plain GET at once if nothing about it is new; False: nothing was done, parse it."""
+    def straight(self, grant: Grant, name: bytes, connection: Connection) -> bool:
+        """Answer a plain GET of a granted folder's file if nothing is new but its name; False: nothing was done."""
 
     def malformed(self, what: Malformed, connection: Connection) -> None:
         """Say so; the connection closes by itself afterwards."""
@@ -56,18 +52,17 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
 
     __slots__ = (
         "_closing",
-        "_completed",
         "_current",
         "_ended",
         "_handler",
         "_held_back",
-        "_in_line",
-        "_keeps_alive",
+        "_retiring",
         "_sender",
         "_serving",
         "_socket",
         "address",
         "grants",
+        "lane",
         "last_queued",
         "lingering",
         "on_lost",
@@ -83,15 +78,13 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         super().__init__(limits)
         self.transport = cast("asyncio.Transport", None)
         self._socket = self._sender = None
-        self._closing = self._ended = self.paused = False
-        self._completed = 0
-        self._keeps_alive = False
+        self._closing = self._ended = self._retiring = self.paused = False
         self._handler = handler
-        self._in_line: deque[Request | Malformed] = deque()
         self._current: Request | None = None
         self._serving = self._held_back = self.lingering = False
         self.address = ""
         self.grants: dict[bytes, Grant] = {}
+        self.lane: Lane | None = None
         self.viewer: Viewer = NOBODY
         self.ticks = self.served = self.last_queued = 0
         self.on_resume: Callable[[], object] | None = None
@@ -110,7 +103,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio calls it so)
         """The viewer is gone: whoever works for him is told."""
         self._closing = True
-        self._in_line.clear()
+        self._rest.clear()
         self._stop_sending()
         lost, self.on_lost, self.on_resume = self.on_lost, None, None
         if lost is not None:
@@ -118,77 +111,55 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self._handler.closed(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse; complete requests are handled from within.
+        """Read; complete requests are handled from within.
 
         A head whose lines are known byte for byte goes the straight way: players send the same lines every time, and
         the same bytes parse to the same request. Only the target is new, and `straight` looks at every byte of it.
         """
-        if self._refused is not None or self._closing:
+        if self._closing:
             return  # read and forgotten, see `finish`
-        if not self._head_bytes and data.startswith(b"GET /") and self._goes_straight(data):
+        rest = self._rest
+        if not rest and data.startswith(b"GET /") and self._goes_straight(data):
             return
-        if len(data) > MOST_AT_ONCE:
-            for at in range(0, len(data), MOST_AT_ONCE):
-                self.data_received(data[at : at + MOST_AT_ONCE])
-            return
-        if not self._head_bytes or self._in_body:
+        if not rest or self._request is not None:
             self.ticks = 0
-        alone = self._head_bytes == 0 and not self.busy
-        self._head_bytes += len(data)
-        self._completed = 0
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            # An Upgrade we do not take up: the request was answered as if it had not been asked (RFC 9110 §7.8).
-            rest = data[upgrade.args[0] :]
-            if rest:
-                self.data_received(rest)
-        except httptools.HttpParserError as error:
-            self._stumbled(error, data)
-        else:
-            if alone and self._completed == 1 and self._keeps_alive and self._method == b"GET" and not self._head_bytes:
-                learn(self._handler.known_heads, data, self._fields)
-            if self._head_bytes > self._most and self._refused is None:
-                too_large = Malformed(413, "body-too-large") if self._in_body else Malformed(431, "head-too-large")
-                self._refuse(too_large)
+        free = self._current is None and not self.paused
+        alone = data if free and not rest and self._request is None else b""
+        rest += data
+        if free:
+            self._go_on(alone)
+        elif len(rest) > MOST_WAITING and not self._held_back:
+            self._held_back = True
+            self.transport.pause_reading()
 
     def _goes_straight(self, data: bytes) -> bool:
         """Whether these bytes are one request that could be answered at once."""
-        if self.paused or self._current is not None or self._in_line or self._retiring:
+        if self.paused or self._current is not None or self._request is not None or self._retiring:
             return False
-        end = data.find(VERSION)
-        if data[end:] not in self._handler.known_heads or not self._handler.straight(data[4:end], self):
+        found = self.lane
+        if found is None or not (data.startswith(found.begin) and data.endswith(found.end)):
+            end = data.find(VERSION)
+            cut = data.rfind(b"/", 4, end) + 1
+            granted = self.grants.get(data[4:cut])
+            if granted is None or data[end:] not in self._handler.known_heads:
+                return False
+            self.lane = found = lane(data[:cut], data[end:], granted)
+        if not self._handler.straight(found.grant, data[found.first : found.stop], self):
             return False
         self.ticks = 0
         self.served += 1
         return True
 
-    def _stumbled(self, error: Exception, data: bytes) -> None:
-        """The parser stopped: at what a callback refused, at what llhttp does not like, or at a bug of the handler."""
-        if self._refused is not None:
-            self._refuse(self._refused)
-        elif isinstance(error, httptools.HttpParserCallbackError):
-            about = {"message": "bug: a request's handler failed", "exception": error.__context__ or error}
-            asyncio.get_running_loop().call_exception_handler(about)
-            self.abort()
-        else:
-            self._refuse(complaint(error, data))
-
     def eof_received(self) -> bool:
         """The viewer will send no more; what he asked for is still answered. False closes at once."""
         if self._closing:
             return self.busy
-        self._closing_after_line()
+        self._ended = True
+        if self._current is None:
+            self._go_on()
+        elif not self._rest:
+            self._current.keep_alive = False
         return True
-
-    def _closing_after_line(self) -> None:
-        self._refused, self._ended = self._refused or END, True
-        if self._current is None and not self._in_line:
-            self._close()
-        else:
-            last = self._in_line[-1] if self._in_line else self._current
-            if isinstance(last, Request):
-                last.keep_alive = False
 
     def pause_writing(self) -> None:
         """The viewer is slower than we are."""
@@ -199,53 +170,65 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self.paused = False
         if self.on_resume is not None:
             self.on_resume()
-        elif self._in_line and self._current is None:
-            self._serve_line()
+        elif self._current is None:
+            self._go_on()
 
-    # -- the reader's side -------------------------------------------------------------------------------------
+    # -- the line ----------------------------------------------------------------------------------------------
 
-    def on_message_complete(self) -> None:
-        """A whole request: handle it now or let it wait in line."""
-        if self._refused is not None or self._closing:
+    def _go_on(self, alone: bytes = b"") -> None:
+        """Handle what has come and waits, in order, until one has to wait, the viewer is behind or nothing is whole.
+
+        `alone`: what has just come, when nothing was there before it.
+        """
+        if self._serving or self._closing:
             return
-        self._head_bytes = 0
-        request = Request(self._method, self._target, self._fields, self._minor, self._parser.should_keep_alive())
-        if self._unusual:
-            self._settle(request)
-        self._completed += 1
-        self._keeps_alive = request.keep_alive
-        if self._current is not None or self._in_line or self.paused:
-            self._in_line.append(request)
-            if len(self._in_line) >= MOST_IN_LINE and not self._held_back:
-                self._held_back = True
-                self.transport.pause_reading()
-            return
+        self._serving = True
+        try:
+            while self._current is None and not self.paused and not self._closing:
+                request = self._next()
+                if request is None:
+                    break
+                if isinstance(request, Malformed):
+                    self._handler.malformed(request, self)
+                    self.finish()
+                    return
+                self._last_words(request)
+                if alone and not self._rest and request.keep_alive and request.method == b"GET":
+                    learn(self._handler.known_heads, alone, request.fields)
+                alone = b""
+                self._handle(request)
+        finally:
+            self._serving = False
+        if self._current is None and not self.paused and not self._closing:
+            if self._ended:
+                self._close()
+            elif self._held_back:
+                self._held_back = False
+                self.transport.resume_reading()
+
+    def _last_words(self, request: Request) -> None:
+        if self._retiring or (self._ended and not self._rest):
+            request.keep_alive = False
+
+    def _handle(self, request: Request) -> None:
         self._current = request
         self.ticks = 0
-        self._handler.handle(request, self)
+        try:
+            self._handler.handle(request, self)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is a bug and named one)
+            about = {"message": "bug: a request's handler failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(about)
+            self.abort()
 
     def _may_continue(self) -> None:
-        if not self.busy:  # in the middle of an earlier response it would belong to that; who waits goes on by himself
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def _refuse(self, what: Malformed) -> None:
-        """Answer what came before, then say what is wrong, then close."""
-        if self._closing:
-            return  # all is said: what follows is read and forgotten
-        self._refused = what
-        if not self._held_back:
-            self._held_back = True
-            self.transport.pause_reading()
-        self._in_line.append(what)
-        if self._current is None and not self._serving:
-            self._serve_line()
+        self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     # -- the handler's side ------------------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
-        """Whether a request is being answered or waits in line, or a body is still being sent."""
-        return self._current is not None or bool(self._in_line) or self._sender is not None
+        """Whether a request is being answered, or a body is still being sent."""
+        return self._current is not None or self._sender is not None
 
     def done(self) -> None:
         """The response to the current request is written."""
@@ -255,10 +238,10 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self.served += 1
         if self._closing or (request is not None and not request.keep_alive):
             self._closing = True
-            self._in_line.clear()
+            self._rest.clear()
             self._close()
-        elif self._in_line and not self._serving:
-            self._serve_line()
+        elif not self._serving and (self._rest or self._ended or self._held_back):
+            self._go_on()
 
     def retire(self) -> None:
         """Close as soon as what is being answered, or has begun to arrive, is done."""
@@ -267,27 +250,10 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         if self._current is not None:
             self._current.keep_alive = False
             self._closing = True
-        elif self.in_head and not self._in_line and not self._closing:
-            self._retiring = self._unusual = True
+        elif self.in_head and not self.paused and not self._closing:
+            self._retiring = True
         else:
-            self._in_line.clear()
+            self._rest.clear()
             self._closing = True
             if self._sender is None:
                 self.transport.close()
-
-    def _serve_line(self) -> None:
-        self._serving = True
-        try:
-            while self._in_line and self._current is None and not self.paused and not self._closing:
-                following = self._in_line.popleft()
-                if isinstance(following, Malformed):
-                    self._handler.malformed(following, self)
-                    self.finish()
-                    return
-                self._current = following
-                self._handler.handle(following, self)
-        finally:
-            self._serving = False
-        if self._held_back and not self._in_line and self._refused is None and not self._closing:
-            self._held_back = False
-            self.transport.resume_reading()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from typing import Any
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER for no time: what is not sent yet is dropped, and the other side learns of it."""
@@ -27,22 +26,28 @@ class Parting:
     _closing: bool
     _ended: bool
     _held_back: bool
-    _in_line: Any
+    _rest: bytearray
 
     def finish(self) -> None:
-        """Say no more, but read on for a while."""
+        """Say no more, but read on for a while: over TLS, where no side is ended alone, before any is ended."""
         self._closing = True
-        self._in_line.clear()
-        self._part()
+        self._rest.clear()
+        if self._ended or self.transport.is_closing() or self.transport.can_write_eof():
+            self._part()
+        else:
+            self._linger()
 
     def _part(self) -> None:
         """The last response is sent, or with the transport."""
         if self._ended or self.transport.is_closing() or not self.transport.can_write_eof():
             self.transport.close()
             return
+        self.transport.write_eof()
+        self._linger()
+
+    def _linger(self) -> None:
         self.ticks = 0
         self.lingering = True
-        self.transport.write_eof()
         if self._held_back:
             self._held_back = False
             self.transport.resume_reading()

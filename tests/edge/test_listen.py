@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from edge.listen import HEAD_SECONDS, IDLE_SECONDS, LINGER_SECONDS, STALLED_SECONDS, Front, tls_context
+from edge.listen import BODY_RATE, BODY_SECONDS, LINGER_SECONDS, LINGER_SECONDS_TLS, Front, Patience, tls_context
 from edge.network import LoopNetwork
-from edge.wire.request_reader import Limits
+from edge.wire.head import Limits
 from kernel.errors import BadSettings
 from kernel.settings import Address
 from tests.edge.wire.fakes import FakeTransport, Remembering, connected
 from tests.scenario.clock import FakeClock
 from tests.scenario.network import MemoryNetwork
 
+HEAD_SECONDS, IDLE_SECONDS, STALLED_SECONDS = 10, 75, 60
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -49,14 +50,53 @@ def test_a_head_that_does_not_become_whole_is_408():
     assert door.transport.out == b"<408 head-timeout>"
 
 
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 102400\r\n\r\n"
+
+
 def test_a_body_may_take_its_time_as_long_as_it_moves():
     door = Door()
-    door.connection.data_received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n")
-    for _ in range(10):
-        door.connection.data_received(b"x")
+    door.connection.data_received(POST)
+    for _ in range(5):
+        door.connection.data_received(b"x" * BODY_RATE * HEAD_SECONDS)
         assert door.seconds(HEAD_SECONDS) == ""
     assert door.seconds(1) == "eof"
-    assert door.transport.out == b"<408 head-timeout>"
+    assert door.transport.out == b"<408 body-timeout>"
+
+
+def test_a_body_that_trickles_is_not_waited_for_for_ever():
+    door = Door()
+    door.connection.data_received(POST)
+    for _ in range(BODY_SECONDS):
+        door.connection.data_received(b"x")
+        assert door.seconds(1) == ""
+    door.connection.data_received(b"x")
+    assert door.seconds(1) == "eof"
+    assert door.transport.out == b"<408 body-timeout>"
+
+
+def test_a_slow_but_steady_body_arrives():
+    door = Door()
+    door.connection.data_received(POST)
+    for _ in range(102_400 // BODY_RATE):
+        door.connection.data_received(b"x" * BODY_RATE)
+        assert door.seconds(1) == ""
+    assert door.transport.out == b"<1>"
+
+
+def test_how_long_is_waited_can_be_set():
+    door = Door()
+    door.front = Front(door.handler, {door.connection}, Limits(), FakeClock(), Patience(head=2, idle=4, stalled=6))
+    door.connection.data_received(GET)
+    assert door.seconds(4) == ""
+    assert door.seconds(1) == "closed"
+
+
+def test_over_tls_a_refused_viewer_is_heard_out_for_a_short_while():
+    door = Door()
+    door.transport._eof = False
+    door.connection.data_received(b"\0")
+    assert door.seconds(LINGER_SECONDS_TLS) == ""
+    assert door.seconds(1) == "closed"
 
 
 def test_an_idle_connection_is_closed_later():

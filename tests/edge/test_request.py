@@ -190,7 +190,7 @@ async def test_a_trickled_head_is_refused_after_ten_seconds(tmp_path: Path):
         reader, writer = await ground.connect()
         for number, byte in enumerate(b"GET /a HTTP"):
             writer.write(bytes((byte,)))
-            await ground.until(lambda number=number: any(c._head_bytes > number for c in ground.edge.story.connections))
+            await ground.until(lambda number=number: any(len(c._rest) > number for c in ground.edge.story.connections))
             await ground.clock.advance(1)
         got = parsed(await reader.read())
         assert [one.status for one in got] == [408]

@@ -77,7 +77,7 @@ class Remembering:
     def closed(self, connection: Connection) -> None:
         self.closed_count += 1
 
-    def straight(self, target: bytes, connection: Connection) -> bool:
+    def straight(self, grant: Any, name: bytes, connection: Connection) -> bool:
         return False
 
     def handle(self, request: Request, connection: Connection) -> None:
@@ -102,10 +102,15 @@ def connected(handler: Any, limits: Limits = GENERAL, transport: Any = None) -> 
     return connection, transport
 
 
-def fed(data: bytes, limits: Limits = GENERAL, *, step: int | None = None) -> tuple[Remembering, Any]:
-    """What a connection makes of these bytes, in one segment or in steps of so many bytes."""
+def fed(
+    data: bytes, limits: Limits = GENERAL, *, step: int | None = None, cut: int | None = None
+) -> tuple[Remembering, Any]:
+    """What a connection makes of these bytes, in one segment, in two (`cut`) or in steps of so many bytes."""
     handler = Remembering()
     connection, transport = connected(handler, limits)
+    if cut is not None:
+        connection.data_received(data[:cut])
+        data = data[cut:]
     for at in range(0, len(data), step or len(data)):
         connection.data_received(data[at : at + (step or len(data))])
     return handler, transport

@@ -1,0 +1,233 @@
+"""The head of a request: from its bytes to a Request, or what is wrong with it (RFC 9112 §3, §5; RFC 9110 §5). Pure.
+
+Read by patterns that are the grammar and nothing beyond it: what two programs could read in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from edge.wire.request import Malformed, Request
+
+METHOD_LONGEST = 64
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+# Of what RFC 3986 does not let stand in a URI, browsers send ^ ` { | } as they are: those are passed on.
+_TARGET = rb"[^\x00-\x20\"#<>\\\x7f-\xff]"
+_REQUEST_LINE = re.compile(b"(" + _TOKEN + b"{1,64}+) (" + _TARGET + rb"++) HTTP/([0-9])\.([0-9])\r\n")
+_LINE_SO_FAR = re.compile(_TOKEN + b"*+(?: (?:" + _TARGET + rb"++(?: [HTP/0-9.]{0,8}+\r?)?)?)?")
+_METHOD = re.compile(_TOKEN + b"*+")
+_METHOD_AND_TARGET = re.compile(_TOKEN + b"++ (" + _TARGET + b"*+)")
+_VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
+_FIELD_LINES = re.compile(b"(?:" + _TOKEN + b"++:" + _VALUE + rb"\r\n)*+")
+_FIELD = re.compile(b"(" + _TOKEN + rb"++):[ \t]*+([^\r]*+)\r\n")
+_NAME = re.compile(b"(" + _TOKEN + b"{1,64}+):")
+_HOST = re.compile(rb"(?:((?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})++)|\[([0-9A-Fa-f:.]++)\])(?::([0-9]{0,5}+))?")
+_ABSOLUTE = re.compile(rb"https?://([^/?]*+)(.*)", re.IGNORECASE)
+_LINE_BREAKS = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\0")
+_ONCE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"))
+CHUNKED = -1
+"""What `framing` says of a body whose length is not known before its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of a request, in bytes and fields. `body` 0: no request may have a body."""
+
+    target: int = 16 * 1024
+    head: int = 48 * 1024
+    fields: int = 100
+    body: int = 0
+
+    @property
+    def whole_head(self) -> int:
+        """Bytes of request line and fields together."""
+        return self.head + self.target
+
+
+def read_head(block: bytes, limits: Limits) -> Request | Malformed:
+    """The request whose head these lines are: from the request line to the end of the last field line."""
+    line = _REQUEST_LINE.match(block)
+    if line is None:
+        return wrong_line(block, limits)
+    method, target, major, minor = line.groups()
+    if len(target) > limits.target:
+        return Malformed(414, "target-too-long")
+    if major != b"1":
+        return Malformed(505, "version")
+    if _FIELD_LINES.match(block, line.end()).end() != len(block):  # type: ignore[union-attr]  # matches nothing at least
+        return _wrong_field(block)
+    fields: dict[bytes, bytes] = {}
+    lines = _FIELD.findall(block, line.end())
+    if len(lines) > limits.fields:
+        return Malformed(431, "too-many-fields", f"more than {limits.fields}")
+    for name, value in lines:
+        name, value = name.lower(), value.rstrip(b" \t")
+        if name not in fields:
+            fields[name] = value
+        elif name in _ONCE:
+            return Malformed(400, "repeated-field", name.decode())
+        else:
+            fields[name] += (b"; " if name == b"cookie" else b", ") + value
+    # A minor version above ours is read as ours (RFC 9110 §2.5).
+    request = Request(method, target, fields, 0 if minor == b"0" else 1, keep_alive=True)
+    request.keep_alive = _stays(request)
+    return _addressed(request) or request
+
+
+def _stays(request: Request) -> bool:
+    """Whether the connection may be used again (RFC 9112 §9.3)."""
+    connection = request.fields.get(b"connection")
+    if connection is None:
+        return request.minor == 1
+    said = {option.strip(b" \t") for option in connection.lower().split(b",")}
+    return b"close" not in said and (request.minor == 1 or b"keep-alive" in said)
+
+
+def _addressed(request: Request) -> Malformed | None:
+    """Host and target (RFC 9112 §3.2, §3.3): what is wrong with them; the target is in origin-form afterwards."""
+    host = request.fields.get(b"host")
+    if host is None:
+        if request.minor:
+            return Malformed(400, "host-missing")
+    elif (host or request.minor) and not is_authority(host):
+        return Malformed(400, "host")
+    target = request.target
+    if target.startswith(b"/"):
+        return None
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is not None:
+        if not is_authority(absolute[1]):
+            return Malformed(400, "authority")
+        request.fields[b"host"] = absolute[1]  # it wins over Host (§3.2.2)
+        rest = absolute[2]
+        if not rest:
+            request.target = b"*" if request.method == b"OPTIONS" else b"/"  # §3.2.4
+        else:
+            request.target = rest if rest.startswith(b"/") else b"/" + rest
+        return None
+    if request.method == b"CONNECT":
+        return Malformed(405, "method")
+    return None if target == b"*" and request.method == b"OPTIONS" else Malformed(400, "target")
+
+
+def is_authority(text: bytes) -> bool:
+    """Whether this is `host[:port]` of an http URI, without user information (RFC 9110 §4.2, RFC 3986 §3.2)."""
+    match = _HOST.fullmatch(text)
+    if match is None or (match[3] and int(match[3]) > 65535):
+        return False
+    if match[2] is not None:
+        try:
+            ipaddress.IPv6Address(match[2].decode())
+        except ValueError:
+            return False
+    return True
+
+
+def framing(request: Request, limits: Limits) -> int | Malformed:
+    """Bytes of the request's body, or CHUNKED: one clear framing (RFC 9112 §6), and a body only where there may be one.
+
+    Only for a request with Content-Length or Transfer-Encoding; without either there is no body (§6.3).
+    """
+    fields, method = request.fields, request.method
+    length, coding = fields.get(b"content-length"), fields.get(b"transfer-encoding")
+    if coding is not None:
+        wrong = _wrong_coding(coding, request.minor, both=length is not None)
+        if wrong is not None:
+            return wrong
+    elif length is None or not length.isdigit() or len(length) > 15:
+        return Malformed(400, "content-length")
+    expected = CHUNKED if length is None or coding is not None else int(length)
+    if expected == 0:
+        return 0
+    if method == b"TRACE" or (not limits.body and method in (b"GET", b"HEAD", b"OPTIONS")):
+        return Malformed(400, "body", f"{method.decode()} has none")
+    if not limits.body:
+        return Malformed(405, "method")
+    if expected > limits.body:
+        return Malformed(413, "body-too-large")
+    return expected
+
+
+def _wrong_coding(coding: bytes, minor: int, *, both: bool) -> Malformed | None:
+    if both:
+        return Malformed(400, "transfer-encoding", "beside Content-Length")
+    if not minor:
+        return Malformed(400, "transfer-encoding", "in HTTP/1.0")
+    if coding.lower() == b"chunked":
+        return None
+    names = [name.strip(b" \t") for name in coding.lower().split(b",")]
+    if names[-1] == b"chunked" and names.count(b"chunked") == 1 and all(map(_METHOD.fullmatch, names)) and all(names):
+        return Malformed(501, "transfer-encoding", "a coding that is not known here")  # §6.1
+    return Malformed(400, "transfer-encoding")
+
+
+def unmet_expectation(request: Request) -> bool:
+    """Whether something else than 100-continue is expected (RFC 9110 §10.1.1)."""
+    expect = request.fields[b"expect"].lower()
+    return any(member.strip(b" \t") not in (b"", b"100-continue") for member in expect.split(b","))
+
+
+# -- what is wrong -------------------------------------------------------------------------------------------------
+
+
+def wrong_so_far(data: bytearray, seen: int, limits: Limits) -> Malformed | None:
+    """What can be said already against a head that is not whole; `seen`: of its bytes, how many were looked at before.
+
+    The status is the one that the whole head would get, however its bytes come.
+    """
+    stop = data.find(b"\n", 0, limits.whole_head)
+    if stop < 0:
+        too_long = len(data) > METHOD_LONGEST and b" " not in data[: METHOD_LONGEST + 1]
+        if too_long or not _LINE_SO_FAR.fullmatch(data) or len(data) > limits.target + METHOD_LONGEST + 12:
+            return wrong_line(data, limits)
+        found = _METHOD_AND_TARGET.match(data) if len(data) > limits.target else None
+        if found is not None and len(found[1]) > limits.target:
+            return Malformed(414, "target-too-long")
+    elif seen <= stop:
+        line = _REQUEST_LINE.match(data)
+        if line is None or len(line[2]) > limits.target:
+            return wrong_line(data, limits)
+        if line[3] != b"1":
+            return Malformed(505, "version")
+    lone = _LINE_BREAKS.search(data, max(0, seen - 1), limits.whole_head)
+    if lone is not None:
+        return Malformed(400, "malformed", "NUL" if lone[0] == b"\0" else "a line that does not end with CR LF")
+    if len(data) >= limits.whole_head:
+        line_start = data.rfind(b"\n", 0, limits.whole_head) + 1
+        name = _NAME.match(data, line_start)
+        return Malformed(431, "head-too-large", f"at {name[1].decode()}" if name else "")
+    return None
+
+
+def wrong_line(data: bytes | bytearray, limits: Limits) -> Malformed:
+    """What is wrong with a request line that is not one of ours."""
+    method = _METHOD.match(data)
+    if method is not None and len(method[0]) > METHOD_LONGEST:
+        return Malformed(501, "method", "too long for one of ours")
+    found = _METHOD_AND_TARGET.match(data)
+    if found is not None and len(found[1]) > limits.target:
+        return Malformed(414, "target-too-long")
+    return Malformed(400, "malformed", "the first line is no request line")
+
+
+def _wrong_field(block: bytes) -> Malformed:
+    """Which line is no field line, and why."""
+    for number, line in enumerate(block.split(b"\r\n")[1:], 1):
+        if not line or not _FIELD_LINES.fullmatch(line + b"\r\n"):
+            return Malformed(400, "malformed", f"field line {number} {_what_is_wrong(line)}")
+    return Malformed(400, "malformed")
+
+
+def _what_is_wrong(line: bytes) -> str:
+    name, colon, _ = line.partition(b":")
+    if line[:1] in (b" ", b"\t"):
+        return "begins with whitespace"
+    if not colon:
+        return "has no colon"
+    if name != name.rstrip(b" \t"):
+        return "has whitespace before its colon"
+    if not name or not _METHOD.fullmatch(name):
+        return "has a name that is no token"
+    return "has a control character in its value"
