@@ -34,7 +34,7 @@ class TokenMemo:
     good one; and only those bad ones whose refusal cost a signature. New keys empty both.
     """
 
-    __slots__ = ("_audience", "_capacity", "_issuer", "_keys", "_refused", "_refused_capacity", "permits")
+    __slots__ = ("_audience", "_capacity", "_issuer", "_refused", "_refused_capacity", "keys", "permits")
 
     def __init__(
         self,
@@ -45,7 +45,8 @@ class TokenMemo:
         issuer: str = "matinee",
         audience: str = "edge",
     ) -> None:
-        self._keys = keys
+        self.keys = keys
+        """The keys in force: `use` puts others in force. Every hit looks here."""
         self._capacity = capacity
         self._refused_capacity = refused_capacity
         self._issuer = issuer
@@ -53,24 +54,19 @@ class TokenMemo:
         self._refused: dict[bytes, Refusal] = {}
         self.permits: dict[bytes, Permit] = {}
 
-    @property
-    def keys(self) -> KeySet:
-        """The keys in force."""
-        return self._keys
-
     def use(self, keys: KeySet) -> None:
         """Put these keys in force; what other keys verified is forgotten."""
-        if keys.version != self._keys.version:
+        if keys.version != self.keys.version:
             self.permits.clear()
             self._refused.clear()
-        self._keys = keys
+        self.keys = keys
 
     def permit(self, token: bytes) -> Permit | Refusal:
         """What the token says, remembered or verified now."""
         known = self.permits.get(token) or self._refused.get(token)
         if known is not None:
             return known
-        found = verify(token, self._keys, issuer=self._issuer, audience=self._audience)
+        found = verify(token, self.keys, issuer=self._issuer, audience=self._audience)
         if isinstance(found, Permit):
             _remember(self.permits, token, found, self._capacity)
         elif found in (Refusal.TOKEN_SIGNATURE, Refusal.TOKEN_CLAIMS):

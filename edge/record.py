@@ -21,9 +21,17 @@ FLUSH_SECONDS = 0.5
 FLUSH_LINES = 2_000
 MOST_LINES = 100_000
 """Lines that wait for the disk; beyond it they are dropped."""
+PIECES = 6
+"""Each line waits as so many pieces, which are joined in the thread that writes: hits share most of theirs."""
+_NO_MORE = (b"",) * (PIECES - 1)
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _CLEAN = re.compile(rb"[ !#-\[\]-~]*")
+
+
+_TRACE_ENDS = tuple(b'%03x"}\n' % number for number in range(4096))
+"""Ends of lines: the last digits of a trace id, ready made."""
+_MOST_TRACES = len(_TRACE_ENDS)
 
 
 @lru_cache(maxsize=65536)
@@ -43,13 +51,15 @@ class AccessLog:
         self._clock = clock
         self._workshop = workshop
         self._dropped = dropped
-        self._lines: list[str] = []
+        self._pieces: list[bytes] = []
         self._flushing = False
         self._timed = False
-        self._millisecond = -1
-        self._moment = ""
-        self._traces = os.urandom(8).hex()
-        self._trace = 0
+        self._moment = b""
+        self._moment_from = self._moment_to = 0.0
+        self._process = os.urandom(8).hex()
+        self._thousands = self._trace = 0
+        self._traces = b""
+        self._next_traces()
         self._fd = self._open()
 
     def _open(self) -> int:
@@ -84,14 +94,14 @@ class AccessLog:
         if match:
             trace = match[1].decode()
         else:
-            self._trace += 1
-            trace = f"{self._traces}{self._trace:016x}"
+            trace = (self._traces + self._trace_end()[:3]).decode()
         text = path.decode("ascii") if _CLEAN.fullmatch(path) else json.dumps(path.decode("latin-1"))[1:-1]
-        self._lines.append(
+        line = (
             f'{{"time":{self._clock.wall():.3f}{self.beginning(session, address, country, method.decode("latin-1"))}'
-            f'{text}","status":{status},"bytes":{sent},"trace_id":"{trace}","outcome":"{outcome}",'
-            f'"reason":{_quoted(reason)},"ms":{seconds * 1e3:.3f}}}\n'
+            f'{text}","status":{status},"bytes":{sent},"outcome":"{outcome}","reason":{_quoted(reason)},'
+            f'"ms":{seconds * 1e3:.3f},"trace_id":"{trace}"}}\n'
         )
+        self._pieces += (line.encode("utf-8", "replace"), *_NO_MORE)
         self._added()
 
     def beginning(self, session: str | None, address: str, country: str | None, method: str) -> str:
@@ -101,23 +111,44 @@ class AccessLog:
             f'"method":"{method}","path":"'
         )
 
-    def hit(self, beginning: str, name: str, sent: int, wall: float) -> None:
+    @staticmethod
+    def hit_record(sent: int) -> bytes:
+        """What stands in the line of a straight hit of so many bytes, between its path and the end of its trace id."""
+        return b'","status":200,"bytes":%d,"outcome":"hit","reason":null,"ms":0,"trace_id":"' % sent
+
+    def hit(self, beginning: bytes, name: bytes, record: bytes, wall: float) -> None:
         """The record of a hit that was answered in one straight run: `beginning` has the path's folder at its end."""
-        millisecond = int(wall * 1000)
-        if millisecond != self._millisecond:
-            self._millisecond = millisecond
-            self._moment = f'{{"time":{wall:.3f}'
-        self._trace += 1
-        lines = self._lines
-        lines.append(
-            f'{self._moment}{beginning}{name}","status":200,"bytes":{sent},"trace_id":"{self._traces}{self._trace:016x}",'
-            '"outcome":"hit","reason":null,"ms":0}\n'
-        )
-        if not self._timed or len(lines) >= FLUSH_LINES:
+        if not self._moment_from <= wall < self._moment_to:
+            self._new_moment(wall)
+        pieces = self._pieces
+        self._trace = number = self._trace + 1
+        if number == _MOST_TRACES:
+            self._next_traces()
+            number = 0
+        pieces += (self._moment, beginning, name, record, self._traces, _TRACE_ENDS[number])
+        if not self._timed or len(pieces) >= FLUSH_LINES * PIECES:
             self._added()
 
+    def _new_moment(self, wall: float) -> None:
+        millisecond = int(wall * 1000)
+        self._moment_from, self._moment_to = millisecond / 1000, (millisecond + 1) / 1000
+        self._moment = b'{"time":%.3f' % self._moment_from
+
+    def _trace_end(self) -> bytes:
+        """The end of one more trace id, which begins with `_traces` as it is after this call."""
+        self._trace = number = self._trace + 1
+        if number == _MOST_TRACES:
+            self._next_traces()
+            number = 0
+        return _TRACE_ENDS[number]
+
+    def _next_traces(self) -> None:
+        self._trace = 0
+        self._traces = f"{self._process}{self._thousands:013x}".encode()
+        self._thousands += 1
+
     def _added(self) -> None:
-        if len(self._lines) >= FLUSH_LINES:
+        if len(self._pieces) >= FLUSH_LINES * PIECES:
             self.flush()
         elif not self._timed:
             self._timed = True
@@ -130,35 +161,35 @@ class AccessLog:
     def flush(self) -> None:
         """Send what there is to the disk, unless a batch is already on its way."""
         if self._flushing:
-            if len(self._lines) > MOST_LINES:
-                self._dropped(len(self._lines))
-                self._lines.clear()
+            if len(self._pieces) > MOST_LINES * PIECES:
+                self._dropped(len(self._pieces) // PIECES)
+                self._pieces.clear()
             return
-        if self._lines:
-            lines, self._lines = self._lines, []
+        if self._pieces:
+            pieces, self._pieces = self._pieces, []
             self._flushing = True
-            self._workshop.spawn(self._write(lines))
+            self._workshop.spawn(self._write(pieces))
 
-    async def _write(self, lines: list[str]) -> None:
+    async def _write(self, pieces: list[bytes]) -> None:
         try:
-            await self._workshop.offload(lambda: self._append(lines))
+            await self._workshop.offload(lambda: self._append(pieces))
         except OSError:
-            self._dropped(len(lines))
+            self._dropped(len(pieces) // PIECES)
         finally:
             self._flushing = False
-        if self._lines:
+        if self._pieces:
             self._added()  # they came due while this batch was being written
 
-    def _append(self, lines: list[str]) -> None:
-        rest = memoryview("".join(lines).encode("utf-8", "replace"))
+    def _append(self, pieces: list[bytes]) -> None:
+        rest = memoryview(b"".join(pieces))
         while rest:
             rest = rest[os.write(self._fd, rest) :]
 
     def close(self) -> None:
         """Write the rest, in this thread, and let the file go."""
-        lines, self._lines = self._lines, []
+        pieces, self._pieces = self._pieces, []
         try:
-            self._append(lines)
+            self._append(pieces)
         except OSError:
-            self._dropped(len(lines))
+            self._dropped(len(pieces) // PIECES)
         os.close(self._fd)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.entry import OVERHEAD, Entry, normalised
+from cache.entry import OVERHEAD, Entry, Ready, normalised
 from kernel.clock import Instant
 from kernel.http.freshness import Verdict
 from tests.cache.workbench import now_of, response
@@ -93,7 +93,7 @@ def test_normalised():
 def test_a_304_replaces_the_fields_it_brings(clock):
     """RFC 9111 §3.2, §4.3.4."""
     made = response(clock, b"/k", (b"a", b"1"), (b"b", b"2"), (b"b", b"3"), (b"content-type", b"video/mp4"), length=5)
-    made.ready_at = 17
+    made.ready = Ready(b"", 17.0, -1, b"")
     news = [
         (b"cache-control", b"max-age=9"), (b"b", b"4"), (b"c", b"5"), (b"content-type", b"x"),
         (b"content-length", b"0"), (b"content-encoding", b"x"),
@@ -103,7 +103,7 @@ def test_a_304_replaces_the_fields_it_brings(clock):
     assert made.fields == [
         (b"a", b"1"), (b"content-type", b"video/mp4"), (b"cache-control", b"max-age=9"), (b"b", b"4"), (b"c", b"5"),
     ]  # fmt: skip
-    assert (made.born, made.fresh_until, made.length, made.ready_at) == (2000.0, 2009.0, 5, -1)
+    assert (made.born, made.fresh_until, made.length, made.ready) == (2000.0, 2009.0, 5, None)
 
 
 def test_a_304_stores_no_field_that_may_not_be_stored(clock):

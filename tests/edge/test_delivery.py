@@ -18,7 +18,7 @@ async def records(ground: Ground) -> list[dict]:
     file, log = ground.edge.settings.access_log, ground.edge.log
     assert file is not None
     assert log is not None
-    while log._lines or log._flushing:
+    while log._pieces or log._flushing:
         await ground.clock.advance(1)
         await ground.until(lambda: not log._flushing)
     return [json.loads(line) for line in file.read_text().splitlines()]
