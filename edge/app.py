@@ -28,17 +28,20 @@ from edge.locate import Locator
 from edge.network import Network
 from edge.node import Node
 from edge.numbers import Number, metrics, stats
-from edge.profile import PROFILES, with_default_freshness
+from edge.pool import PoolLimits
+from edge.profile import PROFILES
 from edge.read_files import read_keys, read_rules
 from edge.record import AccessLog
 from edge.request import Story
 from edge.route import ask_for
+from edge.routes import make_routes
 from edge.settings import EdgeSettings
 from edge.subscribe import Connect, Subscriber
 from edge.tasks import TaskOwner
 from edge.upstream import Upstreams
+from edge.upstream_tls import upstream_tls
 from edge.wire.h1 import Connection
-from edge.wire.request_reader import Limits
+from edge.wire.head import Limits
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings
 from kernel.fleet import Hello
@@ -66,7 +69,7 @@ class Edge:
         self.node = self._make_node()
         self.disk = self._make_disk()
         self.cache = self._make_cache()
-        self.upstreams = Upstreams(settings.upstream, network, clock, self._timeouts())
+        self.upstreams = self._make_upstreams()
         self.fetcher = Fetcher(
             settings.id,
             self.node.profile,
@@ -96,15 +99,26 @@ class Edge:
 
     def _make_node(self) -> Node:
         settings = self.settings
-        profile = with_default_freshness(PROFILES[settings.profile], int(settings.default_ttl))
+        profile = PROFILES[settings.profile]
+        routes = make_routes(
+            profile,
+            settings.route,
+            default_ttl=settings.default_ttl,
+            slice=settings.slice,
+            slice_over=settings.slice_over,
+            tokens=settings.tokens == "required",
+            port=b"443" if settings.tls_cert is not None else b"80",
+        )
+        asks_tokens = any(one.token for one in (routes.default, *(row.route for row in routes.rows)))
         rules, keys = read_rules(settings.rules), read_keys(settings.keys)
         return Node(
             id=settings.id,
             name=cache_name(settings.id),
             profile=profile,
             rules=rules if settings.control is None else State().rules,
-            memo=TokenMemo(keys) if settings.tokens == "required" else None,
+            memo=TokenMemo(keys) if asks_tokens else None,
             regions=frozenset(region.encode() for region in settings.region),
+            routes=routes,
         )
 
     def _make_disk(self) -> DiskTier | None:
@@ -124,9 +138,16 @@ class Edge:
         make: Callable[[int], Policy[Any]] = POLICIES[self.settings.policy]
         return make(budget)
 
-    def _timeouts(self) -> Timeouts:
+    def _make_upstreams(self) -> Upstreams:
         settings = self.settings
-        return Timeouts(settings.upstream_connect, settings.upstream_first_byte, settings.upstream_idle)
+        times = Timeouts(
+            settings.upstream_connect, settings.upstream_first_byte, settings.upstream_idle, settings.upstream_total
+        )
+        tls = upstream_tls(settings.upstream, settings.upstream_ca, settings.upstream_cert, settings.upstream_key)
+        # A fifth of the descriptors at most: a hung upstream must leave some to viewers and to the disk.
+        share = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // (5 * len(settings.upstream))
+        limits = PoolLimits(connections=min(settings.upstream_connections, max(8, share)))
+        return Upstreams(settings.upstream, self.network, self.clock, times, tls, limits, settings.upstream_name)
 
     def _make_log(self) -> AccessLog | None:
         settings = self.settings
@@ -257,7 +278,7 @@ class Edge:
 
     def prefetch(self, url: str) -> bool:
         """Begin to fetch a URL's object unless it is here; False when it cannot be one of ours."""
-        asked = ask_for(url, general=self.node.profile.name == "general")
+        asked = ask_for(url, general=self.node.profile.name == "general", routes=self.node.routes)
         if isinstance(asked, Refusal):
             return False
         entry = self.cache.peek(asked.key, {})

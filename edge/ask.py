@@ -24,10 +24,10 @@ def request_head(
 
     `node` is our name in Via and CDN-Loop; `request` the viewer's fields; `length` of the body he sent.
     """
-    host = authority if profile.methods is not None else request.get(b"host") or authority
+    host = asked.host or authority
     fields: Fields = [
         (b"host", host),
-        *profile.upstream_fields(request, retrieves=method in (b"GET", b"HEAD")),
+        *asked.route.upstream_fields(request, retrieves=method in (b"GET", b"HEAD")),
     ]
     if stale is not None and stale.etag is not None:
         fields.append((b"if-none-match", stale.etag))

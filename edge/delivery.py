@@ -19,7 +19,7 @@ from edge.route import Asked
 from edge.wire.h1 import Connection
 from edge.wire.request import Request
 from kernel.claims import Permit
-from kernel.errors import MatineeError, UpstreamFailed
+from kernel.errors import MatineeError, Overloaded, UpstreamFailed
 from kernel.http.cache_status import chained, forwarded, hit
 from kernel.http.dates import format_date
 from kernel.vocabulary import Outcome
@@ -121,7 +121,8 @@ class Delivery:
         age: int | None,
         chunked: bool = False,
     ) -> bytes:
-        made = head(entry, selection, length, self.story.lines, chunked=chunked)
+        lines = self.asked.route.lines_for(self.request.fields) + self.story.via
+        made = head(entry, selection, length, lines, chunked=chunked)
         told = b"" if age is None else b"Age: %d\r\n" % age
         status = chained(entry.upstream_status, own)
         return made + told + b"Cache-Status: %s\r\n%s\r\n" % (status, self.story.connection_line(self.request))
@@ -248,7 +249,7 @@ class Delivery:
         self.waits(False)
         if not self.wanted:
             return
-        reason = error.reason if isinstance(error, UpstreamFailed) else "bug"
+        reason = error.reason if isinstance(error, (UpstreamFailed, Overloaded)) else "bug"
         if self.headed:
             self.connection.on_lost = None
             self.connection.abort()
@@ -258,11 +259,13 @@ class Delivery:
         if stale is not None and serves_when_upstream_fails(stale, self.story.clock.mono()):
             self.story.serve(self, stale, Outcome.STALE, b"upstream-failed")
             return
-        status = error.status if isinstance(error, UpstreamFailed) else 500
+        status = error.status if isinstance(error, UpstreamFailed) else 503 if isinstance(error, Overloaded) else 500
         own = forwarded(self.story.node.name, self.why_forwarded, collapsed=self.collapsed, detail=reason.encode())
         date = format_date(self.story.clock.wall())
         lines = self.story.lines + b"Date: %s\r\nCache-Status: %s\r\n" % (date, own)
         lines += self.story.connection_line(self.request)
+        if isinstance(error, Overloaded):
+            lines += b"Retry-After: %d\r\n" % error.retry_after
         head_only = self.request.method == b"HEAD"
         self.connection.transport.write(problem(status, reason, "", lines, head_only=head_only))
         self.status = status

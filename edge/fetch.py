@@ -18,10 +18,11 @@ from edge.exchange import Exchange
 from edge.judge import OF_THE_REQUEST, changed_keys, freshened, judge
 from edge.profile import Profile
 from edge.route import Asked
+from edge.routes import Route
 from edge.upstream import Upstream, Upstreams
 from edge.wire.request import Request
 from kernel.clock import Clock
-from kernel.errors import Bug, UpstreamFailed
+from kernel.errors import Bug, Overloaded, UpstreamFailed
 from kernel.http.dates import format_date
 from kernel.http.freshness import STALE_IF_ERROR_STATUSES, Verdict, assess
 from kernel.http.message import Fields, values
@@ -83,9 +84,9 @@ class Fetcher:
             )
             if not safe and exchange.status < 400:
                 await self._cache.purge(PurgeRequest(urls=changed_keys(asked, request, exchange.fields)))
-            await self._answer(fill, exchange, self._profile.judged_by(request), method, asked_at)
+            await self._answer(fill, exchange, asked.route, asked.route.judged_by(request), method, asked_at)
             self._counts.fill_ended("whole")
-        except UpstreamFailed as error:
+        except (UpstreamFailed, Overloaded) as error:
             self._counts.fill_ended(error.reason)
             self._cache.ended(fill)
             fill.fail(error)
@@ -109,17 +110,24 @@ class Fetcher:
         return [head, body] if body else [head]
 
     async def _answer(
-        self, fill: Fill, exchange: Exchange, request: Mapping[bytes, bytes], method: bytes, asked_at: float
+        self,
+        fill: Fill,
+        exchange: Exchange,
+        route: Route,
+        request: Mapping[bytes, bytes],
+        method: bytes,
+        asked_at: float,
     ) -> None:
         """The head is there: judge it, then let the body flow."""
         stale, status = fill.stale, exchange.status
         now, wall = self._clock.mono(), self._clock.wall()
-        fields = [pair for pair in exchange.fields if pair[0] not in self._profile.drops]
+        fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
+        keeps = route.keeps_of(request)
         if status == 304 and method in (b"GET", b"HEAD"):
             if stale is None:
                 raise UpstreamFailed("unasked-304")
             merged = freshened(stale, fields)
-            verdict = assess(method, request, stale.status, merged, self._profile.keeps,
+            verdict = assess(method, request, stale.status, merged, keeps,
                              request_wall=asked_at, response_wall=wall)  # fmt: skip
             await exchange.body_to(_drop)
             self._cache.freshen(stale, self._dated(fields), verdict, doomed=fill.doomed)
@@ -131,15 +139,16 @@ class Fetcher:
         if status in STALE_IF_ERROR_STATUSES and stale is not None and now < max(stale.sie_until, stale.swr_until):
             raise UpstreamFailed(f"status-{status}")
         verdict = assess(
-            method, request, status, fields, self._profile.keeps, request_wall=asked_at, response_wall=wall
+            method, request, status, fields, keeps, request_wall=asked_at, response_wall=wall
         )
-        entry = self._entry(fill, exchange, fields, verdict, request, now)
+        entry = self._entry(fill, exchange, route, fields, verdict, request, now)
         await self._body(fill, exchange, entry, verdict, whole=method == b"GET")
 
     def _entry(
         self,
         fill: Fill,
         exchange: Exchange,
+        route: Route,
         fields: Fields,
         verdict: Verdict,
         request: Mapping[bytes, bytes],
@@ -150,6 +159,7 @@ class Fetcher:
         entry.had_age = bool(values(fields, b"age"))
         entry.set_times(verdict, now)
         entry.set_vary(request)
+        entry.vary = tuple(pair for pair in entry.vary if route.varies_by(pair[0]))
         return entry
 
     def _dated(self, fields: Fields) -> Fields:
@@ -199,7 +209,7 @@ class Fetcher:
             body = make_body(pieces, files=self._cache.files and self._cache.disk is None)
             fill.settle(body)
             entry.length = len(body)
-            entry.ready_at = -1
+            entry.ready = None
             self._cache.store(entry, body)
         elif fill.stale is not None and not fill.doomed and entry.status < 500:
             self._cache.forget(fill.stale)  # it was replaced by something that may not be kept

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from edge.authorise import TokenMemo
 from edge.profile import Profile
+from edge.route import MEDIA
+from edge.routes import Routes
 from edge.rules import Rules
 
 
@@ -20,3 +22,4 @@ class Node:
     memo: TokenMemo | None
     regions: frozenset[bytes]
     origin: bytes = b""
+    routes: Routes = MEDIA

@@ -1,65 +1,74 @@
 """What `--profile` means: methods, cache key, what goes upstream, what comes back changed.
 
 `media` is the CDN's: an allow-list upstream, the path as the key, CORS for players. `general` is an HTTP cache for
-anything: every method and field passed on, the host and the whole target as the key.
+anything: every method and field passed on, the host and the whole target as the key. A route (`edge.routes`) says
+otherwise for some requests.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from edge.cors import FOR_ALL, LEFT, Cors
+from edge.keyed_query import EVERYTHING, NOTHING, KeyedQuery
 from kernel.http.freshness import GENERAL, MEDIA, KeepPolicy
 from kernel.http.message import Fields
 
-_ANSWERED_HERE = frozenset(
+ANSWERED_HERE = frozenset(
     (b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since")
 )
-"""Of a GET or HEAD: conditions and ranges are answered from the whole (RFC 9111 §4.3, §14)."""
-_NEVER_UPSTREAM = frozenset(
+"""Of a GET or HEAD: conditions and ranges are answered from the whole (RFC 9110 §13, §14)."""
+NEVER_UPSTREAM = frozenset(
     (b"host", b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade", b"trailer",
-     b"expect", b"content-length", b"proxy-authorization", b"cdn-loop", b"via", b"x-forwarded-for")
+     b"expect", b"content-length", b"proxy-authorization", b"http2-settings", b"cdn-loop", b"via", b"x-forwarded-for")
 )  # fmt: skip
 """Made by the edge itself, or ended here (RFC 9110 §7.6.1)."""
 
-_ENDED_HERE = frozenset((b"authorization", b"cache-control"))
-"""Where there is an allow-list: the token is the edge's own, and a viewer must not keep answers from the others."""
+OF_ONE_VIEWER = frozenset((b"authorization", b"cookie"))
+"""What makes an answer one viewer's, where upstream saw it."""
 
-_FOR_PLAYERS = (
-    b"Access-Control-Allow-Origin: *\r\n"
-    b"Access-Control-Expose-Headers: Age, Cache-Status, CMSD-Static, CMSD-Dynamic, Content-Length, Content-Range, "
-    b"Date, ETag\r\n"
-    b"Timing-Allow-Origin: *\r\n"
-    b"Referrer-Policy: no-referrer\r\n"
-    b"X-Content-Type-Options: nosniff\r\n"
+_OVERRIDES = re.compile(
+    rb"forwarded|client-ip|true-client-ip|front-end-https|base-url|request-uri|destination|proxy|translate"
+    rb"|cf-(?:connecting-ip|visitor)|fastly-client-ip|x_.*|http_.*"
+    rb"|x-(?:forward(?:ed)?|original|originating|rewrite|rewritten|http|method|host|url|uri|path|scheme|proto|protocol"
+    rb"|server|port|ssl|https|real|remote|client|cluster|cluster-client|proxy|proxyuser|backend|backside|env|arr|wap"
+    rb"|request|ms|override|forwarder|true|custom-ip|appengine|azure|vhost|upstream|accel|sendfile|timer)(?:-.*)?"
+    rb"|.+-(?:override|host|scheme|proto|protocol|url|uri|ip)"
 )
+"""Names by which programs let a request say another method, host, scheme, path or address than its own. They are no
+part of the key, so whoever sends one would choose what everybody gets (cache poisoning, CPDoS by method override)."""
+
+
+def is_override(name: bytes) -> bool:
+    """Whether a request field (in lower case) may make an origin answer something other than what was keyed."""
+    return _OVERRIDES.fullmatch(name) is not None
+
+
+def is_cmcd(name: bytes) -> bool:
+    """Whether a request field is the player's word to the edge (CTA-5004)."""
+    return name.startswith(b"cmcd-")
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One profile. `lines`: ready header lines of every response; `drops`: upstream's fields that these replace."""
+    """One profile. `asks_with`: the request fields sent upstream, None for all; `query`: the part that is keyed.
+
+    `ends`: request fields that end at the edge: the token is its own, a cookie may hold one, and a viewer's
+    Cache-Control must not keep answers from the others. `lines`: ready header lines of every response; `drops`: upstream's fields that these replace, or that nobody gets.
+    """
 
     name: str
     keeps: KeepPolicy
     methods: frozenset[bytes] | None
     asks_with: frozenset[bytes] | None
+    ends: frozenset[bytes]
+    query: KeyedQuery
+    cors: Cors
     lines: bytes
     drops: frozenset[bytes]
     body: int
-
-    def judged_by(self, request: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
-        """The fields that count when an answer is judged: what ended at the edge cannot have made it one viewer's."""
-        if self.asks_with is None:
-            return request
-        return {name: value for name, value in request.items() if name not in _ENDED_HERE}
-
-    def upstream_fields(self, request: Mapping[bytes, bytes], *, retrieves: bool = True) -> Fields:
-        """Which of the viewer's fields the upstream sees. `retrieves`: a GET or HEAD, which we answer by the whole."""
-        if self.asks_with is not None:
-            return [(name, request[name]) for name in self.asks_with if name in request]
-        named = {part.strip().lower() for part in request.get(b"connection", b"").split(b",")}
-        ended = _NEVER_UPSTREAM | _ANSWERED_HERE if retrieves else _NEVER_UPSTREAM
-        return [pair for pair in request.items() if pair[0] not in ended and pair[0] not in named]
 
 
 PROFILES = {
@@ -68,12 +77,11 @@ PROFILES = {
         keeps=MEDIA,
         methods=frozenset((b"GET", b"HEAD", b"OPTIONS")),
         asks_with=frozenset((b"traceparent", b"tracestate")),
-        lines=_FOR_PLAYERS,
-        drops=frozenset(
-            (b"access-control-allow-origin", b"access-control-allow-credentials", b"access-control-expose-headers",
-             b"access-control-allow-methods", b"access-control-allow-headers", b"timing-allow-origin",
-             b"referrer-policy", b"x-content-type-options", b"set-cookie", b"server", b"accept-ranges")
-        ),
+        ends=OF_ONE_VIEWER | {b"cache-control", b"pragma"},
+        query=NOTHING,
+        cors=FOR_ALL,
+        lines=b"Referrer-Policy: no-referrer\r\nX-Content-Type-Options: nosniff\r\n",
+        drops=frozenset((b"referrer-policy", b"x-content-type-options", b"set-cookie", b"server", b"accept-ranges")),
         body=0,
     ),
     "general": Profile(
@@ -81,13 +89,27 @@ PROFILES = {
         keeps=GENERAL,
         methods=None,
         asks_with=None,
+        ends=frozenset(),
+        query=EVERYTHING,
+        cors=LEFT,
         lines=b"",
         drops=frozenset((b"accept-ranges",)),
         body=16 << 20,
     ),
-}  # fmt: skip
+}
 
 
-def with_default_freshness(profile: Profile, seconds: int) -> Profile:
-    """The profile, with responses that say nothing of freshness kept for `seconds`."""
-    return replace(profile, keeps=replace(profile.keeps, default=seconds))
+def end_to_end(request: Mapping[bytes, bytes], allowed: frozenset[bytes] | None, *, retrieves: bool = True) -> Fields:
+    """Which of the viewer's fields the upstream sees. `retrieves`: a GET or HEAD, which we answer by the whole."""
+    named = {part.strip().lower() for part in request.get(b"connection", b"").split(b",")}
+    if allowed is not None:
+        return [(name, request[name]) for name in sorted(allowed) if name in request and name not in named]
+    ended = NEVER_UPSTREAM | ANSWERED_HERE if retrieves else NEVER_UPSTREAM
+    return [
+        pair
+        for pair in request.items()
+        if pair[0] not in ended
+        and pair[0] not in named
+        and not is_cmcd(pair[0])
+        and not (retrieves and is_override(pair[0]))
+    ]

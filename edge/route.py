@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from edge.authorise import find_token, without_token
-from edge.routes import PLAIN, Route
+from edge.profile import PROFILES
+from edge.routes import PLAIN, Route, Routes, make_routes
 from edge.wire.request import Request
-from kernel.paths import TOKEN_FOLDER, CdnPath, read_target
+from kernel.paths import TOKEN_FOLDER, CdnPath, normal_host, normalise_any, read_target
 from kernel.vocabulary import Refusal
 
+MEDIA = make_routes(PROFILES["media"])
+GENERAL = make_routes(PROFILES["general"])
+"""The profiles' own, without a route of the settings."""
+
+_LINE = b"\n"
 _TOKEN = re.compile(rb"/t/[\w-]+\.[\w-]+\.[\w-]*(?=/|$)")
 
 
 class Asked(NamedTuple):
     """`path` is what is authorised and logged (without token), `upstream` the target that is asked upstream.
 
-    `shard` decides which upstream: title and rendition, so that a rendition's segments stay together. `cdn` is None
-    in the general profile. `route` says how requests of this kind are treated.
+    `key` is made of that very target and of what else goes upstream keyed, so that nobody can ask for one thing and have
+    another kept in its place. `shard` decides which upstream: title and rendition, so that a rendition's segments stay
+    together. `cdn` is None in the general profile. `route` says how requests of this kind are treated; `host` is sent
+    upstream, empty where it is asked by its own name.
     """
 
     key: bytes
@@ -28,6 +37,7 @@ class Asked(NamedTuple):
     token: bytes | None
     cdn: CdnPath | None
     route: Route = PLAIN
+    host: bytes = b""
 
 
 def came_back(node: str, cdn_loop: bytes) -> bool:
@@ -36,8 +46,8 @@ def came_back(node: str, cdn_loop: bytes) -> bool:
     return any(member.partition(b";")[0].strip(b" \t") == own for member in cdn_loop.split(b","))
 
 
-def media_route(request: Request) -> Asked | Refusal:
-    """The CDN's form: `[/t/<JWT>]/cdn/<region>/<contentId>/<rest>`; the query is neither keyed nor sent upstream."""
+def media_route(request: Request, routes: Routes = MEDIA) -> Asked | Refusal:
+    """The CDN's form: `[/t/<JWT>]/cdn/<region>/<contentId>/<rest>`; of the query what the route keys."""
     target = read_target(request.target)
     if isinstance(target, Refusal):
         return target
@@ -48,18 +58,43 @@ def media_route(request: Request) -> Asked | Refusal:
         if isinstance(found, Refusal):
             return found
         token = found
-    key = cdn.key
-    return Asked(key, path, cdn.upstream, key[: key.rfind(b"/")], token, cdn)
+    key, upstream = cdn.key, cdn.upstream
+    shard = key[: key.rfind(b"/")]
+    if not routes.rows:
+        return Asked(key, path, upstream, shard, token, cdn, routes.default)
+    route = routes.of(upstream, content=cdn.content_id)
+    kept = route.query.of(query)
+    if kept:
+        key, upstream = key + b"?" + kept, upstream + b"?" + kept
+    return Asked(_with_fields(key, route, fields), path, upstream, shard, token, cdn, route)
 
 
-def general_route(request: Request) -> Asked | Refusal:
-    """Any resource: the host and the target as sent are the key and what is asked upstream."""
+def general_route(request: Request, routes: Routes = GENERAL) -> Asked | Refusal:
+    """Any resource: the host and the target, each in its normal form, are the key and what is asked upstream."""
     target = request.target
-    if (not target.startswith(b"/") and target != b"*") or b"#" in target or request.method == b"CONNECT":
+    if request.method == b"CONNECT":
         return Refusal.PATH
-    key = request.fields.get(b"host", b"").lower() + target
-    logged = _logged(target) if b"?" in target or TOKEN_FOLDER in target else target
-    return Asked(key, logged, target, key, None, None)
+    upstream = target if target == b"*" else normalise_any(target)
+    if isinstance(upstream, Refusal):
+        return upstream
+    fields = request.fields
+    host = normal_host(fields.get(b"host", b""), routes.port)
+    path, mark, query = upstream.partition(b"?")
+    route = routes.of(path, host)
+    if mark:
+        kept = route.query.of(query)
+        upstream = path + mark + kept if kept or (not query and not route.query.only) else path
+    key = host + upstream if route.key_host else upstream
+    logged = _logged(target) if mark or TOKEN_FOLDER in target else target
+    keyed = _with_fields(key, route, fields)
+    return Asked(keyed, logged, upstream, key, None, None, route, host if route.key_host else b"")
+
+
+def _with_fields(key: bytes, route: Route, fields: Mapping[bytes, bytes]) -> bytes:
+    """The key with the request fields that the route keys: on lines of their own, which no target can bring."""
+    if not route.key_fields:
+        return key
+    return key + _LINE + _LINE.join(name + b":" + value for name, value in route.keyed_fields(fields))
 
 
 def _logged(target: bytes) -> bytes:
@@ -69,10 +104,20 @@ def _logged(target: bytes) -> bytes:
     return path + b"?" + query if query else path
 
 
-def ask_for(url: str, *, general: bool) -> Asked | Refusal:
-    """What a GET of a URL or path asks for: for prefetches, which nobody requested."""
-    _, _, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    target = (slash + path if rest else url).encode("utf-8")
+def ask_for(url: str, *, general: bool, routes: Routes | None = None) -> Asked | Refusal:
+    """What a GET of a URL or path asks for: for prefetches and purges, which nobody requested."""
+    scheme, _, rest = url.partition("://")
+    if "/" in scheme:
+        scheme, rest = "", ""  # a path in whose query a URL stands
+    cut = min((rest.find(mark) for mark in "/?" if mark in rest), default=len(rest))
+    host, path = rest[:cut], rest[cut:]
+    target = ((path if path.startswith("/") else "/" + path) if rest else url).partition("#")[0].encode("utf-8")
     request = Request(b"GET", target or b"/", {b"host": host.encode()}, 1, keep_alive=True)
-    return (general_route if general else media_route)(request)
+    return general_route(request, routes or GENERAL) if general else media_route(request, routes or MEDIA)
+
+
+def reach(asked: Asked) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """(keys, prefixes of keys) that a purge of what was asked for reaches: with every value of the keyed fields."""
+    if not asked.route.key_fields:
+        return (asked.key,), ()
+    return (), (asked.key.partition(_LINE)[0] + _LINE,)

@@ -6,6 +6,8 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.settings_route import MOST_ROUTES, SLICE_LEAST, SLICE_MOST, RouteSettings
+from edge.upstream_url import UPSTREAM
 from kernel.errors import BadSettings
 from kernel.settings import (
     ADDRESS,
@@ -17,10 +19,10 @@ from kernel.settings import (
     PATH_OR_OFF,
     SIZE,
     TEXT,
-    URL,
     Address,
     choice,
     setting,
+    tables,
 )
 from kernel.vocabulary import REGION
 
@@ -38,7 +40,7 @@ class EdgeSettings:
         ADDRESS, "127.0.0.1:9081", "Where operators connect: health, metrics, purge; never public."
     )
     upstream: tuple[str, ...] = setting(
-        URL, None, "Shield or origin to fill from; several share the titles.", many=True
+        UPSTREAM, None, "Shield or origin to fill from; several share the titles, by weight.", many=True
     )
     cache_dir: Path | None = setting(PATH_OR_OFF, "off", "Folder of the disk tier; off keeps everything in RAM.")
     ram: int = setting(SIZE, "512MiB", "Budget of the RAM tier.", least=1 << 20)
@@ -57,6 +59,14 @@ class EdgeSettings:
     default_ttl: float = setting(
         DURATION, "0s", "How long a response that says nothing of freshness is kept; 0 keeps none.", most=86400 * 365
     )
+    slice: int = setting(
+        SIZE,
+        "1MiB",
+        "Bytes of the aligned parts in which large objects are cached.",
+        least=SLICE_LEAST,
+        most=SLICE_MOST,
+    )
+    slice_over: int = setting(SIZE, "8MiB", "Objects larger than this are cached in slices; 0: none are.")
     tls_cert: Path | None = setting(PATH, None, "PEM file of the certificate chain; with it viewers connect by TLS.")
     tls_key: Path | None = setting(PATH, None, "PEM file of the certificate's private key.")
     access_log: Path | None = setting(PATH_OR_OFF, "off", "File for one JSON line a request; reopened on SIGHUP.")
@@ -75,6 +85,20 @@ class EdgeSettings:
     upstream_idle: float = setting(
         DURATION, "15s", "Time between two pieces of an upstream's body.", least=0.01, most=600
     )
+    upstream_total: float = setting(
+        DURATION, "10m", "Time for an upstream's whole answer, a second more for each 16 KiB; 0: no limit.", most=86400
+    )
+    upstream_connections: int = setting(INTEGER, "512", "Connections to each upstream at a time.", least=1, most=65536)
+    upstream_ca: Path | None = setting(
+        PATH, None, "PEM file of the authorities that upstreams' certificates must come from; else the system's."
+    )
+    upstream_name: str | None = setting(TEXT, None, "Name in the upstreams' certificates, if not their URL's host.")
+    upstream_cert: Path | None = setting(PATH, None, "PEM file of the certificate that this node shows to upstreams.")
+    upstream_key: Path | None = setting(PATH, None, "PEM file of that certificate's private key.")
+
+    route: tuple[RouteSettings, ...] = tables(
+        RouteSettings, "How requests of one kind are treated; the first that matches holds.", most=MOST_ROUTES
+    )
 
     def __post_init__(self) -> None:
         """What one setting alone cannot show; BadSettings."""
@@ -87,13 +111,30 @@ class EdgeSettings:
         if (self.tls_cert is None) != (self.tls_key is None):
             missing = "tls_key" if self.tls_key is None else "tls_cert"
             raise BadSettings(missing, "TLS needs both --tls-cert and --tls-key")
+        self._check_upstream_tls()
         if self.control is not None and self.fleet_dir is None:
             raise BadSettings("fleet_dir", "joining a control plane needs a folder for the last good state")
         if self.profile == "general" and self.tokens != "off":
             raise BadSettings("tokens", "the general profile has no titles to hold tokens for: use --tokens off")
+        if self.keys is None and self.control is None and any(one.token == "required" for one in self.route):
+            raise BadSettings("keys", "a route requires tokens but there is neither --keys JWKS.json nor --control")
+        for number, route in enumerate(self.route, 1):
+            try:
+                route.fits(self.profile)
+            except BadSettings as error:
+                raise BadSettings(error.setting, error.why, f"route {number}") from None
         for region in self.region:
             if not REGION.fullmatch(region):
                 raise BadSettings("region", f"{region!r} is not a region (lower-case letters, digits, dashes)")
+
+    def _check_upstream_tls(self) -> None:
+        if (self.upstream_cert is None) != (self.upstream_key is None):
+            missing = "upstream_key" if self.upstream_key is None else "upstream_cert"
+            raise BadSettings(missing, "a certificate for upstreams needs both --upstream-cert and --upstream-key")
+        if not any(url.startswith("https:") for url in self.upstream):
+            for name in ("upstream_ca", "upstream_name", "upstream_cert"):
+                if getattr(self, name) is not None:
+                    raise BadSettings(name, "has no meaning: no upstream is https://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

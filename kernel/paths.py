@@ -84,6 +84,43 @@ def _one_escape(match: re.Match[bytes]) -> bytes:
     return bytes((octet,)) if octet in _UNRESERVED else match[0].upper()
 
 
+_ANY_PATH = re.compile(rb"/[\x21\x22\x24-\x5b\x5d-\x7e]*+")
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|%(?:[01][0-9A-Fa-f]|7[Ff])")
+_SEPARATOR = re.compile(rb"/|%2F|%5C")
+
+
+def normalise_any(target: bytes) -> bytes | Refusal:
+    """The normal form of any origin-form target, for resources that are not ours: key and upstream get the very same.
+
+    Only RFC 3986 §6.2.2 is applied, and to the path alone; the query, `;` and empty segments are data. Refused (400) is
+    what programs read in two ways: dot segments (encoded, or behind an encoded slash, too), control bytes, backslashes,
+    half an escape, `#`, bytes above 127.
+    """
+    if len(target) > TARGET_LONGEST:
+        return Refusal.PATH
+    if _CLEAN.fullmatch(target):
+        return target
+    path, mark, query = target.partition(b"?")
+    if not _ANY_PATH.fullmatch(path) or not _QUERY.fullmatch(query) or _BAD_ESCAPE.search(path):
+        return Refusal.PATH
+    path = _ESCAPE.sub(_one_escape, path)
+    if any(segment in (b".", b"..") for segment in _SEPARATOR.split(path)):
+        return Refusal.PATH
+    return path + mark + query
+
+
+def normal_name(name: bytes) -> bytes:
+    """A parameter's name with nothing written as an escape that need not be: `p%61ge` is `page`."""
+    return _ESCAPE.sub(_one_escape, name) if b"%" in name else name
+
+
+def normal_host(host: bytes, port: bytes) -> bytes:
+    """A Host as key and as sent upstream: lower case, without the scheme's own port (RFC 9110 §4.2.3)."""
+    host = host.lower()
+    name, colon, given = host.rpartition(b":")
+    return name if colon and given in (b"", port) else host
+
+
 def split_token(target: bytes) -> tuple[bytes | None, bytes]:
     """`/t/<JWT>/rest` as (JWT, `/rest`); (None, target) where no token is carried in the path.
 

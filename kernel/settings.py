@@ -59,6 +59,8 @@ __all__ = [
     "resolve",
     "setting",
     "table",
+    "tables",
+    "tables_of",
     "unknown_variables",
 ]
 
@@ -130,6 +132,32 @@ def setting(
     return dataclasses.field(metadata={"setting": row | limits})
 
 
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """An array of tables of the TOML file: `[[name]]`, at most `most`, each of them an object of `row_class`."""
+
+    name: str
+    row_class: type
+    sentence: str
+    most: int
+
+
+def tables(row_class: type, sentence: str, *, most: int) -> Any:
+    """A field of a settings dataclass that holds a tuple of `row_class`, itself a dataclass of settings.
+
+    Only a file can set it. `row_class` refuses what its rows alone cannot show by BadSettings naming the row.
+    """
+    return dataclasses.field(
+        default=(), metadata={"tables": {"row_class": row_class, "sentence": sentence, "most": most}}
+    )
+
+
+def tables_of(settings_class: type) -> tuple[Tables, ...]:
+    """The arrays of tables of a settings dataclass, in order."""
+    fields = [field for field in dataclasses.fields(settings_class) if "tables" in field.metadata]
+    return tuple(Tables(name=field.name, **field.metadata["tables"]) for field in fields)
+
+
 def table(settings_class: type) -> tuple[Setting, ...]:
     """The rows of a settings dataclass, in order."""
     return tuple(
@@ -152,8 +180,12 @@ def resolve(
     `flags` maps field names to the texts given; `file` is the parsed TOML. Raises BadSettings.
     """
     rows = {row.name: row for row in table(settings_class)}
-    from_file = _from_file(rows, file or {}, file_name)
-    values: dict[str, Any] = {}
+    arrays = {one.name: one for one in tables_of(settings_class)}
+    plain = {key: value for key, value in (file or {}).items() if key not in arrays}
+    from_file = _from_file(rows, plain, f"file {file_name}")
+    values: dict[str, Any] = {
+        name: _rows_of(one, (file or {}).get(name, []), f"file {file_name}") for name, one in arrays.items()
+    }
     for name, row in rows.items():
         if flags and name in flags:
             values[name] = row.parse(flags[name], f"flag {row.flag}")
@@ -167,7 +199,12 @@ def resolve(
             raise BadSettings(name, f"must be set, for example with {row.flag}")
         else:
             values[name] = () if row.many else None
-    return settings_class(**values)
+    try:
+        return settings_class(**values)
+    except BadSettings as error:
+        if not error.source or not file_name:
+            raise
+        raise BadSettings(error.setting, error.why, f"file {file_name}, {error.source}") from None
 
 
 def unknown_variables(env: Mapping[str, str], known: Iterable[Setting]) -> list[str]:
@@ -176,21 +213,46 @@ def unknown_variables(env: Mapping[str, str], known: Iterable[Setting]) -> list[
     return sorted(name for name in env if name.startswith("MATINEE_") and name not in names)
 
 
-def _from_file(rows: Mapping[str, Setting], file: Mapping[str, object], name: str) -> dict[str, list[str]]:
+def _rows_of(array: Tables, given: object, source: str) -> tuple[Any, ...]:
+    """The objects of an array of tables; an error says of which, counted from 1."""
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        raise BadSettings(array.name, f"is a list of tables, each begun by [[{array.name}]]", source)
+    if len(given) > array.most:
+        raise BadSettings(array.name, f"there are {len(given)} tables; at most {array.most} may be", source)
+    rows = {row.name: row for row in table(array.row_class)}
+    made = []
+    for number, one in enumerate(given, 1):
+        where = f"{source}, {array.name} {number}"
+        empty = next((key for key, value in one.items() if value == []), None)
+        if empty is not None:
+            raise BadSettings(empty, "is an empty list; leave it out, or say none or off where it has them", where)
+        texts = _from_file(rows, one, where)
+        values = {
+            name: row.parse(texts[name], where) if name in texts else () if row.many else None
+            for name, row in rows.items()
+        }
+        try:
+            made.append(array.row_class(**values))
+        except BadSettings as error:
+            raise BadSettings(error.setting, error.why, where) from None
+    return tuple(made)
+
+
+def _from_file(rows: Mapping[str, Setting], file: Mapping[str, object], source: str) -> dict[str, list[str]]:
     texts: dict[str, list[str]] = {}
     for key, value in file.items():
         field = key.replace("-", "_")
         if field not in rows:
-            raise BadSettings(key, "there is no such setting", f"file {name}")
+            raise BadSettings(key, "there is no such setting", source)
         if rows[field].flag_only:
-            raise BadSettings(key, f"is said with {rows[field].flag} each time, not in a file", f"file {name}")
+            raise BadSettings(key, f"is said with {rows[field].flag} each time, not in a file", source)
         if field in texts:
-            raise BadSettings(key, "stands twice, with a dash and with an underscore", f"file {name}")
+            raise BadSettings(key, "stands twice, with a dash and with an underscore", source)
         items = value if isinstance(value, list) else [value]
         for item in items:
             if not isinstance(item, (str, int, float, bool)):
-                raise BadSettings(key, "must be a text, a number, true or false, or a list of them", f"file {name}")
+                raise BadSettings(key, "must be a text, a number, true or false, or a list of them", source)
         if len(items) != 1 and not rows[field].many:
-            raise BadSettings(key, "takes one value, not a list", f"file {name}")
+            raise BadSettings(key, "takes one value, not a list", source)
         texts[field] = [("on" if item else "off") if isinstance(item, bool) else str(item) for item in items]
     return texts

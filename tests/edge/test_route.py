@@ -85,12 +85,33 @@ def test_equal_paths_have_one_key():
     assert media(b"/cdn/eu/title1/%61.mp4").key == media(b"/cdn/eu/title1/a.mp4").key
 
 
-def test_general_keys_by_host_and_target_as_sent():
-    found = general_route(request(b"/A/../b?c=%2f;d", host=b"Some.Host:80"))
+@pytest.mark.parametrize(
+    ("target", "host", "upstream", "sent"),
+    [
+        (b"/A/b?c=%2f;d", b"Some.Host:80", b"/A/b?c=%2f;d", b"some.host"),
+        (b"/%7ea%2fb//c;d", b"h:8080", b"/~a%2Fb//c;d", b"h:8080"),
+        (b"/a?", b"h", b"/a?", b"h"),
+        (b"/a?CMCD=br%3D1&b&%43MCD=x", b"[::1]:80", b"/a?b", b"[::1]"),
+        (b"/a?CMCD=br%3D1", b"h:", b"/a", b"h"),
+        (b"/a?token=b&%61=%0a", b"h", b"/a?token=b&%61=%0a", b"h"),
+    ],
+)
+def test_general_keys_exactly_what_is_sent_upstream(target: bytes, host: bytes, upstream: bytes, sent: bytes):
+    """The query is data but for CMCD; the path and the host have their normal form (RFC 3986 §6.2.2, 9110 §4.2.3)."""
+    found = general_route(request(target, host=host))
     assert isinstance(found, Asked)
-    assert found.key == b"some.host:80/A/../b?c=%2f;d"
-    assert found.upstream == b"/A/../b?c=%2f;d"
+    assert (found.upstream, found.host) == (upstream, sent)
+    assert found.key == sent + upstream
     assert found.cdn is found.token is None
+
+
+@pytest.mark.parametrize(
+    "target",
+    [b"/a/../b", b"/a/./b", b"/a/%2e%2E/b", b"/a%2f..%2fb", b"/a%5c..", b"/a%00", b"/a%0a", b"/a%7F", b"/a\\b", b"/a%", b"/a%zz",
+     b"/\xc3\xa9", b"/a?b#c", b"/" + b"a" * 16384],
+)  # fmt: skip
+def test_general_refuses_what_two_programs_read_in_two_ways(target: bytes):
+    assert general_route(request(target, host=b"h")) is Refusal.PATH
 
 
 @pytest.mark.parametrize(

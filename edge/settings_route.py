@@ -1,0 +1,159 @@
+"""One `[[route]]` of the settings file, as it is written there; what it becomes is in `edge.routes`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from edge.cors import Cors
+from edge.path_pattern import PathPattern, parse_pattern
+from edge.profile import ANSWERED_HERE, NEVER_UPSTREAM, OF_ONE_VIEWER, is_cmcd, is_override
+from kernel.errors import BadSettings
+from kernel.kinds import DURATION, SIZE, SWITCH, TEXT, Kind, choice
+from kernel.settings import setting
+from kernel.vocabulary import CONTENT_ID
+
+MOST_ROUTES = 100
+SLICE_LEAST = 64 << 10
+SLICE_MOST = 64 << 20
+YEAR = 86400 * 365
+
+_HOST = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]", re.ASCII)
+_FIELD = re.compile(r"[a-z0-9!#$&'*+.^_`|~-]+", re.ASCII)
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9_.\[\]:-]+", re.ASCII)
+
+
+def _of_pattern(expression: re.Pattern[str], what: str) -> Kind:
+    def parse(text: str) -> bytes:
+        if not expression.fullmatch(text.lower()):
+            raise ValueError(f"{text!r} is not {what}")
+        return text.lower().encode()
+
+    return Kind(what.removeprefix("a ").removeprefix("an "), parse)
+
+
+def _content(text: str) -> bytes:
+    if not re.fullmatch(CONTENT_ID.pattern, text):
+        raise ValueError(f"{text!r} is not a contentId")
+    return text.encode()
+
+
+def _parameter(text: str) -> bytes:
+    if not re.fullmatch(r"[\x21\x22\x24\x25\x27-\x3c\x3e-\x7e]+", text):
+        raise ValueError(f"{text!r} is not the name of a parameter")
+    return text.encode()
+
+
+HOST = _of_pattern(_HOST, "a host")
+FIELD = _of_pattern(_FIELD, "a field name")
+PATTERN = Kind("path pattern", parse_pattern)
+CONTENT = Kind("contentId", _content)
+PARAMETER = Kind("parameter", _parameter)
+
+
+def _origin(text: str) -> bytes:
+    if text in ("*", "off"):
+        return text.encode()
+    if not _ORIGIN.fullmatch(text.lower()):
+        raise ValueError(f"{text!r} is not *, off or an origin such as https://www.example.org")
+    return text.lower().encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSettings:
+    """What one route matches and what it says; None or empty where it leaves the matter to the node's settings."""
+
+    path: tuple[PathPattern, ...] = setting(
+        PATTERN, None, "Paths: a folder `/posters/`, a glob `/cdn/*/*/posters/*.jpg`, a name `*.m3u8`.", many=True
+    )
+    host: tuple[bytes, ...] = setting(HOST, None, "Hosts, also `*.example.org` (general profile).", many=True)
+    content: tuple[bytes, ...] = setting(CONTENT, None, "Titles by contentId (media profile).", many=True)
+    query: tuple[bytes, ...] = setting(
+        PARAMETER, None, "Parameters that are keyed and sent upstream: `none`, `all`, or names.", many=True
+    )
+    query_except: tuple[bytes, ...] = setting(PARAMETER, None, "Parameters left out, all others keyed.", many=True)
+    query_order: str | None = setting(
+        choice("sent", "name"), None, "Whether parameters are keyed as they came or ordered by name."
+    )
+    key_host: bool | None = setting(
+        SWITCH, None, "Whether the host is keyed (general profile); off asks upstream by its own name."
+    )
+    key_fields: tuple[bytes, ...] = setting(
+        FIELD, None, "Request fields that are keyed, and sent upstream as they are keyed.", many=True
+    )
+    forward: tuple[bytes, ...] = setting(
+        FIELD, None, "Request fields sent upstream: `none`, `all`, or names.", many=True
+    )
+    default_ttl: float | None = setting(
+        DURATION, None, "How long a 200 that says nothing of freshness is kept.", most=YEAR
+    )
+    negative_ttl: float | None = setting(DURATION, None, "How long a 404 or 410 is kept at most.", most=86400)
+    stale_while_revalidate: float | None = setting(
+        DURATION, None, "How long after its end a response is served while it is fetched anew, where it is silent.",
+        most=YEAR,
+    )  # fmt: skip
+    stale_if_error: float | None = setting(
+        DURATION, None, "How long after its end it is served when upstream fails, where it is silent.", most=YEAR
+    )
+    slice: int | None = setting(
+        SIZE, None, "Bytes of the parts that large objects are cached in.", least=SLICE_LEAST, most=SLICE_MOST
+    )
+    slice_over: int | None = setting(SIZE, None, "Objects larger than this are cached in slices; 0: none are.")
+    token: str | None = setting(
+        choice("node", "required", "off"), None, "Whether a token is asked for: as by --tokens, always, or never."
+    )
+    cors: tuple[bytes, ...] = setting(
+        Kind("*|off|origin", _origin), None, "Pages of which origins may read; off leaves upstream's word.", many=True
+    )
+    keep: str | None = setting(choice("normal", "never"), None, "never: nothing of it is stored.")
+
+    def __post_init__(self) -> None:
+        """What one key alone cannot show; BadSettings naming the key."""
+        for name, words in (("query", ("none", "all")), ("forward", ("none", "all")), ("cors", ("*", "off"))):
+            given = getattr(self, name)
+            alone = [word for word in words if word.encode() in given]
+            if alone and len(given) > 1:
+                raise BadSettings(name, f"`{alone[0]}` stands alone")
+        if self.query and self.query_except:
+            raise BadSettings("query_except", "stands beside `query`: one of the two says what is keyed")
+        if self.host and self.key_host is False:
+            raise BadSettings("key_host", "a route that is chosen by host must key it")
+        for name in ("forward", "key_fields"):
+            for field in getattr(self, name):
+                if field in NEVER_UPSTREAM or field in ANSWERED_HERE or is_cmcd(field) or is_override(field):
+                    raise BadSettings(
+                        name, f"`{field.decode()}` is made or answered by the edge, or never sent upstream"
+                    )
+
+    def fits(self, profile: str) -> None:
+        """What holds in one profile only; BadSettings naming the key."""
+        if profile == "general":
+            if self.content:
+                raise BadSettings("content", "only the media profile has titles")
+            if self.token == "required":  # noqa: S105 (a word of the setting)
+                raise BadSettings("token", "only the media profile has titles to hold tokens for")
+            return
+        if self.host:
+            raise BadSettings("host", "the media profile serves every host alike")
+        if self.key_host is not None:
+            raise BadSettings("key_host", "the media profile serves every host alike")
+        if not all(map(_any_region, self.path)):
+            raise BadSettings(
+                "path", "begins with /cdn/*/: the region is no part of the key, so no route tells it apart"
+            )
+        for name in ("forward", "key_fields"):
+            if OF_ONE_VIEWER.intersection(getattr(self, name)):
+                raise BadSettings(name, "authorization and cookie may hold the edge's own token and go no further")
+
+    @property
+    def cross_origin(self) -> Cors | None:
+        """The route's own word on CORS."""
+        if not self.cors:
+            return None
+        return Cors(self.cors == (b"*",), frozenset(self.cors) - {b"*", b"off"})
+
+
+def _any_region(pattern: PathPattern) -> bool:
+    """Whether a path's first two segments are `cdn` and any region."""
+    first = pattern.head[:2]
+    return all(one.any or (place == 0 and one.matches(b"cdn")) for place, one in enumerate(first))
