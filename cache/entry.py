@@ -6,6 +6,7 @@ Times are on the monotonic clock (seconds): `born` is the moment when its age wa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from cache.body import Body
 from cache.surrogates import parse_surrogate_keys
@@ -19,6 +20,20 @@ OVERHEAD = 600
 _NOT_STORED = frozenset((b"age", b"content-length", b"cache-status", b"cdn-loop", b"proxy-authentication-info"))
 _OF_THE_BODY = frozenset((b"content-length", b"content-encoding", b"content-type", b"content-range"))
 _ANY_CASE = frozenset((b"accept-language", b"accept-encoding", b"accept-charset"))
+
+
+@dataclass(slots=True)
+class Ready:
+    """The head of a whole hit as it goes to viewers, good before `until` (mono), and what goes with it.
+
+    `cut`: bytes of the cache key before the file's name, where `head` may follow a request for that name in one
+    straight run; else -1. `record`: the end of such a request's line in the access log.
+    """
+
+    head: bytes
+    until: float
+    cut: int
+    record: bytes
 
 
 class Entry:
@@ -39,7 +54,6 @@ class Entry:
         "mark",
         "must_revalidate",
         "ready",
-        "ready_at",
         "sie_until",
         "slice",
         "status",
@@ -61,8 +75,7 @@ class Entry:
         self.must_revalidate = self.had_age = False
         self.mark = b""  # of a whole in slices and of each of them: the strong ETag, else one made when it came
         self.slice = 0  # bytes of a slice where the body is kept in slices; see `cache.slices`
-        self.ready = b""
-        self.ready_at = -1
+        self.ready: Ready | None = None
         self.set_fields(fields)
 
     @property
@@ -78,7 +91,7 @@ class Entry:
         self.etag = first(self.fields, b"etag")
         self.last_modified = first(self.fields, b"last-modified")
         self.surrogates = parse_surrogate_keys(b" ".join(values(self.fields, b"surrogate-key")))
-        self.ready_at = -1
+        self.ready = None
 
     def set_times(self, verdict: Verdict, now: float) -> None:
         """The freshness of a response that arrived at `now` (mono)."""
@@ -87,7 +100,7 @@ class Entry:
         self.swr_until = self.fresh_until + verdict.swr
         self.sie_until = self.fresh_until + verdict.sie
         self.must_revalidate = verdict.must_revalidate
-        self.ready_at = -1
+        self.ready = None
 
     def set_vary(self, request: Mapping[bytes, bytes]) -> None:
         """Remember the request's values of the fields that Vary names (RFC 9111 §4.1)."""
@@ -118,7 +131,7 @@ class Entry:
             self.fresh_until -= early
             self.swr_until -= early
             self.sie_until -= early
-        self.ready_at = -1
+        self.ready = None
 
     @property
     def cost(self) -> int:

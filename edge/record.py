@@ -91,15 +91,12 @@ class AccessLog:
     ) -> None:
         """One record; `edge.log_fields` says what stands in it."""
         match = _TRACEPARENT.fullmatch(traceparent) if traceparent is not None else None
-        if match:
-            trace = match[1].decode()
-        else:
-            trace = (self._traces + self._trace_end()[:3]).decode()
+        trace = match[1] if match else self._next_trace()
         text = path.decode("ascii") if _CLEAN.fullmatch(path) else json.dumps(path.decode("latin-1"))[1:-1]
         line = (
             f'{{"time":{self._clock.wall():.3f}{self.beginning(session, address, country, method.decode("latin-1"))}'
             f'{text}","status":{status},"bytes":{sent},"outcome":"{outcome}","reason":{_quoted(reason)},'
-            f'"ms":{seconds * 1e3:.3f},"trace_id":"{trace}"}}\n'
+            f'"ms":{seconds * 1e3:.3f},"trace_id":"{trace.decode()}"}}\n'
         )
         self._pieces += (line.encode("utf-8", "replace"), *_NO_MORE)
         self._added()
@@ -134,13 +131,11 @@ class AccessLog:
         self._moment_from, self._moment_to = millisecond / 1000, (millisecond + 1) / 1000
         self._moment = b'{"time":%.3f' % self._moment_from
 
-    def _trace_end(self) -> bytes:
-        """The end of one more trace id, which begins with `_traces` as it is after this call."""
-        self._trace = number = self._trace + 1
-        if number == _MOST_TRACES:
+    def _next_trace(self) -> bytes:
+        self._trace += 1
+        if self._trace == _MOST_TRACES:
             self._next_traces()
-            number = 0
-        return _TRACE_ENDS[number]
+        return self._traces + _TRACE_ENDS[self._trace][:3]
 
     def _next_traces(self) -> None:
         self._trace = 0
