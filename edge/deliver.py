@@ -11,10 +11,11 @@ from kernel.http.conditional import not_modified, range_holds
 from kernel.http.message import REASONS, first, serialise, status_line
 from kernel.http.ranges import ByteRange, Unsatisfiable, parse_range
 
-_KEPT_BY_304 = frozenset(
-    (b"cache-control", b"cdn-cache-control", b"content-location", b"date", b"etag", b"expires", b"vary", b"via",
-     b"last-modified", b"surrogate-key")
+_LEFT_OUT_OF_304 = frozenset(
+    (b"content-type", b"content-encoding", b"content-language", b"content-range", b"content-length", b"content-md5",
+     b"content-digest", b"repr-digest", b"accept-ranges")
 )  # fmt: skip
+"""Metadata of the representation, which the viewer has (RFC 9110 §15.4.5)."""
 
 
 class Selection(NamedTuple):
@@ -54,13 +55,16 @@ def head(entry: Entry, selection: Selection, length: int | None, lines: bytes, *
     """The head without its last empty line; `lines` are added as they stand."""
     status, first, stop, parts = selection
     if status == 304:
-        kept = [(name, value) for name, value in entry.fields if name in _KEPT_BY_304]
+        if entry.status == 304:
+            return status_line(304) + entry.block + lines  # passed on
+        kept = [(name, value) for name, value in entry.fields if name not in _LEFT_OUT_OF_304]
         return status_line(304) + serialise(kept) + lines
     if status == 416:
         return status_line(416) + b"Content-Range: bytes */%d\r\nContent-Length: 0\r\n" % (length or 0) + lines
     if parts:
         block = serialise([pair for pair in entry.fields if pair[0] != b"content-type"])
-        size = sum(map(len, multipart(entry, b"", parts, length or 0)[0::2])) + sum(p.stop - p.first for p in parts)
+        pieces = layout(entry, parts, length or 0)
+        size = sum(at.stop - at.first if isinstance(at, ByteRange) else len(at) for at in pieces)
         kind = b"Content-Type: multipart/byteranges; boundary=%s\r\n" % boundary(entry)
         return status_line(206) + block + kind + b"Content-Length: %d\r\n" % size + lines
     made = status_line(status) + entry.block
@@ -84,15 +88,21 @@ def multipart(
     entry: Entry, body: bytes | memoryview, parts: tuple[ByteRange, ...], length: int
 ) -> list[bytes | memoryview]:
     """The pieces of a multipart/byteranges body (RFC 9110 §14.6): headings and bytes in turn, the end last."""
+    view = memoryview(body)
+    return [view[at.first : at.stop] if isinstance(at, ByteRange) else at for at in layout(entry, parts, length)]
+
+
+def layout(entry: Entry, parts: tuple[ByteRange, ...], length: int) -> list[bytes | ByteRange]:
+    """What a multipart/byteranges body is made of: headings and the ranges of the bytes, in turn, the end last."""
     mark = boundary(entry)
     kind = next((value for name, value in entry.fields if name == b"content-type"), b"application/octet-stream")
-    pieces: list[bytes | memoryview] = []
+    pieces: list[bytes | ByteRange] = []
     for number, part in enumerate(parts):
         pieces.append(
             b"%s--%s\r\nContent-Type: %s\r\nContent-Range: bytes %d-%d/%d\r\n\r\n"
             % (b"\r\n" if number else b"", mark, kind, part.first, part.stop - 1, length)
         )
-        pieces.append(memoryview(body)[part.first : part.stop])
+        pieces.append(part)
     pieces.append(b"\r\n--%s--\r\n" % mark)
     return pieces
 

@@ -1,0 +1,199 @@
+"""One stream from upstream, cut into slices: each is a fill that whoever needs it joins, and is stored when it is whole.
+
+The run is paused while nobody comes nearer to its place or while tiers still write, and it ends where nobody reads on
+or where what follows is there already. What came of the next slice before the pause waits here: one read at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from cache.fill import Fill
+from cache.fillstate import State
+from cache.slices import slice_key
+from edge.parts import Part, slice_entry
+from kernel.errors import MatineeError, UpstreamFailed
+
+if TYPE_CHECKING:
+    from edge.exchange import Exchange
+    from edge.slicing import Slicing
+
+ENDED = UpstreamFailed("nobody-waits")
+"""Why a stream is cut that nobody needs any further."""
+
+
+class Run:
+    """See the module. Slices `at` (under way or next) to `stop` (not included) are still to come.
+
+    `before` and `after`: what is stored already of the first slice, at its beginning or its end. `skips`: the stream is
+    the whole object, so that what is stored already is passed over. `young`: no slice has come yet.
+    """
+
+    def __init__(self, slicing: Slicing, at: int, stop: int, before: bytes = b"", after: bytes = b"") -> None:
+        self.slicing = slicing
+        self.at = at
+        self.stop = stop
+        self.reserved: dict[int, Fill] = {}
+        self.skips = self.over = False
+        self.young = True
+        self.first = at * slicing.size + len(before)
+        self.end = min(stop * slicing.size, slicing.total) - len(after)
+        self._before, self._after = before, after
+        self._position = self.first
+        self._fill: Fill | None = None
+        self._passing_over = False
+        self._waiting: deque[bytes] = deque()
+        self._exchange: Exchange | None = None
+        self._paused = self._taking = False
+        self._drained: asyncio.Future[None] | None = None
+
+    @property
+    def wanted(self) -> bytes:
+        """The Range that brings it."""
+        return b"bytes=%d-%d" % (self.first, self.end - 1)
+
+    def reserve(self, number: int) -> Fill:
+        """The fill of a slice that the run will come to."""
+        made = self.slicing.fills.get(number)
+        if made is None:
+            key = slice_key(self.slicing.whole.key, number)
+            made = self.slicing.cache.filling.begin_alone(key, 0.0)
+            self.slicing.fills[number] = self.reserved[number] = made
+        return made
+
+    # -- the stream --------------------------------------------------------------------------------------------
+
+    def starts(self, exchange: Exchange, part: Part) -> None:
+        """What comes over this exchange is that part of the object."""
+        size = self.slicing.size
+        self._exchange = exchange
+        if part.first != self.first:
+            self._before = self._after = b""
+        self.at, self._position, self.end = part.first // size, part.first, part.stop
+        self.stop = max(self.stop, -(-part.stop // size)) if self._after == b"" else self.at + 1
+        self.skips = (part.first, part.stop) == (0, part.total)
+
+    async def follow(self, exchange: Exchange) -> None:
+        """Take the stream to its end, or to where nobody needs it; UpstreamFailed when it breaks."""
+        await exchange.body_to(self.take)
+        if self._waiting:
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
+
+    def take(self, data: bytes) -> None:
+        """A piece of the stream."""
+        self._waiting.append(data)
+        self.wake()
+
+    def wake(self) -> None:
+        """Something has moved: go on as far as may be."""
+        if self._taking or self.over:
+            return
+        self._taking = True
+        try:
+            while self._waiting and not self.over and self._ready():
+                self._cut()
+        finally:
+            self._taking = False
+        self._hold(on=bool(self._waiting))
+        if self._drained is not None and not self._waiting and not self._drained.done():
+            self._drained.set_result(None)
+
+    def _hold(self, *, on: bool) -> None:
+        if self._exchange is not None and on != self._paused and not self.over:
+            self._paused = on
+            (self._exchange.pause if on else self._exchange.resume)()
+
+    def _ready(self) -> bool:
+        """Whether a slice is under way; one is begun where that may be."""
+        if self._fill is not None or self._passing_over:
+            return True
+        word = self.slicing.next_step(self)
+        if word == "stop":
+            self.cut()
+        elif word == "on":
+            self._begin_slice()
+            return True
+        return False
+
+    def _slice_stop(self) -> int:
+        """Where the slice under way ends, as far as this stream brings it."""
+        return min((self.at + 1) * self.slicing.size, self.end)
+
+    def _begin_slice(self) -> None:
+        slicing, number = self.slicing, self.at
+        self.young = False
+        if self.skips and number not in self.reserved and (number in slicing.fills or slicing.has(number)):
+            self._passing_over = True
+            return
+        fill = self.reserve(number)
+        before, self._before = self._before, b""
+        begin = self._position - len(before)
+        entry = slice_entry(slicing.whole, number, begin, self._slice_stop() + len(self._after))
+        fill.begins_at(begin)
+        self._fill = fill
+        fill.head(entry, kept=not fill.doomed)
+        if before:
+            fill.add(before)
+
+    def _cut(self) -> None:
+        """Take the first of what waits, up to the end of the slice."""
+        data = self._waiting.popleft()
+        room = self._slice_stop() - self._position
+        if len(data) > room:
+            self._waiting.appendleft(data[room:])
+            data = data[:room]
+        self._position += len(data)
+        if self._fill is not None:
+            self._fill.add(data)
+        if self._position >= self._slice_stop():
+            self._end_slice()
+
+    def _end_slice(self) -> None:
+        fill, self._fill = self._fill, None
+        number, self.at = self.at, self.at + 1
+        self._passing_over = False
+        if fill is None:
+            return
+        if self._after:
+            fill.add(self._after)
+            self._after = b""
+        entry, pieces = fill.entry, fill.end()
+        if pieces is not None and entry is not None:
+            self.slicing.store(entry, pieces, fill)
+        self._release(number, fill)
+        fill.tell_end()
+
+    def _release(self, number: int, fill: Fill) -> None:
+        self.reserved.pop(number, None)
+        if self.slicing.fills.get(number) is fill:
+            del self.slicing.fills[number]
+        self.slicing.cache.ended(fill)
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def cut(self) -> None:
+        """Nobody needs more of it."""
+        self.close(None)
+        if self._exchange is not None:
+            self._exchange.on_broken(ENDED)
+
+    def close(self, error: MatineeError | None) -> None:
+        """It is over: who waits for a slice that it did not bring is told, or sent to ask again."""
+        if self.over:
+            return
+        self.over = True
+        self._waiting.clear()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        left, self._fill = dict(self.reserved), None
+        for number, fill in left.items():
+            self._release(number, fill)
+        self.slicing.ended(self)
+        for fill in left.values():
+            if error is not None or fill.state is not State.ASKED:
+                fill.fail(error or ENDED)
+            else:
+                fill.free("over", lambda _: True)

@@ -1,0 +1,224 @@
+"""An object in slices while somebody reads it: who reads where, and which runs bring what is missing.
+
+A run is one stream from upstream, cut into slices (`edge.run`); a walk is one viewer's way over them (`edge.walk`). A
+run goes `AHEAD` slices beyond the furthest walk that needs it and no further, so that what lies in memory does not
+depend on how slow a viewer is: who is behind reads from the cache. Pure but for the clock-free calls it makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Protocol
+
+from cache.body import make_body, view
+from cache.cache import SegmentCache
+from cache.entry import Entry
+from cache.fill import Fill
+from cache.slices import slice_key, span
+from edge.parts import held, strong
+from edge.route import Asked
+from edge.run import Run
+
+AHEAD = 2
+"""Slices that a run goes beyond the furthest reader."""
+MOST_UNSETTLED = 2
+"""Slices that may wait to be written to a tier before the run waits for that."""
+REACH = 4
+"""A reader waits for a run that is at most so many slices back; else he begins one of his own where he is."""
+MOST_RUN = 256
+"""Slices asked for at a time."""
+
+
+class Go(StrEnum):
+    """What a run does next."""
+
+    ON = "on"
+    WAIT = "wait"
+    STOP = "stop"
+
+
+class Walker(Protocol):
+    """Who reads: `at` is the slice he is at, `last` the last that he needs of what lies before him."""
+
+    at: int
+    last: int
+
+    def changed(self) -> None:
+        """The object is another one now: begin anew, or break off."""
+
+
+Begin = Callable[["Slicing", Run, Mapping[bytes, bytes]], object]
+
+
+class Slicing:
+    """See the module. `begin(slicing, run, request)` fetches a run; `settle(slicing, entry)` tells when it is stored."""
+
+    def __init__(
+        self,
+        whole: Entry,
+        asked: Asked,
+        cache: SegmentCache,
+        begin: Begin,
+        settle: Callable[[Slicing, Entry], object],
+        done: Callable[[Slicing], object],
+    ) -> None:
+        self.whole = whole
+        self.asked = asked
+        self.cache = cache
+        self.size = whole.slice
+        self.total = whole.length or 0
+        self.walkers: set[Walker] = set()
+        self.runs: list[Run] = []
+        self.fills: dict[int, Fill] = {}
+        self.unsettled = 0
+        self.knows_ranges = True
+        self._begin, self._settle, self._done = begin, settle, done
+
+    # -- what is there -----------------------------------------------------------------------------------------
+
+    @property
+    def count(self) -> int:
+        """How many slices there are."""
+        return -(-self.total // self.size)
+
+    @property
+    def current(self) -> bool:
+        """Whether the whole is still what the cache holds."""
+        return self.whole in self.cache.stored(self.whole.key)
+
+    @property
+    def refetchable(self) -> bool:
+        """Whether a part fetched later may stand beside these: only under one strong ETag (RFC 9110 §15.3.7.3)."""
+        return strong(self.whole.mark) is not None
+
+    def stored(self, number: int) -> Entry | None:
+        """What is stored of a slice of this very version: all of it, or a piece."""
+        for entry in self.cache.stored(slice_key(self.whole.key, number)):
+            if entry.vary == self.whole.vary and (entry.cold or entry.mark == self.whole.mark):
+                return entry
+        return None
+
+    def has(self, number: int) -> bool:
+        """Whether all of a slice is stored."""
+        entry, (first, stop) = self.stored(number), span(number, self.size, self.total)
+        return entry is not None and entry.length == stop - first
+
+    def holds(self, first: int, stop: int) -> bool:
+        """Whether all these bytes are stored."""
+        for number in range(first // self.size, -(-stop // self.size)):
+            if not self.has(number):
+                entry = self.stored(number)
+                if entry is None or entry.cold:
+                    return False
+                low, high = held(entry, number, self.size, self.total)
+                if low > max(first, number * self.size) or high < min(stop, (number + 1) * self.size):
+                    return False
+        return True
+
+    # -- readers -----------------------------------------------------------------------------------------------
+
+    def join(self, walker: Walker) -> None:
+        """Somebody reads."""
+        self.walkers.add(walker)
+
+    def leave(self, walker: Walker) -> None:
+        """He reads no more."""
+        self.walkers.discard(walker)
+        self.moved()
+
+    def moved(self) -> None:
+        """A reader, or a tier, has moved on: so may the runs."""
+        for run in tuple(self.runs):
+            run.wake()
+        if not self.walkers and not self.runs:
+            self._done(self)
+
+    def fill_for(self, number: int, request: Mapping[bytes, bytes], last: int) -> Fill | None:
+        """The fill that brings a slice, running or begun now; None when it cannot be had any more.
+
+        `last`: how far the one who asks will read on; `request`: his fields.
+        """
+        found = self.fills.get(number)
+        if found is not None:
+            return found
+        run = next((run for run in self.runs if self._comes_to(run, number)), None)
+        if run is None:
+            if not self.refetchable:
+                return None
+            run = self._new_run(number, last)
+            self.runs.append(run)
+            made = run.reserve(number)
+            self._begin(self, run, request)
+            return made
+        return run.reserve(number)
+
+    def look_ahead(self, number: int, request: Mapping[bytes, bytes], last: int) -> None:
+        """Have a slice begun that will be needed soon."""
+        if number <= last and self.refetchable and self.stored(number) is None:
+            self.fill_for(number, request, last)
+
+    def _comes_to(self, run: Run, number: int) -> bool:
+        if not run.at <= number < run.stop or run.over:
+            return False
+        near = number - run.at <= REACH or not self.refetchable or not self.knows_ranges
+        return near and (run.skips or not any(self.has(between) for between in range(run.at, number)))
+
+    def _new_run(self, number: int, last: int) -> Run:
+        """From a slice on up to the last that is missing; around what is stored of the first."""
+        stop, most = number + 1, min(last + 1, self.count, number + MOST_RUN)
+        while stop < most and self.stored(stop) is None and stop not in self.fills:
+            stop += 1
+        first, end = span(number, self.size, self.total)
+        piece = self.stored(number)
+        before = after = b""
+        if piece is not None and not piece.cold and piece.body is not None:
+            low, high = held(piece, number, self.size, self.total)
+            if low == first < high < end:
+                before = bytes(view(piece.body, 0, high - low))
+            elif first < low < high == end:
+                after, stop = bytes(view(piece.body, 0, high - low)), number + 1
+        return Run(self, number, stop, before, after)
+
+    # -- runs --------------------------------------------------------------------------------------------------
+
+    def next_step(self, run: Run) -> Go:
+        """Whether a run begins its next slice."""
+        number = run.at
+        if not self.walkers and not run.young:
+            return Go.STOP
+        if not run.skips and number not in run.reserved and (number in self.fills or self.has(number)):
+            return Go.STOP
+        needing = [walker for walker in self.walkers if walker.last >= number]
+        if not needing and not run.young:
+            return Go.STOP
+        if self.unsettled >= MOST_UNSETTLED:
+            return Go.WAIT
+        if run.young or any(number <= walker.at + AHEAD for walker in needing):
+            return Go.ON
+        return Go.WAIT
+
+    def store(self, entry: Entry, pieces: list[bytes], fill: Fill) -> None:
+        """A slice is whole: into the tiers with it, unless its object left the cache meanwhile."""
+        body = make_body(pieces, files=self.cache.files and self.cache.disk is None)
+        fill.settle(body)
+        if self.current and self.cache.store(entry, body):
+            self.unsettled += 1
+            self._settle(self, entry)
+
+    def settled(self) -> None:
+        """A slice lies in its tier."""
+        self.unsettled -= 1
+        self.moved()
+
+    def ended(self, run: Run) -> None:
+        """A run is over."""
+        if run in self.runs:
+            self.runs.remove(run)
+        self.moved()
+
+    def changed(self) -> None:
+        """The upstream has another version now: this one leaves the cache, its readers begin anew or break off."""
+        self.cache.forget(self.whole)
+        for walker in tuple(self.walkers):
+            walker.changed()

@@ -1,0 +1,316 @@
+"""A viewer's way over the slices of an object: from RAM, from disk, or from the run that brings what is missing.
+
+The head is sent when the first byte is at hand, so that what changed or cannot be had is still said by a status. Of the
+object a viewer holds the slice he is at and, while that is on its way to him, the next.
+Implements `cache.fill.Reader` for the fills of slices, and `edge.slicing.Walker`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from cache.body import Body
+from cache.entry import Entry
+from cache.fill import Fill
+from cache.fillstate import ENDED, State
+from edge.deliver import Selection, layout
+from edge.parts import held
+from edge.slicing import Slicing
+from kernel.errors import MatineeError, UpstreamFailed
+from kernel.http.message import Fields
+from kernel.http.ranges import ByteRange
+
+if TYPE_CHECKING:
+    from edge.delivery import Delivery
+
+PIECE = 256 * 1024
+"""Bytes written at a time."""
+MOST_FAILURES = 2
+"""Streams that may break in a row without a byte for the viewer, before he is told."""
+
+
+class Walk:
+    """See the module. `selection` is what of the object is sent; `head` is made when the first byte is there."""
+
+    __slots__ = (
+        "_ahead",
+        "_body",
+        "_delivery",
+        "_failures",
+        "_fill",
+        "_loading",
+        "_ready",
+        "_sections",
+        "_slicing",
+        "_stepping",
+        "_stop",
+        "at",
+        "last",
+        "partial",
+        "position",
+    )
+
+    def __init__(self, delivery: Delivery, slicing: Slicing, selection: Selection) -> None:
+        self._delivery = delivery
+        self._slicing = slicing
+        whole = slicing.whole
+        if selection.parts:
+            # In the order in which they lie: a viewer must not rely on his own (RFC 9110 §15.3.7.2).
+            sections = layout(whole, tuple(sorted(selection.parts)), slicing.total)
+        else:
+            sections = [ByteRange(selection.first, selection.stop or 0)]
+        ranges = [section for section in sections if isinstance(section, ByteRange)]
+        self.partial = not all(slicing.holds(first, stop) for first, stop in ranges)
+        self._sections = deque(sections)
+        self._ready = b""
+        self.position = self._stop = 0
+        self.at = ranges[0].first // slicing.size
+        self.last = (ranges[-1].stop - 1) // slicing.size
+        self._fill: Fill | None = None
+        self._body: tuple[Body, int] | None = None
+        self._ahead: tuple[int, Body] | None = None
+        self._loading = self._stepping = False
+        self._failures = 0
+
+    def begin(self) -> None:
+        """Go."""
+        self._slicing.join(self)
+        connection = self._delivery.connection
+        connection.on_lost, connection.on_resume = self._lost, self._step
+        self._delivery.waits(True)
+        self._step()
+
+    # -- the way -----------------------------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        """Send what is there, as far as the viewer's socket takes it; what is missing is asked for."""
+        if self._stepping:
+            return
+        self._stepping = True
+        try:
+            while self._delivery.wanted and not self._delivery.connection.paused and self._one():
+                pass
+        finally:
+            self._stepping = False
+
+    def _one(self) -> bool:
+        """One step; False when something has to come first."""
+        if self.position == self._stop:
+            return self._next_section()
+        if self._body is not None:
+            return self._send_body(*self._body)
+        if self._fill is not None:
+            return self._read(self._fill)
+        return not self._loading and self._find()
+
+    def _next_section(self) -> bool:
+        if not self._sections:
+            self._slicing.leave(self)
+            self._delivery.done_walking()
+            return False
+        section = self._sections.popleft()
+        if isinstance(section, ByteRange):
+            self.position, self._stop = section
+        else:
+            self._ready += section
+            if not self._sections:
+                self._write(b"")
+        return True
+
+    def _find(self) -> bool:
+        """Look for the slice that holds the next byte: stored, or brought by a run."""
+        slicing, cache = self._slicing, self._slicing.cache
+        number = self.position // slicing.size
+        if number != self.at:
+            self.at = number
+            slicing.moved()
+        if self._ahead is not None and self._ahead[0] == number:
+            self._body, self._ahead = (self._ahead[1], number * slicing.size), None
+            return True
+        entry = slicing.stored(number)
+        if entry is None:
+            return self._await(number)
+        body = entry.body
+        if body is not None and cache.sound(entry, body, self._delivery.story.clock.mono()):
+            cache.touch(entry)
+            return self._use(entry, body) or self._await(number)
+        self._loading = True
+        cache.load(entry, lambda body: self._loaded(entry, body))
+        return not self._loading
+
+    def _loaded(self, entry: Entry, body: Body | None) -> None:
+        self._loading = False
+        if not self._delivery.wanted:
+            return
+        if body is not None and entry.mark != self._slicing.whole.mark:
+            self._slicing.cache.forget(entry)
+        elif body is not None and not self._use(entry, body):
+            self._await(self.at)
+        self._step()
+
+    def _use(self, entry: Entry, body: Body) -> bool:
+        """Whether this is, or holds, what comes next."""
+        low, high = held(entry, self.at, self._slicing.size, self._slicing.total)
+        if not low <= self.position < high:
+            return False
+        self._body = (body, low)
+        return True
+
+    def _await(self, number: int) -> bool:
+        """Wait for the fill that brings a slice."""
+        request = self._delivery.request.fields
+        fill = self._slicing.fill_for(number, request, self._last_of_section())
+        if fill is None:
+            self._gone()
+            return False
+        self._fill = fill
+        fill.join(self)
+        return True
+
+    def _last_of_section(self) -> int:
+        return max(self.at, (self._stop - 1) // self._slicing.size)
+
+    # -- bytes -------------------------------------------------------------------------------------------------
+
+    def _send_body(self, body: Body, low: int) -> bool:
+        first, stop = self.position, min(self._stop, low + len(body))
+        self._look_ahead()
+        head = self._take_ready()
+        self._delivery.sent += stop - first
+        self.position = stop
+        self._body = None if stop < self._stop or not self._sections else self._body
+        self._failures = 0
+        self._delivery.connection.send(head, body, first - low, stop - low)
+        if self._body is not None and not low <= self.position < low + len(body):
+            self._body = None
+        return True
+
+    def _read(self, fill: Fill) -> bool:
+        data = fill.read(self.position, min(PIECE, self._stop - self.position))
+        if data is None:
+            if fill.state in ENDED:
+                self._fill = None
+                return True
+            return False
+        self._look_ahead()
+        self.position += len(data)
+        self._failures = 0
+        self._delivery.sent += len(data)
+        self._write(data)
+        fill.was_read()
+        if self.position == self._stop:
+            self._let_go()
+        return True
+
+    def _write(self, data: bytes | memoryview) -> None:
+        transport, ready = self._delivery.connection.transport, self._take_ready()
+        if ready:
+            transport.writelines((ready, data))
+        else:
+            transport.write(data)
+
+    def _take_ready(self) -> bytes:
+        """The head, if it is still to be sent, and headings of parts."""
+        ready, self._ready = self._ready, b""
+        return ready if self._delivery.headed else self._delivery.walk_head(self.partial) + ready
+
+    def _look_ahead(self) -> None:
+        """The next slice is asked for while this one is on its way."""
+        number = self.at + 1
+        if number * self._slicing.size >= self._stop:
+            return
+        entry = self._slicing.stored(number)
+        if entry is None:
+            self._slicing.look_ahead(number, self._delivery.request.fields, self._last_of_section())
+        elif entry.body is None and self._ahead is None:
+            self._slicing.cache.load(entry, lambda body: self._brought(number, entry, body))
+
+    def _brought(self, number: int, entry: Entry, body: Body | None) -> None:
+        slicing = self._slicing
+        if body is not None and entry.mark == slicing.whole.mark and self._delivery.wanted and self.at + 1 == number:
+            low, _ = held(entry, number, slicing.size, slicing.total)
+            if low == number * slicing.size and len(body) == min(slicing.size, slicing.total - low):
+                self._ahead = (number, body)
+
+    # -- the fill of a slice -----------------------------------------------------------------------------------
+
+    def matches(self, entry: Entry) -> bool:
+        """Slices are of the alternate that was chosen."""
+        del entry
+        return True
+
+    def on_interim(self, status: int, fields: Fields) -> None:
+        """Nothing of a slice's."""
+
+    def on_head(self, fill: Fill) -> None:
+        """The slice comes."""
+        del fill
+        self._step()
+
+    def on_bytes(self) -> None:
+        """More of it is there."""
+        self._step()
+
+    def on_end(self) -> None:
+        """It is whole: from here on it is read as it is stored."""
+        fill = self._fill
+        if fill is not None and fill.body is not None:
+            self._fill = None
+            if fill.base <= self.position < fill.base + len(fill.body):
+                self._body = (fill.body, fill.base)
+        self._step()
+
+    def on_held(self, entry: Entry) -> None:
+        """Slices are not revalidated."""
+
+    def on_sliced(self, entry: Entry) -> None:
+        """Slices are not cut up."""
+
+    def on_freed(self, why: str) -> None:
+        """The run stops before it comes here: look again."""
+        del why
+        self._fill = None
+        self._step()
+
+    def on_failed(self, error: MatineeError) -> None:
+        """The stream broke: under one strong ETag another may go on where it stopped."""
+        fill, self._fill = self._fill, None
+        self._failures += 1
+        began = fill is not None and fill.state is State.FAILED and fill.entry is not None
+        if began and self._slicing.refetchable and self._failures <= MOST_FAILURES:
+            self._step()
+        else:
+            self._fail(error)
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def _gone(self) -> None:
+        """A slice is missing that may not be fetched apart: with others the object serves on, else it is fetched anew."""
+        self._part()
+        if len(self._slicing.walkers) == 0:
+            self._slicing.cache.forget(self._slicing.whole)
+        self._delivery.walk_ended(UpstreamFailed("slice-gone"), again=True)
+
+    def changed(self) -> None:
+        """Another version is there now: bytes of the two are never mixed."""
+        self._part()
+        self._delivery.walk_ended(UpstreamFailed("changed"), again=True)
+
+    def _fail(self, error: MatineeError) -> None:
+        self._part()
+        self._delivery.walk_ended(error, again=False)
+
+    def _lost(self) -> None:
+        self._part()
+        self._delivery.lost()
+
+    def _part(self) -> None:
+        self._let_go()
+        self._body = self._ahead = None
+        self._slicing.leave(self)
+
+    def _let_go(self) -> None:
+        fill, self._fill = self._fill, None
+        if fill is not None:
+            fill.leave(self)
