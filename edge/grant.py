@@ -29,7 +29,8 @@ NAME = re.compile(rb"[A-Za-z0-9_-][A-Za-z0-9_.-]*+")
 class Grant:
     """Permission for the files of one folder, from `starts` (wall) and before `ends`, under these rules and keys.
 
-    `key` is the cache key's beginning; `log` the part of the log line that is the same for all of them.
+    `key` is the cache key's beginning; `log` the part of the log line that is the same for all of them, as are
+    `lines` of their heads (their route's).
     """
 
     key: bytes
@@ -37,7 +38,27 @@ class Grant:
     ends: float
     rules: Rules
     keys: KeySet | None
-    log: str
+    log: bytes
+    lines: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How requests under a grant begin and end, byte for byte, around the file's name: what was parsed once.
+
+    `begin` goes up to the name, `end` from the space after it to the end of the head; `stop` is minus its length.
+    """
+
+    begin: bytes
+    end: bytes
+    first: int
+    stop: int
+    grant: Grant
+
+
+def lane(begin: bytes, end: bytes, grant: Grant) -> Lane:
+    """The lane of requests that begin and end so."""
+    return Lane(begin, end, len(begin), -len(end), grant)
 
 
 def carried_by_path(request: Request, asked: Asked) -> bool:
@@ -52,7 +73,7 @@ def carried_by_path(request: Request, asked: Asked) -> bool:
     )
 
 
-def grant(asked: Asked, permit: Permit, rules: Rules, keys: KeySet | None, log: str) -> Grant | None:
+def grant(asked: Asked, permit: Permit, rules: Rules, keys: KeySet | None, log: bytes) -> Grant | None:
     """The grant for the folder of what was permitted just now; None where its files may differ.
 
     They may: directly below the title (aliases, per-tier playlists), under a scope that is no prefix, for a session
@@ -72,4 +93,5 @@ def grant(asked: Asked, permit: Permit, rules: Rules, keys: KeySet | None, log: 
         rules=rules,
         keys=keys,
         log=log,
+        lines=asked.route.lines,
     )

@@ -7,10 +7,10 @@ few microseconds where the long way costs three times as much, and it is what mo
 from __future__ import annotations
 
 from cache.cache import SegmentCache
-from cache.entry import Entry
+from cache.entry import Entry, Ready
 from edge.counters import Counts
 from edge.deliver import Selection, head
-from edge.grant import MOST_GRANTS, NAME, grant
+from edge.grant import MOST_GRANTS, NAME, Grant, grant
 from edge.node import Node
 from edge.record import AccessLog
 from edge.route import Asked
@@ -20,6 +20,8 @@ from kernel.clock import Clock
 from kernel.http.cache_status import chained, hit
 
 _NO_FIELDS: dict[bytes, bytes] = {}
+JOINED_MOST = 8 * 1024
+"""A body up to this size is copied behind its head: that costs less than telling the transport of two pieces."""
 
 
 class StraightRun:
@@ -31,67 +33,78 @@ class StraightRun:
         self.clock = clock
         self.counts = counts
         self.log = log
-        self.lines = node.profile.lines + b"Via: 1.1 %s\r\n" % node.id.encode("latin-1", "replace")
+        self.via = b"Via: 1.1 %s\r\n" % node.id.encode("latin-1", "replace")
+        self.lines = node.routes.default.lines + self.via
         self.known_heads: dict[bytes, None] = {}
+        self._peek = cache.peek
         self._touch = cache.ram.touch
         self._mono = clock.mono
         self._wall = clock.wall
 
-    def straight(self, target: bytes, connection: Connection) -> bool:
-        """Answer a plain, kept-alive GET if it is a fresh hit in RAM under a grant that holds; False: nothing was done.
+    def straight(self, grant: Grant, name: bytes, connection: Connection) -> bool:
+        """Answer a plain, kept-alive GET for the file `name` of a granted folder, if it is a fresh hit in RAM and the
+        grant holds; False: nothing was done.
 
-        The same decisions as in `handle`, each remembered with what it depends on; nothing is decided here.
+        `name` is whatever stood there: only a name that a stored object has, and that is in the normal form, is taken.
         """
-        cut = target.rfind(b"/") + 1
-        grant = connection.grants.get(target[:cut])
-        if grant is None:
-            return False
         node, wall, now = self.node, self._wall(), self._mono()
         if grant.rules is not node.rules or not grant.starts <= wall < grant.ends:
             return False
         if node.memo is not None and grant.keys is not node.memo.keys:
             return False
-        name = target[cut:]
-        if not NAME.fullmatch(name):
+        entry = self._peek(grant.key + name, _NO_FIELDS)
+        if entry is None:
             return False
-        entry = self.cache.peek(grant.key + name, _NO_FIELDS)
-        if entry is None or entry.status != 200 or entry.vary or now >= entry.fresh_until:
+        ready, body = entry.ready, entry.body
+        if ready is None or now >= ready.until:
+            if now >= entry.fresh_until:
+                return False
+            ready = self.make_ready(entry, now, grant.lines)
+        if ready.cut != len(grant.key) or body is None:
             return False
-        body = entry.body
-        if body is None or not (isinstance(body, bytes) or self.cache.sound(entry, body, now)):
-            return False
-        age = int(now - entry.born)
-        ready = entry.ready if entry.ready_at == age else self.make_ready(entry, age)
         sent = len(body)
-        if isinstance(body, bytes):
-            connection.transport.writelines((ready, body))
+        if body.__class__ is bytes:
+            if sent <= JOINED_MOST:
+                connection.transport.write(ready.head + body)
+            else:
+                connection.transport.writelines((ready.head, body))
+        elif self.cache.sound(entry, body, now):
+            connection.send(ready.head, body, 0, sent)
         else:
-            connection.send(ready, body, 0, sent)
+            return False
         self._touch(entry)
         counts = self.counts
         counts.straight += 1
         counts.bytes_sent += sent
         if self.log is not None:
-            self.log.hit(grant.log, name.decode(), sent, wall)
+            self.log.hit(grant.log, name, ready.record, wall)
         return True
 
     def remember(self, asked: Asked, permit: Permit, connection: Connection, target: bytes) -> None:
         """Remember for this connection that it may have the files of this folder."""
         node, viewer = self.node, connection.viewer
+        if asked.cdn is None or not node.routes.whole_folder(asked.upstream, asked.cdn.content_id):
+            return
         folder = asked.path[: asked.path.rfind(b"/") + 1].decode("ascii")
         log = self.log.beginning(permit.session, viewer.address, viewer.country, "GET") + folder if self.log else ""
-        made = grant(asked, permit, node.rules, node.memo.keys if node.memo is not None else None, log)
+        made = grant(asked, permit, node.rules, node.memo.keys if node.memo is not None else None, log.encode())
         if made is not None:
             grants = connection.grants
             if len(grants) >= MOST_GRANTS:
                 del grants[next(iter(grants))]
             grants[target[: target.rfind(b"/") + 1]] = made
 
-    def make_ready(self, entry: Entry, age: int) -> bytes:
-        """The head of a whole hit, good for as long as the object is `age` whole seconds old."""
+    def make_ready(self, entry: Entry, now: float, lines: bytes) -> Ready:
+        """The head of a whole hit at `now` (mono), good for as long as the object's age in whole seconds is the same
+        and it is fresh. `lines`: its route's."""
         length = entry.length
-        made = head(entry, Selection(200, 0, length), length, self.lines)
+        age = int(now - entry.born)
+        made = head(entry, Selection(200, 0, length), length, lines + self.via)
         status = chained(entry.upstream_status, hit(self.node.name, int(entry.fresh_until - entry.born) - age))
-        entry.ready = made + b"Age: %d\r\nCache-Status: %s\r\n\r\n" % (max(0, age), status)
-        entry.ready_at = age
+        made += b"Age: %d\r\nCache-Status: %s\r\n\r\n" % (max(0, age), status)
+        cut = entry.key.rfind(b"/") + 1
+        plain = entry.status == 200 and not entry.vary and NAME.fullmatch(entry.key, cut) is not None
+        entry.ready = Ready(
+            made, min(entry.born + age + 1, entry.fresh_until), cut if plain else -1, AccessLog.hit_record(length or 0)
+        )
         return entry.ready
