@@ -119,6 +119,7 @@ class Edge:
             memo=TokenMemo(keys) if asks_tokens else None,
             regions=frozenset(region.encode() for region in settings.region),
             routes=routes,
+            honours=settings.request_directives == "honour",
         )
 
     def _make_disk(self) -> DiskTier | None:

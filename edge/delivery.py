@@ -122,6 +122,8 @@ class Delivery:
         chunked: bool = False,
     ) -> bytes:
         lines = self.asked.route.lines_for(self.request.fields) + self.story.via
+        if self.fill is not None and self.fill.leader is self:
+            lines += self.fill.for_leader
         made = head(entry, selection, length, lines, chunked=chunked)
         told = b"" if age is None else b"Age: %d\r\n" % age
         status = chained(entry.upstream_status, own)
@@ -133,7 +135,7 @@ class Delivery:
         """Wait for this fill."""
         self.fill = fill
         self.collapsed = collapsed
-        if fill.stale is not None:
+        if fill.stale is not None and self.why_forwarded == b"uri-miss":
             self.why_forwarded = b"stale"
         self.waits(True)
         self.connection.on_resume = self._pump
@@ -148,6 +150,11 @@ class Delivery:
     def matches(self, entry: Entry) -> bool:
         """Whether an alternate answers this request."""
         return entry.matches(self.request.fields)
+
+    def on_interim(self, head: bytes) -> None:
+        """A 1xx is passed on, to HTTP/1.1 alone (RFC 9110 §15.2)."""
+        if self.request.minor == 1 and self.wanted and not self.headed:
+            self.connection.transport.write(head)
 
     def on_head(self, fill: Fill) -> None:
         """Head of a fill: choose what is sent and begin."""
@@ -183,10 +190,8 @@ class Delivery:
     def _own_status(self, fill: Fill) -> bytes:
         stored = fill.state is State.FILLING and not self.collapsed
         entry = fill.entry
-        status = entry.status if entry is not None and entry.status != 200 else None
-        why = (
-            self.why_forwarded if fill.shared else b"bypass" if self.request.method in (b"GET", b"HEAD") else b"method"
-        )
+        status = entry.status if entry is not None and (entry.status != 200 or self.status != 200) else None
+        why = self.why_forwarded
         return forwarded(self.story.node.name, why, status=status, stored=stored, collapsed=self.collapsed)
 
     def _upstream_age(self, entry: Entry) -> int | None:
@@ -260,6 +265,8 @@ class Delivery:
             self.story.serve(self, stale, Outcome.STALE, b"upstream-failed")
             return
         status = error.status if isinstance(error, UpstreamFailed) else 503 if isinstance(error, Overloaded) else 500
+        if stale is not None and stale.must_revalidate and status == 502:
+            status = 504  # there is a response, and it must not be used (RFC 9111 §5.2.2.2)
         own = forwarded(self.story.node.name, self.why_forwarded, collapsed=self.collapsed, detail=reason.encode())
         date = format_date(self.story.clock.wall())
         lines = self.story.lines + b"Date: %s\r\nCache-Status: %s\r\n" % (date, own)

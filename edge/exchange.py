@@ -1,34 +1,63 @@
-"""One request to an upstream and its response: the head awaited, the body handed on piece by piece, both in time."""
+"""One request to an upstream and its response: the head awaited, the body handed on piece by piece, each in time.
+
+Four limits, each with its timer set to the moment and no later: the head within `first_byte` of the request (of the
+last of it, while the upstream is still taking it; a 1xx is no head), pieces of the body within `idle` of one another,
+and the whole within `total`, to which `LEAST_RATE` bytes add a second, so that a trickle ends and a large body at a
+decent pace does not. Time during which our readers hold the upstream back counts for none of them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from edge.wire.h1_client import UpstreamConnection
 from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
 from kernel.http.message import Fields
 
+LEAST_RATE = 16 * 1024
+"""Bytes of a body that add a second to its time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds: to connect, from the request to the head, between two pieces of a body."""
+    """Seconds: to connect, from the request to the head, between two pieces of a body, for all of it (0: no limit)."""
 
     connect: float = 3.0
     first_byte: float = 10.0
     idle: float = 15.0
+    total: float = 600.0
+
+
+class Outcome(Protocol):
+    """Who is told how an exchange went, once."""
+
+    def answered(self, status: int) -> None:
+        """A head came."""
+
+    def over(self, error: UpstreamFailed | None, *, whole: bool) -> None:
+        """It is over: `whole`, broken by the upstream's fault (`error`), or given up by us."""
 
 
 class Exchange:
     """One request and its response; implements `edge.wire.h1_client.Answer`."""
 
-    def __init__(self, clock: Clock, timeouts: Timeouts, interim: Callable[[int, Fields], object] | None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        timeouts: Timeouts,
+        interim: Callable[[int, Fields], object] | None,
+        outcome: Outcome | None = None,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.status = 0
         self.fields: Fields = []
         self.length: int | None = None
+        self.until_close = False
+        """Whether only the end of the connection ends the body: a body cut short may look the same."""
         self.connection: UpstreamConnection | None = None
         self._headed: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
@@ -36,16 +65,30 @@ class Exchange:
         self._early: list[bytes] = []
         self._clock = clock
         self._timeouts = timeouts
+        self._first_byte = timeouts.first_byte
         self._timer: Timer | None = None
         self._interim = interim
-        self._moved = False
-        self._paused = False
+        self._outcome = outcome
+        self._began = self._moved = clock.mono()
+        self._unsent = 0
+        self._received = 0
+        self._paused_at: float | None = None
+        self._paused_for = 0.0
         self._whole = False
 
-    def begun(self, connection: UpstreamConnection) -> None:
-        """The request is sent over this connection: the clock of the first byte runs."""
+    def begun(self, connection: UpstreamConnection, first_byte: float | None = None) -> None:
+        """The request is sent over this connection: the clock of the first byte runs (`first_byte`: a shorter one)."""
         self.connection = connection
-        self._timer = self._clock.call_later(self._timeouts.first_byte, self._late)
+        if first_byte is not None:
+            self._first_byte = first_byte
+        self._began = self._moved = self._clock.mono()
+        self._unsent = connection.unsent
+        connection.on_taken = self._request_taken
+        self._wait(self._first_byte)
+
+    def _request_taken(self) -> None:
+        """The last of a long request went out only now."""
+        self._moved = self._clock.mono()
 
     async def head(self) -> None:
         """Wait for the head; UpstreamFailed when there will be none."""
@@ -64,16 +107,19 @@ class Exchange:
 
     def pause(self) -> None:
         """Read no more for now: the readers are behind. Waiting for them is not the upstream's idleness."""
-        self._paused = True
-        if self.connection is not None:
-            self.connection.hold(on=True)
+        if self._paused_at is None:
+            self._paused_at = self._clock.mono()
+            if self.connection is not None:
+                self.connection.hold(on=True)
 
     def resume(self) -> None:
         """Read on."""
-        self._paused = False
-        self._moved = True
-        if self.connection is not None:
-            self.connection.hold(on=False)
+        if self._paused_at is not None:
+            self._moved = self._clock.mono()
+            self._paused_for += self._moved - self._paused_at
+            self._paused_at = None
+            if self.connection is not None:
+                self.connection.hold(on=False)
 
     def close(self) -> None:
         """Done with it: an unfinished answer's connection is cut."""
@@ -86,36 +132,69 @@ class Exchange:
         for future in (self._headed, self._ended):
             if not future.done():
                 future.cancel()
+        self._tell(None)
 
-    def _late(self) -> None:
-        """The first byte or the next piece is overdue, unless something moved since."""
-        if self._headed.done() and (self._moved or self._paused):
-            self._moved = False
-            self._timer = self._clock.call_later(self._timeouts.idle, self._late)
-            return
+    # -- time --------------------------------------------------------------------------------------------------
+
+    def _wait(self, seconds: float) -> None:
+        self._timer = self._clock.call_later(seconds, self._due)
+
+    def _due(self) -> None:
+        """A limit may be reached: see which, or how long there is still to go."""
         self._timer = None
+        now = self._clock.mono()
+        if not self._headed.done():
+            left, reason = self._moved + self._first_byte - now, "first-byte-timeout"
+            unsent = self.connection.unsent if self.connection is not None else 0
+            if left <= 0 and 0 < unsent < self._unsent:
+                left, self._moved, self._unsent = self._first_byte, now, unsent  # still taking the request
+        elif self._paused_at is not None:
+            left, reason = self._timeouts.idle, ""
+        else:
+            left, reason = min((self._moved + self._timeouts.idle - now, "idle-timeout"), self._left_of_all(now))
+        if left > 0:
+            self._wait(left)
+            return
         if self.connection is not None:
             self.connection.cut()
-        reason = "idle-timeout" if self._headed.done() else "first-byte-timeout"
         self.on_broken(UpstreamFailed(reason, status=504))
+
+    def _left_of_all(self, now: float) -> tuple[float, str]:
+        total = self._timeouts.total
+        if not total:
+            return float("inf"), ""
+        spent = now - self._began - self._paused_for
+        return total + self._received / LEAST_RATE - spent, "total-timeout"
 
     # -- Answer ------------------------------------------------------------------------------------------------
 
     def on_interim(self, status: int, fields: Fields) -> None:
-        """A 1xx."""
-        if self._interim is not None:
+        """A 1xx; 100 is an answer to an Expect that is never sent, so nobody hears of it."""
+        if self._interim is not None and status != 100:
             self._interim(status, fields)
 
     def on_head(self, status: int, fields: Fields, length: int | None) -> None:
-        """The head."""
+        """The head: from now on the clock is that of the pieces."""
         self.status, self.fields, self.length = status, fields, length
-        self._moved = True
+        if self.connection is not None:
+            self.until_close = self.connection.by_close
+        self._moved = self._clock.mono()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._due_after_head()
         if not self._headed.done():
             self._headed.set_result(None)
+        if self._outcome is not None:
+            self._outcome.answered(status)
+
+    def _due_after_head(self) -> None:
+        left, _ = self._left_of_all(self._moved)
+        self._wait(max(0.0, min(self._timeouts.idle, left)))
 
     def on_body(self, data: bytes) -> None:
         """A piece."""
-        self._moved = True
+        self._moved = self._clock.mono()
+        self._received += len(data)
         if self._sink is None:
             self._early.append(data)  # one turn of the loop at most: then the head is understood
         else:
@@ -124,8 +203,13 @@ class Exchange:
     def on_end(self) -> None:
         """Whole."""
         self._whole = True
+        self.connection = None  # another exchange's from now on
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if not self._ended.done():
             self._ended.set_result(None)
+        self._tell(None)
 
     def on_broken(self, error: UpstreamFailed) -> None:
         """Not to become whole."""
@@ -133,3 +217,9 @@ class Exchange:
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # looked at: whoever waits still gets it
+        self._tell(error)
+
+    def _tell(self, error: UpstreamFailed | None) -> None:
+        outcome, self._outcome = self._outcome, None
+        if outcome is not None:
+            outcome.over(error, whole=self._whole)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cache.cache import SegmentCache
+from edge.upstream import Upstreams
 
 if TYPE_CHECKING:
     from edge.app import Edge
@@ -34,7 +35,7 @@ def stats(edge: Edge) -> dict[str, int]:
 
 def metrics(edge: Edge) -> dict[str, Number]:
     """Every row of the table of counters: a number, or numbers by label."""
-    return _of_requests(edge.counts) | _of_cache(edge.cache) | _of_node(edge)
+    return _of_requests(edge.counts) | _of_cache(edge.cache) | _of_upstreams(edge.upstreams) | _of_node(edge)
 
 
 def _of_requests(counts: Counts) -> dict[str, Number]:
@@ -80,10 +81,25 @@ def _of_cache(cache: SegmentCache) -> dict[str, Number]:
     }
 
 
+def _of_upstreams(upstreams: Upstreams) -> dict[str, Number]:
+    """The label is the URL of the settings, so there are as many as are configured."""
+    every = upstreams.all
+    return {
+        "matinee_edge_upstream_connects_total": upstreams.connects,
+        "matinee_edge_upstream_retries_total": upstreams.retries,
+        "matinee_edge_upstream_retries_refused_total": upstreams.retries_refused,
+        "matinee_edge_upstream_failures_total": {one.url: one.failures for one in every},
+        "matinee_edge_upstream_ejections_total": {one.url: one.ejected for one in every},
+        "matinee_edge_upstream_ejected": {one.url: int(one.health.out is not None) for one in every},
+        "matinee_edge_upstream_running": {one.url: one.running for one in every},
+        "matinee_edge_upstream_open_connections": {one.url: one.pool.open for one in every},
+        "matinee_edge_upstream_idle_connections": {one.url: len(one.pool.idle) for one in every},
+        "matinee_edge_upstream_waiting": {one.url: one.pool.waiting for one in every},
+    }
+
+
 def _of_node(edge: Edge) -> dict[str, Number]:
     return {
-        "matinee_edge_upstream_connects_total": edge.upstreams.connects,
-        "matinee_edge_upstream_retries_total": edge.upstreams.retries,
         "matinee_edge_log_dropped_total": edge.log_dropped,
         "matinee_edge_control_connected": int(edge.subscriber is not None and edge.subscriber.connected),
         "matinee_edge_rules_version": edge.node.rules.version,

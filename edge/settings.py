@@ -59,6 +59,12 @@ class EdgeSettings:
     default_ttl: float = setting(
         DURATION, "0s", "How long a response that says nothing of freshness is kept; 0 keeps none.", most=86400 * 365
     )
+    request_directives: str = setting(
+        choice("ignore", "honour"),
+        "ignore",
+        "Whether viewers' Cache-Control may bring about requests to the upstream for what is fresh (no-cache, max-age, "
+        "min-fresh) or take what is stale (max-stale); only-if-cached and no-store always count.",
+    )
     slice: int = setting(
         SIZE,
         "1MiB",
@@ -116,7 +122,7 @@ class EdgeSettings:
             raise BadSettings("fleet_dir", "joining a control plane needs a folder for the last good state")
         if self.profile == "general" and self.tokens != "off":
             raise BadSettings("tokens", "the general profile has no titles to hold tokens for: use --tokens off")
-        if self.keys is None and self.control is None and any(one.token == "required" for one in self.route):
+        if self.keys is None and self.control is None and self._routes_ask_tokens():
             raise BadSettings("keys", "a route requires tokens but there is neither --keys JWKS.json nor --control")
         for number, route in enumerate(self.route, 1):
             try:
@@ -126,6 +132,9 @@ class EdgeSettings:
         for region in self.region:
             if not REGION.fullmatch(region):
                 raise BadSettings("region", f"{region!r} is not a region (lower-case letters, digits, dashes)")
+
+    def _routes_ask_tokens(self) -> bool:
+        return any(route.token == "required" for route in self.route)  # noqa: S105 (a word of the setting)
 
     def _check_upstream_tls(self) -> None:
         if (self.upstream_cert is None) != (self.upstream_key is None):

@@ -1,89 +1,154 @@
 """FETCH: ask an upstream, within limits of time and number, and another one when the first cannot.
 
 An exchange is begun by `Upstreams.send`, which returns when the head of the response is there. Its body is then handed
-to a sink by plain calls. A request is sent again only while nothing of an answer has come, to a fresh connection or to
-another upstream, and only while the retry budget lasts: a fifth of the requests beside a few a second.
+to a sink by plain calls. Who is asked first says `edge.rendezvous`, who is left out for a while `edge.health`, how many
+connections there may be `edge.pool`. A request is sent once more only while nothing of an answer has gone to anybody:
+
+- over a fresh connection, when a kept one turns out to be dead (once, and it may be repeated);
+- to the next upstream, when the first cannot be connected to or all its connections are busy: nobody has seen it yet;
+- to the next upstream, when one closed without a word or said 502, 503 or 504, if it may be repeated and the retry
+  budget allows it. A gateway's error says that this way leads nowhere, not what the resource is; with nobody else to
+  ask, or when the other does no better, that error is the answer.
+
+A head that is late is not asked for again: the viewer has waited long enough.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Callable, Sequence
-from typing import cast
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import xxhash
+import structlog
 
+from edge import health, rendezvous
+from edge.budget import RetryBudget
 from edge.exchange import Exchange, Timeouts
+from edge.health import Failure, Health
 from edge.network import Network
-from edge.wire.h1_client import UpstreamConnection
+from edge.pool import Pool, PoolLimits
+from edge.upstream_url import weight_of, without_weight
 from kernel.clock import Clock
-from kernel.errors import UpstreamFailed
+from kernel.errors import Overloaded, UpstreamFailed
 from kernel.http.message import Fields
 from kernel.settings import Address
 
-MOST_IDLE = 64
-IDLE_SECONDS = 30.0
 MOST_TRIED = 3
-EJECT_AFTER = 5
-"""Failures in a row that take an upstream out for a while (30 s times the count, 300 s at most)."""
+UNSEEN = frozenset(("connect", "connect-timeout", "tls", "certificate"))
+"""Failures by which no request was sent."""
+FAILING = frozenset((500, 502, 503, 504))
+"""Statuses that speak against an upstream when they come again and again."""
+GATEWAY = frozenset((502, 503, 504))
+"""Statuses for which another upstream is asked."""
+OURS = frozenset(("nobody-waits", "stale-connection"))
+"""Ends of an exchange that are no fault of the upstream's."""
+
+logger = structlog.get_logger("edge")
 
 
 class Upstream:
-    """One upstream: its address, idle connections, and how it has been doing."""
+    """One upstream: its address and weight, its connections, and how it has been doing."""
 
-    def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
+    def __init__(
+        self, url: str, make_pool: Callable[[Address, ssl.SSLContext | None], Pool], tls: ssl.SSLContext | None
+    ) -> None:
+        self.url = without_weight(url)
+        self.weight = weight_of(url)
+        parts = urlsplit(self.url)
         secure = parts.scheme == "https"
-        self.url = url
-        self.address = Address(host, parts.port or (443 if secure else 80))
+        self.address = Address(parts.hostname or "", parts.port or (443 if secure else 80))
         self.authority = parts.netloc.encode("ascii")
         self.tls = (tls or ssl.create_default_context()) if secure else None
-        self.idle: list[UpstreamConnection] = []
+        self.pool = make_pool(self.address, self.tls)
+        self.health = Health()
+        self.running = 0
         self.failures = 0
-        self.ejections = 0
-        self.ejected_until = 0.0
+        self.ejected = 0
+        """How often it was left out."""
 
-    def weight(self, key: bytes) -> int:
-        """Rendezvous: the upstream with the highest weight for a key comes first."""
-        return xxhash.xxh3_64_intdigest(self.authority + b"\0" + key)
 
-    def succeeded(self) -> None:
-        """An answer came."""
-        self.failures = 0
-        self.ejections = 0
+@dataclass(slots=True)
+class _Course:
+    """One exchange's `edge.exchange.Outcome`: what its upstream is credited with."""
 
-    def failed(self, now: float) -> None:
-        """None came."""
-        self.failures += 1
-        if self.failures >= EJECT_AFTER:
-            self.failures = 0
-            self.ejections += 1
-            self.ejected_until = now + min(300.0, 30.0 * self.ejections)
+    owner: Upstreams
+    upstream: Upstream
+    probing: bool
+    failed: bool = False
+
+    def answered(self, status: int) -> None:
+        if status in FAILING:
+            self.fails(f"status-{status}", Failure.ANSWER)
+        elif self.probing:
+            self.succeeds()
+
+    def over(self, error: UpstreamFailed | None, *, whole: bool) -> None:
+        self.upstream.running -= 1
+        if error is not None and error.reason not in OURS:
+            self.fails(error.reason, Failure.UNREACHABLE if error.reason in UNSEEN else Failure.ANSWER)
+        elif whole and not self.failed:
+            self.succeeds()
+        elif self.probing:
+            self.upstream.health.told_nothing()
+
+    def fails(self, reason: str, how: Failure) -> None:
+        if not self.failed:
+            self.failed, self.probing = True, False
+            self.owner.failed(self.upstream, reason, how)
+
+    def succeeds(self) -> None:
+        self.probing = False
+        self.owner.succeeded(self.upstream)
 
 
 class Upstreams:
-    """All upstreams of this node."""
+    """All upstreams of this node. `name`: whose certificate they show, where it is not that of their URL's host."""
 
     def __init__(
-        self, urls: Sequence[str], network: Network, clock: Clock, timeouts: Timeouts, tls: ssl.SSLContext | None = None
+        self,
+        urls: Sequence[str],
+        network: Network,
+        clock: Clock,
+        timeouts: Timeouts,
+        tls: ssl.SSLContext | None = None,
+        limits: PoolLimits | None = None,
+        name: str | None = None,
     ) -> None:
-        self.all = [Upstream(url, tls) for url in urls]
-        self._network = network
-        self._clock = clock
-        self._timeouts = timeouts
-        self._budget = 10.0
-        self._budget_at = clock.mono()
-        self.connects = 0
+        within = limits or PoolLimits()
+        self.all = [
+            Upstream(url, lambda address, context: Pool(address, network, clock, within, context, name), tls)
+            for url in urls
+        ]
+        self.clock = clock
+        self.timeouts = timeouts
+        self._budget = RetryBudget(clock.mono())
         self.retries = 0
 
+    @property
+    def connects(self) -> int:
+        """Connections opened."""
+        return sum(upstream.pool.connects for upstream in self.all)
+
+    @property
+    def retries_refused(self) -> int:
+        """Retries that the budget did not allow."""
+        return self._budget.refused
+
     def order(self, key: bytes) -> list[Upstream]:
-        """Whom to ask for a key, first choice first: by rendezvous, the ejected last (they are better than nobody)."""
-        now = self._clock.mono()
-        ranked = sorted(self.all, key=lambda upstream: upstream.weight(key), reverse=True)
-        return sorted(ranked, key=lambda upstream: upstream.ejected_until > now)
+        """Whom to ask for a key, first choice first; those that are left out come last: better than nobody."""
+        if len(self.all) == 1:
+            return self.all
+        now = self.clock.mono()
+        first = health.usable([upstream.health for upstream in self.all], now)
+        ordered: list[Upstream] = []
+        for taken in (True, False):
+            group = [upstream for upstream, use in zip(self.all, first, strict=True) if use is taken]
+            candidates = [
+                rendezvous.Candidate(one.authority, one.weight * one.health.share(now), one.running) for one in group
+            ]
+            ordered += [group[index] for index in rendezvous.order(key, candidates)]
+        return ordered
 
     async def send(
         self,
@@ -94,124 +159,121 @@ class Upstreams:
         repeatable: bool = True,
         interim: Callable[[int, Fields], object] | None = None,
     ) -> Exchange:
-        """Ask; returns when the head has come, UpstreamFailed when nobody answers.
+        """Ask; returns when the head has come, UpstreamFailed when nobody answers, Overloaded when all are too busy.
 
-        `request(upstream)` makes the bytes of the request; `repeatable` says that it may be sent twice.
+        `request(upstream)` makes the bytes of the request; `repeatable` says that it may be sent twice (a safe method).
+        `interim(status, fields)` is called for each 1xx but 100 that comes before the head.
         """
-        self._earn()
-        error = UpstreamFailed("no-upstream")
-        for upstream in self.order(key)[:MOST_TRIED]:
-            for fresh in (False, True):
+        now = self.clock.mono()
+        self._budget.earn(now)
+        until = now + self.timeouts.connect + self.timeouts.first_byte
+        asking = _Asking(self, until, request, head_only, repeatable, interim)
+        order = self.order(key)[:MOST_TRIED]
+        kept: Exchange | None = None
+        error: UpstreamFailed | Overloaded = UpstreamFailed("no-upstream")
+        try:
+            for left, upstream in zip(range(len(order) - 1, -1, -1), order, strict=True):
                 try:
-                    return await self._once(upstream, request, fresh=fresh, head_only=head_only, interim=interim)
-                except UpstreamFailed as failed:
+                    exchange = await asking.of(upstream)
+                except (UpstreamFailed, Overloaded) as failed:
                     error = failed
-                if not (error.retry and repeatable and self._may_retry()):
-                    raise error
-                if error.reason != "closed":
-                    break  # only a kept-alive connection that had gone stale is worth another try at the same upstream
-        raise error
-
-    def _earn(self) -> None:
-        now = self._clock.mono()
-        self._budget = min(20.0, self._budget + 0.2 + (now - self._budget_at) * 2.0)
-        self._budget_at = now
-
-    def _may_retry(self) -> bool:
-        if self._budget < 1.0:
-            return False
-        self._budget -= 1.0
-        self.retries += 1
-        return True
-
-    async def _once(
-        self,
-        upstream: Upstream,
-        request: Callable[[Upstream], list[bytes]],
-        *,
-        fresh: bool,
-        head_only: bool,
-        interim: Callable[[int, Fields], object] | None,
-    ) -> Exchange:
-        exchange = Exchange(self._clock, self._timeouts, interim)
-        try:
-            connection = await self._connection(upstream, fresh=fresh)
-            connection.ask(request(upstream), exchange, head_only=head_only)
-            exchange.begun(connection)
-            await exchange.head()
-        except UpstreamFailed as error:
-            exchange.close()
-            if error.reason != "closed" or fresh:
-                upstream.failed(self._clock.mono())
-            raise
-        except BaseException:
-            exchange.close()
-            raise
-        upstream.succeeded()
-        return exchange
-
-    async def _connection(self, upstream: Upstream, *, fresh: bool) -> UpstreamConnection:
-        oldest = self._clock.mono() - IDLE_SECONDS
-        while upstream.idle and not fresh:
-            connection = upstream.idle.pop()
-            if connection.usable and connection.idle_since >= oldest:
-                return connection
-            connection.cut()
-        return await self._dial(upstream)
-
-    async def _dial(self, upstream: Upstream) -> UpstreamConnection:
-        """A fresh connection within the connect time-out; a refused or late one may be tried elsewhere."""
-        self.connects += 1
-        late = False
-        task = asyncio.current_task()
-
-        def cancel() -> None:
-            nonlocal late
-            late = True
-            if task is not None:
-                task.cancel()
-
-        made: list[UpstreamConnection] = []
-
-        def make() -> UpstreamConnection:
-            made.append(
-                UpstreamConnection(
-                    lambda connection: self._released(upstream, connection),
-                    lambda connection: self._lost(upstream, connection),
-                )
-            )
-            return made[-1]
-
-        timer = self._clock.call_later(self._timeouts.connect, cancel)
-        try:
-            _, protocol = await self._network.dial(upstream.address, make, upstream.tls)
-        except OSError as error:
-            raise UpstreamFailed("connect", retry=True, detail=str(error)) from error
-        except asyncio.CancelledError:
-            for connection in made:
-                connection.discard()  # it may have been made in the same turn of the loop
-            if not late or task is None:
-                raise
-            task.uncancel()
-            raise UpstreamFailed("connect-timeout", status=504, retry=True) from None
+                    if not (left and self._may_go_on(failed, repeatable=repeatable)):
+                        break
+                else:
+                    if kept is None and left and self._leads_nowhere(exchange, repeatable=repeatable):
+                        kept = exchange
+                        kept.pause()
+                    else:
+                        return exchange
+                self.retries += 1
+            if kept is None:
+                raise error
+            answer, kept = kept, None
+            answer.resume()
+            return answer
         finally:
-            timer.cancel()
-        return cast("UpstreamConnection", protocol)
+            if kept is not None:
+                kept.close()
 
-    def _released(self, upstream: Upstream, connection: UpstreamConnection) -> None:
-        if len(upstream.idle) >= MOST_IDLE:
-            connection.cut()
-            return
-        connection.idle_since = self._clock.mono()
-        upstream.idle.append(connection)
+    def _may_go_on(self, error: UpstreamFailed | Overloaded, *, repeatable: bool) -> bool:
+        """Whether the next upstream may be asked. One that refuses at once has cost nobody anything."""
+        if isinstance(error, Overloaded) or error.reason in UNSEEN - {"connect-timeout"}:
+            return True
+        return error.retry and (repeatable or error.reason in UNSEEN) and self._budget.take()
 
-    def _lost(self, upstream: Upstream, connection: UpstreamConnection) -> None:
-        if connection in upstream.idle:
-            upstream.idle.remove(connection)
+    def _leads_nowhere(self, exchange: Exchange, *, repeatable: bool) -> bool:
+        """Whether another upstream is asked in spite of this answer."""
+        return exchange.status in GATEWAY and repeatable and self._budget.take()
+
+    def begin(self, upstream: Upstream, interim: Callable[[int, Fields], object] | None) -> Exchange:
+        """An exchange whose course `upstream` is credited with."""
+        now = self.clock.mono()
+        probing = upstream.health.awaits_probe(now)
+        if probing:
+            upstream.health.probe(now)
+        upstream.running += 1
+        return Exchange(self.clock, self.timeouts, interim, _Course(self, upstream, probing))
+
+    def failed(self, upstream: Upstream, reason: str, how: Failure) -> None:
+        """It gave no proper answer."""
+        upstream.failures += 1
+        pool = [one.health for one in self.all]
+        if upstream.health.failed(how, self.clock.mono(), may_leave=health.may_leave(pool)):
+            upstream.ejected += 1
+            logger.warning("upstream left out", upstream=upstream.url, reason=reason, times=upstream.health.ejections)
+
+    def succeeded(self, upstream: Upstream) -> None:
+        """It did."""
+        if upstream.health.succeeded(self.clock.mono()):
+            logger.info("upstream is back", upstream=upstream.url)
 
     def close(self) -> None:
         """Cut every idle connection."""
         for upstream in self.all:
-            for connection in upstream.idle[:]:
-                connection.cut()
-            upstream.idle.clear()
+            upstream.pool.drop_idle()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One request, as it is put to one upstream after another; by `until` the head of an answer must be there."""
+
+    owner: Upstreams
+    until: float
+    request: Callable[[Upstream], list[bytes]]
+    head_only: bool
+    repeatable: bool
+    interim: Callable[[int, Fields], object] | None
+
+    async def of(self, upstream: Upstream) -> Exchange:
+        """Ask this one; a kept connection that has died unnoticed is replaced once. What cannot be repeated gets a
+        fresh one from the start, for there is no telling whether a dead one's upstream has acted on it."""
+        try:
+            return await self._once(upstream, fresh=not self.repeatable)
+        except UpstreamFailed as error:
+            if error.reason != "stale-connection":
+                raise
+            if not self.repeatable:
+                raise UpstreamFailed("closed") from None
+        upstream.pool.drop_idle()  # what died of it, a restart or a lost path, has likely taken the others too
+        self.owner.retries += 1
+        return await self._once(upstream, fresh=True)
+
+    async def _once(self, upstream: Upstream, *, fresh: bool) -> Exchange:
+        exchange = self.owner.begin(upstream, self.interim)
+        timeouts = self.owner.timeouts
+        try:
+            connection = await upstream.pool.take(fresh=fresh, within=min(timeouts.connect, self._left()))
+            connection.ask(self.request(upstream), exchange, head_only=self.head_only)
+            exchange.begun(connection, min(timeouts.first_byte, self._left()))
+            await exchange.head()
+        except UpstreamFailed as error:
+            exchange.on_broken(error)
+            exchange.close()
+            raise
+        except BaseException:
+            exchange.close()
+            raise
+        return exchange
+
+    def _left(self) -> float:
+        return max(0.0, self.until - self.owner.clock.mono())

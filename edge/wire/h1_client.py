@@ -1,26 +1,30 @@
 """HTTP/1.1 to upstreams, strictly: what is truncated or mis-framed never passes for whole (RFC 9112 §6, §8).
 
-Two Content-Lengths, Content-Length beside Transfer-Encoding, a coding that is not chunked, a body that ends early,
-bytes after the end: each ends the connection, and all but the last the exchange. llhttp parses; the framing rules stand
-in `_framing`.
+Whatever can be read in two ways ends the exchange and the connection; bytes after the end of an answer end the
+connection, so that nobody else gets them. llhttp parses; the rules of framing stand in `answer_framing`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import httptools
 
+from edge.wire.answer_framing import framing
 from kernel.errors import UpstreamFailed
-from kernel.http.message import Fields, members, values
+from kernel.http.message import Fields
 
 MOST_HEAD = 64 * 1024
 MOST_FIELDS = 200
+MOST_INTERIMS = 32
+FRAMING_FREE = 16
+"""Bytes of chunk framing beside each piece of a body that are not counted against MOST_HEAD."""
+
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
-_NO_BODY = frozenset((204, 304))
 
 
 class Answer(Protocol):
@@ -43,27 +47,33 @@ class Answer(Protocol):
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """One connection to an upstream; one exchange at a time.
+    """One connection to an upstream; one exchange at a time. `secure`: it goes over TLS.
 
     `released` is told when it is idle again, `lost` when it is closed.
     """
 
     def __init__(
-        self, released: Callable[[UpstreamConnection], object], lost: Callable[[UpstreamConnection], object]
+        self,
+        released: Callable[[UpstreamConnection], object],
+        lost: Callable[[UpstreamConnection], object],
+        *,
+        secure: bool = False,
     ) -> None:
         self._released = released
         self._lost = lost
+        self.secure = secure
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)  # until it is connected
         self.served = 0
-        self.idle_since = 0.0
+        self.idle_since = self.made_at = 0.0
+        self.by_close = False
+        self.on_taken: Callable[[], object] | None = None
+        """Called when the upstream has taken all of a request that it did not take at once."""
         self._answer: Answer | None = None
         self._parser: Any = None
         self._fields: Fields = []
-        self._bodyless = False
-        self._by_close = False
-        self._begun = False
-        self._closed = False
-        self._head_bytes = 0
+        self._bodyless = self._reusable = self._begun = self._closed = self._ended = False
+        self._interims = 0
+        self._counted = 0
         self._head_done = False
         self._error: UpstreamFailed | None = None
         self._idle = self._surplus = self._held = False
@@ -75,12 +85,18 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether a further request may be sent."""
         return not self._closed and self._answer is None and not self.transport.is_closing()
 
+    @property
+    def unsent(self) -> int:
+        """Bytes of the request that the upstream has not taken yet."""
+        return 0 if self._closed else self.transport.get_write_buffer_size()
+
     def ask(self, request: list[bytes], answer: Answer, *, head_only: bool) -> None:
         """Send a request; the answer hears of everything that follows."""
         self._answer = answer
+        self.on_taken = None
         self._bodyless = head_only
-        self._begun = self._by_close = self._head_done = False
-        self._head_bytes = 0
+        self._begun = self.by_close = self._head_done = False
+        self._counted = self._interims = 0
         self._fields = []
         self._parser = httptools.HttpResponseParser(self)
         self.transport.writelines(request)
@@ -100,27 +116,39 @@ class UpstreamConnection(asyncio.Protocol):
         self._closed = True
         self.transport.abort()
 
-    def discard(self) -> None:
-        """Nobody will ask over it: close it, connected or not yet."""
+    def discard(self) -> bool:
+        """Nobody will ask over it: close it. False when it is not connected: then `lost` will not be told of it."""
         self._closed = True
-        if self.transport is not None:
-            self.transport.abort()
+        if self.transport is None:
+            self._lost = lambda _: None
+            return False
+        self.transport.abort()
+        return True
 
     # -- the transport's side ----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Connected."""
         self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(0)
         if self._closed:
             self.transport.abort()
+
+    def resume_writing(self) -> None:
+        """Nothing is left to send."""
+        if self.on_taken is not None and self._answer is not None and not self._head_done:
+            self.on_taken()
 
     def data_received(self, data: bytes) -> None:
         """Parse, tell the answer."""
         if self._answer is None:
             self.cut()  # bytes nobody asked for: whoever asks next must not get them
             return
+        if not self._begun and data[0] != 0x48:  # H; llhttp passes over empty lines, which may be left of an old answer
+            self._break(UpstreamFailed("malformed", detail="the answer does not begin with HTTP"))
+            return
         self._begun = True
-        self._head_bytes += len(data)
+        self._counted += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -128,27 +156,42 @@ class UpstreamConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._break(self._error or UpstreamFailed("malformed", detail=str(error)))
         else:
-            if self._idle:
-                self._idle = False
-                if self._surplus:
-                    self.cut()
-                else:
-                    self.hold(on=False)
-                    self._released(self)
-            elif self._head_bytes > MOST_HEAD and self._answer is not None:
-                self._break(UpstreamFailed("trailer-too-large" if self._head_done else "head-too-large"))
+            self._after()
+
+    def _after(self) -> None:
+        """All that came is parsed: is the connection free, or has it said too much that is no body?"""
+        if self._idle:
+            self._idle = False
+            if self._surplus:
+                self.cut()
+            elif not self._closed:
+                self.hold(on=False)
+                self._released(self)
+        elif self._counted > MOST_HEAD and self._answer is not None:
+            self._break(UpstreamFailed("trailer-too-large" if self._head_done else "head-too-large"))
+
+    def eof_received(self) -> None:
+        """The upstream's side has ended in due form; over TLS that is its close_notify, which nobody else can send."""
+        self._ended = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The upstream closed: the end of a body without length, or a break."""
         self._closed = True
         answer, self._answer = self._answer, None
         if answer is not None:
-            if self._by_close and exc is None:
+            if self.by_close and self._head_done and exc is None and (self._ended or not self.secure):
                 answer.on_end()
+            elif self._begun:
+                answer.on_broken(UpstreamFailed("truncated"))
             else:
-                retry = not self._begun
-                answer.on_broken(UpstreamFailed("closed" if retry else "truncated", retry=retry))
+                answer.on_broken(UpstreamFailed(self._why_closed(exc), retry=True))
         self._lost(self)
+
+    def _why_closed(self, exc: Exception | None) -> str:
+        """In a word: refused by TLS (our certificate, in TLS 1.3), dead since it was kept, or closed without a word."""
+        if isinstance(exc, ssl.SSLError):
+            return "tls"
+        return "stale-connection" if self.served else "closed"
 
     # -- llhttp's side -----------------------------------------------------------------------------------------
 
@@ -156,11 +199,16 @@ class UpstreamConnection(asyncio.Protocol):
         """A message starts; after the one that was asked for it is surplus (response queue poisoning)."""
         self._surplus = self._answer is None
 
+    def on_status(self, reason: bytes) -> None:
+        """The reason phrase, or a part of it."""
+        if not _VALUE.fullmatch(reason):
+            self._fail("malformed")
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field line."""
         if len(self._fields) >= MOST_FIELDS or not _VALUE.fullmatch(value):
             self._fail("head-too-large" if len(self._fields) >= MOST_FIELDS else "field-value")
-        self._fields.append((name.lower(), value.rstrip()))  # llhttp leaves the whitespace after a value
+        self._fields.append((name.lower(), value.rstrip(b" \t")))  # llhttp leaves the whitespace after a value
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -171,57 +219,47 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if status == 101 or not 100 <= status <= 999:
             self._fail("status")
-        if self._parser.get_http_version() not in ("1.1", "1.0"):
+        version = self._parser.get_http_version()
+        if version not in ("1.1", "1.0"):
             self._fail("version")
         if sum(len(name) + len(value) for name, value in fields) > MOST_HEAD:
             self._fail("head-too-large")
+        try:
+            found = framing(status, fields, int(version[2]), bodyless=self._bodyless)
+        except ValueError:
+            self._fail("framing")
         if status < 200:
+            self._interims += 1
+            if self._interims > MOST_INTERIMS:
+                self._fail("interims")
             answer.on_interim(status, fields)
             return
-        length = self._framing(status, fields)
-        self._head_done = True
-        answer.on_head(status, fields, length)
-        if self._bodyless and status not in _NO_BODY and length != 0:
-            # llhttp cannot be told that no body follows, so this connection ends here.
-            self._finish(reusable=False)
-
-    def _framing(self, status: int, fields: Fields) -> int | None:
-        """The body's length, None when it is chunked or ends with the connection; raises when it is not clear."""
-        lengths = members(values(fields, b"content-length"))
-        codings = values(fields, b"transfer-encoding")
-        if codings and (lengths or len(codings) > 1 or codings[0].strip().lower() != b"chunked"):
-            self._fail("framing")
-        if codings and self._parser.get_http_version() == "1.0":
-            self._fail("framing")  # RFC 9112 §6.1
-        if lengths and (len(set(lengths)) > 1 or not lengths[0].isdigit() or len(lengths[0]) > 15):
-            self._fail("framing")
-        if status in _NO_BODY:
-            return 0
-        if lengths:
-            return int(lengths[0])
-        self._by_close = not codings and not self._bodyless
-        return None
+        self.by_close, self._reusable, self._head_done = found.by_close, found.reusable, True
+        answer.on_head(status, fields, found.length)
+        if self._bodyless and not found.reusable:
+            self._finish()  # llhttp would wait for a body
 
     def on_body(self, data: bytes) -> None:
-        """A part of the body, without its chunks' framing."""
-        self._head_bytes = 0  # what comes between pieces of the body is counted from here: chunk heads, trailers
+        """A part of the body, without its chunks' framing, of which no more is taken than there is body."""
+        self._counted = max(0, self._counted - 3 * len(data) - FRAMING_FREE)
         if self._answer is not None:
             self._answer.on_body(data)
 
     def on_message_complete(self) -> None:
         """The end, by Content-Length or last chunk; a 1xx ends here too and is passed over."""
-        if self._head_done and not self._by_close:
-            self._finish(reusable=self._parser.should_keep_alive())
+        if self._head_done and not self.by_close:
+            self._finish()
 
-    def _finish(self, *, reusable: bool) -> None:
+    def _finish(self) -> None:
         answer, self._answer = self._answer, None
         if answer is None:
             return
         self.served += 1
-        if not reusable:
+        # An answer that comes before all of its request is sent ends the connection, or the rest were the next request.
+        if not self._reusable or self.unsent:
             self._closed = True
-            self.transport.close()
-        self._idle = reusable
+            self.transport.abort() if self.unsent else self.transport.close()
+        self._idle = True
         answer.on_end()
 
     def _fail(self, reason: str) -> None:

@@ -12,7 +12,8 @@ class Line:
 
     def __init__(self) -> None:
         self.held: list[bool] = []
-        self.was_cut = False
+        self.was_cut = self.by_close = False
+        self.unsent = 0
 
     def hold(self, *, on: bool) -> None:
         self.held.append(on)

@@ -6,12 +6,15 @@ from collections.abc import Callable
 import pytest
 
 from edge.exchange import Timeouts
-from edge.upstream import EJECT_AFTER, IDLE_SECONDS, MOST_IDLE, Upstreams
+from edge.health import EJECT_AFTER
+from edge.pool import PoolLimits
+from edge.upstream import Upstreams
 from kernel.errors import UpstreamFailed
 from kernel.settings import Address
 from tests.scenario.clock import FakeClock, turns
 from tests.scenario.network import MemoryNetwork
 
+MOST_IDLE, IDLE_SECONDS = PoolLimits().idle, PoolLimits().idle_seconds
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 
@@ -93,7 +96,7 @@ async def test_exchanges_at_once_have_a_connection_each_and_a_bounded_number_is_
     stage = await Stage(Place()).start()
     await asyncio.gather(*(stage.asks() for _ in range(MOST_IDLE + 10)))
     assert stage.upstreams.connects == MOST_IDLE + 10
-    assert len(stage.upstreams.all[0].idle) == MOST_IDLE
+    assert len(stage.upstreams.all[0].pool.idle) == MOST_IDLE
     await turns()
     assert len(stage.places[0].open) == MOST_IDLE
 
@@ -115,7 +118,7 @@ async def test_a_connection_the_upstream_closed_is_forgotten():
     for server in tuple(stage.places[0].open):
         server.transport.close()
     await turns()
-    assert stage.upstreams.all[0].idle == []
+    assert stage.upstreams.all[0].pool.idle == []
     assert await stage.asks() == b"hi"
     assert stage.upstreams.retries == 0
 
@@ -235,14 +238,16 @@ def test_keys_are_shared_out_and_stay_where_they_are():
     assert all(two.order(key)[0].url == url for key, url in first.items() if url != "http://c:1")
 
 
-def test_the_last_one_left_is_asked_though_it_is_left_out():
-    only = made("http://a:1")
+async def test_the_last_one_left_is_asked_though_it_is_left_out():
+    stage = await Stage(Place()).start()
+    listening = stage.network.listening.pop(stage.places[0].address)
     for _ in range(EJECT_AFTER * 3):
-        only.all[0].failed(1000.0)
-    assert only.order(b"k") == only.all
-    assert only.all[0].ejected_until == 1000 + 90
-    only.all[0].succeeded()
-    assert only.all[0].ejections == 0
+        with pytest.raises(UpstreamFailed):
+            await stage.asks()
+    assert stage.upstreams.all[0].health.out is not None
+    stage.network.listening[stage.places[0].address] = listening
+    assert await stage.asks() == b"hi"
+    assert stage.upstreams.all[0].health.out is None
 
 
 @pytest.mark.parametrize(

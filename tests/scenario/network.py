@@ -150,7 +150,12 @@ class MemoryNetwork:
         return _MemoryListener(self, bound)
 
     async def dial(
-        self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None, local: str = "127.0.0.1"
+        self,
+        address: Address,
+        factory: Factory,
+        tls: ssl.SSLContext | None = None,
+        name: str | None = None,
+        local: str = "127.0.0.1",
     ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
         await asyncio.sleep(0)
         accept = self.listening.get(address)
@@ -174,7 +179,14 @@ class TcpNetwork:
         return await LoopNetwork().listen(address, factory, tls)
 
     async def dial(
-        self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None, local: str = "127.0.0.1"
+        self,
+        address: Address,
+        factory: Factory,
+        tls: ssl.SSLContext | None = None,
+        name: str | None = None,
+        local: str = "127.0.0.1",
     ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
         loop = asyncio.get_running_loop()
-        return await loop.create_connection(factory, address.host, address.port, ssl=tls, local_addr=(local, 0))
+        return await loop.create_connection(
+            factory, address.host, address.port, ssl=tls, server_hostname=name, local_addr=(local, 0)
+        )

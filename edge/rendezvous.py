@@ -1,0 +1,56 @@
+"""Which upstream a key belongs to: weighted rendezvous with bounded load. Pure.
+
+Each upstream draws a number for each key and the highest wins, so that without one upstream only its own keys move,
+and by its weight an upstream wins its share (Thaler and Ravishankar 1998; the logarithm is that of weighted sampling,
+Efraimidis and Spirakis 2006). Who has more than 1.25 times his share of the running exchanges passes a key on to the
+next of its order (Mirrokni, Thorup, Zadimoghaddam 2018), which is the same one for everybody.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import xxhash
+
+LOAD_BOUND = 1.25
+"""Times the mean of the running exchanges, by weight."""
+
+LEAST_BOUND = 8
+"""So many exchanges are no load: while it is quiet, keys stay where they are warm."""
+
+_SPAN = float(1 << 64)
+
+
+class Candidate(NamedTuple):
+    """One upstream: its stable name, its weight now (above 0), and the exchanges that it is busy with."""
+
+    name: bytes
+    weight: float
+    running: int
+
+
+def score(name: bytes, weight: float, key: bytes) -> float:
+    """What an upstream draws for a key; the highest has it."""
+    drawn = (xxhash.xxh3_64_intdigest(name + b"\0" + key) + 0.5) / _SPAN
+    return -weight / math.log(drawn) if drawn < 1.0 else math.inf
+
+
+def bound(candidates: Sequence[Candidate], one: Candidate) -> int:
+    """How many exchanges `one` may be busy with, the next one counted."""
+    running = 1 + sum(candidate.running for candidate in candidates)
+    share = one.weight / sum(candidate.weight for candidate in candidates)
+    return max(LEAST_BOUND, math.ceil(LOAD_BOUND * running * share))
+
+
+def order(key: bytes, candidates: Sequence[Candidate]) -> list[int]:
+    """Indexes of the candidates, first choice first: by draw, those beyond their bound after all others."""
+    if len(candidates) == 1:
+        return [0]
+    ranked = sorted(
+        range(len(candidates)),
+        key=lambda index: score(candidates[index].name, candidates[index].weight, key),
+        reverse=True,
+    )
+    return sorted(ranked, key=lambda index: candidates[index].running >= bound(candidates, candidates[index]))
