@@ -25,7 +25,7 @@ _FIELD = re.compile(b"(" + _TOKEN + rb"++):[ \t]*+([^\r]*+)\r\n")
 _NAME = re.compile(b"(" + _TOKEN + b"{1,64}+):")
 _HOST = re.compile(rb"(?:((?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})++)|\[([0-9A-Fa-f:.]++)\])(?::([0-9]{0,5}+))?")
 _ABSOLUTE = re.compile(rb"https?://([^/?]*+)(.*)", re.IGNORECASE)
-_LINE_BREAKS = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\0")
+_LONE = re.compile(rb"\r(?=[^\n])|\0")
 _ONCE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"))
 CHUNKED = -1
 """What `framing` says of a body whose length is not known before its end."""
@@ -185,15 +185,19 @@ def wrong_so_far(data: bytearray, seen: int, limits: Limits) -> Malformed | None
         found = _METHOD_AND_TARGET.match(data) if len(data) > limits.target else None
         if found is not None and len(found[1]) > limits.target:
             return Malformed(414, "target-too-long")
-    elif seen <= stop:
+        return None
+    if seen <= stop:
         line = _REQUEST_LINE.match(data)
         if line is None or len(line[2]) > limits.target:
             return wrong_line(data, limits)
         if line[3] != b"1":
             return Malformed(505, "version")
-    lone = _LINE_BREAKS.search(data, max(0, seen - 1), limits.whole_head)
-    if lone is not None:
-        return Malformed(400, "malformed", "NUL" if lone[0] == b"\0" else "a line that does not end with CR LF")
+    begin = max(stop, data.rfind(b"\n", 0, seen)) + 1
+    end = data.rfind(b"\n", begin, limits.whole_head) + 1
+    if end and _FIELD_LINES.match(data, begin, end).end() != end:  # type: ignore[union-attr]  # see read_head
+        return _wrong_field(bytes(data[:end]))
+    if _LONE.search(data, max(end, begin, seen - 1), limits.whole_head):
+        return Malformed(400, "malformed", "a CR without LF, or a NUL")
     if len(data) >= limits.whole_head:
         line_start = data.rfind(b"\n", 0, limits.whole_head) + 1
         name = _NAME.match(data, line_start)

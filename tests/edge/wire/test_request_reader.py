@@ -5,6 +5,7 @@ import pytest
 from edge.wire.head import Limits
 from tests.edge.wire.bad_requests import CHUNKED, GET, POST, REFUSED, line
 from tests.edge.wire.fakes import GENERAL, MEDIA, fed
+from tests.edge.wire.fuzz import differs
 
 LARGE = 5_000
 """Bytes beyond which a case is cut into larger steps."""
@@ -198,3 +199,10 @@ def test_limits_hold_for_each_request_by_itself():
 
 def test_the_general_limits_take_a_body():
     assert GENERAL.body > MEDIA.body == 0
+
+
+@pytest.mark.parametrize("begin", range(0, 8000, 1000))
+def test_random_requests_are_read_as_a_second_reading_reads_them(begin: int):
+    """Wrong in random ways, in random pieces, answered now or later: the same requests, each answered once."""
+    wrong = {seed: found for seed in range(begin, begin + 1000) if (found := differs(seed)) is not None}
+    assert not wrong
