@@ -1,0 +1,73 @@
+"""Who takes most, of very many: sums that fade with time, in bounded room. Pure: time comes in.
+
+Space-saving (Metwally, Agrawal, El Abbadi 2005): when all places are taken, a newcomer takes the place of the least and
+begins from its sum, so that whoever takes more than one part in `places` of everything is always among them. Sums fade
+by half every `half_life` (forward decay, Cormode et al. 2009: what comes weighs more, nothing is recomputed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, NamedTuple, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+_RESCALE_AT = 40.0
+"""Half-lives after which the weights are begun anew, far before a float would overflow."""
+
+
+class Taken(NamedTuple):
+    """Faded sums as of the moment asked for; `over`: by how many bytes the sum may be too high."""
+
+    bytes: float
+    requests: float
+    over: float
+
+
+class HeavyHitters(Generic[K]):
+    """See the module. `places`: how many are remembered; `half_life` in seconds."""
+
+    __slots__ = ("_began", "_half_life", "_places", "_sums")
+
+    def __init__(self, places: int, half_life: float) -> None:
+        self._places = places
+        self._half_life = half_life
+        self._began = 0.0
+        self._sums: dict[K, list[float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._sums)
+
+    def add(self, key: K, size: float, requests: float, now: float) -> None:
+        """`size` bytes and so many requests were taken, at `now` (seconds, never falling)."""
+        weight = self._weight(now)
+        held = self._sums.get(key)
+        if held is None:
+            held = [0.0, 0.0, 0.0]
+            if len(self._sums) >= self._places:
+                least = min(self._sums, key=lambda one: self._sums[one][0])
+                held[0] = held[2] = self._sums.pop(least)[0]
+            self._sums[key] = held
+        held[0] += size * weight
+        held[1] += requests * weight
+
+    def top(self, most: int, now: float) -> list[tuple[K, Taken]]:
+        """Those with the largest sums, largest first; sums that faded to less than a byte are left out."""
+        weight = self._weight(now)
+        ranked = sorted(self._sums.items(), key=lambda item: item[1][0], reverse=True)[:most]
+        found = [(key, Taken(size / weight, count / weight, over / weight)) for key, (size, count, over) in ranked]
+        return [(key, taken) for key, taken in found if taken.bytes >= 1.0]
+
+    def _weight(self, now: float) -> float:
+        if not self._sums:
+            self._began = now
+        elapsed = (now - self._began) / self._half_life
+        if elapsed > _RESCALE_AT:
+            fade = 0.5**elapsed
+            self._sums = {
+                key: [size * fade, count * fade, over * fade]
+                for key, (size, count, over) in self._sums.items()
+                if size * fade >= 1.0
+            }
+            self._began, elapsed = now, 0.0
+        return float(2.0**elapsed)
