@@ -229,9 +229,7 @@ def _why(error: OSError) -> UpstreamFailed | Overloaded:
     if error.errno in _EXHAUSTED:
         return Overloaded("descriptors")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return UpstreamFailed("certificate", retry=True, detail=error.verify_message)
+        return UpstreamFailed("certificate", retry=True, detail=getattr(error, "verify_message", "") or str(error))
     if isinstance(error, ssl.SSLError):
-        return UpstreamFailed("tls", retry=True, detail=error.reason or str(error))
-    if isinstance(error, ssl.CertificateError):
-        return UpstreamFailed("certificate", retry=True, detail=str(error))
+        return UpstreamFailed("tls", retry=True, detail=getattr(error, "reason", None) or str(error))
     return UpstreamFailed("connect", retry=True, detail=str(error))

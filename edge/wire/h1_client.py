@@ -256,9 +256,10 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self.served += 1
         # An answer that comes before all of its request is sent ends the connection, or the rest were the next request.
-        if not self._reusable or self.unsent:
+        early = self.unsent > 0
+        if early or not self._reusable:
             self._closed = True
-            self.transport.abort() if self.unsent else self.transport.close()
+            self.transport.abort() if early else self.transport.close()
         self._idle = True
         answer.on_end()
 

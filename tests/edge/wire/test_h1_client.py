@@ -1,5 +1,7 @@
 """Answers of upstreams as bytes: what is truncated or mis-framed never passes for whole (RFC 9112 §6, §8)."""
 
+import ssl
+
 import pytest
 
 from edge.wire.h1_client import MOST_HEAD, UpstreamConnection
@@ -45,11 +47,11 @@ class Heard:
 class Upstream:
     """A connection to an upstream that says these bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, secure: bool = False) -> None:
         self.released: list = []
         self.lost: list = []
         self.transport = FakeTransport()
-        self.connection = UpstreamConnection(self.released.append, self.lost.append)
+        self.connection = UpstreamConnection(self.released.append, self.lost.append, secure=secure)
         self.connection.connection_made(self.transport)
 
     def asked(self, *, head_only: bool = False) -> Heard:
@@ -121,6 +123,47 @@ REFUSED = {
     "status 000": FIVE.replace(b"200", b"000") + b"\r\nhello",
     "status 20": FIVE.replace(b"200", b"20") + b"\r\nhello",
     "status 2000": FIVE.replace(b"200", b"2000") + b"\r\nhello",
+    "chunk size with 0x": CHUNKED + b"0x5\r\nhello\r\n0\r\n\r\n",
+    "chunk size with a plus": CHUNKED + b"+5\r\nhello\r\n0\r\n\r\n",
+    "chunk size after a blank": CHUNKED + b" 5\r\nhello\r\n0\r\n\r\n",
+    "chunk size before a blank": CHUNKED + b"5 \r\nhello\r\n0\r\n\r\n",
+    "chunk size missing": CHUNKED + b"\r\nhello\r\n0\r\n\r\n",
+    "chunk size with an underscore": CHUNKED + b"1_0\r\n0123456789abcdef\r\n0\r\n\r\n",
+    "chunk shorter than it says": CHUNKED + b"5\r\nhell\r\n0\r\n\r\n",
+    "chunk ended by CR alone": CHUNKED + b"5\rhello\r\n0\r\n\r\n",
+    "chunk data ended by LF": CHUNKED + b"5\r\nhello\n0\r\n\r\n",
+    "last chunk ended by LF": CHUNKED + b"5\r\nhello\r\n0\n\r\n",
+    "NUL in a chunk extension": CHUNKED + b"5;a=\0\r\nhello\r\n0\r\n\r\n",
+    "LF in a chunk extension": CHUNKED + b"5;a=b\nhello\r\n0\r\n\r\n",
+    "obs-fold in a trailer": CHUNKED + b"5\r\nhello\r\n0\r\nX: y\r\n z\r\n\r\n",
+    "length in a trailer": CHUNKED + b"5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n",
+    "NUL in a trailer": CHUNKED + b"5\r\nhello\r\n0\r\nX: y\0\r\n\r\n",
+    "trailers without number": CHUNKED + b"5\r\nhello\r\n0\r\n" + b"X: y\r\n" * 300 + b"\r\n",
+    "much framing and little body": CHUNKED + (b"1;" + b"x" * 2000 + b"\r\ny\r\n") * 100 + b"0\r\n\r\n",
+    "obs-fold in the first line": OK + b" X: y\r\nContent-Length: 5\r\n\r\nhello",
+    "CR before the head's end": FIVE + b"X: y\r\r\n\r\nhello",
+    "NUL in a name": FIVE + b"X\0: y\r\n\r\nhello",
+    "blank in a name": FIVE + b"X Y: y\r\n\r\nhello",
+    "tab before a colon": FIVE + b"X\t: y\r\n\r\nhello",
+    "DEL in a value": FIVE + b"X: \x7f\r\n\r\nhello",
+    "an empty line first": b"\r\n" + FIVE + b"\r\nhello",
+    "blank before the version": b" " + FIVE + b"\r\nhello",
+    "interim with a length": b"HTTP/1.1 103 E\r\nContent-Length: 5\r\n\r\nhello" + FIVE + b"\r\nhello",
+    "interim with a coding": b"HTTP/1.1 100 C\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + FIVE + b"\r\nhello",
+    "33 interims": b"HTTP/1.1 103 E\r\n\r\n" * 33 + FIVE + b"\r\nhello",
+    "CR in a reason": b"HTTP/1.1 200 O\rK\r\nContent-Length: 5\r\n\r\nhello",
+    "NUL in a reason": b"HTTP/1.1 200 O\0K\r\nContent-Length: 5\r\n\r\nhello",
+    "no blank after the status": b"HTTP/1.1 200OK\r\nContent-Length: 5\r\n\r\nhello",
+    "two blanks before the status": b"HTTP/1.1  200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "tab before the status": b"HTTP/1.1\t200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "minus in the status": FIVE.replace(b"200", b"-20") + b"\r\nhello",
+    "version 1.10": FIVE.replace(b"/1.1", b"/1.10") + b"\r\nhello",
+    "version 1": FIVE.replace(b"/1.1", b"/1") + b"\r\nhello",
+    "version 11": FIVE.replace(b"/1.1", b"/11") + b"\r\nhello",
+    "HTTP/2 settings": b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0d\0\x04@\0\0\0\0\x02\0\0\0\0",
+    "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "TLS alert": b"\x15\x03\x01\x00\x02\x02\x46",
+    "ICY": b"ICY 200 OK\r\nContent-Length: 5\r\n\r\nhello",
     "a request": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
 }
 
@@ -151,6 +194,14 @@ WHOLE = {
     "close": (FIVE + b"Connection: close\r\n\r\nhello", 5, b"hello", False),
     "HTTP/1.0": (FIVE.replace(b"/1.1", b"/1.0") + b"\r\nhello", 5, b"hello", False),
     "HTTP/1.0 kept": (FIVE.replace(b"/1.1", b"/1.0") + b"Connection: keep-alive\r\n\r\nhello", 5, b"hello", True),
+    "one byte a chunk": (CHUNKED + b"1\r\nx\r\n" * 20_000 + b"0\r\n\r\n", None, b"x" * 20_000, True),
+    "trailers": (CHUNKED + b"5\r\nhello\r\n0\r\nX: y\r\nZ: y\r\n\r\n", None, b"hello", True),
+    "chunk size in zeros": (CHUNKED + b"0005\r\nhello\r\n000\r\n\r\n", None, b"hello", True),
+    "32 interims": (b"HTTP/1.1 103 E\r\n\r\n" * 32 + FIVE + b"\r\nhello", 5, b"hello", True),
+    "empty reason": (b"HTTP/1.1 200 \r\nContent-Length: 5\r\n\r\nhello", 5, b"hello", True),
+    "reason beyond ASCII": (b"HTTP/1.1 200 d\xe9j\xe0\r\nContent-Length: 5\r\n\r\nhello", 5, b"hello", True),
+    "204 with a length": (b"HTTP/1.1 204 N\r\nContent-Length: 5\r\n\r\n", 0, b"", False),
+    "304 with a coding": (b"HTTP/1.1 304 N\r\nTransfer-Encoding: chunked\r\n\r\n", 0, b"", False),
     "no reason": (b"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello", 5, b"hello", True),
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", 0, b"", True),
     "304": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 0, b"", True),
@@ -200,6 +251,73 @@ def test_the_end_of_the_connection_is_the_end_of_a_body_without_length():
 def test_a_reset_is_not():
     _, heard = said(OK + b"\r\nhello", closes=ConnectionResetError())
     assert heard.error.reason == "truncated"
+
+
+def test_over_tls_only_a_close_notify_is():
+    """Anybody on the path can end a TCP stream, and cut a body without length short by that."""
+    for ended in (True, False):
+        upstream = Upstream(secure=True)
+        heard = upstream.asked()
+        upstream.says(OK + b"\r\nhello")
+        if ended:
+            upstream.connection.eof_received()
+        upstream.connection.connection_lost(None)
+        assert heard.ended is ended
+        assert (heard.error is None) is ended
+
+
+def test_a_certificate_of_ours_that_is_refused_has_its_word():
+    upstream = Upstream(secure=True)
+    heard = upstream.asked()
+    upstream.connection.connection_lost(ssl.SSLError(1, "tlsv13 alert certificate required"))
+    assert (heard.error.reason, heard.error.retry) == ("tls", True)
+
+
+def test_a_kept_connection_that_was_dead_says_so():
+    upstream = Upstream()
+    upstream.asked()
+    upstream.says(FIVE + b"\r\nhello")
+    heard = upstream.asked()
+    upstream.connection.connection_lost(ConnectionResetError())
+    assert (heard.error.reason, heard.error.retry) == ("stale-connection", True)
+
+
+def test_an_answer_before_all_of_the_request_is_sent_ends_the_connection():
+    """What is still to be sent would be read as the next request."""
+    upstream = Upstream()
+    heard = upstream.asked()
+    upstream.transport.queued = 1000
+    upstream.says(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nhello")
+    assert (heard.ended, heard.head[0], heard.body) == (True, 413, b"hello")
+    assert not upstream.released
+    assert upstream.transport.end == "aborted"
+
+
+def test_the_last_of_a_long_request_is_told():
+    upstream = Upstream()
+    taken: list = []
+    upstream.asked()
+    upstream.connection.on_taken = lambda: taken.append(1)
+    upstream.connection.resume_writing()
+    assert taken == [1]
+    upstream.says(FIVE)
+    upstream.says(b"\r\n")
+    upstream.connection.resume_writing()
+    assert taken == [1]
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_connection_nobody_wants_any_more(made: bool):
+    lost: list = []
+    connection, transport = UpstreamConnection(lambda _: None, lost.append), FakeTransport()
+    if made:
+        connection.connection_made(transport)
+    assert connection.discard() is made
+    if not made:
+        connection.connection_made(transport)
+    assert transport.end == "aborted"
+    connection.connection_lost(None)
+    assert lost == ([connection] if made else [])
 
 
 def test_a_connection_closed_before_any_answer_is_worth_another_try():
