@@ -49,7 +49,9 @@ class SegmentCache:
         self.filling, self._index = Filling(), Index()
         self.ended = self.filling.ended
         self._workshop = workshop
+        self.stored = self._index.get  # all that is stored under a key
         self.peek = self._index.peek  # the look-up of every request, without a call between
+        self.alternates = self._index.get
         self._misses = Misses()
         self._writing: dict[Entry, Body] = {}
         self._written: dict[Entry, asyncio.Future[None]] = {}

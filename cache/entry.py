@@ -18,7 +18,7 @@ OVERHEAD = 600
 """Bytes that an object costs in RAM beside its body: counted against the budget."""
 
 _NOT_STORED = frozenset((b"age", b"content-length", b"cache-status", b"cdn-loop", b"proxy-authentication-info"))
-_OF_THE_BODY = frozenset((b"content-length", b"content-encoding", b"content-type", b"content-range"))
+_OF_THE_BODY = frozenset((b"content-length", b"content-encoding", b"content-range"))
 _ANY_CASE = frozenset((b"accept-language", b"accept-encoding", b"accept-charset"))
 
 
@@ -114,7 +114,7 @@ class Entry:
     def freshen(self, fields: Fields, verdict: Verdict, now: float) -> None:
         """A 304 (or HEAD) said that the body still holds: its fields replace ours (RFC 9111 §3.2, §4.3.4).
 
-        Content-Length, Content-Encoding, Content-Type and Content-Range describe the body we have and stay. Where the
+        Content-Length, Content-Encoding and Content-Range say how the body we have is to be read, and stay. Where the
         304 forbids to keep the response (no-store, private), it serves those who wait now and is stale for all others.
         """
         news = end_to_end(fields, _OF_THE_BODY | verdict.unstored_fields)

@@ -40,6 +40,9 @@ class Reader(Protocol):
     def matches(self, entry: Entry) -> bool:
         """Whether this response answers what he asked (Vary)."""
 
+    def on_interim(self, head: bytes) -> None:
+        """An interim response came, ready to be written (RFC 9110 §15.2)."""
+
     def on_head(self, fill: Fill) -> None:
         """The head is known (`fill.entry`)."""
 
@@ -78,6 +81,7 @@ class Fill:
         "doomed",
         "entry",
         "error",
+        "for_leader",
         "key",
         "leader",
         "pause",
@@ -102,6 +106,7 @@ class Fill:
         self.error: MatineeError | None = None
         self.readers: dict[Reader, None] = {}
         self.leader: Reader | None = None
+        self.for_leader = b""  # header lines that only he may have: what is shared goes without (RFC 9111 §5.2.2.7)
         self.request = request if request is not None else {}
         self.base = self.received = 0
         self.body: Body | None = None
@@ -201,6 +206,12 @@ class Fill:
         for reader in freed:
             del self.readers[reader]
         return freed
+
+    def interim(self, head: bytes) -> None:
+        """An interim response came: it is for those who wait now, and not kept."""
+        if self.state is State.ASKED:
+            for reader in tuple(self.readers):
+                reader.on_interim(head)
 
     def add(self, data: bytes) -> None:
         """Bytes of the body came."""

@@ -47,13 +47,13 @@ class Index:
         return len(self._entries)
 
     def peek(self, key: bytes, request: Mapping[bytes, bytes]) -> Entry | None:
-        """The stored response for a request, fresh or not; among alternates the latest that matches."""
+        """The stored response for a request, fresh or not; among alternates that match the latest (RFC 9111 §4)."""
         found = self._entries.get(key)
         if isinstance(found, Entry):
             return found if not found.vary or found.matches(request) else None
         if found is None:
             return None
-        return next((entry for entry in reversed(found) if entry.matches(request)), None)
+        return max((one for one in reversed(found) if one.matches(request)), key=lambda one: one.born, default=None)
 
     def get(self, key: bytes) -> tuple[Entry, ...]:
         """All that is stored under a key, the oldest first."""

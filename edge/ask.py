@@ -5,37 +5,51 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cache.entry import Entry
-from edge.profile import Profile
 from edge.route import Asked
 from kernel.http.message import Fields, serialise
+from kernel.http.passing import appended, hops_left, spoken_for, via
 
 
 def request_head(
     node: bytes,
-    profile: Profile,
     authority: bytes,
     asked: Asked,
     request: Mapping[bytes, bytes],
     method: bytes,
     length: int,
     stale: Entry | None,
+    *,
+    passing: bool = False,
 ) -> bytes:
     """The head of a request to the upstream at `authority`; a stored validator makes it conditional (RFC 9111 §4.3.1).
 
-    `node` is our name in Via and CDN-Loop; `request` the viewer's fields; `length` of the body he sent.
+    `node` is our name in Via and CDN-Loop; `request` the viewer's fields; `length` of the body he sent. `passing`: the
+    answer is for him alone, so his own conditions and ranges go along (§4.3.2: a cache that cannot answer forwards).
     """
+    passing = passing or method not in (b"GET", b"HEAD")
     host = asked.host or authority
     fields: Fields = [
         (b"host", host),
-        *asked.route.upstream_fields(request, retrieves=method in (b"GET", b"HEAD")),
+        *asked.route.upstream_fields(request, retrieves=not passing),
     ]
+    if asked.route.forwards is None:
+        fields = _spoken_for(fields, request, asked.came.address, passing=passing)
+    if (left := hops_left(method, request)) is not None:
+        fields = [pair for pair in fields if pair[0] != b"max-forwards"] + [(b"max-forwards", b"%d" % (left - 1))]
     if stale is not None and stale.etag is not None:
         fields.append((b"if-none-match", stale.etag))
     if stale is not None and stale.last_modified is not None:
         fields.append((b"if-modified-since", stale.last_modified))
     if length or method in (b"POST", b"PUT", b"PATCH"):
         fields.append((b"content-length", b"%d" % length))
-    before = [request[b"via"]] if profile.asks_with is None and b"via" in request else []
-    fields.append((b"via", b", ".join([*before, b"1.1 " + node])))
-    fields.append((b"cdn-loop", b", ".join([*([request[b"cdn-loop"]] if b"cdn-loop" in request else []), node])))
+    before = request.get(b"via") if asked.route.forwards is None else None
+    fields.append((b"via", via(before, asked.came.version, node)))
+    fields.append((b"cdn-loop", appended(request.get(b"cdn-loop"), node)))
     return b"%s %s HTTP/1.1\r\n%s\r\n" % (method, asked.upstream, serialise(fields))
+
+
+def _spoken_for(fields: Fields, request: Mapping[bytes, bytes], address: bytes, *, passing: bool) -> Fields:
+    """With the address of the viewer. What he says himself of others goes along only where the answer is for him: it
+    is no part of the key, and all would get what the upstream makes of it."""
+    told = spoken_for(request if passing else {}, address)
+    return [pair for pair in fields if pair[0] not in (b"x-forwarded-for", b"forwarded")] + told

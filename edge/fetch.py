@@ -119,7 +119,7 @@ class Fetcher:
 
         def made(upstream: Upstream) -> list[bytes]:
             head = request_head(
-                self._id, self._profile, upstream.authority, asked, request, method, len(body), stale,
+                self._id, upstream.authority, asked, request, method, len(body), stale,
                 passing=not fill.shared,
             )  # fmt: skip
             return [head, body] if body else [head]
@@ -164,9 +164,7 @@ class Fetcher:
             await self._compare(fill, fields, route, request, asked_at)
         if status in STALE_IF_ERROR_STATUSES and stale is not None and now < max(stale.sie_until, stale.swr_until):
             raise UpstreamFailed(f"status-{status}")
-        verdict = assess(
-            method, request, status, fields, keeps, request_wall=asked_at, response_wall=wall
-        )
+        verdict = assess(method, request, status, fields, keeps, request_wall=asked_at, response_wall=wall)
         entry = self._entry(fill, exchange, route, fields, verdict, request, now)
         await self._body(fill, exchange, entry, verdict, whole=method == b"GET")
 

@@ -13,7 +13,8 @@ from edge.rules import Rules
 
 @dataclass(slots=True)
 class Node:
-    """Who this edge is and what is in force: rules and keys are replaced whole, never changed."""
+    """Who this edge is and what is in force: rules and keys are replaced whole, never changed. `honours`: the cache
+    directives of viewers' requests are followed."""
 
     id: str
     name: bytes
@@ -23,3 +24,4 @@ class Node:
     regions: frozenset[bytes]
     origin: bytes = b""
     routes: Routes = MEDIA
+    honours: bool = False

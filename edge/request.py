@@ -14,7 +14,6 @@ from the last one only in the name of the segment takes `edge.straight`, the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from cache.body import Body
@@ -22,13 +21,14 @@ from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.authorise import authorise
 from edge.counters import Counts
+from edge.crowd import Crowd
 from edge.deliver import plain, problem
 from edge.delivery import Delivery
 from edge.fetch import Fetcher
 from edge.grant import carried_by_path
 from edge.locate import Locator, Viewer
 from edge.node import Node
-from edge.plan import Plan, plan
+from edge.plan import Plan, ordinary, plan, plan_for, why_forwarded
 from edge.record import AccessLog
 from edge.route import Asked, came_back, general_route, media_route
 from edge.straight import StraightRun
@@ -37,12 +37,15 @@ from edge.wire.request import Malformed, Request
 from kernel.claims import ANYWHERE, Permit
 from kernel.clock import Clock
 from kernel.http.dates import format_date
+from kernel.http.message import status_line
+from kernel.http.passing import Came, hops_left, reflection
 from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Outcome, Refusal
 
 _SAFE = (b"GET", b"HEAD")
 _FULL = "too-many-connections"
 _CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
+_MESSAGE = b"Content-Type: message/http\r\nCache-Control: no-store\r\n"
 _PREFLIGHT = b"HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\n"
 
 
@@ -58,13 +61,13 @@ class Story(StraightRun):
         clock: Clock,
         counts: Counts,
         log: AccessLog | None,
-        admits: Callable[[Connection], bool],
+        crowd: Crowd,
     ) -> None:
         super().__init__(node, cache, clock, counts, log)
         self.fetcher = fetcher
         self.connections: set[Connection] = set()
         self._locator = locator
-        self._admits = admits
+        self._crowd = crowd
         ask = general_route if node.profile.name == "general" else media_route
         self._route = partial(ask, routes=node.routes)
 
@@ -75,7 +78,7 @@ class Story(StraightRun):
         connection.viewer = self._locator.locate(connection.address)
         self.connections.add(connection)
         self.counts.connections += 1
-        if not self._admits(connection):
+        if not self._crowd.admits(connection):
             connection.transport.write(problem(503, _FULL, "", self.own_lines(_FULL) + b"Retry-After: 1\r\n" + _CLOSE))
             connection.finish()
 
@@ -83,6 +86,7 @@ class Story(StraightRun):
         """He is gone."""
         self.connections.discard(connection)
         self.counts.connections -= 1
+        self._crowd.left(connection)
 
     # -- the story ---------------------------------------------------------------------------------------------
 
@@ -109,6 +113,12 @@ class Story(StraightRun):
             return
         entry = self.cache.peek(asked.key, request.fields)
         step = plan(entry, began)
+        if not ordinary(request):
+            passes = asked.route.forwards is None
+            step = plan_for(request, entry, began, general=passes, honour=self.node.honours)
+            if step is Plan.NOTHING:
+                self.refuse(request, connection, viewer, Refusal.NOT_CACHED, asked.path, permit, began)
+                return
         if entry is not None and step is Plan.SERVE:
             body = entry.body
             if body is not None and not self.cache.sound(entry, body, began):
@@ -126,7 +136,16 @@ class Story(StraightRun):
             else:
                 self.serve(Delivery(self, request, connection, viewer, asked, permit, began), entry, Outcome.HIT)
             return
-        self._miss(Delivery(self, request, connection, viewer, asked, permit, began), entry, step)
+        asked = self._passed_on(asked, request, connection)
+        delivery = Delivery(self, request, connection, viewer, asked, permit, began)
+        delivery.why_forwarded = why_forwarded(request, entry, self.cache.alternates(asked.key), began)
+        self._miss(delivery, entry, step)
+
+    def _passed_on(self, asked: Asked, request: Request, connection: Connection) -> Asked:
+        """What upstream is told of the way that a request came, where it gets all that the viewer sent."""
+        if asked.route.forwards is not None:
+            return asked
+        return asked._replace(came=Came(b"1.1" if request.minor else b"1.0", connection.address.encode("ascii")))
 
     def _authorise(self, asked: Asked, viewer: Viewer) -> Permit | Refusal:
         node = self.node
@@ -151,7 +170,7 @@ class Story(StraightRun):
         """A whole hit in RAM: the head is made once a second, the body goes by reference."""
         ready = entry.ready
         if ready is None or now >= ready.until:
-            ready = self.make_ready(entry, now)
+            ready = self.make_ready(entry, now, asked.route.lines)
         head = ready.head
         if not (request.keep_alive and request.minor):
             head = head[:-2] + self.connection_line(request) + b"\r\n"
@@ -190,6 +209,12 @@ class Story(StraightRun):
     def _miss(self, delivery: Delivery, entry: Entry | None, step: Plan) -> None:
         """Join the fill that runs for this key, begin one, or go alone where answers are not for sharing."""
         asked = delivery.asked
+        if entry is not None and step is Plan.TAKE_STALE:
+            self.serve(delivery, entry, Outcome.STALE, b"max-stale")
+            return
+        if step is Plan.ALONE:
+            self.go_alone(delivery)
+            return
         running = self.cache.filling.find(asked.key, delivery.request.fields, entry)
         if step is Plan.SERVE_STALE and entry is not None:
             if running is None:
@@ -198,6 +223,7 @@ class Story(StraightRun):
         elif running is not None and running.joinable:
             delivery.follow(running, collapsed=True)
         elif self.cache.goes_alone(asked.key, delivery.began):
+            delivery.why_forwarded = b"bypass"
             self.go_alone(delivery)
         else:
             fill = self.fetcher.begin(asked, delivery.request.fields, entry, leader=delivery)
@@ -212,8 +238,13 @@ class Story(StraightRun):
         self, request: Request, connection: Connection, viewer: Viewer, asked: Asked, permit: Permit, began: float
     ) -> None:
         methods = self.node.profile.methods
-        if methods is None:
-            self.go_alone(Delivery(self, request, connection, viewer, asked, permit, began))
+        if methods is None and hops_left(request.method, request.fields) == 0:
+            self._answers_last(request, connection, viewer, asked, permit, began)
+        elif methods is None:
+            asked = self._passed_on(asked, request, connection)
+            delivery = Delivery(self, request, connection, viewer, asked, permit, began)
+            delivery.why_forwarded = b"method"
+            self.go_alone(delivery)
         elif request.method == b"OPTIONS":
             route = asked.route
             allowed = route.lines_for(request.fields) + route.cors.preflight(request.fields.get(b"origin"))
@@ -224,6 +255,20 @@ class Story(StraightRun):
         else:
             self._say(request, connection, 405, "method", "", self._allow())
             self.record(request, viewer, permit, asked.path, 405, 0, Outcome.REFUSED, "method", began)
+
+    def _answers_last(
+        self, request: Request, connection: Connection, viewer: Viewer, asked: Asked, permit: Permit, began: float
+    ) -> None:
+        """An OPTIONS or TRACE that may go no further is for us (RFC 9110 §7.6.2, §9.3.7, §9.3.8)."""
+        version = b"1.1" if request.minor else b"1.0"
+        body, kind = b"", self._allow()
+        if request.method == b"TRACE":
+            body, kind = reflection(request.method, request.target, version, request.fields), _MESSAGE
+        lines = kind + self.own_lines("max-forwards") + self.connection_line(request)
+        made = b"%s%sContent-Length: %d\r\n\r\n%s" % (status_line(200), lines, len(body), body)
+        connection.transport.write(made)
+        connection.done()
+        self.record(request, viewer, permit, asked.path, 200, len(body), Outcome.PASS, None, began)
 
     def _allow(self) -> bytes:
         """What a 405 must say (RFC 9110 §15.5.6)."""

@@ -10,6 +10,7 @@ from edge.authorise import find_token, without_token
 from edge.profile import PROFILES
 from edge.routes import PLAIN, Route, Routes, make_routes
 from edge.wire.request import Request
+from kernel.http.passing import Came
 from kernel.paths import TOKEN_FOLDER, CdnPath, normal_host, normalise_any, read_target
 from kernel.vocabulary import Refusal
 
@@ -24,10 +25,10 @@ _TOKEN = re.compile(rb"/t/[\w-]+\.[\w-]+\.[\w-]*(?=/|$)")
 class Asked(NamedTuple):
     """`path` is what is authorised and logged (without token), `upstream` the target that is asked upstream.
 
-    `key` is made of that very target and of what else goes upstream keyed, so that nobody can ask for one thing and have
-    another kept in its place. `shard` decides which upstream: title and rendition, so that a rendition's segments stay
-    together. `cdn` is None in the general profile. `route` says how requests of this kind are treated; `host` is sent
-    upstream, empty where it is asked by its own name.
+    `key` is made of that very target and of what else goes upstream keyed, so that nobody can ask for one thing and
+    have another kept in its place. `shard` decides which upstream: title and rendition, so that a rendition's segments
+    stay together. `cdn` is None in the general profile. `route` says how requests of this kind are treated; `host` is sent
+    upstream, empty where it is asked by its own name. `came`: how the request came to us, where upstream is to know it.
     """
 
     key: bytes
@@ -38,6 +39,7 @@ class Asked(NamedTuple):
     cdn: CdnPath | None
     route: Route = PLAIN
     host: bytes = b""
+    came: Came = Came()
 
 
 def came_back(node: str, cdn_loop: bytes) -> bool:

@@ -51,6 +51,7 @@ class Refusal(StrEnum):
     REGION_UNKNOWN = "region-unknown"
     NOT_FOUND = "not-found"
     LOOP = "loop"
+    NOT_CACHED = "not-cached"
 
 
 REFUSAL_STATUS = {
@@ -72,6 +73,7 @@ REFUSAL_STATUS = {
     Refusal.REGION_UNKNOWN: 404,
     Refusal.NOT_FOUND: 404,
     Refusal.LOOP: 508,
+    Refusal.NOT_CACHED: 504,
 }
 """401 what does not verify, 403 verified but not permitted, 451 not licensed there, 400 a bad path, 404 unknown."""
 
@@ -95,6 +97,7 @@ REFUSAL_SENTENCES = {
     Refusal.REGION_UNKNOWN: "This edge does not serve the region in the path.",
     Refusal.NOT_FOUND: "There is no such path here.",
     Refusal.LOOP: "The request has come through this very node before: its upstream leads back to it.",
+    Refusal.NOT_CACHED: "The request asks for what is cached only, and nothing that answers it is.",
 }
 """What each refusal means; docs/errors.md is made from it."""
 

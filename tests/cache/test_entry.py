@@ -101,7 +101,7 @@ def test_a_304_replaces_the_fields_it_brings(clock):
     ]  # fmt: skip
     made.freshen(news, verdict(lifetime=9.0), 2000.0)
     assert made.fields == [
-        (b"a", b"1"), (b"content-type", b"video/mp4"), (b"cache-control", b"max-age=9"), (b"b", b"4"), (b"c", b"5"),
+        (b"a", b"1"), (b"cache-control", b"max-age=9"), (b"b", b"4"), (b"c", b"5"), (b"content-type", b"x"),
     ]  # fmt: skip
     assert (made.born, made.fresh_until, made.length, made.ready) == (2000.0, 2009.0, 5, None)
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,9 +171,9 @@ class Ground:
             writer.close()
 
     async def gets(self, path: str = "/a", method: str = "GET", more: str = "", body: bytes = b"") -> Response:
-        """One request on a connection of its own."""
+        """One request on a connection of its own; its final response, before which there may be interim ones."""
         head = f"{method} {path} HTTP/1.1\r\nHost: h\r\n{more}\r\n".encode()
-        return parsed(await self.sends(head + body), heads=(0,) if method == "HEAD" else ())[0]
+        return parsed(await self.sends(head + body), heads=(0,) if method == "HEAD" else ())[-1]
 
     def asks(self, path: str = "/a") -> asyncio.Task[Response]:
         """Ask, and go on meanwhile."""
@@ -195,7 +195,9 @@ async def _everything(reader: asyncio.StreamReader) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def standing(folder: Path, *, upstreams: int = 1, **settings: Any) -> AsyncIterator[Ground]:
+async def standing(
+    folder: Path, *, upstreams: int = 1, routes: Sequence[dict[str, Any]] = (), **settings: Any
+) -> AsyncIterator[Ground]:
     """An edge before raw upstreams (the first is `upstream`); at the end nothing may be left of it."""
     raw = [RawUpstream() for _ in range(upstreams)]
     for one in raw:
@@ -207,7 +209,7 @@ async def standing(folder: Path, *, upstreams: int = 1, **settings: Any) -> Asyn
     flags = {name: [str(value)] for name, value in given.items()}
     flags["upstream"] = [f"http://127.0.0.1:{one.port}" for one in raw]
     clock = FakeClock()
-    edge = Edge(resolve(EdgeSettings, flags=flags), LoopNetwork(), clock)
+    edge = Edge(resolve(EdgeSettings, flags=flags, file={"route": list(routes)}, file_name="e.toml"), LoopNetwork(), clock)
     await edge.start()
     ground = Ground(edge, raw[0], clock)
     try:

@@ -105,13 +105,22 @@ async def test_a_body_of_untold_length(ground: Ground, version: str):
     assert again.fields["content-length"] == "5"
 
 
-async def test_a_head_request_brings_the_whole_in(ground: Ground):
-    """Its viewer waits for no body; the next GET is a hit."""
-    head = await ground.gets("/a", "HEAD")
-    assert (head.body, head.fields["content-length"]) == (b"", "5")
-    await ground.until(lambda: not ground.edge.cache.filling)
-    assert (await ground.gets()).fields["cache-status"].startswith("e; hit")
-    assert ground.upstream.asked == ["GET /a"]
+async def test_a_head_request_brings_the_whole_in(tmp_path: Path):
+    """In the media profile: its viewer waits for no body; the next GET is a hit."""
+    async with standing(tmp_path, profile="media") as ground:
+        head = await ground.gets("/cdn/eu/t/v/1.m4s", "HEAD")
+        assert (head.body, head.fields["content-length"]) == (b"", "5")
+        await ground.until(lambda: not ground.edge.cache.filling)
+        assert (await ground.gets("/cdn/eu/t/v/1.m4s")).fields["cache-status"].startswith("e; hit")
+        assert ground.upstream.asked == ["GET /cdn/eu/t/v/1.m4s"]
+
+
+async def test_in_general_a_head_goes_upstream_as_a_head(ground: Ground):
+    """RFC 9111 §4.3.5 needs one; a GET is then a miss, and its response serves the next HEAD."""
+    for method in ("HEAD", "GET", "HEAD"):
+        got = await ground.gets("/a", method)
+        assert (got.body, got.fields["content-length"]) == (b"hello" if method == "GET" else b"", "5")
+    assert ground.upstream.asked == ["HEAD /a", "GET /a"]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
-"""What is done with a stored response, by its times alone."""
+"""What is done with a stored response: by its times, and by what the viewer asks."""
 
 import pytest
 
 from cache.entry import Entry
-from edge.plan import Plan, plan, serves_when_upstream_fails
+from edge.plan import Plan, ordinary, plan, plan_for, serves_when_upstream_fails, why_forwarded
+from edge.wire.request import Request
 
 
 def entry(*, fresh: float = 0, swr: float = 0, sie: float = 0, must: bool = False) -> Entry:
@@ -42,3 +43,105 @@ def test_the_next_step(stored: Entry | None, found: Plan):
 def test_who_stands_in_for_a_failed_fetch(stored: Entry | None, found: bool):
     """RFC 5861 §4; never past must-revalidate (RFC 9111 §5.2.2.2)."""
     assert serves_when_upstream_fails(stored, 10.0) is found
+
+
+def asks(method: bytes = b"GET", body: bytes = b"", **fields: str) -> Request:
+    raw = {name.replace("_", "-").encode(): value.encode() for name, value in fields.items()}
+    return Request(method, b"/", raw, 1, keep_alive=True, body=body)
+
+
+STORED = [(b"etag", b'"a"'), (b"last-modified", b"Sun, 06 Nov 1994 08:49:37 GMT")]
+
+
+def stored(fresh: float, *, swr: float = 0, must: bool = False, cache_control: bytes = b"") -> Entry:
+    """Born at 0, looked at 10."""
+    made = Entry(b"k", 200, [*STORED, (b"cache-control", cache_control)], 0)
+    made.fresh_until, made.swr_until, made.must_revalidate = fresh, fresh + swr, must
+    return made
+
+
+@pytest.mark.parametrize(
+    ("request_", "ordinary_"),
+    [
+        (asks(), True),
+        (asks(range="bytes=0-1", if_none_match="*", cookie="a", authorization="b"), True),
+        (asks(cache_control="no-cache"), False),
+        (asks(pragma="no-cache"), False),
+        (asks(if_match="*"), False),
+        (asks(if_unmodified_since="x"), False),
+        (asks(body=b"x"), False),
+        (asks(b"HEAD"), False),
+    ],
+)
+def test_what_can_change_the_plan(request_: Request, ordinary_: bool):
+    assert ordinary(request_) is ordinary_
+
+
+@pytest.mark.parametrize(
+    ("request_", "entry_", "honoured", "ignored"),
+    [
+        (asks(cache_control="no-cache"), stored(20), Plan.REVALIDATE, Plan.SERVE),
+        (asks(pragma="no-cache"), stored(20), Plan.REVALIDATE, Plan.SERVE),
+        (asks(cache_control="max-age=5"), stored(20), Plan.REVALIDATE, Plan.SERVE),
+        (asks(cache_control="max-age=15"), stored(20), Plan.SERVE, Plan.SERVE),
+        (asks(cache_control="min-fresh=15"), stored(20), Plan.REVALIDATE, Plan.SERVE),
+        (asks(cache_control="max-stale"), stored(9), Plan.TAKE_STALE, Plan.REVALIDATE),
+        (asks(cache_control="max-stale"), stored(9, must=True), Plan.REVALIDATE, Plan.REVALIDATE),
+        (asks(cache_control="max-stale=5"), stored(4), Plan.REVALIDATE, Plan.REVALIDATE),
+        (asks(cache_control="max-stale"), stored(9, swr=9), Plan.SERVE_STALE, Plan.SERVE_STALE),
+        (asks(cache_control="max-age=60"), stored(9, swr=9), Plan.REVALIDATE, Plan.SERVE_STALE),
+        (asks(cache_control="max-age=0"), stored(20, cache_control=b"max-age=20, immutable"), Plan.SERVE, Plan.SERVE),
+        (asks(cache_control="only-if-cached"), stored(20), Plan.SERVE, Plan.SERVE),
+        (asks(cache_control="only-if-cached"), stored(9), Plan.NOTHING, Plan.NOTHING),
+        (asks(cache_control="only-if-cached"), stored(9, swr=9), Plan.SERVE_STALE, Plan.SERVE_STALE),
+        (asks(cache_control="only-if-cached, max-stale"), stored(9), Plan.TAKE_STALE, Plan.NOTHING),
+        (asks(cache_control="only-if-cached"), None, Plan.NOTHING, Plan.NOTHING),
+        (asks(cache_control="no-store"), None, Plan.ALONE, Plan.ALONE),
+        (asks(cache_control="no-store"), stored(9), Plan.ALONE, Plan.ALONE),
+        (asks(cache_control="no-store"), stored(20), Plan.SERVE, Plan.SERVE),
+        (asks(cache_control="x"), None, Plan.FILL, Plan.FILL),
+    ],
+)
+def test_what_the_viewer_wishes(request_: Request, entry_: Entry | None, honoured: Plan, ignored: Plan):
+    """RFC 9111 §5.2.1; no wish that costs others anything counts unless the operator says so."""
+    assert plan_for(request_, entry_, 10.0, general=True, honour=True) is honoured
+    assert plan_for(request_, entry_, 10.0, general=True, honour=False) is ignored
+
+
+@pytest.mark.parametrize(
+    ("request_", "entry_", "general", "media"),
+    [
+        (asks(if_match='"a"'), stored(20), Plan.SERVE, Plan.SERVE),
+        (asks(if_match='"b"'), stored(20), Plan.ALONE, Plan.SERVE),
+        (asks(if_match='"a"'), stored(9), Plan.ALONE, Plan.REVALIDATE),
+        (asks(if_match="*"), None, Plan.ALONE, Plan.FILL),
+        (asks(if_unmodified_since="Sun, 06 Nov 1994 08:49:37 GMT"), stored(20), Plan.SERVE, Plan.SERVE),
+        (asks(if_unmodified_since="Sun, 06 Nov 1994 08:49:36 GMT"), stored(20), Plan.ALONE, Plan.SERVE),
+        (asks(if_match="*", cache_control="only-if-cached"), None, Plan.NOTHING, Plan.NOTHING),
+        (asks(body=b"x"), stored(20), Plan.ALONE, Plan.SERVE),
+        (asks(b"HEAD"), stored(20), Plan.SERVE, Plan.SERVE),
+        (asks(b"HEAD"), stored(9), Plan.ALONE, Plan.REVALIDATE),
+        (asks(b"HEAD"), stored(9, swr=9), Plan.SERVE_STALE, Plan.SERVE_STALE),
+        (asks(b"HEAD"), None, Plan.ALONE, Plan.FILL),
+        (asks(cache_control="no-store"), None, Plan.ALONE, Plan.FILL),
+    ],
+)
+def test_what_is_for_one_viewer(request_: Request, entry_: Entry | None, general: Plan, media: Plan):
+    """RFC 9110 §9.3.1, §9.3.2, §13.1.1, §13.1.4: with an allow-list upstream none of it gets there."""
+    assert plan_for(request_, entry_, 10.0, general=True, honour=False) is general
+    assert plan_for(request_, entry_, 10.0, general=False, honour=False) is media
+
+
+@pytest.mark.parametrize(
+    ("request_", "entry_", "alternates", "why"),
+    [
+        (asks(), None, [], b"uri-miss"),
+        (asks(), None, [stored(20)], b"vary-miss"),
+        (asks(), stored(9), [stored(9)], b"stale"),
+        (asks(cache_control="no-cache"), stored(20), [], b"request"),
+        (asks(body=b"x"), stored(20), [], b"bypass"),
+    ],
+)
+def test_why_upstream_is_asked(request_: Request, entry_: Entry | None, alternates: list[Entry], why: bytes):
+    """RFC 9211 §2.2."""
+    assert why_forwarded(request_, entry_, alternates, 10.0) == why

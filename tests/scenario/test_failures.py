@@ -50,7 +50,7 @@ async def test_must_revalidate_is_never_served_stale(s: Scenario) -> None:
     await viewer.gets(LIST)
     o1.goes_down()
     await s.clock.advance(5)
-    assert (await viewer.gets(LIST)).status == 502
+    assert (await viewer.gets(LIST)).status == 504
 
 
 async def test_a_hung_origin_is_answered_within_its_limit(s: Scenario) -> None:
