@@ -1,0 +1,87 @@
+"""A rollout, by events."""
+
+import itertools
+
+import pytest
+
+from control.rollout import STAGES, Observed, Rollout, State, chosen, go_on, harm, position, revert, step
+
+EDGES = [f"e{number}" for number in range(100)]
+NEW = Rollout(7, 6, since=0.0)
+WELL = Observed(requests=1000, errors=2, hits=900, slow=0.05)
+
+
+def test_stages_grow_from_a_few_canaries_to_all():
+    sets = [chosen(EDGES, Rollout(7, 6, 0.0, stage)) for stage in range(len(STAGES))]
+    assert [len(one) for one in sets] == [5, 25, 50, 100]
+    assert all(small < large for small, large in itertools.pairwise(sets))
+
+
+def test_a_small_fleet_has_one_canary_and_no_fleet_none():
+    assert len(chosen(["a", "b"], NEW)) == 1
+    assert chosen([], NEW) == frozenset()
+
+
+def test_another_edge_bears_the_risk_each_time():
+    first = {min(EDGES, key=lambda edge: position(edge, number)) for number in range(50)}
+    assert len(first) > 25
+
+
+def test_who_is_chosen_when_it_is_over():
+    assert chosen(EDGES, Rollout(7, 6, 0.0, 1, State.DONE)) == frozenset(EDGES)
+    assert chosen(EDGES, Rollout(7, 6, 0.0, 1, State.REVERTED)) == frozenset()
+
+
+def test_each_stage_is_watched_for_its_time():
+    rollout, now, seen = NEW, 0.0, []
+    while rollout.state is State.ROLLING:
+        now += 1.0
+        rollout = step(rollout, now, "", applied=True)
+        seen.append((now, rollout.stage, rollout.state))
+    changes = [now for (now, *word), (_, *before) in zip(seen[1:], seen, strict=False) if word != before]
+    assert changes == [15.0, 25.0, 35.0, 50.0]
+    assert rollout.state is State.DONE
+
+
+def test_harm_takes_it_back_at_once_whatever_the_stage():
+    for stage in range(len(STAGES)):
+        taken_back = step(Rollout(7, 6, 0.0, stage), 1.0, "5 % of requests fail", applied=True)
+        assert taken_back.state is State.REVERTED
+        assert taken_back.why == "5 % of requests fail"
+        assert step(taken_back, 99.0, "", applied=True) == taken_back
+
+
+def test_a_stage_that_is_not_in_force_everywhere_is_held_and_may_be_let_on():
+    assert step(NEW, 29.0, "", applied=False) == NEW
+    held = step(NEW, 30.0, "", applied=False)
+    assert held.state is State.HELD
+    assert step(held, 99.0, "x", applied=True) == held
+    assert go_on(held, 100.0) == Rollout(7, 6, 100.0)
+    assert go_on(NEW, 5.0) == NEW
+
+
+def test_an_operator_takes_it_back():
+    assert revert(NEW, 3.0, "by anna").state is State.REVERTED
+
+
+@pytest.mark.parametrize(
+    ("new", "before", "others", "refused", "word"),
+    [
+        (WELL, WELL, WELL, (), ""),
+        (WELL, WELL, WELL, ("e1",), "refused by e1"),
+        (Observed(silent=("e2",)), WELL, WELL, (), "no word any more from e2"),
+        (Observed(requests=1000, errors=40, hits=900), WELL, WELL, (), "4.0% of requests fail"),
+        (Observed(requests=1000, errors=40, hits=900), WELL, Observed(1000, 39, 900), (), ""),
+        (Observed(requests=5, errors=5), WELL, WELL, (), ""),
+        (Observed(requests=1000, errors=100), Observed(), Observed(), (), "10.0% of requests fail"),
+        (Observed(requests=1000, hits=600), WELL, WELL, (), "hit ratio 60.0%"),
+        (Observed(requests=1000, hits=750), WELL, WELL, (), ""),
+        (Observed(requests=1000, hits=0), Observed(), Observed(), (), ""),
+        (Observed(requests=1000, hits=900, slow=0.5), WELL, WELL, (), "one request in a hundred waits 0.50 s"),
+        (Observed(requests=1000, hits=900, slow=0.09), WELL, Observed(1000, 0, 900, 0.01), (), ""),
+    ],
+)
+def test_what_speaks_against_new_settings(new: Observed, before: Observed, others: Observed, refused, word: str):
+    found = harm(new, before, others, refused)
+    assert found.startswith(word)
+    assert bool(found) == bool(word)
