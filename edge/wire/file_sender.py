@@ -1,7 +1,7 @@
 """Sending a body that is an open file: `sendfile` past the transport, without a copy through user space.
 
 uvloop has no sendfile, but while a transport has nothing queued its socket may be written by others. The socket is
-used through a duplicate descriptor, which the loop can watch for room beside the transport's own.
+used through a duplicate descriptor, whose room for more is watched beside the transport's own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 
 from cache.body import FileBody, spare
+from edge.wire.room import room
 
 MOST_AT_ONCE = 4 << 20
 """Bytes sent before other connections get their turn, however fast the viewer takes them."""
@@ -40,7 +41,12 @@ class FileSender:
         sock, fd, at, stop = self._socket.fileno(), self._body.fd, self._at, self._stop
         pause = at + MOST_AT_ONCE
         try:
-            while at < stop and at < pause:
+            while at < stop:
+                if at >= pause:
+                    if self._watching:
+                        # There may be room still, which nobody would tell: room is told only when it comes.
+                        asyncio.get_running_loop().call_soon(self._room)
+                    break
                 sent = os.sendfile(sock, fd, at, stop - at)
                 if not sent:
                     raise BrokenPipeError
@@ -54,9 +60,11 @@ class FileSender:
         """Send the rest whenever the socket has room."""
         self._ended = ended
         self._watching = True
-        asyncio.get_running_loop().add_writer(self._socket.fileno(), self._room)
+        room().watch(self._socket, self._room)
 
     def _room(self) -> None:
+        if not self._watching:
+            return
         try:
             whole = self.send()
         except OSError:
@@ -75,7 +83,7 @@ class FileSender:
         """Send no more."""
         if self._watching:
             self._watching = False
-            asyncio.get_running_loop().remove_writer(self._socket.fileno())
+            room().unwatch(self._socket)
 
 
 def duplicate(transport: asyncio.BaseTransport) -> socket.socket | None:
@@ -94,3 +102,9 @@ def duplicate(transport: asyncio.BaseTransport) -> socket.socket | None:
         made.close()
         return None
     return made
+
+
+def close(duplicated: socket.socket) -> None:
+    """Let a duplicate go."""
+    room().forget(duplicated)
+    duplicated.close()

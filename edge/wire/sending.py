@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from cache.body import FILE_LEAST, Body, FileBody, view
-from edge.wire.file_sender import FileSender, duplicate
+from edge.wire.file_sender import FileSender, close, duplicate
 from edge.wire.parting import Parting
 
 
@@ -60,17 +61,28 @@ class BodySender(Parting):
             self.transport.write(head[sent:])
             self.transport.write(body.view(first, stop))
             return True
-        sender = FileSender(raw, body, first, stop)
+        at = first
+        try:
+            at += os.sendfile(raw.fileno(), body.fd, first, stop - first)
+        except BlockingIOError:
+            pass  # the head has filled the socket
+        except OSError:
+            self.abort()
+            return True
+        if at < stop:
+            self._send_rest(FileSender(raw, body, at, stop))
+        return True
+
+    def _send_rest(self, sender: FileSender) -> None:
         try:
             whole = sender.send()
         except OSError:
             self.abort()
-            return True
+            return
         if not whole:
             self._sender = sender
             self.paused = True
             sender.watch(self._file_sent)
-        return True
 
     def _file_sent(self, whole: bool) -> None:
         self._sender = None
@@ -93,5 +105,5 @@ class BodySender(Parting):
             self._sender.stop()
             self._sender = None
         if self._socket is not None:
-            self._socket.close()
+            close(self._socket)
             self._socket = None

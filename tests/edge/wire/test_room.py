@@ -1,0 +1,74 @@
+"""Being told when a full socket has room again."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from edge.wire.room import room
+
+
+def _full() -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    try:
+        while True:
+            ours.send(bytes(100_000))
+    except BlockingIOError:
+        return ours, theirs
+
+
+async def _empties(theirs: socket.socket) -> None:
+    theirs.setblocking(False)
+    try:
+        while theirs.recv(1 << 20):
+            pass
+    except BlockingIOError:
+        pass
+
+
+async def test_room_is_told_each_time_it_comes() -> None:
+    """Once for each time that the socket was full."""
+    ours, theirs = _full()
+    told = asyncio.Event()
+    room().watch(ours, told.set)
+    for _ in range(3):
+        await asyncio.sleep(0)
+        assert not told.is_set()
+        await _empties(theirs)
+        await told.wait()
+        told.clear()
+        try:
+            while True:
+                ours.send(bytes(100_000))
+        except BlockingIOError:
+            pass
+    room().forget(ours)
+    ours.close()
+    theirs.close()
+
+
+async def test_room_that_came_before_the_watch_is_told_too() -> None:
+    """Asked a second time for a socket that it knows."""
+    ours, theirs = _full()
+    told = asyncio.Event()
+    room().watch(ours, told.set)
+    room().unwatch(ours)
+    await _empties(theirs)
+    room().watch(ours, told.set)
+    await told.wait()
+    room().forget(ours)
+    room().forget(ours)
+    ours.close()
+    theirs.close()
+
+
+async def test_the_other_side_s_leaving_is_told() -> None:
+    """Whoever waits to send must learn of it."""
+    ours, theirs = _full()
+    told = asyncio.Event()
+    room().watch(ours, told.set)
+    theirs.close()
+    await told.wait()
+    room().forget(ours)
+    ours.close()
