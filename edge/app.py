@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -21,9 +22,10 @@ from edge.admin import Admin
 from edge.apply import State
 from edge.authorise import TokenMemo
 from edge.counters import Counts
+from edge.crowd import Crowd
 from edge.exchange import Timeouts
 from edge.fetch import Fetcher
-from edge.listen import Front, tls_context
+from edge.listen import Front, patience, renew_certificate, tls_context
 from edge.locate import Locator
 from edge.network import Network
 from edge.node import Node
@@ -40,7 +42,6 @@ from edge.subscribe import Connect, Subscriber
 from edge.tasks import TaskOwner
 from edge.upstream import Upstreams
 from edge.upstream_tls import upstream_tls
-from edge.wire.h1 import Connection
 from edge.wire.head import Limits
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings
@@ -50,8 +51,6 @@ from kernel.settings import Address
 from kernel.vocabulary import Refusal
 
 LOOP_LOOK_SECONDS = 0.5
-KEPT_DESCRIPTORS = 256
-"""Of the process's file descriptors, kept from viewers: for disk, upstreams and the admin port."""
 
 logger = structlog.get_logger("edge")
 
@@ -83,10 +82,11 @@ class Edge:
         self.locator = Locator(settings.geo, settings.default_country, settings.trusted_proxies)
         self.log_dropped = 0
         self.log = self._make_log()
-        self.story = Story(
-            self.node, self.cache, self.fetcher, self.locator, clock, self.counts, self.log, self._admits
+        self.crowd = Crowd(settings)
+        self.story = Story(self.node, self.cache, self.fetcher, self.locator, clock, self.counts, self.log, self.crowd)
+        self.front = Front(
+            self.story, self.story.connections, Limits(body=self.node.profile.body), clock, patience(settings)
         )
-        self.front = Front(self.story, self.story.connections, Limits(body=self.node.profile.body), clock)
         self.subscriber = self._make_subscriber(connect)
         self.address: Address | None = None
         self.admin_address: Address | None = None
@@ -94,6 +94,7 @@ class Edge:
         self.draining = False
         self._runner: web.AppRunner | None = None
         self._timer: Timer | None = None
+        self._tls: ssl.SSLContext | None = None
 
     # -- making ------------------------------------------------------------------------------------------------
 
@@ -182,7 +183,7 @@ class Edge:
         settings = self.settings
         tls = None
         if settings.tls_cert is not None and settings.tls_key is not None:
-            tls = tls_context(settings.tls_cert, settings.tls_key)
+            tls = self._tls = tls_context(settings.tls_cert, settings.tls_key)
         self.address = await self.front.open(self.network, settings.listen, tls)
         if self.node.profile.name == "media":
             self.node.origin = (f"http{'s' if tls else ''}://{self.address}").encode()
@@ -208,10 +209,13 @@ class Edge:
             self.node.memo.use(state.keys)
 
     def reload(self) -> None:
-        """SIGHUP: reopen the log; read rules and keys again, keeping the old ones when the new cannot be read."""
+        """SIGHUP: reopen the log; read certificate, rules and keys again; what cannot be read stays as it is."""
         try:
             if self.log is not None:
                 self.log.reopen()
+            settings = self.settings
+            if self._tls is not None and settings.tls_cert is not None and settings.tls_key is not None:
+                renew_certificate(self._tls, settings.tls_cert, settings.tls_key)
             if self.settings.control is None:
                 rules, keys = read_rules(self.settings.rules), read_keys(self.settings.keys)
                 self.node.rules = rules
@@ -223,7 +227,7 @@ class Edge:
     def drain(self) -> None:
         """Accept no more; `drained` is set when the last response is done."""
         if not self.draining:
-            self.draining = True
+            self.draining = self.crowd.closed = True
             self.front.close()
             self._until_drained()
 
@@ -260,15 +264,6 @@ class Edge:
         del self.unexpected[:-100]
         logger.error("bug: a task failed", exc_info=error)
 
-    def _admits(self, connection: Connection) -> bool:
-        """Whether a new connection may stay: the number is bounded; a shield answers loopback and `--allow` only."""
-        if len(self.story.connections) > self.settings.max_connections or self.draining or not _few(connection):
-            return False
-        if self.settings.role != "shield":
-            return True
-        ip = connection.viewer.ip
-        return ip is None or ip.is_loopback or any(ip in network for network in self.settings.allow)
-
     def _log_lost(self, lines: int) -> None:
         self.log_dropped += lines
 
@@ -304,10 +299,3 @@ class Edge:
     def metrics(self) -> dict[str, Number]:
         """Every row of the table of counters: a number, or numbers by label."""
         return metrics(self)
-
-
-def _few(connection: Connection) -> bool:
-    """Whether enough descriptors are left beside this connection's for disk and upstreams."""
-    sock = connection.transport.get_extra_info("socket")
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return sock is None or sock.fileno() < most - min(KEPT_DESCRIPTORS, most // 4)

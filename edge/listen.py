@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.network import Listener, Network
+from edge.settings import EdgeSettings
 from edge.wire.h1 import Connection, Handler
 from edge.wire.head import Limits
 from edge.wire.request import Malformed
@@ -48,6 +49,11 @@ class Patience:
 PATIENCE = Patience()
 
 
+def patience(settings: EdgeSettings) -> Patience:
+    """As the settings say."""
+    return Patience(settings.head_timeout, settings.idle_timeout, settings.stall_timeout)
+
+
 def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
     """The server's TLS: 1.2 and newer, http/1.1; BadSettings when certificate and key cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -58,6 +64,12 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise BadSettings("tls_cert", f"{certificate} and {key} cannot be used: {error}") from None
     return context
+
+
+def renew_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """New handshakes use what the files hold now; BadSettings, and nothing changes, when that cannot be used."""
+    tls_context(certificate, key)
+    context.load_cert_chain(certificate, key)
 
 
 def bytes_queued(connection: Connection) -> int:

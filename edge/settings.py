@@ -86,6 +86,20 @@ class EdgeSettings:
     drain: float = setting(DURATION, "30s", "How long running responses may take to finish at the end.", most=3600)
     max_object: int = setting(SIZE, "256MiB", "Larger objects are passed through and not kept.", least=1 << 16)
     max_connections: int = setting(INTEGER, "20000", "Viewers connected at a time; more are turned away.", least=1)
+    max_connections_per_address: int = setting(
+        INTEGER, "0", "Connections from one address at a time; more are turned away; 0: any number.", least=0
+    )
+    head_timeout: float = setting(
+        DURATION,
+        "10s",
+        "Time to a request's whole head, and to the first byte of a new connection.",
+        least=1,
+        most=3600,
+    )
+    idle_timeout: float = setting(DURATION, "75s", "Time to the next request of a connection.", least=1, most=86400)
+    stall_timeout: float = setting(
+        DURATION, "60s", "How long a viewer may take nothing of what is sent to him.", least=1, most=86400
+    )
     upstream_connect: float = setting(DURATION, "3s", "Time to connect to an upstream.", least=0.01, most=60)
     upstream_first_byte: float = setting(DURATION, "10s", "Time to an upstream's head.", least=0.01, most=600)
     upstream_idle: float = setting(
@@ -122,19 +136,20 @@ class EdgeSettings:
             raise BadSettings("fleet_dir", "joining a control plane needs a folder for the last good state")
         if self.profile == "general" and self.tokens != "off":
             raise BadSettings("tokens", "the general profile has no titles to hold tokens for: use --tokens off")
-        if self.keys is None and self.control is None and self._routes_ask_tokens():
-            raise BadSettings("keys", "a route requires tokens but there is neither --keys JWKS.json nor --control")
+        self._check_routes()
+        for region in self.region:
+            if not REGION.fullmatch(region):
+                raise BadSettings("region", f"{region!r} is not a region (lower-case letters, digits, dashes)")
+
+    def _check_routes(self) -> None:
         for number, route in enumerate(self.route, 1):
             try:
                 route.fits(self.profile)
             except BadSettings as error:
                 raise BadSettings(error.setting, error.why, f"route {number}") from None
-        for region in self.region:
-            if not REGION.fullmatch(region):
-                raise BadSettings("region", f"{region!r} is not a region (lower-case letters, digits, dashes)")
-
-    def _routes_ask_tokens(self) -> bool:
-        return any(route.token == "required" for route in self.route)  # noqa: S105 (a word of the setting)
+        asked = any(route.token == "required" for route in self.route)  # noqa: S105 (a word of the setting)
+        if asked and self.keys is None and self.control is None:
+            raise BadSettings("keys", "a route requires tokens but there is neither --keys JWKS.json nor --control")
 
     def _check_upstream_tls(self) -> None:
         if (self.upstream_cert is None) != (self.upstream_key is None):

@@ -1,0 +1,62 @@
+"""Who may connect: how many viewers at a time, how many from one address, and to a shield only who is known to it."""
+
+from __future__ import annotations
+
+import resource
+
+from edge.settings import EdgeSettings
+from edge.wire.h1 import Connection
+
+KEPT_DESCRIPTORS = 256
+"""Of the process's file descriptors, kept from viewers: for disk, upstreams and the admin port."""
+TURNED_AWAY_LEAST, TURNED_AWAY_SHARE = 16, 8
+"""Beyond the most viewers so many, or one for so many of them, are turned away in words at a time; the rest are cut."""
+
+
+class Crowd:
+    """The viewers that are connected, held against the settings."""
+
+    def __init__(self, settings: EdgeSettings) -> None:
+        self._settings = settings
+        self._number = 0
+        self._from: dict[str, int] = {}
+        self.closed = False
+        """Whether nobody is let in any more."""
+
+    def admits(self, connection: Connection) -> bool:
+        """Whether a new connection may stay. Far beyond the limits it is cut at once. Each asked for is `left` once."""
+        settings = self._settings
+        most, spare = settings.max_connections, _spare(connection)
+        self._number += 1
+        if self._number > most + max(TURNED_AWAY_LEAST, most // TURNED_AWAY_SHARE) or (
+            self._number > most and not spare
+        ):
+            connection.abort()
+        if self._crowds(connection.address) or self._number > most or self.closed or not spare:
+            return False
+        if settings.role != "shield":
+            return True
+        ip = connection.viewer.ip
+        return ip is None or ip.is_loopback or any(ip in network for network in settings.allow)
+
+    def _crowds(self, address: str) -> bool:
+        most = self._settings.max_connections_per_address
+        if not most:
+            return False
+        self._from[address] = self._from.get(address, 0) + 1
+        return self._from[address] > most
+
+    def left(self, connection: Connection) -> None:
+        """He is gone."""
+        self._number -= 1
+        if self._from:
+            number = self._from.pop(connection.address) - 1
+            if number:
+                self._from[connection.address] = number
+
+
+def _spare(connection: Connection) -> bool:
+    """Whether enough descriptors are left beside this connection's for disk and upstreams."""
+    sock = connection.transport.get_extra_info("socket")
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sock is None or sock.fileno() < most - min(KEPT_DESCRIPTORS, most // 4)
