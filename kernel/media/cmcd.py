@@ -1,0 +1,180 @@
+"""What players tell with their requests (CMCD: CTA-5004 and its second version, CTA-5004-A). Pure.
+
+It comes in the query (`CMCD=`, the players' default), percent-encoded once, or in four fields (CMCD-Request, -Object,
+-Status, -Session) which count as one. It is a dictionary of Structured Fields (RFC 9651); what a player gets wrong is
+passed over, for no request may fail by it. Version 1 names the next object in `nor` (percent-encoded) and its range in
+`nrr`; version 2 makes `nor` an inner list whose members carry their range as `r`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+MOST_BYTES = 4_096
+"""A longer word of a player counts for nothing."""
+MOST_NEXT = 8
+"""Next objects of one request that count."""
+FIELDS = (b"cmcd-request", b"cmcd-object", b"cmcd-status", b"cmcd-session")
+
+_KEY = re.compile(r"[a-z*][a-z0-9_.*-]*", re.ASCII)
+_STRING = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+_BARE = re.compile(r"[^,;()\s\"]+")
+_RANGE = re.compile(r"(\d{1,15})-(\d{0,15})", re.ASCII)
+
+Value = str | bool | tuple["Member", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of an inner list, with its parameters."""
+
+    value: str
+    parameters: Mapping[str, str | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """An object that the player will ask for: as it wrote it, and the range of it (`last` None: to the end)."""
+
+    uri: str
+    range: tuple[int, int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cmcd:
+    """What counts here. `buffer`, `deadline` in milliseconds; `starved`: it ran dry; `startup`: it is in haste."""
+
+    session: str = ""
+    content: str = ""
+    object: str = ""
+    buffer: int | None = None
+    deadline: int | None = None
+    starved: bool = False
+    startup: bool = False
+    next: tuple[Next, ...] = ()
+
+
+NOTHING = Cmcd()
+
+
+def of_request(query: bytes, fields: Mapping[bytes, bytes]) -> Cmcd:
+    """Of a request's query (without `?`) and fields; NOTHING when the player tells nothing."""
+    text = next((part[5:] for part in query.split(b"&") if part[:5].upper() == b"CMCD="), b"")
+    said = unquote(text.decode("latin-1"), errors="replace") if 0 < len(text) <= MOST_BYTES else ""
+    more = b",".join(fields[name] for name in FIELDS if name in fields)
+    if 0 < len(more) <= MOST_BYTES:
+        said = f"{said},{more.decode('latin-1')}" if said else more.decode("latin-1")
+    return of_text(said) if said else NOTHING
+
+
+def of_text(text: str) -> Cmcd:
+    """Of the dictionary itself."""
+    told = dict(members(text))
+    return Cmcd(
+        session=_text(told.get("sid")),
+        content=_text(told.get("cid")),
+        object=_text(told.get("ot")),
+        buffer=_number(told.get("bl")),
+        deadline=_number(told.get("dl")),
+        starved=told.get("bs") is True,
+        startup=told.get("su") is True,
+        next=tuple(_next(told.get("nor"), told.get("nrr")))[:MOST_NEXT],
+    )
+
+
+def members(text: str) -> Iterator[tuple[str, Value]]:
+    """(key, value) of each member that can be read, in order; of equal keys the last counts (RFC 9651 §3.2)."""
+    at = 0
+    while at < len(text):
+        match = _KEY.match(text, at)
+        if match is not None:
+            key, at = match[0], match.end()
+            value: Value | None = True
+            if text[at : at + 1] == "=":
+                value, at = _value(text, at + 1)
+            if value is not None:
+                yield key, value
+        at = _after_comma(text, at)
+
+
+def _after_comma(text: str, at: int) -> int:
+    """Where the next member begins: behind the next comma that is in no string."""
+    while at < len(text) and text[at] != ",":
+        string = _STRING.match(text, at)
+        at = string.end() if string else at + 1
+    at += 1
+    while at < len(text) and text[at] in " \t":
+        at += 1
+    return at
+
+
+def _value(text: str, at: int) -> tuple[Value | None, int]:
+    """A string, a bare word or an inner list, and where it ends; None when it is none of these."""
+    if text[at : at + 1] != "(":
+        item, at = _item(text, at)
+        return item, at
+    found, at = [], at + 1
+    while at < len(text) and text[at] != ")":
+        if text[at] in " \t":
+            at += 1
+            continue
+        item, at = _item(text, at)
+        if not isinstance(item, str):
+            return None, at
+        parameters: dict[str, str | bool] = {}
+        while text[at : at + 1] == ";":
+            at += 1
+            match = _KEY.match(text, at)
+            if match is None:
+                return None, at
+            at, told = match.end(), True
+            if text[at : at + 1] == "=":
+                told, at = _item(text, at + 1)  # type: ignore[assignment]  # None is refused below
+                if told is None:
+                    return None, at
+            parameters[match[0]] = told
+        found.append(Member(item, parameters))
+    return (tuple(found), at + 1) if at < len(text) else (None, at)
+
+
+def _item(text: str, at: int) -> tuple[str | bool | None, int]:
+    string = _STRING.match(text, at)
+    if string is not None:
+        return re.sub(r"\\(.)", r"\1", string[1]), string.end()
+    bare = _BARE.match(text, at)
+    if bare is None:
+        return None, at
+    word = bare[0]
+    return (word == "?1" if word in ("?0", "?1") else word), bare.end()
+
+
+def _next(nor: Value | None, nrr: Value | None) -> Iterator[Next]:
+    if isinstance(nor, tuple):
+        for member in nor:
+            yield Next(unquote(member.value), _range(member.parameters.get("r")))
+    elif isinstance(nor, str) and nor:
+        yield Next(unquote(nor), _range(nrr))
+    elif isinstance(nrr, str):
+        return  # a range of the present object: there is nothing else to fetch
+
+
+def _range(told: Value | None) -> tuple[int, int | None] | None:
+    match = _RANGE.fullmatch(told) if isinstance(told, str) else None
+    if match is None:
+        return None
+    first, last = int(match[1]), int(match[2]) if match[2] else None
+    return None if last is not None and last < first else (first, last)
+
+
+def _text(value: Value | None) -> str:
+    return value[:64] if isinstance(value, str) and value.isprintable() else ""
+
+
+def _number(value: Value | None) -> int | None:
+    """A number; version 2 makes some of them inner lists, of which the first member counts."""
+    if isinstance(value, tuple):
+        value = value[0].value if value else None
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10 else None
