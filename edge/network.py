@@ -55,7 +55,7 @@ class _LoopListener:
 
 
 class LoopNetwork:
-    """TCP on the running loop. TLS goes over aiofastnet, which spares a third of its CPU (docs/decisions/0004)."""
+    """TCP on the running loop. TLS goes over aiofastnet, which spares a good part of its CPU (docs/decisions/0011)."""
 
     def __init__(self, backlog: int = 4096, resolver: Resolver | None = None) -> None:
         self._backlog = backlog
@@ -81,14 +81,16 @@ class LoopNetwork:
     ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
         """See Network. A name's addresses are tried in turn, each begun when the one before is late (RFC 8305)."""
         loop = asyncio.get_running_loop()
+        told = (name or address.host) if tls is not None else None
+        if is_literal(address.host):
+            return await loop.create_connection(factory, address.host, address.port, ssl=tls, server_hostname=told)
         sock = await self._connected(loop, address)
-        server_name = (name or address.host) if tls is not None else None
-        return await loop.create_connection(factory, sock=sock, ssl=tls, server_hostname=server_name)
+        return await loop.create_connection(factory, sock=sock, ssl=tls, server_hostname=told)
 
     async def _connected(self, loop: asyncio.AbstractEventLoop, address: Address) -> socket.socket:
         if self._resolver is None:
             self._resolver = Resolver(loop.time)
-        places = [literal(address)] if is_literal(address.host) else await self._resolver.places(*address)
+        places = await self._resolver.places(*address)
         if len(places) == 1:
             return await _connect(loop, places[0])
         tries = [partial(_connect, loop, place) for place in places[:MOST_PLACES]]
@@ -105,11 +107,6 @@ def is_literal(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def literal(address: Address) -> Place:
-    """The one place of an address."""
-    return Place(socket.AF_INET6 if ":" in address.host else socket.AF_INET, (address.host, address.port))
 
 
 async def _connect(loop: asyncio.AbstractEventLoop, place: Place) -> socket.socket:

@@ -55,7 +55,7 @@ class Pool:
         """Connections made or being made."""
         self.connects = 0
         self._waiting: deque[asyncio.Future[UpstreamConnection | None]] = deque()
-        self._address = address
+        self.address = address
         self._network = network
         self._clock = clock
         self._name = name
@@ -154,7 +154,7 @@ class Pool:
         made: list[UpstreamConnection] = []
         timer = self._clock.call_later(within, cancel)
         try:
-            _, protocol = await self._network.dial(self._address, lambda: self._make(made), self.tls, self._name)
+            _, protocol = await self._network.dial(self.address, lambda: self._make(made), self.tls, self._name)
         except (OSError, asyncio.CancelledError) as error:
             self._undialled(made)
             if isinstance(error, OSError):

@@ -202,9 +202,8 @@ async def test_a_slow_drip_is_fine(tmp_path: Path):
             server_side.append(writer)
 
         server = await asyncio.start_server(drips, "127.0.0.1", 0)
-        ground.edge.upstreams.all[0].address = ground.edge.upstreams.all[0].address._replace(
-            port=server.sockets[0].getsockname()[1]
-        )
+        pool = ground.edge.upstreams.all[0].pool
+        pool.address = pool.address._replace(port=server.sockets[0].getsockname()[1])
         asked = ground.asks("/a")
         await ground.until(lambda: bool(server_side))
         server_side[0].write(HEAD + b"Content-Length: 20\r\n\r\n")
@@ -221,7 +220,7 @@ async def test_waiters_of_a_failed_fetch_are_all_told(tmp_path: Path):
     async with standing(tmp_path, upstream_first_byte="5s") as ground:
         ground.upstream.answers["/a"] = Says(b"", "hang")
         asked = [ground.asks("/a") for _ in range(5)]
-        await ground.until(lambda: ground.edge.counts.waiting == 5)
+        await ground.until(lambda: ground.edge.counts.waiting == 5 and ground.upstream.hanging.is_set())
         await ground.clock.advance(6)
         assert [one.status for one in await asyncio.gather(*asked)] == [504] * 5
         assert ground.upstream.asked == ["GET /a"]

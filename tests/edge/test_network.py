@@ -1,13 +1,15 @@
 """Listening and dialling on the loop."""
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 
 import pytest
 
 from edge.listen import tls_context
-from edge.network import LoopNetwork
+from edge.network import LoopNetwork, is_literal
+from edge.resolve import Place, Resolver
 from kernel.settings import Address
 
 
@@ -49,6 +51,40 @@ async def test_a_bound_port_is_told_and_dialled(host: str):
     listener.close()
     with pytest.raises(OSError, match=r"refused|Connect"):
         await network.dial(listener.address, Asks)
+
+
+def named(*hosts: str):
+    """A resolver by which every name leads to these hosts."""
+    return lambda _, port: [Place(socket.AF_INET, (host, port)) for host in hosts]
+
+
+async def test_a_name_with_several_addresses_is_tried_until_one_answers():
+    """Nobody listens at the first; at the second nobody ever answers, which holds nobody up."""
+    listener = await LoopNetwork().listen(Address("127.0.0.3", 0), Echo)
+    silent = socket.create_server(("127.0.0.2", listener.address.port), backlog=0)
+    filling = [socket.socket() for _ in range(4)]
+    for one in filling:  # its queue is full: it takes no more connections and refuses none
+        one.setblocking(False)
+        one.connect_ex(("127.0.0.2", listener.address.port))
+    network = LoopNetwork(resolver=Resolver(lambda: 0.0, named("127.0.0.1", "127.0.0.2", "127.0.0.3")))
+    assert await echoed(network, Address("shield", listener.address.port)) == b"hello"
+    listener.close()
+    for one in (*filling, silent):
+        one.close()
+
+
+@pytest.mark.parametrize("hosts", [("127.0.0.1",), ("127.0.0.1", "127.0.0.2")])
+async def test_a_name_none_of_whose_addresses_answers(hosts: tuple[str, ...]):
+    with socket.create_server(("127.0.0.9", 0)) as taken:
+        port = taken.getsockname()[1]
+        network = LoopNetwork(resolver=Resolver(lambda: 0.0, named(*hosts)))
+        with pytest.raises(OSError, match=r"refused|Connect"):
+            await network.dial(Address("shield", port), Asks)
+
+
+@pytest.mark.parametrize(("host", "literal"), [("127.0.0.1", True), ("::1", True), ("shield", False), ("1.2.3", False)])
+def test_what_is_an_address_and_no_name(host: str, literal: bool):
+    assert is_literal(host) is literal
 
 
 async def test_a_taken_port_is_an_os_error():
