@@ -159,7 +159,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
             self._go_on()
         elif not self._rest:
             self._current.keep_alive = False
-        return True
+        return self.transport.can_write_eof()  # TLS cannot stay open on one side
 
     def pause_writing(self) -> None:
         """The viewer is slower than we are."""
