@@ -40,6 +40,9 @@ class Reader(Protocol):
     def matches(self, entry: Entry) -> bool:
         """Whether this response answers what he asked (Vary)."""
 
+    def covered(self, entry: Entry, first: int, stop: int) -> bool:
+        """Whether all that he wants of this response lies from `first` to `stop` (not included)."""
+
     def on_interim(self, head: bytes) -> None:
         """An interim response came, ready to be written (RFC 9110 §15.2)."""
 

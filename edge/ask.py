@@ -20,6 +20,7 @@ def request_head(
     stale: Entry | None,
     *,
     passing: bool = False,
+    part: bytes | None = None,
 ) -> bytes:
     """The head of a request to the upstream at `authority`; a stored validator makes it conditional (RFC 9111 §4.3.1).
 
@@ -40,6 +41,8 @@ def request_head(
         fields.append((b"if-none-match", stale.etag))
     if stale is not None and stale.last_modified is not None:
         fields.append((b"if-modified-since", stale.last_modified))
+    if part is not None:
+        fields.append((b"range", part))
     if length or method in (b"POST", b"PUT", b"PATCH"):
         fields.append((b"content-length", b"%d" % length))
     before = request.get(b"via") if asked.route.forwards is None else None

@@ -59,8 +59,9 @@ def head(entry: Entry, selection: Selection, length: int | None, lines: bytes, *
             return status_line(304) + entry.block + lines  # passed on
         kept = [(name, value) for name, value in entry.fields if name not in _LEFT_OUT_OF_304]
         return status_line(304) + serialise(kept) + lines
-    if status == 416:
-        return status_line(416) + b"Content-Range: bytes */%d\r\nContent-Length: 0\r\n" % (length or 0) + lines
+    if status == 416 and entry.status != 416:
+        dated = serialise([pair for pair in entry.fields if pair[0] == b"date"])
+        return status_line(416) + dated + b"Content-Range: bytes */%d\r\nContent-Length: 0\r\n" % (length or 0) + lines
     if parts:
         block = serialise([pair for pair in entry.fields if pair[0] != b"content-type"])
         pieces = layout(entry, parts, length or 0)

@@ -1,4 +1,4 @@
-"""One response that could not be given at once: its viewer follows a fill, or waits for the disk.
+"""One response that could not be given at once: its viewer follows a fill, walks over slices, or waits for the disk.
 
 Implements `cache.fill.Reader`. Bytes go from the fill to the viewer's transport as far as his socket takes them; the
 rest when it drains. Nothing here waits: each method is a call from the fill, the connection or the cache.
@@ -6,22 +6,27 @@ rest when it drains. Nothing here waits: each method is a call from the fill, th
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from cache.body import Body, view
 from cache.entry import Entry
-from cache.fill import Fill
+from cache.fill import FREED, Fill
 from cache.fillstate import State
-from edge.deliver import Selection, head, multipart, problem, select
+from edge.deliver import Selection, layout, multipart, select
+from edge.judge import OF_THE_REQUEST
 from edge.locate import Viewer
 from edge.plan import serves_when_upstream_fails
+from edge.reply import Reply
 from edge.route import Asked
+from edge.slicing import Slicing
+from edge.walk import Walk
 from edge.wire.h1 import Connection
 from edge.wire.request import Request
 from kernel.claims import Permit
-from kernel.errors import MatineeError, Overloaded, UpstreamFailed
-from kernel.http.cache_status import chained, forwarded, hit
-from kernel.http.dates import format_date
+from kernel.errors import MatineeError, UpstreamFailed
+from kernel.http.cache_status import forwarded
+from kernel.http.ranges import ByteRange
 from kernel.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -29,31 +34,14 @@ if TYPE_CHECKING:
 
 PIECE = 256 * 1024
 """Bytes written at a time."""
+MOST_TRIES = 6
+"""How often one request may wait for another fill, before it goes alone."""
 
 
-class Delivery:
-    """See the module. `wanted` turns false when the viewer leaves."""
+class Delivery(Reply):
+    """See the module."""
 
-    __slots__ = (
-        "asked",
-        "began",
-        "collapsed",
-        "connection",
-        "fill",
-        "headed",
-        "permit",
-        "position",
-        "request",
-        "selection",
-        "sent",
-        "status",
-        "stop",
-        "story",
-        "viewer",
-        "waiting",
-        "wanted",
-        "why_forwarded",
-    )
+    __slots__ = ("_how", "_retried", "_sections", "_slicing", "position", "selection", "stop", "tries")
 
     def __init__(
         self,
@@ -65,21 +53,14 @@ class Delivery:
         permit: Permit,
         began: float,
     ) -> None:
-        self.story = story
-        self.request = request
-        self.connection = connection
-        self.viewer = viewer
-        self.asked = asked
-        self.permit = permit
-        self.began = began
-        self.fill: Fill | None = None
-        self.collapsed = self.headed = self.waiting = False
-        self.wanted = True
-        self.position = self.sent = self.status = 0
+        super().__init__(story, request, connection, viewer, asked, permit, began)
+        self.position = self.tries = 0
         self.stop: int | None = None
         self.selection: Selection | None = None
-        self.why_forwarded = b"uri-miss"
-        connection.on_lost = self._lost
+        self._sections: deque[bytes | ByteRange] = deque()
+        self._how: tuple[Outcome, bytes] = Outcome.HIT, b""
+        self._slicing: Slicing | None = None
+        self._retried = False
 
     # -- a stored response -------------------------------------------------------------------------------------
 
@@ -91,13 +72,9 @@ class Delivery:
         """A whole response from the cache."""
         if not self.wanted:
             return
-        now = self.story.clock.mono()
-        if outcome is Outcome.REVALIDATED:
-            own = forwarded(self.story.node.name, b"stale", status=304, collapsed=self.collapsed)
-        else:
-            own = hit(self.story.node.name, int(entry.fresh_until - now), detail)
         selection = select(entry, self.request.fields, entry.length)
-        made = self._head(entry, selection, entry.length, own, age=max(0, int(now - entry.born)))
+        own = self.stored_status(entry, outcome, detail)
+        made = self.make_head(entry, selection, entry.length, own, age=self.age_of(entry, outcome))
         self.status = selection.status
         if self.request.method == b"HEAD":
             self.connection.transport.write(made)
@@ -109,25 +86,43 @@ class Delivery:
             stop = len(body) if selection.stop is None else min(selection.stop, len(body))
             self.sent = max(0, stop - selection.first)
             self.connection.send(made, body, selection.first, stop)
-        self._finish(outcome)
+        self.finish(outcome)
 
-    def _head(
-        self,
-        entry: Entry,
-        selection: Selection,
-        length: int | None,
-        own: bytes,
-        *,
-        age: int | None,
-        chunked: bool = False,
-    ) -> bytes:
-        lines = self.asked.route.lines_for(self.request.fields) + self.story.via
-        if self.fill is not None and self.fill.leader is self:
-            lines += self.fill.for_leader
-        made = head(entry, selection, length, lines, chunked=chunked)
-        told = b"" if age is None else b"Age: %d\r\n" % age
-        status = chained(entry.upstream_status, own)
-        return made + told + b"Cache-Status: %s\r\n%s\r\n" % (status, self.story.connection_line(self.request))
+    # -- slices ------------------------------------------------------------------------------------------------
+
+    def walk(self, slicing: Slicing, outcome: Outcome, detail: bytes) -> None:
+        """Send what is asked of an object in slices."""
+        self._slicing, self._how = slicing, (outcome, detail)
+        Walk(self, slicing, select(slicing.whole, self.request.fields, slicing.total)).begin()
+
+    def walk_head(self, *, partial: bool) -> bytes:
+        """The first bytes are there: the head. `partial`: some of them were fetched for it (RFC 9211 §2.2)."""
+        assert self._slicing is not None
+        entry, (outcome, detail) = self._slicing.whole, self._how
+        if partial and outcome is Outcome.HIT:
+            own = forwarded(self.story.node.name, b"partial", stored=True)
+            self._how = Outcome.MISS, detail
+        else:
+            own = self.stored_status(entry, outcome, detail)
+        selection = select(entry, self.request.fields, entry.length)
+        if selection.parts:
+            selection = selection._replace(parts=tuple(sorted(selection.parts)))
+        self.waits(False)
+        self.headed, self.status = True, selection.status
+        return self.make_head(entry, selection, entry.length, own, age=self.age_of(entry, outcome))
+
+    def walked(self) -> None:
+        """All is sent."""
+        self.finish(self._how[0])
+
+    def walk_ended(self, error: MatineeError, *, again: bool) -> None:
+        """The walk cannot go on. `again`: asked anew, the object may be had."""
+        self.waits(False)
+        self.connection.on_lost, self.connection.on_resume = self.lost, None
+        if again and not self.headed and self.wanted:
+            self.story.again(self)
+        elif self.wanted:
+            self.refuse(error, None)
 
     # -- a fill ------------------------------------------------------------------------------------------------
 
@@ -138,18 +133,21 @@ class Delivery:
         if fill.stale is not None and self.why_forwarded == b"uri-miss":
             self.why_forwarded = b"stale"
         self.waits(True)
-        self.connection.on_resume = self._pump
+        self.connection.on_lost, self.connection.on_resume = self.lost, self._pump
         fill.join(self)
-
-    def waits(self, waiting: bool) -> None:
-        """Count who waits."""
-        if waiting != self.waiting:
-            self.waiting = waiting
-            self.story.counts.waiting += 1 if waiting else -1
 
     def matches(self, entry: Entry) -> bool:
         """Whether an alternate answers this request."""
         return entry.matches(self.request.fields)
+
+    def covered(self, entry: Entry, first: int, stop: int) -> bool:
+        """Whether all that he wants of this response lies from `first` to `stop` (not included)."""
+        if self.request.method == b"HEAD":
+            return True
+        wanted = select(entry, self.request.fields, entry.length)
+        if wanted.status in (304, 416):
+            return True
+        return not wanted.parts and first <= wanted.first and wanted.stop is not None and wanted.stop <= stop
 
     def on_interim(self, head: bytes) -> None:
         """A 1xx is passed on, to HTTP/1.1 alone (RFC 9110 §15.2)."""
@@ -166,37 +164,37 @@ class Delivery:
         length = entry.length
         retrieves = self.request.method in (b"GET", b"HEAD")  # other methods' conditions are for the upstream alone
         selection = select(entry, self.request.fields if retrieves else {}, length)
-        if selection.parts:
-            selection = Selection(
-                200, 0, length
-            )  # several ranges of what is still on its way: the whole (RFC 9110 §14.2)
+        if selection.parts and fill.state is State.FILLING:
+            # In the order in which they come: a viewer must not rely on his own (RFC 9110 §15.3.7.2).
+            selection = selection._replace(parts=tuple(sorted(selection.parts)))
+            self._sections = deque(layout(entry, selection.parts, length or 0))
+            self.position = self.stop = selection.parts[0].first
+        elif selection.parts:
+            selection = Selection(200, 0, length)  # what is passed on is let go: the whole (RFC 9110 §14.2)
+        if not selection.parts:
+            self.position, self.stop = selection.first, selection.stop
         self.selection = selection
         self.status = selection.status
-        self.position = selection.first
-        self.stop = selection.stop
-        bodyless = self.request.method == b"HEAD" or selection.status in (204, 304, 416)
+        bodyless = self.request.method == b"HEAD" or selection.status in (204, 304, 416) and entry.status != 416
         chunked = length is None and not bodyless and self.request.minor == 1
         if length is None and not bodyless and not chunked:
             self.request.keep_alive = False  # HTTP/1.0: the end of the connection is the end of the body
+        age = self.age_of(entry, Outcome.MISS)
         self.connection.transport.write(
-            self._head(entry, selection, length, self._own_status(fill), age=self._upstream_age(entry), chunked=chunked)
+            self.make_head(entry, selection, length, self._fill_status(fill), age=age, chunked=chunked)
         )
         if bodyless:
-            self._leave()
-            self._finish(self._outcome())
+            self.leave()
+            self.finish(self.outcome())
         else:
             self._pump()
 
-    def _own_status(self, fill: Fill) -> bytes:
+    def _fill_status(self, fill: Fill) -> bytes:
         stored = fill.state is State.FILLING and not self.collapsed
         entry = fill.entry
         status = entry.status if entry is not None and (entry.status != 200 or self.status != 200) else None
         why = self.why_forwarded
         return forwarded(self.story.node.name, why, status=status, stored=stored, collapsed=self.collapsed)
-
-    def _upstream_age(self, entry: Entry) -> int | None:
-        age = int(self.story.clock.mono() - entry.born)
-        return age if entry.had_age else None
 
     def on_bytes(self) -> None:
         """More of the body is there."""
@@ -214,6 +212,9 @@ class Delivery:
             return
         chunked = self.stop is None and self.request.minor == 1
         while not connection.paused:
+            if self.position == self.stop and self._sections:
+                self._next_section()
+                continue
             most = PIECE if self.stop is None else min(PIECE, self.stop - self.position)
             data = fill.read(self.position, most) if most else None
             if data is None:
@@ -225,14 +226,22 @@ class Delivery:
             self.position += len(data)
             self.sent += len(data)
         fill.was_read()
-        whole = self.position == self.stop or (
+        whole = (self.position == self.stop and not self._sections) or (
             self.stop is None and fill.state in (State.STORED, State.SERVED) and self.position == fill.received
         )
         if whole:
             if chunked:
                 connection.transport.write(b"0\r\n\r\n")
-            self._leave()
-            self._finish(self._outcome())
+            self.leave()
+            self.finish(self.outcome())
+
+    def _next_section(self) -> None:
+        section = self._sections.popleft()
+        if isinstance(section, ByteRange):
+            self.position, self.stop = section
+        else:
+            self.connection.transport.write(section)
+            self.sent += len(section)
 
     def on_held(self, entry: Entry) -> None:
         """The upstream said 304: serve what is stored."""
@@ -240,69 +249,48 @@ class Delivery:
         self.fill = None
         self.story.serve(self, entry, Outcome.REVALIDATED)
 
-    def on_freed(self, why: str) -> None:
-        """The answer was for somebody else: ask again, alone if need be."""
-        del why
+    def on_sliced(self, entry: Entry) -> None:
+        """It is kept in slices: walk over them."""
         self.waits(False)
         self.fill = None
         if self.wanted:
+            self.story.serve(self, entry, self.outcome())
+
+    def on_freed(self, why: str) -> None:
+        """The answer was for somebody else: ask again, with others where they may get the same, else alone."""
+        self.waits(False)
+        self.fill = None
+        if not self.wanted:
+            return
+        fields = self.request.fields
+        apart = b"authorization" in fields or b"cache-control" in fields
+        if why in FREED or (why in OF_THE_REQUEST and not apart):
+            if why == "late" and self.timer is None:
+                clock = self.story.clock
+                left = self.began + self.story.fetcher.longest_wait - clock.mono()
+                self.timer = clock.call_later(max(0.0, left), self._waited_out)
+            self.story.again(self)
+        else:
+            self.why_forwarded = b"bypass"
             self.story.go_alone(self)
 
+    def _waited_out(self) -> None:
+        """However often it was asked for, no head came in time."""
+        if self.wanted and not self.headed and self.fill is not None:
+            self.leave()
+            self.on_failed(UpstreamFailed("first-byte-timeout", status=504))
+
     def on_failed(self, error: MatineeError) -> None:
-        """The fetch broke: a stale response where one may stand in, else 502 or 504; mid-body only a cut is honest."""
+        """The fetch broke: a stale response where one may stand in, once more where that may help, else said."""
         fill, self.fill = self.fill, None
         self.waits(False)
         if not self.wanted:
             return
-        reason = error.reason if isinstance(error, (UpstreamFailed, Overloaded)) else "bug"
-        if self.headed:
-            self.connection.on_lost = None
-            self.connection.abort()
-            self._over(self.status, Outcome.FAILED, reason)
-            return
         stale = fill.stale if fill is not None else None
-        if stale is not None and serves_when_upstream_fails(stale, self.story.clock.mono()):
+        if not self.headed and stale is not None and serves_when_upstream_fails(stale, self.story.clock.mono()):
             self.story.serve(self, stale, Outcome.STALE, b"upstream-failed")
-            return
-        status = error.status if isinstance(error, UpstreamFailed) else 503 if isinstance(error, Overloaded) else 500
-        if stale is not None and stale.must_revalidate and status == 502:
-            status = 504  # there is a response, and it must not be used (RFC 9111 §5.2.2.2)
-        own = forwarded(self.story.node.name, self.why_forwarded, collapsed=self.collapsed, detail=reason.encode())
-        date = format_date(self.story.clock.wall())
-        lines = self.story.lines + b"Date: %s\r\nCache-Status: %s\r\n" % (date, own)
-        lines += self.story.connection_line(self.request)
-        if isinstance(error, Overloaded):
-            lines += b"Retry-After: %d\r\n" % error.retry_after
-        head_only = self.request.method == b"HEAD"
-        self.connection.transport.write(problem(status, reason, "", lines, head_only=head_only))
-        self.status = status
-        self._finish(Outcome.FAILED, reason)
-
-    # -- the end -----------------------------------------------------------------------------------------------
-
-    def _outcome(self) -> Outcome:
-        if self.fill is not None and not self.fill.shared:
-            return Outcome.PASS
-        return Outcome.COLLAPSED if self.collapsed else Outcome.MISS
-
-    def _leave(self) -> None:
-        if self.fill is not None:
-            self.fill.leave(self)
-
-    def _lost(self) -> None:
-        """The viewer left before the end; the fetch goes on without him."""
-        self.waits(False)
-        self._leave()
-        self._over(self.status or 499, self._outcome(), "left")
-
-    def _finish(self, outcome: Outcome, reason: str | None = None) -> None:
-        """Count, log, let the connection go on."""
-        self._over(self.status, outcome, reason)
-        self.connection.done()
-
-    def _over(self, status: int, outcome: Outcome, reason: str | None) -> None:
-        self.wanted = False
-        self.story.counts.bytes_sent += self.sent
-        self.story.counts.answered(outcome)
-        asked, began = self.asked, self.began
-        self.story.record(self.request, self.viewer, self.permit, asked.path, status, self.sent, outcome, reason, began)
+        elif not self.headed and self.collapsed and getattr(error, "retry", False) and not self._retried:
+            self._retried = True
+            self.story.again(self)
+        else:
+            self.refuse(error, stale)

@@ -1,42 +1,42 @@
-"""FETCH: from an upstream's answer to a fill that serves everybody it may serve.
+"""FETCH: ask an upstream, once for everybody whom its answer may serve.
 
-What is asked is said in `edge.ask`, what an answer is good for in `edge.judge`; here it is carried out.
+What is asked is said in `edge.ask`; what is done with the answer in `edge.answers`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from cache.body import make_body
 from cache.cache import PurgeRequest, SegmentCache, Workshop
-from cache.entry import OVERHEAD, Entry
+from cache.entry import Entry
 from cache.fill import Fill, Reader
-from cache.fillstate import Event, State
+from cache.fillstate import State
+from edge.answers import Answers
 from edge.ask import request_head
 from edge.counters import Counts
 from edge.exchange import Exchange
-from edge.judge import OF_THE_REQUEST, changed_keys, freshened, judge
+from edge.judge import changed_keys
+from edge.parts import part_of, upstream_range
 from edge.profile import Profile
 from edge.route import Asked
-from edge.routes import Route
+from edge.run import Run
+from edge.slicing import Slicing
 from edge.upstream import Upstream, Upstreams
 from edge.wire.request import Request
 from kernel.clock import Clock
 from kernel.errors import Bug, Overloaded, UpstreamFailed
-from kernel.http.conditional import confirms, still_describes
-from kernel.http.dates import format_date
-from kernel.http.freshness import STALE_IF_ERROR_STATUSES, Verdict, assess
-from kernel.http.message import Fields, end_to_end, serialise, status_line, values
+from kernel.http.conditional import confirms
+from kernel.http.message import Fields, end_to_end, serialise, status_line
 from kernel.http.passing import REGISTERED_SAFE
 
-HIT_FOR_MISS_SECONDS = 10.0
-"""How long an answer that was not for sharing lets the next ones go alone at once."""
-
-
-_ASKS_FOR_206 = frozenset((b"range",))
-_ASKS_FOR_304 = frozenset((b"if-none-match", b"if-modified-since"))
-OF_ONE_VIEWER = _ASKS_FOR_206 | _ASKS_FOR_304 | {b"if-match", b"if-unmodified-since", b"if-range"}
+WAIT_SECONDS = 3.0
+"""How long waiters wait for the head of one fetch before another is begun for them."""
+OF_ONE_VIEWER = frozenset(
+    (b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since")
+)
 """Request fields that make the answer one viewer's, when they are sent along."""
+GONE = frozenset((404, 410, 416))
+"""Answers to the fetch of a part that say that the object is not what it was."""
 
 
 class Fetcher:
@@ -52,6 +52,7 @@ class Fetcher:
         workshop: Workshop,
         counts: Counts,
         max_object: int,
+        wait: float = WAIT_SECONDS,
     ) -> None:
         self._profile = profile
         self._cache = cache
@@ -59,219 +60,197 @@ class Fetcher:
         self._clock = clock
         self._workshop = workshop
         self._counts = counts
-        self._max_object = max_object
+        self._wait = wait
         self._id = node.encode("latin-1", "replace")
+        self._answers = Answers(cache, clock, workshop, counts, max_object, self._begin_run)
+        self.slicing = self._answers.slicing
+        self.longest_wait = upstreams.timeouts.first_byte
+        """Seconds after which nobody waits for a head any more, however often it was asked for."""
 
     def begin(
-        self, asked: Asked, request: Mapping[bytes, bytes], stale: Entry | None, leader: Reader | None = None
+        self,
+        asked: Asked,
+        request: Mapping[bytes, bytes],
+        stale: Entry | None,
+        leader: Reader | None = None,
+        *,
+        ranged: bool = False,
     ) -> Fill:
-        """A fill that everybody may join who asks for the key."""
-        fill = self._cache.begin(asked.key, stale)
+        """A fill that everybody may join who asks for the key. `ranged`: the part of it that is asked for will do."""
+        fill = self._cache.begin(asked.key, stale, request)
         fill.leader = leader
-        self._workshop.spawn(self._run(fill, asked, request, b"GET", b""))
+        route = asked.route
+        part = upstream_range(request.get(b"range"), route.slice if route.slice_over else 0) if ranged else None
+        timer = self._clock.call_later(self._wait, lambda: self._overdue(fill))
+        self._workshop.spawn(self._run(fill, asked, request, b"GET", b"", part, timer.cancel))
         return fill
+
+    def _overdue(self, fill: Fill) -> None:
+        """No head yet: it goes on for the one who asked first; the others ask again, together, by one more fetch."""
+        if fill.state is State.ASKED and not fill.doomed:
+            self._cache.filling.late(fill)
+            fill.free("late", lambda reader: reader is not fill.leader)
 
     def alone(self, asked: Asked, request: Request, leader: Reader) -> Fill:
         """A fill for one viewer."""
         method = b"GET" if request.method == b"HEAD" and self._profile.methods is not None else request.method
         fill = self._cache.filling.begin_alone(asked.key, self._clock.mono())
         fill.leader = leader
-        if asked.route.forwards is None and (request.body or not OF_ONE_VIEWER.isdisjoint(request.fields)):
+        part = None
+        if (
+            asked.route.forwards is not None
+            and method == request.method == b"GET"
+            and b"if-range" not in request.fields
+        ):
+            part = request.fields.get(b"range")
+        passes = asked.route.forwards is None and not OF_ONE_VIEWER.isdisjoint(request.fields)
+        if part is not None or passes or request.body:
             fill.doomed = True  # his own condition, range or body goes along: the answer is nobody else's
-        self._workshop.spawn(self._run(fill, asked, request.fields, method, request.body))
+        self._workshop.spawn(self._run(fill, asked, request.fields, method, request.body, part, _nothing))
         return fill
 
-    async def _run(self, fill: Fill, asked: Asked, request: Mapping[bytes, bytes], method: bytes, body: bytes) -> None:
-        safe = method in REGISTERED_SAFE
-        exchange: Exchange | None = None
-        try:
-            asked_at = self._clock.wall()
-            exchange = await self._asked(fill, asked, request, method, body, fill.stale)
-            if exchange.status == 304 and fill.stale is not None and not _is_of(exchange.fields, fill.stale):
-                exchange.close()  # it speaks of another response than ours (RFC 9111 §4.3.4): ask for the whole
-                asked_at = self._clock.wall()
-                exchange = await self._asked(fill, asked, request, method, body, None)
-                fill.stale = None if exchange.status == 304 else fill.stale
-            if not safe and exchange.status < 400:
-                await self._cache.purge(PurgeRequest(urls=changed_keys(asked, request, exchange.fields)))
-            await self._answer(fill, exchange, asked.route, asked.route.judged_by(request), method, asked_at)
-            self._counts.fill_ended("whole")
-        except (UpstreamFailed, Overloaded) as error:
-            self._counts.fill_ended(error.reason)
-            self._cache.ended(fill)
-            fill.fail(error)
-        finally:
-            if exchange is not None:
-                exchange.close()
-            self._cache.ended(fill)
-            fill.fail(Bug("the fetch ended without an end"))
-
-    async def _asked(
+    async def _run(
         self,
         fill: Fill,
         asked: Asked,
         request: Mapping[bytes, bytes],
         method: bytes,
         body: bytes,
+        part: bytes | None,
+        headed: Callable[[], object],
+    ) -> None:
+        """`part`: the range to ask for; `headed` is called when the head is there, or none will be."""
+        exchange: Exchange | None = None
+        try:
+            asked_at = self._clock.wall()
+            exchange = await self._ask(fill, asked, request, method, body, fill.stale, part)
+            if _of_another(fill, exchange) or _unclear(fill, exchange, part):
+                exchange.close()  # it speaks of another response than ours (RFC 9111 §4.3.4), or of no part that counts
+                asked_at, part = self._clock.wall(), None
+                exchange = await self._ask(fill, asked, request, method, body, None, None)
+                fill.stale = None if exchange.status == 304 else fill.stale
+            headed()
+            if method not in REGISTERED_SAFE and exchange.status < 400:
+                await self._cache.purge(PurgeRequest(urls=changed_keys(asked, request, exchange.fields)))
+            judged = asked.route.judged_by(request)
+            await self._answers.take(fill, exchange, asked, judged, method, asked_at, ranged=part is not None)
+            self._counts.fill_ended("whole")
+        except (UpstreamFailed, Overloaded) as error:
+            self._counts.fill_ended(error.reason)
+            self._cache.ended(fill)
+            fill.fail(error)
+        finally:
+            headed()
+            if exchange is not None:
+                exchange.close()
+            self._cache.ended(fill)
+            fill.fail(Bug("the fetch ended without an end"))
+
+    async def _ask(
+        self,
+        fill: Fill | None,
+        asked: Asked,
+        request: Mapping[bytes, bytes],
+        method: bytes,
+        body: bytes,
         stale: Entry | None,
+        part: bytes | None,
     ) -> Exchange:
         """Ask; interim responses go at once to those who wait. `stale` makes the request conditional."""
+        if stale is not None and not await self._cache.warmed(stale):
+            stale = None
 
         def made(upstream: Upstream) -> list[bytes]:
             head = request_head(
                 self._id, upstream.authority, asked, request, method, len(body), stale,
-                passing=not fill.shared,
+                passing=fill is not None and not fill.shared, part=part,
             )  # fmt: skip
             return [head, body] if body else [head]
 
         def interim(status: int, fields: Fields) -> None:
-            fill.interim(status_line(status) + serialise(end_to_end(fields, asked.route.drops)) + b"\r\n")
+            if fill is not None:
+                fill.interim(status_line(status) + serialise(end_to_end(fields, asked.route.drops)) + b"\r\n")
 
         return await self._upstreams.send(
             asked.shard, made, head_only=method == b"HEAD", repeatable=method in REGISTERED_SAFE, interim=interim
         )
 
-    async def _answer(
+    # -- what is missing of an object in slices ----------------------------------------------------------------
+
+    def _begin_run(self, slicing: Slicing, run: Run, request: Mapping[bytes, bytes]) -> None:
+        self._workshop.spawn(self._fetch_run(slicing, run, request))
+
+    async def _fetch_run(self, slicing: Slicing, run: Run, request: Mapping[bytes, bytes]) -> None:
+        """Fetch a part of an object in slices; where the upstream has another version now, that one takes its place."""
+        exchange: Exchange | None = None
+        asked, judged = slicing.asked, slicing.asked.route.judged_by(request)
+        try:
+            asked_at = self._clock.wall()
+            exchange = await self._ask(None, asked, request, b"GET", b"", None, run.wanted)
+            part = self._answers.accepts(run, exchange, judged, asked_at)
+            if part is not None:
+                run.starts(exchange, part)
+                await self._answers.follow(run, exchange)
+                self._counts.fill_ended("whole")
+            elif exchange.status in (200, 206):
+                await self._replace(slicing, run, exchange, request, judged, asked_at)
+            elif exchange.status in GONE:
+                slicing.changed()
+                self._counts.fill_ended("changed")
+            else:
+                raise UpstreamFailed(f"status-{exchange.status}")
+        except (UpstreamFailed, Overloaded) as error:
+            self._counts.fill_ended(error.reason)
+            run.close(error)
+        finally:
+            if exchange is not None:
+                exchange.close()
+            run.close(Bug("the fetch ended without an end"))
+
+    async def _replace(
         self,
-        fill: Fill,
+        slicing: Slicing,
+        run: Run,
         exchange: Exchange,
-        route: Route,
         request: Mapping[bytes, bytes],
-        method: bytes,
+        judged: Mapping[bytes, bytes],
         asked_at: float,
     ) -> None:
-        """The head is there: judge it, then let the body flow."""
-        stale, status = fill.stale, exchange.status
-        now, wall = self._clock.mono(), self._clock.wall()
-        fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
-        keeps = route.keeps_of(request)
-        if status == 304 and method in (b"GET", b"HEAD") and not _may_pass(fill, request, _ASKS_FOR_304):
-            if stale is None:
-                raise UpstreamFailed("unasked-304")
-            merged = freshened(stale, fields)
-            verdict = assess(method, request, stale.status, merged, keeps,
-                             request_wall=asked_at, response_wall=wall)  # fmt: skip
-            await exchange.body_to(_drop)
-            self._cache.freshen(stale, self._dated(fields), verdict, doomed=fill.doomed)
-            if not fill.doomed and values(fields, b"vary"):
-                _set_vary(stale, route, request)
+        """Another version: who has no head yet waits for it, the rest is cut off."""
+        fill = self._cache.begin(slicing.asked.key, None, request)
+        try:
+            slicing.changed()
+            run.close(None)
+            await self._answers.take(fill, exchange, slicing.asked, judged, b"GET", asked_at, ranged=True)
+            self._counts.fill_ended("whole")
+        except UpstreamFailed as error:
             self._cache.ended(fill)
-            fill.held(stale)
-            return
-        if status == 206 and method == b"GET" and not _may_pass(fill, request, _ASKS_FOR_206):
-            raise UpstreamFailed("unasked-206")
-        if status == 200 and method == b"HEAD":
-            await self._compare(fill, fields, route, request, asked_at)
-        if status in STALE_IF_ERROR_STATUSES and stale is not None and now < max(stale.sie_until, stale.swr_until):
-            raise UpstreamFailed(f"status-{status}")
-        verdict = assess(method, request, status, fields, keeps, request_wall=asked_at, response_wall=wall)
-        entry = self._entry(fill, exchange, route, fields, verdict, request, now)
-        await self._body(fill, exchange, entry, verdict, whole=method == b"GET")
-
-    async def _compare(
-        self, fill: Fill, fields: Fields, route: Route, request: Mapping[bytes, bytes], asked_at: float
-    ) -> None:
-        """The head of a HEAD freshens what is stored for a GET, or tells that it is stale (RFC 9111 §4.3.5)."""
-        stored = self._cache.peek(fill.key, request)
-        if stored is None or not await self._cache.warmed(stored):
-            return
-        if not still_describes(fields, stored.etag, stored.last_modified, stored.length):
-            stored.make_stale(self._clock.mono())
-            return
-        merged = freshened(stored, fields)
-        verdict = assess(b"GET", request, stored.status, merged, route.keeps_of(request),
-                         request_wall=asked_at, response_wall=self._clock.wall())  # fmt: skip
-        self._cache.freshen(stored, self._dated(fields), verdict, doomed=fill.doomed)
-
-    def _entry(
-        self,
-        fill: Fill,
-        exchange: Exchange,
-        route: Route,
-        fields: Fields,
-        verdict: Verdict,
-        request: Mapping[bytes, bytes],
-        now: float,
-    ) -> Entry:
-        kept = fields
-        if verdict.keeps and verdict.unstored_fields:
-            kept = [pair for pair in fields if pair[0] not in verdict.unstored_fields]
-            fill.for_leader = serialise(end_to_end([pair for pair in fields if pair[0] in verdict.unstored_fields]))
-        entry = Entry(fill.key, exchange.status, self._dated(kept), exchange.length)
-        entry.had_age = bool(values(fields, b"age"))
-        entry.set_times(verdict, now)
-        _set_vary(entry, route, request)
-        return entry
-
-    def _dated(self, fields: Fields) -> Fields:
-        """What came without a Date was made when we received it (RFC 9110 §6.6.1)."""
-        return fields if values(fields, b"date") else [*fields, (b"date", format_date(self._clock.wall()))]
-
-    async def _body(self, fill: Fill, exchange: Exchange, entry: Entry, verdict: Verdict, *, whole: bool) -> None:
-        """`whole`: the answer brings its body, which that to a HEAD does not."""
-        length = exchange.length
-        fits = whole and (
-            length is None or (length <= self._max_object and self._cache.takes(length + len(entry.block) + OVERHEAD))
-        )
-        validator = entry.etag is not None or entry.last_modified is not None
-        decision = judge(entry.status, verdict, fits=fits, doomed=fill.doomed, validator=validator)
-        if not decision.kept and not decision.shared and fill.shared and verdict.why not in OF_THE_REQUEST:
-            self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
-        if not decision.kept:
+            fill.fail(error)
+            raise
+        finally:
             self._cache.ended(fill)
-        fill.pause, fill.resume = exchange.pause, exchange.resume
-        frees: Callable[[Reader], bool] | None = None
-        if not decision.kept and not decision.shared:
-            frees = lambda reader: reader is not fill.leader  # noqa: E731 (one word of a rule, no function of its own)
-        elif entry.vary:
-            frees = lambda reader: reader is not fill.leader and not reader.matches(entry)  # noqa: E731
-        fill.head(entry, kept=decision.kept, why=decision.why, frees=frees)
-        await exchange.body_to(lambda data: self._flow(fill, exchange, data))
-        self._end(fill, entry)
+            fill.fail(Bug("the fetch ended without an end"))
 
-    def _flow(self, fill: Fill, exchange: Exchange, data: bytes) -> None:
-        """A piece of the body came."""
-        self._counts.bytes_filled += len(data)
-        fill.add(data)
-        if fill.state is State.FILLING and not self._has_room(fill.received):
-            self._cache.ended(fill)
-            fill.pass_on(Event.TOO_LARGE)
-        elif fill.state is State.PASSING and not fill.readers:
-            exchange.on_broken(UpstreamFailed("nobody-waits"))
+    def warm(self, entry: Entry, then: Callable[[bool], object]) -> None:
+        """Bring an entry's head back from disk; `then` is told whether it could be."""
+        self._workshop.spawn(self._warmed(entry, then))
 
-    def _has_room(self, received: int) -> bool:
-        """Whether a body of untold length may still become one that is kept."""
-        return received <= self._max_object and self._cache.takes(received)
-
-    def _end(self, fill: Fill, entry: Entry) -> None:
-        """The body is whole: keep it, then tell everybody."""
-        pieces = fill.end()
-        if pieces is not None:
-            body = make_body(pieces, files=self._cache.files and self._cache.disk is None)
-            fill.settle(body)
-            entry.length = len(body)
-            entry.ready = None
-            self._cache.store(entry, body)
-        elif fill.stale is not None and not fill.doomed and entry.status < 500:
-            self._cache.forget(fill.stale)  # it was replaced by something that may not be kept
-        self._cache.ended(fill)
-        fill.tell_end()
+    async def _warmed(self, entry: Entry, then: Callable[[bool], object]) -> None:
+        then(await self._cache.warmed(entry))
 
 
-def _set_vary(entry: Entry, route: Route, request: Mapping[bytes, bytes]) -> None:
-    entry.set_vary(request)
-    entry.vary = tuple(pair for pair in entry.vary if route.varies_by(pair[0]))
+def _of_another(fill: Fill, exchange: Exchange) -> bool:
+    """Whether a 304 does not speak of the stored response that it was asked about."""
+    stale = fill.stale
+    return (
+        exchange.status == 304 and stale is not None and not confirms(exchange.fields, stale.etag, stale.last_modified)
+    )
 
 
-def _may_pass(fill: Fill, request: Mapping[bytes, bytes], asking: frozenset[bytes]) -> bool:
-    """Whether an answer without the whole is what the one viewer of this fill asked for himself."""
-    return fill.doomed and not fill.shared and not asking.isdisjoint(request)
+def _unclear(fill: Fill, exchange: Exchange, part: bytes | None) -> bool:
+    """Whether a part came that cannot be used for all who wait."""
+    return fill.shared and part is not None and exchange.status == 206 and not part_of(exchange.fields, exchange.length)
 
 
-def _is_of(fields: Fields, stale: Entry) -> bool:
-    return confirms(fields, stale.etag, stale.last_modified)
-
-
-def _drop(data: bytes) -> None:
-    """A 304 has no body; were there one, it would count for nothing."""
-    del data
+def _nothing() -> None:
+    """Nobody waits for the head by the clock."""

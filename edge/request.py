@@ -23,7 +23,7 @@ from edge.authorise import authorise
 from edge.counters import Counts
 from edge.crowd import Crowd
 from edge.deliver import plain, problem
-from edge.delivery import Delivery
+from edge.delivery import MOST_TRIES, Delivery
 from edge.fetch import Fetcher
 from edge.grant import carried_by_path
 from edge.locate import Locator, Viewer
@@ -186,7 +186,13 @@ class Story(StraightRun):
     # -- what is not the straight run --------------------------------------------------------------------------
 
     def serve(self, delivery: Delivery, entry: Entry, outcome: Outcome, detail: bytes = b"") -> None:
-        """Serve a stored response; its body is brought from disk when it is not in RAM."""
+        """Serve a stored response; what of it is not in RAM is brought from disk."""
+        if entry.cold:
+            self._warm(delivery, entry, outcome, detail)
+            return
+        if entry.slice:
+            self._serve_slices(delivery, entry, outcome, detail)
+            return
         body = entry.body
         if body is not None and self.cache.sound(entry, body, self._mono()):
             self.cache.touch(entry)
@@ -205,6 +211,39 @@ class Story(StraightRun):
 
         delivery.waits(True)
         self.cache.load(entry, loaded)
+
+    def _serve_slices(self, delivery: Delivery, entry: Entry, outcome: Outcome, detail: bytes) -> None:
+        """An object in slices: those that are missing are fetched on the way."""
+        self.cache.touch(entry)
+        if delivery.needs_no_body(entry):
+            delivery.send_stored(entry, b"", outcome, detail)
+        else:
+            delivery.walk(self.fetcher.slicing(entry, delivery.asked), outcome, detail)
+
+    def _warm(self, delivery: Delivery, entry: Entry, outcome: Outcome, detail: bytes) -> None:
+        """Its head is only on disk: bring it first."""
+
+        def warmed(done: bool) -> None:
+            delivery.waits(False)
+            if done and delivery.wanted:
+                self.serve(delivery, entry, outcome, detail)
+            elif delivery.wanted:
+                self._miss(delivery, None, Plan.FILL)
+
+        delivery.waits(True)
+        self.fetcher.warm(entry, warmed)
+
+    def again(self, delivery: Delivery) -> None:
+        """Ask anew: what he waited for was not for him, or is another version now."""
+        delivery.tries += 1
+        entry = self.cache.peek(delivery.asked.key, delivery.request.fields)
+        step = plan(entry, self._mono())
+        if delivery.tries > MOST_TRIES:
+            self.go_alone(delivery)
+        elif entry is not None and step is Plan.SERVE:
+            self.serve(delivery, entry, Outcome.HIT)
+        else:
+            self._miss(delivery, entry, step)
 
     def _miss(self, delivery: Delivery, entry: Entry | None, step: Plan) -> None:
         """Join the fill that runs for this key, begin one, or go alone where answers are not for sharing."""
@@ -226,7 +265,8 @@ class Story(StraightRun):
             delivery.why_forwarded = b"bypass"
             self.go_alone(delivery)
         else:
-            fill = self.fetcher.begin(asked, delivery.request.fields, entry, leader=delivery)
+            ranged = delivery.request.method == b"GET"
+            fill = self.fetcher.begin(asked, delivery.request.fields, entry, leader=delivery, ranged=ranged)
             delivery.follow(fill, collapsed=False)
 
     def go_alone(self, delivery: Delivery) -> None:

@@ -1,4 +1,4 @@
-"""One stream from upstream, cut into slices: each is a fill that whoever needs it joins, and is stored when it is whole.
+"""One stream from upstream, cut into slices: each is a fill that whoever needs it joins, and is stored when whole.
 
 The run is paused while nobody comes nearer to its place or while tiers still write, and it ends where nobody reads on
 or where what follows is there already. What came of the next slice before the pause waits here: one read at most.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cache.fill import Fill
@@ -75,9 +76,9 @@ class Run:
         self.stop = max(self.stop, -(-part.stop // size)) if self._after == b"" else self.at + 1
         self.skips = (part.first, part.stop) == (0, part.total)
 
-    async def follow(self, exchange: Exchange) -> None:
-        """Take the stream to its end, or to where nobody needs it; UpstreamFailed when it breaks."""
-        await exchange.body_to(self.take)
+    async def follow(self, exchange: Exchange, sink: Callable[[bytes], object]) -> None:
+        """Take the stream (through `sink`) to its end, or to where nobody needs it; UpstreamFailed when it breaks."""
+        await exchange.body_to(sink)
         if self._waiting:
             self._drained = asyncio.get_running_loop().create_future()
             await self._drained

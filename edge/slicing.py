@@ -52,7 +52,8 @@ Begin = Callable[["Slicing", Run, Mapping[bytes, bytes]], object]
 
 
 class Slicing:
-    """See the module. `begin(slicing, run, request)` fetches a run; `settle(slicing, entry)` tells when it is stored."""
+    """See the module. `begin(slicing, run, request)` fetches a run; `settle(slicing, entry)` calls `settled` once a
+    slice is written; `done(slicing)` is called when nobody reads and nothing runs."""
 
     def __init__(
         self,

@@ -18,7 +18,6 @@ from edge.deliver import Selection, layout
 from edge.parts import held
 from edge.slicing import Slicing
 from kernel.errors import MatineeError, UpstreamFailed
-from kernel.http.message import Fields
 from kernel.http.ranges import ByteRange
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ class Walk:
     def _next_section(self) -> bool:
         if not self._sections:
             self._slicing.leave(self)
-            self._delivery.done_walking()
+            self._delivery.walked()
             return False
         section = self._sections.popleft()
         if isinstance(section, ByteRange):
@@ -213,7 +212,7 @@ class Walk:
     def _take_ready(self) -> bytes:
         """The head, if it is still to be sent, and headings of parts."""
         ready, self._ready = self._ready, b""
-        return ready if self._delivery.headed else self._delivery.walk_head(self.partial) + ready
+        return ready if self._delivery.headed else self._delivery.walk_head(partial=self.partial) + ready
 
     def _look_ahead(self) -> None:
         """The next slice is asked for while this one is on its way."""
@@ -240,7 +239,12 @@ class Walk:
         del entry
         return True
 
-    def on_interim(self, status: int, fields: Fields) -> None:
+    def covered(self, entry: Entry, first: int, stop: int) -> bool:
+        """Not asked of a slice."""
+        del entry
+        return first <= self.position < stop
+
+    def on_interim(self, head: bytes) -> None:
         """Nothing of a slice's."""
 
     def on_head(self, fill: Fill) -> None:
@@ -286,7 +290,7 @@ class Walk:
     # -- the end -----------------------------------------------------------------------------------------------
 
     def _gone(self) -> None:
-        """A slice is missing that may not be fetched apart: with others the object serves on, else it is fetched anew."""
+        """A slice is missing that may not be fetched apart: the object is fetched anew, unless it serves others still."""
         self._part()
         if len(self._slicing.walkers) == 0:
             self._slicing.cache.forget(self._slicing.whole)

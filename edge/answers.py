@@ -1,0 +1,387 @@
+"""FETCH: what is done with an upstream's answer. What it is good for says `edge.judge`; here that is carried out.
+
+A small answer flows through its fill and is stored as one; a large one is cut into slices by a run; what may not be
+kept is passed on to those it is for, while the others are sent to ask again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+
+from cache.body import make_body
+from cache.cache import SegmentCache, Workshop
+from cache.entry import OVERHEAD, Entry
+from cache.fill import Fill, Reader
+from cache.fillstate import Event, State
+from edge.counters import Counts
+from edge.exchange import Exchange
+from edge.judge import OF_THE_REQUEST, Judgement, freshened, judge
+from edge.parts import Part, of_the_whole, part_of, strong
+from edge.route import Asked
+from edge.routes import Route
+from edge.run import Run
+from edge.slicing import Begin, Slicing
+from kernel.clock import Clock, Timer
+from kernel.errors import UpstreamFailed
+from kernel.http.conditional import still_describes
+from kernel.http.dates import format_date
+from kernel.http.freshness import STALE_IF_ERROR_STATUSES, Verdict, assess
+from kernel.http.message import Fields, end_to_end, serialise, values
+
+HIT_FOR_MISS_SECONDS = 10.0
+"""How long an answer that was not for sharing lets the next ones go alone at once."""
+MOST_HELD = 256 << 20
+"""Bytes of bodies that are on their way to be stored whole; what comes beyond is passed on and not kept."""
+LAG_SECONDS = 5.0
+"""How long one viewer may hold up others of an answer that is passed on, before he is cut off."""
+ASKS_FOR_206 = frozenset((b"range",))
+ASKS_FOR_304 = frozenset((b"if-none-match", b"if-modified-since"))
+
+
+class Answers:
+    """See the module. `begin_run` fetches what is missing of an object in slices."""
+
+    def __init__(
+        self,
+        cache: SegmentCache,
+        clock: Clock,
+        workshop: Workshop,
+        counts: Counts,
+        max_object: int,
+        begin_run: Begin,
+    ) -> None:
+        self._cache = cache
+        self._clock = clock
+        self._workshop = workshop
+        self._counts = counts
+        self._max_object = max_object
+        self._begin_run = begin_run
+        self._held = 0
+        self._marks = itertools.count()
+        self._slicings: dict[Entry, Slicing] = {}
+
+    # -- the head ----------------------------------------------------------------------------------------------
+
+    async def take(
+        self,
+        fill: Fill,
+        exchange: Exchange,
+        asked: Asked,
+        request: Mapping[bytes, bytes],
+        method: bytes,
+        asked_at: float,
+        *,
+        ranged: bool,
+    ) -> None:
+        """The head is there: judge it, then let the body flow. `request`: the fields as judged; `ranged`: a part was
+        asked for that everybody may use."""
+        stale, status, route = fill.stale, exchange.status, asked.route
+        if status == 304 and method in (b"GET", b"HEAD") and not _may_pass(fill, request, ASKS_FOR_304):
+            await self._not_modified(fill, exchange, route, request, method, asked_at)
+            return
+        part = part_of(exchange.fields, exchange.length) if status == 206 and ranged and fill.shared else None
+        if status == 206 and part is None and method == b"GET" and not _may_pass(fill, request, ASKS_FOR_206):
+            raise UpstreamFailed("unasked-206")
+        if status == 200 and method == b"HEAD":
+            await self._compare(fill, exchange, route, request, asked_at)
+        now = self._clock.mono()
+        if status in STALE_IF_ERROR_STATUSES and stale is not None and now < max(stale.sie_until, stale.swr_until):
+            raise UpstreamFailed(f"status-{status}")
+        verdict = self._assess(method, request, 200 if part else status, exchange.fields, route, asked_at)
+        entry = self._entry(fill, exchange, route, verdict, request, part)
+        sliced = method == b"GET" and entry.status == 200 and route.slice > 0
+        sliced = sliced and (route.sliced(entry.length) or (part is not None and part.stop - part.first < part.total))
+        length = route.slice if sliced else entry.length
+        fits = method == b"GET" and (
+            length is None
+            or ((sliced or length <= self._max_object) and self._cache.takes(length + len(entry.block) + OVERHEAD))
+        )
+        validator = entry.etag is not None or entry.last_modified is not None
+        decision = judge(entry.status, verdict, fits=fits, doomed=fill.doomed, validator=validator)
+        if ranged and status == 416:
+            decision = Judgement(kept=False, shared=False, why="range")
+        elif not decision.kept and not decision.shared and fill.shared and verdict.why not in OF_THE_REQUEST:
+            self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
+        self._cache.filling.varies(entry)
+        if decision.kept and sliced:
+            await self._slice(fill, exchange, asked, entry, part)
+        else:
+            await self._flow_through(fill, exchange, entry, decision, part)
+
+    def _assess(
+        self,
+        method: bytes,
+        request: Mapping[bytes, bytes],
+        status: int,
+        fields: Fields,
+        route: Route,
+        asked_at: float,
+    ) -> Verdict:
+        return assess(
+            method, request, status, fields, route.keeps_of(request),
+            request_wall=asked_at, response_wall=self._clock.wall(),
+        )  # fmt: skip
+
+    def _entry(
+        self,
+        fill: Fill,
+        exchange: Exchange,
+        route: Route,
+        verdict: Verdict,
+        request: Mapping[bytes, bytes],
+        part: Part | None,
+    ) -> Entry:
+        kept = fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
+        if verdict.keeps and verdict.unstored_fields:
+            kept = [pair for pair in fields if pair[0] not in verdict.unstored_fields]
+            fill.for_leader = serialise(end_to_end([pair for pair in fields if pair[0] in verdict.unstored_fields]))
+        if part is not None:
+            entry = Entry(fill.key, 200, self._dated(of_the_whole(kept)), part.total)
+        else:
+            entry = Entry(fill.key, exchange.status, self._dated(kept), exchange.length)
+        entry.had_age = bool(values(fields, b"age"))
+        entry.set_times(verdict, self._clock.mono())
+        _set_vary(entry, route, request)
+        return entry
+
+    def _dated(self, fields: Fields) -> Fields:
+        """What came without a Date was made when we received it (RFC 9110 §6.6.1)."""
+        return fields if values(fields, b"date") else [*fields, (b"date", format_date(self._clock.wall()))]
+
+    async def _not_modified(
+        self,
+        fill: Fill,
+        exchange: Exchange,
+        route: Route,
+        request: Mapping[bytes, bytes],
+        method: bytes,
+        asked_at: float,
+    ) -> None:
+        """A 304: what is stored holds, with fresh fields (RFC 9111 §4.3.4)."""
+        stale = fill.stale
+        if stale is None:
+            raise UpstreamFailed("unasked-304")
+        fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
+        await exchange.body_to(_drop)
+        if not await self._cache.warmed(stale):
+            raise UpstreamFailed("unasked-304")
+        verdict = self._assess(method, request, stale.status, freshened(stale, fields), route, asked_at)
+        self._cache.freshen(stale, self._dated(fields), verdict, doomed=fill.doomed)
+        if not fill.doomed and values(fields, b"vary"):
+            _set_vary(stale, route, request)
+        self._cache.ended(fill)
+        fill.held(stale)
+
+    async def _compare(
+        self, fill: Fill, exchange: Exchange, route: Route, request: Mapping[bytes, bytes], asked_at: float
+    ) -> None:
+        """The head of a HEAD freshens what is stored for a GET, or tells that it is stale (RFC 9111 §4.3.5)."""
+        stored = self._cache.peek(fill.key, request)
+        if stored is None or not await self._cache.warmed(stored):
+            return
+        fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
+        if not still_describes(fields, stored.etag, stored.last_modified, stored.length):
+            stored.make_stale(self._clock.mono())
+            return
+        verdict = self._assess(b"GET", request, stored.status, freshened(stored, fields), route, asked_at)
+        self._cache.freshen(stored, self._dated(fields), verdict, doomed=fill.doomed)
+
+    # -- the body, as one --------------------------------------------------------------------------------------
+
+    async def _flow_through(
+        self, fill: Fill, exchange: Exchange, entry: Entry, decision: Judgement, part: Part | None
+    ) -> None:
+        """Through the fill to those it is for."""
+        if not decision.kept:
+            self._cache.ended(fill)
+        if part is not None:
+            fill.begins_at(part.first)
+        lag = _Lag(fill, exchange, self._clock)
+        fill.pause, fill.resume = lag.pause, lag.resume
+        kept = 0
+        try:
+            fill.head(entry, kept=decision.kept, why=_why(decision), frees=_whom_it_frees(fill, entry, decision, part))
+
+            def flow(data: bytes) -> None:
+                nonlocal kept
+                self._counts.bytes_filled += len(data)
+                fill.add(data)
+                if fill.state is State.FILLING:
+                    kept += len(data)
+                    self._held += len(data)
+                self._look(fill, exchange)
+
+            await exchange.body_to(flow)
+            self._end(fill, entry)
+        finally:
+            lag.over()
+            self._held -= kept
+
+    def _look(self, fill: Fill, exchange: Exchange) -> None:
+        """Whether what comes may still be kept, and whether anybody wants it."""
+        if fill.state is State.FILLING:
+            roomy = fill.received <= self._max_object and self._cache.takes(fill.received)
+            if not roomy or self._held > MOST_HELD:
+                self._cache.ended(fill)
+                fill.pass_on(Event.TOO_LARGE)
+        elif fill.state is State.PASSING and not fill.readers:
+            exchange.on_broken(UpstreamFailed("nobody-waits"))
+
+    def _end(self, fill: Fill, entry: Entry) -> None:
+        """The body is whole: keep it, then tell everybody."""
+        pieces = fill.end()
+        if pieces is not None:
+            body = make_body(pieces, files=self._cache.files and self._cache.disk is None)
+            fill.settle(body)
+            entry.length = len(body)
+            entry.ready = None
+            self._cache.store(entry, body)
+        elif fill.stale is not None and not fill.doomed and entry.status < 500 and entry.status != 416:
+            self._cache.forget(fill.stale)  # it was replaced by something that may not be kept
+        self._cache.ended(fill)
+        fill.tell_end()
+
+    # -- the body, in slices -----------------------------------------------------------------------------------
+
+    async def _slice(self, fill: Fill, exchange: Exchange, asked: Asked, entry: Entry, part: Part | None) -> None:
+        """The whole enters the cache without its body, which a run cuts into slices."""
+        entry.slice = asked.route.slice
+        entry.mark = strong(entry.etag) or b"%x-%x" % (next(self._marks), int(self._clock.wall() * 1e6))
+        self._cache.ended(fill)
+        self._cache.store(entry, b"")
+        slicing = self.slicing(entry, asked)
+        run = Run(slicing, 0, slicing.count)
+        run.starts(exchange, part or Part(0, slicing.total, slicing.total))
+        slicing.runs.append(run)
+        fill.cut_up(entry, frees=(lambda reader: not reader.matches(entry)) if entry.vary else None)
+        await self.follow(run, exchange)
+
+    def slicing(self, entry: Entry, asked: Asked) -> Slicing:
+        """The readers and runs of an object in slices."""
+        found = self._slicings.get(entry)
+        if found is None:
+            found = Slicing(entry, asked, self._cache, self._begin_run, self._settle, self._forget_slicing)
+            self._slicings[entry] = found
+        return found
+
+    def _forget_slicing(self, slicing: Slicing) -> None:
+        self._slicings.pop(slicing.whole, None)
+
+    def _settle(self, slicing: Slicing, entry: Entry) -> None:
+        self._workshop.spawn(self._settled(slicing, entry))
+
+    async def _settled(self, slicing: Slicing, entry: Entry) -> None:
+        try:
+            await self._cache.settled(entry)
+        finally:
+            slicing.settled()
+
+    async def follow(self, run: Run, exchange: Exchange) -> None:
+        """Let the stream flow into slices to its end, or to where nobody needs it."""
+
+        def counted(data: bytes) -> None:
+            self._counts.bytes_filled += len(data)
+            run.take(data)
+
+        self._cache.filling.streams += 1
+        try:
+            await run.follow(exchange, counted)
+        except UpstreamFailed as error:
+            run.close(error)
+            raise
+        finally:
+            self._cache.filling.streams -= 1
+            run.close(None)
+
+    def accepts(self, run: Run, exchange: Exchange, request: Mapping[bytes, bytes], asked_at: float) -> Part | None:
+        """The part of the run's object that this answer brings; None when it is another version, or not to be kept.
+
+        UpstreamFailed when it is no answer to what was asked.
+        """
+        slicing = run.slicing
+        whole, route = slicing.whole, slicing.asked.route
+        if exchange.status == 206:
+            part = part_of(exchange.fields, exchange.length)
+            if part is None:
+                raise UpstreamFailed("bad-part")
+        elif exchange.status == 200 and exchange.length is not None:
+            part = Part(0, exchange.length, exchange.length)
+            slicing.knows_ranges = False
+        else:
+            return None
+        fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
+        if strong(next(iter(values(fields, b"etag")), None)) != whole.mark or part.total != slicing.total:
+            return None
+        verdict = self._assess(b"GET", request, 200, exchange.fields, route, asked_at)
+        if not verdict.keeps:
+            return None
+        if exchange.status == 206 and (part.first != run.first or part.stop > run.end):
+            raise UpstreamFailed("wrong-part")
+        if slicing.current:
+            self._cache.freshen(whole, self._dated(of_the_whole(fields)), verdict, doomed=False)
+        return part
+
+
+class _Lag:
+    """Of a fill that is passed on: the upstream is held back for who is behind, and he is cut off who holds up others."""
+
+    def __init__(self, fill: Fill, exchange: Exchange, clock: Clock) -> None:
+        self._fill, self._exchange, self._clock = fill, exchange, clock
+        self._timer: Timer | None = None
+
+    def pause(self) -> None:
+        self._exchange.pause()
+        self._wait()
+
+    def resume(self) -> None:
+        self.over()
+        self._exchange.resume()
+
+    def over(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _wait(self) -> None:
+        self._timer = self._clock.call_later(LAG_SECONDS, self._look)
+
+    def _look(self) -> None:
+        for reader in self._fill.laggards():
+            self._fill.leave(reader)
+            reader.on_failed(UpstreamFailed("too-slow"))
+        if self._timer is not None:
+            self._wait()
+
+
+def _why(decision: Judgement) -> str:
+    return "alternate" if decision.kept or decision.shared else decision.why
+
+
+def _whom_it_frees(fill: Fill, entry: Entry, decision: Judgement, part: Part | None) -> Callable[[Reader], bool] | None:
+    """Of those who wait, whom the answer is not for."""
+    if part is not None and not decision.kept:
+        first, stop = part.first, part.stop
+        return lambda reader: (
+            (reader is not fill.leader and not decision.shared) or not reader.covered(entry, first, stop)
+        )
+    if not decision.kept and not decision.shared:
+        return lambda reader: reader is not fill.leader
+    if entry.vary:
+        return lambda reader: reader is not fill.leader and not reader.matches(entry)
+    return None
+
+
+def _set_vary(entry: Entry, route: Route, request: Mapping[bytes, bytes]) -> None:
+    entry.set_vary(request)
+    entry.vary = tuple(pair for pair in entry.vary if route.varies_by(pair[0]))
+
+
+def _may_pass(fill: Fill, request: Mapping[bytes, bytes], asking: frozenset[bytes]) -> bool:
+    """Whether an answer without the whole is what the one viewer of this fill asked for himself."""
+    return fill.doomed and not fill.shared and not asking.isdisjoint(request)
+
+
+def _drop(data: bytes) -> None:
+    """A 304 has no body; were there one, it would count for nothing."""
+    del data

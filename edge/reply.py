@@ -1,0 +1,172 @@
+"""One response that could not be given at once: what is known of its request, its head, and how it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cache.entry import Entry
+from cache.fill import Fill
+from edge.deliver import Selection, head, problem
+from edge.locate import Viewer
+from edge.route import Asked
+from edge.wire.h1 import Connection
+from edge.wire.request import Request
+from kernel.claims import Permit
+from kernel.clock import Timer
+from kernel.errors import MatineeError, Overloaded, UpstreamFailed
+from kernel.http.cache_status import chained, forwarded, hit
+from kernel.http.dates import format_date
+from kernel.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from edge.request import Story
+
+
+class Reply:
+    """See the module. `wanted` turns false when the viewer leaves; `sent` counts bytes of the body handed over.
+
+    `collapsed`: he waited for a fetch that another had begun; `why_forwarded`: why there was one (RFC 9211 §2.2).
+    """
+
+    __slots__ = (
+        "asked",
+        "began",
+        "collapsed",
+        "connection",
+        "fill",
+        "headed",
+        "permit",
+        "request",
+        "sent",
+        "status",
+        "story",
+        "timer",
+        "viewer",
+        "waiting",
+        "wanted",
+        "why_forwarded",
+    )
+
+    def __init__(
+        self,
+        story: Story,
+        request: Request,
+        connection: Connection,
+        viewer: Viewer,
+        asked: Asked,
+        permit: Permit,
+        began: float,
+    ) -> None:
+        self.story = story
+        self.request = request
+        self.connection = connection
+        self.viewer = viewer
+        self.asked = asked
+        self.permit = permit
+        self.began = began
+        self.fill: Fill | None = None
+        self.collapsed = self.headed = self.waiting = False
+        self.wanted = True
+        self.sent = self.status = 0
+        self.why_forwarded = b"uri-miss"
+        self.timer: Timer | None = None
+        connection.on_lost = self.lost
+
+    def waits(self, waiting: bool) -> None:
+        """Count who waits."""
+        if waiting != self.waiting:
+            self.waiting = waiting
+            self.story.counts.waiting += 1 if waiting else -1
+
+    # -- the head ----------------------------------------------------------------------------------------------
+
+    def make_head(
+        self,
+        entry: Entry,
+        selection: Selection,
+        length: int | None,
+        own: bytes,
+        *,
+        age: int | None,
+        chunked: bool = False,
+    ) -> bytes:
+        """The head, whole; `own` is our member of Cache-Status."""
+        lines = self.asked.route.lines_for(self.request.fields) + self.story.via
+        if self.fill is not None and self.fill.leader is self:  # type: ignore[comparison-overlap]  # it is a reader, see `leave`
+            lines += self.fill.for_leader
+        made = head(entry, selection, length, lines, chunked=chunked)
+        told = b"" if age is None else b"Age: %d\r\n" % age
+        status = chained(entry.upstream_status, own)
+        return made + told + b"Cache-Status: %s\r\n%s\r\n" % (status, self.story.connection_line(self.request))
+
+    def stored_status(self, entry: Entry, outcome: Outcome, detail: bytes = b"") -> bytes:
+        """Our member of Cache-Status for what is served from the cache, or was brought into it for this request."""
+        name = self.story.node.name
+        if outcome is Outcome.REVALIDATED:
+            return forwarded(name, b"stale", status=304, collapsed=self.collapsed)
+        if outcome in (Outcome.MISS, Outcome.COLLAPSED):
+            stored = not self.collapsed
+            return forwarded(name, self.why_forwarded, stored=stored, collapsed=self.collapsed, detail=detail)
+        return hit(name, int(entry.fresh_until - self.story.clock.mono()), detail)
+
+    def age_of(self, entry: Entry, outcome: Outcome) -> int | None:
+        """Seconds since the response was made; of one that came just now only what upstream has told."""
+        if outcome in (Outcome.MISS, Outcome.COLLAPSED) and not entry.had_age:
+            return None
+        return max(0, int(self.story.clock.mono() - entry.born))
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def outcome(self) -> Outcome:
+        """How the cache answered, as far as a fill did."""
+        if self.fill is not None and not self.fill.shared:
+            return Outcome.PASS
+        return Outcome.COLLAPSED if self.collapsed else Outcome.MISS
+
+    def leave(self) -> None:
+        """Wait for the fill no more."""
+        if self.fill is not None:
+            self.fill.leave(self)  # type: ignore[arg-type]  # each reply that follows a fill is a reader
+
+    def lost(self) -> None:
+        """The viewer left before the end; the fetch goes on without him."""
+        self.waits(False)
+        self.leave()
+        self.over(self.status or 499, self.outcome(), "left")
+
+    def refuse(self, error: MatineeError, stale: Entry | None) -> None:
+        """No response will come: said by a status before the head, mid-body only a cut is honest."""
+        reason = error.reason if isinstance(error, (UpstreamFailed, Overloaded)) else "bug"
+        if self.headed:
+            self.connection.on_lost = None
+            self.connection.abort()
+            self.over(self.status, Outcome.FAILED, reason)
+            return
+        status = error.status if isinstance(error, UpstreamFailed) else 503 if isinstance(error, Overloaded) else 500
+        if stale is not None and stale.must_revalidate and status == 502:
+            status = 504  # there is a response, and it must not be used (RFC 9111 §5.2.2.2)
+        own = forwarded(self.story.node.name, self.why_forwarded, collapsed=self.collapsed, detail=reason.encode())
+        date = format_date(self.story.clock.wall())
+        lines = self.story.lines + b"Date: %s\r\nCache-Status: %s\r\n" % (date, own)
+        lines += self.story.connection_line(self.request)
+        if isinstance(error, Overloaded):
+            lines += b"Retry-After: %d\r\n" % error.retry_after
+        head_only = self.request.method == b"HEAD"
+        self.connection.transport.write(problem(status, reason, "", lines, head_only=head_only))
+        self.status = status
+        self.finish(Outcome.FAILED, reason)
+
+    def finish(self, outcome: Outcome, reason: str | None = None) -> None:
+        """Count, log, let the connection go on."""
+        self.over(self.status, outcome, reason)
+        self.connection.done()
+
+    def over(self, status: int, outcome: Outcome, reason: str | None) -> None:
+        """Count and log."""
+        self.wanted = False
+        if self.timer is not None:
+            self.timer.cancel()
+        self.story.counts.bytes_sent += self.sent
+        self.story.counts.answered(outcome)
+        asked, began = self.asked, self.began
+        self.story.record(self.request, self.viewer, self.permit, asked.path, status, self.sent, outcome, reason, began)
