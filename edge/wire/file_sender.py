@@ -12,24 +12,60 @@ import socket
 from collections.abc import Callable
 
 from cache.body import FileBody, spare
-from edge.wire.room import room
+from edge.wire.room import Room, room
 
 MOST_AT_ONCE = 4 << 20
 """Bytes sent before other connections get their turn, however fast the viewer takes them."""
 
 
+class Duplicate:
+    """A connection's socket under a second descriptor, `fd`. `send` is the socket's own; `has_room` is called when
+    there is room again after there was none, from the first `wait` on."""
+
+    __slots__ = ("_room", "_socket", "_waits", "fd", "has_room", "send")
+
+    def __init__(self, raw: socket.socket, room: Room) -> None:
+        raw.setblocking(False)
+        self.fd = raw.fileno()
+        self.send = raw.send
+        self.has_room: Callable[[], object] | None = None
+        self._socket = raw
+        self._room = room
+        self._waits = False
+
+    def wait(self, has_room: Callable[[], object]) -> None:
+        """The socket was full a moment ago: have this called whenever it has room."""
+        self.has_room = has_room
+        if not self._waits:
+            self._waits = True
+            self._room.watch(self.fd, self._told)
+
+    def _told(self) -> None:
+        if self.has_room is not None:
+            self.has_room()
+
+    def soon(self, call: Callable[[], object]) -> None:
+        """Call in the loop's next turn."""
+        self._room.loop.call_soon(call)
+
+    def close(self) -> None:
+        """Let the descriptor go."""
+        self.has_room = None
+        self._room.forget(self.fd)
+        self._socket.close()
+
+
 class FileSender:
     """Sends one part of a file. `ended(whole)` is called once when it could not be finished at once."""
 
-    __slots__ = ("_at", "_body", "_ended", "_socket", "_stop", "_watching")
+    __slots__ = ("_at", "_body", "_ended", "_socket", "_stop")
 
-    def __init__(self, raw: socket.socket, body: FileBody, first: int, stop: int) -> None:
+    def __init__(self, raw: Duplicate, body: FileBody, first: int, stop: int) -> None:
         self._socket = raw
         self._body = body
         self._at = first
         self._stop = stop
         self._ended: Callable[[bool], object] | None = None
-        self._watching = False
 
     @property
     def left(self) -> int:
@@ -38,14 +74,12 @@ class FileSender:
 
     def send(self) -> bool:
         """Send what the socket takes; True when nothing is left. OSError when the viewer is gone."""
-        sock, fd, at, stop = self._socket.fileno(), self._body.fd, self._at, self._stop
+        sock, fd, at, stop = self._socket.fd, self._body.fd, self._at, self._stop
         pause = at + MOST_AT_ONCE
         try:
             while at < stop:
                 if at >= pause:
-                    if self._watching:
-                        # There may be room still, which nobody would tell: room is told only when it comes.
-                        asyncio.get_running_loop().call_soon(self._room)
+                    self._socket.soon(self._room)  # there may be room still, which nobody would tell
                     break
                 sent = os.sendfile(sock, fd, at, stop - at)
                 if not sent:
@@ -57,13 +91,12 @@ class FileSender:
         return at == stop
 
     def watch(self, ended: Callable[[bool], object]) -> None:
-        """Send the rest whenever the socket has room."""
+        """Send the rest whenever the socket has room; `send` has found it full, or full enough for one turn."""
         self._ended = ended
-        self._watching = True
-        room().watch(self._socket, self._room)
+        self._socket.wait(self._room)
 
     def _room(self) -> None:
-        if not self._watching:
+        if self._ended is None:
             return
         try:
             whole = self.send()
@@ -74,19 +107,19 @@ class FileSender:
             self._end(whole=True)
 
     def _end(self, *, whole: bool) -> None:
+        ended = self._ended
         self.stop()
-        ended, self._ended = self._ended, None
         if ended is not None:
             ended(whole)
 
     def stop(self) -> None:
         """Send no more."""
-        if self._watching:
-            self._watching = False
-            room().unwatch(self._socket)
+        if self._ended is not None:
+            self._ended = None
+            self._socket.has_room = None
 
 
-def duplicate(transport: asyncio.BaseTransport) -> socket.socket | None:
+def duplicate(transport: asyncio.BaseTransport) -> Duplicate | None:
     """The transport's socket under another descriptor; None where there is none to be had (TLS, memory) or to spare."""
     if transport.get_extra_info("sslcontext") is not None:
         return None
@@ -97,14 +130,7 @@ def duplicate(transport: asyncio.BaseTransport) -> socket.socket | None:
         made = socket.socket(fileno=os.dup(own.fileno()))
     except OSError:
         return None
-    made.setblocking(False)
     if not spare(made.fileno()):
         made.close()
         return None
-    return made
-
-
-def close(duplicated: socket.socket) -> None:
-    """Let a duplicate go."""
-    room().forget(duplicated)
-    duplicated.close()
+    return Duplicate(made, room())

@@ -9,43 +9,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import select
-import socket
 from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
-_EDGE = select.EPOLLOUT | select.EPOLLET
-
 
 class Room:
-    """Of one loop. A socket stays known until `forget`: close none that was watched without it."""
+    """Of one loop, by descriptor. What was watched stays known until `forget`: close nothing without it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
         self._poll = select.epoll()
-        self._waiting: dict[int, Callable[[], object]] = {}
+        self._calls: dict[int, Callable[[], object]] = {}
         loop.add_reader(self._poll.fileno(), self._ready)
 
-    def watch(self, sock: socket.socket, call: Callable[[], object]) -> None:
-        """Call whenever there is room, or the other side is gone, until `unwatch`; at first when there is by now."""
-        fd = sock.fileno()
-        self._waiting[fd] = call
-        try:
-            self._poll.modify(fd, _EDGE)  # looks again, so that no room that came meanwhile is missed
-        except FileNotFoundError:
-            self._poll.register(fd, _EDGE)
+    def watch(self, fd: int, call: Callable[[], object]) -> None:
+        """Call once now if there is room, then each time that it comes after there was none, or the other side goes."""
+        self._calls[fd] = call
+        self._poll.register(fd, select.EPOLLOUT | select.EPOLLET)
 
-    def unwatch(self, sock: socket.socket) -> None:
-        """Call no more for now."""
-        self._waiting.pop(sock.fileno(), None)
-
-    def forget(self, sock: socket.socket) -> None:
+    def forget(self, fd: int) -> None:
         """It will be closed: an epoll keeps what other descriptors still hold open."""
-        self.unwatch(sock)
-        with contextlib.suppress(OSError, ValueError):
-            self._poll.unregister(sock.fileno())
+        if self._calls.pop(fd, None) is not None:
+            with contextlib.suppress(OSError):
+                self._poll.unregister(fd)
 
     def _ready(self) -> None:
         for fd, _ in self._poll.poll(0):
-            call = self._waiting.get(fd)
+            call = self._calls.get(fd)
             if call is not None:
                 call()
 

@@ -6,7 +6,7 @@ import os
 import socket
 
 from cache.body import FILE_LEAST, Body, FileBody, view
-from edge.wire.file_sender import FileSender, close, duplicate
+from edge.wire.file_sender import Duplicate, FileSender, duplicate
 from edge.wire.parting import Parting
 
 
@@ -17,7 +17,7 @@ class BodySender(Parting):
     """
 
     paused: bool
-    _socket: socket.socket | None
+    _socket: Duplicate | None
     _sender: FileSender | None
 
     def resume_writing(self) -> None:
@@ -51,7 +51,7 @@ class BodySender(Parting):
             return
         self.transport.writelines((head, part))
 
-    def _send_file(self, raw: socket.socket, head: bytes, body: FileBody, first: int, stop: int) -> bool:
+    def _send_file(self, raw: Duplicate, head: bytes, body: FileBody, first: int, stop: int) -> bool:
         """Whether it was taken on; False leaves everything to the transport."""
         try:
             sent = raw.send(head, socket.MSG_MORE)
@@ -63,7 +63,7 @@ class BodySender(Parting):
             return True
         at = first
         try:
-            at += os.sendfile(raw.fileno(), body.fd, first, stop - first)
+            at += os.sendfile(raw.fd, body.fd, first, stop - first)
         except BlockingIOError:
             pass  # the head has filled the socket
         except OSError:
@@ -105,5 +105,5 @@ class BodySender(Parting):
             self._sender.stop()
             self._sender = None
         if self._socket is not None:
-            close(self._socket)
+            self._socket.close()
             self._socket = None
