@@ -17,8 +17,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from cache.cache import PurgeRequest
 from edge.counters import COUNTERS
+from edge.route import GENERAL, MEDIA, Asked, ask_for, reach
+from edge.routes import Routes
 from kernel.http.message import REASONS
-from kernel.paths import normalise, split_cdn, split_token
+from kernel.paths import normal_host, split_token
 from kernel.vocabulary import Refusal
 
 if TYPE_CHECKING:
@@ -76,15 +78,17 @@ def split(url: str) -> SplitResult | None:
 
 def media_key(url: str) -> bytes | None:
     """The cache key of a URL or path of the CDN's form; None when it is none."""
+    asked = asked_by(url, MEDIA, general=False)
+    return None if asked is None else asked.key
+
+
+def asked_by(url: str, routes: Routes, *, general: bool) -> Asked | None:
+    """What a GET of a URL asks for, as its route keys it; None when this edge cannot hold it."""
     parts = split(url)
-    if parts is None:
+    if parts is None or (general and not parts.netloc):
         return None
-    _, path = split_token(parts.path.encode("utf-8"))
-    normal = normalise(path)
-    if isinstance(normal, Refusal):
-        return None
-    cdn = split_cdn(normal.path)
-    return None if isinstance(cdn, Refusal) else cdn.key
+    asked = ask_for(url, general=general, routes=routes)
+    return None if isinstance(asked, Refusal) else asked
 
 
 def media_prefix(prefix: str) -> bytes | None:
@@ -97,13 +101,15 @@ def media_prefix(prefix: str) -> bytes | None:
     return path.lstrip(b"/") if path else None
 
 
-def general_key(url: str) -> bytes | None:
-    """The cache key of an absolute URL: host and target."""
-    parts = split(url)
+def general_prefix(prefix: str, routes: Routes = GENERAL) -> bytes | None:
+    """The prefix of cache keys that the beginning of an absolute URL means: host and target."""
+    parts = split(prefix)
     if parts is None or not parts.netloc:
         return None
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return parts.netloc.lower().encode() + target.encode("utf-8")
+    path = target.encode("utf-8")
+    host = normal_host(parts.netloc.encode("utf-8"), routes.port)
+    return host + path if routes.of(path.partition(b"?")[0], host).key_host else path
 
 
 class Admin:
@@ -152,18 +158,21 @@ class Admin:
             return problem(400, "body", f"the purge cannot be read: {error}")
         if len(body.keys) + len(body.urls) + len(body.prefixes) > MOST_NAMES:
             return problem(400, "too-many", f"at most {MOST_NAMES} names in one purge")
+        routes = self._edge.node.routes
         general = self._edge.node.profile.name == "general"
-        urls = [(general_key if general else media_key)(url) for url in body.urls]
-        prefixes = [(general_key if general else media_prefix)(prefix) for prefix in body.prefixes]
-        for given, made in zip([*body.urls, *body.prefixes], [*urls, *prefixes], strict=True):
+        asked = [asked_by(url, routes, general=general) for url in body.urls]
+        prefixes = [general_prefix(one, routes) if general else media_prefix(one) for one in body.prefixes]
+        for given, made in zip([*body.urls, *body.prefixes], [*asked, *prefixes], strict=True):
             if made is None:
                 return problem(400, "url", f"{given[:200]!r} is not a URL that this edge can hold")
-        if not (body.keys or urls or prefixes or body.all):
+        if not (body.keys or asked or prefixes or body.all):
             return problem(400, "empty", "name keys, urls or prefixes, or say all")
+        reached = [reach(one) for one in asked if one is not None]
         purge = PurgeRequest(
             keys=tuple(key.encode() for key in body.keys),
-            urls=tuple(key for key in urls if key is not None),
-            prefixes=tuple(key for key in prefixes if key is not None),
+            urls=tuple(key for one in reached for key in one[0]),
+            prefixes=tuple(prefix for one in reached for prefix in one[1])
+            + tuple(one for one in prefixes if one is not None),
             everything=body.all,
             soft=body.soft,
         )

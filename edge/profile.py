@@ -34,7 +34,7 @@ _OVERRIDES = re.compile(
     rb"|cf-(?:connecting-ip|visitor)|fastly-client-ip|x_.*|http_.*"
     rb"|x-(?:forward(?:ed)?|original|originating|rewrite|rewritten|http|method|host|url|uri|path|scheme|proto|protocol"
     rb"|server|port|ssl|https|real|remote|client|cluster|cluster-client|proxy|proxyuser|backend|backside|env|arr|wap"
-    rb"|request|ms|override|forwarder|true|custom-ip|appengine|azure|vhost|upstream|accel|sendfile|timer)(?:-.*)?"
+    rb"|override|forwarder|true|custom-ip|appengine|azure|vhost|upstream|accel|sendfile|timer)(?:-.*)?"
     rb"|.+-(?:override|host|scheme|proto|protocol|url|uri|ip)"
 )
 """Names by which programs let a request say another method, host, scheme, path or address than its own. They are no
@@ -56,7 +56,8 @@ class Profile:
     """One profile. `asks_with`: the request fields sent upstream, None for all; `query`: the part that is keyed.
 
     `ends`: request fields that end at the edge: the token is its own, a cookie may hold one, and a viewer's
-    Cache-Control must not keep answers from the others. `lines`: ready header lines of every response; `drops`: upstream's fields that these replace, or that nobody gets.
+    Cache-Control must not keep answers from the others. `lines`: ready header lines of every response; `drops`:
+    upstream's fields that these replace, or that nobody gets.
     """
 
     name: str

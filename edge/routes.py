@@ -30,8 +30,8 @@ class Route:
     """One route, whole: what it leaves open in the settings stands here as the node has it.
 
     The key: `query`, `key_host`, and `key_fields`, which go upstream as they are keyed. Upstream: `forwards`, the
-    request fields (None: all), of which those in `ends` end here all the same. Back: `keeps` judges an answer, `drops` are upstream's fields that nobody gets, `lines`
-    ready header lines of every response. `token`: whether one is asked for where the node has keys. `slice`: bytes of
+    request fields (None: all), of which those in `ends` end here all the same. Back: `keeps` judges an answer, `drops`
+    are upstream's fields that nobody gets, `lines` ready header lines of every response. `token`: whether one is asked for where the node has keys. `slice`: bytes of
     the aligned parts in which objects larger than `slice_over` bytes are cached (0: none are).
     """
 
@@ -213,14 +213,13 @@ def _with_cors(route: Route, profile: Profile, cors: Cors) -> Route:
 
 def _made(given: RouteSettings, name: str, default: Route, profile: Profile) -> Route:
     """The route, with the node's own word where it has none."""
-    keeps = default.keeps
-    named = {
-        "default": given.default_ttl,
-        "negative": given.negative_ttl,
-        "stale_while_revalidate": given.stale_while_revalidate,
-        "stale_if_error": given.stale_if_error,
-    }
-    keeps = replace(keeps, **{key: int(seconds) for key, seconds in named.items() if seconds is not None})
+    keeps = replace(
+        default.keeps,
+        default=_seconds(given.default_ttl, default.keeps.default),
+        negative=default.keeps.negative if given.negative_ttl is None else int(given.negative_ttl),
+        stale_while_revalidate=_seconds(given.stale_while_revalidate, default.keeps.stale_while_revalidate),
+        stale_if_error=_seconds(given.stale_if_error, default.keeps.stale_if_error),
+    )
     if given.keep == "never":
         keeps = replace(keeps, statuses=frozenset())
     made = replace(
@@ -236,6 +235,10 @@ def _made(given: RouteSettings, name: str, default: Route, profile: Profile) -> 
         slice_over=default.slice_over if given.slice_over is None else given.slice_over,
     )
     return made if given.cross_origin is None else _with_cors(made, profile, given.cross_origin)
+
+
+def _seconds(given: float | None, otherwise: int) -> int:
+    return otherwise if given is None else int(given)
 
 
 def _query(given: RouteSettings, default: Route, *, media: bool) -> KeyedQuery:

@@ -9,7 +9,7 @@ from edge.cors import Cors
 from edge.path_pattern import PathPattern, parse_pattern
 from edge.profile import ANSWERED_HERE, NEVER_UPSTREAM, OF_ONE_VIEWER, is_cmcd, is_override
 from kernel.errors import BadSettings
-from kernel.kinds import DURATION, SIZE, SWITCH, TEXT, Kind, choice
+from kernel.kinds import DURATION, SIZE, SWITCH, Kind, choice
 from kernel.settings import setting
 from kernel.vocabulary import CONTENT_ID
 

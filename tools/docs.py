@@ -17,7 +17,7 @@ from typing import Any
 
 from cache import fillstate
 from kernel import errors, vocabulary
-from kernel.settings import Setting, table
+from kernel.settings import Setting, table, tables_of
 from tools.cli import COMMANDS, Command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,6 +74,12 @@ def settings_page(classes: Mapping[Command, type]) -> str:
         lines += ["", f"## matinee {command.name}{positional}", "", command.summary, ""]
         made = [_setting_row(row) for row in table(settings_class)]
         lines += rows(("Flag", "Kind", "Default", "Meaning"), made) if made else ["It has no settings."]
+        for array in tables_of(settings_class):
+            lines += ["", f"### `[[{array.name}]]` of matinee {command.name}", ""]
+            lines += [f"{array.sentence} In the file only, at most {array.most} of them. What a key leaves out is as the"]
+            lines += ["flags above say.", ""]
+            keys = [(f"`{row.name.replace('_', '-')}`", *_setting_row(row)[1::2]) for row in table(array.row_class)]
+            lines += rows(("Key", "Kind", "Meaning"), keys)
     return "\n".join(lines) + "\n"
 
 

@@ -2,10 +2,14 @@
 
 import pytest
 
-from edge.profile import PROFILES, with_default_freshness
+from edge.profile import PROFILES, end_to_end, is_cmcd, is_override
 
 MEDIA, GENERAL = PROFILES["media"], PROFILES["general"]
 CONDITIONS = (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range")
+
+
+def to(profile, request, **more):
+    return end_to_end(request, profile.asks_with, **more)
 
 
 def names(fields):
@@ -17,7 +21,7 @@ def test_media_sends_only_the_trace_upstream():
     request = dict.fromkeys(
         (b"cookie", b"authorization", b"x-forwarded-host", b"accept", b"range", b"traceparent"), b"x"
     )
-    assert MEDIA.upstream_fields(request) == [(b"traceparent", b"x")]
+    assert to(MEDIA, request) == [(b"traceparent", b"x")]
 
 
 def test_general_sends_every_field_that_is_no_hop_by_hop_field():
@@ -25,22 +29,22 @@ def test_general_sends_every_field_that_is_no_hop_by_hop_field():
     hops = dict.fromkeys(
         (b"te", b"keep-alive", b"upgrade", b"transfer-encoding", b"proxy-connection", b"trailer"), b"x"
     )
-    assert GENERAL.upstream_fields(request | hops) == list(request.items())
+    assert to(GENERAL, request | hops) == list(request.items())
 
 
 @pytest.mark.parametrize("connection", [b"X-One", b"close, x-one", b"x-one ,\tclose"])
 def test_what_connection_names_ends_here(connection: bytes):
     """RFC 9110 §7.6.1."""
-    fields = GENERAL.upstream_fields({b"connection": connection, b"x-one": b"1", b"x-two": b"2", b"close": b"3"})
+    fields = to(GENERAL, {b"connection": connection, b"x-one": b"1", b"x-two": b"2", b"close": b"3"})
     assert b"x-one" not in names(fields)
     assert b"x-two" in names(fields)
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_conditions_of_a_get_are_answered_here_and_of_other_methods_upstream(name: bytes):
-    assert names(GENERAL.upstream_fields({name: b"x"})) == []
-    assert names(GENERAL.upstream_fields({name: b"x"}, retrieves=False)) == [name]
-    assert names(MEDIA.upstream_fields({name: b"x"}, retrieves=False)) == []
+    assert names(to(GENERAL, {name: b"x"})) == []
+    assert names(to(GENERAL, {name: b"x"}, retrieves=False)) == [name]
+    assert names(to(MEDIA, {name: b"x"}, retrieves=False)) == []
 
 
 def test_methods_and_bodies():
@@ -49,14 +53,39 @@ def test_methods_and_bodies():
     assert (MEDIA.body, GENERAL.body > 0) == (0, True)
 
 
-def test_a_default_freshness_changes_nothing_else():
-    changed = with_default_freshness(MEDIA, 60)
-    assert changed.keeps.default == 60
-    assert with_default_freshness(changed, MEDIA.keeps.default) == MEDIA
+OVERRIDES = (
+    "X-Forwarded-Host X-Forwarded-For X-Forwarded-Proto X-Forwarded-Scheme X-Forwarded-Port X-Forwarded-Server "
+    "X-Forwarded-Prefix X-Forwarded Forwarded X-Host X-Original-URL X-Original-Host X-Rewrite-URL X-HTTP-Method-Override "
+    "X-HTTP-Method X-Method-Override X-HTTP-Host-Override X-Http-Destinationurl X-Real-IP X-Client-IP True-Client-IP "
+    "Client-IP X-Originating-IP X-Remote-Addr X-Remote-IP X-ProxyUser-Ip Proxy-Host Request-Uri X-Proxy-Url Base-Url "
+    "X-Server-Name X-URL-Scheme X-Scheme Front-End-Https X-Forwarded-SSL X-Backend-Host X-Cluster-Client-IP "
+    "CF-Connecting-IP X_Forwarded_Host Proxy X-Sendfile-Type X-Accel-Mapping X-WAP-Profile X-Vhost"
+).lower().split()  # fmt: skip
+ORDINARY = (
+    "Accept Accept-Language Accept-Encoding Authorization Cookie Cache-Control Pragma Origin Referer User-Agent DNT "
+    "Sec-Fetch-Mode Sec-CH-UA Upgrade-Insecure-Requests Save-Data Priority From Foo Test-ID X-Test X-Requested-With "
+    "X-Custom X-API-Key Traceparent Content-Type Max-Forwards Prefer X-CSRF-Token X-Request-ID X-Playback-Session-Id Icy-Metadata"
+).lower().split()  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_fields_that_make_an_origin_answer_for_another_request_are_not_sent_for_what_all_get(name: str):
+    assert is_override(name.encode())
+    assert to(GENERAL, {name.encode(): b"x"}) == []
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_ordinary_fields_are_none_of_them(name: str):
+    assert not is_override(name.encode())
+
+
+def test_what_the_player_says_to_the_edge_ends_here():
+    assert is_cmcd(b"cmcd-request")
+    assert to(GENERAL, {b"cmcd-object": b"x"}, retrieves=False) == []
 
 
 def test_what_media_drops_of_a_response_it_says_itself_or_not_at_all():
     said = {line.split(b":")[0].lower() for line in MEDIA.lines.split(b"\r\n") if line}
-    assert said <= MEDIA.drops
+    assert said <= MEDIA.drops | MEDIA.cors.replaced
     assert {b"set-cookie", b"server"} <= MEDIA.drops
     assert MEDIA.lines.endswith(b"\r\n")

@@ -1,7 +1,199 @@
-"""Routes: how requests of one kind are treated."""
+"""Routes: which holds, and what it makes of a request."""
 
-from edge.routes import PLAIN
+from typing import Any
+
+import pytest
+
+from edge.profile import PROFILES
+from edge.route import ask_for, general_route, media_route, reach
+from edge.routes import PLAIN, Routes, keyed_value, make_routes
+from edge.settings import EdgeSettings
+from edge.wire.request import Request
+from kernel.settings import resolve
+from kernel.vocabulary import Refusal
+
+
+def routes(*given: dict[str, Any], profile: str = "media", **more: Any) -> Routes:
+    file = {"upstream": "http://h:1", "tokens": "off", "profile": profile, "route": list(given)}
+    return make_routes(PROFILES[profile], resolve(EdgeSettings, file=file, file_name="f").route, **more)
+
+
+def media(target: bytes, those: Routes, **fields: bytes):
+    named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
+    found = media_route(Request(b"GET", target, named, 1, keep_alive=True), those)
+    assert not isinstance(found, Refusal)
+    return found
+
+
+def general(target: bytes, those: Routes, **fields: bytes):
+    named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
+    found = general_route(Request(b"GET", target, named, 1, keep_alive=True), those)
+    assert not isinstance(found, Refusal)
+    return found
 
 
 def test_without_settings_only_objects_of_many_slices_are_cached_in_slices():
     assert PLAIN.slice_over >= 4 * PLAIN.slice
+    assert PLAIN == routes().default
+    assert (PLAIN.sliced(None), PLAIN.sliced(8 << 20), PLAIN.sliced((8 << 20) + 1)) == (False, False, True)
+    assert not routes(slice_over=0).default.sliced(1 << 40)
+
+
+def test_the_first_that_matches_holds_and_inherits_what_it_leaves_open():
+    those = routes({"path": "*.jpg", "slice": "64KiB"}, {"path": "/cdn/*/t1/"}, {"content": "t1"}, slice=1 << 21)
+    names = [media(target, those).route.name for target in (b"/cdn/eu/t1/a.jpg", b"/cdn/us/t1/a", b"/cdn/us/t2/a")]
+    assert names == ["route 1", "route 2", "media"]
+    assert [row.route.slice for row in those.rows] == [1 << 16, 1 << 21, 1 << 21]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [b"/cdn/eu/t1/v720/x.m4s/poster.jpg", b"/cdn/eu/t1/v720/x.m4s", b"/cdn/eu/t1/v720/x.m4s?/posters/a.jpg",
+     b"/cdn/eu/t1/v720/posters/a.jpg", b"/cdn/eu/posters/v720/a.jpg"],
+)  # fmt: skip
+def test_an_open_route_is_not_reached_by_dressing_a_path_up(target: bytes):
+    """What is protected stays so whatever stands behind its name; the name of the folder counts in its place only."""
+    those = routes({"path": "/cdn/*/*/posters/*.jpg", "token": "off"})
+    assert media(target, those).route.token
+    assert not media(b"/cdn/eu/t1/%70osters/a.jpg", those).route.token
+
+
+@pytest.mark.parametrize(
+    "target", [b"/cdn/eu/t1/posters%2fa.jpg", b"/cdn/eu/t1/v/../posters/a.jpg", b"/cdn/eu/t1//posters/a.jpg"]
+)
+def test_a_path_that_could_be_read_in_two_ways_has_no_route(target: bytes):
+    those = routes({"path": "/cdn/*/*/posters/*.jpg", "token": "off"})
+    assert media_route(Request(b"GET", target, {}, 1, keep_alive=True), those) is Refusal.PATH
+
+
+def test_the_key_is_the_target_that_goes_upstream():
+    those = routes(
+        {"path": "*.jpg", "query": ["w", "h"]}, {"path": "*.mp4", "query-except": "x", "query-order": "name"}
+    )
+    asked = media(b"/cdn/eu/t1/a.jpg?h=1&CMCD=a&token=t.o.k&w=2&z", those)
+    assert (asked.key, asked.upstream) == (b"t1/a.jpg?h=1&w=2", b"/cdn/eu/t1/a.jpg?h=1&w=2")
+    assert (asked.token, asked.path, asked.shard) == (b"t.o.k", b"/cdn/eu/t1/a.jpg", b"t1")
+    assert media(b"/cdn/eu/t1/a.mp4?c/d&b&x=1&token=t", those).upstream == b"/cdn/eu/t1/a.mp4?b&c/d"
+    assert media(b"/cdn/eu/t1/a.ts?w=1", those).key == b"t1/a.ts"
+
+
+def test_keyed_fields_are_keyed_as_they_are_sent():
+    those = routes({"path": "*.vtt", "key-fields": ["accept-language", "accept-encoding"]})
+    asked = media(b"/cdn/eu/t1/a.vtt", those, accept_encoding=b"gzip;q=0.5, deflate , BR", accept_language=b"de , en")
+    assert asked.key == b"t1/a.vtt\naccept-encoding:br, gzip\naccept-language:de,en"
+    sent = asked.route.upstream_fields({b"accept-encoding": b"gzip, BR", b"accept-language": b"de , en"})
+    assert sent == [(b"accept-encoding", b"br, gzip"), (b"accept-language", b"de,en")]
+    bare = media(b"/cdn/eu/t1/a.vtt", those)
+    assert bare.key != asked.key
+    assert bare.route.upstream_fields({}) == [(b"accept-encoding", b"identity")]
+    assert reach(asked) == reach(bare) == ((), (b"t1/a.vtt\n",))
+    assert not asked.route.varies_by(b"accept-encoding")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "keyed"),
+    [
+        (b"accept-encoding", b"gzip, br;q=0", b"gzip"),
+        (b"accept-encoding", b"gzip;q=0.000,x-gzip", b""),
+        (b"accept-encoding", b"", b""),
+        (b"x-a", b" a ,b", b"a,b"),
+        (b"x-a", b"a" * 257, b""),
+    ],
+)
+def test_the_value_of_a_keyed_field(name: bytes, value: bytes, keyed: bytes):
+    assert keyed_value(name, value) == keyed
+
+
+def test_general_routes_by_host_and_may_leave_it_out_of_the_key():
+    those = routes(
+        {"host": ["*.a.org", "[::1]"], "query": "none"}, {"path": "/shared/", "key-host": False}, profile="general"
+    )
+    asked = [
+        general(b"/x?y", those, host=b"W.A.org:80"), general(b"/x?y", those, host=b"a.org"),
+        general(b"/shared/x?y", those, host=b"b"), general(b"/x?", those, host=b"[::1]:81"),
+    ]  # fmt: skip
+    assert [one.key for one in asked] == [b"w.a.org/x", b"a.org/x?y", b"/shared/x?y", b"[::1]:81/x"]
+    assert [one.host for one in asked] == [b"w.a.org", b"a.org", b"", b"[::1]:81"]
+    assert [one.upstream for one in asked] == [b"/x", b"/x?y", b"/shared/x?y", b"/x"]
+
+
+def test_what_a_route_says_of_freshness_and_keeping():
+    those = routes(
+        {
+            "path": "*.a",
+            "default-ttl": "5s",
+            "negative-ttl": "1m",
+            "stale-while-revalidate": "2s",
+            "stale-if-error": "3s",
+        },
+        {"path": "*.b", "keep": "never"},
+        default_ttl=7.0,
+    )
+    keeps = those.rows[0].route.keeps
+    assert (keeps.default, keeps.negative, keeps.stale_while_revalidate, keeps.stale_if_error) == (5, 60, 2, 3)
+    assert those.rows[1].route.keeps.statuses == frozenset()
+    assert those.default.keeps.default == those.rows[1].route.keeps.default == 7
+
+
+def test_what_goes_upstream_as_forward_says():
+    fields = {b"accept": b"a", b"cookie": b"c", b"authorization": b"x", b"cache-control": b"no-store", b"user-agent": b"u",
+              b"x-forwarded-host": b"evil", b"cmcd-request": b"y"}  # fmt: skip
+    those = routes({"path": "*.a", "forward": "none"}, {"path": "*.b", "forward": "Accept"}, {"forward": "all"})
+    sent = [[name for name, _ in row.route.upstream_fields(fields)] for row in those.rows]
+    assert sent == [
+        [b"accept-encoding"],
+        [b"accept", b"accept-encoding"],
+        [b"accept", b"user-agent", b"accept-encoding"],
+    ]
+    assert those.rows[2].route.judged_by(fields).keys() == fields.keys() - PROFILES["media"].ends
+    assert those.rows[1].route.varies_by(b"accept")
+    assert not those.rows[1].route.varies_by(b"origin")
+
+
+def test_nothing_is_guessed_of_an_answer_that_saw_a_cookie():
+    those = routes({"path": "/a/", "forward": "accept"}, profile="general", default_ttl=9.0)
+    seen, ended = those.default, those.rows[0].route
+    assert (seen.keeps_of({b"cookie": b"a"}).default, seen.keeps_of({b"cookie": b"a"}).heuristic) == (0, 0.0)
+    assert seen.keeps_of({}) is seen.keeps
+    assert ended.keeps_of(ended.judged_by({b"cookie": b"a"})).default == 9
+    assert b"authorization" not in ended.judged_by({b"authorization": b"x", b"cache-control": b"no-store"})
+
+
+def test_only_what_holds_for_a_whole_folder_may_be_remembered_for_it():
+    plain = routes(
+        {"path": "/cdn/*/t1/posters/"}, {"path": "/cdn/*/*/v720/*.jpg"}, {"content": "t3", "cors": "https://a"}
+    )
+    found = {
+        folder: plain.whole_folder(folder + b"/x", folder.split(b"/")[3])
+        for folder in (b"/cdn/eu/t1/posters", b"/cdn/eu/t1/v720", b"/cdn/eu/t2/v360", b"/cdn/eu/t3/v360")
+    }
+    assert list(found.values()) == [True, False, True, False]
+    assert routes().whole_folder(b"/cdn/eu/t1/v720/1", b"t1")
+    assert not routes({"key-fields": "accept"}).whole_folder(b"/cdn/eu/t1/v720/1", b"t1")
+
+
+def test_tokens_are_asked_for_as_the_node_does_unless_a_route_says_otherwise():
+    those = routes({"path": "*.a", "token": "off"}, {"path": "*.b", "token": "node"}, {}, tokens=True)
+    assert [row.route.token for row in those.rows] == [False, True, True]
+    assert not routes(tokens=False).default.token
+
+
+def test_a_purge_by_url_finds_the_key_that_the_route_makes():
+    those = routes({"path": "*.jpg", "query": "w"})
+    asked = ask_for("https://h/cdn/eu/t1/a.jpg?utm=1&w=2#x", general=False, routes=those)
+    assert not isinstance(asked, Refusal)
+    assert reach(asked) == ((b"t1/a.jpg?w=2",), ())
+    found = ask_for("http://H:80?a", general=True, routes=routes(profile="general"))
+    assert not isinstance(found, Refusal)
+    assert found.key == b"h/?a"
+
+
+def test_the_lines_of_a_response_follow_the_origin_where_there_is_a_list():
+    those = routes({"path": "*.a", "cors": ["https://a"]}, {"path": "*.b", "cors": "off"})
+    listed, left = those.rows[0].route, those.rows[1].route
+    assert b"Origin: https://a\r\n" in listed.lines_for({b"origin": b"https://a"})
+    assert b"Allow-Origin" not in listed.lines_for({b"origin": b"https://b"}) + left.lines_for(
+        {b"origin": b"https://a"}
+    )
+    assert b"access-control-allow-origin" in listed.drops - left.drops
+    assert b"nosniff" in left.lines

@@ -104,6 +104,12 @@ def test_the_example_of_an_edge_is_one_that_an_edge_reads(root):
     assert settings.id == "e1"
 
 
+def test_the_example_of_routes_is_one_that_an_edge_reads(root):
+    path = root / "docs/examples/routes.toml"
+    settings = resolve(load("edge.__main__").SETTINGS, file=tomllib.loads(path.read_text()), file_name=path.name)
+    assert len(settings.route) == 4
+
+
 def test_the_example_of_rules_is_one_that_an_edge_reads(root):
     data = (root / "docs/examples/rules.json").read_bytes()
     Rules.from_bytes(data)
