@@ -1,6 +1,7 @@
 """Whom to ask, how often, for how long: tries, budget, time-outs, kept connections, upstreams that are left out."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,7 @@ from edge.exchange import Timeouts
 from edge.health import EJECT_AFTER
 from edge.pool import PoolLimits
 from edge.upstream import Upstreams
-from kernel.errors import UpstreamFailed
+from kernel.errors import Overloaded, UpstreamFailed
 from kernel.settings import Address
 from tests.scenario.clock import FakeClock, turns
 from tests.scenario.network import MemoryNetwork
@@ -59,13 +60,25 @@ class Stage:
         self.clock = FakeClock()
         self.upstreams: Upstreams
 
-    async def start(self) -> "Stage":
+    async def start(self, limits: PoolLimits | None = None) -> "Stage":
         for place in self.places:
             listener = await self.network.listen(Address("127.0.0.1", 0), lambda place=place: Server(place))
             place.address = listener.address
         urls = [f"http://{place.address}" for place in self.places]
-        self.upstreams = Upstreams(urls, self.network, self.clock, Timeouts(connect=2, first_byte=5, idle=5))
+        self.upstreams = Upstreams(
+            urls, self.network, self.clock, Timeouts(connect=2, first_byte=5, idle=5), limits=limits
+        )
         return self
+
+    def first_for(self, key: bytes) -> Place:
+        address = self.upstreams.order(key)[0].address
+        return next(place for place in self.places if place.address == address)
+
+    def other_for(self, key: bytes) -> Place:
+        return next(place for place in self.places if place is not self.first_for(key))
+
+    def running(self) -> list[int]:
+        return [upstream.running for upstream in self.upstreams.all]
 
     def goes_away(self, place: Place) -> None:
         del self.network.listening[place.address]
@@ -264,6 +277,207 @@ def test_the_address_of_an_upstream(url: str, address: Address, secure: bool):
     assert one.address == address
     assert (one.tls is not None) is secure
     assert one.tls is None or one.tls.check_hostname
+
+
+async def test_a_gateway_error_is_asked_of_another_and_the_better_answer_wins():
+    bad = b"HTTP/1.1 503 S\r\nContent-Length: 4\r\n\r\nbusy"
+    stage = await Stage(Place(), Place()).start()
+    stage.first_for(b"k").script = lambda: bad
+    assert await stage.asks() == b"hi"
+    assert stage.upstreams.retries == 1
+    await turns()
+    assert stage.running() == [0, 0]
+
+
+async def test_a_gateway_error_that_all_give_is_the_answer():
+    bad = b"HTTP/1.1 502 B\r\nContent-Length: 3\r\n\r\nbad"
+    stage = await Stage(Place(lambda: bad), Place(lambda: bad), Place(lambda: bad)).start()
+    assert await stage.asks() == b"bad"
+    assert sum(place.asked for place in stage.places) == 2
+
+
+async def test_a_gateway_error_stands_when_the_other_gives_nothing():
+    """Better the words of the one than our own 502."""
+    bad = b"HTTP/1.1 503 S\r\nContent-Length: 4\r\nRetry-After: 9\r\n\r\nbusy"
+    stage = await Stage(Place(lambda: b""), Place(lambda: b"")).start()
+    stage.first_for(b"k").script = lambda: bad
+    exchange = await stage.upstreams.send(b"k", lambda _: [b"GET / HTTP/1.1\r\n\r\n"])
+    assert exchange.status == 503
+    pieces: list[bytes] = []
+    await exchange.body_to(pieces.append)
+    assert pieces == [b"busy"]
+
+
+@pytest.mark.parametrize("status", [500, 501, 404, 429])
+async def test_other_errors_are_the_answer_at_once(status: int):
+    answer = b"HTTP/1.1 %d X\r\nContent-Length: 1\r\n\r\nx" % status
+    stage = await Stage(Place(lambda: answer), Place(lambda: answer)).start()
+    assert await stage.asks() == b"x"
+    assert sum(place.asked for place in stage.places) == 1
+
+
+async def test_a_gateway_error_to_what_may_not_be_repeated_is_the_answer():
+    bad = b"HTTP/1.1 503 S\r\nContent-Length: 4\r\n\r\nbusy"
+    stage = await Stage(Place(lambda: bad), Place(lambda: bad)).start()
+    assert await stage.asks(repeatable=False) == b"busy"
+    assert sum(place.asked for place in stage.places) == 1
+
+
+async def test_what_may_not_be_repeated_goes_to_the_next_when_it_was_sent_to_nobody():
+    stage = await Stage(Place(), Place()).start()
+    stage.goes_away(stage.first_for(b"k"))
+    assert await stage.asks(repeatable=False) == b"hi"
+
+
+async def test_what_may_not_be_repeated_never_goes_over_a_kept_connection():
+    """There is no telling whether a dead one's upstream has acted on it."""
+    stage = await Stage(Place()).start()
+    await stage.asks()
+    await stage.asks(repeatable=False)
+    assert stage.upstreams.connects == 2
+
+
+async def test_a_restart_of_the_upstream_costs_one_retry_though_many_connections_were_kept():
+    place = Place()
+    stage = await Stage(place).start()
+    await asyncio.gather(*(stage.asks() for _ in range(10)))
+    died = tuple(place.open)
+    for server in died:
+        server.data_received = lambda _, server=server: server.transport.abort()  # type: ignore[method-assign]
+    assert await stage.asks() == b"hi"
+    assert await stage.asks() == b"hi"
+    assert stage.upstreams.retries == 1
+    assert stage.upstreams.all[0].health.failures == 0
+
+
+async def test_when_every_upstream_is_down_none_costs_the_budget():
+    """A refused connection asks nobody anything: when one comes back it is asked at once."""
+    stage = await Stage(Place(), Place(), Place()).start()
+    kept = dict(stage.network.listening)
+    stage.network.listening.clear()
+    for _ in range(100):
+        with pytest.raises(UpstreamFailed, match="refused"):
+            await stage.asks()
+    stage.network.listening.update(list(kept.items())[:1])
+    assert [await stage.asks() for _ in range(20)] == [b"hi"] * 20
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", b"garbage\r\n\r\n", b""])
+async def test_answers_that_break_off_leave_it_out_too(answer: bytes):
+    stage = await Stage(Place(), Place()).start()
+    bad = stage.upstreams.order(b"k")[0]
+    stage.first_for(b"k").script = lambda: answer or None
+    for _ in range(EJECT_AFTER):
+        asked = asyncio.create_task(stage.asks())  # noqa: TID251 (awaited below)
+        await turns()
+        for place in stage.places:
+            for server in tuple(place.open):
+                server.transport.close()
+        await turns()
+        with contextlib.suppress(UpstreamFailed):
+            await asked
+    assert bad.health.out is not None
+    assert bad.ejected == 1
+    assert stage.running() == [0, 0]
+
+
+async def test_one_request_tries_who_was_left_out_and_the_rest_follows_slowly():
+    stage = await Stage(Place(), Place()).start()
+    bad, place = stage.upstreams.order(b"k")[0], stage.first_for(b"k")
+    place.script = lambda: b""
+    for _ in range(EJECT_AFTER):
+        await stage.asks()
+    place.script, asked = (lambda: None), place.asked
+    await stage.clock.advance(30)
+    probe = asyncio.create_task(stage.asks())  # noqa: TID251 (awaited below)
+    await turns()
+    assert [await stage.asks() for _ in range(20)] == [b"hi"] * 20  # no herd: they go by it
+    assert place.asked == asked + 1
+    await stage.clock.advance(5)
+    with pytest.raises(UpstreamFailed, match="first-byte"):
+        await probe
+    assert bad.health.until == stage.clock.mono() + 60  # twice as long as before
+    place.script = lambda: OK
+    await stage.clock.advance(60)
+    await stage.asks()
+    assert bad.health.out is None
+    keys = [b"key%d" % number for number in range(200)]
+    few = sum(stage.upstreams.order(key)[0] is bad for key in keys)
+    await stage.clock.advance(30)
+    assert few < 50 < sum(stage.upstreams.order(key)[0] is bad for key in keys)
+
+
+async def test_a_probe_that_is_given_up_lets_another_try():
+    stage = await Stage(Place(), Place()).start()
+    bad, place = stage.upstreams.order(b"k")[0], stage.first_for(b"k")
+    place.script = lambda: b""
+    for _ in range(EJECT_AFTER):
+        await stage.asks()
+    place.script = lambda: None
+    await stage.clock.advance(30)
+    probe = asyncio.create_task(stage.asks())  # noqa: TID251 (cancelled below)
+    await turns()
+    probe.cancel()
+    await turns()
+    assert bad.health.awaits_probe(stage.clock.mono())
+
+
+async def test_with_every_connection_busy_the_next_upstream_is_asked():
+    places = [Place(lambda: None), Place()]
+    stage = await Stage(*places).start(limits=PoolLimits(connections=1, waiting=0))
+    stage.first_for(b"k").script, stage.other_for(b"k").script = (lambda: None), (lambda: OK)
+    hung = asyncio.create_task(stage.asks())  # noqa: TID251 (cancelled below)
+    await turns()
+    assert await stage.asks() == b"hi"
+    assert stage.upstreams.all[0].health.failures == stage.upstreams.all[1].health.failures == 0
+    hung.cancel()
+    await turns()
+
+
+async def test_with_all_of_them_busy_we_say_so_and_blame_nobody():
+    stage = await Stage(Place(lambda: None)).start(limits=PoolLimits(connections=1))
+    hung, waits = asyncio.create_task(stage.asks()), asyncio.create_task(stage.asks())  # noqa: TID251 (ended below)
+    await turns()
+    await stage.clock.advance(2)
+    with pytest.raises(Overloaded, match="upstream-busy"):
+        await waits
+    assert stage.upstreams.all[0].health.failures == 0
+    hung.cancel()
+    await turns()
+    assert stage.running() == [0]
+
+
+async def test_the_whole_of_the_tries_ends_in_time():
+    """Three upstreams that take a connection and close it late: connect and first byte together bound them all."""
+    stage = await Stage(Place(lambda: None), Place(lambda: None), Place(lambda: None)).start()
+    began = stage.clock.mono()
+    asked = asyncio.create_task(stage.asks())  # noqa: TID251 (awaited below)
+    for _ in range(3):
+        await turns()
+        await stage.clock.advance(3)
+        for place in stage.places:
+            for server in tuple(place.open):
+                server.transport.close()
+    with pytest.raises(UpstreamFailed):
+        await asked
+    assert stage.clock.mono() - began <= 9
+
+
+async def test_keys_of_a_busy_upstream_overflow_to_the_next():
+    stage = await Stage(Place(lambda: None), Place(lambda: None)).start()
+    hung = [asyncio.create_task(stage.asks(b"hot")) for _ in range(40)]  # noqa: TID251 (cancelled below)
+    await turns()
+    assert max(stage.running()) <= 26
+    for one in hung:
+        one.cancel()
+    await turns()
+    assert stage.running() == [0, 0]
+
+
+def test_weights_share_the_keys():
+    pair = made("http://a:1#weight=3", "http://b:1")
+    firsts = [pair.order(b"title%d/v720" % number)[0].url for number in range(1000)]
+    assert 690 < firsts.count("http://a:1") < 810
 
 
 async def test_the_end_cuts_what_is_idle():
