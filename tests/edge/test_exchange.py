@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.exchange import Exchange, Timeouts
+from edge.exchange import LEAST_RATE, Exchange, Timeouts
 from kernel.errors import UpstreamFailed
 from tests.scenario.clock import FakeClock, turns
 
@@ -25,13 +25,23 @@ class Line:
 class Running:
     """An exchange that has just been asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, first_byte: float | None = None, total: float = 100, unsent: int = 0) -> None:
         self.clock = FakeClock()
         self.interims: list = []
-        self.exchange = Exchange(self.clock, Timeouts(1, 5, 10), lambda *one: self.interims.append(one))
+        self.told: list = []
+        self.exchange = Exchange(
+            self.clock, Timeouts(1, 5, 10, total), lambda *one: self.interims.append(one), outcome=self
+        )
         self.line = Line()
-        self.exchange.begun(self.line)  # type: ignore[arg-type]
+        self.line.unsent = unsent
+        self.exchange.begun(self.line, first_byte)  # type: ignore[arg-type]
         self.body = b""
+
+    def answered(self, status: int) -> None:
+        self.told.append(status)
+
+    def over(self, error: UpstreamFailed | None, *, whole: bool) -> None:
+        self.told.append((error.reason if error else None, whole))
 
     def take(self, data: bytes) -> None:
         self.body += data
@@ -67,33 +77,144 @@ async def test_an_interim_answer_is_no_head():
         await run.exchange.head()
 
 
-async def test_a_body_that_stops_is_cut_within_two_idle_times_of_its_last_piece():
+@pytest.mark.parametrize("last_piece", [0, 1, 4, 9, 9.9])
+async def test_a_body_that_stops_is_cut_when_its_idle_time_is_over_and_no_later(last_piece: float):
     run = Running()
     run.exchange.on_head(200, [], 4)
-    await run.clock.advance(5)
-    for _ in range(5):
-        run.exchange.on_body(b"x")
-        await run.clock.advance(9)
+    await run.clock.advance(last_piece)
+    run.exchange.on_body(b"x")
+    await run.clock.advance(9.9)
     assert not run.line.was_cut
-    await run.clock.advance(20)
+    await run.clock.advance(0.1)
+    assert run.line.was_cut
     with pytest.raises(UpstreamFailed) as failed:
         await run.exchange.body_to(run.take)
     assert (failed.value.reason, failed.value.status) == ("idle-timeout", 504)
+
+
+async def test_a_head_begins_the_idle_time_anew():
+    run = Running()
+    await run.clock.advance(4)
+    run.exchange.on_head(200, [], 4)
+    await run.clock.advance(9.9)
+    assert not run.line.was_cut
+    await run.clock.advance(0.1)
     assert run.line.was_cut
 
 
-async def test_waiting_for_slow_readers_is_not_the_upstreams_idleness():
+async def test_a_head_has_less_time_where_some_is_spent():
+    run = Running(first_byte=2)
+    await run.clock.advance(2)
+    with pytest.raises(UpstreamFailed, match="first-byte-timeout"):
+        await run.exchange.head()
+
+
+async def test_a_trickle_is_cut_when_its_whole_time_is_over():
+    run = Running()
+    run.exchange.on_head(200, [], 1000)
+    for _ in range(11):
+        await run.clock.advance(9)
+        run.exchange.on_body(b"x")
+    assert not run.line.was_cut
+    await run.clock.advance(1.1)
+    with pytest.raises(UpstreamFailed) as failed:
+        await run.exchange.body_to(run.take)
+    assert (failed.value.reason, failed.value.status) == ("total-timeout", 504)
+
+
+async def test_a_large_body_at_a_decent_pace_has_all_the_time_it_needs():
+    run = Running()
+    run.exchange.on_head(200, [], None)
+    for _ in range(500):
+        await run.clock.advance(1)
+        run.exchange.on_body(b"x" * LEAST_RATE)
+    assert not run.line.was_cut
+
+
+async def test_without_a_limit_a_trickle_may_go_on():
+    run = Running(total=0)
+    run.exchange.on_head(200, [], None)
+    for _ in range(1000):
+        await run.clock.advance(9)
+        run.exchange.on_body(b"x")
+    assert not run.line.was_cut
+
+
+async def test_waiting_for_slow_readers_counts_for_no_limit():
     run = Running()
     run.exchange.on_head(200, [], 4)
+    run.exchange.pause()
     run.exchange.pause()
     await run.clock.advance(1000)
     assert not run.line.was_cut
     run.exchange.resume()
+    run.exchange.resume()
     assert run.line.held == [True, False]
-    await run.clock.advance(9)
+    await run.clock.advance(9.9)
     assert not run.line.was_cut
-    await run.clock.advance(20)
+    await run.clock.advance(0.1)
     assert run.line.was_cut
+
+
+async def test_a_long_request_is_given_time_as_long_as_it_is_taken():
+    run = Running(unsent=3000)
+    for left in (2000, 1000, 1):
+        run.line.unsent = left
+        await run.clock.advance(4.9)
+        assert not run.line.was_cut
+        await run.clock.advance(0.1)
+        assert not run.line.was_cut
+    await run.clock.advance(5)
+    assert run.line.was_cut  # nothing was taken since
+
+
+async def test_the_time_of_the_head_begins_when_the_last_of_a_request_is_taken():
+    run = Running(unsent=3000)
+    await run.clock.advance(4)
+    run.line.unsent = 0
+    run.line.on_taken()
+    await run.clock.advance(4.9)
+    assert not run.line.was_cut
+    await run.clock.advance(0.1)
+    assert run.line.was_cut
+
+
+async def test_when_it_is_whole_its_connection_is_somebody_elses():
+    run = Running()
+    run.exchange.on_head(200, [], 2)
+    run.exchange.on_body(b"ab")
+    run.exchange.on_end()
+    run.exchange.pause()
+    run.exchange.resume()
+    await run.clock.advance(1000)
+    run.exchange.close()
+    assert (run.line.held, run.line.was_cut) == ([], False)
+
+
+async def test_an_answer_to_an_expectation_nobody_had_is_kept_back():
+    run = Running()
+    run.exchange.on_interim(100, [])
+    run.exchange.on_interim(103, [(b"link", b"x")])
+    assert run.interims == [(103, [(b"link", b"x")])]
+
+
+@pytest.mark.parametrize(
+    ("course", "told"),
+    [
+        (["on_head", "on_end"], [200, (None, True)]),
+        (["on_head", "on_broken"], [200, ("truncated", False)]),
+        (["on_broken"], [("truncated", False)]),
+        (["close"], [(None, False)]),
+        (["on_head", "close", "on_broken", "on_end"], [200, (None, False)]),
+        (["on_head", "on_end", "close"], [200, (None, True)]),
+    ],
+)
+async def test_how_it_went_is_told_once(course: list[str], told: list):
+    run = Running()
+    arguments = {"on_head": (200, [], None), "on_broken": (UpstreamFailed("truncated"),)}
+    for step in course:
+        getattr(run.exchange, step)(*arguments.get(step, ()))
+    assert run.told == told
 
 
 async def test_closing_an_unfinished_exchange_cuts_its_connection_and_ends_its_clock():
