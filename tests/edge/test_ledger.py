@@ -1,0 +1,99 @@
+"""The books of prefetching, by events."""
+
+import pytest
+
+from edge.ledger import BYTES_LEAST, CAUSES, LEAST_ALLOWED, MOST_ROWS, MOST_WATCHED, WASTED_AFTER, Ledger
+from kernel.fleet import Prefetched
+
+MIB = 1 << 20
+B, A, Q, G, F = "begun", "arrived", "asked", "gone", "failed"
+
+
+@pytest.mark.parametrize(
+    ("events", "found"),
+    [
+        ([B, A, Q], (MIB, 0, 0)),
+        ([B, Q, A], (0, MIB, 0)),
+        ([B, A, G], (0, 0, MIB)),
+        ([B, A, Q, G, Q], (MIB, 0, 0)),
+        ([B, B, A, Q], (MIB, 0, 0)),
+        ([B, F], None),
+        ([B, Q, F], None),
+        ([B, A], None),
+        ([Q, A, G, F], None),
+    ],
+)
+def test_what_becomes_of_a_prefetched_object(events: list[str], found: tuple[int, int, int] | None):
+    books = Ledger()
+    for event in events:
+        match event:
+            case "begun":
+                books.begun(b"k", "film", "next", 0.0)
+            case "arrived":
+                books.arrived(b"k", MIB, 1.0)
+            case "asked":
+                books.asked(b"k", 1.0)
+            case "gone":
+                books.gone(b"k", 1.0)
+            case "failed":
+                books.failed(b"k")
+    assert books.report() == ((Prefetched("film", "next", *found),) if found else ())
+    assert books.report() == ()
+
+
+def test_what_nobody_asks_for_is_wasted_in_the_end():
+    books = Ledger()
+    books.begun(b"k", "film", "hot", 0.0)
+    books.arrived(b"k", MIB, 1.0)
+    books.look(WASTED_AFTER - 1)
+    assert b"k" in books
+    books.look(WASTED_AFTER)
+    assert b"k" not in books
+    assert books.report() == (Prefetched("film", "hot", 0, 0, MIB),)
+
+
+def test_the_books_are_bounded():
+    books = Ledger()
+    for number in range(MOST_WATCHED + 10):
+        key = b"%d" % number
+        books.begun(key, f"film{number}", "next", 0.0)
+        books.arrived(key, 1, 0.0)
+    assert len(books) == MOST_WATCHED
+    for number in range(MOST_WATCHED + 10):
+        books.asked(b"%d" % number, 1.0)
+    report = books.report()
+    assert len(report) == MOST_ROWS + 1
+    assert sum(row.useful + row.wasted for row in report) == MOST_WATCHED + 10
+
+
+def wastes(books: Ledger, cause: str, good: int, bad: int, now: float = 0.0) -> None:
+    for number in range(good + bad):
+        key = b"%s%d" % (cause.encode(), number)
+        books.begun(key, "film", cause, now)
+        books.arrived(key, MIB, now)
+        (books.asked if number < good else books.gone)(key, now)
+
+
+def test_a_bad_cause_is_throttled_and_the_others_are_not():
+    books = Ledger()
+    wastes(books, "cmcd", good=20, bad=80)
+    assert books.share("cmcd", 0.0) == pytest.approx(0.2)
+    assert sum(books.allows("cmcd", 0.0) for _ in range(100)) == pytest.approx(20, abs=2)
+    assert all(books.allows(cause, 0.0) for cause in CAUSES if cause != "cmcd")
+
+
+def test_a_cause_that_is_all_waste_may_still_prove_itself():
+    books = Ledger()
+    wastes(books, "next", good=0, bad=50)
+    assert books.share("next", 0.0) == LEAST_ALLOWED
+    assert any(books.allows("next", 0.0) for _ in range(100))
+    wastes(books, "next", good=100, bad=0, now=1.0)
+    assert books.share("next", 1.0) == 1.0
+
+
+def test_little_says_nothing_and_old_waste_is_forgotten():
+    books = Ledger()
+    wastes(books, "next", good=0, bad=BYTES_LEAST // MIB - 1)
+    assert books.share("next", 0.0) == 1.0
+    wastes(books, "hot", good=0, bad=100)
+    assert books.share("hot", 10_000.0) == 1.0
