@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cache.body import Body
+from cache.shared import shared
 from cache.surrogates import parse_surrogate_keys
 from kernel.clock import Instant
+from kernel.errors import Bug
 from kernel.http.freshness import Verdict
 from kernel.http.message import Fields, end_to_end, first, members, serialise, values
 
@@ -19,6 +22,13 @@ OVERHEAD = 600
 
 _NOT_STORED = frozenset((b"age", b"content-length", b"cache-status", b"cdn-loop", b"proxy-authentication-info"))
 _OF_THE_BODY = frozenset((b"content-length", b"content-encoding", b"content-range"))
+Windows = tuple[float, float, bool]
+"""Seconds that it may be used when stale while it is revalidated, and after an error; must-revalidate."""
+NO_WINDOWS: Windows = (0.0, 0.0, False)
+INDEXED = (
+    "key", "status", "length", "vary", "surrogates", "written", "age", "fresh", "windows", "slice", "mark",
+)  # fmt: skip
+"""What the head of a file and a line of the index beside the files both hold."""
 _ANY_CASE = frozenset((b"accept-language", b"accept-encoding", b"accept-charset"))
 
 
@@ -36,76 +46,143 @@ class Ready:
     record: bytes
 
 
+class Told(NamedTuple):
+    """What the head of a response told, and what is made of it: in RAM only while the object is warm."""
+
+    fields: Fields
+    block: bytes
+    etag: bytes | None
+    last_modified: bytes | None
+    upstream_status: bytes | None
+
+
 class Entry:
-    """A stored (or just arriving) response; identity is the cache's, fields change only by `freshen`."""
+    """A stored (or just arriving) response; identity is the cache's, fields change only by `freshen`.
+
+    An entry that is only on disk is `cold`: what its head told lies in its file, and here only what looking up,
+    eviction and purge ask. Millions of them are held; think of their bytes before you add a slot.
+    """
 
     __slots__ = (
-        "block",
+        "_told",
         "body",
         "born",
         "disk",
-        "etag",
-        "fields",
         "fresh_until",
         "had_age",
         "key",
-        "last_modified",
         "length",
         "mark",
-        "must_revalidate",
         "ready",
-        "sie_until",
         "slice",
         "status",
         "surrogates",
-        "swr_until",
-        "upstream_status",
         "vary",
+        "windows",
     )
 
-    def __init__(self, key: bytes, status: int, fields: Fields, length: int | None) -> None:
+    def __init__(self, key: bytes, status: int, fields: Fields | None, length: int | None) -> None:
+        """`fields` None: cold."""
         self.key = key
         self.status = status
         self.length = length
         self.body: Body | None = None
-        self.disk: str | None = None
+        self.disk: int | None = None  # the number of its file
         self.vary: tuple[tuple[bytes, bytes | None], ...] = ()
         self.surrogates: tuple[bytes, ...] = ()
-        self.born = self.fresh_until = self.swr_until = self.sie_until = 0.0
-        self.must_revalidate = self.had_age = False
+        self.born = self.fresh_until = 0.0
+        self.windows: Windows = NO_WINDOWS
+        self.had_age = False
         self.mark = b""  # of a whole in slices and of each of them: the strong ETag, else one made when it came
         self.slice = 0  # bytes of a slice where the body is kept in slices; see `cache.slices`
         self.ready: Ready | None = None
-        self.set_fields(fields)
+        self._told: Told | None = None
+        if fields is not None:
+            self.set_fields(fields)
+
+    # -- what the head told ------------------------------------------------------------------------------------
 
     @property
     def cold(self) -> bool:
         """Whether fields, validators and all that is made of them are only in its file: see `SegmentCache.warmed`."""
-        return False
+        return self._told is None
+
+    @property
+    def told(self) -> Told:
+        """Bug when it is cold."""
+        if self._told is None:
+            raise Bug(f"what {self.key!r} told lies on disk: it had to be warmed first")
+        return self._told
+
+    @property
+    def fields(self) -> Fields:
+        """End-to-end fields."""
+        return self.told.fields
+
+    @property
+    def block(self) -> bytes:
+        """The same as they are sent."""
+        return self.told.block
+
+    @property
+    def etag(self) -> bytes | None:
+        """ETag as it came."""
+        return self.told.etag
+
+    @property
+    def last_modified(self) -> bytes | None:
+        """Last-Modified as it came."""
+        return self.told.last_modified
+
+    @property
+    def upstream_status(self) -> bytes | None:
+        """Cache-Status of the caches behind us."""
+        return self.told.upstream_status
 
     def set_fields(self, fields: Fields) -> None:
         """Take over the end-to-end fields of a response; what is derived of them is made anew."""
-        self.upstream_status = b", ".join(values(fields, b"cache-status")) or None
-        self.fields = end_to_end(fields, _NOT_STORED)
-        self.block = serialise(self.fields)
-        self.etag = first(self.fields, b"etag")
-        self.last_modified = first(self.fields, b"last-modified")
-        self.surrogates = parse_surrogate_keys(b" ".join(values(self.fields, b"surrogate-key")))
+        kept = end_to_end(fields, _NOT_STORED)
+        self._told = _told(kept, b", ".join(values(fields, b"cache-status")) or None)
+        self.surrogates = shared(parse_surrogate_keys(b" ".join(values(kept, b"surrogate-key"))))
         self.ready = None
+
+    def warm(self, head: Mapping[str, object]) -> None:
+        """Take what the head of its file told; KeyError, TypeError or ValueError when the head is not ours."""
+        self._told = _told_on_disk(head)
+        self.ready = None
+
+    def cool(self) -> None:
+        """Its file has all of it: let go what the index does not need."""
+        self._told = None
+        self.ready = None
+        self.vary = shared(self.vary)
 
     def set_times(self, verdict: Verdict, now: float) -> None:
         """The freshness of a response that arrived at `now` (mono)."""
         self.born = now - verdict.age
         self.fresh_until = self.born + verdict.lifetime
-        self.swr_until = self.fresh_until + verdict.swr
-        self.sie_until = self.fresh_until + verdict.sie
-        self.must_revalidate = verdict.must_revalidate
+        self.windows = shared((verdict.swr, verdict.sie, verdict.must_revalidate))
         self.ready = None
+
+    @property
+    def swr_until(self) -> float:
+        """Until when it may be used stale while it is revalidated (RFC 5861 §3)."""
+        return self.fresh_until + self.windows[0]
+
+    @property
+    def sie_until(self) -> float:
+        """Until when it may stand in for an error (RFC 5861 §4)."""
+        return self.fresh_until + self.windows[1]
+
+    @property
+    def must_revalidate(self) -> bool:
+        """Whether it is never used stale (RFC 9111 §5.2.2.2)."""
+        return self.windows[2]
 
     def set_vary(self, request: Mapping[bytes, bytes]) -> None:
         """Remember the request's values of the fields that Vary names (RFC 9111 §4.1)."""
         names = sorted({name.lower() for name in members(values(self.fields, b"vary"))})
-        self.vary = tuple((name, normalised(name, request.get(name))) for name in names)
+        self.vary = shared(tuple((name, normalised(name, request.get(name))) for name in names))
 
     def matches(self, request: Mapping[bytes, bytes]) -> bool:
         """Whether this alternate answers the request."""
@@ -126,55 +203,70 @@ class Entry:
 
     def make_stale(self, now: float) -> None:
         """Its freshness ends now; what it may be used for when stale counts from now, no longer than it ever did."""
-        early = self.fresh_until - now
-        if early > 0:
-            self.fresh_until -= early
-            self.swr_until -= early
-            self.sie_until -= early
+        self.fresh_until = min(self.fresh_until, now)
         self.ready = None
+
+    def no_windows(self) -> None:
+        """It may not be used when stale, for nothing."""
+        self.windows = NO_WINDOWS
 
     @property
     def cost(self) -> int:
-        """Bytes counted against a tier's budget."""
-        return (self.length or 0) + len(self.block) + len(self.key) + OVERHEAD
+        """Bytes counted against a tier's budget; the body of a whole in slices counts where they are."""
+        body = 0 if self.slice else self.length or 0
+        return body + len(self.key) + OVERHEAD + (len(self._told.block) if self._told is not None else 0)
 
-    def to_disk(self, now: Instant) -> dict[str, object]:
-        """What the head of its file holds; times as wall."""
+    def to_index(self, now: Instant) -> dict[str, object]:
+        """What looking up, eviction and purge need of it at the next start, by the names of `INDEXED`.
+
+        Times are wall times there."""
         return {
             "key": self.key,
             "status": self.status,
-            "fields": self.fields,
             "length": self.length,
             "vary": self.vary,
+            "surrogates": self.surrogates,
             "written": now.wall,
             "age": now.mono - self.born,
             "fresh": self.fresh_until - self.born,
-            "swr": self.swr_until - self.born,
-            "sie": self.sie_until - self.born,
-            "must": self.must_revalidate,
-            "via": self.upstream_status,
+            "windows": self.windows,
             "slice": self.slice,
             "mark": self.mark,
         }
 
+    def to_disk(self, now: Instant) -> dict[str, object]:
+        """What the head of its file holds: the same, and what the response told."""
+        return self.to_index(now) | {"fields": self.fields, "via": self.upstream_status}
+
     @classmethod
     def from_disk(cls, head: Mapping[str, object], now: Instant) -> Entry:
-        """The entry of a file's head; KeyError, TypeError or ValueError when the head is not ours."""
-        fields = [(bytes(name), bytes(value)) for name, value in head["fields"]]  # type: ignore[attr-defined]
-        made = cls(bytes(head["key"]), int(head["status"]), fields, int(head["length"]))  # type: ignore[call-overload]
-        made.vary = tuple((bytes(name), value) for name, value in head["vary"])  # type: ignore[attr-defined]
+        """The cold entry of a file's head, or of a line of the index; KeyError, TypeError or ValueError when it is
+        none of ours."""
+        made = cls(bytes(head["key"]), int(head["status"]), None, int(head["length"]))  # type: ignore[call-overload]
+        made.vary = shared(tuple((bytes(name), value) for name, value in head["vary"]))  # type: ignore[attr-defined]
+        made.surrogates = shared(tuple(map(bytes, head["surrogates"])))  # type: ignore[call-overload]
         # A wall clock that stepped back must not make an object younger than it was when it was written.
         age = float(head["age"]) + max(0.0, now.wall - float(head["written"]))  # type: ignore[arg-type]
         made.born = now.mono - age
         made.fresh_until = made.born + float(head["fresh"])  # type: ignore[arg-type]
-        made.swr_until = made.born + float(head["swr"])  # type: ignore[arg-type]
-        made.sie_until = made.born + float(head["sie"])  # type: ignore[arg-type]
-        made.must_revalidate = bool(head["must"])
-        made.slice = int(head.get("slice", 0))  # type: ignore[call-overload]
-        made.mark = bytes(head.get("mark", b""))  # type: ignore[call-overload]
-        via = head["via"]
-        made.upstream_status = via if isinstance(via, bytes) else None
+        made.windows = shared(_windows(*head["windows"]))  # type: ignore[misc]
+        made.slice = int(head["slice"])  # type: ignore[call-overload]
+        made.mark = shared(bytes(head["mark"]))  # type: ignore[call-overload]
         return made
+
+
+def _windows(swr: float, sie: float, must: bool) -> Windows:
+    return float(swr), float(sie), bool(must)
+
+
+def _told(fields: Fields, via: bytes | None) -> Told:
+    return Told(fields, serialise(fields), first(fields, b"etag"), first(fields, b"last-modified"), via)
+
+
+def _told_on_disk(head: Mapping[str, object]) -> Told:
+    fields = [(bytes(name), bytes(value)) for name, value in head["fields"]]  # type: ignore[attr-defined]
+    via = head["via"]
+    return _told(fields, via if isinstance(via, bytes) else None)
 
 
 def normalised(name: bytes, value: bytes | None) -> bytes | None:
