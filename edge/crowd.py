@@ -26,13 +26,11 @@ class Crowd:
     def admits(self, connection: Connection) -> bool:
         """Whether a new connection may stay. Far beyond the limits it is cut at once. Each asked for is `left` once."""
         settings = self._settings
-        most, spare = settings.max_connections, _spare(connection)
+        most, left = settings.max_connections, _descriptors_left(connection)
         self._number += 1
-        if self._number > most + max(TURNED_AWAY_LEAST, most // TURNED_AWAY_SHARE) or (
-            self._number > most and not spare
-        ):
-            connection.abort()
-        if self._crowds(connection.address) or self._number > most or self.closed or not spare:
+        if self._number > most + max(TURNED_AWAY_LEAST, most // TURNED_AWAY_SHARE) or left < 0.5:
+            connection.abort()  # who is turned away in words holds his descriptor for some seconds more
+        if self._crowds(connection.address) or self._number > most or self.closed or left < 1:
             return False
         if settings.role != "shield":
             return True
@@ -55,8 +53,10 @@ class Crowd:
                 self._from[connection.address] = number
 
 
-def _spare(connection: Connection) -> bool:
-    """Whether enough descriptors are left beside this connection's for disk and upstreams."""
+def _descriptors_left(connection: Connection) -> float:
+    """Descriptors left beside this connection's for disk and upstreams, as a share of those that are kept for them."""
     sock = connection.transport.get_extra_info("socket")
+    if sock is None:
+        return 1
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return sock is None or sock.fileno() < most - min(KEPT_DESCRIPTORS, most // 4)
+    return (most - sock.fileno()) / min(KEPT_DESCRIPTORS, most // 4)  # type: ignore[no-any-return]  # a socket's

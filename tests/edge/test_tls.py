@@ -12,6 +12,7 @@ import pytest
 
 from edge.listen import Front, renew_certificate, tls_context
 from edge.network import LoopNetwork
+from edge.wire.h1 import Connection
 from edge.wire.head import Limits
 from kernel.errors import BadSettings
 from kernel.settings import Address
@@ -22,6 +23,20 @@ from tests.scenario.clock import FakeClock
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
+class Known(Remembering):
+    """Its connections are known to the sweep."""
+
+    def __init__(self, connections: set[Connection]) -> None:
+        super().__init__()
+        self.connections = connections
+
+    def opened(self, connection: Connection) -> None:
+        self.connections.add(connection)
+
+    def closed(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+
+
 class Ground:
     """A front that speaks TLS, and the authority that signed its certificate."""
 
@@ -29,9 +44,8 @@ class Ground:
         self.authority = Authority(folder)
         self.files = self.authority.signs("localhost")
         self.context = tls_context(*self.files)
-        self.handler = Remembering()
-        self.connections = set()
-        self.handler.opened = self.connections.add  # type: ignore[method-assign]  # the sweep looks at them
+        self.connections: set[Connection] = set()
+        self.handler = Known(self.connections)
         self.front = Front(self.handler, self.connections, Limits(), FakeClock())
         self.address = Address("127.0.0.1", 0)
 

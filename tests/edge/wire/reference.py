@@ -99,7 +99,7 @@ def _host(text: bytes) -> bool:
 
 
 def _fields(data: bytes, at: int) -> tuple[list[tuple[bytes, bytes]], int]:
-    fields = []
+    fields: list[tuple[bytes, bytes]] = []
     while True:
         line, at = _line(data, at)
         if not line:
