@@ -1,8 +1,10 @@
-"""The disk tier: one file an object in a folder, an index in memory, recovery at start.
+"""The disk tier: one file an object in a folder, an index in memory.
 
     DIR/lock             held by the process that owns the folder
+    DIR/index            what the files are, so that a start need not read them all (cache.journal)
     DIR/tmp/             files being written; emptied at start
     DIR/objects/ab/NAME  whole files; NAME = hash of the key and a number, so that no name is ever used twice
+    DIR/objects/ab/NAME.head  the head that a 304 made new; its object's file never changes
 
 The methods that touch the disk are plain functions to be run in a thread; the books are kept on the loop.
 """
@@ -10,11 +12,12 @@ The methods that touch the disk are plain functions to be run in a thread; the b
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import xxhash
 
@@ -23,18 +26,29 @@ from cache.disk_file import Damaged, open_body, read_head, read_object, write_ob
 from cache.entry import Entry
 from cache.eviction.admission import Admission, Always
 from cache.eviction.policy import Policy
+from cache.journal import Journal
+from cache.recovery import DEAD, HEAD, STALE, path_of, recover
 from kernel.clock import Instant
 from kernel.errors import BadSettings, StorageFailed
 
-_NAME = re.compile("[0-9a-f]{16}-[0-9a-f]{1,16}")
 PAGE = 4096
 """What a file takes of the disk is counted in these, as the file system does."""
 MOST_ERRORS = 5
-"""After so many I/O errors in a row the tier is taken out of use; the edge goes on without it."""
+"""After so many I/O errors in a row the tier is taken out of use for a while; the edge goes on without it."""
+REST_SECONDS = 30.0
+"""How long it rests the first time; twice as long each time that it still fails, at most `LONGEST_REST_SECONDS`."""
+LONGEST_REST_SECONDS = 600.0
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+Head = dict[str, Any]
+
+
+class DiskFull(StorageFailed):
+    """There is less room than the budget says."""
 
 
 class DiskTier:
-    """Which entries have a file, under a budget; `entry.disk` is the file's name."""
+    """Which entries have a file, under a budget; `entry.disk` is the file's number."""
 
     def __init__(self, folder: Path, budget: int, policy: Policy[Entry], admission: Admission | None = None) -> None:
         self.folder = folder
@@ -42,11 +56,13 @@ class DiskTier:
         self.largest = budget // 4
         self.errors = 0
         self.damaged = 0
-        self.broken = False
+        self.rests_until = 0.0
+        self._rest = REST_SECONDS
         self._policy = policy
         self._admission = Always() if admission is None else admission
         self._number = 0
         self._lock = -1
+        self._journal = Journal(folder / "index")
 
     # -- books, on the loop ------------------------------------------------------------------------------------
 
@@ -55,23 +71,32 @@ class DiskTier:
         """Bytes counted."""
         return self._policy.used
 
-    def takes(self, cost: int) -> bool:
+    def resting(self, now: float) -> bool:
+        """Whether the tier is out of use, at `now` (mono), after too many errors."""
+        return now < self.rests_until
+
+    def takes(self, cost: int, now: float) -> bool:
         """Whether an object of this cost may come in."""
-        return not self.broken and cost <= self.largest
+        return cost <= self.largest and not self.resting(now)
 
     def admits(self, entry: Entry) -> bool:
-        """Whether an object that was fetched now, and that the tier takes, is worth a write; asked once a fetch."""
-        return self._admission.admits(entry.key, entry.cost)
+        """Whether an object that was fetched now, and that the tier takes, is worth a write; asked once a fetch. The
+        whole of an object in slices always is: without it they are worth nothing."""
+        return self._admission.admits(entry.key, entry.cost) or entry.slice > 0
 
-    def new_name(self, key: bytes) -> str:
-        """A file name for a key, never used before in this folder."""
+    def new_number(self) -> int:
+        """Of a file, never used before in this folder."""
         self._number += 1
-        return f"{xxhash.xxh3_64_hexdigest(key)}-{self._number:x}"
+        return self._number
 
-    def put(self, entry: Entry, name: str, writing: int = 0) -> list[Entry]:
+    def name(self, key: bytes, number: int) -> str:
+        """Of a key's file."""
+        return f"{xxhash.xxh3_64_hexdigest(key)}-{number:x}"
+
+    def put(self, entry: Entry, number: int, writing: int = 0) -> list[Entry]:
         """The entry's file is written; the entries that had to leave (files still there: `unlink` them)."""
-        entry.disk = name
-        self._policy.insert(entry, -(-entry.cost // PAGE) * PAGE)
+        entry.disk = number
+        self._policy.insert(entry, pages(entry.cost))
         return self.make_room(writing)
 
     def make_room(self, writing: int) -> list[Entry]:
@@ -85,6 +110,11 @@ class DiskTier:
             victims.append(victim)
         return victims
 
+    def shed(self, least: int) -> list[Entry]:
+        """The entries that have to leave because the disk is full though the budget is not: of `least` bytes, and of
+        one part in 64 of what is held, so that not every write meets a full disk."""
+        return self.make_room(self.budget - self._policy.used + max(pages(least), self._policy.used // 64))
+
     def touch(self, entry: Entry) -> None:
         """The entry was asked for."""
         self._policy.touch(entry)
@@ -92,53 +122,73 @@ class DiskTier:
     def drop(self, entry: Entry) -> str | None:
         """Take the entry out of the books; the name of the file to unlink."""
         self._policy.remove(entry)
-        name, entry.disk = entry.disk, None
-        return name
+        number, entry.disk = entry.disk, None
+        return None if number is None else self.name(entry.key, number)
 
-    def failed(self) -> None:
-        """Count an I/O error; the fifth in a row takes the tier out of use."""
+    def failed(self, now: float) -> None:
+        """Count an I/O error; the fifth in a row, and each further one after a rest, sends the tier to rest."""
         self.errors += 1
-        if self.errors >= MOST_ERRORS:
-            self.broken = True
+        if self.errors >= MOST_ERRORS and not self.resting(now):
+            self.rests_until = now + self._rest
+            self._rest = min(2 * self._rest, LONGEST_REST_SECONDS)
+
+    def worked(self) -> None:
+        """Something was read or written."""
+        self.errors, self._rest = 0, REST_SECONDS
 
     # -- the disk, in a thread ---------------------------------------------------------------------------------
 
-    def write(self, name: str, head: dict[str, object], body: bytes | memoryview) -> None:
-        """Write one object; StorageFailed when the disk is full or fails, and nothing is left behind."""
+    def write(self, name: str, head: Head, body: bytes | memoryview) -> None:
+        """Write one object; StorageFailed when the disk is full (DiskFull) or fails, and nothing is left behind."""
+        self._write(name, self._path(name), head, body)
+        self._journal.add(name, head)
+
+    def write_head(self, name: str, head: Head) -> None:
+        """Write a new head of an object whose file stays as it is. Errors as of `write`."""
+        self._write(name + HEAD, self._path(name + HEAD), head, b"")
+        self._journal.add(name, head)
+
+    def _write(self, name: str, path: Path, head: Head, body: bytes | memoryview) -> None:
         temporary = self.folder / "tmp" / name
         try:
+            temporary.unlink(missing_ok=True)
             write_object(temporary, head, body)
-            temporary.replace(self._path(name))
+            temporary.replace(path)
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink()
-            raise StorageFailed(f"{temporary}: {error.strerror}") from error
+            kind = DiskFull if error.errno in _NO_ROOM else StorageFailed
+            raise kind(f"{temporary}: {error.strerror}") from error
 
-    def read(self, name: str, key: bytes) -> bytes:
-        """A verified body; Damaged when the file is not what was written, StorageFailed when it cannot be read."""
-        try:
-            return read_object(self._path(name), key)[1]
-        except FileNotFoundError:
-            raise Damaged("the file is gone") from None
-        except OSError as error:
-            raise StorageFailed(f"{name}: {error.strerror}") from error
+    def read(self, name: str, key: bytes) -> tuple[Head, Body]:
+        """Head and verified body; Damaged when the file is not what was written, StorageFailed when unreadable."""
+        with _told(name):
+            head, body = read_object(self._path(name), key)
+            return self._newer_head(name, key, head), body
 
-    def read_body(self, name: str, key: bytes, now: float, *, files: bool) -> Body:
-        """A verified body, as `open_body` gives it where `files` are wanted, else as bytes. Errors as of `read`."""
-        return self.open_body(name, key, now) if files else self.read(name, key)
-
-    def open_body(self, name: str, key: bytes, now: float) -> Body:
-        """A verified body, as an open file when it is large enough to be sent so. Errors as of `read`."""
-        path = self._path(name)
-        try:
+    def read_body(self, name: str, key: bytes, now: float, *, files: bool) -> tuple[Head, Body]:
+        """Head and verified body, as an open file where `files` are wanted and it is large enough to be sent so; else
+        as bytes. Errors as of `read`."""
+        if not files:
+            return self.read(name, key)
+        with _told(name):
+            path = self._path(name)
             if path.stat().st_size < FILE_LEAST:
                 return self.read(name, key)
-            body = open_body(path, key, now)
-            return body if spare(body.fd) else bytes(body.view(0, len(body)))
+            head, body = open_body(path, key, now)
+            kept = body if spare(body.fd) else bytes(body.view(0, len(body)))
+            return self._newer_head(name, key, head), kept
+
+    def read_head(self, name: str, key: bytes) -> Head:
+        """The head alone. Errors as of `read`."""
+        with _told(name):
+            return self._newer_head(name, key, _of_key(read_head(self._path(name)), key))
+
+    def _newer_head(self, name: str, key: bytes, head: Head) -> Head:
+        try:
+            return _of_key(read_head(self._path(name + HEAD)), key)
         except FileNotFoundError:
-            raise Damaged("the file is gone") from None
-        except OSError as error:
-            raise StorageFailed(f"{name}: {error.strerror}") from error
+            return head
 
     def written_body(self, name: str, length: int, now: float) -> DiskBody | None:
         """What was written a moment ago, opened for sending; None when it is gone again or no descriptor is left."""
@@ -149,25 +199,51 @@ class DiskTier:
         body = DiskBody(fd, length, now)
         return body if spare(fd) else None
 
-    def unlink(self, names: list[str]) -> None:
-        """Remove files; those already gone are no matter."""
+    def unlink(self, names: list[str]) -> dict[str, bool]:
+        """Remove files; those that could not be removed, and of each whether it is marked so that no start takes it
+        for an object again. Files already gone are no matter."""
+        stuck = {}
         for name in names:
+            path = self._path(name)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                stuck[name] = self._mark_dead(name, path)
             with contextlib.suppress(OSError):
-                self._path(name).unlink()
+                self._path(name + HEAD).unlink()
+        return stuck
 
-    def mark_stale(self, names: list[str]) -> None:
-        """Mark files stale for the next start (a soft purge): a file dated 1970 is never fresh."""
-        for name in names:
-            with contextlib.suppress(OSError):
-                os.utime(self._path(name), (0, 0))
+    def _mark_dead(self, name: str, path: Path) -> bool:
+        """By its date and in the index: one of them is enough."""
+        marked = self._journal.gone(name)
+        try:
+            os.utime(path, (DEAD, DEAD))
+        except OSError:
+            return marked
+        return True
+
+    def mark_stale(self, entries: list[tuple[str, Head]]) -> list[str]:
+        """Mark files stale for the next start (a soft purge), in the index and by their date, which tells when the
+        index is lost; names of those that could not be marked."""
+        unmarked = []
+        for name, line in entries:
+            try:
+                for path in (f"{self._path(name)}{HEAD}", self._path(name)):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.utime(path, (STALE, STALE))
+            except OSError:
+                unmarked.append(name)
+            else:
+                self._journal.add(name, line)
+        return unmarked
 
     def _path(self, name: str) -> Path:
-        return self.folder / "objects" / name[:2] / name
+        return path_of(self.folder, name)
 
     # -- start and stop ----------------------------------------------------------------------------------------
 
     def open(self, now: Instant) -> list[Entry]:
-        """Lock the folder, remove what a crash left, and read every object's head: the entries, oldest first.
+        """Lock the folder, remove what a crash left, and learn what is there: the entries, all cold, oldest first.
 
         Of two files for one key and one alternate the younger counts. BadSettings when the folder cannot be used.
         """
@@ -183,50 +259,36 @@ class DiskTier:
         except OSError as error:
             self.close()
             raise BadSettings("cache_dir", f"{self.folder} cannot be used: {error.strerror}") from None
-        for left in (self.folder / "tmp").iterdir():
-            _remove(left)
-        return self._recover(now)
-
-    def _recover(self, now: Instant) -> list[Entry]:
-        latest: dict[tuple[bytes, object], tuple[int, Entry]] = {}
-        for path in self._files():
-            number = int(path.name.rpartition("-")[2], 16)
-            self._number = max(self._number, number)
-            try:
-                entry = Entry.from_disk(read_head(path)[0], now)
-                if path.stat().st_mtime == 0:  # purged softly, nobody knows when: no window of staleness is left
-                    entry.fresh_until = min(entry.fresh_until, now.mono)
-                    entry.swr_until = entry.sie_until = entry.fresh_until
-            except (Damaged, OSError, KeyError, TypeError, ValueError):
-                self.damaged += 1
-                _remove(path)
-                continue
-            entry.disk = path.name
-            known = latest.get((entry.key, entry.vary))
-            loser = path.name if known and known[0] > number else known[1].disk if known else None
-            if loser:
-                self.unlink([loser])
-            if known is None or known[0] < number:
-                latest[entry.key, entry.vary] = (number, entry)
-        return [entry for _, entry in sorted(latest.values(), key=lambda pair: pair[0])]
-
-    def _files(self) -> Iterator[Path]:
-        for number in range(256):
-            shard = self.folder / "objects" / f"{number:02x}"
-            for path in shard.iterdir():
-                if path.name.startswith(shard.name) and _NAME.fullmatch(path.name):
-                    yield path
-                else:
-                    _remove(path)
+        found = recover(self.folder, self._journal, now)
+        self._number, self.damaged = found.number, self.damaged + found.damaged
+        return found.entries
 
     def close(self) -> None:
         """Let the folder go."""
+        self._journal.close()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
 
 
-def _remove(path: Path) -> None:
-    """Away with what is not ours or not whole; what cannot be removed (a folder) is not in our way."""
-    with contextlib.suppress(OSError):
-        path.unlink()
+def pages(cost: int) -> int:
+    """Bytes that a file of so many takes of the disk."""
+    return -(-cost // PAGE) * PAGE
+
+
+def _of_key(found: tuple[Head, int], key: bytes) -> Head:
+    head, _ = found
+    if head.get("key") != key:
+        raise Damaged("another key")
+    return head
+
+
+@contextlib.contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Errors of reading, in the words of this tier."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise Damaged("the file is gone") from None
+    except OSError as error:
+        raise StorageFailed(f"{name}: {error.strerror}") from error

@@ -21,7 +21,7 @@ import xxhash
 from cache.body import DiskBody
 
 MAGIC = b"MTNO"
-VERSION = 2
+VERSION = 3
 BLOCK = 64 * 1024
 CHECKED_AT_ONCE = 16 * BLOCK
 _FIXED = struct.Struct("<4sIIIQQ")
@@ -72,8 +72,8 @@ def read_object(path: Path, key: bytes) -> tuple[dict[str, Any], bytes]:
     return head, body
 
 
-def open_body(path: Path, key: bytes, now: float) -> DiskBody:
-    """The body as an open file, every block verified and the key compared in full; Damaged otherwise."""
+def open_body(path: Path, key: bytes, now: float) -> tuple[dict[str, Any], DiskBody]:
+    """(head, body) as an open file, every block verified and the key compared in full; Damaged otherwise."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         head, sums, length = _read_checked(fd)
@@ -85,7 +85,7 @@ def open_body(path: Path, key: bytes, now: float) -> DiskBody:
         raise Damaged("another key")
     for at in range(0, len(body), CHECKED_AT_ONCE):
         _check_blocks(_pread_all(fd, min(CHECKED_AT_ONCE, len(body) - at), at), at // BLOCK, sums)
-    return body
+    return head, body
 
 
 def _check_blocks(data: bytes, first: int, sums: tuple[int, ...]) -> None:

@@ -99,10 +99,10 @@ class Index:
         """Cache keys among which are all that a purge reaches; `reaches` says of each entry whether it does."""
         if request.everything or request.prefixes:
             return list(self._entries)
-        reached = {key for url in request.urls for key in self._with_slices(url) if key in self._entries}
+        reached = [key for url in request.urls for key in self._with_slices(url) if key in self._entries]
         for one in request.keys:
-            reached |= self._surrogates.carrying(one)
-        return list(reached)
+            reached += self._surrogates.carrying(one)
+        return reached if len(request.urls) + len(request.keys) == 1 else list(dict.fromkeys(reached))
 
     def _with_slices(self, key: bytes) -> Iterator[bytes]:
         """An object's key and those that its slices have, if it is kept in slices."""
@@ -110,6 +110,15 @@ class Index:
         for entry in self.get(key):
             if entry.slice:
                 yield from (slice_key(key, number) for number in numbers(0, entry.length or 0, entry.slice))
+
+    def slices_of(self, whole: Entry) -> list[Entry]:
+        """The slices of this whole that are stored, alternates' not among them."""
+        keys = (slice_key(whole.key, number) for number in numbers(0, whole.length or 0, whole.slice))
+        return [entry for key in keys for entry in self.get(key) if entry.mark == whole.mark]
+
+    def has_whole(self, entry: Entry) -> bool:
+        """Whether the object whose slice this is, is stored: without it a slice is worth nothing."""
+        return any(whole.slice and whole.mark == entry.mark for whole in self.get(object_key(entry.key)))
 
     def reached(self, request: PurgeRequest, step: int) -> Iterator[list[Entry]]:
         """The entries that a purge reaches, as they stand when it comes to them, `step` cache keys at a time."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from cache.body import Body
 from cache.entry import Entry
 from cache.eviction.policy import Policy
 
 LARGEST_SHARE = 8
 """An object larger than one part in this of the budget stays out, so that it cannot push out many hot small ones."""
+
+
+class Left(NamedTuple):
+    """Who had to leave, with what, and whether it was asked for while it was in."""
+
+    entry: Entry
+    body: Body | None
+    wanted: bool
 
 
 class RamTier:
@@ -32,8 +42,12 @@ class RamTier:
         """Whether an object of this cost may come in."""
         return cost <= self.largest
 
-    def put(self, entry: Entry, body: Body) -> list[Entry]:
-        """Take a body in; the entries whose bodies had to leave (already without them)."""
+    def holds(self, entry: Entry) -> bool:
+        """Whether the entry is in; the whole of an object in slices is without a body."""
+        return entry in self._policy
+
+    def put(self, entry: Entry, body: Body | None) -> list[Left]:
+        """Take a body in; the entries that had to leave, already without their bodies."""
         entry.body = body
         self._policy.insert(entry, entry.cost)
         victims = []
@@ -41,8 +55,8 @@ class RamTier:
             victim = self._policy.evict()
             if victim is None:
                 break
+            victims.append(Left(victim, victim.body, self._policy.was_wanted))
             victim.body = None
-            victims.append(victim)
         return victims
 
     def drop(self, entry: Entry) -> None:

@@ -19,30 +19,38 @@ def parse_surrogate_keys(value: bytes | None) -> tuple[bytes, ...]:
 
 
 class Surrogates:
-    """Surrogate key -> the cache keys that carry it. An object without keys stands nowhere here."""
+    """Surrogate key -> the cache keys that carry it; one alone is held as itself. An object without keys stands nowhere
+    here."""
 
     __slots__ = ("_members",)
 
     def __init__(self) -> None:
-        self._members: dict[bytes, set[bytes]] = {}
+        self._members: dict[bytes, bytes | set[bytes]] = {}
 
     def add(self, cache_key: bytes, keys: Iterable[bytes]) -> None:
         """The object under `cache_key` carries `keys`."""
         for key in keys:
-            self._members.setdefault(key, set()).add(cache_key)
+            members = self._members.setdefault(key, cache_key)
+            if isinstance(members, set):
+                members.add(cache_key)
+            elif members != cache_key:
+                self._members[key] = {members, cache_key}
 
     def discard(self, cache_key: bytes, keys: Iterable[bytes]) -> None:
         """The object is gone; empty keys leave no trace."""
         for key in keys:
             members = self._members.get(key)
-            if members is not None:
+            if isinstance(members, set):
                 members.discard(cache_key)
                 if not members:
                     del self._members[key]
+            elif members == cache_key:
+                del self._members[key]
 
-    def carrying(self, key: bytes) -> frozenset[bytes]:
+    def carrying(self, key: bytes) -> list[bytes]:
         """The cache keys that carry a surrogate key, now."""
-        return frozenset(self._members.get(key, ()))
+        members = self._members.get(key, ())
+        return [members] if isinstance(members, bytes) else list(members)
 
     def __len__(self) -> int:
         return len(self._members)

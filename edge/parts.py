@@ -94,8 +94,7 @@ def slice_entry(whole: Entry, number: int, begin: int, stop: int) -> Entry:
     made = Entry(slice_key(whole.key, number), 206, fields, stop - begin)
     made.mark, made.vary = whole.mark, whole.vary
     made.born, made.fresh_until = whole.born, whole.fresh_until
-    made.swr_until, made.sie_until = whole.swr_until, whole.sie_until
-    made.must_revalidate = whole.must_revalidate
+    made.windows = whole.windows
     return made
 
 

@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 from cache.body import Body, MemoryFile
 from cache.cache import SegmentCache
-from cache.disk import DiskTier
+from cache.disk import DiskTier, Head
 from cache.entry import OVERHEAD, Entry
-from cache.eviction.admission import ADMISSIONS
-from cache.eviction.choice import POLICIES
+from cache.eviction.admission import ADMISSIONS, Admission
+from cache.eviction.choice import DEFAULT, POLICIES, Tuning
 from cache.eviction.policy import Policy
 from cache.ram import RamTier
 from kernel.errors import Bug
@@ -44,16 +44,25 @@ class Hollow(MemoryFile):
 class Ledger(DiskTier):
     """A disk tier that keeps the books and touches no disk."""
 
-    def write(self, name: str, head: dict[str, object], body: bytes | memoryview) -> None:
+    def __init__(self, budget: int, policy: Policy[Entry], admission: Admission) -> None:
+        super().__init__(Path(), budget, policy, admission)
+        self._heads: dict[str, Head] = {}
+
+    def write(self, name: str, head: Head, body: bytes | memoryview) -> None:
         """The cache counts it."""
+        del body
+        self._heads[name] = head
 
-    def read(self, name: str, key: bytes) -> Any:
+    def read(self, name: str, key: bytes) -> tuple[Head, Body]:
         """What is in the books is there."""
-        del name, key
-        return _LOADED
+        del key
+        return self._heads[name], _LOADED
 
-    def unlink(self, names: list[str]) -> None:
+    def unlink(self, names: list[str]) -> dict[str, bool]:
         """There is no file."""
+        for name in names:
+            self._heads.pop(name, None)
+        return {}
 
 
 _LOADED = Hollow(0)
@@ -115,11 +124,12 @@ class Tally:
 class Replay:
     """A cache of `ram` and `disk` bytes (0: no disk tier) that requests are put through one after another."""
 
-    def __init__(self, ram: int, disk: int, policy: str, admission: str) -> None:
-        make: Callable[[int], Policy[Any]] = POLICIES[policy]
+    def __init__(self, ram: int, disk: int, policy: str, admission: str, tuning: Tuning = DEFAULT) -> None:
+        make = POLICIES[policy]
         self._bench = Bench()
-        ledger = Ledger(Path(), disk, make(disk), ADMISSIONS[admission](disk)) if disk else None
-        self._cache = SegmentCache(RamTier(ram, make(ram), alone=ledger is None), ledger, self._bench, self._bench)
+        ledger = Ledger(disk, make(disk, tuning), ADMISSIONS[admission](disk)) if disk else None
+        in_ram = RamTier(ram, make(ram, tuning), alone=ledger is None)
+        self._cache = SegmentCache(in_ram, ledger, self._bench, self._bench)
         self.tally = Tally()
 
     @property

@@ -9,6 +9,7 @@ import pytest
 from cache import cache as module
 from cache.body import DiskBody
 from cache.cache import SegmentCache
+from cache.disk import MOST_ERRORS, REST_SECONDS
 from kernel.errors import StorageFailed, UpstreamFailed
 from kernel.http.freshness import GENERAL, assess
 from tests.cache.workbench import MIB, Bench, response
@@ -44,7 +45,9 @@ async def test_stored_and_looked_up(ram):
     assert ram.cache.peek(b"/k", {}) is entry
     assert entry.length == 5
     assert await ram.serve(b"/k") == b"hello"
-    assert ram.cache.stats() == {"ram_bytes": entry.cost, "disk_bytes": 0, "objects": 1, "fills_running": 0}
+    stats = ram.cache.stats()
+    assert (stats["ram_bytes"], stats["disk_bytes"], stats["objects"]) == (entry.cost, 0, 1)
+    assert (stats["fills_running"], stats["disk_resting"], stats["disk_stuck"]) == (0, 0, 0)
 
 
 async def test_alternates_by_vary(ram):
@@ -70,7 +73,7 @@ async def test_over_its_budget_ram_lets_go_and_the_object_is_gone(ram):
     assert ram.cache.peek(b"/first", {}) is None
     assert first.body is None
     assert ram.cache.counts.evicted_ram > 0
-    assert len(ram.cache._index) == len(ram.cache.ram._policy)
+    assert len(ram.cache.tiers.index) == len(ram.cache.ram._policy)
 
 
 def test_too_large_for_any_tier(ram):
@@ -144,7 +147,7 @@ async def test_a_304_for_an_entry_that_is_gone_leaves_no_trace(ram):
     entry = ram.keep(b"/k", b"x", (b"surrogate-key", b"a"))
     ram.cache.forget(entry)
     freshened(ram, entry, (b"cache-control", b"max-age=60"), (b"surrogate-key", b"b"))
-    assert len(ram.cache._index._surrogates) == 0
+    assert len(ram.cache.tiers.index._surrogates) == 0
 
 
 # -- two tiers ---------------------------------------------------------------------------------------------------------
@@ -195,10 +198,10 @@ async def test_evicted_from_both_tiers_it_is_gone_with_its_file(tmp_path):
         await bench.shop.settle()
     assert bench.disk.used <= 2 * MIB
     assert bench.cache.counts.evicted_disk > 0
-    held = [entry for number in range(100) for entry in bench.cache._index.get(b"/%d" % number)]
+    held = [entry for number in range(100) for entry in bench.cache.tiers.index.get(b"/%d" % number)]
     assert len(bench.files()) == sum(entry.disk is not None for entry in held) < 40
     assert all(entry.body is not None or entry.disk is not None for entry in held)
-    assert not bench.cache._leaving
+    assert not bench.cache.tiers.leaving
     bench.end()
 
 
@@ -217,7 +220,7 @@ async def test_many_waiters_cost_one_read(bench):
 
 
 async def test_too_many_bytes_on_their_way_to_disk_stay_in_ram_only(bench, monkeypatch):
-    monkeypatch.setattr(bench.cache, "_most_writing", 100 * KIB)
+    monkeypatch.setattr(bench.cache.tiers.writing, "_most", 100 * KIB)
     with bench.shop.held():
         assert bench.keep(b"/1", b"x" * 90 * KIB)
         assert bench.keep(b"/2", b"x" * 90 * KIB)
@@ -225,7 +228,7 @@ async def test_too_many_bytes_on_their_way_to_disk_stay_in_ram_only(bench, monke
     await bench.shop.settle()
     assert bench.cache.counts.disk_skipped == 2
     assert len(bench.files()) == 1
-    assert bench.cache._writing_bytes == 0
+    assert bench.cache.tiers.writing.bytes == 0
     assert await bench.serve(b"/2") == b"x" * 90 * KIB
 
 
@@ -235,7 +238,7 @@ async def test_the_books_of_writing_agree_when_a_304_comes_meanwhile(bench):
         await turns()
         freshened(bench, entry, (b"cache-control", b"max-age=60"), (b"much", b"more" * 100))
     await bench.shop.settle()
-    assert bench.cache._writing_bytes == 0
+    assert bench.cache.tiers.writing.bytes == 0
 
 
 async def test_replaced_while_it_is_written_only_the_newer_file_stays(bench):
@@ -253,7 +256,8 @@ async def test_replaced_while_it_is_written_only_the_newer_file_stays(bench):
 
 
 def spoilt(bench, entry, spoil):
-    path = bench.disk.folder / "objects" / entry.disk[:2] / entry.disk
+    name = bench.file(entry)
+    path = bench.disk.folder / "objects" / name[:2] / name
     raw = bytearray(path.read_bytes())
     spoil(path, raw)
 
@@ -290,7 +294,7 @@ async def test_what_is_not_as_it_was_written_is_a_miss(bench, spoil):
     assert await bench.serve(b"/k") is None
     assert bench.cache.peek(b"/k", {}) is None
     assert bench.cache.counts.disk_damaged == 1
-    assert bench.files() == [other.disk], "a damaged file must not come back at the next start"
+    assert bench.files() == [bench.file(other)], "a damaged file must not come back at the next start"
     bench.keep(b"/k", body)
     await bench.shop.settle()
     assert await bench.serve(b"/k") == body
@@ -309,26 +313,81 @@ async def test_a_file_that_cannot_be_read_is_a_miss_and_removed(bench, monkeypat
     assert (entry.disk, bench.files()) == (None, [])
 
 
+def refusing(monkeypatch, code, *, most=10**9):
+    """Writing fails, the first `most` times."""
+    write, calls = os.write, []
+
+    def refused(fd, data):
+        calls.append(1)
+        if len(calls) <= most:
+            raise OSError(code, os.strerror(code))
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", refused)
+    return lambda: monkeypatch.setattr(os, "write", write)
+
+
 async def test_a_full_disk_costs_no_viewer_anything(bench, monkeypatch):
-    """Objects that RAM takes are served from there, the others are not kept; after five errors the tier rests."""
-    write = os.write
-
-    def full(fd, data):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "write", full)
-    for number in range(5):
+    """Objects that RAM takes are served from there, the others are not kept; the tier stays in use."""
+    mended = refusing(monkeypatch, errno.ENOSPC)
+    for number in range(9):
         bench.keep(b"/%d" % number, b"small")
         await bench.shop.settle()
     bench.keep(b"/large", b"x" * 300 * KIB)
     await bench.shop.settle()
-    assert bench.cache.counts.disk_failed == 5
-    assert bench.disk.broken
-    assert [await bench.serve(b"/%d" % number) for number in range(5)] == [b"small"] * 5
+    assert (bench.cache.counts.disk_full, bench.cache.counts.disk_failed) == (10, 0)
+    assert [await bench.serve(b"/%d" % number) for number in range(9)] == [b"small"] * 9
     assert await bench.serve(b"/large") is None
     assert bench.files() == []
     assert not list((bench.disk.folder / "tmp").iterdir())
-    monkeypatch.setattr(os, "write", write)
+    mended()
+    assert bench.keep(b"/large", b"x" * 300 * KIB)
+    await bench.shop.settle()
+    assert len(bench.files()) == 1
+
+
+async def test_on_a_full_disk_some_leave_and_the_write_is_tried_again(bench, monkeypatch):
+    for number in range(20):
+        bench.keep(b"/%d" % number, b"x" * 20 * KIB)
+    await bench.shop.settle()
+    mended = refusing(monkeypatch, errno.ENOSPC, most=1)
+    new = bench.keep(b"/new", b"x" * 50 * KIB)
+    await bench.shop.settle()
+    mended()
+    assert new.disk is not None
+    assert (bench.cache.counts.disk_full, bench.cache.counts.evicted_disk) == (0, 5), "twice what the new one takes"
+    assert len(bench.files()) == 16
+    assert await bench.serve(b"/0") == b"x" * 20 * KIB, "from RAM"
+
+
+async def test_a_disk_that_fails_rests_and_is_tried_again(bench, monkeypatch):
+    held = bench.keep(b"/held", b"x" * 300 * KIB)
+    await bench.shop.settle()
+    mended = refusing(monkeypatch, errno.EIO)
+    for number in range(MOST_ERRORS + 3):
+        assert bench.keep(b"/%d" % number, b"small")
+        await bench.shop.settle()
+    counts = bench.cache.counts
+    assert (counts.disk_failed, counts.disk_skipped) == (MOST_ERRORS, 3)
+    assert bench.cache.stats()["disk_resting"] == 1
+    assert await bench.serve(b"/held") is None, "nobody waits for a disk that fails"
+    assert bench.keep(b"/large", b"x" * 300 * KIB) is None
+    await bench.clock.advance(REST_SECONDS + 1)
+    assert await bench.serve(b"/held") == b"x" * 300 * KIB
+    assert held.disk is not None
+    for wait in (REST_SECONDS, 2 * REST_SECONDS):
+        for number in range(MOST_ERRORS):
+            bench.keep(b"/again/%d" % number, b"small")
+            await bench.shop.settle()
+        assert bench.cache.stats()["disk_resting"] == 1
+        await bench.clock.advance(wait - 1)
+        assert bench.cache.stats()["disk_resting"] == 1
+        await bench.clock.advance(2)
+        assert bench.cache.stats()["disk_resting"] == 0
+    mended()
+    bench.keep(b"/k", b"small")
+    await bench.shop.settle()
+    assert bench.disk.errors == 0
 
 
 async def test_an_error_now_and_then_does_not_end_the_disk(bench, monkeypatch):
@@ -341,7 +400,7 @@ async def test_an_error_now_and_then_does_not_end_the_disk(bench, monkeypatch):
         monkeypatch.setattr(bench.disk, "write", failing if number % 2 else write)
         bench.keep(b"/%d" % number)
         await bench.shop.settle()
-    assert not bench.disk.broken
+    assert not bench.disk.resting(bench.clock.mono())
     assert bench.cache.counts.disk_failed == 10
 
 
@@ -366,8 +425,7 @@ async def test_evicted_from_disk_during_its_load(bench):
     with bench.shop.held():
         bench.cache.load(entry, got.append)
         await turns()
-        names = bench.cache._leave_disk([bench.disk._policy.evict()])
-        bench.disk.unlink(names)
+        bench.disk.unlink(bench.cache.tiers._off_disk([bench.disk._policy.evict()]))
     await bench.shop.settle()
     assert got == [None]
     assert bench.cache.counts.disk_damaged == 0
@@ -389,8 +447,10 @@ async def test_without_a_disk_nothing_is_written(ram):
     assert isinstance(ram.cache, SegmentCache)
     assert not ram.shop.tasks
     entry = response(ram.clock, b"/k")
-    await ram.cache._write(entry, b"x", 1)
-    await ram.cache._unlink(["x"])
+    ram.cache.tiers.writing.freshened(entry)
+    ram.cache.tiers.adopt([entry])
+    assert not ram.shop.tasks
+    assert ram.cache.stats()["objects"] == 1
 
 
 async def test_a_fill_that_fails_leaves_what_was_stored(ram):
@@ -441,7 +501,7 @@ async def test_unsound_and_no_longer_on_disk_it_is_gone(filed):
     entry = filed.keep(b"/k", os.urandom(100 * KIB))
     await filed.shop.settle()
     spoilt(filed, entry, cut)
-    filed.disk.unlink(filed.cache._leave_disk([filed.disk._policy.evict()]))
+    filed.disk.unlink(filed.cache.tiers._off_disk([filed.disk._policy.evict()]))
     assert filed.cache.peek(b"/k", {}) is entry, "RAM has it still"
     assert not filed.cache.sound(entry, entry.body, filed.clock.mono())
     assert filed.cache.peek(b"/k", {}) is None

@@ -4,11 +4,13 @@ import os
 
 import pytest
 
+from cache import recovery
 from cache.body import FILE_LEAST
 from cache.disk import MOST_ERRORS, PAGE, DiskTier
-from cache.disk_file import Damaged
+from cache.disk_file import Damaged, write_object
 from cache.entry import Entry
 from cache.eviction.lru import Lru
+from cache.recovery import path_of
 from kernel.clock import Instant
 from kernel.errors import BadSettings, StorageFailed
 from tests.cache.workbench import now_of, response
@@ -41,10 +43,19 @@ def again(tier, **more):
 def kept(tier, clock, key, body=b"hello", **more):
     """Write an object as the cache does."""
     entry = response(clock, key, length=len(body), **more)
-    name = tier.new_name(key)
-    tier.write(name, entry.to_disk(now_of(clock)), body)
-    assert tier.put(entry, name) == []
+    number = tier.new_number()
+    tier.write(tier.name(key, number), entry.to_disk(now_of(clock)), body)
+    assert tier.put(entry, number) == []
     return entry
+
+
+def file(tier, entry):
+    return tier.name(entry.key, entry.disk)
+
+
+def path(tier, entry):
+    name = file(tier, entry)
+    return tier.folder / "objects" / name[:2] / name
 
 
 def objects(tier):
@@ -53,38 +64,53 @@ def objects(tier):
 
 def test_a_written_object_is_read_and_found_at_the_next_start(tier, clock):
     entry = kept(tier, clock, b"/k")
-    assert tier.read(entry.disk, b"/k") == b"hello"
+    head, body = tier.read(file(tier, entry), b"/k")
+    assert (head["key"], body) == (b"/k", b"hello")
     assert tier.used == PAGE, "a file takes whole pages"
     (found,) = again(tier).found
-    assert (found.key, found.disk, found.fields) == (b"/k", entry.disk, entry.fields)
+    assert (found.key, found.disk, found.cold) == (b"/k", entry.disk, True)
+    found.warm(tier.read_head(file(tier, entry), b"/k"))
+    assert found.fields == entry.fields
     assert found.fresh_until == pytest.approx(entry.fresh_until)
 
 
 def test_names_are_never_used_twice(tier, clock):
-    names = {tier.new_name(b"/k") for _ in range(100)}
-    assert len(names) == 100
-    kept(tier, clock, b"/k")
+    assert len({tier.new_number() for _ in range(100)}) == 100
+    entry = kept(tier, clock, b"/k")
     later = again(tier)
-    assert later.new_name(b"/k") not in objects(later)
+    assert later.new_number() > entry.disk
 
 
 def test_what_it_takes(tier):
-    assert tier.takes(tier.budget // 4)
-    assert not tier.takes(tier.budget // 4 + 1)
+    assert tier.takes(tier.budget // 4, 0.0)
+    assert not tier.takes(tier.budget // 4 + 1, 0.0)
+
+
+def test_after_many_errors_in_a_row_it_rests_and_longer_each_time(tier):
+    now = 1000.0
     for _ in range(MOST_ERRORS):
-        assert tier.takes(1)
-        tier.failed()
-    assert tier.broken
-    assert not tier.takes(1)
+        assert tier.takes(1, now)
+        tier.failed(now)
+    for rest in (30, 60, 120, 240, 480, 600, 600):
+        tier.failed(now)  # what was under way when it went to rest
+        assert tier.resting(now + rest - 1)
+        assert not tier.takes(1, now + rest - 1)
+        now += rest
+        assert tier.takes(1, now)
+        tier.failed(now)
+    now += 600
+    tier.worked()
+    tier.failed(now)
+    assert tier.takes(1, now)
 
 
 def test_over_its_budget_the_oldest_leave(tmp_path, clock):
     tier = opened(tmp_path, 2 * PAGE)
     one, two, three = (kept_entry(clock, b"/%d" % number) for number in range(3))
-    assert tier.put(one, "1") == tier.put(two, "2") == []
+    assert tier.put(one, 1) == tier.put(two, 2) == []
     tier.touch(one)
-    assert tier.put(three, "3") == [two]
-    assert tier.drop(one) == "1"
+    assert tier.put(three, 3) == [two]
+    assert tier.drop(one) == tier.name(b"/0", 1)
     assert tier.drop(one) is None
     assert one.disk is None
     assert tier.used == PAGE
@@ -94,8 +120,8 @@ def test_what_is_being_written_counts_before_it_is_there(tmp_path, clock):
     """Else a burst of large objects would fill the folder beyond its budget before the first is in the books."""
     tier = opened(tmp_path, 3 * PAGE)
     one, two = (kept_entry(clock, b"/%d" % number) for number in range(2))
-    tier.put(one, "1")
-    tier.put(two, "2")
+    tier.put(one, 1)
+    tier.put(two, 2)
     assert tier.make_room(PAGE) == []
     assert tier.make_room(PAGE + 1) == [one]
 
@@ -103,10 +129,9 @@ def test_what_is_being_written_counts_before_it_is_there(tmp_path, clock):
 def test_a_body_for_which_no_descriptor_is_to_spare_is_bytes(tier, clock, monkeypatch):
     """Open bodies must not take from the connections what they need."""
     monkeypatch.setattr("cache.disk.spare", lambda fd: False)
-    body, name = b"x" * FILE_LEAST, tier.new_name(b"/k")
-    entry = response(clock, b"/k", length=len(body))
-    tier.write(name, entry.to_disk(now_of(clock)), body)
-    assert tier.open_body(name, b"/k", 0.0) == body
+    body = b"x" * FILE_LEAST
+    name = file(tier, kept(tier, clock, b"/k", body))
+    assert tier.read_body(name, b"/k", 0.0, files=True)[1] == body
     assert tier.written_body(name, len(body), 0.0) is None
 
 
@@ -116,10 +141,10 @@ def kept_entry(clock, key):
 
 def test_unlink_and_a_file_that_is_gone(tier, clock):
     entry = kept(tier, clock, b"/k")
-    tier.unlink([entry.disk, "00never-1"])
+    assert tier.unlink([file(tier, entry), "00never-1"]) == {}
     assert objects(tier) == []
     with pytest.raises(Damaged, match="gone"):
-        tier.read(entry.disk, b"/k")
+        tier.read(file(tier, entry), b"/k")
 
 
 def test_what_cannot_be_read_is_a_failure_of_storage(tier):
@@ -129,7 +154,7 @@ def test_what_cannot_be_read_is_a_failure_of_storage(tier):
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(tier, clock, monkeypatch):
-    entry, name = kept_entry(clock, b"/k"), tier.new_name(b"/k")
+    entry, name = kept_entry(clock, b"/k"), tier.name(b"/k", 1)
     write, calls = os.write, []
 
     def full(fd, data):
@@ -174,16 +199,16 @@ def test_what_a_crash_left_is_removed(tier, clock):
     entry = kept(tier, clock, b"/k")
     (tier.folder / "tmp" / "half").write_bytes(b"x")
     (tier.folder / "tmp" / "folder").mkdir()
-    shard = tier.folder / "objects" / entry.disk[:2]
-    for name in ("junk", "abc-", "-1", "abc-XYZ", "abc-1", "0" * 16 + "-" + "f" * 99, ".hidden"):
+    shard = path(tier, entry).parent
+    for name in ("junk", "abc-", "-1", "abc-XYZ", "abc-1", "0" * 16 + "-" + "f" * 99, ".hidden", "abc.head"):
         (shard / name).write_bytes(b"x")
     (shard / "folder").mkdir()
     (tier.folder / "objects" / "stray").write_bytes(b"x")
-    elsewhere = tier.folder / "objects" / ("00" if shard.name != "00" else "01") / entry.disk
-    elsewhere.write_bytes((shard / entry.disk).read_bytes())
+    elsewhere = tier.folder / "objects" / ("00" if shard.name != "00" else "01") / file(tier, entry)
+    elsewhere.write_bytes(path(tier, entry).read_bytes())
     later = again(tier)
     assert [found.key for found in later.found] == [b"/k"]
-    assert [name for name in objects(later) if name != "folder"] == [entry.disk]
+    assert [name for name in objects(later) if name != "folder"] == [file(tier, entry)]
     assert [path.name for path in (later.folder / "tmp").iterdir()] == ["folder"]
 
 
@@ -191,8 +216,9 @@ def test_what_a_crash_left_is_removed(tier, clock):
 def test_damaged_files_are_counted_and_removed(tier, clock, spoil):
     kept(tier, clock, b"/whole")
     bad = kept(tier, clock, b"/bad")
-    path = tier.folder / "objects" / bad.disk[:2] / bad.disk
-    path.write_bytes(spoil(path.read_bytes()))
+    spoilt = path(tier, bad)
+    spoilt.write_bytes(spoil(spoilt.read_bytes()))
+    (tier.folder / "index").unlink()
     later = again(tier)
     assert [found.key for found in later.found] == [b"/whole"]
     assert later.damaged == 1
@@ -200,8 +226,8 @@ def test_damaged_files_are_counted_and_removed(tier, clock, spoil):
 
 
 def test_a_head_that_is_not_of_an_entry_is_damage(tier):
-    tier.write(tier.new_name(b"/k"), {"key": b"/k"}, b"x")
-    tier.write(tier.new_name(b"/k"), {"key": b"/k", "fields": [5]}, b"x")
+    for number, head in enumerate(({"key": b"/k"}, {"key": b"/k", "status": b""}), 1):
+        write_object(path_of(tier.folder, tier.name(b"/k", number)), head, b"x")
     later = again(tier)
     assert (later.found, later.damaged, objects(later)) == ([], 2, [])
 
@@ -210,11 +236,11 @@ def test_a_head_that_is_not_of_an_entry_is_damage(tier):
 def test_of_two_files_for_one_alternate_the_younger_counts(tier, clock, order, monkeypatch):
     """A crash between writing the new one and removing the old; the folder is read in either order."""
     old, new = kept(tier, clock, b"/k", b"old"), kept(tier, clock, b"/k", b"new")
-    listed = DiskTier._files
-    monkeypatch.setattr(DiskTier, "_files", lambda self: list(listed(self))[::order])
+    listed = recovery._names
+    monkeypatch.setattr(recovery, "_names", lambda *which: listed(*which)[::order])
     later = again(tier)
     assert [found.disk for found in later.found] == [new.disk]
-    assert objects(later) == [new.disk]
+    assert objects(later) == [file(tier, new)]
     assert old.disk != new.disk
 
 
@@ -222,15 +248,17 @@ def test_alternates_both_come_back_the_oldest_first(tier, clock):
     for value in (b"2", b"1", b"3"):
         request = {b"foo": value}
         entry = response(clock, b"/k", (b"vary", b"foo"), request=request, length=1)
-        tier.write(tier.new_name(b"/k"), entry.to_disk(now_of(clock)), b"x")
+        tier.write(tier.name(b"/k", tier.new_number()), entry.to_disk(now_of(clock)), b"x")
     assert [found.vary for found in again(tier).found] == [((b"foo", value),) for value in (b"2", b"1", b"3")]
 
 
 def test_marked_stale_a_file_is_stale_at_the_next_start_for_every_use(tier, clock):
-    """Nobody knows when it was purged: no window of staleness is left."""
+    """Where the index is lost nobody knows when it was purged: no window of staleness is left."""
     cc = b"max-age=600, stale-while-revalidate=60, stale-if-error=60"
     soft, other = kept(tier, clock, b"/soft", cc=cc), kept(tier, clock, b"/other", cc=cc)
-    tier.mark_stale([soft.disk, "00never-1"])
+    line = soft.to_index(now_of(clock))
+    assert tier.mark_stale([(file(tier, soft), line), ("00never-1", line)]) == []
+    (tier.folder / "index").unlink()
     found = {entry.key: entry for entry in again(tier).found}
     assert max(found[b"/soft"].fresh_until, found[b"/soft"].swr_until, found[b"/soft"].sie_until) <= NOW.mono
     assert found[b"/other"].fresh_until > NOW.mono
@@ -240,18 +268,22 @@ def test_marked_stale_a_file_is_stale_at_the_next_start_for_every_use(tier, cloc
 def test_a_large_body_opened_for_sending(tier, clock):
     """As a file from 48 KiB on, as bytes below; never unverified."""
     large, small = kept(tier, clock, b"/l", b"x" * 100_000), kept(tier, clock, b"/s", b"y")
-    opened_body = tier.open_body(large.disk, b"/l", 0.0)
-    assert bytes(opened_body.view(10, 99_999)) == b"x" * 99_989
-    assert tier.open_body(small.disk, b"/s", 0.0) == b"y"
+    body = read_body(tier, large)
+    assert bytes(body.view(10, 99_999)) == b"x" * 99_989
+    assert read_body(tier, small) == b"y"
     with pytest.raises(Damaged):
-        tier.open_body(large.disk, b"/other", 0.0)
-    tier.unlink([large.disk])
+        read_body(tier, large, b"/other")
+    tier.unlink([file(tier, large)])
     with pytest.raises(Damaged):
-        tier.open_body(large.disk, b"/l", 0.0)
-    assert tier.written_body(large.disk, 100_000, 0.0) is None
-    (tier.folder / "objects" / large.disk[:2] / large.disk).mkdir()
+        read_body(tier, large)
+    assert tier.written_body(file(tier, large), 100_000, 0.0) is None
+    path(tier, large).mkdir()
     with pytest.raises((StorageFailed, Damaged)):
-        tier.open_body(large.disk, b"/l", 0.0)
+        read_body(tier, large)
+
+
+def read_body(tier, entry, key=None):
+    return tier.read_body(file(tier, entry), key or entry.key, 0.0, files=True)[1]
 
 
 def test_entries_are_whole_entries(tier, clock):
@@ -265,7 +297,7 @@ def test_a_policy_that_gives_nobody_up_ends_the_search(tmp_path, clock):
             return None
 
     tier = DiskTier(tmp_path, 10, Stubborn(10))
-    assert tier.put(kept_entry(clock, b"/k"), "1") == []
+    assert tier.put(kept_entry(clock, b"/k"), 1) == []
 
 
 def test_no_descriptor_left_is_a_failure_of_storage(tier, clock, monkeypatch):
@@ -276,5 +308,5 @@ def test_no_descriptor_left_is_a_failure_of_storage(tier, clock, monkeypatch):
 
     monkeypatch.setattr(os, "open", none_left)
     with pytest.raises(StorageFailed, match="Too many"):
-        tier.read_body(entry.disk, b"/k", 0.0, files=True)
-    assert tier.written_body(entry.disk, 100_000, 0.0) is None
+        tier.read_body(file(tier, entry), b"/k", 0.0, files=True)
+    assert tier.written_body(file(tier, entry), 100_000, 0.0) is None

@@ -26,7 +26,8 @@ def test_what_was_written_comes_back(path, size):
     body = body_of(size)
     assert write_object(path, HEAD, body) == path.stat().st_size
     assert read_object(path, b"/k") == (HEAD, body)
-    opened = open_body(path, b"/k", 0.0)
+    head, opened = open_body(path, b"/k", 0.0)
+    assert head["key"] == b"/k"
     assert len(opened) == size
     assert bytes(opened.view(0, size)) == body
     assert read_head(path) == (HEAD, path.stat().st_size)

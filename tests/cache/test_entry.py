@@ -4,6 +4,7 @@ import pytest
 
 from cache.entry import OVERHEAD, Entry, Ready, normalised
 from kernel.clock import Instant
+from kernel.errors import Bug
 from kernel.http.freshness import Verdict
 from tests.cache.workbench import now_of, response
 from tests.scenario.clock import FakeClock
@@ -152,6 +153,8 @@ def test_through_disk_and_back(clock, later, age):
     )  # fmt: skip
     head = made.to_disk(now_of(clock))
     back = Entry.from_disk(head, Instant(clock.wall() + later, 5.0))
+    assert back.cold
+    back.warm(head)
     assert (5.0 - back.born, back.fresh_until - 5.0) == (pytest.approx(age), pytest.approx(60 - age))
     assert (back.swr_until - back.fresh_until, back.sie_until - back.fresh_until) == (
         pytest.approx(5),
@@ -175,16 +178,54 @@ def test_through_disk_and_back(clock, later, age):
 def test_a_bare_one_through_disk(clock):
     made = response(clock, b"/k", cc=b"s-maxage=5", length=0)
     back = Entry.from_disk(made.to_disk(now_of(clock)), now_of(clock))
+    back.warm(made.to_disk(now_of(clock)))
     assert back.upstream_status is None
     assert back.vary == ()
     assert back.must_revalidate
 
 
 @pytest.mark.parametrize(
-    "name", ["key", "status", "fields", "length", "vary", "written", "age", "fresh", "must", "via"]
+    "name", ["key", "status", "length", "vary", "surrogates", "written", "age", "fresh", "windows", "slice", "mark"]
 )
 def test_a_head_that_lacks_something_is_not_ours(clock, name):
     head = response(clock, b"/k", length=1).to_disk(now_of(clock))
     del head[name]
     with pytest.raises(KeyError):
         Entry.from_disk(head, now_of(clock))
+
+
+@pytest.mark.parametrize("name", ["fields", "via"])
+def test_a_head_that_lacks_what_was_told_warms_nothing(clock, name):
+    made = response(clock, b"/k", length=1)
+    head = made.to_disk(now_of(clock))
+    del head[name]
+    made.cool()
+    with pytest.raises(KeyError):
+        made.warm(head)
+    assert made.cold
+
+
+def test_cold_it_knows_what_looking_up_asks_and_no_more(clock):
+    made = response(clock, b"/k", (b"vary", b"foo"), (b"surrogate-key", b"a b"), (b"etag", b'"1"'), length=3)
+    times, cost = (made.born, made.fresh_until, made.swr_until, made.sie_until), made.cost
+    made.ready = Ready(b"", 17.0, -1, b"")
+    made.cool()
+    assert made.cold
+    assert (made.born, made.fresh_until, made.swr_until, made.sie_until) == times
+    assert (made.vary, made.surrogates, made.ready) == (((b"foo", None),), (b"a", b"b"), None)
+    assert made.cost < cost
+    with pytest.raises(Bug, match="warmed"):
+        assert made.etag
+
+
+def test_what_entries_have_alike_they_share(clock):
+    one, two = (response(clock, key, (b"vary", b"foo"), (b"surrogate-key", b"a b")) for key in (b"/1", b"/2"))
+    assert one.surrogates is two.surrogates
+    assert one.windows is two.windows
+    assert one.vary is two.vary
+
+
+def test_the_whole_of_an_object_in_slices_costs_what_its_head_takes(clock):
+    made = response(clock, b"/k", length=1 << 30)
+    made.slice = 1 << 20
+    assert made.cost < 1000

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from cache import cache as module
 from cache.cache import PurgeRequest
 from cache.entry import Entry
 from cache.fillstate import State
+from cache.purge import STEP
 from tests.cache.workbench import MIB, Bench, response
 from tests.scenario.clock import turns
 
@@ -187,7 +187,7 @@ async def test_a_removal_that_has_not_run_yet(bench):
     assert old not in bench.files()
     await bench.shop.settle()
     assert bench.files() == []
-    assert not bench.cache._leaving
+    assert not bench.cache.tiers.leaving
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -246,15 +246,15 @@ async def test_a_hundred_thousand_objects_go_and_the_loop_turns_meanwhile(reques
 
     async def watch():
         while not purge.done():
-            seen.append(len(bench.cache._index))
+            seen.append(len(bench.cache.tiers.index))
             assert bench.cache.peek(b"/stays", {}) is stays
             await asyncio.sleep(0)
 
     purge = asyncio.get_running_loop().create_task(bench.cache.purge(request_))
     await watch()
     assert await purge == count
-    assert len(seen) > count // module.PURGE_STEP
-    assert max(before - after for before, after in pairwise(seen)) <= module.PURGE_STEP
-    assert len(bench.cache._index) == 1
-    assert len(bench.cache._index._surrogates) == 0
+    assert len(seen) > count // STEP
+    assert max(before - after for before, after in pairwise(seen)) <= STEP
+    assert len(bench.cache.tiers.index) == 1
+    assert len(bench.cache.tiers.index._surrogates) == 0
     assert bench.cache.ram.used == stays.cost

@@ -28,7 +28,7 @@ def test_bodies_come_and_the_victims_lose_theirs():
     entries = [entry(b"/%d" % number, 1000) for number in range(8)]
     gone = []
     for one in entries:
-        gone += ram.put(one, b"x" * 1000)
+        gone += [left.entry for left in ram.put(one, b"x" * 1000)]
     assert gone == entries[: len(gone)] != []
     assert all(one.body is None for one in gone)
     assert all(one.body is not None for one in entries[len(gone) :])
@@ -41,7 +41,7 @@ def test_touch_and_drop():
     ram.put(one, b"")
     ram.put(two, b"")
     ram.touch(one)
-    assert ram.put(three, b"") == [two]
+    assert [left.entry for left in ram.put(three, b"")] == [two]
     ram.drop(one)
     ram.drop(one)
     assert one.body is None
@@ -52,7 +52,7 @@ def test_one_larger_than_the_budget_is_its_own_victim():
     """The cache does not ask for it (`takes`); were it done, nothing but that object would leave."""
     ram = tier(500)
     one = entry(b"/1", 1000)
-    assert ram.put(one, b"x") == [one]
+    assert ram.put(one, b"x") == [(one, b"x", False)]
     assert ram.used == 0
 
 

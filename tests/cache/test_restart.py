@@ -100,6 +100,7 @@ async def test_a_smaller_budget_at_the_next_start(bench):
         bench.keep(b"/%02d" % number, b"x" * 100_000)
         await bench.shop.settle()
     later = restarted(bench, disk=MIB, policy="lru")
+    await later.shop.settle()
     assert later.disk.used <= MIB
     kept = [number for number in range(30) if later.cache.peek(b"/%02d" % number, {}) is not None]
     assert kept == list(range(30 - len(kept), 30)), "the oldest had to leave"
@@ -180,6 +181,8 @@ async def test_killed_at_any_moment_it_serves_what_was_written(tmp_path):
         for number in range(60):
             entry = bench.cache.peek(b"/%d" % number, {})
             if entry is not None:
+                assert entry.cold
+                assert await bench.cache.warmed(entry)
                 written = int(dict(entry.fields)[b"number"])
                 assert await bench.serve(b"/%d" % number) == body_of(written, 1 + written * 7919 % 150_000)
                 served += 1

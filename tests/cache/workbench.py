@@ -108,8 +108,17 @@ class Bench:
         entry = self.cache.peek(key, request or {})
         return entry is not None and self.clock.mono() < entry.fresh_until
 
+    def file(self, entry):
+        """The name of an entry's file."""
+        return self.disk.name(entry.key, entry.disk)
+
+    def cold(self, entry):
+        """Out of RAM, and its head let go."""
+        self.cache.ram.drop(entry)
+        entry.cool()
+
     def files(self):
-        """The files of the disk tier."""
+        """The files of the disk tier, objects' and newer heads'."""
         return sorted(path.name for path in (self.disk.folder / "objects").glob("*/*"))
 
     def end(self):

@@ -9,7 +9,7 @@ from edge.wire.request import Request
 
 def entry(*, fresh: float = 0, swr: float = 0, sie: float = 0, must: bool = False) -> Entry:
     made = Entry(b"k", 200, [], 0)
-    made.fresh_until, made.swr_until, made.sie_until, made.must_revalidate = fresh, swr, sie, must
+    made.fresh_until, made.windows = fresh, (swr - fresh, sie - fresh, must)
     return made
 
 
@@ -56,7 +56,7 @@ STORED = [(b"etag", b'"a"'), (b"last-modified", b"Sun, 06 Nov 1994 08:49:37 GMT"
 def stored(fresh: float, *, swr: float = 0, must: bool = False, cache_control: bytes = b"") -> Entry:
     """Born at 0, looked at 10."""
     made = Entry(b"k", 200, [*STORED, (b"cache-control", cache_control)], 0)
-    made.fresh_until, made.swr_until, made.must_revalidate = fresh, fresh + swr, must
+    made.fresh_until, made.windows = fresh, (swr, 0.0, must)
     return made
 
 

@@ -84,7 +84,7 @@ class Node:
     async def written(self) -> None:
         """Wait until everything stored is on disk."""
         assert self.edge is not None
-        while self.edge.cache._writing:
+        while self.edge.cache.tiers.writing:
             await turns(1)
 
     async def stops(self) -> None:

@@ -1,0 +1,112 @@
+"""From disk to RAM: bodies for those who wait for them, heads of what has grown cold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from cache.body import Body
+from cache.disk import DiskTier, Head
+from cache.disk_file import Damaged
+from cache.entry import Entry
+from cache.loads import Done, Load, Loads
+from cache.tiers import Tiers
+from kernel.errors import StorageFailed
+
+T = TypeVar("T")
+
+
+class Loading:
+    """One read of a body at a time for each entry, however many wait for it."""
+
+    def __init__(self, tiers: Tiers) -> None:
+        self._tiers = tiers
+        self._loads = Loads()
+
+    def load(self, entry: Entry, done: Done) -> None:
+        """Bring a body; `done(body)` on the loop, None when it cannot be had."""
+        tiers = self._tiers
+        body = entry.body if entry.body is not None else tiers.writing.bodies.get(entry)
+        if body is None and entry.slice and not entry.cold:
+            body = b""
+        if body is not None:
+            done(body)
+        elif entry.disk is None or tiers.disk is None:
+            tiers.forget(entry)
+            done(None)
+        elif tiers.disk.resting(tiers.clock.mono()):
+            done(None)
+        else:
+            tiers.disk.touch(entry)  # a request of the disk tier; in RAM the object is new and must be asked for again
+            self._loads.ask(entry, done)
+            self._next()
+
+    def _next(self) -> None:
+        while (load := self._loads.next()) is not None:
+            self._tiers.workshop.spawn(self._load(load))
+
+    async def _load(self, load: Load) -> None:
+        tiers, entry = self._tiers, load.entry
+        tiers.counts.loads += 1
+        body: Body | None = None
+        try:
+            now = tiers.clock.mono()
+            found = await self._read(entry, lambda disk, name: disk.read_body(name, entry.key, now, files=tiers.files))
+            if found is not None and self._warm(entry, found[0]):
+                body = found[1]
+        finally:
+            waiters = self._loads.ended(load)
+            if body is not None and entry.disk is not None:
+                tiers.to_ram(entry, body)
+            for done in waiters:
+                done(body)
+            self._next()
+
+    async def warmed(self, entry: Entry) -> bool:
+        """Have what the head told at hand; False when it cannot be had."""
+        if not entry.cold:
+            return True
+        head = await self._read(entry, lambda disk, name: disk.read_head(name, entry.key))
+        if head is None or not self._warm(entry, head):
+            return False
+        if entry.slice and entry.disk is not None:
+            self._tiers.to_ram(entry, None)
+        else:
+            self._tiers.cools(entry)
+        return True
+
+    async def _read(self, entry: Entry, read: Callable[[DiskTier, str], T]) -> T | None:
+        """What a plain function reads of the entry's file, in a thread; what is damaged or cannot be read is gone."""
+        tiers = self._tiers
+        disk, number = tiers.disk, entry.disk
+        if disk is None or number is None or disk.resting(tiers.clock.mono()):
+            return None
+        name = disk.name(entry.key, number)
+        try:
+            found = await tiers.workshop.offload(lambda: read(disk, name))
+        except Damaged:
+            if entry.disk == number:  # else it was purged or evicted meanwhile: no damage
+                tiers.counts.disk_damaged += 1
+                tiers.forget(entry)
+        except StorageFailed:
+            tiers.counts.disk_failed += 1
+            disk.failed(tiers.clock.mono())
+            tiers.forget(entry)
+        else:
+            disk.worked()
+            return found
+        return None
+
+    def _warm(self, entry: Entry, head: Head) -> bool:
+        """What the head of its file told; what disagrees with the index is damage."""
+        if (head.get("length"), head.get("status")) == (entry.length, entry.status):
+            try:
+                if entry.cold:
+                    entry.warm(head)
+            except (KeyError, TypeError, ValueError):
+                pass
+            else:
+                return True
+        self._tiers.counts.disk_damaged += 1
+        self._tiers.forget(entry)
+        return False

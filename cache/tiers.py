@@ -1,0 +1,189 @@
+"""The index and the two tiers, kept in agreement: who is stored, where, and who leaves.
+
+An entry in the index has its body in RAM, on disk, on its way to disk, or in several of these places. What is only on
+disk is cold: its head lies in its file. The moves, and what each costs:
+
+    stored      into RAM; to disk as well, when admission says so: one write, the only one of this object
+    promotion   a load from disk into RAM: the file stays, nothing is written when it leaves RAM again
+    demotion    out of RAM with a file: nothing is written; without one and asked for while in RAM: written now
+    off disk    in RAM it goes on from there, and is written again only as a demotion; else it is gone
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+from cache.body import Body
+from cache.counts import CacheCounts
+from cache.disk import DiskTier
+from cache.entry import Entry
+from cache.index import Index
+from cache.leaving import Leaving
+from cache.ram import Left, RamTier
+from cache.slices import is_slice
+from cache.workshop import Workshop
+from cache.writing import Writing
+from kernel.clock import Clock
+
+MOST_LUKEWARM = 1024
+"""Heads kept of objects that are not in RAM: somebody may be about to use them."""
+
+
+class Tiers:
+    """On the loop, in one thread; only the plain disk functions run elsewhere. `files`: large bodies are open files.
+    `in_use` says of an entry whether a running fill needs its head."""
+
+    def __init__(
+        self,
+        ram: RamTier,
+        disk: DiskTier | None,
+        clock: Clock,
+        workshop: Workshop,
+        in_use: Callable[[Entry], bool],
+        *,
+        files: bool,
+    ) -> None:
+        self.ram, self.disk, self.files = ram, disk, files
+        self.clock, self.workshop = clock, workshop
+        self.counts = CacheCounts()
+        self.index = Index()
+        self.leaving = Leaving(disk, workshop, clock, self.counts)
+        self.writing = Writing(self)
+        self._in_use = in_use
+        self._lukewarm: OrderedDict[Entry, None] = OrderedDict()
+
+    def in_ram(self, entry: Entry) -> bool:
+        """Whether RAM has it: its body, or the whole of an object in slices."""
+        return entry.body is not None or (entry.slice > 0 and self.ram.holds(entry))
+
+    def touch(self, entry: Entry) -> None:
+        """The entry served a viewer."""
+        if entry.body is not None:
+            self.ram.touch(entry)
+            return
+        if entry.slice:
+            self.ram.touch(entry)
+        if self.disk is not None:
+            self.disk.touch(entry)
+
+    # -- coming ------------------------------------------------------------------------------------------------
+
+    def takes(self, cost: int) -> bool:
+        """Whether any tier would keep an object of this cost."""
+        return self.ram.takes(cost) or (self.disk is not None and self.disk.takes(cost, self.clock.mono()))
+
+    def store(self, entry: Entry, body: Body) -> bool:
+        """Keep a whole response, in place of the alternate it replaces; False when no tier has room for it.
+
+        The whole of an object in slices comes with its length set and no body; its slices come as entries of their own.
+        """
+        if not entry.slice:
+            entry.length = len(body)
+        in_ram, disk, cost = self.ram.takes(entry.cost), self.disk, entry.cost
+        room = disk is not None and disk.takes(cost, self.clock.mono()) and self.writing.has_room(cost)
+        self.counts.disk_skipped += disk is not None and not room
+        to_disk = room and disk is not None and disk.admits(entry)
+        if not in_ram and not to_disk:
+            return False
+        self._enter(entry)
+        if to_disk and disk is not None:
+            self.writing.begin(disk, entry, body)
+        if in_ram:
+            self.to_ram(entry, body)
+        return True
+
+    def to_ram(self, entry: Entry, body: Body | None) -> None:
+        """Its body is in RAM from now on, if RAM takes it; for others there may be no room any more."""
+        if not self.ram.takes(entry.cost):
+            self.cools(entry)
+            return
+        self._lukewarm.pop(entry, None)
+        for left in self.ram.put(entry, None if entry.slice else body):
+            self._left_ram(left)
+
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Take in what the disk tier found at start, oldest first; slices without their whole go."""
+        disk, kept = self.disk, []
+        if disk is None:
+            return
+        for entry in entries:
+            number, entry.disk = entry.disk, None
+            self._enter(entry)
+            if number is not None:
+                kept.append(entry)
+                self.leaving.add(self._off_disk(disk.put(entry, number)))
+        for entry in kept:
+            if is_slice(entry.key) and not self.index.has_whole(entry):
+                self.forget(entry)
+
+    def _enter(self, entry: Entry) -> None:
+        for other in self.index.replaced_by(entry):
+            same = other.slice and (other.slice, other.mark, other.length) == (entry.slice, entry.mark, entry.length)
+            self.forget(other, with_slices=not same)
+        self.index.enter(entry)
+
+    # -- leaving -----------------------------------------------------------------------------------------------
+
+    def forget(self, entry: Entry, *, with_slices: bool = True) -> str | None:
+        """Out of the index and both tiers, its slices too; the name of its file, which is on its way out."""
+        self.index.remove(entry)
+        self.ram.drop(entry)
+        self._lukewarm.pop(entry, None)
+        if entry.slice and with_slices:
+            for part in self.index.slices_of(entry):
+                self.forget(part)
+        name = self.disk.drop(entry) if self.disk is not None else None
+        if name is not None:
+            self.leaving.add((name,))
+        return name
+
+    def _left_ram(self, left: Left) -> None:
+        entry, disk, cost = left.entry, self.disk, left.entry.cost
+        self.counts.evicted_ram += 1
+        if entry.disk is not None or self.writing.holds(entry):
+            self.cools(entry)
+        elif (
+            left.wanted
+            and left.body is not None
+            and disk is not None
+            and disk.takes(cost, self.clock.mono())
+            and self.writing.has_room(cost)
+        ):
+            self.counts.demoted += 1
+            self.writing.begin(disk, entry, left.body)
+        else:
+            self.forget(entry)
+
+    async def leaves_disk(self, victims: list[Entry]) -> None:
+        """The disk tier has no room for these: until their files are gone."""
+        await self.leaving.remove(self._off_disk(victims))
+
+    def _off_disk(self, victims: list[Entry]) -> list[str]:
+        """Books of it; names of the files that are still to be removed."""
+        disk, names = self.disk, list[str]()
+        self.counts.evicted_disk += len(victims)
+        for victim in victims:
+            name = disk.drop(victim) if disk is not None else None
+            if name is not None:
+                names.append(name)
+            if not self.in_ram(victim):
+                self.forget(victim)
+        return names
+
+    # -- cold and warm -----------------------------------------------------------------------------------------
+
+    def cools(self, entry: Entry) -> None:
+        """An entry that is not in RAM: its head is let go when that of many others was asked for since."""
+        if entry.cold or entry.disk is None:
+            return
+        self._lukewarm[entry] = None
+        self._lukewarm.move_to_end(entry)
+        for _ in range(len(self._lukewarm) - MOST_LUKEWARM):
+            eldest, _ = self._lukewarm.popitem(last=False)
+            if self.in_ram(eldest) or eldest.disk is None:
+                continue
+            if self.writing.holds(eldest) or self._in_use(eldest):
+                self._lukewarm[eldest] = None
+            else:
+                eldest.cool()

@@ -1,0 +1,167 @@
+"""What is on its way to disk: bodies of new objects, and heads that a 304 made new."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cache.body import FILE_LEAST, Body, view
+from cache.disk import DiskFull, DiskTier
+from cache.entry import Entry
+from kernel.clock import Instant
+from kernel.errors import StorageFailed
+
+if TYPE_CHECKING:
+    from cache.tiers import Tiers
+
+MOST_WRITING = 64 << 20
+"""Bytes on their way to disk at a time; beyond it objects stay in RAM only."""
+
+
+class Writing:
+    """One write an entry at a time. `bodies`: what is served meanwhile, of entries that are not in RAM either."""
+
+    def __init__(self, tiers: Tiers) -> None:
+        self._tiers = tiers
+        self.bodies: dict[Entry, Body] = {}
+        self._heads: dict[Entry, bool] = {}
+        self._ended: dict[Entry, asyncio.Future[None]] = {}
+        self.bytes = 0
+        self._most = min(MOST_WRITING, tiers.disk.largest if tiers.disk is not None else 0)
+
+    def __len__(self) -> int:
+        return len(self.bodies) + len(self._heads)
+
+    def __iter__(self) -> Iterator[Entry]:
+        yield from self.bodies
+        yield from self._heads
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether something of this entry is on its way."""
+        return entry in self.bodies or entry in self._heads
+
+    def end_of(self, entry: Entry) -> asyncio.Future[None]:
+        """Done when this write has ended, however it ended."""
+        return self._ended.setdefault(entry, asyncio.get_running_loop().create_future())
+
+    def _over(self, entry: Entry) -> None:
+        waited_for = None if self.holds(entry) else self._ended.pop(entry, None)
+        if waited_for is not None and not waited_for.done():
+            waited_for.set_result(None)
+
+    # -- bodies ------------------------------------------------------------------------------------------------
+
+    def has_room(self, cost: int) -> bool:
+        """Whether so many bytes more may be on their way."""
+        return self.bytes + cost <= self._most
+
+    def begin(self, disk: DiskTier, entry: Entry, body: Body) -> None:
+        """Write an object."""
+        cost = entry.cost  # as it is now: a 304 meanwhile may change it
+        self.bodies[entry] = body
+        self.bytes += cost
+        self._tiers.workshop.spawn(self._write(disk, entry, body, cost))
+
+    async def _write(self, disk: DiskTier, entry: Entry, body: Body, cost: int) -> None:
+        tiers, written, told = self._tiers, False, entry.told
+        number = disk.new_number()
+        try:
+            await tiers.leaves_disk(disk.make_room(self.bytes))
+            await self._write_file(disk, disk.name(entry.key, number), entry, body, cost)
+            written = True
+            disk.worked()
+        except StorageFailed as error:
+            self._failed(disk, error)
+        finally:
+            self.bytes -= cost
+            del self.bodies[entry]
+            try:
+                if written:
+                    await self._wrote(disk, entry, number, cost)
+            finally:
+                if not written and not tiers.in_ram(entry):
+                    tiers.forget(entry)
+                elif entry.disk is not None and not entry.cold and entry.told is not told:
+                    self.freshened(entry)
+                self._over(entry)
+
+    async def _write_file(self, disk: DiskTier, name: str, entry: Entry, body: Body, cost: int) -> None:
+        """On a disk that is full before its budget is, some leave and it is tried once more."""
+        tiers = self._tiers
+        head = entry.to_disk(Instant(tiers.clock.wall(), tiers.clock.mono()))
+        try:
+            await tiers.workshop.offload(lambda: disk.write(name, head, view(body, 0, len(body))))
+        except DiskFull:
+            await tiers.leaves_disk(disk.shed(2 * cost))
+            await tiers.workshop.offload(lambda: disk.write(name, head, view(body, 0, len(body))))
+
+    async def _wrote(self, disk: DiskTier, entry: Entry, number: int, cost: int) -> None:
+        """Books of a file that is there now; it goes at once when its object was purged or replaced."""
+        tiers = self._tiers
+        if not tiers.index.holds(entry):
+            name = disk.name(entry.key, number)
+            await tiers.leaving.remove([name])
+            return
+        tiers.counts.disk_written += 1
+        tiers.counts.disk_written_bytes += cost
+        if tiers.files and entry.body is not None and len(entry.body) >= FILE_LEAST:
+            name = disk.name(entry.key, number)
+            entry.body = disk.written_body(name, len(entry.body), tiers.clock.mono()) or entry.body
+        victims = disk.put(entry, number, self.bytes)
+        if not tiers.in_ram(entry):
+            tiers.cools(entry)
+        await tiers.leaves_disk(victims)
+
+    def _failed(self, disk: DiskTier, error: StorageFailed) -> None:
+        """A disk that is full is in order; one that fails is not."""
+        if isinstance(error, DiskFull):
+            self._tiers.counts.disk_full += 1
+        else:
+            self._tiers.counts.disk_failed += 1
+            disk.failed(self._tiers.clock.mono())
+
+    # -- heads -------------------------------------------------------------------------------------------------
+
+    def freshened(self, entry: Entry) -> None:
+        """A 304 made the head of an object on disk new: it must survive a restart, and the object's growing cold."""
+        disk = self._tiers.disk
+        if disk is None or entry.disk is None:
+            return
+        if entry in self._heads:
+            self._heads[entry] = True
+            return
+        self._heads[entry] = False
+        self._tiers.workshop.spawn(self._write_head(disk, entry))
+
+    async def _write_head(self, disk: DiskTier, entry: Entry) -> None:
+        tiers, written = self._tiers, True
+        try:
+            while entry.disk is not None and written:
+                self._heads[entry] = False
+                name, head = (
+                    disk.name(entry.key, entry.disk),
+                    entry.to_disk(Instant(tiers.clock.wall(), tiers.clock.mono())),
+                )
+                try:
+                    await tiers.workshop.offload(partial(disk.write_head, name, head))
+                except StorageFailed as error:
+                    self._failed(disk, error)
+                    written = False
+                if entry.disk is None:  # it left meanwhile: what was just written is to go too
+                    await tiers.leaving.remove([name])
+                if not self._heads[entry]:
+                    break
+        finally:
+            del self._heads[entry]
+            if not written:
+                self._lost_head(disk, entry)
+            self._over(entry)
+
+    def _lost_head(self, disk: DiskTier, entry: Entry) -> None:
+        """What is on disk is not what holds now: it has to go."""
+        if (name := disk.drop(entry)) is not None:
+            self._tiers.leaving.add([name])
+        if not self._tiers.in_ram(entry):
+            self._tiers.forget(entry)
