@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from cache.cache import PurgeRequest, SegmentCache, Workshop
+from cache.cache import SegmentCache, Workshop
 from cache.entry import Entry
 from cache.fill import Fill, Reader
 from cache.fillstate import State
@@ -15,7 +15,7 @@ from edge.answers import Answers
 from edge.ask import request_head
 from edge.counters import Counts
 from edge.exchange import Exchange
-from edge.judge import changed_keys
+from edge.judge import changed
 from edge.parts import part_of, upstream_range
 from edge.profile import Profile
 from edge.route import Asked
@@ -131,7 +131,7 @@ class Fetcher:
                 fill.stale = None if exchange.status == 304 else fill.stale
             headed()
             if method not in REGISTERED_SAFE and exchange.status < 400:
-                await self._cache.purge(PurgeRequest(urls=changed_keys(asked, request, exchange.fields)))
+                await self._cache.purge(changed(asked, request, exchange.fields))
             judged = asked.route.judged_by(request)
             await self._answers.take(fill, exchange, asked, judged, method, asked_at, ranged=part is not None)
             self._counts.fill_ended("whole")

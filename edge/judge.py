@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
+from cache.cache import PurgeRequest
 from cache.entry import Entry
-from edge.route import Asked
+from edge.route import Asked, beside, reach
 from kernel.http.freshness import Verdict
 from kernel.http.message import Fields, values
+from kernel.paths import normal_host, normalise_any
+from kernel.vocabulary import Refusal
 
 OF_THE_REQUEST = ("", "request no-store", "authorization")
 """Why an answer is not kept that says nothing of the next request's."""
@@ -36,19 +39,25 @@ def judge(status: int, verdict: Verdict, *, fits: bool, doomed: bool, validator:
     return Judgement(kept=False, shared=shared, why=verdict.why)
 
 
-def changed_keys(asked: Asked, request: Mapping[bytes, bytes], fields: Fields) -> tuple[bytes, ...]:
-    """What a successful unsafe request has changed: its target, and what Location and Content-Location name at the
-    same host (RFC 9111 §4.4)."""
-    host = request.get(b"host", b"").lower()
-    keys = [asked.key]
+def changed(asked: Asked, request: Mapping[bytes, bytes], fields: Fields) -> PurgeRequest:
+    """What a successful unsafe request has changed: its target, and what Location and Content-Location name of the same
+    origin (RFC 9111 §4.4), each in all alternates. https and http of a host are one: their keys are."""
+    host = normal_host(request.get(b"host", b""), b"80")
+    urls, prefixes = reach(asked)
     for value in values(fields, b"location") + values(fields, b"content-location"):
         try:
             parts = urlsplit(urljoin(b"http://" + host + asked.upstream, value))
         except ValueError:
             continue
-        if parts.netloc.lower() == host:
-            keys.append(host + (parts.path or b"/") + (b"?" + parts.query if parts.query else b""))
-    return tuple(keys)
+        port = b"443" if parts.scheme == b"https" else b"80"
+        if parts.scheme not in (b"http", b"https") or normal_host(parts.netloc, port) != host:
+            continue
+        queried = parts.query or b"?" in value.partition(b"#")[0]
+        target = normalise_any((parts.path or b"/") + (b"?" + parts.query if queried else b""))
+        if not isinstance(target, Refusal):
+            more_urls, more_prefixes = reach(beside(asked, host, target))
+            urls, prefixes = urls + more_urls, prefixes + more_prefixes
+    return PurgeRequest(urls=urls, prefixes=prefixes)
 
 
 def freshened(stale: Entry, fields: Fields) -> Fields:

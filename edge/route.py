@@ -27,8 +27,8 @@ class Asked(NamedTuple):
 
     `key` is made of that very target and of what else goes upstream keyed, so that nobody can ask for one thing and
     have another kept in its place. `shard` decides which upstream: title and rendition, so that a rendition's segments
-    stay together. `cdn` is None in the general profile. `route` says how requests of this kind are treated; `host` is sent
-    upstream, empty where it is asked by its own name. `came`: how the request came to us, where upstream is to know it.
+    stay together. `cdn` is None in the general profile. `route` says how requests of this kind are treated; `host` is
+    sent upstream, empty where it is asked by its own name; `came`: how the request came to us, where upstream is told.
     """
 
     key: bytes
@@ -90,6 +90,16 @@ def general_route(request: Request, routes: Routes = GENERAL) -> Asked | Refusal
     logged = _logged(target) if mark or TOKEN_FOLDER in target else target
     keyed = _with_fields(key, route, fields)
     return Asked(keyed, logged, upstream, key, None, None, route, host if route.key_host else b"")
+
+
+def beside(asked: Asked, host: bytes, target: bytes) -> Asked:
+    """Another target of the same host, both in normal form, as if the same route held for it."""
+    path, mark, query = target.partition(b"?")
+    route = asked.route
+    if mark:
+        kept = route.query.of(query)
+        target = path + mark + kept if kept or (not query and not route.query.only) else path
+    return asked._replace(key=host + target if route.key_host else target, upstream=target)
 
 
 def _with_fields(key: bytes, route: Route, fields: Mapping[bytes, bytes]) -> bytes:

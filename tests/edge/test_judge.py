@@ -1,10 +1,14 @@
 """What an upstream's answer is good for, as a table."""
 
+from dataclasses import replace
+
 import pytest
 
+from cache.cache import PurgeRequest
 from cache.entry import Entry
-from edge.judge import changed_keys, freshened, judge
-from edge.route import general_route
+from edge.judge import changed, freshened, judge
+from edge.route import GENERAL, general_route
+from edge.routes import Routes
 from edge.wire.request import Request
 from kernel.http.freshness import Verdict
 
@@ -42,14 +46,29 @@ def test_what_an_answer_is_good_for(status: int, told: Verdict, more: dict, kept
         ([], []),
         ([(b"location", b"/b?c")], [b"h/b?c"]),
         ([(b"content-location", b"http://H/d")], [b"h/d"]),
+        ([(b"content-location", b"http://h:80/d#x")], [b"h/d"]),
+        ([(b"content-location", b"https://h:443/d?")], [b"h/d?"]),
+        ([(b"location", b"c")], [b"h/c"]),
+        ([(b"location", b"?q")], [b"h/a?q"]),
+        ([(b"location", b"http://h:81/d"), (b"location", b"ftp://h/d"), (b"location", b"http://u@h/d")], []),
         ([(b"location", b"http://other/b"), (b"content-location", b"http://[")], []),
+        ([(b"location", b"/a b")], []),
     ],
 )
 def test_an_unsafe_request_changes_its_target_and_what_the_answer_names_at_the_same_host(fields, more):
     """RFC 9111 §4.4."""
     asked = general_route(Request(b"POST", b"/a", {b"host": b"h"}, 1, keep_alive=True))
     assert not isinstance(asked, str)
-    assert changed_keys(asked, {b"host": b"h"}, fields) == (b"h/a", *more)
+    assert changed(asked, {b"host": b"h"}, fields) == PurgeRequest(urls=(b"h/a", *more))
+
+
+def test_all_alternates_that_a_route_keys_are_changed():
+    """Whatever the keyed fields of the unsafe request itself were."""
+    routes = Routes(replace(GENERAL.default, key_fields=(b"x",)))
+    asked = general_route(Request(b"POST", b"/a", {b"host": b"h", b"x": b"1"}, 1, keep_alive=True), routes)
+    assert not isinstance(asked, str)
+    found = changed(asked, {b"host": b"h"}, [(b"location", b"/b")])
+    assert found == PurgeRequest(prefixes=(b"h/a\n", b"h/b\n"))
 
 
 def test_a_304_gives_its_fields_and_takes_the_old_date():
