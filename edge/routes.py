@@ -31,8 +31,9 @@ class Route:
 
     The key: `query`, `key_host`, and `key_fields`, which go upstream as they are keyed. Upstream: `forwards`, the
     request fields (None: all), of which those in `ends` end here all the same. Back: `keeps` judges an answer, `drops`
-    are upstream's fields that nobody gets, `lines` ready header lines of every response. `token`: whether one is asked for where the node has keys. `slice`: bytes of
-    the aligned parts in which objects larger than `slice_over` bytes are cached (0: none are).
+    are upstream's fields that nobody gets, `lines` ready header lines of every response. `token`: whether one is asked
+    for where the node has keys. `slice`: bytes of the aligned parts in which objects larger than `slice_over` bytes
+    are cached (0: none are).
     """
 
     name: str = _MEDIA.name

@@ -76,8 +76,8 @@ def settings_page(classes: Mapping[Command, type]) -> str:
         lines += rows(("Flag", "Kind", "Default", "Meaning"), made) if made else ["It has no settings."]
         for array in tables_of(settings_class):
             lines += ["", f"### `[[{array.name}]]` of matinee {command.name}", ""]
-            lines += [f"{array.sentence} In the file only, at most {array.most} of them. What a key leaves out is as the"]
-            lines += ["flags above say.", ""]
+            lines += [f"{array.sentence} In the file only, at most {array.most} of them."]
+            lines += ["What a table leaves out is as the flags above say.", ""]
             keys = [(f"`{row.name.replace('_', '-')}`", *_setting_row(row)[1::2]) for row in table(array.row_class)]
             lines += rows(("Key", "Kind", "Meaning"), keys)
     return "\n".join(lines) + "\n"

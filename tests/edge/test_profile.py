@@ -55,8 +55,9 @@ def test_methods_and_bodies():
 
 OVERRIDES = (
     "X-Forwarded-Host X-Forwarded-For X-Forwarded-Proto X-Forwarded-Scheme X-Forwarded-Port X-Forwarded-Server "
-    "X-Forwarded-Prefix X-Forwarded Forwarded X-Host X-Original-URL X-Original-Host X-Rewrite-URL X-HTTP-Method-Override "
-    "X-HTTP-Method X-Method-Override X-HTTP-Host-Override X-Http-Destinationurl X-Real-IP X-Client-IP True-Client-IP "
+    "X-Forwarded-Prefix X-Forwarded Forwarded X-Host X-Original-URL X-Original-Host X-Rewrite-URL "
+    "X-HTTP-Method-Override X-HTTP-Method X-Method-Override X-HTTP-Host-Override X-Http-Destinationurl "
+    "X-Real-IP X-Client-IP True-Client-IP "
     "Client-IP X-Originating-IP X-Remote-Addr X-Remote-IP X-ProxyUser-Ip Proxy-Host Request-Uri X-Proxy-Url Base-Url "
     "X-Server-Name X-URL-Scheme X-Scheme Front-End-Https X-Forwarded-SSL X-Backend-Host X-Cluster-Client-IP "
     "CF-Connecting-IP X_Forwarded_Host Proxy X-Sendfile-Type X-Accel-Mapping X-WAP-Profile X-Vhost"
@@ -64,7 +65,8 @@ OVERRIDES = (
 ORDINARY = (
     "Accept Accept-Language Accept-Encoding Authorization Cookie Cache-Control Pragma Origin Referer User-Agent DNT "
     "Sec-Fetch-Mode Sec-CH-UA Upgrade-Insecure-Requests Save-Data Priority From Foo Test-ID X-Test X-Requested-With "
-    "X-Custom X-API-Key Traceparent Content-Type Max-Forwards Prefer X-CSRF-Token X-Request-ID X-Playback-Session-Id Icy-Metadata"
+    "X-Custom X-API-Key Traceparent Content-Type Max-Forwards Prefer X-CSRF-Token X-Request-ID "
+    "X-Playback-Session-Id Icy-Metadata"
 ).lower().split()  # fmt: skip
 
 

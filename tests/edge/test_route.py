@@ -107,8 +107,8 @@ def test_general_keys_exactly_what_is_sent_upstream(target: bytes, host: bytes, 
 
 @pytest.mark.parametrize(
     "target",
-    [b"/a/../b", b"/a/./b", b"/a/%2e%2E/b", b"/a%2f..%2fb", b"/a%5c..", b"/a%00", b"/a%0a", b"/a%7F", b"/a\\b", b"/a%", b"/a%zz",
-     b"/\xc3\xa9", b"/a?b#c", b"/" + b"a" * 16384],
+    [b"/a/../b", b"/a/./b", b"/a/%2e%2E/b", b"/a%2f..%2fb", b"/a%5c..", b"/a%00", b"/a%0a", b"/a%7F", b"/a\\b", b"/a%",
+     b"/a%zz", b"/\xc3\xa9", b"/a?b#c", b"/" + b"a" * 16384],
 )  # fmt: skip
 def test_general_refuses_what_two_programs_read_in_two_ways(target: bytes):
     assert general_route(request(target, host=b"h")) is Refusal.PATH

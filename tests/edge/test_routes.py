@@ -34,7 +34,7 @@ def general(target: bytes, those: Routes, **fields: bytes):
 
 def test_without_settings_only_objects_of_many_slices_are_cached_in_slices():
     assert PLAIN.slice_over >= 4 * PLAIN.slice
-    assert PLAIN == routes().default
+    assert routes().default == PLAIN
     assert (PLAIN.sliced(None), PLAIN.sliced(8 << 20), PLAIN.sliced((8 << 20) + 1)) == (False, False, True)
     assert not routes(slice_over=0).default.sliced(1 << 40)
 
@@ -136,8 +136,8 @@ def test_what_a_route_says_of_freshness_and_keeping():
 
 
 def test_what_goes_upstream_as_forward_says():
-    fields = {b"accept": b"a", b"cookie": b"c", b"authorization": b"x", b"cache-control": b"no-store", b"user-agent": b"u",
-              b"x-forwarded-host": b"evil", b"cmcd-request": b"y"}  # fmt: skip
+    fields = {b"accept": b"a", b"cookie": b"c", b"authorization": b"x", b"cache-control": b"no-store",
+              b"user-agent": b"u", b"x-forwarded-host": b"evil", b"cmcd-request": b"y"}  # fmt: skip
     those = routes({"path": "*.a", "forward": "none"}, {"path": "*.b", "forward": "Accept"}, {"forward": "all"})
     sent = [[name for name, _ in row.route.upstream_fields(fields)] for row in those.rows]
     assert sent == [

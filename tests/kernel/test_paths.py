@@ -10,7 +10,10 @@ from kernel.paths import (
     CdnPath,
     CdnTarget,
     Target,
+    normal_host,
+    normal_name,
     normalise,
+    normalise_any,
     read_path_anew,
     read_target,
     split_cdn,
@@ -278,3 +281,43 @@ def test_so_is_a_damaged_one(target, place, piece):
 def test_no_way_from_one_title_to_another(rest):
     """The classic steps out of a scope have no normal form at all."""
     assert read_target(b"/cdn/eu/title1" + rest) is Refusal.PATH
+
+
+@pytest.mark.parametrize(
+    ("target", "normal"),
+    [
+        (b"/a/b", b"/a/b"),
+        (b"/a//b;c=1|2", b"/a//b;c=1|2"),
+        (b"/%7E%41%2f%c3%a9", b"/~A%2F%C3%A9"),
+        (b"/a?%7E=%2f%0a%zz", b"/a?%7E=%2f%0a%zz"),
+        (b"/...", b"/..."),
+        (b"/a%2fb..", b"/a%2Fb.."),
+        (b"/%252e%252e/a", b"/%252e%252e/a"),
+    ],
+)
+def test_the_normal_form_of_any_target(target, normal):
+    """The path alone is normalised (RFC 3986 §6.2.2); the query is data, and goes as it came."""
+    assert normalise_any(target) == normal
+    assert normalise_any(normal) == normal
+
+
+@pytest.mark.parametrize(
+    "target",
+    [b"", b"a", b"/a b", b"/a\\b", b"/a#b", b"/a?b#", b"/a\0", b"/a%00", b"/a%1f", b"/a%7F", b"/a%", b"/a%2", b"/a%g0",
+     b"/.", b"/a/..", b"/%2e%2e/a", b"/a%2f..", b"/a%5C.%2fb", b"/\xe9", b"/a?\xe9", b"/" * 16385],
+)  # fmt: skip
+def test_what_has_no_normal_form_anywhere(target):
+    assert normalise_any(target) is Refusal.PATH
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "normal"),
+    [(b"H", b"80", b"h"), (b"h:80", b"80", b"h"), (b"h:", b"80", b"h"), (b"h:80", b"443", b"h:80"), (b"", b"80", b""),
+     (b"[::1]", b"80", b"[::1]"), (b"[::1]:80", b"80", b"[::1]"), (b"[::80]", b"80", b"[::80]")],
+)  # fmt: skip
+def test_the_normal_form_of_a_host(host, port, normal):
+    assert normal_host(host, port) == normal
+
+
+def test_the_normal_form_of_a_name():
+    assert (normal_name(b"p%61ge"), normal_name(b"a%3d"), normal_name(b"a")) == (b"page", b"a%3D", b"a")

@@ -15,6 +15,8 @@ from kernel.settings import (
     resolve,
     setting,
     table,
+    tables,
+    tables_of,
     unknown_variables,
 )
 
@@ -131,3 +133,57 @@ def test_what_to_do_once_is_said_by_a_flag_alone():
 def test_variables_that_nobody_reads():
     env = {"MATINEE_WORKERS": "1", "MATINEE_WROKERS": "1", "HOME": "/"}
     assert unknown_variables(env, table(Sample)) == ["MATINEE_WROKERS"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One table of a file."""
+
+    name: str = setting(TEXT, None, "Its name.")
+    limit: int | None = setting(INTEGER, None, "Its limit.", least=1)
+    many: tuple[str, ...] = setting(TEXT, None, "Several.", many=True)
+
+    def __post_init__(self) -> None:
+        if self.name == "wrong":
+            raise BadSettings("name", "is wrong")
+
+
+@dataclass(frozen=True)
+class Ruled:
+    """A program with rules."""
+
+    most: int = setting(INTEGER, "1", "How many.")
+    rule: tuple[Rule, ...] = tables(Rule, "The rules.", most=2)
+
+    def __post_init__(self) -> None:
+        if len(self.rule) > self.most:
+            raise BadSettings("name", "one too many", "rule 2")
+
+
+def test_an_array_of_tables():
+    """Each table is an object of its own settings, in the file's order; what is left out is None, or empty."""
+    file = {"most": 2, "rule": [{"name": "a", "many": ["x", "y"]}, {"limit": 3}]}
+    assert resolve(Ruled, file=file).rule == (Rule("a", None, ("x", "y")), Rule(None, 3, ()))
+    assert resolve(Ruled).rule == ()
+    assert [row.name for row in table(Ruled)] == ["most"]
+    assert [(one.name, one.row_class, one.most) for one in tables_of(Ruled)] == [("rule", Rule, 2)]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([{}, {"limit": 0}], "setting `limit` (file x.toml, rule 2): '0' is below the least, 1"),
+        ([{"nope": 0}], "setting `nope` (file x.toml, rule 1): there is no such setting"),
+        ([{"name": "wrong"}], "setting `name` (file x.toml, rule 1): is wrong"),
+        ([{"many": []}], "setting `many` (file x.toml, rule 1): is an empty list"),
+        ([{"name": ["a", "b"]}], "setting `name` (file x.toml, rule 1): takes one value"),
+        ([{}, {}], "setting `name` (file x.toml, rule 2): one too many"),
+        ([{}] * 3, "setting `rule` (file x.toml): there are 3 tables; at most 2 may be"),
+        ({"name": "a"}, "setting `rule` (file x.toml): is a list of tables, each begun by [[rule]]"),
+        ([1], "setting `rule` (file x.toml): is a list of tables"),
+    ],
+)
+def test_an_error_in_a_table_names_file_number_and_key(given, said):
+    with pytest.raises(BadSettings) as caught:
+        resolve(Ruled, file={"rule": given}, file_name="x.toml")
+    assert str(caught.value).startswith(said)
