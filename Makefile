@@ -6,7 +6,7 @@ PORT ?= 8080
 FRESH ?= 0
 TEST_WORKERS ?= 2
 
-.PHONY: help up setup setup-dev test check bench lock proto docs fmt clean
+.PHONY: help up setup setup-dev test check bench soak lock proto docs fmt clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ check: setup-dev ## Lint, types, import contracts, generated files
 
 bench: setup-dev ## Side-by-side benchmarks: ours and the peer's in turn, ratios printed
 	@$(PY) -m tools.bench $(BENCH_ARGS)
+
+soak: setup-dev ## Ten minutes of faults, purges and crashes, every byte delivered checked (SOAK_ARGS="--seed 1 --minutes 2")
+	@$(PY) -m tests.soak $(SOAK_ARGS)
 
 lock: setup-dev ## Resolve the dependencies anew into the lock files
 	.boot/bin/uv pip compile -q --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock --custom-compile-command "make lock"
