@@ -8,6 +8,7 @@ is cut. How long is `Patience`, from the settings.
 from __future__ import annotations
 
 import fcntl
+import socket
 import ssl
 import sys
 import termios
@@ -33,6 +34,8 @@ BODY_RATE = 512
 """A body may take so long, and a second more for each so many bytes of it."""
 STALL_LOOKS = 6
 """How often within the time that a stalled viewer has he is looked at: seldom, each look asks the kernel."""
+_BYTES_ACKED = 120
+"""Where `struct tcp_info` (Linux 4.6 and newer) has the number of bytes that the other side has acknowledged."""
 LATE_HEAD = Malformed(408, "head-timeout")
 LATE_BODY = Malformed(408, "body-timeout")
 
@@ -80,6 +83,15 @@ def bytes_queued(connection: Connection) -> int:
         in_kernel = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
         queued += int.from_bytes(in_kernel, sys.byteorder)
     return queued
+
+
+def bytes_taken(connection: Connection) -> int:
+    """A number that grows whenever the viewer takes something, since the queue may look the same though it moved."""
+    sock = connection.transport.get_extra_info("socket")
+    if sock is None or sock.fileno() < 0:
+        return -connection.unsent
+    told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
+    return int.from_bytes(told[_BYTES_ACKED:], sys.byteorder)
 
 
 class Front:
@@ -151,18 +163,18 @@ class Front:
             return
         if connection.ticks > LINGER_SECONDS:
             queued = bytes_queued(connection)
-            if queued == 0 or queued == connection.last_queued:
+            if queued == 0 or queued == connection.last_look:
                 connection.abort()
-            connection.last_queued, connection.ticks = queued, 0
+            connection.last_look, connection.ticks = queued, 0
 
     def _watch_reader(self, connection: Connection) -> None:
         """A viewer who reads, however slowly, may go on; one who has taken nothing for a minute is cut."""
         stalled = self._patience.stalled
-        if connection.ticks <= stalled // STALL_LOOKS and connection.last_queued:
+        if connection.ticks <= stalled // STALL_LOOKS and connection.last_look:
             return  # seldom enough not to ask the kernel for each of many every second
-        queued = bytes_queued(connection)
-        if queued != connection.last_queued:
-            connection.last_queued = queued
+        taken = bytes_taken(connection)
+        if taken != connection.last_look:
+            connection.last_look = taken
             connection.ticks = 0
         elif connection.ticks > stalled:
             connection.abort()

@@ -63,7 +63,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         "address",
         "grants",
         "lane",
-        "last_queued",
+        "last_look",
         "lingering",
         "on_lost",
         "on_resume",
@@ -86,7 +86,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self.grants: dict[bytes, Grant] = {}
         self.lane: Lane | None = None
         self.viewer: Viewer = NOBODY
-        self.ticks = self.served = self.last_queued = 0
+        self.ticks = self.served = self.last_look = 0
         self.on_resume: Callable[[], object] | None = None
         self.on_lost: Callable[[], object] | None = None
 
@@ -168,6 +168,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
     def resume_writing(self) -> None:
         """He caught up."""
         self.paused = False
+        self.ticks = 0
         if self.on_resume is not None:
             self.on_resume()
         elif self._current is None:

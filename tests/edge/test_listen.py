@@ -201,4 +201,4 @@ def test_where_there_is_no_socket_the_transports_queue_counts():
     door.connection.data_received(GET)
     door.transport.queued = 7
     door.seconds(1)
-    assert door.connection.last_queued == 7
+    assert door.connection.last_look == -7
