@@ -23,25 +23,21 @@ from edge.apply import State
 from edge.authorise import TokenMemo
 from edge.counters import Counts
 from edge.crowd import Crowd
-from edge.exchange import Timeouts
 from edge.fetch import Fetcher
 from edge.listen import Front, patience, renew_certificate, tls_context
 from edge.locate import Locator
 from edge.network import Network
 from edge.node import Node
 from edge.numbers import Number, metrics, stats
-from edge.pool import PoolLimits
 from edge.profile import PROFILES
 from edge.read_files import read_keys, read_rules
 from edge.record import AccessLog
 from edge.request import Story
 from edge.route import ask_for
-from edge.routes import make_routes
+from edge.routes import routes_of
 from edge.settings import EdgeSettings
 from edge.subscribe import Connect, Subscriber
 from edge.tasks import TaskOwner
-from edge.upstream import Upstreams
-from edge.upstream_tls import upstream_tls
 from edge.wire.head import Limits
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings
@@ -68,7 +64,7 @@ class Edge:
         self.node = self._make_node()
         self.disk = self._make_disk()
         self.cache = self._make_cache()
-        self.upstreams = self._make_upstreams()
+        self.upstreams = upstreams_of(settings, network, clock)
         self.fetcher = Fetcher(
             settings.id,
             self.node.profile,
@@ -100,24 +96,14 @@ class Edge:
 
     def _make_node(self) -> Node:
         settings = self.settings
-        profile = PROFILES[settings.profile]
-        routes = make_routes(
-            profile,
-            settings.route,
-            default_ttl=settings.default_ttl,
-            slice=settings.slice,
-            slice_over=settings.slice_over,
-            tokens=settings.tokens == "required",
-            port=b"443" if settings.tls_cert is not None else b"80",
-        )
-        asks_tokens = any(one.token for one in (routes.default, *(row.route for row in routes.rows)))
+        routes = routes_of(settings)
         rules, keys = read_rules(settings.rules), read_keys(settings.keys)
         return Node(
             id=settings.id,
             name=cache_name(settings.id),
-            profile=profile,
+            profile=PROFILES[settings.profile],
             rules=rules if settings.control is None else State().rules,
-            memo=TokenMemo(keys) if asks_tokens else None,
+            memo=TokenMemo(keys) if routes.ask_tokens else None,
             regions=frozenset(region.encode() for region in settings.region),
             routes=routes,
             honours=settings.request_directives == "honour",
@@ -139,17 +125,6 @@ class Edge:
     def _policy(self, budget: int) -> Policy[Entry]:
         make: Callable[[int], Policy[Any]] = POLICIES[self.settings.policy]
         return make(budget)
-
-    def _make_upstreams(self) -> Upstreams:
-        settings = self.settings
-        times = Timeouts(
-            settings.upstream_connect, settings.upstream_first_byte, settings.upstream_idle, settings.upstream_total
-        )
-        tls = upstream_tls(settings.upstream, settings.upstream_ca, settings.upstream_cert, settings.upstream_key)
-        # A fifth of the descriptors at most: a hung upstream must leave some to viewers and to the disk.
-        share = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // (5 * len(settings.upstream))
-        limits = PoolLimits(connections=min(settings.upstream_connections, max(8, share)))
-        return Upstreams(settings.upstream, self.network, self.clock, times, tls, limits, settings.upstream_name)
 
     def _make_log(self) -> AccessLog | None:
         settings = self.settings

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.cors import FOR_ALL, LEFT, Cors
 from edge.keyed_query import EVERYTHING, NOTHING, KeyedQuery
@@ -98,6 +98,11 @@ PROFILES = {
         body=16 << 20,
     ),
 }
+
+
+def for_edges(profile: Profile) -> Profile:
+    """The profile as a shield has it: its edges must see a Set-Cookie, or they would share what was one viewer's."""
+    return replace(profile, drops=profile.drops - {b"set-cookie"})
 
 
 def end_to_end(request: Mapping[bytes, bytes], allowed: frozenset[bytes] | None, *, retrieves: bool = True) -> Fields:

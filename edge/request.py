@@ -114,27 +114,15 @@ class Story(StraightRun):
         entry = self.cache.peek(asked.key, request.fields)
         step = plan(entry, began)
         if not ordinary(request):
+            if request.method == b"HEAD":
+                request.fields.pop(b"range", None)  # it has a meaning for GET alone (RFC 9110 §14.2)
             passes = asked.route.forwards is None
             step = plan_for(request, entry, began, general=passes, honour=self.node.honours)
             if step is Plan.NOTHING:
                 self.refuse(request, connection, viewer, Refusal.NOT_CACHED, asked.path, permit, began)
                 return
         if entry is not None and step is Plan.SERVE:
-            body = entry.body
-            if body is not None and not self.cache.sound(entry, body, began):
-                body = None
-            if (
-                body is not None
-                and plain(request.fields)
-                and request.method == b"GET"
-                and entry.status == 200
-                and not asked.route.cors.origins
-            ):
-                if viewer is connection.viewer and carried_by_path(request, asked):
-                    self.remember(asked, permit, connection, request.target)
-                self._serve_whole(request, connection, viewer, asked, permit, entry, body, began)
-            else:
-                self.serve(Delivery(self, request, connection, viewer, asked, permit, began), entry, Outcome.HIT)
+            self._serve_fresh(request, connection, viewer, asked, permit, entry, began)
             return
         asked = self._passed_on(asked, request, connection)
         delivery = Delivery(self, request, connection, viewer, asked, permit, began)
@@ -151,10 +139,33 @@ class Story(StraightRun):
         node = self.node
         if asked.cdn is None:
             return ANYWHERE
+        memo = node.memo if asked.route.token else None
         return authorise(
-            asked.path, asked.cdn, asked.token, node.memo if asked.route.token else None, node.rules, viewer, self._wall(),
+            asked.path, asked.cdn, asked.token, memo, node.rules, viewer, self._wall(),
             regions=node.regions, origin=node.origin,
         )  # fmt: skip
+
+    def _serve_fresh(
+        self,
+        request: Request,
+        connection: Connection,
+        viewer: Viewer,
+        asked: Asked,
+        permit: Permit,
+        entry: Entry,
+        began: float,
+    ) -> None:
+        """A hit: at once where all of a body in RAM is sent under a head that is the same for everybody."""
+        body = entry.body
+        if body is not None and not self.cache.sound(entry, body, began):
+            body = None
+        whole = request.method == b"GET" and entry.status == 200 and plain(request.fields)
+        if body is None or not whole or asked.route.cors.origins:
+            self.serve(Delivery(self, request, connection, viewer, asked, permit, began), entry, Outcome.HIT)
+            return
+        if viewer is connection.viewer and carried_by_path(request, asked):
+            self.remember(asked, permit, connection, request.target)
+        self._serve_whole(request, connection, viewer, asked, permit, entry, body, began)
 
     def _serve_whole(
         self,
@@ -252,6 +263,7 @@ class Story(StraightRun):
             self.serve(delivery, entry, Outcome.STALE, b"max-stale")
             return
         if step is Plan.ALONE:
+            delivery.spare = entry if delivery.request.method == b"HEAD" else None
             self.go_alone(delivery)
             return
         running = self.cache.filling.find(asked.key, delivery.request.fields, entry)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from edge.cors import FOR_ALL, Cors
 from edge.keyed_query import EVERYTHING, NOTHING, KeyedQuery
 from edge.path_pattern import PathPattern
-from edge.profile import OF_ONE_VIEWER, PROFILES, Profile, end_to_end, is_cmcd, is_override
+from edge.profile import OF_ONE_VIEWER, PROFILES, Profile, end_to_end, for_edges, is_cmcd, is_override
+from edge.settings import EdgeSettings
 from edge.settings_route import RouteSettings
 from kernel.http.freshness import KeepPolicy
 from kernel.http.message import Fields
@@ -167,6 +168,11 @@ class Routes:
                 return row.route
         return self.default
 
+    @property
+    def ask_tokens(self) -> bool:
+        """Whether any of them does."""
+        return any(one.token for one in (self.default, *(row.route for row in self.rows)))
+
     def whole_folder(self, path: bytes, content: bytes) -> bool:
         """Whether every file beside this one is treated by the very same route, whatever its name (media)."""
         folder = path[1:].split(b"/")[:-1]
@@ -179,6 +185,20 @@ class Routes:
         return self.default.same_for_all
 
 
+def routes_of(settings: EdgeSettings) -> Routes:
+    """The routes of a node."""
+    return make_routes(
+        PROFILES[settings.profile],
+        settings.route,
+        default_ttl=settings.default_ttl,
+        slice=settings.slice,
+        slice_over=settings.slice_over,
+        tokens=settings.tokens == "required",
+        port=b"443" if settings.tls_cert is not None else b"80",
+        shield=settings.role == "shield",
+    )
+
+
 def make_routes(
     profile: Profile,
     given: Sequence[RouteSettings] = (),
@@ -188,8 +208,10 @@ def make_routes(
     slice_over: int = PLAIN.slice_over,
     tokens: bool = True,
     port: bytes = b"80",
+    shield: bool = False,
 ) -> Routes:
-    """The routes of a node from its profile and settings."""
+    """The routes of a node from its profile and settings. A shield's ask for no tokens: its edges did."""
+    profile = for_edges(profile) if shield else profile
     plain = Route(
         name=profile.name,
         query=profile.query,
@@ -201,9 +223,10 @@ def make_routes(
         slice_over=slice_over,
     )
     default = _with_cors(plain, profile, profile.cors)
+    settings = (replace(one, token=None) if shield else one for one in given)
     rows = (
         Row(_made(one, f"route {number}", default, profile), one.path, frozenset(one.host), frozenset(one.content))
-        for number, one in enumerate(given, 1)
+        for number, one in enumerate(settings, 1)
     )
     return Routes(default, tuple(rows), port)
 

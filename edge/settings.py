@@ -148,7 +148,7 @@ class EdgeSettings:
             except BadSettings as error:
                 raise BadSettings(error.setting, error.why, f"route {number}") from None
         asked = any(route.token == "required" for route in self.route)  # noqa: S105 (a word of the setting)
-        if asked and self.keys is None and self.control is None:
+        if asked and self.role == "edge" and self.keys is None and self.control is None:
             raise BadSettings("keys", "a route requires tokens but there is neither --keys JWKS.json nor --control")
 
     def _check_upstream_tls(self) -> None:

@@ -178,6 +178,13 @@ def test_tokens_are_asked_for_as_the_node_does_unless_a_route_says_otherwise():
     assert not routes(tokens=False).default.token
 
 
+def test_a_shield_asks_for_no_tokens_and_lets_its_edges_see_cookies():
+    those = routes({"path": "*.a", "token": "off"}, {"path": "*.b"}, shield=True, tokens=False)
+    assert [one.token for one in (those.default, *(row.route for row in those.rows))] == [False] * 3
+    assert b"set-cookie" in PLAIN.drops
+    assert not any(b"set-cookie" in one.drops for one in (those.default, *(row.route for row in those.rows)))
+
+
 def test_a_purge_by_url_finds_the_key_that_the_route_makes():
     those = routes({"path": "*.jpg", "query": "w"})
     asked = ask_for("https://h/cdn/eu/t1/a.jpg?utm=1&w=2#x", general=False, routes=those)
