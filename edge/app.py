@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -38,6 +37,7 @@ from edge.routes import routes_of
 from edge.settings import EdgeSettings
 from edge.subscribe import Connect, Subscriber
 from edge.tasks import TaskOwner
+from edge.upstream_wiring import upstreams_of
 from edge.wire.head import Limits
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings

@@ -168,7 +168,10 @@ class Upstreams:
         self._budget.earn(now)
         until = now + self.timeouts.connect + self.timeouts.first_byte
         asking = _Asking(self, until, request, head_only, repeatable, interim)
-        order = self.order(key)[:MOST_TRIED]
+        return await self._first_good(asking, self.order(key)[:MOST_TRIED])
+
+    async def _first_good(self, asking: _Asking, order: list[Upstream]) -> Exchange:
+        """The first answer in this order that is worth giving, or else the first that there is."""
         kept: Exchange | None = None
         error: UpstreamFailed | Overloaded = UpstreamFailed("no-upstream")
         try:
@@ -177,14 +180,13 @@ class Upstreams:
                     exchange = await asking.of(upstream)
                 except (UpstreamFailed, Overloaded) as failed:
                     error = failed
-                    if not (left and self._may_go_on(failed, repeatable=repeatable)):
+                    if not (left and self._may_go_on(failed, repeatable=asking.repeatable)):
                         break
                 else:
-                    if kept is None and left and self._leads_nowhere(exchange, repeatable=repeatable):
-                        kept = exchange
-                        kept.pause()
-                    else:
+                    if kept is not None or not left or not self._leads_nowhere(exchange, repeatable=asking.repeatable):
                         return exchange
+                    kept = exchange
+                    kept.pause()
                 self.retries += 1
             if kept is None:
                 raise error

@@ -1,0 +1,33 @@
+"""From the settings to the upstreams: their times, numbers and certificates."""
+
+from __future__ import annotations
+
+import resource
+
+from edge.exchange import Timeouts
+from edge.network import Network
+from edge.pool import PoolLimits
+from edge.settings import EdgeSettings
+from edge.upstream import Upstreams
+from edge.upstream_tls import upstream_tls
+from kernel.clock import Clock
+
+LEAST_CONNECTIONS = 8
+SHARE_OF_DESCRIPTORS = 5
+"""A fifth of the process's file descriptors for all upstreams: hung ones leave some to viewers and to the disk."""
+
+
+def connections_of(settings: EdgeSettings, descriptors: int) -> int:
+    """How many connections each upstream may have."""
+    share = descriptors // (SHARE_OF_DESCRIPTORS * len(settings.upstream))
+    return min(settings.upstream_connections, max(LEAST_CONNECTIONS, share))
+
+
+def upstreams_of(settings: EdgeSettings, network: Network, clock: Clock) -> Upstreams:
+    """All upstreams of a node; BadSettings when a certificate cannot be used."""
+    times = Timeouts(
+        settings.upstream_connect, settings.upstream_first_byte, settings.upstream_idle, settings.upstream_total
+    )
+    tls = upstream_tls(settings.upstream, settings.upstream_ca, settings.upstream_cert, settings.upstream_key)
+    limits = PoolLimits(connections=connections_of(settings, resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+    return Upstreams(settings.upstream, network, clock, times, tls, limits, settings.upstream_name)
