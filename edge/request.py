@@ -349,7 +349,8 @@ class Story(StraightRun):
         self.counts.requests += 1
         self.counts.refused(what.reason)
         lines = self.own_lines(what.reason) + _CLOSE + (self._allow() if what.status == 405 else b"")
-        connection.transport.write(problem(what.status, what.reason, what.detail, lines))
+        head_only = connection.by_head
+        connection.transport.write(problem(what.status, what.reason, what.detail, lines, head_only=head_only))
         none = Request(b"-", b"", {}, 1, keep_alive=False)
         self.record(none, connection.viewer, None, b"", what.status, 0, Outcome.REFUSED, what.reason, self._mono())
 

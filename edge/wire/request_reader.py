@@ -15,7 +15,10 @@ EMPTY_LINES_MOST = 8
 
 
 class RequestReader:
-    """Reads requests off `_rest`. `body_ticks` counts the seconds that a body has been on its way."""
+    """Reads requests off `_rest`. `body_ticks` counts the seconds that a body has been on its way.
+
+    `by_head`: what was read last is a HEAD, or what was to become one: its refusal has no body either (RFC 9110 §9.3.2).
+    """
 
     __slots__ = (
         "_body",
@@ -27,12 +30,14 @@ class RequestReader:
         "_rest",
         "_seen",
         "body_ticks",
+        "by_head",
     )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._rest = bytearray()
         self._seen = self._empty_lines = self._left = self.body_ticks = 0
+        self.by_head = False
         self._request: Request | None = None
         self._body = bytearray()
         self._chunks: Chunks | None = None
@@ -89,6 +94,7 @@ class RequestReader:
                 return Malformed(400, "malformed", "empty lines and no request")
         if not rest or rest == b"\r":
             return None
+        self.by_head = rest.startswith(b"HEAD ")
         end = rest.find(b"\r\n\r\n", max(0, self._seen - 3), limits.whole_head)
         if end < 0:
             wrong = wrong_so_far(rest, self._seen, limits)

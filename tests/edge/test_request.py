@@ -44,6 +44,25 @@ async def test_bad_requests_are_refused_and_reach_nobody(tmp_path: Path, profile
         assert (await ground.gets(SEGMENT)).body == b"hello"
 
 
+async def test_a_refused_head_gets_no_body(tmp_path: Path):
+    """RFC 9110 §9.3.2, also where the HEAD is malformed."""
+    async with standing(tmp_path) as ground:
+        for bad in (b"HEAD /a HTTP/1.1\r\n\r\n", b"HEAD /a HTTP/1.1\r\nHost : h\r\n\r\n", b"HEAD a HTTP/1.1\r\n"):
+            got = await ground.sends(bad)
+            assert got.startswith(b"HTTP/1.1 400 ")
+            assert got.endswith(b"\r\n\r\n")
+
+
+async def test_a_method_that_nobody_knows_is_passed_on(tmp_path: Path):
+    """RFC 9110 §9.1: to the origin, which may know it, with its body and letter by letter."""
+    async with standing(tmp_path) as ground:
+        ground.upstream.default = ok(more=b"")
+        for method in ("FOO", "get", "X-Y!"):
+            assert (await ground.gets("/a", method, "Content-Length: 3\r\n", b"abc")).status == 200
+        assert ground.upstream.asked == ["FOO /a", "get /a", "X-Y! /a"]
+        assert ground.upstream.bodies == [b"abc"] * 3
+
+
 def pipelined(paths: list[str]) -> bytes:
     return b"".join(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode() for path in paths)
 
@@ -209,7 +228,7 @@ async def test_a_connection_that_says_nothing_is_closed(tmp_path: Path):
 
 async def test_a_viewer_who_stops_reading_is_cut_and_one_who_reads_slowly_is_not(tmp_path: Path):
     """The response is larger than what the sockets hold; a minute without a byte taken ends it."""
-    async with standing(tmp_path, ram="64MiB", max_object="32MiB") as ground:
+    async with standing(tmp_path, ram="64MiB", max_object="32MiB", slice_over="32MiB") as ground:
         body = bytes(24 << 20)
         ground.upstream.answers["/a"] = ok(body)
         await ground.gets("/a")
