@@ -6,80 +6,175 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
 from kernel.command_line import command
 from kernel.errors import BadSettings
 from kernel.settings import INTEGER, NUMBER, PATH, SIZE, SWITCH, TEXT, setting
-from tools.bench import hits, machine, report
-from tools.bench.peers import Peer, nginx, nginx_program, ours
+from tools.bench import disk, hits, machine, misses, report
+from tools.bench.peers import Peer, matinee, nginx, nginx_program, ours, varnish, varnish_program
 from tools.bench.processes import alone
+from tools.bench.report import KIB, MIB
 
 OURS = "matinee"
 NGINX = {
-    "nginx A": ("sendfile on, tcp_nopush on; the targets are set against this one", nginx("nginx A", True, True)),
+    "nginx A": ("sendfile on, tcp_nopush on", nginx("nginx A", True, True)),
     "nginx B": ("sendfile off", nginx("nginx B", False, False)),
     "nginx C": ("sendfile on, tcp_nopush off", nginx("nginx C", True, False)),
 }
-"""nginx in its three sensible settings: what it is called, what it stands for, how it is started."""
-TARGET_PEER = "nginx A"
+"""nginx in its three sensible settings: what it stands for, how it is started."""
+TLS_SIZES = (KIB, 256 * KIB, MIB)
+DISK_SIZES = (256 * KIB, MIB)
 
 
 @dataclass(frozen=True)
 class BenchSettings:
     """The settings of `python -m tools.bench`."""
 
-    quick: bool = setting(SWITCH, "off", "One short round, about 20 seconds: to see that it works.")
-    sizes: tuple[int, ...] = setting(
-        SIZE, None, "Body sizes (default: 1KiB,64KiB,256KiB,1MiB,4MiB).", many=True, least=1
-    )
+    quick: bool = setting(SWITCH, "off", "One short round of everything, in a minute: to see that it works.")
+    sizes: tuple[int, ...] = setting(SIZE, None, "Body sizes (default: as the benchmark has them).", many=True, least=1)
     rounds: int | None = setting(INTEGER, None, "Rounds of all servers in turn (default: 5).", least=1, most=100)
     seconds: float | None = setting(NUMBER, None, "Seconds of one measurement (default: 1.2).", least=0.05, most=60)
     only: tuple[str, ...] = setting(TEXT, None, "Run only the benchmarks of these names.", many=True)
     json: Path | None = setting(PATH, None, "Write every figure to this file.")
 
+    @property
+    def times(self) -> tuple[int, float]:
+        """(rounds, seconds of a measurement)."""
+        rounds, seconds = (1, 0.25) if self.quick else (5, 1.2)
+        return self.rounds or rounds, self.seconds or seconds
+
+
+class Told(NamedTuple):
+    """What came of a benchmark: figures for the JSON file, and each target that was missed, in a sentence."""
+
+    figures: Any
+    missed: list[str]
+
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A row of the table of benchmarks: `run(settings, console)` prints its table and returns what JSON gets."""
+    """A row of the table of benchmarks: `run(settings, console)` prints its table and says what came of it."""
 
     name: str
     summary: str
-    run: Callable[[BenchSettings, Console], Any]
+    run: Callable[[BenchSettings, Console], Told]
 
 
-def run_hits(settings: BenchSettings, console: Console) -> Any:
-    """CPU for a hit: ours beside nginx in two settings."""
-    rounds, seconds = (1, 0.25) if settings.quick else (5, 1.2)
-    plan = hits.Plan(settings.sizes or hits.SIZES, settings.rounds or rounds, settings.seconds or seconds)
-    peers: dict[str, Peer] = {OURS: ours}
+def with_nginx(console: Console, peers: dict[str, Peer], chosen: dict[str, Peer]) -> dict[str, Peer]:
+    """Ours and these settings of nginx; ours alone, and that said, where there is no nginx."""
     if nginx_program():
-        peers |= {name: peer for name, (_, peer) in NGINX.items()}
+        return peers | chosen
+    console.print("[bold red]nginx was not found: there is no peer to compare with (apt install nginx)[/]")
+    return peers
+
+
+def told_rows(console: Console, title: str, rows: Sequence[report.Row], peers: Iterable[str]) -> Told:
+    """Print a table of rows; what came of it."""
+    names = [name for name in peers if name != OURS]
+    console.print(report.table(title, rows, OURS, names))
+    console.print("requests/s, beside the point: " + report.rates(rows, [OURS, *names]), style="dim", highlight=False)
+    return Told(report.as_json(rows, OURS, names), report.missed(rows, OURS))
+
+
+def rounds_said(rounds: int) -> str:
+    """As a title says it."""
+    return "1 round" if rounds == 1 else f"median and least-most of {rounds} rounds"
+
+
+def run_hits(settings: BenchSettings, console: Console) -> Told:
+    """CPU for a hit: ours beside nginx in three settings, and Varnish."""
+    rounds, seconds = settings.times
+    plan = hits.Plan(settings.sizes or hits.SIZES, rounds, seconds)
+    peers = with_nginx(console, {OURS: ours}, {name: peer for name, (_, peer) in NGINX.items()})
+    if varnish_program():
+        peers["varnish"] = varnish
     else:
-        console.print("[bold red]nginx was not found: there is no peer to compare with (apt install nginx)[/]")
+        console.print("[bold red]varnishd was not found: its column is missing (apt install varnish)[/]")
     with console.status("") as status:
         rows = hits.run(plan, peers, status.update)
-    names = [name for name in peers if name != OURS]
-    rounds_said = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
-    title = f"A hit with token, country and log on: server CPU, median and least-most of {rounds_said}"
-    console.print(report.table(title, rows, OURS, names, TARGET_PEER))
-    console.print("\n".join(f"{name}: {NGINX[name][0]}" for name in names), style="dim", highlight=False)
-    console.print("requests/s, beside the point: " + report.rates(rows, peers), style="dim", highlight=False)
-    return report.as_json(rows, OURS, names, TARGET_PEER)
+    told = told_rows(console, f"A hit with token, country and log on: server CPU, {rounds_said(rounds)}", rows, peers)
+    for name in peers:
+        if name in NGINX:
+            console.print(f"{name}: {NGINX[name][0]}", style="dim", highlight=False)
+    if "varnish" in peers:
+        console.print("varnish: out of memory; no token, no country, no log", style="dim", highlight=False)
+    return told
 
 
-BENCHMARKS = (Benchmark("hits", "CPU of the server for a cache hit, beside nginx.", run_hits),)
+def run_tls(settings: BenchSettings, console: Console) -> Told:
+    """CPU for a hit over TLS 1.3."""
+    rounds, seconds = settings.times
+    plan = hits.Plan(settings.sizes or TLS_SIZES, rounds, seconds, tls=True)
+    secured = {"nginx A": nginx("nginx A", True, True, tls=True)}
+    peers = with_nginx(console, {OURS: matinee(tls=True)}, secured)
+    with console.status("") as status:
+        rows = hits.run(plan, peers, status.update)
+    return told_rows(console, f"The same over TLS 1.3, one certificate: server CPU, {rounds_said(rounds)}", rows, peers)
+
+
+def run_disk(settings: BenchSettings, console: Console) -> Told:
+    """CPU for a hit from the disk tier, and how late the loop is while reads wait for the disk."""
+    rounds, seconds = settings.times
+    sizes = settings.sizes or (DISK_SIZES[-1:] if settings.quick else DISK_SIZES)
+    peers = with_nginx(console, {OURS: disk.ours}, {"nginx A": NGINX["nginx A"][1]})
+    with console.status("") as status:
+        rows, cold = disk.run(disk.plan_of(sizes, rounds, seconds), peers, status.update)
+    title = f"A hit from disk, ten times as much as RAM, pages warm: server CPU, {rounds_said(rounds)}"
+    told = told_rows(console, title, rows, peers)
+    for name, seen in cold.items():
+        console.print(
+            f"cold reads, {name}: a hit in RAM took {seen.median * 1e3:.2f} ms (99 % {seen.late * 1e3:.2f}, worst "
+            f"{seen.worst * 1e3:.2f}) over {seen.looks} looks, pages dropped {seen.dropped} times, "
+            f"{seen.requests} reads beside it",
+            highlight=False,
+        )
+    seen = cold[OURS]
+    late = [] if seen.met else [f"cold reads: 99 % within {seen.late * 1e3:.1f} ms, target {disk.LATE_MOST * 1e3:g} ms"]
+    figures = {"warm": told.figures, "cold": {name: asdict(one) for name, one in cold.items()}}
+    return Told(figures, told.missed + late)
+
+
+def run_misses(settings: BenchSettings, console: Console) -> Told:
+    """CPU for a miss that is streamed through and stored, and the time to its first byte."""
+    rounds, _ = settings.times
+    each, looks = (4, 30) if settings.quick else (12, 200)
+    peers = with_nginx(console, {OURS: misses.ours}, {"nginx A": NGINX["nginx A"][1]})
+    with console.status("") as status:
+        row, first = misses.run(each, rounds, looks, peers, status.update)
+    told = told_rows(console, f"A miss, streamed through and stored: server CPU, {rounds_said(rounds)}", [row], peers)
+    for name, seen in first.items():
+        console.print(
+            f"first byte of a miss, {name}: {seen.median * 1e3:.2f} ms "
+            f"(99 % {seen.late * 1e3:.2f} ms) over {seen.looks}",
+            highlight=False,
+        )
+    late = []
+    if (peer := first.get("nginx A")) is not None:
+        for what, mine, its in (("median", first[OURS].median, peer.median), ("99 %", first[OURS].late, peer.late)):
+            if mine - its > misses.LATER_MOST:
+                late.append(f"first byte of a miss, {what}: {(mine - its) * 1e3:.2f} ms after nginx A, target 1 ms")
+    figures = {"cpu": told.figures, "firstByte": {name: asdict(one) for name, one in first.items()}}
+    return Told(figures, told.missed + late)
+
+
+BENCHMARKS = (
+    Benchmark("hits", "CPU of the server for a cache hit, beside nginx and Varnish.", run_hits),
+    Benchmark("tls", "The same over TLS, beside nginx.", run_tls),
+    Benchmark("disk", "CPU for a hit from the disk tier, and the loop's delay while reads wait.", run_disk),
+    Benchmark("misses", "CPU for a miss, and the time to its first byte.", run_misses),
+)
 
 
 def run(settings: BenchSettings) -> int:
     """Run the benchmarks asked for; 0, or MatineeError when one could not be measured."""
-    known = {benchmark.name for benchmark in BENCHMARKS}
-    if unknown := set(settings.only) - known:
+    known = [benchmark.name for benchmark in BENCHMARKS]
+    if unknown := set(settings.only).difference(known):
         raise BadSettings("only", f"no benchmark is named {', '.join(sorted(unknown))}; there is {', '.join(known)}")
     console = Console(width=None if sys.stdout.isatty() else 120)
     told = machine.facts()
@@ -88,9 +183,19 @@ def run(settings: BenchSettings) -> int:
         if not only:
             console.print("[bold red]another benchmark is running: the figures of both are worth little[/]")
         results = {benchmark.name: benchmark.run(settings, console) for benchmark in chosen}
+    for name, told_of in results.items():
+        for sentence in told_of.missed:
+            console.print(f"[bold red]TARGET MISSED[/] {name}, {sentence}", highlight=False)
+    if not any(told_of.missed for told_of in results.values()):
+        console.print("no target was missed", highlight=False)
     console.print("\n".join(f"{name}: {text}" for name, text in told.items()), style="dim", highlight=False)
     if settings.json:
-        settings.json.write_text(json.dumps({"machine": told, "benchmarks": results}, indent=1) + "\n")
+        document = {
+            "machine": told,
+            "benchmarks": {name: told_of.figures for name, told_of in results.items()},
+            "missed": {name: told_of.missed for name, told_of in results.items()},
+        }
+        settings.json.write_text(json.dumps(document, indent=1) + "\n")
     return 0
 
 

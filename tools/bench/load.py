@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import select
 import socket
+import ssl
 import sys
 import time
 
@@ -42,6 +43,10 @@ class Job(msgspec.Struct, frozen=True):
     warm_up: float
     seconds: float
     pids: list[int]
+    tls: bool = False
+    """Over TLS 1.3; the certificate is not looked at."""
+    once: bool = False
+    """Every target once, however long it takes: the measurement is the whole of it."""
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -64,6 +69,13 @@ class Connection:
     left: int | None = None
     head: bytes = b""
     open: bool = True
+
+    def more(self, buffer: memoryview) -> memoryview | None:
+        """What has arrived; None when that is no data yet (TLS has records that are none)."""
+        try:
+            return buffer[: self.socket.recv_into(buffer)]
+        except ssl.SSLWantReadError:
+            return None
 
     def ask(self) -> None:
         """Send the next request."""
@@ -103,9 +115,20 @@ def connect(job: Job) -> list[Connection]:
         requests = [f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{FIELDS}\r\n".encode() for target in targets]
         connection = socket.create_connection(("127.0.0.1", job.port), STALLED)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if job.tls:
+            connection = tls_context().wrap_socket(connection)
         connection.setblocking(False)
         opened.append(Connection(connection, requests))
     return opened
+
+
+def tls_context() -> ssl.SSLContext:
+    """TLS 1.3 by whatever cipher the server and OpenSSL's defaults choose: the same for every server."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def measure(job: Job) -> Result:
@@ -122,7 +145,7 @@ def _drive(job: Job, connections: list[Connection]) -> Result:
     by_descriptor = {connection.socket.fileno(): connection for connection in connections}
     buffer = memoryview(bytearray(BUFFER))
     done = counted = 0
-    began = cpu = 0.0
+    began, cpu = 0.0, _cpu(job)
     result: Result | None = None
     with select.epoll() as poll:
         for descriptor, connection in by_descriptor.items():
@@ -135,22 +158,34 @@ def _drive(job: Job, connections: list[Connection]) -> Result:
             now = time.perf_counter()
             if not events:
                 raise BenchFailed(f"the server sent nothing for {STALLED:g} s")
-            if not began and now >= opens:
+            if not began and now >= opens and not job.once:
                 began, counted, cpu = now, done, _cpu(job)
-            elif result is None and began and now >= closes:
+            elif result is None and began and now >= closes and not job.once:
                 result = Result(done - counted, now - began, _cpu(job) - cpu, 0)
             for descriptor, _ in events:
                 connection = by_descriptor[descriptor]
-                if connection.take(buffer[: connection.socket.recv_into(buffer)], job.length):
-                    done += 1
-                    if result is None:
-                        connection.ask()
-                    else:
-                        poll.unregister(descriptor)
-                        del by_descriptor[descriptor]
+                whole = _took(connection, buffer, job.length)
+                done += whole
+                if whole and result is None and not (job.once and connection.turn == 0):
+                    connection.ask()
+                elif whole:
+                    poll.unregister(descriptor)
+                    del by_descriptor[descriptor]
+    if job.once:
+        result = Result(done, time.perf_counter() - opens, _cpu(job) - cpu, 0)
     if result is None:
         raise BenchFailed("the measurement never closed")
     return msgspec.structs.replace(result, total=done)
+
+
+def _took(connection: Connection, buffer: memoryview, length: int) -> bool:
+    """Read what is there; whether the answer is whole with it."""
+    while (chunk := connection.more(buffer)) is not None:
+        if connection.take(chunk, length):
+            return True
+        if not isinstance(connection.socket, ssl.SSLSocket):
+            return False
+    return False
 
 
 def _cpu(job: Job) -> float:

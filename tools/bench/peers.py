@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import datetime as dt
 import hashlib
 import json
 import os
@@ -20,6 +21,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]  # comes with mmdb-writer, without types
 
@@ -54,6 +58,10 @@ class Server:
     access_log: Path
     token: Callable[[str, int, int], str]
     """(scope such as `/cdn/eu/bench/`, number of the viewer, when it was issued) → `/t/<token>`, good for a day."""
+    only_caches: bool = False
+    """It looks at no token and no country and keeps no log."""
+    admin: int = 0
+    """Port of its own figures, for ours."""
 
     def target(self, path: str, viewer: int = 0, *, expired: bool = False) -> str:
         """The request target of `path` as this viewer asks for it."""
@@ -69,28 +77,56 @@ def wall() -> int:
     return int(time.time())  # noqa: TID251 (this shell's one reading of the clock)
 
 
-@contextlib.contextmanager
-def ours(ground: Ground) -> Iterator[Server]:
-    """`matinee edge` by itself."""
-    folder = ground.folder / "ours"
-    folder.mkdir()
-    key = SigningKey.from_pem(generate_ed25519_pem())
-    _write_edge_files(folder, key)
-    port = free_port()
-    command = [
-        sys.executable, "-P", "-m", "tools.cli", "edge", "--id", "bench",
-        "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{free_port()}",
-        "--upstream", f"http://127.0.0.1:{ground.origin_port}",
-        "--cache-dir", str(folder / "cache"), "--ram", "512MiB", "--disk", "1GiB", "--workers", "1",
-        "--tokens", "required", "--keys", str(folder / "keys.json"), "--geo", str(folder / "geo.mmdb"),
-        "--rules", str(folder / "rules.json"), "--access-log", str(folder / "access.log"),
-    ]  # fmt: skip
+def matinee(*options: str, tls: bool = False) -> Peer:
+    """`matinee edge` by itself, with further options (of the same name the last counts)."""
 
-    def token(scope: str, viewer: int, issued: int) -> str:
-        return "/t/" + mint(key, "bench", path=scope, now=issued, ttl=DAY, session=f"viewer{viewer}")
+    @contextlib.contextmanager
+    def peer(ground: Ground) -> Iterator[Server]:
+        folder = ground.folder / "ours"
+        folder.mkdir()
+        key = SigningKey.from_pem(generate_ed25519_pem())
+        _write_edge_files(folder, key)
+        port, admin = free_port(), free_port()
+        command = [
+            sys.executable, "-P", "-m", "tools.cli", "edge", "--id", "bench",
+            "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}",
+            "--upstream", f"http://127.0.0.1:{ground.origin_port}",
+            "--cache-dir", str(folder / "cache"), "--workers", "1",
+            "--tokens", "required", "--keys", str(folder / "keys.json"), "--geo", str(folder / "geo.mmdb"),
+            "--rules", str(folder / "rules.json"), "--access-log", str(folder / "access.log"),
+        ]  # fmt: skip
+        command += options or ("--ram", "512MiB", "--disk", "1GiB")
+        if tls:
+            certificate, private = certified(ground.folder)
+            command += ["--tls-cert", str(certificate), "--tls-key", str(private)]
 
-    with started(command, port=port, log=folder / "out.log", core=ground.core, folder=ROOT) as pid:
-        yield Server("matinee", port, tree(pid), folder / "access.log", token)
+        def token(scope: str, viewer: int, issued: int) -> str:
+            return "/t/" + mint(key, "bench", path=scope, now=issued, ttl=DAY, session=f"viewer{viewer}")
+
+        with started(command, port=port, log=folder / "out.log", core=ground.core, folder=ROOT) as pid:
+            yield Server("matinee", port, tree(pid), folder / "access.log", token, admin=admin)
+
+    return peer
+
+
+ours = matinee()
+"""As it is measured when nothing is said."""
+
+
+def certified(folder: Path) -> tuple[Path, Path]:
+    """(certificate, key) for 127.0.0.1, ECDSA P-256, made once for all servers of a run."""
+    certificate, private = folder / "certificate.pem", folder / "key.pem"
+    if not certificate.exists():
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bench")])
+        today = dt.datetime.fromtimestamp(wall(), dt.UTC)
+        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(today)
+        made = builder.not_valid_after(today + dt.timedelta(days=2)).sign(key, hashes.SHA256())
+        plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        private.write_bytes(key.private_bytes(*plain))
+        certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return certificate, private
 
 
 def _write_edge_files(folder: Path, key: SigningKey) -> None:
@@ -103,8 +139,8 @@ def _write_edge_files(folder: Path, key: SigningKey) -> None:
     geo.to_db_file(str(folder / "geo.mmdb"))
 
 
-def nginx(name: str, sendfile: bool, nopush: bool) -> Peer:
-    """nginx by the committed configuration, with sendfile and tcp_nopush on or off."""
+def nginx(name: str, sendfile: bool, nopush: bool, *, tls: bool = False) -> Peer:
+    """nginx by the committed configuration, with sendfile and tcp_nopush on or off, and TLS by our certificate."""
 
     @contextlib.contextmanager
     def peer(ground: Ground) -> Iterator[Server]:
@@ -114,8 +150,14 @@ def nginx(name: str, sendfile: bool, nopush: bool) -> Peer:
         filled = {
             "USER": "user root;" if os.geteuid() == 0 else "", "DIR": str(folder), "PORT": str(port),
             "ORIGIN": str(ground.origin_port), "SECRET": secret,
-            "SENDFILE": "on" if sendfile else "off", "NOPUSH": "on" if nopush else "off",
+            "SENDFILE": "on" if sendfile else "off", "NOPUSH": "on" if nopush else "off", "SSL": "", "TLS": "",
         }  # fmt: skip
+        if tls:
+            certificate, private = certified(ground.folder)
+            filled["SSL"] = " ssl"
+            filled["TLS"] = (
+                f"ssl_certificate {certificate}; ssl_certificate_key {private}; ssl_protocols TLSv1.2 TLSv1.3;"
+            )
         text = (HERE / "nginx.conf").read_text()
         for word, value in filled.items():
             text = text.replace(f"@{word}@", value)
@@ -132,6 +174,25 @@ def nginx(name: str, sendfile: bool, nopush: bool) -> Peer:
             yield Server(name, port, _nginx_workers(pid), folder / "access.log", token)
 
     return peer
+
+
+@contextlib.contextmanager
+def varnish(ground: Ground) -> Iterator[Server]:
+    """Varnish by the committed VCL: a plain cache hit with Cache-Status and CORS; no token, country or log."""
+    folder = ground.folder / "varnish"
+    folder.mkdir()
+    port = free_port()
+    text = (HERE / "varnish.vcl").read_text().replace("@ORIGIN@", str(ground.origin_port))
+    (folder / "bench.vcl").write_text(text)
+    command = [varnish_program() or "varnishd", "-F", "-j", "none", "-n", str(folder / "work")]
+    command += ["-a", f"127.0.0.1:{port}", "-f", str(folder / "bench.vcl"), "-s", "malloc,1g"]
+    with started(command, port=port, log=folder / "out.log", core=ground.core) as pid:
+        yield Server("varnish", port, tree(pid), folder / "none", lambda *_: "/t/none", only_caches=True)
+
+
+def varnish_program() -> str | None:
+    """The varnishd of this system; Debian puts it where a user's PATH does not look."""
+    return shutil.which("varnishd") or shutil.which("varnishd", path="/usr/sbin:/usr/local/sbin")
 
 
 def nginx_program() -> str | None:

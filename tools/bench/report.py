@@ -23,10 +23,10 @@ class Sample:
 
 @dataclass(slots=True)
 class Row:
-    """One size: the samples of each server by its name, in rounds, and the target ratio where there is one."""
+    """One size: the samples of each server by its name, in rounds, and the target ratio to each peer that has one."""
 
     size: int
-    target: float | None
+    targets: Mapping[str, float]
     samples: dict[str, list[Sample]] = field(default_factory=dict)
 
     def cpu_us(self, server: str) -> float:
@@ -46,7 +46,7 @@ def size_text(size: int) -> str:
     return f"{size} B"
 
 
-def table(title: str, rows: Sequence[Row], ours: str, peers: Sequence[str], target_peer: str) -> Table:
+def table(title: str, rows: Sequence[Row], ours: str, peers: Sequence[str]) -> Table:
     """CPU µs a request, median above least-most for each server, and our ratios to each peer."""
     made = Table(title=title, title_justify="left", caption_justify="left")
     made.add_column("body", justify="right")
@@ -54,12 +54,12 @@ def table(title: str, rows: Sequence[Row], ours: str, peers: Sequence[str], targ
         made.add_column(f"{name}\nµs a request", justify="right")
     for name in peers:
         made.add_column(f"ratio to\n{name}", justify="right")
-    made.add_column("target", justify="right")
+    made.add_column("targets", justify="right")
     for row in rows:
         cells = [size_text(row.size)]
         cells += [_spread(row, name) for name in (ours, *peers)]
         cells += [_ratio(row.ratio(ours, name)) for name in peers]
-        cells.append(_verdict(row, ours, target_peer))
+        cells.append(_verdict(row, ours))
         made.add_row(*cells)
     return made
 
@@ -85,20 +85,28 @@ def rates(rows: Sequence[Row], servers: Iterable[str]) -> str:
     return " · ".join(told)
 
 
-def is_met(row: Row, ours: str, target_peer: str) -> bool | None:
-    """Whether the row's target holds; None where it has none, or the peer was not measured."""
-    ratio = row.ratio(ours, target_peer)
-    return None if ratio is None or row.target is None else ratio <= row.target
+def is_met(row: Row, ours: str, peer: str) -> bool | None:
+    """Whether the row's target holds beside this peer; None where there is none, or the peer was not measured."""
+    ratio, target = row.ratio(ours, peer), row.targets.get(peer)
+    return None if ratio is None or target is None else ratio <= target
 
 
-def _verdict(row: Row, ours: str, target_peer: str) -> str:
-    if row.target is None:
-        return "-"
-    words = {True: "[green]met[/green]", False: "[red]missed[/red]", None: "not known"}
-    return f"≤ {row.target:.1f} {words[is_met(row, ours, target_peer)]}"
+def _verdict(row: Row, ours: str) -> str:
+    words = {True: "[green]met[/green]", False: "[b red]missed[/b red]", None: "not known"}
+    return "\n".join(f"{peer} ≤ {most:g} {words[is_met(row, ours, peer)]}" for peer, most in row.targets.items()) or "-"
 
 
-def as_json(rows: Sequence[Row], ours: str, peers: Sequence[str], target_peer: str) -> list[Mapping[str, Any]]:
+def missed(rows: Sequence[Row], ours: str) -> list[str]:
+    """Each target that was missed, as a sentence."""
+    return [
+        f"{size_text(row.size)}: {row.ratio(ours, peer):.2f} of {peer}, target {most:g}"
+        for row in rows
+        for peer, most in row.targets.items()
+        if is_met(row, ours, peer) is False
+    ]
+
+
+def as_json(rows: Sequence[Row], ours: str, peers: Sequence[str]) -> list[Mapping[str, Any]]:
     """The rows for the JSON file, every sample included."""
     return [
         {
@@ -118,8 +126,8 @@ def as_json(rows: Sequence[Row], ours: str, peers: Sequence[str], target_peer: s
                 for name, samples in row.samples.items()
             },
             "ratios": {name: ratio for name in peers if (ratio := row.ratio(ours, name)) is not None},
-            "target": row.target,
-            "met": is_met(row, ours, target_peer),
+            "targets": dict(row.targets),
+            "met": {peer: is_met(row, ours, peer) for peer in row.targets},
         }
         for row in rows
     ]

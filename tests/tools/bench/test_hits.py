@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tools.bench import hits
-from tools.bench.hits import Plan, _ask_until_hit, check_log, count_lines, paths, prepare, run, turned
+from tools.bench.hits import Plan, _ask_until_hit, check_log, count_lines, paths, prepare, run, targets_of, turned
 from tools.bench.origin import body
 from tools.bench.peers import Server, ours
 from tools.bench.processes import BenchFailed
@@ -74,7 +74,7 @@ def test_an_object_that_is_not_served_as_it_is_ends_the_run(tmp_path, answer, wh
 def test_a_server_that_refuses_nothing_is_not_measured(tmp_path):
     with peer(tmp_path, lambda path: (200, "it; hit", body(path))) as server:
         with pytest.raises(BenchFailed, match="without a token was answered 200, not 401"):
-            prepare(server, [100])
+            prepare(server, Plan((100,), 1, 0.1))
 
 
 def test_requests_that_were_not_logged_end_the_run(tmp_path, monkeypatch):
@@ -102,6 +102,13 @@ def test_a_run_measures_every_size_in_every_round(monkeypatch):
     monkeypatch.setattr(hits, "WARM_UP", 0.02)
     told = []
     rows = run(Plan((2 * KIB, 64 * KIB), 2, 0.05), {"matinee": ours}, told.append)
-    assert [(row.size, row.target, len(row.samples["matinee"])) for row in rows] == [(2048, None, 2), (65536, 0.7, 2)]
+    assert [(row.size, row.targets, len(row.samples["matinee"])) for row in rows] == [(2048, {}, 2), (65536, {}, 2)]
     assert all(sample.cpu_us > 0 for row in rows for sample in row.samples["matinee"])
     assert "65536 bytes, round 2 of 2: matinee" in told
+
+
+def test_targets_are_set_against_each_peer_that_runs():
+    assert targets_of(KIB, ["matinee", "nginx A", "nginx C", "varnish"]) == {
+        "nginx A": 0.8, "nginx C": 1.0, "varnish": 1.0,
+    }  # fmt: skip
+    assert targets_of(4 * MIB, ["nginx A", "varnish"]) == {"nginx A": 1.0}
