@@ -17,7 +17,7 @@ EMPTY_LINES_MOST = 8
 class RequestReader:
     """Reads requests off `_rest`. `body_ticks` counts the seconds that a body has been on its way.
 
-    `by_head`: what was read last is a HEAD, or what was to become one: its refusal has no body either (RFC 9110 §9.3.2).
+    `by_head`: what was read last is a HEAD, or was to become one: its refusal has no body either (RFC 9110 §9.3.2).
     """
 
     __slots__ = (

@@ -27,8 +27,8 @@ async def test_bad_requests_are_refused_and_reach_nobody(tmp_path: Path, profile
                 await ground.sends(GET + b"\r\n")
         before = len(ground.upstream.asked)
         for name, (status, data) in REFUSED.items():
-            if status == 413:
-                continue  # general takes larger bodies: see below
+            if status == 413 or data.startswith(b"HEAD "):
+                continue  # general takes larger bodies, and HEAD gets none: see below
             got = parsed(await ground.sends(data))
             if len(got) != 1:
                 wrong[name] = [one.status for one in got]
@@ -47,7 +47,11 @@ async def test_bad_requests_are_refused_and_reach_nobody(tmp_path: Path, profile
 async def test_a_refused_head_gets_no_body(tmp_path: Path):
     """RFC 9110 §9.3.2, also where the HEAD is malformed."""
     async with standing(tmp_path) as ground:
-        for bad in (b"HEAD /a HTTP/1.1\r\n\r\n", b"HEAD /a HTTP/1.1\r\nHost : h\r\n\r\n", b"HEAD a HTTP/1.1\r\n"):
+        for bad in (
+            b"HEAD /a HTTP/1.1\r\n\r\n",
+            b"HEAD /a HTTP/1.1\r\nHost : h\r\n\r\n",
+            b"HEAD a HTTP/1.1\r\nHost: h\r\n\r\n",
+        ):
             got = await ground.sends(bad)
             assert got.startswith(b"HTTP/1.1 400 ")
             assert got.endswith(b"\r\n\r\n")
