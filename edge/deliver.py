@@ -34,7 +34,8 @@ def plain(request: Mapping[bytes, bytes]) -> bool:
 
 def select(entry: Entry, request: Mapping[bytes, bytes], length: int | None) -> Selection:
     """200, 206, 304 or 416 of a GET or HEAD (RFC 9110 §13.2.2); ranges only of a 200 whose length is known."""
-    if entry.status == 200 and not_modified(request, entry.etag, entry.last_modified, first(entry.fields, b"date")):
+    conditional = 200 <= entry.status < 300 and entry.status != 206  # for no other they count (RFC 9110 §13.2.1)
+    if conditional and not_modified(request, entry.etag, entry.last_modified, first(entry.fields, b"date")):
         return Selection(304, 0, 0)
     asked = request.get(b"range")
     if asked is None or entry.status != 200 or length is None:

@@ -41,7 +41,7 @@ MOST_TRIES = 6
 class Delivery(Reply):
     """See the module."""
 
-    __slots__ = ("_how", "_retried", "_sections", "_slicing", "position", "selection", "stop", "tries")
+    __slots__ = ("_how", "_retried", "_sections", "_slicing", "position", "selection", "spare", "stop", "tries")
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Delivery(Reply):
         self.position = self.tries = 0
         self.stop: int | None = None
         self.selection: Selection | None = None
+        self.spare: Entry | None = None  # stands in when a fetch fails that does not revalidate it: that of a HEAD
         self._sections: deque[bytes | ByteRange] = deque()
         self._how: tuple[Outcome, bytes] = Outcome.HIT, b""
         self._slicing: Slicing | None = None
@@ -286,7 +287,7 @@ class Delivery(Reply):
         self.waits(False)
         if not self.wanted:
             return
-        stale = fill.stale if fill is not None else None
+        stale = fill.stale if fill is not None and fill.stale is not None else self.spare
         if not self.headed and stale is not None and serves_when_upstream_fails(stale, self.story.clock.mono()):
             self.story.serve(self, stale, Outcome.STALE, b"upstream-failed")
         elif not self.headed and self.collapsed and getattr(error, "retry", False) and not self._retried:
