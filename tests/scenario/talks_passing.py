@@ -3,7 +3,7 @@ RFC 8586; RFC 8246), as conversations."""
 
 from __future__ import annotations
 
-from tests.scenario.conversation import GONE, a, q, talk
+from tests.scenario.conversation import GONE, SOME, a, q, talk
 
 CC = "Cache-Control: "
 HOUR = CC + "max-age=3600"
@@ -108,7 +108,7 @@ STATUS = [
     talk("9211-2 behind those nearer to the origin", [a(HOUR, "Cache-Status: o; hit")],
          [q(got=1, has="Cache-Status: o; hit, {id}; fwd=uri-miss; stored"),
           q(got=1, has="Cache-Status: o; hit, {id}; hit; ttl=3600")]),
-    talk("9211-2.8 errors say why", [GONE], [q(status=502, asks=2, has="Cache-Status~ fwd=uri-miss; detail=")]),
+    talk("9211-2.8 errors say why", [GONE], [q(status=502, asks=SOME, has="Cache-Status~ fwd=uri-miss; detail=")]),
     talk("9211-2.8 refusals say why", [a()],
          [q(CC + "only-if-cached", status=504, asks=0, has="Cache-Status: {id}; detail=not-cached")]),
 ]  # fmt: skip

@@ -10,12 +10,14 @@ import pytest
 from edge.app import Edge
 from edge.settings import EdgeSettings
 from kernel.settings import Address, resolve
-from tests.scenario import talks_passing, talks_reuse, talks_storing
+from tests.scenario import talks_combined, talks_media, talks_passing, talks_reuse, talks_storing
 from tests.scenario.clock import FakeClock, turns
 from tests.scenario.conversation import Origin, Told, Viewer, tells
 from tests.scenario.network import MemoryNetwork
 
-TALKS = talks_storing.TALKS + talks_reuse.TALKS + talks_passing.TALKS
+TALKS = [
+    *talks_storing.TALKS, *talks_reuse.TALKS, *talks_combined.TALKS, *talks_passing.TALKS, *talks_media.TALKS,
+]  # fmt: skip
 SETTINGS = sorted({one.settings for one in TALKS})
 
 
@@ -36,7 +38,12 @@ async def test_talks(settings: tuple[tuple[str, str], ...]) -> None:
         for number, one in enumerate(talk for talk in TALKS if talk.settings == settings):
             try:
                 await tells(
-                    one, f"/c{number}", told, lambda made: _dial(edge, network, made), clock.advance, clock.wall
+                    one,
+                    f"/cdn/eu/c{number}" if given["profile"] == "media" else f"/c{number}",
+                    told,
+                    lambda made: _dial(edge, network, made),
+                    clock.advance,
+                    clock.wall,
                 )
             except AssertionError as error:
                 failed.append(str(error))
