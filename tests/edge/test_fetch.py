@@ -286,7 +286,7 @@ async def test_media_sends_an_allow_list_upstream(tmp_path: Path):
         head = ground.upstream.heads[0].decode()
         names = sorted(line.split(":")[0].lower() for line in head.split("\r\n")[1:] if line)
         assert names == ["accept-encoding", "cdn-loop", "host", "range", "traceparent", "via"]
-            assert "bytes=0-1\r" not in head  # of the edge's own making: the slice
+        assert "bytes=0-1\r" not in head  # of the edge's own making: the slice
         assert "accept-encoding: identity" in head.lower()
         assert head.startswith("GET /cdn/eu/t1/v720/1.m4s HTTP/1.1\r\n")
 
