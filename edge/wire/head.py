@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edge.wire.request import Malformed, Request
 
@@ -27,6 +28,8 @@ _HOST = re.compile(rb"(?:((?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})++)|\[([
 _ABSOLUTE = re.compile(rb"https?://([^/?]*+)(.*)", re.IGNORECASE)
 _LONE = re.compile(rb"\r(?=[^\n])|\0")
 _ONCE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"))
+AUTHORITY_LONGEST = 262
+"""A name of 255 bytes, as DNS has them at most, a colon and a port."""
 CHUNKED = -1
 """What `framing` says of a body whose length is not known before its end."""
 
@@ -79,8 +82,8 @@ def read_head(block: bytes, limits: Limits) -> Request | Malformed:
 def _stays(request: Request) -> bool:
     """Whether the connection may be used again (RFC 9112 §9.3)."""
     connection = request.fields.get(b"connection")
-    if connection is None:
-        return request.minor == 1
+    if connection is None or connection == b"keep-alive":
+        return request.minor == 1 or connection is not None
     said = {option.strip(b" \t") for option in connection.lower().split(b",")}
     return b"close" not in said and (request.minor == 1 or b"keep-alive" in said)
 
@@ -114,6 +117,11 @@ def _addressed(request: Request) -> Malformed | None:
 
 def is_authority(text: bytes) -> bool:
     """Whether this is `host[:port]` of an http URI, without user information (RFC 9110 §4.2, RFC 3986 §3.2)."""
+    return len(text) <= AUTHORITY_LONGEST and _is_authority(text)
+
+
+@lru_cache(maxsize=1024)
+def _is_authority(text: bytes) -> bool:
     match = _HOST.fullmatch(text)
     if match is None or (match[3] and int(match[3]) > 65535):
         return False

@@ -63,7 +63,9 @@ def test_an_authority(host: bytes) -> None:
     assert is_authority(host)
 
 
-@pytest.mark.parametrize("host", [b"", b":80", b"a:65536", b"a:x", b"u@a", b"[::1", b"::1", b"[::1::]", b"a/b", b"a b"])
+@pytest.mark.parametrize(
+    "host", [b"", b":80", b"a:65536", b"a:x", b"u@a", b"[::1", b"::1", b"[::1::]", b"a/b", b"a b", b"a" * 263]
+)
 def test_no_authority(host: bytes) -> None:
     assert not is_authority(host)
 
