@@ -92,22 +92,33 @@ class Answers:
         entry = self._entry(fill, exchange, route, verdict, request, part)
         sliced = method == b"GET" and entry.status == 200 and route.slice > 0
         sliced = sliced and (route.sliced(entry.length) or (part is not None and part.stop - part.first < part.total))
-        length = route.slice if sliced else entry.length
-        fits = method == b"GET" and (
-            length is None
-            or ((sliced or length <= self._max_object) and self._cache.takes(length + len(entry.block) + OVERHEAD))
-        )
+        fits = method == b"GET" and self._fits(entry, route, verdict, sliced=sliced)
+        if exchange.until_close and route.forwards is not None:
+            fits = False  # cut short it would look the same
         validator = entry.etag is not None or entry.last_modified is not None
         decision = judge(entry.status, verdict, fits=fits, doomed=fill.doomed, validator=validator)
         if ranged and status == 416:
             decision = Judgement(kept=False, shared=False, why="range")
         elif not decision.kept and not decision.shared and fill.shared and verdict.why not in OF_THE_REQUEST:
             self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
-        self._cache.filling.varies(entry)
+        if entry.vary or entry.status < 400:
+            self._cache.filling.varies(entry)
         if decision.kept and sliced:
             await self._slice(fill, exchange, asked, entry, part)
         else:
-            await self._flow_through(fill, exchange, entry, decision, part)
+            await self._flow_through(fill, exchange, route, entry, decision, part)
+
+    def _fits(self, entry: Entry, route: Route, verdict: Verdict, *, sliced: bool) -> bool:
+        """Whether the tiers take it. What may not be fetched in parts later must find room as a whole, and stay fresh
+        for a while: else its readers would lose what they have not read yet to the next version."""
+        length = entry.length
+        if sliced and length is not None and strong(entry.etag) is None:
+            lasts = verdict.lifetime > verdict.age
+            return lasts and self._cache.takes(route.slice + OVERHEAD) and length <= self._cache.roomy
+        length = route.slice if sliced else length
+        if length is None:
+            return True
+        return (sliced or length <= self._max_object) and self._cache.takes(length + len(entry.block) + OVERHEAD)
 
     def _assess(
         self,
@@ -171,6 +182,7 @@ class Answers:
         if not fill.doomed and values(fields, b"vary"):
             _set_vary(stale, route, request)
         self._cache.ended(fill)
+        fill.free("alternate", lambda reader: reader is not fill.leader and not reader.matches(stale))
         fill.held(stale)
 
     async def _compare(
@@ -190,7 +202,13 @@ class Answers:
     # -- the body, as one --------------------------------------------------------------------------------------
 
     async def _flow_through(
-        self, fill: Fill, exchange: Exchange, entry: Entry, decision: Judgement, part: Part | None
+        self,
+        fill: Fill,
+        exchange: Exchange,
+        route: Route,
+        entry: Entry,
+        decision: Judgement,
+        part: Part | None,
     ) -> None:
         """Through the fill to those it is for."""
         if not decision.kept:
@@ -210,7 +228,7 @@ class Answers:
                 if fill.state is State.FILLING:
                     kept += len(data)
                     self._held += len(data)
-                self._look(fill, exchange)
+                self._look(fill, exchange, route)
 
             await exchange.body_to(flow)
             self._end(fill, entry)
@@ -218,10 +236,11 @@ class Answers:
             lag.over()
             self._held -= kept
 
-    def _look(self, fill: Fill, exchange: Exchange) -> None:
+    def _look(self, fill: Fill, exchange: Exchange, route: Route) -> None:
         """Whether what comes may still be kept, and whether anybody wants it."""
         if fill.state is State.FILLING:
             roomy = fill.received <= self._max_object and self._cache.takes(fill.received)
+            roomy = roomy and not route.sliced(fill.received)
             if not roomy or self._held > MOST_HELD:
                 self._cache.ended(fill)
                 fill.pass_on(Event.TOO_LARGE)

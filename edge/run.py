@@ -70,7 +70,7 @@ class Run:
         """What comes over this exchange is that part of the object."""
         size = self.slicing.size
         self._exchange = exchange
-        if part.first != self.first:
+        if (part.first, part.stop) != (self.first, self.end):
             self._before = self._after = b""
         self.at, self._position, self.end = part.first // size, part.first, part.stop
         self.stop = max(self.stop, -(-part.stop // size)) if self._after == b"" else self.at + 1
@@ -78,10 +78,12 @@ class Run:
 
     async def follow(self, exchange: Exchange, sink: Callable[[bytes], object]) -> None:
         """Take the stream (through `sink`) to its end, or to where nobody needs it; UpstreamFailed when it breaks."""
-        await exchange.body_to(sink)
-        if self._waiting:
-            self._drained = asyncio.get_running_loop().create_future()
-            await self._drained
+        try:
+            await exchange.body_to(sink)
+        finally:
+            if self._waiting and not self.over:
+                self._drained = asyncio.get_running_loop().create_future()
+                await self._drained
 
     def take(self, data: bytes) -> None:
         """A piece of the stream."""
@@ -94,7 +96,7 @@ class Run:
             return
         self._taking = True
         try:
-            while self._waiting and not self.over and self._ready():
+            while self._waiting and self._ready():
                 self._cut()
         finally:
             self._taking = False
@@ -109,8 +111,8 @@ class Run:
 
     def _ready(self) -> bool:
         """Whether a slice is under way; one is begun where that may be."""
-        if self._fill is not None or self._passing_over:
-            return True
+        if self.over or self._fill is not None or self._passing_over:
+            return not self.over
         word = self.slicing.next_step(self)
         if word == "stop":
             self.cut()

@@ -117,6 +117,17 @@ class Slicing:
                     return False
         return True
 
+    def reaches(self, first: int, stop: int) -> bool:
+        """Whether these bytes can still be had: stored, on their way, or to be fetched apart."""
+        if self.refetchable:
+            return True
+        for number in range(first // self.size, -(-stop // self.size)):
+            begin, end = max(first, number * self.size), min(stop, (number + 1) * self.size)
+            coming = number in self.fills or any(self._comes_to(run, number) for run in self.runs)
+            if not coming and not self.holds(begin, end):
+                return False
+        return True
+
     # -- readers -----------------------------------------------------------------------------------------------
 
     def join(self, walker: Walker) -> None:

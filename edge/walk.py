@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cache.body import Body
 from cache.entry import Entry
 from cache.fill import Fill
-from cache.fillstate import ENDED, State
+from cache.fillstate import ENDED
 from edge.deliver import Selection, layout
 from edge.parts import held
 from edge.slicing import Slicing
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PIECE = 256 * 1024
 """Bytes written at a time."""
+BROKEN = frozenset(("truncated", "idle-timeout", "total-timeout", "nobody-waits"))
+"""Why a stream ended that had begun well."""
 MOST_FAILURES = 2
 """Streams that may break in a row without a byte for the viewer, before he is told."""
 
@@ -39,6 +41,7 @@ class Walk:
         "_failures",
         "_fill",
         "_loading",
+        "_reachable",
         "_ready",
         "_sections",
         "_slicing",
@@ -60,6 +63,7 @@ class Walk:
         else:
             sections = [ByteRange(selection.first, selection.stop or 0)]
         ranges = [section for section in sections if isinstance(section, ByteRange)]
+        self._reachable = all(slicing.reaches(first, stop) for first, stop in ranges)
         self.partial = not all(slicing.holds(first, stop) for first, stop in ranges)
         self._sections = deque(sections)
         self._ready = b""
@@ -78,7 +82,10 @@ class Walk:
         connection = self._delivery.connection
         connection.on_lost, connection.on_resume = self._lost, self._step
         self._delivery.waits(True)
-        self._step()
+        if self._reachable:
+            self._step()
+        else:
+            self._gone()
 
     # -- the way -----------------------------------------------------------------------------------------------
 
@@ -97,8 +104,9 @@ class Walk:
         """One step; False when something has to come first."""
         if self.position == self._stop:
             return self._next_section()
-        if self._body is not None:
+        if self._body is not None and self._lies_in(*self._body):
             return self._send_body(*self._body)
+        self._body = None
         if self._fill is not None:
             return self._read(self._fill)
         return not self._loading and self._find()
@@ -178,12 +186,12 @@ class Walk:
         head = self._take_ready()
         self._delivery.sent += stop - first
         self.position = stop
-        self._body = None if stop < self._stop or not self._sections else self._body
         self._failures = 0
         self._delivery.connection.send(head, body, first - low, stop - low)
-        if self._body is not None and not low <= self.position < low + len(body):
-            self._body = None
         return True
+
+    def _lies_in(self, body: Body, low: int) -> bool:
+        return low <= self.position < low + len(body)
 
     def _read(self, fill: Fill) -> bool:
         data = fill.read(self.position, min(PIECE, self._stop - self.position))
@@ -261,8 +269,7 @@ class Walk:
         fill = self._fill
         if fill is not None and fill.body is not None:
             self._fill = None
-            if fill.base <= self.position < fill.base + len(fill.body):
-                self._body = (fill.body, fill.base)
+            self._body = (fill.body, fill.base)
         self._step()
 
     def on_held(self, entry: Entry) -> None:
@@ -279,10 +286,10 @@ class Walk:
 
     def on_failed(self, error: MatineeError) -> None:
         """The stream broke: under one strong ETag another may go on where it stopped."""
-        fill, self._fill = self._fill, None
+        self._fill = None
         self._failures += 1
-        began = fill is not None and fill.state is State.FAILED and fill.entry is not None
-        if began and self._slicing.refetchable and self._failures <= MOST_FAILURES:
+        broken = isinstance(error, UpstreamFailed) and error.reason in BROKEN
+        if broken and self._slicing.refetchable and self._failures <= MOST_FAILURES:
             self._step()
         else:
             self._fail(error)

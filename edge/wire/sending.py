@@ -19,6 +19,7 @@ class BodySender(Parting):
     paused: bool
     _socket: Duplicate | None
     _sender: FileSender | None
+    _current: object
 
     def resume_writing(self) -> None:
         """The viewer caught up."""
@@ -88,7 +89,7 @@ class BodySender(Parting):
         self._sender = None
         if not whole:
             self.abort()
-        elif self._closing:
+        elif self._closing and self._current is None:  # else more of the response follows
             self._part()
         else:
             self.resume_writing()

@@ -14,6 +14,7 @@ from kernel.settings import Address, resolve
 from kernel.token import mint
 from tests.scenario.clock import FakeClock, turns
 from tests.scenario.memory_control import MemoryControl
+from tests.scenario.library import Library
 from tests.scenario.network import MemoryNetwork, TcpNetwork
 from tests.scenario.origin import Gate, Origin
 from tests.scenario.viewer import Viewer
@@ -141,6 +142,12 @@ class Scenario:
 
     def origin(self, name: str) -> Origin:
         made = Origin(name, self.network, self.clock)
+        self._origins.append(made)
+        return made
+
+    def library(self, name: str) -> Library:
+        """An origin that holds objects as a file server does."""
+        made = Library(name, self.network, self.clock)
         self._origins.append(made)
         return made
 
