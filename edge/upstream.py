@@ -1,7 +1,7 @@
 """FETCH: ask an upstream, within limits of time and number, and another one when the first cannot.
 
 An exchange is begun by `Upstreams.send`, which returns when the head of the response is there. Its body is then handed
-to a sink by plain calls. Who is asked first says `edge.rendezvous`, who is left out for a while `edge.health`, how many
+to a sink by plain calls. Who is asked first says `kernel.rendezvous`, who is left out `kernel.health`, how many
 connections there may be `edge.pool`. A request is sent once more only while nothing of an answer has gone to anybody:
 
 - over a fresh connection, when a kept one turns out to be dead (once, and it may be repeated);
@@ -22,15 +22,15 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from edge import health, rendezvous
 from edge.budget import RetryBudget
 from edge.exchange import Exchange, Timeouts
-from edge.health import Failure, Health
 from edge.network import Network
 from edge.pool import Pool, PoolLimits
 from edge.upstream_url import weight_of, without_weight
+from kernel import health, rendezvous
 from kernel.clock import Clock
 from kernel.errors import Overloaded, UpstreamFailed
+from kernel.health import Failure, Health
 from kernel.http.message import Fields
 from kernel.settings import Address
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from edge.exchange import Timeouts
-from edge.health import EJECT_AFTER
 from edge.pool import PoolLimits
 from edge.upstream import Upstreams
 from kernel.errors import Overloaded, UpstreamFailed
+from kernel.health import EJECT_AFTER
 from kernel.settings import Address
 from tests.scenario.clock import FakeClock, turns
 from tests.scenario.network import MemoryNetwork

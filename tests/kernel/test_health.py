@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.health import (
+from kernel.health import (
     EJECT_AFTER,
     EJECT_SECONDS,
     EJECT_SECONDS_MOST,

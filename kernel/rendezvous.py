@@ -1,4 +1,4 @@
-"""Which upstream a key belongs to: weighted rendezvous with bounded load. Pure.
+"""Who a key belongs to, of upstreams or edges: weighted rendezvous with bounded load. Pure.
 
 Each upstream draws a number for each key and the highest wins, so that without one upstream only its own keys move,
 and by its weight an upstream wins its share (Thaler and Ravishankar 1998; the logarithm is that of weighted sampling,
