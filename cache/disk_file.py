@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import xxhash
@@ -23,9 +24,11 @@ from cache.body import DiskBody
 MAGIC = b"MTNO"
 VERSION = 3
 BLOCK = 64 * 1024
-CHECKED_AT_ONCE = 16 * BLOCK
+CHECKED_AT_ONCE = 4 * BLOCK
+"""Bytes read and summed at a time: they are still in the processor's cache when they are summed."""
 _FIXED = struct.Struct("<4sIIIQQ")
 _SUM = struct.Struct("<Q")
+_local = threading.local()
 MOST_HEAD = 1 << 20
 """A larger head is no head of ours."""
 
@@ -83,12 +86,32 @@ def open_body(path: Path, key: bytes, now: float) -> tuple[dict[str, Any], DiskB
         raise
     if head.get("key") != key:
         raise Damaged("another key")
+    buffer = _buffer()
     for at in range(0, len(body), CHECKED_AT_ONCE):
-        _check_blocks(_pread_all(fd, min(CHECKED_AT_ONCE, len(body) - at), at), at // BLOCK, sums)
+        part = buffer[: min(CHECKED_AT_ONCE, len(body) - at)]
+        _read_into(fd, part, at)
+        _check_blocks(part, at // BLOCK, sums)
     return head, body
 
 
-def _check_blocks(data: bytes, first: int, sums: tuple[int, ...]) -> None:
+def _buffer() -> memoryview:
+    """This thread's, used again and again: fresh memory would cost more than the sums."""
+    made = getattr(_local, "buffer", None)
+    if made is None:
+        made = _local.buffer = memoryview(bytearray(CHECKED_AT_ONCE))
+    return cast("memoryview", made)
+
+
+def _read_into(fd: int, part: memoryview, offset: int) -> None:
+    got = 0
+    while got < len(part):  # a read may be cut short by a signal
+        count = os.preadv(fd, [part[got:]], offset + got)
+        if not count:
+            raise Damaged("shorter than it says")
+        got += count
+
+
+def _check_blocks(data: bytes | memoryview, first: int, sums: tuple[int, ...]) -> None:
     view = memoryview(data)
     for number, at in enumerate(range(0, len(data), BLOCK), first):
         if xxhash.xxh3_64_intdigest(view[at : at + BLOCK]) != sums[number]:

@@ -34,6 +34,8 @@ class Loading:
         elif entry.disk is None or tiers.disk is None:
             tiers.forget(entry)
             done(None)
+        elif (body := tiers.reopened(entry, tiers.clock.mono())) is not None:
+            done(body)
         elif tiers.disk.resting(tiers.clock.mono()):
             done(None)
         else:

@@ -26,11 +26,12 @@ _NAME = re.compile("[0-9a-f]{16}-[0-9a-f]{1,16}")
 
 @dataclass(slots=True)
 class Found:
-    """All that is there, oldest first; the highest number of a file; files that were damaged."""
+    """All that is there, oldest first; the highest number of a file; files that were damaged; those without a line."""
 
     entries: list[Entry] = field(default_factory=list)
     number: int = 0
     damaged: int = 0
+    unknown: list[str] = field(default_factory=list)
 
 
 def path_of(folder: Path, name: str) -> Path:
@@ -67,6 +68,10 @@ def recover(folder: Path, journal: Journal, now: Instant) -> Found:
                 _remove_object(folder, name)
     journal.start(names)
     found.entries = sorted(latest.values(), key=lambda entry: entry.disk or 0)
+    unknown = {number_of(name): name for name in found.unknown}
+    for entry in found.entries:
+        if entry.disk in unknown:
+            journal.add(unknown[entry.disk], entry.to_index(now))
     return found
 
 
@@ -87,6 +92,7 @@ def _entry(folder: Path, name: str, lines: dict[str, Line], found: Found, now: I
             if newer.exists():
                 path, date = newer, newer.stat().st_mtime
             entry = Entry.from_disk(read_head(path)[0], now)
+            found.unknown.append(name)
             if date == STALE:  # nobody knows when: no window of staleness is left
                 entry.make_stale(now.mono)
                 entry.no_windows()

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-from cache.body import Body
+from cache.body import Body, DiskBody, few
 from cache.counts import CacheCounts
 from cache.disk import DiskTier
 from cache.entry import Entry
@@ -27,7 +27,7 @@ from cache.writing import Writing
 from kernel.clock import Clock
 
 MOST_LUKEWARM = 1024
-"""Heads kept of objects that are not in RAM: somebody may be about to use them."""
+"""Heads kept of objects that are not in RAM, and their files kept open: somebody may be about to use them."""
 
 
 class Tiers:
@@ -51,7 +51,7 @@ class Tiers:
         self.leaving = Leaving(disk, workshop, clock, self.counts)
         self.writing = Writing(self)
         self._in_use = in_use
-        self._lukewarm: OrderedDict[Entry, None] = OrderedDict()
+        self._lukewarm: OrderedDict[Entry, DiskBody | None] = OrderedDict()
 
     def in_ram(self, entry: Entry) -> bool:
         """Whether RAM has it: its body, or the whole of an object in slices."""
@@ -96,7 +96,7 @@ class Tiers:
     def to_ram(self, entry: Entry, body: Body | None) -> None:
         """Its body is in RAM from now on, if RAM takes it; for others there may be no room any more."""
         if not self.ram.takes(entry.cost):
-            self.cools(entry)
+            self.cools(entry, body)
             return
         self._lukewarm.pop(entry, None)
         for left in self.ram.put(entry, None if entry.slice else body):
@@ -142,7 +142,7 @@ class Tiers:
         entry, disk, cost = left.entry, self.disk, left.entry.cost
         self.counts.evicted_ram += 1
         if entry.disk is not None or self.writing.holds(entry):
-            self.cools(entry)
+            self.cools(entry, left.body)
         elif (
             left.wanted
             and left.body is not None
@@ -173,17 +173,32 @@ class Tiers:
 
     # -- cold and warm -----------------------------------------------------------------------------------------
 
-    def cools(self, entry: Entry) -> None:
-        """An entry that is not in RAM: its head is let go when that of many others was asked for since."""
+    def reopened(self, entry: Entry, now: float) -> Body | None:
+        """The body of an entry that has left RAM, back there without a read: when its file, whose sums were verified
+        after it was opened, is open still, nobody has changed it and its pages are in memory."""
+        body = self._lukewarm.get(entry)
+        if body is None or self.disk is None:
+            return None
+        if not body.sound(now):
+            self._lukewarm[entry] = None
+            return None
+        self.counts.loads += 1
+        self.disk.touch(entry)
+        self.to_ram(entry, body)
+        return body
+
+    def cools(self, entry: Entry, body: Body | None = None) -> None:
+        """An entry that is not in RAM: its head is let go, and its verified file closed, when those of many others were
+        asked for since."""
         if entry.cold or entry.disk is None:
             return
-        self._lukewarm[entry] = None
+        self._lukewarm[entry] = body if isinstance(body, DiskBody) and few(body.fd) else None
         self._lukewarm.move_to_end(entry)
         for _ in range(len(self._lukewarm) - MOST_LUKEWARM):
-            eldest, _ = self._lukewarm.popitem(last=False)
+            eldest, kept = self._lukewarm.popitem(last=False)
             if self.in_ram(eldest) or eldest.disk is None:
                 continue
             if self.writing.holds(eldest) or self._in_use(eldest):
-                self._lukewarm[eldest] = None
+                self._lukewarm[eldest] = kept
             else:
                 eldest.cool()

@@ -507,11 +507,41 @@ async def test_unsound_and_no_longer_on_disk_it_is_gone(filed):
     assert filed.cache.peek(b"/k", {}) is None
 
 
-async def test_large_bodies_evicted_and_purged_close_their_files(filed):
+async def test_a_verified_file_that_is_open_still_is_served_without_a_read(filed, monkeypatch):
+    """After it has left RAM, as long as nobody has changed it."""
+    body = os.urandom(100 * KIB)
+    entry = filed.keep(b"/k", body)
+    await filed.shop.settle()
+    for number in range(20):
+        filed.keep(b"/%d" % number, os.urandom(100 * KIB))
+        await filed.shop.settle()
+    assert entry.body is None
+    monkeypatch.setattr(filed.disk, "read_body", None)
+    assert await filed.serve(b"/k") == body
+    assert isinstance(entry.body, DiskBody)
+    assert filed.cache.reopened(entry, filed.clock.mono()) is None, "it is in RAM: there is nothing to bring back"
+
+
+@pytest.mark.parametrize("spoil", [flip, cut, junk])
+async def test_an_open_file_that_somebody_changed_is_not_served(filed, spoil):
+    """Though it was verified when it was opened."""
+    entry = filed.keep(b"/k", os.urandom(100 * KIB))
+    await filed.shop.settle()
+    for number in range(20):
+        filed.keep(b"/%d" % number, os.urandom(100 * KIB))
+        await filed.shop.settle()
+    assert entry.body is None
+    spoilt(filed, entry, spoil)
+    assert await filed.serve(b"/k") is None
+    assert filed.cache.counts.disk_damaged == 1
+
+
+async def test_large_bodies_evicted_and_purged_close_their_files(filed, monkeypatch):
+    monkeypatch.setattr("cache.tiers.MOST_LUKEWARM", 4)
     before = len(list(Path("/proc/self/fd").iterdir()))
     for number in range(30):
         filed.keep(b"/%d" % number, os.urandom(100 * KIB))
         await filed.shop.settle()
-    assert len(list(Path("/proc/self/fd").iterdir())) - before <= MIB // (100 * KIB)
+    assert len(list(Path("/proc/self/fd").iterdir())) - before <= MIB // (100 * KIB) + 4
     await filed.cache.purge(module.PurgeRequest(everything=True))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
