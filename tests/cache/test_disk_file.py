@@ -134,7 +134,17 @@ def test_a_file_that_shrinks_while_it_is_read(path, monkeypatch):
     write_object(path, HEAD, body_of(1000))
     pread = os.pread
     monkeypatch.setattr(os, "pread", lambda fd, count, offset: b"" if count == 1000 else pread(fd, count, offset))
+    monkeypatch.setattr(os, "preadv", lambda fd, buffers, offset: 0)
     assert damaged(path)
+
+
+def test_a_read_that_is_cut_short_goes_on(path, monkeypatch):
+    """By a signal, after any number of bytes."""
+    body = body_of(100_000)
+    write_object(path, HEAD, body)
+    preadv = os.preadv
+    monkeypatch.setattr(os, "preadv", lambda fd, buffers, offset: preadv(fd, [buffers[0][:30_000]], offset))
+    assert bytes(open_body(path, b"/k", 0.0)[1].view(0, len(body))) == body
 
 
 def test_a_full_disk_says_so(path, monkeypatch):
