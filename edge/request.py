@@ -7,6 +7,8 @@
     SEND        200, 206, 304, 416; which head, which bytes                             edge/deliver.py
     LOG         always: counters and a line                                             edge/record.py
 
+Refusals and other answers of our own making stand in `edge.own_answers`.
+
 `handle` is one straight synchronous run from the parsed request to the transport: a hit makes no task and waits for
 nothing. What has to wait (a miss, a disk read) goes on in a `Delivery`, told by plain calls. A request that differs
 from the last one only in the name of the segment takes `edge.straight`, the same run with its decisions remembered.
@@ -28,28 +30,22 @@ from edge.fetch import Fetcher
 from edge.grant import carried_by_path
 from edge.locate import Locator, Viewer
 from edge.node import Node
+from edge.own_answers import CLOSE, OwnAnswers
 from edge.plan import Plan, ordinary, plan, plan_for, why_forwarded
 from edge.record import AccessLog
 from edge.route import Asked, came_back, general_route, media_route
-from edge.straight import StraightRun
 from edge.wire.h1 import Connection
-from edge.wire.request import Malformed, Request
+from edge.wire.request import Request
 from kernel.claims import ANYWHERE, Permit
 from kernel.clock import Clock
-from kernel.http.dates import format_date
-from kernel.http.message import status_line
-from kernel.http.passing import Came, hops_left, reflection
-from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Outcome, Refusal
+from kernel.http.passing import Came, hops_left
+from kernel.vocabulary import Outcome, Refusal
 
 _SAFE = (b"GET", b"HEAD")
 _FULL = "too-many-connections"
-_CLOSE = b"Connection: close\r\n"
-_KEEP = b"Connection: keep-alive\r\n"
-_MESSAGE = b"Content-Type: message/http\r\nCache-Control: no-store\r\n"
-_PREFLIGHT = b"HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\n"
 
 
-class Story(StraightRun):
+class Story(OwnAnswers):
     """Answers requests; one for each edge. Implements `edge.wire.h1.Handler`."""
 
     def __init__(
@@ -79,7 +75,7 @@ class Story(StraightRun):
         self.connections.add(connection)
         self.counts.connections += 1
         if not self._crowd.admits(connection):
-            connection.transport.write(problem(503, _FULL, "", self.own_lines(_FULL) + b"Retry-After: 1\r\n" + _CLOSE))
+            connection.transport.write(problem(503, _FULL, "", self.own_lines(_FULL) + b"Retry-After: 1\r\n" + CLOSE))
             connection.finish()
 
     def closed(self, connection: Connection) -> None:
@@ -291,107 +287,13 @@ class Story(StraightRun):
     ) -> None:
         methods = self.node.profile.methods
         if methods is None and hops_left(request.method, request.fields) == 0:
-            self._answers_last(request, connection, viewer, asked, permit, began)
+            self.answer_last(request, connection, viewer, asked, permit, began)
         elif methods is None:
             asked = self._passed_on(asked, request, connection)
             delivery = Delivery(self, request, connection, viewer, asked, permit, began)
             delivery.why_forwarded = b"method"
             self.go_alone(delivery)
         elif request.method == b"OPTIONS":
-            route = asked.route
-            allowed = route.lines_for(request.fields) + route.cors.preflight(request.fields.get(b"origin"))
-            made = _PREFLIGHT + allowed + self.via + self._told("preflight") + self.connection_line(request)
-            connection.transport.write(made + b"\r\n")
-            connection.done()
-            self.record(request, viewer, permit, asked.path, 204, 0, Outcome.PASS, None, began)
+            self.answer_preflight(request, connection, viewer, asked, permit, began)
         else:
-            self._say(request, connection, 405, "method", "", self._allow())
-            self.record(request, viewer, permit, asked.path, 405, 0, Outcome.REFUSED, "method", began)
-
-    def _answers_last(
-        self, request: Request, connection: Connection, viewer: Viewer, asked: Asked, permit: Permit, began: float
-    ) -> None:
-        """An OPTIONS or TRACE that may go no further is for us (RFC 9110 §7.6.2, §9.3.7, §9.3.8)."""
-        version = b"1.1" if request.minor else b"1.0"
-        body, kind = b"", self._allow()
-        if request.method == b"TRACE":
-            body, kind = reflection(request.method, request.target, version, request.fields), _MESSAGE
-        lines = kind + self.own_lines("max-forwards") + self.connection_line(request)
-        made = b"%s%sContent-Length: %d\r\n\r\n%s" % (status_line(200), lines, len(body), body)
-        connection.transport.write(made)
-        connection.done()
-        self.record(request, viewer, permit, asked.path, 200, len(body), Outcome.PASS, None, began)
-
-    def _allow(self) -> bytes:
-        """What a 405 must say (RFC 9110 §15.5.6)."""
-        methods = self.node.profile.methods or (b"GET", b"HEAD", b"OPTIONS", b"POST", b"PUT", b"PATCH", b"DELETE")
-        return b"Allow: %s\r\n" % b", ".join(sorted(methods))
-
-    def refuse(
-        self,
-        request: Request,
-        connection: Connection,
-        viewer: Viewer,
-        why: Refusal,
-        path: bytes,
-        permit: Permit | None,
-        began: float,
-    ) -> None:
-        """Say no: the same form for every reason, nothing stored."""
-        status = REFUSAL_STATUS[why]
-        self.counts.refused(why.value)
-        more = b'WWW-Authenticate: Bearer realm="matinee"\r\n' if status == 401 else b""
-        self._say(request, connection, status, why.value, REFUSAL_SENTENCES[why], more)
-        self.record(request, viewer, permit, path, status, 0, Outcome.REFUSED, why.value, began)
-
-    def malformed(self, what: Malformed, connection: Connection) -> None:
-        """Bytes that are no request: answered, then the connection closes."""
-        self.counts.requests += 1
-        self.counts.refused(what.reason)
-        lines = self.own_lines(what.reason) + _CLOSE + (self._allow() if what.status == 405 else b"")
-        head_only = connection.by_head
-        connection.transport.write(problem(what.status, what.reason, what.detail, lines, head_only=head_only))
-        none = Request(b"-", b"", {}, 1, keep_alive=False)
-        self.record(none, connection.viewer, None, b"", what.status, 0, Outcome.REFUSED, what.reason, self._mono())
-
-    def _say(
-        self, request: Request, connection: Connection, status: int, reason: str, detail: str, more: bytes = b""
-    ) -> None:
-        lines = self.own_lines(reason) + more + self.connection_line(request)
-        connection.transport.write(problem(status, reason, detail, lines, head_only=request.method == b"HEAD"))
-        connection.done()
-
-    def own_lines(self, why: str) -> bytes:
-        """The header lines of a response of our own making: when, and in Cache-Status why (RFC 9211 §2.8)."""
-        return self.lines + self._told(why)
-
-    def _told(self, why: str) -> bytes:
-        now = format_date(self._wall())
-        return b"Date: %s\r\nCache-Status: %s; detail=%s\r\n" % (now, self.node.name, why.encode())
-
-    def connection_line(self, request: Request) -> bytes:
-        """`Connection: close`, or `keep-alive` for HTTP/1.0, where they must be said."""
-        if not request.keep_alive:
-            return _CLOSE
-        return b"" if request.minor else _KEEP
-
-    def record(
-        self,
-        request: Request,
-        viewer: Viewer,
-        permit: Permit | None,
-        path: bytes,
-        status: int,
-        sent: int,
-        outcome: Outcome,
-        reason: str | None,
-        began: float,
-    ) -> None:
-        """LOG: the counter by status, and a line."""
-        statuses = self.counts.statuses
-        statuses[status] = statuses.get(status, 0) + 1
-        if self.log is not None:
-            self.log.add(
-                request.fields.get(b"traceparent"), permit.session if permit is not None else None, viewer.address,
-                viewer.country, request.method, path, status, sent, outcome.value, reason, self._mono() - began,
-            )  # fmt: skip
+            self.refuse_method(request, connection, viewer, asked, permit, began)

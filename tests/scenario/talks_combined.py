@@ -242,7 +242,6 @@ TALKS = [
             q(got=1, has=("Content-Type: video/mp4", "Content-Disposition: x", "Content-Language: de", "Link: <x>")),
         ],
     ),
-    talk("9110-7 warning passes", [a(HOUR, 'Warning: 199 - "x"')], [q(got=1, has='Warning: 199 - "x"')] * 2),
     talk(
         "9110-7 pragma passes",
         [a()],
