@@ -193,8 +193,10 @@ class Answers:
         if stored is None or not await self._cache.warmed(stored):
             return
         fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
-        if not still_describes(fields, stored.etag, stored.last_modified, stored.length):
-            stored.make_stale(self._clock.mono())
+        agrees = still_describes(fields, stored.etag, stored.last_modified, stored.length)
+        if not agrees:
+            if agrees is False:
+                stored.make_stale(self._clock.mono())
             return
         verdict = self._assess(b"GET", request, stored.status, freshened(stored, fields), route, asked_at)
         self._cache.freshen(stored, self._dated(fields), verdict, doomed=fill.doomed)

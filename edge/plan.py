@@ -25,6 +25,8 @@ class Plan(StrEnum):
     FILL = "fill"
     ALONE = "alone"
     """The answer will be for this viewer and nobody else."""
+    ASK_HEAD = "ask-head"
+    """A HEAD goes upstream as what it is, unless a fill is under way that will tell as much."""
     NOTHING = "nothing"
     """He wants only what is cached, and it is not (RFC 9111 §5.2.1.7)."""
 
@@ -68,7 +70,7 @@ def plan_for(request: Request, entry: Entry | None, now: float, *, general: bool
         if not (fresh and entry is not None and precondition_holds(request.fields, entry.etag, entry.last_modified)):
             return Plan.ALONE
     if request.method == b"HEAD" and step in (Plan.FILL, Plan.REVALIDATE):
-        return Plan.ALONE  # it goes upstream as what it is; its answer freshens what a GET has stored (§4.3.5)
+        return Plan.ASK_HEAD  # its answer freshens what a GET has stored (RFC 9111 §4.3.5)
     return step
 
 

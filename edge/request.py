@@ -258,12 +258,11 @@ class Story(OwnAnswers):
         if entry is not None and step is Plan.TAKE_STALE:
             self.serve(delivery, entry, Outcome.STALE, b"max-stale")
             return
-        if step is Plan.ALONE:
+        running = self.cache.filling.find(asked.key, delivery.request.fields, entry)
+        if step is Plan.ALONE or (step is Plan.ASK_HEAD and (running is None or not running.joinable)):
             delivery.spare = entry if delivery.request.method == b"HEAD" else None
             self.go_alone(delivery)
-            return
-        running = self.cache.filling.find(asked.key, delivery.request.fields, entry)
-        if step is Plan.SERVE_STALE and entry is not None:
+        elif step is Plan.SERVE_STALE and entry is not None:
             if running is None:
                 self.fetcher.begin(asked, delivery.request.fields, entry)
             self.serve(delivery, entry, Outcome.STALE)

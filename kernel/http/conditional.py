@@ -74,13 +74,19 @@ def confirms(news: Fields, etag: bytes | None, last_modified: bytes | None) -> b
     return changed is None or last_modified is None or changed == last_modified
 
 
-def still_describes(news: Fields, etag: bytes | None, last_modified: bytes | None, length: int | None) -> bool:
+def still_describes(news: Fields, etag: bytes | None, last_modified: bytes | None, length: int | None) -> bool | None:
     """Whether the head of a 200 to HEAD agrees with a stored response to GET, whose body it then leaves valid: every
-    validator that it tells, and the length (RFC 9111 §4.3.5)."""
+    validator that it tells, and the length (RFC 9111 §4.3.5).
+
+    None where it tells no validator: an equal length, or none, proves no equal body.
+    """
     told = first(news, b"content-length")
     if told is not None and told != b"%d" % (length or 0):
         return False
-    return first(news, b"etag") in (None, etag) and first(news, b"last-modified") in (None, last_modified)
+    told_etag, changed = first(news, b"etag"), first(news, b"last-modified")
+    if told_etag is None and changed is None:
+        return None
+    return told_etag in (None, etag) and changed in (None, last_modified)
 
 
 def range_holds(

@@ -120,9 +120,10 @@ def test_what_the_viewer_wishes(request_: Request, entry_: Entry | None, honoure
         (asks(if_match="*", cache_control="only-if-cached"), None, Plan.NOTHING, Plan.NOTHING),
         (asks(body=b"x"), stored(20), Plan.ALONE, Plan.SERVE),
         (asks(b"HEAD"), stored(20), Plan.SERVE, Plan.SERVE),
-        (asks(b"HEAD"), stored(9), Plan.ALONE, Plan.REVALIDATE),
+        (asks(b"HEAD"), stored(9), Plan.ASK_HEAD, Plan.REVALIDATE),
         (asks(b"HEAD"), stored(9, swr=9), Plan.SERVE_STALE, Plan.SERVE_STALE),
-        (asks(b"HEAD"), None, Plan.ALONE, Plan.FILL),
+        (asks(b"HEAD"), None, Plan.ASK_HEAD, Plan.FILL),
+        (asks(b"HEAD", cache_control="no-store"), None, Plan.ALONE, Plan.FILL),
         (asks(cache_control="no-store"), None, Plan.ALONE, Plan.FILL),
     ],
 )
