@@ -176,7 +176,11 @@ class Admin:
             everything=body.all,
             soft=body.soft,
         )
-        return web.json_response({"purged": await self._edge.cache.purge(purge)})
+        receipt = await self._edge.cache.purge(purge)
+        if receipt.left:
+            told = f"{receipt} objects are purged, but {receipt.left} files on disk could be neither removed nor marked"
+            return problem(500, "not-removed", told + ": do not restart this edge before its disk is looked at")
+        return web.json_response({"purged": receipt})
 
     async def _prefetch(self, request: web.Request) -> web.Response:
         try:

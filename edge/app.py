@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
-from typing import Any
 
 import structlog
 from aiohttp import web
@@ -14,7 +12,7 @@ from cache.cache import SegmentCache
 from cache.disk import DiskTier
 from cache.entry import Entry
 from cache.eviction.admission import ADMISSIONS
-from cache.eviction.choice import POLICIES
+from cache.eviction.choice import POLICIES, Tuning
 from cache.eviction.policy import Policy
 from cache.ram import RamTier
 from edge.admin import Admin
@@ -113,7 +111,7 @@ class Edge:
         settings = self.settings
         if settings.cache_dir is None or settings.disk == 0:
             return None
-        admission = ADMISSIONS[settings.admission](settings.disk)
+        admission = ADMISSIONS[settings.admission](settings.disk, settings.admission_memory)
         return DiskTier(settings.cache_dir, settings.disk, self._policy(settings.disk), admission)
 
     def _make_cache(self) -> SegmentCache:
@@ -123,8 +121,8 @@ class Edge:
         return SegmentCache(ram, self.disk, self.clock, self.tasks, files=settings.tls_cert is None)
 
     def _policy(self, budget: int) -> Policy[Entry]:
-        make: Callable[[int], Policy[Any]] = POLICIES[self.settings.policy]
-        return make(budget)
+        settings = self.settings
+        return POLICIES[settings.policy](budget, Tuning(settings.small_share, settings.promote_after))
 
     def _make_log(self) -> AccessLog | None:
         settings = self.settings

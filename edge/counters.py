@@ -37,6 +37,8 @@ COUNTERS = (
     Counter("matinee_cache_purged_total", "counter", "Objects reached by purges."),
     Counter("matinee_cache_disk_written_bytes_total", "counter", "Bytes written to the disk tier."),
     Counter("matinee_cache_disk_loads_total", "counter", "Objects read from the disk tier."),
+    Counter("matinee_cache_demotions_total", "counter", "Objects written to disk when they left RAM."),
+    Counter("matinee_cache_disk_resting", "gauge", "1 while the disk tier is out of use after too many errors."),
     Counter("matinee_cache_disk_errors_total", "counter", "Disk tier troubles, by what happened.", ("kind",)),
     Counter("matinee_edge_log_dropped_total", "counter", "Access log records lost because the log was too slow."),
     Counter("matinee_edge_loop_delay_seconds", "gauge", "How late the event loop was at the last look, in seconds."),

@@ -75,9 +75,13 @@ def _of_cache(cache: SegmentCache) -> dict[str, Number]:
         "matinee_cache_disk_loads_total": counts.loads,
         "matinee_cache_disk_errors_total": {
             "failed": counts.disk_failed,
+            "full": counts.disk_full,
             "skipped": counts.disk_skipped,
             "damaged": counts.disk_damaged + (disk.damaged if disk is not None else 0),
+            "not-removed": counts.disk_stuck,
         },
+        "matinee_cache_demotions_total": counts.demoted,
+        "matinee_cache_disk_resting": now["disk_resting"],
     }
 
 

@@ -15,6 +15,7 @@ from kernel.settings import (
     COUNTRY,
     DURATION,
     INTEGER,
+    NUMBER,
     PATH,
     PATH_OR_OFF,
     SIZE,
@@ -48,6 +49,15 @@ class EdgeSettings:
     policy: str = setting(choice("s3fifo", "lru"), "s3fifo", "Which object leaves a full tier.")
     admission: str = setting(
         choice("always", "second"), "always", "Whether an object is written to disk when first or when again fetched."
+    )
+    small_share: float = setting(
+        NUMBER, "0.1", "Share of a tier in which S3-FIFO holds what nobody asked for again yet.", least=0.01, most=0.9
+    )
+    promote_after: int = setting(
+        INTEGER, "1", "Requests after the first that S3-FIFO moves an object to its main queue for.", least=1, most=3
+    )
+    admission_memory: float = setting(
+        NUMBER, "0.75", "Share of the disk's budget of which first fetches are remembered.", least=0.01, most=4
     )
     workers: int = setting(INTEGER, "1", "Processes of this node; more than 1 is not there yet.", least=1)
     tokens: str = setting(choice("off", "required"), "required", "Whether a request must carry a valid token.")

@@ -14,8 +14,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from cache.eviction.choice import Tuning
 from kernel.errors import MatineeError
-from kernel.settings import SIZE, choice, setting
+from kernel.settings import INTEGER, NUMBER, SIZE, choice, setting
 from services.progress import Faults, open_source
 from tools.replay_cache import Replay
 from tools.replay_trace import Fault, read_trace
@@ -31,6 +32,12 @@ class ReplaySettings:
     ram: int = setting(SIZE, "512MiB", "Budget of the RAM tier.", least=1)
     disk: int = setting(SIZE, "0", "Budget of the disk tier; 0 goes without.")
     policy: str = setting(choice("s3fifo", "lru"), "s3fifo", "Which object leaves a full tier.")
+    small_share: float = setting(
+        NUMBER, "0.1", "Share of a tier in which S3-FIFO holds what nobody asked for again yet.", least=0.01, most=0.9
+    )
+    promote_after: int = setting(
+        INTEGER, "1", "Requests after the first that S3-FIFO moves an object to its main queue for.", least=1, most=3
+    )
     admission: str = setting(
         choice("always", "second"), "second", "Whether an object is written to disk when first or when again fetched."
     )
@@ -41,7 +48,8 @@ SETTINGS = ReplaySettings
 
 def run(settings: ReplaySettings, trace: str) -> int:
     """Replay TRACE and print the figures as JSON; 1 when a line of it was bad (the good ones are counted)."""
-    replay = Replay(settings.ram, settings.disk, settings.policy, settings.admission)
+    tuning = Tuning(settings.small_share, settings.promote_after)
+    replay = Replay(settings.ram, settings.disk, settings.policy, settings.admission, tuning)
     with open_source(trace) as source:
         faults, request, since = Faults(source), replay.request, 0
         for found in read_trace(source.stream):

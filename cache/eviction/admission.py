@@ -1,13 +1,12 @@
 """Which objects are worth a write to disk. Most of a long tail is asked for once: those writes wear a disk for nothing.
 
 `second` writes an object when it was asked for before and is fetched again. What was fetched once is remembered by a
-number, of as many bytes as `MEMORY_SHARE` of the disk tier's budget: the "ghost" of S3-FIFO (Yang et al., SOSP 2023, on
+number, of as many bytes as a share of the disk tier's budget: the "ghost" of S3-FIFO (Yang et al., SOSP 2023, on
 flash) put before the tier. A larger memory misses less and writes more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 import xxhash
@@ -42,9 +41,9 @@ class OnSecond:
 
     __slots__ = ("_seen",)
 
-    def __init__(self, budget: int) -> None:
-        """`budget`: bytes of the disk tier."""
-        self._seen = Ghost(int(budget * MEMORY_SHARE))
+    def __init__(self, budget: int, memory: float = MEMORY_SHARE) -> None:
+        """`budget`: bytes of the disk tier; `memory`: the share of them that is remembered."""
+        self._seen = Ghost(int(budget * memory))
 
     def admits(self, key: bytes, cost: int) -> bool:
         """Yes on the second fetch; the third, when it has left the disk by then, is a first one again."""
@@ -55,5 +54,17 @@ class OnSecond:
         return False
 
 
-ADMISSIONS: dict[str, Callable[[int], Admission]] = {"always": lambda _: Always(), "second": OnSecond}
+def _always(budget: int, memory: float = MEMORY_SHARE) -> Admission:
+    del budget, memory  # it remembers nothing
+    return Always()
+
+
+class Make(Protocol):
+    """Makes an admission for a disk tier of so many bytes."""
+
+    def __call__(self, budget: int, memory: float = MEMORY_SHARE) -> Admission:
+        """An admission that has seen nothing yet."""
+
+
+ADMISSIONS: dict[str, Make] = {"always": _always, "second": OnSecond}
 """Name -> an admission made for a disk tier of so many bytes."""

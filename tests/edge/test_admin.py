@@ -6,6 +6,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from cache.cache import Receipt
 from edge.admin import MOST_NAMES, general_prefix, media_key, media_prefix
 from tests.edge.ground import Ground, ok, standing
 
@@ -178,3 +179,15 @@ def test_the_keys_of_a_prefix(prefix: str, key: bytes | None):
 )
 def test_the_key_of_an_absolute_url(url: str, key: bytes | None):
     assert general_prefix(url) == key
+
+
+async def test_a_purge_says_what_could_be_neither_removed_nor_marked(operator: Operator, monkeypatch):
+    async def purge(_):
+        receipt = Receipt(7)
+        receipt.left = 2
+        return receipt
+
+    monkeypatch.setattr(operator.ground.edge.cache, "purge", purge)
+    status, told, _ = await operator.asks("POST", "/purge", {"all": True})
+    assert (status, told["reason"]) == (500, "not-removed")
+    assert "2 files" in told["detail"]
