@@ -11,7 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from kernel.fleet import TYPES, Resource, Version
+from kernel.fleet import SETTINGS, TYPES, Resource, Version
+
+ROLLOUT = "rollout"
+"""The type whose one resource says how far the newest settings are rolled out; no edge gets it."""
+SHELVES = (*TYPES, SETTINGS, ROLLOUT)
+"""The types that are desired: those that all edges hold alike, and what their documents of settings are made of."""
 
 LOG_KEPT = 10_000
 """Touches of a type that are remembered for deltas; an edge further behind gets a snapshot."""
@@ -55,21 +60,28 @@ class Shelf:
         return Shelf(revision, resources, kept, dropped[-1][0] if dropped else self.floor)
 
 
+_EMPTY = Shelf()
+
+
 @dataclass(frozen=True, slots=True)
 class Desired:
     """Everything that edges are to hold, as of `revision` within `epoch`."""
 
     epoch: str
     revision: int = 0
-    shelves: Mapping[str, Shelf] = field(default_factory=lambda: MappingProxyType({kind: Shelf() for kind in TYPES}))
+    shelves: Mapping[str, Shelf] = field(default_factory=lambda: MappingProxyType({kind: Shelf() for kind in SHELVES}))
 
     def version(self, kind: str) -> Version:
         """The version of a type."""
-        return Version(self.epoch, self.shelves[kind].number)
+        return Version(self.epoch, self.shelf(kind).number)
+
+    def shelf(self, kind: str) -> Shelf:
+        """The resources of a type."""
+        return self.shelves.get(kind, _EMPTY)
 
     def content(self, kind: str, name: str) -> bytes | None:
         """A resource's content; None when there is no such resource."""
-        found = self.shelves[kind].resources.get(name)
+        found = self.shelf(kind).resources.get(name)
         return found.content if found else None
 
     def effective(self, change: Change) -> Change:
@@ -82,9 +94,9 @@ class Desired:
     def after(self, change: Change, revision: int) -> Desired:
         """The state once `change` is `revision`."""
         shelves = dict(self.shelves)
-        for kind in TYPES:
+        for kind in SHELVES:
             puts = {name: content for (of, name), content in change.puts.items() if of == kind}
             removes = [name for of, name in change.removes if of == kind]
             if puts or removes:
-                shelves[kind] = shelves[kind].touched(revision, puts, removes)
+                shelves[kind] = self.shelf(kind).touched(revision, puts, removes)
         return replace(self, revision=revision, shelves=MappingProxyType(shelves))
