@@ -6,6 +6,7 @@ few microseconds where the long way costs three times as much, and it is what mo
 
 from __future__ import annotations
 
+from cache.body import Body
 from cache.cache import SegmentCache
 from cache.entry import Entry, Ready
 from edge.counters import Counts
@@ -57,28 +58,39 @@ class StraightRun:
             return False
         ready, body = entry.ready, entry.body
         if ready is None or now >= ready.until:
-            if now >= entry.fresh_until:
+            if entry.cold or now >= entry.fresh_until:
                 return False
             ready = self.make_ready(entry, now, grant.lines)
-        if ready.cut != len(grant.key) or body is None:
+        if ready.cut != len(grant.key):
             return False
-        sent = len(body)
-        if body.__class__ is bytes:
+        if isinstance(body, bytes):
+            self._touch(entry)
+            sent = len(body)
             if sent <= JOINED_MOST:
                 connection.transport.write(ready.head + body)
             else:
                 connection.transport.writelines((ready.head, body))
-        elif self.cache.sound(entry, body, now):
-            connection.send(ready.head, body, 0, sent)
         else:
-            return False
-        self._touch(entry)
+            body = self._sound_file(entry, body, now)
+            if body is None:
+                return False
+            sent = len(body)
+            connection.send(ready.head, body, 0, sent)
         counts = self.counts
         counts.straight += 1
         counts.bytes_sent += sent
         if self.log is not None:
             self.log.hit(grant.log, name, ready.record, wall)
         return True
+
+    def _sound_file(self, entry: Entry, body: Body | None, now: float) -> Body | None:
+        """A body that is an open file, if it may be sent: of the RAM tier, or of the disk tier and still open."""
+        if body is None:
+            return self.cache.reopened(entry, now)
+        if not self.cache.sound(entry, body, now):
+            return None
+        self._touch(entry)
+        return body
 
     def remember(self, asked: Asked, permit: Permit, connection: Connection, target: bytes) -> None:
         """Remember for this connection that it may have the files of this folder."""

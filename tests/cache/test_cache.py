@@ -1,6 +1,7 @@
 """The segment cache: storing, looking up, moving between tiers (purge and restart have files of their own)."""
 
 import errno
+import gc
 import os
 from pathlib import Path
 
@@ -538,6 +539,7 @@ async def test_an_open_file_that_somebody_changed_is_not_served(filed, spoil):
 
 async def test_large_bodies_evicted_and_purged_close_their_files(filed, monkeypatch):
     monkeypatch.setattr("cache.tiers.MOST_LUKEWARM", 4)
+    gc.collect()  # what earlier tests left open
     before = len(list(Path("/proc/self/fd").iterdir()))
     for number in range(30):
         filed.keep(b"/%d" % number, os.urandom(100 * KIB))
