@@ -18,6 +18,8 @@ from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
 from kernel.http.message import Fields
 
+MOST_EARLY = 2
+"""Pieces of a body that are read before its head is understood."""
 LEAST_RATE = 16 * 1024
 """Bytes of a body that add a second to its time."""
 
@@ -97,9 +99,11 @@ class Exchange:
     async def body_to(self, sink: Callable[[bytes], object]) -> None:
         """Hand the body to `sink` piece by piece; returns at its end, UpstreamFailed when it breaks off."""
         early, self._early = self._early, []
-        for data in early:
-            sink(data)
+        while early:
+            sink(early.pop(0))
         self._sink = sink
+        if self._paused_at is None and self.connection is not None:
+            self.connection.hold(on=False)
         try:
             await self._ended
         finally:
@@ -197,6 +201,8 @@ class Exchange:
         self._received += len(data)
         if self._sink is None:
             self._early.append(data)  # one turn of the loop at most: then the head is understood
+            if len(self._early) == MOST_EARLY and self.connection is not None:
+                self.connection.hold(on=True)  # a turn may bring megabytes
         else:
             self._sink(data)
 

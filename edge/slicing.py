@@ -212,7 +212,7 @@ class Slicing:
 
     def store(self, entry: Entry, pieces: list[bytes], fill: Fill) -> None:
         """A slice is whole: into the tiers with it, unless its object left the cache meanwhile."""
-        body = make_body(pieces, files=self.cache.files and self.cache.disk is None)
+        body = make_body(pieces, files=self.cache.files)  # no second copy on its way to disk
         fill.settle(body)
         if self.current and self.cache.store(entry, body):
             self.unsettled += 1
