@@ -67,3 +67,47 @@ async def test_via_names_all_who_passed_it_on(s: Scenario) -> None:
     e1 = s.edge("e1", upstream=o1, profile="general")
     o1.expects("/a", via="1.0 fred, 1.1 e1").answers(200, b"fine")
     assert (await s.viewer("v", at=e1).gets("/a", via="1.0 fred")).body == b"fine"
+
+
+async def test_two_tiers_speak_for_themselves(s: Scenario) -> None:
+    """RFC 9211 §2, RFC 9110 §7.6.3, RFC 9111 §4.2.3: each adds its word behind that nearer to the origin; ages add up."""
+    o1 = s.origin("o1")
+    s1 = s.shield("s1", upstream=o1, profile="general")
+    e1 = s.edge("e1", upstream=s1, profile="general")
+    answer = o1.expects("/a", via="1.1 e1, 1.1 s1", cdn_loop="e1, s1")
+    answer.answers(200, b"fine", cache_control="max-age=60", age="7")
+    first = await s.viewer("v", at=e1).gets("/a")
+    assert (first.cache_status, first.age) == ("s1; fwd=uri-miss; stored, e1; fwd=uri-miss; stored", 7)
+    await s.clock.advance(10)
+    second = await s.viewer("v", at=e1).gets("/a")
+    assert (second.cache_status, second.age) == ("s1; fwd=uri-miss; stored, e1; hit; ttl=43", 17)
+
+
+async def test_a_head_follows_a_fill_that_is_under_way(s: Scenario) -> None:
+    """No second request for what is being told already."""
+    held, o1 = s.gate(), s.origin("o1")
+    e1 = s.edge("e1", upstream=o1, profile="general")
+    o1.expects("/a").waits_for(held).answers(200, b"whole", cache_control="max-age=60")
+    get = s.viewer("v", at=e1).gets("/a")
+    await e1.until(waiting=1)
+    head = s.viewer("w", at=e1).gets("/a", method="HEAD")
+    await e1.until(waiting=2)
+    held.open()
+    assert (await get).body == b"whole"
+    assert (await head).cache_status == "e1; fwd=uri-miss; collapsed"
+    assert (await head).headers["content-length"] == "5"
+
+
+async def test_whoever_forbids_storing_holds_up_nobody(s: Scenario) -> None:
+    """RFC 9111 §5.2.1.5: a request's no-store is for its own answer; the others share theirs."""
+    held, o1 = s.gate(), s.origin("o1")
+    e1 = s.edge("e1", upstream=o1, profile="general")
+    o1.expects("/a", cache_control="no-store").waits_for(held).answers(200, b"his", cache_control="max-age=60")
+    his = s.viewer("v", at=e1).gets("/a", cache_control="no-store")
+    await e1.until(waiting=1)
+    o1.expects("/a").answers(200, b"theirs", cache_control="max-age=60")
+    assert (await s.viewer("w", at=e1).gets("/a")).cache_status == "e1; fwd=uri-miss; stored"
+    assert (await s.viewer("x", at=e1).gets("/a")).cache_status == "e1; hit; ttl=60"
+    held.open()
+    assert (await his).body == b"his"
+    assert (await s.viewer("x", at=e1).gets("/a")).body == b"theirs"
