@@ -70,7 +70,7 @@ async def test_via_names_all_who_passed_it_on(s: Scenario) -> None:
 
 
 async def test_two_tiers_speak_for_themselves(s: Scenario) -> None:
-    """RFC 9211 §2, RFC 9110 §7.6.3, RFC 9111 §4.2.3: each adds its word behind that nearer to the origin; ages add up."""
+    """RFC 9211 §2, RFC 9110 §7.6.3, RFC 9111 §4.2.3: each adds its word behind those nearer to the origin; ages add."""
     o1 = s.origin("o1")
     s1 = s.shield("s1", upstream=o1, profile="general")
     e1 = s.edge("e1", upstream=s1, profile="general")
