@@ -153,7 +153,9 @@ class Story(OwnAnswers):
     ) -> None:
         """A hit: at once where all of a body in RAM is sent under a head that is the same for everybody."""
         body = entry.body
-        if body is not None and not self.cache.sound(entry, body, began):
+        if body is None:
+            body = self.cache.reopened(entry, began)
+        elif not self.cache.sound(entry, body, began):
             body = None
         whole = request.method == b"GET" and entry.status == 200 and plain(request.fields)
         if body is None or not whole or asked.route.cors.origins:
