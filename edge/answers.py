@@ -6,7 +6,6 @@ kept is passed on to those it is for, while the others are sent to ask again.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 
 from cache.body import make_body
@@ -17,12 +16,14 @@ from cache.fillstate import Event, State
 from edge.counters import Counts
 from edge.exchange import Exchange
 from edge.judge import OF_THE_REQUEST, Judgement, freshened, judge
+from edge.lag import Lag
 from edge.parts import Part, of_the_whole, part_of, strong
 from edge.route import Asked
 from edge.routes import Route
 from edge.run import Run
-from edge.slicing import Begin, Slicing
-from kernel.clock import Clock, Timer
+from edge.slicing import Begin
+from edge.streams import Streams, brought
+from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.http.conditional import still_describes
 from kernel.http.dates import format_date
@@ -33,8 +34,6 @@ HIT_FOR_MISS_SECONDS = 10.0
 """How long an answer that was not for sharing lets the next ones go alone at once."""
 MOST_HELD = 256 << 20
 """Bytes of bodies that are on their way to be stored whole; what comes beyond is passed on and not kept."""
-LAG_SECONDS = 5.0
-"""How long one viewer may hold up others of an answer that is passed on, before he is cut off."""
 ASKS_FOR_206 = frozenset((b"range",))
 ASKS_FOR_304 = frozenset((b"if-none-match", b"if-modified-since"))
 
@@ -53,13 +52,10 @@ class Answers:
     ) -> None:
         self._cache = cache
         self._clock = clock
-        self._workshop = workshop
         self._counts = counts
         self._max_object = max_object
-        self._begin_run = begin_run
         self._held = 0
-        self._marks = itertools.count()
-        self._slicings: dict[Entry, Slicing] = {}
+        self.streams = Streams(cache, clock, workshop, counts, begin_run)
 
     # -- the head ----------------------------------------------------------------------------------------------
 
@@ -95,18 +91,39 @@ class Answers:
         fits = method == b"GET" and self._fits(entry, route, verdict, sliced=sliced)
         if exchange.until_close and route.forwards is not None:
             fits = False  # cut short it would look the same
-        validator = entry.etag is not None or entry.last_modified is not None
-        decision = judge(entry.status, verdict, fits=fits, doomed=fill.doomed, validator=validator)
-        if ranged and status == 416:
-            decision = Judgement(kept=False, shared=False, why="range")
-        elif not decision.kept and not decision.shared and fill.shared and verdict.why not in OF_THE_REQUEST:
-            self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
-        if entry.vary or entry.status < 400:
-            self._cache.filling.varies(entry)
+        decision = self._decide(fill, entry, verdict, fits=fits, ranged=ranged)
         if decision.kept and sliced:
-            await self._slice(fill, exchange, asked, entry, part)
+            await self.streams.slice(fill, exchange, asked, entry, part)
         else:
             await self._flow_through(fill, exchange, route, entry, decision, part)
+
+    def _decide(self, fill: Fill, entry: Entry, verdict: Verdict, *, fits: bool, ranged: bool) -> Judgement:
+        """What the answer is good for; what it tells of the next ones is remembered."""
+        if entry.vary or entry.status < 400:
+            self._cache.filling.varies(entry)
+        validator = entry.etag is not None or entry.last_modified is not None
+        decision = judge(entry.status, verdict, fits=fits, doomed=fill.doomed, validator=validator)
+        if ranged and entry.status == 416:
+            return Judgement(kept=False, shared=False, why="range")
+        if not decision.kept and not decision.shared and fill.shared and verdict.why not in OF_THE_REQUEST:
+            self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
+        return decision
+
+    def accepts(self, run: Run, exchange: Exchange, request: Mapping[bytes, bytes], asked_at: float) -> Part | None:
+        """The part of the run's object that this answer brings; None when it is another version, or not to be kept.
+
+        UpstreamFailed when it is no answer to what was asked.
+        """
+        part, whole, route = brought(run, exchange), run.slicing.whole, run.slicing.asked.route
+        if part is None:
+            return None
+        verdict = self._assess(b"GET", request, 200, exchange.fields, route, asked_at)
+        if not verdict.keeps:
+            return None
+        if run.slicing.current:
+            fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
+            self._cache.freshen(whole, self._dated(of_the_whole(fields)), verdict, doomed=False)
+        return part
 
     def _fits(self, entry: Entry, route: Route, verdict: Verdict, *, sliced: bool) -> bool:
         """Whether the tiers take it. What may not be fetched in parts later must find room as a whole, and stay fresh
@@ -217,7 +234,7 @@ class Answers:
             self._cache.ended(fill)
         if part is not None:
             fill.begins_at(part.first)
-        lag = _Lag(fill, exchange, self._clock)
+        lag = Lag(fill, exchange, self._clock)
         fill.pause, fill.resume = lag.pause, lag.resume
         kept = 0
         try:
@@ -262,117 +279,6 @@ class Answers:
             self._cache.forget(fill.stale)  # it was replaced by something that may not be kept
         self._cache.ended(fill)
         fill.tell_end()
-
-    # -- the body, in slices -----------------------------------------------------------------------------------
-
-    async def _slice(self, fill: Fill, exchange: Exchange, asked: Asked, entry: Entry, part: Part | None) -> None:
-        """The whole enters the cache without its body, which a run cuts into slices."""
-        entry.slice = asked.route.slice
-        entry.mark = strong(entry.etag) or b"%x-%x" % (next(self._marks), int(self._clock.wall() * 1e6))
-        self._cache.ended(fill)
-        self._cache.store(entry, b"")
-        slicing = self.slicing(entry, asked)
-        run = Run(slicing, 0, slicing.count)
-        run.starts(exchange, part or Part(0, slicing.total, slicing.total))
-        slicing.runs.append(run)
-        fill.cut_up(entry, frees=(lambda reader: not reader.matches(entry)) if entry.vary else None)
-        await self.follow(run, exchange)
-
-    def slicing(self, entry: Entry, asked: Asked) -> Slicing:
-        """The readers and runs of an object in slices."""
-        found = self._slicings.get(entry)
-        if found is None:
-            found = Slicing(entry, asked, self._cache, self._begin_run, self._settle, self._forget_slicing)
-            self._slicings[entry] = found
-        return found
-
-    def _forget_slicing(self, slicing: Slicing) -> None:
-        self._slicings.pop(slicing.whole, None)
-
-    def _settle(self, slicing: Slicing, entry: Entry) -> None:
-        self._workshop.spawn(self._settled(slicing, entry))
-
-    async def _settled(self, slicing: Slicing, entry: Entry) -> None:
-        try:
-            await self._cache.settled(entry)
-        finally:
-            slicing.settled()
-
-    async def follow(self, run: Run, exchange: Exchange) -> None:
-        """Let the stream flow into slices to its end, or to where nobody needs it."""
-
-        def counted(data: bytes) -> None:
-            self._counts.bytes_filled += len(data)
-            run.take(data)
-
-        self._cache.filling.streams += 1
-        try:
-            await run.follow(exchange, counted)
-        except UpstreamFailed as error:
-            run.close(error)
-            raise
-        finally:
-            self._cache.filling.streams -= 1
-            run.close(None)
-
-    def accepts(self, run: Run, exchange: Exchange, request: Mapping[bytes, bytes], asked_at: float) -> Part | None:
-        """The part of the run's object that this answer brings; None when it is another version, or not to be kept.
-
-        UpstreamFailed when it is no answer to what was asked.
-        """
-        slicing = run.slicing
-        whole, route = slicing.whole, slicing.asked.route
-        if exchange.status == 206:
-            part = part_of(exchange.fields, exchange.length)
-            if part is None:
-                raise UpstreamFailed("bad-part")
-        elif exchange.status == 200 and exchange.length is not None:
-            part = Part(0, exchange.length, exchange.length)
-            slicing.knows_ranges = False
-        else:
-            return None
-        fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
-        if strong(next(iter(values(fields, b"etag")), None)) != whole.mark or part.total != slicing.total:
-            return None
-        verdict = self._assess(b"GET", request, 200, exchange.fields, route, asked_at)
-        if not verdict.keeps:
-            return None
-        if exchange.status == 206 and (part.first != run.first or part.stop > run.end):
-            raise UpstreamFailed("wrong-part")
-        if slicing.current:
-            self._cache.freshen(whole, self._dated(of_the_whole(fields)), verdict, doomed=False)
-        return part
-
-
-class _Lag:
-    """Of a fill that is passed on: the upstream is held back for who is behind, and he is cut off who holds up others."""
-
-    def __init__(self, fill: Fill, exchange: Exchange, clock: Clock) -> None:
-        self._fill, self._exchange, self._clock = fill, exchange, clock
-        self._timer: Timer | None = None
-
-    def pause(self) -> None:
-        self._exchange.pause()
-        self._wait()
-
-    def resume(self) -> None:
-        self.over()
-        self._exchange.resume()
-
-    def over(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _wait(self) -> None:
-        self._timer = self._clock.call_later(LAG_SECONDS, self._look)
-
-    def _look(self) -> None:
-        for reader in self._fill.laggards():
-            self._fill.leave(reader)
-            reader.on_failed(UpstreamFailed("too-slow"))
-        if self._timer is not None:
-            self._wait()
 
 
 def _why(decision: Judgement) -> str:

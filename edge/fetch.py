@@ -63,7 +63,7 @@ class Fetcher:
         self._wait = wait
         self._id = node.encode("latin-1", "replace")
         self._answers = Answers(cache, clock, workshop, counts, max_object, self._begin_run)
-        self.slicing = self._answers.slicing
+        self.slicing = self._answers.streams.slicing
         self.longest_wait = upstreams.timeouts.first_byte
         """Seconds after which nobody waits for a head any more, however often it was asked for."""
 
@@ -190,7 +190,7 @@ class Fetcher:
             part = self._answers.accepts(run, exchange, judged, asked_at)
             if part is not None:
                 run.starts(exchange, part)
-                await self._answers.follow(run, exchange)
+                await self._answers.streams.follow(run, exchange)
                 self._counts.fill_ended("whole")
             elif exchange.status in (200, 206):
                 await self._replace(slicing, run, exchange, request, judged, asked_at)

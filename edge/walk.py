@@ -16,6 +16,7 @@ from cache.fill import Fill
 from cache.fillstate import ENDED
 from edge.deliver import Selection, layout
 from edge.parts import held
+from edge.slice_reader import SliceReader
 from edge.slicing import Slicing
 from kernel.errors import MatineeError, UpstreamFailed
 from kernel.http.ranges import ByteRange
@@ -31,7 +32,7 @@ MOST_FAILURES = 2
 """Streams that may break in a row without a byte for the viewer, before he is told."""
 
 
-class Walk:
+class Walk(SliceReader):
     """See the module. `selection` is what of the object is sent; `head` is made when the first byte is there."""
 
     __slots__ = (
@@ -242,19 +243,6 @@ class Walk:
 
     # -- the fill of a slice -----------------------------------------------------------------------------------
 
-    def matches(self, entry: Entry) -> bool:
-        """Slices are of the alternate that was chosen."""
-        del entry
-        return True
-
-    def covered(self, entry: Entry, first: int, stop: int) -> bool:
-        """Not asked of a slice."""
-        del entry
-        return first <= self.position < stop
-
-    def on_interim(self, head: bytes) -> None:
-        """Nothing of a slice's."""
-
     def on_head(self, fill: Fill) -> None:
         """The slice comes."""
         del fill
@@ -271,12 +259,6 @@ class Walk:
             self._fill = None
             self._body = (fill.body, fill.base)
         self._step()
-
-    def on_held(self, entry: Entry) -> None:
-        """Slices are not revalidated."""
-
-    def on_sliced(self, entry: Entry) -> None:
-        """Slices are not cut up."""
 
     def on_freed(self, why: str) -> None:
         """The run stops before it comes here: look again."""

@@ -13,8 +13,8 @@ from kernel.keys import generate_ed25519_pem, public_jwks
 from kernel.settings import Address, resolve
 from kernel.token import mint
 from tests.scenario.clock import FakeClock, turns
-from tests.scenario.memory_control import MemoryControl
 from tests.scenario.library import Library
+from tests.scenario.memory_control import MemoryControl
 from tests.scenario.network import MemoryNetwork, TcpNetwork
 from tests.scenario.origin import Gate, Origin
 from tests.scenario.viewer import Viewer

@@ -1,0 +1,32 @@
+"""What the fill of a slice never tells, or asks, those who read it: it is a part of what was chosen already."""
+
+from __future__ import annotations
+
+from cache.entry import Entry
+
+
+class SliceReader:
+    """The part of `cache.fill.Reader` that says nothing of a slice."""
+
+    __slots__ = ()
+
+    position: int
+
+    def matches(self, entry: Entry) -> bool:
+        """Slices are of the alternate that was chosen."""
+        del entry
+        return True
+
+    def covered(self, entry: Entry, first: int, stop: int) -> bool:
+        """Not asked of a slice."""
+        del entry
+        return first <= self.position < stop
+
+    def on_interim(self, head: bytes) -> None:
+        """Nothing of a slice's."""
+
+    def on_held(self, entry: Entry) -> None:
+        """Slices are not revalidated."""
+
+    def on_sliced(self, entry: Entry) -> None:
+        """Slices are not cut up."""

@@ -1,0 +1,103 @@
+"""FETCH: objects in slices: which are being read, how an answer becomes one, and what a further part must be like."""
+
+from __future__ import annotations
+
+import itertools
+
+from cache.cache import SegmentCache, Workshop
+from cache.entry import Entry
+from cache.fill import Fill
+from edge.counters import Counts
+from edge.exchange import Exchange
+from edge.parts import Part, part_of, strong
+from edge.route import Asked
+from edge.run import Run
+from edge.slicing import Begin, Slicing
+from kernel.clock import Clock
+from kernel.errors import UpstreamFailed
+from kernel.http.message import first
+
+
+class Streams:
+    """See the module. `begin_run` fetches what is missing of an object."""
+
+    def __init__(self, cache: SegmentCache, clock: Clock, workshop: Workshop, counts: Counts, begin_run: Begin) -> None:
+        self._cache = cache
+        self._clock = clock
+        self._workshop = workshop
+        self._counts = counts
+        self._begin_run = begin_run
+        self._marks = itertools.count()
+        self._slicings: dict[Entry, Slicing] = {}
+
+    async def slice(self, fill: Fill, exchange: Exchange, asked: Asked, entry: Entry, part: Part | None) -> None:
+        """The whole enters the cache without its body, which a run cuts into slices."""
+        entry.slice = asked.route.slice
+        entry.mark = strong(entry.etag) or b"%x-%x" % (next(self._marks), int(self._clock.wall() * 1e6))
+        self._cache.ended(fill)
+        self._cache.store(entry, b"")
+        slicing = self.slicing(entry, asked)
+        run = Run(slicing, 0, slicing.count)
+        run.starts(exchange, part or Part(0, slicing.total, slicing.total))
+        slicing.runs.append(run)
+        fill.cut_up(entry, frees=(lambda reader: not reader.matches(entry)) if entry.vary else None)
+        await self.follow(run, exchange)
+
+    def slicing(self, entry: Entry, asked: Asked) -> Slicing:
+        """The readers and runs of an object in slices."""
+        found = self._slicings.get(entry)
+        if found is None:
+            found = Slicing(entry, asked, self._cache, self._begin_run, self._settle, self._forget_slicing)
+            self._slicings[entry] = found
+        return found
+
+    def _forget_slicing(self, slicing: Slicing) -> None:
+        self._slicings.pop(slicing.whole, None)
+
+    def _settle(self, slicing: Slicing, entry: Entry) -> None:
+        self._workshop.spawn(self._settled(slicing, entry))
+
+    async def _settled(self, slicing: Slicing, entry: Entry) -> None:
+        try:
+            await self._cache.settled(entry)
+        finally:
+            slicing.settled()
+
+    async def follow(self, run: Run, exchange: Exchange) -> None:
+        """Let the stream flow into slices to its end, or to where nobody needs it."""
+
+        def counted(data: bytes) -> None:
+            self._counts.bytes_filled += len(data)
+            run.take(data)
+
+        self._cache.filling.streams += 1
+        try:
+            await run.follow(exchange, counted)
+        except UpstreamFailed as error:
+            run.close(error)
+            raise
+        finally:
+            self._cache.filling.streams -= 1
+            run.close(None)
+
+
+def brought(run: Run, exchange: Exchange) -> Part | None:
+    """The part of the run's object that an answer brings; None when it is no part of this version of it.
+
+    UpstreamFailed when it is no answer to what was asked.
+    """
+    slicing, fields = run.slicing, exchange.fields
+    if exchange.status == 206:
+        part = part_of(fields, exchange.length)
+        if part is None:
+            raise UpstreamFailed("bad-part")
+    elif exchange.status == 200 and exchange.length is not None:
+        part = Part(0, exchange.length, exchange.length)
+        slicing.knows_ranges = False
+    else:
+        return None
+    if strong(first(fields, b"etag")) != slicing.whole.mark or part.total != slicing.total:
+        return None
+    if exchange.status == 206 and (part.first != run.first or part.stop > run.end):
+        raise UpstreamFailed("wrong-part")
+    return part
