@@ -5,7 +5,6 @@ from edge.route import general_route, media_route
 from edge.wire.request import Request
 from kernel.http.passing import Came
 
-
 IDENTITY = b"Accept-Encoding: identity"
 
 
