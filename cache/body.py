@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 FILE_LEAST = 48 * 1024
 """From this size on a body is worth a file: below it a copy costs less than the extra system call."""
-IDLE_SECONDS = 5.0
+IDLE_SECONDS = 1.0
 """A file not sent for so long may have lost pages to somebody else: they are looked for before it is sent again."""
 _PROBE_EVERY = 128 * 1024
 _MOST_PIECES = 1000
@@ -101,12 +101,12 @@ class DiskBody(FileBody):
         status = os.fstat(self.fd)
         if status.st_mtime_ns != self._changed or status.st_size != self._size:
             return False
-        if now - self._used > IDLE_SECONDS and not self._in_memory():
+        if now - self._used > IDLE_SECONDS and not self.in_memory():
             return False
         self._used = now
         return True
 
-    def _in_memory(self) -> bool:
+    def in_memory(self) -> bool:
         """Look at one byte in each stretch without waiting for the disk (`RWF_NOWAIT`)."""
         byte = [bytearray(1)]
         last = self._length - 1

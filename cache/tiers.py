@@ -179,7 +179,7 @@ class Tiers:
         body = self._lukewarm.get(entry)
         if body is None or self.disk is None:
             return None
-        if not body.sound(now):
+        if not body.sound(now) or not body.in_memory():
             self._lukewarm[entry] = None
             return None
         self.counts.loads += 1
