@@ -16,7 +16,7 @@ from rich.console import Console
 from kernel.command_line import command
 from kernel.errors import BadSettings
 from kernel.settings import INTEGER, NUMBER, PATH, SIZE, SWITCH, TEXT, setting
-from tools.bench import disk, hits, machine, misses, report
+from tools.bench import disk, hits, machine, misses, replay, report
 from tools.bench.peers import Peer, matinee, nginx, nginx_program, ours, varnish, varnish_program
 from tools.bench.processes import alone
 from tools.bench.report import KIB, MIB
@@ -163,11 +163,25 @@ def run_misses(settings: BenchSettings, console: Console) -> Told:
     return Told(figures, told.missed + late)
 
 
+def run_replay(settings: BenchSettings, console: Console) -> Told:
+    """Byte miss over a trace: our cache code beside libCacheSim's policies."""
+    requests = replay.trace(50_000 if settings.quick else 500_000, seed=1)
+    if replay.peers() is None:
+        told = "libcachesim is not installed: there is only LRU to compare with (pip install libcachesim)"
+        console.print(f"[bold red]{told}[/]")
+    with console.status("") as status:
+        one, two = replay.compare(requests, status.update)
+    console.print(replay.table(f"{len(requests):,} requests, one tier of 5 % of the footprint", one))
+    console.print(replay.table("The same, RAM .5 % and disk 10 %", two))
+    return Told([asdict(figure) for figure in (*one, *two)], replay.misses_of_targets(one, two))
+
+
 BENCHMARKS = (
     Benchmark("hits", "CPU of the server for a cache hit, beside nginx and Varnish.", run_hits),
     Benchmark("tls", "The same over TLS, beside nginx.", run_tls),
     Benchmark("disk", "CPU for a hit from the disk tier, and the loop's delay while reads wait.", run_disk),
     Benchmark("misses", "CPU for a miss, and the time to its first byte.", run_misses),
+    Benchmark("replay", "Byte miss over a trace of segments, beside libCacheSim's policies.", run_replay),
 )
 
 
