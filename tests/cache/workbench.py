@@ -124,3 +124,32 @@ class Bench:
     def end(self):
         """As a kill would: nothing is told to anybody, the lock is gone."""
         self.disk.close()
+
+
+def spoilt(bench, entry, spoil):
+    name = bench.file(entry)
+    path = bench.disk.folder / "objects" / name[:2] / name
+    raw = bytearray(path.read_bytes())
+    spoil(path, raw)
+
+
+def flip(path, raw):
+    raw[len(raw) // 2] ^= 4
+    path.write_bytes(raw)
+
+
+def cut(path, raw):
+    path.write_bytes(raw[: len(raw) // 2])
+
+
+def junk(path, raw):
+    path.write_bytes(b"junk" * 1000)
+
+
+def another(path, raw):
+    other = next(one for one in path.parents[1].glob("*/*") if one != path)
+    path.write_bytes(other.read_bytes())
+
+
+def gone(path, raw):
+    path.unlink()
