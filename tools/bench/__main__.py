@@ -98,7 +98,9 @@ def run_hits(settings: BenchSettings, console: Console) -> Told:
         console.print("[bold red]varnishd was not found: its column is missing (apt install varnish)[/]")
     with console.status("") as status:
         rows = hits.run(plan, peers, status.update)
-    told = told_rows(console, f"A hit with token, country and log on: server CPU, {rounds_said(rounds)}", rows, peers)
+    told = told_rows(
+        console, f"A hit with token, country and log on: µs of server CPU, {rounds_said(rounds)}", rows, peers
+    )
     for name in peers:
         if name in NGINX:
             console.print(f"{name}: {NGINX[name][0]}", style="dim", highlight=False)
@@ -115,7 +117,9 @@ def run_tls(settings: BenchSettings, console: Console) -> Told:
     peers = with_nginx(console, {OURS: matinee(tls=True)}, secured)
     with console.status("") as status:
         rows = hits.run(plan, peers, status.update)
-    return told_rows(console, f"The same over TLS 1.3, one certificate: server CPU, {rounds_said(rounds)}", rows, peers)
+    return told_rows(
+        console, f"The same over TLS 1.3, one certificate: µs of server CPU, {rounds_said(rounds)}", rows, peers
+    )
 
 
 def run_disk(settings: BenchSettings, console: Console) -> Told:
@@ -125,7 +129,7 @@ def run_disk(settings: BenchSettings, console: Console) -> Told:
     peers = with_nginx(console, {OURS: disk.ours}, {"nginx A": NGINX["nginx A"][1]})
     with console.status("") as status:
         rows, cold = disk.run(disk.plan_of(sizes, rounds, seconds), peers, status.update)
-    title = f"A hit from disk, ten times as much as RAM, pages warm: server CPU, {rounds_said(rounds)}"
+    title = f"A hit from disk, ten times as much as RAM, pages warm: µs of server CPU, {rounds_said(rounds)}"
     told = told_rows(console, title, rows, peers)
     for name, seen in cold.items():
         console.print(
@@ -147,7 +151,9 @@ def run_misses(settings: BenchSettings, console: Console) -> Told:
     peers = with_nginx(console, {OURS: misses.ours}, {"nginx A": NGINX["nginx A"][1]})
     with console.status("") as status:
         row, first = misses.run(each, rounds, looks, peers, status.update)
-    told = told_rows(console, f"A miss, streamed through and stored: server CPU, {rounds_said(rounds)}", [row], peers)
+    told = told_rows(
+        console, f"A miss, streamed through and stored: µs of server CPU, {rounds_said(rounds)}", [row], peers
+    )
     for name, seen in first.items():
         console.print(
             f"first byte of a miss, {name}: {seen.median * 1e3:.2f} ms "

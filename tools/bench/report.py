@@ -47,14 +47,14 @@ def size_text(size: int) -> str:
 
 
 def table(title: str, rows: Sequence[Row], ours: str, peers: Sequence[str]) -> Table:
-    """CPU µs a request, median above least-most for each server, and our ratios to each peer."""
+    """CPU in µs a request, median above least-most for each server, and our ratios to each peer."""
     made = Table(title=title, title_justify="left", caption_justify="left")
     made.add_column("body", justify="right")
     for name in (ours, *peers):
-        made.add_column(f"{name}\nµs a request", justify="right")
+        made.add_column(f"{name}\nµs", justify="right")
     for name in peers:
-        made.add_column(f"ratio to\n{name}", justify="right")
-    made.add_column("targets", justify="right")
+        made.add_column(f"to\n{name}", justify="right")
+    made.add_column("targets")
     for row in rows:
         cells = [size_text(row.size)]
         cells += [_spread(row, name) for name in (ours, *peers)]
@@ -68,7 +68,11 @@ def _spread(row: Row, name: str) -> str:
     if name not in row.samples:
         return "not run"
     costs = [sample.cpu_us for sample in row.samples[name]]
-    return f"[b]{row.cpu_us(name):.1f}[/b]\n[dim]{min(costs):.1f}-{max(costs):.1f}[/dim]"
+    return f"[b]{_short(row.cpu_us(name))}[/b]\n[dim]{_short(min(costs))}-{_short(max(costs))}[/dim]"
+
+
+def _short(cost: float) -> str:
+    return f"{cost:.1f}" if cost < 100 else f"{cost:.0f}"
 
 
 def _ratio(ratio: float | None) -> str:
@@ -92,8 +96,16 @@ def is_met(row: Row, ours: str, peer: str) -> bool | None:
 
 
 def _verdict(row: Row, ours: str) -> str:
-    words = {True: "[green]met[/green]", False: "[b red]missed[/b red]", None: "not known"}
-    return "\n".join(f"{peer} ≤ {most:g} {words[is_met(row, ours, peer)]}" for peer, most in row.targets.items()) or "-"
+    """A line for each bound: met, or by whom it is missed."""
+    lines = []
+    for most in sorted(set(row.targets.values())):
+        met = {peer: is_met(row, ours, peer) for peer, bound in row.targets.items() if bound == most}
+        failed = [peer for peer, is_so in met.items() if is_so is False]
+        if failed:
+            lines.append(f"≤ {most:g} [b red]missed[/b red]: {', '.join(failed)}")
+        else:
+            lines.append(f"≤ {most:g} " + ("[green]met[/green]" if True in met.values() else "not known"))
+    return "\n".join(lines) or "-"
 
 
 def missed(rows: Sequence[Row], ours: str) -> list[str]:

@@ -37,7 +37,7 @@ def test_without_a_peer_there_is_no_ratio_and_no_verdict():
 
 def test_the_table_shows_medians_their_spread_and_the_verdict():
     text = shown(table("hits", [row(ours=[5, 6, 9], peer=[10, 11, 12])], "ours", ["peer"]))
-    for part in ("64 KiB", "6.0", "5.0-9.0", "11.0", "10.0-12.0", "0.55", "peer ≤ 0.7 met"):
+    for part in ("64 KiB", "6.0", "5.0-9.0", "11.0", "10.0-12.0", "0.55", "≤ 0.7 met"):
         assert part in text
 
 
@@ -59,3 +59,11 @@ def test_sizes_are_written_as_people_write_them():
 
 def test_what_is_missed_is_said_in_a_sentence():
     assert missed([row(ours=[8], peer=[10]), row(ours=[7], peer=[10])], "ours") == ["64 KiB: 0.80 of peer, target 0.7"]
+
+
+def test_bounds_are_told_one_by_one_and_who_misses_them():
+    made = row(ours=[9], peer=[10], other=[8])
+    made.targets = {"peer": 1.0, "other": 1.0, "none": 0.5}
+    text = shown(table("hits", [made], "ours", ["peer", "other"]))
+    assert "≤ 1 missed: other" in text
+    assert "≤ 0.5 not known" in text
