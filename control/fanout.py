@@ -7,23 +7,35 @@ an edge is sent next is decided when it can be sent (see `control.diff`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any, Protocol
 
 import structlog
 
 from control.desired import Desired
 from control.diff import Track, answered, is_ahead, next_update, remembering, sent
+from control.documents import Source, next_document, nothing_to_say
+from control.session import ALL_TYPES, ANSWER_WITHIN, Edge, Session, Unwelcome, check_hello
 from kernel.clock import Clock
-from kernel.fleet import NODE_ID, TYPES, Ack, Applied, FromControl, FromEdge, Hello, Known, Nack, Receipt, Report
-from kernel.settings import parse_address
+from kernel.fleet import (
+    DOCUMENTS,
+    SETTINGS,
+    TYPES,
+    Ack,
+    Applied,
+    FromControl,
+    FromEdge,
+    Hello,
+    Jobs,
+    Known,
+    Nack,
+    Receipt,
+    Report,
+)
+
+__all__ = ["MAX_EDGES", "Edge", "Fanout", "Stream", "Unwelcome", "check_hello"]
 
 MAX_EDGES = 10_000
-ROLES = ("edge", "shield")
-ANSWER_WITHIN = 60.0
-"""Seconds an edge has to answer an update before it is hung up on."""
-
 log = structlog.get_logger("control")
 
 
@@ -37,24 +49,13 @@ class Stream(Protocol):
         """What the edge says, until it leaves."""
 
 
-class Unwelcome(Exception):
-    """The connection must end; the text is for the edge's operator."""
-
-
-@dataclass(slots=True)
-class Edge:
-    """What control knows of an edge. `acked` and `applied` are version numbers by type, `errors` its last refusals."""
-
-    hello: Hello
-    last_seen: float
-    connected: bool = False
-    acked: dict[str, int] = field(default_factory=dict)
-    applied: dict[str, int] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-
-
 class Fanout:
-    """The connected edges. `desired` gives the state now, `renew_epoch` begins a new one (see `is_ahead`)."""
+    """The connected edges. `desired` gives the state now, `renew_epoch` begins a new one (see `is_ahead`).
+
+    `sources` say which document of a type an edge is to have; `wake` when that changed. `on_report`, `on_receipt` and
+    `on_answer` (an Ack or Nack that counts, or an Applied) are called at once, in the event loop, and must not fail.
+    `next_jobs` says what an edge is to be told of the job log now, None when nothing; it counts as told.
+    """
 
     def __init__(
         self, desired: Callable[[], Desired], renew_epoch: Callable[[], Awaitable[object]], clock: Clock
@@ -63,17 +64,23 @@ class Fanout:
         self._renew_epoch = renew_epoch
         self._clock = clock
         self._next = remembering(next_update)
-        self._sessions: dict[str, _Session] = {}
+        self._sessions: dict[str, Session] = {}
+        self.sources: dict[str, Source] = dict.fromkeys(DOCUMENTS, nothing_to_say)
+        self.on_report: list[Callable[[Edge, Report], object]] = []
+        self.on_receipt: list[Callable[[Edge, Receipt], object]] = []
+        self.on_answer: list[Callable[[Edge, Ack | Nack | Applied], object]] = []
+        self.next_jobs: Callable[[Edge], Jobs | None] = lambda _: None
         self.edges: dict[str, Edge] = {}
         self.changed: set[str] = set()
         """Ids of edges to be written down."""
         self.updates_sent = 0
         self.refusals = 0
 
-    def wake(self) -> None:
-        """The desired state has changed."""
-        for session in self._sessions.values():
-            session.wake.set()
+    def wake(self, edges: Iterable[str] | None = None) -> None:
+        """What is desired has changed, or a document or the job log of these edges (None: of all)."""
+        names = self._sessions if edges is None else self._sessions.keys() & set(edges)
+        for name in names:
+            self._sessions[name].wake.set()
 
     def stop(self) -> None:
         """Hang up on everybody."""
@@ -90,7 +97,7 @@ class Fanout:
             raise Unwelcome("an edge says hello first") from None
         check_hello(hello)
         assert isinstance(hello, Hello)  # noqa: S101 (check_hello has seen it; for the types)
-        if any(is_ahead(self._desired(), known) for known in hello.known if known.type in TYPES):
+        if any(is_ahead(self._desired(), known) for known in hello.known if known.type in (*TYPES, SETTINGS)):
             log.warning("an edge is ahead of control: control's history was lost, a new epoch begins", edge=hello.id)
             await self._renew_epoch()
         session = self._join(hello)
@@ -104,7 +111,7 @@ class Fanout:
         finally:
             self._leave(session)
 
-    def _join(self, hello: Hello) -> _Session:
+    def _join(self, hello: Hello) -> Session:
         if len(self.edges) >= MAX_EDGES and hello.id not in self.edges:
             raise Unwelcome(f"control knows {MAX_EDGES} edges already")
         before = self._sessions.get(hello.id)
@@ -113,16 +120,18 @@ class Fanout:
             log.warning("an edge connected again while it was connected", edge=hello.id)
         old = self.edges.get(hello.id)
         edge = Edge(hello, self._clock.wall(), connected=True, applied=dict(old.applied) if old else {})
+        edge.since = self._clock.mono()
         known = {held.type: held for held in hello.known}
-        edge.acked = {kind: known[kind].version.number for kind in TYPES if kind in known}
+        edge.acked = {kind: known[kind].version.number for kind in ALL_TYPES if kind in known}
+        edge.refused = {kind: known[kind].refused for kind in ALL_TYPES if kind in known}
         self.edges[hello.id] = edge
         self.changed.add(hello.id)
-        session = _Session(edge, {kind: Track.of(known.get(kind, Known(kind))) for kind in TYPES})
+        session = Session(edge, {kind: Track.of(known.get(kind, Known(kind))) for kind in ALL_TYPES})
         self._sessions[hello.id] = session
         log.info("edge connected", edge=hello.id, role=hello.role, region=hello.region, holds=edge.acked)
         return session
 
-    def _leave(self, session: _Session) -> None:
+    def _leave(self, session: Session) -> None:
         name = session.edge.hello.id
         session.edge.connected = False
         if self._sessions.get(name) is session:
@@ -130,28 +139,51 @@ class Fanout:
             self.changed.add(name)
             log.info("edge left", edge=name)
 
-    async def _talk(self, session: _Session, stream: Stream) -> None:
+    async def _talk(self, session: Session, stream: Stream) -> None:
         while not session.ended:
             session.wake.clear()
             try:
-                for kind in TYPES:
+                for kind in ALL_TYPES:
                     await self._send_next(session, kind, stream)
-                async with asyncio.timeout(ANSWER_WITHIN if session.waits else None):
-                    await session.wake.wait()
+                while (jobs := self.next_jobs(session.edge)) is not None:
+                    await self._send(jobs, stream)
             except TimeoutError:
-                raise Unwelcome(f"no answer within {ANSWER_WITHIN:g} s") from None
+                raise Unwelcome(f"nothing was read within {ANSWER_WITHIN:g} s") from None
+            await self._wait(session)
         raise Unwelcome(session.ended)
 
-    async def _send_next(self, session: _Session, kind: str, stream: Stream) -> None:
+    async def _wait(self, session: Session) -> None:
+        """Until there may be something to send. Raises Unwelcome when an answer is overdue."""
+        due = session.answer_due()
+        if due is None:
+            await session.wake.wait()
+            return
+        timer = self._clock.call_later(max(0.0, due - self._clock.mono()), session.wake.set)
+        try:
+            await session.wake.wait()
+        finally:
+            timer.cancel()
+        still = session.answer_due()
+        if still is not None and still <= self._clock.mono():
+            raise Unwelcome(f"no answer within {ANSWER_WITHIN:g} s")
+
+    async def _send_next(self, session: Session, kind: str, stream: Stream) -> None:
         track = session.tracks[kind]
-        update = self._next(self._desired(), track, session.nonce())
+        if kind in TYPES:
+            update = self._next(self._desired(), track, session.nonce())
+        else:
+            update = next_document(self.sources[kind](session.edge.hello), track, session.nonce())
         if update is not None:
             session.tracks[kind] = sent(track, update)
+            session.sent_at[kind] = self._clock.mono()
             self.updates_sent += 1
-            async with asyncio.timeout(ANSWER_WITHIN):
-                await stream.send(update)
+            await self._send(update, stream)
 
-    async def _listen(self, session: _Session, messages: AsyncIterator[FromEdge]) -> None:
+    async def _send(self, message: FromControl, stream: Stream) -> None:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            await stream.send(message)
+
+    async def _listen(self, session: Session, messages: AsyncIterator[FromEdge]) -> None:
         async for message in messages:
             session.edge.last_seen = self._clock.wall()
             self.changed.add(session.edge.hello.id)
@@ -159,19 +191,26 @@ class Fanout:
                 case Ack() | Nack():
                     self._answered(session, message)
                 case Applied():
-                    _note_applied(session.edge, message)
-                case Report() | Receipt():
-                    pass
+                    session.edge.note_applied(message)
+                    self._tell(self.on_answer, session.edge, message)
+                case Report():
+                    session.edge.report, session.edge.reported_at = message, self._clock.mono()
+                    self._tell(self.on_report, session.edge, message)
+                case Receipt():
+                    self._tell(self.on_receipt, session.edge, message)
                 case Hello():
                     raise Unwelcome("an edge says hello once")
         session.end("the edge has left")
 
-    def _answered(self, session: _Session, answer: Ack | Nack) -> None:
+    def _answered(self, session: Session, answer: Ack | Nack) -> None:
         track = session.tracks.get(answer.type)
         if track is None:
             raise Unwelcome("an answer to something that was never sent")
+        if track.on_its_way is None or track.on_its_way.nonce != answer.nonce:
+            return
         session.tracks[answer.type] = track = answered(track, answer)
         session.edge.acked[answer.type] = track.held.number
+        session.edge.refused[answer.type] = track.refused
         if isinstance(answer, Nack) and not answer.resync:
             self.refusals += 1
             session.edge.errors[answer.type] = answer.error
@@ -184,59 +223,10 @@ class Fanout:
             )
         elif isinstance(answer, Ack):
             session.edge.errors.pop(answer.type, None)
+        self._tell(self.on_answer, session.edge, answer)
         session.wake.set()
 
-
-class _Session:
-    """One connection of one edge."""
-
-    def __init__(self, edge: Edge, tracks: dict[str, Track]) -> None:
-        self.edge = edge
-        self.tracks = tracks
-        self.wake = asyncio.Event()
-        self.ended = ""
-        self._count = 0
-
-    @property
-    def waits(self) -> bool:
-        """Whether an answer of the edge is due."""
-        return any(track.on_its_way is not None for track in self.tracks.values())
-
-    def nonce(self) -> str:
-        """A new one."""
-        self._count += 1
-        return str(self._count)
-
-    def end(self, why: str) -> None:
-        """Make the connection end soon."""
-        self.ended = self.ended or why
-        self.wake.set()
-
-
-def check_hello(hello: FromEdge) -> None:
-    """Raises Unwelcome naming what is wrong with an edge's first words."""
-    if not isinstance(hello, Hello):
-        raise Unwelcome("an edge says hello first")
-    if not NODE_ID.fullmatch(hello.id):
-        raise Unwelcome(f"{hello.id[:80]!r} cannot be an edge's id")
-    if hello.role not in ROLES:
-        raise Unwelcome(f"role {hello.role[:80]!r} is none of {', '.join(ROLES)}")
-    for name, address in (("address", hello.address), ("admin", hello.admin)):
-        try:
-            if address:
-                parse_address(address)
-        except ValueError as error:
-            raise Unwelcome(f"{name}: {error}") from None
-    if len(hello.region) > 64 or not hello.region.isprintable():
-        raise Unwelcome("the region must be at most 64 printable characters")
-
-
-def _note_applied(edge: Edge, applied: Applied) -> None:
-    kind = applied.resource
-    if kind not in TYPES:
-        return
-    if applied.status == "applied":
-        edge.applied[kind] = applied.version.number
-        edge.errors.pop(f"{kind} on disk", None)
-    else:
-        edge.errors[f"{kind} on disk"] = applied.status
+    @staticmethod
+    def _tell(hooks: list[Callable[[Edge, Any], object]], edge: Edge, message: FromEdge) -> None:
+        for hook in hooks:
+            hook(edge, message)

@@ -18,6 +18,7 @@ from cache.ram import RamTier
 from edge.admin import Admin
 from edge.apply import State
 from edge.authorise import TokenMemo
+from edge.control_link import Connect
 from edge.counters import Counts
 from edge.crowd import Crowd
 from edge.fetch import Fetcher
@@ -33,7 +34,7 @@ from edge.request import Story
 from edge.route import ask_for
 from edge.routes import routes_of
 from edge.settings import EdgeSettings
-from edge.subscribe import Connect, Subscriber
+from edge.subscribe import Subscriber
 from edge.tasks import TaskOwner
 from edge.upstream_wiring import upstreams_of
 from edge.wire.head import Limits
@@ -100,7 +101,7 @@ class Edge:
             id=settings.id,
             name=cache_name(settings.id),
             profile=PROFILES[settings.profile],
-            rules=rules if settings.control is None else State().rules,
+            rules=rules if not settings.control else State().rules,
             memo=TokenMemo(keys) if routes.ask_tokens else None,
             regions=frozenset(region.encode() for region in settings.region),
             routes=routes,
@@ -132,7 +133,7 @@ class Edge:
 
     def _make_subscriber(self, connect: Connect | None) -> Subscriber | None:
         settings = self.settings
-        if settings.control is None or settings.fleet_dir is None:
+        if not settings.control or settings.fleet_dir is None:
             return None
         me = Hello(
             id=settings.id,
@@ -141,7 +142,8 @@ class Edge:
             address=str(settings.listen),
             admin=str(settings.admin),
         )
-        return Subscriber(me, str(settings.control), settings.fleet_dir, self.clock, self.take, connect=connect)
+        control = [str(one) for one in settings.control]
+        return Subscriber(me, control, settings.fleet_dir, self.clock, self.take, connect=connect)
 
     # -- running -----------------------------------------------------------------------------------------------
 
@@ -189,7 +191,7 @@ class Edge:
             settings = self.settings
             if self._tls is not None and settings.tls_cert is not None and settings.tls_key is not None:
                 renew_certificate(self._tls, settings.tls_cert, settings.tls_key)
-            if self.settings.control is None:
+            if not settings.control:
                 rules, keys = read_rules(self.settings.rules), read_keys(self.settings.keys)
                 self.node.rules = rules
                 if self.node.memo is not None:

@@ -6,19 +6,35 @@ deltas, snapshots and their losses come in, the state of a version is always the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from edge.rules import MAX_REVOKED, MAX_TITLES, Rules
 from kernel.documents import BadDocument, kind_of, load_json, parse_object
-from kernel.fleet import DEFAULT, KEYS, NOTHING, RULES, SESSION, TITLE, Ack, Nack, Resource, Update, Version
+from kernel.fleet import (
+    DEFAULT,
+    HOT,
+    KEYS,
+    NOTHING,
+    RULES,
+    SESSION,
+    SETTINGS,
+    TITLE,
+    Ack,
+    Nack,
+    Resource,
+    Update,
+    Version,
+)
 from kernel.keys import NO_KEYS, KeySet
 from kernel.licence import Licence, parse_content_id, parse_default, parse_licence, parse_session, parse_until
 from kernel.vocabulary import Refusal
 
 MAX_RESOURCE_BYTES = 64 << 10
+MAX_DOCUMENT_BYTES = 1 << 20
+"""Of a document that is this edge's own: its settings, what is hot for it."""
 
 _FROM_CONTROL = Rules(unlisted=Refusal.COUNTRY)
 
@@ -27,17 +43,24 @@ _FROM_CONTROL = Rules(unlisted=Refusal.COUNTRY)
 class State:
     """All that an edge has from control. Before anything was heard: no title is licensed, no key verifies.
 
-    `jwks` has the documents that `keys` was made of, by kid.
+    `jwks` has the documents that `keys` was made of, by kid; `documents` the edge's own by type, JSON objects.
     """
 
     rules: Rules = _FROM_CONTROL
     keys: KeySet = NO_KEYS
     jwks: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+    documents: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: MappingProxyType({}))
     versions: Mapping[str, Version] = field(default_factory=lambda: MappingProxyType({}))
 
     def version(self, kind: str) -> Version:
         """The version held of a type of resource."""
         return self.versions.get(kind, NOTHING)
+
+    def without(self, kind: str) -> State:
+        """The state without a document that cannot be used here: control sends its newest again."""
+        documents = {name: held for name, held in self.documents.items() if name != kind}
+        versions = {name: held for name, held in self.versions.items() if name != kind}
+        return replace(self, documents=MappingProxyType(documents), versions=MappingProxyType(versions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +149,36 @@ def key_set(jwks: Mapping[str, Mapping[str, Any]], version: Version) -> KeySet:
     return KeySet.from_jwks({"keys": list(jwks.values())}, f"{version.epoch}:{version.number}")
 
 
-def _contents(resources: tuple[Resource, ...]) -> Iterator[tuple[str, object]]:
+def _take_document(state: State, update: Update) -> State:
+    kind = update.type
+    if not update.snapshot or update.removed or len(update.resources) > 1:
+        raise BadDocument(kind, "comes as a snapshot of one resource, or of none")
+    documents = {name: held for name, held in state.documents.items() if name != kind}
+    for name, content in _contents(update.resources, MAX_DOCUMENT_BYTES):
+        if name != kind:
+            raise BadDocument(name, f"is not the document {kind}")
+        documents[kind] = check_document(kind, content)
+    return replace(state, documents=MappingProxyType(documents))
+
+
+def check_document(kind: str, content: object) -> Mapping[str, object]:
+    """The JSON of a document as it can be used; BadDocument naming the place."""
+    return _CHECKS[kind](content)
+
+
+def _any_object(content: object) -> Mapping[str, object]:
+    if not isinstance(content, dict):
+        raise BadDocument("", f"must be an object, not {kind_of(content)}")
+    return content
+
+
+_CHECKS: Mapping[str, Callable[[object], Mapping[str, object]]] = {SETTINGS: _any_object, HOT: _any_object}
+
+
+def _contents(resources: tuple[Resource, ...], most: int = MAX_RESOURCE_BYTES) -> Iterator[tuple[str, object]]:
     for resource in resources:
-        if len(resource.content) > MAX_RESOURCE_BYTES:
-            raise BadDocument(resource.name, f"is larger than {MAX_RESOURCE_BYTES >> 10} KiB")
+        if len(resource.content) > most:
+            raise BadDocument(resource.name, f"is larger than {most >> 10} KiB")
         try:
             content = load_json(resource.content)
         except BadDocument as error:
@@ -137,4 +186,4 @@ def _contents(resources: tuple[Resource, ...]) -> Iterator[tuple[str, object]]:
         yield resource.name, content
 
 
-_TAKE = {RULES: _take_rules, KEYS: _take_keys}
+_TAKE = {RULES: _take_rules, KEYS: _take_keys, SETTINGS: _take_document, HOT: _take_document}

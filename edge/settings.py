@@ -91,7 +91,12 @@ class EdgeSettings:
     region: tuple[str, ...] = setting(
         TEXT, None, "Regions of /cdn/<region>/ that are served; none named: any.", many=True
     )
-    control: Address | None = setting(ADDRESS, None, "The control plane; rules and keys come from there.")
+    control: tuple[Address, ...] = setting(
+        ADDRESS,
+        None,
+        "The control plane, any of its replicas; rules, keys and live settings come from there.",
+        many=True,
+    )
     fleet_dir: Path | None = setting(PATH, None, "Folder for the last good rules and keys from control.")
     drain: float = setting(DURATION, "30s", "How long running responses may take to finish at the end.", most=3600)
     max_object: int = setting(SIZE, "256MiB", "Larger objects are passed through and not kept.", least=1 << 16)
@@ -136,13 +141,13 @@ class EdgeSettings:
             raise BadSettings("upstream", "must be set, for example --upstream http://127.0.0.1:9000")
         if self.workers != 1:
             raise BadSettings("workers", "only 1 works in this release; run one edge a core on ports of their own")
-        if self.tokens == "required" and self.keys is None and self.control is None:
+        if self.tokens == "required" and self.keys is None and not self.control:
             raise BadSettings("keys", "tokens are required but there is neither --keys JWKS.json nor --control")
         if (self.tls_cert is None) != (self.tls_key is None):
             missing = "tls_key" if self.tls_key is None else "tls_cert"
             raise BadSettings(missing, "TLS needs both --tls-cert and --tls-key")
         self._check_upstream_tls()
-        if self.control is not None and self.fleet_dir is None:
+        if self.control and self.fleet_dir is None:
             raise BadSettings("fleet_dir", "joining a control plane needs a folder for the last good state")
         if self.profile == "general" and self.tokens != "off":
             raise BadSettings("tokens", "the general profile has no titles to hold tokens for: use --tokens off")
@@ -158,7 +163,7 @@ class EdgeSettings:
             except BadSettings as error:
                 raise BadSettings(error.setting, error.why, f"route {number}") from None
         asked = any(route.token == "required" for route in self.route)  # noqa: S105 (a word of the setting)
-        if asked and self.role == "edge" and self.keys is None and self.control is None:
+        if asked and self.role == "edge" and self.keys is None and not self.control:
             raise BadSettings("keys", "a route requires tokens but there is neither --keys JWKS.json nor --control")
 
     def _check_upstream_tls(self) -> None:

@@ -1,9 +1,10 @@
 """The last good state on disk, in the edge's fleet directory: an edge starts from it while control is away.
 
 `state.json` has one line that names the format, the length and the checksum (xxh3) of what follows, then JSON: the
-rules as RULES.json has them, the JWKS, the versions. It is replaced as a whole (temp file, fsync, rename). Small
-updates are appended to `state.journal` (see `edge.state_journal`), so that one country of one title does not write a
-large catalogue anew. A damaged state is never served: its files are set aside under names of their own.
+rules as RULES.json has them, the JWKS, the edge's own documents, the versions. It is replaced as a whole (temp file,
+fsync, rename). Small updates are appended to `state.journal` (see `edge.state_journal`), so that one country of one
+title does not write a large catalogue anew. A damaged state is never served: its files are set aside under names of
+their own. A sound document that this release does not take (it was written by another) is left out: control sends it.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import xxhash
 
-from edge.apply import State, key_set
+from edge.apply import State, check_document, key_set
 from edge.rules import Rules, revocation_json
 from edge.state_journal import beginning, lines, replay
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import StorageFailed
-from kernel.fleet import KEYS, TYPES, Update, Version
+from kernel.fleet import DOCUMENTS, KEYS, TYPES, Update, Version
 from kernel.licence import licence_json
 
 NAME = "state.json"
@@ -37,7 +39,7 @@ DAMAGED_KEPT = 5
 
 _HEAD = re.compile(rb"matinee-edge-state 1 xxh3=([0-9a-f]{32}) bytes=(\d{1,12})\n")
 _HEAD_LONGEST = 100
-_MEMBERS = ("versions", "rules", "jwks")
+_MEMBERS = ("versions", "rules", "jwks", "documents")
 
 
 class Damaged(Exception):
@@ -86,7 +88,8 @@ class StateFile:
 
         When this returns, the state outlives a loss of power. Raises StorageFailed.
         """
-        added = b"" if any(update.snapshot for update in updates) else lines(updates)
+        whole = any(update.snapshot and update.type in TYPES for update in updates)
+        added = b"" if whole else lines(updates)
         if not added or len(added) > self._journal_room:
             self.save(state)
             return
@@ -133,6 +136,8 @@ def encode(state: State) -> bytes:
         _text({kind: {"epoch": held.epoch, "number": held.number} for kind, held in state.versions.items()}),
         ',"jwks":',
         _text({"keys": [dict(jwk) for jwk in state.jwks.values()]}),
+        ',"documents":',
+        _text({kind: dict(document) for kind, document in state.documents.items()}),
         ',"rules":{"default":',
         _text("allow" if rules.unlisted is None else "deny"),
         ',"revoked_sessions":[',
@@ -163,17 +168,30 @@ def decode(data: bytes) -> State:
     versions = _versions(document.get("versions"))
     jwks = _jwks(document.get("jwks"))
     held = versions.get("rules")
+    documents = _documents(document.get("documents", {}), versions)
     return State(
         rules=Rules.parse(document.get("rules"), default="deny", version=held.number if held else 0),
         keys=key_set(jwks, versions[KEYS]) if KEYS in versions else State().keys,
         jwks=jwks,
+        documents=documents,
         versions=versions,
     )
 
 
+def _documents(value: object, versions: dict[str, Version]) -> Mapping[str, Mapping[str, object]]:
+    """The documents that can be used; of others the version is forgotten too."""
+    found = {}
+    for kind, content in parse_object(value, "documents", DOCUMENTS).items():
+        try:
+            found[kind] = check_document(kind, content)
+        except ValueError:
+            versions.pop(kind, None)
+    return MappingProxyType(found)
+
+
 def _versions(value: object) -> dict[str, Version]:
     versions = {}
-    for kind, held in parse_object(value, "versions", TYPES).items():
+    for kind, held in parse_object(value, "versions", (*TYPES, *DOCUMENTS)).items():
         members = parse_object(held, f"versions.{kind}", ("epoch", "number"))
         epoch, number = members.get("epoch"), members.get("number")
         if not isinstance(epoch, str) or not isinstance(number, int):

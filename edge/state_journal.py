@@ -15,7 +15,7 @@ import xxhash
 
 from edge.apply import State, apply
 from kernel.documents import load_json, parse_object
-from kernel.fleet import Nack, Resource, Update, Version
+from kernel.fleet import DOCUMENTS, Nack, Resource, Update, Version
 
 _MEMBERS = ("type", "epoch", "number", "base", "snapshot", "resources", "removed")
 _CHECKSUM = 16
@@ -41,8 +41,13 @@ def replay(state: State, journal: bytes, of: bytes) -> State:
         body = line[_CHECKSUM + 1 :]
         if line[:_CHECKSUM] != _checksum(body):
             raise ValueError(f"line {number} of its journal has a wrong checksum")
-        state, effects = apply(state, _update(load_json(body)))
-        if any(isinstance(effect, Nack) for effect in effects):
+        update = _update(load_json(body))
+        state, effects = apply(state, update)
+        if not any(isinstance(effect, Nack) for effect in effects):
+            continue
+        if update.type in DOCUMENTS:
+            state = state.without(update.type)  # another release took it: control sends it again
+        else:
             raise ValueError(f"line {number} of its journal does not fit")
     return state
 

@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 
 from edge.apply import Changed, State, apply
+from edge.control_link import Addresses, Connect, Ears, Link, backoff
+from edge.speaker import Speaker
 from edge.state_file import Damaged, StateFile
 from kernel.clock import Clock
-from kernel.errors import StorageFailed, UpstreamFailed
+from kernel.errors import BadSettings, StorageFailed, UpstreamFailed
 from kernel.fleet import (
     APPLIED,
+    DOCUMENTS,
     NOTHING,
+    SETTINGS,
     TYPES,
     Ack,
     Applied,
-    FromControl,
-    FromEdge,
     Hello,
     Known,
     Nack,
@@ -38,57 +39,46 @@ from rpc.edge_stream import EdgeStream
 START_WITHIN = 5.0
 """Seconds that a starting edge waits for control before it serves from its last good state."""
 
-BACKOFF_FIRST = 0.2
-BACKOFF_MOST = 10.0
 SAVE_AGAIN_AFTER = 10.0
+ALL_TYPES = (*TYPES, *DOCUMENTS)
+_BEFORE_SERVING = frozenset((*TYPES, SETTINGS))
+"""What control must have said what is new of, before an edge that starts may serve."""
 BIG = 1_000
 """An update of more resources is worked out in a thread: viewers are served meanwhile."""
 
 log = structlog.get_logger("edge")
 
 
-class Link(Protocol):
-    """One connection to control. Losing it raises UpstreamFailed."""
-
-    async def send(self, message: FromEdge, /) -> None:
-        """Say something to control."""
-
-    def __aiter__(self) -> AsyncIterator[FromControl]:
-        """What control says, until it closes."""
-
-    async def close(self) -> None:
-        """End the connection."""
-
-
-Connect = Callable[[], Awaitable[Link]]
-
-
 class Subscriber:
     """Keeps the edge's state as control wants it. `run` is one task, cancelled when the edge stops.
 
     `me` says who the edge is (its `known` is filled in here). `on_state` is called with the last good state when there
-    is one, and with every new state, in the event loop; it must not fail. `connect` makes one connection (default:
-    gRPC to `control`, HOST:PORT).
+    is one, and with every new state, in the event loop; it must not fail. `ears` are for the rest. `control` has the
+    addresses of control's replicas; `connect` makes a connection to one (default: gRPC). `jitter` gives numbers in
+    [0, 1). `speaker.tell` takes receipts.
     """
 
     def __init__(
         self,
         me: Hello,
-        control: str,
+        control: Sequence[str],
         fleet_dir: Path,
         clock: Clock,
         on_state: Callable[[State], object],
         *,
+        ears: Ears | None = None,
         connect: Connect | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._me = me
-        self._control = control
         self._file = StateFile(fleet_dir)
         self._clock = clock
         self._on_state = on_state
-        self._connect: Connect = connect or (lambda: EdgeStream.connect(control))
+        self._connect: Connect = connect or EdgeStream.connect
         self._jitter = jitter
+        self._control = Addresses(control, jitter())
+        self._ears = ears or Ears()
+        self.speaker = Speaker(clock, lambda: self._link if self.connected else None, self._ears.report)
         self._refused: dict[str, Version] = {}
         self._taken: list[Update] = []  # since the state was last kept: few, for control waits for every answer
         self._greeted: set[str] = set()
@@ -119,6 +109,7 @@ class Subscriber:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow())
                 tasks.create_task(self._keep())
+                tasks.create_task(self.speaker.run())
         finally:
             patience.cancel()
             self.connected = False
@@ -129,10 +120,16 @@ class Subscriber:
         except (Damaged, StorageFailed) as error:
             self._trouble("the last good state cannot be used", error)
             return
-        if state is not None:
-            self.state = state
-            self._on_state(state)
-            log.info("the last good state is in force", rules=state.rules.version, keys=state.keys.version)
+        if state is None:
+            return
+        try:
+            self._ears.accepts(state)
+        except BadSettings as error:
+            self._trouble("the settings of the last good state cannot be followed any more", error)
+            state = state.without(SETTINGS)
+        self.state = state
+        self._on_state(state)
+        log.info("the last good state is in force", rules=state.rules.version, keys=state.keys.version)
 
     def _trouble(self, what: str, error: Exception) -> None:
         self.last_error = str(error)
@@ -159,24 +156,26 @@ class Subscriber:
 
     async def _one_connection(self) -> None:
         self._greeted.clear()
-        link = await self._connect()
+        link = await self._connect(self._control.next())
         try:
             await link.send(self._hello())
             self._link = link
             async for said in link:
                 if isinstance(said, Update):
                     await self._take(link, said)
+                else:
+                    self._ears.on_jobs(said)
         finally:
             self._link = None
             await link.close()
 
     def _hello(self) -> Hello:
-        known = (Known(kind, self.state.version(kind), self._refused.get(kind, NOTHING)) for kind in TYPES)
-        return replace(self._me, known=tuple(known))
+        known = (Known(kind, self.state.version(kind), self._refused.get(kind, NOTHING)) for kind in ALL_TYPES)
+        return replace(self._me, known=tuple(known), mark=self._ears.mark())
 
     def _lost(self, why: str) -> None:
         if self.connected or why != self.last_error:
-            log.warning("control is not connected", control=self._control, error=why)
+            log.warning("control is not connected", control=self._control.latest, error=why)
         if self.connected:
             self.connected = False
             self._alone_since = self._clock.mono()
@@ -187,6 +186,11 @@ class Subscriber:
             state, effects = await asyncio.to_thread(apply, self.state, update)
         else:
             state, effects = apply(self.state, update)
+        if update.type == SETTINGS and state is not self.state:
+            try:
+                self._ears.accepts(state)
+            except BadSettings as error:
+                state, effects = self.state, (Nack(SETTINGS, update.version, update.nonce, str(error)),)
         for effect in effects:
             match effect:
                 case Changed():
@@ -216,13 +220,15 @@ class Subscriber:
         if any(isinstance(effect, Nack) and effect.resync for effect in effects):
             return
         self._greeted.add(kind)
-        if not self.connected and self._greeted.issuperset(TYPES):
+        if not self.connected and self._greeted >= _BEFORE_SERVING:
             self.connected = True
             if not self._refused:
                 self.last_error = ""
             self._started.set()
             self._unsaved.set()  # says `applied` for what was held before
-            log.info("control is connected", control=self._control)
+            self.speaker.connected()
+            self._ears.on_connected()
+            log.info("control is connected", control=self._control.latest)
 
     async def _pause(self, seconds: float) -> None:
         over = asyncio.Event()
@@ -250,9 +256,9 @@ class Subscriber:
                     status = f"in force, not on disk: {error}"
                     self._trouble("the state is in force but not on disk", error)
                     self._clock.call_later(SAVE_AGAIN_AFTER, self._unsaved.set)
-            await self._report(state, status)
+            await self._say_applied(state, status)
 
-    async def _report(self, state: State, status: str) -> None:
+    async def _say_applied(self, state: State, status: str) -> None:
         link = self._link
         if link is None:
             return
@@ -261,9 +267,3 @@ class Subscriber:
                 await link.send(Applied(kind, version, status))
         except UpstreamFailed:
             return  # the reader of this link notices too, and a new connection reports anew
-
-
-def backoff(failures: int, jitter: float) -> float:
-    """Seconds to wait after the n-th failure in a row (from 1): doubling up to a most, spread by `jitter` in [0, 1)."""
-    longest = min(BACKOFF_MOST, BACKOFF_FIRST * 2.0 ** min(failures - 1, 16))
-    return longest * (0.5 + jitter / 2)

@@ -9,8 +9,24 @@ import pytest
 
 import control.fanout
 from control.desired import Change, Desired
+from control.documents import Document
 from control.fanout import Fanout, Unwelcome, check_hello
-from kernel.fleet import RULES, Ack, Applied, Hello, Known, Nack, Update, Version
+from control.session import ALL_TYPES
+from kernel.fleet import (
+    RULES,
+    SETTINGS,
+    Ack,
+    Applied,
+    Hello,
+    Jobs,
+    Known,
+    Nack,
+    Receipt,
+    Report,
+    Resource,
+    Update,
+    Version,
+)
 from tests.scenario.memory_control import HandClock
 
 
@@ -61,27 +77,36 @@ async def fleet(clock: HandClock) -> AsyncIterator[Fleet]:
     await asyncio.gather(*made.serving, return_exceptions=True)
 
 
+async def first(wire: Wire) -> dict[str, Update]:
+    """What an edge is sent at first, by type."""
+    return {update.type: update for update in [await wire.sent.get() for _ in ALL_TYPES]}
+
+
+def acks(wire: Wire, update: Update) -> None:
+    wire.says.put_nowait(Ack(update.type, update.version, update.nonce))
+
+
 async def greeted(wire: Wire) -> Update:
-    """Acknowledge the first rules and keys; the rules."""
-    rules, keys = await wire.sent.get(), await wire.sent.get()
-    for update in (rules, keys):
-        wire.says.put_nowait(Ack(update.type, update.version, update.nonce))
-    return rules
+    """Acknowledge all that comes first; the rules."""
+    updates = await first(wire)
+    for update in updates.values():
+        acks(wire, update)
+    return updates["rules"]
 
 
 async def test_a_slow_edge_gets_one_delta_over_all_that_happened(fleet: Fleet, until) -> None:
     fleet.put("title/a")
     wire = Wire(Hello("e1"))
     fleet.serve(wire)
-    rules, keys = await wire.sent.get(), await wire.sent.get()
+    updates = await first(wire)
     for number in range(5):
         fleet.put(f"title/{number}")
     await asyncio.sleep(0)
     assert wire.sent.empty()
-    wire.says.put_nowait(Ack("rules", rules.version, rules.nonce))
+    acks(wire, updates["rules"])
     delta = await wire.sent.get()
     assert (delta.base, delta.version.number, len(delta.resources)) == (1, 6, 5)
-    wire.says.put_nowait(Ack("keys", keys.version, keys.nonce))
+    acks(wire, updates["keys"])
     wire.says.put_nowait(Ack("rules", delta.version, delta.nonce))
     wire.says.put_nowait(Applied("rules", delta.version))
     wire.says.put_nowait(Applied("title/a", delta.version))
@@ -106,12 +131,12 @@ async def test_a_refusal_is_counted_told_and_taken_back(fleet: Fleet, until) -> 
 
 
 async def test_the_newer_connection_of_an_id_wins(fleet: Fleet, until) -> None:
-    first = fleet.serve(one := Wire(Hello("e1")))
+    before = fleet.serve(one := Wire(Hello("e1")))
     await greeted(one)
     fleet.serve(two := Wire(Hello("e1", region="eu")))
     await greeted(two)
     with pytest.raises(Unwelcome, match="another edge"):
-        await first
+        await before
     assert fleet.fanout.edges["e1"].connected
     assert fleet.fanout.edges["e1"].hello.region == "eu"
     fleet.put("title/a")
@@ -157,10 +182,76 @@ async def test_one_that_speaks_out_of_turn_is_hung_up_on(fleet: Fleet, says, tol
         await fleet.serve(Wire(*says))
 
 
-async def test_an_edge_that_never_answers_is_hung_up_on(fleet: Fleet, monkeypatch) -> None:
+async def test_an_edge_that_never_answers_is_hung_up_on_however_much_happens(fleet: Fleet, clock: HandClock) -> None:
+    serving = fleet.serve(wire := Wire(Hello("e1")))
+    updates = await first(wire)
+    for update in list(updates.values())[1:]:
+        acks(wire, update)
+    for _ in range(59):
+        await asyncio.sleep(0)
+        clock.advance(1)
+        fleet.fanout.wake()
+    await asyncio.sleep(0)
+    assert not serving.done()
+    clock.advance(1)
+    with pytest.raises(Unwelcome, match="no answer within 60 s"):
+        await serving
+
+
+async def test_an_edge_that_reads_nothing_is_hung_up_on(fleet: Fleet, monkeypatch) -> None:
+    async def never(_: object) -> None:
+        await asyncio.Event().wait()
+
     monkeypatch.setattr(control.fanout, "ANSWER_WITHIN", 0.01)
-    with pytest.raises(Unwelcome, match="no answer"):
-        await fleet.serve(Wire(Hello("e1")))
+    wire = Wire(Hello("e1"))
+    monkeypatch.setattr(wire, "send", never)
+    with pytest.raises(Unwelcome, match="nothing was read"):
+        await fleet.serve(wire)
+
+
+async def test_each_edge_gets_its_own_document_and_only_the_newest(fleet: Fleet, until) -> None:
+    held = {"e1": Document(Version("e", 1), b'{"a":1}'), "e2": None}
+    fleet.fanout.sources[SETTINGS] = lambda edge: held[edge.id]
+    one, two = Wire(Hello("e1")), Wire(Hello("e2"))
+    fleet.serve(one)
+    fleet.serve(two)
+    updates, others = await first(one), await first(two)
+    assert updates[SETTINGS].resources == (Resource(SETTINGS, 1, b'{"a":1}'),)
+    assert (updates[SETTINGS].snapshot, others[SETTINGS].snapshot) == (True, False)
+    for number in (2, 3, 4):
+        held["e1"] = Document(Version("e", number), b"{}")
+        fleet.fanout.wake(["e1", "nobody"])
+        await asyncio.sleep(0)
+    acks(one, updates[SETTINGS])
+    update = await one.sent.get()
+    assert update.version.number == 4
+    one.says.put_nowait(Nack(SETTINGS, update.version, update.nonce, "default_ttl: no"))
+    await until(lambda: fleet.fanout.edges["e1"].refused[SETTINGS] == Version("e", 4))
+    fleet.fanout.wake()
+    held["e1"] = Document(Version("e", 5), b"")
+    fleet.fanout.wake()
+    update = await one.sent.get()
+    assert (update.version.number, update.resources) == (5, ())
+
+
+async def test_reports_receipts_and_answers_are_told_and_jobs_are_sent(fleet: Fleet, until) -> None:
+    told: list[object] = []
+    for hooks in (fleet.fanout.on_report, fleet.fanout.on_receipt, fleet.fanout.on_answer):
+        hooks.append(lambda edge, message: told.append((edge.hello.id, message)))
+    jobs = [Jobs("e", 0, 1)]
+    fleet.fanout.next_jobs = lambda _: jobs.pop() if jobs else None
+    wire = Wire(Hello("e1"))
+    fleet.serve(wire)
+    await greeted(wire)
+    assert await wire.sent.get() == Jobs("e", 0, 1)
+    report, receipt, applied = Report(2.0, requests=5), Receipt(Version("e", 1)), Applied("rules", Version("e", 0))
+    for message in (report, receipt, applied):
+        wire.says.put_nowait(message)
+    wire.says.put_nowait(Ack("rules", Version("e", 0), "an old nonce"))
+    wire.says.put_nowait(report)
+    await until(lambda: len(told) == len(ALL_TYPES) + 4)
+    assert told[-4:] == [("e1", report), ("e1", receipt), ("e1", applied), ("e1", report)]
+    assert fleet.fanout.edges["e1"].report == report
 
 
 async def test_the_number_of_edges_has_a_bound(fleet: Fleet, monkeypatch) -> None:
@@ -177,6 +268,8 @@ async def test_the_number_of_edges_has_a_bound(fleet: Fleet, monkeypatch) -> Non
         (Hello("e1", address="nowhere"), "address"),
         (Hello("e1", admin="host:99999"), "admin"),
         (Hello("e1", region="e\nu"), "region"),
+        (Hello("e1", pop="p" * 65), "pop"),
+        (Hello("e1", release="\0"), "release"),
     ],
 )
 def test_what_a_hello_may_say(hello: Hello, told: str) -> None:

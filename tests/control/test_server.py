@@ -28,7 +28,7 @@ JWKS = public_jwks(generate_ed25519_pem(), "k1")
 
 
 def subscriber(control: str, folder: Path) -> Subscriber:
-    return Subscriber(Hello("e1", region="eu"), control, folder, SystemClock(), lambda _: None, jitter=lambda: 0.0)
+    return Subscriber(Hello("e1", region="eu"), [control], folder, SystemClock(), lambda _: None, jitter=lambda: 0.0)
 
 
 async def test_a_title_reaches_the_edge_and_so_does_a_country_that_is_removed(settings_of, tmp_path, until) -> None:

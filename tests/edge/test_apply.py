@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge.apply import Changed, State, apply
 from edge.rules import refuses
-from kernel.fleet import KEYS, NOTHING, RULES, Ack, Nack, Resource, Update, Version
+from kernel.fleet import DOCUMENTS, HOT, KEYS, NOTHING, RULES, SETTINGS, Ack, Nack, Resource, Update, Version
 from kernel.keys import generate_ed25519_pem, public_jwks
 from kernel.vocabulary import Refusal
 
@@ -150,6 +150,46 @@ def test_a_key_that_cannot_be_is_refused_and_the_old_keys_stay(jwk: object) -> N
     after, (nack,) = apply(state, Update(KEYS, Version("e", 2), "n", False, 1, (res("a", jwk),)))
     assert after is state
     assert isinstance(nack, Nack)
+
+
+# -- documents
+
+
+def document(kind: str, number: int, *contents: object, **more: object) -> Update:
+    resources = tuple(res(kind, content, number) for content in contents)
+    return replace(Update(kind, Version("e", number), "n", True, 0, resources), **more)
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+def test_a_document_is_taken_replaced_and_taken_away(kind: str) -> None:
+    state, effects = apply(State(), document(kind, 1, {}))
+    assert effects == (Ack(kind, Version("e", 1), "n"), Changed(kind, Version("e", 1)))
+    assert state.documents == {kind: {}}
+    same, _ = apply(state, document(kind, 1))
+    assert same is state
+    state, _ = apply(state, document(kind, 2))
+    assert state.documents == {}
+    assert state.version(kind).number == 2
+    assert state.without(kind) == State()
+
+
+@pytest.mark.parametrize(
+    ("update", "told"),
+    [
+        (document(SETTINGS, 2, []), "must be an object"),
+        (document(SETTINGS, 2, {}, {}), "one resource"),
+        (document(SETTINGS, 2, {}, snapshot=False, base=1), "one resource"),
+        (document(SETTINGS, 2, removed=("settings",)), "one resource"),
+        (document(HOT, 2, {}, type=SETTINGS), "is not the document settings"),
+        (document(HOT, 2, {}, resources=(Resource(HOT, 2, b" " * (2 << 20)),)), "larger than 1024 KiB"),
+    ],
+)
+def test_a_document_that_cannot_be_is_refused_and_the_old_one_stays(update: Update, told: str) -> None:
+    before, _ = apply(apply(State(), document(SETTINGS, 1, {}))[0], document(HOT, 1, {}))
+    state, (nack,) = apply(before, update)
+    assert state is before
+    assert isinstance(nack, Nack)
+    assert told in nack.error
 
 
 # -- any order of deltas, losses and reconnects ends in the same state

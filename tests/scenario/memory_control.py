@@ -136,7 +136,7 @@ class MemoryControl:
         """What control knows of an edge."""
         return self.fanout.edges.get(name)
 
-    async def connect(self) -> MemoryLink:
+    async def connect(self, _address: str = "") -> MemoryLink:
         """One connection, from the edge's side."""
         if not self._up:
             raise UpstreamFailed("control-unreachable", retry=True, detail="control is down")

@@ -1,0 +1,94 @@
+"""One edge and one connection of it, as control sees them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from control.diff import Track
+from kernel.fleet import APPLIED, DOCUMENTS, NODE_ID, TYPES, Applied, FromEdge, Hello, Report, Version
+from kernel.settings import parse_address
+
+ROLES = ("edge", "shield")
+ALL_TYPES = (*TYPES, *DOCUMENTS)
+"""In the order they are sent."""
+ANSWER_WITHIN = 60.0
+"""Seconds an edge has to answer an update before it is hung up on."""
+
+
+class Unwelcome(Exception):
+    """The connection must end; the text is for the edge's operator."""
+
+
+@dataclass(slots=True)
+class Edge:
+    """What control knows of an edge; made anew with each connection. `acked` and `applied` are version numbers by type,
+    `errors` its last refusals, `refused` the versions. `since` and `reported_at` are seconds of the clock's mono."""
+
+    hello: Hello
+    last_seen: float
+    connected: bool = False
+    acked: dict[str, int] = field(default_factory=dict)
+    applied: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, Version] = field(default_factory=dict)
+    since: float = 0.0
+    report: Report | None = None
+    reported_at: float = 0.0
+
+    def note_applied(self, applied: Applied) -> None:
+        """What the edge says of a version that it took."""
+        kind = applied.resource
+        if kind not in ALL_TYPES:
+            return
+        if applied.status == APPLIED:
+            self.applied[kind] = applied.version.number
+            self.errors.pop(f"{kind} on disk", None)
+        else:
+            self.errors[f"{kind} on disk"] = applied.status
+
+
+class Session:
+    """One connection of one edge."""
+
+    def __init__(self, edge: Edge, tracks: dict[str, Track]) -> None:
+        self.edge = edge
+        self.tracks = tracks
+        self.wake = asyncio.Event()
+        self.ended = ""
+        self.sent_at: dict[str, float] = {}
+        self._count = 0
+
+    def answer_due(self) -> float | None:
+        """When (mono) the edge must have answered what is on its way; None when nothing is."""
+        since = [self.sent_at[kind] for kind, track in self.tracks.items() if track.on_its_way is not None]
+        return min(since) + ANSWER_WITHIN if since else None
+
+    def nonce(self) -> str:
+        """A new one."""
+        self._count += 1
+        return str(self._count)
+
+    def end(self, why: str) -> None:
+        """Make the connection end soon."""
+        self.ended = self.ended or why
+        self.wake.set()
+
+
+def check_hello(hello: FromEdge) -> None:
+    """Raises Unwelcome naming what is wrong with an edge's first words."""
+    if not isinstance(hello, Hello):
+        raise Unwelcome("an edge says hello first")
+    if not NODE_ID.fullmatch(hello.id):
+        raise Unwelcome(f"{hello.id[:80]!r} cannot be an edge's id")
+    if hello.role not in ROLES:
+        raise Unwelcome(f"role {hello.role[:80]!r} is none of {', '.join(ROLES)}")
+    for name, address in (("address", hello.address), ("admin", hello.admin)):
+        try:
+            if address:
+                parse_address(address)
+        except ValueError as error:
+            raise Unwelcome(f"{name}: {error}") from None
+    for name, text in (("region", hello.region), ("pop", hello.pop), ("release", hello.release)):
+        if len(text) > 64 or not text.isprintable():
+            raise Unwelcome(f"the {name} must be at most 64 printable characters")
