@@ -6,15 +6,16 @@ kept is passed on to those it is for, while the others are sent to ask again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from cache.body import make_body
 from cache.cache import SegmentCache, Workshop
 from cache.entry import OVERHEAD, Entry
-from cache.fill import Fill, Reader
+from cache.fill import Fill
 from cache.fillstate import Event, State
 from edge.counters import Counts
 from edge.exchange import Exchange
+from edge.frees import whom_it_frees, why_freed
 from edge.judge import OF_THE_REQUEST, Judgement, freshened, judge
 from edge.lag import Lag
 from edge.parts import Part, of_the_whole, part_of, strong
@@ -238,7 +239,9 @@ class Answers:
         fill.pause, fill.resume = lag.pause, lag.resume
         kept = 0
         try:
-            fill.head(entry, kept=decision.kept, why=_why(decision), frees=_whom_it_frees(fill, entry, decision, part))
+            fill.head(
+                entry, kept=decision.kept, why=why_freed(decision), frees=whom_it_frees(fill, entry, decision, part)
+            )
 
             def flow(data: bytes) -> None:
                 nonlocal kept
@@ -279,24 +282,6 @@ class Answers:
             self._cache.forget(fill.stale)  # it was replaced by something that may not be kept
         self._cache.ended(fill)
         fill.tell_end()
-
-
-def _why(decision: Judgement) -> str:
-    return "alternate" if decision.kept or decision.shared else decision.why
-
-
-def _whom_it_frees(fill: Fill, entry: Entry, decision: Judgement, part: Part | None) -> Callable[[Reader], bool] | None:
-    """Of those who wait, whom the answer is not for."""
-    if part is not None and not decision.kept:
-        first, stop = part.first, part.stop
-        return lambda reader: (
-            (reader is not fill.leader and not decision.shared) or not reader.covered(entry, first, stop)
-        )
-    if not decision.kept and not decision.shared:
-        return lambda reader: reader is not fill.leader
-    if entry.vary:
-        return lambda reader: reader is not fill.leader and not reader.matches(entry)
-    return None
 
 
 def _set_vary(entry: Entry, route: Route, request: Mapping[bytes, bytes]) -> None:

@@ -87,7 +87,7 @@ class Fetcher:
 
     def _overdue(self, fill: Fill) -> None:
         """No head yet: it goes on for the one who asked first; the others ask again, together, by one more fetch."""
-        if fill.state is State.ASKED and not fill.doomed:
+        if fill.state is State.ASKED:
             self._cache.filling.late(fill)
             fill.free("late", lambda reader: reader is not fill.leader)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cache.entry import Entry
+from cache.fill import Fill
 
 
 class SliceReader:
@@ -24,6 +25,9 @@ class SliceReader:
 
     def on_interim(self, head: bytes) -> None:
         """Nothing of a slice's."""
+
+    def on_head(self, fill: Fill) -> None:
+        """Bytes follow at once."""
 
     def on_held(self, entry: Entry) -> None:
         """Slices are not revalidated."""

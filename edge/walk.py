@@ -105,7 +105,7 @@ class Walk(SliceReader):
         """One step; False when something has to come first."""
         if self.position == self._stop:
             return self._next_section()
-        if self._body is not None and self._lies_in(*self._body):
+        if self._body is not None and self._body[1] <= self.position < self._body[1] + len(self._body[0]):
             return self._send_body(*self._body)
         self._body = None
         if self._fill is not None:
@@ -168,16 +168,13 @@ class Walk(SliceReader):
     def _await(self, number: int) -> bool:
         """Wait for the fill that brings a slice."""
         request = self._delivery.request.fields
-        fill = self._slicing.fill_for(number, request, self._last_of_section())
+        fill = self._slicing.fill_for(number, request, max(self.at, (self._stop - 1) // self._slicing.size))
         if fill is None:
             self._gone()
             return False
         self._fill = fill
         fill.join(self)
         return True
-
-    def _last_of_section(self) -> int:
-        return max(self.at, (self._stop - 1) // self._slicing.size)
 
     # -- bytes -------------------------------------------------------------------------------------------------
 
@@ -190,9 +187,6 @@ class Walk(SliceReader):
         self._failures = 0
         self._delivery.connection.send(head, body, first - low, stop - low)
         return True
-
-    def _lies_in(self, body: Body, low: int) -> bool:
-        return low <= self.position < low + len(body)
 
     def _read(self, fill: Fill) -> bool:
         data = fill.read(self.position, min(PIECE, self._stop - self.position))
@@ -230,7 +224,9 @@ class Walk(SliceReader):
             return
         entry = self._slicing.stored(number)
         if entry is None:
-            self._slicing.look_ahead(number, self._delivery.request.fields, self._last_of_section())
+            self._slicing.look_ahead(
+                number, self._delivery.request.fields, max(self.at, (self._stop - 1) // self._slicing.size)
+            )
         elif entry.body is None and self._ahead is None:
             self._slicing.cache.load(entry, lambda body: self._brought(number, entry, body))
 
@@ -242,11 +238,6 @@ class Walk(SliceReader):
                 self._ahead = (number, body)
 
     # -- the fill of a slice -----------------------------------------------------------------------------------
-
-    def on_head(self, fill: Fill) -> None:
-        """The slice comes."""
-        del fill
-        self._step()
 
     def on_bytes(self) -> None:
         """More of it is there."""
@@ -279,7 +270,7 @@ class Walk(SliceReader):
     # -- the end -----------------------------------------------------------------------------------------------
 
     def _gone(self) -> None:
-        """A slice is missing that may not be fetched apart: the object is fetched anew, unless it serves others still."""
+        """What is missing may not be fetched apart: the object is fetched anew, unless it serves others still."""
         self._part()
         if len(self._slicing.walkers) == 0:
             self._slicing.cache.forget(self._slicing.whole)

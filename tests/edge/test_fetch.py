@@ -223,7 +223,8 @@ async def test_waiters_of_a_failed_fetch_are_all_told(tmp_path: Path):
         await ground.until(lambda: ground.edge.counts.waiting == 5 and ground.upstream.hanging.is_set())
         await ground.clock.advance(6)
         assert [one.status for one in await asyncio.gather(*asked)] == [504] * 5
-        assert ground.upstream.asked == ["GET /a"]
+        assert ground.upstream.asked == ["GET /a"] * 2, "after three seconds once more, for all who wait"
+        await ground.clock.advance(10)
 
 
 # -- what general passes on --------------------------------------------------------------------------------------

@@ -1,0 +1,48 @@
+"""What is done with answers that are not the common case; the common ones are in test_fetch and the scenarios."""
+
+from pathlib import Path
+
+from edge import answers
+from tests.edge.ground import Says, ok, standing
+
+FRESH = b"Cache-Control: max-age=60\r\n"
+
+
+async def test_bodies_on_their_way_are_bounded_in_all(tmp_path: Path, monkeypatch):
+    """Beyond the bound an answer is passed on and not kept; its viewer gets all of it."""
+    monkeypatch.setattr(answers, "MOST_HELD", 1000)
+    async with standing(tmp_path) as ground:
+        ground.upstream.default = ok(bytes(5000))
+        assert (await ground.gets("/a")).body == bytes(5000)
+        assert ground.edge.stats()["objects"] == 0
+        assert ground.edge.fetcher._answers._held == 0
+
+
+async def test_a_body_of_untold_length_is_kept_up_to_the_size_of_slices(tmp_path: Path):
+    async with standing(tmp_path, slice="64KiB", slice_over="64KiB") as ground:
+        chunks = b"8000\r\n" + bytes(0x8000) + b"\r\n"
+        head = b"HTTP/1.1 200 OK\r\n" + FRESH + b"Transfer-Encoding: chunked\r\n\r\n"
+        ground.upstream.answers["/small"] = Says(head + chunks + b"0\r\n\r\n")
+        ground.upstream.answers["/large"] = Says(head + chunks * 4 + b"0\r\n\r\n")
+        assert (await ground.gets("/small")).body == bytes(0x8000)
+        assert (await ground.gets("/large")).body == bytes(4 * 0x8000)
+        assert ground.edge.stats()["objects"] == 1
+
+
+async def test_a_416_is_for_the_one_who_asked_with_the_length_that_upstream_told(tmp_path: Path):
+    async with standing(tmp_path) as ground:
+        said = b"HTTP/1.1 416 X\r\n" + FRESH + b"Content-Range: bytes */10\r\nContent-Length: 2\r\n\r\nno"
+        ground.upstream.answers["/a"] = Says(said)
+        got = await ground.gets("/a", more="Range: bytes=9000000-\r\n")
+        assert (got.status, got.fields["content-range"], got.body) == (416, "bytes */10", b"no")
+        assert ground.edge.stats()["objects"] == 0
+
+
+async def test_a_part_that_says_too_little_is_asked_for_again_as_a_whole(tmp_path: Path):
+    async with standing(tmp_path) as ground:
+        part = b"HTTP/1.1 206 X\r\n" + FRESH + b"Content-Range: bytes 0-1/*\r\nContent-Length: 2\r\n\r\nhe"
+        ground.upstream.answers["/a"] = [Says(part), ok()]
+        got = await ground.gets("/a", more="Range: bytes=0-1\r\n")
+        assert (got.status, got.body) == (206, b"he")
+        assert (await ground.gets("/a")).body == b"hello"
+        assert len(ground.upstream.asked) == 2

@@ -1,0 +1,47 @@
+"""A stream cut into slices, however it comes; what its place among readers means is in test_slicing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.run import Run
+from kernel.errors import Bug
+from tests.edge.test_slicing import BODY, Ground, K, Reads
+
+
+@given(st.lists(st.integers(1, 333), min_size=1, max_size=40))
+def test_whatever_pieces_it_comes_in(sizes):
+    ground = Ground()
+    ground.slicing.join(Reads(at=9))
+    run, _ = ground.streams()
+    at = 0
+    for size in [*sizes, len(BODY)]:
+        ground.slicing.unsettled = 0
+        run.take(BODY[at : at + size])
+        at += size
+    for _ in range(10):
+        ground.slicing.unsettled = 0
+        run.wake()
+    assert [ground.body(number) for number in range(10)] == [BODY[n * K : (n + 1) * K] for n in range(10)]
+
+
+def test_a_piece_that_is_not_aligned_is_kept_as_what_it_is():
+    ground = Ground()
+    ground.slicing.join(Reads(at=2, last=3))
+    run, _ = ground.streams(250, 330)
+    run.take(BODY[250:330])
+    assert (ground.body(2), ground.body(3)) == (BODY[250:300], BODY[300:330])
+    assert ground.slicing.holds(250, 330)
+    assert not ground.slicing.has(2)
+
+
+@pytest.mark.parametrize("error", [None, Bug("x")])
+def test_its_end_comes_once(error):
+    ground = Ground()
+    run = Run(ground.slicing, 0, 10)
+    ground.slicing.runs.append(run)
+    fill = run.reserve(4)
+    run.close(error)
+    run.close(Bug("again"))
+    run.take(b"late")
+    assert (run.over, fill.error, ground.slicing.fills) == (True, error, {})

@@ -1,0 +1,200 @@
+"""Which run brings what, and when it goes on; the whole way is played in tests/scenario/test_slices.py."""
+
+import pytest
+
+from cache.entry import Entry
+from cache.slices import slice_key
+from edge.parts import Part, slice_entry
+from edge.run import Run
+from edge.slicing import AHEAD, MOST_UNSETTLED, Go, Slicing
+from kernel.errors import UpstreamFailed
+from tests.cache.workbench import Bench
+
+K = 100
+BODY = bytes(range(250)) * 4
+
+
+class Reads:
+    """A reader at a slice; told of what changes."""
+
+    def __init__(self, at=0, last=9):
+        self.at, self.last, self.told = at, last, []
+
+    def changed(self):
+        self.told.append("changed")
+
+
+class Stream:
+    """An exchange: paused or not, broken or not."""
+
+    def __init__(self):
+        self.paused, self.broken = False, None
+
+    def pause(self):
+        self.paused = True
+
+    def resume(self):
+        self.paused = False
+
+    def on_broken(self, error):
+        self.broken = error
+
+
+class Ground:
+    def __init__(self, etag=b'"a"'):
+        self.bench = Bench()
+        self.whole = Entry(b"/k", 200, [(b"etag", etag)] if etag else [], len(BODY))
+        self.whole.slice, self.whole.mark = K, etag or b"once"
+        self.bench.cache.store(self.whole, b"")
+        self.begun, self.settling, self.done = [], [], False
+        self.slicing = Slicing(
+            self.whole, None, self.bench.cache, lambda s, run, r: self.begun.append(run),
+            lambda s, entry: self.settling.append(entry), lambda s: setattr(self, "done", True),
+        )  # fmt: skip
+
+    def streams(self, first=0, stop=len(BODY)):
+        run, stream = Run(self.slicing, first // K, -(-stop // K)), Stream()
+        run.starts(stream, Part(first, stop, len(BODY)))
+        self.slicing.runs.append(run)
+        return run, stream
+
+    def keep(self, number, first=None, stop=None):
+        low = number * K if first is None else first
+        high = min((number + 1) * K, len(BODY)) if stop is None else stop
+        self.bench.cache.store(slice_entry(self.whole, number, low, high), BODY[low:high])
+
+    def body(self, number):
+        return self.slicing.stored(number).body
+
+
+@pytest.fixture
+def ground():
+    return Ground()
+
+
+def test_a_run_goes_so_far_ahead_and_no_further(ground):
+    reads = Reads()
+    ground.slicing.join(reads)
+    run, stream = ground.streams()
+    run.take(BODY)
+    while ground.settling:
+        ground.settling.clear()
+        ground.slicing.settled()
+        ground.slicing.settled()
+    assert [ground.slicing.has(number) for number in range(10)] == [True] * (1 + AHEAD) + [False] * (9 - AHEAD)
+    assert stream.paused
+    reads.at = 9
+    for _ in range(10):
+        ground.slicing.unsettled = 0
+        ground.slicing.moved()
+    assert all(ground.body(number) == BODY[number * K : (number + 1) * K] for number in range(10))
+    assert not stream.paused
+
+
+def test_a_run_waits_for_the_tiers(ground):
+    ground.slicing.join(Reads(at=9))
+    run, stream = ground.streams()
+    run.take(BODY)
+    assert ground.slicing.unsettled == MOST_UNSETTLED
+    assert stream.paused
+    ground.slicing.settled()
+    assert run.at == MOST_UNSETTLED + 1
+
+
+def test_a_run_that_nobody_needs_is_cut(ground):
+    reads = Reads(last=1)
+    ground.slicing.join(reads)
+    run, stream = ground.streams()
+    run.take(BODY[: K + 10])
+    ground.slicing.leave(reads)
+    ground.slicing.unsettled = 0
+    run.take(BODY[K + 10 :])
+    assert run.over
+    assert stream.broken.reason == "nobody-waits"
+    assert ground.done
+
+
+def test_a_run_ends_where_the_next_is_there(ground):
+    ground.slicing.join(Reads(last=9))
+    ground.keep(5)
+    run, _ = ground.streams(400, 1000)
+    run.take(BODY[400:])
+    assert (run.over, run.at) == (True, 5)
+
+
+def test_a_stream_of_the_whole_passes_over_what_is_there(ground):
+    ground.slicing.join(Reads(at=9))
+    ground.keep(1)
+    kept = ground.slicing.stored(1)
+    run, _ = ground.streams()
+    for at in range(0, len(BODY), 30):
+        ground.slicing.unsettled = 0
+        run.take(BODY[at : at + 30])
+    assert ground.slicing.stored(1) is kept
+    assert ground.body(9) == BODY[900:]
+
+
+def test_who_asks_waits_for_a_run_that_comes_by_or_begins_one(ground):
+    run, _ = ground.streams()
+    near, far = ground.slicing.fill_for(2, {}, 9), ground.slicing.fill_for(8, {}, 9)
+    assert run.reserved == {2: near}
+    assert [(one.at, one.stop, one.wanted) for one in ground.begun] == [(8, 10, b"bytes=800-999")]
+    assert ground.slicing.fill_for(8, {}, 9) is far
+    ground.keep(5)
+    ground.slicing.fill_for(4, {}, 9)
+    assert len(ground.begun) == 1, "it comes by"
+    assert ground.slicing.fill_for(6, {}, 9) is not None
+    assert ground.begun[-1].wanted == b"bytes=600-799"
+
+
+def test_only_a_strong_etag_lets_parts_be_fetched(ground):
+    weak = Ground(etag=None)
+    assert weak.slicing.fill_for(3, {}, 9) is None
+    assert not weak.slicing.reaches(300, 400)
+    weak.keep(3)
+    assert weak.slicing.reaches(300, 400)
+    assert ground.slicing.reaches(300, 400)
+
+
+def test_a_piece_of_a_slice_serves_what_it_holds_and_is_made_whole(ground):
+    ground.keep(2, 200, 240)
+    ground.keep(3, 350, 400)
+    slicing = ground.slicing
+    assert [slicing.holds(*span) for span in ((200, 240), (200, 241), (350, 400), (340, 400))] == [
+        True, False, True, False
+    ]  # fmt: skip
+    slicing.fill_for(2, {}, 2)
+    slicing.fill_for(3, {}, 9)
+    assert [run.wanted for run in ground.begun] == [b"bytes=240-299", b"bytes=300-349"]
+    for run, (first, stop) in zip(ground.begun, ((240, 300), (300, 350)), strict=True):
+        run.starts(Stream(), Part(first, stop, len(BODY)))
+        run.take(BODY[first:stop])
+    assert (ground.body(2), ground.body(3)) == (BODY[200:300], BODY[300:400])
+
+
+def test_around_a_piece_a_stream_of_the_whole_is_taken_as_it_is(ground):
+    ground.keep(0, 50, 100)
+    ground.slicing.join(Reads(last=0))
+    ground.slicing.fill_for(0, {}, 0)
+    (run,) = ground.begun
+    assert run.wanted == b"bytes=0-49"
+    run.starts(Stream(), Part(0, len(BODY), len(BODY)))
+    run.take(BODY)
+    assert ground.body(0) == BODY[:100]
+
+
+def test_a_stream_that_breaks_tells_those_who_wait(ground):
+    fill = ground.slicing.fill_for(3, {}, 9)
+    ground.begun[0].close(UpstreamFailed("truncated"))
+    assert (fill.error.reason, ground.slicing.fills, ground.slicing.runs) == ("truncated", {}, [])
+
+
+def test_of_another_version_nothing_is_stored_and_everybody_is_told(ground):
+    reads = Reads()
+    ground.slicing.join(reads)
+    run, _ = ground.streams()
+    ground.slicing.changed()
+    run.take(BODY[:K])
+    assert reads.told == ["changed"]
+    assert not ground.bench.cache.stored(slice_key(b"/k", 0))
+    assert ground.slicing.next_step(run) is not Go.STOP
