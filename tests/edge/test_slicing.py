@@ -52,7 +52,7 @@ class Ground:
             lambda s, entry: self.settling.append(entry), lambda s: setattr(self, "done", True),
         )  # fmt: skip
 
-    def streams(self, first=0, stop=len(BODY)):
+    def streams(self, first=0, stop=1000):
         run, stream = Run(self.slicing, first // K, -(-stop // K)), Stream()
         run.starts(stream, Part(first, stop, len(BODY)))
         self.slicing.runs.append(run)
