@@ -7,48 +7,17 @@ otherwise for some requests.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from edge.cors import FOR_ALL, LEFT, Cors
 from edge.keyed_query import EVERYTHING, NOTHING, KeyedQuery
+from kernel.http.field_names import ANSWERED_HERE, NEVER_UPSTREAM, OF_ONE_VIEWER, is_cmcd, is_override
 from kernel.http.freshness import GENERAL, MEDIA, KeepPolicy
 from kernel.http.message import Fields
 
-ANSWERED_HERE = frozenset(
-    (b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since")
-)
-"""Of a GET or HEAD: conditions and ranges are answered from the whole (RFC 9110 §13, §14)."""
-NEVER_UPSTREAM = frozenset(
-    (b"host", b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade", b"trailer",
-     b"expect", b"content-length", b"proxy-authorization", b"http2-settings", b"cdn-loop", b"via", b"x-forwarded-for")
-)  # fmt: skip
-"""Made by the edge itself, or ended here (RFC 9110 §7.6.1)."""
-
-OF_ONE_VIEWER = frozenset((b"authorization", b"cookie"))
-"""What makes an answer one viewer's, where upstream saw it."""
-
-_OVERRIDES = re.compile(
-    rb"forwarded|client-ip|true-client-ip|front-end-https|base-url|request-uri|destination|proxy|translate"
-    rb"|cf-(?:connecting-ip|visitor)|fastly-client-ip|x_.*|http_.*"
-    rb"|x-(?:forward(?:ed)?|original|originating|rewrite|rewritten|http|method|host|url|uri|path|scheme|proto|protocol"
-    rb"|server|port|ssl|https|real|remote|client|cluster|cluster-client|proxy|proxyuser|backend|backside|env|arr|wap"
-    rb"|override|forwarder|true|custom-ip|appengine|azure|vhost|upstream|accel|sendfile|timer)(?:-.*)?"
-    rb"|.+-(?:override|host|scheme|proto|protocol|url|uri|ip)"
-)
-"""Names by which programs let a request say another method, host, scheme, path or address than its own. They are no
-part of the key, so whoever sends one would choose what everybody gets (cache poisoning, CPDoS by method override)."""
-
-
-def is_override(name: bytes) -> bool:
-    """Whether a request field (in lower case) may make an origin answer something other than what was keyed."""
-    return _OVERRIDES.fullmatch(name) is not None
-
-
-def is_cmcd(name: bytes) -> bool:
-    """Whether a request field is the player's word to the edge (CTA-5004)."""
-    return name.startswith(b"cmcd-")
+PURPOSE, PREFETCHES = b"sec-purpose", b"prefetch"
+"""What says that nobody waits for the answer yet (the Fetch standard): a shield does not count it as popularity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +46,7 @@ PROFILES = {
         name="media",
         keeps=MEDIA,
         methods=frozenset((b"GET", b"HEAD", b"OPTIONS")),
-        asks_with=frozenset((b"traceparent", b"tracestate")),
+        asks_with=frozenset((b"traceparent", b"tracestate", PURPOSE)),
         ends=OF_ONE_VIEWER | {b"cache-control", b"pragma"},
         query=NOTHING,
         cors=FOR_ALL,

@@ -1,7 +1,7 @@
 """Routes: how requests of one kind are treated, and which kind a request is of. Pure.
 
 The routes of the settings are asked in their order, the first that matches holds; after them comes the profile's own.
-A path is matched in its normal form, by whole segments (`edge.path_pattern`), and in the media profile without regard
+A path is matched in its normal form, by whole segments (`kernel.path_pattern`), and in the media profile without regard
 to the region, which is no part of the key: one key is always treated in one way.
 """
 
@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 
 from edge.cors import FOR_ALL, Cors
 from edge.keyed_query import EVERYTHING, NOTHING, KeyedQuery
-from edge.path_pattern import PathPattern
-from edge.profile import OF_ONE_VIEWER, PROFILES, Profile, end_to_end, for_edges, is_cmcd, is_override
+from edge.profile import PROFILES, Profile, end_to_end, for_edges
 from edge.settings import EdgeSettings
-from edge.settings_route import RouteSettings
+from kernel.http.field_names import OF_ONE_VIEWER, is_cmcd, is_override
 from kernel.http.freshness import KeepPolicy
 from kernel.http.message import Fields
+from kernel.path_pattern import PathPattern
+from kernel.settings_route import RouteSettings
 
 _MEDIA = PROFILES["media"]
 _CODINGS = (b"br", b"gzip", b"zstd")
@@ -258,7 +259,9 @@ def _made(given: RouteSettings, name: str, default: Route, profile: Profile) -> 
         slice=default.slice if given.slice is None else given.slice,
         slice_over=default.slice_over if given.slice_over is None else given.slice_over,
     )
-    return made if given.cross_origin is None else _with_cors(made, profile, given.cross_origin)
+    if not given.cors:
+        return made
+    return _with_cors(made, profile, Cors(given.cors == (b"*",), frozenset(given.cors) - {b"*", b"off"}))
 
 
 def _seconds(given: float | None, otherwise: int) -> int:

@@ -6,8 +6,6 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.settings_route import MOST_ROUTES, SLICE_LEAST, SLICE_MOST, RouteSettings
-from edge.upstream_url import UPSTREAM
 from kernel.errors import BadSettings
 from kernel.settings import (
     ADDRESS,
@@ -25,6 +23,8 @@ from kernel.settings import (
     setting,
     tables,
 )
+from kernel.settings_route import MOST_ROUTES, SLICE_LEAST, SLICE_MOST, RouteSettings
+from kernel.upstream_url import UPSTREAM
 from kernel.vocabulary import REGION
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

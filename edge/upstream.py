@@ -26,13 +26,13 @@ from edge.budget import RetryBudget
 from edge.exchange import Exchange, Timeouts
 from edge.network import Network
 from edge.pool import Pool, PoolLimits
-from edge.upstream_url import weight_of, without_weight
 from kernel import health, rendezvous
 from kernel.clock import Clock
 from kernel.errors import Overloaded, UpstreamFailed
 from kernel.health import Failure, Health
 from kernel.http.message import Fields
 from kernel.settings import Address
+from kernel.upstream_url import weight_of, without_weight
 
 MOST_TRIED = 3
 UNSEEN = frozenset(("connect", "connect-timeout", "tls", "certificate"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.upstream_url import UPSTREAM, weight_of, without_weight
+from kernel.upstream_url import UPSTREAM, weight_of, without_weight
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from edge.cors import Cors
-from edge.path_pattern import PathPattern, parse_pattern
-from edge.profile import ANSWERED_HERE, NEVER_UPSTREAM, OF_ONE_VIEWER, is_cmcd, is_override
 from kernel.errors import BadSettings
+from kernel.http.field_names import ANSWERED_HERE, NEVER_UPSTREAM, OF_ONE_VIEWER, is_cmcd, is_override
 from kernel.kinds import DURATION, SIZE, SWITCH, Kind, choice
+from kernel.path_pattern import PathPattern, parse_pattern
 from kernel.settings import setting
 from kernel.vocabulary import CONTENT_ID
 
@@ -144,13 +143,6 @@ class RouteSettings:
         for name in ("forward", "key_fields"):
             if OF_ONE_VIEWER.intersection(getattr(self, name)):
                 raise BadSettings(name, "authorization and cookie may hold the edge's own token and go no further")
-
-    @property
-    def cross_origin(self) -> Cors | None:
-        """The route's own word on CORS."""
-        if not self.cors:
-            return None
-        return Cors(self.cors == (b"*",), frozenset(self.cors) - {b"*", b"off"})
 
 
 def _any_region(pattern: PathPattern) -> bool:

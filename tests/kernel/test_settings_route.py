@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from edge.settings import EdgeSettings
-from edge.settings_route import RouteSettings
 from kernel.errors import BadSettings
 from kernel.settings import resolve, table
+from kernel.settings_route import RouteSettings
 
 NODE = {"upstream": "http://h:1", "tokens": "off"}
 
@@ -19,7 +19,6 @@ def read(*routes: dict[str, Any], **more: str) -> EdgeSettings:
 def test_a_route_that_says_nothing_leaves_everything_to_the_node():
     (route,) = read({}).route
     assert [row.name for row in table(RouteSettings) if getattr(route, row.name)] == []
-    assert route.cross_origin is None
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.path_pattern import MOST_SEGMENTS, parse_pattern
+from kernel.path_pattern import MOST_SEGMENTS, parse_pattern
 
 
 def matches(pattern: str, path: str) -> bool:

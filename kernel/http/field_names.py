@@ -1,0 +1,39 @@
+"""Request fields that are not simply passed on to upstream, by what they are."""
+
+from __future__ import annotations
+
+import re
+
+ANSWERED_HERE = frozenset(
+    (b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since")
+)
+"""Of a GET or HEAD: conditions and ranges are answered from the whole (RFC 9110 §13, §14)."""
+NEVER_UPSTREAM = frozenset(
+    (b"host", b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade", b"trailer",
+     b"expect", b"content-length", b"proxy-authorization", b"http2-settings", b"cdn-loop", b"via", b"x-forwarded-for")
+)  # fmt: skip
+"""Made by the edge itself, or ended here (RFC 9110 §7.6.1)."""
+
+OF_ONE_VIEWER = frozenset((b"authorization", b"cookie"))
+"""What makes an answer one viewer's, where upstream saw it."""
+
+_OVERRIDES = re.compile(
+    rb"forwarded|client-ip|true-client-ip|front-end-https|base-url|request-uri|destination|proxy|translate"
+    rb"|cf-(?:connecting-ip|visitor)|fastly-client-ip|x_.*|http_.*"
+    rb"|x-(?:forward(?:ed)?|original|originating|rewrite|rewritten|http|method|host|url|uri|path|scheme|proto|protocol"
+    rb"|server|port|ssl|https|real|remote|client|cluster|cluster-client|proxy|proxyuser|backend|backside|env|arr|wap"
+    rb"|override|forwarder|true|custom-ip|appengine|azure|vhost|upstream|accel|sendfile|timer)(?:-.*)?"
+    rb"|.+-(?:override|host|scheme|proto|protocol|url|uri|ip)"
+)
+"""Names by which programs let a request say another method, host, scheme, path or address than its own. They are no
+part of the key, so whoever sends one would choose what everybody gets (cache poisoning, CPDoS by method override)."""
+
+
+def is_override(name: bytes) -> bool:
+    """Whether a request field (in lower case) may make an origin answer something other than what was keyed."""
+    return _OVERRIDES.fullmatch(name) is not None
+
+
+def is_cmcd(name: bytes) -> bool:
+    """Whether a request field is the player's word to the edge (CTA-5004)."""
+    return name.startswith(b"cmcd-")
