@@ -64,7 +64,7 @@ class Origin:
 
     async def open(self) -> None:
         """Listen, on the same port each time."""
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, limit=1 << 16)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, limit=1 << 16, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -118,7 +118,8 @@ class Origin:
         if self._rng.random() >= self.faults or asked.method == "POST":
             return ""
         fault = self._rng.choice(BEFORE if self._rng.random() < 0.5 else WITHIN)
-        return "reset" if fault == "unasked-206" and "range" in asked.fields else fault
+        own = {"unasked-206": "range", "unasked-304": "if-none-match"}.get(fault)  # then it may be what a viewer asked
+        return "reset" if own is not None and own in asked.fields else fault
 
     def _judge(self, asked: Asked, thing: Thing, fault: str) -> Answer:
         """What is to be answered."""

@@ -68,7 +68,7 @@ class Soak:
         self.model = Model(things, hops=2 if world.shield else 1, general=self.general)
         self.now = Now()
         self.origin = Origin(self.model, self.now, random.Random(f"{seed}/origin"), general=self.general)
-        self.seed, self.folder, self.viewers, self._rng = seed, folder, viewers, rng
+        self.seed, self.folder, self.viewers = seed, folder, viewers
 
     def _names(self) -> list[str]:
         if self.general:
@@ -89,7 +89,7 @@ class Soak:
             "disk": world.disk, "upstream": f"http://127.0.0.1:{upstream}", "max-object": "64MiB", "drain": "3s",
             "upstream-connect": "1s", "upstream-first-byte": f"{patience}s", "upstream-idle": f"{patience}s",
         }  # fmt: skip
-        return Tier(name, command, self.folder, options, self._rng)
+        return Tier(name, command, self.folder, options)
 
     async def run(self, seconds: float) -> tuple[list[tuple[str, str]], Counter[str]]:
         """What was wrong, and what was counted."""
@@ -132,23 +132,27 @@ class Soak:
         """When all is quiet: nothing runs on, budgets are kept, nothing bad was logged, the end is clean."""
         self.origin.faults = 0.0
         any_name = next(iter(self.model.things))
-        for tier in fleet.all:
+        async with asyncio.TaskGroup() as group:
+            for tier in fleet.all:
+                group.create_task(self._leaves_well(crowd, tier, any_name))
+
+    async def _leaves_well(self, crowd: Crowd, tier: Tier, any_name: str) -> None:
+        stats = await tier.asks("GET", "/stats")
+        until = self.now() + QUIET_SECONDS
+        while stats["fills_running"] and self.now() < until:
+            await asyncio.sleep(0.1)
             stats = await tier.asks("GET", "/stats")
-            until = self.now() + QUIET_SECONDS
-            while stats["fills_running"] and self.now() < until:
-                await asyncio.sleep(0.1)
-                stats = await tier.asks("GET", "/stats")
-            wrongs = [] if not stats["fills_running"] else [f"{stats['fills_running']} fills run on"]
-            budget = _bytes(self.world.ram)
-            if int(str(stats["ram_bytes"])) > budget:
-                wrongs.append(f"{stats['ram_bytes']} bytes in RAM of {budget}")
-            if tier.on_disk() > _bytes(self.world.disk) * 1.1 + (1 << 20):
-                wrongs.append(f"{tier.on_disk()} bytes on disk of {self.world.disk}")
-            crowd.count["most memory MiB"] = max(crowd.count["most memory MiB"], tier.memory() >> 20)
-            crowd.count["most descriptors"] = max(crowd.count["most descriptors"], tier.descriptors())
-            if code := await tier.stop():
-                wrongs.append(f"ended with {code} on SIGTERM")
-            crowd.wrongs += [(any_name, f"{tier.name}: {what}") for what in (*wrongs, *tier.complaints()[:2])]
+        wrongs = [] if not stats["fills_running"] else [f"{stats['fills_running']} fills run on"]
+        budget = _bytes(self.world.ram)
+        if int(str(stats["ram_bytes"])) > budget:
+            wrongs.append(f"{stats['ram_bytes']} bytes in RAM of {budget}")
+        if tier.on_disk() > _bytes(self.world.disk) * 1.1 + (1 << 20):
+            wrongs.append(f"{tier.on_disk()} bytes on disk of {self.world.disk}")
+        crowd.count["most memory MiB"] = max(crowd.count["most memory MiB"], tier.memory() >> 20)
+        crowd.count["most descriptors"] = max(crowd.count["most descriptors"], tier.descriptors())
+        if code := await tier.stop():
+            wrongs.append(f"ended with {code} on SIGTERM")
+        crowd.wrongs += [(any_name, f"{tier.name}: {what}") for what in (*wrongs, *tier.complaints()[:2])]
 
 
 def _bytes(size: str) -> int:

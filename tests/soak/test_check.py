@@ -32,7 +32,7 @@ def checked(one, what, body=b""):
     one.head(what, 100.1, WALL)
     if body:
         one.body(body)
-    one.end()
+    one.end(100.2)
 
 
 def test_what_is_right():

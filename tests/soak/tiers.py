@@ -18,10 +18,11 @@ START_SECONDS = 20.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def free_port(rng: random.Random) -> int:
-    """A port that nobody listens on, below those that the system gives out by itself."""
+def free_port() -> int:
+    """A port that nobody listens on, below those that the system gives out by itself; two soaks never try the same."""
+    chance = random.SystemRandom()
     while True:
-        port = rng.randrange(20_000, 32_000)
+        port = chance.randrange(20_000, 32_000)
         with socket.socket() as sock:
             try:
                 sock.bind(("127.0.0.1", port))
@@ -33,9 +34,9 @@ def free_port(rng: random.Random) -> int:
 class Tier:
     """One `matinee edge` or `matinee shield`. `up`: serves now."""
 
-    def __init__(self, name: str, command: str, folder: Path, options: dict[str, str], rng: random.Random) -> None:
+    def __init__(self, name: str, command: str, folder: Path, options: dict[str, str]) -> None:
         self.name = name
-        self.port, self.admin_port = free_port(rng), free_port(rng)
+        self.port, self.admin_port = free_port(), free_port()
         self.folder = folder / name
         self.cache = self.folder / "cache"
         self.log = self.folder / "log"
@@ -134,5 +135,6 @@ class Fleet:
         return [*self.inner, *self.edges]
 
     async def start(self) -> None:
-        for tier in self.all:
-            await tier.start()
+        async with asyncio.TaskGroup() as group:
+            for tier in self.all:
+                group.create_task(tier.start())

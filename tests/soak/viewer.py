@@ -206,7 +206,7 @@ class Viewer:
                         return self._left(ask, wire, got)
                     if pause:
                         await asyncio.sleep(pause)
-                checker.end()
+                checker.end(crowd.now())
         except Broken as error:
             self._fell(ask, wire, checker, str(error))
             return ""
