@@ -50,6 +50,7 @@ class SegmentCache:
         self.peek = self.tiers.index.peek
         self.stored = self.alternates = self.tiers.index.get
         self.touch = self.tiers.touch
+        self.untouch = ram.untouch
         self.reopened = self.tiers.reopened
         self.load = self._loading.load
         self.warmed = self._loading.warmed
@@ -82,11 +83,15 @@ class SegmentCache:
         """Whether any tier would keep an object of this cost."""
         return self.tiers.takes(cost)
 
+    def yields(self, cost: int) -> bool:
+        """Whether so much more would push out nothing that was asked for since it came; asked before a prefetch."""
+        return self.disk.yields(cost) if self.disk is not None else self.ram.yields(cost)
+
     @property
     def roomy(self) -> int:
-        """Bytes of an object in slices that surely has room as a whole: a quarter of the larger tier."""
+        """Bytes of an object in slices that surely has room as a whole: half of the larger tier."""
         disk = self.tiers.disk
-        return max(self.tiers.ram.budget, disk.budget if disk is not None else 0) // 4
+        return max(self.tiers.ram.budget, disk.budget if disk is not None else 0) // 2
 
     def store(self, entry: Entry, body: Body) -> bool:
         """Keep a whole response, in place of the alternate it replaces; False when no tier has room for it.

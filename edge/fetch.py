@@ -35,8 +35,6 @@ OF_ONE_VIEWER = frozenset(
     (b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since")
 )
 """Request fields that make the answer one viewer's, when they are sent along."""
-GONE = frozenset((404, 410, 416))
-"""Answers to the fetch of a part that say that the object is not what it was."""
 
 
 class Fetcher:
@@ -194,7 +192,7 @@ class Fetcher:
                 self._counts.fill_ended("whole")
             elif exchange.status in (200, 206):
                 await self._replace(slicing, run, exchange, request, judged, asked_at)
-            elif exchange.status in GONE:
+            elif exchange.status < 500 and exchange.status != 304:  # that is what it is now: asked anew, they get it
                 slicing.changed()
                 self._counts.fill_ended("changed")
             else:

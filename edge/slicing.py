@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Protocol
 
-from cache.body import make_body, view
+from cache.body import Body, make_body, view
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from cache.fill import Fill
@@ -72,6 +72,8 @@ class Slicing:
         self.walkers: set[Walker] = set()
         self.runs: list[Run] = []
         self.fills: dict[int, Fill] = {}
+        self.recent: dict[int, Body] = {}
+        """The last slices that came: a tier may let them go before those for whom they came have read them."""
         self.unsettled = 0
         self.knows_ranges = True
         self._begin, self._settle, self._done = begin, settle, done
@@ -123,7 +125,9 @@ class Slicing:
             return True
         for number in range(first // self.size, -(-stop // self.size)):
             begin, end = max(first, number * self.size), min(stop, (number + 1) * self.size)
-            coming = number in self.fills or any(self._comes_to(run, number) for run in self.runs)
+            coming = (
+                number in self.fills or number in self.recent or any(self._comes_to(run, number) for run in self.runs)
+            )
             if not coming and not self.holds(begin, end):
                 return False
         return True
@@ -167,7 +171,7 @@ class Slicing:
 
     def look_ahead(self, number: int, request: Mapping[bytes, bytes], last: int) -> None:
         """Have a slice begun that will be needed soon."""
-        if number <= last and self.refetchable and self.stored(number) is None:
+        if number <= last and self.refetchable and number not in self.recent and self.stored(number) is None:
             self.fill_for(number, request, last)
 
     def _comes_to(self, run: Run, number: int) -> bool:
@@ -214,6 +218,11 @@ class Slicing:
         """A slice is whole: into the tiers with it, unless its object left the cache meanwhile."""
         body = make_body(pieces, files=self.cache.files)  # no second copy on its way to disk
         fill.settle(body)
+        number = fill.base // self.size
+        if len(body) == min(self.size, self.total - number * self.size):
+            self.recent[number] = body
+            if len(self.recent) > AHEAD + 1:
+                del self.recent[next(iter(self.recent))]
         if self.current and self.cache.store(entry, body):
             self.unsettled += 1
             self._settle(self, entry)

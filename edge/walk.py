@@ -29,7 +29,7 @@ PIECE = 256 * 1024
 BROKEN = frozenset(("truncated", "idle-timeout", "total-timeout", "nobody-waits"))
 """Why a stream ended that had begun well."""
 MOST_FAILURES = 2
-"""Streams that may break in a row without a byte for the viewer, before he is told."""
+"""Streams that may break in a row without a byte for the viewer."""
 
 
 class Walk(SliceReader):
@@ -80,8 +80,7 @@ class Walk(SliceReader):
     def begin(self) -> None:
         """Go."""
         self._slicing.join(self)
-        connection = self._delivery.connection
-        connection.on_lost, connection.on_resume = self._lost, self._step
+        self._delivery.connection.on_lost, self._delivery.connection.on_resume = self._lost, self._step
         self._delivery.waits(True)
         if self._reachable:
             self._step()
@@ -138,7 +137,9 @@ class Walk(SliceReader):
             return True
         entry = slicing.stored(number)
         if entry is None:
-            return self._await(number)
+            recent = slicing.recent.get(number)
+            self._body = (recent, number * slicing.size) if recent is not None else None
+            return recent is not None or self._await(number)
         body = entry.body
         if body is not None and cache.sound(entry, body, self._delivery.story.clock.mono()):
             cache.touch(entry)
@@ -206,11 +207,8 @@ class Walk(SliceReader):
         return True
 
     def _write(self, data: bytes | memoryview) -> None:
-        transport, ready = self._delivery.connection.transport, self._take_ready()
-        if ready:
-            transport.writelines((ready, data))
-        else:
-            transport.write(data)
+        ready = self._take_ready()
+        self._delivery.connection.transport.writelines((ready, data) if ready else (data,))
 
     def _take_ready(self) -> bytes:
         """The head, if it is still to be sent, and headings of parts."""
