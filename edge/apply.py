@@ -30,6 +30,7 @@ from kernel.fleet import (
 )
 from kernel.keys import NO_KEYS, KeySet
 from kernel.licence import Licence, parse_content_id, parse_default, parse_licence, parse_session, parse_until
+from kernel.live_settings import check_settings
 from kernel.vocabulary import Refusal
 
 MAX_RESOURCE_BYTES = 64 << 10
@@ -172,7 +173,7 @@ def _any_object(content: object) -> Mapping[str, object]:
     return content
 
 
-_CHECKS: Mapping[str, Callable[[object], Mapping[str, object]]] = {SETTINGS: _any_object, HOT: _any_object}
+_CHECKS: Mapping[str, Callable[[object], Mapping[str, object]]] = {SETTINGS: check_settings, HOT: _any_object}
 
 
 def _contents(resources: tuple[Resource, ...], most: int = MAX_RESOURCE_BYTES) -> Iterator[tuple[str, object]]:

@@ -53,6 +53,7 @@ __all__ = [
     "Kind",
     "Setting",
     "choice",
+    "given",
     "parse_address",
     "parse_duration",
     "parse_size",
@@ -205,6 +206,18 @@ def resolve(
         if not error.source or not file_name:
             raise
         raise BadSettings(error.setting, error.why, f"file {file_name}, {error.source}") from None
+
+
+def given(settings_class: type, document: Mapping[str, object], source: str) -> dict[str, Any]:
+    """The values of what a document of the file's form sets, and of nothing else. Raises BadSettings."""
+    rows = {row.name: row for row in table(settings_class)}
+    arrays = {one.name: one for one in tables_of(settings_class)}
+    empty = next((key for key, value in document.items() if value == [] and key not in arrays), None)
+    if empty is not None:
+        raise BadSettings(empty, "is an empty list; leave it out", source)
+    texts = _from_file(rows, {key: value for key, value in document.items() if key not in arrays}, source)
+    values = {name: rows[name].parse(text, source) for name, text in texts.items()}
+    return values | {name: _rows_of(one, document[name], source) for name, one in arrays.items() if name in document}
 
 
 def unknown_variables(env: Mapping[str, str], known: Iterable[Setting]) -> list[str]:

@@ -1,0 +1,118 @@
+"""The settings of an edge that control can push while it serves, and what may be said of them. Pure.
+
+A document of settings is a JSON object in the form of the settings file: `{"default_ttl": "60s", "route": [{...}]}`.
+It lies over what the edge was started with; what it leaves out is as at the start. Control checks it here before
+anybody gets it; the edge checks it again, and beside it what only the edge can know (its profile, its certificates).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kernel.documents import BadDocument, kind_of
+from kernel.errors import BadSettings
+from kernel.settings import DURATION, INTEGER, SIZE, choice, given, setting, table, tables, tables_of
+from kernel.settings_route import MOST_ROUTES, SLICE_LEAST, SLICE_MOST, RouteSettings
+from kernel.upstream_url import UPSTREAM
+
+MOST_UPSTREAMS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSettings:
+    """The table. `edge.settings` takes its rows from here, by `live`."""
+
+    upstream: tuple[str, ...] = setting(
+        UPSTREAM, None, "Shield or origin to fill from; several share the titles, by weight.", many=True
+    )
+    admission: str = setting(
+        choice("always", "second"), "always", "Whether an object is written to disk when first or when again fetched."
+    )
+    default_ttl: float = setting(
+        DURATION, "0s", "How long a response that says nothing of freshness is kept; 0 keeps none.", most=86400 * 365
+    )
+    request_directives: str = setting(
+        choice("ignore", "honour"),
+        "ignore",
+        "Whether viewers' Cache-Control may bring about requests to the upstream for what is fresh (no-cache, max-age, "
+        "min-fresh) or take what is stale (max-stale); only-if-cached and no-store always count.",
+    )
+    slice: int = setting(
+        SIZE,
+        "1MiB",
+        "Bytes of the aligned parts in which large objects are cached.",
+        least=SLICE_LEAST,
+        most=SLICE_MOST,
+    )
+    slice_over: int = setting(SIZE, "8MiB", "Objects larger than this are cached in slices; 0: none are.")
+    drain: float = setting(DURATION, "30s", "How long running responses may take to finish at the end.", most=3600)
+    max_object: int = setting(SIZE, "256MiB", "Larger objects are passed through and not kept.", least=1 << 16)
+    max_connections: int = setting(INTEGER, "20000", "Viewers connected at a time; more are turned away.", least=1)
+    max_connections_per_address: int = setting(
+        INTEGER, "0", "Connections from one address at a time; more are turned away; 0: any number.", least=0
+    )
+    head_timeout: float = setting(
+        DURATION,
+        "10s",
+        "Time to a request's whole head, and to the first byte of a new connection.",
+        least=1,
+        most=3600,
+    )
+    idle_timeout: float = setting(DURATION, "75s", "Time to the next request of a connection.", least=1, most=86400)
+    stall_timeout: float = setting(
+        DURATION, "60s", "How long a viewer may take nothing of what is sent to him.", least=1, most=86400
+    )
+    upstream_connect: float = setting(DURATION, "3s", "Time to connect to an upstream.", least=0.01, most=60)
+    upstream_first_byte: float = setting(DURATION, "10s", "Time to an upstream's head.", least=0.01, most=600)
+    upstream_idle: float = setting(
+        DURATION, "15s", "Time between two pieces of an upstream's body.", least=0.01, most=600
+    )
+    upstream_total: float = setting(
+        DURATION, "10m", "Time for an upstream's whole answer, a second more for each 16 KiB; 0: no limit.", most=86400
+    )
+    upstream_connections: int = setting(INTEGER, "512", "Connections to each upstream at a time.", least=1, most=65536)
+    route: tuple[RouteSettings, ...] = tables(
+        RouteSettings, "How requests of one kind are treated; the first that matches holds.", most=MOST_ROUTES
+    )
+
+
+NAMES = (*(row.name for row in table(LiveSettings)), *(row.name for row in tables_of(LiveSettings)))
+"""The names of the settings that can be pushed."""
+
+
+def live(name: str) -> Any:
+    """A field of a settings dataclass that is the row `name` of this table."""
+    field = next(field for field in dataclasses.fields(LiveSettings) if field.name == name)
+    default = {} if field.default is dataclasses.MISSING else {"default": field.default}
+    return dataclasses.field(metadata=field.metadata, **default)
+
+
+def check_settings(document: object, where: str = "") -> dict[str, object]:
+    """The document with names in one form (underscores). Raises BadDocument naming the setting and what is wrong."""
+    if not isinstance(document, Mapping):
+        raise BadDocument(where, f"must be an object, not {kind_of(document)}")
+    made: dict[str, object] = {}
+    for key, value in document.items():
+        name = str(key).replace("-", "_")
+        if name not in NAMES:
+            raise BadDocument(
+                where, f"`{str(key)[:80]}` is no setting that can be pushed; there are {', '.join(NAMES)}"
+            )
+        if name in made:
+            raise BadDocument(where, f"`{key}` stands twice, with a dash and with an underscore")
+        made[name] = value
+    try:
+        found = given(LiveSettings, made, where)
+    except BadSettings as error:
+        raise BadDocument("", str(error)) from None
+    if len(found.get("upstream", ())) > MOST_UPSTREAMS:
+        raise BadDocument(where, f"setting `upstream`: at most {MOST_UPSTREAMS} may be")
+    return made
+
+
+def values(document: Mapping[str, object]) -> dict[str, Any]:
+    """What a checked document sets, as values of the settings' kinds."""
+    return given(LiveSettings, document, "from control")
