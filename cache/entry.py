@@ -202,8 +202,14 @@ class Entry:
             self.make_stale(now)
 
     def make_stale(self, now: float) -> None:
-        """Its freshness ends now; what it may be used for when stale counts from now, no longer than it ever did."""
-        self.fresh_until = min(self.fresh_until, now)
+        """Its freshness ends now; what it may be used for when stale counts from now, no longer than it ever did.
+
+        Its age grows by the freshness it loses: by Age every cache behind us sees that it is stale (RFC 9111 §4.2.3).
+        """
+        early = self.fresh_until - now
+        if early > 0:
+            self.born -= early
+            self.fresh_until = now
         self.ready = None
 
     def no_windows(self) -> None:

@@ -229,3 +229,12 @@ def test_the_whole_of_an_object_in_slices_costs_what_its_head_takes(clock):
     made = response(clock, b"/k", length=1 << 30)
     made.slice = 1 << 20
     assert made.cost < 1000
+
+
+def test_what_is_made_stale_looks_stale_to_caches_behind_us(clock):
+    """Its age is at least its lifetime; made stale again, it gets no older (RFC 9111 §4.2.3)."""
+    made, now = response(clock, b"/k", cc=b"max-age=60"), clock.mono()
+    made.make_stale(now + 4)
+    assert (now + 4 - made.born, made.fresh_until) == (60.0, now + 4)
+    made.make_stale(now + 9)
+    assert now + 4 - made.born == 60.0
