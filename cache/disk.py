@@ -119,6 +119,10 @@ class DiskTier:
         """The entry was asked for."""
         self._policy.touch(entry)
 
+    def yields(self, cost: int) -> bool:
+        """Whether so much more would push out nothing that was asked for since it came."""
+        return self._policy.used + cost <= self.budget or self._policy.yields(cost)
+
     def drop(self, entry: Entry) -> str | None:
         """Take the entry out of the books; the name of the file to unlink."""
         self._policy.remove(entry)

@@ -42,6 +42,14 @@ class RamTier:
         """Whether an object of this cost may come in."""
         return cost <= self.largest
 
+    def yields(self, cost: int) -> bool:
+        """Whether so much more would push out nothing that was asked for since it came."""
+        return self._policy.used + cost <= self.budget or self._policy.yields(cost)
+
+    def untouch(self, entry: Entry) -> None:
+        """Its last touch does not count."""
+        self._policy.untouch(entry)
+
     def holds(self, entry: Entry) -> bool:
         """Whether the entry is in; the whole of an object in slices is without a body."""
         return entry in self._policy

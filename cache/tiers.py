@@ -50,6 +50,8 @@ class Tiers:
         self.index = Index()
         self.leaving = Leaving(disk, workshop, clock, self.counts)
         self.writing = Writing(self)
+        self.on_gone: Callable[[Entry], object] | None = None
+        """Told of every entry that leaves the cache, however."""
         self._in_use = in_use
         self._lukewarm: OrderedDict[Entry, DiskBody | None] = OrderedDict()
 
@@ -136,6 +138,8 @@ class Tiers:
         name = self.disk.drop(entry) if self.disk is not None else None
         if name is not None:
             self.leaving.add((name,))
+        if self.on_gone is not None:
+            self.on_gone(entry)
         return name
 
     def _left_ram(self, left: Left) -> None:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from kernel.fleet import Popular
+from kernel.heavy import HALF_LIFE
 
-HALF_LIFE = 60.0
-"""Seconds in which what an edge reports fades by half, at the edge and here alike."""
 FORGET_AFTER = 600.0
 """Seconds after which the last report of an edge that fell silent counts for nothing."""
 UNKNOWN_SIZE = 1 << 30

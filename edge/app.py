@@ -16,9 +16,10 @@ from cache.eviction.choice import POLICIES, Tuning
 from cache.eviction.policy import Policy
 from cache.ram import RamTier
 from edge.admin import Admin
+from edge.ahead import Ahead
 from edge.apply import State
 from edge.authorise import TokenMemo
-from edge.control_link import Connect
+from edge.control_link import Connect, Ears
 from edge.counters import Counts
 from edge.crowd import Crowd
 from edge.fetch import Fetcher
@@ -30,8 +31,8 @@ from edge.numbers import Number, metrics, stats
 from edge.profile import PROFILES
 from edge.read_files import read_keys, read_rules
 from edge.record import AccessLog
+from edge.report import Standing
 from edge.request import Story
-from edge.route import ask_for
 from edge.routes import routes_of
 from edge.settings import EdgeSettings
 from edge.subscribe import Subscriber
@@ -40,10 +41,9 @@ from edge.upstream_wiring import upstreams_of
 from edge.wire.head import Limits
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings
-from kernel.fleet import Hello
+from kernel.fleet import HOT, Hello
 from kernel.http.cache_status import cache_name
 from kernel.settings import Address
-from kernel.vocabulary import Refusal
 
 LOOP_LOOK_SECONDS = 0.5
 
@@ -79,6 +79,12 @@ class Edge:
         self.log = self._make_log()
         self.crowd = Crowd(settings)
         self.story = Story(self.node, self.cache, self.fetcher, self.locator, clock, self.counts, self.log, self.crowd)
+        self.ahead = Ahead(
+            settings, self.node, self.cache, self.fetcher, clock, self.tasks, self.counts, self.story.permits,
+            self._standing,
+        )  # fmt: skip
+        self.story.popularity = self.ahead.popularity
+        self.story.foresight = self.ahead.foresight if self.ahead.watches else None
         self.front = Front(
             self.story, self.story.connections, Limits(body=self.node.profile.body), clock, patience(settings)
         )
@@ -142,8 +148,9 @@ class Edge:
             address=str(settings.listen),
             admin=str(settings.admin),
         )
+        ears = Ears(report=self.ahead.report)
         control = [str(one) for one in settings.control]
-        return Subscriber(me, control, settings.fleet_dir, self.clock, self.take, connect=connect)
+        return Subscriber(me, control, settings.fleet_dir, self.clock, self.take, ears=ears, connect=connect)
 
     # -- running -----------------------------------------------------------------------------------------------
 
@@ -163,6 +170,7 @@ class Edge:
         if self.node.profile.name == "media":
             self.node.origin = (f"http{'s' if tls else ''}://{self.address}").encode()
         self._look_at_loop(self.clock.mono())
+        self.ahead.start()
 
     async def start_admin(self) -> None:
         """Open the operators' port."""
@@ -182,6 +190,7 @@ class Edge:
         self.node.rules = state.rules
         if self.node.memo is not None:
             self.node.memo.use(state.keys)
+        self.ahead.take_hot(state.documents.get(HOT))
 
     def reload(self) -> None:
         """SIGHUP: reopen the log; read certificate, rules and keys again; what cannot be read stays as it is."""
@@ -222,6 +231,7 @@ class Edge:
         self.front.cut()
         if self._timer is not None:
             self._timer.cancel()
+        self.ahead.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         self.upstreams.close()
@@ -245,17 +255,23 @@ class Edge:
     def _look_at_loop(self, due: float) -> None:
         now = self.clock.mono()
         self.counts.loop_delay = max(0.0, now - due)
+        self.counts.worst_delay = max(self.counts.worst_delay, self.counts.loop_delay)
         self._timer = self.clock.call_later(LOOP_LOOK_SECONDS, lambda: self._look_at_loop(now + LOOP_LOOK_SECONDS))
 
     def prefetch(self, url: str) -> bool:
-        """Begin to fetch a URL's object unless it is here; False when it cannot be one of ours."""
-        asked = ask_for(url, general=self.node.profile.name == "general", routes=self.node.routes)
-        if isinstance(asked, Refusal):
-            return False
-        entry = self.cache.peek(asked.key, {})
-        if entry is None and asked.key not in self.cache.filling:
-            self.fetcher.begin(asked, {}, None)
-        return True
+        """Have a URL's object fetched unless it is here; False when it cannot be one of ours."""
+        return self.ahead.prefetch(url)
+
+    def _standing(self) -> Standing:
+        cache = self.cache
+        return Standing(
+            connections=self.counts.connections,
+            loop_delay=self.counts.worst_delay,
+            ram_bytes=cache.ram.used,
+            disk_bytes=cache.disk.used if cache.disk is not None else 0,
+            ready=self.readiness()[0],
+            draining=self.draining,
+        )
 
     def readiness(self) -> tuple[bool, str]:
         """(ready, why or how)."""

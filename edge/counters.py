@@ -5,8 +5,10 @@ The hit path adds to plain ints (`Counts`); a collector reads them when somebody
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
+from edge.report import HEAD_BOUNDS
 from kernel.counters import Counter
 from kernel.vocabulary import Outcome
 
@@ -30,6 +32,13 @@ COUNTERS = (
     Counter("matinee_edge_connections", "gauge", "Viewers connected now."),
     Counter("matinee_edge_fills_running", "gauge", "Fetches from upstream running now."),
     Counter("matinee_edge_waiting", "gauge", "Viewers waiting for a fetch or a disk read now."),
+    Counter("matinee_edge_prefetches_total", "counter", "Objects fetched before they were asked for.", ("cause",)),
+    Counter("matinee_edge_prefetch_ends_total", "counter", "Ends of prefetches, and wishes not begun.", ("end",)),
+    Counter("matinee_edge_prefetched_bytes_total", "counter", "Prefetched bytes by what became of them.", ("use",)),
+    Counter("matinee_edge_prefetches_running", "gauge", "Prefetches under way now."),
+    Counter("matinee_edge_prefetch_watched", "gauge", "Prefetched objects that nobody has asked for yet."),
+    Counter("matinee_edge_hot_rows", "gauge", "Renditions on the hot list from control."),
+    Counter("matinee_edge_outlined_titles", "gauge", "Titles whose order of segments is known."),
     Counter("matinee_cache_ram_bytes", "gauge", "Bytes counted in the RAM tier."),
     Counter("matinee_cache_disk_bytes", "gauge", "Bytes counted in the disk tier."),
     Counter("matinee_cache_objects", "gauge", "Objects in the index."),
@@ -79,6 +88,17 @@ class Counts:
     refusals: dict[str, int] = field(default_factory=dict)
     fills: dict[str, int] = field(default_factory=dict)
     loop_delay: float = 0.0
+    worst_delay: float = 0.0
+    """Of the loop, since the last report to control."""
+    broken: int = 0
+    """Answers cut off after their head."""
+    heads: list[int] = field(default_factory=lambda: [0] * (len(HEAD_BOUNDS) + 1))
+    """Requests by seconds to the head, by the bounds of reports; the first is not counted, being the rest."""
+
+    def headed(self, seconds: float) -> None:
+        """A head was sent so long after its request; hits of the straight run are not counted here."""
+        if seconds > HEAD_BOUNDS[0]:
+            self.heads[bisect_left(HEAD_BOUNDS, seconds)] += 1
 
     def answered(self, outcome: Outcome) -> None:
         """One more request came to this outcome."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from edge.popularity import Tally
 from edge.route import Asked
 from edge.rules import Rules
 from edge.wire.request import Request
@@ -30,7 +31,7 @@ class Grant:
     """Permission for the files of one folder, from `starts` (wall) and before `ends`, under these rules and keys.
 
     `key` is the cache key's beginning; `log` the part of the log line that is the same for all of them, as are
-    `lines` of their heads (their route's).
+    `lines` of their heads (their route's); `tally` is where the folder's requests and bytes are added up.
     """
 
     key: bytes
@@ -40,6 +41,7 @@ class Grant:
     keys: KeySet | None
     log: bytes
     lines: bytes
+    tally: Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def carried_by_path(request: Request, asked: Asked) -> bool:
     )
 
 
-def grant(asked: Asked, permit: Permit, rules: Rules, keys: KeySet | None, log: bytes) -> Grant | None:
+def grant(asked: Asked, permit: Permit, rules: Rules, keys: KeySet | None, log: bytes, tally: Tally) -> Grant | None:
     """The grant for the folder of what was permitted just now; None where its files may differ.
 
     They may: directly below the title (aliases, per-tier playlists), under a scope that is no prefix, for a session
@@ -94,4 +96,5 @@ def grant(asked: Asked, permit: Permit, rules: Rules, keys: KeySet | None, log: 
         keys=keys,
         log=log,
         lines=asked.route.lines,
+        tally=tally,
     )

@@ -62,6 +62,7 @@ class Ledger:
     def __init__(self) -> None:
         self._watched: OrderedDict[bytes, _Watched] = OrderedDict()
         self._rows: dict[tuple[str, str], list[int]] = {}
+        self.totals = {"useful": 0, "late": 0, "wasted": 0}
         self._causes = {cause: _Cause() for cause in CAUSES}
 
     def __contains__(self, key: object) -> bool:
@@ -119,8 +120,9 @@ class Ledger:
         self._watched.pop(key, None)
 
     def gone(self, key: bytes, now: float) -> None:
-        """It left the cache."""
-        if key in self._watched:
+        """It left the cache; what it replaced, before it has arrived, does not count."""
+        held = self._watched.get(key)
+        if held is not None and held.arrived:
             self._settle(key, "wasted", now)
 
     def look(self, now: float) -> None:
@@ -151,6 +153,7 @@ class Ledger:
             name = ("", held.cause)
         row = self._rows.setdefault(name, [0, 0, 0])
         row[("useful", "late", "wasted").index(how)] += held.size
+        self.totals[how] += held.size
 
 
 def _rows(rows: dict[tuple[str, str], list[int]]) -> Iterator[Prefetched]:

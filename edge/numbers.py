@@ -35,7 +35,8 @@ def stats(edge: Edge) -> dict[str, int]:
 
 def metrics(edge: Edge) -> dict[str, Number]:
     """Every row of the table of counters: a number, or numbers by label."""
-    return _of_requests(edge.counts) | _of_cache(edge.cache) | _of_upstreams(edge.upstreams) | _of_node(edge)
+    mine = _of_requests(edge.counts) | _of_cache(edge.cache) | _of_upstreams(edge.upstreams) | _of_node(edge)
+    return mine | edge.ahead.metrics()
 
 
 def _of_requests(counts: Counts) -> dict[str, Number]:

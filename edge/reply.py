@@ -94,6 +94,7 @@ class Reply:
         lines = self.asked.route.lines_for(self.request.fields) + self.story.via
         if self.fill is not None and self.fill.leader is self:  # type: ignore[comparison-overlap]  # it is a reader, see `leave`
             lines += self.fill.for_leader
+        self.story.counts.headed(self.story.clock.mono() - self.began)
         made = head(entry, selection, length, lines, chunked=chunked)
         told = b"" if age is None else b"Age: %d\r\n" % age
         status = chained(entry.upstream_status, own)
@@ -139,6 +140,7 @@ class Reply:
         reason = error.reason if isinstance(error, (UpstreamFailed, Overloaded)) else "bug"
         if self.headed:
             self.connection.on_lost = None
+            self.story.counts.broken += 1
             self.connection.abort()
             self.over(self.status, Outcome.FAILED, reason)
             return
@@ -167,6 +169,8 @@ class Reply:
         if self.timer is not None:
             self.timer.cancel()
         self.story.counts.bytes_sent += self.sent
+        if self.sent:
+            self.story.count(self.request, self.asked, self.sent)
         self.story.counts.answered(outcome)
         asked, began = self.asked, self.began
         self.story.record(self.request, self.viewer, self.permit, asked.path, status, self.sent, outcome, reason, began)

@@ -32,6 +32,7 @@ from edge.locate import Locator, Viewer
 from edge.node import Node
 from edge.own_answers import CLOSE, OwnAnswers
 from edge.plan import Plan, ordinary, plan, plan_for, why_forwarded
+from edge.profile import PURPOSE
 from edge.record import AccessLog
 from edge.route import Asked, came_back, general_route, media_route
 from edge.wire.h1 import Connection
@@ -119,11 +120,22 @@ class Story(OwnAnswers):
                 return
         if entry is not None and step is Plan.SERVE:
             self._serve_fresh(request, connection, viewer, asked, permit, entry, began)
-            return
-        asked = self._passed_on(asked, request, connection)
-        delivery = Delivery(self, request, connection, viewer, asked, permit, began)
-        delivery.why_forwarded = why_forwarded(request, entry, self.cache.alternates(asked.key), began)
-        self._miss(delivery, entry, step)
+        else:
+            asked = self._passed_on(asked, request, connection)
+            delivery = Delivery(self, request, connection, viewer, asked, permit, began)
+            delivery.why_forwarded = why_forwarded(request, entry, self.cache.alternates(asked.key), began)
+            self._miss(delivery, entry, step)
+        if self.foresight is not None:
+            self.foresight.asked(asked, request, viewer, began)
+
+    def count(self, request: Request, asked: Asked, sent: int) -> None:
+        """Add to what viewers take of a rendition; what an edge prefetches of us nobody has asked for."""
+        if asked.cdn is not None and PURPOSE not in request.fields:
+            self.popularity.took(asked.shard, sent)
+
+    def permits(self, asked: Asked, viewer: Viewer) -> bool:
+        """Whether a viewer might have what he has not asked for yet."""
+        return not isinstance(self._authorise(asked, viewer), Refusal)
 
     def _passed_on(self, asked: Asked, request: Request, connection: Connection) -> Asked:
         """What upstream is told of the way that a request came, where it gets all that the viewer sent."""
@@ -189,6 +201,7 @@ class Story(OwnAnswers):
         counts.hits += 1
         sent = len(body)
         counts.bytes_sent += sent
+        self.count(request, asked, sent)
         connection.done()
         self.record(request, viewer, permit, asked.path, 200, sent, Outcome.HIT, None, now)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 
+from edge.prefetch_budget import ZONE
 from kernel.errors import BadSettings
+from kernel.live_settings import live
 from kernel.settings import (
     ADDRESS,
     CIDR,
     COUNTRY,
-    DURATION,
     INTEGER,
     NUMBER,
     PATH,
@@ -21,18 +23,17 @@ from kernel.settings import (
     Address,
     choice,
     setting,
-    tables,
 )
-from kernel.settings_route import MOST_ROUTES, SLICE_LEAST, SLICE_MOST, RouteSettings
-from kernel.upstream_url import UPSTREAM
+from kernel.settings_route import RouteSettings
 from kernel.vocabulary import REGION
+from kernel.window import WINDOW, Window
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeSettings:
-    """What an edge or shield is told at start."""
+    """What an edge or shield is told at start; those that are `live` control can push."""
 
     id: str = setting(TEXT, "edge", "This node's name in Cache-Status, Via, CDN-Loop, logs and the fleet.")
     role: str = setting(choice("edge", "shield"), "edge", "Edges answer viewers; a shield answers edges only.")
@@ -40,16 +41,12 @@ class EdgeSettings:
     admin: Address = setting(
         ADDRESS, "127.0.0.1:9081", "Where operators connect: health, metrics, purge; never public."
     )
-    upstream: tuple[str, ...] = setting(
-        UPSTREAM, None, "Shield or origin to fill from; several share the titles, by weight.", many=True
-    )
+    upstream: tuple[str, ...] = live("upstream")
     cache_dir: Path | None = setting(PATH_OR_OFF, "off", "Folder of the disk tier; off keeps everything in RAM.")
     ram: int = setting(SIZE, "512MiB", "Budget of the RAM tier.", least=1 << 20)
     disk: int = setting(SIZE, "4GiB", "Budget of the disk tier; 0 goes without.")
     policy: str = setting(choice("s3fifo", "lru"), "s3fifo", "Which object leaves a full tier.")
-    admission: str = setting(
-        choice("always", "second"), "always", "Whether an object is written to disk when first or when again fetched."
-    )
+    admission: str = live("admission")
     small_share: float = setting(
         NUMBER, "0.1", "Share of a tier in which S3-FIFO holds what nobody asked for again yet.", least=0.01, most=0.9
     )
@@ -66,23 +63,10 @@ class EdgeSettings:
     default_country: str | None = setting(COUNTRY, None, "Country of addresses that the database does not know.")
     rules: Path | None = setting(PATH, None, "RULES.json: where titles are licensed, which sessions are revoked.")
     profile: str = setting(choice("media", "general"), "media", "media: a CDN for titles; general: any HTTP resource.")
-    default_ttl: float = setting(
-        DURATION, "0s", "How long a response that says nothing of freshness is kept; 0 keeps none.", most=86400 * 365
-    )
-    request_directives: str = setting(
-        choice("ignore", "honour"),
-        "ignore",
-        "Whether viewers' Cache-Control may bring about requests to the upstream for what is fresh (no-cache, max-age, "
-        "min-fresh) or take what is stale (max-stale); only-if-cached and no-store always count.",
-    )
-    slice: int = setting(
-        SIZE,
-        "1MiB",
-        "Bytes of the aligned parts in which large objects are cached.",
-        least=SLICE_LEAST,
-        most=SLICE_MOST,
-    )
-    slice_over: int = setting(SIZE, "8MiB", "Objects larger than this are cached in slices; 0: none are.")
+    default_ttl: float = live("default_ttl")
+    request_directives: str = live("request_directives")
+    slice: int = live("slice")
+    slice_over: int = live("slice_over")
     tls_cert: Path | None = setting(PATH, None, "PEM file of the certificate chain; with it viewers connect by TLS.")
     tls_key: Path | None = setting(PATH, None, "PEM file of the certificate's private key.")
     access_log: Path | None = setting(PATH_OR_OFF, "off", "File for one JSON line a request; reopened on SIGHUP.")
@@ -98,32 +82,18 @@ class EdgeSettings:
         many=True,
     )
     fleet_dir: Path | None = setting(PATH, None, "Folder for the last good rules and keys from control.")
-    drain: float = setting(DURATION, "30s", "How long running responses may take to finish at the end.", most=3600)
-    max_object: int = setting(SIZE, "256MiB", "Larger objects are passed through and not kept.", least=1 << 16)
-    max_connections: int = setting(INTEGER, "20000", "Viewers connected at a time; more are turned away.", least=1)
-    max_connections_per_address: int = setting(
-        INTEGER, "0", "Connections from one address at a time; more are turned away; 0: any number.", least=0
-    )
-    head_timeout: float = setting(
-        DURATION,
-        "10s",
-        "Time to a request's whole head, and to the first byte of a new connection.",
-        least=1,
-        most=3600,
-    )
-    idle_timeout: float = setting(DURATION, "75s", "Time to the next request of a connection.", least=1, most=86400)
-    stall_timeout: float = setting(
-        DURATION, "60s", "How long a viewer may take nothing of what is sent to him.", least=1, most=86400
-    )
-    upstream_connect: float = setting(DURATION, "3s", "Time to connect to an upstream.", least=0.01, most=60)
-    upstream_first_byte: float = setting(DURATION, "10s", "Time to an upstream's head.", least=0.01, most=600)
-    upstream_idle: float = setting(
-        DURATION, "15s", "Time between two pieces of an upstream's body.", least=0.01, most=600
-    )
-    upstream_total: float = setting(
-        DURATION, "10m", "Time for an upstream's whole answer, a second more for each 16 KiB; 0: no limit.", most=86400
-    )
-    upstream_connections: int = setting(INTEGER, "512", "Connections to each upstream at a time.", least=1, most=65536)
+    drain: float = live("drain")
+    max_object: int = live("max_object")
+    max_connections: int = live("max_connections")
+    max_connections_per_address: int = live("max_connections_per_address")
+    head_timeout: float = live("head_timeout")
+    idle_timeout: float = live("idle_timeout")
+    stall_timeout: float = live("stall_timeout")
+    upstream_connect: float = live("upstream_connect")
+    upstream_first_byte: float = live("upstream_first_byte")
+    upstream_idle: float = live("upstream_idle")
+    upstream_total: float = live("upstream_total")
+    upstream_connections: int = live("upstream_connections")
     upstream_ca: Path | None = setting(
         PATH, None, "PEM file of the authorities that upstreams' certificates must come from; else the system's."
     )
@@ -131,9 +101,24 @@ class EdgeSettings:
     upstream_cert: Path | None = setting(PATH, None, "PEM file of the certificate that this node shows to upstreams.")
     upstream_key: Path | None = setting(PATH, None, "PEM file of that certificate's private key.")
 
-    route: tuple[RouteSettings, ...] = tables(
-        RouteSettings, "How requests of one kind are treated; the first that matches holds.", most=MOST_ROUTES
+    prefetch: str = setting(
+        choice("next", "cmcd", "both", "off"),
+        "both",
+        "What is fetched before players ask: the segment that comes next by the playlist, what they name by CMCD.",
     )
+    prefetch_depth: int = setting(INTEGER, "1", "How many segments ahead of a player are fetched.", least=1, most=8)
+    prefetch_rate: int = setting(
+        SIZE, "64MiB", "Bytes a second for what control or a job wants to be here; 0: no limit."
+    )
+    prefetch_disk_share: float = setting(
+        NUMBER, "0.25", "Share of the disk tier (of RAM, where there is none) for that.", least=0, most=1
+    )
+    prefetch_window: Window = setting(
+        WINDOW, "always", "When, in local time, that is fetched; what rises suddenly is at any time."
+    )
+    timezone: tzinfo | None = setting(ZONE, None, "Time zone of prefetch_window; else the machine's own (TZ).")
+
+    route: tuple[RouteSettings, ...] = live("route")
 
     def __post_init__(self) -> None:
         """What one setting alone cannot show; BadSettings."""
@@ -187,3 +172,8 @@ class ShieldSettings(EdgeSettings):
         ADDRESS, "127.0.0.1:9082", "Where operators connect: health, metrics, purge; never public."
     )
     tokens: str = setting(choice("off", "required"), "off", "Whether a request must carry a valid token.")
+    prefetch: str = setting(
+        choice("next", "cmcd", "both", "off"),
+        "off",
+        "What is fetched before players ask: the segment that comes next by the playlist, what they name by CMCD.",
+    )

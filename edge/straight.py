@@ -11,8 +11,11 @@ from cache.cache import SegmentCache
 from cache.entry import Entry, Ready
 from edge.counters import Counts
 from edge.deliver import Selection, head
+from edge.foresight import Foresight
 from edge.grant import MOST_GRANTS, NAME, Grant, grant
 from edge.node import Node
+from edge.outline import Outlines
+from edge.popularity import REQUEST, Popularity
 from edge.record import AccessLog
 from edge.route import Asked
 from edge.wire.h1 import Connection
@@ -34,6 +37,8 @@ class StraightRun:
         self.clock = clock
         self.counts = counts
         self.log = log
+        self.popularity = Popularity(Outlines())
+        self.foresight: Foresight | None = None
         self.via = b"Via: 1.1 %s\r\n" % node.id.encode("latin-1", "replace")
         self.lines = node.routes.default.lines + self.via
         self.known_heads: dict[bytes, None] = {}
@@ -79,6 +84,7 @@ class StraightRun:
         counts = self.counts
         counts.straight += 1
         counts.bytes_sent += sent
+        grant.tally.taken += REQUEST + sent
         if self.log is not None:
             self.log.hit(grant.log, name, ready.record, wall)
         return True
@@ -99,7 +105,8 @@ class StraightRun:
             return
         folder = asked.path[: asked.path.rfind(b"/") + 1].decode("ascii")
         log = self.log.beginning(permit.session, viewer.address, viewer.country, "GET") + folder if self.log else ""
-        made = grant(asked, permit, node.rules, node.memo.keys if node.memo is not None else None, log.encode())
+        keys = node.memo.keys if node.memo is not None else None
+        made = grant(asked, permit, node.rules, keys, log.encode(), self.popularity.tally(asked.shard))
         if made is not None:
             grants = connection.grants
             if len(grants) >= MOST_GRANTS:
@@ -109,6 +116,8 @@ class StraightRun:
     def make_ready(self, entry: Entry, now: float, lines: bytes) -> Ready:
         """The head of a whole hit at `now` (mono), good for as long as the object's age in whole seconds is the same
         and it is fresh. `lines`: its route's."""
+        if self.foresight is not None:
+            self.foresight.touched(entry, now)
         length = entry.length
         age = int(now - entry.born)
         made = head(entry, Selection(200, 0, length), length, lines + self.via)

@@ -7,10 +7,14 @@ by half every `half_life` (forward decay, Cormode et al. 2009: what comes weighs
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Hashable
 from typing import Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+
+HALF_LIFE = 60.0
+"""Seconds in which what viewers took fades by half, at the edges and at control alike."""
 
 _RESCALE_AT = 40.0
 """Half-lives after which the weights are begun anew, far before a float would overflow."""
@@ -27,13 +31,17 @@ class Taken(NamedTuple):
 class HeavyHitters(Generic[K]):
     """See the module. `places`: how many are remembered; `half_life` in seconds."""
 
-    __slots__ = ("_began", "_half_life", "_places", "_sums")
+    __slots__ = ("_began", "_half_life", "_heap", "_order", "_places", "_sums")
 
     def __init__(self, places: int, half_life: float) -> None:
         self._places = places
         self._half_life = half_life
         self._began = 0.0
         self._sums: dict[K, list[float]] = {}
+        # (sum at some time, order, key) of each: a sum only grows, so that the least is found by looking at those on
+        # top whose entry is out of date, and putting them back where they belong.
+        self._heap: list[tuple[float, int, K]] = []
+        self._order = 0
 
     def __len__(self) -> int:
         return len(self._sums)
@@ -45,11 +53,25 @@ class HeavyHitters(Generic[K]):
         if held is None:
             held = [0.0, 0.0, 0.0]
             if len(self._sums) >= self._places:
-                least = min(self._sums, key=lambda one: self._sums[one][0])
-                held[0] = held[2] = self._sums.pop(least)[0]
+                held[0] = held[2] = self._take_least()
             self._sums[key] = held
+            self._push(key, held[0])
         held[0] += size * weight
         held[1] += requests * weight
+
+    def _push(self, key: K, size: float) -> None:
+        self._order += 1
+        heapq.heappush(self._heap, (size, self._order, key))
+
+    def _take_least(self) -> float:
+        """The sum of the least, who leaves."""
+        while True:
+            size, _, key = heapq.heappop(self._heap)
+            now = self._sums[key][0]
+            if now == size:
+                del self._sums[key]
+                return now
+            self._push(key, now)
 
     def top(self, most: int, now: float) -> list[tuple[K, Taken]]:
         """Those with the largest sums, largest first; sums that faded to less than a byte are left out."""
@@ -70,4 +92,7 @@ class HeavyHitters(Generic[K]):
                 if size * fade >= 1.0
             }
             self._began, elapsed = now, 0.0
+            self._heap = []
+            for key, held in self._sums.items():
+                self._push(key, held[0])
         return float(2.0**elapsed)

@@ -34,6 +34,22 @@ class Lru(Generic[K]):
                 self._sizes[key] = size + 1
             self._sizes.move_to_end(key)
 
+    def untouch(self, key: K) -> None:
+        """It counts as not asked for; its place stays."""
+        size = self._sizes.get(key)
+        if size is not None:
+            self._sizes[key] = size & ~1
+
+    def yields(self, size: int) -> bool:
+        """Whether the old end, up to this size, was not asked for since it came."""
+        for held in self._sizes.values():
+            if size <= 0:
+                return True
+            if held & 1:
+                return False
+            size -= held // 2
+        return size <= 0
+
     def remove(self, key: K) -> None:
         """Forget."""
         self.used -= self._sizes.pop(key, 0) // 2

@@ -25,6 +25,12 @@ class Policy(Protocol, Generic[K]):
     def remove(self, key: K) -> None:
         """The object left for another reason than `evict`; unknown keys are passed over."""
 
+    def untouch(self, key: K) -> None:
+        """One touch does not count: it was the first use of what had been fetched before anybody asked for it."""
+
+    def yields(self, size: int) -> bool:
+        """Whether so many bytes more would push out only what was not asked for since it came."""
+
     def evict(self) -> K | None:
         """Choose an object and forget it; None when there is none."""
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable
+from itertools import islice
 from typing import Generic, TypeVar
 
 from cache.eviction.ghost import Ghost
@@ -20,6 +21,8 @@ from cache.eviction.ghost import Ghost
 K = TypeVar("K", bound=Hashable)
 
 MOST_HITS = 3
+MOST_LOOKED = 256
+"""Keys of small that `yields` looks at."""
 _HITS = 3
 _MAIN = 4
 _SIZE = 3
@@ -84,6 +87,24 @@ class S3Fifo(Generic[K]):
         state = self._states.get(key)
         if state is not None and state & _HITS != MOST_HITS:
             self._states[key] = state + 1
+
+    def untouch(self, key: K) -> None:
+        """Take back a hit, while it is in small."""
+        state = self._states.get(key)
+        if state is not None and state & _HITS and not state & _MAIN:
+            self._states[key] = state - 1
+
+    def yields(self, size: int) -> bool:
+        """Whether what leaves next is of small, and not asked for there."""
+        if self._small_bytes + size <= self._small_budget and self._main:
+            return False
+        for key in islice(self._small, MOST_LOOKED):
+            state = self._states.get(key, 0)
+            if not state & (_HITS | _MAIN):
+                size -= state >> _SIZE
+            if size <= 0:
+                return True
+        return False
 
     def hits(self, key: K) -> int:
         """Hits that count for a key inside, 0 to 3."""

@@ -24,12 +24,21 @@ class ByteRange:
 
 
 @dataclass(frozen=True, slots=True)
+class InitSegment:
+    """What EXT-X-MAP names; `byte_range` None = the whole resource."""
+
+    uri: str
+    byte_range: ByteRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
-    """One media segment; `duration` in seconds, `byte_range` None = the whole resource."""
+    """One media segment; `duration` in seconds, `byte_range` None = the whole resource; `init` is what it needs."""
 
     uri: str
     duration: float
     byte_range: ByteRange | None = None
+    init: InitSegment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +152,7 @@ class _Reading:
 
     segments: list[Segment] = field(default_factory=list)
     target: int | None = None
-    init: str | None = None
+    init: InitSegment | None = None
     version: int = 1
     sequence: int = 0
     duration: float | None = None
@@ -158,7 +167,10 @@ def _read_extinf(state: _Reading, rest: str) -> None:
 
 
 def _read_map(state: _Reading, rest: str) -> None:
-    state.init = attributes(rest)["URI"]
+    found = attributes(rest)
+    told = found.get("BYTERANGE")
+    length, _, offset = (told or "").partition("@")
+    state.init = InitSegment(found["URI"], ByteRange(int(offset or 0), int(length)) if told else None)
 
 
 _TAGS: dict[str, Callable[[_Reading, str], None]] = {
@@ -193,7 +205,7 @@ def parse_media(text: str) -> MediaPlaylist:
     return MediaPlaylist(
         target_duration=state.target,
         segments=tuple(state.segments),
-        init=state.init,
+        init=state.init.uri if state.init is not None else None,
         version=state.version,
         sequence=state.sequence,
         vod="#EXT-X-PLAYLIST-TYPE:VOD" in state.flags,
@@ -216,7 +228,7 @@ def _end_segment(state: _Reading, uri: str) -> None:
                 raise ValueError("EXT-X-BYTERANGE without offset does not follow a range of the same resource")
             offset = str(before.byte_range.offset + before.byte_range.length)
         found = ByteRange(int(offset), int(length))
-    state.segments.append(Segment(uri, state.duration, found))
+    state.segments.append(Segment(uri, state.duration, found, state.init))
     state.duration = state.byte_range = None
 
 

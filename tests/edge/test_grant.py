@@ -7,6 +7,7 @@ from math import inf
 import pytest
 
 from edge.grant import NAME, carried_by_path, grant
+from edge.popularity import Tally
 from edge.route import Asked, media_route
 from edge.rules import Rules
 from edge.wire.request import Request
@@ -27,7 +28,7 @@ def _asked(target: bytes, **fields: bytes) -> tuple[Request, Asked]:
 def test_a_grant_is_for_the_folder_and_the_token_s_time() -> None:
     """The key's beginning and the times come from what was permitted."""
     _, asked = _asked(b"/t/abc" + SEG)
-    made = grant(asked, PERMIT, Rules(), None, "log")
+    made = grant(asked, PERMIT, Rules(), None, b"log", Tally())
     assert made is not None
     assert (made.key, made.starts, made.ends) == (b"title1/v720/", 10.0, 100.0)
 
@@ -35,7 +36,7 @@ def test_a_grant_is_for_the_folder_and_the_token_s_time() -> None:
 def test_the_licence_s_window_bounds_it() -> None:
     """A licence that opens later or closes earlier than the token counts."""
     rules = Rules.parse({"titles": {"title1": {"from": "1970-01-01T00:00:20Z", "until": "1970-01-01T00:00:50Z"}}})
-    made = grant(_asked(SEG)[1], PERMIT, rules, None, "")
+    made = grant(_asked(SEG)[1], PERMIT, rules, None, b"", Tally())
     assert made is not None
     assert (made.starts, made.ends) == (20.0, 50.0)
 
@@ -51,7 +52,7 @@ def test_the_licence_s_window_bounds_it() -> None:
 )
 def test_what_may_differ_within_a_folder_is_not_remembered(target: bytes, permit: Permit, rules: Rules) -> None:
     """Files directly below the title, scopes that are no prefix, sessions that rules name."""
-    assert grant(_asked(target)[1], permit, rules, None, "") is None
+    assert grant(_asked(target)[1], permit, rules, None, b"", Tally()) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,165 @@
+"""What an edge does before it is asked, put together: popularity, foresight, prefetches, hot list, reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from cache.cache import SegmentCache
+from cache.entry import Entry
+from edge.counters import Counts
+from edge.fetch import Fetcher
+from edge.foresight import Foresight
+from edge.hot import HotList
+from edge.ledger import Ledger
+from edge.locate import Viewer
+from edge.node import Node
+from edge.outline import Outlines
+from edge.popularity import Popularity
+from edge.prefetch import Prefetcher, Wish
+from edge.prefetch_budget import Budget
+from edge.report import Reading, Standing, report
+from edge.route import Asked
+from edge.settings import EdgeSettings
+from edge.tasks import TaskOwner
+from edge.unhurried import Done, Unhurried
+from kernel.clock import Clock, Timer
+from kernel.documents import BadDocument
+from kernel.fleet import Report
+from kernel.hot import parse_hot
+
+SWEEP_SECONDS = 2.0
+SOME_REGION = b"all"
+"""Stands in the paths of titles that nobody has asked for yet, where an edge serves any region."""
+
+logger = structlog.get_logger("edge")
+
+
+class Ahead:
+    """See the module. `permits` says whether a viewer might have something, `standing` how the edge is now."""
+
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        node: Node,
+        cache: SegmentCache,
+        fetcher: Fetcher,
+        clock: Clock,
+        tasks: TaskOwner,
+        counts: Counts,
+        permits: Callable[[Asked, Viewer], bool],
+        standing: Callable[[], Standing],
+    ) -> None:
+        self._cache, self._clock, self._tasks, self._counts = cache, clock, tasks, counts
+        self._standing = standing
+        self._media = node.profile.name == "media"
+        self.ledger = Ledger()
+        self.outlines = Outlines()
+        self.popularity = Popularity(self.outlines)
+        self.prefetcher = Prefetcher(node, cache, fetcher, self.ledger, clock)
+        self.unhurried = Unhurried(self.prefetcher, cache, self.ledger, _budget(settings), clock, tasks)
+        by_playlist, by_players = settings.prefetch in ("next", "both"), settings.prefetch in ("cmcd", "both")
+        self.foresight = Foresight(
+            self.prefetcher, self.outlines, self.ledger, cache, clock, tasks, permits,
+            by_playlist=by_playlist, by_players=by_players, depth=settings.prefetch_depth,
+        )  # fmt: skip
+        region = settings.region[0].encode() if settings.region else SOME_REGION
+        self.hot = HotList(self.unhurried, self.foresight, self.outlines, clock, tasks, region)
+        self._hot_document: object = None
+        self._before = self._reading()
+        self._timer: Timer | None = None
+        cache.tiers.on_gone = self._gone
+
+    @property
+    def watches(self) -> bool:
+        """Whether viewers' requests are looked at: titles have playlists, other resources have not."""
+        return self._media
+
+    def start(self) -> None:
+        """From now on."""
+        self._sweep()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self.prefetcher.clear()
+        self.hot.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _sweep(self) -> None:
+        self._timer = self._clock.call_later(SWEEP_SECONDS, self._sweep)
+        now = self._clock.mono()
+        self.popularity.sweep(now)
+        self.ledger.look(now)
+
+    def _gone(self, entry: Entry) -> None:
+        key = entry.key
+        if key in self.ledger:
+            self.ledger.gone(key, self._clock.mono())
+        self.unhurried.budget.gone(key)
+
+    # -- what others ask ---------------------------------------------------------------------------------------
+
+    def prefetch(self, path: str, done: Done | None = None) -> bool:
+        """Have a URL's object brought as a job; False when it cannot be one of ours, or too many wait."""
+        if not path.isascii():
+            return False
+        title = path.partition("/cdn/")[2].split("/")
+        return self.unhurried.queue(Wish(path.encode(), "job", title[1] if len(title) > 2 else ""), done)
+
+    def take_hot(self, document: object) -> None:
+        """The hot list that control has for this edge; None: none. One that cannot be read changes nothing."""
+        if document is self._hot_document:
+            return
+        self._hot_document = document
+        try:
+            self.hot.take(parse_hot(document) if document is not None else ())
+        except BadDocument as error:
+            logger.error("the hot list cannot be read", error=str(error))  # noqa: TRY400 (no trace is wanted)
+
+    def report(self) -> Report:
+        """How the edge is and what it did since the last report."""
+        after = self._reading()
+        self.popularity.sweep(after.at)
+        before, self._before = self._before, after
+        standing, self._counts.worst_delay = self._standing(), 0.0
+        return report(before, after, standing, self.popularity.rows(after.at), self.ledger.report())
+
+    def _reading(self) -> Reading:
+        counts = self._counts
+        return Reading(
+            at=self._clock.mono(),
+            requests=counts.requests + counts.straight,
+            hits=counts.hits + counts.straight + counts.stale_hits,
+            errors=counts.broken + sum(number for status, number in counts.statuses.items() if status >= 500),
+            bytes_sent=counts.bytes_sent,
+            bytes_filled=counts.bytes_filled,
+            heads=tuple(counts.heads),
+        )
+
+    def metrics(self) -> dict[str, float | dict[str, float]]:
+        """The rows of `edge.counters` about prefetching."""
+        ends: dict[str, float] = {**self.prefetcher.ends}
+        for how in ("throttled", "full"):
+            if how in self.unhurried.ends:
+                ends[how] = ends.get(how, 0) + self.unhurried.ends[how]
+        return {
+            "matinee_edge_prefetches_total": {**self.prefetcher.begun},
+            "matinee_edge_prefetch_ends_total": ends,
+            "matinee_edge_prefetched_bytes_total": {**self.ledger.totals},
+            "matinee_edge_prefetches_running": len(self.prefetcher.running),
+            "matinee_edge_prefetch_watched": len(self.ledger),
+            "matinee_edge_hot_rows": len(self.hot.rows),
+            "matinee_edge_outlined_titles": len(self.outlines),
+        }
+
+
+def _budget(settings: EdgeSettings) -> Budget:
+    tier = settings.disk if settings.cache_dir is not None and settings.disk else settings.ram
+    return Budget(
+        settings.prefetch_rate,
+        int(tier * settings.prefetch_disk_share),
+        settings.prefetch_window,
+        settings.timezone,
+    )

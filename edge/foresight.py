@@ -1,0 +1,196 @@
+"""What viewers will ask for next: seen from what they ask for now, from playlists and from what players tell.
+
+It is asked once a request that is not answered straight, and once a second an object that is (when its head is made
+anew), so that a hit costs nothing more. What it wishes for goes to `edge.prefetch`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from cache.body import Body, view
+from cache.cache import SegmentCache
+from cache.entry import Entry
+from edge.ledger import Ledger
+from edge.locate import Viewer
+from edge.outline import ENDINGS, MOST_PLAYLIST, Listing, Outlines, read_playlist
+from edge.prefetch import Prefetcher, Wish, watched_key
+from edge.prefetch_arrival import Arrival
+from edge.profile import PURPOSE
+from edge.route import Asked
+from edge.tasks import TaskOwner
+from edge.wire.request import Request
+from kernel.clock import Clock
+from kernel.media.cmcd import FIELDS, NOTHING, Cmcd, of_request
+from kernel.media.naming import within_title
+
+LOOK_AGAIN = 5.0
+"""Seconds for which an object whose successor is here is not looked at again."""
+MOST_LOOKED = 20_000
+MOST_READING = 64
+"""Playlists that wait to be read; what comes beyond is read when it is asked for again."""
+LOW_BUFFER = 5_000
+"""Milliseconds of buffer, or to the deadline, below which a player is in need."""
+
+
+class Foresight:
+    """See the module. `permits(asked, viewer)` says whether a viewer might have what he tells of."""
+
+    def __init__(
+        self,
+        prefetcher: Prefetcher,
+        outlines: Outlines,
+        ledger: Ledger,
+        cache: SegmentCache,
+        clock: Clock,
+        tasks: TaskOwner,
+        permits: Callable[[Asked, Viewer], bool],
+        *,
+        by_playlist: bool,
+        by_players: bool,
+        depth: int,
+    ) -> None:
+        self.outlines = outlines
+        self.by_players = by_players
+        self._by_playlist = by_playlist
+        self._depth = depth
+        self._prefetcher = prefetcher
+        self._ledger = ledger
+        self._cache = cache
+        self._clock = clock
+        self._tasks = tasks
+        self._permits = permits
+        self._looked: dict[bytes, float] = {}
+        self._reading: set[bytes] = set()
+
+    # -- what is asked for -------------------------------------------------------------------------------------
+
+    def touched(self, entry: Entry, now: float) -> None:
+        """A stored object is given whole to a viewer, for the first time in this second."""
+        key = entry.key
+        if key in self._ledger:
+            self._ledger.asked(key, now)
+            self._clock.call_later(0.0, partial(self._cache.untouch, entry))  # its first use, as a fetch would be
+        region = self.outlines.region(key[: key.find(b"/")])
+        if region is not None:
+            self._look(key, None, region, now, urgent=False)
+
+    def asked(self, asked: Asked, request: Request, viewer: Viewer, now: float) -> None:
+        """A viewer asks for something and the straight run is not taken."""
+        cdn = asked.cdn
+        if cdn is None or PURPOSE in request.fields:
+            return
+        first = _first(request)
+        watched = watched_key(asked.key, first)
+        if watched in self._ledger:
+            self._ledger.asked(watched, now)
+            entry = self._cache.peek(asked.key, request.fields)
+            if entry is not None:
+                self._clock.call_later(0.0, partial(self._cache.untouch, entry))
+        told = NOTHING
+        if self.by_players and _tells(request):
+            told = of_request(request.target.partition(b"?")[2], request.fields)
+        if cdn.key.endswith(ENDINGS):
+            self._meet(asked, request)
+        else:
+            self._look(cdn.key, first, cdn.region, now, urgent=_in_need(told))
+        if told.next:
+            self._heed(asked, told, viewer)
+
+    def _look(self, key: bytes, first: int | None, region: bytes, now: float, *, urgent: bool) -> None:
+        """Wish for what comes after a segment."""
+        if not self._by_playlist or (first is None and self._looked.get(key, 0.0) > now):
+            return
+        wished = False
+        for piece in self.outlines.after(key, first, self._depth):
+            path = b"/cdn/" + region + b"/" + piece.key
+            title = piece.key.partition(b"/")[0].decode("ascii")
+            wished |= self._prefetcher.want(Wish(path, "next", title, piece.range, urgent))
+        if not wished and first is None:
+            if len(self._looked) >= MOST_LOOKED:
+                self._looked.clear()
+            self._looked[key] = now + LOOK_AGAIN
+
+    def _heed(self, asked: Asked, told: Cmcd, viewer: Viewer) -> None:
+        """Wish for what the player says that it will ask for, where it may."""
+        for one in told.next[: self._depth]:
+            found = within_title(asked.path, one.uri)
+            if found is None:
+                continue
+            cdn, target = found
+            path = target.path + (b"?" + target.query if target.query else b"")
+            title = cdn.content_id.decode("ascii")
+            wish = Wish(path, "cmcd", title, one.range, _in_need(told))
+            wanted = self._prefetcher.asks(wish)
+            if wanted is not None and self._permits(wanted._replace(token=asked.token), viewer):
+                self._prefetcher.want(wish)
+
+    # -- playlists ---------------------------------------------------------------------------------------------
+
+    def _meet(self, asked: Asked, request: Request) -> None:
+        """A playlist is asked for: read what comes of it, or what lies here unread (after a restart)."""
+        cdn = asked.cdn
+        if cdn is None or asked.key in self._reading or len(self._reading) >= MOST_READING:
+            return
+        fill = self._cache.filling.find(asked.key, request.fields)
+        if fill is not None and fill.joinable:
+            self._reading.add(asked.key)
+            fill.join(Arrival(fill, partial(self._came, asked), partial(self._came, asked, "sliced", 0)))
+        elif not self.outlines.knows(cdn.key):
+            self._reading.add(asked.key)
+            self._tasks.spawn(self._learn(asked))
+
+    def _came(self, asked: Asked, how: str, *_: object) -> None:
+        if how == "brought":
+            self._tasks.spawn(self._learn(asked))
+        else:
+            self._reading.discard(asked.key)
+
+    async def learn(self, path: bytes) -> None:
+        """Read a playlist that lies here, by its path."""
+        asked = self._prefetcher.asks(Wish(path, "hot"))
+        if asked is not None and asked.cdn is not None and not self.outlines.knows(asked.cdn.key):
+            await self._learn(asked)
+
+    async def _learn(self, asked: Asked) -> None:
+        try:
+            await self._read(asked)
+        finally:
+            self._reading.discard(asked.key)
+
+    async def _read(self, asked: Asked) -> None:
+        entry, cdn = self._cache.peek(asked.key, {}), asked.cdn
+        if entry is None or cdn is None or entry.status != 200 or entry.slice or (entry.length or 0) > MOST_PLAYLIST:
+            return
+        loaded: asyncio.Future[Body | None] = asyncio.get_running_loop().create_future()
+        self._cache.load(entry, lambda body: None if loaded.done() else loaded.set_result(body))
+        body = await loaded
+        if body is None:
+            return
+        path, data = b"/cdn/" + cdn.region + b"/" + cdn.key, bytes(view(body, 0, len(body)))
+        try:
+            listing = await self._tasks.offload(lambda: read_playlist(path, data))
+        except (ValueError, RecursionError):
+            listing = Listing()  # none that can be read: remembered as saying nothing
+        self.outlines.learn(cdn.key, cdn.region, listing)
+
+
+def _first(request: Request) -> int | None:
+    """Where the one range that is asked for begins; None for the whole."""
+    value = request.fields.get(b"range")
+    if value is None:
+        return None
+    low = value[6 : value.find(b"-")]
+    return int(low) if value.startswith(b"bytes=") and low.isdigit() and len(low) < 16 and b"," not in value else None
+
+
+def _tells(request: Request) -> bool:
+    return b"CMCD" in request.target or any(name in request.fields for name in FIELDS)
+
+
+def _in_need(told: Cmcd) -> bool:
+    """Whether the player will stand still soon."""
+    low = told.buffer is not None and told.buffer < LOW_BUFFER
+    return low or told.starved or told.startup or (told.deadline is not None and told.deadline < LOW_BUFFER)

@@ -1,0 +1,134 @@
+"""Prefetches that no player waits for: hot lists and jobs, a few at a time, as the budget allows, behind all others.
+
+They push out nothing that is hotter: where the tier would have to give up what was asked for, they are left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cache.cache import SegmentCache
+from edge.ledger import Ledger
+from edge.prefetch import Prefetcher, Wish
+from edge.prefetch_budget import Budget
+from edge.route import Asked
+from edge.tasks import TaskOwner
+from kernel.clock import Clock
+
+AT_A_TIME = 4
+WORKERS = 4
+MOST_WAITING = 20_000
+"""Wishes of jobs in line."""
+EXPECTED_SIZE = 4 << 20
+"""Bytes for which there has to be room that nobody hotter has."""
+
+
+class Brought(NamedTuple):
+    """How it ended, and how many bytes came: `brought`, `here`, `failed`, `not-kept`, `refused`, `throttled`, `full`."""
+
+    how: str
+    bytes: int = 0
+
+    @property
+    def there(self) -> bool:
+        """Whether it lies here now."""
+        return self.how in ("brought", "here")
+
+
+Done = Callable[[Wish, Brought], object]
+
+
+class Unhurried:
+    """See the module. `pressed()` says that the edge has more to do than it can: nothing is begun then."""
+
+    def __init__(
+        self,
+        prefetcher: Prefetcher,
+        cache: SegmentCache,
+        ledger: Ledger,
+        budget: Budget,
+        clock: Clock,
+        tasks: TaskOwner,
+    ) -> None:
+        self._prefetcher = prefetcher
+        self._cache = cache
+        self._ledger = ledger
+        self.budget = budget
+        self._clock = clock
+        self._tasks = tasks
+        self._places = asyncio.Semaphore(AT_A_TIME)
+        self._line: deque[tuple[Wish, Done | None]] = deque()
+        self._workers = 0
+        self.ends: dict[str, int] = {}
+
+    def queue(self, wish: Wish, done: Done | None = None) -> bool:
+        """Bring it when its turn comes, then tell `done`; False when it can be none of ours, or too many wait."""
+        if self._prefetcher.asks(wish) is None or len(self._line) >= MOST_WAITING:
+            return False
+        self._line.append((wish, done))
+        if self._workers < WORKERS:
+            self._workers += 1
+            self._tasks.spawn(self._work())
+        return True
+
+    async def _work(self) -> None:
+        try:
+            while self._line:
+                wish, done = self._line.popleft()
+                brought = await self.bring(wish)
+                if done is not None:
+                    done(wish, brought)
+        finally:
+            self._workers -= 1
+
+    async def bring(self, wish: Wish) -> Brought:
+        """Bring it, as soon as the budget allows."""
+        found = await self._bring(wish)
+        self.ends[found.how] = self.ends.get(found.how, 0) + 1
+        return found
+
+    async def _bring(self, wish: Wish) -> Brought:
+        asked = self._prefetcher.asks(wish)
+        if asked is None:
+            return Brought("refused")
+        if self._prefetcher.has(asked, wish):
+            return Brought("here")
+        while True:
+            await self._wait(wish)
+            async with self._places:
+                if self._budget_wait(wish) <= 0.0:
+                    return await self._begin(wish, asked)
+
+    def _budget_wait(self, wish: Wish) -> float:
+        return self.budget.wait(self._clock.mono(), self._clock.wall(), urgent=wish.urgent)
+
+    async def _wait(self, wish: Wish) -> None:
+        while (seconds := self._budget_wait(wish)) > 0.0:
+            over = asyncio.Event()
+            timer = self._clock.call_later(seconds, over.set)
+            try:
+                await over.wait()
+            finally:
+                timer.cancel()
+
+    async def _begin(self, wish: Wish, asked: Asked) -> Brought:
+        if self._prefetcher.has(asked, wish):
+            return Brought("here")
+        if not self._ledger.allows(wish.cause, self._clock.mono()):
+            return Brought("throttled")
+        if self.budget.full or not self._cache.yields(EXPECTED_SIZE):
+            return Brought("full")
+        ended: asyncio.Future[Brought] = asyncio.get_running_loop().create_future()
+
+        def over(how: str, came: int) -> None:
+            if not ended.done():
+                ended.set_result(Brought(how, came))
+
+        self._prefetcher.start(wish, asked, over)
+        found = await ended
+        if found.bytes:
+            self.budget.brought(asked.key, found.bytes)
+        return found
