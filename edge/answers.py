@@ -58,6 +58,10 @@ class Answers:
         self._held = 0
         self.streams = Streams(cache, clock, workshop, counts, begin_run)
 
+    def keep_up_to(self, size: int) -> None:
+        """Larger objects than so many bytes are not kept, from now on."""
+        self._max_object = size
+
     # -- the head ----------------------------------------------------------------------------------------------
 
     async def take(
@@ -78,7 +82,7 @@ class Answers:
             await self._not_modified(fill, exchange, route, request, method, asked_at)
             return
         part = part_of(exchange.fields, exchange.length) if status == 206 and ranged and fill.shared else None
-        if status == 206 and part is None and method == b"GET" and not _may_pass(fill, request, ASKS_FOR_206):
+        if status == 206 and part is None and method in (b"GET", b"HEAD") and not _may_pass(fill, request, ASKS_FOR_206):
             raise UpstreamFailed("unasked-206")
         if status == 200 and method == b"HEAD":
             await self._compare(fill, exchange, route, request, asked_at)

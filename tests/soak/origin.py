@@ -28,6 +28,8 @@ BEFORE = (
     "garbage",
 )
 WITHIN = ("reset", "cut", "stall", "surplus", "bad chunk")
+HANGS = 6.0
+"""Seconds without a word: longer than any tier of the soak waits."""
 POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nCache-Control: max-age=999\r\n\r\nPOISON"
 
 
@@ -248,7 +250,7 @@ class Origin:
         if fault == "reset":
             raise Gone
         if fault == "hang":
-            await asyncio.sleep(6.0)
+            await asyncio.sleep(HANGS)
             raise Gone
         fields, body = self._fields(thing, answer), b""
         status, length = str(answer.status), f"Content-Length: {answer.length}"
