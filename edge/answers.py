@@ -82,7 +82,8 @@ class Answers:
             await self._not_modified(fill, exchange, route, request, method, asked_at)
             return
         part = part_of(exchange.fields, exchange.length) if status == 206 and ranged and fill.shared else None
-        if status == 206 and part is None and method in (b"GET", b"HEAD") and not _may_pass(fill, request, ASKS_FOR_206):
+        retrieves = method in (b"GET", b"HEAD")
+        if status == 206 and part is None and retrieves and not _may_pass(fill, request, ASKS_FOR_206):
             raise UpstreamFailed("unasked-206")
         if status == 200 and method == b"HEAD":
             await self._compare(fill, exchange, route, request, asked_at)
