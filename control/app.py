@@ -21,6 +21,7 @@ from control import server
 from control.api import make_app
 from control.api_key import read_or_make
 from control.clock import SystemClock
+from control.database import Database, database_of
 from control.plane import Plane
 from control.settings import ControlSettings, check
 from control.store import Store
@@ -56,9 +57,10 @@ async def running(settings: ControlSettings, clock: Clock | None = None) -> Asyn
 
 @asynccontextmanager
 async def _running(settings: ControlSettings, clock: Clock) -> AsyncIterator[Running]:
-    with _only_one(settings.data):
+    database = database_of(settings.database, settings.data, settings.database_password_file)
+    with _only_one(settings, database):
         api_key = read_or_make(settings.api_key_file or settings.data / "api-key")
-        store = await Store.open(settings.data / "control.sqlite3")
+        store = await Store.open(database)
         try:
             async with asyncio.TaskGroup() as tasks:
                 writer = tasks.create_task(store.run())
@@ -120,18 +122,23 @@ async def _put_keys_of(plane: Plane, path: Path) -> None:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: two controls over one database would each miss what the other changes."""
+def _only_one(settings: ControlSettings, database: Database) -> Iterator[None]:
+    """Hold the lock of an SQLite file: of two controls over it each would miss what the other changes."""
+    name, file = ("data", settings.data / "lock")
+    if database.listen is None and settings.database:
+        name, file = ("database", Path(f"{database.name}.lock"))
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        for folder in (settings.data, file.parent):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise BadSettings("data", f"{folder} cannot be used: {error.strerror}") from None
+        raise BadSettings(name, f"{file.parent} cannot be used: {error.strerror}") from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if database.listen is None:  # replicas over PostgreSQL may share a folder
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise BadSettings("data", f"{folder} is in use by another control process") from None
+        raise BadSettings(name, f"{file.parent} is in use by another control process") from None
     finally:
         os.close(descriptor)
 

@@ -7,10 +7,11 @@ touched it, so that a new licence does not send the keys anew.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from control.buckets import Buckets
 from kernel.fleet import SETTINGS, TYPES, Resource, Version
 
 ROLLOUT = "rollout"
@@ -38,7 +39,7 @@ class Shelf:
     """One type's resources by name. `log` has (revision, name) of the touches after `floor`, oldest first."""
 
     number: int = 0
-    resources: Mapping[str, Resource] = field(default_factory=lambda: MappingProxyType({}))
+    resources: Buckets[Resource] = field(default_factory=Buckets)
     log: tuple[tuple[int, str], ...] = ()
     floor: int = 0
 
@@ -50,14 +51,23 @@ class Shelf:
 
     def touched(self, revision: int, puts: Mapping[str, bytes], removes: Iterable[str]) -> Shelf:
         """The shelf after a revision."""
-        resources = dict(self.resources)
-        resources.update({name: Resource(name, revision, content) for name, content in puts.items()})
         gone = tuple(removes)
-        for name in gone:
-            resources.pop(name, None)
-        log = (*self.log, *((revision, name) for name in sorted({*puts, *gone})))
+        made = {name: Resource(name, revision, content) for name, content in puts.items()}
+        return self._with(made, gone, [(revision, name) for name in sorted({*puts, *gone})])
+
+    def caught_up(self, touches: Iterable[tuple[int, str, bytes | None]]) -> Shelf:
+        """The shelf after revisions made elsewhere: (revision, name, content; None: removed), the last of each name."""
+        rows = sorted(touches, key=lambda touch: touch[:2])
+        if not rows:
+            return self
+        made = {name: Resource(name, number, content) for number, name, content in rows if content is not None}
+        return self._with(made, [row[1] for row in rows if row[2] is None], [row[:2] for row in rows])
+
+    def _with(self, puts: Mapping[str, Resource], gone: Iterable[str], touched: Sequence[tuple[int, str]]) -> Shelf:
+        log = (*self.log, *touched)
         dropped, kept = log[:-LOG_KEPT], log[-LOG_KEPT:]
-        return Shelf(revision, resources, kept, dropped[-1][0] if dropped else self.floor)
+        floor = dropped[-1][0] if dropped else self.floor
+        return Shelf(touched[-1][0], self.resources.updated(puts, gone), kept, floor)
 
 
 _EMPTY = Shelf()
@@ -90,6 +100,10 @@ class Desired:
             puts={key: content for key, content in change.puts.items() if self.content(*key) != content},
             removes=frozenset(key for key in change.removes if self.content(*key) is not None),
         )
+
+    def at(self, revision: int) -> Desired:
+        """The same state as of a later revision, which changed what edges do not hold."""
+        return self if revision == self.revision else replace(self, revision=revision)
 
     def after(self, change: Change, revision: int) -> Desired:
         """The state once `change` is `revision`."""

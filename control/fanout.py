@@ -7,7 +7,7 @@ an edge is sent next is decided when it can be sent (see `control.diff`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from typing import Any, Protocol
 
 import structlog
@@ -17,6 +17,7 @@ from control.diff import Track, answered, is_ahead, next_update, remembering, se
 from control.documents import Source, next_document, nothing_to_say
 from control.session import ALL_TYPES, ANSWER_WITHIN, Edge, Session, Unwelcome, check_hello
 from kernel.clock import Clock
+from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet import (
     DOCUMENTS,
     SETTINGS,
@@ -49,6 +50,10 @@ class Stream(Protocol):
         """What the edge says, until it leaves."""
 
 
+async def _nothing_newer() -> None:
+    """There is no other replica of control."""
+
+
 class Fanout:
     """The connected edges. `desired` gives the state now, `renew_epoch` begins a new one (see `is_ahead`).
 
@@ -58,10 +63,15 @@ class Fanout:
     """
 
     def __init__(
-        self, desired: Callable[[], Desired], renew_epoch: Callable[[], Awaitable[object]], clock: Clock
+        self,
+        desired: Callable[[], Desired],
+        renew_epoch: Callable[[], Awaitable[object]],
+        clock: Clock,
+        refresh: Callable[[], Awaitable[object]] = _nothing_newer,
     ) -> None:
         self._desired = desired
         self._renew_epoch = renew_epoch
+        self._refresh = refresh
         self._clock = clock
         self._next = remembering(next_update)
         self._sessions: dict[str, Session] = {}
@@ -97,9 +107,7 @@ class Fanout:
             raise Unwelcome("an edge says hello first") from None
         check_hello(hello)
         assert isinstance(hello, Hello)  # noqa: S101 (check_hello has seen it; for the types)
-        if any(is_ahead(self._desired(), known) for known in hello.known if known.type in (*TYPES, SETTINGS)):
-            log.warning("an edge is ahead of control: control's history was lost, a new epoch begins", edge=hello.id)
-            await self._renew_epoch()
+        await self._meet(hello)
         session = self._join(hello)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -110,6 +118,30 @@ class Fanout:
             raise (first if len(group.exceptions) == 1 else group) from None
         finally:
             self._leave(session)
+
+    async def _meet(self, hello: Hello) -> None:
+        """An edge ahead of this replica has heard it from another; one ahead of all shows that history was lost."""
+        if not self._is_ahead(hello):
+            return
+        try:
+            await self._refresh()
+            if self._is_ahead(hello):
+                log.warning("an edge is ahead of control: its history was lost, a new epoch begins", edge=hello.id)
+                await self._renew_epoch()
+        except (StorageFailed, Overloaded) as error:
+            raise Unwelcome(f"this edge is ahead of control, which cannot look why: {error}") from None
+
+    def _is_ahead(self, hello: Hello) -> bool:
+        return any(is_ahead(self._desired(), known) for known in hello.known if known.type in (*TYPES, SETTINGS))
+
+    @property
+    def here(self) -> Collection[str]:
+        """Ids of the edges connected to this replica of control."""
+        return self._sessions.keys()
+
+    def seen_elsewhere(self, edges: Iterable[Edge]) -> None:
+        """What other replicas say of edges that are not connected here."""
+        self.edges |= {edge.hello.id: edge for edge in edges if edge.hello.id not in self._sessions}
 
     def _join(self, hello: Hello) -> Session:
         if len(self.edges) >= MAX_EDGES and hello.id not in self.edges:

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import structlog
 
 from control import changes
-from control.fanout import Edge, Fanout
+from control.edge_rows import LEASE, edge_of, edge_row
+from control.fanout import Fanout
 from control.store import Author, Committed, Cursor, Store
-from kernel.clock import Clock
+from kernel.clock import Clock, Instant
 from kernel.documents import BadDocument
 from kernel.errors import Overloaded, StorageFailed
-from kernel.fleet import Hello
 
 TITLES_AT_ONCE = 5_000
 SOURCE_LONGEST = 200
@@ -36,8 +34,11 @@ class Plane:
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
-        self.fanout = Fanout(lambda: store.desired, store.renew_epoch, clock)
-        store.on_change = self.fanout.wake
+        self.fanout = Fanout(lambda: store.desired, store.renew_epoch, clock, store.refresh)
+        for kind in ("revision", "epoch"):
+            store.on_change(kind, self.fanout.wake)
+        self._edges_changed = True
+        store.on_change("edges", self._note_edges)
 
     async def put_titles(
         self,
@@ -73,35 +74,40 @@ class Plane:
             lambda _: changes.put_default(default), self._author("control", "setting `default`")
         )
 
+    def _note_edges(self) -> None:
+        self._edges_changed = True
+
     async def remember_edges(self) -> None:
-        """Take up the edges seen before this start."""
-        for row in await self.store.edges():
-            versions = json.loads(row["versions"])
-            hello = Hello(row["id"], row["role"], row["region"], row["address"], row["admin"])
-            self.fanout.edges[row["id"]] = Edge(
-                hello, row["last_seen"], acked=versions.get("acked", {}), applied=versions.get("applied", {})
-            )
+        """Take up what other replicas, and this one before its start, have seen of edges. Raises StorageFailed."""
+        self._edges_changed = False
+        now = Instant(self.clock.wall(), self.clock.mono())
+        self.fanout.seen_elsewhere(edge_of(dict(row), now) for row in await self.store.edges())
 
     async def keep_edges(self) -> None:
         """Write down the edges that changed, once; what fails is tried with the next change."""
-        names, self.fanout.changed = self.fanout.changed, set()
-        rows = [edge_row(self.fanout.edges[name]) for name in sorted(names)]
+        now = self.clock.wall()
+        silent = {name for name in self.fanout.here if self.fanout.edges[name].last_seen < now - LEASE / 2}
+        names, self.fanout.changed = self.fanout.changed | silent, set()
+        rows = [edge_row(self.fanout.edges[name], self.store.replica, now) for name in sorted(names)]
         try:
             if rows:
                 await self.store.save_edges(rows)
-        except StorageFailed as error:
+        except StorageFailed:  # the store has said so
             self.fanout.changed |= names
-            log.warning("edges not kept", error=str(error))
 
     async def tend(self) -> None:
         """Keep the edges seen, and forget revocations that ended, for ever."""
         forgotten_at = self.clock.mono() - FORGET_EVERY
         while True:
             await self.keep_edges()
+            if self._edges_changed:
+                with contextlib.suppress(StorageFailed):  # as long as it is away, what was seen last is told
+                    await self.remember_edges()
             if self.clock.mono() - forgotten_at >= FORGET_EVERY:
                 forgotten_at = self.clock.mono()
                 now = self.clock.wall()
                 with contextlib.suppress(Overloaded, StorageFailed):  # there is a next time
+                    await self.store.forget(now)
                     await self.store.commit(
                         lambda desired, now=now: changes.forget_ended(desired, now),  # type: ignore[misc]
                         self._author("control", "revocations that have ended"),
@@ -115,17 +121,3 @@ class Plane:
 
     def _author(self, name: str, reason: str) -> Author:
         return Author(name, self.clock.wall(), reason)
-
-
-def edge_row(edge: Edge) -> dict[str, Any]:
-    """An edge as the database keeps it."""
-    hello = edge.hello
-    return {
-        "id": hello.id,
-        "role": hello.role,
-        "region": hello.region,
-        "address": hello.address,
-        "admin": hello.admin,
-        "last_seen": edge.last_seen,
-        "versions": json.dumps({"acked": edge.acked, "applied": edge.applied}),
-    }

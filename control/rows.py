@@ -1,16 +1,34 @@
-"""Reading the tables at start, and keeping them from growing for ever."""
+"""Reading the desired state from its tables, whole or what is newer, and keeping the tables from growing for ever."""
 
 from __future__ import annotations
 
-from uuid import uuid4
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control.desired import LOG_KEPT, Shelf
-from control.schema import SCHEMA, facts, resources
-from kernel.errors import StorageFailed
-from kernel.fleet import TYPES, Resource
+from control.buckets import Buckets
+from control.desired import LOG_KEPT, SHELVES, Desired, Shelf
+from control.schema import cursors, details, facts, heads, leases, resources, revisions, shared, tokens
+from control.transaction import REVISION, put
+from kernel.fleet import Resource
+
+DETAILS_KEPT = 5_000
+DETAILS_SECONDS = 180 * 86_400.0
+REVISIONS_KEPT = 100_000
+TOKENS_SECONDS = 30 * 86_400.0
+SHARED_SECONDS = 3_600.0
+_OVER_A_DAY = 86_400.0
+
+
+class State(NamedTuple):
+    """The desired state, the cursors, and how far each kind of thing is, all of one moment."""
+
+    desired: Desired
+    cursors: Mapping[str, int]
+    heads: Mapping[str, int]
 
 
 def floor_of(kind: str) -> str:
@@ -18,27 +36,41 @@ def floor_of(kind: str) -> str:
     return f"floor-{kind}"
 
 
-async def check_schema(connection: AsyncConnection) -> None:
-    """Write down schema and epoch in a new database; StorageFailed when another release made it."""
+async def read_state(connection: AsyncConnection, held: State | None = None) -> State:
+    """The state now, in a transaction that sees one moment; only what is newer than `held` where that will do."""
+    counted = {row.kind: row.number for row in await connection.execute(select(heads))}
+    if held is not None and counted == held.heads:
+        known = (await connection.execute(select(facts.c.value).where(facts.c.name == "epoch"))).scalar_one()
+        if known == held.desired.epoch:
+            return held
     known = {row.name: row.value for row in await connection.execute(select(facts))}
-    if not known:
-        made = [{"name": "schema", "value": SCHEMA}, {"name": "epoch", "value": uuid4().hex}]
-        await connection.execute(insert(facts), made)
-    elif known.get("schema") != SCHEMA:
-        raise StorageFailed(f"made by another release (schema {known.get('schema')}, this one has {SCHEMA})")
+    positions = {row.source: row.position for row in await connection.execute(select(cursors))}
+    floors = {kind: int(known.get(floor_of(kind), 0)) for kind in SHELVES}
+    if held is not None and _follows(held.desired, known["epoch"], counted[REVISION], floors):
+        desired = await _newer(connection, held.desired, counted[REVISION])
+    else:
+        shelves = {kind: await read_shelf(connection, kind, floors[kind]) for kind in SHELVES}
+        desired = Desired(known["epoch"], counted[REVISION], MappingProxyType(shelves))
+    return State(desired, positions, counted)
 
 
-async def forget_removed(connection: AsyncConnection, kept: int = LOG_KEPT) -> None:
-    """Forget all but the latest `kept` removals of each type; edges that far behind get a snapshot."""
-    for kind in TYPES:
-        removed = (resources.c.type == kind) & resources.c.content.is_(None)
-        newest_first = select(resources.c.number).where(removed).order_by(resources.c.number.desc())
-        last = (await connection.execute(newest_first.offset(kept).limit(1))).scalar()
-        if last is None:
-            continue
-        await connection.execute(delete(resources).where(removed & (resources.c.number <= last)))
-        await connection.execute(delete(facts).where(facts.c.name == floor_of(kind)))
-        await connection.execute(insert(facts).values(name=floor_of(kind), value=str(last)))
+def _follows(desired: Desired, epoch: str, revision: int, floors: Mapping[str, int]) -> bool:
+    """Whether the database is a later state of the same history, whose removals since are all still known."""
+    return (
+        desired.epoch == epoch
+        and desired.revision <= revision
+        and all(floor <= desired.revision for floor in floors.values())
+    )
+
+
+async def _newer(connection: AsyncConnection, desired: Desired, revision: int) -> Desired:
+    touches: dict[str, list[tuple[int, str, bytes | None]]] = {}
+    if revision > desired.revision:
+        newer = (resources.c.type.in_(SHELVES)) & (resources.c.number > desired.revision)
+        for row in await connection.execute(select(resources).where(newer)):
+            touches.setdefault(row.type, []).append((row.number, row.name, row.content))
+    shelves = {kind: desired.shelf(kind).caught_up(touches.get(kind, ())) for kind in SHELVES}
+    return Desired(desired.epoch, revision, MappingProxyType(shelves))
 
 
 async def read_shelf(connection: AsyncConnection, kind: str, floor: int) -> Shelf:
@@ -49,4 +81,27 @@ async def read_shelf(connection: AsyncConnection, kind: str, floor: int) -> Shel
     log = tuple((row.number, row.name) for row in rows)
     dropped, kept = log[:-LOG_KEPT], log[-LOG_KEPT:]
     number = max(floor, log[-1][0] if log else 0)
-    return Shelf(number, held, kept, max(floor, dropped[-1][0] if dropped else 0))
+    return Shelf(number, Buckets[Resource]().updated(held), kept, max(floor, dropped[-1][0] if dropped else 0))
+
+
+async def forget_removed(connection: AsyncConnection, kept: int = LOG_KEPT) -> None:
+    """Forget all but the latest `kept` removals of each type; edges that far behind get a snapshot."""
+    for kind in SHELVES:
+        removed = (resources.c.type == kind) & resources.c.content.is_(None)
+        newest_first = select(resources.c.number).where(removed).order_by(resources.c.number.desc())
+        last = (await connection.execute(newest_first.offset(kept).limit(1))).scalar()
+        if last is None:
+            continue
+        await connection.execute(delete(resources).where(removed & (resources.c.number <= last)))
+        await put(connection, facts, [{"name": floor_of(kind), "value": str(last)}])
+
+
+async def forget_old(connection: AsyncConnection, now: float) -> None:
+    """Forget what nobody asks for any more: details of old revisions, used tokens, what replicas once said."""
+    last = (await connection.execute(select(func.max(revisions.c.number)))).scalar() or 0
+    old = (details.c.number <= last - DETAILS_KEPT) | (details.c.at < now - DETAILS_SECONDS)
+    await connection.execute(delete(details).where(old))
+    await connection.execute(delete(revisions).where(revisions.c.number <= last - REVISIONS_KEPT))
+    await connection.execute(delete(tokens).where(tokens.c.expires < now - TOKENS_SECONDS))
+    await connection.execute(delete(shared).where(shared.c.at < now - SHARED_SECONDS))
+    await connection.execute(delete(leases).where(leases.c.until < now - _OVER_A_DAY))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.errors import BadSettings
-from kernel.settings import ADDRESS, DURATION, PATH, Address, choice, setting
+from kernel.settings import ADDRESS, DURATION, PATH, TEXT, Address, choice, setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,15 @@ class ControlSettings:
     listen: Address = setting(ADDRESS, "127.0.0.1:8084", "Where edges and services call by gRPC; loopback only.")
     admin: Address = setting(ADDRESS, "127.0.0.1:8085", "Where operators reach control by HTTP.")
     data: Path = setting(PATH, ".matinee/control", "Folder of control's database and API key.")
+    database: str | None = setting(
+        TEXT,
+        None,
+        "An SQLite file (DIR/control.sqlite3 of the data folder), or a PostgreSQL database that replicas of control "
+        "share: postgresql://user@host/name.",
+    )
+    database_password_file: Path | None = setting(
+        PATH, None, "File of the PostgreSQL user's password; else PGPASSWORD and .pgpass are looked for, as libpq does."
+    )
     keys: Path | None = setting(
         PATH, None, "A JWKS file of public keys that replaces the keys held, read at start; else services put them."
     )

