@@ -10,7 +10,9 @@ from the operator who made the enrolment token, or from the certificate that is 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,15 +48,18 @@ class Authority:
         key_file, certificate_file = folder / "authority.key", folder / "authority.pem"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not certificate_file.exists():
-                _make(key_file, certificate_file, now)
+            with _alone(folder):
+                if not certificate_file.exists():
+                    _make(key_file, certificate_file, now)
             return cls(key_file.read_bytes(), certificate_file.read_bytes())
         except OSError as error:
             raise BadSettings("ca_dir", f"{error.filename}: {error.strerror}") from None
         except ValueError as error:
             raise BadSettings("ca_dir", f"{folder}: {error}") from None
 
-    def issue(self, request_pem: bytes, node_id: str, role: str, now: float, seconds: float) -> bytes:
+    def issue(
+        self, request_pem: bytes, node_id: str, role: str, now: float, seconds: float, hosts: Sequence[str] = ()
+    ) -> bytes:
         """A certificate (PEM) over the request's key, for that node, that long. Raises BadIdentity."""
         if len(request_pem) > MOST_REQUEST:
             raise BadIdentity("the certificate request is too large")
@@ -75,7 +80,7 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(moment - SKEW)
             .not_valid_after(moment + timedelta(seconds=seconds))
-            .add_extension(names(node_id, role), critical=False)
+            .add_extension(names(node_id, role, hosts), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]),
@@ -88,6 +93,17 @@ class Authority:
             .sign(self.key, hashes.SHA256())
         )
         return made.public_bytes(serialization.Encoding.PEM)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Replicas that begin at once on an empty folder make one authority, not two."""
+    descriptor = os.open(folder / "authority.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _make(key_file: Path, certificate_file: Path, now: float) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ipaddress
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -21,6 +23,10 @@ from kernel.fleet import NODE_ID
 
 SCHEME = "matinee"
 ROLES = ("edge", "shield", "control", "service")
+ENROLLED = ("edge", "shield", "service")
+"""The roles that a node can join with; control's own certificates are made by control."""
+CONTROL_NAME = "control.matinee.internal"
+"""The name that nodes look for in control's certificate, whatever address they found it at: no other node has it."""
 RENEW_AT = 2 / 3
 """Share of its life after which a certificate is renewed."""
 SECRET_BYTES = 24
@@ -43,6 +49,16 @@ class Identity:
     def renew_at(self) -> float:
         """When to ask for the next one."""
         return self.begins + (self.ends - self.begins) * RENEW_AT
+
+
+def key_hash(request_pem: bytes) -> str:
+    """What tells one public key from another, of a certificate request. Raises BadIdentity."""
+    try:
+        key = x509.load_pem_x509_csr(request_pem).public_key()
+    except Exception as error:  # noqa: BLE001 (whatever a stranger's bytes make the library say)
+        raise BadIdentity(f"no certificate request: {error}") from None
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return hashlib.sha256(key.public_bytes(serialization.Encoding.DER, form)).hexdigest()
 
 
 def make_key() -> bytes:
@@ -71,14 +87,28 @@ def request(key_pem: bytes, node_id: str) -> bytes:
     return made.public_bytes(serialization.Encoding.PEM)
 
 
-def names(node_id: str, role: str) -> x509.SubjectAlternativeName:
-    """What a node's certificate says. Raises BadIdentity."""
+def names(node_id: str, role: str, hosts: Sequence[str] = ()) -> x509.SubjectAlternativeName:
+    """What a node's certificate says; `hosts` (names or addresses) for a control's. Raises BadIdentity."""
+    if node_id.lower() == CONTROL_NAME:
+        raise BadIdentity(f"{CONTROL_NAME} is what control is called, no node")
     if not NODE_ID.fullmatch(node_id):
         raise BadIdentity(f"{node_id[:80]!r} cannot be a node's id")
     if role not in ROLES:
         raise BadIdentity(f"role {role[:80]!r} is none of {', '.join(ROLES)}")
     uri = x509.UniformResourceIdentifier(f"{SCHEME}://node/{role}/{node_id}")
-    return x509.SubjectAlternativeName([x509.DNSName(node_id), uri])
+    own = [CONTROL_NAME, *hosts] if role == "control" else []
+    return x509.SubjectAlternativeName([x509.DNSName(node_id), uri, *map(_host, own)])
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    try:
+        return x509.DNSName(host)
+    except ValueError:
+        raise BadIdentity(f"{host[:80]!r} is no name of a host") from None
 
 
 def identity(chain_pem: bytes) -> Identity:
@@ -124,6 +154,12 @@ def read_token(text: str) -> tuple[bytes, str]:
     if match is None:
         raise BadIdentity("this is no enrolment token (mtn1-…)")
     return base64.b32decode(match[1].upper() + "===="), secret_hash(match[2])
+
+
+def token_secret(text: str) -> str:
+    """The secret of a token. Raises BadIdentity."""
+    read_token(text)
+    return text.strip().split("-", 2)[2]
 
 
 def secret_hash(secret: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import grpc
 import grpc.aio
 
+from kernel.identity import CONTROL_NAME
 from rpc.border import MESSAGE_BYTES
+from rpc.identity_file import Credentials
 
 _SIZES = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
@@ -33,9 +35,21 @@ SERVER = (
 )
 
 
-def open_channel(address: str) -> grpc.aio.Channel:
-    """A channel to `HOST:PORT`; nothing is connected yet."""
-    return grpc.aio.insecure_channel(address, options=CLIENT)
+def open_channel(
+    address: str, credentials: Credentials | None = None, *, authority: bytes | None = None
+) -> grpc.aio.Channel:
+    """A channel to `HOST:PORT`; nothing is connected yet.
+
+    With `credentials` over mTLS, with an `authority` (PEM) alone over TLS; else in plain text. The peer must be a
+    control of that authority: its certificate is held to the name that only control's have, not to the address.
+    """
+    if credentials is None and authority is None:
+        return grpc.aio.insecure_channel(address, options=CLIENT)
+    if credentials is None:
+        secure = grpc.ssl_channel_credentials(authority)
+    else:
+        secure = grpc.ssl_channel_credentials(credentials.authority, credentials.key, credentials.chain)
+    return grpc.aio.secure_channel(address, secure, options=(*CLIENT, ("grpc.ssl_target_name_override", CONTROL_NAME)))
 
 
 def reason(error: grpc.aio.AioRpcError) -> str:

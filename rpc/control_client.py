@@ -22,6 +22,8 @@ import stamina
 
 from kernel.errors import BadRequest, Overloaded, UpstreamFailed
 from rpc.channel import open_channel, reason
+from rpc.identity_file import Credentials
+from rpc.node_identity import NodeIdentity
 from rpc.v1 import control_pb2 as pb
 from rpc.v1.control_pb2_grpc import FleetStub
 
@@ -67,12 +69,17 @@ class ControlStatus:
 class ControlClient:
     """A client of one control process, for as long as the caller lives.
 
-    `timeout` is for one attempt, in seconds; `attempts` are made before `UpstreamFailed`. Control's refusals are
-    `BadRequest` (with what is wrong and where) and `Overloaded`.
+    `identity` is what it shows; without one it speaks plainly, to control on loopback. `timeout` is for one attempt, in
+    seconds; `attempts` are made before `UpstreamFailed`. Control's refusals are `BadRequest` (with what is wrong and
+    where) and `Overloaded`.
     """
 
-    def __init__(self, address: str, *, timeout: float = 5.0, attempts: int = 5) -> None:
+    def __init__(
+        self, address: str, *, timeout: float = 5.0, attempts: int = 5, identity: NodeIdentity | None = None
+    ) -> None:
         self._address = address
+        self._identity = identity
+        self._shown: Credentials | None = None
         self._timeout = timeout
         self._attempts = attempts
         self._channel: grpc.aio.Channel | None = None
@@ -135,15 +142,24 @@ class ControlClient:
         if channel is not None:
             await channel.close()
 
+    async def _open(self) -> grpc.aio.Channel:
+        """The connection; made anew when the identity was renewed."""
+        shown = await self._identity.credentials() if self._identity else None
+        held, left = self._channel, None
+        if held is None or shown is not self._shown:
+            left, held = held, open_channel(self._address, shown)
+            self._channel, self._shown = held, shown
+        if left is not None:
+            await left.close(self._timeout)  # calls that are under way are answered on it
+        return held
+
     async def _call(self, method: str, request: Any) -> Any:
         try:
             async for attempt in stamina.retry_context(
                 on=_again, attempts=self._attempts, timeout=None, wait_initial=0.1, wait_max=2.0
             ):
                 with attempt:
-                    if self._channel is None:
-                        self._channel = open_channel(self._address)
-                    stub = FleetStub(self._channel)  # type: ignore[no-untyped-call]  # generated without types
+                    stub = FleetStub(await self._open())  # type: ignore[no-untyped-call]  # generated without types
                     return await getattr(stub, method)(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
             raise _told(error, self._address) from None

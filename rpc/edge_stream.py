@@ -12,6 +12,7 @@ from kernel.fleet import FromControl, FromEdge
 from rpc.border import BorderError, Joiner
 from rpc.border_edge import edge_to_wire
 from rpc.channel import open_channel, reason
+from rpc.identity_file import Credentials
 from rpc.v1.control_pb2_grpc import FleetStub
 
 CONNECT_WITHIN = 2.0
@@ -31,17 +32,18 @@ class EdgeStream:
         self._call = FleetStub(channel).Subscribe()  # type: ignore[no-untyped-call]  # generated without types
 
     @classmethod
-    async def connect(cls, address: str) -> EdgeStream:
-        """Connect to `HOST:PORT`; UpstreamFailed when nobody answers there."""
-        channel = open_channel(address)
+    async def connect(cls, address: str, credentials: Credentials | None = None) -> EdgeStream:
+        """Connect to `HOST:PORT`; UpstreamFailed when nobody answers there, or not the fleet's control."""
+        channel = open_channel(address, credentials)
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
                 await channel.channel_ready()
             return cls(channel, address)
         except TimeoutError:
             await channel.close()
+            who = "nobody" if credentials is None else "no control of this fleet"
             raise UpstreamFailed(
-                "control-unreachable", retry=True, detail=f"nobody answers at {address} within {CONNECT_WITHIN:g} s"
+                "control-unreachable", retry=True, detail=f"{who} answers at {address} within {CONNECT_WITHIN:g} s"
             ) from None
         except BaseException:
             await channel.close()

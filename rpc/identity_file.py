@@ -1,0 +1,131 @@
+"""A node's identity on disk: `identity.pem` has its key, its certificate and the fleet's authority; mode 0600.
+
+The file is replaced whole (temp file, fsync, rename), so that key and certificate always belong together. Its first
+line names the enrolment token that brought it, by the token's hash. `identity.key` is the key of an enrolment that is
+under way: when its answer is lost, asking again with the same key gives the same certificate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from kernel.errors import StorageFailed
+from kernel.identity import BadIdentity, Identity, identity, load_key, make_key
+
+NAME = "identity.pem"
+PENDING = "identity.key"
+MOST = 256 << 10
+_HEAD = re.compile(rb"matinee-identity 1 token=([0-9a-f]{0,64})\n")
+_KEY = re.compile(rb"-----BEGIN PRIVATE KEY-----\n.+?-----END PRIVATE KEY-----\n", re.DOTALL)
+_PEM = serialization.Encoding.PEM
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a node shows (`key`, `chain`) and what it trusts (`authority`): PEM. `token`: hash of what brought it."""
+
+    key: bytes
+    chain: bytes
+    authority: bytes
+    identity: Identity
+    token: str = ""
+
+    @classmethod
+    def of(cls, key: bytes, chain: bytes, authority: bytes, token: str = "") -> Credentials:
+        """Credentials whose parts belong together. Raises BadIdentity."""
+        try:
+            own = x509.load_pem_x509_certificates(chain)[0]
+            root = x509.load_pem_x509_certificates(authority)[0]
+            own.verify_directly_issued_by(root)
+        except Exception as error:  # noqa: BLE001 (whatever the library says of bytes that are no certificates)
+            raise BadIdentity(f"the certificate is not one of the authority: {error}") from None
+        if own.public_key() != load_key(key).public_key():
+            raise BadIdentity("key and certificate do not belong together")
+        return cls(key, chain, authority, identity(chain), token)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFile:
+    """The identity in `folder`."""
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """Where the identity is."""
+        return self.folder / NAME
+
+    def load(self) -> Credentials | None:
+        """The identity; None when there is none. Raises BadIdentity naming the file, and StorageFailed."""
+        data = _read(self.path)
+        if data is None:
+            return None
+        head, key = _HEAD.match(data), _KEY.search(data)
+        if head is None or key is None:
+            raise BadIdentity(f"{self.path} is not a node's identity")
+        try:
+            found = x509.load_pem_x509_certificates(data)
+            *chain, authority = (one.public_bytes(_PEM) for one in found)
+            return Credentials.of(key[0], b"".join(chain), authority, head[1].decode())
+        except ValueError as error:
+            raise BadIdentity(f"{self.path}: {error}") from None
+
+    def save(self, credentials: Credentials) -> None:
+        """Make this the node's identity. When this returns it outlives a loss of power. Raises StorageFailed."""
+        data = b"matinee-identity 1 token=%s\n" % credentials.token.encode()
+        write_private(self.path, data + credentials.key + credentials.chain + credentials.authority)
+
+    def pending_key(self) -> bytes:
+        """The key to enrol with, the same until `settled`. Raises StorageFailed."""
+        path = self.folder / PENDING
+        held = _read(path)
+        if held is not None:
+            with contextlib.suppress(BadIdentity):
+                load_key(held)
+                return held
+        made = make_key()
+        write_private(path, made)
+        return made
+
+    def settled(self) -> None:
+        """The enrolment is over: its key is in the identity."""
+        with contextlib.suppress(OSError):
+            (self.folder / PENDING).unlink()
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace a file of mode 0600 whole. Raises StorageFailed."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part.unlink(missing_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise StorageFailed(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageFailed(f"{path} cannot be read: {error.strerror}") from None

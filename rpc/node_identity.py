@@ -1,0 +1,250 @@
+"""Who this node is to control, for as long as the process lives: it joins once, and renews its certificate by itself.
+
+`connect` is what an edge's subscriber takes. A certificate that is renewed is used from the next connection on; nothing
+is restarted. docs/operating.md tells how a node joins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import structlog
+
+from kernel.clock import Clock
+from kernel.errors import BadRequest, BadSettings, MatineeError, StorageFailed, UpstreamFailed
+from kernel.identity import BadIdentity, fingerprint, make_key, read_token, request
+from kernel.kinds import Address
+from rpc.edge_stream import EdgeStream
+from rpc.enrol import enrol, renew
+from rpc.identity_file import Credentials, IdentityFile
+
+RETRY_LEAST = 1.0
+RETRY_MOST = 600.0
+LOUD_AT = 1 / 6
+"""Share of its life below which a certificate that could not be renewed is an error in the log, not a warning."""
+TOKEN_MOST = 4_096
+
+log = structlog.get_logger("identity")
+
+
+class NodeIdentity:
+    """The identity in `folder` of the node `node_id` with `role`, made with the token in `token_file` when need be.
+
+    `enrol_at`: control's enrolment listeners; `control`: where it renews. Raises BadSettings for an identity or token
+    that cannot be this node's.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        node_id: str,
+        role: str,
+        control: Sequence[str],
+        clock: Clock,
+        *,
+        token_file: Path | None = None,
+        enrol_at: Sequence[str] = (),
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._file = IdentityFile(folder)
+        self._id, self._role = node_id, role
+        self._control = list(control)
+        self._clock = clock
+        self._token_file = token_file
+        self._enrol_at = list(enrol_at)
+        self._jitter = jitter
+        self._joining = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self.current: Credentials | None = self._load()
+        """What the node shows now; None before it has joined."""
+        if self.current is None and self._token() is None:
+            raise BadSettings("enrol_token", f"{token_file} is not there, and {folder} holds no identity yet")
+
+    def _load(self) -> Credentials | None:
+        try:
+            held = self._file.load()
+        except BadIdentity as error:
+            if self._token_file is None or not self._token_file.exists():
+                raise BadSettings("fleet_dir", f"{error}; enrol this node again, with --enrol-token") from None
+            log.warning("the identity cannot be used: the node joins anew", error=str(error))
+            return None
+        except StorageFailed as error:
+            raise BadSettings("fleet_dir", str(error)) from None
+        if held is not None and (held.identity.id, held.identity.role) != (self._id, self._role):
+            raise BadSettings(
+                "fleet_dir",
+                f"{self._file.path} is the identity of {held.identity.role} {held.identity.id}, "
+                f"not of {self._role} {self._id}",
+            )
+        return held
+
+    # -- joining
+
+    async def credentials(self) -> Credentials:
+        """What to connect with, the node having joined first. Raises UpstreamFailed saying what is wrong."""
+        async with self._joining:
+            token = self._token()
+            if token is not None:
+                await self._join(token)
+        held = self.current
+        if held is None:
+            raise UpstreamFailed("not-enrolled", detail="this node has no identity: its enrolment token is not there")
+        if held.identity.ends <= self._clock.wall():
+            raise UpstreamFailed(
+                "identity-ended", detail="this node's certificate has ended: enrol it again, with --enrol-token"
+            )
+        return held
+
+    async def connect(self, address: str) -> EdgeStream:
+        """A connection to control at HOST:PORT. Raises UpstreamFailed."""
+        return await EdgeStream.connect(address, await self.credentials())
+
+    async def _join(self, token: str) -> None:
+        """Spend the token; while the node has an identity that still holds, a token that fails is only warned of."""
+        try:
+            _, used = read_token(token)
+            if self.current is None or self.current.token != used:
+                await self._enrol(token, used)
+            self._forget_token()
+        except (MatineeError, BadIdentity) as error:
+            why = f"joining the fleet: {error}"
+            if self.current is None or self.current.identity.ends <= self._clock.wall():
+                raise UpstreamFailed("not-enrolled", retry=True, detail=why) from None
+            log.warning("the enrolment token could not be used; the node goes on as it is", error=why)
+
+    async def _enrol(self, token: str, used: str) -> None:
+        key = await asyncio.to_thread(self._file.pending_key)
+        failed: MatineeError | None = None
+        for address in self._enrol_at:
+            try:
+                chain, authority = await enrol(address, token, request(key, self._id))
+                break
+            except UpstreamFailed as error:
+                failed = error
+        else:
+            raise failed or BadRequest(400, "no-address", "no address to enrol at: set --enrol-at HOST:PORT")
+        made = Credentials.of(key, chain, authority, used)
+        if (made.identity.id, made.identity.role) != (self._id, self._role):
+            raise BadIdentity(
+                f"the token is for {made.identity.role} {made.identity.id}, this node is {self._role} {self._id}"
+            )
+        await asyncio.to_thread(self._file.save, made)
+        self._file.settled()
+        self._use(made)
+        log.info("the node has joined the fleet", id=self._id, role=self._role)
+
+    def _token(self) -> str | None:
+        if self._token_file is None:
+            return None
+        try:
+            with self._token_file.open(encoding="utf-8") as file:
+                return file.read(TOKEN_MOST).strip() or None
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSettings("enrol_token", f"{self._token_file} cannot be read: {error}") from None
+
+    def _forget_token(self) -> None:
+        """The token is good once: what is left of it is of no use to anybody, but it looks like a secret."""
+        if self._token_file is None:
+            return
+        try:
+            self._token_file.unlink(missing_ok=True)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._token_file.write_bytes(b"")
+
+    # -- renewing
+
+    async def run(self) -> None:
+        """Renew the certificate at two thirds of its life, for ever."""
+        failures = 0
+        while True:
+            self._changed.clear()
+            held = self.current
+            await self._until(None if held is None else self._due(held, failures))
+            if held is None or held is not self.current:
+                failures = 0
+                continue
+            failures = 0 if await self._renew(held) else failures + 1
+
+    def _due(self, held: Credentials, failures: int) -> float:
+        """Seconds until the next attempt; several nodes made at once do not come at once."""
+        now, who = self._clock.wall(), held.identity
+        if failures:
+            wait = max(RETRY_LEAST, min(RETRY_MOST, (who.ends - who.begins) / 60, 2.0**failures))
+            return wait * (0.5 + self._jitter() / 2)
+        return max(0.0, who.renew_at() - now) + self._jitter() * (who.ends - who.begins) / 60
+
+    async def _renew(self, held: Credentials) -> bool:
+        key = make_key()
+        address = self._control[0]
+        self._control.append(self._control.pop(0))  # the next attempt asks another replica
+        try:
+            chain, authority = await renew(address, held, request(key, self._id))
+            made = Credentials.of(key, chain, authority, held.token)
+            await asyncio.to_thread(self._file.save, made)
+        except (MatineeError, BadIdentity) as error:
+            left = held.identity.ends - self._clock.wall()
+            loud = left < (held.identity.ends - held.identity.begins) * LOUD_AT
+            (log.error if loud else log.warning)(
+                "the node's certificate is not renewed", error=str(error), ends_in=round(left), id=self._id
+            )
+            return False
+        self._use(made)
+        log.info("the node's certificate is renewed", id=self._id, ends=round(made.identity.ends))
+        return True
+
+    def _use(self, made: Credentials) -> None:
+        self.current = made
+        self._changed.set()
+
+    async def _until(self, seconds: float | None) -> None:
+        """Until so many seconds have passed (None: for ever), or the identity is another."""
+        timer = None if seconds is None else self._clock.call_later(seconds, self._changed.set)
+        try:
+            await self._changed.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+
+def fingerprint_of(held: Credentials) -> bytes:
+    """Whom a node trusts."""
+    return fingerprint(held.authority)
+
+
+def needed(
+    folder: Path | None, control: Sequence[Address], token_file: Path | None, enrol_at: Sequence[Address]
+) -> bool:
+    """Whether a node has an identity or is to get one; without, it speaks plainly, to control on loopback only.
+
+    Raises BadSettings.
+    """
+    if token_file is not None and folder is None:
+        raise BadSettings("fleet_dir", "joining needs a folder that the node's identity is kept in")
+    if token_file is not None and not enrol_at:
+        raise BadSettings("enrol_at", "joining needs the address of control's enrolment listener, HOST:PORT")
+    if token_file is not None or (folder is not None and IdentityFile(folder).path.exists()):
+        return True
+    for address in control:
+        if not is_loopback(address.host):
+            raise BadSettings(
+                "control",
+                f"{address} is not a loopback address and this node has no identity: `matinee fleet enrol` makes a "
+                "token, --enrol-token FILE uses it",
+            )
+    return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
