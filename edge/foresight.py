@@ -7,6 +7,7 @@ anew), so that a hit costs nothing more. What it wishes for goes to `edge.prefet
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -31,6 +32,9 @@ LOOK_AGAIN = 5.0
 MOST_LOOKED = 20_000
 MOST_READING = 64
 """Playlists that wait to be read; what comes beyond is read when it is asked for again."""
+MOST_EARLY = 256
+EARLY_SECONDS = 2.0
+"""How long it is remembered that a segment was asked for while its playlist was being read."""
 LOW_BUFFER = 5_000
 """Milliseconds of buffer, or to the deadline, below which a player is in need."""
 
@@ -64,6 +68,12 @@ class Foresight:
         self._permits = permits
         self._looked: dict[bytes, float] = {}
         self._reading: set[bytes] = set()
+        self._early: deque[tuple[float, bytes, int | None, bytes, bool]] = deque(maxlen=MOST_EARLY)
+
+    @property
+    def reading(self) -> int:
+        """Playlists that are being read, or fetched to be."""
+        return len(self._reading)
 
     # -- what is asked for -------------------------------------------------------------------------------------
 
@@ -102,6 +112,9 @@ class Foresight:
     def _look(self, key: bytes, first: int | None, region: bytes, now: float, *, urgent: bool) -> None:
         """Wish for what comes after a segment."""
         if not self._by_playlist or (first is None and self._looked.get(key, 0.0) > now):
+            return
+        if self._reading and not self.outlines.holds(key):
+            self._early.append((now, key, first, region, urgent))
             return
         wished = False
         for piece in self.outlines.after(key, first, self._depth):
@@ -159,6 +172,10 @@ class Foresight:
             await self._read(asked)
         finally:
             self._reading.discard(asked.key)
+        early, self._early = self._early, deque(maxlen=MOST_EARLY)
+        for at, key, first, region, urgent in early:
+            if self._clock.mono() - at < EARLY_SECONDS:
+                self._look(key, first, region, at, urgent=urgent)
 
     async def _read(self, asked: Asked) -> None:
         entry, cdn = self._cache.peek(asked.key, {}), asked.cdn

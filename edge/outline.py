@@ -196,6 +196,13 @@ class Outlines:
         title = self._titles.get(key.partition(b"/")[0])
         return title is not None and key in title.outlines
 
+    def holds(self, key: bytes) -> bool:
+        """Whether a segment may be in an outline: one of its folder is known."""
+        title = self._titles.get(key.partition(b"/")[0])
+        if title is None:
+            return False
+        return any(key.startswith(one.folder) for found in title.outlines.values() for one in found)
+
     def region(self, content_id: bytes) -> bytes | None:
         """The region in which a title was asked for last; None when nothing is known of it."""
         title = self._titles.get(content_id)
