@@ -81,6 +81,7 @@ async def _serving(
     settings: ControlSettings, plane: Plane, api_key: str, tasks: asyncio.TaskGroup
 ) -> AsyncIterator[Running]:
     await plane.remember_edges()
+    await plane.roster.refresh()
     await plane.put_default(settings.default)
     if settings.keys is not None:
         await _put_keys_of(plane, settings.keys)

@@ -10,10 +10,12 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 import structlog
+from sqlalchemy import select
 
-from control import changes
-from control.edge_rows import LEASE, edge_of, edge_row
+from control import changes, schema
+from control.edge_rows import LEASE, edge_of, edge_row, keep_edges
 from control.fanout import Fanout
+from control.roster import Roster
 from control.store import Author, Committed, Cursor, Store
 from kernel.clock import Clock, Instant
 from kernel.documents import BadDocument
@@ -39,6 +41,8 @@ class Plane:
             store.on_change(kind, self.fanout.wake)
         self._edges_changed = True
         store.on_change("edges", self._note_edges)
+        self._over = asyncio.Event()
+        self.roster = Roster(store, self._over.set)
 
     async def put_titles(
         self,
@@ -81,7 +85,7 @@ class Plane:
         """Take up what other replicas, and this one before its start, have seen of edges. Raises StorageFailed."""
         self._edges_changed = False
         now = Instant(self.clock.wall(), self.clock.mono())
-        self.fanout.seen_elsewhere(edge_of(dict(row), now) for row in await self.store.edges())
+        self.fanout.seen_elsewhere(edge_of(row, now) for row in await self.store.read(select(schema.edges)))
 
     async def keep_edges(self) -> None:
         """Write down the edges that changed, once; what fails is tried with the next change."""
@@ -91,33 +95,35 @@ class Plane:
         rows = [edge_row(self.fanout.edges[name], self.store.replica, now) for name in sorted(names)]
         try:
             if rows:
-                await self.store.save_edges(rows)
+                await self.store.save(lambda connection: keep_edges(connection, rows), ["edges"])
         except StorageFailed:  # the store has said so
             self.fanout.changed |= names
 
     async def tend(self) -> None:
-        """Keep the edges seen, and forget revocations that ended, for ever."""
+        """Keep the edges seen, read what has changed of the fleet, and forget what is over, for ever."""
         forgotten_at = self.clock.mono() - FORGET_EVERY
         while True:
+            self._over.clear()
             await self.keep_edges()
-            if self._edges_changed:
-                with contextlib.suppress(StorageFailed):  # as long as it is away, what was seen last is told
+            with contextlib.suppress(StorageFailed):  # as long as it is away, what was seen last is told
+                await self.roster.refresh()
+                if self._edges_changed:
                     await self.remember_edges()
             if self.clock.mono() - forgotten_at >= FORGET_EVERY:
                 forgotten_at = self.clock.mono()
-                now = self.clock.wall()
                 with contextlib.suppress(Overloaded, StorageFailed):  # there is a next time
-                    await self.store.forget(now)
-                    await self.store.commit(
-                        lambda desired, now=now: changes.forget_ended(desired, now),  # type: ignore[misc]
-                        self._author("control", "revocations that have ended"),
-                    )
-            over = asyncio.Event()
-            timer = self.clock.call_later(EDGES_KEPT_EVERY, over.set)
+                    await self._forget(self.clock.wall())
+            timer = self.clock.call_later(EDGES_KEPT_EVERY, self._over.set)
             try:
-                await over.wait()
+                await self._over.wait()
             finally:
                 timer.cancel()
+
+    async def _forget(self, now: float) -> None:
+        await self.store.forget(now)
+        await self.store.commit(
+            lambda desired: changes.forget_ended(desired, now), self._author("control", "revocations that have ended")
+        )
 
     def _author(self, name: str, reason: str) -> Author:
         return Author(name, self.clock.wall(), reason)

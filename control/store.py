@@ -9,25 +9,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import RowMapping, Select, func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control.database import CHANNEL, Database, sqlite
 from control.desired import Change, Desired
-from control.edge_rows import keep_edges
 from control.follow import Follower
 from control.migrate import migrate
 from control.rows import State, forget_old, forget_removed, read_state
-from control.schema import edges, facts, revisions
+from control.schema import facts, revisions
 from control.transaction import Author, Committed, Cursor, Group, Tx, Work, bump, locked
+from control.waiting import Waiting
 from kernel.errors import Overloaded, StorageFailed
 
 __all__ = ["Author", "Committed", "Cursor", "Store", "Tx"]
@@ -43,17 +42,6 @@ _REFUSED = (IntegrityError, DataError, ProgrammingError)
 log = structlog.get_logger("control")
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """A change (`make`) or a work, and who waits for its answer."""
-
-    make: Callable[[Desired], Change] | None
-    work: Work | None
-    author: Author
-    cursor: Cursor | None
-    answer: asyncio.Future[Any]
-
-
 class Store:
     """The database of one control process. `open`, then `run` as one task until `close`."""
 
@@ -61,7 +49,7 @@ class Store:
         self.replica = replica or uuid4().hex
         self.database = database
         self.available = True
-        self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue(WAITING_MOST)
+        self._queue: asyncio.Queue[Waiting | None] = asyncio.Queue(WAITING_MOST)
         self._closing = False
         self._turn = asyncio.Lock()
         self._state = State(Desired(""), {}, {})
@@ -138,12 +126,11 @@ class Store:
         self._call(made)
         return result
 
-    async def read(self, query: Select[Any]) -> Sequence[RowMapping]:
+    async def read(self, query: Select[Any]) -> list[dict[str, Any]]:
         """The rows of a query. Raises StorageFailed."""
         try:
             async with asyncio.timeout(GROUP_WITHIN), self.database.engine.connect() as connection:
-                found: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
-                return found
+                return [dict(row) for row in (await connection.execute(query)).mappings()]
         except self._failures as error:
             raise self._failed("could not be read", error) from None
 
@@ -159,7 +146,7 @@ class Store:
             raise Overloaded("control is stopping")
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
-            self._queue.put_nowait(_Waiting(make, work, author, cursor, answer))
+            self._queue.put_nowait(Waiting(make, work, author, cursor, answer))
         except asyncio.QueueFull:
             raise Overloaded("too many changes wait for the disk") from None
         return await answer
@@ -176,30 +163,27 @@ class Store:
             async with self._turn:
                 await self._write(waiting)
 
-    async def _write(self, waiting: Sequence[_Waiting]) -> None:
+    async def _write(self, waiting: Sequence[Waiting]) -> None:
         try:
             async with asyncio.timeout(GROUP_WITHIN), self.database.writing.begin() as connection:
                 state = await self._caught_up(connection)
                 group = Group(connection, state.desired, dict(state.cursors))
-                answers = [(one.answer, await self._one(group, one)) for one in waiting]
+                answers = [await self._one(group, one) for one in waiting]
                 made = await group.finish()
                 await self._notify(connection, made)
         except self._failures as error:
             failed = self._failed("the change could not be kept", error)
             for one in waiting:
-                _answer(one.answer, failed)
+                one.answered(failed)
             return
         self._take(State(group.desired, group.cursors, {**state.heads, **made}), made)
-        for answer, result in answers:
-            _answer(answer, result)
+        for one, result in zip(waiting, answers, strict=True):
+            one.answered(result)
 
-    async def _one(self, group: Group, waiting: _Waiting) -> Any:
+    async def _one(self, group: Group, waiting: Waiting) -> Any:
         """What one that waits is to be answered: its own error is its own, the database's is everybody's."""
         try:
-            if waiting.make is not None:
-                return group.change(waiting.make, waiting.author, waiting.cursor)
-            assert waiting.work is not None  # noqa: S101 (one of the two; for the types)
-            return await group.work(waiting.work, waiting.author)
+            return await waiting.take_part(group)
         except _REFUSED as error:
             return StorageFailed(f"the change could not be kept: {self.database.cause(error)}")
         except self._failures:
@@ -248,15 +232,7 @@ class Store:
         await self.transact(work, Author("control", 0.0))
         await self.refresh()
 
-    async def save_edges(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Keep what is known of edges, rows as `control.schema.edges` has them. Raises StorageFailed."""
-        await self.save(lambda connection: keep_edges(connection, rows), ["edges"])
-
-    async def edges(self) -> Sequence[RowMapping]:
-        """The rows of the edges seen."""
-        return await self.read(select(edges))
-
-    async def history(self, most: int = 100, before: int | None = None) -> Sequence[RowMapping]:
+    async def history(self, most: int = 100, before: int | None = None) -> list[dict[str, Any]]:
         """The latest revisions (those before a number), newest first."""
         query = select(revisions).order_by(revisions.c.number.desc()).limit(most)
         return await self.read(query if before is None else query.where(revisions.c.number < before))
@@ -306,12 +282,3 @@ class Store:
     async def _notify(self, connection: AsyncConnection, made: Mapping[str, int]) -> None:
         if made and self.database.listen is not None:
             await connection.execute(select(func.pg_notify(CHANNEL, self.replica)))
-
-
-def _answer(answer: asyncio.Future[Any], result: Any) -> None:
-    if answer.done():
-        return
-    if isinstance(result, Exception):
-        answer.set_exception(result)
-    else:
-        answer.set_result(result)

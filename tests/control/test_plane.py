@@ -50,7 +50,7 @@ async def test_edges_are_remembered_over_a_restart(open_plane, monkeypatch) -> N
             async def fails(*_: object) -> None:
                 raise StorageFailed("no space left")
 
-            broken.setattr(Store, "save_edges", fails)
+            broken.setattr(Store, "save", fails)
             await plane.keep_edges()
             assert plane.fanout.changed == {"e1"}
         await plane.keep_edges()

@@ -14,12 +14,10 @@ from sqlalchemy.exc import OperationalError
 import control.store
 from control import changes
 from control.desired import Change, Desired
-from control.edge_rows import edge_row
-from control.session import Edge
 from control.store import Author, Committed, Cursor, Store
 from control.transaction import Group
 from kernel.errors import Overloaded, StorageFailed
-from kernel.fleet import RULES, Hello
+from kernel.fleet import RULES
 from tests.postgresql import PASSWORD
 
 ME = Author("tester", 1_800_000_000.0, "why not")
@@ -134,15 +132,6 @@ async def test_a_new_epoch_is_kept(open_store) -> None:
         assert store.desired.revision == before.revision
     async with open_store() as store:
         assert store.desired.epoch == epoch
-
-
-async def test_edges_are_kept(open_store) -> None:
-    async with open_store() as store:
-        await store.save_edges([edge_row(Edge(Hello("e1", region="eu"), 1.5), "one", 2.0)])
-        row = edge_row(Edge(Hello("e1", region="us"), 1.5), "one", 2.0)
-        await store.save_edges([row])
-    async with open_store() as store:
-        assert [dict(found) for found in await store.edges()] == [row]
 
 
 async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

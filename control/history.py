@@ -1,0 +1,131 @@
+"""The past of what is desired: one revision from what to what, what changed between two, and taking one back.
+
+Details are forgotten after a time (`control.rows`); then only who, when and why is left.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from control import nodes
+from control.desired import Change
+from control.schema import details, revisions
+from control.store import Store
+from control.touches import Touch, folded, touch_json, turned_round, unpacked
+from control.transaction import Tx, Work
+from kernel.documents import moment_text
+from kernel.fleet import TYPES
+
+BETWEEN_MOST = 1_000
+"""Revisions that are compared at once."""
+_RESTORED = (*TYPES, nodes.NODE, nodes.GROUP)
+"""Not settings: they go back in stages, as they came."""
+
+
+class Forgotten(LookupError):
+    """There is no such revision, or its details are no longer known."""
+
+
+class Conflict(ValueError):
+    """What a revision changed has been changed again since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A revision; `touches` is None when its details are forgotten."""
+
+    number: int
+    at: float
+    author: str
+    reason: str
+    touched: dict[str, Any]
+    touches: tuple[Touch, ...] | None
+
+
+async def revision(store: Store, number: int) -> Revision:
+    """One revision. Raises Forgotten, StorageFailed."""
+    query = select(revisions, details.c.content).outerjoin(details, details.c.number == revisions.c.number)
+    rows = await store.read(query.where(revisions.c.number == number))
+    if not rows:
+        raise Forgotten(f"there is no revision {number}")
+    row, content = rows[0], rows[0]["content"]
+    return Revision(
+        row["number"], row["at"], row["author"], row["reason"], json.loads(row["touched"]),
+        None if content is None else folded([unpacked(content)]),
+    )  # fmt: skip
+
+
+def revision_json(one: Revision) -> dict[str, Any]:
+    """A revision as the API shows it: `changes` from what to what, null when forgotten."""
+    changes = None if one.touches is None else [touch_json(touch) for touch in one.touches]
+    told = {"revision": one.number, "at": moment_text(one.at), "author": one.author, "reason": one.reason}
+    return told | one.touched | {"changes": changes}
+
+
+async def between(store: Store, older: int, newer: int) -> tuple[Touch, ...]:
+    """What changed after revision `older` up to `newer`, each thing once.
+
+    Raises ValueError, Forgotten, StorageFailed.
+    """
+    if not 0 <= older <= newer:
+        raise ValueError(f"revision {newer} is not after {older}")
+    if newer - older > BETWEEN_MOST:
+        raise ValueError(f"at most {BETWEEN_MOST} revisions are compared at once")
+    within = (details.c.number > older) & (details.c.number <= newer)
+    rows = await store.read(select(details).where(within).order_by(details.c.number))
+    if newer > store.desired.revision:
+        raise Forgotten(f"there is no revision {newer}")
+    if len(rows) != newer - older:
+        known = {row["number"] for row in rows}
+        gone = next(number for number in range(older + 1, newer + 1) if number not in known)
+        raise Forgotten(f"the details of revision {gone} are forgotten")
+    return folded(unpacked(row["content"]) for row in rows)
+
+
+async def rollback(store: Store, number: int) -> Work:
+    """A work that takes a revision back, as a new revision; it gives the new number, or None when nothing changes.
+
+    Raises Forgotten, and ValueError when it changed what cannot be taken back; the work raises Conflict when any of it
+    was changed since.
+    """
+    taken = await revision(store, number)
+    if taken.touches is None:
+        raise Forgotten(f"the details of revision {number} are forgotten")
+    kinds = sorted({touch.kind for touch in taken.touches} - set(_RESTORED))
+    if kinds:
+        raise ValueError(f"revision {number} changed {', '.join(kinds)}, which cannot be taken back")
+    touches = taken.touches
+
+    async def work(tx: Tx) -> int | None:
+        await _check_unchanged(tx, touches)
+        for touch in _in_order(turned_round(touches)):
+            if touch.kind in TYPES:
+                _put(tx, touch)
+            else:
+                await nodes.restore(tx, touch.kind, touch.name, touch.after)
+        return tx.number if tx.is_revision else None
+
+    return work
+
+
+async def _check_unchanged(tx: Tx, touches: tuple[Touch, ...]) -> None:
+    others = any(touch.kind not in TYPES for touch in touches)
+    said = await nodes.all_said(tx.connection) if others else {}
+    for touch in touches:
+        now = tx.desired.content(touch.kind, touch.name) if touch.kind in TYPES else said.get(touch[:2])
+        if now != touch.after:
+            raise Conflict(f"{touch.kind} {touch.name} has been changed since")
+
+
+def _in_order(touches: tuple[Touch, ...]) -> list[Touch]:
+    """Groups come before the nodes in them, and go after them."""
+    return sorted(touches, key=lambda touch: (touch.kind == nodes.GROUP) == (touch.after is None))
+
+
+def _put(tx: Tx, touch: Touch) -> None:
+    key = (touch.kind, touch.name)
+    tx.change(Change(removes=frozenset({key})) if touch.after is None else Change({key: touch.after}))

@@ -1,0 +1,262 @@
+"""What operators say of the fleet: its nodes, and groups of nodes (region, PoP, role, capacity), and who is drained.
+
+The verbs are works of a transaction (`store.transact(lambda tx: drain(tx, "e5"), author)`), each a revision. What a
+node says of itself in its hello is believed where the operator has said nothing (`as_known`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import Table, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from control import schema
+from control.changes import canonical
+from control.transaction import Tx, put
+from kernel.documents import BadDocument, load_json, parse_object
+from kernel.fleet import NODE_ID, Hello
+
+ROLES = ("edge", "shield", "control", "service")
+NODES_MOST = 20_000
+GROUPS_MOST = 1_000
+LONGEST = 64
+_CAPACITY_MOST = 2**63 - 1
+NODE, GROUP = "node", "group"
+"""Kinds of touches."""
+
+
+class NotKnown(ValueError):
+    """There is no such node or group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node; "" and 0 = not said. `capacity` in bits a second; `drained`: since when, None while it serves."""
+
+    id: str
+    role: str = "edge"
+    region: str = ""
+    pop: str = ""
+    group: str = ""
+    capacity: int = 0
+    drained: float | None = None
+    enrolled: float | None = None
+    certificate_ends: float | None = None
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A set of nodes: what a node of it does not say of itself."""
+
+    name: str
+    role: str = ""
+    region: str = ""
+    pop: str = ""
+    capacity: int = 0
+    number: int = 0
+
+
+async def read_nodes(connection: AsyncConnection) -> dict[str, Node]:
+    """All nodes by id."""
+    return {row["id"]: Node(**row) for row in (await connection.execute(select(schema.nodes))).mappings()}
+
+
+async def read_groups(connection: AsyncConnection) -> dict[str, Group]:
+    """All groups by name."""
+    return {row["name"]: Group(**row) for row in (await connection.execute(select(schema.groups))).mappings()}
+
+
+async def all_said(connection: AsyncConnection) -> dict[tuple[str, str], bytes]:
+    """What is said of every node and group, by kind and name, as touches have it."""
+    found = {(NODE, name): canonical(said(node)) for name, node in (await read_nodes(connection)).items()}
+    return found | {(GROUP, name): canonical(said(one)) for name, one in (await read_groups(connection)).items()}
+
+
+def as_known(hello: Hello, nodes: Mapping[str, Node], groups: Mapping[str, Group]) -> Node:
+    """An edge as the fleet knows it: the operator's word, then its group's, then its own."""
+    node = nodes.get(hello.id) or Node(hello.id, "")
+    group = groups.get(node.group) or Group("")
+    return replace(
+        node,
+        role=node.role or group.role or hello.role,
+        region=node.region or group.region or hello.region,
+        pop=node.pop or group.pop or hello.pop,
+        capacity=node.capacity or group.capacity or hello.capacity,
+    )
+
+
+def parse_node(node_id: str, value: object) -> Node:
+    """A node of its JSON form `{"role", "region", "pop", "group", "capacity"}`. BadDocument names what is wrong."""
+    if not NODE_ID.fullmatch(node_id):
+        raise BadDocument("id", f"{node_id[:80]!r} cannot be a node's id")
+    members = parse_object(value, "", ("role", "region", "pop", "group", "capacity"))
+    role = members.get("role", "edge")
+    if role not in ROLES:
+        raise BadDocument("role", f"must be one of {', '.join(ROLES)}")
+    region, pop, group = (_word(members, name) for name in ("region", "pop", "group"))
+    return Node(node_id, role, region, pop, group, _capacity(members))
+
+
+def parse_group(name: str, value: object) -> Group:
+    """A group of its JSON form `{"role", "region", "pop", "capacity"}`. BadDocument names what is wrong."""
+    if not NODE_ID.fullmatch(name):
+        raise BadDocument("name", f"{name[:80]!r} cannot be a group's name")
+    members = parse_object(value, "", ("role", "region", "pop", "capacity"))
+    role = members.get("role", "")
+    if role not in ("", *ROLES):
+        raise BadDocument("role", f"must be one of {', '.join(ROLES)}")
+    return Group(name, role, _word(members, "region"), _word(members, "pop"), _capacity(members))
+
+
+async def put_node(tx: Tx, node: Node) -> Node:
+    """Add a node, or say something else of it; whether it is drained, and its certificate, stay."""
+    before = await _node(tx, node.id)
+    if node.group and await _one(tx.connection, schema.groups, node.group) is None:
+        raise NotKnown(f"there is no group {node.group}")
+    kept = before or Node(node.id)
+    return await _keep(
+        tx, before,
+        replace(node, drained=kept.drained, enrolled=kept.enrolled, certificate_ends=kept.certificate_ends),
+    )  # fmt: skip
+
+
+async def drain(tx: Tx, node_id: str) -> Node:
+    """Send no viewers there any more, from now on. NotKnown where no such node ever was."""
+    before = await _known(tx, node_id)
+    return await _keep(tx, before, before if before.drained is not None else replace(before, drained=tx.author.at))
+
+
+async def undrain(tx: Tx, node_id: str) -> Node:
+    """Send viewers there again."""
+    before = await _known(tx, node_id)
+    return await _keep(tx, before, replace(before, drained=None))
+
+
+async def enrol(tx: Tx, node_id: str, role: str, region: str, ends: float) -> Node:
+    """A node has joined, with a certificate that ends then (Unix seconds)."""
+    before = await _node(tx, node_id)
+    joined = replace(before or Node(node_id, region=region), role=role, enrolled=tx.author.at, certificate_ends=ends)
+    return await _keep(tx, before, joined)
+
+
+async def renewed(connection: AsyncConnection, node_id: str, ends: float) -> None:
+    """A node has a new certificate: no revision, for `store.save`, announcing `nodes`."""
+    await connection.execute(update(schema.nodes).where(schema.nodes.c.id == node_id).values(certificate_ends=ends))
+
+
+async def remove_node(tx: Tx, node_id: str) -> None:
+    """Forget what was said of a node, and that it was seen. NotKnown."""
+    before = await _known(tx, node_id)
+    await tx.connection.execute(delete(schema.nodes).where(schema.nodes.c.id == node_id))
+    await tx.connection.execute(delete(schema.edges).where(schema.edges.c.id == node_id))
+    _note(tx, NODE, node_id, before, None)
+
+
+async def put_group(tx: Tx, group: Group) -> Group:
+    """Add a group, or say something else of it."""
+    found = await _one(tx.connection, schema.groups, group.name)
+    before = Group(**found) if found else None
+    if before is None:
+        await _check_room(tx.connection, schema.groups, GROUPS_MOST)
+    if before == replace(group, number=before.number if before else 0):
+        return group
+    made = replace(group, number=tx.number)
+    await put(tx.connection, schema.groups, [asdict(made)])
+    _note(tx, GROUP, group.name, before, made)
+    return made
+
+
+async def remove_group(tx: Tx, name: str) -> None:
+    """Forget a group that no node is in. NotKnown, ValueError."""
+    found = await _one(tx.connection, schema.groups, name)
+    if found is None:
+        raise NotKnown(f"there is no group {name}")
+    within = select(schema.nodes.c.id).where(schema.nodes.c.group == name).limit(1)
+    member = (await tx.connection.execute(within)).scalar()
+    if member is not None:
+        raise ValueError(f"group {name} has nodes, {member} is one")
+    await tx.connection.execute(delete(schema.groups).where(schema.groups.c.name == name))
+    _note(tx, GROUP, name, Group(**found), None)
+
+
+async def restore(tx: Tx, kind: str, name: str, content: bytes | None) -> None:
+    """Make a node or group what it was (see `control.history`); None: it was not there."""
+    if content is None:
+        await (remove_node(tx, name) if kind == NODE else remove_group(tx, name))
+        return
+    value: dict[str, Any] = load_json(content)  # type: ignore[assignment]  # written by _note
+    if kind == GROUP:
+        await put_group(tx, parse_group(name, value))
+        return
+    drained = value.pop("drained", None)
+    node = await put_node(tx, parse_node(name, value))
+    await _keep(tx, node, replace(node, drained=drained))
+
+
+async def _keep(tx: Tx, before: Node | None, after: Node) -> Node:
+    if before is not None and before == replace(after, number=before.number) and before.number:
+        return before
+    if before is None or not before.number:
+        await _check_room(tx.connection, schema.nodes, NODES_MOST)
+    made = replace(after, number=tx.number)
+    await put(tx.connection, schema.nodes, [asdict(made)])
+    _note(tx, NODE, made.id, before, made)
+    return made
+
+
+def _note(tx: Tx, kind: str, name: str, before: Node | Group | None, after: Node | Group | None) -> None:
+    contents = [None if one is None or not one.number else canonical(said(one)) for one in (before, after)]
+    tx.touch(kind, name, *contents)
+    tx.announce(f"{kind}s")
+
+
+def said(one: Node | Group) -> dict[str, Any]:
+    """The JSON form of a node or group: what is said of it."""
+    left_out = ("id", "name", "number", "enrolled", "certificate_ends")
+    return {name: value for name, value in asdict(one).items() if name not in left_out}
+
+
+async def _node(tx: Tx, node_id: str) -> Node | None:
+    found = await _one(tx.connection, schema.nodes, node_id)
+    return Node(**found) if found else None
+
+
+async def _known(tx: Tx, node_id: str) -> Node:
+    """A node that operators know, or that has been seen; the latter has number 0."""
+    node = await _node(tx, node_id)
+    if node is not None:
+        return node
+    edge = await _one(tx.connection, schema.edges, node_id)
+    if edge is None:
+        raise NotKnown(f"there is no node {node_id[:80]}")
+    return Node(node_id, edge["role"])
+
+
+async def _one(connection: AsyncConnection, table: Table, name: str) -> dict[str, Any] | None:
+    (key,) = table.primary_key.columns
+    row = (await connection.execute(select(table).where(key == name))).mappings().first()
+    return dict(row) if row else None
+
+
+async def _check_room(connection: AsyncConnection, table: Table, most: int) -> None:
+    (key,) = table.primary_key.columns
+    if len((await connection.execute(select(key).limit(most))).all()) >= most:
+        raise ValueError(f"there are {most} {table.name} already")
+
+
+def _word(members: Mapping[str, Any], name: str) -> str:
+    value = members.get(name, "")
+    if not isinstance(value, str) or len(value) > LONGEST or not value.isprintable():
+        raise BadDocument(name, f"must be at most {LONGEST} printable characters")
+    return value
+
+
+def _capacity(members: Mapping[str, Any]) -> int:
+    value = members.get("capacity", 0)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _CAPACITY_MOST:
+        raise BadDocument("capacity", "must be a number of bits a second")
+    return value
