@@ -59,7 +59,8 @@ class DiskTier:
         self.rests_until = 0.0
         self._rest = REST_SECONDS
         self._policy = policy
-        self._admission = Always() if admission is None else admission
+        self.admission = Always() if admission is None else admission
+        """May be replaced by another, which has seen nothing yet."""
         self._number = 0
         self._lock = -1
         self._journal = Journal(folder / "index")
@@ -82,7 +83,7 @@ class DiskTier:
     def admits(self, entry: Entry) -> bool:
         """Whether an object that was fetched now, and that the tier takes, is worth a write; asked once a fetch. The
         whole of an object in slices always is: without it they are worth nothing."""
-        return self._admission.admits(entry.key, entry.cost) or entry.slice > 0
+        return self.admission.admits(entry.key, entry.cost) or entry.slice > 0
 
     def new_number(self) -> int:
         """Of a file, never used before in this folder."""

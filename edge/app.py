@@ -24,6 +24,7 @@ from edge.counters import Counts
 from edge.crowd import Crowd
 from edge.fetch import Fetcher
 from edge.listen import Front, patience, renew_certificate, tls_context
+from edge.live import Live
 from edge.locate import Locator
 from edge.network import Network
 from edge.node import Node
@@ -88,6 +89,8 @@ class Edge:
         self.front = Front(
             self.story, self.story.connections, Limits(body=self.node.profile.body), clock, patience(settings)
         )
+        self.live = Live(self)
+        self._rules = self.node.rules
         self.subscriber = self._make_subscriber(connect)
         self.address: Address | None = None
         self.admin_address: Address | None = None
@@ -148,7 +151,7 @@ class Edge:
             address=str(settings.listen),
             admin=str(settings.admin),
         )
-        ears = Ears(report=self.ahead.report)
+        ears = Ears(accepts=self.live.accepts, report=self.ahead.report)
         control = [str(one) for one in settings.control]
         return Subscriber(me, control, settings.fleet_dir, self.clock, self.take, ears=ears, connect=connect)
 
@@ -187,9 +190,11 @@ class Edge:
 
     def take(self, state: State) -> None:
         """New rules and keys from control: in force from the next request on."""
-        self.node.rules = state.rules
+        if state.rules is not self._rules:  # else what settings have ended would be good again
+            self.node.rules = self._rules = state.rules
         if self.node.memo is not None:
             self.node.memo.use(state.keys)
+        self.live.take(state)
         self.ahead.take_hot(state.documents.get(HOT))
 
     def reload(self) -> None:

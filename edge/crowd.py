@@ -17,7 +17,8 @@ class Crowd:
     """The viewers that are connected, held against the settings."""
 
     def __init__(self, settings: EdgeSettings) -> None:
-        self._settings = settings
+        self.settings = settings
+        """Replaced when control pushes others: they count for whoever connects then."""
         self._number = 0
         self._from: dict[str, int] = {}
         self.closed = False
@@ -25,7 +26,7 @@ class Crowd:
 
     def admits(self, connection: Connection) -> bool:
         """Whether a new connection may stay. Far beyond the limits it is cut at once. Each asked for is `left` once."""
-        settings = self._settings
+        settings = self.settings
         most, left = settings.max_connections, _descriptors_left(connection)
         self._number += 1
         if self._number > most + max(TURNED_AWAY_LEAST, most // TURNED_AWAY_SHARE) or left < 0.5:
@@ -38,19 +39,16 @@ class Crowd:
         return ip is None or ip.is_loopback or any(ip in network for network in settings.allow)
 
     def _crowds(self, address: str) -> bool:
-        most = self._settings.max_connections_per_address
-        if not most:
-            return False
-        self._from[address] = self._from.get(address, 0) + 1
-        return self._from[address] > most
+        most = self.settings.max_connections_per_address
+        self._from[address] = number = self._from.get(address, 0) + 1
+        return 0 < most < number
 
     def left(self, connection: Connection) -> None:
         """He is gone."""
         self._number -= 1
-        if self._from:
-            number = self._from.pop(connection.address) - 1
-            if number:
-                self._from[connection.address] = number
+        number = self._from.pop(connection.address) - 1
+        if number:
+            self._from[connection.address] = number
 
 
 def _descriptors_left(connection: Connection) -> float:

@@ -176,7 +176,7 @@ class Delivery(Reply):
             self.position, self.stop = selection.first, selection.stop
         self.selection = selection
         self.status = selection.status
-        bodyless = self.request.method == b"HEAD" or selection.status in (204, 304, 416) and entry.status != 416
+        bodyless = self.request.method == b"HEAD" or (selection.status in (204, 304, 416) and entry.status != 416)
         chunked = length is None and not bodyless and self.request.minor == 1
         if length is None and not bodyless and not chunked:
             self.request.keep_alive = False  # HTTP/1.0: the end of the connection is the end of the body

@@ -62,8 +62,15 @@ class Fetcher:
         self._id = node.encode("latin-1", "replace")
         self._answers = Answers(cache, clock, workshop, counts, max_object, self._begin_run)
         self.slicing = self._answers.streams.slicing
-        self.longest_wait = upstreams.timeouts.first_byte
+
+    @property
+    def longest_wait(self) -> float:
         """Seconds after which nobody waits for a head any more, however often it was asked for."""
+        return self._upstreams.timeouts.first_byte
+
+    def keep_up_to(self, size: int) -> None:
+        """Larger objects than so many bytes are not kept, from the next answer on."""
+        self._answers.keep_up_to(size)
 
     def begin(
         self,

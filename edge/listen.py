@@ -105,7 +105,8 @@ class Front:
         clock: Clock,
         patience: Patience = PATIENCE,
     ) -> None:
-        self._patience = patience
+        self.patience = patience
+        """Replaced when control pushes another."""
         self._handler = handler
         self._connections = connections
         self._limits = limits
@@ -139,9 +140,9 @@ class Front:
             elif connection.in_body:
                 self._watch_body(connection)
             elif connection.in_head:
-                if connection.ticks > self._patience.head:
+                if connection.ticks > self.patience.head:
                     self._give_up(connection, LATE_HEAD)
-            elif connection.ticks > (self._patience.idle if connection.served else self._patience.head):
+            elif connection.ticks > (self.patience.idle if connection.served else self.patience.head):
                 connection.retire()
 
     def _give_up(self, connection: Connection, why: Malformed) -> None:
@@ -152,7 +153,7 @@ class Front:
         """A body may not stand still for longer than a head may take, nor trickle for ever."""
         connection.body_ticks += 1
         most = BODY_SECONDS + connection.body_received // BODY_RATE
-        if connection.ticks > self._patience.head or connection.body_ticks > most:
+        if connection.ticks > self.patience.head or connection.body_ticks > most:
             self._give_up(connection, LATE_BODY)
 
     def _watch_parting(self, connection: Connection) -> None:
@@ -169,7 +170,7 @@ class Front:
 
     def _watch_reader(self, connection: Connection) -> None:
         """A viewer who reads, however slowly, may go on; one who has taken nothing for a minute is cut."""
-        stalled = self._patience.stalled
+        stalled = self.patience.stalled
         if connection.ticks <= stalled // STALL_LOOKS and connection.last_look:
             return  # seldom enough not to ask the kernel for each of many every second
         taken = bytes_taken(connection)

@@ -16,8 +16,6 @@ from the last one only in the name of the segment takes `edge.straight`, the sam
 
 from __future__ import annotations
 
-from functools import partial
-
 from cache.body import Body
 from cache.cache import SegmentCache
 from cache.entry import Entry
@@ -65,8 +63,7 @@ class Story(OwnAnswers):
         self.connections: set[Connection] = set()
         self._locator = locator
         self._crowd = crowd
-        ask = general_route if node.profile.name == "general" else media_route
-        self._route = partial(ask, routes=node.routes)
+        self._route = general_route if node.profile.name == "general" else media_route
 
     # -- connections -------------------------------------------------------------------------------------------
 
@@ -97,7 +94,7 @@ class Story(OwnAnswers):
         if b"cdn-loop" in request.fields and came_back(self.node.id, request.fields[b"cdn-loop"]):
             self.refuse(request, connection, viewer, Refusal.LOOP, b"", None, began)
             return
-        asked = self._route(request)
+        asked = self._route(request, self.node.routes)
         if isinstance(asked, Refusal):
             self.refuse(request, connection, viewer, asked, b"", None, began)
             return

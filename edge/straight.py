@@ -6,6 +6,8 @@ few microseconds where the long way costs three times as much, and it is what mo
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cache.body import Body
 from cache.cache import SegmentCache
 from cache.entry import Entry, Ready
@@ -18,12 +20,15 @@ from edge.outline import Outlines
 from edge.popularity import REQUEST, Popularity
 from edge.record import AccessLog
 from edge.route import Asked
+from edge.routes import Routes
 from edge.wire.h1 import Connection
 from kernel.claims import Permit
 from kernel.clock import Clock
 from kernel.http.cache_status import chained, hit
 
 _NO_FIELDS: dict[bytes, bytes] = {}
+READY_SECONDS = 1.0
+"""The longest that a head is good for: then the object's age is another."""
 JOINED_MOST = 8 * 1024
 """A body up to this size is copied behind its head: that costs less than telling the transport of two pieces."""
 
@@ -42,6 +47,9 @@ class StraightRun:
         self.via = b"Via: 1.1 %s\r\n" % node.id.encode("latin-1", "replace")
         self.lines = node.routes.default.lines + self.via
         self.known_heads: dict[bytes, None] = {}
+        self._readied: list[bytes] = []
+        self._readied_before: list[bytes] = []
+        self._readied_until = 0.0
         self._peek = cache.peek
         self._touch = cache.ram.touch
         self._mono = clock.mono
@@ -113,9 +121,22 @@ class StraightRun:
                 del grants[next(iter(grants))]
             grants[target[: target.rfind(b"/") + 1]] = made
 
+    def use_routes(self, routes: Routes) -> None:
+        """Other routes are in force. Grants hold for the very rules that they were given under, so these are new ones,
+        equal to the old; heads that were made ready with a route's lines, all within this second and the last, go."""
+        self.node.routes, self.node.rules = routes, replace(self.node.rules)
+        self.lines = routes.default.lines + self.via
+        for key in (*self._readied, *self._readied_before):
+            for entry in self.cache.stored(key):
+                entry.ready = None
+        self._readied, self._readied_before = [], []
+
     def make_ready(self, entry: Entry, now: float, lines: bytes) -> Ready:
         """The head of a whole hit at `now` (mono), good for as long as the object's age in whole seconds is the same
         and it is fresh. `lines`: its route's."""
+        if now >= self._readied_until:
+            self._readied, self._readied_before, self._readied_until = [], self._readied, now + READY_SECONDS
+        self._readied.append(entry.key)
         if self.foresight is not None:
             self.foresight.touched(entry, now)
         length = entry.length

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import structlog
@@ -115,15 +115,34 @@ class Upstreams:
         limits: PoolLimits | None = None,
         name: str | None = None,
     ) -> None:
-        within = limits or PoolLimits()
-        self.all = [
-            Upstream(url, lambda address, context: Pool(address, network, clock, within, context, name), tls)
-            for url in urls
-        ]
+        self.all: list[Upstream] = []
         self.clock = clock
-        self.timeouts = timeouts
+        self._network = network
+        self.use(urls, timeouts, tls, limits or PoolLimits(), name)
         self._budget = RetryBudget(clock.mono())
         self.retries = 0
+
+    def use(
+        self,
+        urls: Sequence[str],
+        timeouts: Timeouts,
+        tls: ssl.SSLContext | None,
+        limits: PoolLimits,
+        name: str | None = None,
+    ) -> None:
+        """Ask these from now on. Who stays keeps connections and health; what runs goes on to its end as it began."""
+        left = {one.url: one for one in self.all}
+
+        def upstream(url: str) -> Upstream:
+            return Upstream(url, lambda at, context: Pool(at, self._network, self.clock, limits, context, name), tls)
+
+        self.all = [left.pop(bare) if (bare := without_weight(url)) in left else upstream(url) for url in urls]
+        for url, one in zip(urls, self.all, strict=True):
+            one.weight, one.pool.limits = weight_of(url), limits
+        for gone in left.values():
+            gone.pool.limits = replace(limits, idle=0)
+            gone.pool.drop_idle()
+        self.timeouts = timeouts
 
     @property
     def connects(self) -> int:

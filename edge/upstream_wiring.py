@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+import ssl
+from typing import NamedTuple
 
 from edge.exchange import Timeouts
 from edge.network import Network
@@ -23,11 +25,27 @@ def connections_of(settings: EdgeSettings, descriptors: int) -> int:
     return min(settings.upstream_connections, max(LEAST_CONNECTIONS, share))
 
 
-def upstreams_of(settings: EdgeSettings, network: Network, clock: Clock) -> Upstreams:
-    """All upstreams of a node; BadSettings when a certificate cannot be used."""
+class Wiring(NamedTuple):
+    """What `Upstreams.use` takes."""
+
+    urls: tuple[str, ...]
+    timeouts: Timeouts
+    tls: ssl.SSLContext | None
+    limits: PoolLimits
+    name: str | None
+
+
+def wiring_of(settings: EdgeSettings) -> Wiring:
+    """The wiring of a node; BadSettings when a certificate cannot be used."""
     times = Timeouts(
         settings.upstream_connect, settings.upstream_first_byte, settings.upstream_idle, settings.upstream_total
     )
     tls = upstream_tls(settings.upstream, settings.upstream_ca, settings.upstream_cert, settings.upstream_key)
     limits = PoolLimits(connections=connections_of(settings, resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
-    return Upstreams(settings.upstream, network, clock, times, tls, limits, settings.upstream_name)
+    return Wiring(settings.upstream, times, tls, limits, settings.upstream_name)
+
+
+def upstreams_of(settings: EdgeSettings, network: Network, clock: Clock) -> Upstreams:
+    """All upstreams of a node; BadSettings when a certificate cannot be used."""
+    urls, timeouts, tls, limits, name = wiring_of(settings)
+    return Upstreams(urls, network, clock, timeouts, tls, limits, name)

@@ -145,6 +145,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
                 return False
             self.lane = found = lane(data[:cut], data[end:], granted)
         if not self._handler.straight(found.grant, data[found.first : found.stop], self):
+            self.lane = None  # its grant may be over: the long way gives a new one
             return False
         self.ticks = 0
         self.served += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,6 +55,20 @@ def test_the_number_from_one_address_can_be_bounded() -> None:
         few.left(one)
     assert few.admits(viewer())
     assert not few.admits(viewer())
+
+
+def test_limits_that_are_replaced_count_for_whoever_comes_then() -> None:
+    """Those who are inside stay, and are counted."""
+    few = crowd()
+    inside = [viewer() for _ in range(3)]
+    assert all(few.admits(one) for one in inside)
+    few.settings = replace(few.settings, max_connections_per_address=3)
+    fourth = viewer()
+    assert not few.admits(fourth)
+    for one in (fourth, *inside):
+        few.left(one)
+    few.settings = replace(few.settings, max_connections=1, max_connections_per_address=0)
+    assert [few.admits(viewer()) for _ in range(2)] == [True, False]
 
 
 def test_nobody_is_let_in_once_it_is_closed() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.edge.ground import Ground, Says, ok, parsed, standing
-from tests.edge.test_profile import OVERRIDES
+from tests.kernel.http.test_field_names import OVERRIDES
 
 MEDIA, GENERAL = "/cdn/eu/t1/v720/1.m4s", "/page"
 BOTH = pytest.mark.parametrize("ground", ["media", "general"], indirect=True)

@@ -195,7 +195,7 @@ async def test_a_handler_that_fails_cuts_its_connection_only(tmp_path: Path, mon
         reported = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context))
         with monkeypatch.context() as patched:
-            patched.setattr(ground.edge.story, "_route", lambda request: 1 / 0)
+            patched.setattr(ground.edge.story, "_route", lambda request, routes: 1 / 0)
             assert await ground.sends(pipelined(["/a"])) == b""
         assert isinstance(reported[0]["exception"], ZeroDivisionError)
         assert (await ground.gets("/a")).status == 200

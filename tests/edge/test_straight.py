@@ -6,6 +6,10 @@ import json
 
 from cache.cache import PurgeRequest
 from edge.app import Edge
+from edge.profile import PROFILES
+from edge.routes import make_routes
+from edge.settings import EdgeSettings
+from kernel.settings import resolve
 from tests.scenario.stage import Node, Scenario
 from tests.scenario.wire import FOLDER, Wire
 
@@ -78,6 +82,26 @@ async def test_new_rules_count_from_the_next_request_of_an_open_connection(tcp: 
     (tcp.folder / "rules.json").write_text("{}")
     edge.reload()
     assert [await _gets(wire, token, number) for number in (1, 2)] == [200, 200]
+    wire.writer.close()
+
+
+async def test_other_routes_count_from_the_next_request_of_an_open_connection(tcp: Scenario) -> None:
+    """What was permitted under the old is decided anew, and a head made ready this second is made anew."""
+    edge, _, wire = await _ready(tcp)
+    token = tcp.token(SCOPE)
+    assert [await _gets(wire, token, number) for number in (1, 2, 3)] == [200] * 3
+    before = edge.counts.straight
+    (route,) = resolve(EdgeSettings, file={"upstream": "http://h:1", "tokens": "off", "route": [{"cors": "off"}]}).route
+    rules = edge.node.rules
+    edge.story.use_routes(make_routes(PROFILES["media"], [route]))
+    assert edge.node.rules == rules
+    wire.asks("00002.m4s", before=f"/t/{token}")
+    head = await wire.reader.readuntil(b"\r\n\r\n")
+    assert b"Access-Control-Allow-Origin" not in head
+    assert await wire.reader.readexactly(9) == b"segment 2"
+    assert edge.counts.straight == before
+    assert await _gets(wire, token, 2) == 200
+    assert edge.counts.straight == before + 1
     wire.writer.close()
 
 

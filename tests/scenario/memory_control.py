@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Callable, Mapping
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Self
 
 from control import changes
 from control.desired import Change, Desired
+from control.documents import Document
 from control.fanout import Edge, Fanout, Unwelcome
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
-from kernel.fleet import FromEdge, Update
+from kernel.fleet import DOCUMENTS, SETTINGS, FromEdge, Update, Version
 
 WAITING_MOST = 100
 
@@ -85,6 +87,9 @@ class MemoryControl:
         self.desired = Desired(epoch)
         self.fanout = Fanout(lambda: self.desired, self._renew_epoch, clock)
         self.connections = 0
+        self._documents: dict[tuple[str, str], Document] = {}
+        self._documents_made = 0
+        self._give_documents()
         self._change(changes.put_default(default))
 
     async def __aenter__(self) -> Self:
@@ -116,6 +121,15 @@ class MemoryControl:
         """Put a resource that control itself would have refused."""
         self._change(Change({(kind, name): content}))
 
+    def pushes(self, edges: Iterable[str], kind: str = SETTINGS, /, **document: Any) -> None:
+        """Make this the document of some edges, without asking how they fare; an empty one is taken away."""
+        self._documents_made += 1
+        content = json.dumps(document).encode() if document else b""
+        made = Document(Version(self.desired.epoch, self._documents_made), content)
+        for edge in edges:
+            self._documents[kind, edge] = made
+        self.fanout.wake(edges)
+
     async def goes_down(self) -> None:
         """Hang up on everybody, and be unreachable."""
         self._up = False
@@ -131,6 +145,17 @@ class MemoryControl:
             self.desired = Desired(self.desired.epoch)
             self._change(changes.put_default("deny"))
         self.fanout = Fanout(lambda: self.desired, self._renew_epoch, self._clock)
+        self._give_documents()
+
+    def _give_documents(self) -> None:
+        for kind in DOCUMENTS:
+            self.fanout.sources[kind] = lambda edge, kind=kind: self._documents.get((kind, edge.id))  # type: ignore[misc]
+
+    def settings_of(self, name: str) -> int:
+        """The number of the settings that an edge is to have now."""
+        edge = self.fanout.edges[name]
+        found = self.fanout.sources[SETTINGS](edge.hello)
+        return found.version.number if found else 0
 
     def edge(self, name: str) -> Edge | None:
         """What control knows of an edge."""

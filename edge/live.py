@@ -1,0 +1,89 @@
+"""Settings that control pushes: in force at once, as a whole, between two requests; or refused by the setting's name.
+
+A document lies over what the edge was started with; without one it is as it was started. Whatever could be refused is
+worked out first (`accepts`), so that `take` only puts ready parts in place: it cannot fail half way. What runs goes on
+to its end as it began; what was remembered under other routes is no more. Nothing of it costs a hit anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from cache.eviction.admission import ADMISSIONS
+from edge.apply import State
+from edge.authorise import TokenMemo
+from edge.listen import patience
+from edge.routes import Routes, routes_of
+from edge.settings import EdgeSettings
+from edge.upstream_wiring import Wiring, wiring_of
+from kernel.errors import BadSettings
+from kernel.fleet import SETTINGS
+from kernel.live_settings import values
+
+if TYPE_CHECKING:
+    from edge.app import Edge
+
+SOURCE = "from control"
+
+logger = structlog.get_logger("edge")
+
+
+class Prepared(NamedTuple):
+    """What a document comes to on this node."""
+
+    document: Mapping[str, object]
+    settings: EdgeSettings
+    routes: Routes
+    wiring: Wiring
+
+
+def prepared(start: EdgeSettings, document: Mapping[str, object]) -> Prepared:
+    """The parts that follow from a document. Raises BadSettings naming what this node cannot follow."""
+    try:
+        settings = dataclasses.replace(start, **values(document))
+        return Prepared(document, settings, routes_of(settings), wiring_of(settings))
+    except BadSettings as error:
+        raise BadSettings(error.setting, error.why, error.source or SOURCE) from None
+
+
+class Live:
+    """The settings in force on an edge."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._start = edge.settings
+        self._in_force: Mapping[str, object] = {}
+        self._next: Prepared | None = None
+
+    def accepts(self, state: State) -> None:
+        """Make ready what the state's settings come to; BadSettings when this node cannot follow them."""
+        document = state.documents.get(SETTINGS, {})
+        self._next = prepared(self._start, document) if document != self._in_force else None
+
+    def take(self, state: State) -> None:
+        """Put in force what was made ready for this state."""
+        following, self._next = self._next, None
+        if following is not None and following.document == state.documents.get(SETTINGS, {}):
+            self._put_in_force(following, state)
+            self._in_force = following.document
+            logger.info("settings from control are in force", settings=sorted(following.document))
+
+    def _put_in_force(self, following: Prepared, state: State) -> None:
+        edge, node, settings, before = self._edge, self._edge.node, following.settings, self._edge.settings
+        edge.settings = settings
+        node.honours = settings.request_directives == "honour"
+        if not following.routes.ask_tokens:
+            node.memo = None
+        elif node.memo is None:
+            node.memo = TokenMemo(state.keys)
+        edge.story.use_routes(following.routes)
+        edge.upstreams.use(*following.wiring)
+        edge.fetcher.keep_up_to(settings.max_object)
+        edge.crowd.settings = settings
+        edge.front.patience = patience(settings)
+        if edge.disk is not None and settings.admission != before.admission:
+            edge.disk.admission = ADMISSIONS[settings.admission](settings.disk, settings.admission_memory)
