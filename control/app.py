@@ -22,9 +22,11 @@ from control.api import make_app
 from control.api_key import read_or_make
 from control.clock import SystemClock
 from control.database import Database, database_of
+from control.keys import Keys
 from control.plane import Plane
 from control.settings import ControlSettings, check
 from control.store import Store
+from control.trust import open_trust
 from kernel.clock import Clock
 from kernel.documents import load_json
 from kernel.errors import BadSettings
@@ -42,6 +44,7 @@ class Running:
     listen: Address
     admin: Address
     plane: Plane
+    enrol: Address | None = None
 
 
 @asynccontextmanager
@@ -86,7 +89,9 @@ async def _serving(
     if settings.keys is not None:
         await _put_keys_of(plane, settings.keys)
     serves = True
-    app = make_app(plane, api_key, lambda: serves)
+    keys = Keys(plane.store, api_key)
+    await keys.start()
+    app = make_app(plane, keys, lambda: serves)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.drain, keepalive_timeout=75)
     await runner.setup()
     tending = tasks.create_task(plane.tend())
@@ -96,19 +101,40 @@ async def _serving(
             await site.start()
         except OSError as error:
             raise BadSettings("admin", f"cannot listen on {settings.admin}: {error.strerror or error}") from None
-        grpc_server, port = await server.start(plane, settings.listen)
-        try:
-            admin = Address(settings.admin.host, runner.addresses[0][1])
-            yield Running(Address(settings.listen.host, port), admin, plane)
-        finally:
+        admin = Address(settings.admin.host, runner.addresses[0][1])
+        async with _doors(settings, plane, tasks) as (listen, enrol):
+            yield Running(listen, admin, plane, enrol)
             serves = False
-            plane.fanout.stop()
-            await grpc_server.stop(grace=settings.drain)
     finally:
         tending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await tending
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def _doors(
+    settings: ControlSettings, plane: Plane, tasks: asyncio.TaskGroup
+) -> AsyncIterator[tuple[Address, Address | None]]:
+    """The gRPC listeners: where nodes call, and where they join if there is such a place."""
+    trust = await open_trust(settings, plane)
+    enrol = following = None
+    servers = []
+    try:
+        if trust is not None:
+            following = tasks.create_task(trust.peers.run())
+            if settings.enrol_listen is not None:
+                enrol_server, enrol_port = await server.start_enrolment(trust, settings.enrol_listen)
+                servers.append(enrol_server)
+                enrol = Address(settings.enrol_listen.host, enrol_port)
+        fleet_server, port = await server.start(plane, settings.listen, trust)
+        servers.append(fleet_server)
+        yield Address(settings.listen.host, port), enrol
+    finally:
+        plane.fanout.stop()
+        await asyncio.gather(*(one.stop(grace=settings.drain) for one in servers))
+        if following is not None:
+            following.cancel()
 
 
 async def _put_keys_of(plane: Plane, path: Path) -> None:
@@ -151,7 +177,9 @@ async def serve(settings: ControlSettings, say: Callable[[str], object]) -> None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(settings) as found:
-        say(f"ready control grpc://{found.listen} http://{found.admin}")
+        scheme = "grpcs" if settings.mtls else "grpc"
+        enrol = f" enrol grpcs://{found.enrol}" if found.enrol else ""
+        say(f"ready control {scheme}://{found.listen} http://{found.admin}{enrol}")
         await stop.wait()
 
 

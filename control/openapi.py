@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,16 @@ JWKS: Schema = {
     "required": ["keys"],
     "properties": {"keys": {"type": "array", "maxItems": 64, "items": {"type": "object", "required": ["kid", "kty"]}}},
 }
+API_KEY: Schema = {
+    "type": "object",
+    "required": ["name", "role"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string", "maxLength": 200},
+        "role": {"type": "string", "enum": ["viewer", "operator", "admin"]},
+        "expires": MOMENT,
+    },
+}
 REVOCATION: Schema = {
     "type": "object",
     "required": ["sid"],
@@ -36,7 +47,8 @@ REVOCATION: Schema = {
 class Route:
     """One route: its handler's name, what it does, the body it takes.
 
-    The API key is not asked for where `open`, nor, of a caller on this machine, where `local`.
+    The API key is not asked for where `open`, nor, of a caller on this machine, where `local`; elsewhere it must be of
+    this `role` or a higher one, which is viewer for a GET and operator for what changes something unless said.
     """
 
     method: str
@@ -47,6 +59,12 @@ class Route:
     open: bool = False
     local: bool = False
     pages: bool = False
+    needs: str = ""
+
+    @property
+    def role(self) -> str:
+        """The least role that may."""
+        return self.needs or ("viewer" if self.method == "GET" else "operator")
 
 
 ROUTES = (
@@ -63,6 +81,10 @@ ROUTES = (
     Route("POST", "/v1/revocations", "revoke", "Refuse a session's tokens from now on.", REVOCATION),
     Route("GET", "/v1/edges", "list_edges", "The edges seen, and how far each is.", pages=True),
     Route("GET", "/v1/revisions", "list_revisions", "The latest changes: when, by whom, why, what.", pages=True),
+    Route("GET", "/v1/api-keys", "list_api_keys", "The API keys, without what proves them.", needs="admin"),
+    Route("POST", "/v1/api-keys", "make_api_key", "Make an API key, shown this once.", API_KEY, needs="admin"),
+    Route("DELETE", "/v1/api-keys/{keyId}", "revoke_api_key", "An API key opens nothing from now on.", needs="admin"),
+    Route("GET", "/v1/audit", "list_audit", "Who did what, newest first.", pages=True, needs="admin"),
 )
 
 
@@ -86,10 +108,12 @@ def _operation(route: Route) -> Schema:
         "summary": route.summary,
         "responses": {done: {"description": "Done."}, "default": {"description": "A problem (RFC 9457)."}},
         "security": [] if route.open else [{"apiKey": []}],
+        "x-role": "" if route.open else route.role,
     }
-    parameters = []
-    if "{contentId}" in route.path:
-        parameters.append({"name": "contentId", "in": "path", "required": True, "schema": {"type": "string"}})
+    parameters: list[Schema] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
     if route.pages:
         parameters.append({"name": "cursor", "in": "query", "schema": {"type": "string"}})
         parameters.append({"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1}})

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
+from control.api import make_app
 from control.database import Database, postgresql, sqlite
+from control.keys import Keys
 from control.plane import Plane
 from control.settings import ControlSettings
 from control.store import Store
@@ -121,3 +124,37 @@ def settings_of(tmp_path: Path) -> Callable:
         return resolve(ControlSettings, flags={name: [text] for name, text in given.items()})
 
     return made
+
+
+KEY = "a-key-of-the-tests"
+
+
+class Api:
+    def __init__(self, client: TestClient, plane) -> None:
+        self.client = client
+        self.plane = plane
+        self.ready = True
+
+    async def __call__(self, method: str, path: str, body: object = None, status: int = 200, key: str = KEY):
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        options = {"data": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
+        async with self.client.request(method, path, headers=headers, **options) as response:
+            answer = await response.json(content_type=None)
+            assert response.status == status, answer
+            if status >= 400:
+                assert response.content_type == "application/problem+json"
+                assert answer["status"] == status
+                assert {"type", "title", "detail", "reason"} <= answer.keys()
+            assert "aiohttp" not in response.headers["Server"]
+            return answer
+
+
+@pytest.fixture
+async def api(open_plane) -> AsyncIterator[Api]:
+    async with open_plane() as plane:
+        keys = Keys(plane.store, KEY)
+        await keys.start()
+        app = make_app(plane, keys, lambda: made.ready)
+        async with TestClient(TestServer(app)) as client:
+            made = Api(client, plane)
+            yield made

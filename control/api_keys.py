@@ -1,0 +1,80 @@
+"""Control's HTTP door: API keys, and the log of who did what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import select
+
+from control.audit import verify
+from control.door import author, body, limit, problem
+from control.keys import Keys
+from control.plane import Plane
+from control.schema import audit
+from kernel.documents import BadDocument, moment_text, parse_moment, parse_object
+
+_ROW = ("seq", "actor", "action", "target", "before", "after", "reason", "request_id", "revision", "hash")
+
+
+class KeysApi:
+    """The handlers; `control.openapi.ROUTES` says which route is whose."""
+
+    def __init__(self, plane: Plane, keys: Keys) -> None:
+        self._plane = plane
+        self._keys = keys
+
+    async def list_api_keys(self, _: web.Request) -> web.Response:
+        return web.json_response({"apiKeys": [key_json(row) for row in await self._keys.listed()]})
+
+    async def make_api_key(self, request: web.Request) -> web.Response:
+        members = parse_object(await body(request), "", ("name", "role", "expires"))
+        name, role, expires = members.get("name"), members.get("role"), members.get("expires")
+        if not isinstance(name, str) or not isinstance(role, str):
+            raise BadDocument("", "`name` and `role` must be strings")
+        until = None if expires is None else parse_moment(expires, "expires")
+        made, key = await self._keys.make(name, role, until, author(request, self._plane.clock))
+        return web.json_response({"id": made, "name": name, "role": role, "expires": expires, "key": key}, status=201)
+
+    async def revoke_api_key(self, request: web.Request) -> web.Response:
+        made = request.match_info["keyId"]
+        if not await self._keys.revoke(made, author(request, self._plane.clock)):
+            return problem(404, "not-found", f"there is no API key {made[:40]!r}")
+        return web.json_response({"id": made, "revoked": True})
+
+    async def list_audit(self, request: web.Request) -> web.Response:
+        """The latest rows, newest first; `cursor`: those before a number. `broken` names a row that does not hold."""
+        before = request.query.get("cursor", "")
+        if before and not (before.isascii() and before.isdigit() and len(before) < 16):
+            raise BadDocument("cursor", "must be the number of a row")
+        query = select(audit).order_by(audit.c.seq.desc()).limit(limit(request) + 1)
+        rows = list(await self._plane.store.read(query.where(audit.c.seq < int(before)) if before else query))
+        shown, oldest_first = rows[: limit(request)], rows[::-1]
+        broken = verify(oldest_first, oldest_first[0]["previous"]) if oldest_first else None
+        following = str(shown[-1]["seq"]) if len(rows) > len(shown) else None
+        return web.json_response({"audit": [audit_json(row) for row in shown], "next": following, "broken": broken})
+
+
+def key_json(row: Any) -> dict[str, Any]:
+    """An API key as the API shows it."""
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "role": row["role"],
+        "author": row["author"],
+        "made": moment_text(row["at"]),
+        "expires": _moment(row["expires"]),
+        "lastUsed": _moment(row["last_used"]),
+        "revoked": _moment(row["revoked"]),
+    }
+
+
+def audit_json(row: Any) -> dict[str, Any]:
+    """A row of the audit log as the API shows it; `before` and `after` are JSON in a string, as they were hashed."""
+    shown = {name: row[name] for name in _ROW}
+    shown["requestId"] = shown.pop("request_id")
+    return shown | {"at": moment_text(row["at"])}
+
+
+def _moment(at: float | None) -> str | None:
+    return None if at is None else moment_text(at)

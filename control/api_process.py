@@ -1,0 +1,34 @@
+"""Control's HTTP door: the process itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from control.door import problem
+from control.metrics import metrics_text
+from control.openapi import document
+from control.plane import Plane
+
+
+class ProcessApi:
+    """The handlers; `ready` says whether control takes changes and edges."""
+
+    def __init__(self, plane: Plane, ready: Callable[[], bool]) -> None:
+        self._plane = plane
+        self._ready = ready
+
+    async def health(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def readiness(self, _: web.Request) -> web.Response:
+        if not self._ready():
+            return problem(503, "stopping", "control is starting or stopping")
+        return web.json_response({"status": "ready"})
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        return web.Response(text=metrics_text(self._plane), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    async def openapi(self, _: web.Request) -> web.Response:
+        return web.json_response(document())

@@ -1,0 +1,112 @@
+"""What every handler of control's HTTP door uses: who asks, what he sent, how he is answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+
+import structlog
+from aiohttp import web
+
+from control.changes import TooMany
+from control.keys import Caller
+from control.transaction import Author
+from kernel.clock import Clock
+from kernel.documents import BadDocument, load_json
+from kernel.errors import Overloaded, StorageFailed
+
+PAGE = 100
+PAGE_MOST = 1_000
+REASON_MOST = 1_000
+CALLER = web.RequestKey("caller", Caller)
+"""Who asks; set by the door before any handler, but for routes that are open to all."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log = structlog.get_logger("control")
+
+
+def problem(status: int, reason: str, detail: str, **headers: str) -> web.Response:
+    """An error as RFC 9457 has it, with our `reason` word."""
+    body = {"type": f"urn:matinee:problem:{reason}", "title": _TITLES.get(status, "Error"), "status": status}
+    return web.Response(
+        status=status,
+        text=json.dumps(body | {"detail": detail, "reason": reason}),
+        content_type="application/problem+json",
+        headers=headers,
+    )
+
+
+_TITLES = {
+    400: "Bad request",
+    401: "Not authenticated",
+    403: "Not permitted",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Too large",
+    429: "Too many",
+    500: "Our mistake",
+    503: "Not now",
+    507: "No room",
+}
+
+
+def is_local(request: web.Request) -> bool:
+    """Whether the caller is on this machine, and nobody in between."""
+    try:
+        return ip_address(request.remote or "").is_loopback and "X-Forwarded-For" not in request.headers
+    except ValueError:
+        return False
+
+
+def told(error: Exception) -> web.Response:
+    """An error as the caller is told of it."""
+    match error:
+        case web.HTTPException(status=status):
+            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            return problem(status, (error.reason or "error").lower().replace(" ", "-"), error.reason or "", **allow)
+        case TooMany():
+            return problem(507, "full", str(error))
+        case ValueError():
+            return problem(400, "bad-document", str(error))
+        case Overloaded():
+            return problem(503, "overloaded", error.reason, **{"Retry-After": str(error.retry_after)})
+        case StorageFailed():
+            log.error("a change was not kept", error=str(error))
+            return problem(503, "storage", str(error), **{"Retry-After": "5"})
+        case _:
+            log.error("a bug", exc_info=error)
+            return problem(500, "bug", "control failed; its log has the trace")
+
+
+async def body(request: web.Request) -> object:
+    """The JSON that was sent. Raises BadDocument."""
+    data = await request.read()
+    if not data:
+        raise BadDocument("", "the request has no body; JSON is expected")
+    return load_json(data)
+
+
+def limit(request: web.Request) -> int:
+    """How many rows of a page are asked for. Raises BadDocument."""
+    text = request.query.get("limit", str(PAGE))
+    most = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+    if not 1 <= most <= PAGE_MOST:
+        raise BadDocument("limit", f"must be a number from 1 to {PAGE_MOST}")
+    return most
+
+
+def reason(request: web.Request) -> str:
+    """Why, in the caller's words."""
+    return request.query.get("reason", "")[:REASON_MOST]
+
+
+def caller(request: web.Request) -> Caller:
+    """Who asks."""
+    return request[CALLER]
+
+
+def author(request: web.Request, clock: Clock) -> Author:
+    """Who changes something now, and why."""
+    return Author(request[CALLER].name, clock.wall(), reason(request))

@@ -1,0 +1,25 @@
+"""Control's HTTP door: what every handler uses."""
+
+from __future__ import annotations
+
+import pytest
+
+from control.door import problem
+from control.store import Store
+from kernel.errors import Overloaded, StorageFailed
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(Overloaded("full", 3), 503), (StorageFailed("no space"), 503), (RuntimeError("oops"), 500)]
+)
+async def test_our_own_troubles_have_their_status(api, monkeypatch, error: Exception, status: int) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Store, "commit", fails)
+    answer = await api("PUT", "/v1/titles/film", {}, status=status)
+    assert "oops" not in str(answer)
+
+
+def test_a_problem_has_the_members_of_the_rfc() -> None:
+    assert problem(599, "odd", "why").status == 599
