@@ -32,6 +32,7 @@ from kernel.fleet import (
     Nack,
     Receipt,
     Report,
+    Update,
 )
 
 __all__ = ["MAX_EDGES", "Edge", "Fanout", "Stream", "Unwelcome", "check_hello"]
@@ -48,6 +49,11 @@ class Stream(Protocol):
 
     def __aiter__(self) -> AsyncIterator[FromEdge]:
         """What the edge says, until it leaves."""
+
+
+def _unsigned(update: Update, _edge: str) -> Update:
+    """In plain text nothing is signed."""
+    return update
 
 
 async def _nothing_newer() -> None:
@@ -73,7 +79,9 @@ class Fanout:
         self._renew_epoch = renew_epoch
         self._refresh = refresh
         self._clock = clock
-        self._next = remembering(next_update)
+        self.sign: Callable[[Update, str], Update] = _unsigned
+        """Signs what goes out: (update, the edge it is for, "" for all alike)."""
+        self._next = remembering(self._next_for_all)
         self._sessions: dict[str, Session] = {}
         self.sources: dict[str, Source] = dict.fromkeys(DOCUMENTS, nothing_to_say)
         self.on_report: list[Callable[[Edge, Report], object]] = []
@@ -91,6 +99,12 @@ class Fanout:
         names = self._sessions if edges is None else self._sessions.keys() & set(edges)
         for name in names:
             self._sessions[name].wake.set()
+
+    def hang_up(self, edge: str, why: str) -> None:
+        """End an edge's connection, if there is one; it may come again."""
+        session = self._sessions.get(edge)
+        if session is not None:
+            session.end(why)
 
     def stop(self) -> None:
         """Hang up on everybody."""
@@ -205,11 +219,17 @@ class Fanout:
             update = self._next(self._desired(), track, session.nonce())
         else:
             update = next_document(self.sources[kind](session.edge.hello), track, session.nonce())
+            update = update and self.sign(update, session.edge.hello.id)
         if update is not None:
             session.tracks[kind] = sent(track, update)
             session.sent_at[kind] = self._clock.mono()
             self.updates_sent += 1
             await self._send(update, stream)
+
+    def _next_for_all(self, desired: Desired, track: Track, nonce: str) -> Update | None:
+        """Signed here, since it is remembered: once for all edges that need the same."""
+        update = next_update(desired, track, nonce)
+        return update and self.sign(update, "")
 
     async def _send(self, message: FromControl, stream: Stream) -> None:
         async with asyncio.timeout(ANSWER_WITHIN):

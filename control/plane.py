@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from control import changes, schema
 from control.edge_rows import LEASE, edge_of, edge_row, keep_edges
+from control.enrolment import Enrolment
 from control.fanout import Fanout
 from control.roster import Roster
 from control.store import Author, Committed, Cursor, Store
@@ -36,6 +37,8 @@ class Plane:
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
+        self.enrolment: Enrolment | None = None
+        """How nodes join; None where control believes everybody."""
         self.fanout = Fanout(lambda: store.desired, store.renew_epoch, clock, store.refresh)
         for kind in ("revision", "epoch"):
             store.on_change(kind, self.fanout.wake)

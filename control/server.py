@@ -1,51 +1,98 @@
-"""Control's gRPC door: edges subscribe, services put. Protobuf stays in this file and in `rpc`."""
+"""Control's gRPC doors: edges subscribe, services put, nodes join. Protobuf stays in this file and in `rpc`.
+
+Over mTLS (`Trust`) each call asks first who makes it; without, control listens on loopback and believes everybody.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
 import structlog
 
+from control.certificate import ServerCertificate, server_credentials
 from control.changes import TooMany
+from control.enrolment import Enrolment, NotWelcome
 from control.fanout import Unwelcome
+from control.peers import EDGES, SERVICES, Peers, Refused, check_hello
 from control.plane import Plane
 from control.store import Committed, Cursor
 from kernel.documents import BadDocument, load_json
 from kernel.errors import BadSettings, Overloaded, StorageFailed
 from kernel.fleet import KEYS, RULES, TITLE, FromControl, FromEdge
+from kernel.identity import Identity
 from kernel.settings import Address
 from rpc.border import BorderError, control_to_wire
 from rpc.border_edge import edge_from_wire
 from rpc.channel import SERVER
 from rpc.v1 import control_pb2 as pb
-from rpc.v1.control_pb2_grpc import FleetServicer, add_FleetServicer_to_server
+from rpc.v1.control_pb2_grpc import (
+    EnrolmentServicer,
+    FleetServicer,
+    add_EnrolmentServicer_to_server,
+    add_FleetServicer_to_server,
+)
 
 CALLS_MOST = 20_000
+JOINING_MOST = 100
 _AUTHOR = "services"
 
 log = structlog.get_logger("control")
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What mTLS stands on: control's certificate, who is enrolled, and how nodes join."""
+
+    certificate: ServerCertificate
+    peers: Peers
+    enrolment: Enrolment
+
+
 class FleetService(FleetServicer):
     """The service of rpc/v1/control.proto."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: Plane, trust: Trust | None = None) -> None:
         self._plane = plane
+        self._trust = trust
+
+    async def _admit(self, context: Any, *roles: str) -> Identity | None:
+        """Who calls; None where everybody is believed."""
+        if self._trust is None:
+            return None
+        try:
+            return await self._trust.peers.check(context, *roles)
+        except Refused as error:
+            log.warning("a call was refused", peer=context.peer(), why=str(error))
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
+            raise AssertionError("abort raises") from None
 
     async def Subscribe(self, request_iterator: Any, context: Any) -> None:  # noqa: N802 (the .proto names it)
-        """One edge, for as long as it is connected."""
+        """One edge, for as long as it is connected and its certificate holds."""
+        who = await self._admit(context, *EDGES)
+        ending = who and self._plane.clock.call_later(
+            max(0.0, who.ends - self._plane.clock.wall()),
+            lambda: self._plane.fanout.hang_up(who.id, "the certificate of this connection has ended"),
+        )
         try:
-            await self._plane.fanout.serve(_Stream(request_iterator, context))
+            await self._plane.fanout.serve(_Stream(request_iterator, context, who))
+        except Refused as error:
+            log.warning("a call was refused", peer=context.peer(), why=str(error))
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         except Unwelcome as error:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         except BorderError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        finally:
+            if ending:
+                ending.cancel()
 
     async def PutTitles(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Licences of the catalogue."""
+        await self._admit(context, *SERVICES)
         cursor = Cursor(request.source, request.cursor, request.more) if request.source else None
         try:
             titles = {title.content_id: _json(title.licence, f"titles.{title.content_id}") for title in request.titles}
@@ -56,6 +103,7 @@ class FleetService(FleetServicer):
 
     async def PutKeys(self, request: Any, context: Any) -> Any:  # noqa: N802
         """The set of public keys."""
+        await self._admit(context, *SERVICES)
         try:
             done = await self._plane.put_keys(_json(request.jwks, "keys"), author=_AUTHOR)
         except _TOLD as error:
@@ -64,14 +112,28 @@ class FleetService(FleetServicer):
 
     async def Revoke(self, request: Any, context: Any) -> Any:  # noqa: N802
         """A session whose tokens are refused from now on."""
+        await self._admit(context, *SERVICES)
         try:
             done = await self._plane.revoke(request.session, request.until or None, author=_AUTHOR)
         except _TOLD as error:
             await _abort(context, error)
         return _accepted(done)
 
+    async def Renew(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """A new certificate for whoever calls with one that still holds."""
+        who = await self._admit(context, *EDGES, *SERVICES)
+        if who is None or self._trust is None:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "this control knows no certificates")
+            raise AssertionError("abort raises")
+        try:
+            chain = await self._trust.enrolment.renew(who, request.request)
+        except (NotWelcome, *_TOLD) as error:
+            await _abort(context, error)
+        return pb.Certificate(chain=chain, authority=self._trust.enrolment.authority)
+
     async def Status(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         """What control holds, and how far the edges are."""
+        await self._admit(context, *SERVICES)
         desired = self._plane.store.desired
         edges = [
             pb.EdgeStatus(
@@ -97,26 +159,60 @@ class FleetService(FleetServicer):
 _TOLD = (ValueError, Overloaded, StorageFailed)
 
 
-async def start(plane: Plane, listen: Address) -> tuple[grpc.aio.Server, int]:
-    """The running server and its port. Raises BadSettings when it cannot listen there."""
+class EnrolmentService(EnrolmentServicer):
+    """Where a node joins: its caller has a token, and no certificate yet."""
+
+    def __init__(self, enrolment: Enrolment, peers: Peers) -> None:
+        self._enrolment = enrolment
+        self._peers = peers
+
+    async def Enrol(self, request: Any, context: Any) -> Any:  # noqa: N802 (the .proto names it)
+        """A certificate for a token."""
+        try:
+            chain = await self._enrolment.enrol(request.token, request.request)
+            await self._peers.load()
+        except (NotWelcome, *_TOLD) as error:
+            await _abort(context, error)
+        return pb.Certificate(chain=chain, authority=self._enrolment.authority)
+
+
+async def start(plane: Plane, listen: Address, trust: Trust | None = None) -> tuple[grpc.aio.Server, int]:
+    """The running server and its port; over mTLS where there is `trust`. Raises BadSettings when it cannot listen."""
     server = grpc.aio.server(options=SERVER, maximum_concurrent_rpcs=CALLS_MOST)
-    add_FleetServicer_to_server(FleetService(plane), server)  # type: ignore[no-untyped-call]
+    add_FleetServicer_to_server(FleetService(plane, trust), server)  # type: ignore[no-untyped-call]
+    secure = trust and server_credentials(trust.certificate, ask_for_one=True)
+    return server, await _listen(server, "listen", listen, secure)
+
+
+async def start_enrolment(trust: Trust, listen: Address) -> tuple[grpc.aio.Server, int]:
+    """The listener where nodes join, and its port: TLS that asks for no certificate. Raises BadSettings."""
+    options = (*SERVER, ("grpc.max_receive_message_length", 64 << 10))
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=JOINING_MOST)
+    service = EnrolmentService(trust.enrolment, trust.peers)
+    add_EnrolmentServicer_to_server(service, server)  # type: ignore[no-untyped-call]
+    secure = server_credentials(trust.certificate, ask_for_one=False)
+    return server, await _listen(server, "enrol_listen", listen, secure)
+
+
+async def _listen(server: grpc.aio.Server, setting: str, listen: Address, secure: grpc.ServerCredentials | None) -> int:
     try:
-        port = server.add_insecure_port(str(listen))
+        place = str(listen)
+        port = server.add_secure_port(place, secure) if secure else server.add_insecure_port(place)
     except RuntimeError:
         port = 0
     if not port:
-        raise BadSettings("listen", f"cannot listen on {listen}: is it taken by another program?")
+        raise BadSettings(setting, f"cannot listen on {listen}: is it taken by another program?")
     await server.start()
-    return server, port
+    return int(port)
 
 
 class _Stream:
     """`control.fanout.Stream` over a gRPC call."""
 
-    def __init__(self, requests: Any, context: Any) -> None:
+    def __init__(self, requests: Any, context: Any, who: Identity | None) -> None:
         self._requests = requests
         self._context = context
+        self._who = who
 
     async def send(self, message: FromControl) -> None:
         for part in control_to_wire(message):
@@ -124,7 +220,10 @@ class _Stream:
 
     async def __aiter__(self) -> AsyncIterator[FromEdge]:
         async for message in self._requests:
-            yield edge_from_wire(message)
+            said = edge_from_wire(message)
+            if self._who is not None:
+                check_hello(self._who, said)
+            yield said
 
 
 def _json(data: bytes, path: str) -> object:
@@ -140,6 +239,8 @@ def _accepted(done: Committed) -> Any:
 
 async def _abort(context: Any, error: Exception) -> NoReturn:
     match error:
+        case NotWelcome():
+            code = grpc.StatusCode.PERMISSION_DENIED
         case TooMany() | Overloaded():
             code = grpc.StatusCode.RESOURCE_EXHAUSTED
         case StorageFailed():

@@ -14,7 +14,7 @@ from kernel.settings import ADDRESS, DURATION, PATH, TEXT, Address, choice, sett
 class ControlSettings:
     """See each setting's sentence."""
 
-    listen: Address = setting(ADDRESS, "127.0.0.1:8084", "Where edges and services call by gRPC; loopback only.")
+    listen: Address = setting(ADDRESS, "127.0.0.1:8084", "Where edges and services call by gRPC.")
     admin: Address = setting(ADDRESS, "127.0.0.1:8085", "Where operators reach control by HTTP.")
     data: Path = setting(PATH, ".matinee/control", "Folder of control's database and API key.")
     database: str | None = setting(
@@ -25,6 +25,31 @@ class ControlSettings:
     )
     database_password_file: Path | None = setting(
         PATH, None, "File of the PostgreSQL user's password; else PGPASSWORD and .pgpass are looked for, as libpq does."
+    )
+    tls: str = setting(
+        choice("auto", "required", "off"),
+        "auto",
+        "Whether edges and services must show a certificate of the fleet: auto asks for one unless control listens on "
+        "loopback, off is for loopback only.",
+    )
+    enrol_listen: Address | None = setting(
+        ADDRESS, None, "Where nodes that have a token, and no certificate yet, join the fleet; over TLS."
+    )
+    ca_dir: Path | None = setting(
+        PATH,
+        None,
+        "Folder of the fleet's certificate authority, made at first start and shared by replicas; DIR/ca of the data "
+        "folder.",
+    )
+    server_name: tuple[str, ...] = setting(
+        TEXT, None, "Names and addresses in control's certificate, besides this machine's.", many=True
+    )
+    certificate_life: float = setting(
+        DURATION,
+        "30d",
+        "How long a certificate holds; nodes, and control for itself, renew it at two thirds of that.",
+        least=5,
+        most=366 * 86_400,
     )
     keys: Path | None = setting(
         PATH, None, "A JWKS file of public keys that replaces the keys held, read at start; else services put them."
@@ -39,16 +64,25 @@ class ControlSettings:
         DURATION, "30s", "The longest that running calls may take to finish at a stop.", least=0, most=3600
     )
 
+    @property
+    def mtls(self) -> bool:
+        """Whether edges and services must show a certificate."""
+        return self.tls == "required" or (self.tls == "auto" and not _is_loopback(self.listen.host))
+
 
 def check(settings: ControlSettings) -> None:
-    """Raises BadSettings for what this release cannot do safely."""
-    if not _is_loopback(settings.listen.host):
-        raise BadSettings(
-            "listen",
-            f"{settings.listen} is not a loopback address: edges are not authenticated yet; mTLS comes with the fleet",
-        )
-    if settings.listen == settings.admin and settings.listen.port:
-        raise BadSettings("admin", f"{settings.admin} is where gRPC listens")
+    """Raises BadSettings for what cannot be done safely, or cannot be together."""
+    if settings.tls == "off" and not _is_loopback(settings.listen.host):
+        raise BadSettings("tls", f"off is for loopback only, and `listen` is {settings.listen}")
+    if settings.enrol_listen is not None and not settings.mtls:
+        raise BadSettings("enrol_listen", "nodes have nothing to join where certificates are not asked for: set tls")
+    listeners = {"listen": settings.listen, "admin": settings.admin, "enrol_listen": settings.enrol_listen}
+    taken: dict[Address, str] = {}
+    for name, address in listeners.items():
+        if address is not None and address.port:
+            if address in taken:
+                raise BadSettings(name, f"{address} is where `{taken[address]}` listens")
+            taken[address] = name
 
 
 def _is_loopback(host: str) -> bool:

@@ -53,12 +53,21 @@ class Identity:
 
 def key_hash(request_pem: bytes) -> str:
     """What tells one public key from another, of a certificate request. Raises BadIdentity."""
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return hashlib.sha256(_asked(request_pem).public_key().public_bytes(serialization.Encoding.DER, form)).hexdigest()
+
+
+def request_name(request_pem: bytes) -> str:
+    """What a certificate request calls its node; nobody believes it, but a mistake shows early. Raises BadIdentity."""
+    named = _asked(request_pem).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(named[0].value) if len(named) == 1 else ""
+
+
+def _asked(request_pem: bytes) -> x509.CertificateSigningRequest:
     try:
-        key = x509.load_pem_x509_csr(request_pem).public_key()
+        return x509.load_pem_x509_csr(request_pem)
     except Exception as error:  # noqa: BLE001 (whatever a stranger's bytes make the library say)
         raise BadIdentity(f"no certificate request: {error}") from None
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return hashlib.sha256(key.public_bytes(serialization.Encoding.DER, form)).hexdigest()
 
 
 def make_key() -> bytes:
@@ -154,12 +163,6 @@ def read_token(text: str) -> tuple[bytes, str]:
     if match is None:
         raise BadIdentity("this is no enrolment token (mtn1-…)")
     return base64.b32decode(match[1].upper() + "===="), secret_hash(match[2])
-
-
-def token_secret(text: str) -> str:
-    """The secret of a token. Raises BadIdentity."""
-    read_token(text)
-    return text.strip().split("-", 2)[2]
 
 
 def secret_hash(secret: str) -> str:

@@ -9,16 +9,29 @@ from kernel.errors import BadSettings
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "127.0.0.2:8084", "localhost:1", "[::1]:1"])
-def test_grpc_may_listen_on_loopback(settings_of, listen: str) -> None:
-    check(settings_of(listen=listen))
+def test_on_loopback_everybody_is_believed_unless_told_otherwise(settings_of, listen: str) -> None:
+    check(settings_of(listen=listen, tls="off"))
+    assert not settings_of(listen=listen).mtls
+    assert settings_of(listen=listen, tls="required").mtls
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8084", "192.0.2.1:1", "example.org:1", "[::]:1"])
-def test_grpc_on_the_network_waits_for_the_fleets_mtls(settings_of, listen: str) -> None:
-    with pytest.raises(BadSettings, match="mTLS comes with the fleet"):
-        check(settings_of(listen=listen))
+def test_on_the_network_certificates_are_asked_for_always(settings_of, listen: str) -> None:
+    check(settings_of(listen=listen))
+    assert settings_of(listen=listen).mtls
+    with pytest.raises(BadSettings, match="tls.*loopback only"):
+        check(settings_of(listen=listen, tls="off"))
 
 
-def test_two_doors_cannot_be_one(settings_of) -> None:
-    with pytest.raises(BadSettings, match="admin"):
-        check(settings_of(listen="127.0.0.1:1", admin="127.0.0.1:1"))
+def test_there_is_nothing_to_join_without_certificates(settings_of) -> None:
+    with pytest.raises(BadSettings, match="enrol_listen"):
+        check(settings_of(enrol_listen="127.0.0.1:5"))
+    check(settings_of(enrol_listen="127.0.0.1:5", tls="required"))
+
+
+@pytest.mark.parametrize(
+    "texts", [{"admin": "127.0.0.1:1"}, {"admin": "127.0.0.1:2", "enrol_listen": "127.0.0.1:2", "tls": "required"}]
+)
+def test_two_doors_cannot_be_one(settings_of, texts) -> None:
+    with pytest.raises(BadSettings, match="is where"):
+        check(settings_of(listen="127.0.0.1:1", **texts))

@@ -1,0 +1,173 @@
+"""How nodes join: an operator makes a token for one node, the node spends it once for its certificate.
+
+Of a token only its secret's hash is kept. It is spent under the lock of all changes: of two who show it at once, at
+whichever replica, one gets a certificate. A node that never got its answer may ask again with the same key, for as long
+as the token would have held.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import delete, func, insert, select, update
+
+from control import nodes
+from control.authority import Authority
+from control.changes import canonical
+from control.schema import tokens
+from control.store import Author, Store, Tx
+from kernel.clock import Clock
+from kernel.documents import BadDocument, parse_object
+from kernel.fleet import NODE_ID
+from kernel.identity import (
+    CONTROL_NAME,
+    ENROLLED,
+    SECRET_BYTES,
+    BadIdentity,
+    Identity,
+    enrolment_token,
+    identity,
+    key_hash,
+    read_token,
+    request_name,
+)
+from kernel.kinds import parse_duration
+
+TTL = 3_600.0
+TTL_MOST = 30 * 86_400.0
+TOKENS_MOST = 10_000
+FORGET_AFTER = 7 * 86_400.0
+"""Seconds after its end that a token is still known, so that a late node is told why."""
+LONGEST = 64
+
+log = structlog.get_logger("control")
+
+
+class NotWelcome(Exception):
+    """No certificate is given; the text says why, to whoever asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What an operator asks for: a node, what it is, and for how many seconds the token is good."""
+
+    id: str
+    role: str = "edge"
+    region: str = ""
+    ttl: float = TTL
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What the operator gets, once. `expires` in Unix seconds."""
+
+    text: str
+    expires: float
+
+
+def parse_invitation(value: object) -> Invitation:
+    """An invitation of its JSON form `{"id", "role", "region", "ttl": seconds or "1h"}`. Raises BadDocument."""
+    members = parse_object(value, "", ("id", "role", "region", "ttl"))
+    node_id, role, region = members.get("id"), members.get("role", "edge"), members.get("region", "")
+    if not isinstance(node_id, str) or not NODE_ID.fullmatch(node_id) or node_id.lower() == CONTROL_NAME:
+        raise BadDocument("id", "must be a node's id: letters, digits, dots, hyphens, at most 64")
+    if role not in ENROLLED:
+        raise BadDocument("role", f"must be one of {', '.join(ENROLLED)}")
+    if not isinstance(region, str) or len(region) > LONGEST or not region.isprintable():
+        raise BadDocument("region", f"must be at most {LONGEST} printable characters")
+    return Invitation(node_id, str(role), region, _ttl(members.get("ttl", TTL)))
+
+
+def _ttl(value: object) -> float:
+    try:
+        seconds = parse_duration(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise BadDocument("ttl", str(error)) from None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= TTL_MOST:
+        raise BadDocument("ttl", "must be from 1 second to 30 days")
+    return float(seconds)
+
+
+class Enrolment:
+    """Makes tokens and certificates. `life` of a certificate in seconds."""
+
+    def __init__(self, store: Store, authority: Authority, clock: Clock, life: float) -> None:
+        self._store = store
+        self._authority = authority
+        self._clock = clock
+        self._life = life
+
+    @property
+    def authority(self) -> bytes:
+        """What nodes are to trust, PEM."""
+        return self._authority.pem
+
+    async def invite(self, asked: Invitation, *, author: str, reason: str = "") -> Token:
+        """A token for one node. Raises BadDocument, Overloaded, StorageFailed."""
+        now = self._clock.wall()
+        text = enrolment_token(self._authority.fingerprint, secrets.token_bytes(SECRET_BYTES))
+        _, kept = read_token(text)
+        token = Token(text, now + asked.ttl)
+
+        async def work(tx: Tx) -> None:
+            await tx.connection.execute(delete(tokens).where(tokens.c.expires < now - FORGET_AFTER))
+            if (await tx.connection.execute(select(func.count()).select_from(tokens))).scalar_one() >= TOKENS_MOST:
+                raise BadDocument("id", f"there are {TOKENS_MOST} enrolment tokens already")
+            row = {"hash": kept, "id": asked.id, "role": asked.role, "region": asked.region}
+            await tx.connection.execute(
+                insert(tokens).values(**row, author=author[:200], at=now, expires=token.expires)
+            )
+            tx.touch("token", asked.id, None, canonical({"role": asked.role, "region": asked.region, "ttl": asked.ttl}))
+            tx.announce("tokens")
+
+        await self._store.transact(work, Author(author, now, reason or f"{asked.role} {asked.id} may join"))
+        return token
+
+    async def enrol(self, token: str, request: bytes) -> bytes:
+        """The certificate (PEM) of a node that shows a token. Raises NotWelcome, Overloaded, StorageFailed."""
+        now = self._clock.wall()
+        try:
+            _, kept = read_token(token)
+            key, name = key_hash(request), request_name(request)
+        except BadIdentity as error:
+            raise NotWelcome(str(error)) from None
+
+        async def work(tx: Tx) -> bytes:
+            row = (await tx.connection.execute(select(tokens).where(tokens.c.hash == kept))).mappings().first()
+            if row is None:
+                raise NotWelcome("this enrolment token is not known here, or it ended long ago")
+            if row["expires"] <= now:
+                raise NotWelcome("this enrolment token has expired")
+            if row["used"] is not None and row["node_key"] != key:
+                raise NotWelcome("this enrolment token has been used")
+            if name != row["id"]:
+                raise NotWelcome(f"this enrolment token is for {row['id']}, not for {name[:LONGEST]}")
+            made = self._issue(request, row["id"], row["role"], now)
+            if row["used"] is None:
+                await tx.connection.execute(update(tokens).where(tokens.c.hash == kept).values(used=now, node_key=key))
+                await nodes.enrol(tx, row["id"], row["role"], row["region"], identity(made).ends)
+                tx.announce("tokens")
+            return made
+
+        try:
+            made: bytes = await self._store.transact(work, Author("enrolment", now, f"{name[:LONGEST]} joins"))
+        except NotWelcome as error:
+            log.warning("a node was not enrolled", id=name[:LONGEST], why=str(error))
+            raise
+        log.info("a node has joined", id=name)
+        return made
+
+    async def renew(self, who: Identity, request: bytes) -> bytes:
+        """A new certificate (PEM) for the same node. Raises NotWelcome, StorageFailed."""
+        made = self._issue(request, who.id, who.role, self._clock.wall())
+        ends = identity(made).ends
+        await self._store.save(lambda connection: nodes.renewed(connection, who.id, ends), announce=["nodes"])
+        return made
+
+    def _issue(self, request: bytes, node_id: str, role: str, now: float) -> bytes:
+        try:
+            return self._authority.issue(request, node_id, role, now, self._life)
+        except BadIdentity as error:
+            raise NotWelcome(str(error)) from None

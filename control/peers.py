@@ -1,0 +1,111 @@
+"""Who may call what: a peer is what its certificate says, for as long as the fleet knows that node.
+
+TLS has checked that the certificate is of our authority and holds now. Here: that the node is still enrolled, was not
+enrolled anew since (the old certificate is then somebody else's), and has a role that may make this call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+
+from control.authority import SKEW
+from control.schema import nodes
+from control.store import Store
+from kernel.clock import Clock
+from kernel.errors import StorageFailed
+from kernel.fleet import FromEdge, Hello
+from kernel.identity import BadIdentity, Identity, identity
+
+EDGES = ("edge", "shield")
+SERVICES = ("service",)
+AGAIN_AFTER = 5.0
+LOOK_EVERY = 0.5
+_EARLIEST = SKEW.total_seconds() + 1
+
+log = structlog.get_logger("control")
+
+
+class Refused(Exception):
+    """The peer may not do this; the text is for its operator."""
+
+
+class Peers:
+    """The nodes that are enrolled, as the database has them. `gone(id, why)` is called for one that is no more."""
+
+    def __init__(self, store: Store, clock: Clock, gone: Callable[[str, str], object]) -> None:
+        self._store = store
+        self._clock = clock
+        self._looking = asyncio.Lock()
+        self._looked_at = -LOOK_EVERY
+        self._gone = gone
+        self._changed = asyncio.Event()
+        self._enrolled: Mapping[str, tuple[str, float]] = {}
+        store.on_change("nodes", self._changed.set)
+
+    async def load(self) -> None:
+        """Read who is enrolled. Raises StorageFailed."""
+        query = select(nodes.c.id, nodes.c.role, nodes.c.enrolled).where(nodes.c.enrolled.is_not(None))
+        rows = await self._store.read(query)
+        before, self._enrolled = self._enrolled, {row["id"]: (row["role"], row["enrolled"]) for row in rows}
+        for node_id, how in before.items():
+            if self._enrolled.get(node_id) != how:
+                self._gone(node_id, "this node is not enrolled any more, or was enrolled anew")
+
+    async def run(self) -> None:
+        """Follow the database, for ever."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self.load()
+            except StorageFailed as error:
+                log.warning("who is enrolled could not be read", error=str(error))
+                asyncio.get_running_loop().call_later(AGAIN_AFTER, self._changed.set)
+
+    async def check(self, context: Any, *roles: str) -> Identity:
+        """Who calls, having one of the roles. Raises Refused."""
+        who = _shown(context, roles)
+        if self._enrolled.get(who.id, ("", 0.0))[0] != who.role:
+            await self._look_again()
+        role, since = self._enrolled.get(who.id, ("", 0.0))
+        if role != who.role:
+            raise Refused(f"{who.role} {who.id} is not enrolled")
+        if who.begins < since - _EARLIEST:
+            raise Refused(f"{who.role} {who.id} was enrolled anew: this certificate counts no more")
+        return who
+
+    async def _look_again(self) -> None:
+        """A node that has joined at another replica may come here before this one has heard of it."""
+        async with self._looking:
+            now = self._clock.mono()
+            if now - self._looked_at < LOOK_EVERY:
+                return
+            self._looked_at = now
+            try:
+                await self.load()
+            except StorageFailed as error:
+                log.warning("who is enrolled could not be read", error=str(error))
+
+
+def _shown(context: Any, roles: Sequence[str]) -> Identity:
+    shown = context.auth_context().get("x509_pem_cert")
+    if not shown:
+        raise Refused("a certificate of the fleet is needed")
+    try:
+        who = identity(shown[0])
+    except BadIdentity as error:
+        raise Refused(str(error)) from None
+    if who.role not in roles:
+        raise Refused(f"{who.role} {who.id} may not make this call")
+    return who
+
+
+def check_hello(who: Identity, said: FromEdge) -> None:
+    """Raises Refused where a node's first words are not its certificate's."""
+    if isinstance(said, Hello) and (said.id, said.role) != (who.id, who.role):
+        raise Refused(f"{who.role} {who.id} says that it is {said.role[:64]} {said.id[:64]}")

@@ -1,0 +1,42 @@
+"""What control's mTLS stands on, built of the settings, and what has to be done for it while control runs."""
+
+from __future__ import annotations
+
+import socket
+from functools import partial
+
+from control.authority import Authority
+from control.certificate import ServerCertificate
+from control.enrolment import Enrolment
+from control.peers import Peers
+from control.plane import Plane
+from control.server import Trust
+from control.settings import ControlSettings
+from kernel.errors import BadSettings
+from kernel.fleet import Update
+from kernel.identity import BadIdentity
+from kernel.signed import signed
+
+
+async def open_trust(settings: ControlSettings, plane: Plane) -> Trust | None:
+    """None where control believes everybody; else what goes out is signed from now on. BadSettings, StorageFailed."""
+    if not settings.mtls:
+        return None
+    authority = Authority.open(settings.ca_dir or settings.data / "ca", plane.clock.wall())
+    host = settings.listen.host
+    hosts = [*settings.server_name, socket.gethostname(), *([] if host in ("0.0.0.0", "::") else [host])]
+    try:
+        certificate = ServerCertificate(
+            authority, plane.store.replica, hosts, settings.certificate_life, plane.clock.wall
+        )
+    except BadIdentity as error:
+        raise BadSettings("server_name", str(error)) from None
+    peers = Peers(plane.store, plane.clock, plane.fanout.hang_up)
+    await peers.load()
+    plane.fanout.sign = partial(_sign, authority)
+    plane.enrolment = Enrolment(plane.store, authority, plane.clock, settings.certificate_life)
+    return Trust(certificate, peers, plane.enrolment)
+
+
+def _sign(authority: Authority, update: Update, edge: str) -> Update:
+    return signed(update, authority.key, edge)
