@@ -19,7 +19,7 @@ def test_on_loopback_everybody_is_believed_unless_told_otherwise(settings_of, li
 def test_on_the_network_certificates_are_asked_for_always(settings_of, listen: str) -> None:
     check(settings_of(listen=listen))
     assert settings_of(listen=listen).mtls
-    with pytest.raises(BadSettings, match="tls.*loopback only"):
+    with pytest.raises(BadSettings, match=r"tls.*loopback only"):
         check(settings_of(listen=listen, tls="off"))
 
 
