@@ -2,21 +2,31 @@
 
 Popularity of a rendition is the bytes served of it over its size: how many whole viewings of it are being
 taken. A region sees what its own edges serve; the whole fleet sees the sum.
+
+An edge tells faded sums. What is new since it told of a rendition before is the difference to that, faded, and goes
+into two sums of the region: one that fades as slowly as the edges' own, and one that fades within seconds, by which a
+rise is seen at once. So a report may leave out what has hardly changed, and costs what is in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from kernel.fleet import Popular
-from kernel.heavy import HALF_LIFE
+from kernel.heavy import HALF_LIFE, HeavyHitters, Taken
 
-FORGET_AFTER = 600.0
-"""Seconds after which the last report of an edge that fell silent counts for nothing."""
+RISE_HALF_LIFE = 5.0
+"""Seconds in which the sums fade by which rises are seen."""
+PLACES = 5_000
+"""Renditions remembered of each region and of the whole fleet."""
+MOST_SIZES = 50_000
 UNKNOWN_SIZE = 1 << 30
 """Bytes that a rendition counts as whose size no edge knows."""
+RESTARTED = 0.9
+"""Of what an edge told before, faded, this share must be in what it tells now, or else it has begun anew."""
+
+EVERYWHERE = ""
 
 
 class Rendition(NamedTuple):
@@ -27,60 +37,110 @@ class Rendition(NamedTuple):
 
 
 class Rank(NamedTuple):
-    """A rendition among all. `popularity` in viewings, `bytes` and `requests` faded sums, `share` of all bytes."""
+    """A rendition among all. `popularity` in viewings, `bytes` and `requests` faded sums, `share` of all bytes.
+
+    `rise`: how many times its sum of seconds is that of the last minute; 1 when nothing changes.
+    """
 
     rendition: Rendition
     popularity: float
     bytes: float
     requests: float
     share: float
+    rise: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Report:
-    region: str
+class _Told(NamedTuple):
+    bytes: float
+    requests: float
     at: float
-    rows: tuple[Popular, ...]
+
+
+class _Sums:
+    """Of one region, or of all."""
+
+    def __init__(self) -> None:
+        self.slow: HeavyHitters[Rendition] = HeavyHitters(PLACES, HALF_LIFE)
+        self.fast: HeavyHitters[Rendition] = HeavyHitters(PLACES, RISE_HALF_LIFE)
+
+    def add(self, rendition: Rendition, size: float, requests: float, now: float, *, lately: bool) -> None:
+        """So much is new; `lately`: of the last seconds."""
+        self.slow.add(rendition, size, requests, now)
+        if lately:
+            self.fast.add(rendition, size, requests, now)
 
 
 class Popularity:
-    """The last report of each edge, and what follows of all."""
+    """What each edge told last, and the sums of all."""
 
     def __init__(self) -> None:
-        self._reports: dict[str, _Report] = {}
+        self._told: dict[str, dict[Rendition, _Told]] = {}
+        self._sums: dict[str, _Sums] = {}
+        self._sizes: dict[Rendition, int] = {}
 
     def report(self, edge: str, region: str, rows: Iterable[Popular], now: float) -> None:
-        """An edge says what is taken there: it replaces what it said before."""
-        self._reports[edge] = _Report(region, now, tuple(rows))
+        """An edge says what is taken there; what it leaves out has only faded. `now` in mono seconds."""
+        first = edge not in self._told  # what it took before we knew it is no rise
+        before = self._told.setdefault(edge, {})
+        sums = [self._sums.setdefault(name, _Sums()) for name in {region, EVERYWHERE}]
+        for row in rows:
+            rendition = Rendition(row.content_id, row.rendition)
+            held = before.get(rendition)
+            new, requests = row.bytes, row.requests
+            if held is not None:
+                fade = 0.5 ** ((now - held.at) / HALF_LIFE)
+                if new >= RESTARTED * held.bytes * fade:
+                    new = max(0.0, new - held.bytes * fade)
+                    requests = max(0.0, requests - held.requests * fade)
+            before[rendition] = _Told(row.bytes, row.requests, now)
+            if new > 0 or requests > 0:
+                for one in sums:
+                    one.add(rendition, new, requests, now, lately=not first)
+            if row.size:
+                self._learn(rendition, row.size)
+        if len(before) > PLACES:
+            self._told[edge] = dict(sorted(before.items(), key=lambda item: -item[1].at)[: PLACES // 2])
 
     def forget(self, edge: str) -> None:
-        """The edge is gone for good."""
-        self._reports.pop(edge, None)
+        """The edge is gone for good: what was taken there fades."""
+        self._told.pop(edge, None)
 
     @property
     def regions(self) -> list[str]:
         """Where edges report from."""
-        return sorted({report.region for report in self._reports.values()})
+        return sorted(name for name in self._sums if name != EVERYWHERE)
 
-    def ranked(self, now: float, region: str | None = None) -> list[Rank]:
-        """All that is taken in a region, or everywhere, the most popular first."""
-        sums: dict[Rendition, list[float]] = {}
-        for name, report in list(self._reports.items()):
-            if now - report.at > FORGET_AFTER:
-                del self._reports[name]
-            elif region in (None, report.region):
-                _add(sums, report, 0.5 ** ((now - report.at) / HALF_LIFE))
-        total = sum(taken for taken, _, _ in sums.values()) or 1.0
+    def ranked(self, now: float, region: str | None = None, most: int = PLACES) -> list[Rank]:
+        """What is taken in a region, or everywhere, the most popular first."""
+        sums = self._sums.get(EVERYWHERE if region is None else region)
+        if sums is None:
+            return []
+        slow, fast = dict(sums.slow.top(PLACES, now)), dict(sums.fast.top(PLACES, now))
+        taken = {one: _heat(slow.get(one), fast.get(one)) for one in slow.keys() | fast.keys()}
+        total = sum(heat.bytes for heat in taken.values()) or 1.0
         found = [
-            Rank(rendition, taken / (size or UNKNOWN_SIZE), taken, requests, taken / total)
-            for rendition, (taken, requests, size) in sums.items()
+            Rank(
+                rendition,
+                heat.bytes / self._sizes.get(rendition, UNKNOWN_SIZE),
+                heat.bytes,
+                heat.requests,
+                heat.bytes / total,
+                heat.bytes / max(1.0, slow[rendition].bytes) if rendition in slow else 1.0,
+            )
+            for rendition, heat in taken.items()
         ]
-        return sorted(found, key=lambda rank: (-rank.popularity, rank.rendition))
+        return sorted(found, key=lambda rank: (-rank.popularity, rank.rendition))[:most]
+
+    def _learn(self, rendition: Rendition, size: int) -> None:
+        known = self._sizes.pop(rendition, 0)
+        self._sizes[rendition] = max(known, size) if size * 4 > known else size
+        if len(self._sizes) > MOST_SIZES:
+            del self._sizes[next(iter(self._sizes))]
 
 
-def _add(sums: dict[Rendition, list[float]], report: _Report, fade: float) -> None:
-    for row in report.rows:
-        held = sums.setdefault(Rendition(row.content_id, row.rendition), [0.0, 0.0, 0.0])
-        held[0] += row.bytes * fade
-        held[1] += row.requests * fade
-        held[2] = max(held[2], float(row.size))
+def _heat(slow: Taken | None, fast: Taken | None) -> Taken:
+    """The greater of what the last minute and what the last seconds would make, if they went on for ever."""
+    scale = HALF_LIFE / RISE_HALF_LIFE
+    known = slow or Taken(0.0, 0.0, 0.0)
+    lately = fast or Taken(0.0, 0.0, 0.0)
+    return Taken(max(known.bytes, lately.bytes * scale), max(known.requests, lately.requests * scale), known.over)

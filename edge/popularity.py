@@ -17,6 +17,9 @@ MOST_TALLIES = 50_000
 PLACES = 2_000
 """Renditions remembered: whoever takes more than one part in so many is always among them."""
 MOST_ROWS = 500
+SMALL = 1 / 2000
+"""Share of all bytes below which a rendition stands in one report of `EVERY_SO_MANY` only."""
+EVERY_SO_MANY = 5
 
 
 class Tally:
@@ -35,6 +38,7 @@ class Popularity:
         self._outlines = outlines
         self._hitters: HeavyHitters[bytes] = HeavyHitters(places, HALF_LIFE)
         self._tallies: dict[bytes, Tally] = {}
+        self._told = 0
 
     def tally(self, folder: bytes) -> Tally:
         """Where a folder's requests are added up."""
@@ -59,9 +63,13 @@ class Popularity:
                 self._hitters.add(folder, taken % REQUEST, taken // REQUEST, now)
 
     def rows(self, now: float, most: int = MOST_ROWS) -> tuple[Popular, ...]:
-        """The renditions of which most is taken, the most first."""
-        found = []
-        for folder, taken in self._hitters.top(most, now):
+        """The renditions of which most is taken, the most first; those of which little is, every fifth time."""
+        found, top = [], self._hitters.top(most, now)
+        least = SMALL * sum(taken.bytes for _, taken in top) if self._told % EVERY_SO_MANY else 0.0
+        self._told += 1
+        for folder, taken in top:
+            if taken.bytes < least:
+                break
             title, _, rendition = folder.partition(b"/")
             size = self._size(title, rendition, taken.bytes / taken.requests if taken.requests >= 0.5 else 0.0)
             name = rendition.decode("latin-1")

@@ -48,7 +48,7 @@ class Budget:
             return 0.0
         self._left = min(self._left + (mono - self._at) * self.rate, self.rate * BURST_SECONDS)
         self._at = mono
-        return max(0.0, -self._left / self.rate)
+        return -self._left / self.rate if self._left <= -1.0 else 0.0
 
     @property
     def full(self) -> bool:

@@ -152,18 +152,22 @@ def _times(timeline: Element, end: float) -> Iterator[int]:
 def _of_list(one: Element, base: str, nested: Mapping[str, Element]) -> Representation:
     init = nested.get("Initialization")
     parts = [
-        Part(urljoin(base, row.get("media") or base), _range(row.get("mediaRange")))
+        Part(_joined(base, row.get("media")), _range(row.get("mediaRange")))
         for row in _children(nested["SegmentList"], "SegmentURL")
     ]
     if len(parts) > MOST_SEGMENTS:
         raise ValueError(f"{len(parts)} segments")
     return Representation(
         id=one.get("id", ""),
-        init=Part(urljoin(base, init.get("sourceURL") or base), _range(init.get("range")))
+        init=Part(_joined(base, init.get("sourceURL")), _range(init.get("range")))
         if init is not None
         else None,
         segments=tuple(part for part in parts if part.uri),
     )
+
+
+def _joined(base: str, name: str | None) -> str:
+    return urljoin(base, name) if name else base
 
 
 def _filled(template: str, fixed: Mapping[str, str], number: int, time: int) -> str:

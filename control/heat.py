@@ -1,0 +1,93 @@
+"""Popularity in, hot lists out: reports are merged as they come, and every other second the lists are made anew."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+
+from control.documents import Document
+from control.fanout import Edge, Fanout
+from control.hot import HotPlan, Place, changed, weight_of
+from control.popularity import Popularity
+from kernel.clock import Clock
+from kernel.fleet import HOT, Hello, Report, Version
+from kernel.hot import HotRow, hot_document
+
+EVERY = 2.0
+SILENT = 30.0
+"""Seconds after which an edge that says nothing takes no titles."""
+
+
+class Heat:
+    """Over a fan-out: hears its reports and is the source of its hot documents. `run` is one task."""
+
+    def __init__(self, fanout: Fanout, clock: Clock) -> None:
+        self.popularity = Popularity()
+        self.hot = HotPlan()
+        self._fanout = fanout
+        self._clock = clock
+        self._epoch = f"hot-{secrets.token_hex(8)}"  # lists are made anew when control starts
+        self._number = 0
+        self._lists: dict[str, tuple[HotRow, ...]] = {}
+        self._documents: dict[str, Document] = {}
+        fanout.on_report.append(self.note)
+        fanout.sources[HOT] = self.document
+
+    def note(self, edge: Edge, report: Report) -> None:
+        """An edge tells what is taken there. Shields see what edges have not: that says nothing of viewers."""
+        if edge.hello.role == "edge":
+            self.popularity.report(edge.hello.id, region_of(edge.hello), report.popular, self._clock.mono())
+
+    def document(self, hello: Hello) -> Document | None:
+        """What an edge is to hold; None until it was on a list."""
+        return self._documents.get(hello.id)
+
+    def tick(self) -> None:
+        """Make the lists anew; those that changed are sent."""
+        now = self._clock.mono()
+        lists = self.hot.plan(self.popularity, self._places(now), now)
+        for name in self._lists.keys() - lists.keys():
+            lists[name] = self._lists[name] if name in self._fanout.edges else ()
+        others = changed(self._lists, lists)
+        if not others:
+            return
+        self._number += 1
+        for name in others:
+            if name not in self._fanout.edges:
+                self._documents.pop(name, None)
+                lists.pop(name, None)
+                continue
+            content = json.dumps(hot_document(lists[name]), separators=(",", ":")).encode()
+            self._documents[name] = Document(Version(self._epoch, self._number), content)
+        self._lists = lists
+        self._fanout.wake(others)
+
+    def _places(self, now: float) -> list[Place]:
+        """The edges that take viewers."""
+        return [
+            Place(name, region_of(edge.hello), weight_of(edge.hello.capacity))
+            for name, edge in self._fanout.edges.items()
+            if edge.connected and edge.hello.role == "edge" and _well(edge, now)
+        ]
+
+    async def run(self) -> None:
+        """Tick for ever."""
+        while True:
+            over = asyncio.Event()
+            timer = self._clock.call_later(EVERY, over.set)
+            try:
+                await over.wait()
+            finally:
+                timer.cancel()
+            self.tick()
+
+
+def _well(edge: Edge, now: float) -> bool:
+    report = edge.report
+    return report is not None and report.ready and not report.draining and now - edge.reported_at <= SILENT
+
+
+def region_of(hello: Hello) -> str:
+    """Where an edge counts: the first region that it serves."""
+    return hello.region.partition(",")[0]
