@@ -10,7 +10,9 @@ import structlog
 from aiohttp import web
 
 from control.changes import TooMany
+from control.history import Conflict, Forgotten
 from control.keys import Caller
+from control.nodes import NotKnown
 from control.transaction import Author
 from kernel.clock import Clock
 from kernel.documents import BadDocument, load_json
@@ -68,6 +70,12 @@ def told(error: Exception) -> web.Response:
             return problem(status, (error.reason or "error").lower().replace(" ", "-"), error.reason or "", **allow)
         case TooMany():
             return problem(507, "full", str(error))
+        case NotKnown():
+            return problem(404, "not-found", str(error))
+        case Forgotten():
+            return problem(404, "not-found", str(error))
+        case Conflict():
+            return problem(409, "conflict", str(error))
         case ValueError():
             return problem(400, "bad-document", str(error))
         case Overloaded():

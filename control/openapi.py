@@ -25,6 +25,18 @@ JWKS: Schema = {
     "required": ["keys"],
     "properties": {"keys": {"type": "array", "maxItems": 64, "items": {"type": "object", "required": ["kid", "kty"]}}},
 }
+_WORD: Schema = {"type": "string", "maxLength": 64}
+_CAPACITY: Schema = {"type": "integer", "minimum": 0, "description": "bits a second"}
+GROUP: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"role": _WORD, "region": _WORD, "pop": _WORD, "capacity": _CAPACITY},
+}
+NODE: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": GROUP["properties"] | {"group": _WORD},
+}
 API_KEY: Schema = {
     "type": "object",
     "required": ["name", "role"],
@@ -80,6 +92,17 @@ ROUTES = (
     Route("PUT", "/v1/keys", "put_keys", "Replace the set of public keys.", JWKS),
     Route("POST", "/v1/revocations", "revoke", "Refuse a session's tokens from now on.", REVOCATION),
     Route("GET", "/v1/edges", "list_edges", "The edges seen, and how far each is.", pages=True),
+    Route("GET", "/v1/edges/{edgeId}", "get_edge", "One edge: what it says of itself, what is said of it."),
+    Route("PUT", "/v1/edges/{edgeId}", "put_edge", "Say what a node is: role, region, PoP, group, capacity.", NODE),
+    Route("DELETE", "/v1/edges/{edgeId}", "delete_edge", "Forget a node: it may not renew its certificate."),
+    Route("POST", "/v1/edges/{edgeId}/drain", "drain_edge", "Send no viewers there any more."),
+    Route("POST", "/v1/edges/{edgeId}/undrain", "undrain_edge", "Send viewers there again."),
+    Route("GET", "/v1/groups", "list_groups", "Sets of nodes: region, PoP, role, capacity."),
+    Route("PUT", "/v1/groups/{name}", "put_group", "Say what the nodes of a group are.", GROUP),
+    Route("DELETE", "/v1/groups/{name}", "delete_group", "Forget a group that no node is in."),
+    Route("GET", "/v1/revisions/{number}", "get_revision", "What a revision changed, from what to what."),
+    Route("POST", "/v1/revisions/{number}/rollback", "roll_back", "Take a revision back, as a new revision."),
+    Route("GET", "/v1/diff", "diff", "What changed after revision `from` up to revision `to`."),
     Route("GET", "/v1/revisions", "list_revisions", "The latest changes: when, by whom, why, what.", pages=True),
     Route("GET", "/v1/api-keys", "list_api_keys", "The API keys, without what proves them.", needs="admin"),
     Route("POST", "/v1/api-keys", "make_api_key", "Make an API key, shown this once.", API_KEY, needs="admin"),
