@@ -7,44 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
 
-import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from cache.cache import PurgeRequest
 from edge.counters import COUNTERS
-from edge.route import GENERAL, MEDIA, Asked, ask_for, reach
-from edge.routes import Routes
+from edge.purges import request_of
+from kernel.documents import load_json
 from kernel.http.message import REASONS
-from kernel.paths import normal_host, split_token
-from kernel.vocabulary import Refusal
+from kernel.jobs import NothingNamed, NoUrl, TooManyNames, parse_prefetch, parse_purge
 
 if TYPE_CHECKING:
     from edge.app import Edge
 
 MOST_BODY = 4 << 20
-MOST_NAMES = 100_000
-MOST_PREFETCHES = 10_000
-
-
-class PurgeBody(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /purge."""
-
-    keys: list[str] = []
-    urls: list[str] = []
-    prefixes: list[str] = []
-    all: bool = False
-    soft: bool = False
-
-
-class PrefetchBody(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /prefetch."""
-
-    urls: list[str]
 
 
 def problem(status: int, reason: str, detail: str) -> web.Response:
@@ -68,48 +46,17 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return answer
 
 
-def split(url: str) -> SplitResult | None:
-    """The parts of a URL; None when it is none."""
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return None
-
-
-def media_key(url: str) -> bytes | None:
-    """The cache key of a URL or path of the CDN's form; None when it is none."""
-    asked = asked_by(url, MEDIA, general=False)
-    return None if asked is None else asked.key
-
-
-def asked_by(url: str, routes: Routes, *, general: bool) -> Asked | None:
-    """What a GET of a URL asks for, as its route keys it; None when this edge cannot hold it."""
-    parts = split(url)
-    if parts is None or (general and not parts.netloc):
-        return None
-    asked = ask_for(url, general=general, routes=routes)
-    return None if isinstance(asked, Refusal) else asked
-
-
-def media_prefix(prefix: str) -> bytes | None:
-    """The prefix of cache keys that a path prefix means: `/cdn/<region>/` is taken off, whatever the region."""
-    parts = split(prefix)
-    _, path = split_token(parts.path.encode("utf-8")) if parts is not None else (None, b"")
-    if path.startswith(b"/cdn/"):
-        _, slash, rest = path[5:].partition(b"/")
-        return rest if slash else b""
-    return path.lstrip(b"/") if path else None
-
-
-def general_prefix(prefix: str, routes: Routes = GENERAL) -> bytes | None:
-    """The prefix of cache keys that the beginning of an absolute URL means: host and target."""
-    parts = split(prefix)
-    if parts is None or not parts.netloc:
-        return None
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    path = target.encode("utf-8")
-    host = normal_host(parts.netloc.encode("utf-8"), routes.port)
-    return host + path if routes.of(path.partition(b"?")[0], host).key_host else path
+def _not_read(error: ValueError) -> web.Response:
+    """What is wrong with the body of a purge or prefetch."""
+    match error:
+        case TooManyNames():
+            return problem(400, "too-many", str(error))
+        case NothingNamed():
+            return problem(400, "empty", str(error))
+        case NoUrl():
+            return problem(400, "url", str(error))
+        case _:
+            return problem(400, "body", f"what was sent cannot be read: {error}")
 
 
 class Admin:
@@ -153,29 +100,13 @@ class Admin:
 
     async def _purge(self, request: web.Request) -> web.Response:
         try:
-            body = msgspec.json.decode(await request.read(), type=PurgeBody)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            return problem(400, "body", f"the purge cannot be read: {error}")
-        if len(body.keys) + len(body.urls) + len(body.prefixes) > MOST_NAMES:
-            return problem(400, "too-many", f"at most {MOST_NAMES} names in one purge")
-        routes = self._edge.node.routes
+            named = parse_purge(load_json(await request.read()))
+        except ValueError as error:
+            return _not_read(error)
         general = self._edge.node.profile.name == "general"
-        asked = [asked_by(url, routes, general=general) for url in body.urls]
-        prefixes = [general_prefix(one, routes) if general else media_prefix(one) for one in body.prefixes]
-        for given, made in zip([*body.urls, *body.prefixes], [*asked, *prefixes], strict=True):
-            if made is None:
-                return problem(400, "url", f"{given[:200]!r} is not a URL that this edge can hold")
-        if not (body.keys or asked or prefixes or body.all):
-            return problem(400, "empty", "name keys, urls or prefixes, or say all")
-        reached = [reach(one) for one in asked if one is not None]
-        purge = PurgeRequest(
-            keys=tuple(key.encode() for key in body.keys),
-            urls=tuple(key for one in reached for key in one[0]),
-            prefixes=tuple(prefix for one in reached for prefix in one[1])
-            + tuple(one for one in prefixes if one is not None),
-            everything=body.all,
-            soft=body.soft,
-        )
+        purge, strange = request_of(named, self._edge.node.routes, general=general)
+        if strange:
+            return problem(400, "url", f"{strange[0][:200]!r} is not a URL that this edge can hold")
         receipt = await self._edge.cache.purge(purge)
         if receipt.left:
             told = f"{receipt} objects are purged, but {receipt.left} files on disk could be neither removed nor marked"
@@ -184,15 +115,13 @@ class Admin:
 
     async def _prefetch(self, request: web.Request) -> web.Response:
         try:
-            body = msgspec.json.decode(await request.read(), type=PrefetchBody)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            return problem(400, "body", f"the prefetch cannot be read: {error}")
-        if len(body.urls) > MOST_PREFETCHES:
-            return problem(400, "too-many", f"at most {MOST_PREFETCHES} urls in one prefetch")
-        refused = [url for url in body.urls if not self._edge.prefetch(url)]
+            named = parse_prefetch(load_json(await request.read()))
+        except ValueError as error:
+            return _not_read(error)
+        refused = [url for url in named.urls if not self._edge.prefetch(url)]
         if refused:
             return problem(400, "url", f"{refused[0][:200]!r} is not a URL that this edge can hold")
-        return web.json_response({"accepted": len(body.urls)}, status=202)
+        return web.json_response({"accepted": len(named.urls)}, status=202)
 
     async def _drain(self, _: web.Request) -> web.Response:
         self._edge.drain()

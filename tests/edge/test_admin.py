@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from cache.cache import Receipt
-from edge.admin import MOST_NAMES, general_prefix, media_key, media_prefix
+from kernel.jobs import MOST_NAMES
 from tests.edge.ground import Ground, ok, standing
 
 SEGMENT = "/cdn/eu/t1/v720/1.m4s"
@@ -150,35 +150,6 @@ async def test_draining_is_told_and_finishes(operator: Operator):
     assert operator.ground.edge.drained.is_set()
     with pytest.raises(OSError, match=r"refused|Connect"):
         await operator.ground.connect()
-
-
-@pytest.mark.parametrize(
-    ("url", "key"),
-    [
-        (SEGMENT, b"t1/v720/1.m4s"),
-        (f"http://h:1{SEGMENT}?q#f", b"t1/v720/1.m4s"),
-        ("", None),
-        ("/cdn/eu/t1/ä", None),
-        ("//cdn/eu/t1/a", None),
-    ],
-)
-def test_the_key_of_a_url(url: str, key: bytes | None):
-    assert media_key(url) == key
-
-
-@pytest.mark.parametrize(
-    ("prefix", "key"),
-    [("/cdn/eu/t1/", b"t1/"), ("/cdn/eu/t1", b"t1"), ("/cdn/eu/", b""), ("t1/v720/", b"t1/v720/"), ("", None)],
-)
-def test_the_keys_of_a_prefix(prefix: str, key: bytes | None):
-    assert media_prefix(prefix) == key
-
-
-@pytest.mark.parametrize(
-    ("url", "key"), [("http://H:80/A?b", b"h/A?b"), ("http://h", b"h/"), ("/a", None), ("http://[::1/", None)]
-)
-def test_the_key_of_an_absolute_url(url: str, key: bytes | None):
-    assert general_prefix(url) == key
 
 
 async def test_a_purge_says_what_could_be_neither_removed_nor_marked(operator: Operator, monkeypatch):
