@@ -41,6 +41,9 @@ class Buckets(Mapping[str, T], Generic[T]):
     def __getitem__(self, name: str) -> T:
         return self._buckets[crc32(name.encode()) % BUCKETS][name]
 
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._buckets[crc32(name.encode()) % BUCKETS]
+
     def __iter__(self) -> Iterator[str]:
         return chain.from_iterable(self._buckets)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Any
 
-from control.desired import Change, Desired
+from control.desired import Change, Desired, Shelf
 from kernel.documents import BadDocument, moment_text
 from kernel.fleet import DEFAULT, KEYS, RULES, SESSION, TITLE
 from kernel.keys import KeySet
@@ -28,6 +28,8 @@ MAX_RULES = 1_000_000
 REVOKED_KEPT = 3_600.0
 """Seconds that a revocation is kept after its end: an edge's clock may be behind."""
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 
 class TooMany(ValueError):
     """A bound would be exceeded; nothing was changed."""
@@ -35,7 +37,7 @@ class TooMany(ValueError):
 
 def canonical(value: object) -> bytes:
     """JSON bytes that are equal for equal values."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    return _encode(value).encode()
 
 
 def put_titles(desired: Desired, titles: Mapping[str, object], removed: Iterable[str] = ()) -> Change:
@@ -91,10 +93,16 @@ def put_default(default: str) -> Change:
     return Change({(RULES, DEFAULT): canonical({"default": default})})
 
 
-def titles(desired: Desired) -> list[str]:
-    """The contentIds of the titles held, in order."""
-    names = desired.shelves[RULES].resources
-    return sorted(name.removeprefix(TITLE) for name in names if name.startswith(TITLE))
+def titles(desired: Desired) -> tuple[str, ...]:
+    """The contentIds of the titles held, in order; made once for as long as they stay the same."""
+    shelf = desired.shelf(RULES)
+    if not _titles or _titles[0][0] is not shelf:
+        names = (name.removeprefix(TITLE) for name in shelf.resources if name.startswith(TITLE))
+        _titles[:] = [(shelf, tuple(sorted(names)))]
+    return _titles[0][1]
+
+
+_titles: list[tuple[Shelf, tuple[str, ...]]] = []
 
 
 def licence(desired: Desired, content_id: str) -> dict[str, Any] | None:

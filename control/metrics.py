@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from control import changes
 from control.counters import COUNTERS
 from control.plane import Plane
 from kernel.counters import by_name
-from kernel.fleet import KEYS, RULES, TITLE, TYPES
+from kernel.fleet import KEYS, TYPES
 
 
 def metrics_text(plane: Plane) -> str:
@@ -14,7 +15,7 @@ def metrics_text(plane: Plane) -> str:
     connected = [edge for edge in fanout.edges.values() if edge.connected]
     values: dict[str, dict[str, int]] = {
         "matinee_control_revision": {"": desired.revision},
-        "matinee_control_titles": {"": sum(name.startswith(TITLE) for name in desired.shelves[RULES].resources)},
+        "matinee_control_titles": {"": len(changes.titles(desired))},
         "matinee_control_keys": {"": len(desired.shelves[KEYS].resources)},
         "matinee_control_edges_known": {"": len(fanout.edges)},
         "matinee_control_edges_connected": {"": len(connected)},

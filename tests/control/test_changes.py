@@ -34,7 +34,7 @@ def test_a_licence_is_kept_in_one_form_however_it_was_written() -> None:
 def test_titles_are_put_and_removed_at_once() -> None:
     desired = after(Desired("e"), changes.put_titles(Desired("e"), {"b": {}, "a": {}}))
     desired = after(desired, changes.put_titles(desired, {"c": {}}, ["a", "c"]))
-    assert changes.titles(desired) == ["b", "c"]
+    assert list(changes.titles(desired)) == ["b", "c"]
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ async def test_changes_that_wait_together_are_committed_together_and_each_hears_
         assert results[0] == Committed(1, 0)
         assert isinstance(results[1], ValueError)
         assert results[2] == Committed(2, 0)
-        assert changes.titles(store.desired) == ["a", "c"]
+        assert list(changes.titles(store.desired)) == ["a", "c"]
 
 
 async def test_a_cursor_that_was_passed_changes_nothing(open_store) -> None:
@@ -87,7 +87,7 @@ async def test_a_database_that_fails_keeps_memory_and_disk_the_same(open_store, 
             broken.setattr(Group, "finish", fails)
             with pytest.raises(StorageFailed, match="disk is full"):
                 await store.commit(title("b"), ME)
-        assert changes.titles(store.desired) == ["a"]
+        assert list(changes.titles(store.desired)) == ["a"]
         assert (await store.commit(title("c"), ME)).revision == 2
 
 
@@ -97,7 +97,7 @@ async def test_a_caller_that_goes_away_does_not_disturb_the_writer(open_store) -
         await asyncio.sleep(0)
         gone.cancel()
         assert (await store.commit(title("b"), ME)).revision == 2
-        assert changes.titles(store.desired) == ["a", "b"]
+        assert list(changes.titles(store.desired)) == ["a", "b"]
 
 
 async def test_too_many_waiting_changes_are_turned_away(tmp_path: Path, monkeypatch) -> None:
