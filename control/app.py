@@ -95,6 +95,7 @@ async def _serving(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.drain, keepalive_timeout=75)
     await runner.setup()
     tending = tasks.create_task(plane.tend())
+    heating = tasks.create_task(plane.heat.run())
     try:
         site = web.TCPSite(runner, settings.admin.host, settings.admin.port)
         try:
@@ -106,9 +107,10 @@ async def _serving(
             yield Running(listen, admin, plane, enrol)
             serves = False
     finally:
-        tending.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await tending
+        for task in (tending, heating):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await runner.cleanup()
 
 

@@ -64,11 +64,11 @@ class Heat:
         self._fanout.wake(others)
 
     def _places(self, now: float) -> list[Place]:
-        """The edges that take viewers."""
+        """The edges that take viewers, as far as they say so here; of others' edges other replicas of control judge."""
         return [
             Place(name, region_of(edge.hello), weight_of(edge.hello.capacity))
             for name, edge in self._fanout.edges.items()
-            if edge.connected and edge.hello.role == "edge" and _well(edge, now)
+            if edge.connected and edge.hello.role == "edge" and (name not in self._fanout.here or _well(edge, now))
         ]
 
     async def run(self) -> None:

@@ -16,6 +16,7 @@ from control import changes, schema
 from control.edge_rows import LEASE, edge_of, edge_row, keep_edges
 from control.enrolment import Enrolment
 from control.fanout import Fanout
+from control.heat import Heat
 from control.roster import Roster
 from control.store import Author, Committed, Cursor, Store
 from kernel.clock import Clock, Instant
@@ -42,6 +43,7 @@ class Plane:
         self.fanout = Fanout(lambda: store.desired, store.renew_epoch, clock, store.refresh)
         for kind in ("revision", "epoch"):
             store.on_change(kind, self.fanout.wake)
+        self.heat = Heat(self.fanout, clock)
         self._edges_changed = True
         store.on_change("edges", self._note_edges)
         self._over = asyncio.Event()

@@ -16,6 +16,7 @@ from control import changes
 from control.desired import Change, Desired
 from control.documents import Document
 from control.fanout import Edge, Fanout, Unwelcome
+from control.heat import Heat
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.fleet import DOCUMENTS, SETTINGS, FromEdge, Update, Version
@@ -129,6 +130,10 @@ class MemoryControl:
         for edge in edges:
             self._documents[kind, edge] = made
         self.fanout.wake(edges)
+
+    def makes_hot_lists(self) -> Heat:
+        """Hot lists are made of what edges report, whenever the test says `tick`."""
+        return Heat(self.fanout, self._clock)
 
     async def goes_down(self) -> None:
         """Hang up on everybody, and be unreachable."""
