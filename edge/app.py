@@ -23,6 +23,7 @@ from edge.control_link import Connect, Ears
 from edge.counters import Counts
 from edge.crowd import Crowd
 from edge.fetch import Fetcher
+from edge.joining import identity_of, subscriber_of
 from edge.listen import Front, patience, renew_certificate, tls_context
 from edge.live import Live
 from edge.locate import Locator
@@ -36,13 +37,12 @@ from edge.report import Standing
 from edge.request import Story
 from edge.routes import routes_of
 from edge.settings import EdgeSettings
-from edge.subscribe import Subscriber
 from edge.tasks import TaskOwner
 from edge.upstream_wiring import upstreams_of
 from edge.wire.head import Limits
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings
-from kernel.fleet import HOT, Hello
+from kernel.fleet import HOT
 from kernel.http.cache_status import cache_name
 from kernel.settings import Address
 
@@ -91,7 +91,9 @@ class Edge:
         )
         self.live = Live(self)
         self._rules = self.node.rules
-        self.subscriber = self._make_subscriber(connect)
+        self.identity = identity_of(settings, clock) if connect is None else None
+        ears = Ears(accepts=self.live.accepts, report=self.ahead.report)
+        self.subscriber = subscriber_of(settings, clock, self.take, ears, self.identity, connect)
         self.address: Address | None = None
         self.admin_address: Address | None = None
         self.drained = asyncio.Event()
@@ -140,21 +142,6 @@ class Edge:
             return None
         return AccessLog(settings.access_log, settings.id, self.clock, self.tasks, self._log_lost)
 
-    def _make_subscriber(self, connect: Connect | None) -> Subscriber | None:
-        settings = self.settings
-        if not settings.control or settings.fleet_dir is None:
-            return None
-        me = Hello(
-            id=settings.id,
-            role=settings.role,
-            region=",".join(settings.region),
-            address=str(settings.listen),
-            admin=str(settings.admin),
-        )
-        ears = Ears(accepts=self.live.accepts, report=self.ahead.report)
-        control = [str(one) for one in settings.control]
-        return Subscriber(me, control, settings.fleet_dir, self.clock, self.take, ears=ears, connect=connect)
-
     # -- running -----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -162,6 +149,8 @@ class Edge:
         if self.disk is not None:
             disk, now = self.disk, Instant(self.clock.wall(), self.clock.mono())
             self.cache.adopt(await self.tasks.offload(lambda: disk.open(now)))
+        if self.identity is not None:
+            self.tasks.spawn(self.identity.run())
         if self.subscriber is not None:
             self.tasks.spawn(self.subscriber.run())
             await self.subscriber.started()

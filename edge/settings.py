@@ -81,7 +81,13 @@ class EdgeSettings:
         "The control plane, any of its replicas; rules, keys and live settings come from there.",
         many=True,
     )
-    fleet_dir: Path | None = setting(PATH, None, "Folder for the last good rules and keys from control.")
+    fleet_dir: Path | None = setting(PATH, None, "Folder for the node's identity and the last good state from control.")
+    enrol_token: Path | None = setting(
+        PATH, None, "File of the one-time token that this node joins the fleet with; removed when it is spent."
+    )
+    enrol_at: tuple[Address, ...] = setting(
+        ADDRESS, None, "Control's enrolment listener, HOST:PORT, where the token is spent.", many=True
+    )
     drain: float = live("drain")
     max_object: int = live("max_object")
     max_connections: int = live("max_connections")

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import xxhash
 
@@ -51,6 +51,22 @@ class Damaged(Exception):
         self.kept_as = kept_as
 
 
+class Keeper(Protocol):
+    """Keeps the last good state on disk: `StateFile`, or `edge.signed_state.SignedState` for an edge of a fleet."""
+
+    def load(self) -> State | None:
+        """The last good state; None when there is none. Raises Damaged, StorageFailed."""
+
+    def keep(self, state: State, updates: Sequence[Update], /) -> None:
+        """Make `state` the last good one, `updates` being what led to it since the last call. Raises StorageFailed."""
+
+    def check(self, update: Update, /) -> None:
+        """Raises NotSigned for an update that is not to be believed."""
+
+    def is_full(self, kind: str, /) -> bool:
+        """Whether a snapshot of the type should come instead of its next delta."""
+
+
 @dataclass(slots=True)
 class StateFile:
     """The files in `folder`; one process has them at a time, and calls one method at a time."""
@@ -81,7 +97,7 @@ class StateFile:
         try:
             return replay(decode(data), journal, of=data)
         except ValueError as error:
-            raise Damaged(str(error), self._set_aside()) from None
+            raise Damaged(str(error), set_aside([self.path, self.journal])) from None
 
     def keep(self, state: State, updates: Sequence[Update]) -> None:
         """Make `state` the last good one, `updates` being what led to it since the last call.
@@ -110,22 +126,18 @@ class StateFile:
         data = encode(state)
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _replace(self.path, data)
-            _replace(self.journal, beginning(data))  # until here there is a journal of another state: not read
+            replace_file(self.path, data)
+            replace_file(self.journal, beginning(data))  # until here there is a journal of another state: not read
         except OSError as error:
             raise StorageFailed(f"{self.path} cannot be written: {error.strerror}") from None
         self._journal_room = max(JOURNAL_LEAST, len(data) // 2)
 
-    def _set_aside(self) -> Path | None:
-        names = [self.folder / f"{NAME}.damaged-{number}" for number in range(1, DAMAGED_KEPT + 1)]
-        target = next((name for name in names if not name.exists()), names[-1])
-        try:
-            if self.journal.exists():
-                self.journal.replace(target.with_name(target.name.replace(NAME, JOURNAL)))
-            self.path.replace(target)
-        except OSError:
-            return None
-        return target
+    def check(self, update: Update) -> None:
+        """Control on this machine is believed: nothing is signed."""
+
+    def is_full(self, kind: str) -> bool:  # noqa: ARG002 (see Keeper)
+        """Never: the state is written whole when the journal has grown."""
+        return False
 
 
 def encode(state: State) -> bytes:
@@ -207,7 +219,22 @@ def _jwks(value: object) -> dict[str, dict[str, Any]]:
     return {jwk["kid"]: jwk for jwk in keys}
 
 
-def _replace(path: Path, data: bytes) -> None:
+def set_aside(files: Sequence[Path]) -> Path | None:
+    """Rename damaged files, the first of which gives the names; None when that cannot be done."""
+    names = [files[0].with_name(f"{files[0].name}.damaged-{number}") for number in range(1, DAMAGED_KEPT + 1)]
+    target = next((name for name in names if not name.exists()), names[-1])
+    ending = target.name.removeprefix(files[0].name)
+    try:
+        for file in reversed(files):
+            if file.exists():
+                file.replace(file.with_name(file.name + ending))
+    except OSError:
+        return None
+    return target
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Replace a file of mode 0600 whole; what is there then outlives a loss of power. Raises OSError."""
     temporary = path.with_name(path.name + ".part")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

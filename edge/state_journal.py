@@ -8,6 +8,7 @@ that is wrong makes the journal damaged.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable
 
@@ -17,7 +18,7 @@ from edge.apply import State, apply
 from kernel.documents import load_json, parse_object
 from kernel.fleet import DOCUMENTS, Nack, Resource, Update, Version
 
-_MEMBERS = ("type", "epoch", "number", "base", "snapshot", "resources", "removed")
+_MEMBERS = ("type", "epoch", "number", "base", "snapshot", "resources", "removed", "signature")
 _CHECKSUM = 16
 
 
@@ -28,7 +29,7 @@ def beginning(state_file: bytes) -> bytes:
 
 def lines(updates: Iterable[Update]) -> bytes:
     """What is to be appended for the updates."""
-    return b"".join(map(_line, updates))
+    return b"".join(map(line_of, updates))
 
 
 def replay(state: State, journal: bytes, of: bytes) -> State:
@@ -38,10 +39,10 @@ def replay(state: State, journal: bytes, of: bytes) -> State:
         return state
     *whole, _cut_short = journal.removeprefix(head).split(b"\n")
     for number, line in enumerate(whole, 1):
-        body = line[_CHECKSUM + 1 :]
-        if line[:_CHECKSUM] != _checksum(body):
-            raise ValueError(f"line {number} of its journal has a wrong checksum")
-        update = _update(load_json(body))
+        try:
+            update = update_of(line)
+        except ValueError as error:
+            raise ValueError(f"line {number} of its journal {error}") from None
         state, effects = apply(state, update)
         if not any(isinstance(effect, Nack) for effect in effects):
             continue
@@ -52,20 +53,29 @@ def replay(state: State, journal: bytes, of: bytes) -> State:
     return state
 
 
-def _line(update: Update) -> bytes:
-    body = json.dumps(
-        {
-            "type": update.type,
-            "epoch": update.version.epoch,
-            "number": update.version.number,
-            "base": update.base,
-            "snapshot": update.snapshot,
-            "resources": [[item.name, item.number, item.content.decode()] for item in update.resources],
-            "removed": update.removed,
-        },
-        separators=(",", ":"),
-    ).encode()
+def line_of(update: Update) -> bytes:
+    """The line of an update, with its end."""
+    value = {
+        "type": update.type,
+        "epoch": update.version.epoch,
+        "number": update.version.number,
+        "base": update.base,
+        "snapshot": update.snapshot,
+        "resources": [[item.name, item.number, item.content.decode()] for item in update.resources],
+        "removed": update.removed,
+    }
+    if update.signature:
+        value["signature"] = base64.b64encode(update.signature).decode()
+    body = json.dumps(value, separators=(",", ":")).encode()
     return _checksum(body) + b" " + body + b"\n"
+
+
+def update_of(line: bytes) -> Update:
+    """The update of a line without its end; ValueError saying what is wrong with it."""
+    body = line[_CHECKSUM + 1 :]
+    if line[:_CHECKSUM] != _checksum(body):
+        raise ValueError("has a wrong checksum")
+    return _update(load_json(body))
 
 
 def _checksum(body: bytes) -> bytes:
@@ -83,6 +93,7 @@ def _update(value: object) -> Update:
             base=found["base"],  # type: ignore[arg-type]
             resources=tuple(Resource(name, number, text.encode()) for name, number, text in found["resources"]),  # type: ignore[attr-defined]
             removed=tuple(found["removed"]),  # type: ignore[arg-type]
+            signature=base64.b64decode(found.get("signature", ""), validate=True),  # type: ignore[arg-type]
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"an update of its journal is incomplete: {error}") from None
+        raise ValueError(f"is incomplete: {error}") from None

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import structlog
 
-from edge.apply import Changed, State, apply
+from edge.apply import Changed, Effect, State, apply
 from edge.control_link import Addresses, Connect, Ears, Link, backoff
 from edge.speaker import Speaker
-from edge.state_file import Damaged, StateFile
+from edge.state_file import Damaged, Keeper, StateFile
 from kernel.clock import Clock
 from kernel.errors import BadSettings, StorageFailed, UpstreamFailed
 from kernel.fleet import (
@@ -34,6 +34,7 @@ from kernel.fleet import (
     Update,
     Version,
 )
+from kernel.signed import NotSigned
 from rpc.edge_stream import EdgeStream
 
 START_WITHIN = 5.0
@@ -54,8 +55,8 @@ class Subscriber:
 
     `me` says who the edge is (its `known` is filled in here). `on_state` is called with the last good state when there
     is one, and with every new state, in the event loop; it must not fail. `ears` are for the rest. `control` has the
-    addresses of control's replicas; `connect` makes a connection to one (default: gRPC). `jitter` gives numbers in
-    [0, 1). `speaker.tell` takes receipts.
+    addresses of control's replicas; `connect` makes a connection to one (default: gRPC). `keeper` has the last good
+    state (default: unsigned, in `fleet_dir`). `jitter` gives numbers in [0, 1). `speaker.tell` takes receipts.
     """
 
     def __init__(
@@ -68,10 +69,11 @@ class Subscriber:
         *,
         ears: Ears | None = None,
         connect: Connect | None = None,
+        keeper: Keeper | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._me = me
-        self._file = StateFile(fleet_dir)
+        self._file: Keeper = keeper or StateFile(fleet_dir)
         self._clock = clock
         self._on_state = on_state
         self._connect: Connect = connect or EdgeStream.connect
@@ -183,9 +185,9 @@ class Subscriber:
 
     async def _take(self, link: Link, update: Update) -> None:
         if len(update.resources) > BIG:
-            state, effects = await asyncio.to_thread(apply, self.state, update)
+            state, effects = await asyncio.to_thread(self._weighed, update)
         else:
-            state, effects = apply(self.state, update)
+            state, effects = self._weighed(update)
         if update.type == SETTINGS and state is not self.state:
             try:
                 self._ears.accepts(state)
@@ -209,6 +211,18 @@ class Subscriber:
             if not isinstance(effect, Changed):
                 await link.send(effect)
         self._note_greeting(update.type, effects)
+
+    def _weighed(self, update: Update) -> tuple[State, tuple[Effect, ...]]:
+        """What becomes of the state; an update that the fleet's authority has not signed changes nothing."""
+        try:
+            self._file.check(update)
+        except NotSigned as error:
+            return self.state, (Nack(update.type, update.version, update.nonce, str(error)),)
+        state, effects = apply(self.state, update)
+        if state is not self.state and not update.snapshot and self._file.is_full(update.type):
+            why = "a snapshot is wanted in place of the many deltas that are kept"
+            return self.state, (Nack(update.type, update.version, update.nonce, why, resync=True),)
+        return state, effects
 
     def _note_refusal(self, nack: Nack) -> None:
         if not nack.resync:
