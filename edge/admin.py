@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -15,7 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from edge.counters import COUNTERS
 from edge.purges import request_of
-from kernel.documents import load_json
+from edge.why import why_of
+from kernel.documents import BadDocument, load_json, parse_object
 from kernel.http.message import REASONS
 from kernel.jobs import NothingNamed, NoUrl, TooManyNames, parse_prefetch, parse_purge
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from edge.app import Edge
 
 MOST_BODY = 4 << 20
+MOST_URL = 16 << 10
 
 
 def problem(status: int, reason: str, detail: str) -> web.Response:
@@ -59,6 +61,14 @@ def _not_read(error: ValueError) -> web.Response:
             return problem(400, "body", f"what was sent cannot be read: {error}")
 
 
+def _text(members: Mapping[str, object], name: str) -> str:
+    """A member that is a text, "" when it is not there. Raises BadDocument."""
+    value = members.get(name, "")
+    if not isinstance(value, str) or len(value) > MOST_URL:
+        raise BadDocument(name, f"must be a text of at most {MOST_URL} characters")
+    return value
+
+
 class Admin:
     """The admin server's handlers."""
 
@@ -79,6 +89,7 @@ class Admin:
                 web.post("/purge", self._purge),
                 web.post("/prefetch", self._prefetch),
                 web.post("/drain", self._drain),
+                web.post("/why", self._why),
             ]
         )
         return app
@@ -122,6 +133,15 @@ class Admin:
         if refused:
             return problem(400, "url", f"{refused[0][:200]!r} is not a URL that this edge can hold")
         return web.json_response({"accepted": len(named.urls)}, status=202)
+
+    async def _why(self, request: web.Request) -> web.Response:
+        """What becomes of `{"url", "country"?, "address"?}`; a POST, so that no log holds a token that stands in it."""
+        try:
+            asked = parse_object(load_json(await request.read()), "", ("url", "country", "address"))
+            url, country, address = (_text(asked, name) for name in ("url", "country", "address"))
+        except ValueError as error:
+            return _not_read(error)
+        return web.json_response(why_of(self._edge, url, country, address))
 
     async def _drain(self, _: web.Request) -> web.Response:
         self._edge.drain()
