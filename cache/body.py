@@ -72,8 +72,7 @@ class MemoryFile(FileBody):
         super().__init__(os.memfd_create("segment", os.MFD_CLOEXEC), sum(map(len, pieces)))
         if not spare(self.fd):
             raise OSError(errno.EMFILE, "too many bodies are open files")
-        for at in range(0, len(pieces), _MOST_PIECES):
-            _write_all(self.fd, pieces[at : at + _MOST_PIECES])
+        write_all(self.fd, pieces)
 
     def view(self, first: int, stop: int) -> memoryview:
         """Mapped; the mapping lives as long as the view."""
@@ -126,15 +125,49 @@ class DiskBody(FileBody):
         return memoryview(data)
 
 
-Body = bytes | MemoryFile | DiskBody
+class Pieces:
+    """A body as it came, on its way to a file: to join its pieces would be a copy for nobody."""
+
+    __slots__ = ("_length", "pieces")
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self.pieces = pieces
+        self._length = sum(map(len, pieces))
+
+    def __len__(self) -> int:
+        return self._length
+
+    def sound(self, now: float) -> bool:
+        """Whether it may be sent as it is."""
+        del now
+        return True
+
+    def view(self, first: int, stop: int) -> memoryview:
+        """Bytes `first` to `stop`, joined where they lie in several pieces."""
+        parts, at = [], 0
+        for piece in self.pieces:
+            if first < at + len(piece) and at < stop:
+                parts.append(memoryview(piece)[max(0, first - at) : stop - at])
+            at += len(piece)
+        return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
+
+    def joined(self) -> bytes:
+        """All of it."""
+        return b"".join(self.pieces)
 
 
-def _write_all(fd: int, pieces: Sequence[bytes]) -> None:
-    done, wanted = os.writev(fd, pieces), sum(map(len, pieces))
-    if done < wanted:  # cut short, by a signal or at 2 GiB
-        rest = memoryview(b"".join(pieces))[done:]
-        while rest:
-            rest = rest[os.write(fd, rest) :]
+Body = bytes | MemoryFile | DiskBody | Pieces
+
+
+def write_all(fd: int, pieces: Sequence[bytes | memoryview]) -> None:
+    """All of the pieces, one after the other, as few calls as may be; OSError as the system says it."""
+    for at in range(0, len(pieces), _MOST_PIECES):
+        some = pieces[at : at + _MOST_PIECES]
+        done, wanted = os.writev(fd, some), sum(map(len, some))
+        if done < wanted:  # cut short, by a signal or at 2 GiB
+            rest = memoryview(b"".join(some))[done:]
+            while rest:
+                rest = rest[os.write(fd, rest) :]
 
 
 def make_body(pieces: Sequence[bytes], *, files: bool) -> Body:

@@ -8,9 +8,9 @@ plain disk functions of `disk` run elsewhere, by the workshop's `offload`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from cache.body import Body
+from cache.body import Body, Pieces, make_body
 from cache.collapse import Filling
 from cache.counts import CacheCounts
 from cache.disk import DiskTier
@@ -92,6 +92,12 @@ class SegmentCache:
         """Bytes of an object in slices that surely has room as a whole: half of the larger tier."""
         disk = self.tiers.disk
         return max(self.tiers.ram.budget, disk.budget if disk is not None else 0) // 2
+
+    def gathered(self, pieces: Sequence[bytes]) -> Body:
+        """A whole body of the pieces that came, as `store` likes it best."""
+        if self.disk is None:
+            return make_body(pieces, files=self.files)
+        return pieces[0] if len(pieces) == 1 else Pieces(pieces)
 
     def store(self, entry: Entry, body: Body) -> bool:
         """Keep a whole response, in place of the alternate it replaces; False when no tier has room for it.

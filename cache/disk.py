@@ -15,13 +15,13 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import xxhash
 
-from cache.body import FILE_LEAST, Body, DiskBody, spare
+from cache.body import FILE_LEAST, Body, DiskBody, Pieces, spare, view
 from cache.disk_file import Damaged, open_body, read_head, read_object, write_object
 from cache.entry import Entry
 from cache.eviction.admission import Admission, Always
@@ -143,27 +143,37 @@ class DiskTier:
 
     # -- the disk, in a thread ---------------------------------------------------------------------------------
 
-    def write(self, name: str, head: Head, body: bytes | memoryview) -> None:
-        """Write one object; StorageFailed when the disk is full (DiskFull) or fails, and nothing is left behind."""
-        self._write(name, self._path(name), head, body)
+    def write(self, name: str, head: Head, body: Body, now: float | None = None) -> DiskBody | None:
+        """Write one object; StorageFailed when the disk is full (DiskFull) or fails, and nothing is left behind.
+
+        Its body as an open file, if `now` (mono) is told, it is large enough to be sent so and a descriptor to spare.
+        """
+        pieces = body.pieces if isinstance(body, Pieces) else (view(body, 0, len(body)),)
+        fd = self._write(name, head, pieces)
         self._journal.add(name, head)
+        if now is not None and len(body) >= FILE_LEAST and spare(fd):
+            return DiskBody(fd, len(body), now)
+        os.close(fd)
+        return None
 
     def write_head(self, name: str, head: Head) -> None:
         """Write a new head of an object whose file stays as it is. Errors as of `write`."""
-        self._write(name + HEAD, self._path(name + HEAD), head, b"")
+        os.close(self._write(name + HEAD, head, ()))
         self._journal.add(name, head)
 
-    def _write(self, name: str, path: Path, head: Head, body: bytes | memoryview) -> None:
-        temporary = self.folder / "tmp" / name
+    def _write(self, name: str, head: Head, pieces: Sequence[bytes | memoryview]) -> int:
+        temporary, fd = f"{self.folder}/tmp/{name}", -1  # noqa: S108 (our own)
         try:
-            temporary.unlink(missing_ok=True)
-            write_object(temporary, head, body)
-            temporary.replace(path)
+            fd = write_object(temporary, head, pieces)
+            os.rename(temporary, f"{self.folder}/objects/{name[:2]}/{name}")  # noqa: PTH104 (a path of text costs less)
         except OSError as error:
             with contextlib.suppress(OSError):
-                temporary.unlink()
+                Path(temporary).unlink()
+            if fd >= 0:
+                os.close(fd)
             kind = DiskFull if error.errno in _NO_ROOM else StorageFailed
             raise kind(f"{temporary}: {error.strerror}") from error
+        return fd
 
     def read(self, name: str, key: bytes) -> tuple[Head, Body]:
         """Head and verified body; Damaged when the file is not what was written, StorageFailed when unreadable."""
@@ -194,15 +204,6 @@ class DiskTier:
             return _of_key(read_head(self._path(name + HEAD)), key)
         except FileNotFoundError:
             return head
-
-    def written_body(self, name: str, length: int, now: float) -> DiskBody | None:
-        """What was written a moment ago, opened for sending; None when it is gone again or no descriptor is left."""
-        try:
-            fd = os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        body = DiskBody(fd, length, now)
-        return body if spare(fd) else None
 
     def unlink(self, names: list[str]) -> dict[str, bool]:
         """Remove files; those that could not be removed, and of each whether it is marked so that no start takes it

@@ -13,13 +13,14 @@ from __future__ import annotations
 import os
 import struct
 import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 import xxhash
 
-from cache.body import DiskBody
+from cache.body import DiskBody, write_all
 
 MAGIC = b"MTNO"
 VERSION = 3
@@ -37,23 +38,42 @@ class Damaged(Exception):
     """The file is not whole, or not ours; `str()` says what is wrong."""
 
 
-def write_object(path: Path, head: dict[str, object], body: bytes | memoryview) -> int:
-    """Write a new file at `path`, which must not exist; its size in bytes. OSError as the system says it."""
+def write_object(path: str | Path, head: dict[str, object], pieces: Sequence[bytes | memoryview]) -> int:
+    """Write an object at `path`, over whatever a broken write left there; the file's descriptor, open for reading too.
+
+    `pieces` are the body. OSError as the system says it."""
     raw = msgspec.msgpack.encode(head)
-    view = memoryview(body)
-    sums = b"".join(_SUM.pack(xxhash.xxh3_64_intdigest(view[at : at + BLOCK])) for at in range(0, len(body), BLOCK))
+    sums = b"".join(map(_SUM.pack, _sums(pieces)))
+    length = sum(map(len, pieces))
     check = xxhash.xxh3_64_intdigest(raw + sums)
-    fixed = _FIXED.pack(MAGIC, VERSION, len(raw), len(sums) // _SUM.size, len(body), check)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    fd = os.open(path, flags, 0o600)
+    tail = raw + sums + _FIXED.pack(MAGIC, VERSION, len(raw), len(sums) // _SUM.size, length, check)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        for part in (view, raw + sums + fixed):
-            rest = memoryview(part)
-            while rest:
-                rest = rest[os.write(fd, rest) :]
-    finally:
+        write_all(fd, [*pieces, tail])
+    except BaseException:
         os.close(fd)
-    return len(body) + len(raw) + len(sums) + len(fixed)
+        raise
+    return fd
+
+
+def _sums(pieces: Sequence[bytes | memoryview]) -> Iterator[int]:
+    """Of each block, wherever the pieces are cut."""
+    begun, room = xxhash.xxh3_64(), BLOCK
+    for piece in pieces:
+        view = memoryview(piece)
+        while len(view) >= room:
+            if room == BLOCK:
+                yield xxhash.xxh3_64_intdigest(view[:BLOCK])
+            else:
+                begun.update(view[:room])
+                yield begun.intdigest()
+                begun.reset()
+            view, room = view[room:], BLOCK
+        if view:
+            begun.update(view)
+            room -= len(view)
+    if room < BLOCK:
+        yield begun.intdigest()
 
 
 def read_head(path: Path) -> tuple[dict[str, Any], int]:

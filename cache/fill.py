@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from cache.body import Body, view
+from cache.body import Body, Pieces, view
 from cache.entry import Entry
 from cache.fillstate import ENDED, TRANSITIONS, Event, State
 from kernel.errors import Bug, MatineeError
@@ -246,9 +246,11 @@ class Fill:
         return self._chunks if kept else None
 
     def settle(self, body: Body) -> None:
-        """The body as it is stored: who still reads goes on from there, the pieces are let go."""
-        self.body = body
-        self._chunks, self._ends = [], []
+        """The body as it is stored: who still reads goes on from there, the pieces are let go, unless it is made of
+        them."""
+        if not isinstance(body, Pieces):
+            self.body = body
+            self._chunks, self._ends = [], []
 
     def tell_end(self) -> None:
         """Tell the readers that all is there."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-from cache.body import Body, DiskBody, few
+from cache.body import Body, DiskBody, Pieces, few
 from cache.counts import CacheCounts
 from cache.disk import DiskTier
 from cache.entry import Entry
@@ -91,6 +91,8 @@ class Tiers:
         self._enter(entry)
         if to_disk and disk is not None:
             self.writing.begin(disk, entry, body)
+        elif isinstance(body, Pieces):
+            body = body.joined()
         if in_ram:
             self.to_ram(entry, body)
         return True

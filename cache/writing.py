@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cache.body import FILE_LEAST, Body, view
+from cache.body import Body, DiskBody, Pieces
 from cache.disk import DiskFull, DiskTier
 from cache.entry import Entry
 from kernel.clock import Instant
@@ -66,10 +66,10 @@ class Writing:
 
     async def _write(self, disk: DiskTier, entry: Entry, body: Body, cost: int) -> None:
         tiers, written, told = self._tiers, False, entry.told
-        number = disk.new_number()
+        number, opened = disk.new_number(), None
         try:
             await tiers.leaves_disk(disk.make_room(self.bytes))
-            await self._write_file(disk, disk.name(entry.key, number), entry, body, cost)
+            opened = await self._write_file(disk, disk.name(entry.key, number), entry, body, cost)
             written = True
             disk.worked()
         except StorageFailed as error:
@@ -79,25 +79,28 @@ class Writing:
             del self.bodies[entry]
             try:
                 if written:
-                    await self._wrote(disk, entry, number, cost)
+                    await self._wrote(disk, entry, number, cost, opened)
             finally:
+                if isinstance(entry.body, Pieces):
+                    entry.body = entry.body.joined()
                 if not written and not tiers.in_ram(entry):
                     tiers.forget(entry)
                 elif entry.disk is not None and not entry.cold and entry.told is not told:
                     self.freshened(entry)
                 self._over(entry)
 
-    async def _write_file(self, disk: DiskTier, name: str, entry: Entry, body: Body, cost: int) -> None:
+    async def _write_file(self, disk: DiskTier, name: str, entry: Entry, body: Body, cost: int) -> DiskBody | None:
         """On a disk that is full before its budget is, some leave and it is tried once more."""
         tiers = self._tiers
-        head = entry.to_disk(Instant(tiers.clock.wall(), tiers.clock.mono()))
+        now = Instant(tiers.clock.wall(), tiers.clock.mono())
+        write = partial(disk.write, name, entry.to_disk(now), body, now.mono if tiers.files else None)
         try:
-            await tiers.workshop.offload(lambda: disk.write(name, head, view(body, 0, len(body))))
+            return await tiers.workshop.offload(write)
         except DiskFull:
             await tiers.leaves_disk(disk.shed(2 * cost))
-            await tiers.workshop.offload(lambda: disk.write(name, head, view(body, 0, len(body))))
+            return await tiers.workshop.offload(write)
 
-    async def _wrote(self, disk: DiskTier, entry: Entry, number: int, cost: int) -> None:
+    async def _wrote(self, disk: DiskTier, entry: Entry, number: int, cost: int, opened: DiskBody | None) -> None:
         """Books of a file that is there now; it goes at once when its object was purged or replaced."""
         tiers = self._tiers
         if not tiers.index.holds(entry):
@@ -106,12 +109,11 @@ class Writing:
             return
         tiers.counts.disk_written += 1
         tiers.counts.disk_written_bytes += cost
-        if tiers.files and entry.body is not None and len(entry.body) >= FILE_LEAST:
-            name = disk.name(entry.key, number)
-            entry.body = disk.written_body(name, len(entry.body), tiers.clock.mono()) or entry.body
+        if entry.body is not None and opened is not None:
+            entry.body = opened
         victims = disk.put(entry, number, self.bytes)
         if not tiers.in_ram(entry):
-            tiers.cools(entry)
+            tiers.cools(entry, opened)
         await tiers.leaves_disk(victims)
 
     def _failed(self, disk: DiskTier, error: StorageFailed) -> None:

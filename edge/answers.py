@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cache.body import make_body
 from cache.cache import SegmentCache, Workshop
 from cache.entry import OVERHEAD, Entry
 from cache.fill import Fill
@@ -278,11 +277,11 @@ class Answers:
         """The body is whole: keep it, then tell everybody."""
         pieces = fill.end()
         if pieces is not None:
-            body = make_body(pieces, files=self._cache.files and self._cache.disk is None)
-            fill.settle(body)
+            body = self._cache.gathered(pieces)
             entry.length = len(body)
             entry.ready = None
             self._cache.store(entry, body)
+            fill.settle(entry.body or body)
         elif fill.stale is not None and not fill.doomed and entry.status < 500 and entry.status != 416:
             self._cache.forget(fill.stale)  # it was replaced by something that may not be kept
         self._cache.ended(fill)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Protocol
 
-from cache.body import Body, make_body, view
+from cache.body import Body, view
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from cache.fill import Fill
@@ -72,8 +72,8 @@ class Slicing:
         self.walkers: set[Walker] = set()
         self.runs: list[Run] = []
         self.fills: dict[int, Fill] = {}
-        self.recent: dict[int, Body] = {}
-        """The last slices that came: a tier may let them go before those for whom they came have read them."""
+        self._left: dict[int, Body] = {}
+        """What the last run that ended brought last."""
         self.unsettled = 0
         self.knows_ranges = True
         self._begin, self._settle, self._done = begin, settle, done
@@ -125,12 +125,17 @@ class Slicing:
             return True
         for number in range(first // self.size, -(-stop // self.size)):
             begin, end = max(first, number * self.size), min(stop, (number + 1) * self.size)
-            coming = (
-                number in self.fills or number in self.recent or any(self._comes_to(run, number) for run in self.runs)
-            )
-            if not coming and not self.holds(begin, end):
+            coming = number in self.fills or any(self._comes_to(run, number) for run in self.runs)
+            if not coming and self.recent(number) is None and not self.holds(begin, end):
                 return False
         return True
+
+    def recent(self, number: int) -> Body | None:
+        """A slice that came just now and that no tier has kept."""
+        for run in self.runs:
+            if number in run.recent:
+                return run.recent[number]
+        return self._left.get(number)
 
     # -- readers -----------------------------------------------------------------------------------------------
 
@@ -171,7 +176,7 @@ class Slicing:
 
     def look_ahead(self, number: int, request: Mapping[bytes, bytes], last: int) -> None:
         """Have a slice begun that will be needed soon."""
-        if number <= last and self.refetchable and number not in self.recent and self.stored(number) is None:
+        if number <= last and self.refetchable and self.stored(number) is None and self.recent(number) is None:
             self.fill_for(number, request, last)
 
     def _comes_to(self, run: Run, number: int) -> bool:
@@ -201,28 +206,32 @@ class Slicing:
     def next_step(self, run: Run) -> Go:
         """Whether a run begins its next slice."""
         number = run.at
-        if not self.walkers and not run.young:
-            return Go.STOP
         if not run.skips and number not in run.reserved and (number in self.fills or self.has(number)):
             return Go.STOP
-        needing = [walker for walker in self.walkers if walker.last >= number]
-        if not needing and not run.young:
+        # Who is beyond it has no use for it, unless it is on its way to him: else it would run away from who is behind.
+        needing = [walker for walker in self.walkers if walker.at <= number <= walker.last]
+        awaited = run.young or any(fill.readers for fill in run.reserved.values())
+        if not needing and not awaited:
             return Go.STOP
         if self.unsettled >= MOST_UNSETTLED:
             return Go.WAIT
-        if run.young or any(number <= walker.at + AHEAD for walker in needing):
-            return Go.ON
-        return Go.WAIT
+        return Go.ON if awaited or any(number <= walker.at + AHEAD for walker in needing) else Go.WAIT
 
-    def store(self, entry: Entry, pieces: list[bytes], fill: Fill) -> None:
+    def needs_not(self, number: int) -> bool:
+        """Whether a stream of the whole may pass over a slice: it is there, or nobody reads it and it would not stay."""
+        if number in self.fills or self.has(number):
+            return True
+        return self.total > self.cache.roomy and not any(one.at <= number <= one.last for one in self.walkers)
+
+    def store(self, entry: Entry, pieces: list[bytes], fill: Fill, run: Run) -> None:
         """A slice is whole: into the tiers with it, unless its object left the cache meanwhile."""
-        body = make_body(pieces, files=self.cache.files)  # no second copy on its way to disk
+        body = self.cache.gathered(pieces)
         fill.settle(body)
         number = fill.base // self.size
         if len(body) == min(self.size, self.total - number * self.size):
-            self.recent[number] = body
-            if len(self.recent) > AHEAD + 1:
-                del self.recent[next(iter(self.recent))]
+            run.recent[number] = body
+            if len(run.recent) > AHEAD + 1:
+                del run.recent[next(iter(run.recent))]
         if self.current and self.cache.store(entry, body):
             self.unsettled += 1
             self._settle(self, entry)
@@ -236,6 +245,7 @@ class Slicing:
         """A run is over."""
         if run in self.runs:
             self.runs.remove(run)
+            self._left = run.recent or self._left
         self.moved()
 
     def changed(self) -> None:

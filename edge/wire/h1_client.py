@@ -74,6 +74,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._bodyless = self._reusable = self._begun = self._closed = self._ended = False
         self._interims = 0
         self._counted = 0
+        self._left = 0  # bytes of a body of told length that are still to come: they need no parser
         self._head_done = False
         self._error: UpstreamFailed | None = None
         self._idle = self._surplus = self._held = False
@@ -96,7 +97,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.on_taken = None
         self._bodyless = head_only
         self._begun = self.by_close = self._head_done = False
-        self._counted = self._interims = 0
+        self._counted = self._interims = self._left = 0
         self._fields = []
         self._parser = httptools.HttpResponseParser(self)
         self.transport.writelines(request)
@@ -144,6 +145,9 @@ class UpstreamConnection(asyncio.Protocol):
         if self._answer is None:
             self.cut()  # bytes nobody asked for: whoever asks next must not get them
             return
+        if self._left:
+            self._more(data)
+            return
         if not self._begun and data[0] != 0x48:  # H; llhttp passes over empty lines, which may be left of an old answer
             self._break(UpstreamFailed("malformed", detail="the answer does not begin with HTTP"))
             return
@@ -156,6 +160,17 @@ class UpstreamConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._break(self._error or UpstreamFailed("malformed", detail=str(error)))
         else:
+            self._after()
+
+    def _more(self, data: bytes) -> None:
+        """More of a body of told length: no parser need look at it, nor copy it."""
+        answer, left = self._answer, self._left
+        self._left = max(0, left - len(data))
+        if answer is not None:
+            answer.on_body(data if len(data) <= left else data[:left])
+        if not self._left:
+            self._finish()
+            self._surplus = len(data) > left
             self._after()
 
     def _after(self) -> None:
@@ -235,6 +250,7 @@ class UpstreamConnection(asyncio.Protocol):
             answer.on_interim(status, fields)
             return
         self.by_close, self._reusable, self._head_done = found.by_close, found.reusable, True
+        self._left = 0 if self._bodyless else found.length or 0
         answer.on_head(status, fields, found.length)
         if self._bodyless and not found.reusable:
             self._finish()  # llhttp would wait for a body
@@ -242,6 +258,7 @@ class UpstreamConnection(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         """A part of the body, without its chunks' framing, of which no more is taken than there is body."""
         self._counted = max(0, self._counted - 3 * len(data) - FRAMING_FREE)
+        self._left = max(0, self._left - len(data))
         if self._answer is not None:
             self._answer.on_body(data)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cache.body import FILE_LEAST, IDLE_SECONDS, DiskBody, FileBody, MemoryFile, make_body, spare, view
+from cache.body import FILE_LEAST, IDLE_SECONDS, DiskBody, FileBody, MemoryFile, Pieces, make_body, spare, view
 
 PIECES = [os.urandom(70_000), os.urandom(1), os.urandom(33_333)]
 WHOLE = b"".join(PIECES)
@@ -132,3 +132,13 @@ def test_descriptors_beyond_half_of_what_there_is_are_not_held(monkeypatch: pyte
     assert (spare(99), spare(100)) == (True, False)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (2, 2))
     assert make_body(PIECES, files=True) == WHOLE
+
+
+@pytest.mark.parametrize("first", range(8))
+@pytest.mark.parametrize("stop", range(8))
+def test_a_body_in_pieces_is_read_wherever_they_are_cut(first, stop):
+    pieces = Pieces((b"ab", b"c", b"", b"defg"))
+    assert len(pieces) == 7
+    assert bytes(pieces.view(first, stop)) == b"abcdefg"[first:stop]
+    assert pieces.joined() == b"abcdefg"
+    assert pieces.sound(0.0)

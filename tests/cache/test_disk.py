@@ -5,7 +5,7 @@ import os
 import pytest
 
 from cache import recovery
-from cache.body import FILE_LEAST
+from cache.body import FILE_LEAST, Pieces
 from cache.disk import MOST_ERRORS, PAGE, DiskTier
 from cache.disk_file import Damaged, write_object
 from cache.entry import Entry
@@ -132,7 +132,7 @@ def test_a_body_for_which_no_descriptor_is_to_spare_is_bytes(tier, clock, monkey
     body = b"x" * FILE_LEAST
     name = file(tier, kept(tier, clock, b"/k", body))
     assert tier.read_body(name, b"/k", 0.0, files=True)[1] == body
-    assert tier.written_body(name, len(body), 0.0) is None
+    assert tier.write(name, kept_entry(clock, b"/k").to_disk(now_of(clock)), body, 0.0) is None
 
 
 def kept_entry(clock, key):
@@ -161,8 +161,9 @@ def test_what_cannot_be_written_leaves_nothing_behind(tier, clock, monkeypatch):
         calls.append(1)
         if len(calls) > 1:
             raise OSError(28, "No space left on device")
-        return write(fd, data[: len(data) // 2])
+        return write(fd, data[0][:2500])
 
+    monkeypatch.setattr(os, "writev", full)
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(StorageFailed, match="No space"):
         tier.write(name, entry.to_disk(now_of(clock)), b"x" * 5000)
@@ -227,7 +228,7 @@ def test_damaged_files_are_counted_and_removed(tier, clock, spoil):
 
 def test_a_head_that_is_not_of_an_entry_is_damage(tier):
     for number, head in enumerate(({"key": b"/k"}, {"key": b"/k", "status": b""}), 1):
-        write_object(path_of(tier.folder, tier.name(b"/k", number)), head, b"x")
+        os.close(write_object(path_of(tier.folder, tier.name(b"/k", number)), head, (b"x",)))
     later = again(tier)
     assert (later.found, later.damaged, objects(later)) == ([], 2, [])
 
@@ -276,10 +277,20 @@ def test_a_large_body_opened_for_sending(tier, clock):
     tier.unlink([file(tier, large)])
     with pytest.raises(Damaged):
         read_body(tier, large)
-    assert tier.written_body(file(tier, large), 100_000, 0.0) is None
     path(tier, large).mkdir()
     with pytest.raises((StorageFailed, Damaged)):
         read_body(tier, large)
+
+
+def test_what_was_written_is_open_for_sending_where_that_is_wanted(tier, clock):
+    """It is as it was read: the very file, of its length."""
+    entry, body = kept_entry(clock, b"/k"), Pieces((b"x" * 40_000, b"y" * 60_000))
+    head = entry.to_disk(now_of(clock))
+    opened = tier.write(tier.name(b"/k", 1), head, body, 0.0)
+    assert bytes(opened.view(39_999, 40_001)) == b"xy"
+    assert opened.sound(0.0)
+    assert tier.write(tier.name(b"/k", 2), head, body) is None
+    assert tier.write(tier.name(b"/k", 3), head, b"small", 0.0) is None
 
 
 def read_body(tier, entry, key=None):
@@ -309,4 +320,5 @@ def test_no_descriptor_left_is_a_failure_of_storage(tier, clock, monkeypatch):
     monkeypatch.setattr(os, "open", none_left)
     with pytest.raises(StorageFailed, match="Too many"):
         tier.read_body(file(tier, entry), b"/k", 0.0, files=True)
-    assert tier.written_body(file(tier, entry), 100_000, 0.0) is None
+    with pytest.raises(StorageFailed, match="Too many"):
+        tier.write(file(tier, entry), entry.to_disk(now_of(clock)), b"x", 0.0)

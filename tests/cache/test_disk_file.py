@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cache.disk_file import BLOCK, Damaged, open_body, read_head, read_object, write_object
+from cache import disk_file
+from cache.disk_file import BLOCK, Damaged, open_body, read_head, read_object
 
 HEAD = {"key": b"/k", "fields": [[b"a", b"b"]], "length": 5, "age": 1.5, "via": None}
 SIZES = [0, 1, 5, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7]
@@ -14,6 +15,13 @@ SIZES = [0, 1, 5, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7]
 
 def body_of(size):
     return bytes(number * 31 % 251 for number in range(size))
+
+
+def write_object(path, head, *pieces):
+    fd = disk_file.write_object(path, head, pieces)
+    size = os.fstat(fd).st_size
+    os.close(fd)
+    return size
 
 
 @pytest.fixture
@@ -39,11 +47,20 @@ def test_a_view_is_written_like_bytes(path):
     assert read_object(path, b"/k")[1] == b"hello"
 
 
-def test_a_file_that_is_there_is_never_written_over(path):
-    write_object(path, HEAD, b"first")
-    with pytest.raises(FileExistsError):
-        write_object(path, HEAD, b"second")
-    assert read_object(path, b"/k")[1] == b"first"
+def test_what_a_broken_write_left_is_written_over(path):
+    path.write_bytes(b"longer than the object" * 100)
+    write_object(path, HEAD, b"hello")
+    assert read_object(path, b"/k") == (HEAD, b"hello")
+
+
+@pytest.mark.parametrize("cuts", [[BLOCK], [1], [BLOCK - 1, BLOCK + 1], [10, 3 * BLOCK], [BLOCK, 2 * BLOCK], []])
+def test_wherever_its_pieces_are_cut_the_file_is_the_same(path, cuts):
+    body = body_of(3 * BLOCK + 7)
+    write_object(path, HEAD, body)
+    whole = path.read_bytes()
+    ends = [*cuts, len(body)]
+    write_object(path, HEAD, *(body[first:stop] for first, stop in zip([0, *cuts], ends, strict=True)))
+    assert path.read_bytes() == whole
 
 
 def damaged(path, key=b"/k"):
@@ -125,6 +142,7 @@ def test_writes_and_reads_that_the_system_cuts_short_are_gone_on_with(path, monk
     body = body_of(1000)
     write, pread = os.write, os.pread
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:7]))
+    monkeypatch.setattr(os, "writev", lambda fd, pieces: write(fd, pieces[0][:7]))
     write_object(path, HEAD, body)
     monkeypatch.setattr(os, "pread", lambda fd, count, offset: pread(fd, min(count, 300), offset))
     assert read_object(path, b"/k") == (HEAD, body)
@@ -151,7 +169,7 @@ def test_a_full_disk_says_so(path, monkeypatch):
     def full(fd, data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "writev", full)
     with pytest.raises(OSError, match="No space"):
         write_object(path, HEAD, b"x")
 

@@ -57,7 +57,7 @@ async def test_a_file_that_cannot_be_read_is_a_miss_and_removed(bench, monkeypat
 
 def refusing(monkeypatch, code, *, most=10**9):
     """Writing fails, the first `most` times."""
-    write, calls = os.write, []
+    write, calls = os.writev, []
 
     def refused(fd, data):
         calls.append(1)
@@ -65,8 +65,8 @@ def refusing(monkeypatch, code, *, most=10**9):
             raise OSError(code, os.strerror(code))
         return write(fd, data)
 
-    monkeypatch.setattr(os, "write", refused)
-    return lambda: monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr(os, "writev", refused)
+    return lambda: monkeypatch.setattr(os, "writev", write)
 
 
 async def test_a_full_disk_costs_no_viewer_anything(bench, monkeypatch):

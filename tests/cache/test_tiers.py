@@ -28,7 +28,7 @@ def bench(tmp_path):
 @pytest.fixture
 def second(bench):
     """Written when fetched again."""
-    bench.disk._admission = OnSecond(16 * MIB)
+    bench.disk.admission = OnSecond(16 * MIB)
     return bench
 
 

@@ -116,7 +116,7 @@ async def test_a_head_that_cannot_be_written_takes_the_file_along(bench, monkeyp
     def failing(*_):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(os, "write", failing)
+    monkeypatch.setattr(os, "writev", failing)
     freshened(bench, entry, cc=b"no-store")
     await bench.shop.settle()
     monkeypatch.undo()

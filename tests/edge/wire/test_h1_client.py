@@ -409,3 +409,27 @@ def test_cutting_says_nothing_to_the_exchange():
     upstream.connection.connection_lost(None)
     assert (heard.ended, heard.error) == (False, None)
     assert upstream.lost == [upstream.connection]
+
+
+def test_a_body_of_told_length_comes_as_it_was_received():
+    """The bytes themselves, in no copy; what follows its end is nobody's, and ends the connection."""
+    upstream = Upstream()
+    heard = upstream.asked()
+    upstream.says(FIVE + b"\r\nh")
+    pieces = []
+    heard.on_body = pieces.append
+    first, last = b"el", b"loHTTP/1.1 200 OK\r\n"
+    upstream.says(first)
+    assert pieces[0] is first
+    upstream.says(last)
+    assert (pieces[1], heard.ended) == (b"lo", True)
+    assert (upstream.transport.end, upstream.released) == ("aborted", [])
+
+
+def test_who_gives_up_in_the_middle_of_a_body_hears_no_more():
+    upstream = Upstream()
+    heard = upstream.asked()
+    upstream.says(FIVE + b"\r\nh")
+    heard.on_body = lambda data: upstream.connection.cut()
+    upstream.says(b"ello")
+    assert (heard.ended, heard.error, upstream.released) == (False, None, [])
