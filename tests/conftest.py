@@ -40,7 +40,8 @@ def pytest_collection_modifyitems(items):
     """Among several workers a file's tests stay together, and all that ask the one platform, or PostgreSQL, do."""
     for item in items:
         group = "platform" if "e2e" in item.path.parts else str(item.path)
-        if "postgresql" in getattr(item, "callspec", _NoParameters).params.values():
+        given = getattr(item, "callspec", _NoParameters).params.values()
+        if "postgresql" in given or "postgresql_url" in getattr(item, "fixturenames", ()):
             group = "postgresql"
         item.add_marker(pytest.mark.xdist_group(group))
     return (yield)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
 from control.database import database_of, postgresql, sqlite
@@ -75,11 +75,10 @@ async def test_a_file_is_written_durably_and_by_one_at_a_time(tmp_path: Path) ->
         assert (await connection.execute(text("PRAGMA journal_mode"))).scalar() == "wal"
         await connection.execute(text("CREATE TABLE t (n)"))
         other = sqlite(tmp_path / "c.sqlite3")
+        event.listen(other.engine.sync_engine, "connect", lambda made, _: made.execute("PRAGMA busy_timeout=0"))
         with pytest.raises(OperationalError, match="locked"):
-            async with other.engine.connect() as second:
-                await second.execute(text("PRAGMA busy_timeout=0"))
-                await second.execution_options(writes=True)
-                await second.execute(text("CREATE TABLE u (n)"))
+            async with other.writing.begin():
+                raise AssertionError("two write at once")
         await other.engine.dispose()
     await one.engine.dispose()
 

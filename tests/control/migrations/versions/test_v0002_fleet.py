@@ -30,7 +30,8 @@ INSERT INTO facts VALUES ('schema', '1'), ('epoch', 'e0'), ('floor-rules', '2');
 INSERT INTO resources VALUES ('rules', 'title/a', 7, '{}'), ('rules', 'title/b', 9, NULL), ('keys', 'k', 3, '{}');
 INSERT INTO revisions VALUES (7, 1.5, 'operator', 'premiere', '{}'), (9, 2.5, 'services', '', '{}');
 INSERT INTO cursors VALUES ('catalogue', 5000000000);
-INSERT INTO edges VALUES ('e1', 'edge', 'eu', '127.0.0.1:1', '', 12.5, '{"acked": {"rules": 9}, "applied": {"rules": 7}}');
+INSERT INTO edges VALUES ('e1', 'edge', 'eu', '127.0.0.1:1', '', 12.5,
+  '{"acked": {"rules": 9}, "applied": {"rules": 7}}');
 """
 
 
