@@ -9,8 +9,10 @@ from aiohttp import web
 
 from control.access_log import recorded
 from control.api_fleet import FleetApi
+from control.api_join import JoinApi
 from control.api_keys import KeysApi
 from control.api_process import ProcessApi
+from control.api_route import RouteApi
 from control.api_state import StateApi
 from control.door import CALLER, Handler, is_local, problem, told
 from control.keys import ROLES, Caller, Keys
@@ -32,7 +34,14 @@ def make_app(plane: Plane, keys: Keys, ready: Callable[[], bool]) -> web.Applica
 
 def _groups(plane: Plane, keys: Keys, ready: Callable[[], bool]) -> list[object]:
     """Whose methods the handlers are that `control.openapi.ROUTES` names."""
-    return [ProcessApi(plane, ready), StateApi(plane), FleetApi(plane), KeysApi(plane, keys)]
+    return [
+        ProcessApi(plane, ready),
+        RouteApi(plane),
+        StateApi(plane),
+        FleetApi(plane),
+        KeysApi(plane, keys),
+        JoinApi(plane),
+    ]
 
 
 def _handler(groups: list[object], name: str) -> Any:

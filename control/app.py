@@ -24,7 +24,8 @@ from control.clock import SystemClock
 from control.database import Database, database_of
 from control.keys import Keys
 from control.plane import Plane
-from control.settings import ControlSettings, check
+from control.probes import Prober
+from control.settings import ControlSettings, check, neighbours_of
 from control.store import Store
 from control.trust import open_trust
 from kernel.clock import Clock
@@ -96,6 +97,8 @@ async def _serving(
     await runner.setup()
     tending = tasks.create_task(plane.tend())
     heating = tasks.create_task(plane.heat.run())
+    plane.traffic.neighbours = neighbours_of(settings)
+    probing = tasks.create_task(Prober(plane.traffic, plane.clock, plane.store).run())
     try:
         site = web.TCPSite(runner, settings.admin.host, settings.admin.port)
         try:
@@ -107,7 +110,7 @@ async def _serving(
             yield Running(listen, admin, plane, enrol)
             serves = False
     finally:
-        for task in (tending, heating):
+        for task in (tending, heating, probing):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task

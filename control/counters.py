@@ -17,5 +17,9 @@ COUNTERS = (
         ("type",),
     ),
     Counter("matinee_control_updates_total", "counter", "Snapshots and deltas sent to edges."),
+    Counter("matinee_control_routes_total", "counter", "Sessions told which edges to use."),
+    Counter("matinee_control_signals_total", "counter", "What playback told of sessions at edges."),
+    Counter("matinee_control_probes_total", "counter", "Probes of edges, by what they found.", ("found",)),
+    Counter("matinee_control_edges_standing", "gauge", "Edges, by how they stand with routing.", ("standing",)),
     Counter("matinee_control_refusals_total", "counter", "Updates that edges refused."),
 )

@@ -55,6 +55,20 @@ REVOCATION: Schema = {
 }
 
 
+ROUTE_QUERY = ("contentId", "rendition", "country", "region", "session", "without", "most")
+ENROLMENT: Schema = {
+    "type": "object",
+    "required": ["id"],
+    "additionalProperties": False,
+    "properties": {
+        "id": {"type": "string", "maxLength": 64},
+        "role": {"enum": ["edge", "shield", "service"]},
+        "region": {"type": "string", "maxLength": 64},
+        "ttl": {"type": ["string", "number"], "description": "as `1h`, or seconds; at most 30 days"},
+    },
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One route: its handler's name, what it does, the body it takes.
@@ -71,6 +85,7 @@ class Route:
     open: bool = False
     local: bool = False
     pages: bool = False
+    query: tuple[str, ...] = ()
     needs: str = ""
 
     @property
@@ -97,6 +112,10 @@ ROUTES = (
     Route("DELETE", "/v1/edges/{edgeId}", "delete_edge", "Forget a node: it may not renew its certificate."),
     Route("POST", "/v1/edges/{edgeId}/drain", "drain_edge", "Send no viewers there any more."),
     Route("POST", "/v1/edges/{edgeId}/undrain", "undrain_edge", "Send viewers there again."),
+    Route(
+        "GET", "/v1/route", "route", "Which edges a session would be sent to, best first, and why.", query=ROUTE_QUERY
+    ),
+    Route("GET", "/v1/standings", "list_standings", "How each edge stands with routing, and why."),
     Route("GET", "/v1/groups", "list_groups", "Sets of nodes: region, PoP, role, capacity."),
     Route("PUT", "/v1/groups/{name}", "put_group", "Say what the nodes of a group are.", GROUP),
     Route("DELETE", "/v1/groups/{name}", "delete_group", "Forget a group that no node is in."),
@@ -104,6 +123,14 @@ ROUTES = (
     Route("POST", "/v1/revisions/{number}/rollback", "roll_back", "Take a revision back, as a new revision."),
     Route("GET", "/v1/diff", "diff", "What changed after revision `from` up to revision `to`."),
     Route("GET", "/v1/revisions", "list_revisions", "The latest changes: when, by whom, why, what.", pages=True),
+    Route(
+        "POST",
+        "/v1/enrolments",
+        "make_enrolment",
+        "A token, shown this once, that a node joins with.",
+        ENROLMENT,
+        needs="admin",
+    ),
     Route("GET", "/v1/api-keys", "list_api_keys", "The API keys, without what proves them.", needs="admin"),
     Route("POST", "/v1/api-keys", "make_api_key", "Make an API key, shown this once.", API_KEY, needs="admin"),
     Route("DELETE", "/v1/api-keys/{keyId}", "revoke_api_key", "An API key opens nothing from now on.", needs="admin"),
@@ -137,6 +164,7 @@ def _operation(route: Route) -> Schema:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"{(\w+)}", route.path)
     ]
+    parameters += [{"name": name, "in": "query", "schema": {"type": "string"}} for name in route.query]
     if route.pages:
         parameters.append({"name": "cursor", "in": "query", "schema": {"type": "string"}})
         parameters.append({"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1}})

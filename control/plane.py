@@ -19,6 +19,7 @@ from control.fanout import Fanout
 from control.heat import Heat
 from control.roster import Roster
 from control.store import Author, Committed, Cursor, Store
+from control.traffic import Traffic
 from kernel.clock import Clock, Instant
 from kernel.documents import BadDocument
 from kernel.errors import Overloaded, StorageFailed
@@ -48,6 +49,8 @@ class Plane:
         store.on_change("edges", self._note_edges)
         self._over = asyncio.Event()
         self.roster = Roster(store, self._over.set)
+        self.traffic = Traffic(self.fanout, self.roster.of, clock, store.replica)
+        self.traffic.replicas = self.heat.hot.replicas
 
     async def put_titles(
         self,

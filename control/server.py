@@ -19,13 +19,15 @@ from control.enrolment import Enrolment, NotWelcome
 from control.fanout import Unwelcome
 from control.peers import EDGES, SERVICES, Peers, Refused, check_hello
 from control.plane import Plane
+from control.routing import MOST, Ask
 from control.store import Committed, Cursor
 from kernel.documents import BadDocument, load_json
 from kernel.errors import BadSettings, Overloaded, StorageFailed
 from kernel.fleet import KEYS, RULES, TITLE, FromControl, FromEdge
 from kernel.identity import Identity
+from kernel.licence import parse_content_id
 from kernel.settings import Address
-from rpc.border import BorderError, control_to_wire
+from rpc.border import BorderError, control_to_wire, text_of
 from rpc.border_edge import edge_from_wire
 from rpc.channel import SERVER
 from rpc.v1 import control_pb2 as pb
@@ -38,6 +40,7 @@ from rpc.v1.control_pb2_grpc import (
 
 CALLS_MOST = 20_000
 JOINING_MOST = 100
+SIGNALS_MOST = 1_000
 _AUTHOR = "services"
 
 log = structlog.get_logger("control")
@@ -130,6 +133,32 @@ class FleetService(FleetServicer):
         except (NotWelcome, *_TOLD) as error:
             await _abort(context, error)
         return pb.Certificate(chain=chain, authority=self._trust.enrolment.authority)
+
+    async def Route(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Which edges a session should use, best first."""
+        await self._admit(context, *SERVICES)
+        try:
+            ask = Ask(
+                parse_content_id(request.content_id),
+                text_of(request.rendition),
+                text_of(request.country),
+                text_of(request.region),
+                text_of(request.session),
+                frozenset(text_of(name) for name in request.without[:MOST]),
+                request.most,
+            )
+        except ValueError as error:
+            await _abort(context, error)
+        routed = self._plane.traffic.route(ask)
+        edges = [pb.Choice(id=one.id, address=one.address, region=one.region, why=one.why) for one in routed.edges]
+        return pb.RouteReply(edges=edges, ttl=routed.ttl)
+
+    async def PutSignals(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """What players met at edges. What names no edge is left out."""
+        await self._admit(context, *SERVICES)
+        for one in request.signals[:SIGNALS_MOST]:
+            self._plane.traffic.take_signal(one.edge, one.session, one.requests, one.errors, one.stalled)
+        return pb.Accepted(revision=self._plane.store.desired.revision)
 
     async def Status(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         """What control holds, and how far the edges are."""

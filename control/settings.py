@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.errors import BadSettings
 from kernel.settings import ADDRESS, DURATION, PATH, TEXT, Address, choice, setting
+from kernel.vocabulary import REGION
+
+_PLACE = re.compile(rf"{REGION.pattern}|[A-Z]{{2}}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,12 @@ class ControlSettings:
     api_key_file: Path | None = setting(
         PATH, None, "File of the operators' API key, mode 0600, made at first start; DIR/api-key of the data folder."
     )
+    neighbours: tuple[str, ...] = setting(
+        TEXT,
+        None,
+        "Where viewers of a region, or of a country, are sent when it has no edge that is well: `eu=us+ap`, `CH=eu`.",
+        many=True,
+    )
     drain: float = setting(
         DURATION, "30s", "The longest that running calls may take to finish at a stop.", least=0, most=3600
     )
@@ -70,8 +80,21 @@ class ControlSettings:
         return self.tls == "required" or (self.tls == "auto" and not _is_loopback(self.listen.host))
 
 
+def neighbours_of(settings: ControlSettings) -> dict[str, tuple[str, ...]]:
+    """The setting `neighbours` as a mapping: region or country -> regions in their order. Raises BadSettings."""
+    found: dict[str, tuple[str, ...]] = {}
+    for text in settings.neighbours:
+        place, equals, regions = text.partition("=")
+        listed = tuple(regions.split("+"))
+        if not equals or not _PLACE.fullmatch(place) or not all(REGION.fullmatch(region) for region in listed):
+            raise BadSettings("neighbours", f"{text!r} is not of the form region=region+region or CC=region")
+        found[place] = listed
+    return found
+
+
 def check(settings: ControlSettings) -> None:
     """Raises BadSettings for what cannot be done safely, or cannot be together."""
+    neighbours_of(settings)
     if settings.tls == "off" and not _is_loopback(settings.listen.host):
         raise BadSettings("tls", f"off is for loopback only, and `listen` is {settings.listen}")
     if settings.enrol_listen is not None and not settings.mtls:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import grpc
@@ -52,6 +52,35 @@ class EdgeSeen:
     connected: bool
     acked: Mapping[str, int]
     applied: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeNamed:
+    """An edge to use: HOST:PORT, the regions it serves, and why it has its place; `why` begins with its standing."""
+
+    id: str
+    address: str
+    region: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """The edges to use, best first, and the seconds until to ask again."""
+
+    edges: tuple[EdgeNamed, ...]
+    ttl: float
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What a session met at an edge (its id, or HOST:PORT) of late; `stalled` in seconds."""
+
+    edge: str
+    session: str
+    requests: int = 0
+    errors: int = 0
+    stalled: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +156,19 @@ class ControlClient:
         request = pb.RevokeRequest(session=session, until=until or "")
         return _taken(await self._call("Revoke", request))
 
+    async def route(
+        self, content_id: str, *, region: str = "", country: str = "", session: str = "", most: int = 0, within: float
+    ) -> Routed:
+        """Which edges a session should use, best first; tried once, for `within` seconds at most."""
+        request = pb.RouteRequest(content_id=content_id, region=region, country=country, session=session, most=most)
+        reply = await self._call("Route", request, within)
+        return Routed(tuple(EdgeNamed(one.id, one.address, one.region, one.why) for one in reply.edges), reply.ttl)
+
+    async def put_signals(self, signals: Sequence[Met], *, within: float) -> None:
+        """Tell what sessions met at edges; tried once, for `within` seconds at most."""
+        rows = [pb.Signal(**asdict(one)) for one in signals]
+        await self._call("PutSignals", pb.PutSignalsRequest(signals=rows), within)
+
     async def status(self) -> ControlStatus:
         """What control holds now."""
         reply = await self._call("Status", pb.StatusRequest())
@@ -153,14 +195,16 @@ class ControlClient:
             await left.close(self._timeout)  # calls that are under way are answered on it
         return held
 
-    async def _call(self, method: str, request: Any) -> Any:
+    async def _call(self, method: str, request: Any, within: float | None = None) -> Any:
+        """`within`: one attempt of so many seconds."""
+        attempts, timeout = (self._attempts, self._timeout) if within is None else (1, within)
         try:
             async for attempt in stamina.retry_context(
-                on=_again, attempts=self._attempts, timeout=None, wait_initial=0.1, wait_max=2.0
+                on=_again, attempts=attempts, timeout=None, wait_initial=0.1, wait_max=2.0
             ):
                 with attempt:
                     stub = FleetStub(await self._open())  # type: ignore[no-untyped-call]  # generated without types
-                    return await getattr(stub, method)(request, timeout=self._timeout)
+                    return await getattr(stub, method)(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
             raise _told(error, self._address) from None
         raise AssertionError("stamina either returned or raised")

@@ -1,0 +1,57 @@
+"""Control's HTTP door: which edges a session would be sent to, and how each edge stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from control.plane import Plane
+from control.routing import MOST, Ask, Choice
+from kernel.documents import BadDocument
+from kernel.licence import parse_content_id
+
+_LONGEST = 128
+
+
+class RouteApi:
+    """The handlers; `control.openapi.ROUTES` says which route is whose."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+
+    async def route(self, request: web.Request) -> web.Response:
+        """As `Route` in gRPC, with those passed over and why."""
+        routed = self._plane.traffic.route(ask_of(request))
+        edges, passed = ([_shown(one) for one in group] for group in (routed.edges, routed.passed))
+        return web.json_response({"edges": edges, "passed": passed, "ttl": routed.ttl})
+
+    async def list_standings(self, _: web.Request) -> web.Response:
+        """How each edge stands, and why."""
+        verdicts = self._plane.traffic.verdicts()
+        return web.json_response(
+            {
+                "edges": [
+                    {"id": name, "standing": one.standing.value, "why": one.why, "share": round(one.share, 3)}
+                    for name, one in sorted(verdicts.items())
+                ]
+            }
+        )
+
+
+def ask_of(request: web.Request) -> Ask:
+    """The question of a query. Raises BadDocument."""
+    query = request.query
+    texts = {name: query.get(name, "") for name in ("rendition", "country", "region", "session")}
+    for name, text in texts.items():
+        if len(text) > _LONGEST or not text.isprintable():
+            raise BadDocument(name, f"must be at most {_LONGEST} printable characters")
+    most = query.get("most", "")
+    if most and not (most.isascii() and most.isdigit() and 1 <= int(most[:9]) <= MOST):
+        raise BadDocument("most", f"must be a number from 1 to {MOST}")
+    without = frozenset(part for text in query.getall("without", [])[:MOST] for part in text.split(",") if part)
+    return Ask(parse_content_id(query.get("contentId", "")), **texts, without=without, most=int(most or 0))
+
+
+def _shown(choice: Choice) -> dict[str, Any]:
+    return {"id": choice.id, "address": choice.address, "region": choice.region, "why": choice.why}
