@@ -1,0 +1,244 @@
+"""Jobs of control's log, done in their order, receipts after the mark is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge.jobs import CONTACT_EVERY, Doors, JobRunner
+from edge.mark_file import Mark, MarkFile
+from edge.subscribe import START_WITHIN
+from kernel.errors import StorageFailed, UpstreamFailed
+from kernel.fleet import DONE, PREFETCH, PURGE, Job, Jobs, Receipt, Version
+from kernel.jobs import Purge
+from tests.scenario.clock import FakeClock, turns
+
+EPOCH = "epoch-1"
+
+
+class Count(int):
+    left = 0
+
+
+class Came:
+    bytes, there, how = 100, True, "brought"
+
+
+class Ground:
+    """A runner over a cache that only writes down what it is told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock()
+        self.file = MarkFile(folder)
+        self.did: list[object] = []
+        self.prefetches: list[tuple[str, Callable]] = []
+        self.gate: asyncio.Event | None = None
+        self.breaks: Exception | None = None
+        self.left = 0
+        self.connected = True
+        self.restart()
+
+    def restart(self) -> None:
+        self.runner = JobRunner(self.file, self.clock, Doors(self.purge, self.prefetch, self.offload))
+        self.runner.tell = self.did.append
+        self.runner.connected = lambda: self.connected
+
+    async def purge(self, purge: Purge) -> Count:
+        self.did.append(purge)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.breaks is not None:
+            raise self.breaks
+        count = Count(7)
+        count.left = self.left
+        return count
+
+    def prefetch(self, url: str, ended: Callable) -> bool:
+        self.prefetches.append((url, ended))
+        return "bad" not in url
+
+    async def offload(self, work: Callable[[], None]) -> None:
+        work()
+        self.did.append(self.runner.kept.version)
+
+    async def __aenter__(self) -> Ground:
+        await self.runner.begin()
+        self.did.clear()
+        self.task = asyncio.ensure_future(self.runner.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+def purge(seq: int, key: str = "k") -> Job:
+    return Job(seq, PURGE, json.dumps({"keys": [key]}).encode())
+
+
+def jobs(*entries: Job, floor: int = 0, head: int | None = None, epoch: str = EPOCH) -> Jobs:
+    return Jobs(epoch, floor, entries[-1].seq if head is None else head, entries)
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    MarkFile(tmp_path).save(Mark(Version(EPOCH, 10), 5.0))
+    return Ground(tmp_path)
+
+
+async def test_a_receipt_comes_after_the_purge_and_after_the_mark(ground: Ground):
+    async with ground:
+        ground.runner.take(jobs(purge(11)))
+        await turns()
+        at = Version(EPOCH, 11)
+        assert ground.did == [Purge(keys=("k",)), at, Receipt(at, 7)]
+        assert ground.file.load()[0] == Mark(at, ground.clock.wall())
+
+
+async def test_what_comes_together_shares_one_mark(ground: Ground):
+    async with ground:
+        ground.runner.take(jobs(purge(11, "a"), purge(12, "b")))
+        ground.runner.take(jobs(purge(12, "b"), purge(13, "c")))
+        await turns()
+        assert [one for one in ground.did if isinstance(one, Version)] == [Version(EPOCH, 13)]
+        assert [one.job.number for one in ground.did if isinstance(one, Receipt)] == [11, 12, 13]
+        assert [one.keys for one in ground.did if isinstance(one, Purge)] == [("a",), ("b",), ("c",)]
+
+
+async def test_a_kill_between_purge_and_mark_repeats_the_purge(ground: Ground):
+    ground.gate = asyncio.Event()
+    async with ground:
+        ground.runner.take(jobs(purge(11)))
+        await turns()
+    ground.gate = None
+    ground.restart()
+    async with ground:
+        assert ground.runner.mark() == Version(EPOCH, 10)
+        ground.runner.take(jobs(purge(11)))
+        await turns()
+        assert ground.did[-1] == Receipt(Version(EPOCH, 11), 7)
+
+
+@pytest.mark.parametrize("told", [jobs(purge(40), floor=39), jobs(purge(40), floor=11), jobs(head=12, epoch="epoch-2")])
+async def test_too_far_behind_everything_is_dropped_and_the_head_is_the_mark(ground: Ground, told: Jobs):
+    async with ground:
+        ground.runner.take(told)
+        await turns()
+        head = Version(told.epoch, told.head)
+        assert ground.did == [Purge(all=True), head, Receipt(head, 7)]
+        assert not ground.runner.catching_up
+
+
+@pytest.mark.parametrize(("head", "dropped"), [(0, False), (3, True)])
+async def test_an_edge_that_joins_keeps_what_it_has_only_where_nothing_was_ever_purged(tmp_path, head, dropped):
+    async with Ground(tmp_path / "new") as ground:
+        ground.runner.take(jobs(head=head))
+        await turns()
+        assert (Purge(all=True) in ground.did) is dropped
+        assert ground.runner.mark() == Version(EPOCH, head)
+
+
+async def test_a_lost_mark_drops_everything_even_of_an_empty_log(ground: Ground):
+    ground.file.path.write_bytes(b"damaged")
+    async with ground:
+        assert ground.runner.kept.contact == 0.0
+        ground.runner.take(jobs(head=0))
+        await turns()
+        assert Purge(all=True) in ground.did
+
+
+async def test_it_catches_up_with_what_control_named_first(ground: Ground):
+    async with ground:
+        assert not ground.runner.catching_up
+        ground.gate = asyncio.Event()
+        ground.runner.on_connected()
+        ground.runner.take(jobs(purge(11), head=12))
+        ground.runner.take(jobs(purge(12), head=13))
+        await turns()
+        assert ground.runner.catching_up
+        settled = asyncio.ensure_future(ground.runner.settled())
+        ground.gate.set()
+        await turns()
+        assert not ground.runner.catching_up
+        assert await settled
+
+
+async def test_without_a_word_of_control_nothing_is_settled(ground: Ground):
+    async with ground:
+        settled = asyncio.ensure_future(ground.runner.settled())
+        await turns()
+        await ground.clock.advance(START_WITHIN)
+        assert await settled is False
+        ground.connected = False
+        assert await ground.runner.settled() is False
+
+
+async def test_the_contact_is_noted_while_control_is_there(ground: Ground):
+    async with ground:
+        ground.runner.take(jobs(head=10))
+        await turns()
+        await ground.clock.advance(CONTACT_EVERY)
+        assert ground.file.load()[0] == Mark(Version(EPOCH, 10), ground.clock.wall())
+        there = ground.clock.wall()
+        ground.connected = False
+        await ground.clock.advance(3 * CONTACT_EVERY)
+        assert ground.file.load()[0].contact == there
+
+
+async def test_what_goes_wrong_stands_in_the_receipt(ground: Ground):
+    async with ground:
+        ground.left = 2
+        ground.runner.take(jobs(purge(11)))
+        await turns()
+        assert "2 files" in ground.did[-1].status
+        ground.breaks = RuntimeError("oh")
+        ground.runner.take(jobs(purge(12)))
+        await turns()
+        assert "failed" in ground.did[-1].status
+        ground.breaks, ground.left = None, 0
+
+        async def broken(_: object) -> None:
+            raise StorageFailed("no room")
+
+        ground.runner._doors.offload = broken
+        ground.runner.take(jobs(purge(13)))
+        await turns()
+        assert "no room" in ground.did[-1].status
+        assert ground.runner.mark() == Version(EPOCH, 13)
+
+
+async def test_what_is_not_understood_drops_everything_or_says_so(ground: Ground):
+    async with ground:
+        ground.runner.take(jobs(Job(11, PURGE, b'{"regex": [".*"]}'), Job(12, "bake", b"{}"), Job(13, PREFETCH, b"")))
+        await turns()
+        assert ground.did[0] == Purge(all=True)
+        done, unknown, unread = ground.did[2:]
+        assert done == Receipt(Version(EPOCH, 11), 7)
+        assert "bake" in unknown.status
+        assert "not understood" in unread.status
+
+
+async def test_a_prefetch_holds_up_no_purge_and_has_its_receipt_when_all_has_come(ground: Ground):
+    async with ground:
+        urls = {"urls": ["/cdn/eu/t/1", "/cdn/eu/t/2", "/bad"]}
+        ground.runner.take(jobs(Job(11, PREFETCH, json.dumps(urls).encode()), purge(12)))
+        await turns()
+        assert [one.job.number for one in ground.did if isinstance(one, Receipt)] == [12]
+        ground.prefetches[0][1](None, Came)
+        ground.prefetches[1][1](None, Came)
+        assert ground.did[-1] == Receipt(Version(EPOCH, 11), 2, 200, "not brought: 1 refused")
+        ground.runner.take(jobs(Job(13, PREFETCH, b'{"urls": []}')))
+        await turns()
+        assert ground.did[-1] == Receipt(Version(EPOCH, 13), status=DONE)
+
+
+async def test_more_than_it_can_hold_cuts_the_stream(ground: Ground, monkeypatch):
+    monkeypatch.setattr("edge.jobs.MOST_WAITING", 2)
+    ground.runner.take(jobs(purge(11)))
+    ground.runner.take(jobs(purge(12)))
+    with pytest.raises(UpstreamFailed):
+        ground.runner.take(jobs(purge(13)))
