@@ -25,7 +25,9 @@ SHORT = {"etag": '"1"', "cache_control": "public, max-age=30"}
 class Film:
     """A title of generated segments with hashed names, held by a library."""
 
-    def __init__(self, origin: Library, title: str, renditions: dict[str, int], segments: int, seconds: int = 4) -> None:
+    def __init__(
+        self, origin: Library, title: str, renditions: dict[str, int], segments: int, seconds: int = 4
+    ) -> None:
         """`renditions`: name -> bytes of a segment, more or less."""
         self.folder = f"/cdn/eu/{title}/"
         self.names: dict[str, list[str]] = {}
@@ -103,7 +105,9 @@ class Player:
             _, self._line = await self._network.dial(address, _Line, local="127.0.0.1")
         line = self._line
         more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
-        head = f"GET {self._prefix}{path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: player\r\nAccept: */*\r\n{more}\r\n"
+        head = (
+            f"GET {self._prefix}{path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: player\r\nAccept: */*\r\n{more}\r\n"
+        )
         ended: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         line.waiting.append((Response(), ended))
         line.transport.write(head.encode())

@@ -93,7 +93,12 @@ async def test_what_the_player_says_comes_first(s: Scenario) -> None:
     await player.asks(here + f"?CMCD=bl%3D4000%2Cnor%3D%22..%252Fv720%252F{names[0]}%22")
     await player.asks(here, cmcd_request=f'nor="..%2fv720%2f{names[1]}"')
     await player.asks(here, cmcd_request=f'nor=("../v720/{names[2]}";r="0-" "x"),bl=(2000)')
-    for beyond in (f"../../other/v720/{other.names['v720'][0]}", f"/cdn/us/film/v720/{names[3]}", "http://h/x", "%252e%252e/a"):
+    for beyond in (
+        f"../../other/v720/{other.names['v720'][0]}",
+        f"/cdn/us/film/v720/{names[3]}",
+        "http://h/x",
+        "%252e%252e/a",
+    ):
         await player.asks(here, cmcd_request=f'nor="{beyond}"')
     await e1.until(fills_running=0)
     assert [o1.count(film.path("v720", number)) for number in range(4)] == [1, 1, 1, 0]
