@@ -25,6 +25,8 @@ from kernel.clock import Clock, Timer
 from kernel.errors import BadSettings
 from kernel.settings import Address
 
+QUIET_TICKS = 2
+"""After so many sweeps without a request a connection that is to end ends: between one second and two."""
 LINGER_SECONDS = 10
 """How long a viewer who was refused may go on sending before he is cut."""
 LINGER_SECONDS_TLS = 2
@@ -142,8 +144,11 @@ class Front:
             elif connection.in_head:
                 if connection.ticks > self.patience.head:
                     self._give_up(connection, LATE_HEAD)
+            elif connection.retiring:
+                if connection.ticks >= QUIET_TICKS:
+                    connection.let_go()
             elif connection.ticks > (self.patience.idle if connection.served else self.patience.head):
-                connection.retire()
+                connection.let_go()
 
     def _give_up(self, connection: Connection, why: Malformed) -> None:
         self._handler.malformed(why, connection)
@@ -181,7 +186,7 @@ class Front:
             connection.abort()
 
     def close(self) -> None:
-        """Accept no more, let every connection finish what it is at and close."""
+        """Accept no more; every connection may finish what it is at and ask once more, and is told that that is all."""
         if self._listener is not None:
             self._listener.close()
         for connection in tuple(self._connections):

@@ -98,6 +98,7 @@ class Reply:
         made = head(entry, selection, length, lines, chunked=chunked)
         told = b"" if age is None else b"Age: %d\r\n" % age
         status = chained(entry.upstream_status, own)
+        self.connection.last_words(self.request)
         return made + told + b"Cache-Status: %s\r\n%s\r\n" % (status, self.story.connection_line(self.request))
 
     def stored_status(self, entry: Entry, outcome: Outcome, detail: bytes = b"") -> bytes:
@@ -150,6 +151,7 @@ class Reply:
         own = forwarded(self.story.node.name, self.why_forwarded, collapsed=self.collapsed, detail=reason.encode())
         date = format_date(self.story.clock.wall())
         lines = self.story.lines + b"Date: %s\r\nCache-Status: %s\r\n" % (date, own)
+        self.connection.last_words(self.request)
         lines += self.story.connection_line(self.request)
         if isinstance(error, Overloaded):
             lines += b"Retry-After: %d\r\n" % error.retry_after

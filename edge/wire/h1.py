@@ -56,7 +56,6 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         "_ended",
         "_handler",
         "_held_back",
-        "_retiring",
         "_sender",
         "_serving",
         "_socket",
@@ -68,6 +67,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         "on_lost",
         "on_resume",
         "paused",
+        "retiring",
         "served",
         "ticks",
         "transport",
@@ -78,7 +78,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         super().__init__(limits)
         self.transport = cast("asyncio.Transport", None)
         self._socket = self._sender = None
-        self._closing = self._ended = self._retiring = self.paused = False
+        self._closing = self._ended = self.retiring = self.paused = False
         self._handler = handler
         self._current: Request | None = None
         self._serving = self._held_back = self.lingering = False
@@ -134,7 +134,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
 
     def _goes_straight(self, data: bytes) -> bool:
         """Whether these bytes are one request that could be answered at once."""
-        if self.paused or self._current is not None or self._request is not None or self._retiring:
+        if self.paused or self._current is not None or self._request is not None or self.retiring:
             return False
         found = self.lane
         if found is None or not (data.startswith(found.begin) and data.endswith(found.end)):
@@ -194,7 +194,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
                     self._handler.malformed(request, self)
                     self.finish()
                     return
-                self._last_words(request)
+                self.last_words(request)
                 if alone and not self._rest and request.keep_alive and request.method == b"GET":
                     learn(self._handler.known_heads, alone, request.fields)
                 alone = b""
@@ -208,8 +208,9 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
                 self._held_back = False
                 self.transport.resume_reading()
 
-    def _last_words(self, request: Request) -> None:
-        if self._retiring or (self._ended and not self._rest):
+    def last_words(self, request: Request) -> None:
+        """Whether this answer is the last, to be asked when its head is made: `keep_alive` turns false if it is."""
+        if (self.retiring or self._ended) and not self._rest:
             request.keep_alive = False
 
     def _handle(self, request: Request) -> None:
@@ -246,16 +247,18 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
             self._go_on()
 
     def retire(self) -> None:
-        """Close as soon as what is being answered, or has begun to arrive, is done."""
-        if self.lingering:
+        """Let the next answer be the last. Whoever has asked for something, or came this second, may be about to ask:
+        he has a quiet moment, which ends by the listener's sweep; who has been silent is let go at once."""
+        if self.lingering or self._closing:
             return
-        if self._current is not None:
-            self._current.keep_alive = False
-            self._closing = True
-        elif self.in_head and not self.paused and not self._closing:
-            self._retiring = True
-        else:
-            self._rest.clear()
-            self._closing = True
-            if self._sender is None:
-                self.transport.close()
+        silent = not self.served and self.ticks and not self.busy and not self.in_head
+        self.retiring, self.ticks = True, 0
+        if silent:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close: nothing is being answered, nothing has begun to arrive."""
+        self._rest.clear()
+        self._closing = True
+        if self._sender is None:
+            self.transport.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.app import Edge
+from edge.listen import QUIET_TICKS
 from edge.network import LoopNetwork
 from edge.settings import EdgeSettings
 from kernel.errors import BadSettings
@@ -83,15 +84,36 @@ async def test_a_drain_lets_the_running_response_finish_and_takes_no_more(tmp_pa
         assert ground.edge.drained.is_set()
 
 
-async def test_an_idle_viewer_does_not_hold_up_a_drain(tmp_path: Path):
+async def test_an_idle_viewer_holds_up_a_drain_for_a_moment_only(tmp_path: Path):
     async with standing(tmp_path) as ground:
         reader, writer = await ground.connect()
         writer.write(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
         assert await reader.readuntil(b"hello")
         ground.edge.drain()
+        await ground.clock.advance(QUIET_TICKS)
         async with asyncio.timeout(5):
             assert await reader.read() == b""
         writer.close()
+
+
+async def test_a_request_that_comes_while_the_edge_drains_is_answered_as_the_last(tmp_path: Path):
+    """Hits on the straight way and misses alike."""
+    async with standing(tmp_path) as ground:
+        ground.upstream.default = Says(
+            b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 5\r\n\r\nhello", "stay"
+        )
+        for path in ("/a", "/b"):
+            reader, writer = await ground.connect()
+            for _ in range(2):
+                writer.write(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
+                assert b"Connection: close" not in await reader.readuntil(b"hello")
+            ground.edge.front.close()
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+            async with asyncio.timeout(5):
+                assert b"\r\nConnection: close\r\n" in await reader.readuntil(b"hello")
+                assert await reader.read() == b""
+            writer.close()
+            await ground.edge.front.open(ground.edge.network, ground.edge.address, None)
 
 
 async def test_a_stopped_edge_leaves_nothing_running(tmp_path: Path):

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from edge.listen import BODY_RATE, BODY_SECONDS, LINGER_SECONDS, LINGER_SECONDS_TLS, Front, Patience, tls_context
+from edge.listen import (
+    BODY_RATE,
+    BODY_SECONDS,
+    LINGER_SECONDS,
+    LINGER_SECONDS_TLS,
+    QUIET_TICKS,
+    Front,
+    Patience,
+    tls_context,
+)
 from edge.network import LoopNetwork
 from edge.wire.head import Limits
 from kernel.errors import BadSettings
@@ -48,6 +57,25 @@ def test_a_head_that_does_not_become_whole_is_408():
         door.connection.data_received(bytes((byte,)))
     assert door.seconds(1) == "eof"
     assert door.transport.out == b"<408 head-timeout>"
+
+
+def test_a_connection_that_is_to_end_ends_after_a_quiet_moment():
+    door = Door()
+    door.connection.data_received(GET)
+    door.front.close()
+    assert door.seconds(QUIET_TICKS - 1) == ""
+    assert door.seconds(1) == "closed"
+
+
+def test_while_draining_what_is_asked_for_is_answered_and_a_head_is_waited_for():
+    door = Door()
+    door.connection.data_received(GET)
+    door.front.close()
+    assert door.seconds(QUIET_TICKS - 1) == ""
+    door.connection.data_received(GET[:5])
+    assert door.seconds(HEAD_SECONDS) == ""
+    door.connection.data_received(GET[5:])
+    assert (door.transport.out, door.transport.end) == (b"<1><2>", "eof")
 
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 102400\r\n\r\n"
@@ -149,10 +177,12 @@ def test_closing_lets_responses_finish_and_cutting_does_not():
     idle, busy = Door(), Door(holds=True)
     busy.connection.data_received(GET)
     for door in (idle, busy):
+        door.seconds(1)
         door.front.close()
     assert (idle.transport.end, busy.transport.end) == ("closed", "")
+    assert busy.seconds(QUIET_TICKS + 1) == ""
     busy.handler.answer(busy.connection)
-    assert busy.transport.end in ("closed", "eof")
+    assert busy.seconds(QUIET_TICKS) == "closed"
     stuck = Door(holds=True)
     stuck.connection.data_received(GET)
     stuck.front.cut()

@@ -214,23 +214,58 @@ def test_whoever_is_told_of_a_viewer_who_leaves():
     assert (handler.opened_count, handler.closed_count) == (1, 1)
 
 
-def test_retiring_an_idle_connection_closes_it():
-    connection, transport = connected(Remembering())
+def test_retiring_leaves_who_has_asked_a_moment_to_ask_again():
+    """Seen: ten of ten busy viewers lost a request that was on its way when the edge began to drain."""
+    handler = Remembering()
+    connection, transport = connected(handler)
     connection.data_received(GET % 1)
     connection.retire()
-    assert transport.end == "closed"
+    assert transport.end == ""
+    connection.data_received(GET % 2)
+    assert transport.out == b"<1><2>"
+    assert not handler.requests[1].keep_alive
+    assert transport.end in ENDED
 
 
-def test_retiring_lets_the_running_response_finish():
+def test_retiring_closes_who_has_been_silent_for_a_second():
+    for ticks, end in ((0, ""), (1, "closed")):
+        connection, transport = connected(Remembering())
+        connection.ticks = ticks
+        connection.retire()
+        assert transport.end == end
+
+
+def test_retiring_lets_what_is_running_and_what_waits_in_line_finish():
     handler = Remembering(holds=True)
     connection, transport = connected(handler)
     connection.data_received(pipelined(2))
     connection.retire()
-    assert not handler.requests[0].keep_alive
-    assert transport.end == ""
+    connection.last_words(handler.requests[0])
+    assert handler.requests[0].keep_alive, "another waits"
+    handler.answer(connection)
+    assert (len(handler.requests), handler.requests[1].keep_alive, transport.end) == (2, False, "")
     handler.answer(connection)
     assert transport.end in ENDED
-    assert len(handler.requests) == 1
+
+
+def test_a_head_that_is_made_after_retiring_says_that_it_is_the_last():
+    handler = Remembering(holds=True)
+    connection, transport = connected(handler)
+    connection.data_received(GET % 1)
+    connection.retire()
+    connection.last_words(handler.requests[0])
+    assert not handler.requests[0].keep_alive
+    handler.answer(connection)
+    assert transport.end in ENDED
+
+
+def test_an_answer_whose_head_did_not_say_so_is_not_the_last():
+    handler = Remembering(holds=True)
+    connection, transport = connected(handler)
+    connection.data_received(GET % 1)
+    connection.retire()
+    handler.answer(connection)
+    assert transport.end == ""
 
 
 def test_retiring_within_a_head_lets_that_request_be_the_last():
@@ -244,14 +279,6 @@ def test_retiring_within_a_head_lets_that_request_be_the_last():
     assert transport.out == b"<1>"
     assert not handler.requests[0].keep_alive
     assert transport.end in ENDED
-
-
-def test_retiring_a_viewer_who_is_behind_drops_what_waits_in_line():
-    connection, transport = connected(Remembering())
-    connection.pause_writing()
-    connection.data_received(pipelined(2))
-    connection.retire()
-    assert transport.end == "closed"
 
 
 def test_aborting_cuts():
