@@ -41,7 +41,7 @@ MOST_TRIES = 6
 class Delivery(Reply):
     """See the module."""
 
-    __slots__ = ("_how", "_retried", "_sections", "_slicing", "position", "selection", "spare", "stop", "tries")
+    __slots__ = ("_how", "_retried", "_sections", "_slicing", "position", "selection", "spare", "stop", "tries", "whole")
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Delivery(Reply):
         self._sections: deque[bytes | ByteRange] = deque()
         self._how: tuple[Outcome, bytes] = Outcome.HIT, b""
         self._slicing: Slicing | None = None
-        self._retried = False
+        self._retried = self.whole = False  # `whole`: a part of the object would not do, though he asked for one
 
     # -- a stored response -------------------------------------------------------------------------------------
 
@@ -120,6 +120,7 @@ class Delivery(Reply):
         """The walk cannot go on. `again`: asked anew, the object may be had."""
         self.waits(False)
         self.connection.on_lost, self.connection.on_resume = self.lost, None
+        self.whole = self.whole or getattr(error, "reason", "") == "slice-gone"
         if again and not self.headed and self.wanted:
             self.story.again(self)
         elif self.wanted:

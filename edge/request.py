@@ -284,7 +284,7 @@ class Story(OwnAnswers):
             delivery.why_forwarded = b"bypass"
             self.go_alone(delivery)
         else:
-            ranged = delivery.request.method == b"GET"
+            ranged = delivery.request.method == b"GET" and not delivery.whole
             fill = self.fetcher.begin(asked, delivery.request.fields, entry, leader=delivery, ranged=ranged)
             delivery.follow(fill, collapsed=False)
 

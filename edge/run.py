@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from cache.body import Body
 from cache.fill import Fill
 from cache.fillstate import State
 from cache.slices import slice_key
@@ -39,6 +40,8 @@ class Run:
         self.reserved: dict[int, Fill] = {}
         self.skips = self.over = False
         self.young = True
+        self.recent: dict[int, Body] = {}
+        """The last slices that came: a tier may let them go before those for whom they came have read them."""
         self.first = at * slicing.size + len(before)
         self.end = min(stop * slicing.size, slicing.total) - len(after)
         self._before, self._after = before, after
@@ -73,7 +76,7 @@ class Run:
         if (part.first, part.stop) != (self.first, self.end):
             self._before = self._after = b""
         self.at, self._position, self.end = part.first // size, part.first, part.stop
-        self.stop = max(self.stop, -(-part.stop // size)) if self._after == b"" else self.at + 1
+        self.stop = -(-part.stop // size) if self._after == b"" else self.at + 1  # it may bring less than was asked
         self.skips = (part.first, part.stop) == (0, part.total)
 
     async def follow(self, exchange: Exchange, sink: Callable[[bytes], object]) -> None:
@@ -128,7 +131,7 @@ class Run:
     def _begin_slice(self) -> None:
         slicing, number = self.slicing, self.at
         self.young = False
-        if self.skips and number not in self.reserved and (number in slicing.fills or slicing.has(number)):
+        if self.skips and number not in self.reserved and slicing.needs_not(number):
             self._passing_over = True
             return
         fill = self.reserve(number)
@@ -165,7 +168,7 @@ class Run:
             self._after = b""
         entry, pieces = fill.entry, fill.end()
         if pieces is not None and entry is not None:
-            self.slicing.store(entry, pieces, fill)
+            self.slicing.store(entry, pieces, fill, self)
         self._release(number, fill)
         fill.tell_end()
 

@@ -137,7 +137,7 @@ class Walk(SliceReader):
             return True
         entry = slicing.stored(number)
         if entry is None:
-            recent = slicing.recent.get(number)
+            recent = slicing.recent(number)
             self._body = (recent, number * slicing.size) if recent is not None else None
             return recent is not None or self._await(number)
         body = entry.body

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.parts import Part
 from edge.run import Run
 from kernel.errors import Bug
-from tests.edge.test_slicing import BODY, Ground, K, Reads
+from tests.edge.test_slicing import BODY, Ground, K, Reads, Stream
 
 
 @given(st.lists(st.integers(1, 333), min_size=1, max_size=40))
@@ -14,6 +15,7 @@ def test_whatever_pieces_it_comes_in(sizes):
     ground = Ground()
     ground.slicing.join(Reads(at=9))
     run, _ = ground.streams()
+    ground.awaits(run, 9)
     at = 0
     for size in [*sizes, len(BODY)]:
         ground.slicing.unsettled = 0
@@ -45,3 +47,14 @@ def test_its_end_comes_once(error):
     run.close(Bug("again"))
     run.take(b"late")
     assert (run.over, fill.error, ground.slicing.fills) == (True, error, {})
+
+
+def test_a_part_comes_to_nothing_beyond_its_end():
+    """Seen: who was to get the whole waited for the stream of a part, and was cut off at its end."""
+    ground = Ground(etag=b"")
+    run, stream = Run(ground.slicing, 0, ground.slicing.count), Stream()
+    run.starts(stream, Part(0, 200, len(BODY)))
+    ground.slicing.runs.append(run)
+    assert run.stop == 2
+    assert ground.slicing.reaches(0, 200)
+    assert not ground.slicing.reaches(0, 201)

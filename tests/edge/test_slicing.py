@@ -6,6 +6,7 @@ from cache.entry import Entry
 from cache.slices import slice_key
 from edge.parts import Part, slice_entry
 from edge.run import Run
+from edge.slice_reader import SliceReader
 from edge.slicing import AHEAD, MOST_UNSETTLED, Go, Slicing
 from kernel.errors import UpstreamFailed
 from tests.cache.workbench import Bench
@@ -22,6 +23,23 @@ class Reads:
 
     def changed(self):
         self.told.append("changed")
+
+
+class Waits(SliceReader):
+    """A reader of a slice's fill."""
+
+    def __init__(self, position):
+        self.position = position
+
+    def on_bytes(self):
+        pass
+
+    on_end = on_bytes
+
+    def on_freed(self, why):
+        pass
+
+    on_failed = on_freed
 
 
 class Stream:
@@ -63,6 +81,10 @@ class Ground:
         high = min((number + 1) * K, len(BODY)) if stop is None else stop
         self.bench.cache.store(slice_entry(self.whole, number, low, high), BODY[low:high])
 
+    def awaits(self, run, number):
+        """Somebody waits for a slice that a run will bring."""
+        run.reserve(number).join(Waits(number * K))
+
     def body(self, number):
         return self.slicing.stored(number).body
 
@@ -83,8 +105,7 @@ def test_a_run_goes_so_far_ahead_and_no_further(ground):
         ground.slicing.settled()
     assert [ground.slicing.has(number) for number in range(10)] == [True] * (1 + AHEAD) + [False] * (9 - AHEAD)
     assert stream.paused
-    reads.at = 9
-    for _ in range(10):
+    for reads.at in range(10):
         ground.slicing.unsettled = 0
         ground.slicing.moved()
     assert all(ground.body(number) == BODY[number * K : (number + 1) * K] for number in range(10))
@@ -92,7 +113,7 @@ def test_a_run_goes_so_far_ahead_and_no_further(ground):
 
 
 def test_a_run_waits_for_the_tiers(ground):
-    ground.slicing.join(Reads(at=9))
+    ground.slicing.join(Reads(at=1))
     run, stream = ground.streams()
     run.take(BODY)
     assert ground.slicing.unsettled == MOST_UNSETTLED
@@ -127,6 +148,7 @@ def test_a_stream_of_the_whole_passes_over_what_is_there(ground):
     ground.keep(1)
     kept = ground.slicing.stored(1)
     run, _ = ground.streams()
+    ground.awaits(run, 9)
     for at in range(0, len(BODY), 30):
         ground.slicing.unsettled = 0
         run.take(BODY[at : at + 30])
@@ -198,3 +220,36 @@ def test_of_another_version_nothing_is_stored_and_everybody_is_told(ground):
     assert reads.told == ["changed"]
     assert not ground.bench.cache.stored(slice_key(b"/k", 0))
     assert ground.slicing.next_step(run) is not Go.STOP
+
+
+def test_a_stream_does_not_run_away_from_who_is_behind_for_who_is_beyond(ground):
+    """Seen: an origin without ranges was asked for 2 GB, since each stream for a slow reader ran on to a fast one."""
+    ground.slicing.join(Reads(at=1))
+    ground.slicing.join(Reads(at=8))
+    run, stream = ground.streams()
+    run.take(BODY)
+    for _ in range(10):
+        ground.slicing.unsettled = 0
+        ground.slicing.moved()
+    assert (run.at, stream.paused) == (1 + AHEAD + 1, True)
+
+
+def test_what_a_run_brought_last_stays_though_another_brings_more(ground):
+    ground.slicing.cache.store = lambda entry, body: False
+    ground.slicing.join(Reads(at=0))
+    ground.slicing.join(Reads(at=6))
+    slow, _ = ground.streams(0, 300)
+    fast, _ = ground.streams(600, 1000)
+    slow.take(BODY[:250])
+    fast.take(BODY[600:])
+    assert [ground.slicing.recent(number) for number in (0, 1)] == [BODY[:K], BODY[K : 2 * K]]
+    assert ground.slicing.reaches(0, 2 * K)
+
+
+def test_a_stream_passes_over_what_nobody_reads_where_it_would_not_stay(ground):
+    ground.slicing.total = ground.whole.length = ground.bench.cache.roomy + 1
+    run, _ = ground.streams()
+    ground.awaits(run, 3)
+    run.take(BODY[:350])
+    assert run.at == 3
+    assert not ground.slicing.has(0)

@@ -101,6 +101,17 @@ async def test_head_conditions_and_if_range_of_an_object_in_slices(s: Scenario) 
     assert (whole.status, whole.body) == (200, BYTES)
 
 
+async def test_the_whole_of_what_may_not_be_fetched_in_parts_though_a_part_was_asked_for(s: Scenario) -> None:
+    """Without an ETag, If-Range does not hold: the part that came first will not do, and the whole is fetched."""
+    o1 = s.library("o1")
+    modified = "Mon, 01 Jun 2020 00:00:00 GMT"
+    film = o1.holds(FILM, BYTES, etag=None, last_modified=modified, cache_control="max-age=60")
+    e1 = s.edge("e1", upstream=o1, **SMALL)
+    got = await s.viewer("v", at=e1).gets(FILM, range="bytes=0-100", if_range='"other"')
+    assert (got.status, got.body) == (200, BYTES)
+    assert film.asked == [f"bytes=0-{K - 1}", ""]
+
+
 async def test_an_origin_that_knows_no_ranges(s: Scenario) -> None:
     """A range of a cold object is served out of the whole as it comes, with and without an ETag."""
     for etag in ('"a"', None):
