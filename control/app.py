@@ -97,6 +97,7 @@ async def _serving(
     await runner.setup()
     tending = tasks.create_task(plane.tend())
     heating = tasks.create_task(plane.heat.run())
+    pushing = tasks.create_task(plane.settings.run())
     plane.traffic.neighbours = neighbours_of(settings)
     probing = tasks.create_task(Prober(plane.traffic, plane.clock, plane.store).run())
     try:
@@ -110,7 +111,7 @@ async def _serving(
             yield Running(listen, admin, plane, enrol)
             serves = False
     finally:
-        for task in (tending, heating, probing):
+        for task in (tending, heating, pushing, probing):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task

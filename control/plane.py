@@ -17,18 +17,24 @@ from control.edge_rows import LEASE, edge_of, edge_row, keep_edges
 from control.enrolment import Enrolment
 from control.fanout import Fanout
 from control.heat import Heat
+from control.layers import Who
 from control.roster import Roster
+from control.settings_push import SettingsPush
+from control.shared import lease
 from control.store import Author, Committed, Cursor, Store
 from control.traffic import Traffic
 from kernel.clock import Clock, Instant
 from kernel.documents import BadDocument
 from kernel.errors import Overloaded, StorageFailed
+from kernel.fleet import Hello
 
 TITLES_AT_ONCE = 5_000
 SOURCE_LONGEST = 200
 CURSOR_MOST = 2**63 - 1
 EDGES_KEPT_EVERY = 2.0
 FORGET_EVERY = 600.0
+ROLLOUT_LEASE = 5.0
+"""Seconds after which another replica carries a rollout on when the one that did is gone."""
 
 log = structlog.get_logger("control")
 
@@ -51,6 +57,15 @@ class Plane:
         self.roster = Roster(store, self._over.set)
         self.traffic = Traffic(self.fanout, self.roster.of, clock, store.replica)
         self.traffic.replicas = self.heat.hot.replicas
+        self.settings = SettingsPush(store, self.fanout, clock, self._carries_rollouts, self._who)
+        self.roster.on_change.append(self.settings.roster_changed)
+
+    async def _carries_rollouts(self) -> bool:
+        return await lease(self.store, "rollout", ROLLOUT_LEASE, self.clock.wall())
+
+    def _who(self, hello: Hello) -> Who:
+        node = self.roster.of(hello)
+        return Who(node.id, node.role, node.region, node.pop, node.group)
 
     async def put_titles(
         self,
@@ -64,8 +79,10 @@ class Plane:
         """Set licences (JSON form, by contentId), forget those of removed titles."""
         if len(titles) + len(removed) > TITLES_AT_ONCE:
             raise BadDocument("titles", f"at most {TITLES_AT_ONCE} at once")
-        if cursor is not None and (len(cursor.source) > SOURCE_LONGEST or not 0 < cursor.position <= CURSOR_MOST):
-            raise BadDocument("cursor", f"must be 1 to {CURSOR_MOST}, its source at most {SOURCE_LONGEST} characters")
+        if cursor is not None and not 0 < cursor.position <= CURSOR_MOST:
+            raise BadDocument("cursor", f"must be 1 to {CURSOR_MOST}")
+        if cursor is not None and (len(cursor.source) > SOURCE_LONGEST or not cursor.source.isprintable()):
+            raise BadDocument("cursor", f"its source must be at most {SOURCE_LONGEST} printable characters")
         return await self.store.commit(
             lambda desired: changes.put_titles(desired, titles, removed), self._author(author, reason), cursor
         )

@@ -1,10 +1,12 @@
 """New settings go to a canary set first, then in waves, and back by themselves when they do harm. Pure: time comes in.
 
     CANARY -> WAVE -> ... -> DONE        each stage is watched for its time before the next begins
-       any of them -> REVERTED           a refusal, or the edges that have it fare worse than those that do not
+       any of them <-> HELD              by an operator, or when a stage does not have the settings in time
+       any of them, HELD too -> REVERTED a refusal, or the edges that have it fare worse than those that do not
 
 Who is in which stage is decided by a hash of edge and revision, so that it is the same for every replica of control,
-another edge bears the first risk each time, and a set only grows from stage to stage.
+another edge bears the first risk each time, and a set only grows from stage to stage: all whose place in the order is
+up to `cutoff` have the new settings, those too that join in the middle.
 """
 
 from __future__ import annotations
@@ -52,7 +54,8 @@ STAGES = (Stage("canary", 0.05, 15.0), Stage("wave 1", 0.25, 10.0), Stage("wave 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """A revision of the settings on its way; `stage` counts from 0, `since` (seconds) when it began."""
+    """A revision of the settings on its way; `stage` counts from 0, `since` (seconds) when it began, `began` when the
+    first did. `cutoff`: the place in the order, in [0, 1), up to which edges have the new settings; below 0: none."""
 
     number: int
     before: int
@@ -60,6 +63,8 @@ class Rollout:
     stage: int = 0
     state: State = State.ROLLING
     why: str = ""
+    cutoff: float = -1.0
+    began: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +93,29 @@ def position(edge: str, number: int) -> float:
     return xxhash.xxh3_64_intdigest(f"{number} {edge}".encode()) / 2.0**64
 
 
-def chosen(edges: Iterable[str], rollout: Rollout) -> frozenset[str]:
-    """The edges that are to have the new settings now; at least one, however few there are."""
-    ordered = sorted(edges, key=lambda edge: (position(edge, rollout.number), edge))
+def has_it(edge: str, rollout: Rollout) -> bool:
+    """Whether an edge is to have the new settings now."""
     if rollout.state is State.DONE:
-        return frozenset(ordered)
-    if rollout.state is State.REVERTED or not ordered:
-        return frozenset()
+        return True
+    return rollout.state is not State.REVERTED and position(edge, rollout.number) <= rollout.cutoff
+
+
+def chosen(edges: Iterable[str], rollout: Rollout) -> frozenset[str]:
+    """The edges that are to have the new settings now."""
+    return frozenset(edge for edge in edges if has_it(edge, rollout))
+
+
+def reaching(rollout: Rollout, edges: Iterable[str]) -> Rollout:
+    """The rollout whose cutoff takes in the share of `edges` that its stage says: at least one, however few there are.
+
+    `edges`: those for which anything changes. It never lets go of one that has the settings.
+    """
+    places = sorted(position(edge, rollout.number) for edge in edges)
     share = STAGES[rollout.stage].share
-    return frozenset(ordered[: max(1, math.floor(share * len(ordered) + 1e-9))])
+    if share >= 1.0:
+        return replace(rollout, cutoff=1.0)
+    number = max(1, math.floor(share * len(places) + 1e-9))
+    return replace(rollout, cutoff=max(rollout.cutoff, *places[number - 1 : number], -1.0))
 
 
 def harm(new: Observed, before: Observed, others: Observed, refused: Iterable[str] = ()) -> str:
@@ -129,10 +148,12 @@ def step(rollout: Rollout, now: float, why: str, *, applied: bool) -> Rollout:
 
     A stage's time counts while all of its edges have the settings; until then it waits.
     """
-    if rollout.state is not State.ROLLING:
+    if rollout.state not in (State.ROLLING, State.HELD):
         return rollout
     if why:
-        return replace(rollout, state=State.REVERTED, why=why, since=now)
+        return revert(rollout, now, why)
+    if rollout.state is State.HELD:
+        return rollout
     if not applied:
         return rollout if now - rollout.since < 2 * STAGES[rollout.stage].seconds else _late(rollout, now)
     if now - rollout.since < STAGES[rollout.stage].seconds:
@@ -145,6 +166,11 @@ def step(rollout: Rollout, now: float, why: str, *, applied: bool) -> Rollout:
 def _late(rollout: Rollout, now: float) -> Rollout:
     """Edges that take nothing for so long: a stage must not wait for them for ever, nor go on as if they had it."""
     return replace(rollout, state=State.HELD, since=now, why="not in force at every edge of its stage in time")
+
+
+def hold(rollout: Rollout, now: float, why: str) -> Rollout:
+    """An operator wants to look longer; what harms goes back all the same."""
+    return replace(rollout, state=State.HELD, since=now, why=why) if rollout.state is State.ROLLING else rollout
 
 
 def go_on(rollout: Rollout, now: float) -> Rollout:

@@ -4,7 +4,20 @@ import itertools
 
 import pytest
 
-from control.rollout import STAGES, Observed, Rollout, State, chosen, go_on, harm, position, revert, step
+from control.rollout import (
+    STAGES,
+    Observed,
+    Rollout,
+    State,
+    chosen,
+    go_on,
+    harm,
+    hold,
+    position,
+    reaching,
+    revert,
+    step,
+)
 
 EDGES = [f"e{number}" for number in range(100)]
 NEW = Rollout(7, 6, since=0.0)
@@ -12,14 +25,24 @@ WELL = Observed(requests=1000, errors=2, hits=900, slow=0.05)
 
 
 def test_stages_grow_from_a_few_canaries_to_all():
-    sets = [chosen(EDGES, Rollout(7, 6, 0.0, stage)) for stage in range(len(STAGES))]
+    sets = [chosen(EDGES, reaching(Rollout(7, 6, 0.0, stage), EDGES)) for stage in range(len(STAGES))]
     assert [len(one) for one in sets] == [5, 25, 50, 100]
     assert all(small < large for small, large in itertools.pairwise(sets))
 
 
 def test_a_small_fleet_has_one_canary_and_no_fleet_none():
-    assert len(chosen(["a", "b"], NEW)) == 1
-    assert chosen([], NEW) == frozenset()
+    assert len(chosen(["a", "b"], reaching(NEW, ["a", "b"]))) == 1
+    assert chosen(EDGES, reaching(NEW, [])) == frozenset()
+
+
+def test_nobody_who_has_it_loses_it_when_others_join_or_leave():
+    canaries = reaching(NEW, EDGES)
+    fewer = reaching(canaries, EDGES[:3])
+    assert fewer.cutoff >= canaries.cutoff
+    joined = [f"late{number}" for number in range(200)]
+    early = [edge for edge in joined if position(edge, 7) <= canaries.cutoff]
+    assert chosen(joined, canaries) == frozenset(early)
+    assert early
 
 
 def test_another_edge_bears_the_risk_each_time():
@@ -55,12 +78,16 @@ def test_a_stage_that_is_not_in_force_everywhere_is_held_and_may_be_let_on():
     assert step(NEW, 29.0, "", applied=False) == NEW
     held = step(NEW, 30.0, "", applied=False)
     assert held.state is State.HELD
-    assert step(held, 99.0, "x", applied=True) == held
+    assert step(held, 99.0, "", applied=True) == held
+    assert step(held, 99.0, "x", applied=True).state is State.REVERTED
     assert go_on(held, 100.0) == Rollout(7, 6, 100.0)
     assert go_on(NEW, 5.0) == NEW
 
 
-def test_an_operator_takes_it_back():
+def test_an_operator_holds_it_or_takes_it_back():
+    held = hold(NEW, 2.0, "by anna")
+    assert (held.state, held.why) == (State.HELD, "by anna")
+    assert hold(held, 3.0, "again") == held
     assert revert(NEW, 3.0, "by anna").state is State.REVERTED
 
 

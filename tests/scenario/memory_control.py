@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Self
 
 from control import changes
@@ -17,9 +17,11 @@ from control.desired import Change, Desired
 from control.documents import Document
 from control.fanout import Edge, Fanout, Unwelcome
 from control.heat import Heat
+from control.settings_push import SettingsPush
+from control.transaction import Author
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
-from kernel.fleet import DOCUMENTS, SETTINGS, FromEdge, Update, Version
+from kernel.fleet import HOT, SETTINGS, FromEdge, Update, Version
 
 WAITING_MOST = 100
 
@@ -78,20 +80,60 @@ class _Call:
         self._clock.forget(self._entry)
 
 
-class MemoryControl:
-    """A control process that a test holds in its hand. Use `async with`; `goes_down` and `comes_back` at will."""
+class _Database:
+    """What replicas of control have in common."""
 
-    def __init__(self, clock: Clock, *, default: str = "deny", epoch: str = "epoch-1") -> None:
+    def __init__(self, epoch: str) -> None:
+        self.desired = Desired(epoch)
+        self.replicas: list[MemoryControl] = []
+
+    def becomes(self, desired: Desired) -> None:
+        self.desired = desired
+        for replica in self.replicas:
+            replica.fanout.wake()
+
+
+class MemoryControl:
+    """A control process that a test holds in its hand. Use `async with`; `goes_down` and `comes_back` at will.
+
+    `beside`: another one, with which this one has its database in common; that one carries rollouts on.
+    """
+
+    def __init__(
+        self, clock: Clock, *, default: str = "deny", epoch: str = "epoch-1", beside: MemoryControl | None = None
+    ) -> None:
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._up = True
-        self.desired = Desired(epoch)
-        self.fanout = Fanout(lambda: self.desired, self._renew_epoch, clock)
+        self._leads = beside is None
+        self._database = _Database(epoch) if beside is None else beside._database
+        self._database.replicas.append(self)
         self.connections = 0
         self._documents: dict[tuple[str, str], Document] = {}
         self._documents_made = 0
-        self._give_documents()
-        self._change(changes.put_default(default))
+        self._starts()
+        if beside is None:
+            self._change(changes.put_default(default))
+
+    def _starts(self) -> None:
+        self.fanout = Fanout(lambda: self.desired, self._renew_epoch, self._clock)
+        self.settings = SettingsPush(self, self.fanout, self._clock, leads=self._is_leading)
+        self.fanout.sources[HOT] = lambda edge: self._documents.get((HOT, edge.id))
+        self.fanout.sources[SETTINGS] = lambda edge: (
+            self._documents.get((SETTINGS, edge.id)) or self.settings.document(edge)
+        )
+
+    async def _is_leading(self) -> bool:
+        return self._leads
+
+    @property
+    def desired(self) -> Desired:
+        """The fleet's desired state."""
+        return self._database.desired
+
+    async def commit(self, make: Callable[[Desired], Change], _author: Author) -> None:
+        """As `control.store.Store.commit`, at once."""
+        self._change(make(self.desired))
 
     async def __aenter__(self) -> Self:
         return self
@@ -147,14 +189,9 @@ class MemoryControl:
         """Be reachable again, as restarted; with the same database, or with one from before everything."""
         self._up = True
         if forgot_everything:
-            self.desired = Desired(self.desired.epoch)
+            self._database.becomes(Desired(self.desired.epoch))
             self._change(changes.put_default("deny"))
-        self.fanout = Fanout(lambda: self.desired, self._renew_epoch, self._clock)
-        self._give_documents()
-
-    def _give_documents(self) -> None:
-        for kind in DOCUMENTS:
-            self.fanout.sources[kind] = lambda edge, kind=kind: self._documents.get((kind, edge.id))  # type: ignore[misc]
+        self._starts()
 
     def settings_of(self, name: str) -> int:
         """The number of the settings that an edge is to have now."""
@@ -172,10 +209,17 @@ class MemoryControl:
             raise UpstreamFailed("control-unreachable", retry=True, detail="control is down")
         self.connections += 1
         link = MemoryLink()
-        task = asyncio.create_task(self._serve(link))  # this fake owns it, see goes_down
+        self._runs(self._serve(link))
+        return link
+
+    def carries_rollouts_on(self) -> None:
+        """Watch and move rollouts as time passes, until it goes down."""
+        self._runs(self.settings.run())
+
+    def _runs(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)  # this fake owns it, see goes_down
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return link
 
     async def _serve(self, link: MemoryLink) -> None:
         try:
@@ -186,14 +230,13 @@ class MemoryControl:
             link.hang_up()
 
     async def _renew_epoch(self) -> None:
-        self.desired = Desired(self.desired.epoch + "+", self.desired.revision, self.desired.shelves)
-        self.fanout.wake()
+        old = self.desired
+        self._database.becomes(Desired(old.epoch + "+", old.revision, old.shelves))
 
     def _change(self, change: Change) -> None:
         effective = self.desired.effective(change)
         if effective:
-            self.desired = self.desired.after(effective, self.desired.revision + 1)
-            self.fanout.wake()
+            self._database.becomes(self.desired.after(effective, self.desired.revision + 1))
 
 
 class MemoryLink:

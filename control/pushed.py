@@ -1,0 +1,133 @@
+"""Settings in the desired state: their layers, how far the newest are rolled out, what that gives an edge. Pure.
+
+The layers are resources of the type `settings`; the one resource of the type `rollout` says how far they are, and what
+they were before. So every replica of control works out the same from what it holds, and each step is a revision. What
+an edge has is always the newest of its number: taking back is a new revision with the settings of before, and edges
+need no way back in their versions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from control.changes import canonical
+from control.desired import ROLLOUT, Change, Desired
+from control.documents import Document
+from control.layers import Layers, Who, content_of, edited
+from control.rollout import Rollout, State, has_it, reaching, revert
+from kernel.fleet import SETTINGS, Version
+
+_ONLY = "settings"
+
+
+class NotNow(ValueError):
+    """What is asked for does not fit how far the rollout is; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """The settings as desired: `layers` the newest, `number` their revision, `before` those that they replace.
+
+    `rollout` None: nothing was ever pushed. `set_aside`: layers that were superseded on their way by a change that is
+    not yet there, and go with it.
+    """
+
+    number: int = 0
+    layers: Layers = field(default_factory=dict)
+    rollout: Rollout | None = None
+    before: Layers = field(default_factory=dict)
+    set_aside: Layers | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a rollout is rolling or held."""
+        return self.rollout is not None and self.rollout.state in (State.ROLLING, State.HELD)
+
+    def document(self, who: Who, epoch: str) -> Document:
+        """What an edge is to have now."""
+        rollout = self.rollout
+        if rollout is not None and self.under_way and not has_it(who.id, rollout):
+            return Document(Version(epoch, rollout.before), content_of(self.before, who))
+        return Document(Version(epoch, self.number), content_of(self.layers, who))
+
+    def concerns(self, who: Who) -> bool:
+        """Whether the newest settings differ for an edge from those before."""
+        return content_of(self.layers, who) != content_of(self.before, who)
+
+
+def pushed(desired: Desired) -> Pushed:
+    """What the desired state says of settings."""
+    shelf = desired.shelf(SETTINGS)
+    layers = {name: json.loads(held.content) for name, held in sorted(shelf.resources.items())}
+    said = desired.content(ROLLOUT, _ONLY)
+    if said is None:
+        return Pushed(shelf.number, layers)
+    document: dict[str, Any] = json.loads(said)
+    members = document["rollout"]
+    rollout = Rollout(**members | {"state": State(members["state"])})
+    return Pushed(shelf.number, layers, rollout, document["before"], document["setAside"])
+
+
+def push(desired: Desired, edits: Mapping[str, object], edges: Iterable[Who], now: float) -> Change:
+    """Begin to roll out the layers after these edits (None: taken away); nothing where that changes nothing.
+
+    `edges`: those that are connected. Raises BadDocument, and NotNow while another is under way.
+    """
+    held = pushed(desired)
+    if held.under_way:
+        raise NotNow("other settings are on their way")
+    layers = edited(held.set_aside or held.layers, edits)
+    return _begun(desired, held, layers, edges, now)
+
+
+def back(desired: Desired, edges: Iterable[Who], now: float) -> Change:
+    """Begin to roll out the settings of before the last that were rolled out. Raises NotNow where there are none."""
+    held = pushed(desired)
+    if held.rollout is None or held.rollout.state is not State.DONE:
+        raise NotNow("there are no settings to go back from")
+    return _begun(desired, held, held.before, edges, now)
+
+
+def _begun(desired: Desired, held: Pushed, layers: Layers, edges: Iterable[Who], now: float) -> Change:
+    if layers == held.layers:
+        return Change()
+    number = desired.revision + 1
+    following = Pushed(number, layers, None, held.layers)
+    concerned = [who.id for who in edges if following.concerns(who)]
+    rollout = reaching(Rollout(number, held.number, now, began=now), concerned)
+    if not concerned:
+        rollout = replace(rollout, state=State.DONE, why="it changes nothing for an edge that is connected")
+    return _change(held.layers, replace(following, rollout=rollout))
+
+
+def moved(desired: Desired, rollout: Rollout) -> Change:
+    """The rollout is another step on, held, or let on; nothing where the rollout is over or another one."""
+    held = pushed(desired)
+    if held.rollout is None or not held.under_way or held.rollout.number != rollout.number:
+        return Change()
+    if rollout.state is State.REVERTED:
+        return _taken_back(held, rollout, None)
+    return _change(held.layers, replace(held, rollout=rollout))
+
+
+def superseded(desired: Desired, now: float, why: str) -> Change:
+    """Take back what is under way because of a change that will hold it too."""
+    held = pushed(desired)
+    if held.rollout is None or not held.under_way:
+        return Change()
+    return _taken_back(held, revert(held.rollout, now, why), held.layers)
+
+
+def _taken_back(held: Pushed, rollout: Rollout, set_aside: Layers | None) -> Change:
+    return _change(held.layers, Pushed(0, held.before, rollout, held.layers, set_aside))
+
+
+def _change(old: Layers, following: Pushed) -> Change:
+    assert following.rollout is not None  # noqa: S101 (for the types)
+    document = {"rollout": asdict(following.rollout), "before": following.before, "setAside": following.set_aside}
+    puts = {(SETTINGS, name): canonical(layer) for name, layer in following.layers.items() if old.get(name) != layer}
+    gone = frozenset((SETTINGS, name) for name in old.keys() - following.layers.keys())
+    return Change(puts | {(ROLLOUT, _ONLY): canonical(document)}, gone)

@@ -1,0 +1,270 @@
+"""Settings pushed to the fleet: begun by an operator, watched and carried on by one replica of control, told to edges.
+
+What is decided lies in `control.rollout` (stages, harm), `control.pushed` (the desired state) and `control.layers`
+(what an edge gets). This shell hears edges, asks these, and commits: each step is a revision with author and reason,
+so every replica tells its own edges, and another can go on when the one that leads is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from control import pushed as wanted
+from control.desired import ROLLOUT, Change, Desired
+from control.documents import Document
+from control.fanout import Edge, Fanout
+from control.layers import Who, edited, merged
+from control.pushed import NotNow, Pushed, pushed
+from control.rollout import STAGES, Rollout, State, go_on, harm, has_it, hold, reaching, revert, step
+from control.transaction import Author
+from control.watch import Watch
+from kernel.clock import Clock
+from kernel.errors import Overloaded, StorageFailed
+from kernel.fleet import SETTINGS, Ack, Applied, Hello, Nack, Version
+
+EVERY = 1.0
+SILENT_AFTER = 10.0
+"""Seconds without a word, or without an answer to new settings, after which an edge counts as harmed."""
+WINDOW = 30.0
+"""Seconds that are looked at: of the edges that have it, of the others, and of the same before it began."""
+TRIES = 8
+_CONTROL = "control"
+
+log = structlog.get_logger("control")
+
+
+class Commits(Protocol):
+    """Where changes are kept: `control.store.Store`."""
+
+    @property
+    def desired(self) -> Desired:
+        """The state now."""
+
+    async def commit(self, make: Callable[[Desired], Change], author: Author, /) -> object:
+        """Make a change of what is desired then; answered when it is durable."""
+
+
+async def _always() -> bool:
+    return True
+
+
+def who_of(hello: Hello) -> Who:
+    """An edge as it speaks of itself."""
+    return Who(hello.id, hello.role, hello.region, hello.pop)
+
+
+class SettingsPush:
+    """Over a fan-out, whose source of settings it is. `leads` asks whether this replica carries rollouts on now."""
+
+    def __init__(
+        self,
+        store: Commits,
+        fanout: Fanout,
+        clock: Clock,
+        leads: Callable[[], Awaitable[bool]] = _always,
+        who: Callable[[Hello], Who] = who_of,
+    ) -> None:
+        self._store = store
+        self._fanout = fanout
+        self._clock = clock
+        self._leads = leads
+        self._who = who
+        self._wake = asyncio.Event()
+        self._watch = Watch()
+        self._held = Pushed()
+        self._of: tuple[object, ...] = ()
+        self._documents: dict[str, tuple[Hello, Document]] = {}
+        self._stage: tuple[int, int] = (0, 0)
+        self._since = 0.0
+        self._members: frozenset[str] = frozenset()
+        fanout.sources[SETTINGS] = self.document
+        fanout.on_answer.append(self._answered)
+
+    # -- what edges get ----------------------------------------------------------------------------------------
+
+    def now_pushed(self) -> Pushed:
+        """The settings as desired now."""
+        desired = self._store.desired
+        of = (desired.epoch, desired.shelf(SETTINGS), desired.shelf(ROLLOUT))
+        if len(self._of) != len(of) or any(old is not new for old, new in zip(self._of, of, strict=True)):
+            self._of, self._held = of, pushed(desired)
+            self._documents.clear()
+        return self._held
+
+    def document(self, hello: Hello) -> Document:
+        """What an edge is to have now."""
+        held = self.now_pushed()
+        found = self._documents.get(hello.id)
+        if found is None or found[0] is not hello:
+            made = held.document(self._who(hello), self._store.desired.epoch)
+            found = self._documents[hello.id] = hello, made
+        return found[1]
+
+    def roster_changed(self) -> None:
+        """Groups and the like are other ones: work out anew what edges get."""
+        self._documents.clear()
+        self._fanout.wake()
+
+    def would_get(self, hello: Hello, edits: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+        """The settings that an edge is to have at last as things are, and after these edits. Raises BadDocument."""
+        held, who = self.now_pushed(), self._who(hello)
+        return merged(held.layers, who), merged(edited(held.set_aside or held.layers, edits), who)
+
+    # -- verbs -------------------------------------------------------------------------------------------------
+
+    async def push(self, edits: Mapping[str, object], *, author: str, reason: str = "") -> Pushed:
+        """Roll out the layers after these edits (None: taken away).
+
+        What is under way is superseded: its edges go back to what was settled, and its change goes on within this one,
+        from the canaries on. Raises BadDocument, NotNow, Overloaded, StorageFailed.
+        """
+        held = self.now_pushed()
+        if edited(held.layers, edits) == held.layers and held.set_aside is None:
+            return held  # what is wrong is told, and what is there already is left, before anything is taken back
+        why = f"superseded by a change of {author}"
+        for _ in range(TRIES):
+            try:
+                await self._commit(
+                    lambda desired: wanted.push(desired, edits, self._connected(), self._wall()), author, reason
+                )
+            except NotNow:
+                await self._commit(lambda desired: wanted.superseded(desired, self._wall(), why), _CONTROL, why)
+            else:
+                return self.now_pushed()
+        raise NotNow("others push settings all the time; try again")
+
+    async def back(self, *, author: str, reason: str = "") -> Pushed:
+        """Take back what is under way; or roll out what was before the settings that are rolled out."""
+        why = reason or f"taken back by {author}"
+        if self.now_pushed().under_way:
+            await self._move(lambda rollout: revert(rollout, self._wall(), why), author, why)
+        else:
+            await self._commit(lambda desired: wanted.back(desired, self._connected(), self._wall()), author, why)
+        return self.now_pushed()
+
+    async def hold(self, *, author: str, reason: str = "") -> Pushed:
+        """Stay at this stage until `go_on`. Harm takes it back all the same."""
+        why = reason or f"held by {author}"
+        await self._move(lambda rollout: hold(rollout, self._wall(), why), author, why)
+        return self.now_pushed()
+
+    async def go_on(self, *, author: str, reason: str = "") -> Pushed:
+        """Let a held rollout go on; its stage is watched anew."""
+        await self._move(lambda rollout: go_on(rollout, self._wall()), author, reason)
+        return self.now_pushed()
+
+    async def _move(self, to: Callable[[Rollout], Rollout], author: str, reason: str) -> None:
+        def make(desired: Desired) -> Change:
+            held = pushed(desired)
+            if held.rollout is None or not held.under_way:
+                raise NotNow("no settings are on their way")
+            following = to(held.rollout)
+            return Change() if following == held.rollout else wanted.moved(desired, following)
+
+        await self._commit(make, author, reason)
+
+    async def _commit(self, make: Callable[[Desired], Change], author: str, reason: str) -> None:
+        await self._store.commit(make, Author(author, self._wall(), reason))
+        self._wake.set()
+
+    def _wall(self) -> float:
+        return self._clock.wall()
+
+    def _connected(self) -> list[Who]:
+        return [self._who(edge.hello) for edge in self._fanout.edges.values() if edge.connected]
+
+    # -- carrying on -------------------------------------------------------------------------------------------
+
+    def _answered(self, _edge: Edge, answer: Ack | Nack | Applied) -> None:
+        if isinstance(answer, Nack) and answer.type == SETTINGS:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Watch and carry on, for ever."""
+        while True:
+            timer = self._clock.call_later(EVERY, self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                timer.cancel()
+            self._wake.clear()
+            try:
+                await self.tick()
+            except (Overloaded, StorageFailed) as error:
+                log.warning("a rollout could not be carried on; it will be tried again", error=str(error))
+
+    async def tick(self) -> None:
+        """Take up what edges reported, and move the rollout when it is time."""
+        self._take_reports()
+        held = self.now_pushed()
+        if held.rollout is None or not held.under_way or not await self._leads():
+            return
+        self._enter_stage(held, held.rollout)
+        rollout, why = held.rollout, self._harm(held.rollout)
+        following = step(rollout, self._wall(), why, applied=self._is_applied(rollout))
+        if following == rollout:
+            return
+        if following.state is State.ROLLING:
+            following = reaching(following, [who.id for who in self._connected() if held.concerns(who)])
+        told = why or following.why or STAGES[following.stage].name
+        log.info("settings are rolled out", number=rollout.number, state=following.state.value, told=told)
+        await self._commit(lambda desired: _if_still(desired, rollout, following), _CONTROL, told)
+
+    def _take_reports(self) -> None:
+        now, edges, here = self._clock.mono(), self._fanout.edges, self._fanout.here
+        for name, edge in edges.items():
+            if edge.report is not None:
+                self._watch.note(name, edge.report, edge.reported_at if name in here else edge.last_seen, now)
+        self._watch.forget_others(edges)
+
+    def _enter_stage(self, held: Pushed, rollout: Rollout) -> None:
+        """Who is watched: those that were there when the stage began, as far as this replica knows."""
+        if self._stage == (rollout.number, rollout.stage):
+            return
+        self._stage = (rollout.number, rollout.stage)
+        self._since = self._mono_of(rollout.since)
+        there = [e.hello for e in self._fanout.edges.values() if e.connected or e.last_seen >= rollout.since]
+        self._members = frozenset(
+            who.id for who in map(self._who, there) if has_it(who.id, rollout) and held.concerns(who)
+        )
+
+    def _mono_of(self, wall: float) -> float:
+        return self._clock.mono() - max(0.0, self._wall() - wall)
+
+    def _harm(self, rollout: Rollout) -> str:
+        """Why the new settings are to be blamed for how their edges fare; empty while they are not."""
+        edges, now = self._fanout.edges, self._clock.mono()
+        version = Version(self._store.desired.epoch, rollout.number)
+        refused = [name for name, edge in edges.items() if edge.refused.get(SETTINGS) == version]
+        having = {name for name in self._members if name in edges}
+        others = {name for name, edge in edges.items() if edge.connected and not has_it(name, rollout)}
+        began = self._mono_of(rollout.began)
+        silent = tuple(sorted(name for name in having if self._is_silent(edges[name], rollout, now)))
+        return harm(
+            replace(self._watch.observed(having, max(self._since, now - WINDOW), now), silent=silent),
+            self._watch.observed(having, began - WINDOW, began),
+            self._watch.observed(others, max(began, now - WINDOW), now),
+            refused,
+        )
+
+    def _is_silent(self, edge: Edge, rollout: Rollout, now: float) -> bool:
+        """Whether an edge has said nothing, or not answered the new settings, for too long."""
+        if now - self._since <= SILENT_AFTER:
+            return False
+        unanswered = edge.acked.get(SETTINGS, 0) < rollout.number
+        mute = now - edge.reported_at > SILENT_AFTER if edge.report is not None else not edge.connected
+        return unanswered or mute
+
+    def _is_applied(self, rollout: Rollout) -> bool:
+        edges = self._fanout.edges
+        return all(edges[name].applied.get(SETTINGS, 0) >= rollout.number for name in self._members if name in edges)
+
+
+def _if_still(desired: Desired, rollout: Rollout, following: Rollout) -> Change:
+    """The step, unless somebody else has moved the rollout meanwhile."""
+    return wanted.moved(desired, following) if pushed(desired).rollout == rollout else Change()

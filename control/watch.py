@@ -1,0 +1,60 @@
+"""How edges fare, from their reports: sums of a set of edges over a stretch of time. Pure; `now` in seconds.
+
+Little is kept: of each edge the reports of the last two minutes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Hashable
+from statistics import median
+from typing import NamedTuple
+
+from control.rollout import Observed
+from kernel.fleet import Report
+
+KEPT = 120.0
+REPORTS_MOST = 120
+"""Of an edge: however often it reports."""
+
+
+class _Sample(NamedTuple):
+    at: float
+    requests: int
+    errors: int
+    hits: int
+    slow: float
+
+
+class Watch:
+    """The latest reports of all edges."""
+
+    def __init__(self) -> None:
+        self._samples: dict[str, deque[_Sample]] = {}
+        self._seen: dict[str, Hashable] = {}
+
+    def note(self, edge: str, report: Report, mark: Hashable, now: float) -> None:
+        """An edge's last report. `mark` tells reports apart: one that was noted already changes nothing."""
+        if self._seen.get(edge) == mark:
+            return
+        self._seen[edge] = mark
+        samples = self._samples.setdefault(edge, deque(maxlen=REPORTS_MOST))
+        samples.append(_Sample(now, report.requests, report.errors, report.hits, report.slow))
+        while samples[0].at < now - KEPT:
+            samples.popleft()
+
+    def forget_others(self, edges: Collection[str]) -> None:
+        """Keep nothing of edges beside these."""
+        for name in self._samples.keys() - set(edges):
+            del self._samples[name], self._seen[name]
+
+    def observed(self, edges: Collection[str], start: float, end: float) -> Observed:
+        """What these edges did in the reports that came after `start` and up to `end`."""
+        some = [sample for name in edges for sample in self._samples.get(name, ()) if start < sample.at <= end]
+        slow = [sample.slow for sample in some if sample.requests]
+        return Observed(
+            requests=sum(sample.requests for sample in some),
+            errors=sum(sample.errors for sample in some),
+            hits=sum(sample.hits for sample in some),
+            slow=median(slow) if slow else 0.0,
+        )

@@ -1,0 +1,35 @@
+"""Sums of what edges reported."""
+
+from __future__ import annotations
+
+from control.rollout import Observed
+from control.watch import KEPT, REPORTS_MOST, Watch
+from kernel.fleet import Report
+
+
+def report(requests: int, **more: float) -> Report:
+    return Report(2.0, requests=requests, **more)  # type: ignore[arg-type]
+
+
+def test_reports_of_a_set_in_a_stretch_of_time_are_summed() -> None:
+    watch = Watch()
+    watch.note("a", report(100, errors=1, hits=90, slow=0.1), 1, 10.0)
+    watch.note("a", report(100, errors=1, hits=90, slow=0.1), 1, 11.0)  # the same one, seen again
+    watch.note("a", report(0), 2, 12.0)
+    watch.note("b", report(50, errors=2, hits=5, slow=0.3), 1, 12.0)
+    watch.note("c", report(9_999), 1, 12.0)
+    assert watch.observed(["a", "b"], 9.0, 12.0) == Observed(150, 3, 95, 0.2)
+    assert watch.observed(["a", "b"], 10.0, 12.0) == Observed(50, 2, 5, 0.3)
+    assert watch.observed(["a"], 9.0, 10.0).requests == 100
+    assert watch.observed(["nobody"], 0.0, 99.0) == Observed()
+
+
+def test_little_is_kept() -> None:
+    watch = Watch()
+    for number in range(2 * REPORTS_MOST):
+        watch.note("a", report(1), number, 0.0)
+    assert watch.observed(["a"], -1.0, 1.0).requests == REPORTS_MOST
+    watch.note("a", report(5), "later", KEPT + 1.0)
+    assert watch.observed(["a"], -1.0, 999.0).requests == 5
+    watch.forget_others([])
+    assert watch.observed(["a"], -1.0, 999.0).requests == 0
