@@ -123,7 +123,7 @@ class Store:
                 await self._notify(connection, made)
         except self._failures as error:
             raise self._failed("could not be kept", error) from None
-        self._call(made)
+        self._take(self._state._replace(heads={**self._state.heads, **made}), made)
         return result
 
     async def read(self, query: Select[Any]) -> list[dict[str, Any]]:
@@ -172,6 +172,10 @@ class Store:
                 made = await group.finish()
                 await self._notify(connection, made)
         except self._failures as error:
+            if isinstance(error, _REFUSED) and len(waiting) > 1:  # one spoils it for all: each by itself, then
+                for one in waiting:
+                    await self._write([one])
+                return
             failed = self._failed("the change could not be kept", error)
             for one in waiting:
                 one.answered(failed)

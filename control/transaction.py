@@ -20,6 +20,7 @@ from control.schema import cursors, details, heads, resources, revisions
 from control.touches import Touch, packed, summary
 
 REVISION = "revision"
+LONGEST_NAME = 512
 _LOG = "log/"
 
 
@@ -83,7 +84,12 @@ class Tx:
         return True
 
     def touch(self, kind: str, name: str, before: bytes | None, after: bytes | None) -> None:
-        """Note that something of this kind changes, from and to canonical JSON; nothing secret."""
+        """Note that something of this kind changes, from and to canonical JSON; nothing secret.
+
+        Raises ValueError for its name.
+        """
+        if len(name) > LONGEST_NAME or not name.isprintable():
+            raise ValueError(f"{kind}: a name must be at most {LONGEST_NAME} printable characters")
         self._number = self._next
         self.touches.append(Touch(kind, name, before, after))
 
@@ -130,10 +136,11 @@ class Group:
         tx = Tx(self.connection, self.desired, author)
         async with self.connection.begin_nested():
             result = await work(tx)
-        self._take(tx)
+            self._take(tx)
         return result
 
     def _take(self, tx: Tx) -> None:
+        content = packed(tx.touches) if tx.touches else None
         self.announced |= tx.announced
         if not tx.is_revision:
             return
@@ -146,7 +153,6 @@ class Group:
         row = {"number": tx.number, "at": author.at, "author": plain(author.name, 200)}
         touched = json.dumps(summary(tx.touches))
         self.revisions.append(row | {"reason": plain(author.reason, 1_000), "touched": touched})
-        content = packed(tx.touches) if tx.touches else None
         if content is not None:
             self.details.append({"number": tx.number, "at": author.at, "content": content})
 

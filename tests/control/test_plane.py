@@ -28,7 +28,7 @@ async def test_a_change_is_on_record_with_its_author_and_reason(open_plane, cloc
         assert rows[-1]["at"] == clock.wall()
 
 
-@pytest.mark.parametrize("cursor", [Cursor("x" * 201, 1), Cursor("s", 0), Cursor("s", 2**63)])
+@pytest.mark.parametrize("cursor", [Cursor("x" * 201, 1), Cursor("a\0", 1), Cursor("s", 0), Cursor("s", 2**63)])
 async def test_a_cursor_that_could_not_be_kept_is_refused(open_plane, cursor: Cursor) -> None:
     async with open_plane() as plane:
         with pytest.raises(BadDocument, match="cursor"):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from sqlalchemy import insert, select
+import pytest
+from sqlalchemy import insert, select, text
 
 from control import schema
 from control.desired import Change
 from control.store import Author, Tx
 from control.touches import Touch, unpacked
-from control.transaction import plain, put
+from control.transaction import Group, plain, put
 from kernel.errors import StorageFailed
 from kernel.fleet import RULES
 
@@ -117,3 +118,27 @@ async def test_rows_are_put_in_place_of_those_of_the_same_key(open_store) -> Non
 
 def test_text_that_every_database_takes() -> None:
     assert plain("a\0b\udfff", 3) == "ab?"
+
+
+async def test_one_that_spoils_the_whole_is_left_out_of_it(open_store, monkeypatch) -> None:
+    finish = Group.finish
+
+    async def spoiled(group: Group) -> dict[str, int]:
+        if (RULES, "title/bad") in group.rows:
+            await group.connection.execute(text("INSERT INTO leases VALUES (NULL, NULL, NULL)"))
+        return await finish(group)
+
+    monkeypatch.setattr(Group, "finish", spoiled)
+    async with open_store() as store:
+        puts = [Change({(RULES, f"title/{name}"): b"{}"}) for name in ("a", "bad", "c")]
+        done = await asyncio.gather(*(store.commit(lambda _, put=put: put, ME) for put in puts), return_exceptions=True)
+        assert isinstance(done[1], StorageFailed)
+        assert [done[0].revision, done[2].revision] == [1, 2]
+        assert set(store.desired.shelves[RULES].resources) == {"title/a", "title/c"}
+
+
+@pytest.mark.parametrize("name", ["x" * 513, "a\0b", "half \ud800"])
+async def test_a_name_that_no_database_would_take_is_refused(open_store, name: str) -> None:
+    async with open_store() as store:
+        with pytest.raises(ValueError, match=r"printable|surrogates"):
+            await store.commit(lambda _: Change({(RULES, name): b"{}"}), ME)

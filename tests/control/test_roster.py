@@ -1,0 +1,32 @@
+"""The fleet in memory is read anew when it has changed."""
+
+from __future__ import annotations
+
+from control import nodes
+from control.roster import Roster
+from control.store import Author
+from kernel.fleet import Hello
+
+ME = Author("operator", 1_800_000_000.0)
+
+
+async def test_it_follows_what_operators_say(open_store) -> None:
+    woken, told = [], []
+    async with open_store() as store:
+        roster = Roster(store, lambda: woken.append(1))
+        roster.on_change.append(lambda: told.append(set(roster.nodes)))
+        await roster.refresh()
+        assert not roster.is_old
+        await store.transact(lambda tx: nodes.put_group(tx, nodes.Group("g", region="eu")), ME)
+        await store.transact(lambda tx: nodes.put_node(tx, nodes.Node("e1", group="g")), ME)
+        assert roster.is_old
+        assert len(woken) == 2
+        await roster.refresh()
+        await roster.refresh()
+        assert told == [set(), {"e1"}]
+        assert roster.of(Hello("e1", region="us")).region == "eu"
+        assert roster.of(Hello("e2", region="us")).region == "us"
+        assert roster.of(Hello("e1")).drained is None
+        await store.transact(lambda tx: nodes.drain(tx, "e1"), ME)
+        await roster.refresh()
+        assert roster.of(Hello("e1")).drained == ME.at
