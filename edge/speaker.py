@@ -14,6 +14,8 @@ from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
 from kernel.fleet import Receipt, Report
 
+EARLY = 0.01
+"""Seconds that a timer of the event loop may come too early by: it would be the last one otherwise."""
 REPORT_EVERY = 2.0
 RECEIPTS_MOST = 10_000
 """Receipts that wait for the stream; beyond it the oldest is forgotten: control tells of its job again."""
@@ -51,7 +53,7 @@ class Speaker:
                     continue  # `connected` is said when it is there
                 try:
                     await self._send_receipts(link)
-                    if self._clock.mono() < due:
+                    if due - self._clock.mono() > EARLY:
                         continue
                     due = self._clock.mono() + REPORT_EVERY
                     timer = self._clock.call_later(REPORT_EVERY, self._something.set)
