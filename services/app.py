@@ -33,6 +33,7 @@ from services.http.openapi import describe
 from services.http.place import Places, open_lookup
 from services.http.reading import LARGEST_BODY
 from services.http.route import Access, Route, answer
+from services.joining import identity_of
 from services.pages import Pages
 from services.playback.routes import SWEEP_SECONDS, PlaybackRoutes, Signing
 from services.playback.store import Beat, PlaybackStore, Session
@@ -80,6 +81,7 @@ class _Builder:
         self.signing_pem = read_or_make(settings.signing_key_file, generate_ed25519_pem, "signing_key")
         self.store = CatalogueStore(settings.data)
         self.feed = Feed(self.store)
+        self.identity = identity_of(settings, clock)
         self.routes: list[Route] = []
         self.tasks: list[Task] = [self.feed.watch]
         self.ready: list[asyncio.Event] = []
@@ -123,11 +125,13 @@ class _Builder:
             self.tasks.append(poll.run)
         if settings.control:
             self.tasks.append(self._tell_control)
+            if self.identity is not None:
+                self.tasks.append(self.identity.run)
 
     async def _tell_control(self) -> None:
         from rpc.control_client import ControlClient
 
-        async with ControlClient(str(self.settings.control)) as control:
+        async with ControlClient(str(self.settings.control), identity=self.identity) as control:
             jwks = public_jwks(self.signing_pem, self.settings.kid)
             source = f"catalogue-{self.store.epoch}"
             changes = ChangesOfCatalogue(self.store, self.feed)

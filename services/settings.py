@@ -40,6 +40,14 @@ class ServicesSettings:
     origin: str | None = setting(URL, None, "The origin, whose library says what can be played.")
     origin_poll: float = setting(DURATION, "1s", "How often the origin's library is asked for.", least=0.05, most=3600)
     control: Address | None = setting(ADDRESS, None, "The control plane, told of titles, licences and public keys.")
+    id: str = setting(TEXT, "services", "This process's name in the fleet.")
+    fleet_dir: Path | None = setting(PATH, None, "Folder for the identity that is shown to control.")
+    enrol_token: Path | None = setting(
+        PATH, None, "File of the one-time token to join the fleet with; removed when it is spent."
+    )
+    enrol_at: tuple[Address, ...] = setting(
+        ADDRESS, None, "Control's enrolment listener, HOST:PORT, where the token is spent.", many=True
+    )
     edges: tuple[str, ...] = setting(URL, None, "Base URLs of the edges that viewers play from.", many=True)
     region: str = setting(TEXT, "eu", "The region in the viewers' paths, /cdn/<region>/.")
     signing_key: Path | None = setting(

@@ -1,7 +1,8 @@
 """The `matinee` command: one table of commands; a command's module is imported when it is called.
 
 A command's module has `SETTINGS` (a settings dataclass) and `run(settings, **positional) -> int`. Commands of two
-words (`token mint`) stand in the table with both.
+words (`token mint`) stand in the table with both. A module of several commands names each `module:NAME`, something in
+it that has `SETTINGS` and `run`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kernel.command_line import command
 from kernel.errors import BadSettings
@@ -52,9 +54,28 @@ COMMANDS = (
     Command("recommend train", "services.recommend.train_command", "Refit the recommendations now."),
     Command("token mint", "tools.token_mint", "Make a viewer's token for a title."),
     Command("token keygen", "tools.token_keygen", "Make a signing key and the key set that edges verify with."),
+    Command("fleet enrol", "tools.fleet_enrol", "Make a one-time token that a new node joins the fleet with."),
+    Command("fleet list", "tools.fleet_nodes:LIST", "Show every node of the fleet and how it is."),
+    Command("fleet show", "tools.fleet_nodes:SHOW", "Show all that is known of one node.", ("node",)),
+    Command("fleet top", "tools.fleet_nodes:TOP", "A live screen of the fleet, busiest nodes first."),
+    Command("fleet drain", "tools.fleet_nodes:DRAIN", "Send no viewers to a node any more.", ("node",)),
+    Command("fleet undrain", "tools.fleet_nodes:UNDRAIN", "Send viewers to a node again.", ("node",)),
+    Command("fleet diff", "tools.fleet_past:DIFF", "Show what changed between two revisions."),
+    Command("fleet rollback", "tools.fleet_past:ROLLBACK", "Take a revision back.", ("revision",)),
+    Command("fleet audit", "tools.fleet_past:AUDIT", "Show who did what, and whether the log holds."),
+    Command("fleet keys", "tools.fleet_keys:KEYS", "Show the API keys and what they may do."),
+    Command("fleet key make", "tools.fleet_keys:MAKE", "Make an API key, printed this once.", ("name",)),
+    Command("fleet key revoke", "tools.fleet_keys:REVOKE", "Make an API key open nothing any more.", ("key",)),
     Command("replay", "tools.replay", "Run the cache policy over a trace of requests.", ("trace",)),
     Command("doctor", "tools.doctor", "Look over this machine and a running platform, and say what is wrong."),
 )
+
+
+def load(name: str) -> Any:
+    """What has a command's `SETTINGS` and `run`, by the name in the table."""
+    module, _, part = name.partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, part) if part else found
 
 
 def usage(commands: Sequence[Command] = COMMANDS) -> str:
@@ -116,13 +137,13 @@ def strange_variables(env: Mapping[str, str], own: Sequence[Setting]) -> list[st
     """The `MATINEE_…` variables that no command reads, whichever runs; those that orchestrators set are passed over."""
     strange = [name for name in unknown_variables(env, own) if not _FROM_ORCHESTRATORS.search(name)]
     for entry in COMMANDS if strange else ():  # only now are the others' tables worth their import
-        rows = table(importlib.import_module(entry.module).SETTINGS)
+        rows = table(load(entry.module).SETTINGS)
         strange = [name for name in strange if name in unknown_variables(env, rows)]
     return strange
 
 
 def _run(entry: Command, rest: Sequence[str]) -> int:
-    module = importlib.import_module(entry.module)
+    module = load(entry.module)
     strange = strange_variables(os.environ, table(module.SETTINGS))
     if strange:
         error = BadSettings(strange[0], "there is no such setting", f"variable {strange[0]}")

@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from kernel.settings import COUNTRY, DURATION, INTEGER, PATH, PATH_OR_OFF, SWITC
 from tools.supervise import Program, Supervisor
 from tools.supervise_child import die_with_parent
 from tools.up_check import Checker
+from tools.up_enrol import invite_members
 from tools.up_film import Chosen, choose, ingest, write_metadata
 from tools.up_keys import ensure_keys
 from tools.up_plan import KID, PORTS_ABOVE, Choices, Part, Places, ingest_arguments, parts, waves
@@ -122,10 +124,9 @@ class _Platform:
         me.cancel()
 
     async def _come_up(self, film: Chosen) -> None:
-        first, *later = waves(self._choices)
-        content_id = await self._ingest_beside(film, first)
-        for wave in later:
-            await self._start(wave)
+        *before, last = waves(self._choices)
+        content_id = await self._ingest_beside(film, before)
+        await self._start(last)
         async with aiohttp.ClientSession(auto_decompress=True) as session:
             checker = Checker(session, within=_ANSWERS_SECONDS)
             await checker.healthy((part.name, part.health) for part in parts(self._choices))
@@ -133,14 +134,14 @@ class _Platform:
         say(addresses(self._choices, content_id, film.title))
         say(f"Matinee is up: {self._choices.places.page}/")
 
-    async def _ingest_beside(self, film: Chosen, wave: Sequence[Part]) -> str:
+    async def _ingest_beside(self, film: Chosen, first: Sequence[Sequence[Part]]) -> str:
         """Ingest while the first programs start: they need no film to be there yet."""
         metadata = write_metadata(film, self._choices.state / FILMS)
         arguments = ingest_arguments(self._choices, film.path, film.title, metadata)
         say(f"Film: {film.title} ({film.path.name})")
         try:
             async with asyncio.TaskGroup() as together:
-                together.create_task(self._start(wave))
+                together.create_task(self._start_fleet(first))
                 ingested = together.create_task(ingest(child_argv(arguments)))
         except ExceptionGroup as group:
             ours, bugs = group.split(MatineeError)
@@ -148,6 +149,16 @@ class _Platform:
                 raise
             raise _first(ours) from None
         return ingested.result()
+
+    async def _start_fleet(self, first: Sequence[Sequence[Part]]) -> None:
+        """The programs that need no film; the nodes among them, and those that come later, may join control."""
+        control, *others = first
+        await self._start(control)
+        joining = await invite_members(self._choices, time.time())  # noqa: TID251 (a shell: certificates are told by the wall clock)
+        if joining:
+            say(f"Joining the fleet: {', '.join(joining)}")
+        for wave in others:
+            await self._start(wave)
 
     async def _start(self, wave: Sequence[Part]) -> None:
         names = ", ".join(part.name for part in wave)

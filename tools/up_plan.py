@@ -25,6 +25,20 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A node of the fleet; `folder` is where its identity lies."""
+
+    id: str
+    role: str
+    folder: Path
+
+    @property
+    def token(self) -> Path:
+        """Where it finds the token to join with."""
+        return self.folder / "enrol.token"
+
+
+@dataclass(frozen=True, slots=True)
 class Places:
     """The addresses of a platform whose pages are on `port`."""
 
@@ -56,6 +70,11 @@ class Places:
         return f"127.0.0.1:{self.port + 4}"
 
     @property
+    def enrol(self) -> str:
+        """HOST:PORT where nodes join the fleet."""
+        return f"127.0.0.1:{self.port + 6}"
+
+    @property
     def control_rest(self) -> str:
         """The control plane's REST, for operators."""
         return f"http://127.0.0.1:{self.port + 5}"
@@ -82,6 +101,26 @@ class Choices:
         return self.state / "keys" / "jwks.json"
 
     @property
+    def authority(self) -> Path:
+        """The certificate that the fleet trusts."""
+        return self.state / "control" / "ca" / "authority.pem"
+
+    @property
+    def control_key(self) -> Path:
+        """The operators' API key."""
+        return self.state / "control" / "api-key"
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Everybody that control knows by certificate."""
+        return (
+            Member("shield1", "shield", self.state / "shield" / "fleet"),
+            Member("edge1", "edge", self.state / "edge1" / "fleet"),
+            Member("edge2", "edge", self.state / "edge2" / "fleet"),
+            Member("services", "service", self.state / "services" / "fleet"),
+        )
+
+    @property
     def store(self) -> Path:
         """The origin's object store."""
         return self.state / "store"
@@ -93,9 +132,10 @@ class Choices:
 
 
 def waves(choices: Choices) -> tuple[tuple[Part, ...], ...]:
-    """The programs in the order of their start; those of one wave start side by side."""
+    """The programs in the order of their start; those of one wave start side by side. Nodes join once control is up."""
     return (
-        (_origin(choices), _control(choices), _shield(choices)),
+        (_origin(choices), _control(choices)),
+        (_shield(choices),),
         (*(_edge(choices, number) for number in (1, 2)), _services(choices)),
     )
 
@@ -114,6 +154,14 @@ def _drain(choices: Choices) -> tuple[str, str]:
     return "--drain", f"{choices.drain:g}s"
 
 
+def _joins(choices: Choices, node_id: str) -> tuple[str, ...]:
+    (member,) = (one for one in choices.members if one.id == node_id)
+    return (
+        *("--control", choices.places.control, "--fleet-dir", str(member.folder)),
+        *("--enrol-at", choices.places.enrol, "--enrol-token", str(member.token)),
+    )
+
+
 def _geo(choices: Choices) -> tuple[str, ...]:
     geo = str(choices.geo) if choices.geo else "off"
     return "--geo", geo, "--default-country", choices.default_country
@@ -128,9 +176,19 @@ def _origin(choices: Choices) -> Part:
 
 def _control(choices: Choices) -> Part:
     grpc, rest = choices.places.port + 4, choices.places.port + 5
-    addresses = ("--listen", f"127.0.0.1:{grpc}", "--admin", f"127.0.0.1:{rest}")
-    arguments = ("control", *addresses, "--data", str(choices.state / "control"), *_drain(choices))
-    listens = (("127.0.0.1", grpc), ("127.0.0.1", rest))
+    addresses = (
+        "--listen",
+        f"127.0.0.1:{grpc}",
+        "--admin",
+        f"127.0.0.1:{rest}",
+        "--enrol-listen",
+        choices.places.enrol,
+    )
+    arguments = (
+        *("control", *addresses, "--tls", "required", "--data", str(choices.state / "control")),
+        *_drain(choices),
+    )
+    listens = (("127.0.0.1", grpc), ("127.0.0.1", rest), ("127.0.0.1", rest + 1))
     health = f"{choices.places.control_rest}/healthz"
     return Part("control", arguments, listens, health, "keeps rules, keys and edges, and pushes what changes")
 
@@ -140,7 +198,7 @@ def _shield(choices: Choices) -> Part:
     arguments = (
         *("shield", "--id", "shield1", "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{port + 1000}"),
         *("--upstream", choices.places.origin, "--cache-dir", str(choices.state / "shield" / "cache")),
-        *("--ram", "128MiB", "--disk", "4GiB", *_drain(choices)),
+        *("--ram", "128MiB", "--disk", "4GiB", *_joins(choices, "shield1"), *_drain(choices)),
     )
     listens = (("127.0.0.1", port), ("127.0.0.1", port + 1000))
     health = f"http://127.0.0.1:{port + 1000}/healthz"
@@ -155,7 +213,8 @@ def _edge(choices: Choices, number: int) -> Part:
         *("--upstream", choices.places.shield, "--cache-dir", str(folder / "cache")),
         *("--ram", "256MiB", "--disk", "2GiB", "--tokens", "required", "--keys", str(choices.key_set)),
         *_geo(choices),
-        *("--control", choices.places.control, "--fleet-dir", str(folder / "fleet"), "--region", REGION),
+        *_joins(choices, name),
+        *("--region", REGION),
         *("--access-log", str(choices.state / "logs" / f"{name}-access.log"), *_drain(choices)),
     )
     health = f"http://{host}:{port + 1000}/healthz"
@@ -166,7 +225,7 @@ def _services(choices: Choices) -> Part:
     places = choices.places
     arguments = (
         *("services", "--listen", f"127.0.0.1:{places.port}", "--data", str(choices.state / "services")),
-        *("--origin", places.origin, "--control", places.control, "--edges", ",".join(places.edges)),
+        *("--origin", places.origin, *_joins(choices, "services"), "--edges", ",".join(places.edges)),
         *("--region", REGION, "--signing-key", str(choices.key), "--kid", KID, "--insecure-dev", "on"),
         *_geo(choices),
         *_drain(choices),

@@ -39,7 +39,10 @@ from tools.up_plan import Part
 port, stand_in = sys.argv[1:3]
 listens, health = (("127.0.0.1", int(port)),), f"http://127.0.0.1:{port}/healthz"
 part = Part("services", (sys.executable, "-P", stand_in, port), listens, health, "all")
-up.waves = lambda choices: ((part,),)
+up.waves = lambda choices: ((part,), ())
+async def nobody(*_):
+    return []
+up.invite_members = nobody
 up.parts = lambda choices: (part,)
 up.ingest_arguments = lambda *_: ("sh", "-c", os.environ.get("INGEST", "echo bunny"))
 up.child_argv = lambda arguments: tuple(arguments)

@@ -1,12 +1,11 @@
 """What `matinee up` runs, as data."""
 
-import importlib
 from pathlib import Path
 
 import pytest
 
 from kernel.command_line import read
-from tools.cli import COMMANDS, find
+from tools.cli import COMMANDS, find, load
 from tools.up_plan import PORTS_ABOVE, Choices, Places, ingest_arguments, parts, waves
 
 CHOICES = Choices(Places(8080), Path("/state"), "DE", None, 5.0)
@@ -15,7 +14,8 @@ PARTS = {part.name: part for part in parts(CHOICES)}
 
 def test_the_programs_start_in_the_order_in_which_they_need_one_another():
     assert [[part.name for part in wave] for wave in waves(CHOICES)] == [
-        ["origin", "control", "shield"],
+        ["origin", "control"],
+        ["shield"],
         ["edge1", "edge2", "services"],
     ]
 
@@ -27,7 +27,7 @@ def test_the_ports_are_those_that_people_script_against():
         "edge2": (("127.0.0.2", 8081), ("127.0.0.2", 9081)),
         "shield": (("127.0.0.1", 8082), ("127.0.0.1", 9082)),
         "origin": (("127.0.0.1", 8083),),
-        "control": (("127.0.0.1", 8084), ("127.0.0.1", 8085)),
+        "control": (("127.0.0.1", 8084), ("127.0.0.1", 8085), ("127.0.0.1", 8086)),
     }
 
 
@@ -52,7 +52,7 @@ def test_every_program_takes_the_flags_it_is_given(name):
     entry, rest = find(arguments)
     assert entry in COMMANDS
     try:
-        module = importlib.import_module(entry.module)
+        module = load(entry.module)
     except ModuleNotFoundError as error:
         pytest.fail(f"`matinee {entry.name}` cannot be run: {error}")
     read(
@@ -64,3 +64,13 @@ def test_every_program_takes_the_flags_it_is_given(name):
         read_text=lambda name: "",
         positional=entry.positional,
     )
+
+
+def test_every_member_of_the_fleet_is_told_where_to_join_and_which_token_to_use():
+    for member in CHOICES.members:
+        arguments = PARTS["shield" if member.role == "shield" else member.id].arguments
+        given = dict(zip(arguments, arguments[1:], strict=False))
+        assert given["--enrol-token"] == str(member.token)
+        assert given["--fleet-dir"] == str(member.folder)
+        assert given["--enrol-at"] == CHOICES.places.enrol
+    assert "required" in PARTS["control"].arguments

@@ -1,0 +1,28 @@
+"""Control's HTTP door: tokens that nodes join the fleet with."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from control.door import body, caller, problem, reason
+from control.enrolment import parse_invitation
+from control.plane import Plane
+from kernel.documents import moment_text
+
+
+class JoinApi:
+    """The handlers; `control.openapi.ROUTES` says which route is whose."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+
+    async def make_enrolment(self, request: web.Request) -> web.Response:
+        """The token is shown this once; only its secret's hash is kept."""
+        if self._plane.enrolment is None:
+            return problem(
+                409, "no-mtls", "this control asks nodes for no certificate (--tls): there is nothing to join"
+            )
+        asked = parse_invitation(await body(request))
+        made = await self._plane.enrolment.invite(asked, author=caller(request).name, reason=reason(request))
+        told = {"id": asked.id, "role": asked.role, "region": asked.region, "expires": moment_text(made.expires)}
+        return web.json_response(told | {"token": made.text}, status=201, headers={"Cache-Control": "no-store"})

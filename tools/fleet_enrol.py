@@ -1,0 +1,71 @@
+"""`matinee fleet enrol`: a one-time token that a new node joins the fleet with."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from kernel.errors import BadRequest, BadSettings, UpstreamFailed
+from kernel.identity import ENROLLED
+from kernel.settings import DURATION, PATH, TEXT, URL, choice, setting
+from rpc.identity_file import write_private
+
+WITHIN = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """For which node, and where control is."""
+
+    id: str = setting(TEXT, None, "The new node's id.", required=True)
+    role: str = setting(choice(*ENROLLED), "edge", "What the node is.")
+    region: str = setting(TEXT, "", "The region that it is in.")
+    ttl: float = setting(DURATION, "1h", "How long the token is good, for one node and once.", least=1)
+    api: str = setting(URL, "http://127.0.0.1:8085", "Control's REST address.")
+    api_key_file: Path = setting(PATH, ".matinee/control/api-key", "File of an operator's API key.")
+    out: Path | None = setting(PATH, None, "File to write the token to, mode 0600; else it is printed.")
+
+
+SETTINGS = Settings
+
+
+def run(settings: Settings) -> int:
+    """Print or write the token. Raises BadSettings, BadRequest, UpstreamFailed."""
+    asked = {"id": settings.id, "role": settings.role, "region": settings.region, "ttl": settings.ttl}
+    made = asyncio.run(invite(settings.api, read_key(settings.api_key_file), asked))
+    if settings.out is None:
+        print(made["token"])
+    else:
+        write_private(settings.out, made["token"].encode() + b"\n")
+    until = f"{settings.role} {settings.id} may join with it, once, until {made['expires']}"
+    print(f"{settings.out or 'the token'}: {until}", file=sys.stderr)
+    return 0
+
+
+def read_key(path: Path) -> str:
+    """The API key in a file. Raises BadSettings."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings("api_key_file", f"{path} cannot be read: {error}") from None
+
+
+async def invite(api: str, key: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """What control answers to `POST /v1/enrolments`: `token`, `expires` and more. Raises BadRequest, UpstreamFailed."""
+    headers = {"Authorization": f"Bearer {key}"}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WITHIN)) as session,
+            session.post(f"{api.rstrip('/')}/v1/enrolments", json=asked, headers=headers) as answer,
+        ):
+            told: dict[str, Any] = await answer.json(content_type=None)
+            if answer.status == 201:
+                return told
+            raise BadRequest(answer.status, "control-refused", f"control refuses: {told.get('detail', answer.status)}")
+    except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise UpstreamFailed("control-unreachable", detail=f"control at {api}: {str(error) or 'no answer'}") from None
