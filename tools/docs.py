@@ -7,17 +7,16 @@ python -m tools.docs --check    says what differs and fails when anything does
 from __future__ import annotations
 
 import difflib
-import importlib
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from cache import fillstate
 from kernel import errors, vocabulary
 from kernel.settings import Setting, table, tables_of
+from tools import cli
 from tools.cli import COMMANDS, Command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,10 +28,10 @@ class Missing(Exception):
     """A module that the table of commands names is not there."""
 
 
-def load(name: str) -> ModuleType:
-    """Import a module; Missing when it is the one that does not exist."""
+def load(name: str) -> Any:
+    """A module, or what has a command's settings (see `tools.cli.load`); Missing when its module does not exist."""
     try:
-        return importlib.import_module(name)
+        return cli.load(name)
     except ModuleNotFoundError as error:
         raise Missing(f"{name}: {error}") from None
 

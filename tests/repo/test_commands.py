@@ -1,17 +1,16 @@
 """Every `matinee` command can be asked for help and stands in the docs."""
 
-import importlib
 import subprocess
 import sys
 
 import pytest
 
-from tools.cli import COMMANDS, main
+from tools.cli import COMMANDS, load, main
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.name)
 def test_a_command_has_settings_and_run_and_says_what_it_is_for(command, capsys, monkeypatch):
-    module = importlib.import_module(command.module)
+    module = load(command.module)
     assert callable(module.run)
     assert module.run.__doc__
     assert main([*command.name.split(), "--help"]) == 0

@@ -1,0 +1,35 @@
+"""`matinee fleet keys|key make|key revoke`."""
+
+from pathlib import Path
+
+from tests.tools.fleet_ground import canned
+
+ROW = {"id": "k1", "name": "dashboard", "role": "viewer", "expires": None, "lastUsed": None, "revoked": None}
+
+
+def test_keys_are_listed(tmp_path: Path, capsys):
+    with canned(tmp_path) as control:
+        control.answers["GET /v1/api-keys"] = {
+            "apiKeys": [ROW, ROW | {"id": "k2", "revoked": "2026-11-22T20:00:00+00:00"}]
+        }
+        assert control.run("keys") == 0
+    out = capsys.readouterr().out
+    for words in ("k1", "dashboard", "viewer", "never", "revoked"):
+        assert words in out
+
+
+def test_a_key_is_made_and_stands_alone_on_standard_output(tmp_path: Path, capsys):
+    with canned(tmp_path) as control:
+        control.answers["POST /v1/api-keys"] = (201, {"id": "k1", "key": "mtk-k1-secret"})
+        assert control.run("key", "make", "dashboard", "--role", "operator", "--expires", "2030-01-01T00:00:00Z") == 0
+        assert control.asked[0][2] == {"name": "dashboard", "role": "operator", "expires": "2030-01-01T00:00:00Z"}
+    shown = capsys.readouterr()
+    assert shown.out == "mtk-k1-secret\n"
+    assert "this once" in shown.err
+
+
+def test_a_key_is_revoked(tmp_path: Path, capsys):
+    with canned(tmp_path) as control:
+        control.answers["DELETE /v1/api-keys/k1"] = {"id": "k1", "revoked": True}
+        assert control.run("key", "revoke", "k1") == 0
+        assert "k1 is revoked" in capsys.readouterr().out

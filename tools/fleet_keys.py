@@ -1,0 +1,75 @@
+"""`matinee fleet keys|key make|key revoke`: who may ask control, and for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from kernel.settings import TEXT, choice, setting
+from tools.fleet_client import Control, FleetSettings, Verb, ask, part, show_json
+from tools.fleet_tables import ago, now, table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeSettings(FleetSettings):
+    """`matinee fleet key make`."""
+
+    role: str = setting(choice("viewer", "operator", "admin"), "viewer", "What the key may do.")
+    expires: str | None = setting(TEXT, None, "Until when it holds (ISO 8601); without: until it is revoked.")
+
+
+def keys(settings: FleetSettings) -> int:
+    """Show the API keys, without what proves them."""
+
+    async def work(control: Control) -> int:
+        rows = (await control.get("/v1/api-keys"))["apiKeys"]
+        if settings.json:
+            return show_json(rows)
+        shown = [
+            (
+                row["id"],
+                row["name"],
+                row["role"],
+                "revoked" if row["revoked"] else row["expires"] or "",
+                ago(row["lastUsed"], now()) if row["lastUsed"] else "never",
+            )
+            for row in rows
+        ]
+        Console().print(table("API keys", ("id", "name", "role", "until", "used"), shown))
+        return 0
+
+    return ask(settings, work)
+
+
+def make(settings: MakeSettings, name: str) -> int:
+    """Make an API key and print it, this once, alone on standard output."""
+
+    async def work(control: Control) -> int:
+        body = {"name": name, "role": settings.role} | ({"expires": settings.expires} if settings.expires else {})
+        said = await control.post("/v1/api-keys", body)
+        if settings.json:
+            return show_json(said)
+        Console(stderr=True).print(f"{settings.role} key {said['id']} for {name}; it is shown this once:")
+        print(said["key"])
+        return 0
+
+    return ask(settings, work)
+
+
+def revoke(settings: FleetSettings, key: str) -> int:
+    """An API key opens nothing from now on."""
+
+    async def work(control: Control) -> int:
+        said = await control.delete(f"/v1/api-keys/{part(key)}")
+        if settings.json:
+            return show_json(said)
+        print(f"key {key} is revoked")
+        return 0
+
+    return ask(settings, work)
+
+
+KEYS = Verb(FleetSettings, keys)
+MAKE = Verb(MakeSettings, make)
+REVOKE = Verb(FleetSettings, revoke)

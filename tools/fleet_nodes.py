@@ -1,0 +1,105 @@
+"""`matinee fleet list|show|top|drain|undrain`: the nodes, how they are, and who gets viewers."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from rich.console import Console, Group
+from rich.live import Live
+
+from kernel.settings import DURATION, SWITCH, TEXT, setting
+from tools.fleet_client import ChangeSettings, Control, FleetSettings, Verb, ask, part, show_json
+from tools.fleet_tables import edges_table, facts, now, size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopSettings(FleetSettings):
+    """`matinee fleet top`."""
+
+    every: float = setting(DURATION, "2s", "Time between two looks.", least=0.2, most=3600)
+    once: bool = setting(SWITCH, "off", "One look, then end.")
+    region: str | None = setting(TEXT, None, "Only nodes of this region.")
+
+
+def list_nodes(settings: FleetSettings) -> int:
+    """Show every node in a table."""
+
+    async def work(control: Control) -> int:
+        edges = await control.pages("/v1/edges", "edges")
+        if settings.json:
+            return show_json(edges)
+        Console().print(edges_table(edges, now()))
+        return 0
+
+    return ask(settings, work)
+
+
+def show_node(settings: FleetSettings, node: str) -> int:
+    """Show all that is known of one node."""
+
+    async def work(control: Control) -> int:
+        edge = await control.get(f"/v1/edges/{part(node)}")
+        if settings.json:
+            return show_json(edge)
+        Console().print(facts(node, edge))
+        return 0
+
+    return ask(settings, work)
+
+
+def top(settings: TopSettings) -> int:
+    """A live screen of the fleet, busiest nodes first, until Ctrl-C."""
+
+    async def look(control: Control) -> Group:
+        edges = await control.pages("/v1/edges", "edges")
+        if settings.region:
+            edges = [edge for edge in edges if settings.region in edge.get("region", "").split(",")]
+        edges.sort(key=lambda edge: -((edge.get("report") or {}).get("bytesSent", 0)))
+        reports = [edge["report"] for edge in edges if edge.get("connected") and edge.get("report")]
+        requests = sum(report["requests"] / (report["seconds"] or 1.0) for report in reports)
+        sent = sum(report["bytesSent"] / (report["seconds"] or 1.0) for report in reports)
+        total = f"{len(reports)} serving · {requests:.0f} requests/s · {size(sent * 8, 'bit')}/s"
+        return Group(total, edges_table(edges, now()))
+
+    async def work(control: Control) -> int:
+        if settings.once or settings.json:
+            if settings.json:
+                return show_json(await control.pages("/v1/edges", "edges"))
+            Console().print(await look(control))
+            return 0
+        with Live(await look(control), screen=True, auto_refresh=False) as live:
+            while True:
+                await asyncio.sleep(settings.every)
+                live.update(await look(control), refresh=True)
+
+    return ask(settings, work)
+
+
+def drain(settings: ChangeSettings, node: str) -> int:
+    """Send no viewers to a node any more; it answers those it has."""
+    return _drained(settings, node, "drain")
+
+
+def undrain(settings: ChangeSettings, node: str) -> int:
+    """Send viewers to a node again."""
+    return _drained(settings, node, "undrain")
+
+
+def _drained(settings: ChangeSettings, node: str, verb: str) -> int:
+    async def work(control: Control) -> int:
+        said = await control.post(f"/v1/edges/{part(node)}/{verb}", reason=settings.reason)
+        if settings.json:
+            return show_json(said)
+        since = f" since {said['drained']}" if said.get("drained") else ""
+        print(f"{node} is {verb}ed{since} (revision {said['revision']})")
+        return 0
+
+    return ask(settings, work)
+
+
+LIST = Verb(FleetSettings, list_nodes)
+SHOW = Verb(FleetSettings, show_node)
+TOP = Verb(TopSettings, top)
+DRAIN = Verb(ChangeSettings, drain)
+UNDRAIN = Verb(ChangeSettings, undrain)

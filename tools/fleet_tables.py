@@ -1,0 +1,127 @@
+"""What control says, as tables for people: rows of text, made by plain functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.table import Table
+
+Json = Mapping[str, Any]
+BEHIND = "[yellow]behind[/]"
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table; columns whose name begins with `#` hold numbers and stand to the right."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        made.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def edges_table(edges: Sequence[Json], now: datetime) -> Table:
+    """The fleet, one line a node."""
+    columns = (
+        "node",
+        "role",
+        "region",
+        "state",
+        "#req/s",
+        "#hits",
+        "#sent",
+        "#errors",
+        "#conns",
+        "#lag",
+        "rules",
+        "seen",
+    )
+    latest = max((int(edge.get("acked", {}).get("rules", 0)) for edge in edges), default=0)
+    return table(f"{len(edges)} nodes", columns, [_edge(edge, now, latest) for edge in edges])
+
+
+def _edge(edge: Json, now: datetime, latest: int) -> tuple[str, ...]:
+    report = edge.get("report")
+    numbers = ("", "", "", "", "", "") if report is None else _numbers(report)
+    region = "/".join(part for part in (edge.get("region"), edge.get("pop")) if part)
+    applied = edge.get("applied", {}).get("rules")
+    rules = "" if applied is None else f"{applied}" if applied >= latest else f"{applied} {BEHIND}"
+    seen = "" if edge.get("lastSeen") is None else ago(edge["lastSeen"], now)
+    return (edge["id"], edge.get("role", ""), region, state(edge), *numbers, rules, seen)
+
+
+def state(edge: Json) -> str:
+    """How an edge is, in a word or two."""
+    if edge.get("drained"):
+        return "[blue]drained[/]"
+    if not edge.get("connected"):
+        return "[red]away[/]"
+    report = edge.get("report") or {}
+    if report.get("draining"):
+        return "[blue]draining[/]"
+    if report and not report.get("ready", True):
+        return "[yellow]not ready[/]"
+    return "[yellow]refusing[/]" if edge.get("errors") else "[green]serving[/]"
+
+
+def _numbers(report: Json) -> tuple[str, ...]:
+    seconds, requests = report["seconds"] or 1.0, report["requests"]
+    return (
+        f"{requests / seconds:.0f}",
+        f"{report['hits'] / requests:.1%}" if requests else "",
+        f"{size(report['bytesSent'] * 8 / seconds, 'bit')}/s",
+        f"{report['errors'] / requests:.2%}" if requests and report["errors"] else "0" if requests else "",
+        f"{report['connections']}",
+        f"{report['loopDelay'] * 1000:.0f} ms",
+    )
+
+
+def size(value: float, unit: str = "B") -> str:
+    """`1.5 GB`: in thousands, as networks and disks are sold."""
+    for prefix in ("", "k", "M", "G", "T", "P"):
+        if abs(value) < 1000:
+            return f"{value:.0f} {unit}" if not prefix else f"{value:.1f} {prefix}{unit}"
+        value /= 1000
+    return f"{value:.1f} E{unit}"
+
+
+def ago(moment: str, now: datetime) -> str:
+    """`12 s ago` of an ISO 8601 moment."""
+    seconds = max(0.0, (now - datetime.fromisoformat(moment)).total_seconds())
+    for length, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
+
+
+def now() -> datetime:
+    """The moment that tables count from."""
+    return datetime.now(UTC)  # noqa: TID251 (the one clock of the fleet's tables)
+
+
+def facts(title: str, said: Json) -> Table:
+    """One thing, a line a member; what is empty is left out."""
+    rows = [(name, _text(value)) for name, value in said.items() if value not in (None, "", [], {})]
+    made = Table(title=title, title_justify="left", show_header=False)
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "\n".join(f"{name}: {_text(one)}" for name, one in value.items() if one not in (None, ""))
+    if isinstance(value, list):
+        return "\n".join(_text(one) for one in value)
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def changes_table(title: str, changes: Iterable[Json]) -> Table:
+    """What changed, from what to what."""
+    rows = [
+        (change["kind"], change["name"], _text(change["before"] or ""), _text(change["after"] or ""))
+        for change in changes
+    ]
+    return table(title, ("kind", "name", "before", "after"), rows)
