@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypedDict
 
 import structlog
 
@@ -59,11 +60,9 @@ class Ahead:
         self.popularity = Popularity(self.outlines)
         self.prefetcher = Prefetcher(node, cache, fetcher, self.ledger, clock)
         self.unhurried = Unhurried(self.prefetcher, cache, self.ledger, _budget(settings), clock, tasks)
-        by_playlist, by_players = settings.prefetch in ("next", "both"), settings.prefetch in ("cmcd", "both")
         self.foresight = Foresight(
-            self.prefetcher, self.outlines, self.ledger, cache, clock, tasks, permits,
-            by_playlist=by_playlist, by_players=by_players, depth=settings.prefetch_depth,
-        )  # fmt: skip
+            self.prefetcher, self.outlines, self.ledger, cache, clock, tasks, permits, **_how(settings)
+        )
         region = settings.region[0].encode() if settings.region else SOME_REGION
         self.hot = HotList(self.unhurried, self.foresight, self.outlines, clock, tasks, region)
         self._hot_document: object = None
@@ -75,6 +74,12 @@ class Ahead:
     def watches(self) -> bool:
         """Whether viewers' requests are looked at: titles have playlists, other resources have not."""
         return self._media
+
+    def follow(self, settings: EdgeSettings) -> None:
+        """These settings hold from now on."""
+        self.foresight.use(**_how(settings))
+        made, budget = _budget(settings), self.unhurried.budget
+        budget.rate, budget.room, budget.window, budget.zone = made.rate, made.room, made.window, made.zone
 
     def start(self) -> None:
         """From now on."""
@@ -153,6 +158,20 @@ class Ahead:
             "matinee_edge_hot_rows": len(self.hot.rows),
             "matinee_edge_outlined_titles": len(self.outlines),
         }
+
+
+class _How(TypedDict):
+    by_playlist: bool
+    by_players: bool
+    depth: int
+
+
+def _how(settings: EdgeSettings) -> _How:
+    return {
+        "by_playlist": settings.prefetch in ("next", "both"),
+        "by_players": settings.prefetch in ("cmcd", "both"),
+        "depth": settings.prefetch_depth,
+    }
 
 
 def _budget(settings: EdgeSettings) -> Budget:

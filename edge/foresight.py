@@ -57,9 +57,7 @@ class Foresight:
         depth: int,
     ) -> None:
         self.outlines = outlines
-        self.by_players = by_players
-        self._by_playlist = by_playlist
-        self._depth = depth
+        self.use(by_playlist=by_playlist, by_players=by_players, depth=depth)
         self._prefetcher = prefetcher
         self._ledger = ledger
         self._cache = cache
@@ -69,6 +67,10 @@ class Foresight:
         self._looked: dict[bytes, float] = {}
         self._reading: set[bytes] = set()
         self._early: deque[tuple[float, bytes, int | None, bytes, bool]] = deque(maxlen=MOST_EARLY)
+
+    def use(self, *, by_playlist: bool, by_players: bool, depth: int) -> None:
+        """What is looked at from now on, and how far ahead."""
+        self._by_playlist, self._by_players, self._depth = by_playlist, by_players, depth
 
     @property
     def reading(self) -> int:
@@ -100,14 +102,12 @@ class Foresight:
             if entry is not None:
                 self._clock.call_later(0.0, partial(self._cache.untouch, entry))
         told = NOTHING
-        if self.by_players and _tells(request):
+        if self._by_players and _tells(request):
             told = of_request(request.target.partition(b"?")[2], request.fields)
         if cdn.key.endswith(ENDINGS):
             self._meet(asked, request)
-        else:
+        elif not (told.next and self._heed(asked, told, viewer)):
             self._look(cdn.key, first, cdn.region, now, urgent=_in_need(told))
-        if told.next:
-            self._heed(asked, told, viewer)
 
     def _look(self, key: bytes, first: int | None, region: bytes, now: float, *, urgent: bool) -> None:
         """Wish for what comes after a segment."""
@@ -126,8 +126,10 @@ class Foresight:
                 self._looked.clear()
             self._looked[key] = now + LOOK_AGAIN
 
-    def _heed(self, asked: Asked, told: Cmcd, viewer: Viewer) -> None:
-        """Wish for what the player says that it will ask for, where it may."""
+    def _heed(self, asked: Asked, told: Cmcd, viewer: Viewer) -> bool:
+        """Wish for what the player says that it will ask for, where it may; whether there is such a thing: then the
+        playlist's order is not asked, since a player that changes the rendition knows better."""
+        heeded = False
         for one in told.next[: self._depth]:
             found = within_title(asked.path, one.uri)
             if found is None:
@@ -139,6 +141,8 @@ class Foresight:
             wanted = self._prefetcher.asks(wish)
             if wanted is not None and self._permits(wanted._replace(token=asked.token), viewer):
                 self._prefetcher.want(wish)
+                heeded = True
+        return heeded
 
     # -- playlists ---------------------------------------------------------------------------------------------
 

@@ -84,6 +84,7 @@ class Live:
         edge.upstreams.use(*following.wiring)
         edge.fetcher.keep_up_to(settings.max_object)
         edge.crowd.settings = settings
+        edge.ahead.follow(settings)
         edge.front.patience = patience(settings)
         if edge.disk is not None and settings.admission != before.admission:
             edge.disk.admission = ADMISSIONS[settings.admission](settings.disk, settings.admission_memory)

@@ -26,7 +26,7 @@ from kernel.settings import (
 )
 from kernel.settings_route import RouteSettings
 from kernel.vocabulary import REGION
-from kernel.window import WINDOW, Window
+from kernel.window import Window
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -107,21 +107,11 @@ class EdgeSettings:
     upstream_cert: Path | None = setting(PATH, None, "PEM file of the certificate that this node shows to upstreams.")
     upstream_key: Path | None = setting(PATH, None, "PEM file of that certificate's private key.")
 
-    prefetch: str = setting(
-        choice("next", "cmcd", "both", "off"),
-        "both",
-        "What is fetched before players ask: the segment that comes next by the playlist, what they name by CMCD.",
-    )
-    prefetch_depth: int = setting(INTEGER, "1", "How many segments ahead of a player are fetched.", least=1, most=8)
-    prefetch_rate: int = setting(
-        SIZE, "64MiB", "Bytes a second for what control or a job wants to be here; 0: no limit."
-    )
-    prefetch_disk_share: float = setting(
-        NUMBER, "0.25", "Share of the disk tier (of RAM, where there is none) for that.", least=0, most=1
-    )
-    prefetch_window: Window = setting(
-        WINDOW, "always", "When, in local time, that is fetched; what rises suddenly is at any time."
-    )
+    prefetch: str = live("prefetch")
+    prefetch_depth: int = live("prefetch_depth")
+    prefetch_rate: int = live("prefetch_rate")
+    prefetch_disk_share: float = live("prefetch_disk_share")
+    prefetch_window: Window = live("prefetch_window")  # noqa: RUF009 (it makes a field)
     timezone: tzinfo | None = setting(ZONE, None, "Time zone of prefetch_window; else the machine's own (TZ).")
 
     route: tuple[RouteSettings, ...] = live("route")

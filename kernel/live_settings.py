@@ -14,9 +14,10 @@ from typing import Any
 
 from kernel.documents import BadDocument, kind_of
 from kernel.errors import BadSettings
-from kernel.settings import DURATION, INTEGER, SIZE, choice, given, setting, table, tables, tables_of
+from kernel.settings import DURATION, INTEGER, NUMBER, SIZE, choice, given, setting, table, tables, tables_of
 from kernel.settings_route import MOST_ROUTES, SLICE_LEAST, SLICE_MOST, RouteSettings
 from kernel.upstream_url import UPSTREAM
+from kernel.window import WINDOW, Window
 
 MOST_UPSTREAMS = 64
 
@@ -74,6 +75,21 @@ class LiveSettings:
         DURATION, "10m", "Time for an upstream's whole answer, a second more for each 16 KiB; 0: no limit.", most=86400
     )
     upstream_connections: int = setting(INTEGER, "512", "Connections to each upstream at a time.", least=1, most=65536)
+    prefetch: str = setting(
+        choice("next", "cmcd", "both", "off"),
+        "both",
+        "What is fetched before players ask: the segment that comes next by the playlist, what they name by CMCD.",
+    )
+    prefetch_depth: int = setting(INTEGER, "1", "How many segments ahead of a player are fetched.", least=1, most=8)
+    prefetch_rate: int = setting(
+        SIZE, "64MiB", "Bytes a second for what control or a job wants to be here; 0: no limit."
+    )
+    prefetch_disk_share: float = setting(
+        NUMBER, "0.25", "Share of the disk tier (of RAM, where there is none) for that.", least=0, most=1
+    )
+    prefetch_window: Window = setting(
+        WINDOW, "always", "When, in local time, that is fetched; what rises suddenly is at any time."
+    )
     route: tuple[RouteSettings, ...] = tables(
         RouteSettings, "How requests of one kind are treated; the first that matches holds.", most=MOST_ROUTES
     )

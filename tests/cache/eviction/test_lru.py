@@ -18,3 +18,19 @@ def test_a_key_put_in_again_is_young_and_counted_once():
     lru.insert("a", 5)
     assert lru.used == 6
     assert lru.evict() == "b"
+
+
+def test_what_yields_was_not_asked_for():
+    """From the old end, up to what was asked for; the first use of what was prefetched does not count."""
+    policy: Lru[str] = Lru(100)
+    assert policy.yields(0)
+    for name in "abc":
+        policy.insert(name, 20)
+    assert policy.yields(60)
+    assert not policy.yields(61)
+    policy.touch("a")  # at the young end now
+    assert policy.yields(40)
+    assert not policy.yields(41)
+    policy.untouch("a")
+    policy.untouch("unknown")
+    assert policy.yields(60)

@@ -145,3 +145,38 @@ def test_who_left_says_whether_it_was_asked_for():
     policy.touch("b")
     policy.evict()
     assert policy.was_wanted
+
+
+def test_the_first_use_of_what_was_prefetched_is_no_hit():
+    """Its fetch was none: asked for once, it leaves small like any object that was asked for once."""
+    policy: S3Fifo[str] = S3Fifo(100, 0.5)
+    policy.insert("a", 10)
+    policy.untouch("a")
+    policy.touch("a")
+    policy.untouch("a")
+    assert policy.hits("a") == 0
+    policy.insert("b", 60)
+    assert policy.evict() == "a"
+    policy.insert("a", 10)
+    policy.touch("a")
+    policy.untouch("a")
+    assert policy.hits("a") == 1  # in main nothing is taken back
+    policy.untouch("unknown")
+
+
+def test_what_yields():
+    """The oldest of small that nobody asked for; never what main holds."""
+    policy: S3Fifo[str] = S3Fifo(100, 0.2)
+    assert not policy.yields(1)
+    for name in "abc":
+        policy.insert(name, 20)
+    assert policy.yields(60)
+    assert not policy.yields(61)
+    for name in "abc":
+        policy.touch(name)
+    assert not policy.yields(1)
+    policy.insert("d", 40)
+    while policy.used > 60:
+        policy.evict()
+    assert policy._main
+    assert not policy.yields(5)
