@@ -23,6 +23,7 @@ from edge.control_link import Connect, Ears
 from edge.counters import Counts
 from edge.crowd import Crowd
 from edge.fetch import Fetcher
+from edge.job_wiring import answering, begin, hearing, jobs_of
 from edge.joining import identity_of, subscriber_of
 from edge.listen import Front, patience, renew_certificate, tls_context
 from edge.live import Live
@@ -66,34 +67,26 @@ class Edge:
         self.cache = self._make_cache()
         self.upstreams = upstreams_of(settings, network, clock)
         self.fetcher = Fetcher(
-            settings.id,
-            self.node.profile,
-            self.cache,
-            self.upstreams,
-            clock,
-            self.tasks,
-            self.counts,
+            settings.id, self.node.profile, self.cache, self.upstreams, clock, self.tasks, self.counts,
             settings.max_object,
-        )
+        )  # fmt: skip
         self.locator = Locator(settings.geo, settings.default_country, settings.trusted_proxies)
         self.log_dropped = 0
         self.log = self._make_log()
         self.crowd = Crowd(settings)
         self.story = Story(self.node, self.cache, self.fetcher, self.locator, clock, self.counts, self.log, self.crowd)
-        self.ahead = Ahead(
-            settings, self.node, self.cache, self.fetcher, clock, self.tasks, self.counts, self.story.permits,
-            self._standing,
-        )  # fmt: skip
-        self.story.popularity = self.ahead.popularity
-        self.story.foresight = self.ahead.foresight if self.ahead.watches else None
+        self.ahead = self._make_ahead()
         self.front = Front(
             self.story, self.story.connections, Limits(body=self.node.profile.body), clock, patience(settings)
         )
         self.live = Live(self)
         self._rules = self.node.rules
         self.identity = identity_of(settings, clock) if connect is None else None
-        ears = Ears(accepts=self.live.accepts, report=self.ahead.report)
+        self.jobs = jobs_of(self)
+        self.doubted = 0
+        ears = hearing(Ears(accepts=self.live.accepts, report=self.ahead.report), self.jobs)
         self.subscriber = subscriber_of(settings, clock, self.take, ears, self.identity, connect)
+        answering(self.jobs, self.subscriber)
         self.address: Address | None = None
         self.admin_address: Address | None = None
         self.drained = asyncio.Event()
@@ -142,6 +135,15 @@ class Edge:
             return None
         return AccessLog(settings.access_log, settings.id, self.clock, self.tasks, self._log_lost)
 
+    def _make_ahead(self) -> Ahead:
+        made = Ahead(
+            self.settings, self.node, self.cache, self.fetcher, self.clock, self.tasks, self.counts,
+            self.story.permits, self._standing,
+        )  # fmt: skip
+        self.story.popularity = made.popularity
+        self.story.foresight = made.foresight if made.watches else None
+        return made
+
     # -- running -----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -152,6 +154,7 @@ class Edge:
         if self.identity is not None:
             self.tasks.spawn(self.identity.run())
         if self.subscriber is not None:
+            await begin(self)
             self.tasks.spawn(self.subscriber.run())
             await self.subscriber.started()
         settings = self.settings

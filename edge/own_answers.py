@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edge.deliver import problem
 from edge.locate import Viewer
+from edge.rights import Rights
 from edge.route import Asked
-from edge.straight import StraightRun
 from edge.wire.h1 import Connection
 from edge.wire.request import Malformed, Request
 from kernel.claims import Permit
@@ -20,7 +20,7 @@ _MESSAGE = b"Content-Type: message/http\r\nCache-Control: no-store\r\n"
 _PREFLIGHT = b"HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\n"
 
 
-class OwnAnswers(StraightRun):
+class OwnAnswers(Rights):
     """Says what needs no upstream and no cache."""
 
     def answer_preflight(

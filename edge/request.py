@@ -19,7 +19,6 @@ from __future__ import annotations
 from cache.body import Body
 from cache.cache import SegmentCache
 from cache.entry import Entry
-from edge.authorise import authorise
 from edge.counters import Counts
 from edge.crowd import Crowd
 from edge.deliver import plain, problem
@@ -30,12 +29,11 @@ from edge.locate import Locator, Viewer
 from edge.node import Node
 from edge.own_answers import CLOSE, OwnAnswers
 from edge.plan import Plan, ordinary, plan, plan_for, why_forwarded
-from edge.profile import PURPOSE
 from edge.record import AccessLog
 from edge.route import Asked, came_back, general_route, media_route
 from edge.wire.h1 import Connection
 from edge.wire.request import Request
-from kernel.claims import ANYWHERE, Permit
+from kernel.claims import Permit
 from kernel.clock import Clock
 from kernel.http.passing import Came, hops_left
 from kernel.vocabulary import Outcome, Refusal
@@ -125,30 +123,11 @@ class Story(OwnAnswers):
         if self.foresight is not None:
             self.foresight.asked(asked, request, viewer, began)
 
-    def count(self, request: Request, asked: Asked, sent: int) -> None:
-        """Add to what viewers take of a rendition; what an edge prefetches of us nobody has asked for."""
-        if asked.cdn is not None and PURPOSE not in request.fields:
-            self.popularity.took(asked.shard, sent)
-
-    def permits(self, asked: Asked, viewer: Viewer) -> bool:
-        """Whether a viewer might have what he has not asked for yet."""
-        return not isinstance(self._authorise(asked, viewer), Refusal)
-
     def _passed_on(self, asked: Asked, request: Request, connection: Connection) -> Asked:
         """What upstream is told of the way that a request came, where it gets all that the viewer sent."""
         if asked.route.forwards is not None:
             return asked
         return asked._replace(came=Came(b"1.1" if request.minor else b"1.0", connection.address.encode("ascii")))
-
-    def _authorise(self, asked: Asked, viewer: Viewer) -> Permit | Refusal:
-        node = self.node
-        if asked.cdn is None:
-            return ANYWHERE
-        memo = node.memo if asked.route.token else None
-        return authorise(
-            asked.path, asked.cdn, asked.token, memo, node.rules, viewer, self._wall(),
-            regions=node.regions, origin=node.origin,
-        )  # fmt: skip
 
     def _serve_fresh(
         self,

@@ -57,9 +57,7 @@ class StraightRun:
 
     def straight(self, grant: Grant, name: bytes, connection: Connection) -> bool:
         """Answer a plain, kept-alive GET for the file `name` of a granted folder, if it is a fresh hit in RAM and the
-        grant holds; False: nothing was done.
-
-        `name` is whatever stood there: only a name that a stored object has, and that is in the normal form, is taken.
+        grant holds; False: nothing was done. Of names only those in the normal form that a stored object has are taken.
         """
         node, wall, now = self.node, self._wall(), self._mono()
         if grant.rules is not node.rules or not grant.starts <= wall < grant.ends:
