@@ -14,6 +14,7 @@ from control.api_keys import KeysApi
 from control.api_process import ProcessApi
 from control.api_route import RouteApi
 from control.api_state import StateApi
+from control.api_why import WhyApi
 from control.door import CALLER, Handler, is_local, problem, told
 from control.keys import ROLES, Caller, Keys
 from control.openapi import ROUTES
@@ -41,6 +42,7 @@ def _groups(plane: Plane, keys: Keys, ready: Callable[[], bool]) -> list[object]
         FleetApi(plane),
         KeysApi(plane, keys),
         JoinApi(plane),
+        WhyApi(plane),
     ]
 
 

@@ -37,6 +37,17 @@ NODE: Schema = {
     "additionalProperties": False,
     "properties": GROUP["properties"] | {"group": _WORD},
 }
+WHY: Schema = {
+    "type": "object",
+    "required": ["url"],
+    "additionalProperties": False,
+    "properties": {
+        "url": {"type": "string"},
+        "country": {"type": "string"},
+        "address": {"type": "string"},
+        "edges": {"type": "array", "items": {"type": "string"}},
+    },
+}
 API_KEY: Schema = {
     "type": "object",
     "required": ["name", "role"],
@@ -116,6 +127,7 @@ ROUTES = (
         "GET", "/v1/route", "route", "Which edges a session would be sent to, best first, and why.", query=ROUTE_QUERY
     ),
     Route("GET", "/v1/standings", "list_standings", "How each edge stands with routing, and why."),
+    Route("POST", "/v1/why", "why", "What edges would do with a URL, and why.", WHY, needs="viewer"),
     Route("GET", "/v1/groups", "list_groups", "Sets of nodes: region, PoP, role, capacity."),
     Route("PUT", "/v1/groups/{name}", "put_group", "Say what the nodes of a group are.", GROUP),
     Route("DELETE", "/v1/groups/{name}", "delete_group", "Forget a group that no node is in."),

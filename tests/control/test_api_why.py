@@ -1,0 +1,61 @@
+"""Control's HTTP door: what the edges would do with a URL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from control.fanout import Edge
+from kernel.fleet import Hello
+
+
+@asynccontextmanager
+async def admin_port(answer: object, asked: list) -> AsyncIterator[str]:
+    async def why(request: web.Request) -> web.Response:
+        asked.append(await request.json())
+        return web.json_response(answer)
+
+    app = web.Application()
+    app.add_routes([web.post("/why", why)])
+    async with TestServer(app) as server:
+        yield f"127.0.0.1:{server.port}"
+
+
+async def test_every_edge_that_can_be_asked_is_asked(api) -> None:
+    asked: list = []
+    async with admin_port({"id": "whatever", "next": "serve"}, asked) as address:
+        edges = api.plane.fanout.edges
+        edges["e1"] = Edge(Hello("e1", admin=address), 0.0, connected=True)
+        edges["e2"] = Edge(Hello("e2", admin=address), 0.0)
+        edges["e3"] = Edge(Hello("e3", admin="127.0.0.1:9"), 0.0, connected=True)
+        told = await api("POST", "/v1/why", {"url": "/cdn/eu/film/a", "country": "DE"}, status=200)
+    first, second, third = told["edges"]
+    assert (first["id"], first["next"]) == ("e1", "serve")
+    assert second["error"] == "is not connected"
+    assert "cannot be asked" in third["error"]
+    assert asked == [{"url": "/cdn/eu/film/a", "country": "DE", "address": ""}]
+
+
+async def test_only_the_edges_named_are_asked(api) -> None:
+    asked: list = []
+    async with admin_port({"next": "fill"}, asked) as address:
+        for name in ("e1", "e2"):
+            api.plane.fanout.edges[name] = Edge(Hello(name, admin=address), 0.0, connected=True)
+        told = await api("POST", "/v1/why", {"url": "/a", "edges": ["e2"]})
+    assert [edge["id"] for edge in told["edges"]] == ["e2"]
+
+
+@pytest.mark.parametrize("body", [{}, {"url": 5}, {"url": "/a", "edges": "e1"}, {"url": "/a", "x": 1}])
+async def test_what_is_no_question_is_refused(api, body: dict) -> None:
+    await api("POST", "/v1/why", body, status=400)
+
+
+async def test_an_edge_that_answers_nonsense_is_named(api) -> None:
+    async with admin_port([], []) as address:
+        api.plane.fanout.edges["e1"] = Edge(Hello("e1", admin=address), 0.0, connected=True)
+        (told,) = (await api("POST", "/v1/why", {"url": "/a"}))["edges"]
+    assert told["error"] == "answers 200"
