@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import grpc
 import grpc.aio
 
 from kernel.errors import UpstreamFailed
@@ -37,17 +38,17 @@ class EdgeStream:
         channel = open_channel(address, credentials)
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
-                await channel.channel_ready()
-            return cls(channel, address)
+                stands = await _stands(channel)
         except TimeoutError:
-            await channel.close()
-            who = "nobody" if credentials is None else "no control of this fleet"
-            raise UpstreamFailed(
-                "control-unreachable", retry=True, detail=f"{who} answers at {address} within {CONNECT_WITHIN:g} s"
-            ) from None
+            stands = False
         except BaseException:
             await channel.close()
             raise
+        if not stands:
+            await channel.close()
+            who = "nobody" if credentials is None else "no control of this fleet"
+            raise UpstreamFailed("control-unreachable", retry=True, detail=f"{who} answers at {address}")
+        return cls(channel, address)
 
     async def send(self, message: FromEdge) -> None:
         """Say something to control."""
@@ -79,3 +80,12 @@ class EdgeStream:
 
     def _lost(self, why: str) -> UpstreamFailed:
         return UpstreamFailed("control-lost", retry=True, detail=f"control at {self._address}: {why}")
+
+
+async def _stands(channel: grpc.aio.Channel) -> bool:
+    """Whether the connection comes to stand; the first attempt counts, for the caller makes the next one."""
+    while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
+        if state in (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN):
+            return False
+        await channel.wait_for_state_change(state)
+    return True
