@@ -23,7 +23,7 @@ from edge.control_link import Connect, Ears
 from edge.counters import Counts
 from edge.crowd import Crowd
 from edge.fetch import Fetcher
-from edge.job_wiring import answering, begin, hearing, jobs_of
+from edge.job_wiring import answering, begin, catch_up, hearing, jobs_of
 from edge.joining import identity_of, subscriber_of
 from edge.listen import Front, patience, renew_certificate, tls_context
 from edge.live import Live
@@ -157,6 +157,7 @@ class Edge:
             await begin(self)
             self.tasks.spawn(self.subscriber.run())
             await self.subscriber.started()
+            await catch_up(self)
         settings = self.settings
         tls = None
         if settings.tls_cert is not None and settings.tls_key is not None:
@@ -278,6 +279,8 @@ class Edge:
             return False, "starting"
         if self.subscriber is not None and self.subscriber.degraded:
             return True, "degraded"
+        if self.jobs is not None and self.jobs.catching_up:
+            return False, "catching-up"
         return True, "ready"
 
     def stats(self) -> dict[str, int]:

@@ -12,17 +12,19 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import structlog
 
+from cache.cache import Receipt as Purged
 from edge.mark_file import Mark, MarkFile
+from edge.prefetch import Wish
 from edge.subscribe import START_WITHIN
+from edge.unhurried import Brought, Done
 from kernel.clock import Clock, Timer
 from kernel.documents import load_json
 from kernel.errors import StorageFailed, UpstreamFailed
 from kernel.fleet import DONE, NOTHING, PREFETCH, PURGE, Job, Jobs, Receipt, Version
-from kernel.jobs import Prefetch, Purge, parse_prefetch, parse_purge
+from kernel.jobs import Purge, parse_prefetch, parse_purge
 
 BATCH = 100
 """Entries done together."""
@@ -34,31 +36,12 @@ CONTACT_EVERY = 10.0
 log = structlog.get_logger("edge")
 
 
-class Purged(Protocol):
-    """What a purge comes to: how many objects (as an int), and how many files are left that a start would find."""
-
-    left: int
-
-    def __int__(self) -> int: ...
-
-
-class Brought(Protocol):
-    """How one prefetch ended."""
-
-    @property
-    def bytes(self) -> int: ...
-    @property
-    def there(self) -> bool: ...
-    @property
-    def how(self) -> str: ...
-
-
 @dataclass(slots=True)
 class Doors:
     """What jobs do here. `prefetch` takes a URL and who is told of its end; False: it can be none of ours."""
 
     purge: Callable[[Purge], Awaitable[Purged]]
-    prefetch: Callable[[str, Callable[[object, Brought], object]], bool]
+    prefetch: Callable[[str, Done], bool]
     offload: Callable[[Callable[[], None]], Awaitable[None]]
 
 
@@ -237,7 +220,7 @@ class JobRunner:
         count = came = 0
         left = len(urls)
 
-        def ended(_: object, brought: Brought) -> None:
+        def ended(_: Wish | None, brought: Brought) -> None:
             nonlocal left, count, came
             left -= 1
             count, came = count + brought.there, came + brought.bytes
@@ -250,21 +233,9 @@ class JobRunner:
 
         for url in urls:
             if not self._doors.prefetch(url, ended):
-                ended(None, REFUSED)
+                ended(None, Brought("refused"))
         if not urls:
             self.tell(Receipt(job))
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """The end of a prefetch that was never begun."""
-
-    bytes: int = 0
-    there: bool = False
-    how: str = "refused"
-
-
-REFUSED = _Refused()
 
 
 def _read(content: bytes) -> Purge:

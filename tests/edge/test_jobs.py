@@ -6,12 +6,14 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from edge.jobs import CONTACT_EVERY, Doors, JobRunner
 from edge.mark_file import Mark, MarkFile
 from edge.subscribe import START_WITHIN
+from edge.unhurried import Brought
 from kernel.errors import StorageFailed, UpstreamFailed
 from kernel.fleet import DONE, PREFETCH, PURGE, Job, Jobs, Receipt, Version
 from kernel.jobs import Purge
@@ -24,8 +26,7 @@ class Count(int):
     left = 0
 
 
-class Came:
-    bytes, there, how = 100, True, "brought"
+CAME = Brought("brought", 100)
 
 
 class Ground:
@@ -65,10 +66,10 @@ class Ground:
         work()
         self.did.append(self.runner.kept.version)
 
-    async def __aenter__(self) -> Ground:
+    async def __aenter__(self) -> Self:
         await self.runner.begin()
         self.did.clear()
-        self.task = asyncio.ensure_future(self.runner.run())
+        self.task = asyncio.get_running_loop().create_task(self.runner.run())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -160,7 +161,7 @@ async def test_it_catches_up_with_what_control_named_first(ground: Ground):
         ground.runner.take(jobs(purge(12), head=13))
         await turns()
         assert ground.runner.catching_up
-        settled = asyncio.ensure_future(ground.runner.settled())
+        settled = asyncio.get_running_loop().create_task(ground.runner.settled())
         ground.gate.set()
         await turns()
         assert not ground.runner.catching_up
@@ -169,7 +170,7 @@ async def test_it_catches_up_with_what_control_named_first(ground: Ground):
 
 async def test_without_a_word_of_control_nothing_is_settled(ground: Ground):
     async with ground:
-        settled = asyncio.ensure_future(ground.runner.settled())
+        settled = asyncio.get_running_loop().create_task(ground.runner.settled())
         await turns()
         await ground.clock.advance(START_WITHIN)
         assert await settled is False
@@ -228,8 +229,8 @@ async def test_a_prefetch_holds_up_no_purge_and_has_its_receipt_when_all_has_com
         ground.runner.take(jobs(Job(11, PREFETCH, json.dumps(urls).encode()), purge(12)))
         await turns()
         assert [one.job.number for one in ground.did if isinstance(one, Receipt)] == [12]
-        ground.prefetches[0][1](None, Came)
-        ground.prefetches[1][1](None, Came)
+        ground.prefetches[0][1](None, CAME)
+        ground.prefetches[1][1](None, CAME)
         assert ground.did[-1] == Receipt(Version(EPOCH, 11), 2, 200, "not brought: 1 refused")
         ground.runner.take(jobs(Job(13, PREFETCH, b'{"urls": []}')))
         await turns()

@@ -22,6 +22,7 @@ from control.transaction import Author
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.fleet import HOT, SETTINGS, FromEdge, Update, Version
+from tests.scenario.memory_jobs import MemoryJobs
 
 WAITING_MOST = 100
 
@@ -85,6 +86,7 @@ class _Database:
 
     def __init__(self, epoch: str) -> None:
         self.desired = Desired(epoch)
+        self.jobs = MemoryJobs(f"{epoch}-jobs")
         self.replicas: list[MemoryControl] = []
 
     def becomes(self, desired: Desired) -> None:
@@ -116,7 +118,10 @@ class MemoryControl:
             self._change(changes.put_default(default))
 
     def _starts(self) -> None:
+        seen = self.fanout.edges if hasattr(self, "fanout") else {}
         self.fanout = Fanout(lambda: self.desired, self._renew_epoch, self._clock)
+        self.fanout.edges |= seen
+        self.dispatch = self.jobs.joins(self.fanout, self._clock)
         self.settings = SettingsPush(self, self.fanout, self._clock, leads=self._is_leading)
         self.fanout.sources[HOT] = lambda edge: self._documents.get((HOT, edge.id))
         self.fanout.sources[SETTINGS] = lambda edge: (
@@ -130,6 +135,11 @@ class MemoryControl:
     def desired(self) -> Desired:
         """The fleet's desired state."""
         return self._database.desired
+
+    @property
+    def jobs(self) -> MemoryJobs:
+        """The log of purges and prefetches."""
+        return self._database.jobs
 
     async def commit(self, make: Callable[[Desired], Change], _author: Author) -> None:
         """As `control.store.Store.commit`, at once."""
@@ -160,6 +170,19 @@ class MemoryControl:
         """Make this the set of public keys."""
         self._change(changes.put_keys(self.desired, jwks))
 
+    def purges(self, *keys: str, **named: Any) -> int:
+        """Append a purge of these surrogate keys (`urls=`, `prefixes=`, `all=`, `soft=`) to the job log; its number."""
+        return self.jobs.purges(self._clock, keys=keys, **named)
+
+    def has_done(self, seq: int, *names: str) -> bool:
+        """Whether these nodes have done every purge up to this one, as far as control knows."""
+        known = self.fanout.edges
+        return all(name in known and self.dispatch.holds(known[name], seq) for name in names)
+
+    def prefetches(self, *urls: str) -> int:
+        """Append a prefetch to the job log; its number."""
+        return self.jobs.prefetches(self._clock, *urls)
+
     def says(self, kind: str, name: str, content: bytes) -> None:
         """Put a resource that control itself would have refused."""
         self._change(Change({(kind, name): content}))
@@ -180,6 +203,7 @@ class MemoryControl:
     async def goes_down(self) -> None:
         """Hang up on everybody, and be unreachable."""
         self._up = False
+        self.jobs.leaves(self.dispatch)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

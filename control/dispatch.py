@@ -1,0 +1,209 @@
+"""Jobs on their way to edges: what each is told next, how far each is, which shields hold up the rest.
+
+In memory, without waiting; what has to be kept is told by `due` and done by who keeps the log (`control.jobs`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from control.fanout import Edge, Fanout
+from control.job_log import Entry, JobLog, told_by
+from control.release import SHIELDS_WITHIN, Release, Shield
+from kernel.clock import Clock, Timer
+from kernel.fleet import PURGE, Jobs, Receipt, Version
+
+THERE_WITHIN = 10.0
+"""Seconds after its last word that a shield is waited for."""
+GONE_AFTER = 86_400.0
+"""Seconds after which a node that is not heard of is nobody's concern any more."""
+LATENCIES = 2_000
+"""Times to a receipt that are remembered for the counters."""
+
+
+class Arrived(NamedTuple):
+    """A receipt and when it came (Unix seconds)."""
+
+    edge: str
+    receipt: Receipt
+    at: float
+
+
+@dataclass(slots=True)
+class Due:
+    """What is to be kept: receipts, shields newly late, jobs to tell again; `ahead`: the log may have lost its end."""
+
+    receipts: list[Arrived] = field(default_factory=list)
+    late: dict[int, list[str]] = field(default_factory=dict)
+    again: dict[int, list[str]] = field(default_factory=dict)
+    ahead: bool = False
+
+
+@dataclass(slots=True)
+class _Told:
+    """Up to where the edge of a connection is told; `drops`: it drops everything and answers with that number."""
+
+    edge: Edge
+    epoch: str
+    upto: int
+    drops: int = -1
+
+
+class Dispatch:
+    """See the module. `wake` is called when something is due."""
+
+    def __init__(self, fanout: Fanout, clock: Clock, wake: Callable[[], object]) -> None:
+        self.log = JobLog()
+        self.release = Release()
+        self.fanout = fanout
+        self.seconds: list[float] = []
+        """Times from a purge to its receipts, the latest."""
+        self.receipts = 0
+        self.failures = 0
+        self.clock = clock
+        self._wake = wake
+        self._due = Due()
+        self._came: dict[int, float] = {}
+        self._told: dict[str, _Told] = {}
+        self._timer: Timer | None = None
+        fanout.next_jobs = self.next_jobs
+        fanout.on_receipt.append(self.on_receipt)
+
+    # -- the log -----------------------------------------------------------------------------------------------
+
+    def begin(self, epoch: str, floor: int) -> None:
+        """The log begins after `floor`, perhaps anew."""
+        self.log.begin(epoch, floor)
+        self.release = Release(released=floor)
+        self._came.clear()
+        self.fanout.wake()
+
+    def take(self, entries: Iterable[Entry]) -> None:
+        """Entries that were added to the log, by whichever replica."""
+        now, wall = self.clock.mono(), self.clock.wall()
+        added = self.log.take(entries)
+        for entry in added:
+            self._came[entry.job.seq] = now - max(0.0, wall - entry.at)
+        if added:
+            self.look()
+            self.fanout.wake(one.hello.id for one in self._nodes() if one.hello.role == "shield")
+
+    def next_jobs(self, edge: Edge) -> Jobs | None:
+        """What an edge is told now; it counts as told."""
+        log, name = self.log, edge.hello.id
+        if not log.epoch:
+            return None
+        limit = log.head if edge.hello.role == "shield" else self.release.released
+        told = self._told.get(name)
+        if told is not None and told.edge is edge and told.epoch == log.epoch:
+            jobs = log.next(told.upto, limit)
+            if jobs is not None:
+                self._note_told(edge, jobs, told.upto)
+            return jobs
+        mark = edge.hello.mark
+        if mark.epoch == log.epoch and mark.number > log.head:
+            self._due.ahead = True
+            self._wake()
+            return None
+        jobs = log.first(mark, limit)
+        self._note_told(edge, jobs, mark.number if mark.epoch == log.epoch else -1)
+        return jobs
+
+    def _note_told(self, edge: Edge, jobs: Jobs, before: int) -> None:
+        drops = jobs.head if before < jobs.floor else -1
+        self._told[edge.hello.id] = _Told(edge, jobs.epoch, told_by(jobs, before), drops)
+
+    # -- what edges answer -------------------------------------------------------------------------------------
+
+    def on_receipt(self, edge: Edge, receipt: Receipt) -> None:
+        """An edge has done a job, and all purges before it."""
+        job = receipt.job
+        if job.epoch != self.log.epoch or job.number > self.log.head:
+            return
+        now = self.clock.wall()
+        entry = self.log.get(job.number)
+        self.receipts += 1
+        if entry is not None:
+            self.seconds.append(max(0.0, now - entry.at))
+            del self.seconds[:-LATENCIES]
+        self._due.receipts.append(Arrived(edge.hello.id, receipt, now))
+        mark, told = edge.hello.mark, self._told.get(edge.hello.id)
+        dropped = told is not None and told.drops == job.number
+        if dropped or (entry is not None and entry.job.kind == PURGE):
+            if mark.epoch != job.epoch or mark.number < job.number:
+                edge.hello = replace(edge.hello, mark=job)
+            if edge.hello.role == "shield":
+                self.look()
+        self._wake()
+
+    # -- shields first -----------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Tell edges what they may be told by now; see who is late, and who has caught up."""
+        log, release, now = self.log, self.release, self.clock.mono()
+        shields = self.shields()
+        before = release.released
+        waiting = [e for seq in range(max(before, log.floor) + 1, log.head + 1) if (e := log.get(seq)) is not None]
+        waited = {seq: now - came for seq, came in self._came.items()}
+        self._due.late = release.look(waiting, shields, log.epoch, waited)
+        self._due.again = release.caught_up(shields, log.epoch)
+        if release.released > before:
+            self._came = {seq: came for seq, came in self._came.items() if seq > release.released}
+            self.fanout.wake()
+        if self._due.late or self._due.again:
+            self._wake()
+        self._look_later(now)
+
+    def _look_later(self, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._came:
+            due = min(self._came.values()) + SHIELDS_WITHIN - now
+            self._timer = self.clock.call_later(min(max(due, 0.05), SHIELDS_WITHIN), self.look)
+
+    def stop(self) -> None:
+        """No timer is left."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def due(self) -> Due:
+        """What is to be kept now; it is not told again but for what is still so."""
+        due, self._due = self._due, Due()
+        return due
+
+    def put_back(self, receipts: list[Arrived]) -> None:
+        """They could not be kept."""
+        self._due.receipts[:0] = receipts
+
+    # -- the fleet ---------------------------------------------------------------------------------------------
+
+    def _nodes(self) -> list[Edge]:
+        since = self.clock.wall() - GONE_AFTER
+        return [edge for edge in self.fanout.edges.values() if edge.connected or edge.last_seen >= since]
+
+    def nodes(self) -> list[Edge]:
+        """The nodes that every job concerns, by id."""
+        return sorted(self._nodes(), key=lambda edge: edge.hello.id)
+
+    def shields(self) -> list[Shield]:
+        """The shields among them."""
+        since = self.clock.wall() - THERE_WITHIN
+        return [
+            Shield(one.hello.id, one.hello.mark, one.connected or one.last_seen >= since)
+            for one in self._nodes()
+            if one.hello.role == "shield"
+        ]
+
+    def holds(self, edge: Edge, seq: int) -> bool:
+        """Whether a node has done all purges up to this one."""
+        mark: Version = edge.hello.mark
+        return mark.epoch == self.log.epoch and mark.number >= seq
+
+    def done_upto(self) -> int:
+        """Up to where every node has done every purge."""
+        marks = [one.hello.mark for one in self._nodes()]
+        numbers = [mark.number if mark.epoch == self.log.epoch else 0 for mark in marks]
+        return min([self.log.head, *numbers])

@@ -1,0 +1,72 @@
+"""Joins the jobs of control's log with this edge: the cache's purge door, the runner of prefetches, the stream."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf
+from typing import TYPE_CHECKING
+
+import structlog
+
+from cache.cache import Receipt
+from cache.doubt import doubt
+from edge.control_link import Ears
+from edge.jobs import CONTACT_EVERY, Doors, JobRunner
+from edge.mark_file import MarkFile
+from edge.prefetch import Wish
+from edge.purges import request_of
+from edge.subscribe import Subscriber
+from edge.unhurried import Brought, Done
+from kernel.jobs import Purge
+
+if TYPE_CHECKING:
+    from edge.app import Edge
+
+log = structlog.get_logger("edge")
+
+
+def jobs_of(edge: Edge) -> JobRunner | None:
+    """What does the jobs here; None where there is no control. `edge` has its cache and its prefetches by now."""
+    if edge.settings.fleet_dir is None or not edge.settings.control:
+        return None
+
+    async def purge(named: Purge) -> Receipt:
+        request, _ = request_of(named, edge.node.routes, general=edge.node.profile.name == "general")
+        return await edge.cache.purge(request)
+
+    def prefetch(url: str, done: Done) -> bool:
+        if edge.settings.role == "shield":  # it brings what its edges ask for
+            done(Wish(url.encode(), "job"), Brought("here"))
+            return True
+        return edge.ahead.prefetch(url, done)
+
+    return JobRunner(MarkFile(edge.settings.fleet_dir), edge.clock, Doors(purge, prefetch, edge.tasks.offload))
+
+
+def hearing(ears: Ears, jobs: JobRunner | None) -> Ears:
+    """The same ears, which hear of jobs too."""
+    return ears if jobs is None else replace(ears, on_jobs=jobs.take, mark=jobs.mark, on_connected=jobs.on_connected)
+
+
+def answering(jobs: JobRunner | None, subscriber: Subscriber | None) -> None:
+    """Receipts go to control by its stream."""
+    if jobs is not None and subscriber is not None:
+        jobs.tell, jobs.connected = subscriber.speaker.tell, lambda: subscriber.connected
+
+
+async def begin(edge: Edge) -> None:
+    """Before control is heard: the mark, which the edge's first words tell."""
+    if edge.jobs is not None:
+        await edge.jobs.begin()
+        edge.tasks.spawn(edge.jobs.run())
+
+
+async def catch_up(edge: Edge) -> None:
+    """Before viewers are served: do the purges missed. Where control does not tell them, what was stored before it was
+    last heard is revalidated before it is used."""
+    if edge.jobs is None or await edge.jobs.settled():
+        return
+    clock, contact = edge.clock, edge.jobs.kept.contact
+    before = clock.mono() - (clock.wall() - contact - CONTACT_EVERY) if contact else inf
+    edge.doubted = await doubt(edge.cache.tiers, before)
+    log.warning("nobody tells what was purged meanwhile: older objects are revalidated", objects=edge.doubted)
