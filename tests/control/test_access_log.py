@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 import structlog
 from aiohttp.test_utils import TestClient, TestServer
 
 from control.access_log import trace_id
 from control.api import make_app
+from control.keys import Keys
 from control.log_fields import LOG_FIELDS
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -14,7 +17,11 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 async def test_each_request_leaves_one_line_with_the_fields_of_the_table(open_plane) -> None:
     """Refused or not; the key and the query stay out of it."""
-    async with open_plane() as plane, TestClient(TestServer(make_app(plane, "SECRET", lambda: True))) as client:
+    async with AsyncExitStack() as stack:
+        plane = await stack.enter_async_context(open_plane())
+        keys = Keys(plane.store, "SECRET")
+        await keys.start()
+        client = await stack.enter_async_context(TestClient(TestServer(make_app(plane, keys, lambda: True))))
         fields = {"Authorization": "Bearer SECRET", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
         with structlog.testing.capture_logs() as logged:
             await client.get("/v1/titles?cursor=SECRET", headers=fields)
