@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from kernel.errors import BadSettings
-from kernel.settings import INTEGER, PATH, PATH_OR_OFF, TEXT, choice, setting
+from kernel.settings import INTEGER, PATH, PATH_OR_OFF, TEXT, URL, choice, setting
 from origin import clock, metadata, programs
 from origin.encode import PRESETS
 from origin.library import Library
@@ -39,6 +39,9 @@ class IngestSettings:
     rungs: int = setting(
         INTEGER, "5", "Most renditions of the ladder; the lowest and highest stay longest.", least=1, most=5
     )
+    steering: str | None = setting(
+        URL, None, "The gateway that players ask which edge to use (content steering); not set: top files name none."
+    )
     timings: Path | None = setting(PATH_OR_OFF, "off", "Write what each step cost to this JSON file.")
     ffmpeg: str | None = setting(TEXT, None, "The ffmpeg to call; not set: the packaged one, else the one on PATH.")
     ffprobe: str | None = setting(TEXT, None, "The ffprobe to call; not set: the packaged one, else the one on PATH.")
@@ -58,6 +61,7 @@ def run(settings: IngestSettings, file: str) -> int:
         content_id=settings.content_id,
         preset=settings.preset,
         rungs=settings.rungs,
+        steering=settings.steering or "",
     )
     with shown() as progress:
         timings = Timings(clock.mono)

@@ -76,6 +76,8 @@ class TitleRecord(msgspec.Struct, frozen=True, rename="camel"):
     thumbnails: str | None
     source: str
     recipe: str
+    steering: str = ""
+    """The gateway that its top files name for content steering; "" = none."""
 
 
 class Library:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET  # only to write; reading is defusedxml'
 from defusedxml import ElementTree
 
 from kernel.media.playlist import attributes, cut
+from kernel.media.steering import HERE, steered_manifest, steered_playlist, steering_url
 from kernel.vocabulary import TIER_LINES, Tier, rendition_height
 from origin.package import MANIFEST, MASTER
 
@@ -43,6 +44,19 @@ def tops(master: str, manifest: bytes) -> dict[str, bytes]:
         if "#EXT-X-STREAM-INF" in playlist:
             made[master_name(tier)] = playlist.encode()
             made[manifest_name(tier)] = cut_manifest(manifest, keep)
+    return made
+
+
+def with_steering(tops: dict[str, bytes], gateway: str, content_id: str) -> dict[str, bytes]:
+    """The top files with content steering: where to ask, and one pathway, which is wherever they came from."""
+    made = {}
+    for name, data in tops.items():
+        dash = name.endswith(".mpd")
+        server = steering_url(gateway, content_id, dash=dash)
+        if dash:
+            made[name] = steered_manifest(data, server, {HERE: ""})
+        else:
+            made[name] = steered_playlist(data.decode(), server, {HERE: ""}).encode()
     return made
 
 

@@ -31,6 +31,7 @@ class Order:
     content_id: str | None = None
     preset: str = "veryfast"
     rungs: int = len(NOMINAL_LINES)
+    steering: str = ""
 
     def __post_init__(self) -> None:
         if self.content_id is not None and not is_content_id(self.content_id):
@@ -66,6 +67,7 @@ def new_record(order: Order, content_id: str, film_hash: str, published: TitleRe
         thumbnails=None,
         source=film_hash,
         recipe=order.recipe,
+        steering=order.steering,
     )
     return known_for(record, order, published)
 

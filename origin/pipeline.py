@@ -18,7 +18,7 @@ from kernel.media.playlist import parse_multivariant
 from kernel.vocabulary import Tier
 from origin import clock, encode, masters, probe, thumbnails, verify
 from origin.encode import Track
-from origin.library import Library, Rendition, Sound, TitleRecord
+from origin.library import Library, Rendition, Sound, TitleRecord, top_key
 from origin.order import Order, hash_of, known_for, new_record
 from origin.package import MANIFEST, MASTER, folder_of, package
 from origin.probe import Source
@@ -75,7 +75,7 @@ def ingest(order: Order, kitchen: Kitchen) -> Ingested:
         same = published and (published.source, published.recipe) == (film_hash, order.recipe)
         if published and same and library.is_whole(published):
             shutil.rmtree(work, ignore_errors=True)
-            return Ingested(_renamed(library, published, order), new=False)
+            return Ingested(_renamed(library, _steered(library, published, order, work), order), new=False)
         library.sweep(content_id)
         record = new_record(order, content_id, film_hash, published)
         with _cleaned_up(library, content_id, work):
@@ -153,6 +153,8 @@ def _publish(record: TitleRecord, made: _Made, kitchen: Kitchen) -> TitleRecord:
     with kitchen.timings.step("publish"):
         master = (made.tree / MASTER).read_text(encoding="utf-8")
         tops = masters.tops(master, (made.tree / MANIFEST).read_bytes())
+        if record.steering:
+            tops = masters.with_steering(tops, record.steering, record.content_id)
         for name in (MASTER, MANIFEST):
             (made.tree / name).unlink()
         folder = folder_of("thumbs", record.version)
@@ -203,6 +205,24 @@ def _renamed(library: Library, published: TitleRecord, order: Order) -> TitleRec
         library.point(record)
     else:
         library.touch()
+    return record
+
+
+def _steered(library: Library, published: TitleRecord, order: Order, work: Path) -> TitleRecord:
+    """The same film with another gateway for steering: a publication of new top files alone."""
+    if not order.steering or published.steering == order.steering:
+        return published
+    version = published.version + 1
+    record = msgspec.structs.replace(
+        published, steering=order.steering, version=version, published=clock.stamp(clock.wall())
+    )
+    names = [one.path for one in library.publication(published.content_id, published.version).tops]
+    keys = {name: top_key(published.content_id, published.version, name) for name in names}
+    tops = {name: data for name, key in keys.items() if (data := library.storage.get(key)) is not None}
+    empty = work / "tree"
+    empty.mkdir(parents=True, exist_ok=True)
+    library.publish(record, empty, masters.with_steering(tops, order.steering, published.content_id), lambda _: None)
+    shutil.rmtree(work, ignore_errors=True)
     return record
 
 

@@ -164,4 +164,4 @@ class Shelf:
 def shown(record: TitleRecord) -> dict[str, object]:
     """A title as `/library` tells it; how it was made stays here."""
     fields: dict[str, object] = msgspec.to_builtins(record)
-    return {name: value for name, value in fields.items() if name not in ("source", "recipe")}
+    return {name: value for name, value in fields.items() if name not in ("source", "recipe", "steering")}

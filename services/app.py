@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from secrets import token_bytes, token_urlsafe
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import structlog
@@ -35,12 +35,18 @@ from services.http.reading import LARGEST_BODY
 from services.http.route import Access, Route, answer
 from services.joining import identity_of
 from services.pages import Pages
+from services.playback.edges import EdgeFinder
 from services.playback.routes import SWEEP_SECONDS, PlaybackRoutes, Signing
+from services.playback.signals import Signals
+from services.playback.steering import Steering
 from services.playback.store import Beat, PlaybackStore, Session
 from services.secrets_file import read_or_make
 from services.settings import ServicesSettings, check
 from services.upstream import Upstream
 from services.wiring import ChangesOfCatalogue, EntriesOfCatalogue, FilmsOfCatalogue, ShelfOfCatalogue
+
+if TYPE_CHECKING:
+    from rpc.control_client import ControlClient
 
 log = structlog.get_logger()
 
@@ -95,6 +101,8 @@ class _Builder:
     async def build(self) -> Services:
         """All parts that this process runs."""
         settings = self.settings
+        if self.identity is not None:
+            self.tasks.append(self.identity.run)
         if settings.runs("catalogue"):
             self._catalogue()
         if settings.runs("playback"):
@@ -125,13 +133,9 @@ class _Builder:
             self.tasks.append(poll.run)
         if settings.control:
             self.tasks.append(self._tell_control)
-            if self.identity is not None:
-                self.tasks.append(self.identity.run)
 
     async def _tell_control(self) -> None:
-        from rpc.control_client import ControlClient
-
-        async with ControlClient(str(self.settings.control), identity=self.identity) as control:
+        async with self._control_client() as control:
             jwks = public_jwks(self.signing_pem, self.settings.kid)
             source = f"catalogue-{self.store.epoch}"
             changes = ChangesOfCatalogue(self.store, self.feed)
@@ -152,9 +156,26 @@ class _Builder:
         writes: GroupCommit[Session | Beat] = GroupCommit(store.write)
         signing = Signing(_signing_key(self.signing_pem, settings), settings.kid, settings.region, settings.token_ttl)
         films = FilmsOfCatalogue(self.store)
-        made = PlaybackRoutes(films, store, writes, signing, settings.edges, self.clock, self.counters)
+        control, signals = await self._routing()
+        finder = EdgeFinder(control, settings.edges, settings.region, self.clock, self.counters)
+        made = PlaybackRoutes(films, store, writes, signing, finder, self.clock, self.counters, signals)
         self.routes += made.routes()
+        self.routes += Steering(films, finder, self.client, settings.steering_ttl, self.counters).routes()
         self.tasks += [writes.run, partial(self._sweep, store)]
+
+    async def _routing(self) -> tuple[ControlClient | None, Signals | None]:
+        """Who is asked for edges and told how they do; nobody where there is no control."""
+        if not self.settings.control:
+            return None, None
+        control = await self.stack.enter_async_context(self._control_client())
+        signals = Signals(control)
+        self.tasks.append(signals.run)
+        return control, signals
+
+    def _control_client(self) -> ControlClient:
+        from rpc.control_client import ControlClient
+
+        return ControlClient(str(self.settings.control), identity=self.identity)
 
     async def _sweep(self, store: PlaybackStore) -> None:
         while True:

@@ -22,6 +22,13 @@ COUNTERS = (
     Row("matinee_catalogue_library_failures_total", "counter", "Times that the origin's library could not be read."),
     Row("matinee_catalogue_control_cursor", "gauge", "The catalogue's latest change that control has taken."),
     Row("matinee_playback_starts_total", "counter", "Playback starts, by outcome.", ("outcome",)),
+    Row("matinee_playback_routes_total", "counter", "Times that edges were looked for, by who answered.", ("by",)),
+    Row(
+        "matinee_playback_steering_total",
+        "counter",
+        "Steering manifests asked for, by what became of it (hls, dash, gone, later).",
+        ("outcome",),
+    ),
     Row("matinee_playback_sessions", "gauge", "Playback sessions remembered."),
     Row(
         "matinee_search_queries_total",
@@ -51,6 +58,8 @@ class Counters:
         self.library_failures = self._counter("matinee_catalogue_library_failures_total")
         self.control_cursor = self._gauge("matinee_catalogue_control_cursor")
         self.starts = self._counter("matinee_playback_starts_total")
+        self.routes = self._counter("matinee_playback_routes_total")
+        self.steered = self._counter("matinee_playback_steering_total")
         self.sessions = self._gauge("matinee_playback_sessions")
         self.queries = self._counter("matinee_search_queries_total")
         self.documents = self._gauge("matinee_search_documents")

@@ -71,6 +71,9 @@ class ServicesSettings:
     max_sessions: int = setting(
         INTEGER, "100000", "How many playback sessions are remembered; the oldest go first.", least=1, most=100_000_000
     )
+    steering_ttl: float = setting(
+        DURATION, "10s", "After how long players ask again which edge to use.", least=1, most=300
+    )
     trend_half_life: float = setting(
         DURATION, "3d", "After how long a watched title counts half in the trends.", least=60
     )

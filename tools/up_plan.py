@@ -147,7 +147,18 @@ def parts(choices: Choices) -> Iterator[Part]:
 
 def ingest_arguments(choices: Choices, film: Path, title: str, metadata: Path) -> tuple[str, ...]:
     """The `matinee` arguments that put the sample film into the store."""
-    return ("ingest", str(film), "--store", str(choices.store), "--title", title, "--metadata", str(metadata))
+    steering = ("--steering", choices.places.page)
+    return (
+        "ingest",
+        str(film),
+        "--store",
+        str(choices.store),
+        "--title",
+        title,
+        "--metadata",
+        str(metadata),
+        *steering,
+    )
 
 
 def _drain(choices: Choices) -> tuple[str, str]:

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _TRACE = re.compile(r"00-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
-_TOKEN = re.compile(r"^/t/[^/?]*")
+_TOKEN = re.compile(r"/t/[^/?]*")
 ROUTES = web.AppKey("routes", dict[web.AbstractRoute, Route])
 """What each of aiohttp's routes is in the services' table: who may use it."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_urlsafe
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 from aiohttp import web
 from msgspec import Meta, Struct
@@ -23,6 +23,9 @@ from services.http.route import Access, Parameter, Route, answer
 from services.http.visit import visit, watching_country
 from services.playback import decide
 from services.playback.decide import Film
+from services.playback.edges import EdgeFinder, bucket_of
+from services.playback.signals import Signals
+from services.playback.steering import origin_of
 from services.playback.store import Beat, PlaybackStore, Session
 
 SWEEP_SECONDS = 60.0
@@ -47,10 +50,17 @@ class Signing:
 
 
 class Heartbeat(Struct, rename="camel"):
-    """The body of a heartbeat; `currentPosition` in seconds."""
+    """The body of a heartbeat; `currentPosition` in seconds.
+
+    `edge` (its base URL) with `requests`, `errors` and `stalledSeconds` says what the session met there of late.
+    """
 
     session_id: Annotated[str, Meta(min_length=1, max_length=128)]
     current_position: Annotated[float, Meta(ge=0, le=LONGEST_POSITION)]
+    edge: Annotated[str, Meta(max_length=300)] | None = None
+    requests: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    errors: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    stalled_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
 
 
 class PlaybackRoutes:
@@ -62,15 +72,17 @@ class PlaybackRoutes:
         store: PlaybackStore,
         writes: GroupCommit[Session | Beat],
         signing: Signing,
-        edges: Sequence[str],
+        finder: EdgeFinder,
         clock: Clock,
         counters: Counters,
+        signals: Signals | None = None,
     ) -> None:
         self._films = films
         self._store = store
         self._writes = writes
         self._signing = signing
-        self._edges = edges
+        self._finder = finder
+        self._signals = signals
         self._clock = clock
         self._counters = counters
 
@@ -91,6 +103,8 @@ class PlaybackRoutes:
                 "dashUrl": {"type": ["string", "null"], "format": "uri"},
                 "expiresAt": {"type": "string", "format": "date-time"},
                 "edges": {"type": "array", "items": {"type": "string", "format": "uri"}},
+                "steeringUrl": {"type": "string", "format": "uri"},
+                "wholeUrls": {"type": "object", "description": "Top files with absolute addresses, for Shaka."},
                 "title": {"type": "string"},
                 "durationSeconds": {"type": "number"},
                 "attribution": {"type": "string"},
@@ -99,7 +113,13 @@ class PlaybackRoutes:
         beat = {
             "type": "object",
             "required": ["sessionId", "currentPosition"],
-            "properties": {"sessionId": {"type": "string"}, "currentPosition": {"type": "number", "minimum": 0}},
+            "properties": {"sessionId": {"type": "string"}, "currentPosition": {"type": "number", "minimum": 0}}
+            | {
+                "edge": {"type": "string"},
+                "requests": {"type": "integer"},
+                "errors": {"type": "integer"},
+                "stalledSeconds": {"type": "number"},
+            },
         }
         return (
             Route(
@@ -125,11 +145,13 @@ class PlaybackRoutes:
         self._counters.starts.labels(denied.reason if denied else "started").inc()
         if denied or film is None:
             return problem(denied.status, denied.reason, denied.detail) if denied else problem(404, "title-unknown", "")
-        if not self._edges:
-            raise Overloaded("no-edge", retry_after=5)
         session = self._session(request, content_id, film)
+        found = await self._finder.find(content_id, country, bucket_of(session.session_id))
+        if not found.pathways:
+            raise Overloaded("no-edge", retry_after=5)
         await self._writes.add(session)
-        return answer(self._started(session, film, most, country))
+        started = self._started(session, film, most, country, [one.base for one in found.pathways])
+        return answer(started | self._steered(started, origin_of(request)))
 
     def _session(self, request: web.Request, content_id: str, film: Film) -> Session:
         now = self._clock.wall()
@@ -137,7 +159,9 @@ class PlaybackRoutes:
         expires = now + decide.token_seconds(film, self._signing.ttl)
         return Session(token_urlsafe(16), content_id, caller.guest or "", now, expires)
 
-    def _started(self, session: Session, film: Film, most: int | None, country: str | None) -> dict[str, object]:
+    def _started(
+        self, session: Session, film: Film, most: int | None, country: str | None, edges: Sequence[str]
+    ) -> dict[str, Any]:
         signing = self._signing
         scope = f"/cdn/{signing.region}/{session.content_id}/"
         token = mint(
@@ -151,7 +175,7 @@ class PlaybackRoutes:
             tier=None,
             network=None,
         )
-        bases = [f"{edge}/t/{token}{scope}" for edge in decide.edges_for(session.session_id, self._edges)]
+        bases = [f"{edge}/t/{token}{scope}" for edge in edges]
         tier = decide.tier_for(film, most)
         hls, dash = decide.stream(film, "hls", tier) or "master.m3u8", decide.stream(film, "dash", tier)
         return {
@@ -167,6 +191,17 @@ class PlaybackRoutes:
             "attribution": film.attribution,
         }
 
+    def _steered(self, started: Mapping[str, Any], origin: str) -> dict[str, object]:
+        """Where a player asks which edge to use, and top files for those that need absolute addresses (Shaka)."""
+
+        def whole(url: str | None) -> str | None:
+            return f"{origin}/whole/t/{url.partition('/t/')[2]}?session={started['sessionId']}" if url else None
+
+        return {
+            "steeringUrl": f"{origin}/steering/{started['contentId']}?session={started['sessionId']}",
+            "wholeUrls": {"hls": whole(started["streamUrl"]), "dash": whole(started["dashUrl"])},
+        }
+
     async def heartbeat(self, request: web.Request) -> web.Response:
         """Keep a session's position; answered when it is durable."""
         beat = await reading.body(request, Heartbeat)
@@ -175,5 +210,7 @@ class PlaybackRoutes:
         now = self._clock.wall()
         if session is None or session.expires < now or not (caller.operator or caller.guest == session.viewer):
             raise BadRequest(404, "session-unknown", "there is no such session, or it has ended: start anew")
+        if beat.edge is not None and self._signals is not None:
+            self._signals.take(session.session_id, beat.edge, beat.requests, beat.errors, beat.stalled_seconds)
         await self._writes.add(Beat(session.session_id, beat.current_position, now))
         return answer({"sessionId": session.session_id, "currentPosition": beat.current_position})
