@@ -31,6 +31,8 @@ from kernel.fleet import Report
 from kernel.hot import parse_hot
 
 SWEEP_SECONDS = 2.0
+PRESSED_DELAY = 0.1
+"""Seconds by which the event loop may be late before nothing is prefetched any more: the first load that is shed."""
 SOME_REGION = b"all"
 """Stands in the paths of titles that nobody has asked for yet, where an edge serves any region."""
 
@@ -58,7 +60,9 @@ class Ahead:
         self.ledger = Ledger()
         self.outlines = Outlines()
         self.popularity = Popularity(self.outlines)
-        self.prefetcher = Prefetcher(node, cache, fetcher, self.ledger, clock)
+        self.prefetcher = Prefetcher(
+            node, cache, fetcher, self.ledger, clock, lambda: counts.loop_delay > PRESSED_DELAY
+        )
         self.unhurried = Unhurried(self.prefetcher, cache, self.ledger, _budget(settings), clock, tasks)
         self.foresight = Foresight(
             self.prefetcher, self.outlines, self.ledger, cache, clock, tasks, permits, **_how(settings)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from edge.foresight import Foresight
 from edge.outline import Outline, Outlines
 from edge.prefetch import Wish
-from edge.unhurried import AT_A_TIME, Brought, Unhurried
 from edge.tasks import TaskOwner
+from edge.unhurried import AT_A_TIME, Brought, Unhurried
 from kernel.clock import Clock, Timer
 from kernel.hot import HotRow
 

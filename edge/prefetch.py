@@ -56,7 +56,17 @@ def watched_key(key: bytes, first: int | None) -> bytes:
 class Prefetcher:
     """See the module."""
 
-    def __init__(self, node: Node, cache: SegmentCache, fetcher: Fetcher, ledger: Ledger, clock: Clock) -> None:
+    def __init__(
+        self,
+        node: Node,
+        cache: SegmentCache,
+        fetcher: Fetcher,
+        ledger: Ledger,
+        clock: Clock,
+        pressed: Callable[[], bool],
+    ) -> None:
+        """`pressed` says that the edge has more to do than it can: then nothing is begun that nobody waits for."""
+        self.pressed = pressed
         self._node = node
         self._cache = cache
         self._fetcher = fetcher
@@ -77,6 +87,8 @@ class Prefetcher:
         watched = watched_key(asked.key, wish.range[0] if wish.range is not None else None)
         if watched in self._queued or watched in self.running or self.has(asked, wish):
             return False
+        if self.pressed():
+            return self._not("pressed")
         if not self._ledger.allows(wish.cause, self._clock.mono()):
             return self._not("throttled")
         if len(self._line) >= MOST_QUEUED:
@@ -180,6 +192,3 @@ class Prefetcher:
         """Nothing further is begun: the edge stops or is overloaded."""
         self._line.clear()
         self._queued.clear()
-
-
-Finished = Callable[[str, int], object]

@@ -22,12 +22,14 @@ AT_A_TIME = 4
 WORKERS = 4
 MOST_WAITING = 20_000
 """Wishes of jobs in line."""
+PAUSE = 1.0
+"""Seconds after which an edge that had too much to do is looked at again."""
 EXPECTED_SIZE = 4 << 20
 """Bytes for which there has to be room that nobody hotter has."""
 
 
 class Brought(NamedTuple):
-    """How it ended, and how many bytes came: `brought`, `here`, `failed`, `not-kept`, `refused`, `throttled`, `full`."""
+    """How it ended (`brought`, `here`, `failed`, `not-kept`, `refused`, `throttled`, `full`), and bytes that came."""
 
     how: str
     bytes: int = 0
@@ -42,7 +44,7 @@ Done = Callable[[Wish, Brought], object]
 
 
 class Unhurried:
-    """See the module. `pressed()` says that the edge has more to do than it can: nothing is begun then."""
+    """See the module."""
 
     def __init__(
         self,
@@ -103,6 +105,8 @@ class Unhurried:
                     return await self._begin(wish, asked)
 
     def _budget_wait(self, wish: Wish) -> float:
+        if self._prefetcher.pressed():
+            return PAUSE
         return self.budget.wait(self._clock.mono(), self._clock.wall(), urgent=wish.urgent)
 
     async def _wait(self, wish: Wish) -> None:

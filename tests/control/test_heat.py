@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from control.desired import Desired
 from control.fanout import Edge, Fanout
 from control.heat import EVERY, SILENT, Heat, region_of
-from control.desired import Desired
 from kernel.fleet import HOT, Hello, Popular, Report
 from kernel.hot import parse_hot
 from tests.scenario.clock import FakeClock
@@ -83,7 +83,7 @@ async def test_it_ticks_by_itself() -> None:
     import contextlib
 
     clock, fanout, heat = stage(edge("e1"))
-    running = asyncio.ensure_future(heat.run())
+    running = asyncio.create_task(heat.run())  # noqa: TID251 (this test owns it)
     heat.note(fanout.edges["e1"], popular())
     await clock.advance(0)
     await clock.advance(EVERY)

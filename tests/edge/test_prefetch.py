@@ -90,6 +90,19 @@ async def test_a_stale_one_is_asked_about(ground: Ground) -> None:
     assert prefetcher.ends == {"brought": 1, "here": 1}
 
 
+async def test_nothing_is_begun_by_an_edge_that_has_too_much_to_do(ground: Ground) -> None:
+    prefetcher, unhurried = ground.edge.ahead.prefetcher, ground.edge.ahead.unhurried
+    ground.edge.counts.loop_delay = 1.0
+    assert not prefetcher.want(wish(1))
+    assert prefetcher.ends == {"pressed": 1}
+    unhurried.queue(wish(2, "job"))
+    await ground.clock.advance(0.2)
+    assert ground.upstream.asked == []
+    ground.edge.counts.loop_delay = 0.0
+    await ground.clock.advance(1.0)
+    await ground.until(lambda: prefetcher.ends.get("brought") == 1)
+
+
 async def test_cleared_it_begins_nothing_more(ground: Ground) -> None:
     prefetcher = ground.edge.ahead.prefetcher
     prefetcher.clear()
