@@ -73,7 +73,7 @@ def line_of(update: Update) -> bytes:
 def update_of(line: bytes) -> Update:
     """The update of a line without its end; ValueError saying what is wrong with it."""
     body = line[_CHECKSUM + 1 :]
-    if line[:_CHECKSUM] != _checksum(body):
+    if line[: _CHECKSUM + 1] != _checksum(body) + b" ":
         raise ValueError("has a wrong checksum")
     return _update(load_json(body))
 
