@@ -9,10 +9,12 @@ from aiohttp import web
 
 from control.access_log import recorded
 from control.api_fleet import FleetApi
+from control.api_hot import HotApi
 from control.api_join import JoinApi
 from control.api_keys import KeysApi
 from control.api_process import ProcessApi
 from control.api_route import RouteApi
+from control.api_settings import SettingsApi
 from control.api_state import StateApi
 from control.api_why import WhyApi
 from control.door import CALLER, Handler, is_local, problem, told
@@ -43,6 +45,8 @@ def _groups(plane: Plane, keys: Keys, ready: Callable[[], bool]) -> list[object]
         KeysApi(plane, keys),
         JoinApi(plane),
         WhyApi(plane),
+        SettingsApi(plane),
+        HotApi(plane),
     ]
 
 

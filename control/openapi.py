@@ -48,6 +48,18 @@ WHY: Schema = {
         "edges": {"type": "array", "items": {"type": "string"}},
     },
 }
+LAYERS: Schema = {
+    "type": "object",
+    "required": ["layers"],
+    "additionalProperties": False,
+    "properties": {
+        "layers": {
+            "type": "object",
+            "description": "all, role/R, region/R, pop/P, group/G, edge/ID: settings of that layer; null takes it away",
+            "additionalProperties": {"type": ["object", "null"]},
+        }
+    },
+}
 API_KEY: Schema = {
     "type": "object",
     "required": ["name", "role"],
@@ -128,6 +140,11 @@ ROUTES = (
     ),
     Route("GET", "/v1/standings", "list_standings", "How each edge stands with routing, and why."),
     Route("POST", "/v1/why", "why", "What edges would do with a URL, and why.", WHY, needs="viewer"),
+    Route("GET", "/v1/settings", "get_settings", "Settings pushed, in layers, and how far they are rolled out."),
+    Route("PUT", "/v1/settings", "put_settings", "Roll out settings: canaries, then waves, back on harm.", LAYERS),
+    Route("POST", "/v1/settings/diff", "diff_settings", "What edges would get.", LAYERS, needs="viewer"),
+    Route("POST", "/v1/settings/rollout/{verb}", "move_rollout", "Hold a rollout, let it go on, or take it back."),
+    Route("GET", "/v1/hot", "hot", "What viewers take, and which titles are hot where.", pages=True),
     Route("GET", "/v1/groups", "list_groups", "Sets of nodes: region, PoP, role, capacity."),
     Route("PUT", "/v1/groups/{name}", "put_group", "Say what the nodes of a group are.", GROUP),
     Route("DELETE", "/v1/groups/{name}", "delete_group", "Forget a group that no node is in."),
