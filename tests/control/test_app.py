@@ -15,6 +15,7 @@ from kernel.errors import BadSettings, StorageFailed
 from kernel.fleet import RULES
 from kernel.keys import generate_ed25519_pem, public_jwks
 from rpc.control_client import ControlClient
+from tests.postgresql import PASSWORD
 
 JWKS = public_jwks(generate_ed25519_pem(), "k1")
 
@@ -94,3 +95,29 @@ async def test_the_program_starts_again_after_a_kill_and_stops_cleanly(tmp_path:
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Traceback" not in errors
+
+
+async def test_two_controls_over_one_database_hold_the_same(settings_of, tmp_path: Path, postgresql_url, until) -> None:
+    (tmp_path / "password").write_text(PASSWORD)
+    of_the_server = {"database": postgresql_url, "database_password_file": str(tmp_path / "password")}
+    async with running(settings_of(**of_the_server)) as one, running(settings_of(**of_the_server)) as two:
+        async with ControlClient(str(one.listen)) as client:
+            taken = await client.put_titles([{"contentId": "film", "countries": ["DE"]}])
+        await until(lambda: two.plane.store.desired.revision == taken.revision)
+        async with ControlClient(str(two.listen)) as client:
+            status = await client.status()
+            assert (status.titles, status.revision) == (1, taken.revision)
+
+
+async def test_a_database_of_its_own_is_locked_too(settings_of, tmp_path: Path) -> None:
+    file = str(tmp_path / "else.sqlite3")
+    async with running(settings_of(database=file)):
+        with pytest.raises(BadSettings, match=r"database.*in use by another control"):
+            async with running(settings_of(database=file, data=str(tmp_path / "other"))):
+                pass
+
+
+async def test_a_database_that_is_away_at_the_start_is_named(settings_of) -> None:
+    with pytest.raises(StorageFailed, match=r"postgresql://127\.0\.0\.1:1/fleet: "):
+        async with running(settings_of(database="postgresql://matinee@127.0.0.1:1/fleet")):
+            pass

@@ -7,13 +7,16 @@ import asyncio
 import pytest
 
 from control import changes
+from control.database import postgresql
+from control.edge_rows import LEASE
 from control.fanout import Edge
-from control.plane import FORGET_EVERY, TITLES_AT_ONCE
+from control.plane import FORGET_EVERY, TITLES_AT_ONCE, Plane
 from control.store import Cursor, Store
 from kernel.documents import BadDocument
 from kernel.errors import StorageFailed
 from kernel.fleet import Hello
 from kernel.keys import generate_ed25519_pem, public_jwks
+from tests.postgresql import PASSWORD
 
 
 async def test_a_change_is_on_record_with_its_author_and_reason(open_plane, clock) -> None:
@@ -73,3 +76,22 @@ async def test_revocations_that_ended_are_forgotten_by_and_by(open_plane, clock,
         await until(lambda: set(changes.revocations(plane.store.desired)) == {"t"})
         tending.cancel()
         await asyncio.gather(tending, return_exceptions=True)
+
+
+async def test_any_replica_tells_of_all_edges(clock, postgresql_url) -> None:
+    one, two = [await Store.open(postgresql(postgresql_url, PASSWORD), name) for name in ("one", "two")]
+    here, there = Plane(one, clock), Plane(two, clock)
+    await here.remember_edges()
+    edge = Edge(Hello("e1", region="eu", pop="fra"), clock.wall(), connected=True, acked={"rules": 3})
+    there.fanout.edges["e1"] = edge
+    there.fanout.changed.add("e1")
+    await there.keep_edges()
+    await here.remember_edges()
+    told = here.fanout.edges["e1"]
+    assert (told.connected, told.acked, told.hello.pop) == (True, {"rules": 3}, "fra")
+    assert not here.fanout.here
+    clock.advance(LEASE + 1)  # the other replica says no more
+    await here.remember_edges()
+    assert not here.fanout.edges["e1"].connected
+    for store in (one, two):
+        await store.dispose()
