@@ -17,6 +17,7 @@ from edge.deliver import Selection, layout, multipart, select
 from edge.judge import OF_THE_REQUEST
 from edge.locate import Viewer
 from edge.plan import serves_when_upstream_fails
+from edge.profile import PREFETCHES, PURPOSE
 from edge.reply import Reply
 from edge.route import Asked
 from edge.slicing import Slicing
@@ -195,8 +196,9 @@ class Delivery(Reply):
         stored = fill.state is State.FILLING and not self.collapsed
         entry = fill.entry
         status = entry.status if entry is not None and (entry.status != 200 or self.status != 200) else None
-        why = self.why_forwarded
-        return forwarded(self.story.node.name, why, status=status, stored=stored, collapsed=self.collapsed)
+        why, collapsed = self.why_forwarded, self.collapsed
+        detail = PREFETCHES if PURPOSE in self.request.fields else b""
+        return forwarded(self.story.node.name, why, status=status, stored=stored, collapsed=collapsed, detail=detail)
 
     def on_bytes(self) -> None:
         """More of the body is there."""

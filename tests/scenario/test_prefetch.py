@@ -141,6 +141,8 @@ async def test_the_shield_does_not_count_what_is_prefetched(s: Scenario) -> None
     (row,) = [row for row in e1.edge.ahead.report().popular if row.rendition == "v720"]
     assert row.requests == 6
     assert row.size > 0
+    there = await player.asks(film.path("v720", 2))
+    assert there.cache_status == "s1; fwd=uri-miss; stored; detail=prefetch, e1; hit; ttl=31536000"
     player.leaves()
 
 
