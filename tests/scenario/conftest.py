@@ -28,3 +28,11 @@ async def s(request: pytest.FixtureRequest, tmp_path: Path, geo: Path) -> AsyncI
     scenario = Scenario(request.param, tmp_path, geo)
     yield scenario
     await scenario.ends()
+
+
+@pytest.fixture
+async def memory(tmp_path: Path, geo: Path) -> AsyncIterator[Scenario]:
+    """A scenario that is played in memory only: it is about control, whose wire is in memory on both grounds."""
+    scenario = Scenario("memory", tmp_path, geo)
+    yield scenario
+    await scenario.ends()

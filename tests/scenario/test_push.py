@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from kernel.fleet import SETTINGS
+from control.rollout import State, position
+from kernel.fleet import SETTINGS, Report
+from tests.scenario.agents import agents, all_are_killed, well
 from tests.scenario.clock import turns
 from tests.scenario.memory_control import MemoryControl
 from tests.scenario.stage import Node, Scenario
@@ -25,10 +27,15 @@ async def until(condition: Callable[[], object]) -> None:
     raise AssertionError("it never came about")
 
 
+def in_force(control: MemoryControl, name: str) -> bool:
+    """Whether an edge has the settings that it is to have, on its disk too."""
+    edge = control.edge(name)
+    return edge is not None and edge.applied.get(SETTINGS) == control.settings_of(name)
+
+
 async def applied(control: MemoryControl, node: Node) -> None:
     """The newest settings of this edge are in force and on its disk."""
-    wanted = control.settings_of(node.name)
-    await until(lambda: (edge := control.edge(node.name)) and edge.applied.get(SETTINGS) == wanted)
+    await until(lambda: in_force(control, node.name))
 
 
 async def test_a_route_that_is_pushed_counts_for_the_next_request_of_a_player_in_mid_film(s: Scenario) -> None:
@@ -112,3 +119,73 @@ async def test_an_edge_that_starts_without_control_has_the_pushed_settings_in_fo
     await s.clock.advance(30)
     await applied(c1, e1)
     assert e1.edge.settings.default_ttl == 0.0
+
+
+def ill(settings: Mapping[str, object]) -> Report:
+    """An edge with the bad settings fails one request in ten."""
+    return Report(2.0, requests=100, hits=85, errors=10) if settings.get("max_object") == "64KiB" else well(settings)
+
+
+async def test_a_bad_push_to_a_hundred_edges_reaches_the_canaries_only_and_is_back_within_30_s(
+    memory: Scenario,
+) -> None:
+    """Nobody has to do anything."""
+    s, c1 = memory, memory.control("c1")
+    c1.carries_rollouts_on()
+    fleet = agents(100, c1.connect, s.folder, s.clock, ill)
+    await until(lambda: all(one.subscriber.connected for one in fleet))
+    await s.clock.advance(10)
+    before = s.clock.mono()
+    await c1.settings.push({"all": {"max_object": "64KiB"}}, author="anna", reason="save room")
+    while (rollout := c1.settings.now_pushed().rollout) is not None and rollout.state is not State.REVERTED:
+        await s.clock.advance(0.5)
+        await until(lambda: all(in_force(c1, one.id) for one in fleet))
+        assert s.clock.mono() - before < 30
+    assert rollout is not None
+    assert "of requests fail" in rollout.why
+    await until(lambda: not any(one.settings for one in fleet))
+    reached = [one for one in fleet if one.taken]
+    assert len(reached) == 5
+    assert {one.id for one in reached} == {
+        one.id for one in fleet if position(one.id, rollout.number) <= rollout.cutoff
+    }
+    assert s.clock.mono() - before < 30
+    await all_are_killed(fleet)
+
+
+async def test_an_hour_without_control_and_every_edge_serves_everything_restarts_included(memory: Scenario) -> None:
+    """Licences, keys, revocations and settings stay in force, however often an edge starts anew."""
+    s, c1, o1 = memory, memory.control("c1"), memory.origin("o1")
+    c1.publishes("title1", allow=["DE"])
+    c1.revokes("bad")
+    edges = [s.edge(name, upstream=o1, control=c1, tokens="required") for name in ("e1", "e2")]
+    for edge in edges:
+        await edge.started()
+    c1.pushes(["e1", "e2"], default_ttl="7200s")
+    for edge in edges:
+        await applied(c1, edge)
+        o1.expects(SEG).answers(200, b"segment")
+    await c1.goes_down()
+    good, bad = (s.token("/cdn/eu/title1/", ttl=7_200, session=name) for name in ("good", "bad"))
+    for minute in range(12):
+        await s.clock.advance(300)
+        if minute % 4 == 2:
+            edge = edges[minute % 2]
+            await edge.written()
+            await edge.is_killed()
+            starting = asyncio.ensure_future(edge.started())
+            while not starting.done():
+                await s.clock.advance(0.5)
+        for edge in edges:
+            statuses = [
+                (await s.viewer("v", at=edge, country=country, token=token).gets(SEG)).status
+                for country, token in (("DE", good), ("FR", good), ("DE", bad), ("DE", None))
+            ]
+            assert statuses == [200, 451, 403, 401]
+    assert s.clock.mono() > 3_600
+    c1.comes_back()
+    c1.publishes("title1", allow=["FR"])
+    await s.clock.advance(30)
+    for edge in edges:
+        await until(lambda edge=edge: edge.edge.node.rules.version == c1.desired.revision)
+        assert (await s.viewer("v", at=edge, country="FR", token=good).gets(SEG)).status == 200
