@@ -1,0 +1,57 @@
+"""`matinee fleet purge|prefetch|job`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tools.fleet_ground import canned
+
+
+def job(status: str, **more: object) -> dict:
+    receipts = [{"edge": "e1", "status": "done", "count": 3, "at": "2026-11-22T20:00:00+00:00"}]
+    return {"seq": 7, "status": status, "count": 3, "receipts": receipts, "lagging": []} | more
+
+
+@pytest.mark.parametrize(
+    ("flags", "body"),
+    [
+        (["--url", "/a", "--url", "/b"], {"urls": ["/a", "/b"]}),
+        (["--key", "film", "--soft"], {"keys": ["film"], "soft": True}),
+        (["--prefix", "/cdn/eu/film/"], {"prefixes": ["/cdn/eu/film/"]}),
+        (["--all"], {"all": True}),
+    ],
+)
+def test_a_purge_says_what_it_names_and_waits_for_receipts(tmp_path: Path, capsys, monkeypatch, flags, body):
+    monkeypatch.setattr("tools.fleet_jobs.LOOK_EVERY", 0.0)
+    with canned(tmp_path) as control:
+        control.answers["POST /v1/purges"] = (201, job("active", receipts=[]))
+        control.answers["GET /v1/jobs/7"] = job("complete", p50=0.004, p99=0.012)
+        assert control.run("purge", *flags, "--reason", "new cut") == 0
+        assert control.asked[0] == ("POST", "/v1/purges?reason=new+cut", body)
+    out = capsys.readouterr().out
+    assert "job 7: complete, 3 objects, receipts within 4 ms (half) and 12 ms (99 %)" in out
+    assert "e1" in out
+
+
+def test_who_lags_is_named_and_the_exit_code_says_so(tmp_path: Path, capsys):
+    with canned(tmp_path) as control:
+        control.answers["POST /v1/purges"] = (201, job("active", lagging=["e2"]))
+        control.answers["GET /v1/jobs/7"] = job("active", lagging=["e2"])
+        assert control.run("purge", "--all", "--wait", "1ms") == 1
+        assert "no receipt yet" in capsys.readouterr().out
+        assert control.run("job", "7") == 1
+        assert control.run("purge", "--all", "--wait", "0") == 0
+
+
+@pytest.mark.parametrize("verb", ["purge", "prefetch"])
+def test_nothing_named_is_wrong_usage(tmp_path: Path, verb: str):
+    with canned(tmp_path) as control:
+        assert control.run(verb) == 2
+        assert control.asked == []
+
+
+def test_a_prefetch_is_asked_for(tmp_path: Path):
+    with canned(tmp_path) as control:
+        control.answers["POST /v1/prefetches"] = (201, job("pending"))
+        assert control.run("prefetch", "--url", "/cdn/eu/film/a") == 0
+        assert control.asked == [("POST", "/v1/prefetches", {"urls": ["/cdn/eu/film/a"]})]

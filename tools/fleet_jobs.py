@@ -1,0 +1,101 @@
+"""`matinee fleet purge|prefetch|job`: told to every edge, with a receipt from each."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from kernel.errors import BadSettings
+from kernel.settings import DURATION, SWITCH, TEXT, setting
+from tools.fleet_client import ChangeSettings, Control, FleetSettings, Verb, ask, show_json
+from tools.fleet_tables import table
+
+LOOK_EVERY = 0.2
+OVER = ("complete", "processed", "failed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeSettings(ChangeSettings):
+    """`matinee fleet purge`."""
+
+    url: tuple[str, ...] = setting(TEXT, None, "Purge what lies under this URL.", many=True)
+    prefix: tuple[str, ...] = setting(TEXT, None, "Purge all under this path.", many=True)
+    key: tuple[str, ...] = setting(TEXT, None, "Purge what carries this surrogate key.", many=True)
+    all: bool = setting(SWITCH, "off", "Purge everything.")
+    soft: bool = setting(SWITCH, "off", "Mark stale, to be revalidated, in place of removing.")
+    wait: float = setting(DURATION, "10s", "How long to wait for every receipt; 0: not at all.", most=3600)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefetchSettings(ChangeSettings):
+    """`matinee fleet prefetch`."""
+
+    url: tuple[str, ...] = setting(TEXT, None, "Bring what lies under this URL.", many=True)
+    wait: float = setting(DURATION, "0s", "How long to wait for every receipt; 0: not at all.", most=3600)
+
+
+def purge(settings: PurgeSettings) -> int:
+    """Purge at every shield and edge; 1 when not all have said so within --wait."""
+    named = {"urls": settings.url, "prefixes": settings.prefix, "keys": settings.key}
+    body: dict[str, Any] = {name: list(values) for name, values in named.items() if values}
+    if settings.all:
+        body["all"] = True
+    if not body:
+        raise BadSettings("url", "say what to purge: --url, --prefix, --key or --all")
+    if settings.soft:
+        body["soft"] = True
+    return ask(settings, lambda control: _do(control, "/v1/purges", body, settings.reason, settings.wait))
+
+
+def prefetch(settings: PrefetchSettings) -> int:
+    """Bring objects to every edge, within its budget; 1 when not all have said so within --wait."""
+    if not settings.url:
+        raise BadSettings("url", "say what to bring: --url")
+    body = {"urls": list(settings.url)}
+    return ask(settings, lambda control: _do(control, "/v1/prefetches", body, settings.reason, settings.wait))
+
+
+def job(settings: FleetSettings, number: str) -> int:
+    """Show a job and its receipts; 1 while, or when, not every node has done it."""
+
+    async def work(control: Control) -> int:
+        return _show(control, await control.get(f"/v1/jobs/{number}"))
+
+    return ask(settings, work)
+
+
+async def _do(control: Control, path: str, body: object, reason: str | None, wait: float) -> int:
+    said = await control.post(path, body, reason=reason)
+    if not wait:
+        return _show(control, said) and 0
+    loop = asyncio.get_running_loop()
+    until = loop.time() + wait
+    while said["status"] not in OVER and loop.time() < until:
+        await asyncio.sleep(LOOK_EVERY)
+        said = await control.get(f"/v1/jobs/{said['seq']}")
+    return _show(control, said)
+
+
+def _show(control: Control, said: dict[str, Any]) -> int:
+    done = said["status"] == "complete"
+    if control.settings.json:
+        return show_json(said) or (0 if done else 1)
+    words = f"job {said['seq']}: {said['status']}, {said.get('count', 0)} objects"
+    if said.get("p99") is not None:
+        words += f", receipts within {said['p50'] * 1000:.0f} ms (half) and {said['p99'] * 1000:.0f} ms (99 %)"
+    print(words)
+    receipts = [
+        (row["edge"], row["status"], f"{row.get('count', 0)}", row.get("at") or "") for row in said.get("receipts", [])
+    ]
+    receipts += [(name, "[red]no receipt yet[/]", "", "") for name in said.get("lagging", [])]
+    if receipts:
+        Console().print(table("receipts", ("node", "status", "#objects", "at"), receipts))
+    return 0 if done else 1
+
+
+PURGE = Verb(PurgeSettings, purge)
+PREFETCH = Verb(PrefetchSettings, prefetch)
+JOB = Verb(FleetSettings, job)

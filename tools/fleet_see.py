@@ -1,0 +1,136 @@
+"""`matinee fleet hot|route|why`: what viewers take, whom they are sent to, and what becomes of a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from kernel.settings import COUNTRY, INTEGER, TEXT, setting
+from tools.fleet_client import Control, FleetSettings, Verb, ask, show_json
+from tools.fleet_tables import size, table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HotSettings(FleetSettings):
+    """`matinee fleet hot`."""
+
+    region: str | None = setting(TEXT, None, "Only this region.")
+    most: int = setting(INTEGER, "20", "Rows to show.", least=1, most=1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSettings(FleetSettings):
+    """`matinee fleet route CONTENT`."""
+
+    region: str | None = setting(TEXT, None, "The viewer's region.")
+    country: str | None = setting(COUNTRY, None, "The viewer's country.")
+    session: str | None = setting(TEXT, None, "The viewer's session.")
+    most: int = setting(INTEGER, "5", "Edges to show.", least=1, most=50)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhySettings(FleetSettings):
+    """`matinee fleet why URL`."""
+
+    country: str | None = setting(COUNTRY, None, "Ask as a viewer in this country.")
+    address: str | None = setting(TEXT, None, "Ask as a viewer at this address.")
+    edge: tuple[str, ...] = setting(TEXT, None, "Ask only these nodes.", many=True)
+
+
+def hot(settings: HotSettings) -> int:
+    """Show what is hot and on how many edges, and what is popular."""
+
+    async def work(control: Control) -> int:
+        said = await control.get("/v1/hot", region=settings.region, limit=settings.most)
+        if settings.json:
+            return show_json(said)
+        columns = ("region", "title", "rendition", "#share", "#replicas", "#first segments")
+        rows = [
+            (
+                row["region"],
+                row["contentId"],
+                row["rendition"],
+                f"{row['share']:.1%}",
+                f"{row['replicas']}",
+                f"{row['segments']}",
+            )
+            for row in said["hot"]
+        ]
+        Console().print(table("hot", columns, rows))
+        popular = [
+            (row["contentId"], row["rendition"], f"{row['popularity']:.2f}", size(row["bytes"]), f"{row['share']:.1%}")
+            for row in said["popular"]
+        ]
+        Console().print(table("most popular", ("title", "rendition", "#viewings", "#taken", "#share"), popular))
+        return 0
+
+    return ask(settings, work)
+
+
+def route(settings: RouteSettings, content: str) -> int:
+    """Show the edges that a session would be sent to, best first, and why; and those passed over."""
+
+    async def work(control: Control) -> int:
+        said = await control.get(
+            "/v1/route", contentId=content, region=settings.region, country=settings.country,
+            session=settings.session, most=settings.most,
+        )  # fmt: skip
+        if settings.json:
+            return show_json(said)
+        columns = ("", "node", "address", "region", "why")
+        rows = [(f"{n}", *_choice(one)) for n, one in enumerate(said["edges"], 1)]
+        rows += [("[red]no[/]", *_choice(one)) for one in said["passed"]]
+        Console().print(table(f"edges for {content}", columns, rows))
+        return 0 if said["edges"] else 1
+
+    return ask(settings, work)
+
+
+def _choice(one: Mapping[str, str]) -> tuple[str, ...]:
+    return (one["id"], one["address"], one["region"], one["why"])
+
+
+def why(settings: WhySettings, url: str) -> int:
+    """Show what each node would do with a URL, what of it is cached where, and why it would be refused."""
+
+    async def work(control: Control) -> int:
+        body: dict[str, Any] = {"url": url, "country": settings.country or "", "address": settings.address or ""}
+        said = await control.post("/v1/why", body | ({"edges": list(settings.edge)} if settings.edge else {}))
+        if settings.json:
+            return show_json(said)
+        columns = ("node", "role", "would", "cached", "fetched from", "as viewer in")
+        Console().print(table(url.partition("?")[0], columns, [_row(edge) for edge in said["edges"]]))
+        if said["notAsked"]:
+            print(f"{said['notAsked']} nodes more were not asked; name them with --edge")
+        return 0
+
+    return ask(settings, work)
+
+
+def _row(edge: Mapping[str, Any]) -> tuple[str, ...]:
+    if "error" in edge:
+        return (edge["id"], edge["role"], f"[red]{edge['error']}[/]", "", "", "")
+    would = edge.get("next", "")
+    if edge.get("refused"):
+        would = f"[red]refuse {edge['status']} {edge['refused']}[/]\n{edge['sentence']}"
+    asked: list[Mapping[str, Any]] = edge.get("upstreams", [])
+    first = asked[0]["url"] if asked else ""
+    return (edge["id"], edge["role"], would, "\n".join(_cached(edge)), first, edge.get("country") or "")
+
+
+def _cached(edge: Mapping[str, Any]) -> Iterator[str]:
+    if edge.get("filling"):
+        yield "being fetched"
+    for held in edge.get("stored", []):
+        slices = held.get("slices")
+        part = f" {slices['held']}/{slices['of']} slices" if slices else ""
+        fresh = f"fresh for {held['ttl']:.0f} s" if held["ttl"] > 0 else f"stale for {-held['ttl']:.0f} s"
+        yield f"{'+'.join(held['tiers']) or 'head'} {size(held['bytes'] or 0)}{part}, {held['age']:.0f} s old, {fresh}"
+
+
+HOT = Verb(HotSettings, hot)
+ROUTE = Verb(RouteSettings, route)
+WHY = Verb(WhySettings, why)
