@@ -35,3 +35,10 @@ def test_there_is_nothing_to_join_without_certificates(settings_of) -> None:
 def test_two_doors_cannot_be_one(settings_of, texts) -> None:
     with pytest.raises(BadSettings, match="is where"):
         check(settings_of(listen="127.0.0.1:1", **texts))
+
+
+def test_the_database_is_named_by_a_setting_and_its_password_is_not(settings_of) -> None:
+    settings = settings_of(database="postgresql://me@host/fleet")
+    assert settings.database == "postgresql://me@host/fleet"
+    assert settings_of().database is None
+    assert settings_of().database_password_file is None
