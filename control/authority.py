@@ -22,11 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kernel.errors import BadSettings
-from kernel.identity import BadIdentity, fingerprint, load_key, make_key, names
+from kernel.identity import SKEW, BadIdentity, fingerprint, load_key, make_key, names
 
 AUTHORITY_DAYS = 3650
-SKEW = timedelta(minutes=5)
-"""Certificates hold from a little before they are made: clocks of a fleet differ."""
 MOST_REQUEST = 16 << 10
 
 
@@ -78,7 +76,7 @@ class Authority:
             .issuer_name(self._certificate.subject)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(moment - SKEW)
+            .not_valid_before(moment - timedelta(seconds=SKEW))
             .not_valid_after(moment + timedelta(seconds=seconds))
             .add_extension(names(node_id, role, hosts), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -118,7 +116,7 @@ def _make(key_file: Path, certificate_file: Path, now: float) -> None:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(moment - SKEW)
+        .not_valid_before(moment - timedelta(seconds=SKEW))
         .not_valid_after(moment + timedelta(days=AUTHORITY_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_signs_only(), critical=True)

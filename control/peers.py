@@ -13,19 +13,18 @@ from typing import Any
 import structlog
 from sqlalchemy import select
 
-from control.authority import SKEW
 from control.schema import nodes
 from control.store import Store
 from kernel.clock import Clock
 from kernel.errors import StorageFailed
 from kernel.fleet import FromEdge, Hello
-from kernel.identity import BadIdentity, Identity, identity
+from kernel.identity import SKEW, BadIdentity, Identity, identity
 
 EDGES = ("edge", "shield")
 SERVICES = ("service",)
 AGAIN_AFTER = 5.0
 LOOK_EVERY = 0.5
-_EARLIEST = SKEW.total_seconds() + 1
+_EARLIEST = SKEW + 1
 
 log = structlog.get_logger("control")
 

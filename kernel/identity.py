@@ -29,6 +29,8 @@ CONTROL_NAME = "control.matinee.internal"
 """The name that nodes look for in control's certificate, whatever address they found it at: no other node has it."""
 RENEW_AT = 2 / 3
 """Share of its life after which a certificate is renewed."""
+SKEW = 300.0
+"""Seconds before they are made from which certificates hold: clocks of a fleet differ."""
 SECRET_BYTES = 24
 _TOKEN = re.compile(r"mtn1-([a-z2-7]{52})-([A-Za-z0-9_-]{32})", re.ASCII)
 
@@ -48,7 +50,12 @@ class Identity:
 
     def renew_at(self) -> float:
         """When to ask for the next one."""
-        return self.begins + (self.ends - self.begins) * RENEW_AT
+        return self.ends - self.life * (1 - RENEW_AT)
+
+    @property
+    def life(self) -> float:
+        """Seconds from when it was made to when it ends."""
+        return max(0.0, self.ends - self.begins - SKEW)
 
 
 def key_hash(request_pem: bytes) -> str:

@@ -177,9 +177,9 @@ class NodeIdentity:
         """Seconds until the next attempt; several nodes made at once do not come at once."""
         now, who = self._clock.wall(), held.identity
         if failures:
-            wait = max(RETRY_LEAST, min(RETRY_MOST, (who.ends - who.begins) / 60, 2.0**failures))
+            wait = max(RETRY_LEAST, min(RETRY_MOST, who.life / 60, 2.0 ** min(failures, 16)))
             return wait * (0.5 + self._jitter() / 2)
-        return max(0.0, who.renew_at() - now) + self._jitter() * (who.ends - who.begins) / 60
+        return max(0.0, who.renew_at() - now) + self._jitter() * who.life / 60
 
     async def _renew(self, held: Credentials) -> bool:
         key = make_key()
@@ -191,7 +191,7 @@ class NodeIdentity:
             await asyncio.to_thread(self._file.save, made)
         except (MatineeError, BadIdentity) as error:
             left = held.identity.ends - self._clock.wall()
-            loud = left < (held.identity.ends - held.identity.begins) * LOUD_AT
+            loud = left < held.identity.life * LOUD_AT
             (log.error if loud else log.warning)(
                 "the node's certificate is not renewed", error=str(error), ends_in=round(left), id=self._id
             )

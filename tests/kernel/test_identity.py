@@ -70,4 +70,6 @@ def test_a_request_is_made_for_a_key():
 
 
 def test_a_certificate_is_renewed_at_two_thirds_of_its_life():
-    assert Identity("e1", "edge", 300.0, 600.0).renew_at() == pytest.approx(500.0)
+    who = Identity("e1", "edge", 300.0, 900.0)  # made at 600: it holds from a little before
+    assert who.life == 300.0
+    assert who.renew_at() == pytest.approx(800.0)
