@@ -71,6 +71,7 @@ class HotPlan:
     def __init__(self) -> None:
         self._listed: dict[str, dict[Rendition, _Listed]] = {}
         self._spread: dict[str, dict[str, _Spread]] = {}
+        self._placed: dict[str, tuple[list[Place], dict[str, list[str]]]] = {}
 
     def replicas(self, region: str, content_id: str) -> int:
         """On how many edges of the region a title is held; 1 for what is not hot."""
@@ -92,13 +93,27 @@ class HotPlan:
             if region not in by_region:
                 del self._listed[region]
                 self._spread.pop(region, None)
+                self._placed.pop(region, None)
         lists: dict[str, list[HotRow]] = {place.id: [] for place in places}
         for region, edges in by_region.items():
             self._update(region, popularity.ranked(now, region), fleet, len(edges), now)
             for rendition, row in self._rows(region, now):
-                for edge in placed(rendition.content_id, edges)[: self.replicas(region, rendition.content_id)]:
+                count = self.replicas(region, rendition.content_id)
+                for edge in self._order(region, rendition.content_id, edges)[:count]:
                     lists[edge].append(row)
         return {edge: tuple(rows) for edge, rows in lists.items()}
+
+    def _order(self, region: str, content_id: str, edges: list[Place]) -> list[str]:
+        """As `placed`, remembered while the region's edges are the same and the title is on its list."""
+        known = self._placed.get(region)
+        if known is None or known[0] != edges:
+            known = self._placed[region] = (edges, {})
+        orders = known[1]
+        if content_id not in orders:
+            if len(orders) > 2 * MOST_HOT:
+                orders.clear()
+            orders[content_id] = placed(content_id, edges)
+        return orders[content_id]
 
     def _rows(self, region: str, now: float) -> Iterable[tuple[Rendition, HotRow]]:
         for rendition, segments, _ in self.listed(region):

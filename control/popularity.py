@@ -19,14 +19,12 @@ from kernel.heavy import HALF_LIFE, HeavyHitters, Taken
 RISE_HALF_LIFE = 5.0
 """Seconds in which the sums fade by which rises are seen."""
 PLACES = 5_000
-"""Renditions remembered of each region and of the whole fleet."""
+"""Renditions remembered of each region."""
 MOST_SIZES = 50_000
 UNKNOWN_SIZE = 1 << 30
 """Bytes that a rendition counts as whose size no edge knows."""
 RESTARTED = 0.9
 """Of what an edge told before, faded, this share must be in what it tells now, or else it has begun anew."""
-
-EVERYWHERE = ""
 
 
 class Rendition(NamedTuple):
@@ -57,7 +55,7 @@ class _Told(NamedTuple):
 
 
 class _Sums:
-    """Of one region, or of all."""
+    """Of one region."""
 
     def __init__(self) -> None:
         self.slow: HeavyHitters[Rendition] = HeavyHitters(PLACES, HALF_LIFE)
@@ -82,7 +80,7 @@ class Popularity:
         """An edge says what is taken there; what it leaves out has only faded. `now` in mono seconds."""
         first = edge not in self._told  # what it took before we knew it is no rise
         before = self._told.setdefault(edge, {})
-        sums = [self._sums.setdefault(name, _Sums()) for name in {region, EVERYWHERE}]
+        sums = self._sums.setdefault(region, _Sums())
         for row in rows:
             rendition = Rendition(row.content_id, row.rendition)
             held = before.get(rendition)
@@ -94,8 +92,7 @@ class Popularity:
                     requests = max(0.0, requests - held.requests * fade)
             before[rendition] = _Told(row.bytes, row.requests, now)
             if new > 0 or requests > 0:
-                for one in sums:
-                    one.add(rendition, new, requests, now, lately=not first)
+                sums.add(rendition, new, requests, now, lately=not first)
             if row.size:
                 self._learn(rendition, row.size)
         if len(before) > PLACES:
@@ -108,14 +105,13 @@ class Popularity:
     @property
     def regions(self) -> list[str]:
         """Where edges report from."""
-        return sorted(name for name in self._sums if name != EVERYWHERE)
+        return sorted(self._sums)
 
     def ranked(self, now: float, region: str | None = None, most: int = PLACES) -> list[Rank]:
         """What is taken in a region, or everywhere, the most popular first."""
-        sums = self._sums.get(EVERYWHERE if region is None else region)
-        if sums is None:
-            return []
-        slow, fast = dict(sums.slow.top(PLACES, now)), dict(sums.fast.top(PLACES, now))
+        meant = [one for name, one in self._sums.items() if region in (None, name)]
+        slow = _together([one.slow.top(PLACES, now) for one in meant])
+        fast = _together([one.fast.top(PLACES, now) for one in meant])
         taken = {one: _heat(slow.get(one), fast.get(one)) for one in slow.keys() | fast.keys()}
         total = sum(heat.bytes for heat in taken.values()) or 1.0
         found = [
@@ -136,6 +132,16 @@ class Popularity:
         self._sizes[rendition] = max(known, size) if size * 4 > known else size
         if len(self._sizes) > MOST_SIZES:
             del self._sizes[next(iter(self._sizes))]
+
+
+def _together(tops: list[list[tuple[Rendition, Taken]]]) -> dict[Rendition, Taken]:
+    """The sums of several regions, added up."""
+    found = dict(tops[0]) if tops else {}
+    for top in tops[1:]:
+        for rendition, taken in top:
+            held = found.get(rendition)
+            found[rendition] = taken if held is None else Taken(*map(sum, zip(held, taken, strict=True)))
+    return found
 
 
 def _heat(slow: Taken | None, fast: Taken | None) -> Taken:

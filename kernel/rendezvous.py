@@ -39,9 +39,16 @@ def score(name: bytes, weight: float, key: bytes) -> float:
 
 def bound(candidates: Sequence[Candidate], one: Candidate) -> int:
     """How many exchanges `one` may be busy with, the next one counted."""
-    running = 1 + sum(candidate.running for candidate in candidates)
-    share = one.weight / sum(candidate.weight for candidate in candidates)
-    return max(LEAST_BOUND, math.ceil(LOAD_BOUND * running * share))
+    running, weight = _totals(candidates)
+    return _bound(one, running, weight)
+
+
+def _totals(candidates: Sequence[Candidate]) -> tuple[int, float]:
+    return 1 + sum(candidate.running for candidate in candidates), sum(candidate.weight for candidate in candidates)
+
+
+def _bound(one: Candidate, running: int, weight: float) -> int:
+    return max(LEAST_BOUND, math.ceil(LOAD_BOUND * running * one.weight / weight))
 
 
 def order(key: bytes, candidates: Sequence[Candidate]) -> list[int]:
@@ -53,4 +60,5 @@ def order(key: bytes, candidates: Sequence[Candidate]) -> list[int]:
         key=lambda index: score(candidates[index].name, candidates[index].weight, key),
         reverse=True,
     )
-    return sorted(ranked, key=lambda index: candidates[index].running >= bound(candidates, candidates[index]))
+    running, weight = _totals(candidates)
+    return sorted(ranked, key=lambda index: candidates[index].running >= _bound(candidates[index], running, weight))
