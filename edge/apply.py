@@ -28,6 +28,7 @@ from kernel.fleet import (
     Update,
     Version,
 )
+from kernel.hot import parse_hot
 from kernel.keys import NO_KEYS, KeySet
 from kernel.licence import Licence, parse_content_id, parse_default, parse_licence, parse_session, parse_until
 from kernel.live_settings import check_settings
@@ -167,13 +168,12 @@ def check_document(kind: str, content: object) -> Mapping[str, object]:
     return _CHECKS[kind](content)
 
 
-def _any_object(content: object) -> Mapping[str, object]:
-    if not isinstance(content, dict):
-        raise BadDocument("", f"must be an object, not {kind_of(content)}")
-    return content
+def _check_hot(content: object) -> Mapping[str, object]:
+    parse_hot(content)
+    return content  # type: ignore[return-value]  # an object, as has been seen
 
 
-_CHECKS: Mapping[str, Callable[[object], Mapping[str, object]]] = {SETTINGS: check_settings, HOT: _any_object}
+_CHECKS: Mapping[str, Callable[[object], Mapping[str, object]]] = {SETTINGS: check_settings, HOT: _check_hot}
 
 
 def _contents(resources: tuple[Resource, ...], most: int = MAX_RESOURCE_BYTES) -> Iterator[tuple[str, object]]:

@@ -160,11 +160,12 @@ def document(kind: str, number: int, *contents: object, **more: object) -> Updat
     return replace(Update(kind, Version("e", number), "n", True, 0, resources), **more)
 
 
-@pytest.mark.parametrize("kind", DOCUMENTS)
-def test_a_document_is_taken_replaced_and_taken_away(kind: str) -> None:
-    state, effects = apply(State(), document(kind, 1, {}))
+@pytest.mark.parametrize(("kind", "content"), [(SETTINGS, {"drain": "3s"}), (HOT, {"rows": []})])
+def test_a_document_is_taken_replaced_and_taken_away(kind: str, content: object) -> None:
+    assert kind in DOCUMENTS
+    state, effects = apply(State(), document(kind, 1, content))
     assert effects == (Ack(kind, Version("e", 1), "n"), Changed(kind, Version("e", 1)))
-    assert state.documents == {kind: {}}
+    assert state.documents == {kind: content}
     same, _ = apply(state, document(kind, 1))
     assert same is state
     state, _ = apply(state, document(kind, 2))
@@ -177,6 +178,8 @@ def test_a_document_is_taken_replaced_and_taken_away(kind: str) -> None:
     ("update", "told"),
     [
         (document(SETTINGS, 2, []), "must be an object"),
+        (document(SETTINGS, 2, {"listen": "x"}), "`listen` is no setting that can be pushed"),
+        (document(HOT, 2, {"rows": 7}), "rows"),
         (document(SETTINGS, 2, {}, {}), "one resource"),
         (document(SETTINGS, 2, {}, snapshot=False, base=1), "one resource"),
         (document(SETTINGS, 2, removed=("settings",)), "one resource"),
@@ -185,7 +188,7 @@ def test_a_document_is_taken_replaced_and_taken_away(kind: str) -> None:
     ],
 )
 def test_a_document_that_cannot_be_is_refused_and_the_old_one_stays(update: Update, told: str) -> None:
-    before, _ = apply(apply(State(), document(SETTINGS, 1, {}))[0], document(HOT, 1, {}))
+    before, _ = apply(apply(State(), document(SETTINGS, 1, {}))[0], document(HOT, 1, {"rows": []}))
     state, (nack,) = apply(before, update)
     assert state is before
     assert isinstance(nack, Nack)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from dataclasses import replace
+from functools import partial
 from math import inf
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from edge.apply import State, apply
 from edge.rules import Rules
 from edge.state_file import DAMAGED_KEPT, Damaged, StateFile, decode, encode
 from kernel.errors import StorageFailed
-from kernel.fleet import KEYS, RULES, Resource, Update, Version
+from kernel.fleet import KEYS, NOTHING, RULES, SETTINGS, Resource, Update, Version
 from kernel.keys import KeySet, generate_ed25519_pem, public_jwks
 from kernel.licence import Licence
 from kernel.vocabulary import Refusal
@@ -184,3 +186,86 @@ def test_a_folder_that_cannot_be_written_is_a_storage_failure_and_leaves_no_part
     assert not (tmp_path / "state.json.part").exists()
     with pytest.raises(StorageFailed, match="cannot be read"):
         StateFile(tmp_path).load()
+
+
+def settings_update(number: int, document: bytes) -> Update:
+    resource = Resource(SETTINGS, number, document)
+    return Update(SETTINGS, Version("e", number), "n", snapshot=True, resources=(resource,) if document else ())
+
+
+def test_documents_are_kept_in_the_journal_and_in_the_file(tmp_path: Path) -> None:
+    """However large the catalogue, a document of a few hundred bytes does not write it anew."""
+    file, update = StateFile(tmp_path), settings_update(9, b'{"default_ttl":"9s"}')
+    file.save(STATE)
+    before = file.path.stat().st_ino
+    state = taken(STATE, update)
+    file.keep(state, [update])
+    assert file.path.stat().st_ino == before
+    for _ in range(2):
+        loaded = StateFile(tmp_path).load()
+        assert loaded is not None
+        assert loaded.documents == {SETTINGS: {"default_ttl": "9s"}}
+        assert loaded.version(SETTINGS).number == 9
+        StateFile(tmp_path).save(loaded)
+    gone = taken(loaded, settings_update(10, b""))
+    assert decode(encode(gone)).documents == {}
+    assert decode(encode(gone)).version(SETTINGS).number == 10
+
+
+def test_a_document_that_another_release_took_is_left_out_and_the_rest_is_in_force(tmp_path: Path) -> None:
+    file, update = StateFile(tmp_path), settings_update(9, b'{"default_ttl":"9s"}')
+    strange = replace(
+        STATE, documents={SETTINGS: {"from_the_future": 1}}, versions={**STATE.versions, SETTINGS: Version("e", 9)}
+    )
+    file.save(strange)
+    loaded = file.load()
+    assert loaded is not None
+    assert loaded.rules == STATE.rules
+    assert (loaded.documents, loaded.version(SETTINGS)) == ({}, NOTHING)
+    file.keep(strange, [replace(update, resources=(Resource(SETTINGS, 9, b'{"from_the_future":1}'),))])
+    loaded = file.load()
+    assert loaded is not None
+    assert (loaded.rules, loaded.documents) == (STATE.rules, {})
+
+
+class Killed(BaseException):
+    """The process is gone at this very call."""
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_process_killed_at_any_call_leaves_the_old_state_or_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    """Whatever it was about to open, write, sync or rename: the next start has one of the two, sound."""
+    update = settings_update(9, b'{"default_ttl":"9s"}')
+    new = taken(STATE, update)
+    real = {name: getattr(os, name) for name in ("open", "fsync", "fdopen")} | {"replace": Path.replace}
+    for number in range(1, 20):
+        file = StateFile(tmp_path / str(number))
+        file.save(STATE)
+        left = number
+
+        def dies(name: str, *args: object, **more: object) -> object:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise Killed
+            return real[name](*args, **more)
+
+        with monkeypatch.context() as patched:
+            for name in ("open", "fsync", "fdopen"):
+                patched.setattr(f"edge.state_file.os.{name}", partial(dies, name))
+            patched.setattr(Path, "replace", lambda *args: dies("replace", *args))
+            try:
+                file.save(new) if whole else file.keep(new, [update])
+            except Killed:
+                pass
+            else:
+                break
+        loaded = StateFile(tmp_path / str(number)).load()
+        assert loaded is not None
+        assert loaded.rules == STATE.rules
+        assert loaded.documents in ({}, {SETTINGS: {"default_ttl": "9s"}})
+    else:
+        raise AssertionError("it never came to its end")
+    assert number > 2
