@@ -54,6 +54,7 @@ class Told(NamedTuple):
     etag: bytes | None
     last_modified: bytes | None
     upstream_status: bytes | None
+    had_age: bool
 
 
 class Entry:
@@ -69,7 +70,6 @@ class Entry:
         "born",
         "disk",
         "fresh_until",
-        "had_age",
         "key",
         "length",
         "mark",
@@ -92,7 +92,6 @@ class Entry:
         self.surrogates: tuple[bytes, ...] = ()
         self.born = self.fresh_until = 0.0
         self.windows: Windows = NO_WINDOWS
-        self.had_age = False
         self.mark = b""  # of a whole in slices and of each of them: the strong ETag, else one made when it came
         self.slice = 0  # bytes of a slice where the body is kept in slices; see `cache.slices`
         self.ready: Ready | None = None
@@ -139,10 +138,16 @@ class Entry:
         """Cache-Status of the caches behind us."""
         return self.told.upstream_status
 
+    @property
+    def had_age(self) -> bool:
+        """Whether it came with an Age."""
+        return self.told.had_age
+
     def set_fields(self, fields: Fields) -> None:
         """Take over the end-to-end fields of a response; what is derived of them is made anew."""
         kept = end_to_end(fields, _NOT_STORED)
-        self._told = _told(kept, b", ".join(values(fields, b"cache-status")) or None)
+        via = b", ".join(values(fields, b"cache-status")) or None
+        self._told = _told(kept, via, had_age=bool(values(fields, b"age")))
         self.surrogates = shared(parse_surrogate_keys(b" ".join(values(kept, b"surrogate-key"))))
         self.ready = None
 
@@ -265,14 +270,14 @@ def _windows(swr: float, sie: float, must: bool) -> Windows:
     return float(swr), float(sie), bool(must)
 
 
-def _told(fields: Fields, via: bytes | None) -> Told:
-    return Told(fields, serialise(fields), first(fields, b"etag"), first(fields, b"last-modified"), via)
+def _told(fields: Fields, via: bytes | None, *, had_age: bool) -> Told:
+    return Told(fields, serialise(fields), first(fields, b"etag"), first(fields, b"last-modified"), via, had_age)
 
 
 def _told_on_disk(head: Mapping[str, object]) -> Told:
     fields = [(bytes(name), bytes(value)) for name, value in head["fields"]]  # type: ignore[attr-defined]
     via = head["via"]
-    return _told(fields, via if isinstance(via, bytes) else None)
+    return _told(fields, via if isinstance(via, bytes) else None, had_age=False)
 
 
 def normalised(name: bytes, value: bytes | None) -> bytes | None:

@@ -9,11 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cache.entry import Entry
+from cache.roll import Roll
 from cache.slices import numbers, object_key, slice_key
 from cache.surrogates import Surrogates
 
 MOST_ALTERNATES = 16
 """Alternates kept of one cache key; the oldest leaves."""
+LOOKED = 8000
+"""Cache keys looked at in one step of a purge, about: a millisecond or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,11 @@ class PurgeRequest:
 class Index:
     """Cache key -> entries, and surrogate key -> cache keys."""
 
-    __slots__ = ("_entries", "_surrogates")
+    __slots__ = ("_entries", "_roll", "_surrogates")
 
     def __init__(self) -> None:
         self._entries: dict[bytes, Entry | tuple[Entry, ...]] = {}
+        self._roll = Roll()
         self._surrogates = Surrogates()
 
     def __len__(self) -> int:
@@ -75,6 +79,8 @@ class Index:
     def enter(self, entry: Entry) -> None:
         """One entry more under its key."""
         old = self.get(entry.key)
+        if not old:
+            self._roll.add(entry.key)
         self._entries[entry.key] = (*old, entry) if old else entry
         self._surrogates.add(entry.key, entry.surrogates)
 
@@ -85,6 +91,7 @@ class Index:
         rest = tuple(other for other in self.get(entry.key) if other is not entry)
         if not rest:
             del self._entries[entry.key]
+            self._roll.discard(entry.key)
         else:
             self._entries[entry.key] = rest[0] if len(rest) == 1 else rest
         self.rekey(entry, entry.surrogates)
@@ -95,33 +102,52 @@ class Index:
         for other in self.get(entry.key):
             self._surrogates.add(other.key, other.surrogates)
 
-    def candidates(self, request: PurgeRequest) -> list[bytes]:
-        """Cache keys among which are all that a purge reaches; `reaches` says of each entry whether it does."""
+    def candidates(self, request: PurgeRequest) -> Iterator[tuple[int, list[bytes]]]:
+        """Cache keys among which are all that a purge reaches, some at a time, and how many were looked at for them;
+        `reaches` says of each entry whether it does. What comes or goes between two lists is met as it stands then."""
         if request.everything or request.prefixes:
-            return list(self._entries)
-        reached = [key for url in request.urls for key in self._with_slices(url) if key in self._entries]
+            prefixes = request.prefixes if not request.everything else b""
+            for part in self._roll.walk():
+                yield len(part), [key for key in part if key.startswith(prefixes)]
+        if request.everything:
+            return
+        for url in request.urls:
+            for key in self._with_slices(url):
+                yield 1, [key]
         for one in request.keys:
-            reached += self._surrogates.carrying(one)
-        return reached if len(request.urls) + len(request.keys) == 1 else list(dict.fromkeys(reached))
+            for part in self._surrogates.carrying(one):
+                yield len(part), part
 
     def _with_slices(self, key: bytes) -> Iterator[bytes]:
         """An object's key and those that its slices have, if it is kept in slices."""
+        wholes = [entry for entry in self.get(key) if entry.slice]
         yield key
-        for entry in self.get(key):
-            if entry.slice:
-                yield from (slice_key(key, number) for number in numbers(0, entry.length or 0, entry.slice))
+        for entry in wholes:
+            yield from (slice_key(key, number) for number in numbers(0, entry.length or 0, entry.slice))
 
-    def slices_of(self, whole: Entry) -> list[Entry]:
-        """The slices of this whole that are stored, alternates' not among them."""
-        keys = (slice_key(whole.key, number) for number in numbers(0, whole.length or 0, whole.slice))
-        return [entry for key in keys for entry in self.get(key) if entry.mark == whole.mark]
+    def slices_of(self, whole: Entry) -> Iterator[Entry | None]:
+        """The slices of this whole that are stored, alternates' not among them; None where one is not."""
+        for number in numbers(0, whole.length or 0, whole.slice):
+            found = self.get(slice_key(whole.key, number))
+            yield next((entry for entry in found if entry.mark == whole.mark), None)
 
     def has_whole(self, entry: Entry) -> bool:
         """Whether the object whose slice this is, is stored: without it a slice is worth nothing."""
         return any(whole.slice and whole.mark == entry.mark for whole in self.get(object_key(entry.key)))
 
     def reached(self, request: PurgeRequest, step: int) -> Iterator[list[Entry]]:
-        """The entries that a purge reaches, as they stand when it comes to them, `step` cache keys at a time."""
-        keys = self.candidates(request)
-        for at in range(0, len(keys), step):
-            yield [e for key in keys[at : at + step] for e in self.get(key) if request.reaches(key, e.surrogates)]
+        """The entries that a purge reaches, as they stand when it comes to them: at most `step` at a time, and not many
+        more keys looked at for them than `LOOKED`. None comes twice unless it is reached in two ways."""
+        found: list[Entry] = []
+        looked = 0
+        for count, keys in self.candidates(request):
+            looked += 1 + count
+            for key in keys:
+                found += [entry for entry in self.get(key) if request.reaches(key, entry.surrogates)]
+                if len(found) >= step:
+                    yield found
+                    found, looked = [], 0
+            if looked >= LOOKED:
+                yield found
+                found, looked = [], 0
+        yield found

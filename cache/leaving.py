@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from cache.counts import CacheCounts
@@ -25,7 +26,8 @@ class Leaving:
         self._workshop = workshop
         self._clock = clock
         self._counts = counts
-        self._names: dict[str, None] = {}
+        self._names: OrderedDict[str, int] = OrderedDict()
+        self._came = 0  # the number of the last of them
         self._stuck: dict[str, bool] = {}
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._running = self._retrying = False
@@ -34,7 +36,7 @@ class Leaving:
         return len(self._names)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(tuple(self._names))
+        return iter(self._names)
 
     @property
     def stuck(self) -> int:
@@ -43,32 +45,43 @@ class Leaving:
 
     def add(self, names: Iterable[str]) -> None:
         """These have to go, soon."""
-        self._names.update(dict.fromkeys(names))
+        self._enter(names)
         if self._disk is not None and self._names and not self._running:
             self._running = True
             self._workshop.spawn(self._remove_all())
+
+    def _enter(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self._names:
+                self._came += 1
+                self._names[name] = self._came
 
     async def remove(self, names: list[str]) -> None:
         """These have to go, now."""
         disk = self._disk
         if disk is None or not names:
             return
-        self._names.update(dict.fromkeys(names))
+        self._enter(names)
         await self._attempt(disk, names)
         for name in names:
             self._names.pop(name, None)
             if (future := self._waiting.pop(name, None)) is not None and not future.done():
                 future.set_result(None)
 
-    async def gone(self, names: Iterable[str]) -> int:
-        """Until an attempt was made on each of them; how many are still there and, for want of a mark, might come back
-        at the next start."""
-        names = tuple(names)
-        for name in reversed(names):  # they go in the order they came: one wait is nearly always enough
-            if name in self._names:
-                waited_for = self._waiting.setdefault(name, asyncio.get_running_loop().create_future())
-                await asyncio.wait([waited_for])
-        return sum(not self._stuck.get(name, True) for name in names)
+    async def gone(self, names: Sequence[str]) -> int:
+        """Until an attempt was made on each of these, which were told before, and on all that came before them; how
+        many are still there and, for want of a mark, might come back at the next start."""
+        last, left = self._came, 0
+        while self._names:
+            first = next(iter(self._names))
+            if self._names[first] > last:
+                break
+            await asyncio.wait([self._waiting.setdefault(first, asyncio.get_running_loop().create_future())])
+        if self._stuck:
+            for at in range(0, len(names), BATCH):
+                left += sum(not self._stuck.get(name, True) for name in names[at : at + BATCH])
+                await asyncio.sleep(0)
+        return left
 
     async def _remove_all(self) -> None:
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+from cache.roll import MOST_TOGETHER, PARTS, Members
 
 MOST_KEYS = 64
 """Surrogate keys of one response beyond this many are passed over."""
@@ -25,14 +27,16 @@ class Surrogates:
     __slots__ = ("_members",)
 
     def __init__(self) -> None:
-        self._members: dict[bytes, bytes | set[bytes]] = {}
+        self._members: dict[bytes, bytes | set[bytes] | Members] = {}
 
     def add(self, cache_key: bytes, keys: Iterable[bytes]) -> None:
         """The object under `cache_key` carries `keys`."""
         for key in keys:
             members = self._members.setdefault(key, cache_key)
-            if isinstance(members, set):
+            if not isinstance(members, bytes):
                 members.add(cache_key)
+                if isinstance(members, set) and len(members) > MOST_TOGETHER:
+                    self._members[key] = Members(members)
             elif members != cache_key:
                 self._members[key] = {members, cache_key}
 
@@ -40,17 +44,26 @@ class Surrogates:
         """The object is gone; empty keys leave no trace."""
         for key in keys:
             members = self._members.get(key)
-            if isinstance(members, set):
+            if isinstance(members, (set, Members)):
                 members.discard(cache_key)
                 if not members:
                     del self._members[key]
             elif members == cache_key:
                 del self._members[key]
 
-    def carrying(self, key: bytes) -> list[bytes]:
-        """The cache keys that carry a surrogate key, now."""
-        members = self._members.get(key, ())
-        return [members] if isinstance(members, bytes) else list(members)
+    def carrying(self, key: bytes) -> Iterator[list[bytes]]:
+        """The cache keys that carry a surrogate key, some at a time, each time as it stands then."""
+        number, walked = 0, self._members.get(key)
+        while (members := self._members.get(key)) is not None:
+            if not isinstance(members, Members):  # those that were there all the while are among these few
+                yield [members] if isinstance(members, bytes) else list(members)
+                return
+            if members is not walked:
+                number, walked = 0, members
+            if number == PARTS:
+                return
+            yield members.part(number)
+            number += 1
 
     def __len__(self) -> int:
         return len(self._members)

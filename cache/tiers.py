@@ -11,8 +11,10 @@ disk is cold: its head lies in its file. The moves, and what each costs:
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from cache.body import Body, DiskBody, Pieces, few
 from cache.counts import CacheCounts
@@ -28,6 +30,9 @@ from kernel.clock import Clock
 
 MOST_LUKEWARM = 1024
 """Heads kept of objects that are not in RAM, and their files kept open: somebody may be about to use them."""
+
+SLICES_AT_ONCE = 100
+"""Slices of an object that leave with it before others get their turn."""
 
 
 class Tiers:
@@ -135,14 +140,31 @@ class Tiers:
         self.ram.drop(entry)
         self._lukewarm.pop(entry, None)
         if entry.slice and with_slices:
-            for part in self.index.slices_of(entry):
-                self.forget(part)
+            self._slices_leave(entry)
         name = self.disk.drop(entry) if self.disk is not None else None
         if name is not None:
             self.leaving.add((name,))
         if self.on_gone is not None:
             self.on_gone(entry)
         return name
+
+    def _slices_leave(self, whole: Entry) -> None:
+        """Those of an object that has left; of a large one in steps, until the same is stored again."""
+        slices = self.index.slices_of(whole)
+        for part in islice(slices, SLICES_AT_ONCE):
+            if part is not None:
+                self.forget(part)
+        if (whole.length or 0) > SLICES_AT_ONCE * whole.slice:
+            self.workshop.spawn(self._further_slices_leave(slices))
+
+    async def _further_slices_leave(self, slices: Iterator[Entry | None]) -> None:
+        for number, part in enumerate(slices):
+            if part is not None and self.index.has_whole(part):
+                return
+            if part is not None:
+                self.forget(part)
+            if number % SLICES_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def _left_ram(self, left: Left) -> None:
         entry, disk, cost = left.entry, self.disk, left.entry.cost

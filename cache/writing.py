@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from cache.tiers import Tiers
 
 MOST_WRITING = 64 << 20
-"""Bytes on their way to disk at a time; beyond it objects stay in RAM only."""
+MOST_WRITES = 2000
+"""Bytes and objects on their way to disk at a time; beyond either objects stay in RAM only."""
 
 
 class Writing:
@@ -54,8 +55,8 @@ class Writing:
     # -- bodies ------------------------------------------------------------------------------------------------
 
     def has_room(self, cost: int) -> bool:
-        """Whether so many bytes more may be on their way."""
-        return self.bytes + cost <= self._most
+        """Whether one more of so many bytes may be on its way."""
+        return self.bytes + cost <= self._most and len(self.bodies) < MOST_WRITES
 
     def begin(self, disk: DiskTier, entry: Entry, body: Body) -> None:
         """Write an object."""

@@ -173,7 +173,6 @@ class Answers:
             entry = Entry(fill.key, 200, self._dated(of_the_whole(kept)), part.total)
         else:
             entry = Entry(fill.key, exchange.status, self._dated(kept), exchange.length)
-        entry.had_age = bool(values(fields, b"age"))
         entry.set_times(verdict, self._clock.mono())
         _set_vary(entry, route, request)
         return entry

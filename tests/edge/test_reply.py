@@ -35,5 +35,5 @@ def test_cache_status(outcome, collapsed, told):
 def test_the_age_of_what_came_just_now_is_what_upstream_told():
     made, entry = reply()
     assert (made.age_of(entry, Outcome.MISS), made.age_of(entry, Outcome.HIT)) == (None, 0)
-    entry.had_age = True
+    entry.set_fields([*entry.fields, (b"age", b"0")])
     assert made.age_of(entry, Outcome.MISS) == 0
