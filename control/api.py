@@ -10,6 +10,7 @@ from aiohttp import web
 from control.access_log import recorded
 from control.api_fleet import FleetApi
 from control.api_hot import HotApi
+from control.api_jobs import JobsApi
 from control.api_join import JoinApi
 from control.api_keys import KeysApi
 from control.api_process import ProcessApi
@@ -43,6 +44,7 @@ def _groups(plane: Plane, keys: Keys, ready: Callable[[], bool]) -> list[object]
         StateApi(plane),
         FleetApi(plane),
         KeysApi(plane, keys),
+        JobsApi(plane),
         JoinApi(plane),
         WhyApi(plane),
         SettingsApi(plane),

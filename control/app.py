@@ -25,6 +25,7 @@ from control.database import Database, database_of
 from control.keys import Keys
 from control.plane import Plane
 from control.probes import Prober
+from control.rate import Rate
 from control.settings import ControlSettings, check, neighbours_of
 from control.store import Store
 from control.trust import open_trust
@@ -34,6 +35,8 @@ from kernel.errors import BadSettings
 from kernel.settings import Address
 
 KEYS_BYTES = 1 << 20
+BURST_SECONDS = 10.0
+"""Of jobs at the rate of the setting, that a key may ask for at once."""
 
 log = structlog.get_logger("control")
 
@@ -86,6 +89,8 @@ async def _serving(
 ) -> AsyncIterator[Running]:
     await plane.remember_edges()
     await plane.roster.refresh()
+    plane.jobs.rate = Rate(settings.job_rate, settings.job_rate * BURST_SECONDS)
+    await plane.jobs.start()
     await plane.put_default(settings.default)
     if settings.keys is not None:
         await _put_keys_of(plane, settings.keys)
@@ -98,6 +103,7 @@ async def _serving(
     tending = tasks.create_task(plane.tend())
     heating = tasks.create_task(plane.heat.run())
     pushing = tasks.create_task(plane.settings.run())
+    keeping = tasks.create_task(plane.jobs.run())
     plane.traffic.neighbours = neighbours_of(settings)
     probing = tasks.create_task(Prober(plane.traffic, plane.clock, plane.store).run())
     try:
@@ -111,7 +117,7 @@ async def _serving(
             yield Running(listen, admin, plane, enrol)
             serves = False
     finally:
-        for task in (tending, heating, pushing, probing):
+        for task in (tending, heating, pushing, keeping, probing):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task

@@ -22,5 +22,20 @@ COUNTERS = (
     Counter("matinee_control_signals_total", "counter", "What playback told of sessions at edges."),
     Counter("matinee_control_probes_total", "counter", "Probes of edges, by what they found.", ("found",)),
     Counter("matinee_control_edges_standing", "gauge", "Edges, by how they stand with routing.", ("standing",)),
+    Counter("matinee_control_jobs_head", "gauge", "The latest number in the log of purges and prefetches."),
+    Counter("matinee_control_jobs_released", "gauge", "Up to which of them edges are told; shields come first."),
+    Counter("matinee_control_jobs_done", "gauge", "Up to which number every connected node has purged."),
+    Counter("matinee_control_jobs_waiting", "gauge", "Jobs that wait for shields."),
+    Counter(
+        "matinee_control_jobs_late_shields", "gauge", "Purges that a shield has still to do, by shield.", ("shield",)
+    ),
+    Counter(
+        "matinee_control_jobs_lag", "gauge", "Purges that nodes are behind, by the worst and by half of them.", ("of",)
+    ),
+    Counter("matinee_control_jobs_asked_total", "counter", "Jobs asked for here since the start.", ("kind",)),
+    Counter("matinee_control_receipts_total", "counter", "Receipts of jobs, by what they say.", ("status",)),
+    Counter(
+        "matinee_control_receipt_seconds", "gauge", "From a job to a receipt, of the latest receipts.", ("quantile",)
+    ),
     Counter("matinee_control_refusals_total", "counter", "Updates that edges refused."),
 )

@@ -13,12 +13,14 @@ from control.fanout import Edge, Fanout
 from control.job_log import Entry, JobLog, told_by
 from control.release import SHIELDS_WITHIN, Release, Shield
 from kernel.clock import Clock, Timer
-from kernel.fleet import PURGE, Jobs, Receipt, Version
+from kernel.fleet import DONE, PURGE, Jobs, Receipt, Version
 
 THERE_WITHIN = 10.0
 """Seconds after its last word that a shield is waited for."""
 GONE_AFTER = 86_400.0
-"""Seconds after which a node that is not heard of is nobody's concern any more."""
+"""Seconds after which a job's status does not name a node any more that is not heard of."""
+SHIELD_GONE_AFTER = 7 * 86_400.0
+"""Seconds after which nobody counts on a shield any more to come back with old bytes."""
 LATENCIES = 2_000
 """Times to a receipt that are remembered for the counters."""
 
@@ -39,6 +41,8 @@ class Due:
     late: dict[int, list[str]] = field(default_factory=dict)
     again: dict[int, list[str]] = field(default_factory=dict)
     ahead: bool = False
+    done: int = 0
+    """Up to where every node has done every purge; their receipts are among these or kept already."""
 
 
 @dataclass(slots=True)
@@ -60,6 +64,8 @@ class Dispatch:
         self.fanout = fanout
         self.seconds: list[float] = []
         """Times from a purge to its receipts, the latest."""
+        self.keeping: list[Arrived] = []
+        """Receipts that are being written."""
         self.receipts = 0
         self.failures = 0
         self.clock = clock
@@ -82,10 +88,10 @@ class Dispatch:
 
     def take(self, entries: Iterable[Entry]) -> None:
         """Entries that were added to the log, by whichever replica."""
-        now, wall = self.clock.mono(), self.clock.wall()
+        now = self.clock.mono()
         added = self.log.take(entries)
         for entry in added:
-            self._came[entry.job.seq] = now - max(0.0, wall - entry.at)
+            self._came[entry.job.seq] = now  # not when it was asked for: after a restart shields have to come back
         if added:
             self.look()
             self.fanout.wake(one.hello.id for one in self._nodes() if one.hello.role == "shield")
@@ -125,6 +131,7 @@ class Dispatch:
         now = self.clock.wall()
         entry = self.log.get(job.number)
         self.receipts += 1
+        self.failures += receipt.status != DONE
         if entry is not None:
             self.seconds.append(max(0.0, now - entry.at))
             del self.seconds[:-LATENCIES]
@@ -144,6 +151,7 @@ class Dispatch:
         """Tell edges what they may be told by now; see who is late, and who has caught up."""
         log, release, now = self.log, self.release, self.clock.mono()
         shields = self.shields()
+        release.forget(log.floor)
         before = release.released
         waiting = [e for seq in range(max(before, log.floor) + 1, log.head + 1) if (e := log.get(seq)) is not None]
         waited = {seq: now - came for seq, came in self._came.items()}
@@ -172,11 +180,16 @@ class Dispatch:
     def due(self) -> Due:
         """What is to be kept now; it is not told again but for what is still so."""
         due, self._due = self._due, Due()
+        due.done = self.done_upto()
         return due
 
     def put_back(self, receipts: list[Arrived]) -> None:
         """They could not be kept."""
         self._due.receipts[:0] = receipts
+
+    def pending(self, seq: int) -> list[Arrived]:
+        """The receipts of a job that are not yet kept."""
+        return [one for one in (*self.keeping, *self._due.receipts) if one.receipt.job.number == seq]
 
     # -- the fleet ---------------------------------------------------------------------------------------------
 
@@ -190,11 +203,11 @@ class Dispatch:
 
     def shields(self) -> list[Shield]:
         """The shields among them."""
-        since = self.clock.wall() - THERE_WITHIN
+        there, gone = self.clock.wall() - THERE_WITHIN, self.clock.wall() - SHIELD_GONE_AFTER
         return [
-            Shield(one.hello.id, one.hello.mark, one.connected or one.last_seen >= since)
-            for one in self._nodes()
-            if one.hello.role == "shield"
+            Shield(one.hello.id, one.hello.mark, one.connected or one.last_seen >= there)
+            for one in self.fanout.edges.values()
+            if one.hello.role == "shield" and (one.connected or one.last_seen >= gone)
         ]
 
     def holds(self, edge: Edge, seq: int) -> bool:
@@ -202,8 +215,19 @@ class Dispatch:
         mark: Version = edge.hello.mark
         return mark.epoch == self.log.epoch and mark.number >= seq
 
-    def done_upto(self) -> int:
-        """Up to where every node has done every purge."""
-        marks = [one.hello.mark for one in self._nodes()]
+    def is_behind(self) -> bool:
+        """Whether a connected edge has done jobs of this log that are not in it."""
+        marks = [edge.hello.mark for edge in self.fanout.edges.values() if edge.connected]
+        return any(mark.epoch == self.log.epoch and mark.number > self.log.head for mark in marks)
+
+    def lags(self) -> list[float]:
+        """How many entries each connected node is behind what it may be told, in order."""
+        marks = [edge.hello.mark for edge in self.fanout.edges.values() if edge.connected]
+        upto, epoch = self.release.released, self.log.epoch
+        return sorted(float(max(0, upto - mark.number)) if mark.epoch == epoch else float(upto) for mark in marks)
+
+    def done_upto(self, *, connected: bool = False) -> int:
+        """Up to where every node, or every connected one, has done every purge."""
+        marks = [one.hello.mark for one in self._nodes() if one.connected or not connected]
         numbers = [mark.number if mark.epoch == self.log.epoch else 0 for mark in marks]
         return min([self.log.head, *numbers])

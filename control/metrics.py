@@ -7,6 +7,7 @@ from collections import Counter
 from control import changes
 from control.counters import COUNTERS
 from control.health import Standing
+from control.job_status import quantile
 from control.plane import Plane
 from kernel.counters import by_name
 from kernel.fleet import KEYS, TYPES
@@ -16,7 +17,7 @@ def metrics_text(plane: Plane) -> str:
     """The text of /metrics."""
     desired, fanout = plane.store.desired, plane.fanout
     connected = [edge for edge in fanout.edges.values() if edge.connected]
-    values: dict[str, dict[str, int]] = {
+    values: dict[str, dict[str, float]] = {
         "matinee_control_revision": {"": desired.revision},
         "matinee_control_titles": {"": len(changes.titles(desired))},
         "matinee_control_keys": {"": len(desired.shelves[KEYS].resources)},
@@ -30,7 +31,7 @@ def metrics_text(plane: Plane) -> str:
         "matinee_control_updates_total": {"": fanout.updates_sent},
         "matinee_control_refusals_total": {"": fanout.refusals},
     }
-    values |= _routing(plane)
+    values |= _routing(plane) | _jobs(plane)
     lines = []
     for name, row in by_name(COUNTERS).items():
         lines += [f"# HELP {name} {row.sentence}", f"# TYPE {name} {row.kind}"]
@@ -38,7 +39,7 @@ def metrics_text(plane: Plane) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _routing(plane: Plane) -> dict[str, dict[str, int]]:
+def _routing(plane: Plane) -> dict[str, dict[str, float]]:
     traffic = plane.traffic
     standings = Counter(verdict.standing.value for verdict in traffic.verdicts().values())
     return {
@@ -47,3 +48,29 @@ def _routing(plane: Plane) -> dict[str, dict[str, int]]:
         "matinee_control_probes_total": {f'{{found="{name}"}}': count for name, count in traffic.probed.items()},
         "matinee_control_edges_standing": {f'{{standing="{one.value}"}}': standings[one.value] for one in Standing},
     }
+
+
+def _jobs(plane: Plane) -> dict[str, dict[str, float]]:
+    jobs = plane.jobs
+    dispatch, took = jobs.dispatch, sorted(jobs.dispatch.seconds)
+    late = Counter(shield for shields in dispatch.release.late.values() for shield in shields)
+    lags = dispatch.lags()
+    return {
+        "matinee_control_jobs_head": {"": dispatch.log.head},
+        "matinee_control_jobs_released": {"": dispatch.release.released},
+        "matinee_control_jobs_done": {"": dispatch.done_upto(connected=True)},
+        "matinee_control_jobs_waiting": {"": max(0, dispatch.log.head - dispatch.release.released)},
+        "matinee_control_jobs_late_shields": {f'{{shield="{name}"}}': count for name, count in sorted(late.items())},
+        "matinee_control_jobs_lag": {f'{{of="{of}"}}': quantile(lags, share) or 0 for of, share in _LAGS.items()},
+        "matinee_control_jobs_asked_total": {f'{{kind="{kind}"}}': count for kind, count in jobs.asked.items()},
+        "matinee_control_receipts_total": {
+            '{status="done"}': dispatch.receipts - dispatch.failures,
+            '{status="failed"}': dispatch.failures,
+        },
+        "matinee_control_receipt_seconds": {
+            f'{{quantile="{share}"}}': quantile(took, share) or 0 for share in (0.5, 0.99)
+        },
+    }
+
+
+_LAGS = {"half": 0.5, "worst": 1.0}

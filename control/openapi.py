@@ -78,6 +78,26 @@ REVOCATION: Schema = {
 }
 
 
+_NAMES: Schema = {"type": "array", "items": {"type": "string"}, "maxItems": 5_000}
+PURGE: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "description": "surrogate keys, URLs (or paths), beginnings of such, or all; soft marks as stale, else removed",
+    "properties": {
+        "keys": _NAMES,
+        "urls": _NAMES,
+        "prefixes": _NAMES,
+        "all": {"type": "boolean"},
+        "soft": {"type": "boolean"},
+    },
+}
+PREFETCH: Schema = {
+    "type": "object",
+    "required": ["urls"],
+    "additionalProperties": False,
+    "properties": {"urls": _NAMES},
+}
+WAIT = ("wait",)
 ROUTE_QUERY = ("contentId", "rendition", "country", "region", "session", "without", "most")
 ENROLMENT: Schema = {
     "type": "object",
@@ -129,6 +149,10 @@ ROUTES = (
     Route("GET", "/v1/keys", "get_keys", "The public keys that tokens verify with."),
     Route("PUT", "/v1/keys", "put_keys", "Replace the set of public keys.", JWKS),
     Route("POST", "/v1/revocations", "revoke", "Refuse a session's tokens from now on.", REVOCATION),
+    Route("POST", "/v1/purges", "post_purge", "Purge on every edge and shield; 201 names the job.", PURGE, query=WAIT),
+    Route("POST", "/v1/prefetches", "post_prefetch", "Have objects brought to every edge.", PREFETCH),
+    Route("GET", "/v1/jobs", "list_jobs", "Purges and prefetches, the latest first.", pages=True),
+    Route("GET", "/v1/jobs/{job}", "get_job", "A job: its receipts by node, how long they took, who lags.", query=WAIT),
     Route("GET", "/v1/edges", "list_edges", "The edges seen, and how far each is.", pages=True),
     Route("GET", "/v1/edges/{edgeId}", "get_edge", "One edge: what it says of itself, what is said of it."),
     Route("PUT", "/v1/edges/{edgeId}", "put_edge", "Say what a node is: role, region, PoP, group, capacity.", NODE),

@@ -17,6 +17,7 @@ from control.edge_rows import LEASE, edge_of, edge_row, keep_edges
 from control.enrolment import Enrolment
 from control.fanout import Fanout
 from control.heat import Heat
+from control.jobs import JobKeeper
 from control.layers import Who
 from control.roster import Roster
 from control.settings_push import SettingsPush
@@ -51,6 +52,7 @@ class Plane:
         for kind in ("revision", "epoch"):
             store.on_change(kind, self.fanout.wake)
         self.heat = Heat(self.fanout, clock)
+        self.jobs = JobKeeper(store, self.fanout, clock)
         self._edges_changed = True
         store.on_change("edges", self._note_edges)
         self._over = asyncio.Event()
@@ -134,6 +136,7 @@ class Plane:
                 await self.roster.refresh()
                 if self._edges_changed:
                     await self.remember_edges()
+                    self.jobs.dispatch.look()
             if self.clock.mono() - forgotten_at >= FORGET_EVERY:
                 forgotten_at = self.clock.mono()
                 with contextlib.suppress(Overloaded, StorageFailed):  # there is a next time
@@ -146,6 +149,7 @@ class Plane:
 
     async def _forget(self, now: float) -> None:
         await self.store.forget(now)
+        await self.jobs.forget()
         await self.store.commit(
             lambda desired: changes.forget_ended(desired, now), self._author("control", "revocations that have ended")
         )

@@ -63,6 +63,11 @@ class Release:
             if shields:
                 self.late.setdefault(seq, set()).update(shields)
 
+    def forget(self, floor: int) -> None:
+        """Entries up to this one are in the log no more: who is so far behind drops everything."""
+        if any(seq <= floor for seq in self.late):
+            self.late = {seq: shields for seq, shields in self.late.items() if seq > floor}
+
     def caught_up(self, shields: Iterable[Shield], epoch: str) -> dict[int, list[str]]:
         """The jobs that late shields have done by now, and which: edges are to be told of these again."""
         found: dict[int, list[str]] = {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.errors import BadSettings
-from kernel.settings import ADDRESS, DURATION, PATH, TEXT, Address, choice, setting
+from kernel.settings import ADDRESS, DURATION, NUMBER, PATH, TEXT, Address, choice, setting
 from kernel.vocabulary import REGION
 
 _PLACE = re.compile(rf"{REGION.pattern}|[A-Z]{{2}}", re.ASCII)
@@ -69,6 +69,13 @@ class ControlSettings:
         None,
         "Where viewers of a region, or of a country, are sent when it has no edge that is well: `eu=us+ap`, `CH=eu`.",
         many=True,
+    )
+    job_rate: float = setting(
+        NUMBER,
+        "20",
+        "Purges and prefetches a second that one API key may ask for in the long run, ten seconds' worth at once.",
+        least=0.01,
+        most=10_000,
     )
     drain: float = setting(
         DURATION, "30s", "The longest that running calls may take to finish at a stop.", least=0, most=3600

@@ -1,0 +1,80 @@
+"""Control's HTTP door: purges and prefetches, and what has become of them."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from aiohttp import web
+
+from control.door import author, body, caller, limit, problem
+from control.job_rows import NAMES_AT_ONCE
+from control.job_status import brief
+from control.jobs import SECONDS_MOST
+from control.plane import Plane
+from kernel.documents import BadDocument
+from kernel.jobs import parse_prefetch, parse_purge
+
+
+class JobsApi:
+    """The handlers; `control.openapi.ROUTES` says which route is whose."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self._jobs = plane.jobs
+
+    async def post_purge(self, request: web.Request) -> web.Response:
+        if (refused := self._too_often(request)) is not None:
+            return refused
+        purge = parse_purge(await body(request), NAMES_AT_ONCE)
+        return await self._made(await self._jobs.purge(purge, author(request, self._plane.clock)), request)
+
+    async def post_prefetch(self, request: web.Request) -> web.Response:
+        if (refused := self._too_often(request)) is not None:
+            return refused
+        prefetch = parse_prefetch(await body(request), NAMES_AT_ONCE)
+        return await self._made(await self._jobs.prefetch(prefetch, author(request, self._plane.clock)), request)
+
+    def _too_often(self, request: web.Request) -> web.Response | None:
+        """Each key has its own share, so that one script that runs wild leaves the others theirs."""
+        seconds = self._jobs.rate.wait(caller(request).id, self._plane.clock.mono())
+        if seconds <= 0.0:
+            return None
+        told = f"more than {self._jobs.rate.per_second:g} jobs a second by this key: put more names into one"
+        return problem(429, "rate", told, **{"Retry-After": str(ceil(seconds))})
+
+    async def _made(self, seq: int, request: web.Request) -> web.Response:
+        seconds = _seconds(request)
+        if seconds:
+            await self._jobs.ended(seq, seconds)
+        found = await self._jobs.status(seq)
+        return web.json_response(found, status=201, headers={"Location": f"/v1/jobs/{seq}"})
+
+    async def get_job(self, request: web.Request) -> web.Response:
+        seq = _number(request.match_info["job"], "job")
+        if seconds := _seconds(request):
+            await self._jobs.ended(seq, seconds)
+        found = await self._jobs.status(seq)
+        if found is None:
+            return problem(404, "not-found", f"there is no job {seq}, or it is long past")
+        return web.json_response(found)
+
+    async def list_jobs(self, request: web.Request) -> web.Response:
+        most, text = limit(request), request.query.get("cursor", "")
+        rows = await self._jobs.page(_number(text, "cursor") if text else None, most + 1)
+        following = str(rows[most - 1]["seq"]) if len(rows) > most else None
+        return web.json_response({"jobs": [brief(row) for row in rows[:most]], "next": following})
+
+
+def _number(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise BadDocument(what, "must be a number")
+    return int(text)
+
+
+def _seconds(request: web.Request) -> float:
+    """`wait`: how long the answer may be held back until every node has done it."""
+    text = request.query.get("wait", "0")
+    seconds = float(text) if text.isascii() and text.replace(".", "", 1).isdigit() and len(text) < 10 else -1.0
+    if not 0 <= seconds <= SECONDS_MOST:
+        raise BadDocument("wait", f"must be seconds, at most {SECONDS_MOST:g}")
+    return seconds

@@ -1,0 +1,278 @@
+"""Purges and prefetches: appended to the log in the database, told to edges, their receipts kept, their status told.
+
+What is decided without waiting stands in `control.dispatch`; here is what reads and writes the database. Replicas of
+control share the log: each tells the edges that are connected to it, and any of them tells of a job's status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from control import job_rows
+from control.dispatch import Arrived, Dispatch, Due
+from control.fanout import Fanout
+from control.job_log import Entry
+from control.job_status import Came, NodeSeen, whole
+from control.rate import Rate
+from control.schema import jobs, receipts
+from control.store import Author, Store, Tx
+from kernel.clock import Clock
+from kernel.errors import Overloaded, StorageFailed
+from kernel.fleet import PREFETCH, PURGE, Version
+from kernel.jobs import Prefetch, Purge, content_of
+
+KEEP_EVERY = 0.1
+"""Seconds between two writes of receipts."""
+AGAIN_AFTER = 1.0
+"""Seconds until what the database refused is tried again."""
+PREFETCH_LONGEST = 86_400.0
+"""Seconds after which nobody waits for the receipts of a prefetch any more."""
+SECONDS_MOST = 30.0
+"""Seconds that a caller may wait for a job's end."""
+
+log = structlog.get_logger("control")
+
+
+class JobKeeper:
+    """See the module. `start`, then `run` as one task. `rate`: how often a key may purge or prefetch."""
+
+    def __init__(self, store: Store, fanout: Fanout, clock: Clock) -> None:
+        self.rate = Rate(20.0, 200.0)
+        self.dispatch = Dispatch(fanout, clock, self._something)
+        self.asked = {PURGE: 0, PREFETCH: 0}
+        """Jobs appended by this replica since its start."""
+        self._store = store
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._newer = self._elsewhere = False
+        self._kept_at = -KEEP_EVERY
+        self._finished = 0
+        self._waiters: list[tuple[int, asyncio.Event]] = []
+        store.on_change("jobs", partial(self._note, "_newer"))
+        store.on_change("receipts", partial(self._note, "_elsewhere"))
+
+    def _something(self) -> None:
+        self._wake.set()
+
+    def _note(self, what: str) -> None:
+        setattr(self, what, True)
+        self._wake.set()
+
+    # -- verbs -------------------------------------------------------------------------------------------------
+
+    async def purge(self, purge: Purge, author: Author) -> int:
+        """Append a purge; its number, once it is durable. Raises Overloaded, StorageFailed."""
+        return await self._append(PURGE, content_of(purge), author)
+
+    async def prefetch(self, prefetch: Prefetch, author: Author) -> int:
+        """Append a prefetch, as `purge`."""
+        return await self._append(PREFETCH, content_of(prefetch), author)
+
+    async def _append(self, kind: str, content: bytes, author: Author) -> int:
+        async def work(tx: Tx) -> Entry:
+            return await job_rows.append(tx, kind, content)
+
+        entry: Entry = await self._store.transact(work, author)
+        self.asked[kind] += 1
+        self.dispatch.take([entry])  # what others have appended in between is read soon, and then this one too
+        return entry.job.seq
+
+    async def status(self, seq: int) -> dict[str, Any] | None:
+        """A job with its receipts; None when there is none of that number. Raises StorageFailed."""
+        rows = await self._store.read(select(jobs).where(jobs.c.seq == seq))
+        if not rows:
+            return None
+        found = await self._store.read(select(receipts).where(receipts.c.seq == seq))
+        came = {one["edge"]: Came(one["edge"], one["at"], one["count"], one["bytes"], one["status"]) for one in found}
+        came |= {one.edge: _came(one) for one in self.dispatch.pending(seq)}
+        return whole(rows[0], list(came.values()), self._nodes(seq, rows[0]["kind"], came))
+
+    def _nodes(self, seq: int, kind: str, came: dict[str, Came]) -> list[NodeSeen]:
+        """A purge is done where a later one is; a prefetch only where its receipt says so."""
+        holds = self.dispatch.holds
+        return [
+            NodeSeen(
+                one.hello.id,
+                one.hello.role,
+                one.connected,
+                one.last_seen,
+                one.hello.id in came or (kind == PURGE and holds(one, seq)),
+            )
+            for one in self.dispatch.nodes()
+        ]
+
+    async def page(self, before: int | None, most: int) -> Sequence[Mapping[str, Any]]:
+        """Rows of jobs, the latest first, those before a number. Raises StorageFailed."""
+        query = select(jobs).order_by(jobs.c.seq.desc()).limit(most)
+        return await self._store.read(query if before is None else query.where(jobs.c.seq < before))
+
+    async def states(self) -> dict[tuple[str, str], int]:
+        """How many jobs of a kind are in a state."""
+        counted = select(jobs.c.kind, jobs.c.state, func.count().label("jobs")).group_by(jobs.c.kind, jobs.c.state)
+        return {(row["kind"], row["state"]): row["jobs"] for row in await self._store.read(counted)}
+
+    async def ended(self, seq: int, seconds: float) -> None:
+        """Wait until every connected node has done the purges up to this one, at most so long."""
+        over = asyncio.Event()
+        timer = self._clock.call_later(min(seconds, SECONDS_MOST), over.set)
+        waiter = (seq, over)
+        self._waiters.append(waiter)
+        try:
+            self._tell_waiters()
+            await over.wait()
+        finally:
+            self._waiters.remove(waiter)
+            timer.cancel()
+
+    def _tell_waiters(self) -> None:
+        if self._waiters:
+            upto = self.dispatch.done_upto(connected=True)
+            for seq, over in self._waiters:
+                if seq <= upto:
+                    over.set()
+
+    # -- the database ------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Read the log, or begin it. Raises Overloaded, StorageFailed."""
+        if not await self._load():
+            await self._renew("")
+
+    async def _load(self) -> bool:
+        """Read where the log begins, and all of it where that has changed; False when there is none."""
+        head = await self._store.read(job_rows.head_query)
+        begin = job_rows.begin_of(await self._store.read(job_rows.facts_query), head[0]["number"] if head else 0)
+        if begin is None:
+            return False
+        if begin.epoch != self.dispatch.log.epoch:
+            self.dispatch.begin(begin.epoch, begin.floor)
+            self._finished = 0
+        rows = await self._store.read(job_rows.entries_query(self.dispatch.log.head))
+        self.dispatch.release.name({row["seq"]: job_rows.late_of(row) for row in rows if row["note"]})
+        self.dispatch.take(job_rows.entry_of(row) for row in rows)
+        return True
+
+    async def _renew(self, seen: str) -> None:
+        await self._store.transact(lambda tx: job_rows.renew(tx, seen), self._me("the log of jobs begins"))
+        await self._load()
+
+    async def run(self) -> None:
+        """Keep what is due, for ever."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                due = self.dispatch.due()
+                try:
+                    await self._once(due)
+                except (StorageFailed, Overloaded):  # the store has said so
+                    self.dispatch.put_back(due.receipts)
+                    self.dispatch.look()
+                    self._newer = True
+                    self._clock.call_later(AGAIN_AFTER, self._wake.set)
+                self._tell_waiters()
+        finally:
+            self.dispatch.stop()
+
+    async def _once(self, due: Due) -> None:
+        if self._newer or due.ahead:
+            self._newer = False
+            await self._load()
+        if due.ahead:
+            await self._end_was_lost()
+        if due.late:
+            await self._store.transact(partial(_name_late, due.late), self._me("a shield lets a purge wait"))
+            log.warning("shields are late: edges purge before them, and again when they have", late=due.late)
+            self.dispatch.release.name(due.late)
+            self.dispatch.look()
+        if due.again:
+            again = partial(job_rows.tell_again, again=due.again)
+            entries = await self._store.transact(again, self._me(f"shields were late with {_listed(due.again)}"))
+            self.dispatch.release.again(due.again)
+            self.dispatch.take(entries)
+        if self._elsewhere:
+            self._elsewhere = False
+            await self._hear_of_shields()
+        await self._keep(due)
+
+    async def _keep(self, due: Due) -> None:
+        """Receipts, and which jobs have ended; not more often than KEEP_EVERY."""
+        upto, now = due.done, self._clock.mono()
+        if not due.receipts and upto <= self._finished:
+            return
+        if now < self._kept_at + KEEP_EVERY:
+            self.dispatch.put_back(due.receipts)
+            self._clock.call_later(self._kept_at + KEEP_EVERY - now, self._wake.set)
+            return
+        self._kept_at = now
+        wall, nodes = self._clock.wall(), len(self.dispatch.nodes())
+        brought = any(self._is_prefetch(one) for one in due.receipts)
+
+        async def work(connection: AsyncConnection) -> None:
+            await job_rows.keep_receipts(connection, due.receipts)
+            if upto > self._finished:
+                await job_rows.finish(connection, upto, wall)
+            if brought:
+                await job_rows.finish_prefetches(connection, nodes, wall, PREFETCH_LONGEST)
+
+        self.dispatch.keeping = due.receipts
+        try:
+            await self._store.save(work, ["receipts"] if due.receipts else [])
+        finally:
+            self.dispatch.keeping = []
+        self._finished = upto
+
+    def _is_prefetch(self, one: Arrived) -> bool:
+        entry = self.dispatch.log.get(one.receipt.job.number)
+        return entry is not None and entry.job.kind == PREFETCH
+
+    async def _hear_of_shields(self) -> None:
+        """Receipts of the shields that are connected to other replicas."""
+        fanout, epoch = self.dispatch.fanout, self.dispatch.log.epoch
+        names = [one.id for one in self.dispatch.shields() if one.id not in fanout.here]
+        if not names:
+            return
+        query = select(receipts.c.edge, func.max(receipts.c.seq).label("seq")).join(jobs, jobs.c.seq == receipts.c.seq)
+        query = query.where(receipts.c.edge.in_(names) & (jobs.c.kind == PURGE)).group_by(receipts.c.edge)
+        for row in await self._store.read(query):
+            edge = fanout.edges.get(row["edge"])
+            if edge is not None and not (edge.hello.mark.epoch == epoch and edge.hello.mark.number >= row["seq"]):
+                edge.hello = replace(edge.hello, mark=Version(epoch, row["seq"]))
+        self.dispatch.look()
+
+    async def _end_was_lost(self) -> None:
+        """An edge has done jobs that the log does not have: it begins anew, and all edges drop what they hold."""
+        if self.dispatch.is_behind():
+            log.warning(
+                "an edge is ahead of the log of jobs, whose end was lost: it begins anew, edges drop everything"
+            )
+            await self._renew(self.dispatch.log.epoch)
+        self.dispatch.fanout.wake()
+
+    async def forget(self) -> None:
+        """Keep the tables from growing for ever. Raises Overloaded, StorageFailed."""
+        await self._store.transact(job_rows.forget, self._me("old jobs"))
+
+    def _me(self, reason: str) -> Author:
+        return Author("control", self._clock.wall(), reason)
+
+
+async def _name_late(late: dict[int, list[str]], tx: Tx) -> None:
+    await job_rows.name_late(tx, late)
+
+
+def _came(one: Arrived) -> Came:
+    return Came(one.edge, one.at, one.receipt.count, one.receipt.bytes, one.receipt.status)
+
+
+def _listed(again: dict[int, list[str]]) -> str:
+    seqs = [str(seq) for seq in sorted(again)]
+    return ", ".join(seqs[:20]) + (f" and {len(seqs) - 20} more" if len(seqs) > 20 else "")

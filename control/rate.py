@@ -1,0 +1,26 @@
+"""How often somebody may do something: a bucket each that fills as time passes. Pure, time is passed in."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+NAMES_MOST = 10_000
+
+
+class Rate:
+    """`per_second` in the long run, `burst` at once."""
+
+    def __init__(self, per_second: float, burst: float) -> None:
+        self.per_second = per_second
+        self.burst = burst
+        self._spent: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, name: str, now: float) -> float:
+        """0.0, and it is counted; else the seconds after which to try again. `now` in seconds that only grow."""
+        spent, since = self._spent.pop(name, (0.0, now))
+        spent = max(0.0, spent - (now - since) * self.per_second)
+        allowed = spent + 1 <= self.burst
+        self._spent[name] = (spent + 1 if allowed else spent, now)
+        if len(self._spent) > NAMES_MOST:
+            self._spent.popitem(last=False)
+        return 0.0 if allowed else (spent + 1 - self.burst) / self.per_second

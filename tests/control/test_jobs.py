@@ -1,0 +1,262 @@
+"""The log of jobs in the database: appended, told, answered, repeated; two replicas over one log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from sqlalchemy import select
+
+from control.fanout import Edge, Fanout
+from control.jobs import AGAIN_AFTER, JobKeeper
+from control.release import SHIELDS_WITHIN
+from control.schema import jobs
+from control.store import Author
+from kernel.errors import StorageFailed
+from kernel.fleet import DONE, NOTHING, Hello, Jobs, Receipt, Version
+from kernel.jobs import Prefetch, Purge
+from tests.scenario.memory_control import HandClock
+
+ME = Author("ann", 1_800_000_000.0, "wrong bytes")
+
+
+class Control:
+    """A replica's job keeper and its edges, each as far as it says."""
+
+    def __init__(self, store, clock: HandClock) -> None:
+        self.clock = clock
+        self.store = store
+        self.fanout = Fanout(lambda: store.desired, store.renew_epoch, clock)
+        self.keeper = JobKeeper(store, self.fanout, clock)
+
+    def joins(self, name: str, role: str = "edge", mark: Version | None = None) -> Edge:
+        """An edge that holds all of the log, unless said."""
+        log = self.keeper.dispatch.log
+        held = Version(log.epoch, log.head) if mark is None else mark
+        self.fanout.edges[name] = edge = Edge(Hello(name, role, mark=held), self.clock.wall(), connected=True)
+        return edge
+
+    def asks(self, edge: Edge) -> list[int]:
+        """The jobs that an edge is told now."""
+        told: list[int] = []
+        while (said := self.keeper.dispatch.next_jobs(edge)) is not None:
+            told += [entry.seq for entry in said.entries]
+        return told
+
+    def answers(self, edge: Edge, *seqs: int, count: int = 1, status: str = DONE) -> None:
+        for seq in seqs:
+            receipt = Receipt(Version(self.keeper.dispatch.log.epoch, seq), count, status=status)
+            for hook in self.fanout.on_receipt:
+                hook(edge, receipt)
+
+
+@pytest.fixture
+async def open_control(open_store: Callable, clock: HandClock) -> AsyncIterator[Callable]:
+    async with AsyncExitStack() as stack:
+
+        async def opened(*remembers: Edge) -> Control:
+            store = await stack.enter_async_context(open_store())
+            control = Control(store, clock)
+            control.fanout.seen_elsewhere(remembers)
+            await control.keeper.start()
+            await stack.enter_async_context(_running(control.keeper))
+            return control
+
+        yield opened
+
+
+@asynccontextmanager
+async def _running(keeper: JobKeeper) -> AsyncIterator[None]:
+    import asyncio
+    import contextlib
+
+    task = asyncio.get_running_loop().create_task(keeper.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_purge_is_told_to_shields_then_edges_and_completes(open_control: Callable, until: Callable) -> None:
+    control = await open_control()
+    shield, edge = control.joins("s1", "shield"), control.joins("e1")
+    seq = await control.keeper.purge(Purge(keys=("t",)), ME)
+    assert seq == 1
+    assert control.asks(shield) == [1]
+    assert control.asks(edge) == []
+    assert (await control.keeper.status(1))["status"] == "pending"
+    control.answers(shield, 1, count=3)
+    assert control.asks(edge) == [1]
+    assert (await control.keeper.status(1))["status"] == "active"
+    control.clock.advance(0.25)
+    control.answers(edge, 1)
+    found = await control.keeper.status(1)
+    assert (found["status"], found["counts"]["objects"], found["author"]) == ("complete", 4, "ann")
+    assert found["receiptSeconds"] == {"p50": 0.0, "p99": 0.25, "last": 0.25}
+    await until(lambda: control.clock.advance(0.1) or control.keeper._finished == 1)
+    row = (await control.store.read(select(jobs)))[0]
+    assert (row["state"], row["ended"]) == ("complete", ME.at + 0.25)
+    assert await control.keeper.status(2) is None
+
+
+async def test_a_failure_at_one_edge_fails_the_job(open_control: Callable, until: Callable) -> None:
+    control = await open_control()
+    first, second = control.joins("e1"), control.joins("e2")
+    await control.keeper.purge(Purge(all=True), ME)
+    control.answers(first, 1, status="2 files are left")
+    assert (await control.keeper.status(1))["status"] == "active"
+    control.answers(second, 1)
+    found = await control.keeper.status(1)
+    assert found["status"] == "failed"
+    assert found["errors"][0]["description"] == "2 files are left"
+    await until(lambda: control.clock.advance(0.1) or control.keeper._finished == 1)
+    assert (await control.keeper.page(None, 10))[0]["state"] == "failed"
+    assert await control.keeper.states() == {("purge", "failed"): 1}
+
+
+async def test_who_is_away_is_named(open_control: Callable) -> None:
+    control = await open_control()
+    here, away = control.joins("e1"), control.joins("e2")
+    away.connected = False
+    await control.keeper.purge(Purge(all=True), ME)
+    control.answers(here, 1)
+    found = await control.keeper.status(1)
+    assert (found["status"], [one["edge"] for one in found["lagging"]]) == ("processed", ["e2"])
+
+
+async def test_a_late_shield_is_named_and_the_edges_are_told_again(open_control: Callable, until: Callable) -> None:
+    control = await open_control()
+    shield, edge = control.joins("s1", "shield"), control.joins("e1")
+    for key in ("a", "b"):
+        await control.keeper.purge(Purge(keys=(key,)), ME)
+    control.clock.advance(SHIELDS_WITHIN)
+    await until(lambda: control.keeper.dispatch.release.released == 2)
+    assert control.asks(edge) == [1, 2]
+    control.answers(edge, 1, 2)
+    assert (await control.keeper.status(1))["lateShields"] == {"s1": None}
+    control.answers(shield, 1, 2)
+    await until(lambda: control.keeper.dispatch.log.head >= 3 and not control.keeper.dispatch.release.late)
+    told = control.asks(edge)
+    assert (await control.keeper.status(1))["lateShields"] == {"s1": told[-1]}
+    again = [await control.keeper.status(seq) for seq in told]
+    assert sorted(seq for one in again for seq in one["refersTo"]) == [1, 2]
+    assert {key for one in again for key in one["trigger"]["content"]["keys"]} == {"a", "b"}
+
+
+async def test_a_restart_remembers_the_log_and_who_was_late(open_control: Callable, until: Callable) -> None:
+    control = await open_control()
+    shield, edge = control.joins("s1", "shield"), control.joins("e1")
+    await control.keeper.purge(Purge(keys=("a",)), ME)
+    control.clock.advance(SHIELDS_WITHIN)
+    await until(lambda: control.keeper.dispatch.release.released == 1)
+    shield.connected = False
+    later = await open_control(shield, edge)
+    assert later.keeper.dispatch.log.epoch == control.keeper.dispatch.log.epoch
+    assert later.keeper.dispatch.release.late == {1: {"s1"}}
+    assert later.asks(later.joins("e2", mark=Version(later.keeper.dispatch.log.epoch, 0))) == [1]
+    later.answers(later.joins("s1", "shield", Version(later.keeper.dispatch.log.epoch, 0)), 1)
+    await until(lambda: later.keeper.dispatch.log.head == 2)
+
+
+async def test_one_that_cannot_know_what_it_missed_drops_everything(open_control: Callable) -> None:
+    control = await open_control()
+    await control.keeper.purge(Purge(keys=("a",)), ME)
+    edge = control.joins("e1", mark=NOTHING)
+    said = control.keeper.dispatch.next_jobs(edge)
+    assert isinstance(said, Jobs)
+    assert (said.floor, said.head, said.entries) == (1, 1, ())
+    control.answers(edge, 1)
+    assert control.keeper.dispatch.holds(edge, 1)
+
+
+async def test_a_log_that_lost_its_end_begins_anew(open_control: Callable, until: Callable) -> None:
+    control = await open_control()
+    before = control.keeper.dispatch.log.epoch
+    edge = control.joins("e1", mark=Version(before, 100))
+    assert control.keeper.dispatch.next_jobs(edge) is None
+    await until(lambda: control.keeper.dispatch.log.epoch != before)
+    said = control.keeper.dispatch.next_jobs(edge)
+    assert isinstance(said, Jobs)
+    assert said.epoch not in ("", before)
+
+
+async def test_a_prefetch_ends_with_the_last_receipt(open_control: Callable, until: Callable) -> None:
+    control = await open_control()
+    first, second = control.joins("e1"), control.joins("e2")
+    assert await control.keeper.prefetch(Prefetch(("/cdn/eu/t/a",)), ME) == 1
+    assert control.asks(first) == [1]
+    control.answers(first, 1)
+    assert (await control.keeper.status(1))["status"] == "active"
+    control.answers(second, 1)
+    assert (await control.keeper.status(1))["status"] == "complete"
+    assert not control.keeper.dispatch.holds(first, 1)
+    await until(lambda: control.clock.advance(0.1) or not control.keeper.dispatch.pending(1))
+    assert (await control.keeper.states()) == {("prefetch", "complete"): 1}
+
+
+async def test_a_caller_may_wait_for_the_end(open_control: Callable) -> None:
+    import asyncio
+
+    control = await open_control()
+    edge = control.joins("e1")
+    await control.keeper.purge(Purge(all=True), ME)
+    waiting = asyncio.get_running_loop().create_task(control.keeper.ended(1, 10))
+    await asyncio.sleep(0)
+    control.answers(edge, 1)
+    await waiting
+    waiting = asyncio.get_running_loop().create_task(control.keeper.ended(2, 10))
+    await asyncio.sleep(0)
+    control.clock.advance(10)
+    await waiting
+
+
+async def test_receipts_that_cannot_be_kept_are_kept_later(
+    open_control: Callable, until: Callable, monkeypatch
+) -> None:
+    control = await open_control()
+    edge = control.joins("e1")
+    await control.keeper.purge(Purge(all=True), ME)
+    save = control.store.save
+
+    async def fails(*_: object) -> None:
+        raise StorageFailed("no room")
+
+    monkeypatch.setattr(control.store, "save", fails)
+    control.answers(edge, 1)
+    await until(lambda: control.keeper._kept_at >= 0 and control.keeper.dispatch.pending(1))
+    monkeypatch.setattr(control.store, "save", save)
+    await until(lambda: control.clock.advance(AGAIN_AFTER) or control.keeper._finished == 1)
+    assert (await control.keeper.page(None, 1))[0]["state"] == "complete"
+
+
+async def test_a_purge_at_one_replica_reaches_the_edges_of_another(
+    postgresql_url, open_control, until, request
+) -> None:
+    if "postgresql" not in request.node.callspec.id:
+        pytest.skip("two replicas need a database for several")
+    one, two = await open_control(), await open_control()
+    shield, edge = one.joins("s1", "shield"), two.joins("e1")
+    two.fanout.seen_elsewhere([Edge(shield.hello, shield.last_seen, connected=True)])
+    seq = await one.keeper.purge(Purge(keys=("a",)), ME)
+    await until(lambda: two.keeper.dispatch.log.head == seq)
+    assert two.asks(edge) == []
+    one.answers(shield, seq)
+    await until(lambda: two.keeper.dispatch.release.released == seq)
+    assert two.asks(edge) == [seq]
+    two.answers(edge, seq)
+    await until(lambda: two.clock.advance(0.1) or not two.keeper.dispatch.pending(seq))
+    found = await one.keeper.status(seq)
+    assert {one["edge"] for one in found["receipts"]} == {"s1", "e1"}
+
+
+async def test_the_tables_do_not_grow_for_ever(open_control: Callable, monkeypatch) -> None:
+    control = await open_control()
+    monkeypatch.setattr("control.job_rows.ROWS_KEPT", 2)
+    for _ in range(5):
+        await control.keeper.purge(Purge(all=True), ME)
+    await control.keeper.forget()
+    assert [row["seq"] for row in await control.keeper.page(None, 10)] == [5, 4]
+    assert [row["seq"] for row in await control.keeper.page(5, 10)] == [4]
