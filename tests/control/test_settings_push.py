@@ -49,12 +49,10 @@ class Fleet:
             await asyncio.sleep(0.001)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        for _ in range(20_000):
-            if condition():
-                return
-            await turns(1)
-            await asyncio.sleep(0.001)
-        raise AssertionError("it never came about")
+        async with asyncio.timeout(30):
+            while not condition():
+                await turns(1)
+                await asyncio.sleep(0.001)
 
     async def settled(self) -> None:
         """Every agent has in force, and on disk, what it is to have."""
