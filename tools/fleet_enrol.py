@@ -22,9 +22,9 @@ WITHIN = 10.0
 class Settings:
     """For which node, and where control is."""
 
-    id: str = setting(TEXT, None, "The new node's id.", required=True)
-    role: str = setting(choice(*ENROLLED), "edge", "What the node is.")
-    region: str = setting(TEXT, "", "The region that it is in.")
+    id: str = setting(TEXT, None, "The new node's id.", required=True, flag_only=True)
+    role: str = setting(choice(*ENROLLED), "edge", "What the node is.", flag_only=True)
+    region: str | None = setting(TEXT, None, "The region that it is in.", flag_only=True)
     ttl: float = setting(DURATION, "1h", "How long the token is good, for one node and once.", least=1)
     api: str = setting(URL, "http://127.0.0.1:8085", "Control's REST address.")
     api_key_file: Path = setting(PATH, ".matinee/control/api-key", "File of an operator's API key.")
@@ -36,7 +36,7 @@ SETTINGS = Settings
 
 def run(settings: Settings) -> int:
     """Print or write the token. Raises BadSettings, BadRequest, UpstreamFailed."""
-    asked = {"id": settings.id, "role": settings.role, "region": settings.region, "ttl": settings.ttl}
+    asked = {"id": settings.id, "role": settings.role, "region": settings.region or "", "ttl": settings.ttl}
     made = asyncio.run(invite(settings.api, read_key(settings.api_key_file), asked))
     if settings.out is None:
         print(made["token"])

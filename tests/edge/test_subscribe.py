@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from edge.apply import State
+from edge.control_link import BACKOFF_MOST
 from edge.rules import refuses
 from edge.state_file import StateFile
-from edge.control_link import BACKOFF_MOST
 from edge.subscribe import Subscriber
 from kernel.errors import StorageFailed
-from kernel.fleet import KEYS, RULES, TITLE, Hello
+from kernel.fleet import KEYS, RULES, TITLE, Hello, Update
 from kernel.keys import generate_ed25519_pem, public_jwks
+from kernel.signed import NotSigned
 from kernel.vocabulary import Refusal
 from tests.scenario.memory_control import HandClock, MemoryControl
 
@@ -30,10 +31,24 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0)
 
 
+class Picky(StateFile):
+    """Believes what it is told to, and wants a snapshot in place of a delta when told so."""
+
+    believes = True
+    full = False
+
+    def check(self, update: Update) -> None:
+        if not self.believes:
+            raise NotSigned(f"{update.type} is not signed")
+
+    def is_full(self, kind: str) -> bool:
+        return self.full and kind == RULES
+
+
 class Node:
     """An edge reduced to what control changes."""
 
-    def __init__(self, control: MemoryControl, folder: Path, clock: HandClock) -> None:
+    def __init__(self, control: MemoryControl, folder: Path, clock: HandClock, keeper: StateFile | None = None) -> None:
         self.seen: list[State] = []
         self.clock = clock
         self.subscriber = Subscriber(
@@ -43,6 +58,7 @@ class Node:
             clock,
             self.seen.append,
             connect=control.connect,
+            keeper=keeper,
             jitter=lambda: 0.0,
         )
 
@@ -222,3 +238,38 @@ async def test_a_big_snapshot_is_worked_out_beside_the_loop(tmp_path: Path, cloc
         async with Node(control, tmp_path, clock).runs() as node:
             await asyncio.wait_for(node.subscriber.started(), 10)
             assert len(node.subscriber.state.rules.titles) == 1_200
+
+
+async def test_what_is_not_signed_is_refused_and_changes_nothing(tmp_path: Path, clock: HandClock) -> None:
+    keeper = Picky(tmp_path)
+    async with MemoryControl(clock) as control:
+        control.publishes("film", allow=["DE"])
+        async with Node(control, tmp_path, clock, keeper).runs() as node:
+            await asyncio.wait_for(node.subscriber.started(), 10)
+            keeper.believes = False
+            control.publishes("film", allow=["FR"])
+            await until(lambda: "is not signed" in node.subscriber.last_error)
+            assert node.refuses("film", "DE") is None
+            edge = control.edge("e1")
+            await until(lambda: edge is not None and "is not signed" in edge.errors.get(RULES, ""))
+
+
+async def test_where_many_deltas_are_kept_a_snapshot_comes_instead(tmp_path: Path, clock: HandClock) -> None:
+    keeper = Picky(tmp_path)
+    kept: list[bool] = []
+    async with MemoryControl(clock) as control:
+        control.publishes("film", allow=["DE"])
+        async with Node(control, tmp_path, clock, keeper).runs() as node:
+            await asyncio.wait_for(node.subscriber.started(), 10)
+            kept.clear()
+            keeper.full = True
+            keep = keeper.keep
+            keeper.keep = lambda state, updates: (  # type: ignore[method-assign]
+                kept.extend(update.snapshot for update in updates),
+                keep(state, updates),
+            )
+            control.publishes("film", allow=["FR"])
+            await until(lambda: node.refuses("film", "FR") is None)
+            await until(lambda: kept)
+            assert kept == [True]
+            assert not node.subscriber.last_error
