@@ -24,6 +24,7 @@ from typing import Any
 import msgspec
 import xxhash
 
+from cache.body import write_all
 from cache.entry import INDEXED
 
 MAGIC = b"MTNINDX1"
@@ -43,6 +44,7 @@ class Journal:
         self._fd = -1
         self._guard = threading.Lock()
         self._lines, self._most = 0, SPARE_LINES
+        self._renewing = False
 
     def read(self) -> dict[str, Line]:
         """What counts, by name; empty where there is none or anything is in doubt."""
@@ -54,7 +56,10 @@ class Journal:
     def start(self, kept: Container[str]) -> None:
         """Begin to append, after what is said of the names `kept`; the rest is left out."""
         with self._guard:
-            self._rewrite(kept)
+            try:
+                self._take(self._copied(kept, None), b"")
+            except OSError:
+                self._give_up()
 
     def add(self, name: str, head: Mapping[str, Any]) -> None:
         """A file was written, or what is known of it is new."""
@@ -77,28 +82,51 @@ class Journal:
                 self._give_up()
                 return False
             self._lines += 1
-            if self._lines > self._most:
-                self._rewrite(_Files(self._path.parent))
-            return True
+            if self._lines <= self._most or self._renewing:
+                return True
+            self._renewing, fd, lines, size = True, self._fd, self._lines, os.fstat(self._fd).st_size
+        self._renew(fd, lines, size)
+        return True
 
-    def _rewrite(self, kept: Container[str]) -> None:
-        """One line a name, in a new file that takes the place of the old one at once."""
-        temporary = self._path.with_suffix(".new")
+    def _renew(self, fd: int, lines: int, size: int) -> None:
+        """Written anew by the one who came to it, while others append; what they did is taken over at the end."""
         try:
-            try:
-                lines = {name: record for name, _, record in _parsed(self._path.read_bytes())}
-            except (OSError, ValueError):
-                lines = {}
-            records = [record for name, record in lines.items() if name in kept]
-            temporary.write_bytes(MAGIC + b"".join(records))
-            fd = os.open(temporary, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-            temporary.replace(self._path)
+            count = self._copied(_Files(self._path.parent), size)
+            with self._guard:
+                if self._fd == fd:
+                    with self._path.open("rb") as file:
+                        file.seek(size)
+                        self._take(count + self._lines - lines, file.read())
         except OSError:
-            self._give_up()
-            return
+            with self._guard:
+                self._give_up()
+        finally:
+            self._renewing = False
+
+    def _copied(self, kept: Container[str], size: int | None) -> int:
+        """One line a name, of the first `size` bytes, in a new file beside the old one; how many."""
+        try:
+            with self._path.open("rb") as file:
+                lines = {name: record for name, _, record in _parsed(file.read(-1 if size is None else size))}
+        except (OSError, ValueError):
+            lines = {}
+        records = [record for name, record in lines.items() if name in kept]
+        self._path.with_suffix(".new").write_bytes(MAGIC + b"".join(records))
+        return len(records)
+
+    def _take(self, lines: int, more: bytes) -> None:
+        """The new file takes the place of the old one at once, after `more` is appended; it has so many lines."""
+        temporary = self._path.with_suffix(".new")
+        fd = os.open(temporary, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            write_all(fd, [more])
+            temporary.replace(self._path)
+        except BaseException:
+            os.close(fd)
+            raise
         self._shut()
-        self._fd, self._lines = fd, len(records)
-        self._most = 2 * len(records) + SPARE_LINES
+        self._fd, self._lines = fd, lines
+        self._most = 2 * lines + SPARE_LINES
 
     def _give_up(self) -> None:
         """No half of the truth may be left: the next start has to read the files."""

@@ -76,6 +76,37 @@ def test_it_is_written_anew_when_most_of_it_is_old(journal, clock, tmp_path, mon
     assert len(journal.read()) < 60
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_while_it_is_written_anew_others_append(journal, clock, monkeypatch, fails):
+    """They do not wait for it, and what they told counts; given up meanwhile it stays so."""
+    monkeypatch.setattr(module, "SPARE_LINES", 50)
+    journal.start(())
+    looked = []
+
+    def there(self, name):
+        if not looked:
+            looked.append(name)
+            if fails:
+                with journal._guard:
+                    journal._give_up()
+            assert journal.gone("gone") is not fails
+            journal.add("later", line(clock))
+        return name in ("kept", "gone")
+
+    monkeypatch.setattr(module._Files, "__contains__", there)
+    for name in ("kept", "gone", *(f"old{number}" for number in range(49))):
+        journal.add(name, line(clock))
+    found = journal.read()
+    assert looked
+    if fails:
+        assert found == {}
+        return
+    assert list(found) == ["kept", "gone", "later"]
+    assert (found["gone"], journal._lines) == (None, 4)
+    journal.add("next", line(clock))
+    assert "next" in journal.read()
+
+
 @pytest.mark.parametrize("written", [0, 5, None])
 def test_what_cannot_be_written_ends_it(journal, clock, tmp_path, monkeypatch, written):
     """Half of the truth would be a lie: the next start reads the files."""
