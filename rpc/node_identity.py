@@ -88,7 +88,11 @@ class NodeIdentity:
     async def credentials(self) -> Credentials:
         """What to connect with, the node having joined first. Raises UpstreamFailed saying what is wrong."""
         async with self._joining:
-            token = self._token()
+            try:
+                token = self._token()
+            except BadSettings as error:
+                log.warning("the enrolment token cannot be read", error=str(error))
+                token = None
             if token is not None:
                 await self._join(token)
         held = self.current

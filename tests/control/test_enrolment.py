@@ -64,6 +64,19 @@ async def test_of_many_who_show_a_token_at_once_one_gets_in(enrolling) -> None:
         assert sum(isinstance(end, NotWelcome) for end in ends) == 7
 
 
+@pytest.mark.parametrize("database_setting", ["postgresql"], indirect=True)
+async def test_of_two_replicas_one_spends_a_token(open_store, clock, tmp_path) -> None:
+    authority = Authority.open(tmp_path / "ca", clock.wall())
+    async with open_store("a") as one, open_store("b") as other:
+        doors = [Enrolment(store, authority, clock, 600.0) for store in (one, other)]
+        for _ in range(3):
+            token = await doors[0].invite(E1, author="operator")
+            tries = [door.enrol(token.text, request(make_key(), "e1")) for door in doors * 2]
+            ends = await asyncio.gather(*tries, return_exceptions=True)
+            assert sum(isinstance(end, bytes) for end in ends) == 1
+            assert sum(isinstance(end, NotWelcome) for end in ends) == 3
+
+
 async def test_what_is_not_welcome_is_told_why(enrolling, clock) -> None:
     async with enrolling() as joining:
         token = await joining.invite(E1, author="operator")
