@@ -39,7 +39,8 @@ def find(program):
 def pytest_collection_modifyitems(items):
     """Among several workers a file's tests stay together, and all that ask the one platform, or PostgreSQL, do."""
     for item in items:
-        group = "platform" if "e2e" in item.path.parts else str(item.path)
+        own = item.path.name == "test_steering.py"  # a fleet of its own, whose edge it kills
+        group = "platform" if "e2e" in item.path.parts and not own else str(item.path)
         given = getattr(item, "callspec", _NoParameters).params.values()
         if "postgresql" in given or "postgresql_url" in getattr(item, "fixturenames", ()):
             group = "postgresql"

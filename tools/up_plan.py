@@ -147,17 +147,9 @@ def parts(choices: Choices) -> Iterator[Part]:
 
 def ingest_arguments(choices: Choices, film: Path, title: str, metadata: Path) -> tuple[str, ...]:
     """The `matinee` arguments that put the sample film into the store."""
-    steering = ("--steering", choices.places.page)
     return (
-        "ingest",
-        str(film),
-        "--store",
-        str(choices.store),
-        "--title",
-        title,
-        "--metadata",
-        str(metadata),
-        *steering,
+        *("ingest", str(film), "--store", str(choices.store), "--title", title, "--metadata", str(metadata)),
+        *("--steering", choices.places.page),
     )
 
 

@@ -20,7 +20,9 @@ from services.playback.pathways import PATHWAYS_MOST, Pathway, pathway_id
 
 WITHIN = 0.15
 """Seconds that control has to answer."""
-REMEMBERED = 2.0
+REMEMBERED = 1.0
+CALM_TTL = 10.0
+"""Control names a shorter time while any edge is in trouble."""
 AWAY = 2.0
 """Seconds for which control is not asked after it failed to answer."""
 BUCKETS = 64
@@ -68,10 +70,11 @@ class Router(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The edges to use, best first, for `ttl` seconds."""
+    """The edges to use, best first, for `ttl` seconds; `calm`: no edge is known to be in trouble."""
 
     pathways: tuple[Pathway, ...]
     ttl: float
+    calm: bool = True
 
 
 class EdgeFinder:
@@ -122,7 +125,7 @@ class EdgeFinder:
             self._counters.routes.labels("no-edge").inc()
             return self._without(bucket)
         self._counters.routes.labels("control").inc()
-        return Found(tuple(self._pathway(one) for one in routed.edges), routed.ttl)
+        return Found(tuple(self._pathway(one) for one in routed.edges), routed.ttl, routed.ttl >= CALM_TTL)
 
     def _pathway(self, named: Named) -> Pathway:
         base = self._by_address.get(named.address, f"{self._scheme}://{named.address}")

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from kernel.media.steering import HERE
 
 TTL_FIRST = 2
-"""Seconds until a DASH player that has not said what it is asks again."""
+"""Seconds until a player asks again that could not be told all at its first request."""
 PATHWAYS_MOST = 8
 _ID = re.compile(r"[^A-Za-z0-9._-]", re.ASCII)
 
@@ -70,15 +70,25 @@ def preferred(found: Sequence[Pathway], current: str) -> list[Pathway]:
     return listed
 
 
-def manifest(who: Asker, found: Sequence[Pathway], ttl: int, reload: str) -> dict[str, Any]:
-    """The steering manifest; `reload` is the absolute address to ask next time."""
+def manifest(who: Asker, found: Sequence[Pathway], ttl: int, reload: str, *, first: bool, calm: bool) -> dict[str, Any]:
+    """The steering manifest; `reload` is the absolute address to ask next time.
+
+    Which edge HERE is cannot be told, since the top file is everybody's. So a player stays there on its `first` request
+    (hls.js hangs when it is moved while it starts; playback has just chosen that edge) and as long as all edges are
+    well (`calm`); once one is not, it is sent to an edge by its name.
+    """
     listed = preferred(found, who.pathway)
     if who.clones:
         listed = _on_one_port(listed, dash=who.dash)
     elif not who.whole:
         listed = []
         ttl = min(ttl, TTL_FIRST) if not who.pathway else ttl
-    priority = [one.id for one in listed] + ([] if who.whole and listed else [HERE])
+    priority = [one.id for one in listed]
+    if not (who.whole and listed):
+        stays = who.clones and who.pathway in ("", HERE) and (first or calm)
+        priority = [HERE, *priority] if stays else [*priority, HERE]
+    if first and not calm:
+        ttl = min(ttl, TTL_FIRST)
     made: dict[str, Any] = {"VERSION": 1, "TTL": ttl, "RELOAD-URI": reload, "PATHWAY-PRIORITY": priority}
     if who.clones and listed:
         made["PATHWAY-CLONES"] = [

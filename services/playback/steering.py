@@ -98,7 +98,9 @@ class Steering:
             whole=request.query.get("whole") == "1",
         )
         ttl = max(1, round(min(self._ttl, found.ttl)))
-        body = pathways.manifest(who, found.pathways, ttl, _reload(request, content_id, who, viewer))
+        first = "viewer" not in request.query
+        reload = _reload(request, content_id, who, viewer)
+        body = pathways.manifest(who, found.pathways, ttl, reload, first=first, calm=found.calm)
         self._counters.steered.labels("dash" if who.dash else "hls").inc()
         kind = DASH_TYPE if who.dash else HLS_TYPE
         return web.Response(body=msgspec.json.encode(body), headers=ANYBODY | {"Content-Type": kind})
