@@ -23,6 +23,11 @@ class JoinApi:
                 409, "no-mtls", "this control asks nodes for no certificate (--tls): there is nothing to join"
             )
         asked = parse_invitation(await body(request))
-        made = await self._plane.enrolment.invite(asked, author=caller(request).name, reason=reason(request))
+        made = await self._plane.enrolment.invite(
+            asked,
+            author=caller(request).name,
+            reason=reason(request),
+            request_id=request.headers.get("X-Request-Id", "")[:64],
+        )
         told = {"id": asked.id, "role": asked.role, "region": asked.region, "expires": moment_text(made.expires)}
         return web.json_response(told | {"token": made.text}, status=201, headers={"Cache-Control": "no-store"})

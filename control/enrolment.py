@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import delete, func, insert, select, update
 
 from control import nodes
+from control.audit import Deed, note
 from control.authority import Authority
 from control.changes import canonical
 from control.schema import tokens
@@ -104,8 +105,8 @@ class Enrolment:
         """What nodes are to trust, PEM."""
         return self._authority.pem
 
-    async def invite(self, asked: Invitation, *, author: str, reason: str = "") -> Token:
-        """A token for one node. Raises BadDocument, Overloaded, StorageFailed."""
+    async def invite(self, asked: Invitation, *, author: str, reason: str = "", request_id: str = "") -> Token:
+        """A token for one node, noted in the audit log. Raises BadDocument, Overloaded, StorageFailed."""
         now = self._clock.wall()
         text = enrolment_token(self._authority.fingerprint, secrets.token_bytes(SECRET_BYTES))
         _, kept = read_token(text)
@@ -119,7 +120,9 @@ class Enrolment:
             await tx.connection.execute(
                 insert(tokens).values(**row, author=author[:200], at=now, expires=token.expires)
             )
-            tx.touch("token", asked.id, None, canonical({"role": asked.role, "region": asked.region, "ttl": asked.ttl}))
+            said = {"role": asked.role, "region": asked.region, "ttl": asked.ttl}
+            tx.touch("token", asked.id, None, canonical(said))
+            await note(tx, Deed(author, "enrolment.make", asked.id, None, said, reason, request_id))
             tx.announce("tokens")
 
         await self._store.transact(work, Author(author, now, reason or f"{asked.role} {asked.id} may join"))

@@ -12,7 +12,9 @@ async def test_a_token_is_shown_once(api) -> None:
     assert told["token"].startswith("mtn1-")
     assert (told["id"], told["role"], told["region"]) == ("e5", "edge", "eu")
     revisions = await api("GET", "/v1/revisions")
-    assert told["token"] not in str(revisions)
+    audit = await api("GET", "/v1/audit")
+    assert (audit["audit"][0]["action"], audit["audit"][0]["target"]) == ("enrolment.make", "e5")
+    assert told["token"] not in str(revisions) + str(audit)
     await api("POST", "/v1/enrolments", {"id": "no id"}, status=400)
 
 
