@@ -37,7 +37,7 @@ class Traffic:
         self.replicas: Callable[[str, str], int] = lambda _region, _content_id: 1
         self.watched: dict[str, Watched] = {}
         self._lost: dict[str, float] = {}
-        self._sent: dict[str, int] = {}
+        self._sent: dict[str, set[tuple[str, str]]] = {}
         self._verdicts: dict[str, Verdict] = {}
         self._judged_at = float("-inf")
         self.answered = 0
@@ -146,15 +146,14 @@ class Traffic:
         places = [self._place(edge, verdicts) for edge in self.edges() if _has_address(edge.hello.address)]
         replicas = self.replicas(ask.region, ask.content_id)
         routed = route(ask, places, regions, replicas)
-        if routed.edges:  # until its next report: many may ask between two
-            first = routed.edges[0].id
-            self._sent[first] = self._sent.get(first, 0) + 1
+        if routed.edges:  # until its next report: many may ask between two, and some more than once
+            self._sent.setdefault(routed.edges[0].id, set()).add((ask.content_id, ask.session))
         return routed
 
     def _place(self, edge: Edge, verdicts: Mapping[str, Verdict]) -> Place:
         node = self._node_of(edge.hello)
         name = edge.hello.id
-        running = (edge.report.connections if edge.report is not None else 0) + self._sent.get(name, 0)
+        running = (edge.report.connections if edge.report is not None else 0) + len(self._sent.get(name, ()))
         return Place(
             id=name,
             address=edge.hello.address,

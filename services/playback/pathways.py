@@ -51,12 +51,15 @@ def pathway_id(base: str) -> str:
     return _ID.sub("-", urlsplit(base).netloc)
 
 
-def asker(hls: str | None, dash: str | None, *, manifest: str | None, whole: bool) -> Asker:
-    """Who asks, by `_HLS_pathway`, `_DASH_pathway` and what the top file says of itself."""
+def asker(hls: str | None, dash: str | None, *, manifest: str | None, whole: bool, at: str = "") -> Asker:
+    """Who asks, by `_HLS_pathway`, `_DASH_pathway` and what the top file says of itself.
+
+    `at` is where its top file lets it begin, for a player that does not say yet where it is.
+    """
     is_dash = dash is not None or manifest == "dash"
     text = (dash if dash is not None else hls) or ""
     quoted = text.startswith('"')
-    current = text.strip('"').split(",")[-1].strip()
+    current = text.strip('"').split(",")[-1].strip() or at
     return Asker(is_dash, whole, clones=not whole and (quoted or not is_dash), pathway=current)
 
 

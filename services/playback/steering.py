@@ -96,6 +96,7 @@ class Steering:
             request.query.get("_DASH_pathway"),
             manifest=request.query.get("manifest"),
             whole=request.query.get("whole") == "1",
+            at=request.query.get("at", ""),
         )
         ttl = max(1, round(min(self._ttl, found.ttl)))
         first = "viewer" not in request.query
@@ -126,6 +127,8 @@ class Steering:
         if denied is not None:
             return problem(denied.status, denied.reason, denied.detail, headers=ANYBODY)
         found = await self._finder.find(content_id, visit(request).country, self._viewer(request))
+        if not found.pathways:
+            raise Overloaded("no-edge", retry_after=5)
         path = f"/t/{token}/cdn/{region}/{content_id}/"
         status, data = await self._top(found, path + name)
         if status != 200:
@@ -139,7 +142,7 @@ class Steering:
         dash = name.endswith(".mpd")
         viewer = self._viewer(request)
         address = steering_url(origin_of(request), content_id, dash=dash)
-        server = f"{address}{'&' if dash else '?'}whole=1&viewer={viewer}"
+        server = f"{address}{'&' if dash else '?'}whole=1&viewer={viewer}&at={found.pathways[0].id}"
         try:
             text = steered_manifest(data, server, bases) if dash else steered_playlist(data.decode(), server, bases)
         except ValueError as error:

@@ -121,10 +121,10 @@ def running(programs_by_name, folder):
 
 @pytest.fixture(scope="module")
 def long_film(tmp_path_factory):
-    """A minute of bars with a tone: cheap to encode, longer than any buffer."""
+    """Fifty seconds of bars with a tone: cheap to encode, longer than any buffer."""
     target = tmp_path_factory.mktemp("long") / "bars.mp4"
-    bars = ["-f", "lavfi", "-i", "smptebars=size=640x360:rate=8:duration=64"]
-    tone = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=64"]
+    bars = ["-f", "lavfi", "-i", "smptebars=size=640x360:rate=8:duration=48"]
+    tone = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=48"]
     coded = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest", str(target)]
     subprocess.run([programs.find().ffmpeg, "-v", "error", "-nostdin", *bars, *tone, *coded], check=True, timeout=60)
     return target
@@ -148,7 +148,6 @@ def fleet(tmp_path_factory, long_film):
     ingest = command(
         *("ingest", long_film, "--store", store, "--rungs", 1, "--preset", "ultrafast", "--steering", gateway)
     )
-    done = subprocess.run(ingest, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
     control, rest, key = f"127.0.0.1:{port + 3}", f"127.0.0.1:{port + 4}", folder / "api-key"
     edges = {f"127.0.0.{number}": f"edge{number}" for number in (1, 2)}
     parts = {
@@ -178,8 +177,10 @@ def fleet(tmp_path_factory, long_film):
             *("--control", control, "--fleet-dir", folder / name / "fleet", "--tokens", "required"),
             *("--default-country", "DE", "--ram", "64MiB", "--disk", "256MiB"),
         )
-    with running(parts, folder) as processes:
-        content_id = done.stdout.split()[-1]
+    ingesting = subprocess.Popen(ingest, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    with ingesting, running(parts, folder) as processes:
+        said, _ = ingesting.communicate(timeout=120)
+        content_id = said.split()[-1]
         made = Fleet(gateway, content_id, edges, f"http://{rest}", key.read_text().strip(), processes)
         until(lambda: (made.start() or {}).get("streamUrl"), "the film can be played")
         until(lambda: list(made.standings().values()) == ["good", "good"], "control finds both edges well")

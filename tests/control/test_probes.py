@@ -1,0 +1,123 @@
+"""Probes: who is due, what an answer says, what replicas tell one another."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from control.fanout import Fanout
+from control.nodes import Node
+from control.probes import EVERY, Found, Prober, judged, probe
+from control.session import Edge
+from control.traffic import Traffic
+from kernel.fleet import Hello
+from tests.scenario.clock import turns
+
+ADDRESS = "127.0.0.1:8081"
+
+
+def traffic_with(clock, *edges: str) -> Traffic:
+    fanout = Fanout(lambda: None, None, clock)  # type: ignore[arg-type]  # nobody connects
+    for name in edges:
+        fanout.edges[name] = Edge(Hello(name, region="eu", address=ADDRESS), 0.0, connected=True)
+    return Traffic(fanout, lambda hello: Node(hello.id, hello.role, region=hello.region), clock, "c1")
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (b"HTTP/1.1 401 Unauthorized\r\n", Found(well=True, reached=True)),
+        (b"HTTP/1.1 200 OK", Found(well=True, reached=True)),
+        (b"HTTP/1.1 503 no\r\n", Found(well=False, reached=True, detail="answered 503")),
+        (b"\x15\x03\x03\x00\x02\x02\x16", Found(well=True, reached=True)),
+        (b"", Found(well=False, reached=True, detail="no HTTP answer")),
+        (b"SSH-2.0 200", Found(well=False, reached=True, detail="no HTTP answer")),
+    ],
+)
+def test_what_an_answer_says(line, found):
+    assert judged(line) == found
+
+
+async def test_a_probe_asks_as_a_viewer_would():
+    asked = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.write(b"HTTP/1.1 404 Not Found\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    assert await probe(f"127.0.0.1:{port}") == Found(well=True, reached=True)
+    server.close()
+    await server.wait_closed()
+    assert asked == [b"GET / HTTP/1.1\r\n"]
+    refused = await probe(f"127.0.0.1:{port}")
+    assert (refused.well, refused.reached) == (False, False)
+    assert "refused" in refused.detail.lower() or "connect" in refused.detail.lower()
+    assert not (await probe("nowhere")).reached
+
+
+def test_each_edge_has_its_own_time_and_one_whose_stream_broke_is_due_at_once(clock):
+    traffic = traffic_with(clock, "e1", "e2")
+    prober = Prober(traffic, clock, jitter=iter([0.25, 0.5, *[0.5] * 100]).__next__)
+    assert prober.due() == []
+    clock.advance(0.5)
+    assert prober.due() == [("e1", ADDRESS)]
+    clock.advance(0.5)
+    assert prober.due() == [("e2", ADDRESS)]
+    traffic._fanout.edges["e2"].connected = False
+    assert prober.due() == [("e2", ADDRESS)]
+    assert prober.due() == []
+    clock.advance(EVERY)
+    assert len(prober.due()) == 2
+
+
+async def test_it_probes_for_as_long_as_it_runs_and_a_probe_that_hangs_holds_up_nobody(clock):
+    traffic = traffic_with(clock, "e1")
+    asked = 0
+
+    async def ask(_: str) -> Found:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await asyncio.Event().wait()
+        return Found(well=False, reached=False, detail="no connection")
+
+    task = asyncio.ensure_future(Prober(traffic, clock, ask=ask, jitter=lambda: 0.5).run())  # noqa: TID251 (the test owns it)
+    for _ in range(30):
+        await turns(5)
+        clock.advance(0.25)
+    assert asked >= 3
+    assert traffic.watched["e1"].probes["c1"].failures == asked - 1
+    assert traffic.probed["failed"] == asked - 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_replicas_tell_one_another_what_they_see(clock, monkeypatch):
+    traffic = traffic_with(clock, "e1")
+    other = traffic_with(clock, "e1")
+    other.prober = "c2"
+    other.take_probe("e1", well=False, reached=False, detail="refused")
+    said = []
+
+    async def share(_store, name, content, now):
+        said.append((name, content, now))
+
+    async def shared(_store, _name, now):
+        return (SimpleNamespace(replica="c2", at=now - 1.0, content=other.note()),)
+
+    monkeypatch.setattr("control.probes.share", share)
+    monkeypatch.setattr("control.probes.shared", shared)
+    clock.advance(10)
+    store = SimpleNamespace(database=SimpleNamespace(listen=object()))
+    await Prober(traffic, clock, store).exchange()  # type: ignore[arg-type]
+    assert said[0][0] == "probes"
+    heard = traffic.watched["e1"].probes["c2"]
+    assert (heard.failures, heard.reached, heard.detail) == (1, False, "refused")
+    assert heard.at == pytest.approx(clock.mono() - 1.0 - 10.0)
+    await Prober(traffic, clock).exchange()
+    assert len(said) == 1, "alone there is nobody to tell"

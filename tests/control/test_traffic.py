@@ -1,0 +1,120 @@
+"""Edges as control knows them, judged and named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from control.fanout import Fanout
+from control.health import Standing
+from control.nodes import Node
+from control.routing import Ask
+from control.session import Edge
+from control.traffic import Traffic
+from kernel.fleet import Hello, Report
+
+REPORT = Report(2.0, requests=10, connections=5)
+ASK = Ask("film", region="eu")
+
+
+class Fleet:
+    """Edges that a test speaks for."""
+
+    def __init__(self, clock, count: int = 3) -> None:
+        self.clock = clock
+        self.nodes: dict[str, Node] = {}
+        self.fanout = Fanout(lambda: None, None, clock)  # type: ignore[arg-type]  # nobody connects
+        self.traffic = Traffic(self.fanout, self.node_of, clock, "c1")
+        for number in range(1, count + 1):
+            hello = Hello(f"e{number}", region="eu", address=f"127.0.0.{number}:8081")
+            self.fanout.edges[hello.id] = Edge(hello, 0.0, connected=True)
+            self.reports(hello.id)
+
+    def node_of(self, hello: Hello) -> Node:
+        return self.nodes.get(hello.id) or Node(hello.id, hello.role, region=hello.region, capacity=hello.capacity)
+
+    def reports(self, name: str, **told: object) -> None:
+        edge = self.fanout.edges[name]
+        edge.report, edge.reported_at = replace(REPORT, **told), self.clock.mono()  # type: ignore[arg-type]
+        for hook in self.fanout.on_report:
+            hook(edge, edge.report)
+
+    def names(self) -> list[str]:
+        return [choice.id for choice in self.traffic.route(ASK).edges]
+
+
+@pytest.fixture
+def fleet(clock) -> Fleet:
+    return Fleet(clock)
+
+
+def test_shields_and_edges_without_an_address_are_not_named(fleet):
+    fleet.fanout.edges["s1"] = Edge(Hello("s1", role="shield", address="127.0.0.9:80"), 0.0, connected=True)
+    fleet.fanout.edges["e4"] = Edge(Hello("e4", address="0.0.0.0:80"), 0.0, connected=True)
+    fleet.fanout.edges["e5"] = Edge(Hello("e5"), 0.0, connected=True)
+    assert sorted(fleet.names()) == ["e1", "e2", "e3"]
+
+
+def test_what_happens_counts_at_once(fleet, clock):
+    """No verdict is waited for when an edge drains, is drained, or its stream breaks and a probe fails."""
+    assert len(fleet.names()) == 3
+    fleet.reports("e1", draining=True)
+    assert sorted(fleet.names()) == ["e2", "e3"]
+    fleet.reports("e1")
+    assert len(fleet.names()) == 3
+    clock.advance(1)
+    fleet.fanout.edges["e2"].connected = False
+    fleet.traffic.take_probe("e2", well=False, reached=False, detail="refused")
+    assert sorted(fleet.names()) == ["e1", "e3"]
+    assert fleet.traffic.verdicts()["e2"].standing is Standing.GONE
+    clock.advance(1)
+    fleet.nodes["e3"] = Node("e3", region="eu", drained=1.0)
+    assert fleet.names() == ["e1"]
+
+
+def test_many_sessions_between_two_reports_are_spread(fleet):
+    """What was answered since an edge's last report counts as its load."""
+    firsts = [fleet.traffic.route(Ask("film", region="eu", session=str(n))).edges[0].id for n in range(60)]
+    assert len(set(firsts)) > 1
+    assert fleet.traffic.answered == 60
+    again = {fleet.traffic.route(Ask("film", region="eu", session="0")).edges[0].id for _ in range(60)}
+    assert len(again) == 1, "who asks again is no new load"
+    fleet.reports(firsts[0])
+    assert fleet.traffic._sent.get(firsts[0]) is None
+
+
+def test_viewers_in_trouble_move_new_sessions_elsewhere(fleet):
+    first = fleet.names()[0]
+    address = fleet.fanout.edges[first].hello.address
+    for session in ("a", "b", "c"):
+        fleet.traffic.take_signal(address, session, 10, 0, 4.0)
+    fleet.traffic.take_signal("nobody", "d", 10, 9, 0.0)
+    fleet.clock.advance(1)
+    assert fleet.names()[-1] == first
+    assert fleet.traffic.verdicts()[first].why == "viewers: 3 of 3 sessions in trouble"
+    fleet.clock.advance(31)
+    for name in ("e1", "e2", "e3"):
+        fleet.reports(name)
+    assert fleet.names()[0] == first
+
+
+def test_a_hot_titles_replicas_are_asked_for(fleet):
+    asked = []
+    fleet.traffic.replicas = lambda region, title: asked.append((region, title)) or 2
+    assert "one of 2 that have the title" in fleet.traffic.route(ASK).edges[0].why
+    assert asked == [("eu", "film")]
+
+
+def test_edges_forgotten_are_forgotten(fleet, clock):
+    fleet.traffic.verdicts()
+    del fleet.fanout.edges["e1"]
+    clock.advance(1)
+    fleet.traffic.verdicts()
+    assert set(fleet.traffic.watched) == {"e2", "e3"}
+
+
+@pytest.mark.parametrize("note", [b"", b"[]", b'{"e1": 3}', b'{"e1": ["x", 0, true, ""]}'])
+def test_a_note_that_cannot_be_read_is_left_out(fleet, note):
+    fleet.traffic.take_note("c2", fleet.clock.wall(), note)
+    assert "e1" not in fleet.traffic.watched or "c2" not in fleet.traffic.watched["e1"].probes
