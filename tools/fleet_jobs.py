@@ -13,8 +13,9 @@ from kernel.settings import DURATION, SWITCH, TEXT, setting
 from tools.fleet_client import ChangeSettings, Control, FleetSettings, Verb, ask, show_json
 from tools.fleet_tables import table
 
-LOOK_EVERY = 0.2
-OVER = ("complete", "processed", "failed", "cancelled")
+HELD = 5.0
+"""Seconds that control may hold an answer back until every node has done the job."""
+OVER = ("complete", "processed", "failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class PurgeSettings(ChangeSettings):
 
     url: tuple[str, ...] = setting(TEXT, None, "Purge what lies under this URL.", many=True)
     prefix: tuple[str, ...] = setting(TEXT, None, "Purge all under this path.", many=True)
-    key: tuple[str, ...] = setting(TEXT, None, "Purge what carries this surrogate key.", many=True)
+    surrogate_key: tuple[str, ...] = setting(TEXT, None, "Purge what carries this surrogate key.", many=True)
     all: bool = setting(SWITCH, "off", "Purge everything.")
     soft: bool = setting(SWITCH, "off", "Mark stale, to be revalidated, in place of removing.")
     wait: float = setting(DURATION, "10s", "How long to wait for every receipt; 0: not at all.", most=3600)
@@ -39,12 +40,12 @@ class PrefetchSettings(ChangeSettings):
 
 def purge(settings: PurgeSettings) -> int:
     """Purge at every shield and edge; 1 when not all have said so within --wait."""
-    named = {"urls": settings.url, "prefixes": settings.prefix, "keys": settings.key}
+    named = {"urls": settings.url, "prefixes": settings.prefix, "keys": settings.surrogate_key}
     body: dict[str, Any] = {name: list(values) for name, values in named.items() if values}
     if settings.all:
         body["all"] = True
     if not body:
-        raise BadSettings("url", "say what to purge: --url, --prefix, --key or --all")
+        raise BadSettings("url", "say what to purge: --url, --prefix, --surrogate-key or --all")
     if settings.soft:
         body["soft"] = True
     return ask(settings, lambda control: _do(control, "/v1/purges", body, settings.reason, settings.wait))
@@ -69,31 +70,36 @@ def job(settings: FleetSettings, number: str) -> int:
 
 async def _do(control: Control, path: str, body: object, reason: str | None, wait: float) -> int:
     said = await control.post(path, body, reason=reason)
-    if not wait:
-        return _show(control, said) and 0
     loop = asyncio.get_running_loop()
     until = loop.time() + wait
-    while said["status"] not in OVER and loop.time() < until:
-        await asyncio.sleep(LOOK_EVERY)
-        said = await control.get(f"/v1/jobs/{said['seq']}")
-    return _show(control, said)
+    while said["status"] not in OVER and (left := until - loop.time()) > 0:
+        said = await control.get(f"/v1/jobs/{said['job']}", wait=f"{min(left, HELD):.3f}")
+    code = _show(control, said)
+    return code if wait else 0
 
 
 def _show(control: Control, said: dict[str, Any]) -> int:
     done = said["status"] == "complete"
     if control.settings.json:
-        return show_json(said) or (0 if done else 1)
-    words = f"job {said['seq']}: {said['status']}, {said.get('count', 0)} objects"
-    if said.get("p99") is not None:
-        words += f", receipts within {said['p50'] * 1000:.0f} ms (half) and {said['p99'] * 1000:.0f} ms (99 %)"
+        show_json(said)
+        return 0 if done else 1
+    counts, took = said["counts"], said["receiptSeconds"]
+    words = f"job {said['job']}: {said['status']}, {counts['objects']} objects"
+    words += f", {counts['done']} of {counts['nodes']} nodes"
+    if took["p99"] is not None:
+        words += f", receipts within {took['p50'] * 1000:.0f} ms (half) and {took['p99'] * 1000:.0f} ms (99 %)"
     print(words)
     receipts = [
-        (row["edge"], row["status"], f"{row.get('count', 0)}", row.get("at") or "") for row in said.get("receipts", [])
+        (row["edge"], row["status"], f"{row['count']}", f"{row['seconds'] * 1000:.0f} ms") for row in said["receipts"]
     ]
-    receipts += [(name, "[red]no receipt yet[/]", "", "") for name in said.get("lagging", [])]
+    receipts += [(row["edge"], _lags(row), "", "") for row in said["lagging"]]
     if receipts:
-        Console().print(table("receipts", ("node", "status", "#objects", "at"), receipts))
+        Console().print(table("receipts", ("node", "status", "#objects", "#after"), receipts))
     return 0 if done else 1
+
+
+def _lags(row: dict[str, Any]) -> str:
+    return "[red]no receipt yet[/]" if row["connected"] else "[yellow]away: it does it before it is ready[/]"
 
 
 PURGE = Verb(PurgeSettings, purge)

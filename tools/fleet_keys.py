@@ -15,7 +15,7 @@ from tools.fleet_tables import ago, now, table
 class MakeSettings(FleetSettings):
     """`matinee fleet key make`."""
 
-    role: str = setting(choice("viewer", "operator", "admin"), "viewer", "What the key may do.")
+    may: str = setting(choice("viewer", "operator", "admin"), "viewer", "What the key may do.")
     expires: str | None = setting(TEXT, None, "Until when it holds (ISO 8601); without: until it is revoked.")
 
 
@@ -46,11 +46,11 @@ def make(settings: MakeSettings, name: str) -> int:
     """Make an API key and print it, this once, alone on standard output."""
 
     async def work(control: Control) -> int:
-        body = {"name": name, "role": settings.role} | ({"expires": settings.expires} if settings.expires else {})
+        body = {"name": name, "role": settings.may} | ({"expires": settings.expires} if settings.expires else {})
         said = await control.post("/v1/api-keys", body)
         if settings.json:
             return show_json(said)
-        Console(stderr=True).print(f"{settings.role} key {said['id']} for {name}; it is shown this once:")
+        Console(stderr=True).print(f"{settings.may} key {said['id']} for {name}; it is shown this once:")
         print(said["key"])
         return 0
 

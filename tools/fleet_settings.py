@@ -24,7 +24,7 @@ class PushSettings(ChangeSettings):
 
     layer: str = setting(TEXT, "all", "For whom: all, role/R, region/R, pop/P, group/G or edge/ID.")
     dry_run: bool = setting(SWITCH, "off", "Show what each edge would get, and change nothing.")
-    wait: bool = setting(SWITCH, "off", "Wait for the end of the rollout; 1 when it was taken back or held.")
+    watch: bool = setting(SWITCH, "off", "Wait for the end of the rollout; 1 when it was taken back or held.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def push(settings: PushSettings, file: str) -> int:
             Console().print(table("what would change", ("edge", "setting", "now", "then"), rows))
             return 0
         said = await control.put("/v1/settings", edits, reason=settings.reason)
-        if settings.wait:
+        if settings.watch:
             return await _wait(control, said)
         return show_json(said) if settings.json else _show(said)
 

@@ -8,37 +8,51 @@ from tests.tools.fleet_ground import canned
 
 
 def job(status: str, **more: object) -> dict:
-    receipts = [{"edge": "e1", "status": "done", "count": 3, "at": "2026-11-22T20:00:00+00:00"}]
-    return {"seq": 7, "status": status, "count": 3, "receipts": receipts, "lagging": []} | more
+    receipts = [{"edge": "e1", "status": "done", "count": 3, "seconds": 0.004}]
+    counts = {"nodes": 2, "done": 1, "objects": 3}
+    took = {"p50": 0.004, "p99": 0.012, "last": 0.012}
+    return {
+        "job": 7,
+        "status": status,
+        "counts": counts,
+        "receiptSeconds": took,
+        "receipts": receipts,
+        "lagging": [],
+    } | more
+
+
+NONE = {"receipts": [], "receiptSeconds": {"p50": None, "p99": None, "last": None}}
+LATE = [{"edge": "e2", "connected": True}, {"edge": "e3", "connected": False}]
 
 
 @pytest.mark.parametrize(
     ("flags", "body"),
     [
         (["--url", "/a", "--url", "/b"], {"urls": ["/a", "/b"]}),
-        (["--key", "film", "--soft"], {"keys": ["film"], "soft": True}),
+        (["--surrogate-key", "film", "--soft"], {"keys": ["film"], "soft": True}),
         (["--prefix", "/cdn/eu/film/"], {"prefixes": ["/cdn/eu/film/"]}),
         (["--all"], {"all": True}),
     ],
 )
-def test_a_purge_says_what_it_names_and_waits_for_receipts(tmp_path: Path, capsys, monkeypatch, flags, body):
-    monkeypatch.setattr("tools.fleet_jobs.LOOK_EVERY", 0.0)
+def test_a_purge_says_what_it_names_and_waits_for_receipts(tmp_path: Path, capsys, flags, body):
     with canned(tmp_path) as control:
-        control.answers["POST /v1/purges"] = (201, job("active", receipts=[]))
-        control.answers["GET /v1/jobs/7"] = job("complete", p50=0.004, p99=0.012)
+        control.answers["POST /v1/purges"] = (201, job("active", **NONE))
+        control.answers["GET /v1/jobs/7"] = job("complete")
         assert control.run("purge", *flags, "--reason", "new cut") == 0
         assert control.asked[0] == ("POST", "/v1/purges?reason=new+cut", body)
     out = capsys.readouterr().out
-    assert "job 7: complete, 3 objects, receipts within 4 ms (half) and 12 ms (99 %)" in out
+    assert "job 7: complete, 3 objects, 1 of 2 nodes, receipts within 4 ms (half) and 12 ms (99 %)" in out
     assert "e1" in out
 
 
 def test_who_lags_is_named_and_the_exit_code_says_so(tmp_path: Path, capsys):
     with canned(tmp_path) as control:
-        control.answers["POST /v1/purges"] = (201, job("active", lagging=["e2"]))
-        control.answers["GET /v1/jobs/7"] = job("active", lagging=["e2"])
+        control.answers["POST /v1/purges"] = (201, job("active", lagging=LATE))
+        control.answers["GET /v1/jobs/7"] = job("active", lagging=LATE)
         assert control.run("purge", "--all", "--wait", "1ms") == 1
-        assert "no receipt yet" in capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert "no receipt yet" in out
+        assert "away" in out
         assert control.run("job", "7") == 1
         assert control.run("purge", "--all", "--wait", "0") == 0
 

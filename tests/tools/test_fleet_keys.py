@@ -21,7 +21,7 @@ def test_keys_are_listed(tmp_path: Path, capsys):
 def test_a_key_is_made_and_stands_alone_on_standard_output(tmp_path: Path, capsys):
     with canned(tmp_path) as control:
         control.answers["POST /v1/api-keys"] = (201, {"id": "k1", "key": "mtk-k1-secret"})
-        assert control.run("key", "make", "dashboard", "--role", "operator", "--expires", "2030-01-01T00:00:00Z") == 0
+        assert control.run("key", "make", "dashboard", "--may", "operator", "--expires", "2030-01-01T00:00:00Z") == 0
         assert control.asked[0][2] == {"name": "dashboard", "role": "operator", "expires": "2030-01-01T00:00:00Z"}
     shown = capsys.readouterr()
     assert shown.out == "mtk-k1-secret\n"

@@ -41,7 +41,7 @@ def test_who_waits_is_told_how_it_ends(tmp_path: Path, file: Path, capsys, monke
     with canned(tmp_path) as control:
         control.answers["PUT /v1/settings"] = standing("rolling")
         control.answers["GET /v1/settings"] = standing(end, "5 % of requests fail")
-        assert control.run("push", str(file), "--wait") == code
+        assert control.run("push", str(file), "--watch") == code
     out = capsys.readouterr().out
     assert "rolling" in out
     assert f"{end}, canary, at 1 of 9 edges: 5 % of requests fail" in out
