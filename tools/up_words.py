@@ -30,8 +30,8 @@ def addresses(choices: Choices, content_id: str, title: str) -> str:
     rows.add_row("page", f"{places.page}/", f"shows the films; try {title}")
     for part in parts(choices):
         for number, (host, port) in enumerate(part.listens):
-            scheme = "" if part.name == "control" and number == 0 else "http://"
-            does = part.does if number == 0 else "its health and metrics"
+            scheme = "" if part.name == "control" and number != 1 else "http://"
+            does = (part.does, "its health and metrics", "where nodes join the fleet")[number]
             rows.add_row(part.name if number == 0 else "", f"{scheme}{host}:{port}", does)
     logins = Table(box=None, show_header=False, title="Sample log-ins and files", title_justify="left")
     logins.add_row("API key", f"in {choices.api_key}; on this machine the services ask for none (--insecure-dev)")
