@@ -50,8 +50,7 @@ class Answers:
         max_object: int,
         begin_run: Begin,
     ) -> None:
-        self._cache = cache
-        self._clock = clock
+        self._cache, self._clock = cache, clock
         self._counts = counts
         self._max_object = max_object
         self._held = 0
@@ -277,8 +276,7 @@ class Answers:
         pieces = fill.end()
         if pieces is not None:
             body = self._cache.gathered(pieces)
-            entry.length = len(body)
-            entry.ready = None
+            entry.length, entry.ready = len(body), None
             self._cache.store(entry, body)
             fill.settle(entry.body or body)
         elif fill.stale is not None and not fill.doomed and entry.status < 500 and entry.status != 416:
