@@ -181,11 +181,13 @@ class Dispatch:
         """What is to be kept now; it is not told again but for what is still so."""
         due, self._due = self._due, Due()
         due.done = self.done_upto()
+        self.keeping = due.receipts
         return due
 
     def put_back(self, receipts: list[Arrived]) -> None:
         """They could not be kept."""
         self._due.receipts[:0] = receipts
+        self.keeping = []
 
     def pending(self, seq: int) -> list[Arrived]:
         """The receipts of a job that are not yet kept."""

@@ -56,7 +56,8 @@ class JobKeeper:
         self._kept_at = -KEEP_EVERY
         self._finished = 0
         self._waiters: list[tuple[int, asyncio.Event]] = []
-        store.on_change("jobs", partial(self._note, "_newer"))
+        if store.database.listen is not None:  # else nobody else appends
+            store.on_change("jobs", partial(self._note, "_newer"))
         store.on_change("receipts", partial(self._note, "_elsewhere"))
 
     def _something(self) -> None:
@@ -82,7 +83,9 @@ class JobKeeper:
 
         entry: Entry = await self._store.transact(work, author)
         self.asked[kind] += 1
-        self.dispatch.take([entry])  # what others have appended in between is read soon, and then this one too
+        self.dispatch.take([entry])
+        if self.dispatch.log.head < entry.job.seq:  # others have appended in between
+            self._note("_newer")
         return entry.job.seq
 
     async def status(self, seq: int) -> dict[str, Any] | None:
@@ -90,9 +93,10 @@ class JobKeeper:
         rows = await self._store.read(select(jobs).where(jobs.c.seq == seq))
         if not rows:
             return None
+        pending = self.dispatch.pending(seq)  # before and after: meanwhile some are written, others come
         found = await self._store.read(select(receipts).where(receipts.c.seq == seq))
         came = {one["edge"]: Came(one["edge"], one["at"], one["count"], one["bytes"], one["status"]) for one in found}
-        came |= {one.edge: _came(one) for one in self.dispatch.pending(seq)}
+        came |= {one.edge: _came(one) for one in (*pending, *self.dispatch.pending(seq))}
         return whole(rows[0], list(came.values()), self._nodes(seq, rows[0]["kind"], came))
 
     def _nodes(self, seq: int, kind: str, came: dict[str, Came]) -> list[NodeSeen]:
@@ -223,11 +227,8 @@ class JobKeeper:
             if brought:
                 await job_rows.finish_prefetches(connection, nodes, wall, PREFETCH_LONGEST)
 
-        self.dispatch.keeping = due.receipts
-        try:
-            await self._store.save(work, ["receipts"] if due.receipts else [])
-        finally:
-            self.dispatch.keeping = []
+        await self._store.save(work, ["receipts"] if due.receipts else [])
+        self.dispatch.keeping = []
         self._finished = upto
 
     def _is_prefetch(self, one: Arrived) -> bool:

@@ -53,6 +53,10 @@ COUNTERS = (
     Counter("matinee_edge_loop_delay_seconds", "gauge", "How late the event loop was at the last look, in seconds."),
     Counter("matinee_edge_control_connected", "gauge", "1 while the stream from control stands."),
     Counter("matinee_edge_rules_version", "gauge", "Version of the rules in force."),
+    Counter("matinee_edge_jobs_total", "counter", "Jobs of control's log done here.", ("kind",)),
+    Counter("matinee_edge_jobs_mark", "gauge", "Up to which number of control's log all purges are done here."),
+    Counter("matinee_edge_catching_up", "gauge", "1 while purges that were missed are still to be done."),
+    Counter("matinee_edge_doubted_objects", "gauge", "Objects to be revalidated since the start without control."),
 )
 
 

@@ -1,8 +1,9 @@
 """The mark on disk, in the edge's fleet directory: up to where control's job log is done here, and when control was
 last heard.
 
-One line names the format and the checksum (xxh3) of what follows, JSON; replaced as a whole (temp file, fsync, rename).
-A mark that cannot be read is no mark: the edge drops what it holds, which is always right.
+The file has two slots that are written in turn, each with its checksum (xxh3), so that a write is one short fdatasync
+and a torn one leaves the mark before it: an older mark only repeats purges. Where neither can be read there is no mark,
+and the edge drops what it holds, which is always right.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import StorageFailed
 from kernel.fleet import NOTHING, Version
 
-NAME = "mark.json"
+NAME = "mark"
+SLOT = 4_096
 _HEAD = b"matinee-edge-mark 1 xxh3="
 
 
@@ -41,6 +43,8 @@ class MarkFile:
     """The file in `folder`; one process has it at a time, and calls one method at a time."""
 
     folder: Path
+    _turn: int = 0
+    """Of the slot that was read or written last; 0: the file is to be made."""
 
     @property
     def path(self) -> Path:
@@ -48,24 +52,42 @@ class MarkFile:
         return self.folder / NAME
 
     def load(self) -> tuple[Mark, str]:
-        """The mark, and what was wrong with the file (empty: nothing; then the mark is UNKNOWN otherwise)."""
+        """The mark, and what was wrong with the file; UNKNOWN where something was."""
+        self._turn = 0
         try:
-            return decode(self.path.read_bytes()), ""
+            mark, self._turn = decode(self.path.read_bytes())
         except FileNotFoundError:
             return Mark(), ""
         except OSError as error:
             return UNKNOWN, f"{self.path} cannot be read: {error.strerror}"
         except ValueError as error:
             return UNKNOWN, f"{self.path} is damaged: {error}"
+        return mark, ""
 
     def save(self, mark: Mark) -> None:
         """When this returns, the mark outlives a loss of power. Raises StorageFailed."""
-        temporary = self.path.with_name(NAME + ".part")
+        turn, self._turn = self._turn + 1, 0
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if turn == 1:
+                self._make(slot(mark, turn).ljust(2 * SLOT, b"\0"))
+            else:
+                file = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
+                try:
+                    os.pwrite(file, slot(mark, turn), (turn - 1) % 2 * SLOT)
+                    os.fdatasync(file)
+                finally:
+                    os.close(file)
+        except OSError as error:
+            raise StorageFailed(f"{self.path} cannot be written: {error.strerror}") from None
+        self._turn = turn
+
+    def _make(self, data: bytes) -> None:
+        temporary = self.path.with_name(NAME + ".part")
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(encode(mark))
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self.path)
@@ -74,26 +96,44 @@ class MarkFile:
                 os.fsync(folder)
             finally:
                 os.close(folder)
-        except OSError as error:
+        except OSError:
             with contextlib.suppress(OSError):
                 temporary.unlink()
-            raise StorageFailed(f"{self.path} cannot be written: {error.strerror}") from None
+            raise
 
 
-def encode(mark: Mark) -> bytes:
-    """The file's bytes."""
-    members = {"epoch": mark.version.epoch, "number": mark.version.number, "contact": mark.contact}
+def slot(mark: Mark, turn: int) -> bytes:
+    """The bytes of a slot; those written later have a greater `turn`."""
+    members = {"turn": turn, "epoch": mark.version.epoch, "number": mark.version.number, "contact": mark.contact}
     body = json.dumps(members).encode()
-    return _HEAD + xxhash.xxh3_128_hexdigest(body).encode() + b"\n" + body
+    made = _HEAD + xxhash.xxh3_128_hexdigest(body).encode() + b"\n" + body
+    if len(made) > SLOT:
+        raise ValueError(f"a mark of {len(made)} bytes")
+    return made.ljust(SLOT, b"\0")
 
 
-def decode(data: bytes) -> Mark:
-    """The mark of the file's bytes; ValueError saying what is wrong with them."""
-    head, _, body = data.partition(b"\n")
+def decode(data: bytes) -> tuple[Mark, int]:
+    """The later mark of the file's bytes, and its turn; ValueError saying what is wrong with both."""
+    found, wrong = list[tuple[int, Mark]](), list[str]()
+    for at in (0, SLOT):
+        try:
+            found.append(_slot(data[at : at + SLOT]))
+        except ValueError as error:
+            wrong.append(str(error))
+    if not found:
+        raise ValueError(wrong[0])
+    turn, mark = max(found)
+    return mark, turn
+
+
+def _slot(data: bytes) -> tuple[int, Mark]:
+    head, _, body = data.rstrip(b"\0").partition(b"\n")
     if head != _HEAD + xxhash.xxh3_128_hexdigest(body).encode():
         raise ValueError("its checksum is wrong")
-    members = parse_object(load_json(body), "", ("epoch", "number", "contact"))
-    epoch, number, contact = members.get("epoch"), members.get("number"), members.get("contact")
-    if not isinstance(epoch, str) or not isinstance(number, int) or not isinstance(contact, (int, float)):
-        raise BadDocument("", "has no epoch, number and contact")
-    return Mark(Version(epoch, number), float(contact))
+    members = parse_object(load_json(body), "", ("turn", "epoch", "number", "contact"))
+    turn, epoch, number, contact = (members.get(name) for name in ("turn", "epoch", "number", "contact"))
+    if not isinstance(turn, int) or not isinstance(epoch, str) or not isinstance(number, int):
+        raise BadDocument("", "has no turn, epoch and number")
+    if not isinstance(contact, (int, float)):
+        raise BadDocument("", "has no contact")
+    return turn, Mark(Version(epoch, number), float(contact))

@@ -108,4 +108,8 @@ def _of_node(edge: Edge) -> dict[str, Number]:
         "matinee_edge_log_dropped_total": edge.log_dropped,
         "matinee_edge_control_connected": int(edge.subscriber is not None and edge.subscriber.connected),
         "matinee_edge_rules_version": edge.node.rules.version,
+        "matinee_edge_jobs_total": {**edge.jobs.done} if edge.jobs is not None else {},
+        "matinee_edge_jobs_mark": edge.jobs.mark().number if edge.jobs is not None else 0,
+        "matinee_edge_catching_up": int(edge.jobs is not None and edge.jobs.catching_up),
+        "matinee_edge_doubted_objects": edge.doubted,
     }

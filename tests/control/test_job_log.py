@@ -1,0 +1,84 @@
+"""The log as a replica holds it, and what an edge is told of it."""
+
+import json
+
+import pytest
+
+from control import job_log
+from control.job_log import Entry, JobLog, repeated, told_by
+from kernel.fleet import NOTHING, PREFETCH, PURGE, Job, Jobs, Version
+
+EPOCH = "e"
+
+
+def entry(seq: int, kind: str = PURGE, content: bytes = b'{"all":true}', refers: tuple[int, ...] = ()) -> Entry:
+    return Entry(Job(seq, kind, content), float(seq), refers)
+
+
+@pytest.fixture
+def log() -> JobLog:
+    made = JobLog()
+    made.begin(EPOCH, 0)
+    made.take(entry(seq) for seq in range(1, 6))
+    return made
+
+
+def test_only_what_comes_next_is_taken(log: JobLog):
+    assert [one.job.seq for one in log.take([entry(5), entry(6), entry(8)])] == [6]
+    assert (log.head, log.get(6), log.get(8)) == (6, entry(6), None)
+
+
+@pytest.mark.parametrize(("name", "most", "floor"), [("ENTRIES_KEPT", 3, 3), ("BYTES_KEPT", 13, 5)])
+def test_the_latest_are_kept(log: JobLog, monkeypatch, name: str, most: int, floor: int):
+    monkeypatch.setattr(job_log, name, most)
+    log.take([entry(6)])
+    assert log.floor == floor
+
+
+@pytest.mark.parametrize(
+    ("mark", "limit", "said"),
+    [
+        (Version(EPOCH, 5), 5, (0, 5, [])), (Version(EPOCH, 3), 5, (0, 5, [4, 5])), (Version(EPOCH, 3), 4, (0, 4, [4])),
+        (Version(EPOCH, 4), 2, (0, 4, [])), (NOTHING, 5, (1, 5, [])), (Version("old", 9), 3, (10, 3, [])),
+        (Version(EPOCH, 9), 5, (10, 5, [])),
+    ],
+)  # fmt: skip
+def test_what_an_edge_is_told_first(log: JobLog, mark: Version, limit: int, said: tuple):
+    jobs = log.first(mark, limit)
+    assert (jobs.floor, jobs.head, [one.seq for one in jobs.entries]) == said
+
+
+def test_what_it_is_told_next(log: JobLog, monkeypatch):
+    assert log.next(5, 5) is None
+    assert log.next(5, 3) is None
+    monkeypatch.setattr(job_log, "AT_ONCE", 2)
+    said = log.next(1, 5)
+    assert said is not None
+    assert [one.seq for one in said.entries] == [2, 3]
+    assert told_by(said, 1) == 3
+    monkeypatch.setattr(job_log, "BYTES_AT_ONCE", 1)
+    assert [one.job.seq for one in log.after(3, 5)] == [4]
+
+
+def test_one_that_the_log_outran_is_told_so(log: JobLog, monkeypatch):
+    monkeypatch.setattr(job_log, "ENTRIES_KEPT", 1)
+    log.take([entry(6)])
+    said = log.next(2, 6)
+    assert said == Jobs(EPOCH, 5, 6)
+    assert told_by(said, 2) == 6
+    assert told_by(Jobs(EPOCH, 0, 6), 6) == 6
+
+
+def test_which_jobs_wait_for_shields():
+    assert [entry(1).waits, entry(1, PREFETCH).waits, entry(2, refers=(1,)).waits] == [True, False, False]
+
+
+def test_a_repetition_reaches_what_all_did():
+    purges = [entry(seq, content=json.dumps({"keys": [key]}).encode()) for seq, key in ((1, "a"), (2, "b"))]
+    assert repeated(purges, 10) == [b'{"keys":["a","b"]}']
+    assert repeated([*purges, entry(3)], 10) == [b'{"all":true}']
+
+
+def test_it_begins_anew(log: JobLog):
+    log.begin("f", 5)
+    assert (log.epoch, log.floor, log.head, log.get(5)) == ("f", 5, 5, None)

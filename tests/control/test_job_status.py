@@ -1,0 +1,62 @@
+"""A job in RFC 8007's shape."""
+
+import pytest
+
+from control.job_status import Came, NodeSeen, brief, quantile, state_of, whole
+
+ROW = {
+    "seq": 7, "kind": "purge", "content": b'{"keys":["t"],"soft":true}', "author": "ann", "reason": "why", "at": 100.0,
+    "state": "active", "changed": 100.0, "ended": None, "note": "",
+}  # fmt: skip
+DONE, FAILED = Came("e1", 100.5, 3, 0, "done"), Came("e2", 101.0, 1, 0, "2 files are left")
+
+
+def node(name: str, *, done: bool, connected: bool = True) -> NodeSeen:
+    return NodeSeen(name, "edge", connected, 99.0, done)
+
+
+@pytest.mark.parametrize(
+    ("stored", "nodes", "receipts", "state"),
+    [
+        ("active", [], [], "pending"),
+        ("active", [node("a", done=False)], [], "pending"),
+        ("active", [node("a", done=True), node("b", done=False)], [DONE], "active"),
+        ("active", [node("a", done=True), node("b", done=False, connected=False)], [DONE], "processed"),
+        ("active", [node("a", done=True)], [DONE], "complete"),
+        ("active", [node("a", done=True)], [DONE, FAILED], "failed"),
+        ("complete", [node("new", done=False)], [], "complete"),
+        ("failed", [], [], "failed"),
+    ],
+)
+def test_where_a_job_is(stored: str, nodes: list[NodeSeen], receipts: list[Came], state: str):
+    assert state_of(stored, nodes, receipts) == state
+
+
+def test_a_whole_status():
+    found = whole(ROW, [FAILED, DONE], [node("e1", done=True), node("e2", done=True), node("e3", done=False)])
+    assert (found["status"], found["trigger"]["type"], found["ctime"], found["mtime"]) == (
+        "active",
+        "invalidate",
+        100,
+        101,
+    )
+    assert found["receiptSeconds"] == {"p50": 0.5, "p99": 1.0, "last": 1.0}
+    assert [one["edge"] for one in found["receipts"]] == ["e1", "e2"]
+    assert [one["edge"] for one in found["lagging"]] == ["e3"]
+    assert found["counts"] == {
+        "nodes": 3, "done": 2, "receipts": 2, "failed": 1, "lagging": 1, "objects": 4, "bytes": 0,
+    }  # fmt: skip
+    assert whole(ROW, [DONE], [node("e1", done=True)])["etime"] == 100.5
+
+
+def test_what_is_noted_is_told():
+    late = ROW | {"note": '{"late": ["s1", "s2"], "again": {"s1": 9}}'}
+    assert brief(late)["lateShields"] == {"s1": 9, "s2": None}
+    assert brief(ROW | {"note": '{"refers": [7]}', "kind": "prefetch"})["refersTo"] == [7]
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "found"), [([], 0.5, None), ([1.0], 0.99, 1.0), ([1.0, 2.0, 3.0, 4.0], 0.5, 2.0)]
+)
+def test_quantiles(values: list[float], share: float, found: float | None):
+    assert quantile(values, share) == found
