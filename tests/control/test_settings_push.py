@@ -44,7 +44,8 @@ class Fleet:
 
     async def lasts(self, seconds: float) -> None:
         """Time passes; disks are written by threads, so they get real turns."""
-        for _ in range(int(seconds * 2)):
+        end = self.clock.mono() + seconds
+        while self.clock.mono() < end:
             await self.clock.advance(0.5)
             await asyncio.sleep(0.001)
 
