@@ -75,11 +75,11 @@ def test_what_happens_counts_at_once(fleet, clock):
 
 def test_many_sessions_between_two_reports_are_spread(fleet):
     """What was answered since an edge's last report counts as its load."""
-    firsts = [fleet.traffic.route(Ask("film", region="eu", session=str(n))).edges[0].id for n in range(60)]
-    assert len(set(firsts)) > 1
-    assert fleet.traffic.answered == 60
     again = {fleet.traffic.route(Ask("film", region="eu", session="0")).edges[0].id for _ in range(60)}
     assert len(again) == 1, "who asks again is no new load"
+    firsts = [fleet.traffic.route(Ask("film", region="eu", session=str(n))).edges[0].id for n in range(60)]
+    assert len(set(firsts)) > 1
+    assert fleet.traffic.answered == 120
     fleet.reports(firsts[0])
     assert fleet.traffic._sent.get(firsts[0]) is None
 

@@ -3,7 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from kernel.media.playlist import parse_multivariant
-from origin.masters import tops, with_default_sound, with_peaks
+from origin.masters import tops, with_default_sound, with_peaks, with_steering
 
 NS = "{urn:mpeg:dash:schema:mpd:2011}"
 MASTER = """#EXTM3U
@@ -74,3 +74,18 @@ def test_a_peak_is_never_below_its_average():
     right = "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=900,AVERAGE-BANDWIDTH=800,URI=x"
     raised = '#EXT-X-STREAM-INF:BANDWIDTH=56341,AVERAGE-BANDWIDTH=56341,CODECS="avc1.64000d"'
     assert with_peaks(f"{short}\n{right}\n") == f"{raised}\n{right}\n"
+
+
+def test_with_steering_every_top_file_names_the_gateway_and_is_still_everybodys():
+    made = with_steering(tops(MASTER, MPD), "http://gate", "film")
+    for name, data in made.items():
+        text = data.decode()
+        if name.endswith(".m3u8"):
+            assert '#EXT-X-CONTENT-STEERING:SERVER-URI="http://gate/steering/film",PATHWAY-ID="here"' in text
+            assert text.count("#EXT-X-STREAM-INF") == text.count(',PATHWAY-ID="here"\n')
+            assert all("://" not in one.uri for one in parse_multivariant(text).variants)
+        else:
+            root = ET.fromstring(data)
+            assert root.findtext(f"{NS}ContentSteering") == "http://gate/steering/film?manifest=dash"
+            assert root.findtext(f"{NS}BaseURL") == "./"
+    assert set(made) == set(tops(MASTER, MPD))
