@@ -491,12 +491,10 @@ async def test_the_end_cuts_what_is_idle():
 async def test_others_can_be_asked_from_now_on_and_who_stays_keeps_what_it_had():
     stage = await Stage(Place(), Place()).start(PoolLimits(connections=8))
     stays, goes = stage.upstreams.all
-    for key in range(8):
-        assert await stage.asks(b"%d" % key)
-    assert stays.pool.idle
+    assert all([await stage.asks(b"%d" % key) for key in range(8)])
     urls, times = [f"{stays.url}#weight=2", "http://127.0.0.1:9"], Timeouts(first_byte=3)
     stage.upstreams.use(urls, times, None, PoolLimits(connections=3))
     await turns()
-    assert [one.url for one in stage.upstreams.all] == [stays.url, urls[1]]
+    assert (stage.upstreams.all[0], stage.upstreams.all[1].url) == (stays, urls[1])
     assert (stays.weight, stays.pool.limits.connections, len(stays.pool.idle)) == (2.0, 3, 1)
     assert (goes.pool.idle, goes.pool.open, stage.upstreams.timeouts) == ([], 0, times)
