@@ -25,14 +25,17 @@ class JobsApi:
     async def post_purge(self, request: web.Request) -> web.Response:
         if (refused := self._too_often(request)) is not None:
             return refused
-        purge = parse_purge(await body(request), NAMES_AT_ONCE)
-        return await self._made(await self._jobs.purge(purge, author(request, self._plane.clock)), request)
+        purge, seconds = parse_purge(await body(request), NAMES_AT_ONCE), _seconds(request)
+        seq = await self._jobs.purge(purge, author(request, self._plane.clock))
+        if seconds:
+            await self._jobs.ended(seq, seconds)
+        return await self._made(seq)
 
     async def post_prefetch(self, request: web.Request) -> web.Response:
         if (refused := self._too_often(request)) is not None:
             return refused
         prefetch = parse_prefetch(await body(request), NAMES_AT_ONCE)
-        return await self._made(await self._jobs.prefetch(prefetch, author(request, self._plane.clock)), request)
+        return await self._made(await self._jobs.prefetch(prefetch, author(request, self._plane.clock)))
 
     def _too_often(self, request: web.Request) -> web.Response | None:
         """Each key has its own share, so that one script that runs wild leaves the others theirs."""
@@ -42,12 +45,8 @@ class JobsApi:
         told = f"more than {self._jobs.rate.per_second:g} jobs a second by this key: put more names into one"
         return problem(429, "rate", told, **{"Retry-After": str(ceil(seconds))})
 
-    async def _made(self, seq: int, request: web.Request) -> web.Response:
-        seconds = _seconds(request)
-        if seconds:
-            await self._jobs.ended(seq, seconds)
-        found = await self._jobs.status(seq)
-        return web.json_response(found, status=201, headers={"Location": f"/v1/jobs/{seq}"})
+    async def _made(self, seq: int) -> web.Response:
+        return web.json_response(await self._jobs.status(seq), status=201, headers={"Location": f"/v1/jobs/{seq}"})
 
     async def get_job(self, request: web.Request) -> web.Response:
         seq = _number(request.match_info["job"], "job")
