@@ -109,6 +109,14 @@ def layout(entry: Entry, parts: tuple[ByteRange, ...], length: int) -> list[byte
     return pieces
 
 
+def sections(entry: Entry, selection: Selection, length: int) -> list[bytes | ByteRange]:
+    """What a body is made of: the one range of bytes, or a multipart's pieces. The parts of that come in the order in
+    which they lie: a viewer must not rely on his own (RFC 9110 §15.3.7.2)."""
+    if selection.parts:
+        return layout(entry, tuple(sorted(selection.parts)), length)
+    return [ByteRange(selection.first, selection.stop or 0)]
+
+
 def problem(status: int, reason: str, detail: str, lines: bytes, *, head_only: bool = False) -> bytes:
     """A whole response of our own making: `application/problem+json` (RFC 9457) with the reason word; never stored."""
     title = REASONS.get(status, b"Error").decode()

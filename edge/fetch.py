@@ -21,7 +21,7 @@ from edge.profile import Profile
 from edge.route import Asked
 from edge.run import Run
 from edge.slicing import Slicing
-from edge.upstream import Upstream, Upstreams
+from edge.upstream import FAILING, Upstream, Upstreams
 from edge.wire.request import Request
 from kernel.clock import Clock
 from kernel.errors import Bug, Overloaded, UpstreamFailed
@@ -189,9 +189,11 @@ class Fetcher:
         """Fetch a part of an object in slices; where the upstream has another version now, that one takes its place."""
         exchange: Exchange | None = None
         asked, judged = slicing.asked, slicing.asked.route.judged_by(request)
+        late = self._clock.call_later(self._wait, run.late)
         try:
             asked_at = self._clock.wall()
             exchange = await self._ask(None, asked, request, b"GET", b"", None, run.wanted)
+            late.cancel()
             part = self._answers.accepts(run, exchange, judged, asked_at)
             if part is not None:
                 run.starts(exchange, part)
@@ -203,11 +205,13 @@ class Fetcher:
                 slicing.changed()
                 self._counts.fill_ended("changed")
             else:
-                raise UpstreamFailed(f"status-{exchange.status}")
+                status = exchange.status if exchange.status in FAILING else 502  # as it says, if not in its words
+                raise UpstreamFailed(f"status-{exchange.status}", status=status)
         except (UpstreamFailed, Overloaded) as error:
             self._counts.fill_ended(error.reason)
             run.close(error)
         finally:
+            late.cancel()
             if exchange is not None:
                 exchange.close()
             run.close(Bug("the fetch ended without an end"))

@@ -38,7 +38,7 @@ class Run:
         self.at = at
         self.stop = stop
         self.reserved: dict[int, Fill] = {}
-        self.skips = self.over = False
+        self.skips = self.over = self.overdue = False
         self.young = True
         self.recent: dict[int, Body] = {}
         """The last slices that came: a tier may let them go before those for whom they came have read them."""
@@ -60,12 +60,25 @@ class Run:
 
     def reserve(self, number: int) -> Fill:
         """The fill of a slice that the run will come to."""
-        made = self.slicing.fills.get(number)
+        made = self.reserved.get(number) or self.slicing.fills.get(number)  # of an overdue run's own nobody else knows
         if made is None:
             key = slice_key(self.slicing.whole.key, number)
             made = self.slicing.cache.filling.begin_alone(key, 0.0)
             self.slicing.fills[number] = self.reserved[number] = made
         return made
+
+    def late(self) -> None:
+        """No head yet: it goes on for whoever asked first; the others ask again, together, and nobody comes to it."""
+        if self._exchange is not None or self.over:
+            return
+        self.overdue = True
+        readers = next(iter(self.reserved.values())).readers if self.reserved else {}
+        leader = next(iter(readers), None)
+        for number, fill in self.reserved.items():
+            if self.slicing.fills.get(number) is fill:
+                del self.slicing.fills[number]
+        for fill in tuple(self.reserved.values()):
+            fill.free("late", lambda reader: reader is not leader)
 
     # -- the stream --------------------------------------------------------------------------------------------
 

@@ -180,7 +180,7 @@ class Slicing:
             self.fill_for(number, request, last)
 
     def _comes_to(self, run: Run, number: int) -> bool:
-        if not run.at <= number < run.stop or run.over:
+        if not run.at <= number < run.stop or run.over or run.overdue:
             return False
         near = number - run.at <= REACH or not self.refetchable or not self.knows_ranges
         return near and (run.skips or not any(self.has(between) for between in range(run.at, number)))
@@ -218,7 +218,7 @@ class Slicing:
         return Go.ON if awaited or any(number <= walker.at + AHEAD for walker in needing) else Go.WAIT
 
     def needs_not(self, number: int) -> bool:
-        """Whether a stream of the whole may pass over a slice: it is there, or nobody reads it and it would not stay."""
+        """Whether a stream of the whole may pass over a slice: it is there, or would not stay and nobody reads it."""
         if number in self.fills or self.has(number):
             return True
         return self.total > self.cache.roomy and not any(one.at <= number <= one.last for one in self.walkers)

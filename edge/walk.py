@@ -14,7 +14,8 @@ from cache.body import Body
 from cache.entry import Entry
 from cache.fill import Fill
 from cache.fillstate import ENDED
-from edge.deliver import Selection, layout
+from edge.deliver import Selection, sections
+from edge.overdue import Overdue
 from edge.parts import held
 from edge.slice_reader import SliceReader
 from edge.slicing import Slicing
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
 
 PIECE = 256 * 1024
 """Bytes written at a time."""
-BROKEN = frozenset(("truncated", "idle-timeout", "total-timeout", "nobody-waits"))
-"""Why a stream ended that had begun well."""
-MOST_FAILURES = 2
-"""Streams that may break in a row without a byte for the viewer."""
+BROKEN = frozenset(("truncated", "idle-timeout", "total-timeout", "nobody-waits"))  # of a stream that began well
+MOST_FAILURES = 2  # streams that may break in a row without a byte for the viewer
 
 
 class Walk(SliceReader):
@@ -42,6 +41,7 @@ class Walk(SliceReader):
         "_failures",
         "_fill",
         "_loading",
+        "_overdue",
         "_reachable",
         "_ready",
         "_sections",
@@ -57,16 +57,10 @@ class Walk(SliceReader):
     def __init__(self, delivery: Delivery, slicing: Slicing, selection: Selection) -> None:
         self._delivery = delivery
         self._slicing = slicing
-        whole = slicing.whole
-        if selection.parts:
-            # In the order in which they lie: a viewer must not rely on his own (RFC 9110 §15.3.7.2).
-            sections = layout(whole, tuple(sorted(selection.parts)), slicing.total)
-        else:
-            sections = [ByteRange(selection.first, selection.stop or 0)]
-        ranges = [section for section in sections if isinstance(section, ByteRange)]
+        self._sections = deque(sections(slicing.whole, selection, slicing.total))
+        ranges = [section for section in self._sections if isinstance(section, ByteRange)]
         self._reachable = all(slicing.reaches(first, stop) for first, stop in ranges)
         self.partial = not all(slicing.holds(first, stop) for first, stop in ranges)
-        self._sections = deque(sections)
         self._ready = b""
         self.position = self._stop = 0
         self.at = ranges[0].first // slicing.size
@@ -76,6 +70,8 @@ class Walk(SliceReader):
         self._ahead: tuple[int, Body] | None = None
         self._loading = self._stepping = False
         self._failures = 0
+        story = delivery.story
+        self._overdue = Overdue(story.clock, story.fetcher.longest_wait, self._waited_out)
 
     def begin(self) -> None:
         """Go."""
@@ -113,6 +109,7 @@ class Walk(SliceReader):
 
     def _next_section(self) -> bool:
         if not self._sections:
+            self._overdue.ends()
             self._slicing.leave(self)
             self._delivery.walked()
             return False
@@ -174,6 +171,7 @@ class Walk(SliceReader):
             self._gone()
             return False
         self._fill = fill
+        self._overdue.begins()
         fill.join(self)
         return True
 
@@ -183,9 +181,7 @@ class Walk(SliceReader):
         first, stop = self.position, min(self._stop, low + len(body))
         self._look_ahead()
         head = self._take_ready()
-        self._delivery.sent += stop - first
-        self.position = stop
-        self._failures = 0
+        self._moves(stop - first)
         self._delivery.connection.send(head, body, first - low, stop - low)
         return True
 
@@ -197,14 +193,18 @@ class Walk(SliceReader):
                 return True
             return False
         self._look_ahead()
-        self.position += len(data)
-        self._failures = 0
-        self._delivery.sent += len(data)
+        self._moves(len(data))
         self._write(data)
         fill.was_read()
         if self.position == self._stop:
             self._let_go()
         return True
+
+    def _moves(self, length: int) -> None:
+        self.position += length
+        self._delivery.sent += length
+        self._failures = 0
+        self._overdue.ends()
 
     def _write(self, data: bytes | memoryview) -> None:
         ready = self._take_ready()
@@ -217,16 +217,14 @@ class Walk(SliceReader):
 
     def _look_ahead(self) -> None:
         """The next slice is asked for while this one is on its way."""
-        number = self.at + 1
-        if number * self._slicing.size >= self._stop:
+        slicing, number = self._slicing, self.at + 1
+        if number * slicing.size >= self._stop:
             return
-        entry = self._slicing.stored(number)
+        entry = slicing.stored(number)
         if entry is None:
-            self._slicing.look_ahead(
-                number, self._delivery.request.fields, max(self.at, (self._stop - 1) // self._slicing.size)
-            )
+            slicing.look_ahead(number, self._delivery.request.fields, max(self.at, (self._stop - 1) // slicing.size))
         elif entry.body is None and self._ahead is None:
-            self._slicing.cache.load(entry, lambda body: self._brought(number, entry, body))
+            slicing.cache.load(entry, lambda body: self._brought(number, entry, body))
 
     def _brought(self, number: int, entry: Entry, body: Body | None) -> None:
         slicing = self._slicing
@@ -250,9 +248,10 @@ class Walk(SliceReader):
         self._step()
 
     def on_freed(self, why: str) -> None:
-        """The run stops before it comes here: look again."""
-        del why
+        """The run stops before it comes here, or its head is overdue: look again."""
         self._fill = None
+        if why == "late":
+            self._overdue.again()
         self._step()
 
     def on_failed(self, error: MatineeError) -> None:
@@ -266,6 +265,9 @@ class Walk(SliceReader):
             self._fail(error)
 
     # -- the end -----------------------------------------------------------------------------------------------
+
+    def _waited_out(self) -> None:
+        self._fail(UpstreamFailed("first-byte-timeout", status=504))
 
     def _gone(self) -> None:
         """What is missing may not be fetched apart: the object is fetched anew, unless it serves others still."""
@@ -289,6 +291,7 @@ class Walk(SliceReader):
 
     def _part(self) -> None:
         self._let_go()
+        self._overdue.ends()
         self._body = self._ahead = None
         self._slicing.leave(self)
 

@@ -83,7 +83,7 @@ class Checker:
         self.count[f"status {head.status}"] += 1
         date = head.get("date")
         moment = parse_date(date.encode()) if date is not None else None
-        if head.status != 416 and (moment is None or moment > wall + 2):
+        if moment is None or moment > wall + 2:
             raise Wrong(f"Date {date!r}")
         if head.get("cache-status") is None:
             raise Wrong("no Cache-Status")
