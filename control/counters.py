@@ -27,7 +27,10 @@ COUNTERS = (
     Counter("matinee_control_jobs_done", "gauge", "Up to which number every connected node has purged."),
     Counter("matinee_control_jobs_waiting", "gauge", "Jobs that wait for shields."),
     Counter(
-        "matinee_control_jobs_late_shields", "gauge", "Purges that a shield has still to do, by shield.", ("shield",)
+        "matinee_control_jobs_late_shields",
+        "gauge",
+        "Purges that a late shield has still to do; `any`: of them all.",
+        ("shield",),
     ),
     Counter(
         "matinee_control_jobs_lag", "gauge", "Purges that nodes are behind, by the worst and by half of them.", ("of",)

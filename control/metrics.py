@@ -60,7 +60,10 @@ def _jobs(plane: Plane) -> dict[str, dict[str, float]]:
         "matinee_control_jobs_released": {"": dispatch.release.released},
         "matinee_control_jobs_done": {"": dispatch.done_upto(connected=True)},
         "matinee_control_jobs_waiting": {"": max(0, dispatch.log.head - dispatch.release.released)},
-        "matinee_control_jobs_late_shields": {f'{{shield="{name}"}}': count for name, count in sorted(late.items())},
+        "matinee_control_jobs_late_shields": {
+            f'{{shield="{name}"}}': count
+            for name, count in [*sorted(late.items()), ("any", len(dispatch.release.late))]
+        },
         "matinee_control_jobs_lag": {f'{{of="{of}"}}': quantile(lags, share) or 0 for of, share in _LAGS.items()},
         "matinee_control_jobs_asked_total": {f'{{kind="{kind}"}}': count for kind, count in jobs.asked.items()},
         "matinee_control_receipts_total": {
