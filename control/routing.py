@@ -102,8 +102,8 @@ def route(ask: Ask, places: Iterable[Place], regions: Sequence[str], replicas: i
 
 
 def _last_resort(pool: Sequence[Place]) -> list[Place]:
-    """When nobody is left: those that failed this session, then the ejected and gone, at last whoever there is."""
-    for wanted in (ROUTED, {Standing.EJECTED}, {Standing.GONE, Standing.NOT_READY}):
+    """When nobody is left: those that failed this session, the ejected, the not ready, the gone, at last the drained."""
+    for wanted in (ROUTED, {Standing.EJECTED}, {Standing.NOT_READY}, {Standing.GONE}):
         if found := [place for place in pool if place.verdict.standing in wanted]:
             return found
     return list(pool)

@@ -63,6 +63,36 @@ class Heartbeat(Struct, rename="camel"):
     stalled_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
 
 
+STARTED: dict[str, object] = {
+    "type": "object",
+    "required": ["streamUrl", "drmLicenseInfo", "sessionId"],
+    "properties": {
+        "streamUrl": {"type": "string", "format": "uri"},
+        "drmLicenseInfo": {"type": "object", "description": '`{"type": "none"}`: the content is clear.'},
+        "sessionId": {"type": "string"},
+        "dashUrl": {"type": ["string", "null"], "format": "uri"},
+        "expiresAt": {"type": "string", "format": "date-time"},
+        "edges": {"type": "array", "items": {"type": "string", "format": "uri"}},
+        "steeringUrl": {"type": "string", "format": "uri"},
+        "wholeUrls": {"type": "object", "description": "Top files with absolute addresses, for Shaka."},
+        "title": {"type": "string"},
+        "durationSeconds": {"type": "number"},
+        "attribution": {"type": "string"},
+    },
+}
+BEAT: dict[str, object] = {
+    "type": "object",
+    "required": ["sessionId", "currentPosition"],
+    "properties": {"sessionId": {"type": "string"}, "currentPosition": {"type": "number", "minimum": 0}}
+    | {
+        "edge": {"type": "string"},
+        "requests": {"type": "integer"},
+        "errors": {"type": "integer"},
+        "stalledSeconds": {"type": "number"},
+    },
+}
+
+
 class PlaybackRoutes:
     """GET /playback/start, POST /playback/heartbeat."""
 
@@ -93,42 +123,14 @@ class PlaybackRoutes:
             Parameter("bitrate", "`auto`, or the most the viewer wants: kbit/s below 100000, bit/s from there on."),
             Parameter("country", "Another country than the viewer's own (API key only)."),
         )
-        started = {
-            "type": "object",
-            "required": ["streamUrl", "drmLicenseInfo", "sessionId"],
-            "properties": {
-                "streamUrl": {"type": "string", "format": "uri"},
-                "drmLicenseInfo": {"type": "object", "description": '`{"type": "none"}`: the content is clear.'},
-                "sessionId": {"type": "string"},
-                "dashUrl": {"type": ["string", "null"], "format": "uri"},
-                "expiresAt": {"type": "string", "format": "date-time"},
-                "edges": {"type": "array", "items": {"type": "string", "format": "uri"}},
-                "steeringUrl": {"type": "string", "format": "uri"},
-                "wholeUrls": {"type": "object", "description": "Top files with absolute addresses, for Shaka."},
-                "title": {"type": "string"},
-                "durationSeconds": {"type": "number"},
-                "attribution": {"type": "string"},
-            },
-        }
-        beat = {
-            "type": "object",
-            "required": ["sessionId", "currentPosition"],
-            "properties": {"sessionId": {"type": "string"}, "currentPosition": {"type": "number", "minimum": 0}}
-            | {
-                "edge": {"type": "string"},
-                "requests": {"type": "integer"},
-                "errors": {"type": "integer"},
-                "stalledSeconds": {"type": "number"},
-            },
-        }
         return (
             Route(
                 "GET", "/playback/start", self.start, Access.VIEWER, "Start a session: where the title plays from",
-                start, answer=started, refusals=(404, 409, 451, 503),
+                start, answer=STARTED, refusals=(404, 409, 451, 503),
             ),
             Route(
                 "POST", "/playback/heartbeat", self.heartbeat, Access.VIEWER, "Tell how far a session has come",
-                body=beat, answer={"type": "object"}, refusals=(403, 404),
+                body=BEAT, answer={"type": "object"}, refusals=(403, 404),
             ),
         )  # fmt: skip
 

@@ -82,7 +82,7 @@ def test_with_steering_every_top_file_names_the_gateway_and_is_still_everybodys(
         text = data.decode()
         if name.endswith(".m3u8"):
             assert '#EXT-X-CONTENT-STEERING:SERVER-URI="http://gate/steering/film",PATHWAY-ID="here"' in text
-            assert text.count("#EXT-X-STREAM-INF") == text.count(',PATHWAY-ID="here"\n')
+            assert text.count("PATHWAY-ID=") == 1 + text.count("#EXT-X-STREAM-INF")
             assert all("://" not in one.uri for one in parse_multivariant(text).variants)
         else:
             root = ET.fromstring(data)

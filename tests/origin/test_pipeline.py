@@ -57,6 +57,26 @@ def test_the_same_film_again_is_recognised(tmp_path, films, kitchen_in, monkeypa
     assert not [one for one in files_of(tmp_path / "work") if not one.endswith(".lock")]
 
 
+def test_another_gateway_for_steering_is_a_publication_of_top_files_alone(tmp_path, films, kitchen_in, monkeypatch):
+    """Nothing is encoded, and nothing that plays now is touched."""
+    film = films()
+    ingest(order(film, content_id="x", steering="http://one"), kitchen_in(tmp_path))
+    media = tmp_path / "store/media/x"
+    before = (media / "v240/main.m3u8").read_bytes()
+    assert 'SERVER-URI="http://one/steering/x"' in (media / "top-1/master.m3u8").read_text()
+    monkeypatch.setattr(pipeline.encode, "encode", lambda *_: pytest.fail("encoded again"))
+    again = ingest(order(film, content_id="x", steering="http://two"), kitchen_in(tmp_path))
+    assert (again.new, again.title.version, again.title.steering) == (False, 2, "http://two")
+    for name in ("master.m3u8", "master-sd.m3u8", "manifest.mpd", "manifest-uhd.mpd"):
+        text = (media / "top-2" / name).read_text()
+        assert "http://two/steering/x" in text
+        assert "http://one" not in text
+    assert (media / "v240/main.m3u8").read_bytes() == before
+    unsaid = ingest(order(film, content_id="x"), kitchen_in(tmp_path)).title
+    assert (unsaid.version, unsaid.steering) == (2, "http://two")
+    assert kitchen_in(tmp_path).library.is_whole(unsaid)
+
+
 def test_another_film_for_a_title_is_its_next_publication(tmp_path, films, kitchen_in):
     """Folders get the publication's number; the first's files stay for those who still play them."""
     ingest(order(films(), content_id="x", metadata={"year": 2001}), kitchen_in(tmp_path))

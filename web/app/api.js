@@ -56,6 +56,7 @@ export const title = (contentId) => ask(`/titles/${encodeURIComponent(contentId)
 export const search = (text, signal) => ask(`/search?${query({ query: text, limit: 30 })}`, { signal });
 export const recommendations = (userId, limit) => ask(`/recommendations?${query({ userId, limit })}`);
 export const start = (contentId) => ask(`/playback/start?${query({ contentId, bitrate: "auto" })}`);
-export const heartbeat = (sessionId, currentPosition) => post("/playback/heartbeat", { sessionId, currentPosition });
+export const heartbeat = (sessionId, currentPosition, met = {}) =>
+  post("/playback/heartbeat", { sessionId, currentPosition, ...met });
 export const feedback = (userId, contentId, action) =>
   post("/recommendations/feedback", { userId, contentId, action });

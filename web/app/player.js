@@ -9,6 +9,51 @@ const MOST_RECOVERIES = 3;
 
 const at = (id) => document.getElementById(id);
 
+/** What a session met at edges since the last heartbeat: playback judges edges by it. */
+class Met {
+  #edges = new Map();
+  #at = "";
+  #stalled = 0;
+  #since = 0;
+  #began = false;
+
+  fetched(url, well) {
+    const edge = new URL(url, location.href).origin;
+    const counts = this.#edges.get(edge) ?? { requests: 0, errors: 0 };
+    counts.requests += 1;
+    if (!well) counts.errors += 1;
+    this.#edges.set(edge, counts);
+    this.#at = edge;
+  }
+
+  stalls() { if (this.#began && !this.#since) this.#since = performance.now(); } // the first wait is the start
+
+  goesOn() {
+    if (this.#since) this.#stalled += (performance.now() - this.#since) / 1000;
+    this.#began = true;
+    this.#since = 0;
+  }
+
+  /** One edge a heartbeat: the one that failed most, else the one in use. */
+  tell() {
+    if (!this.#at) return {};
+    this.countStall();
+    const failed = [...this.#edges].sort((one, other) => other[1].errors - one[1].errors)[0];
+    const [edge, counts] = failed?.[1].errors ? failed : [this.#at, this.#edges.get(this.#at) ?? { requests: 0, errors: 0 }];
+    const told = { edge, ...counts, stalledSeconds: Math.round(this.#stalled * 10) / 10 };
+    this.#edges.clear();
+    this.#stalled = 0;
+    return told;
+  }
+
+  /** A stall that lasts counts up to now. */
+  countStall() {
+    if (!this.#since) return;
+    this.#stalled += (performance.now() - this.#since) / 1000;
+    this.#since = performance.now();
+  }
+}
+
 export class Player {
   #video = at("video");
   #hls = null;
@@ -19,6 +64,7 @@ export class Player {
   #told = false;
   #beat = 0;
   #recoveries = 0;
+  #met = new Met();
   #run = 0;
   #onLeave;
 
@@ -28,8 +74,8 @@ export class Player {
     at("player-back").addEventListener("click", () => this.#onLeave());
     at("player-leave").addEventListener("click", () => this.#onLeave());
     at("player-retry").addEventListener("click", () => this.play(this.#title));
-    this.#video.addEventListener("playing", () => this.#waiting(false));
-    this.#video.addEventListener("waiting", () => this.#waiting(true));
+    this.#video.addEventListener("playing", () => { this.#waiting(false); this.#met.goesOn(); });
+    this.#video.addEventListener("waiting", () => { this.#waiting(true); if (!this.#video.seeking) this.#met.stalls(); });
     this.#video.addEventListener("timeupdate", () => this.#progress());
     this.#video.addEventListener("pause", () => this.#tell());
     this.#video.addEventListener("ended", () => { this.#tell(); this.#onLeave(); });
@@ -46,6 +92,7 @@ export class Player {
     this.#watched = 0;
     this.#told = false;
     this.#recoveries = 0;
+    this.#met = new Met();
     at("player").hidden = false;
     document.body.classList.add("playing");
     at("player-title").textContent = title.title ?? "";
@@ -70,7 +117,11 @@ export class Player {
     const Hls = window.Hls;
     if (Hls?.isSupported()) {
       const hls = this.#hls = new Hls({ capLevelToPlayerSize: true, backBufferLength: 60 });
-      hls.on(Hls.Events.ERROR, (_, data) => { if (data.fatal) this.#recover(Hls, data); });
+      hls.on(Hls.Events.ERROR, (_, data) => {
+        if (data.type === Hls.ErrorTypes.NETWORK_ERROR && data.frag) this.#met.fetched(data.frag.url, false);
+        if (data.fatal) this.#recover(Hls, data);
+      });
+      hls.on(Hls.Events.FRAG_LOADED, (_, data) => this.#met.fetched(data.frag.url, true));
       hls.loadSource(url);
       hls.attachMedia(this.#video);
     } else if (this.#video.canPlayType("application/vnd.apple.mpegurl")) {
@@ -119,7 +170,8 @@ export class Player {
 
   #tell() {
     if (this.#session && this.#video.currentTime > 0) {
-      api.heartbeat(this.#session.sessionId, Math.round(this.#video.currentTime * 10) / 10).catch(() => {});
+      api.heartbeat(this.#session.sessionId, Math.round(this.#video.currentTime * 10) / 10, this.#met.tell())
+        .catch(() => {});
     }
   }
 

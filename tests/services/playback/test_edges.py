@@ -10,7 +10,6 @@ import pytest
 from kernel.errors import Overloaded, UpstreamFailed
 from services.counters import Counters
 from services.playback.edges import AT_ONCE, AWAY, BUCKETS, REMEMBERED, EdgeFinder, bucket_of
-from services.playback.signals import KEPT, Signals
 
 BASES = ("http://127.0.0.1:8081", "http://127.0.0.2:8081")
 
@@ -32,7 +31,6 @@ class Control:
 
     def __init__(self):
         self.asked = []
-        self.told = []
         self.answers = Answer([Edge("127.0.0.2:8081"), Edge("127.0.0.9:9", "busy: near")])
         self.fails = None
         self.held = None
@@ -44,11 +42,6 @@ class Control:
         if self.fails:
             raise self.fails
         return self.answers
-
-    async def put_signals(self, signals, *, within):
-        if self.fails:
-            raise self.fails
-        self.told.append(list(signals))
 
 
 @pytest.fixture
@@ -126,24 +119,3 @@ async def test_so_many_ask_at_once_and_no_more(finder, control):
 def test_viewers_fall_into_buckets():
     found = {bucket_of(f"session-{number}") for number in range(2_000)}
     assert found == {str(number) for number in range(BUCKETS)}
-
-
-async def test_signals_are_told_in_batches_the_latest_word_of_each_session(control):
-    signals = Signals(control)
-    signals.take("s1", "http://127.0.0.1:8081", 3, 0, 0.0)
-    signals.take("s1", "127.0.0.1:8081", 9, 2, 1.5)
-    signals.take("s2", "", 1, 1, 0.0)
-    await signals.tell()
-    (batch,) = control.told
-    assert [(met.edge, met.session, met.requests, met.errors, met.stalled) for met in batch] == [
-        ("127.0.0.1:8081", "s1", 9, 2, 1.5)
-    ]
-    await signals.tell()
-    assert len(control.told) == 1
-    for number in range(KEPT + 5):
-        signals.take(f"s{number}", "e1", 1, 1, 0.0)
-    control.fails = UpstreamFailed("control-unreachable")
-    await signals.tell()
-    control.fails = None
-    await signals.tell()
-    assert len(control.told) == 1, "what could not be told is old by now"

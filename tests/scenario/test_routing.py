@@ -1,0 +1,97 @@
+"""Where viewers are sent: edges say how they are, control sees who is gone, and names the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from control.health import Standing
+from control.nodes import Node as Known
+from control.routing import Ask
+from control.traffic import Traffic
+from tests.scenario.clock import turns
+from tests.scenario.memory_control import MemoryControl
+from tests.scenario.stage import Scenario
+
+TITLE = "title1"
+
+
+def traffic_of(control: MemoryControl, s: Scenario) -> Traffic:
+    return Traffic(control.fanout, lambda hello: Known(hello.id, hello.role, region=hello.region), s.clock, "c1")
+
+
+def named(traffic: Traffic) -> list[str]:
+    return [edge.id for edge in traffic.route(Ask(TITLE, region="eu")).edges]
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    """Let what is on its way arrive; the edge's state is written by a thread, so the loop must turn for real."""
+    for _ in range(20_000):
+        if condition():
+            return
+        await turns(1)
+    raise AssertionError("it never came to that")
+
+
+async def _reported(s: Scenario, traffic: Traffic) -> None:
+    """All have said that they are ready."""
+    await s.clock.advance(2.5)
+    await _until(lambda: {verdict.standing for verdict in traffic.verdicts().values()} == {Standing.GOOD})
+
+
+async def test_a_killed_edge_is_named_no_more_and_is_when_it_is_back(s: Scenario) -> None:
+    """Its stream breaks and nobody gets a connection: two witnesses. Back, it begins with a small share."""
+    c1, o1 = s.control("c1"), s.origin("o1")
+    nodes = {name: s.edge(name, upstream=o1, control=c1, region="eu") for name in ("e1", "e2", "e3")}
+    traffic = traffic_of(c1, s)
+    for node in nodes.values():
+        await node.started()
+    await _reported(s, traffic)
+    assert sorted(named(traffic)) == ["e1", "e2", "e3"]
+    first = named(traffic)[0]
+    await nodes[first].is_killed()
+    await _until(lambda: not c1.fanout.edges[first].connected)
+    assert first in named(traffic), "a line that broke is no death"
+    traffic.take_probe(first, well=False, reached=False, detail="connection refused")
+    assert first not in named(traffic)
+    assert traffic.verdicts()[first].standing is Standing.GONE
+    await nodes[first].started()
+    await _until(lambda: c1.fanout.edges[first].connected)
+    traffic.take_probe(first, well=True, reached=True)
+    await s.clock.advance(2.5)
+    await _until(lambda: traffic.verdicts()[first].standing is Standing.RETURNING)
+    for _ in range(15):  # everybody goes on reporting
+        await s.clock.advance(2.1)
+        await turns(20)
+    await _until(lambda: first == named(traffic)[0])
+
+
+async def test_an_edge_that_drains_says_so_and_takes_no_new_viewers(s: Scenario) -> None:
+    """No probe is waited for: its next report says it."""
+    c1, o1 = s.control("c1"), s.origin("o1")
+    e1, e2 = (s.edge(name, upstream=o1, control=c1, region="eu") for name in ("e1", "e2"))
+    traffic = traffic_of(c1, s)
+    for node in (e1, e2):
+        await node.started()
+    await _reported(s, traffic)
+    assert sorted(named(traffic)) == ["e1", "e2"]
+    assert e1.edge is not None
+    e1.edge.draining = True
+    await s.clock.advance(2.5)
+    await _until(lambda: named(traffic) == ["e2"])
+    assert traffic.verdicts()["e1"].why == "it says that it drains"
+
+
+async def test_viewers_who_stall_at_an_edge_move_those_who_come_after(s: Scenario) -> None:
+    """One witness: it is named last, not left out."""
+    c1, o1 = s.control("c1"), s.origin("o1")
+    nodes = [s.edge(name, upstream=o1, control=c1, region="eu") for name in ("e1", "e2", "e3")]
+    traffic = traffic_of(c1, s)
+    for node in nodes:
+        await node.started()
+    await _reported(s, traffic)
+    first = named(traffic)[0]
+    for session in ("a", "b", "c"):
+        traffic.take_signal(first, session, requests=20, errors=0, stalled=6.0)
+    await s.clock.advance(1)
+    assert named(traffic)[-1] == first
+    assert len(named(traffic)) == 3
