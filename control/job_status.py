@@ -15,6 +15,7 @@ from kernel.fleet import DONE, PURGE
 
 ACTIVE, COMPLETE, FAILED, PENDING, PROCESSED = "active", "complete", "failed", "pending", "processed"
 ENDED = (COMPLETE, FAILED)
+AUDITED_MOST = 20
 LAGGING_MOST = 100
 """Nodes named as lagging; how many there are is told."""
 
@@ -122,3 +123,12 @@ def whole(row: Mapping[str, Any], receipts: Sequence[Came], nodes: Sequence[Node
 def quantile(ordered: Sequence[float], share: float) -> float | None:
     """The value that this share of them does not exceed (nearest rank); None of nothing."""
     return round(ordered[max(1, ceil(share * len(ordered))) - 1], 6) if ordered else None
+
+
+def audited(content: bytes) -> dict[str, Any]:
+    """What the audit log holds of a job: of long lists the first names, and how many there are."""
+    named = json.loads(content)
+    long = {name: len(given) for name, given in named.items() if isinstance(given, list) and len(given) > AUDITED_MOST}
+    return {name: given[:AUDITED_MOST] if name in long else given for name, given in named.items()} | (
+        {"of": long} if long else {}
+    )

@@ -17,10 +17,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control import job_rows
+from control.audit import Deed, note
 from control.dispatch import Arrived, Dispatch, Due
 from control.fanout import Fanout
 from control.job_log import Entry
-from control.job_status import Came, NodeSeen, whole
+from control.job_status import Came, NodeSeen, audited, whole
 from control.rate import Rate
 from control.schema import jobs, receipts
 from control.store import Author, Store, Tx
@@ -69,17 +70,20 @@ class JobKeeper:
 
     # -- verbs -------------------------------------------------------------------------------------------------
 
-    async def purge(self, purge: Purge, author: Author) -> int:
+    async def purge(self, purge: Purge, author: Author, request_id: str = "") -> int:
         """Append a purge; its number, once it is durable. Raises Overloaded, StorageFailed."""
-        return await self._append(PURGE, content_of(purge), author)
+        return await self._append(PURGE, content_of(purge), author, request_id)
 
-    async def prefetch(self, prefetch: Prefetch, author: Author) -> int:
+    async def prefetch(self, prefetch: Prefetch, author: Author, request_id: str = "") -> int:
         """Append a prefetch, as `purge`."""
-        return await self._append(PREFETCH, content_of(prefetch), author)
+        return await self._append(PREFETCH, content_of(prefetch), author, request_id)
 
-    async def _append(self, kind: str, content: bytes, author: Author) -> int:
+    async def _append(self, kind: str, content: bytes, author: Author, request_id: str) -> int:
         async def work(tx: Tx) -> Entry:
-            return await job_rows.append(tx, kind, content)
+            made = await job_rows.append(tx, kind, content)
+            target = f"job/{made.job.seq}"
+            await note(tx, Deed(author.name, f"{kind}.make", target, None, audited(content), author.reason, request_id))
+            return made
 
         entry: Entry = await self._store.transact(work, author)
         self.asked[kind] += 1

@@ -1,8 +1,10 @@
 """A job in RFC 8007's shape."""
 
+import json
+
 import pytest
 
-from control.job_status import Came, NodeSeen, brief, quantile, state_of, whole
+from control.job_status import AUDITED_MOST, Came, NodeSeen, audited, brief, quantile, state_of, whole
 
 ROW = {
     "seq": 7, "kind": "purge", "content": b'{"keys":["t"],"soft":true}', "author": "ann", "reason": "why", "at": 100.0,
@@ -60,3 +62,9 @@ def test_what_is_noted_is_told():
 )
 def test_quantiles(values: list[float], share: float, found: float | None):
     assert quantile(values, share) == found
+
+
+def test_the_audit_log_holds_no_long_lists():
+    assert audited(b'{"keys":["a"],"soft":true}') == {"keys": ["a"], "soft": True}
+    many = audited(json.dumps({"urls": ["/a"] * 99}).encode())
+    assert many == {"urls": ["/a"] * AUDITED_MOST, "of": {"urls": 99}}
