@@ -18,9 +18,7 @@ from cache.entry import Entry
 from cache.fillstate import ENDED, TRANSITIONS, Event, State
 from kernel.errors import Bug, MatineeError
 
-MOST_BEHIND = 1 << 20
-"""Bytes of a passed response that wait for the slowest reader before the upstream is paused."""
-
+MOST_BEHIND = 1 << 20  # bytes of a passed response that wait for the slowest reader before the upstream is paused
 
 FREED = {
     "alternate": "it answers another alternate (Vary): ask again, with those who want the same",
@@ -164,7 +162,11 @@ class Fill:
         skip = position - (self._ends[at] - len(chunk))
         if skip == 0 and len(chunk) <= most:
             return chunk
-        return memoryview(chunk)[skip : skip + most]
+        return memoryview(chunk)[skip : skip + most] if skip >= 0 else None  # let go already
+
+    def offers(self, position: int) -> bool:
+        """Whether a newcomer can still have the byte there: what is passed on is let go as it is read."""
+        return self.state is not State.PASSING or self.received - sum(map(len, self._chunks)) <= position
 
     def was_read(self) -> None:
         """A reader has moved on: in passing, let go what all have had, and let the upstream go on."""

@@ -130,16 +130,16 @@ class Answers:
         return part
 
     def _fits(self, entry: Entry, route: Route, verdict: Verdict, *, sliced: bool) -> bool:
-        """Whether the tiers take it. What may not be fetched in parts later must find room as a whole, and stay fresh
-        for a while: else its readers would lose what they have not read yet to the next version."""
+        """Whether it may be kept and the tiers take it. What may not be fetched in parts later must have room as a
+        whole, and stay fresh for a while: else its readers would lose what they have not read to the next version."""
         length = entry.length
+        if length is not None and length > self._max_object:
+            return False
         if sliced and length is not None and strong(entry.etag) is None:
             lasts = verdict.lifetime > verdict.age
             return lasts and self._cache.takes(route.slice + OVERHEAD) and length <= self._cache.roomy
         length = route.slice if sliced else length
-        if length is None:
-            return True
-        return (sliced or length <= self._max_object) and self._cache.takes(length + len(entry.block) + OVERHEAD)
+        return length is None or self._cache.takes(length + len(entry.block) + OVERHEAD)
 
     def _assess(
         self,

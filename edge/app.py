@@ -69,6 +69,7 @@ class Edge:
         self.fetcher = Fetcher(
             settings.id, self.node.profile, self.cache, self.upstreams, clock, self.tasks, self.counts,
             settings.max_object,
+            settings.fill_wait,
         )  # fmt: skip
         self.locator = Locator(settings.geo, settings.default_country, settings.trusted_proxies)
         self.log_dropped = 0
@@ -105,7 +106,7 @@ class Edge:
             id=settings.id,
             name=cache_name(settings.id),
             profile=PROFILES[settings.profile],
-            rules=rules if not settings.control else State().rules,
+            rules=State().rules if self._pushed_rules_hold else rules,
             memo=TokenMemo(keys) if routes.ask_tokens else None,
             regions=frozenset(region.encode() for region in settings.region),
             routes=routes,
@@ -181,9 +182,14 @@ class Edge:
         bound = runner.addresses[0]
         self.admin_address = Address(self.settings.admin.host, int(bound[1]))
 
+    @property
+    def _pushed_rules_hold(self) -> bool:
+        """Whether control's rules decide here: not at a shield, which sees edges and no viewers' countries."""
+        return bool(self.settings.control) and self.settings.role != "shield"
+
     def take(self, state: State) -> None:
         """New rules and keys from control: in force from the next request on."""
-        if state.rules is not self._rules:  # else what settings have ended would be good again
+        if self._pushed_rules_hold and state.rules is not self._rules:  # else what settings have ended would be good again
             self.node.rules = self._rules = state.rules
         if self.node.memo is not None:
             self.node.memo.use(state.keys)

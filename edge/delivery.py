@@ -33,16 +33,16 @@ from kernel.vocabulary import Outcome
 if TYPE_CHECKING:
     from edge.request import Story
 
-PIECE = 256 * 1024
-"""Bytes written at a time."""
-MOST_TRIES = 6
-"""How often one request may wait for another fill, before it goes alone."""
+PIECE = 256 * 1024  # bytes written at a time
+MOST_TRIES = 6  # how often one request may wait for another fill, before it goes alone
 
 
 class Delivery(Reply):
     """See the module."""
 
-    __slots__ = ("_how", "_retried", "_sections", "_slicing", "position", "selection", "spare", "stop", "tries", "whole")
+    __slots__ = (
+        "_how", "_retried", "_sections", "_slicing", "parts", "position", "selection", "spare", "stop", "tries",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -62,7 +62,8 @@ class Delivery(Reply):
         self._sections: deque[bytes | ByteRange] = deque()
         self._how: tuple[Outcome, bytes] = Outcome.HIT, b""
         self._slicing: Slicing | None = None
-        self._retried = self.whole = False  # `whole`: a part of the object would not do, though he asked for one
+        self._retried = False
+        self.parts = True  # whether a part of the object will do for him, if he asks for one
 
     # -- a stored response -------------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ class Delivery(Reply):
         """The walk cannot go on. `again`: asked anew, the object may be had."""
         self.waits(False)
         self.connection.on_lost, self.connection.on_resume = self.lost, None
-        self.whole = self.whole or getattr(error, "reason", "") == "slice-gone"
+        self.parts = self.parts and getattr(error, "reason", "") != "slice-gone"
         if again and not self.headed and self.wanted:
             self.story.again(self)
         elif self.wanted:
@@ -163,8 +164,7 @@ class Delivery(Reply):
         if entry is None or self.headed or not self.wanted:
             return
         self.waits(False)
-        self.headed = True
-        length = entry.length
+        self.headed, length = True, entry.length
         retrieves = self.request.method in (b"GET", b"HEAD")  # other methods' conditions are for the upstream alone
         selection = select(entry, self.request.fields if retrieves else {}, length)
         if selection.parts and fill.state is State.FILLING:

@@ -29,8 +29,6 @@ from kernel.http.conditional import confirms
 from kernel.http.message import Fields, end_to_end, serialise, status_line
 from kernel.http.passing import REGISTERED_SAFE
 
-WAIT_SECONDS = 3.0
-"""How long waiters wait for the head of one fetch before another is begun for them."""
 OF_ONE_VIEWER = frozenset(
     (b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since")
 )
@@ -50,7 +48,7 @@ class Fetcher:
         workshop: Workshop,
         counts: Counts,
         max_object: int,
-        wait: float = WAIT_SECONDS,
+        wait: float = 3.0,
     ) -> None:
         self._profile = profile
         self._cache = cache
@@ -58,7 +56,8 @@ class Fetcher:
         self._clock = clock
         self._workshop = workshop
         self._counts = counts
-        self._wait = wait
+        self.wait = wait
+        """Seconds that waiters wait for the head of one fetch before another is begun for them."""
         self._id = node.encode("latin-1", "replace")
         self._answers = Answers(cache, clock, workshop, counts, max_object, self._begin_run)
         self.slicing = self._answers.streams.slicing
@@ -86,7 +85,7 @@ class Fetcher:
         fill.leader = leader
         route = asked.route
         part = upstream_range(request.get(b"range"), route.slice if route.slice_over else 0) if ranged else None
-        timer = self._clock.call_later(self._wait, lambda: self._overdue(fill))
+        timer = self._clock.call_later(self.wait, lambda: self._overdue(fill))
         self._workshop.spawn(self._run(fill, asked, request, b"GET", b"", part, timer.cancel))
         return fill
 
@@ -189,7 +188,7 @@ class Fetcher:
         """Fetch a part of an object in slices; where the upstream has another version now, that one takes its place."""
         exchange: Exchange | None = None
         asked, judged = slicing.asked, slicing.asked.route.judged_by(request)
-        late = self._clock.call_later(self._wait, run.late)
+        late = self._clock.call_later(self.wait, run.late)
         try:
             asked_at = self._clock.wall()
             exchange = await self._ask(None, asked, request, b"GET", b"", None, run.wanted)

@@ -83,6 +83,7 @@ class Live:
         edge.story.use_routes(following.routes)
         edge.upstreams.use(*following.wiring)
         edge.fetcher.keep_up_to(settings.max_object)
+        edge.fetcher.wait = settings.fill_wait
         edge.crowd.settings = settings
         edge.ahead.follow(settings)
         edge.front.patience = patience(settings)

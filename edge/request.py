@@ -263,7 +263,7 @@ class Story(OwnAnswers):
             delivery.why_forwarded = b"bypass"
             self.go_alone(delivery)
         else:
-            ranged = delivery.request.method == b"GET" and not delivery.whole
+            ranged = delivery.request.method == b"GET" and delivery.parts
             fill = self.fetcher.begin(asked, delivery.request.fields, entry, leader=delivery, ranged=ranged)
             delivery.follow(fill, collapsed=False)
 

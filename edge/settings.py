@@ -90,6 +90,7 @@ class EdgeSettings:
     )
     drain: float = live("drain")
     max_object: int = live("max_object")
+    fill_wait: float = live("fill_wait")
     max_connections: int = live("max_connections")
     max_connections_per_address: int = live("max_connections_per_address")
     head_timeout: float = live("head_timeout")

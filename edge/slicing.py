@@ -161,8 +161,9 @@ class Slicing:
         `last`: how far the one who asks will read on; `request`: his fields.
         """
         found = self.fills.get(number)
-        if found is not None:
+        if found is not None and found.offers(number * self.size):
             return found
+        self.fills.pop(number, None)  # a purge has made it pass on what it brings: it is for those who were there
         run = next((run for run in self.runs if self._comes_to(run, number)), None)
         if run is None:
             if not self.refetchable:
@@ -181,6 +182,9 @@ class Slicing:
 
     def _comes_to(self, run: Run, number: int) -> bool:
         if not run.at <= number < run.stop or run.over or run.overdue:
+            return False
+        own = run.reserved.get(number)
+        if own is not None and not own.offers(number * self.size):
             return False
         near = number - run.at <= REACH or not self.refetchable or not self.knows_ranges
         return near and (run.skips or not any(self.has(between) for between in range(run.at, number)))

@@ -25,8 +25,7 @@ from kernel.http.ranges import ByteRange
 if TYPE_CHECKING:
     from edge.delivery import Delivery
 
-PIECE = 256 * 1024
-"""Bytes written at a time."""
+PIECE = 256 * 1024  # bytes written at a time
 BROKEN = frozenset(("truncated", "idle-timeout", "total-timeout", "nobody-waits"))  # of a stream that began well
 MOST_FAILURES = 2  # streams that may break in a row without a byte for the viewer
 

@@ -50,7 +50,16 @@ class LiveSettings:
     )
     slice_over: int = setting(SIZE, "8MiB", "Objects larger than this are cached in slices; 0: none are.")
     drain: float = setting(DURATION, "30s", "How long running responses may take to finish at the end.", most=3600)
-    max_object: int = setting(SIZE, "256MiB", "Larger objects are passed through and not kept.", least=1 << 16)
+    max_object: int = setting(
+        SIZE, "64GiB", "Larger objects are passed through and not kept, nor are parts of them.", least=1 << 16
+    )
+    fill_wait: float = setting(
+        DURATION,
+        "3s",
+        "How long viewers wait for the head of one fetch, before another is begun for all but who asked first.",
+        least=0.01,
+        most=600,
+    )
     max_connections: int = setting(INTEGER, "20000", "Viewers connected at a time; more are turned away.", least=1)
     max_connections_per_address: int = setting(
         INTEGER, "0", "Connections from one address at a time; more are turned away; 0: any number.", least=0

@@ -253,3 +253,19 @@ def test_a_stream_passes_over_what_nobody_reads_where_it_would_not_stay(ground):
     run.take(BODY[:350])
     assert run.at == 3
     assert not ground.slicing.has(0)
+
+
+def test_what_a_purge_has_made_pass_on_is_not_for_newcomers(ground):
+    """Seen: a newcomer read from the middle what had been let go behind those who were there."""
+    ground.slicing.join(Reads(at=0))
+    run, _ = ground.streams()
+    first = ground.slicing.fill_for(0, {}, 0)
+    reader = Waits(0)
+    first.join(reader)
+    run.take(BODY[:60])
+    first.purge()
+    reader.position = 60
+    first.was_read()
+    assert first.read(0, 10) is None
+    assert ground.slicing.fill_for(0, {}, 0) is not first
+    assert [one.at for one in ground.begun] == [0]

@@ -77,6 +77,22 @@ async def test_a_hung_leader_holds_nobody_up(s: Scenario) -> None:
     assert (await leader).body == b"late"
 
 
+async def test_how_long_waiters_wait_is_a_setting(s: Scenario) -> None:
+    """`--fill-wait 500ms`."""
+    hung, o1 = s.gate(), s.origin("o1")
+    e1 = s.edge("e1", upstream=o1, fill_wait="500ms", **GENERAL)
+    o1.expects(SEG).waits_for(hung).answers(200, b"late", cache_control="max-age=60")
+    leader = s.viewer("leader", at=e1).gets(SEG)
+    await e1.until(waiting=1)
+    other = s.viewer("other", at=e1).gets(SEG)
+    await e1.until(waiting=2)
+    o1.expects(SEG).answers(200, b"soon", cache_control="max-age=60")
+    await s.clock.advance(0.6)
+    assert (await other).body == b"soon"
+    hung.open()
+    assert (await leader).body == b"late"
+
+
 async def test_a_private_answer_frees_all_at_once_and_collapsing_is_tried_again_later(s: Scenario) -> None:
     """The herd goes in parallel; ten seconds later the next herd collapses again."""
     first, second, o1 = s.gate(), s.gate(), s.origin("o1")

@@ -269,3 +269,17 @@ async def test_viewers_who_leave_take_the_stream_with_them(s: Scenario) -> None:
     assert e1.edge is not None
     assert e1.edge.stats()["objects"] < 10
     await turns(10)
+
+
+async def test_what_is_larger_than_the_largest_object_is_not_kept_in_slices_either(s: Scenario) -> None:
+    """`--max-object` bounds the object, not what of it was asked for."""
+    o1 = s.library("o1")
+    film = o1.holds(FILM, BYTES, **FRESH)
+    e1 = s.edge("e1", upstream=o1, max_object="512KiB", **SMALL)
+    viewer = s.viewer("v", at=e1)
+    for wanted in ({"range": f"bytes={5 * K}-{5 * K + 9}"}, {}, {"range": "bytes=-10"}):
+        got = await viewer.gets(FILM, **wanted)
+        assert (got.status, "stored" in got.cache_status) == (206 if wanted else 200, False)
+    await e1.until(fills_running=0)
+    e1.counts(objects=0)
+    assert len(film.asked) == 3

@@ -113,7 +113,7 @@ class Checker:
             if found is None or resolve(self.ask.ranges, int(found[1])):
                 raise Wrong(f"416 with Content-Range {head.get('content-range')!r} for {self.ask.ranges}")
             self._allowed_length(int(found[1]))
-        elif head.status not in (502, 503, 504):
+        elif head.status not in (502, 503, 504) and "detail=status-500" not in (head.get("cache-status") or ""):
             raise Wrong(f"{head.status} of the edge's own")
         elif not self.model.troubled(self.ask.name, self.ask.sent, self._headed):
             raise Wrong(f"{head.status} without a fault: {head.get('cache-status')}")
@@ -212,7 +212,7 @@ class Checker:
         youngest = self.ask.sent - self.model.latest(answer, self._headed) + thing.age - rounding
         oldest = self._headed - answer.arrived + thing.age + rounding + 1
         if any(purge.soft and purge.reaches(thing) for purge in self.model.purges):
-            oldest += thing.life  # what a soft purge made stale is as old as it may get
+            oldest += max(thing.life, thing.fresh_for(0, general=self.model.general))  # what a soft purge made stale is as old as it may get
         if told is None and self.ask.sent > answer.ended + WAKE + rounding:
             raise Wrong(f"no Age, {self.ask.sent - answer.headed:.1f} s after answer {answer.serial}")
         if told is not None and not (re.fullmatch(r"\d+", told) and youngest <= int(told) <= oldest):
