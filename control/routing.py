@@ -102,7 +102,7 @@ def route(ask: Ask, places: Iterable[Place], regions: Sequence[str], replicas: i
 
 
 def _last_resort(pool: Sequence[Place]) -> list[Place]:
-    """When nobody is left: those that failed this session, the ejected, the not ready, the gone, at last the drained."""
+    """When nobody is left: who failed this session, the ejected, the not ready, the gone, at last the drained."""
     for wanted in (ROUTED, {Standing.EJECTED}, {Standing.NOT_READY}, {Standing.GONE}):
         if found := [place for place in pool if place.verdict.standing in wanted]:
             return found
