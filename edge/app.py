@@ -189,7 +189,8 @@ class Edge:
 
     def take(self, state: State) -> None:
         """New rules and keys from control: in force from the next request on."""
-        if self._pushed_rules_hold and state.rules is not self._rules:  # else what settings have ended would be good again
+        # What is in force already must not be put again, or what settings have ended would be good again.
+        if self._pushed_rules_hold and state.rules is not self._rules:
             self.node.rules = self._rules = state.rules
         if self.node.memo is not None:
             self.node.memo.use(state.keys)

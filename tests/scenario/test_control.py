@@ -119,3 +119,15 @@ async def _saved(node: Node) -> None:
             return
         await turns(1)
     raise AssertionError(f"{node.name} never saved its state")
+
+
+async def test_a_shield_of_the_fleet_asks_no_edge_for_its_country(s: Scenario) -> None:
+    """Edges have judged the viewer; to the shield a licensed title would be one in an unknown country."""
+    c1, o1 = s.control("c1"), s.origin("o1")
+    c1.publishes("title1", allow=["FR"])
+    s1 = s.shield("s1", upstream=o1, control=c1)
+    e1 = s.edge("e1", upstream=s1, control=c1, tokens="required")
+    o1.expects(SEG).answers(200, b"segment", cache_control="max-age=60")
+    token = s.token(SCOPE)
+    assert (await s.viewer("french", at=e1, country="FR", token=token).gets(SEG)).body == b"segment"
+    assert (await s.viewer("german", at=e1, country="DE", token=token).gets(SEG)).status == 451
