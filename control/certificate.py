@@ -57,6 +57,27 @@ class ServerCertificate:
 
 def server_credentials(certificate: ServerCertificate, *, ask_for_one: bool) -> grpc.ServerCredentials:
     """TLS; with `ask_for_one` a peer without a certificate of our authority is not let in."""
+    first = certificate.configuration()
     return grpc.dynamic_ssl_server_credentials(
-        certificate.configuration(), certificate.configuration, require_client_authentication=ask_for_one
+        first, Renewed(certificate, first).look, require_client_authentication=ask_for_one
     )
+
+
+class Renewed:
+    """What one listener is to show from now on; None as long as that has not changed.
+
+    gRPC throws its TLS context away for each one it is given, without a lock: told the same anew at every handshake,
+    it does so under the feet of other handshakes, and a thousand nodes that come at once bring the process down.
+    """
+
+    def __init__(self, certificate: ServerCertificate, shown: grpc.ServerCertificateConfiguration) -> None:
+        self._certificate = certificate
+        self._shown = shown
+
+    def look(self) -> grpc.ServerCertificateConfiguration | None:
+        """Asked at each handshake, from threads of gRPC."""
+        now = self._certificate.configuration()
+        if now is self._shown:
+            return None
+        self._shown = now
+        return now

@@ -8,7 +8,7 @@ import ssl
 import pytest
 
 from control.authority import Authority
-from control.certificate import ServerCertificate, server_credentials
+from control.certificate import Renewed, ServerCertificate, server_credentials
 from control.settings import ControlSettings
 from kernel.identity import CONTROL_NAME, BadIdentity
 from tests.certificates import NOW, fleet_authority
@@ -54,3 +54,14 @@ async def test_what_a_peer_is_shown(tmp_path, settings_of) -> None:
 def test_credentials_are_made_of_it() -> None:
     made = ServerCertificate(AUTHORITY, "r", [], 600, lambda: NOW)
     assert server_credentials(made, ask_for_one=True) is not None
+
+
+def test_a_listener_is_told_of_a_certificate_only_when_it_is_a_new_one() -> None:
+    now = [NOW]
+    made = ServerCertificate(AUTHORITY, "r", [], 600, lambda: now[0])
+    listeners = [Renewed(made, made.configuration()) for _ in range(2)]
+    assert [one.look() for one in listeners] == [None, None]
+    now[0] += 450
+    told = [one.look() for one in listeners]
+    assert told == [made.configuration()] * 2
+    assert [one.look() for one in listeners] == [None, None]
