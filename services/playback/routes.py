@@ -24,6 +24,7 @@ from services.http.visit import visit, watching_country
 from services.playback import decide
 from services.playback.decide import Film
 from services.playback.edges import EdgeFinder, bucket_of
+from services.playback.pathways import pathway_id
 from services.playback.signals import Signals
 from services.playback.steering import origin_of
 from services.playback.store import Beat, PlaybackStore, Session
@@ -197,7 +198,10 @@ class PlaybackRoutes:
         """Where a player asks which edge to use, and top files for those that need absolute addresses (Shaka)."""
 
         def whole(url: str | None) -> str | None:
-            return f"{origin}/whole/t/{url.partition('/t/')[2]}?session={started['sessionId']}" if url else None
+            if url is None:
+                return None
+            base, _, rest = url.partition("/t/")
+            return f"{origin}/whole/t/{rest}?session={started['sessionId']}&at={pathway_id(base)}"
 
         return {
             "steeringUrl": f"{origin}/steering/{started['contentId']}?session={started['sessionId']}",

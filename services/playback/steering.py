@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import aiohttp
@@ -129,6 +130,7 @@ class Steering:
         found = await self._finder.find(content_id, visit(request).country, self._viewer(request))
         if not found.pathways:
             raise Overloaded("no-edge", retry_after=5)
+        found = replace(found, pathways=tuple(pathways.preferred(found.pathways, request.query.get("at", ""))))
         path = f"/t/{token}/cdn/{region}/{content_id}/"
         status, data = await self._top(found, path + name)
         if status != 200:
