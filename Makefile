@@ -6,7 +6,7 @@ PORT ?= 8080
 FRESH ?= 0
 TEST_WORKERS ?= 2
 
-.PHONY: help up setup setup-dev test check bench soak lock proto docs fmt clean
+.PHONY: help up setup setup-dev test check bench soak fleet-sim lock proto docs fmt clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ bench: setup-dev ## Side-by-side benchmarks: ours and the peer's in turn, ratios
 
 soak: setup-dev ## Ten minutes of faults, purges and crashes, every byte delivered checked (SOAK_ARGS="--seed 1 --minutes 2")
 	@$(PY) -m tests.soak $(SOAK_ARGS)
+
+fleet-sim: setup-dev ## A control and a thousand simulated edges, targets met or missed (SIM_ARGS="--agents 200 --quick")
+	@$(PY) -m tools.fleet_sim $(SIM_ARGS)
 
 lock: setup-dev ## Resolve the dependencies anew into the lock files
 	.boot/bin/uv pip compile -q --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock --custom-compile-command "make lock"

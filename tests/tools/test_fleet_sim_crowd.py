@@ -1,0 +1,36 @@
+"""A process of agents."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from cryptography import x509
+
+from tools.fleet_sim_crowd import Crowd, Plan, main, open_files, request_of
+
+
+async def test_it_hears_which_title_rises():
+    crowd = Crowd(Plan(["127.0.0.1:1"], "", "", [], 5, 0.0))
+    assert len(crowd.world.popular) == 5
+    crowd.hear({"rise": ["film", 0.1]})
+    crowd.hear({"something": "else"})
+    assert crowd.world.rising is not None
+    assert crowd.world.rising[:2] == ("film", 0.1)
+
+
+def test_a_crowd_whose_parent_is_gone_does_not_begin(monkeypatch):
+    monkeypatch.setattr("tools.fleet_sim_crowd.die_with_parent", lambda parent: parent == os.getppid())
+    assert main(["1", "no-such-plan"]) == 1
+
+
+def test_a_key_and_its_request():
+    key, asked = request_of("e1")
+    assert b"PRIVATE KEY" in key
+    assert x509.load_pem_x509_csr(asked).is_signature_valid
+
+
+def test_open_files_are_never_made_fewer():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    open_files(16)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == before
