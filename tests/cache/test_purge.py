@@ -235,9 +235,9 @@ async def test_an_object_stored_after_the_purge_stays(bench):
 
 
 @pytest.mark.parametrize("request_", [PurgeRequest(keys=(b"film",)), PurgeRequest(prefixes=(b"/film/",))])
-async def test_a_hundred_thousand_objects_go_and_the_loop_turns_meanwhile(request_):
+async def test_many_thousand_objects_go_and_the_loop_turns_meanwhile(request_):
     """Hits go on during a large purge: never more than a step of it at a time."""
-    bench, count = Bench(ram=1024 * MIB), 100_000
+    bench, count = Bench(ram=1024 * MIB), 20_000
     fields = [(b"surrogate-key", b"film")]
     for number in range(count):
         bench.cache.store(Entry(b"/film/%d" % number, 200, fields, 1), b"x")
