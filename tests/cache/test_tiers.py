@@ -186,7 +186,7 @@ async def test_a_purge_counts_an_object_in_slices_once(bench, request_, soft):
 
 def test_an_object_that_is_only_on_disk_takes_at_most_600_bytes():
     """Entry, key, tables, policy and both ghosts in steady state, a surrogate key a title; by tracemalloc."""
-    count, size = 8_000, 1 << 20
+    count, size = 10_000, 1 << 20
     index, policy, admission = Index(), POLICIES["s3fifo"](count * size), OnSecond(count * size)
     tracemalloc.start()
     try:
