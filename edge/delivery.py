@@ -100,7 +100,7 @@ class Delivery(Reply):
 
     def walk_head(self, *, partial: bool) -> bytes:
         """The first bytes are there: the head. `partial`: some of them were fetched for it (RFC 9211 §2.2)."""
-        assert self._slicing is not None
+        assert self._slicing is not None  # noqa: S101 (`walk` has set it)
         entry, (outcome, detail) = self._slicing.whole, self._how
         if partial and outcome is Outcome.HIT:
             own = forwarded(self.story.node.name, b"partial", stored=True)

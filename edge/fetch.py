@@ -248,11 +248,12 @@ class Fetcher:
 
 
 def _of_another(fill: Fill, exchange: Exchange) -> bool:
-    """Whether a 304 does not speak of the stored response that it was asked about."""
+    """Whether a 304 does not speak of the stored response that it was asked about: not of one whose head is lost, for
+    then nothing was asked."""
     stale = fill.stale
-    return (
-        exchange.status == 304 and stale is not None and not confirms(exchange.fields, stale.etag, stale.last_modified)
-    )
+    if exchange.status != 304 or stale is None:
+        return False
+    return stale.cold or not confirms(exchange.fields, stale.etag, stale.last_modified)
 
 
 def _unclear(fill: Fill, exchange: Exchange, part: bytes | None) -> bool:

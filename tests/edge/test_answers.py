@@ -46,3 +46,22 @@ async def test_a_part_that_says_too_little_is_asked_for_again_as_a_whole(tmp_pat
         assert (got.status, got.body) == (206, b"he")
         assert (await ground.gets("/a")).body == b"hello"
         assert len(ground.upstream.asked) == 2
+
+
+async def test_a_304_about_what_is_lost_is_asked_anew(tmp_path: Path):
+    """Seen: the head on disk was damaged, so nothing was asked about it, and an unasked 304 was a bug of ours."""
+    stale_now = b'HTTP/1.1 200 OK\r\nCache-Control: max-age=1\r\nETag: "a"\r\nContent-Length: 3\r\n\r\nold'
+    async with standing(tmp_path, cache_dir=tmp_path / "cache", disk="16MiB") as ground:
+        ground.upstream.answers["/a"] = Says(stale_now, "stay")
+        assert (await ground.gets("/a")).body == b"old"
+        cache = ground.edge.cache
+        await ground.until(lambda: not cache.tiers.writing and not ground.edge.tasks)
+        entry = cache.peek(b"h/a", {})
+        cache.ram.drop(entry)
+        entry.cool()
+        for path in (tmp_path / "cache").rglob("*"):
+            if path.is_file() and b"h/a" in path.read_bytes():
+                path.write_bytes(b"junk")
+        await ground.clock.advance(5)
+        ground.upstream.answers["/a"] = [Says(b'HTTP/1.1 304 X\r\nETag: "z"\r\n\r\n', "stay"), ok(b"new")]
+        assert (await ground.gets("/a")).body == b"new"

@@ -211,8 +211,10 @@ class Checker:
         rounding = SLACK * self.model.hops + 0.5
         youngest = self.ask.sent - self.model.latest(answer, self._headed) + thing.age - rounding
         oldest = self._headed - answer.arrived + thing.age + rounding + 1
-        if any(purge.soft and purge.reaches(thing) for purge in self.model.purges):
-            oldest += max(thing.life, thing.fresh_for(0, general=self.model.general))  # what a soft purge made stale is as old as it may get
+        if any(purge.reaches(thing) for purge in self.model.softened):
+            oldest += max(
+                thing.life, thing.fresh_for(0, general=self.model.general)
+            )  # what a soft purge made stale is as old as it may get
         if told is None and self.ask.sent > answer.ended + WAKE + rounding:
             raise Wrong(f"no Age, {self.ask.sent - answer.headed:.1f} s after answer {answer.serial}")
         if told is not None and not (re.fullmatch(r"\d+", told) and youngest <= int(told) <= oldest):

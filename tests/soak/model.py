@@ -83,6 +83,8 @@ class Model:
     general: bool = True
     answers: dict[int, Answer] = field(default_factory=dict)
     purges: list[Purge] = field(default_factory=list)
+    softened: list[Purge] = field(default_factory=list)
+    """Soft purges that have begun, whether their receipt ever comes or not."""
     faults: list[Fault] = field(default_factory=list)
     versions: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
     told: dict[str, deque[tuple[float, str]]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=60)))

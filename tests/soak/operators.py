@@ -64,6 +64,8 @@ class Operator:
         sent = self.crowd.now()
         if not all(tier.up for tier in self.fleet.all):
             return
+        if purge.soft:
+            self.crowd.model.softened.append(purge)
         try:
             for tier in self.fleet.all:
                 await tier.asks("POST", "/purge", body)
