@@ -84,6 +84,7 @@ class Subscriber:
         self._refused: dict[str, Version] = {}
         self._taken: list[Update] = []  # since the state was last kept: few, for control waits for every answer
         self._greeted: set[str] = set()
+        self._said: dict[str, Applied] = {}
         self._link: Link | None = None
         self._unsaved = asyncio.Event()
         self._started = asyncio.Event()
@@ -158,6 +159,7 @@ class Subscriber:
 
     async def _one_connection(self) -> None:
         self._greeted.clear()
+        self._said.clear()
         link = await self._connect(self._control.next())
         try:
             await link.send(self._hello())
@@ -255,7 +257,7 @@ class Subscriber:
     # -- keeping the last good state
 
     async def _keep(self) -> None:
-        """Write the newest state whenever it is not on disk, then say that it is applied."""
+        """Write the newest state whenever it is not on disk, then say of what is new that it is applied."""
         on_disk = self.state
         while True:
             await self._unsaved.wait()
@@ -278,6 +280,10 @@ class Subscriber:
             return
         try:
             for kind, version in state.versions.items():
-                await link.send(Applied(kind, version, status))
+                applied = Applied(kind, version, status)
+                if self._said.get(kind) != applied:
+                    await link.send(applied)
+                    if self._link is link:
+                        self._said[kind] = applied
         except UpstreamFailed:
             return  # the reader of this link notices too, and a new connection reports anew

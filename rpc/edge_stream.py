@@ -16,8 +16,9 @@ from rpc.channel import open_channel, reason
 from rpc.identity_file import Credentials
 from rpc.v1.control_pb2_grpc import FleetStub
 
-CONNECT_WITHIN = 2.0
-"""Seconds for a connection to stand."""
+CONNECT_WITHIN = 4.0
+"""Seconds for a connection to stand. When a whole fleet comes back at once handshakes wait for one another: whoever
+gives up early makes control begin again."""
 
 
 class EdgeStream:

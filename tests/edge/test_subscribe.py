@@ -15,7 +15,7 @@ from edge.rules import refuses
 from edge.state_file import StateFile
 from edge.subscribe import Subscriber
 from kernel.errors import StorageFailed
-from kernel.fleet import KEYS, RULES, TITLE, Hello, Update
+from kernel.fleet import KEYS, RULES, TITLE, Applied, Hello, Update
 from kernel.keys import generate_ed25519_pem, public_jwks
 from kernel.signed import NotSigned
 from kernel.vocabulary import Refusal
@@ -273,3 +273,16 @@ async def test_where_many_deltas_are_kept_a_snapshot_comes_instead(tmp_path: Pat
             await until(lambda: kept)
             assert kept == [True]
             assert not node.subscriber.last_error
+
+
+async def test_what_is_applied_is_said_once_in_a_connection(tmp_path: Path, clock: HandClock) -> None:
+    async with MemoryControl(clock) as control:
+        said: list[object] = []
+        control.fanout.on_answer.append(lambda _, answer: said.append(answer) if isinstance(answer, Applied) else None)
+        async with Node(control, tmp_path, clock).runs() as node:
+            await asyncio.wait_for(node.subscriber.started(), 10)
+            for country in ("DE", "FR", "CH"):
+                control.publishes("film", allow=[country])
+                version = control.desired.version(RULES)
+                await until(lambda version=version: Applied(RULES, version) in said)  # type: ignore[misc]
+            assert len(said) == len(set(map(str, said)))
