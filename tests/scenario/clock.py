@@ -52,6 +52,20 @@ class FakeClock:
         await turns()
 
 
+PATIENCE = 30.0
+"""Seconds that something may take which threads and sockets of a busy machine have a part in."""
+
+
+async def until(condition: Callable[[], object], what: str = "it never came to that") -> None:
+    """Let everything run, threads too, until the condition holds."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                await asyncio.sleep(0)
+    except TimeoutError:
+        raise AssertionError(what) from None
+
+
 async def turns(number: int = 5) -> None:
     """Let the loop run what is ready."""
     for _ in range(number):

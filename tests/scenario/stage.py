@@ -12,7 +12,7 @@ from edge.settings import EdgeSettings, ShieldSettings
 from kernel.keys import generate_ed25519_pem, public_jwks
 from kernel.settings import Address, resolve
 from kernel.token import mint
-from tests.scenario.clock import FakeClock, turns
+from tests.scenario.clock import FakeClock, turns, until
 from tests.scenario.library import Library
 from tests.scenario.memory_control import MemoryControl
 from tests.scenario.network import MemoryNetwork, TcpNetwork
@@ -21,7 +21,6 @@ from tests.scenario.viewer import Viewer
 
 ADDRESSES = {"DE": "127.0.1.1", "FR": "127.0.1.2", "US": "127.0.1.3", None: "127.0.0.1"}
 """Where viewers of a country connect from; the stage's .mmdb says so."""
-MOST_TURNS = 20_000
 KID = "stage"
 SIGNING = generate_ed25519_pem()
 
@@ -69,12 +68,16 @@ class Node:
         """Let the loop turn until the counters stand so."""
         await self.started()
         assert self.edge is not None
-        for _ in range(MOST_TURNS):
-            stats = self.edge.stats()
-            if all(stats[name] == value for name, value in counters.items()):
-                return
-            await turns(1)
-        raise AssertionError(f"{self.name} never came to {counters}, it is at {self.edge.stats()}")
+        edge = self.edge
+
+        def come() -> bool:
+            stats = edge.stats()
+            return all(stats[name] == value for name, value in counters.items())
+
+        try:
+            await until(come)
+        except AssertionError:
+            raise AssertionError(f"{self.name} never came to {counters}, it is at {edge.stats()}") from None
 
     def counts(self, **counters: int) -> None:
         """The counters stand so now."""
@@ -188,9 +191,12 @@ class Scenario:
         assert not [line for origin in self._origins for line in origin.unexpected]
         assert not [line for origin in self._origins for line in origin.left()]
         assert not self.unexpected
-        for _ in range(MOST_TURNS):
-            leaked = [t for t in asyncio.all_tasks() - self._before if t is not asyncio.current_task() and not t.done()]
-            if not leaked:
-                return
-            await turns(1)
-        raise AssertionError(f"tasks leaked: {leaked}")
+        me = asyncio.current_task()
+
+        def leaked() -> list[asyncio.Task[Any]]:
+            return [t for t in asyncio.all_tasks() - self._before if t is not me and not t.done()]
+
+        try:
+            await until(lambda: not leaked())
+        except AssertionError:
+            raise AssertionError(f"tasks leaked: {leaked()}") from None

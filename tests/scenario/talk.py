@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from tests.scenario.clock import turns
-
-MOST_TURNS = 20_000
+from tests.scenario.clock import until
 
 
 class Talk(asyncio.Protocol):
@@ -63,8 +61,7 @@ class Talk(asyncio.Protocol):
         await self.holds(lambda: self.ended)
 
     async def holds(self, condition: Any) -> None:
-        for _ in range(MOST_TURNS):
-            if condition():
-                return
-            await turns(1)
-        raise AssertionError(f"never; got {self.got[:500]!r}, ended {self.ended}")
+        try:
+            await until(condition)
+        except AssertionError:
+            raise AssertionError(f"never; got {self.got[:500]!r}, ended {self.ended}") from None

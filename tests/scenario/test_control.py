@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.scenario.clock import turns
+from tests.scenario.clock import until
 from tests.scenario.stage import SIGNING, Node, Scenario, public_jwks
 
 SEG = "/cdn/eu/title1/v720/00001.m4s"
@@ -13,11 +13,9 @@ SCOPE = "/cdn/eu/title1/"
 
 async def _in_force(node: Node, version: int) -> None:
     """Let the push come through; the state is written by a thread, so the loop must turn for real."""
-    for _ in range(20_000):
-        if node.edge is not None and node.edge.node.rules.version >= version:
-            return
-        await turns(1)
-    raise AssertionError(f"{node.name} never had rules {version}")
+    await until(
+        lambda: node.edge is not None and node.edge.node.rules.version >= version, f"{node.name}: no rules {version}"
+    )
 
 
 async def test_a_country_removed_while_it_plays_is_refused_at_once(s: Scenario) -> None:
@@ -98,11 +96,10 @@ async def test_a_revoked_session_is_refused_on_hits_too(s: Scenario) -> None:
 
 
 async def _keys(node: Node, number: int) -> None:
-    for _ in range(20_000):
-        if node.edge is not None and node.edge.node.memo is not None and len(node.edge.node.memo.keys) == number:
-            return
-        await turns(1)
-    raise AssertionError(f"{node.name} never had {number} keys")
+    def there() -> bool:
+        return node.edge is not None and node.edge.node.memo is not None and len(node.edge.node.memo.keys) == number
+
+    await until(there, f"{node.name} never had {number} keys")
 
 
 async def _saved(node: Node) -> None:
@@ -113,12 +110,13 @@ async def _saved(node: Node) -> None:
 
     assert node.edge.settings.fleet_dir is not None
     file = StateFile(node.edge.settings.fleet_dir)
-    for _ in range(20_000):
+    in_force = node.edge.node
+
+    def saved() -> bool:
         state = file.load()
-        if state is not None and state.rules.version == node.edge.node.rules.version:
-            return
-        await turns(1)
-    raise AssertionError(f"{node.name} never saved its state")
+        return state is not None and state.rules.version == in_force.rules.version
+
+    await until(saved, f"{node.name} never saved its state")
 
 
 async def test_a_shield_of_the_fleet_asks_no_edge_for_its_country(s: Scenario) -> None:

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
-from tests.scenario.clock import turns
+from tests.scenario.clock import turns, until
 from tests.scenario.memory_control import MemoryControl
 from tests.scenario.stage import Node, Scenario
 
 SEG, OTHER = "/cdn/eu/title1/v720/00001.m4s", "/cdn/eu/title2/v720/00001.m4s"
 DAY = "max-age=86400"
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let everything run until it is so; the mark is written by a thread."""
-    for _ in range(20_000):
-        if condition():
-            return
-        await turns(1)
-    raise AssertionError("it never came to that")
 
 
 async def done(c1: MemoryControl, seq: int, *nodes: Node) -> None:

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from control.rollout import State, position
 from kernel.fleet import SETTINGS, Report
 from tests.scenario.agents import agents, all_are_killed, well
-from tests.scenario.clock import turns
+from tests.scenario.clock import until
 from tests.scenario.memory_control import MemoryControl
 from tests.scenario.stage import Node, Scenario
 
 SEG = "/cdn/eu/title1/v720/00001.m4s"
 NEXT = "/cdn/eu/title1/v720/00002.m4s"
 PAGES = {"path": "/cdn/*/title1/", "cors": ["https://www.example.org"]}
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let everything run until it holds; the state is written by threads, on a disk that others use too."""
-    async with asyncio.timeout(30):
-        while not condition():
-            await turns(1)
-            await asyncio.sleep(0.001)
 
 
 def in_force(control: MemoryControl, name: str) -> bool:

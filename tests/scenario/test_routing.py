@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from control.health import Standing
 from control.nodes import Node as Known
 from control.routing import Ask
 from control.traffic import Traffic
-from tests.scenario.clock import turns
+from tests.scenario.clock import turns, until
 from tests.scenario.memory_control import MemoryControl
 from tests.scenario.stage import Scenario
 
@@ -23,19 +21,10 @@ def named(traffic: Traffic) -> list[str]:
     return [edge.id for edge in traffic.route(Ask(TITLE, region="eu")).edges]
 
 
-async def _until(condition: Callable[[], object]) -> None:
-    """Let what is on its way arrive; the edge's state is written by a thread, so the loop must turn for real."""
-    for _ in range(20_000):
-        if condition():
-            return
-        await turns(1)
-    raise AssertionError("it never came to that")
-
-
 async def _reported(s: Scenario, traffic: Traffic) -> None:
     """All have said that they are ready."""
     await s.clock.advance(2.5)
-    await _until(lambda: {verdict.standing for verdict in traffic.verdicts().values()} == {Standing.GOOD})
+    await until(lambda: {verdict.standing for verdict in traffic.verdicts().values()} == {Standing.GOOD})
 
 
 async def test_a_killed_edge_is_named_no_more_and_is_when_it_is_back(s: Scenario) -> None:
@@ -49,20 +38,20 @@ async def test_a_killed_edge_is_named_no_more_and_is_when_it_is_back(s: Scenario
     assert sorted(named(traffic)) == ["e1", "e2", "e3"]
     first = named(traffic)[0]
     await nodes[first].is_killed()
-    await _until(lambda: not c1.fanout.edges[first].connected)
+    await until(lambda: not c1.fanout.edges[first].connected)
     assert first in named(traffic), "a line that broke is no death"
     traffic.take_probe(first, well=False, reached=False, detail="connection refused")
     assert first not in named(traffic)
     assert traffic.verdicts()[first].standing is Standing.GONE
     await nodes[first].started()
-    await _until(lambda: c1.fanout.edges[first].connected)
+    await until(lambda: c1.fanout.edges[first].connected)
     traffic.take_probe(first, well=True, reached=True)
     await s.clock.advance(2.5)
-    await _until(lambda: traffic.verdicts()[first].standing is Standing.RETURNING)
+    await until(lambda: traffic.verdicts()[first].standing is Standing.RETURNING)
     for _ in range(15):  # everybody goes on reporting
         await s.clock.advance(2.1)
         await turns(20)
-    await _until(lambda: first == named(traffic)[0])
+    await until(lambda: first == named(traffic)[0])
 
 
 async def test_an_edge_that_drains_says_so_and_takes_no_new_viewers(s: Scenario) -> None:
@@ -77,7 +66,7 @@ async def test_an_edge_that_drains_says_so_and_takes_no_new_viewers(s: Scenario)
     assert e1.edge is not None
     e1.edge.draining = True
     await s.clock.advance(2.5)
-    await _until(lambda: named(traffic) == ["e2"])
+    await until(lambda: named(traffic) == ["e2"])
     assert traffic.verdicts()["e1"].why == "it says that it drains"
 
 

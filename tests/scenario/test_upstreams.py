@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 import pytest
 
-from tests.scenario.clock import turns
+from tests.scenario.clock import turns, until
 from tests.scenario.origin import Origin
 from tests.scenario.stage import Node, Scenario
 
@@ -25,15 +24,6 @@ async def ranked(edge: Node, *origins: Origin) -> list[Origin]:
     order = [upstream.address for upstream in edge.edge.upstreams.order(SHARD)]
     places = {await origin.started(): origin for origin in origins}
     return [places[address] for address in order]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until the condition holds."""
-    for _ in range(20_000):
-        if condition():
-            return
-        await turns(1)
-    raise AssertionError("it never came to that")
 
 
 async def test_a_renditions_segments_stay_with_one_shield(s: Scenario) -> None:
