@@ -57,7 +57,7 @@ def subscriber_of(
     if identity is not None:
         trusted = identity  # for the closure's type
         keeper = SignedState(
-            folder, settings.id, lambda: trusted.current and trusted.current.authority, spread=jitter()
+            folder, settings.id, lambda: trusted.current.authority if trusted.current else None, spread=jitter()
         )
         connect = connect or identity.connect
     control = [str(one) for one in settings.control]

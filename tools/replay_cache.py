@@ -48,9 +48,9 @@ class Ledger(DiskTier):
         super().__init__(Path(), budget, policy, admission)
         self._heads: dict[str, Head] = {}
 
-    def write(self, name: str, head: Head, body: bytes | memoryview) -> None:
+    def write(self, name: str, head: Head, body: Body, now: float | None = None) -> None:
         """The cache counts it."""
-        del body
+        del body, now
         self._heads[name] = head
 
     def read(self, name: str, key: bytes) -> tuple[Head, Body]:

@@ -159,9 +159,7 @@ def _of_list(one: Element, base: str, nested: Mapping[str, Element]) -> Represen
         raise ValueError(f"{len(parts)} segments")
     return Representation(
         id=one.get("id", ""),
-        init=Part(_joined(base, init.get("sourceURL")), _range(init.get("range")))
-        if init is not None
-        else None,
+        init=Part(_joined(base, init.get("sourceURL")), _range(init.get("range"))) if init is not None else None,
         segments=tuple(part for part in parts if part.uri),
     )
 

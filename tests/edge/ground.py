@@ -209,7 +209,8 @@ async def standing(
     flags = {name: [str(value)] for name, value in given.items()}
     flags["upstream"] = [f"http://127.0.0.1:{one.port}" for one in raw]
     clock = FakeClock()
-    edge = Edge(resolve(EdgeSettings, flags=flags, file={"route": list(routes)}, file_name="e.toml"), LoopNetwork(), clock)
+    told = resolve(EdgeSettings, flags=flags, file={"route": list(routes)}, file_name="e.toml")
+    edge = Edge(told, LoopNetwork(), clock)
     await edge.start()
     ground = Ground(edge, raw[0], clock)
     try:

@@ -32,7 +32,7 @@ async def test_many_ask_for_what_just_expired_or_was_purged(s: Scenario, how: st
 
 
 async def test_forty_viewers_of_two_alternates_cost_two_requests(s: Scenario) -> None:
-    """Cold: those whom the first answer does not match are sent to ask again, together; just expired: from the start."""
+    """Cold: those whom the first answer does not match ask again, together; just expired: from the start."""
     o1 = s.origin("o1")
     e1 = s.edge("e1", upstream=o1, **GENERAL)
     for _ in range(2):

@@ -1,5 +1,6 @@
 """What `matinee up` runs, as data."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_every_program_takes_the_flags_it_is_given(name):
 def test_every_member_of_the_fleet_is_told_where_to_join_and_which_token_to_use():
     for member in CHOICES.members:
         arguments = PARTS["shield" if member.role == "shield" else member.id].arguments
-        given = dict(zip(arguments, arguments[1:], strict=False))
+        given = dict(pairwise(arguments))
         assert given["--enrol-token"] == str(member.token)
         assert given["--fleet-dir"] == str(member.folder)
         assert given["--enrol-at"] == CHOICES.places.enrol

@@ -57,6 +57,10 @@ def test_what_has_no_names_is_left_out():
     assert parse_mpd(mpd(inside)) == ()
 
 
+def one(template: str) -> bytes:
+    return mpd(f"<AdaptationSet><Representation>{template}</Representation></AdaptationSet>")
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -64,18 +68,13 @@ def test_what_has_no_names_is_left_out():
         b"<html/>",
         b'<!DOCTYPE a [<!ENTITY b "c">]><MPD>&b;</MPD>',
         mpd("", '<MPD type="dynamic">'),
-        mpd(
-            '<AdaptationSet><Representation><SegmentTemplate media="$Number$" duration="1" timescale="x"/></Representation></AdaptationSet>'
+        one('<SegmentTemplate media="$Number$" duration="1" timescale="x"/>'),
+        one(
+            '<SegmentTemplate media="$Time$"><SegmentTimeline>'
+            f'<S d="1" r="{MOST_SEGMENTS}"/></SegmentTimeline></SegmentTemplate>'
         ),
-        mpd(
-            f'<AdaptationSet><Representation><SegmentTemplate media="$Time$"><SegmentTimeline><S d="1" r="{MOST_SEGMENTS}"/></SegmentTimeline></SegmentTemplate></Representation></AdaptationSet>'
-        ),
-        mpd(
-            '<AdaptationSet><Representation><SegmentTemplate media="$Time$"><SegmentTimeline><S d="0"/></SegmentTimeline></SegmentTemplate></Representation></AdaptationSet>'
-        ),
-        mpd(
-            '<AdaptationSet><Representation><SegmentTemplate media="$Number$" duration="1" timescale="100000"/></Representation></AdaptationSet>'
-        ),
+        one('<SegmentTemplate media="$Time$"><SegmentTimeline><S d="0"/></SegmentTimeline></SegmentTemplate>'),
+        one('<SegmentTemplate media="$Number$" duration="1" timescale="100000"/>'),
     ],
 )
 def test_what_is_no_manifest(data):
