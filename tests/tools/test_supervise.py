@@ -32,14 +32,14 @@ def test_restarts_are_spaced_further_and_further_apart(crashes, seconds):
 
 
 async def test_a_started_program_is_ready_and_gone_after_the_block(tmp_path, said, alive):
-    program = shell(tmp_path, "calm", "echo ready calm http://127.0.0.1:1; echo hello >&2; exec sleep 600")
+    program = shell(tmp_path, "calm", "echo hello >&2; echo ready calm http://127.0.0.1:1; exec sleep 600")
     async with Supervisor(said.append, drain=5) as supervisor:
         await supervisor.start([program], within=10)
         pid = supervisor.pids["calm"]
         assert alive(pid)
+        await until(lambda: "hello" in program.log.read_text())
     assert not alive(pid)
     assert said == []
-    assert "hello" in program.log.read_text()
     assert program.log.stat().st_mode & 0o077 == 0
 
 
