@@ -280,7 +280,8 @@ class Checker:
         """The connection broke off before the end: only a fault makes that right."""
         self.count["cut"] += 1
         changed = any(when >= self.ask.sent - SLACK for when, _ in self.model.versions.get(self.ask.name, ()))
-        if changed and self._length > SLICED:
+        outdated = self.label not in ("", f"v{self.model.version(self.ask.name)}")
+        if (changed or outdated) and self._length > SLICED:
             return  # the parts that are still missing are gone with their version: to cut is honest
         if not self.model.troubled(self.ask.name, self.ask.sent, now):
             raise Wrong(f"cut without a fault, {self._left} bytes of {self.label or 'the head'} missing: {why}")

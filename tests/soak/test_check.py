@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from kernel.http.dates import format_date
-from tests.soak.check import Ask, Checker, Wrong, resolve
+from tests.soak.check import SLICED, Ask, Checker, Wrong, resolve
 from tests.soak.model import Answer, Model
 from tests.soak.things import Thing, body_bytes
 from tests.soak.wire import Head
@@ -112,6 +112,17 @@ def test_a_cut_needs_a_fault():
     with pytest.raises(Wrong, match="cut without a fault"):
         one.cut(100.2, "reset")
     one.model.fault(100.0, NAME, "origin: reset").ended = 100.1
+    one.cut(100.2, "reset")
+
+
+def test_a_large_object_of_a_past_version_may_be_cut():
+    """What of it lies no more in the cache is nowhere else."""
+    one = checker()
+    one.head(head(), 100.1, WALL)
+    one._length = SLICED + 1
+    with pytest.raises(Wrong):
+        one.cut(100.2, "reset")
+    one.model.changed(NAME, 99.0)
     one.cut(100.2, "reset")
 
 
