@@ -29,7 +29,8 @@ def list_nodes(settings: FleetSettings) -> int:
         edges = await control.pages("/v1/edges", "edges")
         if settings.json:
             return show_json(edges)
-        Console().print(edges_table(edges, now()))
+        console = Console()
+        console.print(edges_table(edges, now(), console.width))
         return 0
 
     return ask(settings, work)
@@ -60,7 +61,7 @@ def top(settings: TopSettings) -> int:
         requests = sum(report["requests"] / (report["seconds"] or 1.0) for report in reports)
         sent = sum(report["bytesSent"] / (report["seconds"] or 1.0) for report in reports)
         total = f"{len(reports)} serving · {requests:.0f} requests/s · {size(sent * 8, 'bit')}/s"
-        return Group(total, edges_table(edges, now()))
+        return Group(total, edges_table(edges, now(), Console().width))
 
     async def work(control: Control) -> int:
         if settings.once or settings.json:

@@ -16,30 +16,29 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     """A table; columns whose name begins with `#` hold numbers and stand to the right."""
     made = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        made.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left", overflow="fold")
+        made.add_column(
+            column.lstrip("#"), justify="right" if column.startswith("#") else "left", overflow="fold", min_width=4
+        )
     for row in rows:
         made.add_row(*row)
     return made
 
 
-def edges_table(edges: Sequence[Json], now: datetime) -> Table:
-    """The fleet, one line a node."""
-    columns = (
-        "node",
-        "role",
-        "region",
-        "state",
-        "#req/s",
-        "#hits",
-        "#sent",
-        "#errors",
-        "#conns",
-        "#lag",
-        "rules",
-        "seen",
-    )
+ALL_COLUMNS = (
+    "node", "role", "region", "state", "#req/s", "#hits", "#sent", "#errors", "#conns", "#lag", "rules", "seen",
+)  # fmt: skip
+NARROW = ("node", "region", "state", "#req/s", "#hits", "#sent", "#errors")
+NARROW_BELOW = 120
+"""Characters of a line below which a table of nodes leaves some columns out; `fleet show` and --json have them."""
+
+
+def edges_table(edges: Sequence[Json], now: datetime, width: int = NARROW_BELOW) -> Table:
+    """The fleet, one line a node, on a screen of so many characters a line."""
     latest = max((int(edge.get("acked", {}).get("rules", 0)) for edge in edges), default=0)
-    return table(f"{len(edges)} nodes", columns, [_edge(edge, now, latest) for edge in edges])
+    columns = ALL_COLUMNS if width >= NARROW_BELOW else NARROW
+    kept = [ALL_COLUMNS.index(column) for column in columns]
+    rows = [_edge(edge, now, latest) for edge in edges]
+    return table(f"{len(edges)} nodes", columns, [[row[place] for place in kept] for row in rows])
 
 
 def _edge(edge: Json, now: datetime, latest: int) -> tuple[str, ...]:
@@ -54,6 +53,8 @@ def _edge(edge: Json, now: datetime, latest: int) -> tuple[str, ...]:
 
 def state(edge: Json) -> str:
     """How an edge is, in a word or two."""
+    if edge.get("role") not in ("edge", "shield"):
+        return "enrolled"
     if edge.get("drained"):
         return "[blue]drained[/]"
     if not edge.get("connected"):

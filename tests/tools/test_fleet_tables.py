@@ -27,6 +27,7 @@ def shown(table) -> str:
         ({"report": EDGE["report"] | {"draining": True}}, "draining"),
         ({"report": EDGE["report"] | {"ready": False}}, "not ready"),
         ({"report": None}, "serving"),
+        ({"role": "service", "connected": False}, "enrolled"),
     ],
 )
 def test_how_a_node_is(more: dict, word: str):
@@ -57,6 +58,11 @@ def test_moments(moment: str, text: str):
 def test_a_node_that_nothing_is_known_of_yet_has_a_line_too():
     bare = {"id": "e9", "connected": False, "role": "edge", "region": "", "pop": ""}
     assert "e9" in shown(edges_table([bare, EDGE], NOW))
+
+
+def test_a_narrow_screen_has_fewer_columns():
+    assert "conns" in shown(edges_table([EDGE], NOW, 120))
+    assert "conns" not in shown(edges_table([EDGE], NOW, 80))
 
 
 def test_a_node_without_requests_has_no_ratios():
