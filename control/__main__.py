@@ -6,12 +6,14 @@ import uvloop
 
 from control.app import serve, set_up_logging
 from control.settings import ControlSettings
+from kernel.signals import hold_signals
 
 SETTINGS = ControlSettings
 
 
 def run(settings: ControlSettings) -> int:
     """Serve until stopped; 0."""
+    hold_signals()
     set_up_logging()
     uvloop.run(serve(settings, lambda line: print(line, flush=True)))
     return 0

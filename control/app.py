@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -33,6 +32,7 @@ from kernel.clock import Clock
 from kernel.documents import load_json
 from kernel.errors import BadSettings
 from kernel.settings import Address
+from kernel.signals import install_signals
 
 KEYS_BYTES = 1 << 20
 BURST_SECONDS = 10.0
@@ -186,8 +186,13 @@ async def serve(settings: ControlSettings, say: Callable[[str], object]) -> None
     """Run until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    install_signals(
+        loop.add_signal_handler,
+        stop=stop.set,
+        reload=lambda: log.info("nothing to reload"),
+        reopen_logs=lambda: log.info("nothing to reopen: the log goes to stderr"),
+        unsupported=lambda name: log.warning("signal is not supported yet", signal=name),
+    )
     async with running(settings) as found:
         scheme = "grpcs" if settings.mtls else "grpc"
         enrol = f" enrol grpcs://{found.enrol}" if found.enrol else ""

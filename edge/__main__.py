@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import signal
-import sys
 
 import structlog
 import uvloop
@@ -13,22 +11,18 @@ import uvloop
 from edge.app import Edge
 from edge.clock import SystemClock
 from edge.network import LoopNetwork
+from edge.process_log import configure_log, loop_exception_handler
 from edge.settings import EdgeSettings
+from kernel.signals import hold_signals, install_signals
 
 SETTINGS = EdgeSettings
+
+logger = structlog.get_logger("edge")
 
 
 def run(settings: EdgeSettings) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-    )
+    hold_signals()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection and a large body in RAM cost one each
     uvloop.run(_serve(settings))
@@ -36,12 +30,20 @@ def run(settings: EdgeSettings) -> int:
 
 
 async def _serve(settings: EdgeSettings) -> None:
-    edge = Edge(settings, LoopNetwork(), SystemClock())
+    clock = SystemClock()
+    rate = configure_log(clock.mono)
+    edge = Edge(settings, LoopNetwork(), clock)
+    edge.counts.log_rate = rate
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, edge.reload)
+    loop.set_exception_handler(loop_exception_handler(edge.counts.loop_met))
+    install_signals(
+        loop.add_signal_handler,
+        stop=stop.set,
+        reload=edge.reload,
+        reopen_logs=edge.reopen_log,
+        unsupported=lambda name: logger.warning("signal is not supported yet", signal=name),
+    )
     await edge.start()
     await edge.start_admin()
     scheme = "https" if settings.tls_cert is not None else "http"

@@ -101,7 +101,10 @@ class Admin:
         ready, why = self._edge.readiness()
         if not ready:
             return problem(503, "not-ready", why)
-        return web.json_response({"status": why, "rulesVersion": self._edge.node.rules.version})
+        told: dict[str, object] = {"status": why, "rulesVersion": self._edge.node.rules.version}
+        if self._edge.reloader.failed:
+            told["reloadFailed"] = self._edge.reloader.failed
+        return web.json_response(told)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(self._registry), content_type="text/plain")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from edge.report import HEAD_BOUNDS
 from kernel.counters import Counter
+from kernel.log_rate import LogRate
 from kernel.vocabulary import Outcome
 
 COUNTERS = (
@@ -50,6 +51,10 @@ COUNTERS = (
     Counter("matinee_cache_disk_resting", "gauge", "1 while the disk tier is out of use after too many errors."),
     Counter("matinee_cache_disk_errors_total", "counter", "Disk tier troubles, by what happened.", ("kind",)),
     Counter("matinee_edge_log_dropped_total", "counter", "Access log records lost because the log was too slow."),
+    Counter("matinee_edge_log_lines_left_out_total", "counter", "Lines of the process's log beyond their rate."),
+    Counter("matinee_edge_loop_errors_total", "counter", "Errors that reached the event loop, by kind.", ("kind",)),
+    Counter("matinee_edge_reload_failures_total", "counter", "Parts that could not be reloaded.", ("what",)),
+    Counter("matinee_edge_reload_failed", "gauge", "1 while an older state than on disk is in force.", ("what",)),
     Counter("matinee_edge_loop_delay_seconds", "gauge", "How late the event loop was at the last look, in seconds."),
     Counter("matinee_edge_control_connected", "gauge", "1 while the stream from control stands."),
     Counter("matinee_edge_rules_version", "gauge", "Version of the rules in force."),
@@ -94,6 +99,8 @@ class Counts:
     loop_delay: float = 0.0
     worst_delay: float = 0.0
     """Of the loop, since the last report to control."""
+    loop_errors: dict[str, int] = field(default_factory=dict)
+    log_rate: LogRate = field(default_factory=LogRate)
     broken: int = 0
     """Answers cut off after their head."""
     heads: list[int] = field(default_factory=lambda: [0] * (len(HEAD_BOUNDS) + 1))
@@ -112,6 +119,10 @@ class Counts:
     def refused(self, reason: str) -> None:
         """One more refusal."""
         self.refusals[reason] = self.refusals.get(reason, 0) + 1
+
+    def loop_met(self, kind: str) -> None:
+        """One more error reached the event loop."""
+        self.loop_errors[kind] = self.loop_errors.get(kind, 0) + 1
 
     def fill_ended(self, end: str) -> None:
         """One more fetch came to its end."""

@@ -7,12 +7,14 @@ is cut. How long is `Patience`, from the settings.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import os
 import socket
 import ssl
 import sys
 import termios
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,17 +66,41 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise BadSettings("tls_cert", f"{certificate} and {key} cannot be used: {error}") from None
+    renew_certificate(context, certificate, key)
     return context
 
 
 def renew_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
-    """New handshakes use what the files hold now; BadSettings, and nothing changes, when that cannot be used."""
-    tls_context(certificate, key)
-    context.load_cert_chain(certificate, key)
+    """New handshakes use what the files hold now; BadSettings, and nothing changes, when that cannot be used.
+
+    The files are read once: what was tried in a context of its own is what the running one gets, whoever writes to them
+    meanwhile. A certificate without its key would be half of a change.
+    """
+    try:
+        pair = certificate.read_bytes(), key.read_bytes()
+        _load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), *pair)
+        _load_pair(context, *pair)
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise BadSettings("tls_cert", f"{certificate} and {key} cannot be used: {error}") from None
+
+
+def _load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    """OpenSSL takes these from files only, so they are files in memory. An encrypted key is refused: a node that asks
+    for a password on its terminal stands still."""
+    with _memory_file(certificate) as first, _memory_file(key) as second:
+        context.load_cert_chain(first, second, password=_refuse_password)
+
+
+def _refuse_password() -> str:
+    raise ValueError("the key is encrypted")
+
+
+@contextlib.contextmanager
+def _memory_file(content: bytes) -> Iterator[str]:
+    with os.fdopen(os.memfd_create("tls", os.MFD_CLOEXEC), "wb") as file:
+        file.write(content)
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
 
 
 def bytes_queued(connection: Connection) -> int:

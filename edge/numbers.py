@@ -30,6 +30,7 @@ def stats(edge: Edge) -> dict[str, int]:
         "connections": counts.connections,
         "waiting": counts.waiting,
         "rules_version": edge.node.rules.version,
+        "reload_failed": len(edge.reloader.failed),
     }
 
 
@@ -104,8 +105,13 @@ def _of_upstreams(upstreams: Upstreams) -> dict[str, Number]:
 
 
 def _of_node(edge: Edge) -> dict[str, Number]:
+    counts, reloader = edge.counts, edge.reloader
     return {
         "matinee_edge_log_dropped_total": edge.log_dropped,
+        "matinee_edge_log_lines_left_out_total": counts.log_rate.left_out,
+        "matinee_edge_loop_errors_total": {**counts.loop_errors},
+        "matinee_edge_reload_failures_total": {**reloader.failures},
+        "matinee_edge_reload_failed": {part: int(part in reloader.failed) for part in reloader.failures},
         "matinee_edge_control_connected": int(edge.subscriber is not None and edge.subscriber.connected),
         "matinee_edge_rules_version": edge.node.rules.version,
         "matinee_edge_jobs_total": {**edge.jobs.done} if edge.jobs is not None else {},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import signal
 import sys
 
 import structlog
@@ -13,6 +12,7 @@ from aiohttp import web
 
 from kernel.errors import BadSettings, StorageFailed
 from kernel.settings import Address
+from kernel.signals import hold_signals, install_signals
 from origin import clock
 from origin.access_log import AccessLog
 from origin.app import build
@@ -30,6 +30,7 @@ _FLUSH_EVERY = 1.0
 
 def run(settings: OriginSettings) -> int:
     """Serve; returns after SIGTERM or SIGINT once running answers have ended."""
+    hold_signals()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -51,9 +52,13 @@ async def _serve(settings: OriginSettings) -> None:
     access_log = AccessLog(settings.access_log, lambda: clock.stamp(clock.wall()))
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    loop.add_signal_handler(signal.SIGHUP, access_log.reopen)
+    install_signals(
+        loop.add_signal_handler,
+        stop=stopping.set,
+        reload=lambda: _reopen(access_log),
+        reopen_logs=lambda: _reopen(access_log),
+        unsupported=lambda name: log.warning("signal-not-supported", signal=name),
+    )
     runner = web.AppRunner(build(settings, storage, access_log), access_log=None, shutdown_timeout=settings.drain)
     await runner.setup()
     try:
@@ -67,6 +72,14 @@ async def _serve(settings: OriginSettings) -> None:
     finally:
         await runner.cleanup()
         access_log.close()
+
+
+def _reopen(access_log: AccessLog) -> None:
+    """After log rotation; a file that cannot be opened leaves the old one in use."""
+    try:
+        access_log.reopen()
+    except BadSettings as error:
+        log.error("reopen-failed", error=str(error))  # noqa: TRY400 (no trace is wanted)
 
 
 def _sweep(library: Library, content_id: str) -> None:

@@ -31,13 +31,14 @@ class AccessLog:
         self.reopen()
 
     def reopen(self) -> None:
-        """Open the file anew, after somebody has moved it away."""
-        self.close()
+        """Open the file anew, after it was moved away; BadSettings, and the old one stays, when it cannot be."""
         if self._path is not None:
             try:
-                self._file = self._path.open("ab", buffering=64 * 1024)
+                new = self._path.open("ab", buffering=64 * 1024)
             except OSError as error:
                 raise BadSettings("access_log", f"{self._path} cannot be written: {error.strerror}") from None
+            self.close()
+            self._file = new
 
     def write(self, *, peer: str, method: str, path: str, status: int, sent: int, ms: float, trace: str | None) -> None:
         """Append one record; the fields are those of log_fields."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 import sys
 from contextlib import AsyncExitStack
 
@@ -15,6 +14,7 @@ from aiohttp import web
 
 from kernel.errors import BadSettings, Bug, MatineeError
 from kernel.settings import Address
+from kernel.signals import hold_signals, install_signals
 from services.app import Services, build
 from services.clock import SystemClock
 from services.settings import ServicesSettings
@@ -30,6 +30,7 @@ READY_SECONDS = 5.0
 
 def serve(settings: ServicesSettings) -> int:
     """Serve until SIGTERM or SIGINT; the exit code."""
+    hold_signals()
     _log_as_json()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings))
@@ -53,8 +54,13 @@ def _log_as_json() -> None:
 async def _serve(settings: ServicesSettings) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    install_signals(
+        loop.add_signal_handler,
+        stop=stop.set,
+        reload=lambda: log.info("nothing to reload"),
+        reopen_logs=lambda: log.info("nothing to reopen: the log goes to stderr"),
+        unsupported=lambda name: log.warning("signal is not supported yet", signal=name),
+    )
     async with AsyncExitStack() as stack:
         services = await build(settings, SystemClock(), stack)
         await _run(settings, services, stop)
