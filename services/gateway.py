@@ -12,6 +12,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from kernel.errors import Overloaded, UpstreamFailed
+from kernel.paths import normalise
+from kernel.vocabulary import Refusal
 from services.http.problem import problem
 from services.http.route import Access, Route
 from services.http.visit import visit
@@ -37,6 +39,13 @@ def edge_for(path: str, edges: Sequence[str]) -> str:
     start = 3 if parts[1] == "t" else 1
     title = "/".join(parts[start : start + 3])
     return max(edges, key=lambda edge: hashlib.blake2b(f"{title}\0{edge}".encode(), digest_size=8).digest())
+
+
+def may_pass_on(target: str) -> bool:
+    """Whether the origin reads the path as we do: no dot segment, encoded slash, backslash or half an escape in it."""
+    path = target.partition("?")[0]
+    read = normalise(path.encode("utf-8", "surrogateescape"))
+    return not isinstance(read, Refusal) and read.path.startswith(b"/content/")
 
 
 class Gateway:
@@ -78,7 +87,7 @@ class Gateway:
         if upstream.origin is None:
             raise Overloaded("no-origin", retry_after=30)
         path = request.raw_path
-        if not path.startswith("/content/") or "/../" in path or "%2e" in path.lower():
+        if not may_pass_on(path):
             return problem(400, "path", "this path cannot be sent on as it is")
         if self._free.locked():
             raise Overloaded("proxied-requests", retry_after=2)

@@ -15,6 +15,7 @@ from yarl import URL
 
 from kernel.errors import MatineeError, Overloaded, UpstreamFailed
 from kernel.media.steering import steered_manifest, steered_playlist, steering_url
+from kernel.vocabulary import REGION
 from services.counters import Counters
 from services.http import reading
 from services.http.problem import problem
@@ -119,10 +120,12 @@ class Steering:
     async def whole(self, request: web.Request) -> web.Response:
         """The top file as an edge has it, with each edge as a pathway of its own. The edge checks the token."""
         match = request.match_info
+        # aiohttp has decoded them: whatever goes into the edge's URL below has a form that holds no `/`, `?` or escape.
         token, region, name = match["token"], match["region"], match["name"]
         top = _TOP.fullmatch(name)
         content_id = reading.content_id(match["contentId"])
-        if not top or not _TOKEN.fullmatch(token) or (top["kind"] == "manifest") != name.endswith(".mpd"):
+        well_formed = _TOKEN.fullmatch(token) and REGION.fullmatch(region)
+        if not top or not well_formed or (top["kind"] == "manifest") != name.endswith(".mpd"):
             return problem(404, "no-such-path", "there is no such top file", headers=ANYBODY)
         denied = denial(await self._films.film(content_id, visit(request).country), visit(request).country)
         if denied is not None:

@@ -1,6 +1,8 @@
 """The gateway: on to the origin, away to an edge."""
 
-from services.gateway import edge_for
+import pytest
+
+from services.gateway import edge_for, may_pass_on
 
 EDGES = "http://127.0.0.1:8081,http://127.0.0.2:8081"
 
@@ -72,3 +74,25 @@ async def test_an_origin_that_is_away_is_a_502(start):
     assert (status, body["reason"]) == (502, "origin-unreachable")
     place2 = await start(only="gateway")
     assert (await place2.post("/content/ingest", {}))[0] == 503
+
+
+@pytest.mark.parametrize(
+    ("path", "passes"),
+    [
+        ("/content/ingest", True),
+        ("/content/uploads/a-b?x=/../%2e", True),
+        ("/content/a%20b", True),
+        ("/content/../library", False),
+        ("/content/..", False),
+        ("/content/.", False),
+        ("/content/%2E%2e/library", False),
+        ("/content/a%2F..%2Flibrary", False),
+        ("/content/a%252f..", False),
+        ("/content/a\\..\\library", False),
+        ("/content//library", False),
+        ("/contents", False),
+        ("/cdn/eu/film/master.m3u8", False),
+    ],
+)
+def test_only_what_the_origin_reads_as_we_do_is_passed_on(path, passes):
+    assert may_pass_on(path) is passes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from yarl import URL
 
 MASTER = '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,PATHWAY-ID="here"\nv480/main.m3u8\n'
 MPD = '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><Period/></MPD>'
@@ -118,3 +119,26 @@ async def test_whole_top_files_name_every_edge(place, edge):
 async def test_nothing_but_top_files_of_what_may_be_seen(place, edge, path, status):
     assert (await place.client.get(path)).status == status
     assert not edge.asked
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        "eu%2Faway%2Fmaster.m3u8%3F",
+        "eu%2F..%2F..%2Fcdn%2Feu",
+        "eu%2Faway",
+        "eu%3F",
+        "eu%23",
+        "..",
+        "%2e%2e",
+        "EU",
+        "e" * 33,
+        "eu%252Faway",
+    ],
+)
+async def test_a_region_that_decodes_to_more_than_a_region_reaches_no_edge(place, edge, region):
+    """The licence of `film` would be checked, and the top file of `away` be fetched."""
+    url = URL(f"/whole/t/good/cdn/{region}/film/master.m3u8", encoded=True)
+    got = await place.client.get(url, allow_redirects=False)
+    assert got.status == 404
+    assert edge.asked == []
