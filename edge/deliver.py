@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from cache.entry import Entry
-from kernel.http.conditional import not_modified, range_holds
+from kernel.http.conditional import not_modified, precondition_failed, range_holds
 from kernel.http.message import REASONS, first, serialise, status_line
 from kernel.http.ranges import ByteRange, Unsatisfiable, parse_range
 
@@ -16,6 +16,11 @@ _LEFT_OUT_OF_304 = frozenset(
      b"content-digest", b"repr-digest", b"accept-ranges")
 )  # fmt: skip
 """Metadata of the representation, which the viewer has (RFC 9110 §15.4.5)."""
+_KEPT_IN_412 = frozenset((b"date", b"etag", b"last-modified", b"vary"))
+"""What tells the viewer of a 412 which response there is instead of the one that was meant."""
+CONDITIONS = frozenset((b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"))
+BODYLESS = frozenset((304, 412, 416))
+"""What a stored response becomes by a condition or range and then has no body."""
 
 
 class Selection(NamedTuple):
@@ -29,12 +34,14 @@ class Selection(NamedTuple):
 
 def plain(request: Mapping[bytes, bytes]) -> bool:
     """Whether the request has neither range nor condition: the straight way."""
-    return not (b"range" in request or b"if-none-match" in request or b"if-modified-since" in request)
+    return b"range" not in request and CONDITIONS.isdisjoint(request)
 
 
 def select(entry: Entry, request: Mapping[bytes, bytes], length: int | None) -> Selection:
-    """200, 206, 304 or 416 of a GET or HEAD (RFC 9110 §13.2.2); ranges only of a 200 whose length is known."""
+    """200, 206, 304, 412 or 416 of a GET or HEAD (RFC 9110 §13.2.2); ranges only of a 200 whose length is known."""
     conditional = 200 <= entry.status < 300 and entry.status != 206  # for no other they count (RFC 9110 §13.2.1)
+    if conditional and precondition_failed(request, entry.etag, entry.last_modified):
+        return Selection(412, 0, 0)
     if conditional and not_modified(request, entry.etag, entry.last_modified, first(entry.fields, b"date")):
         return Selection(304, 0, 0)
     asked = request.get(b"range")
@@ -60,6 +67,9 @@ def head(entry: Entry, selection: Selection, length: int | None, lines: bytes, *
             return status_line(304) + entry.block + lines  # passed on
         kept = [(name, value) for name, value in entry.fields if name not in _LEFT_OUT_OF_304]
         return status_line(304) + serialise(kept) + lines
+    if status == 412 and entry.status != 412:
+        kept = [pair for pair in entry.fields if pair[0] in _KEPT_IN_412]
+        return status_line(412) + serialise(kept) + b"Content-Length: 0\r\n" + lines
     if status == 416 and entry.status != 416:
         dated = serialise([pair for pair in entry.fields if pair[0] == b"date"])
         return status_line(416) + dated + b"Content-Range: bytes */%d\r\nContent-Length: 0\r\n" % (length or 0) + lines

@@ -2,18 +2,20 @@
 
 Implements `cache.fill.Reader`. Bytes go from the fill to the viewer's transport as far as his socket takes them; the
 rest when it drains. Nothing here waits: each method is a call from the fill, the connection or the cache.
+Over 300 lines because it is one state machine: what a viewer follows changes while they wait.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cache.body import Body, view
 from cache.entry import Entry
 from cache.fill import FREED, Fill
 from cache.fillstate import State
-from edge.deliver import Selection, layout, multipart, select
+from edge.deliver import BODYLESS, Selection, layout, multipart, select
 from edge.judge import OF_THE_REQUEST
 from edge.locate import Viewer
 from edge.plan import serves_when_upstream_fails
@@ -68,8 +70,8 @@ class Delivery(Reply):
     # -- a stored response -------------------------------------------------------------------------------------
 
     def needs_no_body(self, entry: Entry) -> bool:
-        """Whether the answer has none: HEAD, 304, 416."""
-        return self.request.method == b"HEAD" or select(entry, self.request.fields, entry.length).status in (304, 416)
+        """Whether the answer has none: HEAD, 304, 412, 416."""
+        return self.request.method == b"HEAD" or select(entry, self.request.fields, entry.length).status in BODYLESS
 
     def send_stored(self, entry: Entry, body: Body, outcome: Outcome, detail: bytes = b"") -> None:
         """A whole response from the cache."""
@@ -149,7 +151,7 @@ class Delivery(Reply):
         if self.request.method == b"HEAD":
             return True
         wanted = select(entry, self.request.fields, entry.length)
-        if wanted.status in (304, 416):
+        if wanted.status in BODYLESS:
             return True
         return not wanted.parts and first <= wanted.first and wanted.stop is not None and wanted.stop <= stop
 
@@ -165,8 +167,7 @@ class Delivery(Reply):
             return
         self.waits(False)
         self.headed, length = True, entry.length
-        retrieves = self.request.method in (b"GET", b"HEAD")  # other methods' conditions are for the upstream alone
-        selection = select(entry, self.request.fields if retrieves else {}, length)
+        selection = select(entry, self._answered_here(fill), length)
         if selection.parts and fill.state is State.FILLING:
             # In the order in which they come: a viewer must not rely on his own (RFC 9110 §15.3.7.2).
             selection = selection._replace(parts=tuple(sorted(selection.parts)))
@@ -178,7 +179,8 @@ class Delivery(Reply):
             self.position, self.stop = selection.first, selection.stop
         self.selection = selection
         self.status = selection.status
-        bodyless = self.request.method == b"HEAD" or (selection.status in (204, 304, 416) and entry.status != 416)
+        ours = selection.status in BODYLESS and entry.status not in (412, 416)
+        bodyless = self.request.method == b"HEAD" or selection.status == 204 or ours
         chunked = length is None and not bodyless and self.request.minor == 1
         if length is None and not bodyless and not chunked:
             self.request.keep_alive = False  # HTTP/1.0: the end of the connection is the end of the body
@@ -191,6 +193,16 @@ class Delivery(Reply):
             self.finish(self.outcome())
         else:
             self._pump()
+
+    def _answered_here(self, fill: Fill) -> Mapping[bytes, bytes]:
+        """The fields whose conditions and ranges are answered from this fill's response: no other method's than GET
+        and HEAD, and no If-Match that went upstream, which has answered it (RFC 9110 §13.2.1)."""
+        fields = self.request.fields
+        if self.request.method not in (b"GET", b"HEAD"):
+            return {}
+        if fill.shared or self.asked.route.forwards is not None:
+            return fields
+        return {name: value for name, value in fields.items() if name not in (b"if-match", b"if-unmodified-since")}
 
     def _fill_status(self, fill: Fill) -> bytes:
         stored = fill.state is State.FILLING and not self.collapsed

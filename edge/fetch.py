@@ -33,6 +33,8 @@ OF_ONE_VIEWER = frozenset(
     (b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since")
 )
 """Request fields that make the answer one viewer's, when they are sent along."""
+ALL_OR_NOTHING = frozenset((b"if-range", b"if-match", b"if-unmodified-since"))
+"""With one of these a range counts, or anything is sent, only of the right version: which one it is tells the whole."""
 
 
 class Fetcher:
@@ -104,7 +106,7 @@ class Fetcher:
         if (
             asked.route.forwards is not None
             and method == request.method == b"GET"
-            and b"if-range" not in request.fields
+            and ALL_OR_NOTHING.isdisjoint(request.fields)
         ):
             part = request.fields.get(b"range")
         passes = asked.route.forwards is None and not OF_ONE_VIEWER.isdisjoint(request.fields)

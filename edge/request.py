@@ -4,7 +4,7 @@
     AUTHORISE   token, scope, tier, country, licence -> Permit | Refusal                edge/authorise.py
     LOOK UP     entry, now -> serve, serve stale, revalidate, fill                      edge/plan.py
     FETCH       only on a miss: join the running fill or begin one                      edge/fetch.py
-    SEND        200, 206, 304, 416; which head, which bytes                             edge/deliver.py
+    SEND        200, 206, 304, 412, 416; which head, which bytes                        edge/deliver.py
     LOG         always: counters and a line                                             edge/record.py
 
 Refusals and other answers of our own making stand in `edge.own_answers`.

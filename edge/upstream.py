@@ -4,13 +4,14 @@ An exchange is begun by `Upstreams.send`, which returns when the head of the res
 to a sink by plain calls. Who is asked first says `kernel.rendezvous`, who is left out `kernel.health`, how many
 connections there may be `edge.pool`. A request is sent once more only while nothing of an answer has gone to anybody:
 
-- over a fresh connection, when a kept one turns out to be dead (once, and it may be repeated);
+- over a fresh connection, when a kept one turns out to be dead, or says 408 (once, and it may be repeated);
 - to the next upstream, when the first cannot be connected to or all its connections are busy: nobody has seen it yet;
 - to the next upstream, when one closed without a word or said 502, 503 or 504, if it may be repeated and the retry
   budget allows it. A gateway's error says that this way leads nowhere, not what the resource is; with nobody else to
   ask, or when the other does no better, that error is the answer.
 
 A head that is late is not asked for again: the viewer has waited long enough.
+Over 300 lines because when to ask whom once more is one decision.
 """
 
 from __future__ import annotations
@@ -284,9 +285,14 @@ class _Asking:
         timeouts = self.owner.timeouts
         try:
             connection = await upstream.pool.take(fresh=fresh, within=min(timeouts.connect, self._left()))
+            kept = connection.served > 0
             connection.ask(self.request(upstream), exchange, head_only=self.head_only)
             exchange.begun(connection, min(timeouts.first_byte, self._left()))
             await exchange.head()
+            if exchange.status == 408 and kept and self.repeatable and not fresh:
+                # It speaks of the time that the connection was idle and crossed our request (RFC 9110 §15.5.9): the
+                # upstream has closed and read nothing. What may not be sent twice gets the 408 all the same.
+                raise UpstreamFailed("stale-connection", retry=True)
         except UpstreamFailed as error:
             exchange.on_broken(error)
             exchange.close()

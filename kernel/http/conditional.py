@@ -59,6 +59,15 @@ def precondition_holds(request: Mapping[bytes, bytes], etag: bytes | None, last_
     return modified is not None and modified <= since
 
 
+def precondition_failed(request: Mapping[bytes, bytes], etag: bytes | None, last_modified: bytes | None) -> bool:
+    """Whether a GET or HEAD that is answered here, for an upstream that never hears of its conditions, gets 412: by
+    If-Match, or If-Unmodified-Since where there is none (RFC 9110 §13.2.2). The latter is ignored where the response
+    tells no date of modification (§13.1.4)."""
+    if b"if-match" not in request and last_modified is None:
+        return False
+    return not precondition_holds(request, etag, last_modified)
+
+
 def confirms(news: Fields, etag: bytes | None, last_modified: bytes | None) -> bool:
     """Whether a 304 speaks of the response that is stored with these validators (RFC 9111 §4.3.4).
 

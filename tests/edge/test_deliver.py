@@ -52,11 +52,38 @@ def asked(**fields: bytes) -> dict[bytes, bytes]:
         (asked(if_modified_since=b"Mon, 01 Jun 2026 00:00:00 GMT"), (304, 0, 0)),
         (asked(if_modified_since=b"Sun, 31 May 2026 00:00:00 GMT"), (200, 0, 10)),
         (asked(if_none_match=b'"a"', range=b"bytes=0-3"), (304, 0, 0)),
+        (asked(if_match=b'"a"'), (200, 0, 10)),
+        (asked(if_match=b'"x", "a"', range=b"bytes=0-3"), (206, 0, 4)),
+        (asked(if_match=b"*"), (200, 0, 10)),
+        (asked(if_match=b'W/"a"'), (412, 0, 0)),
+        (asked(if_match=b'"b"', range=b"bytes=0-3"), (412, 0, 0)),
+        (asked(if_match=b'"b"', if_none_match=b'"a"'), (412, 0, 0)),
+        (asked(if_match=b'"a"', if_none_match=b'"a"'), (304, 0, 0)),
+        (asked(if_match=b'"a"', if_unmodified_since=b"Sun, 31 May 2026 00:00:00 GMT"), (200, 0, 10)),
+        (asked(if_unmodified_since=b"Mon, 01 Jun 2026 00:00:00 GMT"), (200, 0, 10)),
+        (asked(if_unmodified_since=b"Sun, 31 May 2026 00:00:00 GMT"), (412, 0, 0)),
+        (asked(if_unmodified_since=b"yesterday"), (200, 0, 10)),
     ],
 )
 def test_what_of_a_200_is_sent(request_fields: dict, found: tuple):
     """RFC 9110 §13.2.2, §14.2."""
     assert select(entry(), request_fields, 10)[:3] == found
+
+
+def test_an_upstream_without_dates_makes_no_412_by_them():
+    """RFC 9110 §13.1.4."""
+    undated = entry(fields=[(b"content-type", b"video/mp4")])
+    assert select(undated, asked(if_unmodified_since=b"Sun, 31 May 2026 00:00:00 GMT"), 10).status == 200
+    assert select(undated, asked(if_match=b'"a"'), 10).status == 412
+
+
+def test_the_head_of_a_412_says_what_there_is_instead():
+    made = lines(head(entry(), Selection(412, 0, 0), 10, b"X: y\r\n"))
+    assert made[0] == b"HTTP/1.1 412 Precondition Failed"
+    assert {line.partition(b":")[0] for line in made[1:]} == {
+        b"Date", b"ETag", b"Last-Modified", b"Vary", b"Content-Length", b"X",
+    }  # fmt: skip
+    assert b"Content-Length: 0" in made
 
 
 def test_several_ranges_are_parts():
