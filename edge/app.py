@@ -81,12 +81,13 @@ class Edge:
         self.locator = Locator(settings.geo, settings.default_country, settings.trusted_proxies)
         self.log_dropped = 0
         self.log = self._make_log()
-        self.crowd = Crowd(settings)
+        self.crowd = Crowd(settings, self._failed)
         self.story = Story(self.node, self.cache, self.fetcher, self.locator, clock, self.counts, self.log, self.crowd)
         self.ahead = self._make_ahead()
         self.front = Front(
-            self.story, self.story.connections, Limits(body=self.node.profile.body), clock, patience(settings)
-        )
+            self.story, self.story.connections, Limits(body=self.node.profile.body), clock, patience(settings),
+            self.crowd,
+        )  # fmt: skip
         self.live = Live(self)
         self._rules = self.node.rules
         self.identity = identity_of(settings, clock) if connect is None else None
@@ -259,6 +260,7 @@ class Edge:
             await self.drained.wait()
             limit.cancel()
         self.front.cut()
+        self.crowd.cut_handshakes()
         if self._timer is not None:
             self._timer.cancel()
         self.ahead.stop()

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.accept import Door
 from edge.network import Listener, Network
 from edge.settings import EdgeSettings
 from edge.wire.h1 import Connection, Handler
@@ -132,6 +133,7 @@ class Front:
         limits: Limits,
         clock: Clock,
         patience: Patience = PATIENCE,
+        door: Door | None = None,
     ) -> None:
         self.patience = patience
         """Replaced when control pushes another."""
@@ -139,13 +141,16 @@ class Front:
         self._connections = connections
         self._limits = limits
         self._clock = clock
+        self._door = door
         self._listener: Listener | None = None
         self._timer: Timer | None = None
 
     async def open(self, network: Network, address: Address, tls: ssl.SSLContext | None) -> Address:
         """Listen; the bound address. BadSettings when it cannot be had."""
         try:
-            self._listener = await network.listen(address, lambda: Connection(self._handler, self._limits), tls)
+            self._listener = await network.listen(
+                address, lambda: Connection(self._handler, self._limits), tls, self._door
+            )
         except OSError as error:
             raise BadSettings("listen", f"{address} cannot be listened on: {error.strerror or error}") from None
         self._timer = self._clock.call_later(1.0, self._tick)

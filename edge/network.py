@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
+import os
+import resource
 import socket
 import ssl
 from asyncio.staggered import staggered_race
-from collections.abc import Callable
 from functools import partial
 from typing import Protocol, cast
 
+from edge.accept import Acceptor, Door, Factory, OpenDoor, bind
 from edge.resolve import Place, Resolver
 from kernel.settings import Address
-
-Factory = Callable[[], asyncio.Protocol]
 
 NEXT_PLACE_SECONDS = 0.25
 """After which the next address of a name is tried beside the one that has not answered (RFC 8305 §8)."""
 
 MOST_PLACES = 8
+KEPT_FROM_UPSTREAMS = 64
+"""Of the process's file descriptors, the last are for the disk and the admin port, whatever is asked of upstreams."""
 
 
 class Listener(Protocol):
@@ -35,23 +38,16 @@ class Listener(Protocol):
 class Network(Protocol):
     """Where bytes come from and go to."""
 
-    async def listen(self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None) -> Listener:
-        """Accept connections, a protocol each; OSError when the address cannot be had."""
+    async def listen(
+        self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None, door: Door | None = None
+    ) -> Listener:
+        """Accept connections that the door lets in, a protocol each; OSError when the address cannot be had."""
 
     async def dial(
         self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None, name: str | None = None
     ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
         """Connect; OSError when it fails. The caller bounds the wait. `name`: whose certificate it must be, if not
         that of the address's host."""
-
-
-class _LoopListener:
-    def __init__(self, server: asyncio.AbstractServer, address: Address) -> None:
-        self._server = server
-        self.address = address
-
-    def close(self) -> None:
-        self._server.close()
 
 
 class LoopNetwork:
@@ -61,20 +57,15 @@ class LoopNetwork:
         self._backlog = backlog
         self._resolver = resolver
 
-    async def listen(self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None) -> Listener:
+    async def listen(
+        self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None, door: Door | None = None
+    ) -> Listener:
         """See Network."""
-        loop = asyncio.get_running_loop()
-        server: asyncio.AbstractServer
-        if tls is None:
-            server = await loop.create_server(factory, address.host, address.port, backlog=self._backlog)
-        else:
-            import aiofastnet
-
-            server = await aiofastnet.create_server(
-                loop, factory, address.host, address.port, ssl=tls, backlog=self._backlog, ssl_handshake_timeout=10.0
-            )
-        bound = server.sockets[0].getsockname()
-        return _LoopListener(server, Address(address.host, bound[1]))
+        found = await asyncio.get_running_loop().getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        places = list(dict.fromkeys((family, place) for family, _, _, _, place in found))
+        return Acceptor(bind(places, self._backlog), factory, tls, door or OpenDoor(), address.host)
 
     async def dial(
         self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None, name: str | None = None
@@ -83,8 +74,10 @@ class LoopNetwork:
         loop = asyncio.get_running_loop()
         told = (name or address.host) if tls is not None else None
         if is_literal(address.host):
-            return await loop.create_connection(factory, address.host, address.port, ssl=tls, server_hostname=told)
-        sock = await self._connected(loop, address)
+            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+            sock = await _connect(loop, Place(family, (address.host, address.port)))
+        else:
+            sock = await self._connected(loop, address)
         return await loop.create_connection(factory, sock=sock, ssl=tls, server_hostname=told)
 
     async def _connected(self, loop: asyncio.AbstractEventLoop, address: Address) -> socket.socket:
@@ -113,6 +106,9 @@ async def _connect(loop: asyncio.AbstractEventLoop, place: Place) -> socket.sock
     """A connected socket; it is closed again when that fails or is given up."""
     sock = socket.socket(place.family, socket.SOCK_STREAM)
     try:
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if sock.fileno() >= most - min(KEPT_FROM_UPSTREAMS, most // 16):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await loop.sock_connect(sock, place.address)

@@ -105,8 +105,12 @@ def _of_upstreams(upstreams: Upstreams) -> dict[str, Number]:
 
 
 def _of_node(edge: Edge) -> dict[str, Number]:
-    counts, reloader = edge.counts, edge.reloader
+    counts, reloader, crowd = edge.counts, edge.reloader, edge.crowd
     return {
+        "matinee_edge_connections_cut_total": crowd.counts.cut,
+        "matinee_edge_accept_errors_total": crowd.counts.accept_errors,
+        "matinee_edge_handshakes": crowd.handshakes,
+        "matinee_edge_handshake_ends_total": {**crowd.counts.handshakes},
         "matinee_edge_log_dropped_total": edge.log_dropped,
         "matinee_edge_log_lines_left_out_total": counts.log_rate.left_out,
         "matinee_edge_loop_errors_total": {**counts.loop_errors},

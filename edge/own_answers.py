@@ -74,6 +74,7 @@ class OwnAnswers(Rights):
         status = REFUSAL_STATUS[why]
         self.counts.refused(why.value)
         more = b'WWW-Authenticate: Bearer realm="matinee"\r\n' if status == 401 else b""
+        more += b"Retry-After: 1\r\n" if status == 429 else b""
         self._say(request, connection, status, why.value, REFUSAL_SENTENCES[why], more)
         self.record(request, viewer, permit, path, status, 0, Outcome.REFUSED, why.value, began)
 

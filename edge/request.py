@@ -89,6 +89,9 @@ class Story(OwnAnswers):
         viewer = connection.viewer
         if b"x-forwarded-for" in request.fields:
             viewer = self._locator.locate(connection.address, [request.fields[b"x-forwarded-for"]])
+            if not self._crowd.admits_forwarded(connection, viewer):
+                self.refuse(request, connection, viewer, Refusal.CROWDED, b"", None, began)
+                return
         if b"cdn-loop" in request.fields and came_back(self.node.id, request.fields[b"cdn-loop"]):
             self.refuse(request, connection, viewer, Refusal.LOOP, b"", None, began)
             return

@@ -54,6 +54,15 @@ def _integer(text: str) -> int:
     return int(text)
 
 
+def _auto_or_integer(text: str) -> int | None:
+    if text == "auto":
+        return None
+    value = _integer(text)
+    if value < 0:
+        raise ValueError(f"{text!r} is below 0")
+    return value
+
+
 def _number(text: str) -> float:
     try:
         value = float(text)
@@ -169,6 +178,8 @@ CIDR = Kind("network", _cidr)
 COUNTRY = Kind("country", _country)
 PATH = Kind("path", lambda text: Path(_text(text)))
 PATH_OR_OFF = Kind("path|off", _path_or_off)
+AUTO_OR_INTEGER = Kind("auto|integer", _auto_or_integer)
+"""A whole number from 0 on, or None where the program finds it by itself."""
 SWITCH = Kind("on|off", _on_off)
 """A switch: `--name` alone means on."""
 

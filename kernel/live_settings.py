@@ -14,7 +14,19 @@ from typing import Any
 
 from kernel.documents import BadDocument, kind_of
 from kernel.errors import BadSettings
-from kernel.settings import DURATION, INTEGER, NUMBER, SIZE, choice, given, setting, table, tables, tables_of
+from kernel.settings import (
+    AUTO_OR_INTEGER,
+    DURATION,
+    INTEGER,
+    NUMBER,
+    SIZE,
+    choice,
+    given,
+    setting,
+    table,
+    tables,
+    tables_of,
+)
 from kernel.settings_route import MOST_ROUTES, SLICE_LEAST, SLICE_MOST, RouteSettings
 from kernel.upstream_url import UPSTREAM
 from kernel.window import WINDOW, Window
@@ -61,9 +73,19 @@ class LiveSettings:
         most=600,
     )
     max_connections: int = setting(INTEGER, "20000", "Viewers connected at a time; more are turned away.", least=1)
-    max_connections_per_address: int = setting(
-        INTEGER, "0", "Connections from one address at a time; more are turned away; 0: any number.", least=0
+    max_connections_per_address: int | None = setting(
+        AUTO_OR_INTEGER,
+        "auto",
+        "Connections of one address (IPv6: one /64) at a time; more are turned away; auto: a quarter of the node's; "
+        "0: any number. Trusted proxies are exempt, their requests count for the viewer; by auto loopback is too.",
     )
+    max_handshakes: int = setting(
+        INTEGER,
+        "2048",
+        "TLS handshakes at a time; beyond it the one that began first gives way. One address may have a quarter.",
+        least=4,
+    )
+    handshake_timeout: float = setting(DURATION, "10s", "Time to a TLS handshake's end.", least=1, most=3600)
     head_timeout: float = setting(
         DURATION,
         "10s",

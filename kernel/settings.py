@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from kernel.errors import BadSettings
 from kernel.kinds import (
     ADDRESS,
+    AUTO_OR_INTEGER,
     CIDR,
     COUNTRY,
     DURATION,
@@ -37,6 +38,7 @@ from kernel.kinds import (
 
 __all__ = [
     "ADDRESS",
+    "AUTO_OR_INTEGER",
     "CIDR",
     "COUNTRY",
     "DURATION",

@@ -52,6 +52,7 @@ class Refusal(StrEnum):
     NOT_FOUND = "not-found"
     LOOP = "loop"
     NOT_CACHED = "not-cached"
+    CROWDED = "too-many-from-address"
 
 
 REFUSAL_STATUS = {
@@ -74,6 +75,7 @@ REFUSAL_STATUS = {
     Refusal.NOT_FOUND: 404,
     Refusal.LOOP: 508,
     Refusal.NOT_CACHED: 504,
+    Refusal.CROWDED: 429,
 }
 """401 what does not verify, 403 verified but not permitted, 451 not licensed there, 400 a bad path, 404 unknown."""
 
@@ -98,6 +100,7 @@ REFUSAL_SENTENCES = {
     Refusal.NOT_FOUND: "There is no such path here.",
     Refusal.LOOP: "The request has come through this very node before: its upstream leads back to it.",
     Refusal.NOT_CACHED: "The request asks for what is cached only, and nothing that answers it is.",
+    Refusal.CROWDED: "Too many requests for the viewer's address are under way through this proxy.",
 }
 """What each refusal means; docs/errors.md is made from it."""
 

@@ -53,6 +53,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
     __slots__ = (
         "_closing",
         "_current",
+        "_debts",
         "_ended",
         "_handler",
         "_held_back",
@@ -82,6 +83,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self._handler = handler
         self._current: Request | None = None
         self._serving = self._held_back = self.lingering = False
+        self._debts: list[Callable[[], object]] | None = None
         self.address = ""
         self.grants: dict[bytes, Grant] = {}
         self.lane: Lane | None = None
@@ -106,6 +108,8 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self._rest.clear()
         self._stop_sending()
         lost, self.on_lost, self.on_resume = self.on_lost, None, None
+        if self._debts is not None:
+            self._pay()
         if lost is not None:
             lost()
         self._handler.closed(self)
@@ -239,12 +243,25 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self.on_resume = self.on_lost = None
         self.ticks = 0
         self.served += 1
+        if self._debts is not None:
+            self._pay()
         if self._closing or (request is not None and not request.keep_alive):
             self._closing = True
             self._rest.clear()
             self._close()
         elif not self._serving and (self._rest or self._ended or self._held_back):
             self._go_on()
+
+    def when_done(self, call: Callable[[], object]) -> None:
+        """Call once when the current request is answered, or its viewer gone."""
+        if self._debts is None:
+            self._debts = []
+        self._debts.append(call)
+
+    def _pay(self) -> None:
+        debts, self._debts = self._debts, None
+        for call in debts or ():
+            call()
 
     def retire(self) -> None:
         """Let the next answer be the last. Whoever has asked for something, or came this second, may be about to ask:

@@ -12,7 +12,7 @@ from edge.network import LoopNetwork
 from edge.settings import EdgeSettings
 from kernel.errors import BadSettings
 from kernel.settings import resolve
-from tests.edge.ground import Says, parsed, standing
+from tests.edge.ground import Says, parsed, resets, standing
 from tests.scenario.clock import FakeClock
 
 SEGMENT = "/cdn/eu/t1/v720/1.m4s"
@@ -124,3 +124,21 @@ async def test_a_stopped_edge_leaves_nothing_running(tmp_path: Path):
     assert len(edge.tasks) == 0
     assert asyncio.all_tasks() == before
     assert json.loads((tmp_path / "log").read_text())["outcome"] == "miss"
+
+
+async def test_a_viewer_with_too_many_requests_through_a_proxy_is_told_so(tmp_path: Path):
+    """The proxy's connection stays: it is others' too."""
+    proxied = {"trusted_proxies": "127.0.0.1", "max_connections_per_address": 1}
+    async with standing(tmp_path, **proxied) as ground:
+        ground.upstream.answers["/slow"] = Says(b"", "hang")
+        _, writer = await ground.connect()
+        writer.write(b"GET /slow HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n")
+        await ground.until(ground.upstream.hanging.is_set)
+        greedy = await ground.gets("/a", more="X-Forwarded-For: 192.0.2.7\r\n")
+        assert (greedy.status, greedy.fields["retry-after"]) == (429, "1")
+        assert b"too-many-from-address" in greedy.body
+        assert (await ground.gets("/a", more="X-Forwarded-For: 192.0.2.8\r\n")).status == 200
+        resets(writer)
+        await ground.until(lambda: len(ground.edge.story.connections) == 0)
+        assert (await ground.gets("/a", more="X-Forwarded-For: 192.0.2.7\r\n")).status == 200
+        await ground.clock.advance(11)

@@ -18,7 +18,7 @@ from kernel.vocabulary import (
 
 def test_every_refusal_has_a_status_and_every_tier_its_lines():
     assert set(REFUSAL_STATUS) == set(Refusal)
-    assert set(REFUSAL_STATUS.values()) <= {400, 401, 403, 404, 451, 504, 508}
+    assert set(REFUSAL_STATUS.values()) <= {400, 401, 403, 404, 429, 451, 504, 508}
     assert set(TIER_LINES) == set(Tier)
 
 

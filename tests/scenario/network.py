@@ -8,6 +8,7 @@ import ssl
 from collections import deque
 from typing import Any
 
+from edge.accept import Door
 from edge.network import Factory, Listener
 from kernel.settings import Address
 
@@ -141,7 +142,9 @@ class MemoryNetwork:
         self.listening: dict[Address, Factory] = {}
         self._ports = itertools.count(20_000)
 
-    async def listen(self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None) -> Listener:
+    async def listen(
+        self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None, door: Door | None = None
+    ) -> Listener:
         assert tls is None
         bound = Address(address.host, address.port or next(self._ports))
         if bound in self.listening:
@@ -173,10 +176,12 @@ class MemoryNetwork:
 class TcpNetwork:
     """Real sockets on loopback."""
 
-    async def listen(self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None) -> Listener:
+    async def listen(
+        self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None, door: Door | None = None
+    ) -> Listener:
         from edge.network import LoopNetwork
 
-        return await LoopNetwork().listen(address, factory, tls)
+        return await LoopNetwork().listen(address, factory, tls, door)
 
     async def dial(
         self,
