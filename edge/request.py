@@ -86,16 +86,12 @@ class Story(OwnAnswers):
         """Answer one request."""
         began = self._mono()
         self.counts.requests += 1
-        viewer = connection.viewer
+        viewer, why = connection.viewer, None
         if b"x-forwarded-for" in request.fields:
-            viewer = self._locator.locate(connection.address, [request.fields[b"x-forwarded-for"]])
-            if not self._crowd.admits_forwarded(connection, viewer):
-                self.refuse(request, connection, viewer, Refusal.CROWDED, b"", None, began)
-                return
+            viewer, why = self._forwarded_for(request.fields[b"x-forwarded-for"], connection)
         if b"cdn-loop" in request.fields and came_back(self.node.id, request.fields[b"cdn-loop"]):
-            self.refuse(request, connection, viewer, Refusal.LOOP, b"", None, began)
-            return
-        asked = self._route(request, self.node.routes)
+            why = Refusal.LOOP
+        asked = self._route(request, self.node.routes) if why is None else why
         if isinstance(asked, Refusal):
             self.refuse(request, connection, viewer, asked, b"", None, began)
             return
@@ -125,6 +121,11 @@ class Story(OwnAnswers):
             self._miss(delivery, entry, step)
         if self.foresight is not None:
             self.foresight.asked(asked, request, viewer, began)
+
+    def _forwarded_for(self, told: bytes, connection: Connection) -> tuple[Viewer, Refusal | None]:
+        """Whom a proxy asks for, and whether too much is under way for them."""
+        viewer = self._locator.locate(connection.address, [told])
+        return viewer, None if self._crowd.admits_forwarded(connection, viewer) else Refusal.CROWDED
 
     def _passed_on(self, asked: Asked, request: Request, connection: Connection) -> Asked:
         """What upstream is told of the way that a request came, where it gets all that the viewer sent."""
