@@ -83,6 +83,11 @@ class SegmentCache:
         """Whether any tier would keep an object of this cost."""
         return self.tiers.takes(cost)
 
+    def surely_takes(self, cost: int) -> bool:
+        """Whether an object of this cost is stored for certain once it is whole: what goes to disk alone may not be
+        admitted, and its write may fail."""
+        return self.ram.takes(cost)
+
     def yields(self, cost: int) -> bool:
         """Whether so much more would push out nothing that was asked for since it came; asked before a prefetch."""
         return self.disk.yields(cost) if self.disk is not None else self.ram.yields(cost)

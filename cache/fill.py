@@ -4,7 +4,8 @@ The fetch belongs to the cache, not to the viewer who asked first: a reader who 
 are told by plain calls, no task each; a reader pulls with `read` at his own pace. While the response is being kept all
 its bytes stay until the end (objects larger than the cache takes are passed, not kept). While it is passed, bytes
 that every reader has had are let go, and the upstream is paused when the slowest is `MOST_BEHIND` back; whoever holds
-up somebody else so is cut off after a while (`laggards`).
+up somebody else so is cut off after a while (`laggards`). Over 300 lines because the protocol of its readers
+stands beside the machine that calls them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ MOST_BEHIND = 1 << 20  # bytes of a passed response that wait for the slowest re
 FREED = {
     "alternate": "it answers another alternate (Vary): ask again, with those who want the same",
     "late": "its head is overdue: ask again, together",
+    "stale": "news of what is stored is overdue: ask again, and take what is stored",
     "range": "it asked for a range that says nothing of yours: ask again",
     "over": "it stops before it comes to you: ask again",
 }
@@ -94,6 +96,7 @@ class Fill:
         "stale",
         "started",
         "state",
+        "unsure",
     )
 
     def __init__(
@@ -112,6 +115,7 @@ class Fill:
         self.base = self.received = 0
         self.body: Body | None = None
         self.doomed = False
+        self.unsure = b""  # why its head cannot say that it will be stored (`kernel.vocabulary.NotStored`)
         self.shared = True
         self.pause: Callable[[], object] | None = None
         self.resume: Callable[[], object] | None = None

@@ -1,7 +1,8 @@
 """FETCH: what is done with an upstream's answer. What it is good for says `edge.judge`; here that is carried out.
 
 A small answer flows through its fill and is stored as one; a large one is cut into slices by a run; what may not be
-kept is passed on to those it is for, while the others are sent to ask again.
+kept is passed on to those it is for, while the others are sent to ask again. Over 300 lines because each kind of answer
+(new, not modified, a part, for a HEAD) is judged against the same stored entry.
 """
 
 from __future__ import annotations
@@ -23,17 +24,22 @@ from edge.routes import Route
 from edge.run import Run
 from edge.slicing import Begin
 from edge.streams import Streams, brought
+from edge.unsteady import UNSTEADY_SECONDS, UnsteadyObjects
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.http.conditional import still_describes
 from kernel.http.dates import format_date
 from kernel.http.freshness import STALE_IF_ERROR_STATUSES, Verdict, assess
 from kernel.http.message import Fields, end_to_end, serialise, values
+from kernel.vocabulary import NotStored
 
 HIT_FOR_MISS_SECONDS = 10.0
 """How long an answer that was not for sharing lets the next ones go alone at once."""
 MOST_HELD = 256 << 20
-"""Bytes of bodies that are on their way to be stored whole; what comes beyond is passed on and not kept."""
+"""Bytes of bodies that are on their way to be stored whole; what comes beyond is passed on and not kept, unless its
+head has said that it is stored."""
+MAX_WHOLE = 64 << 20
+"""The largest object that is kept whole though it should be in slices, because its validator does not hold still."""
 ASKS_FOR_206 = frozenset((b"range",))
 ASKS_FOR_304 = frozenset((b"if-none-match", b"if-modified-since"))
 
@@ -49,11 +55,13 @@ class Answers:
         counts: Counts,
         max_object: int,
         begin_run: Begin,
+        unsteady: UnsteadyObjects,
     ) -> None:
         self._cache, self._clock = cache, clock
         self._counts = counts
         self._max_object = max_object
-        self._held = 0
+        self._held = self._promised = 0
+        self._unsteady = unsteady
         self.streams = Streams(cache, clock, workshop, counts, begin_run)
 
     def keep_up_to(self, size: int) -> None:
@@ -91,11 +99,13 @@ class Answers:
         verdict = self._assess(method, request, 200 if part else status, exchange.fields, route, asked_at)
         entry = self._entry(fill, exchange, route, verdict, request, part)
         sliced = method == b"GET" and entry.status == 200 and route.slice > 0
-        sliced = sliced and (route.sliced(entry.length) or (part is not None and part.stop - part.first < part.total))
+        large = route.sliced(entry.length) and not self._unsteady.holds(fill.key, now)
+        sliced = sliced and (large or (part is not None and part.stop - part.first < part.total))
         fits = method == b"GET" and self._fits(entry, route, verdict, sliced=sliced)
         if exchange.until_close and route.forwards is not None:
             fits = False  # cut short it would look the same
         decision = self._decide(fill, entry, verdict, fits=fits, ranged=ranged)
+        fill.unsure = self._unsure(entry, route, decision, sliced=sliced)
         if decision.kept and sliced:
             await self.streams.slice(fill, exchange, asked, entry, part)
         else:
@@ -107,6 +117,8 @@ class Answers:
             self._cache.filling.varies(entry)
         validator = entry.etag is not None or entry.last_modified is not None
         decision = judge(entry.status, verdict, fits=fits, doomed=fill.doomed, validator=validator)
+        if decision.why == "too large" and self._unsteady.holds(fill.key, self._clock.mono()):
+            self._cache.remember_miss(fill.key, UNSTEADY_SECONDS)  # so that a part is asked for as a part
         if ranged and entry.status == 416:
             return Judgement(kept=False, shared=False, why="range")
         if not decision.kept and not decision.shared and fill.shared and verdict.why not in OF_THE_REQUEST:
@@ -135,11 +147,23 @@ class Answers:
         length = entry.length
         if length is not None and length > self._max_object:
             return False
+        if not sliced and length is not None and route.sliced(length) and length > MAX_WHOLE:
+            return False
         if sliced and length is not None and strong(entry.etag) is None:
             lasts = verdict.lifetime > verdict.age
             return lasts and self._cache.takes(route.slice + OVERHEAD) and length <= self._cache.roomy
         length = route.slice if sliced else length
         return length is None or self._cache.takes(length + len(entry.block) + OVERHEAD)
+
+    def _unsure(self, entry: Entry, route: Route, decision: Judgement, *, sliced: bool) -> bytes:
+        """Why the head cannot say that the answer is stored, of one that could be but for its size."""
+        if not decision.kept:
+            return NotStored.TOO_LARGE.encode() if decision.why == "too large" else b""
+        if entry.length is None:
+            return NotStored.LENGTH_UNKNOWN.encode()
+        if not self._cache.surely_takes(route.slice + OVERHEAD if sliced else entry.cost):
+            return NotStored.DISK_ONLY.encode()
+        return b"" if sliced or self._promised + entry.length <= MOST_HELD else NotStored.BUSY.encode()
 
     def _assess(
         self,
@@ -239,7 +263,8 @@ class Answers:
             fill.begins_at(part.first)
         lag = Lag(fill, exchange, self._clock)
         fill.pause, fill.resume = lag.pause, lag.resume
-        kept = 0
+        kept, promised = 0, (entry.length or 0) if decision.kept and not fill.unsure else 0
+        self._promised += promised
         try:
             fill.head(
                 entry, kept=decision.kept, why=why_freed(decision), frees=whom_it_frees(fill, entry, decision, part)
@@ -252,19 +277,22 @@ class Answers:
                 if fill.state is State.FILLING:
                     kept += len(data)
                     self._held += len(data)
-                self._look(fill, exchange, route)
+                self._look(fill, exchange, route, promised)
 
             await exchange.body_to(flow)
             self._end(fill, entry)
         finally:
             lag.over()
             self._held -= kept
+            self._promised -= promised
 
-    def _look(self, fill: Fill, exchange: Exchange, route: Route) -> None:
-        """Whether what comes may still be kept, and whether anybody wants it."""
-        if fill.state is State.FILLING:
+    def _look(self, fill: Fill, exchange: Exchange, route: Route, promised: int) -> None:
+        """Whether what comes may still be kept, and whether anybody wants it. `promised`: bytes for which there is room
+        in any case."""
+        if fill.state is State.FILLING and fill.received > promised:
             roomy = fill.received <= self._max_object and self._cache.takes(fill.received)
-            roomy = roomy and not route.sliced(fill.received)
+            known = fill.entry is not None and fill.entry.length is not None
+            roomy = roomy and (known or not route.sliced(fill.received))
             if not roomy or self._held > MOST_HELD:
                 self._cache.ended(fill)
                 fill.pass_on(Event.TOO_LARGE)

@@ -75,8 +75,7 @@ class Edge:
         self.upstreams = upstreams_of(settings, network, clock)
         self.fetcher = Fetcher(
             settings.id, self.node.profile, self.cache, self.upstreams, clock, self.tasks, self.counts,
-            settings.max_object,
-            settings.fill_wait,
+            settings.max_object, settings.fill_wait, settings.stale_wait,
         )  # fmt: skip
         self.locator = Locator(settings.geo, settings.default_country, settings.trusted_proxies)
         self.log_dropped = 0

@@ -105,7 +105,7 @@ class Delivery(Reply):
         assert self._slicing is not None  # noqa: S101 (`walk` has set it)
         entry, (outcome, detail) = self._slicing.whole, self._how
         if partial and outcome is Outcome.HIT:
-            own = forwarded(self.story.node.name, b"partial", stored=True)
+            own = self.fetched_status(entry, b"partial")
             self._how = Outcome.MISS, detail
         else:
             own = self.stored_status(entry, outcome, detail)
@@ -205,11 +205,11 @@ class Delivery(Reply):
         return {name: value for name, value in fields.items() if name not in (b"if-match", b"if-unmodified-since")}
 
     def _fill_status(self, fill: Fill) -> bytes:
-        stored = fill.state is State.FILLING and not self.collapsed
+        stored = fill.state is State.FILLING and not self.collapsed and not fill.unsure
         entry = fill.entry
         status = entry.status if entry is not None and (entry.status != 200 or self.status != 200) else None
         why, collapsed = self.why_forwarded, self.collapsed
-        detail = PREFETCHES if PURPOSE in self.request.fields else b""
+        detail = PREFETCHES if PURPOSE in self.request.fields else b"" if collapsed else fill.unsure
         return forwarded(self.story.node.name, why, status=status, stored=stored, collapsed=collapsed, detail=detail)
 
     def on_bytes(self) -> None:

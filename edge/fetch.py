@@ -1,10 +1,12 @@
 """FETCH: ask an upstream, once for everybody whom its answer may serve.
 
-What is asked is said in `edge.ask`; what is done with the answer in `edge.answers`.
+What is asked is said in `edge.ask`; what is done with the answer in `edge.answers`. Over 300 lines because a fill and a
+part of an object in slices are asked for side by side, by the same rules.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 
 from cache.cache import SegmentCache, Workshop
@@ -16,19 +18,24 @@ from edge.ask import request_head
 from edge.counters import Counts
 from edge.exchange import Exchange
 from edge.judge import changed
-from edge.parts import part_of, upstream_range
+from edge.parts import Part, part_of, upstream_range
+from edge.plan import serves_when_upstream_fails
 from edge.profile import Profile
+from edge.revalidation import RevalidationBackoff
 from edge.route import Asked
 from edge.run import Run
 from edge.slicing import Slicing
+from edge.unsteady import UnsteadyObjects
 from edge.upstream import FAILING, Upstream, Upstreams
 from edge.wire.request import Request
 from kernel.clock import Clock
 from kernel.errors import Bug, Overloaded, UpstreamFailed
 from kernel.http.conditional import confirms
-from kernel.http.message import Fields, end_to_end, serialise, status_line
+from kernel.http.message import Fields, end_to_end, first, serialise, status_line
 from kernel.http.passing import REGISTERED_SAFE
 
+MAX_CONFIRMED = 4
+"""How often another validator is asked about once more, of an object that is known for them."""
 OF_ONE_VIEWER = frozenset(
     (b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since")
 )
@@ -51,6 +58,8 @@ class Fetcher:
         counts: Counts,
         max_object: int,
         wait: float = 3.0,
+        stale_wait: float = 2.0,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._profile = profile
         self._cache = cache
@@ -60,8 +69,13 @@ class Fetcher:
         self._counts = counts
         self.wait = wait
         """Seconds that waiters wait for the head of one fetch before another is begun for them."""
+        self.stale_wait = stale_wait
+        """Seconds that they wait for news of what may stand in for an error, before they get that."""
+        self._jitter = jitter
+        self._backoff = RevalidationBackoff()
         self._id = node.encode("latin-1", "replace")
-        self._answers = Answers(cache, clock, workshop, counts, max_object, self._begin_run)
+        self.unsteady = UnsteadyObjects()
+        self._answers = Answers(cache, clock, workshop, counts, max_object, self._begin_run, self.unsteady)
         self.slicing = self._answers.streams.slicing
 
     @property
@@ -86,8 +100,12 @@ class Fetcher:
         fill = self._cache.begin(asked.key, stale, request)
         fill.leader = leader
         route = asked.route
+        ranged = ranged and not self.unsteady.holds(asked.key, self._clock.mono())
         part = upstream_range(request.get(b"range"), route.slice if route.slice_over else 0) if ranged else None
-        timer = self._clock.call_later(self.wait, lambda: self._overdue(fill))
+        if serves_when_upstream_fails(stale, fill.started):
+            timer = self._clock.call_later(self.stale_wait, lambda: self._news_overdue(fill))
+        else:
+            timer = self._clock.call_later(self.wait, lambda: self._overdue(fill))
         self._workshop.spawn(self._run(fill, asked, request, b"GET", b"", part, timer.cancel))
         return fill
 
@@ -96,6 +114,31 @@ class Fetcher:
         if fill.state is State.ASKED:
             self._cache.filling.late(fill)
             fill.free("late", lambda reader: reader is not fill.leader)
+
+    def _news_overdue(self, fill: Fill) -> None:
+        """No word of what is stale yet: whoever waits takes it as it is, and the fill goes on."""
+        if fill.state is State.ASKED:
+            fill.free("stale", lambda _: True)
+
+    def stands_in(self, entry: Entry, running: Fill | None, now: float) -> bytes:
+        """Why what is stale is served without waiting for news of it, in a word for Cache-Status; b"": it is not."""
+        if now < entry.fresh_until or not serves_when_upstream_fails(entry, now):
+            return b""
+        if running is not None and running.state is not State.ASKED:
+            return b""  # the news are here
+        if running is not None and now - running.started >= self.stale_wait:
+            return b"upstream-late"
+        failing = self._backoff.failing(entry.key, now) or self._upstreams.all_out
+        return b"upstream-failed" if failing else b""
+
+    def revalidate(self, asked: Asked, request: Mapping[bytes, bytes], stale: Entry, now: float) -> None:
+        """Ask for news of what is served stale meanwhile, unless that failed a moment ago. Nobody waits for it."""
+        if not self.pauses(asked.key, now):
+            self.begin(asked, request, stale)
+
+    def pauses(self, key: bytes, now: float) -> bool:
+        """Whether upstream is not asked for what is stored under this key, since that failed a moment ago."""
+        return self._backoff.pauses(key, now)
 
     def alone(self, asked: Asked, request: Request, leader: Reader) -> Fill:
         """A fill for one viewer."""
@@ -141,8 +184,11 @@ class Fetcher:
             judged = asked.route.judged_by(request)
             await self._answers.take(fill, exchange, asked, judged, method, asked_at, ranged=part is not None)
             self._counts.fill_ended("whole")
+            self._backoff.succeed(fill.key)
         except (UpstreamFailed, Overloaded) as error:
             self._counts.fill_ended(error.reason)
+            if error.reason != "nobody-waits" and self._cache.stored(fill.key):
+                self._backoff.fail(fill.key, self._clock.mono(), self._jitter())
             self._cache.ended(fill)
             fill.fail(error)
         finally:
@@ -187,19 +233,34 @@ class Fetcher:
         self._workshop.spawn(self._fetch_run(slicing, run, request))
 
     async def _fetch_run(self, slicing: Slicing, run: Run, request: Mapping[bytes, bytes]) -> None:
-        """Fetch a part of an object in slices; where the upstream has another version now, that one takes its place."""
-        exchange: Exchange | None = None
-        asked, judged = slicing.asked, slicing.asked.route.judged_by(request)
+        """Fetch a part of an object in slices, by as many answers as it takes."""
         late = self._clock.call_later(self.wait, run.late)
         try:
-            asked_at = self._clock.wall()
-            exchange = await self._ask(None, asked, request, b"GET", b"", None, run.wanted)
+            while await self._fetch_part(slicing, run, request, late.cancel):
+                pass
+        except (UpstreamFailed, Overloaded) as error:
+            self._counts.fill_ended(error.reason)
+            run.close(error)
+        finally:
             late.cancel()
-            part = self._answers.accepts(run, exchange, judged, asked_at)
+            run.close(Bug("the fetch ended without an end"))
+
+    async def _fetch_part(
+        self, slicing: Slicing, run: Run, request: Mapping[bytes, bytes], headed: Callable[[], object]
+    ) -> bool:
+        """One answer for a run; where the upstream has another version now, that one takes its place. Whether more is
+        to be asked for."""
+        judged = slicing.asked.route.judged_by(request)
+        exchange, part, asked_at = await self._agreeing(slicing, run, request, judged)
+        headed()
+        try:
             if part is not None:
                 run.starts(exchange, part)
                 await self._answers.streams.follow(run, exchange)
                 self._counts.fill_ended("whole")
+                if run.goes_on():
+                    return True
+                run.close(None)
             elif exchange.status in (200, 206):
                 await self._replace(slicing, run, exchange, request, judged, asked_at)
             elif exchange.status < 500 and exchange.status != 304:  # that is what it is now: asked anew, they get it
@@ -208,14 +269,33 @@ class Fetcher:
             else:
                 status = exchange.status if exchange.status in FAILING else 502  # as it says, if not in its words
                 raise UpstreamFailed(f"status-{exchange.status}", status=status)
-        except (UpstreamFailed, Overloaded) as error:
-            self._counts.fill_ended(error.reason)
-            run.close(error)
         finally:
-            late.cancel()
-            if exchange is not None:
+            exchange.close()
+        return False
+
+    async def _agreeing(
+        self, slicing: Slicing, run: Run, request: Mapping[bytes, bytes], judged: Mapping[bytes, bytes]
+    ) -> tuple[Exchange, Part | None, float]:
+        """The answer of an upstream that has this version, if it takes no more than a few requests to find one. Who is
+        in the midst of it would be cut off for another, which may only be what the next of several backends has."""
+        key, seen, asked_at = slicing.whole.key, set[bytes | None](), self._clock.wall()
+        exchange = await self._ask(None, slicing.asked, request, b"GET", b"", None, run.wanted)
+        try:
+            left = MAX_CONFIRMED if self.unsteady.holds(key, self._clock.mono()) else 1
+            while (part := self._answers.accepts(run, exchange, judged, asked_at)) is None and left:
+                if exchange.status not in (200, 206) or not slicing.begun or not slicing.refetchable:
+                    break
+                left -= 1
                 exchange.close()
-            run.close(Bug("the fetch ended without an end"))
+                seen.add(first(exchange.fields, b"etag"))
+                asked_at = self._clock.wall()
+                exchange = await self._ask(None, slicing.asked, request, b"GET", b"", None, run.wanted)
+            if seen and (part is not None or first(exchange.fields, b"etag") not in seen):
+                self.unsteady.prove(key, self._clock.mono())
+        except BaseException:
+            exchange.close()
+            raise
+        return exchange, part, asked_at
 
     async def _replace(
         self,
@@ -227,6 +307,10 @@ class Fetcher:
         asked_at: float,
     ) -> None:
         """Another version: who has no head yet waits for it, the rest is cut off."""
+        if self.unsteady.change(slicing.whole.key, self._clock.mono()) and exchange.status == 206:
+            slicing.changed()  # whoever asks anew gets it in one stream
+            self._counts.fill_ended("changed")
+            return
         fill = self._cache.begin(slicing.asked.key, None, request)
         try:
             slicing.changed()

@@ -84,6 +84,7 @@ class Live:
         edge.upstreams.use(*following.wiring)
         edge.fetcher.keep_up_to(settings.max_object)
         edge.fetcher.wait = settings.fill_wait
+        edge.fetcher.stale_wait = settings.stale_wait
         edge.crowd.settings = settings
         edge.ahead.follow(settings)
         edge.front.patience = patience(settings)

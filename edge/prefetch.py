@@ -89,7 +89,8 @@ class Prefetcher:
             return False
         if self.pressed():
             return self._not("pressed")
-        if not self._ledger.allows(wish.cause, self._clock.mono()):
+        now = self._clock.mono()
+        if not self._ledger.allows(wish.cause, now) or self._fetcher.pauses(asked.key, now):
             return self._not("throttled")
         if len(self._line) >= MOST_QUEUED:
             return self._not("dropped")

@@ -97,6 +97,11 @@ class Steps(SliceReader):
         self._came = 0
         self._fill: Fill | None = None
 
+    @property
+    def begun(self) -> bool:
+        """Nobody gets these bytes from it."""
+        return False
+
     def begin(self) -> None:
         """Go."""
         self._slicing.join(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cache.entry import Entry
+from cache.entry import OVERHEAD, Entry
 from cache.fill import Fill
 from edge.deliver import Selection, head, problem
 from edge.locate import Viewer
@@ -16,7 +16,7 @@ from kernel.clock import Timer
 from kernel.errors import MatineeError, Overloaded, UpstreamFailed
 from kernel.http.cache_status import chained, forwarded, hit
 from kernel.http.dates import format_date
-from kernel.vocabulary import Outcome
+from kernel.vocabulary import NotStored, Outcome
 
 if TYPE_CHECKING:
     from edge.request import Story
@@ -107,9 +107,17 @@ class Reply:
         if outcome is Outcome.REVALIDATED:
             return forwarded(name, b"stale", status=304, collapsed=self.collapsed)
         if outcome in (Outcome.MISS, Outcome.COLLAPSED):
-            stored = not self.collapsed
-            return forwarded(name, self.why_forwarded, stored=stored, collapsed=self.collapsed, detail=detail)
+            return self.fetched_status(entry, self.why_forwarded, detail)
         return hit(name, int(entry.fresh_until - self.story.clock.mono()), detail)
+
+    def fetched_status(self, entry: Entry, why: bytes, detail: bytes = b"") -> bytes:
+        """The same for what is fetched of an object in slices: whether that is stored for certain."""
+        cache, name = self.story.cache, self.story.node.name
+        if self.collapsed and why != b"partial":
+            return forwarded(name, why, collapsed=True, detail=detail)
+        sure = cache.surely_takes(entry.slice + OVERHEAD)
+        stored = sure and entry in cache.stored(entry.key)
+        return forwarded(name, why, stored=stored, detail=detail or (b"" if sure else NotStored.DISK_ONLY.encode()))
 
     def age_of(self, entry: Entry, outcome: Outcome) -> int | None:
         """Seconds since the response was made; of one that came just now only what upstream has told."""

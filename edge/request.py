@@ -39,6 +39,7 @@ from kernel.http.passing import Came, hops_left
 from kernel.vocabulary import Outcome, Refusal
 
 _SAFE = (b"GET", b"HEAD")
+_ASKS_FOR_NEWS = (Plan.SERVE_STALE, Plan.REVALIDATE, Plan.ASK_HEAD)
 _FULL = "too-many-connections"
 
 
@@ -254,13 +255,17 @@ class Story(OwnAnswers):
             self.serve(delivery, entry, Outcome.STALE, b"max-stale")
             return
         running = self.cache.filling.find(asked.key, delivery.request.fields, entry)
+        if entry is not None and step in _ASKS_FOR_NEWS:
+            now = self._mono()
+            instead = self.fetcher.stands_in(entry, running, now)
+            if instead or step is Plan.SERVE_STALE:
+                if running is None:
+                    self.fetcher.revalidate(asked, delivery.request.fields, entry, now)
+                self.serve(delivery, entry, Outcome.STALE, instead)
+                return
         if step is Plan.ALONE or (step is Plan.ASK_HEAD and (running is None or not running.joinable)):
             delivery.spare = entry if delivery.request.method == b"HEAD" else None
             self.go_alone(delivery)
-        elif step is Plan.SERVE_STALE and entry is not None:
-            if running is None:
-                self.fetcher.begin(asked, delivery.request.fields, entry)
-            self.serve(delivery, entry, Outcome.STALE)
         elif running is not None and running.joinable:
             delivery.follow(running, collapsed=True)
         elif self.cache.goes_alone(asked.key, delivery.began):

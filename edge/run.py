@@ -1,7 +1,8 @@
 """One stream from upstream, cut into slices: each is a fill that whoever needs it joins, and is stored when whole.
 
 The run is paused while nobody comes nearer to its place or while tiers still write, and it ends where nobody reads on
-or where what follows is there already. What came of the next slice before the pause waits here: one read at most.
+or where what follows is there already. What came of the next slice before the pause waits here: one read at most. An
+upstream that sends less than it was asked for is asked for the rest, while somebody needs it and `Rounds` allows it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from cache.fill import Fill
 from cache.fillstate import State
 from cache.slices import slice_key
 from edge.parts import Part, slice_entry
+from edge.rounds import Rounds
 from kernel.errors import MatineeError, UpstreamFailed
 
 if TYPE_CHECKING:
@@ -42,10 +44,11 @@ class Run:
         self.young = True
         self.recent: dict[int, Body] = {}
         """The last slices that came: a tier may let them go before those for whom they came have read them."""
-        self.first = at * slicing.size + len(before)
         self.end = min(stop * slicing.size, slicing.total) - len(after)
         self._before, self._after = before, after
-        self._position = self.first
+        self._position = at * slicing.size + len(before)
+        self._surplus = 0  # bytes of the stream before `_position`, which came already
+        self._rounds = Rounds()
         self._fill: Fill | None = None
         self._passing_over = False
         self._waiting: deque[bytes] = deque()
@@ -54,9 +57,14 @@ class Run:
         self._drained: asyncio.Future[None] | None = None
 
     @property
-    def wanted(self) -> bytes:
-        """The Range that brings it."""
-        return b"bytes=%d-%d" % (self.first, self.end - 1)
+    def first(self) -> int:
+        """The next byte that it needs from upstream."""
+        return self._position
+
+    @property
+    def wanted(self) -> bytes | None:
+        """The Range that brings it; None: the whole is asked for."""
+        return None if self.slicing.asks_whole else b"bytes=%d-%d" % (self.first, self.end - 1)
 
     def reserve(self, number: int) -> Fill:
         """The fill of a slice that the run will come to."""
@@ -82,15 +90,45 @@ class Run:
 
     # -- the stream --------------------------------------------------------------------------------------------
 
-    def starts(self, exchange: Exchange, part: Part) -> None:
-        """What comes over this exchange is that part of the object."""
+    def brings(self, part: Part) -> None:
+        """It is about that part of the object, whatever it was made for."""
         size = self.slicing.size
-        self._exchange = exchange
-        if (part.first, part.stop) != (self.first, self.end):
-            self._before = self._after = b""
+        self._before = self._after = b""
         self.at, self._position, self.end = part.first // size, part.first, part.stop
-        self.stop = -(-part.stop // size) if self._after == b"" else self.at + 1  # it may bring less than was asked
+        self.stop = -(-part.stop // size)
         self.skips = (part.first, part.stop) == (0, part.total)
+
+    def starts(self, exchange: Exchange, part: Part) -> None:
+        """What comes over this exchange is that part of the object: what is missing, its beginning, or the whole."""
+        self._exchange, self._paused = exchange, False
+        if (part.first, part.stop) == (0, part.total):
+            if self.young:
+                self.brings(part)
+            self._surplus = self._position
+
+    def goes_on(self) -> bool:
+        """The answer is over: whether the rest is to be asked for now. UpstreamFailed when that happened too often."""
+        if self.over or self._position >= self.end:
+            return False
+        if self._fill is None:
+            wanted = not self._passing_over and self.slicing.next_step(self) == "on"
+        else:
+            wanted = bool(self._fill.readers) or self.slicing.needed(self.at)
+            if not wanted:
+                self._keep_piece(self._fill)
+        if wanted and not self._rounds.take():
+            self.slicing.asks_whole = True
+            raise UpstreamFailed("short-parts")  # too little by too many answers
+        return wanted
+
+    def _keep_piece(self, fill: Fill) -> None:
+        """Nobody waits for the rest of the slice: what came of it is kept as a piece."""
+        self._fill, number = None, self.at
+        entry, pieces = slice_entry(self.slicing.whole, number, fill.base, fill.received), fill.end()
+        if pieces is not None:
+            self.slicing.store(entry, pieces, fill, self)
+        self._release(number, fill)
+        fill.tell_end()
 
     async def follow(self, exchange: Exchange, sink: Callable[[bytes], object]) -> None:
         """Take the stream (through `sink`) to its end, or to where nobody needs it; UpstreamFailed when it breaks."""
@@ -103,8 +141,12 @@ class Run:
 
     def take(self, data: bytes) -> None:
         """A piece of the stream."""
-        self._waiting.append(data)
-        self.wake()
+        if self._surplus:
+            data, self._surplus = data[self._surplus :], max(0, self._surplus - len(data))
+        if data:
+            self._rounds.earn(len(data))
+            self._waiting.append(data)
+            self.wake()
 
     def wake(self) -> None:
         """Something has moved: go on as far as may be."""
@@ -129,6 +171,9 @@ class Run:
         """Whether a slice is under way; one is begun where that may be."""
         if self.over or self._fill is not None or self._passing_over:
             return not self.over
+        if self._position >= self.end:  # the rest of a whole that came for its middle
+            self.cut()
+            return False
         word = self.slicing.next_step(self)
         if word == "stop":
             self.cut()

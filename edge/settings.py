@@ -91,6 +91,7 @@ class EdgeSettings:
     drain: float = live("drain")
     max_object: int = live("max_object")
     fill_wait: float = live("fill_wait")
+    stale_wait: float = live("stale_wait")
     max_connections: int = live("max_connections")
     max_connections_per_address: int | None = live("max_connections_per_address")
     max_handshakes: int = live("max_handshakes")

@@ -44,6 +44,10 @@ class Walker(Protocol):
     at: int
     last: int
 
+    @property
+    def begun(self) -> bool:
+        """Whether bytes of it have gone to somebody already."""
+
     def changed(self) -> None:
         """The object is another one now: begin anew, or break off."""
 
@@ -76,6 +80,8 @@ class Slicing:
         """What the last run that ended brought last."""
         self.unsettled = 0
         self.knows_ranges = True
+        self.asks_whole = False
+        """Whether upstream answers ranges with crumbs: then it is asked for the whole."""
         self._begin, self._settle, self._done = begin, settle, done
 
     # -- what is there -----------------------------------------------------------------------------------------
@@ -137,6 +143,11 @@ class Slicing:
                 return run.recent[number]
         return self._left.get(number)
 
+    @property
+    def begun(self) -> bool:
+        """Whether somebody has bytes of this version already, and would have to be cut off for another."""
+        return any(walker.begun for walker in self.walkers)
+
     # -- readers -----------------------------------------------------------------------------------------------
 
     def join(self, walker: Walker) -> None:
@@ -186,7 +197,7 @@ class Slicing:
         own = run.reserved.get(number)
         if own is not None and not own.offers(number * self.size):
             return False
-        near = number - run.at <= REACH or not self.refetchable or not self.knows_ranges
+        near = number - run.at <= REACH or not self.refetchable or not self.knows_ranges or self.asks_whole
         return near and (run.skips or not any(self.has(between) for between in range(run.at, number)))
 
     def _new_run(self, number: int, last: int) -> Run:
@@ -221,11 +232,15 @@ class Slicing:
             return Go.WAIT
         return Go.ON if awaited or any(number <= walker.at + AHEAD for walker in needing) else Go.WAIT
 
+    def needed(self, number: int) -> bool:
+        """Whether somebody reads, or will read, this slice."""
+        return any(walker.at <= number <= walker.last for walker in self.walkers)
+
     def needs_not(self, number: int) -> bool:
         """Whether a stream of the whole may pass over a slice: it is there, or would not stay and nobody reads it."""
         if number in self.fills or self.has(number):
             return True
-        return self.total > self.cache.roomy and not any(one.at <= number <= one.last for one in self.walkers)
+        return self.total > self.cache.roomy and not self.needed(number)
 
     def store(self, entry: Entry, pieces: list[bytes], fill: Fill, run: Run) -> None:
         """A slice is whole: into the tiers with it, unless its object left the cache meanwhile."""

@@ -37,11 +37,18 @@ class Streams:
         self._cache.ended(fill)
         self._cache.store(entry, b"")
         slicing = self.slicing(entry, asked)
-        run = Run(slicing, 0, slicing.count)
-        run.starts(exchange, part or Part(0, slicing.total, slicing.total))
+        run, brings = Run(slicing, 0, slicing.count), part or Part(0, slicing.total, slicing.total)
+        run.brings(brings)
+        run.starts(exchange, brings)
         slicing.runs.append(run)
         fill.cut_up(entry, frees=(lambda reader: not reader.matches(entry)) if entry.vary else None)
-        await self.follow(run, exchange)
+        try:
+            await self.follow(run, exchange)
+        except UpstreamFailed as error:
+            run.close(error)
+            raise
+        finally:
+            run.close(None)
 
     def slicing(self, entry: Entry, asked: Asked) -> Slicing:
         """The readers and runs of an object in slices."""
@@ -73,12 +80,8 @@ class Streams:
         self._cache.filling.streams += 1
         try:
             await run.follow(exchange, counted)
-        except UpstreamFailed as error:
-            run.close(error)
-            raise
         finally:
             self._cache.filling.streams -= 1
-            run.close(None)
 
 
 def brought(run: Run, exchange: Exchange) -> Part | None:

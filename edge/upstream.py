@@ -146,6 +146,11 @@ class Upstreams:
         self.timeouts = timeouts
 
     @property
+    def all_out(self) -> bool:
+        """Whether each of them is left out for its failures."""
+        return all(upstream.health.out is not None for upstream in self.all)
+
+    @property
     def connects(self) -> int:
         """Connections opened."""
         return sum(upstream.pool.connects for upstream in self.all)

@@ -2,7 +2,8 @@
 
 The head is sent when the first byte is at hand, so that what changed or cannot be had is still said by a status. Of the
 object a viewer holds the slice he is at and, while that is on its way to him, the next.
-Implements `cache.fill.Reader` for the fills of slices, and `edge.slicing.Walker`.
+Implements `cache.fill.Reader` for the fills of slices, and `edge.slicing.Walker`. Over 300 lines because both are told
+of by calls, each of which may be the one that lets the viewer go on.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from cache.fillstate import ENDED
 from edge.deliver import Selection, sections
 from edge.overdue import Overdue
 from edge.parts import held
+from edge.rounds import Rounds
 from edge.slice_reader import SliceReader
 from edge.slicing import Slicing
 from kernel.errors import MatineeError, UpstreamFailed
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from edge.delivery import Delivery
 
 PIECE = 256 * 1024  # bytes written at a time
-BROKEN = frozenset(("truncated", "idle-timeout", "total-timeout", "nobody-waits"))  # of a stream that began well
-MOST_FAILURES = 2  # streams that may break in a row without a byte for the viewer
+BROKEN = frozenset(("truncated", "idle-timeout", "total-timeout", "nobody-waits", "short-parts"))
+"""Ends of a stream that began well: another may go on where it stopped."""
 
 
 class Walk(SliceReader):
@@ -37,12 +39,12 @@ class Walk(SliceReader):
         "_ahead",
         "_body",
         "_delivery",
-        "_failures",
         "_fill",
         "_loading",
         "_overdue",
         "_reachable",
         "_ready",
+        "_rounds",
         "_sections",
         "_slicing",
         "_stepping",
@@ -68,9 +70,14 @@ class Walk(SliceReader):
         self._body: tuple[Body, int] | None = None
         self._ahead: tuple[int, Body] | None = None
         self._loading = self._stepping = False
-        self._failures = 0
+        self._rounds = Rounds()
         story = delivery.story
         self._overdue = Overdue(story.clock, story.fetcher.longest_wait, self._waited_out)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the head has gone to the viewer."""
+        return self._delivery.headed
 
     def begin(self) -> None:
         """Go."""
@@ -139,7 +146,7 @@ class Walk(SliceReader):
         body = entry.body
         if body is not None and cache.sound(entry, body, self._delivery.story.clock.mono()):
             cache.touch(entry)
-            return self._use(entry, body) or self._await(number)
+            return self._use(entry, body) or self._await_rest(number)
         self._loading = True
         cache.load(entry, lambda body: self._loaded(entry, body))
         return not self._loading
@@ -151,7 +158,9 @@ class Walk(SliceReader):
         if body is not None and entry.mark != self._slicing.whole.mark:
             self._slicing.cache.forget(entry)
         elif body is not None and not self._use(entry, body):
-            self._await(self.at)
+            self._await_rest(self.at)
+        elif body is None and self._slicing.stored(self.at) is entry:
+            self._await(self.at)  # the disk rests: what lies there is fetched, or it would be looked for without end
         self._step()
 
     def _use(self, entry: Entry, body: Body) -> bool:
@@ -161,6 +170,13 @@ class Walk(SliceReader):
             return False
         self._body = (body, low)
         return True
+
+    def _await_rest(self, number: int) -> bool:
+        """Only a piece of the slice is here, and it ends before what comes next."""
+        if not self._rounds.take():
+            self._fail(UpstreamFailed("no-progress"))
+            return False
+        return self._await(number)
 
     def _await(self, number: int) -> bool:
         """Wait for the fill that brings a slice."""
@@ -202,7 +218,7 @@ class Walk(SliceReader):
     def _moves(self, length: int) -> None:
         self.position += length
         self._delivery.sent += length
-        self._failures = 0
+        self._rounds.earn(length)
         self._overdue.ends()
 
     def _write(self, data: bytes | memoryview) -> None:
@@ -251,14 +267,16 @@ class Walk(SliceReader):
         self._fill = None
         if why == "late":
             self._overdue.again()
+        elif not self._rounds.take():
+            self._fail(UpstreamFailed("no-progress"))
+            return
         self._step()
 
     def on_failed(self, error: MatineeError) -> None:
         """The stream broke: under one strong ETag another may go on where it stopped."""
         self._fill = None
-        self._failures += 1
         broken = isinstance(error, UpstreamFailed) and error.reason in BROKEN
-        if broken and self._slicing.refetchable and self._failures <= MOST_FAILURES:
+        if broken and self._slicing.refetchable and self._rounds.take():
             self._step()
         else:
             self._fail(error)

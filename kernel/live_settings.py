@@ -72,6 +72,12 @@ class LiveSettings:
         least=0.01,
         most=600,
     )
+    stale_wait: float = setting(
+        DURATION,
+        "2s",
+        "How long viewers wait for news of what is stale and may stand in for an error, before they get it as it is.",
+        most=600,
+    )
     max_connections: int = setting(INTEGER, "20000", "Viewers connected at a time; more are turned away.", least=1)
     max_connections_per_address: int | None = setting(
         AUTO_OR_INTEGER,

@@ -105,6 +105,24 @@ REFUSAL_SENTENCES = {
 """What each refusal means; docs/errors.md is made from it."""
 
 
+class NotStored(StrEnum):
+    """Why an answer is not kept, or why that is not certain when its head goes out; `detail` of Cache-Status."""
+
+    TOO_LARGE = "too-large"
+    LENGTH_UNKNOWN = "length-unknown"
+    DISK_ONLY = "disk-only"
+    BUSY = "busy"
+
+
+NOT_STORED_SENTENCES = {
+    NotStored.TOO_LARGE: "The object is larger than what is kept, or no tier has room for it.",
+    NotStored.LENGTH_UNKNOWN: "The answer does not say how long it is: it is kept if it turns out to be small enough.",
+    NotStored.DISK_ONLY: "The object is too large for RAM: it is kept if the disk admits it and the write succeeds.",
+    NotStored.BUSY: "So much is on its way into the cache that this answer may be passed on and not kept.",
+}
+"""What each of them means; docs/errors.md is made from it."""
+
+
 class Outcome(StrEnum):
     """How the cache answered (RFC 9211's words where it has one)."""
 

@@ -12,10 +12,12 @@ from tests.scenario.clock import FakeClock
 
 def reply(*, collapsed=False):
     clock = FakeClock()
-    story = SimpleNamespace(clock=clock, node=SimpleNamespace(name=b"e"))
+    entry = response(clock, b"/k")
+    cache = SimpleNamespace(surely_takes=lambda cost: cost > 0, stored=lambda key: [entry] if key == b"/k" else [])
+    story = SimpleNamespace(clock=clock, node=SimpleNamespace(name=b"e"), cache=cache)
     made = Reply(story, None, SimpleNamespace(on_lost=None), None, None, None, 0.0)
     made.collapsed = collapsed
-    return made, response(clock, b"/k")
+    return made, entry
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def test_a_part_comes_to_nothing_beyond_its_end():
     """Seen: who was to get the whole waited for the stream of a part, and was cut off at its end."""
     ground = Ground(etag=b"")
     run, stream = Run(ground.slicing, 0, ground.slicing.count), Stream()
+    run.brings(Part(0, 200, len(BODY)))
     run.starts(stream, Part(0, 200, len(BODY)))
     ground.slicing.runs.append(run)
     assert run.stop == 2

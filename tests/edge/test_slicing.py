@@ -72,6 +72,7 @@ class Ground:
 
     def streams(self, first=0, stop=1000):
         run, stream = Run(self.slicing, first // K, -(-stop // K)), Stream()
+        run.brings(Part(first, stop, len(BODY)))
         run.starts(stream, Part(first, stop, len(BODY)))
         self.slicing.runs.append(run)
         return run, stream
@@ -200,6 +201,7 @@ def test_around_a_piece_a_stream_of_the_whole_is_taken_as_it_is(ground):
     ground.slicing.fill_for(0, {}, 0)
     (run,) = ground.begun
     assert run.wanted == b"bytes=0-49"
+    run.brings(Part(0, len(BODY), len(BODY)))
     run.starts(Stream(), Part(0, len(BODY), len(BODY)))
     run.take(BODY)
     assert ground.body(0) == BODY[:100]

@@ -51,6 +51,11 @@ def test_each_refusal_has_a_status_and_a_sentence():
     assert all(map(is_sentence, vocabulary.REFUSAL_SENTENCES.values()))
 
 
+def test_each_reason_for_not_storing_has_a_sentence():
+    assert set(vocabulary.NOT_STORED_SENTENCES) == set(vocabulary.NotStored)
+    assert all(map(is_sentence, vocabulary.NOT_STORED_SENTENCES.values()))
+
+
 def test_each_error_that_crosses_a_border_has_a_sentence():
     assert all(is_sentence(docs.first_sentence(c.__doc__)) for c in errors.MatineeError.__subclasses__() if c.__doc__)
 
