@@ -8,7 +8,7 @@ import fcntl
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +70,8 @@ async def _running(settings: ControlSettings, clock: Clock) -> AsyncIterator[Run
         store = await Store.open(database)
         try:
             async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(store.run())
                 plane = Plane(store, clock)
+                writer = tasks.create_task(plane.supervised.keep("store", store.run))
                 try:
                     async with _serving(settings, plane, api_key, tasks) as found:
                         yield found
@@ -100,12 +100,8 @@ async def _serving(
     app = make_app(plane, keys, lambda: serves)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.drain, keepalive_timeout=75)
     await runner.setup()
-    tending = tasks.create_task(plane.tend())
-    heating = tasks.create_task(plane.heat.run())
-    pushing = tasks.create_task(plane.settings.run())
-    keeping = tasks.create_task(plane.jobs.run())
     plane.traffic.neighbours = neighbours_of(settings)
-    probing = tasks.create_task(Prober(plane.traffic, plane.clock, plane.store).run())
+    running = [tasks.create_task(plane.supervised.keep(name, work)) for name, work in _for_ever(plane)]
     try:
         site = web.TCPSite(runner, settings.admin.host, settings.admin.port)
         try:
@@ -117,11 +113,22 @@ async def _serving(
             yield Running(listen, admin, plane, enrol)
             serves = False
     finally:
-        for task in (tending, heating, pushing, keeping, probing):
+        for task in running:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await runner.cleanup()
+
+
+def _for_ever(plane: Plane) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+    """What control does beside its doors; one that fails is begun again."""
+    return [
+        ("tend", plane.tend),
+        ("heat", plane.heat.run),
+        ("settings", plane.settings.run),
+        ("jobs", plane.jobs.run),
+        ("probes", Prober(plane.traffic, plane.clock, plane.store).run),
+    ]
 
 
 @asynccontextmanager
@@ -134,7 +141,7 @@ async def _doors(
     servers = []
     try:
         if trust is not None:
-            following = tasks.create_task(trust.peers.run())
+            following = tasks.create_task(plane.supervised.keep("peers", trust.peers.run))
             if settings.enrol_listen is not None:
                 enrol_server, enrol_port = await server.start_enrolment(trust, settings.enrol_listen)
                 servers.append(enrol_server)

@@ -41,4 +41,16 @@ COUNTERS = (
         "matinee_control_receipt_seconds", "gauge", "From a job to a receipt, of the latest receipts.", ("quantile",)
     ),
     Counter("matinee_control_refusals_total", "counter", "Updates that edges refused."),
+    Counter(
+        "matinee_control_refused_messages_total",
+        "counter",
+        "Messages of nodes with a number, name or list out of bounds, left out; by kind.",
+        ("kind",),
+    ),
+    Counter(
+        "matinee_control_task_failures_total",
+        "counter",
+        "Failures of what control does for ever; each was begun again. Any is a bug.",
+        ("task",),
+    ),
 )

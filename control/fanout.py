@@ -2,11 +2,14 @@
 
 No wire here: a connection is a `Stream`, made by gRPC in `control.server` and in memory by tests. No queue either: what
 an edge is sent next is decided when it can be sent (see `control.diff`).
+
+Over 300 lines because one connection is one story: its first words, what it is sent, what it answers, its end.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from typing import Any, Protocol
 
@@ -38,6 +41,10 @@ from kernel.fleet import (
 __all__ = ["MAX_EDGES", "Edge", "Fanout", "Stream", "Unwelcome", "check_hello"]
 
 MAX_EDGES = 10_000
+MAX_TOLD = 300
+MESSAGE_KINDS = ("hello", "ack", "nack", "applied", "report", "receipt", "unknown")
+REFUSED = "messages"
+"""Under which of an edge's errors stands what the border refused."""
 log = structlog.get_logger("control")
 
 
@@ -64,7 +71,8 @@ class Fanout:
     """The connected edges. `desired` gives the state now, `renew_epoch` begins a new one (see `is_ahead`).
 
     `sources` say which document of a type an edge is to have; `wake` when that changed. `on_report`, `on_receipt` and
-    `on_answer` (an Ack or Nack that counts, or an Applied) are called at once, in the event loop, and must not fail.
+    `on_answer` (an Ack or Nack that counts, or an Applied) are called at once, in the event loop; one that fails is
+    counted and told, and costs that message only.
     `next_jobs` says what an edge is to be told of the job log now, None when nothing; it counts as told.
     """
 
@@ -93,6 +101,20 @@ class Fanout:
         """Ids of edges to be written down."""
         self.updates_sent = 0
         self.refusals = 0
+        self.refused_messages: Counter[str] = Counter()
+        """Messages of nodes that the border refused, by kind."""
+        self.failed_hooks = 0
+
+    def note_refused(self, name: str, kind: str, error: Exception) -> None:
+        """The border refused a message of a node: it was left out."""
+        self.refused_messages[kind] += 1
+        edge = self.edges.get(name)
+        told = f"{kind}: {error}"[:MAX_TOLD]
+        if edge is None or edge.errors.get(REFUSED) != told:  # said once, not with every report
+            log.warning("a message of a node is refused", edge=name, kind=kind, why=str(error))
+        if edge is not None:
+            edge.errors[REFUSED] = told
+            self.changed.add(name)
 
     def wake(self, edges: Iterable[str] | None = None) -> None:
         """What is desired has changed, or a document or the job log of these edges (None: of all)."""
@@ -278,7 +300,10 @@ class Fanout:
         self._tell(self.on_answer, session.edge, answer)
         session.wake.set()
 
-    @staticmethod
-    def _tell(hooks: list[Callable[[Edge, Any], object]], edge: Edge, message: FromEdge) -> None:
+    def _tell(self, hooks: list[Callable[[Edge, Any], object]], edge: Edge, message: FromEdge) -> None:
         for hook in hooks:
-            hook(edge, message)
+            try:
+                hook(edge, message)
+            except Exception:
+                self.failed_hooks += 1
+                log.exception("bug: a message of a node was not taken", edge=edge.hello.id, kind=type(message).__name__)

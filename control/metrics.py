@@ -6,6 +6,7 @@ from collections import Counter
 
 from control import changes
 from control.counters import COUNTERS
+from control.fanout import MESSAGE_KINDS
 from control.health import Standing
 from control.job_status import quantile
 from control.plane import Plane
@@ -30,6 +31,13 @@ def metrics_text(plane: Plane) -> str:
         "matinee_control_database_available": {"": int(plane.store.available)},
         "matinee_control_updates_total": {"": fanout.updates_sent},
         "matinee_control_refusals_total": {"": fanout.refusals},
+        "matinee_control_refused_messages_total": {
+            f'{{kind="{kind}"}}': fanout.refused_messages[kind] for kind in MESSAGE_KINDS
+        },
+        "matinee_control_task_failures_total": {
+            f'{{task="{task}"}}': count
+            for task, count in [*sorted(plane.supervised.failures.items()), ("messages", fanout.failed_hooks)]
+        },
     }
     values |= _routing(plane) | _jobs(plane)
     lines = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import structlog
 from sqlalchemy import select
@@ -28,6 +29,7 @@ from kernel.clock import Clock, Instant
 from kernel.documents import BadDocument
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet import Hello
+from rpc.supervised import Supervised
 
 TITLES_AT_ONCE = 5_000
 SOURCE_LONGEST = 200
@@ -46,6 +48,8 @@ class Plane:
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
+        self.supervised = Supervised(clock.mono, partial(pause, clock))
+        """Runs what control does for ever."""
         self.enrolment: Enrolment | None = None
         """How nodes join; None where control believes everybody."""
         self.fanout = Fanout(lambda: store.desired, store.renew_epoch, clock, store.refresh)
@@ -156,3 +160,13 @@ class Plane:
 
     def _author(self, name: str, reason: str) -> Author:
         return Author(name, self.clock.wall(), reason)
+
+
+async def pause(clock: Clock, seconds: float) -> None:
+    """Let so many seconds pass."""
+    over = asyncio.Event()
+    timer = clock.call_later(seconds, over.set)
+    try:
+        await over.wait()
+    finally:
+        timer.cancel()

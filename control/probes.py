@@ -133,8 +133,9 @@ async def probe(address: str) -> Found:
     except TimeoutError:
         reached = writer is not None
         return Found(well=False, reached=reached, detail=f"no {'answer' if reached else 'connection'} in {WITHIN:g} s")
-    except OSError as error:
-        return Found(well=False, reached=writer is not None, detail=error.strerror or type(error).__name__)
+    except (OSError, ValueError) as error:  # ValueError: a name that cannot be looked up
+        detail = getattr(error, "strerror", None) or type(error).__name__
+        return Found(well=False, reached=writer is not None, detail=detail)
     finally:
         if writer is not None:
             writer.transport.abort()

@@ -1,12 +1,14 @@
 """Control's gRPC doors: edges subscribe, services put, nodes join. Protobuf stays in this file and in `rpc`.
 
 Over mTLS (`Trust`) each call asks first who makes it; without, control listens on loopback and believes everybody.
+
+Over 300 lines because it is the one file of control that knows gRPC.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
 import grpc
@@ -19,16 +21,17 @@ from control.enrolment import Enrolment, NotWelcome
 from control.fanout import Unwelcome
 from control.peers import EDGES, SERVICES, Peers, Refused, check_hello
 from control.plane import Plane
-from control.routing import MOST, Ask
+from control.routing import Ask
 from control.store import Committed, Cursor
 from kernel.documents import BadDocument, load_json
 from kernel.errors import BadSettings, Overloaded, StorageFailed
-from kernel.fleet import KEYS, RULES, TITLE, FromControl, FromEdge
+from kernel.fleet import KEYS, RULES, TITLE, FromControl, FromEdge, Hello
 from kernel.identity import Identity
-from kernel.licence import parse_content_id
 from kernel.settings import Address
-from rpc.border import BorderError, control_to_wire, text_of
+from rpc.border import control_to_wire
 from rpc.border_edge import edge_from_wire
+from rpc.border_service import document_of, route_from_wire, signals_from_wire, titles_from_wire
+from rpc.bounds import BorderError, line_of, text_of
 from rpc.channel import SERVER
 from rpc.v1 import control_pb2 as pb
 from rpc.v1.control_pb2_grpc import (
@@ -40,7 +43,10 @@ from rpc.v1.control_pb2_grpc import (
 
 CALLS_MOST = 20_000
 JOINING_MOST = 100
-SIGNALS_MOST = 1_000
+MAX_REFUSED = 1_000
+"""Messages of one connection that the border refuses before it is hung up on."""
+MAX_TOKEN = 1_024
+MAX_REQUEST = 16 << 10
 _AUTHOR = "services"
 
 log = structlog.get_logger("control")
@@ -81,7 +87,7 @@ class FleetService(FleetServicer):
             lambda: self._plane.fanout.hang_up(who.id, "the certificate of this connection has ended"),
         )
         try:
-            await self._plane.fanout.serve(_Stream(request_iterator, context, who))
+            await self._plane.fanout.serve(_Stream(request_iterator, context, who, self._plane.fanout.note_refused))
         except Refused as error:
             log.warning("a call was refused", peer=context.peer(), why=str(error))
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
@@ -96,10 +102,11 @@ class FleetService(FleetServicer):
     async def PutTitles(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Licences of the catalogue."""
         await self._admit(context, *SERVICES)
-        cursor = Cursor(request.source, request.cursor, request.more) if request.source else None
         try:
-            titles = {title.content_id: _json(title.licence, f"titles.{title.content_id}") for title in request.titles}
-            done = await self._plane.put_titles(titles, list(request.removed), author=_AUTHOR, cursor=cursor)
+            asked = titles_from_wire(request)
+            cursor = Cursor(asked.source, asked.cursor, asked.more) if asked.source else None
+            titles = {name: _json(licence, f"titles.{name}") for name, licence in asked.titles}
+            done = await self._plane.put_titles(titles, list(asked.removed), author=_AUTHOR, cursor=cursor)
         except _TOLD as error:
             await _abort(context, error)
         return _accepted(done)
@@ -108,7 +115,7 @@ class FleetService(FleetServicer):
         """The set of public keys."""
         await self._admit(context, *SERVICES)
         try:
-            done = await self._plane.put_keys(_json(request.jwks, "keys"), author=_AUTHOR)
+            done = await self._plane.put_keys(_json(document_of(request.jwks, "keys"), "keys"), author=_AUTHOR)
         except _TOLD as error:
             await _abort(context, error)
         return _accepted(done)
@@ -117,7 +124,8 @@ class FleetService(FleetServicer):
         """A session whose tokens are refused from now on."""
         await self._admit(context, *SERVICES)
         try:
-            done = await self._plane.revoke(request.session, request.until or None, author=_AUTHOR)
+            session, until = line_of(request.session, "session"), line_of(request.until, "until", 64)
+            done = await self._plane.revoke(session, until or None, author=_AUTHOR)
         except _TOLD as error:
             await _abort(context, error)
         return _accepted(done)
@@ -129,7 +137,7 @@ class FleetService(FleetServicer):
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "this control knows no certificates")
             raise AssertionError("abort raises")
         try:
-            chain = await self._trust.enrolment.renew(who, request.request)
+            chain = await self._trust.enrolment.renew(who, document_of(request.request, "a request", MAX_REQUEST))
         except (NotWelcome, *_TOLD) as error:
             await _abort(context, error)
         return pb.Certificate(chain=chain, authority=self._trust.enrolment.authority)
@@ -138,25 +146,21 @@ class FleetService(FleetServicer):
         """Which edges a session should use, best first."""
         await self._admit(context, *SERVICES)
         try:
-            ask = Ask(
-                parse_content_id(request.content_id),
-                text_of(request.rendition),
-                text_of(request.country),
-                text_of(request.region),
-                text_of(request.session),
-                frozenset(text_of(name) for name in request.without[:MOST]),
-                request.most,
-            )
+            asked = route_from_wire(request)
         except ValueError as error:
             await _abort(context, error)
-        routed = self._plane.traffic.route(ask)
+        routed = self._plane.traffic.route(Ask(**asdict(asked)))
         edges = [pb.Choice(id=one.id, address=one.address, region=one.region, why=one.why) for one in routed.edges]
         return pb.RouteReply(edges=edges, ttl=routed.ttl)
 
     async def PutSignals(self, request: Any, context: Any) -> Any:  # noqa: N802
         """What players met at edges. What names no edge is left out."""
         await self._admit(context, *SERVICES)
-        for one in request.signals[:SIGNALS_MOST]:
+        try:
+            signals = signals_from_wire(request)
+        except BorderError as error:
+            await _abort(context, error)
+        for one in signals:
             self._plane.traffic.take_signal(one.edge, one.session, one.requests, one.errors, one.stalled)
         return pb.Accepted(revision=self._plane.store.desired.revision)
 
@@ -198,7 +202,8 @@ class EnrolmentService(EnrolmentServicer):
     async def Enrol(self, request: Any, context: Any) -> Any:  # noqa: N802 (the .proto names it)
         """A certificate for a token."""
         try:
-            chain = await self._enrolment.enrol(request.token, request.request)
+            token = text_of(request.token, "a token", MAX_TOKEN)
+            chain = await self._enrolment.enrol(token, document_of(request.request, "a request", MAX_REQUEST))
             await self._peers.load()
         except (NotWelcome, *_TOLD) as error:
             await _abort(context, error)
@@ -236,12 +241,18 @@ async def _listen(server: grpc.aio.Server, setting: str, listen: Address, secure
 
 
 class _Stream:
-    """`control.fanout.Stream` over a gRPC call."""
+    """`control.fanout.Stream` over a gRPC call. What the border refuses after the first words is left out and noted:
+    one message of a node with a mistake in it costs that message, not its stream, until there are too many."""
 
-    def __init__(self, requests: Any, context: Any, who: Identity | None) -> None:
+    def __init__(
+        self, requests: Any, context: Any, who: Identity | None, refused: Callable[[str, str, BorderError], object]
+    ) -> None:
         self._requests = requests
         self._context = context
         self._who = who
+        self._note = refused
+        self._refused = 0
+        self._id = ""
 
     async def send(self, message: FromControl) -> None:
         for part in control_to_wire(message):
@@ -249,10 +260,22 @@ class _Stream:
 
     async def __aiter__(self) -> AsyncIterator[FromEdge]:
         async for message in self._requests:
-            said = edge_from_wire(message)
+            try:
+                said = edge_from_wire(message)
+            except BorderError as error:
+                self._note(self._id or self._called(), message.WhichOneof("body") or "unknown", error)
+                self._refused += 1
+                if not self._id or self._refused > MAX_REFUSED:
+                    raise
+                continue
             if self._who is not None:
                 check_hello(self._who, said)
+            if isinstance(said, Hello):
+                self._id = said.id
             yield said
+
+    def _called(self) -> str:
+        return self._who.id if self._who is not None else str(self._context.peer())[:80]
 
 
 def _json(data: bytes, path: str) -> object:

@@ -180,6 +180,11 @@ class Store:
             for one in waiting:
                 one.answered(failed)
             return
+        except Exception as error:  # a mistake of ours must not end the writer, nor leave anybody waiting
+            log.exception("bug: a change could not be made")
+            for one in waiting:
+                one.answered(StorageFailed(f"the change could not be made: {type(error).__name__}"))
+            return
         self._take(State(group.desired, group.cursors, {**state.heads, **made}), made)
         for one, result in zip(waiting, answers, strict=True):
             one.answered(result)
@@ -281,7 +286,10 @@ class Store:
         self.available = True
         for kind in kinds:
             for callback in self._callbacks.get(kind, ()):
-                callback()
+                try:
+                    callback()
+                except Exception:
+                    log.exception("bug: a change was not heard of", kind=kind)
 
     async def _notify(self, connection: AsyncConnection, made: Mapping[str, int]) -> None:
         if made and self.database.listen is not None:

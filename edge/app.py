@@ -50,6 +50,7 @@ from kernel.errors import BadSettings
 from kernel.fleet import HOT
 from kernel.http.cache_status import cache_name
 from kernel.settings import Address
+from rpc.supervised import Supervised
 
 LOOP_LOOK_SECONDS = 0.5
 
@@ -159,7 +160,7 @@ class Edge:
             disk, now = self.disk, Instant(self.clock.wall(), self.clock.mono())
             self.cache.adopt(await self.tasks.offload(lambda: disk.open(now)))
         if self.identity is not None:
-            self.tasks.spawn(self.identity.run())
+            self.tasks.spawn(Supervised(self.clock.mono).keep("identity", self.identity.run))
         if self.subscriber is not None:
             await begin(self)
             self.tasks.spawn(self.subscriber.run())

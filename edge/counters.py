@@ -61,6 +61,12 @@ COUNTERS = (
     Counter("matinee_edge_reload_failed", "gauge", "1 while an older state than on disk is in force.", ("what",)),
     Counter("matinee_edge_loop_delay_seconds", "gauge", "How late the event loop was at the last look, in seconds."),
     Counter("matinee_edge_control_connected", "gauge", "1 while the stream from control stands."),
+    Counter(
+        "matinee_edge_control_failures_total",
+        "counter",
+        "Failures of what follows control here; each was begun again. Any is a bug.",
+        ("task",),
+    ),
     Counter("matinee_edge_rules_version", "gauge", "Version of the rules in force."),
     Counter("matinee_edge_jobs_total", "counter", "Jobs of control's log done here.", ("kind",)),
     Counter("matinee_edge_jobs_mark", "gauge", "Up to which number of control's log all purges are done here."),

@@ -58,7 +58,8 @@ async def begin(edge: Edge) -> None:
     """Before control is heard: the mark, which the edge's first words tell."""
     if edge.jobs is not None:
         await edge.jobs.begin()
-        edge.tasks.spawn(edge.jobs.run())
+        work = edge.jobs.run
+        edge.tasks.spawn(edge.subscriber.supervised.keep("jobs", work) if edge.subscriber is not None else work())
 
 
 async def catch_up(edge: Edge) -> None:

@@ -131,7 +131,7 @@ class JobRunner:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._queue:
-                    await self._next()
+                    await self._next_or_later()
                     self._steps += 1
                     self._news.set()
                 if self.connected() and not self.catching_up and self._contact_due():
@@ -148,6 +148,17 @@ class JobRunner:
         return self._goal is not None and abs(self._clock.wall() - self.kept.contact) >= CONTACT_EVERY
 
     # -- doing -------------------------------------------------------------------------------------------------
+
+    async def _next_or_later(self) -> None:
+        """What fails is put back: a purge that was lost here would never be done, for the mark moves on after it."""
+        waiting = tuple(self._queue)
+        try:
+            await self._next()
+        except Exception:
+            came = [jobs for jobs in self._queue if not any(jobs is one for one in waiting)]
+            self._queue = deque([*waiting, *came])
+            self._wake.set()
+            raise
 
     async def _next(self) -> None:
         jobs, held = self._queue.popleft(), self.kept.version

@@ -116,6 +116,7 @@ def _of_node(edge: Edge) -> dict[str, Number]:
         "matinee_edge_loop_errors_total": {**counts.loop_errors},
         "matinee_edge_reload_failures_total": {**reloader.failures},
         "matinee_edge_reload_failed": {part: int(part in reloader.failed) for part in reloader.failures},
+        "matinee_edge_control_failures_total": {**edge.subscriber.supervised.failures} if edge.subscriber else {},
         "matinee_edge_control_connected": int(edge.subscriber is not None and edge.subscriber.connected),
         "matinee_edge_rules_version": edge.node.rules.version,
         "matinee_edge_jobs_total": {**edge.jobs.done} if edge.jobs is not None else {},

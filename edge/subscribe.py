@@ -36,6 +36,7 @@ from kernel.fleet import (
 )
 from kernel.signed import NotSigned
 from rpc.edge_stream import EdgeStream
+from rpc.supervised import Supervised
 
 START_WITHIN = 5.0
 """Seconds that a starting edge waits for control before it serves from its last good state."""
@@ -90,6 +91,8 @@ class Subscriber:
         self._started = asyncio.Event()
         self._alone_since = clock.mono()
         self.state = State()
+        self.supervised = Supervised(clock.mono, self._pause)
+        """Runs what follows control: a mistake in one message costs a connection, not the following."""
         self.connected = False
         """Whether control's stream stands and has said, for every type, what is new."""
         self.last_error = ""
@@ -110,9 +113,8 @@ class Subscriber:
         patience = self._clock.call_later(START_WITHIN, self._start_alone)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._follow())
-                tasks.create_task(self._keep())
-                tasks.create_task(self.speaker.run())
+                for name, work in (("follow", self._follow), ("keep", self._keep), ("speak", self.speaker.run)):
+                    tasks.create_task(self.supervised.keep(name, work))
         finally:
             patience.cancel()
             self.connected = False
@@ -153,6 +155,10 @@ class Subscriber:
                 why = "control closed the stream"
             except UpstreamFailed as error:
                 why = str(error)
+            except Exception as error:
+                self.supervised.failures["follow"] += 1
+                log.exception("bug: what control said was not taken")
+                why = f"what it said could not be taken: {type(error).__name__}"
             failures = 1 if self._greeted else failures + 1
             self._lost(why)
             await self._pause(backoff(failures, self._jitter()))

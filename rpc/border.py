@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernel.fleet import NOTHING, FromControl, Job, Jobs, Resource, Update, Version
+from rpc.bounds import BorderError, few, line_of, whole_of, word_of
 from rpc.v1 import control_pb2 as pb
 
 PART = 2_000
 PART_BYTES = 1 << 20
 MAX_RESOURCES = 2_000_000
-MAX_TEXT = 1_024
-MAX_KNOWN = 64
+MAX_UPDATE_BYTES = 2 << 30
+MAX_SIGNATURE = 1_024
 MAX_JOBS = 1_000
 
 MESSAGE_BYTES = 8 << 20
 """The largest message either side takes; parts stay far below it."""
-
-
-class BorderError(ValueError):
-    """A message that this release does not understand, or that is out of bounds."""
 
 
 def control_to_wire(message: FromControl) -> Iterator[pb.FromControl]:
@@ -64,6 +61,7 @@ class Joiner:
         self._head: Update | None = None
         self._resources: list[Resource] = []
         self._removed: list[str] = []
+        self._bytes = 0
 
     def take(self, message: pb.FromControl) -> FromControl | None:
         """What this message says, or completes; None while more parts are to come. Raises BorderError."""
@@ -73,20 +71,18 @@ class Joiner:
         if kind != "update":
             raise BorderError("a message of a kind this release does not know")
         part = message.update
-        head = Update(
-            type=text_of(part.type),
-            version=version_of(part.version),
-            nonce=text_of(part.nonce),
-            snapshot=part.snapshot,
-            base=part.base,
-            signature=part.signature,
-        )
+        head = _head_of(part)
         if self._head is not None and self._head != head:
             raise BorderError(f"a part of {head.nonce!r} among the parts of {self._head.nonce!r}")
-        self._resources.extend(Resource(item.name, item.number, item.content) for item in part.resources)
-        self._removed.extend(part.removed)
+        for item in part.resources:
+            self._bytes += len(item.content) + len(item.name)
+            number = whole_of(item.number, "a resource's number")
+            self._resources.append(Resource(line_of(item.name, "a resource's name"), number, item.content))
+        self._removed.extend(line_of(name, "a removed resource's name") for name in part.removed)
         if len(self._resources) + len(self._removed) > MAX_RESOURCES:
             raise BorderError(f"an update of more than {MAX_RESOURCES} resources")
+        if self._bytes > MAX_UPDATE_BYTES:
+            raise BorderError(f"an update of more than {MAX_UPDATE_BYTES} bytes")
         if part.more:
             self._head = head
             return None
@@ -100,7 +96,7 @@ class Joiner:
             removed=tuple(self._removed),
             signature=head.signature,
         )
-        self._head, self._resources, self._removed = None, [], []
+        self._head, self._resources, self._removed, self._bytes = None, [], [], 0
         return whole
 
 
@@ -115,11 +111,26 @@ def _head(update: Update) -> pb.Update:
     )
 
 
+def _head_of(part: pb.Update) -> Update:
+    if len(part.signature) > MAX_SIGNATURE:
+        raise BorderError(f"a signature of {len(part.signature)} bytes")
+    return Update(
+        type=word_of(part.type, "a type"),
+        version=version_of(part.version),
+        nonce=word_of(part.nonce, "a nonce"),
+        snapshot=part.snapshot,
+        base=whole_of(part.base, "the base of a delta"),
+        signature=part.signature,
+    )
+
+
 def _jobs(jobs: pb.Jobs) -> Jobs:
-    if len(jobs.entries) > MAX_JOBS:
-        raise BorderError(f"{len(jobs.entries)} jobs at once")
-    entries = tuple(Job(job.seq, text_of(job.kind), job.content) for job in jobs.entries)
-    return Jobs(text_of(jobs.epoch), jobs.floor, jobs.head, entries)
+    few(jobs.entries, "jobs at once", MAX_JOBS)
+    entries = tuple(
+        Job(whole_of(job.seq, "a job's number"), word_of(job.kind, "a job's kind"), job.content) for job in jobs.entries
+    )
+    floor, head = whole_of(jobs.floor, "the log's floor"), whole_of(jobs.head, "the log's head")
+    return Jobs(word_of(jobs.epoch, "an epoch"), floor, head, entries)
 
 
 def _wrapped(part: pb.Update, *, more: bool) -> pb.FromControl:
@@ -134,11 +145,4 @@ def wire_of(version: Version) -> pb.Version | None:
 
 def version_of(version: pb.Version) -> Version:
     """A version of its wire form. Raises BorderError."""
-    return Version(text_of(version.epoch), version.number)
-
-
-def text_of(text: str) -> str:
-    """A text within bounds. Raises BorderError."""
-    if len(text) > MAX_TEXT:
-        raise BorderError(f"a text of {len(text)} characters")
-    return text
+    return Version(word_of(version.epoch, "an epoch"), whole_of(version.number, "a version's number"))

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kernel.fleet import Ack, Applied, FromEdge, Hello, Known, Nack, Popular, Prefetched, Receipt, Report
-from rpc.border import MAX_KNOWN, MAX_TEXT, BorderError, text_of, version_of, wire_of
+from kernel.vocabulary import is_content_id
+from rpc.border import version_of, wire_of
+from rpc.bounds import (
+    MAX_SECONDS,
+    MAX_TEXT,
+    MAX_WORD,
+    BorderError,
+    content_id_of,
+    few,
+    finite_of,
+    is_rendition,
+    line_of,
+    regions_of,
+    rendition_of,
+    text_of,
+    whole_of,
+    word_of,
+)
 from rpc.v1 import control_pb2 as pb
 
+MAX_KNOWN = 64
 MAX_POPULAR = 2_000
 """Renditions, and titles with prefetches, in one report."""
+MAX_ADDRESS = 300
+_SECONDS = ("seconds", "loop_delay", "slow")
 _COUNTS = (
     "seconds", "requests", "hits", "errors", "bytes_sent", "bytes_filled", "connections", "loop_delay", "slow",
     "ram_bytes", "disk_bytes", "ready", "draining",
@@ -27,20 +49,20 @@ def edge_to_wire(message: FromEdge) -> pb.FromEdge:
                     type=message.type,
                     version=wire_of(message.version),
                     nonce=message.nonce,
-                    error=message.error[:MAX_TEXT],
+                    error=_cut(message.error),
                     resync=message.resync,
                 )
             )
         case Applied():
             return pb.FromEdge(
                 applied=pb.Applied(
-                    resource=message.resource, version=wire_of(message.version), status=message.status[:MAX_TEXT]
+                    resource=message.resource, version=wire_of(message.version), status=_cut(message.status)
                 )
             )
         case Receipt():
             return pb.FromEdge(
                 receipt=pb.Receipt(
-                    job=wire_of(message.job), count=message.count, bytes=message.bytes, status=message.status[:MAX_TEXT]
+                    job=wire_of(message.job), count=message.count, bytes=message.bytes, status=_cut(message.status)
                 )
             )
         case Report():
@@ -67,7 +89,7 @@ def _hello_to_wire(hello: Hello) -> pb.Hello:
 
 def _report_to_wire(report: Report) -> pb.Report:
     made = pb.Report(**{name: getattr(report, name) for name in _COUNTS})
-    for popular in report.popular[:MAX_POPULAR]:
+    for popular in [row for row in report.popular if _is_ours(row)][:MAX_POPULAR]:
         made.popular.add(
             content_id=popular.content_id,
             rendition=popular.rendition,
@@ -75,11 +97,21 @@ def _report_to_wire(report: Report) -> pb.Report:
             requests=popular.requests,
             size=popular.size,
         )
-    for row in report.prefetched[:MAX_POPULAR]:
+    for row in [row for row in report.prefetched if is_content_id(row.content_id)][:MAX_POPULAR]:
         made.prefetched.add(
             content_id=row.content_id, cause=row.cause, useful=row.useful, late=row.late, wasted=row.wasted
         )
     return made
+
+
+def _cut(text: str) -> str:
+    """A text as the other side takes it."""
+    return text.replace("\0", "")[:MAX_TEXT]
+
+
+def _is_ours(row: Popular) -> bool:
+    """In the general profile folders are of any host and path: control is told of titles only."""
+    return is_content_id(row.content_id) and is_rendition(row.rendition)
 
 
 def edge_from_wire(message: pb.FromEdge) -> FromEdge:
@@ -89,18 +121,24 @@ def edge_from_wire(message: pb.FromEdge) -> FromEdge:
             return _hello(message.hello)
         case "ack":
             ack = message.ack
-            return Ack(text_of(ack.type), version_of(ack.version), text_of(ack.nonce))
+            return Ack(word_of(ack.type, "a type"), version_of(ack.version), word_of(ack.nonce, "a nonce"))
         case "nack":
             nack = message.nack
             return Nack(
-                text_of(nack.type), version_of(nack.version), text_of(nack.nonce), text_of(nack.error), nack.resync
+                word_of(nack.type, "a type"),
+                version_of(nack.version),
+                word_of(nack.nonce, "a nonce"),
+                text_of(nack.error, "an error"),
+                nack.resync,
             )
         case "applied":
             applied = message.applied
-            return Applied(text_of(applied.resource), version_of(applied.version), text_of(applied.status))
+            status = text_of(applied.status, "a status")
+            return Applied(line_of(applied.resource, "a resource"), version_of(applied.version), status)
         case "receipt":
             receipt = message.receipt
-            return Receipt(version_of(receipt.job), receipt.count, receipt.bytes, text_of(receipt.status))
+            count, size = whole_of(receipt.count, "a receipt's count"), whole_of(receipt.bytes, "a receipt's bytes")
+            return Receipt(version_of(receipt.job), count, size, text_of(receipt.status, "a status"))
         case "report":
             return _report(message.report)
         case _:
@@ -108,33 +146,54 @@ def edge_from_wire(message: pb.FromEdge) -> FromEdge:
 
 
 def _hello(hello: pb.Hello) -> Hello:
-    if len(hello.known) > MAX_KNOWN:
-        raise BorderError(f"a hello with {len(hello.known)} types")
-    known = tuple(Known(text_of(held.type), version_of(held.version), version_of(held.refused)) for held in hello.known)
+    few(hello.known, "types in a hello", MAX_KNOWN)
+    known = tuple(
+        Known(word_of(held.type, "a type"), version_of(held.version), version_of(held.refused)) for held in hello.known
+    )
     return Hello(
-        id=text_of(hello.id),
-        role=text_of(hello.role),
-        region=text_of(hello.region),
-        address=text_of(hello.address),
-        admin=text_of(hello.admin),
+        id=text_of(hello.id, "id"),
+        role=text_of(hello.role, "role"),
+        region=regions_of(hello.region),
+        address=line_of(hello.address, "address", MAX_ADDRESS),
+        admin=line_of(hello.admin, "admin", MAX_ADDRESS),
         known=known,
-        pop=text_of(hello.pop),
-        capacity=hello.capacity,
-        release=text_of(hello.release),
+        pop=line_of(hello.pop, "pop", MAX_WORD),
+        capacity=whole_of(hello.capacity, "capacity"),
+        release=line_of(hello.release, "release", MAX_WORD),
         mark=version_of(hello.mark),
     )
 
 
 def _report(report: pb.Report) -> Report:
-    if len(report.popular) > MAX_POPULAR or len(report.prefetched) > MAX_POPULAR:
-        raise BorderError(f"a report with more than {MAX_POPULAR} rows")
+    few(report.popular, "popular renditions in a report", MAX_POPULAR)
+    few(report.prefetched, "rows of prefetches in a report", MAX_POPULAR)
     popular = tuple(
-        Popular(text_of(row.content_id), text_of(row.rendition), row.bytes, row.requests, row.size)
+        Popular(
+            content_id_of(row.content_id, "popular.contentId"),
+            rendition_of(row.rendition, "popular.rendition"),
+            finite_of(row.bytes, "popular.bytes"),
+            finite_of(row.requests, "popular.requests"),
+            whole_of(row.size, "popular.size"),
+        )
         for row in report.popular
     )
     prefetched = tuple(
-        Prefetched(text_of(row.content_id), text_of(row.cause), row.useful, row.late, row.wasted)
+        Prefetched(
+            content_id_of(row.content_id, "prefetched.contentId"),
+            word_of(row.cause, "prefetched.cause"),
+            whole_of(row.useful, "prefetched.useful"),
+            whole_of(row.late, "prefetched.late"),
+            whole_of(row.wasted, "prefetched.wasted"),
+        )
         for row in report.prefetched
     )
-    counts = {name: getattr(report, name) for name in _COUNTS}
+    counts = {name: _count(getattr(report, name), name) for name in _COUNTS}
     return Report(**counts, popular=popular, prefetched=prefetched)
+
+
+def _count(value: float, name: str) -> Any:
+    if isinstance(value, bool):
+        return value
+    if name in _SECONDS:
+        return finite_of(value, name, MAX_SECONDS)
+    return whole_of(int(value), name)

@@ -12,24 +12,37 @@ reached; every call may safely be made twice.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
 
 import grpc
 import grpc.aio
 import stamina
 
 from kernel.errors import BadRequest, Overloaded, UpstreamFailed
+from rpc.border_service import (
+    EdgeNamed,
+    Met,
+    Routed,
+    accepted_from_wire,
+    routed_from_wire,
+    signals_to_wire,
+    status_from_wire,
+)
+from rpc.bounds import BorderError
 from rpc.channel import open_channel, reason
 from rpc.identity_file import Credentials
 from rpc.node_identity import NodeIdentity
 from rpc.v1 import control_pb2 as pb
 from rpc.v1.control_pb2_grpc import FleetStub
 
+__all__ = ["ControlClient", "ControlStatus", "EdgeNamed", "EdgeSeen", "Met", "Routed", "Taken"]
+
 PAGE = 500
 """Titles sent in one message."""
 
+T = TypeVar("T")
 _TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED)
 _MINE = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.OUT_OF_RANGE)
 
@@ -52,35 +65,6 @@ class EdgeSeen:
     connected: bool
     acked: Mapping[str, int]
     applied: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class EdgeNamed:
-    """An edge to use: HOST:PORT, the regions it serves, and why it has its place; `why` begins with its standing."""
-
-    id: str
-    address: str
-    region: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """The edges to use, best first, and the seconds until to ask again."""
-
-    edges: tuple[EdgeNamed, ...]
-    ttl: float
-
-
-@dataclass(frozen=True, slots=True)
-class Met:
-    """What a session met at an edge (its id, or HOST:PORT) of late; `stalled` in seconds."""
-
-    edge: str
-    session: str
-    requests: int = 0
-    errors: int = 0
-    stalled: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,41 +126,47 @@ class ControlClient:
             request = pb.PutTitlesRequest(
                 titles=page, removed=leaving, source=source if cursor else "", cursor=cursor, more=not last
             )
-            taken = _taken(await self._call("PutTitles", request))
+            taken = self._read(_taken, await self._call("PutTitles", request))
             if last:
                 return taken
 
     async def put_keys(self, jwks: Mapping[str, Any]) -> Taken:
         """Make this JWKS (public keys only) the set that tokens verify with; keys left out stop verifying."""
         request = pb.PutKeysRequest(jwks=json.dumps(jwks).encode())
-        return _taken(await self._call("PutKeys", request))
+        return self._read(_taken, await self._call("PutKeys", request))
 
     async def revoke(self, session: str, *, until: str | None = None) -> Taken:
         """Refuse a session's tokens, until a moment in ISO 8601 (best: its last token's expiry) or for ever."""
         request = pb.RevokeRequest(session=session, until=until or "")
-        return _taken(await self._call("Revoke", request))
+        return self._read(_taken, await self._call("Revoke", request))
 
     async def route(
         self, content_id: str, *, region: str = "", country: str = "", session: str = "", most: int = 0, within: float
     ) -> Routed:
         """Which edges a session should use, best first; tried once, for `within` seconds at most."""
         request = pb.RouteRequest(content_id=content_id, region=region, country=country, session=session, most=most)
-        reply = await self._call("Route", request, within)
-        return Routed(tuple(EdgeNamed(one.id, one.address, one.region, one.why) for one in reply.edges), reply.ttl)
+        return self._read(routed_from_wire, await self._call("Route", request, within))
 
     async def put_signals(self, signals: Sequence[Met], *, within: float) -> None:
         """Tell what sessions met at edges; tried once, for `within` seconds at most."""
-        rows = [pb.Signal(**asdict(one)) for one in signals]
-        await self._call("PutSignals", pb.PutSignalsRequest(signals=rows), within)
+        await self._call("PutSignals", signals_to_wire(signals), within)
 
     async def status(self) -> ControlStatus:
         """What control holds now."""
-        reply = await self._call("Status", pb.StatusRequest())
+        reply = self._read(status_from_wire, await self._call("Status", pb.StatusRequest()))
         edges = tuple(
             EdgeSeen(edge.id, edge.role, edge.region, edge.connected, dict(edge.acked), dict(edge.applied))
             for edge in reply.edges
         )
         return ControlStatus(reply.epoch, reply.revision, reply.titles, reply.keys, dict(reply.cursors), edges)
+
+    def _read(self, read: Callable[[Any], T], reply: Any) -> T:
+        """What control answered, looked through. Raises UpstreamFailed where that cannot be."""
+        try:
+            return read(reply)
+        except BorderError as error:
+            detail = f"control at {self._address} answered {error}"
+            raise UpstreamFailed("control-not-understood", detail=detail) from None
 
     async def close(self) -> None:
         """Close the connection; a later call would open it again."""
@@ -217,7 +207,7 @@ def _licence(title: Mapping[str, Any]) -> bytes:
 
 
 def _taken(reply: Any) -> Taken:
-    return Taken(reply.revision, reply.cursor)
+    return Taken(*accepted_from_wire(reply))
 
 
 def _again(error: Exception) -> bool:

@@ -10,8 +10,9 @@ import grpc.aio
 
 from kernel.errors import UpstreamFailed
 from kernel.fleet import FromControl, FromEdge
-from rpc.border import BorderError, Joiner
+from rpc.border import Joiner
 from rpc.border_edge import edge_to_wire
+from rpc.bounds import BorderError
 from rpc.channel import open_channel, reason
 from rpc.identity_file import Credentials
 from rpc.v1.control_pb2_grpc import FleetStub

@@ -19,6 +19,7 @@ from prometheus_client import generate_latest
 from kernel.clock import Clock
 from kernel.errors import BadSettings
 from kernel.keys import SigningKey, check_kid, generate_ed25519_pem, public_jwks
+from rpc.supervised import Supervised
 from services.catalogue.feed import Feed
 from services.catalogue.origin_poll import OriginPoll
 from services.catalogue.routes import CatalogueRoutes
@@ -61,6 +62,8 @@ class Services:
     """The services of one process: an application to serve, and tasks to run beside it."""
 
     application: web.Application
+    supervised: Supervised
+    """Runs the tasks."""
     tasks: list[Task] = field(default_factory=list)
     ready: list[asyncio.Event] = field(default_factory=list)
     """What must be there before the process says that it serves."""
@@ -120,7 +123,9 @@ class _Builder:
         for route in self.routes:
             for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
                 table[application.router.add_route(method, route.path, route.handler)] = route
-        return Services(application, self.tasks, self.ready)
+        told = self.counters.task_failures
+        supervised = Supervised(self.clock.mono, told=lambda name: told.labels(name).inc())
+        return Services(application, supervised, self.tasks, self.ready)
 
     def _catalogue(self) -> None:
         settings = self.settings

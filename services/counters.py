@@ -17,6 +17,12 @@ COUNTERS = (
         ("route", "method", "status"),
     ),
     Row("matinee_services_request_seconds", "histogram", "How long requests took, by route.", ("route",)),
+    Row(
+        "matinee_services_task_failures_total",
+        "counter",
+        "Failures of what the services do for ever; each was begun again.",
+        ("task",),
+    ),
     Row("matinee_catalogue_titles", "gauge", "Titles in the catalogue."),
     Row("matinee_catalogue_playable_titles", "gauge", "Titles with something published to play."),
     Row("matinee_catalogue_library_failures_total", "counter", "Times that the origin's library could not be read."),
@@ -53,6 +59,7 @@ class Counters:
         self._rows = by_name(COUNTERS)
         self.requests = self._counter("matinee_services_requests_total")
         self.seconds = self._histogram("matinee_services_request_seconds")
+        self.task_failures = self._counter("matinee_services_task_failures_total")
         self.titles = self._gauge("matinee_catalogue_titles")
         self.playable_titles = self._gauge("matinee_catalogue_playable_titles")
         self.library_failures = self._counter("matinee_catalogue_library_failures_total")

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import sys
 from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
 import uvloop
@@ -15,7 +16,7 @@ from aiohttp import web
 from kernel.errors import BadSettings, Bug, MatineeError
 from kernel.settings import Address
 from kernel.signals import hold_signals, install_signals
-from services.app import Services, build
+from services.app import Services, Task, build
 from services.clock import SystemClock
 from services.settings import ServicesSettings
 
@@ -68,10 +69,10 @@ async def _serve(settings: ServicesSettings) -> int:
 
 
 async def _run(settings: ServicesSettings, services: Services, stop: asyncio.Event) -> None:
-    """Answer, with the tasks beside; the first thing that goes wrong ends it all. Raises MatineeError."""
+    """Answer, with the tasks beside: one that fails is told, counted and begun again. Raises MatineeError."""
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(task()) for task in services.tasks]
+            tasks = [group.create_task(services.supervised.keep(name_of(task), task)) for task in services.tasks]
             try:
                 await _answer(settings, services, stop)
             finally:
@@ -85,6 +86,12 @@ async def _run(settings: ServicesSettings, services: Services, stop: asyncio.Eve
             raise first from None
         log.exception("task-failed")
         raise Bug(f"a task of the services failed: {type(first).__name__}: {first}") from first
+
+
+def name_of(task: Task) -> str:
+    """What logs and counters call a task."""
+    work = task.func if isinstance(task, partial) else task
+    return str(getattr(work, "__qualname__", "task")).strip("_")
 
 
 async def _answer(settings: ServicesSettings, services: Services, stop: asyncio.Event) -> None:

@@ -12,9 +12,10 @@ import pytest
 
 from control.app import running
 from kernel.errors import BadSettings, StorageFailed
-from kernel.fleet import RULES
+from kernel.fleet import RULES, Hello, Report
 from kernel.keys import generate_ed25519_pem, public_jwks
 from rpc.control_client import ControlClient
+from rpc.edge_stream import EdgeStream
 from tests.postgresql import PASSWORD
 
 JWKS = public_jwks(generate_ed25519_pem(), "k1")
@@ -44,6 +45,45 @@ async def test_what_it_cannot_start_with_is_named(settings_of, tmp_path: Path) -
     with pytest.raises(BadSettings, match="data"):
         async with running(settings_of(data=str(tmp_path / "file"))):
             pass
+
+
+async def test_a_tick_that_fails_does_not_end_control(settings_of, until, monkeypatch) -> None:
+    monkeypatch.setattr("control.heat.EVERY", 0.01)
+    async with running(settings_of()) as control:
+        plane = control.plane
+        ticks = plane.heat.hot.plan
+        failing = iter([OverflowError("cannot convert float infinity to integer")])
+
+        def plan(*arguments):
+            for error in failing:
+                raise error
+            return ticks(*arguments)
+
+        monkeypatch.setattr(plane.heat.hot, "plan", plan)
+        await until(lambda: plane.supervised.failures["heat"] == 1)
+        async with ControlClient(str(control.listen)) as client:
+            assert (await client.status()).titles == 0
+
+
+async def test_a_hook_that_fails_costs_one_message(settings_of, until) -> None:
+    async with running(settings_of()) as control:
+        fanout = control.plane.fanout
+        heard: list[float] = []
+
+        def hook(_: object, report: Report) -> None:
+            heard.append(report.seconds)
+            if len(heard) == 1:
+                raise RuntimeError("bug")
+
+        fanout.on_report.insert(0, hook)
+        link = await EdgeStream.connect(str(control.listen))
+        await link.send(Hello("e1"))
+        for seconds in (1.0, 2.0):
+            await link.send(Report(seconds))
+        await until(lambda: heard == [1.0, 2.0])
+        assert fanout.failed_hooks == 1
+        assert fanout.edges["e1"].connected
+        await link.close()
 
 
 async def test_a_damaged_database_is_named(settings_of, tmp_path: Path) -> None:

@@ -109,6 +109,38 @@ async def test_what_is_wrong_is_told_with_its_place_and_changes_nothing(settings
 
 
 @pytest.mark.parametrize(
+    "row",
+    [
+        {"bytes": float("inf")},
+        {"bytes": float("nan")},
+        {"bytes": -1.0},
+        {"requests": float("inf")},
+        {"content_id": "../no id"},
+        {"size": 2**64 - 1},
+    ],
+)
+async def test_a_report_out_of_bounds_is_left_out_and_neither_control_nor_the_edge_ends(
+    settings_of, until, row
+) -> None:
+    """Infinite bytes made control exit; a name that is no contentId made every other edge refuse its hot list."""
+    async with running(settings_of(default="allow")) as control:
+        fanout, good = control.plane.fanout, {"content_id": "film", "rendition": "v720", "bytes": 1e6, "requests": 9.0}
+        channel = open_channel(str(control.listen), None)
+        call = FleetStub(channel).Subscribe()
+        await call.write(pb.FromEdge(hello=pb.Hello(id="e1", role="edge")))
+        await call.write(pb.FromEdge(report=pb.Report(seconds=1, popular=[pb.Popular(**good | row)])))
+        await until(lambda: fanout.refused_messages["report"] == 1)
+        assert fanout.edges["e1"].errors["messages"].startswith("report: popular.")
+        assert fanout.edges["e1"].report is None
+        await call.write(pb.FromEdge(report=pb.Report(seconds=2, popular=[pb.Popular(**good)])))
+        await until(lambda: fanout.edges["e1"].report is not None)
+        assert control.plane.heat.popularity.ranked(control.plane.clock.mono())
+        control.plane.heat.tick()
+        call.cancel()
+        await channel.close()
+
+
+@pytest.mark.parametrize(
     ("message", "code"),
     [
         (pb.FromEdge(hello=pb.Hello(id="no id")), grpc.StatusCode.FAILED_PRECONDITION),

@@ -6,7 +6,8 @@ import pytest
 
 import rpc.border
 from kernel.fleet import Job, Jobs, Resource, Update, Version
-from rpc.border import BorderError, Joiner, control_to_wire, update_to_wire
+from rpc.border import Joiner, control_to_wire, update_to_wire
+from rpc.bounds import BorderError
 from rpc.v1 import control_pb2 as pb
 
 V = Version("epoch", 7)

@@ -1,0 +1,69 @@
+"""A task that is to run for ever does: what it fails with is told, and it is begun again, later each time.
+
+What comes over the wire moves these tasks, and a mistake in one of them must not end a program that serves. Only what
+the operator has to put right (BadSettings) ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from kernel.errors import BadSettings
+
+BACKOFF_FIRST = 0.5
+BACKOFF_MOST = 30.0
+CALM_AFTER = 60.0
+"""Seconds of running after which a failure counts as the first again."""
+
+log = structlog.get_logger()
+
+
+class Supervised:
+    """Runs tasks. `failures` counts by task; `mono` is the clock's, `pause` waits so many seconds, `told` hears of each
+    failure."""
+
+    def __init__(
+        self,
+        mono: Callable[[], float],
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        told: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self.failures: Counter[str] = Counter()
+        self._told = told
+        self._mono = mono
+        self._pause = pause
+
+    async def keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` until it returns; when it fails, again. Raises BadSettings."""
+        pause = BACKOFF_FIRST
+        while True:
+            began = self._mono()
+            try:
+                await work()
+            except BadSettings:
+                raise
+            except Exception as error:
+                if fatal := _fatal(error):
+                    raise fatal from None
+                if self._mono() - began >= CALM_AFTER:
+                    pause = BACKOFF_FIRST
+                self.failures[name] += 1
+                self._told(name)
+                log.exception("a task failed, and is begun again", task=name, retry_in=pause)
+            else:
+                return
+            await self._pause(pause)
+            pause = min(2 * pause, BACKOFF_MOST)
+
+
+def _fatal(error: BaseException) -> BadSettings | None:
+    """What the operator has to put right, where a group of tasks failed with it."""
+    if isinstance(error, BadSettings):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for one in error.exceptions if (found := _fatal(one))), None)
+    return None

@@ -1,0 +1,60 @@
+"""A task that fails is begun again, later each time; what an operator has to put right ends it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kernel.errors import BadSettings
+from rpc.supervised import BACKOFF_FIRST, BACKOFF_MOST, CALM_AFTER, Supervised
+
+
+class Work:
+    """Fails as often as it is told, then ends."""
+
+    def __init__(self, *failures: BaseException) -> None:
+        self.failures = list(failures)
+        self.now = 0.0
+        self.takes = 0.0
+        self.pauses: list[float] = []
+        self.told: list[str] = []
+        self.supervised = Supervised(lambda: self.now, self.pause, self.told.append)
+
+    async def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+    async def __call__(self) -> None:
+        self.now += self.takes
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+async def test_a_task_that_fails_is_begun_again_later_each_time() -> None:
+    work = Work(*[RuntimeError("bug")] * 9)
+    await work.supervised.keep("tick", work)
+    assert work.supervised.failures == {"tick": 9}
+    assert work.told == ["tick"] * 9
+    assert work.pauses[:3] == [BACKOFF_FIRST, 2 * BACKOFF_FIRST, 4 * BACKOFF_FIRST]
+    assert work.pauses[-1] == BACKOFF_MOST
+
+
+async def test_after_a_calm_time_the_pause_is_short_again() -> None:
+    work = Work(*[RuntimeError("bug")] * 3)
+    work.takes = CALM_AFTER
+    await work.supervised.keep("tick", work)
+    assert work.pauses == [BACKOFF_FIRST] * 3
+
+
+@pytest.mark.parametrize("error", [BadSettings("x", "is wrong"), ExceptionGroup("", [BadSettings("x", "is wrong")])])
+async def test_what_the_operator_has_to_put_right_ends_it(error: Exception) -> None:
+    work = Work(error)
+    with pytest.raises(BadSettings):
+        await work.supervised.keep("tick", work)
+
+
+async def test_a_cancelled_task_ends() -> None:
+    work = Work(asyncio.CancelledError())
+    with pytest.raises(asyncio.CancelledError):
+        await work.supervised.keep("tick", work)
+    assert not work.supervised.failures
