@@ -43,6 +43,9 @@ class Reader(Protocol):
     def covered(self, entry: Entry, first: int, stop: int) -> bool:
         """Whether all that he wants of this response lies from `first` to `stop` (not included)."""
 
+    def asks_alike(self, request: Mapping[bytes, bytes]) -> bool:
+        """Whether upstream would be told the very same of this request as of the one with these fields."""
+
     def on_interim(self, head: bytes) -> None:
         """An interim response came, ready to be written (RFC 9110 §15.2)."""
 

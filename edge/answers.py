@@ -104,14 +104,16 @@ class Answers:
         fits = method == b"GET" and self._fits(entry, route, verdict, sliced=sliced)
         if exchange.until_close and route.forwards is not None:
             fits = False  # cut short it would look the same
-        decision = self._decide(fill, entry, verdict, fits=fits, ranged=ranged)
+        decision = self._decide(fill, entry, route, verdict, fits=fits, ranged=ranged)
         fill.unsure = self._unsure(entry, route, decision, sliced=sliced)
         if decision.kept and sliced:
             await self.streams.slice(fill, exchange, asked, entry, part)
         else:
             await self._flow_through(fill, exchange, route, entry, decision, part)
 
-    def _decide(self, fill: Fill, entry: Entry, verdict: Verdict, *, fits: bool, ranged: bool) -> Judgement:
+    def _decide(
+        self, fill: Fill, entry: Entry, route: Route, verdict: Verdict, *, fits: bool, ranged: bool
+    ) -> Judgement:
         """What the answer is good for; what it tells of the next ones is remembered."""
         if entry.vary or entry.status < 400:
             self._cache.filling.varies(entry)
@@ -121,7 +123,9 @@ class Answers:
             self._cache.remember_miss(fill.key, UNSTEADY_SECONDS)  # so that a part is asked for as a part
         if ranged and entry.status == 416:
             return Judgement(kept=False, shared=False, why="range")
-        if not decision.kept and not decision.shared and fill.shared and verdict.why not in OF_THE_REQUEST:
+        # One viewer's field can have made an error; it must not end the sharing of what all others get.
+        theirs = decision.why in OF_THE_REQUEST or (entry.status >= 400 and route.forwards is None)
+        if not decision.kept and not decision.shared and fill.shared and not theirs:
             self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
         return decision
 
@@ -266,9 +270,8 @@ class Answers:
         kept, promised = 0, (entry.length or 0) if decision.kept and not fill.unsure else 0
         self._promised += promised
         try:
-            fill.head(
-                entry, kept=decision.kept, why=why_freed(decision), frees=whom_it_frees(fill, entry, decision, part)
-            )
+            frees = whom_it_frees(fill, entry, decision, part, route)
+            fill.head(entry, kept=decision.kept, why=why_freed(decision), frees=frees)
 
             def flow(data: bytes) -> None:
                 nonlocal kept

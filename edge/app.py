@@ -118,6 +118,7 @@ class Edge:
             regions=frozenset(region.encode() for region in settings.region),
             routes=routes,
             honours=settings.request_directives == "honour",
+            for_edges=settings.role == "shield",
         )
 
     def _make_disk(self) -> DiskTier | None:

@@ -47,7 +47,7 @@ def request_head(
         fields.append((b"content-length", b"%d" % length))
     before = request.get(b"via") if asked.route.forwards is None else None
     fields.append((b"via", via(before, asked.came.version, node)))
-    fields.append((b"cdn-loop", appended(request.get(b"cdn-loop"), node)))
+    fields.append((b"cdn-loop", appended(_loop(asked, request, passing=passing), node)))
     return b"%s %s HTTP/1.1\r\n%s\r\n" % (method, asked.upstream, serialise(fields))
 
 
@@ -55,4 +55,14 @@ def _spoken_for(fields: Fields, request: Mapping[bytes, bytes], address: bytes, 
     """With the address of the viewer. What he says himself of others goes along only where the answer is for him: it
     is no part of the key, and all would get what the upstream makes of it."""
     told = spoken_for(request if passing else {}, address)
-    return [pair for pair in fields if pair[0] not in (b"x-forwarded-for", b"forwarded")] + told
+    made_here = {b"x-forwarded-for", b"forwarded"}
+    if not passing and b"only-if-cached" in request.get(b"cache-control", b"").lower():
+        # What is stored is served stale meanwhile; a cache behind us would say 504 to all who wait for the news.
+        made_here.add(b"cache-control")
+    return [pair for pair in fields if pair[0] not in made_here] + told
+
+
+def _loop(asked: Asked, request: Mapping[bytes, bytes], *, passing: bool) -> bytes | None:
+    """The CDN-Loop that came: a believed peer's, or that of the viewer for whom alone is asked and whose fields all go
+    upstream (RFC 8586 §2)."""
+    return asked.came.loop or (request.get(b"cdn-loop") if passing and asked.route.forwards is None else None)

@@ -146,6 +146,11 @@ class Delivery(Reply):
         """Whether an alternate answers this request."""
         return entry.matches(self.request.fields)
 
+    def asks_alike(self, request: Mapping[bytes, bytes]) -> bool:
+        """Whether upstream would be told the very same of this request as of the one with these fields."""
+        told = self.asked.route.upstream_fields
+        return sorted(told(self.request.fields)) == sorted(told(request))
+
     def covered(self, entry: Entry, first: int, stop: int) -> bool:
         """Whether all that he wants of this response lies from `first` to `stop` (not included)."""
         if self.request.method == b"HEAD":

@@ -8,6 +8,7 @@ from cache.entry import Entry
 from cache.fill import Fill, Reader
 from edge.judge import Judgement
 from edge.parts import Part
+from edge.routes import Route
 
 
 def why_freed(decision: Judgement) -> str:
@@ -15,8 +16,14 @@ def why_freed(decision: Judgement) -> str:
     return "alternate" if decision.kept or decision.shared else decision.why
 
 
-def whom_it_frees(fill: Fill, entry: Entry, decision: Judgement, part: Part | None) -> Callable[[Reader], bool] | None:
-    """Of those who wait, whom the answer is not for; `part` is what it brings of the object; None: it is for all."""
+def whom_it_frees(
+    fill: Fill, entry: Entry, decision: Judgement, part: Part | None, route: Route
+) -> Callable[[Reader], bool] | None:
+    """Of those who wait, whom the answer is not for; `part` is what it brings of the object; None: it is for all.
+
+    Where all that viewers send goes upstream, an error that is not kept may be the doing of one viewer's field: it is
+    for those only who would have sent the very same (denial by cache).
+    """
     if part is not None and not decision.kept:
         first, stop = part.first, part.stop
         return lambda reader: (
@@ -24,6 +31,9 @@ def whom_it_frees(fill: Fill, entry: Entry, decision: Judgement, part: Part | No
         )
     if not decision.kept and not decision.shared:
         return lambda reader: reader is not fill.leader
+    if entry.status >= 400 and not decision.kept and route.forwards is None:
+        asked = fill.request
+        return lambda reader: reader is not fill.leader and not (reader.matches(entry) and reader.asks_alike(asked))
     if entry.vary:
         return lambda reader: reader is not fill.leader and not reader.matches(entry)
     return None

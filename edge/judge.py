@@ -14,8 +14,10 @@ from kernel.http.message import Fields, values
 from kernel.paths import normal_host, normalise_any
 from kernel.vocabulary import Refusal
 
-OF_THE_REQUEST = ("", "request no-store", "authorization")
+OF_THE_REQUEST = ("", "request no-store", "authorization", "loop")
 """Why an answer is not kept that says nothing of the next request's."""
+
+LOOP_DETECTED = 508
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,12 @@ class Judgement:
 
 
 def judge(status: int, verdict: Verdict, *, fits: bool, doomed: bool, validator: bool) -> Judgement:
-    """Whether an answer is kept, shared with those who wait, or for its leader alone."""
+    """Whether an answer is kept, shared with those who wait, or for its leader alone.
+
+    A loop is told of the way that one request went, which a viewer's CDN-Loop may have made up (RFC 8586 §3).
+    """
+    if status == LOOP_DETECTED:
+        return Judgement(kept=False, shared=False, why="loop")
     if verdict.keeps:
         useful = verdict.lifetime > verdict.age or verdict.swr > 0 or verdict.sie > 0 or validator
         if doomed or not useful:

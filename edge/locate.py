@@ -75,6 +75,11 @@ class Locator:
                     break
         return str(ip)
 
+    def trusts(self, peer: str) -> bool:
+        """Whether a peer is one of the trusted proxies."""
+        ip = parse_ip(peer) if self._trusted else None
+        return ip is not None and self._trusts(ip)
+
     def country(self, address: str) -> str | None:
         """The two-letter country of an address; None where the database says nothing of it."""
         if self._reader is None:

@@ -14,7 +14,7 @@ from edge.rules import Rules
 @dataclass(slots=True)
 class Node:
     """Who this edge is and what is in force: rules and keys are replaced whole, never changed. `honours`: the cache
-    directives of viewers' requests are followed."""
+    directives of viewers' requests are followed. `for_edges`: it is a shield, all whose peers are the fleet's own."""
 
     id: str
     name: bytes
@@ -25,3 +25,4 @@ class Node:
     origin: bytes = b""
     routes: Routes = MEDIA
     honours: bool = False
+    for_edges: bool = False

@@ -48,6 +48,7 @@ def ordinary(request: Request) -> bool:
         or b"pragma" in fields
         or b"if-match" in fields
         or b"if-unmodified-since" in fields
+        or b"cdn-loop" in fields
         or request.body
         or request.method == b"HEAD"
     )
@@ -69,6 +70,8 @@ def plan_for(request: Request, entry: Entry | None, now: float, *, general: bool
         fresh = step is Plan.SERVE and entry is not None and not entry.cold
         if not (fresh and entry is not None and precondition_holds(request.fields, entry.etag, entry.last_modified)):
             return Plan.ALONE
+    if b"cdn-loop" in request.fields and step in (Plan.FILL, Plan.REVALIDATE):
+        return Plan.ALONE  # nobody vouches for it, and it goes along (RFC 8586 §2): a loop is told to this viewer alone
     if request.method == b"HEAD" and step in (Plan.FILL, Plan.REVALIDATE):
         return Plan.ASK_HEAD  # its answer freshens what a GET has stored (RFC 9111 §4.3.5)
     return step

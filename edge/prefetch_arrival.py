@@ -39,6 +39,11 @@ class Arrival(Reader):
         del entry, first, stop
         return True
 
+    def asks_alike(self, request: Mapping[bytes, bytes]) -> bool:
+        """It asks with no fields of its own."""
+        del request
+        return True
+
     def on_interim(self, head: bytes) -> None:
         """Nobody to pass it on to."""
 

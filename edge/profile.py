@@ -7,17 +7,26 @@ otherwise for some requests.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from edge.cors import FOR_ALL, LEFT, Cors
 from edge.keyed_query import EVERYTHING, NOTHING, KeyedQuery
-from kernel.http.field_names import ANSWERED_HERE, NEVER_UPSTREAM, OF_ONE_VIEWER, is_cmcd, is_override
+from kernel.http.field_names import ANSWERED_HERE, NEVER_UPSTREAM, OF_ONE_VIEWER, is_cmcd, is_override, named_by
 from kernel.http.freshness import GENERAL, MEDIA, KeepPolicy
 from kernel.http.message import Fields
 
 PURPOSE, PREFETCHES = b"sec-purpose", b"prefetch"
 """What says that nobody waits for the answer yet (the Fetch standard): a shield does not count it as popularity."""
+
+_FORMS = {
+    b"traceparent": re.compile(rb"[0-9A-Za-z_.-]{1,128}+"),
+    b"tracestate": re.compile(rb"[\x20-\x7e]{1,512}+"),
+    PURPOSE: re.compile(rb"[a-z;=, -]{1,64}+"),
+}
+"""What `media` sends of a viewer's making goes up in this form or not at all (Trace Context §3.3.1.5: 512 bytes). All
+share the answer, and an upstream that has smaller limits would refuse all for one viewer's long line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +85,13 @@ def for_edges(profile: Profile) -> Profile:
 
 def end_to_end(request: Mapping[bytes, bytes], allowed: frozenset[bytes] | None, *, retrieves: bool = True) -> Fields:
     """Which of the viewer's fields the upstream sees. `retrieves`: a GET or HEAD, which we answer by the whole."""
-    named = {part.strip().lower() for part in request.get(b"connection", b"").split(b",")}
+    named = named_by(request.get(b"connection", b""))
     if allowed is not None:
-        return [(name, request[name]) for name in sorted(allowed) if name in request and name not in named]
+        return [
+            (name, request[name])
+            for name in sorted(allowed)
+            if name in request and name not in named and (name not in _FORMS or _FORMS[name].fullmatch(request[name]))
+        ]
     ended = NEVER_UPSTREAM | ANSWERED_HERE if retrieves else NEVER_UPSTREAM
     return [
         pair

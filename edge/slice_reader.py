@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cache.entry import Entry
 from cache.fill import Fill
 
@@ -22,6 +24,11 @@ class SliceReader:
         """Not asked of a slice."""
         del entry
         return first <= self.position < stop
+
+    def asks_alike(self, request: Mapping[bytes, bytes]) -> bool:
+        """Not asked of a slice."""
+        del request
+        return True
 
     def on_interim(self, head: bytes) -> None:
         """Nothing of a slice's."""

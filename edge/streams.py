@@ -54,6 +54,9 @@ class Streams:
         """The readers and runs of an object in slices."""
         found = self._slicings.get(entry)
         if found is None:
+            asked = asked._replace(
+                came=asked.came._replace(loop=b"")
+            )  # its runs are for whoever reads, not for this one
             found = Slicing(entry, asked, self._cache, self._begin_run, self._settle, self._forget_slicing)
             self._slicings[entry] = found
         return found

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from edge.wire.request import Malformed, Request
+from kernel.http.field_names import named_by
 
 METHOD_LONGEST = 64
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
@@ -26,6 +27,8 @@ _FIELD = re.compile(b"(" + _TOKEN + rb"++):[ \t]*+([^\r]*+)\r\n")
 _NAME = re.compile(b"(" + _TOKEN + b"{1,64}+):")
 _HOST = re.compile(rb"(?:((?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})++)|\[([0-9A-Fa-f:.]++)\])(?::([0-9]{0,5}+))?")
 _ABSOLUTE = re.compile(rb"https?://([^/?]*+)(.*)", re.IGNORECASE)
+_ABOUT_ITSELF = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close"))
+"""What Connection says in nearly every request that has it: it names no field."""
 _LONE = re.compile(rb"\r(?=[^\n])|\0")
 _ONCE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"))
 AUTHORITY_LONGEST = 262
@@ -76,6 +79,10 @@ def read_head(block: bytes, limits: Limits) -> Request | Malformed:
     # A minor version above ours is read as ours (RFC 9110 §2.5).
     request = Request(method, target, fields, 0 if minor == b"0" else 1, keep_alive=True)
     request.keep_alive = _stays(request)
+    connection = fields.get(b"connection")
+    if connection is not None and connection not in _ABOUT_ITSELF:
+        for name in named_by(connection):
+            fields.pop(name, None)
     return _addressed(request) or request
 
 

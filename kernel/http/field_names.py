@@ -14,6 +14,24 @@ NEVER_UPSTREAM = frozenset(
 )  # fmt: skip
 """Made by the edge itself, or ended here (RFC 9110 §7.6.1)."""
 
+OUT_OF_REACH = frozenset(
+    (b"connection", b"host", b"content-length", b"transfer-encoding", b"content-type", b"content-encoding", b"expect",
+     b"cache-control", b"pragma", b"authorization", b"cookie", b"origin", b"date",
+     b"via", b"cdn-loop", b"max-forwards", b"forwarded", b"x-forwarded-for")
+)  # fmt: skip
+"""What no Connection field removes: a sender must not name there what is meant for all recipients (RFC 9110 §7.6.1).
+
+Host, framing and Expect are read before and after us alike, or a request is smuggled. Cache-Control, Pragma and
+credentials decide whether an answer is shared. The rest is said by the proxies before us: whoever could name it would
+hide their own address, their country, or a loop."""
+
+
+def named_by(connection: bytes) -> set[bytes]:
+    """The request fields that a Connection field ends here: before anything is decided by them, or a value that
+    upstream never sees would choose the alternate that everybody gets (RFC 9110 §7.6.1, RFC 9111 §4.1)."""
+    return {option.strip(b" \t") for option in connection.lower().split(b",")} - OUT_OF_REACH
+
+
 OF_ONE_VIEWER = frozenset((b"authorization", b"cookie"))
 """What makes an answer one viewer's, where upstream saw it."""
 

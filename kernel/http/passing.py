@@ -16,10 +16,15 @@ _NOT_REFLECTED = frozenset((b"authorization", b"proxy-authorization", b"cookie")
 
 
 class Came(NamedTuple):
-    """How a request came to us: the protocol's version, `1.1` or `1.0`, and from which address."""
+    """How a request came to us: the protocol's version, `1.1` or `1.0`, and from which address.
+
+    `loop`: the CDN-Loop of a peer that is believed. Anybody else's says only whether it was here before: sent on for
+    all who wait, it would make a node behind us tell them all of a loop (RFC 8586 §3).
+    """
 
     version: bytes = b"1.1"
     address: bytes = b""
+    loop: bytes = b""
 
 
 def appended(before: bytes | None, member: bytes) -> bytes:

@@ -6,6 +6,8 @@ from cache.fill import Fill
 from edge.frees import whom_it_frees, why_freed
 from edge.judge import Judgement
 from edge.parts import Part
+from edge.route import GENERAL
+from edge.routes import PLAIN
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
 
@@ -19,21 +21,27 @@ KEPT, SHARED, PRIVATE = (
 class Waits:
     """A reader who wants an alternate or not, and bytes from `first` to `stop`."""
 
-    def __init__(self, matches=True, first=0, stop=10):
-        self._matches, self.first, self.stop = matches, first, stop
+    def __init__(self, matches=True, first=0, stop=10, alike=True):
+        self._matches, self.first, self.stop, self._alike = matches, first, stop, alike
 
     def matches(self, entry):
         return self._matches
+
+    def asks_alike(self, request):
+        return self._alike
 
     def covered(self, entry, first, stop):
         return first <= self.first and self.stop <= stop
 
 
-def freed(decision, part=None, vary=b"Accept"):
+def freed(decision, part=None, vary=b"Accept", status=200, route=PLAIN):
     fill = Fill(b"/k", 0.0)
     readers = {"leader": Waits(), "same": Waits(), "other": Waits(matches=False), "far": Waits(first=5, stop=20)}
+    readers["unlike"] = Waits(alike=False)
     fill.leader = readers["leader"]
-    rule = whom_it_frees(fill, response(FakeClock(), b"/k", (b"vary", vary)), decision, part)
+    entry = response(FakeClock(), b"/k", (b"vary", vary))
+    entry.status = status
+    rule = whom_it_frees(fill, entry, decision, part, route)
     return [] if rule is None else [name for name, reader in readers.items() if rule(reader)]
 
 
@@ -42,10 +50,10 @@ def freed(decision, part=None, vary=b"Accept"):
     [
         (KEPT, None, ["other"]),
         (SHARED, None, ["other"]),
-        (PRIVATE, None, ["same", "other", "far"]),
+        (PRIVATE, None, ["same", "other", "far", "unlike"]),
         (SHARED, Part(0, 10, 30), ["far"]),
-        (PRIVATE, Part(0, 10, 30), ["same", "other", "far"]),
-        (PRIVATE, Part(5, 20, 30), ["leader", "same", "other", "far"]),
+        (PRIVATE, Part(0, 10, 30), ["same", "other", "far", "unlike"]),
+        (PRIVATE, Part(5, 20, 30), ["leader", "same", "other", "far", "unlike"]),
     ],
 )
 def test_whom_it_frees(decision, part, gone):
@@ -54,6 +62,15 @@ def test_whom_it_frees(decision, part, gone):
 
 def test_what_does_not_vary_is_for_all():
     assert freed(KEPT, vary=b"") == []
+
+
+def test_an_error_is_for_those_who_asked_alike_where_all_fields_go_upstream():
+    """One viewer's field may have made it; nothing of a viewer's making goes up in media."""
+    everything = GENERAL.default
+    assert freed(SHARED, status=503, route=everything) == ["other", "unlike"]
+    assert freed(SHARED, status=503, vary=b"", route=everything) == ["other", "unlike"]
+    assert freed(SHARED, status=503, vary=b"") == []
+    assert freed(KEPT, status=404, vary=b"", route=everything) == []
 
 
 def test_what_they_hear():

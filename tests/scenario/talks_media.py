@@ -108,6 +108,10 @@ TALKS = [
         [a("CDN-Cache-Control: max-age=60", CC + "no-store")],
         [q(got=1), q(got=1, has="CDN-Cache-Control: max-age=60")],
     ),
-    talk("media if-match ignored", [a(HOUR, TAG)], [q('If-Match: "b"', got=1, keeps="If-Match"), q(got=1)]),
+    talk(
+        "media if-match answered here",
+        [a(HOUR, TAG)],
+        [q('If-Match: "b"', asks=1, status=412, keeps="If-Match"), q(got=1)],
+    ),
     talk("media loop", [a()], [q("CDN-Loop: {id}", status=508, asks=0)]),
 ]

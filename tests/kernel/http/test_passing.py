@@ -64,4 +64,4 @@ def test_a_trace_gives_back_what_is_no_secret():
 
 
 def test_a_request_that_nobody_sent_came_from_nowhere():
-    assert Came() == (b"1.1", b"")
+    assert Came() == (b"1.1", b"", b"")
