@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from control import nodes, schema
+from control import epoch, nodes, quarantine, schema
 from control.audit import Deed, note
 from control.door import author, body, caller, limit, problem
 from control.fanout import Edge
@@ -63,6 +63,19 @@ class FleetApi:
         name = request.match_info["edgeId"]
         return await self._change(request, "node.undrain", name, lambda tx: self._drained(tx, name, on=False))
 
+    async def release_edge(self, request: web.Request) -> web.Response:
+        """Out of quarantine: the node may come again, and is judged anew."""
+        name = request.match_info["edgeId"]
+        return await self._change(request, "node.release", name, lambda tx: quarantine.release(tx, name))
+
+    async def new_epoch(self, request: web.Request) -> web.Response:
+        """Control's history was lost: all nodes take snapshots and drop what they have cached."""
+        jobs_epoch = self._plane.jobs.dispatch.log.epoch
+        work = _noted(request, "epoch.new", "fleet", lambda tx: epoch.new_epoch(tx, jobs_epoch))
+        made = await self._plane.store.transact(work, author(request, self._plane.clock))
+        await self._plane.store.refresh()
+        return web.json_response(made | {"revision": self._plane.store.desired.revision})
+
     async def _drained(self, tx: Tx, name: str, *, on: bool) -> Node:
         """An edge that only ever said hello becomes a node that something is said of."""
         edge = self._plane.fanout.edges.get(name)
@@ -115,9 +128,10 @@ class FleetApi:
 
     def _shown(self, name: str, said: dict[str, Node], groups: dict[str, Group]) -> dict[str, Any]:
         edge = self._plane.fanout.edges.get(name)
+        held = {"quarantined": quarantine.quarantined(self._plane.store.desired, name) or None}
         if edge is None:
-            return {"id": name, "connected": False} | node_json(said[name])
-        shown = edge_json(edge) | node_json(as_known(edge.hello, said, groups))
+            return {"id": name, "connected": False} | node_json(said[name]) | held
+        shown = edge_json(edge) | node_json(as_known(edge.hello, said, groups)) | held
         age = None if edge.report is None else self._plane.clock.mono() - edge.reported_at
         return shown | {"report": report_json(edge.report), "reportAge": age}
 

@@ -16,6 +16,11 @@ COUNTERS = (
         "Edges connected that lack the latest of a type.",
         ("type",),
     ),
+    Counter(
+        "matinee_control_nodes_quarantined",
+        "gauge",
+        "Nodes that claim more than control's own log has, held until an operator decides. Alert above 0.",
+    ),
     Counter("matinee_control_database_available", "gauge", "1 while the database answers; else changes are refused."),
     Counter("matinee_control_updates_total", "counter", "Snapshots and deltas sent to edges."),
     Counter("matinee_control_routes_total", "counter", "Sessions told which edges to use."),

@@ -16,7 +16,9 @@ from kernel.fleet import SETTINGS, TYPES, Resource, Version
 
 ROLLOUT = "rollout"
 """The type whose one resource says how far the newest settings are rolled out; no edge gets it."""
-SHELVES = (*TYPES, SETTINGS, ROLLOUT)
+QUARANTINE = "quarantine"
+"""The type whose resources are nodes that control does not believe (see `control.quarantine`); no edge gets it."""
+SHELVES = (*TYPES, SETTINGS, ROLLOUT, QUARANTINE)
 """The types that are desired: those that all edges hold alike, and what their documents of settings are made of."""
 
 LOG_KEPT = 10_000

@@ -70,10 +70,9 @@ def answered(track: Track, answer: Ack | Nack) -> Track:
             return replace(track, on_its_way=None, refused=update.version, error=answer.error)
 
 
-def is_ahead(desired: Desired, known: Known) -> bool:
-    """Whether an edge holds what control has never said: control's history was lost, and a new epoch must begin."""
-    version = known.version
-    return version.epoch == desired.epoch and version.number > desired.version(known.type).number
+def is_ahead(desired: Desired, kind: str, version: Version) -> bool:
+    """Whether this is a version of a type that control has never said: whoever claims it is mistaken, or lies."""
+    return version.epoch == desired.epoch and version.number > desired.version(kind).number
 
 
 def remembering(make: Callable[[Desired, Track, str], Update | None], most: int = 32) -> Callable[..., Update | None]:

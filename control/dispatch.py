@@ -5,7 +5,7 @@ In memory, without waiting; what has to be kept is told by `due` and done by who
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from control.fanout import Edge, Fanout
 from control.job_log import Entry, JobLog, told_by
 from control.release import SHIELDS_WITHIN, Release, Shield
 from kernel.clock import Clock, Timer
-from kernel.fleet import DONE, PURGE, Jobs, Receipt, Version
+from kernel.fleet import DONE, NOTHING, PURGE, Jobs, Receipt, Version
 
 THERE_WITHIN = 10.0
 """Seconds after its last word that a shield is waited for."""
@@ -35,7 +35,8 @@ class Arrived(NamedTuple):
 
 @dataclass(slots=True)
 class Due:
-    """What is to be kept: receipts, shields newly late, jobs to tell again; `ahead`: the log may have lost its end."""
+    """What is to be kept: receipts, shields newly late, jobs to tell again; `ahead`: somebody claims to have done more
+    than this replica's log has."""
 
     receipts: list[Arrived] = field(default_factory=list)
     late: dict[int, list[str]] = field(default_factory=dict)
@@ -62,6 +63,8 @@ class Dispatch:
         self.log = JobLog()
         self.release = Release()
         self.fanout = fanout
+        self.quarantined: Callable[[], Collection[str]] = tuple
+        """The nodes that control does not believe."""
         self.seconds: list[float] = []
         """Times from a purge to its receipts, the latest."""
         self.keeping: list[Arrived] = []
@@ -196,18 +199,25 @@ class Dispatch:
     # -- the fleet ---------------------------------------------------------------------------------------------
 
     def _nodes(self) -> list[Edge]:
-        since = self.clock.wall() - GONE_AFTER
-        return [edge for edge in self.fanout.edges.values() if edge.connected or edge.last_seen >= since]
+        """Those that are there or were of late; nobody waits for a node in quarantine, which is told nothing."""
+        since, held = self.clock.wall() - GONE_AFTER, self.quarantined()
+        edges = self.fanout.edges.items()
+        return [edge for name, edge in edges if name not in held and (edge.connected or edge.last_seen >= since)]
 
     def nodes(self) -> list[Edge]:
         """The nodes that every job concerns, by id."""
         return sorted(self._nodes(), key=lambda edge: edge.hello.id)
 
     def shields(self) -> list[Shield]:
-        """The shields among them."""
+        """The shields. One in quarantine is not waited for, but it counts as late: it may hold old bytes."""
         there, gone = self.clock.wall() - THERE_WITHIN, self.clock.wall() - SHIELD_GONE_AFTER
+        held = self.quarantined()
         return [
-            Shield(one.hello.id, one.hello.mark, one.connected or one.last_seen >= there)
+            Shield(
+                one.hello.id,
+                one.hello.mark if one.hello.id not in held else NOTHING,
+                one.hello.id not in held and (one.connected or one.last_seen >= there),
+            )
             for one in self.fanout.edges.values()
             if one.hello.role == "shield" and (one.connected or one.last_seen >= gone)
         ]
@@ -217,10 +227,13 @@ class Dispatch:
         mark: Version = edge.hello.mark
         return mark.epoch == self.log.epoch and mark.number >= seq
 
-    def is_behind(self) -> bool:
-        """Whether a connected edge has done jobs of this log that are not in it."""
-        marks = [edge.hello.mark for edge in self.fanout.edges.values() if edge.connected]
-        return any(mark.epoch == self.log.epoch and mark.number > self.log.head for mark in marks)
+    def ahead(self) -> list[tuple[str, str]]:
+        """The connected edges whose mark is beyond the end of this log, each with what it claims."""
+        return [
+            (name, f"it claims job {edge.hello.mark.number}, the log of jobs ends at {self.log.head}")
+            for name, edge in self.fanout.edges.items()
+            if edge.connected and edge.hello.mark.epoch == self.log.epoch and edge.hello.mark.number > self.log.head
+        ]
 
     def lags(self) -> list[float]:
         """How many entries each connected node is behind what it may be told, in order."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from dataclasses import replace
 from typing import Any, Protocol
 
 import structlog
@@ -18,11 +19,13 @@ import structlog
 from control.desired import Desired
 from control.diff import Track, answered, is_ahead, next_update, remembering, sent
 from control.documents import Source, next_document, nothing_to_say
+from control.quarantine import quarantined
 from control.session import ALL_TYPES, ANSWER_WITHIN, Edge, Session, Unwelcome, check_hello
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet import (
     DOCUMENTS,
+    NOTHING,
     SETTINGS,
     TYPES,
     Ack,
@@ -36,6 +39,7 @@ from kernel.fleet import (
     Receipt,
     Report,
     Update,
+    Version,
 )
 
 __all__ = ["MAX_EDGES", "Edge", "Fanout", "Stream", "Unwelcome", "check_hello"]
@@ -46,6 +50,14 @@ MESSAGE_KINDS = ("hello", "ack", "nack", "applied", "report", "receipt", "unknow
 REFUSED = "messages"
 """Under which of an edge's errors stands what the border refused."""
 log = structlog.get_logger("control")
+
+
+_OWN = (*TYPES, SETTINGS)
+"""The types whose versions are numbers of control's own log."""
+
+
+def _claimed(kind: str, version: Version, number: int) -> str:
+    return f"it claims version {version.number} of {kind}, control's own log ends at {number}"
 
 
 class Stream(Protocol):
@@ -68,7 +80,7 @@ async def _nothing_newer() -> None:
 
 
 class Fanout:
-    """The connected edges. `desired` gives the state now, `renew_epoch` begins a new one (see `is_ahead`).
+    """The connected edges. `desired` gives the state now, `quarantine` (id, why) puts an edge there that claims more.
 
     `sources` say which document of a type an edge is to have; `wake` when that changed. `on_report`, `on_receipt` and
     `on_answer` (an Ack or Nack that counts, or an Applied) are called at once, in the event loop; one that fails is
@@ -79,12 +91,12 @@ class Fanout:
     def __init__(
         self,
         desired: Callable[[], Desired],
-        renew_epoch: Callable[[], Awaitable[object]],
+        quarantine: Callable[[str, str], Awaitable[object]],
         clock: Clock,
         refresh: Callable[[], Awaitable[object]] = _nothing_newer,
     ) -> None:
         self._desired = desired
-        self._renew_epoch = renew_epoch
+        self._quarantine = quarantine
         self._refresh = refresh
         self._clock = clock
         self.sign: Callable[[Update, str], Update] = _unsigned
@@ -156,19 +168,48 @@ class Fanout:
             self._leave(session)
 
     async def _meet(self, hello: Hello) -> None:
-        """An edge ahead of this replica has heard it from another; one ahead of all shows that history was lost."""
-        if not self._is_ahead(hello):
-            return
+        """Raises Unwelcome for an edge in quarantine, and for one that belongs there."""
+        why = quarantined(self._desired(), hello.id)
+        if not why and (claim := self._claim(hello)):
+            why = await self._looked_again(hello.id, lambda: self._claim(hello), claim)
+        if why:
+            self._remember(hello)
+            raise Unwelcome(f"control holds this node in quarantine: {why}")
+
+    def _claim(self, hello: Hello) -> str:
+        """What an edge says that it holds and control has never said; "" when there is nothing."""
+        for known in hello.known:
+            for version in (known.version, known.refused):
+                if known.type in _OWN and is_ahead(self._desired(), known.type, version):
+                    return _claimed(known.type, version, self._desired().version(known.type).number)
+        return ""
+
+    async def _looked_again(self, name: str, look: Callable[[], str], claim: str) -> str:
+        """An edge ahead of this replica may have heard it from another; ahead of all, it is put in quarantine. Why."""
         try:
             await self._refresh()
-            if self._is_ahead(hello):
-                log.warning("an edge is ahead of control: its history was lost, a new epoch begins", edge=hello.id)
-                await self._renew_epoch()
+            claim = look()
+            if claim:
+                await self.quarantine(name, claim)
         except (StorageFailed, Overloaded) as error:
-            raise Unwelcome(f"this edge is ahead of control, which cannot look why: {error}") from None
+            raise Unwelcome(f"this edge claims to be ahead of control, which cannot look: {error}") from None
+        return claim
 
-    def _is_ahead(self, hello: Hello) -> bool:
-        return any(is_ahead(self._desired(), known) for known in hello.known if known.type in (*TYPES, SETTINGS))
+    async def quarantine(self, name: str, why: str) -> None:
+        """Believe a node no more. Raises StorageFailed, Overloaded."""
+        await self._quarantine(name, why)
+        self.hang_up(name, f"control holds this node in quarantine: {why}")
+
+    def _remember(self, hello: Hello) -> None:
+        """A node in quarantine is shown, but nothing that it says counts."""
+        edge = self.edges.get(hello.id)
+        if edge is None and len(self.edges) < MAX_EDGES:
+            said = replace(hello, known=(), mark=NOTHING, address="", admin="", capacity=0)
+            edge = self.edges[hello.id] = Edge(said, self._clock.wall())
+        if edge is not None:
+            edge.last_seen = self._clock.wall()
+            self.changed.add(hello.id)
+        self.hang_up(hello.id, "control holds this node in quarantine")
 
     @property
     def here(self) -> Collection[str]:
@@ -265,8 +306,9 @@ class Fanout:
                 case Ack() | Nack():
                     self._answered(session, message)
                 case Applied():
-                    session.edge.note_applied(message)
-                    self._tell(self.on_answer, session.edge, message)
+                    if not await self._claims_too_much(session.edge, message):
+                        session.edge.note_applied(message)
+                        self._tell(self.on_answer, session.edge, message)
                 case Report():
                     session.edge.report, session.edge.reported_at = message, self._clock.mono()
                     self._tell(self.on_report, session.edge, message)
@@ -275,6 +317,18 @@ class Fanout:
                 case Hello():
                     raise Unwelcome("an edge says hello once")
         session.end("the edge has left")
+
+    async def _claims_too_much(self, edge: Edge, applied: Applied) -> bool:
+        """Whether an edge says that it has what control never said: then it is in quarantine, and its stream ends."""
+
+        def look() -> str:
+            desired, version = self._desired(), applied.version
+            ahead = version.epoch == desired.epoch and version.number > desired.revision
+            return _claimed(applied.resource, version, desired.revision) if ahead else ""
+
+        if applied.resource.partition("/")[0] not in _OWN or not (claim := look()):
+            return False
+        return bool(await self._looked_again(edge.hello.id, look, claim))
 
     def _answered(self, session: Session, answer: Ack | Nack) -> None:
         track = session.tracks.get(answer.type)

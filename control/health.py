@@ -50,6 +50,7 @@ class Standing(Enum):
     EJECTED = "ejected"
     GONE = "gone"
     NOT_READY = "not-ready"
+    QUARANTINED = "quarantined"
     DRAINING = "draining"
 
 
@@ -95,6 +96,7 @@ class Seen:
     reported_at: float = 0.0
     capacity: int = 0
     drained: bool = False
+    quarantined: str = ""
 
 
 @dataclass(slots=True)
@@ -174,6 +176,8 @@ def _one(watched: Watched, seen: Seen, pool: list[Health], now: float) -> Verdic
         _look(watched.health, len(against) >= QUORUM, pool, now)
     if seen.drained or (seen.report is not None and seen.report.draining):
         return Verdict(Standing.DRAINING, "an operator has drained it" if seen.drained else "it says that it drains")
+    if seen.quarantined:
+        return Verdict(Standing.QUARANTINED, seen.quarantined)
     if gone := is_unreachable(watched, seen, now):
         watched.gone = True
         return Verdict(Standing.GONE, gone)
@@ -237,7 +241,7 @@ def _in_panic(verdicts: Mapping[str, Verdict]) -> Mapping[str, Verdict]:
 
     Doubt that falls on more than half of a pool is the observers' trouble, and is ignored.
     """
-    staying = [one for one in verdicts.values() if one.standing is not Standing.DRAINING]
+    staying = [one for one in verdicts.values() if one.standing not in (Standing.DRAINING, Standing.QUARANTINED)]
     left = sum(one.standing in ROUTED for one in staying)
     panic = left < PANIC_BELOW * len(staying)
     doubted = sum(one.standing is Standing.DOUBTED for one in staying)

@@ -195,7 +195,7 @@ class JobKeeper:
             self._newer = False
             await self._load()
         if due.ahead:
-            await self._end_was_lost()
+            await self._judge_ahead()
         if due.late:
             await self._store.transact(partial(_name_late, due.late), self._me("a shield lets a purge wait"))
             log.warning("shields are late: edges purge before them, and again when they have", late=due.late)
@@ -253,14 +253,15 @@ class JobKeeper:
                 edge.hello = replace(edge.hello, mark=Version(epoch, row["seq"]))
         self.dispatch.look()
 
-    async def _end_was_lost(self) -> None:
-        """An edge has done jobs that the log does not have: it begins anew, and all edges drop what they hold."""
-        if self.dispatch.is_behind():
-            log.warning(
-                "an edge is ahead of the log of jobs, whose end was lost: it begins anew, edges drop everything"
-            )
-            await self._renew(self.dispatch.log.epoch)
+    async def _judge_ahead(self) -> None:
+        """The log has been read again: whose mark is beyond its end claims what was never asked for."""
+        for name, why in self.dispatch.ahead():
+            await self.dispatch.fanout.quarantine(name, why)
         self.dispatch.fanout.wake()
+
+    def begin_again(self) -> None:
+        """The log has begun anew in the database."""
+        self._note("_newer")
 
     async def forget(self) -> None:
         """Keep the tables from growing for ever. Raises Overloaded, StorageFailed."""

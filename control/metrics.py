@@ -28,6 +28,7 @@ def metrics_text(plane: Plane) -> str:
             f'{{type="{kind}"}}': sum(edge.applied.get(kind) != desired.shelves[kind].number for edge in connected)
             for kind in TYPES
         },
+        "matinee_control_nodes_quarantined": {"": len(plane.quarantined())},
         "matinee_control_database_available": {"": int(plane.store.available)},
         "matinee_control_updates_total": {"": fanout.updates_sent},
         "matinee_control_refusals_total": {"": fanout.refusals},

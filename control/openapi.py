@@ -159,6 +159,14 @@ ROUTES = (
     Route("DELETE", "/v1/edges/{edgeId}", "delete_edge", "Forget a node: it may not renew its certificate."),
     Route("POST", "/v1/edges/{edgeId}/drain", "drain_edge", "Send no viewers there any more."),
     Route("POST", "/v1/edges/{edgeId}/undrain", "undrain_edge", "Send viewers there again."),
+    Route("POST", "/v1/edges/{edgeId}/release", "release_edge", "Take a node out of quarantine: it may come again."),
+    Route(
+        "POST",
+        "/v1/epoch",
+        "new_epoch",
+        "After control's database was put back from a copy: all nodes take snapshots and drop what they have cached.",
+        needs="admin",
+    ),
     Route(
         "GET", "/v1/route", "route", "Which edges a session would be sent to, best first, and why.", query=ROUTE_QUERY
     ),

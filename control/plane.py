@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 import structlog
 from sqlalchemy import select
 
 from control import changes, schema
+from control.desired import QUARANTINE
 from control.edge_rows import LEASE, edge_of, edge_row, keep_edges
 from control.enrolment import Enrolment
 from control.fanout import Fanout
 from control.heat import Heat
 from control.jobs import JobKeeper
 from control.layers import Who
+from control.quarantine import Quarantine, quarantined
 from control.roster import Roster
 from control.settings_push import SettingsPush
 from control.shared import lease
@@ -52,19 +54,27 @@ class Plane:
         """Runs what control does for ever."""
         self.enrolment: Enrolment | None = None
         """How nodes join; None where control believes everybody."""
-        self.fanout = Fanout(lambda: store.desired, store.renew_epoch, clock, store.refresh)
+        self.quarantine = Quarantine(store, clock)
+        self.fanout = Fanout(lambda: store.desired, self.quarantine.hold, clock, store.refresh)
         for kind in ("revision", "epoch"):
             store.on_change(kind, self.fanout.wake)
         self.heat = Heat(self.fanout, clock)
         self.jobs = JobKeeper(store, self.fanout, clock)
+        self.jobs.dispatch.quarantined = self.quarantined
+        store.on_change("epoch", self.jobs.begin_again)
         self._edges_changed = True
         store.on_change("edges", self._note_edges)
         self._over = asyncio.Event()
         self.roster = Roster(store, self._over.set)
         self.traffic = Traffic(self.fanout, self.roster.of, clock, store.replica)
         self.traffic.replicas = self.heat.hot.replicas
+        self.traffic.quarantined = lambda name: quarantined(store.desired, name)
         self.settings = SettingsPush(store, self.fanout, clock, self._carries_rollouts, self._who)
         self.roster.on_change.append(self.settings.roster_changed)
+
+    def quarantined(self) -> Collection[str]:
+        """The nodes that control does not believe."""
+        return self.store.desired.shelf(QUARANTINE).resources.keys()
 
     async def _carries_rollouts(self) -> bool:
         return await lease(self.store, "rollout", ROLLOUT_LEASE, self.clock.wall())

@@ -102,8 +102,9 @@ def route(ask: Ask, places: Iterable[Place], regions: Sequence[str], replicas: i
 
 
 def _last_resort(pool: Sequence[Place]) -> list[Place]:
-    """When nobody is left: who failed this session, the ejected, the not ready, the gone, at last the drained."""
-    for wanted in (ROUTED, {Standing.EJECTED}, {Standing.NOT_READY}, {Standing.GONE}):
+    """When nobody is left: who failed this session, the ejected, the not ready, those in quarantine (all may be there
+    after control's database was put back from a copy), the gone, at last the drained."""
+    for wanted in (ROUTED, {Standing.EJECTED}, {Standing.NOT_READY}, {Standing.QUARANTINED}, {Standing.GONE}):
         if found := [place for place in pool if place.verdict.standing in wanted]:
             return found
     return list(pool)

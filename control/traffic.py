@@ -35,6 +35,8 @@ class Traffic:
         self.prober = prober
         self.neighbours: Mapping[str, Sequence[str]] = {}
         self.replicas: Callable[[str, str], int] = lambda _region, _content_id: 1
+        self.quarantined: Callable[[str], str] = lambda _: ""
+        """Why a node is in quarantine."""
         self.watched: dict[str, Watched] = {}
         self._lost: dict[str, float] = {}
         self._sent: dict[str, set[tuple[str, str]]] = {}
@@ -136,6 +138,7 @@ class Traffic:
             reported_at=edge.reported_at,
             capacity=node.capacity or 0,
             drained=node.drained is not None,
+            quarantined=self.quarantined(edge.hello.id),
         )
 
     def route(self, ask: Ask) -> Routed:

@@ -59,6 +59,12 @@ COMMANDS = (
     Command("fleet show", "tools.fleet_nodes:SHOW", "Show all that is known of one node.", ("node",)),
     Command("fleet top", "tools.fleet_nodes:TOP", "A live screen of the fleet, busiest nodes first."),
     Command("fleet drain", "tools.fleet_nodes:DRAIN", "Send no viewers to a node any more.", ("node",)),
+    Command("fleet release", "tools.fleet_nodes:RELEASE", "Take a node out of quarantine.", ("node",)),
+    Command(
+        "fleet new-epoch",
+        "tools.fleet_nodes:NEW_EPOCH",
+        "After control's database was put back from a copy: all nodes take snapshots, drop what they have cached.",
+    ),
     Command("fleet undrain", "tools.fleet_nodes:UNDRAIN", "Send viewers to a node again.", ("node",)),
     Command("fleet push", "tools.fleet_settings:PUSH", "Roll out settings: canaries first, back on harm.", ("file",)),
     Command("fleet rollout", "tools.fleet_settings:ROLLOUT", "Show, hold, or take back settings on their way."),

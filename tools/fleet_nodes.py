@@ -99,8 +99,36 @@ def _drained(settings: ChangeSettings, node: str, verb: str) -> int:
     return ask(settings, work)
 
 
+def release(settings: ChangeSettings, node: str) -> int:
+    """Take a node out of quarantine: it may come again, and is judged anew."""
+
+    async def work(control: Control) -> int:
+        said = await control.post(f"/v1/edges/{part(node)}/release", reason=settings.reason)
+        if settings.json:
+            return show_json(said)
+        print(f"{node} is released (revision {said['revision']})")
+        return 0
+
+    return ask(settings, work)
+
+
+def new_epoch(settings: ChangeSettings) -> int:
+    """After control's database was put back from a copy: all nodes take snapshots, drop what they have cached."""
+
+    async def work(control: Control) -> int:
+        said = await control.post("/v1/epoch", reason=settings.reason)
+        if settings.json:
+            return show_json(said)
+        print(f"epoch {said['epoch']} begins (revision {said['revision']}): nodes drop what they have cached")
+        return 0
+
+    return ask(settings, work)
+
+
 LIST = Verb(FleetSettings, list_nodes)
 SHOW = Verb(FleetSettings, show_node)
 TOP = Verb(TopSettings, top)
 DRAIN = Verb(ChangeSettings, drain)
 UNDRAIN = Verb(ChangeSettings, undrain)
+RELEASE = Verb(ChangeSettings, release)
+NEW_EPOCH = Verb(ChangeSettings, new_epoch)

@@ -55,6 +55,8 @@ def state(edge: Json) -> str:
     """How an edge is, in a word or two."""
     if edge.get("role") not in ("edge", "shield"):
         return "enrolled"
+    if edge.get("quarantined"):
+        return "[red]quarantined[/]"
     if edge.get("drained"):
         return "[blue]drained[/]"
     if not edge.get("connected"):

@@ -78,9 +78,10 @@ class Replica:
         self.desired, self.hot = self._database.desired, self._database.hot
 
     def meets(self, known: list[Known]) -> None:
-        if any(is_ahead(self.desired, one) for one in known):
+        claims = [(one.type, version) for one in known for version in (one.version, one.refused)]
+        if any(is_ahead(self.desired, *claim) for claim in claims):
             self.reads()
-        assert not any(is_ahead(self.desired, one) for one in known)
+        assert not any(is_ahead(self.desired, *claim) for claim in claims)
         self.tracks = {one.type: Track.of(one) for one in known}
         self._nonce = 0
 

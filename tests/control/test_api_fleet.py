@@ -79,3 +79,23 @@ async def test_a_revision_is_shown_compared_and_taken_back(api) -> None:
     await api("POST", f"/v1/revisions/{second}/rollback", status=409)
     await api("GET", "/v1/revisions/99", status=404)
     await api("GET", "/v1/revisions/x", status=400)
+
+
+async def test_a_node_in_quarantine_is_shown_and_released(api) -> None:
+    await api.plane.quarantine.hold("e1", "it claims version 9 of rules")
+    api.plane.fanout.edges["e1"] = Edge(Hello("e1"), 0.0)
+    assert (await api("GET", "/v1/edges/e1"))["quarantined"] == "it claims version 9 of rules"
+    assert (await api("GET", "/v1/standings"))["edges"][0]["standing"] == "quarantined"
+    await api("POST", "/v1/edges/e1/release")
+    assert (await api("GET", "/v1/edges/e1"))["quarantined"] is None
+    await api("POST", "/v1/edges/e1/release", status=404)
+
+
+async def test_a_new_epoch_is_an_operators_word(api, until) -> None:
+    await api.plane.jobs.start()
+    epochs = api.plane.store.desired.epoch, api.plane.jobs.dispatch.log.epoch
+    await api.plane.quarantine.hold("e1", "it claims version 9 of rules")
+    said = await api("POST", "/v1/epoch?reason=restored")
+    assert (said["before"], api.plane.store.desired.epoch) == (epochs[0], said["epoch"])
+    assert not api.plane.quarantined()
+    assert (await api("GET", "/v1/audit"))["audit"][0]["action"] == "epoch.new"

@@ -101,10 +101,10 @@ def test_an_answer_to_nothing_changes_nothing() -> None:
 
 
 def test_an_edge_ahead_of_control_is_noticed() -> None:
-    assert is_ahead(titles(2), Known(RULES, Version("e", 3)))
-    assert is_ahead(titles(2), Known(KEYS, Version("e", 1)))
-    assert not is_ahead(titles(2), Known(RULES, Version("e", 2)))
-    assert not is_ahead(titles(2), Known(RULES, Version("other", 3)))
+    assert is_ahead(titles(2), RULES, Version("e", 3))
+    assert is_ahead(titles(2), KEYS, Version("e", 1))
+    assert not is_ahead(titles(2), RULES, Version("e", 2))
+    assert not is_ahead(titles(2), RULES, Version("other", 3))
 
 
 def test_the_same_update_is_made_once_for_many_edges() -> None:

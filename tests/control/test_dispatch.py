@@ -8,7 +8,7 @@ from control.dispatch import Dispatch
 from control.fanout import Edge, Fanout
 from control.job_log import Entry
 from control.release import SHIELDS_WITHIN
-from kernel.fleet import DONE, PREFETCH, PURGE, Hello, Job, Receipt, Version
+from kernel.fleet import DONE, NOTHING, PREFETCH, PURGE, Hello, Job, Receipt, Version
 from tests.scenario.memory_control import HandClock
 
 EPOCH = "e"
@@ -110,7 +110,18 @@ def test_one_that_is_ahead_is_told_nothing_until_somebody_has_looked(fleet: Flee
     edge = fleet.joins("e1", 5)
     assert fleet.dispatch.next_jobs(edge) is None
     assert fleet.dispatch.due().ahead
-    assert fleet.dispatch.is_behind()
+    assert fleet.dispatch.ahead() == [("e1", "it claims job 5, the log of jobs ends at 0")]
+
+
+def test_nobody_waits_for_a_node_in_quarantine(fleet: Fleet):
+    fleet.adds(PURGE)
+    fleet.joins("s9", 9, role="shield").connected = False
+    fleet.joins("e9", 9).connected = False
+    fleet.dispatch.quarantined = lambda: {"s9", "e9"}
+    fleet.answers(fleet.joins("e1"), 1)
+    assert fleet.dispatch.done_upto() == 1
+    assert [one.id for one in fleet.dispatch.shields() if one.there] == []
+    assert [one.mark for one in fleet.dispatch.shields()] == [NOTHING]
 
 
 def test_one_that_dropped_everything_answers_for_all(fleet: Fleet):

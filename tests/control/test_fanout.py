@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import pytest
 
 import control.fanout
-from control.desired import Change, Desired
+from control.desired import QUARANTINE, Change, Desired
 from control.documents import Document
 from control.fanout import Fanout, Unwelcome, check_hello
 from control.session import ALL_TYPES
@@ -50,13 +51,12 @@ class Wire:
 class Fleet:
     def __init__(self, clock: HandClock) -> None:
         self.desired = Desired("e")
-        self.renewed = 0
-        self.fanout = Fanout(lambda: self.desired, self.renew, clock)
+        self.fanout = Fanout(lambda: self.desired, self.quarantine, clock)
         self.serving: list[asyncio.Task[None]] = []
 
-    async def renew(self) -> None:
-        self.renewed += 1
-        self.desired = Desired("f", self.desired.revision, self.desired.shelves)
+    async def quarantine(self, name: str, why: str) -> None:
+        content = json.dumps({"why": why}).encode()
+        self.desired = self.desired.after(Change({(QUARANTINE, name): content}), self.desired.revision + 1)
 
     def put(self, name: str) -> None:
         self.desired = self.desired.after(Change({(RULES, name): b"{}"}), self.desired.revision + 1)
@@ -143,12 +143,43 @@ async def test_the_newer_connection_of_an_id_wins(fleet: Fleet, until) -> None:
     assert (await two.sent.get()).version.number == 1
 
 
-async def test_an_edge_ahead_of_control_begins_a_new_epoch(fleet: Fleet) -> None:
-    fleet.serve(wire := Wire(Hello("e1", known=(Known("rules", Version("e", 9)), Known("weather", Version("e", 9))))))
-    update = await greeted(wire)
-    assert fleet.renewed == 1
-    assert update.snapshot
-    assert update.version == Version("f", 0)
+@pytest.mark.parametrize(
+    "known",
+    [
+        Known("rules", Version("e", 2**40)),
+        Known("keys", Version("e", 9)),
+        Known("settings", Version("e", 9)),
+        Known("rules", Version("e", 0), refused=Version("e", 2**40)),
+    ],
+)
+async def test_an_edge_that_claims_to_be_ahead_is_held_in_quarantine(fleet: Fleet, known: Known) -> None:
+    """It made control begin a new epoch, so that every other edge took a snapshot, as often as it wanted."""
+    serving = fleet.serve(other := Wire(Hello("e2")))
+    await greeted(other)
+    with pytest.raises(Unwelcome, match="quarantine: it claims version"):
+        await fleet.serve(Wire(Hello("e1", address="203.0.113.1:80", capacity=2**40, known=(known,))))
+    assert fleet.desired.epoch == "e"
+    with pytest.raises(Unwelcome, match="quarantine"):  # and stays there, whatever it says later
+        await fleet.serve(Wire(Hello("e1")))
+    shown = fleet.fanout.edges["e1"]
+    assert (shown.connected, shown.hello.address, shown.hello.capacity, shown.acked) == (False, "", 0, {})
+    assert not serving.done()
+    assert other.sent.empty()
+
+
+async def test_an_edge_that_claims_to_have_applied_what_was_never_said_is_held_in_quarantine(fleet: Fleet) -> None:
+    serving = fleet.serve(wire := Wire(Hello("e1")))
+    await greeted(wire)
+    wire.says.put_nowait(Applied("rules", Version("e", 2**40)))
+    with pytest.raises(Unwelcome, match="quarantine"):
+        await serving
+    assert fleet.fanout.edges["e1"].applied == {}
+
+
+async def test_versions_of_other_types_and_epochs_are_no_claim(fleet: Fleet) -> None:
+    known = (Known("rules", Version("f", 9)), Known("weather", Version("e", 9)))
+    fleet.serve(wire := Wire(Hello("e1", known=known)))
+    assert (await greeted(wire)).snapshot
 
 
 async def test_an_edge_that_leaves_is_remembered_as_gone(fleet: Fleet) -> None:

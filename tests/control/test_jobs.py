@@ -8,8 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 from sqlalchemy import select
 
+from control.epoch import new_epoch
 from control.fanout import Edge, Fanout
 from control.jobs import AGAIN_AFTER, JobKeeper
+from control.quarantine import Quarantine, quarantined
 from control.release import SHIELDS_WITHIN
 from control.schema import jobs
 from control.store import Author
@@ -27,7 +29,7 @@ class Control:
     def __init__(self, store, clock: HandClock) -> None:
         self.clock = clock
         self.store = store
-        self.fanout = Fanout(lambda: store.desired, store.renew_epoch, clock)
+        self.fanout = Fanout(lambda: store.desired, Quarantine(store, clock).hold, clock)
         self.keeper = JobKeeper(store, self.fanout, clock)
 
     def joins(self, name: str, role: str = "edge", mark: Version | None = None) -> Edge:
@@ -172,15 +174,36 @@ async def test_one_that_cannot_know_what_it_missed_drops_everything(open_control
     assert control.keeper.dispatch.holds(edge, 1)
 
 
-async def test_a_log_that_lost_its_end_begins_anew(open_control: Callable, until: Callable) -> None:
+async def test_a_node_whose_mark_is_beyond_the_log_is_held_in_quarantine(
+    open_control: Callable, until: Callable
+) -> None:
+    """The log was believed to be lost, and every edge dropped its cache: as often as one edge wanted."""
     control = await open_control()
-    before = control.keeper.dispatch.log.epoch
-    edge = control.joins("e1", mark=Version(before, 100))
-    assert control.keeper.dispatch.next_jobs(edge) is None
-    await until(lambda: control.keeper.dispatch.log.epoch != before)
-    said = control.keeper.dispatch.next_jobs(edge)
-    assert isinstance(said, Jobs)
-    assert said.epoch not in ("", before)
+    await control.keeper.purge(Purge(all=True), ME)
+    epoch = control.keeper.dispatch.log.epoch
+    honest, evil = control.joins("e1"), control.joins("e9", mark=Version(epoch, 2**40))
+    assert control.asks(evil) == []
+    await until(lambda: quarantined(control.store.desired, "e9"))
+    assert "claims job 1099511627776" in quarantined(control.store.desired, "e9")
+    assert control.keeper.dispatch.log.epoch == epoch
+    assert control.asks(honest) == []
+    assert not quarantined(control.store.desired, "e1")
+
+
+async def test_in_an_operators_new_epoch_edges_drop_everything(open_control: Callable, until: Callable) -> None:
+    control = await open_control()
+    await control.keeper.purge(Purge(all=True), ME)
+    epochs = control.store.desired.epoch, control.keeper.dispatch.log.epoch
+    control.store.on_change("epoch", control.keeper.begin_again)
+    await Quarantine(control.store, control.clock).hold("e1", "it claims job 9")
+    await control.store.transact(lambda tx: new_epoch(tx, epochs[1]), ME)
+    await control.store.refresh()
+    await until(lambda: control.keeper.dispatch.log.epoch != epochs[1])
+    assert control.store.desired.epoch != epochs[0]
+    assert not quarantined(control.store.desired, "e1")
+    said = control.keeper.dispatch.next_jobs(control.joins("e1", mark=Version(epochs[1], 9)))
+    assert said is not None
+    assert said.floor > 0
 
 
 async def test_a_prefetch_ends_with_the_last_receipt(open_control: Callable, until: Callable) -> None:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from typing import Any, Self
 
 from control import changes
-from control.desired import Change, Desired
+from control.desired import QUARANTINE, Change, Desired
 from control.documents import Document
 from control.fanout import Edge, Fanout, Unwelcome
 from control.heat import Heat
@@ -119,7 +119,7 @@ class MemoryControl:
 
     def _starts(self) -> None:
         seen = self.fanout.edges if hasattr(self, "fanout") else {}
-        self.fanout = Fanout(lambda: self.desired, self._renew_epoch, self._clock)
+        self.fanout = Fanout(lambda: self.desired, self._quarantine, self._clock)
         self.fanout.edges |= seen
         self.dispatch = self.jobs.joins(self.fanout, self._clock)
         self.settings = SettingsPush(self, self.fanout, self._clock, leads=self._is_leading)
@@ -253,9 +253,15 @@ class MemoryControl:
         finally:
             link.hang_up()
 
-    async def _renew_epoch(self) -> None:
+    async def _quarantine(self, name: str, why: str) -> None:
+        content = json.dumps({"why": why}).encode()
+        self._change(Change({(QUARANTINE, name): content}))
+
+    def begins_a_new_epoch(self) -> None:
+        """As an operator has it."""
         old = self.desired
-        self._database.becomes(Desired(old.epoch + "+", old.revision, old.shelves))
+        self._change(Change(removes=frozenset((QUARANTINE, name) for name in old.shelf(QUARANTINE).resources)))
+        self._database.becomes(Desired(old.epoch + "+", self.desired.revision, self.desired.shelves))
 
     def _change(self, change: Change) -> None:
         effective = self.desired.effective(change)
