@@ -16,7 +16,7 @@ from cache.fillstate import Event, State
 from edge.counters import Counts
 from edge.exchange import Exchange
 from edge.frees import whom_it_frees, why_freed
-from edge.judge import OF_THE_REQUEST, Judgement, freshened, judge
+from edge.judge import LOOP_DETECTED, OF_THE_REQUEST, Judgement, freshened, judge
 from edge.lag import Lag
 from edge.parts import Part, of_the_whole, part_of, strong
 from edge.route import Asked
@@ -124,7 +124,8 @@ class Answers:
         if ranged and entry.status == 416:
             return Judgement(kept=False, shared=False, why="range")
         # One viewer's field can have made an error; it must not end the sharing of what all others get.
-        theirs = decision.why in OF_THE_REQUEST or (entry.status >= 400 and route.forwards is None)
+        theirs = entry.status >= 400 and (route.forwards is None or entry.status == LOOP_DETECTED)
+        theirs = theirs or verdict.why in OF_THE_REQUEST
         if not decision.kept and not decision.shared and fill.shared and not theirs:
             self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
         return decision
