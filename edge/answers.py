@@ -194,9 +194,8 @@ class Answers:
         part: Part | None,
     ) -> Entry:
         kept = fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
-        if verdict.keeps and verdict.unstored_fields:
-            kept = [pair for pair in fields if pair[0] not in verdict.unstored_fields]
-            fill.for_leader = serialise(end_to_end([pair for pair in fields if pair[0] in verdict.unstored_fields]))
+        if verdict.keeps or fill.shared:
+            kept = _parted(fill, fields, verdict)
         if part is not None:
             entry = Entry(fill.key, 200, self._dated(of_the_whole(kept)), part.total)
         else:
@@ -227,6 +226,7 @@ class Answers:
         if not await self._cache.warmed(stale):
             raise UpstreamFailed("unasked-304")
         verdict = self._assess(method, request, stale.status, freshened(stale, fields), route, asked_at)
+        fields = _parted(fill, fields, verdict)
         self._cache.freshen(stale, self._dated(fields), verdict, doomed=fill.doomed)
         if not fill.doomed and values(fields, b"vary"):
             _set_vary(stale, route, request)
@@ -315,6 +315,15 @@ class Answers:
             self._cache.forget(fill.stale)  # it was replaced by something that may not be kept
         self._cache.ended(fill)
         fill.tell_end()
+
+
+def _parted(fill: Fill, fields: Fields, verdict: Verdict) -> Fields:
+    """The fields that everybody may have; the others are for the viewer who caused the fetch, if one did."""
+    theirs = [pair for pair in fields if pair[0] in verdict.unstored_fields]
+    if not theirs:
+        return fields
+    fill.for_leader = serialise(end_to_end(theirs))
+    return [pair for pair in fields if pair[0] not in verdict.unstored_fields]
 
 
 def _set_vary(entry: Entry, route: Route, request: Mapping[bytes, bytes]) -> None:

@@ -171,6 +171,7 @@ class Delivery(Reply):
         if entry is None or self.headed or not self.wanted:
             return
         self.waits(False)
+        self._takes_theirs(fill)
         self.headed, length = True, entry.length
         selection = select(entry, self._answered_here(fill), length)
         if selection.parts and fill.state is State.FILLING:
@@ -216,6 +217,11 @@ class Delivery(Reply):
         why, collapsed = self.why_forwarded, self.collapsed
         detail = PREFETCHES if PURPOSE in self.request.fields else b"" if collapsed else fill.unsure
         return forwarded(self.story.node.name, why, status=status, stored=stored, collapsed=collapsed, detail=detail)
+
+    def _takes_theirs(self, fill: Fill | None) -> None:
+        """Take over what of the head is only for who caused the fetch."""
+        if fill is not None and fill.leader is self:
+            self.theirs = fill.for_leader
 
     def on_bytes(self) -> None:
         """More of the body is there."""
@@ -267,12 +273,14 @@ class Delivery(Reply):
     def on_held(self, entry: Entry) -> None:
         """The upstream said 304: serve what is stored."""
         self.waits(False)
+        self._takes_theirs(self.fill)
         self.fill = None
         self.story.serve(self, entry, Outcome.REVALIDATED)
 
     def on_sliced(self, entry: Entry) -> None:
         """It is kept in slices: walk over them."""
         self.waits(False)
+        self._takes_theirs(self.fill)
         self.fill = None
         if self.wanted:
             self.story.serve(self, entry, self.outcome())

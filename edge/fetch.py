@@ -31,6 +31,7 @@ from edge.wire.request import Request
 from kernel.clock import Clock
 from kernel.errors import Bug, Overloaded, UpstreamFailed
 from kernel.http.conditional import confirms
+from kernel.http.freshness import COOKIE_FIELDS
 from kernel.http.message import Fields, end_to_end, first, serialise, status_line
 from kernel.http.passing import REGISTERED_SAFE
 
@@ -219,9 +220,12 @@ class Fetcher:
             )  # fmt: skip
             return [head, body] if body else [head]
 
+        # A 1xx goes to all who wait; a cookie in it would be that of the first.
+        dropped = asked.route.drops | (COOKIE_FIELDS if fill is not None and fill.shared else frozenset())
+
         def interim(status: int, fields: Fields) -> None:
             if fill is not None:
-                fill.interim(status_line(status) + serialise(end_to_end(fields, asked.route.drops)) + b"\r\n")
+                fill.interim(status_line(status) + serialise(end_to_end(fields, dropped)) + b"\r\n")
 
         return await self._upstreams.send(
             asked.shard, made, head_only=method == b"HEAD", repeatable=method in REGISTERED_SAFE, interim=interim

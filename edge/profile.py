@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from edge.cors import FOR_ALL, LEFT, Cors
 from edge.keyed_query import EVERYTHING, NOTHING, KeyedQuery
 from kernel.http.field_names import ANSWERED_HERE, NEVER_UPSTREAM, OF_ONE_VIEWER, is_cmcd, is_override, named_by
-from kernel.http.freshness import GENERAL, MEDIA, KeepPolicy
+from kernel.http.freshness import COOKIE_FIELDS, GENERAL, MEDIA, KeepPolicy
 from kernel.http.message import Fields
 
 PURPOSE, PREFETCHES = b"sec-purpose", b"prefetch"
@@ -60,7 +60,7 @@ PROFILES = {
         query=NOTHING,
         cors=FOR_ALL,
         lines=b"Referrer-Policy: no-referrer\r\nX-Content-Type-Options: nosniff\r\n",
-        drops=frozenset((b"referrer-policy", b"x-content-type-options", b"set-cookie", b"server", b"accept-ranges")),
+        drops=frozenset((b"referrer-policy", b"x-content-type-options", b"server", b"accept-ranges")) | COOKIE_FIELDS,
         body=0,
     ),
     "general": Profile(
@@ -80,7 +80,7 @@ PROFILES = {
 
 def for_edges(profile: Profile) -> Profile:
     """The profile as a shield has it: its edges must see a Set-Cookie, or they would share what was one viewer's."""
-    return replace(profile, drops=profile.drops - {b"set-cookie"})
+    return replace(profile, drops=profile.drops - COOKIE_FIELDS)
 
 
 def end_to_end(request: Mapping[bytes, bytes], allowed: frozenset[bytes] | None, *, retrieves: bool = True) -> Fields:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class Reply:
     """See the module. `wanted` turns false when the viewer leaves; `sent` counts bytes of the body handed over.
 
+    `theirs`: header lines that nobody else gets, of the fetch that they caused (RFC 9111 §5.2.2.7).
     `collapsed`: he waited for a fetch that another had begun; `why_forwarded`: why there was one (RFC 9211 §2.2).
     """
 
@@ -40,6 +41,7 @@ class Reply:
         "sent",
         "status",
         "story",
+        "theirs",
         "timer",
         "viewer",
         "waiting",
@@ -69,6 +71,7 @@ class Reply:
         self.wanted = True
         self.sent = self.status = 0
         self.why_forwarded = b"uri-miss"
+        self.theirs = b""
         self.timer: Timer | None = None
         connection.on_lost = self.lost
 
@@ -92,8 +95,7 @@ class Reply:
     ) -> bytes:
         """The head, whole; `own` is our member of Cache-Status."""
         lines = self.asked.route.lines_for(self.request.fields) + self.story.via
-        if self.fill is not None and self.fill.leader is self:  # type: ignore[comparison-overlap]  # it is a reader, see `leave`
-            lines += self.fill.for_leader
+        lines += self.theirs
         self.story.counts.headed(self.story.clock.mono() - self.began)
         made = head(entry, selection, length, lines, chunked=chunked)
         told = b"" if age is None else b"Age: %d\r\n" % age

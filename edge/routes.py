@@ -15,7 +15,7 @@ from edge.keyed_query import EVERYTHING, NOTHING, KeyedQuery
 from edge.profile import PROFILES, Profile, end_to_end, for_edges
 from edge.settings import EdgeSettings
 from kernel.http.field_names import OF_ONE_VIEWER, is_cmcd, is_override
-from kernel.http.freshness import KeepPolicy
+from kernel.http.freshness import KeepPolicy, SetCookie
 from kernel.http.message import Fields
 from kernel.path_pattern import PathPattern
 from kernel.settings_route import RouteSettings
@@ -192,6 +192,7 @@ def routes_of(settings: EdgeSettings) -> Routes:
         PROFILES[settings.profile],
         settings.route,
         default_ttl=settings.default_ttl,
+        set_cookie=settings.set_cookie,
         slice=settings.slice,
         slice_over=settings.slice_over,
         tokens=settings.tokens == "required",
@@ -205,6 +206,7 @@ def make_routes(
     given: Sequence[RouteSettings] = (),
     *,
     default_ttl: float = 0.0,
+    set_cookie: str = SetCookie.STRIP,
     slice: int = PLAIN.slice,  # noqa: A002 (the setting's name)
     slice_over: int = PLAIN.slice_over,
     tokens: bool = True,
@@ -218,7 +220,11 @@ def make_routes(
         query=profile.query,
         forwards=profile.asks_with,
         ends=profile.ends,
-        keeps=replace(profile.keeps, default=int(default_ttl)),
+        keeps=replace(
+            profile.keeps,
+            default=int(default_ttl),
+            cookies=SetCookie(set_cookie) if profile.asks_with is None else profile.keeps.cookies,
+        ),
         token=tokens,
         slice=slice,
         slice_over=slice_over,
@@ -244,6 +250,7 @@ def _made(given: RouteSettings, name: str, default: Route, profile: Profile) -> 
         negative=default.keeps.negative if given.negative_ttl is None else int(given.negative_ttl),
         stale_while_revalidate=_seconds(given.stale_while_revalidate, default.keeps.stale_while_revalidate),
         stale_if_error=_seconds(given.stale_if_error, default.keeps.stale_if_error),
+        cookies=default.keeps.cookies if given.set_cookie is None else SetCookie(given.set_cookie),
     )
     if given.keep == "never":
         keeps = replace(keeps, statuses=frozenset())

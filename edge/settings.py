@@ -64,6 +64,7 @@ class EdgeSettings:
     rules: Path | None = setting(PATH, None, "RULES.json: where titles are licensed, which sessions are revoked.")
     profile: str = setting(choice("media", "general"), "media", "media: a CDN for titles; general: any HTTP resource.")
     default_ttl: float = live("default_ttl")
+    set_cookie: str = live("set_cookie")
     request_directives: str = live("request_directives")
     slice: int = live("slice")
     slice_over: int = live("slice_over")
@@ -136,6 +137,10 @@ class EdgeSettings:
             raise BadSettings("fleet_dir", "joining a control plane needs a folder for the last good state")
         if self.profile == "general" and self.tokens != "off":
             raise BadSettings("tokens", "the general profile has no titles to hold tokens for: use --tokens off")
+        if self.profile == "media" and self.set_cookie == "keep":
+            raise BadSettings(
+                "set_cookie", "the media profile gives nobody a Set-Cookie and keeps no response with one"
+            )
         self._check_routes()
         for region in self.region:
             if not REGION.fullmatch(region):

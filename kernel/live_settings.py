@@ -47,6 +47,13 @@ class LiveSettings:
     default_ttl: float = setting(
         DURATION, "0s", "How long a response that says nothing of freshness is kept; 0 keeps none.", most=86400 * 365
     )
+    set_cookie: str = setting(
+        choice("strip", "keep", "pass"),
+        "strip",
+        "What becomes of Set-Cookie in a response that its own freshness lets be kept (general profile): strip keeps "
+        "the response without it and gives it to the viewer whose request fetched it, keep gives it to all (RFC 9111 "
+        "to the letter), pass does not keep the response.",
+    )
     request_directives: str = setting(
         choice("ignore", "honour"),
         "ignore",

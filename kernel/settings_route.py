@@ -94,6 +94,11 @@ class RouteSettings:
     stale_if_error: float | None = setting(
         DURATION, None, "How long after its end it is served when upstream fails, where it is silent.", most=YEAR
     )
+    set_cookie: str | None = setting(
+        choice("strip", "keep", "pass"),
+        None,
+        "What becomes of Set-Cookie in a response that may be kept (general profile).",
+    )
     slice: int | None = setting(
         SIZE, None, "Bytes of the parts that large objects are cached in.", least=SLICE_LEAST, most=SLICE_MOST
     )
@@ -132,6 +137,10 @@ class RouteSettings:
             if self.token == "required":  # noqa: S105 (a word of the setting)
                 raise BadSettings("token", "only the media profile has titles to hold tokens for")
             return
+        if self.set_cookie is not None:
+            raise BadSettings(
+                "set_cookie", "the media profile gives nobody a Set-Cookie and keeps no response with one"
+            )
         if self.host:
             raise BadSettings("host", "the media profile serves every host alike")
         if self.key_host is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from kernel.http.cache_control import Directives, parse_directives, parse_targeted, seconds
 from kernel.http.dates import parse_date
@@ -27,6 +28,20 @@ NEGATIVE_STATUSES = frozenset((404, 410))
 """What is kept for a moment only where a policy says so (`KeepPolicy.negative`)."""
 
 
+class SetCookie(StrEnum):
+    """What becomes of Set-Cookie in a response that might be kept; each viewer would get the first one's."""
+
+    STRIP = "strip"
+    """Kept without it, where the origin says itself that it may be kept; only who caused the fetch gets it."""
+    KEEP = "keep"
+    """Kept with it there, and given to all: RFC 9111 §7.3 to the letter."""
+    PASS = "pass"  # noqa: S105 (a word of the setting)
+    """Not kept."""
+
+
+COOKIE_FIELDS = frozenset((b"set-cookie",))
+
+
 @dataclass(frozen=True, slots=True)
 class KeepPolicy:
     """What a profile adds to the RFC. `None` times mean "as the RFC says".
@@ -41,12 +56,12 @@ class KeepPolicy:
     negative: int | None
     stale_if_error: int
     stale_while_revalidate: int
-    keeps_cookies: bool
+    cookies: SetCookie
     default: int = 0
 
 
-MEDIA = KeepPolicy(frozenset((200, 206, 301, 308, 404, 410)), 0.0, 3, 0, 0, keeps_cookies=False)
-GENERAL = KeepPolicy(None, 0.1, None, 0, 0, keeps_cookies=True)
+MEDIA = KeepPolicy(frozenset((200, 206, 301, 308, 404, 410)), 0.0, 3, 0, 0, SetCookie.PASS)
+GENERAL = KeepPolicy(None, 0.1, None, 0, 0, SetCookie.STRIP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +129,7 @@ def assess(
         swr=0.0 if must else float(policy.stale_while_revalidate if swr is None else swr),
         sie=0.0 if must else float(policy.stale_if_error if sie is None else sie),
         must_revalidate=must,
-        unstored_fields=_unstored(directives),
+        unstored_fields=_unstored(directives) | (frozenset() if policy.cookies is SetCookie.KEEP else COOKIE_FIELDS),
     )
 
 
@@ -152,7 +167,8 @@ def _refuses(
         name in directives for name in (b"public", b"s-maxage", b"must-revalidate")
     ):
         return "authorization"
-    if first(response, b"set-cookie") is not None and not (policy.keeps_cookies and _is_explicit(response, directives)):
+    passes = policy.cookies is SetCookie.PASS or not _is_explicit(response, directives)
+    if passes and any(name in COOKIE_FIELDS for name, _ in response):
         return "set-cookie"
     if b"*" in members(values(response, b"vary")):
         return "vary *"

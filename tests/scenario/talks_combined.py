@@ -125,12 +125,44 @@ TALKS = [
     talk(
         "9111-5.3 set-cookie kept both times in 200 and updated by 304",
         [a(SECOND, TAG, "Set-Cookie: a=1"), a(HOUR, TAG, "Set-Cookie: a=2", status=304)],
-        [q(got=1), q(wait=2, got=1, asks=1, has="Set-Cookie: a=2", lacks="Set-Cookie: a=1")],
+        [
+            q(got=1),
+            q(wait=2, got=1, asks=1, has="Set-Cookie: a=2", lacks="Set-Cookie: a=1"),
+            q(got=1, has="Set-Cookie: a=2"),
+        ],
+        set_cookie="keep",
+    ),
+    talk(
+        "set-cookie of a 200 and a 304 goes to who caused them",
+        [a(SECOND, TAG, "Set-Cookie: a=1"), a(HOUR, TAG, "Set-Cookie: a=2", status=304)],
+        [
+            q(got=1, has="Set-Cookie: a=1"),
+            q(wait=2, got=1, asks=1, has="Set-Cookie: a=2", lacks="Set-Cookie: a=1"),
+            q(got=1, lacks="Set-Cookie"),
+        ],
+    ),
+    talk(
+        "set-cookie passed is not kept",
+        [a(HOUR, "Set-Cookie: a=1"), a(HOUR, "Set-Cookie: a=2"), a(HOUR)],
+        [q(got=1, has="Set-Cookie: a=1"), q(got=2, has="Set-Cookie: a=2"), q(got=3), q(got=3)],
+        set_cookie="pass",
+    ),
+    talk(
+        "set-cookie of a 304 passed ends what was kept",
+        [a(SECOND, TAG), a(HOUR, TAG, "Set-Cookie: a=2", status=304), a(HOUR)],
+        [q(got=1), q(wait=2, got=1, asks=1, has="Set-Cookie: a=2"), q(got=3, asks=1, lacks="Set-Cookie")],
+        set_cookie="pass",
     ),
     talk(
         "9111-7.3 many set-cookie lines",
         [a(HOUR, "Set-Cookie: a=1", "Set-Cookie: b=2")],
         [q(got=1, has=("Set-Cookie: a=1", "Set-Cookie: b=2"))] * 2,
+        set_cookie="keep",
+    ),
+    talk(
+        "many set-cookie lines go once",
+        [a(HOUR, "Set-Cookie: a=1", "Set-Cookie: b=2")],
+        [q(got=1, has=("Set-Cookie: a=1", "Set-Cookie: b=2")), q(got=1, lacks="Set-Cookie")],
     ),
     talk("9111-5.2 private then public", [a(CC + "private"), a(HOUR), a(HOUR)], [q(got=1), q(got=2), q(got=2)]),
     talk("9111-7.3 cookie and heuristics", [a(OLD)], [q("Cookie: a=b", got=1), q("Cookie: a=b", got=2)]),
