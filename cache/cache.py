@@ -8,7 +8,7 @@ plain disk functions of `disk` run elsewhere, by the workshop's `offload`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cache.body import Body, Pieces, make_body
 from cache.collapse import Filling
@@ -21,11 +21,13 @@ from cache.loading import Loading
 from cache.misses import Misses
 from cache.purge import Receipt, purge
 from cache.ram import RamTier
+from cache.recovery import Found
 from cache.tiers import Tiers
 from cache.workshop import Workshop
 from kernel.clock import Clock
 from kernel.http.freshness import Verdict
 from kernel.http.message import Fields
+from kernel.vocabulary import CacheNotice
 
 __all__ = ["CacheCounts", "PurgeRequest", "Receipt", "SegmentCache", "Workshop"]
 
@@ -55,6 +57,8 @@ class SegmentCache:
         self.load = self._loading.load
         self.warmed = self._loading.warmed
         self.ended = self.filling.ended
+        self.walk = self.tiers.reconcile.walk
+        self.look_at_folder = self.tiers.reconcile.look
 
     def _in_use(self, entry: Entry) -> bool:
         """Whether a running fill asks for news of this entry."""
@@ -128,9 +132,9 @@ class SegmentCache:
 
     # -- what is stored ----------------------------------------------------------------------------------------
 
-    def adopt(self, entries: Iterable[Entry]) -> None:
-        """Take in what the disk tier found at start, oldest first."""
-        self.tiers.adopt(entries)
+    def adopt(self, found: Found) -> None:
+        """Take in what the disk tier found at start; `walk` then compares it with what is there."""
+        self.tiers.adopt(found.entries.values())
 
     def forget(self, entry: Entry) -> None:
         """Drop an entry that a newer response has made invalid."""
@@ -152,6 +156,15 @@ class SegmentCache:
         in every tier: a GET after it never gets the old bytes, a fill begun before it stores nothing."""
         return await purge(self.tiers, self.filling, request)
 
+    def tell(self, told: Callable[[CacheNotice], object]) -> None:
+        """Have `told` called with what an operator should know of the disk tier's folder."""
+        self.tiers.reconcile.tell = told
+
+    @property
+    def disk_off(self) -> bool:
+        """Whether there is a disk tier, and it is out of use."""
+        return self.disk is not None and self.disk.off
+
     # -- numbers -----------------------------------------------------------------------------------------------
 
     def stats(self) -> dict[str, int]:
@@ -163,5 +176,6 @@ class SegmentCache:
             "objects": len(self.tiers.index),
             "fills_running": len(self.filling),
             "disk_resting": int(disk is not None and disk.resting(self.clock.mono())),
+            "disk_off": int(self.disk_off),
             "disk_stuck": self.tiers.leaving.stuck,
         }

@@ -22,4 +22,6 @@ class CacheCounts:
     disk_damaged: int = 0
     disk_stuck: int = 0
     """Files that could not be removed when they had to go."""
+    folder_remade: int = 0
+    """Times the folder, or a part of it, had been removed and was made anew."""
     loads: int = 0

@@ -1,33 +1,28 @@
-"""The disk tier: one file an object in a folder, an index in memory.
+"""The disk tier: one file an object in a folder (`cache.folder`), an index in memory and beside the files.
 
-    DIR/lock             held by the process that owns the folder
-    DIR/index            what the files are, so that a start need not read them all (cache.journal)
-    DIR/tmp/             files being written; emptied at start
-    DIR/objects/ab/NAME  whole files; NAME = hash of the key and a number, so that no name is ever used twice
-    DIR/objects/ab/NAME.head  the head that a 304 made new; its object's file never changes
-
-The methods that touch the disk are plain functions to be run in a thread; the books are kept on the loop.
+The methods that touch the disk are plain functions to be run in a thread; the books are kept on the loop. Over 300
+lines because both are of one thing, and which method is of which kind is seen best where they stand together.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import xxhash
 
 from cache.body import FILE_LEAST, Body, DiskBody, Pieces, spare, view
-from cache.disk_file import Damaged, open_body, read_head, read_object, write_object
+from cache.disk_file import Damaged, FileOf, open_body, read_head, read_object, write_object
 from cache.entry import Entry
 from cache.eviction.admission import Admission, Always
 from cache.eviction.policy import Policy
+from cache.folder import Folder
 from cache.journal import Journal
-from cache.recovery import DEAD, HEAD, STALE, path_of, recover
+from cache.recovery import HEAD, Found, path_of, recover, sweep_shard
 from kernel.clock import Instant
 from kernel.errors import BadSettings, StorageFailed
 
@@ -47,6 +42,10 @@ class DiskFull(StorageFailed):
     """There is less room than the budget says."""
 
 
+class FolderLost(StorageFailed):
+    """The folder was removed, or folders in it: see `DiskTier.remake`."""
+
+
 class DiskTier:
     """Which entries have a file, under a budget; `entry.disk` is the file's number."""
 
@@ -62,8 +61,8 @@ class DiskTier:
         self.admission = Always() if admission is None else admission
         """May be replaced by another, which has seen nothing yet."""
         self._number = 0
-        self._lock = -1
-        self._journal = Journal(folder / "index")
+        self._folder = Folder(folder)
+        self._journal = Journal(folder / "index", lambda: self._number)
 
     # -- books, on the loop ------------------------------------------------------------------------------------
 
@@ -71,6 +70,17 @@ class DiskTier:
     def used(self) -> int:
         """Bytes counted."""
         return self._policy.used
+
+    @property
+    def off(self) -> bool:
+        """Whether the tier is out of use, from the errors that sent it to rest until something works again; or what had
+        to go cannot be written down."""
+        return self.errors >= MOST_ERRORS or self.owed > 0
+
+    @property
+    def owed(self) -> int:
+        """Files that had to go, of which the index could not be told yet."""
+        return self._journal.owed
 
     def resting(self, now: float) -> bool:
         """Whether the tier is out of use, at `now` (mono), after too many errors."""
@@ -137,9 +147,19 @@ class DiskTier:
             self.rests_until = now + self._rest
             self._rest = min(2 * self._rest, LONGEST_REST_SECONDS)
 
+    def lost(self, now: float) -> None:
+        """There is no folder to write to, and none can be made."""
+        self.errors = max(self.errors, MOST_ERRORS - 1)
+        self.failed(now)
+
     def worked(self) -> None:
         """Something was read or written."""
         self.errors, self._rest = 0, REST_SECONDS
+
+    def remade(self) -> None:
+        """There is a folder again: no rest is needed."""
+        self.worked()
+        self.rests_until = 0.0
 
     # -- the disk, in a thread ---------------------------------------------------------------------------------
 
@@ -149,8 +169,7 @@ class DiskTier:
         Its body as an open file, if `now` (mono) is told, it is large enough to be sent so and a descriptor to spare.
         """
         pieces = body.pieces if isinstance(body, Pieces) else (view(body, 0, len(body)),)
-        fd = self._write(name, head, pieces)
-        self._journal.add(name, head)
+        fd = self._write(name, name, head, pieces)
         if now is not None and len(body) >= FILE_LEAST and spare(fd):
             return DiskBody(fd, len(body), now)
         os.close(fd)
@@ -158,123 +177,139 @@ class DiskTier:
 
     def write_head(self, name: str, head: Head) -> None:
         """Write a new head of an object whose file stays as it is. Errors as of `write`."""
-        os.close(self._write(name + HEAD, head, ()))
-        self._journal.add(name, head)
+        os.close(self._write(name, name + HEAD, head, ()))
 
-    def _write(self, name: str, head: Head, pieces: Sequence[bytes | memoryview]) -> int:
-        temporary, fd = f"{self.folder}/tmp/{name}", -1  # noqa: S108 (our own)
+    def _write(self, name: str, file: str, head: Head, pieces: Sequence[bytes | memoryview]) -> int:
+        """A whole file under its name, then its line: without one no start takes it for an object."""
+        temporary, path, fd = f"{self.folder}/tmp/{file}", f"{self.folder}/objects/{file[:2]}/{file}", -1  # noqa: S108 (our own)
         try:
-            fd = write_object(temporary, head, pieces)
-            os.rename(temporary, f"{self.folder}/objects/{name[:2]}/{name}")  # noqa: PTH104 (a path of text costs less)
+            if not self._folder.ours():
+                raise FileNotFoundError(errno.ENOENT, "the folder is gone")
+            fd = write_object(temporary, head | {"name": name}, pieces)
+            os.rename(temporary, path)  # noqa: PTH104 (a path of text costs less)
+            self._journal.add(name, head)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+            for left in (temporary, path):
+                with contextlib.suppress(OSError):
+                    Path(left).unlink()
             if fd >= 0:
                 os.close(fd)
-            kind = DiskFull if error.errno in _NO_ROOM else StorageFailed
-            raise kind(f"{temporary}: {error.strerror}") from error
+            raise _failure(error)(f"{temporary}: {error.strerror}") from error
         return fd
 
-    def read(self, name: str, key: bytes) -> tuple[Head, Body]:
+    def read(self, wanted: FileOf) -> tuple[Head, Body]:
         """Head and verified body; Damaged when the file is not what was written, StorageFailed when unreadable."""
-        with _told(name):
-            head, body = read_object(self._path(name), key)
-            return self._newer_head(name, key, head), body
+        with _told(wanted.name):
+            head, body = read_object(self._path(wanted.name), wanted)
+            return self._newer_head(wanted, head), body
 
-    def read_body(self, name: str, key: bytes, now: float, *, files: bool) -> tuple[Head, Body]:
+    def read_body(self, wanted: FileOf, now: float, *, files: bool) -> tuple[Head, Body]:
         """Head and verified body, as an open file where `files` are wanted and it is large enough to be sent so; else
         as bytes. Errors as of `read`."""
         if not files:
-            return self.read(name, key)
-        with _told(name):
-            path = self._path(name)
+            return self.read(wanted)
+        with _told(wanted.name):
+            path = self._path(wanted.name)
             if path.stat().st_size < FILE_LEAST:
-                return self.read(name, key)
-            head, body = open_body(path, key, now)
+                return self.read(wanted)
+            head, body = open_body(path, wanted, now)
             kept = body if spare(body.fd) else bytes(body.view(0, len(body)))
-            return self._newer_head(name, key, head), kept
+            return self._newer_head(wanted, head), kept
 
-    def read_head(self, name: str, key: bytes) -> Head:
+    def read_head(self, wanted: FileOf) -> Head:
         """The head alone. Errors as of `read`."""
-        with _told(name):
-            return self._newer_head(name, key, _of_key(read_head(self._path(name)), key))
+        with _told(wanted.name):
+            return self._newer_head(wanted, read_head(self._path(wanted.name), wanted))
 
-    def _newer_head(self, name: str, key: bytes, head: Head) -> Head:
+    def _newer_head(self, wanted: FileOf, head: Head) -> Head:
         try:
-            return _of_key(read_head(self._path(name + HEAD)), key)
+            return read_head(self._path(wanted.name + HEAD), wanted)
         except FileNotFoundError:
             return head
 
-    def unlink(self, names: list[str]) -> dict[str, bool]:
-        """Remove files; those that could not be removed, and of each whether it is marked so that no start takes it
-        for an object again. Files already gone are no matter."""
-        stuck = {}
+    def unlink(self, names: list[str]) -> set[str]:
+        """Remove files, after it is written down that they have to go, so that no start takes them for objects; those
+        that could not be removed. Files already gone are no matter."""
+        self._journal.gone(names)
+        stuck = set()
         for name in names:
-            path = self._path(name)
             try:
-                path.unlink(missing_ok=True)
+                self._path(name).unlink(missing_ok=True)
             except OSError:
-                stuck[name] = self._mark_dead(name, path)
+                stuck.add(name)
             with contextlib.suppress(OSError):
                 self._path(name + HEAD).unlink()
         return stuck
 
-    def _mark_dead(self, name: str, path: Path) -> bool:
-        """By its date and in the index: one of them is enough."""
-        marked = self._journal.gone(name)
-        try:
-            os.utime(path, (DEAD, DEAD))
-        except OSError:
-            return marked
-        return True
-
     def mark_stale(self, entries: list[tuple[str, Head]]) -> list[str]:
-        """Mark files stale for the next start (a soft purge), in the index and by their date, which tells when the
-        index is lost; names of those that could not be marked."""
+        """Mark files stale for the next start (a soft purge); names of those that could not be marked."""
         unmarked = []
         for name, line in entries:
             try:
-                for path in (f"{self._path(name)}{HEAD}", self._path(name)):
-                    with contextlib.suppress(FileNotFoundError):
-                        os.utime(path, (STALE, STALE))
+                self._journal.add(name, line)
             except OSError:
                 unmarked.append(name)
-            else:
-                self._journal.add(name, line)
         return unmarked
+
+    def settle(self) -> None:
+        """Whatever had to go until now is written down where no start, not one after a power cut, can miss it.
+        StorageFailed (DiskFull) when it cannot be."""
+        try:
+            self._journal.settle()
+        except OSError as error:
+            raise _failure(error)(f"{self.folder}/index: {error.strerror}") from error
 
     def _path(self, name: str) -> Path:
         return path_of(self.folder, name)
 
     # -- start and stop ----------------------------------------------------------------------------------------
 
-    def open(self, now: Instant) -> list[Entry]:
-        """Lock the folder, remove what a crash left, and learn what is there: the entries, all cold, oldest first.
+    def open(self, now: Instant) -> Found:
+        """Lock the folder, remove what a crash left half written, and learn what is there: all entries are cold.
 
-        Of two files for one key and one alternate the younger counts. BadSettings when the folder cannot be used.
-        """
+        BadSettings when the folder cannot be used."""
+        self._folder.open()
         try:
-            (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
-            for number in range(256):
-                (self.folder / "objects" / f"{number:02x}").mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.close()
-            raise BadSettings("cache_dir", f"{self.folder} is in use by another process") from None
+            found = recover(self.folder, self._journal, now)
         except OSError as error:
             self.close()
             raise BadSettings("cache_dir", f"{self.folder} cannot be used: {error.strerror}") from None
-        found = recover(self.folder, self._journal, now)
         self._number, self.damaged = found.number, self.damaged + found.damaged
-        return found.entries
+        return found
+
+    def sweep(self, shard: str, kept: Container[str], last: int) -> set[str]:
+        """See `sweep_shard`; StorageFailed when the shard cannot be listed."""
+        try:
+            return sweep_shard(self.folder, shard, kept, last)
+        except OSError as error:
+            raise StorageFailed(f"{self.folder}/objects/{shard}: {error.strerror}") from error
+
+    def missing(self, names: Sequence[str]) -> list[str]:
+        """Those of these files that are not there."""
+        return [name for name in names if not self._path(name).exists()]
+
+    def ours(self) -> bool:
+        """Whether the folder is there, and is the one that this process holds."""
+        return self._folder.ours()
+
+    def remake(self) -> bool:
+        """Make the folder, or what is missing in it, anew; whether it was the whole of it.
+
+        StorageFailed when that cannot be, among others because another process holds it now."""
+        try:
+            self._folder.make()
+            if self._folder.ours():
+                return False
+            self._folder.take()
+            self._journal.forget()
+        except OSError as error:
+            raise StorageFailed(f"{self.folder}: {error.strerror}") from error
+        return True
 
     def close(self) -> None:
         """Let the folder go."""
         self._journal.close()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        self._folder.close()
 
 
 def pages(cost: int) -> int:
@@ -282,11 +317,11 @@ def pages(cost: int) -> int:
     return -(-cost // PAGE) * PAGE
 
 
-def _of_key(found: tuple[Head, int], key: bytes) -> Head:
-    head, _ = found
-    if head.get("key") != key:
-        raise Damaged("another key")
-    return head
+def _failure(error: OSError) -> type[StorageFailed]:
+    """What an error of writing is in the words of this tier."""
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return FolderLost
+    return DiskFull if error.errno in _NO_ROOM else StorageFailed
 
 
 @contextlib.contextmanager

@@ -2,10 +2,11 @@
 
     body | head | sums | magic 4 | version 4 | head length 4 | blocks 4 | body length 8 | xxh3 of head and sums 8
 
-All numbers little-endian. The head is MessagePack. Each sum is the xxh3 of one 64 KiB block of the body; a file
-whose head, length or any block does not agree is never served. The body comes first so that it lies on whole pages,
-which the kernel then keeps, and sends, in large pieces (docs/decisions/0008). Nothing here is fsynced: after a power
-cut a torn file is found by its sums and dropped (docs/decisions/0003).
+All numbers little-endian. The head is MessagePack: what `Entry.to_disk` says, and the file's own name. Each sum is the
+xxh3 of one 64 KiB block of the body; a file whose head, length or any block does not agree is never served. The body
+comes first so that it lies on whole pages, which the kernel then keeps, and sends, in large pieces
+(docs/decisions/0008). Nothing here is fsynced: after a power cut a torn file is found by its sums and dropped
+(docs/decisions/0003).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from __future__ import annotations
 import os
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,9 +23,11 @@ import msgspec
 import xxhash
 
 from cache.body import DiskBody, write_all
+from cache.entry import Vary, vary_of
 
 MAGIC = b"MTNO"
-VERSION = 3
+VERSION = 4
+"""4: the head names its own file."""
 BLOCK = 64 * 1024
 CHECKED_AT_ONCE = 4 * BLOCK
 """Bytes read and summed at a time: they are still in the processor's cache when they are summed."""
@@ -76,27 +80,50 @@ def _sums(pieces: Sequence[bytes | memoryview]) -> Iterator[int]:
         yield begun.intdigest()
 
 
-def read_head(path: Path) -> tuple[dict[str, Any], int]:
-    """(head, file size) of a file; Damaged when it is not whole, FileNotFoundError when it is gone."""
+@dataclass(frozen=True, slots=True)
+class FileOf:
+    """Which file it is, as its head says and the books do: a file that was exchanged for another, of whatever key,
+    alternate or age, is not taken for it. No name is ever used twice."""
+
+    name: str
+    key: bytes
+    vary: Vary = ()
+
+    def check(self, head: Mapping[str, Any]) -> None:
+        """Damaged when this head is another's."""
+        if head.get("key") != self.key:
+            raise Damaged("another key")
+        if head.get("name") != self.name:
+            raise Damaged("another file")
+        try:
+            alternate = vary_of(head["vary"])
+        except (KeyError, TypeError, ValueError):
+            raise Damaged("the head says no alternate") from None
+        if alternate != self.vary:
+            raise Damaged("another alternate")
+
+
+def read_head(path: Path, wanted: FileOf) -> dict[str, Any]:
+    """The head of a file; Damaged when it is not whole or another's, FileNotFoundError when it is gone."""
     with path.open("rb", buffering=0) as file:
         head, _, _ = _read_checked(file.fileno())
-        return head, os.fstat(file.fileno()).st_size
+    wanted.check(head)
+    return head
 
 
-def read_object(path: Path, key: bytes) -> tuple[dict[str, Any], bytes]:
-    """(head, body) with every block verified and the key compared in full; Damaged otherwise."""
+def read_object(path: Path, wanted: FileOf) -> tuple[dict[str, Any], bytes]:
+    """(head, body) with every block verified, of the file that is wanted; Damaged otherwise."""
     with path.open("rb", buffering=0) as file:
         fd = file.fileno()
         head, sums, length = _read_checked(fd)
-        if head.get("key") != key:
-            raise Damaged("another key")
+        wanted.check(head)
         body = _pread_all(fd, length, 0)
     _check_blocks(body, 0, sums)
     return head, body
 
 
-def open_body(path: Path, key: bytes, now: float) -> tuple[dict[str, Any], DiskBody]:
-    """(head, body) as an open file, every block verified and the key compared in full; Damaged otherwise."""
+def open_body(path: Path, wanted: FileOf, now: float) -> tuple[dict[str, Any], DiskBody]:
+    """(head, body) as an open file, every block verified, of the file that is wanted; Damaged otherwise."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         head, sums, length = _read_checked(fd)
@@ -104,8 +131,7 @@ def open_body(path: Path, key: bytes, now: float) -> tuple[dict[str, Any], DiskB
     except BaseException:
         os.close(fd)
         raise
-    if head.get("key") != key:
-        raise Damaged("another key")
+    wanted.check(head)
     buffer = _buffer()
     for at in range(0, len(body), CHECKED_AT_ONCE):
         part = buffer[: min(CHECKED_AT_ONCE, len(body) - at)]

@@ -1,13 +1,14 @@
 """What is known of a stored response: times, validators, the head made ready; the body where it is.
 
 Times are on the monotonic clock (seconds): `born` is the moment when its age was 0. On disk they are wall times.
+Over 300 lines because all that is known of a response is one class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cache.body import Body
 from cache.shared import shared
@@ -22,6 +23,8 @@ OVERHEAD = 600
 
 _NOT_STORED = frozenset((b"age", b"content-length", b"cache-status", b"cdn-loop", b"proxy-authentication-info"))
 _OF_THE_BODY = frozenset((b"content-length", b"content-encoding", b"content-range"))
+Vary = tuple[tuple[bytes, bytes | None], ...]
+"""An alternate: the request's values of the fields that the response varies by."""
 Windows = tuple[float, float, bool]
 """Seconds that it may be used when stale while it is revalidated, and after an error; must-revalidate."""
 NO_WINDOWS: Windows = (0.0, 0.0, False)
@@ -88,7 +91,7 @@ class Entry:
         self.length = length
         self.body: Body | None = None
         self.disk: int | None = None  # the number of its file
-        self.vary: tuple[tuple[bytes, bytes | None], ...] = ()
+        self.vary: Vary = ()
         self.surrogates: tuple[bytes, ...] = ()
         self.born = self.fresh_until = 0.0
         self.windows: Windows = NO_WINDOWS
@@ -251,19 +254,29 @@ class Entry:
 
     @classmethod
     def from_disk(cls, head: Mapping[str, object], now: Instant) -> Entry:
-        """The cold entry of a file's head, or of a line of the index; KeyError, TypeError or ValueError when it is
-        none of ours."""
-        made = cls(bytes(head["key"]), int(head["status"]), None, int(head["length"]))  # type: ignore[call-overload]
-        made.vary = shared(tuple((bytes(name), value) for name, value in head["vary"]))  # type: ignore[attr-defined]
-        made.surrogates = shared(tuple(map(bytes, head["surrogates"])))  # type: ignore[call-overload]
+        """The cold entry of a file's head; KeyError, TypeError or ValueError when it is none of ours."""
+        return cls.from_line([head[one] for one in INDEXED], now)
+
+    @classmethod
+    def from_line(cls, line: Sequence[Any], now: Instant) -> Entry:
+        """The cold entry of what `to_index` said, in the order of `INDEXED`; TypeError or ValueError when it is none
+        of ours."""
+        key, status, length, vary, surrogates, written, age, fresh, windows, size, mark = line
+        made = cls(bytes(key), int(status), None, int(length))
+        made.vary = shared(vary_of(vary)) if vary else ()
+        made.surrogates = shared(tuple(map(bytes, surrogates))) if surrogates else ()
         # A wall clock that stepped back must not make an object younger than it was when it was written.
-        age = float(head["age"]) + max(0.0, now.wall - float(head["written"]))  # type: ignore[arg-type]
-        made.born = now.mono - age
-        made.fresh_until = made.born + float(head["fresh"])  # type: ignore[arg-type]
-        made.windows = shared(_windows(*head["windows"]))  # type: ignore[misc]
-        made.slice = int(head["slice"])  # type: ignore[call-overload]
-        made.mark = shared(bytes(head["mark"]))  # type: ignore[call-overload]
+        made.born = now.mono - (float(age) + max(0.0, now.wall - float(written)))
+        made.fresh_until = made.born + float(fresh)
+        made.windows = shared(_windows(*windows))
+        made.slice = int(size)
+        made.mark = shared(bytes(mark)) if mark else b""
         return made
+
+
+def vary_of(stored: Any) -> Vary:
+    """An alternate as it was written; TypeError or ValueError when it is none of ours."""
+    return tuple((bytes(name), value) for name, value in stored)
 
 
 def _windows(swr: float, sie: float, must: bool) -> Windows:

@@ -1,10 +1,14 @@
-"""Files on their way out of the disk tier: removed in batches, in a thread; what cannot be removed is tried again."""
+"""Files on their way out of the disk tier: removed in batches, in a thread; what cannot be removed is tried again.
+
+That a file has to go is written down before it is removed, so that it is no object at the next start, wherever a kill
+comes between.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from itertools import islice
 
 from cache.counts import CacheCounts
@@ -15,7 +19,7 @@ from kernel.clock import Clock
 BATCH = 500
 RETRY_SECONDS = 30.0
 MOST_STUCK = 10_000
-"""Files remembered that could not be removed; the oldest is left to the next start, which finds it marked."""
+"""Files remembered that could not be removed; the oldest is left to the next start, whose walk removes it."""
 
 
 class Leaving:
@@ -28,15 +32,12 @@ class Leaving:
         self._counts = counts
         self._names: OrderedDict[str, int] = OrderedDict()
         self._came = 0  # the number of the last of them
-        self._stuck: dict[str, bool] = {}
+        self._stuck: dict[str, None] = {}
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._running = self._retrying = False
 
     def __len__(self) -> int:
         return len(self._names)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
 
     @property
     def stuck(self) -> int:
@@ -68,20 +69,14 @@ class Leaving:
             if (future := self._waiting.pop(name, None)) is not None and not future.done():
                 future.set_result(None)
 
-    async def gone(self, names: Sequence[str]) -> int:
-        """Until an attempt was made on each of these, which were told before, and on all that came before them; how
-        many are still there and, for want of a mark, might come back at the next start."""
-        last, left = self._came, 0
+    async def emptied(self) -> None:
+        """Until an attempt was made on all that came until now."""
+        last = self._came
         while self._names:
             first = next(iter(self._names))
             if self._names[first] > last:
                 break
             await asyncio.wait([self._waiting.setdefault(first, asyncio.get_running_loop().create_future())])
-        if self._stuck:
-            for at in range(0, len(names), BATCH):
-                left += sum(not self._stuck.get(name, True) for name in names[at : at + BATCH])
-                await asyncio.sleep(0)
-        return left
 
     async def _remove_all(self) -> None:
         try:
@@ -95,7 +90,7 @@ class Leaving:
         self._counts.disk_stuck += sum(name not in self._stuck for name in stuck)
         for name in batch:
             self._stuck.pop(name, None)
-        self._stuck.update(stuck)
+        self._stuck.update(dict.fromkeys(name for name in batch if name in stuck))
         while len(self._stuck) > MOST_STUCK:
             del self._stuck[next(iter(self._stuck))]
         if self._stuck and not self._retrying:

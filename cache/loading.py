@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from cache.body import Body
 from cache.disk import DiskTier, Head
-from cache.disk_file import Damaged
+from cache.disk_file import Damaged, FileOf
 from cache.entry import Entry
 from cache.loads import Done, Load, Loads
 from cache.tiers import Tiers
@@ -53,7 +53,7 @@ class Loading:
         body: Body | None = None
         try:
             now = tiers.clock.mono()
-            found = await self._read(entry, lambda disk, name: disk.read_body(name, entry.key, now, files=tiers.files))
+            found = await self._read(entry, lambda disk, file: disk.read_body(file, now, files=tiers.files))
             if found is not None and self._warm(entry, found[0]):
                 body = found[1]
         finally:
@@ -68,7 +68,7 @@ class Loading:
         """Have what the head told at hand; False when it cannot be had."""
         if not entry.cold:
             return True
-        head = await self._read(entry, lambda disk, name: disk.read_head(name, entry.key))
+        head = await self._read(entry, lambda disk, file: disk.read_head(file))
         if head is None or not self._warm(entry, head):
             return False
         if entry.slice and entry.disk is not None:
@@ -77,15 +77,15 @@ class Loading:
             self._tiers.cools(entry)
         return True
 
-    async def _read(self, entry: Entry, read: Callable[[DiskTier, str], T]) -> T | None:
+    async def _read(self, entry: Entry, read: Callable[[DiskTier, FileOf], T]) -> T | None:
         """What a plain function reads of the entry's file, in a thread; what is damaged or cannot be read is gone."""
         tiers = self._tiers
         disk, number = tiers.disk, entry.disk
         if disk is None or number is None or disk.resting(tiers.clock.mono()):
             return None
-        name = disk.name(entry.key, number)
+        wanted = FileOf(disk.name(entry.key, number), entry.key, entry.vary)
         try:
-            found = await tiers.workshop.offload(lambda: read(disk, name))
+            found = await tiers.workshop.offload(lambda: read(disk, wanted))
         except Damaged:
             if entry.disk == number:  # else it was purged or evicted meanwhile: no damage
                 tiers.counts.disk_damaged += 1

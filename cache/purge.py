@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from itertools import islice
 
 from cache.collapse import Filling
-from cache.disk import Head
+from cache.disk import PAGE, DiskFull, Head
 from cache.entry import Entry
 from cache.index import PurgeRequest
 from cache.slices import is_slice
 from cache.tiers import Tiers
 from kernel.clock import Instant
+from kernel.errors import StorageFailed
 
 STEP = 200
 """Objects purged before the loop may turn to hits again: a millisecond or two."""
-MOST_WATCHED = 10_000
-"""Files already on their way out when a purge begins, of which it says whether they went."""
 
 
 class Receipt(int):
     """How many objects a purge reached, an object in slices once.
 
-    `left`: how many files could be neither removed nor marked, so that the next start might take them for objects.
+    `left`: of how many files it could not be written down that they have to go, so that a later start might take them
+    for objects: those of this purge, and those that had to go before it for whatever reason.
     """
 
     left: int = 0
@@ -43,11 +42,13 @@ class _Pace:
 
 async def purge(tiers: Tiers, filling: Filling, request: PurgeRequest) -> Receipt:
     """Remove (hard) or mark stale (soft). Returns when it is done in every tier: a GET after it never gets the old
-    bytes, a fill begun before it stores nothing, and no start brings them back but what `left` says."""
+    bytes, a fill begun before it stores nothing, and no start brings them back, unless `left` says so.
+
+    A start serves what the index beside the files names. So it is enough, and needed, that the index says of every file
+    that had to go until now that it does, and that this is on the disk."""
     filling.purge(request)
     # A file that appears, or still lies there, after the receipt would come back at the next start.
     under_way = {tiers.writing.end_of(e) for e in tiers.writing if request.reaches(e.key, e.surrogates)}
-    gone = list(islice(tiers.leaving, MOST_WATCHED))
     softened: dict[Entry, None] = {}
     pace, reached = _Pace(), 0
     for entries in tiers.index.reached(request, STEP):
@@ -59,33 +60,53 @@ async def purge(tiers: Tiers, filling: Filling, request: PurgeRequest) -> Receip
                 entry.make_stale(tiers.clock.mono())
                 softened[entry] = None
             else:
-                gone += await _removed(tiers, entry, pace)
+                await _removed(tiers, entry, pace)
             await pace.one()
         await asyncio.sleep(0)
     if under_way:
         await asyncio.wait(under_way)
-    gone += await _mark_stale(tiers, list(softened))
+    await _mark_stale(tiers, list(softened))
     receipt = Receipt(reached)
-    receipt.left = await tiers.leaving.gone(gone)
+    receipt.left = await _settled(tiers)
     tiers.counts.purged += reached
     return receipt
 
 
-async def _removed(tiers: Tiers, entry: Entry, pace: _Pace) -> list[str]:
-    """Out of all tiers, after a whole its slices too; names of the files on their way out."""
-    names = [tiers.forget(entry, with_slices=False)]
+async def _settled(tiers: Tiers) -> int:
+    """Nothing that had to go can come back; of how many files that cannot be said.
+
+    On a full disk some objects leave, and it is tried once more."""
+    disk = tiers.disk
+    if disk is None:
+        return 0
+    for last in (False, True):
+        await tiers.leaving.emptied()
+        try:
+            await tiers.workshop.offload(disk.settle)
+        except DiskFull:
+            if not last:
+                await tiers.leaves_disk(disk.shed(PAGE))
+        except StorageFailed:
+            break
+        else:
+            return 0
+    return max(1, disk.owed)
+
+
+async def _removed(tiers: Tiers, entry: Entry, pace: _Pace) -> None:
+    """Out of all tiers, after a whole its slices too."""
+    tiers.forget(entry, with_slices=False)
     for part in tiers.index.slices_of(entry) if entry.slice else ():
         if part is not None:
-            names.append(tiers.forget(part))
+            tiers.forget(part)
         await pace.one()
-    return [name for name in names if name is not None]
 
 
-async def _mark_stale(tiers: Tiers, softened: list[Entry]) -> list[str]:
-    """In the files, a step at a time; what cannot be marked has to go: names of its files."""
-    disk, gone = tiers.disk, list[str]()
+async def _mark_stale(tiers: Tiers, softened: list[Entry]) -> None:
+    """In the index, a step at a time; what cannot be marked has to go."""
+    disk = tiers.disk
     if disk is None:
-        return gone
+        return
     for at in range(0, len(softened), STEP):
         now = Instant(tiers.clock.wall(), tiers.clock.mono())
         there: dict[str, tuple[Entry, Head]] = {
@@ -98,5 +119,3 @@ async def _mark_stale(tiers: Tiers, softened: list[Entry]) -> list[str]:
             continue
         for name in await tiers.workshop.offload(partial(disk.mark_stale, lines)):
             tiers.forget(there[name][0])
-            gone.append(name)
-    return gone

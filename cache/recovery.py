@@ -1,37 +1,42 @@
 """What a start finds in the disk tier's folder. Whatever a crash left, there is a state to start from.
 
-The journal says what most files are; a file that it does not know is asked itself. Files that are not ours, not whole
-or marked dead are removed, and of two files for one key and one alternate the older one.
+The journal alone says which files are objects, so that a start reads one file. The folder is walked afterwards, a shard
+at a time, while viewers are served: files that the journal does not name are removed, and objects whose files are not
+there leave the books.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import re
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cache.disk_file import Damaged, read_head
 from cache.entry import Entry
-from cache.journal import Journal, Line
+from cache.journal import Journal, Known, Line, number_of
 from kernel.clock import Instant
+from kernel.vocabulary import CacheNotice
 
 HEAD = ".head"
 """Suffix of a newer head beside its object's file."""
-STALE, DEAD = 0, 1
-"""Dates of files (seconds since 1970) that were purged softly, or were to be removed and could not be."""
+SHARDS = tuple(f"{number:02x}" for number in range(256))
+NUMBERS_A_SECOND = 20
+"""Bits of the clock's seconds above which file numbers begin where nobody knows which were given out."""
 _NAME = re.compile("[0-9a-f]{16}-[0-9a-f]{1,16}")
 
 
 @dataclass(slots=True)
 class Found:
-    """All that is there, oldest first; the highest number of a file; files that were damaged; those without a line."""
+    """All that is there, oldest first, by the names of its files; the highest number of a file; lines that were of no
+    entry; what there is to tell an operator."""
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: dict[str, Entry] = field(default_factory=dict)
     number: int = 0
     damaged: int = 0
-    unknown: list[str] = field(default_factory=list)
+    notices: list[CacheNotice] = field(default_factory=list)
 
 
 def path_of(folder: Path, name: str) -> Path:
@@ -39,87 +44,106 @@ def path_of(folder: Path, name: str) -> Path:
     return folder / "objects" / name[:2] / name
 
 
-def number_of(name: str) -> int:
-    """The number in a file's name."""
-    return int(name.rpartition("-")[2], 16)
-
-
 def recover(folder: Path, journal: Journal, now: Instant) -> Found:
-    """Clean the folder and read what is in it. OSError where it cannot be listed."""
+    """Read the journal and begin to append to it. OSError where the folder cannot be listed."""
     for left in (folder / "tmp").iterdir():
-        _remove(left)
-    lines, found = journal.read(), Found()
-    found.number = max(map(number_of, lines), default=0)  # names are not used again, not those of removed files either
-    latest: dict[tuple[bytes, object], Entry] = {}
-    names: set[str] = set()
-    for number in range(256):
-        for name in _names(folder, f"{number:02x}"):
-            entry = _entry(folder, name, lines, found, now)
-            if entry is None:
-                _remove_object(folder, name)
-                continue
-            known = latest.get((entry.key, entry.vary))
-            if known is None or (known.disk or 0) < (entry.disk or 0):
-                latest[entry.key, entry.vary] = entry
-                names.add(name)
-                name = "" if known is None else f"{name.partition('-')[0]}-{known.disk:x}"
-            if name:
-                names.discard(name)
-                _remove_object(folder, name)
-    journal.start(names)
-    found.entries = sorted(latest.values(), key=lambda entry: entry.disk or 0)
-    unknown = {number_of(name): name for name in found.unknown}
-    for entry in found.entries:
-        if entry.disk in unknown:
-            journal.add(unknown[entry.disk], entry.to_index(now))
+        remove(left)
+    with _unwatched():
+        known, found = journal.read(), Found()
+        older = _entries(known, found, now)
+    if not known.whole or not known.count:
+        known.number = max(known.number, _number_beyond(folder, now))
+    found.number = known.number
+    if known.old:
+        found.notices.append(CacheNotice.EARLIER_FORMAT)
+    elif not known.whole:
+        found.notices.append(CacheNotice.INDEX_DAMAGED)
+        for entry in found.entries.values():  # a purge may have been in what is lost
+            entry.make_stale(now.mono)
+            entry.no_windows()
+    return _begun(journal, known, older, found, now)
+
+
+def _number_beyond(folder: Path, now: Instant) -> int:
+    """A number beyond those of files that nobody knows of, be they there or put aside: by the clock, and by what is
+    there."""
+    there = (name.removesuffix(HEAD) for shard in SHARDS for name in os.listdir(folder / "objects" / shard))  # noqa: PTH208 (names are enough)
+    most = max((number_of(name) for name in there if _NAME.fullmatch(name)), default=0)
+    return max(most, int(now.wall) << NUMBERS_A_SECOND)
+
+
+def _begun(journal: Journal, known: Known, older: list[str], found: Found, now: Instant) -> Found:
+    """With a journal that says no more than what was found, or owes it."""
+    anew: dict[str, Line] | None = None
+    if not known.whole or not known.count:
+        anew = {name: list(entry.to_index(now).values()) for name, entry in found.entries.items()}
+    with contextlib.suppress(OSError):  # the journal tries again with the first line
+        journal.start(known, anew)
+    if older:
+        journal.gone(older)
     return found
 
 
-def _entry(folder: Path, name: str, lines: dict[str, Line], found: Found, now: Instant) -> Entry | None:
-    """What the file is, by its line or by its head; None when it has to go."""
-    found.number = max(found.number, number_of(name))
+def _entries(known: Known, found: Found, now: Instant) -> list[str]:
+    """Of two files for one key and one alternate the younger counts; names of the others."""
+    latest: dict[tuple[bytes, object], str] = {}
+    entries, older = found.entries, list[str]()
+    for number, name, line in sorted((number_of(name), name, line) for name, line in known.lines.items()):
+        try:
+            entry = Entry.from_line(line, now)
+        except (TypeError, ValueError):
+            found.damaged += 1
+            older.append(name)
+            continue
+        entry.disk = number
+        before = latest.get((entry.key, entry.vary))
+        if before is not None:
+            del entries[before]
+            older.append(before)
+        latest[entry.key, entry.vary] = name
+        entries[name] = entry
+    return older
+
+
+@contextlib.contextmanager
+def _unwatched() -> Iterator[None]:
+    """Without the collector, which would walk all that was made so far again and again: none of it is garbage."""
+    was = gc.isenabled()
+    gc.disable()
     try:
-        if name in lines:
-            line = lines[name]
-            if line is None:
-                return None
-            entry = Entry.from_disk(line, now)
-        else:
-            path, newer = path_of(folder, name), path_of(folder, name + HEAD)
-            date = path.stat().st_mtime
-            if date == DEAD:
-                return None
-            if newer.exists():
-                path, date = newer, newer.stat().st_mtime
-            entry = Entry.from_disk(read_head(path)[0], now)
-            found.unknown.append(name)
-            if date == STALE:  # nobody knows when: no window of staleness is left
-                entry.make_stale(now.mono)
-                entry.no_windows()
-    except (Damaged, OSError, KeyError, TypeError, ValueError):
-        found.damaged += 1
-        return None
-    entry.disk = number_of(name)
-    return entry
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
-def _names(folder: Path, shard: str) -> list[str]:
-    """Names of objects in a shard; what else lies there is removed."""
+# -- the walk ----------------------------------------------------------------------------------------------------------
+
+
+def sweep_shard(folder: Path, shard: str, kept: Container[str], last: int) -> set[str]:
+    """Remove what lies in a shard and is none of the files `kept`, nor of a number above `last`, which came since; the
+    names of the objects that are there. OSError where it cannot be listed."""
     with os.scandir(folder / "objects" / shard) as listing:
         there = [item.name for item in listing]
-    objects = {name for name in there if name.startswith(shard) and _NAME.fullmatch(name)}
+    objects = set[str]()
     for name in there:
-        if name not in objects and name.removesuffix(HEAD) not in objects:
-            _remove(folder / "objects" / shard / name)
-    return sorted(objects)
+        bare = name.removesuffix(HEAD)
+        if bare[:2] != shard or not _NAME.fullmatch(bare) or (bare not in kept and number_of(bare) <= last):
+            remove(folder / "objects" / shard / name)
+        elif bare == name:
+            objects.add(name)
+    return objects
 
 
-def _remove_object(folder: Path, name: str) -> None:
-    _remove(path_of(folder, name))
-    _remove(path_of(folder, name + HEAD))
+def by_shard(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names of files by the shard in which they lie."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(name[:2], []).append(name)
+    return found
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     """Away with what is not ours or not whole; what cannot be removed (a folder) is not in our way."""
     with contextlib.suppress(OSError):
         path.unlink()

@@ -23,6 +23,7 @@ from cache.entry import Entry
 from cache.index import Index
 from cache.leaving import Leaving
 from cache.ram import Left, RamTier
+from cache.reconcile import Reconcile
 from cache.slices import is_slice
 from cache.workshop import Workshop
 from cache.writing import Writing
@@ -55,6 +56,8 @@ class Tiers:
         self.index = Index()
         self.leaving = Leaving(disk, workshop, clock, self.counts)
         self.writing = Writing(self)
+        self.reconcile = Reconcile(self)
+        self.folder_lost = self.reconcile.folder_lost
         self.on_gone: Callable[[Entry], object] | None = None
         """Told of every entry that leaves the cache, however."""
         self._in_use = in_use
@@ -113,17 +116,20 @@ class Tiers:
 
     def adopt(self, entries: Iterable[Entry]) -> None:
         """Take in what the disk tier found at start, oldest first; slices without their whole go."""
-        disk, kept = self.disk, []
+        disk, slices = self.disk, list[Entry]()
         if disk is None:
             return
         for entry in entries:
             number, entry.disk = entry.disk, None
+            if number is None:
+                continue
             self._enter(entry)
-            if number is not None:
-                kept.append(entry)
-                self.leaving.add(self._off_disk(disk.put(entry, number)))
-        for entry in kept:
-            if is_slice(entry.key) and not self.index.has_whole(entry):
+            if victims := disk.put(entry, number):
+                self.leaving.add(self._off_disk(victims))
+            if is_slice(entry.key):
+                slices.append(entry)
+        for entry in slices:
+            if not self.index.has_whole(entry):
                 self.forget(entry)
 
     def _enter(self, entry: Entry) -> None:
@@ -134,19 +140,26 @@ class Tiers:
 
     # -- leaving -----------------------------------------------------------------------------------------------
 
-    def forget(self, entry: Entry, *, with_slices: bool = True) -> str | None:
-        """Out of the index and both tiers, its slices too; the name of its file, which is on its way out."""
+    def forget(self, entry: Entry, *, with_slices: bool = True) -> None:
+        """Out of the index and both tiers, its slices too; its file is on its way out, be it still being written."""
         self.index.remove(entry)
         self.ram.drop(entry)
         self._lukewarm.pop(entry, None)
         if entry.slice and with_slices:
             self._slices_leave(entry)
-        name = self.disk.drop(entry) if self.disk is not None else None
-        if name is not None:
-            self.leaving.add((name,))
+        if (disk := self.disk) is not None:
+            for name in (disk.drop(entry), self.writing.file_of(disk, entry)):
+                if name is not None:
+                    self.leaving.add((name,))
         if self.on_gone is not None:
             self.on_gone(entry)
-        return name
+
+    def file_lost(self, disk: DiskTier, entry: Entry) -> None:
+        """Its file is not there: what is in RAM goes on from there."""
+        if self.in_ram(entry):
+            disk.drop(entry)
+        else:
+            self.forget(entry)
 
     def _slices_leave(self, whole: Entry) -> None:
         """Those of an object that has left; of a large one in steps, until the same is stored again."""

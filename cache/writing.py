@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cache.body import Body, DiskBody, Pieces
-from cache.disk import DiskFull, DiskTier
+from cache.disk import DiskFull, DiskTier, FolderLost
 from cache.entry import Entry
 from kernel.clock import Instant
 from kernel.errors import StorageFailed
@@ -27,6 +27,7 @@ class Writing:
     def __init__(self, tiers: Tiers) -> None:
         self._tiers = tiers
         self.bodies: dict[Entry, Body] = {}
+        self._numbers: dict[Entry, int] = {}
         self._heads: dict[Entry, bool] = {}
         self._ended: dict[Entry, asyncio.Future[None]] = {}
         self.bytes = 0
@@ -62,22 +63,28 @@ class Writing:
         """Write an object."""
         cost = entry.cost  # as it is now: a 304 meanwhile may change it
         self.bodies[entry] = body
+        self._numbers[entry] = disk.new_number()
         self.bytes += cost
         self._tiers.workshop.spawn(self._write(disk, entry, body, cost))
 
+    def file_of(self, disk: DiskTier, entry: Entry) -> str | None:
+        """The name of the file that is being written of an entry."""
+        number = self._numbers.get(entry)
+        return None if number is None else disk.name(entry.key, number)
+
     async def _write(self, disk: DiskTier, entry: Entry, body: Body, cost: int) -> None:
         tiers, written, told = self._tiers, False, entry.told
-        number, opened = disk.new_number(), None
+        number, opened = self._numbers[entry], None
         try:
             await tiers.leaves_disk(disk.make_room(self.bytes))
             opened = await self._write_file(disk, disk.name(entry.key, number), entry, body, cost)
             written = True
             disk.worked()
         except StorageFailed as error:
-            self._failed(disk, error)
+            await self._failed(disk, error)
         finally:
             self.bytes -= cost
-            del self.bodies[entry]
+            del self.bodies[entry], self._numbers[entry]
             try:
                 if written:
                     await self._wrote(disk, entry, number, cost, opened)
@@ -117,10 +124,12 @@ class Writing:
             tiers.cools(entry, opened)
         await tiers.leaves_disk(victims)
 
-    def _failed(self, disk: DiskTier, error: StorageFailed) -> None:
-        """A disk that is full is in order; one that fails is not."""
+    async def _failed(self, disk: DiskTier, error: StorageFailed) -> None:
+        """A disk that is full is in order, and a folder that is gone is made anew; a disk that fails is not."""
         if isinstance(error, DiskFull):
             self._tiers.counts.disk_full += 1
+        elif isinstance(error, FolderLost):
+            await self._tiers.folder_lost(disk)
         else:
             self._tiers.counts.disk_failed += 1
             disk.failed(self._tiers.clock.mono())
@@ -150,7 +159,7 @@ class Writing:
                 try:
                     await tiers.workshop.offload(partial(disk.write_head, name, head))
                 except StorageFailed as error:
-                    self._failed(disk, error)
+                    await self._failed(disk, error)
                     written = False
                 if entry.disk is None:  # it left meanwhile: what was just written is to go too
                     await tiers.leaving.remove([name])

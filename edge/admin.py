@@ -98,6 +98,7 @@ class Admin:
         return web.json_response({"status": "ok", "id": self._edge.settings.id, "role": self._edge.settings.role})
 
     async def _readyz(self, _: web.Request) -> web.Response:
+        await self._edge.cache.look_at_folder()
         ready, why = self._edge.readiness()
         if not ready:
             return problem(503, "not-ready", why)
@@ -123,8 +124,10 @@ class Admin:
             return problem(400, "url", f"{strange[0][:200]!r} is not a URL that this edge can hold")
         receipt = await self._edge.cache.purge(purge)
         if receipt.left:
-            told = f"{receipt} objects are purged, but {receipt.left} files on disk could be neither removed nor marked"
-            return problem(500, "not-removed", told + ": do not restart this edge before its disk is looked at")
+            told = f"{receipt} objects are purged, but of {receipt.left} files it could not be written down that they have to go"
+            return problem(
+                500, "not-removed", told + ": a restart might bring them back; purge again when the disk works"
+            )
         return web.json_response({"purged": receipt})
 
     async def _prefetch(self, request: web.Request) -> web.Response:

@@ -50,6 +50,7 @@ from kernel.errors import BadSettings
 from kernel.fleet import HOT
 from kernel.http.cache_status import cache_name
 from kernel.settings import Address
+from kernel.vocabulary import CACHE_NOTICE_SENTENCES, CacheNotice
 from rpc.supervised import Supervised
 
 LOOP_LOOK_SECONDS = 0.5
@@ -159,7 +160,10 @@ class Edge:
         """Recover the disk, hear from control, listen. BadSettings when something cannot be had."""
         if self.disk is not None:
             disk, now = self.disk, Instant(self.clock.wall(), self.clock.mono())
-            self.cache.adopt(await self.tasks.offload(lambda: disk.open(now)))
+            self.cache.tell(_tell_of_folder)
+            found = await self.tasks.offload(lambda: disk.open(now))
+            self.cache.adopt(found)
+            self.tasks.spawn(self.cache.walk(found))
         if self.identity is not None:
             self.tasks.spawn(Supervised(self.clock.mono).keep("identity", self.identity.run))
         if self.subscriber is not None:
@@ -316,6 +320,8 @@ class Edge:
             return True, "degraded"
         if self.jobs is not None and self.jobs.catching_up:
             return False, "catching-up"
+        if self.cache.disk_off:
+            return True, "degraded"
         return True, "ready"
 
     def stats(self) -> dict[str, int]:
@@ -325,3 +331,7 @@ class Edge:
     def metrics(self) -> dict[str, Number]:
         """Every row of the table of counters: a number, or numbers by label."""
         return metrics(self)
+
+
+def _tell_of_folder(notice: CacheNotice) -> None:
+    logger.warning("cache folder", notice=notice.value, means=CACHE_NOTICE_SENTENCES[notice])

@@ -206,7 +206,7 @@ class JobRunner:
             log.exception("bug: a purge failed")
             return 0, f"failed: {error!r}"
         if purged.left:
-            return int(purged), f"purged, but {purged.left} files on disk could be neither removed nor marked"
+            return int(purged), f"purged, but of {purged.left} files it could not be written down that they have to go"
         return int(purged), DONE
 
     async def _keep(self, version: Version) -> str:

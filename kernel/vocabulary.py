@@ -136,6 +136,26 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class CacheNotice(StrEnum):
+    """What befell the folder of a disk tier, for its operator; the word stands in the log."""
+
+    EARLIER_FORMAT = "earlier-format"
+    INDEX_DAMAGED = "index-damaged"
+    FOLDER_LOST = "folder-lost"
+    FOLDER_MADE_ANEW = "folder-made-anew"
+    FOLDER_MENDED = "folder-mended"
+
+
+CACHE_NOTICE_SENTENCES = {
+    CacheNotice.EARLIER_FORMAT: "The cache folder is of an earlier release: what is in it is dropped.",
+    CacheNotice.INDEX_DAMAGED: "The cache folder's index is damaged: what it names is revalidated, the rest dropped.",
+    CacheNotice.FOLDER_LOST: "The cache folder was removed and cannot be made anew: the disk tier is out of use.",
+    CacheNotice.FOLDER_MADE_ANEW: "The cache folder was removed: it is made anew, what was in it is fetched again.",
+    CacheNotice.FOLDER_MENDED: "Parts of the cache folder were missing: they are made anew, what was there is dropped.",
+}
+"""What each notice means; the log says it."""
+
+
 def is_content_id(text: str) -> bool:
     """Whether the text can be a contentId."""
     return CONTENT_ID.fullmatch(text) is not None

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from cache.body import Body, MemoryFile
 from cache.cache import SegmentCache
 from cache.disk import DiskTier, Head
+from cache.disk_file import FileOf
 from cache.entry import OVERHEAD, Entry
 from cache.eviction.admission import ADMISSIONS, Admission
 from cache.eviction.choice import DEFAULT, POLICIES, Tuning
@@ -53,16 +54,15 @@ class Ledger(DiskTier):
         del body, now
         self._heads[name] = head
 
-    def read(self, name: str, key: bytes) -> tuple[Head, Body]:
+    def read(self, wanted: FileOf) -> tuple[Head, Body]:
         """What is in the books is there."""
-        del key
-        return self._heads[name], _LOADED
+        return self._heads[wanted.name], _LOADED
 
-    def unlink(self, names: list[str]) -> dict[str, bool]:
+    def unlink(self, names: list[str]) -> set[str]:
         """There is no file."""
         for name in names:
             self._heads.pop(name, None)
-        return {}
+        return set()
 
 
 _LOADED = Hollow(0)

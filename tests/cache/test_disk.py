@@ -1,16 +1,16 @@
 """The disk tier: books, files, recovery."""
 
 import os
+import shutil
 
 import pytest
 
-from cache import recovery
 from cache.body import FILE_LEAST, Pieces
-from cache.disk import MOST_ERRORS, PAGE, DiskTier
-from cache.disk_file import Damaged, write_object
+from cache.disk import MOST_ERRORS, PAGE, DiskTier, FolderLost
+from cache.disk_file import Damaged, FileOf
 from cache.entry import Entry
 from cache.eviction.lru import Lru
-from cache.recovery import path_of
+from cache.recovery import SHARDS
 from kernel.clock import Instant
 from kernel.errors import BadSettings, StorageFailed
 from tests.cache.workbench import now_of, response
@@ -31,7 +31,10 @@ def tier(tmp_path):
 
 def opened(folder, budget=1 << 20):
     made = DiskTier(folder, budget, Lru(budget))
-    made.found = made.open(NOW)
+    found = made.open(NOW)
+    made.found = list(found.entries.values())
+    for shard in SHARDS:
+        made.sweep(shard, found.entries, found.number)
     return made
 
 
@@ -53,6 +56,10 @@ def file(tier, entry):
     return tier.name(entry.key, entry.disk)
 
 
+def wanted(tier, entry, key=None):
+    return FileOf(file(tier, entry), key or entry.key, entry.vary)
+
+
 def path(tier, entry):
     name = file(tier, entry)
     return tier.folder / "objects" / name[:2] / name
@@ -64,12 +71,12 @@ def objects(tier):
 
 def test_a_written_object_is_read_and_found_at_the_next_start(tier, clock):
     entry = kept(tier, clock, b"/k")
-    head, body = tier.read(file(tier, entry), b"/k")
+    head, body = tier.read(wanted(tier, entry))
     assert (head["key"], body) == (b"/k", b"hello")
     assert tier.used == PAGE, "a file takes whole pages"
     (found,) = again(tier).found
     assert (found.key, found.disk, found.cold) == (b"/k", entry.disk, True)
-    found.warm(tier.read_head(file(tier, entry), b"/k"))
+    found.warm(tier.read_head(wanted(tier, entry)))
     assert found.fields == entry.fields
     assert found.fresh_until == pytest.approx(entry.fresh_until)
 
@@ -130,9 +137,9 @@ def test_a_body_for_which_no_descriptor_is_to_spare_is_bytes(tier, clock, monkey
     """Open bodies must not take from the connections what they need."""
     monkeypatch.setattr("cache.disk.spare", lambda fd: False)
     body = b"x" * FILE_LEAST
-    name = file(tier, kept(tier, clock, b"/k", body))
-    assert tier.read_body(name, b"/k", 0.0, files=True)[1] == body
-    assert tier.write(name, kept_entry(clock, b"/k").to_disk(now_of(clock)), body, 0.0) is None
+    entry = kept(tier, clock, b"/k", body)
+    assert tier.read_body(wanted(tier, entry), 0.0, files=True)[1] == body
+    assert tier.write(file(tier, entry), kept_entry(clock, b"/k").to_disk(now_of(clock)), body, 0.0) is None
 
 
 def kept_entry(clock, key):
@@ -141,16 +148,16 @@ def kept_entry(clock, key):
 
 def test_unlink_and_a_file_that_is_gone(tier, clock):
     entry = kept(tier, clock, b"/k")
-    assert tier.unlink([file(tier, entry), "00never-1"]) == {}
+    assert tier.unlink([file(tier, entry), "00never-1"]) == set()
     assert objects(tier) == []
     with pytest.raises(Damaged, match="gone"):
-        tier.read(file(tier, entry), b"/k")
+        tier.read(wanted(tier, entry))
 
 
 def test_what_cannot_be_read_is_a_failure_of_storage(tier):
     (tier.folder / "objects" / "00" / "0000000000000000-1").mkdir()
     with pytest.raises(StorageFailed):
-        tier.read("0000000000000000-1", b"/k")
+        tier.read(FileOf("0000000000000000-1", b"/k"))
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(tier, clock, monkeypatch):
@@ -171,10 +178,32 @@ def test_what_cannot_be_written_leaves_nothing_behind(tier, clock, monkeypatch):
     assert list((tier.folder / "tmp").iterdir()) == objects(tier) == []
 
 
-def test_a_folder_taken_away_while_it_runs(tier, clock):
-    (tier.folder / "tmp").rmdir()
-    with pytest.raises(StorageFailed):
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_folder_taken_away_while_it_runs_is_made_anew(tier, clock, whole):
+    old = kept(tier, clock, b"/old")
+    if whole:
+        shutil.rmtree(tier.folder)
+    else:
+        (tier.folder / "tmp").rmdir()
+    with pytest.raises(FolderLost):
         kept(tier, clock, b"/k")
+    assert tier.remake() is whole
+    new = kept(tier, clock, b"/k")
+    assert new.disk > old.disk
+    assert [found.key for found in again(tier).found] == ([b"/k"] if whole else [b"/old", b"/k"])
+
+
+def test_a_folder_that_somebody_else_has_made_again_is_not_written_to(tier, clock):
+    shutil.rmtree(tier.folder)
+    other = opened(tier.folder)
+    assert not tier.ours()
+    with pytest.raises(FolderLost):
+        kept(tier, clock, b"/k")
+    with pytest.raises(StorageFailed, match="in use"):
+        tier.remake()
+    assert objects(other) == []
+    other.close()
+    assert tier.remake()
 
 
 def test_a_folder_is_for_one_process(tier):
@@ -213,36 +242,25 @@ def test_what_a_crash_left_is_removed(tier, clock):
     assert [path.name for path in (later.folder / "tmp").iterdir()] == ["folder"]
 
 
-@pytest.mark.parametrize("spoil", [lambda raw: raw[:-1], lambda raw: b"", lambda raw: b"junk" * 99])
-def test_damaged_files_are_counted_and_removed(tier, clock, spoil):
-    kept(tier, clock, b"/whole")
-    bad = kept(tier, clock, b"/bad")
-    spoilt = path(tier, bad)
-    spoilt.write_bytes(spoil(spoilt.read_bytes()))
-    (tier.folder / "index").unlink()
-    later = again(tier)
-    assert [found.key for found in later.found] == [b"/whole"]
-    assert later.damaged == 1
-    assert len(objects(later)) == 1
-
-
-def test_a_head_that_is_not_of_an_entry_is_damage(tier):
-    for number, head in enumerate(({"key": b"/k"}, {"key": b"/k", "status": b""}), 1):
-        os.close(write_object(path_of(tier.folder, tier.name(b"/k", number)), head, (b"x",)))
-    later = again(tier)
-    assert (later.found, later.damaged, objects(later)) == ([], 2, [])
-
-
-@pytest.mark.parametrize("order", [1, -1])
-def test_of_two_files_for_one_alternate_the_younger_counts(tier, clock, order, monkeypatch):
-    """A crash between writing the new one and removing the old; the folder is read in either order."""
+def test_of_two_files_for_one_alternate_the_younger_counts(tier, clock):
+    """A crash between writing the new one and removing the old; also when the new one is gone since."""
     old, new = kept(tier, clock, b"/k", b"old"), kept(tier, clock, b"/k", b"new")
-    listed = recovery._names
-    monkeypatch.setattr(recovery, "_names", lambda *which: listed(*which)[::order])
     later = again(tier)
     assert [found.disk for found in later.found] == [new.disk]
     assert objects(later) == [file(tier, new)]
     assert old.disk != new.disk
+
+
+def test_put_back_what_was_replaced_does_not_come_back(tier, clock):
+    old = kept(tier, clock, b"/k", b"old")
+    raw = path(tier, old).read_bytes()
+    new = kept(tier, clock, b"/k", b"new")
+    tier.unlink([file(tier, new)])
+    path(tier, old).write_bytes(raw)
+    tier.unlink([file(tier, old)])
+    path(tier, old).write_bytes(raw)
+    later = again(tier)
+    assert (later.found, objects(later)) == ([], [])
 
 
 def test_alternates_both_come_back_the_oldest_first(tier, clock):
@@ -253,16 +271,12 @@ def test_alternates_both_come_back_the_oldest_first(tier, clock):
     assert [found.vary for found in again(tier).found] == [((b"foo", value),) for value in (b"2", b"1", b"3")]
 
 
-def test_marked_stale_a_file_is_stale_at_the_next_start_for_every_use(tier, clock):
-    """Where the index is lost nobody knows when it was purged: no window of staleness is left."""
-    cc = b"max-age=600, stale-while-revalidate=60, stale-if-error=60"
-    soft, other = kept(tier, clock, b"/soft", cc=cc), kept(tier, clock, b"/other", cc=cc)
-    line = soft.to_index(now_of(clock))
-    assert tier.mark_stale([(file(tier, soft), line), ("00never-1", line)]) == []
-    (tier.folder / "index").unlink()
+def test_marked_stale_a_file_is_stale_at_the_next_start(tier, clock):
+    soft, other = kept(tier, clock, b"/soft"), kept(tier, clock, b"/other")
+    soft.make_stale(NOW.mono)
+    assert tier.mark_stale([(file(tier, soft), soft.to_index(NOW))]) == []
     found = {entry.key: entry for entry in again(tier).found}
-    assert max(found[b"/soft"].fresh_until, found[b"/soft"].swr_until, found[b"/soft"].sie_until) <= NOW.mono
-    assert found[b"/other"].fresh_until > NOW.mono
+    assert found[b"/soft"].fresh_until <= NOW.mono < found[b"/other"].fresh_until
     assert other.disk
 
 
@@ -294,7 +308,7 @@ def test_what_was_written_is_open_for_sending_where_that_is_wanted(tier, clock):
 
 
 def read_body(tier, entry, key=None):
-    return tier.read_body(file(tier, entry), key or entry.key, 0.0, files=True)[1]
+    return tier.read_body(wanted(tier, entry, key), 0.0, files=True)[1]
 
 
 def test_entries_are_whole_entries(tier, clock):
@@ -319,6 +333,6 @@ def test_no_descriptor_left_is_a_failure_of_storage(tier, clock, monkeypatch):
 
     monkeypatch.setattr(os, "open", none_left)
     with pytest.raises(StorageFailed, match="Too many"):
-        tier.read_body(file(tier, entry), b"/k", 0.0, files=True)
+        tier.read_body(wanted(tier, entry), 0.0, files=True)
     with pytest.raises(StorageFailed, match="Too many"):
         tier.write(file(tier, entry), entry.to_disk(now_of(clock)), b"x", 0.0)

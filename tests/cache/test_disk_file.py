@@ -7,9 +7,19 @@ from pathlib import Path
 import pytest
 
 from cache import disk_file
-from cache.disk_file import BLOCK, Damaged, open_body, read_head, read_object
+from cache.disk_file import BLOCK, Damaged, FileOf, open_body, read_head, read_object
 
-HEAD = {"key": b"/k", "fields": [[b"a", b"b"]], "length": 5, "age": 1.5, "via": None}
+HEAD = {
+    "key": b"/k",
+    "name": "ab-1",
+    "vary": [[b"foo", b"1"]],
+    "fields": [[b"a", b"b"]],
+    "length": 5,
+    "age": 1.5,
+    "via": None,
+}
+K = FileOf("ab-1", b"/k", ((b"foo", b"1"),))
+OTHER = FileOf("ab-1", b"/other", K.vary)
 SIZES = [0, 1, 5, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7]
 
 
@@ -33,24 +43,24 @@ def path(tmp_path):
 def test_what_was_written_comes_back(path, size):
     body = body_of(size)
     assert write_object(path, HEAD, body) == path.stat().st_size
-    assert read_object(path, b"/k") == (HEAD, body)
-    head, opened = open_body(path, b"/k", 0.0)
+    assert read_object(path, K) == (HEAD, body)
+    head, opened = open_body(path, K, 0.0)
     assert head["key"] == b"/k"
     assert len(opened) == size
     assert bytes(opened.view(0, size)) == body
-    assert read_head(path) == (HEAD, path.stat().st_size)
+    assert read_head(path, K) == HEAD
     assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_view_is_written_like_bytes(path):
     write_object(path, HEAD, memoryview(b"xhellox")[1:6])
-    assert read_object(path, b"/k")[1] == b"hello"
+    assert read_object(path, K)[1] == b"hello"
 
 
 def test_what_a_broken_write_left_is_written_over(path):
     path.write_bytes(b"longer than the object" * 100)
     write_object(path, HEAD, b"hello")
-    assert read_object(path, b"/k") == (HEAD, b"hello")
+    assert read_object(path, K) == (HEAD, b"hello")
 
 
 @pytest.mark.parametrize("cuts", [[BLOCK], [1], [BLOCK - 1, BLOCK + 1], [10, 3 * BLOCK], [BLOCK, 2 * BLOCK], []])
@@ -63,9 +73,9 @@ def test_wherever_its_pieces_are_cut_the_file_is_the_same(path, cuts):
     assert path.read_bytes() == whole
 
 
-def damaged(path, key=b"/k"):
+def damaged(path, wanted=K):
     """Whether neither way gives out a single byte."""
-    for read in (lambda: read_object(path, key), lambda: open_body(path, key, 0.0)):
+    for read in (lambda: read_object(path, wanted), lambda: open_body(path, wanted, 0.0)):
         with pytest.raises(Damaged):
             read()
     return True
@@ -103,37 +113,50 @@ def test_junk_is_no_object(path, junk):
     path.write_bytes(junk)
     assert damaged(path)
     with pytest.raises(Damaged):
-        read_head(path)
+        read_head(path, K)
 
 
 def test_a_file_of_another_key_is_not_served(path):
     """The file's name is a hash, which can be made to collide: the key is compared in full."""
     write_object(path, HEAD, b"hello")
-    assert damaged(path, b"/other")
+    assert damaged(path, OTHER)
 
 
-@pytest.mark.parametrize("head", [{}, {"key": None}, {"key": "/k"}])
-def test_a_head_without_the_key(path, head):
+@pytest.mark.parametrize(
+    "other", [FileOf("ab-2", b"/k", K.vary), FileOf("ab-1", b"/k"), FileOf("ab-1", b"/k", ((b"foo", b"2"),))]
+)
+def test_another_file_of_the_same_key_is_not_served(path, other):
+    """Put in its place: an older version, or another alternate."""
+    write_object(path, HEAD, b"hello")
+    assert damaged(path, other)
+    with pytest.raises(Damaged):
+        read_head(path, other)
+
+
+@pytest.mark.parametrize(
+    "head", [{}, {"key": None}, {"key": "/k"}, {"key": b"/k", "name": "ab-1"}, HEAD | {"vary": 7}, HEAD | {"vary": [7]}]
+)
+def test_a_head_that_does_not_say_whose_it_is(path, head):
     write_object(path, head, b"hello")
     assert damaged(path)
 
 
 def test_a_file_that_is_gone_or_no_file(path, tmp_path):
-    for read in (lambda: read_object(path, b"/k"), lambda: open_body(path, b"/k", 0.0), lambda: read_head(path)):
+    for read in (lambda: read_object(path, K), lambda: open_body(path, K, 0.0), lambda: read_head(path, K)):
         with pytest.raises(FileNotFoundError):
             read()
     with pytest.raises(IsADirectoryError):
-        read_object(tmp_path, b"/k")
+        read_object(tmp_path, K)
 
 
 def test_damage_leaves_no_descriptor_open(path):
     write_object(path, HEAD, body_of(BLOCK * 2))
     open_before = len(list(Path("/proc/self/fd").iterdir()))
-    for key in (b"/k", b"/other"):
+    for wanted in (K, OTHER):
         for cut in (1, BLOCK):
             whole = path.read_bytes()
-            path.write_bytes(whole[:-cut] if key == b"/k" else whole)
-            assert damaged(path, key)
+            path.write_bytes(whole[:-cut] if wanted is K else whole)
+            assert damaged(path, wanted)
             path.write_bytes(whole)
     assert len(list(Path("/proc/self/fd").iterdir())) == open_before
 
@@ -145,7 +168,7 @@ def test_writes_and_reads_that_the_system_cuts_short_are_gone_on_with(path, monk
     monkeypatch.setattr(os, "writev", lambda fd, pieces: write(fd, pieces[0][:7]))
     write_object(path, HEAD, body)
     monkeypatch.setattr(os, "pread", lambda fd, count, offset: pread(fd, min(count, 300), offset))
-    assert read_object(path, b"/k") == (HEAD, body)
+    assert read_object(path, K) == (HEAD, body)
 
 
 def test_a_file_that_shrinks_while_it_is_read(path, monkeypatch):
@@ -162,7 +185,7 @@ def test_a_read_that_is_cut_short_goes_on(path, monkeypatch):
     write_object(path, HEAD, body)
     preadv = os.preadv
     monkeypatch.setattr(os, "preadv", lambda fd, buffers, offset: preadv(fd, [buffers[0][:30_000]], offset))
-    assert bytes(open_body(path, b"/k", 0.0)[1].view(0, len(body))) == body
+    assert bytes(open_body(path, K, 0.0)[1].view(0, len(body))) == body
 
 
 def test_a_full_disk_says_so(path, monkeypatch):

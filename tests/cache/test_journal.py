@@ -1,13 +1,18 @@
-"""The index beside the files: its last word counts, and anything in doubt is no word at all."""
+"""The index beside the files: what it names is an object, what had to go never comes back, half a line is none."""
 
+import errno
 import os
+import threading
 
 import pytest
 
 from cache import journal as module
-from cache.journal import Journal
+from cache.entry import INDEXED
+from cache.journal import MAGIC, OLD_MAGIC, Journal, Known, number_of, parse
 from tests.cache.workbench import now_of, response
 from tests.scenario.clock import FakeClock
+
+A, B, C = "00000000000000aa-1", "00000000000000bb-2", "00000000000000cc-3"
 
 
 @pytest.fixture
@@ -18,7 +23,7 @@ def clock():
 @pytest.fixture
 def journal(tmp_path):
     made = Journal(tmp_path / "index")
-    made.start(())
+    made.start(Known(), {})
     yield made
     made.close()
 
@@ -27,107 +32,213 @@ def line(clock, key=b"/k", **more):
     return response(clock, key, length=1, **more).to_disk(now_of(clock))
 
 
+def failing(code):
+    def fails(*_):
+        raise OSError(code, os.strerror(code))
+
+    return fails
+
+
 def test_the_last_line_of_a_name_counts(journal, clock):
-    journal.add("a", line(clock, status=200))
-    journal.add("b", line(clock))
-    journal.add("a", line(clock, status=404))
-    assert journal.gone("b")
-    read = journal.read()
-    assert (read["a"]["status"], read["a"]["key"], read["b"]) == (404, b"/k", None)
-    assert "fields" not in read["a"], "what a response told lies in its file"
+    journal.add(A, line(clock, status=200))
+    journal.add(B, line(clock))
+    journal.add(A, line(clock, status=404))
+    assert journal.gone([B])
+    known = journal.read()
+    assert list(known.lines) == [A]
+    assert dict(zip(INDEXED, known.lines[A], strict=True))["status"] == 404
+    assert (known.whole, known.number) == (True, 2)
+
+
+def test_what_had_to_go_is_not_brought_back_by_a_line_that_was_under_way(journal, clock):
+    """The write of a body or a head that ends after its object was purged."""
+    journal.gone([A, B])
+    journal.add(A, line(clock))
+    assert journal.read().lines == {}
 
 
 def test_without_a_file_there_is_nothing(tmp_path):
-    assert Journal(tmp_path / "nowhere").read() == {}
+    assert Journal(tmp_path / "nowhere").read() == Known()
 
 
 @pytest.mark.parametrize(
-    "spoil",
-    [lambda raw: raw[:-1], lambda raw: raw[:10], lambda raw: b"junk", lambda raw: raw[:-1] + bytes([raw[-1] ^ 1])],
+    ("spoil", "left"),
+    [
+        (lambda raw: raw[:-1], [A]),
+        (lambda raw: raw + b"\0" * 512, [A, B]),
+        (lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]), [A]),
+        (lambda raw: raw[:12], []),
+        (lambda raw: raw[:-30] + module._packed(b"\xc1"), [A]),
+        (lambda raw: raw + module._packed(b"\x92\xa1a\x01"), [A, B]),
+        (lambda raw: b"junk", []),
+        (lambda raw: b"", []),
+    ],
 )
-def test_anything_torn_and_nothing_of_it_counts(journal, clock, tmp_path, spoil):
-    """A mark of a purge may have been in what is lost: every file has to be asked."""
-    journal.add("a", line(clock))
-    journal.add("b", line(clock))
+def test_before_a_tear_it_counts_and_that_it_is_torn_is_told(journal, clock, tmp_path, spoil, left):
+    journal.add(A, line(clock))
+    journal.add(B, line(clock))
     path = tmp_path / "index"
     path.write_bytes(spoil(path.read_bytes()))
-    assert journal.read() == {}
+    known = journal.read()
+    assert (list(known.lines), known.whole) == (left, False)
 
 
-def test_a_start_keeps_what_has_a_file(journal, clock, tmp_path):
-    for name in "abc":
+def test_the_index_of_a_release_that_took_unknown_files_for_objects_says_nothing():
+    assert parse(OLD_MAGIC + b"lines") == Known(whole=False, old=True)
+    assert parse(MAGIC) == Known(size=len(MAGIC))
+
+
+def test_a_start_goes_on_with_the_file_or_begins_one_with_the_lines_it_is_given(journal, clock, tmp_path):
+    for name in (A, B, C):
         journal.add(name, line(clock))
     size = (tmp_path / "index").stat().st_size
-    journal.start({"b"})
-    assert list(journal.read()) == ["b"]
-    journal.add("d", line(clock))
-    assert list(journal.read()) == ["b", "d"]
+    known = journal.read()
+    journal.start(known)
+    assert (tmp_path / "index").stat().st_size == size
+    journal.start(known, {B: known.lines[B]})
+    assert list(journal.read().lines) == [B]
     assert (tmp_path / "index").stat().st_size < size
+    journal.add(C, line(clock))
+    assert list(journal.read().lines) == [B, C]
 
 
-def test_it_is_written_anew_when_most_of_it_is_old(journal, clock, tmp_path, monkeypatch):
+def test_it_is_written_anew_when_most_of_it_is_old(clock, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SPARE_LINES", 50)
-    journal.start(())
-    (tmp_path / "objects" / "ab").mkdir(parents=True)
-    (tmp_path / "objects" / "ab" / "abc").write_bytes(b"x")
-    for number in range(200):
-        journal.add("abc" if number % 2 else f"ab{number}", line(clock))
-    assert "abc" in journal.read()
-    assert len(journal.read()) < 60
+    monkeypatch.setattr(module, "MOST_REMEMBERED", 3)
+    journal = Journal(tmp_path / "index", lambda: 400)
+    journal.start(Known(), {})
+    for number in range(1, 201):
+        journal.add(f"00000000000000aa-{number:x}", line(clock))
+        if number > 1:
+            journal.gone([f"00000000000000aa-{number:x}"])
+    known = journal.read()
+    assert list(known.lines) == ["00000000000000aa-1"]
+    assert known.count < 120
+    assert known.number == 400, "numbers of files that nobody remembers are not used again either"
+    journal.close()
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_while_it_is_written_anew_others_append(journal, clock, monkeypatch, fails):
-    """They do not wait for it, and what they told counts; given up meanwhile it stays so."""
-    monkeypatch.setattr(module, "SPARE_LINES", 50)
-    journal.start(())
-    looked = []
+def test_while_it_is_written_anew_others_append(journal, clock, monkeypatch, tmp_path):
+    """They do not wait for it, and what they told counts."""
+    monkeypatch.setattr(module, "SPARE_LINES", 20)
+    journal.start(Known(), {})
+    parsed, appended = module.parse, []
 
-    def there(self, name):
-        if not looked:
-            looked.append(name)
-            if fails:
-                with journal._guard:
-                    journal._give_up()
-            assert journal.gone("gone") is not fails
-            journal.add("later", line(clock))
-        return name in ("kept", "gone")
+    def parse_slowly(raw):
+        if not appended:
+            other = threading.Thread(target=lambda: appended.extend((journal.gone([A]), journal.add(B, line(clock)))))
+            other.start()
+            other.join(10)
+        return parsed(raw)
 
-    monkeypatch.setattr(module._Files, "__contains__", there)
-    for name in ("kept", "gone", *(f"old{number}" for number in range(49))):
-        journal.add(name, line(clock))
-    found = journal.read()
-    assert looked
-    if fails:
-        assert found == {}
-        return
-    assert list(found) == ["kept", "gone", "later"]
-    assert (found["gone"], journal._lines) == (None, 4)
-    journal.add("next", line(clock))
-    assert "next" in journal.read()
+    monkeypatch.setattr(module, "parse", parse_slowly)
+    for number in range(21):
+        journal.add(A if number == 0 else f"00000000000000cc-{number:x}", line(clock))
+    assert appended
+    monkeypatch.undo()
+    known = journal.read()
+    assert (A in known.lines, B in known.lines, len(known.lines), known.whole) == (False, True, 21, True)
+
+
+def test_where_it_cannot_be_written_anew_the_old_one_goes_on(journal, clock, monkeypatch):
+    monkeypatch.setattr(module, "SPARE_LINES", 5)
+    journal.start(Known(), {})
+    monkeypatch.setattr(module, "parse", failing(errno.EIO))
+    for number in range(30):
+        journal.add(f"00000000000000aa-{number:x}", line(clock))
+    monkeypatch.undo()
+    assert len(journal.read().lines) == 30
 
 
 @pytest.mark.parametrize("written", [0, 5, None])
-def test_what_cannot_be_written_ends_it(journal, clock, tmp_path, monkeypatch, written):
-    """Half of the truth would be a lie: the next start reads the files."""
-    journal.add("a", line(clock))
+def test_a_line_that_cannot_be_written_is_no_half_line(journal, clock, tmp_path, monkeypatch, written):
+    """Nor one that could not be cut off at once: before anything else is written it is."""
+    journal.add(A, line(clock))
     write = os.write
+    monkeypatch.setattr(
+        os, "write", failing(errno.ENOSPC) if written is None else lambda fd, data: write(fd, data[:written])
+    )
+    with monkeypatch.context() as stuck:
+        stuck.setattr(os, "ftruncate", failing(errno.EIO))
+        with pytest.raises(OSError, match=r"cut short|No space"):
+            journal.add(B, line(clock))
+    with pytest.raises(OSError, match=r"cut short|No space"):
+        journal.add(B, line(clock))
+    assert list(journal.read().lines) == [A]
+    monkeypatch.undo()
+    journal.add(C, line(clock))
+    assert (list(journal.read().lines), journal.read().whole) == ([A, C], True)
 
-    def cut(fd, data):
-        if written is None:
-            raise OSError(28, "No space left on device")
-        return write(fd, data[:written])
 
-    monkeypatch.setattr(os, "write", cut)
-    assert not journal.gone("a")
-    assert not (tmp_path / "index").exists()
-    monkeypatch.setattr(os, "write", write)
-    assert not journal.gone("a"), "until the next start"
-    assert journal.read() == {}
+def test_what_could_not_be_written_down_is_owed_and_written_first(journal, clock, monkeypatch):
+    for name in (A, B):
+        journal.add(name, line(clock))
+    monkeypatch.setattr(os, "write", failing(errno.EIO))
+    assert not journal.gone([A])
+    assert not journal.gone([B])
+    assert journal.owed == 2
+    with pytest.raises(OSError, match="Input/output"):
+        journal.settle()
+    assert set(journal.read().lines) == {A, B}
+    monkeypatch.undo()
+    journal.settle()
+    assert (journal.owed, journal.read().lines) == (0, {})
+
+
+def test_it_is_settled_when_it_is_on_the_disk_and_not_before(journal, clock, monkeypatch):
+    """What the kernel could not write it may have dropped: the next sync would say that all is well."""
+    synced = []
+    sync = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda fd: synced.append(fd) or sync(fd))
+    journal.gone([A])
+    journal.settle()
+    journal.settle()
+    assert len(synced) == 1, "nothing new, nothing to wait for"
+    journal.add(B, line(clock))
+    monkeypatch.setattr(os, "fdatasync", failing(errno.EIO))
+    with pytest.raises(OSError, match="Input/output"):
+        journal.settle()
+    assert journal.owed == 1
+    monkeypatch.undo()
+    journal.settle()
+    assert (journal.owed, journal.read().lines) == (0, {}), "begun anew"
+
+
+def test_more_owed_than_is_remembered_and_nothing_of_the_file_may_count(journal, clock, monkeypatch):
+    monkeypatch.setattr(module, "MOST_OWED", 2)
+    for name in (A, B):
+        journal.add(name, line(clock))
+    with monkeypatch.context() as dead:
+        dead.setattr(os, "write", failing(errno.EIO))
+        dead.setattr("pathlib.Path.write_bytes", failing(errno.EIO))
+        for number in range(5):
+            journal.gone([f"00000000000000dd-{number:x}"])
+        assert journal.owed == 1
+        with pytest.raises(OSError, match="Input/output"):
+            journal.settle()
+        assert list(journal.read().lines) == [A, B]
+    journal.settle()
+    assert (journal.owed, journal.read().lines) == (0, {})
 
 
 def test_a_folder_that_takes_no_file(tmp_path, clock):
     journal = Journal(tmp_path / "nowhere" / "index")
-    journal.start({"a"})
-    journal.add("a", line(clock))
-    assert journal.read() == {}
+    with pytest.raises(FileNotFoundError):
+        journal.start(Known(), {})
+    with pytest.raises(FileNotFoundError):
+        journal.add(A, line(clock))
+    (tmp_path / "nowhere").mkdir()
+    journal.add(A, line(clock))
+    assert list(journal.read().lines) == [A]
+
+
+def test_in_another_folder_nothing_of_before_counts(journal, clock, tmp_path):
+    journal.add(A, line(clock))
+    (tmp_path / "index").unlink()
+    journal.forget()
+    journal.add(B, line(clock))
+    assert list(journal.read().lines) == [B]
+
+
+def test_numbers_of_names():
+    assert number_of("0123456789abcdef-1f") == 31

@@ -1,6 +1,7 @@
 """Files that cannot be removed: told, marked so that they do not come back, tried again."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,7 @@ def refuse(monkeypatch):
     monkeypatch.setattr(Path, "unlink", refused)
 
 
-@pytest.mark.parametrize("index", [True, False])
-async def test_purged_and_not_removed_it_does_not_come_back(bench, monkeypatch, index):
+async def test_purged_and_not_removed_it_does_not_come_back(bench, monkeypatch):
     bench.keep(b"/k", b"old")
     await bench.shop.settle()
     refuse(monkeypatch)
@@ -35,8 +35,6 @@ async def test_purged_and_not_removed_it_does_not_come_back(bench, monkeypatch, 
     assert (bench.cache.counts.disk_stuck, bench.cache.stats()["disk_stuck"]) == (1, 1)
     bench.end()
     monkeypatch.undo()
-    if not index:
-        (bench.disk.folder / "index").unlink()
     later = Bench(bench.disk.folder, clock=bench.clock)
     assert await later.serve(b"/k") is None
     assert later.files() == []
@@ -57,21 +55,83 @@ async def test_it_is_tried_again(bench, monkeypatch):
     assert (bench.files(), bench.cache.stats()["disk_stuck"]) == ([], 0)
 
 
-async def test_the_receipt_says_what_could_be_neither_removed_nor_marked(bench, monkeypatch):
-    for key in (b"/1", b"/2"):
-        bench.keep(key, b"old")
-    await bench.shop.settle()
-    monkeypatch.setattr(bench.disk, "_mark_dead", lambda name, path: False)
-    refuse(monkeypatch)
-    receipt = await bench.cache.purge(PurgeRequest(everything=True))
-    assert (receipt, receipt.left) == (2, 2)
-    monkeypatch.undo()
-    assert await bench.serve(b"/1") is None
-
-
 async def test_what_cannot_be_marked_stale_has_to_go(bench, monkeypatch):
     bench.keep(b"/k", b"old")
     await bench.shop.settle()
     monkeypatch.setattr(bench.disk, "mark_stale", lambda lines: [name for name, _ in lines])
     assert await bench.cache.purge(PurgeRequest(everything=True, soft=True)) == 1
     assert bench.files() == []
+
+
+def unwritable(monkeypatch, code=errno.EIO):
+    """The index takes nothing more."""
+
+    def refused(fd, data):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "write", refused)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+async def test_no_receipt_while_it_cannot_be_written_down_what_has_to_go(bench, monkeypatch, soft):
+    for key in (b"/1", b"/2"):
+        bench.keep(key, b"old")
+    await bench.shop.settle()
+    refuse(monkeypatch)
+    unwritable(monkeypatch)
+    receipt = await bench.cache.purge(PurgeRequest(everything=True, soft=soft))
+    assert (receipt, receipt.left) == (2, 2)
+    assert bench.cache.disk_off
+    monkeypatch.undo()
+    assert await bench.serve(b"/1") is None
+    receipt = await bench.cache.purge(PurgeRequest(urls=(b"/1",)))
+    assert (receipt, receipt.left) == (0, 0), "asked again on a healed disk"
+    assert not bench.cache.disk_off
+
+
+@pytest.mark.parametrize("how", ["replaced", "evicted", "replaced in flight", "forgotten"])
+async def test_a_receipt_counts_files_that_were_stuck_before_the_purge(bench, monkeypatch, how):
+    """For another reason, and of another version than the purge knows."""
+    entry = bench.keep(b"/k", b"old")
+    if how != "replaced in flight":
+        await bench.shop.settle()
+    with monkeypatch.context() as failing:
+        refuse(failing)
+        unwritable(failing)
+        if how.startswith("replaced"):
+            bench.disk.rests_until = bench.clock.mono() + 1000
+            bench.keep(b"/k", b"new", (b"surrogate-key", b"s"))
+        elif how == "evicted":
+            bench.cache.ram.drop(entry)
+            await bench.cache.tiers.leaves_disk([bench.disk._policy.evict()])
+        else:
+            bench.cache.forget(entry)
+        await bench.shop.settle()
+        receipt = await bench.cache.purge(PurgeRequest(keys=(b"s",)))
+        assert receipt.left >= 1
+    receipt = await bench.cache.purge(PurgeRequest(keys=(b"s",)))
+    assert receipt.left == 0
+    bench.end()
+    later = Bench(bench.disk.folder, clock=bench.clock)
+    assert await later.serve(b"/k") is None
+    later.end()
+
+
+async def test_on_a_full_disk_a_purge_gives_up_objects_rather_than_its_receipt(bench, monkeypatch):
+    for number in range(20):
+        bench.keep(b"/%d" % number, b"x" * 20_000)
+    await bench.shop.settle()
+    write = os.write
+    room = []
+
+    def full(fd, data):
+        if len(bench.files()) > 18:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        room.append(len(data))
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", full)
+    receipt = await bench.cache.purge(PurgeRequest(urls=(b"/0",)))
+    assert (receipt, receipt.left) == (1, 0)
+    assert room
+    assert bench.cache.counts.evicted_disk >= 1

@@ -25,15 +25,12 @@ def freshened(bench, entry, *fields, cc=b"max-age=600"):
     bench.cache.freshen(entry, fields, verdict, doomed=False)
 
 
-def restarted(bench, *, index=True):
+def restarted(bench):
     bench.end()
-    if not index:
-        (bench.disk.folder / "index").unlink()
     return Bench(bench.disk.folder, clock=bench.clock)
 
 
-@pytest.mark.parametrize("index", [True, False])
-async def test_a_304_survives_a_restart_and_the_file_stays_as_it_was(bench, index):
+async def test_a_304_survives_a_restart_and_the_file_stays_as_it_was(bench):
     entry = bench.keep(b"/k", b"hello", (b"a", b"old"), (b"surrogate-key", b"one"))
     await bench.shop.settle()
     (name,) = bench.files()
@@ -43,7 +40,7 @@ async def test_a_304_survives_a_restart_and_the_file_stays_as_it_was(bench, inde
     await bench.shop.settle()
     assert bench.files() == [name, name + ".head"]
     assert (bench.disk.folder / "objects" / name[:2] / name).read_bytes() == raw
-    later = restarted(bench, index=index)
+    later = restarted(bench)
     again = later.cache.peek(b"/k", {})
     assert later.fresh(b"/k")
     assert await later.cache.warmed(again)
@@ -98,7 +95,7 @@ async def test_a_purge_while_the_head_is_written(bench, soft, index):
         assert purged.cr_frame is not None, "no receipt yet"
     await bench.shop.settle()
     assert len(bench.files()) == (2 if soft else 0)
-    later = restarted(bench, index=index)
+    later = restarted(bench)
     assert not later.fresh(b"/k")
     assert (await later.serve(b"/k") is None) is not soft
     later.end()

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from cache.cache import SegmentCache
 from cache.disk import DiskTier
+from cache.disk_file import FileOf
 from cache.entry import Entry
 from cache.eviction.choice import POLICIES
 from cache.ram import RamTier
@@ -59,6 +60,15 @@ class Shop:
             await asyncio.wait(tuple(self.tasks))
 
 
+def at_once(work):
+    """Run what waits for nothing but the workshop's threads."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("it waits for something else")
+
+
 def now_of(clock):
     return Instant(clock.wall(), clock.mono())
 
@@ -78,14 +88,17 @@ def response(clock, key, *fields, cc=b"max-age=60", request=None, status=200, le
 class Bench:
     """A cache with its clock and workshop. `folder` None: RAM only."""
 
-    def __init__(self, folder=None, *, ram=MIB, disk=16 * MIB, policy="s3fifo", clock=None, files=False):
+    def __init__(self, folder=None, *, ram=MIB, disk=16 * MIB, policy="s3fifo", clock=None, files=False, walk=True):
         self.clock = clock or FakeClock()
         self.shop = Shop()
         self.disk = DiskTier(folder, disk, POLICIES[policy](disk)) if folder is not None else None
         in_ram = RamTier(ram, POLICIES[policy](ram), alone=folder is None)
         self.cache = SegmentCache(in_ram, self.disk, self.clock, self.shop, files=files)
         if self.disk is not None:
-            self.cache.adopt(self.disk.open(now_of(self.clock)))
+            self.found = self.disk.open(now_of(self.clock))
+            self.cache.adopt(self.found)
+            if walk:
+                at_once(self.cache.walk(self.found))
 
     def keep(self, key, body=b"x", *fields, **more):
         """Store a response; what the cache holds of it."""
@@ -107,6 +120,10 @@ class Bench:
         """Whether a GET would be answered without asking the upstream."""
         entry = self.cache.peek(key, request or {})
         return entry is not None and self.clock.mono() < entry.fresh_until
+
+    def wanted(self, entry):
+        """Which file is read for an entry."""
+        return FileOf(self.file(entry), entry.key, entry.vary)
 
     def file(self, entry):
         """The name of an entry's file."""
