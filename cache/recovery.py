@@ -25,6 +25,8 @@ HEAD = ".head"
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 NUMBERS_A_SECOND = 20
 """Bits of the clock's seconds above which file numbers begin where nobody knows which were given out."""
+GAP = 1 << 20
+"""Numbers passed over at a start: of files that a kill kept from being named, which the walk is to remove."""
 _NAME = re.compile("[0-9a-f]{16}-[0-9a-f]{1,16}")
 
 
@@ -53,6 +55,7 @@ def recover(folder: Path, journal: Journal, now: Instant) -> Found:
         older = _entries(known, found, now)
     if not known.whole or not known.count:
         known.number = max(known.number, _number_beyond(folder, now))
+    known.number += GAP
     found.number = known.number
     if known.old:
         found.notices.append(CacheNotice.EARLIER_FORMAT)

@@ -124,10 +124,11 @@ class Admin:
             return problem(400, "url", f"{strange[0][:200]!r} is not a URL that this edge can hold")
         receipt = await self._edge.cache.purge(purge)
         if receipt.left:
-            told = f"{receipt} objects are purged, but of {receipt.left} files it could not be written down that they have to go"
-            return problem(
-                500, "not-removed", told + ": a restart might bring them back; purge again when the disk works"
+            told = (
+                f"{receipt} objects are purged, but of {receipt.left} files it could not be written down that they have"
             )
+            told += " to go: a restart might bring them back; purge again when the disk works"
+            return problem(500, "not-removed", told)
         return web.json_response({"purged": receipt})
 
     async def _prefetch(self, request: web.Request) -> web.Response:
