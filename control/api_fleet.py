@@ -7,8 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from control import epoch, nodes, quarantine, schema
-from control.audit import Deed, note
-from control.door import author, body, caller, limit, problem
+from control.deeds import Action
+from control.door import author, body, limit, problem
 from control.fanout import Edge
 from control.history import between, revision, revision_json, rollback
 from control.nodes import Group, Node, as_known
@@ -43,7 +43,7 @@ class FleetApi:
 
     async def put_edge(self, request: web.Request) -> web.Response:
         node = nodes.parse_node(request.match_info["edgeId"], await body(request))
-        return await self._change(request, "node.put", node.id, lambda tx: nodes.put_node(tx, node))
+        return await self._change(request, Action.NODE_PUT, node.id, lambda tx: nodes.put_node(tx, node))
 
     async def delete_edge(self, request: web.Request) -> web.Response:
         name = request.match_info["edgeId"]
@@ -51,28 +51,28 @@ class FleetApi:
         async def work(tx: Tx) -> None:
             await nodes.remove_node(tx, name)
 
-        answer = await self._change(request, "node.remove", name, work)
+        answer = await self._change(request, Action.NODE_REMOVE, name, work)
         self._plane.fanout.edges.pop(name, None)
         return answer
 
     async def drain_edge(self, request: web.Request) -> web.Response:
         name = request.match_info["edgeId"]
-        return await self._change(request, "node.drain", name, lambda tx: self._drained(tx, name, on=True))
+        return await self._change(request, Action.NODE_DRAIN, name, lambda tx: self._drained(tx, name, on=True))
 
     async def undrain_edge(self, request: web.Request) -> web.Response:
         name = request.match_info["edgeId"]
-        return await self._change(request, "node.undrain", name, lambda tx: self._drained(tx, name, on=False))
+        return await self._change(request, Action.NODE_UNDRAIN, name, lambda tx: self._drained(tx, name, on=False))
 
     async def release_edge(self, request: web.Request) -> web.Response:
         """Out of quarantine: the node may come again, and is judged anew."""
         name = request.match_info["edgeId"]
-        return await self._change(request, "node.release", name, lambda tx: quarantine.release(tx, name))
+        return await self._change(request, Action.NODE_RELEASE, name, lambda tx: quarantine.release(tx, name))
 
     async def new_epoch(self, request: web.Request) -> web.Response:
         """Control's history was lost: all nodes take snapshots and drop what they have cached."""
         jobs_epoch = self._plane.jobs.dispatch.log.epoch
-        work = _noted(request, "epoch.new", "fleet", lambda tx: epoch.new_epoch(tx, jobs_epoch))
-        made = await self._plane.store.transact(work, author(request, self._plane.clock))
+        who = author(request, self._plane.clock, Action.EPOCH_BEGIN, "fleet")
+        made = await self._plane.store.transact(lambda tx: epoch.new_epoch(tx, jobs_epoch), who)
         await self._plane.store.refresh()
         return web.json_response(made | {"revision": self._plane.store.desired.revision})
 
@@ -89,11 +89,11 @@ class FleetApi:
 
     async def put_group(self, request: web.Request) -> web.Response:
         group = nodes.parse_group(request.match_info["name"], await body(request))
-        return await self._change(request, "group.put", group.name, lambda tx: nodes.put_group(tx, group))
+        return await self._change(request, Action.GROUP_PUT, group.name, lambda tx: nodes.put_group(tx, group))
 
     async def delete_group(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        return await self._change(request, "group.remove", name, lambda tx: nodes.remove_group(tx, name))
+        return await self._change(request, Action.GROUP_REMOVE, name, lambda tx: nodes.remove_group(tx, name))
 
     async def get_revision(self, request: web.Request) -> web.Response:
         found = await revision(self._plane.store, _number(request.match_info["number"], "number"))
@@ -109,15 +109,12 @@ class FleetApi:
     async def roll_back(self, request: web.Request) -> web.Response:
         number = _number(request.match_info["number"], "number")
         work = await rollback(self._plane.store, number)
-        made = await self._plane.store.transact(
-            _noted(request, "revision.rollback", str(number), work), author(request, self._plane.clock)
-        )
+        who = author(request, self._plane.clock, Action.REVISION_ROLLBACK, str(number))
+        made = await self._plane.store.transact(work, who)
         return web.json_response({"rolledBack": number, "revision": made})
 
-    async def _change(self, request: web.Request, action: str, target: str, work: Work) -> web.Response:
-        made = await self._plane.store.transact(
-            _noted(request, action, target, work), author(request, self._plane.clock)
-        )
+    async def _change(self, request: web.Request, action: Action, target: str, work: Work) -> web.Response:
+        made = await self._plane.store.transact(work, author(request, self._plane.clock, action, target))
         told = node_json(made) if isinstance(made, Node) else group_json(made) if isinstance(made, Group) else {}
         return web.json_response({"name": target} | told | {"revision": self._plane.store.desired.revision})
 
@@ -134,27 +131,6 @@ class FleetApi:
         shown = edge_json(edge) | node_json(as_known(edge.hello, said, groups)) | held
         age = None if edge.report is None else self._plane.clock.mono() - edge.reported_at
         return shown | {"report": report_json(edge.report), "reportAge": age}
-
-
-def _noted(request: web.Request, action: str, target: str, work: Work) -> Work:
-    """A work that also stands in the audit log, from what to what."""
-
-    async def noted(tx: Tx) -> Any:
-        made = await work(tx)
-        before = {f"{touch.kind}/{touch.name}": _content(touch.before) for touch in tx.touches}
-        after = {f"{touch.kind}/{touch.name}": _content(touch.after) for touch in tx.touches}
-        deed = Deed(
-            caller(request).name, action, target, before, after, tx.author.reason,
-            request.headers.get("X-Request-Id", ""),
-        )  # fmt: skip
-        await note(tx, deed)
-        return made
-
-    return noted
-
-
-def _content(content: bytes | None) -> str | None:
-    return None if content is None else content.decode("utf-8", "replace")
 
 
 def _number(text: str, where: str) -> int:

@@ -26,7 +26,7 @@ class JobsApi:
         if (refused := self._too_often(request)) is not None:
             return refused
         purge, seconds = parse_purge(await body(request), NAMES_AT_ONCE), _seconds(request)
-        seq = await self._jobs.purge(purge, author(request, self._plane.clock), _request_id(request))
+        seq = await self._jobs.purge(purge, author(request, self._plane.clock))
         if seconds:
             await self._jobs.ended(seq, seconds)
         return await self._made(seq)
@@ -35,9 +35,7 @@ class JobsApi:
         if (refused := self._too_often(request)) is not None:
             return refused
         prefetch = parse_prefetch(await body(request), NAMES_AT_ONCE)
-        return await self._made(
-            await self._jobs.prefetch(prefetch, author(request, self._plane.clock), _request_id(request))
-        )
+        return await self._made(await self._jobs.prefetch(prefetch, author(request, self._plane.clock)))
 
     def _too_often(self, request: web.Request) -> web.Response | None:
         """Each key has its own share, so that one script that runs wild leaves the others theirs."""
@@ -64,10 +62,6 @@ class JobsApi:
         rows = await self._jobs.page(_number(text, "cursor") if text else None, most + 1)
         following = str(rows[most - 1]["seq"]) if len(rows) > most else None
         return web.json_response({"jobs": [brief(row) for row in rows[:most]], "next": following})
-
-
-def _request_id(request: web.Request) -> str:
-    return request.headers.get("X-Request-Id", "")
 
 
 def _number(text: str, what: str) -> int:

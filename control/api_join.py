@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from control.door import body, caller, problem, reason
+from control.door import body, call, caller, problem, reason
 from control.enrolment import parse_invitation
 from control.plane import Plane
 from kernel.documents import moment_text
@@ -27,7 +27,7 @@ class JoinApi:
             asked,
             author=caller(request).name,
             reason=reason(request),
-            request_id=request.headers.get("X-Request-Id", "")[:64],
+            call=call(request),
         )
         told = {"id": asked.id, "role": asked.role, "region": asked.region, "expires": moment_text(made.expires)}
         return web.json_response(told | {"token": made.text}, status=201, headers={"Cache-Control": "no-store"})

@@ -7,14 +7,15 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import select
 
-from control.audit import verify
+from control.audit import page_break
+from control.audit_log import verdict_json
 from control.door import author, body, limit, problem
 from control.keys import Keys
 from control.plane import Plane
 from control.schema import audit
 from kernel.documents import BadDocument, moment_text, parse_moment, parse_object
 
-_ROW = ("seq", "actor", "action", "target", "before", "after", "reason", "request_id", "revision", "hash")
+_ROW = ("seq", "actor", "peer", "action", "target", "before", "after", "reason", "request_id", "revision", "hash")
 
 
 class KeysApi:
@@ -44,15 +45,17 @@ class KeysApi:
 
     async def list_audit(self, request: web.Request) -> web.Response:
         """The latest rows, newest first; `cursor`: those before a number. `broken` names a row that does not hold."""
-        before = request.query.get("cursor", "")
-        if before and not (before.isascii() and before.isdigit() and len(before) < 16):
-            raise BadDocument("cursor", "must be the number of a row")
+        before = _row_number(request, "cursor")
         query = select(audit).order_by(audit.c.seq.desc()).limit(limit(request) + 1)
-        rows = list(await self._plane.store.read(query.where(audit.c.seq < int(before)) if before else query))
-        shown, oldest_first = rows[: limit(request)], rows[::-1]
-        broken = verify(oldest_first, oldest_first[0]["previous"]) if oldest_first else None
+        rows = list(await self._plane.store.read(query.where(audit.c.seq < before) if before else query))
+        shown = rows[: limit(request)]
+        broken = page_break(rows[::-1], self._plane.store.keyring)
         following = str(shown[-1]["seq"]) if len(rows) > len(shown) else None
         return web.json_response({"audit": [audit_json(row) for row in shown], "next": following, "broken": broken})
+
+    async def verify_audit(self, request: web.Request) -> web.Response:
+        """Follow the whole chain, or that after row `after`."""
+        return web.json_response(verdict_json(await self._plane.audit_log.verify(_row_number(request, "after"))))
 
 
 def key_json(row: Any) -> dict[str, Any]:
@@ -74,6 +77,13 @@ def audit_json(row: Any) -> dict[str, Any]:
     shown = {name: row[name] for name in _ROW}
     shown["requestId"] = shown.pop("request_id")
     return shown | {"at": moment_text(row["at"])}
+
+
+def _row_number(request: web.Request, name: str) -> int:
+    text = request.query.get(name, "0")
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise BadDocument(name, "must be the number of a row")
+    return int(text)
 
 
 def _moment(at: float | None) -> str | None:

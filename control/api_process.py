@@ -24,7 +24,7 @@ class ProcessApi:
 
     async def readiness(self, _: web.Request) -> web.Response:
         if not self._ready():
-            return problem(503, "stopping", "control is starting or stopping")
+            return problem(503, "not-ready", "control is starting or stopping: not all of its doors are open")
         return web.json_response({"status": "ready"})
 
     async def metrics(self, _: web.Request) -> web.Response:

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from control.door import body, caller, problem, reason
+from control.door import body, call, caller, problem, reason
 from control.plane import Plane
 from control.pushed import NotNow, Pushed
 from control.rollout import STAGES, has_it
@@ -24,7 +24,9 @@ class SettingsApi:
 
     async def put_settings(self, request: web.Request) -> web.Response:
         edits = _edits(await body(request))
-        held = await self._plane.settings.push(edits, author=caller(request).name, reason=reason(request))
+        held = await self._plane.settings.push(
+            edits, author=caller(request).name, reason=reason(request), call=call(request)
+        )
         return web.json_response(self._shown(held), status=202)
 
     async def diff_settings(self, request: web.Request) -> web.Response:
@@ -43,7 +45,7 @@ class SettingsApi:
         if verb not in moves:
             return problem(404, "not-found", f"a rollout can be told {', '.join(moves)}")
         try:
-            held = await moves[verb](author=who, reason=why)
+            held = await moves[verb](author=who, reason=why, call=call(request))
         except NotNow as error:
             return problem(409, "conflict", str(error))
         return web.json_response(self._shown(held))

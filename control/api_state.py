@@ -6,8 +6,8 @@ import json
 
 from aiohttp import web
 
-from control import changes
-from control.door import body, caller, limit, problem, reason
+from control import changes, key_set
+from control.door import body, call, caller, limit, problem, reason
 from control.plane import Plane
 from kernel.documents import moment_text, parse_object
 from kernel.licence import parse_content_id
@@ -37,7 +37,9 @@ class StateApi:
     async def put_title(self, request: web.Request) -> web.Response:
         name = parse_content_id(request.match_info["contentId"])
         licence = await body(request)
-        done = await self._plane.put_titles({name: licence}, author=caller(request).name, reason=reason(request))
+        done = await self._plane.put_titles(
+            {name: licence}, author=caller(request).name, reason=reason(request), call=call(request)
+        )
         held = changes.licence(self._plane.store.desired, name) or {}
         return web.json_response({"contentId": name} | held | {"revision": done.revision})
 
@@ -45,20 +47,33 @@ class StateApi:
         name = parse_content_id(request.match_info["contentId"])
         if changes.licence(self._plane.store.desired, name) is None:
             return problem(404, "not-found", f"control holds no licence for {name}")
-        done = await self._plane.put_titles({}, [name], author=caller(request).name, reason=reason(request))
+        done = await self._plane.put_titles(
+            {}, [name], author=caller(request).name, reason=reason(request), call=call(request)
+        )
         return web.json_response({"contentId": name, "revision": done.revision})
 
     async def get_keys(self, _: web.Request) -> web.Response:
-        return web.json_response(changes.jwks(self._plane.store.desired))
+        return web.json_response(key_set.jwks(self._plane.store.desired))
 
     async def put_keys(self, request: web.Request) -> web.Response:
-        done = await self._plane.put_keys(await body(request), author=caller(request).name, reason=reason(request))
-        return web.json_response(changes.jwks(self._plane.store.desired) | {"revision": done.revision})
+        done = await self._plane.put_keys(
+            await body(request), author=caller(request).name, reason=reason(request), call=call(request)
+        )
+        return web.json_response(key_set.jwks(self._plane.store.desired) | {"revision": done.revision})
+
+    async def withdraw_key(self, request: web.Request) -> web.Response:
+        kid = request.match_info["kid"]
+        done = await self._plane.withdraw_key(
+            kid, author=caller(request).name, reason=reason(request), call=call(request)
+        )
+        return web.json_response({"kid": kid, "revision": done.revision})
 
     async def revoke(self, request: web.Request) -> web.Response:
         members = parse_object(await body(request), "", ("sid", "until"))
         sid, until = members.get("sid"), members.get("until")
-        done = await self._plane.revoke(sid, until, author=caller(request).name, reason=reason(request))
+        done = await self._plane.revoke(
+            sid, until, author=caller(request).name, reason=reason(request), call=call(request)
+        )
         return web.json_response({"sid": sid, "until": until, "revision": done.revision}, status=201)
 
     async def list_revisions(self, request: web.Request) -> web.Response:

@@ -19,6 +19,7 @@ from aiohttp import web
 from control import server
 from control.api import make_app
 from control.api_key import read_or_make
+from control.audit_key import open_keyring
 from control.clock import SystemClock
 from control.database import Database, database_of
 from control.keys import Keys
@@ -30,7 +31,7 @@ from control.store import Store
 from control.trust import open_trust
 from kernel.clock import Clock
 from kernel.documents import load_json
-from kernel.errors import BadSettings
+from kernel.errors import BadSettings, StorageFailed
 from kernel.settings import Address
 from kernel.signals import install_signals
 
@@ -67,10 +68,13 @@ async def _running(settings: ControlSettings, clock: Clock) -> AsyncIterator[Run
     database = database_of(settings.database, settings.data, settings.database_password_file)
     with _only_one(settings, database):
         api_key = read_or_make(settings.api_key_file or settings.data / "api-key")
-        store = await Store.open(database)
+        keyring = open_keyring(settings.audit_key_file or settings.data / "audit-key")
+        store = await Store.open(database, keyring=keyring)
         try:
             async with asyncio.TaskGroup() as tasks:
                 plane = Plane(store, clock)
+                plane.audit_log.file, plane.audit_log.keep = settings.data / "audit-seen", settings.audit_keep
+                await plane.audit_log.start(lost=settings.audit_key_lost)
                 writer = tasks.create_task(plane.supervised.keep("store", store.run))
                 try:
                     async with _serving(settings, plane, api_key, tasks) as found:
@@ -94,7 +98,7 @@ async def _serving(
     await plane.put_default(settings.default)
     if settings.keys is not None:
         await _put_keys_of(plane, settings.keys)
-    serves = True
+    serves = False
     keys = Keys(plane.store, api_key)
     await keys.start()
     app = make_app(plane, keys, lambda: serves)
@@ -110,13 +114,18 @@ async def _serving(
             raise BadSettings("admin", f"cannot listen on {settings.admin}: {error.strerror or error}") from None
         admin = Address(settings.admin.host, runner.addresses[0][1])
         async with _doors(settings, plane, tasks) as (listen, enrol):
-            yield Running(listen, admin, plane, enrol)
-            serves = False
+            serves = True  # not before: who is told "ready" calls at any of the doors
+            try:
+                yield Running(listen, admin, plane, enrol)
+            finally:
+                serves = False
     finally:
         for task in running:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        with contextlib.suppress(StorageFailed):  # the store has said so
+            await plane.audit_log.look()
         await runner.cleanup()
 
 
@@ -127,6 +136,7 @@ def _for_ever(plane: Plane) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
         ("heat", plane.heat.run),
         ("settings", plane.settings.run),
         ("jobs", plane.jobs.run),
+        ("audit", plane.audit_log.run),
         ("probes", Prober(plane.traffic, plane.clock, plane.store).run),
     ]
 

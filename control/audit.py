@@ -1,83 +1,220 @@
-"""The audit log: who changed what, from what to what, when and why. Rows are only added, each holding the hash of the
-one before, so that a row that is changed or taken out is found by whoever reads the log (`verify`).
+"""The audit log as a chain: who did what, from where, why, from what to what. Pure; `control.audit_log` keeps it.
 
-Nothing secret is written: of keys and tokens only their ids.
+Each row holds the hash of the one before and an HMAC of its own under the audit key, which is in no database. The head,
+sealed by the same key, says where the log begins and ends. So a row that is changed, put in, taken out, or cut off at
+either end is found by whoever verifies. Rows of releases before the key (`key` is "") are hashed without one; the row
+`audit.adopt` comes after them and makes them part of the chain.
+
+Nothing secret is written: of API keys and tokens only their ids.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
-
-from control.schema import audit
-from control.transaction import Tx, plain
+from control.deeds import Action, Entry, canonical_bytes, plain, text_of
 
 FIRST = "0" * 64
 """What the first row holds for the row before it."""
-MOST_TEXT = 64_000
-_HASHED = ("seq", "at", "actor", "action", "target", "before", "after", "reason", "request_id", "revision", "previous")
+MAX_BREAKS = 100
+"""Breaks that a verification tells of."""
+_UNKEYED = ("seq", "at", "actor", "action", "target", "before", "after", "reason", "request_id", "revision", "previous")
+_KEYED = (*_UNKEYED, "peer", "key")
+_SEALED = ("first", "previous", "last", "hash", "key")
+
+
+class BadKey(ValueError):
+    """What cannot be an audit key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """What somebody did; `before` and `after` are JSON values, None where there was or is nothing."""
+class Keyring:
+    """The audit keys by id, the first of them in use, others for rows that were written under them."""
 
-    actor: str
-    action: str
-    target: str
-    before: Any = None
-    after: Any = None
-    reason: str = ""
-    request_id: str = ""
+    keys: Mapping[str, bytes] = field(repr=False)
+
+    @classmethod
+    def of(cls, secrets: Iterable[bytes]) -> Keyring:
+        """Of secrets, the one in use first. Raises BadKey."""
+        keys = {_key_id(secret): secret for secret in secrets}
+        if not keys:
+            raise BadKey("there is no key")
+        return cls(keys)
+
+    @property
+    def current(self) -> str:
+        """The id of the key in use."""
+        return next(iter(self.keys))
+
+    def mac(self, key: str, values: Sequence[object]) -> str | None:
+        """The HMAC-SHA256 of values in hex; None when that key is not known."""
+        secret = self.keys.get(key)
+        return None if secret is None else hmac.new(secret, canonical_bytes(values), hashlib.sha256).hexdigest()
 
 
-async def note(tx: Tx, deed: Deed) -> int:
-    """Add a row within the transaction of the deed itself; its number."""
-    number = await tx.next("audit")
-    last = (await tx.connection.execute(select(audit.c.hash).order_by(audit.c.seq.desc()).limit(1))).scalar()
-    row = {
-        "seq": number,
-        "at": tx.author.at,
-        "actor": plain(deed.actor, 200),
+def _key_id(secret: bytes) -> str:
+    return hmac.new(secret, b"matinee audit key", hashlib.sha256).hexdigest()[:16]
+
+
+NO_KEY = Keyring.of([b""])
+"""For stores that are not an operator's: control itself always has a key of its own."""
+
+
+def row_of(entry: Entry, seq: int, previous: str, keyring: Keyring, here: str) -> dict[str, Any]:
+    """The row of a deed; `here` names this replica, for what control does by itself."""
+    author, deed, call = entry.author, entry.deed, entry.author.call
+    row: dict[str, Any] = {
+        "seq": seq,
+        "at": author.at,
+        "actor": plain(author.name, 200),
         "action": plain(deed.action, 64),
         "target": plain(deed.target, 600),
-        "before": _text(deed.before),
-        "after": _text(deed.after),
-        "reason": plain(deed.reason, 1_000),
-        "request_id": plain(deed.request_id, 64),
-        "revision": tx.number if tx.is_revision else None,
-        "previous": last or FIRST,
+        "before": text_of(deed.before),
+        "after": text_of(deed.after),
+        "reason": plain(author.reason, 1_000),
+        "request_id": plain(call.request_id if call else "", 64),
+        "revision": entry.revision,
+        "previous": previous,
+        "peer": plain(call.peer if call else here, 200),
+        "key": keyring.current,
     }
-    await tx.connection.execute(audit.insert().values(**row, hash=row_hash(row)))
-    tx.announce("audit")
-    return number
+    return row | {"hash": row_hash(row, keyring)}
 
 
-def row_hash(row: Mapping[str, Any]) -> str:
-    """The hash of a row without its own."""
-    said = json.dumps([row[name] for name in _HASHED], ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(said.encode()).hexdigest()
+def row_hash(row: Mapping[str, Any], keyring: Keyring) -> str | None:
+    """The hash that a row must have; None when it is written under a key that is not known."""
+    if row["key"]:
+        return keyring.mac(row["key"], [row[name] for name in _KEYED])
+    return hashlib.sha256(canonical_bytes([row[name] for name in _UNKEYED])).hexdigest()
 
 
-def verify(rows: Iterable[Mapping[str, Any]], previous: str = FIRST) -> int | None:
-    """The number of the first row that is not as it was written, or follows a gap; None when all hold.
+def sealed(head: Mapping[str, Any], keyring: Keyring) -> dict[str, Any]:
+    """A head, sealed by the key in use: `first` row and the hash before it, `last` row and its hash."""
+    made = {"name": "head", **{name: head[name] for name in _SEALED if name != "key"}, "key": keyring.current}
+    return made | {"mac": _seal(made, keyring)}
 
-    `rows` in order of their numbers; `previous`: the hash of the row before the first of them.
+
+def is_sealed(head: Mapping[str, Any], keyring: Keyring) -> bool:
+    """Whether a head is as control has written it."""
+    return hmac.compare_digest(_seal(head, keyring) or "", head["mac"])
+
+
+def _seal(head: Mapping[str, Any], keyring: Keyring) -> str | None:
+    return keyring.mac(head["key"], ["head", *(head[name] for name in _SEALED)])
+
+
+class Break(NamedTuple):
+    """Where the chain does not hold: the row's number, and what differs."""
+
+    seq: int
+    why: str
+
+
+class Verifier:
+    """Follows the chain over pages of rows in their order; what it holds does not grow with them.
+
+    `head` as the database has it, or None; `anchor`: (number, hash) of a row that was the last one once, as kept
+    outside the database. With `after` only rows after that number are looked at.
     """
-    for row in rows:
-        if row["previous"] != previous or row_hash(row) != row["hash"]:
-            return int(row["seq"])
-        previous = row["hash"]
-    return None
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        head: Mapping[str, Any] | None,
+        anchor: tuple[int, str] | None = None,
+        after: int = 0,
+    ) -> None:
+        self.breaks: list[Break] = []
+        self.more = False
+        """Whether there are breaks beyond those told of."""
+        self.rows = 0
+        self.first = self.last = 0
+        self._keyring = keyring
+        self._head = head
+        self._anchor = anchor
+        self._after = after
+        self._next, self._previous = 1, FIRST
+        self._is_keyed = False
+        if head is not None and self._take_head(head):
+            self._next, self._previous = head["first"], head["previous"]
+
+    def _take_head(self, head: Mapping[str, Any]) -> bool:
+        if head["key"] not in self._keyring.keys:
+            self._broken(head["last"], f"the head is sealed under the key {head['key']}, which is not in the key file")
+        elif is_sealed(head, self._keyring):
+            return True
+        else:
+            self._broken(head["last"], "the head is not as it was written")
+        self._head = None
+        return False
+
+    def take(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """The next rows."""
+        for row in rows:
+            seq = int(row["seq"])
+            if not self.rows:
+                self.first = seq
+            if self.rows or not self._after:
+                self._follows(row, seq)
+            self._row(row, seq)
+            self.rows += 1
+            self.last, self._next, self._previous = seq, seq + 1, row["hash"]
+
+    def _follows(self, row: Mapping[str, Any], seq: int) -> None:
+        if seq > self._next:
+            gone = f"row {self._next} is" if seq == self._next + 1 else f"rows {self._next} to {seq - 1} are"
+            self._broken(self._next, f"{gone} missing")
+        elif seq < self._next:
+            self._broken(seq, f"the log begins with row {self._next}: this one was put before it")
+        elif row["previous"] != self._previous:
+            self._broken(seq, "it does not follow the row before: that one, or this one, is not as it was written")
+
+    def _row(self, row: Mapping[str, Any], seq: int) -> None:
+        made = row_hash(row, self._keyring)
+        if made is None:
+            self._broken(seq, f"it is written under the key {row['key'][:16]}, which is not in the key file")
+        elif not hmac.compare_digest(made, row["hash"]):
+            self._broken(seq, "its content is not what was written: another hash")
+        elif not row["key"] and self._is_keyed:
+            self._broken(seq, "it is written without a key, after rows with one")
+        elif row["action"] == Action.AUDIT_BROKEN:
+            self._broken(seq, f"control noted here: {row['reason']}")
+        self._is_keyed = self._is_keyed or bool(row["key"])
+        if self._anchor is not None and seq == self._anchor[0] and row["hash"] != self._anchor[1]:
+            self._broken(seq, "it is another row than the one that control saw: an older copy went on from before it")
+
+    def finish(self) -> None:
+        """There are no more rows."""
+        head, last = self._head, max(self.last, self._after)
+        if head is None:
+            if not self.breaks and self.rows:
+                self._broken(self.last, "the head is missing")
+        elif last < head["last"]:
+            self._missing(last + 1, head["last"])
+        elif self.rows and self.last > head["last"]:
+            self._broken(head["last"] + 1, "rows were put after the last one that control has written")
+        elif self.rows and self._previous != head["hash"]:
+            self._broken(self.last, "it is not the row that control wrote last: another hash")
+        if self._anchor is not None and max(last, head["last"] if head else 0) < self._anchor[0]:
+            self._missing(last + 1, self._anchor[0])
+
+    def _missing(self, first: int, last: int) -> None:
+        gone = f"row {first} is" if first == last else f"rows {first} to {last} are"
+        self._broken(first, f"{gone} missing: the end of the log was cut off")
+
+    def _broken(self, seq: int, why: str) -> None:
+        if len(self.breaks) < MAX_BREAKS:
+            self.breaks.append(Break(seq, why))
+        else:
+            self.more = True
 
 
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    text = json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
-    return text if len(text) <= MOST_TEXT else json.dumps({"cut": True, "bytes": len(text), "begins": text[:1_000]})
+def page_break(rows: Iterable[Mapping[str, Any]], keyring: Keyring) -> int | None:
+    """The number of the first of these rows (in order) that does not hold; for a glance at a page of the log."""
+    verifier = Verifier(keyring, None, after=1)
+    verifier.take(rows)
+    return verifier.breaks[0].seq if verifier.breaks else None

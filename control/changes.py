@@ -11,9 +11,8 @@ from math import inf
 from typing import Any
 
 from control.desired import Change, Desired, Shelf
-from kernel.documents import BadDocument, moment_text
-from kernel.fleet import DEFAULT, KEYS, RULES, SESSION, TITLE
-from kernel.keys import KeySet
+from kernel.documents import moment_text
+from kernel.fleet import DEFAULT, RULES, SESSION, TITLE
 from kernel.licence import (
     licence_json,
     parse_content_id,
@@ -49,21 +48,6 @@ def put_titles(desired: Desired, titles: Mapping[str, object], removed: Iterable
     removes = frozenset((RULES, TITLE + parse_content_id(name)) for name in removed) - puts.keys()
     _check_room(desired, puts)
     return Change(puts, removes)
-
-
-def put_keys(desired: Desired, jwks: object) -> Change:
-    """The whole set of public keys. BadDocument when it is no JWKS, or would give a secret to every edge."""
-    try:
-        KeySet.from_jwks(jwks)
-    except ValueError as error:
-        raise BadDocument("keys", str(error)) from None
-    entries: list[dict[str, Any]] = jwks["keys"]  # type: ignore[index]  # from_jwks has seen that it is
-    for number, entry in enumerate(entries):
-        if entry.get("kty") == "oct":
-            raise BadDocument(f"keys[{number}]", "is a secret; control hands out public keys only (Ed25519, P-256)")
-    puts = {(KEYS, entry["kid"]): canonical(entry) for entry in entries}
-    gone = frozenset((KEYS, kid) for kid in desired.shelves[KEYS].resources) - puts.keys()
-    return Change(puts, gone)
 
 
 def revoke(desired: Desired, session: object, until: object) -> Change:
@@ -118,8 +102,3 @@ def revocations(desired: Desired) -> dict[str, float]:
         for name, held in desired.shelves[RULES].resources.items()
         if name.startswith(SESSION)
     }
-
-
-def jwks(desired: Desired) -> dict[str, list[Any]]:
-    """The public keys held, as a JWKS."""
-    return {"keys": [json.loads(held.content) for _, held in sorted(desired.shelves[KEYS].resources.items())]}

@@ -22,6 +22,7 @@ COUNTERS = (
         "Nodes that claim more than control's own log has, held until an operator decides. Alert above 0.",
     ),
     Counter("matinee_control_database_available", "gauge", "1 while the database answers; else changes are refused."),
+    Counter("matinee_control_audit_broken", "gauge", "1 once the audit log was found to be not as it was written."),
     Counter("matinee_control_updates_total", "counter", "Snapshots and deltas sent to edges."),
     Counter("matinee_control_routes_total", "counter", "Sessions told which edges to use."),
     Counter("matinee_control_signals_total", "counter", "What playback told of sessions at edges."),

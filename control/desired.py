@@ -18,7 +18,9 @@ ROLLOUT = "rollout"
 """The type whose one resource says how far the newest settings are rolled out; no edge gets it."""
 QUARANTINE = "quarantine"
 """The type whose resources are nodes that control does not believe (see `control.quarantine`); no edge gets it."""
-SHELVES = (*TYPES, SETTINGS, ROLLOUT, QUARANTINE)
+KEY_OWNERS = "key-owners"
+"""The type that says whose each public key is; no edge gets it."""
+SHELVES = (*TYPES, KEY_OWNERS, SETTINGS, ROLLOUT, QUARANTINE)
 """The types that are desired: those that all edges hold alike, and what their documents of settings are made of."""
 
 LOG_KEPT = 10_000

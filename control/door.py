@@ -10,10 +10,10 @@ import structlog
 from aiohttp import web
 
 from control.changes import TooMany
+from control.deeds import Action, Author, Call
 from control.history import Conflict, Forgotten
 from control.keys import Caller
 from control.nodes import NotKnown
-from control.transaction import Author
 from kernel.clock import Clock
 from kernel.documents import BadDocument, load_json
 from kernel.errors import Overloaded, StorageFailed
@@ -115,6 +115,11 @@ def caller(request: web.Request) -> Caller:
     return request[CALLER]
 
 
-def author(request: web.Request, clock: Clock) -> Author:
-    """Who changes something now, and why."""
-    return Author(request[CALLER].name, clock.wall(), reason(request))
+def call(request: web.Request) -> Call:
+    """From where, and under which id of the caller's, for the audit log."""
+    return Call(request.remote or "", request.headers.get("X-Request-Id", ""), operator=True)
+
+
+def author(request: web.Request, clock: Clock, action: Action = Action.CHANGE, target: str = "") -> Author:
+    """Who changes something now, from where and why; `action` and `target` name it for the audit log."""
+    return Author(request[CALLER].name, clock.wall(), reason(request), call(request), action, target)

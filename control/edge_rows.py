@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from control.deeds import plain
 from control.schema import edges
 from control.session import Edge
-from control.transaction import insert_into, plain
+from control.transaction import insert_into
 from kernel.clock import Instant
 from kernel.fleet import Hello, Report, Version
 

@@ -11,14 +11,15 @@ import secrets
 from dataclasses import dataclass
 
 import structlog
+from cryptography import x509
 from sqlalchemy import delete, func, insert, select, update
 
 from control import nodes
-from control.audit import Deed, note
 from control.authority import Authority
 from control.changes import canonical
+from control.deeds import Action, Author, Call, Deed
 from control.schema import tokens
-from control.store import Author, Store, Tx
+from control.store import Store, Tx
 from kernel.clock import Clock
 from kernel.documents import BadDocument, parse_object
 from kernel.fleet import NODE_ID
@@ -105,7 +106,7 @@ class Enrolment:
         """What nodes are to trust, PEM."""
         return self._authority.pem
 
-    async def invite(self, asked: Invitation, *, author: str, reason: str = "", request_id: str = "") -> Token:
+    async def invite(self, asked: Invitation, *, author: str, reason: str = "", call: Call | None = None) -> Token:
         """A token for one node, noted in the audit log. Raises BadDocument, Overloaded, StorageFailed."""
         now = self._clock.wall()
         text = enrolment_token(self._authority.fingerprint, secrets.token_bytes(SECRET_BYTES))
@@ -122,13 +123,13 @@ class Enrolment:
             )
             said = {"role": asked.role, "region": asked.region, "ttl": asked.ttl}
             tx.touch("token", asked.id, None, canonical(said))
-            await note(tx, Deed(author, "enrolment.make", asked.id, None, said, reason, request_id))
+            tx.note(Deed(Action.ENROLMENT_MAKE, asked.id, None, said))
             tx.announce("tokens")
 
-        await self._store.transact(work, Author(author, now, reason or f"{asked.role} {asked.id} may join"))
+        await self._store.transact(work, Author(author, now, reason or f"{asked.role} {asked.id} may join", call))
         return token
 
-    async def enrol(self, token: str, request: bytes) -> bytes:
+    async def enrol(self, token: str, request: bytes, call: Call | None = None) -> bytes:
         """The certificate (PEM) of a node that shows a token. Raises NotWelcome, Overloaded, StorageFailed."""
         now = self._clock.wall()
         try:
@@ -152,21 +153,29 @@ class Enrolment:
                 await tx.connection.execute(update(tokens).where(tokens.c.hash == kept).values(used=now, node_key=key))
                 await nodes.enrol(tx, row["id"], row["role"], row["region"], identity(made).ends)
                 tx.announce("tokens")
+            tx.note(Deed(Action.NODE_ENROL, row["id"], None, _issued(made, row["role"])))
             return made
 
+        by = Author(name[:LONGEST], now, f"{name[:LONGEST]} joins with a token", call)
         try:
-            made: bytes = await self._store.transact(work, Author("enrolment", now, f"{name[:LONGEST]} joins"))
+            made: bytes = await self._store.transact(work, by)
         except NotWelcome as error:
             log.warning("a node was not enrolled", id=name[:LONGEST], why=str(error))
             raise
         log.info("a node has joined", id=name)
         return made
 
-    async def renew(self, who: Identity, request: bytes) -> bytes:
-        """A new certificate (PEM) for the same node. Raises NotWelcome, StorageFailed."""
-        made = self._issue(request, who.id, who.role, self._clock.wall())
-        ends = identity(made).ends
-        await self._store.save(lambda connection: nodes.renewed(connection, who.id, ends), announce=["nodes"])
+    async def renew(self, who: Identity, request: bytes, call: Call | None = None) -> bytes:
+        """A new certificate (PEM) for the same node. Raises NotWelcome, Overloaded, StorageFailed."""
+        now = self._clock.wall()
+        made = self._issue(request, who.id, who.role, now)
+
+        async def work(tx: Tx) -> None:
+            await nodes.renewed(tx.connection, who.id, identity(made).ends)
+            tx.note(Deed(Action.NODE_RENEW, who.id, {"ends": who.ends}, _issued(made, who.role)))
+            tx.announce("nodes")
+
+        await self._store.transact(work, Author(who.id, now, "its certificate is renewed", call))
         return made
 
     def _issue(self, request: bytes, node_id: str, role: str, now: float) -> bytes:
@@ -174,3 +183,9 @@ class Enrolment:
             return self._authority.issue(request, node_id, role, now, self._life)
         except BadIdentity as error:
             raise NotWelcome(str(error)) from None
+
+
+def _issued(certificate: bytes, role: str) -> dict[str, object]:
+    """A certificate as the audit log holds it."""
+    made = x509.load_pem_x509_certificates(certificate)[0]
+    return {"role": role, "serial": f"{made.serial_number:x}", "ends": identity(certificate).ends}

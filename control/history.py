@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from control import nodes
-from control.desired import Change
+from control.desired import KEY_OWNERS, Change
 from control.schema import details, revisions
 from control.store import Store
 from control.touches import Touch, folded, touch_json, turned_round, unpacked
@@ -22,7 +22,8 @@ from kernel.fleet import TYPES
 
 BETWEEN_MOST = 1_000
 """Revisions that are compared at once."""
-_RESTORED = (*TYPES, nodes.NODE, nodes.GROUP)
+_SHELVES = (*TYPES, KEY_OWNERS)
+_RESTORED = (*_SHELVES, nodes.NODE, nodes.GROUP)
 """Not settings: they go back in stages, as they came."""
 
 
@@ -103,7 +104,7 @@ async def rollback(store: Store, number: int) -> Work:
     async def work(tx: Tx) -> int | None:
         await _check_unchanged(tx, touches)
         for touch in _in_order(turned_round(touches)):
-            if touch.kind in TYPES:
+            if touch.kind in _SHELVES:
                 _put(tx, touch)
             else:
                 await nodes.restore(tx, touch.kind, touch.name, touch.after)
@@ -113,10 +114,10 @@ async def rollback(store: Store, number: int) -> Work:
 
 
 async def _check_unchanged(tx: Tx, touches: tuple[Touch, ...]) -> None:
-    others = any(touch.kind not in TYPES for touch in touches)
+    others = any(touch.kind not in _SHELVES for touch in touches)
     said = await nodes.all_said(tx.connection) if others else {}
     for touch in touches:
-        now = tx.desired.content(touch.kind, touch.name) if touch.kind in TYPES else said.get(touch[:2])
+        now = tx.desired.content(touch.kind, touch.name) if touch.kind in _SHELVES else said.get(touch[:2])
         if now != touch.after:
             raise Conflict(f"{touch.kind} {touch.name} has been changed since")
 

@@ -10,11 +10,12 @@ from uuid import uuid4
 from sqlalchemy import case, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from control.deeds import plain
 from control.dispatch import Arrived
 from control.job_log import ENTRIES_KEPT, Entry, repeated
 from control.job_status import ACTIVE, COMPLETE, ENDED, FAILED
 from control.schema import facts, heads, jobs, receipts
-from control.transaction import Tx, plain, put
+from control.transaction import Tx, put
 from kernel.fleet import DONE, PREFETCH, PURGE, Job
 
 EPOCH = "epoch-jobs"

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control import job_rows
-from control.audit import Deed, note
+from control.deeds import Action, Deed
 from control.dispatch import Arrived, Dispatch, Due
 from control.fanout import Fanout
 from control.job_log import Entry
@@ -70,19 +70,20 @@ class JobKeeper:
 
     # -- verbs -------------------------------------------------------------------------------------------------
 
-    async def purge(self, purge: Purge, author: Author, request_id: str = "") -> int:
+    async def purge(self, purge: Purge, author: Author) -> int:
         """Append a purge; its number, once it is durable. Raises Overloaded, StorageFailed."""
-        return await self._append(PURGE, content_of(purge), author, request_id)
+        return await self._append(PURGE, content_of(purge), author)
 
-    async def prefetch(self, prefetch: Prefetch, author: Author, request_id: str = "") -> int:
+    async def prefetch(self, prefetch: Prefetch, author: Author) -> int:
         """Append a prefetch, as `purge`."""
-        return await self._append(PREFETCH, content_of(prefetch), author, request_id)
+        return await self._append(PREFETCH, content_of(prefetch), author)
 
-    async def _append(self, kind: str, content: bytes, author: Author, request_id: str) -> int:
+    async def _append(self, kind: str, content: bytes, author: Author) -> int:
+        action = Action.PURGE_MAKE if kind == PURGE else Action.PREFETCH_MAKE
+
         async def work(tx: Tx) -> Entry:
             made = await job_rows.append(tx, kind, content)
-            target = f"job/{made.job.seq}"
-            await note(tx, Deed(author.name, f"{kind}.make", target, None, audited(content), author.reason, request_id))
+            tx.note(Deed(action, f"job/{made.job.seq}", None, audited(content)))
             return made
 
         entry: Entry = await self._store.transact(work, author)
@@ -169,7 +170,9 @@ class JobKeeper:
         return True
 
     async def _renew(self, seen: str) -> None:
-        await self._store.transact(lambda tx: job_rows.renew(tx, seen), self._me("the log of jobs begins"))
+        await self._store.transact(
+            lambda tx: job_rows.renew(tx, seen), self._me("the log of jobs begins", Action.JOBS_BEGIN)
+        )
         await self._load()
 
     async def run(self) -> None:
@@ -203,7 +206,9 @@ class JobKeeper:
             self.dispatch.look()
         if due.again:
             again = partial(job_rows.tell_again, again=due.again)
-            entries = await self._store.transact(again, self._me(f"shields were late with {_listed(due.again)}"))
+            entries = await self._store.transact(
+                again, self._me(f"shields were late with {_listed(due.again)}", Action.PURGE_AGAIN)
+            )
             self.dispatch.release.again(due.again)
             self.dispatch.take(entries)
         if self._elsewhere:
@@ -267,8 +272,8 @@ class JobKeeper:
         """Keep the tables from growing for ever. Raises Overloaded, StorageFailed."""
         await self._store.transact(job_rows.forget, self._me("old jobs"))
 
-    def _me(self, reason: str) -> Author:
-        return Author("control", self._clock.wall(), reason)
+    def _me(self, reason: str, action: Action = Action.CHANGE) -> Author:
+        return Author("control", self._clock.wall(), reason, action=action)
 
 
 async def _name_late(late: dict[int, list[str]], tx: Tx) -> None:

@@ -19,9 +19,10 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from control.deeds import Action, Author, Deed, plain
 from control.schema import api_keys
 from control.store import Store
-from control.transaction import Author, Tx, plain
+from control.transaction import Tx
 from kernel.documents import BadDocument
 
 _KEY = re.compile(r"mtk-([a-z0-9]{8})-([A-Za-z0-9_-]{32})", re.ASCII)
@@ -122,6 +123,7 @@ class Keys:
             if len(held) >= MOST_KEYS:
                 raise BadDocument("", f"there are {MOST_KEYS} keys already; revoke some")
             await tx.connection.execute(api_keys.insert().values(**row))
+            tx.note(Deed(Action.API_KEY_MAKE, made, None, {"name": row["name"], "role": role, "expires": expires}))
             tx.announce("api_keys")
 
         await self._store.transact(work, author)
@@ -133,9 +135,14 @@ class Keys:
 
         async def work(tx: Tx) -> bool:
             of = (api_keys.c.id == key_id) & api_keys.c.revoked.is_(None)
-            done = await tx.connection.execute(update(api_keys).where(of).values(revoked=author.at))
+            held = (await tx.connection.execute(select(api_keys).where(of))).mappings().first()
+            if held is None:
+                return False
+            await tx.connection.execute(update(api_keys).where(of).values(revoked=author.at))
+            before = {name: held[name] for name in ("name", "role", "expires")}
+            tx.note(Deed(Action.API_KEY_REVOKE, key_id, before, {"revoked": author.at}))
             tx.announce("api_keys")
-            return bool(done.rowcount)
+            return True
 
         found = bool(await self._store.transact(work, author))
         self.stale = True

@@ -30,6 +30,7 @@ def metrics_text(plane: Plane) -> str:
         },
         "matinee_control_nodes_quarantined": {"": len(plane.quarantined())},
         "matinee_control_database_available": {"": int(plane.store.available)},
+        "matinee_control_audit_broken": {"": int(bool(plane.audit_log.broken))},
         "matinee_control_updates_total": {"": fanout.updates_sent},
         "matinee_control_refusals_total": {"": fanout.refusals},
         "matinee_control_refused_messages_total": {

@@ -147,7 +147,8 @@ ROUTES = (
     Route("PUT", "/v1/titles/{contentId}", "put_title", "Set a title's licence.", LICENCE),
     Route("DELETE", "/v1/titles/{contentId}", "delete_title", "Forget a title: it follows the default from now on."),
     Route("GET", "/v1/keys", "get_keys", "The public keys that tokens verify with."),
-    Route("PUT", "/v1/keys", "put_keys", "Replace the set of public keys.", JWKS),
+    Route("PUT", "/v1/keys", "put_keys", "Replace the operators' public keys; the services' own stay.", JWKS),
+    Route("DELETE", "/v1/keys/{kid}", "withdraw_key", "Take a public key away at once, the services' own too."),
     Route("POST", "/v1/revocations", "revoke", "Refuse a session's tokens from now on.", REVOCATION),
     Route("POST", "/v1/purges", "post_purge", "Purge on every edge and shield; 201 names the job.", PURGE, query=WAIT),
     Route("POST", "/v1/prefetches", "post_prefetch", "Have objects brought to every edge.", PREFETCH),
@@ -195,6 +196,14 @@ ROUTES = (
     Route("GET", "/v1/api-keys", "list_api_keys", "The API keys, without what proves them.", needs="admin"),
     Route("POST", "/v1/api-keys", "make_api_key", "Make an API key, shown this once.", API_KEY, needs="admin"),
     Route("DELETE", "/v1/api-keys/{keyId}", "revoke_api_key", "An API key opens nothing from now on.", needs="admin"),
+    Route(
+        "GET",
+        "/v1/audit/verify",
+        "verify_audit",
+        "Whether the whole log is as it was written.",
+        query=("after",),
+        needs="admin",
+    ),
     Route("GET", "/v1/audit", "list_audit", "Who did what, newest first.", pages=True, needs="admin"),
 )
 

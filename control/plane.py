@@ -13,7 +13,9 @@ from functools import partial
 import structlog
 from sqlalchemy import select
 
-from control import changes, schema
+from control import changes, key_set, schema
+from control.audit_log import AuditLog
+from control.deeds import Action, Author, Call
 from control.desired import QUARANTINE
 from control.edge_rows import LEASE, edge_of, edge_row, keep_edges
 from control.enrolment import Enrolment
@@ -25,7 +27,7 @@ from control.quarantine import Quarantine, quarantined
 from control.roster import Roster
 from control.settings_push import SettingsPush
 from control.shared import lease
-from control.store import Author, Committed, Cursor, Store
+from control.store import Committed, Cursor, Store
 from control.traffic import Traffic
 from kernel.clock import Clock, Instant
 from kernel.documents import BadDocument
@@ -35,6 +37,7 @@ from rpc.supervised import Supervised
 
 TITLES_AT_ONCE = 5_000
 SOURCE_LONGEST = 200
+OWNER_LONGEST = 64
 CURSOR_MOST = 2**63 - 1
 EDGES_KEPT_EVERY = 2.0
 FORGET_EVERY = 600.0
@@ -52,6 +55,7 @@ class Plane:
         self.clock = clock
         self.supervised = Supervised(clock.mono, partial(pause, clock))
         """Runs what control does for ever."""
+        self.audit_log = AuditLog(store, clock)
         self.enrolment: Enrolment | None = None
         """How nodes join; None where control believes everybody."""
         self.quarantine = Quarantine(store, clock)
@@ -90,6 +94,7 @@ class Plane:
         *,
         author: str,
         reason: str = "",
+        call: Call | None = None,
         cursor: Cursor | None = None,
     ) -> Committed:
         """Set licences (JSON form, by contentId), forget those of removed titles."""
@@ -99,25 +104,39 @@ class Plane:
             raise BadDocument("cursor", f"must be 1 to {CURSOR_MOST}")
         if cursor is not None and (len(cursor.source) > SOURCE_LONGEST or not cursor.source.isprintable()):
             raise BadDocument("cursor", f"its source must be at most {SOURCE_LONGEST} printable characters")
-        return await self.store.commit(
-            lambda desired: changes.put_titles(desired, titles, removed), self._author(author, reason), cursor
-        )
+        by = self._author(author, reason, call, Action.TITLES_PUT if titles else Action.TITLES_REMOVE)
+        return await self.store.commit(lambda desired: changes.put_titles(desired, titles, removed), by, cursor)
 
-    async def put_keys(self, jwks: object, *, author: str, reason: str = "") -> Committed:
-        """Replace the set of public keys."""
-        return await self.store.commit(lambda desired: changes.put_keys(desired, jwks), self._author(author, reason))
+    async def put_keys(self, jwks: object, *, author: str, reason: str = "", call: Call | None = None) -> Committed:
+        """Replace the operators' public keys."""
+        by = self._author(author, reason, call, Action.KEYS_PUT)
+        return await self.store.commit(lambda desired: key_set.put_keys(desired, jwks), by)
 
-    async def revoke(self, session: object, until: object, *, author: str, reason: str = "") -> Committed:
+    async def put_own_keys(
+        self, jwks: object, *, owner: str, lifetime: float, author: str, call: Call | None = None
+    ) -> Committed:
+        """The public keys that `owner` signs with now; its earlier ones leave once their last token has ended."""
+        if not owner or len(owner) > OWNER_LONGEST or not owner.isprintable():
+            raise BadDocument("owner", f"must be 1 to {OWNER_LONGEST} printable characters")
+        by, now = self._author(author, "", call, Action.KEYS_PUT), self.clock.wall()
+        return await self.store.commit(lambda desired: key_set.put_own_keys(desired, jwks, owner, lifetime, now), by)
+
+    async def withdraw_key(self, kid: str, *, author: str, reason: str = "", call: Call | None = None) -> Committed:
+        """Take a public key away at once. NotKnown."""
+        by = self._author(author, reason, call, Action.KEYS_WITHDRAW)
+        return await self.store.commit(lambda desired: key_set.withdraw(desired, kid), by)
+
+    async def revoke(
+        self, session: object, until: object, *, author: str, reason: str = "", call: Call | None = None
+    ) -> Committed:
         """Refuse a session's tokens."""
-        return await self.store.commit(
-            lambda desired: changes.revoke(desired, session, until), self._author(author, reason)
-        )
+        by = self._author(author, reason, call, Action.SESSION_REVOKE)
+        return await self.store.commit(lambda desired: changes.revoke(desired, session, until), by)
 
     async def put_default(self, default: str) -> Committed:
         """What becomes of titles without a licence."""
-        return await self.store.commit(
-            lambda _: changes.put_default(default), self._author("control", "setting `default`")
-        )
+        by = self._author("control", "setting `default`", None, Action.DEFAULT_PUT)
+        return await self.store.commit(lambda _: changes.put_default(default), by)
 
     def _note_edges(self) -> None:
         self._edges_changed = True
@@ -164,12 +183,13 @@ class Plane:
     async def _forget(self, now: float) -> None:
         await self.store.forget(now)
         await self.jobs.forget()
-        await self.store.commit(
-            lambda desired: changes.forget_ended(desired, now), self._author("control", "revocations that have ended")
-        )
+        ended = self._author("control", "revocations that have ended", None, Action.REVOCATIONS_END)
+        await self.store.commit(lambda desired: changes.forget_ended(desired, now), ended)
+        retired = self._author("control", "keys whose last token has ended", None, Action.KEYS_RETIRE)
+        await self.store.commit(lambda desired: key_set.retire(desired, now), retired)
 
-    def _author(self, name: str, reason: str) -> Author:
-        return Author(name, self.clock.wall(), reason)
+    def _author(self, name: str, reason: str, call: Call | None, action: Action) -> Author:
+        return Author(name, self.clock.wall(), reason, call, action)
 
 
 async def pause(clock: Clock, seconds: float) -> None:

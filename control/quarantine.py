@@ -16,9 +16,10 @@ from typing import Any
 import structlog
 
 from control.changes import canonical
+from control.deeds import Action, Author
 from control.desired import QUARANTINE, Change, Desired
 from control.nodes import NotKnown
-from control.store import Author, Store
+from control.store import Store
 from control.transaction import Tx
 from kernel.clock import Clock
 from kernel.documents import moment_text
@@ -56,7 +57,8 @@ class Quarantine:
             return Change() if held else Change(puts={(QUARANTINE, node_id): content})
 
         log.error("a node is in quarantine: see docs/operating.md", node=node_id, why=why)
-        await self._store.commit(change, Author("control", now, f"{node_id} is in quarantine: {why}"))
+        reason = f"{node_id} is in quarantine: {why}"
+        await self._store.commit(change, Author("control", now, reason, action=Action.NODE_QUARANTINE))
 
 
 async def release(tx: Tx, node_id: str) -> None:

@@ -202,9 +202,25 @@ audit = Table(
     Column("revision", BigInteger),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("peer", String(200), nullable=False, server_default=""),
+    Column("key", String(16), nullable=False, server_default=""),
     Index("audit_by_time", "at"),
 )
-"""Who did what. `hash` is over the row and `previous`, the hash of the row before; rows are only ever added."""
+"""Who did what, from where (`peer`). `hash` is over the row and `previous`, the hash of the row before, by the
+audit key of the id `key`; "": of a release that had none. Rows are added at the end, and removed at the beginning."""
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("first", BigInteger, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("key", String(16), nullable=False),
+    Column("mac", String(64), nullable=False),
+)
+"""One row: where the audit log begins (`previous`: the hash before its first row) and ends, sealed by `mac`."""
 
 shared = Table(
     "shared",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 import grpc
 import grpc.aio
@@ -17,8 +18,10 @@ import structlog
 
 from control.certificate import ServerCertificate, server_credentials
 from control.changes import TooMany
+from control.deeds import Call
 from control.enrolment import Enrolment, NotWelcome
 from control.fanout import Unwelcome
+from control.key_set import KidTaken
 from control.peers import EDGES, SERVICES, Peers, Refused, check_hello
 from control.plane import Plane
 from control.routing import Ask
@@ -101,31 +104,39 @@ class FleetService(FleetServicer):
 
     async def PutTitles(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Licences of the catalogue."""
-        await self._admit(context, *SERVICES)
+        who = await self._admit(context, *SERVICES)
         try:
             asked = titles_from_wire(request)
             cursor = Cursor(asked.source, asked.cursor, asked.more) if asked.source else None
             titles = {name: _json(licence, f"titles.{name}") for name, licence in asked.titles}
-            done = await self._plane.put_titles(titles, list(asked.removed), author=_AUTHOR, cursor=cursor)
+            done = await self._plane.put_titles(
+                titles, list(asked.removed), author=_name(who), call=_call(context), cursor=cursor
+            )
         except _TOLD as error:
             await _abort(context, error)
         return _accepted(done)
 
     async def PutKeys(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """The set of public keys."""
-        await self._admit(context, *SERVICES)
+        """The public keys that the caller signs with."""
+        who = await self._admit(context, *SERVICES)
         try:
-            done = await self._plane.put_keys(_json(document_of(request.jwks, "keys"), "keys"), author=_AUTHOR)
+            done = await self._plane.put_own_keys(
+                _json(document_of(request.jwks, "keys"), "keys"),
+                owner=who.id if who else line_of(request.owner, "owner", 64) or _AUTHOR,
+                lifetime=request.lifetime,
+                author=_name(who),
+                call=_call(context),
+            )
         except _TOLD as error:
             await _abort(context, error)
         return _accepted(done)
 
     async def Revoke(self, request: Any, context: Any) -> Any:  # noqa: N802
         """A session whose tokens are refused from now on."""
-        await self._admit(context, *SERVICES)
+        who = await self._admit(context, *SERVICES)
         try:
             session, until = line_of(request.session, "session"), line_of(request.until, "until", 64)
-            done = await self._plane.revoke(session, until or None, author=_AUTHOR)
+            done = await self._plane.revoke(session, until or None, author=_name(who), call=_call(context))
         except _TOLD as error:
             await _abort(context, error)
         return _accepted(done)
@@ -137,7 +148,8 @@ class FleetService(FleetServicer):
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "this control knows no certificates")
             raise AssertionError("abort raises")
         try:
-            chain = await self._trust.enrolment.renew(who, document_of(request.request, "a request", MAX_REQUEST))
+            asked = document_of(request.request, "a request", MAX_REQUEST)
+            chain = await self._trust.enrolment.renew(who, asked, call=_call(context))
         except (NotWelcome, *_TOLD) as error:
             await _abort(context, error)
         return pb.Certificate(chain=chain, authority=self._trust.enrolment.authority)
@@ -202,8 +214,11 @@ class EnrolmentService(EnrolmentServicer):
     async def Enrol(self, request: Any, context: Any) -> Any:  # noqa: N802 (the .proto names it)
         """A certificate for a token."""
         try:
-            token = text_of(request.token, "a token", MAX_TOKEN)
-            chain = await self._enrolment.enrol(token, document_of(request.request, "a request", MAX_REQUEST))
+            token, asked = (
+                text_of(request.token, "a token", MAX_TOKEN),
+                document_of(request.request, "a request", MAX_REQUEST),
+            )
+            chain = await self._enrolment.enrol(token, asked, call=_call(context))
             await self._peers.load()
         except (NotWelcome, *_TOLD) as error:
             await _abort(context, error)
@@ -278,6 +293,17 @@ class _Stream:
         return self._who.id if self._who is not None else str(self._context.peer())[:80]
 
 
+def _name(who: Identity | None) -> str:
+    """Who calls, for the log: by their certificate, where there is one."""
+    return who.id if who else _AUTHOR
+
+
+def _call(context: Any) -> Call:
+    """From where: `ipv4:192.0.2.1:4711` is 192.0.2.1."""
+    family, _, place = context.peer().partition(":")
+    return Call(unquote(place).rpartition(":")[0].strip("[]") if family in ("ipv4", "ipv6") else context.peer()[:200])
+
+
 def _json(data: bytes, path: str) -> object:
     try:
         return load_json(data)
@@ -293,6 +319,8 @@ async def _abort(context: Any, error: Exception) -> NoReturn:
     match error:
         case NotWelcome():
             code = grpc.StatusCode.PERMISSION_DENIED
+        case KidTaken():
+            code = grpc.StatusCode.ALREADY_EXISTS
         case TooMany() | Overloaded():
             code = grpc.StatusCode.RESOURCE_EXHAUSTED
         case StorageFailed():

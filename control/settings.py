@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.errors import BadSettings
-from kernel.settings import ADDRESS, DURATION, NUMBER, PATH, TEXT, Address, choice, setting
+from kernel.settings import ADDRESS, DURATION, NUMBER, PATH, SWITCH, TEXT, Address, choice, setting
 from kernel.vocabulary import REGION
 
 _PLACE = re.compile(rf"{REGION.pattern}|[A-Z]{{2}}", re.ASCII)
@@ -63,6 +63,18 @@ class ControlSettings:
     )
     api_key_file: Path | None = setting(
         PATH, None, "File of the operators' API key, mode 0600, made at first start; DIR/api-key of the data folder."
+    )
+    audit_key_file: Path | None = setting(
+        PATH,
+        None,
+        "File of the key that seals the audit log, mode 0600, made at first start and shared by replicas; one key a "
+        "line, the first in use. Not set: DIR/audit-key of the data folder.",
+    )
+    audit_key_lost: bool = setting(
+        SWITCH, "off", "Go on with the audit log although the key it is written under is lost; the log then says so."
+    )
+    audit_keep: float = setting(
+        DURATION, "0s", "How long rows of the audit log are kept; 0s: for ever.", least=0, most=100 * 366 * 86_400
     )
     neighbours: tuple[str, ...] = setting(
         TEXT,

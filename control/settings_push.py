@@ -15,13 +15,13 @@ from typing import Protocol
 import structlog
 
 from control import pushed as wanted
+from control.deeds import Action, Author, Call
 from control.desired import ROLLOUT, Change, Desired
 from control.documents import Document
 from control.fanout import Edge, Fanout
 from control.layers import Who, edited, merged
 from control.pushed import NotNow, Pushed, pushed
 from control.rollout import STAGES, Rollout, State, go_on, harm, has_it, hold, reaching, revert, step
-from control.transaction import Author
 from control.watch import Watch
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
@@ -34,6 +34,13 @@ WINDOW = 30.0
 """Seconds that are looked at: of the edges that have it, of the others, and of the same before it began."""
 TRIES = 8
 _CONTROL = "control"
+_STEPS = {
+    State.ROLLING: Action.SETTINGS_PROMOTE,
+    State.HELD: Action.SETTINGS_HOLD,
+    State.DONE: Action.SETTINGS_DONE,
+    State.REVERTED: Action.SETTINGS_REVERT,
+}
+"""What a rollout that is carried on comes to."""
 
 log = structlog.get_logger("control")
 
@@ -117,7 +124,9 @@ class SettingsPush:
 
     # -- verbs -------------------------------------------------------------------------------------------------
 
-    async def push(self, edits: Mapping[str, object], *, author: str, reason: str = "") -> Pushed:
+    async def push(
+        self, edits: Mapping[str, object], *, author: str, reason: str = "", call: Call | None = None
+    ) -> Pushed:
         """Roll out the layers after these edits (None: taken away).
 
         What is under way is superseded: its edges go back to what was settled, and its change goes on within this one,
@@ -129,36 +138,40 @@ class SettingsPush:
         why = f"superseded by a change of {author}"
         for _ in range(TRIES):
             try:
-                await self._commit(
-                    lambda desired: wanted.push(desired, edits, self._connected(), self._wall()), author, reason
-                )
+                by = self._by(author, reason, Action.SETTINGS_PUSH, call)
+                await self._commit(lambda desired: wanted.push(desired, edits, self._connected(), self._wall()), by)
             except NotNow:
-                await self._commit(lambda desired: wanted.superseded(desired, self._wall(), why), _CONTROL, why)
+                by = self._by(_CONTROL, why, Action.SETTINGS_SUPERSEDE)
+                await self._commit(lambda desired: wanted.superseded(desired, self._wall(), why), by)
             else:
                 return self.now_pushed()
         raise NotNow("others push settings all the time; try again")
 
-    async def back(self, *, author: str, reason: str = "") -> Pushed:
+    async def back(self, *, author: str, reason: str = "", call: Call | None = None) -> Pushed:
         """Take back what is under way; or roll out what was before the settings that are rolled out."""
         why = reason or f"taken back by {author}"
+        by = self._by(author, why, Action.SETTINGS_BACK, call)
         if self.now_pushed().under_way:
-            await self._move(lambda rollout: revert(rollout, self._wall(), why), author, why)
+            await self._move(lambda rollout: revert(rollout, self._wall(), why), by)
         else:
-            await self._commit(lambda desired: wanted.back(desired, self._connected(), self._wall()), author, why)
+            await self._commit(lambda desired: wanted.back(desired, self._connected(), self._wall()), by)
         return self.now_pushed()
 
-    async def hold(self, *, author: str, reason: str = "") -> Pushed:
+    async def hold(self, *, author: str, reason: str = "", call: Call | None = None) -> Pushed:
         """Stay at this stage until `go_on`. Harm takes it back all the same."""
         why = reason or f"held by {author}"
-        await self._move(lambda rollout: hold(rollout, self._wall(), why), author, why)
+        await self._move(
+            lambda rollout: hold(rollout, self._wall(), why), self._by(author, why, Action.SETTINGS_HOLD, call)
+        )
         return self.now_pushed()
 
-    async def go_on(self, *, author: str, reason: str = "") -> Pushed:
+    async def go_on(self, *, author: str, reason: str = "", call: Call | None = None) -> Pushed:
         """Let a held rollout go on; its stage is watched anew."""
-        await self._move(lambda rollout: go_on(rollout, self._wall()), author, reason)
+        by = self._by(author, reason, Action.SETTINGS_GO_ON, call)
+        await self._move(lambda rollout: go_on(rollout, self._wall()), by)
         return self.now_pushed()
 
-    async def _move(self, to: Callable[[Rollout], Rollout], author: str, reason: str) -> None:
+    async def _move(self, to: Callable[[Rollout], Rollout], by: Author) -> None:
         def make(desired: Desired) -> Change:
             held = pushed(desired)
             if held.rollout is None or not held.under_way:
@@ -166,11 +179,14 @@ class SettingsPush:
             following = to(held.rollout)
             return Change() if following == held.rollout else wanted.moved(desired, following)
 
-        await self._commit(make, author, reason)
+        await self._commit(make, by)
 
-    async def _commit(self, make: Callable[[Desired], Change], author: str, reason: str) -> None:
-        await self._store.commit(make, Author(author, self._wall(), reason))
+    async def _commit(self, make: Callable[[Desired], Change], by: Author) -> None:
+        await self._store.commit(make, by)
         self._wake.set()
+
+    def _by(self, name: str, reason: str, action: Action, call: Call | None = None) -> Author:
+        return Author(name, self._wall(), reason, call, action)
 
     def _wall(self) -> float:
         return self._clock.wall()
@@ -213,7 +229,8 @@ class SettingsPush:
             following = reaching(following, [who.id for who in self._connected() if held.concerns(who)])
         told = why or following.why or STAGES[following.stage].name
         log.info("settings are rolled out", number=rollout.number, state=following.state.value, told=told)
-        await self._commit(lambda desired: _if_still(desired, rollout, following), _CONTROL, told)
+        by = self._by(_CONTROL, told, _STEPS[following.state])
+        await self._commit(lambda desired: _if_still(desired, rollout, following), by)
 
     def _take_reports(self) -> None:
         now, edges, here = self._clock.mono(), self._fanout.edges, self._fanout.here

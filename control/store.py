@@ -3,12 +3,15 @@
 Changes go through one writer that commits all that wait at once; a caller is answered after the commit, and what it is
 not answered for may or may not be kept. A caller that goes away does not disturb the writer. While the database is away
 control holds what it held, and refuses changes.
+
+Over 300 lines because the writer, its readers and what happens when the database is away are one state.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,13 +22,15 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from control.audit import NO_KEY, Keyring
 from control.database import CHANNEL, Database, sqlite
+from control.deeds import Action, Author
 from control.desired import Change, Desired
 from control.follow import Follower
 from control.migrate import migrate
 from control.rows import State, forget_old, forget_removed, read_state
 from control.schema import facts, revisions
-from control.transaction import Author, Committed, Cursor, Group, Tx, Work, bump, locked
+from control.transaction import Committed, Cursor, Group, Tx, Work, bump, locked
 from control.waiting import Waiting
 from kernel.errors import Overloaded, StorageFailed
 
@@ -45,8 +50,9 @@ log = structlog.get_logger("control")
 class Store:
     """The database of one control process. `open`, then `run` as one task until `close`."""
 
-    def __init__(self, database: Database, replica: str = "") -> None:
+    def __init__(self, database: Database, replica: str = "", keyring: Keyring = NO_KEY) -> None:
         self.replica = replica or uuid4().hex
+        self.keyring = keyring
         self.database = database
         self.available = True
         self._queue: asyncio.Queue[Waiting | None] = asyncio.Queue(WAITING_MOST)
@@ -56,11 +62,14 @@ class Store:
         self._callbacks: dict[str, list[Callable[[], object]]] = {}
 
     @classmethod
-    async def open(cls, place: Path | Database, replica: str = "") -> Store:
-        """Open or make the database, its tables brought up to date. Raises StorageFailed naming it."""
+    async def open(cls, place: Path | Database, replica: str = "", keyring: Keyring = NO_KEY) -> Store:
+        """Open or make the database, its tables brought up to date; `keyring` seals its audit log.
+
+        Raises StorageFailed naming it.
+        """
         if isinstance(place, Path):
             place = sqlite(place)
-        store = cls(place, replica)
+        store = cls(place, replica, keyring)
         failures: tuple[type[Exception], ...] = (StorageFailed, *store._failures)
         try:
             if place.listen is None:
@@ -134,6 +143,15 @@ class Store:
         except self._failures as error:
             raise self._failed("could not be read", error) from None
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees one moment, for several queries. Raises StorageFailed."""
+        try:
+            async with self.database.reading.connect() as connection:
+                yield connection
+        except self.database.failures as error:
+            raise self._failed("could not be read", error) from None
+
     async def run(self) -> None:
         """The writer, and the listener to other replicas, until the store is closed."""
         async with asyncio.TaskGroup() as tasks:
@@ -167,7 +185,7 @@ class Store:
         try:
             async with asyncio.timeout(GROUP_WITHIN), self.database.writing.begin() as connection:
                 state = await self._caught_up(connection)
-                group = Group(connection, state.desired, dict(state.cursors))
+                group = Group(connection, state.desired, dict(state.cursors), self.keyring, self.replica)
                 answers = [await self._one(group, one) for one in waiting]
                 made = await group.finish()
                 await self._notify(connection, made)
@@ -228,7 +246,7 @@ class Store:
             known = self._state.heads
             self._take(state, [kind for kind, number in state.heads.items() if known.get(kind) != number])
 
-    async def renew_epoch(self) -> None:
+    async def renew_epoch(self, now: float = 0.0) -> None:
         """Begin a new epoch, unless another replica has: an edge holds what no control knows. Raises StorageFailed."""
         seen = self.desired.epoch
 
@@ -238,7 +256,9 @@ class Store:
                 await tx.connection.execute(renewed)
                 tx.announce("epoch")
 
-        await self.transact(work, Author("control", 0.0))
+        await self.transact(
+            work, Author("control", now, "an edge holds what no control knows", action=Action.EPOCH_BEGIN)
+        )
         await self.refresh()
 
     async def history(self, most: int = 100, before: int | None = None) -> list[dict[str, Any]]:

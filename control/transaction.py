@@ -1,7 +1,8 @@
 """One transaction of the writer: the changes that waited together, each by itself, all kept or none.
 
 It begins with the lock on the row `revision` of `heads`, which replicas take in turn, and with whatever another replica
-has changed meanwhile; so every change is made of the newest state and takes the next revision.
+has changed meanwhile; so every change is made of the newest state and takes the next revision. What changes anything
+has its row in the audit log, whether its work notes one or not: that is here, so that no verb can forget it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from sqlalchemy import Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from control.audit import NO_KEY, Keyring
+from control.audit_rows import append
+from control.deeds import Author, Deed, Entry, plain, told
 from control.desired import Change, Desired
 from control.schema import cursors, details, heads, resources, revisions
 from control.touches import Touch, packed, summary
@@ -22,15 +26,6 @@ from control.touches import Touch, packed, summary
 REVISION = "revision"
 LONGEST_NAME = 512
 _LOG = "log/"
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who changes something, when (Unix seconds) and why."""
-
-    name: str
-    at: float
-    reason: str = ""
 
 
 class Cursor(NamedTuple):
@@ -57,6 +52,7 @@ class Tx:
         self.desired = desired
         self.touches: list[Touch] = []
         self.announced: set[str] = set()
+        self._deeds: list[Deed] = []
         self._number = 0
         self._next = desired.revision + 1
 
@@ -93,8 +89,23 @@ class Tx:
         self._number = self._next
         self.touches.append(Touch(kind, name, before, after))
 
+    def note(self, deed: Deed) -> None:
+        """Name for the audit log what this work does, where its touches do not say it."""
+        self._deeds.append(deed)
+
+    @property
+    def deeds(self) -> tuple[Deed, ...]:
+        """What the audit log is to hold of this work."""
+        author = self.author
+        asked = author.call is not None and author.call.operator
+        if self._deeds or not (self.touches or self.announced or self.is_revision or asked):
+            return tuple(self._deeds)
+        before, after = told(self.touches)
+        names = ", ".join(sorted({f"{one.kind}/{one.name}" for one in self.touches})[:20])
+        return (Deed(author.action, author.target or names or ", ".join(sorted(self.announced)), before, after),)
+
     async def next(self, log: str) -> int:
-        """The next number of a log, as `jobs` or `audit`; without a gap, since what fails takes none."""
+        """The next number of a log, as `jobs`; without a gap, since what fails takes none."""
         return (await bump(self.connection, [_LOG + log]))[_LOG + log]
 
     def announce(self, kind: str) -> None:
@@ -112,6 +123,9 @@ class Group:
     connection: AsyncConnection
     desired: Desired
     cursors: dict[str, int]
+    keyring: Keyring = NO_KEY
+    replica: str = ""
+    entries: list[Entry] = field(default_factory=list)
     moved: dict[str, int] = field(default_factory=dict)
     rows: dict[tuple[str, str], bytes | None] = field(default_factory=dict)
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -142,6 +156,7 @@ class Group:
     def _take(self, tx: Tx) -> None:
         content = packed(tx.touches) if tx.touches else None
         self.announced |= tx.announced
+        self.entries += (Entry(tx.author, deed, tx.number if tx.is_revision else None) for deed in tx.deeds)
         if not tx.is_revision:
             return
         for touch in tx.touches:
@@ -171,6 +186,9 @@ class Group:
         if self.moved:
             await put(self.connection, cursors, [{"source": s, "position": at} for s, at in self.moved.items()])
             self.announced.add("cursors")
+        if self.entries:
+            await append(self.connection, self.entries, self.keyring, f"replica/{self.replica[:8]}")
+            self.announced.add("audit")
         made = await bump(self.connection, self.announced)
         if self.revisions:
             made[REVISION] = self.desired.revision
@@ -210,8 +228,3 @@ async def bump(connection: AsyncConnection, kinds: Iterable[str]) -> dict[str, i
 def insert_into(connection: AsyncConnection, table: Table) -> Any:
     """An INSERT of this connection's dialect, for its ON CONFLICT."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-
-
-def plain(text: str, most: int) -> str:
-    """Text as every database takes it: no NUL, no half characters, not too long."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()[:most]

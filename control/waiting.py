@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from control.deeds import Author
 from control.desired import Change, Desired
-from control.transaction import Author, Cursor, Group, Work
+from control.transaction import Cursor, Group, Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,9 +130,13 @@ class ControlClient:
             if last:
                 return taken
 
-    async def put_keys(self, jwks: Mapping[str, Any]) -> Taken:
-        """Make this JWKS (public keys only) the set that tokens verify with; keys left out stop verifying."""
-        request = pb.PutKeysRequest(jwks=json.dumps(jwks).encode())
+    async def put_keys(self, jwks: Mapping[str, Any], *, owner: str = "", lifetime: float = 0.0) -> Taken:
+        """Make this JWKS (public keys only) what the caller signs with; control keeps the keys of others.
+
+        Earlier keys of the same owner (by certificate, else `owner`) verify for `lifetime` seconds more, which no token
+        outlives. BadRequest `kid-taken`: another key has that name.
+        """
+        request = pb.PutKeysRequest(jwks=json.dumps(jwks).encode(), owner=owner, lifetime=lifetime)
         return self._read(_taken, await self._call("PutKeys", request))
 
     async def revoke(self, session: str, *, until: str | None = None) -> Taken:
@@ -215,6 +219,8 @@ def _again(error: Exception) -> bool:
 
 
 def _told(error: grpc.aio.AioRpcError, address: str) -> Exception:
+    if error.code() is grpc.StatusCode.ALREADY_EXISTS:
+        return BadRequest(409, "kid-taken", error.details() or "")
     if error.code() in _MINE:
         return BadRequest(400, "control-refused", error.details() or "")
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:

@@ -21,6 +21,7 @@ from kernel.settings import PATH, SWITCH, TEXT, URL, setting
 
 SECONDS = 10.0
 """Within which control must have answered."""
+PATIENT_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,10 @@ class Control:
         """GET; members of `query` that are None or empty are left out."""
         return await self._ask("GET", path, None, query)
 
+    async def get_patiently(self, path: str, **query: object) -> dict[str, Any]:
+        """GET of what control may need minutes for."""
+        return await self._ask("GET", path, None, query, PATIENT_SECONDS)
+
     async def post(self, path: str, body: object = None, **query: object) -> dict[str, Any]:
         """POST a JSON body."""
         return await self._ask("POST", path, body, query)
@@ -80,11 +85,14 @@ class Control:
             if not cursor:
                 return rows
 
-    async def _ask(self, method: str, path: str, body: object, query: Mapping[str, object]) -> dict[str, Any]:
+    async def _ask(
+        self, method: str, path: str, body: object, query: Mapping[str, object], within: float = SECONDS
+    ) -> dict[str, Any]:
         asked = {name: str(value) for name, value in query.items() if value not in (None, "")}
+        limit = aiohttp.ClientTimeout(total=within)
         url = f"{self._address}{path}" + (f"?{urlencode(asked)}" if asked else "")
         try:
-            async with self._session.request(method, url, json=body) as answer:
+            async with self._session.request(method, url, json=body, timeout=limit) as answer:
                 text = await answer.text()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise MatineeError(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 
-from kernel.settings import INTEGER, setting
+from kernel.settings import INTEGER, SWITCH, setting
 from tools.fleet_client import ChangeSettings, Control, FleetSettings, Verb, ask, show_json
 from tools.fleet_tables import changes_table, table
 
@@ -24,6 +25,8 @@ class AuditSettings(FleetSettings):
     """`matinee fleet audit`."""
 
     most: int = setting(INTEGER, "50", "Rows to show, newest first.", least=1, most=1000)
+    verify: bool = setting(SWITCH, "off", "Follow the whole log and say whether, and where not, it is as written.")
+    after: int = setting(INTEGER, "0", "With `verify`: look at the rows after this one only.", least=0)
 
 
 def diff(settings: DiffSettings) -> int:
@@ -55,23 +58,39 @@ def rollback(settings: ChangeSettings, revision: str) -> int:
 
 
 def audit(settings: AuditSettings) -> int:
-    """Show who did what; 1 when a row of the log does not hold."""
+    """Show who did what, or verify all of it; 1 when the log does not hold."""
 
     async def work(control: Control) -> int:
+        if settings.verify:
+            return _told(settings, await control.get_patiently("/v1/audit/verify", after=settings.after or None))
         said = await control.get("/v1/audit", limit=settings.most)
         if settings.json:
             show_json(said)
         else:
             rows = [
-                (f"{row['seq']}", row["at"], row["actor"], row["action"], row["target"], row["reason"])
+                (f"{row['seq']}", row["at"], row["actor"], row["peer"], row["action"], row["target"], row["reason"])
                 for row in said["audit"]
             ]
-            Console().print(table("who did what", ("#row", "at", "who", "what", "to", "why"), rows))
+            Console().print(table("who did what", ("#row", "at", "who", "from", "what", "to", "why"), rows))
             if said["broken"] is not None:
                 Console().print(f"[red]row {said['broken']} is not as it was written, or one before it is missing[/]")
         return 1 if said["broken"] is not None else 0
 
     return ask(settings, work)
+
+
+def _told(settings: AuditSettings, said: dict[str, Any]) -> int:
+    if settings.json:
+        show_json(said)
+    elif said["holds"]:
+        print(f"the audit log is as it was written: {said['rows']} rows, {said['first']} to {said['last']}")
+    else:
+        print(f"the audit log is NOT as it was written: {said['rows']} rows, {said['first']} to {said['last']}")
+        for one in said["broken"]:
+            print(f"  row {one['seq']}: {one['why']}")
+        if said["more"]:
+            print("  and more")
+    return 0 if said["holds"] else 1
 
 
 DIFF = Verb(DiffSettings, diff)

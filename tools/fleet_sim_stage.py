@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 
 from control import changes
+from control.audit_key import open_keyring
 from control.authority import Authority
 from control.clock import SystemClock
 from control.database import database_of
@@ -265,7 +266,8 @@ async def _enrolled(folder: Path, fleet: Fleet) -> tuple[list[dict[str, str]], s
             await enrol(tx, one["id"], one["role"], one["region"], now + LIFE)
 
     titles = {f"title-{n}": {"allow": ["DE", "FR", "US"]} for n in range(fleet.titles)}
-    store = await Store.open(database_of(fleet.database, folder / "control"))
+    control = folder / "control"
+    store = await Store.open(database_of(fleet.database, control), keyring=open_keyring(control / "audit-key"))
     author = Author("simulation", now, "the fleet is made")
     try:
         async with asyncio.TaskGroup() as tasks:

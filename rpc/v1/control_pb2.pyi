@@ -337,10 +337,14 @@ class PutTitlesRequest(_message.Message):
     def __init__(self, titles: _Optional[_Iterable[_Union[Title, _Mapping]]] = ..., removed: _Optional[_Iterable[str]] = ..., source: _Optional[str] = ..., cursor: _Optional[int] = ..., more: _Optional[bool] = ...) -> None: ...
 
 class PutKeysRequest(_message.Message):
-    __slots__ = ("jwks",)
+    __slots__ = ("jwks", "owner", "lifetime")
     JWKS_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_FIELD_NUMBER: _ClassVar[int]
     jwks: bytes
-    def __init__(self, jwks: _Optional[bytes] = ...) -> None: ...
+    owner: str
+    lifetime: float
+    def __init__(self, jwks: _Optional[bytes] = ..., owner: _Optional[str] = ..., lifetime: _Optional[float] = ...) -> None: ...
 
 class RevokeRequest(_message.Message):
     __slots__ = ("session", "until")

@@ -94,7 +94,8 @@ class FleetServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PutKeys(self, request, context):
-        """The whole set of public keys that tokens verify with; keys left out stop verifying.
+        """The public keys that the caller signs with now. Its earlier ones verify until their last token has ended; keys of
+        others stay. ALREADY_EXISTS: another key has that kid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control import changes
+from control import changes, key_set
 from control.desired import Desired
 from control.diff import Track, answered, is_ahead, next_update, sent
 from control.documents import Document, next_document
@@ -55,7 +55,7 @@ class Database:
             case 2:
                 self.commit(changes.put_titles(self.desired, {}, ["film0"]))
             case 3:
-                self.commit(changes.put_keys(self.desired, KEYS[int(now) % 2]))
+                self.commit(key_set.put_keys(self.desired, KEYS[int(now) % 2]))
             case 4:
                 self.hot += 1
             case 5 | 6:

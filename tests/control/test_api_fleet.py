@@ -37,7 +37,7 @@ async def test_an_edge_is_drained_and_back_and_the_log_says_by_whom(api) -> None
     assert (await api("GET", "/v1/edges/e1"))["region"] == "eu"
     assert (await api("POST", "/v1/edges/e1/undrain"))["drained"] is None
     await api("POST", "/v1/edges/nobody/drain", status=404)
-    back, away = (await api("GET", "/v1/audit"))["audit"]
+    back, away = (await api("GET", "/v1/audit"))["audit"][:2]
     assert (away["action"], away["target"], away["reason"], away["actor"]) == (
         "node.drain",
         "e1",

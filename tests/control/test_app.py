@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+import control.app
 from control.app import running
 from kernel.errors import BadSettings, StorageFailed
 from kernel.fleet import RULES, Hello, Report
@@ -161,3 +165,40 @@ async def test_a_database_that_is_away_at_the_start_is_named(settings_of) -> Non
     with pytest.raises(StorageFailed, match=r"postgresql://127\.0\.0\.1:1/fleet: "):
         async with running(settings_of(database="postgresql://matinee@127.0.0.1:1/fleet")):
             pass
+
+
+async def test_it_is_not_ready_before_its_last_door_is_open(settings_of, monkeypatch, until) -> None:
+    """A gate stands before the gRPC listeners, which are opened after HTTP's."""
+    gate, reached = asyncio.Event(), asyncio.Event()
+    begin = control.app.server.start
+
+    async def start_late(*arguments):
+        reached.set()
+        await gate.wait()
+        return await begin(*arguments)
+
+    monkeypatch.setattr(control.app.server, "start", start_late)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        admin = f"127.0.0.1:{probe.getsockname()[1]}"
+    over = asyncio.Event()
+
+    async def run() -> None:
+        async with running(settings_of(admin=admin)):
+            await over.wait()
+
+    async with asyncio.TaskGroup() as tasks, aiohttp.ClientSession() as session:
+        tasks.create_task(run())
+        await reached.wait()
+        async with session.get(f"http://{admin}/readyz") as answer:
+            assert (answer.status, (await answer.json())["reason"]) == (503, "not-ready")
+        gate.set()
+
+        async def ready() -> bool:
+            async with session.get(f"http://{admin}/readyz") as answer:
+                return answer.status == 200
+
+        async with asyncio.timeout(20):
+            while not await ready():
+                await asyncio.sleep(0.005)
+        over.set()

@@ -12,7 +12,7 @@ from control import changes
 from control.changes import TooMany
 from control.desired import Change, Desired
 from kernel.documents import BadDocument
-from kernel.fleet import KEYS, RULES
+from kernel.fleet import RULES
 from kernel.keys import generate_ed25519_pem, public_jwks
 
 A = public_jwks(generate_ed25519_pem(), "a")["keys"][0]
@@ -48,28 +48,6 @@ def test_titles_are_put_and_removed_at_once() -> None:
 def test_a_licence_that_edges_would_refuse_is_refused_here(titles: dict, told: str) -> None:
     with pytest.raises(BadDocument, match=told):
         changes.put_titles(Desired("e"), titles)
-
-
-def test_the_set_of_keys_is_replaced() -> None:
-    desired = after(Desired("e"), changes.put_keys(Desired("e"), {"keys": [A]}))
-    change = changes.put_keys(desired, {"keys": [B]})
-    assert change.removes == {(KEYS, "a")}
-    assert changes.jwks(after(desired, change)) == {"keys": [B]}
-
-
-@pytest.mark.parametrize(
-    "jwks",
-    [
-        None,
-        [],
-        {"keys": [{}]},
-        {"keys": [{**A, "d": "AAAA"}]},
-        {"keys": [{"kty": "oct", "kid": "s", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"}]},
-    ],
-)
-def test_secrets_and_what_is_no_key_set_are_refused(jwks: object) -> None:
-    with pytest.raises(BadDocument, match="keys"):
-        changes.put_keys(Desired("e"), jwks)
 
 
 def test_a_revocation_ends_and_is_forgotten_some_time_after() -> None:

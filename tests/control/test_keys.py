@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from control.deeds import Author
 from control.keys import Caller, Keys, Role
-from control.transaction import Author
 from kernel.documents import BadDocument
 
 NOW = 1_800_000_000.0

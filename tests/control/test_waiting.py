@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from control.transaction import Author
+from control.deeds import Author
 from control.waiting import Waiting
 
 

@@ -12,13 +12,13 @@ import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Self
 
-from control import changes
+from control import changes, key_set
+from control.deeds import Author
 from control.desired import QUARANTINE, Change, Desired
 from control.documents import Document
 from control.fanout import Edge, Fanout, Unwelcome
 from control.heat import Heat
 from control.settings_push import SettingsPush
-from control.transaction import Author
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.fleet import HOT, SETTINGS, FromEdge, Update, Version
@@ -168,7 +168,7 @@ class MemoryControl:
 
     def rotates_keys(self, jwks: Mapping[str, Any]) -> None:
         """Make this the set of public keys."""
-        self._change(changes.put_keys(self.desired, jwks))
+        self._change(key_set.put_keys(self.desired, jwks))
 
     def purges(self, *keys: str, **named: Any) -> int:
         """Append a purge of these surrogate keys (`urls=`, `prefixes=`, `all=`, `soft=`) to the job log; its number."""

@@ -40,10 +40,24 @@ def test_a_revision_is_taken_back(tmp_path: Path, capsys):
 @pytest.mark.parametrize(("broken", "code"), [(None, 0), (3, 1)])
 def test_the_log_says_whether_it_holds(tmp_path: Path, capsys, broken: int | None, code: int):
     row = {"seq": 3, "at": "2026-11-22T20:00:00+00:00", "actor": "anna", "action": "node.drain"}
-    row |= {"target": "e1", "reason": "disk"}
+    row |= {"peer": "192.0.2.1", "target": "e1", "reason": "disk"}
     with canned(tmp_path) as control:
         control.answers["GET /v1/audit"] = {"audit": [row], "next": None, "broken": broken}
         assert control.run("audit") == code
     out = capsys.readouterr().out
     assert "anna" in out
     assert ("is not as it was written" in out) is (broken is not None)
+
+
+@pytest.mark.parametrize(("flags", "query"), [([], ""), (["--after", "7"], "?after=7")])
+def test_the_whole_log_is_verified_and_the_exit_code_says_it(tmp_path: Path, capsys, flags: list[str], query: str):
+    said = {"holds": True, "rows": 9, "first": 1, "last": 9, "broken": [], "more": False}
+    with canned(tmp_path) as control:
+        control.answers["GET /v1/audit/verify"] = said
+        assert control.run("audit", "--verify", *flags) == 0
+        assert control.asked == [("GET", f"/v1/audit/verify{query}", None)]
+        assert "9 rows" in capsys.readouterr().out
+        broken = {"holds": False, "broken": [{"seq": 3, "why": "row 3 is missing"}]}
+        control.answers["GET /v1/audit/verify"] = said | broken
+        assert control.run("audit", "--verify", *flags) == 1
+        assert "row 3: row 3 is missing" in capsys.readouterr().out

@@ -1,0 +1,214 @@
+"""The audit log at work: verified as a whole, kept an eye on, pruned.
+
+The head in the database says where the log ends. Who can write to the database could put back an older head together
+with the rows of then; so the last row seen is also kept in a file of this replica, sealed by the audit key, some
+seconds behind at most. It only ever goes on: when the database is behind it, or has another row there, that is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import structlog
+from sqlalchemy import select
+
+from control.audit import Break, Keyring, Verifier, is_sealed
+from control.audit_rows import pages, prune, read_head
+from control.deeds import Action, Author, Deed
+from control.schema import audit
+from control.store import Store, Tx
+from kernel.clock import Clock
+from kernel.errors import BadSettings, Overloaded, StorageFailed
+
+KEEP_EVERY = 1.0
+"""Seconds between two writes of the file."""
+PRUNE_EVERY = 600.0
+VERIFY_WITHIN = 600.0
+MAX_VERIFYING = 2
+"""Verifications at once: each reads the whole log."""
+MAX_BYTES = 4096
+
+log = structlog.get_logger("control")
+
+
+class Verdict(NamedTuple):
+    """What a verification found; `more`: there are breaks beyond these."""
+
+    rows: int
+    first: int
+    last: int
+    breaks: Sequence[Break]
+    more: bool
+
+
+class Seen(NamedTuple):
+    """The last row seen: its number and hash."""
+
+    seq: int
+    hash: str
+
+
+class AuditLog:
+    """Over a store. `run` as one task. `file` keeps the last row seen; `keep`: seconds of rows, 0: all for ever."""
+
+    def __init__(self, store: Store, clock: Clock, file: Path | None = None, keep: float = 0.0) -> None:
+        self.file = file
+        self.keep = keep
+        self.broken = ""
+        """What was found last, "" while nothing was: for the counter."""
+        self._store = store
+        self._clock = clock
+        self._verifying = 0
+        self._changed = asyncio.Event()
+        self._changed.set()
+        store.on_change("audit", self._changed.set)
+
+    @property
+    def _keyring(self) -> Keyring:
+        return self._store.keyring
+
+    async def start(self, *, lost: bool = False) -> None:
+        """Look whether the log is under a key that is known here. Raises BadSettings, StorageFailed.
+
+        With `lost` it goes on under the key of the file all the same, which the log then says for good.
+        """
+        async with self._store.snapshot() as connection:
+            head = await read_head(connection)
+        if head is not None and head["key"] not in self._keyring.keys and not lost:
+            raise BadSettings(
+                "audit_key_file",
+                f"the audit log is written under the key {head['key']}, which is not in the file: put that key back, "
+                "or share the file of the other replicas; where it is lost for good, start once with audit_key_lost",
+            )
+        await self.look()
+
+    async def verify(self, after: int = 0) -> Verdict:
+        """Follow the whole chain, or that after a row. Raises Overloaded, StorageFailed."""
+        if self._verifying >= MAX_VERIFYING:
+            raise Overloaded("the audit log is being verified already")
+        self._verifying += 1
+        try:
+            async with asyncio.timeout(VERIFY_WITHIN), self._store.snapshot() as connection:
+                head, (seen, damaged) = await read_head(connection), self._seen()
+                verifier = Verifier(self._keyring, head, seen, after)
+                if damaged:
+                    verifier.breaks.append(Break(0, damaged))
+                async for page in pages(connection, after):
+                    await asyncio.to_thread(verifier.take, page)
+                verifier.finish()
+        except TimeoutError:
+            raise Overloaded("the audit log is too long to be verified at once: verify it after a later row") from None
+        finally:
+            self._verifying -= 1
+        breaks = sorted(verifier.breaks)
+        self._say(f"row {breaks[0].seq}: {breaks[0].why}" if breaks else "")
+        return Verdict(verifier.rows, verifier.first, verifier.last, breaks, verifier.more)
+
+    async def look(self) -> None:
+        """Compare the end of the log with what was seen of it, and keep the newer. Raises StorageFailed."""
+        seen, damaged = self._seen()
+        async with self._store.snapshot() as connection:
+            head = await read_head(connection)
+            query = select(audit.c.hash).where(audit.c.seq == (seen.seq if seen else 0))
+            there = (await connection.execute(query)).scalar()
+        why = damaged
+        if head is None:
+            why = why or ("the log and its head are gone" if seen else "")
+        elif head["key"] in self._keyring.keys and not is_sealed(head, self._keyring):
+            why = why or "its head is not as it was written"
+        elif seen is not None and head["last"] < seen.seq:
+            why = why or f"rows {head['last'] + 1} to {seen.seq} are missing"
+        elif seen is not None and there != seen.hash and head["first"] <= seen.seq:
+            why = why or f"row {seen.seq} is not the one that was there"
+        if why:
+            self._say(why)
+        elif self.file is not None and head is not None and (seen is None or head["last"] > seen.seq):
+            await asyncio.to_thread(self._write, self.file, Seen(head["last"], head["hash"]))
+
+    def _say(self, why: str) -> None:
+        if why and why != self.broken:
+            log.error("the audit log is not as it was written", why=why)
+        self.broken = why or self.broken
+
+    async def run(self) -> None:
+        """Keep the last row seen, and remove the oldest rows, for ever."""
+        pruned_at = self._clock.mono() - PRUNE_EVERY
+        over = asyncio.Event()
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            over.clear()
+            with contextlib.suppress(Overloaded, StorageFailed):  # the store has said so, and there is a next time
+                await self.look()
+                if self.keep and self._clock.mono() - pruned_at >= PRUNE_EVERY:
+                    pruned_at = self._clock.mono()
+                    await self.prune(self._clock.wall())
+            timer = self._clock.call_later(KEEP_EVERY, over.set)
+            try:
+                await over.wait()
+            finally:
+                timer.cancel()
+
+    async def prune(self, now: float) -> None:
+        """Remove the rows that are older than `keep`. Raises Overloaded, StorageFailed."""
+
+        async def work(tx: Tx) -> None:
+            gone = await prune(tx.connection, self._keyring, now - self.keep)
+            if gone is not None:
+                tx.note(Deed(Action.AUDIT_PRUNE, f"rows {gone['first']} to {gone['last']}", gone, None))
+
+        await self._store.transact(work, Author("control", now, "older than the setting audit_keep"))
+
+    # -- the file ----------------------------------------------------------------------------------------------
+
+    def _seen(self) -> tuple[Seen | None, str]:
+        """The last row seen, and what is wrong with the file that says so."""
+        if self.file is None:
+            return None, ""
+        try:
+            with self.file.open("rb") as file:
+                held = json.loads(file.read(MAX_BYTES))
+            seen, key, mac = Seen(int(held["seq"]), str(held["hash"])), str(held["key"]), str(held["mac"])
+        except FileNotFoundError:
+            return None, ""
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            return None, f"{self.file} cannot be read: {type(error).__name__}"
+        if key not in self._keyring.keys:
+            return None, ""  # of a key that was lost: the log says so itself
+        if self._keyring.mac(key, ["seen", *seen]) != mac:
+            return None, f"{self.file} is not as it was written"
+        return seen, ""
+
+    def _write(self, file: Path, seen: Seen) -> None:
+        key = self._keyring.current
+        held = {"seq": seen.seq, "hash": seen.hash, "key": key, "mac": self._keyring.mac(key, ["seen", *seen])}
+        part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
+        try:
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "w") as made:
+                json.dump(held, made)
+                made.flush()
+                os.fsync(made.fileno())
+            part.replace(file)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            log.warning("the last row seen of the audit log could not be kept", why=error.strerror)
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as the API shows it."""
+    return {
+        "holds": not verdict.breaks,
+        "rows": verdict.rows,
+        "first": verdict.first,
+        "last": verdict.last,
+        "broken": [{"seq": one.seq, "why": one.why} for one in verdict.breaks],
+        "more": verdict.more,
+    }
