@@ -18,7 +18,7 @@ from prometheus_client import generate_latest
 
 from kernel.clock import Clock
 from kernel.errors import BadSettings
-from kernel.keys import SigningKey, check_kid, generate_ed25519_pem, public_jwks
+from kernel.keys import SigningKey, generate_ed25519_pem
 from rpc.supervised import Supervised
 from services.catalogue.feed import Feed
 from services.catalogue.origin_poll import OriginPoll
@@ -32,10 +32,13 @@ from services.http.caller import Gate
 from services.http.front import ROUTES, Front
 from services.http.openapi import describe
 from services.http.place import Places, open_lookup
+from services.http.problem import problem
 from services.http.reading import LARGEST_BODY
 from services.http.route import Access, Route, answer
 from services.joining import identity_of
+from services.own_key import KeyLink, OwnKey
 from services.pages import Pages
+from services.playback.decide import longest_token
 from services.playback.edges import EdgeFinder
 from services.playback.routes import SWEEP_SECONDS, PlaybackRoutes, Signing
 from services.playback.signals import Signals
@@ -67,6 +70,8 @@ class Services:
     tasks: list[Task] = field(default_factory=list)
     ready: list[asyncio.Event] = field(default_factory=list)
     """What must be there before the process says that it serves."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once no more viewers should come."""
 
 
 async def build(settings: ServicesSettings, clock: Clock, stack: AsyncExitStack) -> Services:
@@ -87,13 +92,14 @@ class _Builder:
         self.counters = Counters()
         self.gate = _gate(settings)
         self.places = Places(open_lookup(settings.geo), settings.default_country)
-        self.signing_pem = read_or_make(settings.signing_key_file, generate_ed25519_pem, "signing_key")
+        self.own_key = _own_key(settings)
         self.store = CatalogueStore(settings.data)
         self.feed = Feed(self.store)
         self.identity = identity_of(settings, clock)
         self.routes: list[Route] = []
         self.tasks: list[Task] = [self.feed.watch]
         self.ready: list[asyncio.Event] = []
+        self.stopping = asyncio.Event()
 
     async def open(self) -> None:
         """What every part stands on."""
@@ -106,6 +112,8 @@ class _Builder:
         settings = self.settings
         if self.identity is not None:
             self.tasks.append(self.identity.run)
+        if settings.control and (settings.runs("catalogue") or settings.runs("playback")):
+            self.tasks.append(self._tell_key)
         if settings.runs("catalogue"):
             self._catalogue()
         if settings.runs("playback"):
@@ -116,7 +124,7 @@ class _Builder:
             await self._recommend()
         if settings.runs("gateway"):
             self._gateway()
-        self.routes += _own_routes(self.counters, self.ready, self.routes)
+        self.routes += _own_routes(self.counters, self.ready, self.stopping, self.routes)
         front = Front(self.gate, self.places, settings.trusted_proxies, self.clock, self.counters)
         application = web.Application(middlewares=[front.middleware()], client_max_size=LARGEST_BODY)  # type: ignore[list-item]
         table = application[ROUTES] = {}
@@ -125,7 +133,7 @@ class _Builder:
                 table[application.router.add_route(method, route.path, route.handler)] = route
         told = self.counters.task_failures
         supervised = Supervised(self.clock.mono, told=lambda name: told.labels(name).inc())
-        return Services(application, supervised, self.tasks, self.ready)
+        return Services(application, supervised, self.tasks, self.ready, self.stopping)
 
     def _catalogue(self) -> None:
         settings = self.settings
@@ -139,12 +147,15 @@ class _Builder:
         if settings.control:
             self.tasks.append(self._tell_control)
 
+    async def _tell_key(self) -> None:
+        async with self._control_client() as control:
+            await KeyLink(control, self.own_key, self.settings.id, longest_token(self.settings.token_ttl)).run()
+
     async def _tell_control(self) -> None:
         async with self._control_client() as control:
-            jwks = public_jwks(self.signing_pem, self.settings.kid)
             source = f"catalogue-{self.store.epoch}"
             changes = ChangesOfCatalogue(self.store, self.feed)
-            await ControlLink(control, changes, source, jwks, self.counters).run()
+            await ControlLink(control, changes, source, self.counters).run()
 
     async def _count_titles(self) -> None:
         while True:
@@ -159,7 +170,7 @@ class _Builder:
         await store.open()
         self.stack.push_async_callback(store.close)
         writes: GroupCommit[Session | Beat] = GroupCommit(store.write)
-        signing = Signing(_signing_key(self.signing_pem, settings), settings.kid, settings.region, settings.token_ttl)
+        signing = Signing(self.own_key, settings.region, settings.token_ttl)
         films = FilmsOfCatalogue(self.store)
         control, signals = await self._routing()
         finder = EdgeFinder(control, settings.edges, settings.region, self.clock, self.counters)
@@ -240,15 +251,13 @@ def _gate(settings: ServicesSettings) -> Gate:
     return Gate(text, guest, settings.insecure_dev)
 
 
-def _signing_key(pem: bytes, settings: ServicesSettings) -> SigningKey:
+def _own_key(settings: ServicesSettings) -> OwnKey:
+    pem = read_or_make(settings.signing_key_file, generate_ed25519_pem, "signing_key")
     try:
-        check_kid(settings.kid)
-    except ValueError as error:
-        raise BadSettings("kid", str(error)) from None
-    try:
-        return SigningKey.from_pem(pem)
+        key = SigningKey.from_pem(pem)
     except ValueError as error:
         raise BadSettings("signing_key", f"{settings.signing_key_file}: {error}") from None
+    return OwnKey(key, settings.kid, settings.data / "signing-names.json")
 
 
 def _version() -> str:
@@ -258,12 +267,21 @@ def _version() -> str:
         return "0.1.0"
 
 
-def _own_routes(counters: Counters, ready: Sequence[asyncio.Event], routes: Sequence[Route]) -> tuple[Route, ...]:
+def _own_routes(
+    counters: Counters, ready: Sequence[asyncio.Event], stopping: asyncio.Event, routes: Sequence[Route]
+) -> tuple[Route, ...]:
     described: dict[str, object] = {}
 
     async def health(_: web.Request) -> web.Response:
         waiting = sum(1 for event in ready if not event.is_set())
         return answer({"status": "ok" if not waiting else "starting"})
+
+    async def readiness(_: web.Request) -> web.Response:
+        if stopping.is_set():
+            return problem(503, "draining", "The services are stopping: they finish running answers.")
+        if not all(event.is_set() for event in ready):
+            return problem(503, "starting", "What was stored before is being made ready to be found.")
+        return answer({"status": "ready"})
 
     async def metrics(_: web.Request) -> web.Response:
         body = generate_latest(counters.registry)
@@ -274,6 +292,7 @@ def _own_routes(counters: Counters, ready: Sequence[asyncio.Event], routes: Sequ
 
     own = (
         Route("GET", "/healthz", health, Access.ANYBODY, "Whether the process lives", answer={"type": "object"}),
+        Route("GET", "/readyz", readiness, Access.ANYBODY, "Whether all parts serve", answer={"type": "object"}),
         Route("GET", "/metrics", metrics, Access.INTERNAL, "Counters, as Prometheus reads them", hidden=True),
         Route("GET", "/openapi.json", openapi, Access.ANYBODY, "This description", answer={"type": "object"}),
     )

@@ -1,4 +1,4 @@
-"""Keeps control told: the public keys at every start, licences of published titles as the catalogue changes.
+"""Keeps control told of the licences of published titles, as the catalogue changes.
 
 Playback never waits for it. Control keeps the cursor, so a new link goes on where control stands.
 """
@@ -32,9 +32,6 @@ class Status(Protocol):
 class Control(Protocol):
     """What is said to control."""
 
-    async def put_keys(self, jwks: Mapping[str, Any]) -> object:
-        """The public keys that tokens verify with."""
-
     async def put_titles(
         self, titles: Sequence[Mapping[str, Any]], *, removed: Sequence[str] = (), cursor: int = 0, source: str = ""
     ) -> object:
@@ -57,13 +54,10 @@ class Catalogue(Protocol):
 class ControlLink:
     """`run` tells control for as long as the process lives."""
 
-    def __init__(
-        self, control: Control, catalogue: Catalogue, source: str, jwks: Mapping[str, Any], counters: Counters
-    ) -> None:
+    def __init__(self, control: Control, catalogue: Catalogue, source: str, counters: Counters) -> None:
         self._control = control
         self._catalogue = catalogue
         self._source = source
-        self._jwks = jwks
         self._counters = counters
 
     async def run(self) -> None:
@@ -79,7 +73,6 @@ class ControlLink:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _tell(self) -> AsyncIterator[int]:
-        await self._control.put_keys(self._jwks)
         cursor = (await self._control.status()).cursors.get(self._source, 0)
         if cursor > await self._catalogue.head():  # this catalogue was put back from a copy: tell everything anew
             cursor = 0

@@ -12,6 +12,8 @@ from kernel.vocabulary import TIER_LINES, Tier
 TTL = 6 * 3600.0
 """Seconds that a token is valid at least, unless a setting says otherwise."""
 TTL_SLACK = 3600.0
+MAX_TTL = 48 * 3600.0
+"""Seconds that a token is valid at most, unless a setting says otherwise: so long a retired key is kept."""
 KBIT_BELOW = 100_000
 """A bitrate below this is in kbit/s, from here on in bit/s: no rendition has 100 kbit/s written in bit/s."""
 _BITRATE = re.compile(r"[1-9]\d{0,11}", re.ASCII)
@@ -92,7 +94,12 @@ def stream(film: Film, kind: str, tier: Tier | None) -> str | None:
 
 def token_seconds(film: Film, setting: float | None) -> float:
     """How long a session's token is valid: as set, else long enough for the film with a pause."""
-    return setting if setting is not None else max(TTL, film.duration + TTL_SLACK)
+    return setting if setting is not None else min(max(TTL, film.duration + TTL_SLACK), MAX_TTL)
+
+
+def longest_token(setting: float | None) -> float:
+    """What no token outlives, in seconds."""
+    return setting if setting is not None else MAX_TTL
 
 
 def edges_for(session: str, edges: Sequence[str]) -> list[str]:

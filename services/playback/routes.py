@@ -13,7 +13,6 @@ from msgspec import Meta, Struct
 
 from kernel.clock import Clock
 from kernel.errors import BadRequest, Overloaded
-from kernel.keys import SigningKey
 from kernel.token import mint
 from services.counters import Counters
 from services.group_commit import GroupCommit
@@ -21,6 +20,7 @@ from services.http import reading
 from services.http.problem import problem
 from services.http.route import Access, Parameter, Route, answer
 from services.http.visit import visit, watching_country
+from services.own_key import OwnKey
 from services.playback import decide
 from services.playback.decide import Film
 from services.playback.edges import EdgeFinder, bucket_of
@@ -44,8 +44,7 @@ class Films(Protocol):
 class Signing:
     """How tokens are made. `ttl` None = as long as the film needs."""
 
-    key: SigningKey
-    kid: str
+    own: OwnKey
     region: str
     ttl: float | None
 
@@ -168,8 +167,8 @@ class PlaybackRoutes:
         signing = self._signing
         scope = f"/cdn/{signing.region}/{session.content_id}/"
         token = mint(
-            signing.key,
-            signing.kid,
+            signing.own.key,
+            signing.own.kid,
             path=scope,
             now=session.started,
             ttl=session.expires - session.started,

@@ -18,13 +18,10 @@ class Control:
         self.cursors = {}
         self.failures = 0
 
-    async def put_keys(self, jwks):
+    async def status(self):
         if self.failures:
             self.failures -= 1
             raise UpstreamFailed("control-unreachable", retry=True)
-        self.said.append(("keys", jwks))
-
-    async def status(self):
         return SimpleNamespace(cursors=self.cursors)
 
     async def put_titles(self, titles, *, removed=(), cursor=0, source=""):
@@ -59,7 +56,7 @@ async def linked(until, monkeypatch):
     tasks = []
 
     async def link(control, catalogue, said):
-        made = ControlLink(control, catalogue, "source", {"keys": []}, Counters())
+        made = ControlLink(control, catalogue, "source", Counters())
         tasks.append(asyncio.get_running_loop().create_task(made.run()))
         await until(lambda: len(control.said) >= said)
         return control.said
@@ -69,28 +66,27 @@ async def linked(until, monkeypatch):
         task.cancel()
 
 
-async def test_keys_come_first_then_the_licences_of_what_can_be_played(linked):
-    said = await linked(Control(), Catalogue(*CHANGES), 2)
-    assert said[0] == ("keys", {"keys": []})
+async def test_the_licences_of_what_can_be_played_are_told(linked):
+    said = await linked(Control(), Catalogue(*CHANGES), 1)
     titles = [{"contentId": "film", "countries": ("DE",)}, {"contentId": "free", "countries": None}]
-    assert said[1] == ("titles", titles, ["words"], 3, "source")
+    assert said[0] == ("titles", titles, ["words"], 3, "source")
 
 
 async def test_it_goes_on_where_control_stands(linked):
     control = Control()
     control.cursors["source"] = 2
-    said = await linked(control, Catalogue(*CHANGES), 2)
-    assert [title["contentId"] for title in said[1][1]] == ["free"]
+    said = await linked(control, Catalogue(*CHANGES), 1)
+    assert [title["contentId"] for title in said[0][1]] == ["free"]
 
 
 async def test_a_catalogue_behind_control_is_told_anew(linked):
     control = Control()
     control.cursors["source"] = 99
-    said = await linked(control, Catalogue(*CHANGES), 2)
-    assert len(said[1][1]) == 2
+    said = await linked(control, Catalogue(*CHANGES), 1)
+    assert len(said[0][1]) == 2
 
 
 async def test_a_control_that_is_away_is_tried_again(linked):
     control = Control()
     control.failures = 3
-    assert (await linked(control, Catalogue(*CHANGES), 2))[0][0] == "keys"
+    assert (await linked(control, Catalogue(*CHANGES), 1))[0][0] == "titles"
