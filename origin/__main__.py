@@ -59,7 +59,9 @@ async def _serve(settings: OriginSettings) -> None:
         reopen_logs=lambda: _reopen(access_log),
         unsupported=lambda name: log.warning("signal-not-supported", signal=name),
     )
-    runner = web.AppRunner(build(settings, storage, access_log), access_log=None, shutdown_timeout=settings.drain)
+    runner = web.AppRunner(
+        build(settings, storage, access_log, stopping), access_log=None, shutdown_timeout=settings.drain
+    )
     await runner.setup()
     try:
         address = await _listen(runner, settings.listen)

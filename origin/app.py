@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -11,6 +13,7 @@ from origin.access_log import AccessLog, trace_id
 from origin.counters import Counts
 from origin.library import Library
 from origin.openapi import DOCUMENT
+from origin.problem import problem
 from origin.serve import Handler, Server, guard, peer_of
 from origin.settings import OriginSettings
 from origin.shelf import Shelf
@@ -23,8 +26,9 @@ _MOST_BODY = 64 * 1024
 class _Pages:
     """What operators and machines ask about the origin itself."""
 
-    def __init__(self, shelf: Shelf, counts: Counts) -> None:
+    def __init__(self, shelf: Shelf, counts: Counts, stopping: asyncio.Event) -> None:
         self._shelf = shelf
+        self._stopping = stopping
         self._registry = counts.registry()
         self._description = msgspec.json.encode(DOCUMENT)
 
@@ -32,6 +36,13 @@ class _Pages:
         """Fine as long as the library can be read (StorageFailed is answered 500)."""
         listing = await self._shelf.listing()
         return web.json_response({"status": "ok", "titles": listing.titles}, headers={"Cache-Control": "no-store"})
+
+    async def readyz(self, _: web.Request) -> web.Response:
+        """Fine while edges may be sent here: the library can be read, and nobody has asked for a stop."""
+        if self._stopping.is_set():
+            return problem(503, "draining", "The origin is stopping: it finishes running answers.")
+        await self._shelf.listing()
+        return web.json_response({"status": "ready"}, headers={"Cache-Control": "no-store"})
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Counters in Prometheus' text form."""
@@ -42,11 +53,13 @@ class _Pages:
         return web.Response(body=self._description, content_type="application/json")
 
 
-def build(settings: OriginSettings, storage: Storage, access_log: AccessLog) -> web.Application:
-    """The application; `storage` is what ingest publishes to."""
+def build(
+    settings: OriginSettings, storage: Storage, access_log: AccessLog, stopping: asyncio.Event | None = None
+) -> web.Application:
+    """The application; `storage` is what ingest publishes to, `stopping` is set once no more should come."""
     counts = Counts()
     shelf = Shelf(Library(storage), clock.mono)
-    server, pages = Server(shelf, storage, counts), _Pages(shelf, counts)
+    server, pages = Server(shelf, storage, counts), _Pages(shelf, counts, stopping or asyncio.Event())
 
     def record(request: web.Request, status: int, sent: int) -> None:
         access_log.write(
@@ -64,6 +77,7 @@ def build(settings: OriginSettings, storage: Storage, access_log: AccessLog) -> 
     app.router.add_route("*", "/cdn/{rest:.*}", server.media)
     app.router.add_get("/library", server.library)
     app.router.add_get("/healthz", pages.healthz)
+    app.router.add_get("/readyz", pages.readyz)
     app.router.add_get("/metrics", pages.metrics)
     app.router.add_get("/openapi.json", pages.openapi)
     return app

@@ -38,6 +38,7 @@ DOCUMENT: dict[str, Any] = {
         ),
         "/library": _operation("All published titles", {"200": "JSON with titles", "304": "Not modified"}),
         "/healthz": _operation("Whether the store can be read", {"200": "It can"}),
+        "/readyz": _operation("Whether edges may be sent here", {"200": "They may", "503": "It is stopping"}),
         "/metrics": _operation("Counters in Prometheus' text form", {"200": "Counters"}),
         "/openapi.json": _operation("This document", {"200": "The document"}),
     },

@@ -110,6 +110,7 @@ async def _answer(settings: ServicesSettings, services: Services, stop: asyncio.
         port = runner.addresses[0][1]
         print(f"ready services http://{Address(settings.listen.host, port)}", flush=True)
         await stop.wait()
+        services.stopping.set()
         log.info("draining", seconds=settings.drain)
     finally:
         await runner.cleanup()

@@ -1,5 +1,6 @@
 """The origin over HTTP: a published title, asked for in all the ways of RFC 9110."""
 
+import asyncio
 import json
 import shutil
 
@@ -264,3 +265,13 @@ async def test_the_access_log(serve, published, tmp_path):
         "trace_id": "ab" * 16,
     }
     assert set(json.loads(line)) == {field.name for field in LOG_FIELDS}
+
+
+async def test_it_is_ready_until_it_is_asked_to_stop(tmp_path):
+    stopping = asyncio.Event()
+    app = build(settings(tmp_path), FolderStorage(tmp_path), AccessLog(None, str), stopping)
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.get("/readyz")).status == 200
+        stopping.set()
+        answer = await client.get("/readyz")
+        assert (answer.status, (await answer.json())["reason"]) == (503, "draining")

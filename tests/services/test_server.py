@@ -32,6 +32,8 @@ def test_it_says_ready_answers_and_stops_cleanly(program):
     assert line[:2] == ["ready", "services"]
     with urlopen(f"{line[2]}/healthz", timeout=30) as answer:
         assert json.load(answer) == {"status": "ok"}
+    with urlopen(f"{line[2]}/readyz", timeout=30) as answer:
+        assert json.load(answer) == {"status": "ready"}
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0
