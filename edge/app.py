@@ -45,6 +45,7 @@ from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
 from edge.upstream_wiring import upstreams_of
 from edge.wire.head import Limits
+from edge.wire.upload import BodyBudget
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings
 from kernel.fleet import HOT
@@ -85,9 +86,10 @@ class Edge:
         self.crowd = Crowd(settings, self._failed)
         self.story = Story(self.node, self.cache, self.fetcher, self.locator, clock, self.counts, self.log, self.crowd)
         self.ahead = self._make_ahead()
+        self.bodies = BodyBudget(settings.body_memory)
         self.front = Front(
-            self.story, self.story.connections, Limits(body=self.node.profile.body), clock, patience(settings),
-            self.crowd,
+            self.story, self.story.connections, Limits(body=self.node.profile.body, bodies=self.bodies), clock,
+            patience(settings), self.crowd,
         )  # fmt: skip
         self.live = Live(self)
         self._rules = self.node.rules

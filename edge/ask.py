@@ -16,7 +16,7 @@ def request_head(
     asked: Asked,
     request: Mapping[bytes, bytes],
     method: bytes,
-    length: int,
+    length: int | None,
     stale: Entry | None,
     *,
     passing: bool = False,
@@ -24,7 +24,8 @@ def request_head(
 ) -> bytes:
     """The head of a request to the upstream at `authority`; a stored validator makes it conditional (RFC 9111 §4.3.1).
 
-    `node` is our name in Via and CDN-Loop; `request` the viewer's fields; `length` of the body he sent. `passing`: the
+    `node` is our name in Via and CDN-Loop; `request` the viewer's fields; `length` of
+    the body he sent, None where only its end will tell. `passing`: the
     answer is for him alone, so his own conditions and ranges go along (§4.3.2: a cache that cannot answer forwards).
     """
     passing = passing or method not in (b"GET", b"HEAD")
@@ -43,7 +44,9 @@ def request_head(
         fields.append((b"if-modified-since", stale.last_modified))
     if part is not None:
         fields.append((b"range", part))
-    if length or method in (b"POST", b"PUT", b"PATCH"):
+    if length is None:
+        fields.append((b"transfer-encoding", b"chunked"))
+    elif length or method in (b"POST", b"PUT", b"PATCH"):
         fields.append((b"content-length", b"%d" % length))
     before = request.get(b"via") if asked.route.forwards is None else None
     fields.append((b"via", via(before, asked.came.version, node)))

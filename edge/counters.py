@@ -35,6 +35,8 @@ COUNTERS = (
     Counter("matinee_edge_accept_errors_total", "counter", "Times that accept rested for want of descriptors."),
     Counter("matinee_edge_handshakes", "gauge", "TLS handshakes under way now."),
     Counter("matinee_edge_handshake_ends_total", "counter", "Ends of TLS handshakes.", ("end",)),
+    Counter("matinee_edge_request_body_bytes", "gauge", "Bytes of request bodies held now."),
+    Counter("matinee_edge_uploads", "gauge", "Request bodies that are sent upstream while they come."),
     Counter("matinee_edge_fills_running", "gauge", "Fetches from upstream running now."),
     Counter("matinee_edge_waiting", "gauge", "Viewers waiting for a fetch or a disk read now."),
     Counter("matinee_edge_prefetches_total", "counter", "Objects fetched before they were asked for.", ("cause",)),

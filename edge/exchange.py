@@ -72,7 +72,7 @@ class Exchange:
         self._interim = interim
         self._outcome = outcome
         self._began = self._moved = clock.mono()
-        self._unsent = 0
+        self._unsent = self._taken = 0
         self._received = 0
         self._paused_at: float | None = None
         self._paused_for = 0.0
@@ -90,7 +90,7 @@ class Exchange:
 
     def _request_taken(self) -> None:
         """The last of a long request went out only now."""
-        self._moved = self._clock.mono()
+        self._began = self._moved = self._clock.mono()
 
     async def head(self) -> None:
         """Wait for the head; UpstreamFailed when there will be none."""
@@ -152,6 +152,8 @@ class Exchange:
             unsent = self.connection.unsent if self.connection is not None else 0
             if left <= 0 and 0 < unsent < self._unsent:
                 left, self._moved, self._unsent = self._first_byte, now, unsent  # still taking the request
+            elif left <= 0 and self._uploads(unsent):
+                left, self._moved = self._first_byte, now
         elif self._paused_at is not None:
             left, reason = self._timeouts.idle, ""
         else:
@@ -162,6 +164,14 @@ class Exchange:
         if self.connection is not None:
             self.connection.cut()
         self.on_broken(UpstreamFailed(reason, status=504))
+
+    def _uploads(self, unsent: int) -> bool:
+        """Whether more of the request is to come, and that it has not come yet is no fault of the upstream's."""
+        connection = self.connection
+        if connection is None or not connection.sending:
+            return False
+        before, self._taken = self._taken, connection.taken
+        return not unsent or self._taken > before
 
     def _left_of_all(self, now: float) -> tuple[float, str]:
         total = self._timeouts.total

@@ -28,6 +28,7 @@ from edge.slicing import Slicing
 from edge.unsteady import UnsteadyObjects
 from edge.upstream import FAILING, Upstream, Upstreams
 from edge.wire.request import Request
+from edge.wire.upload import Upload
 from kernel.clock import Clock
 from kernel.errors import Bug, Overloaded, UpstreamFailed
 from kernel.http.conditional import confirms
@@ -165,7 +166,7 @@ class Fetcher:
         asked: Asked,
         request: Mapping[bytes, bytes],
         method: bytes,
-        body: bytes,
+        body: bytes | Upload,
         part: bytes | None,
         headed: Callable[[], object],
     ) -> None:
@@ -205,20 +206,24 @@ class Fetcher:
         asked: Asked,
         request: Mapping[bytes, bytes],
         method: bytes,
-        body: bytes,
+        body: bytes | Upload,
         stale: Entry | None,
         part: bytes | None,
     ) -> Exchange:
         """Ask; interim responses go at once to those who wait. `stale` makes the request conditional."""
         if stale is not None and not await self._cache.warmed(stale):
             stale = None
+        upload = body if isinstance(body, Upload) else None
+        length = upload.length if upload is not None else len(body)  # type: ignore[arg-type]  # bytes then
+        if upload is not None and upload.begun:
+            raise UpstreamFailed("upload-broken")  # an upstream has had it: it is not here any more
 
         def made(upstream: Upstream) -> list[bytes]:
             head = request_head(
-                self._id, upstream.authority, asked, request, method, len(body), stale,
+                self._id, upstream.authority, asked, request, method, length, stale,
                 passing=fill is not None and not fill.shared, part=part,
             )  # fmt: skip
-            return [head, body] if body else [head]
+            return [head, body] if isinstance(body, bytes) and body else [head]
 
         # A 1xx goes to all who wait; a cookie in it would be that of the first.
         dropped = asked.route.drops | (COOKIE_FIELDS if fill is not None and fill.shared else frozenset())
@@ -228,7 +233,12 @@ class Fetcher:
                 fill.interim(status_line(status) + serialise(end_to_end(fields, dropped)) + b"\r\n")
 
         return await self._upstreams.send(
-            asked.shard, made, head_only=method == b"HEAD", repeatable=method in REGISTERED_SAFE, interim=interim
+            asked.shard,
+            made,
+            head_only=method == b"HEAD",
+            repeatable=method in REGISTERED_SAFE,
+            interim=interim,
+            upload=upload,
         )
 
     # -- what is missing of an object in slices ----------------------------------------------------------------

@@ -34,7 +34,7 @@ LINGER_SECONDS = 10
 """How long a viewer who was refused may go on sending before he is cut."""
 LINGER_SECONDS_TLS = 2
 """The same over TLS, where he does not see that we have ended before we close."""
-BODY_SECONDS = 60
+BODY_SECONDS = 20
 BODY_RATE = 512
 """A body may take so long, and a second more for each so many bytes of it."""
 STALL_LOOKS = 6
@@ -164,7 +164,9 @@ class Front:
         """One second has passed for every connection."""
         for connection in tuple(self._connections):
             connection.ticks += 1
-            if connection.lingering:
+            if connection.upload is not None:
+                self._watch_upload(connection)
+            elif connection.lingering:
                 self._watch_parting(connection)
             elif connection.paused or connection.unsent:
                 self._watch_reader(connection)
@@ -191,6 +193,16 @@ class Front:
         most = BODY_SECONDS + connection.body_received // BODY_RATE
         if connection.ticks > self.patience.head or connection.body_ticks > most:
             self._give_up(connection, LATE_BODY)
+
+    def _watch_upload(self, connection: Connection) -> None:
+        """The same for a body that is sent on while it comes; time during which we hold the viewer back is ours."""
+        if connection.holds_back:
+            connection.ticks = 0
+            return
+        connection.body_ticks += 1
+        most = BODY_SECONDS + connection.body_received // BODY_RATE
+        if connection.ticks > self.patience.head or connection.body_ticks > most:
+            connection.break_off(LATE_BODY)
 
     def _watch_parting(self, connection: Connection) -> None:
         """Our side is ended: whoever still takes what was sent may go on, whoever only keeps his side open is cut."""

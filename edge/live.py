@@ -86,6 +86,7 @@ class Live:
         edge.fetcher.wait = settings.fill_wait
         edge.fetcher.stale_wait = settings.stale_wait
         edge.crowd.settings = settings
+        edge.bodies.most = settings.body_memory
         edge.ahead.follow(settings)
         edge.front.patience = patience(settings)
         if edge.disk is not None and settings.admission != before.admission:

@@ -21,6 +21,8 @@ NEXT_PLACE_SECONDS = 0.25
 """After which the next address of a name is tried beside the one that has not answered (RFC 8305 §8)."""
 
 MOST_PLACES = 8
+MOST_UNSENT = 128 * 1024
+"""Bytes of requests to one upstream's connection that the kernel holds unsent."""
 KEPT_FROM_UPSTREAMS = 64
 """Of the process's file descriptors, the last are for the disk and the admin port, whatever is asked of upstreams."""
 
@@ -111,6 +113,8 @@ async def _connect(loop: asyncio.AbstractEventLoop, place: Place) -> socket.sock
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Else the kernel would hold megabytes of each request body for an upstream that is slow to take it.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT)
         await loop.sock_connect(sock, place.address)
     except BaseException:
         sock.close()

@@ -111,6 +111,8 @@ def _of_node(edge: Edge) -> dict[str, Number]:
     return {
         "matinee_edge_connections_cut_total": crowd.counts.cut,
         "matinee_edge_accept_errors_total": crowd.counts.accept_errors,
+        "matinee_edge_request_body_bytes": edge.bodies.held,
+        "matinee_edge_uploads": edge.bodies.uploads,
         "matinee_edge_handshakes": crowd.handshakes,
         "matinee_edge_handshake_ends_total": {**crowd.counts.handshakes},
         "matinee_edge_log_dropped_total": edge.log_dropped,

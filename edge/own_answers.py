@@ -83,6 +83,7 @@ class OwnAnswers(Rights):
         self.counts.requests += 1
         self.counts.refused(what.reason)
         lines = self.own_lines(what.reason) + CLOSE + (self._allow() if what.status == 405 else b"")
+        lines += b"Retry-After: 1\r\n" if what.status == 503 else b""
         head_only = connection.by_head
         connection.transport.write(problem(what.status, what.reason, what.detail, lines, head_only=head_only))
         none = Request(b"-", b"", {}, 1, keep_alive=False)

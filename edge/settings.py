@@ -97,6 +97,7 @@ class EdgeSettings:
     max_connections_per_address: int | None = live("max_connections_per_address")
     max_handshakes: int = live("max_handshakes")
     handshake_timeout: float = live("handshake_timeout")
+    body_memory: int = live("body_memory")
     head_timeout: float = live("head_timeout")
     idle_timeout: float = live("idle_timeout")
     stall_timeout: float = live("stall_timeout")

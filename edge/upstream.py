@@ -27,6 +27,7 @@ from edge.budget import RetryBudget
 from edge.exchange import Exchange, Timeouts
 from edge.network import Network
 from edge.pool import Pool, PoolLimits
+from edge.wire.upload import Upload
 from kernel import health, rendezvous
 from kernel.clock import Clock
 from kernel.errors import Overloaded, UpstreamFailed
@@ -42,7 +43,7 @@ FAILING = frozenset((500, 502, 503, 504))
 """Statuses that speak against an upstream when they come again and again."""
 GATEWAY = frozenset((502, 503, 504))
 """Statuses for which another upstream is asked."""
-OURS = frozenset(("nobody-waits", "stale-connection"))
+OURS = frozenset(("nobody-waits", "stale-connection", "upload-broken"))
 """Ends of an exchange that are no fault of the upstream's."""
 
 logger = structlog.get_logger("edge")
@@ -183,16 +184,18 @@ class Upstreams:
         head_only: bool = False,
         repeatable: bool = True,
         interim: Callable[[int, Fields], object] | None = None,
+        upload: Upload | None = None,
     ) -> Exchange:
         """Ask; returns when the head has come, UpstreamFailed when nobody answers, Overloaded when all are too busy.
 
         `request(upstream)` makes the bytes of the request; `repeatable` says that it may be sent twice (a safe method).
+        `upload`: its body, which is still coming: once it has begun it goes to nobody else.
         `interim(status, fields)` is called for each 1xx but 100 that comes before the head.
         """
         now = self.clock.mono()
         self._budget.earn(now)
         until = now + self.timeouts.connect + self.timeouts.first_byte
-        asking = _Asking(self, until, request, head_only, repeatable, interim)
+        asking = _Asking(self, until, request, head_only, repeatable and upload is None, interim, upload)
         return await self._first_good(asking, self.order(key)[:MOST_TRIED])
 
     async def _first_good(self, asking: _Asking, order: list[Upstream]) -> Exchange:
@@ -205,7 +208,8 @@ class Upstreams:
                     exchange = await asking.of(upstream)
                 except (UpstreamFailed, Overloaded) as failed:
                     error = failed
-                    if not (left and self._may_go_on(failed, repeatable=asking.repeatable)):
+                    spent = asking.upload is not None and asking.upload.begun
+                    if spent or not (left and self._may_go_on(failed, repeatable=asking.repeatable)):
                         break
                 else:
                     if kept is not None or not left or not self._leads_nowhere(exchange, repeatable=asking.repeatable):
@@ -270,6 +274,7 @@ class _Asking:
     head_only: bool
     repeatable: bool
     interim: Callable[[int, Fields], object] | None
+    upload: Upload | None = None
 
     async def of(self, upstream: Upstream) -> Exchange:
         """Ask this one; a kept connection that has died unnoticed is replaced once. What cannot be repeated gets a
@@ -291,7 +296,10 @@ class _Asking:
         try:
             connection = await upstream.pool.take(fresh=fresh, within=min(timeouts.connect, self._left()))
             kept = connection.served > 0
-            connection.ask(self.request(upstream), exchange, head_only=self.head_only)
+            if self.upload is not None and self.upload.broken:
+                connection.cut()
+                raise UpstreamFailed("upload-broken")
+            connection.ask(self.request(upstream), exchange, head_only=self.head_only, upload=self.upload)
             exchange.begun(connection, min(timeouts.first_byte, self._left()))
             await exchange.head()
             if exchange.status == 408 and kept and self.repeatable and not fresh:

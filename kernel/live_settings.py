@@ -99,6 +99,12 @@ class LiveSettings:
         least=4,
     )
     handshake_timeout: float = setting(DURATION, "10s", "Time to a TLS handshake's end.", least=1, most=3600)
+    body_memory: int = setting(
+        SIZE,
+        "64MiB",
+        "Bytes of request bodies held at a time, of all connections; beyond it a further request with one gets 503.",
+        least=1 << 20,
+    )
     head_timeout: float = setting(
         DURATION,
         "10s",

@@ -28,11 +28,13 @@ COST_LEAST = 16 * 1024
 class Chunks:
     """Takes a chunked body off the front of what has come. `ended`: all of it, with its trailer."""
 
-    __slots__ = ("_cost", "_fields", "_in_trailer", "_left", "_limits", "_needs_break", "ended")
+    __slots__ = ("_cost", "_fields", "_in_trailer", "_left", "_limits", "_needs_break", "ended", "taken")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._left = self._cost = self._fields = 0
+        self.taken = 0
+        """Bytes of the body so far."""
         self._needs_break = self._in_trailer = self.ended = False
 
     def take(self, rest: bytearray, body: bytearray) -> Malformed | None:
@@ -45,6 +47,7 @@ class Chunks:
                 body += part
                 del rest[: len(part)]
                 self._left -= len(part)
+                self.taken += len(part)
             elif self._needs_break:
                 if len(rest) < 2:
                     return None if b"\r".startswith(rest) else _WRONG_END
@@ -56,7 +59,7 @@ class Chunks:
                 line = self._line(rest)
                 if line is None or isinstance(line, Malformed):
                     return line
-                wrong = self._trailer(line) if self._in_trailer else self._size(line, len(body))
+                wrong = self._trailer(line) if self._in_trailer else self._size(line)
                 if wrong is not None:
                     return wrong
         return None
@@ -79,12 +82,12 @@ class Chunks:
             return _TOO_LARGE
         return line[:-1]
 
-    def _size(self, line: bytes, before: int) -> Malformed | None:
+    def _size(self, line: bytes) -> Malformed | None:
         match = _SIZE.fullmatch(line)
         if match is None:
             return _WRONG_SIZE
         self._left = int(match[1], 16)
-        if before + self._left > self._limits.body:
+        if self.taken + self._left > self._limits.body:
             return _TOO_LARGE
         self._needs_break = self._left > 0
         self._in_trailer = self._left == 0

@@ -17,12 +17,16 @@ from edge.wire.known_heads import VERSION, learn
 from edge.wire.request import Malformed, Request
 from edge.wire.request_reader import RequestReader
 from edge.wire.sending import BodySender
+from edge.wire.upload import Upload
 
 NOBODY = Viewer("")
 WRITE_HIGH = 512 * 1024
 """Bytes in the socket's queue above which no more is written and no further request is begun."""
 MOST_WAITING = 64 * 1024
 """Bytes of further requests that wait their turn before the socket is read no further."""
+
+
+_CUT_BODY = Malformed(400, "body-cut")
 
 
 class Handler(Protocol):
@@ -60,6 +64,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         "_sender",
         "_serving",
         "_socket",
+        "_unread",
         "address",
         "grants",
         "lane",
@@ -82,7 +87,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self._closing = self._ended = self.retiring = self.paused = False
         self._handler = handler
         self._current: Request | None = None
-        self._serving = self._held_back = self.lingering = False
+        self._serving = self._held_back = self.lingering = self._unread = False
         self._debts: list[Callable[[], object]] | None = None
         self.address = ""
         self.grants: dict[bytes, Grant] = {}
@@ -107,6 +112,9 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self._closing = True
         self._rest.clear()
         self._stop_sending()
+        self._drop_upload()
+        if self._held:
+            self._release_body()
         lost, self.on_lost, self.on_resume = self.on_lost, None, None
         if self._debts is not None:
             self._pay()
@@ -132,6 +140,8 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         rest += data
         if free:
             self._go_on(alone)
+        elif self.upload is not None:
+            self._feed(self.upload)
         elif len(rest) > MOST_WAITING and not self._held_back:
             self._held_back = True
             self.transport.pause_reading()
@@ -160,7 +170,9 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         if self._closing:
             return self.busy
         self._ended = True
-        if self._current is None:
+        if self.upload is not None:
+            self.break_off(_CUT_BODY)
+        elif self._current is None:
             self._go_on()
         elif not self._rest:
             self._current.keep_alive = False
@@ -199,6 +211,8 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
                     self.finish()
                     return
                 self.last_words(request)
+                if request.body:
+                    self._has_body(request.body)
                 if alone and not self._rest and request.keep_alive and request.method == b"GET":
                     learn(self._handler.known_heads, alone, request.fields)
                 alone = b""
@@ -214,6 +228,9 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
 
     def last_words(self, request: Request) -> None:
         """Whether this answer is the last, to be asked when its head is made: `keep_alive` turns false if it is."""
+        if isinstance(request.body, Upload):
+            request.keep_alive = request.body.keep_alive and self.upload is None  # else its rest were a request
+            request.body.answered = True
         if (self.retiring or self._ended) and not self._rest:
             request.keep_alive = False
 
@@ -229,6 +246,66 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
 
     def _may_continue(self) -> None:
         self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    # -- a body under way --------------------------------------------------------------------------------------
+
+    def _has_body(self, body: bytes | Upload) -> None:
+        """It is held until the request is answered; of an upload it is only known now that none is yet."""
+        if isinstance(body, Upload):
+            body.answered = False
+            body.on_room = self._read_again
+            self.when_done(self._drop_upload)
+            self._hold_back(body)
+        else:
+            self.when_done(self._release_body)
+
+    def _feed(self, upload: Upload) -> None:
+        wrong = self._read_on(upload)
+        if wrong is not None:
+            self.break_off(wrong)
+        else:
+            self._hold_back(upload)
+
+    def _hold_back(self, upload: Upload) -> None:
+        """The upstream is slower than the viewer."""
+        if upload.full and not self._held_back and not upload.whole:
+            self._held_back = True
+            self.transport.pause_reading()
+
+    def _read_again(self) -> None:
+        if self._held_back and self.upload is not None and not self._closing:
+            self._held_back = False
+            self.ticks = 0
+            self.transport.resume_reading()
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether the viewer cannot send more for now, because of us."""
+        return self._held_back
+
+    def _drop_upload(self) -> None:
+        """Nobody wants the rest of it."""
+        upload, self.upload = self.upload, None
+        if upload is not None:
+            self._request = None
+            upload.on_room = None
+            upload.fail()
+            self._unread = True
+
+    def break_off(self, why: Malformed) -> None:
+        """The body of the request that is being answered will not become whole."""
+        upload = self.upload
+        lost, self.on_lost, self.on_resume = self.on_lost, None, None
+        self._drop_upload()
+        if lost is not None:
+            lost()
+        self._current = None
+        self._pay()
+        if upload is not None and upload.answered:
+            self.abort()  # the head of an answer is out
+        else:
+            self._handler.malformed(why, self)
+            self.finish()
 
     # -- the handler's side ------------------------------------------------------------------------------------
 
@@ -248,7 +325,10 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         if self._closing or (request is not None and not request.keep_alive):
             self._closing = True
             self._rest.clear()
-            self._close()
+            if self._unread and self._sender is None and not self.transport.can_write_eof():
+                self._linger()  # closing at once would take the answer from whoever still sends, see `finish`
+            else:
+                self._close()
         elif not self._serving and (self._rest or self._ended or self._held_back):
             self._go_on()
 

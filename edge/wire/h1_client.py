@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 import httptools
 
 from edge.wire.answer_framing import framing
+from edge.wire.upload import Upload
 from kernel.errors import UpstreamFailed
 from kernel.http.message import Fields
 
@@ -69,6 +70,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.on_taken: Callable[[], object] | None = None
         """Called when the upstream has taken all of a request that it did not take at once."""
         self._answer: Answer | None = None
+        self._upload: Upload | None = None
+        self._handed = 0
         self._parser: Any = None
         self._fields: Fields = []
         self._bodyless = self._reusable = self._begun = self._closed = self._ended = False
@@ -91,8 +94,8 @@ class UpstreamConnection(asyncio.Protocol):
         """Bytes of the request that the upstream has not taken yet."""
         return 0 if self._closed else self.transport.get_write_buffer_size()
 
-    def ask(self, request: list[bytes], answer: Answer, *, head_only: bool) -> None:
-        """Send a request; the answer hears of everything that follows."""
+    def ask(self, request: list[bytes], answer: Answer, *, head_only: bool, upload: Upload | None = None) -> None:
+        """Send a request, with a body that follows as it comes; the answer hears of everything that follows."""
         self._answer = answer
         self.on_taken = None
         self._bodyless = head_only
@@ -100,7 +103,44 @@ class UpstreamConnection(asyncio.Protocol):
         self._counted = self._interims = self._left = 0
         self._fields = []
         self._parser = httptools.HttpResponseParser(self)
+        self._handed = sum(map(len, request))
         self.transport.writelines(request)
+        self._upload = upload
+        if upload is not None:
+            upload.send_to(self)
+
+    @property
+    def sending(self) -> bool:
+        """Whether more of the request is to come."""
+        return self._upload is not None
+
+    @property
+    def taken(self) -> int:
+        """Bytes of the request that the upstream has taken."""
+        return self._handed - self.unsent
+
+    def send(self, data: bytes) -> None:
+        """A further piece of the request."""
+        if not self._closed:
+            self._handed += len(data)
+            self.transport.write(data)
+
+    def sent_all(self) -> None:
+        """There is no further piece."""
+        self._upload = None
+        if not self.unsent:
+            self.resume_writing()
+
+    def broken_off(self) -> None:
+        """There will be no further piece, and the request is not whole."""
+        self._upload = None
+        if self._answer is not None:
+            self._break(UpstreamFailed("upload-broken"))
+
+    def _end_upload(self) -> None:
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            upload.detach()
 
     def hold(self, *, on: bool) -> None:
         """Read no further for now (on), or read on (off); a connection that is released always reads."""
@@ -114,6 +154,7 @@ class UpstreamConnection(asyncio.Protocol):
     def cut(self) -> None:
         """Give up whatever is under way."""
         self._answer = None
+        self._end_upload()
         self._closed = True
         self.transport.abort()
 
@@ -136,7 +177,11 @@ class UpstreamConnection(asyncio.Protocol):
             self.transport.abort()
 
     def resume_writing(self) -> None:
-        """Nothing is left to send."""
+        """Nothing is left to send of what was handed over."""
+        if self._upload is not None:
+            self._upload.pump()
+        if self._upload is not None:
+            return
         if self.on_taken is not None and self._answer is not None and not self._head_done:
             self.on_taken()
 
@@ -193,6 +238,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The upstream closed: the end of a body without length, or a break."""
         self._closed = True
         answer, self._answer = self._answer, None
+        self._end_upload()
         if answer is not None:
             if self.by_close and self._head_done and exc is None and (self._ended or not self.secure):
                 answer.on_end()
@@ -273,7 +319,8 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self.served += 1
         # An answer that comes before all of its request is sent ends the connection, or the rest were the next request.
-        early = self.unsent > 0
+        early = self.unsent > 0 or self._upload is not None
+        self._end_upload()
         if early or not self._reusable:
             self._closed = True
             self.transport.abort() if early else self.transport.close()
@@ -288,5 +335,6 @@ class UpstreamConnection(asyncio.Protocol):
         answer, self._answer = self._answer, None
         self._closed = True
         self.transport.abort()
+        self._end_upload()
         if answer is not None:
             answer.on_broken(error)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from edge.wire.request import Malformed, Request
+from edge.wire.upload import BodyBudget
 from kernel.http.field_names import named_by
 
 METHOD_LONGEST = 64
@@ -39,12 +40,13 @@ CHUNKED = -1
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of a request, in bytes and fields. `body` 0: no request may have a body."""
+    """Bounds of a request, in bytes and fields. `body` 0: no request may have a body; `bodies`: of all requests."""
 
     target: int = 16 * 1024
     head: int = 48 * 1024
     fields: int = 100
     body: int = 0
+    bodies: BodyBudget = field(default_factory=BodyBudget, compare=False)
 
     @property
     def whole_head(self) -> int:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from edge.wire.upload import Upload
+
 
 class Request:
     """One request. `fields`: lower-case name → value, repeated ones joined by a comma (RFC 9110 §5.3).
 
     `target` is origin-form (an absolute-form target is reduced to it, its authority put into `host`; RFC 9112 §3.2.2).
+    `body`: the whole of it, or an Upload that is under way.
     """
 
     __slots__ = ("body", "fields", "keep_alive", "method", "minor", "target")
 
     def __init__(
-        self, method: bytes, target: bytes, fields: dict[bytes, bytes], minor: int, keep_alive: bool, body: bytes = b""
+        self,
+        method: bytes,
+        target: bytes,
+        fields: dict[bytes, bytes],
+        minor: int,
+        keep_alive: bool,
+        body: bytes | Upload = b"",
     ) -> None:
         self.method = method
         self.target = target

@@ -9,6 +9,7 @@ from __future__ import annotations
 from edge.wire.chunks import Chunks
 from edge.wire.head import CHUNKED, Limits, framing, read_head, unmet_expectation, wrong_so_far
 from edge.wire.request import Malformed, Request
+from edge.wire.upload import SMALL_BODY, Upload
 
 EMPTY_LINES_MOST = 8
 """Empty lines before a request that are forgiven (RFC 9112 §2.2)."""
@@ -17,26 +18,32 @@ EMPTY_LINES_MOST = 8
 class RequestReader:
     """Reads requests off `_rest`. `body_ticks` counts the seconds that a body has been on its way.
 
-    `by_head`: what was read last is a HEAD, or was to become one: its refusal has no body either (RFC 9110 §9.3.2).
+    `upload`: a large one that is handed on while it comes; its request was read already. `by_head`: what was read last
+    is a HEAD, or was to become one: its refusal has no body either (RFC 9110 §9.3.2).
     """
 
     __slots__ = (
         "_body",
         "_chunks",
         "_empty_lines",
+        "_held",
         "_left",
         "_limits",
+        "_received",
         "_request",
         "_rest",
         "_seen",
         "body_ticks",
         "by_head",
+        "upload",
     )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._rest = bytearray()
         self._seen = self._empty_lines = self._left = self.body_ticks = 0
+        self._held = self._received = 0
+        self.upload: Upload | None = None
         self.by_head = False
         self._request: Request | None = None
         self._body = bytearray()
@@ -59,7 +66,7 @@ class RequestReader:
     @property
     def body_received(self) -> int:
         """Bytes of that body so far."""
-        return len(self._body)
+        return self._received
 
     def _next(self) -> Request | Malformed | None:
         """The next whole request, or what is wrong; None: more must come."""
@@ -78,7 +85,7 @@ class RequestReader:
             return length
         if length == 0:
             return request
-        self._request, self._left, self.body_ticks = request, max(0, length), 0
+        self._request, self._left, self.body_ticks, self._received = request, max(0, length), 0, 0
         self._chunks = Chunks(self._limits) if length == CHUNKED else None
         if b"expect" in fields and request.minor and not self._rest:
             self._may_continue()
@@ -106,20 +113,64 @@ class RequestReader:
         return read_head(head, limits)
 
     def _read_body(self, request: Request) -> Request | Malformed | None:
-        rest, body = self._rest, self._body
-        if self._chunks is not None:
-            wrong = self._chunks.take(rest, body)
-            if wrong is not None:
-                return wrong
-            if not self._chunks.ended:
-                return None
-        else:
-            part = rest[: self._left]
-            body += part
-            del rest[: len(part)]
-            self._left -= len(part)
-            if self._left:
-                return None
-        request.body = bytes(body)
-        self._request, self._chunks, self._body = None, None, bytearray()
+        """The request when its body is whole, or larger than is collected: then the rest is an upload (`_read_on`)."""
+        wrong = self._take_body() or self._hold_body()
+        if wrong is not None:
+            return wrong
+        if self._body_ended():
+            request.body = bytes(self._body)
+            self._request, self._chunks, self._body = None, None, bytearray()
+            return request
+        if len(self._body) < SMALL_BODY:
+            return None
+        length = None if self._chunks is not None else self._received + self._left
+        request.body = self.upload = Upload(self._limits.bodies, length, keep_alive=request.keep_alive)
+        self._release_body()
+        self._pass_on(self.upload)
         return request
+
+    def _take_body(self) -> Malformed | None:
+        """Move what has come of it from `_rest` to `_body`."""
+        before = len(self._body)
+        if self._chunks is not None:
+            wrong = self._chunks.take(self._rest, self._body)
+        else:
+            wrong, part = None, self._rest[: self._left]
+            self._body += part
+            del self._rest[: len(part)]
+            self._left -= len(part)
+        self._received += len(self._body) - before
+        return wrong
+
+    def _body_ended(self) -> bool:
+        return self._chunks.ended if self._chunks is not None else not self._left
+
+    def _hold_body(self) -> Malformed | None:
+        """Count what is collected with that of all others."""
+        grown = len(self._body) - self._held
+        if not self._limits.bodies.take(grown):
+            return _FULL
+        self._held += grown
+        return None
+
+    def _release_body(self) -> None:
+        """Nothing of a collected body is held any more."""
+        held, self._held = self._held, 0
+        self._limits.bodies.give(held)
+
+    def _read_on(self, upload: Upload) -> Malformed | None:
+        """More of an upload came; what is wrong with it."""
+        wrong = self._take_body()
+        self._pass_on(upload)
+        if wrong is None and self._body_ended():
+            self.upload = self._request = self._chunks = None
+            upload.end()
+        return wrong
+
+    def _pass_on(self, upload: Upload) -> None:
+        if self._body:
+            upload.add(bytes(self._body))
+            self._body.clear()
+
+
+_FULL = Malformed(503, "request-bodies-full")

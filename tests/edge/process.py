@@ -96,6 +96,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     upstream: Upstream
 
+    def server_bind(self) -> None:
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)  # else the kernel takes megabytes
+        super().server_bind()
+
     def handle_error(self, *_: Any) -> None:
         pass
 

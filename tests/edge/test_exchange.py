@@ -13,7 +13,8 @@ class Line:
     def __init__(self) -> None:
         self.held: list[bool] = []
         self.was_cut = self.by_close = False
-        self.unsent = 0
+        self.unsent = self.taken = 0
+        self.sending = False
 
     def hold(self, *, on: bool) -> None:
         self.held.append(on)

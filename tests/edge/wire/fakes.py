@@ -7,6 +7,7 @@ from typing import Any
 from edge.wire.h1 import Connection
 from edge.wire.request import Malformed, Request
 from edge.wire.request_reader import Limits
+from edge.wire.upload import Upload
 
 GENERAL = Limits(body=1 << 20)
 MEDIA = Limits()
@@ -82,7 +83,9 @@ class Remembering:
 
     def handle(self, request: Request, connection: Connection) -> None:
         self.requests.append(request)
-        if not self.holds:
+        if isinstance(request.body, Upload):
+            Taker(request, connection, self)
+        elif not self.holds:
             self.answer(connection)
 
     def answer(self, connection: Connection) -> None:
@@ -92,6 +95,34 @@ class Remembering:
     def malformed(self, what: Malformed, connection: Connection) -> None:
         self.refused.append(what)
         connection.transport.write(b"<%d %s>" % (what.status, what.reason.encode()))
+
+
+class Taker:
+    """An upstream that takes an upload at once; when it is whole it is the request's body, and answered."""
+
+    unsent = 0
+
+    def __init__(self, request: Request, connection: Connection, handler: Remembering) -> None:
+        assert isinstance(request.body, Upload)
+        self.request, self.connection, self.handler = request, connection, handler
+        self.chunked = request.body.length is None
+        self.got = b""
+        request.body.send_to(self)
+
+    def send(self, data: bytes) -> None:
+        if self.chunked:
+            size, _, rest = data.partition(b"\r\n")
+            data = rest[: int(size, 16)]
+        self.got += data
+
+    def sent_all(self) -> None:
+        self.connection.last_words(self.request)
+        self.request.body = self.got
+        if not self.handler.holds:
+            self.handler.answer(self.connection)
+
+    def broken_off(self) -> None:
+        self.got += b"<broken>"
 
 
 def connected(handler: Any, limits: Limits = GENERAL, transport: Any = None) -> tuple[Connection, Any]:
