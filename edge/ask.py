@@ -44,10 +44,7 @@ def request_head(
         fields.append((b"if-modified-since", stale.last_modified))
     if part is not None:
         fields.append((b"range", part))
-    if length is None:
-        fields.append((b"transfer-encoding", b"chunked"))
-    elif length or method in (b"POST", b"PUT", b"PATCH"):
-        fields.append((b"content-length", b"%d" % length))
+    fields += _framing(method, length)
     before = request.get(b"via") if asked.route.forwards is None else None
     fields.append((b"via", via(before, asked.came.version, node)))
     fields.append((b"cdn-loop", appended(_loop(asked, request, passing=passing), node)))
@@ -69,3 +66,10 @@ def _loop(asked: Asked, request: Mapping[bytes, bytes], *, passing: bool) -> byt
     """The CDN-Loop that came: a believed peer's, or that of the viewer for whom alone is asked and whose fields all go
     upstream (RFC 8586 §2)."""
     return asked.came.loop or (request.get(b"cdn-loop") if passing and asked.route.forwards is None else None)
+
+
+def _framing(method: bytes, length: int | None) -> Fields:
+    """How the body ends (RFC 9112 §6)."""
+    if length is None:
+        return [(b"transfer-encoding", b"chunked")]
+    return [(b"content-length", b"%d" % length)] if length or method in (b"POST", b"PUT", b"PATCH") else []

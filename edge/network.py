@@ -76,10 +76,14 @@ class LoopNetwork:
         loop = asyncio.get_running_loop()
         told = (name or address.host) if tls is not None else None
         if is_literal(address.host):
-            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-            sock = await _connect(loop, Place(family, (address.host, address.port)))
-        else:
-            sock = await self._connected(loop, address)
+            made = await loop.create_connection(factory, address.host, address.port, ssl=tls, server_hostname=told)
+            try:
+                _prepare(made[0].get_extra_info("socket"))
+            except OSError:
+                made[0].abort()
+                raise
+            return made
+        sock = await self._connected(loop, address)
         return await loop.create_connection(factory, sock=sock, ssl=tls, server_hostname=told)
 
     async def _connected(self, loop: asyncio.AbstractEventLoop, address: Address) -> socket.socket:
@@ -108,15 +112,20 @@ async def _connect(loop: asyncio.AbstractEventLoop, place: Place) -> socket.sock
     """A connected socket; it is closed again when that fails or is given up."""
     sock = socket.socket(place.family, socket.SOCK_STREAM)
     try:
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        if sock.fileno() >= most - min(KEPT_FROM_UPSTREAMS, most // 16):
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # Else the kernel would hold megabytes of each request body for an upstream that is slow to take it.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT)
+        _prepare(sock)
         await loop.sock_connect(sock, place.address)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _prepare(sock: socket.socket) -> None:
+    """OSError when its descriptor is one of those that are kept for others. The kernel would else hold megabytes of
+    each request body for an upstream that is slow to take it."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if sock.fileno() >= most - min(KEPT_FROM_UPSTREAMS, most // 16):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT)

@@ -2,6 +2,7 @@
 
 The connection calls `handle(request, connection)` for each request; the handler writes a response to `transport` and
 calls `done()`, at once or later. Until then what comes next waits unread; when much does, so does the socket.
+Over 300 lines because a body that is sent on while it comes belongs to the same state.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Whatever can be read in two ways ends the exchange and the connection; bytes after the end of an answer end the
 connection, so that nobody else gets them. llhttp parses; the rules of framing stand in `answer_framing`.
+Over 300 lines because both directions of a connection end together.
 """
 
 from __future__ import annotations

@@ -91,7 +91,8 @@ class RawUpstream:
             (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
         )
         self.heads.append(head)
-        self.bodies.append(await reader.readexactly(length))
+        chunked = b"\r\ntransfer-encoding: chunked\r\n" in head.lower()
+        self.bodies.append(await _chunked_body(reader) if chunked else await reader.readexactly(length))
         answer = self._answer(head.split(b" ")[1].decode())
         writer.write(answer.data)
         if answer.then == "hang":
@@ -101,6 +102,15 @@ class RawUpstream:
             await writer.drain()
             resets(writer)
         return answer.then == "stay"
+
+
+async def _chunked_body(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while length := int(await reader.readuntil(b"\r\n"), 16):
+        body += await reader.readexactly(length)
+        await reader.readexactly(2)
+    await reader.readexactly(2)
+    return body
 
 
 @dataclass

@@ -180,13 +180,13 @@ async def test_bodies_of_general_are_passed_on(tmp_path: Path):
 
 
 async def test_a_body_beyond_the_limit_is_refused(tmp_path: Path):
-    """Before it is sent, where its length says so; as soon as it is too large otherwise."""
+    """Before it is sent, where its length says so; as soon as it is too large otherwise: no upstream gets the whole."""
     async with standing(tmp_path) as ground:
         told = await ground.gets("/a", "POST", f"Content-Length: {(16 << 20) + 1}\r\nExpect: 100-continue\r\n")
         chunk = b"100000\r\n%s\r\n" % bytes(1 << 20)
         found = await ground.gets("/a", "POST", "Transfer-Encoding: chunked\r\n", chunk * 17)
         assert [told.status, found.status] == [413, 413]
-        assert ground.upstream.asked == []
+        assert ground.upstream.bodies == []
 
 
 async def test_a_handler_that_fails_cuts_its_connection_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
