@@ -128,7 +128,9 @@ class FleetApi:
         held = {"quarantined": quarantine.quarantined(self._plane.store.desired, name) or None}
         if edge is None:
             return {"id": name, "connected": False} | node_json(said[name]) | held
-        shown = edge_json(edge) | node_json(as_known(edge.hello, said, groups)) | held
+        shown = (
+            edge_json(edge) | node_json(as_known(edge.hello, said, groups, believes=self._plane.roster.believes)) | held
+        )
         age = None if edge.report is None else self._plane.clock.mono() - edge.reported_at
         return shown | {"report": report_json(edge.report), "reportAge": age}
 
@@ -165,6 +167,7 @@ def node_json(node: Node) -> dict[str, Any]:
         "pop": node.pop,
         "group": node.group,
         "capacity": node.capacity,
+        "address": node.address,
         "drained": None if node.drained is None else moment_text(node.drained),
         "certificateEnds": None if node.certificate_ends is None else moment_text(node.certificate_ends),
     }

@@ -28,15 +28,13 @@ class RouteApi:
 
     async def list_standings(self, _: web.Request) -> web.Response:
         """How each edge stands, and why."""
-        verdicts = self._plane.traffic.verdicts()
-        return web.json_response(
-            {
-                "edges": [
-                    {"id": name, "standing": one.standing.value, "why": one.why, "share": round(one.share, 3)}
-                    for name, one in sorted(verdicts.items())
-                ]
-            }
-        )
+        traffic = self._plane.traffic
+        shown = [
+            {"id": name, "standing": one.standing.value, "why": one.why, "share": round(one.share, 3)}
+            | {"viewers": traffic.told_by_viewers(name)}
+            for name, one in sorted(traffic.verdicts().items())
+        ]
+        return web.json_response({"edges": shown})
 
 
 def ask_of(request: web.Request) -> Ask:

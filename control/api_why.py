@@ -9,16 +9,21 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from control import changes, key_set
 from control.door import body
 from control.fanout import Edge
 from control.plane import Plane
-from kernel.documents import BadDocument, parse_object
+from control.url_token import parted, token_json
+from kernel.documents import BadDocument, load_json, parse_object
+from kernel.keys import KeySet
 
 SECONDS = 2.0
 """Within which an edge must have answered."""
 MOST_EDGES = 64
 """Asked for one URL; of a larger fleet those that are named, or the first by name."""
 MOST_URL = 16 << 10
+MOST_ANSWER = 256 << 10
+"""Bytes of a node's answer."""
 
 
 class WhyApi:
@@ -37,8 +42,20 @@ class WhyApi:
             raise BadDocument("url", "is missing")
         edges = [edge for name, edge in sorted(self._plane.fanout.edges.items()) if wanted is None or name in wanted]
         shown = edges[:MOST_EDGES]
-        told = await ask_edges(shown, said)
-        return web.json_response({"edges": told, "notAsked": len(edges) - len(shown)})
+        try:
+            bare = parted(said["url"])
+        except ValueError:
+            raise BadDocument("url", "cannot be read") from None
+        token = self._token(bare.token, bare.url)
+        country = said["country"] or str((token or {}).get("country") or "")
+        told = await ask_edges(shown, said | {"url": bare.url, "country": country})
+        return web.json_response({"edges": told, "notAsked": len(edges) - len(shown), "token": token})
+
+    def _token(self, token: str, url: str) -> dict[str, Any] | None:
+        """What is to be said of the viewer's token; no edge is told of it."""
+        desired, now = self._plane.store.desired, self._plane.clock.wall()
+        revoked = frozenset(name for name, until in changes.revocations(desired).items() if until > now)
+        return token_json(token, url, KeySet.from_jwks(key_set.jwks(desired)), now, revoked)
 
 
 def _text(members: Mapping[str, object], name: str) -> str:
@@ -49,9 +66,12 @@ def _text(members: Mapping[str, object], name: str) -> str:
 
 
 async def ask_edges(edges: list[Edge], said: Mapping[str, str]) -> list[dict[str, Any]]:
-    """What each says at its admin port; who does not answer is named with why."""
+    """What each says at its admin port; who does not answer is named with why.
+
+    A node names its own address only (`control.own_address`); it is sent no viewer's token, and leads nowhere else.
+    """
     timeout = aiohttp.ClientTimeout(total=SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
+    async with aiohttp.ClientSession(timeout=timeout, trust_env=False, auto_decompress=False) as session:
         return list(await asyncio.gather(*(_ask(session, edge, said) for edge in edges)))
 
 
@@ -61,10 +81,20 @@ async def _ask(session: aiohttp.ClientSession, edge: Edge, said: Mapping[str, st
     if not edge.connected or not hello.admin:
         return known | {"error": "is not connected" if not edge.connected else "has no admin port"}
     try:
-        async with session.post(f"http://{hello.admin}/why", json=dict(said)) as answer:
-            told = await answer.json(content_type=None)
-            if answer.status != 200 or not isinstance(told, dict):
+        async with session.post(f"http://{hello.admin}/why", json=dict(said), allow_redirects=False) as answer:
+            told = await _bounded(answer) if answer.status == 200 else None
+            if not isinstance(told, dict):
                 return known | {"error": f"answers {answer.status}"}
             return told | known
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+    except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
         return known | {"error": f"cannot be asked at {hello.admin}: {type(error).__name__}"}
+
+
+async def _bounded(answer: aiohttp.ClientResponse) -> object:
+    """The JSON of an answer. Raises ValueError for what is none, or too long."""
+    data = bytearray()
+    async for piece in answer.content.iter_chunked(16 << 10):
+        data += piece
+        if len(data) > MOST_ANSWER:
+            raise ValueError(f"more than {MOST_ANSWER} bytes")
+    return load_json(bytes(data))

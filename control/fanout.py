@@ -47,6 +47,7 @@ __all__ = ["MAX_EDGES", "Edge", "Fanout", "Stream", "Unwelcome", "check_hello"]
 MAX_EDGES = 10_000
 MAX_TOLD = 300
 MESSAGE_KINDS = ("hello", "ack", "nack", "applied", "report", "receipt", "unknown")
+STRANGE = "says"
 REFUSED = "messages"
 """Under which of an edge's errors stands what the border refused."""
 log = structlog.get_logger("control")
@@ -127,6 +128,13 @@ class Fanout:
         if edge is not None:
             edge.errors[REFUSED] = told
             self.changed.add(name)
+
+    def note_strange(self, name: str, strange: str) -> None:
+        """What a node that has just come says of itself, and does not count; "" where all does."""
+        edge = self.edges.get(name)
+        if strange and edge is not None:
+            log.warning("a node says what does not count", edge=name, why=strange)
+            edge.errors[STRANGE] = strange[:MAX_TOLD]
 
     def wake(self, edges: Iterable[str] | None = None) -> None:
         """What is desired has changed, or a document or the job log of these edges (None: of all)."""

@@ -1,10 +1,13 @@
 """How well each edge is, of what several observers say of it. Pure: time comes in.
 
-Four kinds of witness speak of an edge: its stream to control, its own reports, the probers (each replica of control is
-one), and viewers, by what playback heard of their sessions. One witness alone only makes an edge doubted: others are
-named before it. Two that agree take it out: at once when its stream broke and no connection can be had either (gone),
-else when they have agreed for five looks in a row (ejected, by kernel.health: 30 s times the count, at most a tenth of
-a pool or one, none when less than half would be left, and back with a slow start). Who drains or is not ready says so.
+Three kinds of witness speak of an edge: its stream to control, its own reports, and the probers (each replica of
+control is one). One witness alone only makes an edge doubted: others are named before it. Two that agree take it out:
+at once when its stream broke and no connection can be had either (gone), else when they have agreed for five looks in
+a row (ejected, by kernel.health: 30 s times the count, at most a tenth of a pool or one, none when less than half would
+be left, and back with a slow start). Who drains or is not ready says so.
+
+What viewers tell of their sessions is shown beside a verdict and decides nothing: anybody may be a guest, as often as
+they like, and say what they like. The edge's own counters and the probes decide.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ PROBE_AGE = 15.0
 SILENT = 10.0
 """Seconds without stream or report after which that is a witness; edges report every two."""
 VIEWERS = 3
-"""Sessions that must have told of an edge before viewers are a witness; half of them with trouble."""
+"""Sessions that must have told of an edge before it is shown; half of them with trouble."""
 SIGNAL_AGE = 30.0
 SIGNALS_KEPT = 64
 STALLED = 1.0
@@ -139,11 +142,16 @@ def witnesses(watched: Watched, seen: Seen, now: float) -> dict[str, str]:
             found["report"] = f"no report for {now - seen.reported_at:.0f} s"
         elif report.errors >= max(ERRORS_LEAST, ERRORS_SHARE * report.requests):
             found["report"] = f"{report.errors} errors of {report.requests} requests"
+    return found
+
+
+def told_by_viewers(watched: Watched, now: float) -> str:
+    """What sessions say of an edge, for whoever looks at it; no witness. "" while there is no trouble."""
     told = [one for one in watched.told.values() if now - one.at <= SIGNAL_AGE]
     troubled = sum(1 for one in told if one.errors or one.stalled >= STALLED)
-    if len(told) >= VIEWERS and 2 * troubled >= len(told):
-        found["viewers"] = f"{troubled} of {len(told)} sessions in trouble"
-    return found
+    if len(told) < VIEWERS or 2 * troubled < len(told):
+        return ""
+    return f"{troubled} of {len(told)} sessions tell of trouble (decides nothing)"
 
 
 def is_unreachable(watched: Watched, seen: Seen, now: float) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from collections.abc import Callable
 
 from control.documents import Document
 from control.fanout import Edge, Fanout
 from control.hot import HotPlan, Place, changed, weight_of
+from control.nodes import UNSAID, Node, as_known
 from control.popularity import Popularity
 from kernel.clock import Clock
 from kernel.fleet import HOT, Hello, Report, Version
@@ -22,9 +24,12 @@ SILENT = 30.0
 class Heat:
     """Over a fan-out: hears its reports and is the source of its hot documents. `run` is one task."""
 
-    def __init__(self, fanout: Fanout, clock: Clock) -> None:
+    def __init__(self, fanout: Fanout, clock: Clock, node_of: Callable[[Hello], Node] | None = None) -> None:
         self.popularity = Popularity()
         self.hot = HotPlan()
+        self._node_of = node_of or (lambda hello: as_known(hello, {}, {}))
+        self.knows: Callable[[str], bool] = lambda _: True
+        """Whether there is such a title."""
         self._fanout = fanout
         self._clock = clock
         self._epoch = f"hot-{secrets.token_hex(8)}"  # lists are made anew when control starts
@@ -35,9 +40,15 @@ class Heat:
         fanout.sources[HOT] = self.document
 
     def note(self, edge: Edge, report: Report) -> None:
-        """An edge tells what is taken there. Shields see what edges have not: that says nothing of viewers."""
+        """An edge tells what is taken there. Shields see what edges have not: that says nothing of viewers.
+
+        It counts where the fleet has the node, of titles that there are, up to what the node can have sent.
+        """
         if edge.hello.role == "edge":
-            self.popularity.report(edge.hello.id, region_of(edge.hello), report.popular, self._clock.mono())
+            node = self._node_of(edge.hello)
+            rows = [row for row in report.popular if self.knows(row.content_id)]
+            bytes_a_second = (node.capacity or UNSAID) / 8
+            self.popularity.report(edge.hello.id, region_of(node), rows, self._clock.mono(), bytes_a_second)
 
     def document(self, hello: Hello) -> Document | None:
         """What an edge is to hold; None until it was on a list."""
@@ -46,6 +57,8 @@ class Heat:
     def tick(self) -> None:
         """Make the lists anew; those that changed are sent."""
         now = self._clock.mono()
+        edges = self._fanout.edges
+        self.popularity.keep(edges, {region_of(self._node_of(edge.hello)) for edge in edges.values()})
         lists = self.hot.plan(self.popularity, self._places(now), now)
         for name in self._lists.keys() - lists.keys():
             lists[name] = self._lists[name] if name in self._fanout.edges else ()
@@ -66,8 +79,9 @@ class Heat:
     def _places(self, now: float) -> list[Place]:
         """The edges that take viewers, as far as they say so here; of others' edges other replicas of control judge."""
         return [
-            Place(name, region_of(edge.hello), weight_of(edge.hello.capacity))
+            Place(name, region_of(node), weight_of(node.capacity))
             for name, edge in self._fanout.edges.items()
+            for node in (self._node_of(edge.hello),)
             if edge.connected and edge.hello.role == "edge" and (name not in self._fanout.here or _well(edge, now))
         ]
 
@@ -88,6 +102,6 @@ def _well(edge: Edge, now: float) -> bool:
     return report is not None and report.ready and not report.draining and now - edge.reported_at <= SILENT
 
 
-def region_of(hello: Hello) -> str:
+def region_of(node: Node | Hello) -> str:
     """Where an edge counts: the first region that it serves."""
-    return hello.region.partition(",")[0]
+    return node.region.partition(",")[0]

@@ -11,7 +11,7 @@ from control.schema import metadata
 from kernel.errors import StorageFailed
 
 FOLDER = Path(__file__).with_name("migrations")
-HEAD = "0003"
+HEAD = "0004"
 """The latest of the versions in FOLDER."""
 
 _LOCK = 0x6D61_7469_6E65_65

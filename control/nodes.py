@@ -18,12 +18,15 @@ from control.changes import canonical
 from control.transaction import Tx, put
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.fleet import NODE_ID, Hello
+from kernel.settings import parse_address
 
 ROLES = ("edge", "shield", "control", "service")
 NODES_MOST = 20_000
 GROUPS_MOST = 1_000
 LONGEST = 64
 _CAPACITY_MOST = 2**63 - 1
+UNSAID = 10**9
+"""Bits a second that a node counts as of which no capacity is known."""
 NODE, GROUP = "node", "group"
 """Kinds of touches."""
 
@@ -46,6 +49,8 @@ class Node:
     enrolled: float | None = None
     certificate_ends: float | None = None
     number: int = 0
+    address: str = ""
+    """Where viewers reach it, HOST:PORT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,11 @@ async def all_said(connection: AsyncConnection) -> dict[tuple[str, str], bytes]:
     return found | {(GROUP, name): canonical(said(one)) for name, one in (await read_groups(connection)).items()}
 
 
-def as_known(hello: Hello, nodes: Mapping[str, Node], groups: Mapping[str, Group]) -> Node:
-    """An edge as the fleet knows it: the operator's word, then its group's, then its own."""
+def as_known(hello: Hello, nodes: Mapping[str, Node], groups: Mapping[str, Group], *, believes: bool = True) -> Node:
+    """An edge as the fleet knows it: the operator's word, then its group's, then its own.
+
+    Unless control `believes` everybody, a node's own word makes it no larger than one of which nothing is said.
+    """
     node = nodes.get(hello.id) or Node(hello.id, "")
     group = groups.get(node.group) or Group("")
     return replace(
@@ -85,20 +93,22 @@ def as_known(hello: Hello, nodes: Mapping[str, Node], groups: Mapping[str, Group
         role=node.role or group.role or hello.role,
         region=node.region or group.region or hello.region,
         pop=node.pop or group.pop or hello.pop,
-        capacity=node.capacity or group.capacity or hello.capacity,
+        capacity=node.capacity or group.capacity or (hello.capacity if believes else min(hello.capacity, UNSAID)),
+        address=node.address or hello.address,
     )
 
 
 def parse_node(node_id: str, value: object) -> Node:
-    """A node of its JSON form `{"role", "region", "pop", "group", "capacity"}`. BadDocument names what is wrong."""
+    """A node of its JSON form `{"role", "region", "pop", "group", "capacity", "address"}`. BadDocument names what is
+    wrong."""
     if not NODE_ID.fullmatch(node_id):
         raise BadDocument("id", f"{node_id[:80]!r} cannot be a node's id")
-    members = parse_object(value, "", ("role", "region", "pop", "group", "capacity"))
+    members = parse_object(value, "", ("role", "region", "pop", "group", "capacity", "address"))
     role = members.get("role", "edge")
     if role not in ROLES:
         raise BadDocument("role", f"must be one of {', '.join(ROLES)}")
     region, pop, group = (_word(members, name) for name in ("region", "pop", "group"))
-    return Node(node_id, role, region, pop, group, _capacity(members))
+    return Node(node_id, role, region, pop, group, _capacity(members), address=_address(members))
 
 
 def parse_group(name: str, value: object) -> Group:
@@ -253,6 +263,14 @@ def _word(members: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or len(value) > LONGEST or not value.isprintable():
         raise BadDocument(name, f"must be at most {LONGEST} printable characters")
     return value
+
+
+def _address(members: Mapping[str, Any]) -> str:
+    value = members.get("address", "")
+    try:
+        return str(parse_address(value)) if value else ""
+    except (ValueError, TypeError):
+        raise BadDocument("address", "must be HOST:PORT, where viewers reach the node") from None
 
 
 def _capacity(members: Mapping[str, Any]) -> int:

@@ -35,7 +35,8 @@ GROUP: Schema = {
 NODE: Schema = {
     "type": "object",
     "additionalProperties": False,
-    "properties": GROUP["properties"] | {"group": _WORD},
+    "properties": GROUP["properties"]
+    | {"group": _WORD, "address": {"type": "string", "description": "HOST:PORT where viewers reach it"}},
 }
 WHY: Schema = {
     "type": "object",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
@@ -32,7 +33,7 @@ from control.traffic import Traffic
 from kernel.clock import Clock, Instant
 from kernel.documents import BadDocument
 from kernel.errors import Overloaded, StorageFailed
-from kernel.fleet import Hello
+from kernel.fleet import DEFAULT, RULES, TITLE, Hello, Resource
 from rpc.supervised import Supervised
 
 TITLES_AT_ONCE = 5_000
@@ -62,19 +63,31 @@ class Plane:
         self.fanout = Fanout(lambda: store.desired, self.quarantine.hold, clock, store.refresh)
         for kind in ("revision", "epoch"):
             store.on_change(kind, self.fanout.wake)
-        self.heat = Heat(self.fanout, clock)
+        self._over = asyncio.Event()
+        self.roster = Roster(store, self._over.set)
+        self.heat = Heat(self.fanout, clock, self.roster.of)
+        self.heat.knows = self._knows
+        self._rules: Mapping[str, Resource] | None = None
+        self._takes_any = False
         self.jobs = JobKeeper(store, self.fanout, clock)
         self.jobs.dispatch.quarantined = self.quarantined
         store.on_change("epoch", self.jobs.begin_again)
         self._edges_changed = True
         store.on_change("edges", self._note_edges)
-        self._over = asyncio.Event()
-        self.roster = Roster(store, self._over.set)
         self.traffic = Traffic(self.fanout, self.roster.of, clock, store.replica)
         self.traffic.replicas = self.heat.hot.replicas
         self.traffic.quarantined = lambda name: quarantined(store.desired, name)
         self.settings = SettingsPush(store, self.fanout, clock, self._carries_rollouts, self._who)
         self.roster.on_change.append(self.settings.roster_changed)
+
+    def _knows(self, content_id: str) -> bool:
+        """Whether there is such a title; a fleet that was told of none, and allows all, takes what comes."""
+        rules = self.store.desired.shelf(RULES).resources
+        if rules is not self._rules:
+            default = rules.get(DEFAULT)
+            allows = default is not None and json.loads(default.content).get("default") == "allow"
+            self._rules, self._takes_any = rules, allows and not any(name.startswith(TITLE) for name in rules)
+        return self._takes_any or f"{TITLE}{content_id}" in rules
 
     def quarantined(self) -> Collection[str]:
         """The nodes that control does not believe."""

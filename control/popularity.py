@@ -10,7 +10,8 @@ rise is seen at once. So a report may leave out what has hardly changed, and cos
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from kernel.fleet import Popular
@@ -18,6 +19,8 @@ from kernel.heavy import HALF_LIFE, HeavyHitters, Taken
 
 RISE_HALF_LIFE = 5.0
 """Seconds in which the sums fade by which rises are seen."""
+HELD = 2 * HALF_LIFE
+"""Seconds of an edge's capacity that one report may tell of: sums fade, and small ones are told now and then."""
 PLACES = 5_000
 """Renditions remembered of each region."""
 MOST_SIZES = 50_000
@@ -73,34 +76,50 @@ class Popularity:
 
     def __init__(self) -> None:
         self._told: dict[str, dict[Rendition, _Told]] = {}
+        self._left: dict[str, tuple[float, float]] = {}
         self._sums: dict[str, _Sums] = {}
         self._sizes: dict[Rendition, int] = {}
 
-    def report(self, edge: str, region: str, rows: Iterable[Popular], now: float) -> None:
-        """An edge says what is taken there; what it leaves out has only faded. `now` in mono seconds."""
+    def report(self, edge: str, region: str, rows: Iterable[Popular], now: float, most: float = math.inf) -> None:
+        """An edge says what is taken there; what it leaves out has only faded. `now` in mono seconds.
+
+        `most`: bytes a second that it can send. What it tells beyond that is scaled down to it.
+        """
         first = edge not in self._told  # what it took before we knew it is no rise
         before = self._told.setdefault(edge, {})
+        taken = list(_news(before, rows, now))
+        share = self._justified(edge, sum(size for _, size, _ in taken), most, now)
         sums = self._sums.setdefault(region, _Sums())
-        for row in rows:
-            rendition = Rendition(row.content_id, row.rendition)
-            held = before.get(rendition)
-            new, requests = row.bytes, row.requests
-            if held is not None:
-                fade = 0.5 ** ((now - held.at) / HALF_LIFE)
-                if new >= RESTARTED * held.bytes * fade:
-                    new = max(0.0, new - held.bytes * fade)
-                    requests = max(0.0, requests - held.requests * fade)
-            before[rendition] = _Told(row.bytes, row.requests, now)
+        for row, new, requests in taken:
+            before[Rendition(row.content_id, row.rendition)] = _Told(row.bytes, row.requests, now)
             if new > 0 or requests > 0:
-                sums.add(rendition, new, requests, now, lately=not first)
+                sums.add(Rendition(row.content_id, row.rendition), new * share, requests * share, now, lately=not first)
             if row.size:
-                self._learn(rendition, row.size)
+                self._learn(Rendition(row.content_id, row.rendition), row.size)
         if len(before) > PLACES:
             self._told[edge] = dict(sorted(before.items(), key=lambda item: -item[1].at)[: PLACES // 2])
+
+    def _justified(self, edge: str, size: float, most: float, now: float) -> float:
+        """The share of what an edge tells that it can have sent: it earns `most` a second, for HELD seconds at most."""
+        if most == math.inf:
+            return 1.0
+        left, since = self._left.get(edge, (most * HELD, now))
+        left = min(most * HELD, left + most * max(0.0, now - since))
+        used = min(size, left)
+        self._left[edge] = (left - used, now)
+        return used / size if size > 0 else 1.0
+
+    def keep(self, edges: Container[str], regions: Container[str]) -> None:
+        """Forget all other edges, and regions where no edge is."""
+        for name in [name for name in self._told if name not in edges]:
+            self.forget(name)
+        for name in [name for name in self._sums if name not in regions]:
+            del self._sums[name]
 
     def forget(self, edge: str) -> None:
         """The edge is gone for good: what was taken there fades."""
         self._told.pop(edge, None)
+        self._left.pop(edge, None)
 
     @property
     def regions(self) -> list[str]:
@@ -132,6 +151,21 @@ class Popularity:
         self._sizes[rendition] = max(known, size) if size * 4 > known else size
         if len(self._sizes) > MOST_SIZES:
             del self._sizes[next(iter(self._sizes))]
+
+
+def _news(
+    before: Mapping[Rendition, _Told], rows: Iterable[Popular], now: float
+) -> Iterator[tuple[Popular, float, float]]:
+    """Of each row the bytes and requests that are new since it was told before."""
+    for row in rows:
+        held = before.get(Rendition(row.content_id, row.rendition))
+        new, requests = row.bytes, row.requests
+        if held is not None:
+            fade = 0.5 ** ((now - held.at) / HALF_LIFE)
+            if new >= RESTARTED * held.bytes * fade:
+                new = max(0.0, new - held.bytes * fade)
+                requests = max(0.0, requests - held.requests * fade)
+        yield row, new, requests
 
 
 def _together(tops: list[list[tuple[Rendition, Taken]]]) -> dict[Rendition, Taken]:

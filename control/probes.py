@@ -80,7 +80,7 @@ class Prober:
     def due(self) -> list[tuple[str, str]]:
         """The edges to probe now, with their addresses; each is put off until its next time."""
         now = self._clock.mono()
-        edges = {edge.hello.id: edge for edge in self._traffic.edges() if edge.hello.address}
+        edges = {edge.hello.id: edge for edge in self._traffic.edges() if self._traffic.address_of(edge)}
         for name in self._due.keys() - edges.keys():
             del self._due[name]
             self._connected.pop(name, None)
@@ -90,7 +90,7 @@ class Prober:
             self._connected[name] = edge.connected
             if broke or now >= self._due.setdefault(name, now + EVERY * self._jitter()):
                 self._due[name] = now + EVERY * (0.75 + self._jitter() / 2)
-                found.append((name, edge.hello.address))
+                found.append((name, self._traffic.address_of(edge)))
         return found
 
     async def one(self, name: str, address: str) -> None:

@@ -19,6 +19,8 @@ class Roster:
         self._store = store
         self._wake = wake
         self.is_old = True
+        self.believes = True
+        """Whether what a node says of its size counts: where there are no certificates, all are on this machine."""
         self.nodes: Mapping[str, Node] = {}
         self.groups: Mapping[str, Group] = {}
         self.on_change: list[Callable[[], object]] = []
@@ -32,7 +34,7 @@ class Roster:
 
     def of(self, hello: Hello) -> Node:
         """An edge as the fleet knows it: its role, region, PoP, group, capacity, and whether it is drained."""
-        return as_known(hello, self.nodes, self.groups)
+        return as_known(hello, self.nodes, self.groups, believes=self.believes)
 
     async def refresh(self) -> None:
         """Read what is said now. Raises StorageFailed; then it stays as it was."""

@@ -110,6 +110,7 @@ nodes = Table(
     Column("enrolled", Float),
     Column("certificate_ends", Float),
     Column("number", BigInteger, nullable=False),
+    Column("address", String(300), nullable=False, server_default=""),
 )
 """What operators say of nodes; `drained`: since when, NULL while it serves; `number`: the revision that changed it."""
 

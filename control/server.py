@@ -7,7 +7,7 @@ Over 300 lines because it is the one file of control that knows gRPC.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 from urllib.parse import unquote
@@ -20,8 +20,9 @@ from control.certificate import ServerCertificate, server_credentials
 from control.changes import TooMany
 from control.deeds import Call
 from control.enrolment import Enrolment, NotWelcome
-from control.fanout import Unwelcome
+from control.fanout import Fanout, Unwelcome
 from control.key_set import KidTaken
+from control.own_address import judged
 from control.peers import EDGES, SERVICES, Peers, Refused, check_hello
 from control.plane import Plane
 from control.routing import Ask
@@ -90,7 +91,7 @@ class FleetService(FleetServicer):
             lambda: self._plane.fanout.hang_up(who.id, "the certificate of this connection has ended"),
         )
         try:
-            await self._plane.fanout.serve(_Stream(request_iterator, context, who, self._plane.fanout.note_refused))
+            await self._plane.fanout.serve(_Stream(request_iterator, context, who, self._plane.fanout))
         except Refused as error:
             log.warning("a call was refused", peer=context.peer(), why=str(error))
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
@@ -259,13 +260,11 @@ class _Stream:
     """`control.fanout.Stream` over a gRPC call. What the border refuses after the first words is left out and noted:
     one message of a node with a mistake in it costs that message, not its stream, until there are too many."""
 
-    def __init__(
-        self, requests: Any, context: Any, who: Identity | None, refused: Callable[[str, str, BorderError], object]
-    ) -> None:
+    def __init__(self, requests: Any, context: Any, who: Identity | None, fanout: Fanout) -> None:
         self._requests = requests
         self._context = context
         self._who = who
-        self._note = refused
+        self._fanout = fanout
         self._refused = 0
         self._id = ""
 
@@ -278,16 +277,22 @@ class _Stream:
             try:
                 said = edge_from_wire(message)
             except BorderError as error:
-                self._note(self._id or self._called(), message.WhichOneof("body") or "unknown", error)
+                self._fanout.note_refused(self._id or self._called(), message.WhichOneof("body") or "unknown", error)
                 self._refused += 1
                 if not self._id or self._refused > MAX_REFUSED:
                     raise
                 continue
             if self._who is not None:
                 check_hello(self._who, said)
-            if isinstance(said, Hello):
-                self._id = said.id
-            yield said
+            if not isinstance(said, Hello):
+                yield said
+                continue
+            self._id = said.id
+            others = (one.hello for one in self._fanout.edges.values() if one.connected and one.hello.id != said.id)
+            taken = {other.address for other in others}
+            found = judged(said, self._context.peer(), certified=self._who is not None, taken=taken)
+            yield found.hello
+            self._fanout.note_strange(said.id, found.strange)
 
     def _called(self) -> str:
         return self._who.id if self._who is not None else str(self._context.peer())[:80]

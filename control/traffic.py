@@ -9,7 +9,7 @@ from ipaddress import ip_address
 import structlog
 
 from control.fanout import Edge, Fanout
-from control.health import ROUTED, Probe, Seen, Standing, Told, Verdict, Watched, judge
+from control.health import ROUTED, Probe, Seen, Standing, Told, Verdict, Watched, judge, told_by_viewers
 from control.hot import weight_of
 from control.nodes import Node
 from control.routing import Ask, Place, Routed, near, route
@@ -73,8 +73,17 @@ class Traffic:
             told = Told(requests, errors, stalled, self._clock.mono())
             self.watched.setdefault(name, Watched()).take_signal(session[:128], told)
 
+    def told_by_viewers(self, name: str) -> str:
+        """What sessions say of an edge."""
+        watched = self.watched.get(name)
+        return told_by_viewers(watched, self._clock.mono()) if watched is not None else ""
+
     def _at(self, address: str) -> str:
-        return next((edge.hello.id for edge in self._fanout.edges.values() if edge.hello.address == address), "")
+        return next((edge.hello.id for edge in self._fanout.edges.values() if self.address_of(edge) == address), "")
+
+    def address_of(self, edge: Edge) -> str:
+        """Where viewers reach an edge: as an operator says, else as it says itself."""
+        return self._node_of(edge.hello).address or edge.hello.address
 
     # -- what other replicas are told and say --------------------------------------------------------------------
 
@@ -136,7 +145,7 @@ class Traffic:
             lost_at=lost_at,
             report=edge.report,
             reported_at=edge.reported_at,
-            capacity=node.capacity or 0,
+            capacity=max(node.capacity, edge.hello.capacity),
             drained=node.drained is not None,
             quarantined=self.quarantined(edge.hello.id),
         )
@@ -146,7 +155,7 @@ class Traffic:
         self.answered += 1
         verdicts = self.verdicts()
         regions = near(ask.region, ask.country, self.neighbours)
-        places = [self._place(edge, verdicts) for edge in self.edges() if _has_address(edge.hello.address)]
+        places = [self._place(edge, verdicts) for edge in self.edges() if _has_address(self.address_of(edge))]
         replicas = self.replicas(ask.region, ask.content_id)
         routed = route(ask, places, regions, replicas)
         if routed.edges:  # until its next report: many may ask between two, and some more than once
@@ -159,7 +168,7 @@ class Traffic:
         running = (edge.report.connections if edge.report is not None else 0) + len(self._sent.get(name, ()))
         return Place(
             id=name,
-            address=edge.hello.address,
+            address=self.address_of(edge),
             regions=tuple(part for part in node.region.split(",") if part),
             verdict=verdicts.get(name, Verdict(Standing.GOOD)),
             weight=weight_of(node.capacity),

@@ -103,6 +103,11 @@ def why(settings: WhySettings, url: str) -> int:
             return show_json(said)
         columns = ("node", "role", "would", "cached", "fetched from", "as viewer in")
         Console().print(table(url.partition("?")[0], columns, [_row(edge) for edge in said["edges"]]))
+        if (token := said.get("token")) is not None:
+            what = (
+                f"refused {token['status']} {token['refused']}: {token['sentence']}" if "refused" in token else "good"
+            )
+            print(f"the token is {what}")
         if said["notAsked"]:
             print(f"{said['notAsked']} nodes more were not asked; name them with --edge")
         return 0

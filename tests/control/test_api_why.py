@@ -59,3 +59,33 @@ async def test_an_edge_that_answers_nonsense_is_named(api) -> None:
         api.plane.fanout.edges["e1"] = Edge(Hello("e1", admin=address), 0.0, connected=True)
         (told,) = (await api("POST", "/v1/why", {"url": "/a"}))["edges"]
     assert told["error"] == "answers 200"
+
+
+async def test_no_edge_is_told_a_viewers_token_and_none_leads_elsewhere(api) -> None:
+    """The URL went to whatever address a node named, with the token in it, and redirects were followed."""
+    token = "eyJhbGciOiJFZERTQSJ9.eyJzaWQiOiJzMSJ9.c2lnbmF0dXJl"
+    asked: list = []
+
+    async def leads(request: web.Request) -> web.Response:
+        asked.append(await request.text())
+        return web.Response(status=307, headers={"Location": f"http://{elsewhere}/why"})
+
+    app = web.Application()
+    app.add_routes([web.post("/why", leads)])
+    reached: list = []
+    async with admin_port({"next": "serve"}, reached) as elsewhere, TestServer(app) as server:
+        edge = Edge(Hello("e1", admin=f"127.0.0.1:{server.port}"), 0.0, connected=True)
+        api.plane.fanout.edges["e1"] = edge
+        told = await api("POST", "/v1/why", {"url": f"https://e1.example/t/{token}/cdn/eu/film/a?token={token}"})
+    assert told["edges"][0]["error"] == "answers 307"
+    assert told["token"]["refused"] == "token-key"
+    assert reached == []
+    assert len(asked) == 1
+    assert "eyJ" not in asked[0]
+
+
+async def test_an_answer_without_end_is_cut(api) -> None:
+    async with admin_port({"x": "y" * 300_000}, []) as address:
+        api.plane.fanout.edges["e1"] = Edge(Hello("e1", admin=address), 0.0, connected=True)
+        (told,) = (await api("POST", "/v1/why", {"url": "/a"}))["edges"]
+    assert "cannot be asked" in told["error"]

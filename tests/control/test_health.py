@@ -17,6 +17,7 @@ from control.health import (
     Watched,
     is_unreachable,
     judge,
+    told_by_viewers,
     witnesses,
 )
 from kernel.fleet import Report
@@ -57,7 +58,6 @@ ONE_WITNESS = [
     ("report", replace(WELL, report=FAILING), lambda watched: None),
     ("report", replace(WELL, reported_at=100.0 - SILENT - 1), lambda watched: None),
     ("stream", replace(WELL, connected=False, lost_at=100.0 - SILENT - 1), lambda watched: None),
-    ("viewers", WELL, lambda watched: in_trouble(watched, 100.0)),
 ]
 
 
@@ -78,9 +78,6 @@ def test_one_witness_alone_makes_it_doubted_and_never_ejected(who, edge, happens
     [
         lambda watched: probed(watched, 100.0, times=1),
         lambda watched: probed(watched, 100.0 - PROBE_AGE - 1),
-        lambda watched: in_trouble(watched, 100.0, sessions=2),
-        lambda watched: in_trouble(watched, 60.0),
-        lambda watched: watched.take_signal("s", Told(10, 0, 0.5, 100.0)),
     ],
 )
 def test_too_little_or_too_old_says_nothing(happens):
@@ -185,6 +182,32 @@ def test_busy_until_calm():
     for delay, standing in ((0.2, Standing.GOOD), (0.3, Standing.BUSY), (0.2, Standing.BUSY), (0.05, Standing.GOOD)):
         seen["e0"] = replace(WELL, report=replace(CALM, loop_delay=delay))
         assert judge(watched, seen, 100.0)["e0"].standing is standing
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda watched: in_trouble(watched, 100.0, sessions=2),
+        lambda watched: in_trouble(watched, 60.0),
+        lambda watched: watched.take_signal("s", Told(10, 0, 0.5, 100.0)),
+    ],
+)
+def test_a_few_or_old_words_of_viewers_are_not_shown(happens):
+    watched = Watched()
+    happens(watched)
+    assert not told_by_viewers(watched, 100.0)
+
+
+def test_viewers_decide_nothing_alone_or_beside_a_witness():
+    """Four guests with invented errors made an edge doubted and moved the next viewers away."""
+    watched, seen = fleet(2)
+    in_trouble(watched["e0"], 100.0, sessions=SIGNALS_KEPT)
+    assert judge(watched, seen, 100.0)["e0"].standing is Standing.GOOD
+    probed(watched["e0"], 100.0)
+    for second in range(12):
+        in_trouble(watched["e0"], 100.0 + second, sessions=SIGNALS_KEPT)
+        assert judge(watched, later(seen, 100.0 + second), 100.0 + second)["e0"].standing is not Standing.EJECTED
+    assert "64 of 64 sessions" in told_by_viewers(watched["e0"], 111.0)
 
 
 def test_the_latest_sessions_are_kept():

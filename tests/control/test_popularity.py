@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.popularity import HALF_LIFE, UNKNOWN_SIZE, Popularity, Rendition
+from control.popularity import HALF_LIFE, HELD, UNKNOWN_SIZE, Popularity, Rendition
 from kernel.fleet import Popular
 
 A, B = Rendition("a", "v720"), Rendition("b", "v720")
@@ -73,3 +73,23 @@ def test_a_rise_is_seen_in_seconds_and_an_old_sum_is_none():
     seen.forget("e1")
     seen.report("e1", "eu", [row("a", steady)], 6.0)
     assert {rank.rendition: rank for rank in seen.ranked(6.0, "eu")}[A].rise < 1.5
+
+
+def test_an_edge_tells_of_no_more_than_it_can_have_sent() -> None:
+    """One that claimed a petabyte pushed all that others tell of off the list."""
+    found = Popularity()
+    found.report("e1", "eu", [Popular("film", "v720", 1e9, 900.0)], 0.0, 1.25e8)
+    for second in range(0, 60, 2):
+        found.report("e9", "eu", [Popular(f"film-{second}", "v720", 1e15, 1e9)], float(second), 1.25e8)
+    told = sum(rank.bytes for rank in found.ranked(58.0) if rank.rendition.content_id != "film")
+    assert told <= (HELD + 60) * 1.25e8 * 12  # the sum of seconds counts for as long as the one of the last minute
+
+
+def test_a_node_that_changes_its_region_leaves_nothing_behind() -> None:
+    found = Popularity()
+    for number in range(100):
+        found.report("e9", f"r{number}", [Popular("film", "v720", 1e9, 900.0)], 0.0)
+        found.keep({"e9"}, {f"r{number}"})
+    assert found.regions == ["r99"]
+    found.keep(set(), set())
+    assert found.regions == []

@@ -1,0 +1,81 @@
+"""Whose address is it? What a node says of where it is counts as far as its connection shows the same. Pure.
+
+A node may name its own address only: one that could name any would send viewers elsewhere, or make control itself ask
+whatever it likes (its own loopback, say). Another address (a name, an address behind a translation) is an operator's
+word: `PUT /v1/edges/NODE {"address": "HOST:PORT"}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from kernel.fleet import Hello
+from kernel.settings import Address, parse_address
+
+
+class Judged(NamedTuple):
+    """A hello with what counts of it, and what does not, in words."""
+
+    hello: Hello
+    strange: str = ""
+
+
+def host_of(peer: str) -> IPv4Address | IPv6Address | None:
+    """The address of gRPC's `ipv4:1.2.3.4:5` or `ipv6:%5B::1%5D:5`; None for anything else."""
+    kind, _, rest = peer.partition(":")
+    host = unquote(rest).rpartition(":")[0].strip("[]").partition("%")[0]
+    try:
+        found = ip_address(host) if kind in ("ipv4", "ipv6") else None
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def is_own(address: str, host: IPv4Address | IPv6Address | None) -> bool:
+    """Whether HOST:PORT is at the host that a connection comes from; any loopback address is, from loopback."""
+    try:
+        named = parse_address(address).host
+        if named.lower().rstrip(".") == "localhost":
+            return host is not None and host.is_loopback
+        said = ip_address(named)
+    except ValueError:
+        return False
+    said = getattr(said, "ipv4_mapped", None) or said
+    return host is not None and (said == host or (said.is_loopback and host.is_loopback))
+
+
+def judged(hello: Hello, peer: str, *, certified: bool, taken: Collection[str] = ()) -> Judged:
+    """What counts of a hello over a connection from `peer`. `taken`: the addresses of other nodes that are connected.
+
+    Without certificates everybody is on this machine, and says where viewers reach it.
+    """
+    host, strange = host_of(peer), list[str]()
+    admin, address = at_peer(hello.admin, host), hello.address
+    if admin and not is_own(admin, host):
+        strange.append(f"admin {admin} is not its own, it comes from {host}")
+        admin = ""
+    if certified and address and not is_everywhere(address):
+        if not is_own(address, host):
+            strange.append(f"address {address} is not its own, it comes from {host}: an operator must set it")
+            address = ""
+        elif address in taken:
+            strange.append(f"address {address} is another node's")
+            address = ""
+    return Judged(replace(hello, admin=admin, address=address), "; ".join(strange))
+
+
+def is_everywhere(address: str) -> bool:
+    """Whether it is where a node listens, not where it is (`0.0.0.0:80`): viewers are sent to no such place."""
+    try:
+        return ip_address(parse_address(address).host).is_unspecified
+    except ValueError:
+        return False
+
+
+def at_peer(address: str, host: IPv4Address | IPv6Address | None) -> str:
+    """The same, with the peer's host where a node listens everywhere."""
+    return str(Address(str(host), parse_address(address).port)) if host and is_everywhere(address) else address

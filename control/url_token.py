@@ -1,0 +1,68 @@
+"""A viewer's token in a URL: taken out before a node is asked about it, and judged here, by the fleet's keys. Pure.
+
+No node gets a viewer's token from control: it would be good at every other edge, too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from kernel.claims import Permit
+from kernel.keys import KeySet
+from kernel.paths import normalise
+from kernel.token import verify
+from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Refusal
+
+NAMES = ("URISigningPackage", "token")
+"""What a token is called in a query (RFC 9246 §3)."""
+_FOLDER = re.compile(r"\A/+t/([^/]*)(?=/|\Z)")
+_JWT = re.compile(r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")
+
+
+class Parted(NamedTuple):
+    """A URL without its tokens, and the one that it had ("": none)."""
+
+    url: str
+    token: str
+
+
+def parted(url: str) -> Parted:
+    """The URL without what is, or looks like, a token. Raises ValueError for what is no URL."""
+    parts = urlsplit("/" + url.lstrip("/") if url.startswith("/") else url)
+    folder = _FOLDER.match(parts.path)
+    found = [folder[1]] if folder else []
+    path = (parts.path[folder.end() :] if folder else parts.path) or "/"
+    kept = []
+    for pair in parts.query.split("&") if parts.query else []:
+        name, _, value = pair.partition("=")
+        if unquote(name) in NAMES:
+            found.append(value)
+        else:
+            kept.append(pair)
+    bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, "&".join(kept), ""))
+    return Parted(_JWT.sub("", bare), found[0] if found else "")
+
+
+def token_json(token: str, url: str, keys: KeySet, now: float, revoked: frozenset[str]) -> dict[str, Any] | None:
+    """What the fleet's keys say of a token for a URL (without it), as the API shows it; None of no token."""
+    if not token:
+        return None
+    permit = verify(token, keys)
+    if isinstance(permit, Refusal):
+        return _refused(permit)
+    path = normalise(urlsplit(url).path.encode())
+    why = path if isinstance(path, Refusal) else _why_not(permit, path.path, now, revoked)
+    told = {"session": permit.session, "country": permit.country, "tierLines": permit.tier_lines}
+    return told | {"expires": permit.expires} | (_refused(why) if why is not None else {})
+
+
+def _why_not(permit: Permit, path: bytes, now: float, revoked: frozenset[str]) -> Refusal | None:
+    if permit.session in revoked:
+        return Refusal.TOKEN_REVOKED
+    return permit.allows(path, now)
+
+
+def _refused(why: Refusal) -> dict[str, Any]:
+    return {"refused": why.value, "status": REFUSAL_STATUS[why], "sentence": REFUSAL_SENTENCES[why]}
