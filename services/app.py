@@ -184,7 +184,7 @@ class _Builder:
         if not self.settings.control:
             return None, None
         control = await self.stack.enter_async_context(self._control_client())
-        signals = Signals(control)
+        signals = Signals(control, self.clock)
         self.tasks.append(signals.run)
         return control, signals
 

@@ -216,6 +216,8 @@ class PlaybackRoutes:
         if session is None or session.expires < now or not (caller.operator or caller.guest == session.viewer):
             raise BadRequest(404, "session-unknown", "there is no such session, or it has ended: start anew")
         if beat.edge is not None and self._signals is not None:
-            self._signals.take(session.session_id, beat.edge, beat.requests, beat.errors, beat.stalled_seconds)
+            self._signals.take(
+                session.session_id, beat.edge, beat.requests, beat.errors, beat.stalled_seconds, visit(request).address
+            )
         await self._writes.add(Beat(session.session_id, beat.current_position, now))
         return answer({"sessionId": session.session_id, "currentPosition": beat.current_position})

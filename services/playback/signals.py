@@ -1,21 +1,37 @@
-"""What sessions meet at edges, told to control in batches: passive signals of the edges' health."""
+"""What sessions meet at edges, told to control in batches: control shows it and decides nothing by it.
+
+A session counts once at an edge, and of one address (IPv6: of one /64) few sessions and few edges: whoever invents
+sessions is one voice.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from ipaddress import ip_network
 from typing import Protocol
 from urllib.parse import urlsplit
 
 import structlog
+from cachetools import TTLCache
 
+from kernel.clock import Clock
 from kernel.errors import MatineeError
 from rpc.control_client import Met
+from services.http.place import Address
 
 EVERY = 2.0
 WITHIN = 1.0
 KEPT = 1_000
 REQUESTS_MOST = 100_000
+MAX_SESSIONS = 2
+"""Of one address at one edge, within FORGOTTEN seconds."""
+MAX_EDGES = 8
+"""That sessions of one address may tell of, within FORGOTTEN seconds."""
+FORGOTTEN = 60.0
+NETWORKS_MOST = 10_000
+IPV6_PREFIX = 64
+LONGEST = 300
 
 log = structlog.get_logger()
 
@@ -30,16 +46,35 @@ class Told(Protocol):
 class Signals:
     """Gathers, a session and edge at a time, the latest word only; at most KEPT, what is more is dropped."""
 
-    def __init__(self, control: Told) -> None:
+    def __init__(self, control: Told, clock: Clock) -> None:
         self._control = control
         self._met: dict[tuple[str, str], Met] = {}
+        self._said: TTLCache[str, dict[str, set[str]]] = TTLCache(NETWORKS_MOST, FORGOTTEN, timer=clock.mono)
+        self.left_out = 0
 
-    def take(self, session: str, edge: str, requests: int, errors: int, stalled: float) -> None:
-        """A session tells of an edge, by its base URL or HOST:PORT."""
-        address = urlsplit(edge).netloc if "://" in edge else edge
+    def take(
+        self, session: str, edge: str, requests: int, errors: int, stalled: float, viewer: Address | None = None
+    ) -> None:
+        """A session that was begun here tells of an edge, by its base URL or HOST:PORT. `viewer`: who tells it."""
+        address = _netloc(edge)
+        if not address or not self._may(network_of(viewer), address, session):
+            self.left_out += 1
+            return
         key = (session, address)
-        if address and (key in self._met or len(self._met) < KEPT):
+        if key in self._met or len(self._met) < KEPT:
             self._met[key] = Met(address, session, min(requests, REQUESTS_MOST), min(errors, REQUESTS_MOST), stalled)
+
+    def _may(self, network: str, edge: str, session: str) -> bool:
+        said = self._said.get(network)
+        if said is None:
+            said = self._said[network] = {}
+        if edge not in said and len(said) >= MAX_EDGES:
+            return False
+        sessions = said.setdefault(edge, set())
+        if session not in sessions and len(sessions) >= MAX_SESSIONS:
+            return False
+        sessions.add(session)
+        return True
 
     async def run(self) -> None:
         """Tell control for ever; what it cannot be told is old by the next time, and is dropped."""
@@ -56,3 +91,21 @@ class Signals:
             await self._control.put_signals(batch, within=WITHIN)
         except MatineeError as error:
             log.warning("signals-not-told", error=str(error))
+
+
+def _netloc(edge: str) -> str:
+    """HOST:PORT of an edge as a viewer names it; "" for what is none."""
+    try:
+        address = urlsplit(edge).netloc if "://" in edge else edge
+    except ValueError:
+        return ""
+    return address if address.isprintable() and len(address) <= LONGEST else ""
+
+
+def network_of(viewer: Address | None) -> str:
+    """Whose voice it is: the address, of IPv6 the /64 that one household has."""
+    if viewer is None:
+        return "unknown"
+    if viewer.version == 6:
+        return str(ip_network((viewer, IPV6_PREFIX), strict=False))
+    return str(viewer)
