@@ -165,6 +165,19 @@ class SegmentCache:
         """Whether there is a disk tier, and it is out of use."""
         return self.disk is not None and self.disk.off
 
+    async def let_disk_go(self) -> None:
+        """Give the disk tier's folder to a successor, when all that is on its way there or has to go is done. From then
+        on it is only read; what is fetched stays in RAM."""
+        disk, tiers = self.disk, self.tiers
+        if disk is None or disk.sealed:
+            return
+        disk.leaves = True
+        while tiers.writing or tiers.leaving:
+            for entry in tuple(tiers.writing):
+                await self.settled(entry)
+            await tiers.leaving.emptied()
+        await tiers.workshop.offload(disk.seal)
+
     # -- numbers -----------------------------------------------------------------------------------------------
 
     def stats(self) -> dict[str, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,10 @@ _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 Head = dict[str, Any]
 
 
+class _LetGo(StorageFailed):
+    """The folder is a successor's."""
+
+
 class DiskFull(StorageFailed):
     """There is less room than the budget says."""
 
@@ -60,6 +65,10 @@ class DiskTier:
         self._policy = policy
         self.admission = Always() if admission is None else admission
         """May be replaced by another, which has seen nothing yet."""
+        self.leaves = self.sealed = False
+        """Whether nothing new comes in any more; whether the folder is another process's: then it is only read."""
+        self._changing = 0
+        self._changes = threading.Condition()
         self._number = 0
         self._folder = Folder(folder)
         self._journal = Journal(folder / "index", lambda: self._number)
@@ -88,7 +97,7 @@ class DiskTier:
 
     def takes(self, cost: int, now: float) -> bool:
         """Whether an object of this cost may come in."""
-        return cost <= self.largest and not self.resting(now)
+        return cost <= self.largest and not self.leaves and not self.resting(now)
 
     def admits(self, entry: Entry) -> bool:
         """Whether an object that was fetched now, and that the tier takes, is worth a write; asked once a fetch. The
@@ -181,6 +190,10 @@ class DiskTier:
 
     def _write(self, name: str, file: str, head: Head, pieces: Sequence[bytes | memoryview]) -> int:
         """A whole file under its name, then its line: without one no start takes it for an object."""
+        with self._change():
+            return self._write_file(name, file, head, pieces)
+
+    def _write_file(self, name: str, file: str, head: Head, pieces: Sequence[bytes | memoryview]) -> int:
         temporary, path, fd = f"{self.folder}/tmp/{file}", f"{self.folder}/objects/{file[:2]}/{file}", -1  # noqa: S108 (our own)
         try:
             if not self._folder.ours():
@@ -230,32 +243,35 @@ class DiskTier:
     def unlink(self, names: list[str]) -> set[str]:
         """Remove files, after it is written down that they have to go, so that no start takes them for objects; those
         that could not be removed. Files already gone are no matter."""
-        self._journal.gone(names)
         stuck = set()
-        for name in names:
-            try:
-                self._path(name).unlink(missing_ok=True)
-            except OSError:
-                stuck.add(name)
-            with contextlib.suppress(OSError):
-                self._path(name + HEAD).unlink()
+        with contextlib.suppress(_LetGo), self._change():
+            self._journal.gone(names)
+            for name in names:
+                try:
+                    self._path(name).unlink(missing_ok=True)
+                except OSError:
+                    stuck.add(name)
+                with contextlib.suppress(OSError):
+                    self._path(name + HEAD).unlink()
         return stuck
 
     def mark_stale(self, entries: list[tuple[str, Head]]) -> list[str]:
         """Mark files stale for the next start (a soft purge); names of those that could not be marked."""
         unmarked = []
-        for name, line in entries:
-            try:
-                self._journal.add(name, line)
-            except OSError:
-                unmarked.append(name)
+        with contextlib.suppress(_LetGo), self._change():
+            for name, line in entries:
+                try:
+                    self._journal.add(name, line)
+                except OSError:
+                    unmarked.append(name)
         return unmarked
 
     def settle(self) -> None:
         """Whatever had to go until now is written down where no start, not one after a power cut, can miss it.
         StorageFailed (DiskFull) when it cannot be."""
         try:
-            self._journal.settle()
+            with contextlib.suppress(_LetGo), self._change():
+                self._journal.settle()
         except OSError as error:
             raise _failure(error)(f"{self.folder}/index: {error.strerror}") from error
 
@@ -264,11 +280,11 @@ class DiskTier:
 
     # -- start and stop ----------------------------------------------------------------------------------------
 
-    def open(self, now: Instant) -> Found:
+    def open(self, now: Instant, wait: float = 0.0) -> Found:
         """Lock the folder, remove what a crash left half written, and learn what is there: all entries are cold.
 
-        BadSettings when the folder cannot be used."""
-        self._folder.open()
+        `wait`: seconds for a predecessor to let it go. BadSettings when the folder cannot be used."""
+        self._folder.open(wait)
         try:
             found = recover(self.folder, self._journal, now)
         except OSError as error:
@@ -280,7 +296,8 @@ class DiskTier:
     def sweep(self, shard: str, kept: Container[str], last: int) -> set[str]:
         """See `sweep_shard`; StorageFailed when the shard cannot be listed."""
         try:
-            return sweep_shard(self.folder, shard, kept, last)
+            with self._change():
+                return sweep_shard(self.folder, shard, kept, last)
         except OSError as error:
             raise StorageFailed(f"{self.folder}/objects/{shard}: {error.strerror}") from error
 
@@ -290,21 +307,44 @@ class DiskTier:
 
     def ours(self) -> bool:
         """Whether the folder is there, and is the one that this process holds."""
-        return self._folder.ours()
+        return self.sealed or self._folder.ours()
 
     def remake(self) -> bool:
         """Make the folder, or what is missing in it, anew; whether it was the whole of it.
 
         StorageFailed when that cannot be, among others because another process holds it now."""
         try:
-            self._folder.make()
-            if self._folder.ours():
-                return False
-            self._folder.take()
-            self._journal.forget()
+            with self._change():
+                self._folder.make()
+                if self._folder.ours():
+                    return False
+                self._folder.take()
+                self._journal.forget()
         except OSError as error:
             raise StorageFailed(f"{self.folder}: {error.strerror}") from error
         return True
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[None]:
+        """Something in the folder is about to change. _LetGo when it is not ours any more."""
+        with self._changes:
+            if self.sealed:
+                raise _LetGo(f"{self.folder} is let go")
+            self._changing += 1
+        try:
+            yield
+        finally:
+            with self._changes:
+                self._changing -= 1
+                self._changes.notify_all()
+
+    def seal(self) -> None:
+        """Let the folder go to a successor, when nothing is changing in it any more, and only read in it from now on:
+        its files may be gone at any moment, and what is read is checked as ever."""
+        with self._changes:
+            self.leaves = self.sealed = True
+            self._changes.wait_for(lambda: not self._changing)
+        self.close()
 
     def close(self) -> None:
         """Let the folder go."""

@@ -15,10 +15,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
 from pathlib import Path
 
 from cache.recovery import SHARDS
 from kernel.errors import BadSettings, StorageFailed
+
+LOCK_SECONDS = 0.05
+"""Between two attempts to hold the folder."""
 
 
 class InUse(StorageFailed):
@@ -53,10 +57,15 @@ class Folder:
             self.close()
             self._lock = held  # it may have been removed since it was opened: looked at again
 
-    def open(self) -> None:
-        """Make and hold it, at start. BadSettings when that cannot be."""
+    def open(self, wait: float = 0.0) -> None:
+        """Make and hold it, at start; a predecessor has `wait` seconds to let it go. BadSettings when it cannot be."""
         try:
             self.make()
+            for _ in range(int(wait / LOCK_SECONDS)):
+                with contextlib.suppress(InUse):
+                    self.take()
+                    return
+                threading.Event().wait(LOCK_SECONDS)
             self.take()
         except InUse as error:
             raise BadSettings("cache_dir", str(error)) from None

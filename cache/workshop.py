@@ -14,5 +14,5 @@ class Workshop(Protocol):
     def offload(self, work: Callable[[], T]) -> Awaitable[T]:
         """Run in a thread."""
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> object:
         """Run as a task with an owner."""

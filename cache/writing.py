@@ -139,7 +139,7 @@ class Writing:
     def freshened(self, entry: Entry) -> None:
         """A 304 made the head of an object on disk new: it must survive a restart, and the object's growing cold."""
         disk = self._tiers.disk
-        if disk is None or entry.disk is None:
+        if disk is None or disk.leaves or entry.disk is None:
             return
         if entry in self._heads:
             self._heads[entry] = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import AsyncExitStack
 
 import structlog
 from aiohttp import web
@@ -55,6 +56,10 @@ from kernel.vocabulary import CACHE_NOTICE_SENTENCES, CacheNotice
 from rpc.supervised import Supervised
 
 LOOP_LOOK_SECONDS = 0.5
+LOCK_PATIENCE = 5.0
+"""Seconds that a start waits for a predecessor to let the cache's folder go."""
+MAKE_WAY_SECONDS = 5.0
+"""The longest that writes under way may take before the folder is kept to the end."""
 
 logger = structlog.get_logger("edge")
 
@@ -62,6 +67,8 @@ logger = structlog.get_logger("edge")
 class Edge:
     """One edge or shield, from start to stop. `connect` makes the link to control (tests pass their own)."""
 
+    _runner: web.AppRunner | None = None
+    _site: web.TCPSite | None = None
     address: Address | None = None
     admin_address: Address | None = None
 
@@ -101,7 +108,7 @@ class Edge:
         answering(self.jobs, self.subscriber)
         self.drained = asyncio.Event()
         self.draining = False
-        self._runner: web.AppRunner | None = None
+        self._following: list[asyncio.Task[None]] = []
         self._timer: Timer | None = None
         self._tls: ssl.SSLContext | None = None
         self.reloader = self._make_reloader()
@@ -163,14 +170,15 @@ class Edge:
         if self.disk is not None:
             disk, now = self.disk, Instant(self.clock.wall(), self.clock.mono())
             self.cache.tell(_tell_of_folder)
-            found = await self.tasks.offload(lambda: disk.open(now))
+            found = await self.tasks.offload(lambda: disk.open(now, LOCK_PATIENCE))
             self.cache.adopt(found)
             self.tasks.spawn(self.cache.walk(found))
         if self.identity is not None:
-            self.tasks.spawn(Supervised(self.clock.mono).keep("identity", self.identity.run))
+            work = Supervised(self.clock.mono).keep("identity", self.identity.run)
+            self._following.append(self.tasks.spawn(work))
         if self.subscriber is not None:
             await begin(self)
-            self.tasks.spawn(self.subscriber.run())
+            self._following.append(self.tasks.spawn(self.subscriber.run()))
             await self.subscriber.started()
             await catch_up(self)
         settings = self.settings
@@ -192,7 +200,7 @@ class Edge:
             await site.start()
         except OSError as error:
             raise BadSettings("admin", f"{self.settings.admin} cannot be listened on: {error.strerror}") from None
-        self._runner = runner
+        self._runner, self._site = runner, site
         bound = runner.addresses[0]
         self.admin_address = Address(self.settings.admin.host, int(bound[1]))
 
@@ -260,26 +268,42 @@ class Edge:
             self.drained.set()
 
     async def stop(self) -> None:
-        """Drain within the limit, then end everything."""
+        """Drain within the limit, then end everything; what a successor needs is let go at once."""
         self.drain()
+        await self._make_way()
         if self.story.connections:
             limit = self.clock.call_later(self.settings.drain, self.drained.set)
             await self.drained.wait()
             limit.cancel()
-        self.front.cut()
-        self.crowd.cut_handshakes()
-        if self._timer is not None:
-            self._timer.cancel()
+        async with AsyncExitStack() as ends:  # from the last line to the first, each whatever the others do
+            if self.disk is not None:
+                ends.callback(self.disk.close)
+            ends.callback(self.locator.close)
+            if self.log is not None:
+                ends.callback(self.log.close)
+            ends.push_async_callback(self.tasks.stop, grace=0.5 if self.subscriber is None else 0.0)
+            ends.callback(self.upstreams.close)
+            if self._runner is not None:
+                ends.push_async_callback(self._runner.cleanup)
+            if self._timer is not None:
+                ends.callback(self._timer.cancel)
+            ends.callback(self.crowd.cut_handshakes)
+            ends.callback(self.front.cut)
+
+    async def _make_way(self) -> None:
+        """For a successor with the same settings: nothing of the fleet, of the admin port and of the cache's folder is
+        ours any more. Responses that run go on from RAM, from files that are open and from upstream."""
         self.ahead.stop()
-        if self._runner is not None:
-            await self._runner.cleanup()
-        self.upstreams.close()
-        await self.tasks.stop(grace=0.5 if self.subscriber is None else 0.0)
-        if self.log is not None:
-            self.log.close()
-        self.locator.close()
-        if self.disk is not None:
-            self.disk.close()
+        for following in self._following:
+            following.cancel()
+        await asyncio.gather(*self._following, return_exceptions=True)
+        if self._site is not None:
+            await self._site.stop()
+        try:
+            async with asyncio.timeout(MAKE_WAY_SECONDS):
+                await self.cache.let_disk_go()
+        except TimeoutError:
+            logger.warning("the cache's folder is kept to the end: its disk is slow", seconds=MAKE_WAY_SECONDS)
 
     # -- what the parts ask ------------------------------------------------------------------------------------
 

@@ -188,3 +188,20 @@ async def test_killed_at_any_moment_it_serves_what_was_written(tmp_path):
                 served += 1
         assert served == len(bench.files()) > 0
         bench.end()
+
+
+async def test_a_folder_that_is_let_go_is_only_read(bench, clock):
+    """Its successor's files are neither written, nor marked, nor removed by the one who had it before."""
+    bench.keep(b"/k", os.urandom(100_000))
+    await bench.shop.settle()
+    await bench.cache.let_disk_go()
+    after = Bench(bench.disk.folder, clock=clock)
+    assert await after.serve(b"/k") is not None
+    files = sorted(path for path in bench.disk.folder.rglob("*") if path.is_file())
+    bench.keep(b"/other", os.urandom(100_000))
+    await bench.cache.purge(PurgeRequest(everything=True, soft=True))
+    await bench.cache.purge(PurgeRequest(everything=True))
+    await bench.shop.settle()
+    assert sorted(path for path in bench.disk.folder.rglob("*") if path.is_file()) == files
+    assert after.fresh(b"/k")
+    after.end()
