@@ -17,6 +17,7 @@ from cache.disk import DiskTier
 from cache.entry import Entry
 from cache.fill import Fill
 from cache.index import PurgeRequest
+from cache.leases import Leases
 from cache.loading import Loading
 from cache.misses import Misses
 from cache.purge import Receipt, purge
@@ -46,6 +47,7 @@ class SegmentCache:
         self.filling = Filling()
         self.tiers = Tiers(ram, disk, clock, workshop, self._in_use, files=files)
         self._loading = Loading(self.tiers)
+        self.leases = Leases(self.tiers)
         self._misses = Misses()
         self.counts = self.tiers.counts
         # The calls of every request and every fill, without a call between.

@@ -17,6 +17,7 @@ COUNTERS = (
     Counter("matinee_edge_requests_total", "counter", "Requests of viewers, refused ones too.", ("status",)),
     Counter("matinee_edge_outcomes_total", "counter", "Requests by how the cache answered them.", ("outcome",)),
     Counter("matinee_edge_refusals_total", "counter", "Requests refused, by reason.", ("reason",)),
+    Counter("matinee_edge_aborts_total", "counter", "Viewers' connections cut by a reset, by reason.", ("reason",)),
     Counter("matinee_edge_sent_bytes_total", "counter", "Bytes of bodies handed to viewers' connections."),
     Counter("matinee_edge_filled_bytes_total", "counter", "Bytes of bodies that came from upstream."),
     Counter("matinee_edge_fills_total", "counter", "Requests to upstream, by their end.", ("end",)),
@@ -109,6 +110,7 @@ class Counts:
     connections: int = 0
     statuses: dict[int, int] = field(default_factory=dict)
     refusals: dict[str, int] = field(default_factory=dict)
+    aborts: dict[str, int] = field(default_factory=dict)
     fills: dict[str, int] = field(default_factory=dict)
     loop_delay: float = 0.0
     worst_delay: float = 0.0

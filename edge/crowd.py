@@ -18,6 +18,7 @@ import structlog
 from edge.locate import Ip, Viewer, parse_ip
 from edge.settings import EdgeSettings
 from edge.wire.h1 import Connection
+from kernel.vocabulary import Abort
 
 KEPT_DESCRIPTORS = 256
 """Of the process's file descriptors, kept from viewers: for disk, upstreams and the admin port."""
@@ -164,7 +165,7 @@ class Crowd:
         crowds = self._enters(connection, self.group(ip))
         if self._number > most + max(TURNED_AWAY_LEAST, most // TURNED_AWAY_SHARE) or left < 0.5:
             self.counts.cut += 1
-            connection.abort()  # who is turned away in words holds his descriptor for some seconds more
+            connection.abort(Abort.CROWDED)  # who is turned away in words holds his descriptor for some seconds more
         if crowds or self._number > most or self.closed or left < 1:
             return False
         return self.settings.role != "shield" or ip is None or ip.is_loopback or self._known_edge(ip)

@@ -27,6 +27,7 @@ from edge.wire.request import Malformed
 from kernel.clock import Clock, Timer
 from kernel.errors import BadSettings
 from kernel.settings import Address
+from kernel.vocabulary import Abort
 
 QUIET_TICKS = 2
 """After so many sweeps without a request a connection that is to end ends: between one second and two."""
@@ -210,11 +211,15 @@ class Front:
         if not one_sided and connection.ticks > LINGER_SECONDS_TLS and not connection.unsent:
             connection.transport.close()
             return
-        if connection.ticks > LINGER_SECONDS:
-            queued = bytes_queued(connection)
-            if queued == 0 or queued == connection.last_look:
-                connection.abort()
+        if connection.ticks <= LINGER_SECONDS:
+            return
+        queued = bytes_queued(connection)
+        if queued == 0:
+            connection.transport.close()  # they have it all, perhaps unread still: a reset might take it from them
+        elif queued != connection.last_look:
             connection.last_look, connection.ticks = queued, 0
+        elif connection.ticks > self.patience.stalled:
+            connection.abort(Abort.LINGERED)
 
     def _watch_reader(self, connection: Connection) -> None:
         """A viewer who reads, however slowly, may go on; one who has taken nothing for a minute is cut."""
@@ -226,7 +231,7 @@ class Front:
             connection.last_look = taken
             connection.ticks = 0
         elif connection.ticks > stalled:
-            connection.abort()
+            connection.abort(Abort.STALLED)
 
     def close(self) -> None:
         """Accept no more; every connection may finish what it is at and ask once more, and is told that that is all."""
@@ -243,4 +248,4 @@ class Front:
             if connection.parted:
                 connection.transport.close()  # the kernel sends the rest
             else:
-                connection.abort()
+                connection.abort(Abort.SHUTDOWN)

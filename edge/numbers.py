@@ -55,6 +55,7 @@ def _of_requests(counts: Counts) -> dict[str, Number]:
             "failed": counts.failed,
         },
         "matinee_edge_refusals_total": {**counts.refusals},
+        "matinee_edge_aborts_total": {**counts.aborts},
         "matinee_edge_sent_bytes_total": counts.bytes_sent,
         "matinee_edge_filled_bytes_total": counts.bytes_filled,
         "matinee_edge_fills_total": {**counts.fills},

@@ -16,7 +16,7 @@ from kernel.clock import Timer
 from kernel.errors import MatineeError, Overloaded, UpstreamFailed
 from kernel.http.cache_status import chained, forwarded, hit
 from kernel.http.dates import format_date
-from kernel.vocabulary import NotStored, Outcome
+from kernel.vocabulary import Abort, NotStored, Outcome
 
 if TYPE_CHECKING:
     from edge.request import Story
@@ -152,7 +152,7 @@ class Reply:
         if self.headed:
             self.connection.on_lost = None
             self.story.counts.broken += 1
-            self.connection.abort()
+            self.connection.abort(Abort.BROKEN_OFF, reason)
             self.over(self.status, Outcome.FAILED, reason)
             return
         status = error.status if isinstance(error, UpstreamFailed) else 503 if isinstance(error, Overloaded) else 500

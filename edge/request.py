@@ -17,6 +17,8 @@ Over 300 lines because the story is told from top to bottom in one place.
 
 from __future__ import annotations
 
+import structlog
+
 from cache.body import Body
 from cache.cache import SegmentCache
 from cache.entry import Entry
@@ -37,9 +39,10 @@ from edge.wire.request import Request
 from kernel.claims import Permit
 from kernel.clock import Clock
 from kernel.http.passing import Came, hops_left
-from kernel.vocabulary import Outcome, Refusal
+from kernel.vocabulary import Abort, Outcome, Refusal
 
 _SAFE = (b"GET", b"HEAD")
+logger = structlog.get_logger("edge")
 _ASKS_FOR_NEWS = (Plan.SERVE_STALE, Plan.REVALIDATE, Plan.ASK_HEAD)
 _FULL = "too-many-connections"
 
@@ -81,6 +84,14 @@ class Story(OwnAnswers):
         self.connections.discard(connection)
         self.counts.connections -= 1
         self._crowd.left(connection)
+
+    def aborted(self, connection: Connection, why: Abort, detail: str) -> None:
+        """He is cut off."""
+        aborts = self.counts.aborts
+        aborts[why.value] = aborts.get(why.value, 0) + 1
+        logger.info(
+            "connection cut", reason=why.value, detail=detail, sent_out=connection.served, left=connection.unsent
+        )
 
     # -- the story ---------------------------------------------------------------------------------------------
 

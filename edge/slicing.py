@@ -3,11 +3,12 @@
 A run is one stream from upstream, cut into slices (`edge.run`); a walk is one viewer's way over them (`edge.walk`). A
 run goes `AHEAD` slices beyond the furthest walk that needs it and no further, so that what lies in memory does not
 depend on how slow a viewer is: who is behind reads from the cache. Pure but for the clock-free calls it makes.
+Over 300 lines because what is there, who reads and what runs are asked of one another at every step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from cache.body import Body, view
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from cache.fill import Fill
+from cache.leases import Lease
+from cache.slices import numbers as numbers_of
 from cache.slices import slice_key, span
 from edge.parts import held, strong
 from edge.route import Asked
@@ -76,6 +79,8 @@ class Slicing:
         self.walkers: set[Walker] = set()
         self.runs: list[Run] = []
         self.fills: dict[int, Fill] = {}
+        self.leases: dict[int, Lease] = {}
+        """Slices held for those who read, where they cannot be fetched apart."""
         self._left: dict[int, Body] = {}
         """What the last run that ended brought last."""
         self.unsettled = 0
@@ -163,8 +168,29 @@ class Slicing:
         """A reader, or a tier, has moved on: so may the runs."""
         for run in tuple(self.runs):
             run.wake()
-        if not self.walkers and not self.runs:
-            self._done(self)
+        if not self.walkers:
+            self.cache.leases.release(self.leases.values())
+            self.leases.clear()
+            if not self.runs:
+                self._done(self)
+
+    def hold(self, spans: Iterable[tuple[int, int]], done: Callable[[bool], object]) -> None:
+        """Hold what is stored of these bytes as long as somebody reads. `done(False)`: some of it has left already."""
+        numbers = sorted({number for first, stop in spans for number in numbers_of(first, stop, self.size)})
+        found = {n: entry for n in numbers if n not in self.leases and (entry := self.stored(n)) is not None}
+
+        def taken(leases: list[Lease] | None) -> None:
+            if leases:
+                made = dict(zip(found, leases, strict=True))
+                self.cache.leases.release(lease for n, lease in made.items() if n in self.leases)
+                self.leases = made | self.leases
+            self.moved()
+            done(leases is not None)
+
+        if found:
+            self.cache.leases.take(list(found.values()), taken)
+        else:
+            done(True)
 
     def fill_for(self, number: int, request: Mapping[bytes, bytes], last: int) -> Fill | None:
         """The fill that brings a slice, running or begun now; None when it cannot be had any more.

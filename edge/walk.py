@@ -15,6 +15,7 @@ from cache.body import Body
 from cache.entry import Entry
 from cache.fill import Fill
 from cache.fillstate import ENDED
+from cache.slices import span
 from edge.deliver import Selection, sections
 from edge.overdue import Overdue
 from edge.parts import held
@@ -84,9 +85,20 @@ class Walk(SliceReader):
         self._slicing.join(self)
         self._delivery.connection.on_lost, self._delivery.connection.on_resume = self._lost, self._step
         self._delivery.waits(True)
-        if self._reachable:
+        if not self._reachable:
+            self._gone()
+        elif self._slicing.refetchable:
             self._step()
         else:
+            self._loading = True
+            self._slicing.hold([one for one in self._sections if isinstance(one, ByteRange)], self._held)
+
+    def _held(self, here: bool) -> None:
+        """What cannot be fetched apart is held, or (not `here`) left the cache a moment ago."""
+        self._loading = False
+        if self._delivery.wanted and here:
+            self._step()
+        elif self._delivery.wanted:
             self._gone()
 
     # -- the way -----------------------------------------------------------------------------------------------
@@ -139,6 +151,10 @@ class Walk(SliceReader):
             self._body, self._ahead = (self._ahead[1], number * slicing.size), None
             return True
         entry = slicing.stored(number)
+        if entry is None and (lease := slicing.leases.get(number)) is not None:
+            self._loading = True
+            cache.leases.read(lease, lambda body: self._read_lease(number, body))
+            return not self._loading
         if entry is None:
             recent = slicing.recent(number)
             self._body = (recent, number * slicing.size) if recent is not None else None
@@ -162,6 +178,18 @@ class Walk(SliceReader):
         elif body is None and self._slicing.stored(self.at) is entry:
             self._await(self.at)  # the disk rests: what lies there is fetched, or it would be looked for without end
         self._step()
+
+    def _read_lease(self, number: int, body: Body | None) -> None:
+        """A slice that has left the cache, and was held."""
+        self._loading = False
+        low, high = span(number, self._slicing.size, self._slicing.total)
+        if not self._delivery.wanted:
+            return
+        if body is not None and len(body) == high - low:
+            self._body = (body, low)
+            self._step()
+        else:
+            self._gone()
 
     def _use(self, entry: Entry, body: Body) -> bool:
         """Whether this is, or holds, what comes next."""

@@ -105,6 +105,34 @@ REFUSAL_SENTENCES = {
 """What each refusal means; docs/errors.md is made from it."""
 
 
+class Abort(StrEnum):
+    """Why a viewer's connection was cut by a reset; the label of a counter, and in the log."""
+
+    BROKEN_OFF = "broken-off"
+    VIEWER_GONE = "viewer-gone"
+    BODY_FILE = "body-file"
+    UPLOAD = "upload"
+    STALLED = "stalled"
+    LINGERED = "lingered"
+    CROWDED = "crowded"
+    SHUTDOWN = "shutdown"
+    BUG = "bug"
+
+
+ABORT_SENTENCES = {
+    Abort.BROKEN_OFF: "After the head the rest of the body could not be had: the upstream failed, or a slice is gone.",
+    Abort.VIEWER_GONE: "The viewer's side had closed or could not be reached while a body was sent.",
+    Abort.BODY_FILE: "The file that holds the body could not be read, or is shorter than the body.",
+    Abort.UPLOAD: "The body of the request did not become whole, and the head of its answer was out.",
+    Abort.STALLED: "The viewer took nothing of what was sent for as long as `stall_timeout` allows.",
+    Abort.LINGERED: "The last answer was said and our side ended, and the viewer did not take the rest of it in time.",
+    Abort.CROWDED: "There were far too many connections to turn this one away in words.",
+    Abort.SHUTDOWN: "The node ended, and the time for running responses was over.",
+    Abort.BUG: "A handler failed.",
+}
+"""What each of them means; docs/errors.md is made from it."""
+
+
 class NotStored(StrEnum):
     """Why an answer is not kept, or why that is not certain when its head goes out; `detail` of Cache-Status."""
 

@@ -112,6 +112,8 @@ def errors_page() -> str:
     statuses = vocabulary.REFUSAL_STATUS.items()
     made = [(f"`{reason}`", str(status), sentences.get(reason, "")) for reason, status in statuses]
     lines += rows(("Reason", "Status", "Meaning"), made)
+    lines += ["", "## Why a viewer's connection is cut", ""]
+    lines += rows(("Reason", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.ABORT_SENTENCES.items()])
     lines += ["", "## Why an answer is not called `stored` (`detail` of Cache-Status)", ""]
     lines += rows(("Word", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.NOT_STORED_SENTENCES.items()])
     return "\n".join(lines) + "\n"

@@ -7,6 +7,7 @@ used through a duplicate descriptor, whose room for more is watched beside the t
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -58,7 +59,7 @@ class Duplicate:
 class FileSender:
     """Sends one part of a file. `ended(whole)` is called once when it could not be finished at once."""
 
-    __slots__ = ("_at", "_body", "_ended", "_socket", "_stop")
+    __slots__ = ("_at", "_body", "_ended", "_socket", "_stop", "error")
 
     def __init__(self, raw: Duplicate, body: FileBody, first: int, stop: int) -> None:
         self._socket = raw
@@ -66,6 +67,8 @@ class FileSender:
         self._at = first
         self._stop = stop
         self._ended: Callable[[bool], object] | None = None
+        self.error: OSError | None = None
+        """Why it could not be finished."""
 
     @property
     def left(self) -> int:
@@ -83,7 +86,7 @@ class FileSender:
                     break
                 sent = os.sendfile(sock, fd, at, stop - at)
                 if not sent:
-                    raise BrokenPipeError
+                    raise OSError(errno.ENODATA, "the file is shorter than the body")
                 at += sent
         except BlockingIOError:
             pass
@@ -100,7 +103,8 @@ class FileSender:
             return
         try:
             whole = self.send()
-        except OSError:
+        except OSError as error:
+            self.error = error
             self._end(whole=False)
             return
         if whole:

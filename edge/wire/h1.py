@@ -19,6 +19,7 @@ from edge.wire.request import Malformed, Request
 from edge.wire.request_reader import RequestReader
 from edge.wire.sending import BodySender
 from edge.wire.upload import Upload
+from kernel.vocabulary import Abort
 
 NOBODY = Viewer("")
 WRITE_HIGH = 512 * 1024
@@ -47,6 +48,9 @@ class Handler(Protocol):
 
     def straight(self, grant: Grant, name: bytes, connection: Connection) -> bool:
         """Answer a plain GET of a granted folder's file if nothing is new but its name; False: nothing was done."""
+
+    def aborted(self, connection: Connection, why: Abort, detail: str) -> None:
+        """The connection is being cut."""
 
     def malformed(self, what: Malformed, connection: Connection) -> None:
         """Say so; the connection closes by itself afterwards."""
@@ -243,7 +247,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 (whatever it is, it is a bug and named one)
             about = {"message": "bug: a request's handler failed", "exception": error}
             asyncio.get_running_loop().call_exception_handler(about)
-            self.abort()
+            self.abort(Abort.BUG, repr(error))
 
     def _may_continue(self) -> None:
         self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -303,7 +307,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self._current = None
         self._pay()
         if upload is not None and upload.answered:
-            self.abort()  # the head of an answer is out
+            self.abort(Abort.UPLOAD, why.reason)  # the head of an answer is out
         else:
             self._handler.malformed(why, self)
             self.finish()
@@ -343,6 +347,10 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         debts, self._debts = self._debts, None
         for call in debts or ():
             call()
+
+    def aborted(self, why: Abort, detail: str) -> None:
+        """It is being cut: the handler counts it."""
+        self._handler.aborted(self, why, detail)
 
     def retire(self) -> None:
         """Let the next answer be the last. Whoever has asked for something, or came this second, may be about to ask:

@@ -10,6 +10,8 @@ import asyncio
 import socket
 import struct
 
+from kernel.vocabulary import Abort
+
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER for no time: what is not sent yet is dropped, and the other side learns of it."""
 
@@ -52,11 +54,16 @@ class Parting:
             self._held_back = False
             self.transport.resume_reading()
 
-    def abort(self) -> None:
-        """The response broke off: the only honest thing left is to cut the connection.
+    def aborted(self, why: Abort, detail: str) -> None:
+        """The connection is being cut: count it and say so."""
+        raise NotImplementedError
+
+    def abort(self, why: Abort, detail: str = "") -> None:
+        """The response broke off: the only honest thing left is to cut the connection. `detail`: more of why.
 
         By a reset: a clean end would tell a viewer of HTTP/1.0, where it ends the body, that he has the whole.
         """
+        self.aborted(why, detail)
         self._closing = True
         raw = self.transport.get_extra_info("socket")
         if raw is not None and raw.fileno() >= 0:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 
 from cache.body import FILE_LEAST, Body, FileBody, view
 from edge.wire.file_sender import Duplicate, FileSender, duplicate
 from edge.wire.parting import Parting
+from kernel.vocabulary import Abort
+
+_OF_THE_VIEWER = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ENOTCONN)
+
+
+def why_unsent(error: OSError) -> Abort:
+    """Whose fault it is that a file could not be sent: the viewer's socket's, or the file's."""
+    gone = isinstance(error, ConnectionError) or error.errno in _OF_THE_VIEWER
+    return Abort.VIEWER_GONE if gone else Abort.BODY_FILE
 
 
 class BodySender(Parting):
@@ -47,8 +57,8 @@ class BodySender(Parting):
                 return
         try:
             part = view(body, first, stop)
-        except OSError:
-            self.abort()
+        except OSError as error:
+            self.abort(Abort.BODY_FILE, str(error))
             return
         self.transport.writelines((head, part))
 
@@ -67,8 +77,8 @@ class BodySender(Parting):
             at += os.sendfile(raw.fd, body.fd, first, stop - first)
         except BlockingIOError:
             pass  # the head has filled the socket
-        except OSError:
-            self.abort()
+        except OSError as error:
+            self.abort(why_unsent(error), str(error))
             return True
         if at < stop:
             self._send_rest(FileSender(raw, body, at, stop))
@@ -77,8 +87,8 @@ class BodySender(Parting):
     def _send_rest(self, sender: FileSender) -> None:
         try:
             whole = sender.send()
-        except OSError:
-            self.abort()
+        except OSError as error:
+            self.abort(why_unsent(error), str(error))
             return
         if not whole:
             self._sender = sender
@@ -86,9 +96,10 @@ class BodySender(Parting):
             sender.watch(self._file_sent)
 
     def _file_sent(self, whole: bool) -> None:
-        self._sender = None
+        sender, self._sender = self._sender, None
         if not whole:
-            self.abort()
+            error = (sender.error if sender is not None else None) or OSError()
+            self.abort(why_unsent(error), str(error))
         elif self._closing and self._current is None:  # else more of the response follows
             self._part()
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import threading
@@ -10,10 +11,11 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.edge.process import SECONDS, EdgeProcess, edge_process, until
+from tests.edge.process import SECONDS, EdgeProcess, edge_process, everything, until
 
 MIB = 1 << 20
 FILM = os.urandom(20 * MIB)
@@ -26,7 +28,7 @@ class Origin:
         self.most: int | None = None
         self.tags = ['"a"']
         self.status = 200
-        self.hangs = self.chunked = False
+        self.hangs = self.chunked = self.truncates = False
         self.body = FILM
         self.control = "max-age=600"
         self.asked: list[str] = []
@@ -46,12 +48,15 @@ class Origin:
             status, first = 206, int(match[1])
             stop = min(int(match[2]) + 1 if match[2] else stop, stop, first + (self.most or stop))
         body = self.body[first:stop] if status < 300 else b""
+        length = len(body)
+        if self.truncates:
+            body, to.close_connection = body[: MIB // 2], True
         to.send_response(status)
         to.send_header("ETag", tag)
         to.send_header("Cache-Control", self.control)
         if status == 206:
             to.send_header("Content-Range", f"bytes {first}-{stop - 1}/{len(self.body)}")
-        to.send_header(*(("Transfer-Encoding", "chunked") if self.chunked else ("Content-Length", str(len(body)))))
+        to.send_header(*(("Transfer-Encoding", "chunked") if self.chunked else ("Content-Length", str(length))))
         to.end_headers()
         to.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if self.chunked else body)
 
@@ -171,3 +176,30 @@ def test_a_large_chunked_answer_is_not_called_stored(edge: EdgeProcess, origin: 
     edge.gets("/small")
     until(lambda: edge.stats()["fills_running"] == 0)
     assert "hit" in status_of(edge.gets("/small"))
+
+
+def test_a_hit_that_is_purged_in_mid_body_is_whole(edge: EdgeProcess, origin: Origin) -> None:
+    """Seen: what has no strong ETag was reset at the first slice that the viewer had not had yet."""
+    origin.tags = ['W/"a"']
+    assert body_of(edge.gets("/film")) == FILM
+    until(lambda: edge.stats()["fills_running"] == 0)
+    with edge.connect() as sock:
+        sock.sendall(b"GET /film HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        got = sock.recv(1000)
+        body = json.dumps({"all": True}).encode()
+        ask = Request(f"http://{edge.admin[0]}:{edge.admin[1]}/purge", body, {"Content-Type": "application/json"})
+        with urlopen(ask, timeout=SECONDS) as answer:
+            assert answer.status == 200
+        got += everything(sock)
+    assert "; hit" in status_of(got)
+    assert body_of(got) == FILM
+    assert edge.metric('matinee_edge_aborts_total{reason="broken-off"}') == 0
+
+
+def test_a_cut_connection_is_counted_and_logged_with_its_reason(edge: EdgeProcess, origin: Origin) -> None:
+    """The next reset that nobody can explain names itself."""
+    origin.truncates = True
+    assert len(body_of(edge.gets("/film"))) < len(FILM)
+    assert edge.metric('matinee_edge_aborts_total{reason="broken-off"}') == 1
+    (line,) = [line for line in edge.lines() if line.get("event") == "connection cut"]
+    assert (line["reason"], line["detail"]) == ("broken-off", "truncated")

@@ -18,12 +18,14 @@ from edge.network import LoopNetwork
 from edge.wire.head import Limits
 from kernel.errors import BadSettings
 from kernel.settings import Address
+from kernel.vocabulary import Abort
 from tests.edge.wire.fakes import FakeTransport, Remembering, connected
 from tests.scenario.clock import FakeClock
 from tests.scenario.network import MemoryNetwork
 
 HEAD_SECONDS, IDLE_SECONDS, STALLED_SECONDS = 10, 75, 60
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+LAST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
 class Door:
@@ -170,7 +172,24 @@ def test_who_was_refused_and_does_not_leave_is_cut():
         door.connection.data_received(b"more")
     assert door.transport.end == "eof"
     door.front.sweep()
-    assert door.transport.end == "aborted"
+    assert door.transport.end == "closed"
+
+
+def test_who_pauses_within_the_end_of_a_last_answer_is_not_cut_before_others_would_be(monkeypatch):
+    """Seen: eleven seconds without a byte taken reset what the kernel still held of it."""
+    door, left = Door(), [1_000_000]
+    monkeypatch.setattr("edge.listen.bytes_queued", lambda _: left[0])
+    door.connection.data_received(LAST)
+    assert door.transport.end == "eof"
+    for _ in range(STALLED_SECONDS):
+        door.front.sweep()
+    left[0] -= 1
+    for _ in range(STALLED_SECONDS):
+        door.front.sweep()
+    assert (door.transport.end, door.handler.aborts) == ("eof", [])
+    for _ in range(STALLED_SECONDS):
+        door.front.sweep()
+    assert (door.transport.end, set(door.handler.aborts)) == ("aborted", {Abort.LINGERED})
 
 
 def test_closing_lets_responses_finish_and_cutting_does_not():

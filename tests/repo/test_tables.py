@@ -51,6 +51,11 @@ def test_each_refusal_has_a_status_and_a_sentence():
     assert all(map(is_sentence, vocabulary.REFUSAL_SENTENCES.values()))
 
 
+def test_each_reason_for_cutting_a_connection_has_a_sentence():
+    assert set(vocabulary.ABORT_SENTENCES) == set(vocabulary.Abort)
+    assert all(map(is_sentence, vocabulary.ABORT_SENTENCES.values()))
+
+
 def test_each_reason_for_not_storing_has_a_sentence():
     assert set(vocabulary.NOT_STORED_SENTENCES) == set(vocabulary.NotStored)
     assert all(map(is_sentence, vocabulary.NOT_STORED_SENTENCES.values()))

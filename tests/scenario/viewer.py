@@ -103,6 +103,17 @@ class Viewer:
             return client.response
         return await client.ended
 
+    async def stops_reading(self) -> None:
+        """Take no more, from the head on."""
+        while self._client is None or not self._client.headed.is_set():
+            await asyncio.sleep(0)
+        self._client.transport.pause_reading()
+
+    def reads_on(self) -> None:
+        """Take the rest."""
+        assert self._client is not None
+        self._client.transport.resume_reading()
+
     def leaves(self) -> None:
         """Hang up."""
         assert self._client is not None

@@ -8,6 +8,7 @@ from edge.wire.h1 import Connection
 from edge.wire.request import Malformed, Request
 from edge.wire.request_reader import Limits
 from edge.wire.upload import Upload
+from kernel.vocabulary import Abort
 
 GENERAL = Limits(body=1 << 20)
 MEDIA = Limits()
@@ -70,6 +71,7 @@ class Remembering:
         self.refused: list[Malformed] = []
         self.known_heads: dict[bytes, None] = {}
         self.holds = holds
+        self.aborts: list[Abort] = []
         self.opened_count = self.closed_count = 0
 
     def opened(self, connection: Connection) -> None:
@@ -77,6 +79,9 @@ class Remembering:
 
     def closed(self, connection: Connection) -> None:
         self.closed_count += 1
+
+    def aborted(self, connection: Connection, why: Abort, detail: str) -> None:
+        self.aborts.append(why)
 
     def straight(self, grant: Any, name: bytes, connection: Connection) -> bool:
         return False

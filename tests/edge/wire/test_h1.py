@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from edge.wire.h1 import MOST_WAITING
+from kernel.vocabulary import Abort
 from tests.edge.wire.fakes import FakeTransport, Remembering, connected, fed
 
 GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -285,7 +286,8 @@ def test_aborting_cuts():
     handler = Remembering(holds=True)
     connection, transport = connected(handler)
     connection.data_received(pipelined(2))
-    connection.abort()
+    connection.abort(Abort.STALLED)
+    assert handler.aborts == [Abort.STALLED]
     assert transport.end == "aborted"
 
 

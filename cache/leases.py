@@ -1,0 +1,117 @@
+"""Bodies held for somebody who must come to their end with them, though they may leave the cache meanwhile.
+
+A slice that cannot be fetched apart (no strong ETag, RFC 9110 §15.3.7.3) is lost to its readers once it is evicted or
+purged. While they read it is held: by reference where it is in memory, else by its open file, which an `unlink` leaves
+to whoever has it open. Its sums are verified when it is read. How much is held is bounded; beyond it nothing is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cache.body import Body, DiskBody, FileBody, few
+from cache.disk_file import Damaged, FileOf, open_body
+from cache.entry import Entry
+from cache.recovery import path_of
+from cache.tiers import Tiers
+
+MAX_LEASES = 512
+
+
+class Lease(NamedTuple):
+    """One body that is held: `body` where it is in memory or verified already, else `file` has it. `wanted`: what
+    that file must be."""
+
+    wanted: FileOf | None
+    mark: bytes
+    body: Body | None
+    file: FileBody | None
+
+    @property
+    def memory(self) -> int:
+        """Bytes of RAM that it may hold beyond the tier's budget."""
+        return 0 if self.body is None or isinstance(self.body, DiskBody) else len(self.body)
+
+
+class Leases:
+    """See the module."""
+
+    def __init__(self, tiers: Tiers) -> None:
+        self._tiers = tiers
+        self.count = self.memory = 0
+
+    def take(self, entries: Sequence[Entry], done: Callable[[list[Lease] | None], object]) -> None:
+        """Hold the bodies of these. `done` gets them in order; [] when too much is held; None when one is gone."""
+        tiers, wanted = self._tiers, sum(entry.length or 0 for entry in entries if entry.disk is None)
+        if self.count + len(entries) > MAX_LEASES or self.memory + wanted > tiers.ram.budget // 2:
+            done([])
+        else:
+            tiers.workshop.spawn(self._take([self._lease(entry) for entry in entries], done))
+
+    def _lease(self, entry: Entry) -> Lease:
+        body = entry.body if entry.body is not None else self._tiers.writing.bodies.get(entry)
+        disk, wanted = self._tiers.disk, None
+        if disk is not None and entry.disk is not None:
+            wanted = FileOf(disk.name(entry.key, entry.disk), entry.key, entry.vary)
+        made = Lease(wanted, entry.mark, None if wanted is not None and not isinstance(body, FileBody) else body, None)
+        self.count, self.memory = self.count + 1, self.memory + made.memory
+        return made
+
+    async def _take(self, leases: list[Lease], done: Callable[[list[Lease] | None], object]) -> None:
+        disk, taken = self._tiers.disk, list[Lease]()
+        paths = [
+            None if disk is None or lease.wanted is None else path_of(disk.folder, lease.wanted.name)
+            for lease in leases
+        ]
+        try:
+            files = await self._tiers.workshop.offload(
+                lambda: [_open(path) if lease.body is None else None for path, lease in zip(paths, leases, strict=True)]
+            )
+            taken = [lease._replace(file=file) for lease, file in zip(leases, files, strict=True)]
+        except OSError:
+            pass
+        finally:
+            if not taken:
+                self.release(leases)
+            done(taken or None)
+
+    def read(self, lease: Lease, done: Callable[[Body | None], object]) -> None:
+        """The body, verified; `done(None)` when it is damaged."""
+        body = lease.body
+        if body is not None and (isinstance(body, bytes) or body.sound(self._tiers.clock.mono())):
+            done(body)
+        else:
+            self._tiers.workshop.spawn(self._read(lease, done))
+
+    async def _read(self, lease: Lease, done: Callable[[Body | None], object]) -> None:
+        file = lease.file if lease.file is not None else lease.body
+        now, found = self._tiers.clock.mono(), None
+        try:
+            wanted = lease.wanted
+            if isinstance(file, FileBody) and wanted is not None:
+                path = Path(f"/proc/self/fd/{file.fd}")
+                head, body = await self._tiers.workshop.offload(lambda: open_body(path, wanted, now))
+                found = body if head.get("mark") == lease.mark else None
+        except (Damaged, OSError):
+            self._tiers.counts.disk_damaged += 1
+        finally:
+            done(found)
+
+    def release(self, leases: Iterable[Lease]) -> None:
+        """They are not needed any more; files are closed with the last reference."""
+        for lease in leases:
+            self.count -= 1
+            self.memory -= lease.memory
+
+
+def _open(path: Path | None) -> FileBody:
+    """OSError when it is gone, or when too many files are open."""
+    if path is None:
+        raise FileNotFoundError
+    made = FileBody(os.open(path, os.O_RDONLY | os.O_CLOEXEC), 0)
+    if not few(made.fd):
+        raise OSError("too many files are open")
+    return made
