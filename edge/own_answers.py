@@ -5,7 +5,8 @@ from __future__ import annotations
 from edge.deliver import problem
 from edge.locate import Viewer
 from edge.rights import Rights
-from edge.route import Asked
+from edge.route import Asked, general_route, media_route
+from edge.routes import Route
 from edge.wire.h1 import Connection
 from edge.wire.request import Malformed, Request
 from kernel.claims import Permit
@@ -17,7 +18,7 @@ from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Outcome, Refusa
 CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
 _MESSAGE = b"Content-Type: message/http\r\nCache-Control: no-store\r\n"
-_PREFLIGHT = b"HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\n"
+_PREFLIGHT = b"HTTP/1.1 204 No Content\r\n"
 
 
 class OwnAnswers(Rights):
@@ -26,13 +27,21 @@ class OwnAnswers(Rights):
     def answer_preflight(
         self, request: Request, connection: Connection, viewer: Viewer, asked: Asked, permit: Permit, began: float
     ) -> None:
-        """An OPTIONS where only what is read is served: what may be asked, by whom (CORS)."""
-        route = asked.route
-        allowed = route.lines_for(request.fields) + route.cors.preflight(request.fields.get(b"origin"))
-        made = _PREFLIGHT + allowed + self.via + self._told("preflight") + self.connection_line(request)
+        """An OPTIONS where only what is read is served, or where CORS is ours: what may be asked, by whom."""
+        route, general = asked.route, self.node.profile.methods is None
+        methods = self._methods() if general else b"GET, HEAD, OPTIONS"
+        sent = None if route.forwards is None else route.forwards.union(route.key_fields)
+        allowed = route.lines_for(request.fields) + route.cors.preflight(request.fields.get(b"origin"), methods, sent)
+        made = _PREFLIGHT + self._allow() + allowed + self.via + self._told("preflight") + self.connection_line(request)
         connection.transport.write(made + b"\r\n")
         connection.done()
         self.record(request, viewer, permit, asked.path, 204, 0, Outcome.PASS, None, began)
+
+    def is_preflight(self, request: Request, asked: Asked) -> bool:
+        """Whether a browser asks for a page whether it may, and we answer for it (the Fetch standard, §4.8)."""
+        fields = request.fields
+        told = b"origin" in fields and b"access-control-request-method" in fields
+        return request.method == b"OPTIONS" and asked.route.cors.ours and told
 
     def refuse_method(
         self, request: Request, connection: Connection, viewer: Viewer, asked: Asked, permit: Permit, began: float
@@ -49,7 +58,7 @@ class OwnAnswers(Rights):
         body, kind = b"", self._allow()
         if request.method == b"TRACE":
             body, kind = reflection(request.method, request.target, version, request.fields), _MESSAGE
-        lines = kind + self.own_lines("max-forwards") + self.connection_line(request)
+        lines = kind + self.own_lines("max-forwards", request) + self.connection_line(request)
         made = b"%s%sContent-Length: %d\r\n\r\n%s" % (status_line(200), lines, len(body), body)
         connection.transport.write(made)
         connection.done()
@@ -57,8 +66,11 @@ class OwnAnswers(Rights):
 
     def _allow(self) -> bytes:
         """What a 405 must say (RFC 9110 §15.5.6)."""
+        return b"Allow: %s\r\n" % self._methods()
+
+    def _methods(self) -> bytes:
         methods = self.node.profile.methods or (b"GET", b"HEAD", b"OPTIONS", b"POST", b"PUT", b"PATCH", b"DELETE")
-        return b"Allow: %s\r\n" % b", ".join(sorted(methods))
+        return b", ".join(sorted(methods))
 
     def refuse(
         self,
@@ -82,7 +94,7 @@ class OwnAnswers(Rights):
         """Bytes that are no request: answered, then the connection closes."""
         self.counts.requests += 1
         self.counts.refused(what.reason)
-        lines = self.own_lines(what.reason) + CLOSE + (self._allow() if what.status == 405 else b"")
+        lines = self.own_lines(what.reason, what.request) + CLOSE + (self._allow() if what.status == 405 else b"")
         lines += b"Retry-After: 1\r\n" if what.status == 503 else b""
         head_only = connection.by_head
         connection.transport.write(problem(what.status, what.reason, what.detail, lines, head_only=head_only))
@@ -92,13 +104,26 @@ class OwnAnswers(Rights):
     def _say(
         self, request: Request, connection: Connection, status: int, reason: str, detail: str, more: bytes = b""
     ) -> None:
-        lines = self.own_lines(reason) + more + self.connection_line(request)
+        lines = self.own_lines(reason, request) + more + self.connection_line(request)
         connection.transport.write(problem(status, reason, detail, lines, head_only=request.method == b"HEAD"))
         connection.done()
 
-    def own_lines(self, why: str) -> bytes:
-        """The header lines of a response of our own making: when, and in Cache-Status why (RFC 9211 §2.8)."""
-        return self.lines + self._told(why)
+    def own_lines(self, why: str, request: Request | None = None) -> bytes:
+        """The header lines of a response of our own making: when, and in Cache-Status why (RFC 9211 §2.8).
+
+        They have the route's word on CORS, as far as one is known: a page must be able to read why it was refused.
+        """
+        lines = self.lines if request is None else self._route_of(request).lines_for(request.fields) + self.via
+        return lines + self._told(why)
+
+    def _route_of(self, request: Request) -> Route:
+        """The route of a request that was refused, whatever credentials it had."""
+        routes = self.node.routes
+        if not routes.rows:
+            return routes.default
+        bare = Request(b"OPTIONS", request.target, request.fields, request.minor, keep_alive=False)
+        asked = general_route(bare, routes) if self.node.profile.name == "general" else media_route(bare, routes)
+        return routes.default if isinstance(asked, Refusal) else asked.route
 
     def _told(self, why: str) -> bytes:
         now = format_date(self._wall())

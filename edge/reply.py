@@ -160,7 +160,8 @@ class Reply:
             status = 504  # there is a response, and it must not be used (RFC 9111 §5.2.2.2)
         own = forwarded(self.story.node.name, self.why_forwarded, collapsed=self.collapsed, detail=reason.encode())
         date = format_date(self.story.clock.wall())
-        lines = self.story.lines + b"Date: %s\r\nCache-Status: %s\r\n" % (date, own)
+        lines = self.asked.route.lines_for(self.request.fields) + self.story.via
+        lines += b"Date: %s\r\nCache-Status: %s\r\n" % (date, own)
         self.connection.last_words(self.request)
         lines += self.story.connection_line(self.request)
         if isinstance(error, Overloaded):

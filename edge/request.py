@@ -36,7 +36,7 @@ from edge.record import AccessLog
 from edge.route import Asked, came_back, general_route, media_route
 from edge.wire.h1 import Connection
 from edge.wire.request import Request
-from kernel.claims import Permit
+from kernel.claims import ANYWHERE, Permit
 from kernel.clock import Clock
 from kernel.http.passing import Came, hops_left
 from kernel.vocabulary import Abort, Outcome, Refusal
@@ -106,7 +106,7 @@ class Story(OwnAnswers):
         if isinstance(asked, Refusal):
             self.refuse(request, connection, viewer, asked, b"", None, began)
             return
-        permit = self._authorise(asked, viewer)
+        permit = ANYWHERE if request.method == b"OPTIONS" else self._authorise(asked, viewer)
         if isinstance(permit, Refusal):
             self.refuse(request, connection, viewer, permit, asked.path, None, began)
             return
@@ -321,7 +321,7 @@ class Story(OwnAnswers):
         methods = self.node.profile.methods
         if methods is None and hops_left(request.method, request.fields) == 0:
             self.answer_last(request, connection, viewer, asked, permit, began)
-        elif methods is None:
+        elif methods is None and not self.is_preflight(request, asked):
             asked = self._passed_on(asked, request, connection)
             delivery = Delivery(self, request, connection, viewer, asked, permit, began)
             delivery.why_forwarded = b"method"

@@ -49,13 +49,16 @@ def came_back(node: str, cdn_loop: bytes) -> bool:
 
 
 def media_route(request: Request, routes: Routes = MEDIA) -> Asked | Refusal:
-    """The CDN's form: `[/t/<JWT>]/cdn/<region>/<contentId>/<rest>`; of the query what the route keys."""
+    """The CDN's form: `[/t/<JWT>]/cdn/<region>/<contentId>/<rest>`; of the query what the route keys.
+
+    An OPTIONS is answered to whoever asks: a browser's preflight carries no credentials (the Fetch standard, §4.8).
+    """
     target = read_target(request.target)
     if isinstance(target, Refusal):
         return target
     token, path, query, cdn = target
     fields = request.fields
-    if query or b"cookie" in fields or b"authorization" in fields:
+    if (query or b"cookie" in fields or b"authorization" in fields) and request.method != b"OPTIONS":
         found = find_token(token, query, fields.get(b"cookie"), fields.get(b"authorization"))
         if isinstance(found, Refusal):
             return found

@@ -32,11 +32,15 @@ class Request:
 
 
 class Malformed:
-    """Bytes that are no acceptable request: answered with `status` and closed, after what came before it."""
+    """Bytes that are no acceptable request: answered with `status` and closed, after what came before it.
 
-    __slots__ = ("detail", "reason", "status")
+    `request`: its head, where that could be read.
+    """
+
+    __slots__ = ("detail", "reason", "request", "status")
 
     def __init__(self, status: int, reason: str, detail: str = "") -> None:
         self.status = status
         self.reason = reason
         self.detail = detail
+        self.request: Request | None = None

@@ -77,12 +77,12 @@ class RequestReader:
             return request
         fields = request.fields
         if b"expect" in fields and request.minor and unmet_expectation(request):
-            return Malformed(417, "expectation")
+            return _of(request, Malformed(417, "expectation"))
         if b"content-length" not in fields and b"transfer-encoding" not in fields:
             return request
         length = framing(request, self._limits)
         if isinstance(length, Malformed):
-            return length
+            return _of(request, length)
         if length == 0:
             return request
         self._request, self._left, self.body_ticks, self._received = request, max(0, length), 0, 0
@@ -174,3 +174,9 @@ class RequestReader:
 
 
 _FULL = Malformed(503, "request-bodies-full")
+
+
+def _of(request: Request, wrong: Malformed) -> Malformed:
+    """What is wrong with a request whose head could be read."""
+    wrong.request = request
+    return wrong
