@@ -21,6 +21,9 @@ from kernel.http.message import Fields, end_to_end, first, members, serialise, v
 OVERHEAD = 600
 """Bytes that an object costs in RAM beside its body: counted against the budget."""
 
+A_FIELD = 180
+"""Bytes that a field costs in RAM beside its line, while the object is warm: the pair, and its part of a ready head."""
+
 _NOT_STORED = frozenset((b"age", b"content-length", b"cache-status", b"cdn-loop", b"proxy-authentication-info"))
 _OF_THE_BODY = frozenset((b"content-length", b"content-encoding", b"content-range"))
 Vary = tuple[tuple[bytes, bytes | None], ...]
@@ -229,6 +232,11 @@ class Entry:
         """Bytes counted against a tier's budget; the body of a whole in slices counts where they are."""
         body = 0 if self.slice else self.length or 0
         return body + len(self.key) + OVERHEAD + (len(self._told.block) if self._told is not None else 0)
+
+    @property
+    def warm_cost(self) -> int:
+        """Bytes that it takes in RAM while it is warm: what its fields are made of counts as well."""
+        return self.cost + (A_FIELD * len(self._told.fields) if self._told is not None else 0)
 
     def to_index(self, now: Instant) -> dict[str, object]:
         """What looking up, eviction and purge need of it at the next start, by the names of `INDEXED`.

@@ -56,8 +56,8 @@ class RamTier:
 
     def put(self, entry: Entry, body: Body | None) -> list[Left]:
         """Take a body in; the entries that had to leave, already without their bodies."""
-        entry.body = body
-        self._policy.insert(entry, entry.cost)
+        entry.body = body  # while it is here it is warm: what its head is made of counts too
+        self._policy.insert(entry, entry.warm_cost)
         victims = []
         while self._policy.used > self.budget:
             victim = self._policy.evict()

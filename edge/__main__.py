@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import resource
 
 import structlog
@@ -17,6 +18,9 @@ from kernel.signals import hold_signals, install_signals
 
 SETTINGS = EdgeSettings
 
+_M_ARENA_MAX = -8
+"""Of `mallopt(3)`."""
+
 logger = structlog.get_logger("edge")
 
 
@@ -25,8 +29,17 @@ def run(settings: EdgeSettings) -> int:
     hold_signals()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection and a large body in RAM cost one each
+    _bound_arenas()
     uvloop.run(_serve(settings))
     return 0
+
+
+def _bound_arenas() -> None:
+    """One heap for all threads: those of the disk make bodies that the loop frees, and one for each thread would keep
+    the room of the most it ever held (docs/operating.md). Where the C library is another, nothing is done."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
 
 
 async def _serve(settings: EdgeSettings) -> None:

@@ -43,7 +43,7 @@ async def test_stored_and_looked_up(ram):
     assert entry.length == 5
     assert await ram.serve(b"/k") == b"hello"
     stats = ram.cache.stats()
-    assert (stats["ram_bytes"], stats["disk_bytes"], stats["objects"]) == (entry.cost, 0, 1)
+    assert (stats["ram_bytes"], stats["disk_bytes"], stats["objects"]) == (entry.warm_cost, 0, 1)
     assert (stats["fills_running"], stats["disk_resting"], stats["disk_stuck"]) == (0, 0, 0)
 
 
@@ -60,7 +60,7 @@ async def test_a_newer_response_replaces_the_older(ram):
     new = ram.keep(b"/k", b"newer")
     assert await ram.serve(b"/k") == b"newer"
     assert old.body is None
-    assert ram.cache.ram.used == new.cost
+    assert ram.cache.ram.used == new.warm_cost
 
 
 async def test_over_its_budget_ram_lets_go_and_the_object_is_gone(ram):

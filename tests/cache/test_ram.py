@@ -1,10 +1,16 @@
 """The RAM tier."""
 
+import tracemalloc
+
 import pytest
 
 from cache.entry import Entry
+from cache.eviction.choice import POLICIES
 from cache.eviction.lru import Lru
+from cache.index import Index
 from cache.ram import RamTier
+from tests.cache.workbench import response
+from tests.scenario.clock import FakeClock
 
 
 def tier(budget=10_000, *, alone=False):
@@ -63,3 +69,22 @@ def test_a_policy_that_gives_nobody_up_ends_the_search():
 
     ram = RamTier(10, Stubborn(10), alone=False)
     assert ram.put(entry(b"/1", 100), b"x") == []
+
+
+@pytest.mark.parametrize("count", [1, 6, 12])
+def test_what_is_counted_is_what_small_objects_take(count):
+    """By tracemalloc, with index and policy, as 200,000 requests for them leave it: 4 KiB each, with so many fields."""
+    clock, index, ram = FakeClock(), Index(), RamTier(4 << 20, POLICIES["s3fifo"](4 << 20), alone=False)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(3000):
+            fields = [(b"x-field-%d" % one, b"value %d of %d" % (one, number)) for one in range(count)]
+            entry = response(clock, b"bunny/v720/%05d.m4s" % number, *fields, length=4096)
+            index.enter(entry)
+            for left in ram.put(entry, bytes(4096)):
+                index.remove(left.entry)
+        after = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert after - before <= 1.1 * ram.used

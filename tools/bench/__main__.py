@@ -16,7 +16,7 @@ from rich.console import Console
 from kernel.command_line import command
 from kernel.errors import BadSettings
 from kernel.settings import INTEGER, NUMBER, PATH, SIZE, SWITCH, TEXT, setting
-from tools.bench import disk, hits, machine, misses, replay, report
+from tools.bench import disk, hits, machine, memory, misses, replay, report
 from tools.bench.peers import Peer, matinee, nginx, nginx_program, ours, varnish, varnish_program
 from tools.bench.processes import alone
 from tools.bench.report import KIB, MIB
@@ -183,11 +183,33 @@ def run_replay(settings: BenchSettings, console: Console) -> Told:
     return Told([asdict(figure) for figure in (*one, *two)], missed)
 
 
+def run_memory(settings: BenchSettings, console: Console) -> Told:
+    """Memory under churn: what an edge takes beside `--ram`."""
+    rams, requests = (memory.RAMS[:1], 20_000) if settings.quick else (settings.sizes or memory.RAMS, memory.REQUESTS)
+    found = []
+    with console.status("") as status:
+        for ram in rams:
+            found.append(one := memory.growth(ram, requests, status.update))
+            console.print(
+                f"--ram {one.ram // MIB} MiB: {one.requests:,} requests for {one.objects:,} objects of "
+                f"{memory.BODY:,} bytes: resident {one.empty // MIB} MiB empty, {one.grown // MIB} MiB more after it "
+                f"(at most {one.most // MIB})",
+                highlight=False,
+            )
+    missed = [
+        f"--ram {one.ram // MIB} MiB: grew by {one.grown // MIB} MiB, target {one.most // MIB}"
+        for one in found
+        if one.grown > one.most
+    ]
+    return Told([asdict(one) for one in found], missed)
+
+
 BENCHMARKS = (
     Benchmark("hits", "CPU of the server for a cache hit, beside nginx and Varnish.", run_hits),
     Benchmark("tls", "The same over TLS, beside nginx.", run_tls),
     Benchmark("disk", "CPU for a hit from the disk tier, and the loop's delay while reads wait.", run_disk),
     Benchmark("misses", "CPU for a miss, and the time to its first byte.", run_misses),
+    Benchmark("memory", "Resident memory under churn, for a given --ram.", run_memory),
     Benchmark("replay", "Byte miss over a trace of segments, beside libCacheSim's policies.", run_replay),
 )
 
