@@ -14,7 +14,7 @@ from edge.rules import Rules, refuses
 from kernel.claims import ANYWHERE, Permit
 from kernel.geo import decide
 from kernel.keys import KeySet
-from kernel.paths import CdnPath
+from kernel.paths import REMEMBERED_LONGEST, CdnPath
 from kernel.token import verify
 from kernel.vocabulary import Refusal, rendition_height
 
@@ -127,9 +127,16 @@ def _limits(permit: Permit, cdn: CdnPath, rules: Rules, viewer: Viewer, now: flo
     return None
 
 
-@lru_cache(maxsize=4096)
 def tallest(folder: bytes) -> int:
-    """The most lines that any part of a folder names (`ts/v720-2` → 720); 0 where none does (audio, playlists)."""
+    """The most lines that any part of a folder names (`ts/v720-2` → 720); 0 where none does (audio, playlists).
+
+    Remembered for folders of usual length alone: viewers choose them, and thousands of the longest would be 64 MiB.
+    """
+    return _tallest(folder) if len(folder) <= REMEMBERED_LONGEST else _tallest.__wrapped__(folder)
+
+
+@lru_cache(maxsize=4096)
+def _tallest(folder: bytes) -> int:
     return max(rendition_height(part) or 0 for part in folder.decode("latin-1").split("/"))
 
 

@@ -20,6 +20,8 @@ MOST_BYTES = 32 << 20
 """Bytes of all outlines together; those used longest ago are forgotten, a title at a time."""
 MOST_PLAYLIST = 8 << 20
 """A playlist of more bytes is not read."""
+MAX_PLAYLISTS = 1_000
+"""Playlists that a multivariant one names; of more none is kept."""
 ENDINGS = (b".m3u8", b".mpd")
 
 _OVERHEAD = 600
@@ -85,7 +87,10 @@ def read_playlist(path: bytes, data: bytes) -> Listing:
     if data.lstrip(b"\xef\xbb\xbf")[:7] == b"#EXTM3U":
         text = data.decode("utf-8-sig")
         if is_multivariant(text):
-            found = (within_title(path, uri) for uri in parse_multivariant(text).uris())
+            uris = parse_multivariant(text).uris()
+            if len(uris) > MAX_PLAYLISTS:
+                raise ValueError(f"{len(uris)} playlists")
+            found = (within_title(path, uri) for uri in uris)
             return Listing(playlists=tuple(dict.fromkeys(one[0].key for one in found if one is not None)))
         return Listing(_one(_of_hls(path, text)))
     made = [

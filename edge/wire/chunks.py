@@ -12,6 +12,8 @@ _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])
 _EXTENSION = b"[ \t]*+;[ \t]*+" + _TOKEN + b"(?:[ \t]*+=[ \t]*+(?:" + _TOKEN + b"|" + _QUOTED + b"))?"
 _SIZE = re.compile(b"([0-9A-Fa-f]{1,16}+)(?:" + _EXTENSION + b")*+")
 _SIZE_SO_FAR = re.compile(rb"[0-9A-Fa-f]{1,16}+(?:[ \t;][^\r\n\0]*+)?\r?")
+_EXTENSION_SO_FAR = re.compile(rb"[^\r\n\0]*+\r?")
+_SIZE_DIGITS = 16
 _FIELD = re.compile(b"(" + _TOKEN + rb"):[\t\x20-\x7e\x80-\xff]*+")
 _NOT_IN_TRAILERS = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"trailer", b"authorization", b"proxy-authorization",
@@ -28,11 +30,11 @@ COST_LEAST = 16 * 1024
 class Chunks:
     """Takes a chunked body off the front of what has come. `ended`: all of it, with its trailer."""
 
-    __slots__ = ("_cost", "_fields", "_in_trailer", "_left", "_limits", "_needs_break", "ended", "taken")
+    __slots__ = ("_cost", "_fields", "_in_trailer", "_left", "_limits", "_needs_break", "_seen", "ended", "taken")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._left = self._cost = self._fields = 0
+        self._left = self._cost = self._fields = self._seen = 0
         self.taken = 0
         """Bytes of the body so far."""
         self._needs_break = self._in_trailer = self.ended = False
@@ -66,13 +68,15 @@ class Chunks:
 
     def _line(self, rest: bytearray) -> bytes | Malformed | None:
         """The next line without its CR LF."""
-        stop = rest.find(b"\n", 0, LINE_LONGEST + 2)
+        stop = rest.find(b"\n", self._seen, LINE_LONGEST + 2)
         if stop < 0:
-            if not self._in_trailer and rest and not _SIZE_SO_FAR.fullmatch(rest[: LINE_LONGEST + 2]):
+            seen, self._seen = self._seen, min(len(rest), LINE_LONGEST + 2)
+            if not self._in_trailer and rest and not _goes_on(rest, seen):
                 return _WRONG_SIZE
             if len(rest) < LINE_LONGEST + 2:
                 return None
             return Malformed(431, "trailer-too-large") if self._in_trailer else _TOO_LARGE
+        self._seen = 0
         line = bytes(rest[:stop])
         if not line.endswith(b"\r"):
             return _WRONG_END
@@ -107,6 +111,14 @@ class Chunks:
         if self._fields > self._limits.fields:
             return Malformed(431, "too-many-fields", "in the trailer")
         return None
+
+
+def _goes_on(rest: bytearray, seen: int) -> bool:
+    """Whether this can be the beginning of a chunk's line; `seen`: of its bytes, how many were looked at before."""
+    if seen <= _SIZE_DIGITS + 1:
+        return _SIZE_SO_FAR.fullmatch(rest, 0, LINE_LONGEST + 2) is not None
+    # In the extensions: go on there, from the last byte on, which may have been the CR.
+    return _EXTENSION_SO_FAR.fullmatch(rest, seen - 1, LINE_LONGEST + 2) is not None
 
 
 _WRONG_SIZE = Malformed(400, "malformed", "no size of a chunk where one must be")

@@ -20,6 +20,9 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _TARGET = rb"[^\x00-\x20\"#<>\\\x7f-\xff]"
 _REQUEST_LINE = re.compile(b"(" + _TOKEN + b"{1,64}+) (" + _TARGET + rb"++) HTTP/([0-9])\.([0-9])\r\n")
 _LINE_SO_FAR = re.compile(_TOKEN + b"*+(?: (?:" + _TARGET + rb"++(?: [HTP/0-9.]{0,8}+\r?)?)?)?")
+_REST_SO_FAR = re.compile(_TARGET + rb"*+(?: [HTP/0-9.]{0,8}+\r?)?")
+_VERSION_SO_FAR_LONGEST = 10
+"""Bytes of ` HTTP/1.1` and a CR."""
 _METHOD = re.compile(_TOKEN + b"*+")
 _METHOD_AND_TARGET = re.compile(_TOKEN + b"++ (" + _TARGET + b"*+)")
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
@@ -189,36 +192,51 @@ def unmet_expectation(request: Request) -> bool:
 # -- what is wrong -------------------------------------------------------------------------------------------------
 
 
-def wrong_so_far(data: bytearray, seen: int, limits: Limits) -> Malformed | None:
-    """What can be said already against a head that is not whole; `seen`: of its bytes, how many were looked at before.
+def wrong_so_far(data: bytearray, seen: int, limits: Limits, *, in_line: bool = True) -> Malformed | None:
+    """What can be said already against a head that is not whole; `seen`: of its bytes, how many were looked at before,
+    `in_line`: and no line ended in them.
 
-    The status is the one that the whole head would get, however its bytes come.
+    The status is the one that the whole head would get, however its bytes come; each is looked at a few times at most,
+    even where they come one by one.
     """
-    stop = data.find(b"\n", 0, limits.whole_head)
-    if stop < 0:
-        too_long = len(data) > METHOD_LONGEST and b" " not in data[: METHOD_LONGEST + 1]
-        if too_long or not _LINE_SO_FAR.fullmatch(data) or len(data) > limits.target + METHOD_LONGEST + 12:
-            return wrong_line(data, limits)
-        found = _METHOD_AND_TARGET.match(data) if len(data) > limits.target else None
-        if found is not None and len(found[1]) > limits.target:
-            return Malformed(414, "target-too-long")
-        return None
-    if seen <= stop:
+    stop = data.find(b"\n", seen, limits.whole_head)
+    if stop < 0 and in_line:
+        return _wrong_line_so_far(data, seen, limits)
+    if in_line:
         line = _REQUEST_LINE.match(data)
         if line is None or len(line[2]) > limits.target:
             return wrong_line(data, limits)
         if line[3] != b"1":
             return Malformed(505, "version")
-    begin = max(stop, data.rfind(b"\n", 0, seen)) + 1
+        begin = stop + 1
+    else:
+        begin = seen if stop < 0 else data.rfind(b"\n", 0, seen) + 1
     end = data.rfind(b"\n", begin, limits.whole_head) + 1
     if end and _FIELD_LINES.match(data, begin, end).end() != end:  # type: ignore[union-attr]  # see read_head
         return _wrong_field(bytes(data[:end]))
-    if _LONE.search(data, max(end, begin, seen - 1), limits.whole_head):
+    if _LONE.search(data, max(end, begin if stop >= 0 else seen - 1), limits.whole_head):
         return Malformed(400, "malformed", "a CR without LF, or a NUL")
     if len(data) >= limits.whole_head:
         line_start = data.rfind(b"\n", 0, limits.whole_head) + 1
         name = _NAME.match(data, line_start)
         return Malformed(431, "head-too-large", f"at {name[1].decode()}" if name else "")
+    return None
+
+
+def _wrong_line_so_far(data: bytearray, seen: int, limits: Limits) -> Malformed | None:
+    """What can be said against a request line that is not whole."""
+    first = data.find(b" ", 0, METHOD_LONGEST + 1)
+    at = 0
+    if 0 <= first < seen - 1:  # the target has begun: go on in it, or in the version behind it
+        second = data.rfind(b" ", max(first + 1, seen - _VERSION_SO_FAR_LONGEST), seen)
+        at = seen if second < 0 else second
+    good = (_REST_SO_FAR if at else _LINE_SO_FAR).fullmatch(data, at)
+    too_long = first < 0 and len(data) > METHOD_LONGEST
+    if too_long or not good or len(data) > limits.target + METHOD_LONGEST + 12:
+        return wrong_line(data, limits)
+    found = _METHOD_AND_TARGET.match(data) if len(data) > limits.target else None
+    if found is not None and len(found[1]) > limits.target:
+        return Malformed(414, "target-too-long")
     return None
 
 

@@ -27,6 +27,7 @@ class RequestReader:
         "_chunks",
         "_empty_lines",
         "_held",
+        "_in_line",
         "_left",
         "_limits",
         "_received",
@@ -45,6 +46,7 @@ class RequestReader:
         self._held = self._received = 0
         self.upload: Upload | None = None
         self.by_head = False
+        self._in_line = True
         self._request: Request | None = None
         self._body = bytearray()
         self._chunks: Chunks | None = None
@@ -104,7 +106,10 @@ class RequestReader:
         self.by_head = rest.startswith(b"HEAD ")
         end = rest.find(b"\r\n\r\n", max(0, self._seen - 3), limits.whole_head)
         if end < 0:
-            wrong = wrong_so_far(rest, self._seen, limits)
+            # Of a head of which nothing was seen, what is left of the one before says nothing.
+            in_line = self._in_line or not self._seen
+            wrong = wrong_so_far(rest, self._seen, limits, in_line=in_line)
+            self._in_line = in_line and rest.find(b"\n", self._seen) < 0
             self._seen = len(rest)
             return wrong
         head = bytes(rest[: end + 2])

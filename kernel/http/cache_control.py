@@ -14,13 +14,14 @@ Directives = dict[bytes, bytes | None]
 
 _WITH_FIELDS = frozenset((b"no-cache", b"private"))
 
-_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+# Possessive: no part gives up what the next could take, so that whatever a viewer repeats is looked at once.
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+_QUOTED = rb"\"(?P<quoted>(?:[^\"\\]|\\.)*+)\""
+_PLAIN = rb"(?P<plain>[^,\" \t]*+(?:[ \t]++[^,\" \t]++)*+)"
 _DIRECTIVE = re.compile(
-    rb"[ \t]*(?:(?P<name>"
-    + _TOKEN
-    + rb")(?:=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<plain>(?:[ \t]*[^,\" \t])*)))?)?[ \t]*(?:,|$)"
+    rb"[ \t]*+(?:(?P<name>" + _TOKEN + rb")(?:=(?:" + _QUOTED + b"|" + _PLAIN + rb"))?+[ \t]*+)?(?:,|$)"
 )
-_UNREADABLE = re.compile(rb"[ \t]*(" + _TOKEN + rb")")
+_UNREADABLE = re.compile(rb"[ \t]*+(" + _TOKEN + rb")")
 _SECONDS = re.compile(rb"\d+")
 
 # RFC 8941 dictionary members, no more than RFC 9213 needs of them: key, optional item, parameters.
@@ -46,13 +47,14 @@ def parse_directives(values: Iterable[bytes]) -> Directives:
     (RFC 9111 §4.2.1), `no-store x` is not stored.
     """
     found: Directives = {}
+    listed: dict[bytes, list[bytes]] = {}
     for value in values:
         at = 0
         while at < len(value):
             match = _DIRECTIVE.match(value, at)
             if match is None:
                 if named := _UNREADABLE.match(value, at):
-                    _enter(found, named[1].lower(), b"")
+                    _enter(found, listed, named[1].lower(), b"")
                 at = value.find(b",", at) + 1
                 if at == 0:
                     break
@@ -60,20 +62,24 @@ def parse_directives(values: Iterable[bytes]) -> Directives:
             at = match.end()
             if match["name"]:
                 argument = match["plain"] if match["quoted"] is None else match["quoted"]
-                _enter(found, match["name"].lower(), argument)
+                _enter(found, listed, match["name"].lower(), argument)
             elif at == match.start():
                 break
+    for name, several in listed.items():
+        if found[name] is not None:
+            found[name] = b",".join(several)
     return found
 
 
-def _enter(found: Directives, name: bytes, argument: bytes | None) -> None:
-    """One more directive: lists of fields add up, an empty list counts as no list (the safe reading)."""
+def _enter(found: Directives, listed: dict[bytes, list[bytes]], name: bytes, argument: bytes | None) -> None:
+    """One more directive: lists of fields add up in `listed`, an empty one counts as no list (the safe reading)."""
     if name not in _WITH_FIELDS:
         found.setdefault(name, argument)
         return
     fields = (argument or b"").strip(b" \t,") or None
-    known = found.get(name, b"")
-    found[name] = None if fields is None or known is None else known + b"," + fields if known else fields
+    found[name] = None if fields is None else found.get(name, fields)
+    if fields is not None:
+        listed.setdefault(name, []).append(fields)
 
 
 def seconds(directives: Directives, name: bytes) -> int | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import unquote
 
 MOST_BYTES = 4_096
@@ -20,8 +21,11 @@ MOST_NEXT = 8
 FIELDS = (b"cmcd-request", b"cmcd-object", b"cmcd-status", b"cmcd-session")
 
 _KEY = re.compile(r"[a-z*][a-z0-9_.*-]*", re.ASCII)
-_STRING = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
-_BARE = re.compile(r"[^,;()\s\"]+")
+# Possessive: a string is looked at once, whether it ends or not.
+_STRING = re.compile(r'"((?:[^"\\]|\\["\\])*+)"')
+_STRING_SO_FAR = re.compile(r'"(?:[^"\\]|\\["\\])*+')
+_NEITHER = re.compile(r'[^,"]*+')
+_BARE = re.compile(r"[^,;()\s\"]++")
 _RANGE = re.compile(r"(\d{1,15})-(\d{0,15})", re.ASCII)
 
 Value = str | bool | tuple["Member", ...]
@@ -81,13 +85,13 @@ def of_text(text: str) -> Cmcd:
         deadline=_number(told.get("dl")),
         starved=told.get("bs") is True,
         startup=told.get("su") is True,
-        next=tuple(_next(told.get("nor"), told.get("nrr")))[:MOST_NEXT],
+        next=tuple(islice(_next(told.get("nor"), told.get("nrr")), MOST_NEXT)),
     )
 
 
 def members(text: str) -> Iterator[tuple[str, Value]]:
     """(key, value) of each member that can be read, in order; of equal keys the last counts (RFC 9651 §3.2)."""
-    at = 0
+    at = open_until = 0
     while at < len(text):
         match = _KEY.match(text, at)
         if match is not None:
@@ -97,18 +101,37 @@ def members(text: str) -> Iterator[tuple[str, Value]]:
                 value, at = _value(text, at + 1)
             if value is not None:
                 yield key, value
-        at = _after_comma(text, at)
+        at, open_until = _after_comma(text, at, open_until)
 
 
-def _after_comma(text: str, at: int) -> int:
-    """Where the next member begins: behind the next comma that is in no string."""
+def _after_comma(text: str, at: int, open_until: int) -> tuple[int, int]:
+    """Where the next member begins: behind the next comma that is in no string; and `open_until` for the next call.
+
+    A quote that begins no string is a letter like others. So is every quote between it and where the string broke off
+    (`open_until`): each of them was escaped there, and would break off at the very same place. None is tried again, or
+    `"\\"\\"\\"…` would be read to its end once for each of its quotes.
+    """
+    if not text.startswith(",", at):
+        at = _next_mark(text, at)
     while at < len(text) and text[at] != ",":
-        string = _STRING.match(text, at)
-        at = string.end() if string else at + 1
+        if at >= open_until:
+            string = _STRING_SO_FAR.match(text, at)
+            end = string.end() if string is not None else at + 1
+            if text[end : end + 1] == '"':
+                at = _next_mark(text, end + 1)
+                continue
+            open_until = end
+        at = _next_mark(text, at + 1)
     at += 1
     while at < len(text) and text[at] in " \t":
         at += 1
-    return at
+    return at, open_until
+
+
+def _next_mark(text: str, at: int) -> int:
+    """Where the next comma or quote is; the end of the text where there is none."""
+    match = _NEITHER.match(text, at)
+    return len(text) if match is None else match.end()
 
 
 def _value(text: str, at: int) -> tuple[Value | None, int]:

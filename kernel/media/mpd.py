@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import urljoin
-from xml.etree.ElementTree import Element  # only the type; reading is defusedxml's
-
-from defusedxml import DefusedXmlException, ElementTree
+from xml.etree.ElementTree import Element  # only the type
 
 from kernel.media.playlist import ByteRange
+from kernel.media.xml_reader import read_xml
 
 MOST_SEGMENTS = 100_000
 """Segments read of one Representation, and of all of a manifest's ten times as many."""
+MAX_REPRESENTATIONS = 1_000
+MAX_NAME = 2_048
+"""Characters of a segment's name, of a template and of a BaseURL: a few bytes of template make a name a segment."""
+MAX_ID = 256
+"""Characters of a Representation's id or bandwidth, which a template may hold many times."""
 
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.ASCII)
+_DURATION = re.compile(r"P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,18})?)S)?)?", re.ASCII)
 _FIELD = re.compile(r"\$(?:(RepresentationID|Bandwidth|Number|Time)(?:%0(\d{1,2})d)?)?\$")
 _RANGE = re.compile(r"(\d{1,15})-(\d{1,15})", re.ASCII)
 _UNIT_SECONDS = (86_400.0, 3_600.0, 60.0, 1.0)
@@ -41,24 +45,28 @@ class Representation:
     id: str
     init: Part | None
     segments: tuple[Part, ...]
+    rows: int = 0
+    """Lines of the manifest, or segments, that were read for it."""
 
 
 def parse_mpd(data: bytes) -> tuple[Representation, ...]:
     """The renditions whose segments are named; ValueError when it is no static MPD."""
     try:
-        root = ElementTree.fromstring(data)
-    except (ElementTree.ParseError, DefusedXmlException, UnicodeError, LookupError) as error:
+        root = read_xml(data)
+    except ValueError as error:
         raise ValueError(f"not an MPD: {error}") from None
     if _name(root) != "MPD":
-        raise ValueError(f"not an MPD but {_name(root)!r}")
+        raise ValueError(f"not an MPD but {_name(root)[:40]!r}")
     if root.get("type", "static") != "static":
         raise ValueError("an MPD that changes while it is played is not read")
     found: list[Representation] = []
     total = 0
     for representation in _representations(root):
-        total += len(representation.segments)
+        total += representation.rows
         if total > 10 * MOST_SEGMENTS:
             raise ValueError(f"more than {10 * MOST_SEGMENTS} segments")
+        if len(found) == MAX_REPRESENTATIONS:
+            raise ValueError(f"more than {MAX_REPRESENTATIONS} Representations")
         found.append(representation)
     return tuple(found)
 
@@ -71,39 +79,64 @@ def _children(element: Element, name: str) -> list[Element]:
     return [child for child in element if _name(child) == name]
 
 
+_ATTRIBUTES = frozenset(("media", "initialization", "timescale", "startNumber", "duration", "presentationTimeOffset"))
+_NESTED = frozenset(("SegmentTimeline", "Initialization"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Addressing:
+    """What a Period, an AdaptationSet and a Representation say of segments, the inner one before the outer (§5.3.9.1).
+
+    Read once a level, however many Representations it holds: else each of them would walk all of its neighbours.
+    """
+
+    kind: str = ""
+    told: Mapping[str, str] = field(default_factory=dict)
+    nested: Mapping[str, Element] = field(default_factory=dict)
+
+    def inside(self, level: Element) -> _Addressing:
+        """With what a further level says."""
+        kind, told, nested = self.kind, dict(self.told), dict(self.nested)
+        for element in level:
+            if _name(element) in ("SegmentTemplate", "SegmentList"):
+                kind = _name(element)
+                told.update({name: text for name, text in element.attrib.items() if name in _ATTRIBUTES})
+                nested.update({_name(child): child for child in element if _name(child) in _NESTED})
+                nested[kind] = element
+        return _Addressing(kind, told, nested)
+
+
 def _representations(root: Element) -> Iterator[Representation]:
     whole, base = _seconds(root.get("mediaPresentationDuration")), _based("", root)
     for period in _children(root, "Period"):
         seconds = _seconds(period.get("duration")) or whole
-        in_period = _based(base, period)
+        in_period, of_period = _based(base, period), _Addressing().inside(period)
         for group in _children(period, "AdaptationSet"):
-            in_group = _based(in_period, group)
+            in_group, of_group = _based(in_period, group), of_period.inside(group)
             for one in _children(group, "Representation"):
-                made = _read((period, group, one), _based(in_group, one), seconds)
+                made = _read(one, of_group.inside(one), _based(in_group, one), seconds)
                 if made is not None:
                     yield made
 
 
 def _based(base: str, element: Element) -> str:
-    named = next((child.text or "" for child in _children(element, "BaseURL")), "")
-    return urljoin(base, named.strip()) if named.strip() else base
+    named = next((child.text or "" for child in _children(element, "BaseURL")), "").strip()
+    return _bounded(urljoin(base, _bounded(named)) if named else base)
 
 
-def _read(levels: tuple[Element, ...], base: str, seconds: float) -> Representation | None:
-    told: dict[str, str] = {}
-    nested: dict[str, Element] = {}
-    kind = ""
-    for level in levels:
-        for element in level:
-            if _name(element) in ("SegmentTemplate", "SegmentList"):
-                kind = _name(element)
-                told.update(element.attrib)
-                nested.update({_name(child): child for child in element if _name(child) != "SegmentURL"})
-                nested[kind] = element
-    one = levels[-1]
-    if kind == "SegmentTemplate" and "media" in told:
+def _bounded(name: str) -> str:
+    if len(name) > MAX_NAME:
+        raise ValueError(f"a name of more than {MAX_NAME} characters")
+    return name
+
+
+def _read(one: Element, addressing: _Addressing, base: str, seconds: float) -> Representation | None:
+    if any(len(one.get(name, "")) > MAX_ID for name in ("id", "bandwidth")):
+        raise ValueError(f"a Representation's id or bandwidth has more than {MAX_ID} characters")
+    told, nested = addressing.told, addressing.nested
+    if addressing.kind == "SegmentTemplate" and "media" in told:
         return _of_template(one, base, told, nested.get("SegmentTimeline"), seconds)
-    if kind == "SegmentList":
+    if addressing.kind == "SegmentList":
         return _of_list(one, base, nested)
     return None
 
@@ -121,12 +154,14 @@ def _of_template(
         if count > MOST_SEGMENTS:
             raise ValueError(f"{count} segments")
         times = [at * length for at in range(count)]
-    names = (_filled(told["media"], fixed, first + at, time) for at, time in enumerate(times))
+    template = _bounded(told["media"])
+    names = (_filled(template, fixed, first + at, time) for at, time in enumerate(times))
     init = told.get("initialization")
     return Representation(
         id=one.get("id", ""),
-        init=Part(urljoin(base, _filled(init, fixed, 0, 0))) if init else None,
+        init=Part(urljoin(base, _filled(_bounded(init), fixed, 0, 0))) if init else None,
         segments=tuple(Part(urljoin(base, name)) for name in names),
+        rows=1 + len(times),
     )
 
 
@@ -151,21 +186,20 @@ def _times(timeline: Element, end: float) -> Iterator[int]:
 
 def _of_list(one: Element, base: str, nested: Mapping[str, Element]) -> Representation:
     init = nested.get("Initialization")
-    parts = [
-        Part(_joined(base, row.get("media")), _range(row.get("mediaRange")))
-        for row in _children(nested["SegmentList"], "SegmentURL")
-    ]
-    if len(parts) > MOST_SEGMENTS:
-        raise ValueError(f"{len(parts)} segments")
+    rows: Sequence[Element] = _children(nested["SegmentList"], "SegmentURL")
+    if len(rows) > MOST_SEGMENTS:
+        raise ValueError(f"{len(rows)} segments")
+    parts = [Part(_joined(base, row.get("media")), _range(row.get("mediaRange"))) for row in rows]
     return Representation(
         id=one.get("id", ""),
         init=Part(_joined(base, init.get("sourceURL")), _range(init.get("range"))) if init is not None else None,
         segments=tuple(part for part in parts if part.uri),
+        rows=1 + len(rows),
     )
 
 
 def _joined(base: str, name: str | None) -> str:
-    return urljoin(base, name) if name else base
+    return urljoin(base, _bounded(name)) if name else base
 
 
 def _filled(template: str, fixed: Mapping[str, str], number: int, time: int) -> str:
@@ -180,7 +214,7 @@ def _filled(template: str, fixed: Mapping[str, str], number: int, time: int) -> 
             return f"{numbers[name]:0{int(width)}d}" if width else str(numbers[name])
         return fixed[name]
 
-    return _FIELD.sub(one, template)
+    return _bounded(_FIELD.sub(one, template))
 
 
 def _range(text: str | None) -> ByteRange | None:

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 _ATTRIBUTE = re.compile(r'\s*([A-Z0-9-]+)=("[^"\r\n]*"|[^",\s][^,]*)\s*(?:,|$)')
+_WHOLE = re.compile(r"\d{1,18}", re.ASCII)
+_MAX_DECIMAL = 40
+"""Characters of a length in seconds."""
 _MOST_LINES = 400_000
 """Bounds work on hostile input; a day of 2 s segments has 130,000 lines."""
 
@@ -73,8 +76,8 @@ class Variant:
     def bandwidth(self) -> int:
         """Peak bit/s as declared; ValueError when it is missing or no number."""
         text = self.attributes.get("BANDWIDTH", "")
-        if not text.isdecimal():
-            raise ValueError(f"variant {self.uri!r} has no BANDWIDTH")
+        if not _WHOLE.fullmatch(text):
+            raise ValueError(f"variant {self.uri[:200]!r} has no BANDWIDTH")
         return int(text)
 
 
@@ -160,8 +163,19 @@ class _Reading:
     flags: set[str] = field(default_factory=set)
 
 
+def _whole(text: str) -> int:
+    """A decimal-integer (RFC 8216 §4.2): no sign, and not more digits than a position can have."""
+    text = text.strip()
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not a whole number")
+    return int(text)
+
+
 def _read_extinf(state: _Reading, rest: str) -> None:
-    state.duration = float(rest.split(",", 1)[0])
+    text = rest.partition(",")[0]
+    if len(text) > _MAX_DECIMAL:
+        raise ValueError("EXTINF is out of range")
+    state.duration = float(text)
     if not 0 <= state.duration < 1e6:
         raise ValueError("EXTINF is out of range")
 
@@ -170,15 +184,15 @@ def _read_map(state: _Reading, rest: str) -> None:
     found = attributes(rest)
     told = found.get("BYTERANGE")
     length, _, offset = (told or "").partition("@")
-    state.init = InitSegment(found["URI"], ByteRange(int(offset or 0), int(length)) if told else None)
+    state.init = InitSegment(found["URI"], ByteRange(_whole(offset or "0"), _whole(length)) if told else None)
 
 
 _TAGS: dict[str, Callable[[_Reading, str], None]] = {
     "#EXTINF": _read_extinf,
     "#EXT-X-MAP": _read_map,
-    "#EXT-X-TARGETDURATION": lambda state, rest: setattr(state, "target", int(rest)),
-    "#EXT-X-VERSION": lambda state, rest: setattr(state, "version", int(rest)),
-    "#EXT-X-MEDIA-SEQUENCE": lambda state, rest: setattr(state, "sequence", int(rest)),
+    "#EXT-X-TARGETDURATION": lambda state, rest: setattr(state, "target", _whole(rest)),
+    "#EXT-X-VERSION": lambda state, rest: setattr(state, "version", _whole(rest)),
+    "#EXT-X-MEDIA-SEQUENCE": lambda state, rest: setattr(state, "sequence", _whole(rest)),
     "#EXT-X-BYTERANGE": lambda state, rest: setattr(state, "byte_range", rest),
 }
 _FLAGS = frozenset(
@@ -227,7 +241,7 @@ def _end_segment(state: _Reading, uri: str) -> None:
             if before is None or before.uri != uri or before.byte_range is None:
                 raise ValueError("EXT-X-BYTERANGE without offset does not follow a range of the same resource")
             offset = str(before.byte_range.offset + before.byte_range.length)
-        found = ByteRange(int(offset), int(length))
+        found = ByteRange(_whole(offset), _whole(length))
     state.segments.append(Segment(uri, state.duration, found, state.init))
     state.duration = state.byte_range = None
 

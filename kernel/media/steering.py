@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from xml.etree import ElementTree as ET  # only to write; reading is defusedxml's
+from xml.etree import ElementTree as ET  # only to write
 
-from defusedxml import DefusedXmlException, ElementTree
+from kernel.media.xml_reader import read_xml
 
 HERE = "here"
 """The pathway of relative addresses."""
@@ -67,8 +67,8 @@ def _on_pathway(lines: list[str], name: str, base: str) -> list[str]:
 def steered_manifest(data: bytes, server: str, pathways: Mapping[str, str]) -> bytes:
     """An MPD with steering. `pathways` as for playlists. ValueError when it is no MPD."""
     try:
-        root = ElementTree.fromstring(data)
-    except (ElementTree.ParseError, DefusedXmlException, UnicodeError, LookupError) as error:
+        root = read_xml(data)
+    except ValueError as error:
         raise ValueError(f"not an MPD: {error}") from None
     for name in ("ContentSteering", "BaseURL"):
         for old in root.findall(f"{{{_DASH}}}{name}"):

@@ -12,7 +12,8 @@ LONGEST_QUERY = 256
 MOST_WORDS = 16
 _WORD = re.compile(r"\w+")
 _APOSTROPHE = re.compile(r"(?<=\w)['’ʼ`](?=\w)")
-_COMPOUND = re.compile(r"\w+(?:[-–·./]\w+)+")
+# It begins where a word does, and no word is given up: else each letter of a long word would be a beginning to try.
+_COMPOUND = re.compile(r"(?<!\w)\w++(?:[-–·./]\w++)++")
 SNIPPET = 200
 """Characters of a snippet, about."""
 

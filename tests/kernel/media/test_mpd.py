@@ -80,3 +80,27 @@ def one(template: str) -> bytes:
 def test_what_is_no_manifest(data):
     with pytest.raises(ValueError, match=r".+"):
         parse_mpd(data)
+
+
+BOMBS = {
+    "a template that makes long names": ('<SegmentTemplate media="' + "$Number%099d$" * 150 + '" duration="1"/>', 1),
+    "a long BaseURL": ("<BaseURL>" + "b/" * 2_000 + '</BaseURL><SegmentTemplate media="a" duration="1"/>', 1),
+    "a long id that a template repeats": ('<SegmentTemplate media="$RepresentationID$" duration="1"/>', 0),
+    "one list for each of many": ("<SegmentList>" + "<SegmentURL/>" * 50_000 + "</SegmentList>", 50),
+    "too many Representations": ('<SegmentTemplate media="a" duration="1"/>', 1_001),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_manifest_that_grows_beyond_its_length_is_refused(name):
+    inside, count = BOMBS[name]
+    text = '<Representation id="a"/>' * count or f'<Representation id="{"i" * 300}"/>'
+    group = f"<AdaptationSet>{inside}{text}</AdaptationSet>"
+    with pytest.raises(ValueError, match="more than"):
+        parse_mpd(f'<MPD mediaPresentationDuration="PT9S"><Period>{group}</Period></MPD>'.encode())
+
+
+def test_a_duration_beyond_all_numbers_is_none():
+    text = f'<MPD mediaPresentationDuration="P{"9" * 5_000}D"><Period><AdaptationSet><Representation id="1">'
+    text += '<SegmentTemplate media="a" duration="1"/></Representation></AdaptationSet></Period></MPD>'
+    assert parse_mpd(text.encode())[0].segments == ()

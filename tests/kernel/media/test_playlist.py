@@ -163,3 +163,13 @@ def test_any_text_is_read_or_refused(text):
     for parse in (parse_media, parse_multivariant):
         with contextlib.suppress(ValueError):
             parse("#EXTM3U\n" + text)
+
+
+@pytest.mark.parametrize("told", ["-5@0", "5@-7", "5@" + "9" * 30, "٣@0", "5_0@0", "@"])
+def test_a_byte_range_that_no_file_has_is_refused(told):
+    with pytest.raises(ValueError, match="line 4"):
+        parse_media(
+            f"#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n#EXT-X-BYTERANGE:{told}\na.m4s\n".replace(
+                f"#EXT-X-BYTERANGE:{told}\na.m4s", f'#EXT-X-MAP:URI=a,BYTERANGE="{told}"\na.m4s'
+            )
+        )
