@@ -18,7 +18,7 @@ from control.api_route import RouteApi
 from control.api_settings import SettingsApi
 from control.api_state import StateApi
 from control.api_why import WhyApi
-from control.door import CALLER, Handler, is_local, problem, told
+from control.door import CALLER, Handler, check_parameters, is_local, problem, told
 from control.keys import ROLES, Caller, Keys
 from control.openapi import ROUTES
 from control.plane import Plane
@@ -75,6 +75,7 @@ def _middleware(plane: Plane, keys: Keys) -> Any:
                         403, "role", f"this needs the role {route.role}; this key has {who.role.name.lower()}"
                     )
                 request[CALLER] = who
+            check_parameters(request)
             return await handler(request)
         except Exception as error:  # noqa: BLE001 (whatever it is becomes an answer)
             return told(error)

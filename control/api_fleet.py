@@ -8,7 +8,7 @@ from aiohttp import web
 
 from control import epoch, nodes, quarantine, schema
 from control.deeds import Action
-from control.door import author, body, limit, problem
+from control.door import author, body, cursor, limit, problem
 from control.fanout import Edge
 from control.history import between, revision, revision_json, rollback
 from control.nodes import Group, Node, as_known
@@ -16,7 +16,7 @@ from control.plane import Plane
 from control.touches import touch_json
 from control.transaction import Tx, Work
 from kernel.documents import BadDocument, moment_text
-from kernel.fleet import Report
+from kernel.fleet import NODE_ID, Report
 
 
 class FleetApi:
@@ -26,7 +26,7 @@ class FleetApi:
         self._plane = plane
 
     async def list_edges(self, request: web.Request) -> web.Response:
-        after, most = request.query.get("cursor", ""), limit(request)
+        after, most = cursor(request, NODE_ID, "a node's id"), limit(request)
         edges = self._plane.fanout.edges
         said, groups = await self._said()
         names = sorted(name for name in {*edges, *said} if name > after)

@@ -7,8 +7,10 @@ from typing import Any
 from aiohttp import web
 
 from control.door import limit
+from control.nodes import LONGEST
 from control.plane import Plane
 from control.popularity import Rank
+from kernel.documents import BadDocument
 
 
 class HotApi:
@@ -20,6 +22,8 @@ class HotApi:
     async def hot(self, request: web.Request) -> web.Response:
         """The hot list of a region with its replicas, and what is most popular there (everywhere without `region`)."""
         heat, region, most = self._plane.heat, request.query.get("region", ""), limit(request)
+        if len(region) > LONGEST or not region.isprintable():
+            raise BadDocument("region", f"must be at most {LONGEST} printable characters")
         now = self._plane.clock.mono()
         ranks = heat.popularity.ranked(now, region or None)[:most]
         regions = [region] if region else heat.popularity.regions

@@ -45,7 +45,7 @@ def ask_of(request: web.Request) -> Ask:
         if len(text) > _LONGEST or not text.isprintable():
             raise BadDocument(name, f"must be at most {_LONGEST} printable characters")
     most = query.get("most", "")
-    if most and not (most.isascii() and most.isdigit() and 1 <= int(most[:9]) <= MOST):
+    if most and not (most.isascii() and most.isdigit() and len(most) <= 9 and 1 <= int(most) <= MOST):
         raise BadDocument("most", f"must be a number from 1 to {MOST}")
     without = frozenset(part for text in query.getall("without", [])[:MOST] for part in text.split(",") if part)
     return Ask(parse_content_id(query.get("contentId", "")), **texts, without=without, most=int(most or 0))

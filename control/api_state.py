@@ -7,10 +7,11 @@ import json
 from aiohttp import web
 
 from control import changes, key_set
-from control.door import body, call, caller, limit, problem, reason
+from control.door import body, call, caller, cursor, limit, problem, reason
 from control.plane import Plane
 from kernel.documents import moment_text, parse_object
 from kernel.licence import parse_content_id
+from kernel.vocabulary import CONTENT_ID
 
 
 class StateApi:
@@ -21,7 +22,7 @@ class StateApi:
 
     async def list_titles(self, request: web.Request) -> web.Response:
         desired = self._plane.store.desired
-        after, most = request.query.get("cursor", ""), limit(request)
+        after, most = cursor(request, CONTENT_ID, "a contentId"), limit(request)
         names = [name for name in changes.titles(desired) if name > after]
         page = [{"contentId": name} | (changes.licence(desired, name) or {}) for name in names[:most]]
         following = names[most - 1] if len(names) > most else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 
@@ -15,12 +16,16 @@ from control.history import Conflict, Forgotten
 from control.keys import Caller
 from control.nodes import NotKnown
 from kernel.clock import Clock
-from kernel.documents import BadDocument, load_json
+from kernel.documents import BadDocument, is_broken, load_json, shown
 from kernel.errors import Overloaded, StorageFailed
 
 PAGE = 100
 PAGE_MOST = 1_000
-REASON_MOST = 1_000
+PARAMETER_LONGEST = 1_000
+"""Characters of a query parameter, and of a name in the path."""
+REQUEST_ID_LONGEST = 64
+LISTED = frozenset(("without",))
+"""Query parameters that may be given again."""
 CALLER = web.RequestKey("caller", Caller)
 """Who asks; set by the door before any handler, but for routes that are open to all."""
 
@@ -88,6 +93,30 @@ def told(error: Exception) -> web.Response:
             return problem(500, "bug", "control failed; its log has the trace")
 
 
+def check_parameters(request: web.Request) -> None:
+    """What no parameter of a query or path may be, whatever it means. Raises BadDocument, which names it."""
+    query = request.query
+    for name in (*query, *request.match_info):
+        if is_broken(name):
+            raise BadDocument(shown(name), "is no name of a query parameter")
+    for name, text in (*query.items(), *request.match_info.items()):
+        if len(text) > PARAMETER_LONGEST:
+            raise BadDocument(name[:80], f"must be at most {PARAMETER_LONGEST} characters")
+        if is_broken(text):
+            raise BadDocument(name[:80], "is not UTF-8, or has a NUL")
+    for name in query:
+        if name not in LISTED and len(query.getall(name)) > 1:
+            raise BadDocument(name[:80], "is given more than once")
+
+
+def cursor(request: web.Request, form: re.Pattern[str], what: str) -> str:
+    """The name after which a page begins; "" for the first. Raises BadDocument."""
+    text = request.query.get("cursor", "")
+    if text and not form.fullmatch(text):
+        raise BadDocument("cursor", f"must be {what}: the answer before had it as `next`")
+    return text
+
+
 async def body(request: web.Request) -> object:
     """The JSON that was sent. Raises BadDocument."""
     data = await request.read()
@@ -107,7 +136,13 @@ def limit(request: web.Request) -> int:
 
 def reason(request: web.Request) -> str:
     """Why, in the caller's words."""
-    return request.query.get("reason", "")[:REASON_MOST]
+    return request.query.get("reason", "")
+
+
+def request_id(request: web.Request) -> str:
+    """What the caller calls this request; "" where it is nothing that a log can hold."""
+    text = request.headers.get("X-Request-Id", "")
+    return text if len(text) <= REQUEST_ID_LONGEST and text.isprintable() else ""
 
 
 def caller(request: web.Request) -> Caller:
@@ -117,7 +152,7 @@ def caller(request: web.Request) -> Caller:
 
 def call(request: web.Request) -> Call:
     """From where, and under which id of the caller's, for the audit log."""
-    return Call(request.remote or "", request.headers.get("X-Request-Id", ""), operator=True)
+    return Call(request.remote or "", request_id(request), operator=True)
 
 
 def author(request: web.Request, clock: Clock, action: Action = Action.CHANGE, target: str = "") -> Author:

@@ -84,7 +84,7 @@ class Keys:
 
     async def caller(self, given: str, now: float) -> Caller | None:
         """Whose key this is; None when it is nobody's, revoked or expired."""
-        if hmac.compare_digest(hashlib.sha256(given.encode()).digest(), self._file_key):
+        if hmac.compare_digest(hashlib.sha256(given.encode("utf-8", "surrogateescape")).digest(), self._file_key):
             return Caller("file", "api-key file", Role.ADMIN)
         match = _KEY.fullmatch(given)
         if match is None:

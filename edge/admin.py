@@ -14,9 +14,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from edge.counters import COUNTERS
+from edge.locate import parse_ip
 from edge.purges import request_of
 from edge.why import why_of
 from kernel.documents import BadDocument, load_json, parse_object
+from kernel.geo import country_code
 from kernel.http.message import REASONS
 from kernel.jobs import NothingNamed, NoUrl, TooManyNames, parse_prefetch, parse_purge
 
@@ -146,6 +148,10 @@ class Admin:
         try:
             asked = parse_object(load_json(await request.read()), "", ("url", "country", "address"))
             url, country, address = (_text(asked, name) for name in ("url", "country", "address"))
+            if country and country_code(country) is None:
+                raise BadDocument("country", "must be a two-letter code (ISO 3166)")
+            if address and parse_ip(address) is None:
+                raise BadDocument("address", "is no IP address")
         except ValueError as error:
             return _not_read(error)
         return web.json_response(why_of(self._edge, url, country, address))

@@ -6,11 +6,14 @@ Moments are ISO 8601 texts with an offset in documents and Unix seconds in the c
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import inf
+from math import inf, isfinite
 
 MAX_BYTES = 256 << 20
+MAX_DIGITS = 19
+"""Digits of a whole number: more fit into no 64 bits, and into no database."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = 253402300799.0  # 9999-12-31T23:59:59Z, what people write for "for ever"
@@ -26,17 +29,77 @@ class BadDocument(ValueError):
 
 
 def load_json(data: bytes) -> object:
-    """The JSON value of `data`, where a repeated member, NaN or too much of it is an error (BadDocument)."""
+    """The JSON value of `data`, where too much of it, a repeated member, NaN, a number beyond 64 bits or beyond what a
+    float can be, a NUL or half a surrogate pair in a text is an error (BadDocument) that names the place."""
     if len(data) > MAX_BYTES:
         raise BadDocument("", f"is larger than {MAX_BYTES >> 20} MiB")
+    strange: list[_Strange] = []
     try:
-        return json.loads(data, object_pairs_hook=_members, parse_constant=_constant)
+        found = json.loads(
+            data,
+            object_pairs_hook=_members,
+            parse_constant=lambda name: _note(strange, f"{name} is no JSON"),
+            parse_int=lambda text: int(text) if len(text) <= MAX_DIGITS else _note(strange, _out_of_range(text)),
+            parse_float=lambda text: _finite(strange, text),
+        )
+        # Half a pair and a NUL can only be written as an escape (RFC 8259 §7), or UTF-8 would not have been read.
+        if strange or b"\\u" in data:
+            _refuse_strange(found)
     except BadDocument:
         raise
     except RecursionError:
         raise BadDocument("", "is nested too deeply") from None
     except ValueError as error:
         raise BadDocument("", f"is not valid JSON: {error}") from None
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Strange:
+    """What stands in the place of a value that is refused as soon as its place is known."""
+
+    why: str
+
+
+def _note(strange: list[_Strange], why: str) -> _Strange:
+    strange.append(_Strange(why))
+    return strange[-1]
+
+
+def _out_of_range(text: str) -> str:
+    return f"the number {text[:24]}{'…' if len(text) > 24 else ''} is out of range"
+
+
+def _finite(strange: list[_Strange], text: str) -> object:
+    value = float(text)
+    return value if isfinite(value) else _note(strange, _out_of_range(text))
+
+
+def _refuse_strange(document: object) -> None:
+    """Raises BadDocument for the first value that no document may have."""
+    for path, value in _leaves(document, ""):
+        if isinstance(value, _Strange):
+            raise BadDocument(path, value.why)
+        if isinstance(value, str) and is_broken(value):
+            raise BadDocument(path, "has a NUL, or half of a surrogate pair")
+
+
+def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
+    """(place, value) of every value that is no object and no list, and of every member's name."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield path, name
+            yield from _leaves(member, join(path, name[:80]))
+    elif isinstance(value, list):
+        for at, item in enumerate(value):
+            yield from _leaves(item, f"{path}[{at}]")
+    else:
+        yield path, value
+
+
+def is_broken(text: str) -> bool:
+    """Whether a text holds what no text from outside may: a NUL, or half a surrogate pair, which has no UTF-8."""
+    return "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -46,10 +109,6 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise BadDocument("", f"the member {shown(twice)} stands twice")
     return made
-
-
-def _constant(name: str) -> object:
-    raise BadDocument("", f"{name} is no JSON")
 
 
 def parse_moment(value: object, path: str = "") -> float:

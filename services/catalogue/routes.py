@@ -12,8 +12,9 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from kernel.errors import BadRequest
+from kernel.vocabulary import CONTENT_ID
 from services.catalogue.store import CatalogueStore, Position
-from services.catalogue.title import COUNTRY, Title, licensed, normal_countries
+from services.catalogue.title import COUNTRY, MOST_POPULARITY, Title, licensed, normal_countries
 from services.http import reading
 from services.http.route import Access, Parameter, Route, answer
 from services.http.visit import visit, watching_country
@@ -37,6 +38,7 @@ TITLE_SCHEMA = {
     },
 }
 MOST_NAMED = 100
+MAX_CURSOR = 300
 _COUNTRY = Parameter("country", "Another country than the viewer's own (API key only).")
 
 
@@ -149,6 +151,14 @@ def describe(title: Title, *, operator: bool) -> dict[str, Any]:
     return shown | {"countries": title.countries} if operator else shown
 
 
+_Place = tuple[
+    Annotated[int, Meta(ge=0, le=1)],
+    Annotated[float, Meta(ge=0, le=MOST_POPULARITY)],
+    Annotated[str, Meta(pattern=rf"^{CONTENT_ID.pattern}\Z")],
+]
+"""A Position as a cursor may tell it: what no title has never reaches the database."""
+
+
 def make_cursor(position: Position) -> str:
     """A place in the listing as an opaque word."""
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
@@ -157,9 +167,10 @@ def make_cursor(position: Position) -> str:
 def read_cursor(text: str) -> Position:
     """The place that a cursor names. Raises BadRequest for one that we did not make."""
     try:
-        if len(text) > 300:
+        if len(text) > MAX_CURSOR:
             raise ValueError("too long")
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        return msgspec.json.decode(raw, type=tuple[int, float, str])
+        place: Position = msgspec.json.decode(raw, type=_Place)
     except (ValueError, binascii.Error, msgspec.DecodeError):
         raise BadRequest(400, "cursor", "query parameter `cursor` is not one that an answer of ours had") from None
+    return place

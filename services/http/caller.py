@@ -60,7 +60,7 @@ class Gate:
         if authorization is None:
             return Caller(operator=self.insecure_dev, guest=guest)
         scheme, _, key = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(key.strip().encode(), self.api_key.encode()):
+        if scheme.lower() != "bearer" or not hmac.compare_digest(_bytes(key.strip()), _bytes(self.api_key)):
             raise BadRequest(401, "api-key", "the Authorization field does not carry this platform's API key")
         return Caller(operator=True, guest=guest)
 
@@ -92,4 +92,14 @@ def cross_site(origin: str | None, fetch_site: str | None, host: str) -> bool:
     """Whether a browser sent a request on behalf of another site (which its cookie must not serve)."""
     if fetch_site is not None:
         return fetch_site not in ("same-origin", "none")
-    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    if origin is None:
+        return False
+    try:
+        return urlsplit(origin).netloc.lower() != host.lower()
+    except ValueError:  # such as http://[
+        return True
+
+
+def _bytes(text: str) -> bytes:
+    """A field's text as it came: bytes that are no UTF-8 are half surrogate pairs in it."""
+    return text.encode("utf-8", "surrogateescape")

@@ -13,6 +13,7 @@ from aiohttp import web
 from kernel.clock import Clock
 from kernel.errors import BadRequest, Bug, MatineeError, Overloaded, StorageFailed, UpstreamFailed
 from services.counters import Counters
+from services.http import reading
 from services.http.caller import COOKIE, Caller, Gate, cross_site, host_of
 from services.http.place import Network, Places, viewer_address
 from services.http.problem import problem
@@ -70,7 +71,10 @@ class Front:
             found = self._visit(request, request_id)
             request[VISIT] = found
             refused = self._refusal(request, found.caller, route)
-            return refused if refused is not None else await handler(request)
+            if refused is not None:
+                return refused
+            reading.check_parameters(request)
+            return await handler(request)
         except BadRequest as error:
             headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
             return problem(error.status, error.reason, error.detail or error.reason, headers=headers)

@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
+from kernel.documents import BadDocument, is_broken, load_json, shown
 from kernel.errors import BadRequest
 from kernel.geo import country_code
 from kernel.vocabulary import is_content_id
@@ -19,13 +20,23 @@ T = TypeVar("T")
 
 
 def text(request: web.Request, name: str) -> str | None:
-    """A query parameter, None when absent. Given twice or unreadable: BadRequest."""
+    """A query parameter, None when absent. Given twice: BadRequest."""
     values = request.query.getall(name, [])
     if len(values) > 1:
         raise BadRequest(400, "parameter-repeated", f"query parameter `{name}` is given {len(values)} times")
-    if values and any(0xD800 <= ord(letter) <= 0xDFFF for letter in values[0]):
-        raise BadRequest(400, "parameter-encoding", f"query parameter `{name}` is not UTF-8")
     return values[0] if values else None
+
+
+def check_parameters(request: web.Request) -> None:
+    """What no parameter of a query or path may be, whatever it means. Raises BadRequest, which names it."""
+    for place, told in (("query", request.query), ("path", request.match_info)):
+        for name, value in told.items():
+            if is_broken(name):
+                raise BadRequest(400, "parameter-encoding", f"{shown(name)} is no name of a {place} parameter")
+            if is_broken(value):
+                raise BadRequest(
+                    400, "parameter-encoding", f"{place} parameter `{name[:80]}` is not UTF-8, or has a NUL"
+                )
 
 
 def needed(request: web.Request, name: str) -> str:
@@ -85,13 +96,24 @@ async def body(request: web.Request, kind: type[T]) -> T:
     if request.content_type != "application/json":
         raise BadRequest(415, "content-type", "the body must be JSON, sent with Content-Type: application/json")
     try:
-        return msgspec.json.decode(await request.read(), type=kind)
+        data = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise BadRequest(413, "body-too-large", f"the body is larger than {LARGEST_BODY} bytes") from None
+    try:
+        load_json(data)
+        return msgspec.json.decode(data, type=kind)
+    except BadDocument as error:  # read strictly first: it names the member, where msgspec names a byte
+        raise BadRequest(400, *_told(error)) from None
     except msgspec.ValidationError as error:
         raise BadRequest(400, "body-field", _plain(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(400, "body-json", f"the body is not valid JSON: {error}") from None
+
+
+def _told(error: BadDocument) -> tuple[str, str]:
+    if error.path:
+        return "body-field", f"field `{error.path}`: {error.why}"
+    return "body-json", f"the body {error.why}"
 
 
 def _plain(message: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_urlsafe
 from typing import Annotated, Any, Protocol
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from msgspec import Meta, Struct
@@ -55,9 +56,9 @@ class Heartbeat(Struct, rename="camel"):
     `edge` (its base URL) with `requests`, `errors` and `stalledSeconds` says what the session met there of late.
     """
 
-    session_id: Annotated[str, Meta(min_length=1, max_length=128)]
+    session_id: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+\Z")]
     current_position: Annotated[float, Meta(ge=0, le=LONGEST_POSITION)]
-    edge: Annotated[str, Meta(max_length=300)] | None = None
+    edge: Annotated[str, Meta(max_length=300, pattern=r"^[\x21-\x7e]*\Z")] | None = None
     requests: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     errors: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     stalled_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
@@ -210,6 +211,8 @@ class PlaybackRoutes:
     async def heartbeat(self, request: web.Request) -> web.Response:
         """Keep a session's position; answered when it is durable."""
         beat = await reading.body(request, Heartbeat)
+        if beat.edge is not None and not _can_be_read(beat.edge):
+            raise BadRequest(400, "body-field", "field `edge`: is no base URL and no HOST:PORT")
         caller = visit(request).caller
         session = await self._store.get(beat.session_id)
         now = self._clock.wall()
@@ -221,3 +224,11 @@ class PlaybackRoutes:
             )
         await self._writes.add(Beat(session.session_id, beat.current_position, now))
         return answer({"sessionId": session.session_id, "currentPosition": beat.current_position})
+
+
+def _can_be_read(url: str) -> bool:
+    try:
+        urlsplit(url)
+    except ValueError:  # such as http://[
+        return False
+    return True

@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 from yarl import URL
 
-from kernel.errors import MatineeError, Overloaded, UpstreamFailed
+from kernel.errors import BadRequest, MatineeError, Overloaded, UpstreamFailed
 from kernel.media.steering import steered_manifest, steered_playlist, steering_url
 from kernel.vocabulary import REGION
 from services.counters import Counters
@@ -32,6 +32,7 @@ HLS_TYPE, DASH_TYPE = "application/vnd.apple.steering-list", "application/json"
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?", re.ASCII)
 _TOP = re.compile(r"(?P<kind>master|manifest)(-(sd|hd|uhd))?\.(m3u8|mpd)", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,8192}", re.ASCII)
+_BUCKET = re.compile(r"\d{1,3}", re.ASCII)
 _VIEWER = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 log = structlog.get_logger()
@@ -81,12 +82,12 @@ class Steering:
         """The steering manifest. 410 tells a player to stop asking, 429 to ask later."""
         try:
             content_id = reading.content_id(request.match_info["contentId"])
+            viewer = self._viewer(request)
             film = await self._films.film(content_id, visit(request).country)
             denied = denial(film, visit(request).country)
             if denied is not None:
                 self._counters.steered.labels("gone").inc()
                 return problem(410, denied.reason, denied.detail, headers=ANYBODY)
-            viewer = self._viewer(request)
             found = await self._finder.find(content_id, visit(request).country, viewer)
         except Overloaded as error:
             self._counters.steered.labels("later").inc()
@@ -110,8 +111,12 @@ class Steering:
 
     def _viewer(self, request: web.Request) -> str:
         """The bucket of this viewer: as an earlier answer said, of the session, else of the address."""
-        known = request.query.get("viewer", "")
-        if known.isascii() and known.isdigit() and len(known) <= 3:
+        known = reading.text(request, "viewer")
+        if known is not None:
+            if not _BUCKET.fullmatch(known):
+                raise BadRequest(
+                    400, "parameter-value", "query parameter `viewer` is not one that an answer of ours had"
+                )
             return str(int(known) % BUCKETS)
         session = request.query.get("session", "")
         named = session if _VIEWER.fullmatch(session) else str(visit(request).address or "")

@@ -41,3 +41,27 @@ def test_an_error_names_kinds_and_shortens_texts() -> None:
         "an object",
     ]
     assert len(shown("x" * 1000)) < 70
+
+
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        (b'{"a": [1, {"b": 1e999}]}', "a[1].b"),
+        (b'{"a": -1e999}', "a"),
+        (b'{"a": 12345678901234567890}', "a"),
+        (b'{"a": ' + b"9" * 100_000 + b"}", "a"),
+        (b'{"a": NaN}', "a"),
+        (b'{"a": {"b": "x\\u0000"}}', "a.b"),
+        (b'["\\ud800"]', "[0]"),
+        (b'{"a": {"\\udfff": 1}}', "a"),
+    ],
+)
+def test_what_no_database_can_hold_is_refused_with_its_place(data: bytes, path: str) -> None:
+    with pytest.raises(BadDocument) as caught:
+        load_json(data)
+    assert caught.value.path == path
+    assert len(str(caught.value)) < 100
+
+
+def test_a_surrogate_pair_is_a_letter_and_64_bits_are_a_number() -> None:
+    assert load_json(b'["\\ud83d\\ude00", 9223372036854775807, -1.5e3]') == ["\U0001f600", 2**63 - 1, -1500.0]
