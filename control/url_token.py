@@ -18,7 +18,8 @@ from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Refusal
 NAMES = ("URISigningPackage", "token")
 """What a token is called in a query (RFC 9246 §3)."""
 _FOLDER = re.compile(r"\A/+t/([^/]*)(?=/|\Z)")
-_JWT = re.compile(r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")
+# It begins where a run of its letters does: each of them would be a beginning to try.
+_JWT = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+")
 
 
 class Parted(NamedTuple):
