@@ -9,9 +9,10 @@ from urllib.parse import urljoin, urlsplit
 from cache.cache import PurgeRequest
 from cache.entry import Entry
 from edge.route import Asked, beside, reach
+from kernel.http.authority import normal_authority
 from kernel.http.freshness import Verdict
 from kernel.http.message import Fields, values
-from kernel.paths import normal_host, normalise_any
+from kernel.paths import normalise_any
 from kernel.vocabulary import Refusal
 
 OF_THE_REQUEST = ("", "request no-store", "authorization", "loop")
@@ -49,7 +50,7 @@ def judge(status: int, verdict: Verdict, *, fits: bool, doomed: bool, validator:
 def changed(asked: Asked, request: Mapping[bytes, bytes], fields: Fields) -> PurgeRequest:
     """What a successful unsafe request has changed: its target, and what Location and Content-Location name of the same
     origin (RFC 9111 §4.4), each in all alternates. https and http of a host are one: their keys are."""
-    host = normal_host(request.get(b"host", b""), b"80")
+    host = normal_authority(request.get(b"host", b""), b"80") or b""
     urls, prefixes = reach(asked)
     for value in values(fields, b"location") + values(fields, b"content-location"):
         try:
@@ -57,7 +58,7 @@ def changed(asked: Asked, request: Mapping[bytes, bytes], fields: Fields) -> Pur
         except ValueError:
             continue
         port = b"443" if parts.scheme == b"https" else b"80"
-        if parts.scheme not in (b"http", b"https") or normal_host(parts.netloc, port) != host:
+        if parts.scheme not in (b"http", b"https") or normal_authority(parts.netloc, port) != host:
             continue
         queried = parts.query or b"?" in value.partition(b"#")[0]
         target = normalise_any((parts.path or b"/") + (b"?" + parts.query if queried else b""))

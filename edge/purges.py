@@ -5,10 +5,11 @@ from __future__ import annotations
 from urllib.parse import SplitResult, urlsplit
 
 from cache.cache import PurgeRequest
-from edge.route import GENERAL, MEDIA, Asked, ask_for, reach
+from edge.route import GENERAL, MEDIA, Asked, ask_for, named_host, reach
 from edge.routes import Routes
+from kernel.http.authority import normal_authority
 from kernel.jobs import Purge
-from kernel.paths import normal_host, split_token
+from kernel.paths import split_token
 from kernel.vocabulary import Refusal
 
 
@@ -61,7 +62,9 @@ def general_prefix(prefix: str, routes: Routes = GENERAL) -> bytes | None:
         return None
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     path = target.encode("utf-8")
-    host = normal_host(parts.netloc.encode("utf-8"), routes.port)
+    host = normal_authority(named_host(parts.scheme, parts.netloc), routes.port)
+    if host is None:
+        return None
     return host + path if routes.of(path.partition(b"?")[0], host).key_host else path
 
 

@@ -10,8 +10,9 @@ from edge.authorise import find_token, without_token
 from edge.profile import PROFILES
 from edge.routes import PLAIN, Route, Routes, make_routes
 from edge.wire.request import Request
+from kernel.http.authority import normal_authority
 from kernel.http.passing import Came
-from kernel.paths import TOKEN_FOLDER, CdnPath, normal_host, normalise_any, read_target
+from kernel.paths import TOKEN_FOLDER, CdnPath, normalise_any, read_target
 from kernel.vocabulary import Refusal
 
 MEDIA = make_routes(PROFILES["media"])
@@ -83,7 +84,9 @@ def general_route(request: Request, routes: Routes = GENERAL) -> Asked | Refusal
     if isinstance(upstream, Refusal):
         return upstream
     fields = request.fields
-    host = normal_host(fields.get(b"host", b""), routes.port)
+    host = normal_authority(fields[b"host"], routes.port) if fields.get(b"host") else b""
+    if host is None:
+        return Refusal.HOST
     path, mark, query = upstream.partition(b"?")
     route = routes.of(path, host)
     if mark:
@@ -125,10 +128,17 @@ def ask_for(url: str, *, general: bool, routes: Routes | None = None) -> Asked |
     if "/" in scheme:
         scheme, rest = "", ""  # a path in whose query a URL stands
     cut = min((rest.find(mark) for mark in "/?" if mark in rest), default=len(rest))
-    host, path = rest[:cut], rest[cut:]
+    host, path = named_host(scheme, rest[:cut]), rest[cut:]
     target = ((path if path.startswith("/") else "/" + path) if rest else url).partition("#")[0].encode("utf-8")
-    request = Request(b"GET", target or b"/", {b"host": host.encode()}, 1, keep_alive=True)
+    request = Request(b"GET", target or b"/", {b"host": host}, 1, keep_alive=True)
     return general_route(request, routes or GENERAL) if general else media_route(request, routes or MEDIA)
+
+
+def named_host(scheme: str, authority: str) -> bytes:
+    """The host that a URL names, without the port that is its scheme's own and without user information, which names
+    nobody's object; as it stands where it is none."""
+    text = authority.rpartition("@")[2].encode("utf-8")
+    return normal_authority(text, b"443" if scheme.lower() == "https" else b"80") or text
 
 
 def reach(asked: Asked) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:

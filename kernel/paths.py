@@ -114,13 +114,6 @@ def normal_name(name: bytes) -> bytes:
     return _ESCAPE.sub(_one_escape, name) if b"%" in name else name
 
 
-def normal_host(host: bytes, port: bytes) -> bytes:
-    """A Host as key and as sent upstream: lower case, without the scheme's own port (RFC 9110 §4.2.3)."""
-    host = host.lower()
-    name, colon, given = host.rpartition(b":")
-    return name if colon and given in (b"", port) else host
-
-
 def split_token(target: bytes) -> tuple[bytes | None, bytes]:
     """`/t/<JWT>/rest` as (JWT, `/rest`); (None, target) where no token is carried in the path.
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from kernel.errors import BadSettings
+from kernel.http.authority import normal_authority
 from kernel.http.field_names import ANSWERED_HERE, NEVER_UPSTREAM, OF_ONE_VIEWER, is_cmcd, is_override
 from kernel.kinds import DURATION, SIZE, SWITCH, Kind, choice
 from kernel.path_pattern import PathPattern, parse_pattern
@@ -43,7 +44,17 @@ def _parameter(text: str) -> bytes:
     return text.encode()
 
 
-HOST = _of_pattern(_HOST, "a host")
+def _host(text: str) -> bytes:
+    """A host as requests' are: in its one normal form (`kernel.http.authority`), without port."""
+    star, name = ("*.", text[2:]) if text.startswith("*.") else ("", text)
+    normal = normal_authority(name.encode("utf-8"))
+    found = star + normal.decode("ascii") if normal is not None else ""
+    if not _HOST.fullmatch(found):
+        raise ValueError(f"{text!r} is not a host")
+    return found.encode("ascii")
+
+
+HOST = Kind("host", _host)
 FIELD = _of_pattern(_FIELD, "a field name")
 PATTERN = Kind("path pattern", parse_pattern)
 CONTENT = Kind("contentId", _content)

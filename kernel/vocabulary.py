@@ -48,6 +48,7 @@ class Refusal(StrEnum):
     COUNTRY = "country"
     COUNTRY_UNKNOWN = "country-unknown"
     PATH = "path"
+    HOST = "host"
     REGION_UNKNOWN = "region-unknown"
     NOT_FOUND = "not-found"
     LOOP = "loop"
@@ -71,6 +72,7 @@ REFUSAL_STATUS = {
     Refusal.COUNTRY: 451,
     Refusal.COUNTRY_UNKNOWN: 451,
     Refusal.PATH: 400,
+    Refusal.HOST: 400,
     Refusal.REGION_UNKNOWN: 404,
     Refusal.NOT_FOUND: 404,
     Refusal.LOOP: 508,
@@ -95,6 +97,7 @@ REFUSAL_SENTENCES = {
     Refusal.WINDOW: "The title may not be watched at this time.",
     Refusal.COUNTRY: "The title is not licensed in the viewer's country.",
     Refusal.COUNTRY_UNKNOWN: "The title is licensed in some countries only, and the viewer's is not known.",
+    Refusal.HOST: "The Host is none that a name or address can have.",
     Refusal.PATH: "The path cannot be brought to its normal form.",
     Refusal.REGION_UNKNOWN: "This edge does not serve the region in the path.",
     Refusal.NOT_FOUND: "There is no such path here.",

@@ -5,13 +5,12 @@ Read by patterns that are the grammar and nothing beyond it: what two programs c
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from edge.wire.request import Malformed, Request
 from edge.wire.upload import BodyBudget
+from kernel.http.authority import normal_authority
 from kernel.http.field_names import named_by
 
 METHOD_LONGEST = 64
@@ -29,14 +28,11 @@ _VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
 _FIELD_LINES = re.compile(b"(?:" + _TOKEN + b"++:" + _VALUE + rb"\r\n)*+")
 _FIELD = re.compile(b"(" + _TOKEN + rb"++):[ \t]*+([^\r]*+)\r\n")
 _NAME = re.compile(b"(" + _TOKEN + b"{1,64}+):")
-_HOST = re.compile(rb"(?:((?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})++)|\[([0-9A-Fa-f:.]++)\])(?::([0-9]{0,5}+))?")
-_ABSOLUTE = re.compile(rb"https?://([^/?]*+)(.*)", re.IGNORECASE)
+_ABSOLUTE = re.compile(rb"http(s?)://([^/?]*+)(.*)", re.IGNORECASE)
 _ABOUT_ITSELF = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close"))
 """What Connection says in nearly every request that has it: it names no field."""
 _LONE = re.compile(rb"\r(?=[^\n])|\0")
 _ONCE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"))
-AUTHORITY_LONGEST = 262
-"""A name of 255 bytes, as DNS has them at most, a colon and a port."""
 CHUNKED = -1
 """What `framing` says of a body whose length is not known before its end."""
 
@@ -113,10 +109,11 @@ def _addressed(request: Request) -> Malformed | None:
         return None
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is not None:
-        if not is_authority(absolute[1]):
+        host = normal_authority(absolute[2], b"443" if absolute[1] else b"80") if absolute[2].isascii() else None
+        if host is None:
             return Malformed(400, "authority")
-        request.fields[b"host"] = absolute[1]  # it wins over Host (§3.2.2)
-        rest = absolute[2]
+        request.fields[b"host"] = host  # it wins over Host (§3.2.2)
+        rest = absolute[3]
         if not rest:
             request.target = b"*" if request.method == b"OPTIONS" else b"/"  # §3.2.4
         else:
@@ -129,20 +126,7 @@ def _addressed(request: Request) -> Malformed | None:
 
 def is_authority(text: bytes) -> bool:
     """Whether this is `host[:port]` of an http URI, without user information (RFC 9110 §4.2, RFC 3986 §3.2)."""
-    return len(text) <= AUTHORITY_LONGEST and _is_authority(text)
-
-
-@lru_cache(maxsize=1024)
-def _is_authority(text: bytes) -> bool:
-    match = _HOST.fullmatch(text)
-    if match is None or (match[3] and int(match[3]) > 65535):
-        return False
-    if match[2] is not None:
-        try:
-            ipaddress.IPv6Address(match[2].decode())
-        except ValueError:
-            return False
-    return True
+    return text.isascii() and normal_authority(text) is not None
 
 
 def framing(request: Request, limits: Limits) -> int | Malformed:

@@ -10,7 +10,6 @@ from kernel.paths import (
     CdnPath,
     CdnTarget,
     Target,
-    normal_host,
     normal_name,
     normalise,
     normalise_any,
@@ -308,15 +307,6 @@ def test_the_normal_form_of_any_target(target, normal):
 )  # fmt: skip
 def test_what_has_no_normal_form_anywhere(target):
     assert normalise_any(target) is Refusal.PATH
-
-
-@pytest.mark.parametrize(
-    ("host", "port", "normal"),
-    [(b"H", b"80", b"h"), (b"h:80", b"80", b"h"), (b"h:", b"80", b"h"), (b"h:80", b"443", b"h:80"), (b"", b"80", b""),
-     (b"[::1]", b"80", b"[::1]"), (b"[::1]:80", b"80", b"[::1]"), (b"[::80]", b"80", b"[::80]")],
-)  # fmt: skip
-def test_the_normal_form_of_a_host(host, port, normal):
-    assert normal_host(host, port) == normal
 
 
 def test_the_normal_form_of_a_name():
