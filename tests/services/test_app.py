@@ -64,3 +64,16 @@ async def test_the_library_of_the_origin_shows_and_goes(start, origin, until):
     origin.titles.clear()
     origin.version += 1
     await until(lambda: playable(False))
+
+
+async def test_it_is_not_ready_while_a_part_loads_nor_once_it_stops(start):
+    place = await start()
+    assert await place.get("/readyz") == (200, {"status": "ready"})
+    loading = place.services.ready[0]
+    loading.clear()
+    status, body = await place.get("/readyz")
+    assert (status, body["reason"]) == (503, "starting")
+    loading.set()
+    place.services.stopping.set()
+    status, body = await place.get("/readyz")
+    assert (status, body["reason"]) == (503, "draining")
