@@ -29,6 +29,7 @@ COPY --from=players /app/node_modules ./node_modules
 COPY kernel ./kernel
 COPY cache ./cache
 COPY rpc ./rpc
+COPY httpd ./httpd
 COPY edge ./edge
 COPY origin ./origin
 COPY control ./control

@@ -6,6 +6,7 @@ import uvloop
 
 from control.app import serve, set_up_logging
 from control.settings import ControlSettings
+from httpd.process import begin_process
 from kernel.signals import hold_signals
 
 SETTINGS = ControlSettings
@@ -14,6 +15,7 @@ SETTINGS = ControlSettings
 def run(settings: ControlSettings) -> int:
     """Serve until stopped; 0."""
     hold_signals()
+    begin_process()
     set_up_logging()
     uvloop.run(serve(settings, lambda line: print(line, flush=True)))
     return 0

@@ -22,13 +22,17 @@ from control.door import CALLER, Handler, check_parameters, is_local, problem, t
 from control.keys import ROLES, Caller, Keys
 from control.openapi import ROUTES
 from control.plane import Plane
+from httpd.guard import door_refusal, sentence
+from kernel.http.door_rules import LOOPBACK_DOOR, DoorRules
+from kernel.vocabulary import DOOR_REFUSAL_STATUS
 
 BODY_MOST = 1 << 20
 
 
-def make_app(plane: Plane, keys: Keys, ready: Callable[[], bool]) -> web.Application:
-    """The application; `ready` says whether control takes changes and edges."""
-    app = web.Application(client_max_size=BODY_MOST, middlewares=[recorded(plane.clock), _middleware(plane, keys)])
+def make_app(plane: Plane, keys: Keys, ready: Callable[[], bool], rules: DoorRules = LOOPBACK_DOOR) -> web.Application:
+    """The application; `ready` says whether control takes changes and edges, `rules` which hosts it answers to."""
+    middlewares = [recorded(plane.clock), _middleware(plane, keys, rules)]
+    app = web.Application(client_max_size=BODY_MOST, middlewares=middlewares)
     app.on_response_prepare.append(_sign)
     groups = _groups(plane, keys, ready)
     for route in ROUTES:
@@ -57,12 +61,14 @@ def _handler(groups: list[object], name: str) -> Any:
     return found
 
 
-def _middleware(plane: Plane, keys: Keys) -> Any:
+def _middleware(plane: Plane, keys: Keys, rules: DoorRules) -> Any:
     routes = {(route.method, route.path): route for route in ROUTES}
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
+            if (refused := door_refusal(request, rules)) is not None:
+                return problem(DOOR_REFUSAL_STATUS[refused], refused.value, sentence(refused))
             resource = request.match_info.route.resource
             route = routes.get((request.method, resource.canonical if resource is not None else ""))
             if route is None or not (route.open or (route.local and is_local(request))):

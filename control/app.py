@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from aiohttp import web
 
 from control import server
 from control.api import make_app
@@ -29,9 +28,12 @@ from control.rate import Rate
 from control.settings import ControlSettings, check, neighbours_of
 from control.store import Store
 from control.trust import open_trust
+from httpd.door import Door
 from kernel.clock import Clock
 from kernel.documents import load_json
+from kernel.door_settings import limits_of
 from kernel.errors import BadSettings, StorageFailed
+from kernel.http.door_rules import rules_for
 from kernel.settings import Address
 from kernel.signals import install_signals
 
@@ -101,18 +103,12 @@ async def _serving(
     serves = False
     keys = Keys(plane.store, api_key)
     await keys.start()
-    app = make_app(plane, keys, lambda: serves)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.drain, keepalive_timeout=75)
-    await runner.setup()
+    app = make_app(plane, keys, lambda: serves, rules_for(settings.admin, settings.allowed_hosts))
+    door = Door(app, limits_of(settings), settings.drain)
     plane.traffic.neighbours = neighbours_of(settings)
     running = [tasks.create_task(plane.supervised.keep(name, work)) for name, work in _for_ever(plane)]
     try:
-        site = web.TCPSite(runner, settings.admin.host, settings.admin.port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise BadSettings("admin", f"cannot listen on {settings.admin}: {error.strerror or error}") from None
-        admin = Address(settings.admin.host, runner.addresses[0][1])
+        admin = await door.open(settings.admin, "admin")
         async with _doors(settings, plane, tasks) as (listen, enrol):
             serves = True  # not before: who is told "ready" calls at any of the doors
             try:
@@ -126,7 +122,7 @@ async def _serving(
                 await task
         with contextlib.suppress(StorageFailed):  # the store has said so
             await plane.audit_log.look()
-        await runner.cleanup()
+        await door.close()
 
 
 def _for_ever(plane: Plane) -> list[tuple[str, Callable[[], Awaitable[None]]]]:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernel.door_settings import door
 from kernel.errors import BadSettings
 from kernel.settings import ADDRESS, DURATION, NUMBER, PATH, SWITCH, TEXT, Address, choice, setting
 from kernel.vocabulary import REGION
@@ -92,6 +93,14 @@ class ControlSettings:
     drain: float = setting(
         DURATION, "30s", "The longest that running calls may take to finish at a stop.", least=0, most=3600
     )
+
+    allowed_hosts: tuple[str, ...] = door("allowed_hosts")
+    max_connections: int = door("max_connections")
+    max_connections_per_address: int = door("max_connections_per_address")
+    head_timeout: float = door("head_timeout")
+    body_timeout: float = door("body_timeout")
+    idle_timeout: float = door("idle_timeout")
+    stall_timeout: float = door("stall_timeout")
 
     @property
     def mtls(self) -> bool:

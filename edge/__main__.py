@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import resource
 
 import structlog
 import uvloop
@@ -14,6 +13,7 @@ from edge.clock import SystemClock
 from edge.network import LoopNetwork
 from edge.process_log import configure_log, loop_exception_handler
 from edge.settings import EdgeSettings
+from httpd.process import begin_process
 from kernel.signals import hold_signals, install_signals
 
 SETTINGS = EdgeSettings
@@ -27,8 +27,7 @@ logger = structlog.get_logger("edge")
 def run(settings: EdgeSettings) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
     hold_signals()
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection and a large body in RAM cost one each
+    begin_process()  # a connection and a large body in RAM cost a descriptor each
     _bound_arenas()
     uvloop.run(_serve(settings))
     return 0

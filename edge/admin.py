@@ -1,4 +1,4 @@
-"""The operators' port: health, metrics, numbers, purge, prefetch, drain. Never the viewers' one.
+"""The operators' port: health, metrics, numbers, purge, prefetch, drain and undrain. Never the viewers' one.
 
 `POST /purge` answers when every tier has dropped what it reached. Bodies are bounded JSON; errors are RFC 9457.
 """
@@ -9,24 +9,45 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from edge.admin_keys import OPEN_TO_ALL, knows, read_admin_keys
 from edge.counters import COUNTERS
 from edge.locate import parse_ip
 from edge.purges import request_of
+from edge.settings import EdgeSettings
 from edge.why import why_of
+from httpd.guard import door_refusal, sentence
 from kernel.documents import BadDocument, load_json, parse_object
+from kernel.door_settings import DoorLimits, Patience
+from kernel.errors import BadSettings
 from kernel.geo import country_code
+from kernel.http.door_rules import rules_for
 from kernel.http.message import REASONS
 from kernel.jobs import NothingNamed, NoUrl, TooManyNames, parse_prefetch, parse_purge
+from kernel.vocabulary import DOOR_REFUSAL_STATUS, DoorRefusal
 
 if TYPE_CHECKING:
     from edge.app import Edge
 
 MOST_BODY = 4 << 20
 MOST_URL = 16 << 10
+
+
+ADMIN_CONNECTIONS, ADMIN_CONNECTIONS_PER_ADDRESS = 128, 32
+ADMIN_BODY_SECONDS = 60.0
+
+
+class Stopping(Exception):
+    """The node has been told to stop: there is no way back."""
+
+
+def admin_limits(settings: EdgeSettings) -> DoorLimits:
+    """Operators are few, and are waited for as viewers are."""
+    patience = Patience(settings.head_timeout, ADMIN_BODY_SECONDS, settings.idle_timeout, settings.stall_timeout)
+    return DoorLimits(patience, ADMIN_CONNECTIONS, ADMIN_CONNECTIONS_PER_ADDRESS)
 
 
 def problem(status: int, reason: str, detail: str) -> web.Response:
@@ -76,12 +97,15 @@ class Admin:
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
+        settings = edge.settings
+        self._rules = rules_for(settings.admin, settings.admin_allowed_hosts)
+        self._keys = read_admin_keys(settings.admin_keys)
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
     def application(self) -> web.Application:
         """The aiohttp application."""
-        app = web.Application(client_max_size=MOST_BODY, middlewares=[problems])
+        app = web.Application(client_max_size=MOST_BODY, middlewares=[problems, self._guard()])
         app.add_routes(
             [
                 web.get("/healthz", self._healthz),
@@ -91,10 +115,32 @@ class Admin:
                 web.post("/purge", self._purge),
                 web.post("/prefetch", self._prefetch),
                 web.post("/drain", self._drain),
+                web.post("/undrain", self._undrain),
                 web.post("/why", self._why),
             ]
         )
         return app
+
+    def _guard(self) -> Middleware:
+        @web.middleware
+        async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+            refused = door_refusal(request, self._rules)
+            if refused is None and not self._may_ask(request):
+                refused = DoorRefusal.ADMIN_KEY
+            if refused is None:
+                return await handler(request)
+            answer = problem(DOOR_REFUSAL_STATUS[refused], refused.value, sentence(refused, "admin_allowed_hosts"))
+            if refused is DoorRefusal.ADMIN_KEY:
+                answer.headers["WWW-Authenticate"] = "Bearer"
+            return answer
+
+        return guarded
+
+    def _may_ask(self, request: web.Request) -> bool:
+        """Anybody where there are no keys: on loopback."""
+        if not self._keys or request.path in OPEN_TO_ALL:
+            return True
+        return knows(self._keys, request.headers.get("Authorization", ""))
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.json_response({"status": "ok", "id": self._edge.settings.id, "role": self._edge.settings.role})
@@ -159,6 +205,16 @@ class Admin:
     async def _drain(self, _: web.Request) -> web.Response:
         self._edge.drain()
         return web.json_response({"status": "draining"}, status=202)
+
+    async def _undrain(self, _: web.Request) -> web.Response:
+        """Viewers are accepted again, and control hears so by the next report."""
+        try:
+            await self._edge.undrain()
+        except Stopping:
+            return problem(409, "stopping", "the node is being stopped: start it again instead")
+        except BadSettings as error:
+            return problem(503, "not-listening", f"the node stays drained: {error}")
+        return web.json_response({"status": self._edge.readiness()[1]})
 
     # -- the collector -----------------------------------------------------------------------------------------
 

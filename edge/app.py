@@ -10,7 +10,6 @@ import ssl
 from contextlib import AsyncExitStack
 
 import structlog
-from aiohttp import web
 
 from cache.cache import SegmentCache
 from cache.disk import DiskTier
@@ -19,7 +18,7 @@ from cache.eviction.admission import ADMISSIONS
 from cache.eviction.choice import POLICIES, Tuning
 from cache.eviction.policy import Policy
 from cache.ram import RamTier
-from edge.admin import Admin
+from edge.admin import Admin, Stopping, admin_limits
 from edge.ahead import Ahead
 from edge.apply import State
 from edge.authorise import TokenMemo
@@ -47,6 +46,7 @@ from edge.tasks import TaskOwner
 from edge.upstream_wiring import upstreams_of
 from edge.wire.head import Limits
 from edge.wire.upload import BodyBudget
+from httpd.door import Door
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings
 from kernel.fleet import HOT
@@ -67,8 +67,8 @@ logger = structlog.get_logger("edge")
 class Edge:
     """One edge or shield, from start to stop. `connect` makes the link to control (tests pass their own)."""
 
-    _runner: web.AppRunner | None = None
-    _site: web.TCPSite | None = None
+    _admin: Door | None = None
+    _stopping = False
     address: Address | None = None
     admin_address: Address | None = None
 
@@ -193,16 +193,9 @@ class Edge:
 
     async def start_admin(self) -> None:
         """Open the operators' port."""
-        runner = web.AppRunner(Admin(self).application(), access_log=None, handle_signals=False)
-        await runner.setup()
-        site = web.TCPSite(runner, self.settings.admin.host, self.settings.admin.port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise BadSettings("admin", f"{self.settings.admin} cannot be listened on: {error.strerror}") from None
-        self._runner, self._site = runner, site
-        bound = runner.addresses[0]
-        self.admin_address = Address(self.settings.admin.host, int(bound[1]))
+        door = Door(Admin(self).application(), admin_limits(self.settings), self.settings.drain)
+        self.admin_address = await door.open(self.settings.admin, "admin")
+        self._admin = door
 
     @property
     def _pushed_rules_hold(self) -> bool:
@@ -261,7 +254,26 @@ class Edge:
             self.front.close()
             self._until_drained()
 
+    async def undrain(self) -> None:
+        """Accept again, where it listened before. Stopping when the node is to end; BadSettings, and it stays drained,
+        when it cannot listen."""
+        if self._stopping:
+            raise Stopping
+        if not self.draining or self.address is None:
+            return
+        self.draining = self.crowd.closed = False
+        self.drained.clear()
+        try:
+            await self.front.open(self.network, self.address, self._tls)
+        except BadSettings:
+            self.draining = self.crowd.closed = True
+            raise
+        if self.draining:  # drained once more while the socket was opened
+            self.front.close()
+
     def _until_drained(self) -> None:
+        if not self.draining:
+            return
         if any(not connection.parted for connection in self.story.connections):
             self.clock.call_later(0.05, self._until_drained)
         else:
@@ -269,6 +281,7 @@ class Edge:
 
     async def stop(self) -> None:
         """Drain within the limit, then end everything; what a successor needs is let go at once."""
+        self._stopping = True
         self.drain()
         await self._make_way()
         if self.story.connections:
@@ -283,8 +296,8 @@ class Edge:
                 ends.callback(self.log.close)
             ends.push_async_callback(self.tasks.stop, grace=0.5 if self.subscriber is None else 0.0)
             ends.callback(self.upstreams.close)
-            if self._runner is not None:
-                ends.push_async_callback(self._runner.cleanup)
+            if self._admin is not None:
+                ends.push_async_callback(self._admin.close)
             if self._timer is not None:
                 ends.callback(self._timer.cancel)
             ends.callback(self.crowd.cut_handshakes)
@@ -297,8 +310,8 @@ class Edge:
         for following in self._following:
             following.cancel()
         await asyncio.gather(*self._following, return_exceptions=True)
-        if self._site is not None:
-            await self._site.stop()
+        if self._admin is not None:
+            self._admin.stop_listening()
         try:
             async with asyncio.timeout(MAKE_WAY_SECONDS):
                 await self.cache.let_disk_go()

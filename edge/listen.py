@@ -154,6 +154,8 @@ class Front:
             )
         except OSError as error:
             raise BadSettings("listen", f"{address} cannot be listened on: {error.strerror or error}") from None
+        if self._timer is not None:  # opened once more after a drain
+            self._timer.cancel()
         self._timer = self._clock.call_later(1.0, self._tick)
         return self._listener.address
 

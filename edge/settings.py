@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge.prefetch_budget import ZONE
 from kernel.errors import BadSettings
+from kernel.http.door_rules import is_loopback
 from kernel.live_settings import live
 from kernel.settings import (
     ADDRESS,
@@ -40,6 +41,17 @@ class EdgeSettings:
     listen: Address = setting(ADDRESS, "127.0.0.1:8081", "Where viewers connect.")
     admin: Address = setting(
         ADDRESS, "127.0.0.1:9081", "Where operators connect: health, metrics, purge; never public."
+    )
+    admin_keys: Path | None = setting(
+        PATH,
+        None,
+        "File of the keys that the admin port asks for, one a line, mode 0600; needed where it listens off loopback.",
+    )
+    admin_allowed_hosts: tuple[str, ...] = setting(
+        TEXT,
+        None,
+        "Names that may stand in Host at the admin port, besides this machine's and the address it listens at.",
+        many=True,
     )
     upstream: tuple[str, ...] = live("upstream")
     cache_dir: Path | None = setting(PATH_OR_OFF, "off", "Folder of the disk tier; off keeps everything in RAM.")
@@ -126,6 +138,9 @@ class EdgeSettings:
         """What one setting alone cannot show; BadSettings."""
         if not self.upstream:
             raise BadSettings("upstream", "must be set, for example --upstream http://127.0.0.1:9000")
+        if self.admin_keys is None and not is_loopback(self.admin.host):
+            why = f"{self.admin} can be reached from other machines: set admin_keys, or listen on loopback"
+            raise BadSettings("admin", why)
         if self.workers != 1:
             raise BadSettings("workers", "only 1 works in this release; run one edge a core on ports of their own")
         if self.tokens == "required" and self.keys is None and not self.control:

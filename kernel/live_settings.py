@@ -7,7 +7,6 @@ anybody gets it; the edge checks it again, and beside it what only the edge can 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from kernel.settings import (
     SIZE,
     choice,
     given,
+    row_of,
     setting,
     table,
     tables,
@@ -151,9 +151,7 @@ NAMES = (*(row.name for row in table(LiveSettings)), *(row.name for row in table
 
 def live(name: str) -> Any:
     """A field of a settings dataclass that is the row `name` of this table."""
-    field = next(field for field in dataclasses.fields(LiveSettings) if field.name == name)
-    default = {} if field.default is dataclasses.MISSING else {"default": field.default}
-    return dataclasses.field(metadata=field.metadata, **default)
+    return row_of(LiveSettings, name)
 
 
 def check_settings(document: object, where: str = "") -> dict[str, object]:

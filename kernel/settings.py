@@ -60,6 +60,7 @@ __all__ = [
     "parse_duration",
     "parse_size",
     "resolve",
+    "row_of",
     "setting",
     "table",
     "tables",
@@ -133,6 +134,13 @@ def setting(
     row = {"kind": kind, "default": default, "sentence": sentence, "required": required}
     limits = {"many": many, "secret": secret, "flag_only": flag_only, "least": least, "most": most}
     return dataclasses.field(metadata={"setting": row | limits})
+
+
+def row_of(settings_class: type, name: str) -> Any:
+    """A field that is the row `name` of another settings dataclass: the same kind, default and sentence."""
+    field = next(field for field in dataclasses.fields(settings_class) if field.name == name)
+    default = {} if field.default is dataclasses.MISSING else {"default": field.default}
+    return dataclasses.field(metadata=field.metadata, **default)
 
 
 @dataclass(frozen=True, slots=True)

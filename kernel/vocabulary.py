@@ -154,6 +154,34 @@ NOT_STORED_SENTENCES = {
 """What each of them means; docs/errors.md is made from it."""
 
 
+class DoorRefusal(StrEnum):
+    """Why an HTTP door of operators or services refused a request before it looked at what is asked."""
+
+    HOST = "host"
+    HOST_MALFORMED = "host-malformed"
+    CROSS_SITE = "cross-site"
+    CONTENT_TYPE = "content-type"
+    ADMIN_KEY = "admin-key"
+
+
+DOOR_REFUSAL_STATUS = {
+    DoorRefusal.HOST: 421,
+    DoorRefusal.HOST_MALFORMED: 400,
+    DoorRefusal.CROSS_SITE: 403,
+    DoorRefusal.CONTENT_TYPE: 415,
+    DoorRefusal.ADMIN_KEY: 401,
+}
+
+DOOR_REFUSAL_SENTENCES = {
+    DoorRefusal.HOST: "Host names neither this machine, nor where the door listens, nor one of the allowed hosts.",
+    DoorRefusal.HOST_MALFORMED: "The request must carry Host once, with a host and perhaps a port.",
+    DoorRefusal.CROSS_SITE: "A page of another site may not ask here.",
+    DoorRefusal.CONTENT_TYPE: "What changes something must be sent with Content-Type: application/json, body or none.",
+    DoorRefusal.ADMIN_KEY: "The request must carry one of the admin keys: Authorization: Bearer.",
+}
+"""What each refusal of a door means; docs/errors.md is made from it."""
+
+
 class Outcome(StrEnum):
     """How the cache answered (RFC 9211's words where it has one)."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import sys
 
 import structlog
 import uvloop
-from aiohttp import web
 
+from httpd.door import Door
+from httpd.process import begin_process
+from kernel.door_settings import limits_of
 from kernel.errors import BadSettings, StorageFailed
-from kernel.settings import Address
 from kernel.signals import hold_signals, install_signals
 from origin import clock
 from origin.access_log import AccessLog
@@ -31,6 +31,7 @@ _FLUSH_EVERY = 1.0
 def run(settings: OriginSettings) -> int:
     """Serve; returns after SIGTERM or SIGINT once running answers have ended."""
     hold_signals()
+    begin_process()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -59,12 +60,9 @@ async def _serve(settings: OriginSettings) -> None:
         reopen_logs=lambda: _reopen(access_log),
         unsupported=lambda name: log.warning("signal-not-supported", signal=name),
     )
-    runner = web.AppRunner(
-        build(settings, storage, access_log, stopping), access_log=None, shutdown_timeout=settings.drain
-    )
-    await runner.setup()
+    door = Door(build(settings, storage, access_log, stopping), limits_of(settings), settings.drain)
     try:
-        address = await _listen(runner, settings.listen)
+        address = await door.open(settings.listen)
         print(f"ready origin http://{address}", flush=True)
         while not stopping.is_set():
             try:
@@ -72,7 +70,7 @@ async def _serve(settings: OriginSettings) -> None:
             except TimeoutError:
                 access_log.flush()
     finally:
-        await runner.cleanup()
+        await door.close()
         access_log.close()
 
 
@@ -93,14 +91,3 @@ def _sweep(library: Library, content_id: str) -> None:
     else:
         if swept:
             log.info("swept", content_id=content_id, files=swept)
-
-
-async def _listen(runner: web.AppRunner, wanted: Address) -> Address:
-    """The address listened at, with the port that was free where 0 was asked for."""
-    try:
-        await web.TCPSite(runner, wanted.host, wanted.port).start()
-    except OSError as error:
-        why = "the port is taken" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-        raise BadSettings("listen", f"cannot listen at {wanted}: {why}") from None
-    host, port = runner.addresses[0][:2]
-    return Address(host, port)

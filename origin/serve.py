@@ -10,9 +10,11 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from httpd.guard import door_refusal, sentence
 from kernel.errors import StorageFailed
+from kernel.http.door_rules import JSON, rules_for
 from kernel.paths import normalise, split_cdn
-from kernel.vocabulary import REFUSAL_STATUS, Refusal
+from kernel.vocabulary import DOOR_REFUSAL_STATUS, REFUSAL_STATUS, Refusal
 from origin.answer import SHORT, Answer, answer
 from origin.counters import Counts
 from origin.problem import problem
@@ -21,6 +23,7 @@ from origin.shelf import Found, Shelf
 
 log = structlog.get_logger("origin")
 
+MEDIA = "/cdn/"
 PIECE = 1 << 20
 """Bytes read and handed to the connection at a time: what a request costs in memory."""
 
@@ -144,12 +147,29 @@ def may_ask(peer: str, settings: OriginSettings) -> bool:
     return address.is_loopback or any(address in network for network in settings.allow)
 
 
+def speaks_for_others(request: web.Request) -> bool:
+    """Whether a cache asks for media: an edge or a proxy, whose Host is its viewer's or whatever it was told to send.
+
+    It is known by Via, which every proxy adds (RFC 9110 §7.6.3) and no page can (a forbidden name, Fetch §2.2.2). So a
+    page on this machine that points its own name at the origin (DNS rebinding) reads no film, and no edge is refused.
+    """
+    return request.path.startswith(MEDIA) and request.method in ("GET", "HEAD") and "Via" in request.headers
+
+
+def _takes(request: web.Request) -> frozenset[str] | None:
+    """Media takes no other method than GET and HEAD, and says so itself."""
+    return None if request.path.startswith(MEDIA) else JSON
+
+
 def guard(settings: OriginSettings, counts: Counts, record: Callable[[web.Request, int, int], object]) -> Middleware:
     """The middleware round all handlers: who may ask, how many at once, errors as problems, one record a request."""
+    rules = rules_for(settings.listen, settings.allowed_hosts)
 
     async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not may_ask(peer_of(request), settings):
             return problem(403, "network", "This address may not ask the origin; see the setting allow.")
+        if not speaks_for_others(request) and (refused := door_refusal(request, rules, _takes(request))) is not None:
+            return problem(DOOR_REFUSAL_STATUS[refused], refused.value, sentence(refused))
         if counts.running > settings.most_requests:
             return problem(503, "busy", "Too many requests are running.", {"Retry-After": "1"})
         try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from kernel.door_settings import door
 from kernel.settings import ADDRESS, CIDR, DURATION, INTEGER, PATH, PATH_OR_OFF, Address, setting
 
 
@@ -28,3 +29,10 @@ class OriginSettings:
     most_requests: int = setting(
         INTEGER, "512", "Requests answered at once; more get 503 with Retry-After.", least=1, most=100_000
     )
+    allowed_hosts: tuple[str, ...] = door("allowed_hosts")
+    max_connections: int = door("max_connections")
+    max_connections_per_address: int = door("max_connections_per_address")
+    head_timeout: float = door("head_timeout")
+    body_timeout: float = door("body_timeout")
+    idle_timeout: float = door("idle_timeout")
+    stall_timeout: float = door("stall_timeout")

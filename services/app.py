@@ -45,7 +45,7 @@ from services.playback.signals import Signals
 from services.playback.steering import Steering
 from services.playback.store import Beat, PlaybackStore, Session
 from services.secrets_file import read_or_make
-from services.settings import ServicesSettings, check
+from services.settings import ServicesSettings, check, door_rules
 from services.upstream import Upstream
 from services.wiring import ChangesOfCatalogue, EntriesOfCatalogue, FilmsOfCatalogue, ShelfOfCatalogue
 
@@ -125,7 +125,8 @@ class _Builder:
         if settings.runs("gateway"):
             self._gateway()
         self.routes += _own_routes(self.counters, self.ready, self.stopping, self.routes)
-        front = Front(self.gate, self.places, settings.trusted_proxies, self.clock, self.counters)
+        rules = door_rules(settings)
+        front = Front(self.gate, self.places, settings.trusted_proxies, self.clock, self.counters, rules)
         application = web.Application(middlewares=[front.middleware()], client_max_size=LARGEST_BODY)  # type: ignore[list-item]
         table = application[ROUTES] = {}
         for route in self.routes:

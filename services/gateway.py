@@ -60,7 +60,7 @@ class Gateway:
         """The gateway's table."""
         proxied = "Ingest and transcode: answered by the origin"
         return (
-            Route("*", "/content/{rest:.*}", self.content, Access.OPERATOR, proxied, hidden=True),
+            Route("*", "/content/{rest:.*}", self.content, Access.OPERATOR, proxied, takes=None, hidden=True),
             Route("*", "/cdn/{rest:.*}", self.to_edge, Access.ANYBODY, "Sent to an edge", hidden=True),
             Route("*", "/t/{rest:.*}", self.to_edge, Access.ANYBODY, "Sent to an edge", hidden=True),
         )
@@ -126,7 +126,8 @@ class Gateway:
     def _broken(self, sent: web.StreamResponse | None, request: web.Request, failed: UpstreamFailed) -> Exception:
         """What to raise: once an answer has begun, only a cut connection can say that it is not whole."""
         if sent is None or not sent.prepared:
-            return failed
+            late = request.content.exception()  # whose fault it is: the client's, whose body does not come
+            return late if isinstance(late, web.HTTPException) else failed
         if request.transport is not None:
             request.transport.abort()
         return ConnectionResetError("the origin broke off in the middle of its answer")

@@ -11,10 +11,11 @@ from functools import partial
 
 import structlog
 import uvloop
-from aiohttp import web
 
-from kernel.errors import BadSettings, Bug, MatineeError
-from kernel.settings import Address
+from httpd.door import Door
+from httpd.process import begin_process
+from kernel.door_settings import limits_of
+from kernel.errors import Bug, MatineeError
 from kernel.signals import hold_signals, install_signals
 from services.app import Services, Task, build
 from services.clock import SystemClock
@@ -32,6 +33,7 @@ READY_SECONDS = 5.0
 def serve(settings: ServicesSettings) -> int:
     """Serve until SIGTERM or SIGINT; the exit code."""
     hold_signals()
+    begin_process()
     _log_as_json()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings))
@@ -95,25 +97,17 @@ def name_of(task: Task) -> str:
 
 
 async def _answer(settings: ServicesSettings, services: Services, stop: asyncio.Event) -> None:
-    runner = web.AppRunner(
-        services.application, access_log=None, shutdown_timeout=settings.drain, handle_signals=False,
-        max_line_size=LONGEST_LINE, max_field_size=LONGEST_FIELD,
-    )  # fmt: skip
-    await runner.setup()
+    limits = limits_of(settings, settings.trusted_proxies)
+    door = Door(services.application, limits, settings.drain, max_line_size=LONGEST_LINE, max_field_size=LONGEST_FIELD)
+    await door.setup()
     try:
         await _ready(services, stop)
-        site = web.TCPSite(runner, settings.listen.host, settings.listen.port, backlog=1024)
-        try:
-            await site.start()
-        except OSError as error:
-            raise BadSettings("listen", f"{settings.listen} cannot be listened on: {error.strerror or error}") from None
-        port = runner.addresses[0][1]
-        print(f"ready services http://{Address(settings.listen.host, port)}", flush=True)
+        print(f"ready services http://{await door.open(settings.listen)}", flush=True)
         await stop.wait()
         services.stopping.set()
         log.info("draining", seconds=settings.drain)
     finally:
-        await runner.cleanup()
+        await door.close()
 
 
 async def _ready(services: Services, stop: asyncio.Event) -> None:

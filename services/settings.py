@@ -6,7 +6,9 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernel.door_settings import door
 from kernel.errors import BadSettings
+from kernel.http.door_rules import DoorRules, is_loopback, rules_for
 from kernel.settings import (
     ADDRESS,
     CIDR,
@@ -81,6 +83,13 @@ class ServicesSettings:
         DURATION, "2s", "How long new feedback is gathered before the recommendations are refitted.", least=0.05
     )
     drain: float = setting(DURATION, "30s", "How long running responses may take to finish at a stop.", least=0)
+    allowed_hosts: tuple[str, ...] = door("allowed_hosts")
+    max_connections: int = door("max_connections")
+    max_connections_per_address: int = door("max_connections_per_address")
+    head_timeout: float = door("head_timeout")
+    body_timeout: float = door("body_timeout")
+    idle_timeout: float = door("idle_timeout")
+    stall_timeout: float = door("stall_timeout")
 
     @property
     def signing_key_file(self) -> Path:
@@ -97,14 +106,11 @@ class ServicesSettings:
         return not self.only or part in self.only
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host (a name or an address without brackets) is this machine itself."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def door_rules(settings: ServicesSettings) -> DoorRules:
+    """Which hosts are answered. Where viewers come from elsewhere, and nobody has said by which names, all are."""
+    unknown = not settings.allowed_hosts and not settings.insecure_dev
+    public = bool(settings.trusted_proxies) or not is_loopback(settings.listen.host)
+    return rules_for(settings.listen, settings.allowed_hosts, any_name=unknown and public)
 
 
 def check(settings: ServicesSettings) -> None:

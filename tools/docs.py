@@ -20,7 +20,7 @@ from tools import cli
 from tools.cli import COMMANDS, Command
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("kernel", "cache", "rpc", "edge", "origin", "control", "services", "tools", "loadtest")
+PACKAGES = ("kernel", "cache", "rpc", "httpd", "edge", "origin", "control", "services", "tools", "loadtest")
 MADE = "<!-- Made from the code by `make docs`; do not edit. -->"
 
 
@@ -116,6 +116,10 @@ def errors_page() -> str:
     lines += rows(("Reason", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.ABORT_SENTENCES.items()])
     lines += ["", "## Why an answer is not called `stored` (`detail` of Cache-Status)", ""]
     lines += rows(("Word", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.NOT_STORED_SENTENCES.items()])
+    lines += ["", "## Refusals of the doors for operators and services", ""]
+    doors = vocabulary.DOOR_REFUSAL_STATUS.items()
+    told = [(f"`{reason}`", str(status), vocabulary.DOOR_REFUSAL_SENTENCES[reason]) for reason, status in doors]
+    lines += rows(("Reason", "Status", "Meaning"), told)
     return "\n".join(lines) + "\n"
 
 

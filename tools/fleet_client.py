@@ -135,7 +135,7 @@ def ask(settings: FleetSettings, work: Callable[[Control], Awaitable[int]]) -> i
     key = read_key(settings.api_key_file)
 
     async def run() -> int:
-        headers = {"Authorization": f"Bearer {key}"}
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}  # asked for, body or none
         limit = aiohttp.ClientTimeout(total=SECONDS)
         async with aiohttp.ClientSession(headers=headers, timeout=limit) as session:
             return await work(Control(settings, session))

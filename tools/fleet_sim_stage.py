@@ -184,7 +184,7 @@ class Stage:
     async def api(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """What control answers. Raises SimulationFailed."""
         key = (self.folder / "control" / "api-key").read_text(encoding="utf-8").strip()
-        headers = {"Authorization": f"Bearer {key}"}
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         try:
             url = f"http://{HOST}:{self.admin}{path}"
             async with self.session.request(method, url, json=body, headers=headers) as answer:

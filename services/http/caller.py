@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from kernel.errors import BadRequest
 from services.http.route import Access
@@ -78,26 +77,6 @@ class Gate:
 
     def _mac(self, guest: str, until: str) -> str:
         return hmac.new(self.guest_secret, f"{guest}.{until}".encode(), hashlib.sha256).hexdigest()
-
-
-def host_of(field: str) -> str:
-    """The host of a Host or Origin field without its port; "" when there is none."""
-    try:
-        return urlsplit(field if "://" in field else f"//{field}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def cross_site(origin: str | None, fetch_site: str | None, host: str) -> bool:
-    """Whether a browser sent a request on behalf of another site (which its cookie must not serve)."""
-    if fetch_site is not None:
-        return fetch_site not in ("same-origin", "none")
-    if origin is None:
-        return False
-    try:
-        return urlsplit(origin).netloc.lower() != host.lower()
-    except ValueError:  # such as http://[
-        return True
 
 
 def _bytes(text: str) -> bytes:

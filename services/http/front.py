@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from secrets import token_hex
 
 import structlog
 from aiohttp import web
 
+from httpd.guard import door_refusal, foreign_host, sentence
 from kernel.clock import Clock
 from kernel.errors import BadRequest, Bug, MatineeError, Overloaded, StorageFailed, UpstreamFailed
+from kernel.http.door_rules import JSON, LOOPBACK_DOOR, SAFE_METHODS, DoorRules
+from kernel.vocabulary import DOOR_REFUSAL_STATUS, DoorRefusal
 from services.counters import Counters
 from services.http import reading
-from services.http.caller import COOKIE, Caller, Gate, cross_site, host_of
+from services.http.caller import COOKIE, Caller, Gate
 from services.http.place import Network, Places, viewer_address
 from services.http.problem import problem
 from services.http.route import Access, Handler, Route
 from services.http.visit import VISIT, Visit
-from services.settings import is_loopback
 
 log = structlog.get_logger()
 
@@ -39,6 +41,7 @@ class Front:
     trusted: Sequence[Network]
     clock: Clock
     counters: Counters
+    rules: DoorRules = LOOPBACK_DOOR
 
     def middleware(self) -> object:
         """The one middleware of the application."""
@@ -110,20 +113,16 @@ class Front:
         return Visit(request_id, caller, address, self.places.country(address), secure)
 
     def _refusal(self, request: web.Request, caller: Caller, route: Route | None) -> web.Response | None:
-        if self.gate.insecure_dev and not is_loopback(host_of(request.headers.get("Host", ""))):
-            return problem(
-                421, "host", "without API key only loopback names are answered (such as 127.0.0.1, localhost)"
-            )
-        headers = request.headers
-        keyless_write = "Authorization" not in headers and request.method not in ("GET", "HEAD", "OPTIONS")
-        if keyless_write and cross_site(headers.get("Origin"), headers.get("Sec-Fetch-Site"), headers.get("Host", "")):
-            return problem(403, "cross-site", "another site may not speak for the viewer")
+        if (refused := self._door_refusal(request, route)) is not None:
+            return problem(DOOR_REFUSAL_STATUS[refused], refused.value, sentence(refused))
         if route is None:
             if request.match_info.http_exception is None:
                 raise Bug(f"{request.match_info.route} stands in no table: nobody may use it")
             return None
         address = request[VISIT].address
         here = address is not None and address.is_loopback and not _passed_on(request, self.trusted)
+        # A page on this machine may point its own name here where every name is answered (DNS rebinding).
+        here = here and foreign_host(request, replace(self.rules, any_name=False)) is None
         if caller.may(route.access, on_this_machine=here):
             return None
         need = (
@@ -132,6 +131,12 @@ class Front:
         return problem(
             401, "not-recognised", f"{need} is needed (Authorization: Bearer …)", headers={"WWW-Authenticate": "Bearer"}
         )
+
+    def _door_refusal(self, request: web.Request, route: Route | None) -> DoorRefusal | None:
+        """Players of any site may read; what changes something no other site's page may ask for."""
+        if request.method in SAFE_METHODS:
+            return foreign_host(request, self.rules)
+        return door_refusal(request, self.rules, route.takes if route is not None else JSON)
 
     def _record(
         self,

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from kernel.http.door_rules import JSON
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -51,6 +53,8 @@ class Route:
     answer: Mapping[str, Any] | None = None
     """JSON schema of a good answer's body."""
     refusals: tuple[int, ...] = ()
+    takes: frozenset[str] | None = JSON
+    """The content types of a request that changes something; None where another program judges that."""
     hidden: bool = False
     """Not in the description: pages and pictures."""
 

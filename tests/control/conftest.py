@@ -136,7 +136,7 @@ class Api:
         self.ready = True
 
     async def __call__(self, method: str, path: str, body: object = None, status: int = 200, key: str = KEY):
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         options = {"data": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
         async with self.client.request(method, path, headers=headers, **options) as response:
             answer = await response.json(content_type=None)

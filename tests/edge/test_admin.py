@@ -21,10 +21,11 @@ class Operator:
         self.ground = ground
         self.session = session
 
-    async def asks(self, method: str, path: str, body: object = None) -> tuple[int, dict, str]:
+    async def asks(self, method: str, path: str, body: object = None, **more: str) -> tuple[int, dict, str]:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} | more
         url = f"http://{self.ground.edge.admin_address}{path}"
-        async with self.session.request(method, url, data=data) as answer:
+        async with self.session.request(method, url, data=data, headers=headers) as answer:
             text = await answer.text()
             told = json.loads(text) if "json" in answer.content_type else {}
             if answer.status >= 400:

@@ -1,6 +1,7 @@
 """The origin over HTTP: a published title, asked for in all the ways of RFC 9110."""
 
 import asyncio
+import dataclasses
 import json
 import shutil
 
@@ -9,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from kernel.errors import StorageFailed
-from kernel.settings import Address
+from kernel.settings import resolve
 from origin.access_log import AccessLog
 from origin.app import build
 from origin.log_fields import LOG_FIELDS
@@ -18,8 +19,8 @@ from origin.storage import FolderStorage
 
 
 def settings(store, **more):
-    defaults = {"allow": (), "drain": 1.0, "access_log": None, "most_requests": 100, "work_dir": None}
-    return OriginSettings(listen=Address("127.0.0.1", 0), store=store, **(defaults | more))
+    resolved = resolve(OriginSettings, flags={"listen": ["127.0.0.1:0"], "store": [str(store)]})
+    return dataclasses.replace(resolved, **({"drain": 1.0, "most_requests": 100} | more))
 
 
 @pytest.fixture

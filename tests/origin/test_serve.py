@@ -1,9 +1,11 @@
 """Who may ask, and what is refused."""
 
+import dataclasses
 from ipaddress import ip_network
 
 import pytest
 
+from kernel.settings import resolve
 from kernel.vocabulary import Refusal
 from origin import serve
 from origin.serve import may_ask
@@ -30,7 +32,7 @@ from origin.settings import OriginSettings
 def test_loopback_and_the_allowed(peer, may):
     """Deny by default; an IPv4 address is the same however it is written."""
     networks = (ip_network("10.0.0.0/8"), ip_network("fd00::/16"))
-    settings = OriginSettings(None, None, None, allow=networks, drain=1, access_log=None, most_requests=1)
+    settings = dataclasses.replace(resolve(OriginSettings), allow=networks)
     assert may_ask(peer, settings) is may
 
 

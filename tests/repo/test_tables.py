@@ -49,6 +49,9 @@ def test_each_log_field_has_a_sentence():
 def test_each_refusal_has_a_status_and_a_sentence():
     assert set(vocabulary.REFUSAL_STATUS) == set(vocabulary.REFUSAL_SENTENCES) == set(vocabulary.Refusal)
     assert all(map(is_sentence, vocabulary.REFUSAL_SENTENCES.values()))
+    doors = (vocabulary.DOOR_REFUSAL_STATUS, vocabulary.DOOR_REFUSAL_SENTENCES)
+    assert all(set(table) == set(vocabulary.DoorRefusal) for table in doors)
+    assert all(map(is_sentence, vocabulary.DOOR_REFUSAL_SENTENCES.values()))
 
 
 def test_each_reason_for_cutting_a_connection_has_a_sentence():

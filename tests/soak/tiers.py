@@ -93,7 +93,8 @@ class Tier:
         wire = await Wire.to("127.0.0.1", self.admin_port)
         try:
             data = b"" if body is None else json.dumps(body).encode()
-            line = f"{method} {path} HTTP/1.1\r\nHost: admin\r\nContent-Length: {len(data)}\r\n\r\n"
+            line = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            line += f"Content-Length: {len(data)}\r\n\r\n"
             wire.send(line.encode() + data)
             head = await wire.head()
             text = b"".join([piece async for piece in wire.body(head, head_only=False)])

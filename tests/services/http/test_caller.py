@@ -3,7 +3,7 @@
 import pytest
 
 from kernel.errors import BadRequest
-from services.http.caller import GUEST_SECONDS, Caller, Gate, cross_site, host_of
+from services.http.caller import GUEST_SECONDS, Caller, Gate
 from services.http.route import Access
 
 GATE = Gate("k" * 40, b"secret")
@@ -59,14 +59,3 @@ def test_who_may_use_what(access, nobody, guest, here):
     assert Caller(guest=GUEST).may(access, on_this_machine=False) is guest
     assert Caller().may(access, on_this_machine=True) is here
     assert Caller(operator=True).may(access, on_this_machine=False)
-
-
-def test_hosts_and_other_sites():
-    assert host_of("LocalHost:8080") == "localhost"
-    assert host_of("[::1]:80") == "::1"
-    assert host_of("[") == ""
-    assert cross_site("http://evil.example", None, "127.0.0.1:8080")
-    assert cross_site(None, "cross-site", "h")
-    assert not cross_site("http://h:1", None, "h:1")
-    assert not cross_site(None, None, "h")
-    assert not cross_site("http://evil.example", "same-origin", "h")

@@ -1,0 +1,41 @@
+"""The doors' rules (`kernel.http.door_rules`) held against aiohttp's requests; each program has its own problems."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.http import HttpVersion10
+
+from kernel.http.door_rules import JSON, Call, DoorRules, host_refusal, refusal
+from kernel.vocabulary import DOOR_REFUSAL_SENTENCES, DoorRefusal
+
+
+def call_of(request: web.Request) -> Call:
+    """What the rules look at."""
+    headers = request.headers
+    return Call(
+        method=request.method,
+        hosts=headers.getall("Host", []),
+        http_1_0=request.version <= HttpVersion10,
+        origin=headers.get("Origin"),
+        fetch_site=headers.get("Sec-Fetch-Site"),
+        fetch_mode=headers.get("Sec-Fetch-Mode"),
+        content_type=request.content_type,
+    )
+
+
+def door_refusal(request: web.Request, rules: DoorRules, takes: frozenset[str] | None = JSON) -> DoorRefusal | None:
+    """Why the door refuses a request; None when it does not. A path or method that there is not asks for no JSON."""
+    if request.match_info.http_exception is not None:
+        takes = None
+    return refusal(rules, call_of(request), takes)
+
+
+def foreign_host(request: web.Request, rules: DoorRules) -> DoorRefusal | None:
+    """The rule of Host alone, for what any page may ask."""
+    return host_refusal(rules, call_of(request))
+
+
+def sentence(refused: DoorRefusal, setting: str = "allowed_hosts") -> str:
+    """The refusal in words, with the setting that allows more hosts."""
+    more = f" See the setting {setting}." if refused is DoorRefusal.HOST else ""
+    return DOOR_REFUSAL_SENTENCES[refused] + more

@@ -1,0 +1,107 @@
+"""The settings that every program with an HTTP door has: whom it answers, for how long, how many. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from kernel.settings import DURATION, INTEGER, TEXT, row_of, setting
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorSettings:
+    """The table. Programs take their rows from here, by `door`."""
+
+    allowed_hosts: tuple[str, ...] = setting(
+        TEXT,
+        None,
+        "Names that may stand in Host, besides this machine's and the address listened at; others get 421.",
+        many=True,
+    )
+    max_connections: int = setting(
+        INTEGER,
+        "2000",
+        "Connections at a time, and never more than the process has descriptors for; the one that has waited longest "
+        "for a request makes room for the next.",
+        least=1,
+        most=1_000_000,
+    )
+    max_connections_per_address: int = setting(
+        INTEGER,
+        "500",
+        "Connections from one address (IPv6: one /64) at a time; loopback is exempt; 0: any number.",
+        least=0,
+        most=1_000_000,
+    )
+    head_timeout: float = setting(
+        DURATION,
+        "10s",
+        "Time to a request's whole head, and for which a body may stand still; then 408.",
+        least=0.1,
+        most=3600,
+    )
+    body_timeout: float = setting(
+        DURATION,
+        "60s",
+        "Time to a request's whole body, a second more for each 512 bytes of it; then 408.",
+        least=0.1,
+        most=86400,
+    )
+    idle_timeout: float = setting(DURATION, "75s", "Time to the next request of a connection.", least=0.1, most=86400)
+    stall_timeout: float = setting(
+        DURATION, "60s", "How long a client may take nothing of what is sent to it.", least=0.1, most=86400
+    )
+
+
+def door(name: str) -> Any:
+    """A field of a settings dataclass that is the row `name` of this table."""
+    return row_of(DoorSettings, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds that a client is waited for: a head, a body, the next request, one who takes nothing."""
+
+    head: float = 10.0
+    body: float = 60.0
+    idle: float = 75.0
+    stalled: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
+    """What a door holds its clients to. `exempt`: networks whose addresses are not counted one by one."""
+
+    patience: Patience = field(default_factory=Patience)
+    connections: int = 2000
+    per_address: int = 500
+    exempt: Sequence[Network] = ()
+
+
+class HasDoor(Protocol):
+    """Settings with the rows of the table that bound a door."""
+
+    @property
+    def max_connections(self) -> int: ...  # noqa: D102 (the table has the sentence)
+    @property
+    def max_connections_per_address(self) -> int: ...  # noqa: D102
+    @property
+    def head_timeout(self) -> float: ...  # noqa: D102
+    @property
+    def body_timeout(self) -> float: ...  # noqa: D102
+    @property
+    def idle_timeout(self) -> float: ...  # noqa: D102
+    @property
+    def stall_timeout(self) -> float: ...  # noqa: D102
+
+
+def limits_of(settings: HasDoor, exempt: Sequence[Network] = ()) -> DoorLimits:
+    """As the settings say."""
+    patience = Patience(
+        settings.head_timeout, settings.body_timeout, settings.idle_timeout, settings.stall_timeout
+    )  # fmt: skip
+    return DoorLimits(patience, settings.max_connections, settings.max_connections_per_address, exempt)

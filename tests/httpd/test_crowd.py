@@ -1,0 +1,57 @@
+"""Who is let in, and who makes room."""
+
+import ipaddress
+
+import pytest
+
+from httpd.crowd import Crowd, counted_as
+
+PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8")]
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("127.3.3.3", None),
+        ("::1", None),
+        ("::ffff:127.0.0.1", None),
+        ("10.1.2.3", None),
+        ("fd00::1", None),
+        ("", None),
+    ],
+)
+def test_as_what_a_client_is_counted(address, counted):
+    assert counted_as(address, PROXIES) == counted
+
+
+def test_one_address_has_its_share_and_no_more():
+    crowd = Crowd(10, 2)
+    assert [crowd.enter(n, f"2001:db8::{n}")[0] for n in range(4)] == [True, True, False, False]
+    assert crowd.enter("other", "2001:db8:0:1::1") == (True, None)
+    crowd.left(0)
+    crowd.left(0)
+    assert [crowd.enter(f"again{n}", "2001:db8::9")[0] for n in range(2)] == [True, False]
+    assert all(crowd.enter(f"near{n}", "127.0.0.1")[0] for n in range(5))
+
+
+def test_who_has_waited_longest_makes_room_and_who_asks_is_left_alone():
+    crowd = Crowd(3, 0)
+    for name in "abc":
+        crowd.enter(name, "127.0.0.1")
+    crowd.asks("a")
+    assert crowd.enter("d", "127.0.0.1") == (True, "b")
+    crowd.waits("a")
+    assert crowd.enter("e", "127.0.0.1") == (True, "c")
+    assert crowd.enter("f", "127.0.0.1") == (True, "d")
+    assert crowd.enter("g", "127.0.0.1") == (True, "a")
+    for name in "efg":
+        crowd.asks(name)
+    assert crowd.enter("h", "127.0.0.1") == (False, None)
+    assert len(crowd) == 3
+    crowd.left("b")
+    crowd.waits("b")
+    assert "b" not in crowd.all()
