@@ -1,10 +1,18 @@
-# syntax=docker/dockerfile:1
 # One image for every program: the command chooses (`edge …`, `origin …`). Programs write only where they are told to, so a
 # read-only root filesystem with a volume at /data and a tmpfs at /tmp is enough.
-FROM python:3.11-slim-bookworm AS build
+#
+# The base images are build arguments. A release's tag moves with its security fixes; for a build that can be made again byte
+# for byte give digests (`docker buildx imagetools inspect python:3.11-slim-bookworm` prints it):
+#   docker build --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:… --build-arg NODE_IMAGE=node:22-bookworm-slim@sha256:… .
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+ARG NODE_IMAGE=node:22-bookworm-slim
+
+FROM ${PYTHON_IMAGE} AS build
 WORKDIR /app
 COPY requirements.lock ./
-RUN python -m pip install --no-cache-dir --disable-pip-version-check --target /uv uv \
+COPY tools/uv.lock.txt ./tools/
+RUN python -m pip install --no-cache-dir --disable-pip-version-check --target /uv \
+      --require-hashes --no-deps --only-binary :all: -r tools/uv.lock.txt \
  && python -m venv --without-pip /app/.venv \
  && /uv/bin/uv pip install --no-cache --python /app/.venv/bin/python --require-hashes -r requirements.lock
 # One line puts the project on the path, one script is the command, as tools/setup.sh does it.
@@ -12,17 +20,17 @@ RUN echo /app > "$(/app/.venv/bin/python -c 'import sysconfig; print(sysconfig.g
  && printf '#!/bin/sh\nexec /app/.venv/bin/python -P -m tools.cli "$@"\n' > /app/.venv/bin/matinee \
  && chmod 755 /app/.venv/bin/matinee
 
-FROM node:22-bookworm-slim AS players
+FROM ${NODE_IMAGE} AS players
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --no-fund --no-audit
 
-FROM python:3.11-slim-bookworm
+FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="Matinee" org.opencontainers.image.licenses="Apache-2.0"
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN groupadd --gid 10001 matinee \
  && useradd --uid 10001 --gid matinee --home-dir /data --shell /usr/sbin/nologin matinee \
- && install -d -o matinee -g matinee /data
+ && install -d -m 0700 -o matinee -g matinee /data
 WORKDIR /app
 COPY --from=build /app/.venv ./.venv
 COPY --from=players /app/node_modules ./node_modules
@@ -37,6 +45,11 @@ COPY services ./services
 COPY web ./web
 COPY tools ./tools
 COPY LICENSE ./
+# Nothing writes bytecode at run time (a read-only root filesystem), so all of it is made here: the standard library's, which the
+# base image leaves out, the packages' and ours. Unchecked: no source is looked at again, and no copy of a layer makes it stale.
+RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '/(tests?|lib2to3)/' \
+      "$(python -c 'import sysconfig; print(sysconfig.get_paths()["stdlib"])')" /app/.venv/lib \
+      kernel cache rpc httpd edge origin control services tools
 USER 10001:10001
 VOLUME /data
 WORKDIR /data

@@ -36,6 +36,7 @@ fleet-sim: setup-dev ## A control and a thousand simulated edges, targets met or
 	@$(PY) -m tools.fleet_sim $(SIM_ARGS)
 
 lock: setup-dev ## Resolve the dependencies anew into the lock files
+	.boot/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-deps tools/uv.in -o tools/uv.lock.txt --custom-compile-command "make lock"
 	.boot/bin/uv pip compile -q --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock --custom-compile-command "make lock"
 	.boot/bin/uv pip compile -q --generate-hashes --no-emit-index-url --all-extras --group dev pyproject.toml -o requirements-dev.lock --custom-compile-command "make lock"
 

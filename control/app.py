@@ -29,6 +29,7 @@ from control.settings import ControlSettings, check, neighbours_of
 from control.store import Store
 from control.trust import open_trust
 from httpd.door import Door
+from httpd.private_files import private_folder, tighten
 from kernel.clock import Clock
 from kernel.documents import load_json
 from kernel.door_settings import limits_of
@@ -180,8 +181,10 @@ def _only_one(settings: ControlSettings, database: Database) -> Iterator[None]:
     if database.listen is None and settings.database:
         name, file = ("database", Path(f"{database.name}.lock"))
     try:
-        for folder in (settings.data, file.parent):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(settings.data)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if database.listen is None:
+            tighten(Path(f"{database.name}{more}") for more in ("", "-wal", "-shm", "-journal"))
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise BadSettings(name, f"{file.parent} cannot be used: {error.strerror}") from None

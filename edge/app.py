@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
 
@@ -47,6 +48,7 @@ from edge.upstream_wiring import upstreams_of
 from edge.wire.head import Limits
 from edge.wire.upload import BodyBudget
 from httpd.door import Door
+from httpd.private_files import private_folder
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings
 from kernel.fleet import HOT
@@ -168,6 +170,7 @@ class Edge:
     async def start(self) -> None:
         """Recover the disk, hear from control, listen. BadSettings when something cannot be had."""
         if self.disk is not None:
+            await self.tasks.offload(partial(private_folder, self.disk.folder))
             disk, now = self.disk, Instant(self.clock.wall(), self.clock.mono())
             self.cache.tell(_tell_of_folder)
             found = await self.tasks.offload(lambda: disk.open(now, LOCK_PATIENCE))

@@ -65,7 +65,7 @@ class AccessLog:
     def _open(self) -> int:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            return os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise BadSettings("access_log", f"{self._file} cannot be written: {error.strerror}") from None
 

@@ -22,6 +22,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
+from httpd.private_files import private_folder
 from kernel.errors import BadSettings, StorageFailed
 
 _LEFT_OVER = re.compile(r".+#\d+")
@@ -69,7 +70,7 @@ class FolderStorage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self.folder)
             self._store: ObjectStore = LocalStore(self.folder)
         except (OSError, BaseError) as error:
             raise BadSettings("store", f"{self.folder} cannot be used: {_reason(error)}") from None

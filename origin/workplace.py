@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from httpd.private_files import private_folder
 from kernel.errors import BadRequest, BadSettings, StorageFailed
 
 
@@ -18,7 +19,7 @@ class Workplace:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self.folder)
         except OSError as error:
             raise BadSettings("work_dir", f"{self.folder} cannot be made: {error.strerror}") from None
 

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from httpd.private_files import private_folder
 from kernel.errors import MatineeError, StorageFailed
 
 BUSY_SECONDS = 30.0
@@ -36,7 +37,7 @@ class Database:
     async def open(self) -> None:
         """Open or make the file. Raises StorageFailed naming it when that cannot be."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self.path.parent)
             self._writer = _engine(self.path, "BEGIN IMMEDIATE", 1)
             self._reader = _engine(self.path, "BEGIN", READERS)
             async with self._writer.begin() as connection:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from httpd.process import PRIVATE
 from kernel.command_line import command
 from kernel.errors import BadSettings
 from kernel.settings import Setting, table, unknown_variables
@@ -123,6 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv[0] in ("-V", "--version"):
         print(f"matinee {VERSION}")
         return 0
+    os.umask(PRIVATE)  # what any command writes (films, databases, keys, logs) is its user's alone
     found = find(argv)
     if found is None:
         return _unknown(argv)

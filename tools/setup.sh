@@ -15,7 +15,7 @@ try() {
   "$@" || { say "once more: $1 …"; "$@"; } || { say "a last time: $1 …"; "$@"; }
 }
 # One line that changes whenever what it names does; the folder is part of it, since .venv holds its name.
-key_of() { { pwd; echo "$1"; cat "$1" tools/setup.sh package.json package-lock.json; } | cksum; }
+key_of() { { pwd; echo "$1"; cat "$1" tools/setup.sh tools/uv.lock.txt package.json package-lock.json; } | cksum; }
 done_with() { [ -f ".venv/.matinee-$1" ] && [ "$(cat ".venv/.matinee-$1")" = "$2" ]; }
 
 key=$(key_of "$lock")
@@ -35,10 +35,15 @@ if command -v flock >/dev/null; then
   done_with "$want" "$key" && exit 0
 fi
 
-if ! .boot/bin/uv --version >/dev/null 2>&1; then
+# uv is the one that tools/uv.lock.txt names, by the hash of its wheel: it is what checks all the others.
+uv_wanted=$(cksum < tools/uv.lock.txt)
+if ! .boot/bin/uv --version >/dev/null 2>&1 || [ "$(cat .boot/uv.lock.key 2>/dev/null)" != "$uv_wanted" ]; then
   say "fetching uv"
+  rm -f .boot/uv.lock.key
   "$python" -m pip --version >/dev/null 2>&1 || fail "pip is needed (apt install python3-pip)"
-  try "$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .boot --upgrade uv
+  try "$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .boot --upgrade \
+    --require-hashes --no-deps --only-binary :all: -r tools/uv.lock.txt
+  printf '%s\n' "$uv_wanted" > .boot/uv.lock.key
 fi
 # A package that was being written when the last run was killed may look installed: begin again (a matter of seconds).
 if [ -e .venv/.matinee-installing ] || ! .venv/bin/python -c '' 2>/dev/null; then rm -rf .venv; fi

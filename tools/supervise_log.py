@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 from pathlib import Path
 
 _TAIL_BYTES = 16 * 1024
@@ -30,11 +31,23 @@ def keep_bounded(log: Path, limit: int) -> bool:
     try:
         if log.stat().st_size <= limit:
             return False
-        shutil.copyfile(log, older(log))
+        _copy_private(log, older(log))
         os.truncate(log, 0)
     except OSError:  # a full disk or a removed folder must not stop the supervisor
         return False
     return True
+
+
+def _copy_private(log: Path, target: Path) -> None:
+    """Copy with the log's own mode, whatever stood there before and whatever the umask is; never open to others."""
+    part = target.with_name(f"{target.name}.part")
+    part.unlink(missing_ok=True)
+    with log.open("rb") as read:
+        mode = stat.S_IMODE(os.fstat(read.fileno()).st_mode) & 0o700
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as written:
+            os.fchmod(written.fileno(), mode)
+            shutil.copyfileobj(read, written)
+    part.replace(target)
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from httpd.private_files import private_folder
 from kernel.errors import BadSettings
 from tools.sample_film import FILM_NAME
 
@@ -34,10 +35,12 @@ _STOPPING_WAIT_SECONDS = 30.0
 def claim(state: Path) -> None:
     """Make the folder if need be; BadSettings when it holds anything that is not Matinee's."""
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
         foreign = sorted(entry.name for entry in state.iterdir() if entry.name not in KNOWN)
     except OSError as error:
         raise BadSettings("state", f"{state} cannot be used: {error.strerror}") from None
+    if not foreign:
+        private_folder(state)
     if foreign and not (state / LOCK).is_file():
         raise BadSettings(
             "state", f"{state} holds what is not Matinee's ({', '.join(foreign[:3])}); choose another folder"

@@ -28,10 +28,41 @@ def last_stage(instructions):
     return instructions[starts[-1] :]
 
 
-def test_the_image_is_built_in_stages_from_pinned_releases(dockerfile):
-    bases = [rest.split() for name, rest in dockerfile if name == "FROM"]
+def test_the_image_is_built_in_stages_from_bases_that_a_build_can_pin_by_digest(dockerfile):
+    first = next(n for n, (name, _) in enumerate(dockerfile) if name == "FROM")
+    given = dict(rest.split("=", 1) for name, rest in dockerfile[:first] if name == "ARG")
+    bases = [rest.split()[0] for name, rest in dockerfile if name == "FROM"]
     assert len(bases) >= 2
-    assert all(":" in base[0] and not base[0].endswith(":latest") for base in bases)
+    assert {base.strip("${}") for base in bases} <= set(given)
+    assert all(":" in default and not default.endswith(":latest") for default in given.values())
+
+
+def test_what_the_image_runs_is_compiled_in_it(dockerfile, packages):
+    """Nothing writes bytecode at run time, so each start would compile everything anew."""
+    last = last_stage(dockerfile)
+    names = [name for name, _ in last]
+    (at,) = [n for n, (name, rest) in enumerate(last) if name == "RUN" and "compileall" in rest]
+    assert "--invalidation-mode unchecked-hash" in last[at][1]
+    copied = [n for n, name in enumerate(names) if name == "COPY"]
+    assert max(copied) < at < names.index("USER")
+    assert set(packages) - {"loadtest"} <= set(last[at][1].split())
+    assert "/app/.venv/lib" in last[at][1]
+
+
+def test_nothing_is_fetched_but_by_hash(dockerfile, root):
+    """uv, which checks all the others, and the players too."""
+    installs = [rest for name, rest in dockerfile if name == "RUN" and re.search(r"pip install|npm (ci|install)", rest)]
+    text = re.sub(r"\\\n", " ", (root / "tools/setup.sh").read_text())
+    installs += [line for line in text.splitlines() if "pip install" in line and not line.lstrip().startswith("#")]
+    assert len(installs) == 4
+    for line in installs:
+        assert line.count("--require-hashes") == line.count("pip install")
+        assert "npm install" not in line
+    lock = (root / "tools/uv.lock.txt").read_text()
+    assert re.findall(r"^\S+==", lock, re.MULTILINE) == ["uv=="]
+    assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", lock)) > 5  # the wheels of every platform
+    players = json.loads((root / "package-lock.json").read_text())["packages"]
+    assert all(one["integrity"].startswith("sha512-") for name, one in players.items() if name)
 
 
 def test_the_image_runs_unprivileged_with_a_health_check(dockerfile):
@@ -54,7 +85,7 @@ def test_what_the_image_copies_exists_and_is_let_through(dockerfile, root):
     assert ignored[1] == "*"
     let_through = {line[1:] for line in ignored if line.startswith("!")}
     copied = {s for name, rest in dockerfile if name == "COPY" and "--from" not in rest for s in rest.split()[:-1]}
-    assert copied == let_through
+    assert {source for source in copied if source.split("/")[0] not in let_through - {source}} == let_through
     assert all((root / source).exists() for source in copied)
 
 

@@ -1,5 +1,8 @@
 """Log files that stay bounded."""
 
+import os
+import stat
+
 from tools.supervise_log import keep_bounded, older, rotate, tail
 
 
@@ -25,6 +28,22 @@ def test_a_log_over_the_limit_is_emptied_while_the_program_writes_on(tmp_path):
         program.write("next\n")
     assert log.read_text() == "next\n"
     assert older(log).read_text() == "x" * 100 + "\n"
+
+
+def test_a_copy_put_aside_is_as_private_as_the_log(tmp_path):
+    """Whatever the umask is, and though an older copy is open to all."""
+    log = tmp_path / "edge.log"
+    log.write_text("x" * 100)
+    log.chmod(0o600)
+    older(log).write_text("open to all")
+    older(log).chmod(0o644)
+    before = os.umask(0)
+    try:
+        assert keep_bounded(log, 50)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(older(log).stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
 
 
 def test_a_log_under_the_limit_or_missing_is_left_alone(tmp_path):
