@@ -21,7 +21,7 @@ from edge.settings import EdgeSettings
 from edge.why import why_of
 from httpd.guard import door_refusal, sentence
 from kernel.documents import BadDocument, load_json, parse_object
-from kernel.door_settings import DoorLimits, Patience
+from kernel.door_settings import LOOPBACK, DoorLimits, Patience
 from kernel.errors import BadSettings
 from kernel.geo import country_code
 from kernel.http.door_rules import rules_for
@@ -47,7 +47,7 @@ class Stopping(Exception):
 def admin_limits(settings: EdgeSettings) -> DoorLimits:
     """Operators are few, and are waited for as viewers are."""
     patience = Patience(settings.head_timeout, ADMIN_BODY_SECONDS, settings.idle_timeout, settings.stall_timeout)
-    return DoorLimits(patience, ADMIN_CONNECTIONS, ADMIN_CONNECTIONS_PER_ADDRESS)
+    return DoorLimits(patience, ADMIN_CONNECTIONS, ADMIN_CONNECTIONS_PER_ADDRESS, LOOPBACK)
 
 
 def problem(status: int, reason: str, detail: str) -> web.Response:

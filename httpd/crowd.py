@@ -19,13 +19,13 @@ IPV6_PREFIX = 64
 
 
 def counted_as(address: str, exempt: Sequence[Network]) -> str | None:
-    """As what a client is counted: its address, its /64 in IPv6; None = not counted (this machine, and `exempt`)."""
+    """As what a client is counted: its address, its /64 in IPv6; None = not counted (`exempt`)."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address or None
     found = getattr(found, "ipv4_mapped", None) or found
-    if found.is_loopback or any(found in network for network in exempt if network.version == found.version):
+    if any(found in network for network in exempt if network.version == found.version):
         return None
     if found.version == 4:
         return str(found)

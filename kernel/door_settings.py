@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from kernel.settings import DURATION, INTEGER, TEXT, row_of, setting
+from kernel.settings import AUTO_OR_INTEGER, DURATION, INTEGER, TEXT, row_of, setting
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+SHARE = 4
+"""By auto one address may have one of so many connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +33,11 @@ class DoorSettings:
         least=1,
         most=1_000_000,
     )
-    max_connections_per_address: int = setting(
-        INTEGER,
-        "500",
-        "Connections from one address (IPv6: one /64) at a time; loopback is exempt; 0: any number.",
-        least=0,
-        most=1_000_000,
+    max_connections_per_address: int | None = setting(
+        AUTO_OR_INTEGER,
+        "auto",
+        "Connections of one address (IPv6: one /64) at a time; more are turned away; auto: a quarter of the door's, "
+        "and loopback is exempt; 0: any number. Trusted proxies are exempt.",
     )
     head_timeout: float = setting(
         DURATION,
@@ -88,7 +90,7 @@ class HasDoor(Protocol):
     @property
     def max_connections(self) -> int: ...  # noqa: D102 (the table has the sentence)
     @property
-    def max_connections_per_address(self) -> int: ...  # noqa: D102
+    def max_connections_per_address(self) -> int | None: ...  # noqa: D102
     @property
     def head_timeout(self) -> float: ...  # noqa: D102
     @property
@@ -104,4 +106,7 @@ def limits_of(settings: HasDoor, exempt: Sequence[Network] = ()) -> DoorLimits:
     patience = Patience(
         settings.head_timeout, settings.body_timeout, settings.idle_timeout, settings.stall_timeout
     )  # fmt: skip
-    return DoorLimits(patience, settings.max_connections, settings.max_connections_per_address, exempt)
+    most, told = settings.max_connections, settings.max_connections_per_address
+    if told is None:
+        return DoorLimits(patience, most, max(1, most // SHARE), (*exempt, *LOOPBACK))
+    return DoorLimits(patience, most, told, exempt)

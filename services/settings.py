@@ -85,7 +85,7 @@ class ServicesSettings:
     drain: float = setting(DURATION, "30s", "How long running responses may take to finish at a stop.", least=0)
     allowed_hosts: tuple[str, ...] = door("allowed_hosts")
     max_connections: int = door("max_connections")
-    max_connections_per_address: int = door("max_connections_per_address")
+    max_connections_per_address: int | None = door("max_connections_per_address")
     head_timeout: float = door("head_timeout")
     body_timeout: float = door("body_timeout")
     idle_timeout: float = door("idle_timeout")

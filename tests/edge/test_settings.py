@@ -42,6 +42,7 @@ def test_a_shield_has_other_presets():
         (OPEN | {"role": ["origin"]}, "role"),
         (OPEN | {"listen": ["8081"]}, "listen"),
         (OPEN | {"admin": ["127.0.0.1:99999"]}, "admin"),
+        (OPEN | {"admin": ["0.0.0.0:9081"]}, "admin"),
         (OPEN | {"ram": ["much"]}, "ram"),
         (OPEN | {"ram": ["1KiB"]}, "ram"),
         (OPEN | {"disk": ["-1"]}, "disk"),

@@ -5,8 +5,9 @@ import ipaddress
 import pytest
 
 from httpd.crowd import Crowd, counted_as
+from kernel.door_settings import LOOPBACK
 
-PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8")]
+PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"), *LOOPBACK]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_as_what_a_client_is_counted(address, counted):
 
 
 def test_one_address_has_its_share_and_no_more():
-    crowd = Crowd(10, 2)
+    crowd = Crowd(10, 2, LOOPBACK)
     assert [crowd.enter(n, f"2001:db8::{n}")[0] for n in range(4)] == [True, True, False, False]
     assert crowd.enter("other", "2001:db8:0:1::1") == (True, None)
     crowd.left(0)

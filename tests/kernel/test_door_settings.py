@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from kernel.door_settings import DoorSettings, Patience, limits_of
+from kernel.door_settings import LOOPBACK, DoorSettings, Patience, limits_of
 from kernel.settings import resolve, table
 from tools.docs import load
 
@@ -17,4 +17,6 @@ def test_limits_are_what_the_settings_say():
     settings = resolve(DoorSettings, flags={"head_timeout": ["2s"], "max_connections": ["7"]})
     limits = limits_of(settings, ["net"])
     assert limits.patience == dataclasses.replace(Patience(), head=2.0)
-    assert (limits.connections, limits.per_address, limits.exempt) == (7, 500, ["net"])
+    assert (limits.connections, limits.per_address, limits.exempt) == (7, 1, ("net", *LOOPBACK))
+    counted = resolve(DoorSettings, flags={"max_connections_per_address": ["9"]})
+    assert (limits_of(counted).per_address, limits_of(counted).exempt) == (9, ())

@@ -276,3 +276,15 @@ async def test_it_is_ready_until_it_is_asked_to_stop(tmp_path):
         stopping.set()
         answer = await client.get("/readyz")
         assert (answer.status, (await answer.json())["reason"]) == (503, "draining")
+
+
+async def test_a_page_that_points_its_name_here_reads_nothing_and_an_edge_may_send_any_host(serve, published):
+    """DNS rebinding: Via is what every proxy adds, and no page can."""
+    client = await serve(published[0], allowed_hosts=("media.example",))
+    film, foreign = "/cdn/eu/film1/master.m3u8", {"Host": "watch.example"}
+    assert (await client.get(film, headers=foreign)).status == 421
+    assert (await client.get(film, headers=foreign | {"Via": "1.1 e1"})).status == 200
+    assert (await client.get(film, headers={"Host": "media.example:9000"})).status == 200
+    for path in ("/library", "/healthz", "/metrics"):
+        assert (await client.get(path, headers=foreign | {"Via": "1.1 e1"})).status == 421
+    assert (await client.get("/library", headers={"Origin": "https://evil.example"})).status == 403

@@ -3,8 +3,9 @@
 import pytest
 
 from kernel.errors import BadSettings
+from kernel.http.door_rules import Call, refusal
 from kernel.settings import resolve
-from services.settings import ServicesSettings, check, is_loopback
+from services.settings import ServicesSettings, check, door_rules
 
 
 def made(**flags):
@@ -50,6 +51,19 @@ def test_impossible_values_are_refused(flags):
         made(**flags)
 
 
-def test_loopback_names():
-    assert all(is_loopback(host) for host in ("localhost", "LOCALHOST.", "127.9.9.9", "::1"))
-    assert not any(is_loopback(host) for host in ("", "0.0.0.0", "localhost.evil.example", "10.0.0.1"))
+@pytest.mark.parametrize(
+    ("flags", "host", "refused"),
+    [
+        ({}, "127.0.0.1:8080", None),
+        ({}, "watch.example", "host"),
+        ({"allowed_hosts": "watch.example"}, "watch.example", None),
+        ({"trusted_proxies": "127.0.0.0/8"}, "watch.example", None),
+        ({"trusted_proxies": "127.0.0.0/8", "allowed_hosts": "a.example"}, "watch.example", "host"),
+        ({"listen": "0.0.0.0:8080"}, "watch.example", None),
+        ({"listen": "0.0.0.0:8080", "allowed_hosts": "a.example"}, "watch.example", "host"),
+        ({"trusted_proxies": "127.0.0.0/8", "insecure_dev": "on"}, "watch.example", "host"),
+    ],
+)
+def test_every_name_is_answered_only_where_viewers_come_from_elsewhere(flags, host, refused):
+    settings = resolve(ServicesSettings, flags={name: [text] for name, text in flags.items()})
+    assert refusal(door_rules(settings), Call("GET", [host])) == refused

@@ -108,3 +108,11 @@ async def test_bodies_are_bounded_and_must_be_json(start):
     assert got.status == 415
     got = await place.client.post(path, data=b"{", headers={"Content-Type": "application/json"})
     assert (got.status, (await got.json(content_type=None))["reason"]) == (400, "body-json")
+
+
+async def test_a_page_that_points_its_name_here_is_not_on_this_machine(start):
+    """Where every name is answered, what this machine alone may ask asks for a name of this machine's."""
+    place = await start(insecure_dev="off", trusted_proxies="192.0.2.0/24")
+    assert (await place.client.get("/metrics")).status == 200
+    assert (await place.client.get("/metrics", headers={"Host": "evil.example"})).status == 401
+    assert (await place.client.get("/healthz", headers={"Host": "watch.example"})).status == 200
