@@ -125,8 +125,7 @@ class _Builder:
         if settings.runs("gateway"):
             self._gateway()
         self.routes += _own_routes(self.counters, self.ready, self.stopping, self.routes)
-        rules = door_rules(settings)
-        front = Front(self.gate, self.places, settings.trusted_proxies, self.clock, self.counters, rules)
+        front = Front(self.gate, self.places, settings.trusted_proxies, self.clock, self.counters, door_rules(settings))
         application = web.Application(middlewares=[front.middleware()], client_max_size=LARGEST_BODY)  # type: ignore[list-item]
         table = application[ROUTES] = {}
         for route in self.routes:
