@@ -34,6 +34,7 @@ from kernel.hot import parse_hot
 from kernel.http.cache_control import parse_directives, parse_targeted
 from kernel.http.conditional import etags, not_modified, precondition_holds, range_holds
 from kernel.http.dates import parse_date
+from kernel.http.door_rules import Call, host_name, is_cross_site
 from kernel.http.field_names import is_override
 from kernel.http.freshness import assess
 from kernel.http.message import end_to_end, members
@@ -57,7 +58,7 @@ from kernel.upstream_url import UPSTREAM
 from origin.access_log import trace_id as origin_trace
 from services.catalogue.routes import read_cursor
 from services.catalogue.title import read_line
-from services.http.caller import Gate, cross_site, host_of
+from services.http.caller import Gate
 from services.http.place import viewer_address
 from services.playback.decide import bits
 from services.playback.pathways import asker
@@ -219,8 +220,8 @@ TEXTS = {
     "a cursor": (read_cursor, "", "WzEs"),
     "a guest's cookie": (lambda v: GATE.read_cookie(v, 0.0), "guest-" + "a" * 32 + ".1"),
     "an API key": (lambda v: GATE.recognise(v, None, 0.0), "Bearer "),
-    "Host of a service": (host_of, "a:", "[", "http://"),
-    "Origin": (lambda v: cross_site(v, None, "a"), "http://", "http://["),
+    "Host of a door": (host_name, "a:", "[", "http://"),
+    "Origin": (lambda v: is_cross_site(Call("POST", ["a"], origin=v)), "http://", "http://["),
     "X-Forwarded-For of a service": (lambda v: viewer_address("192.0.2.1", [v], TRUSTED), "192.0.2.1,"),
     "a bitrate": (bits, "1"),
     "a pathway": (lambda v: asker(None, v, manifest=None, whole=False), '"a,'),
