@@ -28,6 +28,7 @@ _NOT_STORED = frozenset((b"age", b"content-length", b"cache-status", b"cdn-loop"
 _OF_THE_BODY = frozenset((b"content-length", b"content-encoding", b"content-range"))
 Vary = tuple[tuple[bytes, bytes | None], ...]
 """An alternate: the request's values of the fields that the response varies by."""
+_REFERENCES = frozenset((b"location", b"content-location", b"link"))
 Windows = tuple[float, float, bool]
 """Seconds that it may be used when stale while it is revalidated, and after an error; must-revalidate."""
 NO_WINDOWS: Windows = (0.0, 0.0, False)
@@ -61,6 +62,7 @@ class Told(NamedTuple):
     last_modified: bytes | None
     upstream_status: bytes | None
     had_age: bool
+    refers: bool
 
 
 class Entry:
@@ -148,6 +150,11 @@ class Entry:
     def had_age(self) -> bool:
         """Whether it came with an Age."""
         return self.told.had_age
+
+    @property
+    def refers(self) -> bool:
+        """Whether it has redirects or links, which may read otherwise to each viewer."""
+        return self.told.refers
 
     def set_fields(self, fields: Fields) -> None:
         """Take over the end-to-end fields of a response; what is derived of them is made anew."""
@@ -292,7 +299,9 @@ def _windows(swr: float, sie: float, must: bool) -> Windows:
 
 
 def _told(fields: Fields, via: bytes | None, *, had_age: bool) -> Told:
-    return Told(fields, serialise(fields), first(fields, b"etag"), first(fields, b"last-modified"), via, had_age)
+    refers = any(name in _REFERENCES for name, _ in fields)
+    etag, modified = first(fields, b"etag"), first(fields, b"last-modified")
+    return Told(fields, serialise(fields), etag, modified, via, had_age, refers)
 
 
 def _told_on_disk(head: Mapping[str, object]) -> Told:

@@ -163,7 +163,7 @@ class Delivery(Reply):
     def on_interim(self, head: bytes) -> None:
         """A 1xx is passed on, to HTTP/1.1 alone (RFC 9110 §15.2)."""
         if self.request.minor == 1 and self.wanted and not self.headed:
-            self.connection.transport.write(head)
+            self.connection.transport.write(self.with_token(head))
 
     def on_head(self, fill: Fill) -> None:
         """Head of a fill: choose what is sent and begin."""

@@ -85,6 +85,11 @@ class Fetcher:
         """Seconds after which nobody waits for a head any more, however often it was asked for."""
         return self._upstreams.timeouts.first_byte
 
+    @property
+    def authorities(self) -> frozenset[bytes]:
+        """By what hosts upstreams are asked, in their normal form."""
+        return self._upstreams.authorities
+
     def keep_up_to(self, size: int) -> None:
         """Larger objects than so many bytes are not kept, from the next answer on."""
         self._answers.keep_up_to(size)

@@ -8,6 +8,7 @@ from cache.entry import OVERHEAD, Entry
 from cache.fill import Fill
 from edge.deliver import Selection, head, problem
 from edge.locate import Viewer
+from edge.references import Carried, in_path, keep_token
 from edge.route import Asked
 from edge.wire.h1 import Connection
 from edge.wire.request import Request
@@ -97,11 +98,20 @@ class Reply:
         lines = self.asked.route.lines_for(self.request.fields) + self.story.via
         lines += self.theirs
         self.story.counts.headed(self.story.clock.mono() - self.began)
-        made = head(entry, selection, length, lines, chunked=chunked)
+        made = self.with_token(head(entry, selection, length, lines, chunked=chunked))
         told = b"" if age is None else b"Age: %d\r\n" % age
         status = chained(entry.upstream_status, own)
         self.connection.last_words(self.request)
         return made + told + b"Cache-Status: %s\r\n%s\r\n" % (status, self.story.connection_line(self.request))
+
+    def with_token(self, made: bytes) -> bytes:
+        """A head whose redirects and links keep the token that this viewer's path carries."""
+        asked, target = self.asked, self.request.target
+        if asked.cdn is None or not in_path(target):
+            return made
+        host, port = self.request.fields.get(b"host", b""), self.story.node.routes.port
+        upstreams = self.story.fetcher.authorities
+        return keep_token(made, Carried(target, host, port, asked.upstream, asked.cdn.content_id, upstreams))
 
     def stored_status(self, entry: Entry, outcome: Outcome, detail: bytes = b"") -> bytes:
         """Our member of Cache-Status for what is served from the cache, or was brought into it for this request."""

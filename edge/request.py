@@ -33,6 +33,7 @@ from edge.node import Node
 from edge.own_answers import CLOSE, OwnAnswers
 from edge.plan import Plan, ordinary, plan, plan_for, why_forwarded
 from edge.record import AccessLog
+from edge.references import in_path
 from edge.route import Asked, came_back, general_route, media_route
 from edge.wire.h1 import Connection
 from edge.wire.request import Request
@@ -179,7 +180,7 @@ class Story(OwnAnswers):
         elif not self.cache.sound(entry, body, began):
             body = None
         whole = request.method == b"GET" and entry.status == 200 and plain(request.fields)
-        if body is None or not whole or asked.route.cors.origins:
+        if body is None or not whole or asked.route.cors.origins or (entry.refers and in_path(request.target)):
             self.serve(Delivery(self, request, connection, viewer, asked, permit, began), entry, Outcome.HIT)
             return
         if viewer is connection.viewer and carried_by_path(request, asked):

@@ -32,6 +32,7 @@ from kernel import health, rendezvous
 from kernel.clock import Clock
 from kernel.errors import Overloaded, UpstreamFailed
 from kernel.health import Failure, Health
+from kernel.http.authority import normal_authority
 from kernel.http.message import Fields
 from kernel.settings import Address
 from kernel.upstream_url import weight_of, without_weight
@@ -145,6 +146,9 @@ class Upstreams:
             gone.pool.limits = replace(limits, idle=0)
             gone.pool.drop_idle()
         self.timeouts = timeouts
+        ports = {True: b"443", False: b"80"}
+        normal = (normal_authority(one.authority, ports[one.tls is not None]) for one in self.all)
+        self.authorities = frozenset(one for one in normal if one is not None)
 
     @property
     def all_out(self) -> bool:
