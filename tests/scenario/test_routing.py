@@ -70,17 +70,16 @@ async def test_an_edge_that_drains_says_so_and_takes_no_new_viewers(s: Scenario)
     assert traffic.verdicts()["e1"].why == "it says that it drains"
 
 
-async def test_viewers_who_stall_at_an_edge_move_those_who_come_after(s: Scenario) -> None:
-    """One witness: it is named last, not left out."""
+async def test_viewers_who_say_that_they_stall_move_nobody(s: Scenario) -> None:
+    """Anybody can invent a session: what they say is shown to operators and decides nothing."""
     c1, o1 = s.control("c1"), s.origin("o1")
     nodes = [s.edge(name, upstream=o1, control=c1, region="eu") for name in ("e1", "e2", "e3")]
     traffic = traffic_of(c1, s)
     for node in nodes:
         await node.started()
     await _reported(s, traffic)
-    first = named(traffic)[0]
-    for session in ("a", "b", "c"):
-        traffic.take_signal(first, session, requests=20, errors=0, stalled=6.0)
+    before = named(traffic)
+    for session in ("a", "b", "c", "d"):
+        traffic.take_signal(before[0], session, requests=20, errors=20, stalled=6.0)
     await s.clock.advance(1)
-    assert named(traffic)[-1] == first
-    assert len(named(traffic)) == 3
+    assert named(traffic) == before
