@@ -124,7 +124,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv[0] in ("-V", "--version"):
         print(f"matinee {VERSION}")
         return 0
-    os.umask(PRIVATE)  # what any command writes (films, databases, keys, logs) is its user's alone
     found = find(argv)
     if found is None:
         return _unknown(argv)
@@ -179,4 +178,5 @@ def _run(entry: Command, rest: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    os.umask(PRIVATE)  # of the process: what any command writes (films, databases, keys, logs) is its user's alone
     sys.exit(main())

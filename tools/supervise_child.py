@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from httpd.process import PRIVATE
 from tools.cli import main as matinee
 
 _PR_SET_PDEATHSIG = 1
@@ -35,4 +36,5 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    os.umask(PRIVATE)
     sys.exit(main(sys.argv[1:]))
