@@ -20,6 +20,7 @@ def call_of(request: web.Request) -> Call:
         fetch_site=headers.get("Sec-Fetch-Site"),
         fetch_mode=headers.get("Sec-Fetch-Mode"),
         content_type=request.content_type,
+        has_body=request.body_exists,
     )
 
 

@@ -31,6 +31,7 @@ from edge.wire.request_reader import RequestReader
 from kernel.claims import is_scope, permit_of
 from kernel.documents import load_json, parse_moment
 from kernel.hot import parse_hot
+from kernel.http.authority import normal_authority
 from kernel.http.cache_control import parse_directives, parse_targeted
 from kernel.http.conditional import etags, not_modified, precondition_holds, range_holds
 from kernel.http.dates import parse_date
@@ -52,7 +53,7 @@ from kernel.media.naming import within_title
 from kernel.media.playlist import attributes, cut, parse_media, parse_multivariant
 from kernel.media.steering import steered_manifest, steered_playlist
 from kernel.path_pattern import parse_pattern
-from kernel.paths import normal_host, normal_name, normalise, normalise_any, read_path_anew, split_cdn, split_token
+from kernel.paths import normal_name, normalise, normalise_any, read_path_anew, split_cdn, split_token
 from kernel.token import verify
 from kernel.upstream_url import UPSTREAM
 from origin.access_log import trace_id as origin_trace
@@ -154,7 +155,7 @@ BYTES = {
     "a path": (read_path_anew, b"/", CDN),
     "the CDN's path": (split_cdn, b"/cdn/", CDN, CDN + b"720_"),
     "a name in a query": (normal_name, b"a"),
-    "a host": (lambda v: normal_host(v, b"80"), b"a:"),
+    "a host": (lambda v: normal_authority(v, b"80"), b"a:", b"a.", b"[::", b"%41"),
     "a query, keyed": (KeyedQuery(only=False, names=frozenset((b"z",)), ordered=True, tokens=True).of, b"a=b&"),
     "a token in a query": (lambda v: find_token(None, v, None, None), b"a&", b"token="),
     "a query without token": (without_token, b"a&"),

@@ -61,18 +61,21 @@ class Call:
     fetch_site: str | None = None
     fetch_mode: str | None = None
     content_type: str = ""
+    has_body: bool = True
 
 
 def refusal(rules: DoorRules, call: Call, takes: frozenset[str] | None = JSON) -> DoorRefusal | None:
     """Why a request is refused; None when it is not.
 
-    `takes`: the content types that a changing request may have; None where the route judges that itself.
+    `takes`: the content types that a changing request may have; None where the route judges that itself. A method that
+    no form can send (PUT, DELETE, PATCH) is preflighted by every browser, so without a body it needs no content type.
     """
     if (refused := host_refusal(rules, call)) is not None:
         return refused
     if is_cross_site(call):
         return DoorRefusal.CROSS_SITE
-    if call.method not in SAFE_METHODS and takes is not None and call.content_type.lower() not in takes:
+    changes = call.method == "POST" or (call.has_body and call.method not in SAFE_METHODS)
+    if changes and takes is not None and call.content_type.lower() not in takes:
         return DoorRefusal.CONTENT_TYPE
     return None
 

@@ -80,6 +80,9 @@ def test_every_route_and_method_is_in_the_tables() -> None:
     assert methods == PUTS.keys() | ELSEWHERE | TELLS
 
 
+SENT = {"Authorization": "Bearer a-key-of-the-tests", "X-Request-Id": "r7", "Content-Type": "application/json"}
+
+
 async def test_every_changing_route_leaves_a_row(api, trusted) -> None:
     api.plane.enrolment = trusted
     api.plane.fanout.edges["e1"] = Edge(Hello("e1", region="eu"), 0.0, connected=True)
@@ -89,9 +92,7 @@ async def test_every_changing_route_leaves_a_row(api, trusted) -> None:
     for (method, _), (path, body, action) in CHANGES.items():
         before = (await newest(store))["seq"]
         url = path.format(**names) + "?reason=because"
-        async with api.client.request(
-            method, url, json=body, headers={"Authorization": "Bearer a-key-of-the-tests", "X-Request-Id": "r7"}
-        ) as answer:
+        async with api.client.request(method, url, json=body, headers=SENT) as answer:
             told = await answer.json()
             assert answer.status < 300, (url, told)
         row = await newest(store)

@@ -163,13 +163,16 @@ async def test_a_loss_is_made_good_by_a_delta_with_growing_waits_between(tmp_pat
         assert control.connections == before + 1
 
 
-async def test_a_control_that_lost_its_history_begins_a_new_epoch(tmp_path: Path, clock: HandClock) -> None:
+async def test_a_control_that_lost_its_history_holds_edges_until_a_new_epoch(tmp_path: Path, clock: HandClock) -> None:
     async with MemoryControl(clock) as control, Node(control, tmp_path, clock).runs() as node:
         for number in range(3):
             control.publishes(f"film-{number}", allow=["DE"])
         await until(lambda: node.refuses("film-2", "DE") is None)
         await control.goes_down()
         control.comes_back(forgot_everything=True)
+        await until(lambda: clock.advance(1) or "quarantine" in node.subscriber.last_error)
+        assert node.refuses("film-2", "DE") is None
+        control.begins_a_new_epoch()
         await until(lambda: clock.advance(1) or node.refuses("film-2", "DE") is Refusal.COUNTRY)
         assert node.subscriber.state.version(RULES).epoch == "epoch-1+"
         control.publishes("film-9", allow=["DE"])

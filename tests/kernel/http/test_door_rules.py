@@ -78,15 +78,26 @@ def test_no_page_of_another_site_may_ask(method, origin, site, mode, refused):
     assert refusal(LOOPBACK_DOOR, asked) == refused
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "PURGE"])
+@pytest.mark.parametrize(
+    ("method", "has_body"), [("POST", True), ("POST", False), ("PUT", True), ("PATCH", True), ("DELETE", True)]
+)
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "application/jsonx"]
 )
-def test_what_changes_something_must_be_json_with_or_without_a_body(method, content_type):
-    assert refusal(LOOPBACK_DOOR, call(method, content_type=content_type)) == "content-type"
-    assert refusal(LOOPBACK_DOOR, call(method, content_type="Application/JSON")) is None
-    assert refusal(LOOPBACK_DOOR, call(method, content_type=content_type), takes=None) is None
-    assert refusal(LOOPBACK_DOOR, call("GET", content_type=content_type)) is None
+def test_a_body_and_every_post_must_be_json(method, has_body, content_type):
+    asked = call(method, content_type=content_type, has_body=has_body)
+    assert refusal(LOOPBACK_DOOR, asked) == "content-type"
+    assert refusal(LOOPBACK_DOOR, call(method, content_type="Application/JSON", has_body=has_body)) is None
+    assert refusal(LOOPBACK_DOOR, asked, takes=None) is None
+    assert refusal(LOOPBACK_DOOR, call("GET", content_type=content_type, has_body=has_body)) is None
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_without_a_body_a_method_that_is_preflighted_needs_no_content_type(method):
+    assert refusal(LOOPBACK_DOOR, call(method, content_type="", has_body=False)) is None
+    assert (
+        refusal(LOOPBACK_DOOR, call(method, content_type="", has_body=False, origin="https://evil.example")) is not None
+    )
 
 
 def test_hosts():
