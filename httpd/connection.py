@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
-from httpd.judge import Look, Phase
+from httpd.client_timeouts import Look, Phase
 
 if TYPE_CHECKING:
     from httpd.door import Door

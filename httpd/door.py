@@ -11,11 +11,11 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from httpd.client_timeouts import Verdict, verdict
 from httpd.connection import Connection
-from httpd.crowd import Crowd
-from httpd.judge import Verdict, verdict
+from httpd.connection_limits import Crowd
 from httpd.process import connections_within
-from httpd.seldom import Seldom
+from httpd.rate_limited_log import Seldom
 from kernel.door_settings import DoorLimits
 from kernel.errors import BadSettings
 from kernel.settings import Address

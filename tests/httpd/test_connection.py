@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 from aiohttp import web
 
+from httpd.client_timeouts import Look, Phase
 from httpd.connection import GRACE_SECONDS, Connection
-from httpd.judge import Look, Phase
 
 
 class Transport(asyncio.Transport):
