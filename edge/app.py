@@ -25,11 +25,9 @@ from edge.apply import State
 from edge.authorise import TokenMemo
 from edge.control_link import Connect, Ears
 from edge.counters import Counts
-from edge.crowd import Crowd
 from edge.fetch import Fetcher
 from edge.job_wiring import answering, begin, catch_up, hearing, jobs_of
 from edge.joining import identity_of, subscriber_of
-from edge.listen import Front, patience, renew_certificate, tls_context
 from edge.live import Live
 from edge.locate import Locator
 from edge.network import Network
@@ -37,11 +35,13 @@ from edge.node import Node
 from edge.numbers import Number, metrics, stats
 from edge.profile import PROFILES
 from edge.read_files import read_keys, read_rules
-from edge.record import AccessLog
 from edge.reload import Reloader
 from edge.report import Standing
-from edge.request import Story
 from edge.routes import routes_of
+from edge.serve.access_log import AccessLog
+from edge.serve.connection_limits import Crowd
+from edge.serve.handler import Story
+from edge.serve.listener import Front, patience, renew_certificate, tls_context
 from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
 from edge.upstream_wiring import upstreams_of

@@ -16,8 +16,8 @@ import structlog
 from cache.eviction.admission import ADMISSIONS
 from edge.apply import State
 from edge.authorise import TokenMemo
-from edge.listen import patience
 from edge.routes import Routes, routes_of
+from edge.serve.listener import patience
 from edge.settings import EdgeSettings
 from edge.upstream_wiring import Wiring, wiring_of
 from kernel.errors import BadSettings

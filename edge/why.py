@@ -1,6 +1,6 @@
 """WHY: what this edge would do with a URL, and why: for an operator who asks, never on the way of a viewer.
 
-The same steps as `edge.request` in the same order, asked and not done: nothing is fetched, counted or touched.
+The same steps as `edge.serve.handler` in the same order, asked and not done: nothing is fetched, counted or touched.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from edge.grant import Grant, Lane, lane
 from edge.locate import Viewer
+from edge.serve.request_template import Grant, Lane, lane
 from edge.wire.head import Limits
 from edge.wire.known_heads import VERSION, learn
 from edge.wire.request import Malformed, Request

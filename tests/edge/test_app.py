@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge.app import Edge
-from edge.listen import QUIET_TICKS
 from edge.network import LoopNetwork
+from edge.serve.listener import QUIET_TICKS
 from edge.settings import EdgeSettings
 from kernel.errors import BadSettings
 from kernel.settings import resolve

@@ -8,8 +8,8 @@ import ssl
 from collections import deque
 from typing import Any
 
-from edge.accept import Door
 from edge.network import Factory, Listener
+from edge.serve.accept import Door
 from kernel.settings import Address
 
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from edge.listen import QUIET_TICKS
+from edge.serve.listener import QUIET_TICKS
 from tests.scenario.stage import Scenario
 from tests.scenario.wire import FOLDER, Wire
 

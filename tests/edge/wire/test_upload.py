@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.listen import BODY_SECONDS, LATE_BODY, Front
+from edge.serve.listener import BODY_SECONDS, LATE_BODY, Front
 from edge.wire.head import Limits
 from edge.wire.upload import LAST_CHUNK, ONE_READ, SMALL_BODY, WINDOW, BodyBudget, Upload
 from tests.edge.wire.fakes import Remembering, connected

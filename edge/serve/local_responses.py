@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from edge.deliver import problem
 from edge.locate import Viewer
-from edge.rights import Rights
 from edge.route import Asked, general_route, media_route
 from edge.routes import Route
+from edge.serve.rights import Rights
 from edge.wire.h1 import Connection
 from edge.wire.request import Malformed, Request
 from kernel.claims import Permit

@@ -1,6 +1,6 @@
 """The straight run of the story: a hit in RAM, asked for on a connection that was permitted the folder before.
 
-The same decisions as in `edge.request`, each remembered with what it depends on; nothing is decided here. It costs a
+The same decisions as in `edge.serve.handler`, each remembered with what it depends on; nothing is decided here. It costs a
 few microseconds where the long way costs three times as much, and it is what most requests of a player are.
 """
 
@@ -14,13 +14,13 @@ from cache.entry import Entry, Ready
 from edge.counters import Counts
 from edge.deliver import Selection, head
 from edge.foresight import Foresight
-from edge.grant import MOST_GRANTS, NAME, Grant, grant
 from edge.node import Node
 from edge.outline import Outlines
 from edge.popularity import REQUEST, Popularity
-from edge.record import AccessLog
 from edge.route import Asked
 from edge.routes import Routes
+from edge.serve.access_log import AccessLog
+from edge.serve.request_template import MOST_GRANTS, NAME, Grant, grant
 from edge.wire.h1 import Connection
 from kernel.claims import Permit
 from kernel.clock import Clock

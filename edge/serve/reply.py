@@ -20,7 +20,7 @@ from kernel.http.dates import format_date
 from kernel.vocabulary import Abort, NotStored, Outcome
 
 if TYPE_CHECKING:
-    from edge.request import Story
+    from edge.serve.handler import Story
 
 
 class Reply:

@@ -26,7 +26,7 @@ from kernel.errors import MatineeError, UpstreamFailed
 from kernel.http.ranges import ByteRange
 
 if TYPE_CHECKING:
-    from edge.delivery import Delivery
+    from edge.serve.response import Delivery
 
 PIECE = 256 * 1024  # bytes written at a time
 BROKEN = frozenset(("truncated", "idle-timeout", "total-timeout", "nobody-waits", "short-parts"))

@@ -6,7 +6,7 @@ from edge.authorise import authorise
 from edge.locate import Viewer
 from edge.profile import PURPOSE
 from edge.route import Asked
-from edge.straight import StraightRun
+from edge.serve.fast_path import StraightRun
 from edge.wire.request import Request
 from kernel.claims import ANYWHERE, Permit
 from kernel.vocabulary import Refusal

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.log_fields import LOG_FIELDS
-from edge.record import FLUSH_LINES, MOST_LINES, PIECES, AccessLog
+from edge.serve.access_log import FLUSH_LINES, MOST_LINES, PIECES, AccessLog
 from edge.tasks import TaskOwner
 from kernel.errors import BadSettings
 from tests.edge.ground import standing

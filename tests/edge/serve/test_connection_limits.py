@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from edge.crowd import TURNED_AWAY_LEAST, Crowd
 from edge.locate import Viewer, parse_ip
+from edge.serve.connection_limits import TURNED_AWAY_LEAST, Crowd
 from edge.settings import EdgeSettings
 from kernel.settings import resolve
 from tests.edge.wire.fakes import Remembering, connected
@@ -92,7 +92,7 @@ def test_one_address_may_have_a_quarter_of_the_node() -> None:
 
 
 def test_a_quarter_is_of_what_the_descriptors_allow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.crowd.resource.getrlimit", lambda _: (64, 64))
+    monkeypatch.setattr("edge.serve.connection_limits.resource.getrlimit", lambda _: (64, 64))
     node = crowd()
     assert (node.most, node.most_of_one, node.most_handshakes) == (48, 12, 24)
 

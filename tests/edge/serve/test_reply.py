@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge.reply import Reply
+from edge.serve.reply import Reply
 from kernel.vocabulary import Outcome
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock

@@ -5,13 +5,13 @@
     LOOK UP     entry, now -> serve, serve stale, revalidate, fill                      edge/plan.py
     FETCH       only on a miss: join the running fill or begin one                      edge/fetch.py
     SEND        200, 206, 304, 412, 416; which head, which bytes                        edge/deliver.py
-    LOG         always: counters and a line                                             edge/record.py
+    LOG         always: counters and a line                                             edge/serve/access_log.py
 
-Refusals and other answers of our own making stand in `edge.own_answers`.
+Refusals and other answers of our own making stand in `edge.serve.local_responses`.
 
 `handle` is one straight synchronous run from the parsed request to the transport: a hit makes no task and waits for
 nothing. What has to wait (a miss, a disk read) goes on in a `Delivery`, told by plain calls. A request that differs
-from the last one only in the name of the segment takes `edge.straight`, the same run with its decisions remembered.
+from the last one only in the name of the segment takes `edge.serve.fast_path`, the same run with its decisions remembered.
 Over 300 lines because the story is told from top to bottom in one place.
 """
 
@@ -23,18 +23,18 @@ from cache.body import Body
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.counters import Counts
-from edge.crowd import Crowd
 from edge.deliver import plain, problem
-from edge.delivery import MOST_TRIES, Delivery
 from edge.fetch import Fetcher
-from edge.grant import carried_by_path
 from edge.locate import Locator, Viewer
 from edge.node import Node
-from edge.own_answers import CLOSE, OwnAnswers
 from edge.plan import Plan, ordinary, plan, plan_for, why_forwarded
-from edge.record import AccessLog
 from edge.references import in_path
 from edge.route import Asked, came_back, general_route, media_route
+from edge.serve.access_log import AccessLog
+from edge.serve.connection_limits import Crowd
+from edge.serve.local_responses import CLOSE, OwnAnswers
+from edge.serve.request_template import carried_by_path
+from edge.serve.response import MOST_TRIES, Delivery
 from edge.wire.h1 import Connection
 from edge.wire.request import Request
 from kernel.claims import ANYWHERE, Permit

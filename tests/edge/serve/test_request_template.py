@@ -6,10 +6,10 @@ from math import inf
 
 import pytest
 
-from edge.grant import NAME, carried_by_path, grant
 from edge.popularity import Tally
 from edge.route import Asked, media_route
 from edge.rules import Rules
+from edge.serve.request_template import NAME, carried_by_path, grant
 from edge.wire.request import Request
 from kernel.claims import Permit
 from kernel.vocabulary import Refusal

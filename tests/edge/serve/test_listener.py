@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.listen import (
+from edge.network import LoopNetwork
+from edge.serve.listener import (
     BODY_RATE,
     BODY_SECONDS,
     LINGER_SECONDS,
@@ -14,7 +15,6 @@ from edge.listen import (
     Patience,
     tls_context,
 )
-from edge.network import LoopNetwork
 from edge.wire.head import Limits
 from kernel.errors import BadSettings
 from kernel.settings import Address
@@ -178,7 +178,7 @@ def test_who_was_refused_and_does_not_leave_is_cut():
 def test_who_pauses_within_the_end_of_a_last_answer_is_not_cut_before_others_would_be(monkeypatch):
     """Seen: eleven seconds without a byte taken reset what the kernel still held of it."""
     door, left = Door(), [1_000_000]
-    monkeypatch.setattr("edge.listen.bytes_queued", lambda _: left[0])
+    monkeypatch.setattr("edge.serve.listener.bytes_queued", lambda _: left[0])
     door.connection.data_received(LAST)
     assert door.transport.end == "eof"
     for _ in range(STALLED_SECONDS):

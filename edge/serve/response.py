@@ -20,10 +20,10 @@ from edge.judge import OF_THE_REQUEST
 from edge.locate import Viewer
 from edge.plan import serves_when_upstream_fails
 from edge.profile import PREFETCHES, PURPOSE
-from edge.reply import Reply
 from edge.route import Asked
+from edge.serve.reply import Reply
+from edge.serve.sliced_response import Walk
 from edge.slicing import Slicing
-from edge.walk import Walk
 from edge.wire.h1 import Connection
 from edge.wire.request import Request
 from kernel.claims import Permit
@@ -33,7 +33,7 @@ from kernel.http.ranges import ByteRange
 from kernel.vocabulary import Outcome
 
 if TYPE_CHECKING:
-    from edge.request import Story
+    from edge.serve.handler import Story
 
 PIECE = 256 * 1024  # bytes written at a time
 MOST_TRIES = 6  # how often one request may wait for another fill, before it goes alone

@@ -48,7 +48,7 @@ class _Handshake:
 
 
 class Crowd:
-    """The viewers that are connected, held against the settings. Implements `edge.accept.Door`.
+    """The viewers that are connected, held against the settings. Implements `edge.serve.accept.Door`.
 
     `failed` is told of errors that nobody expected.
     """
@@ -101,7 +101,7 @@ class Crowd:
 
     @property
     def handshake_timeout(self) -> float:
-        """See `edge.accept.Door`."""
+        """See `edge.serve.accept.Door`."""
         return self.settings.handshake_timeout
 
     @property

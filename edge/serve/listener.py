@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.accept import Door
 from edge.network import Listener, Network
+from edge.serve.accept import Door
 from edge.settings import EdgeSettings
 from edge.wire.h1 import Connection, Handler
 from edge.wire.head import Limits
