@@ -10,7 +10,7 @@ import structlog
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.counters import Counts
-from edge.fetch import Fetcher
+from edge.fill.fetch import Fetcher
 from edge.foresight import Foresight
 from edge.hot import HotList
 from edge.ledger import Ledger

@@ -25,7 +25,7 @@ from edge.apply import State
 from edge.authorise import TokenMemo
 from edge.control_link import Connect, Ears
 from edge.counters import Counts
-from edge.fetch import Fetcher
+from edge.fill.fetch import Fetcher
 from edge.job_wiring import answering, begin, catch_up, hearing, jobs_of
 from edge.joining import identity_of, subscriber_of
 from edge.live import Live

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from cache.cache import SegmentCache
 from cache.entry import Entry
-from edge.fetch import Fetcher
+from edge.fill.fetch import Fetcher
 from edge.ledger import Ledger
 from edge.node import Node
 from edge.prefetch_arrival import Arrival, Ended, Steps

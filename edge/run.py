@@ -16,8 +16,8 @@ from cache.body import Body
 from cache.fill import Fill
 from cache.fillstate import State
 from cache.slices import slice_key
+from edge.fill.fetch_rounds import Rounds
 from edge.parts import Part, slice_entry
-from edge.rounds import Rounds
 from kernel.errors import MatineeError, UpstreamFailed
 
 if TYPE_CHECKING:

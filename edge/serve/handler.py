@@ -3,7 +3,7 @@
     route       what is asked for: token, path in its normal form, cache key            edge/route.py
     AUTHORISE   token, scope, tier, country, licence -> Permit | Refusal                edge/authorise.py
     LOOK UP     entry, now -> serve, serve stale, revalidate, fill                      edge/plan.py
-    FETCH       only on a miss: join the running fill or begin one                      edge/fetch.py
+    FETCH       only on a miss: join the running fill or begin one                      edge/fill/fetch.py
     SEND        200, 206, 304, 412, 416; which head, which bytes                        edge/deliver.py
     LOG         always: counters and a line                                             edge/serve/access_log.py
 
@@ -24,7 +24,7 @@ from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.counters import Counts
 from edge.deliver import plain, problem
-from edge.fetch import Fetcher
+from edge.fill.fetch import Fetcher
 from edge.locate import Locator, Viewer
 from edge.node import Node
 from edge.plan import Plan, ordinary, plan, plan_for, why_forwarded

@@ -16,7 +16,7 @@ from cache.entry import Entry
 from cache.fill import FREED, Fill
 from cache.fillstate import State
 from edge.deliver import BODYLESS, Selection, layout, multipart, select
-from edge.judge import OF_THE_REQUEST
+from edge.fill.cacheability import OF_THE_REQUEST
 from edge.locate import Viewer
 from edge.plan import serves_when_upstream_fails
 from edge.profile import PREFETCHES, PURPOSE

@@ -17,9 +17,9 @@ from cache.fill import Fill
 from cache.fillstate import ENDED
 from cache.slices import span
 from edge.deliver import Selection, sections
+from edge.fill.fetch_rounds import Rounds
 from edge.overdue import Overdue
 from edge.parts import held
-from edge.rounds import Rounds
 from edge.slice_reader import SliceReader
 from edge.slicing import Slicing
 from kernel.errors import MatineeError, UpstreamFailed

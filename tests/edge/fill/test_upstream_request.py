@@ -1,6 +1,6 @@
 """What goes upstream."""
 
-from edge.ask import request_head
+from edge.fill.upstream_request import request_head
 from edge.route import general_route, media_route
 from edge.wire.request import Request
 from kernel.http.passing import Came

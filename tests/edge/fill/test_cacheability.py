@@ -6,7 +6,7 @@ import pytest
 
 from cache.cache import PurgeRequest
 from cache.entry import Entry
-from edge.judge import changed, freshened, judge
+from edge.fill.cacheability import changed, freshened, judge
 from edge.route import GENERAL, general_route
 from edge.routes import Routes
 from edge.wire.request import Request

@@ -1,6 +1,6 @@
 """FETCH: ask an upstream, once for everybody whom its answer may serve.
 
-What is asked is said in `edge.ask`; what is done with the answer in `edge.answers`. Over 300 lines because a fill and a
+What is asked is said in `edge.fill.upstream_request`; what is done with the answer in `edge.fill.store_response`. Over 300 lines because a fill and a
 part of an object in slices are asked for side by side, by the same rules.
 """
 
@@ -13,15 +13,15 @@ from cache.cache import SegmentCache, Workshop
 from cache.entry import Entry
 from cache.fill import Fill, Reader
 from cache.fillstate import State
-from edge.answers import Answers
-from edge.ask import request_head
 from edge.counters import Counts
 from edge.exchange import Exchange
-from edge.judge import changed
+from edge.fill.cacheability import changed
+from edge.fill.revalidation import RevalidationBackoff
+from edge.fill.store_response import Answers
+from edge.fill.upstream_request import request_head
 from edge.parts import Part, part_of, upstream_range
 from edge.plan import serves_when_upstream_fails
 from edge.profile import Profile
-from edge.revalidation import RevalidationBackoff
 from edge.route import Asked
 from edge.run import Run
 from edge.slicing import Slicing

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edge import answers
+from edge.fill import store_response
 from tests.edge.ground import Says, ok, standing
 
 FRESH = b"Cache-Control: max-age=60\r\n"
@@ -10,7 +10,7 @@ FRESH = b"Cache-Control: max-age=60\r\n"
 
 async def test_bodies_on_their_way_are_bounded_in_all(tmp_path: Path, monkeypatch):
     """Beyond the bound an answer is passed on and not kept; its viewer gets all of it."""
-    monkeypatch.setattr(answers, "MOST_HELD", 1000)
+    monkeypatch.setattr(store_response, "MOST_HELD", 1000)
     async with standing(tmp_path) as ground:
         ground.upstream.default = ok(bytes(5000))
         assert (await ground.gets("/a")).body == bytes(5000)

@@ -1,4 +1,4 @@
-"""FETCH: what is done with an upstream's answer. What it is good for says `edge.judge`; here that is carried out.
+"""FETCH: what is done with an upstream's answer. What it is good for says `edge.fill.cacheability`; here that is carried out.
 
 A small answer flows through its fill and is stored as one; a large one is cut into slices by a run; what may not be
 kept is passed on to those it is for, while the others are sent to ask again. Over 300 lines because each kind of answer
@@ -15,9 +15,9 @@ from cache.fill import Fill
 from cache.fillstate import Event, State
 from edge.counters import Counts
 from edge.exchange import Exchange
-from edge.frees import whom_it_frees, why_freed
-from edge.judge import LOOP_DETECTED, OF_THE_REQUEST, Judgement, freshened, judge
-from edge.lag import Lag
+from edge.fill.cacheability import LOOP_DETECTED, OF_THE_REQUEST, Judgement, freshened, judge
+from edge.fill.slow_readers import Lag
+from edge.fill.waiter_release import whom_it_frees, why_freed
 from edge.parts import Part, of_the_whole, part_of, strong
 from edge.route import Asked
 from edge.routes import Route

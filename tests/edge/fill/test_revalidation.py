@@ -1,9 +1,9 @@
-"""`edge.revalidation`: longer and longer pauses, never longer than a bound, forgotten with the first answer."""
+"""`edge.fill.revalidation`: longer and longer pauses, never longer than a bound, forgotten with the first answer."""
 
 import pytest
 
-from edge import revalidation
-from edge.revalidation import MAX_PAUSE, REMEMBERED_SECONDS, RevalidationBackoff
+from edge.fill import revalidation
+from edge.fill.revalidation import MAX_PAUSE, REMEMBERED_SECONDS, RevalidationBackoff
 
 K = b"/cdn/eu/title1/master.m3u8"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cache.entry import Entry
 from cache.fill import Fill, Reader
-from edge.judge import Judgement
+from edge.fill.cacheability import Judgement
 from edge.parts import Part
 from edge.routes import Route
 

@@ -1,8 +1,8 @@
-"""`edge.rounds`: enough for every honest upstream, and an end for the others."""
+"""`edge.fill.fetch_rounds`: enough for every honest upstream, and an end for the others."""
 
 import pytest
 
-from edge.rounds import FREE_ROUNDS, MAX_IDLE_ROUNDS, Rounds
+from edge.fill.fetch_rounds import FREE_ROUNDS, MAX_IDLE_ROUNDS, Rounds
 
 
 def taken(earned, most=10_000):

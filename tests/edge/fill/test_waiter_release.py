@@ -3,8 +3,8 @@
 import pytest
 
 from cache.fill import Fill
-from edge.frees import whom_it_frees, why_freed
-from edge.judge import Judgement
+from edge.fill.cacheability import Judgement
+from edge.fill.waiter_release import whom_it_frees, why_freed
 from edge.parts import Part
 from edge.route import GENERAL
 from edge.routes import PLAIN

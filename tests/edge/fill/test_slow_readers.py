@@ -1,7 +1,7 @@
 """Who holds up others of an answer that is passed on."""
 
 from cache.fill import MOST_BEHIND, Fill
-from edge.lag import LAG_SECONDS, Lag
+from edge.fill.slow_readers import LAG_SECONDS, Lag
 from tests.cache.test_fill import Viewer
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
