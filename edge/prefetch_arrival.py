@@ -13,8 +13,8 @@ from cache.entry import Entry
 from cache.fill import Fill, Reader
 from cache.fillstate import State
 from cache.slices import numbers
-from edge.slice_reader import SliceReader
-from edge.slicing import Slicing
+from edge.slices.slice_reader import SliceReader
+from edge.slices.sliced_object import Slicing
 from kernel.errors import MatineeError
 
 Ended = Callable[[str, int], object]

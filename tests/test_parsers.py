@@ -17,12 +17,12 @@ from edge.authorise import find_token, tallest, without_token
 from edge.keyed_query import KeyedQuery
 from edge.locate import Locator
 from edge.outline import read_playlist
-from edge.parts import part_of, upstream_range
 from edge.profile import PROFILES
 from edge.purges import general_prefix, media_key, media_prefix
 from edge.route import came_back, general_route, media_route
 from edge.routes import keyed_value
 from edge.rules import Rules
+from edge.slices.content_range import part_of, upstream_range
 from edge.wire.answer_framing import framing as answer_framing
 from edge.wire.chunks import Chunks
 from edge.wire.head import Limits, framing, is_authority, read_head, unmet_expectation

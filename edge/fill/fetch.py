@@ -19,13 +19,13 @@ from edge.fill.cacheability import changed
 from edge.fill.revalidation import RevalidationBackoff
 from edge.fill.store_response import Answers
 from edge.fill.upstream_request import request_head
-from edge.parts import Part, part_of, upstream_range
 from edge.plan import serves_when_upstream_fails
 from edge.profile import Profile
 from edge.route import Asked
-from edge.run import Run
-from edge.slicing import Slicing
-from edge.unsteady import UnsteadyObjects
+from edge.slices.content_range import Part, part_of, upstream_range
+from edge.slices.slice_fetch import Run
+from edge.slices.sliced_object import Slicing
+from edge.slices.unsteady_validators import UnsteadyObjects
 from edge.upstream import FAILING, Upstream, Upstreams
 from edge.wire.request import Request
 from edge.wire.upload import Upload

@@ -18,13 +18,13 @@ from edge.exchange import Exchange
 from edge.fill.cacheability import LOOP_DETECTED, OF_THE_REQUEST, Judgement, freshened, judge
 from edge.fill.slow_readers import Lag
 from edge.fill.waiter_release import whom_it_frees, why_freed
-from edge.parts import Part, of_the_whole, part_of, strong
 from edge.route import Asked
 from edge.routes import Route
-from edge.run import Run
-from edge.slicing import Begin
-from edge.streams import Streams, brought
-from edge.unsteady import UNSTEADY_SECONDS, UnsteadyObjects
+from edge.slices.content_range import Part, of_the_whole, part_of, strong
+from edge.slices.registry import Streams, brought
+from edge.slices.slice_fetch import Run
+from edge.slices.sliced_object import Begin
+from edge.slices.unsteady_validators import UNSTEADY_SECONDS, UnsteadyObjects
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.http.conditional import still_describes

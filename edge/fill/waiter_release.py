@@ -7,8 +7,8 @@ from collections.abc import Callable
 from cache.entry import Entry
 from cache.fill import Fill, Reader
 from edge.fill.cacheability import Judgement
-from edge.parts import Part
 from edge.routes import Route
+from edge.slices.content_range import Part
 
 
 def why_freed(decision: Judgement) -> str:

@@ -23,7 +23,7 @@ from edge.profile import PREFETCHES, PURPOSE
 from edge.route import Asked
 from edge.serve.reply import Reply
 from edge.serve.sliced_response import Walk
-from edge.slicing import Slicing
+from edge.slices.sliced_object import Slicing
 from edge.wire.h1 import Connection
 from edge.wire.request import Request
 from kernel.claims import Permit

@@ -2,7 +2,7 @@
 
 The head is sent when the first byte is at hand, so that what changed or cannot be had is still said by a status. Of the
 object a viewer holds the slice he is at and, while that is on its way to him, the next.
-Implements `cache.fill.Reader` for the fills of slices, and `edge.slicing.Walker`. Over 300 lines because both are told
+Implements `cache.fill.Reader` for the fills of slices, and `edge.slices.sliced_object.Walker`. Over 300 lines because both are told
 of by calls, each of which may be the one that lets the viewer go on.
 """
 
@@ -18,10 +18,10 @@ from cache.fillstate import ENDED
 from cache.slices import span
 from edge.deliver import Selection, sections
 from edge.fill.fetch_rounds import Rounds
-from edge.overdue import Overdue
-from edge.parts import held
-from edge.slice_reader import SliceReader
-from edge.slicing import Slicing
+from edge.slices.content_range import held
+from edge.slices.slice_reader import SliceReader
+from edge.slices.sliced_object import Slicing
+from edge.slices.wait_deadline import Overdue
 from kernel.errors import MatineeError, UpstreamFailed
 from kernel.http.ranges import ByteRange
 

@@ -5,9 +5,9 @@ import pytest
 from cache.fill import Fill
 from edge.fill.cacheability import Judgement
 from edge.fill.waiter_release import whom_it_frees, why_freed
-from edge.parts import Part
 from edge.route import GENERAL
 from edge.routes import PLAIN
+from edge.slices.content_range import Part
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
 

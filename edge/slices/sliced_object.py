@@ -1,6 +1,6 @@
 """An object in slices while somebody reads it: who reads where, and which runs bring what is missing.
 
-A run is one stream from upstream, cut into slices (`edge.run`); a walk is one viewer's way over them (`edge.serve.sliced_response`). A
+A run is one stream from upstream, cut into slices (`edge.slices.slice_fetch`); a walk is one viewer's way over them (`edge.serve.sliced_response`). A
 run goes `AHEAD` slices beyond the furthest walk that needs it and no further, so that what lies in memory does not
 depend on how slow a viewer is: who is behind reads from the cache. Pure but for the clock-free calls it makes.
 Over 300 lines because what is there, who reads and what runs are asked of one another at every step.
@@ -19,9 +19,9 @@ from cache.fill import Fill
 from cache.leases import Lease
 from cache.slices import numbers as numbers_of
 from cache.slices import slice_key, span
-from edge.parts import held, strong
 from edge.route import Asked
-from edge.run import Run
+from edge.slices.content_range import held, strong
+from edge.slices.slice_fetch import Run
 
 AHEAD = 2
 """Slices that a run goes beyond the furthest reader."""

@@ -17,12 +17,12 @@ from cache.fill import Fill
 from cache.fillstate import State
 from cache.slices import slice_key
 from edge.fill.fetch_rounds import Rounds
-from edge.parts import Part, slice_entry
+from edge.slices.content_range import Part, slice_entry
 from kernel.errors import MatineeError, UpstreamFailed
 
 if TYPE_CHECKING:
     from edge.exchange import Exchange
-    from edge.slicing import Slicing
+    from edge.slices.sliced_object import Slicing
 
 ENDED = UpstreamFailed("nobody-waits")
 """Why a stream is cut that nobody needs any further."""

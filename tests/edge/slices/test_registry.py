@@ -2,11 +2,11 @@
 
 import pytest
 
-from edge.parts import Part
-from edge.run import Run
-from edge.streams import brought
+from edge.slices.content_range import Part
+from edge.slices.registry import brought
+from edge.slices.slice_fetch import Run
 from kernel.errors import UpstreamFailed
-from tests.edge.test_slicing import Ground
+from tests.edge.slices.test_sliced_object import Ground
 
 
 class Answer:

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.parts import Part
-from edge.run import Run
+from edge.slices.content_range import Part
+from edge.slices.slice_fetch import Run
 from kernel.errors import Bug
-from tests.edge.test_slicing import BODY, Ground, K, Reads, Stream
+from tests.edge.slices.test_sliced_object import BODY, Ground, K, Reads, Stream
 
 
 @given(st.lists(st.integers(1, 333), min_size=1, max_size=40))

@@ -1,6 +1,6 @@
 """The wait for a slice is bounded as a whole."""
 
-from edge.overdue import Overdue
+from edge.slices.wait_deadline import Overdue
 from tests.scenario.clock import FakeClock
 
 

@@ -4,10 +4,10 @@ import pytest
 
 from cache.entry import Entry
 from cache.slices import slice_key
-from edge.parts import Part, slice_entry
-from edge.run import Run
-from edge.slice_reader import SliceReader
-from edge.slicing import AHEAD, MOST_UNSETTLED, Go, Slicing
+from edge.slices.content_range import Part, slice_entry
+from edge.slices.slice_fetch import Run
+from edge.slices.slice_reader import SliceReader
+from edge.slices.sliced_object import AHEAD, MOST_UNSETTLED, Go, Slicing
 from kernel.errors import UpstreamFailed
 from tests.cache.workbench import Bench
 

@@ -9,10 +9,10 @@ from cache.entry import Entry
 from cache.fill import Fill
 from edge.counters import Counts
 from edge.exchange import Exchange
-from edge.parts import Part, part_of, strong
 from edge.route import Asked
-from edge.run import Run
-from edge.slicing import Begin, Slicing
+from edge.slices.content_range import Part, part_of, strong
+from edge.slices.slice_fetch import Run
+from edge.slices.sliced_object import Begin, Slicing
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.http.message import first

@@ -1,9 +1,9 @@
-"""`edge.unsteady`: a new version is one, two in a row are not."""
+"""`edge.slices.unsteady_validators`: a new version is one, two in a row are not."""
 
 import pytest
 
-from edge import unsteady
-from edge.unsteady import CHANGE_WINDOW_SECONDS, UNSTEADY_SECONDS, UnsteadyObjects
+from edge.slices import unsteady_validators
+from edge.slices.unsteady_validators import CHANGE_WINDOW_SECONDS, UNSTEADY_SECONDS, UnsteadyObjects
 
 K = b"/cdn/eu/title1/film.mp4"
 
@@ -34,7 +34,7 @@ def test_a_validator_that_comes_back_is_proof_at_once():
 
 
 def test_it_remembers_a_bounded_number_of_them(monkeypatch):
-    monkeypatch.setattr(unsteady, "MAX_REMEMBERED", 3)
+    monkeypatch.setattr(unsteady_validators, "MAX_REMEMBERED", 3)
     objects = UnsteadyObjects()
     for number in range(5):
         objects.prove(b"%d" % number, number)

@@ -3,7 +3,7 @@
 import pytest
 
 from cache.slices import slice_key
-from edge.parts import Part, held, of_the_whole, part_of, slice_entry, strong, upstream_range
+from edge.slices.content_range import Part, held, of_the_whole, part_of, slice_entry, strong, upstream_range
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
 
