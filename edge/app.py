@@ -20,7 +20,6 @@ from cache.eviction.choice import POLICIES, Tuning
 from cache.eviction.policy import Policy
 from cache.ram import RamTier
 from edge.admin import Admin, Stopping, admin_limits
-from edge.ahead import Ahead
 from edge.apply import State
 from edge.authorise import TokenMemo
 from edge.control_link import Connect, Ears
@@ -33,6 +32,7 @@ from edge.locate import Locator
 from edge.network import Network
 from edge.node import Node
 from edge.numbers import Number, metrics, stats
+from edge.prefetch.service import Ahead
 from edge.profile import PROFILES
 from edge.read_files import read_keys, read_rules
 from edge.reload import Reloader

@@ -13,10 +13,10 @@ from cache.doubt import doubt
 from edge.control_link import Ears
 from edge.jobs import CONTACT_EVERY, Doors, JobRunner
 from edge.mark_file import MarkFile
-from edge.prefetch import Wish
+from edge.prefetch.background import Brought, Done
+from edge.prefetch.scheduler import Wish
 from edge.purges import request_of
 from edge.subscribe import Subscriber
-from edge.unhurried import Brought, Done
 from kernel.jobs import Purge
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ import structlog
 
 from cache.cache import Receipt as Purged
 from edge.mark_file import Mark, MarkFile
-from edge.prefetch import Wish
+from edge.prefetch.background import Brought, Done
+from edge.prefetch.scheduler import Wish
 from edge.subscribe import START_WITHIN
-from edge.unhurried import Brought, Done
 from kernel.clock import Clock, Timer
 from kernel.documents import load_json
 from kernel.errors import StorageFailed, UpstreamFailed

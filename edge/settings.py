@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
 
-from edge.prefetch_budget import ZONE
+from edge.prefetch.budget import ZONE
 from kernel.errors import BadSettings
 from kernel.http.door_rules import is_loopback
 from kernel.live_settings import live

@@ -16,7 +16,7 @@ from control.access_log import trace_id as control_trace
 from edge.authorise import find_token, tallest, without_token
 from edge.keyed_query import KeyedQuery
 from edge.locate import Locator
-from edge.outline import read_playlist
+from edge.prefetch.segment_index import read_playlist
 from edge.profile import PROFILES
 from edge.purges import general_prefix, media_key, media_prefix
 from edge.route import came_back, general_route, media_route

@@ -18,10 +18,10 @@ from edge.apply import State
 from edge.control_link import Ears
 from edge.jobs import Doors, JobRunner
 from edge.mark_file import MarkFile
-from edge.prefetch import Wish
+from edge.prefetch.background import Brought, Done
+from edge.prefetch.scheduler import Wish
 from edge.signed_state import SignedState
 from edge.subscribe import Subscriber
-from edge.unhurried import Brought, Done
 from kernel.clock import Clock
 from kernel.errors import BadSettings, UpstreamFailed
 from kernel.fleet import HOT, SETTINGS, Applied, FromControl, FromEdge, Hello, Nack, Popular, Report

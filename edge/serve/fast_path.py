@@ -13,10 +13,10 @@ from cache.cache import SegmentCache
 from cache.entry import Entry, Ready
 from edge.counters import Counts
 from edge.deliver import Selection, head
-from edge.foresight import Foresight
 from edge.node import Node
-from edge.outline import Outlines
-from edge.popularity import REQUEST, Popularity
+from edge.prefetch.popularity import REQUEST, Popularity
+from edge.prefetch.predictor import Foresight
+from edge.prefetch.segment_index import Outlines
 from edge.route import Asked
 from edge.routes import Routes
 from edge.serve.access_log import AccessLog

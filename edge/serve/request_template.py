@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from edge.popularity import Tally
+from edge.prefetch.popularity import Tally
 from edge.route import Asked
 from edge.rules import Rules
 from edge.wire.request import Request

@@ -16,8 +16,8 @@ from control.hot import (
     weight_of,
 )
 from control.popularity import Popularity
-from edge.outline import Outlines
-from edge.popularity import Popularity as AtEdge
+from edge.prefetch.popularity import Popularity as AtEdge
+from edge.prefetch.segment_index import Outlines
 from kernel.fleet import Popular
 from kernel.hot import HotRow
 

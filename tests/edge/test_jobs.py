@@ -12,8 +12,8 @@ import pytest
 
 from edge.jobs import CONTACT_EVERY, Doors, JobRunner
 from edge.mark_file import Mark, MarkFile
+from edge.prefetch.background import Brought
 from edge.subscribe import START_WITHIN
-from edge.unhurried import Brought
 from kernel.errors import StorageFailed, UpstreamFailed
 from kernel.fleet import DONE, PREFETCH, PURGE, Job, Jobs, Receipt, Version
 from kernel.jobs import Purge

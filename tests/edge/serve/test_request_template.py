@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from edge.popularity import Tally
+from edge.prefetch.popularity import Tally
 from edge.route import Asked, media_route
 from edge.rules import Rules
 from edge.serve.request_template import NAME, carried_by_path, grant

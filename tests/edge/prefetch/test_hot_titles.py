@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.hot import LOOK_AGAIN
+from edge.prefetch.hot_titles import LOOK_AGAIN
 from kernel.hot import HotRow, hot_document
 from tests.scenario.clock import turns
 from tests.scenario.player import Film

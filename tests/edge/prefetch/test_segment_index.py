@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.outline import Outlines, Piece, read_playlist
+from edge.prefetch.segment_index import Outlines, Piece, read_playlist
 
 PATH = b"/cdn/eu/film/v720/main.m3u8"
 HEAD = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n"

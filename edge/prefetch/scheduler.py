@@ -1,7 +1,7 @@
 """The runner of prefetches: a bounded line, those in need first; each is a fill that viewers join like any other.
 
 What a player is about to ask for (`next`, `cmcd`) begins as soon as there is a place; what control or an operator
-wants (`hot`, `job`) comes through `edge.unhurried`, which holds to a budget. Every fetch says upstream that it is a
+wants (`hot`, `job`) comes through `edge.prefetch.background`, which holds to a budget. Every fetch says upstream that it is a
 prefetch, so that a shield's own popularity does not count it.
 """
 
@@ -15,9 +15,9 @@ from typing import NamedTuple
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.fill.fetch import Fetcher
-from edge.ledger import Ledger
 from edge.node import Node
-from edge.prefetch_arrival import Arrival, Ended, Steps
+from edge.prefetch.accounting import Ledger
+from edge.prefetch.readers import Arrival, Ended, Steps
 from edge.profile import PREFETCHES, PURPOSE
 from edge.route import Asked, ask_for
 from kernel.clock import Clock

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.prefetch import Wish
-from edge.unhurried import AT_A_TIME, MOST_WAITING, Brought
+from edge.prefetch.background import AT_A_TIME, MOST_WAITING, Brought
+from edge.prefetch.scheduler import Wish
 from tests.edge.ground import Ground, Says, ok, standing
 
 SEG = b"/cdn/eu/film/v720/%d.m4s"

@@ -11,20 +11,20 @@ from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
-from edge.foresight import Foresight
-from edge.hot import HotList
-from edge.ledger import Ledger
 from edge.locate import Viewer
 from edge.node import Node
-from edge.outline import Outlines
-from edge.popularity import Popularity
-from edge.prefetch import Prefetcher, Wish
-from edge.prefetch_budget import Budget
+from edge.prefetch.accounting import Ledger
+from edge.prefetch.background import Done, Unhurried
+from edge.prefetch.budget import Budget
+from edge.prefetch.hot_titles import HotList
+from edge.prefetch.popularity import Popularity
+from edge.prefetch.predictor import Foresight
+from edge.prefetch.scheduler import Prefetcher, Wish
+from edge.prefetch.segment_index import Outlines
 from edge.report import Reading, Standing, report
 from edge.route import Asked
 from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
-from edge.unhurried import Done, Unhurried
 from kernel.clock import Clock, Timer
 from kernel.documents import BadDocument
 from kernel.fleet import Report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.foresight import _first, _in_need, _tells
+from edge.prefetch.predictor import _first, _in_need, _tells
 from edge.wire.request import Request
 from kernel.media.cmcd import Cmcd
 from tests.scenario.clock import turns

@@ -2,8 +2,8 @@
 
 import pytest
 
-from edge.outline import Outlines, read_playlist
-from edge.popularity import EVERY_SO_MANY, MOST_TALLIES, REQUEST, Popularity
+from edge.prefetch.popularity import EVERY_SO_MANY, MOST_TALLIES, REQUEST, Popularity
+from edge.prefetch.segment_index import Outlines, read_playlist
 
 LIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n" + b"".join(b"#EXTINF:4,\n%d.m4s\n" % n for n in range(10))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from edge.foresight import Foresight
-from edge.outline import Outline, Outlines
-from edge.prefetch import Wish
+from edge.prefetch.background import AT_A_TIME, Brought, Unhurried
+from edge.prefetch.predictor import Foresight
+from edge.prefetch.scheduler import Wish
+from edge.prefetch.segment_index import Outline, Outlines
 from edge.tasks import TaskOwner
-from edge.unhurried import AT_A_TIME, Brought, Unhurried
 from kernel.clock import Clock, Timer
 from kernel.hot import HotRow
 

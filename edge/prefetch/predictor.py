@@ -1,7 +1,7 @@
 """What viewers will ask for next: seen from what they ask for now, from playlists and from what players tell.
 
 It is asked once a request that is not answered straight, and once a second an object that is (when its head is made
-anew), so that a hit costs nothing more. What it wishes for goes to `edge.prefetch`.
+anew), so that a hit costs nothing more. What it wishes for goes to `edge.prefetch.scheduler`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from functools import partial
 from cache.body import Body, view
 from cache.cache import SegmentCache
 from cache.entry import Entry
-from edge.ledger import Ledger
 from edge.locate import Viewer
-from edge.outline import ENDINGS, MOST_PLAYLIST, Listing, Outlines, read_playlist
-from edge.prefetch import Prefetcher, Wish, watched_key
-from edge.prefetch_arrival import Arrival
+from edge.prefetch.accounting import Ledger
+from edge.prefetch.readers import Arrival
+from edge.prefetch.scheduler import Prefetcher, Wish, watched_key
+from edge.prefetch.segment_index import ENDINGS, MOST_PLAYLIST, Listing, Outlines, read_playlist
 from edge.profile import PURPOSE
 from edge.route import Asked
 from edge.tasks import TaskOwner

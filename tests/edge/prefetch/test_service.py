@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.ahead import SWEEP_SECONDS
 from edge.counters import COUNTERS
+from edge.prefetch.service import SWEEP_SECONDS
 from tests.scenario.player import Film, Player
 from tests.scenario.stage import Scenario
 

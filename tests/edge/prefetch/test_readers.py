@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from edge.prefetch import Wish
+from edge.prefetch.scheduler import Wish
 from tests.scenario.stage import Scenario
 
 K = 65536

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.ledger import BYTES_LEAST, CAUSES, LEAST_ALLOWED, MOST_ROWS, MOST_WATCHED, WASTED_AFTER, Ledger
+from edge.prefetch.accounting import BYTES_LEAST, CAUSES, LEAST_ALLOWED, MOST_ROWS, MOST_WATCHED, WASTED_AFTER, Ledger
 from kernel.fleet import Prefetched
 
 MIB = 1 << 20

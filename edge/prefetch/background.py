@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from cache.cache import SegmentCache
-from edge.ledger import Ledger
-from edge.prefetch import Prefetcher, Wish
-from edge.prefetch_budget import Budget
+from edge.prefetch.accounting import Ledger
+from edge.prefetch.budget import Budget
+from edge.prefetch.scheduler import Prefetcher, Wish
 from edge.route import Asked
 from edge.tasks import TaskOwner
 from kernel.clock import Clock

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.prefetch import MOST_QUEUED, MOST_RUNNING, STALE_AFTER, Wish, watched_key
+from edge.prefetch.scheduler import MOST_QUEUED, MOST_RUNNING, STALE_AFTER, Wish, watched_key
 from tests.edge.ground import Ground, Says, ok, standing
 
 SEG = b"/cdn/eu/film/v720/%d.m4s"
