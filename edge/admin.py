@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from edge.admin_keys import OPEN_TO_ALL, knows, read_admin_keys
 from edge.counters import COUNTERS
-from edge.locate import parse_ip
+from edge.policy.locate import parse_ip
 from edge.purges import request_of
 from edge.settings import EdgeSettings
 from edge.why import why_of

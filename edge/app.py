@@ -21,23 +21,23 @@ from cache.eviction.policy import Policy
 from cache.ram import RamTier
 from edge.admin import Admin, Stopping, admin_limits
 from edge.apply import State
-from edge.authorise import TokenMemo
 from edge.control_link import Connect, Ears
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
 from edge.job_wiring import answering, begin, catch_up, hearing, jobs_of
 from edge.joining import identity_of, subscriber_of
 from edge.live import Live
-from edge.locate import Locator
 from edge.network import Network
-from edge.node import Node
 from edge.numbers import Number, metrics, stats
+from edge.policy.authorise import TokenMemo
+from edge.policy.locate import Locator
+from edge.policy.node import Node
+from edge.policy.profile import PROFILES
+from edge.policy.read_files import read_keys, read_rules
+from edge.policy.routes import routes_of
 from edge.prefetch.service import Ahead
-from edge.profile import PROFILES
-from edge.read_files import read_keys, read_rules
 from edge.reload import Reloader
 from edge.report import Standing
-from edge.routes import routes_of
 from edge.serve.access_log import AccessLog
 from edge.serve.connection_limits import Crowd
 from edge.serve.handler import Story

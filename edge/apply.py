@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from edge.rules import MAX_REVOKED, MAX_TITLES, Rules
+from edge.policy.rules import MAX_REVOKED, MAX_TITLES, Rules
 from kernel.documents import BadDocument, kind_of, load_json, parse_object
 from kernel.fleet import (
     DEFAULT,

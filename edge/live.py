@@ -15,8 +15,8 @@ import structlog
 
 from cache.eviction.admission import ADMISSIONS
 from edge.apply import State
-from edge.authorise import TokenMemo
-from edge.routes import Routes, routes_of
+from edge.policy.authorise import TokenMemo
+from edge.policy.routes import Routes, routes_of
 from edge.serve.listener import patience
 from edge.settings import EdgeSettings
 from edge.upstream_wiring import Wiring, wiring_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import SplitResult, urlsplit
 
 from cache.cache import PurgeRequest
-from edge.route import GENERAL, MEDIA, Asked, ask_for, named_host, reach
-from edge.routes import Routes
+from edge.policy.route import GENERAL, MEDIA, Asked, ask_for, named_host, reach
+from edge.policy.routes import Routes
 from kernel.http.authority import normal_authority
 from kernel.jobs import Purge
 from kernel.paths import split_token

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import xxhash
 
 from edge.apply import State, check_document, key_set
-from edge.rules import Rules, revocation_json
+from edge.policy.rules import Rules, revocation_json
 from edge.state_journal import beginning, lines, replay
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import StorageFailed

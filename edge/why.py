@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from cache.slices import numbers, slice_key
-from edge.authorise import authorise
-from edge.locate import Viewer
-from edge.node import Node
-from edge.plan import plan
-from edge.route import Asked, ask_for
+from edge.policy.authorise import authorise
+from edge.policy.locate import Viewer
+from edge.policy.node import Node
+from edge.policy.plan import plan
+from edge.policy.route import Asked, ask_for
 from edge.upstream import Upstreams
 from kernel.clock import Instant
 from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Refusal

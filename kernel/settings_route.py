@@ -1,4 +1,4 @@
-"""One `[[route]]` of the settings file, as it is written there; what it becomes is in `edge.routes`."""
+"""One `[[route]]` of the settings file, as it is written there; what it becomes is in `edge.policy.routes`."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from cache.cache import PurgeRequest
 from cache.entry import Entry
-from edge.route import Asked, beside, reach
+from edge.policy.route import Asked, beside, reach
 from kernel.http.authority import normal_authority
 from kernel.http.freshness import Verdict
 from kernel.http.message import Fields, values

@@ -19,9 +19,9 @@ from edge.fill.cacheability import changed
 from edge.fill.revalidation import RevalidationBackoff
 from edge.fill.store_response import Answers
 from edge.fill.upstream_request import request_head
-from edge.plan import serves_when_upstream_fails
-from edge.profile import Profile
-from edge.route import Asked
+from edge.policy.plan import serves_when_upstream_fails
+from edge.policy.profile import Profile
+from edge.policy.route import Asked
 from edge.slices.content_range import Part, part_of, upstream_range
 from edge.slices.slice_fetch import Run
 from edge.slices.sliced_object import Slicing

@@ -18,8 +18,8 @@ from edge.exchange import Exchange
 from edge.fill.cacheability import LOOP_DETECTED, OF_THE_REQUEST, Judgement, freshened, judge
 from edge.fill.slow_readers import Lag
 from edge.fill.waiter_release import whom_it_frees, why_freed
-from edge.route import Asked
-from edge.routes import Route
+from edge.policy.route import Asked
+from edge.policy.routes import Route
 from edge.slices.content_range import Part, of_the_whole, part_of, strong
 from edge.slices.registry import Streams, brought
 from edge.slices.slice_fetch import Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cache.entry import Entry
-from edge.route import Asked
+from edge.policy.route import Asked
 from kernel.http.message import Fields, serialise
 from kernel.http.passing import appended, hops_left, spoken_for, via
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cache.entry import Entry
 from cache.fill import Fill, Reader
 from edge.fill.cacheability import Judgement
-from edge.routes import Route
+from edge.policy.routes import Route
 from edge.slices.content_range import Part
 
 

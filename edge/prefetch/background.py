@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from cache.cache import SegmentCache
+from edge.policy.route import Asked
 from edge.prefetch.accounting import Ledger
 from edge.prefetch.budget import Budget
 from edge.prefetch.scheduler import Prefetcher, Wish
-from edge.route import Asked
 from edge.tasks import TaskOwner
 from kernel.clock import Clock
 

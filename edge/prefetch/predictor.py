@@ -14,13 +14,13 @@ from functools import partial
 from cache.body import Body, view
 from cache.cache import SegmentCache
 from cache.entry import Entry
-from edge.locate import Viewer
+from edge.policy.locate import Viewer
+from edge.policy.profile import PURPOSE
+from edge.policy.route import Asked
 from edge.prefetch.accounting import Ledger
 from edge.prefetch.readers import Arrival
 from edge.prefetch.scheduler import Prefetcher, Wish, watched_key
 from edge.prefetch.segment_index import ENDINGS, MOST_PLAYLIST, Listing, Outlines, read_playlist
-from edge.profile import PURPOSE
-from edge.route import Asked
 from edge.tasks import TaskOwner
 from edge.wire.request import Request
 from kernel.clock import Clock

@@ -15,11 +15,11 @@ from typing import NamedTuple
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.fill.fetch import Fetcher
-from edge.node import Node
+from edge.policy.node import Node
+from edge.policy.profile import PREFETCHES, PURPOSE
+from edge.policy.route import Asked, ask_for
 from edge.prefetch.accounting import Ledger
 from edge.prefetch.readers import Arrival, Ended, Steps
-from edge.profile import PREFETCHES, PURPOSE
-from edge.route import Asked, ask_for
 from kernel.clock import Clock
 from kernel.vocabulary import Refusal
 

@@ -11,8 +11,9 @@ from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
-from edge.locate import Viewer
-from edge.node import Node
+from edge.policy.locate import Viewer
+from edge.policy.node import Node
+from edge.policy.route import Asked
 from edge.prefetch.accounting import Ledger
 from edge.prefetch.background import Done, Unhurried
 from edge.prefetch.budget import Budget
@@ -22,7 +23,6 @@ from edge.prefetch.predictor import Foresight
 from edge.prefetch.scheduler import Prefetcher, Wish
 from edge.prefetch.segment_index import Outlines
 from edge.report import Reading, Standing, report
-from edge.route import Asked
 from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
 from kernel.clock import Clock, Timer

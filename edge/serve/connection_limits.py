@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from edge.locate import Ip, Viewer, parse_ip
+from edge.policy.locate import Ip, Viewer, parse_ip
 from edge.settings import EdgeSettings
 from edge.wire.h1 import Connection
 from kernel.vocabulary import Abort

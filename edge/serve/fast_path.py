@@ -12,13 +12,13 @@ from cache.body import Body
 from cache.cache import SegmentCache
 from cache.entry import Entry, Ready
 from edge.counters import Counts
-from edge.deliver import Selection, head
-from edge.node import Node
+from edge.policy.node import Node
+from edge.policy.response_head import Selection, head
+from edge.policy.route import Asked
+from edge.policy.routes import Routes
 from edge.prefetch.popularity import REQUEST, Popularity
 from edge.prefetch.predictor import Foresight
 from edge.prefetch.segment_index import Outlines
-from edge.route import Asked
-from edge.routes import Routes
 from edge.serve.access_log import AccessLog
 from edge.serve.request_template import MOST_GRANTS, NAME, Grant, grant
 from edge.wire.h1 import Connection

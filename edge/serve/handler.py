@@ -1,10 +1,10 @@
 """THE STORY of a request, one line a phase; read this first.
 
-    route       what is asked for: token, path in its normal form, cache key            edge/route.py
-    AUTHORISE   token, scope, tier, country, licence -> Permit | Refusal                edge/authorise.py
-    LOOK UP     entry, now -> serve, serve stale, revalidate, fill                      edge/plan.py
+    route       what is asked for: token, path in its normal form, cache key            edge/policy/route.py
+    AUTHORISE   token, scope, tier, country, licence -> Permit | Refusal                edge/policy/authorise.py
+    LOOK UP     entry, now -> serve, serve stale, revalidate, fill                      edge/policy/plan.py
     FETCH       only on a miss: join the running fill or begin one                      edge/fill/fetch.py
-    SEND        200, 206, 304, 412, 416; which head, which bytes                        edge/deliver.py
+    SEND        200, 206, 304, 412, 416; which head, which bytes                        edge/policy/response_head.py
     LOG         always: counters and a line                                             edge/serve/access_log.py
 
 Refusals and other answers of our own making stand in `edge.serve.local_responses`.
@@ -23,13 +23,13 @@ from cache.body import Body
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.counters import Counts
-from edge.deliver import plain, problem
 from edge.fill.fetch import Fetcher
-from edge.locate import Locator, Viewer
-from edge.node import Node
-from edge.plan import Plan, ordinary, plan, plan_for, why_forwarded
-from edge.references import in_path
-from edge.route import Asked, came_back, general_route, media_route
+from edge.policy.locate import Locator, Viewer
+from edge.policy.node import Node
+from edge.policy.plan import Plan, ordinary, plan, plan_for, why_forwarded
+from edge.policy.references import in_path
+from edge.policy.response_head import plain, problem
+from edge.policy.route import Asked, came_back, general_route, media_route
 from edge.serve.access_log import AccessLog
 from edge.serve.connection_limits import Crowd
 from edge.serve.local_responses import CLOSE, OwnAnswers

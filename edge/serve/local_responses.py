@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edge.deliver import problem
-from edge.locate import Viewer
-from edge.route import Asked, general_route, media_route
-from edge.routes import Route
+from edge.policy.locate import Viewer
+from edge.policy.response_head import problem
+from edge.policy.route import Asked, general_route, media_route
+from edge.policy.routes import Route
 from edge.serve.rights import Rights
 from edge.wire.h1 import Connection
 from edge.wire.request import Malformed, Request

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from cache.entry import OVERHEAD, Entry
 from cache.fill import Fill
-from edge.deliver import Selection, head, problem
-from edge.locate import Viewer
-from edge.references import Carried, in_path, keep_token
-from edge.route import Asked
+from edge.policy.locate import Viewer
+from edge.policy.references import Carried, in_path, keep_token
+from edge.policy.response_head import Selection, head, problem
+from edge.policy.route import Asked
 from edge.wire.h1 import Connection
 from edge.wire.request import Request
 from kernel.claims import Permit

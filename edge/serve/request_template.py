@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from edge.policy.route import Asked
+from edge.policy.rules import Rules
 from edge.prefetch.popularity import Tally
-from edge.route import Asked
-from edge.rules import Rules
 from edge.wire.request import Request
 from kernel.claims import Permit
 from kernel.keys import KeySet

@@ -15,12 +15,12 @@ from cache.body import Body, view
 from cache.entry import Entry
 from cache.fill import FREED, Fill
 from cache.fillstate import State
-from edge.deliver import BODYLESS, Selection, layout, multipart, select
 from edge.fill.cacheability import OF_THE_REQUEST
-from edge.locate import Viewer
-from edge.plan import serves_when_upstream_fails
-from edge.profile import PREFETCHES, PURPOSE
-from edge.route import Asked
+from edge.policy.locate import Viewer
+from edge.policy.plan import serves_when_upstream_fails
+from edge.policy.profile import PREFETCHES, PURPOSE
+from edge.policy.response_head import BODYLESS, Selection, layout, multipart, select
+from edge.policy.route import Asked
 from edge.serve.reply import Reply
 from edge.serve.sliced_response import Walk
 from edge.slices.sliced_object import Slicing

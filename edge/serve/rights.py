@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edge.authorise import authorise
-from edge.locate import Viewer
-from edge.profile import PURPOSE
-from edge.route import Asked
+from edge.policy.authorise import authorise
+from edge.policy.locate import Viewer
+from edge.policy.profile import PURPOSE
+from edge.policy.route import Asked
 from edge.serve.fast_path import StraightRun
 from edge.wire.request import Request
 from kernel.claims import ANYWHERE, Permit

@@ -16,8 +16,8 @@ from cache.entry import Entry
 from cache.fill import Fill
 from cache.fillstate import ENDED
 from cache.slices import span
-from edge.deliver import Selection, sections
 from edge.fill.fetch_rounds import Rounds
+from edge.policy.response_head import Selection, sections
 from edge.slices.content_range import held
 from edge.slices.slice_reader import SliceReader
 from edge.slices.sliced_object import Slicing

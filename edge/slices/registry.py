@@ -9,7 +9,7 @@ from cache.entry import Entry
 from cache.fill import Fill
 from edge.counters import Counts
 from edge.exchange import Exchange
-from edge.route import Asked
+from edge.policy.route import Asked
 from edge.slices.content_range import Part, part_of, strong
 from edge.slices.slice_fetch import Run
 from edge.slices.sliced_object import Begin, Slicing

@@ -19,7 +19,7 @@ from cache.fill import Fill
 from cache.leases import Lease
 from cache.slices import numbers as numbers_of
 from cache.slices import slice_key, span
-from edge.route import Asked
+from edge.policy.route import Asked
 from edge.slices.content_range import held, strong
 from edge.slices.slice_fetch import Run
 

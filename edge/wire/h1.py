@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from edge.locate import Viewer
+from edge.policy.locate import Viewer
 from edge.serve.request_template import Grant, Lane, lane
 from edge.wire.head import Limits
 from edge.wire.known_heads import VERSION, learn

@@ -13,7 +13,7 @@ import pytest
 from control.app import running
 from control.store import Store
 from edge.clock import SystemClock
-from edge.rules import refuses
+from edge.policy.rules import refuses
 from edge.subscribe import Subscriber
 from kernel.errors import BadRequest, BadSettings, StorageFailed, UpstreamFailed
 from kernel.fleet import Hello

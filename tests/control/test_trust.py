@@ -12,7 +12,7 @@ from control.documents import Document
 from control.enrolment import Invitation
 from control.trust import open_trust
 from edge.clock import SystemClock
-from edge.rules import refuses
+from edge.policy.rules import refuses
 from edge.signed_state import SignedState
 from edge.subscribe import Subscriber
 from kernel.errors import BadSettings

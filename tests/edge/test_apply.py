@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.apply import Changed, State, apply
-from edge.rules import refuses
+from edge.policy.rules import refuses
 from kernel.fleet import DOCUMENTS, HOT, KEYS, NOTHING, RULES, SETTINGS, Ack, Nack, Resource, Update, Version
 from kernel.keys import generate_ed25519_pem, public_jwks
 from kernel.vocabulary import Refusal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.route import Asked, media_route
+from edge.policy.route import Asked, media_route
 from edge.wire.request import Request
 from kernel.paths import normalise
 from kernel.vocabulary import Refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cache.cache import PurgeRequest
-from edge.route import ask_for, reach
+from edge.policy.route import ask_for, reach
 from kernel.vocabulary import Refusal
 from tests.edge.ground import Ground, ok, parsed, standing
 

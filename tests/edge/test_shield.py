@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge import shield
-from edge.locate import Locator
+from edge.policy.locate import Locator
 from edge.settings import ShieldSettings
 from tests.edge.ground import standing
 

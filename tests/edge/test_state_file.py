@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge.apply import State, apply
-from edge.rules import Rules
+from edge.policy.rules import Rules
 from edge.state_file import DAMAGED_KEPT, Damaged, StateFile, decode, encode
 from kernel.errors import StorageFailed
 from kernel.fleet import KEYS, NOTHING, RULES, SETTINGS, Resource, Update, Version

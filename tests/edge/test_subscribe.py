@@ -11,7 +11,7 @@ import pytest
 
 from edge.apply import State
 from edge.control_link import BACKOFF_MOST
-from edge.rules import refuses
+from edge.policy.rules import refuses
 from edge.state_file import StateFile
 from edge.subscribe import Subscriber
 from kernel.errors import StorageFailed

@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from edge.rules import Rules
+from edge.policy.rules import Rules
 from kernel.command_line import read
 from kernel.settings import resolve
 from kernel.vocabulary import is_content_id

@@ -7,8 +7,8 @@ import pytest
 from cache.cache import PurgeRequest
 from cache.entry import Entry
 from edge.fill.cacheability import changed, freshened, judge
-from edge.route import GENERAL, general_route
-from edge.routes import Routes
+from edge.policy.route import GENERAL, general_route
+from edge.policy.routes import Routes
 from edge.wire.request import Request
 from kernel.http.freshness import Verdict
 

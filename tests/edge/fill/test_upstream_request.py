@@ -1,7 +1,7 @@
 """What goes upstream."""
 
 from edge.fill.upstream_request import request_head
-from edge.route import general_route, media_route
+from edge.policy.route import general_route, media_route
 from edge.wire.request import Request
 from kernel.http.passing import Came
 

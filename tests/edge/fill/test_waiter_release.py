@@ -5,8 +5,8 @@ import pytest
 from cache.fill import Fill
 from edge.fill.cacheability import Judgement
 from edge.fill.waiter_release import whom_it_frees, why_freed
-from edge.route import GENERAL
-from edge.routes import PLAIN
+from edge.policy.route import GENERAL
+from edge.policy.routes import PLAIN
 from edge.slices.content_range import Part
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock

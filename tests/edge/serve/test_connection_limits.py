@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge.locate import Viewer, parse_ip
+from edge.policy.locate import Viewer, parse_ip
 from edge.serve.connection_limits import TURNED_AWAY_LEAST, Crowd
 from edge.settings import EdgeSettings
 from kernel.settings import resolve

@@ -6,8 +6,8 @@ import json
 
 from cache.cache import PurgeRequest
 from edge.app import Edge
-from edge.profile import PROFILES
-from edge.routes import make_routes
+from edge.policy.profile import PROFILES
+from edge.policy.routes import make_routes
 from edge.settings import EdgeSettings
 from kernel.settings import resolve
 from tests.scenario.stage import Node, Scenario

@@ -6,9 +6,9 @@ from math import inf
 
 import pytest
 
+from edge.policy.route import Asked, media_route
+from edge.policy.rules import Rules
 from edge.prefetch.popularity import Tally
-from edge.route import Asked, media_route
-from edge.rules import Rules
 from edge.serve.request_template import NAME, carried_by_path, grant
 from edge.wire.request import Request
 from kernel.claims import Permit

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge.locate import Viewer
-from edge.route import MEDIA, media_route
+from edge.policy.locate import Viewer
+from edge.policy.route import MEDIA, media_route
 from edge.wire.request import Request
 from kernel.vocabulary import Refusal
 from tests.scenario.stage import Scenario

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.authorise import TokenMemo
-from edge.profile import Profile
-from edge.route import MEDIA
-from edge.routes import Routes
-from edge.rules import Rules
+from edge.policy.authorise import TokenMemo
+from edge.policy.profile import Profile
+from edge.policy.route import MEDIA
+from edge.policy.routes import Routes
+from edge.policy.rules import Rules
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.authorise import TOKEN_NAMES
+from edge.policy.authorise import TOKEN_NAMES
 from kernel.paths import normal_name
 
 _CMCD = b"CMCD"

@@ -3,7 +3,7 @@
 import pytest
 
 from cache.entry import Entry
-from edge.plan import Plan, ordinary, plan, plan_for, serves_when_upstream_fails, why_forwarded
+from edge.policy.plan import Plan, ordinary, plan, plan_for, serves_when_upstream_fails, why_forwarded
 from edge.wire.request import Request
 
 

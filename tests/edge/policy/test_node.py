@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edge.node import Node
-from edge.profile import PROFILES
-from edge.rules import Rules
+from edge.policy.node import Node
+from edge.policy.profile import PROFILES
+from edge.policy.rules import Rules
 
 
 def test_rules_are_replaced_and_never_changed() -> None:

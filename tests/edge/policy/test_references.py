@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.references import Carried, keep_token, moved
+from edge.policy.references import Carried, keep_token, moved
 from tests.edge.ground import RawUpstream, Says, parsed, standing
 from tests.edge.process import edge_process
 

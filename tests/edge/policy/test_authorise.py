@@ -5,9 +5,9 @@ import ipaddress
 
 import pytest
 
-from edge.authorise import TokenMemo, authorise, find_token, tallest, without_token
-from edge.locate import Viewer
-from edge.rules import Rules
+from edge.policy.authorise import TokenMemo, authorise, find_token, tallest, without_token
+from edge.policy.locate import Viewer
+from edge.policy.rules import Rules
 from kernel.claims import ANYWHERE, Permit
 from kernel.keys import NO_KEYS, KeySet, SigningKey, generate_ed25519_pem
 from kernel.paths import split_cdn

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cache.entry import Entry
-from edge.deliver import Selection, boundary, head, multipart, plain, problem, select
+from edge.policy.response_head import Selection, boundary, head, multipart, plain, problem, select
 from kernel.http.ranges import ByteRange
 
 FIELDS = [

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.read_files import read_keys, read_rules
-from edge.rules import Rules
+from edge.policy.read_files import read_keys, read_rules
+from edge.policy.rules import Rules
 from kernel.errors import BadSettings
 from kernel.keys import generate_ed25519_pem, public_jwks
 

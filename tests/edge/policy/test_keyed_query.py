@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.keyed_query import EVERYTHING, NOTHING, KeyedQuery
+from edge.policy.keyed_query import EVERYTHING, NOTHING, KeyedQuery
 
 LISTED = KeyedQuery(only=True, names=frozenset((b"a", b"b")))
 OTHERS = KeyedQuery(only=False, names=frozenset((b"utm",)))

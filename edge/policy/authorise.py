@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TypeVar
 
-from edge.locate import Viewer
-from edge.rules import Rules, refuses
+from edge.policy.locate import Viewer
+from edge.policy.rules import Rules, refuses
 from kernel.claims import ANYWHERE, Permit
 from kernel.geo import decide
 from kernel.keys import KeySet

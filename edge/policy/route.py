@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from edge.authorise import find_token, without_token
-from edge.profile import PROFILES
-from edge.routes import PLAIN, Route, Routes, make_routes
+from edge.policy.authorise import find_token, without_token
+from edge.policy.profile import PROFILES
+from edge.policy.routes import PLAIN, Route, Routes, make_routes
 from edge.wire.request import Request
 from kernel.http.authority import normal_authority
 from kernel.http.passing import Came

@@ -6,7 +6,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from edge.locate import HOPS_MOST, Locator, Viewer, country_of, parse_ip
+from edge.policy.locate import HOPS_MOST, Locator, Viewer, country_of, parse_ip
 from kernel.errors import BadSettings
 
 PROXIES = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.route import Asked, came_back, general_route, media_route
+from edge.policy.route import Asked, came_back, general_route, media_route
 from edge.wire.request import Request
 from kernel.vocabulary import Refusal
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.profile import PROFILES, end_to_end
+from edge.policy.profile import PROFILES, end_to_end
 
 MEDIA, GENERAL = PROFILES["media"], PROFILES["general"]
 CONDITIONS = (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range")

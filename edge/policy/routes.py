@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from edge.cors import FOR_ALL, Cors
-from edge.keyed_query import EVERYTHING, NOTHING, KeyedQuery
-from edge.profile import PROFILES, Profile, end_to_end, for_edges
+from edge.policy.cors import FOR_ALL, Cors
+from edge.policy.keyed_query import EVERYTHING, NOTHING, KeyedQuery
+from edge.policy.profile import PROFILES, Profile, end_to_end, for_edges
 from edge.settings import EdgeSettings
 from kernel.http.field_names import OF_ONE_VIEWER, is_cmcd, is_override
 from kernel.http.freshness import KeepPolicy, SetCookie

@@ -1,6 +1,6 @@
 """CORS lines."""
 
-from edge.cors import FOR_ALL, LEFT, READS, Cors
+from edge.policy.cors import FOR_ALL, LEFT, READS, Cors
 
 LISTED = Cors(origins=frozenset((b"https://a", b"https://b")))
 

@@ -1,7 +1,7 @@
 """What `--profile` means: methods, cache key, what goes upstream, what comes back changed.
 
 `media` is the CDN's: an allow-list upstream, the path as the key, CORS for players. `general` is an HTTP cache for
-anything: every method and field passed on, the host and the whole target as the key. A route (`edge.routes`) says
+anything: every method and field passed on, the host and the whole target as the key. A route (`edge.policy.routes`) says
 otherwise for some requests.
 """
 
@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edge.cors import FOR_ALL, LEFT, Cors
-from edge.keyed_query import EVERYTHING, NOTHING, KeyedQuery
+from edge.policy.cors import FOR_ALL, LEFT, Cors
+from edge.policy.keyed_query import EVERYTHING, NOTHING, KeyedQuery
 from kernel.http.field_names import ANSWERED_HERE, NEVER_UPSTREAM, OF_ONE_VIEWER, is_cmcd, is_override, named_by
 from kernel.http.freshness import COOKIE_FIELDS, GENERAL, MEDIA, KeepPolicy
 from kernel.http.message import Fields

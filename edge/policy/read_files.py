@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from edge.rules import Rules
+from edge.policy.rules import Rules
 from kernel.errors import BadSettings
 from kernel.keys import NO_KEYS, KeySet
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import edge.rules
-from edge.rules import Rules, refuses
+import edge.policy.rules
+from edge.policy.rules import Rules, refuses
 from kernel.documents import BadDocument
 from kernel.licence import Licence
 from kernel.vocabulary import Refusal
@@ -97,8 +97,8 @@ def test_a_mistake_is_named_with_its_place(document: object, path: str) -> None:
 
 
 def test_a_document_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge.rules, "MAX_TITLES", 1)
-    monkeypatch.setattr(edge.rules, "MAX_REVOKED", 1)
+    monkeypatch.setattr(edge.policy.rules, "MAX_TITLES", 1)
+    monkeypatch.setattr(edge.policy.rules, "MAX_REVOKED", 1)
     with pytest.raises(BadDocument, match="more than 1"):
         Rules.parse({"titles": {"a": {}, "b": {}}})
     with pytest.raises(BadDocument, match="more than 1"):

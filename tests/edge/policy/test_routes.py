@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from edge.profile import PROFILES
-from edge.route import ask_for, general_route, media_route, reach
-from edge.routes import PLAIN, Routes, keyed_value, make_routes
+from edge.policy.profile import PROFILES
+from edge.policy.route import ask_for, general_route, media_route, reach
+from edge.policy.routes import PLAIN, Routes, keyed_value, make_routes
 from edge.settings import EdgeSettings
 from edge.wire.request import Request
 from kernel.settings import resolve
