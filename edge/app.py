@@ -27,7 +27,6 @@ from edge.fill.fetch import Fetcher
 from edge.job_wiring import answering, begin, catch_up, hearing, jobs_of
 from edge.joining import identity_of, subscriber_of
 from edge.live import Live
-from edge.network import Network
 from edge.numbers import Number, metrics, stats
 from edge.policy.authorise import TokenMemo
 from edge.policy.locate import Locator
@@ -44,7 +43,8 @@ from edge.serve.handler import Story
 from edge.serve.listener import Front, patience, renew_certificate, tls_context
 from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
-from edge.upstream_wiring import upstreams_of
+from edge.upstreams.config import upstreams_of
+from edge.upstreams.network import Network
 from edge.wire.head import Limits
 from edge.wire.upload import BodyBudget
 from httpd.door import Door

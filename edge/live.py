@@ -19,7 +19,7 @@ from edge.policy.authorise import TokenMemo
 from edge.policy.routes import Routes, routes_of
 from edge.serve.listener import patience
 from edge.settings import EdgeSettings
-from edge.upstream_wiring import Wiring, wiring_of
+from edge.upstreams.config import Wiring, wiring_of
 from kernel.errors import BadSettings
 from kernel.fleet import SETTINGS
 from kernel.live_settings import values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cache.cache import SegmentCache
-from edge.upstream import Upstreams
+from edge.upstreams.selector import Upstreams
 
 if TYPE_CHECKING:
     from edge.app import Edge

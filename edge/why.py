@@ -17,7 +17,7 @@ from edge.policy.locate import Viewer
 from edge.policy.node import Node
 from edge.policy.plan import plan
 from edge.policy.route import Asked, ask_for
-from edge.upstream import Upstreams
+from edge.upstreams.selector import Upstreams
 from kernel.clock import Instant
 from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Refusal
 

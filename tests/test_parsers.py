@@ -23,7 +23,7 @@ from edge.policy.rules import Rules
 from edge.prefetch.segment_index import read_playlist
 from edge.purges import general_prefix, media_key, media_prefix
 from edge.slices.content_range import part_of, upstream_range
-from edge.wire.answer_framing import framing as answer_framing
+from edge.upstreams.response_framing import framing as answer_framing
 from edge.wire.chunks import Chunks
 from edge.wire.head import Limits, framing, is_authority, read_head, unmet_expectation
 from edge.wire.request import Malformed, Request

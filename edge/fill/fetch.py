@@ -14,7 +14,6 @@ from cache.entry import Entry
 from cache.fill import Fill, Reader
 from cache.fillstate import State
 from edge.counters import Counts
-from edge.exchange import Exchange
 from edge.fill.cacheability import changed
 from edge.fill.revalidation import RevalidationBackoff
 from edge.fill.store_response import Answers
@@ -26,7 +25,8 @@ from edge.slices.content_range import Part, part_of, upstream_range
 from edge.slices.slice_fetch import Run
 from edge.slices.sliced_object import Slicing
 from edge.slices.unsteady_validators import UnsteadyObjects
-from edge.upstream import FAILING, Upstream, Upstreams
+from edge.upstreams.exchange import Exchange
+from edge.upstreams.selector import FAILING, Upstream, Upstreams
 from edge.wire.request import Request
 from edge.wire.upload import Upload
 from kernel.clock import Clock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cache.fill import Fill
-from edge.exchange import Exchange
+from edge.upstreams.exchange import Exchange
 from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
 

@@ -14,7 +14,6 @@ from cache.entry import OVERHEAD, Entry
 from cache.fill import Fill
 from cache.fillstate import Event, State
 from edge.counters import Counts
-from edge.exchange import Exchange
 from edge.fill.cacheability import LOOP_DETECTED, OF_THE_REQUEST, Judgement, freshened, judge
 from edge.fill.slow_readers import Lag
 from edge.fill.waiter_release import whom_it_frees, why_freed
@@ -25,6 +24,7 @@ from edge.slices.registry import Streams, brought
 from edge.slices.slice_fetch import Run
 from edge.slices.sliced_object import Begin
 from edge.slices.unsteady_validators import UNSTEADY_SECONDS, UnsteadyObjects
+from edge.upstreams.exchange import Exchange
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.http.conditional import still_describes

@@ -8,11 +8,11 @@ from cache.cache import SegmentCache, Workshop
 from cache.entry import Entry
 from cache.fill import Fill
 from edge.counters import Counts
-from edge.exchange import Exchange
 from edge.policy.route import Asked
 from edge.slices.content_range import Part, part_of, strong
 from edge.slices.slice_fetch import Run
 from edge.slices.sliced_object import Begin, Slicing
+from edge.upstreams.exchange import Exchange
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.http.message import first

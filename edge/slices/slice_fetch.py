@@ -21,8 +21,8 @@ from edge.slices.content_range import Part, slice_entry
 from kernel.errors import MatineeError, UpstreamFailed
 
 if TYPE_CHECKING:
-    from edge.exchange import Exchange
     from edge.slices.sliced_object import Slicing
+    from edge.upstreams.exchange import Exchange
 
 ENDED = UpstreamFailed("nobody-waits")
 """Why a stream is cut that nobody needs any further."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.app import Edge
-from edge.network import LoopNetwork
 from edge.settings import EdgeSettings
+from edge.upstreams.network import LoopNetwork
 from kernel.settings import resolve
 from tests.scenario.clock import FakeClock, turns
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from edge.app import Edge
-from edge.network import LoopNetwork
 from edge.serve.listener import QUIET_TICKS
 from edge.settings import EdgeSettings
+from edge.upstreams.network import LoopNetwork
 from kernel.errors import BadSettings
 from kernel.settings import resolve
 from tests.edge.ground import Says, parsed, resets, standing

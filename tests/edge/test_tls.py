@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.network import LoopNetwork
 from edge.serve.listener import Front, renew_certificate, tls_context
+from edge.upstreams.network import LoopNetwork
 from edge.wire.h1 import Connection
 from edge.wire.head import Limits
 from kernel.errors import BadSettings

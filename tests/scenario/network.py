@@ -8,8 +8,8 @@ import ssl
 from collections import deque
 from typing import Any
 
-from edge.network import Factory, Listener
 from edge.serve.accept import Door
+from edge.upstreams.network import Factory, Listener
 from kernel.settings import Address
 
 
@@ -179,7 +179,7 @@ class TcpNetwork:
     async def listen(
         self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None, door: Door | None = None
     ) -> Listener:
-        from edge.network import LoopNetwork
+        from edge.upstreams.network import LoopNetwork
 
         return await LoopNetwork().listen(address, factory, tls, door)
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import httptools
 
-from edge.network import Listener, Network
+from edge.upstreams.network import Listener, Network
 from kernel.http.message import status_line
 from kernel.settings import Address
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from edge.network import LoopNetwork
 from edge.serve.listener import (
     BODY_RATE,
     BODY_SECONDS,
@@ -15,6 +14,7 @@ from edge.serve.listener import (
     Patience,
     tls_context,
 )
+from edge.upstreams.network import LoopNetwork
 from edge.wire.head import Limits
 from kernel.errors import BadSettings
 from kernel.settings import Address

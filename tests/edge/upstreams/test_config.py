@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.network import LoopNetwork
 from edge.settings import EdgeSettings
-from edge.upstream_wiring import connections_of, upstreams_of
+from edge.upstreams.config import connections_of, upstreams_of
+from edge.upstreams.network import LoopNetwork
 from kernel.errors import BadSettings
 from kernel.settings import resolve
 from tests.edge.authority import Authority

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from edge.resolve import REMEMBERED_SECONDS, Place, Resolver, interleaved, look_up
+from edge.upstreams.dns import REMEMBERED_SECONDS, Place, Resolver, interleaved, look_up
 
 V4 = [Place(socket.AF_INET, (f"127.0.0.{number}", 80)) for number in range(1, 4)]
 V6 = [Place(socket.AF_INET6, (f"::{number}", 80, 0, 0)) for number in range(1, 3)]

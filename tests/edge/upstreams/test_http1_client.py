@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from edge.wire.h1_client import MOST_HEAD, UpstreamConnection
+from edge.upstreams.http1_client import MOST_HEAD, UpstreamConnection
 from tests.edge.wire.fakes import FakeTransport
 
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 
 import httptools
 
-from edge.wire.answer_framing import framing
+from edge.upstreams.response_framing import framing
 from edge.wire.upload import Upload
 from kernel.errors import UpstreamFailed
 from kernel.http.message import Fields

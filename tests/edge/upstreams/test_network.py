@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.network import LoopNetwork, is_literal
-from edge.resolve import Place, Resolver
 from edge.serve.listener import tls_context
+from edge.upstreams.dns import Place, Resolver
+from edge.upstreams.network import LoopNetwork, is_literal
 from kernel.settings import Address
 
 

@@ -15,10 +15,10 @@ import pytest
 import uvloop
 
 from edge.clock import SystemClock
-from edge.exchange import Timeouts
-from edge.network import LoopNetwork
-from edge.upstream import Upstreams
-from edge.upstream_tls import upstream_tls
+from edge.upstreams.exchange import Timeouts
+from edge.upstreams.network import LoopNetwork
+from edge.upstreams.selector import Upstreams
+from edge.upstreams.tls import upstream_tls
 from kernel.errors import BadSettings, UpstreamFailed
 from tests.edge.authority import Authority
 

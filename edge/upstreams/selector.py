@@ -2,7 +2,7 @@
 
 An exchange is begun by `Upstreams.send`, which returns when the head of the response is there. Its body is then handed
 to a sink by plain calls. Who is asked first says `kernel.rendezvous`, who is left out `kernel.health`, how many
-connections there may be `edge.pool`. A request is sent once more only while nothing of an answer has gone to anybody:
+connections there may be `edge.upstreams.pool`. A request is sent once more only while nothing of an answer has gone to anybody:
 
 - over a fresh connection, when a kept one turns out to be dead, or says 408 (once, and it may be repeated);
 - to the next upstream, when the first cannot be connected to or all its connections are busy: nobody has seen it yet;
@@ -23,10 +23,10 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from edge.budget import RetryBudget
-from edge.exchange import Exchange, Timeouts
-from edge.network import Network
-from edge.pool import Pool, PoolLimits
+from edge.upstreams.exchange import Exchange, Timeouts
+from edge.upstreams.network import Network
+from edge.upstreams.pool import Pool, PoolLimits
+from edge.upstreams.retry_budget import RetryBudget
 from edge.wire.upload import Upload
 from kernel import health, rendezvous
 from kernel.clock import Clock
@@ -73,7 +73,7 @@ class Upstream:
 
 @dataclass(slots=True)
 class _Course:
-    """One exchange's `edge.exchange.Outcome`: what its upstream is credited with."""
+    """One exchange's `edge.upstreams.exchange.Outcome`: what its upstream is credited with."""
 
     owner: Upstreams
     upstream: Upstream

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.exchange import LEAST_RATE, Exchange, Timeouts
+from edge.upstreams.exchange import LEAST_RATE, Exchange, Timeouts
 from kernel.errors import UpstreamFailed
 from tests.scenario.clock import FakeClock, turns
 

@@ -13,8 +13,8 @@ from asyncio.staggered import staggered_race
 from functools import partial
 from typing import Protocol, cast
 
-from edge.resolve import Place, Resolver
 from edge.serve.accept import Acceptor, Door, Factory, OpenDoor, bind
+from edge.upstreams.dns import Place, Resolver
 from kernel.settings import Address
 
 NEXT_PLACE_SECONDS = 0.25

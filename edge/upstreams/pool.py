@@ -14,8 +14,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import cast
 
-from edge.network import Network
-from edge.wire.h1_client import UpstreamConnection
+from edge.upstreams.http1_client import UpstreamConnection
+from edge.upstreams.network import Network
 from kernel.clock import Clock
 from kernel.errors import Overloaded, UpstreamFailed
 from kernel.settings import Address

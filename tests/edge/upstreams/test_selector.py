@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from edge.exchange import Timeouts
-from edge.pool import PoolLimits
-from edge.upstream import Upstreams
+from edge.upstreams.exchange import Timeouts
+from edge.upstreams.pool import PoolLimits
+from edge.upstreams.selector import Upstreams
 from kernel.errors import Overloaded, UpstreamFailed
 from kernel.health import EJECT_AFTER
 from kernel.settings import Address

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge.wire.h1_client import UpstreamConnection
+from edge.upstreams.http1_client import UpstreamConnection
 from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
 from kernel.http.message import Fields
@@ -45,7 +45,7 @@ class Outcome(Protocol):
 
 
 class Exchange:
-    """One request and its response; implements `edge.wire.h1_client.Answer`."""
+    """One request and its response; implements `edge.upstreams.http1_client.Answer`."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Retries are a share of the requests beside a few a second, and what is saved up is bounded."""
 
-from edge.budget import AT_FIRST, MOST, RetryBudget
+from edge.upstreams.retry_budget import AT_FIRST, MOST, RetryBudget
 
 
 def taken(budget: RetryBudget) -> int:

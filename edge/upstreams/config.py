@@ -6,12 +6,12 @@ import resource
 import ssl
 from typing import NamedTuple
 
-from edge.exchange import Timeouts
-from edge.network import Network
-from edge.pool import PoolLimits
 from edge.settings import EdgeSettings
-from edge.upstream import Upstreams
-from edge.upstream_tls import upstream_tls
+from edge.upstreams.exchange import Timeouts
+from edge.upstreams.network import Network
+from edge.upstreams.pool import PoolLimits
+from edge.upstreams.selector import Upstreams
+from edge.upstreams.tls import upstream_tls
 from kernel.clock import Clock
 
 LEAST_CONNECTIONS = 8

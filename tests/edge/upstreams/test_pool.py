@@ -6,8 +6,8 @@ import ssl
 
 import pytest
 
-from edge.pool import Pool, PoolLimits
-from edge.wire.h1_client import UpstreamConnection
+from edge.upstreams.http1_client import UpstreamConnection
+from edge.upstreams.pool import Pool, PoolLimits
 from kernel.errors import Overloaded, UpstreamFailed
 from kernel.settings import Address
 from tests.scenario.clock import FakeClock, turns
