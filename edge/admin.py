@@ -15,8 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from edge.admin_keys import OPEN_TO_ALL, knows, read_admin_keys
 from edge.counters import COUNTERS
+from edge.fleet.purge_request import request_of
 from edge.policy.locate import parse_ip
-from edge.purges import request_of
 from edge.settings import EdgeSettings
 from edge.why import why_of
 from httpd.guard import door_refusal, sentence

@@ -20,13 +20,14 @@ from cache.eviction.choice import POLICIES, Tuning
 from cache.eviction.policy import Policy
 from cache.ram import RamTier
 from edge.admin import Admin, Stopping, admin_limits
-from edge.apply import State
-from edge.control_link import Connect, Ears
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
-from edge.job_wiring import answering, begin, catch_up, hearing, jobs_of
-from edge.joining import identity_of, subscriber_of
-from edge.live import Live
+from edge.fleet.apply import State
+from edge.fleet.control_link import Connect, Ears
+from edge.fleet.job_setup import answering, begin, catch_up, hearing, jobs_of
+from edge.fleet.live_settings import Live
+from edge.fleet.report import Standing
+from edge.fleet.setup import identity_of, subscriber_of
 from edge.numbers import Number, metrics, stats
 from edge.policy.authorise import TokenMemo
 from edge.policy.locate import Locator
@@ -36,7 +37,6 @@ from edge.policy.read_files import read_keys, read_rules
 from edge.policy.routes import routes_of
 from edge.prefetch.service import Ahead
 from edge.reload import Reloader
-from edge.report import Standing
 from edge.serve.access_log import AccessLog
 from edge.serve.connection_limits import Crowd
 from edge.serve.handler import Story

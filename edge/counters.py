@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
-from edge.report import HEAD_BOUNDS
+from edge.fleet.report import HEAD_BOUNDS
 from kernel.counters import Counter
 from kernel.log_rate import LogRate
 from kernel.vocabulary import Outcome

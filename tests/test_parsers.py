@@ -13,6 +13,7 @@ import pytest
 
 from cache.entry import normalised
 from control.access_log import trace_id as control_trace
+from edge.fleet.purge_request import general_prefix, media_key, media_prefix
 from edge.policy.authorise import find_token, tallest, without_token
 from edge.policy.keyed_query import KeyedQuery
 from edge.policy.locate import Locator
@@ -21,7 +22,6 @@ from edge.policy.route import came_back, general_route, media_route
 from edge.policy.routes import keyed_value
 from edge.policy.rules import Rules
 from edge.prefetch.segment_index import read_playlist
-from edge.purges import general_prefix, media_key, media_prefix
 from edge.slices.content_range import part_of, upstream_range
 from edge.upstreams.response_framing import framing as answer_framing
 from edge.wire.chunks import Chunks

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cache.purge import Receipt as Purged
-from edge.apply import State
-from edge.control_link import Ears
-from edge.jobs import Doors, JobRunner
-from edge.mark_file import MarkFile
+from edge.fleet.apply import State
+from edge.fleet.checkpoint_file import MarkFile
+from edge.fleet.control_link import Ears
+from edge.fleet.jobs import Doors, JobRunner
+from edge.fleet.signed_state import SignedState
+from edge.fleet.subscribe import Subscriber
 from edge.prefetch.background import Brought, Done
 from edge.prefetch.scheduler import Wish
-from edge.signed_state import SignedState
-from edge.subscribe import Subscriber
 from kernel.clock import Clock
 from kernel.errors import BadSettings, UpstreamFailed
 from kernel.fleet import HOT, SETTINGS, Applied, FromControl, FromEdge, Hello, Nack, Popular, Report

@@ -11,6 +11,7 @@ from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
+from edge.fleet.report import Reading, Standing, report
 from edge.policy.locate import Viewer
 from edge.policy.node import Node
 from edge.policy.route import Asked
@@ -22,7 +23,6 @@ from edge.prefetch.popularity import Popularity
 from edge.prefetch.predictor import Foresight
 from edge.prefetch.scheduler import Prefetcher, Wish
 from edge.prefetch.segment_index import Outlines
-from edge.report import Reading, Standing, report
 from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
 from kernel.clock import Clock, Timer

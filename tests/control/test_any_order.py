@@ -21,9 +21,9 @@ from control.layers import Who
 from control.pushed import NotNow, moved, push, pushed
 from control.rollout import revert, step
 from control.session import ALL_TYPES
-from edge.apply import State, apply
-from edge.state_file import decode, encode
-from edge.state_journal import beginning, lines, replay
+from edge.fleet.apply import State, apply
+from edge.fleet.state_file import decode, encode
+from edge.fleet.state_journal import beginning, lines, replay
 from kernel.fleet import HOT, NOTHING, SETTINGS, TYPES, Ack, Known, Nack, Update, Version
 from kernel.keys import generate_ed25519_pem, public_jwks
 

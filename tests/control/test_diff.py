@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from control.desired import Change, Desired
 from control.diff import Track, answered, is_ahead, next_update, remembering, sent
-from edge.apply import State, apply
+from edge.fleet.apply import State, apply
 from kernel.fleet import KEYS, NOTHING, RULES, TYPES, Ack, Known, Nack, Resource, Update, Version
 
 

@@ -13,7 +13,7 @@ from control.app import running
 from control.plane import Plane
 from control.rollout import State
 from control.settings_push import SettingsPush
-from edge.subscribe import Subscriber
+from edge.fleet.subscribe import Subscriber
 from kernel.documents import BadDocument
 from kernel.fleet import SETTINGS, Hello
 from tests.scenario.memory_control import HandClock

@@ -13,8 +13,8 @@ import pytest
 from control.app import running
 from control.store import Store
 from edge.clock import SystemClock
+from edge.fleet.subscribe import Subscriber
 from edge.policy.rules import refuses
-from edge.subscribe import Subscriber
 from kernel.errors import BadRequest, BadSettings, StorageFailed, UpstreamFailed
 from kernel.fleet import Hello
 from kernel.keys import generate_ed25519_pem, public_jwks

@@ -12,9 +12,9 @@ from control.documents import Document
 from control.enrolment import Invitation
 from control.trust import open_trust
 from edge.clock import SystemClock
+from edge.fleet.signed_state import SignedState
+from edge.fleet.subscribe import Subscriber
 from edge.policy.rules import refuses
-from edge.signed_state import SignedState
-from edge.subscribe import Subscriber
 from kernel.errors import BadSettings
 from kernel.fleet import HOT, RULES, Hello, Version
 from kernel.vocabulary import Refusal

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.fleet.purge_request import request_of
 from edge.policy.route import ask_for
-from edge.purges import request_of
 from kernel.jobs import Purge
 from kernel.vocabulary import Refusal
 from tests.edge.ground import RawUpstream, ok, parsed, standing

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge.apply import State
-from edge.control_link import Connect, Ears
-from edge.subscribe import Subscriber
+from edge.fleet.apply import State
+from edge.fleet.control_link import Connect, Ears
+from edge.fleet.subscribe import Subscriber
 from kernel.clock import Clock
 from kernel.fleet import SETTINGS, Hello, Report
 

@@ -1,7 +1,7 @@
 """Control in memory, for scenarios: the real decisions and the real fan-out, no gRPC and no disk.
 
 `MemoryControl().connect` is what an edge's `Subscriber` takes in place of gRPC. Everything an edge is told has come
-through `control.fanout` and goes through `edge.apply`; only the wire between them is two queues.
+through `control.fanout` and goes through `edge.fleet.apply`; only the wire between them is two queues.
 """
 
 from __future__ import annotations
@@ -271,7 +271,7 @@ class MemoryControl:
 
 
 class MemoryLink:
-    """A connection: `edge.subscribe.Link` on one side, `control.fanout.Stream` on the other."""
+    """A connection: `edge.fleet.subscribe.Link` on one side, `control.fanout.Stream` on the other."""
 
     def __init__(self) -> None:
         self.to_edge: asyncio.Queue[Update | None] = asyncio.Queue(WAITING_MOST)

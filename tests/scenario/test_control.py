@@ -106,7 +106,7 @@ async def _saved(node: Node) -> None:
     assert node.edge is not None
     subscriber = node.edge.subscriber
     assert subscriber is not None
-    from edge.state_file import StateFile
+    from edge.fleet.state_file import StateFile
 
     assert node.edge.settings.fleet_dir is not None
     file = StateFile(node.edge.settings.fleet_dir)

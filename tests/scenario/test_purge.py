@@ -8,7 +8,7 @@ import os
 import pytest
 
 from cache.cache import PurgeRequest
-from edge.purges import media_key, media_prefix
+from edge.fleet.purge_request import media_key, media_prefix
 from tests.scenario.stage import Node, Scenario
 
 ONE, TWO, OTHER = "/cdn/eu/title1/v720/00001.m4s", "/cdn/eu/title1/v720/00002.m4s", "/cdn/eu/title2/v720/00001.m4s"

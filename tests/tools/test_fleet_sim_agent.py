@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.apply import State
+from edge.fleet.apply import State
 from kernel.errors import BadSettings
 from kernel.fleet import SETTINGS, Hello
 from kernel.heavy import HALF_LIFE

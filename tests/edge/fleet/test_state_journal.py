@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge.apply import State, apply
-from edge.state_journal import beginning, lines, replay
+from edge.fleet.apply import State, apply
+from edge.fleet.state_journal import beginning, lines, replay
 from kernel.fleet import RULES, Resource, Update, Version
 
 BASE = b"the state file"

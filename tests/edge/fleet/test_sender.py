@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from edge.speaker import RECEIPTS_MOST, Speaker
+from edge.fleet.sender import RECEIPTS_MOST, Speaker
 from kernel.errors import UpstreamFailed
 from kernel.fleet import Receipt, Report, Version
 from tests.scenario.clock import FakeClock, turns

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edge.live import prepared
+from edge.fleet.live_settings import prepared
 from edge.settings import EdgeSettings
 from kernel.errors import BadSettings
 from kernel.settings import resolve

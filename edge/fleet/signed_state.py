@@ -17,9 +17,9 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from edge.apply import State, apply
-from edge.state_file import Damaged, replace_file, set_aside
-from edge.state_journal import line_of, update_of
+from edge.fleet.apply import State, apply
+from edge.fleet.state_file import Damaged, replace_file, set_aside
+from edge.fleet.state_journal import line_of, update_of
 from kernel.errors import StorageFailed
 from kernel.fleet import DOCUMENTS, Nack, Resource, Update, Version
 from kernel.signed import NotSigned, check

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.apply import Changed, State, apply
+from edge.fleet.apply import Changed, State, apply
 from edge.policy.rules import refuses
 from kernel.fleet import DOCUMENTS, HOT, KEYS, NOTHING, RULES, SETTINGS, Ack, Nack, Resource, Update, Version
 from kernel.keys import generate_ed25519_pem, public_jwks
@@ -128,7 +128,7 @@ def test_a_type_from_the_future_is_refused_by_name() -> None:
 
 
 def test_more_than_the_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.apply.MAX_TITLES", 1)
+    monkeypatch.setattr("edge.fleet.apply.MAX_TITLES", 1)
     _, (nack,) = apply(State(), rules(1, res("title/a", {}), res("title/b", {})))
     assert "more than 1 titles" in nack.error
 

@@ -3,8 +3,8 @@
 import pytest
 
 from cache.cache import PurgeRequest
+from edge.fleet.purge_request import general_prefix, media_key, media_prefix, request_of
 from edge.policy.route import GENERAL, MEDIA
-from edge.purges import general_prefix, media_key, media_prefix, request_of
 from kernel.jobs import Purge
 
 SEGMENT = "/cdn/eu/t1/v720/1.m4s"

@@ -10,10 +10,10 @@ from typing import Self
 
 import pytest
 
-from edge.jobs import CONTACT_EVERY, Doors, JobRunner
-from edge.mark_file import Mark, MarkFile
+from edge.fleet.checkpoint_file import Mark, MarkFile
+from edge.fleet.jobs import CONTACT_EVERY, Doors, JobRunner
+from edge.fleet.subscribe import START_WITHIN
 from edge.prefetch.background import Brought
-from edge.subscribe import START_WITHIN
 from kernel.errors import StorageFailed, UpstreamFailed
 from kernel.fleet import DONE, PREFETCH, PURGE, Job, Jobs, Receipt, Version
 from kernel.jobs import Purge
@@ -238,7 +238,7 @@ async def test_a_prefetch_holds_up_no_purge_and_has_its_receipt_when_all_has_com
 
 
 async def test_more_than_it_can_hold_cuts_the_stream(ground: Ground, monkeypatch):
-    monkeypatch.setattr("edge.jobs.MOST_WAITING", 2)
+    monkeypatch.setattr("edge.fleet.jobs.MOST_WAITING", 2)
     ground.runner.take(jobs(purge(11)))
     ground.runner.take(jobs(purge(12)))
     with pytest.raises(UpstreamFailed):

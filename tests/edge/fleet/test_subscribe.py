@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from edge.apply import State
-from edge.control_link import BACKOFF_MOST
+from edge.fleet.apply import State
+from edge.fleet.control_link import BACKOFF_MOST
+from edge.fleet.state_file import StateFile
+from edge.fleet.subscribe import Subscriber
 from edge.policy.rules import refuses
-from edge.state_file import StateFile
-from edge.subscribe import Subscriber
 from kernel.errors import StorageFailed
 from kernel.fleet import KEYS, RULES, TITLE, Applied, Hello, Update
 from kernel.keys import generate_ed25519_pem, public_jwks

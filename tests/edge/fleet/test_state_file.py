@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.apply import State, apply
+from edge.fleet.apply import State, apply
+from edge.fleet.state_file import DAMAGED_KEPT, Damaged, StateFile, decode, encode
 from edge.policy.rules import Rules
-from edge.state_file import DAMAGED_KEPT, Damaged, StateFile, decode, encode
 from kernel.errors import StorageFailed
 from kernel.fleet import KEYS, NOTHING, RULES, SETTINGS, Resource, Update, Version
 from kernel.keys import KeySet, generate_ed25519_pem, public_jwks
@@ -254,7 +254,7 @@ def test_a_process_killed_at_any_call_leaves_the_old_state_or_the_new_one(
 
         with monkeypatch.context() as patched:
             for name in ("open", "fsync", "fdopen"):
-                patched.setattr(f"edge.state_file.os.{name}", partial(dies, name))
+                patched.setattr(f"edge.fleet.state_file.os.{name}", partial(dies, name))
             patched.setattr(Path, "replace", lambda *args: dies("replace", *args))
             try:
                 file.save(new) if whole else file.keep(new, [update])

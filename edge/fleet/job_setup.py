@@ -10,13 +10,13 @@ import structlog
 
 from cache.cache import Receipt
 from cache.doubt import doubt
-from edge.control_link import Ears
-from edge.jobs import CONTACT_EVERY, Doors, JobRunner
-from edge.mark_file import MarkFile
+from edge.fleet.checkpoint_file import MarkFile
+from edge.fleet.control_link import Ears
+from edge.fleet.jobs import CONTACT_EVERY, Doors, JobRunner
+from edge.fleet.purge_request import request_of
+from edge.fleet.subscribe import Subscriber
 from edge.prefetch.background import Brought, Done
 from edge.prefetch.scheduler import Wish
-from edge.purges import request_of
-from edge.subscribe import Subscriber
 from kernel.jobs import Purge
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from edge.mark_file import SLOT, UNKNOWN, Mark, MarkFile, decode, slot
+from edge.fleet.checkpoint_file import SLOT, UNKNOWN, Mark, MarkFile, decode, slot
 from kernel.errors import StorageFailed
 from kernel.fleet import Version
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import xxhash
 
-from edge.apply import State, apply
+from edge.fleet.apply import State, apply
 from kernel.documents import load_json, parse_object
 from kernel.fleet import DOCUMENTS, Nack, Resource, Update, Version
 

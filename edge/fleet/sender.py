@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from edge.control_link import Link
+from edge.fleet.control_link import Link
 from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
 from kernel.fleet import Receipt, Report

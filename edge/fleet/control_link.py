@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge.apply import State
+from edge.fleet.apply import State
 from kernel.fleet import NOTHING, FromControl, FromEdge, Jobs, Report, Version
 
 BACKOFF_FIRST = 0.2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.control_link import BACKOFF_MOST, Addresses, Ears, backoff
+from edge.fleet.control_link import BACKOFF_MOST, Addresses, Ears, backoff
 from kernel.fleet import NOTHING
 
 

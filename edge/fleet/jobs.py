@@ -16,10 +16,10 @@ from functools import partial
 import structlog
 
 from cache.cache import Receipt as Purged
-from edge.mark_file import Mark, MarkFile
+from edge.fleet.checkpoint_file import Mark, MarkFile
+from edge.fleet.subscribe import START_WITHIN
 from edge.prefetch.background import Brought, Done
 from edge.prefetch.scheduler import Wish
-from edge.subscribe import START_WITHIN
 from kernel.clock import Clock, Timer
 from kernel.documents import load_json
 from kernel.errors import StorageFailed, UpstreamFailed

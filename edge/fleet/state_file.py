@@ -2,7 +2,7 @@
 
 `state.json` has one line that names the format, the length and the checksum (xxh3) of what follows, then JSON: the
 rules as RULES.json has them, the JWKS, the edge's own documents, the versions. It is replaced as a whole (temp file,
-fsync, rename). Small updates are appended to `state.journal` (see `edge.state_journal`), so that one country of one
+fsync, rename). Small updates are appended to `state.journal` (see `edge.fleet.state_journal`), so that one country of one
 title does not write a large catalogue anew. A damaged state is never served: its files are set aside under names of
 their own. A sound document that this release does not take (it was written by another) is left out: control sends it.
 """
@@ -21,9 +21,9 @@ from typing import Any, Protocol
 
 import xxhash
 
-from edge.apply import State, check_document, key_set
+from edge.fleet.apply import State, check_document, key_set
+from edge.fleet.state_journal import beginning, lines, replay
 from edge.policy.rules import Rules, revocation_json
-from edge.state_journal import beginning, lines, replay
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import StorageFailed
 from kernel.fleet import DOCUMENTS, KEYS, TYPES, Update, Version
@@ -52,7 +52,7 @@ class Damaged(Exception):
 
 
 class Keeper(Protocol):
-    """Keeps the last good state on disk: `StateFile`, or `edge.signed_state.SignedState` for an edge of a fleet."""
+    """Keeps the last good state on disk: `StateFile`, or `edge.fleet.signed_state.SignedState` for an edge of a fleet."""
 
     def load(self) -> State | None:
         """The last good state; None when there is none. Raises Damaged, StorageFailed."""

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-import edge.signed_state as module
-from edge.apply import State, apply
-from edge.signed_state import SignedState
-from edge.state_file import Damaged
+import edge.fleet.signed_state as module
+from edge.fleet.apply import State, apply
+from edge.fleet.signed_state import SignedState
+from edge.fleet.state_file import Damaged
 from kernel.errors import StorageFailed
 from kernel.fleet import KEYS, RULES, SETTINGS, Resource, Update, Version
 from kernel.keys import generate_ed25519_pem, public_jwks
@@ -126,7 +126,7 @@ def test_no_damage_is_loaded(tmp_path: Path) -> None:
     ],
 )
 def test_what_was_put_together_by_somebody_else_is_refused(tmp_path: Path, updates: list[Update], why: str) -> None:
-    from edge.state_journal import line_of
+    from edge.fleet.state_journal import line_of
 
     lines = b"".join(map(line_of, updates))
     (tmp_path / "state.signed").write_bytes(b"matinee-edge-state 2\n" + lines)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from cache.eviction.admission import ADMISSIONS
-from edge.apply import State
+from edge.fleet.apply import State
 from edge.policy.authorise import TokenMemo
 from edge.policy.routes import Routes, routes_of
 from edge.serve.listener import patience

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge.clock import SystemClock
-from edge.control_link import Ears
-from edge.joining import identity_of, subscriber_of
+from edge.fleet.control_link import Ears
+from edge.fleet.setup import identity_of, subscriber_of
 from edge.settings import EdgeSettings
 from kernel.errors import BadSettings
 from kernel.settings import resolve

@@ -1,6 +1,6 @@
 """The stream from control: stay connected, take what comes, answer, keep the last good state on disk.
 
-What an update does is decided in `edge.apply`; this shell receives, tells the edge, writes and answers. The edge serves
+What an update does is decided in `edge.fleet.apply`; this shell receives, tells the edge, writes and answers. The edge serves
 whatever control does: it begins with the last good state, and goes on with it while control is away.
 """
 
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import structlog
 
-from edge.apply import Changed, Effect, State, apply
-from edge.control_link import Addresses, Connect, Ears, Link, backoff
-from edge.speaker import Speaker
-from edge.state_file import Damaged, Keeper, StateFile
+from edge.fleet.apply import Changed, Effect, State, apply
+from edge.fleet.control_link import Addresses, Connect, Ears, Link, backoff
+from edge.fleet.sender import Speaker
+from edge.fleet.state_file import Damaged, Keeper, StateFile
 from kernel.clock import Clock
 from kernel.errors import BadSettings, StorageFailed, UpstreamFailed
 from kernel.fleet import (

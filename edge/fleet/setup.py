@@ -6,11 +6,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from edge.apply import State
-from edge.control_link import Connect, Ears
+from edge.fleet.apply import State
+from edge.fleet.control_link import Connect, Ears
+from edge.fleet.signed_state import SignedState
+from edge.fleet.subscribe import Subscriber
 from edge.settings import EdgeSettings
-from edge.signed_state import SignedState
-from edge.subscribe import Subscriber
 from kernel.clock import Clock
 from kernel.fleet import Hello
 from rpc.node_identity import NodeIdentity, needed

@@ -1,6 +1,6 @@
 """A report is the difference of two readings."""
 
-from edge.report import HEAD_BOUNDS, Reading, Standing, report, slow
+from edge.fleet.report import HEAD_BOUNDS, Reading, Standing, report, slow
 
 NONE = (0,) * (len(HEAD_BOUNDS) + 1)
 STANDING = Standing(3, 0.02, 10, 20, ready=True, draining=False)

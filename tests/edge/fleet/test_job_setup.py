@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from edge.control_link import Ears
-from edge.job_wiring import answering, catch_up, hearing, jobs_of
-from edge.jobs import CONTACT_EVERY
-from edge.mark_file import Mark
+from edge.fleet.checkpoint_file import Mark
+from edge.fleet.control_link import Ears
+from edge.fleet.job_setup import answering, catch_up, hearing, jobs_of
+from edge.fleet.jobs import CONTACT_EVERY
 from tests.scenario.clock import FakeClock
 
 
@@ -39,7 +39,7 @@ async def test_what_is_older_than_the_last_contact_is_doubted(monkeypatch, conta
         asked.append((tiers, moment))
         return 3
 
-    monkeypatch.setattr("edge.job_wiring.doubt", doubt)
+    monkeypatch.setattr("edge.fleet.job_setup.doubt", doubt)
     stage = edge(SimpleNamespace(settled=settled, kept=None))
     stage.jobs.kept = Mark(contact=contact and stage.clock.wall() - contact)
     await catch_up(stage)
