@@ -19,7 +19,8 @@ from cache.eviction.admission import ADMISSIONS
 from cache.eviction.choice import POLICIES, Tuning
 from cache.eviction.policy import Policy
 from cache.ram import RamTier
-from edge.admin import Admin, Stopping, admin_limits
+from edge.admin.api import Admin, Stopping, admin_limits
+from edge.admin.metrics import Number, metrics, stats
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
 from edge.fleet.apply import State
@@ -28,7 +29,6 @@ from edge.fleet.job_setup import answering, begin, catch_up, hearing, jobs_of
 from edge.fleet.live_settings import Live
 from edge.fleet.report import Standing
 from edge.fleet.setup import identity_of, subscriber_of
-from edge.numbers import Number, metrics, stats
 from edge.policy.authorise import TokenMemo
 from edge.policy.locate import Locator
 from edge.policy.node import Node

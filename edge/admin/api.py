@@ -13,12 +13,12 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from edge.admin_keys import OPEN_TO_ALL, knows, read_admin_keys
+from edge.admin.explain import why_of
+from edge.admin.keys import OPEN_TO_ALL, knows, read_admin_keys
 from edge.counters import COUNTERS
 from edge.fleet.purge_request import request_of
 from edge.policy.locate import parse_ip
 from edge.settings import EdgeSettings
-from edge.why import why_of
 from httpd.guard import door_refusal, sentence
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.door_settings import LOOPBACK, DoorLimits, Patience

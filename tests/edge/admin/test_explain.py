@@ -6,7 +6,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from edge.why import why_of
+from edge.admin.explain import why_of
 from tests.edge.ground import Says, ok, standing
 
 SEGMENT = "/cdn/eu/t1/v720/1.m4s"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from edge.admin.metrics import metrics, stats
 from edge.counters import COUNTERS
-from edge.numbers import metrics, stats
 from tests.scenario.stage import Scenario
 
 STATS = (

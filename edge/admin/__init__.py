@@ -1,0 +1,1 @@
+"""The operators' port: admin API, metrics, and why a request was answered as it was."""
