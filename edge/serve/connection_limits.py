@@ -17,7 +17,7 @@ import structlog
 
 from edge.policy.locate import Ip, Viewer, parse_ip
 from edge.settings import EdgeSettings
-from edge.wire.h1 import Connection
+from edge.wire.http1_server import Connection
 from kernel.vocabulary import Abort
 
 KEPT_DESCRIPTORS = 256

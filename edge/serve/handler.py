@@ -35,7 +35,7 @@ from edge.serve.connection_limits import Crowd
 from edge.serve.local_responses import CLOSE, OwnAnswers
 from edge.serve.request_template import carried_by_path
 from edge.serve.response import MOST_TRIES, Delivery
-from edge.wire.h1 import Connection
+from edge.wire.http1_server import Connection
 from edge.wire.request import Request
 from kernel.claims import ANYWHERE, Permit
 from kernel.clock import Clock
@@ -49,7 +49,7 @@ _FULL = "too-many-connections"
 
 
 class Story(OwnAnswers):
-    """Answers requests; one for each edge. Implements `edge.wire.h1.Handler`."""
+    """Answers requests; one for each edge. Implements `edge.wire.http1_server.Handler`."""
 
     def __init__(
         self,

@@ -21,8 +21,8 @@ from pathlib import Path
 from edge.serve.accept import Door
 from edge.settings import EdgeSettings
 from edge.upstreams.network import Listener, Network
-from edge.wire.h1 import Connection, Handler
 from edge.wire.head import Limits
+from edge.wire.http1_server import Connection, Handler
 from edge.wire.request import Malformed
 from kernel.clock import Clock, Timer
 from kernel.errors import BadSettings

@@ -7,7 +7,7 @@ from edge.policy.response_head import problem
 from edge.policy.route import Asked, general_route, media_route
 from edge.policy.routes import Route
 from edge.serve.rights import Rights
-from edge.wire.h1 import Connection
+from edge.wire.http1_server import Connection
 from edge.wire.request import Malformed, Request
 from kernel.claims import Permit
 from kernel.http.dates import format_date

@@ -10,7 +10,7 @@ from edge.policy.locate import Viewer
 from edge.policy.references import Carried, in_path, keep_token
 from edge.policy.response_head import Selection, head, problem
 from edge.policy.route import Asked
-from edge.wire.h1 import Connection
+from edge.wire.http1_server import Connection
 from edge.wire.request import Request
 from kernel.claims import Permit
 from kernel.clock import Timer

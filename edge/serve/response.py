@@ -24,7 +24,7 @@ from edge.policy.route import Asked
 from edge.serve.reply import Reply
 from edge.serve.sliced_response import Walk
 from edge.slices.sliced_object import Slicing
-from edge.wire.h1 import Connection
+from edge.wire.http1_server import Connection
 from edge.wire.request import Request
 from kernel.claims import Permit
 from kernel.errors import MatineeError, UpstreamFailed

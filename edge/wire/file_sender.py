@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable
 
 from cache.body import FileBody, spare
-from edge.wire.room import Room, room
+from edge.wire.write_poller import Room, room
 
 MOST_AT_ONCE = 4 << 20
 """Bytes sent before other connections get their turn, however fast the viewer takes them."""

@@ -12,8 +12,8 @@ import pytest
 
 from edge.serve.listener import Front, renew_certificate, tls_context
 from edge.upstreams.network import LoopNetwork
-from edge.wire.h1 import Connection
 from edge.wire.head import Limits
+from edge.wire.http1_server import Connection
 from kernel.errors import BadSettings
 from kernel.settings import Address
 from tests.edge.authority import Authority

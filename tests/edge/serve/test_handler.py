@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.serve.listener import bytes_queued
-from edge.wire.h1 import Connection
+from edge.wire.http1_server import Connection
 from tests.edge.ground import ok, parsed, standing
 from tests.edge.wire.bad_requests import GET, REFUSED
 

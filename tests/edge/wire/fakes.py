@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge.wire.h1 import Connection
+from edge.wire.http1_server import Connection
 from edge.wire.request import Malformed, Request
 from edge.wire.request_reader import Limits
 from edge.wire.upload import Upload

@@ -9,7 +9,7 @@ import random
 import sys
 import time
 
-from edge.wire.h1 import Connection
+from edge.wire.http1_server import Connection
 from edge.wire.request import Malformed, Request
 from tests.edge.wire.fakes import GENERAL, FakeTransport, Remembering
 from tests.edge.wire.reference import read

@@ -8,7 +8,7 @@ import socket
 
 from cache.body import MemoryFile
 from edge.wire.file_sender import Duplicate, FileSender, duplicate
-from edge.wire.room import room
+from edge.wire.write_poller import room
 
 BODY = os.urandom(8_000_000)
 

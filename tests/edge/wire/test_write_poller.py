@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from edge.wire.room import room
+from edge.wire.write_poller import room
 
 
 def _full() -> tuple[socket.socket, socket.socket]:

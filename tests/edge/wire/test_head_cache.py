@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.wire.known_heads import LONGEST_KNOWN, MOST_KNOWN, learn
+from edge.wire.head_cache import LONGEST_KNOWN, MOST_KNOWN, learn
 
 
 def _data(lines: bytes = b"Host: e\r\n", start: bytes = b"GET /a") -> bytes:

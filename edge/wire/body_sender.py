@@ -7,8 +7,8 @@ import os
 import socket
 
 from cache.body import FILE_LEAST, Body, FileBody, view
+from edge.wire.connection_close import Parting
 from edge.wire.file_sender import Duplicate, FileSender, duplicate
-from edge.wire.parting import Parting
 from kernel.vocabulary import Abort
 
 _OF_THE_VIEWER = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ENOTCONN)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from edge.wire.h1 import MOST_WAITING
+from edge.wire.http1_server import MOST_WAITING
 from kernel.vocabulary import Abort
 from tests.edge.wire.fakes import FakeTransport, Remembering, connected, fed
 

@@ -13,11 +13,11 @@ from typing import Protocol, cast
 
 from edge.policy.locate import Viewer
 from edge.serve.request_template import Grant, Lane, lane
+from edge.wire.body_sender import BodySender
 from edge.wire.head import Limits
-from edge.wire.known_heads import VERSION, learn
+from edge.wire.head_cache import VERSION, learn
 from edge.wire.request import Malformed, Request
 from edge.wire.request_reader import RequestReader
-from edge.wire.sending import BodySender
 from edge.wire.upload import Upload
 from kernel.vocabulary import Abort
 
