@@ -6,7 +6,10 @@ from typing import Any
 
 from aiohttp import web
 
-from control import epoch, nodes, quarantine, schema
+from control import nodes, quarantine
+from control.db import new_epoch as epoch
+from control.db import schema
+from control.db.transaction import Tx, Work
 from control.deeds import Action
 from control.door import author, body, cursor, limit, problem
 from control.fanout import Edge
@@ -14,7 +17,6 @@ from control.history import between, revision, revision_json, rollback
 from control.nodes import Group, Node, as_known
 from control.plane import Plane
 from control.touches import touch_json
-from control.transaction import Tx, Work
 from kernel.documents import BadDocument, moment_text
 from kernel.fleet import NODE_ID, Report
 

@@ -6,8 +6,8 @@ from math import ceil
 
 from aiohttp import web
 
+from control.db.job_table import NAMES_AT_ONCE
 from control.door import author, body, caller, limit, problem
-from control.job_rows import NAMES_AT_ONCE
 from control.job_status import brief
 from control.jobs import SECONDS_MOST
 from control.plane import Plane

@@ -9,10 +9,10 @@ from sqlalchemy import select
 
 from control.audit import page_break
 from control.audit_log import verdict_json
+from control.db.schema import audit
 from control.door import author, body, limit, problem
 from control.keys import Keys
 from control.plane import Plane
-from control.schema import audit
 from kernel.documents import BadDocument, moment_text, parse_moment, parse_object
 
 _ROW = ("seq", "actor", "peer", "action", "target", "before", "after", "reason", "request_id", "revision", "hash")

@@ -20,13 +20,13 @@ from control.api import make_app
 from control.api_key import read_or_make
 from control.audit_key import open_keyring
 from control.clock import SystemClock
-from control.database import Database, database_of
+from control.db.database import Database, database_of
+from control.db.store import Store
 from control.keys import Keys
 from control.plane import Plane
 from control.probes import Prober
 from control.rate import Rate
 from control.settings import ControlSettings, check, neighbours_of
-from control.store import Store
 from control.trust import open_trust
 from httpd.door import Door
 from httpd.private_files import private_folder, tighten

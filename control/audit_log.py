@@ -20,10 +20,10 @@ import structlog
 from sqlalchemy import select
 
 from control.audit import Break, Keyring, Verifier, is_sealed
-from control.audit_rows import pages, prune, read_head
+from control.db.audit_table import pages, prune, read_head
+from control.db.schema import audit
+from control.db.store import Store, Tx
 from control.deeds import Action, Author, Deed
-from control.schema import audit
-from control.store import Store, Tx
 from kernel.clock import Clock
 from kernel.errors import BadSettings, Overloaded, StorageFailed
 

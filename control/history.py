@@ -1,6 +1,6 @@
 """The past of what is desired: one revision from what to what, what changed between two, and taking one back.
 
-Details are forgotten after a time (`control.rows`); then only who, when and why is left.
+Details are forgotten after a time (`control.db.desired_table`); then only who, when and why is left.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import select
 
 from control import nodes
+from control.db.schema import details, revisions
+from control.db.store import Store
+from control.db.transaction import Tx, Work
 from control.desired import KEY_OWNERS, Change
-from control.schema import details, revisions
-from control.store import Store
 from control.touches import Touch, folded, touch_json, turned_round, unpacked
-from control.transaction import Tx, Work
 from kernel.documents import moment_text
 from kernel.fleet import TYPES
 

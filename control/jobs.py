@@ -16,15 +16,15 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control import job_rows
+from control.db import job_table
+from control.db.schema import jobs, receipts
+from control.db.store import Author, Store, Tx
 from control.deeds import Action, Deed
 from control.dispatch import Arrived, Dispatch, Due
 from control.fanout import Fanout
 from control.job_log import Entry
 from control.job_status import Came, NodeSeen, audited, whole
 from control.rate import Rate
-from control.schema import jobs, receipts
-from control.store import Author, Store, Tx
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet import PREFETCH, PURGE, Version
@@ -82,7 +82,7 @@ class JobKeeper:
         action = Action.PURGE_MAKE if kind == PURGE else Action.PREFETCH_MAKE
 
         async def work(tx: Tx) -> Entry:
-            made = await job_rows.append(tx, kind, content)
+            made = await job_table.append(tx, kind, content)
             tx.note(Deed(action, f"job/{made.job.seq}", None, audited(content)))
             return made
 
@@ -157,21 +157,21 @@ class JobKeeper:
 
     async def _load(self) -> bool:
         """Read where the log begins, and all of it where that has changed; False when there is none."""
-        head = await self._store.read(job_rows.head_query)
-        begin = job_rows.begin_of(await self._store.read(job_rows.facts_query), head[0]["number"] if head else 0)
+        head = await self._store.read(job_table.head_query)
+        begin = job_table.begin_of(await self._store.read(job_table.facts_query), head[0]["number"] if head else 0)
         if begin is None:
             return False
         if begin.epoch != self.dispatch.log.epoch:
             self.dispatch.begin(begin.epoch, begin.floor)
             self._finished = 0
-        rows = await self._store.read(job_rows.entries_query(self.dispatch.log.head))
-        self.dispatch.release.name({row["seq"]: job_rows.late_of(row) for row in rows if row["note"]})
-        self.dispatch.take(job_rows.entry_of(row) for row in rows)
+        rows = await self._store.read(job_table.entries_query(self.dispatch.log.head))
+        self.dispatch.release.name({row["seq"]: job_table.late_of(row) for row in rows if row["note"]})
+        self.dispatch.take(job_table.entry_of(row) for row in rows)
         return True
 
     async def _renew(self, seen: str) -> None:
         await self._store.transact(
-            lambda tx: job_rows.renew(tx, seen), self._me("the log of jobs begins", Action.JOBS_BEGIN)
+            lambda tx: job_table.renew(tx, seen), self._me("the log of jobs begins", Action.JOBS_BEGIN)
         )
         await self._load()
 
@@ -205,7 +205,7 @@ class JobKeeper:
             self.dispatch.release.name(due.late)
             self.dispatch.look()
         if due.again:
-            again = partial(job_rows.tell_again, again=due.again)
+            again = partial(job_table.tell_again, again=due.again)
             entries = await self._store.transact(
                 again, self._me(f"shields were late with {_listed(due.again)}", Action.PURGE_AGAIN)
             )
@@ -230,11 +230,11 @@ class JobKeeper:
         brought = any(self._is_prefetch(one) for one in due.receipts)
 
         async def work(connection: AsyncConnection) -> None:
-            await job_rows.keep_receipts(connection, due.receipts)
+            await job_table.keep_receipts(connection, due.receipts)
             if upto > self._finished:
-                await job_rows.finish(connection, upto, wall)
+                await job_table.finish(connection, upto, wall)
             if brought:
-                await job_rows.finish_prefetches(connection, nodes, wall, PREFETCH_LONGEST)
+                await job_table.finish_prefetches(connection, nodes, wall, PREFETCH_LONGEST)
 
         await self._store.save(work, ["receipts"] if due.receipts else [])
         self.dispatch.keeping = []
@@ -270,14 +270,14 @@ class JobKeeper:
 
     async def forget(self) -> None:
         """Keep the tables from growing for ever. Raises Overloaded, StorageFailed."""
-        await self._store.transact(job_rows.forget, self._me("old jobs"))
+        await self._store.transact(job_table.forget, self._me("old jobs"))
 
     def _me(self, reason: str, action: Action = Action.CHANGE) -> Author:
         return Author("control", self._clock.wall(), reason, action=action)
 
 
 async def _name_late(late: dict[int, list[str]], tx: Tx) -> None:
-    await job_rows.name_late(tx, late)
+    await job_table.name_late(tx, late)
 
 
 def _came(one: Arrived) -> Came:

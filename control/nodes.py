@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control import schema
 from control.changes import canonical
-from control.transaction import Tx, put
+from control.db import schema
+from control.db.transaction import Tx, put
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.fleet import NODE_ID, Hello
 from kernel.settings import parse_address

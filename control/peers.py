@@ -13,8 +13,8 @@ from typing import Any
 import structlog
 from sqlalchemy import select
 
-from control.schema import nodes
-from control.store import Store
+from control.db.schema import nodes
+from control.db.store import Store
 from kernel.clock import Clock
 from kernel.errors import StorageFailed
 from kernel.fleet import FromEdge, Hello

@@ -14,11 +14,14 @@ from functools import partial
 import structlog
 from sqlalchemy import select
 
-from control import changes, key_set, schema
+from control import changes, key_set
 from control.audit_log import AuditLog
+from control.db import schema
+from control.db.edge_table import LEASE, edge_of, edge_row, keep_edges
+from control.db.replica_notes import lease
+from control.db.store import Committed, Cursor, Store
 from control.deeds import Action, Author, Call
 from control.desired import QUARANTINE
-from control.edge_rows import LEASE, edge_of, edge_row, keep_edges
 from control.enrolment import Enrolment
 from control.fanout import Fanout
 from control.heat import Heat
@@ -27,8 +30,6 @@ from control.layers import Who
 from control.quarantine import Quarantine, quarantined
 from control.roster import Roster
 from control.settings_push import SettingsPush
-from control.shared import lease
-from control.store import Committed, Cursor, Store
 from control.traffic import Traffic
 from kernel.clock import Clock, Instant
 from kernel.documents import BadDocument

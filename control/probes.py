@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import structlog
 
-from control.shared import share, shared
-from control.store import Store
+from control.db.replica_notes import share, shared
+from control.db.store import Store
 from control.traffic import Traffic
 from kernel.clock import Clock
 from kernel.errors import StorageFailed

@@ -3,7 +3,7 @@
 Control's log is the truth. A version or a mark beyond its end is a node's mistake, a lie, or the sign that control's
 database was put back from a copy; no node's word makes control believe the last. So what is claimed costs the node that
 claims it: control hangs up on it, sends no viewers there, and says so, until an operator releases it (`release`) or,
-where history was lost indeed, begins a new epoch (`control.epoch`), in which all nodes take snapshots and drop what
+where history was lost indeed, begins a new epoch (`control.db.new_epoch`), in which all nodes take snapshots and drop what
 they have cached.
 """
 
@@ -16,11 +16,11 @@ from typing import Any
 import structlog
 
 from control.changes import canonical
+from control.db.store import Store
+from control.db.transaction import Tx
 from control.deeds import Action, Author
 from control.desired import QUARANTINE, Change, Desired
 from control.nodes import NotKnown
-from control.store import Store
-from control.transaction import Tx
 from kernel.clock import Clock
 from kernel.documents import moment_text
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import select
 
-from control import schema
+from control.db import schema
+from control.db.store import Store
 from control.nodes import Group, Node, as_known
-from control.store import Store
 from kernel.fleet import Hello
 
 

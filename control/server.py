@@ -18,6 +18,7 @@ import structlog
 
 from control.certificate import ServerCertificate, server_credentials
 from control.changes import TooMany
+from control.db.store import Committed, Cursor
 from control.deeds import Call
 from control.enrolment import Enrolment, NotWelcome
 from control.fanout import Fanout, Unwelcome
@@ -26,7 +27,6 @@ from control.own_address import judged
 from control.peers import EDGES, SERVICES, Peers, Refused, check_hello
 from control.plane import Plane
 from control.routing import Ask
-from control.store import Committed, Cursor
 from kernel.documents import BadDocument, load_json
 from kernel.errors import BadSettings, Overloaded, StorageFailed
 from kernel.fleet import KEYS, RULES, TITLE, FromControl, FromEdge, Hello

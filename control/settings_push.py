@@ -46,7 +46,7 @@ log = structlog.get_logger("control")
 
 
 class Commits(Protocol):
-    """Where changes are kept: `control.store.Store`."""
+    """Where changes are kept: `control.db.store.Store`."""
 
     @property
     def desired(self) -> Desired:

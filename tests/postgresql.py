@@ -40,7 +40,7 @@ def find_programs() -> Path | None:
 
 
 class Server:
-    """A running server; use as a context. `url(name)` is for `control.database.postgresql`, with PASSWORD."""
+    """A running server; use as a context. `url(name)` is for `control.db.database.postgresql`, with PASSWORD."""
 
     def __init__(self, programs: Path) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="matinee-pg-"))

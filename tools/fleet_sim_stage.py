@@ -21,9 +21,9 @@ from control import changes
 from control.audit_key import open_keyring
 from control.authority import Authority
 from control.clock import SystemClock
-from control.database import database_of
+from control.db.database import database_of
+from control.db.store import Author, Store, Tx
 from control.nodes import enrol
-from control.store import Author, Store, Tx
 from kernel.errors import MatineeError
 from tools.bench.processes import cpu_seconds
 from tools.fleet_sim_agent import Event

@@ -14,11 +14,11 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from control.api import make_app
-from control.database import Database, postgresql, sqlite
+from control.db.database import Database, postgresql, sqlite
+from control.db.store import Store
 from control.keys import Keys
 from control.plane import Plane
 from control.settings import ControlSettings
-from control.store import Store
 from kernel.settings import resolve
 from tests.postgresql import PASSWORD, Server, find_programs
 from tests.scenario.memory_control import HandClock

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select, update
 
-import control.audit_rows
+import control.db.audit_table
 from control.audit import Keyring
 from control.audit_log import AuditLog, verdict_json
+from control.db.schema import audit, audit_head
+from control.db.store import Store
 from control.deeds import Author
 from control.desired import Change
-from control.schema import audit, audit_head
-from control.store import Store
 from kernel.errors import BadSettings
 from kernel.fleet import RULES
 
@@ -32,7 +32,7 @@ async def run(store: Store, statement) -> None:
 
 
 async def test_a_long_log_is_verified_page_by_page(open_store: Callable, clock, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(control.audit_rows, "PAGE", 3)
+    monkeypatch.setattr(control.db.audit_table, "PAGE", 3)
     async with open_store() as store:
         log = AuditLog(store, clock, tmp_path / "seen")
         await changes(store, 10)

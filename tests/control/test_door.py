@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from control.db.store import Store
 from control.door import problem
-from control.store import Store
 from kernel.errors import Overloaded, StorageFailed
 
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from control.authority import Authority
+from control.db.schema import nodes, revisions, tokens
 from control.enrolment import Enrolment, Invitation, NotWelcome, parse_invitation
-from control.schema import nodes, revisions, tokens
 from kernel.documents import BadDocument
 from kernel.identity import CONTROL_NAME, identity, make_key, request
 

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import delete
 
 import control.history
-from control import changes, nodes, schema
+from control import changes, nodes
+from control.db import schema
+from control.db.store import Author, Store
 from control.desired import Change
 from control.history import Conflict, Forgotten, between, revision, revision_json, rollback
-from control.store import Author, Store
 from control.touches import Touch
 from kernel.fleet import KEYS, RULES, SETTINGS
 

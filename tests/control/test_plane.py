@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from control import changes
-from control.database import postgresql
-from control.edge_rows import LEASE
+from control.db.database import postgresql
+from control.db.edge_table import LEASE
+from control.db.store import Cursor, Store
 from control.fanout import Edge
 from control.plane import FORGET_EVERY, TITLES_AT_ONCE, Plane
-from control.store import Cursor, Store
 from kernel.documents import BadDocument
 from kernel.errors import StorageFailed
 from kernel.fleet import Hello

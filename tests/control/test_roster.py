@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from control import nodes
+from control.db.store import Author
 from control.roster import Roster
-from control.store import Author
 from kernel.fleet import Hello
 
 ME = Author("operator", 1_800_000_000.0)

@@ -11,7 +11,7 @@ import grpc.aio
 import pytest
 
 from control.app import running
-from control.store import Store
+from control.db.store import Store
 from edge.clock import SystemClock
 from edge.fleet.subscribe import Subscriber
 from edge.policy.rules import refuses

@@ -142,7 +142,7 @@ class MemoryControl:
         return self._database.jobs
 
     async def commit(self, make: Callable[[Desired], Change], _author: Author) -> None:
-        """As `control.store.Store.commit`, at once."""
+        """As `control.db.store.Store.commit`, at once."""
         self._change(make(self.desired))
 
     async def __aenter__(self) -> Self:

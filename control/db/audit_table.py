@@ -1,0 +1,135 @@
+"""The audit log in control's database: rows added within the transaction of what they tell of, the head, the pages.
+
+Statements only. All of it runs under the lock of all changes, so that of two replicas one follows the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from control.audit import FIRST, Keyring, Verifier, is_sealed, row_of, sealed
+from control.db.schema import audit, audit_head
+from control.deeds import Action, Author, Deed, Entry
+
+PAGE = 1_000
+"""Rows that are looked at, and held in memory, at once."""
+_CONTROL = "control"
+
+
+async def append(connection: AsyncConnection, entries: Sequence[Entry], keyring: Keyring, here: str) -> None:
+    """Add rows for these entries, and move the head. `here` names this replica."""
+    at = entries[0].author.at
+    head = await read_head(connection)
+    opening: list[Entry] = []
+    if head is None:
+        head, entry = await _begun(connection, keyring, at)
+        opening.append(entry)
+    elif not is_sealed(head, keyring):
+        known = head["key"] in keyring.keys
+        why = "was not as it had been written" if known else f"was sealed under the key {head['key']}, which is lost"
+        head, entry = await _after_what_is_left(connection, at, f"the head of the log {why}")
+        opening.append(entry)
+    elif (await _last(connection))["seq"] > head["last"]:
+        why = f"rows after row {head['last']} had been put in"
+        head, entry = await _after_what_is_left(connection, at, why)
+        opening.append(entry)
+    await _write(connection, head, [*opening, *entries], keyring, here)
+
+
+async def _write(
+    connection: AsyncConnection, head: Mapping[str, Any], entries: Sequence[Entry], keyring: Keyring, here: str
+) -> None:
+    rows, seq, previous = [], head["last"], head["hash"]
+    for entry in entries:
+        seq += 1
+        rows.append(row_of(entry, seq, previous, keyring, here))
+        previous = rows[-1]["hash"]
+    await connection.execute(audit.insert(), rows)
+    await put_head(connection, {**head, "last": seq, "hash": previous}, keyring)
+
+
+async def read_head(connection: AsyncConnection) -> dict[str, Any] | None:
+    """The head as the database has it."""
+    row = (await connection.execute(select(audit_head).where(audit_head.c.name == "head"))).mappings().first()
+    return dict(row) if row else None
+
+
+async def put_head(connection: AsyncConnection, head: Mapping[str, Any], keyring: Keyring) -> None:
+    """Seal a head and keep it."""
+    made = sealed(head, keyring)
+    done = await connection.execute(audit_head.update().where(audit_head.c.name == "head").values(**made))
+    if not done.rowcount:
+        await connection.execute(audit_head.insert().values(**made))
+
+
+async def _begun(connection: AsyncConnection, keyring: Keyring, at: float) -> tuple[dict[str, Any], Entry]:
+    """A head where there is none, and the entry that says why: a new log, one of an earlier release, or a loss."""
+    rows = (await connection.execute(select(func.count()).select_from(audit))).scalar_one()
+    keyed = (await connection.execute(select(audit.c.seq).where(audit.c.key != "").limit(1))).scalar()
+    if not rows:
+        begin = Entry(Author(_CONTROL, at, "the log begins"), Deed(Action.AUDIT_BEGIN, "audit"))
+        return {"first": 1, "previous": FIRST, "last": 0, "hash": FIRST}, begin
+    if keyed is not None:
+        return await _after_what_is_left(connection, at, "the head of the log was missing")
+    verifier = Verifier(keyring, None)
+    async for page in pages(connection):
+        verifier.take(page)
+    last = await _last(connection)
+    found = {"rows": rows, "first": verifier.first, "last": last["seq"], "hash": last["hash"]}
+    if verifier.breaks:
+        why = f"row {verifier.breaks[0].seq}: {verifier.breaks[0].why}, when rows of an earlier release were adopted"
+        broken = Entry(Author(_CONTROL, at, why), Deed(Action.AUDIT_BROKEN, "audit", None, found))
+        return _head_of(verifier.first, last), broken
+    why = "rows of an earlier release, hashed without a key; from here on each row is sealed"
+    return _head_of(verifier.first, last), Entry(
+        Author(_CONTROL, at, why), Deed(Action.AUDIT_ADOPT, "audit", None, found)
+    )
+
+
+async def _after_what_is_left(connection: AsyncConnection, at: float, why: str) -> tuple[dict[str, Any], Entry]:
+    """Go on after the last row there is, and say for good that something was wrong: changes must go on."""
+    first = (await connection.execute(select(func.min(audit.c.seq)))).scalar() or 1
+    last = await _last(connection)
+    return _head_of(first, last), Entry(Author(_CONTROL, at, why), Deed(Action.AUDIT_BROKEN, "audit"))
+
+
+def _head_of(first: int, last: Mapping[str, Any]) -> dict[str, Any]:
+    return {"first": min(first, 1), "previous": FIRST, "last": last["seq"], "hash": last["hash"]}
+
+
+async def _last(connection: AsyncConnection) -> Mapping[str, Any]:
+    query = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+    row = (await connection.execute(query)).mappings().first()
+    return dict(row) if row else {"seq": 0, "hash": FIRST}
+
+
+async def pages(connection: AsyncConnection, after: int = 0) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+    """All rows after a number, in their order, page by page."""
+    while True:
+        query = select(audit).where(audit.c.seq > after).order_by(audit.c.seq).limit(PAGE)
+        rows = [dict(row) for row in (await connection.execute(query)).mappings()]
+        if not rows:
+            return
+        yield rows
+        after = rows[-1]["seq"]
+
+
+async def prune(connection: AsyncConnection, keyring: Keyring, older: float) -> dict[str, Any] | None:
+    """Remove the rows from before a moment, but for the last; what was removed, None for nothing."""
+    head = await read_head(connection)
+    if head is None or not is_sealed(head, keyring):
+        return None
+    newer = select(func.min(audit.c.seq)).where((audit.c.at >= older) & (audit.c.seq >= head["first"]))
+    first = min((await connection.execute(newer)).scalar() or head["last"], head["last"])
+    if first <= head["first"]:
+        return None
+    before = (await connection.execute(select(audit.c.hash).where(audit.c.seq == first - 1))).scalar()
+    if before is None:  # a row is missing: nothing is removed from a log that does not hold
+        return None
+    await connection.execute(delete(audit).where(audit.c.seq < first))
+    await put_head(connection, {**head, "first": first, "previous": before}, keyring)
+    return {"first": head["first"], "last": first - 1, "hash": before}

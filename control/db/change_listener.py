@@ -1,0 +1,60 @@
+"""A replica of control learns what the others change: the server tells it, and it looks every second."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from control.db.database import Database
+from kernel.errors import StorageFailed
+
+LOOK_EVERY = 1.0
+"""Seconds; what the server tells may be lost with its connection."""
+
+
+class Follower:
+    """Calls `refresh` whenever something may have changed. `run` is one task; it ends where nobody else writes."""
+
+    def __init__(self, database: Database, replica: str, refresh: Callable[[], Awaitable[object]]) -> None:
+        self._database = database
+        self._replica = replica
+        self._refresh = refresh
+        self._wake = asyncio.Event()
+        self._connection: Any = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        if self._database.listen is None:
+            return
+        try:
+            while True:
+                await self._listen()
+                self._wake.clear()
+                with contextlib.suppress(StorageFailed):  # the store has said so; there is a next time
+                    await self._refresh()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await self._wake.wait()
+        finally:
+            await self._hang_up()
+
+    async def _listen(self) -> None:
+        if self._connection is not None or self._database.listen is None:
+            return
+        with contextlib.suppress(TimeoutError, *self._database.failures):
+            self._connection = await self._database.listen(self._heard, self._lost)
+
+    def _heard(self, replica: str) -> None:
+        if replica != self._replica:
+            self._wake.set()
+
+    def _lost(self) -> None:
+        self._connection = None
+
+    async def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(TimeoutError, *self._database.failures):
+                await connection.close(timeout=2)

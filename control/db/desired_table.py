@@ -1,0 +1,107 @@
+"""Reading the desired state from its tables, whole or what is newer, and keeping the tables from growing for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from control.buckets import Buckets
+from control.db.schema import cursors, details, facts, heads, leases, resources, revisions, shared, tokens
+from control.db.transaction import REVISION, put
+from control.desired import LOG_KEPT, SHELVES, Desired, Shelf
+from kernel.fleet import Resource
+
+DETAILS_KEPT = 5_000
+DETAILS_SECONDS = 180 * 86_400.0
+REVISIONS_KEPT = 100_000
+TOKENS_SECONDS = 30 * 86_400.0
+SHARED_SECONDS = 3_600.0
+_OVER_A_DAY = 86_400.0
+
+
+class State(NamedTuple):
+    """The desired state, the cursors, and how far each kind of thing is, all of one moment."""
+
+    desired: Desired
+    cursors: Mapping[str, int]
+    heads: Mapping[str, int]
+
+
+def floor_of(kind: str) -> str:
+    """Name of the fact that says up to which revision removals of a type are forgotten."""
+    return f"floor-{kind}"
+
+
+async def read_state(connection: AsyncConnection, held: State | None = None) -> State:
+    """The state now, in a transaction that sees one moment; only what is newer than `held` where that will do."""
+    counted = {row.kind: row.number for row in await connection.execute(select(heads))}
+    if held is not None and counted == held.heads:
+        known = (await connection.execute(select(facts.c.value).where(facts.c.name == "epoch"))).scalar_one()
+        if known == held.desired.epoch:
+            return held
+    known = {row.name: row.value for row in await connection.execute(select(facts))}
+    positions = {row.source: row.position for row in await connection.execute(select(cursors))}
+    floors = {kind: int(known.get(floor_of(kind), 0)) for kind in SHELVES}
+    if held is not None and _follows(held.desired, known["epoch"], counted[REVISION], floors):
+        desired = await _newer(connection, held.desired, counted[REVISION])
+    else:
+        shelves = {kind: await read_shelf(connection, kind, floors[kind]) for kind in SHELVES}
+        desired = Desired(known["epoch"], counted[REVISION], MappingProxyType(shelves))
+    return State(desired, positions, counted)
+
+
+def _follows(desired: Desired, epoch: str, revision: int, floors: Mapping[str, int]) -> bool:
+    """Whether the database is a later state of the same history, whose removals since are all still known."""
+    return (
+        desired.epoch == epoch
+        and desired.revision <= revision
+        and all(floor <= desired.revision for floor in floors.values())
+    )
+
+
+async def _newer(connection: AsyncConnection, desired: Desired, revision: int) -> Desired:
+    touches: dict[str, list[tuple[int, str, bytes | None]]] = {}
+    if revision > desired.revision:
+        newer = (resources.c.type.in_(SHELVES)) & (resources.c.number > desired.revision)
+        for row in await connection.execute(select(resources).where(newer)):
+            touches.setdefault(row.type, []).append((row.number, row.name, row.content))
+    shelves = {kind: desired.shelf(kind).caught_up(touches.get(kind, ())) for kind in SHELVES}
+    return Desired(desired.epoch, revision, MappingProxyType(shelves))
+
+
+async def read_shelf(connection: AsyncConnection, kind: str, floor: int) -> Shelf:
+    """A type's resources, with the touches after `floor` that are still known."""
+    query = select(resources).where(resources.c.type == kind).order_by(resources.c.number, resources.c.name)
+    rows = (await connection.execute(query)).all()
+    held = {row.name: Resource(row.name, row.number, row.content) for row in rows if row.content is not None}
+    log = tuple((row.number, row.name) for row in rows)
+    dropped, kept = log[:-LOG_KEPT], log[-LOG_KEPT:]
+    number = max(floor, log[-1][0] if log else 0)
+    return Shelf(number, Buckets[Resource]().updated(held), kept, max(floor, dropped[-1][0] if dropped else 0))
+
+
+async def forget_removed(connection: AsyncConnection, kept: int = LOG_KEPT) -> None:
+    """Forget all but the latest `kept` removals of each type; edges that far behind get a snapshot."""
+    for kind in SHELVES:
+        removed = (resources.c.type == kind) & resources.c.content.is_(None)
+        newest_first = select(resources.c.number).where(removed).order_by(resources.c.number.desc())
+        last = (await connection.execute(newest_first.offset(kept).limit(1))).scalar()
+        if last is None:
+            continue
+        await connection.execute(delete(resources).where(removed & (resources.c.number <= last)))
+        await put(connection, facts, [{"name": floor_of(kind), "value": str(last)}])
+
+
+async def forget_old(connection: AsyncConnection, now: float) -> None:
+    """Forget what nobody asks for any more: details of old revisions, used tokens, what replicas once said."""
+    last = (await connection.execute(select(func.max(revisions.c.number)))).scalar() or 0
+    old = (details.c.number <= last - DETAILS_KEPT) | (details.c.at < now - DETAILS_SECONDS)
+    await connection.execute(delete(details).where(old))
+    await connection.execute(delete(revisions).where(revisions.c.number <= last - REVISIONS_KEPT))
+    await connection.execute(delete(tokens).where(tokens.c.expires < now - TOKENS_SECONDS))
+    await connection.execute(delete(shared).where(shared.c.at < now - SHARED_SECONDS))
+    await connection.execute(delete(leases).where(leases.c.until < now - _OVER_A_DAY))

@@ -1,0 +1,86 @@
+"""What replicas of control tell one another of edges, as rows: how far each is, where it is connected, how it does.
+
+An edge counts as connected for as long as its lease lasts, which every word of it prolongs; so the edges of a replica
+that died are told as gone soon.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from control.db.schema import edges
+from control.db.transaction import insert_into
+from control.deeds import plain
+from control.session import Edge
+from kernel.clock import Instant
+from kernel.fleet import Hello, Report, Version
+
+LEASE = 20.0
+"""Seconds that an edge is told as connected after its last word."""
+_MOST = 2**63 - 1
+_BY_TYPE = ("acked", "applied", "errors")
+
+
+def edge_row(edge: Edge, replica: str, now: float) -> dict[str, Any]:
+    """An edge as the database keeps it; `now` in Unix seconds."""
+    hello = edge.hello
+    versions = {name: getattr(edge, name) for name in _BY_TYPE}
+    report = {} if edge.report is None else asdict(replace(edge.report, popular=(), prefetched=()))
+    return {
+        "id": hello.id,
+        "role": hello.role,
+        "region": plain(hello.region, 64),
+        "pop": plain(hello.pop, 64),
+        "address": plain(hello.address, 300),
+        "admin": plain(hello.admin, 300),
+        "capacity": min(hello.capacity, _MOST),
+        "release": plain(hello.release, 64),
+        "last_seen": edge.last_seen,
+        "versions": json.dumps(versions | {"refused": edge.refused, "mark": hello.mark}),
+        "replica": replica,
+        "lease": now + LEASE if edge.connected else 0.0,
+        "summary": json.dumps(report),
+    }
+
+
+def edge_of(row: Mapping[str, Any], now: Instant) -> Edge:
+    """The edge of a row, as another replica, or this one before its start, has seen it."""
+    versions, report = json.loads(row["versions"]), json.loads(row["summary"])
+    hello = Hello(
+        row["id"], row["role"], row["region"], row["address"], row["admin"],
+        pop=row["pop"], capacity=row["capacity"], release=row["release"],
+        mark=Version(*versions.get("mark", ("", 0))),
+    )  # fmt: skip
+    edge = Edge(hello, row["last_seen"], connected=row["lease"] > now.wall)
+    for name in _BY_TYPE:
+        setattr(edge, name, versions.get(name, {}))
+    edge.refused = {kind: Version(*version) for kind, version in versions.get("refused", {}).items()}
+    edge.since = edge.reported_at = now.mono - max(0.0, now.wall - row["last_seen"])
+    if report:
+        edge.report = Report(**report | {"popular": (), "prefetched": ()})
+    return edge
+
+
+async def keep_edges(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert or replace rows of edges. One that is not connected here leaves alone what another replica says of it."""
+    for here in (True, False):
+        some = sorted((row for row in rows if (row["lease"] > 0) is here), key=lambda row: str(row["id"]))
+        if some:
+            await _put(connection, some, unless_elsewhere=not here)
+
+
+async def _put(connection: AsyncConnection, rows: Iterable[Mapping[str, Any]], *, unless_elsewhere: bool) -> None:
+    listed = list(rows)
+    statement = insert_into(connection, edges)
+    new = statement.excluded
+    ours = (edges.c.replica == new.replica) | (edges.c.lease < new.last_seen)
+    changed = {name: new[name] for name in listed[0] if name != "id"}
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["id"], set_=changed, where=ours if unless_elsewhere else None),
+        listed,
+    )

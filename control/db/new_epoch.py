@@ -1,0 +1,28 @@
+"""A new epoch: an operator says that control's history was lost, as after its database was put back from a copy."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from sqlalchemy import update
+
+from control.changes import canonical
+from control.db import job_table
+from control.db.schema import facts
+from control.db.transaction import Tx
+from control.desired import QUARANTINE, Change
+from control.quarantine import all_quarantined
+
+
+async def new_epoch(tx: Tx, jobs_epoch: str) -> dict[str, str]:
+    """Begin new epochs of what is desired and of the log of jobs, and empty the quarantine: nobody is ahead any more.
+
+    The epochs by their names.
+    """
+    made = uuid4().hex
+    await tx.connection.execute(update(facts).where(facts.c.name == "epoch").values(value=made))
+    tx.announce("epoch")
+    await job_table.renew(tx, jobs_epoch)
+    tx.touch("epoch", "fleet", canonical(tx.desired.epoch), canonical(made))
+    tx.change(Change(removes=frozenset((QUARANTINE, name) for name in all_quarantined(tx.desired))))
+    return {"before": tx.desired.epoch, "epoch": made}

@@ -1,0 +1,39 @@
+"""A change that waits for the writer, and the one who waits for its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from control.db.transaction import Cursor, Group, Work
+from control.deeds import Author
+from control.desired import Change, Desired
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One of two: a change of what edges hold (`make`), or a work."""
+
+    make: Callable[[Desired], Change] | None
+    work: Work | None
+    author: Author
+    cursor: Cursor | None
+    answer: asyncio.Future[Any]
+
+    async def take_part(self, group: Group) -> Any:
+        """Add it to a transaction; what it is to be answered."""
+        if self.make is not None:
+            return group.change(self.make, self.author, self.cursor)
+        assert self.work is not None  # noqa: S101 (one of the two; for the types)
+        return await group.work(self.work, self.author)
+
+    def answered(self, result: Any) -> None:
+        """Answer the one who waits, unless they have gone; an exception is raised there."""
+        if self.answer.done():
+            return
+        if isinstance(result, Exception):
+            self.answer.set_exception(result)
+        else:
+            self.answer.set_result(result)

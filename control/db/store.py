@@ -1,0 +1,316 @@
+"""Control's database at work: the desired state in memory, one writer, and what other replicas of control change.
+
+Changes go through one writer that commits all that wait at once; a caller is answered after the commit, and what it is
+not answered for may or may not be kept. A caller that goes away does not disturb the writer. While the database is away
+control holds what it held, and refuses changes.
+
+Over 300 lines because the writer, its readers and what happens when the database is away are one state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from control.audit import NO_KEY, Keyring
+from control.db.change_listener import Follower
+from control.db.database import CHANNEL, Database, sqlite
+from control.db.desired_table import State, forget_old, forget_removed, read_state
+from control.db.migrate import migrate
+from control.db.queued_change import Waiting
+from control.db.schema import facts, revisions
+from control.db.transaction import Committed, Cursor, Group, Tx, Work, bump, locked
+from control.deeds import Action, Author
+from control.desired import Change, Desired
+from kernel.errors import Overloaded, StorageFailed
+
+__all__ = ["Author", "Committed", "Cursor", "Store", "Tx"]
+
+WAITING_MOST = 1_000
+GROUP_MOST = 100
+GROUP_WITHIN = 30.0
+"""Seconds that a transaction may take before it is given up."""
+
+_REFUSED = (IntegrityError, DataError, ProgrammingError)
+"""What the database says of one statement, while it goes on serving."""
+
+log = structlog.get_logger("control")
+
+
+class Store:
+    """The database of one control process. `open`, then `run` as one task until `close`."""
+
+    def __init__(self, database: Database, replica: str = "", keyring: Keyring = NO_KEY) -> None:
+        self.replica = replica or uuid4().hex
+        self.keyring = keyring
+        self.database = database
+        self.available = True
+        self._queue: asyncio.Queue[Waiting | None] = asyncio.Queue(WAITING_MOST)
+        self._closing = False
+        self._turn = asyncio.Lock()
+        self._state = State(Desired(""), {}, {})
+        self._callbacks: dict[str, list[Callable[[], object]]] = {}
+
+    @classmethod
+    async def open(cls, place: Path | Database, replica: str = "", keyring: Keyring = NO_KEY) -> Store:
+        """Open or make the database, its tables brought up to date; `keyring` seals its audit log.
+
+        Raises StorageFailed naming it.
+        """
+        if isinstance(place, Path):
+            place = sqlite(place)
+        store = cls(place, replica, keyring)
+        failures: tuple[type[Exception], ...] = (StorageFailed, *store._failures)
+        try:
+            if place.listen is None:
+                Path(place.name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            async with asyncio.timeout(GROUP_WITHIN):
+                async with place.writing.begin() as connection:
+                    await migrate(connection)
+                    await locked(connection)
+                    await forget_removed(connection)
+                async with place.reading.begin() as connection:
+                    store._state = await read_state(connection)
+        except failures as error:
+            await place.engine.dispose()
+            raise StorageFailed(f"{place.name}: {place.cause(error)}") from None
+        return store
+
+    @property
+    def desired(self) -> Desired:
+        """What edges are to hold, as far as this replica knows."""
+        return self._state.desired
+
+    @property
+    def cursors(self) -> Mapping[str, int]:
+        """How far each source's change log is read."""
+        return MappingProxyType(dict(self._state.cursors))
+
+    def on_change(self, kind: str, callback: Callable[[], object]) -> None:
+        """Call back after every commit, of whichever replica, that changed something of a kind (see docs/push.md).
+
+        `revision` is any revision. A plain function that must not fail; it may be called when nothing is new.
+        """
+        self._callbacks.setdefault(kind, []).append(callback)
+
+    async def commit(
+        self, make: Callable[[Desired], Change], author: Author, cursor: Cursor | None = None
+    ) -> Committed:
+        """Make a change of what is desired then; answered when it is durable.
+
+        Raises what `make` raises, Overloaded when too many wait, StorageFailed when the database fails.
+        """
+        done: Committed = await self._wait(make, None, author, cursor)
+        return done
+
+    async def transact(self, work: Work, author: Author) -> Any:
+        """Do `work(tx)` under the lock of all changes, and give what it gave once that is durable.
+
+        Raises what `work` raises (what it has written is taken back), else as `commit`.
+        """
+        return await self._wait(None, work, author, None)
+
+    async def save(self, work: Callable[[AsyncConnection], Awaitable[Any]], announce: Iterable[str] = ()) -> Any:
+        """Do `work(connection)` in a transaction beside the writer's: for what edges and replicas say of themselves.
+
+        `announce`: the kinds it changes. Raises what `work` raises, and StorageFailed.
+        """
+        try:
+            async with asyncio.timeout(GROUP_WITHIN), self.database.writing.begin() as connection:
+                result = await work(connection)
+                made = await bump(connection, announce)
+                await self._notify(connection, made)
+        except self._failures as error:
+            raise self._failed("could not be kept", error) from None
+        self._take(self._state._replace(heads={**self._state.heads, **made}), made)
+        return result
+
+    async def read(self, query: Select[Any]) -> list[dict[str, Any]]:
+        """The rows of a query. Raises StorageFailed."""
+        try:
+            async with asyncio.timeout(GROUP_WITHIN), self.database.engine.connect() as connection:
+                return [dict(row) for row in (await connection.execute(query)).mappings()]
+        except self._failures as error:
+            raise self._failed("could not be read", error) from None
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees one moment, for several queries. Raises StorageFailed."""
+        try:
+            async with self.database.reading.connect() as connection:
+                yield connection
+        except self.database.failures as error:
+            raise self._failed("could not be read", error) from None
+
+    async def run(self) -> None:
+        """The writer, and the listener to other replicas, until the store is closed."""
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(Follower(self.database, self.replica, self.refresh).run())
+            await self._write_all()
+            following.cancel()
+
+    async def _wait(self, make: Any, work: Any, author: Author, cursor: Cursor | None) -> Any:
+        if self._closing:
+            raise Overloaded("control is stopping")
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        try:
+            self._queue.put_nowait(Waiting(make, work, author, cursor, answer))
+        except asyncio.QueueFull:
+            raise Overloaded("too many changes wait for the disk") from None
+        return await answer
+
+    async def _write_all(self) -> None:
+        while (first := await self._queue.get()) is not None:
+            waiting = [first]
+            while len(waiting) < GROUP_MOST and not self._queue.empty():
+                following = self._queue.get_nowait()
+                if following is None:
+                    self._queue.put_nowait(None)
+                    break
+                waiting.append(following)
+            async with self._turn:
+                await self._write(waiting)
+
+    async def _write(self, waiting: Sequence[Waiting]) -> None:
+        try:
+            async with asyncio.timeout(GROUP_WITHIN), self.database.writing.begin() as connection:
+                state = await self._caught_up(connection)
+                group = Group(connection, state.desired, dict(state.cursors), self.keyring, self.replica)
+                answers = [await self._one(group, one) for one in waiting]
+                made = await group.finish()
+                await self._notify(connection, made)
+        except self._failures as error:
+            if isinstance(error, _REFUSED) and len(waiting) > 1:  # one spoils it for all: each by itself, then
+                for one in waiting:
+                    await self._write([one])
+                return
+            failed = self._failed("the change could not be kept", error)
+            for one in waiting:
+                one.answered(failed)
+            return
+        except Exception as error:  # a mistake of ours must not end the writer, nor leave anybody waiting
+            log.exception("bug: a change could not be made")
+            for one in waiting:
+                one.answered(StorageFailed(f"the change could not be made: {type(error).__name__}"))
+            return
+        self._take(State(group.desired, group.cursors, {**state.heads, **made}), made)
+        for one, result in zip(waiting, answers, strict=True):
+            one.answered(result)
+
+    async def _one(self, group: Group, waiting: Waiting) -> Any:
+        """What one that waits is to be answered: its own error is its own, the database's is everybody's."""
+        try:
+            return await waiting.take_part(group)
+        except _REFUSED as error:
+            return StorageFailed(f"the change could not be kept: {self.database.cause(error)}")
+        except self._failures:
+            raise
+        except Exception as error:  # noqa: BLE001 (it goes to the one who asked)
+            return error
+
+    async def _caught_up(self, connection: AsyncConnection) -> State:
+        """The newest state, under the lock that lets nobody change it; a new epoch where its history was lost."""
+        revision = await locked(connection)
+        before = self.desired
+        state = await read_state(connection, self._state)
+        if before.epoch == state.desired.epoch and revision < before.revision:
+            log.warning("the database is behind this control: its history was lost, a new epoch begins")
+            await connection.execute(update(facts).where(facts.c.name == "epoch").values(value=uuid4().hex))
+            made = await bump(connection, ["epoch"])
+            state = await read_state(connection)
+            await self._notify(connection, made)
+        return state
+
+    async def refresh(self) -> None:
+        """Take up what other replicas have changed. Raises StorageFailed."""
+        async with self._turn:
+            try:
+                async with asyncio.timeout(GROUP_WITHIN):
+                    async with self.database.reading.begin() as connection:
+                        state = await read_state(connection, self._state)
+                    if state.desired.epoch == self.desired.epoch and state.desired.revision < self.desired.revision:
+                        async with self.database.writing.begin() as connection:
+                            state = await self._caught_up(connection)
+            except self._failures as error:
+                raise self._failed("what others have changed could not be read", error) from None
+            known = self._state.heads
+            self._take(state, [kind for kind, number in state.heads.items() if known.get(kind) != number])
+
+    async def renew_epoch(self, now: float = 0.0) -> None:
+        """Begin a new epoch, unless another replica has: an edge holds what no control knows. Raises StorageFailed."""
+        seen = self.desired.epoch
+
+        async def work(tx: Tx) -> None:
+            if tx.desired.epoch == seen:
+                renewed = update(facts).where(facts.c.name == "epoch").values(value=uuid4().hex)
+                await tx.connection.execute(renewed)
+                tx.announce("epoch")
+
+        await self.transact(
+            work, Author("control", now, "an edge holds what no control knows", action=Action.EPOCH_BEGIN)
+        )
+        await self.refresh()
+
+    async def history(self, most: int = 100, before: int | None = None) -> list[dict[str, Any]]:
+        """The latest revisions (those before a number), newest first."""
+        query = select(revisions).order_by(revisions.c.number.desc()).limit(most)
+        return await self.read(query if before is None else query.where(revisions.c.number < before))
+
+    async def forget(self, now: float) -> None:
+        """Keep the tables from growing for ever. Raises Overloaded, StorageFailed."""
+
+        async def work(tx: Tx) -> None:
+            await forget_removed(tx.connection)
+            await forget_old(tx.connection, now)
+
+        await self.transact(work, Author("control", now))
+
+    async def close(self) -> None:
+        """Refuse further changes and let `run` commit those that wait, then end."""
+        self._closing = True
+        await self._queue.put(None)
+
+    async def dispose(self) -> None:
+        """Close the database; after `run` has ended."""
+        await self.database.engine.dispose()
+
+    @property
+    def _failures(self) -> tuple[type[Exception], ...]:
+        return (*self.database.failures, TimeoutError)
+
+    def _failed(self, what: str, error: Exception) -> StorageFailed:
+        why = f"{what}: {self.database.cause(error)}"
+        if self.available:
+            log.error("the database fails; what is held is served, changes are refused", why=why)
+        self.available = False
+        return StorageFailed(why)
+
+    def _take(self, state: State, kinds: Iterable[str]) -> None:
+        """This is the state now."""
+        self._state = state
+        self._call(kinds)
+
+    def _call(self, kinds: Iterable[str]) -> None:
+        if not self.available:
+            log.info("the database is back")
+        self.available = True
+        for kind in kinds:
+            for callback in self._callbacks.get(kind, ()):
+                try:
+                    callback()
+                except Exception:
+                    log.exception("bug: a change was not heard of", kind=kind)
+
+    async def _notify(self, connection: AsyncConnection, made: Mapping[str, int]) -> None:
+        if made and self.database.listen is not None:
+            await connection.execute(select(func.pg_notify(CHANNEL, self.replica)))

@@ -1,0 +1,230 @@
+"""One transaction of the writer: the changes that waited together, each by itself, all kept or none.
+
+It begins with the lock on the row `revision` of `heads`, which replicas take in turn, and with whatever another replica
+has changed meanwhile; so every change is made of the newest state and takes the next revision. What changes anything
+has its row in the audit log, whether its work notes one or not: that is here, so that no verb can forget it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from control.audit import NO_KEY, Keyring
+from control.db.audit_table import append
+from control.db.schema import cursors, details, heads, resources, revisions
+from control.deeds import Author, Deed, Entry, plain, told
+from control.desired import Change, Desired
+from control.touches import Touch, packed, summary
+
+REVISION = "revision"
+LONGEST_NAME = 512
+_LOG = "log/"
+
+
+class Cursor(NamedTuple):
+    """How far a source's change log is read once a change is made; `more`: not yet, more of the same is to come."""
+
+    source: str
+    position: int
+    more: bool = False
+
+
+class Committed(NamedTuple):
+    """The revision that holds a change, and the cursor held for its source."""
+
+    revision: int
+    cursor: int
+
+
+class Tx:
+    """What one work of a transaction is given; it is to await nothing but `connection`."""
+
+    def __init__(self, connection: AsyncConnection, desired: Desired, author: Author) -> None:
+        self.connection = connection
+        self.author = author
+        self.desired = desired
+        self.touches: list[Touch] = []
+        self.announced: set[str] = set()
+        self._deeds: list[Deed] = []
+        self._number = 0
+        self._next = desired.revision + 1
+
+    @property
+    def number(self) -> int:
+        """The number of this work's revision, which there is from then on."""
+        self._number = self._next
+        return self._number
+
+    @property
+    def is_revision(self) -> bool:
+        """Whether this work makes one."""
+        return self._number > 0
+
+    def change(self, change: Change) -> bool:
+        """Put and remove what edges are to hold; False when that changes nothing."""
+        effective = self.desired.effective(change)
+        if not effective:
+            return False
+        for (kind, name), content in effective.puts.items():
+            self.touch(kind, name, self.desired.content(kind, name), content)
+        for kind, name in effective.removes:
+            self.touch(kind, name, self.desired.content(kind, name), None)
+        self.desired = self.desired.after(effective, self.number)
+        return True
+
+    def touch(self, kind: str, name: str, before: bytes | None, after: bytes | None) -> None:
+        """Note that something of this kind changes, from and to canonical JSON; nothing secret.
+
+        Raises ValueError for its name.
+        """
+        if len(name) > LONGEST_NAME or not name.isprintable():
+            raise ValueError(f"{kind}: a name must be at most {LONGEST_NAME} printable characters")
+        self._number = self._next
+        self.touches.append(Touch(kind, name, before, after))
+
+    def note(self, deed: Deed) -> None:
+        """Name for the audit log what this work does, where its touches do not say it."""
+        self._deeds.append(deed)
+
+    @property
+    def deeds(self) -> tuple[Deed, ...]:
+        """What the audit log is to hold of this work."""
+        author = self.author
+        asked = author.call is not None and author.call.operator
+        if self._deeds or not (self.touches or self.announced or self.is_revision or asked):
+            return tuple(self._deeds)
+        before, after = told(self.touches)
+        names = ", ".join(sorted({f"{one.kind}/{one.name}" for one in self.touches})[:20])
+        return (Deed(author.action, author.target or names or ", ".join(sorted(self.announced)), before, after),)
+
+    async def next(self, log: str) -> int:
+        """The next number of a log, as `jobs`; without a gap, since what fails takes none."""
+        return (await bump(self.connection, [_LOG + log]))[_LOG + log]
+
+    def announce(self, kind: str) -> None:
+        """Tell all replicas, after the commit, that something of this kind has changed."""
+        self.announced.add(kind)
+
+
+Work = Callable[[Tx], Awaitable[Any]]
+
+
+@dataclass(slots=True)
+class Group:
+    """What a transaction is going to hold besides what its works have written themselves."""
+
+    connection: AsyncConnection
+    desired: Desired
+    cursors: dict[str, int]
+    keyring: Keyring = NO_KEY
+    replica: str = ""
+    entries: list[Entry] = field(default_factory=list)
+    moved: dict[str, int] = field(default_factory=dict)
+    rows: dict[tuple[str, str], bytes | None] = field(default_factory=dict)
+    numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+    revisions: list[dict[str, Any]] = field(default_factory=list)
+    details: list[dict[str, Any]] = field(default_factory=list)
+    announced: set[str] = field(default_factory=set)
+
+    def change(self, make: Callable[[Desired], Change], author: Author, cursor: Cursor | None) -> Committed:
+        """Add one change. Raises what `make` raises, and then nothing is added."""
+        held = self.cursors.get(cursor.source, 0) if cursor else 0
+        if cursor is not None and cursor.position <= held:
+            return Committed(self.desired.revision, held)
+        tx = Tx(self.connection, self.desired, author)
+        tx.change(make(self.desired))
+        self._take(tx)
+        if cursor is not None and not cursor.more:
+            self.cursors[cursor.source] = self.moved[cursor.source] = held = cursor.position
+        return Committed(self.desired.revision, held)
+
+    async def work(self, work: Work, author: Author) -> Any:
+        """Do one work, taken back alone when it fails."""
+        tx = Tx(self.connection, self.desired, author)
+        async with self.connection.begin_nested():
+            result = await work(tx)
+            self._take(tx)
+        return result
+
+    def _take(self, tx: Tx) -> None:
+        content = packed(tx.touches) if tx.touches else None
+        self.announced |= tx.announced
+        self.entries += (Entry(tx.author, deed, tx.number if tx.is_revision else None) for deed in tx.deeds)
+        if not tx.is_revision:
+            return
+        for touch in tx.touches:
+            if touch.kind in tx.desired.shelves:
+                self.rows[touch.kind, touch.name] = touch.after
+                self.numbers[touch.kind, touch.name] = tx.number
+        self.desired = tx.desired.at(tx.number)
+        author = tx.author
+        row = {"number": tx.number, "at": author.at, "author": plain(author.name, 200)}
+        touched = json.dumps(summary(tx.touches))
+        self.revisions.append(row | {"reason": plain(author.reason, 1_000), "touched": touched})
+        if content is not None:
+            self.details.append({"number": tx.number, "at": author.at, "content": content})
+
+    async def finish(self) -> dict[str, int]:
+        """Write it all; the new heads of what has changed."""
+        if self.rows:
+            rows = [
+                {"type": kind, "name": name, "number": self.numbers[kind, name], "content": content}
+                for (kind, name), content in self.rows.items()
+            ]
+            await put(self.connection, resources, rows)
+        if self.revisions:
+            await self.connection.execute(revisions.insert(), self.revisions)
+        if self.details:
+            await self.connection.execute(details.insert(), self.details)
+        if self.moved:
+            await put(self.connection, cursors, [{"source": s, "position": at} for s, at in self.moved.items()])
+            self.announced.add("cursors")
+        if self.entries:
+            await append(self.connection, self.entries, self.keyring, f"replica/{self.replica[:8]}")
+            self.announced.add("audit")
+        made = await bump(self.connection, self.announced)
+        if self.revisions:
+            made[REVISION] = self.desired.revision
+            at = heads.c.kind == REVISION
+            await self.connection.execute(heads.update().where(at).values(number=self.desired.revision))
+        return made
+
+
+async def locked(connection: AsyncConnection) -> int:
+    """Take the lock of all changes; the latest revision."""
+    query = select(heads.c.number).where(heads.c.kind == REVISION).with_for_update()
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def put(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert rows, or replace those of the same primary key. All rows name the same columns."""
+    listed = list(rows)
+    if not listed:
+        return
+    keys = [column.name for column in table.primary_key]
+    statement = insert_into(connection, table)
+    changed = {name: statement.excluded[name] for name in listed[0] if name not in keys}
+    await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), listed)
+
+
+async def bump(connection: AsyncConnection, kinds: Iterable[str]) -> dict[str, int]:
+    """Count one more of each kind in `heads`; the new numbers. In order of name, so that two never wait in a circle."""
+    rows = [{"kind": kind, "number": 1} for kind in sorted(kinds)]
+    if not rows:
+        return {}
+    statement = insert_into(connection, heads).values(rows)
+    counted = statement.on_conflict_do_update(index_elements=["kind"], set_={"number": heads.c.number + 1})
+    made = await connection.execute(counted.returning(heads.c.kind, heads.c.number))
+    return {row.kind: row.number for row in made}
+
+
+def insert_into(connection: AsyncConnection, table: Table) -> Any:
+    """An INSERT of this connection's dialect, for its ON CONFLICT."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

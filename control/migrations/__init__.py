@@ -1,1 +1,0 @@
-"""The history of control's tables, run by `control.migrate`."""

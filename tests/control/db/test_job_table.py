@@ -1,0 +1,34 @@
+"""What rows of the job log say; the statements are tested with control.jobs, on both databases."""
+
+import pytest
+
+from control.db.job_table import Begin, begin_of, entry_of, late_of
+from kernel.fleet import Job
+
+EPOCH = {"name": "epoch-jobs", "value": "e"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "head", "begin"),
+    [
+        ([], 0, None),
+        ([EPOCH], 5, Begin("e", 0)),
+        ([EPOCH, {"name": "floor-jobs", "value": "7"}], 9, Begin("e", 7)),
+        ([EPOCH, {"name": "floor-jobs", "value": "7"}], 10_100, Begin("e", 100)),
+    ],
+)
+def test_where_the_log_begins(rows: list, head: int, begin: Begin | None):
+    assert begin_of(rows, head) == begin
+
+
+@pytest.mark.parametrize(
+    ("note", "refers", "late"),
+    [
+        ("", (), []),
+        ('{"refers": [3]}', (3,), []),
+        ('{"late": ["s1", "s2"], "again": {"s1": 9}}', (), ["s2"]),
+    ],
+)
+def test_what_a_row_notes(note: str, refers: tuple[int, ...], late: list[str]):
+    row = {"seq": 4, "kind": "purge", "content": b"{}", "at": 1.0, "note": note}
+    assert (entry_of(row).job, entry_of(row).refers, late_of(row)) == (Job(4, "purge", b"{}"), refers, late)

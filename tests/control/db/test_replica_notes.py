@@ -1,0 +1,50 @@
+"""Replicas tell one another what they know, and who does what only one is to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from control.db import replica_notes as shared_module
+from control.db.database import postgresql, sqlite
+from control.db.replica_notes import Said, lease, leases, share, shared
+from control.db.store import Store
+from tests.postgresql import PASSWORD
+
+NOW = 1_800_000_000.0
+
+
+async def test_a_replica_hears_the_others_last_word_while_it_is_young(postgresql_url: str) -> None:
+    one, two = [await Store.open(postgresql(postgresql_url, PASSWORD), name) for name in ("one", "two")]
+    await share(one, "popularity", b"old", NOW - 5)
+    await share(one, "popularity", b"new", NOW)
+    await share(one, "probes", b"other", NOW)
+    await share(two, "popularity", b"mine", NOW)
+    assert await shared(two, "popularity", NOW + 1) == (Said("one", NOW, b"new"),)
+    assert await shared(two, "popularity", NOW + 60) == ()
+    for store in (one, two):
+        await store.dispose()
+
+
+async def test_one_replica_has_the_lease_until_it_does_not_ask_again(postgresql_url: str) -> None:
+    one, two = [await Store.open(postgresql(postgresql_url, PASSWORD), name) for name in ("one", "two")]
+    assert await lease(one, "rollout", 10, NOW)
+    assert not await lease(two, "rollout", 10, NOW + 5)
+    assert await lease(two, "another", 10, NOW + 5)
+    assert await lease(one, "rollout", 10, NOW + 9)
+    assert not await lease(two, "rollout", 10, NOW + 15)
+    assert await lease(two, "rollout", 10, NOW + 20)
+    assert not await lease(one, "rollout", 10, NOW + 21)
+    assert [(row["name"], row["holder"]) for row in await leases(one)] == [("another", "two"), ("rollout", "two")]
+    for store in (one, two):
+        await store.dispose()
+
+
+async def test_over_a_file_there_is_one_replica(tmp_path, monkeypatch) -> None:
+    store = await Store.open(sqlite(tmp_path / "c.sqlite3"), "one")
+    assert await lease(store, "rollout", 10, NOW)
+    await share(store, "probes", b"mine", NOW)
+    assert await shared(store, "probes", NOW) == ()
+    monkeypatch.setattr(shared_module, "MOST_BYTES", 3)
+    with pytest.raises(ValueError, match="probes"):
+        await share(store, "probes", b"long", NOW)
+    await store.dispose()
