@@ -7,10 +7,10 @@ from typing import Any
 from aiohttp import web
 
 from control import nodes, quarantine
+from control.audit.entry import Action
 from control.db import new_epoch as epoch
 from control.db import schema
 from control.db.transaction import Tx, Work
-from control.deeds import Action
 from control.door import author, body, cursor, limit, problem
 from control.fanout import Edge
 from control.history import between, revision, revision_json, rollback

@@ -7,8 +7,8 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import select
 
-from control.audit import page_break
-from control.audit_log import verdict_json
+from control.audit.chain import page_break
+from control.audit.log import verdict_json
 from control.db.schema import audit
 from control.door import author, body, limit, problem
 from control.keys import Keys

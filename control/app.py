@@ -18,7 +18,7 @@ import structlog
 from control import server
 from control.api import make_app
 from control.api_key import read_or_make
-from control.audit_key import open_keyring
+from control.audit.key_file import open_keyring
 from control.clock import SystemClock
 from control.db.database import Database, database_of
 from control.db.store import Store

@@ -10,8 +10,8 @@ from ipaddress import ip_address
 import structlog
 from aiohttp import web
 
+from control.audit.entry import Action, Author, Call
 from control.changes import TooMany
-from control.deeds import Action, Author, Call
 from control.history import Conflict, Forgotten
 from control.keys import Caller
 from control.nodes import NotKnown

@@ -16,10 +16,10 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from control.audit.entry import Action, Deed
 from control.db import job_table
 from control.db.schema import jobs, receipts
 from control.db.store import Author, Store, Tx
-from control.deeds import Action, Deed
 from control.dispatch import Arrived, Dispatch, Due
 from control.fanout import Fanout
 from control.job_log import Entry

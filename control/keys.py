@@ -19,10 +19,10 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from control.audit.entry import Action, Author, Deed, plain
 from control.db.schema import api_keys
 from control.db.store import Store
 from control.db.transaction import Tx
-from control.deeds import Action, Author, Deed, plain
 from kernel.documents import BadDocument
 
 _KEY = re.compile(r"mtk-([a-z0-9]{8})-([A-Za-z0-9_-]{32})", re.ASCII)

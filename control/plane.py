@@ -15,12 +15,12 @@ import structlog
 from sqlalchemy import select
 
 from control import changes, key_set
-from control.audit_log import AuditLog
+from control.audit.entry import Action, Author, Call
+from control.audit.log import AuditLog
 from control.db import schema
 from control.db.edge_table import LEASE, edge_of, edge_row, keep_edges
 from control.db.replica_notes import lease
 from control.db.store import Committed, Cursor, Store
-from control.deeds import Action, Author, Call
 from control.desired import QUARANTINE
 from control.enrolment import Enrolment
 from control.fanout import Fanout

@@ -15,10 +15,10 @@ from typing import Any
 
 import structlog
 
+from control.audit.entry import Action, Author
 from control.changes import canonical
 from control.db.store import Store
 from control.db.transaction import Tx
-from control.deeds import Action, Author
 from control.desired import QUARANTINE, Change, Desired
 from control.nodes import NotKnown
 from kernel.clock import Clock

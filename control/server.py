@@ -16,10 +16,10 @@ import grpc
 import grpc.aio
 import structlog
 
+from control.audit.entry import Call
 from control.certificate import ServerCertificate, server_credentials
 from control.changes import TooMany
 from control.db.store import Committed, Cursor
-from control.deeds import Call
 from control.enrolment import Enrolment, NotWelcome
 from control.fanout import Fanout, Unwelcome
 from control.key_set import KidTaken

@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from control import pushed as wanted
-from control.deeds import Action, Author, Call
+from control.audit.entry import Action, Author, Call
 from control.desired import ROLLOUT, Change, Desired
 from control.documents import Document
 from control.fanout import Edge, Fanout

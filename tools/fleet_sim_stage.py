@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 
 from control import changes
-from control.audit_key import open_keyring
+from control.audit.key_file import open_keyring
 from control.authority import Authority
 from control.clock import SystemClock
 from control.db.database import database_of

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control.audit import FIRST, Keyring, Verifier, is_sealed, row_of, sealed
+from control.audit.chain import FIRST, Keyring, Verifier, is_sealed, row_of, sealed
+from control.audit.entry import Action, Author, Deed, Entry
 from control.db.schema import audit, audit_head
-from control.deeds import Action, Author, Deed, Entry
 
 PAGE = 1_000
 """Rows that are looked at, and held in memory, at once."""

@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from control.audit.entry import plain
 from control.db.schema import edges
 from control.db.transaction import insert_into
-from control.deeds import plain
 from control.session import Edge
 from kernel.clock import Instant
 from kernel.fleet import Hello, Report, Version

@@ -10,9 +10,9 @@ from uuid import uuid4
 from sqlalchemy import case, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from control.audit.entry import plain
 from control.db.schema import facts, heads, jobs, receipts
 from control.db.transaction import Tx, put
-from control.deeds import plain
 from control.dispatch import Arrived
 from control.job_log import ENTRIES_KEPT, Entry, repeated
 from control.job_status import ACTIVE, COMPLETE, ENDED, FAILED

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from control.audit.entry import Author
 from control.db.transaction import Cursor, Group, Work
-from control.deeds import Author
 from control.desired import Change, Desired
 
 

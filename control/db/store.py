@@ -22,7 +22,8 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control.audit import NO_KEY, Keyring
+from control.audit.chain import NO_KEY, Keyring
+from control.audit.entry import Action, Author
 from control.db.change_listener import Follower
 from control.db.database import CHANNEL, Database, sqlite
 from control.db.desired_table import State, forget_old, forget_removed, read_state
@@ -30,7 +31,6 @@ from control.db.migrate import migrate
 from control.db.queued_change import Waiting
 from control.db.schema import facts, revisions
 from control.db.transaction import Committed, Cursor, Group, Tx, Work, bump, locked
-from control.deeds import Action, Author
 from control.desired import Change, Desired
 from kernel.errors import Overloaded, StorageFailed
 

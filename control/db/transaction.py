@@ -16,10 +16,10 @@ from sqlalchemy import Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control.audit import NO_KEY, Keyring
+from control.audit.chain import NO_KEY, Keyring
+from control.audit.entry import Author, Deed, Entry, plain, told
 from control.db.audit_table import append
 from control.db.schema import cursors, details, heads, resources, revisions
-from control.deeds import Author, Deed, Entry, plain, told
 from control.desired import Change, Desired
 from control.touches import Touch, packed, summary
 

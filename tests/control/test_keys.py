@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from control.deeds import Author
+from control.audit.entry import Author
 from control.keys import Caller, Keys, Role
 from kernel.documents import BadDocument
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from typing import Any, Self
 
 from control import changes, key_set
-from control.deeds import Author
+from control.audit.entry import Author
 from control.desired import QUARANTINE, Change, Desired
 from control.documents import Document
 from control.fanout import Edge, Fanout, Unwelcome

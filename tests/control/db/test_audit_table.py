@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 from sqlalchemy import delete, func, select, update
 
-from control.audit import FIRST, NO_KEY, Keyring, Verifier
+from control.audit.chain import FIRST, NO_KEY, Keyring, Verifier
+from control.audit.entry import Action, Author, Call, Deed
 from control.db.audit_table import pages, prune, read_head
 from control.db.schema import audit, audit_head
 from control.db.store import Store, Tx
-from control.deeds import Action, Author, Call, Deed
 from control.desired import Change
 from kernel.fleet import RULES
 

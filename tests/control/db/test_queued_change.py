@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from control.audit.entry import Author
 from control.db.queued_change import Waiting
-from control.deeds import Author
 
 
 async def test_an_answer_or_an_error_comes_and_one_who_went_is_passed_over() -> None:

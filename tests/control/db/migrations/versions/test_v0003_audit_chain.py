@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import select, text
 
 import control.db.migrate
-from control.audit_log import AuditLog
+from control.audit.entry import Author
+from control.audit.log import AuditLog
 from control.db.migrate import migrate
 from control.db.schema import audit
-from control.deeds import Author
 from control.desired import Change
 from kernel.fleet import RULES
 from tests.control.db.test_audit_table import LEGACY, legacy

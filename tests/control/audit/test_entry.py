@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from control.deeds import ACTION_SENTENCES, MAX_TEXT, MAX_TOUCHES, Action, plain, text_of, told
+from control.audit.entry import ACTION_SENTENCES, MAX_TEXT, MAX_TOUCHES, Action, plain, text_of, told
 from control.touches import Touch
 
 

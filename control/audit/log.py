@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 import structlog
 from sqlalchemy import select
 
-from control.audit import Break, Keyring, Verifier, is_sealed
+from control.audit.chain import Break, Keyring, Verifier, is_sealed
+from control.audit.entry import Action, Author, Deed
 from control.db.audit_table import pages, prune, read_head
 from control.db.schema import audit
 from control.db.store import Store, Tx
-from control.deeds import Action, Author, Deed
 from kernel.clock import Clock
 from kernel.errors import BadSettings, Overloaded, StorageFailed
 

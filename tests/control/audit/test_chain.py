@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from control.audit import FIRST, BadKey, Break, Keyring, Verifier, is_sealed, page_break, row_hash, row_of, sealed
-from control.deeds import Action, Author, Call, Deed, Entry
+from control.audit.chain import FIRST, BadKey, Break, Keyring, Verifier, is_sealed, page_break, row_hash, row_of, sealed
+from control.audit.entry import Action, Author, Call, Deed, Entry
 
 NOW = 1_800_000_000.0
 RING = Keyring.of([b"k" * 32])

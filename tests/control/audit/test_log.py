@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import delete, select, update
 
 import control.db.audit_table
-from control.audit import Keyring
-from control.audit_log import AuditLog, verdict_json
+from control.audit.chain import Keyring
+from control.audit.entry import Author
+from control.audit.log import AuditLog, verdict_json
 from control.db.schema import audit, audit_head
 from control.db.store import Store
-from control.deeds import Author
 from control.desired import Change
 from kernel.errors import BadSettings
 from kernel.fleet import RULES

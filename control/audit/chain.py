@@ -1,4 +1,4 @@
-"""The audit log as a chain: who did what, from where, why, from what to what. Pure; `control.audit_log` keeps it.
+"""The audit log as a chain: who did what, from where, why, from what to what. Pure; `control.audit.log` keeps it.
 
 Each row holds the hash of the one before and an HMAC of its own under the audit key, which is in no database. The head,
 sealed by the same key, says where the log begins and ends. So a row that is changed, put in, taken out, or cut off at
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from control.deeds import Action, Entry, canonical_bytes, plain, text_of
+from control.audit.entry import Action, Entry, canonical_bytes, plain, text_of
 
 FIRST = "0" * 64
 """What the first row holds for the row before it."""

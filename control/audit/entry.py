@@ -1,4 +1,4 @@
-"""Deeds: what somebody did, from where, why, from what to what, as the audit log (`control.audit`) holds it. Pure.
+"""Deeds: what somebody did, from where, why, from what to what, as the audit log (`control.audit.chain`) holds it. Pure.
 
 Nothing secret is written: of API keys and tokens only their ids.
 """

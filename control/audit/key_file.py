@@ -7,7 +7,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from control.audit import BadKey, Keyring
+from control.audit.chain import BadKey, Keyring
 from kernel.errors import BadSettings
 
 SETTING = "audit_key_file"

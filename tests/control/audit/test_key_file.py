@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from control.audit_key import open_keyring
+from control.audit.key_file import open_keyring
 from kernel.errors import BadSettings
 
 
