@@ -11,12 +11,12 @@ from control.audit.entry import Action
 from control.db import new_epoch as epoch
 from control.db import schema
 from control.db.transaction import Tx, Work
+from control.desired.history import between, revision, revision_json, rollback
+from control.desired.revision_diff import touch_json
 from control.door import author, body, cursor, limit, problem
 from control.fanout import Edge
-from control.history import between, revision, revision_json, rollback
 from control.nodes import Group, Node, as_known
 from control.plane import Plane
-from control.touches import touch_json
 from kernel.documents import BadDocument, moment_text
 from kernel.fleet import NODE_ID, Report
 

@@ -6,7 +6,7 @@ import json
 
 from aiohttp import web
 
-from control import changes, key_set
+from control.desired import changes, key_set
 from control.door import body, call, caller, cursor, limit, problem, reason
 from control.plane import Plane
 from kernel.documents import moment_text, parse_object

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from control import changes, key_set
+from control.desired import changes, key_set
 from control.door import body
 from control.fanout import Edge
 from control.plane import Plane

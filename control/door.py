@@ -11,8 +11,8 @@ import structlog
 from aiohttp import web
 
 from control.audit.entry import Action, Author, Call
-from control.changes import TooMany
-from control.history import Conflict, Forgotten
+from control.desired.changes import TooMany
+from control.desired.history import Conflict, Forgotten
 from control.keys import Caller
 from control.nodes import NotKnown
 from kernel.clock import Clock

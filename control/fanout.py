@@ -1,7 +1,7 @@
 """Every edge that is connected is sent what it lacks, now and whenever the desired state changes.
 
 No wire here: a connection is a `Stream`, made by gRPC in `control.server` and in memory by tests. No queue either: what
-an edge is sent next is decided when it can be sent (see `control.diff`).
+an edge is sent next is decided when it can be sent (see `control.desired.diff`).
 
 Over 300 lines because one connection is one story: its first words, what it is sent, what it answers, its end.
 """
@@ -16,9 +16,9 @@ from typing import Any, Protocol
 
 import structlog
 
-from control.desired import Desired
-from control.diff import Track, answered, is_ahead, next_update, remembering, sent
-from control.documents import Source, next_document, nothing_to_say
+from control.desired.diff import Track, answered, is_ahead, next_update, remembering, sent
+from control.desired.documents import Source, next_document, nothing_to_say
+from control.desired.resources import Desired
 from control.quarantine import quarantined
 from control.session import ALL_TYPES, ANSWER_WITHIN, Edge, Session, Unwelcome, check_hello
 from kernel.clock import Clock

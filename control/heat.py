@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import Callable
 
-from control.documents import Document
+from control.desired.documents import Document
 from control.fanout import Edge, Fanout
 from control.hot import HotPlan, Place, changed, weight_of
 from control.nodes import UNSAID, Node, as_known

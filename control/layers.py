@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from control.changes import canonical
+from control.desired.changes import canonical
 from kernel.documents import BadDocument
 from kernel.live_settings import check_settings
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from control import changes
 from control.counters import COUNTERS
+from control.desired import changes
 from control.fanout import MESSAGE_KINDS
 from control.health import Standing
 from control.job_status import quantile

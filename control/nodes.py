@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control.changes import canonical
 from control.db import schema
 from control.db.transaction import Tx, put
+from control.desired.changes import canonical
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.fleet import NODE_ID, Hello
 from kernel.settings import parse_address
@@ -194,7 +194,7 @@ async def remove_group(tx: Tx, name: str) -> None:
 
 
 async def restore(tx: Tx, kind: str, name: str, content: bytes | None) -> None:
-    """Make a node or group what it was (see `control.history`); None: it was not there."""
+    """Make a node or group what it was (see `control.desired.history`); None: it was not there."""
     if content is None:
         await (remove_node(tx, name) if kind == NODE else remove_group(tx, name))
         return

@@ -14,14 +14,14 @@ from functools import partial
 import structlog
 from sqlalchemy import select
 
-from control import changes, key_set
 from control.audit.entry import Action, Author, Call
 from control.audit.log import AuditLog
 from control.db import schema
 from control.db.edge_table import LEASE, edge_of, edge_row, keep_edges
 from control.db.replica_notes import lease
 from control.db.store import Committed, Cursor, Store
-from control.desired import QUARANTINE
+from control.desired import changes, key_set
+from control.desired.resources import QUARANTINE
 from control.enrolment import Enrolment
 from control.fanout import Fanout
 from control.heat import Heat

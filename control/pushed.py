@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from control.changes import canonical
-from control.desired import ROLLOUT, Change, Desired
-from control.documents import Document
+from control.desired.changes import canonical
+from control.desired.documents import Document
+from control.desired.resources import ROLLOUT, Change, Desired
 from control.layers import Layers, Who, content_of, edited
 from control.rollout import Rollout, State, has_it, reaching, revert
 from kernel.fleet import SETTINGS, Version

@@ -16,10 +16,10 @@ from typing import Any
 import structlog
 
 from control.audit.entry import Action, Author
-from control.changes import canonical
 from control.db.store import Store
 from control.db.transaction import Tx
-from control.desired import QUARANTINE, Change, Desired
+from control.desired.changes import canonical
+from control.desired.resources import QUARANTINE, Change, Desired
 from control.nodes import NotKnown
 from kernel.clock import Clock
 from kernel.documents import moment_text

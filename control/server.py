@@ -18,11 +18,11 @@ import structlog
 
 from control.audit.entry import Call
 from control.certificate import ServerCertificate, server_credentials
-from control.changes import TooMany
 from control.db.store import Committed, Cursor
+from control.desired.changes import TooMany
+from control.desired.key_set import KidTaken
 from control.enrolment import Enrolment, NotWelcome
 from control.fanout import Fanout, Unwelcome
-from control.key_set import KidTaken
 from control.own_address import judged
 from control.peers import EDGES, SERVICES, Peers, Refused, check_hello
 from control.plane import Plane

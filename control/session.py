@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from control.diff import Track
+from control.desired.diff import Track
 from kernel.fleet import APPLIED, DOCUMENTS, NODE_ID, TYPES, Applied, FromEdge, Hello, Report, Version
 from kernel.settings import parse_address
 

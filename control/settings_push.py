@@ -16,8 +16,8 @@ import structlog
 
 from control import pushed as wanted
 from control.audit.entry import Action, Author, Call
-from control.desired import ROLLOUT, Change, Desired
-from control.documents import Document
+from control.desired.documents import Document
+from control.desired.resources import ROLLOUT, Change, Desired
 from control.fanout import Edge, Fanout
 from control.layers import Who, edited, merged
 from control.pushed import NotNow, Pushed, pushed

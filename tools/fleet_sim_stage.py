@@ -17,12 +17,12 @@ from typing import Any
 
 import aiohttp
 
-from control import changes
 from control.audit.key_file import open_keyring
 from control.authority import Authority
 from control.clock import SystemClock
 from control.db.database import database_of
 from control.db.store import Author, Store, Tx
+from control.desired import changes
 from control.nodes import enrol
 from kernel.errors import MatineeError
 from tools.bench.processes import cpu_seconds

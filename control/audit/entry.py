@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from control.touches import Touch
+from control.desired.revision_diff import Touch
 
 MAX_TEXT = 64_000
 MAX_TOUCHES = 20

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control.buckets import Buckets
 from control.db.schema import cursors, details, facts, heads, leases, resources, revisions, shared, tokens
 from control.db.transaction import REVISION, put
-from control.desired import LOG_KEPT, SHELVES, Desired, Shelf
+from control.desired.persistent_map import Buckets
+from control.desired.resources import LOG_KEPT, SHELVES, Desired, Shelf
 from kernel.fleet import Resource
 
 DETAILS_KEPT = 5_000

@@ -6,11 +6,11 @@ from uuid import uuid4
 
 from sqlalchemy import update
 
-from control.changes import canonical
 from control.db import job_table
 from control.db.schema import facts
 from control.db.transaction import Tx
-from control.desired import QUARANTINE, Change
+from control.desired.changes import canonical
+from control.desired.resources import QUARANTINE, Change
 from control.quarantine import all_quarantined
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from control.audit.entry import Author
 from control.db.transaction import Cursor, Group, Work
-from control.desired import Change, Desired
+from control.desired.resources import Change, Desired
 
 
 @dataclass(frozen=True, slots=True)

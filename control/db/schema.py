@@ -65,7 +65,7 @@ details = Table(
     Column("at", Float, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
-"""From what to what a revision changed each thing (see `control.touches`); forgotten after a time."""
+"""From what to what a revision changed each thing (see `control.desired.revision_diff`); forgotten after a time."""
 
 cursors = Table(
     "cursors",

@@ -31,7 +31,7 @@ from control.db.migrate import migrate
 from control.db.queued_change import Waiting
 from control.db.schema import facts, revisions
 from control.db.transaction import Committed, Cursor, Group, Tx, Work, bump, locked
-from control.desired import Change, Desired
+from control.desired.resources import Change, Desired
 from kernel.errors import Overloaded, StorageFailed
 
 __all__ = ["Author", "Committed", "Cursor", "Store", "Tx"]

@@ -20,8 +20,8 @@ from control.audit.chain import NO_KEY, Keyring
 from control.audit.entry import Author, Deed, Entry, plain, told
 from control.db.audit_table import append
 from control.db.schema import cursors, details, heads, resources, revisions
-from control.desired import Change, Desired
-from control.touches import Touch, packed, summary
+from control.desired.resources import Change, Desired
+from control.desired.revision_diff import Touch, packed, summary
 
 REVISION = "revision"
 LONGEST_NAME = 512

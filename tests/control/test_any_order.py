@@ -13,10 +13,10 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control import changes, key_set
-from control.desired import Desired
-from control.diff import Track, answered, is_ahead, next_update, sent
-from control.documents import Document, next_document
+from control.desired import changes, key_set
+from control.desired.diff import Track, answered, is_ahead, next_update, sent
+from control.desired.documents import Document, next_document
+from control.desired.resources import Desired
 from control.layers import Who
 from control.pushed import NotNow, moved, push, pushed
 from control.rollout import revert, step

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 import control.fanout
-from control.desired import QUARANTINE, Change, Desired
-from control.documents import Document
+from control.desired.documents import Document
+from control.desired.resources import QUARANTINE, Change, Desired
 from control.fanout import Fanout, Unwelcome, check_hello
 from control.session import ALL_TYPES
 from kernel.fleet import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from control.desired import Desired
+from control.desired.resources import Desired
 from control.fanout import Edge, Fanout
 from control.heat import EVERY, SILENT, Heat, region_of
 from kernel.fleet import HOT, Hello, Popular, Report

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.desired import Change, Desired
+from control.desired.resources import Change, Desired
 from control.layers import Who
 from control.pushed import NotNow, Pushed, back, moved, push, pushed, superseded
 from control.rollout import STAGES, State, has_it, hold, reaching, revert, step

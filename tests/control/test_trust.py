@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from control.app import running
-from control.documents import Document
+from control.desired.documents import Document
 from control.enrolment import Invitation
 from control.trust import open_trust
 from edge.clock import SystemClock

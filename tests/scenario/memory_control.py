@@ -12,10 +12,10 @@ import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Self
 
-from control import changes, key_set
 from control.audit.entry import Author
-from control.desired import QUARANTINE, Change, Desired
-from control.documents import Document
+from control.desired import changes, key_set
+from control.desired.documents import Document
+from control.desired.resources import QUARANTINE, Change, Desired
 from control.fanout import Edge, Fanout, Unwelcome
 from control.heat import Heat
 from control.settings_push import SettingsPush

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from control.audit.entry import ACTION_SENTENCES, MAX_TEXT, MAX_TOUCHES, Action, plain, text_of, told
-from control.touches import Touch
+from control.desired.revision_diff import Touch
 
 
 def test_each_action_has_its_sentence() -> None:

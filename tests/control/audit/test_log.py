@@ -16,7 +16,7 @@ from control.audit.entry import Author
 from control.audit.log import AuditLog, verdict_json
 from control.db.schema import audit, audit_head
 from control.db.store import Store
-from control.desired import Change
+from control.desired.resources import Change
 from kernel.errors import BadSettings
 from kernel.fleet import RULES
 

@@ -14,7 +14,7 @@ from control.audit.entry import Action, Author, Call, Deed
 from control.db.audit_table import pages, prune, read_head
 from control.db.schema import audit, audit_head
 from control.db.store import Store, Tx
-from control.desired import Change
+from control.desired.resources import Change
 from kernel.fleet import RULES
 
 LEGACY = (

@@ -13,10 +13,10 @@ import asyncpg
 import pytest
 
 import control.db.database
-from control import changes
 from control.db.change_listener import Follower
 from control.db.database import CHANNEL, postgresql, sqlite
 from control.db.store import Author, Committed, Cursor, Store
+from control.desired import changes
 from kernel.errors import StorageFailed
 from kernel.fleet import RULES
 from tests.postgresql import PASSWORD
@@ -195,7 +195,7 @@ async def test_a_replica_that_hangs_in_a_transaction_does_not_stop_the_others(re
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from control import changes
+from control.desired import changes
 from control.db.database import database_of
 from control.db.store import Author, Cursor, Store
 from control.db.queued_change import Waiting

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 import control.db.store
-from control import changes
 from control.db.store import Author, Committed, Cursor, Store
 from control.db.transaction import Group
-from control.desired import Change, Desired
+from control.desired import changes
+from control.desired.resources import Change, Desired
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet import RULES
 from tests.postgresql import PASSWORD
@@ -143,7 +143,7 @@ async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 KILLED = """
 import asyncio, os, sys
 from pathlib import Path
-from control import changes
+from control.desired import changes
 from control.db.database import database_of
 from control.db.store import Author, Store
 async def main():

@@ -10,8 +10,8 @@ from sqlalchemy import insert, select, text
 from control.db import schema
 from control.db.store import Author, Tx
 from control.db.transaction import Group, plain, put
-from control.desired import Change
-from control.touches import Touch, unpacked
+from control.desired.resources import Change
+from control.desired.revision_diff import Touch, unpacked
 from kernel.errors import StorageFailed
 from kernel.fleet import RULES
 

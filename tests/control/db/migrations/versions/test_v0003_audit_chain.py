@@ -9,7 +9,7 @@ from control.audit.entry import Author
 from control.audit.log import AuditLog
 from control.db.migrate import migrate
 from control.db.schema import audit
-from control.desired import Change
+from control.desired.resources import Change
 from kernel.fleet import RULES
 from tests.control.db.test_audit_table import LEGACY, legacy
 from tests.control.db.test_migrate import _drop_all

@@ -15,8 +15,8 @@ from control import nodes
 from control.db.schema import details, revisions
 from control.db.store import Store
 from control.db.transaction import Tx, Work
-from control.desired import KEY_OWNERS, Change
-from control.touches import Touch, folded, touch_json, turned_round, unpacked
+from control.desired.resources import KEY_OWNERS, Change
+from control.desired.revision_diff import Touch, folded, touch_json, turned_round, unpacked
 from kernel.documents import moment_text
 from kernel.fleet import TYPES
 

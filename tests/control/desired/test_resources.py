@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-import control.desired
-from control.desired import Change, Desired
+import control.desired.resources
+from control.desired.resources import Change, Desired
 from kernel.fleet import KEYS, RULES, Version
 
 
@@ -42,7 +42,7 @@ def test_what_was_touched_after_a_revision_names_removals_too() -> None:
 
 
 def test_what_is_too_long_ago_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control.desired, "LOG_KEPT", 2)
+    monkeypatch.setattr(control.desired.resources, "LOG_KEPT", 2)
     desired = Desired("e")
     for number in range(1, 6):
         desired = desired.after(put(f"title/{number}"), number)

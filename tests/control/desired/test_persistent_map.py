@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.buckets import Buckets
+from control.desired.persistent_map import Buckets
 
 NAMES = st.text(max_size=3)
 STEPS = st.lists(st.tuples(st.dictionaries(NAMES, st.integers()), st.sets(NAMES)), max_size=8)

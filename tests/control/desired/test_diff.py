@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.desired import Change, Desired
-from control.diff import Track, answered, is_ahead, next_update, remembering, sent
+from control.desired.diff import Track, answered, is_ahead, next_update, remembering, sent
+from control.desired.resources import Change, Desired
 from edge.fleet.apply import State, apply
 from kernel.fleet import KEYS, NOTHING, RULES, TYPES, Ack, Known, Nack, Resource, Update, Version
 

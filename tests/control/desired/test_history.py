@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import delete
 
-import control.history
-from control import changes, nodes
+import control.desired.history
+from control import nodes
 from control.db import schema
 from control.db.store import Author, Store
-from control.desired import Change
-from control.history import Conflict, Forgotten, between, revision, revision_json, rollback
-from control.touches import Touch
+from control.desired import changes
+from control.desired.history import Conflict, Forgotten, between, revision, revision_json, rollback
+from control.desired.resources import Change
+from control.desired.revision_diff import Touch
 from kernel.fleet import KEYS, RULES, SETTINGS
 
 ME = Author("operator", 1_800_000_000.0, "because")
@@ -108,6 +109,6 @@ async def test_what_is_forgotten_or_goes_another_way_is_not_taken_back(open_stor
             with pytest.raises(Forgotten, match="details of revision 1 are forgotten"):
                 await asked
         assert await between(store, 2, 3) == (Touch(KEYS, "k", None, b"{}"),)
-        monkeypatch.setattr(control.history, "BETWEEN_MOST", 1)
+        monkeypatch.setattr(control.desired.history, "BETWEEN_MOST", 1)
         with pytest.raises(ValueError, match="at most 1"):
             await between(store, 0, 2)

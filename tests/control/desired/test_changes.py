@@ -7,10 +7,10 @@ from math import inf
 
 import pytest
 
-import control.changes
-from control import changes
-from control.changes import TooMany
-from control.desired import Change, Desired
+import control.desired.changes
+from control.desired import changes
+from control.desired.changes import TooMany
+from control.desired.resources import Change, Desired
 from kernel.documents import BadDocument
 from kernel.fleet import RULES
 from kernel.keys import generate_ed25519_pem, public_jwks
@@ -65,7 +65,7 @@ def test_a_revocation_that_cannot_be_is_refused(session: object, until: object) 
 
 
 def test_the_number_of_rules_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control.changes, "MAX_RULES", 2)
+    monkeypatch.setattr(control.desired.changes, "MAX_RULES", 2)
     desired = after(Desired("e"), changes.put_titles(Desired("e"), {"a": {}, "b": {}}))
     with pytest.raises(TooMany):
         changes.put_titles(desired, {"c": {}})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from control import key_set
-from control.changes import TooMany
-from control.desired import KEY_OWNERS, Change, Desired
-from control.key_set import MAX_WITHDRAWN, KidTaken, put_keys, put_own_keys, retire, withdraw
+from control.desired import key_set
+from control.desired.changes import TooMany
+from control.desired.key_set import MAX_WITHDRAWN, KidTaken, put_keys, put_own_keys, retire, withdraw
+from control.desired.resources import KEY_OWNERS, Change, Desired
 from control.nodes import NotKnown
 from kernel.documents import BadDocument
 from kernel.fleet import KEYS

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from control.diff import Track
+from control.desired.diff import Track
 from kernel.fleet import Hello, Resource, Update, Version
 
 

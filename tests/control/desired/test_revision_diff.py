@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import control.touches
-from control.touches import Touch, folded, packed, summary, touch_json, turned_round, unpacked
+import control.desired.revision_diff
+from control.desired.revision_diff import Touch, folded, packed, summary, touch_json, turned_round, unpacked
 
 CONTENT = st.none() | st.sampled_from([b"{}", b'{"a":1}', '"é"'.encode()])
 TOUCHES = st.lists(st.builds(Touch, st.sampled_from(["rules", "node"]), st.text(max_size=3), CONTENT, CONTENT))
@@ -37,7 +37,7 @@ def test_damage_is_told_and_too_much_is_not_kept(monkeypatch: pytest.MonkeyPatch
         unpacked(b"junk")
     touches = [Touch("rules", "title/a", None, b"{}")]
     kept = packed(touches)
-    monkeypatch.setattr(control.touches, "MOST_BYTES", 10)
+    monkeypatch.setattr(control.desired.revision_diff, "MOST_BYTES", 10)
     assert packed(touches) is None
     with pytest.raises(ValueError, match="damaged"):
         unpacked(kept or b"")

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from control.changes import TooMany, canonical
-from control.desired import KEY_OWNERS, Change, Desired
+from control.desired.changes import TooMany, canonical
+from control.desired.resources import KEY_OWNERS, Change, Desired
 from control.nodes import NotKnown
 from kernel.documents import BadDocument
 from kernel.fleet import KEYS

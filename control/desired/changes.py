@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Any
 
-from control.desired import Change, Desired, Shelf
+from control.desired.resources import Change, Desired, Shelf
 from kernel.documents import moment_text
 from kernel.fleet import DEFAULT, RULES, SESSION, TITLE
 from kernel.licence import (

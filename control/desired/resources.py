@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from control.buckets import Buckets
+from control.desired.persistent_map import Buckets
 from kernel.fleet import SETTINGS, TYPES, Resource, Version
 
 ROLLOUT = "rollout"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from control.desired import Desired
+from control.desired.resources import Desired
 from kernel.fleet import NOTHING, Ack, Known, Nack, Update, Version
 
 DELTA_SHARE = 0.5

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from control.diff import Track, answered, sent
-from control.documents import Document, next_document, nothing_to_say
+from control.desired.diff import Track, answered, sent
+from control.desired.documents import Document, next_document, nothing_to_say
 from kernel.fleet import HOT, NOTHING, Ack, Hello, Known, Nack, Resource, Update, Version
 
 ONE = Document(Version("e", 1), b"{}")

@@ -1,0 +1,1 @@
+"""The fleet's desired state: immutable resources, changes, differences, history. Pure."""
