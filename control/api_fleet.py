@@ -6,7 +6,6 @@ from typing import Any
 
 from aiohttp import web
 
-from control import nodes, quarantine
 from control.audit.entry import Action
 from control.db import new_epoch as epoch
 from control.db import schema
@@ -14,8 +13,9 @@ from control.db.transaction import Tx, Work
 from control.desired.history import between, revision, revision_json, rollback
 from control.desired.revision_diff import touch_json
 from control.door import author, body, cursor, limit, problem
-from control.fanout import Edge
-from control.nodes import Group, Node, as_known
+from control.fleet import nodes, quarantine
+from control.fleet.fanout import Edge
+from control.fleet.nodes import Group, Node, as_known
 from control.plane import Plane
 from kernel.documents import BadDocument, moment_text
 from kernel.fleet import NODE_ID, Report

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from control.door import limit
-from control.nodes import LONGEST
+from control.fleet.nodes import LONGEST
 from control.plane import Plane
 from control.popularity import Rank
 from kernel.documents import BadDocument

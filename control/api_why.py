@@ -11,7 +11,7 @@ from aiohttp import web
 
 from control.desired import changes, key_set
 from control.door import body
-from control.fanout import Edge
+from control.fleet.fanout import Edge
 from control.plane import Plane
 from control.url_token import parted, token_json
 from kernel.documents import BadDocument, load_json, parse_object
@@ -68,7 +68,7 @@ def _text(members: Mapping[str, object], name: str) -> str:
 async def ask_edges(edges: list[Edge], said: Mapping[str, str]) -> list[dict[str, Any]]:
     """What each says at its admin port; who does not answer is named with why.
 
-    A node names its own address only (`control.own_address`); it is sent no viewer's token, and leads nowhere else.
+    A node names its own address only (`control.fleet.own_address`); it is sent no viewer's token, and leads nowhere else.
     """
     timeout = aiohttp.ClientTimeout(total=SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, trust_env=False, auto_decompress=False) as session:

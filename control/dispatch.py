@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from control.fanout import Edge, Fanout
+from control.fleet.fanout import Edge, Fanout
 from control.job_log import Entry, JobLog, told_by
 from control.release import SHIELDS_WITHIN, Release, Shield
 from kernel.clock import Clock, Timer

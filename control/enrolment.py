@@ -14,12 +14,12 @@ import structlog
 from cryptography import x509
 from sqlalchemy import delete, func, insert, select, update
 
-from control import nodes
 from control.audit.entry import Action, Author, Call, Deed
 from control.authority import Authority
 from control.db.schema import tokens
 from control.db.store import Store, Tx
 from control.desired.changes import canonical
+from control.fleet import nodes
 from kernel.clock import Clock
 from kernel.documents import BadDocument, parse_object
 from kernel.fleet import NODE_ID

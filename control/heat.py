@@ -8,9 +8,9 @@ import secrets
 from collections.abc import Callable
 
 from control.desired.documents import Document
-from control.fanout import Edge, Fanout
+from control.fleet.fanout import Edge, Fanout
+from control.fleet.nodes import UNSAID, Node, as_known
 from control.hot import HotPlan, Place, changed, weight_of
-from control.nodes import UNSAID, Node, as_known
 from control.popularity import Popularity
 from kernel.clock import Clock
 from kernel.fleet import HOT, Hello, Report, Version

@@ -21,7 +21,7 @@ from control.db import job_table
 from control.db.schema import jobs, receipts
 from control.db.store import Author, Store, Tx
 from control.dispatch import Arrived, Dispatch, Due
-from control.fanout import Fanout
+from control.fleet.fanout import Fanout
 from control.job_log import Entry
 from control.job_status import Came, NodeSeen, audited, whole
 from control.rate import Rate

@@ -6,7 +6,7 @@ from collections import Counter
 
 from control.counters import COUNTERS
 from control.desired import changes
-from control.fanout import MESSAGE_KINDS
+from control.fleet.fanout import MESSAGE_KINDS
 from control.health import Standing
 from control.job_status import quantile
 from control.plane import Plane

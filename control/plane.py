@@ -23,12 +23,12 @@ from control.db.store import Committed, Cursor, Store
 from control.desired import changes, key_set
 from control.desired.resources import QUARANTINE
 from control.enrolment import Enrolment
-from control.fanout import Fanout
+from control.fleet.fanout import Fanout
+from control.fleet.fleet_cache import Roster
+from control.fleet.quarantine import Quarantine, quarantined
 from control.heat import Heat
 from control.jobs import JobKeeper
 from control.layers import Who
-from control.quarantine import Quarantine, quarantined
-from control.roster import Roster
 from control.settings_push import SettingsPush
 from control.traffic import Traffic
 from kernel.clock import Clock, Instant

@@ -22,8 +22,8 @@ from control.db.store import Committed, Cursor
 from control.desired.changes import TooMany
 from control.desired.key_set import KidTaken
 from control.enrolment import Enrolment, NotWelcome
-from control.fanout import Fanout, Unwelcome
-from control.own_address import judged
+from control.fleet.fanout import Fanout, Unwelcome
+from control.fleet.own_address import judged
 from control.peers import EDGES, SERVICES, Peers, Refused, check_hello
 from control.plane import Plane
 from control.routing import Ask
@@ -257,7 +257,7 @@ async def _listen(server: grpc.aio.Server, setting: str, listen: Address, secure
 
 
 class _Stream:
-    """`control.fanout.Stream` over a gRPC call. What the border refuses after the first words is left out and noted:
+    """`control.fleet.fanout.Stream` over a gRPC call. What the border refuses after the first words is left out and noted:
     one message of a node with a mistake in it costs that message, not its stream, until there are too many."""
 
     def __init__(self, requests: Any, context: Any, who: Identity | None, fanout: Fanout) -> None:

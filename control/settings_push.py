@@ -18,7 +18,7 @@ from control import pushed as wanted
 from control.audit.entry import Action, Author, Call
 from control.desired.documents import Document
 from control.desired.resources import ROLLOUT, Change, Desired
-from control.fanout import Edge, Fanout
+from control.fleet.fanout import Edge, Fanout
 from control.layers import Who, edited, merged
 from control.pushed import NotNow, Pushed, pushed
 from control.rollout import STAGES, Rollout, State, go_on, harm, has_it, hold, reaching, revert, step

@@ -8,10 +8,10 @@ from ipaddress import ip_address
 
 import structlog
 
-from control.fanout import Edge, Fanout
+from control.fleet.fanout import Edge, Fanout
+from control.fleet.nodes import Node
 from control.health import ROUTED, Probe, Seen, Standing, Told, Verdict, Watched, judge, told_by_viewers
 from control.hot import weight_of
-from control.nodes import Node
 from control.routing import Ask, Place, Routed, near, route
 from kernel.clock import Clock
 from kernel.fleet import Hello, Report

@@ -23,7 +23,7 @@ from control.clock import SystemClock
 from control.db.database import database_of
 from control.db.store import Author, Store, Tx
 from control.desired import changes
-from control.nodes import enrol
+from control.fleet.nodes import enrol
 from kernel.errors import MatineeError
 from tools.bench.processes import cpu_seconds
 from tools.fleet_sim_agent import Event

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from control.audit.entry import plain
 from control.db.schema import edges
 from control.db.transaction import insert_into
-from control.session import Edge
+from control.fleet.session import Edge
 from kernel.clock import Instant
 from kernel.fleet import Hello, Report, Version
 

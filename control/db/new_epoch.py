@@ -11,7 +11,7 @@ from control.db.schema import facts
 from control.db.transaction import Tx
 from control.desired.changes import canonical
 from control.desired.resources import QUARANTINE, Change
-from control.quarantine import all_quarantined
+from control.fleet.quarantine import all_quarantined
 
 
 async def new_epoch(tx: Tx, jobs_epoch: str) -> dict[str, str]:

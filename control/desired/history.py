@@ -11,12 +11,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from control import nodes
 from control.db.schema import details, revisions
 from control.db.store import Store
 from control.db.transaction import Tx, Work
 from control.desired.resources import KEY_OWNERS, Change
 from control.desired.revision_diff import Touch, folded, touch_json, turned_round, unpacked
+from control.fleet import nodes
 from kernel.documents import moment_text
 from kernel.fleet import TYPES
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from control.desired.changes import TooMany, canonical
 from control.desired.resources import KEY_OWNERS, Change, Desired
-from control.nodes import NotKnown
+from control.fleet.nodes import NotKnown
 from kernel.documents import BadDocument
 from kernel.fleet import KEYS
 from kernel.keys import KEYS_MOST, KeySet

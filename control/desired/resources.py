@@ -17,7 +17,7 @@ from kernel.fleet import SETTINGS, TYPES, Resource, Version
 ROLLOUT = "rollout"
 """The type whose one resource says how far the newest settings are rolled out; no edge gets it."""
 QUARANTINE = "quarantine"
-"""The type whose resources are nodes that control does not believe (see `control.quarantine`); no edge gets it."""
+"""The type whose resources are nodes that control does not believe (see `control.fleet.quarantine`); no edge gets it."""
 KEY_OWNERS = "key-owners"
 """The type that says whose each public key is; no edge gets it."""
 SHELVES = (*TYPES, KEY_OWNERS, SETTINGS, ROLLOUT, QUARANTINE)

@@ -17,10 +17,10 @@ from control.desired import changes, key_set
 from control.desired.diff import Track, answered, is_ahead, next_update, sent
 from control.desired.documents import Document, next_document
 from control.desired.resources import Desired
+from control.fleet.session import ALL_TYPES
 from control.layers import Who
 from control.pushed import NotNow, moved, push, pushed
 from control.rollout import revert, step
-from control.session import ALL_TYPES
 from edge.fleet.apply import State, apply
 from edge.fleet.state_file import decode, encode
 from edge.fleet.state_journal import beginning, lines, replay

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from control.fanout import Edge
+from control.fleet.fanout import Edge
 from kernel.fleet import Hello, Report
 
 

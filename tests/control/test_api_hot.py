@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from control.fanout import Edge
+from control.fleet.fanout import Edge
 from kernel.fleet import Hello, Popular, Report
 
 

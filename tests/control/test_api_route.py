@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from control.app import running
-from control.session import Edge
+from control.fleet.session import Edge
 from kernel.errors import BadRequest
 from kernel.fleet import Hello, Report
 from rpc.control_client import ControlClient, Met

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from control.fanout import Edge
+from control.fleet.fanout import Edge
 from kernel.fleet import Hello
 
 

@@ -17,7 +17,7 @@ from control.app import running
 from control.authority import Authority
 from control.db.schema import audit
 from control.enrolment import Enrolment, Invitation
-from control.fanout import Edge
+from control.fleet.fanout import Edge
 from control.openapi import ROUTES
 from kernel.fleet import Hello
 from kernel.identity import identity, make_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from control.dispatch import Dispatch
-from control.fanout import Edge, Fanout
+from control.fleet.fanout import Edge, Fanout
 from control.job_log import Entry
 from control.release import SHIELDS_WITHIN
 from kernel.fleet import DONE, NOTHING, PREFETCH, PURGE, Hello, Job, Receipt, Version

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from control.desired.resources import Desired
-from control.fanout import Edge, Fanout
+from control.fleet.fanout import Edge, Fanout
 from control.heat import EVERY, SILENT, Heat, region_of
 from kernel.fleet import HOT, Hello, Popular, Report
 from kernel.hot import parse_hot

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from control.db.new_epoch import new_epoch
 from control.db.schema import jobs
 from control.db.store import Author
-from control.fanout import Edge, Fanout
+from control.fleet.fanout import Edge, Fanout
+from control.fleet.quarantine import Quarantine, quarantined
 from control.jobs import AGAIN_AFTER, JobKeeper
-from control.quarantine import Quarantine, quarantined
 from control.release import SHIELDS_WITHIN
 from kernel.errors import StorageFailed
 from kernel.fleet import DONE, NOTHING, Hello, Jobs, Receipt, Version

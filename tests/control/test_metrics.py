@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 
 from control.counters import COUNTERS
-from control.fanout import Edge
+from control.fleet.fanout import Edge
 from control.metrics import metrics_text
 from kernel.fleet import Hello
 

@@ -17,7 +17,7 @@ from control.app import Running, running
 from control.authority import Authority
 from control.db.store import Author
 from control.enrolment import Invitation
-from control.nodes import remove_node
+from control.fleet.nodes import remove_node
 from kernel.errors import UpstreamFailed
 from kernel.fleet import Hello
 from kernel.identity import make_key, request

@@ -10,7 +10,7 @@ from control.db.database import postgresql
 from control.db.edge_table import LEASE
 from control.db.store import Cursor, Store
 from control.desired import changes
-from control.fanout import Edge
+from control.fleet.fanout import Edge
 from control.plane import FORGET_EVERY, TITLES_AT_ONCE, Plane
 from kernel.documents import BadDocument
 from kernel.errors import StorageFailed

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from control.fanout import Fanout
-from control.nodes import Node
+from control.fleet.fanout import Fanout
+from control.fleet.nodes import Node
+from control.fleet.session import Edge
 from control.probes import EVERY, Found, Prober, judged, probe
-from control.session import Edge
 from control.traffic import Traffic
 from kernel.fleet import Hello
 from tests.scenario.clock import turns

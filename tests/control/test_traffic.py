@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from control.fanout import Fanout
+from control.fleet.fanout import Fanout
+from control.fleet.nodes import Node
+from control.fleet.session import Edge
 from control.health import Standing
-from control.nodes import Node
 from control.routing import Ask
-from control.session import Edge
 from control.traffic import Traffic
 from kernel.fleet import Hello, Report
 

@@ -1,7 +1,7 @@
 """Control in memory, for scenarios: the real decisions and the real fan-out, no gRPC and no disk.
 
 `MemoryControl().connect` is what an edge's `Subscriber` takes in place of gRPC. Everything an edge is told has come
-through `control.fanout` and goes through `edge.fleet.apply`; only the wire between them is two queues.
+through `control.fleet.fanout` and goes through `edge.fleet.apply`; only the wire between them is two queues.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from control.audit.entry import Author
 from control.desired import changes, key_set
 from control.desired.documents import Document
 from control.desired.resources import QUARANTINE, Change, Desired
-from control.fanout import Edge, Fanout, Unwelcome
+from control.fleet.fanout import Edge, Fanout, Unwelcome
 from control.heat import Heat
 from control.settings_push import SettingsPush
 from kernel.clock import Clock
@@ -271,7 +271,7 @@ class MemoryControl:
 
 
 class MemoryLink:
-    """A connection: `edge.fleet.subscribe.Link` on one side, `control.fanout.Stream` on the other."""
+    """A connection: `edge.fleet.subscribe.Link` on one side, `control.fleet.fanout.Stream` on the other."""
 
     def __init__(self) -> None:
         self.to_edge: asyncio.Queue[Update | None] = asyncio.Queue(WAITING_MOST)

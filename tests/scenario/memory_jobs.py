@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from control.dispatch import Dispatch
-from control.fanout import Fanout
+from control.fleet.fanout import Fanout
 from control.job_log import Entry, repeated
 from kernel.clock import Clock
 from kernel.fleet import PREFETCH, PURGE, Job, Receipt

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from control.fleet.nodes import Node as Known
 from control.health import Standing
-from control.nodes import Node as Known
 from control.routing import Ask
 from control.traffic import Traffic
 from tests.scenario.clock import turns, until

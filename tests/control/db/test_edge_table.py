@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from control.db import schema
 from control.db.edge_table import LEASE, edge_of, edge_row, keep_edges
-from control.session import Edge
+from control.fleet.session import Edge
 from kernel.clock import Instant
 from kernel.fleet import Hello, Popular, Report, Version
 

@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import delete
 
 import control.desired.history
-from control import nodes
 from control.db import schema
 from control.db.store import Author, Store
 from control.desired import changes
 from control.desired.history import Conflict, Forgotten, between, revision, revision_json, rollback
 from control.desired.resources import Change
 from control.desired.revision_diff import Touch
+from control.fleet import nodes
 from kernel.fleet import KEYS, RULES, SETTINGS
 
 ME = Author("operator", 1_800_000_000.0, "because")

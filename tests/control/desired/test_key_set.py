@@ -8,7 +8,7 @@ from control.desired import key_set
 from control.desired.changes import TooMany
 from control.desired.key_set import MAX_WITHDRAWN, KidTaken, put_keys, put_own_keys, retire, withdraw
 from control.desired.resources import KEY_OWNERS, Change, Desired
-from control.nodes import NotKnown
+from control.fleet.nodes import NotKnown
 from kernel.documents import BadDocument
 from kernel.fleet import KEYS
 from kernel.keys import KEYS_MOST, generate_ed25519_pem, public_jwks

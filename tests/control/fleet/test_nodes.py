@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from control import nodes
 from control.db import schema
 from control.db.edge_table import edge_row, keep_edges
 from control.db.store import Author
-from control.nodes import Group, Node, NotKnown, as_known, parse_group, parse_node
-from control.session import Edge
+from control.fleet import nodes
+from control.fleet.nodes import Group, Node, NotKnown, as_known, parse_group, parse_node
+from control.fleet.session import Edge
 from kernel.documents import BadDocument
 from kernel.fleet import Hello
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from control.desired.diff import Track
-from control.session import Edge, Session, Unwelcome, check_hello
+from control.fleet.session import Edge, Session, Unwelcome, check_hello
 from kernel.fleet import HOT, RULES, SETTINGS, Ack, Applied, Hello, Update, Version
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from control.own_address import host_of, judged
+from control.fleet.own_address import host_of, judged
 from kernel.fleet import Hello
 
 

@@ -19,8 +19,8 @@ import structlog
 from control.desired.diff import Track, answered, is_ahead, next_update, remembering, sent
 from control.desired.documents import Source, next_document, nothing_to_say
 from control.desired.resources import Desired
-from control.quarantine import quarantined
-from control.session import ALL_TYPES, ANSWER_WITHIN, Edge, Session, Unwelcome, check_hello
+from control.fleet.quarantine import quarantined
+from control.fleet.session import ALL_TYPES, ANSWER_WITHIN, Edge, Session, Unwelcome, check_hello
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet import (

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from control.db.store import Author
-from control.nodes import NotKnown
-from control.quarantine import Quarantine, all_quarantined, quarantined, release
+from control.fleet.nodes import NotKnown
+from control.fleet.quarantine import Quarantine, all_quarantined, quarantined, release
 from tests.scenario.memory_control import HandClock
 
 ME = Author("ann", 1_800_000_000.0, "its disk was put back")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from control import nodes
 from control.db.store import Author
-from control.roster import Roster
+from control.fleet import nodes
+from control.fleet.fleet_cache import Roster
 from kernel.fleet import Hello
 
 ME = Author("operator", 1_800_000_000.0)

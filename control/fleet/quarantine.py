@@ -20,7 +20,7 @@ from control.db.store import Store
 from control.db.transaction import Tx
 from control.desired.changes import canonical
 from control.desired.resources import QUARANTINE, Change, Desired
-from control.nodes import NotKnown
+from control.fleet.nodes import NotKnown
 from kernel.clock import Clock
 from kernel.documents import moment_text
 

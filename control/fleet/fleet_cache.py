@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from control.db import schema
 from control.db.store import Store
-from control.nodes import Group, Node, as_known
+from control.fleet.nodes import Group, Node, as_known
 from kernel.fleet import Hello
 
 

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-import control.fanout
+import control.fleet.fanout
 from control.desired.documents import Document
 from control.desired.resources import QUARANTINE, Change, Desired
-from control.fanout import Fanout, Unwelcome, check_hello
-from control.session import ALL_TYPES
+from control.fleet.fanout import Fanout, Unwelcome, check_hello
+from control.fleet.session import ALL_TYPES
 from kernel.fleet import (
     RULES,
     SETTINGS,
@@ -233,7 +233,7 @@ async def test_an_edge_that_reads_nothing_is_hung_up_on(fleet: Fleet, monkeypatc
     async def never(_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(control.fanout, "ANSWER_WITHIN", 0.01)
+    monkeypatch.setattr(control.fleet.fanout, "ANSWER_WITHIN", 0.01)
     wire = Wire(Hello("e1"))
     monkeypatch.setattr(wire, "send", never)
     with pytest.raises(Unwelcome, match="nothing was read"):
@@ -286,7 +286,7 @@ async def test_reports_receipts_and_answers_are_told_and_jobs_are_sent(fleet: Fl
 
 
 async def test_the_number_of_edges_has_a_bound(fleet: Fleet, monkeypatch) -> None:
-    monkeypatch.setattr(control.fanout, "MAX_EDGES", 0)
+    monkeypatch.setattr(control.fleet.fanout, "MAX_EDGES", 0)
     with pytest.raises(Unwelcome, match="0 edges"):
         await fleet.serve(Wire(Hello("e1")))
 

@@ -1,0 +1,1 @@
+"""The fleet's nodes: who is connected, what each is sent, what operators say of them."""
