@@ -19,9 +19,9 @@ from control.api_settings import SettingsApi
 from control.api_state import StateApi
 from control.api_why import WhyApi
 from control.door import CALLER, Handler, check_parameters, is_local, problem, told
-from control.keys import ROLES, Caller, Keys
 from control.openapi import ROUTES
 from control.plane import Plane
+from control.trust.api_keys import ROLES, Caller, Keys
 from httpd.guard import door_refusal, sentence
 from kernel.http.door_rules import LOOPBACK_DOOR, DoorRules
 from kernel.vocabulary import DOOR_REFUSAL_STATUS

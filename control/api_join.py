@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from control.door import body, call, caller, problem, reason
-from control.enrolment import parse_invitation
 from control.plane import Plane
+from control.trust.enrolment import parse_invitation
 from kernel.documents import moment_text
 
 

@@ -11,8 +11,8 @@ from control.audit.chain import page_break
 from control.audit.log import verdict_json
 from control.db.schema import audit
 from control.door import author, body, limit, problem
-from control.keys import Keys
 from control.plane import Plane
+from control.trust.api_keys import Keys
 from kernel.documents import BadDocument, moment_text, parse_moment, parse_object
 
 _ROW = ("seq", "actor", "peer", "action", "target", "before", "after", "reason", "request_id", "revision", "hash")

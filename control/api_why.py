@@ -13,7 +13,7 @@ from control.desired import changes, key_set
 from control.door import body
 from control.fleet.fanout import Edge
 from control.plane import Plane
-from control.url_token import parted, token_json
+from control.trust.url_token import parted, token_json
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.keys import KeySet
 

@@ -17,17 +17,17 @@ import structlog
 
 from control import server
 from control.api import make_app
-from control.api_key import read_or_make
 from control.audit.key_file import open_keyring
 from control.clock import SystemClock
 from control.db.database import Database, database_of
 from control.db.store import Store
-from control.keys import Keys
 from control.plane import Plane
 from control.probes import Prober
 from control.rate import Rate
 from control.settings import ControlSettings, check, neighbours_of
-from control.trust import open_trust
+from control.trust.api_key_file import read_or_make
+from control.trust.api_keys import Keys
+from control.trust.mtls_setup import open_trust
 from httpd.door import Door
 from httpd.private_files import private_folder, tighten
 from kernel.clock import Clock

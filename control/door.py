@@ -14,7 +14,7 @@ from control.audit.entry import Action, Author, Call
 from control.desired.changes import TooMany
 from control.desired.history import Conflict, Forgotten
 from control.fleet.nodes import NotKnown
-from control.keys import Caller
+from control.trust.api_keys import Caller
 from kernel.clock import Clock
 from kernel.documents import BadDocument, is_broken, load_json, shown
 from kernel.errors import Overloaded, StorageFailed

@@ -22,7 +22,6 @@ from control.db.replica_notes import lease
 from control.db.store import Committed, Cursor, Store
 from control.desired import changes, key_set
 from control.desired.resources import QUARANTINE
-from control.enrolment import Enrolment
 from control.fleet.fanout import Fanout
 from control.fleet.fleet_cache import Roster
 from control.fleet.quarantine import Quarantine, quarantined
@@ -31,6 +30,7 @@ from control.jobs import JobKeeper
 from control.layers import Who
 from control.settings_push import SettingsPush
 from control.traffic import Traffic
+from control.trust.enrolment import Enrolment
 from kernel.clock import Clock, Instant
 from kernel.documents import BadDocument
 from kernel.errors import Overloaded, StorageFailed

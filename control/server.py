@@ -17,16 +17,16 @@ import grpc.aio
 import structlog
 
 from control.audit.entry import Call
-from control.certificate import ServerCertificate, server_credentials
 from control.db.store import Committed, Cursor
 from control.desired.changes import TooMany
 from control.desired.key_set import KidTaken
-from control.enrolment import Enrolment, NotWelcome
 from control.fleet.fanout import Fanout, Unwelcome
 from control.fleet.own_address import judged
-from control.peers import EDGES, SERVICES, Peers, Refused, check_hello
 from control.plane import Plane
 from control.routing import Ask
+from control.trust.certificate import ServerCertificate, server_credentials
+from control.trust.enrolment import Enrolment, NotWelcome
+from control.trust.peers import EDGES, SERVICES, Peers, Refused, check_hello
 from kernel.documents import BadDocument, load_json
 from kernel.errors import BadSettings, Overloaded, StorageFailed
 from kernel.fleet import KEYS, RULES, TITLE, FromControl, FromEdge, Hello

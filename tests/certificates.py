@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from control.authority import Authority
+from control.trust.authority import Authority
 from kernel.identity import make_key, request
 from rpc.identity_file import Credentials
 

@@ -16,9 +16,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from control.api import make_app
 from control.db.database import Database, postgresql, sqlite
 from control.db.store import Store
-from control.keys import Keys
 from control.plane import Plane
 from control.settings import ControlSettings
+from control.trust.api_keys import Keys
 from kernel.settings import resolve
 from tests.postgresql import PASSWORD, Server, find_programs
 from tests.scenario.memory_control import HandClock

@@ -9,8 +9,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from control.access_log import trace_id
 from control.api import make_app
-from control.keys import Keys
 from control.log_fields import LOG_FIELDS
+from control.trust.api_keys import Keys
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from control.enrolment import Enrolment
+from control.trust.enrolment import Enrolment
 from tests.certificates import fleet_authority
 
 

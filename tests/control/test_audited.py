@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import select
 
 from control.app import running
-from control.authority import Authority
 from control.db.schema import audit
-from control.enrolment import Enrolment, Invitation
 from control.fleet.fanout import Edge
 from control.openapi import ROUTES
+from control.trust.authority import Authority
+from control.trust.enrolment import Enrolment, Invitation
 from kernel.fleet import Hello
 from kernel.identity import identity, make_key
 from kernel.identity import request as certificate_request

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from control.app import running
-from control.enrolment import Invitation
 from control.settings import ControlSettings
+from control.trust.enrolment import Invitation
 from kernel.errors import BadSettings, UpstreamFailed
 from kernel.identity import read_token
 from kernel.kinds import Address

@@ -14,10 +14,10 @@ import grpc.aio
 import pytest
 
 from control.app import Running, running
-from control.authority import Authority
 from control.db.store import Author
-from control.enrolment import Invitation
 from control.fleet.nodes import remove_node
+from control.trust.authority import Authority
+from control.trust.enrolment import Invitation
 from kernel.errors import UpstreamFailed
 from kernel.fleet import Hello
 from kernel.identity import make_key, request

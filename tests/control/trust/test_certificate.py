@@ -7,9 +7,9 @@ import ssl
 
 import pytest
 
-from control.authority import Authority
-from control.certificate import Renewed, ServerCertificate, server_credentials
 from control.settings import ControlSettings
+from control.trust.authority import Authority
+from control.trust.certificate import Renewed, ServerCertificate, server_credentials
 from kernel.identity import CONTROL_NAME, BadIdentity
 from tests.certificates import NOW, fleet_authority
 

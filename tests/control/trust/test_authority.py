@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from control.authority import Authority
+from control.trust.authority import Authority
 from kernel.errors import BadSettings
 from kernel.identity import BadIdentity, identity, make_key, request
 

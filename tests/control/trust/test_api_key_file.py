@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from control.api_key import read_or_make
+from control.trust.api_key_file import read_or_make
 from kernel.errors import BadSettings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from control.url_token import parted, token_json
+from control.trust.url_token import parted, token_json
 from kernel.keys import KeySet, generate_ed25519_pem, public_jwks
 from kernel.token import mint
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 from functools import partial
 
-from control.authority import Authority
-from control.certificate import ServerCertificate
-from control.enrolment import Enrolment
-from control.peers import Peers
 from control.plane import Plane
 from control.server import Trust
 from control.settings import ControlSettings
+from control.trust.authority import Authority
+from control.trust.certificate import ServerCertificate
+from control.trust.enrolment import Enrolment
+from control.trust.peers import Peers
 from kernel.errors import BadSettings
 from kernel.fleet import Update
 from kernel.identity import BadIdentity

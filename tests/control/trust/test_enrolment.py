@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import select
 
-from control.authority import Authority
 from control.db.schema import nodes, revisions, tokens
-from control.enrolment import Enrolment, Invitation, NotWelcome, parse_invitation
+from control.trust.authority import Authority
+from control.trust.enrolment import Enrolment, Invitation, NotWelcome, parse_invitation
 from kernel.documents import BadDocument
 from kernel.identity import CONTROL_NAME, identity, make_key, request
 

@@ -15,11 +15,11 @@ from cryptography import x509
 from sqlalchemy import delete, func, insert, select, update
 
 from control.audit.entry import Action, Author, Call, Deed
-from control.authority import Authority
 from control.db.schema import tokens
 from control.db.store import Store, Tx
 from control.desired.changes import canonical
 from control.fleet import nodes
+from control.trust.authority import Authority
 from kernel.clock import Clock
 from kernel.documents import BadDocument, parse_object
 from kernel.fleet import NODE_ID

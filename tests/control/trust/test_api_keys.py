@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from control.audit.entry import Author
-from control.keys import Caller, Keys, Role
+from control.trust.api_keys import Caller, Keys, Role
 from kernel.documents import BadDocument
 
 NOW = 1_800_000_000.0

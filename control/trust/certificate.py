@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import grpc
 import structlog
 
-from control.authority import Authority
+from control.trust.authority import Authority
 from kernel.identity import Identity, identity, make_key, request
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

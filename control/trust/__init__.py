@@ -1,0 +1,1 @@
+"""Who may speak: the certificate authority, enrolment, peers, API keys."""
