@@ -8,8 +8,8 @@ from aiohttp import web
 
 from control.door import body, call, caller, problem, reason
 from control.plane import Plane
-from control.pushed import NotNow, Pushed
-from control.rollout import STAGES, has_it
+from control.rollout.rollout import STAGES, has_it
+from control.rollout.settings_state import NotNow, Pushed
 from kernel.documents import BadDocument, moment_text, parse_object
 
 

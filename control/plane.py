@@ -27,8 +27,8 @@ from control.fleet.fleet_cache import Roster
 from control.fleet.quarantine import Quarantine, quarantined
 from control.heat import Heat
 from control.jobs import JobKeeper
-from control.layers import Who
-from control.settings_push import SettingsPush
+from control.rollout.layers import Who
+from control.rollout.service import SettingsPush
 from control.traffic import Traffic
 from control.trust.enrolment import Enrolment
 from kernel.clock import Clock, Instant

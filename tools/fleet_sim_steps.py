@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any
 
 from control.clock import SystemClock
-from control.rollout import STAGES
+from control.rollout.rollout import STAGES
 from kernel.documents import moment_text
 from tools.fleet_sim_agent import HARMFUL, REFUSED
 from tools.fleet_sim_stage import SimulationFailed, Stage

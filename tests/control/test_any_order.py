@@ -18,9 +18,9 @@ from control.desired.diff import Track, answered, is_ahead, next_update, sent
 from control.desired.documents import Document, next_document
 from control.desired.resources import Desired
 from control.fleet.session import ALL_TYPES
-from control.layers import Who
-from control.pushed import NotNow, moved, push, pushed
-from control.rollout import revert, step
+from control.rollout.layers import Who
+from control.rollout.rollout import revert, step
+from control.rollout.settings_state import NotNow, moved, push, pushed
 from edge.fleet.apply import State, apply
 from edge.fleet.state_file import decode, encode
 from edge.fleet.state_journal import beginning, lines, replay

@@ -11,8 +11,8 @@ import pytest
 
 from control.app import running
 from control.plane import Plane
-from control.rollout import State
-from control.settings_push import SettingsPush
+from control.rollout.rollout import State
+from control.rollout.service import SettingsPush
 from edge.fleet.subscribe import Subscriber
 from kernel.documents import BadDocument
 from kernel.fleet import SETTINGS, Hello

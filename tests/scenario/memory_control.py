@@ -18,7 +18,7 @@ from control.desired.documents import Document
 from control.desired.resources import QUARANTINE, Change, Desired
 from control.fleet.fanout import Edge, Fanout, Unwelcome
 from control.heat import Heat
-from control.settings_push import SettingsPush
+from control.rollout.service import SettingsPush
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.fleet import HOT, SETTINGS, FromEdge, Update, Version

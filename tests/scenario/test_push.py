@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from control.rollout import State, position
+from control.rollout.rollout import State, position
 from kernel.fleet import SETTINGS, Report
 from tests.scenario.agents import agents, all_are_killed, well
 from tests.scenario.clock import until

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from control.layers import Who
-from control.pushed import NotNow
-from control.rollout import State, has_it
+from control.rollout.layers import Who
+from control.rollout.rollout import State, has_it
+from control.rollout.settings_state import NotNow
 from kernel.documents import BadDocument
 from kernel.fleet import SETTINGS, Hello, Report
 from tests.scenario.agents import Agent, agents, all_are_killed, well

@@ -16,8 +16,8 @@ from typing import Any
 from control.desired.changes import canonical
 from control.desired.documents import Document
 from control.desired.resources import ROLLOUT, Change, Desired
-from control.layers import Layers, Who, content_of, edited
-from control.rollout import Rollout, State, has_it, reaching, revert
+from control.rollout.layers import Layers, Who, content_of, edited
+from control.rollout.rollout import Rollout, State, has_it, reaching, revert
 from kernel.fleet import SETTINGS, Version
 
 _ONLY = "settings"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from control.layers import MOST_BYTES, Who, content_of, edited, merged
+from control.rollout.layers import MOST_BYTES, Who, content_of, edited, merged
 from kernel.documents import BadDocument
 
 WHO = Who("e1", "edge", "eu,uk", "fra1", "canaries")

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.desired.resources import Change, Desired
-from control.layers import Who
-from control.pushed import NotNow, Pushed, back, moved, push, pushed, superseded
-from control.rollout import STAGES, State, has_it, hold, reaching, revert, step
+from control.rollout.layers import Who
+from control.rollout.rollout import STAGES, State, has_it, hold, reaching, revert, step
+from control.rollout.settings_state import NotNow, Pushed, back, moved, push, pushed, superseded
 from kernel.documents import BadDocument
 from kernel.fleet import Version
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from control.rollout import (
+from control.rollout.rollout import (
     STAGES,
     Observed,
     Rollout,

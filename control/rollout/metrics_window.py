@@ -10,7 +10,7 @@ from collections.abc import Collection, Hashable
 from statistics import median
 from typing import NamedTuple
 
-from control.rollout import Observed
+from control.rollout.rollout import Observed
 from kernel.fleet import Report
 
 KEPT = 120.0

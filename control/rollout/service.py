@@ -1,6 +1,6 @@
 """Settings pushed to the fleet: begun by an operator, watched and carried on by one replica of control, told to edges.
 
-What is decided lies in `control.rollout` (stages, harm), `control.pushed` (the desired state) and `control.layers`
+What is decided lies in `control.rollout.rollout` (stages, harm), `control.rollout.settings_state` (the desired state) and `control.rollout.layers`
 (what an edge gets). This shell hears edges, asks these, and commits: each step is a revision with author and reason,
 so every replica tells its own edges, and another can go on when the one that leads is gone.
 """
@@ -14,15 +14,15 @@ from typing import Protocol
 
 import structlog
 
-from control import pushed as wanted
 from control.audit.entry import Action, Author, Call
 from control.desired.documents import Document
 from control.desired.resources import ROLLOUT, Change, Desired
 from control.fleet.fanout import Edge, Fanout
-from control.layers import Who, edited, merged
-from control.pushed import NotNow, Pushed, pushed
-from control.rollout import STAGES, Rollout, State, go_on, harm, has_it, hold, reaching, revert, step
-from control.watch import Watch
+from control.rollout import settings_state as wanted
+from control.rollout.layers import Who, edited, merged
+from control.rollout.metrics_window import Watch
+from control.rollout.rollout import STAGES, Rollout, State, go_on, harm, has_it, hold, reaching, revert, step
+from control.rollout.settings_state import NotNow, Pushed, pushed
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet import SETTINGS, Ack, Applied, Hello, Nack, Version

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from control.rollout import Observed
-from control.watch import KEPT, REPORTS_MOST, Watch
+from control.rollout.metrics_window import KEPT, REPORTS_MOST, Watch
+from control.rollout.rollout import Observed
 from kernel.fleet import Report
 
 

@@ -1,0 +1,1 @@
+"""Settings pushed to canaries first, then in waves, and reverted on harm."""
