@@ -8,8 +8,8 @@ from aiohttp import web
 
 from control.db.job_table import NAMES_AT_ONCE
 from control.door import author, body, caller, limit, problem
-from control.job_status import brief
-from control.jobs import SECONDS_MOST
+from control.jobs.service import SECONDS_MOST
+from control.jobs.status import brief
 from control.plane import Plane
 from kernel.documents import BadDocument
 from kernel.jobs import parse_prefetch, parse_purge

@@ -8,7 +8,7 @@ from control.counters import COUNTERS
 from control.desired import changes
 from control.fleet.fanout import MESSAGE_KINDS
 from control.health import Standing
-from control.job_status import quantile
+from control.jobs.status import quantile
 from control.plane import Plane
 from kernel.counters import by_name
 from kernel.fleet import KEYS, TYPES

@@ -26,7 +26,7 @@ from control.fleet.fanout import Fanout
 from control.fleet.fleet_cache import Roster
 from control.fleet.quarantine import Quarantine, quarantined
 from control.heat import Heat
-from control.jobs import JobKeeper
+from control.jobs.service import JobKeeper
 from control.rollout.layers import Who
 from control.rollout.service import SettingsPush
 from control.traffic import Traffic

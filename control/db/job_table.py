@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from control.audit.entry import plain
 from control.db.schema import facts, heads, jobs, receipts
 from control.db.transaction import Tx, put
-from control.dispatch import Arrived
-from control.job_log import ENTRIES_KEPT, Entry, repeated
-from control.job_status import ACTIVE, COMPLETE, ENDED, FAILED
+from control.jobs.dispatch import Arrived
+from control.jobs.log import ENTRIES_KEPT, Entry, repeated
+from control.jobs.status import ACTIVE, COMPLETE, ENDED, FAILED
 from kernel.fleet import DONE, PREFETCH, PURGE, Job
 
 EPOCH = "epoch-jobs"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from control.dispatch import Dispatch
 from control.fleet.fanout import Fanout
-from control.job_log import Entry, repeated
+from control.jobs.dispatch import Dispatch
+from control.jobs.log import Entry, repeated
 from kernel.clock import Clock
 from kernel.fleet import PREFETCH, PURGE, Job, Receipt
 from kernel.jobs import Prefetch, Purge, content_of

@@ -1,4 +1,4 @@
-"""What rows of the job log say; the statements are tested with control.jobs, on both databases."""
+"""What rows of the job log say; the statements are tested with control.jobs.service, on both databases."""
 
 import pytest
 

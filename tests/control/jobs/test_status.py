@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from control.job_status import AUDITED_MOST, Came, NodeSeen, audited, brief, quantile, state_of, whole
+from control.jobs.status import AUDITED_MOST, Came, NodeSeen, audited, brief, quantile, state_of, whole
 
 ROW = {
     "seq": 7, "kind": "purge", "content": b'{"keys":["t"],"soft":true}', "author": "ann", "reason": "why", "at": 100.0,

@@ -13,8 +13,8 @@ from control.db.schema import jobs
 from control.db.store import Author
 from control.fleet.fanout import Edge, Fanout
 from control.fleet.quarantine import Quarantine, quarantined
-from control.jobs import AGAIN_AFTER, JobKeeper
-from control.release import SHIELDS_WITHIN
+from control.jobs.service import AGAIN_AFTER, JobKeeper
+from control.jobs.tier_gate import SHIELDS_WITHIN
 from kernel.errors import StorageFailed
 from kernel.fleet import DONE, NOTHING, Hello, Jobs, Receipt, Version
 from kernel.jobs import Prefetch, Purge

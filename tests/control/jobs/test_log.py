@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from control import job_log
-from control.job_log import Entry, JobLog, repeated, told_by
+from control.jobs import log as job_log
+from control.jobs.log import Entry, JobLog, repeated, told_by
 from kernel.fleet import NOTHING, PREFETCH, PURGE, Job, Jobs, Version
 
 EPOCH = "e"

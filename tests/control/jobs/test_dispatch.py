@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from control.dispatch import Dispatch
 from control.fleet.fanout import Edge, Fanout
-from control.job_log import Entry
-from control.release import SHIELDS_WITHIN
+from control.jobs.dispatch import Dispatch
+from control.jobs.log import Entry
+from control.jobs.tier_gate import SHIELDS_WITHIN
 from kernel.fleet import DONE, NOTHING, PREFETCH, PURGE, Hello, Job, Receipt, Version
 from tests.scenario.memory_control import HandClock
 

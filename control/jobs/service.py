@@ -1,6 +1,6 @@
 """Purges and prefetches: appended to the log in the database, told to edges, their receipts kept, their status told.
 
-What is decided without waiting stands in `control.dispatch`; here is what reads and writes the database. Replicas of
+What is decided without waiting stands in `control.jobs.dispatch`; here is what reads and writes the database. Replicas of
 control share the log: each tells the edges that are connected to it, and any of them tells of a job's status.
 """
 
@@ -20,10 +20,10 @@ from control.audit.entry import Action, Deed
 from control.db import job_table
 from control.db.schema import jobs, receipts
 from control.db.store import Author, Store, Tx
-from control.dispatch import Arrived, Dispatch, Due
 from control.fleet.fanout import Fanout
-from control.job_log import Entry
-from control.job_status import Came, NodeSeen, audited, whole
+from control.jobs.dispatch import Arrived, Dispatch, Due
+from control.jobs.log import Entry
+from control.jobs.status import Came, NodeSeen, audited, whole
 from control.rate import Rate
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed

@@ -1,6 +1,6 @@
 """Jobs on their way to edges: what each is told next, how far each is, which shields hold up the rest.
 
-In memory, without waiting; what has to be kept is told by `due` and done by who keeps the log (`control.jobs`).
+In memory, without waiting; what has to be kept is told by `due` and done by who keeps the log (`control.jobs.service`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from control.fleet.fanout import Edge, Fanout
-from control.job_log import Entry, JobLog, told_by
-from control.release import SHIELDS_WITHIN, Release, Shield
+from control.jobs.log import Entry, JobLog, told_by
+from control.jobs.tier_gate import SHIELDS_WITHIN, Release, Shield
 from kernel.clock import Clock, Timer
 from kernel.fleet import DONE, NOTHING, PURGE, Jobs, Receipt, Version
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from control.job_log import Entry
-from control.release import SHIELDS_WITHIN, Release, Shield
+from control.jobs.log import Entry
+from control.jobs.tier_gate import SHIELDS_WITHIN, Release, Shield
 from kernel.fleet import PREFETCH, PURGE, Job, Version
 
 EPOCH = "e"

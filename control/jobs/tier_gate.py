@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from control.job_log import Entry
+from control.jobs.log import Entry
 from kernel.fleet import Version
 
 SHIELDS_WITHIN = 5.0

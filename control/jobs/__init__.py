@@ -1,0 +1,1 @@
+"""Purges and prefetches: the log, tier by tier dispatch, receipts, status."""
