@@ -22,8 +22,8 @@ from control.clock import SystemClock
 from control.db.database import Database, database_of
 from control.db.store import Store
 from control.plane import Plane
-from control.probes import Prober
 from control.rate import Rate
+from control.routing.probes import Prober
 from control.settings import ControlSettings, check, neighbours_of
 from control.trust.api_key_file import read_or_make
 from control.trust.api_keys import Keys

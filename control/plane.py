@@ -29,7 +29,7 @@ from control.heat import Heat
 from control.jobs.service import JobKeeper
 from control.rollout.layers import Who
 from control.rollout.service import SettingsPush
-from control.traffic import Traffic
+from control.routing.service import Traffic
 from control.trust.enrolment import Enrolment
 from kernel.clock import Clock, Instant
 from kernel.documents import BadDocument

@@ -23,7 +23,7 @@ from control.desired.key_set import KidTaken
 from control.fleet.fanout import Fanout, Unwelcome
 from control.fleet.own_address import judged
 from control.plane import Plane
-from control.routing import Ask
+from control.routing.ranking import Ask
 from control.trust.certificate import ServerCertificate, server_credentials
 from control.trust.enrolment import Enrolment, NotWelcome
 from control.trust.peers import EDGES, SERVICES, Peers, Refused, check_hello

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from control.fleet.nodes import Node as Known
-from control.health import Standing
-from control.routing import Ask
-from control.traffic import Traffic
+from control.routing.health import Standing
+from control.routing.ranking import Ask
+from control.routing.service import Traffic
 from tests.scenario.clock import turns, until
 from tests.scenario.memory_control import MemoryControl
 from tests.scenario.stage import Scenario

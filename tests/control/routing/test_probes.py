@@ -10,8 +10,8 @@ import pytest
 from control.fleet.fanout import Fanout
 from control.fleet.nodes import Node
 from control.fleet.session import Edge
-from control.probes import EVERY, Found, Prober, judged, probe
-from control.traffic import Traffic
+from control.routing.probes import EVERY, Found, Prober, judged, probe
+from control.routing.service import Traffic
 from kernel.fleet import Hello
 from tests.scenario.clock import turns
 
@@ -110,8 +110,8 @@ async def test_replicas_tell_one_another_what_they_see(clock, monkeypatch):
     async def shared(_store, _name, now):
         return (SimpleNamespace(replica="c2", at=now - 1.0, content=other.note()),)
 
-    monkeypatch.setattr("control.probes.share", share)
-    monkeypatch.setattr("control.probes.shared", shared)
+    monkeypatch.setattr("control.routing.probes.share", share)
+    monkeypatch.setattr("control.routing.probes.shared", shared)
     clock.advance(10)
     store = SimpleNamespace(database=SimpleNamespace(listen=object()))
     await Prober(traffic, clock, store).exchange()  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Probes of each edge, as a viewer would reach it: a connection to its public port and any answer below 500.
 
-Each replica of control probes by itself, with jitter, and tells the others what it saw (control.traffic, control.health
+Each replica of control probes by itself, with jitter, and tells the others what it saw (control.routing.service, control.routing.health
 decide what follows). An edge whose stream has just broken is probed at once: that tells a dead edge from a cut line.
 """
 
@@ -16,7 +16,7 @@ import structlog
 
 from control.db.replica_notes import share, shared
 from control.db.store import Store
-from control.traffic import Traffic
+from control.routing.service import Traffic
 from kernel.clock import Clock
 from kernel.errors import StorageFailed
 from kernel.settings import parse_address

@@ -9,9 +9,9 @@ import pytest
 from control.fleet.fanout import Fanout
 from control.fleet.nodes import Node
 from control.fleet.session import Edge
-from control.health import Standing
-from control.routing import Ask
-from control.traffic import Traffic
+from control.routing.health import Standing
+from control.routing.ranking import Ask
+from control.routing.service import Traffic
 from kernel.fleet import Hello, Report
 
 REPORT = Report(2.0, requests=10, connections=5)

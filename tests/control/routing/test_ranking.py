@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from control.health import Standing, Verdict
-from control.routing import TTL, TTL_IN_TROUBLE, Ask, Place, near, route
+from control.routing.health import Standing, Verdict
+from control.routing.ranking import TTL, TTL_IN_TROUBLE, Ask, Place, near, route
 from kernel.rendezvous import Candidate, order
 
 GOOD = Verdict(Standing.GOOD)

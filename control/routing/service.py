@@ -10,9 +10,9 @@ import structlog
 
 from control.fleet.fanout import Edge, Fanout
 from control.fleet.nodes import Node
-from control.health import ROUTED, Probe, Seen, Standing, Told, Verdict, Watched, judge, told_by_viewers
 from control.hot import weight_of
-from control.routing import Ask, Place, Routed, near, route
+from control.routing.health import ROUTED, Probe, Seen, Standing, Told, Verdict, Watched, judge, told_by_viewers
+from control.routing.ranking import Ask, Place, Routed, near, route
 from kernel.clock import Clock
 from kernel.fleet import Hello, Report
 from kernel.settings import parse_address

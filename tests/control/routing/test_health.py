@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from control.health import (
+from control.routing.health import (
     PROBE_AGE,
     QUORUM,
     SIGNALS_KEPT,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import xxhash
 
-from control.health import ROUTED, WELL, Standing, Verdict
+from control.routing.health import ROUTED, WELL, Standing, Verdict
 from kernel.rendezvous import Candidate, bound, order, score
 
 MOST = 16

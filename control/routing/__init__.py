@@ -1,0 +1,1 @@
+"""Where viewers are sent: health of edges, probes, ranking."""
