@@ -9,7 +9,7 @@ from aiohttp import web
 from control.door import limit
 from control.fleet.nodes import LONGEST
 from control.plane import Plane
-from control.popularity import Rank
+from control.popularity.aggregate import Rank
 from kernel.documents import BadDocument
 
 

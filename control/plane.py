@@ -25,8 +25,8 @@ from control.desired.resources import QUARANTINE
 from control.fleet.fanout import Fanout
 from control.fleet.fleet_cache import Roster
 from control.fleet.quarantine import Quarantine, quarantined
-from control.heat import Heat
 from control.jobs.service import JobKeeper
+from control.popularity.service import Heat
 from control.rollout.layers import Who
 from control.rollout.service import SettingsPush
 from control.routing.service import Traffic

@@ -10,7 +10,7 @@ import structlog
 
 from control.fleet.fanout import Edge, Fanout
 from control.fleet.nodes import Node
-from control.hot import weight_of
+from control.popularity.planner import weight_of
 from control.routing.health import ROUTED, Probe, Seen, Standing, Told, Verdict, Watched, judge, told_by_viewers
 from control.routing.ranking import Ask, Place, Routed, near, route
 from kernel.clock import Clock

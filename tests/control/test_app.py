@@ -52,7 +52,7 @@ async def test_what_it_cannot_start_with_is_named(settings_of, tmp_path: Path) -
 
 
 async def test_a_tick_that_fails_does_not_end_control(settings_of, until, monkeypatch) -> None:
-    monkeypatch.setattr("control.heat.EVERY", 0.01)
+    monkeypatch.setattr("control.popularity.service.EVERY", 0.01)
     async with running(settings_of()) as control:
         plane = control.plane
         ticks = plane.heat.hot.plan

@@ -17,7 +17,7 @@ from control.desired import changes, key_set
 from control.desired.documents import Document
 from control.desired.resources import QUARANTINE, Change, Desired
 from control.fleet.fanout import Edge, Fanout, Unwelcome
-from control.heat import Heat
+from control.popularity.service import Heat
 from control.rollout.service import SettingsPush
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from control.desired.documents import Document
 from control.fleet.fanout import Edge, Fanout
 from control.fleet.nodes import UNSAID, Node, as_known
-from control.hot import HotPlan, Place, changed, weight_of
-from control.popularity import Popularity
+from control.popularity.aggregate import Popularity
+from control.popularity.planner import HotPlan, Place, changed, weight_of
 from kernel.clock import Clock
 from kernel.fleet import HOT, Hello, Report, Version
 from kernel.hot import HotRow, hot_document

@@ -2,7 +2,8 @@
 
 import random
 
-from control.hot import (
+from control.popularity.aggregate import Popularity
+from control.popularity.planner import (
     ENTER,
     FIRST_SEGMENTS,
     HOLD,
@@ -15,7 +16,6 @@ from control.hot import (
     replicas,
     weight_of,
 )
-from control.popularity import Popularity
 from edge.prefetch.popularity import Popularity as AtEdge
 from edge.prefetch.segment_index import Outlines
 from kernel.fleet import Popular

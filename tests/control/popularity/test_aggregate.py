@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.popularity import HALF_LIFE, HELD, UNKNOWN_SIZE, Popularity, Rendition
+from control.popularity.aggregate import HALF_LIFE, HELD, UNKNOWN_SIZE, Popularity, Rendition
 from kernel.fleet import Popular
 
 A, B = Rendition("a", "v720"), Rendition("b", "v720")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from control.popularity import Popularity, Rank, Rendition
+from control.popularity.aggregate import Popularity, Rank, Rendition
 from kernel.hot import MOST_SEGMENTS, HotRow
 from kernel.rendezvous import LOAD_BOUND, Candidate, order
 

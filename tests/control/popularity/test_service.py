@@ -6,7 +6,7 @@ import json
 
 from control.desired.resources import Desired
 from control.fleet.fanout import Edge, Fanout
-from control.heat import EVERY, SILENT, Heat, region_of
+from control.popularity.service import EVERY, SILENT, Heat, region_of
 from kernel.fleet import HOT, Hello, Popular, Report
 from kernel.hot import parse_hot
 from tests.scenario.clock import FakeClock

@@ -1,0 +1,1 @@
+"""Popularity reports in, hot titles out."""
