@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from control import server
-from control.api import make_app
+from control.api.application import make_app
 from control.audit.key_file import open_keyring
 from control.clock import SystemClock
 from control.db.database import Database, database_of

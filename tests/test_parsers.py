@@ -12,7 +12,7 @@ import ipaddress
 import pytest
 
 from cache.entry import normalised
-from control.access_log import trace_id as control_trace
+from control.api.access_log import trace_id as control_trace
 from edge.fleet.purge_request import general_prefix, media_key, media_prefix
 from edge.policy.authorise import find_token, tallest, without_token
 from edge.policy.keyed_query import KeyedQuery

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from control.api import make_app
+from control.api.application import make_app
 from control.db.database import Database, postgresql, sqlite
 from control.db.store import Store
 from control.plane import Plane

@@ -13,10 +13,10 @@ import grpc.aio
 import pytest
 from sqlalchemy import select
 
+from control.api.openapi import ROUTES
 from control.app import running
 from control.db.schema import audit
 from control.fleet.fanout import Edge
-from control.openapi import ROUTES
 from control.trust.authority import Authority
 from control.trust.enrolment import Enrolment, Invitation
 from kernel.fleet import Hello

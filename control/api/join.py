@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from control.door import body, call, caller, problem, reason
+from control.api.http import body, call, caller, problem, reason
 from control.plane import Plane
 from control.trust.enrolment import parse_invitation
 from kernel.documents import moment_text
 
 
 class JoinApi:
-    """The handlers; `control.openapi.ROUTES` says which route is whose."""
+    """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from control.openapi import ROUTES, document
+from control.api.openapi import ROUTES, document
 
 
 def test_every_route_stands_in_the_document() -> None:

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 import structlog
 from aiohttp.test_utils import TestClient, TestServer
 
-from control.access_log import trace_id
-from control.api import make_app
+from control.api.access_log import trace_id
+from control.api.application import make_app
 from control.log_fields import LOG_FIELDS
 from control.trust.api_keys import Keys
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from control.api.http import problem
 from control.db.store import Store
-from control.door import problem
 from kernel.errors import Overloaded, StorageFailed
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from control.api.http import body
 from control.desired import changes, key_set
-from control.door import body
 from control.fleet.fanout import Edge
 from control.plane import Plane
 from control.trust.url_token import parted, token_json
@@ -27,7 +27,7 @@ MOST_ANSWER = 256 << 10
 
 
 class WhyApi:
-    """The handlers; `control.openapi.ROUTES` says which route is whose."""
+    """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from control.door import problem
+from control.api.http import problem
+from control.api.openapi import document
 from control.metrics import metrics_text
-from control.openapi import document
 from control.plane import Plane
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from control.door import limit
+from control.api.http import limit
 from control.fleet.nodes import LONGEST
 from control.plane import Plane
 from control.popularity.aggregate import Rank
@@ -14,7 +14,7 @@ from kernel.documents import BadDocument
 
 
 class HotApi:
-    """The handlers; `control.openapi.ROUTES` says which route is whose."""
+    """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane

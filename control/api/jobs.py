@@ -6,8 +6,8 @@ from math import ceil
 
 from aiohttp import web
 
+from control.api.http import author, body, caller, limit, problem
 from control.db.job_table import NAMES_AT_ONCE
-from control.door import author, body, caller, limit, problem
 from control.jobs.service import SECONDS_MOST
 from control.jobs.status import brief
 from control.plane import Plane
@@ -16,7 +16,7 @@ from kernel.jobs import parse_prefetch, parse_purge
 
 
 class JobsApi:
-    """The handlers; `control.openapi.ROUTES` says which route is whose."""
+    """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane

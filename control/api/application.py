@@ -7,19 +7,19 @@ from typing import Any
 
 from aiohttp import web
 
-from control.access_log import recorded
-from control.api_fleet import FleetApi
-from control.api_hot import HotApi
-from control.api_jobs import JobsApi
-from control.api_join import JoinApi
-from control.api_keys import KeysApi
-from control.api_process import ProcessApi
-from control.api_route import RouteApi
-from control.api_settings import SettingsApi
-from control.api_state import StateApi
-from control.api_why import WhyApi
-from control.door import CALLER, Handler, check_parameters, is_local, problem, told
-from control.openapi import ROUTES
+from control.api.access_log import recorded
+from control.api.explain import WhyApi
+from control.api.fleet import FleetApi
+from control.api.hot import HotApi
+from control.api.http import CALLER, Handler, check_parameters, is_local, problem, told
+from control.api.jobs import JobsApi
+from control.api.join import JoinApi
+from control.api.keys import KeysApi
+from control.api.openapi import ROUTES
+from control.api.process import ProcessApi
+from control.api.route import RouteApi
+from control.api.settings import SettingsApi
+from control.api.state import StateApi
 from control.plane import Plane
 from control.trust.api_keys import ROLES, Caller, Keys
 from httpd.guard import door_refusal, sentence
@@ -41,7 +41,7 @@ def make_app(plane: Plane, keys: Keys, ready: Callable[[], bool], rules: DoorRul
 
 
 def _groups(plane: Plane, keys: Keys, ready: Callable[[], bool]) -> list[object]:
-    """Whose methods the handlers are that `control.openapi.ROUTES` names."""
+    """Whose methods the handlers are that `control.api.openapi.ROUTES` names."""
     return [
         ProcessApi(plane, ready),
         RouteApi(plane),

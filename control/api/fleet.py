@@ -6,13 +6,13 @@ from typing import Any
 
 from aiohttp import web
 
+from control.api.http import author, body, cursor, limit, problem
 from control.audit.entry import Action
 from control.db import new_epoch as epoch
 from control.db import schema
 from control.db.transaction import Tx, Work
 from control.desired.history import between, revision, revision_json, rollback
 from control.desired.revision_diff import touch_json
-from control.door import author, body, cursor, limit, problem
 from control.fleet import nodes, quarantine
 from control.fleet.fanout import Edge
 from control.fleet.nodes import Group, Node, as_known
@@ -22,7 +22,7 @@ from kernel.fleet import NODE_ID, Report
 
 
 class FleetApi:
-    """The handlers; `control.openapi.ROUTES` says which route is whose."""
+    """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane

@@ -15,7 +15,7 @@ _LONGEST = 128
 
 
 class RouteApi:
-    """The handlers; `control.openapi.ROUTES` says which route is whose."""
+    """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane

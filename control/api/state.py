@@ -6,8 +6,8 @@ import json
 
 from aiohttp import web
 
+from control.api.http import body, call, caller, cursor, limit, problem, reason
 from control.desired import changes, key_set
-from control.door import body, call, caller, cursor, limit, problem, reason
 from control.plane import Plane
 from kernel.documents import moment_text, parse_object
 from kernel.licence import parse_content_id
@@ -15,7 +15,7 @@ from kernel.vocabulary import CONTENT_ID
 
 
 class StateApi:
-    """The handlers; `control.openapi.ROUTES` says which route is whose."""
+    """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from control.door import body, call, caller, problem, reason
+from control.api.http import body, call, caller, problem, reason
 from control.plane import Plane
 from control.rollout.rollout import STAGES, has_it
 from control.rollout.settings_state import NotNow, Pushed
@@ -14,7 +14,7 @@ from kernel.documents import BadDocument, moment_text, parse_object
 
 
 class SettingsApi:
-    """The handlers; `control.openapi.ROUTES` says which route is whose."""
+    """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane

@@ -7,10 +7,10 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import select
 
+from control.api.http import author, body, limit, problem
 from control.audit.chain import page_break
 from control.audit.log import verdict_json
 from control.db.schema import audit
-from control.door import author, body, limit, problem
 from control.plane import Plane
 from control.trust.api_keys import Keys
 from kernel.documents import BadDocument, moment_text, parse_moment, parse_object
@@ -19,7 +19,7 @@ _ROW = ("seq", "actor", "peer", "action", "target", "before", "after", "reason",
 
 
 class KeysApi:
-    """The handlers; `control.openapi.ROUTES` says which route is whose."""
+    """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
     def __init__(self, plane: Plane, keys: Keys) -> None:
         self._plane = plane
