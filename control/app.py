@@ -19,10 +19,10 @@ from control import server
 from control.api.application import make_app
 from control.audit.key_file import open_keyring
 from control.clock import SystemClock
+from control.commands import Plane
 from control.db.database import Database, database_of
 from control.db.store import Store
-from control.plane import Plane
-from control.rate import Rate
+from control.rate_limiter import Rate
 from control.routing.probes import Prober
 from control.settings import ControlSettings, check, neighbours_of
 from control.trust.api_key_file import read_or_make

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from control.commands import Plane
 from control.counters import COUNTERS
 from control.desired import changes
 from control.fleet.fanout import MESSAGE_KINDS
 from control.jobs.status import quantile
-from control.plane import Plane
 from control.routing.health import Standing
 from kernel.counters import by_name
 from kernel.fleet import KEYS, TYPES

@@ -17,12 +17,12 @@ import grpc.aio
 import structlog
 
 from control.audit.entry import Call
+from control.commands import Plane
 from control.db.store import Committed, Cursor
 from control.desired.changes import TooMany
 from control.desired.key_set import KidTaken
 from control.fleet.fanout import Fanout, Unwelcome
 from control.fleet.own_address import judged
-from control.plane import Plane
 from control.routing.ranking import Ask
 from control.trust.certificate import ServerCertificate, server_credentials
 from control.trust.enrolment import Enrolment, NotWelcome

@@ -20,7 +20,7 @@ from control.api.process import ProcessApi
 from control.api.route import RouteApi
 from control.api.settings import SettingsApi
 from control.api.state import StateApi
-from control.plane import Plane
+from control.commands import Plane
 from control.trust.api_keys import ROLES, Caller, Keys
 from httpd.guard import door_refusal, sentence
 from kernel.http.door_rules import LOOPBACK_DOOR, DoorRules

@@ -10,9 +10,9 @@ import aiohttp
 from aiohttp import web
 
 from control.api.http import body
+from control.commands import Plane
 from control.desired import changes, key_set
 from control.fleet.fanout import Edge
-from control.plane import Plane
 from control.trust.url_token import parted, token_json
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.keys import KeySet

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from control.api.http import author, body, cursor, limit, problem
 from control.audit.entry import Action
+from control.commands import Plane
 from control.db import new_epoch as epoch
 from control.db import schema
 from control.db.transaction import Tx, Work
@@ -16,7 +17,6 @@ from control.desired.revision_diff import touch_json
 from control.fleet import nodes, quarantine
 from control.fleet.fanout import Edge
 from control.fleet.nodes import Group, Node, as_known
-from control.plane import Plane
 from kernel.documents import BadDocument, moment_text
 from kernel.fleet import NODE_ID, Report
 

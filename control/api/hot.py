@@ -7,8 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from control.api.http import limit
+from control.commands import Plane
 from control.fleet.nodes import LONGEST
-from control.plane import Plane
 from control.popularity.aggregate import Rank
 from kernel.documents import BadDocument
 

@@ -7,10 +7,10 @@ from math import ceil
 from aiohttp import web
 
 from control.api.http import author, body, caller, limit, problem
+from control.commands import Plane
 from control.db.job_table import NAMES_AT_ONCE
 from control.jobs.service import SECONDS_MOST
 from control.jobs.status import brief
-from control.plane import Plane
 from kernel.documents import BadDocument
 from kernel.jobs import parse_prefetch, parse_purge
 

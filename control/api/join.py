@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from control.api.http import body, call, caller, problem, reason
-from control.plane import Plane
+from control.commands import Plane
 from control.trust.enrolment import parse_invitation
 from kernel.documents import moment_text
 

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from control.api.http import author, body, limit, problem
 from control.audit.chain import page_break
 from control.audit.log import verdict_json
+from control.commands import Plane
 from control.db.schema import audit
-from control.plane import Plane
 from control.trust.api_keys import Keys
 from kernel.documents import BadDocument, moment_text, parse_moment, parse_object
 

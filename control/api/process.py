@@ -8,8 +8,8 @@ from aiohttp import web
 
 from control.api.http import problem
 from control.api.openapi import document
+from control.commands import Plane
 from control.metrics import metrics_text
-from control.plane import Plane
 
 
 class ProcessApi:

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from control.plane import Plane
+from control.commands import Plane
 from control.routing.ranking import MOST, Ask, Choice
 from kernel.documents import BadDocument
 from kernel.licence import parse_content_id

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from control.api.http import body, call, caller, problem, reason
-from control.plane import Plane
+from control.commands import Plane
 from control.rollout.rollout import STAGES, has_it
 from control.rollout.settings_state import NotNow, Pushed
 from kernel.documents import BadDocument, moment_text, parse_object

@@ -24,7 +24,7 @@ from control.fleet.fanout import Fanout
 from control.jobs.dispatch import Arrived, Dispatch, Due
 from control.jobs.log import Entry
 from control.jobs.status import Came, NodeSeen, audited, whole
-from control.rate import Rate
+from control.rate_limiter import Rate
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet import PREFETCH, PURGE, Version

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from functools import partial
 
-from control.plane import Plane
+from control.commands import Plane
 from control.server import Trust
 from control.settings import ControlSettings
 from control.trust.authority import Authority

@@ -14,9 +14,9 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from control.api.application import make_app
+from control.commands import Plane
 from control.db.database import Database, postgresql, sqlite
 from control.db.store import Store
-from control.plane import Plane
 from control.settings import ControlSettings
 from control.trust.api_keys import Keys
 from kernel.settings import resolve

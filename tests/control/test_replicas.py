@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from control.app import running
-from control.plane import Plane
+from control.commands import Plane
 from control.rollout.rollout import State
 from control.rollout.service import SettingsPush
 from edge.fleet.subscribe import Subscriber

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from control.rate import Rate
+from control.rate_limiter import Rate
 
 
 @pytest.fixture

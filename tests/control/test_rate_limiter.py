@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.rate import Rate
+from control.rate_limiter import Rate
 
 
 def test_a_burst_then_the_rate():
@@ -15,6 +15,6 @@ def test_a_burst_then_the_rate():
 
 
 def test_names_are_bounded(monkeypatch):
-    monkeypatch.setattr("control.rate.NAMES_MOST", 2)
+    monkeypatch.setattr("control.rate_limiter.NAMES_MOST", 2)
     rate = Rate(1.0, 1.0)
     assert [rate.wait(name, 0.0) for name in ("a", "b", "c", "a")] == [0.0] * 4

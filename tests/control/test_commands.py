@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
+from control.commands import FORGET_EVERY, TITLES_AT_ONCE, Plane
 from control.db.database import postgresql
 from control.db.edge_table import LEASE
 from control.db.store import Cursor, Store
 from control.desired import changes
 from control.fleet.fanout import Edge
-from control.plane import FORGET_EVERY, TITLES_AT_ONCE, Plane
 from kernel.documents import BadDocument
 from kernel.errors import StorageFailed
 from kernel.fleet import Hello
