@@ -11,15 +11,15 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from cache.body import Body, Pieces, make_body
-from cache.collapse import Filling
 from cache.counts import CacheCounts
 from cache.disk import DiskTier
 from cache.entry import Entry
-from cache.fill import Fill
+from cache.fills.fill import Fill
+from cache.fills.fill_table import Filling
+from cache.fills.hit_for_miss import Misses
 from cache.index import PurgeRequest
 from cache.leases import Leases
 from cache.loading import Loading
-from cache.misses import Misses
 from cache.purge import Receipt, purge
 from cache.ram import RamTier
 from cache.recovery import Found

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from cache.collapse import Filling
 from cache.disk import PAGE, DiskFull, Head
 from cache.entry import Entry
+from cache.fills.fill_table import Filling
 from cache.index import PurgeRequest
 from cache.slices import is_slice
 from cache.tiers import Tiers

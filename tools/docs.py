@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cache import fillstate
+from cache.fills import fill_state
 from kernel import errors, vocabulary
 from kernel.settings import Setting, table, tables_of
 from tools import cli
@@ -125,16 +125,16 @@ def errors_page() -> str:
 
 def fills_page() -> str:
     """docs/fills.md: the states of a fill, drawn from the table that the code runs by."""
-    words = (fillstate.__doc__ or "").split("\n\n", 1)[1]
+    words = (fill_state.__doc__ or "").split("\n\n", 1)[1]
     lines = [
         MADE,
         "# The states of a fill",
         "",
         "One fetch from upstream serves everybody who asks for the object while it lasts. What may happen to it when,",
-        "and where that leads, is one table, `cache/fillstate.py`; this is drawn from it.",
+        "and where that leads, is one table, `cache/fills/fill_state.py`; this is drawn from it.",
         "",
         "```mermaid",
-        fillstate.diagram(),
+        fill_state.diagram(),
         "```",
         "",
         "```",

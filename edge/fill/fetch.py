@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 
 from cache.cache import SegmentCache, Workshop
 from cache.entry import Entry
-from cache.fill import Fill, Reader
-from cache.fillstate import State
+from cache.fills.fill import Fill, Reader
+from cache.fills.fill_state import State
 from edge.counters import Counts
 from edge.fill.cacheability import changed
 from edge.fill.revalidation import RevalidationBackoff

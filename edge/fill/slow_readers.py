@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cache.fill import Fill
+from cache.fills.fill import Fill
 from edge.upstreams.exchange import Exchange
 from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed

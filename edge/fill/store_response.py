@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from cache.cache import SegmentCache, Workshop
 from cache.entry import OVERHEAD, Entry
-from cache.fill import Fill
-from cache.fillstate import Event, State
+from cache.fills.fill import Fill
+from cache.fills.fill_state import Event, State
 from edge.counters import Counts
 from edge.fill.cacheability import LOOP_DETECTED, OF_THE_REQUEST, Judgement, freshened, judge
 from edge.fill.slow_readers import Lag

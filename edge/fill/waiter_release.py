@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cache.entry import Entry
-from cache.fill import Fill, Reader
+from cache.fills.fill import Fill, Reader
 from edge.fill.cacheability import Judgement
 from edge.policy.routes import Route
 from edge.slices.content_range import Part
 
 
 def why_freed(decision: Judgement) -> str:
-    """The word that those hear whom the answer is not for (`cache.fill.FREED`)."""
+    """The word that those hear whom the answer is not for (`cache.fills.fill.FREED`)."""
     return "alternate" if decision.kept or decision.shared else decision.why
 
 

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Mapping
 
 from cache.entry import Entry
-from cache.fill import Fill, Reader
-from cache.fillstate import State
+from cache.fills.fill import Fill, Reader
+from cache.fills.fill_state import State
 from cache.slices import numbers
 from edge.slices.slice_reader import SliceReader
 from edge.slices.sliced_object import Slicing

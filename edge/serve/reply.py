@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cache.entry import OVERHEAD, Entry
-from cache.fill import Fill
+from cache.fills.fill import Fill
 from edge.policy.locate import Viewer
 from edge.policy.references import Carried, in_path, keep_token
 from edge.policy.response_head import Selection, head, problem

@@ -1,6 +1,6 @@
 """One response that could not be given at once: its viewer follows a fill, walks over slices, or waits for the disk.
 
-Implements `cache.fill.Reader`. Bytes go from the fill to the viewer's transport as far as his socket takes them; the
+Implements `cache.fills.fill.Reader`. Bytes go from the fill to the viewer's transport as far as his socket takes them; the
 rest when it drains. Nothing here waits: each method is a call from the fill, the connection or the cache.
 Over 300 lines because it is one state machine: what a viewer follows changes while they wait.
 """
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from cache.body import Body, view
 from cache.entry import Entry
-from cache.fill import FREED, Fill
-from cache.fillstate import State
+from cache.fills.fill import FREED, Fill
+from cache.fills.fill_state import State
 from edge.fill.cacheability import OF_THE_REQUEST
 from edge.policy.locate import Viewer
 from edge.policy.plan import serves_when_upstream_fails

@@ -2,7 +2,7 @@
 
 The head is sent when the first byte is at hand, so that what changed or cannot be had is still said by a status. Of the
 object a viewer holds the slice he is at and, while that is on its way to him, the next.
-Implements `cache.fill.Reader` for the fills of slices, and `edge.slices.sliced_object.Walker`. Over 300 lines because both are told
+Implements `cache.fills.fill.Reader` for the fills of slices, and `edge.slices.sliced_object.Walker`. Over 300 lines because both are told
 of by calls, each of which may be the one that lets the viewer go on.
 """
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from cache.body import Body
 from cache.entry import Entry
-from cache.fill import Fill
-from cache.fillstate import ENDED
+from cache.fills.fill import Fill
+from cache.fills.fill_state import ENDED
 from cache.slices import span
 from edge.fill.fetch_rounds import Rounds
 from edge.policy.response_head import Selection, sections

@@ -6,7 +6,7 @@ import itertools
 
 from cache.cache import SegmentCache, Workshop
 from cache.entry import Entry
-from cache.fill import Fill
+from cache.fills.fill import Fill
 from edge.counters import Counts
 from edge.policy.route import Asked
 from edge.slices.content_range import Part, part_of, strong

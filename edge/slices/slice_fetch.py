@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cache.body import Body
-from cache.fill import Fill
-from cache.fillstate import State
+from cache.fills.fill import Fill
+from cache.fills.fill_state import State
 from cache.slices import slice_key
 from edge.fill.fetch_rounds import Rounds
 from edge.slices.content_range import Part, slice_entry

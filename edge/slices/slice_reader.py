@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cache.entry import Entry
-from cache.fill import Fill
+from cache.fills.fill import Fill
 
 
 class SliceReader:
-    """The part of `cache.fill.Reader` that says nothing of a slice."""
+    """The part of `cache.fills.fill.Reader` that says nothing of a slice."""
 
     __slots__ = ()
 

@@ -15,7 +15,7 @@ from typing import Protocol
 from cache.body import Body, view
 from cache.cache import SegmentCache
 from cache.entry import Entry
-from cache.fill import Fill
+from cache.fills.fill import Fill
 from cache.leases import Lease
 from cache.slices import numbers as numbers_of
 from cache.slices import slice_key, span

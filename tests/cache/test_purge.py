@@ -7,7 +7,7 @@ import pytest
 
 from cache.cache import PurgeRequest
 from cache.entry import Entry
-from cache.fillstate import State
+from cache.fills.fill_state import State
 from cache.purge import STEP
 from tests.cache.workbench import MIB, Bench, response
 from tests.scenario.clock import turns

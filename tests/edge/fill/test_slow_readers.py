@@ -1,8 +1,8 @@
 """Who holds up others of an answer that is passed on."""
 
-from cache.fill import MOST_BEHIND, Fill
+from cache.fills.fill import MOST_BEHIND, Fill
 from edge.fill.slow_readers import LAG_SECONDS, Lag
-from tests.cache.test_fill import Viewer
+from tests.cache.fills.test_fill import Viewer
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
 

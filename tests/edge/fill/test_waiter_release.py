@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.fill import Fill
+from cache.fills.fill import Fill
 from edge.fill.cacheability import Judgement
 from edge.fill.waiter_release import whom_it_frees, why_freed
 from edge.policy.route import GENERAL

@@ -1,6 +1,6 @@
 """A slice is a part of what was chosen already."""
 
-from cache.fill import Fill
+from cache.fills.fill import Fill
 from edge.slices.slice_reader import SliceReader
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock

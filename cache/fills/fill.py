@@ -16,7 +16,7 @@ from typing import Protocol
 
 from cache.body import Body, Pieces, view
 from cache.entry import Entry
-from cache.fillstate import ENDED, TRANSITIONS, Event, State
+from cache.fills.fill_state import ENDED, TRANSITIONS, Event, State
 from kernel.errors import Bug, MatineeError
 
 MOST_BEHIND = 1 << 20  # bytes of a passed response that wait for the slowest reader before the upstream is paused

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from cache.fill import Fill
-from cache.fillstate import ENDED, TRANSITIONS, Event, State, diagram
+from cache.fills.fill import Fill
+from cache.fills.fill_state import ENDED, TRANSITIONS, Event, State, diagram
 from kernel.errors import Bug
 
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
 from cache.entry import Entry, normalised
-from cache.fill import Fill
+from cache.fills.fill import Fill
 from cache.index import PurgeRequest
 
 MOST_VARYING = 10_000

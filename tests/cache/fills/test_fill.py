@@ -2,8 +2,8 @@
 
 import pytest
 
-from cache.fill import MOST_BEHIND, Fill
-from cache.fillstate import Event, State
+from cache.fills.fill import MOST_BEHIND, Fill
+from cache.fills.fill_state import Event, State
 from kernel.errors import Bug, UpstreamFailed
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock

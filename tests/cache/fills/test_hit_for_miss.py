@@ -1,6 +1,6 @@
 """Hit-for-miss: remembered for a while, bounded in number."""
 
-from cache.misses import MOST_REMEMBERED, Misses
+from cache.fills.hit_for_miss import MOST_REMEMBERED, Misses
 
 
 def test_a_word_holds_until_its_time():

@@ -1,8 +1,8 @@
 """Running fills by cache key (what a purge does to them is in test_purge.py)."""
 
-from cache import collapse
-from cache.collapse import Filling
-from cache.fill import Fill
+from cache.fills import fill_table
+from cache.fills.fill import Fill
+from cache.fills.fill_table import Filling
 from cache.index import PurgeRequest
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
@@ -76,7 +76,7 @@ def test_an_overdue_fill_is_found_no_more_and_purged_all_the_same():
 
 
 def test_what_is_remembered_is_bounded(monkeypatch):
-    monkeypatch.setattr(collapse, "MOST_VARYING", 1)
+    monkeypatch.setattr(fill_table, "MOST_VARYING", 1)
     filling, clock = Filling(), FakeClock()
     filling.varies(varying(clock, b"a"))
     filling.varies(response(clock, b"/other", (b"vary", b"Accept"), request={}))
