@@ -12,17 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cache.body import Body, Pieces, make_body
 from cache.counts import CacheCounts
-from cache.disk import DiskTier
+from cache.disk.disk_loader import Loading
+from cache.disk.recovery import Found
+from cache.disk.tier import DiskTier
 from cache.entry import Entry
 from cache.fills.fill import Fill
 from cache.fills.fill_table import Filling
 from cache.fills.hit_for_miss import Misses
 from cache.index import PurgeRequest
 from cache.leases import Leases
-from cache.loading import Loading
 from cache.purge import Receipt, purge
 from cache.ram import RamTier
-from cache.recovery import Found
 from cache.tiers import Tiers
 from cache.workshop import Workshop
 from kernel.clock import Clock

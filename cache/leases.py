@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cache.body import Body, DiskBody, FileBody, few
-from cache.disk_file import Damaged, FileOf, open_body
+from cache.disk.object_file import Damaged, FileOf, open_body
+from cache.disk.recovery import path_of
 from cache.entry import Entry
-from cache.recovery import path_of
 from cache.tiers import Tiers
 
 MAX_LEASES = 512

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from cache.disk import PAGE, DiskFull, Head
+from cache.disk.tier import PAGE, DiskFull, Head
 from cache.entry import Entry
 from cache.fills.fill_table import Filling
 from cache.index import PurgeRequest

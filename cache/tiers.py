@@ -18,15 +18,15 @@ from itertools import islice
 
 from cache.body import Body, DiskBody, Pieces, few
 from cache.counts import CacheCounts
-from cache.disk import DiskTier
+from cache.disk.disk_writer import Writing
+from cache.disk.file_remover import Leaving
+from cache.disk.reconcile import Reconcile
+from cache.disk.tier import DiskTier
 from cache.entry import Entry
 from cache.index import Index
-from cache.leaving import Leaving
 from cache.ram import Left, RamTier
-from cache.reconcile import Reconcile
 from cache.slices import is_slice
 from cache.workshop import Workshop
-from cache.writing import Writing
 from kernel.clock import Clock
 
 MOST_LUKEWARM = 1024

@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 
 from cache.cache import SegmentCache
-from cache.disk import DiskTier
+from cache.disk.tier import DiskTier
 from cache.entry import Entry
 from cache.eviction.admission import ADMISSIONS
 from cache.eviction.choice import POLICIES, Tuning

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 from cache.body import Body, MemoryFile
 from cache.cache import SegmentCache
-from cache.disk import DiskTier, Head
-from cache.disk_file import FileOf
+from cache.disk.object_file import FileOf
+from cache.disk.tier import DiskTier, Head
 from cache.entry import OVERHEAD, Entry
 from cache.eviction.admission import ADMISSIONS, Admission
 from cache.eviction.choice import DEFAULT, POLICIES, Tuning

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from cache.cache import SegmentCache
-from cache.disk import MOST_ERRORS, REST_SECONDS
+from cache.disk.tier import MOST_ERRORS, REST_SECONDS
 from kernel.errors import StorageFailed, UpstreamFailed
 from tests.cache.workbench import Bench, another, cut, flip, gone, junk, response, spoilt
 from tests.scenario.clock import turns

@@ -4,8 +4,8 @@ import asyncio
 from contextlib import contextmanager
 
 from cache.cache import SegmentCache
-from cache.disk import DiskTier
-from cache.disk_file import FileOf
+from cache.disk.object_file import FileOf
+from cache.disk.tier import DiskTier
 from cache.entry import Entry
 from cache.eviction.choice import POLICIES
 from cache.ram import RamTier

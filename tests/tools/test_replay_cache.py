@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.disk import PAGE
+from cache.disk.tier import PAGE
 from cache.entry import OVERHEAD
 from kernel.errors import Bug
 from tools.replay_cache import Bench, Hollow, Replay

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cache.body import Body, DiskBody, Pieces
-from cache.disk import DiskFull, DiskTier, FolderLost
+from cache.disk.tier import DiskFull, DiskTier, FolderLost
 from cache.entry import Entry
 from kernel.clock import Instant
 from kernel.errors import StorageFailed

@@ -12,10 +12,10 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from cache.disk import DiskTier
+from cache.disk.recovery import SHARDS, Found, by_shard
+from cache.disk.tier import DiskTier
 from cache.entry import Entry
 from cache.index import PurgeRequest
-from cache.recovery import SHARDS, Found, by_shard
 from kernel.errors import StorageFailed
 from kernel.vocabulary import CacheNotice
 

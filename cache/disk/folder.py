@@ -1,7 +1,7 @@
 """The disk tier's folder: made where it is not, held by one process, and known again.
 
     DIR/lock             held by the process that owns the folder
-    DIR/index            which files are objects (cache.journal)
+    DIR/index            which files are objects (cache.disk.journal)
     DIR/tmp/             files being written; emptied at start
     DIR/objects/ab/NAME  whole files; NAME = hash of the key and a number, so that no name is ever used twice
     DIR/objects/ab/NAME.head  the head that a 304 made new; its object's file never changes
@@ -18,7 +18,7 @@ import os
 import threading
 from pathlib import Path
 
-from cache.recovery import SHARDS
+from cache.disk.recovery import SHARDS
 from kernel.errors import BadSettings, StorageFailed
 
 LOCK_SECONDS = 0.05

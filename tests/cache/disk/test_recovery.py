@@ -2,9 +2,9 @@
 
 import pytest
 
+from cache.disk.journal import MAGIC
+from cache.disk.recovery import HEAD, by_shard, path_of
 from cache.entry import INDEXED
-from cache.journal import MAGIC
-from cache.recovery import HEAD, by_shard, path_of
 from kernel.vocabulary import CacheNotice
 from tests.cache.workbench import Bench
 
@@ -36,7 +36,7 @@ async def test_no_file_is_opened_and_no_folder_listed_before_it_serves(bench, mo
         raise AssertionError("opened")
 
     with monkeypatch.context() as patched:
-        patched.setattr("cache.disk.read_head", opened)
+        patched.setattr("cache.disk.tier.read_head", opened)
         patched.setattr("os.scandir", opened)
         later = restarted(bench, walk=False)
     assert await served(later) == ALL

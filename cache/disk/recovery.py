@@ -15,8 +15,8 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cache.disk.journal import Journal, Known, Line, number_of
 from cache.entry import Entry
-from cache.journal import Journal, Known, Line, number_of
 from kernel.clock import Instant
 from kernel.vocabulary import CacheNotice
 

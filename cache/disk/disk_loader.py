@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from cache.body import Body
-from cache.disk import DiskTier, Head
-from cache.disk_file import Damaged, FileOf
+from cache.disk.load_queue import Done, Load, Loads
+from cache.disk.object_file import Damaged, FileOf
+from cache.disk.tier import DiskTier, Head
 from cache.entry import Entry
-from cache.loads import Done, Load, Loads
 from cache.tiers import Tiers
 from kernel.errors import StorageFailed
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cache.cache import PurgeRequest
-from cache.leaving import RETRY_SECONDS
+from cache.disk.file_remover import RETRY_SECONDS
 from tests.cache.workbench import Bench
 
 

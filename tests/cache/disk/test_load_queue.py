@@ -2,8 +2,8 @@
 
 import pytest
 
+from cache.disk.load_queue import MOST_LOADING, Loads
 from cache.entry import Entry
-from cache.loads import MOST_LOADING, Loads
 
 
 def entry(name, length=1):

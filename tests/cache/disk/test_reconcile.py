@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from cache.cache import PurgeRequest
-from cache.recovery import path_of
+from cache.disk.recovery import path_of
 from kernel.errors import StorageFailed
 from kernel.vocabulary import CacheNotice
 from tests.cache.workbench import Bench

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cache import disk_file
-from cache.disk_file import BLOCK, Damaged, FileOf, open_body, read_head, read_object
+from cache.disk import object_file
+from cache.disk.object_file import BLOCK, Damaged, FileOf, open_body, read_head, read_object
 
 HEAD = {
     "key": b"/k",
@@ -28,7 +28,7 @@ def body_of(size):
 
 
 def write_object(path, head, *pieces):
-    fd = disk_file.write_object(path, head, pieces)
+    fd = object_file.write_object(path, head, pieces)
     size = os.fstat(fd).st_size
     os.close(fd)
     return size

@@ -1,4 +1,4 @@
-"""The disk tier: one file an object in a folder (`cache.folder`), an index in memory and beside the files.
+"""The disk tier: one file an object in a folder (`cache.disk.folder`), an index in memory and beside the files.
 
 The methods that touch the disk are plain functions to be run in a thread; the books are kept on the loop. Over 300
 lines because both are of one thing, and which method is of which kind is seen best where they stand together.
@@ -17,13 +17,13 @@ from typing import Any
 import xxhash
 
 from cache.body import FILE_LEAST, Body, DiskBody, Pieces, spare, view
-from cache.disk_file import Damaged, FileOf, open_body, read_head, read_object, write_object
+from cache.disk.folder import Folder
+from cache.disk.journal import Journal
+from cache.disk.object_file import Damaged, FileOf, open_body, read_head, read_object, write_object
+from cache.disk.recovery import HEAD, Found, path_of, recover, sweep_shard
 from cache.entry import Entry
 from cache.eviction.admission import Admission, Always
 from cache.eviction.policy import Policy
-from cache.folder import Folder
-from cache.journal import Journal
-from cache.recovery import HEAD, Found, path_of, recover, sweep_shard
 from kernel.clock import Instant
 from kernel.errors import BadSettings, StorageFailed
 

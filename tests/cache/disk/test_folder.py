@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from cache.folder import Folder, InUse
+from cache.disk.folder import Folder, InUse
 from kernel.errors import BadSettings
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from cache.counts import CacheCounts
-from cache.disk import DiskTier
+from cache.disk.tier import DiskTier
 from cache.workshop import Workshop
 from kernel.clock import Clock
 

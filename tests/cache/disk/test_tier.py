@@ -6,11 +6,11 @@ import shutil
 import pytest
 
 from cache.body import FILE_LEAST, Pieces
-from cache.disk import MOST_ERRORS, PAGE, DiskTier, FolderLost
-from cache.disk_file import Damaged, FileOf
+from cache.disk.object_file import Damaged, FileOf
+from cache.disk.recovery import SHARDS
+from cache.disk.tier import MOST_ERRORS, PAGE, DiskTier, FolderLost
 from cache.entry import Entry
 from cache.eviction.lru import Lru
-from cache.recovery import SHARDS
 from kernel.clock import Instant
 from kernel.errors import BadSettings, StorageFailed
 from tests.cache.workbench import now_of, response
@@ -135,7 +135,7 @@ def test_what_is_being_written_counts_before_it_is_there(tmp_path, clock):
 
 def test_a_body_for_which_no_descriptor_is_to_spare_is_bytes(tier, clock, monkeypatch):
     """Open bodies must not take from the connections what they need."""
-    monkeypatch.setattr("cache.disk.spare", lambda fd: False)
+    monkeypatch.setattr("cache.disk.tier.spare", lambda fd: False)
     body = b"x" * FILE_LEAST
     entry = kept(tier, clock, b"/k", body)
     assert tier.read_body(wanted(tier, entry), 0.0, files=True)[1] == body

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from cache import journal as module
+from cache.disk import journal as module
+from cache.disk.journal import MAGIC, OLD_MAGIC, Journal, Known, number_of, parse
 from cache.entry import INDEXED
-from cache.journal import MAGIC, OLD_MAGIC, Journal, Known, number_of, parse
 from tests.cache.workbench import now_of, response
 from tests.scenario.clock import FakeClock
 

@@ -1,0 +1,1 @@
+"""The disk tier: object files, the journal, loading, writing, removal, recovery."""
