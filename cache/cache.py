@@ -23,8 +23,8 @@ from cache.index import PurgeRequest
 from cache.leases import Leases
 from cache.purge import Receipt, purge
 from cache.ram import RamTier
+from cache.tasks import Workshop
 from cache.tiers import Tiers
-from cache.workshop import Workshop
 from kernel.clock import Clock
 from kernel.http.freshness import Verdict
 from kernel.http.message import Fields

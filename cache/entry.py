@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from cache.body import Body
-from cache.shared import shared
+from cache.interning import shared
 from cache.surrogates import parse_surrogate_keys
 from kernel.clock import Instant
 from kernel.errors import Bug

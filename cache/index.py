@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cache.entry import Entry
-from cache.roll import Roll
+from cache.sharded_keys import Roll
 from cache.slices import numbers, object_key, slice_key
 from cache.surrogates import Surrogates
 

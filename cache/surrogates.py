@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cache.roll import MOST_TOGETHER, PARTS, Members
+from cache.sharded_keys import MOST_TOGETHER, PARTS, Members
 
 MOST_KEYS = 64
 """Surrogate keys of one response beyond this many are passed over."""

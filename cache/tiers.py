@@ -26,7 +26,7 @@ from cache.entry import Entry
 from cache.index import Index
 from cache.ram import Left, RamTier
 from cache.slices import is_slice
-from cache.workshop import Workshop
+from cache.tasks import Workshop
 from kernel.clock import Clock
 
 MOST_LUKEWARM = 1024

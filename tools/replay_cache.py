@@ -74,7 +74,7 @@ def _served(body: Body | None) -> None:
 
 
 class Bench:
-    """`cache.workshop.Workshop`, and a clock that stands still: work begun is done by `finish`, in its order."""
+    """`cache.tasks.Workshop`, and a clock that stands still: work begun is done by `finish`, in its order."""
 
     def __init__(self) -> None:
         self._work: deque[Coroutine[Any, Any, None]] = deque()

@@ -13,7 +13,7 @@ from itertools import islice
 
 from cache.counts import CacheCounts
 from cache.disk.tier import DiskTier
-from cache.workshop import Workshop
+from cache.tasks import Workshop
 from kernel.clock import Clock
 
 BATCH = 500

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from cache.cache import Receipt
-from cache.doubt import doubt
+from cache.revalidate_after_gap import doubt
 from edge.fleet.checkpoint_file import MarkFile
 from edge.fleet.control_link import Ears
 from edge.fleet.jobs import CONTACT_EVERY, Doors, JobRunner

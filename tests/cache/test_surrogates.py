@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.roll import MOST_TOGETHER
+from cache.sharded_keys import MOST_TOGETHER
 from cache.surrogates import MOST_BYTES, MOST_KEYS, Surrogates, parse_surrogate_keys
 
 

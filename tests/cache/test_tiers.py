@@ -11,7 +11,7 @@ from cache.entry import Entry
 from cache.eviction.admission import OnSecond
 from cache.eviction.choice import POLICIES
 from cache.index import Index
-from cache.shared import shared
+from cache.interning import shared
 from cache.slices import slice_key
 from tests.cache.workbench import MIB, Bench, response
 

@@ -17,7 +17,7 @@ MIB = 1 << 20
 
 
 class Shop:
-    """`cache.workshop.Workshop`: work runs at once, on the loop's thread, unless the test holds it back."""
+    """`cache.tasks.Workshop`: work runs at once, on the loop's thread, unless the test holds it back."""
 
     def __init__(self):
         self.tasks = set()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.roll import PARTS, Members, Roll
+from cache.sharded_keys import PARTS, Members, Roll
 
 
 def keys(count):

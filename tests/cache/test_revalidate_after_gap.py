@@ -3,10 +3,10 @@
 import pytest
 
 from cache.cache import SegmentCache
-from cache.doubt import doubt
 from cache.entry import Entry
 from cache.eviction.choice import POLICIES
 from cache.ram import RamTier
+from cache.revalidate_after_gap import doubt
 from cache.slices import slice_key
 from tests.cache.workbench import Shop
 from tests.scenario.clock import FakeClock

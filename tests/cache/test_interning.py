@@ -1,7 +1,7 @@
 """One copy of what many have alike."""
 
-from cache import shared as module
-from cache.shared import shared
+from cache import interning as module
+from cache.interning import shared
 
 
 def test_equal_values_are_one_object():

@@ -2,7 +2,7 @@
 
 import threading
 
-from cache.workshop import Workshop
+from cache.tasks import Workshop
 from edge.tasks import TaskOwner
 from tests.cache.workbench import Shop
 from tests.scenario.clock import turns

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from cache.index import PurgeRequest
-from cache.shared import shared
+from cache.interning import shared
 from cache.slices import is_slice
 from cache.tiers import Tiers
 
