@@ -32,10 +32,10 @@ from httpd.door import Door
 from httpd.private_files import private_folder, tighten
 from kernel.clock import Clock
 from kernel.documents import load_json
-from kernel.door_settings import limits_of
 from kernel.errors import BadSettings, StorageFailed
 from kernel.http.door_rules import rules_for
-from kernel.settings import Address
+from kernel.settings.door_settings import limits_of
+from kernel.settings.table import Address
 from kernel.signals import install_signals
 
 KEYS_BYTES = 1 << 20

@@ -31,7 +31,7 @@ from kernel.documents import BadDocument, load_json
 from kernel.errors import BadSettings, Overloaded, StorageFailed
 from kernel.fleet import KEYS, RULES, TITLE, FromControl, FromEdge, Hello
 from kernel.identity import Identity
-from kernel.settings import Address
+from kernel.settings.table import Address
 from rpc.border import control_to_wire
 from rpc.border_edge import edge_from_wire
 from rpc.border_service import document_of, route_from_wire, signals_from_wire, titles_from_wire

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernel.door_settings import door
 from kernel.errors import BadSettings
-from kernel.settings import ADDRESS, DURATION, NUMBER, PATH, SWITCH, TEXT, Address, choice, setting
+from kernel.settings.door_settings import door
+from kernel.settings.table import ADDRESS, DURATION, NUMBER, PATH, SWITCH, TEXT, Address, choice, setting
 from kernel.vocabulary import REGION
 
 _PLACE = re.compile(rf"{REGION.pattern}|[A-Z]{{2}}", re.ASCII)

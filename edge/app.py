@@ -53,7 +53,7 @@ from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings
 from kernel.fleet import HOT
 from kernel.http.cache_status import cache_name
-from kernel.settings import Address
+from kernel.settings.table import Address
 from kernel.vocabulary import CACHE_NOTICE_SENTENCES, CacheNotice
 from rpc.supervised import Supervised
 

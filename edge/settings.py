@@ -10,8 +10,9 @@ from pathlib import Path
 from edge.prefetch.budget import ZONE
 from kernel.errors import BadSettings
 from kernel.http.door_rules import is_loopback
-from kernel.live_settings import live
-from kernel.settings import (
+from kernel.settings.live_settings import live
+from kernel.settings.route import RouteSettings
+from kernel.settings.table import (
     ADDRESS,
     CIDR,
     COUNTRY,
@@ -25,7 +26,6 @@ from kernel.settings import (
     choice,
     setting,
 )
-from kernel.settings_route import RouteSettings
 from kernel.vocabulary import REGION
 from kernel.window import Window
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from kernel.door_settings import Patience
+from kernel.settings.door_settings import Patience
 
 BODY_RATE = 512
 """A body may take a second more for each so many bytes of it: the least rate in the long run, bytes a second."""

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from typing import Generic, TypeVar
 
-from kernel.door_settings import Network
+from kernel.settings.door_settings import Network
 
 T = TypeVar("T", bound=Hashable)
 IPV6_PREFIX = 64

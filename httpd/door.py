@@ -16,9 +16,9 @@ from httpd.connection import Connection
 from httpd.connection_limits import Crowd
 from httpd.process import connections_within
 from httpd.rate_limited_log import Seldom
-from kernel.door_settings import DoorLimits
 from kernel.errors import BadSettings
-from kernel.settings import Address
+from kernel.settings.door_settings import DoorLimits
+from kernel.settings.table import Address
 
 BACKLOG = 1024
 SWEEPS = 4

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from kernel.kinds import Kind
-from kernel.settings import URL
+from kernel.settings.setting_types import Kind
+from kernel.settings.table import URL
 
 LEAST_WEIGHT, MOST_WEIGHT = 0.01, 100.0
 _WEIGHT = re.compile(r"weight=(\d{1,3}(?:\.\d{1,3})?)", re.ASCII)

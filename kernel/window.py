@@ -6,7 +6,7 @@ import re
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from kernel.kinds import Kind
+from kernel.settings.setting_types import Kind
 
 _WINDOW = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 

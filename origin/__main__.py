@@ -10,8 +10,8 @@ import uvloop
 
 from httpd.door import Door
 from httpd.process import begin_process
-from kernel.door_settings import limits_of
 from kernel.errors import BadSettings, StorageFailed
+from kernel.settings.door_settings import limits_of
 from kernel.signals import hold_signals, install_signals
 from origin import clock
 from origin.access_log import AccessLog

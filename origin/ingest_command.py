@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from kernel.errors import BadSettings
-from kernel.settings import INTEGER, PATH, PATH_OR_OFF, TEXT, URL, choice, setting
+from kernel.settings.table import INTEGER, PATH, PATH_OR_OFF, TEXT, URL, choice, setting
 from origin import clock, metadata, programs
 from origin.encode import PRESETS
 from origin.library import Library

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kernel.settings import parse_address
+from kernel.settings.table import parse_address
 from rpc.bounds import (
     MAX_WORD,
     BorderError,

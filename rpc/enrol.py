@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from kernel.errors import BadRequest, UpstreamFailed
 from kernel.identity import read_token
-from kernel.kinds import parse_address
+from kernel.settings.setting_types import parse_address
 from rpc.channel import open_channel, reason
 from rpc.identity_file import Credentials
 from rpc.v1 import control_pb2 as pb

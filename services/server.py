@@ -14,8 +14,8 @@ import uvloop
 
 from httpd.door import Door
 from httpd.process import begin_process
-from kernel.door_settings import limits_of
 from kernel.errors import Bug, MatineeError
+from kernel.settings.door_settings import limits_of
 from kernel.signals import hold_signals, install_signals
 from services.app import Services, Task, build
 from services.clock import SystemClock

@@ -6,10 +6,10 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernel.door_settings import door
 from kernel.errors import BadSettings
 from kernel.http.door_rules import DoorRules, is_loopback, rules_for
-from kernel.settings import (
+from kernel.settings.door_settings import door
+from kernel.settings.table import (
     ADDRESS,
     CIDR,
     COUNTRY,

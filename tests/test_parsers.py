@@ -45,7 +45,6 @@ from kernel.http.request_directives import wishes
 from kernel.identity import named_by, read_token
 from kernel.jobs import parse_prefetch, parse_purge
 from kernel.keys import KeySet, decode_base64url
-from kernel.kinds import parse_address, parse_duration, parse_size
 from kernel.licence import parse_licence
 from kernel.media.cmcd import of_request, of_text
 from kernel.media.mpd import parse_mpd
@@ -54,6 +53,7 @@ from kernel.media.playlist import attributes, cut, parse_media, parse_multivaria
 from kernel.media.steering import steered_manifest, steered_playlist
 from kernel.path_pattern import parse_pattern
 from kernel.paths import normal_name, normalise, normalise_any, read_path_anew, split_cdn, split_token
+from kernel.settings.setting_types import parse_address, parse_duration, parse_size
 from kernel.token import verify
 from kernel.upstream_url import UPSTREAM
 from origin.access_log import trace_id as origin_trace

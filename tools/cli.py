@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from httpd.process import PRIVATE
-from kernel.command_line import command
 from kernel.errors import BadSettings
-from kernel.settings import Setting, table, unknown_variables
+from kernel.settings.command_line import command
+from kernel.settings.table import Setting, table, unknown_variables
 
 VERSION = "0.1.0"
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from cache.fills import fill_state
 from kernel import errors, vocabulary
-from kernel.settings import Setting, table, tables_of
+from kernel.settings.table import Setting, table, tables_of
 from tools import cli
 from tools.cli import COMMANDS, Command
 

@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from kernel.errors import BadSettings
-from kernel.settings import INTEGER, PATH, setting
+from kernel.settings.table import INTEGER, PATH, setting
 from origin import programs
 from tools.up_plan import PORTS_ABOVE, Choices, Part, Places, parts
 from tools.up_ports import why_not_free

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 
 from kernel.errors import BadSettings, MatineeError
-from kernel.settings import PATH, SWITCH, TEXT, URL, setting
+from kernel.settings.table import PATH, SWITCH, TEXT, URL, setting
 
 SECONDS = 10.0
 """Within which control must have answered."""

@@ -12,7 +12,7 @@ import aiohttp
 
 from kernel.errors import BadRequest, BadSettings, UpstreamFailed
 from kernel.identity import ENROLLED
-from kernel.settings import DURATION, PATH, TEXT, URL, choice, setting
+from kernel.settings.table import DURATION, PATH, TEXT, URL, choice, setting
 from rpc.identity_file import write_private
 
 WITHIN = 10.0

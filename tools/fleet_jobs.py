@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from kernel.errors import BadSettings
-from kernel.settings import DURATION, SWITCH, TEXT, setting
+from kernel.settings.table import DURATION, SWITCH, TEXT, setting
 from tools.fleet_client import ChangeSettings, Control, FleetSettings, Verb, ask, show_json
 from tools.fleet_tables import table
 

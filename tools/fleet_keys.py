@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from kernel.settings import TEXT, choice, setting
+from kernel.settings.table import TEXT, choice, setting
 from tools.fleet_client import Control, FleetSettings, Verb, ask, part, show_json
 from tools.fleet_tables import ago, now, table
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console, Group
 from rich.live import Live
 
-from kernel.settings import DURATION, SWITCH, TEXT, setting
+from kernel.settings.table import DURATION, SWITCH, TEXT, setting
 from tools.fleet_client import ChangeSettings, Control, FleetSettings, Verb, ask, part, show_json
 from tools.fleet_tables import edges_table, facts, now, size
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from kernel.settings import INTEGER, SWITCH, setting
+from kernel.settings.table import INTEGER, SWITCH, setting
 from tools.fleet_client import ChangeSettings, Control, FleetSettings, Verb, ask, show_json
 from tools.fleet_tables import changes_table, table
 

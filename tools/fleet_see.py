@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from kernel.settings import COUNTRY, INTEGER, TEXT, setting
+from kernel.settings.table import COUNTRY, INTEGER, TEXT, setting
 from tools.fleet_client import Control, FleetSettings, Verb, ask, show_json
 from tools.fleet_tables import size, table
 

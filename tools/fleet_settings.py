@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from kernel.errors import BadSettings
-from kernel.settings import SWITCH, TEXT, choice, setting
+from kernel.settings.table import SWITCH, TEXT, choice, setting
 from tools.fleet_client import ChangeSettings, Control, Verb, ask, show_json
 from tools.fleet_tables import table
 

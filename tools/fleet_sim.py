@@ -20,9 +20,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from kernel.command_line import command
 from kernel.errors import BadSettings
-from kernel.settings import DURATION, INTEGER, PATH, SWITCH, TEXT, setting
+from kernel.settings.command_line import command
+from kernel.settings.table import DURATION, INTEGER, PATH, SWITCH, TEXT, setting
 from tools.bench import machine
 from tools.fleet_sim_crowd import open_files
 from tools.fleet_sim_stage import Fleet, SimulationFailed, set_up

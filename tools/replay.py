@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from cache.eviction.choice import Tuning
 from kernel.errors import MatineeError
-from kernel.settings import INTEGER, NUMBER, SIZE, choice, setting
+from kernel.settings.table import INTEGER, NUMBER, SIZE, choice, setting
 from services.progress import Faults, open_source
 from tools.replay_cache import Replay
 from tools.replay_trace import Fault, read_trace

@@ -11,7 +11,7 @@ from typing import Any
 
 from kernel.errors import BadSettings
 from kernel.keys import KeySet, check_kid, generate_ed25519_pem, public_jwks
-from kernel.settings import PATH, SWITCH, TEXT, setting
+from kernel.settings.table import PATH, SWITCH, TEXT, setting
 
 
 @dataclass(frozen=True, slots=True)

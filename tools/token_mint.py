@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kernel.errors import BadSettings
 from kernel.keys import SigningKey
-from kernel.settings import CIDR, COUNTRY, DURATION, PATH, SWITCH, TEXT, choice, setting
+from kernel.settings.table import CIDR, COUNTRY, DURATION, PATH, SWITCH, TEXT, choice, setting
 from kernel.token import NotMintable, mint
 from kernel.vocabulary import Tier
 

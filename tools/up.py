@@ -18,7 +18,7 @@ from pathlib import Path
 import aiohttp
 
 from kernel.errors import BadSettings, MatineeError
-from kernel.settings import COUNTRY, DURATION, INTEGER, PATH, PATH_OR_OFF, SWITCH, setting
+from kernel.settings.table import COUNTRY, DURATION, INTEGER, PATH, PATH_OR_OFF, SWITCH, setting
 from tools.supervise import Program, Supervisor
 from tools.supervise_child import die_with_parent
 from tools.up_check import Checker

@@ -18,7 +18,7 @@ from control.db.transaction import Tx, put
 from control.desired.changes import canonical
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.fleet import NODE_ID, Hello
-from kernel.settings import parse_address
+from kernel.settings.table import parse_address
 
 ROLES = ("edge", "shield", "control", "service")
 NODES_MOST = 20_000

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from kernel.fleet import Hello
-from kernel.settings import Address, parse_address
+from kernel.settings.table import Address, parse_address
 
 
 class Judged(NamedTuple):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from control.desired.diff import Track
 from kernel.fleet import APPLIED, DOCUMENTS, NODE_ID, TYPES, Applied, FromEdge, Hello, Report, Version
-from kernel.settings import parse_address
+from kernel.settings.table import parse_address
 
 ROLES = ("edge", "shield")
 ALL_TYPES = (*TYPES, *DOCUMENTS)

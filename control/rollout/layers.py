@@ -2,7 +2,7 @@
 
 What an edge gets is the same whoever works it out: from the general to the particular, each layer's settings replace
 those of the same name before them, whole (a list of routes too). Of several regions the first that an edge names has
-the last word. A layer is checked as the edge will check it, by `kernel.live_settings`.
+the last word. A layer is checked as the edge will check it, by `kernel.settings.live_settings`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from control.desired.changes import canonical
 from kernel.documents import BadDocument
-from kernel.live_settings import check_settings
+from kernel.settings.live_settings import check_settings
 
 ALL = "all"
 KINDS = ("role", "region", "pop", "group", "edge")

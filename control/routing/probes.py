@@ -19,7 +19,7 @@ from control.db.store import Store
 from control.routing.service import Traffic
 from kernel.clock import Clock
 from kernel.errors import StorageFailed
-from kernel.settings import parse_address
+from kernel.settings.table import parse_address
 
 EVERY = 2.0
 LOOK = 0.25

@@ -15,7 +15,7 @@ from control.routing.health import ROUTED, Probe, Seen, Standing, Told, Verdict,
 from control.routing.ranking import Ask, Place, Routed, near, route
 from kernel.clock import Clock
 from kernel.fleet import Hello, Report
-from kernel.settings import parse_address
+from kernel.settings.table import parse_address
 
 JUDGED_FOR = 0.25
 """Seconds that verdicts are used for, unless something happens."""

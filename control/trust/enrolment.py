@@ -35,7 +35,7 @@ from kernel.identity import (
     read_token,
     request_name,
 )
-from kernel.kinds import parse_duration
+from kernel.settings.setting_types import parse_duration
 
 TTL = 3_600.0
 TTL_MOST = 30 * 86_400.0

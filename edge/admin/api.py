@@ -21,12 +21,12 @@ from edge.policy.locate import parse_ip
 from edge.settings import EdgeSettings
 from httpd.guard import door_refusal, sentence
 from kernel.documents import BadDocument, load_json, parse_object
-from kernel.door_settings import LOOPBACK, DoorLimits, Patience
 from kernel.errors import BadSettings
 from kernel.geo import country_code
 from kernel.http.door_rules import rules_for
 from kernel.http.message import REASONS
 from kernel.jobs import NothingNamed, NoUrl, TooManyNames, parse_prefetch, parse_purge
+from kernel.settings.door_settings import LOOPBACK, DoorLimits, Patience
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, DoorRefusal
 
 if TYPE_CHECKING:

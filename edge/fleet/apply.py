@@ -31,7 +31,7 @@ from kernel.fleet import (
 from kernel.hot import parse_hot
 from kernel.keys import NO_KEYS, KeySet
 from kernel.licence import Licence, parse_content_id, parse_default, parse_licence, parse_session, parse_until
-from kernel.live_settings import check_settings
+from kernel.settings.live_settings import check_settings
 from kernel.vocabulary import Refusal
 
 MAX_RESOURCE_BYTES = 64 << 10

@@ -22,7 +22,7 @@ from edge.settings import EdgeSettings
 from edge.upstreams.config import Wiring, wiring_of
 from kernel.errors import BadSettings
 from kernel.fleet import SETTINGS
-from kernel.live_settings import values
+from kernel.settings.live_settings import values
 
 if TYPE_CHECKING:
     from edge.app import Edge

@@ -18,7 +18,7 @@ from kernel.http.field_names import OF_ONE_VIEWER, is_cmcd, is_override
 from kernel.http.freshness import KeepPolicy, SetCookie
 from kernel.http.message import Fields
 from kernel.path_pattern import PathPattern
-from kernel.settings_route import RouteSettings
+from kernel.settings.route import RouteSettings
 
 _MEDIA = PROFILES["media"]
 _CODINGS = (b"br", b"gzip", b"zstd")

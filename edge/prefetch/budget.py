@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from kernel.kinds import Kind
+from kernel.settings.setting_types import Kind
 from kernel.window import ALWAYS, Window
 
 BURST_SECONDS = 2.0

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from edge.process_log import EXHAUSTED
 from edge.tasks import TaskOwner
-from kernel.settings import Address
+from kernel.settings.table import Address
 
 MAX_AT_ONCE = 64
 """Connections accepted before others get their turn."""

@@ -26,7 +26,7 @@ from edge.wire.http1_server import Connection, Handler
 from edge.wire.request import Malformed
 from kernel.clock import Clock, Timer
 from kernel.errors import BadSettings
-from kernel.settings import Address
+from kernel.settings.table import Address
 from kernel.vocabulary import Abort
 
 QUIET_TICKS = 2

@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 from edge.serve.accept import Acceptor, Door, Factory, OpenDoor, bind
 from edge.upstreams.dns import Place, Resolver
-from kernel.settings import Address
+from kernel.settings.table import Address
 
 NEXT_PLACE_SECONDS = 0.25
 """After which the next address of a name is tried beside the one that has not answered (RFC 8305 §8)."""

@@ -18,7 +18,7 @@ from edge.upstreams.http1_client import UpstreamConnection
 from edge.upstreams.network import Network
 from kernel.clock import Clock
 from kernel.errors import Overloaded, UpstreamFailed
-from kernel.settings import Address
+from kernel.settings.table import Address
 
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL))
 """What we are short of ourselves: no fault of the upstream's."""

@@ -34,7 +34,7 @@ from kernel.errors import Overloaded, UpstreamFailed
 from kernel.health import Failure, Health
 from kernel.http.authority import normal_authority
 from kernel.http.message import Fields
-from kernel.settings import Address
+from kernel.settings.table import Address
 from kernel.upstream_url import weight_of, without_weight
 
 MOST_TRIED = 3

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from kernel.kinds import Address
+from kernel.settings.setting_types import Address
 from kernel.vocabulary import DoorRefusal
 
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))

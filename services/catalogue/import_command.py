@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from kernel.errors import MatineeError
-from kernel.settings import PATH, setting
+from kernel.settings.table import PATH, setting
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Fault, Imported, read_line
 from services.progress import Faults, Source, open_source

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.errors import BadSettings, MatineeError
-from kernel.settings import COUNTRY, PATH, SWITCH, setting
+from kernel.settings.table import COUNTRY, PATH, SWITCH, setting
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import normal_countries
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernel.settings import PATH, setting
+from kernel.settings.table import PATH, setting
 from services.progress import Faults, Source, open_source
 from services.recommend.events import HEADER, Event, read_row
 from services.recommend.store import FeedbackStore

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.errors import BadSettings
-from kernel.settings import DURATION, PATH, setting
+from kernel.settings.table import DURATION, PATH, setting
 from services.clock import SystemClock
 from services.recommend import model
 from services.recommend.store import FeedbackStore

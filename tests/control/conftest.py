@@ -19,7 +19,7 @@ from control.db.database import Database, postgresql, sqlite
 from control.db.store import Store
 from control.settings import ControlSettings
 from control.trust.api_keys import Keys
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from tests.postgresql import PASSWORD, Server, find_programs
 from tests.scenario.memory_control import HandClock
 

@@ -14,7 +14,7 @@ from typing import Any
 from edge.app import Edge
 from edge.settings import EdgeSettings
 from edge.upstreams.network import LoopNetwork
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from tests.scenario.clock import FakeClock, turns
 
 SECONDS = 10.0

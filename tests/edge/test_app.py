@@ -11,7 +11,7 @@ from edge.serve.listener import QUIET_TICKS
 from edge.settings import EdgeSettings
 from edge.upstreams.network import LoopNetwork
 from kernel.errors import BadSettings
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from tests.edge.ground import Says, parsed, resets, standing
 from tests.scenario.clock import FakeClock
 

@@ -4,7 +4,7 @@ import pytest
 
 from edge.settings import EdgeSettings, ShieldSettings
 from kernel.errors import BadSettings
-from kernel.settings import Address, resolve
+from kernel.settings.table import Address, resolve
 
 UP = {"upstream": ["http://127.0.0.1:9000"]}
 OPEN = UP | {"tokens": ["off"]}

@@ -15,7 +15,7 @@ from edge.upstreams.network import LoopNetwork
 from edge.wire.head import Limits
 from edge.wire.http1_server import Connection
 from kernel.errors import BadSettings
-from kernel.settings import Address
+from kernel.settings.table import Address
 from tests.edge.authority import Authority
 from tests.edge.wire.fakes import Remembering
 from tests.scenario.clock import FakeClock

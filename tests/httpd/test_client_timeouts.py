@@ -3,7 +3,7 @@
 import pytest
 
 from httpd.client_timeouts import Look, Phase, Verdict, verdict
-from kernel.door_settings import Patience
+from kernel.settings.door_settings import Patience
 
 PATIENCE = Patience(head=10, body=60, idle=75, stalled=30)
 

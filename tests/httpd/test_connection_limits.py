@@ -5,7 +5,7 @@ import ipaddress
 import pytest
 
 from httpd.connection_limits import Crowd, counted_as
-from kernel.door_settings import LOOPBACK
+from kernel.settings.door_settings import LOOPBACK
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"), *LOOPBACK]
 

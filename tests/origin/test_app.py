@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from kernel.errors import StorageFailed
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from origin.access_log import AccessLog
 from origin.app import build
 from origin.log_fields import LOG_FIELDS

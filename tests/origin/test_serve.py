@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from kernel.vocabulary import Refusal
 from origin import serve
 from origin.serve import may_ask

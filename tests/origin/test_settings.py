@@ -1,6 +1,6 @@
 """The origin's settings."""
 
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from origin.settings import OriginSettings
 
 

@@ -8,8 +8,8 @@ import tomllib
 import pytest
 
 from edge.policy.rules import Rules
-from kernel.command_line import read
-from kernel.settings import resolve
+from kernel.settings.command_line import read
+from kernel.settings.table import resolve
 from kernel.vocabulary import is_content_id
 from tools.cli import find
 from tools.docs import load

@@ -58,7 +58,7 @@ def test_every_make_target_of_the_pages_exists(files, root):
 
 
 def test_every_matinee_command_of_the_pages_exists(files):
-    from kernel.settings import table
+    from kernel.settings.table import table
     from tools.docs import load
 
     for name, text in pages(files).items():

@@ -4,7 +4,7 @@ import pytest
 
 from kernel import errors, vocabulary
 from kernel.counters import Counter, by_name
-from kernel.settings import table
+from kernel.settings.table import table
 from tools import docs
 from tools.cli import COMMANDS
 

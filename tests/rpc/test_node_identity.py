@@ -13,8 +13,8 @@ from control.settings import ControlSettings
 from control.trust.enrolment import Invitation
 from kernel.errors import BadSettings, UpstreamFailed
 from kernel.identity import read_token
-from kernel.kinds import Address
-from kernel.settings import resolve
+from kernel.settings.setting_types import Address
+from kernel.settings.table import resolve
 from rpc.control_client import ControlClient
 from rpc.enrol import enrol
 from rpc.identity_file import Credentials, IdentityFile

@@ -10,7 +10,7 @@ from typing import Any
 
 from edge.serve.accept import Door
 from edge.upstreams.network import Factory, Listener
-from kernel.settings import Address
+from kernel.settings.table import Address
 
 
 class MemoryTransport(asyncio.Transport):

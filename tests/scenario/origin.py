@@ -9,7 +9,7 @@ import httptools
 
 from edge.upstreams.network import Listener, Network
 from kernel.http.message import status_line
-from kernel.settings import Address
+from kernel.settings.table import Address
 
 
 class Gate:

@@ -9,7 +9,7 @@ import pytest
 
 from edge.app import Edge
 from edge.settings import EdgeSettings
-from kernel.settings import Address, resolve
+from kernel.settings.table import Address, resolve
 from tests.scenario import talks_combined, talks_media, talks_passing, talks_reuse, talks_storing
 from tests.scenario.clock import FakeClock, turns
 from tests.scenario.conversation import Origin, Told, Viewer, tells

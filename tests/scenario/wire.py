@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from kernel.settings import Address
+from kernel.settings.table import Address
 
 FOLDER = "/cdn/eu/title1/v720/"
 

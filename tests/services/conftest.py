@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from services.app import build
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Imported, Title

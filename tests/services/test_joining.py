@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import BadSettings
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from rpc.identity_file import IdentityFile
 from services.clock import SystemClock
 from services.joining import identity_of

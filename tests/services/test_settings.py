@@ -4,7 +4,7 @@ import pytest
 
 from kernel.errors import BadSettings
 from kernel.http.door_rules import Call, refusal
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from services.settings import ServicesSettings, check, door_rules
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kernel.settings import INTEGER, setting
+from kernel.settings.table import INTEGER, setting
 from tools import cli
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from kernel.counters import Counter
-from kernel.settings import DURATION, TEXT, setting
+from kernel.settings.table import DURATION, TEXT, setting
 from tools import docs
 from tools.cli import Command
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from tools.up import UpSettings
 
 STAND_IN = """

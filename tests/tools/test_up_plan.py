@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kernel.command_line import read
+from kernel.settings.command_line import read
 from tools.cli import COMMANDS, find, load
 from tools.up_plan import PORTS_ABOVE, Choices, Places, ingest_arguments, parts, waves
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from kernel.command_line import command
 from kernel.errors import BadSettings
-from kernel.settings import INTEGER, NUMBER, PATH, SIZE, SWITCH, TEXT, setting
+from kernel.settings.command_line import command
+from kernel.settings.table import INTEGER, NUMBER, PATH, SIZE, SWITCH, TEXT, setting
 from tools.bench import disk, hits, machine, memory, misses, replay, report
 from tools.bench.peers import Peer, matinee, nginx, nginx_program, ours, varnish, varnish_program
 from tools.bench.processes import alone

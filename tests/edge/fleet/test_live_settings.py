@@ -9,7 +9,7 @@ import pytest
 from edge.fleet.live_settings import prepared
 from edge.settings import EdgeSettings
 from kernel.errors import BadSettings
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 
 
 def start(**more: str) -> EdgeSettings:

@@ -11,7 +11,7 @@ from edge.fleet.control_link import Ears
 from edge.fleet.setup import identity_of, subscriber_of
 from edge.settings import EdgeSettings
 from kernel.errors import BadSettings
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from rpc.identity_file import IdentityFile
 from tests.certificates import credentials, fleet_authority
 

@@ -9,7 +9,7 @@ from edge.policy.route import ask_for, general_route, media_route, reach
 from edge.policy.routes import PLAIN, Routes, keyed_value, make_routes
 from edge.settings import EdgeSettings
 from edge.wire.request import Request
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from kernel.vocabulary import Refusal
 
 

@@ -10,7 +10,7 @@ import pytest
 from edge.policy.locate import Viewer, parse_ip
 from edge.serve.connection_limits import TURNED_AWAY_LEAST, Crowd
 from edge.settings import EdgeSettings
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from tests.edge.wire.fakes import Remembering, connected
 
 

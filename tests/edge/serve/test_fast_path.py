@@ -9,7 +9,7 @@ from edge.app import Edge
 from edge.policy.profile import PROFILES
 from edge.policy.routes import make_routes
 from edge.settings import EdgeSettings
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from tests.scenario.stage import Node, Scenario
 from tests.scenario.wire import FOLDER, Wire
 

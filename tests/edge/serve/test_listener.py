@@ -17,7 +17,7 @@ from edge.serve.listener import (
 from edge.upstreams.network import LoopNetwork
 from edge.wire.head import Limits
 from kernel.errors import BadSettings
-from kernel.settings import Address
+from kernel.settings.table import Address
 from kernel.vocabulary import Abort
 from tests.edge.wire.fakes import FakeTransport, Remembering, connected
 from tests.scenario.clock import FakeClock

@@ -8,7 +8,7 @@ from edge.settings import EdgeSettings
 from edge.upstreams.config import connections_of, upstreams_of
 from edge.upstreams.network import LoopNetwork
 from kernel.errors import BadSettings
-from kernel.settings import resolve
+from kernel.settings.table import resolve
 from tests.edge.authority import Authority
 from tests.scenario.clock import FakeClock
 

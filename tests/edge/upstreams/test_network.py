@@ -10,7 +10,7 @@ import pytest
 from edge.serve.listener import tls_context
 from edge.upstreams.dns import Place, Resolver
 from edge.upstreams.network import LoopNetwork, is_literal
-from kernel.settings import Address
+from kernel.settings.table import Address
 
 
 class Echo(asyncio.Protocol):

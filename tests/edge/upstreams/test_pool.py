@@ -9,7 +9,7 @@ import pytest
 from edge.upstreams.http1_client import UpstreamConnection
 from edge.upstreams.pool import Pool, PoolLimits
 from kernel.errors import Overloaded, UpstreamFailed
-from kernel.settings import Address
+from kernel.settings.table import Address
 from tests.scenario.clock import FakeClock, turns
 from tests.scenario.network import MemoryNetwork
 

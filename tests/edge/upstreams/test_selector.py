@@ -11,7 +11,7 @@ from edge.upstreams.pool import PoolLimits
 from edge.upstreams.selector import Upstreams
 from kernel.errors import Overloaded, UpstreamFailed
 from kernel.health import EJECT_AFTER
-from kernel.settings import Address
+from kernel.settings.table import Address
 from tests.scenario.clock import FakeClock, turns
 from tests.scenario.network import MemoryNetwork
 

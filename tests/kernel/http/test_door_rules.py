@@ -3,7 +3,7 @@
 import pytest
 
 from kernel.http.door_rules import LOOPBACK_DOOR, Call, host_name, is_loopback, refusal, rules_for
-from kernel.kinds import Address
+from kernel.settings.setting_types import Address
 
 JSON = "application/json"
 INSIDE = rules_for(Address("10.0.0.7", 9081), ["Admin.Example.", "two.example:1"])

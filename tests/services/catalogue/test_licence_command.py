@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from kernel.command_line import read
 from kernel.errors import BadSettings, MatineeError
+from kernel.settings.command_line import read
 from services.catalogue.licence_command import LicenceSettings, run
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Imported, Title

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from kernel.door_settings import LOOPBACK, DoorSettings, Patience, limits_of
-from kernel.settings import resolve, table
+from kernel.settings.door_settings import LOOPBACK, DoorSettings, Patience, limits_of
+from kernel.settings.table import resolve, table
 from tools.docs import load
 
 

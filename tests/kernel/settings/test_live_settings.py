@@ -6,8 +6,8 @@ import pytest
 
 from edge.settings import EdgeSettings, ShieldSettings
 from kernel.documents import BadDocument
-from kernel.live_settings import NAMES, check_settings, values
-from kernel.settings import table, tables_of
+from kernel.settings.live_settings import NAMES, check_settings, values
+from kernel.settings.table import table, tables_of
 
 
 def test_every_live_setting_is_one_of_the_edges_with_the_same_limits() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from kernel.settings import AUTO_OR_INTEGER, DURATION, INTEGER, TEXT, row_of, setting
+from kernel.settings.table import AUTO_OR_INTEGER, DURATION, INTEGER, TEXT, row_of, setting
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))

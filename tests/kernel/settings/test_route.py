@@ -6,8 +6,8 @@ import pytest
 
 from edge.settings import EdgeSettings
 from kernel.errors import BadSettings
-from kernel.settings import resolve, table
-from kernel.settings_route import RouteSettings
+from kernel.settings.route import RouteSettings
+from kernel.settings.table import resolve, table
 
 NODE = {"upstream": "http://h:1", "tokens": "off"}
 

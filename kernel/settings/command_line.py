@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 from kernel.errors import BadSettings, MatineeError
-from kernel.settings import ON_OFF_WORDS, SWITCH, Setting, resolve, table
+from kernel.settings.table import ON_OFF_WORDS, SWITCH, Setting, resolve, table
 
 T = TypeVar("T")
 

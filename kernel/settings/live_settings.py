@@ -13,7 +13,8 @@ from typing import Any
 
 from kernel.documents import BadDocument, kind_of
 from kernel.errors import BadSettings
-from kernel.settings import (
+from kernel.settings.route import MOST_ROUTES, SLICE_LEAST, SLICE_MOST, RouteSettings
+from kernel.settings.table import (
     AUTO_OR_INTEGER,
     DURATION,
     INTEGER,
@@ -27,7 +28,6 @@ from kernel.settings import (
     tables,
     tables_of,
 )
-from kernel.settings_route import MOST_ROUTES, SLICE_LEAST, SLICE_MOST, RouteSettings
 from kernel.upstream_url import UPSTREAM
 from kernel.window import WINDOW, Window
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from kernel.command_line import Usage, command, read
 from kernel.errors import BadSettings, StorageFailed, UpstreamFailed
-from kernel.settings import INTEGER, SWITCH, TEXT, setting
+from kernel.settings.command_line import Usage, command, read
+from kernel.settings.table import INTEGER, SWITCH, TEXT, setting
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from kernel.errors import BadSettings
-from kernel.settings import (
+from kernel.settings.table import (
     ADDRESS,
     INTEGER,
     SWITCH,

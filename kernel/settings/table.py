@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kernel.errors import BadSettings
-from kernel.kinds import (
+from kernel.settings.setting_types import (
     ADDRESS,
     AUTO_OR_INTEGER,
     CIDR,

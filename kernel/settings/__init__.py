@@ -1,0 +1,1 @@
+"""Settings as tables: types, command line, routes, live settings."""
