@@ -16,9 +16,9 @@ import structlog
 from aiohttp import web
 from prometheus_client import generate_latest
 
+from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
 from kernel.clock import Clock
 from kernel.errors import BadSettings
-from kernel.keys import SigningKey, generate_ed25519_pem
 from rpc.supervised import Supervised
 from services.catalogue.feed import Feed
 from services.catalogue.origin_poll import OriginPoll

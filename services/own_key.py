@@ -19,8 +19,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from kernel.auth.signing_keys import SigningKey, check_kid
 from kernel.errors import BadRequest, BadSettings, MatineeError
-from kernel.keys import SigningKey, check_kid
 
 MAX_NAMES = 64
 MAX_BYTES = 64 << 10

@@ -28,7 +28,10 @@ from edge.wire.chunks import Chunks
 from edge.wire.head import Limits, framing, is_authority, read_head, unmet_expectation
 from edge.wire.request import Malformed, Request
 from edge.wire.request_reader import RequestReader
-from kernel.claims import is_scope, permit_of
+from kernel.auth.claims import is_scope, permit_of
+from kernel.auth.licence import parse_licence
+from kernel.auth.signing_keys import KeySet, decode_base64url
+from kernel.auth.token import verify
 from kernel.documents import load_json, parse_moment
 from kernel.hot import parse_hot
 from kernel.http.authority import normal_authority
@@ -44,8 +47,6 @@ from kernel.http.ranges import parse_content_range, parse_range
 from kernel.http.request_directives import wishes
 from kernel.identity import named_by, read_token
 from kernel.jobs import parse_prefetch, parse_purge
-from kernel.keys import KeySet, decode_base64url
-from kernel.licence import parse_licence
 from kernel.media.cmcd import of_request, of_text
 from kernel.media.mpd import parse_mpd
 from kernel.media.naming import within_title
@@ -54,7 +55,6 @@ from kernel.media.steering import steered_manifest, steered_playlist
 from kernel.path_pattern import parse_pattern
 from kernel.paths import normal_name, normalise, normalise_any, read_path_anew, split_cdn, split_token
 from kernel.settings.setting_types import parse_address, parse_duration, parse_size
-from kernel.token import verify
 from kernel.upstream_url import UPSTREAM
 from origin.access_log import trace_id as origin_trace
 from services.catalogue.routes import read_cursor

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kernel.auth.signing_keys import KeySet, check_kid, generate_ed25519_pem, public_jwks
 from kernel.errors import BadSettings
-from kernel.keys import KeySet, check_kid, generate_ed25519_pem, public_jwks
 from kernel.settings.table import PATH, SWITCH, TEXT, setting
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from kernel.auth.signing_keys import SigningKey
+from kernel.auth.token import NotMintable, mint
 from kernel.errors import BadSettings
-from kernel.keys import SigningKey
 from kernel.settings.table import CIDR, COUNTRY, DURATION, PATH, SWITCH, TEXT, choice, setting
-from kernel.token import NotMintable, mint
 from kernel.vocabulary import Tier
 
 KEY_FILE_LARGEST = 64 << 10

@@ -6,8 +6,8 @@ import json
 import os
 from pathlib import Path
 
+from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.errors import BadSettings
-from kernel.keys import generate_ed25519_pem, public_jwks
 
 
 def write_private(path: Path, data: bytes) -> None:

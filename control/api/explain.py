@@ -14,8 +14,8 @@ from control.commands import Plane
 from control.desired import changes, key_set
 from control.fleet.fanout import Edge
 from control.trust.url_token import parted, token_json
+from kernel.auth.signing_keys import KeySet
 from kernel.documents import BadDocument, load_json, parse_object
-from kernel.keys import KeySet
 
 SECONDS = 2.0
 """Within which an edge must have answered."""

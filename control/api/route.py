@@ -8,8 +8,8 @@ from aiohttp import web
 
 from control.commands import Plane
 from control.routing.ranking import MOST, Ask, Choice
+from kernel.auth.licence import parse_content_id
 from kernel.documents import BadDocument
-from kernel.licence import parse_content_id
 
 _LONGEST = 128
 

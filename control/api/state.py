@@ -9,8 +9,8 @@ from aiohttp import web
 from control.api.http import body, call, caller, cursor, limit, problem, reason
 from control.commands import Plane
 from control.desired import changes, key_set
+from kernel.auth.licence import parse_content_id
 from kernel.documents import moment_text, parse_object
-from kernel.licence import parse_content_id
 from kernel.vocabulary import CONTENT_ID
 
 

@@ -11,9 +11,7 @@ from math import inf
 from typing import Any
 
 from control.desired.resources import Change, Desired, Shelf
-from kernel.documents import moment_text
-from kernel.fleet import DEFAULT, RULES, SESSION, TITLE
-from kernel.licence import (
+from kernel.auth.licence import (
     licence_json,
     parse_content_id,
     parse_default,
@@ -21,6 +19,8 @@ from kernel.licence import (
     parse_session,
     parse_until,
 )
+from kernel.documents import moment_text
+from kernel.fleet import DEFAULT, RULES, SESSION, TITLE
 
 MAX_RULES = 1_000_000
 """Titles and revocations together; edges hold no more."""

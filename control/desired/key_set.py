@@ -17,9 +17,9 @@ from typing import Any
 from control.desired.changes import TooMany, canonical
 from control.desired.resources import KEY_OWNERS, Change, Desired
 from control.fleet.nodes import NotKnown
+from kernel.auth.signing_keys import KEYS_MOST, KeySet
 from kernel.documents import BadDocument
 from kernel.fleet import KEYS
-from kernel.keys import KEYS_MOST, KeySet
 
 OPERATOR = ""
 MAX_LIFETIME = 366 * 86_400.0

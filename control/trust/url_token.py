@@ -9,10 +9,10 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from kernel.claims import Permit
-from kernel.keys import KeySet
+from kernel.auth.claims import Permit
+from kernel.auth.signing_keys import KeySet
+from kernel.auth.token import verify
 from kernel.paths import normalise
-from kernel.token import verify
 from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Refusal
 
 NAMES = ("URISigningPackage", "token")

@@ -20,9 +20,9 @@ from edge.fleet.purge_request import request_of
 from edge.policy.locate import parse_ip
 from edge.settings import EdgeSettings
 from httpd.guard import door_refusal, sentence
+from kernel.auth.geo import country_code
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import BadSettings
-from kernel.geo import country_code
 from kernel.http.door_rules import rules_for
 from kernel.http.message import REASONS
 from kernel.jobs import NothingNamed, NoUrl, TooManyNames, parse_prefetch, parse_purge

@@ -24,10 +24,10 @@ import xxhash
 from edge.fleet.apply import State, check_document, key_set
 from edge.fleet.state_journal import beginning, lines, replay
 from edge.policy.rules import Rules, revocation_json
+from kernel.auth.licence import licence_json
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import StorageFailed
 from kernel.fleet import DOCUMENTS, KEYS, TYPES, Update, Version
-from kernel.licence import licence_json
 
 NAME = "state.json"
 JOURNAL = "state.journal"

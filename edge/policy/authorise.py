@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from edge.policy.locate import Viewer
 from edge.policy.rules import Rules, refuses
-from kernel.claims import ANYWHERE, Permit
-from kernel.geo import decide
-from kernel.keys import KeySet
+from kernel.auth.claims import ANYWHERE, Permit
+from kernel.auth.geo import decide
+from kernel.auth.signing_keys import KeySet
+from kernel.auth.token import verify
 from kernel.paths import REMEMBERED_LONGEST, CdnPath
-from kernel.token import verify
 from kernel.vocabulary import Refusal, rendition_height
 
 T = TypeVar("T")

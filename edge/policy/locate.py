@@ -13,8 +13,8 @@ from typing import Any
 
 import maxminddb
 
+from kernel.auth.geo import country_code
 from kernel.errors import BadSettings
-from kernel.geo import country_code
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from edge.policy.rules import Rules
+from kernel.auth.signing_keys import NO_KEYS, KeySet
 from kernel.errors import BadSettings
-from kernel.keys import NO_KEYS, KeySet
 
 
 def read_rules(file: Path | None) -> Rules:

@@ -6,7 +6,7 @@ Their one form is RULES.json (docs, `--rules`, what control pushes, what is kept
      "titles": {"<contentId>": licence, ...},
      "revoked_sessions": ["id" | {"id": "id", "until": iso8601 | unixSeconds | null}, ...]}
 
-A licence is described in `kernel.licence`. A title that is not listed follows `default`.
+A licence is described in `kernel.auth.licence`. A title that is not listed follows `default`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from math import inf
 from types import MappingProxyType
 from typing import Self
 
-from kernel.documents import BadDocument, join, kind_of, load_json, moment_text, parse_object
-from kernel.licence import (
+from kernel.auth.licence import (
     Licence,
     licence_json,
     parse_content_id,
@@ -27,6 +26,7 @@ from kernel.licence import (
     parse_session,
     parse_until,
 )
+from kernel.documents import BadDocument, join, kind_of, load_json, moment_text, parse_object
 from kernel.vocabulary import Refusal
 
 MAX_TITLES = 1_000_000

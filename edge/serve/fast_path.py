@@ -22,7 +22,7 @@ from edge.prefetch.segment_index import Outlines
 from edge.serve.access_log import AccessLog
 from edge.serve.request_template import MOST_GRANTS, NAME, Grant, grant
 from edge.wire.http1_server import Connection
-from kernel.claims import Permit
+from kernel.auth.claims import Permit
 from kernel.clock import Clock
 from kernel.http.cache_status import chained, hit
 

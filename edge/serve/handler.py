@@ -37,7 +37,7 @@ from edge.serve.request_template import carried_by_path
 from edge.serve.response import MOST_TRIES, Delivery
 from edge.wire.http1_server import Connection
 from edge.wire.request import Request
-from kernel.claims import ANYWHERE, Permit
+from kernel.auth.claims import ANYWHERE, Permit
 from kernel.clock import Clock
 from kernel.http.passing import Came, hops_left
 from kernel.vocabulary import Abort, Outcome, Refusal

@@ -9,7 +9,7 @@ from edge.policy.routes import Route
 from edge.serve.rights import Rights
 from edge.wire.http1_server import Connection
 from edge.wire.request import Malformed, Request
-from kernel.claims import Permit
+from kernel.auth.claims import Permit
 from kernel.http.dates import format_date
 from kernel.http.message import status_line
 from kernel.http.passing import reflection

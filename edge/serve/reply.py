@@ -12,7 +12,7 @@ from edge.policy.response_head import Selection, head, problem
 from edge.policy.route import Asked
 from edge.wire.http1_server import Connection
 from edge.wire.request import Request
-from kernel.claims import Permit
+from kernel.auth.claims import Permit
 from kernel.clock import Timer
 from kernel.errors import MatineeError, Overloaded, UpstreamFailed
 from kernel.http.cache_status import chained, forwarded, hit

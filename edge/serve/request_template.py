@@ -16,8 +16,8 @@ from edge.policy.route import Asked
 from edge.policy.rules import Rules
 from edge.prefetch.popularity import Tally
 from edge.wire.request import Request
-from kernel.claims import Permit
-from kernel.keys import KeySet
+from kernel.auth.claims import Permit
+from kernel.auth.signing_keys import KeySet
 
 MOST_GRANTS = 16
 """Folders remembered of one connection: a player moves between a few renditions, audio and subtitles."""

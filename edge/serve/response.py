@@ -26,7 +26,7 @@ from edge.serve.sliced_response import Walk
 from edge.slices.sliced_object import Slicing
 from edge.wire.http1_server import Connection
 from edge.wire.request import Request
-from kernel.claims import Permit
+from kernel.auth.claims import Permit
 from kernel.errors import MatineeError, UpstreamFailed
 from kernel.http.cache_status import forwarded
 from kernel.http.ranges import ByteRange

@@ -8,7 +8,7 @@ from edge.policy.profile import PURPOSE
 from edge.policy.route import Asked
 from edge.serve.fast_path import StraightRun
 from edge.wire.request import Request
-from kernel.claims import ANYWHERE, Permit
+from kernel.auth.claims import ANYWHERE, Permit
 from kernel.vocabulary import Refusal
 
 

@@ -10,8 +10,8 @@ from typing import Protocol
 import maxminddb
 from cachetools import LRUCache
 
+from kernel.auth.geo import country_code, decide
 from kernel.errors import BadSettings
-from kernel.geo import country_code, decide
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -8,9 +8,9 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
+from kernel.auth.geo import country_code
 from kernel.documents import BadDocument, is_broken, load_json, shown
 from kernel.errors import BadRequest
-from kernel.geo import country_code
 from kernel.vocabulary import is_content_id
 
 LARGEST_BODY = 64 * 1024

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from kernel.auth.token import mint
 from kernel.clock import Clock
 from kernel.errors import BadRequest, Overloaded
-from kernel.token import mint
 from services.counters import Counters
 from services.group_commit import GroupCommit
 from services.http import reading

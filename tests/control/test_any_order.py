@@ -24,8 +24,8 @@ from control.rollout.settings_state import NotNow, moved, push, pushed
 from edge.fleet.apply import State, apply
 from edge.fleet.state_file import decode, encode
 from edge.fleet.state_journal import beginning, lines, replay
+from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.fleet import HOT, NOTHING, SETTINGS, TYPES, Ack, Known, Nack, Update, Version
-from kernel.keys import generate_ed25519_pem, public_jwks
 
 ME = Who("e1")
 FLEET = [ME, *(Who(f"e{number}") for number in range(2, 8))]

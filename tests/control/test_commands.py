@@ -12,10 +12,10 @@ from control.db.edge_table import LEASE
 from control.db.store import Cursor, Store
 from control.desired import changes
 from control.fleet.fanout import Edge
+from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.documents import BadDocument
 from kernel.errors import StorageFailed
 from kernel.fleet import Hello
-from kernel.keys import generate_ed25519_pem, public_jwks
 from tests.postgresql import PASSWORD
 
 

@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from kernel.keys import SigningKey, generate_ed25519_pem
-from kernel.token import mint
+from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
+from kernel.auth.token import mint
 from services.clock import SystemClock
 from tests.e2e.test_fleet_trust import _free
 

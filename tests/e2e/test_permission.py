@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kernel.token import mint
+from kernel.auth.token import mint
 from tools.up_plan import KID
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from edge.app import Edge
 from edge.settings import EdgeSettings, ShieldSettings
-from kernel.keys import generate_ed25519_pem, public_jwks
+from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
+from kernel.auth.token import mint
 from kernel.settings.table import Address, resolve
-from kernel.token import mint
 from tests.scenario.clock import FakeClock, turns, until
 from tests.scenario.library import Library
 from tests.scenario.memory_control import MemoryControl

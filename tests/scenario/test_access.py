@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kernel.keys import generate_ed25519_pem
+from kernel.auth.signing_keys import generate_ed25519_pem
 from tests.scenario.stage import Scenario
 
 SEG = "/cdn/eu/title1/v720/00001.m4s"

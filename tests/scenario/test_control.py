@@ -61,7 +61,7 @@ async def test_a_title_that_control_does_not_list_is_denied(s: Scenario) -> None
 
 async def test_rotated_keys_count_at_once(s: Scenario) -> None:
     """A token of a key that was taken away is refused though it was remembered; both keys are good in between."""
-    from kernel.keys import generate_ed25519_pem
+    from kernel.auth.signing_keys import generate_ed25519_pem
 
     c1, o1 = s.control("c1", default="allow"), s.origin("o1")
     e1 = s.edge("e1", upstream=o1, control=c1, tokens="required")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
 from kernel.errors import BadRequest, BadSettings
-from kernel.keys import SigningKey, generate_ed25519_pem
 from services.own_key import MAX_NAMES, KeyLink, OwnKey
 
 A, B = (SigningKey.from_pem(generate_ed25519_pem()) for _ in range(2))

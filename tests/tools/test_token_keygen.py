@@ -4,8 +4,8 @@ import stat
 
 import pytest
 
-from kernel.keys import KeySet, SigningKey
-from kernel.token import mint, verify
+from kernel.auth.signing_keys import KeySet, SigningKey
+from kernel.auth.token import mint, verify
 from tools import cli
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kernel.keys import KeySet, SigningKey, encode_base64url, generate_ed25519_pem, public_jwks
-from kernel.token import verify
+from kernel.auth.signing_keys import KeySet, SigningKey, encode_base64url, generate_ed25519_pem, public_jwks
+from kernel.auth.token import verify
 from tools import cli
 
 PEM = generate_ed25519_pem()

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from kernel.auth.signing_keys import KeySet
 from kernel.errors import BadSettings
-from kernel.keys import KeySet
 from tools.up_keys import ensure_keys
 
 

@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]  # comes with mmdb-writer, without types
 
-from kernel.keys import SigningKey, generate_ed25519_pem
-from kernel.token import mint
+from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
+from kernel.auth.token import mint
 from tools.bench.processes import BenchFailed, free_port, started, tree, workers_of
 
 TITLE = "bench"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kernel.keys import generate_ed25519_pem, public_jwks
+from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 
 JWKS = public_jwks(generate_ed25519_pem(), "k1")
 

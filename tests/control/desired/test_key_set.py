@@ -9,9 +9,9 @@ from control.desired.changes import TooMany
 from control.desired.key_set import MAX_WITHDRAWN, KidTaken, put_keys, put_own_keys, retire, withdraw
 from control.desired.resources import KEY_OWNERS, Change, Desired
 from control.fleet.nodes import NotKnown
+from kernel.auth.signing_keys import KEYS_MOST, generate_ed25519_pem, public_jwks
 from kernel.documents import BadDocument
 from kernel.fleet import KEYS
-from kernel.keys import KEYS_MOST, generate_ed25519_pem, public_jwks
 
 NOW = 1_800_000_000.0
 HOUR = 3_600.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from control.trust.url_token import parted, token_json
-from kernel.keys import KeySet, generate_ed25519_pem, public_jwks
-from kernel.token import mint
+from kernel.auth.signing_keys import KeySet, generate_ed25519_pem, public_jwks
+from kernel.auth.token import mint
 
 NOW = 1_800_000_000.0
 PEM = generate_ed25519_pem()

@@ -12,9 +12,9 @@ import edge.fleet.signed_state as module
 from edge.fleet.apply import State, apply
 from edge.fleet.signed_state import SignedState
 from edge.fleet.state_file import Damaged
+from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.errors import StorageFailed
 from kernel.fleet import KEYS, RULES, SETTINGS, Resource, Update, Version
-from kernel.keys import generate_ed25519_pem, public_jwks
 from kernel.signed import NotSigned, signed
 from tests.certificates import fleet_authority
 

@@ -14,10 +14,10 @@ import pytest
 from edge.fleet.apply import State, apply
 from edge.fleet.state_file import DAMAGED_KEPT, Damaged, StateFile, decode, encode
 from edge.policy.rules import Rules
+from kernel.auth.licence import Licence
+from kernel.auth.signing_keys import KeySet, generate_ed25519_pem, public_jwks
 from kernel.errors import StorageFailed
 from kernel.fleet import KEYS, NOTHING, RULES, SETTINGS, Resource, Update, Version
-from kernel.keys import KeySet, generate_ed25519_pem, public_jwks
-from kernel.licence import Licence
 from kernel.vocabulary import Refusal
 
 JWK = public_jwks(generate_ed25519_pem(), "k")["keys"][0]

@@ -8,10 +8,10 @@ import pytest
 from edge.policy.authorise import TokenMemo, authorise, find_token, tallest, without_token
 from edge.policy.locate import Viewer
 from edge.policy.rules import Rules
-from kernel.claims import ANYWHERE, Permit
-from kernel.keys import NO_KEYS, KeySet, SigningKey, generate_ed25519_pem
+from kernel.auth.claims import ANYWHERE, Permit
+from kernel.auth.signing_keys import NO_KEYS, KeySet, SigningKey, generate_ed25519_pem
+from kernel.auth.token import mint
 from kernel.paths import split_cdn
-from kernel.token import mint
 from kernel.vocabulary import Refusal
 
 NOW = 1_800_000_000.0

@@ -9,8 +9,8 @@ import pytest
 
 from edge.policy.read_files import read_keys, read_rules
 from edge.policy.rules import Rules
+from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.errors import BadSettings
-from kernel.keys import generate_ed25519_pem, public_jwks
 
 
 def test_without_files_everything_is_allowed_and_no_key_verifies() -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import edge.policy.rules
 from edge.policy.rules import Rules, refuses
+from kernel.auth.licence import Licence
 from kernel.documents import BadDocument
-from kernel.licence import Licence
 from kernel.vocabulary import Refusal
 
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,8}", fullmatch=True)

@@ -11,7 +11,7 @@ from edge.policy.rules import Rules
 from edge.prefetch.popularity import Tally
 from edge.serve.request_template import NAME, carried_by_path, grant
 from edge.wire.request import Request
-from kernel.claims import Permit
+from kernel.auth.claims import Permit
 from kernel.vocabulary import Refusal
 
 SEG = b"/cdn/eu/title1/v720/00001.m4s"

@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kernel.keys import KeySet, public_jwks
-from kernel.token import verify
+from kernel.auth.signing_keys import KeySet, public_jwks
+from kernel.auth.token import verify
 
 EDGES = "http://127.0.0.1:8081,http://127.0.0.2:8081"
 

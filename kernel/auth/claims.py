@@ -15,8 +15,8 @@ from typing import Any
 
 import re2
 
-from kernel.geo import is_country
-from kernel.keys import decode_base64url
+from kernel.auth.geo import is_country
+from kernel.auth.signing_keys import decode_base64url
 from kernel.paths import Target, normalise
 from kernel.vocabulary import TIER_LINES, Refusal, Tier
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from kernel.claims import ANYWHERE, Permit, is_scope, permit_of
-from kernel.keys import encode_base64url
+from kernel.auth.claims import ANYWHERE, Permit, is_scope, permit_of
+from kernel.auth.signing_keys import encode_base64url
 from kernel.vocabulary import Refusal
 
 NOW = 1_800_000_000

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from kernel.keys import (
+from kernel.auth.signing_keys import (
     KeySet,
     SigningKey,
     decode_base64url,

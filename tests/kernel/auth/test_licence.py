@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kernel.auth.licence import Licence, licence_json, parse_licence
 from kernel.documents import BadDocument
-from kernel.licence import Licence, licence_json, parse_licence
 from kernel.vocabulary import Refusal
 
 COUNTRIES = st.sampled_from(["DE", "FR", "US", "AT"])

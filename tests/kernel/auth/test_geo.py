@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.geo import country_code, decide, is_country
+from kernel.auth.geo import country_code, decide, is_country
 
 
 @pytest.mark.parametrize("text", ["DE", "FR", "US", "GB"])

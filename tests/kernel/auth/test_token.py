@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.keys import KeySet, SigningKey, encode_base64url, generate_ed25519_pem
-from kernel.token import NBF_BEFORE, NotMintable, Permit, mint, sign, verify
+from kernel.auth.signing_keys import KeySet, SigningKey, encode_base64url, generate_ed25519_pem
+from kernel.auth.token import NBF_BEFORE, NotMintable, Permit, mint, sign, verify
 from kernel.vocabulary import REFUSAL_STATUS, Refusal
 
 NOW = 1_800_000_000.5

@@ -1,6 +1,6 @@
-"""Viewers' tokens: compact JWS (RFC 7515, 7519), verified and minted. What the claims mean is in kernel.claims.
+"""Viewers' tokens: compact JWS (RFC 7515, 7519), verified and minted. What the claims mean is in kernel.auth.claims.
 
-The signatures are PyJWT's (see kernel.keys); the framing is strict and ours: one spelling of a token is accepted, and
+The signatures are PyJWT's (see kernel.auth.signing_keys); the framing is strict and ours: one spelling of a token is accepted, and
 nothing in it can name, bring or change a key.
 """
 
@@ -10,9 +10,9 @@ import ipaddress
 import json
 from typing import Any
 
-from kernel.claims import ANYWHERE, SESSION, Permit, is_scope, permit_of
-from kernel.geo import is_country
-from kernel.keys import KID_LONGEST, KeySet, SigningKey, check_kid, decode_base64url, encode_base64url
+from kernel.auth.claims import ANYWHERE, SESSION, Permit, is_scope, permit_of
+from kernel.auth.geo import is_country
+from kernel.auth.signing_keys import KID_LONGEST, KeySet, SigningKey, check_kid, decode_base64url, encode_base64url
 from kernel.vocabulary import TIER_LINES, Refusal
 
 __all__ = ["ANYWHERE", "NBF_BEFORE", "TOKEN_LONGEST", "TTL_MOST", "NotMintable", "Permit", "mint", "sign", "verify"]
