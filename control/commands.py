@@ -34,7 +34,7 @@ from control.trust.enrolment import Enrolment
 from kernel.clock import Clock, Instant
 from kernel.documents import BadDocument
 from kernel.errors import Overloaded, StorageFailed
-from kernel.fleet import DEFAULT, RULES, TITLE, Hello, Resource
+from kernel.fleet.messages import DEFAULT, RULES, TITLE, Hello, Resource
 from rpc.supervised import Supervised
 
 TITLES_AT_ONCE = 5_000

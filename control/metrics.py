@@ -11,7 +11,7 @@ from control.fleet.fanout import MESSAGE_KINDS
 from control.jobs.status import quantile
 from control.routing.health import Standing
 from kernel.counters import by_name
-from kernel.fleet import KEYS, TYPES
+from kernel.fleet.messages import KEYS, TYPES
 
 
 def metrics_text(plane: Plane) -> str:

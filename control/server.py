@@ -29,8 +29,8 @@ from control.trust.enrolment import Enrolment, NotWelcome
 from control.trust.peers import EDGES, SERVICES, Peers, Refused, check_hello
 from kernel.documents import BadDocument, load_json
 from kernel.errors import BadSettings, Overloaded, StorageFailed
-from kernel.fleet import KEYS, RULES, TITLE, FromControl, FromEdge, Hello
-from kernel.identity import Identity
+from kernel.fleet.identity import Identity
+from kernel.fleet.messages import KEYS, RULES, TITLE, FromControl, FromEdge, Hello
 from kernel.settings.table import Address
 from rpc.border import control_to_wire
 from rpc.border_edge import edge_from_wire

@@ -51,7 +51,7 @@ from httpd.door import Door
 from httpd.private_files import private_folder
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings
-from kernel.fleet import HOT
+from kernel.fleet.messages import HOT
 from kernel.http.cache_status import cache_name
 from kernel.settings.table import Address
 from kernel.vocabulary import CACHE_NOTICE_SENTENCES, CacheNotice

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernel.fleet import NOTHING, FromControl, Job, Jobs, Resource, Update, Version
+from kernel.fleet.messages import NOTHING, FromControl, Job, Jobs, Resource, Update, Version
 from rpc.bounds import BorderError, few, line_of, whole_of, word_of
 from rpc.v1 import control_pb2 as pb
 

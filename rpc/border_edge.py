@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernel.fleet import Ack, Applied, FromEdge, Hello, Known, Nack, Popular, Prefetched, Receipt, Report
+from kernel.fleet.messages import Ack, Applied, FromEdge, Hello, Known, Nack, Popular, Prefetched, Receipt, Report
 from kernel.vocabulary import is_content_id
 from rpc.border import version_of, wire_of
 from rpc.bounds import (

@@ -10,8 +10,8 @@ import math
 import re
 from collections.abc import Sized
 
-from kernel.fleet import NODE_ID
-from kernel.hot import LONGEST_RENDITION
+from kernel.fleet.hot_list import LONGEST_RENDITION
+from kernel.fleet.messages import NODE_ID
 from kernel.vocabulary import CONTENT_ID, REGION
 
 MAX_TEXT = 1_024

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 import grpc.aio
 
-from kernel.identity import CONTROL_NAME
+from kernel.fleet.identity import CONTROL_NAME
 from rpc.border import MESSAGE_BYTES
 from rpc.identity_file import Credentials
 

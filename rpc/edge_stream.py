@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 
 from kernel.errors import UpstreamFailed
-from kernel.fleet import FromControl, FromEdge
+from kernel.fleet.messages import FromControl, FromEdge
 from rpc.border import Joiner
 from rpc.border_edge import edge_to_wire
 from rpc.bounds import BorderError

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from kernel.errors import BadRequest, UpstreamFailed
-from kernel.identity import read_token
+from kernel.fleet.identity import read_token
 from kernel.settings.setting_types import parse_address
 from rpc.channel import open_channel, reason
 from rpc.identity_file import Credentials

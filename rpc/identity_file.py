@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from kernel.errors import StorageFailed
-from kernel.identity import BadIdentity, Identity, identity, load_key, make_key
+from kernel.fleet.identity import BadIdentity, Identity, identity, load_key, make_key
 
 NAME = "identity.pem"
 PENDING = "identity.key"

@@ -17,7 +17,7 @@ import structlog
 
 from kernel.clock import Clock
 from kernel.errors import BadRequest, BadSettings, MatineeError, StorageFailed, UpstreamFailed
-from kernel.identity import BadIdentity, fingerprint, make_key, read_token, request
+from kernel.fleet.identity import BadIdentity, fingerprint, make_key, read_token, request
 from kernel.settings.setting_types import Address
 from rpc.edge_stream import EdgeStream
 from rpc.enrol import enrol, renew

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from control.trust.authority import Authority
-from kernel.identity import make_key, request
+from kernel.fleet.identity import make_key, request
 from rpc.identity_file import Credentials
 
 NOW = time.time()  # noqa: TID251 (TLS libraries look at the machine's clock)

@@ -33,7 +33,9 @@ from kernel.auth.licence import parse_licence
 from kernel.auth.signing_keys import KeySet, decode_base64url
 from kernel.auth.token import verify
 from kernel.documents import load_json, parse_moment
-from kernel.hot import parse_hot
+from kernel.fleet.hot_list import parse_hot
+from kernel.fleet.identity import named_by, read_token
+from kernel.fleet.jobs import parse_prefetch, parse_purge
 from kernel.http.authority import normal_authority
 from kernel.http.cache_control import parse_directives, parse_targeted
 from kernel.http.conditional import etags, not_modified, precondition_holds, range_holds
@@ -45,8 +47,6 @@ from kernel.http.message import end_to_end, members
 from kernel.http.passing import hops_left, spoken_for
 from kernel.http.ranges import parse_content_range, parse_range
 from kernel.http.request_directives import wishes
-from kernel.identity import named_by, read_token
-from kernel.jobs import parse_prefetch, parse_purge
 from kernel.media.cmcd import of_request, of_text
 from kernel.media.mpd import parse_mpd
 from kernel.media.naming import within_title

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 
 from kernel.errors import BadRequest, BadSettings, UpstreamFailed
-from kernel.identity import ENROLLED
+from kernel.fleet.identity import ENROLLED
 from kernel.settings.table import DURATION, PATH, TEXT, URL, choice, setting
 from rpc.identity_file import write_private
 

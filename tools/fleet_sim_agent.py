@@ -24,10 +24,10 @@ from edge.prefetch.background import Brought, Done
 from edge.prefetch.scheduler import Wish
 from kernel.clock import Clock
 from kernel.errors import BadSettings, UpstreamFailed
-from kernel.fleet import HOT, SETTINGS, Applied, FromControl, FromEdge, Hello, Nack, Popular, Report
+from kernel.fleet.hot_list import parse_hot
+from kernel.fleet.jobs import Purge
+from kernel.fleet.messages import HOT, SETTINGS, Applied, FromControl, FromEdge, Hello, Nack, Popular, Report
 from kernel.heavy import HALF_LIFE
-from kernel.hot import parse_hot
-from kernel.jobs import Purge
 from rpc.edge_stream import EdgeStream
 from rpc.identity_file import Credentials
 

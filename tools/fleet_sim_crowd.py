@@ -23,8 +23,8 @@ import uvloop
 import xxhash
 
 from edge.clock import SystemClock
-from kernel.fleet import Hello
-from kernel.identity import make_key, request
+from kernel.fleet.identity import make_key, request
+from kernel.fleet.messages import Hello
 from rpc.identity_file import Credentials
 from tools.fleet_sim_agent import Agent, Event, World, zipf
 from tools.supervise_child import die_with_parent

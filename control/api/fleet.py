@@ -18,7 +18,7 @@ from control.fleet import nodes, quarantine
 from control.fleet.fanout import Edge
 from control.fleet.nodes import Group, Node, as_known
 from kernel.documents import BadDocument, moment_text
-from kernel.fleet import NODE_ID, Report
+from kernel.fleet.messages import NODE_ID, Report
 
 
 class FleetApi:

@@ -12,7 +12,7 @@ from control.db.job_table import NAMES_AT_ONCE
 from control.jobs.service import SECONDS_MOST
 from control.jobs.status import brief
 from kernel.documents import BadDocument
-from kernel.jobs import parse_prefetch, parse_purge
+from kernel.fleet.jobs import parse_prefetch, parse_purge
 
 
 class JobsApi:

@@ -13,7 +13,7 @@ from control.db.schema import cursors, details, facts, heads, leases, resources,
 from control.db.transaction import REVISION, put
 from control.desired.persistent_map import Buckets
 from control.desired.resources import LOG_KEPT, SHELVES, Desired, Shelf
-from kernel.fleet import Resource
+from kernel.fleet.messages import Resource
 
 DETAILS_KEPT = 5_000
 DETAILS_SECONDS = 180 * 86_400.0

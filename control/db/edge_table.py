@@ -18,7 +18,7 @@ from control.db.schema import edges
 from control.db.transaction import insert_into
 from control.fleet.session import Edge
 from kernel.clock import Instant
-from kernel.fleet import Hello, Report, Version
+from kernel.fleet.messages import Hello, Report, Version
 
 LEASE = 20.0
 """Seconds that an edge is told as connected after its last word."""

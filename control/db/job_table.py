@@ -16,7 +16,7 @@ from control.db.transaction import Tx, put
 from control.jobs.dispatch import Arrived
 from control.jobs.log import ENTRIES_KEPT, Entry, repeated
 from control.jobs.status import ACTIVE, COMPLETE, ENDED, FAILED
-from kernel.fleet import DONE, PREFETCH, PURGE, Job
+from kernel.fleet.messages import DONE, PREFETCH, PURGE, Job
 
 EPOCH = "epoch-jobs"
 FLOOR = "floor-jobs"

@@ -20,7 +20,7 @@ from kernel.auth.licence import (
     parse_until,
 )
 from kernel.documents import moment_text
-from kernel.fleet import DEFAULT, RULES, SESSION, TITLE
+from kernel.fleet.messages import DEFAULT, RULES, SESSION, TITLE
 
 MAX_RULES = 1_000_000
 """Titles and revocations together; edges hold no more."""

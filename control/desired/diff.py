@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from control.desired.resources import Desired
-from kernel.fleet import NOTHING, Ack, Known, Nack, Update, Version
+from kernel.fleet.messages import NOTHING, Ack, Known, Nack, Update, Version
 
 DELTA_SHARE = 0.5
 """A delta that would name more than this share of a type's resources is sent as a snapshot."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from control.desired.diff import Track
-from kernel.fleet import Hello, Resource, Update, Version
+from kernel.fleet.messages import Hello, Resource, Update, Version
 
 
 class Document(NamedTuple):

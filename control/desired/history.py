@@ -18,7 +18,7 @@ from control.desired.resources import KEY_OWNERS, Change
 from control.desired.revision_diff import Touch, folded, touch_json, turned_round, unpacked
 from control.fleet import nodes
 from kernel.documents import moment_text
-from kernel.fleet import TYPES
+from kernel.fleet.messages import TYPES
 
 BETWEEN_MOST = 1_000
 """Revisions that are compared at once."""

@@ -19,7 +19,7 @@ from control.desired.resources import KEY_OWNERS, Change, Desired
 from control.fleet.nodes import NotKnown
 from kernel.auth.signing_keys import KEYS_MOST, KeySet
 from kernel.documents import BadDocument
-from kernel.fleet import KEYS
+from kernel.fleet.messages import KEYS
 
 OPERATOR = ""
 MAX_LIFETIME = 366 * 86_400.0

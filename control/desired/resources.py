@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from control.desired.persistent_map import Buckets
-from kernel.fleet import SETTINGS, TYPES, Resource, Version
+from kernel.fleet.messages import SETTINGS, TYPES, Resource, Version
 
 ROLLOUT = "rollout"
 """The type whose one resource says how far the newest settings are rolled out; no edge gets it."""

@@ -23,7 +23,7 @@ from control.fleet.quarantine import quarantined
 from control.fleet.session import ALL_TYPES, ANSWER_WITHIN, Edge, Session, Unwelcome, check_hello
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
-from kernel.fleet import (
+from kernel.fleet.messages import (
     DOCUMENTS,
     NOTHING,
     SETTINGS,

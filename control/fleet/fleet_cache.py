@@ -9,7 +9,7 @@ from sqlalchemy import select
 from control.db import schema
 from control.db.store import Store
 from control.fleet.nodes import Group, Node, as_known
-from kernel.fleet import Hello
+from kernel.fleet.messages import Hello
 
 
 class Roster:

@@ -17,7 +17,7 @@ from control.db import schema
 from control.db.transaction import Tx, put
 from control.desired.changes import canonical
 from kernel.documents import BadDocument, load_json, parse_object
-from kernel.fleet import NODE_ID, Hello
+from kernel.fleet.messages import NODE_ID, Hello
 from kernel.settings.table import parse_address
 
 ROLES = ("edge", "shield", "control", "service")

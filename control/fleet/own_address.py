@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from kernel.fleet import Hello
+from kernel.fleet.messages import Hello
 from kernel.settings.table import Address, parse_address
 
 

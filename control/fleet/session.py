@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from control.desired.diff import Track
-from kernel.fleet import APPLIED, DOCUMENTS, NODE_ID, TYPES, Applied, FromEdge, Hello, Report, Version
+from kernel.fleet.messages import APPLIED, DOCUMENTS, NODE_ID, TYPES, Applied, FromEdge, Hello, Report, Version
 from kernel.settings.table import parse_address
 
 ROLES = ("edge", "shield")

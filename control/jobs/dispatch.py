@@ -13,7 +13,7 @@ from control.fleet.fanout import Edge, Fanout
 from control.jobs.log import Entry, JobLog, told_by
 from control.jobs.tier_gate import SHIELDS_WITHIN, Release, Shield
 from kernel.clock import Clock, Timer
-from kernel.fleet import DONE, NOTHING, PURGE, Jobs, Receipt, Version
+from kernel.fleet.messages import DONE, NOTHING, PURGE, Jobs, Receipt, Version
 
 THERE_WITHIN = 10.0
 """Seconds after its last word that a shield is waited for."""

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from kernel.documents import load_json
-from kernel.fleet import PURGE, Job, Jobs, Version
-from kernel.jobs import content_of, merged, parse_purge
+from kernel.fleet.jobs import content_of, merged, parse_purge
+from kernel.fleet.messages import PURGE, Job, Jobs, Version
 
 ENTRIES_KEPT = 10_000
 BYTES_KEPT = 64 << 20

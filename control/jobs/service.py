@@ -27,8 +27,8 @@ from control.jobs.status import Came, NodeSeen, audited, whole
 from control.rate_limiter import Rate
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
-from kernel.fleet import PREFETCH, PURGE, Version
-from kernel.jobs import Prefetch, Purge, content_of
+from kernel.fleet.jobs import Prefetch, Purge, content_of
+from kernel.fleet.messages import PREFETCH, PURGE, Version
 
 KEEP_EVERY = 0.1
 """Seconds between two writes of receipts."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
-from kernel.fleet import DONE, PURGE
+from kernel.fleet.messages import DONE, PURGE
 
 ACTIVE, COMPLETE, FAILED, PENDING, PROCESSED = "active", "complete", "failed", "pending", "processed"
 ENDED = (COMPLETE, FAILED)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from control.jobs.log import Entry
-from kernel.fleet import Version
+from kernel.fleet.messages import Version
 
 SHIELDS_WITHIN = 5.0
 """Seconds that edges wait for shields."""

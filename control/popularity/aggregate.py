@@ -14,7 +14,7 @@ import math
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from kernel.fleet import Popular
+from kernel.fleet.messages import Popular
 from kernel.heavy import HALF_LIFE, HeavyHitters, Taken
 
 RISE_HALF_LIFE = 5.0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from control.popularity.aggregate import Popularity, Rank, Rendition
-from kernel.hot import MOST_SEGMENTS, HotRow
+from kernel.fleet.hot_list import MOST_SEGMENTS, HotRow
 from kernel.rendezvous import LOAD_BOUND, Candidate, order
 
 ENTER = 0.002

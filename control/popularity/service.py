@@ -13,8 +13,8 @@ from control.fleet.nodes import UNSAID, Node, as_known
 from control.popularity.aggregate import Popularity
 from control.popularity.planner import HotPlan, Place, changed, weight_of
 from kernel.clock import Clock
-from kernel.fleet import HOT, Hello, Report, Version
-from kernel.hot import HotRow, hot_document
+from kernel.fleet.hot_list import HotRow, hot_document
+from kernel.fleet.messages import HOT, Hello, Report, Version
 
 EVERY = 2.0
 SILENT = 30.0

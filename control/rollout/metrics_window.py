@@ -11,7 +11,7 @@ from statistics import median
 from typing import NamedTuple
 
 from control.rollout.rollout import Observed
-from kernel.fleet import Report
+from kernel.fleet.messages import Report
 
 KEPT = 120.0
 REPORTS_MOST = 120

@@ -25,7 +25,7 @@ from control.rollout.rollout import STAGES, Rollout, State, go_on, harm, has_it,
 from control.rollout.settings_state import NotNow, Pushed, pushed
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
-from kernel.fleet import SETTINGS, Ack, Applied, Hello, Nack, Version
+from kernel.fleet.messages import SETTINGS, Ack, Applied, Hello, Nack, Version
 
 EVERY = 1.0
 SILENT_AFTER = 10.0

@@ -18,7 +18,7 @@ from control.desired.documents import Document
 from control.desired.resources import ROLLOUT, Change, Desired
 from control.rollout.layers import Layers, Who, content_of, edited
 from control.rollout.rollout import Rollout, State, has_it, reaching, revert
-from kernel.fleet import SETTINGS, Version
+from kernel.fleet.messages import SETTINGS, Version
 
 _ONLY = "settings"
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from kernel.fleet import Report
+from kernel.fleet.messages import Report
 from kernel.health import PANIC_BELOW, Failure, Health, may_leave
 
 QUORUM = 2

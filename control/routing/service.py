@@ -14,7 +14,7 @@ from control.popularity.planner import weight_of
 from control.routing.health import ROUTED, Probe, Seen, Standing, Told, Verdict, Watched, judge, told_by_viewers
 from control.routing.ranking import Ask, Place, Routed, near, route
 from kernel.clock import Clock
-from kernel.fleet import Hello, Report
+from kernel.fleet.messages import Hello, Report
 from kernel.settings.table import parse_address
 
 JUDGED_FOR = 0.25

@@ -22,14 +22,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kernel.errors import BadSettings
-from kernel.identity import SKEW, BadIdentity, fingerprint, load_key, make_key, names
+from kernel.fleet.identity import SKEW, BadIdentity, fingerprint, load_key, make_key, names
 
 AUTHORITY_DAYS = 3650
 MOST_REQUEST = 16 << 10
 
 
 class Authority:
-    """Issues certificates. `key` also signs updates (kernel/signed.py)."""
+    """Issues certificates. `key` also signs updates (kernel/fleet/signed.py)."""
 
     def __init__(self, key_pem: bytes, certificate_pem: bytes) -> None:
         """Raises BadIdentity when the two do not belong together."""

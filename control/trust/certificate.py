@@ -12,7 +12,7 @@ import grpc
 import structlog
 
 from control.trust.authority import Authority
-from kernel.identity import Identity, identity, make_key, request
+from kernel.fleet.identity import Identity, identity, make_key, request
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

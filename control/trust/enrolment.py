@@ -22,8 +22,7 @@ from control.fleet import nodes
 from control.trust.authority import Authority
 from kernel.clock import Clock
 from kernel.documents import BadDocument, parse_object
-from kernel.fleet import NODE_ID
-from kernel.identity import (
+from kernel.fleet.identity import (
     CONTROL_NAME,
     ENROLLED,
     SECRET_BYTES,
@@ -35,6 +34,7 @@ from kernel.identity import (
     read_token,
     request_name,
 )
+from kernel.fleet.messages import NODE_ID
 from kernel.settings.setting_types import parse_duration
 
 TTL = 3_600.0

@@ -13,9 +13,9 @@ from control.trust.certificate import ServerCertificate
 from control.trust.enrolment import Enrolment
 from control.trust.peers import Peers
 from kernel.errors import BadSettings
-from kernel.fleet import Update
-from kernel.identity import BadIdentity
-from kernel.signed import signed
+from kernel.fleet.identity import BadIdentity
+from kernel.fleet.messages import Update
+from kernel.fleet.signed import signed
 
 
 async def open_trust(settings: ControlSettings, plane: Plane) -> Trust | None:

@@ -17,8 +17,8 @@ from control.db.schema import nodes
 from control.db.store import Store
 from kernel.clock import Clock
 from kernel.errors import StorageFailed
-from kernel.fleet import FromEdge, Hello
-from kernel.identity import SKEW, BadIdentity, Identity, identity
+from kernel.fleet.identity import SKEW, BadIdentity, Identity, identity
+from kernel.fleet.messages import FromEdge, Hello
 
 EDGES = ("edge", "shield")
 SERVICES = ("service",)

@@ -23,9 +23,9 @@ from httpd.guard import door_refusal, sentence
 from kernel.auth.geo import country_code
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import BadSettings
+from kernel.fleet.jobs import NothingNamed, NoUrl, TooManyNames, parse_prefetch, parse_purge
 from kernel.http.door_rules import rules_for
 from kernel.http.message import REASONS
-from kernel.jobs import NothingNamed, NoUrl, TooManyNames, parse_prefetch, parse_purge
 from kernel.settings.door_settings import LOOPBACK, DoorLimits, Patience
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, DoorRefusal
 

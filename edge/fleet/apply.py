@@ -15,7 +15,8 @@ from edge.policy.rules import MAX_REVOKED, MAX_TITLES, Rules
 from kernel.auth.licence import Licence, parse_content_id, parse_default, parse_licence, parse_session, parse_until
 from kernel.auth.signing_keys import NO_KEYS, KeySet
 from kernel.documents import BadDocument, kind_of, load_json, parse_object
-from kernel.fleet import (
+from kernel.fleet.hot_list import parse_hot
+from kernel.fleet.messages import (
     DEFAULT,
     HOT,
     KEYS,
@@ -30,7 +31,6 @@ from kernel.fleet import (
     Update,
     Version,
 )
-from kernel.hot import parse_hot
 from kernel.settings.live_settings import check_settings
 from kernel.vocabulary import Refusal
 

@@ -19,7 +19,7 @@ import xxhash
 
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import StorageFailed
-from kernel.fleet import NOTHING, Version
+from kernel.fleet.messages import NOTHING, Version
 
 NAME = "mark"
 SLOT = 4_096

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge.fleet.apply import State
-from kernel.fleet import NOTHING, FromControl, FromEdge, Jobs, Report, Version
+from kernel.fleet.messages import NOTHING, FromControl, FromEdge, Jobs, Report, Version
 
 BACKOFF_FIRST = 0.2
 BACKOFF_MOST = 10.0

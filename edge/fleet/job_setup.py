@@ -17,7 +17,7 @@ from edge.fleet.purge_request import request_of
 from edge.fleet.subscribe import Subscriber
 from edge.prefetch.background import Brought, Done
 from edge.prefetch.scheduler import Wish
-from kernel.jobs import Purge
+from kernel.fleet.jobs import Purge
 
 if TYPE_CHECKING:
     from edge.app import Edge

@@ -23,8 +23,8 @@ from edge.prefetch.scheduler import Wish
 from kernel.clock import Clock, Timer
 from kernel.documents import load_json
 from kernel.errors import StorageFailed, UpstreamFailed
-from kernel.fleet import DONE, NOTHING, PREFETCH, PURGE, Job, Jobs, Receipt, Version
-from kernel.jobs import Purge, parse_prefetch, parse_purge
+from kernel.fleet.jobs import Purge, parse_prefetch, parse_purge
+from kernel.fleet.messages import DONE, NOTHING, PREFETCH, PURGE, Job, Jobs, Receipt, Version
 
 BATCH = 100
 """Entries done together."""

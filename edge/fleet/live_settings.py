@@ -21,7 +21,7 @@ from edge.serve.listener import patience
 from edge.settings import EdgeSettings
 from edge.upstreams.config import Wiring, wiring_of
 from kernel.errors import BadSettings
-from kernel.fleet import SETTINGS
+from kernel.fleet.messages import SETTINGS
 from kernel.settings.live_settings import values
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from urllib.parse import SplitResult, urlsplit
 from cache.cache import PurgeRequest
 from edge.policy.route import GENERAL, MEDIA, Asked, ask_for, named_host, reach
 from edge.policy.routes import Routes
+from kernel.fleet.jobs import Purge
 from kernel.http.authority import normal_authority
-from kernel.jobs import Purge
 from kernel.paths import split_token
 from kernel.vocabulary import Refusal
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from edge.fleet.control_link import Link
 from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
-from kernel.fleet import Receipt, Report
+from kernel.fleet.messages import Receipt, Report
 
 EARLY = 0.01
 """Seconds that a timer of the event loop may come too early by: it would be the last one otherwise."""

@@ -12,7 +12,7 @@ from edge.fleet.signed_state import SignedState
 from edge.fleet.subscribe import Subscriber
 from edge.settings import EdgeSettings
 from kernel.clock import Clock
-from kernel.fleet import Hello
+from kernel.fleet.messages import Hello
 from rpc.node_identity import NodeIdentity, needed
 
 

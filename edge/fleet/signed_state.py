@@ -1,7 +1,7 @@
 """The last good state as control signed it: what the edge starts from while control is away, however long that is.
 
 `state.signed` has one line for each update that the state is made of: a snapshot of a type, then the deltas since, each
-with its signature (kernel/signed.py) and a checksum. The file is appended to; a new snapshot makes the older lines of
+with its signature (kernel/fleet/signed.py) and a checksum. The file is appended to; a new snapshot makes the older lines of
 its type useless, and when those outweigh the others the file is written anew without them. A file that is not as
 control signed it, for this very edge, is set aside whole: the edge waits for control then, and refuses viewers rather
 than trust.
@@ -21,8 +21,8 @@ from edge.fleet.apply import State, apply
 from edge.fleet.state_file import Damaged, replace_file, set_aside
 from edge.fleet.state_journal import line_of, update_of
 from kernel.errors import StorageFailed
-from kernel.fleet import DOCUMENTS, Nack, Resource, Update, Version
-from kernel.signed import NotSigned, check
+from kernel.fleet.messages import DOCUMENTS, Nack, Resource, Update, Version
+from kernel.fleet.signed import NotSigned, check
 
 NAME = "state.signed"
 DEAD_LEAST = 1 << 20

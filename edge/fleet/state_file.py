@@ -27,7 +27,7 @@ from edge.policy.rules import Rules, revocation_json
 from kernel.auth.licence import licence_json
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import StorageFailed
-from kernel.fleet import DOCUMENTS, KEYS, TYPES, Update, Version
+from kernel.fleet.messages import DOCUMENTS, KEYS, TYPES, Update, Version
 
 NAME = "state.json"
 JOURNAL = "state.journal"

@@ -16,7 +16,7 @@ import xxhash
 
 from edge.fleet.apply import State, apply
 from kernel.documents import load_json, parse_object
-from kernel.fleet import DOCUMENTS, Nack, Resource, Update, Version
+from kernel.fleet.messages import DOCUMENTS, Nack, Resource, Update, Version
 
 _MEMBERS = ("type", "epoch", "number", "base", "snapshot", "resources", "removed", "signature")
 _CHECKSUM = 16

@@ -20,7 +20,7 @@ from edge.fleet.sender import Speaker
 from edge.fleet.state_file import Damaged, Keeper, StateFile
 from kernel.clock import Clock
 from kernel.errors import BadSettings, StorageFailed, UpstreamFailed
-from kernel.fleet import (
+from kernel.fleet.messages import (
     APPLIED,
     DOCUMENTS,
     NOTHING,
@@ -34,7 +34,7 @@ from kernel.fleet import (
     Update,
     Version,
 )
-from kernel.signed import NotSigned
+from kernel.fleet.signed import NotSigned
 from rpc.edge_stream import EdgeStream
 from rpc.supervised import Supervised
 

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kernel.fleet import Prefetched
+from kernel.fleet.messages import Prefetched
 
 CAUSES = ("next", "cmcd", "hot", "job")
 """Why something is prefetched: the next segment, the player's word, control's hot list, an operator's job."""

@@ -11,7 +11,7 @@ from edge.prefetch.scheduler import Wish
 from edge.prefetch.segment_index import Outline, Outlines
 from edge.tasks import TaskOwner
 from kernel.clock import Clock, Timer
-from kernel.hot import HotRow
+from kernel.fleet.hot_list import HotRow
 
 LOOK_AGAIN = 300.0
 """Seconds after which what is on the list is brought again where it is gone."""

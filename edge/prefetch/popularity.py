@@ -7,7 +7,7 @@ Everything else happens when a report is due.
 from __future__ import annotations
 
 from edge.prefetch.segment_index import Outlines
-from kernel.fleet import Popular
+from kernel.fleet.messages import Popular
 from kernel.heavy import HALF_LIFE, HeavyHitters
 
 REQUEST = 1 << 48

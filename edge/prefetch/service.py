@@ -27,8 +27,8 @@ from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
 from kernel.clock import Clock, Timer
 from kernel.documents import BadDocument
-from kernel.fleet import Report
-from kernel.hot import parse_hot
+from kernel.fleet.hot_list import parse_hot
+from kernel.fleet.messages import Report
 
 SWEEP_SECONDS = 2.0
 PRESSED_DELAY = 0.1

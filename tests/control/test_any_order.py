@@ -25,7 +25,7 @@ from edge.fleet.apply import State, apply
 from edge.fleet.state_file import decode, encode
 from edge.fleet.state_journal import beginning, lines, replay
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
-from kernel.fleet import HOT, NOTHING, SETTINGS, TYPES, Ack, Known, Nack, Update, Version
+from kernel.fleet.messages import HOT, NOTHING, SETTINGS, TYPES, Ack, Known, Nack, Update, Version
 
 ME = Who("e1")
 FLEET = [ME, *(Who(f"e{number}") for number in range(2, 8))]

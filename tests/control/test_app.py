@@ -17,7 +17,7 @@ import control.app
 from control.app import running
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.errors import BadSettings, StorageFailed
-from kernel.fleet import RULES, Hello, Report
+from kernel.fleet.messages import RULES, Hello, Report
 from rpc.control_client import ControlClient
 from rpc.edge_stream import EdgeStream
 from tests.postgresql import PASSWORD

@@ -20,9 +20,9 @@ from control.fleet.fanout import Edge
 from control.trust.authority import Authority
 from control.trust.enrolment import Enrolment, Invitation
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
-from kernel.fleet import Hello
-from kernel.identity import identity, make_key
-from kernel.identity import request as certificate_request
+from kernel.fleet.identity import identity, make_key
+from kernel.fleet.identity import request as certificate_request
+from kernel.fleet.messages import Hello
 from rpc.v1 import control_pb2 as pb
 from rpc.v1.control_pb2_grpc import FleetStub
 

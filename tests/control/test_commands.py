@@ -15,7 +15,7 @@ from control.fleet.fanout import Edge
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.documents import BadDocument
 from kernel.errors import StorageFailed
-from kernel.fleet import Hello
+from kernel.fleet.messages import Hello
 from tests.postgresql import PASSWORD
 
 

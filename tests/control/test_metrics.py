@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from control.counters import COUNTERS
 from control.fleet.fanout import Edge
 from control.metrics import metrics_text
-from kernel.fleet import Hello
+from kernel.fleet.messages import Hello
 
 
 async def test_every_counter_of_the_table_is_told(open_plane) -> None:

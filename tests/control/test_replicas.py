@@ -15,7 +15,7 @@ from control.rollout.rollout import State
 from control.rollout.service import SettingsPush
 from edge.fleet.subscribe import Subscriber
 from kernel.documents import BadDocument
-from kernel.fleet import SETTINGS, Hello
+from kernel.fleet.messages import SETTINGS, Hello
 from tests.scenario.memory_control import HandClock
 
 

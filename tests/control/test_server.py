@@ -17,7 +17,7 @@ from edge.fleet.subscribe import Subscriber
 from edge.policy.rules import refuses
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.errors import BadRequest, BadSettings, StorageFailed, UpstreamFailed
-from kernel.fleet import Hello
+from kernel.fleet.messages import Hello
 from kernel.vocabulary import Refusal
 from rpc.channel import open_channel
 from rpc.control_client import ControlClient

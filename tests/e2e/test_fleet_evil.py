@@ -12,8 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from kernel.errors import UpstreamFailed
-from kernel.fleet import Hello, Jobs, Known, Popular, Report, Update, Version
-from kernel.identity import make_key, read_token, request
+from kernel.fleet.identity import make_key, read_token, request
+from kernel.fleet.messages import Hello, Jobs, Known, Popular, Report, Update, Version
 from rpc.edge_stream import EdgeStream
 from rpc.enrol import enrol
 from rpc.identity_file import Credentials

@@ -9,7 +9,7 @@ import pytest
 
 from edge.fleet.purge_request import request_of
 from edge.policy.route import ask_for
-from kernel.jobs import Purge
+from kernel.fleet.jobs import Purge
 from kernel.vocabulary import Refusal
 from tests.edge.ground import RawUpstream, ok, parsed, standing
 from tests.edge.process import edge_process, everything

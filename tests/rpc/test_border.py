@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import rpc.border
-from kernel.fleet import Job, Jobs, Resource, Update, Version
+from kernel.fleet.messages import Job, Jobs, Resource, Update, Version
 from rpc.border import Joiner, control_to_wire, update_to_wire
 from rpc.bounds import BorderError
 from rpc.v1 import control_pb2 as pb

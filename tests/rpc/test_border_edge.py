@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kernel.fleet import Ack, Applied, Hello, Known, Nack, Popular, Prefetched, Receipt, Report, Version
+from kernel.fleet.messages import Ack, Applied, Hello, Known, Nack, Popular, Prefetched, Receipt, Report, Version
 from rpc.border_edge import edge_from_wire, edge_to_wire
 from rpc.bounds import BorderError
 from rpc.v1 import control_pb2 as pb

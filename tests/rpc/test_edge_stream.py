@@ -11,7 +11,7 @@ import pytest
 
 import rpc.edge_stream
 from kernel.errors import UpstreamFailed
-from kernel.fleet import Hello
+from kernel.fleet.messages import Hello
 from rpc.edge_stream import EdgeStream
 from rpc.v1 import control_pb2 as pb
 from rpc.v1.control_pb2_grpc import FleetServicer, add_FleetServicer_to_server

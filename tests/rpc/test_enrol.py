@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from kernel.errors import UpstreamFailed
-from kernel.identity import BadIdentity, enrolment_token
+from kernel.fleet.identity import BadIdentity, enrolment_token
 from rpc.enrol import enrol
 
 TOKEN = enrolment_token(b"f" * 32, b"s" * 24)

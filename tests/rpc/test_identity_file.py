@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import StorageFailed
-from kernel.identity import BadIdentity, load_key
+from kernel.fleet.identity import BadIdentity, load_key
 from rpc.identity_file import Credentials, IdentityFile
 from tests.certificates import credentials, fleet_authority
 

@@ -12,7 +12,7 @@ from control.app import running
 from control.settings import ControlSettings
 from control.trust.enrolment import Invitation
 from kernel.errors import BadSettings, UpstreamFailed
-from kernel.identity import read_token
+from kernel.fleet.identity import read_token
 from kernel.settings.setting_types import Address
 from kernel.settings.table import resolve
 from rpc.control_client import ControlClient

@@ -15,7 +15,7 @@ from edge.fleet.apply import State
 from edge.fleet.control_link import Connect, Ears
 from edge.fleet.subscribe import Subscriber
 from kernel.clock import Clock
-from kernel.fleet import SETTINGS, Hello, Report
+from kernel.fleet.messages import SETTINGS, Hello, Report
 
 Fares = Callable[[Mapping[str, object]], Report | None]
 

@@ -21,7 +21,7 @@ from control.popularity.service import Heat
 from control.rollout.service import SettingsPush
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
-from kernel.fleet import HOT, SETTINGS, FromEdge, Update, Version
+from kernel.fleet.messages import HOT, SETTINGS, FromEdge, Update, Version
 from tests.scenario.memory_jobs import MemoryJobs
 
 WAITING_MOST = 100

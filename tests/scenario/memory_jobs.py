@@ -9,8 +9,8 @@ from control.fleet.fanout import Fanout
 from control.jobs.dispatch import Dispatch
 from control.jobs.log import Entry, repeated
 from kernel.clock import Clock
-from kernel.fleet import PREFETCH, PURGE, Job, Receipt
-from kernel.jobs import Prefetch, Purge, content_of
+from kernel.fleet.jobs import Prefetch, Purge, content_of
+from kernel.fleet.messages import PREFETCH, PURGE, Job, Receipt
 
 NAMES_MOST = 1_000
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from control.rollout.rollout import State, position
-from kernel.fleet import SETTINGS, Report
+from kernel.fleet.messages import SETTINGS, Report
 from tests.scenario.agents import agents, all_are_killed, well
 from tests.scenario.clock import until
 from tests.scenario.memory_control import MemoryControl

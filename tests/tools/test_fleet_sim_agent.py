@@ -6,7 +6,7 @@ import pytest
 
 from edge.fleet.apply import State
 from kernel.errors import BadSettings
-from kernel.fleet import SETTINGS, Hello
+from kernel.fleet.messages import SETTINGS, Hello
 from kernel.heavy import HALF_LIFE
 from tests.certificates import credentials, fleet_authority
 from tests.scenario.clock import FakeClock

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from control.fleet.fanout import Edge
-from kernel.fleet import Hello
+from kernel.fleet.messages import Hello
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from control.fleet.fanout import Edge
-from kernel.fleet import Hello, Report
+from kernel.fleet.messages import Hello, Report
 
 
 async def test_edges_are_listed_with_how_far_they_are(api) -> None:

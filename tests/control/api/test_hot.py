@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from control.fleet.fanout import Edge
-from kernel.fleet import Hello, Popular, Report
+from kernel.fleet.messages import Hello, Popular, Report
 
 
 async def test_what_is_popular_is_told_by_region(api) -> None:

@@ -8,7 +8,7 @@ import pytest
 from control.app import running
 from control.fleet.session import Edge
 from kernel.errors import BadRequest
-from kernel.fleet import Hello, Report
+from kernel.fleet.messages import Hello, Report
 from rpc.control_client import ControlClient, Met
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from control.fleet.fanout import Edge
-from kernel.fleet import Hello
+from kernel.fleet.messages import Hello
 
 LAYERS = {"layers": {"all": {"default_ttl": "5s"}}}
 

@@ -18,7 +18,7 @@ from control.db.schema import audit, audit_head
 from control.db.store import Store
 from control.desired.resources import Change
 from kernel.errors import BadSettings
-from kernel.fleet import RULES
+from kernel.fleet.messages import RULES
 
 
 async def changes(store: Store, count: int, at: float = 100.0) -> None:

@@ -15,7 +15,7 @@ from control.db.audit_table import pages, prune, read_head
 from control.db.schema import audit, audit_head
 from control.db.store import Store, Tx
 from control.desired.resources import Change
-from kernel.fleet import RULES
+from kernel.fleet.messages import RULES
 
 LEGACY = (
     "seq", "at", "actor", "action", "target", "before", "after", "reason", "request_id", "revision", "previous",

@@ -18,7 +18,7 @@ from control.db.database import CHANNEL, postgresql, sqlite
 from control.db.store import Author, Committed, Cursor, Store
 from control.desired import changes
 from kernel.errors import StorageFailed
-from kernel.fleet import RULES
+from kernel.fleet.messages import RULES
 from tests.postgresql import PASSWORD
 
 ME = Author("tester", 1_800_000_000.0)

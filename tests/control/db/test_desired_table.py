@@ -13,7 +13,7 @@ from control.db.desired_table import floor_of, forget_old, forget_removed, read_
 from control.db.migrate import migrate
 from control.db.schema import details, facts, heads, leases, resources, revisions, shared, tokens
 from control.db.transaction import put
-from kernel.fleet import RULES
+from kernel.fleet.messages import RULES
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from control.db import schema
 from control.db.edge_table import LEASE, edge_of, edge_row, keep_edges
 from control.fleet.session import Edge
 from kernel.clock import Instant
-from kernel.fleet import Hello, Popular, Report, Version
+from kernel.fleet.messages import Hello, Popular, Report, Version
 
 NOW = 1_800_000_000.0
 

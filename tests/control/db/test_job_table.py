@@ -3,7 +3,7 @@
 import pytest
 
 from control.db.job_table import Begin, begin_of, entry_of, late_of
-from kernel.fleet import Job
+from kernel.fleet.messages import Job
 
 EPOCH = {"name": "epoch-jobs", "value": "e"}
 

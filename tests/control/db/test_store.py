@@ -17,7 +17,7 @@ from control.db.transaction import Group
 from control.desired import changes
 from control.desired.resources import Change, Desired
 from kernel.errors import Overloaded, StorageFailed
-from kernel.fleet import RULES
+from kernel.fleet.messages import RULES
 from tests.postgresql import PASSWORD
 
 ME = Author("tester", 1_800_000_000.0, "why not")

@@ -13,7 +13,7 @@ from control.db.transaction import Group, plain, put
 from control.desired.resources import Change
 from control.desired.revision_diff import Touch, unpacked
 from kernel.errors import StorageFailed
-from kernel.fleet import RULES
+from kernel.fleet.messages import RULES
 
 ME = Author("tester", 1_800_000_000.0, "why not")
 A = (RULES, "title/a")

@@ -13,7 +13,7 @@ from control.desired.changes import TooMany
 from control.desired.resources import Change, Desired
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.documents import BadDocument
-from kernel.fleet import RULES
+from kernel.fleet.messages import RULES
 
 A = public_jwks(generate_ed25519_pem(), "a")["keys"][0]
 B = public_jwks(generate_ed25519_pem(), "b")["keys"][0]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from control.desired.diff import Track, answered, is_ahead, next_update, remembering, sent
 from control.desired.resources import Change, Desired
 from edge.fleet.apply import State, apply
-from kernel.fleet import KEYS, NOTHING, RULES, TYPES, Ack, Known, Nack, Resource, Update, Version
+from kernel.fleet.messages import KEYS, NOTHING, RULES, TYPES, Ack, Known, Nack, Resource, Update, Version
 
 
 def titles(count: int) -> Desired:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from control.desired.diff import Track, answered, sent
 from control.desired.documents import Document, next_document, nothing_to_say
-from kernel.fleet import HOT, NOTHING, Ack, Hello, Known, Nack, Resource, Update, Version
+from kernel.fleet.messages import HOT, NOTHING, Ack, Hello, Known, Nack, Resource, Update, Version
 
 ONE = Document(Version("e", 1), b"{}")
 TWO = Document(Version("e", 2), b'{"x":1}')

@@ -13,7 +13,7 @@ from control.desired.history import Conflict, Forgotten, between, revision, revi
 from control.desired.resources import Change
 from control.desired.revision_diff import Touch
 from control.fleet import nodes
-from kernel.fleet import KEYS, RULES, SETTINGS
+from kernel.fleet.messages import KEYS, RULES, SETTINGS
 
 ME = Author("operator", 1_800_000_000.0, "because")
 OPEN = b'{"allow":null}'

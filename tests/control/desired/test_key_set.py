@@ -11,7 +11,7 @@ from control.desired.resources import KEY_OWNERS, Change, Desired
 from control.fleet.nodes import NotKnown
 from kernel.auth.signing_keys import KEYS_MOST, generate_ed25519_pem, public_jwks
 from kernel.documents import BadDocument
-from kernel.fleet import KEYS
+from kernel.fleet.messages import KEYS
 
 NOW = 1_800_000_000.0
 HOUR = 3_600.0

@@ -6,7 +6,7 @@ import pytest
 
 import control.desired.resources
 from control.desired.resources import Change, Desired
-from kernel.fleet import KEYS, RULES, Version
+from kernel.fleet.messages import KEYS, RULES, Version
 
 
 def put(name: str, content: bytes = b"{}", kind: str = RULES) -> Change:

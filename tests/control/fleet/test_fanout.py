@@ -13,7 +13,7 @@ from control.desired.documents import Document
 from control.desired.resources import QUARANTINE, Change, Desired
 from control.fleet.fanout import Fanout, Unwelcome, check_hello
 from control.fleet.session import ALL_TYPES
-from kernel.fleet import (
+from kernel.fleet.messages import (
     RULES,
     SETTINGS,
     Ack,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from control.db.store import Author
 from control.fleet import nodes
 from control.fleet.fleet_cache import Roster
-from kernel.fleet import Hello
+from kernel.fleet.messages import Hello
 
 ME = Author("operator", 1_800_000_000.0)
 

@@ -11,7 +11,7 @@ from control.fleet import nodes
 from control.fleet.nodes import Group, Node, NotKnown, as_known, parse_group, parse_node
 from control.fleet.session import Edge
 from kernel.documents import BadDocument
-from kernel.fleet import Hello
+from kernel.fleet.messages import Hello
 
 ME = Author("operator", 1_800_000_000.0, "because")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from control.fleet.own_address import host_of, judged
-from kernel.fleet import Hello
+from kernel.fleet.messages import Hello
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from control.desired.diff import Track
 from control.fleet.session import Edge, Session, Unwelcome, check_hello
-from kernel.fleet import HOT, RULES, SETTINGS, Ack, Applied, Hello, Update, Version
+from kernel.fleet.messages import HOT, RULES, SETTINGS, Ack, Applied, Hello, Update, Version
 
 
 def test_an_answer_is_due_sixty_seconds_after_the_oldest_update() -> None:

@@ -8,7 +8,7 @@ from control.fleet.fanout import Edge, Fanout
 from control.jobs.dispatch import Dispatch
 from control.jobs.log import Entry
 from control.jobs.tier_gate import SHIELDS_WITHIN
-from kernel.fleet import DONE, NOTHING, PREFETCH, PURGE, Hello, Job, Receipt, Version
+from kernel.fleet.messages import DONE, NOTHING, PREFETCH, PURGE, Hello, Job, Receipt, Version
 from tests.scenario.memory_control import HandClock
 
 EPOCH = "e"

@@ -6,7 +6,7 @@ import pytest
 
 from control.jobs import log as job_log
 from control.jobs.log import Entry, JobLog, repeated, told_by
-from kernel.fleet import NOTHING, PREFETCH, PURGE, Job, Jobs, Version
+from kernel.fleet.messages import NOTHING, PREFETCH, PURGE, Job, Jobs, Version
 
 EPOCH = "e"
 

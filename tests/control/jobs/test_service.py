@@ -16,8 +16,8 @@ from control.fleet.quarantine import Quarantine, quarantined
 from control.jobs.service import AGAIN_AFTER, JobKeeper
 from control.jobs.tier_gate import SHIELDS_WITHIN
 from kernel.errors import StorageFailed
-from kernel.fleet import DONE, NOTHING, Hello, Jobs, Receipt, Version
-from kernel.jobs import Prefetch, Purge
+from kernel.fleet.jobs import Prefetch, Purge
+from kernel.fleet.messages import DONE, NOTHING, Hello, Jobs, Receipt, Version
 from tests.scenario.memory_control import HandClock
 
 ME = Author("ann", 1_800_000_000.0, "wrong bytes")

@@ -4,7 +4,7 @@ import pytest
 
 from control.jobs.log import Entry
 from control.jobs.tier_gate import SHIELDS_WITHIN, Release, Shield
-from kernel.fleet import PREFETCH, PURGE, Job, Version
+from kernel.fleet.messages import PREFETCH, PURGE, Job, Version
 
 EPOCH = "e"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from control.popularity.aggregate import HALF_LIFE, HELD, UNKNOWN_SIZE, Popularity, Rendition
-from kernel.fleet import Popular
+from kernel.fleet.messages import Popular
 
 A, B = Rendition("a", "v720"), Rendition("b", "v720")
 

@@ -18,8 +18,8 @@ from control.popularity.planner import (
 )
 from edge.prefetch.popularity import Popularity as AtEdge
 from edge.prefetch.segment_index import Outlines
-from kernel.fleet import Popular
-from kernel.hot import HotRow
+from kernel.fleet.hot_list import HotRow
+from kernel.fleet.messages import Popular
 
 EDGES = [Place(f"e{number}", "eu") for number in range(10)]
 MANY = LEAST_REQUESTS * 10

@@ -7,8 +7,8 @@ import json
 from control.desired.resources import Desired
 from control.fleet.fanout import Edge, Fanout
 from control.popularity.service import EVERY, SILENT, Heat, region_of
-from kernel.fleet import HOT, Hello, Popular, Report
-from kernel.hot import parse_hot
+from kernel.fleet.hot_list import parse_hot
+from kernel.fleet.messages import HOT, Hello, Popular, Report
 from tests.scenario.clock import FakeClock
 
 

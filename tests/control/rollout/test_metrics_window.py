@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from control.rollout.metrics_window import KEPT, REPORTS_MOST, Watch
 from control.rollout.rollout import Observed
-from kernel.fleet import Report
+from kernel.fleet.messages import Report
 
 
 def report(requests: int, **more: float) -> Report:

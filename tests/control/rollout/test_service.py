@@ -13,7 +13,7 @@ from control.rollout.layers import Who
 from control.rollout.rollout import State, has_it
 from control.rollout.settings_state import NotNow
 from kernel.documents import BadDocument
-from kernel.fleet import SETTINGS, Hello, Report
+from kernel.fleet.messages import SETTINGS, Hello, Report
 from tests.scenario.agents import Agent, agents, all_are_killed, well
 from tests.scenario.clock import FakeClock, turns
 from tests.scenario.memory_control import MemoryControl

@@ -13,7 +13,7 @@ from control.rollout.layers import Who
 from control.rollout.rollout import STAGES, State, has_it, hold, reaching, revert, step
 from control.rollout.settings_state import NotNow, Pushed, back, moved, push, pushed, superseded
 from kernel.documents import BadDocument
-from kernel.fleet import Version
+from kernel.fleet.messages import Version
 
 EDGES = [Who(f"e{number}") for number in range(20)]
 

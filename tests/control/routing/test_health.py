@@ -20,7 +20,7 @@ from control.routing.health import (
     told_by_viewers,
     witnesses,
 )
-from kernel.fleet import Report
+from kernel.fleet.messages import Report
 from kernel.health import EJECT_SECONDS, SLOW_START_SECONDS, Failure
 
 CALM = Report(2.0, requests=100, connections=10)

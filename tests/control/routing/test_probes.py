@@ -12,7 +12,7 @@ from control.fleet.nodes import Node
 from control.fleet.session import Edge
 from control.routing.probes import EVERY, Found, Prober, judged, probe
 from control.routing.service import Traffic
-from kernel.fleet import Hello
+from kernel.fleet.messages import Hello
 from tests.scenario.clock import turns
 
 ADDRESS = "127.0.0.1:8081"

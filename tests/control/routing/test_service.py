@@ -12,7 +12,7 @@ from control.fleet.session import Edge
 from control.routing.health import Standing
 from control.routing.ranking import Ask
 from control.routing.service import Traffic
-from kernel.fleet import Hello, Report
+from kernel.fleet.messages import Hello, Report
 
 REPORT = Report(2.0, requests=10, connections=5)
 ASK = Ask("film", region="eu")

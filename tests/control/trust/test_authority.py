@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from control.trust.authority import Authority
 from kernel.errors import BadSettings
-from kernel.identity import BadIdentity, identity, make_key, request
+from kernel.fleet.identity import BadIdentity, identity, make_key, request
 
 NOW = 1_800_000_000.0
 

@@ -10,7 +10,7 @@ import pytest
 from control.settings import ControlSettings
 from control.trust.authority import Authority
 from control.trust.certificate import Renewed, ServerCertificate, server_credentials
-from kernel.identity import CONTROL_NAME, BadIdentity
+from kernel.fleet.identity import CONTROL_NAME, BadIdentity
 from tests.certificates import NOW, fleet_authority
 
 AUTHORITY = fleet_authority()

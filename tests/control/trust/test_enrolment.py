@@ -13,7 +13,7 @@ from control.db.schema import nodes, revisions, tokens
 from control.trust.authority import Authority
 from control.trust.enrolment import Enrolment, Invitation, NotWelcome, parse_invitation
 from kernel.documents import BadDocument
-from kernel.identity import CONTROL_NAME, identity, make_key, request
+from kernel.fleet.identity import CONTROL_NAME, identity, make_key, request
 
 E1 = Invitation("e1", "edge", "eu")
 

@@ -16,7 +16,7 @@ from edge.fleet.signed_state import SignedState
 from edge.fleet.subscribe import Subscriber
 from edge.policy.rules import refuses
 from kernel.errors import BadSettings
-from kernel.fleet import HOT, RULES, Hello, Version
+from kernel.fleet.messages import HOT, RULES, Hello, Version
 from kernel.vocabulary import Refusal
 from rpc.node_identity import NodeIdentity
 

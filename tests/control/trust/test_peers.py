@@ -19,8 +19,8 @@ from control.fleet.nodes import remove_node
 from control.trust.authority import Authority
 from control.trust.enrolment import Invitation
 from kernel.errors import UpstreamFailed
-from kernel.fleet import Hello
-from kernel.identity import make_key, request
+from kernel.fleet.identity import make_key, request
+from kernel.fleet.messages import Hello
 from rpc.channel import open_channel
 from rpc.control_client import ControlClient
 from rpc.edge_stream import EdgeStream

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from cache.cache import Receipt
-from kernel.jobs import MOST_NAMES
+from kernel.fleet.jobs import MOST_NAMES
 from tests.edge.ground import Ground, ok, standing
 
 SEGMENT = "/cdn/eu/t1/v720/1.m4s"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edge.fleet.apply import Changed, State, apply
 from edge.policy.rules import refuses
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
-from kernel.fleet import DOCUMENTS, HOT, KEYS, NOTHING, RULES, SETTINGS, Ack, Nack, Resource, Update, Version
+from kernel.fleet.messages import DOCUMENTS, HOT, KEYS, NOTHING, RULES, SETTINGS, Ack, Nack, Resource, Update, Version
 from kernel.vocabulary import Refusal
 
 JWK_A = public_jwks(generate_ed25519_pem(), "a")["keys"][0]

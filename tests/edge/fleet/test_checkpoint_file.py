@@ -7,7 +7,7 @@ import xxhash
 
 from edge.fleet.checkpoint_file import SLOT, UNKNOWN, Mark, MarkFile, decode, slot
 from kernel.errors import StorageFailed
-from kernel.fleet import Version
+from kernel.fleet.messages import Version
 
 MARK = Mark(Version("epoch-1", 17), 1_800_000_000.25)
 LENGTH = len(slot(MARK, 1).rstrip(b"\0"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.fleet.control_link import BACKOFF_MOST, Addresses, Ears, backoff
-from kernel.fleet import NOTHING
+from kernel.fleet.messages import NOTHING
 
 
 def test_waits_double_up_to_a_most_and_are_spread() -> None:

@@ -15,8 +15,8 @@ from edge.fleet.jobs import CONTACT_EVERY, Doors, JobRunner
 from edge.fleet.subscribe import START_WITHIN
 from edge.prefetch.background import Brought
 from kernel.errors import StorageFailed, UpstreamFailed
-from kernel.fleet import DONE, PREFETCH, PURGE, Job, Jobs, Receipt, Version
-from kernel.jobs import Purge
+from kernel.fleet.jobs import Purge
+from kernel.fleet.messages import DONE, PREFETCH, PURGE, Job, Jobs, Receipt, Version
 from tests.scenario.clock import FakeClock, turns
 
 EPOCH = "epoch-1"

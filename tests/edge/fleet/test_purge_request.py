@@ -5,7 +5,7 @@ import pytest
 from cache.cache import PurgeRequest
 from edge.fleet.purge_request import general_prefix, media_key, media_prefix, request_of
 from edge.policy.route import GENERAL, MEDIA
-from kernel.jobs import Purge
+from kernel.fleet.jobs import Purge
 
 SEGMENT = "/cdn/eu/t1/v720/1.m4s"
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from edge.fleet.sender import RECEIPTS_MOST, Speaker
 from kernel.errors import UpstreamFailed
-from kernel.fleet import Receipt, Report, Version
+from kernel.fleet.messages import Receipt, Report, Version
 from tests.scenario.clock import FakeClock, turns
 
 

@@ -14,8 +14,8 @@ from edge.fleet.signed_state import SignedState
 from edge.fleet.state_file import Damaged
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.errors import StorageFailed
-from kernel.fleet import KEYS, RULES, SETTINGS, Resource, Update, Version
-from kernel.signed import NotSigned, signed
+from kernel.fleet.messages import KEYS, RULES, SETTINGS, Resource, Update, Version
+from kernel.fleet.signed import NotSigned, signed
 from tests.certificates import fleet_authority
 
 AUTHORITY, OTHER = fleet_authority(), fleet_authority()

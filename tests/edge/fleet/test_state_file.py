@@ -17,7 +17,7 @@ from edge.policy.rules import Rules
 from kernel.auth.licence import Licence
 from kernel.auth.signing_keys import KeySet, generate_ed25519_pem, public_jwks
 from kernel.errors import StorageFailed
-from kernel.fleet import KEYS, NOTHING, RULES, SETTINGS, Resource, Update, Version
+from kernel.fleet.messages import KEYS, NOTHING, RULES, SETTINGS, Resource, Update, Version
 from kernel.vocabulary import Refusal
 
 JWK = public_jwks(generate_ed25519_pem(), "k")["keys"][0]

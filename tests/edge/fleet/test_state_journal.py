@@ -6,7 +6,7 @@ import pytest
 
 from edge.fleet.apply import State, apply
 from edge.fleet.state_journal import beginning, lines, replay
-from kernel.fleet import RULES, Resource, Update, Version
+from kernel.fleet.messages import RULES, Resource, Update, Version
 
 BASE = b"the state file"
 

@@ -16,8 +16,8 @@ from edge.fleet.subscribe import Subscriber
 from edge.policy.rules import refuses
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.errors import StorageFailed
-from kernel.fleet import KEYS, RULES, TITLE, Applied, Hello, Update
-from kernel.signed import NotSigned
+from kernel.fleet.messages import KEYS, RULES, TITLE, Applied, Hello, Update
+from kernel.fleet.signed import NotSigned
 from kernel.vocabulary import Refusal
 from tests.scenario.memory_control import HandClock, MemoryControl
 

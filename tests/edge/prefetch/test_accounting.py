@@ -3,7 +3,7 @@
 import pytest
 
 from edge.prefetch.accounting import BYTES_LEAST, CAUSES, LEAST_ALLOWED, MOST_ROWS, MOST_WATCHED, WASTED_AFTER, Ledger
-from kernel.fleet import Prefetched
+from kernel.fleet.messages import Prefetched
 
 MIB = 1 << 20
 B, A, Q, G, F = "begun", "arrived", "asked", "gone", "failed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.prefetch.hot_titles import LOOK_AGAIN
-from kernel.hot import HotRow, hot_document
+from kernel.fleet.hot_list import HotRow, hot_document
 from tests.scenario.clock import turns
 from tests.scenario.player import Film
 from tests.scenario.stage import Scenario

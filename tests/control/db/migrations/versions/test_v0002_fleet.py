@@ -13,7 +13,7 @@ from control.db.migrations.versions import v0001_desired_state, v0002_fleet
 from control.db.schema import edges
 from control.db.store import Store
 from kernel.clock import Instant
-from kernel.fleet import RULES, Version
+from kernel.fleet.messages import RULES, Version
 
 FIRST = """
 CREATE TABLE facts (name VARCHAR(64) NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name));

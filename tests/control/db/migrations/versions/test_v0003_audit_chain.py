@@ -10,7 +10,7 @@ from control.audit.log import AuditLog
 from control.db.migrate import migrate
 from control.db.schema import audit
 from control.desired.resources import Change
-from kernel.fleet import RULES
+from kernel.fleet.messages import RULES
 from tests.control.db.test_audit_table import LEGACY, legacy
 from tests.control.db.test_migrate import _drop_all
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from kernel.fleet import Update
+from kernel.fleet.messages import Update
 
 _LABEL = b"matinee fleet update 1"
 _ALGORITHM = ec.ECDSA(Prehashed(hashes.SHA256()))

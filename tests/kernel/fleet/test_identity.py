@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.identity import (
+from kernel.fleet.identity import (
     BadIdentity,
     Identity,
     enrolment_token,

@@ -3,7 +3,7 @@
 import pytest
 
 from kernel.documents import BadDocument
-from kernel.hot import MOST_ROWS, HotRow, hot_document, parse_hot
+from kernel.fleet.hot_list import MOST_ROWS, HotRow, hot_document, parse_hot
 
 ROW = {"contentId": "film", "rendition": "v720", "segments": 4}
 

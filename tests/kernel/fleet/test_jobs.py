@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kernel.documents import BadDocument
-from kernel.jobs import (
+from kernel.fleet.jobs import (
     NothingNamed,
     NoUrl,
     Prefetch,

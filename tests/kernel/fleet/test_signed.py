@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from kernel.fleet import Resource, Update, Version
-from kernel.signed import NotSigned, check, signed, statement
+from kernel.fleet.messages import Resource, Update, Version
+from kernel.fleet.signed import NotSigned, check, signed, statement
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 UPDATE = Update(

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kernel.fleet import NODE_ID
+from kernel.fleet.messages import NODE_ID
 
 SCHEME = "matinee"
 ROLES = ("edge", "shield", "control", "service")

@@ -1,0 +1,1 @@
+"""What control and nodes say to one another: messages, jobs, hot lists, identities, signatures. Pure."""
