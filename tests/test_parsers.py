@@ -55,7 +55,7 @@ from kernel.media.steering import steered_manifest, steered_playlist
 from kernel.path_pattern import parse_pattern
 from kernel.paths import normal_name, normalise, normalise_any, read_path_anew, split_cdn, split_token
 from kernel.settings.setting_types import parse_address, parse_duration, parse_size
-from kernel.upstream_url import UPSTREAM
+from kernel.upstreams.upstream_url import UPSTREAM
 from origin.access_log import trace_id as origin_trace
 from services.catalogue.routes import read_cursor
 from services.catalogue.title import read_line

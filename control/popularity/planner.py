@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from control.popularity.aggregate import Popularity, Rank, Rendition
 from kernel.fleet.hot_list import MOST_SEGMENTS, HotRow
-from kernel.rendezvous import LOAD_BOUND, Candidate, order
+from kernel.upstreams.rendezvous import LOAD_BOUND, Candidate, order
 
 ENTER = 0.002
 """Share of a region's bytes."""

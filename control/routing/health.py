@@ -3,7 +3,7 @@
 Three kinds of witness speak of an edge: its stream to control, its own reports, and the probers (each replica of
 control is one). One witness alone only makes an edge doubted: others are named before it. Two that agree take it out:
 at once when its stream broke and no connection can be had either (gone), else when they have agreed for five looks in
-a row (ejected, by kernel.health: 30 s times the count, at most a tenth of a pool or one, none when less than half would
+a row (ejected, by kernel.upstreams.health: 30 s times the count, at most a tenth of a pool or one, none when less than half would
 be left, and back with a slow start). Who drains or is not ready says so.
 
 What viewers tell of their sessions is shown beside a verdict and decides nothing: anybody may be a guest, as often as
@@ -18,7 +18,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from kernel.fleet.messages import Report
-from kernel.health import PANIC_BELOW, Failure, Health, may_leave
+from kernel.upstreams.health import PANIC_BELOW, Failure, Health, may_leave
 
 QUORUM = 2
 """Witnesses who must agree before an edge is left out."""

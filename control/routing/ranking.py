@@ -1,7 +1,7 @@
 """Which edges a session should use, best first, and why. Pure.
 
 Region first, its neighbours then, anybody else last. Within a region the title decides (weighted rendezvous,
-kernel.rendezvous), so that the edges of a PoP share the library; the load of each is bounded at 1.25 of the mean; a hot
+kernel.upstreams.rendezvous), so that the edges of a PoP share the library; the load of each is bounded at 1.25 of the mean; a hot
 title lives on several edges, the first of the same order, among which the session chooses. An edge in trouble (busy,
 doubted) comes after all that are well, wherever they are; one that drains, is not ready, ejected or gone is not named,
 unless there is nobody else. The same question is answered alike until load or health change.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import xxhash
 
 from control.routing.health import ROUTED, WELL, Standing, Verdict
-from kernel.rendezvous import Candidate, bound, order, score
+from kernel.upstreams.rendezvous import Candidate, bound, order, score
 
 MOST = 16
 TTL = 10.0

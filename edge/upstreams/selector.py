@@ -1,7 +1,7 @@
 """FETCH: ask an upstream, within limits of time and number, and another one when the first cannot.
 
 An exchange is begun by `Upstreams.send`, which returns when the head of the response is there. Its body is then handed
-to a sink by plain calls. Who is asked first says `kernel.rendezvous`, who is left out `kernel.health`, how many
+to a sink by plain calls. Who is asked first says `kernel.upstreams.rendezvous`, who is left out `kernel.upstreams.health`, how many
 connections there may be `edge.upstreams.pool`. A request is sent once more only while nothing of an answer has gone to anybody:
 
 - over a fresh connection, when a kept one turns out to be dead, or says 408 (once, and it may be repeated);
@@ -28,14 +28,14 @@ from edge.upstreams.network import Network
 from edge.upstreams.pool import Pool, PoolLimits
 from edge.upstreams.retry_budget import RetryBudget
 from edge.wire.upload import Upload
-from kernel import health, rendezvous
 from kernel.clock import Clock
 from kernel.errors import Overloaded, UpstreamFailed
-from kernel.health import Failure, Health
 from kernel.http.authority import normal_authority
 from kernel.http.message import Fields
 from kernel.settings.table import Address
-from kernel.upstream_url import weight_of, without_weight
+from kernel.upstreams import health, rendezvous
+from kernel.upstreams.health import Failure, Health
+from kernel.upstreams.upstream_url import weight_of, without_weight
 
 MOST_TRIED = 3
 UNSEEN = frozenset(("connect", "connect-timeout", "tls", "certificate"))

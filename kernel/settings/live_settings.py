@@ -28,7 +28,7 @@ from kernel.settings.table import (
     tables,
     tables_of,
 )
-from kernel.upstream_url import UPSTREAM
+from kernel.upstreams.upstream_url import UPSTREAM
 from kernel.window import WINDOW, Window
 
 MOST_UPSTREAMS = 64

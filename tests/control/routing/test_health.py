@@ -21,7 +21,7 @@ from control.routing.health import (
     witnesses,
 )
 from kernel.fleet.messages import Report
-from kernel.health import EJECT_SECONDS, SLOW_START_SECONDS, Failure
+from kernel.upstreams.health import EJECT_SECONDS, SLOW_START_SECONDS, Failure
 
 CALM = Report(2.0, requests=100, connections=10)
 FAILING = Report(2.0, requests=100, errors=80)

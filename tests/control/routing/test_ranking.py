@@ -9,7 +9,7 @@ import pytest
 
 from control.routing.health import Standing, Verdict
 from control.routing.ranking import TTL, TTL_IN_TROUBLE, Ask, Place, near, route
-from kernel.rendezvous import Candidate, order
+from kernel.upstreams.rendezvous import Candidate, order
 
 GOOD = Verdict(Standing.GOOD)
 EU = [Place(f"e{number}", f"10.0.0.{number}:80", ("eu",), GOOD) for number in range(1, 9)]

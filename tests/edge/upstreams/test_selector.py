@@ -10,8 +10,8 @@ from edge.upstreams.exchange import Timeouts
 from edge.upstreams.pool import PoolLimits
 from edge.upstreams.selector import Upstreams
 from kernel.errors import Overloaded, UpstreamFailed
-from kernel.health import EJECT_AFTER
 from kernel.settings.table import Address
+from kernel.upstreams.health import EJECT_AFTER
 from tests.scenario.clock import FakeClock, turns
 from tests.scenario.network import MemoryNetwork
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.health import (
+from kernel.upstreams.health import (
     EJECT_AFTER,
     EJECT_SECONDS,
     EJECT_SECONDS_MOST,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.upstream_url import UPSTREAM, weight_of, without_weight
+from kernel.upstreams.upstream_url import UPSTREAM, weight_of, without_weight
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.rendezvous import LEAST_BOUND, Candidate, bound, order, score
+from kernel.upstreams.rendezvous import LEAST_BOUND, Candidate, bound, order, score
 
 KEYS = [b"title%d/v720" % number for number in range(3000)]
 rows = st.lists(st.tuples(st.floats(0.05, 50), st.integers(0, 500)), min_size=1, max_size=12)

@@ -1,0 +1,1 @@
+"""Which upstream a key belongs to, and which are left out. Pure."""
