@@ -13,7 +13,7 @@ from aiohttp.typedefs import Middleware
 from httpd.guard import door_refusal, sentence
 from kernel.errors import StorageFailed
 from kernel.http.door_rules import JSON, rules_for
-from kernel.paths import normalise, split_cdn
+from kernel.http.paths import normalise, split_cdn
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, REFUSAL_STATUS, Refusal
 from origin.answer import SHORT, Answer, answer
 from origin.counters import Counts

@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from kernel.errors import Overloaded, UpstreamFailed
-from kernel.paths import normalise
+from kernel.http.paths import normalise
 from kernel.vocabulary import Refusal
 from services.http.problem import problem
 from services.http.route import Access, Route

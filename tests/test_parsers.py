@@ -42,9 +42,11 @@ from kernel.http.conditional import etags, not_modified, precondition_holds, ran
 from kernel.http.dates import parse_date
 from kernel.http.door_rules import Call, host_name, is_cross_site
 from kernel.http.field_names import is_override
+from kernel.http.forwarding import hops_left, spoken_for
 from kernel.http.freshness import assess
 from kernel.http.message import end_to_end, members
-from kernel.http.passing import hops_left, spoken_for
+from kernel.http.path_pattern import parse_pattern
+from kernel.http.paths import normal_name, normalise, normalise_any, read_path_anew, split_cdn, split_token
 from kernel.http.ranges import parse_content_range, parse_range
 from kernel.http.request_directives import wishes
 from kernel.media.cmcd import of_request, of_text
@@ -52,8 +54,6 @@ from kernel.media.mpd import parse_mpd
 from kernel.media.naming import within_title
 from kernel.media.playlist import attributes, cut, parse_media, parse_multivariant
 from kernel.media.steering import steered_manifest, steered_playlist
-from kernel.path_pattern import parse_pattern
-from kernel.paths import normal_name, normalise, normalise_any, read_path_anew, split_cdn, split_token
 from kernel.settings.setting_types import parse_address, parse_duration, parse_size
 from kernel.upstreams.upstream_url import UPSTREAM
 from origin.access_log import trace_id as origin_trace

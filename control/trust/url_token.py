@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from kernel.auth.claims import Permit
 from kernel.auth.signing_keys import KeySet
 from kernel.auth.token import verify
-from kernel.paths import normalise
+from kernel.http.paths import normalise
 from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Refusal
 
 NAMES = ("URISigningPackage", "token")

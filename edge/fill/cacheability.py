@@ -12,7 +12,7 @@ from edge.policy.route import Asked, beside, reach
 from kernel.http.authority import normal_authority
 from kernel.http.freshness import Verdict
 from kernel.http.message import Fields, values
-from kernel.paths import normalise_any
+from kernel.http.paths import normalise_any
 from kernel.vocabulary import Refusal
 
 OF_THE_REQUEST = ("", "request no-store", "authorization", "loop")

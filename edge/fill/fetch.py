@@ -32,9 +32,9 @@ from edge.wire.upload import Upload
 from kernel.clock import Clock
 from kernel.errors import Bug, Overloaded, UpstreamFailed
 from kernel.http.conditional import confirms
+from kernel.http.forwarding import REGISTERED_SAFE
 from kernel.http.freshness import COOKIE_FIELDS
 from kernel.http.message import Fields, end_to_end, first, serialise, status_line
-from kernel.http.passing import REGISTERED_SAFE
 
 MAX_CONFIRMED = 4
 """How often another validator is asked about once more, of an object that is known for them."""

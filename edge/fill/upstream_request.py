@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from cache.entry import Entry
 from edge.policy.route import Asked
+from kernel.http.forwarding import appended, hops_left, spoken_for, via
 from kernel.http.message import Fields, serialise
-from kernel.http.passing import appended, hops_left, spoken_for, via
 
 
 def request_head(

@@ -9,7 +9,7 @@ from edge.policy.route import GENERAL, MEDIA, Asked, ask_for, named_host, reach
 from edge.policy.routes import Routes
 from kernel.fleet.jobs import Purge
 from kernel.http.authority import normal_authority
-from kernel.paths import split_token
+from kernel.http.paths import split_token
 from kernel.vocabulary import Refusal
 
 

@@ -15,7 +15,7 @@ from kernel.auth.claims import ANYWHERE, Permit
 from kernel.auth.geo import decide
 from kernel.auth.signing_keys import KeySet
 from kernel.auth.token import verify
-from kernel.paths import REMEMBERED_LONGEST, CdnPath
+from kernel.http.paths import REMEMBERED_LONGEST, CdnPath
 from kernel.vocabulary import Refusal, rendition_height
 
 T = TypeVar("T")

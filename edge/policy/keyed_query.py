@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.policy.authorise import TOKEN_NAMES
-from kernel.paths import normal_name
+from kernel.http.paths import normal_name
 
 _CMCD = b"CMCD"
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResultBytes, urljoin, urlsplit
 
 from kernel.http.authority import normal_authority
-from kernel.paths import TOKEN_FOLDER, read_target, split_token
+from kernel.http.paths import TOKEN_FOLDER, read_target, split_token
 from kernel.vocabulary import Refusal
 
 _LINE = re.compile(rb"(?<=\r\n)((?:Content-)?Location|Link): ([^\r\n]*+)")

@@ -11,8 +11,8 @@ from edge.policy.profile import PROFILES
 from edge.policy.routes import PLAIN, Route, Routes, make_routes
 from edge.wire.request import Request
 from kernel.http.authority import normal_authority
-from kernel.http.passing import Came
-from kernel.paths import TOKEN_FOLDER, CdnPath, normalise_any, read_target
+from kernel.http.forwarding import Came
+from kernel.http.paths import TOKEN_FOLDER, CdnPath, normalise_any, read_target
 from kernel.vocabulary import Refusal
 
 MEDIA = make_routes(PROFILES["media"])

@@ -1,7 +1,7 @@
 """Routes: how requests of one kind are treated, and which kind a request is of. Pure.
 
 The routes of the settings are asked in their order, the first that matches holds; after them comes the profile's own.
-A path is matched in its normal form, by whole segments (`kernel.path_pattern`), and in the media profile without regard
+A path is matched in its normal form, by whole segments (`kernel.http.path_pattern`), and in the media profile without regard
 to the region, which is no part of the key: one key is always treated in one way.
 """
 
@@ -17,7 +17,7 @@ from edge.settings import EdgeSettings
 from kernel.http.field_names import OF_ONE_VIEWER, is_cmcd, is_override
 from kernel.http.freshness import KeepPolicy, SetCookie
 from kernel.http.message import Fields
-from kernel.path_pattern import PathPattern
+from kernel.http.path_pattern import PathPattern
 from kernel.settings.route import RouteSettings
 
 _MEDIA = PROFILES["media"]

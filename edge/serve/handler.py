@@ -39,7 +39,7 @@ from edge.wire.http1_server import Connection
 from edge.wire.request import Request
 from kernel.auth.claims import ANYWHERE, Permit
 from kernel.clock import Clock
-from kernel.http.passing import Came, hops_left
+from kernel.http.forwarding import Came, hops_left
 from kernel.vocabulary import Abort, Outcome, Refusal
 
 _SAFE = (b"GET", b"HEAD")

@@ -11,8 +11,8 @@ from edge.wire.http1_server import Connection
 from edge.wire.request import Malformed, Request
 from kernel.auth.claims import Permit
 from kernel.http.dates import format_date
+from kernel.http.forwarding import reflection
 from kernel.http.message import status_line
-from kernel.http.passing import reflection
 from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Outcome, Refusal
 
 CLOSE = b"Connection: close\r\n"

@@ -23,7 +23,7 @@ MOST_GRANTS = 16
 """Folders remembered of one connection: a player moves between a few renditions, audio and subtitles."""
 
 NAME = re.compile(rb"[A-Za-z0-9_-][A-Za-z0-9_.-]*+")
-"""A file name in the normal form (`kernel.paths`), by `fullmatch`: nothing in it could be read in two ways."""
+"""A file name in the normal form (`kernel.http.paths`), by `fullmatch`: nothing in it could be read in two ways."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import re2
 
 from kernel.auth.geo import is_country
 from kernel.auth.signing_keys import decode_base64url
-from kernel.paths import Target, normalise
+from kernel.http.paths import Target, normalise
 from kernel.vocabulary import TIER_LINES, Refusal, Tier
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

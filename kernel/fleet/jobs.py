@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from kernel.documents import BadDocument, kind_of, parse_object, shown
-from kernel.paths import TARGET_LONGEST, normalise_any
+from kernel.http.paths import TARGET_LONGEST, normalise_any
 from kernel.vocabulary import Refusal
 
 MOST_NAMES = 100_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from kernel.paths import CdnPath, Target, normalise, split_cdn, split_token
+from kernel.http.paths import CdnPath, Target, normalise, split_cdn, split_token
 from kernel.vocabulary import Refusal
 
 LONGEST = 2_048

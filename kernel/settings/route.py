@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kernel.errors import BadSettings
 from kernel.http.authority import normal_authority
 from kernel.http.field_names import ANSWERED_HERE, NEVER_UPSTREAM, OF_ONE_VIEWER, is_cmcd, is_override
-from kernel.path_pattern import PathPattern, parse_pattern
+from kernel.http.path_pattern import PathPattern, parse_pattern
 from kernel.settings.setting_types import DURATION, SIZE, SWITCH, Kind, choice
 from kernel.settings.table import setting
 from kernel.vocabulary import CONTENT_ID

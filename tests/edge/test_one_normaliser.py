@@ -6,7 +6,7 @@ import pytest
 
 from edge.policy.route import Asked, media_route
 from edge.wire.request import Request
-from kernel.paths import normalise
+from kernel.http.paths import normalise
 from kernel.vocabulary import Refusal
 
 FOLDER = b"/cdn/eu/title1/v720/"

@@ -3,7 +3,7 @@
 from edge.fill.upstream_request import request_head
 from edge.policy.route import general_route, media_route
 from edge.wire.request import Request
-from kernel.http.passing import Came
+from kernel.http.forwarding import Came
 
 IDENTITY = b"Accept-Encoding: identity"
 

@@ -11,7 +11,7 @@ from edge.policy.rules import Rules
 from kernel.auth.claims import ANYWHERE, Permit
 from kernel.auth.signing_keys import NO_KEYS, KeySet, SigningKey, generate_ed25519_pem
 from kernel.auth.token import mint
-from kernel.paths import split_cdn
+from kernel.http.paths import split_cdn
 from kernel.vocabulary import Refusal
 
 NOW = 1_800_000_000.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.path_pattern import MOST_SEGMENTS, parse_pattern
+from kernel.http.path_pattern import MOST_SEGMENTS, parse_pattern
 
 
 def matches(pattern: str, path: str) -> bool:

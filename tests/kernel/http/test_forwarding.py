@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.http.passing import Came, hops_left, reflection, spoken_for, via
+from kernel.http.forwarding import Came, hops_left, reflection, spoken_for, via
 
 
 @pytest.mark.parametrize(

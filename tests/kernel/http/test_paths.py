@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.paths import (
+from kernel.http.paths import (
     CdnPath,
     CdnTarget,
     Target,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kernel.paths import normalise_any
+from kernel.http.paths import normalise_any
 
 MOST_SEGMENTS = 32
 
