@@ -26,8 +26,8 @@ from kernel.settings.table import (
     choice,
     setting,
 )
+from kernel.time_window import Window
 from kernel.vocabulary import REGION
-from kernel.window import Window
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

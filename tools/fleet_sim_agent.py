@@ -27,7 +27,7 @@ from kernel.errors import BadSettings, UpstreamFailed
 from kernel.fleet.hot_list import parse_hot
 from kernel.fleet.jobs import Purge
 from kernel.fleet.messages import HOT, SETTINGS, Applied, FromControl, FromEdge, Hello, Nack, Popular, Report
-from kernel.heavy import HALF_LIFE
+from kernel.heavy_hitters import HALF_LIFE
 from rpc.edge_stream import EdgeStream
 from rpc.identity_file import Credentials
 

@@ -15,7 +15,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from kernel.fleet.messages import Popular
-from kernel.heavy import HALF_LIFE, HeavyHitters, Taken
+from kernel.heavy_hitters import HALF_LIFE, HeavyHitters, Taken
 
 RISE_HALF_LIFE = 5.0
 """Seconds in which the sums fade by which rises are seen."""

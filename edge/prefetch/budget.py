@@ -10,7 +10,7 @@ from datetime import tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kernel.settings.setting_types import Kind
-from kernel.window import ALWAYS, Window
+from kernel.time_window import ALWAYS, Window
 
 BURST_SECONDS = 2.0
 """So much of the rate may be used at once after a pause."""

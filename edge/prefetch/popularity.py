@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from edge.prefetch.segment_index import Outlines
 from kernel.fleet.messages import Popular
-from kernel.heavy import HALF_LIFE, HeavyHitters
+from kernel.heavy_hitters import HALF_LIFE, HeavyHitters
 
 REQUEST = 1 << 48
 """A tally counts bytes below this, and one of it for each request: so that one addition does for both."""

@@ -28,8 +28,8 @@ from kernel.settings.table import (
     tables,
     tables_of,
 )
+from kernel.time_window import WINDOW, Window
 from kernel.upstreams.upstream_url import UPSTREAM
-from kernel.window import WINDOW, Window
 
 MOST_UPSTREAMS = 64
 

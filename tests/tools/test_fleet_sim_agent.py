@@ -7,7 +7,7 @@ import pytest
 from edge.fleet.apply import State
 from kernel.errors import BadSettings
 from kernel.fleet.messages import SETTINGS, Hello
-from kernel.heavy import HALF_LIFE
+from kernel.heavy_hitters import HALF_LIFE
 from tests.certificates import credentials, fleet_authority
 from tests.scenario.clock import FakeClock
 from tools.fleet_sim_agent import HARMFUL, IN_SUM, REFUSED, REQUESTS, Agent, World, _accepts, zipf

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge.prefetch.budget import LATEST, Budget, parse_zone
-from kernel.window import parse_window
+from kernel.time_window import parse_window
 
 NOON = 1_790_000_000.0 - 1_790_000_000.0 % 86400 + 12 * 3600
 

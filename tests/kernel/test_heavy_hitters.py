@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from kernel.heavy import HeavyHitters
+from kernel.heavy_hitters import HeavyHitters
 
 
 def test_sums_fade_by_half_in_a_half_life():

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kernel.window import ALWAYS, Window, parse_window
+from kernel.time_window import ALWAYS, Window, parse_window
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
