@@ -16,11 +16,11 @@ from kernel.signals import hold_signals, install_signals
 from origin import clock
 from origin.access_log import AccessLog
 from origin.app import build
-from origin.ingest_command import beside
+from origin.ingest.command import beside
+from origin.ingest.work_dir import Workplace
 from origin.library import Library
 from origin.settings import OriginSettings
 from origin.storage import FolderStorage
-from origin.workplace import Workplace
 
 log = structlog.get_logger("origin")
 

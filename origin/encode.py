@@ -12,8 +12,8 @@ from pathlib import Path
 
 from kernel.errors import BadRequest
 from kernel.media.ladder import SEGMENT_SECONDS, Rung, gop_frames
-from origin.probe import AudioTrack, Source, input_name, shown
-from origin.programs import INPUT_GUARD, ProgramFailed, Programs, last_line, stream
+from origin.ingest.probe import AudioTrack, Source, input_name, shown
+from origin.ingest.subprocesses import INPUT_GUARD, ProgramFailed, Programs, last_line, stream
 
 RECIPE = 1
 """Counts up when the same film would come out different: part of what makes a publication the same."""

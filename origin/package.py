@@ -12,8 +12,8 @@ from pathlib import Path
 from kernel.errors import Bug
 from kernel.media.ladder import SEGMENT_SECONDS
 from origin.encode import Track
-from origin.probe import UNKNOWN_LANGUAGE
-from origin.programs import ProgramFailed, Programs, last_line, output
+from origin.ingest.probe import UNKNOWN_LANGUAGE
+from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, output
 
 MASTER, MANIFEST = "master.m3u8", "manifest.mpd"
 

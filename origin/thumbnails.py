@@ -12,7 +12,7 @@ from pathlib import Path
 from kernel.errors import Bug
 from kernel.media.ladder import Rung
 from origin.encode import Track
-from origin.programs import ProgramFailed, Programs, last_line, output
+from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, output
 
 POSTER, INDEX = "poster.jpg", "thumbnails.vtt"
 _COLUMNS, _ROWS = 5, 5

@@ -44,7 +44,7 @@ COMMANDS = (
     Command("origin", "origin.__main__", "Run the origin: serves the library of packaged titles."),
     Command("control", "control.__main__", "Run the control plane: titles, keys and edges, pushed as they change."),
     Command("services", "services.__main__", "Run catalogue, playback, search, recommendations and the gateway."),
-    Command("ingest", "origin.ingest_command", "Take a film through encode, package and publish.", ("file",)),
+    Command("ingest", "origin.ingest.command", "Take a film through encode, package and publish.", ("file",)),
     Command("catalogue import", "services.catalogue.import_command", "Fill the catalogue from a file.", ("file",)),
     Command(
         "catalogue licence", "services.catalogue.licence_command", "Say where a title may be watched.", ("content",)

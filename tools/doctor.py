@@ -20,7 +20,7 @@ from pathlib import Path
 
 from kernel.errors import BadSettings
 from kernel.settings.table import INTEGER, PATH, setting
-from origin import programs
+from origin.ingest import subprocesses
 from tools.up_plan import PORTS_ABOVE, Choices, Part, Places, parts
 from tools.up_ports import why_not_free
 from tools.up_state import LOCK
@@ -109,7 +109,7 @@ def python(version: tuple[int, int]) -> Finding:
 def media_programs() -> Iterator[Finding]:
     """ffmpeg, ffprobe and the packager: there, and able to run here."""
     try:
-        found = programs.find()
+        found = subprocesses.find()
     except BadSettings as error:
         yield Finding("media programs", Level.WRONG, error.why, "run `make setup`")
         return

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from origin import programs
+from origin.ingest import subprocesses
 
 PACKAGE = "moviepy==2.2.1"
 PACKAGE_SHA256 = "c80cb56815ece94e5e3e2d361aa40070eeb30a09d23a24c4e684d03e16deacb1"
@@ -118,7 +118,7 @@ def fetch_archive(folder: Path) -> Path:
         raise NotFetched(f"pip could not fetch it ({type(error).__name__})") from None
     found = sorted(folder.glob("moviepy-*.tar.gz"))
     if done.returncode != 0 or not found:
-        raise NotFetched(f"pip could not fetch it ({programs.last_line(done.stderr)})")
+        raise NotFetched(f"pip could not fetch it ({subprocesses.last_line(done.stderr)})")
     return found[0]
 
 
@@ -167,7 +167,9 @@ def make_pattern(target: Path, seconds: int) -> None:
     arguments += ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", str(seconds)]
     arguments += ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", "-pix_fmt", "yuv420p", "-c:a", "aac"]
     try:
-        programs.output(programs.find().ffmpeg, [*arguments, "-movflags", "+faststart", f"file:{part.absolute()}"])
+        subprocesses.output(
+            subprocesses.find().ffmpeg, [*arguments, "-movflags", "+faststart", f"file:{part.absolute()}"]
+        )
         with part.open("rb") as made:
             _settle(made)
         part.replace(target)

@@ -21,7 +21,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from origin import programs
+from origin.ingest import subprocesses
 from tools.bench.processes import tree
 from tools.up_plan import Choices, Places, parts
 from tools.up_ports import why_not_free
@@ -113,7 +113,7 @@ def film(tmp_path_factory):
     pattern = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=10"]
     tone = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=10"]
     coded = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest", str(target)]
-    command = [programs.find().ffmpeg, "-v", "error", "-nostdin", *pattern, *tone, *coded]
+    command = [subprocesses.find().ffmpeg, "-v", "error", "-nostdin", *pattern, *tone, *coded]
     subprocess.run(command, check=True, timeout=60)
     return target
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import sync_playwright
 
-from origin import programs
+from origin.ingest import subprocesses
 from tests.e2e.conftest import ROOT, get, until
 from tests.e2e.test_browser import FLAGS
 from tools.up_ports import why_not_free
@@ -126,7 +126,9 @@ def long_film(tmp_path_factory):
     bars = ["-f", "lavfi", "-i", "smptebars=size=640x360:rate=8:duration=48"]
     tone = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=48"]
     coded = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest", str(target)]
-    subprocess.run([programs.find().ffmpeg, "-v", "error", "-nostdin", *bars, *tone, *coded], check=True, timeout=60)
+    subprocess.run(
+        [subprocesses.find().ffmpeg, "-v", "error", "-nostdin", *bars, *tone, *coded], check=True, timeout=60
+    )
     return target
 
 

@@ -7,20 +7,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from origin import clock, programs
+from origin import clock
+from origin.ingest import subprocesses
+from origin.ingest.ingest_request import Order, new_record
+from origin.ingest.pipeline import Kitchen, ingest
+from origin.ingest.progress import Lines
+from origin.ingest.timings import Timings
+from origin.ingest.work_dir import Workplace
 from origin.library import Library
-from origin.order import Order, new_record
-from origin.pipeline import Kitchen, ingest
-from origin.progress import Lines
 from origin.storage import FolderStorage
-from origin.timings import Timings
-from origin.workplace import Workplace
 
 
 @pytest.fixture(scope="session")
 def tools():
     """The programs of this machine."""
-    return programs.find()
+    return subprocesses.find()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kernel.media.ladder import ladder
 from origin.encode import command, tracks
-from origin.probe import AudioTrack, Source
+from origin.ingest.probe import AudioTrack, Source
 
 
 def source(sound=1, duration=10.0):

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from origin.encode import Track
+from origin.ingest.probe import AudioTrack
 from origin.package import command, folder_of
-from origin.probe import AudioTrack
 
 
 def test_folders_of_publications():

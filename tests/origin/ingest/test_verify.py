@@ -7,8 +7,8 @@ import pytest
 from kernel.errors import BadRequest, Bug
 from kernel.media.ladder import ladder
 from origin.encode import tracks
-from origin.probe import AudioTrack, Source
-from origin.verify import Measured, check_encoded, check_keyframes
+from origin.ingest.probe import AudioTrack, Source
+from origin.ingest.verify import Measured, check_encoded, check_keyframes
 
 SOURCE = Source(0, 640, 360, Fraction(25), 10.0, 250, (AudioTrack(1, "eng", "", 2),))
 TRACKS = tracks(SOURCE, ladder(640, 360, Fraction(25)))

@@ -6,7 +6,7 @@ import pytest
 
 from kernel.errors import BadRequest
 from kernel.vocabulary import is_content_id
-from origin import metadata
+from origin.ingest import metadata
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,16 @@ import msgspec
 
 from kernel.errors import BadSettings
 from kernel.settings.table import INTEGER, PATH, PATH_OR_OFF, TEXT, URL, choice, setting
-from origin import clock, metadata, programs
+from origin import clock
 from origin.encode import PRESETS
+from origin.ingest import metadata, subprocesses
+from origin.ingest.ingest_request import Order
+from origin.ingest.pipeline import Kitchen, ingest
+from origin.ingest.progress import Progress, shown
+from origin.ingest.timings import Timings
+from origin.ingest.work_dir import Workplace
 from origin.library import Library
-from origin.order import Order
-from origin.pipeline import Kitchen, ingest
-from origin.progress import Progress, shown
 from origin.storage import FolderStorage
-from origin.timings import Timings
-from origin.workplace import Workplace
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _kitchen(settings: IngestSettings, progress: Progress, timings: Timings) -> 
     return Kitchen(
         library=Library(FolderStorage(settings.store)),
         workplace=Workplace(settings.work_dir or beside(settings.store)),
-        programs=programs.find(
+        programs=subprocesses.find(
             settings.ffmpeg or os.environ.get("FFMPEG"),
             settings.ffprobe or os.environ.get("FFPROBE"),
             settings.packager or os.environ.get("PACKAGER"),

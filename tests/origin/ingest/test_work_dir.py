@@ -3,7 +3,7 @@
 import pytest
 
 from kernel.errors import BadRequest, BadSettings, StorageFailed
-from origin.workplace import Workplace
+from origin.ingest.work_dir import Workplace
 
 
 def test_one_ingest_a_title(tmp_path):

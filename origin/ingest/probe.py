@@ -14,7 +14,7 @@ from typing import Any
 
 from kernel.errors import BadRequest
 from kernel.media.ladder import display_size, frame_rate
-from origin.programs import INPUT_GUARD, ProgramFailed, Programs, last_line, output
+from origin.ingest.subprocesses import INPUT_GUARD, ProgramFailed, Programs, last_line, output
 
 UNKNOWN_LANGUAGE = "und"
 MOST_AUDIO_TRACKS = 8

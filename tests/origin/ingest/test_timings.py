@@ -2,7 +2,7 @@
 
 import pytest
 
-from origin.timings import Timings
+from origin.ingest.timings import Timings
 
 
 def test_overhead_is_what_came_on_top_of_ffmpeg():

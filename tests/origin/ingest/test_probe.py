@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import BadRequest
-from origin.probe import AudioTrack, count, input_name, read_source, shown
+from origin.ingest.probe import AudioTrack, count, input_name, read_source, shown
 
 
 def video(**more):

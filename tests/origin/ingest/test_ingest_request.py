@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import BadRequest, BadSettings
-from origin.order import Order, hash_of, known_for, new_record
+from origin.ingest.ingest_request import Order, hash_of, known_for, new_record
 
 FILM = Path("my_film.mp4")
 

@@ -8,9 +8,9 @@ import pytest
 
 from kernel.errors import BadRequest, Bug, StorageFailed
 from kernel.media.playlist import parse_media, parse_multivariant
-from origin import pipeline, verify
-from origin.order import Order
-from origin.pipeline import ingest
+from origin.ingest import pipeline, verify
+from origin.ingest.ingest_request import Order
+from origin.ingest.pipeline import ingest
 from origin.storage import FolderStorage
 
 

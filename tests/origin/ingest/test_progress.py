@@ -2,7 +2,7 @@
 
 import io
 
-from origin.progress import Silent, shown
+from origin.ingest.progress import Silent, shown
 
 
 class Terminal(io.StringIO):

@@ -13,10 +13,10 @@ import msgspec
 from kernel.errors import BadRequest, BadSettings
 from kernel.media.ladder import NOMINAL_LINES
 from kernel.vocabulary import is_content_id
-from origin import metadata
 from origin.encode import RECIPE
+from origin.ingest import metadata
+from origin.ingest.probe import shown
 from origin.library import TitleRecord
-from origin.probe import shown
 
 _READ = 1 << 20
 

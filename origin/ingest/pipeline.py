@@ -16,17 +16,18 @@ from kernel.errors import BadRequest, MatineeError
 from kernel.media.ladder import Rung, ladder
 from kernel.media.playlist import parse_multivariant
 from kernel.vocabulary import Tier
-from origin import clock, encode, masters, probe, thumbnails, verify
+from origin import clock, encode, masters, thumbnails
 from origin.encode import Track
+from origin.ingest import probe, verify
+from origin.ingest.ingest_request import Order, hash_of, known_for, new_record
+from origin.ingest.probe import Source
+from origin.ingest.progress import Progress
+from origin.ingest.subprocesses import Programs
+from origin.ingest.timings import Timings
+from origin.ingest.verify import Measured
+from origin.ingest.work_dir import Workplace
 from origin.library import Library, Rendition, Sound, TitleRecord, top_key
-from origin.order import Order, hash_of, known_for, new_record
 from origin.package import MANIFEST, MASTER, folder_of, package
-from origin.probe import Source
-from origin.programs import Programs
-from origin.progress import Progress
-from origin.timings import Timings
-from origin.verify import Measured
-from origin.workplace import Workplace
 
 _MARKER, _COMPLAINTS = "encoded.txt", "complaints.txt"
 
