@@ -13,7 +13,7 @@ import msgspec
 from kernel.errors import BadRequest, BadSettings
 from kernel.media.ladder import NOMINAL_LINES
 from kernel.vocabulary import is_content_id
-from origin.encode import RECIPE
+from origin.encode.encoder import RECIPE
 from origin.ingest import metadata
 from origin.ingest.probe import shown
 from origin.library import TitleRecord

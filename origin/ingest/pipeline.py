@@ -16,8 +16,9 @@ from kernel.errors import BadRequest, MatineeError
 from kernel.media.ladder import Rung, ladder
 from kernel.media.playlist import parse_multivariant
 from kernel.vocabulary import Tier
-from origin import clock, encode, masters, thumbnails
-from origin.encode import Track
+from origin import clock, masters
+from origin.encode import encoder, thumbnails
+from origin.encode.encoder import Track
 from origin.ingest import probe, verify
 from origin.ingest.ingest_request import Order, hash_of, known_for, new_record
 from origin.ingest.probe import Source
@@ -106,7 +107,7 @@ def _make(order: Order, source: Source, record: TitleRecord, kitchen: Kitchen, w
         rungs = ladder(source.width, source.height, source.rate, most=order.rungs)
     except ValueError as error:
         raise BadRequest(422, "too-small", f"{probe.shown(order.film)}: {error}") from None
-    tracks = encode.tracks(source, rungs)
+    tracks = encoder.tracks(source, rungs)
     measured = _encode(order, source, record, tracks, kitchen, work / "encoded")
     first = measured[tracks[0].name]
     tree = _fresh(work / "tree")
@@ -134,9 +135,9 @@ def _encode(
         _fresh(folder)
         with kitchen.timings.step("encode"):
             progress.start("encode", source.duration or 0.0)
-            arguments = encode.command(order.film, source, tracks, order.preset, folder)
+            arguments = encoder.command(order.film, source, tracks, order.preset, folder)
             with kitchen.timings.ffmpeg():
-                complaints = encode.encode(kitchen.programs, order.film, arguments, progress.at)
+                complaints = encoder.encode(kitchen.programs, order.film, arguments, progress.at)
             rungs = [track.rung for track in tracks if track.rung]
             progress.done(f"{probe.count(len(rungs), 'rendition')} up to {_lines(rungs)}, {source.sound()}")
         (folder / _COMPLAINTS).write_text(complaints, encoding="utf-8")
@@ -193,7 +194,7 @@ def _renditions(master: str, tracks: tuple[Track, ...], publication: int) -> tup
 
 def _sound(tracks: tuple[Track, ...], publication: int) -> tuple[Sound, ...]:
     return tuple(
-        Sound(folder_of(track.name, publication), track.audio.language, encode.AUDIO_BITS)
+        Sound(folder_of(track.name, publication), track.audio.language, encoder.AUDIO_BITS)
         for track in tracks
         if track.audio
     )

@@ -17,7 +17,7 @@ from defusedxml import ElementTree
 from kernel.errors import BadRequest, Bug
 from kernel.media.ladder import SEGMENT_SECONDS
 from kernel.media.playlist import MediaPlaylist, is_relative, parse_media, parse_multivariant
-from origin.encode import Track
+from origin.encode.encoder import Track
 from origin.ingest.probe import Source
 from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, stream
 from origin.package import MANIFEST, MASTER, folder_of

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from origin.encode import Track
+from origin.encode.encoder import Track
 from origin.ingest.probe import AudioTrack
 from origin.package import command, folder_of
 

@@ -6,7 +6,7 @@ import pytest
 
 from kernel.errors import BadRequest, Bug
 from kernel.media.ladder import ladder
-from origin.encode import tracks
+from origin.encode.encoder import tracks
 from origin.ingest.probe import AudioTrack, Source
 from origin.ingest.verify import Measured, check_encoded, check_keyframes
 

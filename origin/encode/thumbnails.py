@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kernel.errors import Bug
 from kernel.media.ladder import Rung
-from origin.encode import Track
+from origin.encode.encoder import Track
 from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, output
 
 POSTER, INDEX = "poster.jpg", "thumbnails.vtt"

@@ -1,7 +1,7 @@
 """The index of the small pictures; that they are made is seen in test_pipeline."""
 
 from kernel.media.ladder import Rung
-from origin.thumbnails import index, tile_size
+from origin.encode.thumbnails import index, tile_size
 
 
 def test_the_index_points_into_the_sheets():

@@ -4,7 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from kernel.media.ladder import ladder
-from origin.encode import command, tracks
+from origin.encode.encoder import command, tracks
 from origin.ingest.probe import AudioTrack, Source
 
 

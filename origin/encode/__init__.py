@@ -1,0 +1,1 @@
+"""Encoding: the ladder by one ffmpeg call, and thumbnails."""
