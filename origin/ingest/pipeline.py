@@ -16,7 +16,7 @@ from kernel.errors import BadRequest, MatineeError
 from kernel.media.ladder import Rung, ladder
 from kernel.media.playlist import parse_multivariant
 from kernel.vocabulary import Tier
-from origin import clock, masters
+from origin import clock
 from origin.encode import encoder, thumbnails
 from origin.encode.encoder import Track
 from origin.ingest import probe, verify
@@ -28,7 +28,8 @@ from origin.ingest.timings import Timings
 from origin.ingest.verify import Measured
 from origin.ingest.work_dir import Workplace
 from origin.library import Library, Rendition, Sound, TitleRecord, top_key
-from origin.package import MANIFEST, MASTER, folder_of, package
+from origin.package import top_playlists
+from origin.package.packager import MANIFEST, MASTER, folder_of, package
 
 _MARKER, _COMPLAINTS = "encoded.txt", "complaints.txt"
 
@@ -154,9 +155,9 @@ def _encode(
 def _publish(record: TitleRecord, made: _Made, kitchen: Kitchen) -> TitleRecord:
     with kitchen.timings.step("publish"):
         master = (made.tree / MASTER).read_text(encoding="utf-8")
-        tops = masters.tops(master, (made.tree / MANIFEST).read_bytes())
+        tops = top_playlists.tops(master, (made.tree / MANIFEST).read_bytes())
         if record.steering:
-            tops = masters.with_steering(tops, record.steering, record.content_id)
+            tops = top_playlists.with_steering(tops, record.steering, record.content_id)
         for name in (MASTER, MANIFEST):
             (made.tree / name).unlink()
         folder = folder_of("thumbs", record.version)
@@ -168,9 +169,9 @@ def _publish(record: TitleRecord, made: _Made, kitchen: Kitchen) -> TitleRecord:
             sound=_sound(made.tracks, record.version),
             streams={"hls": MASTER, "dash": MANIFEST},
             tiers={
-                str(tier): {"hls": masters.master_name(tier), "dash": masters.manifest_name(tier)}
+                str(tier): {"hls": top_playlists.master_name(tier), "dash": top_playlists.manifest_name(tier)}
                 for tier in Tier
-                if masters.master_name(tier) in tops
+                if top_playlists.master_name(tier) in tops
             },
             thumbnail=f"{folder}/{thumbnails.POSTER}",
             thumbnails=f"{folder}/{thumbnails.INDEX}",
@@ -223,7 +224,9 @@ def _steered(library: Library, published: TitleRecord, order: Order, work: Path)
     tops = {name: data for name, key in keys.items() if (data := library.storage.get(key)) is not None}
     empty = work / "tree"
     empty.mkdir(parents=True, exist_ok=True)
-    library.publish(record, empty, masters.with_steering(tops, order.steering, published.content_id), lambda _: None)
+    library.publish(
+        record, empty, top_playlists.with_steering(tops, order.steering, published.content_id), lambda _: None
+    )
     shutil.rmtree(work, ignore_errors=True)
     return record
 

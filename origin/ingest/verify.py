@@ -20,7 +20,7 @@ from kernel.media.playlist import MediaPlaylist, is_relative, parse_media, parse
 from origin.encode.encoder import Track
 from origin.ingest.probe import Source
 from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, stream
-from origin.package import MANIFEST, MASTER, folder_of
+from origin.package.packager import MANIFEST, MASTER, folder_of
 
 T = TypeVar("T")
 _DASH = "{urn:mpeg:dash:schema:mpd:2011}"

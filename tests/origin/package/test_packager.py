@@ -4,7 +4,7 @@ from pathlib import Path
 
 from origin.encode.encoder import Track
 from origin.ingest.probe import AudioTrack
-from origin.package import command, folder_of
+from origin.package.packager import command, folder_of
 
 
 def test_folders_of_publications():

@@ -3,7 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from kernel.media.playlist import parse_multivariant
-from origin.masters import tops, with_default_sound, with_peaks, with_steering
+from origin.package.top_playlists import tops, with_default_sound, with_peaks, with_steering
 
 NS = "{urn:mpeg:dash:schema:mpd:2011}"
 MASTER = """#EXTM3U

@@ -14,7 +14,7 @@ from defusedxml import ElementTree
 from kernel.media.playlist import attributes, cut
 from kernel.media.steering import HERE, steered_manifest, steered_playlist, steering_url
 from kernel.vocabulary import TIER_LINES, Tier, rendition_height
-from origin.package import MANIFEST, MASTER
+from origin.package.packager import MANIFEST, MASTER
 
 _DASH = "urn:mpeg:dash:schema:mpd:2011"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"

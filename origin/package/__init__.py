@@ -1,0 +1,1 @@
+"""Packaging: CMAF segments, playlists and manifests."""
