@@ -18,9 +18,9 @@ from origin.access_log import AccessLog
 from origin.app import build
 from origin.ingest.command import beside
 from origin.ingest.work_dir import Workplace
-from origin.library import Library
 from origin.settings import OriginSettings
-from origin.storage import FolderStorage
+from origin.storage.library import Library
+from origin.storage.object_store import FolderStorage
 
 log = structlog.get_logger("origin")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kernel.http.conditional import etags, not_modified, range_holds
 from kernel.http.dates import parse_date
 from kernel.http.ranges import ByteRange, Unsatisfiable, parse_range
-from origin.shelf import Found
+from origin.storage.published_index import Found
 
 FOR_EVER = "public, max-age=31536000, immutable"
 """Files in version folders: another publication has other names (RFC 8246)."""

@@ -11,13 +11,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from origin import clock
 from origin.access_log import AccessLog, trace_id
 from origin.counters import Counts
-from origin.library import Library
 from origin.openapi import DOCUMENT
 from origin.problem import problem
 from origin.serve import Handler, Server, guard, peer_of
 from origin.settings import OriginSettings
-from origin.shelf import Shelf
-from origin.storage import Storage
+from origin.storage.library import Library
+from origin.storage.object_store import Storage
+from origin.storage.published_index import Shelf
 
 _MOST_BODY = 64 * 1024
 """Nothing here takes a body; a small one is read and forgotten."""

@@ -19,7 +19,7 @@ from origin.answer import SHORT, Answer, answer
 from origin.counters import Counts
 from origin.problem import problem
 from origin.settings import OriginSettings
-from origin.shelf import Found, Shelf
+from origin.storage.published_index import Found, Shelf
 
 log = structlog.get_logger("origin")
 

@@ -19,8 +19,8 @@ from origin.ingest.pipeline import Kitchen, ingest
 from origin.ingest.progress import Progress, shown
 from origin.ingest.timings import Timings
 from origin.ingest.work_dir import Workplace
-from origin.library import Library
-from origin.storage import FolderStorage
+from origin.storage.library import Library
+from origin.storage.object_store import FolderStorage
 
 
 @dataclass(frozen=True)

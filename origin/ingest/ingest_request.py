@@ -16,7 +16,7 @@ from kernel.vocabulary import is_content_id
 from origin.encode.encoder import RECIPE
 from origin.ingest import metadata
 from origin.ingest.probe import shown
-from origin.library import TitleRecord
+from origin.storage.library import TitleRecord
 
 _READ = 1 << 20
 

@@ -27,9 +27,9 @@ from origin.ingest.subprocesses import Programs
 from origin.ingest.timings import Timings
 from origin.ingest.verify import Measured
 from origin.ingest.work_dir import Workplace
-from origin.library import Library, Rendition, Sound, TitleRecord, top_key
 from origin.package import top_playlists
 from origin.package.packager import MANIFEST, MASTER, folder_of, package
+from origin.storage.library import Library, Rendition, Sound, TitleRecord, top_key
 
 _MARKER, _COMPLAINTS = "encoded.txt", "complaints.txt"
 

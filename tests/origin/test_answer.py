@@ -3,7 +3,7 @@
 import pytest
 
 from origin.answer import answer, content_type, surrogate_keys
-from origin.shelf import Found
+from origin.storage.published_index import Found
 
 
 def found(path, size=100):

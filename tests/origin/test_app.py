@@ -15,7 +15,7 @@ from origin.access_log import AccessLog
 from origin.app import build
 from origin.log_fields import LOG_FIELDS
 from origin.settings import OriginSettings
-from origin.storage import FolderStorage
+from origin.storage.object_store import FolderStorage
 
 
 def settings(store, **more):

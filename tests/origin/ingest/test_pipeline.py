@@ -11,7 +11,7 @@ from kernel.media.playlist import parse_media, parse_multivariant
 from origin.ingest import pipeline, verify
 from origin.ingest.ingest_request import Order
 from origin.ingest.pipeline import ingest
-from origin.storage import FolderStorage
+from origin.storage.object_store import FolderStorage
 
 
 def order(film, **more):
@@ -206,7 +206,7 @@ class Faulty(FolderStorage):
 
 def seen(store):
     """What a viewer can see: version and the files of the title, all readable."""
-    from origin.library import Library
+    from origin.storage.library import Library
 
     library = Library(FolderStorage(store))
     title = library.title("x")

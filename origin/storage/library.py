@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from kernel.errors import StorageFailed
-from origin.storage import FolderStorage, Storage
+from origin.storage.object_store import FolderStorage, Storage
 
 T = TypeVar("T")
 MARK = "mark.json"

@@ -17,7 +17,7 @@ import structlog
 
 from kernel.errors import StorageFailed
 from kernel.http.dates import format_date
-from origin.library import MARK, FileRecord, Library, TitleRecord, digest, media_key, title_key, top_key
+from origin.storage.library import MARK, FileRecord, Library, TitleRecord, digest, media_key, title_key, top_key
 
 log = structlog.get_logger("origin")
 

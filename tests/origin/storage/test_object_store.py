@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import BadSettings, StorageFailed
-from origin.storage import FolderStorage, Stored
+from origin.storage.object_store import FolderStorage, Stored
 
 
 def test_put_get_list_delete(tmp_path):

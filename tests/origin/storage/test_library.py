@@ -3,8 +3,8 @@
 import pytest
 
 from kernel.errors import StorageFailed
-from origin.library import Library, digest
-from origin.storage import FolderStorage
+from origin.storage.library import Library, digest
+from origin.storage.object_store import FolderStorage
 
 
 def test_what_was_published_is_on_record(tmp_path, publish):

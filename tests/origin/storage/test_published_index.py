@@ -3,9 +3,9 @@
 import pytest
 
 from kernel.errors import StorageFailed
-from origin.library import Library
-from origin.shelf import Shelf
-from origin.storage import FolderStorage
+from origin.storage.library import Library
+from origin.storage.object_store import FolderStorage
+from origin.storage.published_index import Shelf
 
 
 class Counting(FolderStorage):

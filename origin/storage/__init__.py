@@ -1,0 +1,1 @@
+"""Published titles in the object store, and the index of what is published."""
