@@ -14,10 +14,10 @@ from kernel.errors import BadSettings, StorageFailed
 from kernel.settings.door_settings import limits_of
 from kernel.signals import hold_signals, install_signals
 from origin import clock
-from origin.access_log import AccessLog
 from origin.app import build
 from origin.ingest.command import beside
 from origin.ingest.work_dir import Workplace
+from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
 from origin.storage.library import Library
 from origin.storage.object_store import FolderStorage

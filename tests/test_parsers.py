@@ -56,7 +56,7 @@ from kernel.media.playlist import attributes, cut, parse_media, parse_multivaria
 from kernel.media.steering import steered_manifest, steered_playlist
 from kernel.settings.setting_types import parse_address, parse_duration, parse_size
 from kernel.upstreams.upstream_url import UPSTREAM
-from origin.access_log import trace_id as origin_trace
+from origin.serve.access_log import trace_id as origin_trace
 from services.catalogue.routes import read_cursor
 from services.catalogue.title import read_line
 from services.http.caller import Gate

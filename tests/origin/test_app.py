@@ -11,9 +11,9 @@ from yarl import URL
 
 from kernel.errors import StorageFailed
 from kernel.settings.table import resolve
-from origin.access_log import AccessLog
 from origin.app import build
 from origin.log_fields import LOG_FIELDS
+from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
 from origin.storage.object_store import FolderStorage
 

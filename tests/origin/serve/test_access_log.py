@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kernel.errors import BadSettings
-from origin.access_log import AccessLog, trace_id
+from origin.serve.access_log import AccessLog, trace_id
 
 
 def write(log, path="/x"):

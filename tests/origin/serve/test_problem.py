@@ -2,7 +2,7 @@
 
 import json
 
-from origin.problem import problem
+from origin.serve.problem import problem
 
 
 def test_a_problem_document():

@@ -7,8 +7,8 @@ import pytest
 
 from kernel.settings.table import resolve
 from kernel.vocabulary import Refusal
-from origin import serve
-from origin.serve import may_ask
+from origin.serve import handlers
+from origin.serve.handlers import may_ask
 from origin.settings import OriginSettings
 
 
@@ -38,13 +38,13 @@ def test_loopback_and_the_allowed(peer, may):
 
 def test_unknown_files_are_remembered_shortly():
     """A crowd asking for nothing is answered by the edges, for as long as a new film may take to be seen."""
-    assert serve._refused(Refusal.NOT_FOUND, "x").headers["Cache-Control"] == "public, max-age=2"
-    assert serve._refused(Refusal.PATH, "x").headers["Cache-Control"] == "no-store"
+    assert handlers._refused(Refusal.NOT_FOUND, "x").headers["Cache-Control"] == "public, max-age=2"
+    assert handlers._refused(Refusal.PATH, "x").headers["Cache-Control"] == "no-store"
 
 
 def test_a_field_sent_twice_is_a_list():
     """RFC 9110 5.3."""
     from multidict import CIMultiDict
 
-    fields = serve._fields(CIMultiDict([("If-None-Match", '"a"'), ("if-none-match", '"b"')]))
+    fields = handlers._fields(CIMultiDict([("If-None-Match", '"a"'), ("if-none-match", '"b"')]))
     assert fields == {b"if-none-match": b'"a", "b"'}

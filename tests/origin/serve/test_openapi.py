@@ -1,6 +1,6 @@
 """The description names what is there."""
 
-from origin.openapi import DOCUMENT
+from origin.serve.openapi import DOCUMENT
 
 
 def test_every_path_has_an_operation():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from origin.answer import answer, content_type, surrogate_keys
+from origin.serve.response import answer, content_type, surrogate_keys
 from origin.storage.published_index import Found
 
 

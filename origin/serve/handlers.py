@@ -15,9 +15,9 @@ from kernel.errors import StorageFailed
 from kernel.http.door_rules import JSON, rules_for
 from kernel.http.paths import normalise, split_cdn
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, REFUSAL_STATUS, Refusal
-from origin.answer import SHORT, Answer, answer
 from origin.counters import Counts
-from origin.problem import problem
+from origin.serve.problem import problem
+from origin.serve.response import SHORT, Answer, answer
 from origin.settings import OriginSettings
 from origin.storage.published_index import Found, Shelf
 

@@ -1,0 +1,1 @@
+"""The origin's HTTP door: handlers, conditional responses, access log."""
