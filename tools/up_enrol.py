@@ -9,7 +9,7 @@ from typing import Any
 from kernel.errors import BadSettings, StorageFailed
 from kernel.fleet.identity import BadIdentity, fingerprint
 from rpc.identity_file import IdentityFile, write_private
-from tools.fleet_enrol import invite, read_key
+from tools.fleet.enrol import invite, read_key
 from tools.up_plan import REGION, Choices, Member
 
 DAY = 86_400.0

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from kernel.settings.table import COUNTRY, INTEGER, TEXT, setting
-from tools.fleet_client import Control, FleetSettings, Verb, ask, show_json
-from tools.fleet_tables import size, table
+from tools.fleet.client import Control, FleetSettings, Verb, ask, show_json
+from tools.fleet.tables import size, table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from kernel.settings.table import INTEGER, SWITCH, setting
-from tools.fleet_client import ChangeSettings, Control, FleetSettings, Verb, ask, show_json
-from tools.fleet_tables import changes_table, table
+from tools.fleet.client import ChangeSettings, Control, FleetSettings, Verb, ask, show_json
+from tools.fleet.tables import changes_table, table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

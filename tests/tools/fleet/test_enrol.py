@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from kernel.errors import BadRequest, BadSettings, UpstreamFailed
-from tools.fleet_enrol import invite, read_key
+from tools.fleet.enrol import invite, read_key
 
 
 async def test_what_control_answers() -> None:

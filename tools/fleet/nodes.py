@@ -9,8 +9,8 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from kernel.settings.table import DURATION, SWITCH, TEXT, setting
-from tools.fleet_client import ChangeSettings, Control, FleetSettings, Verb, ask, part, show_json
-from tools.fleet_tables import edges_table, facts, now, size
+from tools.fleet.client import ChangeSettings, Control, FleetSettings, Verb, ask, part, show_json
+from tools.fleet.tables import edges_table, facts, now, size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from kernel.settings.table import TEXT, choice, setting
-from tools.fleet_client import Control, FleetSettings, Verb, ask, part, show_json
-from tools.fleet_tables import ago, now, table
+from tools.fleet.client import Control, FleetSettings, Verb, ask, part, show_json
+from tools.fleet.tables import ago, now, table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from kernel.errors import BadSettings
 from kernel.settings.table import SWITCH, TEXT, choice, setting
-from tools.fleet_client import ChangeSettings, Control, Verb, ask, show_json
-from tools.fleet_tables import table
+from tools.fleet.client import ChangeSettings, Control, Verb, ask, show_json
+from tools.fleet.tables import table
 
 LOOK_EVERY = 1.0
 

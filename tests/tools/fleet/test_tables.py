@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from tests.tools.fleet_ground import EDGE
-from tools.fleet_tables import ago, changes_table, edges_table, facts, size, state
+from tools.fleet.tables import ago, changes_table, edges_table, facts, size, state
 
 NOW = datetime(2026, 11, 22, 20, 1, tzinfo=UTC)
 

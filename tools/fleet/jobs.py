@@ -10,8 +10,8 @@ from rich.console import Console
 
 from kernel.errors import BadSettings
 from kernel.settings.table import DURATION, SWITCH, TEXT, setting
-from tools.fleet_client import ChangeSettings, Control, FleetSettings, Verb, ask, show_json
-from tools.fleet_tables import table
+from tools.fleet.client import ChangeSettings, Control, FleetSettings, Verb, ask, show_json
+from tools.fleet.tables import table
 
 HELD = 5.0
 """Seconds that control may hold an answer back until every node has done the job."""
