@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.fleet_sim_stage import Fleet, Ledger
+from tools.fleet_sim.stage import Fleet, Ledger
 
 
 def test_some_are_shields_and_every_region_has_its_edges():

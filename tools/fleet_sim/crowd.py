@@ -1,6 +1,6 @@
 """A process of the simulated fleet: some of the agents, told what to do on stdin, telling what happens on stdout.
 
-    python -m tools.fleet_sim_crowd PARENT_PID PLAN_FILE
+    python -m tools.fleet_sim.crowd PARENT_PID PLAN_FILE
 
 Lines of JSON both ways: `{"rise": [title, share]}` in, lists of events out, many at a time. It ends with its parent.
 """
@@ -26,7 +26,7 @@ from edge.clock import SystemClock
 from kernel.fleet.identity import make_key, request
 from kernel.fleet.messages import Hello
 from rpc.identity_file import Credentials
-from tools.fleet_sim_agent import Agent, Event, World, zipf
+from tools.fleet_sim.agent import Agent, Event, World, zipf
 from tools.supervise_child import die_with_parent
 
 TELL_EVERY = 0.02

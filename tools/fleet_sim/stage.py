@@ -26,8 +26,8 @@ from control.fleet.nodes import enrol
 from control.trust.authority import Authority
 from kernel.errors import MatineeError
 from tools.bench.processes import cpu_seconds
-from tools.fleet_sim_agent import Event
-from tools.fleet_sim_crowd import Plan, request_of
+from tools.fleet_sim.agent import Event
+from tools.fleet_sim.crowd import Plan, request_of
 from tools.up_ports import why_not_free
 
 HOST = "127.0.0.1"
@@ -159,7 +159,7 @@ class Stage:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as made:
                 json.dump(asdict(plan), made)
-            crowd = await self._spawn("tools.fleet_sim_crowd", str(file), log=f"crowd-{number}.log")
+            crowd = await self._spawn("tools.fleet_sim.crowd", str(file), log=f"crowd-{number}.log")
             self.crowds.append(crowd)
             self.tasks.create_task(self._hear(crowd))
 

@@ -7,7 +7,7 @@ import resource
 
 from cryptography import x509
 
-from tools.fleet_sim_crowd import Crowd, Plan, main, open_files, request_of
+from tools.fleet_sim.crowd import Crowd, Plan, main, open_files, request_of
 
 
 async def test_it_hears_which_title_rises():
@@ -20,7 +20,7 @@ async def test_it_hears_which_title_rises():
 
 
 def test_a_crowd_whose_parent_is_gone_does_not_begin(monkeypatch):
-    monkeypatch.setattr("tools.fleet_sim_crowd.die_with_parent", lambda parent: parent == os.getppid())
+    monkeypatch.setattr("tools.fleet_sim.crowd.die_with_parent", lambda parent: parent == os.getppid())
     assert main(["1", "no-such-plan"]) == 1
 
 

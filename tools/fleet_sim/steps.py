@@ -13,8 +13,8 @@ from typing import Any
 from control.clock import SystemClock
 from control.rollout.rollout import STAGES
 from kernel.documents import moment_text
-from tools.fleet_sim_agent import HARMFUL, REFUSED
-from tools.fleet_sim_stage import SimulationFailed, Stage
+from tools.fleet_sim.agent import HARMFUL, REFUSED
+from tools.fleet_sim.stage import SimulationFailed, Stage
 
 LONGEST = 60.0
 """Seconds after which a measurement is given up."""

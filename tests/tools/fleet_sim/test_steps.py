@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tools import fleet_sim_steps
-from tools.fleet_sim import SimulationSettings, simulated
-from tools.fleet_sim_stage import SimulationFailed, Stage
-from tools.fleet_sim_steps import Figure, quantile
+from tools.fleet_sim import steps as fleet_sim_steps
+from tools.fleet_sim.__main__ import SimulationSettings, simulated
+from tools.fleet_sim.stage import SimulationFailed, Stage
+from tools.fleet_sim.steps import Figure, quantile
 
 SMALL = SimulationSettings(
     agents=10, processes=1, titles=20, rows=5, spread=0.0, database=None, folder=None, quick=True, only=(), json=None

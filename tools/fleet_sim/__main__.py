@@ -1,7 +1,7 @@
 """`make fleet-sim`: a control and a thousand agents on this machine, what they take for what, targets met or missed.
 
 The control is the program as it is run, with its database and mTLS; the agents are the edge's own code, without a
-cache, some hundreds in a process (`tools.fleet_sim_agent`). Everything lives in a folder of its own and ends with it.
+cache, some hundreds in a process (`tools.fleet_sim.agent`). Everything lives in a folder of its own and ends with it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from kernel.errors import BadSettings
 from kernel.settings.command_line import command
 from kernel.settings.table import DURATION, INTEGER, PATH, SWITCH, TEXT, setting
 from tools.bench import machine
-from tools.fleet_sim_crowd import open_files
-from tools.fleet_sim_stage import Fleet, SimulationFailed, set_up
-from tools.fleet_sim_steps import QUICK, STEPS, Figure
+from tools.fleet_sim.crowd import open_files
+from tools.fleet_sim.stage import Fleet, SimulationFailed, set_up
+from tools.fleet_sim.steps import QUICK, STEPS, Figure
 
 MEMORY = Path("/dev/shm")  # noqa: S108 (folders of our own are made there)
 """Where the agents' disks are: a thousand edges do not wait for the one disk of this machine."""
@@ -131,7 +131,7 @@ def main() -> int:
         SimulationSettings,
         run,
         sys.argv[1:],
-        prog="python -m tools.fleet_sim",
+        prog="python -m tools.fleet_sim.__main__",
         summary="A control and a thousand simulated edges: what a change, a purge and a restart take.",
         env=os.environ,
         read_text=lambda name: Path(name).read_text(encoding="utf-8"),

@@ -10,7 +10,7 @@ from kernel.fleet.messages import SETTINGS, Hello
 from kernel.heavy_hitters import HALF_LIFE
 from tests.certificates import credentials, fleet_authority
 from tests.scenario.clock import FakeClock
-from tools.fleet_sim_agent import HARMFUL, IN_SUM, REFUSED, REQUESTS, Agent, World, _accepts, zipf
+from tools.fleet_sim.agent import HARMFUL, IN_SUM, REFUSED, REQUESTS, Agent, World, _accepts, zipf
 
 
 def test_tastes_are_steady_and_few_titles_have_most():

@@ -1,4 +1,4 @@
-"""`python -m tools.fleet_sim`: what it is asked, what it prints and writes. See test_fleet_sim_steps too."""
+"""`python -m tools.fleet_sim.__main__`: what it is asked, what it prints and writes. See test_fleet_sim_steps too."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tools import fleet_sim
-from tools.fleet_sim_steps import QUICK, STEPS, Figure
+from tools.fleet_sim import __main__
+from tools.fleet_sim.steps import QUICK, STEPS, Figure
 
 
 @pytest.fixture
@@ -23,13 +23,13 @@ def simulated(monkeypatch):
         return [Figure("a change", 0.5, target=2.0), Figure("a purge", late[0], target=1.0, note="worst of 5")]
 
     late = [0.25]
-    monkeypatch.setattr(fleet_sim, "simulated", made_up)
+    monkeypatch.setattr(__main__, "simulated", made_up)
     return asked, late
 
 
 def run_with(monkeypatch, *arguments):
     monkeypatch.setattr("sys.argv", ["fleet_sim", *arguments])
-    return fleet_sim.main()
+    return __main__.main()
 
 
 def test_a_table_and_a_file_of_figures(simulated, monkeypatch, tmp_path, capsys):
@@ -61,5 +61,5 @@ def test_steps_by_name_and_joining_before_them(simulated, monkeypatch, capsys):
 
 
 def test_figures_for_people():
-    shown = [fleet_sim.shown(*one) for one in ((None, "s"), (0.5, "s"), (0.0, ""), (1024.0, "MiB"), (12.345, "s"))]
+    shown = [__main__.shown(*one) for one in ((None, "s"), (0.5, "s"), (0.0, ""), (1024.0, "MiB"), (12.345, "s"))]
     assert shown == ["never", "0.5 s", "0", "1,024 MiB", "12.35 s"] or shown[-1] == "12.34 s"
