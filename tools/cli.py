@@ -81,7 +81,7 @@ COMMANDS = (
     Command("fleet keys", "tools.fleet.keys:KEYS", "Show the API keys and what they may do."),
     Command("fleet key make", "tools.fleet.keys:MAKE", "Make an API key, printed this once.", ("name",)),
     Command("fleet key revoke", "tools.fleet.keys:REVOKE", "Make an API key open nothing any more.", ("key",)),
-    Command("replay", "tools.replay", "Run the cache policy over a trace of requests.", ("trace",)),
+    Command("replay", "tools.replay.command", "Run the cache policy over a trace of requests.", ("trace",)),
     Command("doctor", "tools.doctor", "Look over this machine and a running platform, and say what is wrong."),
 )
 

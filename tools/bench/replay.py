@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.table import Table
 
-from tools.replay_cache import Replay
+from tools.replay.cache import Replay
 
 ONE_TIER, RAM_SHARE, DISK_SHARE = 0.05, 0.005, 0.1
 NEAR = 0.01

@@ -5,7 +5,7 @@ import pytest
 from cache.disk.tier import PAGE
 from cache.entry import OVERHEAD
 from kernel.errors import Bug
-from tools.replay_cache import Bench, Hollow, Replay
+from tools.replay.cache import Bench, Hollow, Replay
 
 COST = PAGE
 """Of an object of `SIZE`, in either tier."""

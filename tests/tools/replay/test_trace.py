@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from tools.replay_trace import LONGEST_LINE, Fault, read_trace
+from tools.replay.trace import LONGEST_LINE, Fault, read_trace
 
 
 def read(text):

@@ -18,8 +18,8 @@ from cache.eviction.choice import Tuning
 from kernel.errors import MatineeError
 from kernel.settings.table import INTEGER, NUMBER, SIZE, choice, setting
 from services.progress import Faults, open_source
-from tools.replay_cache import Replay
-from tools.replay_trace import Fault, read_trace
+from tools.replay.cache import Replay
+from tools.replay.trace import Fault, read_trace
 
 SHOW_EVERY = 20_000
 """Requests between two movements of the bar."""

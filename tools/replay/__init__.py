@@ -1,0 +1,1 @@
+"""`matinee replay`: the edge's cache over a trace of requests."""
