@@ -53,8 +53,8 @@ COMMANDS = (
         "events import", "services.recommend.import_command", "Fill the feedback store from a CSV file.", ("file",)
     ),
     Command("recommend train", "services.recommend.train_command", "Refit the recommendations now."),
-    Command("token mint", "tools.token_mint", "Make a viewer's token for a title."),
-    Command("token keygen", "tools.token_keygen", "Make a signing key and the key set that edges verify with."),
+    Command("token mint", "tools.token.mint", "Make a viewer's token for a title."),
+    Command("token keygen", "tools.token.keygen", "Make a signing key and the key set that edges verify with."),
     Command("fleet enrol", "tools.fleet.enrol", "Make a one-time token that a new node joins the fleet with."),
     Command("fleet list", "tools.fleet.nodes:LIST", "Show every node of the fleet and how it is."),
     Command("fleet show", "tools.fleet.nodes:SHOW", "Show all that is known of one node.", ("node",)),

@@ -1,0 +1,1 @@
+"""The `matinee token` commands."""
