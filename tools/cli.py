@@ -38,7 +38,7 @@ class Command:
 
 
 COMMANDS = (
-    Command("up", "tools.up", "Run the whole platform on this machine, with a film in it."),
+    Command("up", "tools.up.command", "Run the whole platform on this machine, with a film in it."),
     Command("edge", "edge.__main__", "Run an edge: answers viewers from the segment cache."),
     Command("shield", "edge.shield", "Run a shield: the edge program before the origin, asked by edges only."),
     Command("origin", "origin.__main__", "Run the origin: serves the library of packaged titles."),

@@ -21,9 +21,9 @@ from pathlib import Path
 from kernel.errors import BadSettings
 from kernel.settings.table import INTEGER, PATH, setting
 from origin.ingest import subprocesses
-from tools.up_plan import PORTS_ABOVE, Choices, Part, Places, parts
-from tools.up_ports import why_not_free
-from tools.up_state import LOCK
+from tools.up.plan import PORTS_ABOVE, Choices, Part, Places, parts
+from tools.up.ports import why_not_free
+from tools.up.state import LOCK
 
 ROOT = Path(__file__).resolve().parents[1]
 PLAYER = Path("node_modules/hls.js/dist/hls.min.js")

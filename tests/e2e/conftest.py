@@ -23,8 +23,8 @@ from netaddr import IPSet
 
 from origin.ingest import subprocesses
 from tools.bench.processes import tree
-from tools.up_plan import Choices, Places, parts
-from tools.up_ports import why_not_free
+from tools.up.plan import Choices, Places, parts
+from tools.up.ports import why_not_free
 
 ROOT = Path(__file__).resolve().parents[2]
 UP_WITHIN = 90

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from kernel.auth.token import mint
-from tools.up_plan import KID
+from tools.up.plan import KID
 
 
 def token_for(platform, path):

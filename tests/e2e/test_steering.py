@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 from origin.ingest import subprocesses
 from tests.e2e.conftest import ROOT, get, until
 from tests.e2e.test_browser import FLAGS
-from tools.up_ports import why_not_free
+from tools.up.ports import why_not_free
 
 READY_WITHIN = 30
 MOVED_WITHIN = 40

@@ -11,7 +11,7 @@ import pytest
 from kernel.errors import BadSettings
 from tools import doctor
 from tools.doctor import EARLIEST, DoctorSettings, Level
-from tools.up_plan import Choices, Part, Places
+from tools.up.plan import Choices, Part, Places
 
 NOW = EARLIEST + 1e6
 

@@ -27,7 +27,7 @@ from kernel.fleet.identity import make_key, request
 from kernel.fleet.messages import Hello
 from rpc.identity_file import Credentials
 from tools.fleet_sim.agent import Agent, Event, World, zipf
-from tools.supervise_child import die_with_parent
+from tools.up.supervise_child import die_with_parent
 
 TELL_EVERY = 0.02
 """Seconds between two lines."""

@@ -28,7 +28,7 @@ from kernel.errors import MatineeError
 from tools.bench.processes import cpu_seconds
 from tools.fleet_sim.agent import Event
 from tools.fleet_sim.crowd import Plan, request_of
-from tools.up_ports import why_not_free
+from tools.up.ports import why_not_free
 
 HOST = "127.0.0.1"
 LIFE = 86_400.0
@@ -135,7 +135,7 @@ class Stage:
         ]  # fmt: skip
         if self.fleet.database is not None:
             settings += ["--database", self.fleet.database]
-        self.control = await self._spawn("tools.supervise_child", *settings, log="control.log")
+        self.control = await self._spawn("tools.up.supervise_child", *settings, log="control.log")
         try:
             async with asyncio.timeout(START_WITHIN):
                 line = await _stdout(self.control).readline()

@@ -10,7 +10,7 @@ from kernel.errors import BadSettings, StorageFailed
 from kernel.fleet.identity import BadIdentity, fingerprint
 from rpc.identity_file import IdentityFile, write_private
 from tools.fleet.enrol import invite, read_key
-from tools.up_plan import REGION, Choices, Member
+from tools.up.plan import REGION, Choices, Member
 
 DAY = 86_400.0
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 
 from kernel.errors import BadSettings
-from tools.up_plan import Part
+from tools.up.plan import Part
 
 _WAIT_SECONDS = 1.0
 

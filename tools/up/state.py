@@ -12,7 +12,7 @@ from pathlib import Path
 
 from httpd.private_files import private_folder
 from kernel.errors import BadSettings
-from tools.sample_film import FILM_NAME
+from tools.up.sample_film import FILM_NAME
 
 LOCK = "up.lock"
 """Held (flock) while `up` runs; its presence marks the folder as Matinee's."""

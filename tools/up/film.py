@@ -38,7 +38,7 @@ def choose(film: Path | None, folder: Path, say: Callable[[str], None]) -> Chose
         if not film.is_file():
             raise BadSettings("film", f"there is no file {film}")
         return Chosen(film.absolute(), film.stem.replace("_", " "))
-    from tools.sample_film import sample_film  # fetches: imported only where it is wanted
+    from tools.up.sample_film import sample_film  # fetches: imported only where it is wanted
 
     sample = sample_film(folder, say)
     return Chosen(sample.path.absolute(), sample.title, sample.metadata)

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from kernel.errors import MatineeError
-from tools.supervise_log import keep_bounded, rotate, tail
+from tools.up.supervise_log import keep_bounded, rotate, tail
 
 _LINE_LIMIT = 64 * 1024
 _LOG_LIMIT = 16 << 20

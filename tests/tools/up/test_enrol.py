@@ -9,8 +9,8 @@ import pytest
 from kernel.errors import BadSettings
 from rpc.identity_file import IdentityFile
 from tests.certificates import NOW, credentials, fleet_authority
-from tools.up_enrol import invite_members
-from tools.up_plan import Choices, Places
+from tools.up.enrol import invite_members
+from tools.up.plan import Choices, Places
 
 OURS, OTHERS = fleet_authority(), fleet_authority()
 

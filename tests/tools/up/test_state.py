@@ -6,8 +6,8 @@ import os
 import pytest
 
 from kernel.errors import BadSettings
-from tools.sample_film import FILM_NAME
-from tools.up_state import LOCK, WIPING, LockFile, claim, finish_wipe, held, wipe
+from tools.up.sample_film import FILM_NAME
+from tools.up.state import LOCK, WIPING, LockFile, claim, finish_wipe, held, wipe
 
 
 def test_a_folder_that_is_not_there_is_made(tmp_path):
@@ -43,7 +43,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
 
 
 def test_a_second_holder_is_refused_and_told_of_the_first(tmp_path, monkeypatch):
-    monkeypatch.setattr("tools.up_state._LOCK_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("tools.up.state._LOCK_WAIT_SECONDS", 0.0)
     with (
         held(tmp_path),
         pytest.raises(BadSettings, match=f"process {os.getpid()}"),
@@ -53,11 +53,11 @@ def test_a_second_holder_is_refused_and_told_of_the_first(tmp_path, monkeypatch)
 
 
 def test_a_holder_that_says_it_is_stopping_is_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr("tools.up_state._LOCK_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("tools.up.state._LOCK_WAIT_SECONDS", 0.0)
     first = os.open(tmp_path / LOCK, os.O_RDWR | os.O_CREAT)
     LockFile(first).take(tmp_path)
     LockFile(first).note("stopping")
-    monkeypatch.setattr("tools.up_state.time.sleep", lambda _: fcntl.flock(first, fcntl.LOCK_UN))
+    monkeypatch.setattr("tools.up.state.time.sleep", lambda _: fcntl.flock(first, fcntl.LOCK_UN))
     with held(tmp_path):
         assert (tmp_path / LOCK).read_text() == f"{os.getpid()} running\n"
     os.close(first)

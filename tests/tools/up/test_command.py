@@ -10,12 +10,12 @@ import sys
 import pytest
 
 from kernel.settings.table import resolve
-from tools.up import UpSettings
+from tools.up.command import UpSettings
 
 STAND_IN = """
 import asyncio, os, sys
 from aiohttp import web
-from tools.supervise_child import die_with_parent
+from tools.up.supervise_child import die_with_parent
 die_with_parent(os.getppid())
 exec(os.environ.get("STAND_IN", ""))
 BASE = "http://127.0.0.1:" + sys.argv[1]
@@ -34,8 +34,8 @@ web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, handle_sig
 """
 
 UP = """
-import os, sys, tools.up as up, tools.cli as cli
-from tools.up_plan import Part
+import os, sys, tools.up.command as up, tools.cli as cli
+from tools.up.plan import Part
 port, stand_in = sys.argv[1:3]
 listens, health = (("127.0.0.1", int(port)),), f"http://127.0.0.1:{port}/healthz"
 part = Part("services", (sys.executable, "-P", stand_in, port), listens, health, "all")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import BadSettings
-from tools.up_film import Chosen, IngestFailed, choose, content_id_in, ingest, write_metadata
+from tools.up.film import Chosen, IngestFailed, choose, content_id_in, ingest, write_metadata
 
 
 def test_the_operators_own_film_is_taken_by_its_name(tmp_path):

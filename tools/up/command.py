@@ -19,16 +19,16 @@ import aiohttp
 
 from kernel.errors import BadSettings, MatineeError
 from kernel.settings.table import COUNTRY, DURATION, INTEGER, PATH, PATH_OR_OFF, SWITCH, setting
-from tools.supervise import Program, Supervisor
-from tools.supervise_child import die_with_parent
-from tools.up_check import Checker
-from tools.up_enrol import invite_members
-from tools.up_film import Chosen, choose, ingest, write_metadata
-from tools.up_keys import ensure_keys
-from tools.up_plan import KID, PORTS_ABOVE, Choices, Part, Places, ingest_arguments, parts, waves
-from tools.up_ports import check_ports
-from tools.up_state import FILMS, LockFile, claim, finish_wipe, held, wipe
-from tools.up_words import addresses, say
+from tools.up.check import Checker
+from tools.up.enrol import invite_members
+from tools.up.film import Chosen, choose, ingest, write_metadata
+from tools.up.keys import ensure_keys
+from tools.up.output import addresses, say
+from tools.up.plan import KID, PORTS_ABOVE, Choices, Part, Places, ingest_arguments, parts, waves
+from tools.up.ports import check_ports
+from tools.up.state import FILMS, LockFile, claim, finish_wipe, held, wipe
+from tools.up.supervise import Program, Supervisor
+from tools.up.supervise_child import die_with_parent
 
 _ANSWERS_SECONDS = 30.0
 
@@ -170,7 +170,7 @@ class _Platform:
 
 def child_argv(arguments: Sequence[str]) -> tuple[str, ...]:
     """The whole argv of a `matinee` command whose life is bound to ours."""
-    return (sys.executable, "-P", "-m", "tools.supervise_child", str(os.getpid()), *arguments)
+    return (sys.executable, "-P", "-m", "tools.up.supervise_child", str(os.getpid()), *arguments)
 
 
 def _first(errors: ExceptionGroup[MatineeError]) -> Exception:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tools.up_plan import Choices, Places, parts
-from tools.up_words import addresses, say
+from tools.up.output import addresses, say
+from tools.up.plan import Choices, Places, parts
 
 CHOICES = Choices(Places(9000), Path("/state"), "DE", None, 5.0)
 

@@ -6,7 +6,7 @@ import pytest
 
 from kernel.auth.signing_keys import KeySet
 from kernel.errors import BadSettings
-from tools.up_keys import ensure_keys
+from tools.up.keys import ensure_keys
 
 
 def test_keys_are_made_once_and_only_the_owner_reads_them(tmp_path):

@@ -1,6 +1,6 @@
 """The first moments of a supervised program: bound to its supervisor's life, then the program itself.
 
-    python -m tools.supervise_child SUPERVISOR_PID COMMAND…
+    python -m tools.up.supervise_child SUPERVISOR_PID COMMAND…
 
 The kernel kills this process when the supervisor dies (PR_SET_PDEATHSIG, prctl(2)), so a supervisor that is killed
 leaves no orphans holding its ports. No second process stands between the two.

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tools.up_check import Checker, NotAnswering, find_title
+from tools.up.check import Checker, NotAnswering, find_title
 
 
 @pytest.fixture

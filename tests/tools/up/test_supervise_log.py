@@ -3,7 +3,7 @@
 import os
 import stat
 
-from tools.supervise_log import keep_bounded, older, rotate, tail
+from tools.up.supervise_log import keep_bounded, older, rotate, tail
 
 
 def test_rotation_keeps_one_older_log(tmp_path):

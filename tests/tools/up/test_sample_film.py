@@ -5,8 +5,8 @@ import tarfile
 
 import pytest
 
-from tools import sample_film as module
-from tools.sample_film import FILM_NAME, NotFetched, extract, sample_film
+from tools.up import sample_film as module
+from tools.up.sample_film import FILM_NAME, NotFetched, extract, sample_film
 
 
 def archive(path, name=f"moviepy-2.2.1/docs/{FILM_NAME}", content=b"not the film"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.supervise import Program, StartFailed, Supervisor, restart_delay
+from tools.up.supervise import Program, StartFailed, Supervisor, restart_delay
 
 
 @pytest.fixture
@@ -130,7 +130,9 @@ async def test_a_restart_keeps_the_log_of_the_run_before(tmp_path, said):
     assert program.log.read_text() != program.log.with_name("twice.log.1").read_text()
 
 
-CHILD = "from tools.supervise_child import die_with_parent; import signal, sys; die_with_parent(int(sys.argv[1])); {}"
+CHILD = (
+    "from tools.up.supervise_child import die_with_parent; import signal, sys; die_with_parent(int(sys.argv[1])); {}"
+)
 PARENT = """
 import os, subprocess, sys, signal
 child = subprocess.Popen([sys.executable, "-P", "-c", sys.argv[1], str(os.getpid())], stdout=subprocess.PIPE)

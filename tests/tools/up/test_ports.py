@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from kernel.errors import BadSettings
-from tools.up_plan import Part
-from tools.up_ports import check_ports, why_not_free
+from tools.up.plan import Part
+from tools.up.ports import check_ports, why_not_free
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tools.up_plan import Choices, parts
+from tools.up.plan import Choices, parts
 
 _PLAIN_WIDTH = 110
 

@@ -7,7 +7,7 @@ import pytest
 
 from kernel.settings.command_line import read
 from tools.cli import COMMANDS, find, load
-from tools.up_plan import PORTS_ABOVE, Choices, Places, ingest_arguments, parts, waves
+from tools.up.plan import PORTS_ABOVE, Choices, Places, ingest_arguments, parts, waves
 
 CHOICES = Choices(Places(8080), Path("/state"), "DE", None, 5.0)
 PARTS = {part.name: part for part in parts(CHOICES)}

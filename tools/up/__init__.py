@@ -1,0 +1,1 @@
+"""`matinee up`: the whole platform on this machine, supervised."""
