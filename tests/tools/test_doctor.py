@@ -62,7 +62,7 @@ def test_missing_media_programs_are_named(monkeypatch):
     def find():
         raise BadSettings("packager", "not found")
 
-    monkeypatch.setattr(doctor.programs, "find", find)
+    monkeypatch.setattr(doctor.subprocesses, "find", find)
     (found,) = doctor.media_programs()
     assert (found.level, found.seen) == (Level.WRONG, "not found")
 

@@ -46,7 +46,7 @@ def test_the_same_film_again_is_recognised(tmp_path, films, kitchen_in, monkeypa
     film = films()
     first = ingest(order(film, title="One"), kitchen_in(tmp_path))
     before = files_of(tmp_path / "store")
-    monkeypatch.setattr(pipeline.encode, "encode", lambda *_: pytest.fail("encoded again"))
+    monkeypatch.setattr(pipeline.encoder, "encode", lambda *_: pytest.fail("encoded again"))
     again = ingest(order(film, title="One"), kitchen_in(tmp_path))
     assert (again.new, again.title) == (False, first.title)
     metadata = {"title": "Two", "year": 1999, "countries": ["DE"], "mood": "calm"}
@@ -64,7 +64,7 @@ def test_another_gateway_for_steering_is_a_publication_of_top_files_alone(tmp_pa
     media = tmp_path / "store/media/x"
     before = (media / "v240/main.m3u8").read_bytes()
     assert 'SERVER-URI="http://one/steering/x"' in (media / "top-1/master.m3u8").read_text()
-    monkeypatch.setattr(pipeline.encode, "encode", lambda *_: pytest.fail("encoded again"))
+    monkeypatch.setattr(pipeline.encoder, "encode", lambda *_: pytest.fail("encoded again"))
     again = ingest(order(film, content_id="x", steering="http://two"), kitchen_in(tmp_path))
     assert (again.new, again.title.version, again.title.steering) == (False, 2, "http://two")
     for name in ("master.m3u8", "master-sd.m3u8", "manifest.mpd", "manifest-uhd.mpd"):
@@ -226,7 +226,7 @@ def test_killed_at_any_write(tmp_path, films, kitchen_in, monkeypatch):
             made = ingest(order(new, content_id="x"), kitchen_in(tmp_path, Faulty(tmp_path / "store", at, Killed())))
         assert seen(tmp_path / "store") in (1, 2)
         if at == 1:
-            monkeypatch.setattr(pipeline.encode, "encode", lambda *_: pytest.fail("encoded again after the kill"))
+            monkeypatch.setattr(pipeline.encoder, "encode", lambda *_: pytest.fail("encoded again after the kill"))
         at += 3 if 2 < at < 14 else 1  # all writes round the pointer, some of those before
     assert made.title.version == 2
     assert at > 15
