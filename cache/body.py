@@ -3,9 +3,9 @@
 A file can be sent without copying it through user space (`sendfile`). With a disk tier that file is the tier's own, in
 the kernel's page cache; without one it is an anonymous file in memory (memfd). Measured: docs/decisions/0008.
 
-Pages of the disk tier's file are only borrowed. Before each use `sound` asks whether the file was changed by somebody
-else, and after a pause whether its pages are still there: what is not sound is read again, in a thread, and checked
-against its sums.
+Pages of the disk tier's file are only borrowed. Before each use `is_servable` asks whether the file was changed by
+somebody else, and after a pause whether its pages are still there: what is not sound is read again, in a thread, and
+checked against its sums.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import os
 import resource
 from collections.abc import Sequence
 
-FILE_LEAST = 48 * 1024
+MIN_FILE_BYTES = 48 * 1024
 """From this size on a body is worth a file: below it a copy costs less than the extra system call."""
 IDLE_SECONDS = 1.0
 """A file not sent for so long may have lost pages to somebody else: they are looked for before it is sent again."""
 _PROBE_EVERY = 128 * 1024
-_MOST_PIECES = 1000
+_MAX_PIECES = 1000
 
 
 def spare(fd: int) -> bool:
@@ -52,7 +52,7 @@ class FileBody:
         if fd >= 0:
             os.close(fd)
 
-    def sound(self, now: float) -> bool:
+    def is_servable(self, now: float) -> bool:
         """Whether it may be sent as it is, at `now` (mono)."""
         del now
         return True
@@ -95,7 +95,7 @@ class DiskBody(FileBody):
         self._size = status.st_size
         self._used = now
 
-    def sound(self, now: float) -> bool:
+    def is_servable(self, now: float) -> bool:
         """Nobody has written to the file since, and its pages are in memory."""
         status = os.fstat(self.fd)
         if status.st_mtime_ns != self._changed or status.st_size != self._size:
@@ -137,7 +137,7 @@ class Pieces:
     def __len__(self) -> int:
         return self._length
 
-    def sound(self, now: float) -> bool:
+    def is_servable(self, now: float) -> bool:
         """Whether it may be sent as it is."""
         del now
         return True
@@ -161,8 +161,8 @@ Body = bytes | MemoryFile | DiskBody | Pieces
 
 def write_all(fd: int, pieces: Sequence[bytes | memoryview]) -> None:
     """All of the pieces, one after the other, as few calls as may be; OSError as the system says it."""
-    for at in range(0, len(pieces), _MOST_PIECES):
-        some = pieces[at : at + _MOST_PIECES]
+    for at in range(0, len(pieces), _MAX_PIECES):
+        some = pieces[at : at + _MAX_PIECES]
         done, wanted = os.writev(fd, some), sum(map(len, some))
         if done < wanted:  # cut short, by a signal or at 2 GiB
             rest = memoryview(b"".join(some))[done:]
@@ -172,7 +172,7 @@ def write_all(fd: int, pieces: Sequence[bytes | memoryview]) -> None:
 
 def make_body(pieces: Sequence[bytes], *, files: bool) -> Body:
     """One body of the pieces that came; as a file in memory when it is large and `files` are wanted and to be had."""
-    if files and sum(map(len, pieces)) >= FILE_LEAST:
+    if files and sum(map(len, pieces)) >= MIN_FILE_BYTES:
         try:
             return MemoryFile(pieces)
         except OSError:

@@ -12,25 +12,25 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cache.body import Body, Pieces, make_body
 from cache.counts import CacheCounts
-from cache.disk.disk_loader import Loading
+from cache.disk.disk_loader import DiskLoader
 from cache.disk.recovery import Found
 from cache.disk.tier import DiskTier
 from cache.entry import Entry
 from cache.fills.fill import Fill
-from cache.fills.fill_table import Filling
-from cache.fills.hit_for_miss import Misses
+from cache.fills.fill_table import FillTable
+from cache.fills.hit_for_miss import HitForMiss
 from cache.index import PurgeRequest
 from cache.leases import Leases
 from cache.purge import Receipt, purge
 from cache.ram import RamTier
-from cache.tasks import Workshop
+from cache.tasks import TaskRunner
 from cache.tiers import Tiers
 from kernel.clock import Clock
 from kernel.http.freshness import Verdict
 from kernel.http.message import Fields
 from kernel.vocabulary import CacheNotice
 
-__all__ = ["CacheCounts", "PurgeRequest", "Receipt", "SegmentCache", "Workshop"]
+__all__ = ["CacheCounts", "PurgeRequest", "Receipt", "SegmentCache", "TaskRunner"]
 
 
 class SegmentCache:
@@ -38,43 +38,43 @@ class SegmentCache:
     those of the disk tier where there is one."""
 
     def __init__(
-        self, ram: RamTier, disk: DiskTier | None, clock: Clock, workshop: Workshop, *, files: bool = False
+        self, ram: RamTier, disk: DiskTier | None, clock: Clock, workshop: TaskRunner, *, files: bool = False
     ) -> None:
         self.ram = ram
         self.disk = disk
         self.files = files
         self.clock = clock
-        self.filling = Filling()
+        self.fill_table = FillTable()
         self.tiers = Tiers(ram, disk, clock, workshop, self._in_use, files=files)
-        self._loading = Loading(self.tiers)
+        self._loading = DiskLoader(self.tiers)
         self.leases = Leases(self.tiers)
-        self._misses = Misses()
+        self._misses = HitForMiss()
         self.counts = self.tiers.counts
         # The calls of every request and every fill, without a call between.
         self.peek = self.tiers.index.peek
         self.stored = self.alternates = self.tiers.index.get
         self.touch = self.tiers.touch
         self.untouch = ram.untouch
-        self.reopened = self.tiers.reopened
+        self.reopen_body = self.tiers.reopen_body
         self.load = self._loading.load
-        self.warmed = self._loading.warmed
-        self.ended = self.filling.ended
+        self.warmed = self._loading.load_head
+        self.end_fill = self.fill_table.ended
         self.walk = self.tiers.reconcile.walk
         self.look_at_folder = self.tiers.reconcile.look
 
     def _in_use(self, entry: Entry) -> bool:
         """Whether a running fill asks for news of this entry."""
-        return entry.key in self.filling
+        return entry.key in self.fill_table
 
-    def sound(self, entry: Entry, body: Body, now: float) -> bool:
+    def is_servable(self, entry: Entry, body: Body, now: float) -> bool:
         """Whether a body in RAM may be sent as it is; what is not leaves RAM, so that `load` reads and checks it."""
-        if isinstance(body, bytes) or body.sound(now):
+        if isinstance(body, bytes) or body.is_servable(now):
             return True
         self.ram.drop(entry)
         if entry.disk is None:
             self.forget(entry)
         else:
-            self.tiers.cools(entry)
+            self.tiers.release_head(entry)
         return False
 
     # -- fill --------------------------------------------------------------------------------------------------
@@ -82,29 +82,29 @@ class SegmentCache:
     def begin(self, key: bytes, stale: Entry | None = None, request: Mapping[bytes, bytes] | None = None) -> Fill:
         """A new fill that others may find by its key; `request`: the fields that tell which alternate it asks for."""
         fill = Fill(key, self.clock.mono(), stale, request)
-        self.filling.begin(fill)
+        self.fill_table.begin(fill)
         return fill
 
-    def takes(self, cost: int) -> bool:
+    def fits(self, cost: int) -> bool:
         """Whether any tier would keep an object of this cost."""
-        return self.tiers.takes(cost)
+        return self.tiers.fits(cost)
 
     def surely_takes(self, cost: int) -> bool:
         """Whether an object of this cost is stored for certain once it is whole: what goes to disk alone may not be
         admitted, and its write may fail."""
-        return self.ram.takes(cost)
+        return self.ram.fits(cost)
 
-    def yields(self, cost: int) -> bool:
+    def fits_without_eviction(self, cost: int) -> bool:
         """Whether so much more would push out nothing that was asked for since it came; asked before a prefetch."""
-        return self.disk.yields(cost) if self.disk is not None else self.ram.yields(cost)
+        return self.disk.fits_without_eviction(cost) if self.disk is not None else self.ram.fits_without_eviction(cost)
 
     @property
-    def roomy(self) -> int:
+    def max_sliced_bytes(self) -> int:
         """Bytes of an object in slices that surely has room as a whole: half of the larger tier."""
         disk = self.tiers.disk
         return max(self.tiers.ram.budget, disk.budget if disk is not None else 0) // 2
 
-    def gathered(self, pieces: Sequence[bytes]) -> Body:
+    def assemble(self, pieces: Sequence[bytes]) -> Body:
         """A whole body of the pieces that came, as `store` likes it best."""
         if self.disk is None:
             return make_body(pieces, files=self.files)
@@ -119,7 +119,7 @@ class SegmentCache:
         self._misses.forget(entry.key)
         return self.tiers.store(entry, body)
 
-    async def settled(self, entry: Entry) -> None:
+    async def is_written(self, entry: Entry) -> None:
         """Until a stored entry is no longer on its way to disk, however that ended: at once where it never was."""
         if self.tiers.writing.holds(entry):
             await asyncio.wait([self.tiers.writing.end_of(entry)])
@@ -151,12 +151,12 @@ class SegmentCache:
         entry.freshen(fields, verdict, self.clock.mono())
         if self.tiers.index.holds(entry):
             self.tiers.index.rekey(entry, before)
-            self.tiers.writing.freshened(entry)
+            self.tiers.writing.write_head_later(entry)
 
     async def purge(self, request: PurgeRequest) -> Receipt:
         """Remove (hard) or mark stale (soft) what the request reaches; how many objects. Returns when it is done
         in every tier: a GET after it never gets the old bytes, a fill begun before it stores nothing."""
-        return await purge(self.tiers, self.filling, request)
+        return await purge(self.tiers, self.fill_table, request)
 
     def tell(self, told: Callable[[CacheNotice], object]) -> None:
         """Have `told` called with what an operator should know of the disk tier's folder."""
@@ -176,7 +176,7 @@ class SegmentCache:
         disk.leaves = True
         while tiers.writing or tiers.leaving:
             for entry in tuple(tiers.writing):
-                await self.settled(entry)
+                await self.is_written(entry)
             await tiers.leaving.emptied()
         await tiers.workshop.offload(disk.seal)
 
@@ -189,8 +189,8 @@ class SegmentCache:
             "ram_bytes": self.ram.used,
             "disk_bytes": disk.used if disk is not None else 0,
             "objects": len(self.tiers.index),
-            "fills_running": len(self.filling),
-            "disk_resting": int(disk is not None and disk.resting(self.clock.mono())),
+            "fills_running": len(self.fill_table),
+            "disk_resting": int(disk is not None and disk.is_suspended(self.clock.mono())),
             "disk_off": int(self.disk_off),
             "disk_stuck": self.tiers.leaving.stuck,
         }

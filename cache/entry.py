@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from cache.body import Body
-from cache.interning import shared
+from cache.interning import intern
 from cache.surrogates import parse_surrogate_keys
 from kernel.clock import Instant
 from kernel.errors import Bug
@@ -40,7 +40,7 @@ _ANY_CASE = frozenset((b"accept-language", b"accept-encoding", b"accept-charset"
 
 
 @dataclass(slots=True)
-class Ready:
+class PreparedHead:
     """The head of a whole hit as it goes to viewers, good before `until` (mono), and what goes with it.
 
     `cut`: bytes of the cache key before the file's name, where `head` may follow a request for that name in one
@@ -53,7 +53,7 @@ class Ready:
     record: bytes
 
 
-class Told(NamedTuple):
+class StoredHead(NamedTuple):
     """What the head of a response told, and what is made of it: in RAM only while the object is warm."""
 
     fields: Fields
@@ -81,7 +81,7 @@ class Entry:
         "key",
         "length",
         "mark",
-        "ready",
+        "prepared",
         "slice",
         "status",
         "surrogates",
@@ -102,8 +102,8 @@ class Entry:
         self.windows: Windows = NO_WINDOWS
         self.mark = b""  # of a whole in slices and of each of them: the strong ETag, else one made when it came
         self.slice = 0  # bytes of a slice where the body is kept in slices; see `cache.slices`
-        self.ready: Ready | None = None
-        self._told: Told | None = None
+        self.prepared: PreparedHead | None = None
+        self._told: StoredHead | None = None
         if fields is not None:
             self.set_fields(fields)
 
@@ -115,7 +115,7 @@ class Entry:
         return self._told is None
 
     @property
-    def told(self) -> Told:
+    def told(self) -> StoredHead:
         """Bug when it is cold."""
         if self._told is None:
             raise Bug(f"what {self.key!r} told lies on disk: it had to be warmed first")
@@ -161,26 +161,26 @@ class Entry:
         kept = end_to_end(fields, _NOT_STORED)
         via = b", ".join(values(fields, b"cache-status")) or None
         self._told = _told(kept, via, had_age=bool(values(fields, b"age")))
-        self.surrogates = shared(parse_surrogate_keys(b" ".join(values(kept, b"surrogate-key"))))
-        self.ready = None
+        self.surrogates = intern(parse_surrogate_keys(b" ".join(values(kept, b"surrogate-key"))))
+        self.prepared = None
 
-    def warm(self, head: Mapping[str, object]) -> None:
+    def load_head(self, head: Mapping[str, object]) -> None:
         """Take what the head of its file told; KeyError, TypeError or ValueError when the head is not ours."""
         self._told = _told_on_disk(head)
-        self.ready = None
+        self.prepared = None
 
-    def cool(self) -> None:
+    def release_head(self) -> None:
         """Its file has all of it: let go what the index does not need."""
         self._told = None
-        self.ready = None
-        self.vary = shared(self.vary)
+        self.prepared = None
+        self.vary = intern(self.vary)
 
     def set_times(self, verdict: Verdict, now: float) -> None:
         """The freshness of a response that arrived at `now` (mono)."""
         self.born = now - verdict.age
         self.fresh_until = self.born + verdict.lifetime
-        self.windows = shared((verdict.swr, verdict.sie, verdict.must_revalidate))
-        self.ready = None
+        self.windows = intern((verdict.swr, verdict.sie, verdict.must_revalidate))
+        self.prepared = None
 
     @property
     def swr_until(self) -> float:
@@ -200,7 +200,7 @@ class Entry:
     def set_vary(self, request: Mapping[bytes, bytes]) -> None:
         """Remember the request's values of the fields that Vary names (RFC 9111 §4.1)."""
         names = sorted({name.lower() for name in members(values(self.fields, b"vary"))})
-        self.vary = shared(tuple((name, normalised(name, request.get(name))) for name in names))
+        self.vary = intern(tuple((name, normalised(name, request.get(name))) for name in names))
 
     def matches(self, request: Mapping[bytes, bytes]) -> bool:
         """Whether this alternate answers the request."""
@@ -228,7 +228,7 @@ class Entry:
         if early > 0:
             self.born -= early
             self.fresh_until = now
-        self.ready = None
+        self.prepared = None
 
     def no_windows(self) -> None:
         """It may not be used when stale, for nothing."""
@@ -278,14 +278,14 @@ class Entry:
         of ours."""
         key, status, length, vary, surrogates, written, age, fresh, windows, size, mark = line
         made = cls(bytes(key), int(status), None, int(length))
-        made.vary = shared(vary_of(vary)) if vary else ()
-        made.surrogates = shared(tuple(map(bytes, surrogates))) if surrogates else ()
+        made.vary = intern(vary_of(vary)) if vary else ()
+        made.surrogates = intern(tuple(map(bytes, surrogates))) if surrogates else ()
         # A wall clock that stepped back must not make an object younger than it was when it was written.
         made.born = now.mono - (float(age) + max(0.0, now.wall - float(written)))
         made.fresh_until = made.born + float(fresh)
-        made.windows = shared(_windows(*windows))
+        made.windows = intern(_windows(*windows))
         made.slice = int(size)
-        made.mark = shared(bytes(mark)) if mark else b""
+        made.mark = intern(bytes(mark)) if mark else b""
         return made
 
 
@@ -298,13 +298,13 @@ def _windows(swr: float, sie: float, must: bool) -> Windows:
     return float(swr), float(sie), bool(must)
 
 
-def _told(fields: Fields, via: bytes | None, *, had_age: bool) -> Told:
+def _told(fields: Fields, via: bytes | None, *, had_age: bool) -> StoredHead:
     refers = any(name in _REFERENCES for name, _ in fields)
     etag, modified = first(fields, b"etag"), first(fields, b"last-modified")
-    return Told(fields, serialise(fields), etag, modified, via, had_age, refers)
+    return StoredHead(fields, serialise(fields), etag, modified, via, had_age, refers)
 
 
-def _told_on_disk(head: Mapping[str, object]) -> Told:
+def _told_on_disk(head: Mapping[str, object]) -> StoredHead:
     fields = [(bytes(name), bytes(value)) for name, value in head["fields"]]  # type: ignore[attr-defined]
     via = head["via"]
     return _told(fields, via if isinstance(via, bytes) else None, had_age=False)

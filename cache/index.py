@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cache.entry import Entry
-from cache.sharded_keys import Roll
+from cache.sharded_keys import ShardedKeyList
 from cache.slices import numbers, object_key, slice_key
 from cache.surrogates import Surrogates
 
-MOST_ALTERNATES = 16
+MAX_ALTERNATES = 16
 """Alternates kept of one cache key; the oldest leaves."""
 LOOKED = 8000
 """Cache keys looked at in one step of a purge, about: a millisecond or two."""
@@ -44,7 +44,7 @@ class Index:
 
     def __init__(self) -> None:
         self._entries: dict[bytes, Entry | tuple[Entry, ...]] = {}
-        self._roll = Roll()
+        self._roll = ShardedKeyList()
         self._surrogates = Surrogates()
 
     def __len__(self) -> int:
@@ -74,7 +74,7 @@ class Index:
         old = self.get(entry.key)
         same = [other for other in old if other.vary == entry.vary or not (other.vary and entry.vary)]
         others = [other for other in old if other not in same]
-        return same + others[: max(0, len(others) - MOST_ALTERNATES + 1)]
+        return same + others[: max(0, len(others) - MAX_ALTERNATES + 1)]
 
     def enter(self, entry: Entry) -> None:
         """One entry more under its key."""

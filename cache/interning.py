@@ -7,14 +7,14 @@ from typing import TypeVar
 
 T = TypeVar("T", bound=Hashable)
 
-MOST_SHARED = 1 << 16
+MAX_INTERNED = 1 << 16
 """Beyond it all are forgotten: what is in use lives on, and new ones are shared among themselves."""
 
 _known: dict[Hashable, Hashable] = {}
 
 
-def shared(value: T) -> T:
+def intern(value: T) -> T:
     """An equal value, the same object for all who ask."""
-    if len(_known) >= MOST_SHARED:
+    if len(_known) >= MAX_INTERNED:
         _known.clear()
     return _known.setdefault(value, value)  # type: ignore[return-value]  # equal, so of the same type here

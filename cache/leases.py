@@ -81,7 +81,7 @@ class Leases:
     def read(self, lease: Lease, done: Callable[[Body | None], object]) -> None:
         """The body, verified; `done(None)` when it is damaged."""
         body = lease.body
-        if body is not None and (isinstance(body, bytes) or body.sound(self._tiers.clock.mono())):
+        if body is not None and (isinstance(body, bytes) or body.is_servable(self._tiers.clock.mono())):
             done(body)
         else:
             self._tiers.workshop.spawn(self._read(lease, done))

@@ -7,7 +7,7 @@ from functools import partial
 
 from cache.disk.tier import PAGE, DiskFull, Head
 from cache.entry import Entry
-from cache.fills.fill_table import Filling
+from cache.fills.fill_table import FillTable
 from cache.index import PurgeRequest
 from cache.slices import is_slice
 from cache.tiers import Tiers
@@ -40,7 +40,7 @@ class _Pace:
             await asyncio.sleep(0)
 
 
-async def purge(tiers: Tiers, filling: Filling, request: PurgeRequest) -> Receipt:
+async def purge(tiers: Tiers, filling: FillTable, request: PurgeRequest) -> Receipt:
     """Remove (hard) or mark stale (soft). Returns when it is done in every tier: a GET after it never gets the old
     bytes, a fill begun before it stores nothing, and no start brings them back, unless `left` says so.
 

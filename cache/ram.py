@@ -8,11 +8,11 @@ from cache.body import Body
 from cache.entry import Entry
 from cache.eviction.policy import Policy
 
-LARGEST_SHARE = 8
+MAX_SHARE = 8
 """An object larger than one part in this of the budget stays out, so that it cannot push out many hot small ones."""
 
 
-class Left(NamedTuple):
+class Evicted(NamedTuple):
     """Who had to leave, with what, and whether it was asked for while it was in."""
 
     entry: Entry
@@ -31,20 +31,20 @@ class RamTier:
         self.touch = policy.touch
         """The entry was asked for: the policy's own function, since every hit calls it."""
         # With no disk behind it the RAM tier is the cache: then only what could not share it at all stays out.
-        self.largest = budget // (2 if alone else LARGEST_SHARE)
+        self.largest = budget // (2 if alone else MAX_SHARE)
 
     @property
     def used(self) -> int:
         """Bytes counted."""
         return self._policy.used
 
-    def takes(self, cost: int) -> bool:
+    def fits(self, cost: int) -> bool:
         """Whether an object of this cost may come in."""
         return cost <= self.largest
 
-    def yields(self, cost: int) -> bool:
+    def fits_without_eviction(self, cost: int) -> bool:
         """Whether so much more would push out nothing that was asked for since it came."""
-        return self._policy.used + cost <= self.budget or self._policy.yields(cost)
+        return self._policy.used + cost <= self.budget or self._policy.fits_without_eviction(cost)
 
     def untouch(self, entry: Entry) -> None:
         """Its last touch does not count."""
@@ -54,7 +54,7 @@ class RamTier:
         """Whether the entry is in; the whole of an object in slices is without a body."""
         return entry in self._policy
 
-    def put(self, entry: Entry, body: Body | None) -> list[Left]:
+    def put(self, entry: Entry, body: Body | None) -> list[Evicted]:
         """Take a body in; the entries that had to leave, already without their bodies."""
         entry.body = body  # while it is here it is warm: what its head is made of counts too
         self._policy.insert(entry, entry.warm_cost)
@@ -63,7 +63,7 @@ class RamTier:
             victim = self._policy.evict()
             if victim is None:
                 break
-            victims.append(Left(victim, victim.body, self._policy.was_wanted))
+            victims.append(Evicted(victim, victim.body, self._policy.was_wanted))
             victim.body = None
         return victims
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from cache.index import PurgeRequest
-from cache.interning import shared
+from cache.interning import intern
 from cache.slices import is_slice
 from cache.tiers import Tiers
 
@@ -16,7 +16,7 @@ STEP = 500
 """Cache keys looked at before the loop may turn."""
 
 
-async def doubt(tiers: Tiers, before: float) -> int:
+async def mark_stale_before(tiers: Tiers, before: float) -> int:
     """Make stale what was born before a moment (mono) of a cache that serves nobody yet; how many objects.
 
     In RAM alone: a start that hears of the purges it missed has no need to doubt.
@@ -28,7 +28,7 @@ async def doubt(tiers: Tiers, before: float) -> int:
                 continue
             entry.make_stale(now)
             swr, sie, must = entry.windows
-            entry.windows = shared((0.0, max(swr, sie), must))
+            entry.windows = intern((0.0, max(swr, sie), must))
             doubted += 1
         await asyncio.sleep(0)
     return doubted

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 _ROLL = 4096
-MOST_TOGETHER = 1024
-"""Members of a small set; a larger one is better `Members`."""
+MAX_UNSHARDED = 1024
+"""Members of a small set; a larger one is better `ShardedKeySet`."""
 PARTS = 256
 
 
-class Roll:
+class ShardedKeyList:
     """Keys that the caller knows to be in or not; 9 bytes each, of a million in all."""
 
     __slots__ = ("_parts",)
@@ -38,7 +38,7 @@ class Roll:
         return (part[:] for part in self._parts if part)
 
 
-class Members:
+class ShardedKeySet:
     """A set that has grown large."""
 
     __slots__ = ("_count", "_parts")

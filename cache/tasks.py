@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Workshop(Protocol):
+class TaskRunner(Protocol):
     """Where the cache's slow work is done; the program owns tasks and threads."""
 
     def offload(self, work: Callable[[], T]) -> Awaitable[T]:

@@ -18,18 +18,18 @@ from itertools import islice
 
 from cache.body import Body, DiskBody, Pieces, few
 from cache.counts import CacheCounts
-from cache.disk.disk_writer import Writing
-from cache.disk.file_remover import Leaving
+from cache.disk.disk_writer import DiskWriter
+from cache.disk.file_remover import FileRemover
 from cache.disk.reconcile import Reconcile
 from cache.disk.tier import DiskTier
 from cache.entry import Entry
 from cache.index import Index
-from cache.ram import Left, RamTier
+from cache.ram import Evicted, RamTier
 from cache.slices import is_slice
-from cache.tasks import Workshop
+from cache.tasks import TaskRunner
 from kernel.clock import Clock
 
-MOST_LUKEWARM = 1024
+MAX_CACHED_HEADS = 1024
 """Heads kept of objects that are not in RAM, and their files kept open: somebody may be about to use them."""
 
 SLICES_AT_ONCE = 100
@@ -45,7 +45,7 @@ class Tiers:
         ram: RamTier,
         disk: DiskTier | None,
         clock: Clock,
-        workshop: Workshop,
+        workshop: TaskRunner,
         in_use: Callable[[Entry], bool],
         *,
         files: bool,
@@ -54,8 +54,8 @@ class Tiers:
         self.clock, self.workshop = clock, workshop
         self.counts = CacheCounts()
         self.index = Index()
-        self.leaving = Leaving(disk, workshop, clock, self.counts)
-        self.writing = Writing(self)
+        self.leaving = FileRemover(disk, workshop, clock, self.counts)
+        self.writing = DiskWriter(self)
         self.reconcile = Reconcile(self)
         self.folder_lost = self.reconcile.folder_lost
         self.on_gone: Callable[[Entry], object] | None = None
@@ -79,9 +79,9 @@ class Tiers:
 
     # -- coming ------------------------------------------------------------------------------------------------
 
-    def takes(self, cost: int) -> bool:
+    def fits(self, cost: int) -> bool:
         """Whether any tier would keep an object of this cost."""
-        return self.ram.takes(cost) or (self.disk is not None and self.disk.takes(cost, self.clock.mono()))
+        return self.ram.fits(cost) or (self.disk is not None and self.disk.fits(cost, self.clock.mono()))
 
     def store(self, entry: Entry, body: Body) -> bool:
         """Keep a whole response, in place of the alternate it replaces; False when no tier has room for it.
@@ -90,8 +90,8 @@ class Tiers:
         """
         if not entry.slice:
             entry.length = len(body)
-        in_ram, disk, cost = self.ram.takes(entry.cost), self.disk, entry.cost
-        room = disk is not None and disk.takes(cost, self.clock.mono()) and self.writing.has_room(cost)
+        in_ram, disk, cost = self.ram.fits(entry.cost), self.disk, entry.cost
+        room = disk is not None and disk.fits(cost, self.clock.mono()) and self.writing.has_room(cost)
         self.counts.disk_skipped += disk is not None and not room
         to_disk = room and disk is not None and disk.admits(entry)
         if not in_ram and not to_disk:
@@ -107,8 +107,8 @@ class Tiers:
 
     def to_ram(self, entry: Entry, body: Body | None) -> None:
         """Its body is in RAM from now on, if RAM takes it; for others there may be no room any more."""
-        if not self.ram.takes(entry.cost):
-            self.cools(entry, body)
+        if not self.ram.fits(entry.cost):
+            self.release_head(entry, body)
             return
         self._lukewarm.pop(entry, None)
         for left in self.ram.put(entry, None if entry.slice else body):
@@ -125,7 +125,7 @@ class Tiers:
                 continue
             self._enter(entry)
             if victims := disk.put(entry, number):
-                self.leaving.add(self._off_disk(victims))
+                self.leaving.remove_later(self._off_disk(victims))
             if is_slice(entry.key):
                 slices.append(entry)
         for entry in slices:
@@ -150,7 +150,7 @@ class Tiers:
         if (disk := self.disk) is not None:
             for name in (disk.drop(entry), self.writing.file_of(disk, entry)):
                 if name is not None:
-                    self.leaving.add((name,))
+                    self.leaving.remove_later((name,))
         if self.on_gone is not None:
             self.on_gone(entry)
 
@@ -179,16 +179,16 @@ class Tiers:
             if number % SLICES_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
-    def _left_ram(self, left: Left) -> None:
+    def _left_ram(self, left: Evicted) -> None:
         entry, disk, cost = left.entry, self.disk, left.entry.cost
         self.counts.evicted_ram += 1
         if entry.disk is not None or self.writing.holds(entry):
-            self.cools(entry, left.body)
+            self.release_head(entry, left.body)
         elif (
             left.wanted
             and left.body is not None
             and disk is not None
-            and disk.takes(cost, self.clock.mono())
+            and disk.fits(cost, self.clock.mono())
             and self.writing.has_room(cost)
         ):
             self.counts.demoted += 1
@@ -214,13 +214,13 @@ class Tiers:
 
     # -- cold and warm -----------------------------------------------------------------------------------------
 
-    def reopened(self, entry: Entry, now: float) -> Body | None:
+    def reopen_body(self, entry: Entry, now: float) -> Body | None:
         """The body of an entry that has left RAM, back there without a read: when its file, whose sums were verified
         after it was opened, is open still, nobody has changed it and its pages are in memory."""
         body = self._lukewarm.get(entry)
         if body is None or self.disk is None:
             return None
-        if not body.sound(now) or not body.in_memory():
+        if not body.is_servable(now) or not body.in_memory():
             self._lukewarm[entry] = None
             return None
         self.counts.loads += 1
@@ -228,18 +228,18 @@ class Tiers:
         self.to_ram(entry, body)
         return body
 
-    def cools(self, entry: Entry, body: Body | None = None) -> None:
+    def release_head(self, entry: Entry, body: Body | None = None) -> None:
         """An entry that is not in RAM: its head is let go, and its verified file closed, when those of many others were
         asked for since."""
         if entry.cold or entry.disk is None:
             return
         self._lukewarm[entry] = body if isinstance(body, DiskBody) and few(body.fd) else None
         self._lukewarm.move_to_end(entry)
-        for _ in range(len(self._lukewarm) - MOST_LUKEWARM):
+        for _ in range(len(self._lukewarm) - MAX_CACHED_HEADS):
             eldest, kept = self._lukewarm.popitem(last=False)
             if self.in_ram(eldest) or eldest.disk is None:
                 continue
             if self.writing.holds(eldest) or self._in_use(eldest):
                 self._lukewarm[eldest] = kept
             else:
-                eldest.cool()
+                eldest.release_head()

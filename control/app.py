@@ -19,10 +19,10 @@ from control import server
 from control.api.application import make_app
 from control.audit.key_file import open_keyring
 from control.clock import SystemClock
-from control.commands import Plane
+from control.commands import ControlService
 from control.db.database import Database, database_of
 from control.db.store import Store
-from control.rate_limiter import Rate
+from control.rate_limiter import RateLimiter
 from control.routing.probes import Prober
 from control.settings import ControlSettings, check, neighbours_of
 from control.trust.api_key_file import read_or_make
@@ -51,7 +51,7 @@ class Running:
 
     listen: Address
     admin: Address
-    plane: Plane
+    plane: ControlService
     enrol: Address | None = None
 
 
@@ -75,7 +75,7 @@ async def _running(settings: ControlSettings, clock: Clock) -> AsyncIterator[Run
         store = await Store.open(database, keyring=keyring)
         try:
             async with asyncio.TaskGroup() as tasks:
-                plane = Plane(store, clock)
+                plane = ControlService(store, clock)
                 plane.audit_log.file, plane.audit_log.keep = settings.data / "audit-seen", settings.audit_keep
                 await plane.audit_log.start(lost=settings.audit_key_lost)
                 writer = tasks.create_task(plane.supervised.keep("store", store.run))
@@ -92,11 +92,11 @@ async def _running(settings: ControlSettings, clock: Clock) -> AsyncIterator[Run
 
 @asynccontextmanager
 async def _serving(
-    settings: ControlSettings, plane: Plane, api_key: str, tasks: asyncio.TaskGroup
+    settings: ControlSettings, plane: ControlService, api_key: str, tasks: asyncio.TaskGroup
 ) -> AsyncIterator[Running]:
     await plane.remember_edges()
     await plane.roster.refresh()
-    plane.jobs.rate = Rate(settings.job_rate, settings.job_rate * BURST_SECONDS)
+    plane.jobs.rate = RateLimiter(settings.job_rate, settings.job_rate * BURST_SECONDS)
     await plane.jobs.start()
     await plane.put_default(settings.default)
     if settings.keys is not None:
@@ -126,7 +126,7 @@ async def _serving(
         await door.close()
 
 
-def _for_ever(plane: Plane) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+def _for_ever(plane: ControlService) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
     """What control does beside its doors; one that fails is begun again."""
     return [
         ("tend", plane.tend),
@@ -140,7 +140,7 @@ def _for_ever(plane: Plane) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
 
 @asynccontextmanager
 async def _doors(
-    settings: ControlSettings, plane: Plane, tasks: asyncio.TaskGroup
+    settings: ControlSettings, plane: ControlService, tasks: asyncio.TaskGroup
 ) -> AsyncIterator[tuple[Address, Address | None]]:
     """The gRPC listeners: where nodes call, and where they join if there is such a place."""
     trust = await open_trust(settings, plane)
@@ -163,7 +163,7 @@ async def _doors(
             following.cancel()
 
 
-async def _put_keys_of(plane: Plane, path: Path) -> None:
+async def _put_keys_of(plane: ControlService, path: Path) -> None:
     try:
         with path.open("rb") as file:
             data = file.read(KEYS_BYTES)

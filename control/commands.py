@@ -23,13 +23,13 @@ from control.db.store import Committed, Cursor, Store
 from control.desired import changes, key_set
 from control.desired.resources import QUARANTINE
 from control.fleet.fanout import Fanout
-from control.fleet.fleet_cache import Roster
+from control.fleet.fleet_cache import FleetCache
 from control.fleet.quarantine import Quarantine, quarantined
 from control.jobs.service import JobKeeper
-from control.popularity.service import Heat
-from control.rollout.layers import Who
+from control.popularity.service import HotTitlesService
+from control.rollout.layers import EdgeLabels
 from control.rollout.service import SettingsPush
-from control.routing.service import Traffic
+from control.routing.service import RoutingService
 from control.trust.enrolment import Enrolment
 from kernel.clock import Clock, Instant
 from kernel.documents import BadDocument
@@ -38,9 +38,9 @@ from kernel.fleet.messages import DEFAULT, RULES, TITLE, Hello, Resource
 from rpc.supervised import Supervised
 
 TITLES_AT_ONCE = 5_000
-SOURCE_LONGEST = 200
-OWNER_LONGEST = 64
-CURSOR_MOST = 2**63 - 1
+MAX_SOURCE_LENGTH = 200
+MAX_OWNER_LENGTH = 64
+MAX_CURSOR = 2**63 - 1
 EDGES_KEPT_EVERY = 2.0
 FORGET_EVERY = 600.0
 ROLLOUT_LEASE = 5.0
@@ -49,7 +49,7 @@ ROLLOUT_LEASE = 5.0
 log = structlog.get_logger("control")
 
 
-class Plane:
+class ControlService:
     """Desired state and connected edges, joined."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -65,8 +65,8 @@ class Plane:
         for kind in ("revision", "epoch"):
             store.on_change(kind, self.fanout.wake)
         self._over = asyncio.Event()
-        self.roster = Roster(store, self._over.set)
-        self.heat = Heat(self.fanout, clock, self.roster.of)
+        self.roster = FleetCache(store, self._over.set)
+        self.heat = HotTitlesService(self.fanout, clock, self.roster.node)
         self.heat.knows = self._knows
         self._rules: Mapping[str, Resource] | None = None
         self._takes_any = False
@@ -75,7 +75,7 @@ class Plane:
         store.on_change("epoch", self.jobs.begin_again)
         self._edges_changed = True
         store.on_change("edges", self._note_edges)
-        self.traffic = Traffic(self.fanout, self.roster.of, clock, store.replica)
+        self.traffic = RoutingService(self.fanout, self.roster.node, clock, store.replica)
         self.traffic.replicas = self.heat.hot.replicas
         self.traffic.quarantined = lambda name: quarantined(store.desired, name)
         self.settings = SettingsPush(store, self.fanout, clock, self._carries_rollouts, self._who)
@@ -83,7 +83,7 @@ class Plane:
 
     def _knows(self, content_id: str) -> bool:
         """Whether there is such a title; a fleet that was told of none, and allows all, takes what comes."""
-        rules = self.store.desired.shelf(RULES).resources
+        rules = self.store.desired.resource_set(RULES).resources
         if rules is not self._rules:
             default = rules.get(DEFAULT)
             allows = default is not None and json.loads(default.content).get("default") == "allow"
@@ -92,14 +92,14 @@ class Plane:
 
     def quarantined(self) -> Collection[str]:
         """The nodes that control does not believe."""
-        return self.store.desired.shelf(QUARANTINE).resources.keys()
+        return self.store.desired.resource_set(QUARANTINE).resources.keys()
 
     async def _carries_rollouts(self) -> bool:
         return await lease(self.store, "rollout", ROLLOUT_LEASE, self.clock.wall())
 
-    def _who(self, hello: Hello) -> Who:
-        node = self.roster.of(hello)
-        return Who(node.id, node.role, node.region, node.pop, node.group)
+    def _who(self, hello: Hello) -> EdgeLabels:
+        node = self.roster.node(hello)
+        return EdgeLabels(node.id, node.role, node.region, node.pop, node.group)
 
     async def put_titles(
         self,
@@ -114,10 +114,10 @@ class Plane:
         """Set licences (JSON form, by contentId), forget those of removed titles."""
         if len(titles) + len(removed) > TITLES_AT_ONCE:
             raise BadDocument("titles", f"at most {TITLES_AT_ONCE} at once")
-        if cursor is not None and not 0 < cursor.position <= CURSOR_MOST:
-            raise BadDocument("cursor", f"must be 1 to {CURSOR_MOST}")
-        if cursor is not None and (len(cursor.source) > SOURCE_LONGEST or not cursor.source.isprintable()):
-            raise BadDocument("cursor", f"its source must be at most {SOURCE_LONGEST} printable characters")
+        if cursor is not None and not 0 < cursor.position <= MAX_CURSOR:
+            raise BadDocument("cursor", f"must be 1 to {MAX_CURSOR}")
+        if cursor is not None and (len(cursor.source) > MAX_SOURCE_LENGTH or not cursor.source.isprintable()):
+            raise BadDocument("cursor", f"its source must be at most {MAX_SOURCE_LENGTH} printable characters")
         by = self._author(author, reason, call, Action.TITLES_PUT if titles else Action.TITLES_REMOVE)
         return await self.store.commit(lambda desired: changes.put_titles(desired, titles, removed), by, cursor)
 
@@ -130,8 +130,8 @@ class Plane:
         self, jwks: object, *, owner: str, lifetime: float, author: str, call: Call | None = None
     ) -> Committed:
         """The public keys that `owner` signs with now; its earlier ones leave once their last token has ended."""
-        if not owner or len(owner) > OWNER_LONGEST or not owner.isprintable():
-            raise BadDocument("owner", f"must be 1 to {OWNER_LONGEST} printable characters")
+        if not owner or len(owner) > MAX_OWNER_LENGTH or not owner.isprintable():
+            raise BadDocument("owner", f"must be 1 to {MAX_OWNER_LENGTH} printable characters")
         by, now = self._author(author, "", call, Action.KEYS_PUT), self.clock.wall()
         return await self.store.commit(lambda desired: key_set.put_own_keys(desired, jwks, owner, lifetime, now), by)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from control.commands import Plane
+from control.commands import ControlService
 from control.counters import COUNTERS
 from control.desired import changes
 from control.fleet.fanout import MESSAGE_KINDS
@@ -14,18 +14,20 @@ from kernel.counters import by_name
 from kernel.fleet.messages import KEYS, TYPES
 
 
-def metrics_text(plane: Plane) -> str:
+def metrics_text(plane: ControlService) -> str:
     """The text of /metrics."""
     desired, fanout = plane.store.desired, plane.fanout
     connected = [edge for edge in fanout.edges.values() if edge.connected]
     values: dict[str, dict[str, float]] = {
         "matinee_control_revision": {"": desired.revision},
         "matinee_control_titles": {"": len(changes.titles(desired))},
-        "matinee_control_keys": {"": len(desired.shelves[KEYS].resources)},
+        "matinee_control_keys": {"": len(desired.resource_sets[KEYS].resources)},
         "matinee_control_edges_known": {"": len(fanout.edges)},
         "matinee_control_edges_connected": {"": len(connected)},
         "matinee_control_edges_behind": {
-            f'{{type="{kind}"}}': sum(edge.applied.get(kind) != desired.shelves[kind].number for edge in connected)
+            f'{{type="{kind}"}}': sum(
+                edge.applied.get(kind) != desired.resource_sets[kind].number for edge in connected
+            )
             for kind in TYPES
         },
         "matinee_control_nodes_quarantined": {"": len(plane.quarantined())},
@@ -49,7 +51,7 @@ def metrics_text(plane: Plane) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _routing(plane: Plane) -> dict[str, dict[str, float]]:
+def _routing(plane: ControlService) -> dict[str, dict[str, float]]:
     traffic = plane.traffic
     standings = Counter(verdict.standing.value for verdict in traffic.verdicts().values())
     return {
@@ -60,7 +62,7 @@ def _routing(plane: Plane) -> dict[str, dict[str, float]]:
     }
 
 
-def _jobs(plane: Plane) -> dict[str, dict[str, float]]:
+def _jobs(plane: ControlService) -> dict[str, dict[str, float]]:
     jobs = plane.jobs
     dispatch, took = jobs.dispatch, sorted(jobs.dispatch.seconds)
     late = Counter(shield for shields in dispatch.release.late.values() for shield in shields)

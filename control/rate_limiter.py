@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-NAMES_MOST = 10_000
+MAX_NAMES = 10_000
 
 
-class Rate:
+class RateLimiter:
     """`per_second` in the long run, `burst` at once."""
 
     def __init__(self, per_second: float, burst: float) -> None:
@@ -15,12 +15,12 @@ class Rate:
         self.burst = burst
         self._spent: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def wait(self, name: str, now: float) -> float:
+    def seconds_to_wait(self, name: str, now: float) -> float:
         """0.0, and it is counted; else the seconds after which to try again. `now` in seconds that only grow."""
         spent, since = self._spent.pop(name, (0.0, now))
         spent = max(0.0, spent - (now - since) * self.per_second)
         allowed = spent + 1 <= self.burst
         self._spent[name] = (spent + 1 if allowed else spent, now)
-        if len(self._spent) > NAMES_MOST:
+        if len(self._spent) > MAX_NAMES:
             self._spent.popitem(last=False)
         return 0.0 if allowed else (spent + 1 - self.burst) / self.per_second

@@ -17,15 +17,15 @@ import grpc.aio
 import structlog
 
 from control.audit.entry import Call
-from control.commands import Plane
+from control.commands import ControlService
 from control.db.store import Committed, Cursor
-from control.desired.changes import TooMany
+from control.desired.changes import LimitExceeded
 from control.desired.key_set import KidTaken
-from control.fleet.fanout import Fanout, Unwelcome
+from control.fleet.fanout import ConnectionRejected, Fanout
 from control.fleet.own_address import judged
-from control.routing.ranking import Ask
+from control.routing.ranking import RouteQuery
 from control.trust.certificate import ServerCertificate, server_credentials
-from control.trust.enrolment import Enrolment, NotWelcome
+from control.trust.enrolment import Enrolment, EnrolmentRejected
 from control.trust.peers import EDGES, SERVICES, Peers, Refused, check_hello
 from kernel.documents import BadDocument, load_json
 from kernel.errors import BadSettings, Overloaded, StorageFailed
@@ -45,8 +45,8 @@ from rpc.v1.control_pb2_grpc import (
     add_FleetServicer_to_server,
 )
 
-CALLS_MOST = 20_000
-JOINING_MOST = 100
+MAX_CALLS = 20_000
+MAX_JOINING = 100
 MAX_REFUSED = 1_000
 """Messages of one connection that the border refuses before it is hung up on."""
 MAX_TOKEN = 1_024
@@ -68,7 +68,7 @@ class Trust:
 class FleetService(FleetServicer):
     """The service of rpc/v1/control.proto."""
 
-    def __init__(self, plane: Plane, trust: Trust | None = None) -> None:
+    def __init__(self, plane: ControlService, trust: Trust | None = None) -> None:
         self._plane = plane
         self._trust = trust
 
@@ -95,7 +95,7 @@ class FleetService(FleetServicer):
         except Refused as error:
             log.warning("a call was refused", peer=context.peer(), why=str(error))
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
-        except Unwelcome as error:
+        except ConnectionRejected as error:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         except BorderError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
@@ -151,7 +151,7 @@ class FleetService(FleetServicer):
         try:
             asked = document_of(request.request, "a request", MAX_REQUEST)
             chain = await self._trust.enrolment.renew(who, asked, call=_call(context))
-        except (NotWelcome, *_TOLD) as error:
+        except (EnrolmentRejected, *_TOLD) as error:
             await _abort(context, error)
         return pb.Certificate(chain=chain, authority=self._trust.enrolment.authority)
 
@@ -162,7 +162,7 @@ class FleetService(FleetServicer):
             asked = route_from_wire(request)
         except ValueError as error:
             await _abort(context, error)
-        routed = self._plane.traffic.route(Ask(**asdict(asked)))
+        routed = self._plane.traffic.route(RouteQuery(**asdict(asked)))
         edges = [pb.Choice(id=one.id, address=one.address, region=one.region, why=one.why) for one in routed.edges]
         return pb.RouteReply(edges=edges, ttl=routed.ttl)
 
@@ -195,8 +195,8 @@ class FleetService(FleetServicer):
         return pb.StatusReply(
             epoch=desired.epoch,
             revision=desired.revision,
-            titles=sum(name.startswith(TITLE) for name in desired.shelves[RULES].resources),
-            keys=len(desired.shelves[KEYS].resources),
+            titles=sum(name.startswith(TITLE) for name in desired.resource_sets[RULES].resources),
+            keys=len(desired.resource_sets[KEYS].resources),
             cursors=dict(self._plane.store.cursors),
             edges=edges,
         )
@@ -221,14 +221,14 @@ class EnrolmentService(EnrolmentServicer):
             )
             chain = await self._enrolment.enrol(token, asked, call=_call(context))
             await self._peers.load()
-        except (NotWelcome, *_TOLD) as error:
+        except (EnrolmentRejected, *_TOLD) as error:
             await _abort(context, error)
         return pb.Certificate(chain=chain, authority=self._enrolment.authority)
 
 
-async def start(plane: Plane, listen: Address, trust: Trust | None = None) -> tuple[grpc.aio.Server, int]:
+async def start(plane: ControlService, listen: Address, trust: Trust | None = None) -> tuple[grpc.aio.Server, int]:
     """The running server and its port; over mTLS where there is `trust`. Raises BadSettings when it cannot listen."""
-    server = grpc.aio.server(options=SERVER, maximum_concurrent_rpcs=CALLS_MOST)
+    server = grpc.aio.server(options=SERVER, maximum_concurrent_rpcs=MAX_CALLS)
     add_FleetServicer_to_server(FleetService(plane, trust), server)  # type: ignore[no-untyped-call]
     secure = trust and server_credentials(trust.certificate, ask_for_one=True)
     return server, await _listen(server, "listen", listen, secure)
@@ -237,7 +237,7 @@ async def start(plane: Plane, listen: Address, trust: Trust | None = None) -> tu
 async def start_enrolment(trust: Trust, listen: Address) -> tuple[grpc.aio.Server, int]:
     """The listener where nodes join, and its port: TLS that asks for no certificate. Raises BadSettings."""
     options = (*SERVER, ("grpc.max_receive_message_length", 64 << 10))
-    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=JOINING_MOST)
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=MAX_JOINING)
     service = EnrolmentService(trust.enrolment, trust.peers)
     add_EnrolmentServicer_to_server(service, server)  # type: ignore[no-untyped-call]
     secure = server_credentials(trust.certificate, ask_for_one=False)
@@ -257,7 +257,8 @@ async def _listen(server: grpc.aio.Server, setting: str, listen: Address, secure
 
 
 class _Stream:
-    """`control.fleet.fanout.Stream` over a gRPC call. What the border refuses after the first words is left out and noted:
+    """`control.fleet.fanout.Stream` over a gRPC call. What the border refuses after the first words is left out and
+    noted:
     one message of a node with a mistake in it costs that message, not its stream, until there are too many."""
 
     def __init__(self, requests: Any, context: Any, who: Identity | None, fanout: Fanout) -> None:
@@ -322,11 +323,11 @@ def _accepted(done: Committed) -> Any:
 
 async def _abort(context: Any, error: Exception) -> NoReturn:
     match error:
-        case NotWelcome():
+        case EnrolmentRejected():
             code = grpc.StatusCode.PERMISSION_DENIED
         case KidTaken():
             code = grpc.StatusCode.ALREADY_EXISTS
-        case TooMany() | Overloaded():
+        case LimitExceeded() | Overloaded():
             code = grpc.StatusCode.RESOURCE_EXHAUSTED
         case StorageFailed():
             log.error("a change was not kept", error=str(error))

@@ -24,10 +24,10 @@ from edge.admin.metrics import Number, metrics, stats
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
 from edge.fleet.apply import State
-from edge.fleet.control_link import Connect, Ears
-from edge.fleet.job_setup import answering, begin, catch_up, hearing, jobs_of
-from edge.fleet.live_settings import Live
-from edge.fleet.report import Standing
+from edge.fleet.control_link import Connect, ControlCallbacks
+from edge.fleet.job_setup import begin, catch_up, connect_receipts, make_job_runner, with_job_callbacks
+from edge.fleet.live_settings import LiveSettings
+from edge.fleet.report import NodeStatus
 from edge.fleet.setup import identity_of, subscriber_of
 from edge.policy.authorise import TokenMemo
 from edge.policy.locate import Locator
@@ -35,12 +35,12 @@ from edge.policy.node import Node
 from edge.policy.profile import PROFILES
 from edge.policy.read_files import read_keys, read_rules
 from edge.policy.routes import routes_of
-from edge.prefetch.service import Ahead
+from edge.prefetch.service import PrefetchService
 from edge.reload import Reloader
 from edge.serve.access_log import AccessLog
-from edge.serve.connection_limits import Crowd
-from edge.serve.handler import Story
-from edge.serve.listener import Front, patience, renew_certificate, tls_context
+from edge.serve.connection_limits import ConnectionLimits
+from edge.serve.handler import RequestHandler
+from edge.serve.listener import ViewerListener, renew_certificate, timeouts_of, tls_context
 from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
 from edge.upstreams.config import upstreams_of
@@ -85,29 +85,29 @@ class Edge:
         self.disk = self._make_disk()
         self.cache = self._make_cache()
         self.upstreams = upstreams_of(settings, network, clock)
-        self.fetcher = Fetcher(
-            settings.id, self.node.profile, self.cache, self.upstreams, clock, self.tasks, self.counts,
-            settings.max_object, settings.fill_wait, settings.stale_wait,
-        )  # fmt: skip
+        self.fetcher = self._make_fetcher()
         self.locator = Locator(settings.geo, settings.default_country, settings.trusted_proxies)
         self.log_dropped = 0
         self.log = self._make_log()
-        self.crowd = Crowd(settings, self._failed)
-        self.story = Story(self.node, self.cache, self.fetcher, self.locator, clock, self.counts, self.log, self.crowd)
-        self.ahead = self._make_ahead()
+        self.connection_limits = ConnectionLimits(settings, self._failed)
+        self.handler = RequestHandler(
+            self.node, self.cache, self.fetcher, self.locator, clock, self.counts, self.log, self.connection_limits
+        )
+        self.prefetch_service = self._make_ahead()
         self.bodies = BodyBudget(settings.body_memory)
-        self.front = Front(
-            self.story, self.story.connections, Limits(body=self.node.profile.body, bodies=self.bodies), clock,
-            patience(settings), self.crowd,
+        self.listener = ViewerListener(
+            self.handler, self.handler.connections, Limits(body=self.node.profile.body, bodies=self.bodies), clock,
+            timeouts_of(settings), self.connection_limits,
         )  # fmt: skip
-        self.live = Live(self)
+        self.live = LiveSettings(self)
         self._rules = self.node.rules
         self.identity = identity_of(settings, clock) if connect is None else None
-        self.jobs = jobs_of(self)
-        self.doubted = 0
-        ears = hearing(Ears(accepts=self.live.accepts, report=self.ahead.report), self.jobs)
+        self.jobs = make_job_runner(self)
+        self.marked_stale = 0
+        callbacks = ControlCallbacks(accepts=self.live.accepts, report=self.prefetch_service.report)
+        ears = with_job_callbacks(callbacks, self.jobs)
         self.subscriber = subscriber_of(settings, clock, self.take, ears, self.identity, connect)
-        answering(self.jobs, self.subscriber)
+        connect_receipts(self.jobs, self.subscriber)
         self.drained = asyncio.Event()
         self.draining = False
         self._following: list[asyncio.Task[None]] = []
@@ -116,6 +116,13 @@ class Edge:
         self.reloader = self._make_reloader()
 
     # -- making ------------------------------------------------------------------------------------------------
+
+    def _make_fetcher(self) -> Fetcher:
+        settings = self.settings
+        return Fetcher(
+            settings.id, self.node.profile, self.cache, self.upstreams, self.clock, self.tasks, self.counts,
+            settings.max_object, settings.fill_wait, settings.stale_wait,
+        )  # fmt: skip
 
     def _make_node(self) -> Node:
         settings = self.settings
@@ -156,13 +163,13 @@ class Edge:
             return None
         return AccessLog(settings.access_log, settings.id, self.clock, self.tasks, self._log_lost)
 
-    def _make_ahead(self) -> Ahead:
-        made = Ahead(
+    def _make_ahead(self) -> PrefetchService:
+        made = PrefetchService(
             self.settings, self.node, self.cache, self.fetcher, self.clock, self.tasks, self.counts,
-            self.story.permits, self._standing,
+            self.handler.permits, self._standing,
         )  # fmt: skip
-        self.story.popularity = made.popularity
-        self.story.foresight = made.foresight if made.watches else None
+        self.handler.popularity = made.popularity
+        self.handler.foresight = made.foresight if made.watches else None
         return made
 
     # -- running -----------------------------------------------------------------------------------------------
@@ -188,11 +195,11 @@ class Edge:
         tls = None
         if settings.tls_cert is not None and settings.tls_key is not None:
             tls = self._tls = tls_context(settings.tls_cert, settings.tls_key)
-        self.address = await self.front.open(self.network, settings.listen, tls)
+        self.address = await self.listener.open(self.network, settings.listen, tls)
         if self.node.profile.name == "media":
             self.node.origin = (f"http{'s' if tls else ''}://{self.address}").encode()
         self._look_at_loop(self.clock.mono())
-        self.ahead.start()
+        self.prefetch_service.start()
 
     async def start_admin(self) -> None:
         """Open the operators' port."""
@@ -213,7 +220,7 @@ class Edge:
         if self.node.memo is not None:
             self.node.memo.use(state.keys)
         self.live.take(state)
-        self.ahead.take_hot(state.documents.get(HOT))
+        self.prefetch_service.take_hot(state.documents.get(HOT))
 
     def reload(self) -> None:
         """SIGHUP: reopen the log; read certificate, rules and keys again, each on its own (`edge.reload`)."""
@@ -253,8 +260,8 @@ class Edge:
     def drain(self) -> None:
         """Accept no more; `drained` is set when the last response is done."""
         if not self.draining:
-            self.draining = self.crowd.closed = True
-            self.front.close()
+            self.draining = self.connection_limits.closed = True
+            self.listener.close()
             self._until_drained()
 
     async def undrain(self) -> None:
@@ -264,20 +271,20 @@ class Edge:
             raise Stopping
         if not self.draining or self.address is None:
             return
-        self.draining = self.crowd.closed = False
+        self.draining = self.connection_limits.closed = False
         self.drained.clear()
         try:
-            await self.front.open(self.network, self.address, self._tls)
+            await self.listener.open(self.network, self.address, self._tls)
         except BadSettings:
-            self.draining = self.crowd.closed = True
+            self.draining = self.connection_limits.closed = True
             raise
         if self.draining:  # drained once more while the socket was opened
-            self.front.close()
+            self.listener.close()
 
     def _until_drained(self) -> None:
         if not self.draining:
             return
-        if any(not connection.parted for connection in self.story.connections):
+        if any(not connection.parted for connection in self.handler.connections):
             self.clock.call_later(0.05, self._until_drained)
         else:
             self.drained.set()
@@ -287,7 +294,7 @@ class Edge:
         self._stopping = True
         self.drain()
         await self._make_way()
-        if self.story.connections:
+        if self.handler.connections:
             limit = self.clock.call_later(self.settings.drain, self.drained.set)
             await self.drained.wait()
             limit.cancel()
@@ -303,13 +310,13 @@ class Edge:
                 ends.push_async_callback(self._admin.close)
             if self._timer is not None:
                 ends.callback(self._timer.cancel)
-            ends.callback(self.crowd.cut_handshakes)
-            ends.callback(self.front.cut)
+            ends.callback(self.connection_limits.cut_handshakes)
+            ends.callback(self.listener.abort_connections)
 
     async def _make_way(self) -> None:
         """For a successor with the same settings: nothing of the fleet, of the admin port and of the cache's folder is
         ours any more. Responses that run go on from RAM, from files that are open and from upstream."""
-        self.ahead.stop()
+        self.prefetch_service.stop()
         for following in self._following:
             following.cancel()
         await asyncio.gather(*self._following, return_exceptions=True)
@@ -339,11 +346,11 @@ class Edge:
 
     def prefetch(self, url: str) -> bool:
         """Have a URL's object fetched unless it is here; False when it cannot be one of ours."""
-        return self.ahead.prefetch(url)
+        return self.prefetch_service.prefetch(url)
 
-    def _standing(self) -> Standing:
+    def _standing(self) -> NodeStatus:
         cache = self.cache
-        return Standing(
+        return NodeStatus(
             connections=self.counts.connections,
             loop_delay=self.counts.worst_delay,
             ram_bytes=cache.ram.used,

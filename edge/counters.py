@@ -95,7 +95,7 @@ class Counts:
     """The edge's own numbers; whole numbers only, added to on the hit path."""
 
     requests: int = 0
-    straight: int = 0
+    fast_path_hits: int = 0
     """Hits answered in one straight run, which add nothing else; they are 200s, hits and requests too."""
     hits: int = 0
     stale_hits: int = 0

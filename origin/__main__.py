@@ -16,7 +16,7 @@ from kernel.signals import hold_signals, install_signals
 from origin import clock
 from origin.app import build
 from origin.ingest.command import beside
-from origin.ingest.work_dir import Workplace
+from origin.ingest.work_dir import WorkDir
 from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
 from origin.storage.library import Library
@@ -48,7 +48,7 @@ def run(settings: OriginSettings) -> int:
 async def _serve(settings: OriginSettings) -> None:
     storage = FolderStorage(settings.store)
     library = Library(storage)
-    workplace = Workplace(settings.work_dir or beside(settings.store))
+    workplace = WorkDir(settings.work_dir or beside(settings.store))
     await asyncio.to_thread(workplace.sweep, lambda content_id: _sweep(library, content_id))
     access_log = AccessLog(settings.access_log, lambda: clock.stamp(clock.wall()))
     stopping = asyncio.Event()

@@ -17,16 +17,16 @@ from origin.serve.problem import problem
 from origin.settings import OriginSettings
 from origin.storage.library import Library
 from origin.storage.object_store import Storage
-from origin.storage.published_index import Shelf
+from origin.storage.published_index import PublishedIndex
 
-_MOST_BODY = 64 * 1024
+_MAX_BODY_BYTES = 64 * 1024
 """Nothing here takes a body; a small one is read and forgotten."""
 
 
 class _Pages:
     """What operators and machines ask about the origin itself."""
 
-    def __init__(self, shelf: Shelf, counts: Counts, stopping: asyncio.Event) -> None:
+    def __init__(self, shelf: PublishedIndex, counts: Counts, stopping: asyncio.Event) -> None:
         self._shelf = shelf
         self._stopping = stopping
         self._registry = counts.registry()
@@ -58,7 +58,7 @@ def build(
 ) -> web.Application:
     """The application; `storage` is what ingest publishes to, `stopping` is set once no more should come."""
     counts = Counts()
-    shelf = Shelf(Library(storage), clock.mono)
+    shelf = PublishedIndex(Library(storage), clock.mono)
     server, pages = Server(shelf, storage, counts), _Pages(shelf, counts, stopping or asyncio.Event())
 
     def record(request: web.Request, status: int, sent: int) -> None:
@@ -72,7 +72,7 @@ def build(
             trace=trace_id(request.headers.get("traceparent")),
         )
 
-    app = web.Application(client_max_size=_MOST_BODY, middlewares=[_timed, guard(settings, counts, record)])
+    app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[_timed, guard(settings, counts, record)])
     app.on_response_prepare.append(_sign)
     app.router.add_route("*", "/cdn/{rest:.*}", server.media)
     app.router.add_get("/library", server.library)

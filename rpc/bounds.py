@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Sized
 
-from kernel.fleet.hot_list import LONGEST_RENDITION
+from kernel.fleet.hot_list import MAX_RENDITION_LENGTH
 from kernel.fleet.messages import NODE_ID
 from kernel.vocabulary import CONTENT_ID, REGION
 
@@ -69,7 +69,7 @@ def content_id_of(text: str, what: str = "contentId") -> str:
 
 def is_rendition(text: str) -> bool:
     """Whether this can be the folder of a rendition, "" for the title itself."""
-    return len(text) <= LONGEST_RENDITION and text.isascii() and text.isprintable()
+    return len(text) <= MAX_RENDITION_LENGTH and text.isascii() and text.isprintable()
 
 
 def rendition_of(text: str, what: str = "rendition") -> str:

@@ -23,11 +23,11 @@ from rpc.edge_stream import EdgeStream
 from rpc.enrol import enrol, renew
 from rpc.identity_file import Credentials, IdentityFile
 
-RETRY_LEAST = 1.0
-RETRY_MOST = 600.0
+MIN_RETRY = 1.0
+MAX_RETRY = 600.0
 LOUD_AT = 1 / 6
 """Share of its life below which a certificate that could not be renewed is an error in the log, not a warning."""
-TOKEN_MOST = 4_096
+MAX_TOKEN = 4_096
 
 log = structlog.get_logger("identity")
 
@@ -147,7 +147,7 @@ class NodeIdentity:
             return None
         try:
             with self._token_file.open(encoding="utf-8") as file:
-                return file.read(TOKEN_MOST).strip() or None
+                return file.read(MAX_TOKEN).strip() or None
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
@@ -181,7 +181,7 @@ class NodeIdentity:
         """Seconds until the next attempt; several nodes made at once do not come at once."""
         now, who = self._clock.wall(), held.identity
         if failures:
-            wait = max(RETRY_LEAST, min(RETRY_MOST, who.life / 60, 2.0 ** min(failures, 16)))
+            wait = max(MIN_RETRY, min(MAX_RETRY, who.life / 60, 2.0 ** min(failures, 16)))
             return wait * (0.5 + self._jitter() / 2)
         return max(0.0, who.renew_at() - now) + self._jitter() * who.life / 60
 

@@ -15,7 +15,7 @@ import structlog
 from kernel.errors import BadSettings
 
 BACKOFF_FIRST = 0.5
-BACKOFF_MOST = 30.0
+MAX_BACKOFF = 30.0
 CALM_AFTER = 60.0
 """Seconds of running after which a failure counts as the first again."""
 
@@ -57,7 +57,7 @@ class Supervised:
             else:
                 return
             await self._pause(pause)
-            pause = min(2 * pause, BACKOFF_MOST)
+            pause = min(2 * pause, MAX_BACKOFF)
 
 
 def _fatal(error: BaseException) -> BadSettings | None:

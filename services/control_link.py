@@ -18,7 +18,7 @@ from services.counters import Counters
 log = structlog.get_logger()
 
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 10.0
+MAX_PAUSE = 10.0
 
 
 class Status(Protocol):
@@ -70,7 +70,7 @@ class ControlLink:
             except MatineeError as error:
                 log.warning("control-not-told", error=str(error), retry_in=pause)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * 2, MAX_PAUSE)
 
     async def _tell(self) -> AsyncIterator[int]:
         cursor = (await self._control.status()).cursors.get(self._source, 0)

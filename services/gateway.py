@@ -16,13 +16,13 @@ from kernel.http.paths import normalise
 from kernel.vocabulary import Refusal
 from services.http.problem import problem
 from services.http.route import Access, Route
-from services.http.visit import visit
+from services.http.visit import request_context
 from services.upstream import Upstream
 
-MOST_PROXIED = 64
+MAX_PROXIED = 64
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 120.0
-LONGEST_PATH = 16 * 1024
+MAX_PATH_LENGTH = 16 * 1024
 
 _HOP_BY_HOP = frozenset(("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")) | {
     "proxy-connection",
@@ -54,7 +54,7 @@ class Gateway:
     def __init__(self, upstream: Upstream, edges: Sequence[str]) -> None:
         self._upstream = upstream
         self._edges = edges
-        self._free = asyncio.Semaphore(MOST_PROXIED)
+        self._free = asyncio.Semaphore(MAX_PROXIED)
 
     def routes(self) -> tuple[Route, ...]:
         """The gateway's table."""
@@ -70,7 +70,7 @@ class Gateway:
         path = request.raw_path
         if (
             not path.startswith(("/cdn/", "/t/"))
-            or len(path) > LONGEST_PATH
+            or len(path) > MAX_PATH_LENGTH
             or not path.isascii()
             or not path.isprintable()
         ):
@@ -142,8 +142,8 @@ class Gateway:
         length = request.headers.get("Content-Length")
         if length is not None and request.can_read_body:
             headers["Content-Length"] = length
-        headers["X-Request-Id"] = visit(request).request_id
-        headers["X-Forwarded-For"] = str(visit(request).address or "unknown")
+        headers["X-Request-Id"] = request_context(request).request_id
+        headers["X-Forwarded-For"] = str(request_context(request).address or "unknown")
         return headers
 
 

@@ -13,8 +13,8 @@ from kernel.errors import Overloaded, StorageFailed
 
 Row = TypeVar("Row")
 
-MOST_WAITING = 10_000
-MOST_TOGETHER = 1000
+MAX_WAITING = 10_000
+MAX_TOGETHER = 1000
 
 
 class GroupCommit(Generic[Row]):
@@ -22,7 +22,7 @@ class GroupCommit(Generic[Row]):
 
     def __init__(self, write: Callable[[Sequence[Row]], Awaitable[object]]) -> None:
         self._write = write
-        self._waiting: asyncio.Queue[tuple[Row, asyncio.Future[None]]] = asyncio.Queue(MOST_WAITING)
+        self._waiting: asyncio.Queue[tuple[Row, asyncio.Future[None]]] = asyncio.Queue(MAX_WAITING)
 
     async def add(self, row: Row) -> None:
         """Return when the row is durable. Raises Overloaded when too many wait, StorageFailed when not written."""
@@ -38,7 +38,7 @@ class GroupCommit(Generic[Row]):
         try:
             while True:
                 batch = [await self._waiting.get()]
-                while len(batch) < MOST_TOGETHER and not self._waiting.empty():
+                while len(batch) < MAX_TOGETHER and not self._waiting.empty():
                     batch.append(self._waiting.get_nowait())
                 await self._commit(batch)
         finally:

@@ -25,7 +25,7 @@ from kernel.errors import BadRequest, BadSettings, MatineeError
 MAX_NAMES = 64
 MAX_BYTES = 64 << 10
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 10.0
+MAX_PAUSE_LENGTH = 10.0
 PUT_AGAIN_EVERY = 600.0
 """Seconds after which control is told again: another process of the services may have put its key since."""
 
@@ -126,7 +126,7 @@ class KeyLink:
             except MatineeError as error:
                 log.warning("control-not-told", what="key", error=str(error), retry_in=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause = min(pause * 2, MAX_PAUSE_LENGTH)
             else:
                 pause = FIRST_PAUSE
                 await asyncio.sleep(PUT_AGAIN_EVERY)

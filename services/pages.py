@@ -18,7 +18,7 @@ from kernel.errors import BadRequest, UpstreamFailed
 from services.http import reading
 from services.http.caller import COOKIE, GUEST_SECONDS, Gate
 from services.http.route import Access, Parameter, Route, answer
-from services.http.visit import visit
+from services.http.visit import request_context
 from services.upstream import Upstream
 
 WEB = Path(__file__).resolve().parent.parent / "web" / "app"
@@ -27,7 +27,7 @@ ASSETS: Mapping[str, Path] = {"hls.min.js": HLS_JS} | {
     path.name: path for path in sorted(WEB.glob("*")) if path.suffix in (".js", ".css", ".svg")
 }
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-LARGEST_POSTER = 4 << 20
+MAX_POSTER_BYTES = 4 << 20
 PICTURES_BYTES = 64 << 20
 
 
@@ -106,12 +106,12 @@ class Pages:
         """The viewer's own userId and country, for the page."""
         response = answer({})
         guest = self._greet(request, response)
-        body = answer({"userId": guest, "country": visit(request).country})
+        body = answer({"userId": guest, "country": request_context(request).country})
         response.body = body.body
         return response
 
     def _greet(self, request: web.Request, response: web.Response) -> str:
-        found = visit(request)
+        found = request_context(request)
         guest = found.caller.guest
         if guest is None:
             guest = f"guest-{token_hex(16)}"
@@ -142,7 +142,7 @@ class Pages:
     async def poster(self, request: web.Request) -> web.StreamResponse:
         """A title's picture, fetched from the origin and kept."""
         content_id = reading.content_id(request.match_info["contentId"])
-        path = await self._posters.thumbnail(content_id, visit(request).country)
+        path = await self._posters.thumbnail(content_id, request_context(request).country)
         if path is None or self._upstream.origin is None:
             raise BadRequest(404, "no-picture", "there is no picture of this title here")
         if (content_id, path) not in self._pictures:
@@ -156,15 +156,15 @@ class Pages:
         url = f"{upstream.origin}/cdn/{upstream.region}/{content_id}/{path}"
         try:
             async with upstream.session.get(url, allow_redirects=False, timeout=aiohttp.ClientTimeout(10)) as got:
-                body = await got.content.read(LARGEST_POSTER + 1)
-                while len(body) <= LARGEST_POSTER and (more := await got.content.read(LARGEST_POSTER)):
+                body = await got.content.read(MAX_POSTER_BYTES + 1)
+                while len(body) <= MAX_POSTER_BYTES and (more := await got.content.read(MAX_POSTER_BYTES)):
                     body += more
         except (aiohttp.ClientError, TimeoutError) as error:
             raise UpstreamFailed(
                 "origin-unreachable", detail=f"the origin cannot be asked: {type(error).__name__}"
             ) from error
         kind = got.content_type
-        if got.status != 200 or not kind.startswith("image/") or len(body) > LARGEST_POSTER:
+        if got.status != 200 or not kind.startswith("image/") or len(body) > MAX_POSTER_BYTES:
             raise UpstreamFailed("origin-answer", detail=f"the origin answered {got.status} {kind} for a picture")
         return kind, body
 

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kernel.errors import MatineeError
 
-MOST_SHOWN = 50
+MAX_SHOWN = 50
 """Bad lines shown one by one; the others are counted."""
 
 
@@ -72,7 +72,7 @@ class Faults:
     def add(self, line: int, why: object) -> None:
         """Line `line` (counted from 1) is left out, and why."""
         self.count += 1
-        if self.count <= MOST_SHOWN:
+        if self.count <= MAX_SHOWN:
             self.source.say(f"{self.source.name}: line {line}: {why}")
-        elif self.count == MOST_SHOWN + 1:
+        elif self.count == MAX_SHOWN + 1:
             self.source.say("further bad lines are only counted")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kernel.errors import BadSettings
 
-LARGEST = 64 * 1024
+MAX_BYTES = 64 * 1024
 
 
 def read_or_make(path: Path, make: Callable[[], bytes], setting: str) -> bytes:
@@ -23,7 +23,7 @@ def read_or_make(path: Path, make: Callable[[], bytes], setting: str) -> bytes:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise BadSettings(setting, f"{path} may be read by others: run `chmod 600 {path}`")
         with path.open("rb") as file:
-            found = file.read(LARGEST)
+            found = file.read(MAX_BYTES)
     except OSError as error:
         raise BadSettings(setting, f"{path} cannot be read or made: {error.strerror}") from None
     if not found.strip():

@@ -23,9 +23,9 @@ from services.settings import ServicesSettings
 
 log = structlog.get_logger()
 
-LONGEST_LINE = 64 * 1024
+MAX_LINE_LENGTH = 64 * 1024
 """Bytes of a request line: too long a query is told so by search, not cut off by the parser."""
-LONGEST_FIELD = 16 * 1024
+MAX_FIELD_LENGTH = 16 * 1024
 READY_SECONDS = 5.0
 """How long the start may wait for the search index and the like before serving with what they hold so far."""
 
@@ -98,7 +98,9 @@ def name_of(task: Task) -> str:
 
 async def _answer(settings: ServicesSettings, services: Services, stop: asyncio.Event) -> None:
     limits = limits_of(settings, settings.trusted_proxies)
-    door = Door(services.application, limits, settings.drain, max_line_size=LONGEST_LINE, max_field_size=LONGEST_FIELD)
+    door = Door(
+        services.application, limits, settings.drain, max_line_size=MAX_LINE_LENGTH, max_field_size=MAX_FIELD_LENGTH
+    )
     await door.setup()
     try:
         await _ready(services, stop)

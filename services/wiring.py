@@ -12,7 +12,7 @@ from services.recommend.service import Shown
 from services.search.schema import Entry
 
 
-class FilmsOfCatalogue:
+class CatalogueForPlayback:
     """The catalogue as playback and the gateway see it."""
 
     def __init__(self, store: CatalogueStore) -> None:

@@ -18,7 +18,7 @@ from edge.policy.authorise import find_token, tallest, without_token
 from edge.policy.keyed_query import KeyedQuery
 from edge.policy.locate import Locator
 from edge.policy.profile import PROFILES
-from edge.policy.route import came_back, general_route, media_route
+from edge.policy.route import general_route, is_loop, media_route
 from edge.policy.routes import keyed_value
 from edge.policy.rules import Rules
 from edge.prefetch.segment_index import read_playlist
@@ -42,7 +42,7 @@ from kernel.http.conditional import etags, not_modified, precondition_holds, ran
 from kernel.http.dates import parse_date
 from kernel.http.door_rules import Call, host_name, is_cross_site
 from kernel.http.field_names import is_override
-from kernel.http.forwarding import hops_left, spoken_for
+from kernel.http.forwarding import hops_left, x_forwarded_for
 from kernel.http.freshness import assess
 from kernel.http.message import end_to_end, members
 from kernel.http.path_pattern import parse_pattern
@@ -132,9 +132,9 @@ BYTES = {
     "Connection": (lambda v: end_to_end([(b"connection", v), (b"a", b"b")]), b"close,"),
     "a list": (lambda v: members([v]), b"a,"),
     "Max-Forwards": (lambda v: hops_left(b"TRACE", {b"max-forwards": v}), b"1"),
-    "Forwarded": (lambda v: spoken_for({b"forwarded": v, b"x-forwarded-for": v}, b"::1"), b"for=a,"),
+    "Forwarded": (lambda v: x_forwarded_for({b"forwarded": v, b"x-forwarded-for": v}, b"::1"), b"for=a,"),
     "X-Forwarded-For": (lambda v: LOCATOR.viewer("192.0.2.1", [v]), b"192.0.2.1,", b"::1,"),
-    "CDN-Loop": (lambda v: came_back("e1", v), b"e2;a=b,"),
+    "CDN-Loop": (lambda v: is_loop("e1", v), b"e2;a=b,"),
     "Accept-Encoding": (lambda v: keyed_value(b"accept-encoding", v), b"gzip;q=0"),
     "a field's name": (is_override, b"x-", b"cf-", b"http_", b"a-"),
     "Content-Length": (lambda v: framing(request(content_length=v), LIMITS), b"1"),

@@ -31,7 +31,7 @@ DISK_LEAST, DISK_WISHED = 1 << 30, 5 << 30
 MEMORY_WISHED = 2 << 30
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 """No machine that runs this can be in an earlier year: its clock is wrong."""
-AHEAD_MOST = 60.0
+MAX_AHEAD = 60.0
 ANSWER_SECONDS = 3.0
 _TIME_ERROR = 5
 
@@ -184,7 +184,7 @@ def clock(now: float, written: float, kept: bool | None) -> Finding:
     seen = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     if now < EARLIEST:
         return Finding("clock", Level.WRONG, seen, "the clock is years behind: set it, and keep it by NTP")
-    if written > now + AHEAD_MOST:
+    if written > now + MAX_AHEAD:
         advice = "the state was written in the future: the clock was set back, or is wrong"
         return Finding("clock", Level.WRONG, f"{seen}; the state is {written - now:.0f} s ahead", advice)
     if kept is False:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from cache.body import Body
-from cache.disk.load_queue import Done, Load, Loads
+from cache.disk.load_queue import Done, Load, LoadQueue
 from cache.disk.object_file import Damaged, FileOf
 from cache.disk.tier import DiskTier, Head
 from cache.entry import Entry
@@ -16,12 +16,12 @@ from kernel.errors import StorageFailed
 T = TypeVar("T")
 
 
-class Loading:
+class DiskLoader:
     """One read of a body at a time for each entry, however many wait for it."""
 
     def __init__(self, tiers: Tiers) -> None:
         self._tiers = tiers
-        self._loads = Loads()
+        self._loads = LoadQueue()
 
     def load(self, entry: Entry, done: Done) -> None:
         """Bring a body; `done(body)` on the loop, None when it cannot be had."""
@@ -34,17 +34,17 @@ class Loading:
         elif entry.disk is None or tiers.disk is None:
             tiers.forget(entry)
             done(None)
-        elif (body := tiers.reopened(entry, tiers.clock.mono())) is not None:
+        elif (body := tiers.reopen_body(entry, tiers.clock.mono())) is not None:
             done(body)
-        elif tiers.disk.resting(tiers.clock.mono()):
+        elif tiers.disk.is_suspended(tiers.clock.mono()):
             done(None)
         else:
             tiers.disk.touch(entry)  # a request of the disk tier; in RAM the object is new and must be asked for again
-            self._loads.ask(entry, done)
+            self._loads.enqueue(entry, done)
             self._next()
 
     def _next(self) -> None:
-        while (load := self._loads.next()) is not None:
+        while (load := self._loads.next_load()) is not None:
             self._tiers.workshop.spawn(self._load(load))
 
     async def _load(self, load: Load) -> None:
@@ -57,14 +57,14 @@ class Loading:
             if found is not None and self._warm(entry, found[0]):
                 body = found[1]
         finally:
-            waiters = self._loads.ended(load)
+            waiters = self._loads.finish(load)
             if body is not None and entry.disk is not None:
                 tiers.to_ram(entry, body)
             for done in waiters:
                 done(body)
             self._next()
 
-    async def warmed(self, entry: Entry) -> bool:
+    async def load_head(self, entry: Entry) -> bool:
         """Have what the head told at hand; False when it cannot be had."""
         if not entry.cold:
             return True
@@ -74,14 +74,14 @@ class Loading:
         if entry.slice and entry.disk is not None:
             self._tiers.to_ram(entry, None)
         else:
-            self._tiers.cools(entry)
+            self._tiers.release_head(entry)
         return True
 
     async def _read(self, entry: Entry, read: Callable[[DiskTier, FileOf], T]) -> T | None:
         """What a plain function reads of the entry's file, in a thread; what is damaged or cannot be read is gone."""
         tiers = self._tiers
         disk, number = tiers.disk, entry.disk
-        if disk is None or number is None or disk.resting(tiers.clock.mono()):
+        if disk is None or number is None or disk.is_suspended(tiers.clock.mono()):
             return None
         wanted = FileOf(disk.name(entry.key, number), entry.key, entry.vary)
         try:
@@ -92,10 +92,10 @@ class Loading:
                 tiers.forget(entry)
         except StorageFailed:
             tiers.counts.disk_failed += 1
-            disk.failed(tiers.clock.mono())
+            disk.note_error(tiers.clock.mono())
             tiers.forget(entry)
         else:
-            disk.worked()
+            disk.note_success()
             return found
         return None
 
@@ -104,7 +104,7 @@ class Loading:
         if (head.get("length"), head.get("status")) == (entry.length, entry.status):
             try:
                 if entry.cold:
-                    entry.warm(head)
+                    entry.load_head(head)
             except (KeyError, TypeError, ValueError):
                 pass
             else:

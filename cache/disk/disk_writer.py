@@ -16,12 +16,12 @@ from kernel.errors import StorageFailed
 if TYPE_CHECKING:
     from cache.tiers import Tiers
 
-MOST_WRITING = 64 << 20
-MOST_WRITES = 2000
+MAX_QUEUED_BYTES = 64 << 20
+MAX_WRITES = 2000
 """Bytes and objects on their way to disk at a time; beyond either objects stay in RAM only."""
 
 
-class Writing:
+class DiskWriter:
     """One write an entry at a time. `bodies`: what is served meanwhile, of entries that are not in RAM either."""
 
     def __init__(self, tiers: Tiers) -> None:
@@ -31,7 +31,7 @@ class Writing:
         self._heads: dict[Entry, bool] = {}
         self._ended: dict[Entry, asyncio.Future[None]] = {}
         self.bytes = 0
-        self._most = min(MOST_WRITING, tiers.disk.largest if tiers.disk is not None else 0)
+        self._most = min(MAX_QUEUED_BYTES, tiers.disk.largest if tiers.disk is not None else 0)
 
     def __len__(self) -> int:
         return len(self.bodies) + len(self._heads)
@@ -57,7 +57,7 @@ class Writing:
 
     def has_room(self, cost: int) -> bool:
         """Whether one more of so many bytes may be on its way."""
-        return self.bytes + cost <= self._most and len(self.bodies) < MOST_WRITES
+        return self.bytes + cost <= self._most and len(self.bodies) < MAX_WRITES
 
     def begin(self, disk: DiskTier, entry: Entry, body: Body) -> None:
         """Write an object."""
@@ -79,7 +79,7 @@ class Writing:
             await tiers.leaves_disk(disk.make_room(self.bytes))
             opened = await self._write_file(disk, disk.name(entry.key, number), entry, body, cost)
             written = True
-            disk.worked()
+            disk.note_success()
         except StorageFailed as error:
             await self._failed(disk, error)
         finally:
@@ -94,7 +94,7 @@ class Writing:
                 if not written and not tiers.in_ram(entry):
                     tiers.forget(entry)
                 elif entry.disk is not None and not entry.cold and entry.told is not told:
-                    self.freshened(entry)
+                    self.write_head_later(entry)
                 self._over(entry)
 
     async def _write_file(self, disk: DiskTier, name: str, entry: Entry, body: Body, cost: int) -> DiskBody | None:
@@ -121,7 +121,7 @@ class Writing:
             entry.body = opened
         victims = disk.put(entry, number, self.bytes)
         if not tiers.in_ram(entry):
-            tiers.cools(entry, opened)
+            tiers.release_head(entry, opened)
         await tiers.leaves_disk(victims)
 
     async def _failed(self, disk: DiskTier, error: StorageFailed) -> None:
@@ -132,11 +132,11 @@ class Writing:
             await self._tiers.folder_lost(disk)
         else:
             self._tiers.counts.disk_failed += 1
-            disk.failed(self._tiers.clock.mono())
+            disk.note_error(self._tiers.clock.mono())
 
     # -- heads -------------------------------------------------------------------------------------------------
 
-    def freshened(self, entry: Entry) -> None:
+    def write_head_later(self, entry: Entry) -> None:
         """A 304 made the head of an object on disk new: it must survive a restart, and the object's growing cold."""
         disk = self._tiers.disk
         if disk is None or disk.leaves or entry.disk is None:
@@ -174,6 +174,6 @@ class Writing:
     def _lost_head(self, disk: DiskTier, entry: Entry) -> None:
         """What is on disk is not what holds now: it has to go."""
         if (name := disk.drop(entry)) is not None:
-            self._tiers.leaving.add([name])
+            self._tiers.leaving.remove_later([name])
         if not self._tiers.in_ram(entry):
             self._tiers.forget(entry)

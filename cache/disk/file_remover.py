@@ -13,19 +13,19 @@ from itertools import islice
 
 from cache.counts import CacheCounts
 from cache.disk.tier import DiskTier
-from cache.tasks import Workshop
+from cache.tasks import TaskRunner
 from kernel.clock import Clock
 
 BATCH = 500
 RETRY_SECONDS = 30.0
-MOST_STUCK = 10_000
+MAX_STUCK = 10_000
 """Files remembered that could not be removed; the oldest is left to the next start, whose walk removes it."""
 
 
-class Leaving:
+class FileRemover:
     """Names of files that have to go, in the order they came."""
 
-    def __init__(self, disk: DiskTier | None, workshop: Workshop, clock: Clock, counts: CacheCounts) -> None:
+    def __init__(self, disk: DiskTier | None, workshop: TaskRunner, clock: Clock, counts: CacheCounts) -> None:
         self._disk = disk
         self._workshop = workshop
         self._clock = clock
@@ -44,7 +44,7 @@ class Leaving:
         """Files that are still there though they had to go."""
         return len(self._stuck)
 
-    def add(self, names: Iterable[str]) -> None:
+    def remove_later(self, names: Iterable[str]) -> None:
         """These have to go, soon."""
         self._enter(names)
         if self._disk is not None and self._names and not self._running:
@@ -91,7 +91,7 @@ class Leaving:
         for name in batch:
             self._stuck.pop(name, None)
         self._stuck.update(dict.fromkeys(name for name in batch if name in stuck))
-        while len(self._stuck) > MOST_STUCK:
+        while len(self._stuck) > MAX_STUCK:
             del self._stuck[next(iter(self._stuck))]
         if self._stuck and not self._retrying:
             self._retrying = True
@@ -99,4 +99,4 @@ class Leaving:
 
     def _again(self) -> None:
         self._retrying = False
-        self.add(self._stuck)
+        self.remove_later(self._stuck)

@@ -40,9 +40,9 @@ OLD_MAGIC = b"MTNINDX1"
 _FIXED = struct.Struct("<IQ")
 SPARE_LINES = 20_000
 """The file is written anew when it has so many lines more than twice those that counted the last time."""
-MOST_OWED = 100_000
+MAX_OWED = 100_000
 """Names owed at a time. Beyond it none of what the file says may count at the next start: it is begun anew."""
-MOST_REMEMBERED = 10_000
+MAX_REMEMBERED = 10_000
 """Names that had to go last: said again when the file is written anew, since a line of theirs may be under way."""
 
 Line = list[Any]
@@ -137,7 +137,7 @@ class Journal:
         if self._void:
             return
         self._owed += names
-        if len(self._owed) > MOST_OWED:
+        if len(self._owed) > MAX_OWED:
             self._owed.clear()
             self._void = True
 
@@ -197,7 +197,7 @@ class Journal:
             number = max(known.number, self._last())
             records = [_packed(msgspec.msgpack.encode([number]))]
             records += [_packed(msgspec.msgpack.encode([name, *line])) for name, line in known.lines.items()]
-            if last := list(known.gone)[-MOST_REMEMBERED:]:
+            if last := list(known.gone)[-MAX_REMEMBERED:]:
                 records.append(_packed(_gone(last)))
             self._path.with_suffix(".new").write_bytes(MAGIC + b"".join(records))
             with self._guard:

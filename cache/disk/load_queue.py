@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cache.body import Body
 from cache.entry import Entry
 
-MOST_LOADING = 256 << 20
+MAX_CONCURRENT_LOADS = 256 << 20
 """Bytes on their way from disk at a time; beyond it loads wait in line."""
 
 Done = Callable[[Body | None], object]
@@ -22,7 +22,7 @@ class Load(NamedTuple):
     cost: int
 
 
-class Loads:
+class LoadQueue:
     """One load an entry, however many wait for it, in the order asked."""
 
     __slots__ = ("_in_line", "_waiters", "under_way")
@@ -35,22 +35,22 @@ class Loads:
     def __len__(self) -> int:
         return len(self._waiters)
 
-    def ask(self, entry: Entry, done: Done) -> None:
+    def enqueue(self, entry: Entry, done: Done) -> None:
         """Wait for this entry's body."""
         if entry not in self._waiters:
             self._waiters[entry] = []
             self._in_line[entry] = None
         self._waiters[entry].append(done)
 
-    def next(self) -> Load | None:
+    def next_load(self) -> Load | None:
         """The next load that may begin: any while there is room, so one at least, however large."""
-        if not self._in_line or self.under_way >= MOST_LOADING:
+        if not self._in_line or self.under_way >= MAX_CONCURRENT_LOADS:
             return None
         entry, _ = self._in_line.popitem(last=False)
         self.under_way += entry.cost
         return Load(entry, entry.cost)
 
-    def ended(self, load: Load) -> list[Done]:
+    def finish(self, load: Load) -> list[Done]:
         """The load is over, however; those who wait for it."""
         self.under_way -= load.cost
         return self._waiters.pop(load.entry)

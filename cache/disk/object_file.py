@@ -34,7 +34,7 @@ CHECKED_AT_ONCE = 4 * BLOCK
 _FIXED = struct.Struct("<4sIIIQQ")
 _SUM = struct.Struct("<Q")
 _local = threading.local()
-MOST_HEAD = 1 << 20
+MAX_HEAD_BYTES = 1 << 20
 """A larger head is no head of ours."""
 
 
@@ -174,7 +174,7 @@ def _read_checked(fd: int) -> tuple[dict[str, Any], tuple[int, ...], int]:
     if magic != MAGIC or version != VERSION:
         raise Damaged("not an object of this version")
     rest_length = head_length + blocks * _SUM.size
-    if head_length > MOST_HEAD or blocks != -(-body_length // BLOCK):
+    if head_length > MAX_HEAD_BYTES or blocks != -(-body_length // BLOCK):
         raise Damaged("lengths do not agree")
     if body_length + rest_length + _FIXED.size != size:
         raise Damaged("lengths do not agree")

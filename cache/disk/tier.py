@@ -16,7 +16,7 @@ from typing import Any
 
 import xxhash
 
-from cache.body import FILE_LEAST, Body, DiskBody, Pieces, spare, view
+from cache.body import MIN_FILE_BYTES, Body, DiskBody, Pieces, spare, view
 from cache.disk.folder import Folder
 from cache.disk.journal import Journal
 from cache.disk.object_file import Damaged, FileOf, open_body, read_head, read_object, write_object
@@ -29,11 +29,11 @@ from kernel.errors import BadSettings, StorageFailed
 
 PAGE = 4096
 """What a file takes of the disk is counted in these, as the file system does."""
-MOST_ERRORS = 5
+MAX_ERRORS = 5
 """After so many I/O errors in a row the tier is taken out of use for a while; the edge goes on without it."""
-REST_SECONDS = 30.0
-"""How long it rests the first time; twice as long each time that it still fails, at most `LONGEST_REST_SECONDS`."""
-LONGEST_REST_SECONDS = 600.0
+SUSPEND_SECONDS = 30.0
+"""How long it rests the first time; twice as long each time that it still fails, at most `MAX_SUSPEND_SECONDS`."""
+MAX_SUSPEND_SECONDS = 600.0
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 Head = dict[str, Any]
@@ -60,8 +60,8 @@ class DiskTier:
         self.largest = budget // 4
         self.errors = 0
         self.damaged = 0
-        self.rests_until = 0.0
-        self._rest = REST_SECONDS
+        self.suspended_until = 0.0
+        self._rest = SUSPEND_SECONDS
         self._policy = policy
         self.admission = Always() if admission is None else admission
         """May be replaced by another, which has seen nothing yet."""
@@ -84,20 +84,20 @@ class DiskTier:
     def off(self) -> bool:
         """Whether the tier is out of use, from the errors that sent it to rest until something works again; or what had
         to go cannot be written down."""
-        return self.errors >= MOST_ERRORS or self.owed > 0
+        return self.errors >= MAX_ERRORS or self.owed > 0
 
     @property
     def owed(self) -> int:
         """Files that had to go, of which the index could not be told yet."""
         return self._journal.owed
 
-    def resting(self, now: float) -> bool:
+    def is_suspended(self, now: float) -> bool:
         """Whether the tier is out of use, at `now` (mono), after too many errors."""
-        return now < self.rests_until
+        return now < self.suspended_until
 
-    def takes(self, cost: int, now: float) -> bool:
+    def fits(self, cost: int, now: float) -> bool:
         """Whether an object of this cost may come in."""
-        return cost <= self.largest and not self.leaves and not self.resting(now)
+        return cost <= self.largest and not self.leaves and not self.is_suspended(now)
 
     def admits(self, entry: Entry) -> bool:
         """Whether an object that was fetched now, and that the tier takes, is worth a write; asked once a fetch. The
@@ -139,9 +139,9 @@ class DiskTier:
         """The entry was asked for."""
         self._policy.touch(entry)
 
-    def yields(self, cost: int) -> bool:
+    def fits_without_eviction(self, cost: int) -> bool:
         """Whether so much more would push out nothing that was asked for since it came."""
-        return self._policy.used + cost <= self.budget or self._policy.yields(cost)
+        return self._policy.used + cost <= self.budget or self._policy.fits_without_eviction(cost)
 
     def drop(self, entry: Entry) -> str | None:
         """Take the entry out of the books; the name of the file to unlink."""
@@ -149,26 +149,26 @@ class DiskTier:
         number, entry.disk = entry.disk, None
         return None if number is None else self.name(entry.key, number)
 
-    def failed(self, now: float) -> None:
+    def note_error(self, now: float) -> None:
         """Count an I/O error; the fifth in a row, and each further one after a rest, sends the tier to rest."""
         self.errors += 1
-        if self.errors >= MOST_ERRORS and not self.resting(now):
-            self.rests_until = now + self._rest
-            self._rest = min(2 * self._rest, LONGEST_REST_SECONDS)
+        if self.errors >= MAX_ERRORS and not self.is_suspended(now):
+            self.suspended_until = now + self._rest
+            self._rest = min(2 * self._rest, MAX_SUSPEND_SECONDS)
 
     def lost(self, now: float) -> None:
         """There is no folder to write to, and none can be made."""
-        self.errors = max(self.errors, MOST_ERRORS - 1)
-        self.failed(now)
+        self.errors = max(self.errors, MAX_ERRORS - 1)
+        self.note_error(now)
 
-    def worked(self) -> None:
+    def note_success(self) -> None:
         """Something was read or written."""
-        self.errors, self._rest = 0, REST_SECONDS
+        self.errors, self._rest = 0, SUSPEND_SECONDS
 
     def remade(self) -> None:
         """There is a folder again: no rest is needed."""
-        self.worked()
-        self.rests_until = 0.0
+        self.note_success()
+        self.suspended_until = 0.0
 
     # -- the disk, in a thread ---------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class DiskTier:
         """
         pieces = body.pieces if isinstance(body, Pieces) else (view(body, 0, len(body)),)
         fd = self._write(name, name, head, pieces)
-        if now is not None and len(body) >= FILE_LEAST and spare(fd):
+        if now is not None and len(body) >= MIN_FILE_BYTES and spare(fd):
             return DiskBody(fd, len(body), now)
         os.close(fd)
         return None
@@ -223,7 +223,7 @@ class DiskTier:
             return self.read(wanted)
         with _told(wanted.name):
             path = self._path(wanted.name)
-            if path.stat().st_size < FILE_LEAST:
+            if path.stat().st_size < MIN_FILE_BYTES:
                 return self.read(wanted)
             head, body = open_body(path, wanted, now)
             kept = body if spare(body.fd) else bytes(body.view(0, len(body)))

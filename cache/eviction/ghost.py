@@ -15,7 +15,7 @@ _WORD = 0xFFFFFFFF
 _WINDOW = 1 << 24
 """Moments that a mark lives; the clock wraps after 256 times as many, when whatever is so old was long overwritten."""
 _FIRST_WORDS = 1 << 10
-MOST_WORDS = 1 << 24
+MAX_WORDS = 1 << 24
 
 
 class Ghost:
@@ -42,7 +42,7 @@ class Ghost:
             return
         self._put((mark & _WORD) << 32 | self._now())
         self._clock += size
-        if self._lost > self._buckets // 8 and len(self._words) < MOST_WORDS:
+        if self._lost > self._buckets // 8 and len(self._words) < MAX_WORDS:
             self._grow()
 
     def take(self, mark: int) -> bool:

@@ -40,7 +40,7 @@ class Lru(Generic[K]):
         if size is not None:
             self._sizes[key] = size & ~1
 
-    def yields(self, size: int) -> bool:
+    def fits_without_eviction(self, size: int) -> bool:
         """Whether the old end, up to this size, was not asked for since it came."""
         for held in self._sizes.values():
             if size <= 0:

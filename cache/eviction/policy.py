@@ -28,7 +28,7 @@ class Policy(Protocol, Generic[K]):
     def untouch(self, key: K) -> None:
         """One touch does not count: it was the first use of what had been fetched before anybody asked for it."""
 
-    def yields(self, size: int) -> bool:
+    def fits_without_eviction(self, size: int) -> bool:
         """Whether so many bytes more would push out only what was not asked for since it came."""
 
     def evict(self) -> K | None:

@@ -20,9 +20,9 @@ from cache.eviction.ghost import Ghost
 
 K = TypeVar("K", bound=Hashable)
 
-MOST_HITS = 3
-MOST_LOOKED = 256
-"""Keys of small that `yields` looks at."""
+MAX_HITS = 3
+MAX_LOOKED = 256
+"""Keys of small that `fits_without_eviction` looks at."""
 _HITS = 3
 _MAIN = 4
 _SIZE = 3
@@ -85,7 +85,7 @@ class S3Fifo(Generic[K]):
     def touch(self, key: K) -> None:
         """Count a hit."""
         state = self._states.get(key)
-        if state is not None and state & _HITS != MOST_HITS:
+        if state is not None and state & _HITS != MAX_HITS:
             self._states[key] = state + 1
 
     def untouch(self, key: K) -> None:
@@ -94,11 +94,11 @@ class S3Fifo(Generic[K]):
         if state is not None and state & _HITS and not state & _MAIN:
             self._states[key] = state - 1
 
-    def yields(self, size: int) -> bool:
+    def fits_without_eviction(self, size: int) -> bool:
         """Whether what leaves next is of small, and not asked for there."""
         if self._small_bytes + size <= self._small_budget and self._main:
             return False
-        for key in islice(self._small, MOST_LOOKED):
+        for key in islice(self._small, MAX_LOOKED):
             state = self._states.get(key, 0)
             if not state & (_HITS | _MAIN):
                 size -= state >> _SIZE

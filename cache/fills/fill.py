@@ -3,9 +3,9 @@
 The fetch belongs to the cache, not to the viewer who asked first: a reader who leaves takes nothing with him. Readers
 are told by plain calls, no task each; a reader pulls with `read` at his own pace. While the response is being kept all
 its bytes stay until the end (objects larger than the cache takes are passed, not kept). While it is passed, bytes
-that every reader has had are let go, and the upstream is paused when the slowest is `MOST_BEHIND` back; whoever holds
-up somebody else so is cut off after a while (`laggards`). Over 300 lines because the protocol of its readers
-stands beside the machine that calls them.
+that every reader has had are let go, and the upstream is paused when the slowest is `MAX_BYTES_BEHIND` back; whoever
+holds up somebody else so is cut off after a while (`slow_readers`). Over 300 lines because the protocol of its
+readers stands beside the machine that calls them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from cache.entry import Entry
 from cache.fills.fill_state import ENDED, TRANSITIONS, Event, State
 from kernel.errors import Bug, MatineeError
 
-MOST_BEHIND = 1 << 20  # bytes of a passed response that wait for the slowest reader before the upstream is paused
+MAX_BYTES_BEHIND = 1 << 20  # bytes of a passed response that wait for the slowest reader before the upstream is paused
 
-FREED = {
+RETRYABLE_RELEASES = {
     "alternate": "it answers another alternate (Vary): ask again, with those who want the same",
     "late": "its head is overdue: ask again, together",
     "stale": "news of what is stored is overdue: ask again, and take what is stored",
@@ -58,7 +58,7 @@ class Reader(Protocol):
     def on_end(self) -> None:
         """The body is whole."""
 
-    def on_held(self, entry: Entry) -> None:
+    def on_not_modified(self, entry: Entry) -> None:
         """What was stored still holds: serve that."""
 
     def on_sliced(self, entry: Entry) -> None:
@@ -67,8 +67,8 @@ class Reader(Protocol):
     def on_failed(self, error: MatineeError) -> None:
         """Nothing more will come."""
 
-    def on_freed(self, why: str) -> None:
-        """This fill is not for you; `why` says what to do: a word of `FREED`."""
+    def on_released(self, why: str) -> None:
+        """This fill is not for you; `why` says what to do: a word of `RETRYABLE_RELEASES`."""
 
 
 class Fill:
@@ -84,13 +84,13 @@ class Fill:
         "_pausing",
         "base",
         "body",
-        "doomed",
         "entry",
         "error",
-        "for_leader",
         "key",
         "leader",
+        "leader_only_headers",
         "pause",
+        "purged",
         "readers",
         "received",
         "request",
@@ -113,11 +113,13 @@ class Fill:
         self.error: MatineeError | None = None
         self.readers: dict[Reader, None] = {}
         self.leader: Reader | None = None
-        self.for_leader = b""  # header lines that only he may have: what is shared goes without (RFC 9111 §5.2.2.7)
+        self.leader_only_headers = (
+            b""  # header lines that only he may have: what is shared goes without (RFC 9111 §5.2.2.7)
+        )
         self.request = request if request is not None else {}
         self.base = self.received = 0
         self.body: Body | None = None
-        self.doomed = False
+        self.purged = False
         self.unsure = b""  # why its head cannot say that it will be stored (`kernel.vocabulary.NotStored`)
         self.shared = True
         self.pause: Callable[[], object] | None = None
@@ -140,7 +142,7 @@ class Fill:
     @property
     def joinable(self) -> bool:
         """Whether a newcomer may wait here."""
-        return not self.doomed and self.state in (State.ASKED, State.FILLING)
+        return not self.purged and self.state in (State.ASKED, State.FILLING)
 
     def join(self, reader: Reader) -> None:
         """Wait here; a head that is already known is told at once."""
@@ -153,7 +155,7 @@ class Fill:
         self.readers.pop(reader, None)
         if reader is self.leader:
             self.leader = None
-        if self.state is State.PASSING:
+        if self.state is State.PASSING_THROUGH:
             self._let_go()
 
     def read(self, position: int, most: int) -> bytes | memoryview | None:
@@ -171,13 +173,13 @@ class Fill:
             return chunk
         return memoryview(chunk)[skip : skip + most] if skip >= 0 else None  # let go already
 
-    def offers(self, position: int) -> bool:
+    def can_read_from(self, position: int) -> bool:
         """Whether a newcomer can still have the byte there: what is passed on is let go as it is read."""
-        return self.state is not State.PASSING or self.received - sum(map(len, self._chunks)) <= position
+        return self.state is not State.PASSING_THROUGH or self.received - sum(map(len, self._chunks)) <= position
 
     def was_read(self) -> None:
         """A reader has moved on: in passing, let go what all have had, and let the upstream go on."""
-        if self.state is State.PASSING:
+        if self.state is State.PASSING_THROUGH:
             self._let_go()
 
     # -- the upstream's side -----------------------------------------------------------------------------------
@@ -190,13 +192,13 @@ class Fill:
         for reader in tuple(self.readers):
             reader.on_head(self)
         for reader in freed:
-            reader.on_freed(why)
+            reader.on_released(why)
 
     def begins_at(self, position: int) -> None:
         """Its first byte is not the object's first."""
         self.base = self.received = position
 
-    def cut_up(self, entry: Entry, *, frees: Callable[[Reader], bool] | None = None) -> None:
+    def redirect_to_slices(self, entry: Entry, *, frees: Callable[[Reader], bool] | None = None) -> None:
         """The head came and the object is kept in slices. `frees` says whom it does not answer (Vary)."""
         self._move(Event.HEAD_SLICED)
         self.entry = entry
@@ -205,12 +207,12 @@ class Fill:
         for reader in readers:
             reader.on_sliced(entry)
         for reader in freed:
-            reader.on_freed("alternate")
+            reader.on_released("alternate")
 
-    def free(self, why: str, frees: Callable[[Reader], bool]) -> None:
+    def release(self, why: str, frees: Callable[[Reader], bool]) -> None:
         """Send some of the readers away."""
         for reader in self._parted(frees):
-            reader.on_freed(why)
+            reader.on_released(why)
 
     def _parted(self, frees: Callable[[Reader], bool] | None) -> list[Reader]:
         """Those whom this fill is not for, no longer among its readers."""
@@ -232,21 +234,21 @@ class Fill:
         self._ends.append(self.received)
         for reader in tuple(self.readers):
             reader.on_bytes()
-        if self.state is State.PASSING:
+        if self.state is State.PASSING_THROUGH:
             self._let_go()
 
     def pass_on(self, event: Event) -> None:
         """From now on it is not kept (too large, purged); the readers there are read on."""
         self._move(event)
-        self.doomed = True
-        if self.state is State.PASSING:
+        self.purged = True
+        if self.state is State.PASSING_THROUGH:
             self._let_go()
 
     def purge(self) -> None:
         """What it brings may be old: it is not kept, and whoever asks from now on begins another."""
         if self.state is State.FILLING:
             self.pass_on(Event.PURGED)
-        self.doomed = True
+        self.purged = True
 
     def end(self) -> list[bytes] | None:
         """The body is whole; its pieces when it is to be stored: then call `settle` with the one made of them."""
@@ -267,12 +269,12 @@ class Fill:
         for reader in readers:
             reader.on_end()
 
-    def held(self, entry: Entry) -> None:
+    def not_modified(self, entry: Entry) -> None:
         """A 304: the stored entry serves everybody."""
         self._move(Event.NOT_MODIFIED)
         readers, self.readers = self.readers, {}
         for reader in readers:
-            reader.on_held(entry)
+            reader.on_not_modified(entry)
 
     def fail(self, error: MatineeError) -> None:
         """Nothing more will come."""
@@ -284,11 +286,11 @@ class Fill:
         for reader in readers:
             reader.on_failed(error)
 
-    def laggards(self) -> list[Reader]:
+    def slow_readers(self) -> list[Reader]:
         """Who keeps others waiting while it is passed: far behind, where somebody has had everything."""
         if all(reader.position < self.received for reader in self.readers):
             return []
-        return [reader for reader in self.readers if self.received - reader.position > MOST_BEHIND // 2]
+        return [reader for reader in self.readers if self.received - reader.position > MAX_BYTES_BEHIND // 2]
 
     def _let_go(self) -> None:
         """Forget what every reader has had; pause or resume the upstream by how far the slowest is back."""
@@ -298,9 +300,9 @@ class Fill:
             del self._chunks[:drop]
             del self._ends[:drop]
         behind = self.received - slowest
-        if not self._pausing and behind > MOST_BEHIND and self.pause is not None:
+        if not self._pausing and behind > MAX_BYTES_BEHIND and self.pause is not None:
             self._pausing = True
             self.pause()
-        elif self._pausing and behind <= MOST_BEHIND // 2 and self.resume is not None:
+        elif self._pausing and behind <= MAX_BYTES_BEHIND // 2 and self.resume is not None:
             self._pausing = False
             self.resume()

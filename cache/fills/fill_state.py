@@ -1,13 +1,13 @@
 """The states of a fill, as a table: what may happen when, and where it leads.
 
-ASKED      the upstream was asked, nothing has come yet; everybody may join
-FILLING    the head came and may be kept; bytes flow to all readers; everybody may join
-PASSING    the head came and may not be kept: the readers it serves read on, others were freed to go alone
-STORED     whole, and in the cache
-SERVED     whole, not kept
-SLICED     the head came and says that the object is kept in slices: whoever waits reads it so; the fetch cuts it up
-HELD       a 304: what was stored still holds and serves everybody
-FAILED     nothing more will come
+ASKED            the upstream was asked, nothing has come yet; everybody may join
+FILLING          the head came and may be kept; bytes flow to all readers; everybody may join
+PASSING_THROUGH  the head came and may not be kept: the readers it serves read on, others are released
+STORED           whole, and in the cache
+PASSED_THROUGH   whole, not kept
+SLICED           the head came and says that the object is kept in slices: waiters read slices; the fetch cuts it up
+NOT_MODIFIED     a 304: what was stored still holds and serves everybody
+FAILED           nothing more will come
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class State(StrEnum):
 
     ASKED = "asked"
     FILLING = "filling"
-    PASSING = "passing"
+    PASSING_THROUGH = "passing"
     STORED = "stored"
-    SERVED = "served"
+    PASSED_THROUGH = "served"
     SLICED = "sliced"
-    HELD = "held"
+    NOT_MODIFIED = "held"
     FAILED = "failed"
 
 
@@ -43,22 +43,22 @@ class Event(StrEnum):
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.ASKED, Event.HEAD_KEPT): State.FILLING,
-    (State.ASKED, Event.HEAD_PASSED): State.PASSING,
+    (State.ASKED, Event.HEAD_PASSED): State.PASSING_THROUGH,
     (State.ASKED, Event.HEAD_SLICED): State.SLICED,
-    (State.ASKED, Event.NOT_MODIFIED): State.HELD,
+    (State.ASKED, Event.NOT_MODIFIED): State.NOT_MODIFIED,
     (State.ASKED, Event.PURGED): State.ASKED,
     (State.ASKED, Event.ERROR): State.FAILED,
-    (State.FILLING, Event.TOO_LARGE): State.PASSING,
-    (State.FILLING, Event.PURGED): State.PASSING,
+    (State.FILLING, Event.TOO_LARGE): State.PASSING_THROUGH,
+    (State.FILLING, Event.PURGED): State.PASSING_THROUGH,
     (State.FILLING, Event.END): State.STORED,
     (State.FILLING, Event.ERROR): State.FAILED,
-    (State.PASSING, Event.PURGED): State.PASSING,
-    (State.PASSING, Event.END): State.SERVED,
-    (State.PASSING, Event.ERROR): State.FAILED,
+    (State.PASSING_THROUGH, Event.PURGED): State.PASSING_THROUGH,
+    (State.PASSING_THROUGH, Event.END): State.PASSED_THROUGH,
+    (State.PASSING_THROUGH, Event.ERROR): State.FAILED,
 }
 """(state, event) -> state; a pair that is not here is a Bug."""
 
-ENDED = frozenset((State.STORED, State.SERVED, State.SLICED, State.HELD, State.FAILED))
+ENDED = frozenset((State.STORED, State.PASSED_THROUGH, State.SLICED, State.NOT_MODIFIED, State.FAILED))
 
 
 def diagram() -> str:

@@ -13,11 +13,11 @@ from cache.entry import Entry, normalised
 from cache.fills.fill import Fill
 from cache.index import PurgeRequest
 
-MOST_VARYING = 10_000
+MAX_VARYING = 10_000
 """Cache keys of which it is remembered by what their answers vary; the one used longest ago is forgotten."""
 
 
-class Filling:
+class FillTable:
     """See the module. `alone`: fills that nobody finds and that may yet end in the cache, those of slices among them.
     `streams`: how many fetches are being cut into slices."""
 
@@ -58,7 +58,7 @@ class Filling:
         self._varying.pop(entry.key, None)
         if entry.vary:
             self._varying[entry.key] = tuple(name for name, _ in entry.vary)
-            if len(self._varying) > MOST_VARYING:
+            if len(self._varying) > MAX_VARYING:
                 self._varying.popitem(last=False)
 
     def begin(self, fill: Fill) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-MOST_REMEMBERED = 10_000
+MAX_REMEMBERED = 10_000
 
 
-class Misses:
+class HitForMiss:
     """Cache key -> until when (mono seconds) whoever asks goes alone; bounded, the oldest word leaves first."""
 
     __slots__ = ("_until",)
@@ -22,7 +22,7 @@ class Misses:
         """The answer for this key may not be shared."""
         self._until[key] = until
         self._until.move_to_end(key)
-        if len(self._until) > MOST_REMEMBERED:
+        if len(self._until) > MAX_REMEMBERED:
             self._until.popitem(last=False)
 
     def forget(self, key: bytes) -> None:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from kernel.clock import Clock
 
-LONGEST_PATH = 300
+MAX_PATH_LENGTH = 300
 
 _TRACE = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _NO_TRACE = "0" * 32
@@ -33,7 +33,7 @@ def recorded(clock: Clock) -> Any:
                 "request",
                 peer=request.remote or "",
                 method=request.method,
-                path=request.raw_path.partition("?")[0][:LONGEST_PATH],
+                path=request.raw_path.partition("?")[0][:MAX_PATH_LENGTH],
                 status=status,
                 ms=round((clock.mono() - started) * 1000, 2),
                 trace_id=trace_id(request.headers.get("traceparent", "")),

@@ -8,10 +8,10 @@ from typing import Any
 from aiohttp import web
 
 from control.api.access_log import recorded
-from control.api.explain import WhyApi
+from control.api.explain import ExplainApi
 from control.api.fleet import FleetApi
 from control.api.hot import HotApi
-from control.api.http import CALLER, Handler, check_parameters, is_local, problem, told
+from control.api.http import CALLER, Handler, check_parameters, is_local, problem, problem_of
 from control.api.jobs import JobsApi
 from control.api.join import JoinApi
 from control.api.keys import KeysApi
@@ -20,19 +20,21 @@ from control.api.process import ProcessApi
 from control.api.route import RouteApi
 from control.api.settings import SettingsApi
 from control.api.state import StateApi
-from control.commands import Plane
+from control.commands import ControlService
 from control.trust.api_keys import ROLES, Caller, Keys
 from httpd.guard import door_refusal, sentence
 from kernel.http.door_rules import LOOPBACK_DOOR, DoorRules
 from kernel.vocabulary import DOOR_REFUSAL_STATUS
 
-BODY_MOST = 1 << 20
+MAX_BODY_BYTES = 1 << 20
 
 
-def make_app(plane: Plane, keys: Keys, ready: Callable[[], bool], rules: DoorRules = LOOPBACK_DOOR) -> web.Application:
+def make_app(
+    plane: ControlService, keys: Keys, ready: Callable[[], bool], rules: DoorRules = LOOPBACK_DOOR
+) -> web.Application:
     """The application; `ready` says whether control takes changes and edges, `rules` which hosts it answers to."""
     middlewares = [recorded(plane.clock), _middleware(plane, keys, rules)]
-    app = web.Application(client_max_size=BODY_MOST, middlewares=middlewares)
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=middlewares)
     app.on_response_prepare.append(_sign)
     groups = _groups(plane, keys, ready)
     for route in ROUTES:
@@ -40,7 +42,7 @@ def make_app(plane: Plane, keys: Keys, ready: Callable[[], bool], rules: DoorRul
     return app
 
 
-def _groups(plane: Plane, keys: Keys, ready: Callable[[], bool]) -> list[object]:
+def _groups(plane: ControlService, keys: Keys, ready: Callable[[], bool]) -> list[object]:
     """Whose methods the handlers are that `control.api.openapi.ROUTES` names."""
     return [
         ProcessApi(plane, ready),
@@ -50,7 +52,7 @@ def _groups(plane: Plane, keys: Keys, ready: Callable[[], bool]) -> list[object]
         KeysApi(plane, keys),
         JobsApi(plane),
         JoinApi(plane),
-        WhyApi(plane),
+        ExplainApi(plane),
         SettingsApi(plane),
         HotApi(plane),
     ]
@@ -61,7 +63,7 @@ def _handler(groups: list[object], name: str) -> Any:
     return found
 
 
-def _middleware(plane: Plane, keys: Keys, rules: DoorRules) -> Any:
+def _middleware(plane: ControlService, keys: Keys, rules: DoorRules) -> Any:
     routes = {(route.method, route.path): route for route in ROUTES}
 
     @web.middleware
@@ -84,7 +86,7 @@ def _middleware(plane: Plane, keys: Keys, rules: DoorRules) -> Any:
             check_parameters(request)
             return await handler(request)
         except Exception as error:  # noqa: BLE001 (whatever it is becomes an answer)
-            return told(error)
+            return problem_of(error)
 
     return answer
 

@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 
 from control.api.http import body
-from control.commands import Plane
+from control.commands import ControlService
 from control.desired import changes, key_set
 from control.fleet.fanout import Edge
 from control.trust.url_token import parted, token_json
@@ -19,17 +19,17 @@ from kernel.documents import BadDocument, load_json, parse_object
 
 SECONDS = 2.0
 """Within which an edge must have answered."""
-MOST_EDGES = 64
+MAX_EDGES = 64
 """Asked for one URL; of a larger fleet those that are named, or the first by name."""
-MOST_URL = 16 << 10
-MOST_ANSWER = 256 << 10
+MAX_URL = 16 << 10
+MAX_ANSWER = 256 << 10
 """Bytes of a node's answer."""
 
 
-class WhyApi:
+class ExplainApi:
     """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: ControlService) -> None:
         self._plane = plane
 
     async def why(self, request: web.Request) -> web.Response:
@@ -41,7 +41,7 @@ class WhyApi:
         if not said["url"]:
             raise BadDocument("url", "is missing")
         edges = [edge for name, edge in sorted(self._plane.fanout.edges.items()) if wanted is None or name in wanted]
-        shown = edges[:MOST_EDGES]
+        shown = edges[:MAX_EDGES]
         try:
             bare = parted(said["url"])
         except ValueError:
@@ -60,15 +60,16 @@ class WhyApi:
 
 def _text(members: Mapping[str, object], name: str) -> str:
     value = members.get(name, "")
-    if not isinstance(value, str) or len(value) > MOST_URL:
-        raise BadDocument(name, f"must be a text of at most {MOST_URL} characters")
+    if not isinstance(value, str) or len(value) > MAX_URL:
+        raise BadDocument(name, f"must be a text of at most {MAX_URL} characters")
     return value
 
 
 async def ask_edges(edges: list[Edge], said: Mapping[str, str]) -> list[dict[str, Any]]:
     """What each says at its admin port; who does not answer is named with why.
 
-    A node names its own address only (`control.fleet.own_address`); it is sent no viewer's token, and leads nowhere else.
+    A node names its own address only (`control.fleet.own_address`); it is sent no viewer's token, and leads nowhere
+    else.
     """
     timeout = aiohttp.ClientTimeout(total=SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, trust_env=False, auto_decompress=False) as session:
@@ -95,6 +96,6 @@ async def _bounded(answer: aiohttp.ClientResponse) -> object:
     data = bytearray()
     async for piece in answer.content.iter_chunked(16 << 10):
         data += piece
-        if len(data) > MOST_ANSWER:
-            raise ValueError(f"more than {MOST_ANSWER} bytes")
+        if len(data) > MAX_ANSWER:
+            raise ValueError(f"more than {MAX_ANSWER} bytes")
     return load_json(bytes(data))

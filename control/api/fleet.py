@@ -8,7 +8,7 @@ from aiohttp import web
 
 from control.api.http import author, body, cursor, limit, problem
 from control.audit.entry import Action
-from control.commands import Plane
+from control.commands import ControlService
 from control.db import new_epoch as epoch
 from control.db import schema
 from control.db.transaction import Tx, Work
@@ -24,7 +24,7 @@ from kernel.fleet.messages import NODE_ID, Report
 class FleetApi:
     """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: ControlService) -> None:
         self._plane = plane
 
     async def list_edges(self, request: web.Request) -> web.Response:

@@ -7,8 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from control.api.http import limit
-from control.commands import Plane
-from control.fleet.nodes import LONGEST
+from control.commands import ControlService
+from control.fleet.nodes import MAX_WORD_LENGTH
 from control.popularity.aggregate import Rank
 from kernel.documents import BadDocument
 
@@ -16,14 +16,14 @@ from kernel.documents import BadDocument
 class HotApi:
     """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: ControlService) -> None:
         self._plane = plane
 
     async def hot(self, request: web.Request) -> web.Response:
         """The hot list of a region with its replicas, and what is most popular there (everywhere without `region`)."""
         heat, region, most = self._plane.heat, request.query.get("region", ""), limit(request)
-        if len(region) > LONGEST or not region.isprintable():
-            raise BadDocument("region", f"must be at most {LONGEST} printable characters")
+        if len(region) > MAX_WORD_LENGTH or not region.isprintable():
+            raise BadDocument("region", f"must be at most {MAX_WORD_LENGTH} printable characters")
         now = self._plane.clock.mono()
         ranks = heat.popularity.ranked(now, region or None)[:most]
         regions = [region] if region else heat.popularity.regions

@@ -11,19 +11,19 @@ import structlog
 from aiohttp import web
 
 from control.audit.entry import Action, Author, Call
-from control.desired.changes import TooMany
+from control.desired.changes import LimitExceeded
 from control.desired.history import Conflict, Forgotten
-from control.fleet.nodes import NotKnown
+from control.fleet.nodes import NodeNotFound
 from control.trust.api_keys import Caller
 from kernel.clock import Clock
 from kernel.documents import BadDocument, is_broken, load_json, shown
 from kernel.errors import Overloaded, StorageFailed
 
 PAGE = 100
-PAGE_MOST = 1_000
-PARAMETER_LONGEST = 1_000
+MAX_PAGE = 1_000
+MAX_PARAMETER_LENGTH = 1_000
 """Characters of a query parameter, and of a name in the path."""
-REQUEST_ID_LONGEST = 64
+MAX_REQUEST_ID_LENGTH = 64
 LISTED = frozenset(("without",))
 """Query parameters that may be given again."""
 CALLER = web.RequestKey("caller", Caller)
@@ -70,15 +70,15 @@ def is_local(request: web.Request) -> bool:
         return False
 
 
-def told(error: Exception) -> web.Response:
+def problem_of(error: Exception) -> web.Response:
     """An error as the caller is told of it."""
     match error:
         case web.HTTPException(status=status):
             allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
             return problem(status, (error.reason or "error").lower().replace(" ", "-"), error.reason or "", **allow)
-        case TooMany():
+        case LimitExceeded():
             return problem(507, "full", str(error))
-        case NotKnown():
+        case NodeNotFound():
             return problem(404, "not-found", str(error))
         case Forgotten():
             return problem(404, "not-found", str(error))
@@ -103,8 +103,8 @@ def check_parameters(request: web.Request) -> None:
         if is_broken(name):
             raise BadDocument(shown(name), "is no name of a query parameter")
     for name, text in (*query.items(), *request.match_info.items()):
-        if len(text) > PARAMETER_LONGEST:
-            raise BadDocument(name[:80], f"must be at most {PARAMETER_LONGEST} characters")
+        if len(text) > MAX_PARAMETER_LENGTH:
+            raise BadDocument(name[:80], f"must be at most {MAX_PARAMETER_LENGTH} characters")
         if is_broken(text):
             raise BadDocument(name[:80], "is not UTF-8, or has a NUL")
     for name in query:
@@ -132,8 +132,8 @@ def limit(request: web.Request) -> int:
     """How many rows of a page are asked for. Raises BadDocument."""
     text = request.query.get("limit", str(PAGE))
     most = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
-    if not 1 <= most <= PAGE_MOST:
-        raise BadDocument("limit", f"must be a number from 1 to {PAGE_MOST}")
+    if not 1 <= most <= MAX_PAGE:
+        raise BadDocument("limit", f"must be a number from 1 to {MAX_PAGE}")
     return most
 
 
@@ -145,7 +145,7 @@ def reason(request: web.Request) -> str:
 def request_id(request: web.Request) -> str:
     """What the caller calls this request; "" where it is nothing that a log can hold."""
     text = request.headers.get("X-Request-Id", "")
-    return text if len(text) <= REQUEST_ID_LONGEST and text.isprintable() else ""
+    return text if len(text) <= MAX_REQUEST_ID_LENGTH and text.isprintable() else ""
 
 
 def caller(request: web.Request) -> Caller:

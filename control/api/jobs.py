@@ -7,9 +7,9 @@ from math import ceil
 from aiohttp import web
 
 from control.api.http import author, body, caller, limit, problem
-from control.commands import Plane
+from control.commands import ControlService
 from control.db.job_table import NAMES_AT_ONCE
-from control.jobs.service import SECONDS_MOST
+from control.jobs.service import MAX_SECONDS
 from control.jobs.status import brief
 from kernel.documents import BadDocument
 from kernel.fleet.jobs import parse_prefetch, parse_purge
@@ -18,7 +18,7 @@ from kernel.fleet.jobs import parse_prefetch, parse_purge
 class JobsApi:
     """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: ControlService) -> None:
         self._plane = plane
         self._jobs = plane.jobs
 
@@ -39,7 +39,7 @@ class JobsApi:
 
     def _too_often(self, request: web.Request) -> web.Response | None:
         """Each key has its own share, so that one script that runs wild leaves the others theirs."""
-        seconds = self._jobs.rate.wait(caller(request).id, self._plane.clock.mono())
+        seconds = self._jobs.rate.seconds_to_wait(caller(request).id, self._plane.clock.mono())
         if seconds <= 0.0:
             return None
         told = f"more than {self._jobs.rate.per_second:g} jobs a second by this key: put more names into one"
@@ -74,6 +74,6 @@ def _seconds(request: web.Request) -> float:
     """`wait`: how long the answer may be held back until every node has done it."""
     text = request.query.get("wait", "0")
     seconds = float(text) if text.isascii() and text.replace(".", "", 1).isdigit() and len(text) < 10 else -1.0
-    if not 0 <= seconds <= SECONDS_MOST:
-        raise BadDocument("wait", f"must be seconds, at most {SECONDS_MOST:g}")
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise BadDocument("wait", f"must be seconds, at most {MAX_SECONDS:g}")
     return seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from control.api.http import body, call, caller, problem, reason
-from control.commands import Plane
+from control.commands import ControlService
 from control.trust.enrolment import parse_invitation
 from kernel.documents import moment_text
 
@@ -13,7 +13,7 @@ from kernel.documents import moment_text
 class JoinApi:
     """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: ControlService) -> None:
         self._plane = plane
 
     async def make_enrolment(self, request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from control.api.http import author, body, limit, problem
 from control.audit.chain import page_break
 from control.audit.log import verdict_json
-from control.commands import Plane
+from control.commands import ControlService
 from control.db.schema import audit
 from control.trust.api_keys import Keys
 from kernel.documents import BadDocument, moment_text, parse_moment, parse_object
@@ -21,7 +21,7 @@ _ROW = ("seq", "actor", "peer", "action", "target", "before", "after", "reason",
 class KeysApi:
     """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
-    def __init__(self, plane: Plane, keys: Keys) -> None:
+    def __init__(self, plane: ControlService, keys: Keys) -> None:
         self._plane = plane
         self._keys = keys
 

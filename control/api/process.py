@@ -8,14 +8,14 @@ from aiohttp import web
 
 from control.api.http import problem
 from control.api.openapi import document
-from control.commands import Plane
+from control.commands import ControlService
 from control.metrics import metrics_text
 
 
 class ProcessApi:
     """The handlers; `ready` says whether control takes changes and edges."""
 
-    def __init__(self, plane: Plane, ready: Callable[[], bool]) -> None:
+    def __init__(self, plane: ControlService, ready: Callable[[], bool]) -> None:
         self._plane = plane
         self._ready = ready
 

@@ -6,18 +6,18 @@ from typing import Any
 
 from aiohttp import web
 
-from control.commands import Plane
-from control.routing.ranking import MOST, Ask, Choice
+from control.commands import ControlService
+from control.routing.ranking import MAX_EDGES, Choice, RouteQuery
 from kernel.auth.licence import parse_content_id
 from kernel.documents import BadDocument
 
-_LONGEST = 128
+_MAX_LENGTH = 128
 
 
 class RouteApi:
     """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: ControlService) -> None:
         self._plane = plane
 
     async def route(self, request: web.Request) -> web.Response:
@@ -37,18 +37,18 @@ class RouteApi:
         return web.json_response({"edges": shown})
 
 
-def ask_of(request: web.Request) -> Ask:
+def ask_of(request: web.Request) -> RouteQuery:
     """The question of a query. Raises BadDocument."""
     query = request.query
     texts = {name: query.get(name, "") for name in ("rendition", "country", "region", "session")}
     for name, text in texts.items():
-        if len(text) > _LONGEST or not text.isprintable():
-            raise BadDocument(name, f"must be at most {_LONGEST} printable characters")
+        if len(text) > _MAX_LENGTH or not text.isprintable():
+            raise BadDocument(name, f"must be at most {_MAX_LENGTH} printable characters")
     most = query.get("most", "")
-    if most and not (most.isascii() and most.isdigit() and len(most) <= 9 and 1 <= int(most) <= MOST):
-        raise BadDocument("most", f"must be a number from 1 to {MOST}")
-    without = frozenset(part for text in query.getall("without", [])[:MOST] for part in text.split(",") if part)
-    return Ask(parse_content_id(query.get("contentId", "")), **texts, without=without, most=int(most or 0))
+    if most and not (most.isascii() and most.isdigit() and len(most) <= 9 and 1 <= int(most) <= MAX_EDGES):
+        raise BadDocument("most", f"must be a number from 1 to {MAX_EDGES}")
+    without = frozenset(part for text in query.getall("without", [])[:MAX_EDGES] for part in text.split(",") if part)
+    return RouteQuery(parse_content_id(query.get("contentId", "")), **texts, without=without, most=int(most or 0))
 
 
 def _shown(choice: Choice) -> dict[str, Any]:

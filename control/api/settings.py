@@ -7,16 +7,16 @@ from typing import Any
 from aiohttp import web
 
 from control.api.http import body, call, caller, problem, reason
-from control.commands import Plane
+from control.commands import ControlService
 from control.rollout.rollout import STAGES, has_it
-from control.rollout.settings_state import NotNow, Pushed
+from control.rollout.settings_state import RolloutConflict, SettingsState
 from kernel.documents import BadDocument, moment_text, parse_object
 
 
 class SettingsApi:
     """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: ControlService) -> None:
         self._plane = plane
 
     async def get_settings(self, _: web.Request) -> web.Response:
@@ -46,11 +46,11 @@ class SettingsApi:
             return problem(404, "not-found", f"a rollout can be told {', '.join(moves)}")
         try:
             held = await moves[verb](author=who, reason=why, call=call(request))
-        except NotNow as error:
+        except RolloutConflict as error:
             return problem(409, "conflict", str(error))
         return web.json_response(self._shown(held))
 
-    def _shown(self, held: Pushed) -> dict[str, Any]:
+    def _shown(self, held: SettingsState) -> dict[str, Any]:
         rollout, edges = held.rollout, self._plane.fanout.edges
         told: dict[str, Any] = {"number": held.number, "layers": held.layers, "rollout": None}
         if rollout is not None:

@@ -7,7 +7,7 @@ import json
 from aiohttp import web
 
 from control.api.http import body, call, caller, cursor, limit, problem, reason
-from control.commands import Plane
+from control.commands import ControlService
 from control.desired import changes, key_set
 from kernel.auth.licence import parse_content_id
 from kernel.documents import moment_text, parse_object
@@ -17,7 +17,7 @@ from kernel.vocabulary import CONTENT_ID
 class StateApi:
     """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: ControlService) -> None:
         self._plane = plane
 
     async def list_titles(self, request: web.Request) -> web.Response:

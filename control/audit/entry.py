@@ -1,4 +1,5 @@
-"""Deeds: what somebody did, from where, why, from what to what, as the audit log (`control.audit.chain`) holds it. Pure.
+"""Deeds: what somebody did, from where, why, from what to what, as the audit log (`control.audit.chain`) holds it.
+Pure.
 
 Nothing secret is written: of API keys and tokens only their ids.
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from control.desired.revision_diff import Touch
+from control.desired.revision_diff import ResourceChange
 
 MAX_TEXT = 64_000
 MAX_TOUCHES = 20
@@ -136,7 +137,7 @@ class Author:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AuditEntry:
     """What was done; `before` and `after` are JSON values, None where there was or is nothing."""
 
     action: Action
@@ -149,7 +150,7 @@ class Entry(NamedTuple):
     """A deed that is to become a row; `revision` is the one it made."""
 
     author: Author
-    deed: Deed
+    deed: AuditEntry
     revision: int | None = None
 
 
@@ -158,12 +159,12 @@ def plain(text: str, most: int) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:most]
 
 
-def told(touches: Sequence[Touch]) -> tuple[Any, Any]:
+def told(touches: Sequence[ResourceChange]) -> tuple[Any, Any]:
     """From what to what, as a row holds it: the contents of a few things; of many their names and a digest."""
     return _contents(touches, "before"), _contents(touches, "after")
 
 
-def _contents(touches: Sequence[Touch], side: str) -> Any:
+def _contents(touches: Sequence[ResourceChange], side: str) -> Any:
     found = {f"{one.kind}/{one.name}": getattr(one, side) for one in touches if getattr(one, side) is not None}
     if not found:
         return None

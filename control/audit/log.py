@@ -20,7 +20,7 @@ import structlog
 from sqlalchemy import select
 
 from control.audit.chain import Break, Keyring, Verifier, is_sealed
-from control.audit.entry import Action, Author, Deed
+from control.audit.entry import Action, AuditEntry, Author
 from control.db.audit_table import pages, prune, read_head
 from control.db.schema import audit
 from control.db.store import Store, Tx
@@ -162,7 +162,7 @@ class AuditLog:
         async def work(tx: Tx) -> None:
             gone = await prune(tx.connection, self._keyring, now - self.keep)
             if gone is not None:
-                tx.note(Deed(Action.AUDIT_PRUNE, f"rows {gone['first']} to {gone['last']}", gone, None))
+                tx.note(AuditEntry(Action.AUDIT_PRUNE, f"rows {gone['first']} to {gone['last']}", gone, None))
 
         await self._store.transact(work, Author("control", now, "older than the setting audit_keep"))
 

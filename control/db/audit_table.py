@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control.audit.chain import FIRST, Keyring, Verifier, is_sealed, row_of, sealed
-from control.audit.entry import Action, Author, Deed, Entry
+from control.audit.entry import Action, AuditEntry, Author, Entry
 from control.db.schema import audit, audit_head
 
 PAGE = 1_000
@@ -71,7 +71,7 @@ async def _begun(connection: AsyncConnection, keyring: Keyring, at: float) -> tu
     rows = (await connection.execute(select(func.count()).select_from(audit))).scalar_one()
     keyed = (await connection.execute(select(audit.c.seq).where(audit.c.key != "").limit(1))).scalar()
     if not rows:
-        begin = Entry(Author(_CONTROL, at, "the log begins"), Deed(Action.AUDIT_BEGIN, "audit"))
+        begin = Entry(Author(_CONTROL, at, "the log begins"), AuditEntry(Action.AUDIT_BEGIN, "audit"))
         return {"first": 1, "previous": FIRST, "last": 0, "hash": FIRST}, begin
     if keyed is not None:
         return await _after_what_is_left(connection, at, "the head of the log was missing")
@@ -82,11 +82,11 @@ async def _begun(connection: AsyncConnection, keyring: Keyring, at: float) -> tu
     found = {"rows": rows, "first": verifier.first, "last": last["seq"], "hash": last["hash"]}
     if verifier.breaks:
         why = f"row {verifier.breaks[0].seq}: {verifier.breaks[0].why}, when rows of an earlier release were adopted"
-        broken = Entry(Author(_CONTROL, at, why), Deed(Action.AUDIT_BROKEN, "audit", None, found))
+        broken = Entry(Author(_CONTROL, at, why), AuditEntry(Action.AUDIT_BROKEN, "audit", None, found))
         return _head_of(verifier.first, last), broken
     why = "rows of an earlier release, hashed without a key; from here on each row is sealed"
     return _head_of(verifier.first, last), Entry(
-        Author(_CONTROL, at, why), Deed(Action.AUDIT_ADOPT, "audit", None, found)
+        Author(_CONTROL, at, why), AuditEntry(Action.AUDIT_ADOPT, "audit", None, found)
     )
 
 
@@ -94,7 +94,7 @@ async def _after_what_is_left(connection: AsyncConnection, at: float, why: str) 
     """Go on after the last row there is, and say for good that something was wrong: changes must go on."""
     first = (await connection.execute(select(func.min(audit.c.seq)))).scalar() or 1
     last = await _last(connection)
-    return _head_of(first, last), Entry(Author(_CONTROL, at, why), Deed(Action.AUDIT_BROKEN, "audit"))
+    return _head_of(first, last), Entry(Author(_CONTROL, at, why), AuditEntry(Action.AUDIT_BROKEN, "audit"))
 
 
 def _head_of(first: int, last: Mapping[str, Any]) -> dict[str, Any]:

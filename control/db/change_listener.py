@@ -14,7 +14,7 @@ LOOK_EVERY = 1.0
 """Seconds; what the server tells may be lost with its connection."""
 
 
-class Follower:
+class ChangeListener:
     """Calls `refresh` whenever something may have changed. `run` is one task; it ends where nobody else writes."""
 
     def __init__(self, database: Database, replica: str, refresh: Callable[[], Awaitable[object]]) -> None:

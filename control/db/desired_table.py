@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control.db.schema import cursors, details, facts, heads, leases, resources, revisions, shared, tokens
 from control.db.transaction import REVISION, put
-from control.desired.persistent_map import Buckets
-from control.desired.resources import LOG_KEPT, SHELVES, Desired, Shelf
+from control.desired.persistent_map import PersistentMap
+from control.desired.resources import LOG_KEPT, RESOURCE_TYPES, Desired, ResourceSet
 from kernel.fleet.messages import Resource
 
 DETAILS_KEPT = 5_000
@@ -45,11 +45,11 @@ async def read_state(connection: AsyncConnection, held: State | None = None) -> 
             return held
     known = {row.name: row.value for row in await connection.execute(select(facts))}
     positions = {row.source: row.position for row in await connection.execute(select(cursors))}
-    floors = {kind: int(known.get(floor_of(kind), 0)) for kind in SHELVES}
+    floors = {kind: int(known.get(floor_of(kind), 0)) for kind in RESOURCE_TYPES}
     if held is not None and _follows(held.desired, known["epoch"], counted[REVISION], floors):
         desired = await _newer(connection, held.desired, counted[REVISION])
     else:
-        shelves = {kind: await read_shelf(connection, kind, floors[kind]) for kind in SHELVES}
+        shelves = {kind: await read_shelf(connection, kind, floors[kind]) for kind in RESOURCE_TYPES}
         desired = Desired(known["epoch"], counted[REVISION], MappingProxyType(shelves))
     return State(desired, positions, counted)
 
@@ -66,14 +66,14 @@ def _follows(desired: Desired, epoch: str, revision: int, floors: Mapping[str, i
 async def _newer(connection: AsyncConnection, desired: Desired, revision: int) -> Desired:
     touches: dict[str, list[tuple[int, str, bytes | None]]] = {}
     if revision > desired.revision:
-        newer = (resources.c.type.in_(SHELVES)) & (resources.c.number > desired.revision)
+        newer = (resources.c.type.in_(RESOURCE_TYPES)) & (resources.c.number > desired.revision)
         for row in await connection.execute(select(resources).where(newer)):
             touches.setdefault(row.type, []).append((row.number, row.name, row.content))
-    shelves = {kind: desired.shelf(kind).caught_up(touches.get(kind, ())) for kind in SHELVES}
+    shelves = {kind: desired.resource_set(kind).caught_up(touches.get(kind, ())) for kind in RESOURCE_TYPES}
     return Desired(desired.epoch, revision, MappingProxyType(shelves))
 
 
-async def read_shelf(connection: AsyncConnection, kind: str, floor: int) -> Shelf:
+async def read_shelf(connection: AsyncConnection, kind: str, floor: int) -> ResourceSet:
     """A type's resources, with the touches after `floor` that are still known."""
     query = select(resources).where(resources.c.type == kind).order_by(resources.c.number, resources.c.name)
     rows = (await connection.execute(query)).all()
@@ -81,12 +81,14 @@ async def read_shelf(connection: AsyncConnection, kind: str, floor: int) -> Shel
     log = tuple((row.number, row.name) for row in rows)
     dropped, kept = log[:-LOG_KEPT], log[-LOG_KEPT:]
     number = max(floor, log[-1][0] if log else 0)
-    return Shelf(number, Buckets[Resource]().updated(held), kept, max(floor, dropped[-1][0] if dropped else 0))
+    return ResourceSet(
+        number, PersistentMap[Resource]().updated(held), kept, max(floor, dropped[-1][0] if dropped else 0)
+    )
 
 
 async def forget_removed(connection: AsyncConnection, kept: int = LOG_KEPT) -> None:
     """Forget all but the latest `kept` removals of each type; edges that far behind get a snapshot."""
-    for kind in SHELVES:
+    for kind in RESOURCE_TYPES:
         removed = (resources.c.type == kind) & resources.c.content.is_(None)
         newest_first = select(resources.c.number).where(removed).order_by(resources.c.number.desc())
         last = (await connection.execute(newest_first.offset(kept).limit(1))).scalar()

@@ -13,7 +13,7 @@ from control.desired.resources import Change, Desired
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class QueuedChange:
     """One of two: a change of what edges hold (`make`), or a work."""
 
     make: Callable[[Desired], Change] | None

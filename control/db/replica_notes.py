@@ -15,11 +15,11 @@ from control.db import schema
 from control.db.store import Store
 from control.db.transaction import insert_into, put
 
-MOST_BYTES = 4 << 20
+MAX_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ReplicaNote:
     """What a replica says under a name, and since when (Unix seconds, its clock)."""
 
     replica: str
@@ -27,13 +27,13 @@ class Said:
     content: bytes
 
 
-async def share(store: Store, name: str, content: bytes, now: float) -> None:
+async def publish_note(store: Store, name: str, content: bytes, now: float) -> None:
     """Tell the other replicas, in place of what was told under this name before. Raises ValueError, StorageFailed.
 
     They hear of it by `store.on_change("shared", ...)`.
     """
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"{name}: more than {MOST_BYTES >> 20} MiB for other replicas")
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"{name}: more than {MAX_BYTES >> 20} MiB for other replicas")
     row = {"replica": store.replica, "name": name, "at": now, "content": content}
 
     async def work(connection: AsyncConnection) -> None:
@@ -42,13 +42,13 @@ async def share(store: Store, name: str, content: bytes, now: float) -> None:
     await store.save(work, ["shared"])
 
 
-async def shared(store: Store, name: str, now: float, *, younger: float = 10.0) -> tuple[Said, ...]:
+async def read_notes(store: Store, name: str, now: float, *, younger: float = 10.0) -> tuple[ReplicaNote, ...]:
     """What the other replicas said under this name in the last seconds. Raises StorageFailed."""
     table = schema.shared
     query = select(table.c.replica, table.c.at, table.c.content).where(
         (table.c.name == name) & (table.c.replica != store.replica) & (table.c.at > now - younger)
     )
-    return tuple(Said(**row) for row in await store.read(query.order_by(table.c.replica)))
+    return tuple(ReplicaNote(**row) for row in await store.read(query.order_by(table.c.replica)))
 
 
 async def lease(store: Store, name: str, seconds: float, now: float) -> bool:

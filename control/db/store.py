@@ -24,11 +24,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control.audit.chain import NO_KEY, Keyring
 from control.audit.entry import Action, Author
-from control.db.change_listener import Follower
+from control.db.change_listener import ChangeListener
 from control.db.database import CHANNEL, Database, sqlite
 from control.db.desired_table import State, forget_old, forget_removed, read_state
 from control.db.migrate import migrate
-from control.db.queued_change import Waiting
+from control.db.queued_change import QueuedChange
 from control.db.schema import facts, revisions
 from control.db.transaction import Committed, Cursor, Group, Tx, Work, bump, locked
 from control.desired.resources import Change, Desired
@@ -36,8 +36,8 @@ from kernel.errors import Overloaded, StorageFailed
 
 __all__ = ["Author", "Committed", "Cursor", "Store", "Tx"]
 
-WAITING_MOST = 1_000
-GROUP_MOST = 100
+MAX_WAITING = 1_000
+MAX_GROUP = 100
 GROUP_WITHIN = 30.0
 """Seconds that a transaction may take before it is given up."""
 
@@ -55,7 +55,7 @@ class Store:
         self.keyring = keyring
         self.database = database
         self.available = True
-        self._queue: asyncio.Queue[Waiting | None] = asyncio.Queue(WAITING_MOST)
+        self._queue: asyncio.Queue[QueuedChange | None] = asyncio.Queue(MAX_WAITING)
         self._closing = False
         self._turn = asyncio.Lock()
         self._state = State(Desired(""), {}, {})
@@ -155,7 +155,7 @@ class Store:
     async def run(self) -> None:
         """The writer, and the listener to other replicas, until the store is closed."""
         async with asyncio.TaskGroup() as tasks:
-            following = tasks.create_task(Follower(self.database, self.replica, self.refresh).run())
+            following = tasks.create_task(ChangeListener(self.database, self.replica, self.refresh).run())
             await self._write_all()
             following.cancel()
 
@@ -164,7 +164,7 @@ class Store:
             raise Overloaded("control is stopping")
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
-            self._queue.put_nowait(Waiting(make, work, author, cursor, answer))
+            self._queue.put_nowait(QueuedChange(make, work, author, cursor, answer))
         except asyncio.QueueFull:
             raise Overloaded("too many changes wait for the disk") from None
         return await answer
@@ -172,7 +172,7 @@ class Store:
     async def _write_all(self) -> None:
         while (first := await self._queue.get()) is not None:
             waiting = [first]
-            while len(waiting) < GROUP_MOST and not self._queue.empty():
+            while len(waiting) < MAX_GROUP and not self._queue.empty():
                 following = self._queue.get_nowait()
                 if following is None:
                     self._queue.put_nowait(None)
@@ -181,7 +181,7 @@ class Store:
             async with self._turn:
                 await self._write(waiting)
 
-    async def _write(self, waiting: Sequence[Waiting]) -> None:
+    async def _write(self, waiting: Sequence[QueuedChange]) -> None:
         try:
             async with asyncio.timeout(GROUP_WITHIN), self.database.writing.begin() as connection:
                 state = await self._caught_up(connection)
@@ -207,7 +207,7 @@ class Store:
         for one, result in zip(waiting, answers, strict=True):
             one.answered(result)
 
-    async def _one(self, group: Group, waiting: Waiting) -> Any:
+    async def _one(self, group: Group, waiting: QueuedChange) -> Any:
         """What one that waits is to be answered: its own error is its own, the database's is everybody's."""
         try:
             return await waiting.take_part(group)

@@ -17,14 +17,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control.audit.chain import NO_KEY, Keyring
-from control.audit.entry import Author, Deed, Entry, plain, told
+from control.audit.entry import AuditEntry, Author, Entry, plain, told
 from control.db.audit_table import append
 from control.db.schema import cursors, details, heads, resources, revisions
 from control.desired.resources import Change, Desired
-from control.desired.revision_diff import Touch, packed, summary
+from control.desired.revision_diff import ResourceChange, packed, summary
 
 REVISION = "revision"
-LONGEST_NAME = 512
+MAX_NAME_LENGTH = 512
 _LOG = "log/"
 
 
@@ -50,9 +50,9 @@ class Tx:
         self.connection = connection
         self.author = author
         self.desired = desired
-        self.touches: list[Touch] = []
+        self.touches: list[ResourceChange] = []
         self.announced: set[str] = set()
-        self._deeds: list[Deed] = []
+        self._deeds: list[AuditEntry] = []
         self._number = 0
         self._next = desired.revision + 1
 
@@ -84,17 +84,17 @@ class Tx:
 
         Raises ValueError for its name.
         """
-        if len(name) > LONGEST_NAME or not name.isprintable():
-            raise ValueError(f"{kind}: a name must be at most {LONGEST_NAME} printable characters")
+        if len(name) > MAX_NAME_LENGTH or not name.isprintable():
+            raise ValueError(f"{kind}: a name must be at most {MAX_NAME_LENGTH} printable characters")
         self._number = self._next
-        self.touches.append(Touch(kind, name, before, after))
+        self.touches.append(ResourceChange(kind, name, before, after))
 
-    def note(self, deed: Deed) -> None:
+    def note(self, deed: AuditEntry) -> None:
         """Name for the audit log what this work does, where its touches do not say it."""
         self._deeds.append(deed)
 
     @property
-    def deeds(self) -> tuple[Deed, ...]:
+    def deeds(self) -> tuple[AuditEntry, ...]:
         """What the audit log is to hold of this work."""
         author = self.author
         asked = author.call is not None and author.call.operator
@@ -102,7 +102,7 @@ class Tx:
             return tuple(self._deeds)
         before, after = told(self.touches)
         names = ", ".join(sorted({f"{one.kind}/{one.name}" for one in self.touches})[:20])
-        return (Deed(author.action, author.target or names or ", ".join(sorted(self.announced)), before, after),)
+        return (AuditEntry(author.action, author.target or names or ", ".join(sorted(self.announced)), before, after),)
 
     async def next(self, log: str) -> int:
         """The next number of a log, as `jobs`; without a gap, since what fails takes none."""
@@ -160,7 +160,7 @@ class Group:
         if not tx.is_revision:
             return
         for touch in tx.touches:
-            if touch.kind in tx.desired.shelves:
+            if touch.kind in tx.desired.resource_sets:
                 self.rows[touch.kind, touch.name] = touch.after
                 self.numbers[touch.kind, touch.name] = tx.number
         self.desired = tx.desired.at(tx.number)

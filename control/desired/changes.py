@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Any
 
-from control.desired.resources import Change, Desired, Shelf
+from control.desired.resources import Change, Desired, ResourceSet
 from kernel.auth.licence import (
     licence_json,
     parse_content_id,
@@ -30,7 +30,7 @@ REVOKED_KEPT = 3_600.0
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-class TooMany(ValueError):
+class LimitExceeded(ValueError):
     """A bound would be exceeded; nothing was changed."""
 
 
@@ -66,9 +66,9 @@ def forget_ended(desired: Desired, now: float) -> Change:
 
 
 def _check_room(desired: Desired, puts: Mapping[tuple[str, str], bytes]) -> None:
-    held = desired.shelves[RULES].resources
+    held = desired.resource_sets[RULES].resources
     if len(held) + sum(1 for _, name in puts if name not in held) > MAX_RULES:
-        raise TooMany(f"control holds at most {MAX_RULES} titles and revocations")
+        raise LimitExceeded(f"control holds at most {MAX_RULES} titles and revocations")
 
 
 def put_default(default: str) -> Change:
@@ -79,14 +79,14 @@ def put_default(default: str) -> Change:
 
 def titles(desired: Desired) -> tuple[str, ...]:
     """The contentIds of the titles held, in order; made once for as long as they stay the same."""
-    shelf = desired.shelf(RULES)
+    shelf = desired.resource_set(RULES)
     if not _titles or _titles[0][0] is not shelf:
         names = (name.removeprefix(TITLE) for name in shelf.resources if name.startswith(TITLE))
         _titles[:] = [(shelf, tuple(sorted(names)))]
     return _titles[0][1]
 
 
-_titles: list[tuple[Shelf, tuple[str, ...]]] = []
+_titles: list[tuple[ResourceSet, tuple[str, ...]]] = []
 
 
 def licence(desired: Desired, content_id: str) -> dict[str, Any] | None:
@@ -99,6 +99,6 @@ def revocations(desired: Desired) -> dict[str, float]:
     """The Unix second each revocation ends, by session."""
     return {
         name.removeprefix(SESSION): parse_until(json.loads(held.content).get("until"), name)
-        for name, held in desired.shelves[RULES].resources.items()
+        for name, held in desired.resource_sets[RULES].resources.items()
         if name.startswith(SESSION)
     }

@@ -100,7 +100,7 @@ def remembering(make: Callable[[Desired, Track, str], Update | None], most: int 
 
 
 def _delta(desired: Desired, track: Track, nonce: str) -> Update | None:
-    shelf = desired.shelf(track.type)
+    shelf = desired.resource_set(track.type)
     if track.held.epoch != desired.epoch or track.held.number > shelf.number:
         return None
     touched = shelf.touched_after(track.held.number)
@@ -123,5 +123,5 @@ def _snapshot(desired: Desired, kind: str, nonce: str) -> Update:
         version=desired.version(kind),
         nonce=nonce,
         snapshot=True,
-        resources=tuple(desired.shelf(kind).resources.values()),
+        resources=tuple(desired.resource_set(kind).resources.values()),
     )

@@ -15,12 +15,12 @@ from control.db.schema import details, revisions
 from control.db.store import Store
 from control.db.transaction import Tx, Work
 from control.desired.resources import KEY_OWNERS, Change
-from control.desired.revision_diff import Touch, folded, touch_json, turned_round, unpacked
+from control.desired.revision_diff import ResourceChange, inverted, squashed, touch_json, unpacked
 from control.fleet import nodes
 from kernel.documents import moment_text
 from kernel.fleet.messages import TYPES
 
-BETWEEN_MOST = 1_000
+MAX_BETWEEN = 1_000
 """Revisions that are compared at once."""
 _SHELVES = (*TYPES, KEY_OWNERS)
 _RESTORED = (*_SHELVES, nodes.NODE, nodes.GROUP)
@@ -44,7 +44,7 @@ class Revision:
     author: str
     reason: str
     touched: dict[str, Any]
-    touches: tuple[Touch, ...] | None
+    touches: tuple[ResourceChange, ...] | None
 
 
 async def revision(store: Store, number: int) -> Revision:
@@ -56,7 +56,7 @@ async def revision(store: Store, number: int) -> Revision:
     row, content = rows[0], rows[0]["content"]
     return Revision(
         row["number"], row["at"], row["author"], row["reason"], json.loads(row["touched"]),
-        None if content is None else folded([unpacked(content)]),
+        None if content is None else squashed([unpacked(content)]),
     )  # fmt: skip
 
 
@@ -67,15 +67,15 @@ def revision_json(one: Revision) -> dict[str, Any]:
     return told | one.touched | {"changes": changes}
 
 
-async def between(store: Store, older: int, newer: int) -> tuple[Touch, ...]:
+async def between(store: Store, older: int, newer: int) -> tuple[ResourceChange, ...]:
     """What changed after revision `older` up to `newer`, each thing once.
 
     Raises ValueError, Forgotten, StorageFailed.
     """
     if not 0 <= older <= newer:
         raise ValueError(f"revision {newer} is not after {older}")
-    if newer - older > BETWEEN_MOST:
-        raise ValueError(f"at most {BETWEEN_MOST} revisions are compared at once")
+    if newer - older > MAX_BETWEEN:
+        raise ValueError(f"at most {MAX_BETWEEN} revisions are compared at once")
     within = (details.c.number > older) & (details.c.number <= newer)
     rows = await store.read(select(details).where(within).order_by(details.c.number))
     if newer > store.desired.revision:
@@ -84,7 +84,7 @@ async def between(store: Store, older: int, newer: int) -> tuple[Touch, ...]:
         known = {row["number"] for row in rows}
         gone = next(number for number in range(older + 1, newer + 1) if number not in known)
         raise Forgotten(f"the details of revision {gone} are forgotten")
-    return folded(unpacked(row["content"]) for row in rows)
+    return squashed(unpacked(row["content"]) for row in rows)
 
 
 async def rollback(store: Store, number: int) -> Work:
@@ -103,7 +103,7 @@ async def rollback(store: Store, number: int) -> Work:
 
     async def work(tx: Tx) -> int | None:
         await _check_unchanged(tx, touches)
-        for touch in _in_order(turned_round(touches)):
+        for touch in _in_order(inverted(touches)):
             if touch.kind in _SHELVES:
                 _put(tx, touch)
             else:
@@ -113,7 +113,7 @@ async def rollback(store: Store, number: int) -> Work:
     return work
 
 
-async def _check_unchanged(tx: Tx, touches: tuple[Touch, ...]) -> None:
+async def _check_unchanged(tx: Tx, touches: tuple[ResourceChange, ...]) -> None:
     others = any(touch.kind not in _SHELVES for touch in touches)
     said = await nodes.all_said(tx.connection) if others else {}
     for touch in touches:
@@ -122,11 +122,11 @@ async def _check_unchanged(tx: Tx, touches: tuple[Touch, ...]) -> None:
             raise Conflict(f"{touch.kind} {touch.name} has been changed since")
 
 
-def _in_order(touches: tuple[Touch, ...]) -> list[Touch]:
+def _in_order(touches: tuple[ResourceChange, ...]) -> list[ResourceChange]:
     """Groups come before the nodes in them, and go after them."""
     return sorted(touches, key=lambda touch: (touch.kind == nodes.GROUP) == (touch.after is None))
 
 
-def _put(tx: Tx, touch: Touch) -> None:
+def _put(tx: Tx, touch: ResourceChange) -> None:
     key = (touch.kind, touch.name)
     tx.change(Change(removes=frozenset({key})) if touch.after is None else Change({key: touch.after}))

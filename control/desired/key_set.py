@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from control.desired.changes import TooMany, canonical
+from control.desired.changes import LimitExceeded, canonical
 from control.desired.resources import KEY_OWNERS, Change, Desired
-from control.fleet.nodes import NotKnown
-from kernel.auth.signing_keys import KEYS_MOST, KeySet
+from control.fleet.nodes import NodeNotFound
+from kernel.auth.signing_keys import MAX_KEYS, KeySet
 from kernel.documents import BadDocument
 from kernel.fleet.messages import KEYS
 
@@ -56,7 +56,7 @@ def put_keys(desired: Desired, jwks: object) -> Change:
     for kid, content in given.items():
         if kid not in stays or desired.content(KEYS, kid) != content:
             puts[KEY_OWNERS, kid] = _json(Owned())
-    ours = {kid for kid in desired.shelf(KEYS).resources if kid not in stays and kid not in given}
+    ours = {kid for kid in desired.resource_set(KEYS).resources if kid not in stays and kid not in given}
     _check_room(len(stays | given.keys()))
     return Change(puts, frozenset((kind, kid) for kid in ours for kind in (KEYS, KEY_OWNERS)))
 
@@ -76,7 +76,7 @@ def put_own_keys(desired: Desired, jwks: object, owner: str, lifetime: float, no
         if one.owner == owner and kid not in given and one.retires is None and not one.withdrawn:
             longest = max(one.lifetime, lifetime or DEFAULT_LIFETIME)
             puts[KEY_OWNERS, kid] = _json(replace(one, retires=now + longest))
-    _check_room(len({*desired.shelf(KEYS).resources, *given}))
+    _check_room(len({*desired.resource_set(KEYS).resources, *given}))
     return Change(puts)
 
 
@@ -98,12 +98,12 @@ def withdraw(desired: Desired, kid: str) -> Change:
     """Take a key away at once, whoever's it is. NotKnown."""
     content, held = desired.content(KEYS, kid), owned(desired)
     if content is None:
-        raise NotKnown(f"there is no key {kid[:128]!r}")
+        raise NodeNotFound(f"there is no key {kid[:128]!r}")
     one = held.get(kid, Owned())
     if one.owner == OPERATOR:
         return Change(removes=frozenset({(KEYS, kid), (KEY_OWNERS, kid)}))
     if sum(bool(other.withdrawn) for other in held.values()) >= MAX_WITHDRAWN:
-        raise TooMany(f"control remembers at most {MAX_WITHDRAWN} keys that were withdrawn")
+        raise LimitExceeded(f"control remembers at most {MAX_WITHDRAWN} keys that were withdrawn")
     kept = _json(Owned(one.owner, withdrawn=_digest(content)))
     return Change({(KEY_OWNERS, kid): kept}, frozenset({(KEYS, kid)}))
 
@@ -116,13 +116,13 @@ def retire(desired: Desired, now: float) -> Change:
 
 def owned(desired: Desired) -> dict[str, Owned]:
     """Whose each key is, by kid; a key of a release that knew no owners is not in it."""
-    shelf = desired.shelf(KEY_OWNERS).resources
+    shelf = desired.resource_set(KEY_OWNERS).resources
     return {kid: Owned(**json.loads(held.content)) for kid, held in shelf.items()}
 
 
 def jwks(desired: Desired) -> dict[str, list[Any]]:
     """The public keys held, as a JWKS."""
-    return {"keys": [json.loads(held.content) for _, held in sorted(desired.shelf(KEYS).resources.items())]}
+    return {"keys": [json.loads(held.content) for _, held in sorted(desired.resource_set(KEYS).resources.items())]}
 
 
 def _entries(jwks: object) -> dict[str, bytes]:
@@ -139,8 +139,8 @@ def _entries(jwks: object) -> dict[str, bytes]:
 
 
 def _check_room(count: int) -> None:
-    if count > KEYS_MOST:
-        raise TooMany(f"edges hold at most {KEYS_MOST} keys, those that are retired with them: withdraw some")
+    if count > MAX_KEYS:
+        raise LimitExceeded(f"edges hold at most {MAX_KEYS} keys, those that are retired with them: withdraw some")
 
 
 def _json(one: Owned) -> bytes:

@@ -17,7 +17,7 @@ BUCKETS = 1_024
 _EMPTY: dict[str, object] = {}
 
 
-class Buckets(Mapping[str, T], Generic[T]):
+class PersistentMap(Mapping[str, T], Generic[T]):
     """Immutable; `updated` gives the next one, which shares what is not touched. Order is the same in every process."""
 
     __slots__ = ("_buckets", "_count")
@@ -26,9 +26,9 @@ class Buckets(Mapping[str, T], Generic[T]):
         self._buckets: list[dict[str, T]] = [_EMPTY] * BUCKETS  # type: ignore[list-item]  # empty, and never written to
         self._count = 0
 
-    def updated(self, puts: Mapping[str, T], removes: Iterable[str] = ()) -> Buckets[T]:
+    def updated(self, puts: Mapping[str, T], removes: Iterable[str] = ()) -> PersistentMap[T]:
         """With these put and those removed (names that are not there are passed over)."""
-        made: Buckets[T] = Buckets.__new__(Buckets)
+        made: PersistentMap[T] = PersistentMap.__new__(PersistentMap)
         made._buckets = buckets = self._buckets.copy()
         copied: set[int] = set()
         for name, value in puts.items():
@@ -66,7 +66,7 @@ class Buckets(Mapping[str, T], Generic[T]):
 class _Values(ValuesView[T]):
     """Goes through the buckets, where the one inherited would look up every name."""
 
-    _mapping: Buckets[T]
+    _mapping: PersistentMap[T]
 
     def __iter__(self) -> Iterator[T]:
         return chain.from_iterable(bucket.values() for bucket in self._mapping.each())
@@ -75,7 +75,7 @@ class _Values(ValuesView[T]):
 class _Items(ItemsView[str, T]):
     """As _Values."""
 
-    _mapping: Buckets[T]
+    _mapping: PersistentMap[T]
 
     def __iter__(self) -> Iterator[tuple[str, T]]:
         return chain.from_iterable(bucket.items() for bucket in self._mapping.each())

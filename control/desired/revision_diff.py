@@ -11,11 +11,11 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-MOST_BYTES = 32 << 20
+MAX_BYTES = 32 << 20
 """A revision whose details are longer than that is kept without them."""
 
 
-class Touch(NamedTuple):
+class ResourceChange(NamedTuple):
     """One thing that a revision changed."""
 
     kind: str
@@ -24,24 +24,24 @@ class Touch(NamedTuple):
     after: bytes | None
 
 
-def packed(touches: Iterable[Touch]) -> bytes | None:
+def packed(touches: Iterable[ResourceChange]) -> bytes | None:
     """Bytes to keep; None when there is too much."""
     rows = [(one.kind, one.name, _text(one.before), _text(one.after)) for one in touches]
     made = json.dumps(rows, separators=(",", ":")).encode()
-    return zlib.compress(made, 1) if len(made) <= MOST_BYTES else None
+    return zlib.compress(made, 1) if len(made) <= MAX_BYTES else None
 
 
-def unpacked(content: bytes) -> tuple[Touch, ...]:
+def unpacked(content: bytes) -> tuple[ResourceChange, ...]:
     """The touches of `packed` bytes. ValueError when they are damaged."""
     unpacker = zlib.decompressobj()
     try:
-        rows = json.loads(unpacker.decompress(content, MOST_BYTES + 1))
-        return tuple(Touch(kind, name, _bytes(before), _bytes(after)) for kind, name, before, after in rows)
+        rows = json.loads(unpacker.decompress(content, MAX_BYTES + 1))
+        return tuple(ResourceChange(kind, name, _bytes(before), _bytes(after)) for kind, name, before, after in rows)
     except (zlib.error, ValueError, TypeError) as error:
         raise ValueError(f"the details kept are damaged: {error}") from None
 
 
-def folded(revisions: Iterable[Iterable[Touch]]) -> tuple[Touch, ...]:
+def squashed(revisions: Iterable[Iterable[ResourceChange]]) -> tuple[ResourceChange, ...]:
     """What several revisions, oldest first, change together; what ends as it began is left out. In order of name."""
     first: dict[tuple[str, str], bytes | None] = {}
     last: dict[tuple[str, str], bytes | None] = {}
@@ -50,15 +50,15 @@ def folded(revisions: Iterable[Iterable[Touch]]) -> tuple[Touch, ...]:
             key = (touch.kind, touch.name)
             first.setdefault(key, touch.before)
             last[key] = touch.after
-    return tuple(Touch(*key, first[key], last[key]) for key in sorted(last) if first[key] != last[key])
+    return tuple(ResourceChange(*key, first[key], last[key]) for key in sorted(last) if first[key] != last[key])
 
 
-def turned_round(touches: Iterable[Touch]) -> tuple[Touch, ...]:
+def inverted(touches: Iterable[ResourceChange]) -> tuple[ResourceChange, ...]:
     """What takes a change back."""
-    return tuple(Touch(one.kind, one.name, one.after, one.before) for one in touches)
+    return tuple(ResourceChange(one.kind, one.name, one.after, one.before) for one in touches)
 
 
-def summary(touches: Sequence[Touch], most: int = 20) -> dict[str, Any]:
+def summary(touches: Sequence[ResourceChange], most: int = 20) -> dict[str, Any]:
     """Counts and the first names, as lists of revisions show them."""
     return {
         "puts": sum(one.after is not None for one in touches),
@@ -68,7 +68,7 @@ def summary(touches: Sequence[Touch], most: int = 20) -> dict[str, Any]:
     }
 
 
-def touch_json(touch: Touch) -> dict[str, Any]:
+def touch_json(touch: ResourceChange) -> dict[str, Any]:
     """A touch as the API shows it."""
     return {
         "kind": touch.kind,

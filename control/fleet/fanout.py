@@ -20,7 +20,7 @@ from control.desired.diff import Track, answered, is_ahead, next_update, remembe
 from control.desired.documents import Source, next_document, nothing_to_say
 from control.desired.resources import Desired
 from control.fleet.quarantine import quarantined
-from control.fleet.session import ALL_TYPES, ANSWER_WITHIN, Edge, Session, Unwelcome, check_hello
+from control.fleet.session import ALL_TYPES, ANSWER_WITHIN, ConnectionRejected, Edge, Session, check_hello
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet.messages import (
@@ -42,7 +42,7 @@ from kernel.fleet.messages import (
     Version,
 )
 
-__all__ = ["MAX_EDGES", "Edge", "Fanout", "Stream", "Unwelcome", "check_hello"]
+__all__ = ["MAX_EDGES", "ConnectionRejected", "Edge", "Fanout", "Stream", "check_hello"]
 
 MAX_EDGES = 10_000
 MAX_TOLD = 300
@@ -160,7 +160,7 @@ class Fanout:
             async with asyncio.timeout(10):
                 hello = await anext(messages)
         except (StopAsyncIteration, TimeoutError):
-            raise Unwelcome("an edge says hello first") from None
+            raise ConnectionRejected("an edge says hello first") from None
         check_hello(hello)
         assert isinstance(hello, Hello)  # noqa: S101 (check_hello has seen it; for the types)
         await self._meet(hello)
@@ -182,7 +182,7 @@ class Fanout:
             why = await self._looked_again(hello.id, lambda: self._claim(hello), claim)
         if why:
             self._remember(hello)
-            raise Unwelcome(f"control holds this node in quarantine: {why}")
+            raise ConnectionRejected(f"control holds this node in quarantine: {why}")
 
     def _claim(self, hello: Hello) -> str:
         """What an edge says that it holds and control has never said; "" when there is nothing."""
@@ -200,7 +200,7 @@ class Fanout:
             if claim:
                 await self.quarantine(name, claim)
         except (StorageFailed, Overloaded) as error:
-            raise Unwelcome(f"this edge claims to be ahead of control, which cannot look: {error}") from None
+            raise ConnectionRejected(f"this edge claims to be ahead of control, which cannot look: {error}") from None
         return claim
 
     async def quarantine(self, name: str, why: str) -> None:
@@ -230,7 +230,7 @@ class Fanout:
 
     def _join(self, hello: Hello) -> Session:
         if len(self.edges) >= MAX_EDGES and hello.id not in self.edges:
-            raise Unwelcome(f"control knows {MAX_EDGES} edges already")
+            raise ConnectionRejected(f"control knows {MAX_EDGES} edges already")
         before = self._sessions.get(hello.id)
         if before is not None:
             before.end("another edge has connected with this id")
@@ -265,9 +265,9 @@ class Fanout:
                 while (jobs := self.next_jobs(session.edge)) is not None:
                     await self._send(jobs, stream)
             except TimeoutError:
-                raise Unwelcome(f"nothing was read within {ANSWER_WITHIN:g} s") from None
+                raise ConnectionRejected(f"nothing was read within {ANSWER_WITHIN:g} s") from None
             await self._wait(session)
-        raise Unwelcome(session.ended)
+        raise ConnectionRejected(session.ended)
 
     async def _wait(self, session: Session) -> None:
         """Until there may be something to send. Raises Unwelcome when an answer is overdue."""
@@ -282,7 +282,7 @@ class Fanout:
             timer.cancel()
         still = session.answer_due()
         if still is not None and still <= self._clock.mono():
-            raise Unwelcome(f"no answer within {ANSWER_WITHIN:g} s")
+            raise ConnectionRejected(f"no answer within {ANSWER_WITHIN:g} s")
 
     async def _send_next(self, session: Session, kind: str, stream: Stream) -> None:
         track = session.tracks[kind]
@@ -323,7 +323,7 @@ class Fanout:
                 case Receipt():
                     self._tell(self.on_receipt, session.edge, message)
                 case Hello():
-                    raise Unwelcome("an edge says hello once")
+                    raise ConnectionRejected("an edge says hello once")
         session.end("the edge has left")
 
     async def _claims_too_much(self, edge: Edge, applied: Applied) -> bool:
@@ -341,7 +341,7 @@ class Fanout:
     def _answered(self, session: Session, answer: Ack | Nack) -> None:
         track = session.tracks.get(answer.type)
         if track is None:
-            raise Unwelcome("an answer to something that was never sent")
+            raise ConnectionRejected("an answer to something that was never sent")
         if track.on_its_way is None or track.on_its_way.nonce != answer.nonce:
             return
         session.tracks[answer.type] = track = answered(track, answer)

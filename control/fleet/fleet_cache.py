@@ -12,7 +12,7 @@ from control.fleet.nodes import Group, Node, as_known
 from kernel.fleet.messages import Hello
 
 
-class Roster:
+class FleetCache:
     """As of the last `refresh`, which is due when `is_old`; `wake` is called when that becomes so."""
 
     def __init__(self, store: Store, wake: Callable[[], object]) -> None:
@@ -32,7 +32,7 @@ class Roster:
         self.is_old = True
         self._wake()
 
-    def of(self, hello: Hello) -> Node:
+    def node(self, hello: Hello) -> Node:
         """An edge as the fleet knows it: its role, region, PoP, group, capacity, and whether it is drained."""
         return as_known(hello, self.nodes, self.groups, believes=self.believes)
 

@@ -21,17 +21,17 @@ from kernel.fleet.messages import NODE_ID, Hello
 from kernel.settings.table import parse_address
 
 ROLES = ("edge", "shield", "control", "service")
-NODES_MOST = 20_000
-GROUPS_MOST = 1_000
-LONGEST = 64
-_CAPACITY_MOST = 2**63 - 1
+MAX_NODES = 20_000
+MAX_GROUPS = 1_000
+MAX_WORD_LENGTH = 64
+_MAX_CAPACITY = 2**63 - 1
 UNSAID = 10**9
 """Bits a second that a node counts as of which no capacity is known."""
 NODE, GROUP = "node", "group"
 """Kinds of touches."""
 
 
-class NotKnown(ValueError):
+class NodeNotFound(ValueError):
     """There is no such node or group."""
 
 
@@ -126,7 +126,7 @@ async def put_node(tx: Tx, node: Node) -> Node:
     """Add a node, or say something else of it; whether it is drained, and its certificate, stay."""
     before = await _node(tx, node.id)
     if node.group and await _one(tx.connection, schema.groups, node.group) is None:
-        raise NotKnown(f"there is no group {node.group}")
+        raise NodeNotFound(f"there is no group {node.group}")
     kept = before or Node(node.id)
     return await _keep(
         tx, before,
@@ -171,7 +171,7 @@ async def put_group(tx: Tx, group: Group) -> Group:
     found = await _one(tx.connection, schema.groups, group.name)
     before = Group(**found) if found else None
     if before is None:
-        await _check_room(tx.connection, schema.groups, GROUPS_MOST)
+        await _check_room(tx.connection, schema.groups, MAX_GROUPS)
     if before == replace(group, number=before.number if before else 0):
         return group
     made = replace(group, number=tx.number)
@@ -184,7 +184,7 @@ async def remove_group(tx: Tx, name: str) -> None:
     """Forget a group that no node is in. NotKnown, ValueError."""
     found = await _one(tx.connection, schema.groups, name)
     if found is None:
-        raise NotKnown(f"there is no group {name}")
+        raise NodeNotFound(f"there is no group {name}")
     within = select(schema.nodes.c.id).where(schema.nodes.c.group == name).limit(1)
     member = (await tx.connection.execute(within)).scalar()
     if member is not None:
@@ -211,7 +211,7 @@ async def _keep(tx: Tx, before: Node | None, after: Node) -> Node:
     if before is not None and before == replace(after, number=before.number) and before.number:
         return before
     if before is None or not before.number:
-        await _check_room(tx.connection, schema.nodes, NODES_MOST)
+        await _check_room(tx.connection, schema.nodes, MAX_NODES)
     made = replace(after, number=tx.number)
     await put(tx.connection, schema.nodes, [asdict(made)])
     _note(tx, NODE, made.id, before, made)
@@ -242,7 +242,7 @@ async def _known(tx: Tx, node_id: str) -> Node:
         return node
     edge = await _one(tx.connection, schema.edges, node_id)
     if edge is None:
-        raise NotKnown(f"there is no node {node_id[:80]}")
+        raise NodeNotFound(f"there is no node {node_id[:80]}")
     return Node(node_id, edge["role"])
 
 
@@ -260,8 +260,8 @@ async def _check_room(connection: AsyncConnection, table: Table, most: int) -> N
 
 def _word(members: Mapping[str, Any], name: str) -> str:
     value = members.get(name, "")
-    if not isinstance(value, str) or len(value) > LONGEST or not value.isprintable():
-        raise BadDocument(name, f"must be at most {LONGEST} printable characters")
+    if not isinstance(value, str) or len(value) > MAX_WORD_LENGTH or not value.isprintable():
+        raise BadDocument(name, f"must be at most {MAX_WORD_LENGTH} printable characters")
     return value
 
 
@@ -275,6 +275,6 @@ def _address(members: Mapping[str, Any]) -> str:
 
 def _capacity(members: Mapping[str, Any]) -> int:
     value = members.get("capacity", 0)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _CAPACITY_MOST:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MAX_CAPACITY:
         raise BadDocument("capacity", "must be a number of bits a second")
     return value

@@ -16,7 +16,7 @@ ANSWER_WITHIN = 60.0
 """Seconds an edge has to answer an update before it is hung up on."""
 
 
-class Unwelcome(Exception):
+class ConnectionRejected(Exception):
     """The connection must end; the text is for the edge's operator."""
 
 
@@ -78,17 +78,17 @@ class Session:
 def check_hello(hello: FromEdge) -> None:
     """Raises Unwelcome naming what is wrong with an edge's first words."""
     if not isinstance(hello, Hello):
-        raise Unwelcome("an edge says hello first")
+        raise ConnectionRejected("an edge says hello first")
     if not NODE_ID.fullmatch(hello.id):
-        raise Unwelcome(f"{hello.id[:80]!r} cannot be an edge's id")
+        raise ConnectionRejected(f"{hello.id[:80]!r} cannot be an edge's id")
     if hello.role not in ROLES:
-        raise Unwelcome(f"role {hello.role[:80]!r} is none of {', '.join(ROLES)}")
+        raise ConnectionRejected(f"role {hello.role[:80]!r} is none of {', '.join(ROLES)}")
     for name, address in (("address", hello.address), ("admin", hello.admin)):
         try:
             if address:
                 parse_address(address)
         except ValueError as error:
-            raise Unwelcome(f"{name}: {error}") from None
+            raise ConnectionRejected(f"{name}: {error}") from None
     for name, text in (("region", hello.region), ("pop", hello.pop), ("release", hello.release)):
         if len(text) > 64 or not text.isprintable():
-            raise Unwelcome(f"the {name} must be at most 64 printable characters")
+            raise ConnectionRejected(f"the {name} must be at most 64 printable characters")

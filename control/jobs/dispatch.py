@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from control.fleet.fanout import Edge, Fanout
 from control.jobs.log import Entry, JobLog, told_by
-from control.jobs.tier_gate import SHIELDS_WITHIN, Release, Shield
+from control.jobs.tier_gate import SHIELDS_WITHIN, Shield, TierGate
 from kernel.clock import Clock, Timer
 from kernel.fleet.messages import DONE, NOTHING, PURGE, Jobs, Receipt, Version
 
@@ -34,7 +34,7 @@ class Arrived(NamedTuple):
 
 
 @dataclass(slots=True)
-class Due:
+class PendingWrites:
     """What is to be kept: receipts, shields newly late, jobs to tell again; `ahead`: somebody claims to have done more
     than this replica's log has."""
 
@@ -47,7 +47,7 @@ class Due:
 
 
 @dataclass(slots=True)
-class _Told:
+class SentUpTo:
     """Up to where the edge of a connection is told; `drops`: it drops everything and answers with that number."""
 
     edge: Edge
@@ -61,7 +61,7 @@ class Dispatch:
 
     def __init__(self, fanout: Fanout, clock: Clock, wake: Callable[[], object]) -> None:
         self.log = JobLog()
-        self.release = Release()
+        self.release = TierGate()
         self.fanout = fanout
         self.quarantined: Callable[[], Collection[str]] = tuple
         """The nodes that control does not believe."""
@@ -73,9 +73,9 @@ class Dispatch:
         self.failures = 0
         self.clock = clock
         self._wake = wake
-        self._due = Due()
+        self._due = PendingWrites()
         self._came: dict[int, float] = {}
-        self._told: dict[str, _Told] = {}
+        self._told: dict[str, SentUpTo] = {}
         self._timer: Timer | None = None
         fanout.next_jobs = self.next_jobs
         fanout.on_receipt.append(self.on_receipt)
@@ -85,14 +85,14 @@ class Dispatch:
     def begin(self, epoch: str, floor: int) -> None:
         """The log begins after `floor`, perhaps anew."""
         self.log.begin(epoch, floor)
-        self.release = Release(released=floor)
+        self.release = TierGate(released=floor)
         self._came.clear()
         self.fanout.wake()
 
-    def take(self, entries: Iterable[Entry]) -> None:
+    def add_entries(self, entries: Iterable[Entry]) -> None:
         """Entries that were added to the log, by whichever replica."""
         now = self.clock.mono()
-        added = self.log.take(entries)
+        added = self.log.add_entries(entries)
         for entry in added:
             self._came[entry.job.seq] = now  # not when it was asked for: after a restart shields have to come back
         if added:
@@ -122,7 +122,7 @@ class Dispatch:
 
     def _note_told(self, edge: Edge, jobs: Jobs, before: int) -> None:
         drops = jobs.head if before < jobs.floor else -1
-        self._told[edge.hello.id] = _Told(edge, jobs.epoch, told_by(jobs, before), drops)
+        self._told[edge.hello.id] = SentUpTo(edge, jobs.epoch, told_by(jobs, before), drops)
 
     # -- what edges answer -------------------------------------------------------------------------------------
 
@@ -158,7 +158,7 @@ class Dispatch:
         before = release.released
         waiting = [e for seq in range(max(before, log.floor) + 1, log.head + 1) if (e := log.get(seq)) is not None]
         waited = {seq: now - came for seq, came in self._came.items()}
-        self._due.late = release.look(waiting, shields, log.epoch, waited)
+        self._due.late = release.advance(waiting, shields, log.epoch, waited)
         self._due.again = release.caught_up(shields, log.epoch)
         if release.released > before:
             self._came = {seq: came for seq, came in self._came.items() if seq > release.released}
@@ -180,9 +180,9 @@ class Dispatch:
         if self._timer is not None:
             self._timer.cancel()
 
-    def due(self) -> Due:
+    def due(self) -> PendingWrites:
         """What is to be kept now; it is not told again but for what is still so."""
-        due, self._due = self._due, Due()
+        due, self._due = self._due, PendingWrites()
         due.done = self.done_upto()
         self.keeping = due.receipts
         return due

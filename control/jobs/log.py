@@ -48,7 +48,7 @@ class JobLog:
         self.epoch, self.floor, self.head = epoch, floor, floor
         self._entries, self._bytes = {}, 0
 
-    def take(self, entries: Iterable[Entry]) -> list[Entry]:
+    def add_entries(self, entries: Iterable[Entry]) -> list[Entry]:
         """Add those that come next; what is here already, or would leave a gap, is passed over. Those added."""
         added = []
         for entry in entries:

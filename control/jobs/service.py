@@ -1,7 +1,8 @@
 """Purges and prefetches: appended to the log in the database, told to edges, their receipts kept, their status told.
 
-What is decided without waiting stands in `control.jobs.dispatch`; here is what reads and writes the database. Replicas of
-control share the log: each tells the edges that are connected to it, and any of them tells of a job's status.
+What is decided without waiting stands in `control.jobs.dispatch`; here is what reads and writes the database.
+Replicas of control share the log: each tells the edges that are connected to it, and any of them tells of a job's
+status.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control.audit.entry import Action, Deed
+from control.audit.entry import Action, AuditEntry
 from control.db import job_table
 from control.db.schema import jobs, receipts
 from control.db.store import Author, Store, Tx
 from control.fleet.fanout import Fanout
-from control.jobs.dispatch import Arrived, Dispatch, Due
+from control.jobs.dispatch import Arrived, Dispatch, PendingWrites
 from control.jobs.log import Entry
-from control.jobs.status import Came, NodeSeen, audited, whole
-from control.rate_limiter import Rate
+from control.jobs.status import NodeSeen, ReceivedReceipt, audited, whole
+from control.rate_limiter import RateLimiter
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet.jobs import Prefetch, Purge, content_of
@@ -34,9 +35,9 @@ KEEP_EVERY = 0.1
 """Seconds between two writes of receipts."""
 AGAIN_AFTER = 1.0
 """Seconds until what the database refused is tried again."""
-PREFETCH_LONGEST = 86_400.0
+MAX_PREFETCH_SECONDS = 86_400.0
 """Seconds after which nobody waits for the receipts of a prefetch any more."""
-SECONDS_MOST = 30.0
+MAX_SECONDS = 30.0
 """Seconds that a caller may wait for a job's end."""
 
 log = structlog.get_logger("control")
@@ -46,7 +47,7 @@ class JobKeeper:
     """See the module. `start`, then `run` as one task. `rate`: how often a key may purge or prefetch."""
 
     def __init__(self, store: Store, fanout: Fanout, clock: Clock) -> None:
-        self.rate = Rate(20.0, 200.0)
+        self.rate = RateLimiter(20.0, 200.0)
         self.dispatch = Dispatch(fanout, clock, self._something)
         self.asked = {PURGE: 0, PREFETCH: 0}
         """Jobs appended by this replica since its start."""
@@ -83,12 +84,12 @@ class JobKeeper:
 
         async def work(tx: Tx) -> Entry:
             made = await job_table.append(tx, kind, content)
-            tx.note(Deed(action, f"job/{made.job.seq}", None, audited(content)))
+            tx.note(AuditEntry(action, f"job/{made.job.seq}", None, audited(content)))
             return made
 
         entry: Entry = await self._store.transact(work, author)
         self.asked[kind] += 1
-        self.dispatch.take([entry])
+        self.dispatch.add_entries([entry])
         if self.dispatch.log.head < entry.job.seq:  # others have appended in between
             self._note("_newer")
         return entry.job.seq
@@ -100,11 +101,14 @@ class JobKeeper:
             return None
         pending = self.dispatch.pending(seq)  # before and after: meanwhile some are written, others come
         found = await self._store.read(select(receipts).where(receipts.c.seq == seq))
-        came = {one["edge"]: Came(one["edge"], one["at"], one["count"], one["bytes"], one["status"]) for one in found}
+        came = {
+            one["edge"]: ReceivedReceipt(one["edge"], one["at"], one["count"], one["bytes"], one["status"])
+            for one in found
+        }
         came |= {one.edge: _came(one) for one in (*pending, *self.dispatch.pending(seq))}
         return whole(rows[0], list(came.values()), self._nodes(seq, rows[0]["kind"], came))
 
-    def _nodes(self, seq: int, kind: str, came: dict[str, Came]) -> list[NodeSeen]:
+    def _nodes(self, seq: int, kind: str, came: dict[str, ReceivedReceipt]) -> list[NodeSeen]:
         """A purge is done where a later one is; a prefetch only where its receipt says so."""
         holds = self.dispatch.holds
         return [
@@ -131,7 +135,7 @@ class JobKeeper:
     async def ended(self, seq: int, seconds: float) -> None:
         """Wait until every connected node has done the purges up to this one, at most so long."""
         over = asyncio.Event()
-        timer = self._clock.call_later(min(seconds, SECONDS_MOST), over.set)
+        timer = self._clock.call_later(min(seconds, MAX_SECONDS), over.set)
         waiter = (seq, over)
         self._waiters.append(waiter)
         try:
@@ -165,8 +169,8 @@ class JobKeeper:
             self.dispatch.begin(begin.epoch, begin.floor)
             self._finished = 0
         rows = await self._store.read(job_table.entries_query(self.dispatch.log.head))
-        self.dispatch.release.name({row["seq"]: job_table.late_of(row) for row in rows if row["note"]})
-        self.dispatch.take(job_table.entry_of(row) for row in rows)
+        self.dispatch.release.record_late({row["seq"]: job_table.late_of(row) for row in rows if row["note"]})
+        self.dispatch.add_entries(job_table.entry_of(row) for row in rows)
         return True
 
     async def _renew(self, seen: str) -> None:
@@ -193,7 +197,7 @@ class JobKeeper:
         finally:
             self.dispatch.stop()
 
-    async def _once(self, due: Due) -> None:
+    async def _once(self, due: PendingWrites) -> None:
         if self._newer or due.ahead:
             self._newer = False
             await self._load()
@@ -202,21 +206,21 @@ class JobKeeper:
         if due.late:
             await self._store.transact(partial(_name_late, due.late), self._me("a shield lets a purge wait"))
             log.warning("shields are late: edges purge before them, and again when they have", late=due.late)
-            self.dispatch.release.name(due.late)
+            self.dispatch.release.record_late(due.late)
             self.dispatch.look()
         if due.again:
             again = partial(job_table.tell_again, again=due.again)
             entries = await self._store.transact(
                 again, self._me(f"shields were late with {_listed(due.again)}", Action.PURGE_AGAIN)
             )
-            self.dispatch.release.again(due.again)
-            self.dispatch.take(entries)
+            self.dispatch.release.mark_resent(due.again)
+            self.dispatch.add_entries(entries)
         if self._elsewhere:
             self._elsewhere = False
             await self._hear_of_shields()
         await self._keep(due)
 
-    async def _keep(self, due: Due) -> None:
+    async def _keep(self, due: PendingWrites) -> None:
         """Receipts, and which jobs have ended; not more often than KEEP_EVERY."""
         upto, now = due.done, self._clock.mono()
         if not due.receipts and upto <= self._finished:
@@ -234,7 +238,7 @@ class JobKeeper:
             if upto > self._finished:
                 await job_table.finish(connection, upto, wall)
             if brought:
-                await job_table.finish_prefetches(connection, nodes, wall, PREFETCH_LONGEST)
+                await job_table.finish_prefetches(connection, nodes, wall, MAX_PREFETCH_SECONDS)
 
         await self._store.save(work, ["receipts"] if due.receipts else [])
         self.dispatch.keeping = []
@@ -280,8 +284,8 @@ async def _name_late(late: dict[int, list[str]], tx: Tx) -> None:
     await job_table.name_late(tx, late)
 
 
-def _came(one: Arrived) -> Came:
-    return Came(one.edge, one.at, one.receipt.count, one.receipt.bytes, one.receipt.status)
+def _came(one: Arrived) -> ReceivedReceipt:
+    return ReceivedReceipt(one.edge, one.at, one.receipt.count, one.receipt.bytes, one.receipt.status)
 
 
 def _listed(again: dict[int, list[str]]) -> str:

@@ -15,8 +15,8 @@ from kernel.fleet.messages import DONE, PURGE
 
 ACTIVE, COMPLETE, FAILED, PENDING, PROCESSED = "active", "complete", "failed", "pending", "processed"
 ENDED = (COMPLETE, FAILED)
-AUDITED_MOST = 20
-LAGGING_MOST = 100
+MAX_AUDITED = 20
+MAX_LAGGING = 100
 """Nodes named as lagging; how many there are is told."""
 
 
@@ -30,7 +30,7 @@ class NodeSeen(NamedTuple):
     done: bool
 
 
-class Came(NamedTuple):
+class ReceivedReceipt(NamedTuple):
     """A receipt."""
 
     edge: str
@@ -40,7 +40,7 @@ class Came(NamedTuple):
     status: str
 
 
-def state_of(stored: str, nodes: Sequence[NodeSeen], receipts: Sequence[Came]) -> str:
+def state_of(stored: str, nodes: Sequence[NodeSeen], receipts: Sequence[ReceivedReceipt]) -> str:
     """Where a job is."""
     if stored in ENDED:
         return stored
@@ -79,7 +79,7 @@ _TYPES = {"purge": "purge", "prefetch": "preposition"}
 """RFC 8007's words (§5.2.1)."""
 
 
-def whole(row: Mapping[str, Any], receipts: Sequence[Came], nodes: Sequence[NodeSeen]) -> dict[str, Any]:
+def whole(row: Mapping[str, Any], receipts: Sequence[ReceivedReceipt], nodes: Sequence[NodeSeen]) -> dict[str, Any]:
     """A job with the receipts of all nodes, how long they took, and who lags."""
     lagging = [node for node in nodes if not node.done]
     state = state_of(row["state"], nodes, receipts)
@@ -114,7 +114,7 @@ def whole(row: Mapping[str, Any], receipts: Sequence[Came], nodes: Sequence[Node
         ],
         "lagging": [
             {"edge": node.id, "role": node.role, "connected": node.connected, "lastSeen": round(node.last_seen, 3)}
-            for node in lagging[:LAGGING_MOST]
+            for node in lagging[:MAX_LAGGING]
         ],
         "errors": errors,
     }
@@ -128,7 +128,7 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
 def audited(content: bytes) -> dict[str, Any]:
     """What the audit log holds of a job: of long lists the first names, and how many there are."""
     named = json.loads(content)
-    long = {name: len(given) for name, given in named.items() if isinstance(given, list) and len(given) > AUDITED_MOST}
-    return {name: given[:AUDITED_MOST] if name in long else given for name, given in named.items()} | (
+    long = {name: len(given) for name, given in named.items() if isinstance(given, list) and len(given) > MAX_AUDITED}
+    return {name: given[:MAX_AUDITED] if name in long else given for name, given in named.items()} | (
         {"of": long} if long else {}
     )

@@ -26,7 +26,7 @@ class Shield(NamedTuple):
 
 
 @dataclass(slots=True)
-class Release:
+class TierGate:
     """`released`: up to where edges may be told. `late`: shields by the jobs that they held up."""
 
     released: int = 0
@@ -40,12 +40,12 @@ class Release:
             if one.id not in known and not (one.mark.epoch == epoch and one.mark.number >= entry.job.seq)
         ]  # fmt: skip
 
-    def look(
+    def advance(
         self, entries: Iterable[Entry], shields: Collection[Shield], epoch: str, waited: Mapping[int, float]
     ) -> dict[int, list[str]]:
         """Release what may be, of the entries that follow; `waited`: seconds since each came.
 
-        What is given back holds up the rest until it is kept and noted by `name`: shields newly late, by job.
+        What is given back holds up the rest until it is kept and noted by `record_late`: shields newly late, by job.
         """
         newly: dict[int, list[str]] = {}
         for entry in entries:
@@ -57,7 +57,7 @@ class Release:
                 self.released = entry.job.seq
         return newly
 
-    def name(self, late: Mapping[int, Collection[str]]) -> None:
+    def record_late(self, late: Mapping[int, Collection[str]]) -> None:
         """It is kept that these shields are late."""
         for seq, shields in late.items():
             if shields:
@@ -77,7 +77,7 @@ class Release:
                     found.setdefault(seq, []).append(one.id)
         return found
 
-    def again(self, told: Mapping[int, Collection[str]]) -> None:
+    def mark_resent(self, told: Mapping[int, Collection[str]]) -> None:
         """The edges are told again on behalf of these shields."""
         for seq, shields in told.items():
             left = self.late.get(seq, set[str]()) - set(shields)

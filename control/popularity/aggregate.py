@@ -23,7 +23,7 @@ HELD = 2 * HALF_LIFE
 """Seconds of an edge's capacity that one report may tell of: sums fade, and small ones are told now and then."""
 PLACES = 5_000
 """Renditions remembered of each region."""
-MOST_SIZES = 50_000
+MAX_SIZES = 50_000
 UNKNOWN_SIZE = 1 << 30
 """Bytes that a rendition counts as whose size no edge knows."""
 RESTARTED = 0.9
@@ -149,7 +149,7 @@ class Popularity:
     def _learn(self, rendition: Rendition, size: int) -> None:
         known = self._sizes.pop(rendition, 0)
         self._sizes[rendition] = max(known, size) if size * 4 > known else size
-        if len(self._sizes) > MOST_SIZES:
+        if len(self._sizes) > MAX_SIZES:
             del self._sizes[next(iter(self._sizes))]
 
 

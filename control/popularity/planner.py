@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from control.popularity.aggregate import Popularity, Rank, Rendition
-from kernel.fleet.hot_list import MOST_SEGMENTS, HotRow
+from kernel.fleet.hot_list import MAX_SEGMENTS, HotRow
 from kernel.upstreams.rendezvous import LOAD_BOUND, Candidate, order
 
 ENTER = 0.002
 """Share of a region's bytes."""
 ENTER_FLEET = 0.01
 """Share of the whole fleet's bytes with which a rendition is on the list of regions that hardly know it."""
-LEAST_REQUESTS = 60.0
+MIN_REQUESTS = 60.0
 """Faded requests (some three viewers at it) below which nothing is hot, however little else there is."""
 RISES = 2.0
 """What took so many times more in the last seconds than in the last minute is rising."""
@@ -30,11 +30,11 @@ HOLD = 60.0
 """Seconds for which less must be wanted before less is held."""
 FIRST_SEGMENTS = 4
 """Of a rendition that has just come on the list; with each doubling of its share twice as many."""
-MOST_HOT = 300
+MAX_HOT = 300
 """Renditions on a region's list."""
 
 
-class Place(NamedTuple):
+class EdgeCapacity(NamedTuple):
     """A healthy edge that takes viewers. `weight`: its capacity, beside others'."""
 
     id: str
@@ -65,13 +65,13 @@ def weight_of(capacity: int) -> float:
     return capacity / 1e9 if capacity > 0 else 1.0
 
 
-class HotPlan:
+class HotTitlePlanner:
     """The lists of all regions. `plan` is called every second or two, with all edges."""
 
     def __init__(self) -> None:
         self._listed: dict[str, dict[Rendition, _Listed]] = {}
         self._spread: dict[str, dict[str, _Spread]] = {}
-        self._placed: dict[str, tuple[list[Place], dict[str, list[str]]]] = {}
+        self._placed: dict[str, tuple[list[EdgeCapacity], dict[str, list[str]]]] = {}
 
     def replicas(self, region: str, content_id: str) -> int:
         """On how many edges of the region a title is held; 1 for what is not hot."""
@@ -83,10 +83,10 @@ class HotPlan:
         rows = self._listed.get(region, {}).items()
         return [(name, one.segments, one.share) for name, one in sorted(rows, key=lambda row: -row[1].share)]
 
-    def plan(self, popularity: Popularity, places: Sequence[Place], now: float) -> dict[str, tuple[HotRow, ...]]:
+    def plan(self, popularity: Popularity, places: Sequence[EdgeCapacity], now: float) -> dict[str, tuple[HotRow, ...]]:
         """Of each edge what it is to hold, the hottest first."""
         fleet = [rank for rank in popularity.ranked(now) if rank.share >= ENTER_FLEET]
-        by_region: dict[str, list[Place]] = {}
+        by_region: dict[str, list[EdgeCapacity]] = {}
         for place in sorted(places):
             by_region.setdefault(place.region, []).append(place)
         for region in (*self._listed,):
@@ -103,14 +103,14 @@ class HotPlan:
                     lists[edge].append(row)
         return {edge: tuple(rows) for edge, rows in lists.items()}
 
-    def _order(self, region: str, content_id: str, edges: list[Place]) -> list[str]:
+    def _order(self, region: str, content_id: str, edges: list[EdgeCapacity]) -> list[str]:
         """As `placed`, remembered while the region's edges are the same and the title is on its list."""
         known = self._placed.get(region)
         if known is None or known[0] != edges:
             known = self._placed[region] = (edges, {})
         orders = known[1]
         if content_id not in orders:
-            if len(orders) > 2 * MOST_HOT:
+            if len(orders) > 2 * MAX_HOT:
                 orders.clear()
             orders[content_id] = placed(content_id, edges)
         return orders[content_id]
@@ -122,10 +122,10 @@ class HotPlan:
 
     def _update(self, region: str, ranks: Sequence[Rank], fleet: Sequence[Rank], edges: int, now: float) -> None:
         listed = self._listed.setdefault(region, {})
-        wanted = {rank.rendition: rank for rank in ranks if rank.share >= ENTER and rank.requests >= LEAST_REQUESTS}
+        wanted = {rank.rendition: rank for rank in ranks if rank.share >= ENTER and rank.requests >= MIN_REQUESTS}
         shares = {rank.rendition: rank.share for rank in ranks}
         for rank in fleet:
-            if rank.requests >= LEAST_REQUESTS:
+            if rank.requests >= MIN_REQUESTS:
                 wanted.setdefault(rank.rendition, rank._replace(share=ENTER))
         for rendition, rank in wanted.items():
             _raise(listed, rendition, rank, now)
@@ -136,7 +136,7 @@ class HotPlan:
                 one.weaker = min(one.weaker, now) if weak else math.inf
                 if now - one.weaker >= HOLD:
                     del listed[rendition]
-        for rendition, _, _ in self.listed(region)[MOST_HOT:]:
+        for rendition, _, _ in self.listed(region)[MAX_HOT:]:
             del listed[rendition]
         self._spread_out(region, ranks, edges, now)
 
@@ -200,10 +200,10 @@ def replicas(share: float, popularity: float, edges: int, *, rising: bool) -> in
 def first_segments(share: float) -> int:
     """How many of its first segments are held ahead: twice as many with each doubling of its share."""
     doublings = int(math.log2(max(1.0, share / ENTER)))
-    return min(MOST_SEGMENTS, FIRST_SEGMENTS << doublings)
+    return min(MAX_SEGMENTS, FIRST_SEGMENTS << doublings)
 
 
-def placed(content_id: str, edges: Sequence[Place]) -> list[str]:
+def placed(content_id: str, edges: Sequence[EdgeCapacity]) -> list[str]:
     """The ids of a region's edges in the order in which they hold, and are asked for, a title."""
     candidates = [Candidate(edge.id.encode(), max(edge.weight, 1e-9), 0) for edge in edges]
     return [edges[index].id for index in order(content_id.encode(), candidates)]

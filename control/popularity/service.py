@@ -11,7 +11,7 @@ from control.desired.documents import Document
 from control.fleet.fanout import Edge, Fanout
 from control.fleet.nodes import UNSAID, Node, as_known
 from control.popularity.aggregate import Popularity
-from control.popularity.planner import HotPlan, Place, changed, weight_of
+from control.popularity.planner import EdgeCapacity, HotTitlePlanner, changed, weight_of
 from kernel.clock import Clock
 from kernel.fleet.hot_list import HotRow, hot_document
 from kernel.fleet.messages import HOT, Hello, Report, Version
@@ -21,12 +21,12 @@ SILENT = 30.0
 """Seconds after which an edge that says nothing takes no titles."""
 
 
-class Heat:
+class HotTitlesService:
     """Over a fan-out: hears its reports and is the source of its hot documents. `run` is one task."""
 
     def __init__(self, fanout: Fanout, clock: Clock, node_of: Callable[[Hello], Node] | None = None) -> None:
         self.popularity = Popularity()
-        self.hot = HotPlan()
+        self.hot = HotTitlePlanner()
         self._node_of = node_of or (lambda hello: as_known(hello, {}, {}))
         self.knows: Callable[[str], bool] = lambda _: True
         """Whether there is such a title."""
@@ -76,10 +76,10 @@ class Heat:
         self._lists = lists
         self._fanout.wake(others)
 
-    def _places(self, now: float) -> list[Place]:
+    def _places(self, now: float) -> list[EdgeCapacity]:
         """The edges that take viewers, as far as they say so here; of others' edges other replicas of control judge."""
         return [
-            Place(name, region_of(node), weight_of(node.capacity))
+            EdgeCapacity(name, region_of(node), weight_of(node.capacity))
             for name, edge in self._fanout.edges.items()
             for node in (self._node_of(edge.hello),)
             if edge.connected and edge.hello.role == "edge" and (name not in self._fanout.here or _well(edge, now))

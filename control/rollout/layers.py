@@ -17,8 +17,8 @@ from kernel.settings.live_settings import check_settings
 
 ALL = "all"
 KINDS = ("role", "region", "pop", "group", "edge")
-MOST_LAYERS = 500
-MOST_BYTES = 256 << 10
+MAX_LAYERS = 500
+MAX_BYTES = 256 << 10
 """Of a layer, as JSON."""
 
 _NAME = re.compile(rf"{ALL}|(?:{'|'.join(KINDS)})/[A-Za-z0-9][A-Za-z0-9._-]{{0,63}}", re.ASCII)
@@ -27,7 +27,7 @@ Layers = Mapping[str, Mapping[str, object]]
 """The layers by name: `all`, `role/edge`, `region/eu`, `pop/fra1`, `group/canaries`, `edge/e1`."""
 
 
-class Who(NamedTuple):
+class EdgeLabels(NamedTuple):
     """An edge as layers ask for it; `region` may name several, with commas."""
 
     id: str
@@ -47,7 +47,7 @@ class Who(NamedTuple):
         yield f"edge/{self.id}"
 
 
-def merged(layers: Layers, who: Who) -> dict[str, object]:
+def merged(layers: Layers, who: EdgeLabels) -> dict[str, object]:
     """The settings of an edge."""
     made: dict[str, object] = {}
     for name in who.layers():
@@ -55,7 +55,7 @@ def merged(layers: Layers, who: Who) -> dict[str, object]:
     return made
 
 
-def content_of(layers: Layers, who: Who) -> bytes:
+def content_of(layers: Layers, who: EdgeLabels) -> bytes:
     """The document of an edge as it is sent; b"" where nothing is said."""
     made = merged(layers, who)
     return canonical(made) if made else b""
@@ -71,9 +71,9 @@ def edited(layers: Layers, edits: Mapping[str, object]) -> dict[str, Mapping[str
             made.pop(name, None)
             continue
         checked: dict[str, Any] = check_settings(document, f"layer {name}")
-        if len(canonical(checked)) > MOST_BYTES:
-            raise BadDocument(f"layer {name}", f"is larger than {MOST_BYTES >> 10} KiB")
+        if len(canonical(checked)) > MAX_BYTES:
+            raise BadDocument(f"layer {name}", f"is larger than {MAX_BYTES >> 10} KiB")
         made[name] = checked
-    if len(made) > MOST_LAYERS:
-        raise BadDocument("", f"at most {MOST_LAYERS} layers may be")
+    if len(made) > MAX_LAYERS:
+        raise BadDocument("", f"at most {MAX_LAYERS} layers may be")
     return made

@@ -14,7 +14,7 @@ from control.rollout.rollout import Observed
 from kernel.fleet.messages import Report
 
 KEPT = 120.0
-REPORTS_MOST = 120
+MAX_REPORTS = 120
 """Of an edge: however often it reports."""
 
 
@@ -26,7 +26,7 @@ class _Sample(NamedTuple):
     slow: float
 
 
-class Watch:
+class MetricsWindow:
     """The latest reports of all edges."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Watch:
         if self._seen.get(edge) == mark:
             return
         self._seen[edge] = mark
-        samples = self._samples.setdefault(edge, deque(maxlen=REPORTS_MOST))
+        samples = self._samples.setdefault(edge, deque(maxlen=MAX_REPORTS))
         samples.append(_Sample(now, report.requests, report.errors, report.hits, report.slow))
         while samples[0].at < now - KEPT:
             samples.popleft()

@@ -18,14 +18,14 @@ from enum import StrEnum
 
 import xxhash
 
-REQUESTS_LEAST = 20
+MIN_REQUESTS = 20
 """Fewer requests say nothing about errors or hits."""
 ERRORS_WORSE = 0.02
 """Share of requests that may fail beyond what fails elsewhere."""
 HITS_WORSE = 0.2
 """By how much the hit ratio may be below that of before."""
 SLOW_FACTOR = 3.0
-SLOW_LEAST = 0.1
+MIN_SLOW = 0.1
 """Seconds: a slowest hundredth below this is never bad."""
 SILENT_AFTER = 10.0
 """Seconds after which an edge of the set that no longer reports counts as harmed."""
@@ -129,16 +129,16 @@ def harm(new: Observed, before: Observed, others: Observed, refused: Iterable[st
         return f"refused by {', '.join(refusing[:5])}"
     if new.silent:
         return f"no word any more from {', '.join(new.silent[:5])}"
-    if new.requests < REQUESTS_LEAST:
+    if new.requests < MIN_REQUESTS:
         return ""
-    usual = [seen for seen in (before, others) if seen.requests >= REQUESTS_LEAST]
+    usual = [seen for seen in (before, others) if seen.requests >= MIN_REQUESTS]
     worst = max((seen.error_share for seen in usual), default=0.0)
     if new.error_share > worst + ERRORS_WORSE:
         return f"{new.error_share:.1%} of requests fail, elsewhere and before {worst:.1%}"
     if usual and new.hit_share < min(seen.hit_share for seen in usual) - HITS_WORSE:
         return f"hit ratio {new.hit_share:.1%}, elsewhere and before {min(seen.hit_share for seen in usual):.1%}"
     slowest = max((seen.slow for seen in usual), default=0.0)
-    if usual and new.slow > max(SLOW_LEAST, slowest * SLOW_FACTOR):
+    if usual and new.slow > max(MIN_SLOW, slowest * SLOW_FACTOR):
         return f"one request in a hundred waits {new.slow:.2f} s for its head, elsewhere and before {slowest:.2f} s"
     return ""
 

@@ -1,8 +1,9 @@
 """Settings pushed to the fleet: begun by an operator, watched and carried on by one replica of control, told to edges.
 
-What is decided lies in `control.rollout.rollout` (stages, harm), `control.rollout.settings_state` (the desired state) and `control.rollout.layers`
-(what an edge gets). This shell hears edges, asks these, and commits: each step is a revision with author and reason,
-so every replica tells its own edges, and another can go on when the one that leads is gone.
+What is decided lies in `control.rollout.rollout` (stages, harm), `control.rollout.settings_state` (the desired state)
+and `control.rollout.layers` (what an edge gets). This shell hears edges, asks these, and commits: each step is a
+revision with author and reason, so every replica tells its own edges, and another can go on when the one that leads
+is gone.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from control.desired.documents import Document
 from control.desired.resources import ROLLOUT, Change, Desired
 from control.fleet.fanout import Edge, Fanout
 from control.rollout import settings_state as wanted
-from control.rollout.layers import Who, edited, merged
-from control.rollout.metrics_window import Watch
+from control.rollout.layers import EdgeLabels, edited, merged
+from control.rollout.metrics_window import MetricsWindow
 from control.rollout.rollout import STAGES, Rollout, State, go_on, harm, has_it, hold, reaching, revert, step
-from control.rollout.settings_state import NotNow, Pushed, pushed
+from control.rollout.settings_state import RolloutConflict, SettingsState, pushed
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet.messages import SETTINGS, Ack, Applied, Hello, Nack, Version
@@ -60,9 +61,9 @@ async def _always() -> bool:
     return True
 
 
-def who_of(hello: Hello) -> Who:
+def who_of(hello: Hello) -> EdgeLabels:
     """An edge as it speaks of itself."""
-    return Who(hello.id, hello.role, hello.region, hello.pop)
+    return EdgeLabels(hello.id, hello.role, hello.region, hello.pop)
 
 
 class SettingsPush:
@@ -74,7 +75,7 @@ class SettingsPush:
         fanout: Fanout,
         clock: Clock,
         leads: Callable[[], Awaitable[bool]] = _always,
-        who: Callable[[Hello], Who] = who_of,
+        who: Callable[[Hello], EdgeLabels] = who_of,
     ) -> None:
         self._store = store
         self._fanout = fanout
@@ -82,8 +83,8 @@ class SettingsPush:
         self._leads = leads
         self._who = who
         self._wake = asyncio.Event()
-        self._watch = Watch()
-        self._held = Pushed()
+        self._watch = MetricsWindow()
+        self._held = SettingsState()
         self._of: tuple[object, ...] = ()
         self._documents: dict[str, tuple[Hello, Document]] = {}
         self._stage: tuple[int, int] = (0, 0)
@@ -94,10 +95,10 @@ class SettingsPush:
 
     # -- what edges get ----------------------------------------------------------------------------------------
 
-    def now_pushed(self) -> Pushed:
+    def now_pushed(self) -> SettingsState:
         """The settings as desired now."""
         desired = self._store.desired
-        of = (desired.epoch, desired.shelf(SETTINGS), desired.shelf(ROLLOUT))
+        of = (desired.epoch, desired.resource_set(SETTINGS), desired.resource_set(ROLLOUT))
         if len(self._of) != len(of) or any(old is not new for old, new in zip(self._of, of, strict=True)):
             self._of, self._held = of, pushed(desired)
             self._documents.clear()
@@ -126,7 +127,7 @@ class SettingsPush:
 
     async def push(
         self, edits: Mapping[str, object], *, author: str, reason: str = "", call: Call | None = None
-    ) -> Pushed:
+    ) -> SettingsState:
         """Roll out the layers after these edits (None: taken away).
 
         What is under way is superseded: its edges go back to what was settled, and its change goes on within this one,
@@ -140,14 +141,14 @@ class SettingsPush:
             try:
                 by = self._by(author, reason, Action.SETTINGS_PUSH, call)
                 await self._commit(lambda desired: wanted.push(desired, edits, self._connected(), self._wall()), by)
-            except NotNow:
+            except RolloutConflict:
                 by = self._by(_CONTROL, why, Action.SETTINGS_SUPERSEDE)
                 await self._commit(lambda desired: wanted.superseded(desired, self._wall(), why), by)
             else:
                 return self.now_pushed()
-        raise NotNow("others push settings all the time; try again")
+        raise RolloutConflict("others push settings all the time; try again")
 
-    async def back(self, *, author: str, reason: str = "", call: Call | None = None) -> Pushed:
+    async def back(self, *, author: str, reason: str = "", call: Call | None = None) -> SettingsState:
         """Take back what is under way; or roll out what was before the settings that are rolled out."""
         why = reason or f"taken back by {author}"
         by = self._by(author, why, Action.SETTINGS_BACK, call)
@@ -157,7 +158,7 @@ class SettingsPush:
             await self._commit(lambda desired: wanted.back(desired, self._connected(), self._wall()), by)
         return self.now_pushed()
 
-    async def hold(self, *, author: str, reason: str = "", call: Call | None = None) -> Pushed:
+    async def hold(self, *, author: str, reason: str = "", call: Call | None = None) -> SettingsState:
         """Stay at this stage until `go_on`. Harm takes it back all the same."""
         why = reason or f"held by {author}"
         await self._move(
@@ -165,7 +166,7 @@ class SettingsPush:
         )
         return self.now_pushed()
 
-    async def go_on(self, *, author: str, reason: str = "", call: Call | None = None) -> Pushed:
+    async def go_on(self, *, author: str, reason: str = "", call: Call | None = None) -> SettingsState:
         """Let a held rollout go on; its stage is watched anew."""
         by = self._by(author, reason, Action.SETTINGS_GO_ON, call)
         await self._move(lambda rollout: go_on(rollout, self._wall()), by)
@@ -175,7 +176,7 @@ class SettingsPush:
         def make(desired: Desired) -> Change:
             held = pushed(desired)
             if held.rollout is None or not held.under_way:
-                raise NotNow("no settings are on their way")
+                raise RolloutConflict("no settings are on their way")
             following = to(held.rollout)
             return Change() if following == held.rollout else wanted.moved(desired, following)
 
@@ -191,7 +192,7 @@ class SettingsPush:
     def _wall(self) -> float:
         return self._clock.wall()
 
-    def _connected(self) -> list[Who]:
+    def _connected(self) -> list[EdgeLabels]:
         return [self._who(edge.hello) for edge in self._fanout.edges.values() if edge.connected]
 
     # -- carrying on -------------------------------------------------------------------------------------------
@@ -239,7 +240,7 @@ class SettingsPush:
                 self._watch.note(name, edge.report, edge.reported_at if name in here else edge.last_seen, now)
         self._watch.forget_others(edges)
 
-    def _enter_stage(self, held: Pushed, rollout: Rollout) -> None:
+    def _enter_stage(self, held: SettingsState, rollout: Rollout) -> None:
         """Who is watched: those that were there when the stage began, as far as this replica knows."""
         if self._stage == (rollout.number, rollout.stage):
             return

@@ -16,19 +16,19 @@ from typing import Any
 from control.desired.changes import canonical
 from control.desired.documents import Document
 from control.desired.resources import ROLLOUT, Change, Desired
-from control.rollout.layers import Layers, Who, content_of, edited
+from control.rollout.layers import EdgeLabels, Layers, content_of, edited
 from control.rollout.rollout import Rollout, State, has_it, reaching, revert
 from kernel.fleet.messages import SETTINGS, Version
 
 _ONLY = "settings"
 
 
-class NotNow(ValueError):
+class RolloutConflict(ValueError):
     """What is asked for does not fit how far the rollout is; says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pushed:
+class SettingsState:
     """The settings as desired: `layers` the newest, `number` their revision, `before` those that they replace.
 
     `rollout` None: nothing was ever pushed. `set_aside`: layers that were superseded on their way by a change that is
@@ -46,56 +46,56 @@ class Pushed:
         """Whether a rollout is rolling or held."""
         return self.rollout is not None and self.rollout.state in (State.ROLLING, State.HELD)
 
-    def document(self, who: Who, epoch: str) -> Document:
+    def document(self, who: EdgeLabels, epoch: str) -> Document:
         """What an edge is to have now."""
         rollout = self.rollout
         if rollout is not None and self.under_way and not has_it(who.id, rollout):
             return Document(Version(epoch, rollout.before), content_of(self.before, who))
         return Document(Version(epoch, self.number), content_of(self.layers, who))
 
-    def concerns(self, who: Who) -> bool:
+    def concerns(self, who: EdgeLabels) -> bool:
         """Whether the newest settings differ for an edge from those before."""
         return content_of(self.layers, who) != content_of(self.before, who)
 
 
-def pushed(desired: Desired) -> Pushed:
+def pushed(desired: Desired) -> SettingsState:
     """What the desired state says of settings."""
-    shelf = desired.shelf(SETTINGS)
+    shelf = desired.resource_set(SETTINGS)
     layers = {name: json.loads(held.content) for name, held in sorted(shelf.resources.items())}
     said = desired.content(ROLLOUT, _ONLY)
     if said is None:
-        return Pushed(shelf.number, layers)
+        return SettingsState(shelf.number, layers)
     document: dict[str, Any] = json.loads(said)
     members = document["rollout"]
     rollout = Rollout(**members | {"state": State(members["state"])})
-    return Pushed(shelf.number, layers, rollout, document["before"], document["setAside"])
+    return SettingsState(shelf.number, layers, rollout, document["before"], document["setAside"])
 
 
-def push(desired: Desired, edits: Mapping[str, object], edges: Iterable[Who], now: float) -> Change:
+def push(desired: Desired, edits: Mapping[str, object], edges: Iterable[EdgeLabels], now: float) -> Change:
     """Begin to roll out the layers after these edits (None: taken away); nothing where that changes nothing.
 
     `edges`: those that are connected. Raises BadDocument, and NotNow while another is under way.
     """
     held = pushed(desired)
     if held.under_way:
-        raise NotNow("other settings are on their way")
+        raise RolloutConflict("other settings are on their way")
     layers = edited(held.set_aside or held.layers, edits)
     return _begun(desired, held, layers, edges, now)
 
 
-def back(desired: Desired, edges: Iterable[Who], now: float) -> Change:
+def back(desired: Desired, edges: Iterable[EdgeLabels], now: float) -> Change:
     """Begin to roll out the settings of before the last that were rolled out. Raises NotNow where there are none."""
     held = pushed(desired)
     if held.rollout is None or held.rollout.state is not State.DONE:
-        raise NotNow("there are no settings to go back from")
+        raise RolloutConflict("there are no settings to go back from")
     return _begun(desired, held, held.before, edges, now)
 
 
-def _begun(desired: Desired, held: Pushed, layers: Layers, edges: Iterable[Who], now: float) -> Change:
+def _begun(desired: Desired, held: SettingsState, layers: Layers, edges: Iterable[EdgeLabels], now: float) -> Change:
     if layers == held.layers:
         return Change()
     number = desired.revision + 1
-    following = Pushed(number, layers, None, held.layers)
+    following = SettingsState(number, layers, None, held.layers)
     concerned = [who.id for who in edges if following.concerns(who)]
     rollout = reaching(Rollout(number, held.number, now, began=now), concerned)
     if not concerned:
@@ -121,11 +121,11 @@ def superseded(desired: Desired, now: float, why: str) -> Change:
     return _taken_back(held, revert(held.rollout, now, why), held.layers)
 
 
-def _taken_back(held: Pushed, rollout: Rollout, set_aside: Layers | None) -> Change:
-    return _change(held.layers, Pushed(0, held.before, rollout, held.layers, set_aside))
+def _taken_back(held: SettingsState, rollout: Rollout, set_aside: Layers | None) -> Change:
+    return _change(held.layers, SettingsState(0, held.before, rollout, held.layers, set_aside))
 
 
-def _change(old: Layers, following: Pushed) -> Change:
+def _change(old: Layers, following: SettingsState) -> Change:
     assert following.rollout is not None  # noqa: S101 (for the types)
     document = {"rollout": asdict(following.rollout), "before": following.before, "setAside": following.set_aside}
     puts = {(SETTINGS, name): canonical(layer) for name, layer in following.layers.items() if old.get(name) != layer}

@@ -3,8 +3,8 @@
 Three kinds of witness speak of an edge: its stream to control, its own reports, and the probers (each replica of
 control is one). One witness alone only makes an edge doubted: others are named before it. Two that agree take it out:
 at once when its stream broke and no connection can be had either (gone), else when they have agreed for five looks in
-a row (ejected, by kernel.upstreams.health: 30 s times the count, at most a tenth of a pool or one, none when less than half would
-be left, and back with a slow start). Who drains or is not ready says so.
+a row (ejected, by kernel.upstreams.health: 30 s times the count, at most a tenth of a pool or one, none when less
+than half would be left, and back with a slow start). Who drains or is not ready says so.
 
 What viewers tell of their sessions is shown beside a verdict and decides nothing: anybody may be a guest, as often as
 they like, and say what they like. The edge's own counters and the probes decide.
@@ -34,7 +34,7 @@ SIGNAL_AGE = 30.0
 SIGNALS_KEPT = 64
 STALLED = 1.0
 """Stalled seconds that are trouble."""
-ERRORS_LEAST = 10
+MIN_ERRORS = 10
 ERRORS_SHARE = 0.5
 BUSY_EGRESS, CALM_EGRESS = 0.9, 0.8
 """Shares of its capacity from which an edge is busy, and below which it is so no more."""
@@ -49,7 +49,7 @@ class Standing(Enum):
     GOOD = "good"
     RETURNING = "returning"
     BUSY = "busy"
-    DOUBTED = "doubted"
+    SUSPECT = "doubted"
     EJECTED = "ejected"
     GONE = "gone"
     NOT_READY = "not-ready"
@@ -58,7 +58,7 @@ class Standing(Enum):
 
 
 WELL = frozenset((Standing.GOOD, Standing.RETURNING))
-ROUTED = WELL | {Standing.BUSY, Standing.DOUBTED}
+ROUTED = WELL | {Standing.BUSY, Standing.SUSPECT}
 """Standings that viewers are sent to."""
 
 
@@ -79,7 +79,7 @@ class Probe(NamedTuple):
     detail: str = ""
 
 
-class Told(NamedTuple):
+class SignalSample(NamedTuple):
     """What one session met at an edge: requests, failed ones, stalled seconds; when (mono seconds)."""
 
     requests: int
@@ -89,7 +89,7 @@ class Told(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class EdgeObservation:
     """An edge as control's connections show it. `pool` is whom it stands in for; `lost_at`: when its stream broke."""
 
     pool: str
@@ -103,17 +103,17 @@ class Seen:
 
 
 @dataclass(slots=True)
-class Watched:
+class ObservationHistory:
     """What is remembered of one edge."""
 
     probes: dict[str, Probe] = field(default_factory=dict)
-    told: dict[str, Told] = field(default_factory=dict)
+    told: dict[str, SignalSample] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
     looked_at: float = -LOOK_EVERY
     busy: bool = False
     gone: bool = False
 
-    def take_signal(self, session: str, told: Told) -> None:
+    def take_signal(self, session: str, told: SignalSample) -> None:
         """A session's latest word replaces its last; the oldest are forgotten."""
         self.told.pop(session, None)
         self.told[session] = told
@@ -127,7 +127,7 @@ class Watched:
         self.probes[prober] = Probe(failures, at, reached, detail)
 
 
-def witnesses(watched: Watched, seen: Seen, now: float) -> dict[str, str]:
+def witnesses(watched: ObservationHistory, seen: EdgeObservation, now: float) -> dict[str, str]:
     """Who speaks against an edge, and what they say."""
     found = {
         f"prober {name}": probe.detail or "failed probes"
@@ -140,12 +140,12 @@ def witnesses(watched: Watched, seen: Seen, now: float) -> dict[str, str]:
     if seen.connected and report is not None:
         if now - seen.reported_at > SILENT:
             found["report"] = f"no report for {now - seen.reported_at:.0f} s"
-        elif report.errors >= max(ERRORS_LEAST, ERRORS_SHARE * report.requests):
+        elif report.errors >= max(MIN_ERRORS, ERRORS_SHARE * report.requests):
             found["report"] = f"{report.errors} errors of {report.requests} requests"
     return found
 
 
-def told_by_viewers(watched: Watched, now: float) -> str:
+def told_by_viewers(watched: ObservationHistory, now: float) -> str:
     """What sessions say of an edge, for whoever looks at it; no witness. "" while there is no trouble."""
     told = [one for one in watched.told.values() if now - one.at <= SIGNAL_AGE]
     troubled = sum(1 for one in told if one.errors or one.stalled >= STALLED)
@@ -154,7 +154,7 @@ def told_by_viewers(watched: Watched, now: float) -> str:
     return f"{troubled} of {len(told)} sessions tell of trouble (decides nothing)"
 
 
-def is_unreachable(watched: Watched, seen: Seen, now: float) -> str:
+def is_unreachable(watched: ObservationHistory, seen: EdgeObservation, now: float) -> str:
     """Why an edge is taken for gone: its stream broke, and who tried since gets no connection; "" when it is not."""
     if seen.connected:
         return ""
@@ -163,7 +163,9 @@ def is_unreachable(watched: Watched, seen: Seen, now: float) -> str:
     return f"its stream broke, and {failed[0]}" if failed and 2 * len(failed) > len(tried) else ""
 
 
-def judge(watched: Mapping[str, Watched], seen: Mapping[str, Seen], now: float) -> dict[str, Verdict]:
+def judge(
+    watched: Mapping[str, ObservationHistory], seen: Mapping[str, EdgeObservation], now: float
+) -> dict[str, Verdict]:
     """The verdict on every edge of `seen` (each must be watched), pool by pool."""
     found: dict[str, Verdict] = {}
     pools: dict[str, list[str]] = {}
@@ -176,7 +178,7 @@ def judge(watched: Mapping[str, Watched], seen: Mapping[str, Seen], now: float) 
     return found
 
 
-def _one(watched: Watched, seen: Seen, pool: list[Health], now: float) -> Verdict:
+def _one(watched: ObservationHistory, seen: EdgeObservation, pool: list[Health], now: float) -> Verdict:
     against = witnesses(watched, seen, now)
     why = "; ".join(f"{who}: {what}" for who, what in against.items())
     if now - watched.looked_at >= LOOK_EVERY:
@@ -196,7 +198,7 @@ def _one(watched: Watched, seen: Seen, pool: list[Health], now: float) -> Verdic
     if watched.health.out is not None:
         return Verdict(Standing.EJECTED, why or f"for {max(0.0, watched.health.until - now):.0f} s more")
     if against:
-        return Verdict(Standing.DOUBTED, why)
+        return Verdict(Standing.SUSPECT, why)
     if busy := _busy(watched, seen):
         return Verdict(Standing.BUSY, busy)
     share = watched.health.share(now)
@@ -218,7 +220,7 @@ def _look(health: Health, bad: bool, pool: Iterable[Health], now: float) -> None
             health.succeeded(now)
 
 
-def _is_back(watched: Watched, seen: Seen, now: float) -> bool:
+def _is_back(watched: ObservationHistory, seen: EdgeObservation, now: float) -> bool:
     """A gone edge is back when it is connected, or a prober has reached it."""
     latest = max(watched.probes.values(), key=lambda probe: probe.at, default=None)
     if latest is not None and latest.failures:
@@ -230,7 +232,7 @@ def _is_back(watched: Watched, seen: Seen, now: float) -> bool:
     return True
 
 
-def _busy(watched: Watched, seen: Seen) -> str:
+def _busy(watched: ObservationHistory, seen: EdgeObservation) -> str:
     report = seen.report
     if report is None:
         return ""
@@ -252,13 +254,13 @@ def _in_panic(verdicts: Mapping[str, Verdict]) -> Mapping[str, Verdict]:
     staying = [one for one in verdicts.values() if one.standing not in (Standing.DRAINING, Standing.QUARANTINED)]
     left = sum(one.standing in ROUTED for one in staying)
     panic = left < PANIC_BELOW * len(staying)
-    doubted = sum(one.standing is Standing.DOUBTED for one in staying)
+    doubted = sum(one.standing is Standing.SUSPECT for one in staying)
     doubtful = 2 * doubted > len(staying)
 
     def eased(one: Verdict) -> Verdict:
         if one.standing is Standing.EJECTED and panic:
-            return Verdict(Standing.DOUBTED, f"panic: less than half of its pool is left; {one.why}")
-        if one.standing is Standing.DOUBTED and doubtful:
+            return Verdict(Standing.SUSPECT, f"panic: less than half of its pool is left; {one.why}")
+        if one.standing is Standing.SUSPECT and doubtful:
             return Verdict(Standing.GOOD, f"more than half of its pool is doubted; {one.why}")
         return one
 

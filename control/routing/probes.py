@@ -1,7 +1,8 @@
 """Probes of each edge, as a viewer would reach it: a connection to its public port and any answer below 500.
 
-Each replica of control probes by itself, with jitter, and tells the others what it saw (control.routing.service, control.routing.health
-decide what follows). An edge whose stream has just broken is probed at once: that tells a dead edge from a cut line.
+Each replica of control probes by itself, with jitter, and tells the others what it saw (control.routing.service,
+control.routing.health decide what follows). An edge whose stream has just broken is probed at once: that tells a dead
+edge from a cut line.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import NamedTuple
 
 import structlog
 
-from control.db.replica_notes import share, shared
+from control.db.replica_notes import publish_note, read_notes
 from control.db.store import Store
-from control.routing.service import Traffic
+from control.routing.service import RoutingService
 from kernel.clock import Clock
 from kernel.errors import StorageFailed
 from kernel.settings.table import parse_address
@@ -27,7 +28,7 @@ WITHIN = 2.0
 AT_ONCE = 64
 NOTE_EVERY = 2.0
 NOTE = "probes"
-_LINE_MOST = 1024
+_MAX_LINE = 1024
 _ALERT = b"\x15"
 
 log = structlog.get_logger("control")
@@ -49,7 +50,7 @@ class Prober:
 
     def __init__(
         self,
-        traffic: Traffic,
+        traffic: RoutingService,
         clock: Clock,
         store: Store | None = None,
         *,
@@ -105,8 +106,8 @@ class Prober:
             return
         with contextlib.suppress(StorageFailed, ValueError):  # each sees for itself until the store is back
             now = self._clock.wall()
-            await share(self._store, NOTE, self._traffic.note(), now)
-            for said in await shared(self._store, NOTE, now):
+            await publish_note(self._store, NOTE, self._traffic.note(), now)
+            for said in await read_notes(self._store, NOTE, now):
                 self._traffic.take_note(said.replica, said.at, said.content)
 
     async def _pause(self, seconds: float) -> None:
@@ -127,9 +128,9 @@ async def probe(address: str) -> Found:
     writer = None
     try:
         async with asyncio.timeout(WITHIN):
-            reader, writer = await asyncio.open_connection(place.host, place.port, limit=_LINE_MOST)
+            reader, writer = await asyncio.open_connection(place.host, place.port, limit=_MAX_LINE)
             writer.write(b"GET / HTTP/1.1\r\nHost: probe\r\nUser-Agent: matinee-control\r\nConnection: close\r\n\r\n")
-            line = await reader.read(_LINE_MOST)
+            line = await reader.read(_MAX_LINE)
     except TimeoutError:
         reached = writer is not None
         return Found(well=False, reached=reached, detail=f"no {'answer' if reached else 'connection'} in {WITHIN:g} s")

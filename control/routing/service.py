@@ -11,8 +11,18 @@ import structlog
 from control.fleet.fanout import Edge, Fanout
 from control.fleet.nodes import Node
 from control.popularity.planner import weight_of
-from control.routing.health import ROUTED, Probe, Seen, Standing, Told, Verdict, Watched, judge, told_by_viewers
-from control.routing.ranking import Ask, Place, Routed, near, route
+from control.routing.health import (
+    ROUTED,
+    EdgeObservation,
+    ObservationHistory,
+    Probe,
+    SignalSample,
+    Standing,
+    Verdict,
+    judge,
+    told_by_viewers,
+)
+from control.routing.ranking import CandidateEdge, Routed, RouteQuery, near, route
 from kernel.clock import Clock
 from kernel.fleet.messages import Hello, Report
 from kernel.settings.table import parse_address
@@ -24,7 +34,7 @@ EDGES_IN_A_NOTE = 10_000
 log = structlog.get_logger("control")
 
 
-class Traffic:
+class RoutingService:
     """One replica's view of how edges do. `node_of` says what operators say of an edge; `replicas` (region, contentId)
     on how many edges of a region a title is to be held; `neighbours` where to look beside a region (or by country)."""
 
@@ -37,7 +47,7 @@ class Traffic:
         self.replicas: Callable[[str, str], int] = lambda _region, _content_id: 1
         self.quarantined: Callable[[str], str] = lambda _: ""
         """Why a node is in quarantine."""
-        self.watched: dict[str, Watched] = {}
+        self.watched: dict[str, ObservationHistory] = {}
         self._lost: dict[str, float] = {}
         self._sent: dict[str, set[tuple[str, str]]] = {}
         self._verdicts: dict[str, Verdict] = {}
@@ -59,7 +69,7 @@ class Traffic:
     def take_probe(self, name: str, *, well: bool, reached: bool, detail: str = "") -> None:
         """What this replica saw of an edge."""
         self.probed["well" if well else "failed"] += 1
-        watched = self.watched.setdefault(name, Watched())
+        watched = self.watched.setdefault(name, ObservationHistory())
         before = watched.probes.get(self.prober)
         watched.take_probe(self.prober, self._clock.mono(), well=well, reached=reached, detail=detail)
         if before is None or (before.failures == 0) != well:
@@ -70,8 +80,8 @@ class Traffic:
         self.signals += 1
         name = edge if edge in self._fanout.edges else self._at(edge)
         if name:
-            told = Told(requests, errors, stalled, self._clock.mono())
-            self.watched.setdefault(name, Watched()).take_signal(session[:128], told)
+            told = SignalSample(requests, errors, stalled, self._clock.mono())
+            self.watched.setdefault(name, ObservationHistory()).take_signal(session[:128], told)
 
     def told_by_viewers(self, name: str) -> str:
         """What sessions say of an edge."""
@@ -104,7 +114,7 @@ class Traffic:
             since = self._clock.mono() - max(0.0, self._clock.wall() - written)
             for name, (failures, ago, reached, detail) in list(rows.items())[:EDGES_IN_A_NOTE]:
                 probe = Probe(int(failures), since - float(ago), bool(reached), str(detail)[:200])
-                self.watched.setdefault(str(name), Watched()).probes[prober] = probe
+                self.watched.setdefault(str(name), ObservationHistory()).probes[prober] = probe
         except (ValueError, TypeError, AttributeError):
             log.warning("another replica's probes cannot be read", replica=prober)
 
@@ -127,7 +137,7 @@ class Traffic:
             del self.watched[name]
         seen = {edge.hello.id: self._seen(edge) for edge in edges}
         for name in seen:
-            self.watched.setdefault(name, Watched())
+            self.watched.setdefault(name, ObservationHistory())
         found = judge(self.watched, seen, now)
         for name, verdict in found.items():
             before = self._verdicts.get(name)
@@ -136,10 +146,10 @@ class Traffic:
         self._verdicts = found
         return found
 
-    def _seen(self, edge: Edge) -> Seen:
+    def _seen(self, edge: Edge) -> EdgeObservation:
         node = self._node_of(edge.hello)
         lost_at = self._lost.get(edge.hello.id, 0.0)
-        return Seen(
+        return EdgeObservation(
             pool=node.region,
             connected=edge.connected,
             lost_at=lost_at,
@@ -150,7 +160,7 @@ class Traffic:
             quarantined=self.quarantined(edge.hello.id),
         )
 
-    def route(self, ask: Ask) -> Routed:
+    def route(self, ask: RouteQuery) -> Routed:
         """The edges that a session should use, best first."""
         self.answered += 1
         verdicts = self.verdicts()
@@ -162,11 +172,11 @@ class Traffic:
             self._sent.setdefault(routed.edges[0].id, set()).add((ask.content_id, ask.session))
         return routed
 
-    def _place(self, edge: Edge, verdicts: Mapping[str, Verdict]) -> Place:
+    def _place(self, edge: Edge, verdicts: Mapping[str, Verdict]) -> CandidateEdge:
         node = self._node_of(edge.hello)
         name = edge.hello.id
         running = (edge.report.connections if edge.report is not None else 0) + len(self._sent.get(name, ()))
-        return Place(
+        return CandidateEdge(
             id=name,
             address=self.address_of(edge),
             regions=tuple(part for part in node.region.split(",") if part),

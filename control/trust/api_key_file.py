@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kernel.errors import BadSettings
 
-SHORTEST = 16
+MIN_LENGTH = 16
 
 
 def read_or_make(path: Path) -> str:
@@ -30,9 +30,9 @@ def _read(path: Path) -> str:
         key = file.read(1024).decode("ascii", "replace").strip()
     if mode & 0o077:
         raise BadSettings("api_key_file", f"{path} has mode {mode:04o}: others can read the key; make it 0600")
-    if len(key) < SHORTEST:
+    if len(key) < MIN_LENGTH:
         raise BadSettings(
-            "api_key_file", f"{path} holds no key of at least {SHORTEST} characters; remove it for a new one"
+            "api_key_file", f"{path} holds no key of at least {MIN_LENGTH} characters; remove it for a new one"
         )
     return key
 

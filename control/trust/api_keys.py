@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from control.audit.entry import Action, Author, Deed, plain
+from control.audit.entry import Action, AuditEntry, Author, plain
 from control.db.schema import api_keys
 from control.db.store import Store
 from control.db.transaction import Tx
@@ -27,7 +27,7 @@ from kernel.documents import BadDocument
 
 _KEY = re.compile(r"mtk-([a-z0-9]{8})-([A-Za-z0-9_-]{32})", re.ASCII)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
-MOST_KEYS = 1_000
+MAX_KEYS = 1_000
 USED_EVERY = 60.0
 """Seconds between two notes of when a key was last used."""
 
@@ -120,10 +120,12 @@ class Keys:
 
         async def work(tx: Tx) -> None:
             held = (await tx.connection.execute(select(api_keys.c.id).where(api_keys.c.revoked.is_(None)))).all()
-            if len(held) >= MOST_KEYS:
-                raise BadDocument("", f"there are {MOST_KEYS} keys already; revoke some")
+            if len(held) >= MAX_KEYS:
+                raise BadDocument("", f"there are {MAX_KEYS} keys already; revoke some")
             await tx.connection.execute(api_keys.insert().values(**row))
-            tx.note(Deed(Action.API_KEY_MAKE, made, None, {"name": row["name"], "role": role, "expires": expires}))
+            tx.note(
+                AuditEntry(Action.API_KEY_MAKE, made, None, {"name": row["name"], "role": role, "expires": expires})
+            )
             tx.announce("api_keys")
 
         await self._store.transact(work, author)
@@ -140,7 +142,7 @@ class Keys:
                 return False
             await tx.connection.execute(update(api_keys).where(of).values(revoked=author.at))
             before = {name: held[name] for name in ("name", "role", "expires")}
-            tx.note(Deed(Action.API_KEY_REVOKE, key_id, before, {"revoked": author.at}))
+            tx.note(AuditEntry(Action.API_KEY_REVOKE, key_id, before, {"revoked": author.at}))
             tx.announce("api_keys")
             return True
 

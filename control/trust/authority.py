@@ -25,7 +25,7 @@ from kernel.errors import BadSettings
 from kernel.fleet.identity import SKEW, BadIdentity, fingerprint, load_key, make_key, names
 
 AUTHORITY_DAYS = 3650
-MOST_REQUEST = 16 << 10
+MAX_REQUEST = 16 << 10
 
 
 class Authority:
@@ -59,7 +59,7 @@ class Authority:
         self, request_pem: bytes, node_id: str, role: str, now: float, seconds: float, hosts: Sequence[str] = ()
     ) -> bytes:
         """A certificate (PEM) over the request's key, for that node, that long. Raises BadIdentity."""
-        if len(request_pem) > MOST_REQUEST:
+        if len(request_pem) > MAX_REQUEST:
             raise BadIdentity("the certificate request is too large")
         try:
             asked = x509.load_pem_x509_csr(request_pem)

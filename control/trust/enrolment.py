@@ -14,7 +14,7 @@ import structlog
 from cryptography import x509
 from sqlalchemy import delete, func, insert, select, update
 
-from control.audit.entry import Action, Author, Call, Deed
+from control.audit.entry import Action, AuditEntry, Author, Call
 from control.db.schema import tokens
 from control.db.store import Store, Tx
 from control.desired.changes import canonical
@@ -38,16 +38,16 @@ from kernel.fleet.messages import NODE_ID
 from kernel.settings.setting_types import parse_duration
 
 TTL = 3_600.0
-TTL_MOST = 30 * 86_400.0
-TOKENS_MOST = 10_000
+MAX_TTL = 30 * 86_400.0
+MAX_TOKENS = 10_000
 FORGET_AFTER = 7 * 86_400.0
 """Seconds after its end that a token is still known, so that a late node is told why."""
-LONGEST = 64
+MAX_TOKEN_LENGTH = 64
 
 log = structlog.get_logger("control")
 
 
-class NotWelcome(Exception):
+class EnrolmentRejected(Exception):
     """No certificate is given; the text says why, to whoever asked."""
 
 
@@ -77,8 +77,8 @@ def parse_invitation(value: object) -> Invitation:
         raise BadDocument("id", "must be a node's id: letters, digits, dots, hyphens, at most 64")
     if role not in ENROLLED:
         raise BadDocument("role", f"must be one of {', '.join(ENROLLED)}")
-    if not isinstance(region, str) or len(region) > LONGEST or not region.isprintable():
-        raise BadDocument("region", f"must be at most {LONGEST} printable characters")
+    if not isinstance(region, str) or len(region) > MAX_TOKEN_LENGTH or not region.isprintable():
+        raise BadDocument("region", f"must be at most {MAX_TOKEN_LENGTH} printable characters")
     return Invitation(node_id, str(role), region, _ttl(members.get("ttl", TTL)))
 
 
@@ -87,7 +87,7 @@ def _ttl(value: object) -> float:
         seconds = parse_duration(value) if isinstance(value, str) else value
     except ValueError as error:
         raise BadDocument("ttl", str(error)) from None
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= TTL_MOST:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= MAX_TTL:
         raise BadDocument("ttl", "must be from 1 second to 30 days")
     return float(seconds)
 
@@ -115,15 +115,15 @@ class Enrolment:
 
         async def work(tx: Tx) -> None:
             await tx.connection.execute(delete(tokens).where(tokens.c.expires < now - FORGET_AFTER))
-            if (await tx.connection.execute(select(func.count()).select_from(tokens))).scalar_one() >= TOKENS_MOST:
-                raise BadDocument("id", f"there are {TOKENS_MOST} enrolment tokens already")
+            if (await tx.connection.execute(select(func.count()).select_from(tokens))).scalar_one() >= MAX_TOKENS:
+                raise BadDocument("id", f"there are {MAX_TOKENS} enrolment tokens already")
             row = {"hash": kept, "id": asked.id, "role": asked.role, "region": asked.region}
             await tx.connection.execute(
                 insert(tokens).values(**row, author=author[:200], at=now, expires=token.expires)
             )
             said = {"role": asked.role, "region": asked.region, "ttl": asked.ttl}
             tx.touch("token", asked.id, None, canonical(said))
-            tx.note(Deed(Action.ENROLMENT_MAKE, asked.id, None, said))
+            tx.note(AuditEntry(Action.ENROLMENT_MAKE, asked.id, None, said))
             tx.announce("tokens")
 
         await self._store.transact(work, Author(author, now, reason or f"{asked.role} {asked.id} may join", call))
@@ -136,31 +136,31 @@ class Enrolment:
             _, kept = read_token(token)
             key, name = key_hash(request), request_name(request)
         except BadIdentity as error:
-            raise NotWelcome(str(error)) from None
+            raise EnrolmentRejected(str(error)) from None
 
         async def work(tx: Tx) -> bytes:
             row = (await tx.connection.execute(select(tokens).where(tokens.c.hash == kept))).mappings().first()
             if row is None:
-                raise NotWelcome("this enrolment token is not known here, or it ended long ago")
+                raise EnrolmentRejected("this enrolment token is not known here, or it ended long ago")
             if row["expires"] <= now:
-                raise NotWelcome("this enrolment token has expired")
+                raise EnrolmentRejected("this enrolment token has expired")
             if row["used"] is not None and row["node_key"] != key:
-                raise NotWelcome("this enrolment token has been used")
+                raise EnrolmentRejected("this enrolment token has been used")
             if name != row["id"]:
-                raise NotWelcome(f"this enrolment token is for {row['id']}, not for {name[:LONGEST]}")
+                raise EnrolmentRejected(f"this enrolment token is for {row['id']}, not for {name[:MAX_TOKEN_LENGTH]}")
             made = self._issue(request, row["id"], row["role"], now)
             if row["used"] is None:
                 await tx.connection.execute(update(tokens).where(tokens.c.hash == kept).values(used=now, node_key=key))
                 await nodes.enrol(tx, row["id"], row["role"], row["region"], identity(made).ends)
                 tx.announce("tokens")
-            tx.note(Deed(Action.NODE_ENROL, row["id"], None, _issued(made, row["role"])))
+            tx.note(AuditEntry(Action.NODE_ENROL, row["id"], None, _issued(made, row["role"])))
             return made
 
-        by = Author(name[:LONGEST], now, f"{name[:LONGEST]} joins with a token", call)
+        by = Author(name[:MAX_TOKEN_LENGTH], now, f"{name[:MAX_TOKEN_LENGTH]} joins with a token", call)
         try:
             made: bytes = await self._store.transact(work, by)
-        except NotWelcome as error:
-            log.warning("a node was not enrolled", id=name[:LONGEST], why=str(error))
+        except EnrolmentRejected as error:
+            log.warning("a node was not enrolled", id=name[:MAX_TOKEN_LENGTH], why=str(error))
             raise
         log.info("a node has joined", id=name)
         return made
@@ -172,7 +172,7 @@ class Enrolment:
 
         async def work(tx: Tx) -> None:
             await nodes.renewed(tx.connection, who.id, identity(made).ends)
-            tx.note(Deed(Action.NODE_RENEW, who.id, {"ends": who.ends}, _issued(made, who.role)))
+            tx.note(AuditEntry(Action.NODE_RENEW, who.id, {"ends": who.ends}, _issued(made, who.role)))
             tx.announce("nodes")
 
         await self._store.transact(work, Author(who.id, now, "its certificate is renewed", call))
@@ -182,7 +182,7 @@ class Enrolment:
         try:
             return self._authority.issue(request, node_id, role, now, self._life)
         except BadIdentity as error:
-            raise NotWelcome(str(error)) from None
+            raise EnrolmentRejected(str(error)) from None
 
 
 def _issued(certificate: bytes, role: str) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from functools import partial
 
-from control.commands import Plane
+from control.commands import ControlService
 from control.server import Trust
 from control.settings import ControlSettings
 from control.trust.authority import Authority
@@ -18,7 +18,7 @@ from kernel.fleet.messages import Update
 from kernel.fleet.signed import signed
 
 
-async def open_trust(settings: ControlSettings, plane: Plane) -> Trust | None:
+async def open_trust(settings: ControlSettings, plane: ControlService) -> Trust | None:
     """None where control believes everybody; else what goes out is signed from now on. BadSettings, StorageFailed."""
     if not settings.mtls:
         return None

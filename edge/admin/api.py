@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from edge.admin.explain import why_of
+from edge.admin.explain import explain_url
 from edge.admin.keys import OPEN_TO_ALL, knows, read_admin_keys
 from edge.counters import COUNTERS
 from edge.fleet.purge_request import request_of
@@ -32,8 +32,8 @@ from kernel.vocabulary import DOOR_REFUSAL_STATUS, DoorRefusal
 if TYPE_CHECKING:
     from edge.app import Edge
 
-MOST_BODY = 4 << 20
-MOST_URL = 16 << 10
+MAX_BODY_BYTES = 4 << 20
+MAX_URL_BYTES = 16 << 10
 
 
 ADMIN_CONNECTIONS, ADMIN_CONNECTIONS_PER_ADDRESS = 128, 32
@@ -87,8 +87,8 @@ def _not_read(error: ValueError) -> web.Response:
 def _text(members: Mapping[str, object], name: str) -> str:
     """A member that is a text, "" when it is not there. Raises BadDocument."""
     value = members.get(name, "")
-    if not isinstance(value, str) or len(value) > MOST_URL:
-        raise BadDocument(name, f"must be a text of at most {MOST_URL} characters")
+    if not isinstance(value, str) or len(value) > MAX_URL_BYTES:
+        raise BadDocument(name, f"must be a text of at most {MAX_URL_BYTES} characters")
     return value
 
 
@@ -105,7 +105,7 @@ class Admin:
 
     def application(self) -> web.Application:
         """The aiohttp application."""
-        app = web.Application(client_max_size=MOST_BODY, middlewares=[problems, self._guard()])
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[problems, self._guard()])
         app.add_routes(
             [
                 web.get("/healthz", self._healthz),
@@ -200,7 +200,7 @@ class Admin:
                 raise BadDocument("address", "is no IP address")
         except ValueError as error:
             return _not_read(error)
-        return web.json_response(why_of(self._edge, url, country, address))
+        return web.json_response(explain_url(self._edge, url, country, address))
 
     async def _drain(self, _: web.Request) -> web.Response:
         self._edge.drain()

@@ -16,7 +16,7 @@ from edge.policy.authorise import authorise
 from edge.policy.locate import Viewer
 from edge.policy.node import Node
 from edge.policy.plan import plan
-from edge.policy.route import Asked, ask_for
+from edge.policy.route import RoutedRequest, ask_for
 from edge.upstreams.selector import Upstreams
 from kernel.clock import Instant
 from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Refusal
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from edge.app import Edge
 
 
-def why_of(edge: Edge, url: str, country: str, address: str) -> dict[str, Any]:
+def explain_url(edge: Edge, url: str, country: str, address: str) -> dict[str, Any]:
     """What becomes of a GET of `url` by a viewer at an address ("": here), in a country ("": as his address says)."""
     viewer = edge.locator.locate(address or "127.0.0.1")
     if country:
         viewer = replace(viewer, country=country)
     now = Instant(edge.clock.wall(), edge.clock.mono())
-    return why(url, viewer, edge.node, edge.cache, edge.upstreams, now)
+    return explain(url, viewer, edge.node, edge.cache, edge.upstreams, now)
 
 
-def why(
+def explain(
     url: str, viewer: Viewer, node: Node, cache: SegmentCache, upstreams: Upstreams, now: Instant
 ) -> dict[str, Any]:
     """What becomes of a GET of `url` by `viewer` at `now`, as JSON. A URL without a token is asked as if it had one."""
@@ -43,17 +43,18 @@ def why(
     if isinstance(asked, Refusal):
         return said | _refused(asked)
     said |= {"path": asked.path.decode("latin-1"), "key": asked.key.decode("latin-1")}
-    refusal = _may(asked, viewer, node, now.wall)
+    refusal = refusal_for(asked, viewer, node, now.wall)
     if refusal is not None:
         said |= _refused(refusal)
     stored = cache.stored(asked.key)
     said["stored"] = [_entry(entry, cache, now.mono) for entry in stored]
-    said["filling"] = asked.key in cache.filling
+    said["filling"] = asked.key in cache.fill_table
     said["next"] = plan(stored[-1] if stored else None, now.mono).value
     return said | {"upstreams": _order(asked, upstreams, now.mono)}
 
 
-def _may(asked: Asked, viewer: Viewer, node: Node, wall: float) -> Refusal | None:
+def refusal_for(asked: RoutedRequest, viewer: Viewer, node: Node, wall: float) -> Refusal | None:
+    """Why this viewer would be refused now; None where they are permitted."""
     if asked.cdn is None:
         return None
     memo = node.memo if asked.token is not None else None
@@ -90,7 +91,7 @@ def _held(entry: Entry, cache: SegmentCache, every: Sequence[int]) -> int:
     return sum(1 for number in every if cache.stored(slice_key(entry.key, number)))
 
 
-def _order(asked: Asked, upstreams: Upstreams, now: float) -> list[dict[str, Any]]:
+def _order(asked: RoutedRequest, upstreams: Upstreams, now: float) -> list[dict[str, Any]]:
     """Whom it would be fetched from, first choice first."""
     return [
         {"url": one.url, "running": one.running, "leftOut": one.health.out is not None and now < one.health.until}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from kernel.errors import BadSettings
 
-SHORTEST = 16
-LARGEST_FILE = 64 << 10
+MIN_LENGTH = 16
+MAX_FILE_SIZE = 64 << 10
 OPEN_TO_ALL = frozenset(("/healthz", "/readyz"))
 """What probes ask, which have no key and learn nothing."""
 
@@ -23,14 +23,14 @@ def read_admin_keys(path: Path | None) -> tuple[str, ...]:
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            text = file.read(LARGEST_FILE).decode("ascii", "replace")
+            text = file.read(MAX_FILE_SIZE).decode("ascii", "replace")
     except OSError as error:
         raise BadSettings("admin_keys", f"{path} cannot be read: {error.strerror}") from None
     if mode & 0o077:
         raise BadSettings("admin_keys", f"{path} has mode {mode:04o}: others can read the keys; make it 0600")
     keys = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
-    if not keys or any(len(key) < SHORTEST or not key.isascii() or " " in key for key in keys):
-        raise BadSettings("admin_keys", f"{path} must hold one key a line, each of at least {SHORTEST} characters")
+    if not keys or any(len(key) < MIN_LENGTH or not key.isascii() or " " in key for key in keys):
+        raise BadSettings("admin_keys", f"{path} must hold one key a line, each of at least {MIN_LENGTH} characters")
     return keys
 
 

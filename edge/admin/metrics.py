@@ -18,8 +18,8 @@ def stats(edge: Edge) -> dict[str, int]:
     """GET /stats."""
     counts = edge.counts
     return {
-        "requests": counts.requests + counts.straight,
-        "hits": counts.hits + counts.straight,
+        "requests": counts.requests + counts.fast_path_hits,
+        "hits": counts.hits + counts.fast_path_hits,
         "stale_hits": counts.stale_hits,
         "misses": counts.misses,
         "collapsed": counts.collapsed,
@@ -37,16 +37,16 @@ def stats(edge: Edge) -> dict[str, int]:
 def metrics(edge: Edge) -> dict[str, Number]:
     """Every row of the table of counters: a number, or numbers by label."""
     mine = _of_requests(edge.counts) | _of_cache(edge.cache) | _of_upstreams(edge.upstreams) | _of_node(edge)
-    return mine | edge.ahead.metrics()
+    return mine | edge.prefetch_service.metrics()
 
 
 def _of_requests(counts: Counts) -> dict[str, Number]:
     statuses: dict[str, float] = {str(status): number for status, number in sorted(counts.statuses.items())}
-    statuses["200"] = counts.statuses.get(200, 0) + counts.straight
+    statuses["200"] = counts.statuses.get(200, 0) + counts.fast_path_hits
     return {
         "matinee_edge_requests_total": statuses,
         "matinee_edge_outcomes_total": {
-            "hit": counts.hits + counts.straight,
+            "hit": counts.hits + counts.fast_path_hits,
             "stale-hit": counts.stale_hits,
             "miss": counts.misses,
             "collapsed": counts.collapsed,
@@ -108,7 +108,7 @@ def _of_upstreams(upstreams: Upstreams) -> dict[str, Number]:
 
 
 def _of_node(edge: Edge) -> dict[str, Number]:
-    counts, reloader, crowd = edge.counts, edge.reloader, edge.crowd
+    counts, reloader, crowd = edge.counts, edge.reloader, edge.connection_limits
     return {
         "matinee_edge_connections_cut_total": crowd.counts.cut,
         "matinee_edge_accept_errors_total": crowd.counts.accept_errors,
@@ -127,5 +127,5 @@ def _of_node(edge: Edge) -> dict[str, Number]:
         "matinee_edge_jobs_total": {**edge.jobs.done} if edge.jobs is not None else {},
         "matinee_edge_jobs_mark": edge.jobs.mark().number if edge.jobs is not None else 0,
         "matinee_edge_catching_up": int(edge.jobs is not None and edge.jobs.catching_up),
-        "matinee_edge_doubted_objects": edge.doubted,
+        "matinee_edge_doubted_objects": edge.marked_stale,
     }

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from cache.cache import PurgeRequest
 from cache.entry import Entry
-from edge.policy.route import Asked, beside, reach
+from edge.policy.route import RoutedRequest, purge_scope, sibling_of
 from kernel.http.authority import normal_authority
 from kernel.http.freshness import Verdict
 from kernel.http.message import Fields, values
@@ -22,7 +22,7 @@ LOOP_DETECTED = 508
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class StoreDecision:
     """What an answer is good for. `kept`: stored and shared; `shared`: not stored, but for all who wait now."""
 
     kept: bool
@@ -30,28 +30,28 @@ class Judgement:
     why: str
 
 
-def judge(status: int, verdict: Verdict, *, fits: bool, doomed: bool, validator: bool) -> Judgement:
+def decide_storage(status: int, verdict: Verdict, *, fits: bool, doomed: bool, validator: bool) -> StoreDecision:
     """Whether an answer is kept, shared with those who wait, or for its leader alone.
 
     A loop is told of the way that one request went, which a viewer's CDN-Loop may have made up (RFC 8586 §3).
     """
     if status == LOOP_DETECTED:
-        return Judgement(kept=False, shared=False, why="loop")
+        return StoreDecision(kept=False, shared=False, why="loop")
     if verdict.keeps:
         useful = verdict.lifetime > verdict.age or verdict.swr > 0 or verdict.sie > 0 or validator
         if doomed or not useful:
-            return Judgement(kept=False, shared=True, why="purged" if doomed else "stale already")
-        return Judgement(kept=fits, shared=fits, why="" if fits else "too large")
+            return StoreDecision(kept=False, shared=True, why="purged" if doomed else "stale already")
+        return StoreDecision(kept=fits, shared=fits, why="" if fits else "too large")
     # An error says nothing of one viewer: all who wait get it, or each would ask a failing upstream in turn.
     shared = status >= 500 and verdict.why in ("status", "no explicit freshness")
-    return Judgement(kept=False, shared=shared, why=verdict.why)
+    return StoreDecision(kept=False, shared=shared, why=verdict.why)
 
 
-def changed(asked: Asked, request: Mapping[bytes, bytes], fields: Fields) -> PurgeRequest:
+def invalidated_by(asked: RoutedRequest, request: Mapping[bytes, bytes], fields: Fields) -> PurgeRequest:
     """What a successful unsafe request has changed: its target, and what Location and Content-Location name of the same
     origin (RFC 9111 §4.4), each in all alternates. https and http of a host are one: their keys are."""
     host = normal_authority(request.get(b"host", b""), b"80") or b""
-    urls, prefixes = reach(asked)
+    urls, prefixes = purge_scope(asked)
     for value in values(fields, b"location") + values(fields, b"content-location"):
         try:
             parts = urlsplit(urljoin(b"http://" + host + asked.upstream, value))
@@ -63,7 +63,7 @@ def changed(asked: Asked, request: Mapping[bytes, bytes], fields: Fields) -> Pur
         queried = parts.query or b"?" in value.partition(b"#")[0]
         target = normalise_any((parts.path or b"/") + (b"?" + parts.query if queried else b""))
         if not isinstance(target, Refusal):
-            more_urls, more_prefixes = reach(beside(asked, host, target))
+            more_urls, more_prefixes = purge_scope(sibling_of(asked, host, target))
             urls, prefixes = urls + more_urls, prefixes + more_prefixes
     return PurgeRequest(urls=urls, prefixes=prefixes)
 

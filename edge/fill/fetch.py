@@ -1,7 +1,7 @@
 """FETCH: ask an upstream, once for everybody whom its answer may serve.
 
-What is asked is said in `edge.fill.upstream_request`; what is done with the answer in `edge.fill.store_response`. Over 300 lines because a fill and a
-part of an object in slices are asked for side by side, by the same rules.
+What is asked is said in `edge.fill.upstream_request`; what is done with the answer in `edge.fill.store_response`.
+Over 300 lines because a fill and a part of an object in slices are asked for side by side, by the same rules.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 
-from cache.cache import SegmentCache, Workshop
+from cache.cache import SegmentCache, TaskRunner
 from cache.entry import Entry
 from cache.fills.fill import Fill, Reader
 from cache.fills.fill_state import State
 from edge.counters import Counts
-from edge.fill.cacheability import changed
+from edge.fill.cacheability import invalidated_by
 from edge.fill.revalidation import RevalidationBackoff
-from edge.fill.store_response import Answers
+from edge.fill.store_response import ResponseHandler
 from edge.fill.upstream_request import request_head
 from edge.policy.plan import serves_when_upstream_fails
 from edge.policy.profile import Profile
-from edge.policy.route import Asked
+from edge.policy.route import RoutedRequest
 from edge.slices.content_range import Part, part_of, upstream_range
-from edge.slices.slice_fetch import Run
-from edge.slices.sliced_object import Slicing
+from edge.slices.slice_fetch import SliceFetch
+from edge.slices.sliced_object import SlicedObject
 from edge.slices.unsteady_validators import UnsteadyObjects
 from edge.upstreams.exchange import Exchange
 from edge.upstreams.selector import FAILING, Upstream, Upstreams
@@ -56,7 +56,7 @@ class Fetcher:
         cache: SegmentCache,
         upstreams: Upstreams,
         clock: Clock,
-        workshop: Workshop,
+        workshop: TaskRunner,
         counts: Counts,
         max_object: int,
         wait: float = 3.0,
@@ -77,7 +77,7 @@ class Fetcher:
         self._backoff = RevalidationBackoff()
         self._id = node.encode("latin-1", "replace")
         self.unsteady = UnsteadyObjects()
-        self._answers = Answers(cache, clock, workshop, counts, max_object, self._begin_run, self.unsteady)
+        self._answers = ResponseHandler(cache, clock, workshop, counts, max_object, self._begin_run, self.unsteady)
         self.slicing = self._answers.streams.slicing
 
     @property
@@ -94,9 +94,9 @@ class Fetcher:
         """Larger objects than so many bytes are not kept, from the next answer on."""
         self._answers.keep_up_to(size)
 
-    def begin(
+    def start_fill(
         self,
-        asked: Asked,
+        asked: RoutedRequest,
         request: Mapping[bytes, bytes],
         stale: Entry | None,
         leader: Reader | None = None,
@@ -119,13 +119,13 @@ class Fetcher:
     def _overdue(self, fill: Fill) -> None:
         """No head yet: it goes on for the one who asked first; the others ask again, together, by one more fetch."""
         if fill.state is State.ASKED:
-            self._cache.filling.late(fill)
-            fill.free("late", lambda reader: reader is not fill.leader)
+            self._cache.fill_table.late(fill)
+            fill.release("late", lambda reader: reader is not fill.leader)
 
     def _news_overdue(self, fill: Fill) -> None:
         """No word of what is stale yet: whoever waits takes it as it is, and the fill goes on."""
         if fill.state is State.ASKED:
-            fill.free("stale", lambda _: True)
+            fill.release("stale", lambda _: True)
 
     def stands_in(self, entry: Entry, running: Fill | None, now: float) -> bytes:
         """Why what is stale is served without waiting for news of it, in a word for Cache-Status; b"": it is not."""
@@ -138,19 +138,19 @@ class Fetcher:
         failing = self._backoff.failing(entry.key, now) or self._upstreams.all_out
         return b"upstream-failed" if failing else b""
 
-    def revalidate(self, asked: Asked, request: Mapping[bytes, bytes], stale: Entry, now: float) -> None:
+    def revalidate(self, asked: RoutedRequest, request: Mapping[bytes, bytes], stale: Entry, now: float) -> None:
         """Ask for news of what is served stale meanwhile, unless that failed a moment ago. Nobody waits for it."""
         if not self.pauses(asked.key, now):
-            self.begin(asked, request, stale)
+            self.start_fill(asked, request, stale)
 
     def pauses(self, key: bytes, now: float) -> bool:
         """Whether upstream is not asked for what is stored under this key, since that failed a moment ago."""
         return self._backoff.pauses(key, now)
 
-    def alone(self, asked: Asked, request: Request, leader: Reader) -> Fill:
+    def fetch_uncached(self, asked: RoutedRequest, request: Request, leader: Reader) -> Fill:
         """A fill for one viewer."""
         method = b"GET" if request.method == b"HEAD" and self._profile.methods is not None else request.method
-        fill = self._cache.filling.begin_alone(asked.key, self._clock.mono())
+        fill = self._cache.fill_table.begin_alone(asked.key, self._clock.mono())
         fill.leader = leader
         part = None
         if (
@@ -161,14 +161,14 @@ class Fetcher:
             part = request.fields.get(b"range")
         passes = asked.route.forwards is None and not OF_ONE_VIEWER.isdisjoint(request.fields)
         if part is not None or passes or request.body:
-            fill.doomed = True  # his own condition, range or body goes along: the answer is nobody else's
+            fill.purged = True  # his own condition, range or body goes along: the answer is nobody else's
         self._workshop.spawn(self._run(fill, asked, request.fields, method, request.body, part, _nothing))
         return fill
 
     async def _run(
         self,
         fill: Fill,
-        asked: Asked,
+        asked: RoutedRequest,
         request: Mapping[bytes, bytes],
         method: bytes,
         body: bytes | Upload,
@@ -187,28 +187,28 @@ class Fetcher:
                 fill.stale = None if exchange.status == 304 else fill.stale
             headed()
             if method not in REGISTERED_SAFE and exchange.status < 400:
-                await self._cache.purge(changed(asked, request, exchange.fields))
+                await self._cache.purge(invalidated_by(asked, request, exchange.fields))
             judged = asked.route.judged_by(request)
-            await self._answers.take(fill, exchange, asked, judged, method, asked_at, ranged=part is not None)
+            await self._answers.handle(fill, exchange, asked, judged, method, asked_at, ranged=part is not None)
             self._counts.fill_ended("whole")
             self._backoff.succeed(fill.key)
         except (UpstreamFailed, Overloaded) as error:
             self._counts.fill_ended(error.reason)
             if error.reason != "nobody-waits" and self._cache.stored(fill.key):
                 self._backoff.fail(fill.key, self._clock.mono(), self._jitter())
-            self._cache.ended(fill)
+            self._cache.end_fill(fill)
             fill.fail(error)
         finally:
             headed()
             if exchange is not None:
                 exchange.close()
-            self._cache.ended(fill)
+            self._cache.end_fill(fill)
             fill.fail(Bug("the fetch ended without an end"))
 
     async def _ask(
         self,
         fill: Fill | None,
-        asked: Asked,
+        asked: RoutedRequest,
         request: Mapping[bytes, bytes],
         method: bytes,
         body: bytes | Upload,
@@ -248,10 +248,10 @@ class Fetcher:
 
     # -- what is missing of an object in slices ----------------------------------------------------------------
 
-    def _begin_run(self, slicing: Slicing, run: Run, request: Mapping[bytes, bytes]) -> None:
+    def _begin_run(self, slicing: SlicedObject, run: SliceFetch, request: Mapping[bytes, bytes]) -> None:
         self._workshop.spawn(self._fetch_run(slicing, run, request))
 
-    async def _fetch_run(self, slicing: Slicing, run: Run, request: Mapping[bytes, bytes]) -> None:
+    async def _fetch_run(self, slicing: SlicedObject, run: SliceFetch, request: Mapping[bytes, bytes]) -> None:
         """Fetch a part of an object in slices, by as many answers as it takes."""
         late = self._clock.call_later(self.wait, run.late)
         try:
@@ -265,7 +265,7 @@ class Fetcher:
             run.close(Bug("the fetch ended without an end"))
 
     async def _fetch_part(
-        self, slicing: Slicing, run: Run, request: Mapping[bytes, bytes], headed: Callable[[], object]
+        self, slicing: SlicedObject, run: SliceFetch, request: Mapping[bytes, bytes], headed: Callable[[], object]
     ) -> bool:
         """One answer for a run; where the upstream has another version now, that one takes its place. Whether more is
         to be asked for."""
@@ -293,7 +293,7 @@ class Fetcher:
         return False
 
     async def _agreeing(
-        self, slicing: Slicing, run: Run, request: Mapping[bytes, bytes], judged: Mapping[bytes, bytes]
+        self, slicing: SlicedObject, run: SliceFetch, request: Mapping[bytes, bytes], judged: Mapping[bytes, bytes]
     ) -> tuple[Exchange, Part | None, float]:
         """The answer of an upstream that has this version, if it takes no more than a few requests to find one. Who is
         in the midst of it would be cut off for another, which may only be what the next of several backends has."""
@@ -318,8 +318,8 @@ class Fetcher:
 
     async def _replace(
         self,
-        slicing: Slicing,
-        run: Run,
+        slicing: SlicedObject,
+        run: SliceFetch,
         exchange: Exchange,
         request: Mapping[bytes, bytes],
         judged: Mapping[bytes, bytes],
@@ -334,17 +334,17 @@ class Fetcher:
         try:
             slicing.changed()
             run.close(None)
-            await self._answers.take(fill, exchange, slicing.asked, judged, b"GET", asked_at, ranged=True)
+            await self._answers.handle(fill, exchange, slicing.asked, judged, b"GET", asked_at, ranged=True)
             self._counts.fill_ended("whole")
         except UpstreamFailed as error:
-            self._cache.ended(fill)
+            self._cache.end_fill(fill)
             fill.fail(error)
             raise
         finally:
-            self._cache.ended(fill)
+            self._cache.end_fill(fill)
             fill.fail(Bug("the fetch ended without an end"))
 
-    def warm(self, entry: Entry, then: Callable[[bool], object]) -> None:
+    def load_head(self, entry: Entry, then: Callable[[bool], object]) -> None:
         """Bring an entry's head back from disk; `then` is told whether it could be."""
         self._workshop.spawn(self._warmed(entry, then))
 

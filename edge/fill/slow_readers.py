@@ -11,7 +11,7 @@ LAG_SECONDS = 5.0
 """How long one viewer may hold up others of an answer that is passed on, before he is cut off."""
 
 
-class Lag:
+class SlowReaderLimit:
     """The upstream is held back for who is behind; he is cut off who holds up others for `LAG_SECONDS`."""
 
     def __init__(self, fill: Fill, exchange: Exchange, clock: Clock) -> None:
@@ -25,10 +25,10 @@ class Lag:
 
     def resume(self) -> None:
         """He came on, or left."""
-        self.over()
+        self.stop()
         self._exchange.resume()
 
-    def over(self) -> None:
+    def stop(self) -> None:
         """Watch no more."""
         if self._timer is not None:
             self._timer.cancel()
@@ -38,7 +38,7 @@ class Lag:
         self._timer = self._clock.call_later(LAG_SECONDS, self._look)
 
     def _look(self) -> None:
-        for reader in self._fill.laggards():
+        for reader in self._fill.slow_readers():
             self._fill.leave(reader)
             reader.on_failed(UpstreamFailed("too-slow"))
         if self._timer is not None:

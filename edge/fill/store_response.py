@@ -1,4 +1,5 @@
-"""FETCH: what is done with an upstream's answer. What it is good for says `edge.fill.cacheability`; here that is carried out.
+"""FETCH: what is done with an upstream's answer. What it is good for says `edge.fill.cacheability`; here that is
+carried out.
 
 A small answer flows through its fill and is stored as one; a large one is cut into slices by a run; what may not be
 kept is passed on to those it is for, while the others are sent to ask again. Over 300 lines because each kind of answer
@@ -9,19 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cache.cache import SegmentCache, Workshop
+from cache.cache import SegmentCache, TaskRunner
 from cache.entry import OVERHEAD, Entry
 from cache.fills.fill import Fill
 from cache.fills.fill_state import Event, State
 from edge.counters import Counts
-from edge.fill.cacheability import LOOP_DETECTED, OF_THE_REQUEST, Judgement, freshened, judge
-from edge.fill.slow_readers import Lag
-from edge.fill.waiter_release import whom_it_frees, why_freed
-from edge.policy.route import Asked
+from edge.fill.cacheability import LOOP_DETECTED, OF_THE_REQUEST, StoreDecision, decide_storage, freshened
+from edge.fill.slow_readers import SlowReaderLimit
+from edge.fill.waiter_release import release_reason, waiters_to_release
+from edge.policy.route import RoutedRequest
 from edge.policy.routes import Route
-from edge.slices.content_range import Part, of_the_whole, part_of, strong
-from edge.slices.registry import Streams, brought
-from edge.slices.slice_fetch import Run
+from edge.slices.content_range import Part, of_the_whole, part_of, strong_etag
+from edge.slices.registry import SlicedObjects, matching_part
+from edge.slices.slice_fetch import SliceFetch
 from edge.slices.sliced_object import Begin
 from edge.slices.unsteady_validators import UNSTEADY_SECONDS, UnsteadyObjects
 from edge.upstreams.exchange import Exchange
@@ -35,7 +36,7 @@ from kernel.vocabulary import NotStored
 
 HIT_FOR_MISS_SECONDS = 10.0
 """How long an answer that was not for sharing lets the next ones go alone at once."""
-MOST_HELD = 256 << 20
+MAX_BUFFERED_BYTES = 256 << 20
 """Bytes of bodies that are on their way to be stored whole; what comes beyond is passed on and not kept, unless its
 head has said that it is stored."""
 MAX_WHOLE = 64 << 20
@@ -44,14 +45,14 @@ ASKS_FOR_206 = frozenset((b"range",))
 ASKS_FOR_304 = frozenset((b"if-none-match", b"if-modified-since"))
 
 
-class Answers:
+class ResponseHandler:
     """See the module. `begin_run` fetches what is missing of an object in slices."""
 
     def __init__(
         self,
         cache: SegmentCache,
         clock: Clock,
-        workshop: Workshop,
+        workshop: TaskRunner,
         counts: Counts,
         max_object: int,
         begin_run: Begin,
@@ -60,9 +61,9 @@ class Answers:
         self._cache, self._clock = cache, clock
         self._counts = counts
         self._max_object = max_object
-        self._held = self._promised = 0
+        self._bytes_buffered = self._promised = 0
         self._unsteady = unsteady
-        self.streams = Streams(cache, clock, workshop, counts, begin_run)
+        self.streams = SlicedObjects(cache, clock, workshop, counts, begin_run)
 
     def keep_up_to(self, size: int) -> None:
         """Larger objects than so many bytes are not kept, from now on."""
@@ -70,11 +71,11 @@ class Answers:
 
     # -- the head ----------------------------------------------------------------------------------------------
 
-    async def take(
+    async def handle(
         self,
         fill: Fill,
         exchange: Exchange,
-        asked: Asked,
+        asked: RoutedRequest,
         request: Mapping[bytes, bytes],
         method: bytes,
         asked_at: float,
@@ -92,7 +93,7 @@ class Answers:
         if status == 206 and part is None and retrieves and not _may_pass(fill, request, ASKS_FOR_206):
             raise UpstreamFailed("unasked-206")
         if status == 200 and method == b"HEAD":
-            await self._compare(fill, exchange, route, request, asked_at)
+            await self._freshen_from_head(fill, exchange, route, request, asked_at)
         now = self._clock.mono()
         if status in STALE_IF_ERROR_STATUSES and stale is not None and now < max(stale.sie_until, stale.swr_until):
             raise UpstreamFailed(f"status-{status}")
@@ -113,16 +114,16 @@ class Answers:
 
     def _decide(
         self, fill: Fill, entry: Entry, route: Route, verdict: Verdict, *, fits: bool, ranged: bool
-    ) -> Judgement:
+    ) -> StoreDecision:
         """What the answer is good for; what it tells of the next ones is remembered."""
         if entry.vary or entry.status < 400:
-            self._cache.filling.varies(entry)
+            self._cache.fill_table.varies(entry)
         validator = entry.etag is not None or entry.last_modified is not None
-        decision = judge(entry.status, verdict, fits=fits, doomed=fill.doomed, validator=validator)
+        decision = decide_storage(entry.status, verdict, fits=fits, doomed=fill.purged, validator=validator)
         if decision.why == "too large" and self._unsteady.holds(fill.key, self._clock.mono()):
             self._cache.remember_miss(fill.key, UNSTEADY_SECONDS)  # so that a part is asked for as a part
         if ranged and entry.status == 416:
-            return Judgement(kept=False, shared=False, why="range")
+            return StoreDecision(kept=False, shared=False, why="range")
         # One viewer's field can have made an error; it must not end the sharing of what all others get.
         theirs = entry.status >= 400 and (route.forwards is None or entry.status == LOOP_DETECTED)
         theirs = theirs or verdict.why in OF_THE_REQUEST
@@ -130,12 +131,14 @@ class Answers:
             self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
         return decision
 
-    def accepts(self, run: Run, exchange: Exchange, request: Mapping[bytes, bytes], asked_at: float) -> Part | None:
+    def accepts(
+        self, run: SliceFetch, exchange: Exchange, request: Mapping[bytes, bytes], asked_at: float
+    ) -> Part | None:
         """The part of the run's object that this answer brings; None when it is another version, or not to be kept.
 
         UpstreamFailed when it is no answer to what was asked.
         """
-        part, whole, route = brought(run, exchange), run.slicing.whole, run.slicing.asked.route
+        part, whole, route = matching_part(run, exchange), run.slicing.whole, run.slicing.asked.route
         if part is None:
             return None
         verdict = self._assess(b"GET", request, 200, exchange.fields, route, asked_at)
@@ -154,13 +157,13 @@ class Answers:
             return False
         if not sliced and length is not None and route.sliced(length) and length > MAX_WHOLE:
             return False
-        if sliced and length is not None and strong(entry.etag) is None:
+        if sliced and length is not None and strong_etag(entry.etag) is None:
             lasts = verdict.lifetime > verdict.age
-            return lasts and self._cache.takes(route.slice + OVERHEAD) and length <= self._cache.roomy
+            return lasts and self._cache.fits(route.slice + OVERHEAD) and length <= self._cache.max_sliced_bytes
         length = route.slice if sliced else length
-        return length is None or self._cache.takes(length + len(entry.block) + OVERHEAD)
+        return length is None or self._cache.fits(length + len(entry.block) + OVERHEAD)
 
-    def _unsure(self, entry: Entry, route: Route, decision: Judgement, *, sliced: bool) -> bytes:
+    def _unsure(self, entry: Entry, route: Route, decision: StoreDecision, *, sliced: bool) -> bytes:
         """Why the head cannot say that the answer is stored, of one that could be but for its size."""
         if not decision.kept:
             return NotStored.TOO_LARGE.encode() if decision.why == "too large" else b""
@@ -168,7 +171,7 @@ class Answers:
             return NotStored.LENGTH_UNKNOWN.encode()
         if not self._cache.surely_takes(route.slice + OVERHEAD if sliced else entry.cost):
             return NotStored.DISK_ONLY.encode()
-        return b"" if sliced or self._promised + entry.length <= MOST_HELD else NotStored.BUSY.encode()
+        return b"" if sliced or self._promised + entry.length <= MAX_BUFFERED_BYTES else NotStored.BUSY.encode()
 
     def _assess(
         self,
@@ -227,14 +230,14 @@ class Answers:
             raise UpstreamFailed("unasked-304")
         verdict = self._assess(method, request, stale.status, freshened(stale, fields), route, asked_at)
         fields = _parted(fill, fields, verdict)
-        self._cache.freshen(stale, self._dated(fields), verdict, doomed=fill.doomed)
-        if not fill.doomed and values(fields, b"vary"):
+        self._cache.freshen(stale, self._dated(fields), verdict, doomed=fill.purged)
+        if not fill.purged and values(fields, b"vary"):
             _set_vary(stale, route, request)
-        self._cache.ended(fill)
-        fill.free("alternate", lambda reader: reader is not fill.leader and not reader.matches(stale))
-        fill.held(stale)
+        self._cache.end_fill(fill)
+        fill.release("alternate", lambda reader: reader is not fill.leader and not reader.matches(stale))
+        fill.not_modified(stale)
 
-    async def _compare(
+    async def _freshen_from_head(
         self, fill: Fill, exchange: Exchange, route: Route, request: Mapping[bytes, bytes], asked_at: float
     ) -> None:
         """The head of a HEAD freshens what is stored for a GET, or tells that it is stale (RFC 9111 §4.3.5)."""
@@ -248,7 +251,7 @@ class Answers:
                 stored.make_stale(self._clock.mono())
             return
         verdict = self._assess(b"GET", request, stored.status, freshened(stored, fields), route, asked_at)
-        self._cache.freshen(stored, self._dated(fields), verdict, doomed=fill.doomed)
+        self._cache.freshen(stored, self._dated(fields), verdict, doomed=fill.purged)
 
     # -- the body, as one --------------------------------------------------------------------------------------
 
@@ -258,21 +261,21 @@ class Answers:
         exchange: Exchange,
         route: Route,
         entry: Entry,
-        decision: Judgement,
+        decision: StoreDecision,
         part: Part | None,
     ) -> None:
         """Through the fill to those it is for."""
         if not decision.kept:
-            self._cache.ended(fill)
+            self._cache.end_fill(fill)
         if part is not None:
             fill.begins_at(part.first)
-        lag = Lag(fill, exchange, self._clock)
+        lag = SlowReaderLimit(fill, exchange, self._clock)
         fill.pause, fill.resume = lag.pause, lag.resume
         kept, promised = 0, (entry.length or 0) if decision.kept and not fill.unsure else 0
         self._promised += promised
         try:
-            frees = whom_it_frees(fill, entry, decision, part, route)
-            fill.head(entry, kept=decision.kept, why=why_freed(decision), frees=frees)
+            frees = waiters_to_release(fill, entry, decision, part, route)
+            fill.head(entry, kept=decision.kept, why=release_reason(decision), frees=frees)
 
             def flow(data: bytes) -> None:
                 nonlocal kept
@@ -280,40 +283,40 @@ class Answers:
                 fill.add(data)
                 if fill.state is State.FILLING:
                     kept += len(data)
-                    self._held += len(data)
-                self._look(fill, exchange, route, promised)
+                    self._bytes_buffered += len(data)
+                self._check_still_storable(fill, exchange, route, promised)
 
             await exchange.body_to(flow)
             self._end(fill, entry)
         finally:
-            lag.over()
-            self._held -= kept
+            lag.stop()
+            self._bytes_buffered -= kept
             self._promised -= promised
 
-    def _look(self, fill: Fill, exchange: Exchange, route: Route, promised: int) -> None:
+    def _check_still_storable(self, fill: Fill, exchange: Exchange, route: Route, promised: int) -> None:
         """Whether what comes may still be kept, and whether anybody wants it. `promised`: bytes for which there is room
         in any case."""
         if fill.state is State.FILLING and fill.received > promised:
-            roomy = fill.received <= self._max_object and self._cache.takes(fill.received)
+            roomy = fill.received <= self._max_object and self._cache.fits(fill.received)
             known = fill.entry is not None and fill.entry.length is not None
             roomy = roomy and (known or not route.sliced(fill.received))
-            if not roomy or self._held > MOST_HELD:
-                self._cache.ended(fill)
+            if not roomy or self._bytes_buffered > MAX_BUFFERED_BYTES:
+                self._cache.end_fill(fill)
                 fill.pass_on(Event.TOO_LARGE)
-        elif fill.state is State.PASSING and not fill.readers:
+        elif fill.state is State.PASSING_THROUGH and not fill.readers:
             exchange.on_broken(UpstreamFailed("nobody-waits"))
 
     def _end(self, fill: Fill, entry: Entry) -> None:
         """The body is whole: keep it, then tell everybody."""
         pieces = fill.end()
         if pieces is not None:
-            body = self._cache.gathered(pieces)
-            entry.length, entry.ready = len(body), None
+            body = self._cache.assemble(pieces)
+            entry.length, entry.prepared = len(body), None
             self._cache.store(entry, body)
             fill.settle(entry.body or body)
-        elif fill.stale is not None and not fill.doomed and entry.status < 500 and entry.status != 416:
+        elif fill.stale is not None and not fill.purged and entry.status < 500 and entry.status != 416:
             self._cache.forget(fill.stale)  # it was replaced by something that may not be kept
-        self._cache.ended(fill)
+        self._cache.end_fill(fill)
         fill.tell_end()
 
 
@@ -322,7 +325,7 @@ def _parted(fill: Fill, fields: Fields, verdict: Verdict) -> Fields:
     theirs = [pair for pair in fields if pair[0] in verdict.unstored_fields]
     if not theirs:
         return fields
-    fill.for_leader = serialise(end_to_end(theirs))
+    fill.leader_only_headers = serialise(end_to_end(theirs))
     return [pair for pair in fields if pair[0] not in verdict.unstored_fields]
 
 
@@ -333,7 +336,7 @@ def _set_vary(entry: Entry, route: Route, request: Mapping[bytes, bytes]) -> Non
 
 def _may_pass(fill: Fill, request: Mapping[bytes, bytes], asking: frozenset[bytes]) -> bool:
     """Whether an answer without the whole is what the one viewer of this fill asked for himself."""
-    return fill.doomed and not fill.shared and not asking.isdisjoint(request)
+    return fill.purged and not fill.shared and not asking.isdisjoint(request)
 
 
 def _drop(data: bytes) -> None:

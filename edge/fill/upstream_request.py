@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cache.entry import Entry
-from edge.policy.route import Asked
-from kernel.http.forwarding import appended, hops_left, spoken_for, via
+from edge.policy.route import RoutedRequest
+from kernel.http.forwarding import appended, hops_left, via, x_forwarded_for
 from kernel.http.message import Fields, serialise
 
 
 def request_head(
     node: bytes,
     authority: bytes,
-    asked: Asked,
+    asked: RoutedRequest,
     request: Mapping[bytes, bytes],
     method: bytes,
     length: int | None,
@@ -54,7 +54,7 @@ def request_head(
 def _spoken_for(fields: Fields, request: Mapping[bytes, bytes], address: bytes, *, passing: bool) -> Fields:
     """With the address of the viewer. What he says himself of others goes along only where the answer is for him: it
     is no part of the key, and all would get what the upstream makes of it."""
-    told = spoken_for(request if passing else {}, address)
+    told = x_forwarded_for(request if passing else {}, address)
     made_here = {b"x-forwarded-for", b"forwarded"}
     if not passing and b"only-if-cached" in request.get(b"cache-control", b"").lower():
         # What is stored is served stale meanwhile; a cache behind us would say 504 to all who wait for the news.
@@ -62,7 +62,7 @@ def _spoken_for(fields: Fields, request: Mapping[bytes, bytes], address: bytes, 
     return [pair for pair in fields if pair[0] not in made_here] + told
 
 
-def _loop(asked: Asked, request: Mapping[bytes, bytes], *, passing: bool) -> bytes | None:
+def _loop(asked: RoutedRequest, request: Mapping[bytes, bytes], *, passing: bool) -> bytes | None:
     """The CDN-Loop that came: a believed peer's, or that of the viewer for whom alone is asked and whose fields all go
     upstream (RFC 8586 §2)."""
     return asked.came.loop or (request.get(b"cdn-loop") if passing and asked.route.forwards is None else None)

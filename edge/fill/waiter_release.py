@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 from cache.entry import Entry
 from cache.fills.fill import Fill, Reader
-from edge.fill.cacheability import Judgement
+from edge.fill.cacheability import StoreDecision
 from edge.policy.routes import Route
 from edge.slices.content_range import Part
 
 
-def why_freed(decision: Judgement) -> str:
+def release_reason(decision: StoreDecision) -> str:
     """The word that those hear whom the answer is not for (`cache.fills.fill.FREED`)."""
     return "alternate" if decision.kept or decision.shared else decision.why
 
 
-def whom_it_frees(
-    fill: Fill, entry: Entry, decision: Judgement, part: Part | None, route: Route
+def waiters_to_release(
+    fill: Fill, entry: Entry, decision: StoreDecision, part: Part | None, route: Route
 ) -> Callable[[Reader], bool] | None:
     """Of those who wait, whom the answer is not for; `part` is what it brings of the object; None: it is for all.
 

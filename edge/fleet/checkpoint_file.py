@@ -26,7 +26,7 @@ SLOT = 4_096
 _HEAD = b"matinee-edge-mark 1 xxh3="
 
 
-class Mark(NamedTuple):
+class Checkpoint(NamedTuple):
     """`version`: all jobs up to this one are done (NOTHING: this edge never had a mark). `contact`: Unix seconds when
     control was last heard with nothing left to do; 0: not known."""
 
@@ -34,12 +34,12 @@ class Mark(NamedTuple):
     contact: float = 0.0
 
 
-UNKNOWN = Mark(Version("unknown", 0))
+UNKNOWN = Checkpoint(Version("unknown", 0))
 """There was a mark and it is lost."""
 
 
 @dataclass(slots=True)
-class MarkFile:
+class CheckpointFile:
     """The file in `folder`; one process has it at a time, and calls one method at a time."""
 
     folder: Path
@@ -51,20 +51,20 @@ class MarkFile:
         """Where the mark is."""
         return self.folder / NAME
 
-    def load(self) -> tuple[Mark, str]:
+    def load(self) -> tuple[Checkpoint, str]:
         """The mark, and what was wrong with the file; UNKNOWN where something was."""
         self._turn = 0
         try:
             mark, self._turn = decode(self.path.read_bytes())
         except FileNotFoundError:
-            return Mark(), ""
+            return Checkpoint(), ""
         except OSError as error:
             return UNKNOWN, f"{self.path} cannot be read: {error.strerror}"
         except ValueError as error:
             return UNKNOWN, f"{self.path} is damaged: {error}"
         return mark, ""
 
-    def save(self, mark: Mark) -> None:
+    def save(self, mark: Checkpoint) -> None:
         """When this returns, the mark outlives a loss of power. Raises StorageFailed."""
         turn, self._turn = self._turn + 1, 0
         try:
@@ -102,7 +102,7 @@ class MarkFile:
             raise
 
 
-def slot(mark: Mark, turn: int) -> bytes:
+def slot(mark: Checkpoint, turn: int) -> bytes:
     """The bytes of a slot; those written later have a greater `turn`."""
     members = {"turn": turn, "epoch": mark.version.epoch, "number": mark.version.number, "contact": mark.contact}
     body = json.dumps(members).encode()
@@ -112,9 +112,9 @@ def slot(mark: Mark, turn: int) -> bytes:
     return made.ljust(SLOT, b"\0")
 
 
-def decode(data: bytes) -> tuple[Mark, int]:
+def decode(data: bytes) -> tuple[Checkpoint, int]:
     """The later mark of the file's bytes, and its turn; ValueError saying what is wrong with both."""
-    found, wrong = list[tuple[int, Mark]](), list[str]()
+    found, wrong = list[tuple[int, Checkpoint]](), list[str]()
     for at in (0, SLOT):
         try:
             found.append(_slot(data[at : at + SLOT]))
@@ -126,7 +126,7 @@ def decode(data: bytes) -> tuple[Mark, int]:
     return mark, turn
 
 
-def _slot(data: bytes) -> tuple[int, Mark]:
+def _slot(data: bytes) -> tuple[int, Checkpoint]:
     head, _, body = data.rstrip(b"\0").partition(b"\n")
     if head != _HEAD + xxhash.xxh3_128_hexdigest(body).encode():
         raise ValueError("its checksum is wrong")
@@ -136,4 +136,4 @@ def _slot(data: bytes) -> tuple[int, Mark]:
         raise BadDocument("", "has no turn, epoch and number")
     if not isinstance(contact, (int, float)):
         raise BadDocument("", "has no contact")
-    return turn, Mark(Version(epoch, number), float(contact))
+    return turn, Checkpoint(Version(epoch, number), float(contact))

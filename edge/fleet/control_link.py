@@ -10,10 +10,10 @@ from edge.fleet.apply import State
 from kernel.fleet.messages import NOTHING, FromControl, FromEdge, Jobs, Report, Version
 
 BACKOFF_FIRST = 0.2
-BACKOFF_MOST = 10.0
+MAX_BACKOFF = 10.0
 
 
-class Link(Protocol):
+class ControlConnection(Protocol):
     """One connection to control. Losing it raises UpstreamFailed."""
 
     async def send(self, message: FromEdge, /) -> None:
@@ -26,7 +26,7 @@ class Link(Protocol):
         """End the connection."""
 
 
-Connect = Callable[[str], Awaitable[Link]]
+Connect = Callable[[str], Awaitable[ControlConnection]]
 """Makes a connection to HOST:PORT; UpstreamFailed when it cannot."""
 
 
@@ -39,7 +39,7 @@ def _no_mark() -> Version:
 
 
 @dataclass(slots=True)
-class Ears:
+class ControlCallbacks:
     """What the stream asks of the rest of the edge; each is called in the event loop and does not wait.
 
     `accepts` raises BadSettings, naming the setting, for a state whose settings this node cannot follow. `on_jobs` is
@@ -75,5 +75,5 @@ class Addresses:
 
 def backoff(failures: int, jitter: float) -> float:
     """Seconds to wait after the n-th failure in a row (from 1): doubling up to a most, spread by `jitter` in [0, 1)."""
-    longest = min(BACKOFF_MOST, BACKOFF_FIRST * 2.0 ** min(failures - 1, 16))
+    longest = min(MAX_BACKOFF, BACKOFF_FIRST * 2.0 ** min(failures - 1, 16))
     return longest * (0.5 + jitter / 2)

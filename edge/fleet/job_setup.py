@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from cache.cache import Receipt
-from cache.revalidate_after_gap import doubt
-from edge.fleet.checkpoint_file import MarkFile
-from edge.fleet.control_link import Ears
-from edge.fleet.jobs import CONTACT_EVERY, Doors, JobRunner
+from cache.revalidate_after_gap import mark_stale_before
+from edge.fleet.checkpoint_file import CheckpointFile
+from edge.fleet.control_link import ControlCallbacks
+from edge.fleet.jobs import CONTACT_EVERY, JobActions, JobRunner
 from edge.fleet.purge_request import request_of
 from edge.fleet.subscribe import Subscriber
-from edge.prefetch.background import Brought, Done
-from edge.prefetch.scheduler import Wish
+from edge.prefetch.background import Done, PrefetchResult
+from edge.prefetch.scheduler import PrefetchRequest
 from kernel.fleet.jobs import Purge
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("edge")
 
 
-def jobs_of(edge: Edge) -> JobRunner | None:
+def make_job_runner(edge: Edge) -> JobRunner | None:
     """What does the jobs here; None where there is no control. `edge` has its cache and its prefetches by now."""
     if edge.settings.fleet_dir is None or not edge.settings.control:
         return None
@@ -36,22 +36,24 @@ def jobs_of(edge: Edge) -> JobRunner | None:
 
     def prefetch(url: str, done: Done) -> bool:
         if edge.settings.role == "shield":  # it brings what its edges ask for
-            done(Wish(url.encode(), "job"), Brought("here"))
+            done(PrefetchRequest(url.encode(), "job"), PrefetchResult("here"))
             return True
-        return edge.ahead.prefetch(url, done)
+        return edge.prefetch_service.prefetch(url, done)
 
-    return JobRunner(MarkFile(edge.settings.fleet_dir), edge.clock, Doors(purge, prefetch, edge.tasks.offload))
+    return JobRunner(
+        CheckpointFile(edge.settings.fleet_dir), edge.clock, JobActions(purge, prefetch, edge.tasks.offload)
+    )
 
 
-def hearing(ears: Ears, jobs: JobRunner | None) -> Ears:
+def with_job_callbacks(ears: ControlCallbacks, jobs: JobRunner | None) -> ControlCallbacks:
     """The same ears, which hear of jobs too."""
     return ears if jobs is None else replace(ears, on_jobs=jobs.take, mark=jobs.mark, on_connected=jobs.on_connected)
 
 
-def answering(jobs: JobRunner | None, subscriber: Subscriber | None) -> None:
+def connect_receipts(jobs: JobRunner | None, subscriber: Subscriber | None) -> None:
     """Receipts go to control by its stream."""
     if jobs is not None and subscriber is not None:
-        jobs.tell, jobs.connected = subscriber.speaker.tell, lambda: subscriber.connected
+        jobs.tell, jobs.connected = subscriber.speaker.enqueue_receipt, lambda: subscriber.connected
 
 
 async def begin(edge: Edge) -> None:
@@ -69,5 +71,5 @@ async def catch_up(edge: Edge) -> None:
         return
     clock, contact = edge.clock, edge.jobs.kept.contact
     before = clock.mono() - (clock.wall() - contact - CONTACT_EVERY) if contact else inf
-    edge.doubted = await doubt(edge.cache.tiers, before)
-    log.warning("nobody tells what was purged meanwhile: older objects are revalidated", objects=edge.doubted)
+    edge.marked_stale = await mark_stale_before(edge.cache.tiers, before)
+    log.warning("nobody tells what was purged meanwhile: older objects are revalidated", objects=edge.marked_stale)

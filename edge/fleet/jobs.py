@@ -16,10 +16,10 @@ from functools import partial
 import structlog
 
 from cache.cache import Receipt as Purged
-from edge.fleet.checkpoint_file import Mark, MarkFile
+from edge.fleet.checkpoint_file import Checkpoint, CheckpointFile
 from edge.fleet.subscribe import START_WITHIN
-from edge.prefetch.background import Brought, Done
-from edge.prefetch.scheduler import Wish
+from edge.prefetch.background import Done, PrefetchResult
+from edge.prefetch.scheduler import PrefetchRequest
 from kernel.clock import Clock, Timer
 from kernel.documents import load_json
 from kernel.errors import StorageFailed, UpstreamFailed
@@ -28,7 +28,7 @@ from kernel.fleet.messages import DONE, NOTHING, PREFETCH, PURGE, Job, Jobs, Rec
 
 BATCH = 100
 """Entries done together."""
-MOST_WAITING = 10_000
+MAX_WAITING = 10_000
 """Messages of control that wait; with more the stream is cut, and control tells again from the mark on."""
 CONTACT_EVERY = 10.0
 """Seconds between two notes on disk that control is there."""
@@ -37,7 +37,7 @@ log = structlog.get_logger("edge")
 
 
 @dataclass(slots=True)
-class Doors:
+class JobActions:
     """What jobs do here. `prefetch` takes a URL and who is told of its end; False: it can be none of ours."""
 
     purge: Callable[[Purge], Awaitable[Purged]]
@@ -53,13 +53,13 @@ class JobRunner:
     """See the module. `begin`, then `run` as one task; `tell` takes receipts; `connected()` says whether control's
     stream stands."""
 
-    def __init__(self, file: MarkFile, clock: Clock, doors: Doors) -> None:
+    def __init__(self, file: CheckpointFile, clock: Clock, doors: JobActions) -> None:
         self._file = file
         self._clock = clock
         self._doors = doors
         self.tell: Callable[[Receipt], object] = _nobody
         self.connected: Callable[[], bool] = lambda: False
-        self.kept = Mark()
+        self.kept = Checkpoint()
         """As it is on disk, or would be if that could be written."""
         self.done = {PURGE: 0, PREFETCH: 0}
         self._queue: deque[Jobs] = deque()
@@ -88,7 +88,7 @@ class JobRunner:
         def load() -> None:
             loaded.append(self._file.load())
 
-        loaded: list[tuple[Mark, str]] = []
+        loaded: list[tuple[Checkpoint, str]] = []
         await self._doors.offload(load)
         self.kept, why = loaded[0]
         if why:
@@ -116,7 +116,7 @@ class JobRunner:
 
     def take(self, jobs: Jobs) -> None:
         """Entries of the log, from control. UpstreamFailed when too many wait already."""
-        if len(self._queue) >= MOST_WAITING:
+        if len(self._queue) >= MAX_WAITING:
             raise UpstreamFailed("jobs-behind", retry=True, detail="more jobs than this edge can do wait here")
         if self._goal is None or self._goal.epoch != jobs.epoch:
             self._goal = Version(jobs.epoch, jobs.head)
@@ -212,7 +212,7 @@ class JobRunner:
     async def _keep(self, version: Version) -> str:
         """Put the mark on disk; what went wrong. It counts even so: an older one on disk only repeats purges."""
         contact = self._clock.wall() if self.connected() else self.kept.contact
-        self.kept = made = Mark(version, contact)
+        self.kept = made = Checkpoint(version, contact)
         try:
             await self._doors.offload(partial(self._file.save, made))
         except StorageFailed as error:
@@ -231,7 +231,7 @@ class JobRunner:
         count = came = 0
         left = len(urls)
 
-        def ended(_: Wish | None, brought: Brought) -> None:
+        def ended(_: PrefetchRequest | None, brought: PrefetchResult) -> None:
             nonlocal left, count, came
             left -= 1
             count, came = count + brought.there, came + brought.bytes
@@ -244,7 +244,7 @@ class JobRunner:
 
         for url in urls:
             if not self._doors.prefetch(url, ended):
-                ended(None, Brought("refused"))
+                ended(None, PrefetchResult("refused"))
         if not urls:
             self.tell(Receipt(job))
 

@@ -17,9 +17,9 @@ from cache.eviction.admission import ADMISSIONS
 from edge.fleet.apply import State
 from edge.policy.authorise import TokenMemo
 from edge.policy.routes import Routes, routes_of
-from edge.serve.listener import patience
+from edge.serve.listener import timeouts_of
 from edge.settings import EdgeSettings
-from edge.upstreams.config import Wiring, wiring_of
+from edge.upstreams.config import UpstreamConfig, config_of
 from kernel.errors import BadSettings
 from kernel.fleet.messages import SETTINGS
 from kernel.settings.live_settings import values
@@ -32,37 +32,37 @@ SOURCE = "from control"
 logger = structlog.get_logger("edge")
 
 
-class Prepared(NamedTuple):
+class PreparedSettings(NamedTuple):
     """What a document comes to on this node."""
 
     document: Mapping[str, object]
     settings: EdgeSettings
     routes: Routes
-    wiring: Wiring
+    wiring: UpstreamConfig
 
 
-def prepared(start: EdgeSettings, document: Mapping[str, object]) -> Prepared:
+def prepare_settings(start: EdgeSettings, document: Mapping[str, object]) -> PreparedSettings:
     """The parts that follow from a document. Raises BadSettings naming what this node cannot follow."""
     try:
         settings = dataclasses.replace(start, **values(document))
-        return Prepared(document, settings, routes_of(settings), wiring_of(settings))
+        return PreparedSettings(document, settings, routes_of(settings), config_of(settings))
     except BadSettings as error:
         raise BadSettings(error.setting, error.why, error.source or SOURCE) from None
 
 
-class Live:
+class LiveSettings:
     """The settings in force on an edge."""
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
         self._start = edge.settings
         self._in_force: Mapping[str, object] = {}
-        self._next: Prepared | None = None
+        self._next: PreparedSettings | None = None
 
     def accepts(self, state: State) -> None:
         """Make ready what the state's settings come to; BadSettings when this node cannot follow them."""
         document = state.documents.get(SETTINGS, {})
-        self._next = prepared(self._start, document) if document != self._in_force else None
+        self._next = prepare_settings(self._start, document) if document != self._in_force else None
 
     def take(self, state: State) -> None:
         """Put in force what was made ready for this state."""
@@ -72,7 +72,7 @@ class Live:
             self._in_force = following.document
             logger.info("settings from control are in force", settings=sorted(following.document))
 
-    def _put_in_force(self, following: Prepared, state: State) -> None:
+    def _put_in_force(self, following: PreparedSettings, state: State) -> None:
         edge, node, settings, before = self._edge, self._edge.node, following.settings, self._edge.settings
         edge.settings = settings
         node.honours = settings.request_directives == "honour"
@@ -80,14 +80,14 @@ class Live:
             node.memo = None
         elif node.memo is None:
             node.memo = TokenMemo(state.keys)
-        edge.story.use_routes(following.routes)
+        edge.handler.use_routes(following.routes)
         edge.upstreams.use(*following.wiring)
         edge.fetcher.keep_up_to(settings.max_object)
         edge.fetcher.wait = settings.fill_wait
         edge.fetcher.stale_wait = settings.stale_wait
-        edge.crowd.settings = settings
+        edge.connection_limits.settings = settings
         edge.bodies.most = settings.body_memory
-        edge.ahead.follow(settings)
-        edge.front.patience = patience(settings)
+        edge.prefetch_service.follow(settings)
+        edge.listener.timeouts = timeouts_of(settings)
         if edge.disk is not None and settings.admission != before.admission:
             edge.disk.admission = ADMISSIONS[settings.admission](settings.disk, settings.admission_memory)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import SplitResult, urlsplit
 
 from cache.cache import PurgeRequest
-from edge.policy.route import GENERAL, MEDIA, Asked, ask_for, named_host, reach
+from edge.policy.route import GENERAL, MEDIA, RoutedRequest, ask_for, named_host, purge_scope
 from edge.policy.routes import Routes
 from kernel.fleet.jobs import Purge
 from kernel.http.authority import normal_authority
@@ -18,7 +18,7 @@ def request_of(purge: Purge, routes: Routes, *, general: bool) -> tuple[PurgeReq
     asked = [asked_by(url, routes, general=general) for url in purge.urls]
     prefixes = [general_prefix(one, routes) if general else media_prefix(one) for one in purge.prefixes]
     named = zip([*purge.urls, *purge.prefixes], [*asked, *prefixes], strict=True)
-    reached = [reach(one) for one in asked if one is not None]
+    reached = [purge_scope(one) for one in asked if one is not None]
     request = PurgeRequest(
         keys=tuple(key.encode() for key in purge.keys),
         urls=tuple(key for one in reached for key in one[0]),
@@ -30,7 +30,7 @@ def request_of(purge: Purge, routes: Routes, *, general: bool) -> tuple[PurgeReq
     return request, [given for given, made in named if made is None]
 
 
-def asked_by(url: str, routes: Routes, *, general: bool) -> Asked | None:
+def asked_by(url: str, routes: Routes, *, general: bool) -> RoutedRequest | None:
     """What a GET of a URL asks for, as its route keys it; None when this edge cannot hold it."""
     parts = _split(url)
     if parts is None or (general and not parts.netloc):

@@ -12,7 +12,7 @@ HEAD_BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5
 SLOW_SHARE = 0.01
 
 
-class Reading(NamedTuple):
+class CounterSnapshot(NamedTuple):
     """Numbers that only grow, at `at` (mono). `heads` counts requests by `HEAD_BOUNDS`, the last for all that is
     slower; `errors`: answers 500 and above, and broken ones."""
 
@@ -25,7 +25,7 @@ class Reading(NamedTuple):
     heads: tuple[int, ...]
 
 
-class Standing(NamedTuple):
+class NodeStatus(NamedTuple):
     """Numbers as they are now; `loop_delay` is the worst since the last report."""
 
     connections: int
@@ -37,9 +37,9 @@ class Standing(NamedTuple):
 
 
 def report(
-    before: Reading,
-    after: Reading,
-    standing: Standing,
+    before: CounterSnapshot,
+    after: CounterSnapshot,
+    standing: NodeStatus,
     popular: tuple[Popular, ...] = (),
     prefetched: tuple[Prefetched, ...] = (),
 ) -> Report:

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from edge.fleet.control_link import Link
+from edge.fleet.control_link import ControlConnection
 from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
 from kernel.fleet.messages import Receipt, Report
@@ -17,21 +17,23 @@ from kernel.fleet.messages import Receipt, Report
 EARLY = 0.01
 """Seconds that a timer of the event loop may come too early by: it would be the last one otherwise."""
 REPORT_EVERY = 2.0
-RECEIPTS_MOST = 10_000
+MAX_RECEIPTS = 10_000
 """Receipts that wait for the stream; beyond it the oldest is forgotten: control tells of its job again."""
 
 
-class Speaker:
+class ControlSender:
     """`link` gives the stream while it stands, `report` how the edge is (None: nothing to say). `run` is one task."""
 
-    def __init__(self, clock: Clock, link: Callable[[], Link | None], report: Callable[[], Report | None]) -> None:
+    def __init__(
+        self, clock: Clock, link: Callable[[], ControlConnection | None], report: Callable[[], Report | None]
+    ) -> None:
         self._clock = clock
         self._link = link
         self._report = report
-        self._receipts: deque[Receipt] = deque(maxlen=RECEIPTS_MOST)
+        self._receipts: deque[Receipt] = deque(maxlen=MAX_RECEIPTS)
         self._something = asyncio.Event()
 
-    def tell(self, receipt: Receipt) -> None:
+    def enqueue_receipt(self, receipt: Receipt) -> None:
         """Give control a receipt, now or when its stream stands again."""
         self._receipts.append(receipt)
         self._something.set()
@@ -65,7 +67,7 @@ class Speaker:
             if timer is not None:
                 timer.cancel()
 
-    async def _send_receipts(self, link: Link) -> None:
+    async def _send_receipts(self, link: ControlConnection) -> None:
         while self._receipts:
             receipt = self._receipts.popleft()
             try:

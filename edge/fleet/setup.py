@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 
 from edge.fleet.apply import State
-from edge.fleet.control_link import Connect, Ears
+from edge.fleet.control_link import Connect, ControlCallbacks
 from edge.fleet.signed_state import SignedState
 from edge.fleet.subscribe import Subscriber
 from edge.settings import EdgeSettings
@@ -37,7 +37,7 @@ def subscriber_of(
     settings: EdgeSettings,
     clock: Clock,
     on_state: Callable[[State], object],
-    ears: Ears,
+    ears: ControlCallbacks,
     identity: NodeIdentity | None,
     connect: Connect | None,
     jitter: Callable[[], float] = random.random,

@@ -1,10 +1,10 @@
 """The last good state as control signed it: what the edge starts from while control is away, however long that is.
 
 `state.signed` has one line for each update that the state is made of: a snapshot of a type, then the deltas since, each
-with its signature (kernel/fleet/signed.py) and a checksum. The file is appended to; a new snapshot makes the older lines of
-its type useless, and when those outweigh the others the file is written anew without them. A file that is not as
-control signed it, for this very edge, is set aside whole: the edge waits for control then, and refuses viewers rather
-than trust.
+with its signature (kernel/fleet/signed.py) and a checksum. The file is appended to; a new snapshot makes the older
+lines of its type useless, and when those outweigh the others the file is written anew without them. A file that is
+not as control signed it, for this very edge, is set aside whole: the edge waits for control then, and refuses viewers
+rather than trust.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from kernel.fleet.messages import DOCUMENTS, Nack, Resource, Update, Version
 from kernel.fleet.signed import NotSigned, check
 
 NAME = "state.signed"
-DEAD_LEAST = 1 << 20
+MIN_DEAD = 1 << 20
 """Bytes of useless lines that a file may have however small the state."""
-DELTAS_MOST = 4_000
-DELTA_BYTES_LEAST = 1 << 20
+MAX_DELTAS = 4_000
+MIN_DELTA_BYTES = 1 << 20
 """Deltas of a type that are kept; beyond, and beyond its snapshot's size, a new snapshot is asked for."""
 _HEAD = b"matinee-edge-state 2\n"
 
@@ -127,8 +127,8 @@ class SignedState:
             return True
         own = [line for line in self._lines if line.update_type == kind]
         deltas = [line.length for line in own if not line.snapshot]
-        most = max(DELTA_BYTES_LEAST, sum(line.length for line in own if line.snapshot))
-        return len(deltas) > DELTAS_MOST * self._spread or sum(deltas) > most * self._spread
+        most = max(MIN_DELTA_BYTES, sum(line.length for line in own if line.snapshot))
+        return len(deltas) > MAX_DELTAS * self._spread or sum(deltas) > most * self._spread
 
     # -- at start
 
@@ -210,7 +210,7 @@ class SignedState:
             self._note(update, place, len(line))
             place += len(line)
         alive = sum(line.length for line in self._lines)
-        if self._size == 0 or place - alive > max(DEAD_LEAST, alive):
+        if self._size == 0 or place - alive > max(MIN_DEAD, alive):
             self._write_anew(b"".join(added))
             return
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)

@@ -2,9 +2,10 @@
 
 `state.json` has one line that names the format, the length and the checksum (xxh3) of what follows, then JSON: the
 rules as RULES.json has them, the JWKS, the edge's own documents, the versions. It is replaced as a whole (temp file,
-fsync, rename). Small updates are appended to `state.journal` (see `edge.fleet.state_journal`), so that one country of one
-title does not write a large catalogue anew. A damaged state is never served: its files are set aside under names of
-their own. A sound document that this release does not take (it was written by another) is left out: control sends it.
+fsync, rename). Small updates are appended to `state.journal` (see `edge.fleet.state_journal`), so that one country of
+one title does not write a large catalogue anew. A damaged state is never served: its files are set aside under names
+of their own. A sound document that this release does not take (it was written by another) is left out: control sends
+it.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ from kernel.fleet.messages import DOCUMENTS, KEYS, TYPES, Update, Version
 
 NAME = "state.json"
 JOURNAL = "state.journal"
-JOURNAL_LEAST = 64 << 10
+MIN_JOURNAL = 64 << 10
 """Bytes a journal may have however small the state; beyond half the state's size it is written anew."""
 
 DAMAGED_KEPT = 5
 """Damaged files set aside; beyond that many the newest name is used again."""
 
 _HEAD = re.compile(rb"matinee-edge-state 1 xxh3=([0-9a-f]{32}) bytes=(\d{1,12})\n")
-_HEAD_LONGEST = 100
+_MAX_HEAD_LENGTH = 100
 _MEMBERS = ("versions", "rules", "jwks", "documents")
 
 
@@ -52,7 +53,8 @@ class Damaged(Exception):
 
 
 class Keeper(Protocol):
-    """Keeps the last good state on disk: `StateFile`, or `edge.fleet.signed_state.SignedState` for an edge of a fleet."""
+    """Keeps the last good state on disk: `StateFile`, or `edge.fleet.signed_state.SignedState` for an edge of a
+    fleet."""
 
     def load(self) -> State | None:
         """The last good state; None when there is none. Raises Damaged, StorageFailed."""
@@ -130,7 +132,7 @@ class StateFile:
             replace_file(self.journal, beginning(data))  # until here there is a journal of another state: not read
         except OSError as error:
             raise StorageFailed(f"{self.path} cannot be written: {error.strerror}") from None
-        self._journal_room = max(JOURNAL_LEAST, len(data) // 2)
+        self._journal_room = max(MIN_JOURNAL, len(data) // 2)
 
     def check(self, update: Update) -> None:
         """Control on this machine is believed: nothing is signed."""
@@ -168,7 +170,7 @@ def _text(value: object) -> str:
 
 def decode(data: bytes) -> State:
     """The state of the file's bytes; ValueError saying what is wrong with them."""
-    head = _HEAD.match(data[:_HEAD_LONGEST])
+    head = _HEAD.match(data[:_MAX_HEAD_LENGTH])
     if head is None:
         raise ValueError("it does not begin as a state file does")
     body = data[head.end() :]

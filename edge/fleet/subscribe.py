@@ -1,7 +1,7 @@
 """The stream from control: stay connected, take what comes, answer, keep the last good state on disk.
 
-What an update does is decided in `edge.fleet.apply`; this shell receives, tells the edge, writes and answers. The edge serves
-whatever control does: it begins with the last good state, and goes on with it while control is away.
+What an update does is decided in `edge.fleet.apply`; this shell receives, tells the edge, writes and answers. The
+edge serves whatever control does: it begins with the last good state, and goes on with it while control is away.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 import structlog
 
 from edge.fleet.apply import Changed, Effect, State, apply
-from edge.fleet.control_link import Addresses, Connect, Ears, Link, backoff
-from edge.fleet.sender import Speaker
+from edge.fleet.control_link import Addresses, Connect, ControlCallbacks, ControlConnection, backoff
+from edge.fleet.sender import ControlSender
 from edge.fleet.state_file import Damaged, Keeper, StateFile
 from kernel.clock import Clock
 from kernel.errors import BadSettings, StorageFailed, UpstreamFailed
@@ -68,7 +68,7 @@ class Subscriber:
         clock: Clock,
         on_state: Callable[[State], object],
         *,
-        ears: Ears | None = None,
+        ears: ControlCallbacks | None = None,
         connect: Connect | None = None,
         keeper: Keeper | None = None,
         jitter: Callable[[], float] = random.random,
@@ -80,13 +80,13 @@ class Subscriber:
         self._connect: Connect = connect or EdgeStream.connect
         self._jitter = jitter
         self._control = Addresses(control, jitter())
-        self._ears = ears or Ears()
-        self.speaker = Speaker(clock, lambda: self._link if self.connected else None, self._ears.report)
+        self._ears = ears or ControlCallbacks()
+        self.speaker = ControlSender(clock, lambda: self._link if self.connected else None, self._ears.report)
         self._refused: dict[str, Version] = {}
         self._taken: list[Update] = []  # since the state was last kept: few, for control waits for every answer
-        self._greeted: set[str] = set()
-        self._said: dict[str, Applied] = {}
-        self._link: Link | None = None
+        self._synced_types: set[str] = set()
+        self._applied_reported: dict[str, Applied] = {}
+        self._link: ControlConnection | None = None
         self._unsaved = asyncio.Event()
         self._started = asyncio.Event()
         self._alone_since = clock.mono()
@@ -113,7 +113,7 @@ class Subscriber:
         patience = self._clock.call_later(START_WITHIN, self._start_alone)
         try:
             async with asyncio.TaskGroup() as tasks:
-                for name, work in (("follow", self._follow), ("keep", self._keep), ("speak", self.speaker.run)):
+                for name, work in (("follow", self._follow), ("keep", self._persist_loop), ("speak", self.speaker.run)):
                     tasks.create_task(self.supervised.keep(name, work))
         finally:
             patience.cancel()
@@ -123,20 +123,20 @@ class Subscriber:
         try:
             state = await asyncio.to_thread(self._file.load)
         except (Damaged, StorageFailed) as error:
-            self._trouble("the last good state cannot be used", error)
+            self._log_error("the last good state cannot be used", error)
             return
         if state is None:
             return
         try:
             self._ears.accepts(state)
         except BadSettings as error:
-            self._trouble("the settings of the last good state cannot be followed any more", error)
+            self._log_error("the settings of the last good state cannot be followed any more", error)
             state = state.without(SETTINGS)
         self.state = state
         self._on_state(state)
         log.info("the last good state is in force", rules=state.rules.version, keys=state.keys.version)
 
-    def _trouble(self, what: str, error: Exception) -> None:
+    def _log_error(self, what: str, error: Exception) -> None:
         self.last_error = str(error)
         log.error(what, error=str(error))
 
@@ -159,13 +159,13 @@ class Subscriber:
                 self.supervised.failures["follow"] += 1
                 log.exception("bug: what control said was not taken")
                 why = f"what it said could not be taken: {type(error).__name__}"
-            failures = 1 if self._greeted else failures + 1
+            failures = 1 if self._synced_types else failures + 1
             self._lost(why)
             await self._pause(backoff(failures, self._jitter()))
 
     async def _one_connection(self) -> None:
-        self._greeted.clear()
-        self._said.clear()
+        self._synced_types.clear()
+        self._applied_reported.clear()
         link = await self._connect(self._control.next())
         try:
             await link.send(self._hello())
@@ -191,11 +191,11 @@ class Subscriber:
             self._alone_since = self._clock.mono()
         self.last_error = why
 
-    async def _take(self, link: Link, update: Update) -> None:
+    async def _take(self, link: ControlConnection, update: Update) -> None:
         if len(update.resources) > BIG:
-            state, effects = await asyncio.to_thread(self._weighed, update)
+            state, effects = await asyncio.to_thread(self._evaluate, update)
         else:
-            state, effects = self._weighed(update)
+            state, effects = self._evaluate(update)
         if update.type == SETTINGS and state is not self.state:
             try:
                 self._ears.accepts(state)
@@ -220,7 +220,7 @@ class Subscriber:
                 await link.send(effect)
         self._note_greeting(update.type, effects)
 
-    def _weighed(self, update: Update) -> tuple[State, tuple[Effect, ...]]:
+    def _evaluate(self, update: Update) -> tuple[State, tuple[Effect, ...]]:
         """What becomes of the state; an update that the fleet's authority has not signed changes nothing."""
         try:
             self._file.check(update)
@@ -241,8 +241,8 @@ class Subscriber:
     def _note_greeting(self, kind: str, effects: tuple[object, ...]) -> None:
         if any(isinstance(effect, Nack) and effect.resync for effect in effects):
             return
-        self._greeted.add(kind)
-        if not self.connected and self._greeted >= _BEFORE_SERVING:
+        self._synced_types.add(kind)
+        if not self.connected and self._synced_types >= _BEFORE_SERVING:
             self.connected = True
             if not self._refused:
                 self.last_error = ""
@@ -262,7 +262,7 @@ class Subscriber:
 
     # -- keeping the last good state
 
-    async def _keep(self) -> None:
+    async def _persist_loop(self) -> None:
         """Write the newest state whenever it is not on disk, then say of what is new that it is applied."""
         on_disk = self.state
         while True:
@@ -276,7 +276,7 @@ class Subscriber:
                     on_disk = state
                 except StorageFailed as error:
                     status = f"in force, not on disk: {error}"
-                    self._trouble("the state is in force but not on disk", error)
+                    self._log_error("the state is in force but not on disk", error)
                     self._clock.call_later(SAVE_AGAIN_AFTER, self._unsaved.set)
             await self._say_applied(state, status)
 
@@ -287,9 +287,9 @@ class Subscriber:
         try:
             for kind, version in state.versions.items():
                 applied = Applied(kind, version, status)
-                if self._said.get(kind) != applied:
+                if self._applied_reported.get(kind) != applied:
                     await link.send(applied)
                     if self._link is link:
-                        self._said[kind] = applied
+                        self._applied_reported[kind] = applied
         except UpstreamFailed:
             return  # the reader of this link notices too, and a new connection reports anew

@@ -15,13 +15,13 @@ from kernel.auth.claims import ANYWHERE, Permit
 from kernel.auth.geo import decide
 from kernel.auth.signing_keys import KeySet
 from kernel.auth.token import verify
-from kernel.http.paths import REMEMBERED_LONGEST, CdnPath
+from kernel.http.paths import MAX_REMEMBERED_LENGTH, CdnPath
 from kernel.vocabulary import Refusal, rendition_height
 
 T = TypeVar("T")
 
-PERMITS_MOST = 65536
-REFUSED_MOST = 1024
+MAX_PERMITS = 65536
+MAX_REFUSED = 1024
 
 TOKEN_NAMES = (b"URISigningPackage", b"token")
 """The names of a token in a query; a cookie has the first only (RFC 9246 §3)."""
@@ -39,9 +39,9 @@ class TokenMemo:
     def __init__(
         self,
         keys: KeySet,
-        capacity: int = PERMITS_MOST,
+        capacity: int = MAX_PERMITS,
         *,
-        refused_capacity: int = REFUSED_MOST,
+        refused_capacity: int = MAX_REFUSED,
         issuer: str = "matinee",
         audience: str = "edge",
     ) -> None:
@@ -132,7 +132,7 @@ def tallest(folder: bytes) -> int:
 
     Remembered for folders of usual length alone: viewers choose them, and thousands of the longest would be 64 MiB.
     """
-    return _tallest(folder) if len(folder) <= REMEMBERED_LONGEST else _tallest.__wrapped__(folder)
+    return _tallest(folder) if len(folder) <= MAX_REMEMBERED_LENGTH else _tallest.__wrapped__(folder)
 
 
 @lru_cache(maxsize=4096)

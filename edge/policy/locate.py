@@ -19,7 +19,7 @@ from kernel.errors import BadSettings
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-HOPS_MOST = 32
+MAX_HOPS = 32
 """Entries of X-Forwarded-For that are looked at, from the right."""
 
 
@@ -66,7 +66,7 @@ class Locator:
             return peer
         if self._trusted and self._trusts(ip):
             hops = [hop for line in forwarded_for for hop in line.split(b",")]
-            for hop in reversed(hops[-HOPS_MOST:]):
+            for hop in reversed(hops[-MAX_HOPS:]):
                 said = _hop(hop)
                 if said is None:
                     break

@@ -10,10 +10,10 @@ from edge.wire.request import Request
 from kernel.http.cache_control import parse_directives
 from kernel.http.conditional import precondition_holds
 from kernel.http.message import values
-from kernel.http.request_directives import Fit, Wishes, fit, wishes
+from kernel.http.request_directives import FreshnessMatch, RequestDirectives, fit, wishes
 
 
-class Plan(StrEnum):
+class Step(StrEnum):
     """The next step for a GET or HEAD."""
 
     SERVE = "serve"
@@ -23,7 +23,7 @@ class Plan(StrEnum):
     """Serve what is stale because the viewer takes it so (RFC 9111 §5.2.1.2)."""
     REVALIDATE = "revalidate"
     FILL = "fill"
-    ALONE = "alone"
+    FETCH_UNCACHED = "alone"
     """The answer will be for this viewer and nobody else."""
     ASK_HEAD = "ask-head"
     """A HEAD goes upstream as what it is, unless a fill is under way that will tell as much."""
@@ -31,13 +31,13 @@ class Plan(StrEnum):
     """He wants only what is cached, and it is not (RFC 9111 §5.2.1.7)."""
 
 
-def plan(entry: Entry | None, now: float) -> Plan:
+def plan(entry: Entry | None, now: float) -> Step:
     """`now` in mono seconds."""
     if entry is None:
-        return Plan.FILL
+        return Step.FILL
     if now < entry.fresh_until:
-        return Plan.SERVE
-    return Plan.SERVE_STALE if now < entry.swr_until else Plan.REVALIDATE
+        return Step.SERVE
+    return Step.SERVE_STALE if now < entry.swr_until else Step.REVALIDATE
 
 
 def ordinary(request: Request) -> bool:
@@ -54,7 +54,7 @@ def ordinary(request: Request) -> bool:
     )
 
 
-def plan_for(request: Request, entry: Entry | None, now: float, *, general: bool, honour: bool) -> Plan:
+def plan_for(request: Request, entry: Entry | None, now: float, *, general: bool, honour: bool) -> Step:
     """The plan for a request that is not `ordinary`.
 
     `general`: all that the viewer sends goes upstream, so what speaks of one viewer makes the answer his. `honour`: the
@@ -62,38 +62,42 @@ def plan_for(request: Request, entry: Entry | None, now: float, *, general: bool
     """
     step = plan(entry, now)
     if general and request.body:
-        return Plan.ALONE  # what a body means for a GET only the origin knows (RFC 9110 §9.3.1): never from the cache
+        return (
+            Step.FETCH_UNCACHED
+        )  # what a body means for a GET only the origin knows (RFC 9110 §9.3.1): never from the cache
     step = _as_wished(step, entry, now, wishes(request.fields, honour=honour), general=general)
-    if not general or step is Plan.NOTHING:
+    if not general or step is Step.NOTHING:
         return step
     if b"if-match" in request.fields or b"if-unmodified-since" in request.fields:
-        fresh = step is Plan.SERVE and entry is not None and not entry.cold
+        fresh = step is Step.SERVE and entry is not None and not entry.cold
         if not (fresh and entry is not None and precondition_holds(request.fields, entry.etag, entry.last_modified)):
-            return Plan.ALONE
-    if b"cdn-loop" in request.fields and step in (Plan.FILL, Plan.REVALIDATE):
-        return Plan.ALONE  # nobody vouches for it, and it goes along (RFC 8586 §2): a loop is told to this viewer alone
-    if request.method == b"HEAD" and step in (Plan.FILL, Plan.REVALIDATE):
-        return Plan.ASK_HEAD  # its answer freshens what a GET has stored (RFC 9111 §4.3.5)
+            return Step.FETCH_UNCACHED
+    if b"cdn-loop" in request.fields and step in (Step.FILL, Step.REVALIDATE):
+        return (
+            Step.FETCH_UNCACHED
+        )  # nobody vouches for it, and it goes along (RFC 8586 §2): a loop is told to this viewer alone
+    if request.method == b"HEAD" and step in (Step.FILL, Step.REVALIDATE):
+        return Step.ASK_HEAD  # its answer freshens what a GET has stored (RFC 9111 §4.3.5)
     return step
 
 
-def _as_wished(step: Plan, entry: Entry | None, now: float, asked: Wishes, *, general: bool) -> Plan:
-    found = Plan.FILL
+def _as_wished(step: Step, entry: Entry | None, now: float, asked: RequestDirectives, *, general: bool) -> Step:
+    found = Step.FILL
     if entry is not None:
         age, ttl = now - entry.born, entry.fresh_until - now
         how = fit(asked, age=age, ttl=ttl, immutable=_immutable(entry), must_revalidate=entry.must_revalidate)
         demanding = asked.no_cache or asked.max_age is not None or asked.min_fresh > 0
-        if how is Fit.GOOD:
-            found = Plan.SERVE
-        elif step is Plan.SERVE_STALE and not demanding:
-            found = Plan.SERVE_STALE
+        if how is FreshnessMatch.GOOD:
+            found = Step.SERVE
+        elif step is Step.SERVE_STALE and not demanding:
+            found = Step.SERVE_STALE
         else:
-            found = Plan.TAKE_STALE if how is Fit.STALE else Plan.REVALIDATE
-    if found in (Plan.FILL, Plan.REVALIDATE):
+            found = Step.TAKE_STALE if how is FreshnessMatch.STALE else Step.REVALIDATE
+    if found in (Step.FILL, Step.REVALIDATE):
         if asked.only_if_cached:
-            return Plan.NOTHING
+            return Step.NOTHING
         if asked.no_store and general:
-            return Plan.ALONE
+            return Step.FETCH_UNCACHED
     return found
 
 

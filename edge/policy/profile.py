@@ -1,8 +1,8 @@
 """What `--profile` means: methods, cache key, what goes upstream, what comes back changed.
 
 `media` is the CDN's: an allow-list upstream, the path as the key, CORS for players. `general` is an HTTP cache for
-anything: every method and field passed on, the host and the whole target as the key. A route (`edge.policy.routes`) says
-otherwise for some requests.
+anything: every method and field passed on, the host and the whole target as the key. A route (`edge.policy.routes`)
+says otherwise for some requests.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from edge.policy.profile import PROFILES
 from edge.policy.routes import PLAIN, Route, Routes, make_routes
 from edge.wire.request import Request
 from kernel.http.authority import normal_authority
-from kernel.http.forwarding import Came
+from kernel.http.forwarding import ReceivedFrom
 from kernel.http.paths import TOKEN_FOLDER, CdnPath, normalise_any, read_target
 from kernel.vocabulary import Refusal
 
@@ -23,7 +23,7 @@ _LINE = b"\n"
 _TOKEN = re.compile(rb"/t/[\w-]+\.[\w-]+\.[\w-]*(?=/|$)")
 
 
-class Asked(NamedTuple):
+class RoutedRequest(NamedTuple):
     """`path` is what is authorised and logged (without token), `upstream` the target that is asked upstream.
 
     `key` is made of that very target and of what else goes upstream keyed, so that nobody can ask for one thing and
@@ -40,16 +40,16 @@ class Asked(NamedTuple):
     cdn: CdnPath | None
     route: Route = PLAIN
     host: bytes = b""
-    came: Came = Came()
+    came: ReceivedFrom = ReceivedFrom()
 
 
-def came_back(node: str, cdn_loop: bytes) -> bool:
+def is_loop(node: str, cdn_loop: bytes) -> bool:
     """Whether the node's own name stands in a CDN-Loop field: it must not forward the request again (RFC 8586 §2)."""
     own = node.encode("latin-1", "replace")
     return any(member.partition(b";")[0].strip(b" \t") == own for member in cdn_loop.split(b","))
 
 
-def media_route(request: Request, routes: Routes = MEDIA) -> Asked | Refusal:
+def media_route(request: Request, routes: Routes = MEDIA) -> RoutedRequest | Refusal:
     """The CDN's form: `[/t/<JWT>]/cdn/<region>/<contentId>/<rest>`; of the query what the route keys.
 
     An OPTIONS is answered to whoever asks: a browser's preflight carries no credentials (the Fetch standard, §4.8).
@@ -67,15 +67,15 @@ def media_route(request: Request, routes: Routes = MEDIA) -> Asked | Refusal:
     key, upstream = cdn.key, cdn.upstream
     shard = key[: key.rfind(b"/")]
     if not routes.rows:
-        return Asked(key, path, upstream, shard, token, cdn, routes.default)
+        return RoutedRequest(key, path, upstream, shard, token, cdn, routes.default)
     route = routes.of(upstream, content=cdn.content_id)
     kept = route.query.of(query)
     if kept:
         key, upstream = key + b"?" + kept, upstream + b"?" + kept
-    return Asked(_with_fields(key, route, fields), path, upstream, shard, token, cdn, route)
+    return RoutedRequest(_with_fields(key, route, fields), path, upstream, shard, token, cdn, route)
 
 
-def general_route(request: Request, routes: Routes = GENERAL) -> Asked | Refusal:
+def general_route(request: Request, routes: Routes = GENERAL) -> RoutedRequest | Refusal:
     """Any resource: the host and the target, each in its normal form, are the key and what is asked upstream."""
     target = request.target
     if request.method == b"CONNECT":
@@ -95,10 +95,10 @@ def general_route(request: Request, routes: Routes = GENERAL) -> Asked | Refusal
     key = host + upstream if route.key_host else upstream
     logged = _logged(target) if mark or TOKEN_FOLDER in target else target
     keyed = _with_fields(key, route, fields)
-    return Asked(keyed, logged, upstream, key, None, None, route, host if route.key_host else b"")
+    return RoutedRequest(keyed, logged, upstream, key, None, None, route, host if route.key_host else b"")
 
 
-def beside(asked: Asked, host: bytes, target: bytes) -> Asked:
+def sibling_of(asked: RoutedRequest, host: bytes, target: bytes) -> RoutedRequest:
     """Another target of the same host, both in normal form, as if the same route held for it."""
     path, mark, query = target.partition(b"?")
     route = asked.route
@@ -122,7 +122,7 @@ def _logged(target: bytes) -> bytes:
     return path + b"?" + query if query else path
 
 
-def ask_for(url: str, *, general: bool, routes: Routes | None = None) -> Asked | Refusal:
+def ask_for(url: str, *, general: bool, routes: Routes | None = None) -> RoutedRequest | Refusal:
     """What a GET of a URL or path asks for: for prefetches and purges, which nobody requested."""
     scheme, _, rest = url.partition("://")
     if "/" in scheme:
@@ -141,7 +141,7 @@ def named_host(scheme: str, authority: str) -> bytes:
     return normal_authority(text, b"443" if scheme.lower() == "https" else b"80") or text
 
 
-def reach(asked: Asked) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+def purge_scope(asked: RoutedRequest) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """(keys, prefixes of keys) that a purge of what was asked for reaches: with every value of the keyed fields."""
     if not asked.route.key_fields:
         return (asked.key,), ()

@@ -1,8 +1,8 @@
 """Routes: how requests of one kind are treated, and which kind a request is of. Pure.
 
 The routes of the settings are asked in their order, the first that matches holds; after them comes the profile's own.
-A path is matched in its normal form, by whole segments (`kernel.http.path_pattern`), and in the media profile without regard
-to the region, which is no part of the key: one key is always treated in one way.
+A path is matched in its normal form, by whole segments (`kernel.http.path_pattern`), and in the media profile without
+regard to the region, which is no part of the key: one key is always treated in one way.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kernel.settings.route import RouteSettings
 _MEDIA = PROFILES["media"]
 _CODINGS = (b"br", b"gzip", b"zstd")
 """The content codings that are told apart where a route keys Accept-Encoding."""
-LONGEST_KEYED = 256
+MAX_KEYED_BYTES = 256
 """Bytes of a field's value that is keyed; a longer one counts, and goes upstream, as absent."""
 
 
@@ -113,7 +113,7 @@ def keyed_value(name: bytes, value: bytes) -> bytes:
         wanted = {part.partition(b";")[0].strip().lower() for part in value.split(b",") if not _refused(part)}
         return b", ".join(coding for coding in _CODINGS if coding in wanted)
     value = b",".join(part.strip(b" \t") for part in value.split(b","))
-    return value if len(value) <= LONGEST_KEYED else b""
+    return value if len(value) <= MAX_KEYED_BYTES else b""
 
 
 def _refused(part: bytes) -> bool:

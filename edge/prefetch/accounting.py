@@ -18,15 +18,15 @@ from kernel.fleet.messages import Prefetched
 
 CAUSES = ("next", "cmcd", "hot", "job")
 """Why something is prefetched: the next segment, the player's word, control's hot list, an operator's job."""
-MOST_WATCHED = 20_000
-MOST_ROWS = 2_000
+MAX_WATCHED = 20_000
+MAX_ROWS = 2_000
 """Titles and causes counted between two reports."""
 WASTED_AFTER = 900.0
 """Seconds: what was not asked for by then is counted as wasted, and watched no more."""
 GOOD_SHARE = 0.5
 """A cause of whose bytes at least this share is of use is not throttled."""
-LEAST_ALLOWED = 0.05
-BYTES_LEAST = 8 << 20
+MIN_ALLOWED = 0.05
+MIN_BYTES = 8 << 20
 """Less than this, faded, says nothing of a cause."""
 HALF_LIFE = 300.0
 
@@ -56,7 +56,7 @@ class _Cause:
         self.good, self.bad, self.at = self.good * factor, self.bad * factor, now
 
 
-class Ledger:
+class PrefetchAccounting:
     """See the module. Keys are cache keys; bounded, the oldest is settled as wasted when too many are watched."""
 
     def __init__(self) -> None:
@@ -85,16 +85,16 @@ class Ledger:
         held = self._causes[cause]
         held.fade(now)
         total = held.good + held.bad
-        if total < BYTES_LEAST or held.good >= GOOD_SHARE * total:
+        if total < MIN_BYTES or held.good >= GOOD_SHARE * total:
             return 1.0
-        return max(LEAST_ALLOWED, held.good / total)
+        return max(MIN_ALLOWED, held.good / total)
 
     def begun(self, key: bytes, title: str, cause: str, now: float) -> None:
         """An object is being fetched that nobody asked for."""
         if key in self._watched:
             return
         self._watched[key] = _Watched(title, cause, now)
-        if len(self._watched) > MOST_WATCHED:
+        if len(self._watched) > MAX_WATCHED:
             self._count(self._watched.popitem(last=False)[1], "wasted", now)
 
     def arrived(self, key: bytes, size: int, now: float) -> None:
@@ -149,7 +149,7 @@ class Ledger:
         else:
             cause.good += held.size
         name = (held.title, held.cause)
-        if name not in self._rows and len(self._rows) >= MOST_ROWS:
+        if name not in self._rows and len(self._rows) >= MAX_ROWS:
             name = ("", held.cause)
         row = self._rows.setdefault(name, [0, 0, 0])
         row[("useful", "late", "wasted").index(how)] += held.size

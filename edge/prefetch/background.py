@@ -11,16 +11,16 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from cache.cache import SegmentCache
-from edge.policy.route import Asked
-from edge.prefetch.accounting import Ledger
+from edge.policy.route import RoutedRequest
+from edge.prefetch.accounting import PrefetchAccounting
 from edge.prefetch.budget import Budget
-from edge.prefetch.scheduler import Prefetcher, Wish
+from edge.prefetch.scheduler import PrefetchRequest, PrefetchScheduler
 from edge.tasks import TaskOwner
 from kernel.clock import Clock
 
 AT_A_TIME = 4
 WORKERS = 4
-MOST_WAITING = 20_000
+MAX_WAITING = 20_000
 """Wishes of jobs in line."""
 PAUSE = 1.0
 """Seconds after which an edge that had too much to do is looked at again."""
@@ -28,7 +28,7 @@ EXPECTED_SIZE = 4 << 20
 """Bytes for which there has to be room that nobody hotter has."""
 
 
-class Brought(NamedTuple):
+class PrefetchResult(NamedTuple):
     """How it ended (`brought`, `here`, `failed`, `not-kept`, `refused`, `throttled`, `full`), and bytes that came."""
 
     how: str
@@ -40,17 +40,17 @@ class Brought(NamedTuple):
         return self.how in ("brought", "here")
 
 
-Done = Callable[[Wish, Brought], object]
+Done = Callable[[PrefetchRequest, PrefetchResult], object]
 
 
-class Unhurried:
+class BackgroundPrefetcher:
     """See the module."""
 
     def __init__(
         self,
-        prefetcher: Prefetcher,
+        prefetcher: PrefetchScheduler,
         cache: SegmentCache,
-        ledger: Ledger,
+        ledger: PrefetchAccounting,
         budget: Budget,
         clock: Clock,
         tasks: TaskOwner,
@@ -62,13 +62,13 @@ class Unhurried:
         self._clock = clock
         self._tasks = tasks
         self._places = asyncio.Semaphore(AT_A_TIME)
-        self._line: deque[tuple[Wish, Done | None]] = deque()
+        self._line: deque[tuple[PrefetchRequest, Done | None]] = deque()
         self._workers = 0
         self.ends: dict[str, int] = {}
 
-    def queue(self, wish: Wish, done: Done | None = None) -> bool:
+    def queue(self, wish: PrefetchRequest, done: Done | None = None) -> bool:
         """Bring it when its turn comes, then tell `done`; False when it can be none of ours, or too many wait."""
-        if self._prefetcher.asks(wish) is None or len(self._line) >= MOST_WAITING:
+        if self._prefetcher.asks(wish) is None or len(self._line) >= MAX_WAITING:
             return False
         self._line.append((wish, done))
         if self._workers < WORKERS:
@@ -80,36 +80,36 @@ class Unhurried:
         try:
             while self._line:
                 wish, done = self._line.popleft()
-                brought = await self.bring(wish)
+                brought = await self.fetch(wish)
                 if done is not None:
                     done(wish, brought)
         finally:
             self._workers -= 1
 
-    async def bring(self, wish: Wish) -> Brought:
+    async def fetch(self, wish: PrefetchRequest) -> PrefetchResult:
         """Bring it, as soon as the budget allows."""
         found = await self._bring(wish)
         self.ends[found.how] = self.ends.get(found.how, 0) + 1
         return found
 
-    async def _bring(self, wish: Wish) -> Brought:
+    async def _bring(self, wish: PrefetchRequest) -> PrefetchResult:
         asked = self._prefetcher.asks(wish)
         if asked is None:
-            return Brought("refused")
+            return PrefetchResult("refused")
         if self._prefetcher.has(asked, wish):
-            return Brought("here")
+            return PrefetchResult("here")
         while True:
             await self._wait(wish)
             async with self._places:
                 if self._budget_wait(wish) <= 0.0:
                     return await self._begin(wish, asked)
 
-    def _budget_wait(self, wish: Wish) -> float:
-        if self._prefetcher.pressed():
+    def _budget_wait(self, wish: PrefetchRequest) -> float:
+        if self._prefetcher.overloaded():
             return PAUSE
         return self.budget.wait(self._clock.mono(), self._clock.wall(), urgent=wish.urgent)
 
-    async def _wait(self, wish: Wish) -> None:
+    async def _wait(self, wish: PrefetchRequest) -> None:
         while (seconds := self._budget_wait(wish)) > 0.0:
             over = asyncio.Event()
             timer = self._clock.call_later(seconds, over.set)
@@ -118,18 +118,18 @@ class Unhurried:
             finally:
                 timer.cancel()
 
-    async def _begin(self, wish: Wish, asked: Asked) -> Brought:
+    async def _begin(self, wish: PrefetchRequest, asked: RoutedRequest) -> PrefetchResult:
         if self._prefetcher.has(asked, wish):
-            return Brought("here")
+            return PrefetchResult("here")
         if not self._ledger.allows(wish.cause, self._clock.mono()):
-            return Brought("throttled")
-        if self.budget.full or not self._cache.yields(EXPECTED_SIZE):
-            return Brought("full")
-        ended: asyncio.Future[Brought] = asyncio.get_running_loop().create_future()
+            return PrefetchResult("throttled")
+        if self.budget.full or not self._cache.fits_without_eviction(EXPECTED_SIZE):
+            return PrefetchResult("full")
+        ended: asyncio.Future[PrefetchResult] = asyncio.get_running_loop().create_future()
 
         def over(how: str, came: int) -> None:
             if not ended.done():
-                ended.set_result(Brought(how, came))
+                ended.set_result(PrefetchResult(how, came))
 
         self._prefetcher.start(wish, asked, over)
         found = await ended

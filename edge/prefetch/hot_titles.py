@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from edge.prefetch.background import AT_A_TIME, Brought, Unhurried
-from edge.prefetch.predictor import Foresight
-from edge.prefetch.scheduler import Wish
-from edge.prefetch.segment_index import Outline, Outlines
+from edge.prefetch.background import AT_A_TIME, BackgroundPrefetcher, PrefetchResult
+from edge.prefetch.predictor import PrefetchPredictor
+from edge.prefetch.scheduler import PrefetchRequest
+from edge.prefetch.segment_index import RenditionIndex, SegmentIndex
 from edge.tasks import TaskOwner
 from kernel.clock import Clock, Timer
 from kernel.fleet.hot_list import HotRow
 
 LOOK_AGAIN = 300.0
 """Seconds after which what is on the list is brought again where it is gone."""
-MOST_PLAYLISTS = 40
+MAX_PLAYLISTS = 40
 """Playlists read to find a rendition."""
 MASTERS = (b"master.m3u8", b"manifest.mpd")
 
@@ -26,9 +26,9 @@ class HotList:
 
     def __init__(
         self,
-        unhurried: Unhurried,
-        foresight: Foresight,
-        outlines: Outlines,
+        unhurried: BackgroundPrefetcher,
+        foresight: PrefetchPredictor,
+        outlines: SegmentIndex,
         clock: Clock,
         tasks: TaskOwner,
         region: bytes,
@@ -95,13 +95,13 @@ class HotList:
             if self._changed and not row.urgent:
                 self._looked.pop(row, None)
                 return
-            some = [Wish(self._path(title, one.key), "hot", row.content_id, one.range, row.urgent) for one in
+            some = [PrefetchRequest(self._path(title, one.key), "hot", row.content_id, one.range, row.urgent) for one in
                     pieces[at : at + AT_A_TIME]]  # fmt: skip
-            found = await asyncio.gather(*(self._unhurried.bring(wish) for wish in some))
+            found = await asyncio.gather(*(self._unhurried.fetch(wish) for wish in some))
             if any(one.how == "full" for one in found):
                 return
 
-    async def _outline(self, row: HotRow, title: bytes) -> Outline | None:
+    async def _outline(self, row: HotRow, title: bytes) -> RenditionIndex | None:
         """The rendition's outline: known, or read of the title's playlists."""
         rendition = row.rendition.encode("ascii")
         outline = self._outlines.of(title, rendition)
@@ -110,18 +110,18 @@ class HotList:
                 outline = self._outlines.of(title, rendition) or await self._read_all(row, title, rendition)
         return outline
 
-    async def _read_all(self, row: HotRow, title: bytes, rendition: bytes) -> Outline | None:
+    async def _read_all(self, row: HotRow, title: bytes, rendition: bytes) -> RenditionIndex | None:
         keys = self._outlines.playlists(title)
         folder = title + b"/" + (rendition + b"/" if rendition else b"")
-        for key in sorted(keys, key=lambda key: not key.startswith(folder))[:MOST_PLAYLISTS]:
+        for key in sorted(keys, key=lambda key: not key.startswith(folder))[:MAX_PLAYLISTS]:
             await self._read(row, key)
             if (outline := self._outlines.of(title, rendition)) is not None:
                 return outline
         return None
 
-    async def _read(self, row: HotRow, key: bytes) -> Brought:
-        wish = Wish(self._path(row.content_id.encode("ascii"), key), "hot", row.content_id, None, row.urgent)
-        brought = await self._unhurried.bring(wish)
+    async def _read(self, row: HotRow, key: bytes) -> PrefetchResult:
+        wish = PrefetchRequest(self._path(row.content_id.encode("ascii"), key), "hot", row.content_id, None, row.urgent)
+        brought = await self._unhurried.fetch(wish)
         if brought.there:
             await self._foresight.learn(wish.path)
         return brought

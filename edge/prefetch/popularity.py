@@ -6,17 +6,17 @@ Everything else happens when a report is due.
 
 from __future__ import annotations
 
-from edge.prefetch.segment_index import Outlines
+from edge.prefetch.segment_index import SegmentIndex
 from kernel.fleet.messages import Popular
 from kernel.heavy_hitters import HALF_LIFE, HeavyHitters
 
 REQUEST = 1 << 48
 """A tally counts bytes below this, and one of it for each request: so that one addition does for both."""
-MOST_TALLIES = 50_000
+MAX_TALLIES = 50_000
 """Folders whose tallies are at hand; beyond it those idle since the last sweep are let go."""
 PLACES = 2_000
 """Renditions remembered: whoever takes more than one part in so many is always among them."""
-MOST_ROWS = 500
+MAX_ROWS = 500
 SMALL = 1 / 2000
 """Share of all bytes below which a rendition stands in one report of `EVERY_SO_MANY` only."""
 EVERY_SO_MANY = 5
@@ -25,16 +25,16 @@ EVERY_SO_MANY = 5
 class Tally:
     """What was taken of a folder since the last sweep: REQUEST for each request, and its bytes."""
 
-    __slots__ = ("taken",)
+    __slots__ = ("bytes",)
 
     def __init__(self) -> None:
-        self.taken = 0
+        self.bytes = 0
 
 
 class Popularity:
     """See the module. Folders are cache keys without the file's name: `contentId/rendition`."""
 
-    def __init__(self, outlines: Outlines, places: int = PLACES) -> None:
+    def __init__(self, outlines: SegmentIndex, places: int = PLACES) -> None:
         self._outlines = outlines
         self._hitters: HeavyHitters[bytes] = HeavyHitters(places, HALF_LIFE)
         self._tallies: dict[bytes, Tally] = {}
@@ -44,25 +44,25 @@ class Popularity:
         """Where a folder's requests are added up."""
         found = self._tallies.get(folder)
         if found is None:
-            if len(self._tallies) >= MOST_TALLIES:
-                self._tallies = {name: tally for name, tally in self._tallies.items() if tally.taken}
+            if len(self._tallies) >= MAX_TALLIES:
+                self._tallies = {name: tally for name, tally in self._tallies.items() if tally.bytes}
             found = self._tallies[folder] = Tally()
         return found
 
-    def took(self, folder: bytes, size: int) -> None:
+    def record(self, folder: bytes, size: int) -> None:
         """A viewer was given so many bytes of a file of this folder."""
         tally = self._tallies.get(folder) or self.tally(folder)
-        tally.taken += REQUEST + size
+        tally.bytes += REQUEST + size
 
     def sweep(self, now: float) -> None:
         """Bring what was taken since the last time into the sums; `now` in mono seconds."""
         for folder, tally in self._tallies.items():
-            taken = tally.taken
+            taken = tally.bytes
             if taken:
-                tally.taken = 0
+                tally.bytes = 0
                 self._hitters.add(folder, taken % REQUEST, taken // REQUEST, now)
 
-    def rows(self, now: float, most: int = MOST_ROWS) -> tuple[Popular, ...]:
+    def rows(self, now: float, most: int = MAX_ROWS) -> tuple[Popular, ...]:
         """The renditions of which most is taken, the most first; those of which little is, every fifth time."""
         found, top = [], self._hitters.top(most, now)
         least = SMALL * sum(taken.bytes for _, taken in top) if self._told % EVERY_SO_MANY else 0.0

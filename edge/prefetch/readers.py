@@ -14,14 +14,14 @@ from cache.fills.fill import Fill, Reader
 from cache.fills.fill_state import State
 from cache.slices import numbers
 from edge.slices.slice_reader import SliceReader
-from edge.slices.sliced_object import Slicing
+from edge.slices.sliced_object import SlicedObject
 from kernel.errors import MatineeError
 
 Ended = Callable[[str, int], object]
 """Told once: how it ended (`brought`, `here`, `failed`, `not-kept`) and how many bytes came."""
 
 
-class Arrival(Reader):
+class PrefetchReader(Reader):
     """Follows the fill of one object. `sliced(entry)` goes on where the object turns out to be kept in slices."""
 
     def __init__(self, fill: Fill, ended: Ended, sliced: Callable[[Entry], object]) -> None:
@@ -49,13 +49,13 @@ class Arrival(Reader):
 
     def on_head(self, fill: Fill) -> None:
         """What is not kept is of no use to anybody."""
-        if fill.state is State.PASSING:
+        if fill.state is State.PASSING_THROUGH:
             fill.leave(self)
             self._ended("not-kept", 0)
 
     def on_bytes(self) -> None:
         """More came; what is too large to be kept is let go."""
-        if self._fill.state is State.PASSING:
+        if self._fill.state is State.PASSING_THROUGH:
             self._fill.leave(self)
             self._ended("not-kept", 0)
 
@@ -65,7 +65,7 @@ class Arrival(Reader):
         kept = self._fill.state is State.STORED and entry is not None and entry.status == 200
         self._ended("brought" if kept else "not-kept", self._fill.received - self._fill.base)
 
-    def on_held(self, entry: Entry) -> None:
+    def on_not_modified(self, entry: Entry) -> None:
         """It was here, and is fresh again."""
         del entry
         self._ended("here", 0)
@@ -79,17 +79,17 @@ class Arrival(Reader):
         del error
         self._ended("failed", 0)
 
-    def on_freed(self, why: str) -> None:
+    def on_released(self, why: str) -> None:
         """It is somebody else's, or overdue."""
         del why
         self._ended("not-kept", 0)
 
 
-class Steps(SliceReader):
+class SlicePrefetchReader(SliceReader):
     """Brings the slices in which the bytes `first` to `last` (None: the end) of an object lie, one after the other."""
 
     def __init__(
-        self, slicing: Slicing, first: int, last: int | None, fields: Mapping[bytes, bytes], ended: Ended
+        self, slicing: SlicedObject, first: int, last: int | None, fields: Mapping[bytes, bytes], ended: Ended
     ) -> None:
         self.position = sys.maxsize
         stop = slicing.total if last is None else min(last + 1, slicing.total)
@@ -115,13 +115,13 @@ class Steps(SliceReader):
     def _go_on(self) -> None:
         while self.at <= self.last and self._slicing.has(self.at):
             self.at += 1
-        self._slicing.moved()
+        self._slicing.on_progress()
         if self._ended is None:
             return
         if self.at > self.last:
             self._end("brought" if self._came else "here")
             return
-        fill = self._slicing.fill_for(self.at, self._fields, self.last)
+        fill = self._slicing.get_or_start_fill(self.at, self._fields, self.last)
         if fill is None:
             self._end("failed")
         else:
@@ -154,7 +154,7 @@ class Steps(SliceReader):
         del error
         self._end("failed")
 
-    def on_freed(self, why: str) -> None:
+    def on_released(self, why: str) -> None:
         """The run ended before it came here: nothing presses."""
         del why
         self._end("brought" if self._came else "failed")

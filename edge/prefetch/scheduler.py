@@ -1,8 +1,8 @@
 """The runner of prefetches: a bounded line, those in need first; each is a fill that viewers join like any other.
 
 What a player is about to ask for (`next`, `cmcd`) begins as soon as there is a place; what control or an operator
-wants (`hot`, `job`) comes through `edge.prefetch.background`, which holds to a budget. Every fetch says upstream that it is a
-prefetch, so that a shield's own popularity does not count it.
+wants (`hot`, `job`) comes through `edge.prefetch.background`, which holds to a budget. Every fetch says upstream that
+it is a prefetch, so that a shield's own popularity does not count it.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from cache.entry import Entry
 from edge.fill.fetch import Fetcher
 from edge.policy.node import Node
 from edge.policy.profile import PREFETCHES, PURPOSE
-from edge.policy.route import Asked, ask_for
-from edge.prefetch.accounting import Ledger
-from edge.prefetch.readers import Arrival, Ended, Steps
+from edge.policy.route import RoutedRequest, ask_for
+from edge.prefetch.accounting import PrefetchAccounting
+from edge.prefetch.readers import Ended, PrefetchReader, SlicePrefetchReader
 from kernel.clock import Clock
 from kernel.vocabulary import Refusal
 
-MOST_RUNNING = 64
+MAX_RUNNING = 64
 """Prefetches under way at a time."""
-MOST_QUEUED = 1_000
+MAX_QUEUED = 1_000
 STALE_AFTER = 8.0
 """Seconds in the line after which the player has asked by himself, or has gone."""
-MOST_OF_ONE = 64 << 20
+MAX_PER_TITLE = 64 << 20
 """Bytes of one object that are fetched ahead of a player."""
 NAMES = ("next", "cmcd", "hot", "job")
 _FIRST = {"next": 1, "cmcd": 2, "hot": 3, "job": 3}
 _MARKED = {PURPOSE: PREFETCHES}
 
 
-class Wish(NamedTuple):
+class PrefetchRequest(NamedTuple):
     """Something to be fetched before it is asked for. `path` is normalised, of the CDN's form, perhaps with a query.
 
     `range` (first, last): the part of it that is meant; `urgent`: a player runs dry.
@@ -53,7 +53,7 @@ def watched_key(key: bytes, first: int | None) -> bytes:
     return key if first is None else b"%s\tr%d" % (key, first)
 
 
-class Prefetcher:
+class PrefetchScheduler:
     """See the module."""
 
     def __init__(
@@ -61,68 +61,68 @@ class Prefetcher:
         node: Node,
         cache: SegmentCache,
         fetcher: Fetcher,
-        ledger: Ledger,
+        ledger: PrefetchAccounting,
         clock: Clock,
         pressed: Callable[[], bool],
     ) -> None:
-        """`pressed` says that the edge has more to do than it can: then nothing is begun that nobody waits for."""
-        self.pressed = pressed
+        """`overloaded` says that the edge has more to do than it can: then nothing is begun that nobody waits for."""
+        self.overloaded = pressed
         self._node = node
         self._cache = cache
         self._fetcher = fetcher
         self._ledger = ledger
         self._clock = clock
-        self._line: list[tuple[int, int, float, Wish, Asked]] = []
+        self._line: list[tuple[int, int, float, PrefetchRequest, RoutedRequest]] = []
         self._order = itertools.count()
         self._queued: set[bytes] = set()
         self.running: set[bytes] = set()
         self.begun = dict.fromkeys(NAMES, 0)
         self.ends: dict[str, int] = {}
 
-    def want(self, wish: Wish) -> bool:
+    def enqueue(self, wish: PrefetchRequest) -> bool:
         """Have it fetched soon, unless it is here, on its way, or not ours to fetch; whether it will be."""
         asked = self.asks(wish)
         if asked is None:
-            return self._not("refused")
+            return self._reject("refused")
         watched = watched_key(asked.key, wish.range[0] if wish.range is not None else None)
         if watched in self._queued or watched in self.running or self.has(asked, wish):
             return False
-        if self.pressed():
-            return self._not("pressed")
+        if self.overloaded():
+            return self._reject("pressed")
         now = self._clock.mono()
         if not self._ledger.allows(wish.cause, now) or self._fetcher.pauses(asked.key, now):
-            return self._not("throttled")
-        if len(self._line) >= MOST_QUEUED:
-            return self._not("dropped")
+            return self._reject("throttled")
+        if len(self._line) >= MAX_QUEUED:
+            return self._reject("dropped")
         self._queued.add(watched)
         place = 0 if wish.urgent else _FIRST[wish.cause]
         heapq.heappush(self._line, (place, next(self._order), self._clock.mono(), wish, asked))
         self._go_on()
         return True
 
-    def asks(self, wish: Wish) -> Asked | None:
+    def asks(self, wish: PrefetchRequest) -> RoutedRequest | None:
         """What a viewer's request for it would ask for; None where it would be refused whoever he is."""
         general = self._node.profile.name == "general"
         asked = ask_for(wish.path.decode("ascii"), general=general, routes=self._node.routes)
         return None if isinstance(asked, Refusal) else asked
 
-    def has(self, asked: Asked, wish: Wish) -> bool:
+    def has(self, asked: RoutedRequest, wish: PrefetchRequest) -> bool:
         """Whether it is here and may be used, or on its way."""
-        if asked.key in self._cache.filling and wish.range is None:
+        if asked.key in self._cache.fill_table and wish.range is None:
             return True
         entry, now = self._cache.peek(asked.key, _MARKED), self._clock.mono()
         if entry is None or now >= max(entry.fresh_until, entry.swr_until):
             return self._cache.goes_alone(asked.key, now)
         return not entry.slice or (not entry.cold and self._has_slices(entry, asked, wish))
 
-    def _has_slices(self, entry: Entry, asked: Asked, wish: Wish) -> bool:
+    def _has_slices(self, entry: Entry, asked: RoutedRequest, wish: PrefetchRequest) -> bool:
         first, last = wish.range or (0, None)
         slicing = self._fetcher.slicing(entry, asked)
         held = slicing.holds(first, slicing.total if last is None else min(last + 1, slicing.total))
-        slicing.moved()
+        slicing.on_progress()
         return held
 
-    def start(self, wish: Wish, asked: Asked, ended: Ended) -> None:
+    def start(self, wish: PrefetchRequest, asked: RoutedRequest, ended: Ended) -> None:
         """Begin at once; `ended` is called once, perhaps before this returns."""
         watched = watched_key(asked.key, wish.range[0] if wish.range is not None else None)
         self.running.add(watched)
@@ -146,16 +146,18 @@ class Prefetcher:
             fields[b"range"] = b"bytes=%d-%s" % (first, b"" if last is None else b"%d" % last)
         entry = self._cache.peek(asked.key, fields)
         if entry is not None and entry.cold:
-            self._fetcher.warm(entry, lambda warm: self._begin(wish, asked, fields, entry if warm else None, over))
+            self._fetcher.load_head(entry, lambda warm: self._begin(wish, asked, fields, entry if warm else None, over))
         else:
             self._begin(wish, asked, fields, entry, over)
 
-    def _begin(self, wish: Wish, asked: Asked, fields: dict[bytes, bytes], entry: Entry | None, over: Ended) -> None:
+    def _begin(
+        self, wish: PrefetchRequest, asked: RoutedRequest, fields: dict[bytes, bytes], entry: Entry | None, over: Ended
+    ) -> None:
         def sliced(whole: Entry) -> None:
             first, last = wish.range or (0, None)
             if last is None and wish.cause in ("next", "cmcd"):
-                last = first + MOST_OF_ONE - 1
-            Steps(self._fetcher.slicing(whole, asked), first, last, fields, over).begin()
+                last = first + MAX_PER_TITLE - 1
+            SlicePrefetchReader(self._fetcher.slicing(whole, asked), first, last, fields, over).begin()
 
         if entry is not None and self._clock.mono() < entry.fresh_until:
             if entry.slice:
@@ -163,21 +165,21 @@ class Prefetcher:
             else:
                 over("here", 0)
             return
-        fill = self._cache.filling.find(asked.key, fields, entry)
+        fill = self._cache.fill_table.find(asked.key, fields, entry)
         if fill is None:
-            fill = self._fetcher.begin(asked, fields, entry, ranged=wish.range is not None)
-        reader = Arrival(fill, over, sliced)
+            fill = self._fetcher.start_fill(asked, fields, entry, ranged=wish.range is not None)
+        reader = PrefetchReader(fill, over, sliced)
         fill.leader = fill.leader or reader
         fill.join(reader)
 
     def _go_on(self) -> None:
         """Begin what there is a place for."""
         now = self._clock.mono()
-        while self._line and len(self.running) < MOST_RUNNING:
+        while self._line and len(self.running) < MAX_RUNNING:
             _, _, since, wish, asked = heapq.heappop(self._line)
             self._queued.discard(watched_key(asked.key, wish.range[0] if wish.range is not None else None))
             if now - since > STALE_AFTER:
-                self._not("dropped")
+                self._reject("dropped")
             elif not self.has(asked, wish):
                 self.start(wish, asked, self._ended)
 
@@ -185,7 +187,7 @@ class Prefetcher:
         del how, came
         self._go_on()
 
-    def _not(self, why: str) -> bool:
+    def _reject(self, why: str) -> bool:
         self.ends[why] = self.ends.get(why, 0) + 1
         return False
 

@@ -16,9 +16,9 @@ from kernel.media.mpd import parse_mpd
 from kernel.media.naming import within_title
 from kernel.media.playlist import ByteRange, is_multivariant, parse_media, parse_multivariant
 
-MOST_BYTES = 32 << 20
+MAX_INDEX_BYTES = 32 << 20
 """Bytes of all outlines together; those used longest ago are forgotten, a title at a time."""
-MOST_PLAYLIST = 8 << 20
+MAX_PLAYLIST_BYTES = 8 << 20
 """A playlist of more bytes is not read."""
 MAX_PLAYLISTS = 1_000
 """Playlists that a multivariant one names; of more none is kept."""
@@ -28,7 +28,7 @@ _OVERHEAD = 600
 _CLEAN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
-class Piece(NamedTuple):
+class SegmentRef(NamedTuple):
     """A segment or init segment: its key (`contentId/rest`), and the range of it (first, last) where it is a part."""
 
     key: bytes
@@ -37,7 +37,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class RenditionIndex:
     """A rendition: the folder (a key's beginning) that holds all of its segments, and their lines in order.
 
     A line is `s` or `i` (init segment), the name below the folder, and after a tab the range.
@@ -49,18 +49,18 @@ class Outline:
     length: int = 0
     """Bytes of all segments where the playlist tells (byte ranges), else 0."""
 
-    def after(self, key: bytes, first: int | None, depth: int) -> list[Piece]:
+    def after(self, key: bytes, first: int | None, depth: int) -> list[SegmentRef]:
         """What follows a segment (or its part that begins at `first`): `depth` segments, and the init segments that
         they need anew. Empty when it is none of ours, or the last."""
         place = b"\ns" + key[len(self.folder) :] + (b"\n" if first is None else b"\t%d-" % first)
         at = self.lines.find(place) if key.startswith(self.folder) else -1
         return [] if at < 0 else list(self._from(self.lines.find(b"\n", at + 1), depth))
 
-    def first(self, depth: int) -> list[Piece]:
+    def first(self, depth: int) -> list[SegmentRef]:
         """The first segments, with their init segments."""
         return list(self._from(0, depth))
 
-    def _from(self, at: int, depth: int) -> Iterator[Piece]:
+    def _from(self, at: int, depth: int) -> Iterator[SegmentRef]:
         lines = self.lines
         while depth > 0 and 0 <= at < len(lines) - 1:
             end = lines.index(b"\n", at + 1)
@@ -69,20 +69,20 @@ class Outline:
             low, _, high = told.partition(b"-")
             init = line[:1] == b"i"
             depth -= not init
-            yield Piece(self.folder + name, (int(low), int(high)) if tab else None, init)
+            yield SegmentRef(self.folder + name, (int(low), int(high)) if tab else None, init)
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ParsedPlaylist:
     """What a playlist tells: the outlines of its renditions, or (a multivariant one) the keys of further playlists."""
 
-    outlines: tuple[Outline, ...] = ()
+    outlines: tuple[RenditionIndex, ...] = ()
     playlists: tuple[bytes, ...] = ()
 
 
-def read_playlist(path: bytes, data: bytes) -> Listing:
+def read_playlist(path: bytes, data: bytes) -> ParsedPlaylist:
     """Of a playlist asked for at the normalised `path`; ValueError when it is none, or lists nothing that is known."""
-    if len(data) > MOST_PLAYLIST:
+    if len(data) > MAX_PLAYLIST_BYTES:
         raise ValueError(f"{len(data)} bytes")
     if data.lstrip(b"\xef\xbb\xbf")[:7] == b"#EXTM3U":
         text = data.decode("utf-8-sig")
@@ -91,8 +91,8 @@ def read_playlist(path: bytes, data: bytes) -> Listing:
             if len(uris) > MAX_PLAYLISTS:
                 raise ValueError(f"{len(uris)} playlists")
             found = (within_title(path, uri) for uri in uris)
-            return Listing(playlists=tuple(dict.fromkeys(one[0].key for one in found if one is not None)))
-        return Listing(_one(_of_hls(path, text)))
+            return ParsedPlaylist(playlists=tuple(dict.fromkeys(one[0].key for one in found if one is not None)))
+        return ParsedPlaylist(_one(_of_hls(path, text)))
     made = [
         outline
         for one in parse_mpd(data)
@@ -101,10 +101,10 @@ def read_playlist(path: bytes, data: bytes) -> Listing:
                            *((part.uri, part.byte_range, False) for part in one.segments)])
         )
     ]  # fmt: skip
-    return Listing(tuple(made))
+    return ParsedPlaylist(tuple(made))
 
 
-def _of_hls(path: bytes, text: str) -> Iterator[Piece]:
+def _of_hls(path: bytes, text: str) -> Iterator[SegmentRef]:
     playlist = parse_media(text)
     if playlist.i_frames_only:
         return
@@ -118,18 +118,18 @@ def _of_hls(path: bytes, text: str) -> Iterator[Piece]:
     yield from _pieces(path, rows)
 
 
-def _pieces(path: bytes, rows: Iterable[tuple[str, ByteRange | None, bool]]) -> Iterator[Piece]:
+def _pieces(path: bytes, rows: Iterable[tuple[str, ByteRange | None, bool]]) -> Iterator[SegmentRef]:
     beside = within_title(path, "x")
     folder = beside[0].key[:-1] if beside is not None else b""
     for uri, told, init in rows:
         part = (told.offset, told.offset + told.length - 1) if told is not None and told.length > 0 else None
         if _CLEAN.fullmatch(uri) and folder:
-            yield Piece(folder + uri.encode("ascii"), part, init)
+            yield SegmentRef(folder + uri.encode("ascii"), part, init)
         elif (found := within_title(path, uri)) is not None:
-            yield Piece(found[0].key, part, init)
+            yield SegmentRef(found[0].key, part, init)
 
 
-def _one(pieces: Iterable[Piece]) -> tuple[Outline, ...]:
+def _one(pieces: Iterable[SegmentRef]) -> tuple[RenditionIndex, ...]:
     listed = list(pieces)
     segments = [piece for piece in listed if not piece.init]
     if not segments:
@@ -143,7 +143,7 @@ def _one(pieces: Iterable[Piece]) -> tuple[Outline, ...]:
     ]
     ranges = [piece.range for piece in segments if piece.range is not None]
     length = sum(last - first + 1 for first, last in ranges) if len(ranges) == len(segments) else 0
-    return (Outline(folder, b"\n" + b"\n".join(lines) + b"\n", len(segments), length),)
+    return (RenditionIndex(folder, b"\n" + b"\n".join(lines) + b"\n", len(segments), length),)
 
 
 def _common(keys: Iterable[bytes]) -> bytes:
@@ -159,15 +159,15 @@ class _Title:
     """What is known of a title; `region` is the one it was asked for in."""
 
     region: bytes
-    outlines: dict[bytes, tuple[Outline, ...]]
+    outlines: dict[bytes, tuple[RenditionIndex, ...]]
     playlists: dict[bytes, tuple[bytes, ...]]
     cost: int = _OVERHEAD
 
 
-class Outlines:
+class SegmentIndex:
     """The outlines of many titles, by playlist, within bounds."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most_bytes: int = MAX_INDEX_BYTES) -> None:
         self._titles: OrderedDict[bytes, _Title] = OrderedDict()
         self._most = most_bytes
         self.cost = 0
@@ -175,7 +175,7 @@ class Outlines:
     def __len__(self) -> int:
         return len(self._titles)
 
-    def learn(self, key: bytes, region: bytes, listing: Listing) -> None:
+    def learn(self, key: bytes, region: bytes, listing: ParsedPlaylist) -> None:
         """A playlist (by its key) was read; it replaces what it said before."""
         name = key.partition(b"/")[0]
         title = self._titles.pop(name, None)
@@ -213,7 +213,7 @@ class Outlines:
         title = self._titles.get(content_id)
         return title.region if title is not None else None
 
-    def after(self, key: bytes, first: int | None, depth: int) -> list[Piece]:
+    def after(self, key: bytes, first: int | None, depth: int) -> list[SegmentRef]:
         """What follows a segment, by the first outline that has it."""
         name = key.partition(b"/")[0]
         title = self._titles.get(name)
@@ -227,7 +227,7 @@ class Outlines:
                     return found
         return []
 
-    def of(self, content_id: bytes, rendition: bytes) -> Outline | None:
+    def of(self, content_id: bytes, rendition: bytes) -> RenditionIndex | None:
         """The outline of a rendition: the folder below the title that its segments lie in."""
         title = self._titles.get(content_id)
         if title is None:
@@ -241,5 +241,5 @@ class Outlines:
         return [] if title is None else list(dict.fromkeys(key for keys in title.playlists.values() for key in keys))
 
 
-def _cost(outline: Outline) -> int:
+def _cost(outline: RenditionIndex) -> int:
     return _OVERHEAD + len(outline.lines) + len(outline.folder)

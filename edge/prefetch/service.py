@@ -11,18 +11,18 @@ from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
-from edge.fleet.report import Reading, Standing, report
+from edge.fleet.report import CounterSnapshot, NodeStatus, report
 from edge.policy.locate import Viewer
 from edge.policy.node import Node
-from edge.policy.route import Asked
-from edge.prefetch.accounting import Ledger
-from edge.prefetch.background import Done, Unhurried
+from edge.policy.route import RoutedRequest
+from edge.prefetch.accounting import PrefetchAccounting
+from edge.prefetch.background import BackgroundPrefetcher, Done
 from edge.prefetch.budget import Budget
 from edge.prefetch.hot_titles import HotList
 from edge.prefetch.popularity import Popularity
-from edge.prefetch.predictor import Foresight
-from edge.prefetch.scheduler import Prefetcher, Wish
-from edge.prefetch.segment_index import Outlines
+from edge.prefetch.predictor import PrefetchPredictor
+from edge.prefetch.scheduler import PrefetchRequest, PrefetchScheduler
+from edge.prefetch.segment_index import SegmentIndex
 from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
 from kernel.clock import Clock, Timer
@@ -39,7 +39,7 @@ SOME_REGION = b"all"
 logger = structlog.get_logger("edge")
 
 
-class Ahead:
+class PrefetchService:
     """See the module. `permits` says whether a viewer might have something, `standing` how the edge is now."""
 
     def __init__(
@@ -51,20 +51,20 @@ class Ahead:
         clock: Clock,
         tasks: TaskOwner,
         counts: Counts,
-        permits: Callable[[Asked, Viewer], bool],
-        standing: Callable[[], Standing],
+        permits: Callable[[RoutedRequest, Viewer], bool],
+        standing: Callable[[], NodeStatus],
     ) -> None:
         self._cache, self._clock, self._tasks, self._counts = cache, clock, tasks, counts
         self._standing = standing
         self._media = node.profile.name == "media"
-        self.ledger = Ledger()
-        self.outlines = Outlines()
+        self.ledger = PrefetchAccounting()
+        self.outlines = SegmentIndex()
         self.popularity = Popularity(self.outlines)
-        self.prefetcher = Prefetcher(
+        self.prefetcher = PrefetchScheduler(
             node, cache, fetcher, self.ledger, clock, lambda: counts.loop_delay > PRESSED_DELAY
         )
-        self.unhurried = Unhurried(self.prefetcher, cache, self.ledger, _budget(settings), clock, tasks)
-        self.foresight = Foresight(
+        self.unhurried = BackgroundPrefetcher(self.prefetcher, cache, self.ledger, _budget(settings), clock, tasks)
+        self.foresight = PrefetchPredictor(
             self.prefetcher, self.outlines, self.ledger, cache, clock, tasks, permits, **_how(settings)
         )
         region = settings.region[0].encode() if settings.region else SOME_REGION
@@ -115,7 +115,7 @@ class Ahead:
         if not path.isascii():
             return False
         title = path.partition("/cdn/")[2].split("/")
-        return self.unhurried.queue(Wish(path.encode(), "job", title[1] if len(title) > 2 else ""), done)
+        return self.unhurried.queue(PrefetchRequest(path.encode(), "job", title[1] if len(title) > 2 else ""), done)
 
     def take_hot(self, document: object) -> None:
         """The hot list that control has for this edge; None: none. One that cannot be read changes nothing."""
@@ -135,12 +135,12 @@ class Ahead:
         standing, self._counts.worst_delay = self._standing(), 0.0
         return report(before, after, standing, self.popularity.rows(after.at), self.ledger.report())
 
-    def _reading(self) -> Reading:
+    def _reading(self) -> CounterSnapshot:
         counts = self._counts
-        return Reading(
+        return CounterSnapshot(
             at=self._clock.mono(),
-            requests=counts.requests + counts.straight,
-            hits=counts.hits + counts.straight + counts.stale_hits,
+            requests=counts.requests + counts.fast_path_hits,
+            hits=counts.hits + counts.fast_path_hits + counts.stale_hits,
             errors=counts.broken + sum(number for status, number in counts.statuses.items() if status >= 500),
             bytes_sent=counts.bytes_sent,
             bytes_filled=counts.bytes_filled,

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from cache.cache import Workshop
+from cache.cache import TaskRunner
 from kernel.clock import Clock
 from kernel.errors import BadSettings
 
 FLUSH_SECONDS = 0.5
 FLUSH_LINES = 2_000
-MOST_LINES = 100_000
+MAX_QUEUED_LINES = 100_000
 """Lines that wait for the disk; beyond it they are dropped."""
 PIECES = 6
 """Each line waits as so many pieces, which are joined in the thread that writes: hits share most of theirs."""
@@ -31,7 +31,7 @@ _CLEAN = re.compile(rb"[ !#-\[\]-~]*")
 
 _TRACE_ENDS = tuple(b'%03x"}\n' % number for number in range(4096))
 """Ends of lines: the last digits of a trace id, ready made."""
-_MOST_TRACES = len(_TRACE_ENDS)
+_MAX_TRACES = len(_TRACE_ENDS)
 
 
 @lru_cache(maxsize=65536)
@@ -40,10 +40,11 @@ def _quoted(text: str | None) -> str:
 
 
 class AccessLog:
-    """The access log of one edge. `file` None: nothing is written, but lines are still made for no one: skip `add`."""
+    """The access log of one edge. `file` None: nothing is written, but lines are still made for no one: skip
+    `log_request`."""
 
     def __init__(
-        self, file: Path, node: str, clock: Clock, workshop: Workshop, dropped: Callable[[int], object]
+        self, file: Path, node: str, clock: Clock, workshop: TaskRunner, dropped: Callable[[int], object]
     ) -> None:
         """Open the file for appending; BadSettings when it cannot be."""
         self._node = json.dumps(node)
@@ -75,7 +76,7 @@ class AccessLog:
         os.dup2(new, self._fd, inheritable=False)  # a thread may be writing: the descriptor's number must stay ours
         os.close(new)
 
-    def add(
+    def log_request(
         self,
         traceparent: bytes | None,
         session: str | None,
@@ -94,14 +95,14 @@ class AccessLog:
         trace = match[1] if match else self._next_trace()
         text = path.decode("ascii") if _CLEAN.fullmatch(path) else json.dumps(path.decode("latin-1"))[1:-1]
         line = (
-            f'{{"time":{self._clock.wall():.3f}{self.beginning(session, address, country, method.decode("latin-1"))}'
+            f'{{"time":{self._clock.wall():.3f}{self.line_prefix(session, address, country, method.decode("latin-1"))}'
             f'{text}","status":{status},"bytes":{sent},"outcome":"{outcome}","reason":{_quoted(reason)},'
             f'"ms":{seconds * 1e3:.3f},"trace_id":"{trace.decode()}"}}\n'
         )
         self._pieces += (line.encode("utf-8", "replace"), *_NO_MORE)
         self._added()
 
-    def beginning(self, session: str | None, address: str, country: str | None, method: str) -> str:
+    def line_prefix(self, session: str | None, address: str, country: str | None, method: str) -> str:
         """The part of a line between its time and its path: the same for all of a viewer's requests."""
         return (
             f',"node":{self._node},"session":{_quoted(session)},"address":"{address}","country":{_quoted(country)},'
@@ -113,13 +114,13 @@ class AccessLog:
         """What stands in the line of a straight hit of so many bytes, between its path and the end of its trace id."""
         return b'","status":200,"bytes":%d,"outcome":"hit","reason":null,"ms":0,"trace_id":"' % sent
 
-    def hit(self, beginning: bytes, name: bytes, record: bytes, wall: float) -> None:
-        """The record of a hit that was answered in one straight run: `beginning` has the path's folder at its end."""
+    def log_hit(self, beginning: bytes, name: bytes, record: bytes, wall: float) -> None:
+        """The record of a hit that was answered in one straight run: `line_prefix` has the path's folder at its end."""
         if not self._moment_from <= wall < self._moment_to:
             self._new_moment(wall)
         pieces = self._pieces
         self._trace = number = self._trace + 1
-        if number == _MOST_TRACES:
+        if number == _MAX_TRACES:
             self._next_traces()
             number = 0
         pieces += (self._moment, beginning, name, record, self._traces, _TRACE_ENDS[number])
@@ -133,7 +134,7 @@ class AccessLog:
 
     def _next_trace(self) -> bytes:
         self._trace += 1
-        if self._trace == _MOST_TRACES:
+        if self._trace == _MAX_TRACES:
             self._next_traces()
         return self._traces + _TRACE_ENDS[self._trace][:3]
 
@@ -156,7 +157,7 @@ class AccessLog:
     def flush(self) -> None:
         """Send what there is to the disk, unless a batch is already on its way."""
         if self._flushing:
-            if len(self._pieces) > MOST_LINES * PIECES:
+            if len(self._pieces) > MAX_QUEUED_LINES * PIECES:
                 self._dropped(len(self._pieces) // PIECES)
                 self._pieces.clear()
             return

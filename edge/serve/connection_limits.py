@@ -47,7 +47,7 @@ class _Handshake:
     cut: Callable[[], object]
 
 
-class Crowd:
+class ConnectionLimits:
     """The viewers that are connected, held against the settings. Implements `edge.serve.accept.Door`.
 
     `failed` is told of errors that nobody expected.
@@ -157,7 +157,8 @@ class Crowd:
     # -- viewers -----------------------------------------------------------------------------------------------
 
     def admits(self, connection: Connection) -> bool:
-        """Whether a new connection may stay. Far beyond the limits it is cut at once. Each asked for is `left` once."""
+        """Whether a new connection may stay. Far beyond the limits it is cut at once. Each asked for is `release`
+        once."""
         self.end_handshake(connection, "done")
         most, left = self.most, _left_beside(connection)
         self._number += 1
@@ -178,7 +179,7 @@ class Crowd:
         self._from[group] = number = self._from.get(group, 0) + 1
         return 0 < self.most_of_one < number
 
-    def left(self, connection: Connection) -> None:
+    def release(self, connection: Connection) -> None:
         """He is gone."""
         self._number -= 1
         group = self._groups.pop(connection, None)

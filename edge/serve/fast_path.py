@@ -1,7 +1,7 @@
 """The straight run of the story: a hit in RAM, asked for on a connection that was permitted the folder before.
 
-The same decisions as in `edge.serve.handler`, each remembered with what it depends on; nothing is decided here. It costs a
-few microseconds where the long way costs three times as much, and it is what most requests of a player are.
+The same decisions as in `edge.serve.handler`, each remembered with what it depends on; nothing is decided here. It
+costs a few microseconds where the long way costs three times as much, and it is what most requests of a player are.
 """
 
 from __future__ import annotations
@@ -10,30 +10,30 @@ from dataclasses import replace
 
 from cache.body import Body
 from cache.cache import SegmentCache
-from cache.entry import Entry, Ready
+from cache.entry import Entry, PreparedHead
 from edge.counters import Counts
 from edge.policy.node import Node
 from edge.policy.response_head import Selection, head
-from edge.policy.route import Asked
+from edge.policy.route import RoutedRequest
 from edge.policy.routes import Routes
 from edge.prefetch.popularity import REQUEST, Popularity
-from edge.prefetch.predictor import Foresight
-from edge.prefetch.segment_index import Outlines
+from edge.prefetch.predictor import PrefetchPredictor
+from edge.prefetch.segment_index import SegmentIndex
 from edge.serve.access_log import AccessLog
-from edge.serve.request_template import MOST_GRANTS, NAME, Grant, grant
+from edge.serve.request_template import MAX_GRANTS, NAME, Grant, grant
 from edge.wire.http1_server import Connection
 from kernel.auth.claims import Permit
 from kernel.clock import Clock
 from kernel.http.cache_status import chained, hit
 
 _NO_FIELDS: dict[bytes, bytes] = {}
-READY_SECONDS = 1.0
+HEAD_VALID_SECONDS = 1.0
 """The longest that a head is good for: then the object's age is another."""
-JOINED_MOST = 8 * 1024
+MAX_COPIED_BODY = 8 * 1024
 """A body up to this size is copied behind its head: that costs less than telling the transport of two pieces."""
 
 
-class StraightRun:
+class FastPath:
     """Answers what can be answered at once. `lines` are the ready header lines of every response."""
 
     def __init__(self, node: Node, cache: SegmentCache, clock: Clock, counts: Counts, log: AccessLog | None) -> None:
@@ -42,11 +42,11 @@ class StraightRun:
         self.clock = clock
         self.counts = counts
         self.log = log
-        self.popularity = Popularity(Outlines())
-        self.foresight: Foresight | None = None
+        self.popularity = Popularity(SegmentIndex())
+        self.foresight: PrefetchPredictor | None = None
         self.via = b"Via: 1.1 %s\r\n" % node.id.encode("latin-1", "replace")
         self.lines = node.routes.default.lines + self.via
-        self.known_heads: dict[bytes, None] = {}
+        self.head_cache: dict[bytes, None] = {}
         self._readied: list[bytes] = []
         self._readied_before: list[bytes] = []
         self._readied_until = 0.0
@@ -55,7 +55,7 @@ class StraightRun:
         self._mono = clock.mono
         self._wall = clock.wall
 
-    def straight(self, grant: Grant, name: bytes, connection: Connection) -> bool:
+    def try_fast_path(self, grant: Grant, name: bytes, connection: Connection) -> bool:
         """Answer a plain, kept-alive GET for the file `name` of a granted folder, if it is a fresh hit in RAM and the
         grant holds; False: nothing was done. Of names only those in the normal form that a stored object has are taken.
         """
@@ -67,55 +67,55 @@ class StraightRun:
         entry = self._peek(grant.key + name, _NO_FIELDS)
         if entry is None:
             return False
-        ready, body = entry.ready, entry.body
+        ready, body = entry.prepared, entry.body
         if ready is None or now >= ready.until:
             if entry.cold or now >= entry.fresh_until:
                 return False
-            ready = self.make_ready(entry, now, grant.lines)
+            ready = self.prepare_head(entry, now, grant.lines)
         if ready.cut != len(grant.key):
             return False
         if isinstance(body, bytes):
             self._touch(entry)
             sent = len(body)
-            if sent <= JOINED_MOST:
+            if sent <= MAX_COPIED_BODY:
                 connection.transport.write(ready.head + body)
             else:
                 connection.transport.writelines((ready.head, body))
         else:
-            body = self._sound_file(entry, body, now)
+            body = self._servable_file(entry, body, now)
             if body is None:
                 return False
             sent = len(body)
             connection.send(ready.head, body, 0, sent)
         counts = self.counts
-        counts.straight += 1
+        counts.fast_path_hits += 1
         counts.bytes_sent += sent
-        grant.tally.taken += REQUEST + sent
+        grant.tally.bytes += REQUEST + sent
         if self.log is not None:
-            self.log.hit(grant.log, name, ready.record, wall)
+            self.log.log_hit(grant.log, name, ready.record, wall)
         return True
 
-    def _sound_file(self, entry: Entry, body: Body | None, now: float) -> Body | None:
+    def _servable_file(self, entry: Entry, body: Body | None, now: float) -> Body | None:
         """A body that is an open file, if it may be sent: of the RAM tier, or of the disk tier and still open."""
         if body is None:
-            return self.cache.reopened(entry, now)
-        if not self.cache.sound(entry, body, now):
+            return self.cache.reopen_body(entry, now)
+        if not self.cache.is_servable(entry, body, now):
             return None
         self._touch(entry)
         return body
 
-    def remember(self, asked: Asked, permit: Permit, connection: Connection, target: bytes) -> None:
+    def remember_grant(self, asked: RoutedRequest, permit: Permit, connection: Connection, target: bytes) -> None:
         """Remember for this connection that it may have the files of this folder."""
         node, viewer = self.node, connection.viewer
         if asked.cdn is None or not node.routes.whole_folder(asked.upstream, asked.cdn.content_id):
             return
         folder = asked.path[: asked.path.rfind(b"/") + 1].decode("ascii")
-        log = self.log.beginning(permit.session, viewer.address, viewer.country, "GET") + folder if self.log else ""
+        log = self.log.line_prefix(permit.session, viewer.address, viewer.country, "GET") + folder if self.log else ""
         keys = node.memo.keys if node.memo is not None else None
         made = grant(asked, permit, node.rules, keys, log.encode(), self.popularity.tally(asked.shard))
         if made is not None:
             grants = connection.grants
-            if len(grants) >= MOST_GRANTS:
+            if len(grants) >= MAX_GRANTS:
                 del grants[next(iter(grants))]
             grants[target[: target.rfind(b"/") + 1]] = made
 
@@ -126,17 +126,17 @@ class StraightRun:
         self.lines = routes.default.lines + self.via
         for key in (*self._readied, *self._readied_before):
             for entry in self.cache.stored(key):
-                entry.ready = None
+                entry.prepared = None
         self._readied, self._readied_before = [], []
 
-    def make_ready(self, entry: Entry, now: float, lines: bytes) -> Ready:
+    def prepare_head(self, entry: Entry, now: float, lines: bytes) -> PreparedHead:
         """The head of a whole hit at `now` (mono), good for as long as the object's age in whole seconds is the same
         and it is fresh. `lines`: its route's."""
         if now >= self._readied_until:
-            self._readied, self._readied_before, self._readied_until = [], self._readied, now + READY_SECONDS
+            self._readied, self._readied_before, self._readied_until = [], self._readied, now + HEAD_VALID_SECONDS
         self._readied.append(entry.key)
         if self.foresight is not None:
-            self.foresight.touched(entry, now)
+            self.foresight.on_head_prepared(entry, now)
         length = entry.length
         age = int(now - entry.born)
         made = head(entry, Selection(200, 0, length), length, lines + self.via)
@@ -146,7 +146,7 @@ class StraightRun:
         plain = (
             entry.status == 200 and not entry.vary and not entry.refers and NAME.fullmatch(entry.key, cut) is not None
         )
-        entry.ready = Ready(
+        entry.prepared = PreparedHead(
             made, min(entry.born + age + 1, entry.fresh_until), cut if plain else -1, AccessLog.hit_record(length or 0)
         )
-        return entry.ready
+        return entry.prepared

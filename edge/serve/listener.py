@@ -2,7 +2,7 @@
 
 Once a second the sweep looks at every connection: a head that does not come within 10 s is answered 408, and so
 is a body that stands still or trickles; a connection that says nothing is closed, one that has stopped reading for 60 s
-is cut. How long is `Patience`, from the settings.
+is cut. How long is `ViewerTimeouts`, from the settings.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LINGER_SECONDS_TLS = 2
 BODY_SECONDS = 20
 BODY_RATE = 512
 """A body may take so long, and a second more for each so many bytes of it."""
-STALL_LOOKS = 6
+STALL_CHECKS = 6
 """How often within the time that a stalled viewer has he is looked at: seldom, each look asks the kernel."""
 _BYTES_ACKED = 120
 """Where `struct tcp_info` (Linux 4.6 and newer) has the number of bytes that the other side has acknowledged."""
@@ -47,7 +47,7 @@ LATE_BODY = Malformed(408, "body-timeout")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ViewerTimeouts:
     """Seconds that viewers are waited for: a head (or the first byte), the next request, one who takes nothing."""
 
     head: float = 10
@@ -55,12 +55,12 @@ class Patience:
     stalled: float = 60
 
 
-PATIENCE = Patience()
+DEFAULT_TIMEOUTS = ViewerTimeouts()
 
 
-def patience(settings: EdgeSettings) -> Patience:
+def timeouts_of(settings: EdgeSettings) -> ViewerTimeouts:
     """As the settings say."""
-    return Patience(settings.head_timeout, settings.idle_timeout, settings.stall_timeout)
+    return ViewerTimeouts(settings.head_timeout, settings.idle_timeout, settings.stall_timeout)
 
 
 def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -124,7 +124,7 @@ def bytes_taken(connection: Connection) -> int:
     return int.from_bytes(told[_BYTES_ACKED:], sys.byteorder)
 
 
-class Front:
+class ViewerListener:
     """Accepts viewers and keeps watch over their connections."""
 
     def __init__(
@@ -133,10 +133,10 @@ class Front:
         connections: Iterable[Connection],
         limits: Limits,
         clock: Clock,
-        patience: Patience = PATIENCE,
+        patience: ViewerTimeouts = DEFAULT_TIMEOUTS,
         door: Door | None = None,
     ) -> None:
-        self.patience = patience
+        self.timeouts = patience
         """Replaced when control pushes another."""
         self._handler = handler
         self._connections = connections
@@ -170,32 +170,32 @@ class Front:
             if connection.upload is not None:
                 self._watch_upload(connection)
             elif connection.lingering:
-                self._watch_parting(connection)
+                self._check_lingering(connection)
             elif connection.paused or connection.unsent:
-                self._watch_reader(connection)
+                self._check_stalled(connection)
             elif connection.busy:
                 connection.ticks = 0  # it waits for us
             elif connection.in_body:
-                self._watch_body(connection)
+                self._check_body(connection)
             elif connection.in_head:
-                if connection.ticks > self.patience.head:
-                    self._give_up(connection, LATE_HEAD)
+                if connection.ticks > self.timeouts.head:
+                    self._time_out(connection, LATE_HEAD)
             elif connection.retiring:
                 if connection.ticks >= QUIET_TICKS:
-                    connection.let_go()
-            elif connection.ticks > (self.patience.idle if connection.served else self.patience.head):
-                connection.let_go()
+                    connection.close_idle()
+            elif connection.ticks > (self.timeouts.idle if connection.served else self.timeouts.head):
+                connection.close_idle()
 
-    def _give_up(self, connection: Connection, why: Malformed) -> None:
-        self._handler.malformed(why, connection)
+    def _time_out(self, connection: Connection, why: Malformed) -> None:
+        self._handler.refuse_malformed(why, connection)
         connection.finish()
 
-    def _watch_body(self, connection: Connection) -> None:
+    def _check_body(self, connection: Connection) -> None:
         """A body may not stand still for longer than a head may take, nor trickle for ever."""
         connection.body_ticks += 1
         most = BODY_SECONDS + connection.body_received // BODY_RATE
-        if connection.ticks > self.patience.head or connection.body_ticks > most:
-            self._give_up(connection, LATE_BODY)
+        if connection.ticks > self.timeouts.head or connection.body_ticks > most:
+            self._time_out(connection, LATE_BODY)
 
     def _watch_upload(self, connection: Connection) -> None:
         """The same for a body that is sent on while it comes; time during which we hold the viewer back is ours."""
@@ -204,10 +204,10 @@ class Front:
             return
         connection.body_ticks += 1
         most = BODY_SECONDS + connection.body_received // BODY_RATE
-        if connection.ticks > self.patience.head or connection.body_ticks > most:
+        if connection.ticks > self.timeouts.head or connection.body_ticks > most:
             connection.break_off(LATE_BODY)
 
-    def _watch_parting(self, connection: Connection) -> None:
+    def _check_lingering(self, connection: Connection) -> None:
         """Our side is ended: whoever still takes what was sent may go on, whoever only keeps his side open is cut."""
         one_sided = connection.transport.can_write_eof()
         if not one_sided and connection.ticks > LINGER_SECONDS_TLS and not connection.unsent:
@@ -218,19 +218,19 @@ class Front:
         queued = bytes_queued(connection)
         if queued == 0:
             connection.transport.close()  # they have it all, perhaps unread still: a reset might take it from them
-        elif queued != connection.last_look:
-            connection.last_look, connection.ticks = queued, 0
-        elif connection.ticks > self.patience.stalled:
+        elif queued != connection.last_progress:
+            connection.last_progress, connection.ticks = queued, 0
+        elif connection.ticks > self.timeouts.stalled:
             connection.abort(Abort.LINGERED)
 
-    def _watch_reader(self, connection: Connection) -> None:
+    def _check_stalled(self, connection: Connection) -> None:
         """A viewer who reads, however slowly, may go on; one who has taken nothing for a minute is cut."""
-        stalled = self.patience.stalled
-        if connection.ticks <= stalled // STALL_LOOKS and connection.last_look:
+        stalled = self.timeouts.stalled
+        if connection.ticks <= stalled // STALL_CHECKS and connection.last_progress:
             return  # seldom enough not to ask the kernel for each of many every second
         taken = bytes_taken(connection)
-        if taken != connection.last_look:
-            connection.last_look = taken
+        if taken != connection.last_progress:
+            connection.last_progress = taken
             connection.ticks = 0
         elif connection.ticks > stalled:
             connection.abort(Abort.STALLED)
@@ -240,9 +240,9 @@ class Front:
         if self._listener is not None:
             self._listener.close()
         for connection in tuple(self._connections):
-            connection.retire()
+            connection.close_after_next()
 
-    def cut(self) -> None:
+    def abort_connections(self) -> None:
         """End what is left."""
         if self._timer is not None:
             self._timer.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.policy.locate import Viewer
 from edge.policy.response_head import problem
-from edge.policy.route import Asked, general_route, media_route
+from edge.policy.route import RoutedRequest, general_route, media_route
 from edge.policy.routes import Route
 from edge.serve.rights import Rights
 from edge.wire.http1_server import Connection
@@ -21,48 +21,73 @@ _MESSAGE = b"Content-Type: message/http\r\nCache-Control: no-store\r\n"
 _PREFLIGHT = b"HTTP/1.1 204 No Content\r\n"
 
 
-class OwnAnswers(Rights):
+class LocalResponses(Rights):
     """Says what needs no upstream and no cache."""
 
     def answer_preflight(
-        self, request: Request, connection: Connection, viewer: Viewer, asked: Asked, permit: Permit, began: float
+        self,
+        request: Request,
+        connection: Connection,
+        viewer: Viewer,
+        asked: RoutedRequest,
+        permit: Permit,
+        began: float,
     ) -> None:
         """An OPTIONS where only what is read is served, or where CORS is ours: what may be asked, by whom."""
         route, general = asked.route, self.node.profile.methods is None
         methods = self._methods() if general else b"GET, HEAD, OPTIONS"
         sent = None if route.forwards is None else route.forwards.union(route.key_fields)
         allowed = route.lines_for(request.fields) + route.cors.preflight(request.fields.get(b"origin"), methods, sent)
-        made = _PREFLIGHT + self._allow() + allowed + self.via + self._told("preflight") + self.connection_line(request)
+        made = (
+            _PREFLIGHT
+            + self._allow()
+            + allowed
+            + self.via
+            + self._date_and_cache_status("preflight")
+            + self.connection_line(request)
+        )
         connection.transport.write(made + b"\r\n")
         connection.done()
-        self.record(request, viewer, permit, asked.path, 204, 0, Outcome.PASS, None, began)
+        self.log_request(request, viewer, permit, asked.path, 204, 0, Outcome.PASS, None, began)
 
-    def is_preflight(self, request: Request, asked: Asked) -> bool:
+    def is_preflight(self, request: Request, asked: RoutedRequest) -> bool:
         """Whether a browser asks for a page whether it may, and we answer for it (the Fetch standard, §4.8)."""
         fields = request.fields
         told = b"origin" in fields and b"access-control-request-method" in fields
         return request.method == b"OPTIONS" and asked.route.cors.ours and told
 
     def refuse_method(
-        self, request: Request, connection: Connection, viewer: Viewer, asked: Asked, permit: Permit, began: float
+        self,
+        request: Request,
+        connection: Connection,
+        viewer: Viewer,
+        asked: RoutedRequest,
+        permit: Permit,
+        began: float,
     ) -> None:
         """405 (RFC 9110 §15.5.6)."""
-        self._say(request, connection, 405, "method", "", self._allow())
-        self.record(request, viewer, permit, asked.path, 405, 0, Outcome.REFUSED, "method", began)
+        self._send_problem(request, connection, 405, "method", "", self._allow())
+        self.log_request(request, viewer, permit, asked.path, 405, 0, Outcome.REFUSED, "method", began)
 
-    def answer_last(
-        self, request: Request, connection: Connection, viewer: Viewer, asked: Asked, permit: Permit, began: float
+    def answer_max_forwards_zero(
+        self,
+        request: Request,
+        connection: Connection,
+        viewer: Viewer,
+        asked: RoutedRequest,
+        permit: Permit,
+        began: float,
     ) -> None:
         """An OPTIONS or TRACE that may go no further is for us (RFC 9110 §7.6.2, §9.3.7, §9.3.8)."""
         version = b"1.1" if request.minor else b"1.0"
         body, kind = b"", self._allow()
         if request.method == b"TRACE":
             body, kind = reflection(request.method, request.target, version, request.fields), _MESSAGE
-        lines = kind + self.own_lines("max-forwards", request) + self.connection_line(request)
+        lines = kind + self.local_header_lines("max-forwards", request) + self.connection_line(request)
         made = b"%s%sContent-Length: %d\r\n\r\n%s" % (status_line(200), lines, len(body), body)
         connection.transport.write(made)
         connection.done()
-        self.record(request, viewer, permit, asked.path, 200, len(body), Outcome.PASS, None, began)
+        self.log_request(request, viewer, permit, asked.path, 200, len(body), Outcome.PASS, None, began)
 
     def _allow(self) -> bytes:
         """What a 405 must say (RFC 9110 §15.5.6)."""
@@ -87,34 +112,36 @@ class OwnAnswers(Rights):
         self.counts.refused(why.value)
         more = b'WWW-Authenticate: Bearer realm="matinee"\r\n' if status == 401 else b""
         more += b"Retry-After: 1\r\n" if status == 429 else b""
-        self._say(request, connection, status, why.value, REFUSAL_SENTENCES[why], more)
-        self.record(request, viewer, permit, path, status, 0, Outcome.REFUSED, why.value, began)
+        self._send_problem(request, connection, status, why.value, REFUSAL_SENTENCES[why], more)
+        self.log_request(request, viewer, permit, path, status, 0, Outcome.REFUSED, why.value, began)
 
-    def malformed(self, what: Malformed, connection: Connection) -> None:
+    def refuse_malformed(self, what: Malformed, connection: Connection) -> None:
         """Bytes that are no request: answered, then the connection closes."""
         self.counts.requests += 1
         self.counts.refused(what.reason)
-        lines = self.own_lines(what.reason, what.request) + CLOSE + (self._allow() if what.status == 405 else b"")
+        lines = (
+            self.local_header_lines(what.reason, what.request) + CLOSE + (self._allow() if what.status == 405 else b"")
+        )
         lines += b"Retry-After: 1\r\n" if what.status == 503 else b""
         head_only = connection.by_head
         connection.transport.write(problem(what.status, what.reason, what.detail, lines, head_only=head_only))
         none = Request(b"-", b"", {}, 1, keep_alive=False)
-        self.record(none, connection.viewer, None, b"", what.status, 0, Outcome.REFUSED, what.reason, self._mono())
+        self.log_request(none, connection.viewer, None, b"", what.status, 0, Outcome.REFUSED, what.reason, self._mono())
 
-    def _say(
+    def _send_problem(
         self, request: Request, connection: Connection, status: int, reason: str, detail: str, more: bytes = b""
     ) -> None:
-        lines = self.own_lines(reason, request) + more + self.connection_line(request)
+        lines = self.local_header_lines(reason, request) + more + self.connection_line(request)
         connection.transport.write(problem(status, reason, detail, lines, head_only=request.method == b"HEAD"))
         connection.done()
 
-    def own_lines(self, why: str, request: Request | None = None) -> bytes:
+    def local_header_lines(self, why: str, request: Request | None = None) -> bytes:
         """The header lines of a response of our own making: when, and in Cache-Status why (RFC 9211 §2.8).
 
         They have the route's word on CORS, as far as one is known: a page must be able to read why it was refused.
         """
         lines = self.lines if request is None else self._route_of(request).lines_for(request.fields) + self.via
-        return lines + self._told(why)
+        return lines + self._date_and_cache_status(why)
 
     def _route_of(self, request: Request) -> Route:
         """The route of a request that was refused, whatever credentials it had."""
@@ -125,7 +152,7 @@ class OwnAnswers(Rights):
         asked = general_route(bare, routes) if self.node.profile.name == "general" else media_route(bare, routes)
         return routes.default if isinstance(asked, Refusal) else asked.route
 
-    def _told(self, why: str) -> bytes:
+    def _date_and_cache_status(self, why: str) -> bytes:
         now = format_date(self._wall())
         return b"Date: %s\r\nCache-Status: %s; detail=%s\r\n" % (now, self.node.name, why.encode())
 
@@ -135,7 +162,7 @@ class OwnAnswers(Rights):
             return CLOSE
         return b"" if request.minor else _KEEP
 
-    def record(
+    def log_request(
         self,
         request: Request,
         viewer: Viewer,
@@ -151,7 +178,7 @@ class OwnAnswers(Rights):
         statuses = self.counts.statuses
         statuses[status] = statuses.get(status, 0) + 1
         if self.log is not None:
-            self.log.add(
+            self.log.log_request(
                 request.fields.get(b"traceparent"), permit.session if permit is not None else None, viewer.address,
                 viewer.country, request.method, path, status, sent, outcome.value, reason, self._mono() - began,
             )  # fmt: skip

@@ -9,7 +9,7 @@ from cache.fills.fill import Fill
 from edge.policy.locate import Viewer
 from edge.policy.references import Carried, in_path, keep_token
 from edge.policy.response_head import Selection, head, problem
-from edge.policy.route import Asked
+from edge.policy.route import RoutedRequest
 from edge.wire.http1_server import Connection
 from edge.wire.request import Request
 from kernel.auth.claims import Permit
@@ -20,11 +20,12 @@ from kernel.http.dates import format_date
 from kernel.vocabulary import Abort, NotStored, Outcome
 
 if TYPE_CHECKING:
-    from edge.serve.handler import Story
+    from edge.serve.handler import RequestHandler
 
 
 class Reply:
-    """See the module. `wanted` turns false when the viewer leaves; `sent` counts bytes of the body handed over.
+    """See the module. `client_connected` turns false when the viewer leaves; `sent` counts bytes of the body handed
+    over.
 
     `theirs`: header lines that nobody else gets, of the fetch that they caused (RFC 9111 §5.2.2.7).
     `collapsed`: he waited for a fetch that another had begun; `why_forwarded`: why there was one (RFC 9211 §2.2).
@@ -33,10 +34,11 @@ class Reply:
     __slots__ = (
         "asked",
         "began",
+        "client_connected",
         "collapsed",
         "connection",
         "fill",
-        "headed",
+        "head_sent",
         "permit",
         "request",
         "sent",
@@ -46,17 +48,16 @@ class Reply:
         "timer",
         "viewer",
         "waiting",
-        "wanted",
         "why_forwarded",
     )
 
     def __init__(
         self,
-        story: Story,
+        story: RequestHandler,
         request: Request,
         connection: Connection,
         viewer: Viewer,
-        asked: Asked,
+        asked: RoutedRequest,
         permit: Permit,
         began: float,
     ) -> None:
@@ -68,15 +69,15 @@ class Reply:
         self.permit = permit
         self.began = began
         self.fill: Fill | None = None
-        self.collapsed = self.headed = self.waiting = False
-        self.wanted = True
+        self.collapsed = self.head_sent = self.waiting = False
+        self.client_connected = True
         self.sent = self.status = 0
         self.why_forwarded = b"uri-miss"
         self.theirs = b""
         self.timer: Timer | None = None
-        connection.on_lost = self.lost
+        connection.on_lost = self.on_disconnect
 
-    def waits(self, waiting: bool) -> None:
+    def set_waiting(self, waiting: bool) -> None:
         """Count who waits."""
         if waiting != self.waiting:
             self.waiting = waiting
@@ -145,25 +146,25 @@ class Reply:
             return Outcome.PASS
         return Outcome.COLLAPSED if self.collapsed else Outcome.MISS
 
-    def leave(self) -> None:
+    def leave_fill(self) -> None:
         """Wait for the fill no more."""
         if self.fill is not None:
             self.fill.leave(self)  # type: ignore[arg-type]  # each reply that follows a fill is a reader
 
-    def lost(self) -> None:
+    def on_disconnect(self) -> None:
         """The viewer left before the end; the fetch goes on without him."""
-        self.waits(False)
-        self.leave()
-        self.over(self.status or 499, self.outcome(), "left")
+        self.set_waiting(False)
+        self.leave_fill()
+        self.record_end(self.status or 499, self.outcome(), "left")
 
     def refuse(self, error: MatineeError, stale: Entry | None) -> None:
         """No response will come: said by a status before the head, mid-body only a cut is honest."""
         reason = error.reason if isinstance(error, (UpstreamFailed, Overloaded)) else "bug"
-        if self.headed:
+        if self.head_sent:
             self.connection.on_lost = None
             self.story.counts.broken += 1
             self.connection.abort(Abort.BROKEN_OFF, reason)
-            self.over(self.status, Outcome.FAILED, reason)
+            self.record_end(self.status, Outcome.FAILED, reason)
             return
         status = error.status if isinstance(error, UpstreamFailed) else 503 if isinstance(error, Overloaded) else 500
         if stale is not None and stale.must_revalidate and status == 502:
@@ -183,12 +184,12 @@ class Reply:
 
     def finish(self, outcome: Outcome, reason: str | None = None) -> None:
         """Count, log, let the connection go on."""
-        self.over(self.status, outcome, reason)
+        self.record_end(self.status, outcome, reason)
         self.connection.done()
 
-    def over(self, status: int, outcome: Outcome, reason: str | None) -> None:
+    def record_end(self, status: int, outcome: Outcome, reason: str | None) -> None:
         """Count and log."""
-        self.wanted = False
+        self.client_connected = False
         if self.timer is not None:
             self.timer.cancel()
         self.story.counts.bytes_sent += self.sent
@@ -196,4 +197,6 @@ class Reply:
             self.story.count(self.request, self.asked, self.sent)
         self.story.counts.answered(outcome)
         asked, began = self.asked, self.began
-        self.story.record(self.request, self.viewer, self.permit, asked.path, status, self.sent, outcome, reason, began)
+        self.story.log_request(
+            self.request, self.viewer, self.permit, asked.path, status, self.sent, outcome, reason, began
+        )

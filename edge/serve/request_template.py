@@ -12,14 +12,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from edge.policy.route import Asked
+from edge.policy.route import RoutedRequest
 from edge.policy.rules import Rules
 from edge.prefetch.popularity import Tally
 from edge.wire.request import Request
 from kernel.auth.claims import Permit
 from kernel.auth.signing_keys import KeySet
 
-MOST_GRANTS = 16
+MAX_GRANTS = 16
 """Folders remembered of one connection: a player moves between a few renditions, audio and subtitles."""
 
 NAME = re.compile(rb"[A-Za-z0-9_-][A-Za-z0-9_.-]*+")
@@ -45,7 +45,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class RequestTemplate:
     """How requests under a grant begin and end, byte for byte, around the file's name: what was parsed once.
 
     `begin` goes up to the name, `end` from the space after it to the end of the head; `stop` is minus its length.
@@ -58,12 +58,12 @@ class Lane:
     grant: Grant
 
 
-def lane(begin: bytes, end: bytes, grant: Grant) -> Lane:
+def make_template(begin: bytes, end: bytes, grant: Grant) -> RequestTemplate:
     """The lane of requests that begin and end so."""
-    return Lane(begin, end, len(begin), -len(end), grant)
+    return RequestTemplate(begin, end, len(begin), -len(end), grant)
 
 
-def carried_by_path(request: Request, asked: Asked) -> bool:
+def carried_by_path(request: Request, asked: RoutedRequest) -> bool:
     """Whether the target alone was decided on: no token elsewhere, no query, nothing that had to be normalised."""
     fields = request.fields
     target = request.target
@@ -75,7 +75,9 @@ def carried_by_path(request: Request, asked: Asked) -> bool:
     )
 
 
-def grant(asked: Asked, permit: Permit, rules: Rules, keys: KeySet | None, log: bytes, tally: Tally) -> Grant | None:
+def grant(
+    asked: RoutedRequest, permit: Permit, rules: Rules, keys: KeySet | None, log: bytes, tally: Tally
+) -> Grant | None:
     """The grant for the folder of what was permitted just now; None where its files may differ.
 
     They may: directly below the title (aliases, per-tier playlists), under a scope that is no prefix, for a session

@@ -1,7 +1,7 @@
 """One response that could not be given at once: its viewer follows a fill, walks over slices, or waits for the disk.
 
-Implements `cache.fills.fill.Reader`. Bytes go from the fill to the viewer's transport as far as his socket takes them; the
-rest when it drains. Nothing here waits: each method is a call from the fill, the connection or the cache.
+Implements `cache.fills.fill.Reader`. Bytes go from the fill to the viewer's transport as far as his socket takes
+them; the rest when it drains. Nothing here waits: each method is a call from the fill, the connection or the cache.
 Over 300 lines because it is one state machine: what a viewer follows changes while they wait.
 """
 
@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 from cache.body import Body, view
 from cache.entry import Entry
-from cache.fills.fill import FREED, Fill
+from cache.fills.fill import RETRYABLE_RELEASES, Fill
 from cache.fills.fill_state import State
 from edge.fill.cacheability import OF_THE_REQUEST
 from edge.policy.locate import Viewer
 from edge.policy.plan import serves_when_upstream_fails
 from edge.policy.profile import PREFETCHES, PURPOSE
 from edge.policy.response_head import BODYLESS, Selection, layout, multipart, select
-from edge.policy.route import Asked
+from edge.policy.route import RoutedRequest
 from edge.serve.reply import Reply
-from edge.serve.sliced_response import Walk
-from edge.slices.sliced_object import Slicing
+from edge.serve.sliced_response import SlicedResponse
+from edge.slices.sliced_object import SlicedObject
 from edge.wire.http1_server import Connection
 from edge.wire.request import Request
 from kernel.auth.claims import Permit
@@ -33,26 +33,35 @@ from kernel.http.ranges import ByteRange
 from kernel.vocabulary import Outcome
 
 if TYPE_CHECKING:
-    from edge.serve.handler import Story
+    from edge.serve.handler import RequestHandler
 
-PIECE = 256 * 1024  # bytes written at a time
-MOST_TRIES = 6  # how often one request may wait for another fill, before it goes alone
+WRITE_BYTES = 256 * 1024  # bytes written at a time
+MAX_FILLS_JOINED = 6  # how often one request may wait for another fill, before it goes alone
 
 
-class Delivery(Reply):
+class PendingResponse(Reply):
     """See the module."""
 
     __slots__ = (
-        "_how", "_retried", "_sections", "_slicing", "parts", "position", "selection", "spare", "stop", "tries",
+        "_how",
+        "_retried",
+        "_sections",
+        "_slicing",
+        "fallback_entry",
+        "parts",
+        "position",
+        "selection",
+        "stop",
+        "tries",
     )  # fmt: skip
 
     def __init__(
         self,
-        story: Story,
+        story: RequestHandler,
         request: Request,
         connection: Connection,
         viewer: Viewer,
-        asked: Asked,
+        asked: RoutedRequest,
         permit: Permit,
         began: float,
     ) -> None:
@@ -60,10 +69,12 @@ class Delivery(Reply):
         self.position = self.tries = 0
         self.stop: int | None = None
         self.selection: Selection | None = None
-        self.spare: Entry | None = None  # stands in when a fetch fails that does not revalidate it: that of a HEAD
+        self.fallback_entry: Entry | None = (
+            None  # stands in when a fetch fails that does not revalidate it: that of a HEAD
+        )
         self._sections: deque[bytes | ByteRange] = deque()
         self._how: tuple[Outcome, bytes] = Outcome.HIT, b""
-        self._slicing: Slicing | None = None
+        self._slicing: SlicedObject | None = None
         self._retried = False
         self.parts = True  # whether a part of the object will do for him, if he asks for one
 
@@ -75,7 +86,7 @@ class Delivery(Reply):
 
     def send_stored(self, entry: Entry, body: Body, outcome: Outcome, detail: bytes = b"") -> None:
         """A whole response from the cache."""
-        if not self.wanted:
+        if not self.client_connected:
             return
         selection = select(entry, self.request.fields, entry.length)
         own = self.stored_status(entry, outcome, detail)
@@ -95,14 +106,14 @@ class Delivery(Reply):
 
     # -- slices ------------------------------------------------------------------------------------------------
 
-    def walk(self, slicing: Slicing, outcome: Outcome, detail: bytes) -> None:
+    def send_sliced(self, slicing: SlicedObject, outcome: Outcome, detail: bytes) -> None:
         """Send what is asked of an object in slices."""
         self._slicing, self._how = slicing, (outcome, detail)
-        Walk(self, slicing, select(slicing.whole, self.request.fields, slicing.total)).begin()
+        SlicedResponse(self, slicing, select(slicing.whole, self.request.fields, slicing.total)).begin()
 
-    def walk_head(self, *, partial: bool) -> bytes:
+    def sliced_head(self, *, partial: bool) -> bytes:
         """The first bytes are there: the head. `partial`: some of them were fetched for it (RFC 9211 §2.2)."""
-        assert self._slicing is not None  # noqa: S101 (`walk` has set it)
+        assert self._slicing is not None  # noqa: S101 (`send_sliced` has set it)
         entry, (outcome, detail) = self._slicing.whole, self._how
         if partial and outcome is Outcome.HIT:
             own = self.fetched_status(entry, b"partial")
@@ -112,34 +123,34 @@ class Delivery(Reply):
         selection = select(entry, self.request.fields, entry.length)
         if selection.parts:
             selection = selection._replace(parts=tuple(sorted(selection.parts)))
-        self.waits(False)
-        self.headed, self.status = True, selection.status
+        self.set_waiting(False)
+        self.head_sent, self.status = True, selection.status
         return self.make_head(entry, selection, entry.length, own, age=self.age_of(entry, outcome))
 
-    def walked(self) -> None:
+    def on_sliced_sent(self) -> None:
         """All is sent."""
         self.finish(self._how[0])
 
-    def walk_ended(self, error: MatineeError, *, again: bool) -> None:
+    def on_sliced_failed(self, error: MatineeError, *, again: bool) -> None:
         """The walk cannot go on. `again`: asked anew, the object may be had."""
-        self.waits(False)
-        self.connection.on_lost, self.connection.on_resume = self.lost, None
+        self.set_waiting(False)
+        self.connection.on_lost, self.connection.on_resume = self.on_disconnect, None
         self.parts = self.parts and getattr(error, "reason", "") != "slice-gone"
-        if again and not self.headed and self.wanted:
-            self.story.again(self)
-        elif self.wanted:
+        if again and not self.head_sent and self.client_connected:
+            self.story.retry(self)
+        elif self.client_connected:
             self.refuse(error, None)
 
     # -- a fill ------------------------------------------------------------------------------------------------
 
-    def follow(self, fill: Fill, *, collapsed: bool) -> None:
+    def follow_fill(self, fill: Fill, *, collapsed: bool) -> None:
         """Wait for this fill."""
         self.fill = fill
         self.collapsed = collapsed
         if fill.stale is not None and self.why_forwarded == b"uri-miss":
             self.why_forwarded = b"stale"
-        self.waits(True)
-        self.connection.on_lost, self.connection.on_resume = self.lost, self._pump
+        self.set_waiting(True)
+        self.connection.on_lost, self.connection.on_resume = self.on_disconnect, self._write_available
         fill.join(self)
 
     def matches(self, entry: Entry) -> bool:
@@ -162,17 +173,17 @@ class Delivery(Reply):
 
     def on_interim(self, head: bytes) -> None:
         """A 1xx is passed on, to HTTP/1.1 alone (RFC 9110 §15.2)."""
-        if self.request.minor == 1 and self.wanted and not self.headed:
+        if self.request.minor == 1 and self.client_connected and not self.head_sent:
             self.connection.transport.write(self.with_token(head))
 
     def on_head(self, fill: Fill) -> None:
         """Head of a fill: choose what is sent and begin."""
         entry = fill.entry
-        if entry is None or self.headed or not self.wanted:
+        if entry is None or self.head_sent or not self.client_connected:
             return
-        self.waits(False)
+        self.set_waiting(False)
         self._takes_theirs(fill)
-        self.headed, length = True, entry.length
+        self.head_sent, length = True, entry.length
         selection = select(entry, self._answered_here(fill), length)
         if selection.parts and fill.state is State.FILLING:
             # In the order in which they come: a viewer must not rely on his own (RFC 9110 §15.3.7.2).
@@ -195,10 +206,10 @@ class Delivery(Reply):
             self.make_head(entry, selection, length, self._fill_status(fill), age=age, chunked=chunked)
         )
         if bodyless:
-            self.leave()
+            self.leave_fill()
             self.finish(self.outcome())
         else:
-            self._pump()
+            self._write_available()
 
     def _answered_here(self, fill: Fill) -> Mapping[bytes, bytes]:
         """The fields whose conditions and ranges are answered from this fill's response: no other method's than GET
@@ -221,28 +232,28 @@ class Delivery(Reply):
     def _takes_theirs(self, fill: Fill | None) -> None:
         """Take over what of the head is only for who caused the fetch."""
         if fill is not None and fill.leader is self:
-            self.theirs = fill.for_leader
+            self.theirs = fill.leader_only_headers
 
     def on_bytes(self) -> None:
         """More of the body is there."""
-        self._pump()
+        self._write_available()
 
     def on_end(self) -> None:
         """All of the body is there."""
-        if self.headed:
-            self._pump()
+        if self.head_sent:
+            self._write_available()
 
-    def _pump(self) -> None:
+    def _write_available(self) -> None:
         """Write what is there, as far as the viewer's socket takes it."""
         fill, connection = self.fill, self.connection
-        if fill is None or not self.headed or not self.wanted:
+        if fill is None or not self.head_sent or not self.client_connected:
             return
         chunked = self.stop is None and self.request.minor == 1
         while not connection.paused:
             if self.position == self.stop and self._sections:
                 self._next_section()
                 continue
-            most = PIECE if self.stop is None else min(PIECE, self.stop - self.position)
+            most = WRITE_BYTES if self.stop is None else min(WRITE_BYTES, self.stop - self.position)
             data = fill.read(self.position, most) if most else None
             if data is None:
                 break
@@ -254,12 +265,12 @@ class Delivery(Reply):
             self.sent += len(data)
         fill.was_read()
         whole = (self.position == self.stop and not self._sections) or (
-            self.stop is None and fill.state in (State.STORED, State.SERVED) and self.position == fill.received
+            self.stop is None and fill.state in (State.STORED, State.PASSED_THROUGH) and self.position == fill.received
         )
         if whole:
             if chunked:
                 connection.transport.write(b"0\r\n\r\n")
-            self.leave()
+            self.leave_fill()
             self.finish(self.outcome())
 
     def _next_section(self) -> None:
@@ -270,56 +281,56 @@ class Delivery(Reply):
             self.connection.transport.write(section)
             self.sent += len(section)
 
-    def on_held(self, entry: Entry) -> None:
+    def on_not_modified(self, entry: Entry) -> None:
         """The upstream said 304: serve what is stored."""
-        self.waits(False)
+        self.set_waiting(False)
         self._takes_theirs(self.fill)
         self.fill = None
         self.story.serve(self, entry, Outcome.REVALIDATED)
 
     def on_sliced(self, entry: Entry) -> None:
         """It is kept in slices: walk over them."""
-        self.waits(False)
+        self.set_waiting(False)
         self._takes_theirs(self.fill)
         self.fill = None
-        if self.wanted:
+        if self.client_connected:
             self.story.serve(self, entry, self.outcome())
 
-    def on_freed(self, why: str) -> None:
+    def on_released(self, why: str) -> None:
         """The answer was for somebody else: ask again, with others where they may get the same, else alone."""
-        self.waits(False)
+        self.set_waiting(False)
         self.fill = None
-        if not self.wanted:
+        if not self.client_connected:
             return
         fields = self.request.fields
         apart = b"authorization" in fields or b"cache-control" in fields
-        if why in FREED or (why in OF_THE_REQUEST and not apart):
+        if why in RETRYABLE_RELEASES or (why in OF_THE_REQUEST and not apart):
             if why == "late" and self.timer is None:
                 clock = self.story.clock
                 left = self.began + self.story.fetcher.longest_wait - clock.mono()
                 self.timer = clock.call_later(max(0.0, left), self._waited_out)
-            self.story.again(self)
+            self.story.retry(self)
         else:
             self.why_forwarded = b"bypass"
-            self.story.go_alone(self)
+            self.story.fetch_uncached(self)
 
     def _waited_out(self) -> None:
         """However often it was asked for, no head came in time."""
-        if self.wanted and not self.headed and self.fill is not None:
-            self.leave()
+        if self.client_connected and not self.head_sent and self.fill is not None:
+            self.leave_fill()
             self.on_failed(UpstreamFailed("first-byte-timeout", status=504))
 
     def on_failed(self, error: MatineeError) -> None:
         """The fetch broke: a stale response where one may stand in, once more where that may help, else said."""
         fill, self.fill = self.fill, None
-        self.waits(False)
-        if not self.wanted:
+        self.set_waiting(False)
+        if not self.client_connected:
             return
-        stale = fill.stale if fill is not None and fill.stale is not None else self.spare
-        if not self.headed and stale is not None and serves_when_upstream_fails(stale, self.story.clock.mono()):
+        stale = fill.stale if fill is not None and fill.stale is not None else self.fallback_entry
+        if not self.head_sent and stale is not None and serves_when_upstream_fails(stale, self.story.clock.mono()):
             self.story.serve(self, stale, Outcome.STALE, b"upstream-failed")
-        elif not self.headed and self.collapsed and getattr(error, "retry", False) and not self._retried:
+        elif not self.head_sent and self.collapsed and getattr(error, "retry", False) and not self._retried:
             self._retried = True
-            self.story.again(self)
+            self.story.retry(self)
         else:
             self.refuse(error, stale)

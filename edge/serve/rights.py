@@ -5,17 +5,17 @@ from __future__ import annotations
 from edge.policy.authorise import authorise
 from edge.policy.locate import Viewer
 from edge.policy.profile import PURPOSE
-from edge.policy.route import Asked
-from edge.serve.fast_path import StraightRun
+from edge.policy.route import RoutedRequest
+from edge.serve.fast_path import FastPath
 from edge.wire.request import Request
 from kernel.auth.claims import ANYWHERE, Permit
 from kernel.vocabulary import Refusal
 
 
-class Rights(StraightRun):
+class Rights(FastPath):
     """See the module."""
 
-    def _authorise(self, asked: Asked, viewer: Viewer) -> Permit | Refusal:
+    def _authorise(self, asked: RoutedRequest, viewer: Viewer) -> Permit | Refusal:
         node = self.node
         if asked.cdn is None:
             return ANYWHERE
@@ -25,11 +25,11 @@ class Rights(StraightRun):
             regions=node.regions, origin=node.origin,
         )  # fmt: skip
 
-    def permits(self, asked: Asked, viewer: Viewer) -> bool:
+    def permits(self, asked: RoutedRequest, viewer: Viewer) -> bool:
         """Whether a viewer might have what he has not asked for yet."""
         return not isinstance(self._authorise(asked, viewer), Refusal)
 
-    def count(self, request: Request, asked: Asked, sent: int) -> None:
+    def count(self, request: Request, asked: RoutedRequest, sent: int) -> None:
         """Add to what viewers take of a rendition; what an edge prefetches of us nobody has asked for."""
         if asked.cdn is not None and PURPOSE not in request.fields:
-            self.popularity.took(asked.shard, sent)
+            self.popularity.record(asked.shard, sent)

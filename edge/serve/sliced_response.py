@@ -2,8 +2,8 @@
 
 The head is sent when the first byte is at hand, so that what changed or cannot be had is still said by a status. Of the
 object a viewer holds the slice he is at and, while that is on its way to him, the next.
-Implements `cache.fills.fill.Reader` for the fills of slices, and `edge.slices.sliced_object.Walker`. Over 300 lines because both are told
-of by calls, each of which may be the one that lets the viewer go on.
+Implements `cache.fills.fill.Reader` for the fills of slices, and `edge.slices.sliced_object.Walker`. Over 300 lines
+because both are told of by calls, each of which may be the one that lets the viewer go on.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from cache.fills.fill_state import ENDED
 from cache.slices import span
 from edge.fill.fetch_rounds import Rounds
 from edge.policy.response_head import Selection, sections
-from edge.slices.content_range import held
+from edge.slices.content_range import stored_span
 from edge.slices.slice_reader import SliceReader
-from edge.slices.sliced_object import Slicing
-from edge.slices.wait_deadline import Overdue
+from edge.slices.sliced_object import SlicedObject
+from edge.slices.wait_deadline import WaitDeadline
 from kernel.errors import MatineeError, UpstreamFailed
 from kernel.http.ranges import ByteRange
 
 if TYPE_CHECKING:
-    from edge.serve.response import Delivery
+    from edge.serve.response import PendingResponse
 
-PIECE = 256 * 1024  # bytes written at a time
+WRITE_BYTES = 256 * 1024  # bytes written at a time
 BROKEN = frozenset(("truncated", "idle-timeout", "total-timeout", "nobody-waits", "short-parts"))
 """Ends of a stream that began well: another may go on where it stopped."""
 
 
-class Walk(SliceReader):
+class SlicedResponse(SliceReader):
     """See the module. `selection` is what of the object is sent; `head` is made when the first byte is there."""
 
     __slots__ = (
@@ -56,7 +56,7 @@ class Walk(SliceReader):
         "position",
     )
 
-    def __init__(self, delivery: Delivery, slicing: Slicing, selection: Selection) -> None:
+    def __init__(self, delivery: PendingResponse, slicing: SlicedObject, selection: Selection) -> None:
         self._delivery = delivery
         self._slicing = slicing
         self._sections = deque(sections(slicing.whole, selection, slicing.total))
@@ -73,20 +73,20 @@ class Walk(SliceReader):
         self._loading = self._stepping = False
         self._rounds = Rounds()
         story = delivery.story
-        self._overdue = Overdue(story.clock, story.fetcher.longest_wait, self._waited_out)
+        self._overdue = WaitDeadline(story.clock, story.fetcher.longest_wait, self._waited_out)
 
     @property
     def begun(self) -> bool:
         """Whether the head has gone to the viewer."""
-        return self._delivery.headed
+        return self._delivery.head_sent
 
     def begin(self) -> None:
         """Go."""
         self._slicing.join(self)
         self._delivery.connection.on_lost, self._delivery.connection.on_resume = self._lost, self._step
-        self._delivery.waits(True)
+        self._delivery.set_waiting(True)
         if not self._reachable:
-            self._gone()
+            self._slice_unavailable()
         elif self._slicing.refetchable:
             self._step()
         else:
@@ -96,10 +96,10 @@ class Walk(SliceReader):
     def _held(self, here: bool) -> None:
         """What cannot be fetched apart is held, or (not `here`) left the cache a moment ago."""
         self._loading = False
-        if self._delivery.wanted and here:
+        if self._delivery.client_connected and here:
             self._step()
-        elif self._delivery.wanted:
-            self._gone()
+        elif self._delivery.client_connected:
+            self._slice_unavailable()
 
     # -- the way -----------------------------------------------------------------------------------------------
 
@@ -109,12 +109,12 @@ class Walk(SliceReader):
             return
         self._stepping = True
         try:
-            while self._delivery.wanted and not self._delivery.connection.paused and self._one():
+            while self._delivery.client_connected and not self._delivery.connection.paused and self._step_once():
                 pass
         finally:
             self._stepping = False
 
-    def _one(self) -> bool:
+    def _step_once(self) -> bool:
         """One step; False when something has to come first."""
         if self.position == self._stop:
             return self._next_section()
@@ -127,9 +127,9 @@ class Walk(SliceReader):
 
     def _next_section(self) -> bool:
         if not self._sections:
-            self._overdue.ends()
+            self._overdue.cancel()
             self._slicing.leave(self)
-            self._delivery.walked()
+            self._delivery.on_sliced_sent()
             return False
         section = self._sections.popleft()
         if isinstance(section, ByteRange):
@@ -146,7 +146,7 @@ class Walk(SliceReader):
         number = self.position // slicing.size
         if number != self.at:
             self.at = number
-            slicing.moved()
+            slicing.on_progress()
         if self._ahead is not None and self._ahead[0] == number:
             self._body, self._ahead = (self._ahead[1], number * slicing.size), None
             return True
@@ -158,42 +158,44 @@ class Walk(SliceReader):
         if entry is None:
             recent = slicing.recent(number)
             self._body = (recent, number * slicing.size) if recent is not None else None
-            return recent is not None or self._await(number)
+            return recent is not None or self._wait_for_slice(number)
         body = entry.body
-        if body is not None and cache.sound(entry, body, self._delivery.story.clock.mono()):
+        if body is not None and cache.is_servable(entry, body, self._delivery.story.clock.mono()):
             cache.touch(entry)
-            return self._use(entry, body) or self._await_rest(number)
+            return self._use_body(entry, body) or self._await_rest(number)
         self._loading = True
         cache.load(entry, lambda body: self._loaded(entry, body))
         return not self._loading
 
     def _loaded(self, entry: Entry, body: Body | None) -> None:
         self._loading = False
-        if not self._delivery.wanted:
+        if not self._delivery.client_connected:
             return
         if body is not None and entry.mark != self._slicing.whole.mark:
             self._slicing.cache.forget(entry)
-        elif body is not None and not self._use(entry, body):
+        elif body is not None and not self._use_body(entry, body):
             self._await_rest(self.at)
         elif body is None and self._slicing.stored(self.at) is entry:
-            self._await(self.at)  # the disk rests: what lies there is fetched, or it would be looked for without end
+            self._wait_for_slice(
+                self.at
+            )  # the disk rests: what lies there is fetched, or it would be looked for without end
         self._step()
 
     def _read_lease(self, number: int, body: Body | None) -> None:
         """A slice that has left the cache, and was held."""
         self._loading = False
         low, high = span(number, self._slicing.size, self._slicing.total)
-        if not self._delivery.wanted:
+        if not self._delivery.client_connected:
             return
         if body is not None and len(body) == high - low:
             self._body = (body, low)
             self._step()
         else:
-            self._gone()
+            self._slice_unavailable()
 
-    def _use(self, entry: Entry, body: Body) -> bool:
+    def _use_body(self, entry: Entry, body: Body) -> bool:
         """Whether this is, or holds, what comes next."""
-        low, high = held(entry, self.at, self._slicing.size, self._slicing.total)
+        low, high = stored_span(entry, self.at, self._slicing.size, self._slicing.total)
         if not low <= self.position < high:
             return False
         self._body = (body, low)
@@ -204,17 +206,17 @@ class Walk(SliceReader):
         if not self._rounds.take():
             self._fail(UpstreamFailed("no-progress"))
             return False
-        return self._await(number)
+        return self._wait_for_slice(number)
 
-    def _await(self, number: int) -> bool:
+    def _wait_for_slice(self, number: int) -> bool:
         """Wait for the fill that brings a slice."""
         request = self._delivery.request.fields
-        fill = self._slicing.fill_for(number, request, max(self.at, (self._stop - 1) // self._slicing.size))
+        fill = self._slicing.get_or_start_fill(number, request, max(self.at, (self._stop - 1) // self._slicing.size))
         if fill is None:
-            self._gone()
+            self._slice_unavailable()
             return False
         self._fill = fill
-        self._overdue.begins()
+        self._overdue.start()
         fill.join(self)
         return True
 
@@ -223,40 +225,40 @@ class Walk(SliceReader):
     def _send_body(self, body: Body, low: int) -> bool:
         first, stop = self.position, min(self._stop, low + len(body))
         self._look_ahead()
-        head = self._take_ready()
-        self._moves(stop - first)
+        head = self._pending_head()
+        self._advance(stop - first)
         self._delivery.connection.send(head, body, first - low, stop - low)
         return True
 
     def _read(self, fill: Fill) -> bool:
-        data = fill.read(self.position, min(PIECE, self._stop - self.position))
+        data = fill.read(self.position, min(WRITE_BYTES, self._stop - self.position))
         if data is None:
             if fill.state in ENDED:
                 self._fill = None
                 return True
             return False
         self._look_ahead()
-        self._moves(len(data))
+        self._advance(len(data))
         self._write(data)
         fill.was_read()
         if self.position == self._stop:
-            self._let_go()
+            self._leave_fill()
         return True
 
-    def _moves(self, length: int) -> None:
+    def _advance(self, length: int) -> None:
         self.position += length
         self._delivery.sent += length
         self._rounds.earn(length)
-        self._overdue.ends()
+        self._overdue.cancel()
 
     def _write(self, data: bytes | memoryview) -> None:
-        ready = self._take_ready()
+        ready = self._pending_head()
         self._delivery.connection.transport.writelines((ready, data) if ready else (data,))
 
-    def _take_ready(self) -> bytes:
+    def _pending_head(self) -> bytes:
         """The head, if it is still to be sent, and headings of parts."""
         ready, self._ready = self._ready, b""
-        return ready if self._delivery.headed else self._delivery.walk_head(partial=self.partial) + ready
+        return ready if self._delivery.head_sent else self._delivery.sliced_head(partial=self.partial) + ready
 
     def _look_ahead(self) -> None:
         """The next slice is asked for while this one is on its way."""
@@ -267,12 +269,17 @@ class Walk(SliceReader):
         if entry is None:
             slicing.look_ahead(number, self._delivery.request.fields, max(self.at, (self._stop - 1) // slicing.size))
         elif entry.body is None and self._ahead is None:
-            slicing.cache.load(entry, lambda body: self._brought(number, entry, body))
+            slicing.cache.load(entry, lambda body: self._on_read_ahead(number, entry, body))
 
-    def _brought(self, number: int, entry: Entry, body: Body | None) -> None:
+    def _on_read_ahead(self, number: int, entry: Entry, body: Body | None) -> None:
         slicing = self._slicing
-        if body is not None and entry.mark == slicing.whole.mark and self._delivery.wanted and self.at + 1 == number:
-            low, _ = held(entry, number, slicing.size, slicing.total)
+        if (
+            body is not None
+            and entry.mark == slicing.whole.mark
+            and self._delivery.client_connected
+            and self.at + 1 == number
+        ):
+            low, _ = stored_span(entry, number, slicing.size, slicing.total)
             if low == number * slicing.size and len(body) == min(slicing.size, slicing.total - low):
                 self._ahead = (number, body)
 
@@ -290,11 +297,11 @@ class Walk(SliceReader):
             self._body = (fill.body, fill.base)
         self._step()
 
-    def on_freed(self, why: str) -> None:
+    def on_released(self, why: str) -> None:
         """The run stops before it comes here, or its head is overdue: look again."""
         self._fill = None
         if why == "late":
-            self._overdue.again()
+            self._overdue.extend()
         elif not self._rounds.take():
             self._fail(UpstreamFailed("no-progress"))
             return
@@ -314,33 +321,33 @@ class Walk(SliceReader):
     def _waited_out(self) -> None:
         self._fail(UpstreamFailed("first-byte-timeout", status=504))
 
-    def _gone(self) -> None:
+    def _slice_unavailable(self) -> None:
         """What is missing may not be fetched apart: the object is fetched anew, unless it serves others still."""
-        self._part()
-        if len(self._slicing.walkers) == 0:
+        self._detach()
+        if len(self._slicing.consumers) == 0:
             self._slicing.cache.forget(self._slicing.whole)
-        self._delivery.walk_ended(UpstreamFailed("slice-gone"), again=True)
+        self._delivery.on_sliced_failed(UpstreamFailed("slice-gone"), again=True)
 
     def changed(self) -> None:
         """Another version is there now: bytes of the two are never mixed."""
-        self._part()
-        self._delivery.walk_ended(UpstreamFailed("changed"), again=True)
+        self._detach()
+        self._delivery.on_sliced_failed(UpstreamFailed("changed"), again=True)
 
     def _fail(self, error: MatineeError) -> None:
-        self._part()
-        self._delivery.walk_ended(error, again=False)
+        self._detach()
+        self._delivery.on_sliced_failed(error, again=False)
 
     def _lost(self) -> None:
-        self._part()
-        self._delivery.lost()
+        self._detach()
+        self._delivery.on_disconnect()
 
-    def _part(self) -> None:
-        self._let_go()
-        self._overdue.ends()
+    def _detach(self) -> None:
+        self._leave_fill()
+        self._overdue.cancel()
         self._body = self._ahead = None
         self._slicing.leave(self)
 
-    def _let_go(self) -> None:
+    def _leave_fill(self) -> None:
         fill, self._fill = self._fill, None
         if fill is not None:
             fill.leave(self)

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from cache.entry import Entry
 from cache.slices import slice_key
 from kernel.http.message import Fields, first, values
-from kernel.http.ranges import MOST_RANGES, parse_content_range
+from kernel.http.ranges import MAX_RANGES, parse_content_range
 
-MOST_SPAN = 8
+MAX_RANGE_BYTES = 8
 """Slices that several ranges may span to be asked for as one; beyond it the first range is asked for."""
 _SPEC = re.compile(rb"(?:(\d{1,15})-(\d{0,15})|-(\d{1,15}))")
 
@@ -39,7 +39,7 @@ def upstream_range(value: bytes | None, size: int) -> bytes | None:
         return None
     specs = [part for raw in listed.split(b",") if (part := raw.strip(b" \t"))]
     found = [_SPEC.fullmatch(spec) for spec in specs]
-    if not 1 <= len(found) <= MOST_RANGES or not all(found):
+    if not 1 <= len(found) <= MAX_RANGES or not all(found):
         return None
     said = [(match[1], match[2], match[3]) for match in found if match is not None]
     if any(begin and end and int(end) < int(begin) for begin, end, _ in said):
@@ -50,7 +50,7 @@ def upstream_range(value: bytes | None, size: int) -> bytes | None:
     low, high = int(begin), int(end) if end else None
     if all(begin and end for begin, end, _ in said):
         lowest, highest = min(int(begin) for begin, _, _ in said), max(int(end) for _, end, _ in said)
-        if highest // size - lowest // size < MOST_SPAN:
+        if highest // size - lowest // size < MAX_RANGE_BYTES:
             low, high = lowest, highest
     return aligned(low, high, size)
 
@@ -82,7 +82,7 @@ def of_the_whole(fields: Fields) -> Fields:
     return [pair for pair in fields if pair[0] not in (b"content-range", b"content-length")]
 
 
-def strong(etag: bytes | None) -> bytes | None:
+def strong_etag(etag: bytes | None) -> bytes | None:
     """An entity-tag under which parts may be combined (§15.3.7.3); None when it is weak or missing."""
     return etag if etag is not None and etag.startswith(b'"') else None
 
@@ -98,7 +98,7 @@ def slice_entry(whole: Entry, number: int, begin: int, stop: int) -> Entry:
     return made
 
 
-def held(entry: Entry, number: int, size: int, total: int) -> tuple[int, int]:
+def stored_span(entry: Entry, number: int, size: int, total: int) -> tuple[int, int]:
     """Which bytes of the object a stored slice holds: all of the slice, or a piece; (0, 0) when it does not say."""
     begin, stop = number * size, min((number + 1) * size, total)
     if entry.length == stop - begin:

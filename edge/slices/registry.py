@@ -4,44 +4,48 @@ from __future__ import annotations
 
 import itertools
 
-from cache.cache import SegmentCache, Workshop
+from cache.cache import SegmentCache, TaskRunner
 from cache.entry import Entry
 from cache.fills.fill import Fill
 from edge.counters import Counts
-from edge.policy.route import Asked
-from edge.slices.content_range import Part, part_of, strong
-from edge.slices.slice_fetch import Run
-from edge.slices.sliced_object import Begin, Slicing
+from edge.policy.route import RoutedRequest
+from edge.slices.content_range import Part, part_of, strong_etag
+from edge.slices.slice_fetch import SliceFetch
+from edge.slices.sliced_object import Begin, SlicedObject
 from edge.upstreams.exchange import Exchange
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.http.message import first
 
 
-class Streams:
+class SlicedObjects:
     """See the module. `begin_run` fetches what is missing of an object."""
 
-    def __init__(self, cache: SegmentCache, clock: Clock, workshop: Workshop, counts: Counts, begin_run: Begin) -> None:
+    def __init__(
+        self, cache: SegmentCache, clock: Clock, workshop: TaskRunner, counts: Counts, begin_run: Begin
+    ) -> None:
         self._cache = cache
         self._clock = clock
         self._workshop = workshop
         self._counts = counts
         self._begin_run = begin_run
         self._marks = itertools.count()
-        self._slicings: dict[Entry, Slicing] = {}
+        self._slicings: dict[Entry, SlicedObject] = {}
 
-    async def slice(self, fill: Fill, exchange: Exchange, asked: Asked, entry: Entry, part: Part | None) -> None:
+    async def slice(
+        self, fill: Fill, exchange: Exchange, asked: RoutedRequest, entry: Entry, part: Part | None
+    ) -> None:
         """The whole enters the cache without its body, which a run cuts into slices."""
         entry.slice = asked.route.slice
-        entry.mark = strong(entry.etag) or b"%x-%x" % (next(self._marks), int(self._clock.wall() * 1e6))
-        self._cache.ended(fill)
+        entry.mark = strong_etag(entry.etag) or b"%x-%x" % (next(self._marks), int(self._clock.wall() * 1e6))
+        self._cache.end_fill(fill)
         self._cache.store(entry, b"")
         slicing = self.slicing(entry, asked)
-        run, brings = Run(slicing, 0, slicing.count), part or Part(0, slicing.total, slicing.total)
+        run, brings = SliceFetch(slicing, 0, slicing.count), part or Part(0, slicing.total, slicing.total)
         run.brings(brings)
         run.starts(exchange, brings)
-        slicing.runs.append(run)
-        fill.cut_up(entry, frees=(lambda reader: not reader.matches(entry)) if entry.vary else None)
+        slicing.fetches.append(run)
+        fill.redirect_to_slices(entry, frees=(lambda reader: not reader.matches(entry)) if entry.vary else None)
         try:
             await self.follow(run, exchange)
         except UpstreamFailed as error:
@@ -50,44 +54,44 @@ class Streams:
         finally:
             run.close(None)
 
-    def slicing(self, entry: Entry, asked: Asked) -> Slicing:
+    def slicing(self, entry: Entry, asked: RoutedRequest) -> SlicedObject:
         """The readers and runs of an object in slices."""
         found = self._slicings.get(entry)
         if found is None:
             asked = asked._replace(
                 came=asked.came._replace(loop=b"")
             )  # its runs are for whoever reads, not for this one
-            found = Slicing(entry, asked, self._cache, self._begin_run, self._settle, self._forget_slicing)
+            found = SlicedObject(entry, asked, self._cache, self._begin_run, self._settle, self._forget_slicing)
             self._slicings[entry] = found
         return found
 
-    def _forget_slicing(self, slicing: Slicing) -> None:
+    def _forget_slicing(self, slicing: SlicedObject) -> None:
         self._slicings.pop(slicing.whole, None)
 
-    def _settle(self, slicing: Slicing, entry: Entry) -> None:
+    def _settle(self, slicing: SlicedObject, entry: Entry) -> None:
         self._workshop.spawn(self._settled(slicing, entry))
 
-    async def _settled(self, slicing: Slicing, entry: Entry) -> None:
+    async def _settled(self, slicing: SlicedObject, entry: Entry) -> None:
         try:
-            await self._cache.settled(entry)
+            await self._cache.is_written(entry)
         finally:
-            slicing.settled()
+            slicing.on_slice_written()
 
-    async def follow(self, run: Run, exchange: Exchange) -> None:
+    async def follow(self, run: SliceFetch, exchange: Exchange) -> None:
         """Let the stream flow into slices to its end, or to where nobody needs it."""
 
         def counted(data: bytes) -> None:
             self._counts.bytes_filled += len(data)
-            run.take(data)
+            run.on_bytes(data)
 
-        self._cache.filling.streams += 1
+        self._cache.fill_table.streams += 1
         try:
             await run.follow(exchange, counted)
         finally:
-            self._cache.filling.streams -= 1
+            self._cache.fill_table.streams -= 1
 
 
-def brought(run: Run, exchange: Exchange) -> Part | None:
+def matching_part(run: SliceFetch, exchange: Exchange) -> Part | None:
     """The part of the run's object that an answer brings; None when it is no part of this version of it.
 
     UpstreamFailed when it is no answer to what was asked.
@@ -102,7 +106,7 @@ def brought(run: Run, exchange: Exchange) -> Part | None:
         slicing.knows_ranges = False
     else:
         return None
-    if strong(first(fields, b"etag")) != slicing.whole.mark or part.total != slicing.total:
+    if strong_etag(first(fields, b"etag")) != slicing.whole.mark or part.total != slicing.total:
         return None
     if exchange.status == 206 and (part.first != run.first or part.stop > run.end):
         raise UpstreamFailed("wrong-part")

@@ -21,27 +21,28 @@ from edge.slices.content_range import Part, slice_entry
 from kernel.errors import MatineeError, UpstreamFailed
 
 if TYPE_CHECKING:
-    from edge.slices.sliced_object import Slicing
+    from edge.slices.sliced_object import SlicedObject
     from edge.upstreams.exchange import Exchange
 
 ENDED = UpstreamFailed("nobody-waits")
 """Why a stream is cut that nobody needs any further."""
 
 
-class Run:
+class SliceFetch:
     """See the module. Slices `at` (under way or next) to `stop` (not included) are still to come.
 
-    `before` and `after`: what is stored already of the first slice, at its beginning or its end. `skips`: the stream is
-    the whole object, so that what is stored already is passed over. `young`: no slice has come yet.
+    `before` and `after`: what is stored already of the first slice, at its beginning or its end. `is_whole_object`:
+    the stream is the whole object, so that what is stored already is passed over. `no_slice_yet`: no slice has come
+    yet.
     """
 
-    def __init__(self, slicing: Slicing, at: int, stop: int, before: bytes = b"", after: bytes = b"") -> None:
+    def __init__(self, slicing: SlicedObject, at: int, stop: int, before: bytes = b"", after: bytes = b"") -> None:
         self.slicing = slicing
         self.at = at
         self.stop = stop
         self.reserved: dict[int, Fill] = {}
-        self.skips = self.over = self.overdue = False
-        self.young = True
+        self.is_whole_object = self.closed = self.head_late = False
+        self.no_slice_yet = True
         self.recent: dict[int, Body] = {}
         """The last slices that came: a tier may let them go before those for whom they came have read them."""
         self.end = min(stop * slicing.size, slicing.total) - len(after)
@@ -71,22 +72,22 @@ class Run:
         made = self.reserved.get(number) or self.slicing.fills.get(number)  # of an overdue run's own nobody else knows
         if made is None:
             key = slice_key(self.slicing.whole.key, number)
-            made = self.slicing.cache.filling.begin_alone(key, 0.0)
+            made = self.slicing.cache.fill_table.begin_alone(key, 0.0)
             self.slicing.fills[number] = self.reserved[number] = made
         return made
 
     def late(self) -> None:
         """No head yet: it goes on for whoever asked first; the others ask again, together, and nobody comes to it."""
-        if self._exchange is not None or self.over:
+        if self._exchange is not None or self.closed:
             return
-        self.overdue = True
+        self.head_late = True
         readers = next(iter(self.reserved.values())).readers if self.reserved else {}
         leader = next(iter(readers), None)
         for number, fill in self.reserved.items():
             if self.slicing.fills.get(number) is fill:
                 del self.slicing.fills[number]
         for fill in tuple(self.reserved.values()):
-            fill.free("late", lambda reader: reader is not leader)
+            fill.release("late", lambda reader: reader is not leader)
 
     # -- the stream --------------------------------------------------------------------------------------------
 
@@ -96,19 +97,19 @@ class Run:
         self._before = self._after = b""
         self.at, self._position, self.end = part.first // size, part.first, part.stop
         self.stop = -(-part.stop // size)
-        self.skips = (part.first, part.stop) == (0, part.total)
+        self.is_whole_object = (part.first, part.stop) == (0, part.total)
 
     def starts(self, exchange: Exchange, part: Part) -> None:
         """What comes over this exchange is that part of the object: what is missing, its beginning, or the whole."""
         self._exchange, self._paused = exchange, False
         if (part.first, part.stop) == (0, part.total):
-            if self.young:
+            if self.no_slice_yet:
                 self.brings(part)
             self._surplus = self._position
 
     def goes_on(self) -> bool:
         """The answer is over: whether the rest is to be asked for now. UpstreamFailed when that happened too often."""
-        if self.over or self._position >= self.end:
+        if self.closed or self._position >= self.end:
             return False
         if self._fill is None:
             wanted = not self._passing_over and self.slicing.next_step(self) == "on"
@@ -135,11 +136,11 @@ class Run:
         try:
             await exchange.body_to(sink)
         finally:
-            if self._waiting and not self.over:
+            if self._waiting and not self.closed:
                 self._drained = asyncio.get_running_loop().create_future()
                 await self._drained
 
-    def take(self, data: bytes) -> None:
+    def on_bytes(self, data: bytes) -> None:
         """A piece of the stream."""
         if self._surplus:
             data, self._surplus = data[self._surplus :], max(0, self._surplus - len(data))
@@ -150,12 +151,12 @@ class Run:
 
     def wake(self) -> None:
         """Something has moved: go on as far as may be."""
-        if self._taking or self.over:
+        if self._taking or self.closed:
             return
         self._taking = True
         try:
             while self._waiting and self._ready():
-                self._cut()
+                self._split_chunk()
         finally:
             self._taking = False
         self._hold(on=bool(self._waiting))
@@ -163,20 +164,20 @@ class Run:
             self._drained.set_result(None)
 
     def _hold(self, *, on: bool) -> None:
-        if self._exchange is not None and on != self._paused and not self.over:
+        if self._exchange is not None and on != self._paused and not self.closed:
             self._paused = on
             (self._exchange.pause if on else self._exchange.resume)()
 
     def _ready(self) -> bool:
         """Whether a slice is under way; one is begun where that may be."""
-        if self.over or self._fill is not None or self._passing_over:
-            return not self.over
+        if self.closed or self._fill is not None or self._passing_over:
+            return not self.closed
         if self._position >= self.end:  # the rest of a whole that came for its middle
-            self.cut()
+            self.abort()
             return False
         word = self.slicing.next_step(self)
         if word == "stop":
-            self.cut()
+            self.abort()
         elif word == "on":
             self._begin_slice()
             return True
@@ -188,8 +189,8 @@ class Run:
 
     def _begin_slice(self) -> None:
         slicing, number = self.slicing, self.at
-        self.young = False
-        if self.skips and number not in self.reserved and slicing.needs_not(number):
+        self.no_slice_yet = False
+        if self.is_whole_object and number not in self.reserved and slicing.can_skip(number):
             self._passing_over = True
             return
         fill = self.reserve(number)
@@ -198,11 +199,11 @@ class Run:
         entry = slice_entry(slicing.whole, number, begin, self._slice_stop() + len(self._after))
         fill.begins_at(begin)
         self._fill = fill
-        fill.head(entry, kept=not fill.doomed)
+        fill.head(entry, kept=not fill.purged)
         if before:
             fill.add(before)
 
-    def _cut(self) -> None:
+    def _split_chunk(self) -> None:
         """Take the first of what waits, up to the end of the slice."""
         data = self._waiting.popleft()
         room = self._slice_stop() - self._position
@@ -234,11 +235,11 @@ class Run:
         self.reserved.pop(number, None)
         if self.slicing.fills.get(number) is fill:
             del self.slicing.fills[number]
-        self.slicing.cache.ended(fill)
+        self.slicing.cache.end_fill(fill)
 
     # -- the end -----------------------------------------------------------------------------------------------
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Nobody needs more of it."""
         self.close(None)
         if self._exchange is not None:
@@ -246,9 +247,9 @@ class Run:
 
     def close(self, error: MatineeError | None) -> None:
         """It is over: who waits for a slice that it did not bring is told, or sent to ask again."""
-        if self.over:
+        if self.closed:
             return
-        self.over = True
+        self.closed = True
         self._waiting.clear()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
@@ -260,4 +261,4 @@ class Run:
             if error is not None or fill.state is not State.ASKED:
                 fill.fail(error or ENDED)
             else:
-                fill.free("over", lambda _: True)
+                fill.release("over", lambda _: True)

@@ -36,7 +36,7 @@ class SliceReader:
     def on_head(self, fill: Fill) -> None:
         """Bytes follow at once."""
 
-    def on_held(self, entry: Entry) -> None:
+    def on_not_modified(self, entry: Entry) -> None:
         """Slices are not revalidated."""
 
     def on_sliced(self, entry: Entry) -> None:

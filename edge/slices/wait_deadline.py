@@ -7,8 +7,8 @@ from collections.abc import Callable
 from kernel.clock import Clock, Timer
 
 
-class Overdue:
-    """`call` is called when he has waited for `longest` seconds in all, once it was said that he asks `again`."""
+class WaitDeadline:
+    """`call` is called when he has waited for `longest` seconds in all, once it was said that he asks `extend`."""
 
     __slots__ = ("_call", "_clock", "_longest", "_since", "_timer")
 
@@ -17,18 +17,18 @@ class Overdue:
         self._since: float | None = None
         self._timer: Timer | None = None
 
-    def begins(self) -> None:
+    def start(self) -> None:
         """He waits, unless he does so already."""
         if self._since is None:
             self._since = self._clock.mono()
 
-    def again(self) -> None:
+    def extend(self) -> None:
         """What he waits for is late, and he asks for it anew: the time that he has waited already counts."""
         if self._timer is None and self._since is not None:
             left = self._since + self._longest - self._clock.mono()
             self._timer = self._clock.call_later(max(0.0, left), self._call)
 
-    def ends(self) -> None:
+    def cancel(self) -> None:
         """Something came, or he left."""
         self._since = None
         if self._timer is not None:

@@ -14,7 +14,7 @@ from edge.upstreams.selector import Upstreams
 from edge.upstreams.tls import upstream_tls
 from kernel.clock import Clock
 
-LEAST_CONNECTIONS = 8
+MIN_CONNECTIONS = 8
 SHARE_OF_DESCRIPTORS = 5
 """A fifth of the process's file descriptors for all upstreams: hung ones leave some to viewers and to the disk."""
 
@@ -22,10 +22,10 @@ SHARE_OF_DESCRIPTORS = 5
 def connections_of(settings: EdgeSettings, descriptors: int) -> int:
     """How many connections each upstream may have."""
     share = descriptors // (SHARE_OF_DESCRIPTORS * len(settings.upstream))
-    return min(settings.upstream_connections, max(LEAST_CONNECTIONS, share))
+    return min(settings.upstream_connections, max(MIN_CONNECTIONS, share))
 
 
-class Wiring(NamedTuple):
+class UpstreamConfig(NamedTuple):
     """What `Upstreams.use` takes."""
 
     urls: tuple[str, ...]
@@ -35,17 +35,17 @@ class Wiring(NamedTuple):
     name: str | None
 
 
-def wiring_of(settings: EdgeSettings) -> Wiring:
+def config_of(settings: EdgeSettings) -> UpstreamConfig:
     """The wiring of a node; BadSettings when a certificate cannot be used."""
     times = Timeouts(
         settings.upstream_connect, settings.upstream_first_byte, settings.upstream_idle, settings.upstream_total
     )
     tls = upstream_tls(settings.upstream, settings.upstream_ca, settings.upstream_cert, settings.upstream_key)
     limits = PoolLimits(connections=connections_of(settings, resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
-    return Wiring(settings.upstream, times, tls, limits, settings.upstream_name)
+    return UpstreamConfig(settings.upstream, times, tls, limits, settings.upstream_name)
 
 
 def upstreams_of(settings: EdgeSettings, network: Network, clock: Clock) -> Upstreams:
     """All upstreams of a node; BadSettings when a certificate cannot be used."""
-    urls, timeouts, tls, limits, name = wiring_of(settings)
+    urls, timeouts, tls, limits, name = config_of(settings)
     return Upstreams(urls, network, clock, timeouts, tls, limits, name)

@@ -2,7 +2,7 @@
 
 Four limits, each with its timer set to the moment and no later: the head within `first_byte` of the request (of the
 last of it, while the upstream is still taking it; a 1xx is no head), pieces of the body within `idle` of one another,
-and the whole within `total`, to which `LEAST_RATE` bytes add a second, so that a trickle ends and a large body at a
+and the whole within `total`, to which `MIN_RATE` bytes add a second, so that a trickle ends and a large body at a
 decent pace does not. Time during which our readers hold the upstream back counts for none of them.
 """
 
@@ -18,9 +18,9 @@ from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
 from kernel.http.message import Fields
 
-MOST_EARLY = 2
+MAX_EARLY_BYTES = 2
 """Pieces of a body that are read before its head is understood."""
-LEAST_RATE = 16 * 1024
+MIN_RATE = 16 * 1024
 """Bytes of a body that add a second to its time."""
 
 
@@ -34,7 +34,7 @@ class Timeouts:
     total: float = 600.0
 
 
-class Outcome(Protocol):
+class ExchangeObserver(Protocol):
     """Who is told how an exchange went, once."""
 
     def answered(self, status: int) -> None:
@@ -52,7 +52,7 @@ class Exchange:
         clock: Clock,
         timeouts: Timeouts,
         interim: Callable[[int, Fields], object] | None,
-        outcome: Outcome | None = None,
+        outcome: ExchangeObserver | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.status = 0
@@ -178,7 +178,7 @@ class Exchange:
         if not total:
             return float("inf"), ""
         spent = now - self._began - self._paused_for
-        return total + self._received / LEAST_RATE - spent, "total-timeout"
+        return total + self._received / MIN_RATE - spent, "total-timeout"
 
     # -- Answer ------------------------------------------------------------------------------------------------
 
@@ -211,7 +211,7 @@ class Exchange:
         self._received += len(data)
         if self._sink is None:
             self._early.append(data)  # one turn of the loop at most: then the head is understood
-            if len(self._early) == MOST_EARLY and self.connection is not None:
+            if len(self._early) == MAX_EARLY_BYTES and self.connection is not None:
                 self.connection.hold(on=True)  # a turn may bring megabytes
         else:
             self._sink(data)

@@ -20,9 +20,9 @@ from edge.wire.upload import Upload
 from kernel.errors import UpstreamFailed
 from kernel.http.message import Fields
 
-MOST_HEAD = 64 * 1024
-MOST_FIELDS = 200
-MOST_INTERIMS = 32
+MAX_HEAD_BYTES = 64 * 1024
+MAX_FIELDS = 200
+MAX_INTERIM_RESPONSES = 32
 FRAMING_FREE = 16
 """Bytes of chunk framing beside each piece of a body that are not counted against MOST_HEAD."""
 
@@ -228,7 +228,7 @@ class UpstreamConnection(asyncio.Protocol):
             elif not self._closed:
                 self.hold(on=False)
                 self._released(self)
-        elif self._counted > MOST_HEAD and self._answer is not None:
+        elif self._counted > MAX_HEAD_BYTES and self._answer is not None:
             self._break(UpstreamFailed("trailer-too-large" if self._head_done else "head-too-large"))
 
     def eof_received(self) -> None:
@@ -268,8 +268,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field line."""
-        if len(self._fields) >= MOST_FIELDS or not _VALUE.fullmatch(value):
-            self._fail("head-too-large" if len(self._fields) >= MOST_FIELDS else "field-value")
+        if len(self._fields) >= MAX_FIELDS or not _VALUE.fullmatch(value):
+            self._fail("head-too-large" if len(self._fields) >= MAX_FIELDS else "field-value")
         self._fields.append((name.lower(), value.rstrip(b" \t")))  # llhttp leaves the whitespace after a value
 
     def on_headers_complete(self) -> None:
@@ -284,7 +284,7 @@ class UpstreamConnection(asyncio.Protocol):
         version = self._parser.get_http_version()
         if version not in ("1.1", "1.0"):
             self._fail("version")
-        if sum(len(name) + len(value) for name, value in fields) > MOST_HEAD:
+        if sum(len(name) + len(value) for name, value in fields) > MAX_HEAD_BYTES:
             self._fail("head-too-large")
         try:
             found = framing(status, fields, int(version[2]), bodyless=self._bodyless)
@@ -292,7 +292,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._fail("framing")
         if status < 200:
             self._interims += 1
-            if self._interims > MOST_INTERIMS:
+            if self._interims > MAX_INTERIM_RESPONSES:
                 self._fail("interims")
             answer.on_interim(status, fields)
             return

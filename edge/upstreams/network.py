@@ -14,14 +14,14 @@ from functools import partial
 from typing import Protocol, cast
 
 from edge.serve.accept import Acceptor, Door, Factory, OpenDoor, bind
-from edge.upstreams.dns import Place, Resolver
+from edge.upstreams.dns import Resolver, SocketAddress
 from kernel.settings.table import Address
 
 NEXT_PLACE_SECONDS = 0.25
 """After which the next address of a name is tried beside the one that has not answered (RFC 8305 §8)."""
 
-MOST_PLACES = 8
-MOST_UNSENT = 128 * 1024
+MAX_ADDRESSES = 8
+MAX_UNSENT = 128 * 1024
 """Bytes of requests to one upstream's connection that the kernel holds unsent."""
 KEPT_FROM_UPSTREAMS = 64
 """Of the process's file descriptors, the last are for the disk and the admin port, whatever is asked of upstreams."""
@@ -92,7 +92,7 @@ class LoopNetwork:
         places = await self._resolver.places(*address)
         if len(places) == 1:
             return await _connect(loop, places[0])
-        tries = [partial(_connect, loop, place) for place in places[:MOST_PLACES]]
+        tries = [partial(_connect, loop, place) for place in places[:MAX_ADDRESSES]]
         sock, _, errors = await staggered_race(tries, NEXT_PLACE_SECONDS)
         if sock is None:
             raise next((error for error in errors if isinstance(error, OSError)), OSError("no address answers"))
@@ -108,7 +108,7 @@ def is_literal(host: str) -> bool:
     return True
 
 
-async def _connect(loop: asyncio.AbstractEventLoop, place: Place) -> socket.socket:
+async def _connect(loop: asyncio.AbstractEventLoop, place: SocketAddress) -> socket.socket:
     """A connected socket; it is closed again when that fails or is given up."""
     sock = socket.socket(place.family, socket.SOCK_STREAM)
     try:
@@ -128,4 +128,4 @@ def _prepare(sock: socket.socket) -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if sock.fileno() >= most - min(KEPT_FROM_UPSTREAMS, most // 16):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT)

@@ -70,7 +70,7 @@ class Pool:
         """Whether who asks now would have to wait."""
         return not self.idle and self.open >= self.limits.connections
 
-    async def take(self, *, fresh: bool, within: float) -> UpstreamConnection:
+    async def acquire(self, *, fresh: bool, within: float) -> UpstreamConnection:
         """A connection to ask over: an idle one, unless it is to be `fresh`, else a new one.
 
         Raises Overloaded when none becomes free within `within` seconds, and UpstreamFailed when none can be made.

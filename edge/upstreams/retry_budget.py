@@ -24,7 +24,7 @@ class RetryBudget:
         self._left = min(MOST, self._left + SHARE + max(0.0, now - self._at) * A_SECOND)
         self._at = now
 
-    def take(self) -> bool:
+    def try_spend(self) -> bool:
         """Whether one more retry may be made."""
         if self._left < 1.0:
             self.refused += 1

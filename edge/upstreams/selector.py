@@ -1,8 +1,9 @@
 """FETCH: ask an upstream, within limits of time and number, and another one when the first cannot.
 
 An exchange is begun by `Upstreams.send`, which returns when the head of the response is there. Its body is then handed
-to a sink by plain calls. Who is asked first says `kernel.upstreams.rendezvous`, who is left out `kernel.upstreams.health`, how many
-connections there may be `edge.upstreams.pool`. A request is sent once more only while nothing of an answer has gone to anybody:
+to a sink by plain calls. Who is asked first says `kernel.upstreams.rendezvous`, who is left out
+`kernel.upstreams.health`, how many connections there may be `edge.upstreams.pool`. A request is sent once more only
+while nothing of an answer has gone to anybody:
 
 - over a fresh connection, when a kept one turns out to be dead, or says 408 (once, and it may be repeated);
 - to the next upstream, when the first cannot be connected to or all its connections are busy: nobody has seen it yet;
@@ -37,7 +38,7 @@ from kernel.upstreams import health, rendezvous
 from kernel.upstreams.health import Failure, Health
 from kernel.upstreams.upstream_url import weight_of, without_weight
 
-MOST_TRIED = 3
+MAX_ATTEMPTS = 3
 UNSEEN = frozenset(("connect", "connect-timeout", "tls", "certificate"))
 """Failures by which no request was sent."""
 FAILING = frozenset((500, 502, 503, 504))
@@ -72,7 +73,7 @@ class Upstream:
 
 
 @dataclass(slots=True)
-class _Course:
+class _ExchangeAccounting:
     """One exchange's `edge.upstreams.exchange.Outcome`: what its upstream is credited with."""
 
     owner: Upstreams
@@ -199,10 +200,10 @@ class Upstreams:
         now = self.clock.mono()
         self._budget.earn(now)
         until = now + self.timeouts.connect + self.timeouts.first_byte
-        asking = _Asking(self, until, request, head_only, repeatable and upload is None, interim, upload)
-        return await self._first_good(asking, self.order(key)[:MOST_TRIED])
+        asking = _Attempt(self, until, request, head_only, repeatable and upload is None, interim, upload)
+        return await self._first_good(asking, self.order(key)[:MAX_ATTEMPTS])
 
-    async def _first_good(self, asking: _Asking, order: list[Upstream]) -> Exchange:
+    async def _first_good(self, asking: _Attempt, order: list[Upstream]) -> Exchange:
         """The first answer in this order that is worth giving, or else the first that there is."""
         kept: Exchange | None = None
         error: UpstreamFailed | Overloaded = UpstreamFailed("no-upstream")
@@ -234,11 +235,11 @@ class Upstreams:
         """Whether the next upstream may be asked. One that refuses at once has cost nobody anything."""
         if isinstance(error, Overloaded) or error.reason in UNSEEN - {"connect-timeout"}:
             return True
-        return error.retry and (repeatable or error.reason in UNSEEN) and self._budget.take()
+        return error.retry and (repeatable or error.reason in UNSEEN) and self._budget.try_spend()
 
     def _leads_nowhere(self, exchange: Exchange, *, repeatable: bool) -> bool:
         """Whether another upstream is asked in spite of this answer."""
-        return exchange.status in GATEWAY and repeatable and self._budget.take()
+        return exchange.status in GATEWAY and repeatable and self._budget.try_spend()
 
     def begin(self, upstream: Upstream, interim: Callable[[int, Fields], object] | None) -> Exchange:
         """An exchange whose course `upstream` is credited with."""
@@ -247,7 +248,7 @@ class Upstreams:
         if probing:
             upstream.health.probe(now)
         upstream.running += 1
-        return Exchange(self.clock, self.timeouts, interim, _Course(self, upstream, probing))
+        return Exchange(self.clock, self.timeouts, interim, _ExchangeAccounting(self, upstream, probing))
 
     def failed(self, upstream: Upstream, reason: str, how: Failure) -> None:
         """It gave no proper answer."""
@@ -269,7 +270,7 @@ class Upstreams:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asking:
+class _Attempt:
     """One request, as it is put to one upstream after another; by `until` the head of an answer must be there."""
 
     owner: Upstreams
@@ -298,7 +299,7 @@ class _Asking:
         exchange = self.owner.begin(upstream, self.interim)
         timeouts = self.owner.timeouts
         try:
-            connection = await upstream.pool.take(fresh=fresh, within=min(timeouts.connect, self._left()))
+            connection = await upstream.pool.acquire(fresh=fresh, within=min(timeouts.connect, self._left()))
             kept = connection.served > 0
             if self.upload is not None and self.upload.broken:
                 connection.cut()

@@ -6,8 +6,8 @@ import errno
 import os
 import socket
 
-from cache.body import FILE_LEAST, Body, FileBody, view
-from edge.wire.connection_close import Parting
+from cache.body import MIN_FILE_BYTES, Body, FileBody, view
+from edge.wire.connection_close import ConnectionCloser
 from edge.wire.file_sender import Duplicate, FileSender, duplicate
 from kernel.vocabulary import Abort
 
@@ -20,7 +20,7 @@ def why_unsent(error: OSError) -> Abort:
     return Abort.VIEWER_GONE if gone else Abort.BODY_FILE
 
 
-class BodySender(Parting):
+class BodySender(ConnectionCloser):
     """Sends a head and a part of a body; the connection that it is part of holds its state in slots of its own.
 
     `paused`: the viewer is behind, write no more for now.
@@ -50,7 +50,7 @@ class BodySender(Parting):
 
         What the socket does not take at once follows when it has room; until then the connection is paused.
         """
-        if isinstance(body, FileBody) and stop - first >= FILE_LEAST and not self.transport.get_write_buffer_size():
+        if isinstance(body, FileBody) and stop - first >= MIN_FILE_BYTES and not self.transport.get_write_buffer_size():
             if self._socket is None:
                 self._socket = duplicate(self.transport)
             if self._socket is not None and self._send_file(self._socket, head, body, first, stop):
@@ -101,7 +101,7 @@ class BodySender(Parting):
             error = (sender.error if sender is not None else None) or OSError()
             self.abort(why_unsent(error), str(error))
         elif self._closing and self._current is None:  # else more of the response follows
-            self._part()
+            self._end_connection()
         else:
             self.resume_writing()
 
@@ -109,7 +109,7 @@ class BodySender(Parting):
         """Close when what is being sent is sent."""
         self._closing = True
         if self._sender is None:
-            self._part()
+            self._end_connection()
 
     def _stop_sending(self) -> None:
         """The connection is gone."""

@@ -20,11 +20,11 @@ _NOT_IN_TRAILERS = frozenset(
      b"connection", b"expect", b"te", b"content-encoding", b"content-type", b"content-range", b"cookie")
 )  # fmt: skip
 """Fields of framing, routing, authorisation and content: never taken from a trailer (RFC 9110 §6.5.1)."""
-LINE_LONGEST = 4096
+MAX_LINE_BYTES = 4096
 """Bytes of a chunk's size with its extensions, and of a trailer's line."""
-COST_MOST = 8
+MAX_OVERHEAD = 8
 """A chunked body may take this many times its limit on the wire: chunks of one byte pass, endless extensions do not."""
-COST_LEAST = 16 * 1024
+MIN_COST = 16 * 1024
 
 
 class Chunks:
@@ -68,12 +68,12 @@ class Chunks:
 
     def _line(self, rest: bytearray) -> bytes | Malformed | None:
         """The next line without its CR LF."""
-        stop = rest.find(b"\n", self._seen, LINE_LONGEST + 2)
+        stop = rest.find(b"\n", self._seen, MAX_LINE_BYTES + 2)
         if stop < 0:
-            seen, self._seen = self._seen, min(len(rest), LINE_LONGEST + 2)
+            seen, self._seen = self._seen, min(len(rest), MAX_LINE_BYTES + 2)
             if not self._in_trailer and rest and not _goes_on(rest, seen):
                 return _WRONG_SIZE
-            if len(rest) < LINE_LONGEST + 2:
+            if len(rest) < MAX_LINE_BYTES + 2:
                 return None
             return Malformed(431, "trailer-too-large") if self._in_trailer else _TOO_LARGE
         self._seen = 0
@@ -82,7 +82,7 @@ class Chunks:
             return _WRONG_END
         del rest[: stop + 1]
         self._cost += stop + 3
-        if self._cost > COST_LEAST + COST_MOST * self._limits.body:
+        if self._cost > MIN_COST + MAX_OVERHEAD * self._limits.body:
             return _TOO_LARGE
         return line[:-1]
 
@@ -116,9 +116,9 @@ class Chunks:
 def _goes_on(rest: bytearray, seen: int) -> bool:
     """Whether this can be the beginning of a chunk's line; `seen`: of its bytes, how many were looked at before."""
     if seen <= _SIZE_DIGITS + 1:
-        return _SIZE_SO_FAR.fullmatch(rest, 0, LINE_LONGEST + 2) is not None
+        return _SIZE_SO_FAR.fullmatch(rest, 0, MAX_LINE_BYTES + 2) is not None
     # In the extensions: go on there, from the last byte on, which may have been the CR.
-    return _EXTENSION_SO_FAR.fullmatch(rest, seen - 1, LINE_LONGEST + 2) is not None
+    return _EXTENSION_SO_FAR.fullmatch(rest, seen - 1, MAX_LINE_BYTES + 2) is not None
 
 
 _WRONG_SIZE = Malformed(400, "malformed", "no size of a chunk where one must be")

@@ -16,7 +16,7 @@ _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER for no time: what is not sent yet is dropped, and the other side learns of it."""
 
 
-class Parting:
+class ConnectionCloser:
     """The part of a connection that ends it; the connection holds its state in slots of its own.
 
     `lingering`: our side is ended, the viewer's not yet. `_ended`: the viewer has ended his.
@@ -35,11 +35,11 @@ class Parting:
         self._closing = True
         self._rest.clear()
         if self._ended or self.transport.is_closing() or self.transport.can_write_eof():
-            self._part()
+            self._end_connection()
         else:
             self._linger()
 
-    def _part(self) -> None:
+    def _end_connection(self) -> None:
         """The last response is sent, or with the transport."""
         if self._ended or self.transport.is_closing() or not self.transport.can_write_eof():
             self.transport.close()

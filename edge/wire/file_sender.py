@@ -13,9 +13,9 @@ import socket
 from collections.abc import Callable
 
 from cache.body import FileBody, spare
-from edge.wire.write_poller import Room, room
+from edge.wire.write_poller import WritePoller, poller_of
 
-MOST_AT_ONCE = 4 << 20
+MAX_BYTES_PER_CALL = 4 << 20
 """Bytes sent before other connections get their turn, however fast the viewer takes them."""
 
 
@@ -25,7 +25,7 @@ class Duplicate:
 
     __slots__ = ("_room", "_socket", "_waits", "fd", "has_room", "send")
 
-    def __init__(self, raw: socket.socket, room: Room) -> None:
+    def __init__(self, raw: socket.socket, room: WritePoller) -> None:
         raw.setblocking(False)
         self.fd = raw.fileno()
         self.send = raw.send
@@ -78,7 +78,7 @@ class FileSender:
     def send(self) -> bool:
         """Send what the socket takes; True when nothing is left. OSError when the viewer is gone."""
         sock, fd, at, stop = self._socket.fd, self._body.fd, self._at, self._stop
-        pause = at + MOST_AT_ONCE
+        pause = at + MAX_BYTES_PER_CALL
         try:
             while at < stop:
                 if at >= pause:
@@ -137,4 +137,4 @@ def duplicate(transport: asyncio.BaseTransport) -> Duplicate | None:
     if not spare(made.fileno()):
         made.close()
         return None
-    return Duplicate(made, room())
+    return Duplicate(made, poller_of())

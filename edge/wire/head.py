@@ -13,14 +13,14 @@ from edge.wire.upload import BodyBudget
 from kernel.http.authority import normal_authority
 from kernel.http.field_names import named_by
 
-METHOD_LONGEST = 64
+MAX_METHOD_BYTES = 64
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 # Of what RFC 3986 does not let stand in a URI, browsers send ^ ` { | } as they are: those are passed on.
 _TARGET = rb"[^\x00-\x20\"#<>\\\x7f-\xff]"
 _REQUEST_LINE = re.compile(b"(" + _TOKEN + b"{1,64}+) (" + _TARGET + rb"++) HTTP/([0-9])\.([0-9])\r\n")
 _LINE_SO_FAR = re.compile(_TOKEN + b"*+(?: (?:" + _TARGET + rb"++(?: [HTP/0-9.]{0,8}+\r?)?)?)?")
 _REST_SO_FAR = re.compile(_TARGET + rb"*+(?: [HTP/0-9.]{0,8}+\r?)?")
-_VERSION_SO_FAR_LONGEST = 10
+_MAX_VERSION_SO_FAR_LENGTH = 10
 """Bytes of ` HTTP/1.1` and a CR."""
 _METHOD = re.compile(_TOKEN + b"*+")
 _METHOD_AND_TARGET = re.compile(_TOKEN + b"++ (" + _TARGET + b"*+)")
@@ -209,14 +209,14 @@ def wrong_so_far(data: bytearray, seen: int, limits: Limits, *, in_line: bool = 
 
 def _wrong_line_so_far(data: bytearray, seen: int, limits: Limits) -> Malformed | None:
     """What can be said against a request line that is not whole."""
-    first = data.find(b" ", 0, METHOD_LONGEST + 1)
+    first = data.find(b" ", 0, MAX_METHOD_BYTES + 1)
     at = 0
     if 0 <= first < seen - 1:  # the target has begun: go on in it, or in the version behind it
-        second = data.rfind(b" ", max(first + 1, seen - _VERSION_SO_FAR_LONGEST), seen)
+        second = data.rfind(b" ", max(first + 1, seen - _MAX_VERSION_SO_FAR_LENGTH), seen)
         at = seen if second < 0 else second
     good = (_REST_SO_FAR if at else _LINE_SO_FAR).fullmatch(data, at)
-    too_long = first < 0 and len(data) > METHOD_LONGEST
-    if too_long or not good or len(data) > limits.target + METHOD_LONGEST + 12:
+    too_long = first < 0 and len(data) > MAX_METHOD_BYTES
+    if too_long or not good or len(data) > limits.target + MAX_METHOD_BYTES + 12:
         return wrong_line(data, limits)
     found = _METHOD_AND_TARGET.match(data) if len(data) > limits.target else None
     if found is not None and len(found[1]) > limits.target:
@@ -227,7 +227,7 @@ def _wrong_line_so_far(data: bytearray, seen: int, limits: Limits) -> Malformed 
 def wrong_line(data: bytes | bytearray, limits: Limits) -> Malformed:
     """What is wrong with a request line that is not one of ours."""
     method = _METHOD.match(data)
-    if method is not None and len(method[0]) > METHOD_LONGEST:
+    if method is not None and len(method[0]) > MAX_METHOD_BYTES:
         return Malformed(501, "method", "too long for one of ours")
     found = _METHOD_AND_TARGET.match(data)
     if found is not None and len(found[1]) > limits.target:

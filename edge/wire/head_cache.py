@@ -10,8 +10,8 @@ from collections.abc import Mapping
 VERSION = b" HTTP/1.1\r\n"
 """A known head begins here, at the space after the target."""
 
-MOST_KNOWN = 1024
-LONGEST_KNOWN = 2048
+MAX_CACHED = 1024
+MAX_CACHED_HEAD_BYTES = 2048
 
 PLAIN = frozenset(
     (b"host", b"user-agent", b"accept", b"accept-encoding", b"accept-language", b"connection", b"origin", b"referer",
@@ -24,7 +24,7 @@ PLAIN = frozenset(
 def learn(known: dict[bytes, None], data: bytes, fields: Mapping[bytes, bytes]) -> None:
     """Remember the head of `data`, which was exactly one kept-alive GET with these fields, if it is a plain one."""
     end = data.find(VERSION)
-    if end > 0 and len(data) - end <= LONGEST_KNOWN and data.startswith(b"GET /") and PLAIN.issuperset(fields):
-        if len(known) >= MOST_KNOWN:
+    if end > 0 and len(data) - end <= MAX_CACHED_HEAD_BYTES and data.startswith(b"GET /") and PLAIN.issuperset(fields):
+        if len(known) >= MAX_CACHED:
             del known[next(iter(known))]
         known[data[end:]] = None

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from edge.policy.locate import Viewer
-from edge.serve.request_template import Grant, Lane, lane
+from edge.serve.request_template import Grant, RequestTemplate, make_template
 from edge.wire.body_sender import BodySender
 from edge.wire.head import Limits
 from edge.wire.head_cache import VERSION, learn
@@ -24,7 +24,7 @@ from kernel.vocabulary import Abort
 NOBODY = Viewer("")
 WRITE_HIGH = 512 * 1024
 """Bytes in the socket's queue above which no more is written and no further request is begun."""
-MOST_WAITING = 64 * 1024
+MAX_PIPELINED_BYTES = 64 * 1024
 """Bytes of further requests that wait their turn before the socket is read no further."""
 
 
@@ -34,25 +34,25 @@ _CUT_BODY = Malformed(400, "body-cut")
 class Handler(Protocol):
     """What a listener does with its connections and their requests."""
 
-    def opened(self, connection: Connection) -> None:
+    def on_connection_opened(self, connection: Connection) -> None:
         """A viewer connected."""
 
-    def closed(self, connection: Connection) -> None:
+    def on_connection_closed(self, connection: Connection) -> None:
         """He is gone."""
 
     def handle(self, request: Request, connection: Connection) -> None:
         """Answer; call `connection.done()` when the response is written."""
 
-    known_heads: dict[bytes, None]
+    head_cache: dict[bytes, None]
     """Heads (from the version on) that were parsed before and are plain: no range, condition, cookie or the like."""
 
-    def straight(self, grant: Grant, name: bytes, connection: Connection) -> bool:
+    def try_fast_path(self, grant: Grant, name: bytes, connection: Connection) -> bool:
         """Answer a plain GET of a granted folder's file if nothing is new but its name; False: nothing was done."""
 
     def aborted(self, connection: Connection, why: Abort, detail: str) -> None:
         """The connection is being cut."""
 
-    def malformed(self, what: Malformed, connection: Connection) -> None:
+    def refuse_malformed(self, what: Malformed, connection: Connection) -> None:
         """Say so; the connection closes by itself afterwards."""
 
 
@@ -72,14 +72,14 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         "_unread",
         "address",
         "grants",
-        "lane",
-        "last_look",
+        "last_progress",
         "lingering",
         "on_lost",
         "on_resume",
         "paused",
         "retiring",
         "served",
+        "template",
         "ticks",
         "transport",
         "viewer",
@@ -96,9 +96,9 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self._debts: list[Callable[[], object]] | None = None
         self.address = ""
         self.grants: dict[bytes, Grant] = {}
-        self.lane: Lane | None = None
+        self.template: RequestTemplate | None = None
         self.viewer: Viewer = NOBODY
-        self.ticks = self.served = self.last_look = 0
+        self.ticks = self.served = self.last_progress = 0
         self.on_resume: Callable[[], object] | None = None
         self.on_lost: Callable[[], object] | None = None
 
@@ -110,7 +110,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=WRITE_HIGH)
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if peer else ""
-        self._handler.opened(self)
+        self._handler.on_connection_opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio calls it so)
         """The viewer is gone: whoever works for him is told."""
@@ -125,18 +125,18 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
             self._pay()
         if lost is not None:
             lost()
-        self._handler.closed(self)
+        self._handler.on_connection_closed(self)
 
     def data_received(self, data: bytes) -> None:
         """Read; complete requests are handled from within.
 
         A head whose lines are known byte for byte goes the straight way: players send the same lines every time, and
-        the same bytes parse to the same request. Only the target is new, and `straight` looks at every byte of it.
+        the same bytes parse to the same request. Only the target is new, and `try_fast_path` looks at every byte of it.
         """
         if self._closing:
             return  # read and forgotten, see `finish`
         rest = self._rest
-        if not rest and data.startswith(b"GET /") and self._goes_straight(data):
+        if not rest and data.startswith(b"GET /") and self._try_fast_path(data):
             return
         if not rest or self._request is not None:
             self.ticks = 0
@@ -147,24 +147,24 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
             self._go_on(alone)
         elif self.upload is not None:
             self._feed(self.upload)
-        elif len(rest) > MOST_WAITING and not self._held_back:
+        elif len(rest) > MAX_PIPELINED_BYTES and not self._held_back:
             self._held_back = True
             self.transport.pause_reading()
 
-    def _goes_straight(self, data: bytes) -> bool:
+    def _try_fast_path(self, data: bytes) -> bool:
         """Whether these bytes are one request that could be answered at once."""
         if self.paused or self._current is not None or self._request is not None or self.retiring:
             return False
-        found = self.lane
+        found = self.template
         if found is None or not (data.startswith(found.begin) and data.endswith(found.end)):
             end = data.find(VERSION)
             cut = data.rfind(b"/", 4, end) + 1
             granted = self.grants.get(data[4:cut])
-            if granted is None or data[end:] not in self._handler.known_heads:
+            if granted is None or data[end:] not in self._handler.head_cache:
                 return False
-            self.lane = found = lane(data[:cut], data[end:], granted)
-        if not self._handler.straight(found.grant, data[found.first : found.stop], self):
-            self.lane = None  # its grant may be over: the long way gives a new one
+            self.template = found = make_template(data[:cut], data[end:], granted)
+        if not self._handler.try_fast_path(found.grant, data[found.first : found.stop], self):
+            self.template = None  # its grant may be over: the long way gives a new one
             return False
         self.ticks = 0
         self.served += 1
@@ -212,14 +212,14 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
                 if request is None:
                     break
                 if isinstance(request, Malformed):
-                    self._handler.malformed(request, self)
+                    self._handler.refuse_malformed(request, self)
                     self.finish()
                     return
                 self.last_words(request)
                 if request.body:
                     self._has_body(request.body)
                 if alone and not self._rest and request.keep_alive and request.method == b"GET":
-                    learn(self._handler.known_heads, alone, request.fields)
+                    learn(self._handler.head_cache, alone, request.fields)
                 alone = b""
                 self._handle(request)
         finally:
@@ -309,7 +309,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         if upload is not None and upload.answered:
             self.abort(Abort.UPLOAD, why.reason)  # the head of an answer is out
         else:
-            self._handler.malformed(why, self)
+            self._handler.refuse_malformed(why, self)
             self.finish()
 
     # -- the handler's side ------------------------------------------------------------------------------------
@@ -352,7 +352,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         """It is being cut: the handler counts it."""
         self._handler.aborted(self, why, detail)
 
-    def retire(self) -> None:
+    def close_after_next(self) -> None:
         """Let the next answer be the last. Whoever has asked for something, or came this second, may be about to ask:
         he has a quiet moment, which ends by the listener's sweep; who has been silent is let go at once."""
         if self.lingering or self._closing:
@@ -360,9 +360,9 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         silent = not self.served and self.ticks and not self.busy and not self.in_head
         self.retiring, self.ticks = True, 0
         if silent:
-            self.let_go()
+            self.close_idle()
 
-    def let_go(self) -> None:
+    def close_idle(self) -> None:
         """Close: nothing is being answered, nothing has begun to arrive."""
         self._rest.clear()
         self._closing = True

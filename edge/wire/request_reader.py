@@ -11,7 +11,7 @@ from edge.wire.head import CHUNKED, Limits, framing, read_head, unmet_expectatio
 from edge.wire.request import Malformed, Request
 from edge.wire.upload import SMALL_BODY, Upload
 
-EMPTY_LINES_MOST = 8
+MAX_EMPTY_LINES = 8
 """Empty lines before a request that are forgiven (RFC 9112 §2.2)."""
 
 
@@ -99,7 +99,7 @@ class RequestReader:
             del rest[:2]
             self._seen = 0
             self._empty_lines += 1
-            if self._empty_lines > EMPTY_LINES_MOST:
+            if self._empty_lines > MAX_EMPTY_LINES:
                 return Malformed(400, "malformed", "empty lines and no request")
         if not rest or rest == b"\r":
             return None

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 
-class Room:
+class WritePoller:
     """Of one loop, by descriptor. What was watched stays known until `forget`: close nothing without it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -40,13 +40,13 @@ class Room:
                 call()
 
 
-_rooms: WeakKeyDictionary[asyncio.AbstractEventLoop, Room] = WeakKeyDictionary()
+_rooms: WeakKeyDictionary[asyncio.AbstractEventLoop, WritePoller] = WeakKeyDictionary()
 
 
-def room() -> Room:
+def poller_of() -> WritePoller:
     """The running loop's."""
     loop = asyncio.get_running_loop()
     found = _rooms.get(loop)
     if found is None:
-        found = _rooms[loop] = Room(loop)
+        found = _rooms[loop] = WritePoller(loop)
     return found

@@ -23,12 +23,12 @@ from kernel.vocabulary import TIER_LINES, Refusal, Tier
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Claims = dict[str, Any]
 
-PATTERN_LONGEST = 256
+MAX_PATTERN_LENGTH = 256
 SESSION = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 """A session's id, by `fullmatch`."""
 IAT_SKEW = 60
 """Seconds that `iat` may lie ahead, for an edge whose clock is behind; as much as a minted `nbf` gives."""
-_TIME_MOST = 2**33  # the year 2242; milliseconds by mistake are beyond it
+_MAX_TIME = 2**33  # the year 2242; milliseconds by mistake are beyond it
 
 # RFC 9246 §2.1.9: each claim that cdnicrit names must be understood and processed. These are.
 _PROCESSED = frozenset(("iss", "aud", "exp", "nbf", "iat", "cdniv", "cdniuc", "cdnistt", "cdniets", "cdnistd")) | {
@@ -123,7 +123,7 @@ def _moment(claims: Claims, name: str) -> int | None:
     if name not in claims:
         return None
     value = claims[name]
-    if type(value) is not int or not 0 <= value < _TIME_MOST:
+    if type(value) is not int or not 0 <= value < _MAX_TIME:
         raise _Unacceptable
     return value
 
@@ -176,7 +176,7 @@ def _scope(claims: Claims) -> tuple[bytes | None, Any, bytes | None]:
 
 def _pattern(text: bytes) -> Any:
     """A foreign expression by RE2: linear in the path's length, its program's memory bounded."""
-    if not 0 < len(text) <= PATTERN_LONGEST:
+    if not 0 < len(text) <= MAX_PATTERN_LENGTH:
         raise _Unacceptable
     options = re2.Options()
     options.max_mem = 1 << 20

@@ -19,10 +19,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-KEYS_MOST = 64
-KID_LONGEST = 128
-SECRET_SHORTEST = 32
-SECRET_LONGEST = 1024
+MAX_KEYS = 64
+MAX_KID_LENGTH = 128
+MIN_SECRET_LENGTH = 32
+MAX_SECRET_LENGTH = 1024
 
 _KID = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", re.ASCII)
 _BASE64URL = re.compile(rb"[A-Za-z0-9_-]+")
@@ -103,8 +103,8 @@ class KeySet:
         entries = jwks.get("keys") if isinstance(jwks, dict) else None
         if not isinstance(entries, list):
             raise ValueError('a key set is a JSON object with a list "keys"')  # noqa: TRY004 (bad input, not a bad call)
-        if len(entries) > KEYS_MOST:
-            raise ValueError(f"a key set holds at most {KEYS_MOST} keys, this one has {len(entries)}")
+        if len(entries) > MAX_KEYS:
+            raise ValueError(f"a key set holds at most {MAX_KEYS} keys, this one has {len(entries)}")
         keys: dict[str, Key] = {}
         unusable: dict[str, str] = {}
         for number, entry in enumerate(entries, 1):
@@ -141,8 +141,8 @@ def _digest(entries: list[Any]) -> str:
 
 def check_kid(kid: object) -> str:
     """`kid` itself when it can name a key (printable ASCII, bounded); ValueError otherwise."""
-    if not isinstance(kid, str) or len(kid) > KID_LONGEST or not _KID.fullmatch(kid):
-        raise ValueError(f"a kid is 1 to {KID_LONGEST} printable ASCII characters")
+    if not isinstance(kid, str) or len(kid) > MAX_KID_LENGTH or not _KID.fullmatch(kid):
+        raise ValueError(f"a kid is 1 to {MAX_KID_LENGTH} printable ASCII characters")
     return kid
 
 
@@ -190,10 +190,10 @@ def _secret(kid: str, entry: Mapping[str, Any]) -> bytes:
 
 def check_secret(secret: bytes) -> None:
     """ValueError when this cannot be an HS256 secret: too short (RFC 7518 §3.2), too long, one byte only, or a PEM."""
-    if len(secret) < SECRET_SHORTEST:
-        raise ValueError(f"an HS256 secret has at least {SECRET_SHORTEST} bytes, this one has {len(secret)}")
-    if len(secret) > SECRET_LONGEST:
-        raise ValueError(f"an HS256 secret has at most {SECRET_LONGEST} bytes")
+    if len(secret) < MIN_SECRET_LENGTH:
+        raise ValueError(f"an HS256 secret has at least {MIN_SECRET_LENGTH} bytes, this one has {len(secret)}")
+    if len(secret) > MAX_SECRET_LENGTH:
+        raise ValueError(f"an HS256 secret has at most {MAX_SECRET_LENGTH} bytes")
     if len(set(secret)) == 1:
         raise ValueError("an HS256 secret is not one byte repeated")
     if b"-----BEGIN" in secret:

@@ -1,7 +1,7 @@
 """Viewers' tokens: compact JWS (RFC 7515, 7519), verified and minted. What the claims mean is in kernel.auth.claims.
 
-The signatures are PyJWT's (see kernel.auth.signing_keys); the framing is strict and ours: one spelling of a token is accepted, and
-nothing in it can name, bring or change a key.
+The signatures are PyJWT's (see kernel.auth.signing_keys); the framing is strict and ours: one spelling of a token is
+accepted, and nothing in it can name, bring or change a key.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 
 from kernel.auth.claims import ANYWHERE, SESSION, Permit, is_scope, permit_of
 from kernel.auth.geo import is_country
-from kernel.auth.signing_keys import KID_LONGEST, KeySet, SigningKey, check_kid, decode_base64url, encode_base64url
+from kernel.auth.signing_keys import MAX_KID_LENGTH, KeySet, SigningKey, check_kid, decode_base64url, encode_base64url
 from kernel.vocabulary import TIER_LINES, Refusal
 
-__all__ = ["ANYWHERE", "NBF_BEFORE", "TOKEN_LONGEST", "TTL_MOST", "NotMintable", "Permit", "mint", "sign", "verify"]
+__all__ = ["ANYWHERE", "MAX_TOKEN_LENGTH", "MAX_TTL", "NBF_BEFORE", "NotMintable", "Permit", "mint", "sign", "verify"]
 
-TOKEN_LONGEST = 8192
+MAX_TOKEN_LENGTH = 8192
 NBF_BEFORE = 60
 """Seconds that a minted token is valid before now, for an edge whose clock is behind: edges give no leeway."""
-TTL_MOST = 366 * 86400
+MAX_TTL = 366 * 86400
 
 # Header members that name, bring or change a key, or ask for what is not done here: any `crit`, nesting, compression.
 _HEADER_REFUSED = frozenset(("jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "crit", "b64", "zip", "enc", "epk", "cty"))
@@ -32,7 +32,7 @@ def verify(token: bytes | str, keys: KeySet, *, issuer: str = "matinee", audienc
     Else TOKEN_MALFORMED, TOKEN_KEY, TOKEN_SIGNATURE or TOKEN_CLAIMS; claims are read only under a good signature.
     """
     raw = token.encode("utf-8", "replace") if isinstance(token, str) else token
-    if len(raw) > TOKEN_LONGEST or raw.count(b".") != 2:  # a JWE has five parts
+    if len(raw) > MAX_TOKEN_LENGTH or raw.count(b".") != 2:  # a JWE has five parts
         return Refusal.TOKEN_MALFORMED
     header_part, claims_part, signature_part = raw.split(b".")
     header, signature = _json_object(decode_base64url(header_part)), decode_base64url(signature_part)
@@ -41,7 +41,7 @@ def verify(token: bytes | str, keys: KeySet, *, issuer: str = "matinee", audienc
     if _HEADER_REFUSED & header.keys() or header.get("typ", "JWT") != "JWT":
         return Refusal.TOKEN_MALFORMED
     kid = header.get("kid")
-    key = keys.find(kid) if isinstance(kid, str) and len(kid) <= KID_LONGEST else None
+    key = keys.find(kid) if isinstance(kid, str) and len(kid) <= MAX_KID_LENGTH else None
     if key is None or header.get("alg") != key.algorithm:
         return Refusal.TOKEN_KEY
     if not key.verifies(header_part + b"." + claims_part, signature):
@@ -108,8 +108,8 @@ def mint(
     signer = SigningKey.from_pem(key) if isinstance(key, bytes) else key
     if not is_scope(path):
         raise NotMintable("path", f"{path!r} is not of the form /cdn/<region>/<contentId>/, with the slash at the end")
-    if not 1 <= ttl <= TTL_MOST:
-        raise NotMintable("ttl", f"{ttl:g} s is not between 1 second and {TTL_MOST // 86400} days")
+    if not 1 <= ttl <= MAX_TTL:
+        raise NotMintable("ttl", f"{ttl:g} s is not between 1 second and {MAX_TTL // 86400} days")
     try:
         header = {"alg": signer.algorithm, "kid": check_kid(kid), "typ": "JWT"}
     except ValueError as error:

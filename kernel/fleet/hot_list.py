@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from kernel.documents import BadDocument, kind_of, parse_object
 from kernel.vocabulary import CONTENT_ID
 
-MOST_ROWS = 1_000
+MAX_ROWS = 1_000
 """Renditions in one edge's list."""
-MOST_SEGMENTS = 100_000
-LONGEST_RENDITION = 256
+MAX_SEGMENTS = 100_000
+MAX_RENDITION_LENGTH = 256
 
 _MEMBERS = ("contentId", "rendition", "segments", "urgent")
 
@@ -40,8 +40,8 @@ def hot_document(rows: Iterable[HotRow]) -> dict[str, object]:
 def parse_hot(document: object) -> tuple[HotRow, ...]:
     """The rows of a document; BadDocument naming the place."""
     rows = parse_object(document, "", ("rows",)).get("rows", [])
-    if not isinstance(rows, list) or len(rows) > MOST_ROWS:
-        raise BadDocument("rows", f"must be a list of at most {MOST_ROWS}, not {kind_of(rows)}")
+    if not isinstance(rows, list) or len(rows) > MAX_ROWS:
+        raise BadDocument("rows", f"must be a list of at most {MAX_ROWS}, not {kind_of(rows)}")
     return tuple(_row(row, f"rows[{number}]") for number, row in enumerate(rows))
 
 
@@ -51,10 +51,10 @@ def _row(value: object, path: str) -> HotRow:
     segments, urgent = row.get("segments"), row.get("urgent", False)
     if CONTENT_ID.fullmatch(content_id) is None:
         raise BadDocument(f"{path}.contentId", "is no contentId")
-    if len(rendition) > LONGEST_RENDITION or not rendition.isascii() or not rendition.isprintable():
+    if len(rendition) > MAX_RENDITION_LENGTH or not rendition.isascii() or not rendition.isprintable():
         raise BadDocument(f"{path}.rendition", "is no folder")
-    if isinstance(segments, bool) or not isinstance(segments, int) or not 1 <= segments <= MOST_SEGMENTS:
-        raise BadDocument(f"{path}.segments", f"must be a number from 1 to {MOST_SEGMENTS}")
+    if isinstance(segments, bool) or not isinstance(segments, int) or not 1 <= segments <= MAX_SEGMENTS:
+        raise BadDocument(f"{path}.segments", f"must be a number from 1 to {MAX_SEGMENTS}")
     if not isinstance(urgent, bool):
         raise BadDocument(f"{path}.urgent", f"must be true or false, not {kind_of(urgent)}")
     return HotRow(content_id, rendition, segments, urgent)

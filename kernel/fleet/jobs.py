@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from kernel.documents import BadDocument, kind_of, parse_object, shown
-from kernel.http.paths import TARGET_LONGEST, normalise_any
+from kernel.http.paths import MAX_TARGET_LENGTH, normalise_any
 from kernel.vocabulary import Refusal
 
-MOST_NAMES = 100_000
+MAX_NAMES = 100_000
 """Keys, urls and prefixes of one purge at an edge."""
-MOST_URLS = 10_000
+MAX_URLS = 10_000
 """Of one prefetch."""
-KEY_LONGEST = 1_024
+MAX_KEY_LENGTH = 1_024
 _LISTS = ("keys", "urls", "prefixes")
 _FLAGS = ("all", "soft")
 
@@ -58,7 +58,7 @@ class Prefetch:
     urls: tuple[str, ...]
 
 
-def parse_purge(value: object, most: int = MOST_NAMES) -> Purge:
+def parse_purge(value: object, most: int = MAX_NAMES) -> Purge:
     """A purge of its JSON value. Raises BadDocument: TooManyNames, NothingNamed, NoUrl or another, naming the place."""
     members = parse_object(value, "", (*_LISTS, *_FLAGS))
     keys, urls, prefixes = (_texts(members.get(name, []), name) for name in _LISTS)
@@ -70,13 +70,15 @@ def parse_purge(value: object, most: int = MOST_NAMES) -> Purge:
         raise NothingNamed("", "name keys, urls or prefixes, or say all")
     for at, key in enumerate(purge.keys):
         if not _is_key(key):
-            raise BadDocument(f"keys[{at}]", f"{shown(key)} is no surrogate key: {KEY_LONGEST} visible letters at most")
+            raise BadDocument(
+                f"keys[{at}]", f"{shown(key)} is no surrogate key: {MAX_KEY_LENGTH} visible letters at most"
+            )
     for name, given in (("urls", purge.urls), ("prefixes", purge.prefixes)):
         _check_urls(name, given, whole=name == "urls")
     return purge
 
 
-def parse_prefetch(value: object, most: int = MOST_URLS) -> Prefetch:
+def parse_prefetch(value: object, most: int = MAX_URLS) -> Prefetch:
     """A prefetch of its JSON value. Raises BadDocument, TooManyNames, NoUrl."""
     members = parse_object(value, "", ("urls",))
     if "urls" not in members:
@@ -129,7 +131,7 @@ def _flag(value: object, name: str) -> bool:
 
 
 def _is_key(key: str) -> bool:
-    return 0 < len(key) <= KEY_LONGEST and key.isascii() and key.isprintable() and " " not in key
+    return 0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable() and " " not in key
 
 
 def _check_urls(name: str, urls: Sequence[str], *, whole: bool) -> None:
@@ -140,7 +142,7 @@ def _check_urls(name: str, urls: Sequence[str], *, whole: bool) -> None:
 
 
 def _is_url(url: str) -> bool:
-    if not url.isascii() or len(url) > TARGET_LONGEST:
+    if not url.isascii() or len(url) > MAX_TARGET_LENGTH:
         return False
     try:
         parts = urlsplit(url)

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import idna
 
-LONGEST = 262
+MAX_LENGTH = 262
 """A name of 255 bytes, as DNS has them at most, a colon and a port."""
 
 _AUTHORITY = re.compile(
@@ -28,7 +28,7 @@ def normal_authority(text: bytes, port: bytes = b"") -> bytes | None:
     as RFC 5952 writes it, a port without zeros before it. No user information, no empty label, no label of more than
     63 bytes.
     """
-    return _normal(text, port) if len(text) <= LONGEST else None
+    return _normal(text, port) if len(text) <= MAX_LENGTH else None
 
 
 @lru_cache(maxsize=4096)

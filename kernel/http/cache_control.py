@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-MOST_SECONDS = 1 << 31
+MAX_SECONDS = 1 << 31
 """A delta-seconds at or above this counts as this (RFC 9111 §1.2.2)."""
 
 Directives = dict[bytes, bytes | None]
@@ -90,7 +90,7 @@ def seconds(directives: Directives, name: bytes) -> int | None:
     if argument is None or not _SECONDS.fullmatch(argument):
         return 0
     digits = argument.lstrip(b"0")
-    return MOST_SECONDS if len(digits) > 10 else min(int(digits or b"0"), MOST_SECONDS)
+    return MAX_SECONDS if len(digits) > 10 else min(int(digits or b"0"), MAX_SECONDS)
 
 
 def parse_targeted(values: Iterable[bytes]) -> Directives | None:

@@ -15,7 +15,7 @@ _NOT_REFLECTED = frozenset((b"authorization", b"proxy-authorization", b"cookie")
 """Fields that TRACE does not give back (RFC 9110 §9.3.8)."""
 
 
-class Came(NamedTuple):
+class ReceivedFrom(NamedTuple):
     """How a request came to us: the protocol's version, `1.1` or `1.0`, and from which address.
 
     `loop`: the CDN-Loop of a peer that is believed. Anybody else's says only whether it was here before: sent on for
@@ -37,7 +37,7 @@ def via(before: bytes | None, version: bytes, name: bytes) -> bytes:
     return appended(before, version + b" " + name)
 
 
-def spoken_for(request: Mapping[bytes, bytes], address: bytes) -> Fields:
+def x_forwarded_for(request: Mapping[bytes, bytes], address: bytes) -> Fields:
     """X-Forwarded-For, and Forwarded where it is in use (RFC 7239 §4, §5.2), with the peer's address as last member."""
     if not address:
         return [(name, request[name]) for name in (b"x-forwarded-for", b"forwarded") if name in request]

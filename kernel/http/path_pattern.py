@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from kernel.http.paths import normalise_any
 
-MOST_SEGMENTS = 32
+MAX_SEGMENTS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ def parse_pattern(text: str) -> PathPattern:
     if b"?" in pattern or normalise_any(plain) != plain:
         raise ValueError(f"{text!r} is not a path in its normal form (no query, no dot segments, no needless escapes)")
     parts = pattern[1:].split(b"/")
-    if len(parts) > MOST_SEGMENTS:
-        raise ValueError(f"{text!r} has more than {MOST_SEGMENTS} segments")
+    if len(parts) > MAX_SEGMENTS:
+        raise ValueError(f"{text!r} has more than {MAX_SEGMENTS} segments")
     if parts.count(b"**") > 1:
         raise ValueError(f"{text!r} has ** more than once")
     if b"**" not in parts:

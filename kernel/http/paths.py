@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from kernel.vocabulary import CONTENT_ID, REGION, Refusal
 
-TARGET_LONGEST = 16384
+MAX_TARGET_LENGTH = 16384
 """Bytes of a whole request target: a token of 8 KiB, a path and a query of CMCD fit."""
 
-REMEMBERED_MOST = 8192
-REMEMBERED_LONGEST = 256
+MAX_REMEMBERED = 8192
+MAX_REMEMBERED_LENGTH = 256
 """How many paths `read_target` remembers, and the bytes of the longest: at most some 8 MiB."""
 
 TOKEN_FOLDER = b"/t/"
@@ -47,9 +47,9 @@ def normalise(target: bytes) -> Target | Refusal:
     The wire layer takes the path out of an absolute-form target before this. Equal resources give equal bytes, and
     `normalise(normalise(t).path)` changes nothing.
     """
-    if _CLEAN.fullmatch(target) and len(target) <= TARGET_LONGEST:
+    if _CLEAN.fullmatch(target) and len(target) <= MAX_TARGET_LENGTH:
         return Target(target, b"")
-    if len(target) > TARGET_LONGEST:
+    if len(target) > MAX_TARGET_LENGTH:
         return Refusal.PATH
     path, _, query = target.partition(b"?")
     if not _QUERY.fullmatch(query):
@@ -96,7 +96,7 @@ def normalise_any(target: bytes) -> bytes | Refusal:
     what programs read in two ways: dot segments (encoded, or behind an encoded slash, too), control bytes, backslashes,
     half an escape, `#`, bytes above 127.
     """
-    if len(target) > TARGET_LONGEST:
+    if len(target) > MAX_TARGET_LENGTH:
         return Refusal.PATH
     if _CLEAN.fullmatch(target):
         return target
@@ -178,9 +178,9 @@ def read_target(target: bytes) -> CdnTarget | Refusal:
     """
     token, rest = split_token(target)
     path, _, query = rest.partition(b"?")
-    if len(target) > TARGET_LONGEST or (query and not _QUERY.fullmatch(query)):
+    if len(target) > MAX_TARGET_LENGTH or (query and not _QUERY.fullmatch(query)):
         return Refusal.PATH
-    found = read_path_anew(path) if len(path) > REMEMBERED_LONGEST else _read_path(path)
+    found = read_path_anew(path) if len(path) > MAX_REMEMBERED_LENGTH else _read_path(path)
     return found if isinstance(found, Refusal) else CdnTarget(token, found[0], query, found[1])
 
 
@@ -193,4 +193,4 @@ def read_path_anew(path: bytes) -> tuple[bytes, CdnPath] | Refusal:
     return cdn if isinstance(cdn, Refusal) else (normal.path, cdn)
 
 
-_read_path = lru_cache(maxsize=REMEMBERED_MOST)(read_path_anew)
+_read_path = lru_cache(maxsize=MAX_REMEMBERED)(read_path_anew)

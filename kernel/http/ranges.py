@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
-MOST_RANGES = 8
+MAX_RANGES = 8
 """More ranges than this in one request are ignored: the whole is sent (§14.2 allows it)."""
 
 _SPEC = re.compile(rb"(?:(?P<first>\d+)-(?P<last>\d+)?|-(?P<suffix>\d+))")
@@ -38,7 +38,7 @@ def parse_range(value: bytes, length: int) -> tuple[ByteRange, ...] | Unsatisfia
     if not equals or unit.strip(b" \t").lower() != b"bytes":
         return None
     parts = [part for raw in specs.split(b",") if (part := raw.strip(b" \t"))]
-    if not 1 <= len(parts) <= MOST_RANGES:
+    if not 1 <= len(parts) <= MAX_RANGES:
         return None
     found: list[ByteRange] = []
     for part in parts:

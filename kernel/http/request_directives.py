@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kernel.http.cache_control import MOST_SECONDS, parse_directives, seconds
+from kernel.http.cache_control import MAX_SECONDS, parse_directives, seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RequestDirectives:
     """What was asked; times in seconds, None where nothing was said. `max_stale` without argument is any staleness."""
 
     no_cache: bool = False
@@ -26,10 +26,10 @@ class Wishes:
     stale_if_error: int | None = None
 
 
-NONE = Wishes()
+NONE = RequestDirectives()
 
 
-class Fit(StrEnum):
+class FreshnessMatch(StrEnum):
     """How a stored response stands to the wishes."""
 
     GOOD = "good"
@@ -39,24 +39,24 @@ class Fit(StrEnum):
     """Not what he wants: ask upstream, or say 504 where he wants no more than what is cached."""
 
 
-def wishes(request: Mapping[bytes, bytes], *, honour: bool) -> Wishes:
+def wishes(request: Mapping[bytes, bytes], *, honour: bool) -> RequestDirectives:
     """The wishes of a request that count; `Pragma: no-cache` counts where there is no Cache-Control (§5.4)."""
     told = request.get(b"cache-control")
     if told is None:
         pragma = request.get(b"pragma")
-        return Wishes(no_cache=True) if honour and pragma is not None and _says_no_cache(pragma) else NONE
+        return RequestDirectives(no_cache=True) if honour and pragma is not None and _says_no_cache(pragma) else NONE
     found = parse_directives([told])
-    kept = Wishes(no_store=b"no-store" in found, only_if_cached=b"only-if-cached" in found)
+    kept = RequestDirectives(no_store=b"no-store" in found, only_if_cached=b"only-if-cached" in found)
     if not honour:
         return kept
     stale = seconds(found, b"max-stale")
-    return Wishes(
+    return RequestDirectives(
         no_cache=b"no-cache" in found,
         no_store=kept.no_store,
         only_if_cached=kept.only_if_cached,
         max_age=seconds(found, b"max-age"),
         min_fresh=seconds(found, b"min-fresh") or 0,
-        max_stale=MOST_SECONDS if b"max-stale" in found and found[b"max-stale"] is None else stale,
+        max_stale=MAX_SECONDS if b"max-stale" in found and found[b"max-stale"] is None else stale,
         stale_if_error=seconds(found, b"stale-if-error"),
     )
 
@@ -65,18 +65,18 @@ def _says_no_cache(pragma: bytes) -> bool:
     return b"no-cache" in parse_directives([pragma])
 
 
-def fit(asked: Wishes, *, age: float, ttl: float, immutable: bool, must_revalidate: bool) -> Fit:
+def fit(asked: RequestDirectives, *, age: float, ttl: float, immutable: bool, must_revalidate: bool) -> FreshnessMatch:
     """Whether a stored response of this age, fresh for `ttl` seconds more (below 0: stale), is what was asked for.
 
     A reload (`max-age=0`) of an `immutable` response that is fresh is no reason to ask again (RFC 8246 §2).
     `must_revalidate`: it is never reused when stale, whatever the viewer takes (RFC 9111 §4.2.4).
     """
     if asked.no_cache:
-        return Fit.REFUSED
+        return FreshnessMatch.REFUSED
     if asked.max_age is not None and age > asked.max_age and not (immutable and ttl > 0 and asked.max_age == 0):
-        return Fit.REFUSED
+        return FreshnessMatch.REFUSED
     if ttl > 0:
-        return Fit.GOOD if ttl >= asked.min_fresh else Fit.REFUSED
+        return FreshnessMatch.GOOD if ttl >= asked.min_fresh else FreshnessMatch.REFUSED
     if asked.max_stale is None or must_revalidate or -ttl > asked.max_stale or asked.min_fresh:
-        return Fit.REFUSED
-    return Fit.STALE
+        return FreshnessMatch.REFUSED
+    return FreshnessMatch.STALE

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import unquote
 
-MOST_BYTES = 4_096
+MAX_BYTES = 4_096
 """A longer word of a player counts for nothing."""
-MOST_NEXT = 8
+MAX_NEXT = 8
 """Next objects of one request that count."""
 FIELDS = (b"cmcd-request", b"cmcd-object", b"cmcd-status", b"cmcd-session")
 
@@ -67,9 +67,9 @@ NOTHING = Cmcd()
 def of_request(query: bytes, fields: Mapping[bytes, bytes]) -> Cmcd:
     """Of a request's query (without `?`) and fields; NOTHING when the player tells nothing."""
     text = next((part[5:] for part in query.split(b"&") if part[:5].upper() == b"CMCD="), b"")
-    said = unquote(text.decode("latin-1"), errors="replace") if 0 < len(text) <= MOST_BYTES else ""
+    said = unquote(text.decode("latin-1"), errors="replace") if 0 < len(text) <= MAX_BYTES else ""
     more = b",".join(fields[name] for name in FIELDS if name in fields)
-    if 0 < len(more) <= MOST_BYTES:
+    if 0 < len(more) <= MAX_BYTES:
         said = f"{said},{more.decode('latin-1')}" if said else more.decode("latin-1")
     return of_text(said) if said else NOTHING
 
@@ -85,7 +85,7 @@ def of_text(text: str) -> Cmcd:
         deadline=_number(told.get("dl")),
         starved=told.get("bs") is True,
         startup=told.get("su") is True,
-        next=tuple(islice(_next(told.get("nor"), told.get("nrr")), MOST_NEXT)),
+        next=tuple(islice(_next(told.get("nor"), told.get("nrr")), MAX_NEXT)),
     )
 
 

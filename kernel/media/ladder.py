@@ -12,7 +12,7 @@ from fractions import Fraction
 
 NOMINAL_LINES = (240, 360, 480, 720, 1080)
 SEGMENT_SECONDS = 4
-LEAST_SIDE = 16
+MIN_SIDE = 16
 """Pixels; what x264 and the hardware decoders of TVs surely take."""
 
 _PEAK_KBIT = {240: 428, 360: 856, 480: 1498, 720: 2996, 1080: 5350}
@@ -62,11 +62,11 @@ def ladder(width: int, height: int, rate: Fraction, *, most: int = len(NOMINAL_L
     At most `most` rungs; where fewer are wanted the highest and lowest stay longest. A source below the lowest rung
     gets one of its own size. ValueError for pictures under 16 pixels.
     """
-    if min(width, height) < LEAST_SIDE:
-        raise ValueError(f"a picture of {width}x{height} is too small: {LEAST_SIDE} pixels a side is the least")
+    if min(width, height) < MIN_SIDE:
+        raise ValueError(f"a picture of {width}x{height} is too small: {MIN_SIDE} pixels a side is the least")
     nominal = nominal_lines(width, height)
     rungs = [_rung(lines, width, height, nominal, rate) for lines in NOMINAL_LINES if lines <= nominal]
-    rungs = [rung for rung in rungs if min(rung.width, rung.height) >= LEAST_SIDE]
+    rungs = [rung for rung in rungs if min(rung.width, rung.height) >= MIN_SIDE]
     if not rungs:
         rungs = [_rung(min(nominal, NOMINAL_LINES[-1]), width, height, nominal, rate)]
     return tuple(_thin(rungs, max(1, most)))

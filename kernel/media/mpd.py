@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element  # only the type
 from kernel.media.playlist import ByteRange
 from kernel.media.xml_reader import read_xml
 
-MOST_SEGMENTS = 100_000
+MAX_SEGMENTS = 100_000
 """Segments read of one Representation, and of all of a manifest's ten times as many."""
 MAX_REPRESENTATIONS = 1_000
 MAX_NAME = 2_048
@@ -63,8 +63,8 @@ def parse_mpd(data: bytes) -> tuple[Representation, ...]:
     total = 0
     for representation in _representations(root):
         total += representation.rows
-        if total > 10 * MOST_SEGMENTS:
-            raise ValueError(f"more than {10 * MOST_SEGMENTS} segments")
+        if total > 10 * MAX_SEGMENTS:
+            raise ValueError(f"more than {10 * MAX_SEGMENTS} segments")
         if len(found) == MAX_REPRESENTATIONS:
             raise ValueError(f"more than {MAX_REPRESENTATIONS} Representations")
         found.append(representation)
@@ -151,7 +151,7 @@ def _of_template(
     else:
         length = _number(told, "duration", 0)
         count = math.ceil(seconds * timescale / length - 1e-6) if length > 0 else 0
-        if count > MOST_SEGMENTS:
+        if count > MAX_SEGMENTS:
             raise ValueError(f"{count} segments")
         times = [at * length for at in range(count)]
     template = _bounded(told["media"])
@@ -177,8 +177,8 @@ def _times(timeline: Element, end: float) -> Iterator[int]:
             until = _number(after.attrib, "t", at) if after is not None else end
             again = max(0, math.ceil((until - at) / length - 1e-6) - 1)
         count += again + 1
-        if count > MOST_SEGMENTS:
-            raise ValueError(f"more than {MOST_SEGMENTS} segments")
+        if count > MAX_SEGMENTS:
+            raise ValueError(f"more than {MAX_SEGMENTS} segments")
         for _ in range(again + 1):
             yield at
             at += length
@@ -187,7 +187,7 @@ def _times(timeline: Element, end: float) -> Iterator[int]:
 def _of_list(one: Element, base: str, nested: Mapping[str, Element]) -> Representation:
     init = nested.get("Initialization")
     rows: Sequence[Element] = _children(nested["SegmentList"], "SegmentURL")
-    if len(rows) > MOST_SEGMENTS:
+    if len(rows) > MAX_SEGMENTS:
         raise ValueError(f"{len(rows)} segments")
     parts = [Part(_joined(base, row.get("media")), _range(row.get("mediaRange"))) for row in rows]
     return Representation(

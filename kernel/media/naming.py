@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from kernel.http.paths import CdnPath, Target, normalise, split_cdn, split_token
 from kernel.vocabulary import Refusal
 
-LONGEST = 2_048
+MAX_REFERENCE_LENGTH = 2_048
 """Characters of a reference; a longer one names nothing."""
 
 _PLAIN = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
@@ -20,7 +20,7 @@ def within_title(path: bytes, reference: str) -> tuple[CdnPath, Target] | None:
     None for what is not surely of the same title and region: another host or scheme, another title, a climb above the
     root, a path without a normal form. Dot segments are resolved (RFC 3986 §5.2.4), escaped ones are not.
     """
-    if not 0 < len(reference) <= LONGEST or not _PLAIN.fullmatch(reference):
+    if not 0 < len(reference) <= MAX_REFERENCE_LENGTH or not _PLAIN.fullmatch(reference):
         return None
     try:
         parts = urlsplit(reference)

@@ -14,7 +14,7 @@ _ATTRIBUTE = re.compile(r'\s*([A-Z0-9-]+)=("[^"\r\n]*"|[^",\s][^,]*)\s*(?:,|$)')
 _WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 _MAX_DECIMAL = 40
 """Characters of a length in seconds."""
-_MOST_LINES = 400_000
+_MAX_LINES = 400_000
 """Bounds work on hostile input; a day of 2 s segments has 130,000 lines."""
 
 
@@ -270,8 +270,8 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
     lines = text.splitlines()
     if not lines or lines[0].strip() != "#EXTM3U":
         raise ValueError("line 1: a playlist starts with #EXTM3U")
-    if len(lines) > _MOST_LINES:
-        raise ValueError(f"the playlist has more than {_MOST_LINES} lines")
+    if len(lines) > _MAX_LINES:
+        raise ValueError(f"the playlist has more than {_MAX_LINES} lines")
     for number, line in enumerate(lines[1:], start=2):
         if line.strip():
             yield number, line.strip()

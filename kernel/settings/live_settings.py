@@ -13,7 +13,7 @@ from typing import Any
 
 from kernel.documents import BadDocument, kind_of
 from kernel.errors import BadSettings
-from kernel.settings.route import MOST_ROUTES, SLICE_LEAST, SLICE_MOST, RouteSettings
+from kernel.settings.route import MAX_ROUTES, MAX_SLICE, MIN_SLICE, RouteSettings
 from kernel.settings.table import (
     AUTO_OR_INTEGER,
     DURATION,
@@ -31,7 +31,7 @@ from kernel.settings.table import (
 from kernel.time_window import WINDOW, Window
 from kernel.upstreams.upstream_url import UPSTREAM
 
-MOST_UPSTREAMS = 64
+MAX_UPSTREAMS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +64,8 @@ class LiveSettings:
         SIZE,
         "1MiB",
         "Bytes of the aligned parts in which large objects are cached.",
-        least=SLICE_LEAST,
-        most=SLICE_MOST,
+        least=MIN_SLICE,
+        most=MAX_SLICE,
     )
     slice_over: int = setting(SIZE, "8MiB", "Objects larger than this are cached in slices; 0: none are.")
     drain: float = setting(DURATION, "30s", "How long running responses may take to finish at the end.", most=3600)
@@ -141,7 +141,7 @@ class LiveSettings:
         WINDOW, "always", "When, in local time, that is fetched; what rises suddenly is at any time."
     )
     route: tuple[RouteSettings, ...] = tables(
-        RouteSettings, "How requests of one kind are treated; the first that matches holds.", most=MOST_ROUTES
+        RouteSettings, "How requests of one kind are treated; the first that matches holds.", most=MAX_ROUTES
     )
 
 
@@ -172,8 +172,8 @@ def check_settings(document: object, where: str = "") -> dict[str, object]:
         found = given(LiveSettings, made, where)
     except BadSettings as error:
         raise BadDocument("", str(error)) from None
-    if len(found.get("upstream", ())) > MOST_UPSTREAMS:
-        raise BadDocument(where, f"setting `upstream`: at most {MOST_UPSTREAMS} may be")
+    if len(found.get("upstream", ())) > MAX_UPSTREAMS:
+        raise BadDocument(where, f"setting `upstream`: at most {MAX_UPSTREAMS} may be")
     return made
 
 

@@ -13,9 +13,9 @@ from kernel.settings.setting_types import DURATION, SIZE, SWITCH, Kind, choice
 from kernel.settings.table import setting
 from kernel.vocabulary import CONTENT_ID
 
-MOST_ROUTES = 100
-SLICE_LEAST = 64 << 10
-SLICE_MOST = 64 << 20
+MAX_ROUTES = 100
+MIN_SLICE = 64 << 10
+MAX_SLICE = 64 << 20
 YEAR = 86400 * 365
 
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]", re.ASCII)
@@ -111,7 +111,7 @@ class RouteSettings:
         "What becomes of Set-Cookie in a response that may be kept (general profile).",
     )
     slice: int | None = setting(
-        SIZE, None, "Bytes of the parts that large objects are cached in.", least=SLICE_LEAST, most=SLICE_MOST
+        SIZE, None, "Bytes of the parts that large objects are cached in.", least=MIN_SLICE, most=MAX_SLICE
     )
     slice_over: int | None = setting(SIZE, None, "Objects larger than this are cached in slices; 0: none are.")
     token: str | None = setting(

@@ -15,11 +15,11 @@ from enum import Enum
 
 EJECT_AFTER = 5
 EJECT_SECONDS = 30.0
-EJECT_SECONDS_MOST = 300.0
-MOST_EJECTED = 0.1
+MAX_EJECT_SECONDS = 300.0
+MAX_EJECTED = 0.1
 PANIC_BELOW = 0.5
 SLOW_START_SECONDS = 30.0
-SLOW_START_LEAST = 0.1
+MIN_SLOW_START = 0.1
 PROBE_SECONDS = 60.0
 """After which a probe that told nothing is forgotten."""
 
@@ -46,7 +46,7 @@ class Health:
         """The part of its weight that it has: 1, less just after it came back."""
         if self.returned is None or now >= self.returned + SLOW_START_SECONDS:
             return 1.0
-        return max(SLOW_START_LEAST, (now - self.returned) / SLOW_START_SECONDS)
+        return max(MIN_SLOW_START, (now - self.returned) / SLOW_START_SECONDS)
 
     def awaits_probe(self, now: float) -> bool:
         """Whether one request may try it now."""
@@ -84,14 +84,14 @@ class Health:
         self.failures = 0
         self.ejections += 1
         self.out, self.probing_since = how, None
-        self.until = now + min(EJECT_SECONDS_MOST, EJECT_SECONDS * self.ejections)
+        self.until = now + min(MAX_EJECT_SECONDS, EJECT_SECONDS * self.ejections)
         return True
 
 
 def may_leave(pool: Sequence[Health]) -> bool:
     """Whether one more that answers badly may be left out."""
     out = sum(1 for health in pool if health.out is not None)
-    return out + 1 <= max(1, int(len(pool) * MOST_EJECTED))
+    return out + 1 <= max(1, int(len(pool) * MAX_EJECTED))
 
 
 def usable(pool: Sequence[Health], now: float) -> list[bool]:

@@ -17,7 +17,7 @@ import xxhash
 LOAD_BOUND = 1.25
 """Times the mean of the running exchanges, by weight."""
 
-LEAST_BOUND = 8
+MIN_BOUND = 8
 """So many exchanges are no load: while it is quiet, keys stay where they are warm."""
 
 _SPAN = float(1 << 64)
@@ -48,7 +48,7 @@ def _totals(candidates: Sequence[Candidate]) -> tuple[int, float]:
 
 
 def _bound(one: Candidate, running: int, weight: float) -> int:
-    return max(LEAST_BOUND, math.ceil(LOAD_BOUND * running * one.weight / weight))
+    return max(MIN_BOUND, math.ceil(LOAD_BOUND * running * one.weight / weight))
 
 
 def order(key: bytes, candidates: Sequence[Candidate]) -> list[int]:

@@ -16,7 +16,7 @@ from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, outpu
 
 POSTER, INDEX = "poster.jpg", "thumbnails.vtt"
 _COLUMNS, _ROWS = 5, 5
-_MOST_TILES = 400
+_MAX_TILES = 400
 _TILE_LONG_SIDE = 160
 _POSTER_LINES = 480
 
@@ -27,7 +27,7 @@ def make(programs: Programs, made: Sequence[Track], encoded: Path, folder: Path,
     video = [(track, track.rung) for track in made if track.rung]
     lowest, rung = video[0]
     poster, _ = next(((track, one) for track, one in video if one.lines >= _POSTER_LINES), video[-1])
-    every = max(1, math.ceil(len(keyframes) / _MOST_TILES))
+    every = max(1, math.ceil(len(keyframes) / _MAX_TILES))
     width, height = tile_size(rung)
     batch = max(2, min(len(keyframes), 30))  # ffmpeg takes no 1
     _run(programs, poster.file(encoded), f"thumbnail={batch}", folder / POSTER, ["-frames:v", "1", "-q:v", "3"])

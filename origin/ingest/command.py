@@ -14,11 +14,11 @@ from kernel.settings.table import INTEGER, PATH, PATH_OR_OFF, TEXT, URL, choice,
 from origin import clock
 from origin.encode.encoder import PRESETS
 from origin.ingest import metadata, subprocesses
-from origin.ingest.ingest_request import Order
-from origin.ingest.pipeline import Kitchen, ingest
+from origin.ingest.ingest_request import IngestRequest
+from origin.ingest.pipeline import IngestContext, ingest
 from origin.ingest.progress import Progress, shown
 from origin.ingest.timings import Timings
-from origin.ingest.work_dir import Workplace
+from origin.ingest.work_dir import WorkDir
 from origin.storage.library import Library
 from origin.storage.object_store import FolderStorage
 
@@ -55,7 +55,7 @@ SETTINGS = IngestSettings
 def run(settings: IngestSettings, file: str) -> int:
     """Ingest; prints the contentId."""
     known = metadata.read(settings.metadata) if settings.metadata else None
-    order = Order(
+    order = IngestRequest(
         film=Path(file),
         title=settings.title,
         metadata=known,
@@ -80,10 +80,10 @@ def run(settings: IngestSettings, file: str) -> int:
     return 0
 
 
-def _kitchen(settings: IngestSettings, progress: Progress, timings: Timings) -> Kitchen:
-    return Kitchen(
+def _kitchen(settings: IngestSettings, progress: Progress, timings: Timings) -> IngestContext:
+    return IngestContext(
         library=Library(FolderStorage(settings.store)),
-        workplace=Workplace(settings.work_dir or beside(settings.store)),
+        workplace=WorkDir(settings.work_dir or beside(settings.store)),
         programs=subprocesses.find(
             settings.ffmpeg or os.environ.get("FFMPEG"),
             settings.ffprobe or os.environ.get("FFPROBE"),

@@ -22,7 +22,7 @@ _READ = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class IngestRequest:
     """The film and how it is to be known and encoded; BadSettings for an impossible contentId."""
 
     film: Path
@@ -49,7 +49,7 @@ class Order:
         return self.content_id or metadata.content_id(name, film_hash)
 
 
-def new_record(order: Order, content_id: str, film_hash: str, published: TitleRecord | None) -> TitleRecord:
+def new_record(order: IngestRequest, content_id: str, film_hash: str, published: TitleRecord | None) -> TitleRecord:
     """The record of the publication to come, with what is known before encoding."""
     record = TitleRecord(
         content_id=content_id,
@@ -72,7 +72,7 @@ def new_record(order: Order, content_id: str, film_hash: str, published: TitleRe
     return known_for(record, order, published)
 
 
-def known_for(record: TitleRecord, order: Order, published: TitleRecord | None) -> TitleRecord:
+def known_for(record: TitleRecord, order: IngestRequest, published: TitleRecord | None) -> TitleRecord:
     """Title, metadata and countries as given now; what is not given stays as published before."""
     given = order.metadata
     if given is not None:

@@ -12,9 +12,9 @@ import msgspec
 
 from kernel.errors import BadRequest
 
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
-_MOST_SLUG = 40
+_MAX_SLUG = 40
 
 
 class Metadata(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -32,10 +32,10 @@ def read(path: Path) -> dict[str, Any]:
     """The JSON object of a metadata file; BadRequest naming the file and what is wrong."""
     try:
         with path.open("rb") as opened:
-            data = opened.read(_MOST_BYTES + 1)
+            data = opened.read(_MAX_BYTES + 1)
     except OSError as error:
         raise BadRequest(400, "metadata", f"metadata file {path}: {error.strerror}") from None
-    if len(data) > _MOST_BYTES:
+    if len(data) > _MAX_BYTES:
         raise BadRequest(400, "metadata", f"metadata file {path} is larger than 1 MiB")
     return checked(data, f"metadata file {path}")
 
@@ -66,5 +66,5 @@ def title_of(given: str | None, metadata: Mapping[str, Any], film: Path) -> str:
 def content_id(title: str, content_hash: str) -> str:
     """A contentId that stays the same for the same title and film: `big-buck-bunny-ce0d2ba6`."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_MOST_SLUG].strip("-")
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_MAX_SLUG].strip("-")
     return f"{slug or 'film'}-{content_hash[:8]}"

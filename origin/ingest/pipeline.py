@@ -20,26 +20,26 @@ from origin import clock
 from origin.encode import encoder, thumbnails
 from origin.encode.encoder import Track
 from origin.ingest import probe, verify
-from origin.ingest.ingest_request import Order, hash_of, known_for, new_record
+from origin.ingest.ingest_request import IngestRequest, hash_of, known_for, new_record
 from origin.ingest.probe import Source
 from origin.ingest.progress import Progress
 from origin.ingest.subprocesses import Programs
 from origin.ingest.timings import Timings
 from origin.ingest.verify import Measured
-from origin.ingest.work_dir import Workplace
+from origin.ingest.work_dir import WorkDir
 from origin.package import top_playlists
 from origin.package.packager import MANIFEST, MASTER, folder_of, package
-from origin.storage.library import Library, Rendition, Sound, TitleRecord, top_key
+from origin.storage.library import AudioRendition, Library, Rendition, TitleRecord, top_key
 
 _MARKER, _COMPLAINTS = "encoded.txt", "complaints.txt"
 
 
 @dataclass(frozen=True, slots=True)
-class Kitchen:
+class IngestContext:
     """What an ingest works with."""
 
     library: Library
-    workplace: Workplace
+    workplace: WorkDir
     programs: Programs
     progress: Progress
     timings: Timings
@@ -62,7 +62,7 @@ class _Made:
     duration: float
 
 
-def ingest(order: Order, kitchen: Kitchen) -> Ingested:
+def ingest(order: IngestRequest, kitchen: IngestContext) -> Ingested:
     """Take a film to its publication. Raises BadRequest (the film), StorageFailed (the disk), Bug (ours)."""
     library, progress = kitchen.library, kitchen.progress
     before = probe.check_file(order.film)
@@ -102,7 +102,7 @@ def _cleaned_up(library: Library, content_id: str, work: Path) -> Iterator[None]
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _make(order: Order, source: Source, record: TitleRecord, kitchen: Kitchen, work: Path) -> _Made:
+def _make(order: IngestRequest, source: Source, record: TitleRecord, kitchen: IngestContext, work: Path) -> _Made:
     """Encode (or take up what a killed ingest had finished), verify, package, verify again."""
     try:
         rungs = ladder(source.width, source.height, source.rate, most=order.rungs)
@@ -127,7 +127,12 @@ def _make(order: Order, source: Source, record: TitleRecord, kitchen: Kitchen, w
 
 
 def _encode(
-    order: Order, source: Source, record: TitleRecord, tracks: tuple[Track, ...], kitchen: Kitchen, folder: Path
+    order: IngestRequest,
+    source: Source,
+    record: TitleRecord,
+    tracks: tuple[Track, ...],
+    kitchen: IngestContext,
+    folder: Path,
 ) -> dict[str, Measured]:
     """The encoded files in `folder`, measured and found to be what the source promised."""
     progress = kitchen.progress
@@ -152,7 +157,7 @@ def _encode(
     return measured
 
 
-def _publish(record: TitleRecord, made: _Made, kitchen: Kitchen) -> TitleRecord:
+def _publish(record: TitleRecord, made: _Made, kitchen: IngestContext) -> TitleRecord:
     with kitchen.timings.step("publish"):
         master = (made.tree / MASTER).read_text(encoding="utf-8")
         tops = top_playlists.tops(master, (made.tree / MANIFEST).read_bytes())
@@ -193,15 +198,15 @@ def _renditions(master: str, tracks: tuple[Track, ...], publication: int) -> tup
     )
 
 
-def _sound(tracks: tuple[Track, ...], publication: int) -> tuple[Sound, ...]:
+def _sound(tracks: tuple[Track, ...], publication: int) -> tuple[AudioRendition, ...]:
     return tuple(
-        Sound(folder_of(track.name, publication), track.audio.language, encoder.AUDIO_BITS)
+        AudioRendition(folder_of(track.name, publication), track.audio.language, encoder.AUDIO_BITS)
         for track in tracks
         if track.audio
     )
 
 
-def _renamed(library: Library, published: TitleRecord, order: Order) -> TitleRecord:
+def _renamed(library: Library, published: TitleRecord, order: IngestRequest) -> TitleRecord:
     """The same film again: nothing is encoded; a new title or new metadata is taken over."""
     record = known_for(published, order, published)
     if record != published:
@@ -211,7 +216,7 @@ def _renamed(library: Library, published: TitleRecord, order: Order) -> TitleRec
     return record
 
 
-def _steered(library: Library, published: TitleRecord, order: Order, work: Path) -> TitleRecord:
+def _steered(library: Library, published: TitleRecord, order: IngestRequest, work: Path) -> TitleRecord:
     """The same film with another gateway for steering: a publication of new top files alone."""
     if not order.steering or published.steering == order.steering:
         return published

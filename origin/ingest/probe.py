@@ -17,11 +17,11 @@ from kernel.media.ladder import display_size, frame_rate
 from origin.ingest.subprocesses import INPUT_GUARD, ProgramFailed, Programs, last_line, output
 
 UNKNOWN_LANGUAGE = "und"
-MOST_AUDIO_TRACKS = 8
+MAX_AUDIO_TRACKS = 8
 _TWO_LETTERS = re.compile(
     "ar|bg|cs|da|de|el|en|es|et|fi|fr|he|hi|hr|hu|id|it|ja|ko|lt|lv|nl|no|pl|pt|ro|ru|sk|sl|sv|tr|uk|vi|zh"
 )
-_MOST_PIXELS = 8192 * 8192
+_MAX_PIXELS = 8192 * 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def read_source(found: Mapping[str, Any], name: str) -> Source:
         why = "has sound but no picture" if sound else "has neither picture nor sound"
         raise BadRequest(422, "no-video", f"{name} {why}, so it is not a film")
     video = max(pictures, key=lambda one: (_flag(one, "default"), int(one["width"]) * int(one["height"])))
-    if int(video["width"]) * int(video["height"]) > _MOST_PIXELS:
+    if int(video["width"]) * int(video["height"]) > _MAX_PIXELS:
         raise BadRequest(422, "too-large", f"{name}: a picture of {video['width']}x{video['height']} is too large")
     width, height = display_size(
         int(video["width"]),
@@ -136,7 +136,7 @@ def read_source(found: Mapping[str, Any], name: str) -> Source:
         rate=frame_rate(_fraction(video.get("avg_frame_rate")), _fraction(video.get("r_frame_rate"))),
         duration=_duration(video, found.get("format") or {}),
         frames=int(video["nb_frames"]) if str(video.get("nb_frames", "")).isdecimal() else None,
-        audio=tuple(_audio(one) for one in sound[:MOST_AUDIO_TRACKS]),
+        audio=tuple(_audio(one) for one in sound[:MAX_AUDIO_TRACKS]),
     )
 
 

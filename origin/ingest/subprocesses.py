@@ -13,7 +13,7 @@ from typing import IO
 
 from kernel.errors import BadSettings, MatineeError, StorageFailed
 
-_MOST_ERROR_TEXT = 64 * 1024
+_MAX_ERROR_TEXT = 64 * 1024
 _NO_SPACE = "No space left on device"
 
 _CONTAINERS = (
@@ -142,7 +142,7 @@ class _Tail:
 
     def _read(self, pipe: IO[str]) -> None:
         while text := pipe.read(4096):
-            self._kept = (self._kept + text)[-_MOST_ERROR_TEXT:]
+            self._kept = (self._kept + text)[-_MAX_ERROR_TEXT:]
 
     def text(self) -> str:
         self._thread.join()

@@ -13,7 +13,7 @@ from httpd.private_files import private_folder
 from kernel.errors import BadRequest, BadSettings, StorageFailed
 
 
-class Workplace:
+class WorkDir:
     """The folder of all ingests' work; made when missing."""
 
     def __init__(self, folder: Path) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from kernel.errors import BadSettings
 
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*", re.ASCII)
-_MOST_PATH = 2048
+_MAX_PATH = 2048
 
 
 def trace_id(traceparent: str | None) -> str | None:
@@ -48,7 +48,7 @@ class AccessLog:
             "time": self._stamp(),
             "peer": peer,
             "method": method,
-            "path": path.partition("?")[0][:_MOST_PATH],
+            "path": path.partition("?")[0][:_MAX_PATH],
             "status": status,
             "bytes": sent,
             "ms": round(ms, 3),

@@ -19,7 +19,7 @@ from origin.counters import Counts
 from origin.serve.problem import problem
 from origin.serve.response import SHORT, Answer, answer
 from origin.settings import OriginSettings
-from origin.storage.published_index import Found, Shelf
+from origin.storage.published_index import Found, PublishedIndex
 
 log = structlog.get_logger("origin")
 
@@ -43,7 +43,7 @@ class Reader(Protocol):
 class Server:
     """The handlers of the published objects."""
 
-    def __init__(self, shelf: Shelf, reader: Reader, counts: Counts) -> None:
+    def __init__(self, shelf: PublishedIndex, reader: Reader, counts: Counts) -> None:
         self._shelf = shelf
         self._reader = reader
         self._counts = counts

@@ -41,7 +41,7 @@ class Rendition(msgspec.Struct, frozen=True, rename="camel"):
     bandwidth: int
 
 
-class Sound(msgspec.Struct, frozen=True, rename="camel"):
+class AudioRendition(msgspec.Struct, frozen=True, rename="camel"):
     """One sound track: ISO 639 language or `und`, bandwidth in bit/s."""
 
     name: str
@@ -69,7 +69,7 @@ class TitleRecord(msgspec.Struct, frozen=True, rename="camel"):
     countries: tuple[str, ...] | None
     metadata: dict[str, Any]
     renditions: tuple[Rendition, ...]
-    sound: tuple[Sound, ...]
+    sound: tuple[AudioRendition, ...]
     streams: dict[str, str]
     tiers: dict[str, dict[str, str]]
     thumbnail: str | None

@@ -54,7 +54,7 @@ class Listing:
     titles: int = 0
 
 
-class Shelf:
+class PublishedIndex:
     """The titles of a library as served; times in s of `mono`."""
 
     def __init__(

@@ -16,8 +16,8 @@ from services.catalogue.title import Fault, Imported, read_line
 from services.progress import Faults, Source, open_source
 
 BATCH = 2000
-LONGEST_LINE = 1 << 20
-LARGEST_LIST = 1 << 30
+MAX_LINE_LENGTH = 1 << 20
+MAX_LIST_BYTES = 1 << 30
 BOM = b"\xef\xbb\xbf"
 
 
@@ -95,26 +95,26 @@ class _Tally:
 
 def _items(source: Source) -> Iterator[tuple[int, bytes | msgspec.Raw | Fault]]:
     """(number from 1, JSON object) of JSON lines or of a JSON list."""
-    first = source.stream.readline(LONGEST_LINE).removeprefix(BOM)
+    first = source.stream.readline(MAX_LINE_LENGTH).removeprefix(BOM)
     if first.lstrip().startswith(b"["):
         yield from _listed(first, source)
         return
     number, line = 0, first
     while line:
         number += 1
-        if len(line) >= LONGEST_LINE and not line.endswith(b"\n"):
+        if len(line) >= MAX_LINE_LENGTH and not line.endswith(b"\n"):
             while line and not line.endswith(b"\n"):
-                line = source.stream.readline(LONGEST_LINE)
-            yield number, Fault("", f"is longer than {LONGEST_LINE} bytes")
+                line = source.stream.readline(MAX_LINE_LENGTH)
+            yield number, Fault("", f"is longer than {MAX_LINE_LENGTH} bytes")
         elif line.strip():
             yield number, line
-        line = source.stream.readline(LONGEST_LINE)
+        line = source.stream.readline(MAX_LINE_LENGTH)
 
 
 def _listed(first: bytes, source: Source) -> Iterator[tuple[int, msgspec.Raw]]:
-    body = first + source.stream.read(LARGEST_LIST)
-    if len(body) > LARGEST_LIST:
-        raise MatineeError(f"{source.name}: a JSON list of more than {LARGEST_LIST >> 20} MiB: use JSON lines")
+    body = first + source.stream.read(MAX_LIST_BYTES)
+    if len(body) > MAX_LIST_BYTES:
+        raise MatineeError(f"{source.name}: a JSON list of more than {MAX_LIST_BYTES >> 20} MiB: use JSON lines")
     try:
         items = msgspec.json.decode(body, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -15,8 +15,8 @@ from services.counters import Counters
 
 log = structlog.get_logger()
 
-LARGEST = 64 << 20
-LONGEST_PAUSE = 10.0
+MAX_BYTES = 64 << 20
+MAX_PAUSE = 10.0
 SECONDS = 10.0
 
 
@@ -51,7 +51,7 @@ class OriginPoll:
                 if not self._failing:  # said once, not every second
                     log.warning("library-unreadable", url=self._url, error=str(error) or type(error).__name__)
                 self._failing = True
-                pause = min(pause * 2, max(LONGEST_PAUSE, self._every))
+                pause = min(pause * 2, max(MAX_PAUSE, self._every))
             await asyncio.sleep(pause)
 
     async def ask(self) -> None:
@@ -78,6 +78,6 @@ async def _bounded(got: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for piece in got.content.iter_chunked(1 << 16):
         body += piece
-        if len(body) > LARGEST:
-            raise ValueError(f"the library is larger than {LARGEST >> 20} MiB")
+        if len(body) > MAX_BYTES:
+            raise ValueError(f"the library is larger than {MAX_BYTES >> 20} MiB")
     return bytes(body)

@@ -14,10 +14,10 @@ from msgspec import Meta, Struct
 from kernel.errors import BadRequest
 from kernel.vocabulary import CONTENT_ID
 from services.catalogue.store import CatalogueStore, Position
-from services.catalogue.title import COUNTRY, MOST_POPULARITY, Title, licensed, normal_countries
+from services.catalogue.title import COUNTRY, MAX_POPULARITY, Title, licensed, normal_countries
 from services.http import reading
 from services.http.route import Access, Parameter, Route, answer
-from services.http.visit import visit, watching_country
+from services.http.visit import request_context, watching_country
 
 TITLE_SCHEMA = {
     "type": "object",
@@ -37,7 +37,7 @@ TITLE_SCHEMA = {
         "attribution": {"type": "string"},
     },
 }
-MOST_NAMED = 100
+MAX_NAMED = 100
 MAX_CURSOR = 300
 _COUNTRY = Parameter("country", "Another country than the viewer's own (API key only).")
 
@@ -98,15 +98,15 @@ class CatalogueRoutes:
         after = read_cursor(cursor) if cursor else None
         page = await self._store.page(country, after, limit + 1)
         more = page[limit - 1][0] if len(page) > limit else None
-        operator = visit(request).caller.operator
+        operator = request_context(request).caller.operator
         shown = [describe(title, operator=operator) for _, title in page[:limit]]
         return answer({"titles": shown, "nextCursor": make_cursor(more) if more else None})
 
     async def _named(self, request: web.Request, named: str) -> web.Response:
-        ids = [reading.content_id(part) for part in named.split(",")[: MOST_NAMED + 1]]
-        if len(ids) > MOST_NAMED:
-            raise BadRequest(400, "parameter-range", f"query parameter `ids` names more than {MOST_NAMED} titles")
-        country, operator = watching_country(request), visit(request).caller.operator
+        ids = [reading.content_id(part) for part in named.split(",")[: MAX_NAMED + 1]]
+        if len(ids) > MAX_NAMED:
+            raise BadRequest(400, "parameter-range", f"query parameter `ids` names more than {MAX_NAMED} titles")
+        country, operator = watching_country(request), request_context(request).caller.operator
         found = (await self._store.get_many(ids)).values()
         shown = [describe(title, operator=operator) for title in found if licensed(title.countries, country)]
         return answer({"titles": shown, "nextCursor": None})
@@ -114,10 +114,10 @@ class CatalogueRoutes:
     async def one(self, request: web.Request) -> web.Response:
         """One title; one that is not licensed where the viewer is does not exist there."""
         title = await self._store.get(reading.content_id(request.match_info["contentId"]))
-        operator = visit(request).caller.operator and reading.country(request) is None
+        operator = request_context(request).caller.operator and reading.country(request) is None
         if title is None or not (operator or licensed(title.countries, watching_country(request))):
             raise BadRequest(404, "title-unknown", "there is no such title here")
-        return answer(describe(title, operator=visit(request).caller.operator))
+        return answer(describe(title, operator=request_context(request).caller.operator))
 
     async def licence(self, request: web.Request) -> web.Response:
         """Set a title's countries."""
@@ -153,7 +153,7 @@ def describe(title: Title, *, operator: bool) -> dict[str, Any]:
 
 _Place = tuple[
     Annotated[int, Meta(ge=0, le=1)],
-    Annotated[float, Meta(ge=0, le=MOST_POPULARITY)],
+    Annotated[float, Meta(ge=0, le=MAX_POPULARITY)],
     Annotated[str, Meta(pattern=rf"^{CONTENT_ID.pattern}\Z")],
 ]
 """A Position as a cursor may tell it: what no title has never reaches the database."""

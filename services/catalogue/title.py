@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 COUNTRY = r"^[A-Za-z]{2}\Z"
-MOST_POPULARITY = 1e12
+MAX_POPULARITY = 1e12
 Word = Annotated[str, Meta(min_length=1, max_length=200)]
 Country = Annotated[str, Meta(pattern=COUNTRY)]
 
@@ -72,7 +72,7 @@ class _Line(Struct, rename="camel"):
     extract: Annotated[str, Meta(max_length=50_000)] | None = None
     countries: Annotated[list[Country], Meta(max_length=300)] | UnsetType | None = UNSET
     rating: Annotated[float, Meta(ge=0, le=100)] | None = None
-    popularity: Annotated[float, Meta(ge=0, le=MOST_POPULARITY)] | None = None
+    popularity: Annotated[float, Meta(ge=0, le=MAX_POPULARITY)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from services.http.caller import COOKIE, Caller, Gate
 from services.http.place import Network, Places, viewer_address
 from services.http.problem import problem
 from services.http.route import Access, Handler, Route
-from services.http.visit import VISIT, Visit
+from services.http.visit import VISIT, RequestContext
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ ROUTES = web.AppKey("routes", dict[web.AbstractRoute, Route])
 
 
 @dataclass(frozen=True)
-class Front:
+class Middleware:
     """What stands between the socket and the handlers."""
 
     gate: Gate
@@ -101,7 +101,7 @@ class Front:
                 500, "bug", "something went wrong here; the log has it by the request's id", requestId=request_id
             )
 
-    def _visit(self, request: web.Request, request_id: str) -> Visit:
+    def _visit(self, request: web.Request, request_id: str) -> RequestContext:
         forwarded = request.headers.getall("X-Forwarded-For", [])
         peer = request.remote or ""
         address = viewer_address(peer, forwarded, self.trusted)
@@ -110,7 +110,7 @@ class Front:
         )
         proxied = viewer_address(peer, [""], self.trusted) is None  # the peer itself is a trusted proxy
         secure = request.secure or (proxied and request.headers.get("X-Forwarded-Proto", "").lower() == "https")
-        return Visit(request_id, caller, address, self.places.country(address), secure)
+        return RequestContext(request_id, caller, address, self.places.country(address), secure)
 
     def _refusal(self, request: web.Request, caller: Caller, route: Route | None) -> web.Response | None:
         if (refused := self._door_refusal(request, route)) is not None:

@@ -15,7 +15,7 @@ from kernel.errors import BadSettings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-MOST_HOPS = 32
+MAX_HOPS = 32
 
 
 def viewer_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> Address | None:
@@ -24,7 +24,7 @@ def viewer_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Networ
     The peer itself counts as the last hop, so nobody but a trusted proxy can name an address. None = not told.
     """
     address = _address(peer)
-    hops = [hop.strip() for line in forwarded for hop in line.split(",")][-MOST_HOPS:]
+    hops = [hop.strip() for line in forwarded for hop in line.split(",")][-MAX_HOPS:]
     while address is not None and hops and any(_inside(address, network) for network in trusted):
         address = _address(hops.pop())
     return address

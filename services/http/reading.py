@@ -13,7 +13,7 @@ from kernel.documents import BadDocument, is_broken, load_json, shown
 from kernel.errors import BadRequest
 from kernel.vocabulary import is_content_id
 
-LARGEST_BODY = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
 USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}", re.ASCII)
 """A userId: a profile's id, ours or the one that imported events came with."""
 T = TypeVar("T")
@@ -98,7 +98,7 @@ async def body(request: web.Request, kind: type[T]) -> T:
     try:
         data = await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise BadRequest(413, "body-too-large", f"the body is larger than {LARGEST_BODY} bytes") from None
+        raise BadRequest(413, "body-too-large", f"the body is larger than {MAX_BODY_BYTES} bytes") from None
     try:
         load_json(data)
         return msgspec.json.decode(data, type=kind)

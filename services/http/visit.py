@@ -13,7 +13,7 @@ from services.http.place import Address
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class RequestContext:
     """Who asks, from where. `country` None = unknown; `secure` = the viewer came by HTTPS."""
 
     request_id: str
@@ -23,10 +23,10 @@ class Visit:
     secure: bool
 
 
-VISIT = web.RequestKey("visit", Visit)
+VISIT = web.RequestKey("visit", RequestContext)
 
 
-def visit(request: web.Request) -> Visit:
+def request_context(request: web.Request) -> RequestContext:
     """The visit that a request belongs to."""
     return request[VISIT]
 
@@ -34,7 +34,7 @@ def visit(request: web.Request) -> Visit:
 def watching_country(request: web.Request) -> str | None:
     """The viewer's country; operators may name another by `country=`. Raises BadRequest (400, 403)."""
     named = reading.country(request)
-    found = visit(request)
+    found = request_context(request)
     if named is None or named == found.country:
         return found.country
     if not found.caller.operator:

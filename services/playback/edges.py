@@ -16,7 +16,7 @@ from kernel.clock import Clock
 from kernel.errors import MatineeError, Overloaded
 from services.counters import Counters
 from services.playback.decide import edges_for
-from services.playback.pathways import PATHWAYS_MOST, Pathway, pathway_id
+from services.playback.pathways import MAX_PATHWAYS, Pathway, pathway_id
 
 WITHIN = 0.15
 """Seconds that control has to answer."""
@@ -27,7 +27,7 @@ AWAY = 2.0
 """Seconds for which control is not asked after it failed to answer."""
 BUCKETS = 64
 """Viewers are asked for as one of so many, so that what one was told serves others."""
-ANSWERS_MOST = 10_000
+MAX_ANSWERS = 10_000
 AT_ONCE = 200
 TTL_WITHOUT = 5.0
 _WELL = ("good", "returning")
@@ -91,7 +91,7 @@ class EdgeFinder:
         self._region = region
         self._clock = clock
         self._counters = counters
-        self._answers: TTLCache[tuple[str, str, str], Found] = TTLCache(ANSWERS_MOST, REMEMBERED, timer=clock.mono)
+        self._answers: TTLCache[tuple[str, str, str], Found] = TTLCache(MAX_ANSWERS, REMEMBERED, timer=clock.mono)
         self._away_until = float("-inf")
         self._running = asyncio.Semaphore(AT_ONCE)
 
@@ -114,7 +114,7 @@ class EdgeFinder:
                 async with asyncio.timeout(WITHIN):
                     routed = await self._control.route(
                         content_id, region=self._region, country=country, session=bucket,
-                        most=PATHWAYS_MOST, within=WITHIN,
+                        most=MAX_PATHWAYS, within=WITHIN,
                     )  # fmt: skip
             except (MatineeError, TimeoutError) as error:
                 self._away_until = self._clock.mono() + AWAY

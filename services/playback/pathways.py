@@ -22,7 +22,7 @@ from kernel.media.steering import HERE
 
 TTL_FIRST = 2
 """Seconds until a player asks again that could not be told all at its first request."""
-PATHWAYS_MOST = 8
+MAX_PATHWAYS = 8
 _ID = re.compile(r"[^A-Za-z0-9._-]", re.ASCII)
 
 
@@ -65,7 +65,7 @@ def asker(hls: str | None, dash: str | None, *, manifest: str | None, whole: boo
 
 def preferred(found: Sequence[Pathway], current: str) -> list[Pathway]:
     """Best first, but whoever is served well stays: a change of edge costs a player a moment, and an edge its cache."""
-    listed = list(found[:PATHWAYS_MOST])
+    listed = list(found[:MAX_PATHWAYS])
     stays = next((one for one in listed if one.id == current and one.well), None)
     if stays is not None:
         listed.remove(stays)

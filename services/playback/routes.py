@@ -20,7 +20,7 @@ from services.group_commit import GroupCommit
 from services.http import reading
 from services.http.problem import problem
 from services.http.route import Access, Parameter, Route, answer
-from services.http.visit import visit, watching_country
+from services.http.visit import request_context, watching_country
 from services.own_key import OwnKey
 from services.playback import decide
 from services.playback.decide import Film
@@ -31,7 +31,7 @@ from services.playback.steering import origin_of
 from services.playback.store import Beat, PlaybackStore, Session
 
 SWEEP_SECONDS = 60.0
-LONGEST_POSITION = 7 * 86400
+MAX_POSITION = 7 * 86400
 
 
 class Films(Protocol):
@@ -57,7 +57,7 @@ class Heartbeat(Struct, rename="camel"):
     """
 
     session_id: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+\Z")]
-    current_position: Annotated[float, Meta(ge=0, le=LONGEST_POSITION)]
+    current_position: Annotated[float, Meta(ge=0, le=MAX_POSITION)]
     edge: Annotated[str, Meta(max_length=300, pattern=r"^[\x21-\x7e]*\Z")] | None = None
     requests: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     errors: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
@@ -158,7 +158,7 @@ class PlaybackRoutes:
 
     def _session(self, request: web.Request, content_id: str, film: Film) -> Session:
         now = self._clock.wall()
-        caller = visit(request).caller
+        caller = request_context(request).caller
         expires = now + decide.token_seconds(film, self._signing.ttl)
         return Session(token_urlsafe(16), content_id, caller.guest or "", now, expires)
 
@@ -213,14 +213,19 @@ class PlaybackRoutes:
         beat = await reading.body(request, Heartbeat)
         if beat.edge is not None and not _can_be_read(beat.edge):
             raise BadRequest(400, "body-field", "field `edge`: is no base URL and no HOST:PORT")
-        caller = visit(request).caller
+        caller = request_context(request).caller
         session = await self._store.get(beat.session_id)
         now = self._clock.wall()
         if session is None or session.expires < now or not (caller.operator or caller.guest == session.viewer):
             raise BadRequest(404, "session-unknown", "there is no such session, or it has ended: start anew")
         if beat.edge is not None and self._signals is not None:
             self._signals.take(
-                session.session_id, beat.edge, beat.requests, beat.errors, beat.stalled_seconds, visit(request).address
+                session.session_id,
+                beat.edge,
+                beat.requests,
+                beat.errors,
+                beat.stalled_seconds,
+                request_context(request).address,
             )
         await self._writes.add(Beat(session.session_id, beat.current_position, now))
         return answer({"sessionId": session.session_id, "currentPosition": beat.current_position})

@@ -23,20 +23,20 @@ from services.http.place import Address
 EVERY = 2.0
 WITHIN = 1.0
 KEPT = 1_000
-REQUESTS_MOST = 100_000
+MAX_REQUESTS = 100_000
 MAX_SESSIONS = 2
 """Of one address at one edge, within FORGOTTEN seconds."""
 MAX_EDGES = 8
 """That sessions of one address may tell of, within FORGOTTEN seconds."""
 FORGOTTEN = 60.0
-NETWORKS_MOST = 10_000
+MAX_NETWORKS = 10_000
 IPV6_PREFIX = 64
-LONGEST = 300
+MAX_LENGTH = 300
 
 log = structlog.get_logger()
 
 
-class Told(Protocol):
+class SignalSink(Protocol):
     """What is told to control."""
 
     async def put_signals(self, signals: Sequence[Met], *, within: float) -> None:
@@ -46,10 +46,10 @@ class Told(Protocol):
 class Signals:
     """Gathers, a session and edge at a time, the latest word only; at most KEPT, what is more is dropped."""
 
-    def __init__(self, control: Told, clock: Clock) -> None:
+    def __init__(self, control: SignalSink, clock: Clock) -> None:
         self._control = control
         self._met: dict[tuple[str, str], Met] = {}
-        self._said: TTLCache[str, dict[str, set[str]]] = TTLCache(NETWORKS_MOST, FORGOTTEN, timer=clock.mono)
+        self._said: TTLCache[str, dict[str, set[str]]] = TTLCache(MAX_NETWORKS, FORGOTTEN, timer=clock.mono)
         self.left_out = 0
 
     def take(
@@ -62,7 +62,7 @@ class Signals:
             return
         key = (session, address)
         if key in self._met or len(self._met) < KEPT:
-            self._met[key] = Met(address, session, min(requests, REQUESTS_MOST), min(errors, REQUESTS_MOST), stalled)
+            self._met[key] = Met(address, session, min(requests, MAX_REQUESTS), min(errors, MAX_REQUESTS), stalled)
 
     def _may(self, network: str, edge: str, session: str) -> bool:
         said = self._said.get(network)
@@ -99,7 +99,7 @@ def _netloc(edge: str) -> str:
         address = urlsplit(edge).netloc if "://" in edge else edge
     except ValueError:
         return ""
-    return address if address.isprintable() and len(address) <= LONGEST else ""
+    return address if address.isprintable() and len(address) <= MAX_LENGTH else ""
 
 
 def network_of(viewer: Address | None) -> str:

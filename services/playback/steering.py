@@ -20,12 +20,12 @@ from services.counters import Counters
 from services.http import reading
 from services.http.problem import problem
 from services.http.route import Access, Parameter, Route
-from services.http.visit import visit
+from services.http.visit import request_context
 from services.playback import pathways
 from services.playback.decide import Film, denial
 from services.playback.edges import BUCKETS, EdgeFinder, Found, bucket_of
 
-TOP_MOST = 1 << 20
+MAX_TOP = 1 << 20
 TOP_SECONDS = 3.0
 ANYBODY = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 HLS_TYPE, DASH_TYPE = "application/vnd.apple.steering-list", "application/json"
@@ -83,12 +83,12 @@ class Steering:
         try:
             content_id = reading.content_id(request.match_info["contentId"])
             viewer = self._viewer(request)
-            film = await self._films.film(content_id, visit(request).country)
-            denied = denial(film, visit(request).country)
+            film = await self._films.film(content_id, request_context(request).country)
+            denied = denial(film, request_context(request).country)
             if denied is not None:
                 self._counters.steered.labels("gone").inc()
                 return problem(410, denied.reason, denied.detail, headers=ANYBODY)
-            found = await self._finder.find(content_id, visit(request).country, viewer)
+            found = await self._finder.find(content_id, request_context(request).country, viewer)
         except Overloaded as error:
             self._counters.steered.labels("later").inc()
             return problem(429, error.reason, str(error), headers=ANYBODY | {"Retry-After": str(error.retry_after)})
@@ -119,7 +119,7 @@ class Steering:
                 )
             return str(int(known) % BUCKETS)
         session = request.query.get("session", "")
-        named = session if _VIEWER.fullmatch(session) else str(visit(request).address or "")
+        named = session if _VIEWER.fullmatch(session) else str(request_context(request).address or "")
         return bucket_of(named)
 
     async def whole(self, request: web.Request) -> web.Response:
@@ -132,10 +132,12 @@ class Steering:
         well_formed = _TOKEN.fullmatch(token) and REGION.fullmatch(region)
         if not top or not well_formed or (top["kind"] == "manifest") != name.endswith(".mpd"):
             return problem(404, "no-such-path", "there is no such top file", headers=ANYBODY)
-        denied = denial(await self._films.film(content_id, visit(request).country), visit(request).country)
+        denied = denial(
+            await self._films.film(content_id, request_context(request).country), request_context(request).country
+        )
         if denied is not None:
             return problem(denied.status, denied.reason, denied.detail, headers=ANYBODY)
-        found = await self._finder.find(content_id, visit(request).country, self._viewer(request))
+        found = await self._finder.find(content_id, request_context(request).country, self._viewer(request))
         if not found.pathways:
             raise Overloaded("no-edge", retry_after=5)
         found = replace(found, pathways=tuple(pathways.preferred(found.pathways, request.query.get("at", ""))))
@@ -175,7 +177,7 @@ class Steering:
                 log.warning("edge-not-asked", edge=pathway.id, error=type(error).__name__)
                 continue
             if status < 500:
-                if len(data) > TOP_MOST:
+                if len(data) > MAX_TOP:
                     raise UpstreamFailed("top-too-large", detail=f"{len(data)} bytes")
                 return status, data
         raise UpstreamFailed("no-edge", detail=f"no edge answers{f' but with {status}' if status else ''}")
@@ -186,7 +188,7 @@ async def _bounded(content: aiohttp.StreamReader) -> bytes:
     data = b""
     async for piece in content.iter_chunked(64 * 1024):
         data += piece
-        if len(data) > TOP_MOST:
+        if len(data) > MAX_TOP:
             break
     return data
 
@@ -196,7 +198,7 @@ def origin_of(request: web.Request) -> str:
     host = request.headers.get("Host", "")
     if not _HOST.fullmatch(host):
         return ""
-    return f"{'https' if visit(request).secure else 'http'}://{host}"
+    return f"{'https' if request_context(request).secure else 'http'}://{host}"
 
 
 def _reload(request: web.Request, content_id: str, who: pathways.Asker, viewer: str) -> str:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from kernel.vocabulary import is_content_id
 
 HEADER = ("userId", "contentId", "action", "value", "timestamp")
-LONGEST_USER = 128
+MAX_USER_LENGTH = 128
 LATEST = 4102444800.0
 """Unix seconds of the year 2100: a timestamp beyond is in other units."""
 
@@ -55,8 +55,8 @@ def read_row(row: Sequence[str]) -> Event | tuple[str, str]:
     if len(row) != len(HEADER):
         return "", f"has {len(row)} fields, not the {len(HEADER)}: {','.join(HEADER)}"
     user, content, action, value, at = (text.strip() for text in row)
-    if not 0 < len(user) <= LONGEST_USER or not user.isprintable():
-        return "userId", f"must be 1 to {LONGEST_USER} printable characters"
+    if not 0 < len(user) <= MAX_USER_LENGTH or not user.isprintable():
+        return "userId", f"must be 1 to {MAX_USER_LENGTH} printable characters"
     if not is_content_id(content):
         return "contentId", f"{content!r:.80} is no contentId"
     if action not in Action.__members__:

@@ -15,7 +15,7 @@ from services.recommend.events import HEADER, Event, read_row
 from services.recommend.store import FeedbackStore
 
 BATCH = 5000
-LONGEST_LINE = 4096
+MAX_LINE_LENGTH = 4096
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,9 @@ async def _import(settings: EventsSettings, file: str) -> int:
         stored = 0
         try:
             for line, row in _rows(source):
-                found = read_row(row) if row is not None else ("", f"is longer than {LONGEST_LINE} bytes, or not UTF-8")
+                found = (
+                    read_row(row) if row is not None else ("", f"is longer than {MAX_LINE_LENGTH} bytes, or not UTF-8")
+                )
                 if isinstance(found, Event):
                     batch.append(found)
                 else:
@@ -66,11 +68,11 @@ async def _import(settings: EventsSettings, file: str) -> int:
 def _rows(source: Source) -> Iterator[tuple[int, list[str] | None]]:
     """(line number from 1, fields) of each line but the header and empty ones; None for an unreadable one."""
     number = 0
-    while line := source.stream.readline(LONGEST_LINE):
+    while line := source.stream.readline(MAX_LINE_LENGTH):
         number += 1
-        whole = line.endswith(b"\n") or len(line) < LONGEST_LINE
+        whole = line.endswith(b"\n") or len(line) < MAX_LINE_LENGTH
         while line and not line.endswith(b"\n") and not whole:
-            line = source.stream.readline(LONGEST_LINE)
+            line = source.stream.readline(MAX_LINE_LENGTH)
         text = _text(line.removeprefix(b"\xef\xbb\xbf")) if whole else None
         if text is None:
             yield number, None

@@ -23,7 +23,7 @@ TASTE_HALF_LIFE = 180 * 86400.0
 """Seconds after which an event counts half for tastes."""
 TREND_EVENTS = 1000
 """So many events at least make a trend, where there are so many."""
-MOST_EACH = 500
+MAX_EACH = 500
 """Titles of one user that count, the latest: pairs grow with the square."""
 
 
@@ -130,7 +130,7 @@ def _tastes(events: Columns, now: float) -> sparse.csr_matrix:
     order = np.lexsort((-events.at, events.user))
     user = events.user[order]
     first = np.searchsorted(user, user)
-    kept = order[np.arange(len(order)) - first < MOST_EACH]
+    kept = order[np.arange(len(order)) - first < MAX_EACH]
     summed = sparse.coo_matrix((weight[kept], (events.user[kept], events.item[kept])), shape=shape).tocsr()
     # ages old as they may be, tastes are told apart by what each user did: the strongest counts 1
     summed.data = np.maximum(summed.data, 0.0)

@@ -11,7 +11,7 @@ from kernel.clock import Clock
 from kernel.errors import BadRequest
 from services.http import reading
 from services.http.route import Access, Parameter, Route, answer
-from services.http.visit import visit, watching_country
+from services.http.visit import request_context, watching_country
 from services.recommend.events import Action, Event
 from services.recommend.service import RecommendService
 
@@ -70,7 +70,7 @@ class RecommendRoutes:
     async def listing(self, request: web.Request) -> web.Response:
         """A viewer's list."""
         named = reading.text(request, "userId")
-        user = visit(request).caller.speaks_for(reading.user_id(named) if named is not None else None)
+        user = request_context(request).caller.speaks_for(reading.user_id(named) if named is not None else None)
         limit = reading.whole(request, "limit", 20, 1, 100)
         playable = reading.switch(request, "playable")
         found = await self._service.recommend(user, watching_country(request), limit, playable=playable)
@@ -79,7 +79,7 @@ class RecommendRoutes:
     async def feedback(self, request: web.Request) -> web.Response:
         """Keep what a viewer did; answered when it is durable."""
         told = await reading.body(request, Feedback)
-        found = visit(request)
+        found = request_context(request)
         user = found.caller.speaks_for(reading.user_id(told.user_id))
         content = reading.content_id(told.content_id)
         event = Event(user, content, Action(told.action), None, self._clock.wall(), found.country)

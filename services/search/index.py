@@ -32,7 +32,7 @@ from services.search.words import trigrams
 log = structlog.get_logger()
 
 HEAP = 64 << 20
-MOST_CANDIDATES = 120
+MAX_CANDIDATES = 120
 
 
 class Mark(msgspec.Struct, frozen=True):

@@ -11,9 +11,9 @@ from services.http.visit import watching_country
 from services.search.rank import Candidate
 from services.search.schema import Filters, genre_key
 from services.search.service import SearchService
-from services.search.words import LONGEST_QUERY, MOST_WORDS, snippet, words
+from services.search.words import MAX_QUERY_LENGTH, MAX_WORDS, snippet, words
 
-MOST_GENRES = 8
+MAX_GENRES = 8
 _RESULT = {
     "type": "array",
     "items": {
@@ -38,7 +38,9 @@ class SearchRoutes:
     def routes(self) -> tuple[Route, ...]:
         """Search's table."""
         parameters = (
-            Parameter("query", f"What is sought, up to {LONGEST_QUERY} characters; the last word may be begun only."),
+            Parameter(
+                "query", f"What is sought, up to {MAX_QUERY_LENGTH} characters; the last word may be begun only."
+            ),
             Parameter("genre", "Only titles of this genre; given again, of each of them."),
             Parameter("limit", "How many, 1 to 100.", schema={"type": "integer", "default": 20}),
             Parameter("country", "Another country than the viewer's own (API key only)."),
@@ -51,18 +53,18 @@ class SearchRoutes:
     async def search(self, request: web.Request) -> web.Response:
         """Search the titles licensed where the viewer is."""
         genres = request.query.getall("genre", [])
-        if len(genres) > MOST_GENRES or any(len(genre) > 100 for genre in genres):
-            raise BadRequest(400, "genre", f"at most {MOST_GENRES} genres of up to 100 characters")
+        if len(genres) > MAX_GENRES or any(len(genre) > 100 for genre in genres):
+            raise BadRequest(400, "genre", f"at most {MAX_GENRES} genres of up to 100 characters")
         limit = reading.whole(request, "limit", 20, 1, 100)
         query = (reading.text(request, "query") or "").strip()
-        if len(query) > LONGEST_QUERY:
+        if len(query) > MAX_QUERY_LENGTH:
             raise BadRequest(
-                400, "query-too-long", f"query parameter `query` is longer than {LONGEST_QUERY} characters"
+                400, "query-too-long", f"query parameter `query` is longer than {MAX_QUERY_LENGTH} characters"
             )
         wanted = [genre_key(genre) for genre in genres if genre.strip()]
         if not query and not wanted:
             raise BadRequest(400, "query-empty", "query parameter `query` is needed (or a `genre` to browse)")
-        sought = words(query)[:MOST_WORDS]
+        sought = words(query)[:MAX_WORDS]
         if query and not sought:
             return answer([])  # marks only: nothing can match
         filters = Filters(watching_country(request), tuple(wanted))

@@ -12,15 +12,15 @@ import structlog
 from kernel.errors import Overloaded, StorageFailed
 from services.counters import Counters
 from services.search import rank
-from services.search.index import MOST_CANDIDATES, TitleIndex
+from services.search.index import MAX_CANDIDATES, TitleIndex
 from services.search.rank import Candidate
 from services.search.schema import Entry, Filters
 
 log = structlog.get_logger()
 
 RETRY_SECONDS = 1.0
-LONGEST_RETRY = 30.0
-MOST_QUERIES = 256
+MAX_RETRY = 30.0
+MAX_QUERIES = 256
 """Queries that may wait; more are answered 503."""
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class SearchService:
             except* StorageFailed as group:
                 log.warning("search-feed-failed", error=str(group.exceptions[0]), retry_in=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_RETRY)
+                pause = min(pause * 2, MAX_RETRY)
 
     async def _follow_until_damaged(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -89,7 +89,7 @@ class SearchService:
 
     async def search(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
         """The best `limit` titles for a query's words (none: the most popular). Raises Overloaded, StorageFailed."""
-        if self._asked >= MOST_QUERIES:
+        if self._asked >= MAX_QUERIES:
             raise Overloaded("searches-waiting")
         self._asked += 1
         try:
@@ -111,7 +111,7 @@ class SearchService:
         return found
 
     def _look(self, query: Sequence[str], filters: Filters, limit: int) -> tuple[str, list[Candidate]]:
-        size = max(MOST_CANDIDATES, limit)
+        size = max(MAX_CANDIDATES, limit)
         if not query:
             return "browse", self._index.all(filters, limit)
         exact = rank.exact_order(self._index.exact(query, filters, size), query)

@@ -7,9 +7,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-LONGEST_QUERY = 256
+MAX_QUERY_LENGTH = 256
 """Characters of a query."""
-MOST_WORDS = 16
+MAX_WORDS = 16
 _WORD = re.compile(r"\w+")
 _APOSTROPHE = re.compile(r"(?<=\w)['’ʼ`](?=\w)")
 # It begins where a word does, and no word is given up: else each letter of a long word would be a beginning to try.

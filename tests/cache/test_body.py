@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cache.body import FILE_LEAST, IDLE_SECONDS, DiskBody, FileBody, MemoryFile, Pieces, make_body, spare, view
+from cache.body import IDLE_SECONDS, MIN_FILE_BYTES, DiskBody, FileBody, MemoryFile, Pieces, make_body, spare, view
 
 PIECES = [os.urandom(70_000), os.urandom(1), os.urandom(33_333)]
 WHOLE = b"".join(PIECES)
@@ -37,8 +37,8 @@ def test_a_memory_file_takes_more_pieces_than_one_system_call() -> None:
 def test_small_bodies_stay_bytes_and_files_only_where_wanted() -> None:
     """Below FILE_LEAST a copy is cheaper than a file."""
     assert make_body([b"a", b"b"], files=True) == b"ab"
-    assert isinstance(make_body([bytes(FILE_LEAST)], files=True), MemoryFile)
-    assert isinstance(make_body([bytes(FILE_LEAST)], files=False), bytes)
+    assert isinstance(make_body([bytes(MIN_FILE_BYTES)], files=True), MemoryFile)
+    assert isinstance(make_body([bytes(MIN_FILE_BYTES)], files=False), bytes)
 
 
 def test_out_of_descriptors_a_body_is_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,19 +64,19 @@ def test_a_body_closes_its_file_with_its_last_reference(tmp_path: Path) -> None:
 def test_a_file_that_somebody_wrote_to_is_not_sound(tmp_path: Path) -> None:
     """A changed byte is seen by the file's date, a shorter file by its size."""
     file, body = _disk_body(tmp_path)
-    assert body.sound(1.0)
+    assert body.is_servable(1.0)
     with file.open("r+b") as changed:
         changed.seek(10)
         changed.write(b"x")
     os.utime(file, ns=(0, file.stat().st_mtime_ns + 1))
-    assert not body.sound(2.0)
+    assert not body.is_servable(2.0)
 
 
 def test_a_file_that_was_cut_short_is_not_sound_and_its_view_says_so(tmp_path: Path) -> None:
     """Never fewer bytes than promised without an error."""
     file, body = _disk_body(tmp_path)
     os.truncate(file, 1000)
-    assert not body.sound(1.0)
+    assert not body.is_servable(1.0)
     with pytest.raises(OSError, match="cut short"):
         body.view(0, len(body))
 
@@ -91,9 +91,9 @@ def test_after_a_pause_the_pages_are_looked_for(tmp_path: Path, monkeypatch: pyt
         raise BlockingIOError
 
     monkeypatch.setattr(os, "preadv", gone)
-    assert body.sound(IDLE_SECONDS)
+    assert body.is_servable(IDLE_SECONDS)
     assert not asked
-    assert not body.sound(IDLE_SECONDS * 3)
+    assert not body.is_servable(IDLE_SECONDS * 3)
     assert asked == [0]
 
 
@@ -104,7 +104,7 @@ def test_pages_that_are_there_keep_it_sound(tmp_path: Path) -> None:
         os.preadv(body.fd, [bytearray(1)], 0, os.RWF_NOWAIT)
     except OSError:
         pytest.skip("this file system does not answer RWF_NOWAIT")
-    assert body.sound(1_000.0)
+    assert body.is_servable(1_000.0)
 
 
 def test_a_write_that_is_cut_short_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_a_write_that_is_cut_short_is_gone_on_with(monkeypatch: pytest.MonkeyPat
 
 def test_memory_is_always_sound_and_the_form_alone_has_no_bytes() -> None:
     """What is nowhere but in memory nobody else changes."""
-    assert MemoryFile(PIECES).sound(1e9)
+    assert MemoryFile(PIECES).is_servable(1e9)
     with pytest.raises(NotImplementedError):
         FileBody(-1, 5).view(0, 5)
 
@@ -141,4 +141,4 @@ def test_a_body_in_pieces_is_read_wherever_they_are_cut(first, stop):
     assert len(pieces) == 7
     assert bytes(pieces.view(first, stop)) == b"abcdefg"[first:stop]
     assert pieces.joined() == b"abcdefg"
-    assert pieces.sound(0.0)
+    assert pieces.is_servable(0.0)

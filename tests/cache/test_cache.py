@@ -74,7 +74,7 @@ async def test_over_its_budget_ram_lets_go_and_the_object_is_gone(ram):
 
 
 def test_too_large_for_any_tier(ram):
-    assert not ram.cache.takes(MIB)
+    assert not ram.cache.fits(MIB)
     assert ram.keep(b"/k", b"x" * MIB) is None
     assert ram.cache.peek(b"/k", {}) is None
     assert ram.cache.counts.disk_skipped == 0
@@ -98,12 +98,12 @@ def test_touch_tells_the_tier_that_holds_the_body(ram):
 async def test_running_fills_are_found_until_they_end(ram):
     one = ram.cache.begin(b"/k")
     two = ram.cache.begin(b"/k", stale=ram.keep(b"/k"))
-    ram.cache.ended(one)
-    assert list(ram.cache.filling)[-1] is two
+    ram.cache.end_fill(one)
+    assert list(ram.cache.fill_table)[-1] is two
     assert ram.cache.stats()["fills_running"] == 1
-    ram.cache.ended(two)
-    ram.cache.ended(two)
-    assert not ram.cache.filling
+    ram.cache.end_fill(two)
+    ram.cache.end_fill(two)
+    assert not ram.cache.fill_table
 
 
 async def test_hit_for_miss(ram):
@@ -136,7 +136,7 @@ async def test_a_304_asked_for_before_a_purge_makes_nothing_fresh(ram):
     entry = ram.keep(b"/k", b"x")
     fill = ram.cache.begin(b"/k", entry)
     await ram.cache.purge(module.PurgeRequest(urls=(b"/k",), soft=True))
-    freshened(ram, entry, (b"cache-control", b"max-age=60"), doomed=fill.doomed)
+    freshened(ram, entry, (b"cache-control", b"max-age=60"), doomed=fill.purged)
     assert not ram.fresh(b"/k")
 
 
@@ -267,8 +267,8 @@ async def test_a_large_body_in_ram_becomes_the_file_that_was_written(filed):
     assert isinstance(entry.body, DiskBody)
     assert small.body == b"x"
     assert await filed.serve(b"/k") == body
-    assert filed.cache.sound(entry, entry.body, filed.clock.mono())
-    assert filed.cache.sound(small, small.body, filed.clock.mono())
+    assert filed.cache.is_servable(entry, entry.body, filed.clock.mono())
+    assert filed.cache.is_servable(small, small.body, filed.clock.mono())
     filed.cache.ram.drop(entry)
     assert await filed.serve(b"/k") == body
     assert isinstance(entry.body, DiskBody)
@@ -279,7 +279,7 @@ async def test_a_body_whose_file_somebody_changed_is_read_again_and_found_damage
     entry = filed.keep(b"/k", os.urandom(100 * KIB))
     await filed.shop.settle()
     spoilt(filed, entry, spoil)
-    assert not filed.cache.sound(entry, entry.body, filed.clock.mono())
+    assert not filed.cache.is_servable(entry, entry.body, filed.clock.mono())
     assert await filed.serve(b"/k") is None
     assert filed.cache.counts.disk_damaged == 1
 
@@ -290,7 +290,7 @@ async def test_unsound_and_no_longer_on_disk_it_is_gone(filed):
     spoilt(filed, entry, cut)
     filed.disk.unlink(filed.cache.tiers._off_disk([filed.disk._policy.evict()]))
     assert filed.cache.peek(b"/k", {}) is entry, "RAM has it still"
-    assert not filed.cache.sound(entry, entry.body, filed.clock.mono())
+    assert not filed.cache.is_servable(entry, entry.body, filed.clock.mono())
     assert filed.cache.peek(b"/k", {}) is None
 
 
@@ -306,7 +306,7 @@ async def test_a_verified_file_that_is_open_still_is_served_without_a_read(filed
     monkeypatch.setattr(filed.disk, "read_body", None)
     assert await filed.serve(b"/k") == body
     assert isinstance(entry.body, DiskBody)
-    assert filed.cache.reopened(entry, filed.clock.mono()) is None, "it is in RAM: there is nothing to bring back"
+    assert filed.cache.reopen_body(entry, filed.clock.mono()) is None, "it is in RAM: there is nothing to bring back"
 
 
 @pytest.mark.parametrize("spoil", [flip, cut, junk])
@@ -324,7 +324,7 @@ async def test_an_open_file_that_somebody_changed_is_not_served(filed, spoil):
 
 
 async def test_large_bodies_evicted_and_purged_close_their_files(filed, monkeypatch):
-    monkeypatch.setattr("cache.tiers.MOST_LUKEWARM", 4)
+    monkeypatch.setattr("cache.tiers.MAX_CACHED_HEADS", 4)
     gc.collect()  # what earlier tests left open
     before = len(list(Path("/proc/self/fd").iterdir()))
     for number in range(30):

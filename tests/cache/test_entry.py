@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.entry import OVERHEAD, Entry, Ready, normalised
+from cache.entry import OVERHEAD, Entry, PreparedHead, normalised
 from kernel.clock import Instant
 from kernel.errors import Bug
 from kernel.http.freshness import Verdict
@@ -94,7 +94,7 @@ def test_normalised():
 def test_a_304_replaces_the_fields_it_brings(clock):
     """RFC 9111 §3.2, §4.3.4."""
     made = response(clock, b"/k", (b"a", b"1"), (b"b", b"2"), (b"b", b"3"), (b"content-type", b"video/mp4"), length=5)
-    made.ready = Ready(b"", 17.0, -1, b"")
+    made.prepared = PreparedHead(b"", 17.0, -1, b"")
     news = [
         (b"cache-control", b"max-age=9"), (b"b", b"4"), (b"c", b"5"), (b"content-type", b"x"),
         (b"content-length", b"0"), (b"content-encoding", b"x"),
@@ -104,7 +104,7 @@ def test_a_304_replaces_the_fields_it_brings(clock):
     assert made.fields == [
         (b"a", b"1"), (b"cache-control", b"max-age=9"), (b"b", b"4"), (b"c", b"5"), (b"content-type", b"x"),
     ]  # fmt: skip
-    assert (made.born, made.fresh_until, made.length, made.ready) == (2000.0, 2009.0, 5, None)
+    assert (made.born, made.fresh_until, made.length, made.prepared) == (2000.0, 2009.0, 5, None)
 
 
 def test_a_304_stores_no_field_that_may_not_be_stored(clock):
@@ -154,7 +154,7 @@ def test_through_disk_and_back(clock, later, age):
     head = made.to_disk(now_of(clock))
     back = Entry.from_disk(head, Instant(clock.wall() + later, 5.0))
     assert back.cold
-    back.warm(head)
+    back.load_head(head)
     assert (5.0 - back.born, back.fresh_until - 5.0) == (pytest.approx(age), pytest.approx(60 - age))
     assert (back.swr_until - back.fresh_until, back.sie_until - back.fresh_until) == (
         pytest.approx(5),
@@ -178,7 +178,7 @@ def test_through_disk_and_back(clock, later, age):
 def test_a_bare_one_through_disk(clock):
     made = response(clock, b"/k", cc=b"s-maxage=5", length=0)
     back = Entry.from_disk(made.to_disk(now_of(clock)), now_of(clock))
-    back.warm(made.to_disk(now_of(clock)))
+    back.load_head(made.to_disk(now_of(clock)))
     assert back.upstream_status is None
     assert back.vary == ()
     assert back.must_revalidate
@@ -199,20 +199,20 @@ def test_a_head_that_lacks_what_was_told_warms_nothing(clock, name):
     made = response(clock, b"/k", length=1)
     head = made.to_disk(now_of(clock))
     del head[name]
-    made.cool()
+    made.release_head()
     with pytest.raises(KeyError):
-        made.warm(head)
+        made.load_head(head)
     assert made.cold
 
 
 def test_cold_it_knows_what_looking_up_asks_and_no_more(clock):
     made = response(clock, b"/k", (b"vary", b"foo"), (b"surrogate-key", b"a b"), (b"etag", b'"1"'), length=3)
     times, cost = (made.born, made.fresh_until, made.swr_until, made.sie_until), made.cost
-    made.ready = Ready(b"", 17.0, -1, b"")
-    made.cool()
+    made.prepared = PreparedHead(b"", 17.0, -1, b"")
+    made.release_head()
     assert made.cold
     assert (made.born, made.fresh_until, made.swr_until, made.sie_until) == times
-    assert (made.vary, made.surrogates, made.ready) == (((b"foo", None),), (b"a", b"b"), None)
+    assert (made.vary, made.surrogates, made.prepared) == (((b"foo", None),), (b"a", b"b"), None)
     assert made.cost < cost
     with pytest.raises(Bug, match="warmed"):
         assert made.etag

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from cache.cache import SegmentCache
-from cache.disk.tier import MOST_ERRORS, REST_SECONDS
+from cache.disk.tier import MAX_ERRORS, SUSPEND_SECONDS
 from kernel.errors import StorageFailed, UpstreamFailed
 from tests.cache.workbench import Bench, another, cut, flip, gone, junk, response, spoilt
 from tests.scenario.clock import turns
@@ -106,19 +106,19 @@ async def test_a_disk_that_fails_rests_and_is_tried_again(bench, monkeypatch):
     held = bench.keep(b"/held", b"x" * 300 * KIB)
     await bench.shop.settle()
     mended = refusing(monkeypatch, errno.EIO)
-    for number in range(MOST_ERRORS + 3):
+    for number in range(MAX_ERRORS + 3):
         assert bench.keep(b"/%d" % number, b"small")
         await bench.shop.settle()
     counts = bench.cache.counts
-    assert (counts.disk_failed, counts.disk_skipped) == (MOST_ERRORS, 3)
+    assert (counts.disk_failed, counts.disk_skipped) == (MAX_ERRORS, 3)
     assert bench.cache.stats()["disk_resting"] == 1
     assert await bench.serve(b"/held") is None, "nobody waits for a disk that fails"
     assert bench.keep(b"/large", b"x" * 300 * KIB) is None
-    await bench.clock.advance(REST_SECONDS + 1)
+    await bench.clock.advance(SUSPEND_SECONDS + 1)
     assert await bench.serve(b"/held") == b"x" * 300 * KIB
     assert held.disk is not None
-    for wait in (REST_SECONDS, 2 * REST_SECONDS):
-        for number in range(MOST_ERRORS):
+    for wait in (SUSPEND_SECONDS, 2 * SUSPEND_SECONDS):
+        for number in range(MAX_ERRORS):
             bench.keep(b"/again/%d" % number, b"small")
             await bench.shop.settle()
         assert bench.cache.stats()["disk_resting"] == 1
@@ -142,7 +142,7 @@ async def test_an_error_now_and_then_does_not_end_the_disk(bench, monkeypatch):
         monkeypatch.setattr(bench.disk, "write", failing if number % 2 else write)
         bench.keep(b"/%d" % number)
         await bench.shop.settle()
-    assert not bench.disk.resting(bench.clock.mono())
+    assert not bench.disk.is_suspended(bench.clock.mono())
     assert bench.cache.counts.disk_failed == 10
 
 
@@ -189,7 +189,7 @@ async def test_without_a_disk_nothing_is_written(ram):
     assert isinstance(ram.cache, SegmentCache)
     assert not ram.shop.tasks
     entry = response(ram.clock, b"/k")
-    ram.cache.tiers.writing.freshened(entry)
+    ram.cache.tiers.writing.write_head_later(entry)
     ram.cache.tiers.adopt([entry])
     assert not ram.shop.tasks
     assert ram.cache.stats()["objects"] == 1
@@ -200,5 +200,5 @@ async def test_a_fill_that_fails_leaves_what_was_stored(ram):
     ram.keep(b"/k", b"hello")
     fill = ram.cache.begin(b"/k")
     fill.fail(UpstreamFailed("reset"))
-    ram.cache.ended(fill)
+    ram.cache.end_fill(fill)
     assert await ram.serve(b"/k") == b"hello"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.index import MOST_ALTERNATES, Index, PurgeRequest
+from cache.index import MAX_ALTERNATES, Index, PurgeRequest
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
 
@@ -83,7 +83,7 @@ def test_an_answer_for_everybody_and_alternates_replace_each_other(first):
 
 def test_the_oldest_of_too_many_alternates_leaves():
     index = Index()
-    all_made = [entered(index, made(foo=b"%d" % number)) for number in range(MOST_ALTERNATES + 3)]
+    all_made = [entered(index, made(foo=b"%d" % number)) for number in range(MAX_ALTERNATES + 3)]
     assert index.get(b"/k") == tuple(all_made[3:])
 
 

@@ -101,12 +101,12 @@ async def test_a_running_fill_stores_nothing_and_takes_nobody_more(bench, soft):
     fill.head(entry, kept=True)
     fill.add(b"old")
     assert await bench.cache.purge(PurgeRequest(keys=(b"s",), soft=soft)) == 0
-    assert not bench.cache.filling
-    assert (fill.state, fill.joinable) == (State.PASSING, False)
+    assert not bench.cache.fill_table
+    assert (fill.state, fill.joinable) == (State.PASSING_THROUGH, False)
     assert fill.end() is None
     again = bench.cache.begin(b"/k")
-    bench.cache.ended(fill)
-    assert list(bench.cache.filling) == [again], "the end of the old one is not the end of the new one"
+    bench.cache.end_fill(fill)
+    assert list(bench.cache.fill_table) == [again], "the end of the old one is not the end of the new one"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ async def test_a_fill_without_a_head_yet(bench, request_, doomed):
     """Nobody knows its surrogate keys: a purge of any reaches it."""
     fill = bench.cache.begin(b"/k")
     await bench.cache.purge(request_)
-    assert (fill.doomed, list(bench.cache.filling)) == (doomed, [] if doomed else [fill])
+    assert (fill.purged, list(bench.cache.fill_table)) == (doomed, [] if doomed else [fill])
 
 
 async def test_a_fill_with_other_surrogate_keys_goes_on(bench):

@@ -25,8 +25,8 @@ def entry(name, length):
 def test_what_it_takes(alone, largest):
     """Large ones stay out where a disk can have them."""
     ram = tier(alone=alone)
-    assert ram.takes(largest)
-    assert not ram.takes(largest + 1)
+    assert ram.fits(largest)
+    assert not ram.fits(largest + 1)
 
 
 def test_bodies_come_and_the_victims_lose_theirs():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.sharded_keys import PARTS, Members, Roll
+from cache.sharded_keys import PARTS, ShardedKeyList, ShardedKeySet
 
 
 def keys(count):
@@ -14,7 +14,7 @@ def walked(roll):
 
 
 def test_a_roll_holds_what_was_added_and_not_discarded():
-    roll = Roll()
+    roll = ShardedKeyList()
     for key in keys(20_000):
         roll.add(key)
     for key in keys(20_000)[::3]:
@@ -24,7 +24,7 @@ def test_a_roll_holds_what_was_added_and_not_discarded():
 
 
 def test_a_walk_meets_once_what_is_in_all_the_while():
-    roll = Roll()
+    roll = ShardedKeyList()
     for key in keys(20_000):
         roll.add(key)
     walk, met = roll.walk(), []
@@ -40,7 +40,7 @@ def test_a_walk_meets_once_what_is_in_all_the_while():
 
 @pytest.mark.parametrize("count", [0, 1, 5000])
 def test_members_are_counted_however_many(count):
-    members = Members(keys(count))
+    members = ShardedKeySet(keys(count))
     for key in keys(count):
         members.add(key)
     members.discard(b"never")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cache.sharded_keys import MOST_TOGETHER
-from cache.surrogates import MOST_BYTES, MOST_KEYS, Surrogates, parse_surrogate_keys
+from cache.sharded_keys import MAX_UNSHARDED
+from cache.surrogates import MAX_BYTES, MAX_KEYS, Surrogates, parse_surrogate_keys
 
 
 @pytest.mark.parametrize(
@@ -15,8 +15,8 @@ from cache.surrogates import MOST_BYTES, MOST_KEYS, Surrogates, parse_surrogate_
         (b"a", (b"a",)),
         (b" a  b\ta ", (b"a", b"b")),
         (b"a,b", (b"a,b",)),
-        (b"x" * MOST_BYTES + b" y", (b"x" * MOST_BYTES, b"y")),
-        (b"x" * (MOST_BYTES + 1) + b" y", (b"y",)),
+        (b"x" * MAX_BYTES + b" y", (b"x" * MAX_BYTES, b"y")),
+        (b"x" * (MAX_BYTES + 1) + b" y", (b"y",)),
     ],
 )
 def test_keys_of_a_field(value, keys):
@@ -24,7 +24,7 @@ def test_keys_of_a_field(value, keys):
 
 
 def test_their_number_is_bounded():
-    assert len(parse_surrogate_keys(b" ".join(b"%d" % number for number in range(500)))) == MOST_KEYS
+    assert len(parse_surrogate_keys(b" ".join(b"%d" % number for number in range(500)))) == MAX_KEYS
 
 
 def carrying(index, key):
@@ -61,12 +61,12 @@ def crowded(count):
 def test_many_that_carry_a_key_come_in_parts():
     index = crowded(100_000)
     parts = list(index.carrying(b"all"))
-    assert max(map(len, parts)) <= MOST_TOGETHER
+    assert max(map(len, parts)) <= MAX_UNSHARDED
     assert {one for part in parts for one in part} == {b"/%d" % number for number in range(100_000)}
     assert sum(map(len, parts)) == 100_000
 
 
-@pytest.mark.parametrize("count", [MOST_TOGETHER, MOST_TOGETHER + 1])
+@pytest.mark.parametrize("count", [MAX_UNSHARDED, MAX_UNSHARDED + 1])
 def test_what_carries_a_key_all_the_while_is_met_whatever_comes_and_goes(count):
     """A 304 takes an object out and puts it in again; others leave to the last, and newcomers are too many to lie
     together."""
@@ -81,7 +81,7 @@ def test_what_carries_a_key_all_the_while_is_met_whatever_comes_and_goes(count):
     index.discard(there, (b"all",))
     assert len(index) == 0
     index.add(there, (b"all",))
-    for number in range(2 * MOST_TOGETHER):
+    for number in range(2 * MAX_UNSHARDED):
         index.add(b"/new/%d" % number, (b"all",))
     met |= {one for part in walk for one in part}
     assert there in met

@@ -2,20 +2,20 @@
 
 import threading
 
-from cache.tasks import Workshop
+from cache.tasks import TaskRunner
 from edge.tasks import TaskOwner
 from tests.cache.workbench import Shop
 from tests.scenario.clock import turns
 
 
 async def test_the_edges_owner_of_tasks_works_in_threads():
-    owner: Workshop = TaskOwner(lambda error: None)
+    owner: TaskRunner = TaskOwner(lambda error: None)
     assert await owner.offload(threading.get_ident) != threading.get_ident()
     await owner.stop(1)
 
 
 async def test_the_tests_workshop_holds_work_back():
-    workshop: Workshop = (shop := Shop())
+    workshop: TaskRunner = (shop := Shop())
     done = []
 
     async def work():

@@ -11,7 +11,7 @@ from cache.entry import Entry
 from cache.eviction.admission import OnSecond
 from cache.eviction.choice import POLICIES
 from cache.index import Index
-from cache.interning import shared
+from cache.interning import intern
 from cache.slices import slice_key
 from tests.cache.workbench import MIB, Bench, response
 
@@ -77,7 +77,7 @@ async def test_off_disk_and_in_ram_it_goes_on_from_there(bench):
 
 
 async def test_what_left_ram_grows_cold_and_is_warmed(bench, monkeypatch):
-    monkeypatch.setattr(module, "MOST_LUKEWARM", 3)
+    monkeypatch.setattr(module, "MAX_CACHED_HEADS", 3)
     entry = bench.keep(b"/k", b"hello", (b"etag", b'"1"'), (b"cache-status", b"s1; hit"))
     told = entry.told
     await bench.shop.settle()
@@ -94,17 +94,17 @@ async def test_what_left_ram_grows_cold_and_is_warmed(bench, monkeypatch):
 
 
 async def test_the_head_that_a_running_fill_needs_stays_warm(bench, monkeypatch):
-    monkeypatch.setattr(module, "MOST_LUKEWARM", 3)
+    monkeypatch.setattr(module, "MAX_CACHED_HEADS", 3)
     entry = bench.keep(b"/k", b"hello", (b"etag", b'"1"'))
     await bench.shop.settle()
     fill = bench.cache.begin(b"/k", entry)
     await others(bench)
     assert (entry.body, entry.etag) == (None, b'"1"')
-    bench.cache.ended(fill)
+    bench.cache.end_fill(fill)
     await others(bench, 50)
     bench.cache.ram.drop(entry)
     for number in range(6):
-        bench.cache.tiers.cools(bench.cache.peek(b"/other/%d" % (number + 40), {}))
+        bench.cache.tiers.release_head(bench.cache.peek(b"/other/%d" % (number + 40), {}))
     assert entry.cold
 
 
@@ -196,8 +196,8 @@ def test_an_object_that_is_only_on_disk_takes_at_most_600_bytes():
             entry = Entry(
                 b"/cdn/tt%07d-a-film-of-ours/v720-2/%05d.m4s" % (title, segment), 200, None, size - 5000 + segment
             )
-            entry.surrogates = shared((b"tt%07d" % title,))
-            entry.windows = shared((60.0, 600.0, False))
+            entry.surrogates = intern((b"tt%07d" % title,))
+            entry.windows = intern((60.0, 600.0, False))
             entry.born = number / 7
             entry.fresh_until, entry.disk = entry.born + 86400.0, number + 1000
             admission.admits(entry.key, size)

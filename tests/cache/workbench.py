@@ -132,7 +132,7 @@ class Bench:
     def cold(self, entry):
         """Out of RAM, and its head let go."""
         self.cache.ram.drop(entry)
-        entry.cool()
+        entry.release_head()
 
     def files(self):
         """The files of the disk tier, objects' and newer heads'."""

@@ -14,7 +14,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from control.api.application import make_app
-from control.commands import Plane
+from control.commands import ControlService
 from control.db.database import Database, postgresql, sqlite
 from control.db.store import Store
 from control.settings import ControlSettings
@@ -110,9 +110,9 @@ def open_store(make_database: Callable[[], Database]) -> Callable:
 @pytest.fixture
 def open_plane(open_store: Callable, clock: HandClock) -> Callable:
     @asynccontextmanager
-    async def opened() -> AsyncIterator[Plane]:
+    async def opened() -> AsyncIterator[ControlService]:
         async with open_store() as store:
-            yield Plane(store, clock)
+            yield ControlService(store, clock)
 
     return opened
 

@@ -18,17 +18,17 @@ from control.desired.diff import Track, answered, is_ahead, next_update, sent
 from control.desired.documents import Document, next_document
 from control.desired.resources import Desired
 from control.fleet.session import ALL_TYPES
-from control.rollout.layers import Who
+from control.rollout.layers import EdgeLabels
 from control.rollout.rollout import revert, step
-from control.rollout.settings_state import NotNow, moved, push, pushed
+from control.rollout.settings_state import RolloutConflict, moved, push, pushed
 from edge.fleet.apply import State, apply
 from edge.fleet.state_file import decode, encode
 from edge.fleet.state_journal import beginning, lines, replay
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.fleet.messages import HOT, NOTHING, SETTINGS, TYPES, Ack, Known, Nack, Update, Version
 
-ME = Who("e1")
-FLEET = [ME, *(Who(f"e{number}") for number in range(2, 8))]
+ME = EdgeLabels("e1")
+FLEET = [ME, *(EdgeLabels(f"e{number}") for number in range(2, 8))]
 KEYS = [public_jwks(generate_ed25519_pem(), kid) for kid in ("a", "b")]
 
 
@@ -202,7 +202,7 @@ def test_any_order_of_losses_repeats_reconnects_and_restarts_ends_in_the_same_st
     for number, argument in steps:
         try:
             STEPS[number](world, argument)
-        except NotNow:
+        except RolloutConflict:
             continue
     world.comes_to_rest(last)
     fresh = World()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from control.commands import FORGET_EVERY, TITLES_AT_ONCE, Plane
+from control.commands import FORGET_EVERY, TITLES_AT_ONCE, ControlService
 from control.db.database import postgresql
 from control.db.edge_table import LEASE
 from control.db.store import Cursor, Store
@@ -80,7 +80,7 @@ async def test_revocations_that_ended_are_forgotten_by_and_by(open_plane, clock,
 
 async def test_any_replica_tells_of_all_edges(clock, postgresql_url) -> None:
     one, two = [await Store.open(postgresql(postgresql_url, PASSWORD), name) for name in ("one", "two")]
-    here, there = Plane(one, clock), Plane(two, clock)
+    here, there = ControlService(one, clock), ControlService(two, clock)
     await here.remember_edges()
     edge = Edge(Hello("e1", region="eu", pop="fra"), clock.wall(), connected=True, acked={"rules": 3})
     there.fanout.edges["e1"] = edge

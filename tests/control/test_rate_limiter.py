@@ -2,19 +2,19 @@
 
 import pytest
 
-from control.rate_limiter import Rate
+from control.rate_limiter import RateLimiter
 
 
 def test_a_burst_then_the_rate():
-    rate = Rate(2.0, 3.0)
-    assert [rate.wait("a", 10.0) for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
-    assert rate.wait("b", 10.0) == 0.0
-    assert rate.wait("a", 10.5) == 0.0
-    assert rate.wait("a", 10.5) == pytest.approx(0.5)
-    assert [rate.wait("a", 100.0) for _ in range(3)] == [0.0] * 3
+    rate = RateLimiter(2.0, 3.0)
+    assert [rate.seconds_to_wait("a", 10.0) for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    assert rate.seconds_to_wait("b", 10.0) == 0.0
+    assert rate.seconds_to_wait("a", 10.5) == 0.0
+    assert rate.seconds_to_wait("a", 10.5) == pytest.approx(0.5)
+    assert [rate.seconds_to_wait("a", 100.0) for _ in range(3)] == [0.0] * 3
 
 
 def test_names_are_bounded(monkeypatch):
-    monkeypatch.setattr("control.rate_limiter.NAMES_MOST", 2)
-    rate = Rate(1.0, 1.0)
-    assert [rate.wait(name, 0.0) for name in ("a", "b", "c", "a")] == [0.0] * 4
+    monkeypatch.setattr("control.rate_limiter.MAX_NAMES", 2)
+    rate = RateLimiter(1.0, 1.0)
+    assert [rate.seconds_to_wait(name, 0.0) for name in ("a", "b", "c", "a")] == [0.0] * 4

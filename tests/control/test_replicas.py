@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from control.app import running
-from control.commands import Plane
+from control.commands import ControlService
 from control.rollout.rollout import State
 from control.rollout.service import SettingsPush
 from edge.fleet.subscribe import Subscriber
@@ -38,7 +38,7 @@ async def test_what_one_replica_begins_the_other_tells_its_edges(
     open_store: Callable, clock: HandClock, until: Callable
 ) -> None:
     async with open_store("one") as first, open_store("two") as second:
-        planes = [Plane(store, clock) for store in (first, second)]
+        planes = [ControlService(store, clock) for store in (first, second)]
         hello = Hello("e1", region="eu")
         await planes[0].settings.push({"region/eu": {"default_ttl": "7s"}}, author="anna")
         await until(lambda: second.desired.revision == first.desired.revision)

@@ -225,12 +225,12 @@ async def standing(
     ground = Ground(edge, raw[0], clock)
     try:
         yield ground
-        await ground.until(lambda: not edge.story.connections and not edge.cache.filling and not len(edge.tasks))
+        await ground.until(lambda: not edge.handler.connections and not edge.cache.fill_table and not len(edge.tasks))
         assert edge.unexpected == []
         assert edge.counts.waiting == 0
     finally:
         edge.drain()
-        edge.front.cut()
+        edge.listener.abort_connections()
         for one in raw:
             one.stop()
         await turns()

@@ -45,12 +45,12 @@ async def test_a_file_that_cannot_be_used_stops_it_by_name(tmp_path: Path, setti
 async def test_more_viewers_than_it_may_have_are_turned_away(tmp_path: Path):
     async with standing(tmp_path, profile="media", max_connections=2) as ground:
         kept = [await ground.connect() for _ in range(2)]
-        await ground.until(lambda: len(ground.edge.story.connections) == 2)
+        await ground.until(lambda: len(ground.edge.handler.connections) == 2)
         got = parsed(await ground.sends(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"))[0]
         assert (got.status, got.fields["retry-after"], got.fields["connection"]) == (503, "1", "close")
         for _, writer in kept:
             writer.close()
-        await ground.until(lambda: not ground.edge.story.connections)
+        await ground.until(lambda: not ground.edge.handler.connections)
         assert (await ground.gets(SEGMENT)).status == 200
 
 
@@ -79,7 +79,7 @@ async def test_a_drain_lets_the_running_response_finish_and_takes_no_more(tmp_pa
         assert not ground.edge.drained.is_set()
         await ground.clock.advance(11)
         assert (await asked).status == 504
-        await ground.until(lambda: not ground.edge.story.connections)
+        await ground.until(lambda: not ground.edge.handler.connections)
         await ground.clock.advance(1)
         assert ground.edge.drained.is_set()
 
@@ -107,13 +107,13 @@ async def test_a_request_that_comes_while_the_edge_drains_is_answered_as_the_las
             for _ in range(2):
                 writer.write(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
                 assert b"Connection: close" not in await reader.readuntil(b"hello")
-            ground.edge.front.close()
+            ground.edge.listener.close()
             writer.write(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
             async with asyncio.timeout(5):
                 assert b"\r\nConnection: close\r\n" in await reader.readuntil(b"hello")
                 assert await reader.read() == b""
             writer.close()
-            await ground.edge.front.open(ground.edge.network, ground.edge.address, None)
+            await ground.edge.listener.open(ground.edge.network, ground.edge.address, None)
 
 
 async def test_a_stopped_edge_leaves_nothing_running(tmp_path: Path):
@@ -139,6 +139,6 @@ async def test_a_viewer_with_too_many_requests_through_a_proxy_is_told_so(tmp_pa
         assert b"too-many-from-address" in greedy.body
         assert (await ground.gets("/a", more="X-Forwarded-For: 192.0.2.8\r\n")).status == 200
         resets(writer)
-        await ground.until(lambda: len(ground.edge.story.connections) == 0)
+        await ground.until(lambda: len(ground.edge.handler.connections) == 0)
         assert (await ground.gets("/a", more="X-Forwarded-For: 192.0.2.7\r\n")).status == 200
         await ground.clock.advance(11)

@@ -187,9 +187,7 @@ def test_a_hit_that_is_purged_in_mid_body_is_whole(edge: EdgeProcess, origin: Or
         sock.sendall(b"GET /film HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         got = sock.recv(1000)
         body = json.dumps({"all": True}).encode()
-        ask = Request(
-            f"http://{edge.admin.api[0]}:{edge.admin.api[1]}/purge", body, {"Content-Type": "application/json"}
-        )
+        ask = Request(f"http://{edge.admin[0]}:{edge.admin[1]}/purge", body, {"Content-Type": "application/json"})
         with urlopen(ask, timeout=SECONDS) as answer:
             assert answer.status == 200
         got += everything(sock)

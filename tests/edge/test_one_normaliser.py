@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.policy.route import Asked, media_route
+from edge.policy.route import RoutedRequest, media_route
 from edge.wire.request import Request
 from kernel.http.paths import normalise
 from kernel.vocabulary import Refusal
@@ -36,21 +36,21 @@ REFUSED = [
 """What two programs could read in two ways."""
 
 
-def asked(name: bytes) -> Asked | Refusal:
+def asked(name: bytes) -> RoutedRequest | Refusal:
     return media_route(Request(b"GET", FOLDER + name, {b"host": b"h"}, 1, keep_alive=True))
 
 
 @pytest.mark.parametrize("name", SAME)
 def test_other_ways_to_write_it_are_the_same_object(name: bytes) -> None:
     found = asked(name)
-    assert isinstance(found, Asked)
+    assert isinstance(found, RoutedRequest)
     assert (found.path, found.upstream, found.key) == (ORDINARY, ORDINARY, b"title1/v720/00001.m4s")
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_is_authorised_is_what_is_keyed_and_sent(name: bytes) -> None:
     found = asked(name)
-    assert isinstance(found, Asked)
+    assert isinstance(found, RoutedRequest)
     assert found.path == found.upstream == b"/cdn/eu/" + found.key
     assert found.key != b"title1/v720/00001.m4s"
     again = normalise(found.upstream)
@@ -60,7 +60,7 @@ def test_what_is_authorised_is_what_is_keyed_and_sent(name: bytes) -> None:
 
 def test_all_of_them_differ() -> None:
     """But for the case of the hexadecimal digits and for what need not be escaped."""
-    keys = {found.key for found in map(asked, OTHERS) if isinstance(found, Asked)}
+    keys = {found.key for found in map(asked, OTHERS) if isinstance(found, RoutedRequest)}
     assert len(keys) == len(OTHERS) - 3
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cache.cache import PurgeRequest
-from edge.policy.route import ask_for, reach
+from edge.policy.route import ask_for, purge_scope
 from kernel.vocabulary import Refusal
 from tests.edge.ground import Ground, ok, parsed, standing
 
@@ -81,7 +81,7 @@ async def test_a_keyed_field_splits_by_what_is_told_apart(tmp_path: Path):
         assert sent == [b"Accept-Encoding: gzip", b"Accept-Encoding: br, gzip", b"Accept-Encoding: identity"]
         asked = ask_for(path, general=False, routes=ground.edge.node.routes)
         assert not isinstance(asked, Refusal)
-        urls, prefixes = reach(asked)
+        urls, prefixes = purge_scope(asked)
         assert await ground.edge.cache.purge(PurgeRequest(urls=urls, prefixes=prefixes)) == 3
 
 
@@ -100,7 +100,7 @@ async def test_silent_answers_are_kept_as_the_route_says(tmp_path: Path):
             await ground.gets(path)
         assert ground.upstream.asked == [f"GET {POSTER}?w=1", f"GET {POSTER}?w=2", f"GET {SEG}", f"GET {SEG}"]
         assert ground.edge.prefetch(POSTER + "?x&w=2")
-        assert not ground.edge.cache.filling
+        assert not ground.edge.cache.fill_table
 
 
 async def test_an_open_route_still_asks_for_region_and_country(tmp_path: Path):

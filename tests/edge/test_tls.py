@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.serve.listener import Front, renew_certificate, tls_context
+from edge.serve.listener import ViewerListener, renew_certificate, tls_context
 from edge.upstreams.network import LoopNetwork
 from edge.wire.head import Limits
 from edge.wire.http1_server import Connection
@@ -30,10 +30,10 @@ class Known(Remembering):
         super().__init__()
         self.connections = connections
 
-    def opened(self, connection: Connection) -> None:
+    def on_connection_opened(self, connection: Connection) -> None:
         self.connections.add(connection)
 
-    def closed(self, connection: Connection) -> None:
+    def on_connection_closed(self, connection: Connection) -> None:
         self.connections.discard(connection)
 
 
@@ -46,7 +46,7 @@ class Ground:
         self.context = tls_context(*self.files)
         self.connections: set[Connection] = set()
         self.handler = Known(self.connections)
-        self.front = Front(self.handler, self.connections, Limits(), FakeClock())
+        self.front = ViewerListener(self.handler, self.connections, Limits(), FakeClock())
         self.address = Address("127.0.0.1", 0)
 
     async def connect(
@@ -65,7 +65,7 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
     made.address = await made.front.open(LoopNetwork(), made.address, made.context)
     yield made
     made.front.close()
-    made.front.cut()
+    made.front.abort_connections()
 
 
 async def test_a_request_is_answered_and_the_end_is_said(ground: Ground) -> None:

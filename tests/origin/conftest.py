@@ -9,11 +9,11 @@ import pytest
 
 from origin import clock
 from origin.ingest import subprocesses
-from origin.ingest.ingest_request import Order, new_record
-from origin.ingest.pipeline import Kitchen, ingest
+from origin.ingest.ingest_request import IngestRequest, new_record
+from origin.ingest.pipeline import IngestContext, ingest
 from origin.ingest.progress import Lines
 from origin.ingest.timings import Timings
-from origin.ingest.work_dir import Workplace
+from origin.ingest.work_dir import WorkDir
 from origin.storage.library import Library
 from origin.storage.object_store import FolderStorage
 
@@ -62,7 +62,7 @@ def kitchen_in(tools):
     def make(folder, storage=None):
         storage = storage or FolderStorage(folder / "store")
         timings = Timings(clock.mono)
-        return Kitchen(Library(storage), Workplace(folder / "work"), tools, Lines(io.StringIO()), timings)
+        return IngestContext(Library(storage), WorkDir(folder / "work"), tools, Lines(io.StringIO()), timings)
 
     return make
 
@@ -71,15 +71,15 @@ def kitchen_in(tools):
 def published(tmp_path_factory, films, tools):
     """A published title of 6 s: (store folder, its record)."""
     folder = tmp_path_factory.mktemp("published")
-    kitchen = Kitchen(
+    kitchen = IngestContext(
         Library(FolderStorage(folder / "store")),
-        Workplace(folder / "work"),
+        WorkDir(folder / "work"),
         tools,
         Lines(io.StringIO()),
         Timings(clock.mono),
     )
     film = films("published.mp4", seconds=6, size="640x360")
-    order = Order(film, title="A Film", content_id="film1", preset="ultrafast", rungs=2)
+    order = IngestRequest(film, title="A Film", content_id="film1", preset="ultrafast", rungs=2)
     return folder / "store", ingest(order, kitchen).title
 
 
@@ -93,7 +93,7 @@ def publish(tmp_path):
         for name, content in files.items():
             (tree / name).parent.mkdir(exist_ok=True)
             (tree / name).write_bytes(content)
-        title = new_record(Order(Path("film.mp4"), title="T"), content_id, "hash", None)
+        title = new_record(IngestRequest(Path("film.mp4"), title="T"), content_id, "hash", None)
         title = msgspec.structs.replace(title, version=number, published="2026-11-22T10:00:00Z")
         library.publish(title, tree, tops, lambda _: None)
         return title

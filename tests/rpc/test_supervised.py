@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from kernel.errors import BadSettings
-from rpc.supervised import BACKOFF_FIRST, BACKOFF_MOST, CALM_AFTER, Supervised
+from rpc.supervised import BACKOFF_FIRST, CALM_AFTER, MAX_BACKOFF, Supervised
 
 
 class Work:
@@ -36,7 +36,7 @@ async def test_a_task_that_fails_is_begun_again_later_each_time() -> None:
     assert work.supervised.failures == {"tick": 9}
     assert work.told == ["tick"] * 9
     assert work.pauses[:3] == [BACKOFF_FIRST, 2 * BACKOFF_FIRST, 4 * BACKOFF_FIRST]
-    assert work.pauses[-1] == BACKOFF_MOST
+    assert work.pauses[-1] == MAX_BACKOFF
 
 
 async def test_after_a_calm_time_the_pause_is_short_again() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.fleet.apply import State
-from edge.fleet.control_link import Connect, Ears
+from edge.fleet.control_link import Connect, ControlCallbacks
 from edge.fleet.subscribe import Subscriber
 from kernel.clock import Clock
 from kernel.fleet.messages import SETTINGS, Hello, Report
@@ -39,7 +39,7 @@ class Agent:
             folder,
             clock,
             self._take,
-            ears=Ears(report=lambda: self.fares(self.settings)),
+            ears=ControlCallbacks(report=lambda: self.fares(self.settings)),
             connect=connect,
             jitter=random.Random(hello.id).random,
         )

@@ -16,8 +16,8 @@ from control.audit.entry import Author
 from control.desired import changes, key_set
 from control.desired.documents import Document
 from control.desired.resources import QUARANTINE, Change, Desired
-from control.fleet.fanout import Edge, Fanout, Unwelcome
-from control.popularity.service import Heat
+from control.fleet.fanout import ConnectionRejected, Edge, Fanout
+from control.popularity.service import HotTitlesService
 from control.rollout.service import SettingsPush
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
@@ -197,9 +197,9 @@ class MemoryControl:
             self._documents[kind, edge] = made
         self.fanout.wake(edges)
 
-    def makes_hot_lists(self) -> Heat:
+    def makes_hot_lists(self) -> HotTitlesService:
         """Hot lists are made of what edges report, whenever the test says `tick`."""
-        return Heat(self.fanout, self._clock)
+        return HotTitlesService(self.fanout, self._clock)
 
     async def goes_down(self) -> None:
         """Hang up on everybody, and be unreachable."""
@@ -249,7 +249,7 @@ class MemoryControl:
     async def _serve(self, link: MemoryLink) -> None:
         try:
             await self.fanout.serve(_ControlEnd(link))
-        except Unwelcome as error:
+        except ConnectionRejected as error:
             link.why = str(error)
         finally:
             link.hang_up()
@@ -261,8 +261,8 @@ class MemoryControl:
     def begins_a_new_epoch(self) -> None:
         """As an operator has it."""
         old = self.desired
-        self._change(Change(removes=frozenset((QUARANTINE, name) for name in old.shelf(QUARANTINE).resources)))
-        self._database.becomes(Desired(old.epoch + "+", self.desired.revision, self.desired.shelves))
+        self._change(Change(removes=frozenset((QUARANTINE, name) for name in old.resource_set(QUARANTINE).resources)))
+        self._database.becomes(Desired(old.epoch + "+", self.desired.revision, self.desired.resource_sets))
 
     def _change(self, change: Change) -> None:
         effective = self.desired.effective(change)

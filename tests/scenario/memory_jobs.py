@@ -32,8 +32,8 @@ class MemoryJobs:
         for other in self._running:
             fanout.seen_elsewhere(other.fanout.edges.values())
         dispatch.begin(self.epoch, self.floor)
-        dispatch.release.name(self.late)
-        dispatch.take(entry for entry in self.entries if entry.job.seq > self.floor)
+        dispatch.release.record_late(self.late)
+        dispatch.add_entries(entry for entry in self.entries if entry.job.seq > self.floor)
         self._running.append(dispatch)
         return dispatch
 
@@ -59,7 +59,7 @@ class MemoryJobs:
         entry = Entry(Job(len(self.entries) + 1, kind, content), clock.wall(), refers)
         self.entries.append(entry)
         for dispatch in self._running:
-            dispatch.take([entry])
+            dispatch.add_entries([entry])
         return entry.job.seq
 
     def _keep(self, dispatch: Dispatch) -> None:
@@ -76,9 +76,9 @@ class MemoryJobs:
         if due.late:
             for seq, shields in due.late.items():
                 self.late.setdefault(seq, []).extend(shields)
-            dispatch.release.name(due.late)
+            dispatch.release.record_late(due.late)
         if due.again:
-            dispatch.release.again(due.again)
+            dispatch.release.mark_resent(due.again)
             for seq, shields in due.again.items():
                 self.late[seq] = [one for one in self.late[seq] if one not in shields]
             for content in repeated((self.entries[seq - 1] for seq in sorted(due.again)), NAMES_MOST):

@@ -99,7 +99,7 @@ class Node:
         if self.edge is not None:
             edge, self.edge = self.edge, None
             edge.drain()
-            edge.front.cut()
+            edge.listener.abort_connections()
             await turns()
             await edge.stop()
             self._stage.unexpected += [f"{self.name}: {error!r}" for error in edge.unexpected]
@@ -109,8 +109,8 @@ class Node:
         await self.started()
         edge, self.edge, self._starting = self.edge, None, None
         assert edge is not None
-        edge.front.cut()
-        edge.front.close()
+        edge.listener.abort_connections()
+        edge.listener.close()
         edge.upstreams.close()
         await edge.tasks.stop(grace=0)
         if edge.disk is not None:

@@ -152,7 +152,7 @@ async def test_slices_on_a_disk_that_rests_are_fetched(s: Scenario) -> None:
     assert (await viewer.gets(FILM, range="bytes=0-9")).body == BYTES[:10]
     assert e1.edge is not None
     assert e1.edge.disk is not None
-    e1.edge.disk.rests_until = s.clock.mono() + 100
+    e1.edge.disk.suspended_until = s.clock.mono() + 100
     asked = len(film.asked)
     assert (await viewer.gets(FILM)).body == BYTES
     assert len(film.asked) > asked

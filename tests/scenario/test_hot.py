@@ -15,7 +15,7 @@ def crowd(node: Node, title: str, requests: int) -> None:
     """Viewers take as many segments at an edge: counted as the edge counts them."""
     assert node.edge is not None
     for _ in range(requests):
-        node.edge.ahead.popularity.took(title.encode() + b"/v720", 40_000)
+        node.edge.prefetch_service.popularity.record(title.encode() + b"/v720", 40_000)
 
 
 async def passes(s: Scenario, control: MemoryControl, seconds: float) -> None:
@@ -92,7 +92,7 @@ async def test_an_edge_holds_to_its_budget(s: Scenario) -> None:
     assert o1.count(film.path("v720", 0)) == 1
     assert o1.count(film.path("v720", 19)) == 0
     assert e1.edge is not None
-    assert e1.edge.ahead.unhurried.ends["full"] > 0
+    assert e1.edge.prefetch_service.unhurried.ends["full"] > 0
 
 
 async def test_what_nobody_asks_for_is_wasted_and_its_cause_throttled(s: Scenario) -> None:
@@ -105,7 +105,7 @@ async def test_what_nobody_asks_for_is_wasted_and_its_cause_throttled(s: Scenari
     await e1.until(fills_running=0)
     await s.clock.advance(1000.0)
     assert e1.edge is not None
-    (row,) = e1.edge.ahead.report().prefetched
+    (row,) = e1.edge.prefetch_service.report().prefetched
     assert (row.content_id, row.cause, row.useful, row.late) == ("film", "cmcd", 0, 0)
     assert row.wasted > 3000
     player.leaves()

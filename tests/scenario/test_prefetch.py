@@ -14,7 +14,7 @@ SEGMENTS = 150
 async def read(node: Node) -> None:
     """Wait until the playlists that were asked for are read."""
     assert node.edge is not None
-    while node.edge.ahead.foresight.reading:
+    while node.edge.prefetch_service.foresight.reading:
         await turns(1)
 
 
@@ -56,7 +56,7 @@ async def test_a_viewer_who_comes_joins_the_prefetch(s: Scenario) -> None:
     assert o1.count(film.path("v720", 1)) == 1
     player.leaves()
     assert e1.edge is not None
-    assert e1.edge.ahead.ledger.totals == {"useful": 0, "late": 2000, "wasted": 0}
+    assert e1.edge.prefetch_service.ledger.totals == {"useful": 0, "late": 2000, "wasted": 0}
 
 
 async def test_a_hit_on_the_straight_run_brings_the_next(s: Scenario) -> None:
@@ -73,10 +73,10 @@ async def test_a_hit_on_the_straight_run_brings_the_next(s: Scenario) -> None:
     assert o1.count(film.path("v720", 2)) == 1
     assert e1.edge is not None
     await player.plays(playlist, range(1))
-    straight = e1.edge.counts.straight
+    straight = e1.edge.counts.fast_path_hits
     await player.plays(playlist, range(2, 3))
     await e1.until(fills_running=0)
-    assert e1.edge.counts.straight == straight + 1
+    assert e1.edge.counts.fast_path_hits == straight + 1
     assert o1.count(film.path("v720", 3)) == 1
     player.leaves()
 
@@ -135,10 +135,10 @@ async def test_the_shield_does_not_count_what_is_prefetched(s: Scenario) -> None
     await e1.until(fills_running=0)
     assert shield.edge is not None
     assert e1.edge is not None
-    shield.edge.ahead.popularity.sweep(s.clock.mono())
-    (row,) = [row for row in shield.edge.ahead.popularity.rows(s.clock.mono()) if row.rendition == "v720"]
+    shield.edge.prefetch_service.popularity.sweep(s.clock.mono())
+    (row,) = [row for row in shield.edge.prefetch_service.popularity.rows(s.clock.mono()) if row.rendition == "v720"]
     assert row.requests == 3  # playlist, init segment, first segment
-    (row,) = [row for row in e1.edge.ahead.report().popular if row.rendition == "v720"]
+    (row,) = [row for row in e1.edge.prefetch_service.report().popular if row.rendition == "v720"]
     assert row.requests == 6
     assert row.size > 0
     there = await player.asks(film.path("v720", 2))
@@ -159,4 +159,4 @@ async def test_jobs_are_brought_and_counted(s: Scenario) -> None:
     await e1.until(objects=5, fills_running=0)
     assert (await s.viewer("v", at=e1).gets(film.path("v720", 3))).cache_status.startswith("e1; hit")
     await turns()
-    assert e1.edge.ahead.ledger.totals["useful"] > 0
+    assert e1.edge.prefetch_service.ledger.totals["useful"] > 0

@@ -103,7 +103,7 @@ async def test_an_edge_that_starts_without_control_has_the_pushed_settings_in_fo
     o1.expects(SEG).answers(200, b"segment")
     assert (await s.viewer("v", at=e1).gets(SEG)).cache_status == "e1; fwd=uri-miss; stored"
     assert e1.edge is not None
-    assert e1.edge.crowd.settings.max_connections == 3
+    assert e1.edge.connection_limits.settings.max_connections == 3
     c1.comes_back()
     c1.pushes(["e1"])
     await s.clock.advance(30)

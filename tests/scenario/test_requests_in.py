@@ -93,7 +93,7 @@ async def test_who_stops_reading_is_cut_after_a_minute_and_who_reads_a_little_is
         viewer.stops_reading()
         viewer.says(GET % b"a")
     assert e1.edge is not None
-    connections = e1.edge.story.connections
+    connections = e1.edge.handler.connections
     await stopped.holds(lambda: sum(one.paused for one in connections) == 2)
     for _ in range(6):
         before = len(slow.got)
@@ -119,7 +119,7 @@ async def test_more_viewers_than_may_come_are_turned_away_in_words(s: Scenario, 
     for one in (inside[0], turned_away):
         one.transport.abort()
     assert e1.edge is not None
-    await inside[1].holds(lambda: len(e1.edge.story.connections) == 1)
+    await inside[1].holds(lambda: len(e1.edge.handler.connections) == 1)
     assert not (await Talk.to(s, e1)).ended
 
 

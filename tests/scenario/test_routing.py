@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from control.fleet.nodes import Node as Known
 from control.routing.health import Standing
-from control.routing.ranking import Ask
-from control.routing.service import Traffic
+from control.routing.ranking import RouteQuery
+from control.routing.service import RoutingService
 from tests.scenario.clock import turns, until
 from tests.scenario.memory_control import MemoryControl
 from tests.scenario.stage import Scenario
@@ -13,15 +13,15 @@ from tests.scenario.stage import Scenario
 TITLE = "title1"
 
 
-def traffic_of(control: MemoryControl, s: Scenario) -> Traffic:
-    return Traffic(control.fanout, lambda hello: Known(hello.id, hello.role, region=hello.region), s.clock, "c1")
+def traffic_of(control: MemoryControl, s: Scenario) -> RoutingService:
+    return RoutingService(control.fanout, lambda hello: Known(hello.id, hello.role, region=hello.region), s.clock, "c1")
 
 
-def named(traffic: Traffic) -> list[str]:
-    return [edge.id for edge in traffic.route(Ask(TITLE, region="eu")).edges]
+def named(traffic: RoutingService) -> list[str]:
+    return [edge.id for edge in traffic.route(RouteQuery(TITLE, region="eu")).edges]
 
 
-async def _reported(s: Scenario, traffic: Traffic) -> None:
+async def _reported(s: Scenario, traffic: RoutingService) -> None:
     """All have said that they are ready."""
     await s.clock.advance(2.5)
     await until(lambda: {verdict.standing for verdict in traffic.verdicts().values()} == {Standing.GOOD})

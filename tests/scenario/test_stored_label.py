@@ -67,7 +67,7 @@ async def test_slices_for_the_disk_alone_are_not_called_stored(s: Scenario) -> N
 
 async def test_what_is_on_its_way_already_leaves_no_room(s: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many bytes are promised to be stored as may be held, and no more."""
-    monkeypatch.setattr("edge.fill.store_response.MOST_HELD", 5 * K)
+    monkeypatch.setattr("edge.fill.store_response.MAX_BUFFERED_BYTES", 5 * K)
     o1, held, body = s.origin("o1"), s.gate(), os.urandom(3 * K)
     for name in ("1", "2"):
         o1.expects(PATH + name).waits_for(held, after=10).answers(200, body, **FRESH)

@@ -49,7 +49,7 @@ async def test_talks(settings: tuple[tuple[str, str], ...]) -> None:
                 failed.append(str(error))
     finally:
         edge.drain()
-        edge.front.cut()
+        edge.listener.abort_connections()
         await turns()
         await edge.stop()
         listener.close()

@@ -11,7 +11,7 @@ from kernel.settings.table import resolve
 from services.app import build
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Imported, Title
-from services.server import LONGEST_LINE
+from services.server import MAX_LINE_LENGTH
 from services.settings import ServicesSettings
 
 
@@ -147,7 +147,7 @@ async def running(data, clock, flags):
             tasks = [group.create_task(task()) for task in services.tasks]
             try:
                 server = TestServer(services.application)
-                await server.start_server(max_line_size=LONGEST_LINE)
+                await server.start_server(max_line_size=MAX_LINE_LENGTH)
                 async with TestClient(server) as client:
                     for event in services.ready:
                         await asyncio.wait_for(event.wait(), 10)

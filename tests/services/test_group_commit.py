@@ -67,7 +67,7 @@ async def test_what_waits_at_a_stop_is_told_that_it_was_not_written():
 
 
 async def test_too_many_waiters_are_refused(monkeypatch):
-    monkeypatch.setattr(group_commit, "MOST_WAITING", 1)
+    monkeypatch.setattr(group_commit, "MAX_WAITING", 1)
     writes = GroupCommit(Disk().write)
     first = asyncio.get_running_loop().create_task(writes.add(1))
     await asyncio.sleep(0)

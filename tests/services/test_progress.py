@@ -24,7 +24,7 @@ def test_a_folder_and_a_missing_file_are_told(tmp_path):
 
 
 def test_only_the_first_bad_lines_are_shown(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(progress, "MOST_SHOWN", 2)
+    monkeypatch.setattr(progress, "MAX_SHOWN", 2)
     (tmp_path / "x").write_bytes(b"a")
     with open_source(str(tmp_path / "x")) as source:
         faults = Faults(source)

@@ -2,7 +2,7 @@
 
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Imported, Playable, Rendition, Title
-from services.wiring import FilmsOfCatalogue, ShelfOfCatalogue, as_film
+from services.wiring import CatalogueForPlayback, ShelfOfCatalogue, as_film
 
 FILM = Title(
     "a", "A", countries=("DE",), attribution="Somebody",
@@ -22,7 +22,7 @@ async def test_pictures_and_titles_are_there_or_not(tmp_path):
     store = CatalogueStore(tmp_path)
     await store.open()
     await store.take_in([Imported(FILM, licence_given=True)])
-    films, shelf = FilmsOfCatalogue(store), ShelfOfCatalogue(store, None)
+    films, shelf = CatalogueForPlayback(store), ShelfOfCatalogue(store, None)
     assert await films.thumbnail("a", "DE") == "p.jpg"
     assert await films.thumbnail("a", "FR") is None
     assert await films.thumbnail("nobody", "DE") is None

@@ -22,7 +22,7 @@ from tools.bench.report import KIB, MIB, Row
 
 RAM = 16 * MIB
 TARGET = 1.3
-LATE_MOST = 0.005
+MAX_LATE = 0.005
 """Seconds that the loop may be late, in 99 of 100 looks."""
 PROBE = f"/cdn/eu/{TITLE}/{KIB}/0.m4s"
 PROBE_PAUSE = 0.002
@@ -53,7 +53,7 @@ class Lateness:
     @property
     def met(self) -> bool:
         """Whether 99 of 100 looks were in time."""
-        return self.late <= LATE_MOST
+        return self.late <= MAX_LATE
 
 
 def run(plan: Plan, peers: Mapping[str, Peer], tell: Callable[[str], object]) -> tuple[list[Row], dict[str, Lateness]]:

@@ -22,7 +22,7 @@ from tools.bench.report import MIB, Row, Sample
 
 SIZE = MIB
 TARGET = 1.5
-LATER_MOST = 0.001
+MAX_LATER = 0.001
 """Seconds by which our first byte may be later than the peer's."""
 
 ours = matinee("--ram", "512MiB", "--disk", "4GiB", "--admission", "always")

@@ -24,7 +24,7 @@ from tools.replay.cache import Replay
 ONE_TIER, RAM_SHARE, DISK_SHARE = 0.05, 0.005, 0.1
 NEAR = 0.01
 """How far our byte miss may be above that of the best of libCacheSim's policies."""
-MOST_WRITTEN = 0.05
+MAX_WRITTEN = 0.05
 """Bytes written to disk, of those requested, with admission `second`."""
 SEGMENT_SECONDS = 4
 LADDER = (0.4e6, 0.8e6, 1.6e6, 3.0e6, 5.0e6, 7.5e6)
@@ -146,8 +146,8 @@ def misses_of_targets(one: Sequence[Figure], two: Sequence[Figure]) -> list[str]
     second, lru = two[0], two[-1]
     if second.byte_miss >= lru.byte_miss:
         said.append(f"two tiers: byte miss {second.byte_miss:.4f}, LRU's is {lru.byte_miss:.4f}")
-    if (second.written or 0.0) > MOST_WRITTEN:
-        said.append(f"two tiers: {second.written:.1%} of the bytes requested were written, target {MOST_WRITTEN:.0%}")
+    if (second.written or 0.0) > MAX_WRITTEN:
+        said.append(f"two tiers: {second.written:.1%} of the bytes requested were written, target {MAX_WRITTEN:.0%}")
     return said
 
 

@@ -30,7 +30,7 @@ from tools.fleet_sim.steps import QUICK, STEPS, Figure
 
 MEMORY = Path("/dev/shm")  # noqa: S108 (folders of our own are made there)
 """Where the agents' disks are: a thousand edges do not wait for the one disk of this machine."""
-LONGEST = 600.0
+MAX_SECONDS = 600.0
 """Seconds after which the simulation is ended, whatever it is at."""
 
 
@@ -93,14 +93,14 @@ async def simulated(
     )
     figures: list[Figure] = []
     try:
-        async with asyncio.timeout(LONGEST), set_up(folder, fleet, say) as stage:
+        async with asyncio.timeout(MAX_SECONDS), set_up(folder, fleet, say) as stage:
             for name in steps:
                 say(str(STEPS[name].__doc__))
                 figures += await STEPS[name](stage)
     except ExceptionGroup as group:  # the task group's wrapping
         raise (group.exceptions[0] if len(group.exceptions) == 1 else group) from None
     except TimeoutError:
-        raise SimulationFailed(f"the simulation was not over after {LONGEST:g} s") from None
+        raise SimulationFailed(f"the simulation was not over after {MAX_SECONDS:g} s") from None
     return figures
 
 

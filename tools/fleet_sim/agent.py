@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 from cache.purge import Receipt as Purged
 from edge.fleet.apply import State
-from edge.fleet.checkpoint_file import MarkFile
-from edge.fleet.control_link import Ears
-from edge.fleet.jobs import Doors, JobRunner
+from edge.fleet.checkpoint_file import CheckpointFile
+from edge.fleet.control_link import ControlCallbacks
+from edge.fleet.jobs import JobActions, JobRunner
 from edge.fleet.signed_state import SignedState
 from edge.fleet.subscribe import Subscriber
-from edge.prefetch.background import Brought, Done
-from edge.prefetch.scheduler import Wish
+from edge.prefetch.background import Done, PrefetchResult
+from edge.prefetch.scheduler import PrefetchRequest
 from kernel.clock import Clock
 from kernel.errors import BadSettings, UpstreamFailed
 from kernel.fleet.hot_list import parse_hot
@@ -94,19 +94,19 @@ class Agent:
         self._applied: dict[str, int] = {}
         self._settings: object = None
         self._hot: tuple[str, ...] = ()
-        doors = Doors(_purge, _prefetch, asyncio.to_thread)
-        self.jobs = JobRunner(MarkFile(folder), world.clock, doors)
+        doors = JobActions(_purge, _prefetch, asyncio.to_thread)
+        self.jobs = JobRunner(CheckpointFile(folder), world.clock, doors)
         self.subscriber = Subscriber(
             hello,
             world.control,
             folder,
             world.clock,
             self._take,
-            ears=Ears(_accepts, self.jobs.take, self.jobs.mark, self._report, self._connected),
+            ears=ControlCallbacks(_accepts, self.jobs.take, self.jobs.mark, self._report, self._connected),
             connect=self._connect,
             keeper=SignedState(folder, hello.id, lambda: credentials.authority, jitter),
         )
-        self.jobs.tell = self.subscriber.speaker.tell
+        self.jobs.tell = self.subscriber.speaker.enqueue_receipt
         self.jobs.connected = lambda: self.subscriber.connected
 
     async def run(self) -> None:
@@ -178,7 +178,7 @@ async def _purge(_: Purge) -> Purged:
 
 
 def _prefetch(url: str, done: Done) -> bool:
-    done(Wish(url.encode(), "job"), Brought("here"))
+    done(PrefetchRequest(url.encode(), "job"), PrefetchResult("here"))
     return True
 
 

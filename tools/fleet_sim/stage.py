@@ -36,7 +36,7 @@ PORTS = (20_000, 32_000)
 """Below those from which the kernel takes the agents' own: a control that comes back finds its port free."""
 START_WITHIN = 60.0
 STOP_WITHIN = 5.0
-LINE_MOST = 16 << 20
+MAX_LINE = 16 << 20
 REGIONS = ("eu", "us", "ap", "sa", "af")
 
 
@@ -70,7 +70,7 @@ class Fleet:
         ]
 
 
-class Ledger:
+class EventLog:
     """What the agents have told. `latest` by kind and agent."""
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class Stage:
     tasks: asyncio.TaskGroup
     port: int
     admin: int
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: EventLog = field(default_factory=EventLog)
     control: asyncio.subprocess.Process | None = None
     crowds: list[asyncio.subprocess.Process] = field(default_factory=list)
     peak: int = 0
@@ -167,7 +167,7 @@ class Stage:
         with (self.folder / log).open("ab") as errors:
             return await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", module, str(os.getpid()), *arguments,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors, limit=LINE_MOST,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors, limit=MAX_LINE,
                 start_new_session=True,
             )  # fmt: skip
 

@@ -16,7 +16,7 @@ from kernel.documents import moment_text
 from tools.fleet_sim.agent import HARMFUL, REFUSED
 from tools.fleet_sim.stage import SimulationFailed, Stage
 
-LONGEST = 60.0
+MAX_SECONDS = 60.0
 """Seconds after which a measurement is given up."""
 IDLE = 8.0
 AWAY = 10.0
@@ -57,9 +57,9 @@ async def joins(stage: Stage) -> list[Figure]:
     """All agents come for the first time."""
     began = time.monotonic()
     everybody = stage.fleet.agents
-    if not await stage.ledger.until(lambda: len(stage.ledger.of("connected")) == everybody, LONGEST * 2):
+    if not await stage.ledger.until(lambda: len(stage.ledger.of("connected")) == everybody, MAX_SECONDS * 2):
         raise SimulationFailed(f"only {len(stage.ledger.of('connected'))} of {everybody} agents have come")
-    await stage.ledger.until(lambda: len(stage.ledger.of("applied rules")) == everybody, LONGEST)
+    await stage.ledger.until(lambda: len(stage.ledger.of("applied rules")) == everybody, MAX_SECONDS)
     note = f"spread over {stage.fleet.spread:g} s; {len(stage.ledger.since('failed', began))} attempts failed"
     return [Figure("all agents connected", time.monotonic() - began, note=note)]
 
@@ -83,7 +83,7 @@ async def rules(stage: Stage) -> list[Figure]:
         until = moment_text(CLOCK.wall() + 86_400)  # another one each time
         done = await stage.api("PUT", f"/v1/titles/title-{number}", {"allow": ["CH"], "until": until})
         if not await _applied(stage, done["revision"]):
-            last.append(LONGEST)
+            last.append(MAX_SECONDS)
             continue
         took = [event.at - began for event in stage.ledger.of("applied rules").values()]
         last.append(max(took))
@@ -99,7 +99,7 @@ async def _applied(stage: Stage, revision: int) -> bool:
         held = stage.ledger.of("applied rules").values()
         return sum(event.number >= revision for event in held) == stage.fleet.agents
 
-    return await stage.ledger.until(so, LONGEST)
+    return await stage.ledger.until(so, MAX_SECONDS)
 
 
 async def _shown(stage: Stage, revision: int) -> None:
@@ -113,12 +113,12 @@ async def purges(stage: Stage) -> list[Figure]:
     """A title is purged, five times."""
     seen: list[Mapping[str, Any]] = []
     for number in range(5):
-        made = await stage.api("POST", f"/v1/purges?wait={LONGEST / 2:g}", {"keys": [f"title-{number}"]})
-        seen.append(await stage.api("GET", f"/v1/jobs/{made['job']}?wait={LONGEST / 2:g}"))
+        made = await stage.api("POST", f"/v1/purges?wait={MAX_SECONDS / 2:g}", {"keys": [f"title-{number}"]})
+        seen.append(await stage.api("GET", f"/v1/jobs/{made['job']}?wait={MAX_SECONDS / 2:g}"))
     missing = sum(one["counts"]["nodes"] - one["counts"]["receipts"] for one in seen)
-    late = max(one["receiptSeconds"]["p99"] or LONGEST for one in seen)
-    half = max(one["receiptSeconds"]["p50"] or LONGEST for one in seen)
-    last = max(one["receiptSeconds"]["last"] or LONGEST for one in seen)
+    late = max(one["receiptSeconds"]["p99"] or MAX_SECONDS for one in seen)
+    half = max(one["receiptSeconds"]["p50"] or MAX_SECONDS for one in seen)
+    last = max(one["receiptSeconds"]["last"] or MAX_SECONDS for one in seen)
     note = f"worst of 5, {stage.fleet.shields} shields first; half within {half:.2f} s, last {last:.2f} s"
     return [
         Figure("a purge, 99 % of the receipts", late, target=1.0, note=note),
@@ -141,7 +141,7 @@ async def bad_settings(stage: Stage) -> list[Figure]:
             held = stage.ledger.of("settings").values()
             return all(event.text != HARMFUL["default_ttl"] for event in held)
 
-        back = over is not None and await stage.ledger.until(without, LONGEST)
+        back = over is not None and await stage.ledger.until(without, MAX_SECONDS)
         took = time.monotonic() - began if back else None
         reached = {
             event.agent
@@ -158,7 +158,7 @@ async def _until(
     ask: Callable[[], Awaitable[dict[str, Any]]], so: Callable[[dict[str, Any]], bool]
 ) -> dict[str, Any] | None:
     """What control tells once it is so; None when it is not in time."""
-    for _ in range(int(LONGEST / LOOK_EVERY)):
+    for _ in range(int(MAX_SECONDS / LOOK_EVERY)):
         told = await ask()
         if so(told):
             return told
@@ -187,7 +187,7 @@ async def hot_title(stage: Stage) -> list[Figure]:
         held = stage.ledger.of("hot").values()
         return sum(title in event.text.split() for event in held) >= wanted
 
-    there = await stage.ledger.until(placed, LONGEST)
+    there = await stage.ledger.until(placed, MAX_SECONDS)
     took = time.monotonic() - began if there else None
     return [
         Figure("a rising title, on every region's hot list", on_list, target=10.0),
@@ -207,7 +207,7 @@ async def restart(stage: Stage) -> list[Figure]:
     def back() -> bool:
         return sum(event.at > killed for event in stage.ledger.of("connected").values()) == stage.fleet.agents
 
-    all_back = await stage.ledger.until(back, LONGEST)
+    all_back = await stage.ledger.until(back, MAX_SECONDS)
     took = [event.at - ready for event in stage.ledger.of("connected").values() if event.at > killed]
     failed = len(stage.ledger.since("failed", ready))
     half, cpu = quantile(took, 0.5) or 0.0, stage.cpu() - before

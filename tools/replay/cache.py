@@ -1,8 +1,8 @@
 """The edge's own cache with nothing in it: the same tiers, books and policies, but bodies have only a length.
 
-`cache.cache.SegmentCache` runs as it does in an edge; its files are never written (`Ledger`), its bodies hold no bytes
-(`Hollow`), and the work that an edge gives to threads is done when the request is over (`Bench`). So what
-the replay counts is decided by the code that decides on an edge, and by no copy of it.
+`cache.cache.SegmentCache` runs as it does in an edge; its files are never written (`CountingDiskTier`), its bodies
+hold no bytes (`SizeOnlyBody`), and the work that an edge gives to threads is done when the request is over (`Bench`).
+So what the replay counts is decided by the code that decides on an edge, and by no copy of it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from kernel.errors import Bug
 T = TypeVar("T")
 
 
-class Hollow(MemoryFile):
+class SizeOnlyBody(MemoryFile):
     """A body of some length and no bytes."""
 
     __slots__ = ()
@@ -42,7 +42,7 @@ class Hollow(MemoryFile):
         return memoryview(b"")
 
 
-class Ledger(DiskTier):
+class CountingDiskTier(DiskTier):
     """A disk tier that keeps the books and touches no disk."""
 
     def __init__(self, budget: int, policy: Policy[Entry], admission: Admission) -> None:
@@ -65,7 +65,7 @@ class Ledger(DiskTier):
         return set()
 
 
-_LOADED = Hollow(0)
+_LOADED = SizeOnlyBody(0)
 
 
 def _served(body: Body | None) -> None:
@@ -127,7 +127,7 @@ class Replay:
     def __init__(self, ram: int, disk: int, policy: str, admission: str, tuning: Tuning = DEFAULT) -> None:
         make = POLICIES[policy]
         self._bench = Bench()
-        ledger = Ledger(disk, make(disk, tuning), ADMISSIONS[admission](disk)) if disk else None
+        ledger = CountingDiskTier(disk, make(disk, tuning), ADMISSIONS[admission](disk)) if disk else None
         in_ram = RamTier(ram, make(ram, tuning), alone=ledger is None)
         self._cache = SegmentCache(in_ram, ledger, self._bench, self._bench)
         self.tally = Tally()
@@ -146,8 +146,8 @@ class Replay:
         if entry is None:
             tally.missed += 1
             tally.bytes_missed += size
-            if cache.takes(size + OVERHEAD):
-                cache.store(Entry(key, 200, [], None), Hollow(size))
+            if cache.fits(size + OVERHEAD):
+                cache.store(Entry(key, 200, [], None), SizeOnlyBody(size))
         elif entry.body is not None:
             tally.ram_hits += 1
             cache.touch(entry)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 FIELDS = ("time", "obj_id", "obj_size")
-LONGEST_LINE = 4096
+MAX_LINE_LENGTH = 4096
 _REQUEST = re.compile(rb"[ \t]*-?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?[ \t]*,([^,\s]+)[ \t]*,[ \t]*([0-9]{1,15})\s*")
 _TIME = re.compile(rb"-?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
-_LARGEST = 10**15
+_MAX_BYTES = 10**15
 
 
 class Fault(NamedTuple):
@@ -27,16 +27,16 @@ class Fault(NamedTuple):
 def read_trace(stream: BinaryIO) -> Iterator[tuple[bytes, int] | Fault]:
     """(object's id, its bytes) of each request, or what is wrong with the line.
 
-    Empty lines and a header in line 1 are passed over. Lines are counted from 1 and read up to `LONGEST_LINE` bytes.
+    Empty lines and a header in line 1 are passed over. Lines are counted from 1 and read up to `MAX_LINE_LENGTH` bytes.
     """
     match, number = _REQUEST.fullmatch, 0
-    while line := stream.readline(LONGEST_LINE):
+    while line := stream.readline(MAX_LINE_LENGTH):
         number += 1
         if found := match(line):
             yield found[1], int(found[2])
-        elif len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+        elif len(line) == MAX_LINE_LENGTH and not line.endswith(b"\n"):
             _skip_rest(stream)
-            yield Fault(number, "", f"is longer than {LONGEST_LINE} bytes")
+            yield Fault(number, "", f"is longer than {MAX_LINE_LENGTH} bytes")
         else:
             fields = [field.strip() for field in line.removeprefix(b"\xef\xbb\xbf").split(b",")]
             if fields == [b""] or (number == 1 and _is_header(fields)):
@@ -45,7 +45,7 @@ def read_trace(stream: BinaryIO) -> Iterator[tuple[bytes, int] | Fault]:
 
 
 def _skip_rest(stream: BinaryIO) -> None:
-    while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+    while (rest := stream.readline(MAX_LINE_LENGTH)) and not rest.endswith(b"\n"):
         pass
 
 
@@ -65,7 +65,7 @@ def _parse(fields: list[bytes], number: int) -> tuple[bytes, int] | Fault:
         return Fault(number, "obj_id", "is empty")
     if not re.fullmatch(rb"[0-9]+", size):
         return Fault(number, "obj_size", f"{_shown(size)} is not a whole number of bytes")
-    if int(size[:20]) >= _LARGEST:
+    if int(size[:20]) >= _MAX_BYTES:
         return Fault(number, "obj_size", f"{_shown(size)} is no size of an object")
     return object_id, int(size)
 

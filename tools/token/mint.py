@@ -13,7 +13,7 @@ from kernel.errors import BadSettings
 from kernel.settings.table import CIDR, COUNTRY, DURATION, PATH, SWITCH, TEXT, choice, setting
 from kernel.vocabulary import Tier
 
-KEY_FILE_LARGEST = 64 << 10
+MAX_KEY_FILE_SIZE = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ def read_key(file: Path, *, secret: bool) -> SigningKey:
     source = f"file {file}"
     try:
         with file.open("rb") as opened:
-            content = opened.read(KEY_FILE_LARGEST + 1)
+            content = opened.read(MAX_KEY_FILE_SIZE + 1)
     except OSError as error:
         raise BadSettings("key", f"cannot be read: {error.strerror}", source) from None
-    if len(content) > KEY_FILE_LARGEST:
+    if len(content) > MAX_KEY_FILE_SIZE:
         raise BadSettings("key", "is too large to be a key", source)
     try:
         return SigningKey.from_secret(content) if secret else SigningKey.from_pem(content)

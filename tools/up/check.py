@@ -12,7 +12,7 @@ import aiohttp
 
 from kernel.errors import MatineeError
 
-_BODY_MOST = 4 << 20
+_MAX_BODY = 4 << 20
 _PAUSE_SECONDS = 0.1
 _REQUEST_SECONDS = 10.0
 
@@ -98,9 +98,9 @@ class Checker:
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk
-                if len(body) > _BODY_MOST:
+                if len(body) > _MAX_BODY:
                     break
-            return Answer(response.status, bytes(body[:_BODY_MOST]))
+            return Answer(response.status, bytes(body[:_MAX_BODY]))
 
 
 def _has_stream(answer: Answer) -> bool:

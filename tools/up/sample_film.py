@@ -24,7 +24,7 @@ PACKAGE = "moviepy==2.2.1"
 PACKAGE_SHA256 = "c80cb56815ece94e5e3e2d361aa40070eeb30a09d23a24c4e684d03e16deacb1"
 FILM_NAME = "trailer_bbb.mp4"
 FILM_SHA256 = "ce0d2ba68822a89ae65ee41b53be9de621771130c2aa1d0ff02d935df75b59ae"
-_MOST_BYTES = 64 << 20
+_MAX_BYTES = 64 << 20
 _FETCH_SECONDS = 180
 
 _PATTERN_NAME = "test_pattern.mp4"
@@ -146,7 +146,7 @@ def extract(archive: Path, target: Path) -> None:
         with tarfile.open(archive, "r:gz") as package:
             member = next((one for one in package if one.name.endswith("/" + FILM_NAME) and one.isfile()), None)
             content = package.extractfile(member) if member else None
-            if member is None or content is None or member.size > _MOST_BYTES:
+            if member is None or content is None or member.size > _MAX_BYTES:
                 raise NotFetched(f"the package holds no {FILM_NAME}")
             with part.open("wb") as out:
                 shutil.copyfileobj(content, out)

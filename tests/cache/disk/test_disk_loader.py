@@ -62,7 +62,7 @@ async def test_a_disk_that_fails_and_one_that_rests(bench, monkeypatch):
     assert not await bench.cache.warmed(entry)
     assert bench.cache.counts.disk_failed == 1
     monkeypatch.setattr(bench.disk, "read_head", read)
-    bench.disk.rests_until = bench.clock.mono() + 10
+    bench.disk.suspended_until = bench.clock.mono() + 10
     assert not await bench.cache.warmed(other)
     await bench.clock.advance(11)
     assert await bench.cache.warmed(other), "it was there all the time"

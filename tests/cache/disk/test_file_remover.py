@@ -99,7 +99,7 @@ async def test_a_receipt_counts_files_that_were_stuck_before_the_purge(bench, mo
         refuse(failing)
         unwritable(failing)
         if how.startswith("replaced"):
-            bench.disk.rests_until = bench.clock.mono() + 1000
+            bench.disk.suspended_until = bench.clock.mono() + 1000
             bench.keep(b"/k", b"new", (b"surrogate-key", b"s"))
         elif how == "evicted":
             bench.cache.ram.drop(entry)

@@ -104,7 +104,7 @@ def test_a_start_goes_on_with_the_file_or_begins_one_with_the_lines_it_is_given(
 
 def test_it_is_written_anew_when_most_of_it_is_old(clock, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SPARE_LINES", 50)
-    monkeypatch.setattr(module, "MOST_REMEMBERED", 3)
+    monkeypatch.setattr(module, "MAX_REMEMBERED", 3)
     journal = Journal(tmp_path / "index", lambda: 400)
     journal.start(Known(), {})
     for number in range(1, 201):
@@ -205,7 +205,7 @@ def test_it_is_settled_when_it_is_on_the_disk_and_not_before(journal, clock, mon
 
 
 def test_more_owed_than_is_remembered_and_nothing_of_the_file_may_count(journal, clock, monkeypatch):
-    monkeypatch.setattr(module, "MOST_OWED", 2)
+    monkeypatch.setattr(module, "MAX_OWED", 2)
     for name in (A, B):
         journal.add(name, line(clock))
     with monkeypatch.context() as dead:

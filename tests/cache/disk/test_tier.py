@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from cache.body import FILE_LEAST, Pieces
+from cache.body import MIN_FILE_BYTES, Pieces
 from cache.disk.object_file import Damaged, FileOf
 from cache.disk.recovery import SHARDS
-from cache.disk.tier import MOST_ERRORS, PAGE, DiskTier, FolderLost
+from cache.disk.tier import MAX_ERRORS, PAGE, DiskTier, FolderLost
 from cache.entry import Entry
 from cache.eviction.lru import Lru
 from kernel.clock import Instant
@@ -76,7 +76,7 @@ def test_a_written_object_is_read_and_found_at_the_next_start(tier, clock):
     assert tier.used == PAGE, "a file takes whole pages"
     (found,) = again(tier).found
     assert (found.key, found.disk, found.cold) == (b"/k", entry.disk, True)
-    found.warm(tier.read_head(wanted(tier, entry)))
+    found.load_head(tier.read_head(wanted(tier, entry)))
     assert found.fields == entry.fields
     assert found.fresh_until == pytest.approx(entry.fresh_until)
 
@@ -89,26 +89,26 @@ def test_names_are_never_used_twice(tier, clock):
 
 
 def test_what_it_takes(tier):
-    assert tier.takes(tier.budget // 4, 0.0)
-    assert not tier.takes(tier.budget // 4 + 1, 0.0)
+    assert tier.fits(tier.budget // 4, 0.0)
+    assert not tier.fits(tier.budget // 4 + 1, 0.0)
 
 
 def test_after_many_errors_in_a_row_it_rests_and_longer_each_time(tier):
     now = 1000.0
-    for _ in range(MOST_ERRORS):
-        assert tier.takes(1, now)
-        tier.failed(now)
+    for _ in range(MAX_ERRORS):
+        assert tier.fits(1, now)
+        tier.note_error(now)
     for rest in (30, 60, 120, 240, 480, 600, 600):
-        tier.failed(now)  # what was under way when it went to rest
-        assert tier.resting(now + rest - 1)
-        assert not tier.takes(1, now + rest - 1)
+        tier.note_error(now)  # what was under way when it went to rest
+        assert tier.is_suspended(now + rest - 1)
+        assert not tier.fits(1, now + rest - 1)
         now += rest
-        assert tier.takes(1, now)
-        tier.failed(now)
+        assert tier.fits(1, now)
+        tier.note_error(now)
     now += 600
-    tier.worked()
-    tier.failed(now)
-    assert tier.takes(1, now)
+    tier.note_success()
+    tier.note_error(now)
+    assert tier.fits(1, now)
 
 
 def test_over_its_budget_the_oldest_leave(tmp_path, clock):
@@ -136,7 +136,7 @@ def test_what_is_being_written_counts_before_it_is_there(tmp_path, clock):
 def test_a_body_for_which_no_descriptor_is_to_spare_is_bytes(tier, clock, monkeypatch):
     """Open bodies must not take from the connections what they need."""
     monkeypatch.setattr("cache.disk.tier.spare", lambda fd: False)
-    body = b"x" * FILE_LEAST
+    body = b"x" * MIN_FILE_BYTES
     entry = kept(tier, clock, b"/k", body)
     assert tier.read_body(wanted(tier, entry), 0.0, files=True)[1] == body
     assert tier.write(file(tier, entry), kept_entry(clock, b"/k").to_disk(now_of(clock)), body, 0.0) is None
@@ -302,7 +302,7 @@ def test_what_was_written_is_open_for_sending_where_that_is_wanted(tier, clock):
     head = entry.to_disk(now_of(clock))
     opened = tier.write(tier.name(b"/k", 1), head, body, 0.0)
     assert bytes(opened.view(39_999, 40_001)) == b"xy"
-    assert opened.sound(0.0)
+    assert opened.is_servable(0.0)
     assert tier.write(tier.name(b"/k", 2), head, body) is None
     assert tier.write(tier.name(b"/k", 3), head, b"small", 0.0) is None
 

@@ -23,14 +23,14 @@ def test_a_key_put_in_again_is_young_and_counted_once():
 def test_what_yields_was_not_asked_for():
     """From the old end, up to what was asked for; the first use of what was prefetched does not count."""
     policy: Lru[str] = Lru(100)
-    assert policy.yields(0)
+    assert policy.fits_without_eviction(0)
     for name in "abc":
         policy.insert(name, 20)
-    assert policy.yields(60)
-    assert not policy.yields(61)
+    assert policy.fits_without_eviction(60)
+    assert not policy.fits_without_eviction(61)
     policy.touch("a")  # at the young end now
-    assert policy.yields(40)
-    assert not policy.yields(41)
+    assert policy.fits_without_eviction(40)
+    assert not policy.fits_without_eviction(41)
     policy.untouch("a")
     policy.untouch("unknown")
-    assert policy.yields(60)
+    assert policy.fits_without_eviction(60)

@@ -2,7 +2,7 @@
 
 import weakref
 
-from cache.eviction.s3fifo import MOST_HITS, S3Fifo
+from cache.eviction.s3fifo import MAX_HITS, S3Fifo
 
 
 def filled(*keys, budget=100, **more):
@@ -54,7 +54,7 @@ def test_hits_count_up_to_three():
     policy = filled("a")
     for _ in range(9):
         policy.touch("a")
-    assert policy.hits("a") == MOST_HITS
+    assert policy.hits("a") == MAX_HITS
 
 
 def test_small_over_its_share_gives_way_before_main():
@@ -167,16 +167,16 @@ def test_the_first_use_of_what_was_prefetched_is_no_hit():
 def test_what_yields():
     """The oldest of small that nobody asked for; never what main holds."""
     policy: S3Fifo[str] = S3Fifo(100, 0.2)
-    assert not policy.yields(1)
+    assert not policy.fits_without_eviction(1)
     for name in "abc":
         policy.insert(name, 20)
-    assert policy.yields(60)
-    assert not policy.yields(61)
+    assert policy.fits_without_eviction(60)
+    assert not policy.fits_without_eviction(61)
     for name in "abc":
         policy.touch(name)
-    assert not policy.yields(1)
+    assert not policy.fits_without_eviction(1)
     policy.insert("d", 40)
     while policy.used > 60:
         policy.evict()
     assert policy._main
-    assert not policy.yields(5)
+    assert not policy.fits_without_eviction(5)

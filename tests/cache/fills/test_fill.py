@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.fills.fill import MOST_BEHIND, Fill
+from cache.fills.fill import MAX_BYTES_BEHIND, Fill
 from cache.fills.fill_state import Event, State
 from kernel.errors import Bug, UpstreamFailed
 from tests.cache.workbench import response
@@ -42,13 +42,13 @@ class Viewer:
         self.told.append("end")
         self.take(1 << 30)
 
-    def on_held(self, entry):
+    def on_not_modified(self, entry):
         self.told.append(("held", entry))
 
     def on_failed(self, error):
         self.told.append(error)
 
-    def on_freed(self, why):
+    def on_released(self, why):
         self.told.append(("freed", why))
 
 
@@ -98,7 +98,7 @@ def test_every_reader_gets_every_byte_whenever_he_came_and_however_slow(kept):
     assert ended(fill) is kept
     assert [viewer.told for viewer in (fast, slow, third)] == [["head", "end"]] * 3
     assert {bytes(viewer.got) for viewer in (fast, slow, third)} == {WHOLE}
-    assert fill.state is (State.STORED if kept else State.SERVED)
+    assert fill.state is (State.STORED if kept else State.PASSED_THROUGH)
     assert not fill.readers
 
 
@@ -212,10 +212,10 @@ def test_a_304_and_a_failure_are_told_to_all():
     fill, viewer = begun(stale=entry), None
     viewer = Viewer(fill)
     fill.join(viewer)
-    fill.held(entry)
-    assert (fill.state, viewer.told) == (State.HELD, [("held", entry)])
+    fill.not_modified(entry)
+    assert (fill.state, viewer.told) == (State.NOT_MODIFIED, [("held", entry)])
     fill.fail(error)
-    assert fill.state is State.HELD, "after the end nothing fails"
+    assert fill.state is State.NOT_MODIFIED, "after the end nothing fails"
 
     fill = begun()
     viewer = Viewer(fill)
@@ -244,7 +244,7 @@ def test_a_fill_that_stops_being_kept_serves_those_who_are_there(event):
     fill.join(slow)
     fill.add(PIECES[0])
     fill.pass_on(event)
-    assert fill.doomed
+    assert fill.purged
     assert not fill.joinable
     for piece in PIECES[1:]:
         fill.add(piece)
@@ -252,12 +252,14 @@ def test_a_fill_that_stops_being_kept_serves_those_who_are_there(event):
     assert viewer.got == slow.got == WHOLE
 
 
-@pytest.mark.parametrize(("kept", "state"), [(None, State.ASKED), (True, State.PASSING), (False, State.PASSING)])
+@pytest.mark.parametrize(
+    ("kept", "state"), [(None, State.ASKED), (True, State.PASSING_THROUGH), (False, State.PASSING_THROUGH)]
+)
 def test_a_purge_dooms_it_in_every_state(kept, state):
     fill = begun(kept=kept)
     fill.purge()
     fill.purge()
-    assert fill.doomed
+    assert fill.purged
     assert fill.state is state
 
 
@@ -283,14 +285,14 @@ def test_while_passing_the_upstream_waits_for_the_slowest():
     while not upstream.paused:
         fill.add(b"x" * 65536)
         sent += 65536
-    assert MOST_BEHIND < sent <= MOST_BEHIND + 65536
+    assert MAX_BYTES_BEHIND < sent <= MAX_BYTES_BEHIND + 65536
     assert len(fast.got) == sent
-    slow.take(MOST_BEHIND // 4)
+    slow.take(MAX_BYTES_BEHIND // 4)
     assert upstream.paused, "a little is not enough: no pause and resume with every read"
-    slow.take(MOST_BEHIND // 2)
+    slow.take(MAX_BYTES_BEHIND // 2)
     assert not upstream.paused
     assert upstream.words == 2
-    assert sum(map(len, fill._chunks)) <= MOST_BEHIND
+    assert sum(map(len, fill._chunks)) <= MAX_BYTES_BEHIND
 
 
 def test_the_slow_one_leaves_and_the_upstream_goes_on():
@@ -299,7 +301,7 @@ def test_the_slow_one_leaves_and_the_upstream_goes_on():
     fast, slow = Viewer(fill), Viewer(fill, pace=0)
     fill.join(fast)
     fill.join(slow)
-    fill.add(b"x" * (MOST_BEHIND + 1))
+    fill.add(b"x" * (MAX_BYTES_BEHIND + 1))
     assert upstream.paused
     fill.leave(slow)
     assert not upstream.paused
@@ -311,11 +313,11 @@ def test_a_large_object_found_too_large_is_let_go_as_read():
     upstream = Upstream(fill)
     slow = Viewer(fill, pace=0)
     fill.join(slow)
-    fill.add(b"x" * 2 * MOST_BEHIND)
+    fill.add(b"x" * 2 * MAX_BYTES_BEHIND)
     assert not upstream.paused, "what is kept is kept whole: no use in waiting"
     fill.pass_on(Event.TOO_LARGE)
     assert upstream.paused
-    slow.take(2 * MOST_BEHIND)
+    slow.take(2 * MAX_BYTES_BEHIND)
     assert not upstream.paused
     assert not fill._chunks
 
@@ -324,9 +326,9 @@ def test_without_an_upstream_to_pause_nothing_breaks():
     fill = begun(kept=False)
     slow = Viewer(fill, pace=0)
     fill.join(slow)
-    fill.add(b"x" * (MOST_BEHIND + 1))
+    fill.add(b"x" * (MAX_BYTES_BEHIND + 1))
     slow.take(1 << 30)
-    assert len(slow.got) == MOST_BEHIND + 1
+    assert len(slow.got) == MAX_BYTES_BEHIND + 1
 
 
 def test_its_name_in_a_message():

@@ -13,16 +13,16 @@ from kernel.errors import Bug
     ("events", "end"),
     [
         ("head-kept end", State.STORED),
-        ("head-kept too-large end", State.SERVED),
-        ("head-kept purged purged end", State.SERVED),
+        ("head-kept too-large end", State.PASSED_THROUGH),
+        ("head-kept purged purged end", State.PASSED_THROUGH),
         ("head-kept error", State.FAILED),
         ("head-kept purged error", State.FAILED),
-        ("head-passed end", State.SERVED),
-        ("head-passed purged end", State.SERVED),
+        ("head-passed end", State.PASSED_THROUGH),
+        ("head-passed purged end", State.PASSED_THROUGH),
         ("head-passed error", State.FAILED),
-        ("not-modified", State.HELD),
-        ("purged not-modified", State.HELD),
-        ("purged head-passed end", State.SERVED),
+        ("not-modified", State.NOT_MODIFIED),
+        ("purged not-modified", State.NOT_MODIFIED),
+        ("purged head-passed end", State.PASSED_THROUGH),
         ("error", State.FAILED),
         ("purged error", State.FAILED),
     ],
@@ -59,4 +59,4 @@ def test_the_diagram_shows_every_row():
     text = diagram()
     assert text.startswith("stateDiagram-v2\n    [*] --> ASKED\n")
     assert text.count(" --> ") == 1 + len(TRANSITIONS) + len(ENDED)
-    assert "    FILLING --> PASSING: too-large" in text
+    assert "    FILLING --> PASSING_THROUGH: too-large" in text

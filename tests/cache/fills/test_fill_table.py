@@ -2,14 +2,14 @@
 
 from cache.fills import fill_table
 from cache.fills.fill import Fill
-from cache.fills.fill_table import Filling
+from cache.fills.fill_table import FillTable
 from cache.index import PurgeRequest
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
 
 
 def test_found_until_its_end():
-    filling, fill = Filling(), Fill(b"/k", 0.0)
+    filling, fill = FillTable(), Fill(b"/k", 0.0)
     filling.begin(fill)
     assert filling.find(b"/k", {}) is fill
     assert b"/k" in filling
@@ -19,7 +19,7 @@ def test_found_until_its_end():
 
 
 def test_the_end_of_one_that_was_replaced_is_not_the_end_of_the_other():
-    filling, doomed, fill = Filling(), Fill(b"/k", 0.0), Fill(b"/k", 0.0)
+    filling, doomed, fill = FillTable(), Fill(b"/k", 0.0), Fill(b"/k", 0.0)
     filling.begin(doomed)
     filling.begin(fill)
     filling.ended(doomed)
@@ -27,12 +27,12 @@ def test_the_end_of_one_that_was_replaced_is_not_the_end_of_the_other():
 
 
 def test_a_purge_leaves_the_others():
-    filling, reached, other = Filling(), Fill(b"/k", 0.0), Fill(b"/other", 0.0)
+    filling, reached, other = FillTable(), Fill(b"/k", 0.0), Fill(b"/other", 0.0)
     filling.begin(reached)
     filling.begin(other)
     filling.purge(PurgeRequest(urls=(b"/k",)))
     assert list(filling) == [other]
-    assert (reached.doomed, other.doomed) == (True, False)
+    assert (reached.purged, other.purged) == (True, False)
 
 
 def varying(clock, accept):
@@ -41,13 +41,13 @@ def varying(clock, accept):
 
 
 def test_before_anything_is_known_all_wait_for_one():
-    filling, first = Filling(), Fill(b"/k", 0.0, None, {b"accept": b"a"})
+    filling, first = FillTable(), Fill(b"/k", 0.0, None, {b"accept": b"a"})
     filling.begin(first)
     assert filling.find(b"/k", {b"accept": b"b"}) is first
 
 
 def test_each_alternate_has_a_fill_of_its_own_once_it_is_known_by_what_answers_vary():
-    filling, clock = Filling(), FakeClock()
+    filling, clock = FillTable(), FakeClock()
     filling.varies(varying(clock, b"a"))
     a, b = (Fill(b"/k", 0.0, None, {b"accept": one}) for one in (b"a", b"b"))
     filling.begin(a)
@@ -61,23 +61,23 @@ def test_each_alternate_has_a_fill_of_its_own_once_it_is_known_by_what_answers_v
 
 
 def test_what_is_stored_says_by_what_answers_vary_too():
-    filling, stored = Filling(), varying(FakeClock(), b"a")
+    filling, stored = FillTable(), varying(FakeClock(), b"a")
     filling.begin(Fill(b"/k", 0.0, None, {b"accept": b"a"}))
     assert filling.find(b"/k", {b"accept": b"b"}, stored) is None
 
 
 def test_an_overdue_fill_is_found_no_more_and_purged_all_the_same():
-    filling, fill = Filling(), Fill(b"/k", 0.0)
+    filling, fill = FillTable(), Fill(b"/k", 0.0)
     filling.begin(fill)
     filling.late(fill)
     assert (filling.find(b"/k", {}), len(filling)) == (None, 0)
     filling.purge(PurgeRequest(everything=True))
-    assert fill.doomed
+    assert fill.purged
 
 
 def test_what_is_remembered_is_bounded(monkeypatch):
-    monkeypatch.setattr(fill_table, "MOST_VARYING", 1)
-    filling, clock = Filling(), FakeClock()
+    monkeypatch.setattr(fill_table, "MAX_VARYING", 1)
+    filling, clock = FillTable(), FakeClock()
     filling.varies(varying(clock, b"a"))
     filling.varies(response(clock, b"/other", (b"vary", b"Accept"), request={}))
     assert list(filling._varying) == [b"/other"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from control.rate_limiter import Rate
+from control.rate_limiter import RateLimiter
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def test_what_cannot_be_is_told_with_its_place(jobs, method: str, path: st
 
 
 async def test_a_key_that_runs_wild_is_slowed_down(jobs) -> None:
-    jobs.plane.jobs.rate = Rate(1.0, 1.0)
+    jobs.plane.jobs.rate = RateLimiter(1.0, 1.0)
     await jobs("POST", "/v1/purges", {"all": True}, status=201)
     assert (await jobs("POST", "/v1/purges", {"all": True}, status=429))["reason"] == "rate"
     assert (await jobs("POST", "/v1/prefetches", {"urls": ["/a"]}, status=429))["reason"] == "rate"

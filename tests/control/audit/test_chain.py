@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from control.audit.chain import FIRST, BadKey, Break, Keyring, Verifier, is_sealed, page_break, row_hash, row_of, sealed
-from control.audit.entry import Action, Author, Call, Deed, Entry
+from control.audit.entry import Action, AuditEntry, Author, Call, Entry
 
 NOW = 1_800_000_000.0
 RING = Keyring.of([b"k" * 32])
@@ -22,7 +22,7 @@ def chain(count: int, keyring: Keyring = RING) -> tuple[list[dict[str, Any]], di
     for seq in range(1, count + 1):
         author = Author("anna", NOW + seq, "disk replaced", Call("192.0.2.1", "r1", operator=True))
         rows.append(
-            row_of(Entry(author, Deed(Action.NODE_DRAIN, f"e{seq}", 1, 2), seq), seq, previous, keyring, "here")
+            row_of(Entry(author, AuditEntry(Action.NODE_DRAIN, f"e{seq}", 1, 2), seq), seq, previous, keyring, "here")
         )
         previous = rows[-1]["hash"]
     return rows, sealed({"first": 1, "previous": FIRST, "last": count, "hash": previous, "key": ""}, keyring)
@@ -104,7 +104,7 @@ def test_an_old_head_put_back_with_the_rows_of_then_is_found_by_what_was_seen() 
     broken = found(rows[:3], head, anchor=(5, rows[4]["hash"]))
     assert broken == [Break(4, "rows 4 to 5 are missing: the end of the log was cut off")]
     other = Author("eve", NOW)
-    again = row_of(Entry(other, Deed(Action.CHANGE, "x")), 4, rows[2]["hash"], RING, "")
+    again = row_of(Entry(other, AuditEntry(Action.CHANGE, "x")), 4, rows[2]["hash"], RING, "")
     head = sealed(head | {"last": 4, "hash": again["hash"]}, RING)
     assert "another row" in found([*rows[:3], again], head, anchor=(4, rows[3]["hash"]))[0].why
 
@@ -142,7 +142,7 @@ def test_rows_of_an_earlier_release_come_only_before_those_with_a_key() -> None:
 def test_what_control_noted_itself_is_told() -> None:
     rows, _ = chain(1)
     noted = row_of(
-        Entry(Author("control", NOW, "the head was missing"), Deed(Action.AUDIT_BROKEN, "audit")),
+        Entry(Author("control", NOW, "the head was missing"), AuditEntry(Action.AUDIT_BROKEN, "audit")),
         2,
         rows[0]["hash"],
         RING,
@@ -155,7 +155,7 @@ def test_what_control_noted_itself_is_told() -> None:
 def test_a_second_key_goes_on_where_the_first_ended() -> None:
     rows, head = chain(2)
     both = Keyring.of([b"n" * 32, b"k" * 32])
-    row = row_of(Entry(Author("anna", NOW), Deed(Action.CHANGE, "x")), 3, rows[1]["hash"], both, "")
+    row = row_of(Entry(Author("anna", NOW), AuditEntry(Action.CHANGE, "x")), 3, rows[1]["hash"], both, "")
     head = sealed(head | {"last": 3, "hash": row["hash"]}, both)
     assert found([*rows, row], head, ring=both) == []
     assert "not in the key file" in found([*rows, row], head, ring=RING)[0].why

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from control.audit.entry import ACTION_SENTENCES, MAX_TEXT, MAX_TOUCHES, Action, plain, text_of, told
-from control.desired.revision_diff import Touch
+from control.desired.revision_diff import ResourceChange
 
 
 def test_each_action_has_its_sentence() -> None:
@@ -13,14 +13,14 @@ def test_each_action_has_its_sentence() -> None:
 
 
 def test_a_few_things_stand_there_from_what_to_what() -> None:
-    before, after = told([Touch("node", "e1", b"1", b"2"), Touch("node", "e2", None, b"3")])
+    before, after = told([ResourceChange("node", "e1", b"1", b"2"), ResourceChange("node", "e2", None, b"3")])
     assert before == {"node/e1": "1"}
     assert after == {"node/e1": "2", "node/e2": "3"}
     assert told([]) == (None, None)
 
 
 def test_of_many_things_their_names_and_a_digest_stand_there() -> None:
-    touches = [Touch("rules", f"t{n:04}", None, b"{}") for n in range(MAX_TOUCHES + 1)]
+    touches = [ResourceChange("rules", f"t{n:04}", None, b"{}") for n in range(MAX_TOUCHES + 1)]
     before, after = told(touches)
     assert before is None
     assert (after["things"], len(after["names"]), len(after["sha256"])) == (MAX_TOUCHES + 1, MAX_TOUCHES, 64)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from sqlalchemy import delete, func, select, update
 
 from control.audit.chain import FIRST, NO_KEY, Keyring, Verifier
-from control.audit.entry import Action, Author, Call, Deed
+from control.audit.entry import Action, AuditEntry, Author, Call
 from control.db.audit_table import pages, prune, read_head
 from control.db.schema import audit, audit_head
 from control.db.store import Store, Tx
@@ -46,7 +46,7 @@ async def test_every_change_has_its_row_in_its_transaction(open_store: Callable)
         await store.commit(title("a"), ME)  # changes nothing
 
         async def fails(tx: Tx) -> None:
-            tx.note(Deed(Action.API_KEY_MAKE, "k"))
+            tx.note(AuditEntry(Action.API_KEY_MAKE, "k"))
             raise ValueError
 
         for _ in range(2):

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 import control.db.database
-from control.db.change_listener import Follower
+from control.db.change_listener import ChangeListener
 from control.db.database import CHANNEL, postgresql, sqlite
 from control.db.store import Author, Committed, Cursor, Store
 from control.desired import changes
@@ -62,12 +62,12 @@ async def test_replicas_that_change_at_once_take_turns_and_end_alike(replica, un
         )
         assert sorted(done.revision for done in made) == list(range(1, 51))
         await until(lambda: same(one, two))
-        assert one.desired.shelves[RULES].resources == two.desired.shelves[RULES].resources
+        assert one.desired.resource_sets[RULES].resources == two.desired.resource_sets[RULES].resources
         assert len(changes.titles(one.desired)) == 50
         for revision in range(51):
-            assert one.desired.shelves[RULES].touched_after(revision) == two.desired.shelves[RULES].touched_after(
-                revision
-            )
+            assert one.desired.resource_sets[RULES].touched_after(revision) == two.desired.resource_sets[
+                RULES
+            ].touched_after(revision)
 
 
 async def test_one_that_is_behind_judges_by_what_is_newest(replica) -> None:
@@ -198,11 +198,11 @@ from pathlib import Path
 from control.desired import changes
 from control.db.database import database_of
 from control.db.store import Author, Cursor, Store
-from control.db.queued_change import Waiting
+from control.db.queued_change import QueuedChange
 async def main():
     store = await Store.open(database_of(sys.argv[1], Path(".")))
     writer = asyncio.create_task(store.run())
-    Waiting.answered = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    QueuedChange.answered = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     put = lambda desired: changes.put_titles(desired, {"a": {}})
     await store.commit(put, Author("catalogue", 0), Cursor("catalogue", 7))
 asyncio.run(main())
@@ -232,7 +232,7 @@ async def test_a_listener_that_is_lost_is_made_anew(postgresql_url, until, monke
     database = postgresql(postgresql_url, PASSWORD)
     other = await asyncpg.connect(postgresql_url, password=PASSWORD)
     monkeypatch.setattr("control.db.change_listener.LOOK_EVERY", 0.05)
-    follower = Follower(database, "me", refresh)
+    follower = ChangeListener(database, "me", refresh)
     running = asyncio.ensure_future(follower.run())  # noqa: TID251 (the test owns it)
     await until(lambda: refreshed)
     listening = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
@@ -251,7 +251,7 @@ async def test_a_listener_that_is_lost_is_made_anew(postgresql_url, until, monke
 
 async def test_over_a_file_there_is_nobody_to_follow(tmp_path) -> None:
     database = sqlite(tmp_path / "c.sqlite3")
-    await Follower(database, "me", lambda: asyncio.sleep(0)).run()
+    await ChangeListener(database, "me", lambda: asyncio.sleep(0)).run()
     await database.engine.dispose()
 
 

@@ -55,10 +55,13 @@ async def test_one_who_is_behind_reads_what_is_newer_and_ends_as_one_who_reads_i
     await put(connection, resources, [row(4, b"[]", "title/1"), row(5, None, "title/2"), row(6, b"{}")])
     await at(connection, 6)
     caught_up, anew = await read_state(connection, behind), await read_state(connection)
-    assert caught_up.desired.shelves[RULES].resources == anew.desired.shelves[RULES].resources
+    assert caught_up.desired.resource_sets[RULES].resources == anew.desired.resource_sets[RULES].resources
     assert caught_up.desired.version(RULES) == anew.desired.version(RULES)
-    assert caught_up.desired.shelves[RULES].touched_after(3) == {"title/1", "title/2", "title/6"}
-    assert caught_up.desired.shelves[RULES].resources["title/3"] is behind.desired.shelves[RULES].resources["title/3"]
+    assert caught_up.desired.resource_sets[RULES].touched_after(3) == {"title/1", "title/2", "title/6"}
+    assert (
+        caught_up.desired.resource_sets[RULES].resources["title/3"]
+        is behind.desired.resource_sets[RULES].resources["title/3"]
+    )
 
 
 async def test_one_who_missed_removals_that_are_forgotten_reads_it_all(connection) -> None:
@@ -68,7 +71,7 @@ async def test_one_who_missed_removals_that_are_forgotten_reads_it_all(connectio
     await put(connection, resources, [row(3, None, "title/1"), row(4, None, "title/2"), row(5, b"{}")])
     await at(connection, 5)
     await forget_removed(connection, kept=0)
-    assert set((await read_state(connection, behind)).desired.shelves[RULES].resources) == {"title/5"}
+    assert set((await read_state(connection, behind)).desired.resource_sets[RULES].resources) == {"title/5"}
 
 
 async def test_another_epoch_is_read_whole(connection) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from control.db import replica_notes as shared_module
 from control.db.database import postgresql, sqlite
-from control.db.replica_notes import Said, lease, leases, share, shared
+from control.db.replica_notes import ReplicaNote, lease, leases, publish_note, read_notes
 from control.db.store import Store
 from tests.postgresql import PASSWORD
 
@@ -15,12 +15,12 @@ NOW = 1_800_000_000.0
 
 async def test_a_replica_hears_the_others_last_word_while_it_is_young(postgresql_url: str) -> None:
     one, two = [await Store.open(postgresql(postgresql_url, PASSWORD), name) for name in ("one", "two")]
-    await share(one, "popularity", b"old", NOW - 5)
-    await share(one, "popularity", b"new", NOW)
-    await share(one, "probes", b"other", NOW)
-    await share(two, "popularity", b"mine", NOW)
-    assert await shared(two, "popularity", NOW + 1) == (Said("one", NOW, b"new"),)
-    assert await shared(two, "popularity", NOW + 60) == ()
+    await publish_note(one, "popularity", b"old", NOW - 5)
+    await publish_note(one, "popularity", b"new", NOW)
+    await publish_note(one, "probes", b"other", NOW)
+    await publish_note(two, "popularity", b"mine", NOW)
+    assert await read_notes(two, "popularity", NOW + 1) == (ReplicaNote("one", NOW, b"new"),)
+    assert await read_notes(two, "popularity", NOW + 60) == ()
     for store in (one, two):
         await store.dispose()
 
@@ -42,9 +42,9 @@ async def test_one_replica_has_the_lease_until_it_does_not_ask_again(postgresql_
 async def test_over_a_file_there_is_one_replica(tmp_path, monkeypatch) -> None:
     store = await Store.open(sqlite(tmp_path / "c.sqlite3"), "one")
     assert await lease(store, "rollout", 10, NOW)
-    await share(store, "probes", b"mine", NOW)
-    assert await shared(store, "probes", NOW) == ()
-    monkeypatch.setattr(shared_module, "MOST_BYTES", 3)
+    await publish_note(store, "probes", b"mine", NOW)
+    assert await read_notes(store, "probes", NOW) == ()
+    monkeypatch.setattr(shared_module, "MAX_BYTES", 3)
     with pytest.raises(ValueError, match="probes"):
-        await share(store, "probes", b"long", NOW)
+        await publish_note(store, "probes", b"long", NOW)
     await store.dispose()

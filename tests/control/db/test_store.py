@@ -36,8 +36,8 @@ async def test_what_was_committed_is_there_after_a_restart(open_store) -> None:
     async with open_store() as store:
         assert store.desired.epoch == epoch
         assert store.desired.revision == 3
-        assert store.desired.shelves[RULES].resources == before.shelves[RULES].resources
-        assert store.desired.shelves[RULES].touched_after(1) == {"title/b"}
+        assert store.desired.resource_sets[RULES].resources == before.resource_sets[RULES].resources
+        assert store.desired.resource_sets[RULES].touched_after(1) == {"title/b"}
         assert dict(store.cursors) == {"catalogue": 17}
         (last, *_) = await store.history()
         assert (last["number"], last["author"], last["at"], last["reason"]) == (3, "tester", ME.at, "why not")
@@ -101,7 +101,7 @@ async def test_a_caller_that_goes_away_does_not_disturb_the_writer(open_store) -
 
 
 async def test_too_many_waiting_changes_are_turned_away(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(control.db.store, "WAITING_MOST", 1)
+    monkeypatch.setattr(control.db.store, "MAX_WAITING", 1)
     store = await Store.open(tmp_path / "c.sqlite3")
     waiting = asyncio.ensure_future(store.commit(title("a"), ME))  # noqa: TID251 (the test owns it)
     await asyncio.sleep(0)
@@ -128,7 +128,7 @@ async def test_a_new_epoch_is_kept(open_store) -> None:
         await store.renew_epoch()
         epoch = store.desired.epoch
         assert epoch != before.epoch
-        assert store.desired.shelves == before.shelves
+        assert store.desired.resource_sets == before.resource_sets
         assert store.desired.revision == before.revision
     async with open_store() as store:
         assert store.desired.epoch == epoch

@@ -11,7 +11,7 @@ from control.db import schema
 from control.db.store import Author, Tx
 from control.db.transaction import Group, plain, put
 from control.desired.resources import Change
-from control.desired.revision_diff import Touch, unpacked
+from control.desired.revision_diff import ResourceChange, unpacked
 from kernel.errors import StorageFailed
 from kernel.fleet.messages import RULES
 
@@ -34,7 +34,8 @@ async def test_a_work_is_one_revision_whatever_it_changes(open_store) -> None:
         (row,) = await store.read(select(schema.details))
         assert row["number"] == 1
         assert unpacked(row["content"]) == (
-            Touch(*A, None, b"{}"), Touch(*A, b"{}", b"[]"), Touch("node", "e1", None, b'{"region":"eu"}'),
+            ResourceChange(*A, None, b"{}"), ResourceChange(*A, b"{}", b"[]"), ResourceChange("node", "e1", None,
+            b'{"region":"eu"}'),
         )  # fmt: skip
         (told,) = await store.history()
         assert (told["number"], told["author"], told["reason"]) == (1, "tester", "why not")
@@ -75,11 +76,11 @@ async def test_what_one_work_spoils_the_others_do_not_feel(open_store) -> None:
         assert isinstance(done[1], LookupError)
         assert isinstance(done[2], StorageFailed)
         assert "unique" in str(done[2]).lower()
-        assert set(store.desired.shelves[RULES].resources) == {"title/1", "title/2"}
+        assert set(store.desired.resource_sets[RULES].resources) == {"title/1", "title/2"}
         assert not await store.read(select(schema.leases))
         assert store.available
     async with open_store() as store:
-        assert set(store.desired.shelves[RULES].resources) == {"title/1", "title/2"}
+        assert set(store.desired.resource_sets[RULES].resources) == {"title/1", "title/2"}
 
 
 async def test_who_listens_hears_of_each_kind_after_the_commit(open_store) -> None:
@@ -134,7 +135,7 @@ async def test_one_that_spoils_the_whole_is_left_out_of_it(open_store, monkeypat
         done = await asyncio.gather(*(store.commit(lambda _, put=put: put, ME) for put in puts), return_exceptions=True)
         assert isinstance(done[1], StorageFailed)
         assert [done[0].revision, done[2].revision] == [1, 2]
-        assert set(store.desired.shelves[RULES].resources) == {"title/a", "title/c"}
+        assert set(store.desired.resource_sets[RULES].resources) == {"title/a", "title/c"}
 
 
 @pytest.mark.parametrize("name", ["x" * 513, "a\0b", "half \ud800"])

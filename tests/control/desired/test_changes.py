@@ -9,7 +9,7 @@ import pytest
 
 import control.desired.changes
 from control.desired import changes
-from control.desired.changes import TooMany
+from control.desired.changes import LimitExceeded
 from control.desired.resources import Change, Desired
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.documents import BadDocument
@@ -67,9 +67,9 @@ def test_a_revocation_that_cannot_be_is_refused(session: object, until: object) 
 def test_the_number_of_rules_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control.desired.changes, "MAX_RULES", 2)
     desired = after(Desired("e"), changes.put_titles(Desired("e"), {"a": {}, "b": {}}))
-    with pytest.raises(TooMany):
+    with pytest.raises(LimitExceeded):
         changes.put_titles(desired, {"c": {}})
-    with pytest.raises(TooMany):
+    with pytest.raises(LimitExceeded):
         changes.revoke(desired, "s", None)
     assert changes.put_titles(desired, {"a": {"allow": []}})
 

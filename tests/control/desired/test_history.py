@@ -11,7 +11,7 @@ from control.db.store import Author, Store
 from control.desired import changes
 from control.desired.history import Conflict, Forgotten, between, revision, revision_json, rollback
 from control.desired.resources import Change
-from control.desired.revision_diff import Touch
+from control.desired.revision_diff import ResourceChange
 from control.fleet import nodes
 from kernel.fleet.messages import KEYS, RULES, SETTINGS
 
@@ -108,7 +108,7 @@ async def test_what_is_forgotten_or_goes_another_way_is_not_taken_back(open_stor
         for asked in (rollback(store, 1), between(store, 0, 3)):
             with pytest.raises(Forgotten, match="details of revision 1 are forgotten"):
                 await asked
-        assert await between(store, 2, 3) == (Touch(KEYS, "k", None, b"{}"),)
-        monkeypatch.setattr(control.desired.history, "BETWEEN_MOST", 1)
+        assert await between(store, 2, 3) == (ResourceChange(KEYS, "k", None, b"{}"),)
+        monkeypatch.setattr(control.desired.history, "MAX_BETWEEN", 1)
         with pytest.raises(ValueError, match="at most 1"):
             await between(store, 0, 2)

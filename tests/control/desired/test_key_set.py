@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from control.desired import key_set
-from control.desired.changes import TooMany
+from control.desired.changes import LimitExceeded
 from control.desired.key_set import MAX_WITHDRAWN, KidTaken, put_keys, put_own_keys, retire, withdraw
 from control.desired.resources import KEY_OWNERS, Change, Desired
-from control.fleet.nodes import NotKnown
-from kernel.auth.signing_keys import KEYS_MOST, generate_ed25519_pem, public_jwks
+from control.fleet.nodes import NodeNotFound
+from kernel.auth.signing_keys import MAX_KEYS, generate_ed25519_pem, public_jwks
 from kernel.documents import BadDocument
 from kernel.fleet.messages import KEYS
 
@@ -122,18 +122,18 @@ def test_a_withdrawn_key_is_gone_at_once_and_does_not_come_back_by_itself(keys: 
     keys.services(made("s1"))
     keys.operator(K1)
     assert keys.kids == ["k1", "s1"]
-    with pytest.raises(NotKnown):
+    with pytest.raises(NodeNotFound):
         withdraw(keys.desired, "nobody")
 
 
 def test_the_set_is_bounded(keys: Set) -> None:
-    keys.operator(*(made(f"k{number}") for number in range(KEYS_MOST)))
-    with pytest.raises(TooMany):
+    keys.operator(*(made(f"k{number}") for number in range(MAX_KEYS)))
+    with pytest.raises(LimitExceeded):
         keys.services(S1)
     keys.does(Change({(KEY_OWNERS, f"w{n}"): b'{"owner":"x","withdrawn":"y"}' for n in range(MAX_WITHDRAWN)}))
     keys.operator(K1)
     keys.services(S1)
-    with pytest.raises(TooMany, match="withdrawn"):
+    with pytest.raises(LimitExceeded, match="withdrawn"):
         withdraw(keys.desired, "s1")
 
 

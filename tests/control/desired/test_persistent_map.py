@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.desired.persistent_map import Buckets
+from control.desired.persistent_map import PersistentMap
 
 NAMES = st.text(max_size=3)
 STEPS = st.lists(st.tuples(st.dictionaries(NAMES, st.integers()), st.sets(NAMES)), max_size=8)
@@ -13,7 +13,7 @@ STEPS = st.lists(st.tuples(st.dictionaries(NAMES, st.integers()), st.sets(NAMES)
 
 @given(STEPS)
 def test_it_holds_what_a_dict_would_and_what_was_handed_out_stays(steps) -> None:
-    held: Buckets[int] = Buckets()
+    held: PersistentMap[int] = PersistentMap()
     expected: dict[str, int] = {}
     before = []
     for puts, removes in steps:
@@ -32,7 +32,7 @@ def test_it_holds_what_a_dict_would_and_what_was_handed_out_stays(steps) -> None
 
 
 def test_what_is_not_touched_is_shared() -> None:
-    many = Buckets[int]().updated({str(n): n for n in range(10_000)})
+    many = PersistentMap[int]().updated({str(n): n for n in range(10_000)})
     after = many.updated({"7": 0}, ["9"])
     shared = sum(one is other for one, other in zip(many.each(), after.each(), strict=True))
     assert shared >= 1_022

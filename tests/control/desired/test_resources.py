@@ -33,7 +33,7 @@ def test_a_change_of_nothing_is_no_change() -> None:
 def test_what_was_touched_after_a_revision_names_removals_too() -> None:
     desired = Desired("e").after(put("title/a"), 1).after(put("title/b"), 2)
     desired = desired.after(Change(removes=frozenset({(RULES, "title/a")})), 3)
-    shelf = desired.shelves[RULES]
+    shelf = desired.resource_sets[RULES]
     assert shelf.touched_after(3) == frozenset()
     assert shelf.touched_after(2) == {"title/a"}
     assert shelf.touched_after(1) == {"title/a", "title/b"}
@@ -46,6 +46,6 @@ def test_what_is_too_long_ago_is_not_known(monkeypatch: pytest.MonkeyPatch) -> N
     desired = Desired("e")
     for number in range(1, 6):
         desired = desired.after(put(f"title/{number}"), number)
-    shelf = desired.shelves[RULES]
+    shelf = desired.resource_sets[RULES]
     assert shelf.touched_after(2) is None
     assert shelf.touched_after(3) == {"title/4", "title/5"}

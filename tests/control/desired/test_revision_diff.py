@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import control.desired.revision_diff
-from control.desired.revision_diff import Touch, folded, packed, summary, touch_json, turned_round, unpacked
+from control.desired.revision_diff import ResourceChange, inverted, packed, squashed, summary, touch_json, unpacked
 
 CONTENT = st.none() | st.sampled_from([b"{}", b'{"a":1}', '"é"'.encode()])
-TOUCHES = st.lists(st.builds(Touch, st.sampled_from(["rules", "node"]), st.text(max_size=3), CONTENT, CONTENT))
+TOUCHES = st.lists(st.builds(ResourceChange, st.sampled_from(["rules", "node"]), st.text(max_size=3), CONTENT, CONTENT))
 
 
 @given(TOUCHES)
-def test_what_is_packed_is_unpacked(touches: list[Touch]) -> None:
+def test_what_is_packed_is_unpacked(touches: list[ResourceChange]) -> None:
     assert unpacked(packed(touches) or b"") == tuple(touches)
 
 
 @given(st.lists(TOUCHES, max_size=4))
-def test_several_revisions_together_and_their_way_back(revisions: list[list[Touch]]) -> None:
+def test_several_revisions_together_and_their_way_back(revisions: list[list[ResourceChange]]) -> None:
     state: dict[tuple[str, str], bytes | None] = {}
     real = []  # each touch's `before` is what is there
     for touches in revisions:
@@ -27,25 +27,29 @@ def test_several_revisions_together_and_their_way_back(revisions: list[list[Touc
             [one._replace(before=state.get(one[:2])) for one in {touch[:2]: touch for touch in touches}.values()]
         )
         state |= {one[:2]: one.after for one in real[-1]}
-    whole = folded(real)
+    whole = squashed(real)
     assert {one[:2]: one.after for one in whole} == {key: value for key, value in state.items() if value is not None}
-    assert not folded([whole, turned_round(whole)])
+    assert not squashed([whole, inverted(whole)])
 
 
 def test_damage_is_told_and_too_much_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="damaged"):
         unpacked(b"junk")
-    touches = [Touch("rules", "title/a", None, b"{}")]
+    touches = [ResourceChange("rules", "title/a", None, b"{}")]
     kept = packed(touches)
-    monkeypatch.setattr(control.desired.revision_diff, "MOST_BYTES", 10)
+    monkeypatch.setattr(control.desired.revision_diff, "MAX_BYTES", 10)
     assert packed(touches) is None
     with pytest.raises(ValueError, match="damaged"):
         unpacked(kept or b"")
 
 
 def test_how_it_is_shown() -> None:
-    touch = Touch("rules", "title/a", None, b'{"allow":null}')
+    touch = ResourceChange("rules", "title/a", None, b'{"allow":null}')
     assert touch_json(touch) == {"kind": "rules", "name": "title/a", "before": None, "after": {"allow": None}}
-    many = [touch, Touch("node", "e1", b"{}", None), *(Touch("rules", f"t{n}", None, b"{}") for n in range(30))]
+    many = [
+        touch,
+        ResourceChange("node", "e1", b"{}", None),
+        *(ResourceChange("rules", f"t{n}", None, b"{}") for n in range(30)),
+    ]
     told = summary(many)
     assert (told["puts"], told["removes"], len(told["names"]), told["kinds"]) == (31, 1, 20, ["node", "rules"])

@@ -11,7 +11,7 @@ import pytest
 import control.fleet.fanout
 from control.desired.documents import Document
 from control.desired.resources import QUARANTINE, Change, Desired
-from control.fleet.fanout import Fanout, Unwelcome, check_hello
+from control.fleet.fanout import ConnectionRejected, Fanout, check_hello
 from control.fleet.session import ALL_TYPES
 from kernel.fleet.messages import (
     RULES,
@@ -135,7 +135,7 @@ async def test_the_newer_connection_of_an_id_wins(fleet: Fleet, until) -> None:
     await greeted(one)
     fleet.serve(two := Wire(Hello("e1", region="eu")))
     await greeted(two)
-    with pytest.raises(Unwelcome, match="another edge"):
+    with pytest.raises(ConnectionRejected, match="another edge"):
         await before
     assert fleet.fanout.edges["e1"].connected
     assert fleet.fanout.edges["e1"].hello.region == "eu"
@@ -156,10 +156,10 @@ async def test_an_edge_that_claims_to_be_ahead_is_held_in_quarantine(fleet: Flee
     """It made control begin a new epoch, so that every other edge took a snapshot, as often as it wanted."""
     serving = fleet.serve(other := Wire(Hello("e2")))
     await greeted(other)
-    with pytest.raises(Unwelcome, match="quarantine: it claims version"):
+    with pytest.raises(ConnectionRejected, match="quarantine: it claims version"):
         await fleet.serve(Wire(Hello("e1", address="203.0.113.1:80", capacity=2**40, known=(known,))))
     assert fleet.desired.epoch == "e"
-    with pytest.raises(Unwelcome, match="quarantine"):  # and stays there, whatever it says later
+    with pytest.raises(ConnectionRejected, match="quarantine"):  # and stays there, whatever it says later
         await fleet.serve(Wire(Hello("e1")))
     shown = fleet.fanout.edges["e1"]
     assert (shown.connected, shown.hello.address, shown.hello.capacity, shown.acked) == (False, "", 0, {})
@@ -171,7 +171,7 @@ async def test_an_edge_that_claims_to_have_applied_what_was_never_said_is_held_i
     serving = fleet.serve(wire := Wire(Hello("e1")))
     await greeted(wire)
     wire.says.put_nowait(Applied("rules", Version("e", 2**40)))
-    with pytest.raises(Unwelcome, match="quarantine"):
+    with pytest.raises(ConnectionRejected, match="quarantine"):
         await serving
     assert fleet.fanout.edges["e1"].applied == {}
 
@@ -186,7 +186,7 @@ async def test_an_edge_that_leaves_is_remembered_as_gone(fleet: Fleet) -> None:
     serving = fleet.serve(wire := Wire(Hello("e1")))
     await greeted(wire)
     wire.says.put_nowait(None)
-    with pytest.raises(Unwelcome, match="left"):
+    with pytest.raises(ConnectionRejected, match="left"):
         await serving
     assert not fleet.fanout.edges["e1"].connected
 
@@ -195,7 +195,7 @@ async def test_at_a_stop_everybody_is_hung_up_on(fleet: Fleet) -> None:
     serving = fleet.serve(wire := Wire(Hello("e1")))
     await greeted(wire)
     fleet.fanout.stop()
-    with pytest.raises(Unwelcome, match="stopping"):
+    with pytest.raises(ConnectionRejected, match="stopping"):
         await serving
 
 
@@ -209,7 +209,7 @@ async def test_at_a_stop_everybody_is_hung_up_on(fleet: Fleet) -> None:
     ],
 )
 async def test_one_that_speaks_out_of_turn_is_hung_up_on(fleet: Fleet, says, told: str) -> None:
-    with pytest.raises(Unwelcome, match=told):
+    with pytest.raises(ConnectionRejected, match=told):
         await fleet.serve(Wire(*says))
 
 
@@ -225,7 +225,7 @@ async def test_an_edge_that_never_answers_is_hung_up_on_however_much_happens(fle
     await asyncio.sleep(0)
     assert not serving.done()
     clock.advance(1)
-    with pytest.raises(Unwelcome, match="no answer within 60 s"):
+    with pytest.raises(ConnectionRejected, match="no answer within 60 s"):
         await serving
 
 
@@ -236,7 +236,7 @@ async def test_an_edge_that_reads_nothing_is_hung_up_on(fleet: Fleet, monkeypatc
     monkeypatch.setattr(control.fleet.fanout, "ANSWER_WITHIN", 0.01)
     wire = Wire(Hello("e1"))
     monkeypatch.setattr(wire, "send", never)
-    with pytest.raises(Unwelcome, match="nothing was read"):
+    with pytest.raises(ConnectionRejected, match="nothing was read"):
         await fleet.serve(wire)
 
 
@@ -287,7 +287,7 @@ async def test_reports_receipts_and_answers_are_told_and_jobs_are_sent(fleet: Fl
 
 async def test_the_number_of_edges_has_a_bound(fleet: Fleet, monkeypatch) -> None:
     monkeypatch.setattr(control.fleet.fanout, "MAX_EDGES", 0)
-    with pytest.raises(Unwelcome, match="0 edges"):
+    with pytest.raises(ConnectionRejected, match="0 edges"):
         await fleet.serve(Wire(Hello("e1")))
 
 
@@ -304,5 +304,5 @@ async def test_the_number_of_edges_has_a_bound(fleet: Fleet, monkeypatch) -> Non
     ],
 )
 def test_what_a_hello_may_say(hello: Hello, told: str) -> None:
-    with pytest.raises(Unwelcome, match=told):
+    with pytest.raises(ConnectionRejected, match=told):
         check_hello(hello)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from control.desired.diff import Track
-from control.fleet.session import Edge, Session, Unwelcome, check_hello
+from control.fleet.session import ConnectionRejected, Edge, Session, check_hello
 from kernel.fleet.messages import HOT, RULES, SETTINGS, Ack, Applied, Hello, Update, Version
 
 
@@ -35,5 +35,5 @@ def test_what_is_applied_is_noted_by_type_and_a_full_disk_until_it_is_over() -> 
 
 def test_the_first_words_are_a_hello() -> None:
     check_hello(Hello("e1", "shield", "eu", "127.0.0.1:1", "127.0.0.1:2", pop="fra1", release="0.4"))
-    with pytest.raises(Unwelcome, match="hello first"):
+    with pytest.raises(ConnectionRejected, match="hello first"):
         check_hello(Ack(RULES, Version("e", 1), "n"))

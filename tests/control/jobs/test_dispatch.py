@@ -32,7 +32,7 @@ class Fleet:
 
     def adds(self, *kinds: str) -> None:
         first = self.dispatch.log.head + 1
-        self.dispatch.take(Entry(Job(first + n, kind, b"{}"), self.clock.wall()) for n, kind in enumerate(kinds))
+        self.dispatch.add_entries(Entry(Job(first + n, kind, b"{}"), self.clock.wall()) for n, kind in enumerate(kinds))
 
     def told(self, edge: Edge) -> list[int]:
         seqs: list[int] = []
@@ -99,7 +99,7 @@ def test_edges_wait_for_shields_and_not_for_ever(fleet: Fleet):
     fleet.clock.advance(SHIELDS_WITHIN)
     late = fleet.dispatch.due().late
     assert late == {1: ["s1"]}
-    fleet.dispatch.release.name(late)
+    fleet.dispatch.release.record_late(late)
     fleet.dispatch.look()
     assert fleet.told(edge) == [1]
     fleet.answers(shield, 1)

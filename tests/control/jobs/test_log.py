@@ -19,19 +19,19 @@ def entry(seq: int, kind: str = PURGE, content: bytes = b'{"all":true}', refers:
 def log() -> JobLog:
     made = JobLog()
     made.begin(EPOCH, 0)
-    made.take(entry(seq) for seq in range(1, 6))
+    made.add_entries(entry(seq) for seq in range(1, 6))
     return made
 
 
 def test_only_what_comes_next_is_taken(log: JobLog):
-    assert [one.job.seq for one in log.take([entry(5), entry(6), entry(8)])] == [6]
+    assert [one.job.seq for one in log.add_entries([entry(5), entry(6), entry(8)])] == [6]
     assert (log.head, log.get(6), log.get(8)) == (6, entry(6), None)
 
 
 @pytest.mark.parametrize(("name", "most", "floor"), [("ENTRIES_KEPT", 3, 3), ("BYTES_KEPT", 13, 5)])
 def test_the_latest_are_kept(log: JobLog, monkeypatch, name: str, most: int, floor: int):
     monkeypatch.setattr(job_log, name, most)
-    log.take([entry(6)])
+    log.add_entries([entry(6)])
     assert log.floor == floor
 
 
@@ -62,7 +62,7 @@ def test_what_it_is_told_next(log: JobLog, monkeypatch):
 
 def test_one_that_the_log_outran_is_told_so(log: JobLog, monkeypatch):
     monkeypatch.setattr(job_log, "ENTRIES_KEPT", 1)
-    log.take([entry(6)])
+    log.add_entries([entry(6)])
     said = log.next(2, 6)
     assert said == Jobs(EPOCH, 5, 6)
     assert told_by(said, 2) == 6

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from control.jobs.status import AUDITED_MOST, Came, NodeSeen, audited, brief, quantile, state_of, whole
+from control.jobs.status import MAX_AUDITED, NodeSeen, ReceivedReceipt, audited, brief, quantile, state_of, whole
 
 ROW = {
     "seq": 7, "kind": "purge", "content": b'{"keys":["t"],"soft":true}', "author": "ann", "reason": "why", "at": 100.0,
     "state": "active", "changed": 100.0, "ended": None, "note": "",
 }  # fmt: skip
-DONE, FAILED = Came("e1", 100.5, 3, 0, "done"), Came("e2", 101.0, 1, 0, "2 files are left")
+DONE, FAILED = ReceivedReceipt("e1", 100.5, 3, 0, "done"), ReceivedReceipt("e2", 101.0, 1, 0, "2 files are left")
 
 
 def node(name: str, *, done: bool, connected: bool = True) -> NodeSeen:
@@ -30,7 +30,7 @@ def node(name: str, *, done: bool, connected: bool = True) -> NodeSeen:
         ("failed", [], [], "failed"),
     ],
 )
-def test_where_a_job_is(stored: str, nodes: list[NodeSeen], receipts: list[Came], state: str):
+def test_where_a_job_is(stored: str, nodes: list[NodeSeen], receipts: list[ReceivedReceipt], state: str):
     assert state_of(stored, nodes, receipts) == state
 
 
@@ -67,4 +67,4 @@ def test_quantiles(values: list[float], share: float, found: float | None):
 def test_the_audit_log_holds_no_long_lists():
     assert audited(b'{"keys":["a"],"soft":true}') == {"keys": ["a"], "soft": True}
     many = audited(json.dumps({"urls": ["/a"] * 99}).encode())
-    assert many == {"urls": ["/a"] * AUDITED_MOST, "of": {"urls": 99}}
+    assert many == {"urls": ["/a"] * MAX_AUDITED, "of": {"urls": 99}}

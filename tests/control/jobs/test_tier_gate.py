@@ -3,7 +3,7 @@
 import pytest
 
 from control.jobs.log import Entry
-from control.jobs.tier_gate import SHIELDS_WITHIN, Release, Shield
+from control.jobs.tier_gate import SHIELDS_WITHIN, Shield, TierGate
 from kernel.fleet.messages import PREFETCH, PURGE, Job, Version
 
 EPOCH = "e"
@@ -31,24 +31,24 @@ def shield(name: str, mark: int, *, there: bool = True, epoch: str = EPOCH) -> S
     ],
 )
 def test_up_to_where_edges_are_told(entries, shields, waited, released, late):
-    release = Release()
-    assert release.look(entries, shields, EPOCH, waited) == late
+    release = TierGate()
+    assert release.advance(entries, shields, EPOCH, waited) == late
     assert release.released == released
 
 
 def test_a_late_shield_holds_up_nothing_once_it_is_named_and_comes_back():
-    release = Release()
+    release = TierGate()
     entries = [entry(1), entry(2)]
     away = [shield("a", 0, there=False)]
-    release.name(release.look(entries, away, EPOCH, {}))
-    assert release.look(entries, away, EPOCH, {}) == {}
+    release.record_late(release.advance(entries, away, EPOCH, {}))
+    assert release.advance(entries, away, EPOCH, {}) == {}
     assert release.released == 2
     assert release.caught_up(away, EPOCH) == {}
     assert release.caught_up([shield("a", 1)], EPOCH) == {1: ["a"]}
-    release.again({1: ["a"]})
+    release.mark_resent({1: ["a"]})
     assert release.late == {2: {"a"}}
-    release.name({2: ["b"]})
-    release.again({2: ["a"]})
+    release.record_late({2: ["b"]})
+    release.mark_resent({2: ["a"]})
     assert release.late == {2: {"b"}}
     release.forget(2)
     assert release.late == {}

@@ -7,9 +7,9 @@ from control.popularity.planner import (
     ENTER,
     FIRST_SEGMENTS,
     HOLD,
-    LEAST_REQUESTS,
-    HotPlan,
-    Place,
+    MIN_REQUESTS,
+    EdgeCapacity,
+    HotTitlePlanner,
     changed,
     first_segments,
     placed,
@@ -17,12 +17,12 @@ from control.popularity.planner import (
     weight_of,
 )
 from edge.prefetch.popularity import Popularity as AtEdge
-from edge.prefetch.segment_index import Outlines
+from edge.prefetch.segment_index import SegmentIndex
 from kernel.fleet.hot_list import HotRow
 from kernel.fleet.messages import Popular
 
-EDGES = [Place(f"e{number}", "eu") for number in range(10)]
-MANY = LEAST_REQUESTS * 10
+EDGES = [EdgeCapacity(f"e{number}", "eu") for number in range(10)]
+MANY = MIN_REQUESTS * 10
 
 
 def seen(*rows: tuple[str, float], region: str = "eu", now: float = 0.0, into: Popularity | None = None) -> Popularity:
@@ -36,13 +36,13 @@ def holders(lists: dict[str, tuple[HotRow, ...]], title: str) -> list[str]:
 
 
 def test_what_takes_little_is_not_hot_and_nothing_is_where_few_watch():
-    plan = HotPlan()
+    plan = HotTitlePlanner()
     lists = plan.plan(seen(("great", 1e6), ("small", 1e6 * ENTER / 2)), EDGES, 0.0)
     assert holders(lists, "great")
     assert not holders(lists, "small")
     quiet = Popularity()
-    quiet.report("e", "eu", [Popular("only", "v720", 1e6, LEAST_REQUESTS / 2, 1000)], 0.0)
-    assert not holders(HotPlan().plan(quiet, EDGES, 0.0), "only")
+    quiet.report("e", "eu", [Popular("only", "v720", 1e6, MIN_REQUESTS / 2, 1000)], 0.0)
+    assert not holders(HotTitlePlanner().plan(quiet, EDGES, 0.0), "only")
 
 
 def test_replicas_grow_with_popularity_and_bear_the_load():
@@ -68,23 +68,23 @@ def test_a_title_lies_where_routing_asks_for_it():
     before = {f"t{number}": placed(f"t{number}", EDGES) for number in range(200)}
     after = {title: placed(title, EDGES[1:]) for title in before}
     assert all([one for one in before[title] if one != "e0"] == after[title] for title in before)
-    plan = HotPlan()
+    plan = HotTitlePlanner()
     lists = plan.plan(seen(("a", 3e5), ("b", 7e5)), EDGES, 0.0)
     for title in ("a", "b"):
         count = plan.replicas("eu", title)
         assert sorted(holders(lists, title)) == sorted(placed(title, EDGES)[:count])
     assert plan.replicas("eu", "unknown") == 1
-    heavy = [Place("big", "eu", weight_of(40 * 10**9)), *EDGES]
+    heavy = [EdgeCapacity("big", "eu", weight_of(40 * 10**9)), *EDGES]
     firsts = [placed(f"t{number}", heavy)[0] for number in range(500)]
     assert firsts.count("big") > 300
     assert weight_of(0) == 1.0
 
 
 def test_regions_have_their_own_and_what_the_whole_fleet_watches():
-    plan = HotPlan()
+    plan = HotTitlePlanner()
     known = seen(("here", 1e6), ("both", 1e6))
     seen(("there", 1e6), ("both", 1e6), region="us", into=known)
-    lists = plan.plan(known, [*EDGES, Place("u1", "us")], 0.0)
+    lists = plan.plan(known, [*EDGES, EdgeCapacity("u1", "us")], 0.0)
     assert {row.content_id for row in lists["u1"]} == {"there", "both", "here"}
     local = next(row for row in lists["u1"] if row.content_id == "there")
     foreign = next(row for row in lists["u1"] if row.content_id == "here")
@@ -93,7 +93,7 @@ def test_regions_have_their_own_and_what_the_whole_fleet_watches():
 
 def test_lists_do_not_flap():
     """Less is wanted for a moment: nothing changes; for a minute: it shrinks, and in the end is left."""
-    plan = HotPlan()
+    plan = HotTitlePlanner()
     full = plan.plan(seen(("a", 9e5), ("b", 1e5)), EDGES, 0.0)
     much = len(holders(full, "a"))
     less = seen(("a", 1e5), ("b", 9e5))
@@ -104,8 +104,8 @@ def test_lists_do_not_flap():
     gone = seen(("b", 1e6))
     assert holders(plan.plan(gone, EDGES, 100.0), "a")
     assert not holders(plan.plan(gone, EDGES, 100.0 + HOLD), "a")
-    assert plan.plan(gone, [Place("u", "us")], 200.0) == {
-        "u": tuple(row for row in plan.plan(gone, [Place("u", "us")], 200.0)["u"])
+    assert plan.plan(gone, [EdgeCapacity("u", "us")], 200.0) == {
+        "u": tuple(row for row in plan.plan(gone, [EdgeCapacity("u", "us")], 200.0)["u"])
     }
     assert plan.listed("eu") == []
 
@@ -120,18 +120,18 @@ def test_from_nothing_to_a_tenth_of_all_requests_in_ten_seconds():
     """Twenty edges, a thousand titles watched for long; then one more that takes a tenth: it is on the list within
     10 s, as something that rises, and the list stands still before."""
     draw = random.Random(7)
-    places = [Place(f"e{number}", "eu") for number in range(20)]
-    edges = {place.id: AtEdge(Outlines()) for place in places}
+    places = [EdgeCapacity(f"e{number}", "eu") for number in range(20)]
+    edges = {place.id: AtEdge(SegmentIndex()) for place in places}
     weights = [1 / (rank + 10) for rank in range(1000)]
-    known, plan, before, since = Popularity(), HotPlan(), dict[str, tuple[HotRow, ...]](), 0.0
+    known, plan, before, since = Popularity(), HotTitlePlanner(), dict[str, tuple[HotRow, ...]](), 0.0
     flaps = 0
     for step in range(1, 160):
         now, rising = 2.0 * step, step > 150
         for edge in edges.values():
             for title in draw.choices(range(1000), weights, k=90 if rising else 100):
-                edge.took(b"t%d/v720" % title, 1_000_000)
+                edge.record(b"t%d/v720" % title, 1_000_000)
             for _ in range(10 if rising else 0):
-                edge.took(b"new/v720", 1_000_000)
+                edge.record(b"new/v720", 1_000_000)
             edge.sweep(now)
         for name, edge in edges.items():
             known.report(name, "eu", edge.rows(now), now)

@@ -6,7 +6,7 @@ import json
 
 from control.desired.resources import Desired
 from control.fleet.fanout import Edge, Fanout
-from control.popularity.service import EVERY, SILENT, Heat, region_of
+from control.popularity.service import EVERY, SILENT, HotTitlesService, region_of
 from kernel.fleet.hot_list import parse_hot
 from kernel.fleet.messages import HOT, Hello, Popular, Report
 from tests.scenario.clock import FakeClock
@@ -16,11 +16,11 @@ async def _renew() -> None:
     """No edge is ahead of control here."""
 
 
-def stage(*edges: Edge) -> tuple[FakeClock, Fanout, Heat]:
+def stage(*edges: Edge) -> tuple[FakeClock, Fanout, HotTitlesService]:
     clock = FakeClock()
     fanout = Fanout(lambda: Desired("e"), _renew, clock)
     fanout.edges |= {edge.hello.id: edge for edge in edges}
-    return clock, fanout, Heat(fanout, clock)
+    return clock, fanout, HotTitlesService(fanout, clock)
 
 
 def edge(name: str, role: str = "edge", region: str = "eu,us") -> Edge:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from control.rollout.layers import MOST_BYTES, Who, content_of, edited, merged
+from control.rollout.layers import MAX_BYTES, EdgeLabels, content_of, edited, merged
 from kernel.documents import BadDocument
 
-WHO = Who("e1", "edge", "eu,uk", "fra1", "canaries")
+WHO = EdgeLabels("e1", "edge", "eu,uk", "fra1", "canaries")
 LAYERS = {
     "edge/e1": {"max_connections": 7},
     "all": {"default_ttl": "1s", "max_connections": 1, "route": [{"keep": "never"}]},
@@ -28,7 +28,7 @@ def test_the_particular_lies_over_the_general_and_order_of_writing_is_nothing() 
         left = {key: value for key, value in LAYERS.items() if key not in list(WHO.layers())[-1 - number :]}
         assert merged(left, WHO)["max_connections"] == 6 - number, name
     assert (
-        content_of(LAYERS, Who("s1", "shield"))
+        content_of(LAYERS, EdgeLabels("s1", "shield"))
         == b'{"default_ttl":"9s","max_connections":1,"route":[{"keep":"never"}]}'
     )
     assert content_of({}, WHO) == b""
@@ -42,7 +42,7 @@ def test_layers_are_put_and_taken_away_and_checked_as_edges_will() -> None:
         ({"region/e u": {}}, "is no layer"),
         ({"all": {"default_ttl": "soon"}}, r"setting `default_ttl` \(layer all\)"),
         ({"all": {"listen": "x"}}, "layer all: `listen` is no setting that can be pushed"),
-        ({"all": {"route": [{"path": "/" + "x" * 4_000}] * 100}}, f"larger than {MOST_BYTES >> 10} KiB"),
+        ({"all": {"route": [{"path": "/" + "x" * 4_000}] * 100}}, f"larger than {MAX_BYTES >> 10} KiB"),
         ({f"edge/e{number}": {} for number in range(501)}, "at most 500 layers"),
     ):
         with pytest.raises(BadDocument, match=told):

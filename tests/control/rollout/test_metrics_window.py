@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from control.rollout.metrics_window import KEPT, REPORTS_MOST, Watch
+from control.rollout.metrics_window import KEPT, MAX_REPORTS, MetricsWindow
 from control.rollout.rollout import Observed
 from kernel.fleet.messages import Report
 
@@ -12,7 +12,7 @@ def report(requests: int, **more: float) -> Report:
 
 
 def test_reports_of_a_set_in_a_stretch_of_time_are_summed() -> None:
-    watch = Watch()
+    watch = MetricsWindow()
     watch.note("a", report(100, errors=1, hits=90, slow=0.1), 1, 10.0)
     watch.note("a", report(100, errors=1, hits=90, slow=0.1), 1, 11.0)  # the same one, seen again
     watch.note("a", report(0), 2, 12.0)
@@ -25,10 +25,10 @@ def test_reports_of_a_set_in_a_stretch_of_time_are_summed() -> None:
 
 
 def test_little_is_kept() -> None:
-    watch = Watch()
-    for number in range(2 * REPORTS_MOST):
+    watch = MetricsWindow()
+    for number in range(2 * MAX_REPORTS):
         watch.note("a", report(1), number, 0.0)
-    assert watch.observed(["a"], -1.0, 1.0).requests == REPORTS_MOST
+    assert watch.observed(["a"], -1.0, 1.0).requests == MAX_REPORTS
     watch.note("a", report(5), "later", KEPT + 1.0)
     assert watch.observed(["a"], -1.0, 999.0).requests == 5
     watch.forget_others([])

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from control.rollout.layers import Who
+from control.rollout.layers import EdgeLabels
 from control.rollout.rollout import State, has_it
-from control.rollout.settings_state import NotNow
+from control.rollout.settings_state import RolloutConflict
 from kernel.documents import BadDocument
 from kernel.fleet.messages import SETTINGS, Hello, Report
 from tests.scenario.agents import Agent, agents, all_are_killed, well
@@ -128,7 +128,7 @@ async def test_a_canary_that_falls_silent_takes_it_back(fleet) -> None:
 async def test_an_operator_holds_lets_on_and_takes_back(fleet) -> None:
     async with fleet(10) as found:
         push = found.control.settings
-        with pytest.raises(NotNow, match="no settings are on their way"):
+        with pytest.raises(RolloutConflict, match="no settings are on their way"):
             await push.hold(author="anna")
         await push.push({"all": {"default_ttl": "7s"}}, author="anna")
         await push.hold(author="bert", reason="lunch")
@@ -141,7 +141,7 @@ async def test_an_operator_holds_lets_on_and_takes_back(fleet) -> None:
         await found.settled()
         assert found.rollout.state is State.REVERTED
         assert found.having("7s") == set()
-        with pytest.raises(NotNow, match="go back from"):
+        with pytest.raises(RolloutConflict, match="go back from"):
             await push.back(author="anna")
 
 
@@ -209,7 +209,7 @@ async def test_only_edges_that_it_concerns_bear_the_risk(fleet) -> None:
         assert found.rollout.state is State.REVERTED
         held = await push.push({"region/ap": {"default_ttl": BAD}}, author="anna")
         assert held.rollout.state is State.DONE
-        assert held.document(Who("e1", region="ap"), "e").content == b'{"default_ttl":"13s"}'
+        assert held.document(EdgeLabels("e1", region="ap"), "e").content == b'{"default_ttl":"13s"}'
 
 
 async def test_what_is_wrong_is_refused_before_anything_is_taken_back(fleet) -> None:

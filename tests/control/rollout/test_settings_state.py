@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.desired.resources import Change, Desired
-from control.rollout.layers import Who
+from control.rollout.layers import EdgeLabels
 from control.rollout.rollout import STAGES, State, has_it, hold, reaching, revert, step
-from control.rollout.settings_state import NotNow, Pushed, back, moved, push, pushed, superseded
+from control.rollout.settings_state import RolloutConflict, SettingsState, back, moved, push, pushed, superseded
 from kernel.documents import BadDocument
 from kernel.fleet.messages import Version
 
-EDGES = [Who(f"e{number}") for number in range(20)]
+EDGES = [EdgeLabels(f"e{number}") for number in range(20)]
 
 
 class Fleet:
@@ -26,7 +26,7 @@ class Fleet:
         self.held: dict[str, Version] = {}
         self.contents: dict[Version, dict[str, bytes]] = {}
 
-    def does(self, change: Change) -> Pushed:
+    def does(self, change: Change) -> SettingsState:
         effective = self.desired.effective(change)
         if effective:
             self.desired = self.desired.after(effective, self.desired.revision + 1)
@@ -39,7 +39,7 @@ class Fleet:
             self.held[who.id] = document.version
         return found
 
-    def pushes(self, now: float = 0.0, **layers: object) -> Pushed:
+    def pushes(self, now: float = 0.0, **layers: object) -> SettingsState:
         return self.does(push(self.desired, layers, EDGES, now))
 
 
@@ -56,7 +56,7 @@ def test_canaries_have_the_new_ones_and_the_rest_what_was_before() -> None:
     assert held.document(having[0], "e") == (Version("e", 1), b'{"default_ttl":"1s"}')
     others = [who for who in EDGES if who not in having]
     assert {held.document(who, "e") for who in others} == {(Version("e", 0), b"")}
-    with pytest.raises(NotNow):
+    with pytest.raises(RolloutConflict):
         fleet.pushes(all={})
     gone = fleet.does(moved(fleet.desired, revert(held.rollout, 5.0, "errors")))
     assert {gone.document(who, "e") for who in EDGES} == {(Version("e", 2), b"")}
@@ -124,5 +124,5 @@ def test_whatever_happens_versions_only_grow_and_a_version_is_always_the_same(st
     for now, number in enumerate(steps):
         try:
             _SOME[number](fleet, float(now))
-        except NotNow:
+        except RolloutConflict:
             continue

@@ -11,10 +11,10 @@ from control.routing.health import (
     QUORUM,
     SIGNALS_KEPT,
     SILENT,
-    Seen,
+    EdgeObservation,
+    ObservationHistory,
+    SignalSample,
     Standing,
-    Told,
-    Watched,
     is_unreachable,
     judge,
     told_by_viewers,
@@ -25,25 +25,27 @@ from kernel.upstreams.health import EJECT_SECONDS, SLOW_START_SECONDS, Failure
 
 CALM = Report(2.0, requests=100, connections=10)
 FAILING = Report(2.0, requests=100, errors=80)
-WELL = Seen("eu", connected=True, report=CALM, reported_at=100.0)
+WELL = EdgeObservation("eu", connected=True, report=CALM, reported_at=100.0)
 
 
-def fleet(count: int) -> tuple[dict[str, Watched], dict[str, Seen]]:
+def fleet(count: int) -> tuple[dict[str, ObservationHistory], dict[str, EdgeObservation]]:
     names = [f"e{number}" for number in range(count)]
-    return {name: Watched() for name in names}, dict.fromkeys(names, WELL)
+    return {name: ObservationHistory() for name in names}, dict.fromkeys(names, WELL)
 
 
-def probed(watched: Watched, now: float, *, times: int = 2, reached: bool = True, prober: str = "c1") -> None:
+def probed(
+    watched: ObservationHistory, now: float, *, times: int = 2, reached: bool = True, prober: str = "c1"
+) -> None:
     for _ in range(times):
         watched.take_probe(prober, now, well=False, reached=reached, detail="no connection")
 
 
-def in_trouble(watched: Watched, now: float, sessions: int = 3) -> None:
+def in_trouble(watched: ObservationHistory, now: float, sessions: int = 3) -> None:
     for number in range(sessions):
-        watched.take_signal(f"s{number}", Told(10, 5, 0.0, now))
+        watched.take_signal(f"s{number}", SignalSample(10, 5, 0.0, now))
 
 
-def later(seen: dict[str, Seen], now: float) -> dict[str, Seen]:
+def later(seen: dict[str, EdgeObservation], now: float) -> dict[str, EdgeObservation]:
     """Everybody goes on reporting."""
     return {name: replace(one, reported_at=now) for name, one in seen.items()}
 
@@ -68,7 +70,7 @@ def test_one_witness_alone_makes_it_doubted_and_never_ejected(who, edge, happens
     happens(watched["e0"])
     for second in range(12):
         verdicts = judge(watched, seen, 100.0 + second / 4)
-        assert verdicts["e0"].standing is Standing.DOUBTED
+        assert verdicts["e0"].standing is Standing.SUSPECT
         assert verdicts["e0"].why.startswith(who)
         assert verdicts["e1"].standing is Standing.GOOD
 
@@ -81,7 +83,7 @@ def test_one_witness_alone_makes_it_doubted_and_never_ejected(who, edge, happens
     ],
 )
 def test_too_little_or_too_old_says_nothing(happens):
-    watched = Watched()
+    watched = ObservationHistory()
     happens(watched)
     assert not witnesses(watched, WELL, 100.0)
 
@@ -95,7 +97,7 @@ def test_two_that_agree_for_five_looks_eject_for_thirty_seconds_and_it_comes_bac
         standings.append(judge(watched, later(seen, now), now)["e0"].standing)
         now += 1
     assert len(witnesses(watched["e0"], replace(seen["e0"], reported_at=now), now)) == QUORUM
-    assert standings == [Standing.DOUBTED] * 4 + [Standing.EJECTED] * 2
+    assert standings == [Standing.SUSPECT] * 4 + [Standing.EJECTED] * 2
     seen["e0"] = WELL
     watched["e0"].take_probe("c1", now, well=True, reached=True)
     assert judge(watched, later(seen, now), now)["e0"].standing is Standing.EJECTED
@@ -139,13 +141,13 @@ def test_a_dead_edge_is_gone_at_once_its_stream_broke_and_nobody_gets_a_connecti
 
 
 def test_a_line_that_broke_is_no_death_when_most_probers_reach_the_edge():
-    watched = Watched()
+    watched = ObservationHistory()
     lost = replace(WELL, connected=False, lost_at=100.0)
     probed(watched, 101.0, reached=False, prober="c1")
     for prober in ("c2", "c3"):
         watched.take_probe(prober, 101.0, well=True, reached=True)
     assert not is_unreachable(watched, lost, 101.0)
-    assert is_unreachable(Watched(probes={"c1": watched.probes["c1"]}), lost, 101.0)
+    assert is_unreachable(ObservationHistory(probes={"c1": watched.probes["c1"]}), lost, 101.0)
     assert not is_unreachable(watched, WELL, 101.0)
 
 
@@ -156,7 +158,7 @@ def test_panic_asks_the_ejected_all_the_same():
     for name in ("e1", "e2"):
         seen[name] = replace(WELL, report=replace(CALM, ready=False))
     verdicts = judge(watched, seen, 100.0)
-    assert verdicts["e0"].standing is Standing.DOUBTED
+    assert verdicts["e0"].standing is Standing.SUSPECT
     assert verdicts["e0"].why.startswith("panic")
 
 
@@ -189,11 +191,11 @@ def test_busy_until_calm():
     [
         lambda watched: in_trouble(watched, 100.0, sessions=2),
         lambda watched: in_trouble(watched, 60.0),
-        lambda watched: watched.take_signal("s", Told(10, 0, 0.5, 100.0)),
+        lambda watched: watched.take_signal("s", SignalSample(10, 0, 0.5, 100.0)),
     ],
 )
 def test_a_few_or_old_words_of_viewers_are_not_shown(happens):
-    watched = Watched()
+    watched = ObservationHistory()
     happens(watched)
     assert not told_by_viewers(watched, 100.0)
 
@@ -211,8 +213,8 @@ def test_viewers_decide_nothing_alone_or_beside_a_witness():
 
 
 def test_the_latest_sessions_are_kept():
-    watched = Watched()
+    watched = ObservationHistory()
     for number in range(SIGNALS_KEPT + 5):
-        watched.take_signal(f"s{number}", Told(1, 0, 0.0, 1.0))
+        watched.take_signal(f"s{number}", SignalSample(1, 0, 0.0, 1.0))
     assert len(watched.told) == SIGNALS_KEPT
     assert "s4" not in watched.told

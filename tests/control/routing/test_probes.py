@@ -11,18 +11,18 @@ from control.fleet.fanout import Fanout
 from control.fleet.nodes import Node
 from control.fleet.session import Edge
 from control.routing.probes import EVERY, Found, Prober, judged, probe
-from control.routing.service import Traffic
+from control.routing.service import RoutingService
 from kernel.fleet.messages import Hello
 from tests.scenario.clock import turns
 
 ADDRESS = "127.0.0.1:8081"
 
 
-def traffic_with(clock, *edges: str) -> Traffic:
+def traffic_with(clock, *edges: str) -> RoutingService:
     fanout = Fanout(lambda: None, None, clock)  # type: ignore[arg-type]  # nobody connects
     for name in edges:
         fanout.edges[name] = Edge(Hello(name, region="eu", address=ADDRESS), 0.0, connected=True)
-    return Traffic(fanout, lambda hello: Node(hello.id, hello.role, region=hello.region), clock, "c1")
+    return RoutingService(fanout, lambda hello: Node(hello.id, hello.role, region=hello.region), clock, "c1")
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ async def test_replicas_tell_one_another_what_they_see(clock, monkeypatch):
     async def shared(_store, _name, now):
         return (SimpleNamespace(replica="c2", at=now - 1.0, content=other.note()),)
 
-    monkeypatch.setattr("control.routing.probes.share", share)
-    monkeypatch.setattr("control.routing.probes.shared", shared)
+    monkeypatch.setattr("control.routing.probes.publish_note", share)
+    monkeypatch.setattr("control.routing.probes.read_notes", shared)
     clock.advance(10)
     store = SimpleNamespace(database=SimpleNamespace(listen=object()))
     await Prober(traffic, clock, store).exchange()  # type: ignore[arg-type]

@@ -8,27 +8,27 @@ from dataclasses import replace
 import pytest
 
 from control.routing.health import Standing, Verdict
-from control.routing.ranking import TTL, TTL_IN_TROUBLE, Ask, Place, near, route
+from control.routing.ranking import TTL, TTL_IN_TROUBLE, CandidateEdge, RouteQuery, near, route
 from kernel.upstreams.rendezvous import Candidate, order
 
 GOOD = Verdict(Standing.GOOD)
-EU = [Place(f"e{number}", f"10.0.0.{number}:80", ("eu",), GOOD) for number in range(1, 9)]
-US = [Place(f"u{number}", f"10.1.0.{number}:80", ("us",), GOOD) for number in range(1, 4)]
-AP = [Place("a1", "10.2.0.1:80", ("ap",), GOOD)]
-EVERYWHERE = Place("x1", "10.3.0.1:80", (), GOOD)
-ASK = Ask("film", region="eu", session="7", most=16)
+EU = [CandidateEdge(f"e{number}", f"10.0.0.{number}:80", ("eu",), GOOD) for number in range(1, 9)]
+US = [CandidateEdge(f"u{number}", f"10.1.0.{number}:80", ("us",), GOOD) for number in range(1, 4)]
+AP = [CandidateEdge("a1", "10.2.0.1:80", ("ap",), GOOD)]
+EVERYWHERE = CandidateEdge("x1", "10.3.0.1:80", (), GOOD)
+ASK = RouteQuery("film", region="eu", session="7", most=16)
 REGIONS = ("eu", "us")
 
 
-def named(ask: Ask = ASK, places=(*EU, *US, *AP), regions=REGIONS, replicas: int = 1) -> list[str]:
+def named(ask: RouteQuery = ASK, places=(*EU, *US, *AP), regions=REGIONS, replicas: int = 1) -> list[str]:
     return [choice.id for choice in route(ask, places, regions, replicas).edges]
 
 
-def with_standing(place: Place, standing: Standing, why: str = "") -> Place:
+def with_standing(place: CandidateEdge, standing: Standing, why: str = "") -> CandidateEdge:
     return replace(place, verdict=Verdict(standing, why))
 
 
-def changed(*wanted: Place) -> list[Place]:
+def changed(*wanted: CandidateEdge) -> list[CandidateEdge]:
     by_id = {place.id: place for place in wanted}
     return [by_id.get(place.id, place) for place in (*EU, *US, *AP)]
 
@@ -80,7 +80,7 @@ def test_load_is_bounded_at_a_quarter_above_the_mean():
     assert route(ASK, within, REGIONS).edges[0].id == first
 
 
-@pytest.mark.parametrize("standing", [Standing.BUSY, Standing.DOUBTED])
+@pytest.mark.parametrize("standing", [Standing.BUSY, Standing.SUSPECT])
 def test_whoever_is_in_trouble_comes_after_all_that_are_well(standing):
     first = named()[0]
     place = next(place for place in EU if place.id == first)

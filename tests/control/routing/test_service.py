@@ -10,12 +10,12 @@ from control.fleet.fanout import Fanout
 from control.fleet.nodes import Node
 from control.fleet.session import Edge
 from control.routing.health import Standing
-from control.routing.ranking import Ask
-from control.routing.service import Traffic
+from control.routing.ranking import RouteQuery
+from control.routing.service import RoutingService
 from kernel.fleet.messages import Hello, Report
 
 REPORT = Report(2.0, requests=10, connections=5)
-ASK = Ask("film", region="eu")
+ASK = RouteQuery("film", region="eu")
 
 
 class Fleet:
@@ -25,7 +25,7 @@ class Fleet:
         self.clock = clock
         self.nodes: dict[str, Node] = {}
         self.fanout = Fanout(lambda: None, None, clock)  # type: ignore[arg-type]  # nobody connects
-        self.traffic = Traffic(self.fanout, self.node_of, clock, "c1")
+        self.traffic = RoutingService(self.fanout, self.node_of, clock, "c1")
         for number in range(1, count + 1):
             hello = Hello(f"e{number}", region="eu", address=f"127.0.0.{number}:8081")
             self.fanout.edges[hello.id] = Edge(hello, 0.0, connected=True)
@@ -75,9 +75,9 @@ def test_what_happens_counts_at_once(fleet, clock):
 
 def test_many_sessions_between_two_reports_are_spread(fleet):
     """What was answered since an edge's last report counts as its load."""
-    again = {fleet.traffic.route(Ask("film", region="eu", session="0")).edges[0].id for _ in range(60)}
+    again = {fleet.traffic.route(RouteQuery("film", region="eu", session="0")).edges[0].id for _ in range(60)}
     assert len(again) == 1, "who asks again is no new load"
-    firsts = [fleet.traffic.route(Ask("film", region="eu", session=str(n))).edges[0].id for n in range(60)]
+    firsts = [fleet.traffic.route(RouteQuery("film", region="eu", session=str(n))).edges[0].id for n in range(60)]
     assert len(set(firsts)) > 1
     assert fleet.traffic.answered == 120
     fleet.reports(firsts[0])

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from control.db.schema import nodes, revisions, tokens
 from control.trust.authority import Authority
-from control.trust.enrolment import Enrolment, Invitation, NotWelcome, parse_invitation
+from control.trust.enrolment import Enrolment, EnrolmentRejected, Invitation, parse_invitation
 from kernel.documents import BadDocument
 from kernel.fleet.identity import CONTROL_NAME, identity, make_key, request
 
@@ -35,7 +35,7 @@ async def test_a_token_gives_one_certificate_for_one_node(enrolling, clock) -> N
         token = await joining.invite(E1, author="operator")
         who = identity(await joining.enrol(token.text, request(make_key(), "e1")))
         assert (who.id, who.role, who.ends) == ("e1", "edge", clock.wall() + 600)
-        with pytest.raises(NotWelcome, match="has been used"):
+        with pytest.raises(EnrolmentRejected, match="has been used"):
             await joining.enrol(token.text, request(make_key(), "e1"))
         (row,) = await joining.store.read(select(nodes))
         assert (row["id"], row["role"], row["region"], row["certificate_ends"]) == ("e1", "edge", "eu", who.ends)
@@ -51,7 +51,7 @@ async def test_an_answer_that_was_lost_is_given_again_to_the_same_key_alone(enro
         await joining.enrol(token.text, asked)
         assert (await joining.store.read(select(nodes))) == [before]
         clock.advance(3_600)
-        with pytest.raises(NotWelcome, match="expired"):
+        with pytest.raises(EnrolmentRejected, match="expired"):
             await joining.enrol(token.text, asked)
 
 
@@ -61,7 +61,7 @@ async def test_of_many_who_show_a_token_at_once_one_gets_in(enrolling) -> None:
         tries = [joining.enrol(token.text, request(make_key(), "e1")) for _ in range(8)]
         ends = await asyncio.gather(*tries, return_exceptions=True)
         assert sum(isinstance(end, bytes) for end in ends) == 1
-        assert sum(isinstance(end, NotWelcome) for end in ends) == 7
+        assert sum(isinstance(end, EnrolmentRejected) for end in ends) == 7
 
 
 @pytest.mark.parametrize("database_setting", ["postgresql"], indirect=True)
@@ -74,7 +74,7 @@ async def test_of_two_replicas_one_spends_a_token(open_store, clock, tmp_path) -
             tries = [door.enrol(token.text, request(make_key(), "e1")) for door in doors * 2]
             ends = await asyncio.gather(*tries, return_exceptions=True)
             assert sum(isinstance(end, bytes) for end in ends) == 1
-            assert sum(isinstance(end, NotWelcome) for end in ends) == 3
+            assert sum(isinstance(end, EnrolmentRejected) for end in ends) == 3
 
 
 async def test_what_is_not_welcome_is_told_why(enrolling, clock) -> None:
@@ -87,7 +87,7 @@ async def test_what_is_not_welcome_is_told_why(enrolling, clock) -> None:
             (token.text, b"junk", "no certificate request"),
             (token.text, request(make_key(), "e2"), "is for e1, not for e2"),
         ):
-            with pytest.raises(NotWelcome, match=why):
+            with pytest.raises(EnrolmentRejected, match=why):
                 await joining.enrol(text, asked)
         await joining.enrol(token.text, request(make_key(), "e1"))  # nothing of that has spent it
 
@@ -109,7 +109,7 @@ async def test_a_renewal_is_for_who_asks_whatever_the_request_says(enrolling, cl
         assert (again.id, again.role, again.ends) == ("e1", "edge", clock.wall() + 600)
         (row,) = await joining.store.read(select(nodes))
         assert row["certificate_ends"] == again.ends
-        with pytest.raises(NotWelcome):
+        with pytest.raises(EnrolmentRejected):
             await joining.renew(who, b"junk")
 
 

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from cache.cache import Receipt
-from kernel.fleet.jobs import MOST_NAMES
+from kernel.fleet.jobs import MAX_NAMES
 from tests.edge.ground import Ground, ok, standing
 
 SEGMENT = "/cdn/eu/t1/v720/1.m4s"
@@ -102,7 +102,7 @@ async def test_general_purges_by_absolute_urls(operator: Operator):
         ("/purge", {"urls": ["/cdn/eu/t1/../t2/a"]}, "url"),
         ("/purge", {"prefixes": [""]}, "url"),
         ("/purge", {"prefixes": ["http://[::1/"]}, "url"),
-        ("/purge", {"keys": ["k"] * (MOST_NAMES + 1)}, "too-many"),
+        ("/purge", {"keys": ["k"] * (MAX_NAMES + 1)}, "too-many"),
         ("/prefetch", b"nonsense", "body"),
         ("/prefetch", {}, "body"),
         ("/prefetch", {"urls": ["/elsewhere"]}, "url"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from edge.admin.explain import why_of
+from edge.admin.explain import explain_url
 from tests.edge.ground import Says, ok, standing
 
 SEGMENT = "/cdn/eu/t1/v720/1.m4s"
@@ -15,7 +15,7 @@ RULES = {"default": "allow", "titles": {"t2": {"allow": ["FR"]}}}
 
 async def test_a_url_that_is_not_here_says_whom_it_would_be_fetched_from(tmp_path: Path):
     async with standing(tmp_path, profile="media") as ground:
-        told = why_of(ground.edge, SEGMENT, "", "")
+        told = explain_url(ground.edge, SEGMENT, "", "")
         assert (told["stored"], told["next"], told["filling"]) == ([], "fill", False)
         assert [one["url"] for one in told["upstreams"]] == [f"http://127.0.0.1:{ground.upstream.port}"]
         assert "refused" not in told
@@ -27,7 +27,7 @@ async def test_a_stored_object_says_where_it_lies_and_for_how_long(tmp_path: Pat
         ground.upstream.default = ok(b"x" * 100, b'Cache-Control: max-age=60\r\nETag: "a"\r\nSurrogate-Key: t1\r\n')
         await ground.gets(SEGMENT)
         for url in (SEGMENT, f"http://h{SEGMENT}?CMCD=x", f"/t/a.b.c{SEGMENT}"):
-            (held,) = why_of(ground.edge, url, "", "")["stored"]
+            (held,) = explain_url(ground.edge, url, "", "")["stored"]
             assert held["status"] == 200
             assert held["bytes"] == 100
             assert "ram" in held["tiers"]
@@ -44,7 +44,7 @@ async def test_an_object_in_slices_says_how_many_are_held(tmp_path: Path):
             b'ETag: "a"\r\nCache-Control: max-age=60\r\n\r\n' + part
         )
         assert (await ground.gets(SEGMENT, more="Range: bytes=70000-70009\r\n")).status == 206
-        (held,) = why_of(ground.edge, SEGMENT, "", "")["stored"]
+        (held,) = explain_url(ground.edge, SEGMENT, "", "")["stored"]
         assert held["slices"] == {"bytes": 65536, "of": 5, "held": 1}
 
 
@@ -60,7 +60,7 @@ async def test_an_object_in_slices_says_how_many_are_held(tmp_path: Path):
 async def test_a_refusal_is_named(tmp_path: Path, url: str, country: str, word: str | None):
     (tmp_path / "rules.json").write_text(json.dumps(RULES))
     async with standing(tmp_path, profile="media", rules=str(tmp_path / "rules.json")) as ground:
-        told = why_of(ground.edge, url, country, "127.0.0.1")
+        told = explain_url(ground.edge, url, country, "127.0.0.1")
         assert told.get("refused") == word
         assert ("sentence" in told) is (word is not None)
 

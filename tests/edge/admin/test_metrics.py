@@ -36,7 +36,7 @@ async def test_straight_hits_count_as_what_they_are(tcp: Scenario) -> None:
     e1 = tcp.edge("e1", upstream=tcp.origin("o1"))
     await e1.started()
     assert e1.edge is not None
-    e1.edge.counts.straight = 5
+    e1.edge.counts.fast_path_hits = 5
     assert (stats(e1.edge)["requests"], stats(e1.edge)["hits"]) == (5, 5)
     numbers = metrics(e1.edge)
     assert numbers["matinee_edge_requests_total"] == {"200": 5}

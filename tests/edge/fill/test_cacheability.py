@@ -6,7 +6,7 @@ import pytest
 
 from cache.cache import PurgeRequest
 from cache.entry import Entry
-from edge.fill.cacheability import changed, freshened, judge
+from edge.fill.cacheability import decide_storage, freshened, invalidated_by
 from edge.policy.route import GENERAL, general_route
 from edge.policy.routes import Routes
 from edge.wire.request import Request
@@ -36,7 +36,7 @@ def verdict(why: str = "", *, age: float = 0, lifetime: float = 60, swr: float =
     ],
 )
 def test_what_an_answer_is_good_for(status: int, told: Verdict, more: dict, kept: bool, shared: bool):
-    found = judge(status, told, **({"fits": True, "doomed": False, "validator": False} | more))
+    found = decide_storage(status, told, **({"fits": True, "doomed": False, "validator": False} | more))
     assert (found.kept, found.shared) == (kept, shared)
 
 
@@ -59,7 +59,7 @@ def test_an_unsafe_request_changes_its_target_and_what_the_answer_names_at_the_s
     """RFC 9111 §4.4."""
     asked = general_route(Request(b"POST", b"/a", {b"host": b"h"}, 1, keep_alive=True))
     assert not isinstance(asked, str)
-    assert changed(asked, {b"host": b"h"}, fields) == PurgeRequest(urls=(b"h/a", *more))
+    assert invalidated_by(asked, {b"host": b"h"}, fields) == PurgeRequest(urls=(b"h/a", *more))
 
 
 def test_all_alternates_that_a_route_keys_are_changed():
@@ -67,7 +67,7 @@ def test_all_alternates_that_a_route_keys_are_changed():
     routes = Routes(replace(GENERAL.default, key_fields=(b"x",)))
     asked = general_route(Request(b"POST", b"/a", {b"host": b"h", b"x": b"1"}, 1, keep_alive=True), routes)
     assert not isinstance(asked, str)
-    found = changed(asked, {b"host": b"h"}, [(b"location", b"/b")])
+    found = invalidated_by(asked, {b"host": b"h"}, [(b"location", b"/b")])
     assert found == PurgeRequest(prefixes=(b"h/a\n", b"h/b\n"))
 
 

@@ -1,7 +1,7 @@
 """Who holds up others of an answer that is passed on."""
 
-from cache.fills.fill import MOST_BEHIND, Fill
-from edge.fill.slow_readers import LAG_SECONDS, Lag
+from cache.fills.fill import MAX_BYTES_BEHIND, Fill
+from edge.fill.slow_readers import LAG_SECONDS, SlowReaderLimit
 from tests.cache.fills.test_fill import Viewer
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
@@ -20,13 +20,13 @@ class Upstream:
 
 def passed(*paces):
     clock, upstream, fill = FakeClock(), Upstream(), Fill(b"/k", 0.0)
-    lag = Lag(fill, upstream, clock)
+    lag = SlowReaderLimit(fill, upstream, clock)
     fill.pause, fill.resume = lag.pause, lag.resume
     viewers = [Viewer(fill, pace=pace) for pace in paces]
     for viewer in viewers:
         fill.join(viewer)
     fill.head(response(clock, b"/k"), kept=False)
-    fill.add(bytes(2 * MOST_BEHIND))
+    fill.add(bytes(2 * MAX_BYTES_BEHIND))
     return clock, upstream, fill, viewers
 
 

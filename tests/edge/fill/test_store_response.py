@@ -10,12 +10,12 @@ FRESH = b"Cache-Control: max-age=60\r\n"
 
 async def test_bodies_on_their_way_are_bounded_in_all(tmp_path: Path, monkeypatch):
     """Beyond the bound an answer is passed on and not kept; its viewer gets all of it."""
-    monkeypatch.setattr(store_response, "MOST_HELD", 1000)
+    monkeypatch.setattr(store_response, "MAX_BUFFERED_BYTES", 1000)
     async with standing(tmp_path) as ground:
         ground.upstream.default = ok(bytes(5000))
         assert (await ground.gets("/a")).body == bytes(5000)
         assert ground.edge.stats()["objects"] == 0
-        assert ground.edge.fetcher._answers._held == 0
+        assert ground.edge.fetcher._answers._bytes_buffered == 0
 
 
 async def test_a_body_of_untold_length_is_kept_up_to_the_size_of_slices(tmp_path: Path):
@@ -58,7 +58,7 @@ async def test_a_304_about_what_is_lost_is_asked_anew(tmp_path: Path):
         await ground.until(lambda: not cache.tiers.writing and not ground.edge.tasks)
         entry = cache.peek(b"h/a", {})
         cache.ram.drop(entry)
-        entry.cool()
+        entry.release_head()
         for path in (tmp_path / "cache").rglob("*"):
             if path.is_file() and b"h/a" in path.read_bytes():
                 path.write_bytes(b"junk")

@@ -3,7 +3,7 @@
 from edge.fill.upstream_request import request_head
 from edge.policy.route import general_route, media_route
 from edge.wire.request import Request
-from kernel.http.forwarding import Came
+from kernel.http.forwarding import ReceivedFrom
 
 IDENTITY = b"Accept-Encoding: identity"
 
@@ -12,7 +12,7 @@ def asks(
     profile: str,
     method: bytes = b"GET",
     target: bytes = b"/cdn/eu/t/v/1.m4s",
-    came: Came | None = None,
+    came: ReceivedFrom | None = None,
     passing: bool = False,
     **fields: str,
 ) -> list[bytes]:
@@ -21,7 +21,7 @@ def asks(
     route = media_route if profile == "media" else general_route
     asked = route(Request(method, target, raw, 1, keep_alive=True))
     assert not isinstance(asked, str)
-    asked = asked._replace(came=came or Came())
+    asked = asked._replace(came=came or ReceivedFrom())
     head = request_head(b"e1", b"up:1", asked, raw, method, 0, None, passing=passing)
     assert head.endswith(b"\r\n\r\n")
     return head[:-4].split(b"\r\n")
@@ -47,8 +47,8 @@ def test_a_request_that_may_have_a_body_says_how_long_it_is():
 def test_an_answer_for_one_viewer_is_asked_with_his_own_conditions_and_words():
     """RFC 9111 §4.3.2; RFC 9110 §7.6.3; what is kept for all is asked without."""
     fields = {"if_none_match": '"a"', "range": "bytes=0-1", "forwarded": "for=a", "x_forwarded_for": "b"}
-    shared = asks("general", b"GET", b"/a", came=Came(b"1.0", b"192.0.2.1"), **fields)
-    alone = asks("general", b"GET", b"/a", came=Came(b"1.0", b"192.0.2.1"), passing=True, **fields)
+    shared = asks("general", b"GET", b"/a", came=ReceivedFrom(b"1.0", b"192.0.2.1"), **fields)
+    alone = asks("general", b"GET", b"/a", came=ReceivedFrom(b"1.0", b"192.0.2.1"), passing=True, **fields)
     common = {b"GET /a HTTP/1.1", b"Host: h", b"Via: 1.0 e1", b"Cdn-Loop: e1"}
     assert set(shared) == common | {b"X-Forwarded-For: 192.0.2.1"}
     assert set(alone) == common | {

@@ -3,8 +3,8 @@
 import pytest
 
 from cache.fills.fill import Fill
-from edge.fill.cacheability import Judgement
-from edge.fill.waiter_release import whom_it_frees, why_freed
+from edge.fill.cacheability import StoreDecision
+from edge.fill.waiter_release import release_reason, waiters_to_release
 from edge.policy.route import GENERAL
 from edge.policy.routes import PLAIN
 from edge.slices.content_range import Part
@@ -12,9 +12,9 @@ from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
 
 KEPT, SHARED, PRIVATE = (
-    Judgement(kept=True, shared=True, why=""),
-    Judgement(kept=False, shared=True, why="purged"),
-    Judgement(kept=False, shared=False, why="private"),
+    StoreDecision(kept=True, shared=True, why=""),
+    StoreDecision(kept=False, shared=True, why="purged"),
+    StoreDecision(kept=False, shared=False, why="private"),
 )
 
 
@@ -41,7 +41,7 @@ def freed(decision, part=None, vary=b"Accept", status=200, route=PLAIN):
     fill.leader = readers["leader"]
     entry = response(FakeClock(), b"/k", (b"vary", vary))
     entry.status = status
-    rule = whom_it_frees(fill, entry, decision, part, route)
+    rule = waiters_to_release(fill, entry, decision, part, route)
     return [] if rule is None else [name for name, reader in readers.items() if rule(reader)]
 
 
@@ -74,4 +74,4 @@ def test_an_error_is_for_those_who_asked_alike_where_all_fields_go_upstream():
 
 
 def test_what_they_hear():
-    assert [why_freed(one) for one in (KEPT, SHARED, PRIVATE)] == ["alternate", "alternate", "private"]
+    assert [release_reason(one) for one in (KEPT, SHARED, PRIVATE)] == ["alternate", "alternate", "private"]

@@ -5,28 +5,28 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from edge.fleet.checkpoint_file import SLOT, UNKNOWN, Mark, MarkFile, decode, slot
+from edge.fleet.checkpoint_file import SLOT, UNKNOWN, Checkpoint, CheckpointFile, decode, slot
 from kernel.errors import StorageFailed
 from kernel.fleet.messages import Version
 
-MARK = Mark(Version("epoch-1", 17), 1_800_000_000.25)
+MARK = Checkpoint(Version("epoch-1", 17), 1_800_000_000.25)
 LENGTH = len(slot(MARK, 1).rstrip(b"\0"))
 
 
-def number(at: int) -> Mark:
+def number(at: int) -> Checkpoint:
     return MARK._replace(version=Version("epoch-1", at))
 
 
 def test_what_was_saved_last_is_there(tmp_path: Path):
-    file = MarkFile(tmp_path / "fleet")
-    assert file.load() == (Mark(), "")
+    file = CheckpointFile(tmp_path / "fleet")
+    assert file.load() == (Checkpoint(), "")
     for at in range(1, 6):
         file.save(number(at))
-        assert MarkFile(tmp_path / "fleet").load() == (number(at), "")
-    again = MarkFile(tmp_path / "fleet")
+        assert CheckpointFile(tmp_path / "fleet").load() == (number(at), "")
+    again = CheckpointFile(tmp_path / "fleet")
     again.load()
     again.save(number(6))
-    assert MarkFile(tmp_path / "fleet").load() == (number(6), "")
+    assert CheckpointFile(tmp_path / "fleet").load() == (number(6), "")
     assert [one.name for one in file.folder.iterdir()] == ["mark"]
 
 
@@ -40,7 +40,7 @@ def test_a_flipped_bit_is_seen(at: int):
 
 @pytest.mark.parametrize("left", [0, 10, LENGTH - 1])
 def test_a_torn_write_leaves_the_mark_before(tmp_path: Path, left: int):
-    file = MarkFile(tmp_path)
+    file = CheckpointFile(tmp_path)
     for at in (1, 2, 3):
         file.save(number(at))
     data = bytearray(file.path.read_bytes())
@@ -58,7 +58,7 @@ def test_a_torn_write_leaves_the_mark_before(tmp_path: Path, left: int):
 
 
 def test_a_file_that_cannot_be_read_or_written_says_so(tmp_path: Path):
-    file = MarkFile(tmp_path)
+    file = CheckpointFile(tmp_path)
     file.path.mkdir()
     mark, why = file.load()
     assert mark == UNKNOWN
@@ -68,7 +68,7 @@ def test_a_file_that_cannot_be_read_or_written_says_so(tmp_path: Path):
 
 
 def test_a_file_that_went_is_made_again(tmp_path: Path):
-    file = MarkFile(tmp_path)
+    file = CheckpointFile(tmp_path)
     file.save(number(1))
     file.path.unlink()
     with pytest.raises(StorageFailed):

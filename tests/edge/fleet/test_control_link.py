@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from edge.fleet.control_link import BACKOFF_MOST, Addresses, Ears, backoff
+from edge.fleet.control_link import MAX_BACKOFF, Addresses, ControlCallbacks, backoff
 from kernel.fleet.messages import NOTHING
 
 
 def test_waits_double_up_to_a_most_and_are_spread() -> None:
     assert [backoff(n, 0.999999) for n in (1, 2, 3)] == pytest.approx([0.2, 0.4, 0.8], rel=1e-3)
     assert backoff(1, 0.0) == pytest.approx(0.1)
-    assert backoff(10_000, 0.999999) == pytest.approx(BACKOFF_MOST, rel=1e-3)
+    assert backoff(10_000, 0.999999) == pytest.approx(MAX_BACKOFF, rel=1e-3)
 
 
 def test_edges_begin_at_different_replicas_and_go_round() -> None:
@@ -23,6 +23,6 @@ def test_edges_begin_at_different_replicas_and_go_round() -> None:
 
 
 def test_who_does_not_listen_need_not() -> None:
-    ears = Ears()
+    ears = ControlCallbacks()
     assert ears.report() is None
     assert ears.mark() == NOTHING

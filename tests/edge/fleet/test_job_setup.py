@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from edge.fleet.checkpoint_file import Mark
-from edge.fleet.control_link import Ears
-from edge.fleet.job_setup import answering, catch_up, hearing, jobs_of
+from edge.fleet.checkpoint_file import Checkpoint
+from edge.fleet.control_link import ControlCallbacks
+from edge.fleet.job_setup import catch_up, connect_receipts, make_job_runner, with_job_callbacks
 from edge.fleet.jobs import CONTACT_EVERY
 from tests.scenario.clock import FakeClock
 
@@ -22,10 +22,10 @@ def edge(jobs: Any) -> Any:
 
 
 def test_without_control_there_are_no_jobs():
-    assert jobs_of(edge(None)) is None
-    ears = Ears()
-    assert hearing(ears, None) is ears
-    answering(None, None)
+    assert make_job_runner(edge(None)) is None
+    ears = ControlCallbacks()
+    assert with_job_callbacks(ears, None) is ears
+    connect_receipts(None, None)
 
 
 @pytest.mark.parametrize(("contact", "before"), [(0.0, float("inf")), (100.0, -100.0 + CONTACT_EVERY)])
@@ -39,9 +39,9 @@ async def test_what_is_older_than_the_last_contact_is_doubted(monkeypatch, conta
         asked.append((tiers, moment))
         return 3
 
-    monkeypatch.setattr("edge.fleet.job_setup.doubt", doubt)
+    monkeypatch.setattr("edge.fleet.job_setup.mark_stale_before", doubt)
     stage = edge(SimpleNamespace(settled=settled, kept=None))
-    stage.jobs.kept = Mark(contact=contact and stage.clock.wall() - contact)
+    stage.jobs.kept = Checkpoint(contact=contact and stage.clock.wall() - contact)
     await catch_up(stage)
     assert asked == [("tiers", stage.clock.mono() + before if contact else before)]
-    assert stage.doubted == 3
+    assert stage.marked_stale == 3

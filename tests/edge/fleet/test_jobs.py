@@ -10,10 +10,10 @@ from typing import Self
 
 import pytest
 
-from edge.fleet.checkpoint_file import Mark, MarkFile
-from edge.fleet.jobs import CONTACT_EVERY, Doors, JobRunner
+from edge.fleet.checkpoint_file import Checkpoint, CheckpointFile
+from edge.fleet.jobs import CONTACT_EVERY, JobActions, JobRunner
 from edge.fleet.subscribe import START_WITHIN
-from edge.prefetch.background import Brought
+from edge.prefetch.background import PrefetchResult
 from kernel.errors import StorageFailed, UpstreamFailed
 from kernel.fleet.jobs import Purge
 from kernel.fleet.messages import DONE, PREFETCH, PURGE, Job, Jobs, Receipt, Version
@@ -26,7 +26,7 @@ class Count(int):
     left = 0
 
 
-CAME = Brought("brought", 100)
+CAME = PrefetchResult("brought", 100)
 
 
 class Ground:
@@ -34,7 +34,7 @@ class Ground:
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
-        self.file = MarkFile(folder)
+        self.file = CheckpointFile(folder)
         self.did: list[object] = []
         self.prefetches: list[tuple[str, Callable]] = []
         self.gate: asyncio.Event | None = None
@@ -44,7 +44,7 @@ class Ground:
         self.restart()
 
     def restart(self) -> None:
-        self.runner = JobRunner(self.file, self.clock, Doors(self.purge, self.prefetch, self.offload))
+        self.runner = JobRunner(self.file, self.clock, JobActions(self.purge, self.prefetch, self.offload))
         self.runner.tell = self.did.append
         self.runner.connected = lambda: self.connected
 
@@ -87,7 +87,7 @@ def jobs(*entries: Job, floor: int = 0, head: int | None = None, epoch: str = EP
 
 @pytest.fixture
 def ground(tmp_path: Path) -> Ground:
-    MarkFile(tmp_path).save(Mark(Version(EPOCH, 10), 5.0))
+    CheckpointFile(tmp_path).save(Checkpoint(Version(EPOCH, 10), 5.0))
     return Ground(tmp_path)
 
 
@@ -97,7 +97,7 @@ async def test_a_receipt_comes_after_the_purge_and_after_the_mark(ground: Ground
         await turns()
         at = Version(EPOCH, 11)
         assert ground.did == [Purge(keys=("k",)), at, Receipt(at, 7)]
-        assert ground.file.load()[0] == Mark(at, ground.clock.wall())
+        assert ground.file.load()[0] == Checkpoint(at, ground.clock.wall())
 
 
 async def test_what_comes_together_shares_one_mark(ground: Ground):
@@ -183,7 +183,7 @@ async def test_the_contact_is_noted_while_control_is_there(ground: Ground):
         ground.runner.take(jobs(head=10))
         await turns()
         await ground.clock.advance(CONTACT_EVERY)
-        assert ground.file.load()[0] == Mark(Version(EPOCH, 10), ground.clock.wall())
+        assert ground.file.load()[0] == Checkpoint(Version(EPOCH, 10), ground.clock.wall())
         there = ground.clock.wall()
         ground.connected = False
         await ground.clock.advance(3 * CONTACT_EVERY)
@@ -238,7 +238,7 @@ async def test_a_prefetch_holds_up_no_purge_and_has_its_receipt_when_all_has_com
 
 
 async def test_more_than_it_can_hold_cuts_the_stream(ground: Ground, monkeypatch):
-    monkeypatch.setattr("edge.fleet.jobs.MOST_WAITING", 2)
+    monkeypatch.setattr("edge.fleet.jobs.MAX_WAITING", 2)
     ground.runner.take(jobs(purge(11)))
     ground.runner.take(jobs(purge(12)))
     with pytest.raises(UpstreamFailed):

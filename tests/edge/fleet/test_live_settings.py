@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edge.fleet.live_settings import prepared
+from edge.fleet.live_settings import prepare_settings
 from edge.settings import EdgeSettings
 from kernel.errors import BadSettings
 from kernel.settings.table import resolve
@@ -18,11 +18,11 @@ def start(**more: str) -> EdgeSettings:
 
 
 def test_a_document_lies_over_the_start_and_what_it_leaves_out_is_as_it_was() -> None:
-    made = prepared(start(idle_timeout="9s", default_ttl="1s"), {"default_ttl": "60s", "upstream_idle": "2s"})
+    made = prepare_settings(start(idle_timeout="9s", default_ttl="1s"), {"default_ttl": "60s", "upstream_idle": "2s"})
     assert (made.settings.default_ttl, made.settings.idle_timeout) == (60.0, 9.0)
     assert made.routes.default.keeps.default == 60
     assert made.wiring.timeouts.idle == 2.0
-    assert prepared(start(default_ttl="1s"), {}).settings == start(default_ttl="1s")
+    assert prepare_settings(start(default_ttl="1s"), {}).settings == start(default_ttl="1s")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,6 @@ def test_what_this_node_cannot_follow_is_refused_by_name(
     given: dict[str, str], document: dict[str, Any], setting: str, where: str
 ) -> None:
     with pytest.raises(BadSettings) as caught:
-        prepared(start(**given), document)
+        prepare_settings(start(**given), document)
     assert caught.value.setting == setting
     assert where in str(caught.value)

@@ -1,9 +1,9 @@
 """A report is the difference of two readings."""
 
-from edge.fleet.report import HEAD_BOUNDS, Reading, Standing, report, slow
+from edge.fleet.report import HEAD_BOUNDS, CounterSnapshot, NodeStatus, report, slow
 
 NONE = (0,) * (len(HEAD_BOUNDS) + 1)
-STANDING = Standing(3, 0.02, 10, 20, ready=True, draining=False)
+STANDING = NodeStatus(3, 0.02, 10, 20, ready=True, draining=False)
 
 
 def heads(**at: int) -> tuple[int, ...]:
@@ -14,8 +14,8 @@ def heads(**at: int) -> tuple[int, ...]:
 
 
 def test_the_difference():
-    before = Reading(10.0, 100, 90, 1, 1000, 100, heads(_3=5))
-    after = Reading(12.0, 150, 130, 2, 3000, 150, heads(_3=6, _8=4))
+    before = CounterSnapshot(10.0, 100, 90, 1, 1000, 100, heads(_3=5))
+    after = CounterSnapshot(12.0, 150, 130, 2, 3000, 150, heads(_3=6, _8=4))
     made = report(before, after, STANDING)
     assert (made.seconds, made.requests, made.hits, made.errors) == (2.0, 50, 40, 1)
     assert (made.bytes_sent, made.bytes_filled, made.connections, made.loop_delay) == (2000, 50, 3, 0.02)

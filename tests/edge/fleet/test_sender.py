@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from edge.fleet.sender import RECEIPTS_MOST, Speaker
+from edge.fleet.sender import MAX_RECEIPTS, ControlSender
 from kernel.errors import UpstreamFailed
 from kernel.fleet.messages import Receipt, Report, Version
 from tests.scenario.clock import FakeClock, turns
@@ -30,7 +30,7 @@ class Stand:
         self.clock = FakeClock()
         self.line: Line | None = Line()
         self.report: Report | None = Report(2.0)
-        self.speaker = Speaker(self.clock, lambda: self.line, lambda: self.report)  # type: ignore[arg-type,return-value]
+        self.speaker = ControlSender(self.clock, lambda: self.line, lambda: self.report)  # type: ignore[arg-type,return-value]
 
     @asynccontextmanager
     async def runs(self) -> AsyncIterator[None]:
@@ -73,14 +73,14 @@ async def test_receipts_go_at_once_in_their_order_and_outlive_a_lost_stream() ->
     line = stand.line
     assert line is not None
     async with stand.runs():
-        stand.speaker.tell(receipt(1))
-        stand.speaker.tell(receipt(2))
+        stand.speaker.enqueue_receipt(receipt(1))
+        stand.speaker.enqueue_receipt(receipt(2))
         await turns()
         assert line.said == [receipt(1), receipt(2)]
         line.broken = True
-        stand.speaker.tell(receipt(3))
+        stand.speaker.enqueue_receipt(receipt(3))
         await turns()
-        stand.speaker.tell(receipt(4))
+        stand.speaker.enqueue_receipt(receipt(4))
         stand.line = Line()
         stand.speaker.connected()
         await turns()
@@ -90,11 +90,11 @@ async def test_receipts_go_at_once_in_their_order_and_outlive_a_lost_stream() ->
 async def test_receipts_that_wait_are_bounded() -> None:
     stand = Stand()
     line, stand.line, stand.report = stand.line, None, None
-    for number in range(RECEIPTS_MOST + 2):
-        stand.speaker.tell(receipt(number))
+    for number in range(MAX_RECEIPTS + 2):
+        stand.speaker.enqueue_receipt(receipt(number))
     stand.line = line
     async with stand.runs():
         await turns()
     assert line is not None
-    assert len(line.said) == RECEIPTS_MOST
+    assert len(line.said) == MAX_RECEIPTS
     assert line.said[0] == receipt(2)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.clock import SystemClock
-from edge.fleet.control_link import Ears
+from edge.fleet.control_link import ControlCallbacks
 from edge.fleet.setup import identity_of, subscriber_of
 from edge.settings import EdgeSettings
 from kernel.errors import BadSettings
@@ -26,7 +26,7 @@ def settings_of(folder: Path, **texts: str) -> EdgeSettings:
 def test_on_one_machine_control_is_followed_in_plain_text(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     assert identity_of(settings, SystemClock()) is None
-    assert subscriber_of(settings, SystemClock(), print, Ears(), None, None) is not None
+    assert subscriber_of(settings, SystemClock(), print, ControlCallbacks(), None, None) is not None
 
 
 def test_a_control_elsewhere_asks_for_an_identity(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ async def test_a_member_knows_itself(tmp_path: Path) -> None:
     who = identity_of(settings, SystemClock())
     assert who is not None
     assert who.current == MADE
-    assert subscriber_of(settings, SystemClock(), print, Ears(), who, None) is not None
+    assert subscriber_of(settings, SystemClock(), print, ControlCallbacks(), who, None) is not None
 
 
 async def test_a_folder_of_another_node_is_refused(tmp_path: Path) -> None:

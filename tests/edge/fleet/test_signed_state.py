@@ -152,7 +152,7 @@ def test_before_it_has_joined_an_edge_believes_nothing(tmp_path: Path) -> None:
 
 
 def test_useless_lines_are_left_out_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DEAD_LEAST", 2_000)
+    monkeypatch.setattr(module, "MIN_DEAD", 2_000)
     file, state, longest = keeper(tmp_path), State(), 0
     for update in (rules(1, "a"), rules(2, "b", base=1), *(document(n) for n in range(3, 60))):
         state, _ = apply(state, update)
@@ -166,7 +166,7 @@ def test_useless_lines_are_left_out_in_time(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_many_deltas_ask_for_a_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DELTAS_MOST", 2)
+    monkeypatch.setattr(module, "MAX_DELTAS", 2)
     file = keeper(tmp_path)
     file.keep(State(), [rules(1, "a")])
     for number in range(2, 5):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.fleet.apply import State
-from edge.fleet.control_link import BACKOFF_MOST
+from edge.fleet.control_link import MAX_BACKOFF
 from edge.fleet.state_file import StateFile
 from edge.fleet.subscribe import Subscriber
 from edge.policy.rules import refuses
@@ -156,7 +156,7 @@ async def test_a_loss_is_made_good_by_a_delta_with_growing_waits_between(tmp_pat
         assert not node.subscriber.degraded
         control.publishes("film", allow=["DE"])
         before = control.connections
-        await until(lambda: clock.advance(BACKOFF_MOST) or clock.mono() > 100)
+        await until(lambda: clock.advance(MAX_BACKOFF) or clock.mono() > 100)
         assert node.subscriber.degraded
         control.comes_back()
         await until(lambda: clock.advance(1) or node.refuses("film", "FR") is Refusal.COUNTRY)

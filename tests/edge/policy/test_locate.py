@@ -6,7 +6,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from edge.policy.locate import HOPS_MOST, Locator, Viewer, country_of, parse_ip
+from edge.policy.locate import MAX_HOPS, Locator, Viewer, country_of, parse_ip
 from kernel.errors import BadSettings
 
 PROXIES = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_database_stops_the_start(tmp_path, content):
         ("10.0.0.1", [b"::ffff:203.0.113.9"], "203.0.113.9"),
         ("10.0.0.1", [b""], "10.0.0.1"),
         ("10.0.0.1", [b"\xff\xfe"], "10.0.0.1"),
-        ("10.0.0.1", [b",".join([b"203.0.113.9"] + [b"10.0.0.2"] * HOPS_MOST)], "10.0.0.2"),
+        ("10.0.0.1", [b",".join([b"203.0.113.9"] + [b"10.0.0.2"] * MAX_HOPS)], "10.0.0.2"),
         ("fd00::1", [b"203.0.113.9"], "203.0.113.9"),
         ("::ffff:10.0.0.1", [b"203.0.113.9"], "203.0.113.9"),
         ("fe80::1%eth0", [], "fe80::1"),

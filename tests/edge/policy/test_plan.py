@@ -3,7 +3,7 @@
 import pytest
 
 from cache.entry import Entry
-from edge.policy.plan import Plan, ordinary, plan, plan_for, serves_when_upstream_fails, why_forwarded
+from edge.policy.plan import Step, ordinary, plan, plan_for, serves_when_upstream_fails, why_forwarded
 from edge.wire.request import Request
 
 
@@ -16,16 +16,16 @@ def entry(*, fresh: float = 0, swr: float = 0, sie: float = 0, must: bool = Fals
 @pytest.mark.parametrize(
     ("stored", "found"),
     [
-        (None, Plan.FILL),
-        (entry(fresh=10.1), Plan.SERVE),
-        (entry(fresh=10), Plan.REVALIDATE),
-        (entry(fresh=9, swr=9), Plan.REVALIDATE),
-        (entry(fresh=9, swr=10), Plan.REVALIDATE),
-        (entry(fresh=9, swr=11), Plan.SERVE_STALE),
-        (entry(fresh=9, sie=99), Plan.REVALIDATE),
+        (None, Step.FILL),
+        (entry(fresh=10.1), Step.SERVE),
+        (entry(fresh=10), Step.REVALIDATE),
+        (entry(fresh=9, swr=9), Step.REVALIDATE),
+        (entry(fresh=9, swr=10), Step.REVALIDATE),
+        (entry(fresh=9, swr=11), Step.SERVE_STALE),
+        (entry(fresh=9, sie=99), Step.REVALIDATE),
     ],
 )
-def test_the_next_step(stored: Entry | None, found: Plan):
+def test_the_next_step(stored: Entry | None, found: Step):
     assert plan(stored, 10.0) is found
 
 
@@ -80,29 +80,29 @@ def test_what_can_change_the_plan(request_: Request, ordinary_: bool):
 @pytest.mark.parametrize(
     ("request_", "entry_", "honoured", "ignored"),
     [
-        (asks(cache_control="no-cache"), stored(20), Plan.REVALIDATE, Plan.SERVE),
-        (asks(pragma="no-cache"), stored(20), Plan.REVALIDATE, Plan.SERVE),
-        (asks(cache_control="max-age=5"), stored(20), Plan.REVALIDATE, Plan.SERVE),
-        (asks(cache_control="max-age=15"), stored(20), Plan.SERVE, Plan.SERVE),
-        (asks(cache_control="min-fresh=15"), stored(20), Plan.REVALIDATE, Plan.SERVE),
-        (asks(cache_control="max-stale"), stored(9), Plan.TAKE_STALE, Plan.REVALIDATE),
-        (asks(cache_control="max-stale"), stored(9, must=True), Plan.REVALIDATE, Plan.REVALIDATE),
-        (asks(cache_control="max-stale=5"), stored(4), Plan.REVALIDATE, Plan.REVALIDATE),
-        (asks(cache_control="max-stale"), stored(9, swr=9), Plan.SERVE_STALE, Plan.SERVE_STALE),
-        (asks(cache_control="max-age=60"), stored(9, swr=9), Plan.REVALIDATE, Plan.SERVE_STALE),
-        (asks(cache_control="max-age=0"), stored(20, cache_control=b"max-age=20, immutable"), Plan.SERVE, Plan.SERVE),
-        (asks(cache_control="only-if-cached"), stored(20), Plan.SERVE, Plan.SERVE),
-        (asks(cache_control="only-if-cached"), stored(9), Plan.NOTHING, Plan.NOTHING),
-        (asks(cache_control="only-if-cached"), stored(9, swr=9), Plan.SERVE_STALE, Plan.SERVE_STALE),
-        (asks(cache_control="only-if-cached, max-stale"), stored(9), Plan.TAKE_STALE, Plan.NOTHING),
-        (asks(cache_control="only-if-cached"), None, Plan.NOTHING, Plan.NOTHING),
-        (asks(cache_control="no-store"), None, Plan.ALONE, Plan.ALONE),
-        (asks(cache_control="no-store"), stored(9), Plan.ALONE, Plan.ALONE),
-        (asks(cache_control="no-store"), stored(20), Plan.SERVE, Plan.SERVE),
-        (asks(cache_control="x"), None, Plan.FILL, Plan.FILL),
+        (asks(cache_control="no-cache"), stored(20), Step.REVALIDATE, Step.SERVE),
+        (asks(pragma="no-cache"), stored(20), Step.REVALIDATE, Step.SERVE),
+        (asks(cache_control="max-age=5"), stored(20), Step.REVALIDATE, Step.SERVE),
+        (asks(cache_control="max-age=15"), stored(20), Step.SERVE, Step.SERVE),
+        (asks(cache_control="min-fresh=15"), stored(20), Step.REVALIDATE, Step.SERVE),
+        (asks(cache_control="max-stale"), stored(9), Step.TAKE_STALE, Step.REVALIDATE),
+        (asks(cache_control="max-stale"), stored(9, must=True), Step.REVALIDATE, Step.REVALIDATE),
+        (asks(cache_control="max-stale=5"), stored(4), Step.REVALIDATE, Step.REVALIDATE),
+        (asks(cache_control="max-stale"), stored(9, swr=9), Step.SERVE_STALE, Step.SERVE_STALE),
+        (asks(cache_control="max-age=60"), stored(9, swr=9), Step.REVALIDATE, Step.SERVE_STALE),
+        (asks(cache_control="max-age=0"), stored(20, cache_control=b"max-age=20, immutable"), Step.SERVE, Step.SERVE),
+        (asks(cache_control="only-if-cached"), stored(20), Step.SERVE, Step.SERVE),
+        (asks(cache_control="only-if-cached"), stored(9), Step.NOTHING, Step.NOTHING),
+        (asks(cache_control="only-if-cached"), stored(9, swr=9), Step.SERVE_STALE, Step.SERVE_STALE),
+        (asks(cache_control="only-if-cached, max-stale"), stored(9), Step.TAKE_STALE, Step.NOTHING),
+        (asks(cache_control="only-if-cached"), None, Step.NOTHING, Step.NOTHING),
+        (asks(cache_control="no-store"), None, Step.FETCH_UNCACHED, Step.FETCH_UNCACHED),
+        (asks(cache_control="no-store"), stored(9), Step.FETCH_UNCACHED, Step.FETCH_UNCACHED),
+        (asks(cache_control="no-store"), stored(20), Step.SERVE, Step.SERVE),
+        (asks(cache_control="x"), None, Step.FILL, Step.FILL),
     ],
 )
-def test_what_the_viewer_wishes(request_: Request, entry_: Entry | None, honoured: Plan, ignored: Plan):
+def test_what_the_viewer_wishes(request_: Request, entry_: Entry | None, honoured: Step, ignored: Step):
     """RFC 9111 §5.2.1; no wish that costs others anything counts unless the operator says so."""
     assert plan_for(request_, entry_, 10.0, general=True, honour=True) is honoured
     assert plan_for(request_, entry_, 10.0, general=True, honour=False) is ignored
@@ -111,23 +111,23 @@ def test_what_the_viewer_wishes(request_: Request, entry_: Entry | None, honoure
 @pytest.mark.parametrize(
     ("request_", "entry_", "general", "media"),
     [
-        (asks(if_match='"a"'), stored(20), Plan.SERVE, Plan.SERVE),
-        (asks(if_match='"b"'), stored(20), Plan.ALONE, Plan.SERVE),
-        (asks(if_match='"a"'), stored(9), Plan.ALONE, Plan.REVALIDATE),
-        (asks(if_match="*"), None, Plan.ALONE, Plan.FILL),
-        (asks(if_unmodified_since="Sun, 06 Nov 1994 08:49:37 GMT"), stored(20), Plan.SERVE, Plan.SERVE),
-        (asks(if_unmodified_since="Sun, 06 Nov 1994 08:49:36 GMT"), stored(20), Plan.ALONE, Plan.SERVE),
-        (asks(if_match="*", cache_control="only-if-cached"), None, Plan.NOTHING, Plan.NOTHING),
-        (asks(body=b"x"), stored(20), Plan.ALONE, Plan.SERVE),
-        (asks(b"HEAD"), stored(20), Plan.SERVE, Plan.SERVE),
-        (asks(b"HEAD"), stored(9), Plan.ASK_HEAD, Plan.REVALIDATE),
-        (asks(b"HEAD"), stored(9, swr=9), Plan.SERVE_STALE, Plan.SERVE_STALE),
-        (asks(b"HEAD"), None, Plan.ASK_HEAD, Plan.FILL),
-        (asks(b"HEAD", cache_control="no-store"), None, Plan.ALONE, Plan.FILL),
-        (asks(cache_control="no-store"), None, Plan.ALONE, Plan.FILL),
+        (asks(if_match='"a"'), stored(20), Step.SERVE, Step.SERVE),
+        (asks(if_match='"b"'), stored(20), Step.FETCH_UNCACHED, Step.SERVE),
+        (asks(if_match='"a"'), stored(9), Step.FETCH_UNCACHED, Step.REVALIDATE),
+        (asks(if_match="*"), None, Step.FETCH_UNCACHED, Step.FILL),
+        (asks(if_unmodified_since="Sun, 06 Nov 1994 08:49:37 GMT"), stored(20), Step.SERVE, Step.SERVE),
+        (asks(if_unmodified_since="Sun, 06 Nov 1994 08:49:36 GMT"), stored(20), Step.FETCH_UNCACHED, Step.SERVE),
+        (asks(if_match="*", cache_control="only-if-cached"), None, Step.NOTHING, Step.NOTHING),
+        (asks(body=b"x"), stored(20), Step.FETCH_UNCACHED, Step.SERVE),
+        (asks(b"HEAD"), stored(20), Step.SERVE, Step.SERVE),
+        (asks(b"HEAD"), stored(9), Step.ASK_HEAD, Step.REVALIDATE),
+        (asks(b"HEAD"), stored(9, swr=9), Step.SERVE_STALE, Step.SERVE_STALE),
+        (asks(b"HEAD"), None, Step.ASK_HEAD, Step.FILL),
+        (asks(b"HEAD", cache_control="no-store"), None, Step.FETCH_UNCACHED, Step.FILL),
+        (asks(cache_control="no-store"), None, Step.FETCH_UNCACHED, Step.FILL),
     ],
 )
-def test_what_is_for_one_viewer(request_: Request, entry_: Entry | None, general: Plan, media: Plan):
+def test_what_is_for_one_viewer(request_: Request, entry_: Entry | None, general: Step, media: Step):
     """RFC 9110 §9.3.1, §9.3.2, §13.1.1, §13.1.4: with an allow-list upstream none of it gets there."""
     assert plan_for(request_, entry_, 10.0, general=True, honour=False) is general
     assert plan_for(request_, entry_, 10.0, general=False, honour=False) is media

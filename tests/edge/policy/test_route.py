@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.policy.route import Asked, came_back, general_route, media_route
+from edge.policy.route import RoutedRequest, general_route, is_loop, media_route
 from edge.wire.request import Request
 from kernel.vocabulary import Refusal
 
@@ -13,9 +13,9 @@ def request(target: bytes, method: bytes = b"GET", **fields: bytes) -> Request:
     return Request(method, target, {name.encode(): value for name, value in fields.items()}, 1, keep_alive=True)
 
 
-def media(target: bytes, **fields: bytes) -> Asked:
+def media(target: bytes, **fields: bytes) -> RoutedRequest:
     found = media_route(request(target, **fields))
-    assert isinstance(found, Asked)
+    assert isinstance(found, RoutedRequest)
     return found
 
 
@@ -99,7 +99,7 @@ def test_equal_paths_have_one_key():
 def test_general_keys_exactly_what_is_sent_upstream(target: bytes, host: bytes, upstream: bytes, sent: bytes):
     """The query is data but for CMCD; the path and the host have their normal form (RFC 3986 §6.2.2, 9110 §4.2.3)."""
     found = general_route(request(target, host=host))
-    assert isinstance(found, Asked)
+    assert isinstance(found, RoutedRequest)
     assert (found.upstream, found.host) == (upstream, sent)
     assert found.key == sent + upstream
     assert found.cdn is found.token is None
@@ -131,7 +131,7 @@ def test_general_refuses_what_two_programs_read_in_two_ways(target: bytes):
 def test_general_logs_no_token(target: bytes, logged: bytes):
     """It is no profile for tokens; a viewer may send one all the same."""
     found = general_route(request(target, host=b"h"))
-    assert isinstance(found, Asked)
+    assert isinstance(found, RoutedRequest)
     assert found.path == logged
     assert found.upstream == target
 
@@ -143,7 +143,7 @@ def test_what_general_refuses(given: Request):
 
 def test_general_passes_on_the_asterisk_of_options():
     found = general_route(request(b"*", b"OPTIONS", host=b"h"))
-    assert isinstance(found, Asked)
+    assert isinstance(found, RoutedRequest)
     assert found.upstream == b"*"
 
 
@@ -152,4 +152,4 @@ def test_general_passes_on_the_asterisk_of_options():
 )
 def test_one_s_own_name_in_cdn_loop(cdn_loop: bytes, mine: bool):
     """RFC 8586 §2: whole names count, parameters do not."""
-    assert came_back("e1", cdn_loop) is mine
+    assert is_loop("e1", cdn_loop) is mine

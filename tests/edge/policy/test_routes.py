@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from edge.policy.profile import PROFILES
-from edge.policy.route import ask_for, general_route, media_route, reach
+from edge.policy.route import ask_for, general_route, media_route, purge_scope
 from edge.policy.routes import PLAIN, Routes, keyed_value, make_routes
 from edge.settings import EdgeSettings
 from edge.wire.request import Request
@@ -86,7 +86,7 @@ def test_keyed_fields_are_keyed_as_they_are_sent():
     bare = media(b"/cdn/eu/t1/a.vtt", those)
     assert bare.key != asked.key
     assert bare.route.upstream_fields({}) == [(b"accept-encoding", b"identity")]
-    assert reach(asked) == reach(bare) == ((), (b"t1/a.vtt\n",))
+    assert purge_scope(asked) == purge_scope(bare) == ((), (b"t1/a.vtt\n",))
     assert not asked.route.varies_by(b"accept-encoding")
 
 
@@ -189,7 +189,7 @@ def test_a_purge_by_url_finds_the_key_that_the_route_makes():
     those = routes({"path": "*.jpg", "query": "w"})
     asked = ask_for("https://h/cdn/eu/t1/a.jpg?utm=1&w=2#x", general=False, routes=those)
     assert not isinstance(asked, Refusal)
-    assert reach(asked) == ((b"t1/a.jpg?w=2",), ())
+    assert purge_scope(asked) == ((b"t1/a.jpg?w=2",), ())
     found = ask_for("http://H:80?a", general=True, routes=routes(profile="general"))
     assert not isinstance(found, Refusal)
     assert found.key == b"h/?a"

@@ -2,7 +2,15 @@
 
 import pytest
 
-from edge.prefetch.accounting import BYTES_LEAST, CAUSES, LEAST_ALLOWED, MOST_ROWS, MOST_WATCHED, WASTED_AFTER, Ledger
+from edge.prefetch.accounting import (
+    CAUSES,
+    MAX_ROWS,
+    MAX_WATCHED,
+    MIN_ALLOWED,
+    MIN_BYTES,
+    WASTED_AFTER,
+    PrefetchAccounting,
+)
 from kernel.fleet.messages import Prefetched
 
 MIB = 1 << 20
@@ -24,7 +32,7 @@ B, A, Q, G, F = "begun", "arrived", "asked", "gone", "failed"
     ],
 )
 def test_what_becomes_of_a_prefetched_object(events: list[str], found: tuple[int, int, int] | None):
-    books = Ledger()
+    books = PrefetchAccounting()
     for event in events:
         match event:
             case "begun":
@@ -42,7 +50,7 @@ def test_what_becomes_of_a_prefetched_object(events: list[str], found: tuple[int
 
 
 def test_what_nobody_asks_for_is_wasted_in_the_end():
-    books = Ledger()
+    books = PrefetchAccounting()
     books.begun(b"k", "film", "hot", 0.0)
     books.arrived(b"k", MIB, 1.0)
     books.look(WASTED_AFTER - 1)
@@ -53,20 +61,20 @@ def test_what_nobody_asks_for_is_wasted_in_the_end():
 
 
 def test_the_books_are_bounded():
-    books = Ledger()
-    for number in range(MOST_WATCHED + 10):
+    books = PrefetchAccounting()
+    for number in range(MAX_WATCHED + 10):
         key = b"%d" % number
         books.begun(key, f"film{number}", "next", 0.0)
         books.arrived(key, 1, 0.0)
-    assert len(books) == MOST_WATCHED
-    for number in range(MOST_WATCHED + 10):
+    assert len(books) == MAX_WATCHED
+    for number in range(MAX_WATCHED + 10):
         books.asked(b"%d" % number, 1.0)
     report = books.report()
-    assert len(report) == MOST_ROWS + 1
-    assert sum(row.useful + row.wasted for row in report) == MOST_WATCHED + 10
+    assert len(report) == MAX_ROWS + 1
+    assert sum(row.useful + row.wasted for row in report) == MAX_WATCHED + 10
 
 
-def wastes(books: Ledger, cause: str, good: int, bad: int, now: float = 0.0) -> None:
+def wastes(books: PrefetchAccounting, cause: str, good: int, bad: int, now: float = 0.0) -> None:
     for number in range(good + bad):
         key = b"%s%d" % (cause.encode(), number)
         books.begun(key, "film", cause, now)
@@ -75,7 +83,7 @@ def wastes(books: Ledger, cause: str, good: int, bad: int, now: float = 0.0) -> 
 
 
 def test_a_bad_cause_is_throttled_and_the_others_are_not():
-    books = Ledger()
+    books = PrefetchAccounting()
     wastes(books, "cmcd", good=20, bad=80)
     assert books.share("cmcd", 0.0) == pytest.approx(0.2)
     assert sum(books.allows("cmcd", 0.0) for _ in range(100)) == pytest.approx(20, abs=2)
@@ -83,17 +91,17 @@ def test_a_bad_cause_is_throttled_and_the_others_are_not():
 
 
 def test_a_cause_that_is_all_waste_may_still_prove_itself():
-    books = Ledger()
+    books = PrefetchAccounting()
     wastes(books, "next", good=0, bad=50)
-    assert books.share("next", 0.0) == LEAST_ALLOWED
+    assert books.share("next", 0.0) == MIN_ALLOWED
     assert any(books.allows("next", 0.0) for _ in range(100))
     wastes(books, "next", good=100, bad=0, now=1.0)
     assert books.share("next", 1.0) == 1.0
 
 
 def test_little_says_nothing_and_old_waste_is_forgotten():
-    books = Ledger()
-    wastes(books, "next", good=0, bad=BYTES_LEAST // MIB - 1)
+    books = PrefetchAccounting()
+    wastes(books, "next", good=0, bad=MIN_BYTES // MIB - 1)
     assert books.share("next", 0.0) == 1.0
     wastes(books, "hot", good=0, bad=100)
     assert books.share("hot", 10_000.0) == 1.0

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.prefetch.background import AT_A_TIME, MOST_WAITING, Brought
-from edge.prefetch.scheduler import Wish
+from edge.prefetch.background import AT_A_TIME, MAX_WAITING, PrefetchResult
+from edge.prefetch.scheduler import PrefetchRequest
 from tests.edge.ground import Ground, Says, ok, standing
 
 SEG = b"/cdn/eu/film/v720/%d.m4s"
@@ -20,18 +20,18 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
         yield made
 
 
-def job(number: int) -> Wish:
-    return Wish(SEG % number, "job", "film")
+def job(number: int) -> PrefetchRequest:
+    return PrefetchRequest(SEG % number, "job", "film")
 
 
 async def test_all_of_a_job_is_told_of(ground: Ground) -> None:
     """What came, what was here, what failed; not more at a time than may be."""
-    unhurried, told = ground.edge.ahead.unhurried, list[Brought]()
+    unhurried, told = ground.edge.prefetch_service.unhurried, list[PrefetchResult]()
     ground.upstream.answers["/cdn/eu/film/v720/3.m4s"] = Says(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
     for number in (1, 2, 3, 4, 5, 6, 1):
         assert unhurried.queue(job(number), lambda _, brought: told.append(brought))
     await ground.until(lambda: ground.upstream.connections > 0)
-    assert len(ground.edge.ahead.prefetcher.running) <= AT_A_TIME
+    assert len(ground.edge.prefetch_service.prefetcher.running) <= AT_A_TIME
     await ground.until(lambda: len(told) == 7)
     assert sorted(one.how for one in told) == ["brought"] * 5 + ["here", "not-kept"]
     assert sum(one.bytes for one in told) == 25
@@ -39,36 +39,36 @@ async def test_all_of_a_job_is_told_of(ground: Ground) -> None:
 
 
 async def test_what_is_not_ours_is_refused_at_once(ground: Ground) -> None:
-    unhurried = ground.edge.ahead.unhurried
-    assert not unhurried.queue(Wish(b"/x", "job"))
-    assert await unhurried.bring(Wish(b"/x", "hot")) == Brought("refused")
+    unhurried = ground.edge.prefetch_service.unhurried
+    assert not unhurried.queue(PrefetchRequest(b"/x", "job"))
+    assert await unhurried.fetch(PrefetchRequest(b"/x", "hot")) == PrefetchResult("refused")
 
 
 async def test_the_line_is_bounded(ground: Ground) -> None:
-    unhurried = ground.edge.ahead.unhurried
-    unhurried._line.extend([(job(0), None)] * MOST_WAITING)
+    unhurried = ground.edge.prefetch_service.unhurried
+    unhurried._line.extend([(job(0), None)] * MAX_WAITING)
     assert not unhurried.queue(job(1))
     unhurried._line.clear()
 
 
 async def test_the_rate_holds(ground: Ground) -> None:
     """5 KiB at 1 KiB/s, after a burst of two seconds: the rest waits its time."""
-    unhurried, told = ground.edge.ahead.unhurried, list[Brought]()
+    unhurried, told = ground.edge.prefetch_service.unhurried, list[PrefetchResult]()
     ground.upstream.default = ok(b"x" * 1024)
     for number in range(12):
         unhurried.queue(job(number), lambda _, brought: told.append(brought))
-    await ground.until(lambda: len(told) >= 2 and not ground.edge.ahead.prefetcher.running)
+    await ground.until(lambda: len(told) >= 2 and not ground.edge.prefetch_service.prefetcher.running)
     assert len(told) <= 2 + 2 * AT_A_TIME
     for _ in range(20):
         await ground.clock.advance(1.0)
-    await ground.until(lambda: not ground.edge.ahead.prefetcher.running)
+    await ground.until(lambda: not ground.edge.prefetch_service.prefetcher.running)
     for _ in range(20):
         await ground.clock.advance(1.0)
     await ground.until(lambda: len(told) == 12)
 
 
 async def test_nothing_is_brought_where_there_is_no_room(ground: Ground) -> None:
-    unhurried = ground.edge.ahead.unhurried
+    unhurried = ground.edge.prefetch_service.unhurried
     unhurried.budget.room = 0
-    assert await unhurried.bring(job(1)) == Brought("full")
+    assert await unhurried.fetch(job(1)) == PrefetchResult("full")
     assert ground.upstream.asked == []

@@ -19,7 +19,7 @@ async def test_the_first_segments_of_what_is_on_the_list(tcp: Scenario) -> None:
     e1 = tcp.edge("e1", upstream=o1, region="eu")
     await e1.started()
     assert e1.edge is not None
-    ahead = e1.edge.ahead
+    ahead = e1.edge.prefetch_service
     rows = [HotRow("none", "v720", 3), HotRow("film", "v720", 3, urgent=True), HotRow("film", "v9", 3)]
     ahead.take_hot(hot_document(rows))
     assert ahead.hot.rows[0].urgent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.prefetch.predictor import _first, _in_need, _tells
+from edge.prefetch.predictor import _first, _has_cmcd, _in_need
 from edge.wire.request import Request
 from kernel.media.cmcd import Cmcd
 from tests.scenario.clock import turns
@@ -22,9 +22,9 @@ def test_where_a_range_begins() -> None:
 
 
 def test_who_tells_and_who_is_in_need() -> None:
-    assert _tells(request(b"/a?CMCD=su"))
-    assert _tells(request(cmcd_status=b"bs"))
-    assert not _tells(request(b"/a?x=1"))
+    assert _has_cmcd(request(b"/a?CMCD=su"))
+    assert _has_cmcd(request(cmcd_status=b"bs"))
+    assert not _has_cmcd(request(b"/a?x=1"))
     needy = (Cmcd(buffer=100), Cmcd(starved=True), Cmcd(startup=True), Cmcd(deadline=500))
     assert [_in_need(told) for told in (Cmcd(), Cmcd(buffer=30_000, deadline=20_000), *needy)] == [False, False] + [
         True
@@ -34,7 +34,7 @@ def test_who_tells_and_who_is_in_need() -> None:
 async def _read(node: Node) -> None:
     assert node.edge is not None
     await turns(20)
-    while node.edge.ahead.foresight.reading:
+    while node.edge.prefetch_service.foresight.reading:
         await turns(1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from edge.prefetch.scheduler import Wish
+from edge.prefetch.scheduler import PrefetchRequest
 from tests.scenario.stage import Scenario
 
 K = 65536
@@ -13,8 +13,8 @@ BYTES = os.urandom(10 * K)
 FRESH = {"etag": '"a"', "cache_control": "max-age=60"}
 
 
-def wish(first: int, last: int | None, cause: str = "next") -> Wish:
-    return Wish(FILM.encode(), cause, "film", (first, last))
+def wish(first: int, last: int | None, cause: str = "next") -> PrefetchRequest:
+    return PrefetchRequest(FILM.encode(), cause, "film", (first, last))
 
 
 async def test_the_slices_of_a_part_and_no_others(tcp: Scenario) -> None:
@@ -24,16 +24,16 @@ async def test_the_slices_of_a_part_and_no_others(tcp: Scenario) -> None:
     e1 = tcp.edge("e1", upstream=o1, slice="64KiB", slice_over="128KiB")
     await e1.started()
     assert e1.edge is not None
-    prefetcher = e1.edge.ahead.prefetcher
+    prefetcher = e1.edge.prefetch_service.prefetcher
     for first, last in ((2 * K, 4 * K - 1), (3 * K + 5, 5 * K)):
-        assert prefetcher.want(wish(first, last))
+        assert prefetcher.enqueue(wish(first, last))
         await e1.until(fills_running=0)
-        assert not prefetcher.want(wish(first, last))
+        assert not prefetcher.enqueue(wish(first, last))
     got = await tcp.viewer("v", at=e1).gets(FILM, range=f"bytes={2 * K}-{6 * K - 1}")
     assert (got.body, got.cache_status) == (BYTES[2 * K : 6 * K], "e1; hit; ttl=60")
     assert film.asked == [f"bytes={2 * K}-{4 * K - 1}", f"bytes={4 * K}-{6 * K - 1}"]
     assert prefetcher.ends == {"brought": 2}
-    assert e1.edge.ahead.ledger.totals["useful"] > 0
+    assert e1.edge.prefetch_service.ledger.totals["useful"] > 0
 
 
 async def test_the_whole_of_a_large_object(tcp: Scenario) -> None:
@@ -57,8 +57,8 @@ async def test_a_part_beyond_the_end(tcp: Scenario) -> None:
     e1 = tcp.edge("e1", upstream=o1, slice="64KiB", slice_over="128KiB")
     await e1.started()
     assert e1.edge is not None
-    prefetcher = e1.edge.ahead.prefetcher
-    assert prefetcher.want(wish(20 * K, 21 * K))
+    prefetcher = e1.edge.prefetch_service.prefetcher
+    assert prefetcher.enqueue(wish(20 * K, 21 * K))
     await e1.until(fills_running=0)
     assert not prefetcher.running
     assert "brought" not in prefetcher.ends

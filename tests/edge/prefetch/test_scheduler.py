@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.prefetch.scheduler import MOST_QUEUED, MOST_RUNNING, STALE_AFTER, Wish, watched_key
+from edge.prefetch.scheduler import MAX_QUEUED, MAX_RUNNING, STALE_AFTER, PrefetchRequest, watched_key
 from tests.edge.ground import Ground, Says, ok, standing
 
 SEG = b"/cdn/eu/film/v720/%d.m4s"
@@ -19,16 +19,16 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
         yield made
 
 
-def wish(number: int, cause: str = "next", *, urgent: bool = False) -> Wish:
-    return Wish(SEG % number, cause, "film", None, urgent)
+def wish(number: int, cause: str = "next", *, urgent: bool = False) -> PrefetchRequest:
+    return PrefetchRequest(SEG % number, cause, "film", None, urgent)
 
 
 async def test_once_for_each_and_not_what_is_here(ground: Ground) -> None:
-    prefetcher = ground.edge.ahead.prefetcher
-    assert prefetcher.want(wish(1))
-    assert not prefetcher.want(wish(1, "cmcd"))
+    prefetcher = ground.edge.prefetch_service.prefetcher
+    assert prefetcher.enqueue(wish(1))
+    assert not prefetcher.enqueue(wish(1, "cmcd"))
     await ground.until(lambda: not prefetcher.running)
-    assert not prefetcher.want(wish(1))
+    assert not prefetcher.enqueue(wish(1))
     assert ground.upstream.asked == ["GET /cdn/eu/film/v720/1.m4s"]
     assert b"\r\nSec-Purpose: prefetch\r\n" in ground.upstream.heads[0]
     assert prefetcher.ends == {"brought": 1}
@@ -36,64 +36,64 @@ async def test_once_for_each_and_not_what_is_here(ground: Ground) -> None:
 
 
 async def test_what_cannot_be_asked_for_is_refused(ground: Ground) -> None:
-    prefetcher = ground.edge.ahead.prefetcher
-    assert not prefetcher.want(Wish(b"/elsewhere", "next"))
-    assert not prefetcher.want(Wish(b"/cdn/eu/film/../x", "cmcd"))
+    prefetcher = ground.edge.prefetch_service.prefetcher
+    assert not prefetcher.enqueue(PrefetchRequest(b"/elsewhere", "next"))
+    assert not prefetcher.enqueue(PrefetchRequest(b"/cdn/eu/film/../x", "cmcd"))
     assert prefetcher.ends == {"refused": 2}
 
 
 async def test_the_needy_come_first_and_the_line_is_bounded(ground: Ground) -> None:
     """While all places are taken by hung fetches, wishes wait in line; those of players in need go before."""
-    prefetcher = ground.edge.ahead.prefetcher
+    prefetcher = ground.edge.prefetch_service.prefetcher
     ground.upstream.default = Says(b"", then="hang")
-    for number in range(MOST_RUNNING):
-        assert prefetcher.want(wish(number))
-    assert prefetcher.want(wish(1000, "cmcd"))
-    assert prefetcher.want(wish(1001, "next"))
-    assert prefetcher.want(wish(1002, "cmcd", urgent=True))
-    for number in range(2000, 2000 + MOST_QUEUED - 3):
-        assert prefetcher.want(wish(number, "cmcd"))
-    assert not prefetcher.want(wish(9999))
+    for number in range(MAX_RUNNING):
+        assert prefetcher.enqueue(wish(number))
+    assert prefetcher.enqueue(wish(1000, "cmcd"))
+    assert prefetcher.enqueue(wish(1001, "next"))
+    assert prefetcher.enqueue(wish(1002, "cmcd", urgent=True))
+    for number in range(2000, 2000 + MAX_QUEUED - 3):
+        assert prefetcher.enqueue(wish(number, "cmcd"))
+    assert not prefetcher.enqueue(wish(9999))
     assert prefetcher.ends["dropped"] == 1
     assert [entry[3].path for entry in sorted(prefetcher._line)[:3]] == [SEG % 1002, SEG % 1001, SEG % 1000]
-    await ground.until(lambda: len(ground.upstream.heads) == MOST_RUNNING)
+    await ground.until(lambda: len(ground.upstream.heads) == MAX_RUNNING)
     ground.upstream.default = ok()
     await ground.clock.advance(STALE_AFTER + 4)
     await ground.until(lambda: not prefetcher.running)
-    assert prefetcher.ends["failed"] == MOST_RUNNING
-    assert prefetcher.ends["dropped"] == 1 + MOST_QUEUED
+    assert prefetcher.ends["failed"] == MAX_RUNNING
+    assert prefetcher.ends["dropped"] == 1 + MAX_QUEUED
     assert not prefetcher._queued
 
 
 async def test_what_is_not_kept_is_let_go(ground: Ground) -> None:
-    prefetcher = ground.edge.ahead.prefetcher
+    prefetcher = ground.edge.prefetch_service.prefetcher
     ground.upstream.default = ok(b"x" * 100, b"Cache-Control: private\r\n")
-    prefetcher.want(wish(1))
+    prefetcher.enqueue(wish(1))
     await ground.until(lambda: not prefetcher.running)
     assert prefetcher.ends == {"not-kept": 1}
     ground.upstream.default = Says(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-    prefetcher.want(wish(2))
+    prefetcher.enqueue(wish(2))
     await ground.until(lambda: not prefetcher.running)
     assert prefetcher.ends == {"not-kept": 2}
-    assert len(ground.edge.ahead.ledger) == 0
+    assert len(ground.edge.prefetch_service.ledger) == 0
 
 
 async def test_a_stale_one_is_asked_about(ground: Ground) -> None:
-    prefetcher = ground.edge.ahead.prefetcher
+    prefetcher = ground.edge.prefetch_service.prefetcher
     ground.upstream.default = ok(b"x", b'Cache-Control: max-age=5\r\nETag: "a"\r\n')
-    prefetcher.want(wish(1))
+    prefetcher.enqueue(wish(1))
     await ground.until(lambda: not prefetcher.running)
     await ground.clock.advance(3600)
     ground.upstream.default = Says(b'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\nCache-Control: max-age=5\r\n\r\n')
-    assert prefetcher.want(wish(1))
+    assert prefetcher.enqueue(wish(1))
     await ground.until(lambda: not prefetcher.running)
     assert prefetcher.ends == {"brought": 1, "here": 1}
 
 
 async def test_nothing_is_begun_by_an_edge_that_has_too_much_to_do(ground: Ground) -> None:
-    prefetcher, unhurried = ground.edge.ahead.prefetcher, ground.edge.ahead.unhurried
+    prefetcher, unhurried = ground.edge.prefetch_service.prefetcher, ground.edge.prefetch_service.unhurried
     ground.edge.counts.loop_delay = 1.0
-    assert not prefetcher.want(wish(1))
+    assert not prefetcher.enqueue(wish(1))
     assert prefetcher.ends == {"pressed": 1}
     unhurried.queue(wish(2, "job"))
     await ground.clock.advance(0.2)
@@ -104,9 +104,9 @@ async def test_nothing_is_begun_by_an_edge_that_has_too_much_to_do(ground: Groun
 
 
 async def test_cleared_it_begins_nothing_more(ground: Ground) -> None:
-    prefetcher = ground.edge.ahead.prefetcher
+    prefetcher = ground.edge.prefetch_service.prefetcher
     prefetcher.clear()
-    assert prefetcher.want(wish(1))
+    assert prefetcher.enqueue(wish(1))
     await ground.until(lambda: not prefetcher.running)
 
 

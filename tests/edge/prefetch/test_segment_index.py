@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.prefetch.segment_index import Outlines, Piece, read_playlist
+from edge.prefetch.segment_index import SegmentIndex, SegmentRef, read_playlist
 
 PATH = b"/cdn/eu/film/v720/main.m3u8"
 HEAD = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n"
@@ -15,17 +15,20 @@ def hls(*rows: str) -> bytes:
 def test_segments_follow_one_another():
     (found,) = read_playlist(PATH, hls('#EXT-X-MAP:URI="init.mp4"', "b.m4s", "a.m4s", "ab.m4s")).outlines
     assert (found.folder, found.count, found.length) == (b"film/v720/", 3, 0)
-    assert found.after(b"film/v720/b.m4s", None, 1) == [Piece(b"film/v720/a.m4s")]
-    assert found.after(b"film/v720/b.m4s", None, 5) == [Piece(b"film/v720/a.m4s"), Piece(b"film/v720/ab.m4s")]
+    assert found.after(b"film/v720/b.m4s", None, 1) == [SegmentRef(b"film/v720/a.m4s")]
+    assert found.after(b"film/v720/b.m4s", None, 5) == [SegmentRef(b"film/v720/a.m4s"), SegmentRef(b"film/v720/ab.m4s")]
     for key in (b"film/v720/ab.m4s", b"film/v720/init.mp4", b"film/v720/.m4s", b"film/v240/b.m4s", b"film/v720/b.m4"):
         assert found.after(key, None, 1) == []
-    assert found.first(1) == [Piece(b"film/v720/init.mp4", init=True), Piece(b"film/v720/b.m4s")]
+    assert found.first(1) == [SegmentRef(b"film/v720/init.mp4", init=True), SegmentRef(b"film/v720/b.m4s")]
 
 
 def test_a_new_init_segment_comes_with_the_segment_that_needs_it():
     data = hls('#EXT-X-MAP:URI="1.mp4"', "a.m4s", '#EXT-X-MAP:URI="2.mp4"', "b.m4s")
     (found,) = read_playlist(PATH, data).outlines
-    assert found.after(b"film/v720/a.m4s", None, 1) == [Piece(b"film/v720/2.mp4", init=True), Piece(b"film/v720/b.m4s")]
+    assert found.after(b"film/v720/a.m4s", None, 1) == [
+        SegmentRef(b"film/v720/2.mp4", init=True),
+        SegmentRef(b"film/v720/b.m4s"),
+    ]
 
 
 def test_parts_of_one_file():
@@ -34,7 +37,7 @@ def test_parts_of_one_file():
     )
     (found,) = read_playlist(PATH, data).outlines
     assert found.length == 150
-    assert found.after(b"film/v720/f.mp4", 10, 1) == [Piece(b"film/v720/f.mp4", (110, 159))]
+    assert found.after(b"film/v720/f.mp4", 10, 1) == [SegmentRef(b"film/v720/f.mp4", (110, 159))]
     assert found.after(b"film/v720/f.mp4", 1, 1) == []
     assert found.after(b"film/v720/f.mp4", None, 1) == []
 
@@ -61,7 +64,7 @@ def test_a_manifest_has_an_outline_a_rendition():
     )
     found = read_playlist(b"/cdn/eu/film/manifest.mpd", data).outlines
     assert [one.folder for one in found] == [b"film/v1/", b"film/v2/"]
-    assert found[1].after(b"film/v2/00001.m4s", None, 1) == [Piece(b"film/v2/00002.m4s")]
+    assert found[1].after(b"film/v2/00001.m4s", None, 1) == [SegmentRef(b"film/v2/00002.m4s")]
 
 
 def test_trick_play_is_no_order_of_segments():
@@ -76,7 +79,7 @@ def test_what_is_no_playlist():
 
 
 def test_titles_are_forgotten_that_were_used_longest_ago():
-    outlines = Outlines(most_bytes=8_000)
+    outlines = SegmentIndex(most_bytes=8_000)
     for number in range(20):
         outlines.learn(
             b"t%d/v/main.m3u8" % number,
@@ -96,13 +99,13 @@ def test_titles_are_forgotten_that_were_used_longest_ago():
 
 
 def test_a_rendition_by_its_folder():
-    outlines = Outlines()
+    outlines = SegmentIndex()
     assert outlines.of(b"film", b"v720") is None
     assert outlines.playlists(b"film") == []
     outlines.learn(b"film/v720/main.m3u8", b"eu", read_playlist(PATH, hls("a.m4s")))
     outlines.learn(b"film/v720/main.m3u8", b"us", read_playlist(PATH, hls("b.m4s")))
     found = outlines.of(b"film", b"v720")
     assert found is not None
-    assert found.first(1) == [Piece(b"film/v720/b.m4s")]
+    assert found.first(1) == [SegmentRef(b"film/v720/b.m4s")]
     assert outlines.of(b"film", b"") is None
     assert outlines.region(b"film") == b"us"

@@ -20,7 +20,7 @@ async def test_a_report_tells_what_happened_since_the_last(tcp: Scenario) -> Non
     await e1.until(fills_running=0)
     assert e1.edge is not None
     await tcp.clock.advance(SWEEP_SECONDS)
-    first = e1.edge.ahead.report()
+    first = e1.edge.prefetch_service.report()
     assert (first.seconds, first.requests, first.hits, first.errors, first.ready) == (2.0, 5, 3, 0, True)
     assert (first.bytes_sent, first.bytes_filled) == (player.bytes, e1.edge.counts.bytes_filled)
     assert first.connections == 1
@@ -28,7 +28,7 @@ async def test_a_report_tells_what_happened_since_the_last(tcp: Scenario) -> Non
     assert (row.content_id, row.rendition, round(row.requests)) == ("film", "v720", 5)
     await player.asks("/cdn/eu/film/v720/none.m4s/")
     await tcp.clock.advance(SWEEP_SECONDS)
-    second = e1.edge.ahead.report()
+    second = e1.edge.prefetch_service.report()
     assert (second.requests, second.hits) == (1, 0)
     player.leaves()
 
@@ -37,7 +37,7 @@ async def test_every_counter_of_prefetching_is_in_the_table(tcp: Scenario) -> No
     e1 = tcp.edge("e1", upstream=tcp.library("o1"))
     await e1.started()
     assert e1.edge is not None
-    assert set(e1.edge.ahead.metrics()) <= {row.name for row in COUNTERS}
+    assert set(e1.edge.prefetch_service.metrics()) <= {row.name for row in COUNTERS}
     assert not e1.edge.prefetch("/cdn/eu/film/ä")
 
 
@@ -46,7 +46,7 @@ async def test_new_settings_hold_at_once(tcp: Scenario) -> None:
     await e1.started()
     assert e1.edge is not None
     settings = replace(e1.edge.settings, prefetch="off", prefetch_rate=5, prefetch_disk_share=0.5)
-    e1.edge.ahead.follow(settings)
-    budget = e1.edge.ahead.unhurried.budget
+    e1.edge.prefetch_service.follow(settings)
+    budget = e1.edge.prefetch_service.unhurried.budget
     assert (budget.rate, budget.room) == (5, settings.disk // 2)
-    assert e1.edge.ahead.foresight._by_playlist is False
+    assert e1.edge.prefetch_service.foresight._by_playlist is False

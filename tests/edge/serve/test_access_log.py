@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.log_fields import LOG_FIELDS
-from edge.serve.access_log import FLUSH_LINES, MOST_LINES, PIECES, AccessLog
+from edge.serve.access_log import FLUSH_LINES, MAX_QUEUED_LINES, PIECES, AccessLog
 from edge.tasks import TaskOwner
 from kernel.errors import BadSettings
 from tests.edge.ground import standing
@@ -32,7 +32,7 @@ class Log:
             "traceparent": None, "session": None, "address": "192.0.2.1", "country": None, "method": b"GET",
             "path": path, "status": 200, "sent": 5, "outcome": "hit", "reason": None, "seconds": 0.0015,
         } | more  # fmt: skip
-        self.log.add(*given.values())
+        self.log.log_request(*given.values())
 
     async def written(self) -> list[dict]:
         while self.log._pieces or len(self.tasks):
@@ -92,8 +92,8 @@ async def test_a_trace_that_is_none_is_replaced(log: Log, given: bytes):
 
 
 async def test_hits_of_the_straight_run_read_the_same(log: Log):
-    beginning = (log.log.beginning("s", "192.0.2.1", "DE", "GET") + "/cdn/eu/t1/v720/").encode()
-    log.log.hit(beginning, b"1.m4s", log.log.hit_record(7), log.clock.wall())
+    beginning = (log.log.line_prefix("s", "192.0.2.1", "DE", "GET") + "/cdn/eu/t1/v720/").encode()
+    log.log.log_hit(beginning, b"1.m4s", log.log.hit_record(7), log.clock.wall())
     (record,) = await log.written()
     assert set(record) == {name for name, _ in LOG_FIELDS}
     assert (record["path"], record["bytes"], record["outcome"]) == ("/cdn/eu/t1/v720/1.m4s", 7, "hit")
@@ -125,10 +125,10 @@ async def test_what_comes_while_a_batch_is_written_is_written_too(log: Log):
 async def test_a_log_that_cannot_keep_up_drops_and_counts(log: Log):
     """A viewer never waits for it."""
     log.log._flushing = True
-    for _ in range(MOST_LINES + FLUSH_LINES + 10):
+    for _ in range(MAX_QUEUED_LINES + FLUSH_LINES + 10):
         log.add()
-    assert sum(log.lost) >= MOST_LINES
-    assert len(log.log._pieces) < MOST_LINES * PIECES
+    assert sum(log.lost) >= MAX_QUEUED_LINES
+    assert len(log.log._pieces) < MAX_QUEUED_LINES * PIECES
     log.log._flushing = False
 
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from edge.policy.locate import Viewer, parse_ip
-from edge.serve.connection_limits import TURNED_AWAY_LEAST, Crowd
+from edge.serve.connection_limits import TURNED_AWAY_LEAST, ConnectionLimits
 from edge.settings import EdgeSettings
 from kernel.settings.table import resolve
 from tests.edge.wire.fakes import Remembering, connected
 
 
-def crowd(**settings: Any) -> Crowd:
+def crowd(**settings: Any) -> ConnectionLimits:
     given = {"upstream": "http://127.0.0.1:1", "tokens": "off"} | settings
-    return Crowd(resolve(EdgeSettings, flags={name: [str(value)] for name, value in given.items()}), print)
+    return ConnectionLimits(resolve(EdgeSettings, flags={name: [str(value)] for name, value in given.items()}), print)
 
 
 def viewer(address: str = "192.0.2.7") -> Any:
@@ -38,7 +38,7 @@ def test_the_number_of_viewers_is_bounded() -> None:
     assert not full.admits(cut)
     assert cut.transport.end == "aborted"
     for one in (*told, cut, inside[0]):
-        full.left(one)
+        full.release(one)
     assert full.admits(viewer("203.0.113.2"))
 
 
@@ -51,7 +51,7 @@ def test_the_number_from_one_address_can_be_bounded() -> None:
     assert not few.admits(third)
     assert few.admits(viewer("192.0.2.8"))
     for one in (first, third):
-        few.left(one)
+        few.release(one)
     assert few.admits(viewer())
     assert not few.admits(viewer())
 
@@ -65,7 +65,7 @@ def test_limits_that_are_replaced_count_for_whoever_comes_then() -> None:
     fourth = viewer()
     assert not few.admits(fourth)
     for one in (fourth, *inside):
-        few.left(one)
+        few.release(one)
     few.settings = replace(few.settings, max_connections=1, max_connections_per_address=0)
     assert [few.admits(viewer()) for _ in range(2)] == [True, False]
 
@@ -137,7 +137,7 @@ def test_a_handshake_counts_as_the_viewer_that_it_becomes() -> None:
     assert node.admits(two)
     assert node.handshakes == 0
     assert not node.begin_handshake(three, "192.0.2.7", print)
-    node.left(one)
+    node.release(one)
     assert node.begin_handshake(three, "192.0.2.7", print)
     node.end_handshake(three, "failed")
     assert node.counts.handshakes == {"done": 2, "failed": 1}

@@ -43,7 +43,7 @@ async def test_the_second_hit_of_a_folder_goes_straight_and_is_counted_and_logge
     edge, node, wire = await _ready(tcp)
     token = tcp.token(SCOPE, session="s1")
     assert [await _gets(wire, token, number) for number in (1, 2, 3, 2)] == [200] * 4
-    assert edge.counts.straight == 3
+    assert edge.counts.fast_path_hits == 3
     node.counts(requests=7, hits=4, misses=3)
     wire.writer.close()
     await node.stops()
@@ -61,10 +61,10 @@ async def test_a_token_that_expires_on_an_open_connection_is_refused(tcp: Scenar
     edge, _, wire = await _ready(tcp)
     token = tcp.token(SCOPE, ttl=30)
     assert [await _gets(wire, token, number) for number in (1, 2)] == [200, 200]
-    before = edge.counts.straight
+    before = edge.counts.fast_path_hits
     await tcp.clock.advance(31)
     assert await _gets(wire, token, 3) == 403
-    assert edge.counts.straight == before
+    assert edge.counts.fast_path_hits == before
     wire.writer.close()
 
 
@@ -90,18 +90,18 @@ async def test_other_routes_count_from_the_next_request_of_an_open_connection(tc
     edge, _, wire = await _ready(tcp)
     token = tcp.token(SCOPE)
     assert [await _gets(wire, token, number) for number in (1, 2, 3)] == [200] * 3
-    before = edge.counts.straight
+    before = edge.counts.fast_path_hits
     (route,) = resolve(EdgeSettings, file={"upstream": "http://h:1", "tokens": "off", "route": [{"cors": "off"}]}).route
     rules = edge.node.rules
-    edge.story.use_routes(make_routes(PROFILES["media"], [route]))
+    edge.handler.use_routes(make_routes(PROFILES["media"], [route]))
     assert edge.node.rules == rules
     wire.asks("00002.m4s", before=f"/t/{token}")
     head = await wire.reader.readuntil(b"\r\n\r\n")
     assert b"Access-Control-Allow-Origin" not in head
     assert await wire.reader.readexactly(9) == b"segment 2"
-    assert edge.counts.straight == before
+    assert edge.counts.fast_path_hits == before
     assert await _gets(wire, token, 2) == 200
-    assert edge.counts.straight == before + 1
+    assert edge.counts.fast_path_hits == before + 1
     wire.writer.close()
 
 
@@ -151,11 +151,11 @@ async def test_a_stale_object_does_not_go_straight(tcp: Scenario) -> None:
     edge, _, wire = await _ready(tcp)
     token = tcp.token(SCOPE, ttl=3600)
     assert [await _gets(wire, token, number) for number in (1, 2)] == [200, 200]
-    before = edge.counts.straight
+    before = edge.counts.fast_path_hits
     await edge.cache.purge(PurgeRequest(everything=True, soft=True))
     tcp._origins[0].expects(f"{FOLDER}00002.m4s").answers(200, b"segment 2", cache_control="max-age=600")
     assert await _gets(wire, token, 2) == 200
-    assert edge.counts.straight == before
+    assert edge.counts.fast_path_hits == before
     wire.writer.close()
 
 

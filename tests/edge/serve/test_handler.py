@@ -129,7 +129,7 @@ async def test_a_viewer_who_leaves_early_harms_nobody(tmp_path: Path):
             writer.write(data)
             await writer.drain()
             writer.transport.abort()
-        await ground.until(lambda: not ground.edge.story.connections)
+        await ground.until(lambda: not ground.edge.handler.connections)
         assert (await ground.gets("/b")).body == b"hello"
 
 
@@ -195,7 +195,7 @@ async def test_a_handler_that_fails_cuts_its_connection_only(tmp_path: Path, mon
         reported = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context))
         with monkeypatch.context() as patched:
-            patched.setattr(ground.edge.story, "_route", lambda request, routes: 1 / 0)
+            patched.setattr(ground.edge.handler, "_route", lambda request, routes: 1 / 0)
             assert await ground.sends(pipelined(["/a"])) == b""
         assert isinstance(reported[0]["exception"], ZeroDivisionError)
         assert (await ground.gets("/a")).status == 200
@@ -203,7 +203,7 @@ async def test_a_handler_that_fails_cuts_its_connection_only(tmp_path: Path, mon
 
 def only(ground) -> Connection:
     """The one connection there is."""
-    (connection,) = ground.edge.story.connections
+    (connection,) = ground.edge.handler.connections
     return connection
 
 
@@ -213,7 +213,9 @@ async def test_a_trickled_head_is_refused_after_ten_seconds(tmp_path: Path):
         reader, writer = await ground.connect()
         for number, byte in enumerate(b"GET /a HTTP"):
             writer.write(bytes((byte,)))
-            await ground.until(lambda number=number: any(len(c._rest) > number for c in ground.edge.story.connections))
+            await ground.until(
+                lambda number=number: any(len(c._rest) > number for c in ground.edge.handler.connections)
+            )
             await ground.clock.advance(1)
         got = parsed(await reader.read())
         assert [one.status for one in got] == [408]
@@ -224,7 +226,7 @@ async def test_a_trickled_head_is_refused_after_ten_seconds(tmp_path: Path):
 async def test_a_connection_that_says_nothing_is_closed(tmp_path: Path):
     async with standing(tmp_path) as ground:
         reader, writer = await ground.connect()
-        await ground.until(lambda: bool(ground.edge.story.connections))
+        await ground.until(lambda: bool(ground.edge.handler.connections))
         await ground.clock.advance(12)
         assert await reader.read() == b""
         writer.close()
@@ -238,14 +240,14 @@ async def test_a_viewer_who_stops_reading_is_cut_and_one_who_reads_slowly_is_not
         await ground.gets("/a")
         reader, writer = await ground.connect()
         writer.write(pipelined(["/a"]))
-        await ground.until(lambda: any(c.paused for c in ground.edge.story.connections))
+        await ground.until(lambda: any(c.paused for c in ground.edge.handler.connections))
         connection = only(ground)
         for _ in range(8):
             before = bytes_queued(connection)
             await reader.readexactly(1 << 20)
             await ground.until(lambda before=before: bytes_queued(connection) < before)
             await ground.clock.advance(30)
-        assert connection in ground.edge.story.connections
+        assert connection in ground.edge.handler.connections
         await ground.clock.advance(150)
-        await ground.until(lambda: connection not in ground.edge.story.connections)
+        await ground.until(lambda: connection not in ground.edge.handler.connections)
         writer.close()

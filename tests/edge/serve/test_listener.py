@@ -10,8 +10,8 @@ from edge.serve.listener import (
     LINGER_SECONDS,
     LINGER_SECONDS_TLS,
     QUIET_TICKS,
-    Front,
-    Patience,
+    ViewerListener,
+    ViewerTimeouts,
     tls_context,
 )
 from edge.upstreams.network import LoopNetwork
@@ -34,7 +34,7 @@ class Door:
     def __init__(self, *, holds: bool = False) -> None:
         self.handler = Remembering(holds=holds)
         self.connection, self.transport = connected(self.handler)
-        self.front = Front(self.handler, {self.connection}, Limits(), FakeClock())
+        self.front = ViewerListener(self.handler, {self.connection}, Limits(), FakeClock())
 
     def seconds(self, number: int) -> str:
         """How the connection ended after so many sweeps."""
@@ -115,7 +115,9 @@ def test_a_slow_but_steady_body_arrives():
 
 def test_how_long_is_waited_can_be_set():
     door = Door()
-    door.front = Front(door.handler, {door.connection}, Limits(), FakeClock(), Patience(head=2, idle=4, stalled=6))
+    door.front = ViewerListener(
+        door.handler, {door.connection}, Limits(), FakeClock(), ViewerTimeouts(head=2, idle=4, stalled=6)
+    )
     door.connection.data_received(GET)
     assert door.seconds(4) == ""
     assert door.seconds(1) == "closed"
@@ -204,13 +206,13 @@ def test_closing_lets_responses_finish_and_cutting_does_not():
     assert busy.seconds(QUIET_TICKS) == "closed"
     stuck = Door(holds=True)
     stuck.connection.data_received(GET)
-    stuck.front.cut()
+    stuck.front.abort_connections()
     assert stuck.transport.end == "aborted"
 
 
 async def test_the_sweep_comes_every_second_until_the_end():
     clock, network, handler = FakeClock(), MemoryNetwork(), Remembering()
-    front = Front(handler, set(), Limits(), clock)
+    front = ViewerListener(handler, set(), Limits(), clock)
     swept = []
     front.sweep = lambda: swept.append(clock.now)
     address = await front.open(network, Address("127.0.0.1", 0), None)
@@ -218,21 +220,21 @@ async def test_the_sweep_comes_every_second_until_the_end():
     assert len(swept) == 3
     assert address in network.listening
     front.close()
-    front.cut()
+    front.abort_connections()
     await clock.advance(3)
     assert len(swept) == 3
     assert address not in network.listening
 
 
 async def test_an_address_that_is_taken_is_the_operators_fault():
-    first = Front(Remembering(), set(), Limits(), FakeClock())
+    first = ViewerListener(Remembering(), set(), Limits(), FakeClock())
     address = await first.open(LoopNetwork(), Address("127.0.0.1", 0), None)
-    second = Front(Remembering(), set(), Limits(), FakeClock())
+    second = ViewerListener(Remembering(), set(), Limits(), FakeClock())
     with pytest.raises(BadSettings, match=f"{address} cannot be listened on") as failed:
         await second.open(LoopNetwork(), address, None)
     assert failed.value.setting == "listen"
     first.close()
-    first.cut()
+    first.abort_connections()
 
 
 def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path):
@@ -250,4 +252,4 @@ def test_where_there_is_no_socket_the_transports_queue_counts():
     door.connection.data_received(GET)
     door.transport.queued = 7
     door.seconds(1)
-    assert door.connection.last_look == -7
+    assert door.connection.last_progress == -7

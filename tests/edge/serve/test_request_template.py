@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from edge.policy.route import Asked, media_route
+from edge.policy.route import RoutedRequest, media_route
 from edge.policy.rules import Rules
 from edge.prefetch.popularity import Tally
 from edge.serve.request_template import NAME, carried_by_path, grant
@@ -18,7 +18,7 @@ SEG = b"/cdn/eu/title1/v720/00001.m4s"
 PERMIT = Permit(prefix=b"/cdn/eu/title1/", not_before=10.0, expires=100.0, session="s1")
 
 
-def _asked(target: bytes, **fields: bytes) -> tuple[Request, Asked]:
+def _asked(target: bytes, **fields: bytes) -> tuple[Request, RoutedRequest]:
     request = Request(b"GET", target, {name.encode(): value for name, value in fields.items()}, 1, keep_alive=True)
     asked = media_route(request)
     assert not isinstance(asked, Refusal)

@@ -65,7 +65,7 @@ async def test_a_viewer_who_leaves_is_said_to_have_left(ground: Ground):
     writer.write(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
     await ground.until(lambda: ground.edge.counts.bytes_filled == 3)
     resets(writer)
-    await ground.until(lambda: not ground.edge.story.connections)
+    await ground.until(lambda: not ground.edge.handler.connections)
     await ground.clock.advance(30)
     assert [told(one) for one in await records(ground)] == [(200, 3, "miss", "left")]
 
@@ -77,7 +77,7 @@ async def test_a_viewer_who_leaves_before_the_head_is_499(ground: Ground):
     await ground.until(ground.upstream.hanging.is_set)
     assert ground.edge.counts.waiting == 1
     resets(writer)
-    await ground.until(lambda: not ground.edge.story.connections)
+    await ground.until(lambda: not ground.edge.handler.connections)
     assert ground.edge.counts.waiting == 0
     await ground.clock.advance(6)
     assert [told(one) for one in await records(ground)] == [(499, 0, "miss", "left")]
@@ -113,7 +113,7 @@ async def test_a_head_request_brings_the_whole_in(tmp_path: Path):
     async with standing(tmp_path, profile="media") as ground:
         head = await ground.gets("/cdn/eu/t/v/1.m4s", "HEAD")
         assert (head.body, head.fields["content-length"]) == (b"", "5")
-        await ground.until(lambda: not ground.edge.cache.filling)
+        await ground.until(lambda: not ground.edge.cache.fill_table)
         assert (await ground.gets("/cdn/eu/t/v/1.m4s")).fields["cache-status"].startswith("e; hit")
         assert ground.upstream.asked == ["GET /cdn/eu/t/v/1.m4s"]
 
@@ -136,7 +136,7 @@ async def test_in_general_a_head_goes_upstream_as_a_head(ground: Ground):
 async def test_ranges_and_conditions_of_a_miss(ground: Ground, field: str, status: int, body: bytes):
     """The same as of a hit, while the whole is being fetched and kept."""
     miss = await ground.gets("/a", more=field + "\r\n")
-    await ground.until(lambda: not ground.edge.cache.filling)
+    await ground.until(lambda: not ground.edge.cache.fill_table)
     hit = await ground.gets("/a", more=field + "\r\n")
     for got in (miss, hit):
         assert (got.status, got.body, got.whole) == (status, body, True)
@@ -161,7 +161,7 @@ async def test_a_slow_viewer_gets_every_byte_of_a_large_miss(tmp_path: Path):
         ground.upstream.answers["/a"] = ok(body)
         reader, writer = await ground.connect()
         writer.write(b"GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-        await ground.until(lambda: any(one.paused for one in ground.edge.story.connections))
+        await ground.until(lambda: any(one.paused for one in ground.edge.handler.connections))
         data = b""
         while piece := await reader.read(50_000):
             data += piece

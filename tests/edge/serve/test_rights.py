@@ -20,7 +20,7 @@ async def test_it_is_as_if_he_asked(tcp: Scenario) -> None:
     assert not isinstance(asked, Refusal)
     viewer = Viewer("127.0.0.1")
     verdicts = [
-        e1.edge.story.permits(asked._replace(token=token and token.encode()), viewer)
+        e1.edge.handler.permits(asked._replace(token=token and token.encode()), viewer)
         for token in (tcp.token("/cdn/eu/film/"), tcp.token("/cdn/eu/other/"), None)
     ]
     assert verdicts == [True, False, False]
@@ -30,7 +30,7 @@ async def test_what_is_prefetched_of_us_nobody_took(tcp: Scenario) -> None:
     e1 = tcp.edge("e1", upstream=tcp.library("o1"))
     await e1.started()
     assert e1.edge is not None
-    story = e1.edge.story
+    story = e1.edge.handler
     asked = media_route(Request(b"GET", SEG, {}, 1, keep_alive=True), MEDIA)
     assert not isinstance(asked, Refusal)
     story.count(Request(b"GET", SEG, {}, 1, keep_alive=True), asked, 10)

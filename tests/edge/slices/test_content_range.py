@@ -3,7 +3,7 @@
 import pytest
 
 from cache.slices import slice_key
-from edge.slices.content_range import Part, held, of_the_whole, part_of, slice_entry, strong, upstream_range
+from edge.slices.content_range import Part, of_the_whole, part_of, slice_entry, stored_span, strong_etag, upstream_range
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
 
@@ -67,7 +67,7 @@ def test_the_whole_has_the_fields_of_the_part():
 
 
 def test_only_strong_tags_combine():
-    assert [strong(tag) for tag in (b'"a"', b'W/"a"', None)] == [b'"a"', None, None]
+    assert [strong_etag(tag) for tag in (b'"a"', b'W/"a"', None)] == [b'"a"', None, None]
 
 
 def test_a_slice_says_what_it_holds_and_whose_it_is():
@@ -76,7 +76,7 @@ def test_a_slice_says_what_it_holds_and_whose_it_is():
     last = slice_entry(whole, 2, 2000, 2500)
     piece = slice_entry(whole, 1, 1200, 1300)
     assert (last.key, last.mark, last.surrogates, last.length) == (slice_key(b"k", 2), b'"a"', (b"t1",), 500)
-    assert held(last, 2, K, 2500) == (2000, 2500)
-    assert held(piece, 1, K, 2500) == (1200, 1300)
+    assert stored_span(last, 2, K, 2500) == (2000, 2500)
+    assert stored_span(piece, 1, K, 2500) == (1200, 1300)
     piece.set_fields([])
-    assert held(piece, 1, K, 2500) == (0, 0)
+    assert stored_span(piece, 1, K, 2500) == (0, 0)

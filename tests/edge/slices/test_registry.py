@@ -3,8 +3,8 @@
 import pytest
 
 from edge.slices.content_range import Part
-from edge.slices.registry import brought
-from edge.slices.slice_fetch import Run
+from edge.slices.registry import matching_part
+from edge.slices.slice_fetch import SliceFetch
 from kernel.errors import UpstreamFailed
 from tests.edge.slices.test_sliced_object import Ground
 
@@ -16,8 +16,8 @@ class Answer:
 
 
 def of(answer):
-    run = Run(Ground().slicing, 3, 5)
-    return brought(run, answer)
+    run = SliceFetch(Ground().slicing, 3, 5)
+    return matching_part(run, answer)
 
 
 def test_the_part_that_was_asked_for():

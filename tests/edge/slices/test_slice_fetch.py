@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.slices.content_range import Part
-from edge.slices.slice_fetch import Run
+from edge.slices.slice_fetch import SliceFetch
 from kernel.errors import Bug
 from tests.edge.slices.test_sliced_object import BODY, Ground, K, Reads, Stream
 
@@ -19,7 +19,7 @@ def test_whatever_pieces_it_comes_in(sizes):
     at = 0
     for size in [*sizes, len(BODY)]:
         ground.slicing.unsettled = 0
-        run.take(BODY[at : at + size])
+        run.on_bytes(BODY[at : at + size])
         at += size
     for _ in range(10):
         ground.slicing.unsettled = 0
@@ -31,7 +31,7 @@ def test_a_piece_that_is_not_aligned_is_kept_as_what_it_is():
     ground = Ground()
     ground.slicing.join(Reads(at=2, last=3))
     run, _ = ground.streams(250, 330)
-    run.take(BODY[250:330])
+    run.on_bytes(BODY[250:330])
     assert (ground.body(2), ground.body(3)) == (BODY[250:300], BODY[300:330])
     assert ground.slicing.holds(250, 330)
     assert not ground.slicing.has(2)
@@ -40,22 +40,22 @@ def test_a_piece_that_is_not_aligned_is_kept_as_what_it_is():
 @pytest.mark.parametrize("error", [None, Bug("x")])
 def test_its_end_comes_once(error):
     ground = Ground()
-    run = Run(ground.slicing, 0, 10)
-    ground.slicing.runs.append(run)
+    run = SliceFetch(ground.slicing, 0, 10)
+    ground.slicing.fetches.append(run)
     fill = run.reserve(4)
     run.close(error)
     run.close(Bug("again"))
-    run.take(b"late")
-    assert (run.over, fill.error, ground.slicing.fills) == (True, error, {})
+    run.on_bytes(b"late")
+    assert (run.closed, fill.error, ground.slicing.fills) == (True, error, {})
 
 
 def test_a_part_comes_to_nothing_beyond_its_end():
     """Seen: who was to get the whole waited for the stream of a part, and was cut off at its end."""
     ground = Ground(etag=b"")
-    run, stream = Run(ground.slicing, 0, ground.slicing.count), Stream()
+    run, stream = SliceFetch(ground.slicing, 0, ground.slicing.count), Stream()
     run.brings(Part(0, 200, len(BODY)))
     run.starts(stream, Part(0, 200, len(BODY)))
-    ground.slicing.runs.append(run)
+    ground.slicing.fetches.append(run)
     assert run.stop == 2
     assert ground.slicing.reaches(0, 200)
     assert not ground.slicing.reaches(0, 201)

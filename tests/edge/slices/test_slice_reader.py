@@ -19,5 +19,5 @@ def test_it_takes_what_comes():
     ]  # fmt: skip
     reader.on_interim(b"")
     reader.on_head(Fill(b"/k", 0.0))
-    reader.on_held(entry)
+    reader.on_not_modified(entry)
     reader.on_sliced(entry)

@@ -5,9 +5,9 @@ import pytest
 from cache.entry import Entry
 from cache.slices import slice_key
 from edge.slices.content_range import Part, slice_entry
-from edge.slices.slice_fetch import Run
+from edge.slices.slice_fetch import SliceFetch
 from edge.slices.slice_reader import SliceReader
-from edge.slices.sliced_object import AHEAD, MOST_UNSETTLED, Go, Slicing
+from edge.slices.sliced_object import MAX_UNWRITTEN_SLICES, READ_AHEAD_SLICES, NextStep, SlicedObject
 from kernel.errors import UpstreamFailed
 from tests.cache.workbench import Bench
 
@@ -36,10 +36,10 @@ class Waits(SliceReader):
 
     on_end = on_bytes
 
-    def on_freed(self, why):
+    def on_released(self, why):
         pass
 
-    on_failed = on_freed
+    on_failed = on_released
 
 
 class Stream:
@@ -65,16 +65,16 @@ class Ground:
         self.whole.slice, self.whole.mark = K, etag or b"once"
         self.bench.cache.store(self.whole, b"")
         self.begun, self.settling, self.done = [], [], False
-        self.slicing = Slicing(
+        self.slicing = SlicedObject(
             self.whole, None, self.bench.cache, lambda s, run, r: self.begun.append(run),
             lambda s, entry: self.settling.append(entry), lambda s: setattr(self, "done", True),
         )  # fmt: skip
 
     def streams(self, first=0, stop=1000):
-        run, stream = Run(self.slicing, first // K, -(-stop // K)), Stream()
+        run, stream = SliceFetch(self.slicing, first // K, -(-stop // K)), Stream()
         run.brings(Part(first, stop, len(BODY)))
         run.starts(stream, Part(first, stop, len(BODY)))
-        self.slicing.runs.append(run)
+        self.slicing.fetches.append(run)
         return run, stream
 
     def keep(self, number, first=None, stop=None):
@@ -99,16 +99,18 @@ def test_a_run_goes_so_far_ahead_and_no_further(ground):
     reads = Reads()
     ground.slicing.join(reads)
     run, stream = ground.streams()
-    run.take(BODY)
+    run.on_bytes(BODY)
     while ground.settling:
         ground.settling.clear()
-        ground.slicing.settled()
-        ground.slicing.settled()
-    assert [ground.slicing.has(number) for number in range(10)] == [True] * (1 + AHEAD) + [False] * (9 - AHEAD)
+        ground.slicing.on_slice_written()
+        ground.slicing.on_slice_written()
+    assert [ground.slicing.has(number) for number in range(10)] == [True] * (1 + READ_AHEAD_SLICES) + [False] * (
+        9 - READ_AHEAD_SLICES
+    )
     assert stream.paused
     for reads.at in range(10):
         ground.slicing.unsettled = 0
-        ground.slicing.moved()
+        ground.slicing.on_progress()
     assert all(ground.body(number) == BODY[number * K : (number + 1) * K] for number in range(10))
     assert not stream.paused
 
@@ -116,22 +118,22 @@ def test_a_run_goes_so_far_ahead_and_no_further(ground):
 def test_a_run_waits_for_the_tiers(ground):
     ground.slicing.join(Reads(at=1))
     run, stream = ground.streams()
-    run.take(BODY)
-    assert ground.slicing.unsettled == MOST_UNSETTLED
+    run.on_bytes(BODY)
+    assert ground.slicing.unsettled == MAX_UNWRITTEN_SLICES
     assert stream.paused
-    ground.slicing.settled()
-    assert run.at == MOST_UNSETTLED + 1
+    ground.slicing.on_slice_written()
+    assert run.at == MAX_UNWRITTEN_SLICES + 1
 
 
 def test_a_run_that_nobody_needs_is_cut(ground):
     reads = Reads(last=1)
     ground.slicing.join(reads)
     run, stream = ground.streams()
-    run.take(BODY[: K + 10])
+    run.on_bytes(BODY[: K + 10])
     ground.slicing.leave(reads)
     ground.slicing.unsettled = 0
-    run.take(BODY[K + 10 :])
-    assert run.over
+    run.on_bytes(BODY[K + 10 :])
+    assert run.closed
     assert stream.broken.reason == "nobody-waits"
     assert ground.done
 
@@ -140,8 +142,8 @@ def test_a_run_ends_where_the_next_is_there(ground):
     ground.slicing.join(Reads(last=9))
     ground.keep(5)
     run, _ = ground.streams(400, 1000)
-    run.take(BODY[400:])
-    assert (run.over, run.at) == (True, 5)
+    run.on_bytes(BODY[400:])
+    assert (run.closed, run.at) == (True, 5)
 
 
 def test_a_stream_of_the_whole_passes_over_what_is_there(ground):
@@ -152,27 +154,27 @@ def test_a_stream_of_the_whole_passes_over_what_is_there(ground):
     ground.awaits(run, 9)
     for at in range(0, len(BODY), 30):
         ground.slicing.unsettled = 0
-        run.take(BODY[at : at + 30])
+        run.on_bytes(BODY[at : at + 30])
     assert ground.slicing.stored(1) is kept
     assert ground.body(9) == BODY[900:]
 
 
 def test_who_asks_waits_for_a_run_that_comes_by_or_begins_one(ground):
     run, _ = ground.streams()
-    near, far = ground.slicing.fill_for(2, {}, 9), ground.slicing.fill_for(8, {}, 9)
+    near, far = ground.slicing.get_or_start_fill(2, {}, 9), ground.slicing.get_or_start_fill(8, {}, 9)
     assert run.reserved == {2: near}
     assert [(one.at, one.stop, one.wanted) for one in ground.begun] == [(8, 10, b"bytes=800-999")]
-    assert ground.slicing.fill_for(8, {}, 9) is far
+    assert ground.slicing.get_or_start_fill(8, {}, 9) is far
     ground.keep(5)
-    ground.slicing.fill_for(4, {}, 9)
+    ground.slicing.get_or_start_fill(4, {}, 9)
     assert len(ground.begun) == 1, "it comes by"
-    assert ground.slicing.fill_for(6, {}, 9) is not None
+    assert ground.slicing.get_or_start_fill(6, {}, 9) is not None
     assert ground.begun[-1].wanted == b"bytes=600-799"
 
 
 def test_only_a_strong_etag_lets_parts_be_fetched(ground):
     weak = Ground(etag=None)
-    assert weak.slicing.fill_for(3, {}, 9) is None
+    assert weak.slicing.get_or_start_fill(3, {}, 9) is None
     assert not weak.slicing.reaches(300, 400)
     weak.keep(3)
     assert weak.slicing.reaches(300, 400)
@@ -186,31 +188,31 @@ def test_a_piece_of_a_slice_serves_what_it_holds_and_is_made_whole(ground):
     assert [slicing.holds(*span) for span in ((200, 240), (200, 241), (350, 400), (340, 400))] == [
         True, False, True, False
     ]  # fmt: skip
-    slicing.fill_for(2, {}, 2)
-    slicing.fill_for(3, {}, 9)
+    slicing.get_or_start_fill(2, {}, 2)
+    slicing.get_or_start_fill(3, {}, 9)
     assert [run.wanted for run in ground.begun] == [b"bytes=240-299", b"bytes=300-349"]
     for run, (first, stop) in zip(ground.begun, ((240, 300), (300, 350)), strict=True):
         run.starts(Stream(), Part(first, stop, len(BODY)))
-        run.take(BODY[first:stop])
+        run.on_bytes(BODY[first:stop])
     assert (ground.body(2), ground.body(3)) == (BODY[200:300], BODY[300:400])
 
 
 def test_around_a_piece_a_stream_of_the_whole_is_taken_as_it_is(ground):
     ground.keep(0, 50, 100)
     ground.slicing.join(Reads(last=0))
-    ground.slicing.fill_for(0, {}, 0)
+    ground.slicing.get_or_start_fill(0, {}, 0)
     (run,) = ground.begun
     assert run.wanted == b"bytes=0-49"
     run.brings(Part(0, len(BODY), len(BODY)))
     run.starts(Stream(), Part(0, len(BODY), len(BODY)))
-    run.take(BODY)
+    run.on_bytes(BODY)
     assert ground.body(0) == BODY[:100]
 
 
 def test_a_stream_that_breaks_tells_those_who_wait(ground):
-    fill = ground.slicing.fill_for(3, {}, 9)
+    fill = ground.slicing.get_or_start_fill(3, {}, 9)
     ground.begun[0].close(UpstreamFailed("truncated"))
-    assert (fill.error.reason, ground.slicing.fills, ground.slicing.runs) == ("truncated", {}, [])
+    assert (fill.error.reason, ground.slicing.fills, ground.slicing.fetches) == ("truncated", {}, [])
 
 
 def test_of_another_version_nothing_is_stored_and_everybody_is_told(ground):
@@ -218,10 +220,10 @@ def test_of_another_version_nothing_is_stored_and_everybody_is_told(ground):
     ground.slicing.join(reads)
     run, _ = ground.streams()
     ground.slicing.changed()
-    run.take(BODY[:K])
+    run.on_bytes(BODY[:K])
     assert reads.told == ["changed"]
     assert not ground.bench.cache.stored(slice_key(b"/k", 0))
-    assert ground.slicing.next_step(run) is not Go.STOP
+    assert ground.slicing.next_step(run) is not NextStep.STOP
 
 
 def test_a_stream_does_not_run_away_from_who_is_behind_for_who_is_beyond(ground):
@@ -229,11 +231,11 @@ def test_a_stream_does_not_run_away_from_who_is_behind_for_who_is_beyond(ground)
     ground.slicing.join(Reads(at=1))
     ground.slicing.join(Reads(at=8))
     run, stream = ground.streams()
-    run.take(BODY)
+    run.on_bytes(BODY)
     for _ in range(10):
         ground.slicing.unsettled = 0
-        ground.slicing.moved()
-    assert (run.at, stream.paused) == (1 + AHEAD + 1, True)
+        ground.slicing.on_progress()
+    assert (run.at, stream.paused) == (1 + READ_AHEAD_SLICES + 1, True)
 
 
 def test_what_a_run_brought_last_stays_though_another_brings_more(ground):
@@ -242,17 +244,17 @@ def test_what_a_run_brought_last_stays_though_another_brings_more(ground):
     ground.slicing.join(Reads(at=6))
     slow, _ = ground.streams(0, 300)
     fast, _ = ground.streams(600, 1000)
-    slow.take(BODY[:250])
-    fast.take(BODY[600:])
+    slow.on_bytes(BODY[:250])
+    fast.on_bytes(BODY[600:])
     assert [ground.slicing.recent(number) for number in (0, 1)] == [BODY[:K], BODY[K : 2 * K]]
     assert ground.slicing.reaches(0, 2 * K)
 
 
 def test_a_stream_passes_over_what_nobody_reads_where_it_would_not_stay(ground):
-    ground.slicing.total = ground.whole.length = ground.bench.cache.roomy + 1
+    ground.slicing.total = ground.whole.length = ground.bench.cache.max_sliced_bytes + 1
     run, _ = ground.streams()
     ground.awaits(run, 3)
-    run.take(BODY[:350])
+    run.on_bytes(BODY[:350])
     assert run.at == 3
     assert not ground.slicing.has(0)
 
@@ -261,13 +263,13 @@ def test_what_a_purge_has_made_pass_on_is_not_for_newcomers(ground):
     """Seen: a newcomer read from the middle what had been let go behind those who were there."""
     ground.slicing.join(Reads(at=0))
     run, _ = ground.streams()
-    first = ground.slicing.fill_for(0, {}, 0)
+    first = ground.slicing.get_or_start_fill(0, {}, 0)
     reader = Waits(0)
     first.join(reader)
-    run.take(BODY[:60])
+    run.on_bytes(BODY[:60])
     first.purge()
     reader.position = 60
     first.was_read()
     assert first.read(0, 10) is None
-    assert ground.slicing.fill_for(0, {}, 0) is not first
+    assert ground.slicing.get_or_start_fill(0, {}, 0) is not first
     assert [one.at for one in ground.begun] == [0]

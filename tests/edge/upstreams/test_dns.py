@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from edge.upstreams.dns import REMEMBERED_SECONDS, Place, Resolver, interleaved, look_up
+from edge.upstreams.dns import REMEMBERED_SECONDS, Resolver, SocketAddress, interleaved, look_up
 
-V4 = [Place(socket.AF_INET, (f"127.0.0.{number}", 80)) for number in range(1, 4)]
-V6 = [Place(socket.AF_INET6, (f"::{number}", 80, 0, 0)) for number in range(1, 3)]
+V4 = [SocketAddress(socket.AF_INET, (f"127.0.0.{number}", 80)) for number in range(1, 4)]
+V6 = [SocketAddress(socket.AF_INET6, (f"::{number}", 80, 0, 0)) for number in range(1, 3)]
 
 
 class Names:
@@ -18,19 +18,19 @@ class Names:
     def __init__(self) -> None:
         self.now = 0.0
         self.asked = 0
-        self.answer: list[Place] | None = V4[:1]
+        self.answer: list[SocketAddress] | None = V4[:1]
         self.goes_on = threading.Event()
         self.goes_on.set()
         self.resolver = Resolver(lambda: self.now, self.ask)
 
-    def ask(self, host: str, port: int) -> list[Place]:
+    def ask(self, host: str, port: int) -> list[SocketAddress]:
         self.asked += 1
         self.goes_on.wait(10)
         if self.answer is None:
             raise socket.gaierror(socket.EAI_NONAME, "no such name")
         return self.answer
 
-    async def places(self) -> list[Place]:
+    async def places(self) -> list[SocketAddress]:
         return await self.resolver.places("shield", 80)
 
     async def settled(self) -> None:
@@ -48,12 +48,12 @@ class Names:
         ([], []),
     ],
 )
-def test_the_families_take_turns(found: list[Place], order: list[Place]):
+def test_the_families_take_turns(found: list[SocketAddress], order: list[SocketAddress]):
     assert interleaved(found) == order
 
 
 def test_the_system_is_asked():
-    assert Place(socket.AF_INET, ("127.0.0.1", 80)) in look_up("127.0.0.1", 80)
+    assert SocketAddress(socket.AF_INET, ("127.0.0.1", 80)) in look_up("127.0.0.1", 80)
 
 
 async def test_an_answer_is_remembered_and_asked_for_again():
@@ -90,7 +90,7 @@ async def test_a_name_that_leads_nowhere_is_an_error_and_asked_again():
 
 
 @pytest.mark.parametrize("answer", [None, []])
-async def test_what_was_known_stays_when_nothing_better_is_heard(answer: list[Place] | None):
+async def test_what_was_known_stays_when_nothing_better_is_heard(answer: list[SocketAddress] | None):
     names = Names()
     await names.places()
     names.now, names.answer = REMEMBERED_SECONDS, answer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.upstreams.exchange import LEAST_RATE, Exchange, Timeouts
+from edge.upstreams.exchange import MIN_RATE, Exchange, Timeouts
 from kernel.errors import UpstreamFailed
 from tests.scenario.clock import FakeClock, turns
 
@@ -128,7 +128,7 @@ async def test_a_large_body_at_a_decent_pace_has_all_the_time_it_needs():
     run.exchange.on_head(200, [], None)
     for _ in range(500):
         await run.clock.advance(1)
-        run.exchange.on_body(b"x" * LEAST_RATE)
+        run.exchange.on_body(b"x" * MIN_RATE)
     assert not run.line.was_cut
 
 

@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from edge.upstreams.http1_client import MOST_HEAD, UpstreamConnection
+from edge.upstreams.http1_client import MAX_HEAD_BYTES, UpstreamConnection
 from tests.edge.wire.fakes import FakeTransport
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -99,8 +99,8 @@ REFUSED = {
     "chunk and LF": CHUNKED + b"5\nhello\n0\n\n",
     "chunk longer than it says": CHUNKED + b"5\r\nhello!\r\n0\r\n\r\n",
     "trailer without a colon": CHUNKED + b"5\r\nhello\r\n0\r\nX y\r\n\r\n",
-    "trailer without end": CHUNKED + b"5\r\nhello\r\n0\r\nX: " + b"y" * 2 * MOST_HEAD,
-    "chunk extension without end": CHUNKED + b"5;" + b"x" * 2 * MOST_HEAD,
+    "trailer without end": CHUNKED + b"5\r\nhello\r\n0\r\nX: " + b"y" * 2 * MAX_HEAD_BYTES,
+    "chunk extension without end": CHUNKED + b"5;" + b"x" * 2 * MAX_HEAD_BYTES,
     "CR in a value": FIVE + b"X: a\rb\r\n\r\nhello",
     "NUL in a value": FIVE + b"X: a\0b\r\n\r\nhello",
     "control in a value": FIVE + b"X: a\x01b\r\n\r\nhello",

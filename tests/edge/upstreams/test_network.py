@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.serve.listener import tls_context
-from edge.upstreams.dns import Place, Resolver
+from edge.upstreams.dns import Resolver, SocketAddress
 from edge.upstreams.network import LoopNetwork, is_literal
 from kernel.settings.table import Address
 
@@ -55,7 +55,7 @@ async def test_a_bound_port_is_told_and_dialled(host: str):
 
 def named(*hosts: str):
     """A resolver by which every name leads to these hosts."""
-    return lambda _, port: [Place(socket.AF_INET, (host, port)) for host in hosts]
+    return lambda _, port: [SocketAddress(socket.AF_INET, (host, port)) for host in hosts]
 
 
 async def test_a_name_with_several_addresses_is_tried_until_one_answers():

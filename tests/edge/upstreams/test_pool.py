@@ -47,7 +47,7 @@ class Stand:
         return self
 
     async def take(self, *, fresh: bool = False, within: float = 3.0) -> UpstreamConnection:
-        return await self.pool.take(fresh=fresh, within=within)
+        return await self.pool.acquire(fresh=fresh, within=within)
 
     def takes(self, *, fresh: bool = False) -> asyncio.Task:
         return asyncio.create_task(self.take(fresh=fresh))  # noqa: TID251 (awaited by the test)

@@ -5,7 +5,7 @@ from edge.upstreams.retry_budget import AT_FIRST, MOST, RetryBudget
 
 def taken(budget: RetryBudget) -> int:
     count = 0
-    while budget.take():
+    while budget.try_spend():
         count += 1
     return count
 
@@ -44,5 +44,5 @@ def test_a_clock_that_stands_still_or_goes_back_takes_nothing():
 def test_those_it_refused_are_counted():
     budget = RetryBudget(0.0)
     taken(budget)
-    budget.take()
+    budget.try_spend()
     assert budget.refused == 2

@@ -69,21 +69,21 @@ class Remembering:
     def __init__(self, *, holds: bool = False) -> None:
         self.requests: list[Request] = []
         self.refused: list[Malformed] = []
-        self.known_heads: dict[bytes, None] = {}
+        self.head_cache: dict[bytes, None] = {}
         self.holds = holds
         self.aborts: list[Abort] = []
         self.opened_count = self.closed_count = 0
 
-    def opened(self, connection: Connection) -> None:
+    def on_connection_opened(self, connection: Connection) -> None:
         self.opened_count += 1
 
-    def closed(self, connection: Connection) -> None:
+    def on_connection_closed(self, connection: Connection) -> None:
         self.closed_count += 1
 
     def aborted(self, connection: Connection, why: Abort, detail: str) -> None:
         self.aborts.append(why)
 
-    def straight(self, grant: Any, name: bytes, connection: Connection) -> bool:
+    def try_fast_path(self, grant: Any, name: bytes, connection: Connection) -> bool:
         return False
 
     def handle(self, request: Request, connection: Connection) -> None:
@@ -97,7 +97,7 @@ class Remembering:
         connection.transport.write(b"<%d>" % len(self.requests))
         connection.done()
 
-    def malformed(self, what: Malformed, connection: Connection) -> None:
+    def refuse_malformed(self, what: Malformed, connection: Connection) -> None:
         self.refused.append(what)
         connection.transport.write(b"<%d %s>" % (what.status, what.reason.encode()))
 

@@ -72,9 +72,9 @@ class Late(Remembering):
         self.open = 0
         self.answer(connection)
 
-    def malformed(self, what: Malformed, connection: Connection) -> None:
+    def refuse_malformed(self, what: Malformed, connection: Connection) -> None:
         assert self.open == 0, "a refusal within an answer"
-        super().malformed(what, connection)
+        super().refuse_malformed(what, connection)
 
 
 def outcome(data: bytes, dice: random.Random) -> tuple[list[tuple[bytes, bytes, bytes]], bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.wire.chunks import COST_LEAST, COST_MOST, LINE_LONGEST, Chunks
+from edge.wire.chunks import MAX_LINE_BYTES, MAX_OVERHEAD, MIN_COST, Chunks
 from edge.wire.head import Limits
 from edge.wire.request import Malformed
 
@@ -42,9 +42,9 @@ def test_what_is_wrong_is_said_as_soon_as_it_is_known(data: bytes, status: int |
 
 
 def test_lines_and_their_sum_are_bounded() -> None:
-    assert taken(b"1;a=" + b"x" * LINE_LONGEST, 1000)[2] == 413
-    assert taken(b"0\r\nX: " + b"x" * LINE_LONGEST, 1000)[2] == 431
+    assert taken(b"1;a=" + b"x" * MAX_LINE_BYTES, 1000)[2] == 413
+    assert taken(b"0\r\nX: " + b"x" * MAX_LINE_BYTES, 1000)[2] == 431
     expensive = b"1;a=" + b"x" * 4000 + b"\r\nz\r\n"
-    many = (COST_LEAST + COST_MOST * LIMITS.body) // 4000 + 1
+    many = (MIN_COST + MAX_OVERHEAD * LIMITS.body) // 4000 + 1
     assert taken(expensive * many, 1000)[2] == 413
     assert taken(expensive * (many - 2) + b"0\r\n\r\n", 1000)[1]

@@ -55,5 +55,5 @@ def test_where_one_side_alone_cannot_be_ended_both_are():
 def test_drain_leaves_alone_who_is_parting():
     connection, transport = connected(Remembering())
     connection.data_received(LAST)
-    connection.retire()
+    connection.close_after_next()
     assert transport.end == "eof"

@@ -8,7 +8,7 @@ import socket
 
 from cache.body import MemoryFile
 from edge.wire.file_sender import Duplicate, FileSender, duplicate
-from edge.wire.write_poller import room
+from edge.wire.write_poller import poller_of
 
 BODY = os.urandom(8_000_000)
 
@@ -34,7 +34,7 @@ async def _read(sock: socket.socket, count: int) -> bytes:
 async def test_what_fits_is_sent_at_once() -> None:
     """No watching, nothing left."""
     ours, theirs = _pair()
-    sender = FileSender(Duplicate(ours, room()), MemoryFile([BODY]), 10, 20_010)
+    sender = FileSender(Duplicate(ours, poller_of()), MemoryFile([BODY]), 10, 20_010)
     assert sender.send()
     assert sender.left == 0
     assert await _read(theirs, 20_000) == BODY[10:20_010]
@@ -45,7 +45,7 @@ async def test_what_fits_is_sent_at_once() -> None:
 async def test_the_rest_follows_as_the_reader_takes_it() -> None:
     """A full socket is no error: the loop says when there is room."""
     ours, theirs = _pair()
-    sender = FileSender(Duplicate(ours, room()), MemoryFile([BODY]), 0, len(BODY))
+    sender = FileSender(Duplicate(ours, poller_of()), MemoryFile([BODY]), 0, len(BODY))
     assert not sender.send()
     ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     sender.watch(ended.set_result)
@@ -58,7 +58,7 @@ async def test_the_rest_follows_as_the_reader_takes_it() -> None:
 async def test_a_reader_who_leaves_ends_it() -> None:
     """Told once, as not whole."""
     ours, theirs = _pair()
-    sender = FileSender(Duplicate(ours, room()), MemoryFile([BODY]), 0, len(BODY))
+    sender = FileSender(Duplicate(ours, poller_of()), MemoryFile([BODY]), 0, len(BODY))
     assert not sender.send()
     ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     sender.watch(ended.set_result)
@@ -70,7 +70,7 @@ async def test_a_reader_who_leaves_ends_it() -> None:
 async def test_a_stopped_sender_says_nothing_more() -> None:
     """The connection is gone: nobody is told, nothing is watched."""
     ours, theirs = _pair()
-    sender = FileSender(Duplicate(ours, room()), MemoryFile([BODY]), 0, len(BODY))
+    sender = FileSender(Duplicate(ours, poller_of()), MemoryFile([BODY]), 0, len(BODY))
     assert not sender.send()
     ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     sender.watch(ended.set_result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.wire.head_cache import LONGEST_KNOWN, MOST_KNOWN, learn
+from edge.wire.head_cache import MAX_CACHED, MAX_CACHED_HEAD_BYTES, learn
 
 
 def _data(lines: bytes = b"Host: e\r\n", start: bytes = b"GET /a") -> bytes:
@@ -34,7 +34,7 @@ def test_other_methods_and_long_heads_are_not() -> None:
     """GET only, and bounded."""
     known: dict[bytes, None] = {}
     learn(known, _data(start=b"HEAD /a"), {b"host": b"e"})
-    learn(known, _data(b"User-Agent: " + b"x" * LONGEST_KNOWN + b"\r\n"), {b"user-agent": b"x"})
+    learn(known, _data(b"User-Agent: " + b"x" * MAX_CACHED_HEAD_BYTES + b"\r\n"), {b"user-agent": b"x"})
     learn(known, _data(start=b"GET http://e/a"), {b"host": b"e"})
     assert not known
 
@@ -42,7 +42,7 @@ def test_other_methods_and_long_heads_are_not() -> None:
 def test_the_oldest_is_forgotten() -> None:
     """A flood of different heads does not grow it."""
     known: dict[bytes, None] = {}
-    for number in range(MOST_KNOWN + 5):
+    for number in range(MAX_CACHED + 5):
         learn(known, _data(b"User-Agent: %d\r\n" % number), {b"user-agent": b"x"})
-    assert len(known) == MOST_KNOWN
+    assert len(known) == MAX_CACHED
     assert b" HTTP/1.1\r\nUser-Agent: 0\r\n\r\n" not in known

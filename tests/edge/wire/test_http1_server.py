@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from edge.wire.http1_server import MOST_WAITING
+from edge.wire.http1_server import MAX_PIPELINED_BYTES
 from kernel.vocabulary import Abort
 from tests.edge.wire.fakes import FakeTransport, Remembering, connected, fed
 
@@ -30,7 +30,7 @@ def test_one_request_at_a_time():
     handler = Remembering(holds=True)
     connection, transport = connected(handler)
     connection.data_received(GET % 1)
-    number = MOST_WAITING // len(GET % 2) + 2
+    number = MAX_PIPELINED_BYTES // len(GET % 2) + 2
     connection.data_received(GET % 2 * number)
     assert len(handler.requests) == 1
     assert not transport.reading
@@ -220,7 +220,7 @@ def test_retiring_leaves_who_has_asked_a_moment_to_ask_again():
     handler = Remembering()
     connection, transport = connected(handler)
     connection.data_received(GET % 1)
-    connection.retire()
+    connection.close_after_next()
     assert transport.end == ""
     connection.data_received(GET % 2)
     assert transport.out == b"<1><2>"
@@ -232,7 +232,7 @@ def test_retiring_closes_who_has_been_silent_for_a_second():
     for ticks, end in ((0, ""), (1, "closed")):
         connection, transport = connected(Remembering())
         connection.ticks = ticks
-        connection.retire()
+        connection.close_after_next()
         assert transport.end == end
 
 
@@ -240,7 +240,7 @@ def test_retiring_lets_what_is_running_and_what_waits_in_line_finish():
     handler = Remembering(holds=True)
     connection, transport = connected(handler)
     connection.data_received(pipelined(2))
-    connection.retire()
+    connection.close_after_next()
     connection.last_words(handler.requests[0])
     assert handler.requests[0].keep_alive, "another waits"
     handler.answer(connection)
@@ -253,7 +253,7 @@ def test_a_head_that_is_made_after_retiring_says_that_it_is_the_last():
     handler = Remembering(holds=True)
     connection, transport = connected(handler)
     connection.data_received(GET % 1)
-    connection.retire()
+    connection.close_after_next()
     connection.last_words(handler.requests[0])
     assert not handler.requests[0].keep_alive
     handler.answer(connection)
@@ -264,7 +264,7 @@ def test_an_answer_whose_head_did_not_say_so_is_not_the_last():
     handler = Remembering(holds=True)
     connection, transport = connected(handler)
     connection.data_received(GET % 1)
-    connection.retire()
+    connection.close_after_next()
     handler.answer(connection)
     assert transport.end == ""
 
@@ -274,7 +274,7 @@ def test_retiring_within_a_head_lets_that_request_be_the_last():
     handler = Remembering()
     connection, transport = connected(handler)
     connection.data_received((GET % 1)[:9])
-    connection.retire()
+    connection.close_after_next()
     assert transport.end == ""
     connection.data_received((GET % 1)[9:])
     assert transport.out == b"<1>"

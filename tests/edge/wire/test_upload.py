@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.serve.listener import BODY_SECONDS, LATE_BODY, Front
+from edge.serve.listener import BODY_SECONDS, LATE_BODY, ViewerListener
 from edge.wire.head import Limits
 from edge.wire.upload import LAST_CHUNK, ONE_READ, SMALL_BODY, WINDOW, BodyBudget, Upload
 from tests.edge.wire.fakes import Remembering, connected
@@ -163,7 +163,7 @@ def test_a_body_that_trickles_while_it_is_sent_on_is_cut_unless_we_hold_it_back(
     """One byte every few seconds was held for hours."""
     handler = Remembering()
     connection, transport = connected(handler, Limits(body=1 << 20))
-    front = Front(handler, {connection}, Limits(), FakeClock())
+    front = ViewerListener(handler, {connection}, Limits(), FakeClock())
     connection.data_received(post(LARGE) + bytes(SMALL_BODY))
     for _ in range(BODY_SECONDS + SMALL_BODY // 512):
         connection.data_received(b"x")
@@ -177,7 +177,7 @@ def test_while_the_upstream_is_slow_nobody_is_cut_for_it() -> None:
     handler = Remembering()
     handler.handle = lambda request, _: request.body.send_to(Upstream(slow=True))  # type: ignore[method-assign, union-attr]
     connection, transport = connected(handler, Limits(body=1 << 20))
-    front = Front(handler, {connection}, Limits(), FakeClock())
+    front = ViewerListener(handler, {connection}, Limits(), FakeClock())
     connection.data_received(post(LARGE) + bytes(SMALL_BODY))
     connection.data_received(bytes(WINDOW))
     assert not transport.reading

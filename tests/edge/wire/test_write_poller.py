@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from edge.wire.write_poller import room
+from edge.wire.write_poller import poller_of
 
 
 def _full() -> tuple[socket.socket, socket.socket]:
@@ -31,7 +31,7 @@ async def test_room_is_told_each_time_it_comes() -> None:
     """Once for each time that the socket was full."""
     ours, theirs = _full()
     told = asyncio.Event()
-    room().watch(ours.fileno(), told.set)
+    poller_of().watch(ours.fileno(), told.set)
     for _ in range(3):
         await asyncio.sleep(0)
         assert not told.is_set()
@@ -43,7 +43,7 @@ async def test_room_is_told_each_time_it_comes() -> None:
                 ours.send(bytes(100_000))
         except BlockingIOError:
             pass
-    room().forget(ours.fileno())
+    poller_of().forget(ours.fileno())
     ours.close()
     theirs.close()
 
@@ -53,10 +53,10 @@ async def test_room_that_is_there_when_it_is_asked_for_is_told() -> None:
     ours, theirs = _full()
     await _empties(theirs)
     told = asyncio.Event()
-    room().watch(ours.fileno(), told.set)
+    poller_of().watch(ours.fileno(), told.set)
     await told.wait()
-    room().forget(ours.fileno())
-    room().forget(ours.fileno())
+    poller_of().forget(ours.fileno())
+    poller_of().forget(ours.fileno())
     ours.close()
     theirs.close()
 
@@ -65,8 +65,8 @@ async def test_the_other_side_s_leaving_is_told() -> None:
     """Whoever waits to send must learn of it."""
     ours, theirs = _full()
     told = asyncio.Event()
-    room().watch(ours.fileno(), told.set)
+    poller_of().watch(ours.fileno(), told.set)
     theirs.close()
     await told.wait()
-    room().forget(ours.fileno())
+    poller_of().forget(ours.fileno())
     ours.close()

@@ -3,7 +3,7 @@
 import pytest
 
 from kernel.documents import BadDocument
-from kernel.fleet.hot_list import MOST_ROWS, HotRow, hot_document, parse_hot
+from kernel.fleet.hot_list import MAX_ROWS, HotRow, hot_document, parse_hot
 
 ROW = {"contentId": "film", "rendition": "v720", "segments": 4}
 
@@ -19,7 +19,7 @@ def test_there_and_back():
     [
         ([], ""),
         ({"rows": {}}, "rows"),
-        ({"rows": [ROW] * (MOST_ROWS + 1)}, "rows"),
+        ({"rows": [ROW] * (MAX_ROWS + 1)}, "rows"),
         ({"rows": [{**ROW, "more": 1}]}, "rows[0].more"),
         ({"rows": [{**ROW, "contentId": "../x"}]}, "rows[0].contentId"),
         ({"rows": [{**ROW, "rendition": 1}]}, "rows[0].rendition"),

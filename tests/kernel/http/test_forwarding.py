@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.http.forwarding import Came, hops_left, reflection, spoken_for, via
+from kernel.http.forwarding import ReceivedFrom, hops_left, reflection, via, x_forwarded_for
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_via(before, version, found):
 )  # fmt: skip
 def test_for_whom_we_speak(request_fields, address, found):
     """RFC 7239 §4 to §6."""
-    assert spoken_for(request_fields, address) == found
+    assert x_forwarded_for(request_fields, address) == found
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_a_trace_gives_back_what_is_no_secret():
 
 
 def test_a_request_that_nobody_sent_came_from_nowhere():
-    assert Came() == (b"1.1", b"", b"")
+    assert ReceivedFrom() == (b"1.1", b"", b"")

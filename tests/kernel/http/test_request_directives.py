@@ -2,29 +2,29 @@
 
 import pytest
 
-from kernel.http.cache_control import MOST_SECONDS
-from kernel.http.request_directives import NONE, Fit, Wishes, fit, wishes
+from kernel.http.cache_control import MAX_SECONDS
+from kernel.http.request_directives import NONE, FreshnessMatch, RequestDirectives, fit, wishes
 
 
 @pytest.mark.parametrize(
     ("told", "honoured", "ignored"),
     [
-        (b"no-cache", Wishes(no_cache=True), NONE),
-        (b"NO-CACHE", Wishes(no_cache=True), NONE),
-        (b"no-store", Wishes(no_store=True), Wishes(no_store=True)),
-        (b"only-if-cached", Wishes(only_if_cached=True), Wishes(only_if_cached=True)),
-        (b"max-age=0", Wishes(max_age=0), NONE),
-        (b'max-age="10"', Wishes(max_age=10), NONE),
-        (b"max-age=x", Wishes(max_age=0), NONE),
-        (b"max-age=99999999999", Wishes(max_age=MOST_SECONDS), NONE),
-        (b"min-fresh=5", Wishes(min_fresh=5), NONE),
-        (b"max-stale", Wishes(max_stale=MOST_SECONDS), NONE),
-        (b"max-stale=7", Wishes(max_stale=7), NONE),
-        (b"max-stale=junk", Wishes(max_stale=0), NONE),
-        (b"stale-if-error=9", Wishes(stale_if_error=9), NONE),
+        (b"no-cache", RequestDirectives(no_cache=True), NONE),
+        (b"NO-CACHE", RequestDirectives(no_cache=True), NONE),
+        (b"no-store", RequestDirectives(no_store=True), RequestDirectives(no_store=True)),
+        (b"only-if-cached", RequestDirectives(only_if_cached=True), RequestDirectives(only_if_cached=True)),
+        (b"max-age=0", RequestDirectives(max_age=0), NONE),
+        (b'max-age="10"', RequestDirectives(max_age=10), NONE),
+        (b"max-age=x", RequestDirectives(max_age=0), NONE),
+        (b"max-age=99999999999", RequestDirectives(max_age=MAX_SECONDS), NONE),
+        (b"min-fresh=5", RequestDirectives(min_fresh=5), NONE),
+        (b"max-stale", RequestDirectives(max_stale=MAX_SECONDS), NONE),
+        (b"max-stale=7", RequestDirectives(max_stale=7), NONE),
+        (b"max-stale=junk", RequestDirectives(max_stale=0), NONE),
+        (b"stale-if-error=9", RequestDirectives(stale_if_error=9), NONE),
         (b"no-transform, foo=bar", NONE, NONE),
-        (b"max-age=5, only-if-cached, max-stale=1", Wishes(max_age=5, only_if_cached=True, max_stale=1),
-         Wishes(only_if_cached=True)),
+        (b"max-age=5, only-if-cached, max-stale=1", RequestDirectives(max_age=5, only_if_cached=True, max_stale=1),
+         RequestDirectives(only_if_cached=True)),
     ],
 )  # fmt: skip
 def test_what_is_asked(told, honoured, ignored):
@@ -52,21 +52,21 @@ def test_pragma_counts_where_there_is_no_cache_control(request_fields, no_cache)
 @pytest.mark.parametrize(
     ("asked", "age", "ttl", "found"),
     [
-        (NONE, 10, 5, Fit.GOOD),
-        (NONE, 10, 0, Fit.REFUSED),
-        (Wishes(no_cache=True), 0, 60, Fit.REFUSED),
-        (Wishes(max_age=10), 10, 5, Fit.GOOD),
-        (Wishes(max_age=10), 11, 5, Fit.REFUSED),
-        (Wishes(max_age=0), 0, 5, Fit.GOOD),
-        (Wishes(max_age=0), 1, 5, Fit.REFUSED),
-        (Wishes(min_fresh=5), 1, 5, Fit.GOOD),
-        (Wishes(min_fresh=6), 1, 5, Fit.REFUSED),
-        (Wishes(max_stale=10), 70, -10, Fit.STALE),
-        (Wishes(max_stale=10), 70, -11, Fit.REFUSED),
-        (Wishes(max_stale=0), 70, 0, Fit.STALE),
-        (Wishes(max_stale=MOST_SECONDS), 70, -9999, Fit.STALE),
-        (Wishes(max_stale=10, max_age=60), 70, -10, Fit.REFUSED),
-        (Wishes(max_stale=10, min_fresh=1), 70, -10, Fit.REFUSED),
+        (NONE, 10, 5, FreshnessMatch.GOOD),
+        (NONE, 10, 0, FreshnessMatch.REFUSED),
+        (RequestDirectives(no_cache=True), 0, 60, FreshnessMatch.REFUSED),
+        (RequestDirectives(max_age=10), 10, 5, FreshnessMatch.GOOD),
+        (RequestDirectives(max_age=10), 11, 5, FreshnessMatch.REFUSED),
+        (RequestDirectives(max_age=0), 0, 5, FreshnessMatch.GOOD),
+        (RequestDirectives(max_age=0), 1, 5, FreshnessMatch.REFUSED),
+        (RequestDirectives(min_fresh=5), 1, 5, FreshnessMatch.GOOD),
+        (RequestDirectives(min_fresh=6), 1, 5, FreshnessMatch.REFUSED),
+        (RequestDirectives(max_stale=10), 70, -10, FreshnessMatch.STALE),
+        (RequestDirectives(max_stale=10), 70, -11, FreshnessMatch.REFUSED),
+        (RequestDirectives(max_stale=0), 70, 0, FreshnessMatch.STALE),
+        (RequestDirectives(max_stale=MAX_SECONDS), 70, -9999, FreshnessMatch.STALE),
+        (RequestDirectives(max_stale=10, max_age=60), 70, -10, FreshnessMatch.REFUSED),
+        (RequestDirectives(max_stale=10, min_fresh=1), 70, -10, FreshnessMatch.REFUSED),
     ],
 )
 def test_whether_a_stored_response_is_what_was_asked_for(asked, age, ttl, found):
@@ -76,16 +76,19 @@ def test_whether_a_stored_response_is_what_was_asked_for(asked, age, ttl, found)
 
 def test_nobody_gets_stale_what_must_be_revalidated():
     """§4.2.4, §5.2.2.2: max-stale does not help."""
-    assert fit(Wishes(max_stale=99), age=70, ttl=-1, immutable=False, must_revalidate=True) is Fit.REFUSED
+    assert (
+        fit(RequestDirectives(max_stale=99), age=70, ttl=-1, immutable=False, must_revalidate=True)
+        is FreshnessMatch.REFUSED
+    )
 
 
 @pytest.mark.parametrize(
     ("asked", "ttl", "found"),
     [
-        (Wishes(max_age=0), 5, Fit.GOOD),
-        (Wishes(max_age=0), -5, Fit.REFUSED),
-        (Wishes(max_age=5), 5, Fit.REFUSED),
-        (Wishes(no_cache=True), 5, Fit.REFUSED),
+        (RequestDirectives(max_age=0), 5, FreshnessMatch.GOOD),
+        (RequestDirectives(max_age=0), -5, FreshnessMatch.REFUSED),
+        (RequestDirectives(max_age=5), 5, FreshnessMatch.REFUSED),
+        (RequestDirectives(no_cache=True), 5, FreshnessMatch.REFUSED),
     ],
 )
 def test_a_reload_of_what_is_immutable(asked, ttl, found):

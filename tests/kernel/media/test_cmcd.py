@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
-from kernel.media.cmcd import MOST_BYTES, MOST_NEXT, NOTHING, Cmcd, Next, members, of_request, of_text
+from kernel.media.cmcd import MAX_BYTES, MAX_NEXT, NOTHING, Cmcd, Next, members, of_request, of_text
 
 
 def test_version_1_in_the_query_as_hls_js_sends_it():
@@ -72,7 +72,7 @@ def test_what_can_be_read_is_read_and_the_rest_passed_over(text: str, found: lis
         ('nrr="0-99"', ()),
         ('nor=""', ()),
         ("nor", ()),
-        ("nor=(" + " ".join(['"a"'] * 50) + ")", (Next("a"),) * MOST_NEXT),
+        ("nor=(" + " ".join(['"a"'] * 50) + ")", (Next("a"),) * MAX_NEXT),
     ],
 )
 def test_next_objects(text: str, found: tuple):
@@ -87,7 +87,7 @@ def test_a_number_that_is_none_counts_for_nothing(text: str):
 def test_nothing_and_too_much_count_for_nothing():
     assert of_request(b"", {}) is NOTHING
     assert of_request(b"a=1", {}) is NOTHING
-    assert of_request(b"CMCD=" + b"a" * (MOST_BYTES + 1), {b"cmcd-object": b"b" * (MOST_BYTES + 1)}) is NOTHING
+    assert of_request(b"CMCD=" + b"a" * (MAX_BYTES + 1), {b"cmcd-object": b"b" * (MAX_BYTES + 1)}) is NOTHING
 
 
 def test_a_long_or_unprintable_session_is_cut_or_dropped():

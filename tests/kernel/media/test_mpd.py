@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.media.mpd import MOST_SEGMENTS, Part, parse_mpd
+from kernel.media.mpd import MAX_SEGMENTS, Part, parse_mpd
 from kernel.media.playlist import ByteRange
 
 HEAD = '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT1M0.5S">'
@@ -71,7 +71,7 @@ def one(template: str) -> bytes:
         one('<SegmentTemplate media="$Number$" duration="1" timescale="x"/>'),
         one(
             '<SegmentTemplate media="$Time$"><SegmentTimeline>'
-            f'<S d="1" r="{MOST_SEGMENTS}"/></SegmentTimeline></SegmentTemplate>'
+            f'<S d="1" r="{MAX_SEGMENTS}"/></SegmentTimeline></SegmentTemplate>'
         ),
         one('<SegmentTemplate media="$Time$"><SegmentTimeline><S d="0"/></SegmentTimeline></SegmentTemplate>'),
         one('<SegmentTemplate media="$Number$" duration="1" timescale="100000"/>'),

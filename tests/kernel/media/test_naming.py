@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.media.naming import LONGEST, within_title
+from kernel.media.naming import MAX_REFERENCE_LENGTH, within_title
 
 HERE = b"/cdn/eu/film/v720/00001.m4s"
 
@@ -45,7 +45,7 @@ def test_what_is_of_the_title(reference, key):
         "ä",
         "a//b",
         "http://[",
-        "x" * (LONGEST + 1),
+        "x" * (MAX_REFERENCE_LENGTH + 1),
     ],
 )
 def test_what_is_not(reference):

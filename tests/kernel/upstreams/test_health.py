@@ -5,9 +5,9 @@ import pytest
 from kernel.upstreams.health import (
     EJECT_AFTER,
     EJECT_SECONDS,
-    EJECT_SECONDS_MOST,
+    MAX_EJECT_SECONDS,
+    MIN_SLOW_START,
     PROBE_SECONDS,
-    SLOW_START_LEAST,
     SLOW_START_SECONDS,
     Failure,
     Health,
@@ -27,7 +27,7 @@ def ejected(now: float = 0.0, how: Failure = Failure.ANSWER) -> Health:
 
 
 def test_the_numbers_are_those_of_the_standard():
-    assert (EJECT_AFTER, EJECT_SECONDS, EJECT_SECONDS_MOST) == (5, 30, 300)
+    assert (EJECT_AFTER, EJECT_SECONDS, MAX_EJECT_SECONDS) == (5, 30, 300)
 
 
 def test_five_failures_in_a_row_leave_it_out():
@@ -78,7 +78,7 @@ def test_a_probe_that_is_answered_brings_it_back_slowly():
     health.probe(30.0)
     assert health.succeeded(31.0)
     assert health.out is None
-    assert health.share(31.0) == SLOW_START_LEAST
+    assert health.share(31.0) == MIN_SLOW_START
     assert health.share(31.0 + SLOW_START_SECONDS / 2) == 0.5
     assert health.share(31.0 + SLOW_START_SECONDS) == 1.0
 

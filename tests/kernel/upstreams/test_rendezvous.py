@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.upstreams.rendezvous import LEAST_BOUND, Candidate, bound, order, score
+from kernel.upstreams.rendezvous import MIN_BOUND, Candidate, bound, order, score
 
 KEYS = [b"title%d/v720" % number for number in range(3000)]
 rows = st.lists(st.tuples(st.floats(0.05, 50), st.integers(0, 500)), min_size=1, max_size=12)
@@ -73,12 +73,12 @@ def test_one_key_asked_by_all_loads_nobody_beyond_the_bound(weights: list[float]
         taken = order(b"the one title everybody watches", pool)[0]
         pool[taken] = pool[taken]._replace(running=pool[taken].running + 1)
     for one in pool:
-        assert one.running <= max(LEAST_BOUND, math.ceil(1.25 * exchanges * one.weight / sum(weights)) + 1)
+        assert one.running <= max(MIN_BOUND, math.ceil(1.25 * exchanges * one.weight / sum(weights)) + 1)
 
 
 def test_while_it_is_quiet_a_key_stays_where_it_is_warm():
     pool = quiet(1, 1, 1)
-    for running in range(LEAST_BOUND):
+    for running in range(MIN_BOUND):
         first = order(b"k", pool)[0]
         pool[first] = pool[first]._replace(running=running)
         assert order(b"k", pool)[0] == first

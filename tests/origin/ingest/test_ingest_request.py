@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import BadRequest, BadSettings
-from origin.ingest.ingest_request import Order, hash_of, known_for, new_record
+from origin.ingest.ingest_request import IngestRequest, hash_of, known_for, new_record
 
 FILM = Path("my_film.mp4")
 
@@ -14,33 +14,37 @@ FILM = Path("my_film.mp4")
 def test_impossible_content_ids(content_id):
     """Named before anything is read."""
     with pytest.raises(BadSettings, match="content_id"):
-        Order(FILM, content_id=content_id)
+        IngestRequest(FILM, content_id=content_id)
 
 
 def test_the_id_is_of_title_and_content():
     """Unless one is asked for."""
-    assert Order(FILM).id_for("0123456789") == "my-film-01234567"
-    assert Order(FILM, metadata={"title": "Über"}).id_for("0123456789") == "uber-01234567"
-    assert Order(FILM, content_id="x").id_for("0123456789") == "x"
+    assert IngestRequest(FILM).id_for("0123456789") == "my-film-01234567"
+    assert IngestRequest(FILM, metadata={"title": "Über"}).id_for("0123456789") == "uber-01234567"
+    assert IngestRequest(FILM, content_id="x").id_for("0123456789") == "x"
 
 
 def test_the_recipe_tells_what_would_come_out_different():
     """Preset and rungs do."""
-    recipes = {Order(FILM).recipe, Order(FILM, preset="slow").recipe, Order(FILM, rungs=2).recipe}
+    recipes = {
+        IngestRequest(FILM).recipe,
+        IngestRequest(FILM, preset="slow").recipe,
+        IngestRequest(FILM, rungs=2).recipe,
+    }
     assert len(recipes) == 3
-    assert Order(FILM).recipe == Order(FILM, title="other").recipe
+    assert IngestRequest(FILM).recipe == IngestRequest(FILM, title="other").recipe
 
 
 def test_what_is_not_given_stays():
     """A second publication keeps name and metadata unless told otherwise."""
     metadata = {"title": "T", "year": 1, "countries": ["DE"]}
-    first = new_record(Order(FILM, metadata=metadata), "x", "h", None)
+    first = new_record(IngestRequest(FILM, metadata=metadata), "x", "h", None)
     assert (first.version, first.title, first.metadata, first.countries) == (1, "T", {"year": 1}, ("DE",))
-    second = new_record(Order(FILM), "x", "h2", first)
+    second = new_record(IngestRequest(FILM), "x", "h2", first)
     assert (second.version, second.title, second.metadata, second.countries) == (2, "T", {"year": 1}, ("DE",))
-    third = known_for(second, Order(FILM, title="U", metadata={"countries": []}), second)
+    third = known_for(second, IngestRequest(FILM, title="U", metadata={"countries": []}), second)
     assert (third.title, third.metadata, third.countries) == ("U", {}, ())
-    assert known_for(third, Order(FILM, metadata={"countries": None}), third).countries is None
+    assert known_for(third, IngestRequest(FILM, metadata={"countries": None}), third).countries is None
 
 
 def test_the_hash_is_of_the_whole_file(tmp_path):

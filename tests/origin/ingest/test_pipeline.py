@@ -9,13 +9,13 @@ import pytest
 from kernel.errors import BadRequest, Bug, StorageFailed
 from kernel.media.playlist import parse_media, parse_multivariant
 from origin.ingest import pipeline, verify
-from origin.ingest.ingest_request import Order
+from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.pipeline import ingest
 from origin.storage.object_store import FolderStorage
 
 
 def order(film, **more):
-    return Order(film, **({"preset": "ultrafast", "rungs": 1} | more))
+    return IngestRequest(film, **({"preset": "ultrafast", "rungs": 1} | more))
 
 
 def files_of(folder):

@@ -3,12 +3,12 @@
 import pytest
 
 from kernel.errors import BadRequest, BadSettings, StorageFailed
-from origin.ingest.work_dir import Workplace
+from origin.ingest.work_dir import WorkDir
 
 
 def test_one_ingest_a_title(tmp_path):
     """The second is refused, another title is free, and after the first the lock is free."""
-    first, second = Workplace(tmp_path), Workplace(tmp_path)
+    first, second = WorkDir(tmp_path), WorkDir(tmp_path)
     with first.held("x") as folder:
         assert folder.is_dir()
         with pytest.raises(BadRequest, match="another ingest of x is running"), second.held("x"):
@@ -21,12 +21,12 @@ def test_one_ingest_a_title(tmp_path):
 
 def test_what_dead_ingests_left(tmp_path):
     """Swept and removed, but not of the running and of the one to keep."""
-    place = Workplace(tmp_path)
+    place = WorkDir(tmp_path)
     for name in ("dead", "mine", "running"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_bytes(b"")
     swept = []
-    with Workplace(tmp_path).held("running"):
+    with WorkDir(tmp_path).held("running"):
         place.clean(swept.append, keep="mine")
         place.sweep(swept.append)
     assert swept == ["dead", "mine"]
@@ -35,8 +35,8 @@ def test_what_dead_ingests_left(tmp_path):
 
 def test_a_disk_that_fails(tmp_path):
     """Errors of the work folder are the storage's."""
-    with pytest.raises(StorageFailed, match="No space left"), Workplace(tmp_path).held("x"):
+    with pytest.raises(StorageFailed, match="No space left"), WorkDir(tmp_path).held("x"):
         raise OSError(28, "No space left on device")
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(BadSettings, match="work_dir"):
-        Workplace(tmp_path / "file" / "work")
+        WorkDir(tmp_path / "file" / "work")

@@ -5,7 +5,7 @@ import pytest
 from kernel.errors import StorageFailed
 from origin.storage.library import Library
 from origin.storage.object_store import FolderStorage
-from origin.storage.published_index import Shelf
+from origin.storage.published_index import PublishedIndex
 
 
 class Counting(FolderStorage):
@@ -30,7 +30,7 @@ class Hands:
 async def test_a_new_publication_is_seen_when_looked_for(tmp_path, publish):
     """Within `look_every` the store is asked once; after it, the new top file and the old segments are there."""
     storage, mono = Counting(tmp_path / "store"), Hands()
-    library, shelf = Library(storage), Shelf(Library(storage), mono, look_every=1.0)
+    library, shelf = Library(storage), PublishedIndex(Library(storage), mono, look_every=1.0)
     publish(library, "x", 1, {"v240/1.m4s": b"one"}, {"master.m3u8": b"first"})
     first = await shelf.find("x", "master.m3u8")
     asked = storage.asked
@@ -51,7 +51,7 @@ async def test_only_so_many_titles_are_remembered(tmp_path, publish):
     """Those asked for longest ago are forgotten, and found again in the store."""
     storage = Counting(tmp_path / "store")
     library = Library(storage)
-    shelf = Shelf(library, Hands(), most=2)
+    shelf = PublishedIndex(library, Hands(), most=2)
     for name in ("a", "b", "c"):
         publish(library, name, 1, {}, {"master.m3u8": b"x"})
         assert await shelf.find(name, "master.m3u8")
@@ -66,7 +66,7 @@ async def test_the_listing_follows_the_mark_and_looks_by_itself(tmp_path, publis
     """The mark tells at once; a kill before the mark is noticed at the next scan; damage hides one title only."""
     storage, mono = Counting(tmp_path / "store"), Hands()
     library = Library(storage)
-    shelf = Shelf(library, mono, look_every=1.0, scan_every=10.0)
+    shelf = PublishedIndex(library, mono, look_every=1.0, scan_every=10.0)
     assert (await shelf.listing()).titles == 0
     publish(library, "a", 1, {}, {})
     assert (await shelf.listing()).titles == 0

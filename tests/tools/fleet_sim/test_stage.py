@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.fleet_sim.stage import Fleet, Ledger
+from tools.fleet_sim.stage import EventLog, Fleet
 
 
 def test_some_are_shields_and_every_region_has_its_edges():
@@ -13,7 +13,7 @@ def test_some_are_shields_and_every_region_has_its_edges():
 
 
 async def test_the_ledger_knows_the_latest_of_each_and_all_since():
-    ledger = Ledger()
+    ledger = EventLog()
     ledger.take(
         [["applied rules", "e1", 1.0, 4, ""], ["applied rules", "e1", 2.0, 5, ""], ["failed", "e2", 3.0, 0, "x"]]
     )

@@ -5,7 +5,7 @@ import pytest
 from cache.disk.tier import PAGE
 from cache.entry import OVERHEAD
 from kernel.errors import Bug
-from tools.replay.cache import Bench, Hollow, Replay
+from tools.replay.cache import Bench, Replay, SizeOnlyBody
 
 COST = PAGE
 """Of an object of `SIZE`, in either tier."""
@@ -66,7 +66,7 @@ def test_nothing_is_written_anywhere(tmp_path, monkeypatch):
 
 
 def test_a_hollow_body_has_a_length():
-    body = Hollow(5)
+    body = SizeOnlyBody(5)
     assert len(body) == 5
     assert len(body.view(0, 5)) == 0
 

@@ -49,9 +49,9 @@ async def test_everything_is_still_known(first: Path) -> None:
     store = await Store.open(sqlite(first))
     assert store.desired.version(RULES) == Version("e0", 9)
     assert store.desired.revision == 9
-    assert set(store.desired.shelves[RULES].resources) == {"title/a"}
-    assert store.desired.shelves[RULES].touched_after(7) == {"title/b"}
-    assert store.desired.shelves[RULES].floor == 2
+    assert set(store.desired.resource_sets[RULES].resources) == {"title/a"}
+    assert store.desired.resource_sets[RULES].touched_after(7) == {"title/b"}
+    assert store.desired.resource_sets[RULES].floor == 2
     assert dict(store.cursors) == {"catalogue": 5_000_000_000}
     assert [row["author"] for row in await store.history()] == ["services", "operator"]
     (row,) = await store.read(edges.select())
