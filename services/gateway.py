@@ -15,8 +15,8 @@ from kernel.errors import Overloaded, UpstreamFailed
 from kernel.http.paths import normalise
 from kernel.vocabulary import Refusal
 from services.http.problem import problem
+from services.http.request_context import request_context
 from services.http.route import Access, Route
-from services.http.visit import request_context
 from services.upstream import Upstream
 
 MAX_PROXIED = 64

@@ -15,10 +15,10 @@ from cachetools import LRUCache
 
 from kernel.clock import Clock
 from kernel.errors import BadRequest, UpstreamFailed
-from services.http import reading
+from services.http import params
 from services.http.caller import COOKIE, GUEST_SECONDS, Gate
+from services.http.request_context import request_context
 from services.http.route import Access, Parameter, Route, answer
-from services.http.visit import request_context
 from services.upstream import Upstream
 
 WEB = Path(__file__).resolve().parent.parent / "web" / "app"
@@ -141,7 +141,7 @@ class Pages:
 
     async def poster(self, request: web.Request) -> web.StreamResponse:
         """A title's picture, fetched from the origin and kept."""
-        content_id = reading.content_id(request.match_info["contentId"])
+        content_id = params.content_id(request.match_info["contentId"])
         path = await self._posters.thumbnail(content_id, request_context(request).country)
         if path is None or self._upstream.origin is None:
             raise BadRequest(404, "no-picture", "there is no picture of this title here")

@@ -60,8 +60,8 @@ from origin.serve.access_log import trace_id as origin_trace
 from services.catalogue.routes import read_cursor
 from services.catalogue.title import read_line
 from services.http.caller import Gate
-from services.http.place import viewer_address
-from services.playback.decide import bits
+from services.http.geo import viewer_address
+from services.playback.eligibility import bits
 from services.playback.pathways import asker
 from services.recommend.events import read_row
 from services.search.words import index_text, key, snippet, trigrams, words

@@ -15,9 +15,9 @@ from kernel.errors import BadRequest
 from kernel.vocabulary import CONTENT_ID
 from services.catalogue.store import CatalogueStore, Position
 from services.catalogue.title import COUNTRY, MAX_POPULARITY, Title, licensed, normal_countries
-from services.http import reading
+from services.http import params
+from services.http.request_context import request_context, watching_country
 from services.http.route import Access, Parameter, Route, answer
-from services.http.visit import request_context, watching_country
 
 TITLE_SCHEMA = {
     "type": "object",
@@ -89,11 +89,11 @@ class CatalogueRoutes:
 
     async def listing(self, request: web.Request) -> web.Response:
         """A page of titles: playable ones first, then by popularity."""
-        named = reading.text(request, "ids")
+        named = params.text(request, "ids")
         if named is not None:
             return await self._named(request, named)
-        limit = reading.whole(request, "limit", 50, 1, 100)
-        cursor = reading.text(request, "cursor")
+        limit = params.whole(request, "limit", 50, 1, 100)
+        cursor = params.text(request, "cursor")
         country = watching_country(request)
         after = read_cursor(cursor) if cursor else None
         page = await self._store.page(country, after, limit + 1)
@@ -103,7 +103,7 @@ class CatalogueRoutes:
         return answer({"titles": shown, "nextCursor": make_cursor(more) if more else None})
 
     async def _named(self, request: web.Request, named: str) -> web.Response:
-        ids = [reading.content_id(part) for part in named.split(",")[: MAX_NAMED + 1]]
+        ids = [params.content_id(part) for part in named.split(",")[: MAX_NAMED + 1]]
         if len(ids) > MAX_NAMED:
             raise BadRequest(400, "parameter-range", f"query parameter `ids` names more than {MAX_NAMED} titles")
         country, operator = watching_country(request), request_context(request).caller.operator
@@ -113,16 +113,16 @@ class CatalogueRoutes:
 
     async def one(self, request: web.Request) -> web.Response:
         """One title; one that is not licensed where the viewer is does not exist there."""
-        title = await self._store.get(reading.content_id(request.match_info["contentId"]))
-        operator = request_context(request).caller.operator and reading.country(request) is None
+        title = await self._store.get(params.content_id(request.match_info["contentId"]))
+        operator = request_context(request).caller.operator and params.country(request) is None
         if title is None or not (operator or licensed(title.countries, watching_country(request))):
             raise BadRequest(404, "title-unknown", "there is no such title here")
         return answer(describe(title, operator=request_context(request).caller.operator))
 
     async def licence(self, request: web.Request) -> web.Response:
         """Set a title's countries."""
-        content_id = reading.content_id(request.match_info["contentId"])
-        countries = (await reading.body(request, Licence)).countries
+        content_id = params.content_id(request.match_info["contentId"])
+        countries = (await params.body(request, Licence)).countries
         done = await self._store.licence(content_id, None if countries is None else normal_countries(countries))
         title = await self._store.get(content_id) if done else None
         if title is None:

@@ -15,7 +15,7 @@ from cachetools import TTLCache
 from kernel.clock import Clock
 from kernel.errors import MatineeError, Overloaded
 from services.counters import Counters
-from services.playback.decide import edges_for
+from services.playback.eligibility import edges_for
 from services.playback.pathways import MAX_PATHWAYS, Pathway, pathway_id
 
 WITHIN = 0.15

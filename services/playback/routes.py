@@ -17,14 +17,14 @@ from kernel.clock import Clock
 from kernel.errors import BadRequest, Overloaded
 from services.counters import Counters
 from services.group_commit import GroupCommit
-from services.http import reading
+from services.http import params
 from services.http.problem import problem
+from services.http.request_context import request_context, watching_country
 from services.http.route import Access, Parameter, Route, answer
-from services.http.visit import request_context, watching_country
 from services.own_key import OwnKey
-from services.playback import decide
-from services.playback.decide import Film
+from services.playback import eligibility
 from services.playback.edges import EdgeFinder, bucket_of
+from services.playback.eligibility import Film
 from services.playback.pathways import pathway_id
 from services.playback.signals import Signals
 from services.playback.steering import origin_of
@@ -137,14 +137,14 @@ class PlaybackRoutes:
 
     async def start(self, request: web.Request) -> web.Response:
         """Check title and licence, make the session durable, answer the address with its token."""
-        content_id = reading.content_id(reading.needed(request, "contentId"))
+        content_id = params.content_id(params.needed(request, "contentId"))
         try:
-            most = decide.bits(reading.text(request, "bitrate"))
+            most = eligibility.bits(params.text(request, "bitrate"))
         except ValueError as error:
             raise BadRequest(400, "bitrate", f"query parameter `bitrate` {error}") from None
         country = watching_country(request)
         film = await self._films.film(content_id, country)
-        denied = decide.denial(film, country)
+        denied = eligibility.denial(film, country)
         self._counters.starts.labels(denied.reason if denied else "started").inc()
         if denied or film is None:
             return problem(denied.status, denied.reason, denied.detail) if denied else problem(404, "title-unknown", "")
@@ -159,7 +159,7 @@ class PlaybackRoutes:
     def _session(self, request: web.Request, content_id: str, film: Film) -> Session:
         now = self._clock.wall()
         caller = request_context(request).caller
-        expires = now + decide.token_seconds(film, self._signing.ttl)
+        expires = now + eligibility.token_seconds(film, self._signing.ttl)
         return Session(token_urlsafe(16), content_id, caller.guest or "", now, expires)
 
     def _started(
@@ -179,8 +179,8 @@ class PlaybackRoutes:
             network=None,
         )
         bases = [f"{edge}/t/{token}{scope}" for edge in edges]
-        tier = decide.tier_for(film, most)
-        hls, dash = decide.stream(film, "hls", tier) or "master.m3u8", decide.stream(film, "dash", tier)
+        tier = eligibility.tier_for(film, most)
+        hls, dash = eligibility.stream(film, "hls", tier) or "master.m3u8", eligibility.stream(film, "dash", tier)
         return {
             "streamUrl": bases[0] + hls,
             "drmLicenseInfo": {"type": "none", "detail": "The content is clear: no licence is needed."},
@@ -210,7 +210,7 @@ class PlaybackRoutes:
 
     async def heartbeat(self, request: web.Request) -> web.Response:
         """Keep a session's position; answered when it is durable."""
-        beat = await reading.body(request, Heartbeat)
+        beat = await params.body(request, Heartbeat)
         if beat.edge is not None and not _can_be_read(beat.edge):
             raise BadRequest(400, "body-field", "field `edge`: is no base URL and no HOST:PORT")
         caller = request_context(request).caller

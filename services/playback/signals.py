@@ -18,7 +18,7 @@ from cachetools import TTLCache
 from kernel.clock import Clock
 from kernel.errors import MatineeError
 from rpc.control_client import Met
-from services.http.place import Address
+from services.http.geo import Address
 
 EVERY = 2.0
 WITHIN = 1.0

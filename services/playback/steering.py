@@ -17,13 +17,13 @@ from kernel.errors import BadRequest, MatineeError, Overloaded, UpstreamFailed
 from kernel.media.steering import steered_manifest, steered_playlist, steering_url
 from kernel.vocabulary import REGION
 from services.counters import Counters
-from services.http import reading
+from services.http import params
 from services.http.problem import problem
+from services.http.request_context import request_context
 from services.http.route import Access, Parameter, Route
-from services.http.visit import request_context
 from services.playback import pathways
-from services.playback.decide import Film, denial
 from services.playback.edges import BUCKETS, EdgeFinder, Found, bucket_of
+from services.playback.eligibility import Film, denial
 
 MAX_TOP = 1 << 20
 TOP_SECONDS = 3.0
@@ -81,7 +81,7 @@ class Steering:
     async def steer(self, request: web.Request) -> web.Response:
         """The steering manifest. 410 tells a player to stop asking, 429 to ask later."""
         try:
-            content_id = reading.content_id(request.match_info["contentId"])
+            content_id = params.content_id(request.match_info["contentId"])
             viewer = self._viewer(request)
             film = await self._films.film(content_id, request_context(request).country)
             denied = denial(film, request_context(request).country)
@@ -111,7 +111,7 @@ class Steering:
 
     def _viewer(self, request: web.Request) -> str:
         """The bucket of this viewer: as an earlier answer said, of the session, else of the address."""
-        known = reading.text(request, "viewer")
+        known = params.text(request, "viewer")
         if known is not None:
             if not _BUCKET.fullmatch(known):
                 raise BadRequest(
@@ -128,7 +128,7 @@ class Steering:
         # aiohttp has decoded them: whatever goes into the edge's URL below has a form that holds no `/`, `?` or escape.
         token, region, name = match["token"], match["region"], match["name"]
         top = _TOP.fullmatch(name)
-        content_id = reading.content_id(match["contentId"])
+        content_id = params.content_id(match["contentId"])
         well_formed = _TOKEN.fullmatch(token) and REGION.fullmatch(region)
         if not top or not well_formed or (top["kind"] == "manifest") != name.endswith(".mpd"):
             return problem(404, "no-such-path", "there is no such top file", headers=ANYBODY)

@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from kernel.clock import Clock
 from kernel.errors import BadRequest
-from services.http import reading
+from services.http import params
+from services.http.request_context import request_context, watching_country
 from services.http.route import Access, Parameter, Route, answer
-from services.http.visit import request_context, watching_country
 from services.recommend.events import Action, Event
 from services.recommend.service import RecommendService
 
@@ -69,19 +69,19 @@ class RecommendRoutes:
 
     async def listing(self, request: web.Request) -> web.Response:
         """A viewer's list."""
-        named = reading.text(request, "userId")
-        user = request_context(request).caller.speaks_for(reading.user_id(named) if named is not None else None)
-        limit = reading.whole(request, "limit", 20, 1, 100)
-        playable = reading.switch(request, "playable")
+        named = params.text(request, "userId")
+        user = request_context(request).caller.speaks_for(params.user_id(named) if named is not None else None)
+        limit = params.whole(request, "limit", 20, 1, 100)
+        playable = params.switch(request, "playable")
         found = await self._service.recommend(user, watching_country(request), limit, playable=playable)
         return answer([{"contentId": content, "rankScore": score} for content, score in found])
 
     async def feedback(self, request: web.Request) -> web.Response:
         """Keep what a viewer did; answered when it is durable."""
-        told = await reading.body(request, Feedback)
+        told = await params.body(request, Feedback)
         found = request_context(request)
-        user = found.caller.speaks_for(reading.user_id(told.user_id))
-        content = reading.content_id(told.content_id)
+        user = found.caller.speaks_for(params.user_id(told.user_id))
+        content = params.content_id(told.content_id)
         event = Event(user, content, Action(told.action), None, self._clock.wall(), found.country)
         if not await self._service.add(event):
             raise BadRequest(404, "title-unknown", "there is no such title")

@@ -13,8 +13,8 @@ from kernel.errors import StorageFailed
 from services.counters import Counters
 from services.group_commit import GroupCommit
 from services.recommend import model
-from services.recommend.choose import Shelf, choose
 from services.recommend.events import Event
+from services.recommend.ranking import Shelf, choose
 from services.recommend.store import FeedbackStore
 
 log = structlog.get_logger()

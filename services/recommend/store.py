@@ -10,9 +10,9 @@ from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, fun
 from sqlalchemy.dialects.sqlite import insert
 
 from services.database import Database
-from services.recommend.choose import Taste
 from services.recommend.events import Action, Event, weight
 from services.recommend.model import Columns
+from services.recommend.ranking import Taste
 
 tables = MetaData()
 events = Table(

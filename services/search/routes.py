@@ -5,9 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from kernel.errors import BadRequest
-from services.http import reading
+from services.http import params
+from services.http.request_context import watching_country
 from services.http.route import Access, Parameter, Route, answer
-from services.http.visit import watching_country
 from services.search.rank import Candidate
 from services.search.schema import Filters, genre_key
 from services.search.service import SearchService
@@ -55,8 +55,8 @@ class SearchRoutes:
         genres = request.query.getall("genre", [])
         if len(genres) > MAX_GENRES or any(len(genre) > 100 for genre in genres):
             raise BadRequest(400, "genre", f"at most {MAX_GENRES} genres of up to 100 characters")
-        limit = reading.whole(request, "limit", 20, 1, 100)
-        query = (reading.text(request, "query") or "").strip()
+        limit = params.whole(request, "limit", 20, 1, 100)
+        query = (params.text(request, "query") or "").strip()
         if len(query) > MAX_QUERY_LENGTH:
             raise BadRequest(
                 400, "query-too-long", f"query parameter `query` is longer than {MAX_QUERY_LENGTH} characters"

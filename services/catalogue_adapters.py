@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from services.catalogue.feed import Feed
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Change, Title, licensed
-from services.playback.decide import Film
+from services.playback.eligibility import Film
 from services.recommend.service import Shown
 from services.search.schema import Entry
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from services.recommend import model
-from services.recommend.choose import Shelf, Taste, choose
 from services.recommend.model import Model
+from services.recommend.ranking import Shelf, Taste, choose
 
 
 @pytest.fixture

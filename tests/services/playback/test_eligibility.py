@@ -3,8 +3,8 @@
 import pytest
 
 from kernel.vocabulary import Tier
-from services.playback import decide
-from services.playback.decide import Film
+from services.playback import eligibility
+from services.playback.eligibility import Film
 
 STREAMS = (("hls", "master.m3u8"), ("dash", "manifest.mpd"), ("hls-sd", "master-sd.m3u8"), ("hls-hd", "master-hd.m3u8"))
 FILM = Film("A", licensed=True, published=True, tops=((480, 1_500_000), (1080, 5_000_000)), streams=STREAMS)
@@ -21,13 +21,13 @@ FILM = Film("A", licensed=True, published=True, tops=((480, 1_500_000), (1080, 5
     ],
 )
 def test_why_a_title_does_not_play(film, country, status, reason):
-    denied = decide.denial(film, country)
+    denied = eligibility.denial(film, country)
     assert (denied.status, denied.reason) == (status, reason)
     assert denied.detail.endswith(".")
 
 
 def test_a_licensed_and_published_title_plays():
-    assert decide.denial(FILM, "DE") is None
+    assert eligibility.denial(FILM, "DE") is None
 
 
 @pytest.mark.parametrize(
@@ -35,37 +35,37 @@ def test_a_licensed_and_published_title_plays():
     [(None, None), ("auto", None), ("1500", 1_500_000), ("99999", 99_999_000), ("100000", 100_000)],
 )
 def test_bitrates_are_kbit_or_bit(text, expected):
-    assert decide.bits(text) == expected
+    assert eligibility.bits(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "0", "-5", "1.5", "fast", "5M", "1" * 13, "٣"])
 def test_what_is_no_bitrate(text):
     with pytest.raises(ValueError, match="positive"):
-        decide.bits(text)
+        eligibility.bits(text)
 
 
 def test_the_tier_is_the_highest_that_fits_and_else_the_lowest():
-    assert decide.tier_for(FILM, None) is None
-    assert decide.tier_for(FILM, 5_000_000) is None
-    assert decide.tier_for(FILM, 4_999_999) is Tier.SD
-    assert decide.tier_for(FILM, 100_000) is Tier.SD
-    assert decide.tier_for(Film("A", licensed=True, published=True, tops=((480, 9),)), 1) is None
+    assert eligibility.tier_for(FILM, None) is None
+    assert eligibility.tier_for(FILM, 5_000_000) is None
+    assert eligibility.tier_for(FILM, 4_999_999) is Tier.SD
+    assert eligibility.tier_for(FILM, 100_000) is Tier.SD
+    assert eligibility.tier_for(Film("A", licensed=True, published=True, tops=((480, 9),)), 1) is None
 
 
 def test_a_tier_without_a_playlist_of_its_own_gets_the_whole():
-    assert decide.stream(FILM, "hls", Tier.SD) == "master-sd.m3u8"
-    assert decide.stream(FILM, "dash", Tier.SD) == "manifest.mpd"
-    assert decide.stream(Film("A", licensed=True, published=True), "hls", None) is None
+    assert eligibility.stream(FILM, "hls", Tier.SD) == "master-sd.m3u8"
+    assert eligibility.stream(FILM, "dash", Tier.SD) == "manifest.mpd"
+    assert eligibility.stream(Film("A", licensed=True, published=True), "hls", None) is None
 
 
 def test_a_token_lasts_for_the_film():
-    assert decide.token_seconds(FILM, None) == decide.TTL
-    assert decide.token_seconds(Film("A", licensed=True, published=True, duration=10 * 3600.0), None) == 11 * 3600
-    assert decide.token_seconds(FILM, 60.0) == 60
+    assert eligibility.token_seconds(FILM, None) == eligibility.TTL
+    assert eligibility.token_seconds(Film("A", licensed=True, published=True, duration=10 * 3600.0), None) == 11 * 3600
+    assert eligibility.token_seconds(FILM, 60.0) == 60
 
 
 def test_sessions_spread_over_the_edges_and_stay():
     edges = ["http://a", "http://b"]
-    firsts = [decide.edges_for(f"s{n}", edges)[0] for n in range(200)]
+    firsts = [eligibility.edges_for(f"s{n}", edges)[0] for n in range(200)]
     assert 60 < firsts.count("http://a") < 140
-    assert decide.edges_for("s1", edges) == decide.edges_for("s1", edges[::-1])
+    assert eligibility.edges_for("s1", edges) == eligibility.edges_for("s1", edges[::-1])

@@ -16,12 +16,12 @@ from kernel.errors import BadRequest, Bug, MatineeError, Overloaded, StorageFail
 from kernel.http.door_rules import JSON, LOOPBACK_DOOR, SAFE_METHODS, DoorRules
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, DoorRefusal
 from services.counters import Counters
-from services.http import reading
+from services.http import params
 from services.http.caller import COOKIE, Caller, Gate
-from services.http.place import Network, Places, viewer_address
+from services.http.geo import Network, Places, viewer_address
 from services.http.problem import problem
+from services.http.request_context import VISIT, RequestContext
 from services.http.route import Access, Handler, Route
-from services.http.visit import VISIT, RequestContext
 
 log = structlog.get_logger()
 
@@ -76,7 +76,7 @@ class Middleware:
             refused = self._refusal(request, found.caller, route)
             if refused is not None:
                 return refused
-            reading.check_parameters(request)
+            params.check_parameters(request)
             return await handler(request)
         except BadRequest as error:
             headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None

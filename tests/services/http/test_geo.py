@@ -7,7 +7,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from kernel.errors import BadSettings
-from services.http.place import Places, country_in, open_lookup, viewer_address
+from services.http.geo import Places, country_in, open_lookup, viewer_address
 
 LOCAL = [ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("10.0.0.0/8")]
 

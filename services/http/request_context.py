@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from kernel.errors import BadRequest
-from services.http import reading
+from services.http import params
 from services.http.caller import Caller
-from services.http.place import Address
+from services.http.geo import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def request_context(request: web.Request) -> RequestContext:
 
 def watching_country(request: web.Request) -> str | None:
     """The viewer's country; operators may name another by `country=`. Raises BadRequest (400, 403)."""
-    named = reading.country(request)
+    named = params.country(request)
     found = request_context(request)
     if named is None or named == found.country:
         return found.country

@@ -2,7 +2,7 @@
 
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Imported, Playable, Rendition, Title
-from services.wiring import CatalogueForPlayback, ShelfOfCatalogue, as_film
+from services.catalogue_adapters import CatalogueForPlayback, ShelfOfCatalogue, as_film
 
 FILM = Title(
     "a", "A", countries=("DE",), attribution="Somebody",
