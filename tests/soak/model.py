@@ -17,6 +17,8 @@ SLACK = 1.3
 """Seconds of rounding in Age and Date, a tier."""
 WAKE = 2.0
 """Seconds for which an edge may still be passing on an answer whose last byte the origin has written."""
+FAILURE_REMEMBERED = 60.0
+"""Seconds: the longest pause between two questions, and how long a failure counts after it (edge/fill/revalidation)."""
 SHADOW = 3.0
 """Seconds after a fault in which it may still be the cause of an error."""
 
@@ -151,7 +153,8 @@ class Model:
             if purge.soft and purge.receipt < sent and answer.arrived < purge.sent and purge.reaches(thing):
                 fresh_until, softened = min(fresh_until, purge.receipt), True
         grace = 0.0 if answer.must else answer.swr
-        if not answer.must and answer.sie > grace and self.troubled(thing.name, sent, headed):
+        # A failure is remembered: stale stands in for an error until the next question has been answered.
+        if not answer.must and answer.sie > grace and self.troubled(thing.name, sent - FAILURE_REMEMBERED, headed):
             grace = answer.sie
         if answer.shared and answer.fresh + grace > 0 and sent <= fresh_until + grace + SLACK * self.hops:
             return ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.soak.model import SHADOW, WAKE, Answer, Model, Purge
+from tests.soak.model import FAILURE_REMEMBERED, SHADOW, WAKE, Answer, Model, Purge
 from tests.soak.things import Thing
 
 THING = Thing("t/a", 10, "max-age", 10, keys=("t", "k1"))
@@ -46,11 +46,12 @@ def test_a_fill_that_runs_serves_whoever_comes():
 
 
 def test_stale_if_error_needs_an_error():
-    made = model(sie=50.0)
+    made = model(sie=500.0)
     fault = made.fault(129.0, "t/a", "origin: 500")
     fault.ended = 129.5
     assert not why(made, 130.0)
-    assert why(made, 130.0 + SHADOW)
+    assert not why(made, 130.0 + SHADOW)
+    assert why(made, 130.0 + SHADOW + FAILURE_REMEMBERED)
     assert not made.troubled("t/b", 130.0, 130.1)
 
 
