@@ -1,7 +1,7 @@
-"""The reference pages that are made from the code: settings, counters and log fields, errors, states of a fill.
+"""Generate the reference pages from the code: settings, counters and log fields, errors, states of a fill.
 
 python -m tools.docs            writes docs/{settings,counters,errors,fills}.md
-python -m tools.docs --check    says what differs and fails when anything does
+python -m tools.docs --check    prints what differs and fails if anything does
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ MADE = "<!-- Made from the code by `make docs`; do not edit. -->"
 
 
 class Missing(Exception):
-    """A module that the table of commands names is not there."""
+    """A module named in the table of commands does not exist."""
 
 
 def load(name: str) -> Any:
-    """A module, or what has a command's settings (see `tools.cli.load`); Missing when its module does not exist."""
+    """Import a module, or the object holding a command's settings (see `tools.cli.load`); raises Missing."""
     try:
         return cli.load(name)
     except ModuleNotFoundError as error:
@@ -37,54 +37,126 @@ def load(name: str) -> Any:
 
 
 def find_modules(file_name: str, root: Path = ROOT) -> Iterator[str]:
-    """The names of all modules in files called `file_name`, those of the kernel left out (it defines the rows)."""
+    """Dotted names of all modules called `file_name`, except in the kernel, which defines the row types."""
     for package in PACKAGES[1:]:
         for path in sorted((root / package).rglob(file_name)):
             yield ".".join(path.relative_to(root).with_suffix("").parts)
 
 
 def rows(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table; bars in cells are escaped."""
+    """Format a Markdown table; escapes bars in cells."""
     escaped = (" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines)
     return [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings), *(f"| {line} |" for line in escaped)]
 
 
-def _setting_row(row: Setting) -> tuple[str, str, str, str]:
-    limits = [f"least {row.least:g}"] if row.least is not None else []
-    limits += [f"most {row.most:g}"] if row.most is not None else []
+UNITS: Mapping[str, Sequence[tuple[int, str]]] = {
+    "size": ((1 << 30, " GiB"), (1 << 20, " MiB"), (1 << 10, " KiB"), (1, " B")),
+    "duration": ((86400, " d"), (3600, " h"), (60, " min"), (1, " s")),
+}
+"""Per kind of setting the units its limits are printed in, the largest first."""
+
+MIN_SHARED = 3
+"""Settings that this many commands have in the same form are listed once."""
+
+SettingRow = tuple[str, str, str, str]
+
+
+def format_limit(kind: str, limit: float) -> str:
+    """A limit in the largest unit that divides it: `1 MiB`, `365 d`, `64533`, `0.01`."""
+    for factor, unit in UNITS.get(kind, ()):
+        if limit and limit % factor == 0:
+            return f"{int(limit // factor)}{unit}"
+    text = str(int(limit)) if limit == int(limit) else f"{limit:g}"
+    return f"{text} s" if kind == "duration" and limit else text
+
+
+def _setting_row(row: Setting) -> SettingRow:
+    limits = [f"min {format_limit(row.kind.name, row.least)}"] if row.least is not None else []
+    limits += [f"max {format_limit(row.kind.name, row.most)}"] if row.most is not None else []
     limits += ["as a flag only"] if row.flag_only else []
     kind = row.kind.name + (", several" if row.many else "") + "".join(f", {limit}" for limit in limits)
     default = f"`{row.default}`" if row.default is not None else "must be set" if row.required else "not set"
     return f"`{row.flag}`", kind, default, row.sentence
 
 
+def shared_rows(tables: Mapping[str, Sequence[SettingRow]]) -> dict[str, list[SettingRow]]:
+    """Rows that at least MIN_SHARED commands have in the same form, by the heading they are listed under."""
+    users: dict[SettingRow, list[str]] = {}
+    for command, made in tables.items():
+        for row in made:
+            users.setdefault(row, []).append(command)
+    shared: dict[str, list[SettingRow]] = {}
+    for row, commands in users.items():
+        if len(commands) >= MIN_SHARED:
+            fleet_only = all(command.startswith("fleet") for command in commands)
+            shared.setdefault("Shared by fleet commands" if fleet_only else "Shared by programs", []).append(row)
+    return shared
+
+
 def settings_page(classes: Mapping[Command, type]) -> str:
-    """docs/settings.md: a table for each command."""
+    """docs/settings.md: a table for each command; what several commands share is listed once and referred to."""
     lines = [
         MADE,
         "# Settings",
         "",
-        "Each can be given as a flag, as a variable (`--cache-dir` is `MATINEE_CACHE_DIR`) or in the TOML file that",
+        "Set each one with a flag, a variable (`--cache-dir` is `MATINEE_CACHE_DIR`) or a line of the TOML file that",
         '`--config` names (`cache-dir = "…"` or `cache_dir`). Flags override variables, variables override the file.',
-        "Sizes are written `512MiB`, durations `30s`, `250ms`, `5m`; several values are separated by commas.",
+        "Write sizes as `512MiB` and durations as `30s`, `250ms` or `5m`. Separate several values with commas.",
     ]
+    tables = {command.name: [_setting_row(row) for row in table(owner)] for command, owner in classes.items()}
+    listed: dict[SettingRow, str] = {}
+    for heading, made in shared_rows(tables).items():
+        listed |= dict.fromkeys(made, heading)
+        lines += ["", f"## {heading}", "", "Commands below refer to this table.", "", *_settings_table(made)]
+    arrays_listed: dict[tuple[SettingRow, ...], str] = {}
     for command, settings_class in classes.items():
         positional = "".join(f" {name.upper()}" for name in command.positional)
-        lines += ["", f"## matinee {command.name}{positional}", "", command.summary, ""]
-        made = [_setting_row(row) for row in table(settings_class)]
-        lines += rows(("Flag", "Kind", "Default", "Meaning"), made) if made else ["It has no settings."]
+        heading = f"matinee {command.name}{positional}"
+        lines += ["", f"## {heading}", "", command.summary]
+        own = [row for row in tables[command.name] if row not in listed]
+        lines += ["", *_settings_table(own)] if own else []
+        lines += _references([row for row in tables[command.name] if row in listed], listed)
+        lines += [] if tables[command.name] else ["", "It has no settings."]
+        if command.name == "edge":  # a shield is the same program: only the edge's section has the whole table
+            listed |= dict.fromkeys(own, heading)
         for array in tables_of(settings_class):
+            keys = tuple(_setting_row(row) for row in table(array.row_class))
             lines += ["", f"### `[[{array.name}]]` of matinee {command.name}", ""]
+            if keys in arrays_listed:
+                lines += [f"As [those of {arrays_listed[keys]}](#{array.name}-of-{_anchor(arrays_listed[keys])})."]
+                continue
+            arrays_listed[keys] = f"matinee {command.name}"
             lines += [f"{array.sentence} In the file only, at most {array.most} of them."]
             lines += ["What a table leaves out is as the flags above say.", ""]
-            keys = [(f"`{row.name.replace('_', '-')}`", *_setting_row(row)[1::2]) for row in table(array.row_class)]
-            lines += rows(("Key", "Kind", "Meaning"), keys)
+            names = [f"`{row.name.replace('_', '-')}`" for row in table(array.row_class)]
+            lines += rows(
+                ("Key", "Kind", "Meaning"), [(name, *key[1::2]) for name, key in zip(names, keys, strict=True)]
+            )
     return "\n".join(lines) + "\n"
 
 
+def _settings_table(made: Sequence[SettingRow]) -> list[str]:
+    return rows(("Flag", "Kind", "Default", "Meaning"), made)
+
+
+def _references(made: Sequence[SettingRow], listed: Mapping[SettingRow, str]) -> list[str]:
+    """One paragraph per section that lists some of these rows."""
+    lines: list[str] = []
+    for heading in dict.fromkeys(listed[row] for row in made):
+        link = f"[{heading}](#{_anchor(heading)})"
+        flags = ", ".join(row[0] for row in made if listed[row] == heading)
+        whole = heading.startswith("matinee ")
+        lines += ["", f"Besides these, every setting of {link}." if whole else f"From {link}: {flags}."]
+    return lines
+
+
+def _anchor(heading: str) -> str:
+    return heading.lower().replace(" ", "-")
+
+
 def counters_page(counters: Mapping[str, Sequence[Any]], fields: Mapping[str, Sequence[Any]]) -> str:
-    """docs/counters.md: a table for each part that counts, and one for each part's log line."""
-    lines = [MADE, "# Counters and log fields", "", "Counters are served in Prometheus' text form at `GET /metrics`."]
+    """docs/counters.md: one table of counters per program, one of log fields."""
+    lines = [MADE, "# Counters and log fields", "", "`GET /metrics` serves the counters in the Prometheus text format."]
     for name, group in counters.items():
         lines += ["", f"## {name.split('.')[0]}: counters ({name})", ""]
         made = [(f"`{c.name}`", c.kind, ", ".join(c.labels) or "–", c.sentence) for c in group]
@@ -96,27 +168,27 @@ def counters_page(counters: Mapping[str, Sequence[Any]], fields: Mapping[str, Se
 
 
 def errors_page() -> str:
-    """docs/errors.md: the errors that cross a border, and the refusals with their statuses."""
+    """docs/errors.md: the exceptions between layers, and the refusals with their statuses."""
     lines = [
         MADE,
         "# Errors and refusals",
         "",
-        "An error over HTTP is `application/problem+json` (RFC 9457) with a `reason` word.",
+        "Every HTTP error response is `application/problem+json` (RFC 9457) with a `reason` word.",
     ]
-    lines += ["", "## Errors that cross a border", ""]
+    lines += ["", "## Exceptions between layers", ""]
     classes = errors.MatineeError.__subclasses__()
     ours = sorted((c for c in classes if c.__module__ == errors.__name__), key=lambda c: c.__name__)
     lines += rows(("Error", "Meaning"), [(f"`{c.__name__}`", first_sentence(c.__doc__)) for c in ours])
-    lines += ["", "## Refusals of a viewer's request", ""]
+    lines += ["", "## Why a viewer's request is refused", ""]
     sentences: Mapping[Any, str] = getattr(vocabulary, "REFUSAL_SENTENCES", {})
     statuses = vocabulary.REFUSAL_STATUS.items()
     made = [(f"`{reason}`", str(status), sentences.get(reason, "")) for reason, status in statuses]
     lines += rows(("Reason", "Status", "Meaning"), made)
     lines += ["", "## Why a viewer's connection is cut", ""]
     lines += rows(("Reason", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.ABORT_SENTENCES.items()])
-    lines += ["", "## Why an answer is not called `stored` (`detail` of Cache-Status)", ""]
+    lines += ["", "## Why a response is not marked `stored` (`detail` of Cache-Status)", ""]
     lines += rows(("Word", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.NOT_STORED_SENTENCES.items()])
-    lines += ["", "## Refusals of the doors for operators and services", ""]
+    lines += ["", "## Why an operators' or services' request is refused", ""]
     doors = vocabulary.DOOR_REFUSAL_STATUS.items()
     told = [(f"`{reason}`", str(status), vocabulary.DOOR_REFUSAL_SENTENCES[reason]) for reason, status in doors]
     lines += rows(("Reason", "Status", "Meaning"), told)
@@ -124,14 +196,14 @@ def errors_page() -> str:
 
 
 def fills_page() -> str:
-    """docs/fills.md: the states of a fill, drawn from the table that the code runs by."""
+    """docs/fills.md: the states of a fill, drawn from the table the code runs on."""
     words = (fill_state.__doc__ or "").split("\n\n", 1)[1]
     lines = [
         MADE,
         "# The states of a fill",
         "",
-        "One fetch from upstream serves everybody who asks for the object while it lasts. What may happen to it when,",
-        "and where that leads, is one table, `cache/fills/fill_state.py`; this is drawn from it.",
+        "A fill is one upstream fetch that serves every request for the object while it runs. Its states, events and",
+        "transitions are one table, `cache/fills/fill_state.py`; this diagram is drawn from that table.",
         "",
         "```mermaid",
         fill_state.diagram(),
@@ -150,7 +222,7 @@ def first_sentence(docstring: str | None) -> str:
 
 
 def pages(missing: list[str]) -> dict[Path, str]:
-    """Every made page by its path; what could not be loaded is added to `missing` and left out."""
+    """Every generated page by its path; modules that cannot be imported are added to `missing` and left out."""
     classes: dict[Command, type] = {}
     for command in COMMANDS:
         try:
@@ -169,7 +241,7 @@ def pages(missing: list[str]) -> dict[Path, str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the pages, or check them; 1 when a check found something."""
+    """Write the pages, or check them; returns 1 if a check fails."""
     checking = "--check" in (sys.argv[1:] if argv is None else argv)
     missing: list[str] = []
     wrong = False

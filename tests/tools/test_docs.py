@@ -23,8 +23,32 @@ def test_a_setting_shows_flag_kind_limits_default_and_sentence():
     page = docs.settings_page({COMMAND: Settings}).splitlines()
     assert "## matinee edge FILE" in page
     assert "| `--listen` | text | must be set | Where to listen. |" in page
-    assert "| `--drain` | duration, least 1, most 60 | `30s` | How long a\\|b. |" in page
+    assert "| `--drain` | duration, min 1 s, max 1 min | `30s` | How long a\\|b. |" in page
     assert "| `--names` | text, several | not set | Names. |" in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "text"),
+    [
+        ("size", 1 << 20, "1 MiB"),
+        ("size", 65536, "64 KiB"),
+        ("duration", 365 * 86400, "365 d"),
+        ("duration", 0.1, "0.1 s"),
+        ("duration", 90, "90 s"),
+        ("integer", 1_000_000, "1000000"),
+        ("number", 0.01, "0.01"),
+        ("size", 0, "0"),
+    ],
+)
+def test_a_limit_is_printed_in_the_largest_unit_that_divides_it(kind, limit, text):
+    assert docs.format_limit(kind, limit) == text
+
+
+def test_settings_that_three_commands_share_are_listed_once():
+    commands = {Command(name, "edge.__main__", "Run it.", ()): Settings for name in ("origin", "control", "services")}
+    page = docs.settings_page(commands)
+    assert page.count("| `--listen` |") == 1
+    assert page.count("From [Shared by programs](#shared-by-programs): `--listen`, `--drain`, `--names`.") == 3
 
 
 def test_a_counter_shows_its_labels():
