@@ -1,1 +1,1 @@
-"""The control plane: the fleet's desired state, pushed to edges."""
+"""The control plane: the desired state, pushes to edges, purges, rollouts, routing (see README.md)."""

@@ -22,12 +22,12 @@ from control.clock import SystemClock
 from control.commands import ControlService
 from control.db.database import Database, database_of
 from control.db.store import Store
+from control.mtls_setup import open_trust
 from control.rate_limiter import RateLimiter
 from control.routing.probes import Prober
 from control.settings import ControlSettings, check, neighbours_of
 from control.trust.api_key_file import read_or_make
 from control.trust.api_keys import Keys
-from control.trust.mtls_setup import open_trust
 from httpd.door import Door
 from httpd.private_files import private_folder, tighten
 from kernel.clock import Clock

@@ -15,13 +15,13 @@ import structlog
 from sqlalchemy import select
 
 from control.audit.entry import Action, Author, Call
-from control.audit.log import AuditLog
 from control.db import schema
-from control.db.edge_table import LEASE, edge_of, edge_row, keep_edges
+from control.db.audit_log import AuditLog
 from control.db.replica_notes import lease
 from control.db.store import Committed, Cursor, Store
 from control.desired import changes, key_set
 from control.desired.resources import QUARANTINE
+from control.fleet.edge_table import LEASE, edge_of, edge_row, keep_edges
 from control.fleet.fanout import Fanout
 from control.fleet.fleet_cache import FleetCache
 from control.fleet.quarantine import Quarantine, quarantined

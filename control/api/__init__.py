@@ -1,1 +1,1 @@
-"""Control's HTTP API for operators: one module a subject, one table of routes."""
+"""Control's HTTP API for operators: one module per subject, one table of routes (`openapi.py`)."""

@@ -6,16 +6,16 @@ from typing import Any
 
 from aiohttp import web
 
+from control import new_epoch as epoch
 from control.api.http import author, body, cursor, limit, problem
 from control.audit.entry import Action
 from control.commands import ControlService
-from control.db import new_epoch as epoch
 from control.db import schema
 from control.db.transaction import Tx, Work
-from control.desired.history import between, revision, revision_json, rollback
 from control.desired.revision_diff import touch_json
 from control.fleet import nodes, quarantine
 from control.fleet.fanout import Edge
+from control.fleet.history import between, revision, revision_json, rollback
 from control.fleet.nodes import Group, Node, as_known
 from kernel.documents import BadDocument, moment_text
 from kernel.fleet.messages import NODE_ID, Report

@@ -11,9 +11,8 @@ import structlog
 from aiohttp import web
 
 from control.audit.entry import Action, Author, Call
-from control.desired.changes import LimitExceeded
-from control.desired.history import Conflict, Forgotten
-from control.fleet.nodes import NodeNotFound
+from control.desired.changes import LimitExceeded, NotFound
+from control.fleet.history import Conflict, Forgotten
 from control.trust.api_keys import Caller
 from kernel.clock import Clock
 from kernel.documents import BadDocument, is_broken, load_json, shown
@@ -78,7 +77,7 @@ def problem_of(error: Exception) -> web.Response:
             return problem(status, (error.reason or "error").lower().replace(" ", "-"), error.reason or "", **allow)
         case LimitExceeded():
             return problem(507, "full", str(error))
-        case NodeNotFound():
+        case NotFound():
             return problem(404, "not-found", str(error))
         case Forgotten():
             return problem(404, "not-found", str(error))

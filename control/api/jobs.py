@@ -8,7 +8,7 @@ from aiohttp import web
 
 from control.api.http import author, body, caller, limit, problem
 from control.commands import ControlService
-from control.db.job_table import NAMES_AT_ONCE
+from control.jobs.job_table import NAMES_AT_ONCE
 from control.jobs.service import MAX_SECONDS
 from control.jobs.status import brief
 from kernel.documents import BadDocument

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from control.api.http import author, body, limit, problem
 from control.audit.chain import page_break
-from control.audit.log import verdict_json
 from control.commands import ControlService
+from control.db.audit_log import verdict_json
 from control.db.schema import audit
 from control.trust.api_keys import Keys
 from kernel.documents import BadDocument, moment_text, parse_moment, parse_object

@@ -1,1 +1,1 @@
-"""The audit log: entries, the keyed chain, its key file, verification and pruning."""
+"""The audit log: actions, entries, the HMAC chain and its keys. `control.db.audit_log` keeps it in the database."""

@@ -1,4 +1,4 @@
-"""The audit log as a chain: who did what, from where, why, from what to what. Pure; `control.audit.log` keeps it.
+"""The audit log as a chain: who did what, from where, why, from what to what. Pure; `control.db.audit_log` keeps it.
 
 Each row holds the hash of the one before and an HMAC of its own under the audit key, which is in no database. The head,
 sealed by the same key, says where the log begins and ends. So a row that is changed, put in, taken out, or cut off at

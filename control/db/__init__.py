@@ -1,1 +1,1 @@
-"""Control's database: tables, migrations, one writer, and what replicas tell one another."""
+"""Control's database: tables, migrations, the one writer, the audit log's rows, and notes between replicas."""

@@ -1,1 +1,1 @@
-"""The fleet's desired state: immutable resources, changes, differences, history. Pure."""
+"""The fleet's desired state: immutable resources, validated changes, deltas for edges. Pure."""

@@ -31,7 +31,11 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class LimitExceeded(ValueError):
-    """A bound would be exceeded; nothing was changed."""
+    """The change would exceed a bound; nothing was changed."""
+
+
+class NotFound(ValueError):
+    """The node, group or key that the change names does not exist; nothing was changed."""
 
 
 def canonical(value: object) -> bytes:

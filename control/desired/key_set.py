@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from control.desired.changes import LimitExceeded, canonical
+from control.desired.changes import LimitExceeded, NotFound, canonical
 from control.desired.resources import KEY_OWNERS, Change, Desired
-from control.fleet.nodes import NodeNotFound
 from kernel.auth.signing_keys import MAX_KEYS, KeySet
 from kernel.documents import BadDocument
 from kernel.fleet.messages import KEYS
@@ -98,7 +97,7 @@ def withdraw(desired: Desired, kid: str) -> Change:
     """Take a key away at once, whoever's it is. NotKnown."""
     content, held = desired.content(KEYS, kid), owned(desired)
     if content is None:
-        raise NodeNotFound(f"there is no key {kid[:128]!r}")
+        raise NotFound(f"there is no key {kid[:128]!r}")
     one = held.get(kid, Owned())
     if one.owner == OPERATOR:
         return Change(removes=frozenset({(KEYS, kid), (KEY_OWNERS, kid)}))

@@ -1,1 +1,1 @@
-"""The fleet's nodes: who is connected, what each is sent, what operators say of them."""
+"""The fleet's nodes: connections and what is sent over them, what operators say of nodes, quarantine, history."""

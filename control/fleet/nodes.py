@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control.db import schema
 from control.db.transaction import Tx, put
-from control.desired.changes import canonical
+from control.desired.changes import NotFound, canonical
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.fleet.messages import NODE_ID, Hello
 from kernel.settings.table import parse_address
@@ -29,10 +29,6 @@ UNSAID = 10**9
 """Bits a second that a node counts as of which no capacity is known."""
 NODE, GROUP = "node", "group"
 """Kinds of touches."""
-
-
-class NodeNotFound(ValueError):
-    """There is no such node or group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +122,7 @@ async def put_node(tx: Tx, node: Node) -> Node:
     """Add a node, or say something else of it; whether it is drained, and its certificate, stay."""
     before = await _node(tx, node.id)
     if node.group and await _one(tx.connection, schema.groups, node.group) is None:
-        raise NodeNotFound(f"there is no group {node.group}")
+        raise NotFound(f"there is no group {node.group}")
     kept = before or Node(node.id)
     return await _keep(
         tx, before,
@@ -184,7 +180,7 @@ async def remove_group(tx: Tx, name: str) -> None:
     """Forget a group that no node is in. NotKnown, ValueError."""
     found = await _one(tx.connection, schema.groups, name)
     if found is None:
-        raise NodeNotFound(f"there is no group {name}")
+        raise NotFound(f"there is no group {name}")
     within = select(schema.nodes.c.id).where(schema.nodes.c.group == name).limit(1)
     member = (await tx.connection.execute(within)).scalar()
     if member is not None:
@@ -194,7 +190,7 @@ async def remove_group(tx: Tx, name: str) -> None:
 
 
 async def restore(tx: Tx, kind: str, name: str, content: bytes | None) -> None:
-    """Make a node or group what it was (see `control.desired.history`); None: it was not there."""
+    """Make a node or group what it was (see `control.fleet.history`); None: it was not there."""
     if content is None:
         await (remove_node(tx, name) if kind == NODE else remove_group(tx, name))
         return
@@ -242,7 +238,7 @@ async def _known(tx: Tx, node_id: str) -> Node:
         return node
     edge = await _one(tx.connection, schema.edges, node_id)
     if edge is None:
-        raise NodeNotFound(f"there is no node {node_id[:80]}")
+        raise NotFound(f"there is no node {node_id[:80]}")
     return Node(node_id, edge["role"])
 
 

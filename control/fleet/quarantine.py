@@ -3,7 +3,7 @@
 Control's log is the truth. A version or a mark beyond its end is a node's mistake, a lie, or the sign that control's
 database was put back from a copy; no node's word makes control believe the last. So what is claimed costs the node that
 claims it: control hangs up on it, sends no viewers there, and says so, until an operator releases it (`release`) or,
-where history was lost indeed, begins a new epoch (`control.db.new_epoch`), in which all nodes take snapshots and drop
+where history was lost indeed, begins a new epoch (`control.new_epoch`), in which all nodes take snapshots and drop
 what they have cached.
 """
 
@@ -18,9 +18,8 @@ import structlog
 from control.audit.entry import Action, Author
 from control.db.store import Store
 from control.db.transaction import Tx
-from control.desired.changes import canonical
+from control.desired.changes import NotFound, canonical
 from control.desired.resources import QUARANTINE, Change, Desired
-from control.fleet.nodes import NodeNotFound
 from kernel.clock import Clock
 from kernel.documents import moment_text
 
@@ -64,4 +63,4 @@ class Quarantine:
 async def release(tx: Tx, node_id: str) -> None:
     """Take a node out. NotKnown where it is not there."""
     if not tx.change(Change(removes=frozenset({(QUARANTINE, node_id)}))):
-        raise NodeNotFound(f"{node_id[:80]} is not in quarantine")
+        raise NotFound(f"{node_id[:80]} is not in quarantine")

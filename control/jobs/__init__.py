@@ -1,1 +1,1 @@
-"""Purges and prefetches: the log, tier by tier dispatch, receipts, status."""
+"""Purges and prefetches: the job log, dispatch to shields first and then edges, receipts, status."""

@@ -18,10 +18,10 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control.audit.entry import Action, AuditEntry
-from control.db import job_table
 from control.db.schema import jobs, receipts
 from control.db.store import Author, Store, Tx
 from control.fleet.fanout import Fanout
+from control.jobs import job_table
 from control.jobs.dispatch import Arrived, Dispatch, PendingWrites
 from control.jobs.log import Entry
 from control.jobs.status import NodeSeen, ReceivedReceipt, audited, whole

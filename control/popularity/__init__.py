@@ -1,1 +1,1 @@
-"""Popularity reports in, hot titles out."""
+"""Edges' popularity reports in, hot title lists for edges out."""

@@ -1,1 +1,1 @@
-"""Settings pushed to canaries first, then in waves, and reverted on harm."""
+"""Settings rolled out to canaries first, then in waves, and reverted when they do harm."""

@@ -1,1 +1,1 @@
-"""Where viewers are sent: health of edges, probes, ranking."""
+"""Which edges viewers are sent to: health, probes, ranking."""

@@ -1,1 +1,1 @@
-"""Who may speak: the certificate authority, enrolment, peers, API keys."""
+"""Certificates and keys: the certificate authority, enrolment, peers' roles, API keys, viewers' tokens."""

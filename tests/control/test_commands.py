@@ -8,9 +8,9 @@ import pytest
 
 from control.commands import FORGET_EVERY, TITLES_AT_ONCE, ControlService
 from control.db.database import postgresql
-from control.db.edge_table import LEASE
 from control.db.store import Cursor, Store
 from control.desired import changes
+from control.fleet.edge_table import LEASE
 from control.fleet.fanout import Edge
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.documents import BadDocument

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from control.desired import key_set
-from control.desired.changes import LimitExceeded
+from control.desired.changes import LimitExceeded, NotFound
 from control.desired.key_set import MAX_WITHDRAWN, KidTaken, put_keys, put_own_keys, retire, withdraw
 from control.desired.resources import KEY_OWNERS, Change, Desired
-from control.fleet.nodes import NodeNotFound
 from kernel.auth.signing_keys import MAX_KEYS, generate_ed25519_pem, public_jwks
 from kernel.documents import BadDocument
 from kernel.fleet.messages import KEYS
@@ -122,7 +121,7 @@ def test_a_withdrawn_key_is_gone_at_once_and_does_not_come_back_by_itself(keys: 
     keys.services(made("s1"))
     keys.operator(K1)
     assert keys.kids == ["k1", "s1"]
-    with pytest.raises(NodeNotFound):
+    with pytest.raises(NotFound):
         withdraw(keys.desired, "nobody")
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from control.db import schema
-from control.db.edge_table import edge_row, keep_edges
 from control.db.store import Author
+from control.desired.changes import NotFound
 from control.fleet import nodes
-from control.fleet.nodes import Group, Node, NodeNotFound, as_known, parse_group, parse_node
+from control.fleet.edge_table import edge_row, keep_edges
+from control.fleet.nodes import Group, Node, as_known, parse_group, parse_node
 from control.fleet.session import Edge
 from kernel.documents import BadDocument
 from kernel.fleet.messages import Hello
@@ -38,7 +39,7 @@ async def test_a_node_is_put_drained_and_forgotten_each_as_a_revision(open_store
         assert await held(store) is None
         assert store.desired.revision == 5
         for work in (nodes.drain, nodes.undrain, nodes.remove_node):
-            with pytest.raises(NodeNotFound, match="e1"):
+            with pytest.raises(NotFound, match="e1"):
                 await store.transact(lambda tx, work=work: work(tx, "e1"), ME)
 
 
@@ -63,7 +64,7 @@ async def test_joining_and_renewing(open_store) -> None:
 async def test_a_group_lends_what_its_nodes_do_not_say_and_goes_when_it_is_empty(open_store) -> None:
     async with open_store() as store:
         node = parse_node("e1", {"group": "frankfurt"})
-        with pytest.raises(NodeNotFound, match="no group frankfurt"):
+        with pytest.raises(NotFound, match="no group frankfurt"):
             await store.transact(lambda tx: nodes.put_node(tx, node), ME)
         group = parse_group("frankfurt", {"region": "eu", "pop": "fra"})
         for _ in range(2):
@@ -74,7 +75,7 @@ async def test_a_group_lends_what_its_nodes_do_not_say_and_goes_when_it_is_empty
             await store.transact(lambda tx: nodes.remove_group(tx, "frankfurt"), ME)
         await store.transact(lambda tx: nodes.remove_node(tx, "e1"), ME)
         await store.transact(lambda tx: nodes.remove_group(tx, "frankfurt"), ME)
-        with pytest.raises(NodeNotFound):
+        with pytest.raises(NotFound):
             await store.transact(lambda tx: nodes.remove_group(tx, "frankfurt"), ME)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from control.db.store import Author
-from control.fleet.nodes import NodeNotFound
+from control.desired.changes import NotFound
 from control.fleet.quarantine import Quarantine, all_quarantined, quarantined, release
 from tests.scenario.memory_control import HandClock
 
@@ -27,5 +27,5 @@ async def test_it_lasts_until_an_operator_releases_the_node(open_store: Callable
         assert not quarantined(store.desired, "e1")
         await store.transact(lambda tx: release(tx, "e9"), ME)
         assert not quarantined(store.desired, "e9")
-        with pytest.raises(NodeNotFound, match="e9 is not in quarantine"):
+        with pytest.raises(NotFound, match="e9 is not in quarantine"):
             await store.transact(lambda tx: release(tx, "e9"), ME)

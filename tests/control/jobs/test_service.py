@@ -8,13 +8,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 from sqlalchemy import select
 
-from control.db.new_epoch import new_epoch
 from control.db.schema import jobs
 from control.db.store import Author
 from control.fleet.fanout import Edge, Fanout
 from control.fleet.quarantine import Quarantine, quarantined
 from control.jobs.service import AGAIN_AFTER, JobKeeper
 from control.jobs.tier_gate import SHIELDS_WITHIN
+from control.new_epoch import new_epoch
 from kernel.errors import StorageFailed
 from kernel.fleet.jobs import Prefetch, Purge
 from kernel.fleet.messages import DONE, NOTHING, Hello, Jobs, Receipt, Version
@@ -277,7 +277,7 @@ async def test_a_purge_at_one_replica_reaches_the_edges_of_another(
 
 async def test_the_tables_do_not_grow_for_ever(open_control: Callable, monkeypatch) -> None:
     control = await open_control()
-    monkeypatch.setattr("control.db.job_table.ROWS_KEPT", 2)
+    monkeypatch.setattr("control.jobs.job_table.ROWS_KEPT", 2)
     for _ in range(5):
         await control.keeper.purge(Purge(all=True), ME)
     await control.keeper.forget()

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from control.db.database import sqlite
-from control.db.edge_table import edge_of
 from control.db.migrations.versions import v0001_desired_state, v0002_fleet
 from control.db.schema import edges
 from control.db.store import Store
+from control.fleet.edge_table import edge_of
 from kernel.clock import Instant
 from kernel.fleet.messages import RULES, Version
 

@@ -6,7 +6,7 @@ from sqlalchemy import select, text
 
 import control.db.migrate
 from control.audit.entry import Author
-from control.audit.log import AuditLog
+from control.db.audit_log import AuditLog
 from control.db.migrate import migrate
 from control.db.schema import audit
 from control.desired.resources import Change

@@ -9,8 +9,8 @@ import pytest
 
 from control.app import running
 from control.desired.documents import Document
+from control.mtls_setup import open_trust
 from control.trust.enrolment import Invitation
-from control.trust.mtls_setup import open_trust
 from edge.clock import SystemClock
 from edge.fleet.signed_state import SignedState
 from edge.fleet.subscribe import Subscriber

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 import control.db.audit_table
 from control.audit.chain import Keyring
 from control.audit.entry import Author
-from control.audit.log import AuditLog, verdict_json
+from control.db.audit_log import AuditLog, verdict_json
 from control.db.schema import audit, audit_head
 from control.db.store import Store
 from control.desired.resources import Change

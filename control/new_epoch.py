@@ -6,12 +6,12 @@ from uuid import uuid4
 
 from sqlalchemy import update
 
-from control.db import job_table
 from control.db.schema import facts
 from control.db.transaction import Tx
 from control.desired.changes import canonical
 from control.desired.resources import QUARANTINE, Change
 from control.fleet.quarantine import all_quarantined
+from control.jobs import job_table
 
 
 async def new_epoch(tx: Tx, jobs_epoch: str) -> dict[str, str]:

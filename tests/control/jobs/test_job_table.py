@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.db.job_table import Begin, begin_of, entry_of, late_of
+from control.jobs.job_table import Begin, begin_of, entry_of, late_of
 from kernel.fleet.messages import Job
 
 EPOCH = {"name": "epoch-jobs", "value": "e"}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import delete
 
-import control.desired.history
+import control.fleet.history
 from control.db import schema
 from control.db.store import Author, Store
 from control.desired import changes
-from control.desired.history import Conflict, Forgotten, between, revision, revision_json, rollback
 from control.desired.resources import Change
 from control.desired.revision_diff import ResourceChange
 from control.fleet import nodes
+from control.fleet.history import Conflict, Forgotten, between, revision, revision_json, rollback
 from kernel.fleet.messages import KEYS, RULES, SETTINGS
 
 ME = Author("operator", 1_800_000_000.0, "because")
@@ -109,6 +109,6 @@ async def test_what_is_forgotten_or_goes_another_way_is_not_taken_back(open_stor
             with pytest.raises(Forgotten, match="details of revision 1 are forgotten"):
                 await asked
         assert await between(store, 2, 3) == (ResourceChange(KEYS, "k", None, b"{}"),)
-        monkeypatch.setattr(control.desired.history, "MAX_BETWEEN", 1)
+        monkeypatch.setattr(control.fleet.history, "MAX_BETWEEN", 1)
         with pytest.raises(ValueError, match="at most 1"):
             await between(store, 0, 2)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from control.db import schema
-from control.db.edge_table import LEASE, edge_of, edge_row, keep_edges
+from control.fleet.edge_table import LEASE, edge_of, edge_row, keep_edges
 from control.fleet.session import Edge
 from kernel.clock import Instant
 from kernel.fleet.messages import Hello, Popular, Report, Version
