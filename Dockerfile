@@ -35,6 +35,7 @@ WORKDIR /app
 COPY --from=build /app/.venv ./.venv
 COPY --from=players /app/node_modules ./node_modules
 COPY kernel ./kernel
+COPY system ./system
 COPY cache ./cache
 COPY rpc ./rpc
 COPY httpd ./httpd
@@ -49,7 +50,7 @@ COPY LICENSE ./
 # image leaves out, of the packages and of our code. Unchecked: Python never compares it with the source, so copying a layer cannot make it stale.
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '/(tests?|lib2to3)/' \
       "$(python -c 'import sysconfig; print(sysconfig.get_paths()["stdlib"])')" /app/.venv/lib \
-      kernel cache rpc httpd edge origin control services tools
+      kernel system cache rpc httpd edge origin control services tools
 USER 10001:10001
 VOLUME /data
 WORKDIR /data

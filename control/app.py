@@ -29,7 +29,6 @@ from control.settings import ControlSettings, check, neighbours_of
 from control.trust.api_key_file import read_or_make
 from control.trust.api_keys import Keys
 from httpd.door import Door
-from httpd.private_files import private_folder, tighten
 from kernel.clock import Clock
 from kernel.documents import load_json
 from kernel.errors import BadSettings, StorageFailed
@@ -37,6 +36,7 @@ from kernel.http.door_rules import rules_for
 from kernel.settings.door_settings import limits_of
 from kernel.settings.table import Address
 from kernel.signals import install_signals
+from system.private_files import private_folder, tighten
 
 KEYS_BYTES = 1 << 20
 BURST_SECONDS = 10.0

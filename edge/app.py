@@ -48,7 +48,6 @@ from edge.upstreams.network import Network
 from edge.wire.head import Limits
 from edge.wire.upload import BodyBudget
 from httpd.door import Door
-from httpd.private_files import private_folder
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings
 from kernel.fleet.messages import HOT
@@ -56,6 +55,7 @@ from kernel.http.cache_status import cache_name
 from kernel.settings.table import Address
 from kernel.vocabulary import CACHE_NOTICE_SENTENCES, CacheNotice
 from rpc.supervised import Supervised
+from system.private_files import private_folder
 
 LOOP_LOOK_SECONDS = 0.5
 LOCK_PATIENCE = 5.0

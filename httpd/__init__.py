@@ -1,1 +1,1 @@
-"""What all programs share as processes that serve HTTP: doors, descriptors, file modes."""
+"""What all programs share as processes that serve HTTP: doors, connections, descriptors."""

@@ -8,7 +8,6 @@ under way: when its answer is lost, asking again with the same key gives the sam
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 
 from kernel.errors import StorageFailed
 from kernel.fleet.identity import BadIdentity, Identity, identity, load_key, make_key
+from system.durable_files import replace_file
 
 NAME = "identity.pem"
 PENDING = "identity.key"
@@ -102,21 +102,9 @@ class IdentityFile:
 
 def write_private(path: Path, data: bytes) -> None:
     """Replace a file of mode 0600 whole. Raises StorageFailed."""
-    part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part.unlink(missing_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(path, data)
     except OSError as error:
         raise StorageFailed(f"{path} cannot be written: {error.strerror}") from None
 

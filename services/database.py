@@ -16,8 +16,8 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from httpd.private_files import private_folder
 from kernel.errors import MatineeError, StorageFailed
+from system.private_files import private_folder
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another process's writer."""

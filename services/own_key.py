@@ -11,8 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +19,7 @@ import structlog
 
 from kernel.auth.signing_keys import SigningKey, check_kid
 from kernel.errors import BadRequest, BadSettings, MatineeError
+from system.durable_files import replace_file
 
 MAX_NAMES = 64
 MAX_BYTES = 64 << 10
@@ -79,15 +78,9 @@ class OwnKey:
         names = dict(list({**known, self.kid: self._thumbprint}.items())[-MAX_NAMES:])
         if names == known:
             return
-        part = self._names.with_name(f"{self._names.name}.{secrets.token_hex(4)}.part")
         try:
-            with part.open("w") as file:
-                json.dump(names, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._names)
+            replace_file(self._names, json.dumps(names).encode(), concurrent=True)
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise BadSettings("data", f"{self._names} cannot be written: {error.strerror}") from None
 
 

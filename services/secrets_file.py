@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from kernel.errors import BadSettings
+from system.durable_files import create_file
 
 MAX_BYTES = 64 * 1024
 
@@ -19,7 +19,8 @@ def read_or_make(path: Path, make: Callable[[], bytes], setting: str) -> bytes:
     """
     try:
         if not path.exists():
-            _make(path, make())
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            create_file(path, make())
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise BadSettings(setting, f"{path} may be read by others: run `chmod 600 {path}`")
         with path.open("rb") as file:
@@ -29,25 +30,3 @@ def read_or_make(path: Path, make: Callable[[], bytes], setting: str) -> bytes:
     if not found.strip():
         raise BadSettings(setting, f"{path} is empty: remove it and a new one is made")
     return found
-
-
-def _make(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(part, path)  # unlike a rename, this never replaces what another process has just made
-    except FileExistsError:
-        pass
-    finally:
-        part.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

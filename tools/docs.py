@@ -20,7 +20,7 @@ from tools import cli
 from tools.cli import COMMANDS, Command
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("kernel", "cache", "rpc", "httpd", "edge", "origin", "control", "services", "tools", "loadtest")
+PACKAGES = ("kernel", "system", "cache", "rpc", "httpd", "edge", "origin", "control", "services", "tools", "loadtest")
 MADE = "<!-- Made from the code by `make docs`; do not edit. -->"
 
 

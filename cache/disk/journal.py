@@ -33,6 +33,7 @@ import xxhash
 
 from cache.body import write_all
 from cache.entry import INDEXED
+from system.durable_files import sync_path
 
 MAGIC = b"MTNINDX2"
 OLD_MAGIC = b"MTNINDX1"
@@ -229,7 +230,7 @@ class Journal:
         self._fd, self._lines, self._size = fd, lines, size
         self._most = 2 * lines + SPARE_LINES
         self._torn = False
-        _sync_folder(self._path.parent)
+        sync_path(self._path.parent)
 
     def _shut(self) -> None:
         if self._fd >= 0:
@@ -264,14 +265,6 @@ def _gone(names: Sequence[str]) -> bytes:
 
 def _packed(line: bytes) -> bytes:
     return _FIXED.pack(len(line), xxhash.xxh3_64_intdigest(line)) + line
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def parse(raw: bytes) -> Known:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from control.audit.chain import BadKey, Keyring
 from kernel.errors import BadSettings
+from system.durable_files import create_file
 
 SETTING = "audit_key_file"
 MIN_LENGTH = 32
@@ -19,7 +20,8 @@ def open_keyring(path: Path) -> Keyring:
     """The keys in the file, which is made when there is none. Raises BadSettings."""
     try:
         if not path.exists():
-            _make(path)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            create_file(path, f"{secrets.token_urlsafe(48)}\n".encode())
         return _read(path)
     except OSError as error:
         raise BadSettings(SETTING, f"{path} cannot be read or made: {error.strerror}") from None
@@ -38,26 +40,3 @@ def _read(path: Path) -> Keyring:
         return Keyring.of(found)
     except BadKey as error:
         raise BadSettings(SETTING, f"{path}: {error}") from None
-
-
-def _make(path: Path) -> None:
-    """Two replicas that start at once end with the same key: a link, unlike a rename, replaces nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(part, path)
-        except FileExistsError:
-            return
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        part.unlink(missing_ok=True)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +24,7 @@ from control.db.schema import audit
 from control.db.store import Store, Tx
 from kernel.clock import Clock
 from kernel.errors import BadSettings, Overloaded, StorageFailed
+from system.durable_files import replace_file
 
 KEEP_EVERY = 1.0
 """Seconds between two writes of the file."""
@@ -189,16 +188,9 @@ class AuditLog:
     def _write(self, file: Path, seen: Seen) -> None:
         key = self._keyring.current
         held = {"seq": seen.seq, "hash": seen.hash, "key": key, "mac": self._keyring.mac(key, ["seen", *seen])}
-        part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
         try:
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w") as made:
-                json.dump(held, made)
-                made.flush()
-                os.fsync(made.fileno())
-            part.replace(file)
+            replace_file(file, json.dumps(held).encode(), concurrent=True)  # replicas may share the folder
         except OSError as error:
-            part.unlink(missing_ok=True)
             log.warning("the last row seen of the audit log could not be kept", why=error.strerror)
 
 

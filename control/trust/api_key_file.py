@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from kernel.errors import BadSettings
+from system.durable_files import replace_file
 
 MIN_LENGTH = 16
 
@@ -38,14 +39,8 @@ def _read(path: Path) -> str:
 
 
 def _make(path: Path) -> None:
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        replace_file(path, f"{secrets.token_urlsafe(32)}\n".encode(), concurrent=True)
     except OSError as error:
         raise BadSettings("api_key_file", f"{path} cannot be made: {error.strerror}") from None

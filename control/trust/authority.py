@@ -23,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kernel.errors import BadSettings
 from kernel.fleet.identity import SKEW, BadIdentity, fingerprint, load_key, make_key, names
+from system.durable_files import replace_file
 
 AUTHORITY_DAYS = 3650
 MAX_REQUEST = 16 << 10
@@ -123,8 +124,8 @@ def _make(key_file: Path, certificate_file: Path, now: float) -> None:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write(key_file, pem)
-    _write(certificate_file, made.public_bytes(serialization.Encoding.PEM))
+    replace_file(key_file, pem)
+    replace_file(certificate_file, made.public_bytes(serialization.Encoding.PEM))
 
 
 def _signs_only() -> x509.KeyUsage:
@@ -132,20 +133,3 @@ def _signs_only() -> x509.KeyUsage:
         digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,
         data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
     )  # fmt: skip
-
-
-def _write(file: Path, data: bytes) -> None:
-    temporary = file.with_name(f"{file.name}.new")
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as made:
-        made.write(data)
-        made.flush()
-        os.fsync(made.fileno())
-    temporary.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -8,7 +8,6 @@ and the edge drops what it holds, which is always right.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import xxhash
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import StorageFailed
 from kernel.fleet.messages import NOTHING, Version
+from system.durable_files import replace_file
 
 NAME = "mark"
 SLOT = 4_096
@@ -69,7 +69,8 @@ class CheckpointFile:
         turn, self._turn = self._turn + 1, 0
         try:
             if turn == 1:
-                self._make(slot(mark, turn).ljust(2 * SLOT, b"\0"))
+                self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                replace_file(self.path, slot(mark, turn).ljust(2 * SLOT, b"\0"))
             else:
                 file = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
                 try:
@@ -80,26 +81,6 @@ class CheckpointFile:
         except OSError as error:
             raise StorageFailed(f"{self.path} cannot be written: {error.strerror}") from None
         self._turn = turn
-
-    def _make(self, data: bytes) -> None:
-        temporary = self.path.with_name(NAME + ".part")
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-            folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
 
 
 def slot(mark: Checkpoint, turn: int) -> bytes:

@@ -18,11 +18,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.fleet.apply import State, apply
-from edge.fleet.state_file import Damaged, replace_file, set_aside
+from edge.fleet.state_file import Damaged, set_aside
 from edge.fleet.state_journal import line_of, update_of
 from kernel.errors import StorageFailed
 from kernel.fleet.messages import DOCUMENTS, Nack, Resource, Update, Version
 from kernel.fleet.signed import NotSigned, check
+from system.durable_files import replace_file
 
 NAME = "state.signed"
 MIN_DEAD = 1 << 20

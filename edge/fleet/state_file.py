@@ -10,7 +10,6 @@ it.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -29,6 +28,7 @@ from kernel.auth.licence import licence_json
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import StorageFailed
 from kernel.fleet.messages import DOCUMENTS, KEYS, TYPES, Update, Version
+from system.durable_files import replace_file
 
 NAME = "state.json"
 JOURNAL = "state.journal"
@@ -233,24 +233,3 @@ def set_aside(files: Sequence[Path]) -> Path | None:
     except OSError:
         return None
     return target
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Replace a file of mode 0600 whole; what is there then outlives a loss of power. Raises OSError."""
-    temporary = path.with_name(path.name + ".part")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise

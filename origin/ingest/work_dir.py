@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from httpd.private_files import private_folder
 from kernel.errors import BadRequest, BadSettings, StorageFailed
+from system.private_files import private_folder
 
 
 class WorkDir:

@@ -10,7 +10,6 @@ Keys:
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +21,9 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
-from httpd.private_files import private_folder
 from kernel.errors import BadSettings, StorageFailed
+from system.durable_files import sync_path
+from system.private_files import private_folder
 
 _LEFT_OVER = re.compile(r".+#\d+")
 """What obstore calls a file it has not finished writing."""
@@ -124,8 +124,8 @@ class FolderStorage:
         files = [self.folder / key for key in keys]
         folders = {parent for file in files for parent in file.parents if parent.is_relative_to(self.folder)}
         with self._failing("writing to disk"), ThreadPoolExecutor(max_workers=8) as pool:
-            list(pool.map(_fsync, files))
-            list(pool.map(_fsync, sorted(folders, reverse=True)))
+            list(pool.map(sync_path, files))
+            list(pool.map(sync_path, sorted(folders, reverse=True)))
 
     def sweep(self, prefix: str) -> int:
         """Remove what a killed writer left half-written below a prefix; how many."""
@@ -156,11 +156,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return text.splitlines()[0][:200] if text else type(error).__name__
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 from collections.abc import Sequence
@@ -28,6 +27,7 @@ from services.search.schema import (
     word_query,
 )
 from services.search.words import trigrams
+from system.durable_files import replace_file
 
 log = structlog.get_logger()
 
@@ -147,7 +147,7 @@ class TitleIndex:
             except (OSError, ValueError, RuntimeError) as error:
                 raise StorageFailed(f"the search index {self._folder} cannot be written: {error}") from error
             self._mark = Mark(FORM, self._mark.epoch, cursor, count)
-            _replace(self._folder / "mark.json", msgspec.json.encode(self._mark))
+            replace_file(self._folder / "mark.json", msgspec.json.encode(self._mark))
 
     def close(self) -> None:
         """Let go of the index, for another process."""
@@ -189,12 +189,3 @@ class TitleIndex:
         order = "popularity" if by_popularity else None
         found = searcher.search(query, limit=limit, count=False, order_by_field=order)
         return [candidate(searcher.doc(address), score) for score, address in found.hits]
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("kernel", "cache", "rpc", "httpd", "edge", "origin", "control", "services", "tools", "loadtest")
+PACKAGES = ("kernel", "system", "cache", "rpc", "httpd", "edge", "origin", "control", "services", "tools", "loadtest")
 LEFT_OUT = {".boot", ".venv", ".git", ".matinee", ".bench", "node_modules", "__pycache__"}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from kernel.auth.signing_keys import KeySet, check_kid, generate_ed25519_pem, public_jwks
 from kernel.errors import BadSettings
 from kernel.settings.table import PATH, SWITCH, TEXT, setting
+from system.durable_files import replace_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +63,7 @@ def _present(file: Path) -> list[Any]:
 
 
 def _write(file: Path, content: bytes, mode: int, name: str) -> None:
-    """Temp, fsync, rename: a whole file of this mode or none."""
     try:
-        descriptor, part = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # made with mode 0600
-        try:
-            with os.fdopen(descriptor, "wb") as opened:
-                opened.write(content)
-                os.fchmod(descriptor, mode)
-                opened.flush()
-                os.fsync(descriptor)
-            Path(part).replace(file)
-        except OSError:
-            Path(part).unlink(missing_ok=True)
-            raise
+        replace_file(file, content, mode=mode, concurrent=True)
     except OSError as error:
         raise BadSettings(name, f"cannot be written: {error.strerror}", f"file {file}") from None

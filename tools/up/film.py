@@ -15,6 +15,7 @@ from typing import Any
 
 from kernel.errors import BadSettings, MatineeError
 from kernel.vocabulary import is_content_id
+from system.durable_files import replace_file
 
 _STOP_SECONDS = 5.0
 
@@ -48,9 +49,8 @@ def write_metadata(film: Chosen, folder: Path) -> Path:
     """The film's metadata as the JSON file that `matinee ingest` reads; written whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "metadata.json"
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(dict(film.metadata), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
+    text = json.dumps(dict(film.metadata), ensure_ascii=False, indent=2) + "\n"
+    replace_file(path, text.encode(), mode=0o644)
     return path
 
 

@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from httpd.private_files import private_folder
 from kernel.errors import BadSettings
+from system.private_files import private_folder
 from tools.up.sample_film import FILM_NAME
 
 LOCK = "up.lock"

@@ -254,7 +254,7 @@ def test_a_process_killed_at_any_call_leaves_the_old_state_or_the_new_one(
 
         with monkeypatch.context() as patched:
             for name in ("open", "fsync", "fdopen"):
-                patched.setattr(f"edge.fleet.state_file.os.{name}", partial(dies, name))
+                patched.setattr(f"os.{name}", partial(dies, name))
             patched.setattr(Path, "replace", lambda *args: dies("replace", *args))
             try:
                 file.save(new) if whole else file.keep(new, [update])

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from httpd.private_files import private_folder, tighten
+from system.private_files import private_folder, tighten
 from tests.httpd.doors import PROGRAMS, process
 
 
