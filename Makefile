@@ -1,4 +1,4 @@
-# `make help` lists what there is.
+# `make help` lists the targets.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PY := .venv/bin/python
@@ -8,47 +8,47 @@ TEST_WORKERS ?= 2
 
 .PHONY: help up setup setup-dev test check bench soak fleet-sim lock proto docs fmt clean
 
-help: ## Show this list
+help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-up: setup ## Run the whole platform on loopback, with a film in it (PORT=8080, FRESH=1 starts anew)
+up: setup ## Run the whole platform on loopback, with a sample film (PORT=8080; FRESH=1 deletes the state first)
 	@exec .venv/bin/matinee up --port $(PORT) --fresh $(FRESH) --with-parent
 
-setup: ## Set everything up, start nothing
+setup: ## Install everything without starting it
 	@sh tools/setup.sh run
 
 setup-dev:
 	@sh tools/setup.sh dev
 
-test: setup-dev ## Run all tests, real servers included (REQUIRE_ALL=1: a missing program is an error)
+test: setup-dev ## Run all tests (REQUIRE_ALL=1: fail if an external program is missing)
 	@$(PY) -m pytest -n $(TEST_WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
-check: setup-dev ## Lint, types, import contracts, generated files
+check: setup-dev ## Check format, lint, types, import contracts and generated files
 	@$(PY) -m tools.check
 
-bench: setup-dev ## Side-by-side benchmarks: ours and the peer's in turn, ratios printed
+bench: setup-dev ## Benchmark against nginx, Varnish and libCacheSim
 	@$(PY) -m tools.bench $(BENCH_ARGS)
 
-soak: setup-dev ## Ten minutes of faults, purges and crashes, every byte delivered checked (SOAK_ARGS="--seed 1 --minutes 2")
+soak: setup-dev ## Run ten minutes of faults, purges and crashes, checking every byte (SOAK_ARGS="--seed 1 --minutes 2")
 	@$(PY) -m tests.soak $(SOAK_ARGS)
 
-fleet-sim: setup-dev ## A control and a thousand simulated edges, targets met or missed (SIM_ARGS="--agents 200 --quick")
+fleet-sim: setup-dev ## Run control with a thousand simulated edges and check the targets (SIM_ARGS="--agents 200 --quick")
 	@$(PY) -m tools.fleet_sim $(SIM_ARGS)
 
-lock: setup-dev ## Resolve the dependencies anew into the lock files
+lock: setup-dev ## Update the lock files
 	.boot/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-deps tools/uv.in -o tools/uv.lock.txt --custom-compile-command "make lock"
 	.boot/bin/uv pip compile -q --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock --custom-compile-command "make lock"
 	.boot/bin/uv pip compile -q --generate-hashes --no-emit-index-url --all-extras --group dev pyproject.toml -o requirements-dev.lock --custom-compile-command "make lock"
 
-proto: setup-dev ## Generate the gRPC stubs anew
+proto: setup-dev ## Generate the gRPC stubs
 	$(PY) -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. rpc/v1/control.proto
 
-docs: setup-dev ## Generate docs/settings.md and docs/counters.md anew
+docs: setup-dev ## Generate the reference pages in docs/
 	$(PY) -m tools.docs
 
 fmt: setup-dev ## Format the code
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix-only -q .
 
-clean: ## Remove what set-up and runs have made (the films in .matinee too)
+clean: ## Delete everything that set-up and runs created, including the films in .matinee
 	rm -rf .boot .venv .matinee .bench node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,8 +1,7 @@
-"""The `matinee` command: one table of commands; a command's module is imported when it is called.
+"""The `matinee` command: a table of subcommands, each imported only when it runs.
 
-A command's module has `SETTINGS` (a settings dataclass) and `run(settings, **positional) -> int`. Commands of two
-words (`token mint`) stand in the table with both. A module of several commands names each `module:NAME`, something in
-it that has `SETTINGS` and `run`.
+A command's module has `SETTINGS` (a settings dataclass) and `run(settings, **positional) -> int`. A module that holds
+several commands is listed as `module:NAME`, where NAME has `SETTINGS` and `run`.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from kernel.settings.table import Setting, table, unknown_variables
 VERSION = "0.1.0"
 
 _FROM_ORCHESTRATORS = re.compile(r"_(?:PORT|SERVICE_HOST|SERVICE_PORT)(?:_|$)")
-"""Kubernetes tells every container of every service by variables such as MATINEE_EDGE_SERVICE_HOST."""
+"""Kubernetes sets variables such as MATINEE_EDGE_SERVICE_HOST in every container; they are not settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: where it lives, what it takes, what it does in one sentence."""
+    """One command. `summary` is its line in the help; `positional` names its positional arguments."""
 
     name: str
     module: str
@@ -38,56 +37,74 @@ class Command:
 
 
 COMMANDS = (
-    Command("up", "tools.up.command", "Run the whole platform on this machine, with a film in it."),
-    Command("edge", "edge.__main__", "Run an edge: answers viewers from the segment cache."),
-    Command("shield", "edge.shield", "Run a shield: the edge program before the origin, asked by edges only."),
-    Command("origin", "origin.__main__", "Run the origin: serves the library of packaged titles."),
-    Command("control", "control.__main__", "Run the control plane: titles, keys and edges, pushed as they change."),
-    Command("services", "services.__main__", "Run catalogue, playback, search, recommendations and the gateway."),
-    Command("ingest", "origin.ingest.command", "Take a film through encode, package and publish.", ("file",)),
-    Command("catalogue import", "services.catalogue.import_command", "Fill the catalogue from a file.", ("file",)),
+    Command("up", "tools.up.command", "Run the whole platform on this machine with a sample film."),
+    Command("edge", "edge.__main__", "Run an edge: serve viewers from the cache."),
+    Command("shield", "edge.shield", "Run a shield: a cache between the edges and the origin."),
+    Command("origin", "origin.__main__", "Run the origin: serve the library of packaged titles."),
+    Command("control", "control.__main__", "Run the control plane: push licences, keys and settings to the fleet."),
+    Command("services", "services.__main__", "Run the catalogue, playback, search, recommendations and the gateway."),
+    Command("ingest", "origin.ingest.command", "Encode, package and publish a film.", ("file",)),
     Command(
-        "catalogue licence", "services.catalogue.licence_command", "Say where a title may be watched.", ("content",)
+        "catalogue import",
+        "services.catalogue.import_command",
+        "Import titles from a file into the catalogue.",
+        ("file",),
     ),
     Command(
-        "events import", "services.recommend.import_command", "Fill the feedback store from a CSV file.", ("file",)
+        "catalogue licence",
+        "services.catalogue.licence_command",
+        "Set the countries where a title may be watched.",
+        ("content",),
     ),
-    Command("recommend train", "services.recommend.train_command", "Refit the recommendations now."),
-    Command("token mint", "tools.token.mint", "Make a viewer's token for a title."),
-    Command("token keygen", "tools.token.keygen", "Make a signing key and the key set that edges verify with."),
-    Command("fleet enrol", "tools.fleet.enrol", "Make a one-time token that a new node joins the fleet with."),
-    Command("fleet list", "tools.fleet.nodes:LIST", "Show every node of the fleet and how it is."),
-    Command("fleet show", "tools.fleet.nodes:SHOW", "Show all that is known of one node.", ("node",)),
-    Command("fleet top", "tools.fleet.nodes:TOP", "A live screen of the fleet, busiest nodes first."),
-    Command("fleet drain", "tools.fleet.nodes:DRAIN", "Send no viewers to a node any more.", ("node",)),
-    Command("fleet release", "tools.fleet.nodes:RELEASE", "Take a node out of quarantine.", ("node",)),
+    Command("events import", "services.recommend.import_command", "Import viewing events from a CSV file.", ("file",)),
+    Command("recommend train", "services.recommend.train_command", "Train the recommendation model now."),
+    Command("token mint", "tools.token.mint", "Mint a viewer's token for a title."),
+    Command(
+        "token keygen", "tools.token.keygen", "Generate a signing key and the key set that edges verify tokens with."
+    ),
+    Command("fleet enrol", "tools.fleet.enrol", "Create a one-time enrolment token for a new node."),
+    Command("fleet list", "tools.fleet.nodes:LIST", "List the nodes of the fleet and their state."),
+    Command("fleet show", "tools.fleet.nodes:SHOW", "Show the details of one node.", ("node",)),
+    Command("fleet top", "tools.fleet.nodes:TOP", "Show the fleet live, busiest nodes first."),
+    Command("fleet drain", "tools.fleet.nodes:DRAIN", "Stop sending viewers to a node.", ("node",)),
+    Command("fleet release", "tools.fleet.nodes:RELEASE", "Release a node from quarantine.", ("node",)),
     Command(
         "fleet new-epoch",
         "tools.fleet.nodes:NEW_EPOCH",
-        "After control's database was put back from a copy: all nodes take snapshots, drop what they have cached.",
+        "Start a new epoch after restoring control's database: nodes reload their state and empty their caches.",
     ),
-    Command("fleet undrain", "tools.fleet.nodes:UNDRAIN", "Send viewers to a node again.", ("node",)),
-    Command("fleet push", "tools.fleet.settings:PUSH", "Roll out settings: canaries first, back on harm.", ("file",)),
-    Command("fleet rollout", "tools.fleet.settings:ROLLOUT", "Show, hold, or take back settings on their way."),
-    Command("fleet purge", "tools.fleet.jobs:PURGE", "Purge at every shield and edge, with receipts."),
-    Command("fleet prefetch", "tools.fleet.jobs:PREFETCH", "Bring objects to every edge, with receipts."),
-    Command("fleet job", "tools.fleet.jobs:JOB", "Show a purge or prefetch and its receipts.", ("number",)),
-    Command("fleet hot", "tools.fleet.inspect:HOT", "Show what is hot where, and what is popular."),
-    Command("fleet route", "tools.fleet.inspect:ROUTE", "Show which edges a session would be sent to.", ("content",)),
-    Command("fleet why", "tools.fleet.inspect:WHY", "Show what every node would do with a URL, and why.", ("url",)),
-    Command("fleet diff", "tools.fleet.history:DIFF", "Show what changed between two revisions."),
-    Command("fleet rollback", "tools.fleet.history:ROLLBACK", "Take a revision back.", ("revision",)),
-    Command("fleet audit", "tools.fleet.history:AUDIT", "Show who did what, and whether the log holds."),
-    Command("fleet keys", "tools.fleet.keys:KEYS", "Show the API keys and what they may do."),
-    Command("fleet key make", "tools.fleet.keys:MAKE", "Make an API key, printed this once.", ("name",)),
-    Command("fleet key revoke", "tools.fleet.keys:REVOKE", "Make an API key open nothing any more.", ("key",)),
-    Command("replay", "tools.replay.command", "Run the cache policy over a trace of requests.", ("trace",)),
-    Command("doctor", "tools.doctor", "Look over this machine and a running platform, and say what is wrong."),
+    Command("fleet undrain", "tools.fleet.nodes:UNDRAIN", "Resume sending viewers to a node.", ("node",)),
+    Command(
+        "fleet push",
+        "tools.fleet.settings:PUSH",
+        "Roll out settings, canaries first; roll back if they do harm.",
+        ("file",),
+    ),
+    Command("fleet rollout", "tools.fleet.settings:ROLLOUT", "Show, hold, resume or roll back the current rollout."),
+    Command("fleet purge", "tools.fleet.jobs:PURGE", "Purge objects from every shield and edge and show the receipts."),
+    Command("fleet prefetch", "tools.fleet.jobs:PREFETCH", "Prefetch objects into every edge and show the receipts."),
+    Command("fleet job", "tools.fleet.jobs:JOB", "Show the status and receipts of a purge or prefetch.", ("number",)),
+    Command("fleet hot", "tools.fleet.inspect:HOT", "Show hot titles by region, and the most popular ones."),
+    Command(
+        "fleet route",
+        "tools.fleet.inspect:ROUTE",
+        "Show the edges that control would choose for a session.",
+        ("content",),
+    ),
+    Command("fleet why", "tools.fleet.inspect:WHY", "Explain how each node would answer a URL.", ("url",)),
+    Command("fleet diff", "tools.fleet.history:DIFF", "Show the changes between two revisions."),
+    Command("fleet rollback", "tools.fleet.history:ROLLBACK", "Roll back a revision.", ("revision",)),
+    Command("fleet audit", "tools.fleet.history:AUDIT", "Show or verify the audit log."),
+    Command("fleet keys", "tools.fleet.keys:KEYS", "List the API keys and their roles."),
+    Command("fleet key make", "tools.fleet.keys:MAKE", "Create an API key and print it once.", ("name",)),
+    Command("fleet key revoke", "tools.fleet.keys:REVOKE", "Revoke an API key.", ("key",)),
+    Command("replay", "tools.replay.command", "Replay a request trace through the cache policy.", ("trace",)),
+    Command("doctor", "tools.doctor", "Check this machine and a running platform for problems."),
 )
 
 
 def load(name: str) -> Any:
-    """What has a command's `SETTINGS` and `run`, by the name in the table."""
+    """Import the object with a command's `SETTINGS` and `run`, by its name in the table."""
     module, _, part = name.partition(":")
     found = importlib.import_module(module)
     return getattr(found, part) if part else found
@@ -131,27 +148,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(entry, rest)
     except KeyboardInterrupt:
-        return 130  # what shells say of a program ended by Ctrl-C
+        return 130  # the exit code that shells use for Ctrl-C
 
 
 def _unknown(argv: Sequence[str]) -> int:
-    """Say which commands there are; those of the first word alone where it has some (`matinee token`)."""
+    """Print the available commands, or only those that begin with the same word (`matinee token`)."""
     kin = [entry for entry in COMMANDS if entry.name.startswith(f"{argv[0]} ")]
     asked = len(argv) > 1 and argv[1] in ("-h", "--help")
     if kin and asked:
         print(usage(kin))
         return 0
     print(
-        f"matinee: there is no command `{' '.join(argv[: 2 if kin else 1])}`\n\n{usage(kin or COMMANDS)}",
+        f"matinee: unknown command `{' '.join(argv[: 2 if kin else 1])}`\n\n{usage(kin or COMMANDS)}",
         file=sys.stderr,
     )
     return 2
 
 
 def strange_variables(env: Mapping[str, str], own: Sequence[Setting]) -> list[str]:
-    """The `MATINEE_…` variables that no command reads, whichever runs; those that orchestrators set are passed over."""
+    """The `MATINEE_…` variables that no command reads, except those that orchestrators set."""
     strange = [name for name in unknown_variables(env, own) if not _FROM_ORCHESTRATORS.search(name)]
-    for entry in COMMANDS if strange else ():  # only now are the others' tables worth their import
+    for entry in COMMANDS if strange else ():  # importing every command is slow: only when something is unknown
         rows = table(load(entry.module).SETTINGS)
         strange = [name for name in strange if name in unknown_variables(env, rows)]
     return strange
@@ -161,7 +178,7 @@ def _run(entry: Command, rest: Sequence[str]) -> int:
     module = load(entry.module)
     strange = strange_variables(os.environ, table(module.SETTINGS))
     if strange:
-        error = BadSettings(strange[0], "there is no such setting", f"variable {strange[0]}")
+        error = BadSettings(strange[0], "unknown setting", f"variable {strange[0]}")
         print(f"matinee {entry.name}: {error}", file=sys.stderr)
         return 2
     return command(
@@ -178,5 +195,5 @@ def _run(entry: Command, rest: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    os.umask(PRIVATE)  # of the process: what any command writes (films, databases, keys, logs) is its user's alone
+    os.umask(PRIVATE)  # files that any command writes (films, databases, keys, logs) are private to the user
     sys.exit(main())

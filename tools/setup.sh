@@ -1,7 +1,7 @@
 #!/bin/sh
-# Sets up .boot (uv), .venv (hash-locked packages) and node_modules (players, locked); quick when nothing changed. A kill at
-# any line is mended by the next run: what was begun and not finished is made anew.
-#   tools/setup.sh run|dev      run: what the programs need; dev: what the tests and checks need as well
+# Installs .boot (uv), .venv (hash-locked packages) and node_modules (locked players); quick when nothing changed. Safe to
+# kill at any line: the next run redoes whatever was left unfinished.
+#   tools/setup.sh run|dev      run: what the programs need; dev: also what the tests and checks need
 set -eu
 cd "$(dirname "$0")/.."
 want=${1:-run}
@@ -10,16 +10,16 @@ lock=requirements.lock
 
 say() { printf '[set-up] %s\n' "$1" >&2; }
 fail() { say "$1"; exit 1; }
-# The network may falter: three attempts.
+# Downloads may fail: try three times.
 try() {
-  "$@" || { say "once more: $1 …"; "$@"; } || { say "a last time: $1 …"; "$@"; }
+  "$@" || { say "$1 failed; trying again (2 of 3)"; "$@"; } || { say "$1 failed; trying again (3 of 3)"; "$@"; }
 }
-# One line that changes whenever what it names does; the folder is part of it, since .venv holds its name.
+# A checksum of every input. It includes the folder because .venv holds absolute paths.
 key_of() { { pwd; echo "$1"; cat "$1" tools/setup.sh tools/uv.lock.txt package.json package-lock.json; } | cksum; }
 done_with() { [ -f ".venv/.matinee-$1" ] && [ "$(cat ".venv/.matinee-$1")" = "$2" ]; }
 
 key=$(key_of "$lock")
-# What the tests need holds all that the programs need.
+# A dev installation includes everything that the programs need.
 done_with dev "$(key_of requirements-dev.lock)" && exit 0
 done_with "$want" "$key" && exit 0
 
@@ -27,7 +27,7 @@ python=$(command -v python3.11 || command -v python3) || fail "Python 3.11 is ne
 "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || fail "Python 3.11 is needed; $python is $("$python" -V)"
 command -v npm >/dev/null || fail "npm is needed (apt install npm)"
 mkdir -p .boot
-# Two set-ups at once (make up beside make test) take turns.
+# Concurrent set-ups (make up and make test) take turns.
 if command -v flock >/dev/null; then
   exec 9>.boot/set-up.lock
   flock 9
@@ -35,7 +35,7 @@ if command -v flock >/dev/null; then
   done_with "$want" "$key" && exit 0
 fi
 
-# uv is the one that tools/uv.lock.txt names, by the hash of its wheel: it is what checks all the others.
+# uv verifies every other package, so it is itself pinned by the hash in tools/uv.lock.txt.
 uv_wanted=$(cksum < tools/uv.lock.txt)
 if ! .boot/bin/uv --version >/dev/null 2>&1 || [ "$(cat .boot/uv.lock.key 2>/dev/null)" != "$uv_wanted" ]; then
   say "fetching uv"
@@ -45,16 +45,16 @@ if ! .boot/bin/uv --version >/dev/null 2>&1 || [ "$(cat .boot/uv.lock.key 2>/dev
     --require-hashes --no-deps --only-binary :all: -r tools/uv.lock.txt
   printf '%s\n' "$uv_wanted" > .boot/uv.lock.key
 fi
-# A package that was being written when the last run was killed may look installed: begin again (a matter of seconds).
+# A package half-written by a killed run may look installed, so start over (this takes seconds).
 if [ -e .venv/.matinee-installing ] || ! .venv/bin/python -c '' 2>/dev/null; then rm -rf .venv; fi
 if [ ! -d .venv ]; then
-  say "making .venv"
+  say "creating .venv"
   .boot/bin/uv venv --quiet --no-python-downloads --python "$python" .venv
 fi
 say "installing Python packages ($lock)"
 : > .venv/.matinee-installing
 try .boot/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r "$lock"
-# The project is run from its folder: one line puts it on the path, one script is the command.
+# The project runs from its folder: a .pth file puts it on the path, and a script is the `matinee` command.
 site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 pwd > "$site/matinee.pth"
 printf '#!/bin/sh\nexec "%s/.venv/bin/python" -P -m tools.cli "$@"\n' "$(pwd)" > .venv/bin/matinee.part

@@ -59,13 +59,13 @@ def test_nothing_at_all_is_wrong_usage():
 
 def test_an_unknown_command_is_named(capsys):
     assert cli.main(["fly", "--high"]) == 2
-    assert "there is no command `fly`" in capsys.readouterr().err
+    assert "unknown command `fly`" in capsys.readouterr().err
 
 
 def test_the_first_word_of_several_commands_shows_those(capsys):
     assert cli.main(["token", "fake"]) == 2
     shown = capsys.readouterr().err
-    assert "there is no command `token fake`" in shown
+    assert "unknown command `token fake`" in shown
     assert "token mint" in shown
     assert "recommend" not in shown
     assert cli.main(["token", "--help"]) == 0
@@ -94,7 +94,7 @@ def test_a_variable_that_no_command_reads_stops_it(
     """A typo in a variable is found, and named."""
     monkeypatch.setenv("MATINEE_RAMM", "1GiB")
     assert cli.main(["token", "mint", "--help"]) == 2
-    assert "`MATINEE_RAMM` (variable MATINEE_RAMM): there is no such setting" in capsys.readouterr().err
+    assert "`MATINEE_RAMM` (variable MATINEE_RAMM): unknown setting" in capsys.readouterr().err
 
 
 def test_variables_of_other_commands_and_of_orchestrators_are_no_typos(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
-"""What `matinee fleet` commands share: control's HTTP door, asked with the operator's key, and its errors told.
+"""Client of control's REST API, shared by the `matinee fleet` commands.
 
-The key is read from a file that nobody else may read, never from an argument.
+The API key comes from a file of mode 0600, never from an argument: other users can read a process's arguments.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from kernel.errors import BadSettings, MatineeError
 from kernel.settings.table import PATH, SWITCH, TEXT, URL, setting
 
 SECONDS = 10.0
-"""Within which control must have answered."""
+"""Timeout of a request to control."""
 PATIENT_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSettings:
-    """Where control is, and who asks it."""
+    """Where control is, and the API key to use."""
 
-    api: str = setting(URL, "http://127.0.0.1:8085", "Control's HTTP address for operators.")
+    api: str = setting(URL, "http://127.0.0.1:8085", "URL of control's REST API.")
     api_key_file: Path = setting(PATH, ".matinee/control/api-key", "File with your API key, mode 0600.")
-    json: bool = setting(SWITCH, "off", "Print what control says as JSON, for scripts.")
+    json: bool = setting(SWITCH, "off", "Print control's answer as JSON.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeSettings(FleetSettings):
-    """The same for what changes something."""
+    """Settings of commands that change something."""
 
-    reason: str | None = setting(TEXT, None, "Why, for the log that others read.")
+    reason: str | None = setting(TEXT, None, "Reason to record in the audit log.")
 
 
 class Verb(NamedTuple):
-    """A command of a module that has several (see `tools.cli`)."""
+    """One command of a module with several (see `tools.cli`)."""
 
     SETTINGS: type
     run: Callable[..., int]
 
 
 class Control:
-    """Control's HTTP door. Raises MatineeError with what control says, or that nobody answers."""
+    """Control's REST API. Methods raise MatineeError when control refuses or does not answer."""
 
     def __init__(self, settings: FleetSettings, session: aiohttp.ClientSession) -> None:
         self._address = settings.api.rstrip("/")
@@ -56,11 +56,11 @@ class Control:
         self.settings = settings
 
     async def get(self, path: str, **query: object) -> dict[str, Any]:
-        """GET; members of `query` that are None or empty are left out."""
+        """GET; `query` members that are None or empty are left out."""
         return await self._ask("GET", path, None, query)
 
     async def get_patiently(self, path: str, **query: object) -> dict[str, Any]:
-        """GET of what control may need minutes for."""
+        """GET with a timeout of ten minutes, for slow queries."""
         return await self._ask("GET", path, None, query, PATIENT_SECONDS)
 
     async def post(self, path: str, body: object = None, **query: object) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class Control:
         return await self._ask("DELETE", path, None, query)
 
     async def pages(self, path: str, member: str, **query: object) -> list[dict[str, Any]]:
-        """All rows of a list that comes in pages."""
+        """All rows of a paginated list."""
         rows, cursor = [], None
         while True:
             page = await self.get(path, cursor=cursor, limit=1000, **query)
@@ -98,23 +98,23 @@ class Control:
             raise MatineeError(
                 f"control does not answer at {self._address} ({type(error).__name__}): is it running there? See --api"
             ) from None
-        return _told(answer.status, text)
+        return _decode(answer.status, text)
 
 
-def _told(status: int, text: str) -> dict[str, Any]:
+def _decode(status: int, text: str) -> dict[str, Any]:
     try:
         said = json.loads(text)
     except ValueError:
         said = None
     if not isinstance(said, dict):
-        raise MatineeError(f"what answers (status {status}) is no control plane: see --api")
+        raise MatineeError(f"the answer (status {status}) is not from a control plane: see --api")
     if status >= 400:
         raise MatineeError(f"control refuses ({status} {said.get('reason', '')}): {said.get('detail', '')}")
     return said
 
 
 def part(name: str) -> str:
-    """A name as one part of a path."""
+    """Escape a name for use as one path segment."""
     return quote(name, safe="")
 
 
@@ -131,11 +131,14 @@ def read_key(path: Path) -> str:
 
 
 def ask(settings: FleetSettings, work: Callable[[Control], Awaitable[int]]) -> int:
-    """Run `work` with control's door; its exit code."""
+    """Run `work` with a client for control; returns its exit code."""
     key = read_key(settings.api_key_file)
 
     async def run() -> int:
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}  # asked for, body or none
+        headers = {
+            "Authorization": f"Bearer {key}",
+            "Content-Type": "application/json",
+        }  # control requires the type even without a body
         limit = aiohttp.ClientTimeout(total=SECONDS)
         async with aiohttp.ClientSession(headers=headers, timeout=limit) as session:
             return await work(Control(settings, session))
@@ -144,6 +147,6 @@ def ask(settings: FleetSettings, work: Callable[[Control], Awaitable[int]]) -> i
 
 
 def show_json(said: object) -> int:
-    """Print what control said; 0."""
+    """Print JSON; returns 0, the exit code."""
     print(json.dumps(said, indent=2))
     return 0

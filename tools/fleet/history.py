@@ -1,4 +1,4 @@
-"""`matinee fleet diff|rollback|audit`: what was changed, by whom, from what to what; and back."""
+"""`matinee fleet diff|rollback|audit`: compare and roll back revisions, read the audit log."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class AuditSettings(FleetSettings):
     """`matinee fleet audit`."""
 
     most: int = setting(INTEGER, "50", "Rows to show, newest first.", least=1, most=1000)
-    verify: bool = setting(SWITCH, "off", "Follow the whole log and say whether, and where not, it is as written.")
-    after: int = setting(INTEGER, "0", "With `verify`: look at the rows after this one only.", least=0)
+    verify: bool = setting(SWITCH, "off", "Verify the hash chain of the log and report the rows that fail.")
+    after: int = setting(INTEGER, "0", "With `verify`: check only the rows after this one.", least=0)
 
 
 def diff(settings: DiffSettings) -> int:
-    """Show what changed between two revisions."""
+    """Show the changes between two revisions."""
 
     async def work(control: Control) -> int:
         since = settings.until - 1 if settings.since is None and settings.until else settings.since
@@ -44,25 +44,27 @@ def diff(settings: DiffSettings) -> int:
 
 
 def rollback(settings: ChangeSettings, revision: str) -> int:
-    """Take a revision back, as a new revision."""
+    """Roll back a revision by making a new one."""
 
     async def work(control: Control) -> int:
         said = await control.post(f"/v1/revisions/{revision}/rollback", reason=settings.reason)
         if settings.json:
             return show_json(said)
         made = said["revision"]
-        print(f"revision {revision} is taken back by revision {made}" if made else "nothing had to be changed")
+        print(f"rolled back revision {revision} with revision {made}" if made else "nothing to change")
         return 0
 
     return ask(settings, work)
 
 
 def audit(settings: AuditSettings) -> int:
-    """Show who did what, or verify all of it; 1 when the log does not hold."""
+    """Show the audit log or verify it; 1 if verification fails."""
 
     async def work(control: Control) -> int:
         if settings.verify:
-            return _told(settings, await control.get_patiently("/v1/audit/verify", after=settings.after or None))
+            return _show_verification(
+                settings, await control.get_patiently("/v1/audit/verify", after=settings.after or None)
+            )
         said = await control.get("/v1/audit", limit=settings.most)
         if settings.json:
             show_json(said)
@@ -71,21 +73,21 @@ def audit(settings: AuditSettings) -> int:
                 (f"{row['seq']}", row["at"], row["actor"], row["peer"], row["action"], row["target"], row["reason"])
                 for row in said["audit"]
             ]
-            Console().print(table("who did what", ("#row", "at", "who", "from", "what", "to", "why"), rows))
+            Console().print(table("audit log", ("#row", "time", "actor", "peer", "action", "target", "reason"), rows))
             if said["broken"] is not None:
-                Console().print(f"[red]row {said['broken']} is not as it was written, or one before it is missing[/]")
+                Console().print(f"[red]row {said['broken']} was altered, or a row before it is missing[/]")
         return 1 if said["broken"] is not None else 0
 
     return ask(settings, work)
 
 
-def _told(settings: AuditSettings, said: dict[str, Any]) -> int:
+def _show_verification(settings: AuditSettings, said: dict[str, Any]) -> int:
     if settings.json:
         show_json(said)
     elif said["holds"]:
-        print(f"the audit log is as it was written: {said['rows']} rows, {said['first']} to {said['last']}")
+        print(f"the audit log is intact: {said['rows']} rows, {said['first']} to {said['last']}")
     else:
-        print(f"the audit log is NOT as it was written: {said['rows']} rows, {said['first']} to {said['last']}")
+        print(f"the audit log was ALTERED: {said['rows']} rows, {said['first']} to {said['last']}")
         for one in said["broken"]:
             print(f"  row {one['seq']}: {one['why']}")
         if said["more"]:

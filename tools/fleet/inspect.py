@@ -1,4 +1,4 @@
-"""`matinee fleet hot|route|why`: what viewers take, whom they are sent to, and what becomes of a URL."""
+"""`matinee fleet hot|route|why`: popularity, routing decisions and explanations of a URL."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class RouteSettings(FleetSettings):
 class WhySettings(FleetSettings):
     """`matinee fleet why URL`."""
 
-    country: str | None = setting(COUNTRY, None, "Ask as a viewer in this country.")
-    address: str | None = setting(TEXT, None, "Ask as a viewer at this address.")
+    country: str | None = setting(COUNTRY, None, "Explain for a viewer in this country.")
+    address: str | None = setting(TEXT, None, "Explain for a viewer at this address.")
     edge: tuple[str, ...] = setting(TEXT, None, "Ask only these nodes.", many=True)
 
 
 def hot(settings: HotSettings) -> int:
-    """Show what is hot and on how many edges, and what is popular."""
+    """Show hot titles with their replica counts, and the most popular titles."""
 
     async def work(control: Control) -> int:
         said = await control.get("/v1/hot", region=settings.region, limit=settings.most)
@@ -64,14 +64,14 @@ def hot(settings: HotSettings) -> int:
             (row["contentId"], row["rendition"], f"{row['popularity']:.2f}", size(row["bytes"]), f"{row['share']:.1%}")
             for row in said["popular"]
         ]
-        Console().print(table("most popular", ("title", "rendition", "#viewings", "#taken", "#share"), popular))
+        Console().print(table("most popular", ("title", "rendition", "#views", "#bytes", "#share"), popular))
         return 0
 
     return ask(settings, work)
 
 
 def route(settings: RouteSettings, content: str) -> int:
-    """Show the edges that a session would be sent to, best first, and why; and those passed over."""
+    """Show the edges for a session, best first, then the rejected ones, each with the reason."""
 
     async def work(control: Control) -> int:
         said = await control.get(
@@ -94,7 +94,7 @@ def _choice(one: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def why(settings: WhySettings, url: str) -> int:
-    """Show what each node would do with a URL, what of it is cached where, and why it would be refused."""
+    """Show how each node would answer a URL, what it has cached of it, and why it would refuse it."""
 
     async def work(control: Control) -> int:
         body: dict[str, Any] = {"url": url, "country": settings.country or "", "address": settings.address or ""}
@@ -109,7 +109,7 @@ def why(settings: WhySettings, url: str) -> int:
             )
             print(f"the token is {what}")
         if said["notAsked"]:
-            print(f"{said['notAsked']} nodes more were not asked; name them with --edge")
+            print(f"{said['notAsked']} more nodes were not asked; select them with --edge")
         return 0
 
     return ask(settings, work)

@@ -1,4 +1,4 @@
-"""`matinee fleet keys|key make|key revoke`: who may ask control, and for what."""
+"""`matinee fleet keys|key make|key revoke`: list, create and revoke API keys."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tools.fleet.tables import ago, now, table
 class MakeSettings(FleetSettings):
     """`matinee fleet key make`."""
 
-    may: str = setting(choice("viewer", "operator", "admin"), "viewer", "What the key may do.")
-    expires: str | None = setting(TEXT, None, "Until when it holds (ISO 8601); without: until it is revoked.")
+    may: str = setting(choice("viewer", "operator", "admin"), "viewer", "The role of the key.")
+    expires: str | None = setting(TEXT, None, "When the key expires (ISO 8601); not set: never.")
 
 
 def keys(settings: FleetSettings) -> int:
-    """Show the API keys, without what proves them."""
+    """List the API keys, without their secrets."""
 
     async def work(control: Control) -> int:
         rows = (await control.get("/v1/api-keys"))["apiKeys"]
@@ -36,21 +36,21 @@ def keys(settings: FleetSettings) -> int:
             )
             for row in rows
         ]
-        Console().print(table("API keys", ("id", "name", "role", "until", "used"), shown))
+        Console().print(table("API keys", ("id", "name", "role", "expires", "last used"), shown))
         return 0
 
     return ask(settings, work)
 
 
 def make(settings: MakeSettings, name: str) -> int:
-    """Make an API key and print it, this once, alone on standard output."""
+    """Create an API key; print the key alone on standard output, the rest on standard error."""
 
     async def work(control: Control) -> int:
         body = {"name": name, "role": settings.may} | ({"expires": settings.expires} if settings.expires else {})
         said = await control.post("/v1/api-keys", body)
         if settings.json:
             return show_json(said)
-        Console(stderr=True).print(f"{settings.may} key {said['id']} for {name}; it is shown this once:")
+        Console(stderr=True).print(f"{settings.may} key {said['id']} for {name}; it cannot be shown again:")
         print(said["key"])
         return 0
 
@@ -58,13 +58,13 @@ def make(settings: MakeSettings, name: str) -> int:
 
 
 def revoke(settings: FleetSettings, key: str) -> int:
-    """An API key opens nothing from now on."""
+    """Revoke an API key at once."""
 
     async def work(control: Control) -> int:
         said = await control.delete(f"/v1/api-keys/{part(key)}")
         if settings.json:
             return show_json(said)
-        print(f"key {key} is revoked")
+        print(f"revoked key {key}")
         return 0
 
     return ask(settings, work)

@@ -1,4 +1,4 @@
-"""`matinee fleet list|show|top|drain|undrain`: the nodes, how they are, and who gets viewers."""
+"""`matinee fleet list|show|top|drain|undrain|release|new-epoch`: the state of nodes, and changes to it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tools.fleet.tables import edges_table, facts, now, size
 class TopSettings(FleetSettings):
     """`matinee fleet top`."""
 
-    every: float = setting(DURATION, "2s", "Time between two looks.", least=0.2, most=3600)
-    once: bool = setting(SWITCH, "off", "One look, then end.")
+    every: float = setting(DURATION, "2s", "Refresh interval.", least=0.2, most=3600)
+    once: bool = setting(SWITCH, "off", "Print once and exit.")
     region: str | None = setting(TEXT, None, "Only nodes of this region.")
 
 
 def list_nodes(settings: FleetSettings) -> int:
-    """Show every node in a table."""
+    """List all nodes."""
 
     async def work(control: Control) -> int:
         edges = await control.pages("/v1/edges", "edges")
@@ -37,7 +37,7 @@ def list_nodes(settings: FleetSettings) -> int:
 
 
 def show_node(settings: FleetSettings, node: str) -> int:
-    """Show all that is known of one node."""
+    """Show the details of one node."""
 
     async def work(control: Control) -> int:
         edge = await control.get(f"/v1/edges/{part(node)}")
@@ -50,9 +50,9 @@ def show_node(settings: FleetSettings, node: str) -> int:
 
 
 def top(settings: TopSettings) -> int:
-    """A live screen of the fleet, busiest nodes first, until Ctrl-C."""
+    """Show the fleet live, busiest nodes first, until Ctrl-C."""
 
-    async def look(control: Control) -> Group:
+    async def screen(control: Control) -> Group:
         edges = await control.pages("/v1/edges", "edges")
         if settings.region:
             edges = [edge for edge in edges if settings.region in edge.get("region", "").split(",")]
@@ -67,23 +67,23 @@ def top(settings: TopSettings) -> int:
         if settings.once or settings.json:
             if settings.json:
                 return show_json(await control.pages("/v1/edges", "edges"))
-            Console().print(await look(control))
+            Console().print(await screen(control))
             return 0
-        with Live(await look(control), screen=True, auto_refresh=False) as live:
+        with Live(await screen(control), screen=True, auto_refresh=False) as live:
             while True:
                 await asyncio.sleep(settings.every)
-                live.update(await look(control), refresh=True)
+                live.update(await screen(control), refresh=True)
 
     return ask(settings, work)
 
 
 def drain(settings: ChangeSettings, node: str) -> int:
-    """Send no viewers to a node any more; it answers those it has."""
+    """Stop sending viewers to a node; it keeps serving those it has."""
     return _drained(settings, node, "drain")
 
 
 def undrain(settings: ChangeSettings, node: str) -> int:
-    """Send viewers to a node again."""
+    """Resume sending viewers to a node."""
     return _drained(settings, node, "undrain")
 
 
@@ -100,7 +100,7 @@ def _drained(settings: ChangeSettings, node: str, verb: str) -> int:
 
 
 def release(settings: ChangeSettings, node: str) -> int:
-    """Take a node out of quarantine: it may come again, and is judged anew."""
+    """Release a node from quarantine: it may reconnect and starts with a clean record."""
 
     async def work(control: Control) -> int:
         said = await control.post(f"/v1/edges/{part(node)}/release", reason=settings.reason)
@@ -113,13 +113,13 @@ def release(settings: ChangeSettings, node: str) -> int:
 
 
 def new_epoch(settings: ChangeSettings) -> int:
-    """After control's database was put back from a copy: all nodes take snapshots, drop what they have cached."""
+    """Start a new epoch after restoring control's database: nodes reload their state and empty their caches."""
 
     async def work(control: Control) -> int:
         said = await control.post("/v1/epoch", reason=settings.reason)
         if settings.json:
             return show_json(said)
-        print(f"epoch {said['epoch']} begins (revision {said['revision']}): nodes drop what they have cached")
+        print(f"epoch {said['epoch']} started (revision {said['revision']}): nodes empty their caches")
         return 0
 
     return ask(settings, work)

@@ -1,4 +1,4 @@
-"""`matinee fleet push|rollout`: settings for the fleet, to canaries first; how far they are, and back."""
+"""`matinee fleet push|rollout`: roll out settings to the fleet and control the rollout."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from kernel.settings.table import SWITCH, TEXT, choice, setting
 from tools.fleet.client import ChangeSettings, Control, Verb, ask, show_json
 from tools.fleet.tables import table
 
-LOOK_EVERY = 1.0
+POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushSettings(ChangeSettings):
     """`matinee fleet push FILE.toml`."""
 
-    layer: str = setting(TEXT, "all", "For whom: all, role/R, region/R, pop/P, group/G or edge/ID.")
-    dry_run: bool = setting(SWITCH, "off", "Show what each edge would get, and change nothing.")
-    watch: bool = setting(SWITCH, "off", "Wait for the end of the rollout; 1 when it was taken back or held.")
+    layer: str = setting(TEXT, "all", "Nodes to set: all, role/R, region/R, pop/P, group/G or edge/ID.")
+    dry_run: bool = setting(SWITCH, "off", "Show the changes for each edge without making them.")
+    watch: bool = setting(SWITCH, "off", "Wait until the rollout ends; exit with 1 if it was rolled back or held.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutSettings(ChangeSettings):
     """`matinee fleet rollout`."""
 
-    do: str = setting(choice("show", "hold", "go-on", "back"), "show", "What to do with the rollout under way.")
+    do: str = setting(choice("show", "hold", "go-on", "back"), "show", "Action on the current rollout.")
 
 
 def push(settings: PushSettings, file: str) -> int:
-    """Roll out the settings of a TOML file, as an edge's --config has them; an empty file takes the layer away."""
+    """Roll out a TOML file in the format of an edge's --config; an empty file removes the layer."""
     edits = {"layers": {settings.layer: read(Path(file)) or None}}
 
     async def work(control: Control) -> int:
@@ -48,7 +48,7 @@ def push(settings: PushSettings, file: str) -> int:
                 for edge in said["edges"]
                 for name, (before, after) in edge["settings"].items()
             ]
-            Console().print(table("what would change", ("edge", "setting", "now", "then"), rows))
+            Console().print(table("changes", ("edge", "setting", "before", "after"), rows))
             return 0
         said = await control.put("/v1/settings", edits, reason=settings.reason)
         if settings.watch:
@@ -59,7 +59,7 @@ def push(settings: PushSettings, file: str) -> int:
 
 
 def rollout(settings: RolloutSettings) -> int:
-    """Show how far the latest settings are; hold them, let them go on, or take them back."""
+    """Show the current rollout; hold, resume or roll it back."""
 
     async def work(control: Control) -> int:
         if settings.do == "show":
@@ -74,28 +74,28 @@ def rollout(settings: RolloutSettings) -> int:
 async def _wait(control: Control, said: dict[str, Any]) -> int:
     shown = ""
     while True:
-        words = _words(said)
+        words = _progress(said)
         if words != shown:
             print(words, flush=True)
             shown = words
         state = (said["rollout"] or {}).get("state", "done")
         if state != "rolling":
             return 0 if state == "done" else 1
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(POLL_SECONDS)
         said = await control.get("/v1/settings")
 
 
 def _show(said: dict[str, Any]) -> int:
-    print(_words(said))
+    print(_progress(said))
     rows = [(layer, name, _text(value)) for layer, held in said["layers"].items() for name, value in held.items()]
     Console().print(table("settings pushed", ("layer", "setting", "value"), rows))
     return 0
 
 
-def _words(said: dict[str, Any]) -> str:
+def _progress(said: dict[str, Any]) -> str:
     rollout = said["rollout"]
     if rollout is None:
-        return "no settings were ever pushed"
+        return "no settings have been pushed"
     why = f": {rollout['why']}" if rollout["why"] else ""
     having = f"{len(rollout['edges'])} of {rollout['of']} edges"
     return f"settings {rollout['number']}: {rollout['state']}, {rollout['stage']}, at {having}{why}"

@@ -1,4 +1,4 @@
-"""What control says, as tables for people: rows of text, made by plain functions."""
+"""Format control's JSON answers as terminal tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BEHIND = "[yellow]behind[/]"
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table; columns whose name begins with `#` hold numbers and stand to the right."""
+    """Make a table; columns whose name begins with `#` are right-aligned numbers."""
     made = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         made.add_column(
@@ -25,15 +25,15 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 
 ALL_COLUMNS = (
-    "node", "role", "region", "state", "#req/s", "#hits", "#sent", "#errors", "#conns", "#lag", "rules", "seen",
+    "node", "role", "region", "state", "#req/s", "#hits", "#sent", "#errors", "#conns", "#lag", "rules", "last seen",
 )  # fmt: skip
 NARROW = ("node", "region", "state", "#req/s", "#hits", "#sent", "#errors")
 NARROW_BELOW = 120
-"""Characters of a line below which a table of nodes leaves some columns out; `fleet show` and --json have them."""
+"""Terminal width, in characters, below which the table of nodes drops columns."""
 
 
 def edges_table(edges: Sequence[Json], now: datetime, width: int = NARROW_BELOW) -> Table:
-    """The fleet, one line a node, on a screen of so many characters a line."""
+    """The fleet, one row per node, for a terminal `width` characters wide."""
     latest = max((int(edge.get("acked", {}).get("rules", 0)) for edge in edges), default=0)
     columns = ALL_COLUMNS if width >= NARROW_BELOW else NARROW
     kept = [ALL_COLUMNS.index(column) for column in columns]
@@ -52,7 +52,7 @@ def _edge(edge: Json, now: datetime, latest: int) -> tuple[str, ...]:
 
 
 def state(edge: Json) -> str:
-    """How an edge is, in a word or two."""
+    """The state of a node, in a word or two."""
     if edge.get("role") not in ("edge", "shield"):
         return "enrolled"
     if edge.get("quarantined"):
@@ -60,7 +60,7 @@ def state(edge: Json) -> str:
     if edge.get("drained"):
         return "[blue]drained[/]"
     if not edge.get("connected"):
-        return "[red]away[/]"
+        return "[red]disconnected[/]"
     report = edge.get("report") or {}
     if report.get("draining"):
         return "[blue]draining[/]"
@@ -82,7 +82,7 @@ def _numbers(report: Json) -> tuple[str, ...]:
 
 
 def size(value: float, unit: str = "B") -> str:
-    """`1.5 GB`: in thousands, as networks and disks are sold."""
+    """Format with decimal prefixes, such as `1.5 GB`."""
     for prefix in ("", "k", "M", "G", "T", "P"):
         if abs(value) < 1000:
             return f"{value:.0f} {unit}" if not prefix else f"{value:.1f} {prefix}{unit}"
@@ -91,7 +91,7 @@ def size(value: float, unit: str = "B") -> str:
 
 
 def ago(moment: str, now: datetime) -> str:
-    """`12 s ago` of an ISO 8601 moment."""
+    """Format an ISO 8601 time relative to `now`, such as `12 s ago`."""
     seconds = max(0.0, (now - datetime.fromisoformat(moment)).total_seconds())
     for length, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
         if seconds >= length:
@@ -100,12 +100,12 @@ def ago(moment: str, now: datetime) -> str:
 
 
 def now() -> datetime:
-    """The moment that tables count from."""
-    return datetime.now(UTC)  # noqa: TID251 (the one clock of the fleet's tables)
+    """The current time (UTC)."""
+    return datetime.now(UTC)  # noqa: TID251 (the only clock of the fleet's tables)
 
 
 def facts(title: str, said: Json) -> Table:
-    """One thing, a line a member; what is empty is left out."""
+    """One object, a row per member; empty members are left out."""
     rows = [(name, _text(value)) for name, value in said.items() if value not in (None, "", [], {})]
     made = Table(title=title, title_justify="left", show_header=False)
     for row in rows:
@@ -122,7 +122,7 @@ def _text(value: object) -> str:
 
 
 def changes_table(title: str, changes: Iterable[Json]) -> Table:
-    """What changed, from what to what."""
+    """Changes, with the values before and after."""
     rows = [
         (change["kind"], change["name"], _text(change["before"] or ""), _text(change["after"] or ""))
         for change in changes

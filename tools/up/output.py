@@ -1,4 +1,4 @@
-"""What `matinee up` prints."""
+"""Console output of `matinee up`."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _PLAIN_WIDTH = 110
 
 
 def say(text: str) -> None:
-    """Print a line at once; a terminal or pipe that went away does not stop the platform."""
+    """Print a line and flush; a closed terminal or pipe does not stop the platform."""
     with contextlib.suppress(OSError):
         print(text, flush=True)
 
 
 def addresses(choices: Choices, content_id: str, title: str) -> str:
-    """The table of addresses and how to log in, as text (coloured on a terminal)."""
+    """The tables of addresses and log-ins as text, coloured on a terminal."""
     rows = Table(box=box.SIMPLE_HEAVY, title="Matinee", title_justify="left")
-    for heading in ("What", "Address", "It"):
+    for heading in ("Service", "Address", "Purpose"):
         rows.add_column(heading, no_wrap=True)
     places = choices.places
-    rows.add_row("page", f"{places.page}/", f"shows the films; try {title}")
+    rows.add_row("page", f"{places.page}/", f"watch films here; try {title}")
     for part in parts(choices):
         for number, (host, port) in enumerate(part.listens):
             scheme = "" if part.name == "control" and number != 1 else "http://"
-            does = (part.does, "its health and metrics", "where nodes join the fleet")[number]
+            does = (part.does, "health and metrics", "node enrolment")[number]
             rows.add_row(part.name if number == 0 else "", f"{scheme}{host}:{port}", does)
-    logins = Table(box=None, show_header=False, title="Sample log-ins and files", title_justify="left")
-    logins.add_row("API key", f"in {choices.api_key}; on this machine the services ask for none (--insecure-dev)")
-    logins.add_row("Viewers", f"need no log-in; the country of this machine is {choices.default_country}")
+    logins = Table(box=None, show_header=False, title="Log-ins and files", title_justify="left")
+    logins.add_row("API key", f"in {choices.api_key}; not needed on this machine (--insecure-dev)")
+    logins.add_row("Viewers", f"need no log-in; local viewers are in {choices.default_country}")
     logins.add_row("A film", f"curl '{places.page}/playback/start?contentId={content_id}'")
     logins.add_row("Logs", str(choices.state / "logs"))
     shown = io.StringIO()

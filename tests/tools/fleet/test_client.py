@@ -37,8 +37,8 @@ def test_a_list_in_pages_is_read_to_its_end(tmp_path: Path, capsys):
     [
         ((403, {"reason": "role", "detail": "this needs the role operator"}), "needs the role operator"),
         ((503, {"reason": "storage", "detail": "the disk is full"}), "the disk is full"),
-        ((200, b"<html>"), "is no control plane"),
-        ((200, b"[]"), "is no control plane"),
+        ((200, b"<html>"), "is not from a control plane"),
+        ((200, b"[]"), "is not from a control plane"),
     ],
 )
 def test_what_control_refuses_is_told(tmp_path: Path, capsys, answer, words: str):

@@ -63,7 +63,7 @@ def test_what_each_node_would_do_is_shown(tmp_path: Path, capsys):
     out = capsys.readouterr().out
     for words in (
         "serve", "ram+disk 1.5 MB 3/9 slices, 12 s old, fresh for 48 s", "http://shield:1", "refuse 451 country",
-        "Not licensed there.", "being fetched", "head 0 B, 99 s old, stale for 9 s", "is not connected", "2 nodes more",
+        "Not licensed there.", "being fetched", "head 0 B, 99 s old, stale for 9 s", "is not connected", "2 more nodes",
     ):  # fmt: skip
         assert words in out
     assert "secret" not in out

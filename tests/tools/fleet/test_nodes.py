@@ -12,7 +12,19 @@ def test_the_fleet_is_listed(tmp_path: Path, capsys, monkeypatch):
         control.answers["GET /v1/edges"] = {"edges": [EDGE, away], "next": None}
         assert control.run("list") == 0
     out = capsys.readouterr().out
-    for words in ("2 nodes", "e1", "serving", "1000", "95.0%", "1.0 Gbit/s", "0.50%", "42", "4 ms", "behind", "away"):
+    for words in (
+        "2 nodes",
+        "e1",
+        "serving",
+        "1000",
+        "95.0%",
+        "1.0 Gbit/s",
+        "0.50%",
+        "42",
+        "4 ms",
+        "behind",
+        "disconnected",
+    ):
         assert words in out
 
 

@@ -37,7 +37,7 @@ def test_an_empty_file_takes_the_layer_away(tmp_path: Path, file: Path):
 
 @pytest.mark.parametrize(("end", "code"), [("done", 0), ("reverted", 1), ("held", 1)])
 def test_who_waits_is_told_how_it_ends(tmp_path: Path, file: Path, capsys, monkeypatch, end: str, code: int):
-    monkeypatch.setattr("tools.fleet.settings.LOOK_EVERY", 0.0)
+    monkeypatch.setattr("tools.fleet.settings.POLL_SECONDS", 0.0)
     with canned(tmp_path) as control:
         control.answers["PUT /v1/settings"] = standing("rolling")
         control.answers["GET /v1/settings"] = standing(end, "5 % of requests fail")
@@ -77,4 +77,4 @@ def test_a_rollout_is_shown_held_and_taken_back(tmp_path: Path, capsys):
         assert control.run("rollout") == 0
     out = capsys.readouterr().out
     assert "reverted" in out
-    assert "no settings were ever pushed" in out
+    assert "no settings have been pushed" in out

@@ -21,7 +21,7 @@ def shown(table) -> str:
     ("more", "word"),
     [
         ({}, "serving"),
-        ({"connected": False}, "away"),
+        ({"connected": False}, "disconnected"),
         ({"drained": "2026-11-22T20:00:00+00:00"}, "drained"),
         ({"errors": {"rules": "x"}}, "refusing"),
         ({"report": EDGE["report"] | {"draining": True}}, "draining"),
