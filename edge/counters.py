@@ -141,5 +141,5 @@ class Counts:
         self.loop_errors[kind] = self.loop_errors.get(kind, 0) + 1
 
     def fill_ended(self, end: str) -> None:
-        """One more fetch came to its end."""
+        """Count the end of a fetch: a `FillEnd`, or the reason of its failure."""
         self.fills[end] = self.fills.get(end, 0) + 1

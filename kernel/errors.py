@@ -5,6 +5,8 @@ A refusal of a viewer's request is a value (see `kernel.vocabulary`), not one of
 
 from __future__ import annotations
 
+from kernel.fetch_reasons import UPSTREAM_STATUS, UpstreamReason
+
 
 class MatineeError(Exception):
     """Base of the six; `str()` of it is fit to be shown to the one at fault."""
@@ -24,15 +26,16 @@ class BadRequest(MatineeError):
 
 
 class UpstreamFailed(MatineeError):
-    """The upstream's fault: 502, or 504 when it was a time-out.
+    """The upstream's fault: 502, 504 when it was a time-out, or the upstream's own 5xx.
 
-    `retry` says whether another attempt is safe: nothing of an answer was received yet.
+    `status` is the HTTP status of the reason. `retry` says whether another attempt is safe: no part of a response was
+    received yet.
     """
 
-    def __init__(self, reason: str, *, status: int = 502, retry: bool = False, detail: str = "") -> None:
+    def __init__(self, reason: UpstreamReason, *, retry: bool = False, detail: str = "") -> None:
         super().__init__(detail or reason)
         self.reason = reason
-        self.status = status
+        self.status = UPSTREAM_STATUS[reason]
         self.retry = retry
         self.detail = detail
 

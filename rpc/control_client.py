@@ -21,6 +21,7 @@ import grpc.aio
 import stamina
 
 from kernel.errors import BadRequest, Overloaded, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from rpc.border_service import (
     EdgeNamed,
     Met,
@@ -170,7 +171,7 @@ class ControlClient:
             return read(reply)
         except BorderError as error:
             detail = f"control at {self._address} answered {error}"
-            raise UpstreamFailed("control-not-understood", detail=detail) from None
+            raise UpstreamFailed(UpstreamReason.CONTROL_NOT_UNDERSTOOD, detail=detail) from None
 
     async def close(self) -> None:
         """Close the connection; a later call would open it again."""
@@ -226,4 +227,6 @@ def _told(error: grpc.aio.AioRpcError, address: str) -> Exception:
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return Overloaded(f"control: {error.details()}")
     retry = error.code() in _TRANSIENT
-    return UpstreamFailed("control-unreachable", retry=retry, detail=f"control at {address}: {reason(error)}")
+    return UpstreamFailed(
+        UpstreamReason.CONTROL_UNREACHABLE, retry=retry, detail=f"control at {address}: {reason(error)}"
+    )

@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 
 from kernel.errors import UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.messages import FromControl, FromEdge
 from rpc.border import Joiner
 from rpc.border_edge import edge_to_wire
@@ -49,7 +50,7 @@ class EdgeStream:
         if not stands:
             await channel.close()
             who = "nobody" if credentials is None else "no control of this fleet"
-            raise UpstreamFailed("control-unreachable", retry=True, detail=f"{who} answers at {address}")
+            raise UpstreamFailed(UpstreamReason.CONTROL_UNREACHABLE, retry=True, detail=f"{who} answers at {address}")
         return cls(channel, address)
 
     async def send(self, message: FromEdge) -> None:
@@ -81,7 +82,7 @@ class EdgeStream:
         await self._channel.close()
 
     def _lost(self, why: str) -> UpstreamFailed:
-        return UpstreamFailed("control-lost", retry=True, detail=f"control at {self._address}: {why}")
+        return UpstreamFailed(UpstreamReason.CONTROL_LOST, retry=True, detail=f"control at {self._address}: {why}")
 
 
 async def _stands(channel: grpc.aio.Channel) -> bool:

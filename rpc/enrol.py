@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from kernel.errors import BadRequest, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.identity import read_token
 from kernel.settings.setting_types import parse_address
 from rpc.channel import open_channel, reason
@@ -40,11 +41,13 @@ async def enrol(address: str, token: str, request: bytes) -> tuple[bytes, bytes]
     try:
         shown = await asyncio.to_thread(_shown, address)
     except (OSError, ValueError) as error:
-        raise UpstreamFailed("control-unreachable", retry=True, detail=f"enrolment at {address}: {error}") from None
+        raise UpstreamFailed(
+            UpstreamReason.CONTROL_UNREACHABLE, retry=True, detail=f"enrolment at {address}: {error}"
+        ) from None
     authority = next((one for one in shown if one.fingerprint(hashes.SHA256()) == wanted), None)
     if authority is None:
         raise UpstreamFailed(
-            "control-untrusted",
+            UpstreamReason.CONTROL_UNTRUSTED,
             detail=f"who answers at {address} is not of the authority that the enrolment token names; nothing was said",
         )
     root = authority.public_bytes(serialization.Encoding.PEM)
@@ -68,7 +71,7 @@ async def _answer(call: Any, message: Any, address: str, authority: bytes) -> tu
         if error.code() in _REFUSED:
             raise BadRequest(403, "control-refused", error.details() or "") from None
         why = f"control at {address}: {reason(error)}"
-        raise UpstreamFailed("control-unreachable", retry=True, detail=why) from None
+        raise UpstreamFailed(UpstreamReason.CONTROL_UNREACHABLE, retry=True, detail=why) from None
     return found.chain, authority
 
 

@@ -17,6 +17,7 @@ import structlog
 
 from kernel.clock import Clock
 from kernel.errors import BadRequest, BadSettings, MatineeError, StorageFailed, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.identity import BadIdentity, fingerprint, make_key, read_token, request
 from kernel.settings.setting_types import Address
 from rpc.edge_stream import EdgeStream
@@ -97,10 +98,13 @@ class NodeIdentity:
                 await self._join(token)
         held = self.current
         if held is None:
-            raise UpstreamFailed("not-enrolled", detail="this node has no identity: its enrolment token is not there")
+            raise UpstreamFailed(
+                UpstreamReason.NOT_ENROLLED, detail="this node has no identity: its enrolment token is not there"
+            )
         if held.identity.ends <= self._clock.wall():
             raise UpstreamFailed(
-                "identity-ended", detail="this node's certificate has ended: enrol it again, with --enrol-token"
+                UpstreamReason.IDENTITY_ENDED,
+                detail="this node's certificate has ended: enrol it again, with --enrol-token",
             )
         return held
 
@@ -118,7 +122,7 @@ class NodeIdentity:
         except (MatineeError, BadIdentity) as error:
             why = f"joining the fleet: {error}"
             if self.current is None or self.current.identity.ends <= self._clock.wall():
-                raise UpstreamFailed("not-enrolled", retry=True, detail=why) from None
+                raise UpstreamFailed(UpstreamReason.NOT_ENROLLED, retry=True, detail=why) from None
             log.warning("the enrolment token could not be used; the node goes on as it is", error=why)
 
     async def _enrol(self, token: str, used: str) -> None:

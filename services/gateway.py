@@ -12,6 +12,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from kernel.errors import Overloaded, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.http.paths import normalise
 from kernel.vocabulary import Refusal
 from services.http.problem import problem
@@ -117,10 +118,12 @@ class Gateway:
                 return sent
         except TimeoutError as error:
             raise self._broken(
-                sent, request, UpstreamFailed("origin-timeout", status=504, detail="the origin is silent")
+                sent, request, UpstreamFailed(UpstreamReason.ORIGIN_TIMEOUT, detail="the origin is silent")
             ) from error
         except aiohttp.ClientError as error:
-            failed = UpstreamFailed("origin-unreachable", detail=f"the origin cannot be asked: {type(error).__name__}")
+            failed = UpstreamFailed(
+                UpstreamReason.ORIGIN_UNREACHABLE, detail=f"the origin cannot be asked: {type(error).__name__}"
+            )
             raise self._broken(sent, request, failed) from error
 
     def _broken(self, sent: web.StreamResponse | None, request: web.Request, failed: UpstreamFailed) -> Exception:

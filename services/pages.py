@@ -15,6 +15,7 @@ from cachetools import LRUCache
 
 from kernel.clock import Clock
 from kernel.errors import BadRequest, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from services.http import params
 from services.http.caller import COOKIE, GUEST_SECONDS, Gate
 from services.http.request_context import request_context
@@ -161,11 +162,13 @@ class Pages:
                     body += more
         except (aiohttp.ClientError, TimeoutError) as error:
             raise UpstreamFailed(
-                "origin-unreachable", detail=f"the origin cannot be asked: {type(error).__name__}"
+                UpstreamReason.ORIGIN_UNREACHABLE, detail=f"the origin cannot be asked: {type(error).__name__}"
             ) from error
         kind = got.content_type
         if got.status != 200 or not kind.startswith("image/") or len(body) > MAX_POSTER_BYTES:
-            raise UpstreamFailed("origin-answer", detail=f"the origin answered {got.status} {kind} for a picture")
+            raise UpstreamFailed(
+                UpstreamReason.ORIGIN_ANSWER, detail=f"the origin answered {got.status} {kind} for a picture"
+            )
         return kind, body
 
 

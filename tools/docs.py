@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.fills import fill_state
-from kernel import errors, vocabulary
+from kernel import errors, fetch_reasons, vocabulary
 from kernel.settings.table import Setting, table, tables_of
 from tools import cli
 from tools.cli import COMMANDS, Command
@@ -188,6 +188,14 @@ def errors_page() -> str:
     lines += rows(("Reason", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.ABORT_SENTENCES.items()])
     lines += ["", "## Why a response is not marked `stored` (`detail` of Cache-Status)", ""]
     lines += rows(("Word", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.NOT_STORED_SENTENCES.items()])
+    lines += ["", "## Why a fetch from an upstream failed (`reason` of `UpstreamFailed`)", ""]
+    failed = fetch_reasons.UPSTREAM_SENTENCES.items()
+    lines += rows(
+        ("Reason", "Status", "Meaning"),
+        [(f"`{reason}`", str(fetch_reasons.UPSTREAM_STATUS[reason]), sentence) for reason, sentence in failed],
+    )
+    lines += ["", "## How a fetch ended that did not fail (label `end` of `matinee_edge_fills_total`)", ""]
+    lines += rows(("End", "Meaning"), [(f"`{end}`", text) for end, text in fetch_reasons.FILL_END_SENTENCES.items()])
     lines += ["", "## Why an operators' or services' request is refused", ""]
     doors = vocabulary.DOOR_REFUSAL_STATUS.items()
     told = [(f"`{reason}`", str(status), vocabulary.DOOR_REFUSAL_SENTENCES[reason]) for reason, status in doors]

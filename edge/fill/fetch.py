@@ -26,11 +26,12 @@ from edge.slices.slice_fetch import SliceFetch
 from edge.slices.sliced_object import SlicedObject
 from edge.slices.unsteady_validators import UnsteadyObjects
 from edge.upstreams.exchange import Exchange
-from edge.upstreams.selector import FAILING, Upstream, Upstreams
+from edge.upstreams.selector import Upstream, Upstreams
 from edge.wire.request import Request
 from edge.wire.upload import Upload
 from kernel.clock import Clock
 from kernel.errors import Bug, Overloaded, UpstreamFailed
+from kernel.fetch_reasons import FillEnd, UpstreamReason
 from kernel.http.conditional import confirms
 from kernel.http.forwarding import REGISTERED_SAFE
 from kernel.http.freshness import COOKIE_FIELDS
@@ -190,11 +191,11 @@ class Fetcher:
                 await self._cache.purge(invalidated_by(asked, request, exchange.fields))
             judged = asked.route.judged_by(request)
             await self._answers.handle(fill, exchange, asked, judged, method, asked_at, ranged=part is not None)
-            self._counts.fill_ended("whole")
+            self._counts.fill_ended(FillEnd.WHOLE)
             self._backoff.succeed(fill.key)
         except (UpstreamFailed, Overloaded) as error:
             self._counts.fill_ended(error.reason)
-            if error.reason != "nobody-waits" and self._cache.stored(fill.key):
+            if error.reason is not UpstreamReason.NO_READERS and self._cache.stored(fill.key):
                 self._backoff.fail(fill.key, self._clock.mono(), self._jitter())
             self._cache.end_fill(fill)
             fill.fail(error)
@@ -221,7 +222,7 @@ class Fetcher:
         upload = body if isinstance(body, Upload) else None
         length = upload.length if upload is not None else len(body)  # type: ignore[arg-type]  # bytes then
         if upload is not None and upload.begun:
-            raise UpstreamFailed("upload-broken")  # an upstream has had it: it is not here any more
+            raise UpstreamFailed(UpstreamReason.UPLOAD_BROKEN)  # an upstream has had it: it is not here any more
 
         def made(upstream: Upstream) -> list[bytes]:
             head = request_head(
@@ -276,7 +277,7 @@ class Fetcher:
             if part is not None:
                 run.starts(exchange, part)
                 await self._answers.streams.follow(run, exchange)
-                self._counts.fill_ended("whole")
+                self._counts.fill_ended(FillEnd.WHOLE)
                 if run.goes_on():
                     return True
                 run.close(None)
@@ -284,10 +285,9 @@ class Fetcher:
                 await self._replace(slicing, run, exchange, request, judged, asked_at)
             elif exchange.status < 500 and exchange.status != 304:  # that is what it is now: asked anew, they get it
                 slicing.changed()
-                self._counts.fill_ended("changed")
+                self._counts.fill_ended(FillEnd.OBJECT_CHANGED)
             else:
-                status = exchange.status if exchange.status in FAILING else 502  # as it says, if not in its words
-                raise UpstreamFailed(f"status-{exchange.status}", status=status)
+                raise UpstreamFailed(UpstreamReason.for_status(exchange.status))
         finally:
             exchange.close()
         return False
@@ -328,14 +328,14 @@ class Fetcher:
         """Another version: who has no head yet waits for it, the rest is cut off."""
         if self.unsteady.change(slicing.whole.key, self._clock.mono()) and exchange.status == 206:
             slicing.changed()  # whoever asks anew gets it in one stream
-            self._counts.fill_ended("changed")
+            self._counts.fill_ended(FillEnd.OBJECT_CHANGED)
             return
         fill = self._cache.begin(slicing.asked.key, None, request)
         try:
             slicing.changed()
             run.close(None)
             await self._answers.handle(fill, exchange, slicing.asked, judged, b"GET", asked_at, ranged=True)
-            self._counts.fill_ended("whole")
+            self._counts.fill_ended(FillEnd.WHOLE)
         except UpstreamFailed as error:
             self._cache.end_fill(fill)
             fill.fail(error)

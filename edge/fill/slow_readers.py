@@ -6,6 +6,7 @@ from cache.fills.fill import Fill
 from edge.upstreams.exchange import Exchange
 from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 
 LAG_SECONDS = 5.0
 """How long one viewer may hold up others of an answer that is passed on, before he is cut off."""
@@ -40,6 +41,6 @@ class SlowReaderLimit:
     def _look(self) -> None:
         for reader in self._fill.slow_readers():
             self._fill.leave(reader)
-            reader.on_failed(UpstreamFailed("too-slow"))
+            reader.on_failed(UpstreamFailed(UpstreamReason.READER_TOO_SLOW))
         if self._timer is not None:
             self._wait()

@@ -28,6 +28,7 @@ from edge.slices.unsteady_validators import UNSTEADY_SECONDS, UnsteadyObjects
 from edge.upstreams.exchange import Exchange
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.http.conditional import still_describes
 from kernel.http.dates import format_date
 from kernel.http.freshness import STALE_IF_ERROR_STATUSES, Verdict, assess
@@ -91,12 +92,12 @@ class ResponseHandler:
         part = part_of(exchange.fields, exchange.length) if status == 206 and ranged and fill.shared else None
         retrieves = method in (b"GET", b"HEAD")
         if status == 206 and part is None and retrieves and not _may_pass(fill, request, ASKS_FOR_206):
-            raise UpstreamFailed("unasked-206")
+            raise UpstreamFailed(UpstreamReason.UNASKED_206)
         if status == 200 and method == b"HEAD":
             await self._freshen_from_head(fill, exchange, route, request, asked_at)
         now = self._clock.mono()
         if status in STALE_IF_ERROR_STATUSES and stale is not None and now < max(stale.sie_until, stale.swr_until):
-            raise UpstreamFailed(f"status-{status}")
+            raise UpstreamFailed(UpstreamReason.for_status(status))
         verdict = self._assess(method, request, 200 if part else status, exchange.fields, route, asked_at)
         entry = self._entry(fill, exchange, route, verdict, request, part)
         sliced = method == b"GET" and entry.status == 200 and route.slice > 0
@@ -223,11 +224,11 @@ class ResponseHandler:
         """A 304: what is stored holds, with fresh fields (RFC 9111 §4.3.4)."""
         stale = fill.stale
         if stale is None:
-            raise UpstreamFailed("unasked-304")
+            raise UpstreamFailed(UpstreamReason.UNASKED_304)
         fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
         await exchange.body_to(_drop)
         if not await self._cache.warmed(stale):
-            raise UpstreamFailed("unasked-304")
+            raise UpstreamFailed(UpstreamReason.UNASKED_304)
         verdict = self._assess(method, request, stale.status, freshened(stale, fields), route, asked_at)
         fields = _parted(fill, fields, verdict)
         self._cache.freshen(stale, self._dated(fields), verdict, doomed=fill.purged)
@@ -304,7 +305,7 @@ class ResponseHandler:
                 self._cache.end_fill(fill)
                 fill.pass_on(Event.TOO_LARGE)
         elif fill.state is State.PASSING_THROUGH and not fill.readers:
-            exchange.on_broken(UpstreamFailed("nobody-waits"))
+            exchange.on_broken(UpstreamFailed(UpstreamReason.NO_READERS))
 
     def _end(self, fill: Fill, entry: Entry) -> None:
         """The body is whole: keep it, then tell everybody."""

@@ -23,6 +23,7 @@ from edge.prefetch.scheduler import PrefetchRequest
 from kernel.clock import Clock, Timer
 from kernel.documents import load_json
 from kernel.errors import StorageFailed, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.jobs import Purge, parse_prefetch, parse_purge
 from kernel.fleet.messages import DONE, NOTHING, PREFETCH, PURGE, Job, Jobs, Receipt, Version
 
@@ -117,7 +118,9 @@ class JobRunner:
     def take(self, jobs: Jobs) -> None:
         """Entries of the log, from control. UpstreamFailed when too many wait already."""
         if len(self._queue) >= MAX_WAITING:
-            raise UpstreamFailed("jobs-behind", retry=True, detail="more jobs than this edge can do wait here")
+            raise UpstreamFailed(
+                UpstreamReason.JOBS_BEHIND, retry=True, detail="more jobs than this edge can do wait here"
+            )
         if self._goal is None or self._goal.epoch != jobs.epoch:
             self._goal = Version(jobs.epoch, jobs.head)
         self._queue.append(jobs)

@@ -28,6 +28,7 @@ from edge.wire.http1_server import Connection
 from edge.wire.request import Request
 from kernel.auth.claims import Permit
 from kernel.errors import MatineeError, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.http.cache_status import forwarded
 from kernel.http.ranges import ByteRange
 from kernel.vocabulary import Outcome
@@ -135,7 +136,8 @@ class PendingResponse(Reply):
         """The walk cannot go on. `again`: asked anew, the object may be had."""
         self.set_waiting(False)
         self.connection.on_lost, self.connection.on_resume = self.on_disconnect, None
-        self.parts = self.parts and getattr(error, "reason", "") != "slice-gone"
+        if isinstance(error, UpstreamFailed) and error.reason is UpstreamReason.SLICE_UNAVAILABLE:
+            self.parts = False
         if again and not self.head_sent and self.client_connected:
             self.story.retry(self)
         elif self.client_connected:
@@ -318,7 +320,7 @@ class PendingResponse(Reply):
         """However often it was asked for, no head came in time."""
         if self.client_connected and not self.head_sent and self.fill is not None:
             self.leave_fill()
-            self.on_failed(UpstreamFailed("first-byte-timeout", status=504))
+            self.on_failed(UpstreamFailed(UpstreamReason.FIRST_BYTE_TIMEOUT))
 
     def on_failed(self, error: MatineeError) -> None:
         """The fetch broke: a stale response where one may stand in, once more where that may help, else said."""

@@ -23,14 +23,23 @@ from edge.slices.slice_reader import SliceReader
 from edge.slices.sliced_object import SlicedObject
 from edge.slices.wait_deadline import WaitDeadline
 from kernel.errors import MatineeError, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.http.ranges import ByteRange
 
 if TYPE_CHECKING:
     from edge.serve.response import PendingResponse
 
 WRITE_BYTES = 256 * 1024  # bytes written at a time
-BROKEN = frozenset(("truncated", "idle-timeout", "total-timeout", "nobody-waits", "short-parts"))
-"""Ends of a stream that began well: another may go on where it stopped."""
+RESUMABLE = frozenset(
+    (
+        UpstreamReason.TRUNCATED,
+        UpstreamReason.IDLE_TIMEOUT,
+        UpstreamReason.TOTAL_TIMEOUT,
+        UpstreamReason.NO_READERS,
+        UpstreamReason.SHORT_PARTS,
+    )
+)
+"""Failures after a good beginning: another fetch may continue where this one stopped."""
 
 
 class SlicedResponse(SliceReader):
@@ -204,7 +213,7 @@ class SlicedResponse(SliceReader):
     def _await_rest(self, number: int) -> bool:
         """Only a piece of the slice is here, and it ends before what comes next."""
         if not self._rounds.take():
-            self._fail(UpstreamFailed("no-progress"))
+            self._fail(UpstreamFailed(UpstreamReason.NO_PROGRESS))
             return False
         return self._wait_for_slice(number)
 
@@ -303,14 +312,14 @@ class SlicedResponse(SliceReader):
         if why == "late":
             self._overdue.extend()
         elif not self._rounds.take():
-            self._fail(UpstreamFailed("no-progress"))
+            self._fail(UpstreamFailed(UpstreamReason.NO_PROGRESS))
             return
         self._step()
 
     def on_failed(self, error: MatineeError) -> None:
         """The stream broke: under one strong ETag another may go on where it stopped."""
         self._fill = None
-        broken = isinstance(error, UpstreamFailed) and error.reason in BROKEN
+        broken = isinstance(error, UpstreamFailed) and error.reason in RESUMABLE
         if broken and self._slicing.refetchable and self._rounds.take():
             self._step()
         else:
@@ -319,19 +328,19 @@ class SlicedResponse(SliceReader):
     # -- the end -----------------------------------------------------------------------------------------------
 
     def _waited_out(self) -> None:
-        self._fail(UpstreamFailed("first-byte-timeout", status=504))
+        self._fail(UpstreamFailed(UpstreamReason.FIRST_BYTE_TIMEOUT))
 
     def _slice_unavailable(self) -> None:
         """What is missing may not be fetched apart: the object is fetched anew, unless it serves others still."""
         self._detach()
         if len(self._slicing.consumers) == 0:
             self._slicing.cache.forget(self._slicing.whole)
-        self._delivery.on_sliced_failed(UpstreamFailed("slice-gone"), again=True)
+        self._delivery.on_sliced_failed(UpstreamFailed(UpstreamReason.SLICE_UNAVAILABLE), again=True)
 
     def changed(self) -> None:
         """Another version is there now: bytes of the two are never mixed."""
         self._detach()
-        self._delivery.on_sliced_failed(UpstreamFailed("changed"), again=True)
+        self._delivery.on_sliced_failed(UpstreamFailed(UpstreamReason.OBJECT_CHANGED), again=True)
 
     def _fail(self, error: MatineeError) -> None:
         self._detach()

@@ -15,6 +15,7 @@ from edge.slices.sliced_object import Begin, SlicedObject
 from edge.upstreams.exchange import Exchange
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.http.message import first
 
 
@@ -100,7 +101,7 @@ def matching_part(run: SliceFetch, exchange: Exchange) -> Part | None:
     if exchange.status == 206:
         part = part_of(fields, exchange.length)
         if part is None:
-            raise UpstreamFailed("bad-part")
+            raise UpstreamFailed(UpstreamReason.BAD_CONTENT_RANGE)
     elif exchange.status == 200 and exchange.length is not None:
         part = Part(0, exchange.length, exchange.length)
         slicing.knows_ranges = False
@@ -109,5 +110,5 @@ def matching_part(run: SliceFetch, exchange: Exchange) -> Part | None:
     if strong_etag(first(fields, b"etag")) != slicing.whole.mark or part.total != slicing.total:
         return None
     if exchange.status == 206 and (part.first != run.first or part.stop > run.end):
-        raise UpstreamFailed("wrong-part")
+        raise UpstreamFailed(UpstreamReason.WRONG_PART)
     return part

@@ -19,12 +19,13 @@ from cache.slices import slice_key
 from edge.fill.fetch_rounds import Rounds
 from edge.slices.content_range import Part, slice_entry
 from kernel.errors import MatineeError, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 
 if TYPE_CHECKING:
     from edge.slices.sliced_object import SlicedObject
     from edge.upstreams.exchange import Exchange
 
-ENDED = UpstreamFailed("nobody-waits")
+ENDED = UpstreamFailed(UpstreamReason.NO_READERS)
 """Why a stream is cut that nobody needs any further."""
 
 
@@ -119,7 +120,7 @@ class SliceFetch:
                 self._keep_piece(self._fill)
         if wanted and not self._rounds.take():
             self.slicing.asks_whole = True
-            raise UpstreamFailed("short-parts")  # too little by too many answers
+            raise UpstreamFailed(UpstreamReason.SHORT_PARTS)  # too little by too many answers
         return wanted
 
     def _keep_piece(self, fill: Fill) -> None:

@@ -16,6 +16,7 @@ from typing import Protocol
 from edge.upstreams.http1_client import UpstreamConnection
 from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.http.message import Fields
 
 MAX_EARLY_BYTES = 2
@@ -148,22 +149,24 @@ class Exchange:
         self._timer = None
         now = self._clock.mono()
         if not self._headed.done():
-            left, reason = self._moved + self._first_byte - now, "first-byte-timeout"
+            left, reason = self._moved + self._first_byte - now, UpstreamReason.FIRST_BYTE_TIMEOUT
             unsent = self.connection.unsent if self.connection is not None else 0
             if left <= 0 and 0 < unsent < self._unsent:
                 left, self._moved, self._unsent = self._first_byte, now, unsent  # still taking the request
             elif left <= 0 and self._uploads(unsent):
                 left, self._moved = self._first_byte, now
         elif self._paused_at is not None:
-            left, reason = self._timeouts.idle, ""
+            left, reason = self._timeouts.idle, UpstreamReason.IDLE_TIMEOUT
         else:
-            left, reason = min((self._moved + self._timeouts.idle - now, "idle-timeout"), self._left_of_all(now))
+            left, reason = min(
+                (self._moved + self._timeouts.idle - now, UpstreamReason.IDLE_TIMEOUT), self._left_of_all(now)
+            )
         if left > 0:
             self._wait(left)
             return
         if self.connection is not None:
             self.connection.cut()
-        self.on_broken(UpstreamFailed(reason, status=504))
+        self.on_broken(UpstreamFailed(reason))
 
     def _uploads(self, unsent: int) -> bool:
         """Whether more of the request is to come, and that it has not come yet is no fault of the upstream's."""
@@ -173,12 +176,12 @@ class Exchange:
         before, self._taken = self._taken, connection.taken
         return not unsent or self._taken > before
 
-    def _left_of_all(self, now: float) -> tuple[float, str]:
+    def _left_of_all(self, now: float) -> tuple[float, UpstreamReason]:
         total = self._timeouts.total
         if not total:
-            return float("inf"), ""
+            return float("inf"), UpstreamReason.TOTAL_TIMEOUT
         spent = now - self._began - self._paused_for
-        return total + self._received / MIN_RATE - spent, "total-timeout"
+        return total + self._received / MIN_RATE - spent, UpstreamReason.TOTAL_TIMEOUT
 
     # -- Answer ------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ import httptools
 from edge.upstreams.response_framing import framing
 from edge.wire.upload import Upload
 from kernel.errors import UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.http.message import Fields
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -136,7 +137,7 @@ class UpstreamConnection(asyncio.Protocol):
         """There will be no further piece, and the request is not whole."""
         self._upload = None
         if self._answer is not None:
-            self._break(UpstreamFailed("upload-broken"))
+            self._break(UpstreamFailed(UpstreamReason.UPLOAD_BROKEN))
 
     def _end_upload(self) -> None:
         upload, self._upload = self._upload, None
@@ -195,16 +196,16 @@ class UpstreamConnection(asyncio.Protocol):
             self._more(data)
             return
         if not self._begun and data[0] != 0x48:  # H; llhttp passes over empty lines, which may be left of an old answer
-            self._break(UpstreamFailed("malformed", detail="the answer does not begin with HTTP"))
+            self._break(UpstreamFailed(UpstreamReason.MALFORMED, detail="the answer does not begin with HTTP"))
             return
         self._begun = True
         self._counted += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._break(UpstreamFailed("upgrade"))
+            self._break(UpstreamFailed(UpstreamReason.UPGRADE))
         except httptools.HttpParserError as error:
-            self._break(self._error or UpstreamFailed("malformed", detail=str(error)))
+            self._break(self._error or UpstreamFailed(UpstreamReason.MALFORMED, detail=str(error)))
         else:
             self._after()
 
@@ -229,7 +230,9 @@ class UpstreamConnection(asyncio.Protocol):
                 self.hold(on=False)
                 self._released(self)
         elif self._counted > MAX_HEAD_BYTES and self._answer is not None:
-            self._break(UpstreamFailed("trailer-too-large" if self._head_done else "head-too-large"))
+            self._break(
+                UpstreamFailed(UpstreamReason.TRAILER_TOO_LARGE if self._head_done else UpstreamReason.HEAD_TOO_LARGE)
+            )
 
     def eof_received(self) -> None:
         """The upstream's side has ended in due form; over TLS that is its close_notify, which nobody else can send."""
@@ -244,16 +247,16 @@ class UpstreamConnection(asyncio.Protocol):
             if self.by_close and self._head_done and exc is None and (self._ended or not self.secure):
                 answer.on_end()
             elif self._begun:
-                answer.on_broken(UpstreamFailed("truncated"))
+                answer.on_broken(UpstreamFailed(UpstreamReason.TRUNCATED))
             else:
-                answer.on_broken(UpstreamFailed(self._why_closed(exc), retry=True))
+                answer.on_broken(UpstreamFailed(self._close_reason(exc), retry=True))
         self._lost(self)
 
-    def _why_closed(self, exc: Exception | None) -> str:
-        """In a word: refused by TLS (our certificate, in TLS 1.3), dead since it was kept, or closed without a word."""
+    def _close_reason(self, exc: Exception | None) -> UpstreamReason:
+        """Refused by TLS (our certificate, in TLS 1.3), closed while it was kept, or closed without a response."""
         if isinstance(exc, ssl.SSLError):
-            return "tls"
-        return "stale-connection" if self.served else "closed"
+            return UpstreamReason.TLS
+        return UpstreamReason.STALE_CONNECTION if self.served else UpstreamReason.CLOSED
 
     # -- llhttp's side -----------------------------------------------------------------------------------------
 
@@ -264,12 +267,12 @@ class UpstreamConnection(asyncio.Protocol):
     def on_status(self, reason: bytes) -> None:
         """The reason phrase, or a part of it."""
         if not _VALUE.fullmatch(reason):
-            self._fail("malformed")
+            self._fail(UpstreamReason.MALFORMED)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field line."""
         if len(self._fields) >= MAX_FIELDS or not _VALUE.fullmatch(value):
-            self._fail("head-too-large" if len(self._fields) >= MAX_FIELDS else "field-value")
+            self._fail(UpstreamReason.HEAD_TOO_LARGE if len(self._fields) >= MAX_FIELDS else UpstreamReason.FIELD_VALUE)
         self._fields.append((name.lower(), value.rstrip(b" \t")))  # llhttp leaves the whitespace after a value
 
     def on_headers_complete(self) -> None:
@@ -280,20 +283,20 @@ class UpstreamConnection(asyncio.Protocol):
         if answer is None:
             return
         if status == 101 or not 100 <= status <= 999:
-            self._fail("status")
+            self._fail(UpstreamReason.STATUS)
         version = self._parser.get_http_version()
         if version not in ("1.1", "1.0"):
-            self._fail("version")
+            self._fail(UpstreamReason.VERSION)
         if sum(len(name) + len(value) for name, value in fields) > MAX_HEAD_BYTES:
-            self._fail("head-too-large")
+            self._fail(UpstreamReason.HEAD_TOO_LARGE)
         try:
             found = framing(status, fields, int(version[2]), bodyless=self._bodyless)
         except ValueError:
-            self._fail("framing")
+            self._fail(UpstreamReason.FRAMING)
         if status < 200:
             self._interims += 1
             if self._interims > MAX_INTERIM_RESPONSES:
-                self._fail("interims")
+                self._fail(UpstreamReason.INTERIMS)
             answer.on_interim(status, fields)
             return
         self.by_close, self._reusable, self._head_done = found.by_close, found.reusable, True
@@ -328,7 +331,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._idle = True
         answer.on_end()
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: UpstreamReason) -> None:
         self._error = UpstreamFailed(reason)
         raise ValueError(reason)
 

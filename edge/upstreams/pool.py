@@ -18,6 +18,7 @@ from edge.upstreams.http1_client import UpstreamConnection
 from edge.upstreams.network import Network
 from kernel.clock import Clock
 from kernel.errors import Overloaded, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.settings.table import Address
 
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL))
@@ -162,7 +163,7 @@ class Pool:
             if not late or task is None:
                 raise
             task.uncancel()
-            raise UpstreamFailed("connect-timeout", status=504, retry=True) from None
+            raise UpstreamFailed(UpstreamReason.CONNECT_TIMEOUT, retry=True) from None
         finally:
             timer.cancel()
         connection = cast("UpstreamConnection", protocol)
@@ -229,7 +230,9 @@ def _why(error: OSError) -> UpstreamFailed | Overloaded:
     if error.errno in _EXHAUSTED:
         return Overloaded("descriptors")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return UpstreamFailed("certificate", retry=True, detail=getattr(error, "verify_message", "") or str(error))
+        return UpstreamFailed(
+            UpstreamReason.CERTIFICATE, retry=True, detail=getattr(error, "verify_message", "") or str(error)
+        )
     if isinstance(error, ssl.SSLError):
-        return UpstreamFailed("tls", retry=True, detail=getattr(error, "reason", None) or str(error))
-    return UpstreamFailed("connect", retry=True, detail=str(error))
+        return UpstreamFailed(UpstreamReason.TLS, retry=True, detail=getattr(error, "reason", None) or str(error))
+    return UpstreamFailed(UpstreamReason.CONNECT, retry=True, detail=str(error))

@@ -31,6 +31,7 @@ from edge.upstreams.retry_budget import RetryBudget
 from edge.wire.upload import Upload
 from kernel.clock import Clock
 from kernel.errors import Overloaded, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.http.authority import normal_authority
 from kernel.http.message import Fields
 from kernel.settings.table import Address
@@ -39,14 +40,18 @@ from kernel.upstreams.health import Failure, Health
 from kernel.upstreams.upstream_url import weight_of, without_weight
 
 MAX_ATTEMPTS = 3
-UNSEEN = frozenset(("connect", "connect-timeout", "tls", "certificate"))
-"""Failures by which no request was sent."""
+CANNOT_CONNECT = frozenset(
+    (UpstreamReason.CONNECT, UpstreamReason.CONNECT_TIMEOUT, UpstreamReason.TLS, UpstreamReason.CERTIFICATE)
+)
+"""Failures before any request was sent."""
 FAILING = frozenset((500, 502, 503, 504))
 """Statuses that speak against an upstream when they come again and again."""
 GATEWAY = frozenset((502, 503, 504))
 """Statuses for which another upstream is asked."""
-OURS = frozenset(("nobody-waits", "stale-connection", "upload-broken"))
-"""Ends of an exchange that are no fault of the upstream's."""
+NOT_UPSTREAMS_FAULT = frozenset(
+    (UpstreamReason.NO_READERS, UpstreamReason.STALE_CONNECTION, UpstreamReason.UPLOAD_BROKEN)
+)
+"""Ends of an exchange that say nothing of the upstream's health."""
 
 logger = structlog.get_logger("edge")
 
@@ -83,20 +88,20 @@ class _ExchangeAccounting:
 
     def answered(self, status: int) -> None:
         if status in FAILING:
-            self.fails(f"status-{status}", Failure.ANSWER)
+            self.fails(UpstreamReason.for_status(status), Failure.ANSWER)
         elif self.probing:
             self.succeeds()
 
     def over(self, error: UpstreamFailed | None, *, whole: bool) -> None:
         self.upstream.running -= 1
-        if error is not None and error.reason not in OURS:
-            self.fails(error.reason, Failure.UNREACHABLE if error.reason in UNSEEN else Failure.ANSWER)
+        if error is not None and error.reason not in NOT_UPSTREAMS_FAULT:
+            self.fails(error.reason, Failure.UNREACHABLE if error.reason in CANNOT_CONNECT else Failure.ANSWER)
         elif whole and not self.failed:
             self.succeeds()
         elif self.probing:
             self.upstream.health.told_nothing()
 
-    def fails(self, reason: str, how: Failure) -> None:
+    def fails(self, reason: UpstreamReason, how: Failure) -> None:
         if not self.failed:
             self.failed, self.probing = True, False
             self.owner.failed(self.upstream, reason, how)
@@ -206,7 +211,7 @@ class Upstreams:
     async def _first_good(self, asking: _Attempt, order: list[Upstream]) -> Exchange:
         """The first answer in this order that is worth giving, or else the first that there is."""
         kept: Exchange | None = None
-        error: UpstreamFailed | Overloaded = UpstreamFailed("no-upstream")
+        error: UpstreamFailed | Overloaded = UpstreamFailed(UpstreamReason.NO_UPSTREAM)
         try:
             for left, upstream in zip(range(len(order) - 1, -1, -1), order, strict=True):
                 try:
@@ -233,9 +238,9 @@ class Upstreams:
 
     def _may_go_on(self, error: UpstreamFailed | Overloaded, *, repeatable: bool) -> bool:
         """Whether the next upstream may be asked. One that refuses at once has cost nobody anything."""
-        if isinstance(error, Overloaded) or error.reason in UNSEEN - {"connect-timeout"}:
+        if isinstance(error, Overloaded) or error.reason in CANNOT_CONNECT - {UpstreamReason.CONNECT_TIMEOUT}:
             return True
-        return error.retry and (repeatable or error.reason in UNSEEN) and self._budget.try_spend()
+        return error.retry and (repeatable or error.reason in CANNOT_CONNECT) and self._budget.try_spend()
 
     def _leads_nowhere(self, exchange: Exchange, *, repeatable: bool) -> bool:
         """Whether another upstream is asked in spite of this answer."""
@@ -250,13 +255,15 @@ class Upstreams:
         upstream.running += 1
         return Exchange(self.clock, self.timeouts, interim, _ExchangeAccounting(self, upstream, probing))
 
-    def failed(self, upstream: Upstream, reason: str, how: Failure) -> None:
+    def failed(self, upstream: Upstream, reason: UpstreamReason, how: Failure) -> None:
         """It gave no proper answer."""
         upstream.failures += 1
         pool = [one.health for one in self.all]
         if upstream.health.failed(how, self.clock.mono(), may_leave=health.may_leave(pool)):
             upstream.ejected += 1
-            logger.warning("upstream left out", upstream=upstream.url, reason=reason, times=upstream.health.ejections)
+            logger.warning(
+                "upstream left out", upstream=upstream.url, reason=reason.value, times=upstream.health.ejections
+            )
 
     def succeeded(self, upstream: Upstream) -> None:
         """It did."""
@@ -287,10 +294,10 @@ class _Attempt:
         try:
             return await self._once(upstream, fresh=not self.repeatable)
         except UpstreamFailed as error:
-            if error.reason != "stale-connection":
+            if error.reason is not UpstreamReason.STALE_CONNECTION:
                 raise
             if not self.repeatable:
-                raise UpstreamFailed("closed") from None
+                raise UpstreamFailed(UpstreamReason.CLOSED) from None
         upstream.pool.drop_idle()  # what died of it, a restart or a lost path, has likely taken the others too
         self.owner.retries += 1
         return await self._once(upstream, fresh=True)
@@ -303,14 +310,14 @@ class _Attempt:
             kept = connection.served > 0
             if self.upload is not None and self.upload.broken:
                 connection.cut()
-                raise UpstreamFailed("upload-broken")
+                raise UpstreamFailed(UpstreamReason.UPLOAD_BROKEN)
             connection.ask(self.request(upstream), exchange, head_only=self.head_only, upload=self.upload)
             exchange.begun(connection, min(timeouts.first_byte, self._left()))
             await exchange.head()
             if exchange.status == 408 and kept and self.repeatable and not fresh:
                 # It speaks of the time that the connection was idle and crossed our request (RFC 9110 §15.5.9): the
                 # upstream has closed and read nothing. What may not be sent twice gets the 408 all the same.
-                raise UpstreamFailed("stale-connection", retry=True)
+                raise UpstreamFailed(UpstreamReason.STALE_CONNECTION, retry=True)
         except UpstreamFailed as error:
             exchange.on_broken(error)
             exchange.close()

@@ -14,6 +14,7 @@ from aiohttp import web
 from yarl import URL
 
 from kernel.errors import BadRequest, MatineeError, Overloaded, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.media.steering import steered_manifest, steered_playlist, steering_url
 from kernel.vocabulary import REGION
 from services.counters import Counters
@@ -158,7 +159,7 @@ class Steering:
         try:
             text = steered_manifest(data, server, bases) if dash else steered_playlist(data.decode(), server, bases)
         except ValueError as error:
-            raise UpstreamFailed("top-unreadable", detail=f"{name} cannot be read: {error}") from None
+            raise UpstreamFailed(UpstreamReason.TOP_UNREADABLE, detail=f"{name} cannot be read: {error}") from None
         kind = "application/dash+xml" if dash else "application/vnd.apple.mpegurl"
         body = text if isinstance(text, bytes) else text.encode()
         return web.Response(body=body, headers=ANYBODY | {"Content-Type": kind})
@@ -178,9 +179,9 @@ class Steering:
                 continue
             if status < 500:
                 if len(data) > MAX_TOP:
-                    raise UpstreamFailed("top-too-large", detail=f"{len(data)} bytes")
+                    raise UpstreamFailed(UpstreamReason.TOP_TOO_LARGE, detail=f"{len(data)} bytes")
                 return status, data
-        raise UpstreamFailed("no-edge", detail=f"no edge answers{f' but with {status}' if status else ''}")
+        raise UpstreamFailed(UpstreamReason.NO_EDGE, detail=f"no edge answers{f' but with {status}' if status else ''}")
 
 
 async def _bounded(content: aiohttp.StreamReader) -> bytes:

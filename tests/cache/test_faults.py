@@ -8,6 +8,7 @@ import pytest
 from cache.cache import SegmentCache
 from cache.disk.tier import MAX_ERRORS, SUSPEND_SECONDS
 from kernel.errors import StorageFailed, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from tests.cache.workbench import Bench, another, cut, flip, gone, junk, response, spoilt
 from tests.scenario.clock import turns
 
@@ -199,6 +200,6 @@ async def test_a_fill_that_fails_leaves_what_was_stored(ram):
     """A broken fetch is no news of the object."""
     ram.keep(b"/k", b"hello")
     fill = ram.cache.begin(b"/k")
-    fill.fail(UpstreamFailed("reset"))
+    fill.fail(UpstreamFailed(UpstreamReason.TRUNCATED))
     ram.cache.end_fill(fill)
     assert await ram.serve(b"/k") == b"hello"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from edge.counters import COUNTERS, Counts
 from kernel.counters import by_name
+from kernel.fetch_reasons import FillEnd, UpstreamReason
 from tests.edge.ground import standing
 
 
@@ -15,8 +16,8 @@ def test_refusals_and_fills_are_counted_by_their_word():
     counts = Counts()
     for _ in range(3):
         counts.refused("scope")
-        counts.fill_ended("whole")
-    counts.fill_ended("truncated")
+        counts.fill_ended(FillEnd.WHOLE)
+    counts.fill_ended(UpstreamReason.TRUNCATED)
     assert counts.refusals == {"scope": 3}
     assert counts.fills == {"whole": 3, "truncated": 1}
 

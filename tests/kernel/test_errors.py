@@ -3,6 +3,7 @@
 import pytest
 
 from kernel.errors import BadRequest, BadSettings, Bug, MatineeError, Overloaded, StorageFailed, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 
 
 @pytest.mark.parametrize(
@@ -10,8 +11,8 @@ from kernel.errors import BadRequest, BadSettings, Bug, MatineeError, Overloaded
     [
         (BadRequest(400, "path"), "path"),
         (BadRequest(400, "path", "two dots"), "two dots"),
-        (UpstreamFailed("refused"), "refused"),
-        (UpstreamFailed("timeout", status=504, detail="10 s"), "10 s"),
+        (UpstreamFailed(UpstreamReason.CONNECT), "connect"),
+        (UpstreamFailed(UpstreamReason.IDLE_TIMEOUT, detail="10 s"), "10 s"),
         (StorageFailed("disk full"), "disk full"),
         (Overloaded("connections"), "connections"),
         (BadSettings("ram", "too small"), "setting `ram`: too small"),
@@ -25,9 +26,9 @@ def test_every_error_reads_as_a_sentence(error, text):
 
 
 def test_what_an_error_carries():
-    failed = UpstreamFailed("timeout", status=504, retry=True)
-    assert (failed.reason, failed.status, failed.retry) == ("timeout", 504, True)
-    assert (UpstreamFailed("x").status, UpstreamFailed("x").retry) == (502, False)
+    failed = UpstreamFailed(UpstreamReason.IDLE_TIMEOUT, retry=True)
+    assert (failed.reason, failed.status, failed.retry) == (UpstreamReason.IDLE_TIMEOUT, 504, True)
+    assert (UpstreamFailed(UpstreamReason.CONNECT).status, UpstreamFailed(UpstreamReason.CONNECT).retry) == (502, False)
     assert Overloaded("x", 5).retry_after == 5
     assert (BadRequest(403, "scope").status, BadRequest(403, "scope").reason) == (403, "scope")
     assert BadSettings("ram", "w", "s").source == "s"

@@ -1,8 +1,10 @@
 """Each setting, counter, log field, error and refusal has one sentence, in one table, and stands in docs/."""
 
+import ast
+
 import pytest
 
-from kernel import errors, vocabulary
+from kernel import errors, fetch_reasons, vocabulary
 from kernel.counters import Counter, by_name
 from kernel.settings.table import table
 from tools import docs
@@ -62,6 +64,61 @@ def test_each_reason_for_cutting_a_connection_has_a_sentence():
 def test_each_reason_for_not_storing_has_a_sentence():
     assert set(vocabulary.NOT_STORED_SENTENCES) == set(vocabulary.NotStored)
     assert all(map(is_sentence, vocabulary.NOT_STORED_SENTENCES.values()))
+
+
+def test_each_reason_of_a_fetch_has_a_status_and_a_sentence():
+    assert set(fetch_reasons.UPSTREAM_STATUS) == set(fetch_reasons.UpstreamReason)
+    assert set(fetch_reasons.UPSTREAM_SENTENCES) == set(fetch_reasons.UpstreamReason)
+    assert set(fetch_reasons.FILL_END_SENTENCES) == set(fetch_reasons.FillEnd)
+    assert all(map(is_sentence, fetch_reasons.UPSTREAM_SENTENCES.values()))
+    assert all(map(is_sentence, fetch_reasons.FILL_END_SENTENCES.values()))
+
+
+TAKES_A_REASON = {"UpstreamFailed", "fill_ended"}
+"""Calls whose first argument is a word of a table."""
+COMPARED = {"reason"}
+"""Names of reasons: nothing may be decided by comparing them with a string."""
+
+
+def bare_reasons(tree: ast.AST) -> list[int]:
+    """The lines where a string stands for a reason."""
+    found: list[int] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            texts = [arg for arg in node.args[:1] if isinstance(arg, ast.JoinedStr) or is_text(arg)]
+            found += [node.lineno] if name in TAKES_A_REASON and texts else []
+        elif isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            names = {getattr(side, "attr", getattr(side, "id", "")) for side in sides}
+            found += [node.lineno] if names & COMPARED and any(map(is_text, sides)) else []
+    return found
+
+
+def is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def test_no_string_stands_for_a_reason_in_the_edge_and_the_cache(sources):
+    found = {name: bare_reasons(ast.parse(text)) for name, (text, _) in sources.items()}
+    assert {name: lines for name, lines in found.items() if lines and name.startswith(("edge/", "cache/"))} == {}
+    calls = {name: bare_reasons(ast.parse(text)) for name, (text, _) in sources.items() if "UpstreamFailed(" in text}
+    assert {name: lines for name, lines in calls.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "bare"),
+    [
+        ('UpstreamFailed("x")', True),
+        ('errors.UpstreamFailed(f"status-{status}")', True),
+        ('error.reason == "x"', True),
+        ('"x" != reason', True),
+        ("UpstreamFailed(UpstreamReason.TLS)", False),
+        ("error.reason is UpstreamReason.TLS", False),
+    ],
+)
+def test_a_bare_reason_is_found(source: str, bare: bool):
+    assert bool(bare_reasons(ast.parse(source))) == bare
 
 
 def test_each_error_that_crosses_a_border_has_a_sentence():

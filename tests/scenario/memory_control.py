@@ -21,6 +21,7 @@ from control.popularity.service import HotTitlesService
 from control.rollout.service import SettingsPush
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.messages import HOT, SETTINGS, FromEdge, Update, Version
 from tests.scenario.memory_jobs import MemoryJobs
 
@@ -231,7 +232,7 @@ class MemoryControl:
     async def connect(self, _address: str = "") -> MemoryLink:
         """One connection, from the edge's side."""
         if not self._up:
-            raise UpstreamFailed("control-unreachable", retry=True, detail="control is down")
+            raise UpstreamFailed(UpstreamReason.CONTROL_UNREACHABLE, retry=True, detail="control is down")
         self.connections += 1
         link = MemoryLink()
         self._runs(self._serve(link))
@@ -282,14 +283,14 @@ class MemoryLink:
     async def send(self, message: FromEdge) -> None:
         """From the edge."""
         if self._over:
-            raise UpstreamFailed("control-lost", retry=True, detail=self.why)
+            raise UpstreamFailed(UpstreamReason.CONTROL_LOST, retry=True, detail=self.why)
         await self.to_control.put(message)
 
     async def __aiter__(self) -> AsyncIterator[Update]:
         """To the edge."""
         while (update := await self.to_edge.get()) is not None:
             yield update
-        raise UpstreamFailed("control-lost", retry=True, detail=self.why)
+        raise UpstreamFailed(UpstreamReason.CONTROL_LOST, retry=True, detail=self.why)
 
     async def close(self) -> None:
         """The edge leaves."""

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from kernel.errors import UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from services import control_link
 from services.catalogue.title import Change, Playable, Title
 from services.control_link import ControlLink
@@ -21,7 +22,7 @@ class Control:
     async def status(self):
         if self.failures:
             self.failures -= 1
-            raise UpstreamFailed("control-unreachable", retry=True)
+            raise UpstreamFailed(UpstreamReason.CONTROL_UNREACHABLE, retry=True)
         return SimpleNamespace(cursors=self.cursors)
 
     async def put_titles(self, titles, *, removed=(), cursor=0, source=""):

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from kernel.errors import BadRequest, BadSettings, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.identity import ENROLLED
 from kernel.settings.table import DURATION, PATH, TEXT, URL, choice, setting
 from rpc.identity_file import write_private
@@ -68,4 +69,6 @@ async def invite(api: str, key: str, asked: dict[str, Any]) -> dict[str, Any]:
                 return told
             raise BadRequest(answer.status, "control-refused", f"control refuses: {told.get('detail', answer.status)}")
     except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise UpstreamFailed("control-unreachable", detail=f"control at {api}: {str(error) or 'no answer'}") from None
+        raise UpstreamFailed(
+            UpstreamReason.CONTROL_UNREACHABLE, detail=f"control at {api}: {str(error) or 'no answer'}"
+        ) from None

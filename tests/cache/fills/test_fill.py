@@ -5,6 +5,7 @@ import pytest
 from cache.fills.fill import MAX_BYTES_BEHIND, Fill
 from cache.fills.fill_state import Event, State
 from kernel.errors import Bug, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
 
@@ -208,7 +209,7 @@ def test_freeing_ten_thousand_waiters_judges_each_once():
 
 
 def test_a_304_and_a_failure_are_told_to_all():
-    entry, error = response(FakeClock(), b"/k"), UpstreamFailed("reset")
+    entry, error = response(FakeClock(), b"/k"), UpstreamFailed(UpstreamReason.TRUNCATED)
     fill, viewer = begun(stale=entry), None
     viewer = Viewer(fill)
     fill.join(viewer)
@@ -229,7 +230,7 @@ def test_a_failure_mid_body_is_told_and_nothing_is_whole():
     viewer = Viewer(fill)
     fill.join(viewer)
     fill.add(b"abc")
-    fill.fail(UpstreamFailed("reset"))
+    fill.fail(UpstreamFailed(UpstreamReason.TRUNCATED))
     assert isinstance(viewer.told[-1], UpstreamFailed)
     with pytest.raises(Bug):
         fill.end()

@@ -35,7 +35,7 @@ async def test_a_laggard_holds_up_another_for_a_few_seconds():
     assert upstream.paused
     await clock.advance(LAG_SECONDS + 0.1)
     assert not upstream.paused
-    assert slow.told[-1].reason == "too-slow"
+    assert slow.told[-1].reason == "reader-too-slow"
     assert list(fill.readers) == [fast]
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from edge.fleet.sender import MAX_RECEIPTS, ControlSender
 from kernel.errors import UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.messages import Receipt, Report, Version
 from tests.scenario.clock import FakeClock, turns
 
@@ -21,7 +22,7 @@ class Line:
 
     async def send(self, message: object) -> None:
         if self.broken:
-            raise UpstreamFailed("control-lost", retry=True)
+            raise UpstreamFailed(UpstreamReason.CONTROL_LOST, retry=True)
         self.said.append(message)
 
 

@@ -9,6 +9,7 @@ from edge.slices.slice_fetch import SliceFetch
 from edge.slices.slice_reader import SliceReader
 from edge.slices.sliced_object import MAX_UNWRITTEN_SLICES, READ_AHEAD_SLICES, NextStep, SlicedObject
 from kernel.errors import UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from tests.cache.workbench import Bench
 
 K = 100
@@ -134,7 +135,7 @@ def test_a_run_that_nobody_needs_is_cut(ground):
     ground.slicing.unsettled = 0
     run.on_bytes(BODY[K + 10 :])
     assert run.closed
-    assert stream.broken.reason == "nobody-waits"
+    assert stream.broken.reason == "no-readers"
     assert ground.done
 
 
@@ -211,7 +212,7 @@ def test_around_a_piece_a_stream_of_the_whole_is_taken_as_it_is(ground):
 
 def test_a_stream_that_breaks_tells_those_who_wait(ground):
     fill = ground.slicing.get_or_start_fill(3, {}, 9)
-    ground.begun[0].close(UpstreamFailed("truncated"))
+    ground.begun[0].close(UpstreamFailed(UpstreamReason.TRUNCATED))
     assert (fill.error.reason, ground.slicing.fills, ground.slicing.fetches) == ("truncated", {}, [])
 
 

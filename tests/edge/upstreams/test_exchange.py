@@ -4,6 +4,7 @@ import pytest
 
 from edge.upstreams.exchange import MIN_RATE, Exchange, Timeouts
 from kernel.errors import UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from tests.scenario.clock import FakeClock, turns
 
 
@@ -212,7 +213,7 @@ async def test_an_answer_to_an_expectation_nobody_had_is_kept_back():
 )
 async def test_how_it_went_is_told_once(course: list[str], told: list):
     run = Running()
-    arguments = {"on_head": (200, [], None), "on_broken": (UpstreamFailed("truncated"),)}
+    arguments = {"on_head": (200, [], None), "on_broken": (UpstreamFailed(UpstreamReason.TRUNCATED),)}
     for step in course:
         getattr(run.exchange, step)(*arguments.get(step, ()))
     assert run.told == told
@@ -229,8 +230,8 @@ async def test_closing_an_unfinished_exchange_cuts_its_connection_and_ends_its_c
 
 async def test_a_break_is_told_once_and_to_both():
     run = Running()
-    run.exchange.on_broken(UpstreamFailed("truncated"))
-    run.exchange.on_broken(UpstreamFailed("other"))
+    run.exchange.on_broken(UpstreamFailed(UpstreamReason.TRUNCATED))
+    run.exchange.on_broken(UpstreamFailed(UpstreamReason.CONNECT))
     with pytest.raises(UpstreamFailed, match="truncated"):
         await run.exchange.head()
     with pytest.raises(UpstreamFailed, match="truncated"):

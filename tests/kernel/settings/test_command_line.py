@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from kernel.errors import BadSettings, StorageFailed, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from kernel.settings.command_line import Usage, command, read
 from kernel.settings.table import INTEGER, SWITCH, TEXT, setting
 
@@ -105,7 +106,7 @@ def test_a_config_that_cannot_be_read_is_named(name, why):
         (["--workers", "x"], None, 2, (True, "p: setting `workers` (flag --workers): 'x' is not a whole number")),
         ([], BadSettings("workers", "too many"), 2, (True, "p: setting `workers`: too many")),
         ([], StorageFailed("the disk is full"), 1, (True, "p: the disk is full")),
-        ([], UpstreamFailed("refused"), 1, (True, "p: refused")),
+        ([], UpstreamFailed(UpstreamReason.CONNECT), 1, (True, "p: connect")),
     ],
 )
 def test_exit_codes_and_what_is_said(argv, raises, code, said):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from kernel.errors import Overloaded, UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from services.counters import Counters
 from services.playback.edges import AT_ONCE, AWAY, BUCKETS, REMEMBERED, EdgeFinder, bucket_of
 
@@ -70,7 +71,7 @@ async def test_controls_order_counts_and_is_remembered_for_a_moment(finder, cont
     assert control.asked[1:] == [("film", "DE", "5"), ("film", "", "5")]
 
 
-@pytest.mark.parametrize("fails", [UpstreamFailed("control-unreachable"), TimeoutError()])
+@pytest.mark.parametrize("fails", [UpstreamFailed(UpstreamReason.CONTROL_UNREACHABLE), TimeoutError()])
 async def test_without_control_the_configured_edges_are_named_and_it_is_left_alone_for_a_while(
     finder, control, clock, fails
 ):

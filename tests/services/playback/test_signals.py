@@ -7,6 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from kernel.errors import UpstreamFailed
+from kernel.fetch_reasons import UpstreamReason
 from services.clock import SystemClock
 from services.playback.signals import KEPT, MAX_EDGES, Signals
 
@@ -43,7 +44,7 @@ async def test_signals_are_told_in_batches_the_latest_word_of_each_session(contr
     await signals.tell()
     assert len(control.told) == 1
     signals.take("s1", "e1", 1, 1, 0.0)
-    control.fails = UpstreamFailed("control-unreachable")
+    control.fails = UpstreamFailed(UpstreamReason.CONTROL_UNREACHABLE)
     await signals.tell()
     control.fails = None
     await signals.tell()

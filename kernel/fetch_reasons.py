@@ -1,0 +1,166 @@
+"""Why a fetch from an upstream failed, how it ended and why a reader was released from it.
+
+The words stand in Cache-Status, problem responses, logs and metrics; docs/errors.md is made from the tables.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class UpstreamReason(StrEnum):
+    """Why an upstream, an origin or control did not give a usable answer: the `reason` of `UpstreamFailed`."""
+
+    # The connection to the upstream.
+    NO_UPSTREAM = "no-upstream"
+    CONNECT = "connect"
+    CONNECT_TIMEOUT = "connect-timeout"
+    TLS = "tls"
+    CERTIFICATE = "certificate"
+    CLOSED = "closed"
+    STALE_CONNECTION = "stale-connection"
+    UPLOAD_BROKEN = "upload-broken"
+
+    # The form of the response.
+    MALFORMED = "malformed"
+    STATUS = "status"
+    VERSION = "version"
+    FIELD_VALUE = "field-value"
+    FRAMING = "framing"
+    INTERIMS = "interims"
+    UPGRADE = "upgrade"
+    HEAD_TOO_LARGE = "head-too-large"
+    TRAILER_TOO_LARGE = "trailer-too-large"
+
+    # The time it took.
+    FIRST_BYTE_TIMEOUT = "first-byte-timeout"
+    IDLE_TIMEOUT = "idle-timeout"
+    TOTAL_TIMEOUT = "total-timeout"
+
+    # The meaning of the response.
+    STATUS_500 = "status-500"
+    STATUS_502 = "status-502"
+    STATUS_503 = "status-503"
+    STATUS_504 = "status-504"
+    STATUS_OTHER = "status-other"
+    UNASKED_206 = "unasked-206"
+    UNASKED_304 = "unasked-304"
+    BAD_CONTENT_RANGE = "bad-content-range"
+    WRONG_PART = "wrong-part"
+
+    # The course of the body.
+    TRUNCATED = "truncated"
+    SHORT_PARTS = "short-parts"
+    NO_PROGRESS = "no-progress"
+    NO_READERS = "no-readers"
+    READER_TOO_SLOW = "reader-too-slow"
+    SLICE_UNAVAILABLE = "slice-unavailable"
+    OBJECT_CHANGED = "object-changed"
+
+    # Control and the services' upstreams.
+    CONTROL_UNREACHABLE = "control-unreachable"
+    CONTROL_UNTRUSTED = "control-untrusted"
+    CONTROL_LOST = "control-lost"
+    CONTROL_NOT_UNDERSTOOD = "control-not-understood"
+    NOT_ENROLLED = "not-enrolled"
+    IDENTITY_ENDED = "identity-ended"
+    JOBS_BEHIND = "jobs-behind"
+    ORIGIN_UNREACHABLE = "origin-unreachable"
+    ORIGIN_TIMEOUT = "origin-timeout"
+    ORIGIN_ANSWER = "origin-answer"
+    NO_EDGE = "no-edge"
+    TOP_UNREADABLE = "top-unreadable"
+    TOP_TOO_LARGE = "top-too-large"
+
+    @classmethod
+    def for_status(cls, status: int) -> UpstreamReason:
+        """The reason for a response that is not passed on because of its status."""
+        return _BY_STATUS.get(status, cls.STATUS_OTHER)
+
+
+_BY_STATUS: Final = {
+    500: UpstreamReason.STATUS_500,
+    502: UpstreamReason.STATUS_502,
+    503: UpstreamReason.STATUS_503,
+    504: UpstreamReason.STATUS_504,
+}
+
+UPSTREAM_STATUS: Final[dict[UpstreamReason, int]] = dict.fromkeys(UpstreamReason, 502) | {
+    UpstreamReason.CONNECT_TIMEOUT: 504,
+    UpstreamReason.FIRST_BYTE_TIMEOUT: 504,
+    UpstreamReason.IDLE_TIMEOUT: 504,
+    UpstreamReason.TOTAL_TIMEOUT: 504,
+    UpstreamReason.ORIGIN_TIMEOUT: 504,
+    UpstreamReason.STATUS_500: 500,
+    UpstreamReason.STATUS_503: 503,
+    UpstreamReason.STATUS_504: 504,
+}
+"""The status that a client gets: 504 for a time-out, the upstream's own for its errors, else 502."""
+
+UPSTREAM_SENTENCES: Final[dict[UpstreamReason, str]] = {
+    UpstreamReason.NO_UPSTREAM: "No upstream is configured for the request.",
+    UpstreamReason.CONNECT: "The upstream refused the connection, or there is no route to it.",
+    UpstreamReason.CONNECT_TIMEOUT: "The upstream did not accept the connection in time.",
+    UpstreamReason.TLS: "The TLS handshake failed; a refused client certificate counts too.",
+    UpstreamReason.CERTIFICATE: "The upstream's certificate could not be verified.",
+    UpstreamReason.CLOSED: "The upstream closed a new connection without a response.",
+    UpstreamReason.STALE_CONNECTION: "A kept connection had been closed before the request reached the upstream.",
+    UpstreamReason.UPLOAD_BROKEN: "The body of the request did not arrive whole, or cannot be sent a second time.",
+    UpstreamReason.MALFORMED: "The response is not valid HTTP/1.1.",
+    UpstreamReason.STATUS: "The response has a status that HTTP does not allow.",
+    UpstreamReason.VERSION: "The response has another HTTP version than 1.0 or 1.1.",
+    UpstreamReason.FIELD_VALUE: "A header field has a name or value that HTTP does not allow.",
+    UpstreamReason.FRAMING: "The length of the response is ambiguous.",
+    UpstreamReason.INTERIMS: "The upstream sent too many interim responses.",
+    UpstreamReason.UPGRADE: "The upstream switched to another protocol unasked.",
+    UpstreamReason.HEAD_TOO_LARGE: "The head of the response is too large or has too many fields.",
+    UpstreamReason.TRAILER_TOO_LARGE: "The trailer of the response is too large.",
+    UpstreamReason.FIRST_BYTE_TIMEOUT: "The head of the response did not arrive in time.",
+    UpstreamReason.IDLE_TIMEOUT: "The body of the response stopped for too long.",
+    UpstreamReason.TOTAL_TIMEOUT: "The body of the response arrived too slowly on the whole.",
+    UpstreamReason.STATUS_500: "The upstream answered 500.",
+    UpstreamReason.STATUS_502: "The upstream answered 502.",
+    UpstreamReason.STATUS_503: "The upstream answered 503.",
+    UpstreamReason.STATUS_504: "The upstream answered 504.",
+    UpstreamReason.STATUS_OTHER: "The upstream answered with another status that cannot be passed on here.",
+    UpstreamReason.UNASKED_206: "The upstream answered 206 to a request without a usable range.",
+    UpstreamReason.UNASKED_304: "The upstream answered 304 where there is nothing to revalidate.",
+    UpstreamReason.BAD_CONTENT_RANGE: "The Content-Range of a 206 is missing, malformed or does not fit its length.",
+    UpstreamReason.WRONG_PART: "The upstream sent another range than the one it was asked for.",
+    UpstreamReason.TRUNCATED: "The connection ended before the body was complete.",
+    UpstreamReason.SHORT_PARTS: "The upstream sent less than it was asked for, too many times.",
+    UpstreamReason.NO_PROGRESS: "A range was requested again and again and its next bytes never arrived.",
+    UpstreamReason.NO_READERS: "The fetch was ended because no reader was left.",
+    UpstreamReason.READER_TOO_SLOW: "The reader held up the others for too long and was cut off.",
+    UpstreamReason.SLICE_UNAVAILABLE: "A slice is no longer cached and cannot be fetched on its own.",
+    UpstreamReason.OBJECT_CHANGED: "The upstream has another version of the object now.",
+    UpstreamReason.CONTROL_UNREACHABLE: "Control could not be reached.",
+    UpstreamReason.CONTROL_UNTRUSTED: "The certificate shown is not of the authority that the enrolment token names.",
+    UpstreamReason.CONTROL_LOST: "The connection to control ended.",
+    UpstreamReason.CONTROL_NOT_UNDERSTOOD: "Control sent a message that cannot be read.",
+    UpstreamReason.NOT_ENROLLED: "The node has no identity yet.",
+    UpstreamReason.IDENTITY_ENDED: "The node's certificate has expired.",
+    UpstreamReason.JOBS_BEHIND: "More jobs wait than the edge can hold.",
+    UpstreamReason.ORIGIN_UNREACHABLE: "The origin could not be reached.",
+    UpstreamReason.ORIGIN_TIMEOUT: "The origin did not answer in time.",
+    UpstreamReason.ORIGIN_ANSWER: "The origin did not answer with what was asked for.",
+    UpstreamReason.NO_EDGE: "No edge answered with the playlist.",
+    UpstreamReason.TOP_UNREADABLE: "The top playlist cannot be read.",
+    UpstreamReason.TOP_TOO_LARGE: "The top playlist is too large.",
+}
+"""What each reason means."""
+
+
+class FillEnd(StrEnum):
+    """How a fetch ended that did not fail; the label of a counter, besides the reasons of those that failed."""
+
+    WHOLE = "whole"
+    OBJECT_CHANGED = "object-changed"
+
+
+FILL_END_SENTENCES: Final[dict[FillEnd, str]] = {
+    FillEnd.WHOLE: "The response arrived whole.",
+    FillEnd.OBJECT_CHANGED: "The upstream has another version of the object now, which replaces this one.",
+}
+"""What each end means."""
