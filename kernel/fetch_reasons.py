@@ -1,4 +1,4 @@
-"""Why a fetch from an upstream failed, how it ended and why a reader was released from it.
+"""Why a fetch from an upstream failed, how it ended, and why its response is not for a reader or not for the cache.
 
 The words stand in Cache-Status, problem responses, logs and metrics; docs/errors.md is made from the tables.
 """
@@ -164,3 +164,73 @@ FILL_END_SENTENCES: Final[dict[FillEnd, str]] = {
     FillEnd.OBJECT_CHANGED: "The upstream has another version of the object now, which replaces this one.",
 }
 """What each end means."""
+
+
+class ReleaseReason(StrEnum):
+    """Why a reader is released from a fill before its end, to ask again or alone."""
+
+    ALTERNATE = "alternate"
+    LATE = "late"
+    STALE = "stale"
+    RANGE = "range"
+    OVER = "over"
+    REQUEST_ONLY = "request-only"
+    LEADER_ONLY = "leader-only"
+
+
+RELEASE_SENTENCES: Final[dict[ReleaseReason, str]] = {
+    ReleaseReason.ALTERNATE: "The response is another alternate (Vary): ask again, with those who want the same.",
+    ReleaseReason.LATE: "The head is overdue: ask again, together, while the fetch goes on for its leader.",
+    ReleaseReason.STALE: "The revalidation is overdue: ask again, and take what is stored.",
+    ReleaseReason.RANGE: "The response is about a range that another reader asked for: ask again.",
+    ReleaseReason.OVER: "The fetch ends before the slice that the reader waits for: ask again.",
+    ReleaseReason.REQUEST_ONLY: "The response is not shared because of its leader's request: ask again, unless alike.",
+    ReleaseReason.LEADER_ONLY: "The response is for its leader only: ask alone.",
+}
+"""What each reason means, and what the reader does then."""
+
+RETRYABLE_RELEASES: Final = frozenset(ReleaseReason) - {ReleaseReason.REQUEST_ONLY, ReleaseReason.LEADER_ONLY}
+"""The releases after which a reader asks again, together with others."""
+
+
+class NotStorable(StrEnum):
+    """Why a response may not be stored (RFC 9111 §3), or is not worth it."""
+
+    METHOD = "method"
+    STATUS = "status"
+    MUST_UNDERSTAND = "must-understand"
+    NO_STORE = "no-store"
+    REQUEST_NO_STORE = "request-no-store"
+    PRIVATE = "private"
+    AUTHORIZATION = "authorization"
+    SET_COOKIE = "set-cookie"
+    VARY_ALL = "vary-all"
+    NO_FRESHNESS = "no-freshness"
+    ALREADY_STALE = "already-stale"
+    TOO_LARGE = "too-large"
+    PURGED = "purged"
+    RANGE = "range"
+    LOOP = "loop"
+
+
+NOT_STORABLE_SENTENCES: Final[dict[NotStorable, str]] = {
+    NotStorable.METHOD: "The request is neither GET nor HEAD.",
+    NotStorable.STATUS: "Responses with this status are not stored.",
+    NotStorable.MUST_UNDERSTAND: "The response has must-understand and a status that is not understood.",
+    NotStorable.NO_STORE: "The response has no-store.",
+    NotStorable.REQUEST_NO_STORE: "The request has no-store.",
+    NotStorable.PRIVATE: "The response is private.",
+    NotStorable.AUTHORIZATION: "The request has Authorization, and the response does not allow it to be shared.",
+    NotStorable.SET_COOKIE: "The response sets a cookie.",
+    NotStorable.VARY_ALL: "The response has `Vary: *`.",
+    NotStorable.NO_FRESHNESS: "The response does not say how long it is fresh.",
+    NotStorable.ALREADY_STALE: "The response is stale on arrival and cannot be revalidated.",
+    NotStorable.TOO_LARGE: "The response is larger than what is kept, or no tier has room for it.",
+    NotStorable.PURGED: "The object was purged while it was being fetched.",
+    NotStorable.RANGE: "The response refuses the range of one reader (416).",
+    NotStorable.LOOP: "The response reports a loop (508), which is about the way of one request.",
+}
+"""What each reason means."""
+
+REQUEST_ONLY: Final = frozenset((NotStorable.REQUEST_NO_STORE, NotStorable.AUTHORIZATION, NotStorable.LOOP))
+"""The reasons that lie in one request and say nothing of the response to the next."""

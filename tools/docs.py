@@ -188,19 +188,30 @@ def errors_page() -> str:
     lines += rows(("Reason", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.ABORT_SENTENCES.items()])
     lines += ["", "## Why a response is not marked `stored` (`detail` of Cache-Status)", ""]
     lines += rows(("Word", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.NOT_STORED_SENTENCES.items()])
-    lines += ["", "## Why a fetch from an upstream failed (`reason` of `UpstreamFailed`)", ""]
-    failed = fetch_reasons.UPSTREAM_SENTENCES.items()
-    lines += rows(
-        ("Reason", "Status", "Meaning"),
-        [(f"`{reason}`", str(fetch_reasons.UPSTREAM_STATUS[reason]), sentence) for reason, sentence in failed],
-    )
-    lines += ["", "## How a fetch ended that did not fail (label `end` of `matinee_edge_fills_total`)", ""]
-    lines += rows(("End", "Meaning"), [(f"`{end}`", text) for end, text in fetch_reasons.FILL_END_SENTENCES.items()])
+    lines += _fetch_tables()
     lines += ["", "## Why an operators' or services' request is refused", ""]
     doors = vocabulary.DOOR_REFUSAL_STATUS.items()
     told = [(f"`{reason}`", str(status), vocabulary.DOOR_REFUSAL_SENTENCES[reason]) for reason, status in doors]
     lines += rows(("Reason", "Status", "Meaning"), told)
     return "\n".join(lines) + "\n"
+
+
+def _fetch_tables() -> list[str]:
+    """The tables of `kernel.fetch_reasons`."""
+    failed = [
+        (f"`{reason}`", str(fetch_reasons.UPSTREAM_STATUS[reason]), sentence)
+        for reason, sentence in fetch_reasons.UPSTREAM_SENTENCES.items()
+    ]
+    lines = ["", "## Why a fetch from an upstream failed", "", *rows(("Reason", "Status", "Meaning"), failed)]
+    tables: dict[str, Mapping[Any, str]] = {
+        "How a fetch ended that did not fail": fetch_reasons.FILL_END_SENTENCES,
+        "Why a reader is released from a fill": fetch_reasons.RELEASE_SENTENCES,
+        "Why a response is not stored": fetch_reasons.NOT_STORABLE_SENTENCES,
+    }
+    for heading, sentences in tables.items():
+        lines += ["", f"## {heading}", ""]
+        lines += rows(("Word", "Meaning"), [(f"`{word}`", sentence) for word, sentence in sentences.items()])
+    return lines
 
 
 def fills_page() -> str:

@@ -18,17 +18,9 @@ from cache.body import Body, Pieces, view
 from cache.entry import Entry
 from cache.fills.fill_state import ENDED, TRANSITIONS, Event, State
 from kernel.errors import Bug, MatineeError
+from kernel.fetch_reasons import ReleaseReason
 
 MAX_BYTES_BEHIND = 1 << 20  # bytes of a passed response that wait for the slowest reader before the upstream is paused
-
-RETRYABLE_RELEASES = {
-    "alternate": "it answers another alternate (Vary): ask again, with those who want the same",
-    "late": "its head is overdue: ask again, together",
-    "stale": "news of what is stored is overdue: ask again, and take what is stored",
-    "range": "it asked for a range that says nothing of yours: ask again",
-    "over": "it stops before it comes to you: ask again",
-}
-"""Why readers are freed to ask again; any other word says why an answer was for its leader only: go alone."""
 
 
 class Reader(Protocol):
@@ -67,8 +59,8 @@ class Reader(Protocol):
     def on_failed(self, error: MatineeError) -> None:
         """Nothing more will come."""
 
-    def on_released(self, why: str) -> None:
-        """This fill is not for you; `why` says what to do: a word of `RETRYABLE_RELEASES`."""
+    def on_released(self, why: ReleaseReason) -> None:
+        """This fill is not for this reader; `why` says what to do instead."""
 
 
 class Fill:
@@ -184,7 +176,14 @@ class Fill:
 
     # -- the upstream's side -----------------------------------------------------------------------------------
 
-    def head(self, entry: Entry, *, kept: bool, why: str = "", frees: Callable[[Reader], bool] | None = None) -> None:
+    def head(
+        self,
+        entry: Entry,
+        *,
+        kept: bool,
+        why: ReleaseReason = ReleaseReason.ALTERNATE,
+        frees: Callable[[Reader], bool] | None = None,
+    ) -> None:
         """The head came. `frees` says of each waiter whether he must go alone (an answer not for everybody)."""
         self._move(Event.HEAD_KEPT if kept else Event.HEAD_PASSED)
         self.entry = entry
@@ -207,9 +206,9 @@ class Fill:
         for reader in readers:
             reader.on_sliced(entry)
         for reader in freed:
-            reader.on_released("alternate")
+            reader.on_released(ReleaseReason.ALTERNATE)
 
-    def release(self, why: str, frees: Callable[[Reader], bool]) -> None:
+    def release(self, why: ReleaseReason, frees: Callable[[Reader], bool]) -> None:
         """Send some of the readers away."""
         for reader in self._parted(frees):
             reader.on_released(why)

@@ -9,14 +9,12 @@ from urllib.parse import urljoin, urlsplit
 from cache.cache import PurgeRequest
 from cache.entry import Entry
 from edge.policy.route import RoutedRequest, purge_scope, sibling_of
+from kernel.fetch_reasons import NotStorable
 from kernel.http.authority import normal_authority
 from kernel.http.freshness import Verdict
 from kernel.http.message import Fields, values
 from kernel.http.paths import normalise_any
 from kernel.vocabulary import Refusal
-
-OF_THE_REQUEST = ("", "request no-store", "authorization", "loop")
-"""Why an answer is not kept that says nothing of the next request's."""
 
 LOOP_DETECTED = 508
 
@@ -27,7 +25,7 @@ class StoreDecision:
 
     kept: bool
     shared: bool
-    why: str
+    why: NotStorable | None
 
 
 def decide_storage(status: int, verdict: Verdict, *, fits: bool, doomed: bool, validator: bool) -> StoreDecision:
@@ -36,14 +34,15 @@ def decide_storage(status: int, verdict: Verdict, *, fits: bool, doomed: bool, v
     A loop is told of the way that one request went, which a viewer's CDN-Loop may have made up (RFC 8586 §3).
     """
     if status == LOOP_DETECTED:
-        return StoreDecision(kept=False, shared=False, why="loop")
+        return StoreDecision(kept=False, shared=False, why=NotStorable.LOOP)
     if verdict.keeps:
         useful = verdict.lifetime > verdict.age or verdict.swr > 0 or verdict.sie > 0 or validator
         if doomed or not useful:
-            return StoreDecision(kept=False, shared=True, why="purged" if doomed else "stale already")
-        return StoreDecision(kept=fits, shared=fits, why="" if fits else "too large")
+            why = NotStorable.PURGED if doomed else NotStorable.ALREADY_STALE
+            return StoreDecision(kept=False, shared=True, why=why)
+        return StoreDecision(kept=fits, shared=fits, why=None if fits else NotStorable.TOO_LARGE)
     # An error says nothing of one viewer: all who wait get it, or each would ask a failing upstream in turn.
-    shared = status >= 500 and verdict.why in ("status", "no explicit freshness")
+    shared = status >= 500 and verdict.why in (NotStorable.STATUS, NotStorable.NO_FRESHNESS)
     return StoreDecision(kept=False, shared=shared, why=verdict.why)
 
 

@@ -31,7 +31,7 @@ from edge.wire.request import Request
 from edge.wire.upload import Upload
 from kernel.clock import Clock
 from kernel.errors import Bug, Overloaded, UpstreamFailed
-from kernel.fetch_reasons import FillEnd, UpstreamReason
+from kernel.fetch_reasons import FillEnd, ReleaseReason, UpstreamReason
 from kernel.http.conditional import confirms
 from kernel.http.forwarding import REGISTERED_SAFE
 from kernel.http.freshness import COOKIE_FIELDS
@@ -121,12 +121,12 @@ class Fetcher:
         """No head yet: it goes on for the one who asked first; the others ask again, together, by one more fetch."""
         if fill.state is State.ASKED:
             self._cache.fill_table.late(fill)
-            fill.release("late", lambda reader: reader is not fill.leader)
+            fill.release(ReleaseReason.LATE, lambda reader: reader is not fill.leader)
 
     def _news_overdue(self, fill: Fill) -> None:
         """No word of what is stale yet: whoever waits takes it as it is, and the fill goes on."""
         if fill.state is State.ASKED:
-            fill.release("stale", lambda _: True)
+            fill.release(ReleaseReason.STALE, lambda _: True)
 
     def stands_in(self, entry: Entry, running: Fill | None, now: float) -> bytes:
         """Why what is stale is served without waiting for news of it, in a word for Cache-Status; b"": it is not."""

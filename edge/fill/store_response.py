@@ -15,7 +15,7 @@ from cache.entry import OVERHEAD, Entry
 from cache.fills.fill import Fill
 from cache.fills.fill_state import Event, State
 from edge.counters import Counts
-from edge.fill.cacheability import LOOP_DETECTED, OF_THE_REQUEST, StoreDecision, decide_storage, freshened
+from edge.fill.cacheability import LOOP_DETECTED, StoreDecision, decide_storage, freshened
 from edge.fill.slow_readers import SlowReaderLimit
 from edge.fill.waiter_release import release_reason, waiters_to_release
 from edge.policy.route import RoutedRequest
@@ -28,7 +28,7 @@ from edge.slices.unsteady_validators import UNSTEADY_SECONDS, UnsteadyObjects
 from edge.upstreams.exchange import Exchange
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
-from kernel.fetch_reasons import UpstreamReason
+from kernel.fetch_reasons import REQUEST_ONLY, NotStorable, ReleaseReason, UpstreamReason
 from kernel.http.conditional import still_describes
 from kernel.http.dates import format_date
 from kernel.http.freshness import STALE_IF_ERROR_STATUSES, Verdict, assess
@@ -121,13 +121,13 @@ class ResponseHandler:
             self._cache.fill_table.varies(entry)
         validator = entry.etag is not None or entry.last_modified is not None
         decision = decide_storage(entry.status, verdict, fits=fits, doomed=fill.purged, validator=validator)
-        if decision.why == "too large" and self._unsteady.holds(fill.key, self._clock.mono()):
+        if decision.why is NotStorable.TOO_LARGE and self._unsteady.holds(fill.key, self._clock.mono()):
             self._cache.remember_miss(fill.key, UNSTEADY_SECONDS)  # so that a part is asked for as a part
         if ranged and entry.status == 416:
-            return StoreDecision(kept=False, shared=False, why="range")
+            return StoreDecision(kept=False, shared=False, why=NotStorable.RANGE)
         # One viewer's field can have made an error; it must not end the sharing of what all others get.
         theirs = entry.status >= 400 and (route.forwards is None or entry.status == LOOP_DETECTED)
-        theirs = theirs or verdict.why in OF_THE_REQUEST
+        theirs = theirs or verdict.keeps or verdict.why in REQUEST_ONLY
         if not decision.kept and not decision.shared and fill.shared and not theirs:
             self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
         return decision
@@ -167,7 +167,7 @@ class ResponseHandler:
     def _unsure(self, entry: Entry, route: Route, decision: StoreDecision, *, sliced: bool) -> bytes:
         """Why the head cannot say that the answer is stored, of one that could be but for its size."""
         if not decision.kept:
-            return NotStored.TOO_LARGE.encode() if decision.why == "too large" else b""
+            return NotStored.TOO_LARGE.encode() if decision.why is NotStorable.TOO_LARGE else b""
         if entry.length is None:
             return NotStored.LENGTH_UNKNOWN.encode()
         if not self._cache.surely_takes(route.slice + OVERHEAD if sliced else entry.cost):
@@ -235,7 +235,7 @@ class ResponseHandler:
         if not fill.purged and values(fields, b"vary"):
             _set_vary(stale, route, request)
         self._cache.end_fill(fill)
-        fill.release("alternate", lambda reader: reader is not fill.leader and not reader.matches(stale))
+        fill.release(ReleaseReason.ALTERNATE, lambda reader: reader is not fill.leader and not reader.matches(stale))
         fill.not_modified(stale)
 
     async def _freshen_from_head(

@@ -9,11 +9,16 @@ from cache.fills.fill import Fill, Reader
 from edge.fill.cacheability import StoreDecision
 from edge.policy.routes import Route
 from edge.slices.content_range import Part
+from kernel.fetch_reasons import REQUEST_ONLY, NotStorable, ReleaseReason
 
 
-def release_reason(decision: StoreDecision) -> str:
-    """The word that those hear whom the answer is not for (`cache.fills.fill.FREED`)."""
-    return "alternate" if decision.kept or decision.shared else decision.why
+def release_reason(decision: StoreDecision) -> ReleaseReason:
+    """Why the readers that the response is not for are released."""
+    if decision.kept or decision.shared:
+        return ReleaseReason.ALTERNATE
+    if decision.why is NotStorable.RANGE:
+        return ReleaseReason.RANGE
+    return ReleaseReason.REQUEST_ONLY if decision.why in REQUEST_ONLY else ReleaseReason.LEADER_ONLY
 
 
 def waiters_to_release(

@@ -16,6 +16,7 @@ from cache.slices import numbers
 from edge.slices.slice_reader import SliceReader
 from edge.slices.sliced_object import SlicedObject
 from kernel.errors import MatineeError
+from kernel.fetch_reasons import ReleaseReason
 
 Ended = Callable[[str, int], object]
 """Told once: how it ended (`brought`, `here`, `failed`, `not-kept`) and how many bytes came."""
@@ -79,7 +80,7 @@ class PrefetchReader(Reader):
         del error
         self._ended("failed", 0)
 
-    def on_released(self, why: str) -> None:
+    def on_released(self, why: ReleaseReason) -> None:
         """It is somebody else's, or overdue."""
         del why
         self._ended("not-kept", 0)
@@ -154,7 +155,7 @@ class SlicePrefetchReader(SliceReader):
         del error
         self._end("failed")
 
-    def on_released(self, why: str) -> None:
+    def on_released(self, why: ReleaseReason) -> None:
         """The run ended before it came here: nothing presses."""
         del why
         self._end("brought" if self._came else "failed")

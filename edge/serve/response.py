@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from cache.body import Body, view
 from cache.entry import Entry
-from cache.fills.fill import RETRYABLE_RELEASES, Fill
+from cache.fills.fill import Fill
 from cache.fills.fill_state import State
-from edge.fill.cacheability import OF_THE_REQUEST
 from edge.policy.locate import Viewer
 from edge.policy.plan import serves_when_upstream_fails
 from edge.policy.profile import PREFETCHES, PURPOSE
@@ -28,7 +27,7 @@ from edge.wire.http1_server import Connection
 from edge.wire.request import Request
 from kernel.auth.claims import Permit
 from kernel.errors import MatineeError, UpstreamFailed
-from kernel.fetch_reasons import UpstreamReason
+from kernel.fetch_reasons import RETRYABLE_RELEASES, ReleaseReason, UpstreamReason
 from kernel.http.cache_status import forwarded
 from kernel.http.ranges import ByteRange
 from kernel.vocabulary import Outcome
@@ -298,7 +297,7 @@ class PendingResponse(Reply):
         if self.client_connected:
             self.story.serve(self, entry, self.outcome())
 
-    def on_released(self, why: str) -> None:
+    def on_released(self, why: ReleaseReason) -> None:
         """The answer was for somebody else: ask again, with others where they may get the same, else alone."""
         self.set_waiting(False)
         self.fill = None
@@ -306,8 +305,8 @@ class PendingResponse(Reply):
             return
         fields = self.request.fields
         apart = b"authorization" in fields or b"cache-control" in fields
-        if why in RETRYABLE_RELEASES or (why in OF_THE_REQUEST and not apart):
-            if why == "late" and self.timer is None:
+        if why in RETRYABLE_RELEASES or (why is ReleaseReason.REQUEST_ONLY and not apart):
+            if why is ReleaseReason.LATE and self.timer is None:
                 clock = self.story.clock
                 left = self.began + self.story.fetcher.longest_wait - clock.mono()
                 self.timer = clock.call_later(max(0.0, left), self._waited_out)

@@ -23,7 +23,7 @@ from edge.slices.slice_reader import SliceReader
 from edge.slices.sliced_object import SlicedObject
 from edge.slices.wait_deadline import WaitDeadline
 from kernel.errors import MatineeError, UpstreamFailed
-from kernel.fetch_reasons import UpstreamReason
+from kernel.fetch_reasons import ReleaseReason, UpstreamReason
 from kernel.http.ranges import ByteRange
 
 if TYPE_CHECKING:
@@ -306,10 +306,10 @@ class SlicedResponse(SliceReader):
             self._body = (fill.body, fill.base)
         self._step()
 
-    def on_released(self, why: str) -> None:
+    def on_released(self, why: ReleaseReason) -> None:
         """The run stops before it comes here, or its head is overdue: look again."""
         self._fill = None
-        if why == "late":
+        if why is ReleaseReason.LATE:
             self._overdue.extend()
         elif not self._rounds.take():
             self._fail(UpstreamFailed(UpstreamReason.NO_PROGRESS))

@@ -19,7 +19,7 @@ from cache.slices import slice_key
 from edge.fill.fetch_rounds import Rounds
 from edge.slices.content_range import Part, slice_entry
 from kernel.errors import MatineeError, UpstreamFailed
-from kernel.fetch_reasons import UpstreamReason
+from kernel.fetch_reasons import ReleaseReason, UpstreamReason
 
 if TYPE_CHECKING:
     from edge.slices.sliced_object import SlicedObject
@@ -88,7 +88,7 @@ class SliceFetch:
             if self.slicing.fills.get(number) is fill:
                 del self.slicing.fills[number]
         for fill in tuple(self.reserved.values()):
-            fill.release("late", lambda reader: reader is not leader)
+            fill.release(ReleaseReason.LATE, lambda reader: reader is not leader)
 
     # -- the stream --------------------------------------------------------------------------------------------
 
@@ -262,4 +262,4 @@ class SliceFetch:
             if error is not None or fill.state is not State.ASKED:
                 fill.fail(error or ENDED)
             else:
-                fill.release("over", lambda _: True)
+                fill.release(ReleaseReason.OVER, lambda _: True)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kernel.fetch_reasons import NotStorable
 from kernel.http.cache_control import Directives, parse_directives, parse_targeted, seconds
 from kernel.http.dates import parse_date
 from kernel.http.message import Fields, first, members, values
@@ -66,14 +67,14 @@ GENERAL = KeepPolicy(None, 0.1, None, 0, 0, SetCookie.STRIP)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What may be done with a response. Times in seconds; `why` says why it is not kept ("" when it is).
+    """What may be done with a response. Times in seconds; `why` says why it is not kept (None when it is).
 
     `age` is the corrected initial age (§4.2.3). A stored response is fresh for `lifetime - age`; it may be served
     stale for `swr` beyond that while it is being revalidated, for `sie` when the upstream fails, and never where
     `must_revalidate` holds.
     """
 
-    why: str
+    why: NotStorable | None
     age: float
     lifetime: float
     swr: float
@@ -84,7 +85,7 @@ class Verdict:
     @property
     def keeps(self) -> bool:
         """Whether the response may be stored."""
-        return not self.why
+        return self.why is None
 
 
 def initial_age(response: Fields, *, request_wall: float, response_wall: float) -> float:
@@ -115,7 +116,7 @@ def assess(
     why = _refuses(method, request, status, response, directives, policy)
     lifetime = _lifetime(status, response, directives, policy, targeted is None, response_wall)
     if lifetime is None:
-        why, lifetime = why or "no explicit freshness", 0.0
+        why, lifetime = why or NotStorable.NO_FRESHNESS, 0.0
     if b"no-cache" in directives and directives[b"no-cache"] is None:
         lifetime = 0.0
     must = any(name in directives for name in (b"must-revalidate", b"proxy-revalidate", b"s-maxage"))
@@ -146,33 +147,33 @@ def _refuses(
     response: Fields,
     directives: Directives,
     policy: KeepPolicy,
-) -> str:
-    """Why the response may not be stored (§3), "" when it may."""
+) -> NotStorable | None:
+    """Why the response may not be stored (§3), None when it may."""
     if method not in (b"GET", b"HEAD"):
-        return "method"
+        return NotStorable.METHOD
     if status < 200 or status == 304:
-        return "status"
+        return NotStorable.STATUS
     if policy.statuses is not None and status not in policy.statuses:
-        return "status"
+        return NotStorable.STATUS
     if b"must-understand" in directives:
         if status not in UNDERSTOOD_STATUSES:
-            return "must-understand"
+            return NotStorable.MUST_UNDERSTAND
     elif b"no-store" in directives:
-        return "no-store"
+        return NotStorable.NO_STORE
     if b"no-store" in parse_directives([request.get(b"cache-control", b"")]):
-        return "request no-store"
+        return NotStorable.REQUEST_NO_STORE
     if b"private" in directives and directives[b"private"] is None:
-        return "private"
+        return NotStorable.PRIVATE
     if b"authorization" in request and not any(
         name in directives for name in (b"public", b"s-maxage", b"must-revalidate")
     ):
-        return "authorization"
+        return NotStorable.AUTHORIZATION
     passes = policy.cookies is SetCookie.PASS or not _is_explicit(response, directives)
     if passes and any(name in COOKIE_FIELDS for name, _ in response):
-        return "set-cookie"
+        return NotStorable.SET_COOKIE
     if b"*" in members(values(response, b"vary")):
-        return "vary *"
-    return ""
+        return NotStorable.VARY_ALL
+    return None
 
 
 def _is_explicit(response: Fields, directives: Directives) -> bool:

@@ -5,6 +5,7 @@ import pytest
 from cache.entry import OVERHEAD, Entry, PreparedHead, normalised
 from kernel.clock import Instant
 from kernel.errors import Bug
+from kernel.fetch_reasons import NotStorable
 from kernel.http.freshness import Verdict
 from tests.cache.workbench import now_of, response
 from tests.scenario.clock import FakeClock
@@ -12,7 +13,7 @@ from tests.scenario.clock import FakeClock
 
 def verdict(**more):
     return Verdict(
-        **{"why": "", "age": 0.0, "lifetime": 60.0, "swr": 0.0, "sie": 0.0, "must_revalidate": False, **more}
+        **{"why": None, "age": 0.0, "lifetime": 60.0, "swr": 0.0, "sie": 0.0, "must_revalidate": False, **more}
     )
 
 
@@ -118,7 +119,9 @@ def test_a_304_stores_no_field_that_may_not_be_stored(clock):
 def test_a_304_that_forbids_to_keep_it_leaves_it_stale(clock):
     """It may be handed to those who waited; nobody else gets it unasked."""
     made = response(clock, b"/k")
-    made.freshen([(b"cache-control", b"no-store, max-age=60")], verdict(why="no-store", swr=5.0, sie=7.0), 2000.0)
+    made.freshen(
+        [(b"cache-control", b"no-store, max-age=60")], verdict(why=NotStorable.NO_STORE, swr=5.0, sie=7.0), 2000.0
+    )
     assert (made.fresh_until, made.swr_until, made.sie_until) == (2000.0, 2005.0, 2007.0)
 
 

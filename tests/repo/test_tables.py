@@ -69,14 +69,25 @@ def test_each_reason_for_not_storing_has_a_sentence():
 def test_each_reason_of_a_fetch_has_a_status_and_a_sentence():
     assert set(fetch_reasons.UPSTREAM_STATUS) == set(fetch_reasons.UpstreamReason)
     assert set(fetch_reasons.UPSTREAM_SENTENCES) == set(fetch_reasons.UpstreamReason)
-    assert set(fetch_reasons.FILL_END_SENTENCES) == set(fetch_reasons.FillEnd)
     assert all(map(is_sentence, fetch_reasons.UPSTREAM_SENTENCES.values()))
-    assert all(map(is_sentence, fetch_reasons.FILL_END_SENTENCES.values()))
 
 
-TAKES_A_REASON = {"UpstreamFailed", "fill_ended"}
+@pytest.mark.parametrize(
+    ("words", "sentences"),
+    [
+        (fetch_reasons.FillEnd, fetch_reasons.FILL_END_SENTENCES),
+        (fetch_reasons.ReleaseReason, fetch_reasons.RELEASE_SENTENCES),
+        (fetch_reasons.NotStorable, fetch_reasons.NOT_STORABLE_SENTENCES),
+    ],
+)
+def test_each_end_of_a_fetch_and_each_release_has_a_sentence(words, sentences):
+    assert set(sentences) == set(words)
+    assert all(map(is_sentence, sentences.values()))
+
+
+TAKES_A_REASON = {"UpstreamFailed", "fill_ended", "release", "on_released", "release_reason"}
 """Calls whose first argument is a word of a table."""
-COMPARED = {"reason"}
+COMPARED = {"reason", "why"}
 """Names of reasons: nothing may be decided by comparing them with a string."""
 
 
@@ -112,7 +123,8 @@ def test_no_string_stands_for_a_reason_in_the_edge_and_the_cache(sources):
         ('UpstreamFailed("x")', True),
         ('errors.UpstreamFailed(f"status-{status}")', True),
         ('error.reason == "x"', True),
-        ('"x" != reason', True),
+        ('"x" != why', True),
+        ('fill.release("late", anybody)', True),
         ("UpstreamFailed(UpstreamReason.TLS)", False),
         ("error.reason is UpstreamReason.TLS", False),
     ],

@@ -5,7 +5,7 @@ import pytest
 from cache.fills.fill import MAX_BYTES_BEHIND, Fill
 from cache.fills.fill_state import Event, State
 from kernel.errors import Bug, UpstreamFailed
-from kernel.fetch_reasons import UpstreamReason
+from kernel.fetch_reasons import ReleaseReason, UpstreamReason
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
 
@@ -177,12 +177,12 @@ def test_an_answer_that_is_not_for_sharing_frees_all_but_its_leader():
         fill.join(viewer)
     asked = []
     fill.head(
-        response(FakeClock(), b"/k"), kept=False, why="private",
+        response(FakeClock(), b"/k"), kept=False, why=ReleaseReason.LEADER_ONLY,
         frees=lambda viewer: asked.append(viewer) or viewer is not fill.leader,
     )  # fmt: skip
     assert asked == viewers, "each is judged once"
-    assert [viewer.told for viewer in viewers] == [[("freed", "private")]] * 2 + [["head"]] + [
-        [("freed", "private")]
+    assert [viewer.told for viewer in viewers] == [[("freed", ReleaseReason.LEADER_ONLY)]] * 2 + [["head"]] + [
+        [("freed", ReleaseReason.LEADER_ONLY)]
     ] * 2
     assert list(fill.readers) == [viewers[2]]
 
@@ -194,7 +194,7 @@ def test_an_alternate_of_others_frees_those_whom_it_does_not_answer():
     fill.join(other)
     entry = response(FakeClock(), b"/k")
     fill.head(entry, kept=True, frees=lambda viewer: not viewer.matches(entry))
-    assert (mine.told, other.told) == (["head"], [("freed", "")])
+    assert (mine.told, other.told) == (["head"], [("freed", ReleaseReason.ALTERNATE)])
 
 
 def test_freeing_ten_thousand_waiters_judges_each_once():

@@ -10,10 +10,13 @@ from edge.fill.cacheability import decide_storage, freshened, invalidated_by
 from edge.policy.route import GENERAL, general_route
 from edge.policy.routes import Routes
 from edge.wire.request import Request
+from kernel.fetch_reasons import NotStorable
 from kernel.http.freshness import Verdict
 
 
-def verdict(why: str = "", *, age: float = 0, lifetime: float = 60, swr: float = 0, sie: float = 0) -> Verdict:
+def verdict(
+    why: NotStorable | None = None, *, age: float = 0, lifetime: float = 60, swr: float = 0, sie: float = 0
+) -> Verdict:
     return Verdict(why, age, lifetime, swr, sie, must_revalidate=False)
 
 
@@ -28,11 +31,11 @@ def verdict(why: str = "", *, age: float = 0, lifetime: float = 60, swr: float =
         (200, verdict(lifetime=0, swr=5), {}, True, True),
         (200, verdict(lifetime=0, sie=5), {}, True, True),
         (200, verdict(age=60), {}, False, True),
-        (200, verdict("private"), {}, False, False),
-        (500, verdict("status"), {}, False, True),
-        (503, verdict("no explicit freshness"), {}, False, True),
-        (503, verdict("private"), {}, False, False),
-        (404, verdict("status"), {}, False, False),
+        (200, verdict(NotStorable.PRIVATE), {}, False, False),
+        (500, verdict(NotStorable.STATUS), {}, False, True),
+        (503, verdict(NotStorable.NO_FRESHNESS), {}, False, True),
+        (503, verdict(NotStorable.PRIVATE), {}, False, False),
+        (404, verdict(NotStorable.STATUS), {}, False, False),
     ],
 )
 def test_what_an_answer_is_good_for(status: int, told: Verdict, more: dict, kept: bool, shared: bool):

@@ -1,5 +1,7 @@
 """Whom an answer is not for."""
 
+from dataclasses import replace
+
 import pytest
 
 from cache.fills.fill import Fill
@@ -8,13 +10,14 @@ from edge.fill.waiter_release import release_reason, waiters_to_release
 from edge.policy.route import GENERAL
 from edge.policy.routes import PLAIN
 from edge.slices.content_range import Part
+from kernel.fetch_reasons import NotStorable, ReleaseReason
 from tests.cache.workbench import response
 from tests.scenario.clock import FakeClock
 
 KEPT, SHARED, PRIVATE = (
-    StoreDecision(kept=True, shared=True, why=""),
-    StoreDecision(kept=False, shared=True, why="purged"),
-    StoreDecision(kept=False, shared=False, why="private"),
+    StoreDecision(kept=True, shared=True, why=None),
+    StoreDecision(kept=False, shared=True, why=NotStorable.PURGED),
+    StoreDecision(kept=False, shared=False, why=NotStorable.PRIVATE),
 )
 
 
@@ -73,5 +76,16 @@ def test_an_error_is_for_those_who_asked_alike_where_all_fields_go_upstream():
     assert freed(KEPT, status=404, vary=b"", route=everything) == []
 
 
-def test_what_they_hear():
-    assert [release_reason(one) for one in (KEPT, SHARED, PRIVATE)] == ["alternate", "alternate", "private"]
+@pytest.mark.parametrize(
+    ("decision", "reason"),
+    [
+        (KEPT, ReleaseReason.ALTERNATE),
+        (SHARED, ReleaseReason.ALTERNATE),
+        (PRIVATE, ReleaseReason.LEADER_ONLY),
+        (replace(PRIVATE, why=NotStorable.RANGE), ReleaseReason.RANGE),
+        (replace(PRIVATE, why=NotStorable.LOOP), ReleaseReason.REQUEST_ONLY),
+        (replace(PRIVATE, why=NotStorable.AUTHORIZATION), ReleaseReason.REQUEST_ONLY),
+    ],
+)
+def test_why_the_others_are_released(decision, reason):
+    assert release_reason(decision) is reason

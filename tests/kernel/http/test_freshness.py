@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from kernel.fetch_reasons import NotStorable
 from kernel.http.dates import format_date
 from kernel.http.freshness import GENERAL, HEURISTIC_STATUSES, MEDIA, assess, initial_age
 
@@ -153,19 +154,19 @@ def test_no_cache_lets_a_response_of_any_status_be_kept_for_revalidation():
 @pytest.mark.parametrize(
     ("directives", "status", "why"),
     [
-        (b"max-age=9", 200, ""),
-        (b"no-store, max-age=9", 200, "no-store"),
-        (b"private, max-age=9", 200, "private"),
-        (b'private="a", max-age=9', 200, ""),
-        (b'private="a", private, max-age=9', 200, "private"),
-        (b"no-store, must-understand, max-age=9", 200, ""),
-        (b"no-store, must-understand, max-age=9", 599, "must-understand"),
-        (b"must-understand, max-age=9", 299, "must-understand"),
-        (b"max-age=9", 199, "status"),
-        (b"max-age=9", 304, "status"),
-        (b"max-age=9", 599, ""),
-        (b"max-age=9", 206, ""),
-        (b"", 302, "no explicit freshness"),
+        (b"max-age=9", 200, None),
+        (b"no-store, max-age=9", 200, NotStorable.NO_STORE),
+        (b"private, max-age=9", 200, NotStorable.PRIVATE),
+        (b'private="a", max-age=9', 200, None),
+        (b'private="a", private, max-age=9', 200, NotStorable.PRIVATE),
+        (b"no-store, must-understand, max-age=9", 200, None),
+        (b"no-store, must-understand, max-age=9", 599, NotStorable.MUST_UNDERSTAND),
+        (b"must-understand, max-age=9", 299, NotStorable.MUST_UNDERSTAND),
+        (b"max-age=9", 199, NotStorable.STATUS),
+        (b"max-age=9", 304, NotStorable.STATUS),
+        (b"max-age=9", 599, None),
+        (b"max-age=9", 206, None),
+        (b"", 302, NotStorable.NO_FRESHNESS),
     ],
 )
 def test_what_may_be_stored(directives, status, why):
@@ -181,7 +182,10 @@ def test_any_final_status_with_explicit_freshness(status):
     assert fresh_for(b"max-age=60", status=status) == 60
 
 
-@pytest.mark.parametrize(("method", "why"), [(b"GET", ""), (b"HEAD", ""), (b"POST", "method"), (b"OPTIONS", "method")])
+@pytest.mark.parametrize(
+    ("method", "why"),
+    [(b"GET", None), (b"HEAD", None), (b"POST", NotStorable.METHOD), (b"OPTIONS", NotStorable.METHOD)],
+)
 def test_only_get_and_head(method, why):
     """§3: the method is understood."""
     assert judged(b"max-age=9", method=method).why == why
@@ -190,12 +194,12 @@ def test_only_get_and_head(method, why):
 @pytest.mark.parametrize(
     ("directives", "why"),
     [
-        (b"max-age=9", "authorization"),
-        (b"max-age=9, public", ""),
-        (b"max-age=9, must-revalidate", ""),
-        (b"s-maxage=9", ""),
-        (b"max-age=9, proxy-revalidate", "authorization"),
-        (b"max-age=9, immutable", "authorization"),
+        (b"max-age=9", NotStorable.AUTHORIZATION),
+        (b"max-age=9, public", None),
+        (b"max-age=9, must-revalidate", None),
+        (b"s-maxage=9", None),
+        (b"max-age=9, proxy-revalidate", NotStorable.AUTHORIZATION),
+        (b"max-age=9, immutable", NotStorable.AUTHORIZATION),
     ],
 )
 def test_answers_to_authorization(directives, why):
@@ -205,8 +209,8 @@ def test_answers_to_authorization(directives, why):
 
 def test_a_request_may_forbid_storing():
     """§5.2.1.5."""
-    assert judged(b"max-age=9", request={b"cache-control": b"No-Store"}).why == "request no-store"
-    assert judged(b"max-age=9", request={b"cache-control": b"no-cache, max-age=0"}).why == ""
+    assert judged(b"max-age=9", request={b"cache-control": b"No-Store"}).why is NotStorable.REQUEST_NO_STORE
+    assert judged(b"max-age=9", request={b"cache-control": b"no-cache, max-age=0"}).why is None
 
 
 @pytest.mark.parametrize(
@@ -214,8 +218,8 @@ def test_a_request_may_forbid_storing():
 )
 def test_vary_star_is_for_one_request(lines):
     """§4.1."""
-    assert judged(b"max-age=9", *[(b"vary", line) for line in lines]).why == "vary *"
-    assert judged(b"max-age=9", (b"vary", b"Foo, X-*")).why == ""
+    assert judged(b"max-age=9", *[(b"vary", line) for line in lines]).why is NotStorable.VARY_ALL
+    assert judged(b"max-age=9", (b"vary", b"Foo, X-*")).why is None
 
 
 @pytest.mark.parametrize(
