@@ -18,7 +18,6 @@ import structlog
 from control import server
 from control.api.application import make_app
 from control.audit.key_file import open_keyring
-from control.clock import SystemClock
 from control.commands import ControlService
 from control.db.database import Database, database_of
 from control.db.store import Store
@@ -36,6 +35,7 @@ from kernel.http.door_rules import rules_for
 from kernel.settings.door_settings import limits_of
 from kernel.settings.table import Address
 from kernel.signals import install_signals
+from system.clock import SystemClock
 from system.private_files import private_folder, tighten
 
 KEYS_BYTES = 1 << 20

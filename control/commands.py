@@ -36,6 +36,7 @@ from kernel.documents import BadDocument
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet.messages import DEFAULT, RULES, TITLE, Hello, Resource
 from rpc.supervised import Supervised
+from system.clock import sleep
 
 TITLES_AT_ONCE = 5_000
 MAX_SOURCE_LENGTH = 200
@@ -55,7 +56,7 @@ class ControlService:
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
-        self.supervised = Supervised(clock.mono, partial(pause, clock))
+        self.supervised = Supervised(clock.mono, partial(sleep, clock))
         """Runs what control does for ever."""
         self.audit_log = AuditLog(store, clock)
         self.enrolment: Enrolment | None = None
@@ -204,13 +205,3 @@ class ControlService:
 
     def _author(self, name: str, reason: str, call: Call | None, action: Action) -> Author:
         return Author(name, self.clock.wall(), reason, call, action)
-
-
-async def pause(clock: Clock, seconds: float) -> None:
-    """Let so many seconds pass."""
-    over = asyncio.Event()
-    timer = clock.call_later(seconds, over.set)
-    try:
-        await over.wait()
-    finally:
-        timer.cancel()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.errors import BadSettings
+from kernel.http.door_rules import is_loopback
 from kernel.settings.door_settings import door
 from kernel.settings.table import ADDRESS, DURATION, NUMBER, PATH, SWITCH, TEXT, Address, choice, setting
 from kernel.vocabulary import REGION
@@ -105,7 +105,7 @@ class ControlSettings:
     @property
     def mtls(self) -> bool:
         """Whether edges and services must show a certificate."""
-        return self.tls == "required" or (self.tls == "auto" and not _is_loopback(self.listen.host))
+        return self.tls == "required" or (self.tls == "auto" and not is_loopback(self.listen.host))
 
 
 def neighbours_of(settings: ControlSettings) -> dict[str, tuple[str, ...]]:
@@ -123,7 +123,7 @@ def neighbours_of(settings: ControlSettings) -> dict[str, tuple[str, ...]]:
 def check(settings: ControlSettings) -> None:
     """Raises BadSettings for what cannot be done safely, or cannot be together."""
     neighbours_of(settings)
-    if settings.tls == "off" and not _is_loopback(settings.listen.host):
+    if settings.tls == "off" and not is_loopback(settings.listen.host):
         raise BadSettings("tls", f"off is for loopback only, and `listen` is {settings.listen}")
     if settings.enrol_listen is not None and not settings.mtls:
         raise BadSettings("enrol_listen", "nodes have nothing to join where certificates are not asked for: set tls")
@@ -134,12 +134,3 @@ def check(settings: ControlSettings) -> None:
             if address in taken:
                 raise BadSettings(name, f"{address} is where `{taken[address]}` listens")
             taken[address] = name
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -9,12 +9,12 @@ import structlog
 import uvloop
 
 from edge.app import Edge
-from edge.clock import SystemClock
 from edge.process_log import configure_log, loop_exception_handler
 from edge.settings import EdgeSettings
 from edge.upstreams.network import LoopNetwork
 from httpd.process import begin_process
 from kernel.signals import hold_signals, install_signals
+from system.clock import SystemClock
 
 SETTINGS = EdgeSettings
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from kernel.clock import Clock
 from kernel.errors import BadRequest, BadSettings, MatineeError, StorageFailed, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.identity import BadIdentity, fingerprint, make_key, read_token, request
+from kernel.http.door_rules import is_loopback
 from kernel.settings.setting_types import Address
 from rpc.edge_stream import EdgeStream
 from rpc.enrol import enrol, renew
@@ -248,11 +248,3 @@ def needed(
                 "token, --enrol-token FILE uses it",
             )
     return False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"

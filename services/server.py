@@ -18,8 +18,8 @@ from kernel.errors import Bug, MatineeError
 from kernel.settings.door_settings import limits_of
 from kernel.signals import hold_signals, install_signals
 from services.app import Services, Task, build
-from services.clock import SystemClock
 from services.settings import ServicesSettings
+from system.clock import SystemClock
 
 log = structlog.get_logger()
 

@@ -24,6 +24,7 @@ from control.db.schema import audit
 from control.db.store import Store, Tx
 from kernel.clock import Clock
 from kernel.errors import BadSettings, Overloaded, StorageFailed
+from system.clock import sleep
 from system.durable_files import replace_file
 
 KEEP_EVERY = 1.0
@@ -139,21 +140,15 @@ class AuditLog:
     async def run(self) -> None:
         """Keep the last row seen, and remove the oldest rows, for ever."""
         pruned_at = self._clock.mono() - PRUNE_EVERY
-        over = asyncio.Event()
         while True:
             await self._changed.wait()
             self._changed.clear()
-            over.clear()
             with contextlib.suppress(Overloaded, StorageFailed):  # the store has said so, and there is a next time
                 await self.look()
                 if self.keep and self._clock.mono() - pruned_at >= PRUNE_EVERY:
                     pruned_at = self._clock.mono()
                     await self.prune(self._clock.wall())
-            timer = self._clock.call_later(KEEP_EVERY, over.set)
-            try:
-                await over.wait()
-            finally:
-                timer.cancel()
+            await sleep(self._clock, KEEP_EVERY)
 
     async def prune(self, now: float) -> None:
         """Remove the rows that are older than `keep`. Raises Overloaded, StorageFailed."""

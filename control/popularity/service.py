@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from control.popularity.planner import EdgeCapacity, HotTitlePlanner, changed, w
 from kernel.clock import Clock
 from kernel.fleet.hot_list import HotRow, hot_document
 from kernel.fleet.messages import HOT, Hello, Report, Version
+from system.clock import sleep
 
 EVERY = 2.0
 SILENT = 30.0
@@ -88,12 +88,7 @@ class HotTitlesService:
     async def run(self) -> None:
         """Tick for ever."""
         while True:
-            over = asyncio.Event()
-            timer = self._clock.call_later(EVERY, over.set)
-            try:
-                await over.wait()
-            finally:
-                timer.cancel()
+            await sleep(self._clock, EVERY)
             self.tick()
 
 

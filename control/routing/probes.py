@@ -21,6 +21,7 @@ from control.routing.service import RoutingService
 from kernel.clock import Clock
 from kernel.errors import StorageFailed
 from kernel.settings.table import parse_address
+from system.clock import sleep
 
 EVERY = 2.0
 LOOK = 0.25
@@ -76,7 +77,7 @@ class Prober:
                 if self._clock.mono() - self._noted_at >= NOTE_EVERY:
                     self._noted_at = self._clock.mono()
                     tasks.create_task(self.exchange())
-                await self._pause(LOOK)
+                await sleep(self._clock, LOOK)
 
     def due(self) -> list[tuple[str, str]]:
         """The edges to probe now, with their addresses; each is put off until its next time."""
@@ -109,14 +110,6 @@ class Prober:
             await publish_note(self._store, NOTE, self._traffic.note(), now)
             for said in await read_notes(self._store, NOTE, now):
                 self._traffic.take_note(said.replica, said.at, said.content)
-
-    async def _pause(self, seconds: float) -> None:
-        over = asyncio.Event()
-        timer = self._clock.call_later(seconds, over.set)
-        try:
-            await over.wait()
-        finally:
-            timer.cancel()
 
 
 async def probe(address: str) -> Found:

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -37,6 +38,7 @@ from kernel.fleet.messages import (
 from kernel.fleet.signed import NotSigned
 from rpc.edge_stream import EdgeStream
 from rpc.supervised import Supervised
+from system.clock import sleep
 
 START_WITHIN = 5.0
 """Seconds that a starting edge waits for control before it serves from its last good state."""
@@ -91,7 +93,7 @@ class Subscriber:
         self._started = asyncio.Event()
         self._alone_since = clock.mono()
         self.state = State()
-        self.supervised = Supervised(clock.mono, self._pause)
+        self.supervised = Supervised(clock.mono, partial(sleep, self._clock))
         """Runs what follows control: a mistake in one message costs a connection, not the following."""
         self.connected = False
         """Whether control's stream stands and has said, for every type, what is new."""
@@ -161,7 +163,7 @@ class Subscriber:
                 why = f"what it said could not be taken: {type(error).__name__}"
             failures = 1 if self._synced_types else failures + 1
             self._lost(why)
-            await self._pause(backoff(failures, self._jitter()))
+            await sleep(self._clock, backoff(failures, self._jitter()))
 
     async def _one_connection(self) -> None:
         self._synced_types.clear()
@@ -251,14 +253,6 @@ class Subscriber:
             self.speaker.connected()
             self._ears.on_connected()
             log.info("control is connected", control=self._control.latest)
-
-    async def _pause(self, seconds: float) -> None:
-        over = asyncio.Event()
-        timer = self._clock.call_later(seconds, over.set)
-        try:
-            await over.wait()
-        finally:
-            timer.cancel()
 
     # -- keeping the last good state
 

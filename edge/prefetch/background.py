@@ -17,6 +17,7 @@ from edge.prefetch.budget import Budget
 from edge.prefetch.scheduler import PrefetchRequest, PrefetchScheduler
 from edge.tasks import TaskOwner
 from kernel.clock import Clock
+from system.clock import sleep
 
 AT_A_TIME = 4
 WORKERS = 4
@@ -111,12 +112,7 @@ class BackgroundPrefetcher:
 
     async def _wait(self, wish: PrefetchRequest) -> None:
         while (seconds := self._budget_wait(wish)) > 0.0:
-            over = asyncio.Event()
-            timer = self._clock.call_later(seconds, over.set)
-            try:
-                await over.wait()
-            finally:
-                timer.cancel()
+            await sleep(self._clock, seconds)
 
     async def _begin(self, wish: PrefetchRequest, asked: RoutedRequest) -> PrefetchResult:
         if self._prefetcher.has(asked, wish):

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from kernel.errors import BadSettings
 from kernel.settings.table import DURATION, PATH, setting
-from services.clock import SystemClock
 from services.recommend import model
 from services.recommend.store import FeedbackStore
+from system.clock import SystemClock
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from control.app import running
 from control.desired.documents import Document
 from control.mtls_setup import open_trust
 from control.trust.enrolment import Invitation
-from edge.clock import SystemClock
 from edge.fleet.signed_state import SignedState
 from edge.fleet.subscribe import Subscriber
 from edge.policy.rules import refuses
@@ -19,6 +18,7 @@ from kernel.errors import BadSettings
 from kernel.fleet.messages import HOT, RULES, Hello, Version
 from kernel.vocabulary import Refusal
 from rpc.node_identity import NodeIdentity
+from system.clock import SystemClock
 
 
 async def test_in_plain_text_nothing_is_signed_and_nobody_joins(open_plane, settings_of) -> None:

@@ -67,8 +67,8 @@ async def test_over_grpc_an_edge_gets_its_settings_and_says_that_they_are_applie
 
 @asynccontextmanager
 async def subscribed(address: str, folder: Path):
-    from edge.clock import SystemClock
     from kernel.clock import Clock
+    from system.clock import SystemClock
 
     clock: Clock = SystemClock()
     edge = Subscriber(Hello("e1"), [address], folder, clock, lambda _: None, jitter=lambda: 0.0)

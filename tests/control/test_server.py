@@ -12,7 +12,6 @@ import pytest
 
 from control.app import running
 from control.db.store import Store
-from edge.clock import SystemClock
 from edge.fleet.subscribe import Subscriber
 from edge.policy.rules import refuses
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
@@ -23,6 +22,7 @@ from rpc.channel import open_channel
 from rpc.control_client import ControlClient
 from rpc.v1 import control_pb2 as pb
 from rpc.v1.control_pb2_grpc import FleetStub
+from system.clock import SystemClock
 
 JWKS = public_jwks(generate_ed25519_pem(), "k1")
 

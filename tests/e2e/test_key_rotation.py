@@ -16,7 +16,7 @@ from aiohttp import web
 
 from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
 from kernel.auth.token import mint
-from services.clock import SystemClock
+from system.clock import SystemClock
 from tests.e2e.test_fleet_trust import _free
 
 WITHIN = 30.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.clock import SystemClock
+from system.clock import SystemClock
 
 
 class Now:

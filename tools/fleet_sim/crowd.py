@@ -22,10 +22,10 @@ import structlog
 import uvloop
 import xxhash
 
-from edge.clock import SystemClock
 from kernel.fleet.identity import make_key, request
 from kernel.fleet.messages import Hello
 from rpc.identity_file import Credentials
+from system.clock import SystemClock
 from tools.fleet_sim.agent import Agent, Event, World, zipf
 from tools.up.supervise_child import die_with_parent
 

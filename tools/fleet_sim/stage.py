@@ -18,13 +18,13 @@ from typing import Any
 import aiohttp
 
 from control.audit.key_file import open_keyring
-from control.clock import SystemClock
 from control.db.database import database_of
 from control.db.store import Author, Store, Tx
 from control.desired import changes
 from control.fleet.nodes import enrol
 from control.trust.authority import Authority
 from kernel.errors import MatineeError
+from system.clock import SystemClock
 from tools.bench.processes import cpu_seconds
 from tools.fleet_sim.agent import Event
 from tools.fleet_sim.crowd import Plan, request_of

@@ -10,9 +10,9 @@ from functools import partial
 from math import ceil
 from typing import Any
 
-from control.clock import SystemClock
 from control.rollout.rollout import STAGES
 from kernel.documents import moment_text
+from system.clock import SystemClock
 from tools.fleet_sim.agent import HARMFUL, REFUSED
 from tools.fleet_sim.stage import SimulationFailed, Stage
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.clock import SystemClock
 from edge.fleet.control_link import ControlCallbacks
 from edge.fleet.setup import identity_of, subscriber_of
 from edge.settings import EdgeSettings
 from kernel.errors import BadSettings
 from kernel.settings.table import resolve
 from rpc.identity_file import IdentityFile
+from system.clock import SystemClock
 from tests.certificates import credentials, fleet_authority
 
 MADE = credentials(fleet_authority())

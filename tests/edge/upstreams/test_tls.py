@@ -14,12 +14,12 @@ from typing import Any, Self
 import pytest
 import uvloop
 
-from edge.clock import SystemClock
 from edge.upstreams.exchange import Timeouts
 from edge.upstreams.network import LoopNetwork
 from edge.upstreams.selector import Upstreams
 from edge.upstreams.tls import upstream_tls
 from kernel.errors import BadSettings, UpstreamFailed
+from system.clock import SystemClock
 from tests.edge.authority import Authority
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"

@@ -8,8 +8,8 @@ import pytest
 
 from kernel.errors import UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
-from services.clock import SystemClock
 from services.playback.signals import KEPT, MAX_EDGES, Signals
+from system.clock import SystemClock
 
 
 class Control:
