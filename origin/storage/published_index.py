@@ -7,13 +7,13 @@ file system.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 import structlog
+from cachetools import LRUCache
 
 from kernel.errors import StorageFailed
 from kernel.http.dates import format_date
@@ -70,8 +70,7 @@ class PublishedIndex:
         self._mono = mono
         self._look_every = look_every
         self._scan_every = scan_every
-        self._most = most
-        self._titles: OrderedDict[str, _Title] = OrderedDict()
+        self._titles: LRUCache[str, _Title] = LRUCache(most)
         self._looking = asyncio.Lock()
         self._listing = Listing()
         self._mark: str | None = None
@@ -86,7 +85,6 @@ class PublishedIndex:
                 title = await self._look(content_id)
         if title is None:
             return None
-        self._titles.move_to_end(content_id)
         entry = title.files.get(path)
         if entry is None:
             return None
@@ -107,8 +105,6 @@ class PublishedIndex:
         if known is None or known.tag != tag:
             known = await asyncio.to_thread(self._load, content_id, tag)
             self._titles[content_id] = known
-            while len(self._titles) > self._most:
-                self._titles.popitem(last=False)
         known.checked = self._mono()
         return known
 
