@@ -1,4 +1,4 @@
-"""What each service needs of the catalogue, made of the catalogue: the only place where services meet."""
+"""Adapt the catalogue to the interfaces of the other services, which do not import it themselves."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from services.search.schema import Entry
 
 
 class CatalogueForPlayback:
-    """The catalogue as playback and the gateway see it."""
+    """The catalogue for playback and the gateway."""
 
     def __init__(self, store: CatalogueStore) -> None:
         self._store = store
 
     async def film(self, content_id: str, country: str | None) -> Film | None:
-        """A title as playback sees it."""
+        """The film of a title; None if there is no such title."""
         title = await self._store.get(content_id)
         return None if title is None else as_film(title, country)
 
     async def thumbnail(self, content_id: str, country: str | None) -> str | None:
-        """The path of a title's picture, where it is licensed."""
+        """The path of a title's thumbnail; None if it has none or is not licensed there."""
         title = await self._store.get(content_id)
         if title is None or title.playable is None or not licensed(title.countries, country):
             return None
@@ -32,7 +32,7 @@ class CatalogueForPlayback:
 
 
 def as_film(title: Title, country: str | None) -> Film:
-    """What playback must know of a title."""
+    """Convert a catalogue title for playback."""
     made = title.playable
     where = licensed(title.countries, country)
     if made is None:
@@ -50,7 +50,7 @@ def as_film(title: Title, country: str | None) -> Film:
 
 
 class EntriesOfCatalogue:
-    """The catalogue as search sees it."""
+    """The catalogue for the search index."""
 
     def __init__(self, store: CatalogueStore, feed: Feed) -> None:
         self._store = store
@@ -58,15 +58,15 @@ class EntriesOfCatalogue:
 
     @property
     def epoch(self) -> str:
-        """Names the catalogue's database."""
+        """The id of the catalogue's database; it changes when the database is recreated."""
         return self._store.epoch
 
     async def head(self) -> int:
-        """The latest change."""
+        """The sequence number of the latest change."""
         return await self._store.head()
 
     async def follow(self, after: int) -> AsyncIterator[tuple[int, list[Entry]]]:
-        """Changed titles as search holds them."""
+        """Yield (sequence number, changed entries) after `after`."""
         async for batch in self._feed.follow(after):
             yield batch[-1].seq, [_entry(change) for change in batch]
 
@@ -86,22 +86,22 @@ def _entry(change: Change) -> Entry:
 
 
 class ShelfOfCatalogue:
-    """The catalogue as recommendations see it."""
+    """The catalogue for recommendations."""
 
     def __init__(self, store: CatalogueStore, feed: Feed) -> None:
         self._store = store
         self._feed = feed
 
     async def head(self) -> int:
-        """The latest change."""
+        """The sequence number of the latest change."""
         return await self._store.head()
 
     async def exists(self, content_id: str) -> bool:
-        """Whether there is such a title."""
+        """Whether the catalogue has this title."""
         return await self._store.get(content_id) is not None
 
     async def follow(self, after: int) -> AsyncIterator[tuple[int, list[Shown]]]:
-        """Changed titles as recommendations see them."""
+        """Yield (sequence number, changed titles) after `after`."""
         async for batch in self._feed.follow(after):
             yield batch[-1].seq, [_shown(change.title) for change in batch]
 
@@ -111,16 +111,16 @@ def _shown(title: Title) -> Shown:
 
 
 class ChangesOfCatalogue:
-    """The catalogue as control is told of it."""
+    """The catalogue for the link to control."""
 
     def __init__(self, store: CatalogueStore, feed: Feed) -> None:
         self._store = store
         self._feed = feed
 
     async def head(self) -> int:
-        """The latest change."""
+        """The sequence number of the latest change."""
         return await self._store.head()
 
     def follow(self, after: int) -> AsyncIterator[list[Change]]:
-        """Changed titles."""
+        """Yield batches of changed titles after `after`."""
         return self._feed.follow(after)

@@ -68,7 +68,7 @@ class ControlLink:
                 async for _ in self._tell():
                     pause = FIRST_PAUSE
             except MatineeError as error:
-                log.warning("control-not-told", error=str(error), retry_in=pause)
+                log.warning("control-unreachable", what="licences", error=str(error), retry_in=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, MAX_PAUSE)
 

@@ -117,7 +117,7 @@ class KeyLink:
             try:
                 await self.tell()
             except MatineeError as error:
-                log.warning("control-not-told", what="key", error=str(error), retry_in=pause)
+                log.warning("control-unreachable", what="key", error=str(error), retry_in=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE_LENGTH)
             else:

@@ -60,9 +60,9 @@ async def _serve(settings: ServicesSettings) -> int:
     install_signals(
         loop.add_signal_handler,
         stop=stop.set,
-        reload=lambda: log.info("nothing to reload"),
-        reopen_logs=lambda: log.info("nothing to reopen: the log goes to stderr"),
-        unsupported=lambda name: log.warning("signal is not supported yet", signal=name),
+        reload=lambda: log.info("reload-ignored", reason="nothing to reload"),
+        reopen_logs=lambda: log.info("reopen-ignored", reason="the log goes to stderr"),
+        unsupported=lambda name: log.warning("signal-not-supported", signal=name),
     )
     async with AsyncExitStack() as stack:
         services = await build(settings, SystemClock(), stack)

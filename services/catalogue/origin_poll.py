@@ -67,7 +67,7 @@ class OriginPoll:
             etag = got.headers.get("ETag")
         entries, faults = read_library(body)
         for fault in faults[:10]:
-            log.warning("library-entry", error=fault)
+            log.warning("library-entry-invalid", error=fault)
         if await self._store.publish(entries):
             log.info("library-read", titles=len(entries))
             self._changed()

@@ -1,1 +1,1 @@
-"""What all services share of HTTP: routes as a table, problems, callers, places."""
+"""HTTP code shared by the services: the route table, problems, authentication and geolocation."""

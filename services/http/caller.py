@@ -1,4 +1,4 @@
-"""Who is asking: an operator by API key, a guest by the page's signed cookie, or nobody. Pure."""
+"""Authenticate callers: an operator by API key, a guest by a signed cookie. Pure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _COOKIE = re.compile(r"(?P<id>guest-[0-9a-f]{32})\.(?P<until>\d{10,11})\.(?P<mac
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One who asks. `operator` may do everything; a guest speaks for `guest` alone."""
+    """An authenticated caller. An operator may do everything; a guest may act for the user `guest` only."""
 
     operator: bool = False
     guest: str | None = None
 
     def may(self, access: Access, *, on_this_machine: bool) -> bool:
-        """Whether this caller may use a route."""
+        """Whether this caller may use a route with this access level."""
         match access:
             case Access.ANYBODY:
                 return True
@@ -35,43 +35,43 @@ class Caller:
                 return self.operator or on_this_machine
 
     def speaks_for(self, user: str | None) -> str:
-        """The userId to act for: the one named, which must be the guest's own. Raises BadRequest (400, 403)."""
+        """The userId to act for; a guest may name only its own. Raises BadRequest (400, 403)."""
         if user is None:
             if self.guest is None:
-                raise BadRequest(400, "parameter-missing", "`userId` is needed")
+                raise BadRequest(400, "parameter-missing", "`userId` is required")
             return self.guest
         if not self.operator and user != self.guest:
-            raise BadRequest(403, "not-yours", "a viewer may only speak for itself")
+            raise BadRequest(403, "not-yours", "a guest may act only for its own userId")
         return user
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What callers are recognised by. `insecure_dev`: everybody is an operator, on loopback names alone."""
+    """Authenticates callers. With `insecure_dev` everybody is an operator; allowed on loopback only."""
 
     api_key: str
     guest_secret: bytes
     insecure_dev: bool = False
 
     def recognise(self, authorization: str | None, cookie: str | None, now: float) -> Caller:
-        """The caller of a request by its Authorization field and guest cookie; BadRequest 401 on a wrong key."""
+        """Authenticate by the Authorization field and the guest cookie. Raises BadRequest (401) if the key is wrong."""
         guest = self.read_cookie(cookie, now) if cookie else None
         if authorization is None:
             return Caller(operator=self.insecure_dev, guest=guest)
         scheme, _, key = authorization.partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(_bytes(key.strip()), _bytes(self.api_key)):
-            raise BadRequest(401, "api-key", "the Authorization field does not carry this platform's API key")
+            raise BadRequest(401, "api-key", "the Authorization field does not hold a valid API key")
         return Caller(operator=True, guest=guest)
 
     def read_cookie(self, text: str, now: float) -> str | None:
-        """The guest's id in a cookie of ours that still holds; None for any other."""
+        """The guest's id in a valid cookie; None if it is forged or expired."""
         match = _COOKIE.fullmatch(text)
         if match is None or int(match["until"]) <= now:
             return None
         return match["id"] if hmac.compare_digest(match["mac"], self._mac(match["id"], match["until"])) else None
 
     def make_cookie(self, guest: str, now: float) -> str:
-        """The cookie that says who a guest is. `guest` is `guest-` and 32 hexadecimal digits."""
+        """Make the signed cookie of a guest. `guest` is `guest-` and 32 hexadecimal digits."""
         until = str(int(now + GUEST_SECONDS))
         return f"{guest}.{until}.{self._mac(guest, until)}"
 
@@ -80,5 +80,5 @@ class Gate:
 
 
 def _bytes(text: str) -> bytes:
-    """A field's text as it came: bytes that are no UTF-8 are half surrogate pairs in it."""
+    """The bytes of a header field: aiohttp decodes invalid UTF-8 to surrogate escapes."""
     return text.encode("utf-8", "surrogateescape")

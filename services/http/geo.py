@@ -1,4 +1,4 @@
-"""Where a viewer is: its address behind trusted proxies, and the country of that address."""
+"""Find a viewer's address behind trusted proxies, and its country (GeoIP)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ MAX_HOPS = 32
 
 
 def viewer_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> Address | None:
-    """The viewer's address: the last in X-Forwarded-For (`forwarded`, field lines) that is no trusted proxy.
+    """The viewer's address: the last hop that is not a trusted proxy; None if it is not a valid address.
 
-    The peer itself counts as the last hop, so nobody but a trusted proxy can name an address. None = not told.
+    `forwarded` holds the lines of X-Forwarded-For. The peer is the last hop, so only trusted proxies can add addresses.
     """
     address = _address(peer)
     hops = [hop.strip() for line in forwarded for hop in line.split(",")][-MAX_HOPS:]
@@ -44,14 +44,14 @@ def _inside(address: Address, network: Network) -> bool:
 
 
 class Lookup(Protocol):
-    """What tells an address's country: an .mmdb reader."""
+    """A GeoIP database: an .mmdb reader."""
 
     def get(self, address: Address) -> object:
-        """The record of an address."""
+        """The record of an address, of any shape; None if there is none."""
 
 
 def country_in(record: object) -> str | None:
-    """The country code in an .mmdb record, in any of the shapes that the known databases use."""
+    """The country code in an .mmdb record, for the record shapes of the common databases."""
     if not isinstance(record, dict):
         return None
     for name in ("country", "registered_country", "country_code"):
@@ -63,7 +63,7 @@ def country_in(record: object) -> str | None:
 
 
 class Places:
-    """The country of addresses: by .mmdb, else the default; remembers the latest."""
+    """Look up the country of addresses, with a cache of the last 10,000."""
 
     def __init__(self, lookup: Lookup | None, default: str | None) -> None:
         self._lookup = lookup
@@ -71,20 +71,20 @@ class Places:
         self._known: LRUCache[Address, str | None] = LRUCache(10_000)
 
     def country(self, address: Address | None) -> str | None:
-        """The viewer's country; None when nothing tells it."""
+        """The country of an address, or the default; None if neither is known."""
         if address is None or self._lookup is None:
             return self._default
         if address not in self._known:
             try:
                 found = country_in(self._lookup.get(address))
-            except ValueError:  # an IPv6 address in a database of IPv4 ones
+            except ValueError:  # an IPv6 address, but the database holds IPv4 only
                 found = None
             self._known[address] = decide(found, None, self._default)
         return self._known[address]
 
 
 def open_lookup(path: Path | None) -> Lookup | None:
-    """The .mmdb file's reader. Raises BadSettings when it is none."""
+    """Open an .mmdb file. Raises BadSettings if it is not usable."""
     if path is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Before and after every handler: request id, caller, access, errors as problems, one log line, counters."""
+"""The middleware of the services: authenticates, authorises, turns errors into problems, logs and counts requests."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _TRACE = re.compile(r"00-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _TOKEN = re.compile(r"/t/[^/?]*")
 ROUTES = web.AppKey("routes", dict[web.AbstractRoute, Route])
-"""What each of aiohttp's routes is in the services' table: who may use it."""
+"""The entry of each aiohttp route in the services' route table, which holds its access level."""
 
 
 @dataclass(frozen=True)
 class Middleware:
-    """What stands between the socket and the handlers."""
+    """Wraps every handler of the application."""
 
     gate: Gate
     places: Places
@@ -44,7 +44,7 @@ class Middleware:
     rules: DoorRules = LOOPBACK_DOOR
 
     def middleware(self) -> object:
-        """The one middleware of the application."""
+        """The middleware as aiohttp takes it."""
 
         @web.middleware
         async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -58,8 +58,9 @@ class Middleware:
         request_id = _request_id(request)
         response: web.StreamResponse | None = None
         try:
-            response = await self._guarded(request, handler, route, request_id)
-        finally:  # a viewer who left is recorded too
+            response = await self._run_handler(request, handler, route, request_id)
+        finally:
+            # A viewer that disconnects cancels the handler: log and count it too (status 499).
             self._record(request, route, request_id, response, self.clock.mono() - started)
         if not response.prepared:
             response.headers["X-Request-Id"] = request_id
@@ -67,11 +68,11 @@ class Middleware:
             response.headers.setdefault("Referrer-Policy", "no-referrer")
         return response
 
-    async def _guarded(
+    async def _run_handler(
         self, request: web.Request, handler: Handler, route: Route | None, request_id: str
     ) -> web.StreamResponse:
         try:
-            found = self._visit(request, request_id)
+            found = self._context(request, request_id)
             request[VISIT] = found
             refused = self._refusal(request, found.caller, route)
             if refused is not None:
@@ -87,9 +88,7 @@ class Middleware:
             return problem(error.status, error.reason, error.detail or "the origin failed")
         except StorageFailed:
             log.exception("storage-failed", request_id=request_id)
-            return problem(
-                503, "storage", "the answer cannot be stored or read now: try again", headers={"Retry-After": "2"}
-            )
+            return problem(503, "storage", "storage is unavailable: try again", headers={"Retry-After": "2"})
         except web.HTTPException as error:
             return _plain(error)
         except MatineeError as error:
@@ -97,11 +96,9 @@ class Middleware:
             return problem(500, "bug", str(error), requestId=request_id)
         except Exception:
             log.exception("bug", request_id=request_id, path=shown_path(request))
-            return problem(
-                500, "bug", "something went wrong here; the log has it by the request's id", requestId=request_id
-            )
+            return problem(500, "bug", "internal error; find it in the log by this request id", requestId=request_id)
 
-    def _visit(self, request: web.Request, request_id: str) -> RequestContext:
+    def _context(self, request: web.Request, request_id: str) -> RequestContext:
         forwarded = request.headers.getall("X-Forwarded-For", [])
         peer = request.remote or ""
         address = viewer_address(peer, forwarded, self.trusted)
@@ -117,11 +114,11 @@ class Middleware:
             return problem(DOOR_REFUSAL_STATUS[refused], refused.value, sentence(refused))
         if route is None:
             if request.match_info.http_exception is None:
-                raise Bug(f"{request.match_info.route} stands in no table: nobody may use it")
+                raise Bug(f"{request.match_info.route} is missing from the route table: it has no access level")
             return None
         address = request[VISIT].address
         here = address is not None and address.is_loopback and not _passed_on(request, self.trusted)
-        # A page on this machine may point its own name here where every name is answered (DNS rebinding).
+        # DNS rebinding: with any_name a hostile page's own name may resolve to this machine, so require a known Host.
         here = here and foreign_host(request, replace(self.rules, any_name=False)) is None
         if caller.may(route.access, on_this_machine=here):
             return None
@@ -133,7 +130,7 @@ class Middleware:
         )
 
     def _door_refusal(self, request: web.Request, route: Route | None) -> DoorRefusal | None:
-        """Players of any site may read; what changes something no other site's page may ask for."""
+        """Apply the Host rule to reads, and the cross-site rules too to requests that change something."""
         if request.method in SAFE_METHODS:
             return foreign_host(request, self.rules)
         return door_refusal(request, self.rules, route.takes if route is not None else JSON)
@@ -169,12 +166,12 @@ class Middleware:
 
 
 def shown_path(request: web.Request) -> str:
-    """The path as it may stand in a log: no token, no query, of bounded length."""
+    """The path for the log: token and query removed, at most 300 characters."""
     return _TOKEN.sub("/t/…", request.raw_path.partition("?")[0])[:300]
 
 
 def _passed_on(request: web.Request, trusted: Sequence[Network]) -> bool:
-    """Whether a proxy that is not trusted stands between: its own address says nothing of who asks."""
+    """Whether an untrusted proxy forwarded the request, so that the peer's address is not the client's."""
     return not trusted and any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via"))
 
 
@@ -188,9 +185,9 @@ def _request_id(request: web.Request) -> str:
 
 
 def _plain(error: web.HTTPException) -> web.Response:
-    """aiohttp's own refusals as problems."""
+    """Turn an HTTP error raised by aiohttp into a problem."""
     if error.status == 404:
-        return problem(404, "no-such-path", "there is nothing at this path; /openapi.json lists what there is")
+        return problem(404, "no-such-path", "no such path; /openapi.json lists the paths")
     if error.status == 405:
         allow = error.headers.get("Allow", "")
         return problem(405, "method", f"this path takes {allow or 'other methods'}", headers={"Allow": allow})

@@ -1,4 +1,4 @@
-"""The OpenAPI description, made from the table of routes. Pure."""
+"""Generate the OpenAPI description from the route table. Pure."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ PROBLEM = {
     },
 }
 _WORDS = {
-    400: "Something in the request is missing or impossible",
-    401: "No valid API key, no guest cookie",
-    403: "Not this caller's",
-    404: "There is no such thing",
-    409: "Not possible in its present state",
-    410: "Nothing more to ask here: stop",
-    413: "The body is too large",
-    415: "The body is not JSON",
-    429: "Too many at once: ask later",
+    400: "A parameter or field is missing or invalid",
+    401: "No valid API key or guest cookie",
+    403: "Not allowed for this caller",
+    404: "Not found",
+    409: "Conflicts with the current state",
+    410: "Gone: stop asking",
+    413: "Body too large",
+    415: "Body is not JSON",
+    429: "Too many requests: retry later",
     451: "Not licensed in the viewer's country",
     502: "The origin failed",
-    503: "Not ready for a moment",
+    503: "Temporarily unavailable",
 }
 
 
@@ -45,7 +45,7 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
         "info": {
             "title": "Matinee",
             "version": version,
-            "description": "A video-on-demand platform round its own CDN.",
+            "description": "A video-on-demand platform built around its own CDN.",
         },
         "paths": paths,
         "components": {
@@ -64,7 +64,7 @@ def _operation(route: Route) -> dict[str, Any]:
     refusals |= {400} if route.parameters or route.body else set()
     refusals |= {413, 415} if route.body else set()
     content = {"application/json": {"schema": route.answer}} if route.answer else None
-    responses: dict[str, Any] = {"200": {"description": "Well"} | ({"content": content} if content else {})}
+    responses: dict[str, Any] = {"200": {"description": "OK"} | ({"content": content} if content else {})}
     for status in sorted(refusals):
         schema = {"$ref": "#/components/schemas/Problem"}
         responses[str(status)] = {

@@ -1,4 +1,4 @@
-"""Reading a request's query and body: each mistake a 400 that names the field."""
+"""Parse query parameters and JSON bodies; every error is a 400 that names the field."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from kernel.vocabulary import is_content_id
 
 MAX_BODY_BYTES = 64 * 1024
 USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}", re.ASCII)
-"""A userId: a profile's id, ours or the one that imported events came with."""
+"""A userId: a profile's id, ours or one from imported events."""
 T = TypeVar("T")
 
 
 def text(request: web.Request, name: str) -> str | None:
-    """A query parameter, None when absent. Given twice: BadRequest."""
+    """A query parameter; None if absent. Raises BadRequest if it is repeated."""
     values = request.query.getall(name, [])
     if len(values) > 1:
         raise BadRequest(400, "parameter-repeated", f"query parameter `{name}` is given {len(values)} times")
@@ -28,11 +28,11 @@ def text(request: web.Request, name: str) -> str | None:
 
 
 def check_parameters(request: web.Request) -> None:
-    """What no parameter of a query or path may be, whatever it means. Raises BadRequest, which names it."""
-    for place, told in (("query", request.query), ("path", request.match_info)):
-        for name, value in told.items():
+    """Reject invalid UTF-8 and NUL in any path or query parameter. Raises BadRequest naming it."""
+    for place, values in (("query", request.query), ("path", request.match_info)):
+        for name, value in values.items():
             if is_broken(name):
-                raise BadRequest(400, "parameter-encoding", f"{shown(name)} is no name of a {place} parameter")
+                raise BadRequest(400, "parameter-encoding", f"{shown(name)} is not a valid name of a {place} parameter")
             if is_broken(value):
                 raise BadRequest(
                     400, "parameter-encoding", f"{place} parameter `{name[:80]}` is not UTF-8, or has a NUL"
@@ -40,15 +40,15 @@ def check_parameters(request: web.Request) -> None:
 
 
 def needed(request: web.Request, name: str) -> str:
-    """A query parameter that must be there."""
+    """A required query parameter. Raises BadRequest if it is absent or empty."""
     value = text(request, name)
     if not value:
-        raise BadRequest(400, "parameter-missing", f"query parameter `{name}` is needed")
+        raise BadRequest(400, "parameter-missing", f"query parameter `{name}` is required")
     return value
 
 
 def whole(request: web.Request, name: str, default: int, least: int, most: int) -> int:
-    """A whole number between `least` and `most`."""
+    """An integer from `least` to `most`; `default` if absent. Raises BadRequest."""
     value = text(request, name)
     if value is None:
         return default
@@ -60,7 +60,7 @@ def whole(request: web.Request, name: str, default: int, least: int, most: int) 
 
 
 def switch(request: web.Request, name: str) -> bool:
-    """`true` or `false`; absent means false."""
+    """A boolean: `true`, `false`, `1` or `0`; False if absent. Raises BadRequest."""
     value = text(request, name)
     if value not in (None, "true", "false", "1", "0"):
         raise BadRequest(400, "parameter-value", f"query parameter `{name}` must be true or false")
@@ -68,7 +68,7 @@ def switch(request: web.Request, name: str) -> bool:
 
 
 def content_id(value: str) -> str:
-    """A value that can be a contentId."""
+    """Validate a contentId. Raises BadRequest."""
     if not is_content_id(value):
         raise BadRequest(
             400, "content-id", "`contentId` must be 1 to 64 letters, digits, hyphens and underscores, no mark first"
@@ -77,14 +77,14 @@ def content_id(value: str) -> str:
 
 
 def user_id(value: str) -> str:
-    """A value that can be a userId."""
+    """Validate a userId. Raises BadRequest."""
     if not USER_ID.fullmatch(value):
         raise BadRequest(400, "user-id", "`userId` must be 1 to 128 letters, digits and . _ : @ + -, no mark first")
     return value
 
 
 def country(request: web.Request) -> str | None:
-    """The query parameter `country` in capitals, None when absent."""
+    """The query parameter `country` in upper case; None if absent. Raises BadRequest."""
     value = text(request, "country")
     if value is not None and country_code(value) is None:
         raise BadRequest(400, "parameter-value", "query parameter `country` must be a two-letter code (ISO 3166)")
@@ -92,7 +92,7 @@ def country(request: web.Request) -> str | None:
 
 
 async def body(request: web.Request, kind: type[T]) -> T:
-    """The JSON body as a `kind` (a msgspec Struct)."""
+    """Decode the JSON body as `kind`, a msgspec Struct. Raises BadRequest (400, 413, 415)."""
     if request.content_type != "application/json":
         raise BadRequest(415, "content-type", "the body must be JSON, sent with Content-Type: application/json")
     try:
@@ -102,20 +102,20 @@ async def body(request: web.Request, kind: type[T]) -> T:
     try:
         load_json(data)
         return msgspec.json.decode(data, type=kind)
-    except BadDocument as error:  # read strictly first: it names the member, where msgspec names a byte
-        raise BadRequest(400, *_told(error)) from None
+    except BadDocument as error:  # parsed strictly first: its errors name the member, msgspec's only a byte offset
+        raise BadRequest(400, *_document_error(error)) from None
     except msgspec.ValidationError as error:
-        raise BadRequest(400, "body-field", _plain(str(error))) from None
+        raise BadRequest(400, "body-field", _validation_error(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(400, "body-json", f"the body is not valid JSON: {error}") from None
 
 
-def _told(error: BadDocument) -> tuple[str, str]:
+def _document_error(error: BadDocument) -> tuple[str, str]:
     if error.path:
         return "body-field", f"field `{error.path}`: {error.why}"
     return "body-json", f"the body {error.why}"
 
 
-def _plain(message: str) -> str:
+def _validation_error(message: str) -> str:
     why, _, place = message.partition(" - at `$.")
     return f"field `{place.rstrip('`')}`: {why}" if place else f"the body: {why}"

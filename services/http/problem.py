@@ -1,4 +1,4 @@
-"""Errors over HTTP: RFC 9457 problem documents with a reason word beside. Pure but for the response's type."""
+"""RFC 9457 problem responses, with an additional `reason` member for programs."""
 
 from __future__ import annotations
 

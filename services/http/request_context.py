@@ -1,4 +1,4 @@
-"""A request as the services see it: id, caller and place, kept on aiohttp's request by the middleware."""
+"""The context that the middleware attaches to each request: its id, caller, address and country."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.http.geo import Address
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """Who asks, from where. `country` None = unknown; `secure` = the viewer came by HTTPS."""
+    """The context of one request. `country` is None if unknown; `secure` if the viewer used HTTPS."""
 
     request_id: str
     caller: Caller
@@ -27,16 +27,16 @@ VISIT = web.RequestKey("visit", RequestContext)
 
 
 def request_context(request: web.Request) -> RequestContext:
-    """The visit that a request belongs to."""
+    """The context of a request."""
     return request[VISIT]
 
 
 def watching_country(request: web.Request) -> str | None:
-    """The viewer's country; operators may name another by `country=`. Raises BadRequest (400, 403)."""
+    """The viewer's country; an operator may override it with `country=`. Raises BadRequest (400, 403)."""
     named = params.country(request)
     found = request_context(request)
     if named is None or named == found.country:
         return found.country
     if not found.caller.operator:
-        raise BadRequest(403, "country-not-yours", "only an API key may ask for another country than the viewer's own")
+        raise BadRequest(403, "country-not-yours", "only an operator may select another country")
     return named

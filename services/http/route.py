@@ -1,4 +1,4 @@
-"""Routes as a table: what a service answers, who may ask, and what of it stands in /openapi.json."""
+"""The types of the route table, which drives routing, access checks and /openapi.json."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Access(Enum):
-    """Who may ask."""
+    """The access level of a route."""
 
     ANYBODY = "anybody"
     VIEWER = "viewer"
@@ -29,7 +29,7 @@ class Access(Enum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A query or path parameter, for the description."""
+    """A query or path parameter, as /openapi.json describes it."""
 
     name: str
     sentence: str
@@ -40,7 +40,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Route:
-    """One entry of a service's table."""
+    """One route of a service."""
 
     method: str
     path: str
@@ -49,18 +49,18 @@ class Route:
     summary: str
     parameters: tuple[Parameter, ...] = ()
     body: Mapping[str, Any] | None = None
-    """JSON schema of the request's body."""
+    """JSON schema of the request body."""
     answer: Mapping[str, Any] | None = None
-    """JSON schema of a good answer's body."""
+    """JSON schema of the body of a 200 response."""
     refusals: tuple[int, ...] = ()
     takes: frozenset[str] | None = JSON
-    """The content types of a request that changes something; None where another program judges that."""
+    """The content types that requests with a body may have; None if another program checks them."""
     hidden: bool = False
-    """Not in the description: pages and pictures."""
+    """Left out of /openapi.json: pages and images."""
 
 
 def answer(value: Any, *, status: int = 200, cache: str = "no-store") -> web.Response:
-    """A JSON answer; `cache` is its Cache-Control."""
+    """Make a JSON response; `cache` is its Cache-Control."""
     response = web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
     response.headers["Cache-Control"] = cache
     return response

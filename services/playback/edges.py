@@ -119,7 +119,7 @@ class EdgeFinder:
             except (MatineeError, TimeoutError) as error:
                 self._away_until = self._clock.mono() + AWAY
                 self._counters.routes.labels("control-away").inc()
-                log.warning("control-not-asked", error=str(error) or type(error).__name__)
+                log.warning("control-unreachable", what="edges", error=str(error) or type(error).__name__)
                 return self._without(bucket)
         if not routed.edges:
             self._counters.routes.labels("no-edge").inc()

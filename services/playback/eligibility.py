@@ -1,4 +1,4 @@
-"""Whether a title plays for a viewer, and by which playlist. Pure."""
+"""Decide whether a viewer may play a title, and select its playlist, token lifetime and edges. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from kernel.vocabulary import TIER_LINES, Tier
 
 TTL = 6 * 3600.0
-"""Seconds that a token is valid at least, unless a setting says otherwise."""
+"""Minimum lifetime of a token in seconds, unless token_ttl is set."""
 TTL_SLACK = 3600.0
 MAX_TTL = 48 * 3600.0
-"""Seconds that a token is valid at most, unless a setting says otherwise: so long a retired key is kept."""
+"""Maximum lifetime of a token in seconds, unless token_ttl is set; a retired key stays published that long."""
 KBIT_BELOW = 100_000
-"""A bitrate below this is in kbit/s, from here on in bit/s: no rendition has 100 kbit/s written in bit/s."""
+"""A requested bitrate below this is in kbit/s, else in bit/s; no rendition is below 100 kbit/s."""
 _BITRATE = re.compile(r"[1-9]\d{0,11}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """What playback must know of a title; `licensed` is for the viewer's country.
+    """A title for playback; `licensed` applies to the viewer's country.
 
     `tops` are (lines, bit/s) of its video renditions, `duration` is in seconds, `streams` maps `hls`, `dash` and the
     tiers' `hls-sd` … to paths below the title.
@@ -38,7 +38,7 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Why it does not play: the HTTP status, a word, a sentence fit for the viewer."""
+    """Why playback is denied: the HTTP status, a reason word, and a sentence for the viewer."""
 
     status: int
     reason: str
@@ -46,21 +46,21 @@ class Denied:
 
 
 def denial(film: Film | None, country: str | None) -> Denied | None:
-    """Why a film does not play for a viewer in `country` (None = unknown); None when it does."""
+    """Why a viewer in `country` (None = unknown) may not play a film; None if they may."""
     if film is None:
         return Denied(404, "title-unknown", "There is no such title.")
     if not film.licensed:
         if country is None:
-            detail = "This title may be watched in some countries only, and yours cannot be told."
+            detail = "This title is available in some countries only, and your country is unknown."
             return Denied(451, "country-unknown", detail)
-        return Denied(451, "country", f"We are sorry: this title is not available in your country ({country}).")
+        return Denied(451, "country", f"This title is not available in your country ({country}).")
     if not film.published:
-        return Denied(409, "not-published", "This title is known, but nothing of it can be played yet.")
+        return Denied(409, "not-published", "This title has not been published yet.")
     return None
 
 
 def bits(text: str | None) -> int | None:
-    """The most bit/s that a viewer wants: None for `auto`. A number below 100,000 is kbit/s. ValueError otherwise."""
+    """Parse a requested maximum bitrate into bit/s; None for `auto`. Raises ValueError."""
     if text is None or text == "auto":
         return None
     if not _BITRATE.fullmatch(text):
@@ -70,9 +70,9 @@ def bits(text: str | None) -> int | None:
 
 
 def tier_for(film: Film, most: int | None) -> Tier | None:
-    """The tier whose top rendition fits into `most` bit/s: the highest that fits, else the lowest; None = all of it.
+    """The highest tier whose top rendition fits into `most` bit/s, else the lowest tier; None = no limit needed.
 
-    Only tiers with a playlist of their own count.
+    Considers only tiers that have a playlist.
     """
     own = {name for name, _ in film.streams}
     tiers = [tier for tier in TIER_LINES if f"hls-{tier}" in own]
@@ -87,23 +87,23 @@ def _top(film: Film, tier: Tier) -> int:
 
 
 def stream(film: Film, kind: str, tier: Tier | None) -> str | None:
-    """The path of the `hls` or `dash` playlist below the title, for a tier where there is one."""
+    """The path of the title's `hls` or `dash` playlist: the tier's if it has one, else the full one."""
     known = dict(film.streams)
     return known.get(f"{kind}-{tier}" if tier else kind) or known.get(kind)
 
 
 def token_seconds(film: Film, setting: float | None) -> float:
-    """How long a session's token is valid: as set, else long enough for the film with a pause."""
+    """Lifetime of a session's token: the setting, else the film's length plus an hour for pauses."""
     return setting if setting is not None else min(max(TTL, film.duration + TTL_SLACK), MAX_TTL)
 
 
 def longest_token(setting: float | None) -> float:
-    """What no token outlives, in seconds."""
+    """The longest possible lifetime of a token, in seconds."""
     return setting if setting is not None else MAX_TTL
 
 
 def edges_for(session: str, edges: Sequence[str]) -> list[str]:
-    """All edges, in an order of the session's own (rendezvous hashing): sessions spread, a session stays."""
+    """All edges in the session's order of preference, by rendezvous hashing: load spreads, a session keeps its edge."""
 
     def weight(edge: str) -> bytes:
         return hashlib.blake2b(f"{session}\0{edge}".encode(), digest_size=8).digest()

@@ -90,7 +90,7 @@ class Signals:
         try:
             await self._control.put_signals(batch, within=WITHIN)
         except MatineeError as error:
-            log.warning("signals-not-told", error=str(error))
+            log.warning("signals-not-sent", error=str(error))
 
 
 def _netloc(edge: str) -> str:

@@ -175,7 +175,7 @@ class Steering:
                 async with self._client.get(url, timeout=timeout, allow_redirects=False, headers=plain) as got:
                     status, data = got.status, await _bounded(got.content)
             except (aiohttp.ClientError, TimeoutError) as error:
-                log.warning("edge-not-asked", edge=pathway.id, error=type(error).__name__)
+                log.warning("edge-unreachable", edge=pathway.id, error=type(error).__name__)
                 continue
             if status < 500:
                 if len(data) > MAX_TOP:

@@ -1,4 +1,4 @@
-"""The list a viewer sees: personal first, then what is watched where they are, then what is popular. Pure."""
+"""Rank recommendations: personal scores first, then local trends, then popularity. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.recommend.model import Model
 
 Floats = NDArray[np.float64]
 PERSONAL, TREND, POPULAR, SEEN = 3.0, 2.0, 1.0, 0.0
-"""The floors of the four kinds of reasons in rankScore: each kind's scores lie within 1 above its floor."""
+"""The base of each kind of score in rankScore; the scores of a kind lie within 1 above its base."""
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Shelf:
     _arrays: tuple[int, Floats, NDArray[np.int64], NDArray[np.bool_]] | None = None
 
     def put(self, content_id: str, countries: tuple[str, ...] | None, popularity: float, *, playable: bool) -> None:
-        """Add a title, or change it."""
+        """Insert or update a title."""
         licence = self.licences.setdefault(countries, len(self.licences))
         at = self.position.get(content_id)
         if at is None:
@@ -44,7 +44,7 @@ class Shelf:
         self.version += 1
 
     def arrays(self) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
-        """(popularity scaled to 1, licence numbers, playable), made once a version."""
+        """(popularity scaled to 1, licence numbers, playable) as arrays, cached until a title changes."""
         if self._arrays is None or self._arrays[0] != self.version:
             popularity = np.log1p(np.array(self.popularity, dtype=np.float64))
             top = popularity.max(initial=0.0)
@@ -53,14 +53,14 @@ class Shelf:
         return self._arrays[1:]
 
     def positions(self, items: Sequence[str]) -> NDArray[np.int64]:
-        """The position of each of a model's items, -1 where the catalogue has no such title; remembered."""
+        """The position of each of a model's items, -1 for unknown titles; cached."""
         if self._positions is None or self._positions[0] is not items or self._positions[1] != len(self.ids):
             where = np.array([self.position.get(item, -1) for item in items], dtype=np.int64)
             self._positions = (items, len(self.ids), where)
         return self._positions[2]
 
     def allowed(self, country: str | None, *, playable: bool) -> NDArray[np.bool_]:
-        """Which titles may be shown to a viewer in a country (None = unknown)."""
+        """Mask of the titles that a viewer in a country (None = unknown) may see."""
         _, licence, can_play = self.arrays()
         table = np.zeros(len(self.licences), dtype=bool)
         for countries, number in self.licences.items():
@@ -71,7 +71,7 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Taste:
-    """What is known of one viewer: weights by contentId, titles seen, titles disliked."""
+    """The profile of one viewer: weights by contentId, titles seen, titles disliked."""
 
     liked: Mapping[str, float] = field(default_factory=dict)
     seen: frozenset[str] = frozenset()
@@ -83,8 +83,8 @@ def choose(
 ) -> list[tuple[str, float]]:
     """(contentId, rankScore) of the best `limit` titles, best first.
 
-    Unlicensed and disliked titles are masked before the best are taken; titles already seen come last of all, so the
-    list is empty only where there is nothing left to show.
+    Masks unlicensed and disliked titles before selecting the best. Titles already seen rank last instead of being
+    left out, so that the list is empty only if no title is allowed.
     """
     popularity, _, _ = shelf.arrays()
     mask = shelf.allowed(country, playable=playable)
@@ -107,7 +107,7 @@ def choose(
 def _lift(
     score: Floats, shelf: Shelf, items: Sequence[str], values: Floats, floor: float, *, scale: float = 0.999
 ) -> None:
-    """Titles with a value above zero stand above the floor, in order of the values."""
+    """Raise titles with a value above zero above the floor, in the order of their values."""
     where = shelf.positions(items)
     found = np.flatnonzero((values > 0) & (where >= 0))
     if len(found):
@@ -115,7 +115,7 @@ def _lift(
 
 
 def _top(score: Floats, limit: int) -> list[int]:
-    """Positions of the largest, largest first; equals in the order they came."""
+    """Positions of the largest scores, descending; ties keep their order."""
     if len(score) > limit:
         border = np.partition(score, len(score) - limit)[len(score) - limit]
         kept = np.flatnonzero(score >= border)
