@@ -77,7 +77,10 @@ class Node:
         try:
             await until(come)
         except AssertionError:
-            raise AssertionError(f"{self.name} never came to {counters}, it is at {edge.stats()}") from None
+            unexpected = self._stage.unexpected_requests()
+            first = f"unexpected requests: {unexpected}; " if unexpected else ""
+            now = {name: edge.stats()[name] for name in counters}
+            raise AssertionError(f"{first}{self.name} never reached {counters}, it has {now}") from None
 
     def counts(self, **counters: int) -> None:
         """The counters stand so now."""
@@ -179,8 +182,12 @@ class Scenario:
     def viewer(self, name: str, at: Node, country: str | None = None, token: str | None = None) -> Viewer:
         return Viewer(name, at, ADDRESSES[country], f"/t/{token}" if token else "", self.network)
 
+    def unexpected_requests(self) -> list[str]:
+        """Requests that no origin expected, in the order they came to each."""
+        return [line for origin in self._origins for line in origin.unexpected]
+
     async def ends(self) -> None:
-        """Stop everybody; nobody was asked what he did not expect, nothing expected was left, nothing leaks."""
+        """Stop every actor; fail on unexpected requests, on expected ones that never came, on errors and leaks."""
         for node in reversed(self._nodes):
             await node.stops()
         for control in self._controls:
@@ -188,9 +195,12 @@ class Scenario:
         for origin in self._origins:
             origin.goes_down()
         await turns(20)
-        assert not [line for origin in self._origins for line in origin.unexpected]
-        assert not [line for origin in self._origins for line in origin.left()]
-        assert not self.unexpected
+        # An unexpected request is often why another one never came, so it is named first.
+        unexpected = self.unexpected_requests()
+        assert not unexpected, f"unexpected requests: {unexpected}"
+        left = [line for origin in self._origins for line in origin.left()]
+        assert not left, f"expected requests that never came: {left}"
+        assert not self.unexpected, f"unexpected errors: {self.unexpected}"
         me = asyncio.current_task()
 
         def leaked() -> list[asyncio.Task[Any]]:
