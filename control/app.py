@@ -40,7 +40,7 @@ from system.private_files import private_folder, tighten
 
 KEYS_BYTES = 1 << 20
 BURST_SECONDS = 10.0
-"""Of jobs at the rate of the setting, that a key may ask for at once."""
+"""Seconds' worth of `job_rate` that a key may request at once."""
 
 log = structlog.get_logger("control")
 
@@ -111,7 +111,7 @@ async def _serving(
     try:
         admin = await door.open(settings.admin, "admin")
         async with _doors(settings, plane, tasks) as (listen, enrol):
-            serves = True  # not before: who is told "ready" calls at any of the doors
+            serves = True  # only now: a caller that sees "ready" may use any listener
             try:
                 yield Running(listen, admin, plane, enrol)
             finally:
@@ -127,7 +127,7 @@ async def _serving(
 
 
 def _for_ever(plane: ControlService) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
-    """What control does beside its doors; one that fails is begun again."""
+    """The background tasks by name; one that fails is restarted."""
     return [
         ("tend", plane.tend),
         ("heat", plane.heat.run),
@@ -205,9 +205,9 @@ async def serve(settings: ControlSettings, say: Callable[[str], object]) -> None
     install_signals(
         loop.add_signal_handler,
         stop=stop.set,
-        reload=lambda: log.info("nothing to reload"),
-        reopen_logs=lambda: log.info("nothing to reopen: the log goes to stderr"),
-        unsupported=lambda name: log.warning("signal is not supported yet", signal=name),
+        reload=lambda: log.info("reload-ignored"),
+        reopen_logs=lambda: log.info("reopen-logs-ignored"),
+        unsupported=lambda name: log.warning("signal-unsupported", signal=name),
     )
     async with running(settings) as found:
         scheme = "grpcs" if settings.mtls else "grpc"

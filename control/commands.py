@@ -1,6 +1,6 @@
-"""The verbs of control, for whichever door they come through: check, commit, tell the edges.
+"""Control's operations behind its HTTP and gRPC APIs: validate, commit, wake the edges.
 
-ValueErrors (BadDocument, TooMany) are the caller's fault; Overloaded and StorageFailed are ours.
+ValueErrors (BadDocument, LimitExceeded, NotFound) are the caller's fault; Overloaded and StorageFailed are control's.
 """
 
 from __future__ import annotations
@@ -45,22 +45,22 @@ MAX_CURSOR = 2**63 - 1
 EDGES_KEPT_EVERY = 2.0
 FORGET_EVERY = 600.0
 ROLLOUT_LEASE = 5.0
-"""Seconds after which another replica carries a rollout on when the one that did is gone."""
+"""Seconds after which another replica advances a rollout when the leading one has died."""
 
 log = structlog.get_logger("control")
 
 
 class ControlService:
-    """Desired state and connected edges, joined."""
+    """The parts of control joined: the store, connected edges, jobs, rollouts, routing, hot titles."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
         self.supervised = Supervised(clock.mono, partial(sleep, clock))
-        """Runs what control does for ever."""
+        """Restarts control's background tasks when they fail."""
         self.audit_log = AuditLog(store, clock)
         self.enrolment: Enrolment | None = None
-        """How nodes join; None where control believes everybody."""
+        """Issues certificates to nodes; None without mTLS."""
         self.quarantine = Quarantine(store, clock)
         self.fanout = Fanout(lambda: store.desired, self.quarantine.hold, clock, store.refresh)
         for kind in ("revision", "epoch"):
@@ -83,7 +83,7 @@ class ControlService:
         self.roster.on_change.append(self.settings.roster_changed)
 
     def _knows(self, content_id: str) -> bool:
-        """Whether there is such a title; a fleet that was told of none, and allows all, takes what comes."""
+        """Whether the title exists; true of every title while control holds no licences and allows all."""
         rules = self.store.desired.resource_set(RULES).resources
         if rules is not self._rules:
             default = rules.get(DEFAULT)
@@ -92,7 +92,7 @@ class ControlService:
         return self._takes_any or f"{TITLE}{content_id}" in rules
 
     def quarantined(self) -> Collection[str]:
-        """The nodes that control does not believe."""
+        """The ids of quarantined nodes."""
         return self.store.desired.resource_set(QUARANTINE).resources.keys()
 
     async def _carries_rollouts(self) -> bool:
@@ -112,7 +112,7 @@ class ControlService:
         call: Call | None = None,
         cursor: Cursor | None = None,
     ) -> Committed:
-        """Set licences (JSON form, by contentId), forget those of removed titles."""
+        """Set licences (JSON form, by contentId) and remove those of `removed`."""
         if len(titles) + len(removed) > TITLES_AT_ONCE:
             raise BadDocument("titles", f"at most {TITLES_AT_ONCE} at once")
         if cursor is not None and not 0 < cursor.position <= MAX_CURSOR:
@@ -130,14 +130,14 @@ class ControlService:
     async def put_own_keys(
         self, jwks: object, *, owner: str, lifetime: float, author: str, call: Call | None = None
     ) -> Committed:
-        """The public keys that `owner` signs with now; its earlier ones leave once their last token has ended."""
+        """Set the public keys that `owner` signs with; its earlier ones retire after `lifetime` seconds."""
         if not owner or len(owner) > MAX_OWNER_LENGTH or not owner.isprintable():
             raise BadDocument("owner", f"must be 1 to {MAX_OWNER_LENGTH} printable characters")
         by, now = self._author(author, "", call, Action.KEYS_PUT), self.clock.wall()
         return await self.store.commit(lambda desired: key_set.put_own_keys(desired, jwks, owner, lifetime, now), by)
 
     async def withdraw_key(self, kid: str, *, author: str, reason: str = "", call: Call | None = None) -> Committed:
-        """Take a public key away at once. NotKnown."""
+        """Remove a public key at once. Raises NotFound."""
         by = self._author(author, reason, call, Action.KEYS_WITHDRAW)
         return await self.store.commit(lambda desired: key_set.withdraw(desired, kid), by)
 
@@ -149,7 +149,7 @@ class ControlService:
         return await self.store.commit(lambda desired: changes.revoke(desired, session, until), by)
 
     async def put_default(self, default: str) -> Committed:
-        """What becomes of titles without a licence."""
+        """Set what edges do with titles that have no licence: `allow` or `deny`."""
         by = self._author("control", "setting `default`", None, Action.DEFAULT_PUT)
         return await self.store.commit(lambda _: changes.put_default(default), by)
 
@@ -157,13 +157,13 @@ class ControlService:
         self._edges_changed = True
 
     async def remember_edges(self) -> None:
-        """Take up what other replicas, and this one before its start, have seen of edges. Raises StorageFailed."""
+        """Load edges seen by other replicas, and by this one before its start. Raises StorageFailed."""
         self._edges_changed = False
         now = Instant(self.clock.wall(), self.clock.mono())
         self.fanout.seen_elsewhere(edge_of(row, now) for row in await self.store.read(select(schema.edges)))
 
     async def keep_edges(self) -> None:
-        """Write down the edges that changed, once; what fails is tried with the next change."""
+        """Store the edges that changed; what fails is retried with the next change."""
         now = self.clock.wall()
         silent = {name for name in self.fanout.here if self.fanout.edges[name].last_seen < now - LEASE / 2}
         names, self.fanout.changed = self.fanout.changed | silent, set()
@@ -175,7 +175,7 @@ class ControlService:
             self.fanout.changed |= names
 
     async def tend(self) -> None:
-        """Keep the edges seen, read what has changed of the fleet, and forget what is over, for ever."""
+        """Store seen edges, reload nodes and groups that changed, and delete expired rows, for ever."""
         forgotten_at = self.clock.mono() - FORGET_EVERY
         while True:
             self._over.clear()

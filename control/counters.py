@@ -1,4 +1,4 @@
-"""Everything control counts, as a table; docs/counters.md is made from it."""
+"""Control's counters as a table, from which docs/counters.md is generated."""
 
 from __future__ import annotations
 
@@ -13,50 +13,55 @@ COUNTERS = (
     Counter(
         "matinee_control_edges_behind",
         "gauge",
-        "Edges connected that lack the latest of a type.",
+        "Connected edges that lack the latest version of a type.",
         ("type",),
     ),
     Counter(
         "matinee_control_nodes_quarantined",
         "gauge",
-        "Nodes that claim more than control's own log has, held until an operator decides. Alert above 0.",
+        "Nodes that claim more than control's own log has, until an operator releases them. Alert above 0.",
     ),
-    Counter("matinee_control_database_available", "gauge", "1 while the database answers; else changes are refused."),
-    Counter("matinee_control_audit_broken", "gauge", "1 once the audit log was found to be not as it was written."),
+    Counter(
+        "matinee_control_database_available", "gauge", "1 while the database answers, 0 while control refuses changes."
+    ),
+    Counter("matinee_control_audit_broken", "gauge", "1 once the audit log failed verification."),
     Counter("matinee_control_updates_total", "counter", "Snapshots and deltas sent to edges."),
-    Counter("matinee_control_routes_total", "counter", "Sessions told which edges to use."),
-    Counter("matinee_control_signals_total", "counter", "What playback told of sessions at edges."),
-    Counter("matinee_control_probes_total", "counter", "Probes of edges, by what they found.", ("found",)),
-    Counter("matinee_control_edges_standing", "gauge", "Edges, by how they stand with routing.", ("standing",)),
-    Counter("matinee_control_jobs_head", "gauge", "The latest number in the log of purges and prefetches."),
-    Counter("matinee_control_jobs_released", "gauge", "Up to which of them edges are told; shields come first."),
-    Counter("matinee_control_jobs_done", "gauge", "Up to which number every connected node has purged."),
-    Counter("matinee_control_jobs_waiting", "gauge", "Jobs that wait for shields."),
+    Counter("matinee_control_routes_total", "counter", "Answers that named edges for a session."),
+    Counter("matinee_control_signals_total", "counter", "Signals from playback about sessions at edges."),
+    Counter("matinee_control_probes_total", "counter", "Probes of edges, by result.", ("found",)),
+    Counter("matinee_control_edges_standing", "gauge", "Edges, by their standing in routing.", ("standing",)),
+    Counter("matinee_control_jobs_head", "gauge", "The latest job in the log of purges and prefetches."),
+    Counter("matinee_control_jobs_released", "gauge", "The latest job that edges may get; shields get jobs first."),
+    Counter("matinee_control_jobs_done", "gauge", "The latest job up to which every connected node has purged."),
+    Counter("matinee_control_jobs_waiting", "gauge", "Jobs held back from edges until shields have done them."),
     Counter(
         "matinee_control_jobs_late_shields",
         "gauge",
-        "Purges that a late shield has still to do; `any`: of them all.",
+        "Purges that a late shield has still to do; `any`: of all late shields.",
         ("shield",),
     ),
     Counter(
-        "matinee_control_jobs_lag", "gauge", "Purges that nodes are behind, by the worst and by half of them.", ("of",)
+        "matinee_control_jobs_lag",
+        "gauge",
+        "Purges that connected nodes are behind, by quantile of nodes.",
+        ("quantile",),
     ),
-    Counter("matinee_control_jobs_asked_total", "counter", "Jobs asked for here since the start.", ("kind",)),
-    Counter("matinee_control_receipts_total", "counter", "Receipts of jobs, by what they say.", ("status",)),
+    Counter("matinee_control_jobs_asked_total", "counter", "Jobs requested at this replica, by kind.", ("kind",)),
+    Counter("matinee_control_receipts_total", "counter", "Receipts of jobs, by status.", ("status",)),
     Counter(
-        "matinee_control_receipt_seconds", "gauge", "From a job to a receipt, of the latest receipts.", ("quantile",)
+        "matinee_control_receipt_seconds", "summary", "Seconds from a job's request to a receipt of it.", ("quantile",)
     ),
-    Counter("matinee_control_refusals_total", "counter", "Updates that edges refused."),
+    Counter("matinee_control_refusals_total", "counter", "Updates that edges rejected."),
     Counter(
         "matinee_control_refused_messages_total",
         "counter",
-        "Messages of nodes with a number, name or list out of bounds, left out; by kind.",
+        "Messages from nodes that were ignored because a number, name or list was out of bounds, by kind.",
         ("kind",),
     ),
     Counter(
         "matinee_control_task_failures_total",
         "counter",
-        "Failures of what control does for ever; each was begun again. Any is a bug.",
+        "Failures of background tasks, each restarted. Any is a bug.",
         ("task",),
     ),
 )

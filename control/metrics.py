@@ -1,4 +1,4 @@
-"""Control's counters in Prometheus' text form, read when somebody asks."""
+"""Control's counters in Prometheus' text format, read at each scrape."""
 
 from __future__ import annotations
 
@@ -76,16 +76,15 @@ def _jobs(plane: ControlService) -> dict[str, dict[str, float]]:
             f'{{shield="{name}"}}': count
             for name, count in [*sorted(late.items()), ("any", len(dispatch.release.late))]
         },
-        "matinee_control_jobs_lag": {f'{{of="{of}"}}': quantile(lags, share) or 0 for of, share in _LAGS.items()},
+        "matinee_control_jobs_lag": {f'{{quantile="{share:g}"}}': quantile(lags, share) or 0 for share in (0.5, 1.0)},
         "matinee_control_jobs_asked_total": {f'{{kind="{kind}"}}': count for kind, count in jobs.asked.items()},
         "matinee_control_receipts_total": {
             '{status="done"}': dispatch.receipts - dispatch.failures,
             '{status="failed"}': dispatch.failures,
         },
         "matinee_control_receipt_seconds": {
-            f'{{quantile="{share}"}}': quantile(took, share) or 0 for share in (0.5, 0.99)
+            **{f'{{quantile="{share:g}"}}': quantile(took, share) or 0 for share in (0.5, 0.99)},
+            "_sum": dispatch.seconds_sum,
+            "_count": dispatch.seconds_count,
         },
     }
-
-
-_LAGS = {"half": 0.5, "worst": 1.0}

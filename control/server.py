@@ -1,8 +1,8 @@
-"""Control's gRPC doors: edges subscribe, services put, nodes join. Protobuf stays in this file and in `rpc`.
+"""Control's gRPC listeners: edges subscribe, services put, nodes join. Protobuf stays in this file and in `rpc`.
 
-Over mTLS (`Trust`) each call asks first who makes it; without, control listens on loopback and believes everybody.
+Over mTLS (`Trust`) each call is authorised first; without, control listens on loopback and trusts every caller.
 
-Over 300 lines because it is the one file of control that knows gRPC.
+Over 300 lines because it is the only file of control that uses gRPC.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class FleetService(FleetServicer):
         try:
             return await self._trust.peers.check(context, *roles)
         except Refused as error:
-            log.warning("a call was refused", peer=context.peer(), why=str(error))
+            log.warning("call-refused", peer=context.peer(), why=str(error))
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
             raise AssertionError("abort raises") from None
 
@@ -93,7 +93,7 @@ class FleetService(FleetServicer):
         try:
             await self._plane.fanout.serve(_Stream(request_iterator, context, who, self._plane.fanout))
         except Refused as error:
-            log.warning("a call was refused", peer=context.peer(), why=str(error))
+            log.warning("call-refused", peer=context.peer(), why=str(error))
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         except ConnectionRejected as error:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
@@ -330,7 +330,7 @@ async def _abort(context: Any, error: Exception) -> NoReturn:
         case LimitExceeded() | Overloaded():
             code = grpc.StatusCode.RESOURCE_EXHAUSTED
         case StorageFailed():
-            log.error("a change was not kept", error=str(error))
+            log.error("change-not-stored", error=str(error))
             code = grpc.StatusCode.UNAVAILABLE
         case _:
             code = grpc.StatusCode.INVALID_ARGUMENT

@@ -22,7 +22,7 @@ class Counter:
     """One row. `labels` are label names, whose values must be few and known; ValueError for an impossible row."""
 
     name: str
-    kind: Literal["counter", "gauge", "histogram"]
+    kind: Literal["counter", "gauge", "histogram", "summary"]
     sentence: str
     labels: tuple[str, ...] = ()
 
@@ -30,7 +30,7 @@ class Counter:
         if not COUNTER_NAME.fullmatch(self.name):
             raise ValueError(f"counter {self.name!r} is not named matinee_<part>_<what>_<unit>")
         if (self.kind == "counter") != self.name.endswith("_total"):
-            raise ValueError(f"counter {self.name}: a counter ends in _total, a gauge or histogram does not")
+            raise ValueError(f"counter {self.name}: a counter ends in _total, a gauge, histogram or summary does not")
         if not self.sentence.endswith(".") or self.sentence != self.sentence.strip():
             raise ValueError(f"counter {self.name}: the sentence must be one sentence with a full stop")
         for label in self.labels:

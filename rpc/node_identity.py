@@ -1,4 +1,4 @@
-"""Who this node is to control, for as long as the process lives: it joins once, and renews its certificate by itself.
+"""A node's identity for the life of its process: it joins the fleet once and renews its certificate.
 
 `connect` is what an edge's subscriber takes. A certificate that is renewed is used from the next connection on; nothing
 is restarted. docs/operating.md tells how a node joins.
@@ -72,7 +72,7 @@ class NodeIdentity:
         except BadIdentity as error:
             if self._token_file is None or not self._token_file.exists():
                 raise BadSettings("fleet_dir", f"{error}; enrol this node again, with --enrol-token") from None
-            log.warning("the identity cannot be used: the node joins anew", error=str(error))
+            log.warning("identity-unusable", error=str(error))
             return None
         except StorageFailed as error:
             raise BadSettings("fleet_dir", str(error)) from None
@@ -92,7 +92,7 @@ class NodeIdentity:
             try:
                 token = self._token()
             except BadSettings as error:
-                log.warning("the enrolment token cannot be read", error=str(error))
+                log.warning("enrolment-token-unreadable", error=str(error))
                 token = None
             if token is not None:
                 await self._join(token)
@@ -123,7 +123,7 @@ class NodeIdentity:
             why = f"joining the fleet: {error}"
             if self.current is None or self.current.identity.ends <= self._clock.wall():
                 raise UpstreamFailed(UpstreamReason.NOT_ENROLLED, retry=True, detail=why) from None
-            log.warning("the enrolment token could not be used; the node goes on as it is", error=why)
+            log.warning("enrolment-token-unusable", error=why)
 
     async def _enrol(self, token: str, used: str) -> None:
         key = await asyncio.to_thread(self._file.pending_key)
@@ -144,7 +144,7 @@ class NodeIdentity:
         await asyncio.to_thread(self._file.save, made)
         self._file.settled()
         self._use(made)
-        log.info("the node has joined the fleet", id=self._id, role=self._role)
+        log.info("node-enrolled", id=self._id, role=self._role)
 
     def _token(self) -> str | None:
         if self._token_file is None:
@@ -201,11 +201,11 @@ class NodeIdentity:
             left = held.identity.ends - self._clock.wall()
             loud = left < held.identity.life * LOUD_AT
             (log.error if loud else log.warning)(
-                "the node's certificate is not renewed", error=str(error), ends_in=round(left), id=self._id
+                "certificate-renewal-failed", error=str(error), ends_in=round(left), id=self._id
             )
             return False
         self._use(made)
-        log.info("the node's certificate is renewed", id=self._id, ends=round(made.identity.ends))
+        log.info("certificate-renewed", id=self._id, ends=round(made.identity.ends))
         return True
 
     def _use(self, made: Credentials) -> None:

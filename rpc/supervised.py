@@ -1,7 +1,7 @@
-"""A task that is to run for ever does: what it fails with is told, and it is begun again, later each time.
+"""Supervised background tasks: a task that fails is logged, counted and restarted with growing delays.
 
-What comes over the wire moves these tasks, and a mistake in one of them must not end a program that serves. Only what
-the operator has to put right (BadSettings) ends it.
+Peers' messages drive these tasks, and a bug in one must not end a serving program. Only BadSettings, which the operator
+must fix, ends it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Supervised:
         self._pause = pause
 
     async def keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Run `work` until it returns; when it fails, again. Raises BadSettings."""
+        """Run `work` until it returns, restarting it when it fails. Raises BadSettings."""
         pause = BACKOFF_FIRST
         while True:
             began = self._mono()
@@ -53,7 +53,7 @@ class Supervised:
                     pause = BACKOFF_FIRST
                 self.failures[name] += 1
                 self._told(name)
-                log.exception("a task failed, and is begun again", task=name, retry_in=pause)
+                log.exception("task-failed", task=name, retry_in=pause)
             else:
                 return
             await self._pause(pause)

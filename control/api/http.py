@@ -1,4 +1,4 @@
-"""What every handler of control's HTTP door uses: who asks, what he sent, how he is answered."""
+"""Helpers for the HTTP API's handlers: the caller, the parsed request, problem responses."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _TITLES = {
 
 
 def is_local(request: web.Request) -> bool:
-    """Whether the caller is on this machine, and nobody in between."""
+    """Whether the caller is on this machine and no proxy is in between."""
     try:
         return ip_address(request.remote or "").is_loopback and "X-Forwarded-For" not in request.headers
     except ValueError:
@@ -70,7 +70,7 @@ def is_local(request: web.Request) -> bool:
 
 
 def problem_of(error: Exception) -> web.Response:
-    """An error as the caller is told of it."""
+    """The problem response for an exception."""
     match error:
         case web.HTTPException(status=status):
             allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
@@ -88,15 +88,15 @@ def problem_of(error: Exception) -> web.Response:
         case Overloaded():
             return problem(503, "overloaded", error.reason, **{"Retry-After": str(error.retry_after)})
         case StorageFailed():
-            log.error("a change was not kept", error=str(error))
+            log.error("change-not-stored", error=str(error))
             return problem(503, "storage", str(error), **{"Retry-After": "5"})
         case _:
-            log.error("a bug", exc_info=error)
+            log.error("handler-failed", exc_info=error)
             return problem(500, "bug", "control failed; its log has the trace")
 
 
 def check_parameters(request: web.Request) -> None:
-    """What no parameter of a query or path may be, whatever it means. Raises BadDocument, which names it."""
+    """Check the length and encoding of every path and query parameter. Raises BadDocument naming the parameter."""
     query = request.query
     for name in (*query, *request.match_info):
         if is_broken(name):

@@ -1,8 +1,8 @@
-"""The audit log at work: verified as a whole, kept an eye on, pruned.
+"""The audit log at work: verifies the chain, watches its end, prunes old rows.
 
-The head in the database says where the log ends. Who can write to the database could put back an older head together
-with the rows of then; so the last row seen is also kept in a file of this replica, sealed by the audit key, some
-seconds behind at most. It only ever goes on: when the database is behind it, or has another row there, that is told.
+The head in the database says where the log ends. Whoever can write to the database could restore an older head with
+its rows; so each replica also keeps the last row it saw in a file, sealed by the audit key, at most seconds behind.
+That anchor only moves forward: a database behind it, or with another row there, is reported as broken.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class AuditLog:
 
     def _say(self, why: str) -> None:
         if why and why != self.broken:
-            log.error("the audit log is not as it was written", why=why)
+            log.error("audit-log-broken", why=why)
         self.broken = why or self.broken
 
     async def run(self) -> None:
@@ -186,7 +186,7 @@ class AuditLog:
         try:
             replace_file(file, json.dumps(held).encode(), concurrent=True)  # replicas may share the folder
         except OSError as error:
-            log.warning("the last row seen of the audit log could not be kept", why=error.strerror)
+            log.warning("audit-anchor-not-stored", why=error.strerror)
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:

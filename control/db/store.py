@@ -1,8 +1,8 @@
-"""Control's database at work: the desired state in memory, one writer, and what other replicas of control change.
+"""Control's database at work: the desired state in memory, one writer, and changes made by other replicas.
 
-Changes go through one writer that commits all that wait at once; a caller is answered after the commit, and what it is
-not answered for may or may not be kept. A caller that goes away does not disturb the writer. While the database is away
-control holds what it held, and refuses changes.
+One writer commits queued changes in groups. A caller is answered after the commit; a change without an answer may or
+may not be stored. A caller that disconnects does not disturb the writer. While the database is away, control serves
+what it holds in memory and refuses changes.
 
 Over 300 lines because the writer, its readers and what happens when the database is away are one state.
 """
@@ -199,7 +199,7 @@ class Store:
                 one.answered(failed)
             return
         except Exception as error:  # a mistake of ours must not end the writer, nor leave anybody waiting
-            log.exception("bug: a change could not be made")
+            log.exception("change-failed")
             for one in waiting:
                 one.answered(StorageFailed(f"the change could not be made: {type(error).__name__}"))
             return
@@ -224,7 +224,7 @@ class Store:
         before = self.desired
         state = await read_state(connection, self._state)
         if before.epoch == state.desired.epoch and revision < before.revision:
-            log.warning("the database is behind this control: its history was lost, a new epoch begins")
+            log.warning("database-history-lost", revision=revision, held=before.revision)
             await connection.execute(update(facts).where(facts.c.name == "epoch").values(value=uuid4().hex))
             made = await bump(connection, ["epoch"])
             state = await read_state(connection)
@@ -291,7 +291,7 @@ class Store:
     def _failed(self, what: str, error: Exception) -> StorageFailed:
         why = f"{what}: {self.database.cause(error)}"
         if self.available:
-            log.error("the database fails; what is held is served, changes are refused", why=why)
+            log.error("database-unavailable", why=why)
         self.available = False
         return StorageFailed(why)
 
@@ -302,14 +302,14 @@ class Store:
 
     def _call(self, kinds: Iterable[str]) -> None:
         if not self.available:
-            log.info("the database is back")
+            log.info("database-available")
         self.available = True
         for kind in kinds:
             for callback in self._callbacks.get(kind, ()):
                 try:
                     callback()
                 except Exception:
-                    log.exception("bug: a change was not heard of", kind=kind)
+                    log.exception("change-callback-failed", kind=kind)
 
     async def _notify(self, connection: AsyncConnection, made: Mapping[str, int]) -> None:
         if made and self.database.listen is not None:

@@ -44,7 +44,7 @@ def canonical(value: object) -> bytes:
 
 
 def put_titles(desired: Desired, titles: Mapping[str, object], removed: Iterable[str] = ()) -> Change:
-    """Licences in their JSON form by contentId; BadDocument names the title and the place, TooMany the bound."""
+    """Licences in their JSON form by contentId; BadDocument names the title and the place, LimitExceeded the bound."""
     puts = {
         (RULES, TITLE + parse_content_id(name)): canonical(licence_json(parse_licence(value, f"titles.{name}")))
         for name, value in titles.items()

@@ -94,7 +94,7 @@ def _own(desired: Desired, held: Owned | None, kid: str, content: bytes, mine: O
 
 
 def withdraw(desired: Desired, kid: str) -> Change:
-    """Take a key away at once, whoever's it is. NotKnown."""
+    """Take a key away at once, whoever's it is. Raises NotFound."""
     content, held = desired.content(KEYS, kid), owned(desired)
     if content is None:
         raise NotFound(f"there is no key {kid[:128]!r}")

@@ -1,9 +1,9 @@
-"""Every edge that is connected is sent what it lacks, now and whenever the desired state changes.
+"""The fan-out: sends each connected edge what it lacks, now and whenever the desired state changes.
 
-No wire here: a connection is a `Stream`, made by gRPC in `control.server` and in memory by tests. No queue either: what
-an edge is sent next is decided when it can be sent (see `control.desired.diff`).
+A connection is a `Stream`: gRPC in `control.server`, memory in tests. There is no queue: what an edge is sent next is
+decided when it can be sent (see `control.desired.diff`).
 
-Over 300 lines because one connection is one story: its first words, what it is sent, what it answers, its end.
+Over 300 lines because it follows a connection from its hello over updates and answers to its end.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Fanout:
         edge = self.edges.get(name)
         told = f"{kind}: {error}"[:MAX_TOLD]
         if edge is None or edge.errors.get(REFUSED) != told:  # said once, not with every report
-            log.warning("a message of a node is refused", edge=name, kind=kind, why=str(error))
+            log.warning("node-message-refused", edge=name, kind=kind, why=str(error))
         if edge is not None:
             edge.errors[REFUSED] = told
             self.changed.add(name)
@@ -133,7 +133,7 @@ class Fanout:
         """What a node that has just come says of itself, and does not count; "" where all does."""
         edge = self.edges.get(name)
         if strange and edge is not None:
-            log.warning("a node says what does not count", edge=name, why=strange)
+            log.warning("hello-claim-ignored", edge=name, why=strange)
             edge.errors[STRANGE] = strange[:MAX_TOLD]
 
     def wake(self, edges: Iterable[str] | None = None) -> None:
@@ -154,7 +154,7 @@ class Fanout:
             session.end("control is stopping")
 
     async def serve(self, stream: Stream) -> None:
-        """Serve one connection until the edge leaves. Raises Unwelcome when the edge must be hung up on."""
+        """Serve one connection until the edge leaves. Raises ConnectionRejected when the edge must be hung up on."""
         messages = aiter(stream)
         try:
             async with asyncio.timeout(10):
@@ -176,7 +176,7 @@ class Fanout:
             self._leave(session)
 
     async def _meet(self, hello: Hello) -> None:
-        """Raises Unwelcome for an edge in quarantine, and for one that belongs there."""
+        """Raises ConnectionRejected for an edge in quarantine, and for one that belongs there."""
         why = quarantined(self._desired(), hello.id)
         if not why and (claim := self._claim(hello)):
             why = await self._looked_again(hello.id, lambda: self._claim(hello), claim)
@@ -234,7 +234,7 @@ class Fanout:
         before = self._sessions.get(hello.id)
         if before is not None:
             before.end("another edge has connected with this id")
-            log.warning("an edge connected again while it was connected", edge=hello.id)
+            log.warning("edge-replaced-connection", edge=hello.id)
         old = self.edges.get(hello.id)
         edge = Edge(hello, self._clock.wall(), connected=True, applied=dict(old.applied) if old else {})
         edge.since = self._clock.mono()
@@ -245,7 +245,7 @@ class Fanout:
         self.changed.add(hello.id)
         session = Session(edge, {kind: Track.of(known.get(kind, Known(kind))) for kind in ALL_TYPES})
         self._sessions[hello.id] = session
-        log.info("edge connected", edge=hello.id, role=hello.role, region=hello.region, holds=edge.acked)
+        log.info("edge-connected", edge=hello.id, role=hello.role, region=hello.region, holds=edge.acked)
         return session
 
     def _leave(self, session: Session) -> None:
@@ -254,7 +254,7 @@ class Fanout:
         if self._sessions.get(name) is session:
             del self._sessions[name]
             self.changed.add(name)
-            log.info("edge left", edge=name)
+            log.info("edge-disconnected", edge=name)
 
     async def _talk(self, session: Session, stream: Stream) -> None:
         while not session.ended:
@@ -270,7 +270,7 @@ class Fanout:
         raise ConnectionRejected(session.ended)
 
     async def _wait(self, session: Session) -> None:
-        """Until there may be something to send. Raises Unwelcome when an answer is overdue."""
+        """Until there may be something to send. Raises ConnectionRejected when an answer is overdue."""
         due = session.answer_due()
         if due is None:
             await session.wake.wait()
@@ -351,7 +351,7 @@ class Fanout:
             self.refusals += 1
             session.edge.errors[answer.type] = answer.error
             log.error(
-                "an edge refuses a version",
+                "edge-rejected-version",
                 edge=session.edge.hello.id,
                 type=answer.type,
                 version=answer.version.number,
@@ -368,4 +368,4 @@ class Fanout:
                 hook(edge, message)
             except Exception:
                 self.failed_hooks += 1
-                log.exception("bug: a message of a node was not taken", edge=edge.hello.id, kind=type(message).__name__)
+                log.exception("message-hook-failed", edge=edge.hello.id, kind=type(message).__name__)

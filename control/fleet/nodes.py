@@ -131,7 +131,7 @@ async def put_node(tx: Tx, node: Node) -> Node:
 
 
 async def drain(tx: Tx, node_id: str) -> Node:
-    """Send no viewers there any more, from now on. NotKnown where no such node ever was."""
+    """Send no viewers there any more, from now on. Raises NotFound when no such node ever was."""
     before = await _known(tx, node_id)
     return await _keep(tx, before, before if before.drained is not None else replace(before, drained=tx.author.at))
 
@@ -155,7 +155,7 @@ async def renewed(connection: AsyncConnection, node_id: str, ends: float) -> Non
 
 
 async def remove_node(tx: Tx, node_id: str) -> None:
-    """Forget what was said of a node, and that it was seen. NotKnown."""
+    """Forget what was said of a node, and that it was seen. Raises NotFound."""
     before = await _known(tx, node_id)
     await tx.connection.execute(delete(schema.nodes).where(schema.nodes.c.id == node_id))
     await tx.connection.execute(delete(schema.edges).where(schema.edges.c.id == node_id))
@@ -177,7 +177,7 @@ async def put_group(tx: Tx, group: Group) -> Group:
 
 
 async def remove_group(tx: Tx, name: str) -> None:
-    """Forget a group that no node is in. NotKnown, ValueError."""
+    """Forget a group that no node is in. Raises NotFound, ValueError."""
     found = await _one(tx.connection, schema.groups, name)
     if found is None:
         raise NotFound(f"there is no group {name}")

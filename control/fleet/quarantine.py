@@ -55,12 +55,12 @@ class Quarantine:
             held = desired.content(QUARANTINE, node_id) is not None
             return Change() if held else Change(puts={(QUARANTINE, node_id): content})
 
-        log.error("a node is in quarantine: see docs/operating.md", node=node_id, why=why)
+        log.error("node-quarantined", node=node_id, why=why, see="docs/operating.md")
         reason = f"{node_id} is in quarantine: {why}"
         await self._store.commit(change, Author("control", now, reason, action=Action.NODE_QUARANTINE))
 
 
 async def release(tx: Tx, node_id: str) -> None:
-    """Take a node out. NotKnown where it is not there."""
+    """Take a node out. Raises NotFound when it is not there."""
     if not tx.change(Change(removes=frozenset({(QUARANTINE, node_id)}))):
         raise NotFound(f"{node_id[:80]} is not in quarantine")

@@ -76,7 +76,7 @@ class Session:
 
 
 def check_hello(hello: FromEdge) -> None:
-    """Raises Unwelcome naming what is wrong with an edge's first words."""
+    """Raises ConnectionRejected naming what is wrong with an edge's first words."""
     if not isinstance(hello, Hello):
         raise ConnectionRejected("an edge says hello first")
     if not NODE_ID.fullmatch(hello.id):

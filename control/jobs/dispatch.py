@@ -1,6 +1,6 @@
-"""Jobs on their way to edges: what each is told next, how far each is, which shields hold up the rest.
+"""Jobs on their way to edges: what each edge is sent next, which jobs it has done, which shields hold up the rest.
 
-In memory, without waiting; what has to be kept is told by `due` and done by who keeps the log (`control.jobs.service`).
+All in memory, nothing here awaits. `due` returns what must be stored; `control.jobs.service` stores it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from kernel.clock import Clock, Timer
 from kernel.fleet.messages import DONE, NOTHING, PURGE, Jobs, Receipt, Version
 
 THERE_WITHIN = 10.0
-"""Seconds after its last word that a shield is waited for."""
+"""Seconds after its last message during which edges wait for a disconnected shield."""
 GONE_AFTER = 86_400.0
-"""Seconds after which a job's status does not name a node any more that is not heard of."""
+"""Seconds after its last message when a node is left out of a job's status."""
 SHIELD_GONE_AFTER = 7 * 86_400.0
-"""Seconds after which nobody counts on a shield any more to come back with old bytes."""
+"""Seconds after its last message when a shield no longer counts as late."""
 LATENCIES = 2_000
-"""Times to a receipt that are remembered for the counters."""
+"""Latest times to a receipt kept for the quantiles in /metrics."""
 
 
 class Arrived(NamedTuple):
-    """A receipt and when it came (Unix seconds)."""
+    """A receipt and when it arrived (Unix seconds)."""
 
     edge: str
     receipt: Receipt
@@ -35,20 +35,22 @@ class Arrived(NamedTuple):
 
 @dataclass(slots=True)
 class PendingWrites:
-    """What is to be kept: receipts, shields newly late, jobs to tell again; `ahead`: somebody claims to have done more
-    than this replica's log has."""
+    """What must be stored: receipts, shields newly late, jobs to send again.
+
+    `ahead`: a node claims a job past the end of this replica's log.
+    """
 
     receipts: list[Arrived] = field(default_factory=list)
     late: dict[int, list[str]] = field(default_factory=dict)
     again: dict[int, list[str]] = field(default_factory=dict)
     ahead: bool = False
     done: int = 0
-    """Up to where every node has done every purge; their receipts are among these or kept already."""
+    """Every node has done every purge up to this number; their receipts are in `receipts` or stored already."""
 
 
 @dataclass(slots=True)
 class SentUpTo:
-    """Up to where the edge of a connection is told; `drops`: it drops everything and answers with that number."""
+    """The last job sent over a connection. `drops`: the job whose receipt means that the edge dropped all, or -1."""
 
     edge: Edge
     epoch: str
@@ -57,18 +59,21 @@ class SentUpTo:
 
 
 class Dispatch:
-    """See the module. `wake` is called when something is due."""
+    """Sends jobs through a fan-out. `wake` is called when `due` has something to store."""
 
     def __init__(self, fanout: Fanout, clock: Clock, wake: Callable[[], object]) -> None:
         self.log = JobLog()
         self.release = TierGate()
         self.fanout = fanout
         self.quarantined: Callable[[], Collection[str]] = tuple
-        """The nodes that control does not believe."""
+        """Returns the ids of quarantined nodes."""
         self.seconds: list[float] = []
-        """Times from a purge to its receipts, the latest."""
+        """Seconds from a job to its receipt, the latest LATENCIES of them."""
+        self.seconds_sum = 0.0
+        self.seconds_count = 0
+        """Sum and count of all such times since the start."""
         self.keeping: list[Arrived] = []
-        """Receipts that are being written."""
+        """Receipts being stored now."""
         self.receipts = 0
         self.failures = 0
         self.clock = clock
@@ -83,24 +88,25 @@ class Dispatch:
     # -- the log -----------------------------------------------------------------------------------------------
 
     def begin(self, epoch: str, floor: int) -> None:
-        """The log begins after `floor`, perhaps anew."""
+        """Start an empty log after `floor`, replacing the one held."""
         self.log.begin(epoch, floor)
         self.release = TierGate(released=floor)
         self._came.clear()
         self.fanout.wake()
 
     def add_entries(self, entries: Iterable[Entry]) -> None:
-        """Entries that were added to the log, by whichever replica."""
+        """Add entries that this or another replica appended to the log."""
         now = self.clock.mono()
         added = self.log.add_entries(entries)
         for entry in added:
-            self._came[entry.job.seq] = now  # not when it was asked for: after a restart shields have to come back
+            # Not the time of the request: after a restart the shields need time to reconnect.
+            self._came[entry.job.seq] = now
         if added:
             self.look()
             self.fanout.wake(one.hello.id for one in self._nodes() if one.hello.role == "shield")
 
     def next_jobs(self, edge: Edge) -> Jobs | None:
-        """What an edge is told now; it counts as told."""
+        """The jobs to send to an edge now, which count as sent; None when it has all it may have."""
         log, name = self.log, edge.hello.id
         if not log.epoch:
             return None
@@ -127,7 +133,7 @@ class Dispatch:
     # -- what edges answer -------------------------------------------------------------------------------------
 
     def on_receipt(self, edge: Edge, receipt: Receipt) -> None:
-        """An edge has done a job, and all purges before it."""
+        """Acknowledge a job: the edge has done it, and every purge before it."""
         job = receipt.job
         if job.epoch != self.log.epoch or job.number > self.log.head:
             return
@@ -136,7 +142,10 @@ class Dispatch:
         self.receipts += 1
         self.failures += receipt.status != DONE
         if entry is not None:
-            self.seconds.append(max(0.0, now - entry.at))
+            seconds = max(0.0, now - entry.at)
+            self.seconds_sum += seconds
+            self.seconds_count += 1
+            self.seconds.append(seconds)
             del self.seconds[:-LATENCIES]
         self._due.receipts.append(Arrived(edge.hello.id, receipt, now))
         mark, told = edge.hello.mark, self._told.get(edge.hello.id)
@@ -151,7 +160,7 @@ class Dispatch:
     # -- shields first -----------------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Tell edges what they may be told by now; see who is late, and who has caught up."""
+        """Release purges that shields have done, and note shields that became late or caught up."""
         log, release, now = self.log, self.release, self.clock.mono()
         shields = self.shields()
         release.forget(log.floor)
@@ -176,30 +185,30 @@ class Dispatch:
             self._timer = self.clock.call_later(min(max(due, 0.05), SHIELDS_WITHIN), self.look)
 
     def stop(self) -> None:
-        """No timer is left."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
 
     def due(self) -> PendingWrites:
-        """What is to be kept now; it is not told again but for what is still so."""
+        """Return what must be stored now, and forget it; `put_back` returns receipts that could not be stored."""
         due, self._due = self._due, PendingWrites()
         due.done = self.done_upto()
         self.keeping = due.receipts
         return due
 
     def put_back(self, receipts: list[Arrived]) -> None:
-        """They could not be kept."""
+        """Keep receipts that could not be stored for the next `due`."""
         self._due.receipts[:0] = receipts
         self.keeping = []
 
     def pending(self, seq: int) -> list[Arrived]:
-        """The receipts of a job that are not yet kept."""
+        """A job's receipts that are not stored yet."""
         return [one for one in (*self.keeping, *self._due.receipts) if one.receipt.job.number == seq]
 
     # -- the fleet ---------------------------------------------------------------------------------------------
 
     def _nodes(self) -> list[Edge]:
-        """Those that are there or were of late; nobody waits for a node in quarantine, which is told nothing."""
+        """Nodes connected now or within GONE_AFTER. Quarantined nodes are sent no jobs, so nothing waits for them."""
         since, held = self.clock.wall() - GONE_AFTER, self.quarantined()
         edges = self.fanout.edges.items()
         return [edge for name, edge in edges if name not in held and (edge.connected or edge.last_seen >= since)]
@@ -209,7 +218,7 @@ class Dispatch:
         return sorted(self._nodes(), key=lambda edge: edge.hello.id)
 
     def shields(self) -> list[Shield]:
-        """The shields. One in quarantine is not waited for, but it counts as late: it may hold old bytes."""
+        """The shields. Edges do not wait for a quarantined one, but it counts as late: it may hold old bytes."""
         there, gone = self.clock.wall() - THERE_WITHIN, self.clock.wall() - SHIELD_GONE_AFTER
         held = self.quarantined()
         return [
@@ -228,7 +237,7 @@ class Dispatch:
         return mark.epoch == self.log.epoch and mark.number >= seq
 
     def ahead(self) -> list[tuple[str, str]]:
-        """The connected edges whose mark is beyond the end of this log, each with what it claims."""
+        """(id, reason) of each connected edge whose mark lies past the end of this log."""
         return [
             (name, f"it claims job {edge.hello.mark.number}, the log of jobs ends at {self.log.head}")
             for name, edge in self.fanout.edges.items()
@@ -236,13 +245,13 @@ class Dispatch:
         ]
 
     def lags(self) -> list[float]:
-        """How many entries each connected node is behind what it may be told, in order."""
+        """How many released jobs each connected node has still to do, ascending."""
         marks = [edge.hello.mark for edge in self.fanout.edges.values() if edge.connected]
         upto, epoch = self.release.released, self.log.epoch
         return sorted(float(max(0, upto - mark.number)) if mark.epoch == epoch else float(upto) for mark in marks)
 
     def done_upto(self, *, connected: bool = False) -> int:
-        """Up to where every node, or every connected one, has done every purge."""
+        """The number up to which every node, or every connected one, has done every purge."""
         marks = [one.hello.mark for one in self._nodes() if one.connected or not connected]
         numbers = [mark.number if mark.epoch == self.log.epoch else 0 for mark in marks]
         return min([self.log.head, *numbers])

@@ -1,6 +1,6 @@
-"""The job log as one replica of control holds it, and what of it an edge is told next. Pure.
+"""The job log as one replica holds it, and which part of it an edge is sent next. Pure.
 
-Entries have numbers without gaps. The latest are kept; an edge that is further behind drops everything it holds.
+Entries are numbered without gaps. Only the latest are kept; an edge further behind drops its whole cache.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ BYTES_AT_ONCE = 1 << 20
 
 
 class Entry(NamedTuple):
-    """A job and when it was asked for (Unix seconds). `refers`: jobs that this one repeats on the edges, because a
-    shield was late with them."""
+    """A job and when it was requested (Unix seconds).
+
+    `refers`: the jobs that this one repeats on the edges because a shield was late with them.
+    """
 
     job: Job
     at: float
@@ -30,7 +32,7 @@ class Entry(NamedTuple):
 
     @property
     def waits(self) -> bool:
-        """Whether edges are told of it only after the shields have done it."""
+        """Whether edges get it only after the shields have done it."""
         return self.job.kind == PURGE and not self.refers
 
 
@@ -44,12 +46,12 @@ class JobLog:
         self._bytes = 0
 
     def begin(self, epoch: str, floor: int) -> None:
-        """Begin anew after `floor`: the log as it was counts no more."""
+        """Start an empty log after `floor`."""
         self.epoch, self.floor, self.head = epoch, floor, floor
         self._entries, self._bytes = {}, 0
 
     def add_entries(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Add those that come next; what is here already, or would leave a gap, is passed over. Those added."""
+        """Add the entries that follow the head and return them; skip known ones and those that would leave a gap."""
         added = []
         for entry in entries:
             if entry.job.seq == self.head + 1:
@@ -78,16 +80,17 @@ class JobLog:
         return found
 
     def first(self, mark: Version, limit: int) -> Jobs:
-        """What an edge is told first: its head, and what it lacks up to `limit`.
+        """The first message to an edge: the head, and what it lacks up to `limit`.
 
-        One that cannot know what it missed (another epoch, too far behind, ahead of us) is told a floor above its mark.
+        An edge that cannot know what it missed (another epoch, too far behind, ahead of control) gets a floor above its
+        mark, on which it drops its whole cache.
         """
         if mark.epoch != self.epoch or not self.floor <= mark.number <= self.head:
             return Jobs(self.epoch, max(self.floor, mark.number + 1), limit)
         return self._message(mark.number, max(limit, mark.number))
 
     def next(self, told: int, limit: int) -> Jobs | None:
-        """What an edge is told that was told up to `told`; None when that is all."""
+        """The next message to an edge that was sent everything up to `told`; None when nothing is left."""
         if told >= limit:
             return None
         return Jobs(self.epoch, self.floor, limit) if told < self.floor else self._message(told, limit)
@@ -97,12 +100,12 @@ class JobLog:
 
 
 def told_by(jobs: Jobs, before: int) -> int:
-    """Up to where an edge is told that was told up to `before`, and now this."""
+    """The last job sent to an edge once `jobs` follow everything up to `before`."""
     if jobs.entries:
         return jobs.entries[-1].seq
     return jobs.head if before < jobs.floor else before
 
 
 def repeated(entries: Iterable[Entry], most: int) -> list[bytes]:
-    """The contents of as few purges as reach what these do, each with at most `most` names."""
+    """The contents of the fewest purges that cover these entries, each with at most `most` names."""
     return [content_of(one) for one in merged((parse_purge(load_json(entry.job.content)) for entry in entries), most)]

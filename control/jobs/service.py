@@ -1,8 +1,7 @@
-"""Purges and prefetches: appended to the log in the database, told to edges, their receipts kept, their status told.
+"""Purges and prefetches: appends jobs to the log in the database, stores receipts, answers with a job's status.
 
-What is decided without waiting stands in `control.jobs.dispatch`; here is what reads and writes the database.
-Replicas of control share the log: each tells the edges that are connected to it, and any of them tells of a job's
-status.
+`control.jobs.dispatch` makes the decisions, in memory; this module reads and writes the database. Replicas of control
+share the log: each sends jobs to the edges connected to it, and any of them can answer for a job's status.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ from kernel.fleet.messages import PREFETCH, PURGE, Version
 KEEP_EVERY = 0.1
 """Seconds between two writes of receipts."""
 AGAIN_AFTER = 1.0
-"""Seconds until what the database refused is tried again."""
+"""Seconds before a failed write is retried."""
 MAX_PREFETCH_SECONDS = 86_400.0
-"""Seconds after which nobody waits for the receipts of a prefetch any more."""
+"""Seconds after which a prefetch ends even if receipts are missing."""
 MAX_SECONDS = 30.0
 """Seconds that a caller may wait for a job's end."""
 
@@ -44,7 +43,7 @@ log = structlog.get_logger("control")
 
 
 class JobKeeper:
-    """See the module. `start`, then `run` as one task. `rate`: how often a key may purge or prefetch."""
+    """Call `start`, then `run` as one task. `rate` limits how often an API key may purge or prefetch."""
 
     def __init__(self, store: Store, fanout: Fanout, clock: Clock) -> None:
         self.rate = RateLimiter(20.0, 200.0)
@@ -109,7 +108,7 @@ class JobKeeper:
         return whole(rows[0], list(came.values()), self._nodes(seq, rows[0]["kind"], came))
 
     def _nodes(self, seq: int, kind: str, came: dict[str, ReceivedReceipt]) -> list[NodeSeen]:
-        """A purge is done where a later one is; a prefetch only where its receipt says so."""
+        """Every node, and whether it is done: a purge by any later purge, a prefetch only by its own receipt."""
         holds = self.dispatch.holds
         return [
             NodeSeen(
@@ -128,12 +127,12 @@ class JobKeeper:
         return await self._store.read(query if before is None else query.where(jobs.c.seq < before))
 
     async def states(self) -> dict[tuple[str, str], int]:
-        """How many jobs of a kind are in a state."""
+        """The number of jobs by (kind, state)."""
         counted = select(jobs.c.kind, jobs.c.state, func.count().label("jobs")).group_by(jobs.c.kind, jobs.c.state)
         return {(row["kind"], row["state"]): row["jobs"] for row in await self._store.read(counted)}
 
     async def ended(self, seq: int, seconds: float) -> None:
-        """Wait until every connected node has done the purges up to this one, at most so long."""
+        """Wait until every connected node has done the purges up to this one, at most `seconds` (MAX_SECONDS)."""
         over = asyncio.Event()
         timer = self._clock.call_later(min(seconds, MAX_SECONDS), over.set)
         waiter = (seq, over)
@@ -155,12 +154,12 @@ class JobKeeper:
     # -- the database ------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Read the log, or begin it. Raises Overloaded, StorageFailed."""
+        """Load the log, or create it. Raises Overloaded, StorageFailed."""
         if not await self._load():
             await self._renew("")
 
     async def _load(self) -> bool:
-        """Read where the log begins, and all of it where that has changed; False when there is none."""
+        """Load new entries, or all of them when the log has a new epoch; False when there is no log yet."""
         head = await self._store.read(job_table.head_query)
         begin = job_table.begin_of(await self._store.read(job_table.facts_query), head[0]["number"] if head else 0)
         if begin is None:
@@ -180,7 +179,7 @@ class JobKeeper:
         await self._load()
 
     async def run(self) -> None:
-        """Keep what is due, for ever."""
+        """Store receipts, late shields and repeated purges as they come, for ever."""
         try:
             while True:
                 await self._wake.wait()
@@ -205,7 +204,7 @@ class JobKeeper:
             await self._judge_ahead()
         if due.late:
             await self._store.transact(partial(_name_late, due.late), self._me("a shield lets a purge wait"))
-            log.warning("shields are late: edges purge before them, and again when they have", late=due.late)
+            log.warning("shields-late", late=due.late)
             self.dispatch.release.record_late(due.late)
             self.dispatch.look()
         if due.again:
@@ -221,7 +220,7 @@ class JobKeeper:
         await self._keep(due)
 
     async def _keep(self, due: PendingWrites) -> None:
-        """Receipts, and which jobs have ended; not more often than KEEP_EVERY."""
+        """Store receipts and finish ended jobs, at most once in KEEP_EVERY seconds."""
         upto, now = due.done, self._clock.mono()
         if not due.receipts and upto <= self._finished:
             return
@@ -249,7 +248,7 @@ class JobKeeper:
         return entry is not None and entry.job.kind == PREFETCH
 
     async def _hear_of_shields(self) -> None:
-        """Receipts of the shields that are connected to other replicas."""
+        """Advance the marks of shields connected to other replicas, from their stored receipts."""
         fanout, epoch = self.dispatch.fanout, self.dispatch.log.epoch
         names = [one.id for one in self.dispatch.shields() if one.id not in fanout.here]
         if not names:
@@ -263,17 +262,17 @@ class JobKeeper:
         self.dispatch.look()
 
     async def _judge_ahead(self) -> None:
-        """The log has been read again: whose mark is beyond its end claims what was never asked for."""
+        """After a reload, quarantine nodes whose mark lies past the end of the log."""
         for name, why in self.dispatch.ahead():
             await self.dispatch.fanout.quarantine(name, why)
         self.dispatch.fanout.wake()
 
     def begin_again(self) -> None:
-        """The log has begun anew in the database."""
+        """Reload: the log in the database has a new epoch."""
         self._note("_newer")
 
     async def forget(self) -> None:
-        """Keep the tables from growing for ever. Raises Overloaded, StorageFailed."""
+        """Delete old jobs and their receipts. Raises Overloaded, StorageFailed."""
         await self._store.transact(job_table.forget, self._me("old jobs"))
 
     def _me(self, reason: str, action: Action = Action.CHANGE) -> Author:

@@ -1,7 +1,8 @@
 """A job as the API shows it, in the shape of RFC 8007's trigger status (§4.2, §5.1.3). Pure.
 
-`pending`: no node has answered. `active`: a connected node has not. `processed`: every connected node has, others that
-are away (they are named) do it before they are ready. `complete`: all have. `failed`: all have, and one could not.
+`pending`: no node has answered. `active`: a connected node has not. `processed`: every connected node has, and nodes
+that are away (listed as lagging) do it before they are ready. `complete`: all have.
+`failed`: all have, one with an error.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ ACTIVE, COMPLETE, FAILED, PENDING, PROCESSED = "active", "complete", "failed", "
 ENDED = (COMPLETE, FAILED)
 MAX_AUDITED = 20
 MAX_LAGGING = 100
-"""Nodes named as lagging; how many there are is told."""
+"""Nodes listed as lagging; `counts` has their number."""
 
 
 class NodeSeen(NamedTuple):
-    """A node that the job concerns. `done`: it has done it, as far as control knows; times in Unix seconds."""
+    """A node that a job concerns; times in Unix seconds."""
 
     id: str
     role: str
@@ -31,7 +32,7 @@ class NodeSeen(NamedTuple):
 
 
 class ReceivedReceipt(NamedTuple):
-    """A receipt."""
+    """What a node answered for a job; `at` in Unix seconds."""
 
     edge: str
     at: float
@@ -41,7 +42,7 @@ class ReceivedReceipt(NamedTuple):
 
 
 def state_of(stored: str, nodes: Sequence[NodeSeen], receipts: Sequence[ReceivedReceipt]) -> str:
-    """Where a job is."""
+    """A job's state, from its stored state, the nodes it concerns and the receipts that have arrived."""
     if stored in ENDED:
         return stored
     missing = [node for node in nodes if not node.done]
@@ -80,7 +81,7 @@ _TYPES = {"purge": "purge", "prefetch": "preposition"}
 
 
 def whole(row: Mapping[str, Any], receipts: Sequence[ReceivedReceipt], nodes: Sequence[NodeSeen]) -> dict[str, Any]:
-    """A job with the receipts of all nodes, how long they took, and who lags."""
+    """A job with its receipts, their latencies, and the nodes that lag."""
     lagging = [node for node in nodes if not node.done]
     state = state_of(row["state"], nodes, receipts)
     took = sorted(max(0.0, one.at - row["at"]) for one in receipts)
@@ -126,7 +127,7 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
 
 
 def audited(content: bytes) -> dict[str, Any]:
-    """What the audit log holds of a job: of long lists the first names, and how many there are."""
+    """A job as the audit log holds it: the first names of long lists, and how many there are."""
     named = json.loads(content)
     long = {name: len(given) for name, given in named.items() if isinstance(given, list) and len(given) > MAX_AUDITED}
     return {name: given[:MAX_AUDITED] if name in long else given for name, given in named.items()} | (

@@ -1,7 +1,7 @@
-"""Tier by tier: edges are told of a purge when the shields have done it, or are late. Pure; time is passed in.
+"""The tier gate: edges get a purge once every shield has done it, or is late. Pure; time is passed in.
 
-An edge that purged before its shield could fill the old bytes again. A shield that lets all wait is named as late, and
-when it has caught up the edges are told of that purge once more (a job that refers to the first).
+An edge that purges before its shield could refill the old bytes from it. A shield that holds up the others is noted as
+late, and once it has caught up the edges are sent that purge again (a job that refers to the first).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHIELDS_WITHIN = 5.0
 
 
 class Shield(NamedTuple):
-    """A shield as control knows it. `there`: it is connected, or was a moment ago."""
+    """A shield as control knows it. `there`: it is connected, or was within THERE_WITHIN seconds."""
 
     id: str
     mark: Version
@@ -27,13 +27,13 @@ class Shield(NamedTuple):
 
 @dataclass(slots=True)
 class TierGate:
-    """`released`: up to where edges may be told. `late`: shields by the jobs that they held up."""
+    """`released`: the last job that edges may get. `late`: by job, the shields that held it up."""
 
     released: int = 0
     late: dict[int, set[str]] = field(default_factory=dict)
 
     def behind(self, entry: Entry, shields: Iterable[Shield], epoch: str) -> list[Shield]:
-        """The shields that have not done it and are not known to be late with it."""
+        """The shields that have not done the job and are not noted as late with it."""
         known = self.late.get(entry.job.seq, set[str]())
         return [
             one for one in shields
@@ -43,9 +43,9 @@ class TierGate:
     def advance(
         self, entries: Iterable[Entry], shields: Collection[Shield], epoch: str, waited: Mapping[int, float]
     ) -> dict[int, list[str]]:
-        """Release what may be, of the entries that follow; `waited`: seconds since each came.
+        """Release the entries that follow as far as the shields allow; `waited`: seconds since each arrived.
 
-        What is given back holds up the rest until it is kept and noted by `record_late`: shields newly late, by job.
+        Returns the shields newly late, by job. Release stops there until `record_late` says that they are stored.
         """
         newly: dict[int, list[str]] = {}
         for entry in entries:
@@ -58,18 +58,18 @@ class TierGate:
         return newly
 
     def record_late(self, late: Mapping[int, Collection[str]]) -> None:
-        """It is kept that these shields are late."""
+        """Note these shields as late, once that is stored."""
         for seq, shields in late.items():
             if shields:
                 self.late.setdefault(seq, set()).update(shields)
 
     def forget(self, floor: int) -> None:
-        """Entries up to this one are in the log no more: who is so far behind drops everything."""
+        """Forget jobs up to `floor`, which the log no longer holds."""
         if any(seq <= floor for seq in self.late):
             self.late = {seq: shields for seq, shields in self.late.items() if seq > floor}
 
     def caught_up(self, shields: Iterable[Shield], epoch: str) -> dict[int, list[str]]:
-        """The jobs that late shields have done by now, and which: edges are to be told of these again."""
+        """By job, the late shields that have done it by now: edges must be sent that job again."""
         found: dict[int, list[str]] = {}
         for one in shields:
             for seq, late in self.late.items():
@@ -78,7 +78,7 @@ class TierGate:
         return found
 
     def mark_resent(self, told: Mapping[int, Collection[str]]) -> None:
-        """The edges are told again on behalf of these shields."""
+        """Forget that these shields were late: the edges were sent the job again."""
         for seq, shields in told.items():
             left = self.late.get(seq, set[str]()) - set(shields)
             if left:

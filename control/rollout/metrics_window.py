@@ -1,7 +1,4 @@
-"""How edges fare, from their reports: sums of a set of edges over a stretch of time. Pure; `now` in seconds.
-
-Little is kept: of each edge the reports of the last two minutes.
-"""
+"""The last two minutes of each edge's reports, summed over a set of edges and a window. Pure; `now` in mono seconds."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from kernel.fleet.messages import Report
 
 KEPT = 120.0
 MAX_REPORTS = 120
-"""Of an edge: however often it reports."""
+"""Reports kept of an edge, however often it sends them."""
 
 
 class _Sample(NamedTuple):
@@ -34,7 +31,7 @@ class MetricsWindow:
         self._seen: dict[str, Hashable] = {}
 
     def note(self, edge: str, report: Report, mark: Hashable, now: float) -> None:
-        """An edge's last report. `mark` tells reports apart: one that was noted already changes nothing."""
+        """Add an edge's last report, unless `mark` says that it was added already."""
         if self._seen.get(edge) == mark:
             return
         self._seen[edge] = mark
@@ -44,7 +41,7 @@ class MetricsWindow:
             samples.popleft()
 
     def forget_others(self, edges: Collection[str]) -> None:
-        """Keep nothing of edges beside these."""
+        """Drop all edges but these."""
         for name in self._samples.keys() - set(edges):
             del self._samples[name], self._seen[name]
 

@@ -1,12 +1,11 @@
-"""New settings go to a canary set first, then in waves, and back by themselves when they do harm. Pure: time comes in.
+"""Staged rollout: canaries first, then waves, reverted automatically on harm. Pure; time is passed in.
 
-    CANARY -> WAVE -> ... -> DONE        each stage is watched for its time before the next begins
-       any of them <-> HELD              by an operator, or when a stage does not have the settings in time
-       any of them, HELD too -> REVERTED a refusal, or the edges that have it fare worse than those that do not
+    CANARY -> WAVE -> ... -> DONE        each stage is judged for its time before the next starts
+       any of them <-> HELD              by an operator, or when a stage does not apply the settings in time
+       any of them, HELD too -> REVERTED a rejection, or edges with the new settings do worse than those without
 
-Who is in which stage is decided by a hash of edge and revision, so that it is the same for every replica of control,
-another edge bears the first risk each time, and a set only grows from stage to stage: all whose place in the order is
-up to `cutoff` have the new settings, those too that join in the middle.
+A hash of edge and revision orders the edges. So every replica picks the same canaries, each rollout picks others, and
+a stage only adds edges: all those up to `cutoff` have the new settings, also those that join during the rollout.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from enum import StrEnum
 import xxhash
 
 MIN_REQUESTS = 20
-"""Fewer requests say nothing about errors or hits."""
+"""Below this, errors and hits are not judged."""
 ERRORS_WORSE = 0.02
-"""Share of requests that may fail beyond what fails elsewhere."""
+"""Largest allowed excess of the error ratio over that of other edges, or of before."""
 HITS_WORSE = 0.2
-"""By how much the hit ratio may be below that of before."""
+"""Largest allowed drop of the hit ratio below that of other edges, or of before."""
 SLOW_FACTOR = 3.0
 MIN_SLOW = 0.1
 """Seconds: a slowest hundredth below this is never bad."""
@@ -32,7 +31,7 @@ SILENT_AFTER = 10.0
 
 
 class State(StrEnum):
-    """Where a rollout stands."""
+    """A rollout's state."""
 
     ROLLING = "rolling"
     HELD = "held"
@@ -69,7 +68,7 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What a set of edges did in a window: sums, the median of their slowest hundredths, and who fell silent."""
+    """What a set of edges did in a window: sums, the median of their 99th percentiles, and edges that fell silent."""
 
     requests: int = 0
     errors: int = 0
@@ -94,21 +93,21 @@ def position(edge: str, number: int) -> float:
 
 
 def has_it(edge: str, rollout: Rollout) -> bool:
-    """Whether an edge is to have the new settings now."""
+    """Whether an edge gets the new settings now."""
     if rollout.state is State.DONE:
         return True
     return rollout.state is not State.REVERTED and position(edge, rollout.number) <= rollout.cutoff
 
 
 def chosen(edges: Iterable[str], rollout: Rollout) -> frozenset[str]:
-    """The edges that are to have the new settings now."""
+    """The edges that get the new settings now."""
     return frozenset(edge for edge in edges if has_it(edge, rollout))
 
 
 def reaching(rollout: Rollout, edges: Iterable[str]) -> Rollout:
-    """The rollout whose cutoff takes in the share of `edges` that its stage says: at least one, however few there are.
+    """The rollout with a cutoff that covers its stage's share of `edges`, at least one of them.
 
-    `edges`: those for which anything changes. It never lets go of one that has the settings.
+    `edges`: those whose settings change. The cutoff never moves back: an edge keeps the settings it has.
     """
     places = sorted(position(edge, rollout.number) for edge in edges)
     share = STAGES[rollout.stage].share
@@ -119,10 +118,10 @@ def reaching(rollout: Rollout, edges: Iterable[str]) -> Rollout:
 
 
 def harm(new: Observed, before: Observed, others: Observed, refused: Iterable[str] = ()) -> str:
-    """Why the edges with the new settings fare badly; "" while nothing speaks against them.
+    """Judge the new settings: why they do harm, or "" while nothing shows it.
 
-    `before`: the same edges before they had them; `others`: those without, in the same time. Both must be better for
-    the new settings to be blamed: what is worse everywhere has another cause.
+    `before`: the same edges before the rollout; `others`: edges without the settings, at the same time. The edges must
+    do worse than both: what is worse everywhere has another cause.
     """
     refusing = sorted(refused)
     if refusing:
@@ -144,9 +143,9 @@ def harm(new: Observed, before: Observed, others: Observed, refused: Iterable[st
 
 
 def step(rollout: Rollout, now: float, why: str, *, applied: bool) -> Rollout:
-    """The rollout a moment later. `why`: what `harm` said; `applied`: whether all edges of the stage have it in force.
+    """The rollout's next state. `why`: what `harm` returned; `applied`: whether every edge of the stage applied it.
 
-    A stage's time counts while all of its edges have the settings; until then it waits.
+    A stage lasts at least its time, and does not end before all of its edges have applied the settings.
     """
     if rollout.state not in (State.ROLLING, State.HELD):
         return rollout
@@ -164,20 +163,20 @@ def step(rollout: Rollout, now: float, why: str, *, applied: bool) -> Rollout:
 
 
 def _late(rollout: Rollout, now: float) -> Rollout:
-    """Edges that take nothing for so long: a stage must not wait for them for ever, nor go on as if they had it."""
+    """Hold: a stage must neither wait for ever for edges that do not apply the settings, nor advance without them."""
     return replace(rollout, state=State.HELD, since=now, why="not in force at every edge of its stage in time")
 
 
 def hold(rollout: Rollout, now: float, why: str) -> Rollout:
-    """An operator wants to look longer; what harms goes back all the same."""
+    """Hold a rolling rollout; harm still reverts it."""
     return replace(rollout, state=State.HELD, since=now, why=why) if rollout.state is State.ROLLING else rollout
 
 
 def go_on(rollout: Rollout, now: float) -> Rollout:
-    """An operator lets a held rollout go on."""
+    """Resume a held rollout."""
     return replace(rollout, state=State.ROLLING, since=now, why="") if rollout.state is State.HELD else rollout
 
 
 def revert(rollout: Rollout, now: float, why: str) -> Rollout:
-    """An operator takes it back."""
+    """Revert the rollout."""
     return replace(rollout, state=State.REVERTED, since=now, why=why)

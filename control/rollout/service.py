@@ -1,9 +1,9 @@
-"""Settings pushed to the fleet: begun by an operator, watched and carried on by one replica of control, told to edges.
+"""Rollouts of settings at work: started by an operator, judged and advanced by one replica of control.
 
-What is decided lies in `control.rollout.rollout` (stages, harm), `control.rollout.settings_state` (the desired state)
-and `control.rollout.layers` (what an edge gets). This shell hears edges, asks these, and commits: each step is a
-revision with author and reason, so every replica tells its own edges, and another can go on when the one that leads
-is gone.
+The decisions are in `control.rollout.rollout` (stages, harm), `control.rollout.settings_state` (the desired state) and
+`control.rollout.layers` (what an edge gets). This module collects reports, asks them, and commits: each step is a
+revision with author and reason, so every replica sends it to its own edges, and another takes over when the leader
+dies.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from kernel.fleet.messages import SETTINGS, Ack, Applied, Hello, Nack, Version
 
 EVERY = 1.0
 SILENT_AFTER = 10.0
-"""Seconds without a word, or without an answer to new settings, after which an edge counts as harmed."""
+"""Seconds without a message, or without an answer to new settings, after which an edge counts as harmed."""
 WINDOW = 30.0
-"""Seconds that are looked at: of the edges that have it, of the others, and of the same before it began."""
+"""Seconds compared: of edges with the new settings, of the others, and of the former before the rollout."""
 TRIES = 8
 _CONTROL = "control"
 _STEPS = {
@@ -41,7 +41,7 @@ _STEPS = {
     State.DONE: Action.SETTINGS_DONE,
     State.REVERTED: Action.SETTINGS_REVERT,
 }
-"""What a rollout that is carried on comes to."""
+"""The audit action of a step to each state."""
 
 log = structlog.get_logger("control")
 
@@ -62,12 +62,12 @@ async def _always() -> bool:
 
 
 def who_of(hello: Hello) -> EdgeLabels:
-    """An edge as it speaks of itself."""
+    """An edge's labels as its hello names them."""
     return EdgeLabels(hello.id, hello.role, hello.region, hello.pop)
 
 
 class SettingsPush:
-    """Over a fan-out, whose source of settings it is. `leads` asks whether this replica carries rollouts on now."""
+    """The fan-out's source of settings. `leads` says whether this replica advances rollouts now."""
 
     def __init__(
         self,
@@ -114,12 +114,12 @@ class SettingsPush:
         return found[1]
 
     def roster_changed(self) -> None:
-        """Groups and the like are other ones: work out anew what edges get."""
+        """Recompute what edges get: nodes or groups have changed."""
         self._documents.clear()
         self._fanout.wake()
 
     def would_get(self, hello: Hello, edits: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
-        """The settings that an edge is to have at last as things are, and after these edits. Raises BadDocument."""
+        """(now, then): an edge's settings after the current rollout, and after these edits. Raises BadDocument."""
         held, who = self.now_pushed(), self._who(hello)
         return merged(held.layers, who), merged(edited(held.set_aside or held.layers, edits), who)
 
@@ -131,11 +131,11 @@ class SettingsPush:
         """Roll out the layers after these edits (None: taken away).
 
         What is under way is superseded: its edges go back to what was settled, and its change goes on within this one,
-        from the canaries on. Raises BadDocument, NotNow, Overloaded, StorageFailed.
+        from the canaries on. Raises BadDocument, RolloutConflict, Overloaded, StorageFailed.
         """
         held = self.now_pushed()
         if edited(held.layers, edits) == held.layers and held.set_aside is None:
-            return held  # what is wrong is told, and what is there already is left, before anything is taken back
+            return held  # check before superseding: a bad or empty change must not revert a running rollout
         why = f"superseded by a change of {author}"
         for _ in range(TRIES):
             try:
@@ -167,7 +167,7 @@ class SettingsPush:
         return self.now_pushed()
 
     async def go_on(self, *, author: str, reason: str = "", call: Call | None = None) -> SettingsState:
-        """Let a held rollout go on; its stage is watched anew."""
+        """Resume a held rollout; its stage is judged from the start."""
         by = self._by(author, reason, Action.SETTINGS_GO_ON, call)
         await self._move(lambda rollout: go_on(rollout, self._wall()), by)
         return self.now_pushed()
@@ -202,7 +202,7 @@ class SettingsPush:
             self._wake.set()
 
     async def run(self) -> None:
-        """Watch and carry on, for ever."""
+        """Call `tick` every second, for ever."""
         while True:
             timer = self._clock.call_later(EVERY, self._wake.set)
             try:
@@ -213,10 +213,10 @@ class SettingsPush:
             try:
                 await self.tick()
             except (Overloaded, StorageFailed) as error:
-                log.warning("a rollout could not be carried on; it will be tried again", error=str(error))
+                log.warning("rollout-step-failed", error=str(error))
 
     async def tick(self) -> None:
-        """Take up what edges reported, and move the rollout when it is time."""
+        """Collect reports; judge the rollout and commit its next step when this replica leads."""
         self._take_reports()
         held = self.now_pushed()
         if held.rollout is None or not held.under_way or not await self._leads():
@@ -229,7 +229,7 @@ class SettingsPush:
         if following.state is State.ROLLING:
             following = reaching(following, [who.id for who in self._connected() if held.concerns(who)])
         told = why or following.why or STAGES[following.stage].name
-        log.info("settings are rolled out", number=rollout.number, state=following.state.value, told=told)
+        log.info("rollout-step", number=rollout.number, state=following.state.value, why=told)
         by = self._by(_CONTROL, told, _STEPS[following.state])
         await self._commit(lambda desired: _if_still(desired, rollout, following), by)
 
@@ -241,7 +241,7 @@ class SettingsPush:
         self._watch.forget_others(edges)
 
     def _enter_stage(self, held: SettingsState, rollout: Rollout) -> None:
-        """Who is watched: those that were there when the stage began, as far as this replica knows."""
+        """Choose the edges to judge: those seen since the stage began, as far as this replica knows."""
         if self._stage == (rollout.number, rollout.stage):
             return
         self._stage = (rollout.number, rollout.stage)
@@ -255,7 +255,7 @@ class SettingsPush:
         return self._clock.mono() - max(0.0, self._wall() - wall)
 
     def _harm(self, rollout: Rollout) -> str:
-        """Why the new settings are to be blamed for how their edges fare; empty while they are not."""
+        """The harm that the new settings do, in words; "" while there is none."""
         edges, now = self._fanout.edges, self._clock.mono()
         version = Version(self._store.desired.epoch, rollout.number)
         refused = [name for name, edge in edges.items() if edge.refused.get(SETTINGS) == version]
@@ -284,5 +284,5 @@ class SettingsPush:
 
 
 def _if_still(desired: Desired, rollout: Rollout, following: Rollout) -> Change:
-    """The step, unless somebody else has moved the rollout meanwhile."""
+    """The step; nothing when another replica has moved the rollout first."""
     return wanted.moved(desired, following) if pushed(desired).rollout == rollout else Change()

@@ -47,7 +47,7 @@ class SettingsState:
         return self.rollout is not None and self.rollout.state in (State.ROLLING, State.HELD)
 
     def document(self, who: EdgeLabels, epoch: str) -> Document:
-        """What an edge is to have now."""
+        """The settings an edge gets now."""
         rollout = self.rollout
         if rollout is not None and self.under_way and not has_it(who.id, rollout):
             return Document(Version(epoch, rollout.before), content_of(self.before, who))
@@ -72,9 +72,9 @@ def pushed(desired: Desired) -> SettingsState:
 
 
 def push(desired: Desired, edits: Mapping[str, object], edges: Iterable[EdgeLabels], now: float) -> Change:
-    """Begin to roll out the layers after these edits (None: taken away); nothing where that changes nothing.
+    """Start a rollout of the layers after these edits (None removes one); no change when the layers stay the same.
 
-    `edges`: those that are connected. Raises BadDocument, and NotNow while another is under way.
+    `edges`: those that are connected. Raises BadDocument, and RolloutConflict while another is under way.
     """
     held = pushed(desired)
     if held.under_way:
@@ -84,7 +84,7 @@ def push(desired: Desired, edits: Mapping[str, object], edges: Iterable[EdgeLabe
 
 
 def back(desired: Desired, edges: Iterable[EdgeLabels], now: float) -> Change:
-    """Begin to roll out the settings of before the last that were rolled out. Raises NotNow where there are none."""
+    """Start rolling back to the settings before the last rollout. Raises RolloutConflict when there are none."""
     held = pushed(desired)
     if held.rollout is None or held.rollout.state is not State.DONE:
         raise RolloutConflict("there are no settings to go back from")
@@ -104,7 +104,7 @@ def _begun(desired: Desired, held: SettingsState, layers: Layers, edges: Iterabl
 
 
 def moved(desired: Desired, rollout: Rollout) -> Change:
-    """The rollout is another step on, held, or let on; nothing where the rollout is over or another one."""
+    """Store the rollout's next state; no change when the rollout has ended or another one has started."""
     held = pushed(desired)
     if held.rollout is None or not held.under_way or held.rollout.number != rollout.number:
         return Change()
@@ -114,7 +114,7 @@ def moved(desired: Desired, rollout: Rollout) -> Change:
 
 
 def superseded(desired: Desired, now: float, why: str) -> Change:
-    """Take back what is under way because of a change that will hold it too."""
+    """Revert the running rollout because a new one will include its change."""
     held = pushed(desired)
     if held.rollout is None or not held.under_way:
         return Change()

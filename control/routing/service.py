@@ -1,4 +1,7 @@
-"""Where viewers are sent: what is known of edges, joined, judged, answered. It is decided in health and routing."""
+"""Routing at work: joins reports, probes and notes of edges, and answers which edges a session should use.
+
+`control.routing.health` judges edges, `control.routing.ranking` ranks them.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +119,7 @@ class RoutingService:
                 probe = Probe(int(failures), since - float(ago), bool(reached), str(detail)[:200])
                 self.watched.setdefault(str(name), ObservationHistory()).probes[prober] = probe
         except (ValueError, TypeError, AttributeError):
-            log.warning("another replica's probes cannot be read", replica=prober)
+            log.warning("replica-probes-unreadable", replica=prober)
 
     # -- what is made of it -------------------------------------------------------------------------------------
 
@@ -142,7 +145,7 @@ class RoutingService:
         for name, verdict in found.items():
             before = self._verdicts.get(name)
             if before is not None and before.standing is not verdict.standing:
-                log.info("an edge's standing", edge=name, now=verdict.standing.value, why=verdict.why)
+                log.info("edge-standing-changed", edge=name, standing=verdict.standing.value, why=verdict.why)
         self._verdicts = found
         return found
 

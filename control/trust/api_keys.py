@@ -1,4 +1,4 @@
-"""API keys: who may do what at control's HTTP door. A key is shown once; what is kept of it proves it and no more.
+"""API keys of the HTTP API and their roles. A key is shown once; only a salted hash of it is stored.
 
     mtk-<id>-<secret>     id: 8 letters or digits, secret: 32 characters
 
@@ -45,7 +45,7 @@ ROLES = {role.name.lower(): role for role in Role}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the id of his key and the name it was made for."""
+    """The caller of a request: their key's id, the name it was made for, and its role."""
 
     id: str
     name: str
@@ -133,7 +133,7 @@ class Keys:
         return made, f"mtk-{made}-{secret}"
 
     async def revoke(self, key_id: str, author: Author) -> bool:
-        """The key opens nothing from now on; False when there is none of that id."""
+        """Revoke a key; False when there is no valid key with that id."""
 
         async def work(tx: Tx) -> bool:
             of = (api_keys.c.id == key_id) & api_keys.c.revoked.is_(None)

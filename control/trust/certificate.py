@@ -52,7 +52,7 @@ class ServerCertificate:
         self._now = grpc.ssl_server_certificate_configuration(
             [(key, chain + self._authority.pem)], root_certificates=self._authority.pem
         )
-        log.info("control's certificate is made", ends=round(self.identity.ends), hosts=self._hosts)
+        log.info("certificate-issued", ends=round(self.identity.ends), hosts=self._hosts)
 
 
 def server_credentials(certificate: ServerCertificate, *, ask_for_one: bool) -> grpc.ServerCredentials:

@@ -130,7 +130,7 @@ class Enrolment:
         return token
 
     async def enrol(self, token: str, request: bytes, call: Call | None = None) -> bytes:
-        """The certificate (PEM) of a node that shows a token. Raises NotWelcome, Overloaded, StorageFailed."""
+        """The certificate (PEM) of a node that shows a token. Raises EnrolmentRejected, Overloaded, StorageFailed."""
         now = self._clock.wall()
         try:
             _, kept = read_token(token)
@@ -160,13 +160,13 @@ class Enrolment:
         try:
             made: bytes = await self._store.transact(work, by)
         except EnrolmentRejected as error:
-            log.warning("a node was not enrolled", id=name[:MAX_TOKEN_LENGTH], why=str(error))
+            log.warning("enrolment-rejected", id=name[:MAX_TOKEN_LENGTH], why=str(error))
             raise
-        log.info("a node has joined", id=name)
+        log.info("node-enrolled", id=name)
         return made
 
     async def renew(self, who: Identity, request: bytes, call: Call | None = None) -> bytes:
-        """A new certificate (PEM) for the same node. Raises NotWelcome, Overloaded, StorageFailed."""
+        """A new certificate (PEM) for the same node. Raises EnrolmentRejected, Overloaded, StorageFailed."""
         now = self._clock.wall()
         made = self._issue(request, who.id, who.role, now)
 

@@ -1,7 +1,8 @@
-"""Who may call what: a peer is what its certificate says, for as long as the fleet knows that node.
+"""Authorisation of gRPC peers: a peer is what its certificate says, while that node is enrolled.
 
-TLS has checked that the certificate is of our authority and holds now. Here: that the node is still enrolled, was not
-enrolled anew since (the old certificate is then somebody else's), and has a role that may make this call.
+TLS has checked that the fleet's authority issued the certificate and that it is valid now. This module checks that the
+node is still enrolled, that it was not enrolled again since (the old certificate is then void), and that its role may
+make the call.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Refused(Exception):
 
 
 class Peers:
-    """The nodes that are enrolled, as the database has them. `gone(id, why)` is called for one that is no more."""
+    """The enrolled nodes, as the database lists them. `gone(id, why)` is called for each that is removed."""
 
     def __init__(self, store: Store, clock: Clock, gone: Callable[[str, str], object]) -> None:
         self._store = store
@@ -63,7 +64,7 @@ class Peers:
             try:
                 await self.load()
             except StorageFailed as error:
-                log.warning("who is enrolled could not be read", error=str(error))
+                log.warning("enrolled-nodes-unreadable", error=str(error))
                 asyncio.get_running_loop().call_later(AGAIN_AFTER, self._changed.set)
 
     async def check(self, context: Any, *roles: str) -> Identity:
@@ -88,7 +89,7 @@ class Peers:
             try:
                 await self.load()
             except StorageFailed as error:
-                log.warning("who is enrolled could not be read", error=str(error))
+                log.warning("enrolled-nodes-unreadable", error=str(error))
 
 
 def _shown(context: Any, roles: Sequence[str]) -> Identity:

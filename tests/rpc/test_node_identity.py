@@ -127,7 +127,7 @@ async def test_a_renewal_that_fails_is_tried_again(tmp_path: Path, capsys: pytes
     clock.advance(50)
     await _until(lambda: clock.waiting)
     said = capsys.readouterr()
-    assert "not renewed" in said.out + said.err
+    assert "certificate-renewal-failed" in said.out + said.err
     assert who.current is held
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
