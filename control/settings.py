@@ -52,7 +52,7 @@ class ControlSettings:
     certificate_life: float = setting(
         DURATION,
         "30d",
-        "How long a certificate holds; nodes, and control for itself, renew it at two thirds of that.",
+        "How long a certificate is valid; nodes and control renew theirs at two thirds of that.",
         least=5,
         most=366 * 86_400,
     )
@@ -72,7 +72,7 @@ class ControlSettings:
         "line, the first in use. Not set: DIR/audit-key of the data folder.",
     )
     audit_key_lost: bool = setting(
-        SWITCH, "off", "Go on with the audit log although the key it is written under is lost; the log then says so."
+        SWITCH, "off", "Continue the audit log although its key is lost; the log records that."
     )
     audit_keep: float = setting(
         DURATION, "0s", "How long rows of the audit log are kept; 0s: for ever.", least=0, most=100 * 366 * 86_400
@@ -86,13 +86,11 @@ class ControlSettings:
     job_rate: float = setting(
         NUMBER,
         "20",
-        "Purges and prefetches a second that one API key may ask for in the long run, ten seconds' worth at once.",
+        "Purges and prefetches per second for one API key, with bursts of ten seconds' worth.",
         least=0.01,
         most=10_000,
     )
-    drain: float = setting(
-        DURATION, "30s", "The longest that running calls may take to finish at a stop.", least=0, most=3600
-    )
+    drain: float = setting(DURATION, "30s", "How long running calls may take to finish at a stop.", least=0, most=3600)
 
     allowed_hosts: tuple[str, ...] = door("allowed_hosts")
     max_connections: int = door("max_connections")

@@ -50,25 +50,29 @@ class EdgeSettings:
     admin_allowed_hosts: tuple[str, ...] = setting(
         TEXT,
         None,
-        "Names that may stand in Host at the admin port, besides this machine's and the address it listens at.",
+        "Names allowed in Host at the admin port, besides this machine's and the address it listens at.",
         many=True,
     )
     upstream: tuple[str, ...] = live("upstream")
     cache_dir: Path | None = setting(PATH_OR_OFF, "off", "Folder of the disk tier; off keeps everything in RAM.")
     ram: int = setting(SIZE, "512MiB", "Budget of the RAM tier.", least=1 << 20)
-    disk: int = setting(SIZE, "4GiB", "Budget of the disk tier; 0 goes without.")
-    policy: str = setting(choice("s3fifo", "lru"), "s3fifo", "Which object leaves a full tier.")
+    disk: int = setting(SIZE, "4GiB", "Budget of the disk tier; 0: no disk tier.")
+    policy: str = setting(choice("s3fifo", "lru"), "s3fifo", "Which object a full tier evicts.")
     admission: str = live("admission")
     small_share: float = setting(
-        NUMBER, "0.1", "Share of a tier in which S3-FIFO holds what nobody asked for again yet.", least=0.01, most=0.9
+        NUMBER,
+        "0.1",
+        "Share of a tier for S3-FIFO's small queue, which holds objects requested once.",
+        least=0.01,
+        most=0.9,
     )
     promote_after: int = setting(
-        INTEGER, "1", "Requests after the first that S3-FIFO moves an object to its main queue for.", least=1, most=3
+        INTEGER, "1", "Requests after the first until S3-FIFO moves an object to its main queue.", least=1, most=3
     )
     admission_memory: float = setting(
-        NUMBER, "0.75", "Share of the disk's budget of which first fetches are remembered.", least=0.01, most=4
+        NUMBER, "0.75", "How many first fetches are remembered, as a share of the disk's budget.", least=0.01, most=4
     )
-    workers: int = setting(INTEGER, "1", "Processes of this node; more than 1 is not there yet.", least=1)
+    workers: int = setting(INTEGER, "1", "Processes of this node; only 1 is supported yet.", least=1)
     tokens: str = setting(choice("off", "required"), "required", "Whether a request must carry a valid token.")
     keys: Path | None = setting(PATH, None, "JWKS file with the public keys that tokens are verified by.")
     geo: Path | None = setting(PATH_OR_OFF, "off", "An .mmdb database that maps addresses to countries.")
@@ -82,12 +86,10 @@ class EdgeSettings:
     slice_over: int = live("slice_over")
     tls_cert: Path | None = setting(PATH, None, "PEM file of the certificate chain; with it viewers connect by TLS.")
     tls_key: Path | None = setting(PATH, None, "PEM file of the certificate's private key.")
-    access_log: Path | None = setting(PATH_OR_OFF, "off", "File for one JSON line a request; reopened on SIGHUP.")
-    trusted_proxies: tuple[Network, ...] = setting(CIDR, None, "Peers whose X-Forwarded-For is believed.", many=True)
-    allow: tuple[Network, ...] = setting(CIDR, None, "Peers that a shield answers beside loopback.", many=True)
-    region: tuple[str, ...] = setting(
-        TEXT, None, "Regions of /cdn/<region>/ that are served; none named: any.", many=True
-    )
+    access_log: Path | None = setting(PATH_OR_OFF, "off", "File for one JSON line per request; reopened on SIGHUP.")
+    trusted_proxies: tuple[Network, ...] = setting(CIDR, None, "Peers whose X-Forwarded-For is trusted.", many=True)
+    allow: tuple[Network, ...] = setting(CIDR, None, "Peers that a shield answers, besides loopback.", many=True)
+    region: tuple[str, ...] = setting(TEXT, None, "Regions of /cdn/<region>/ that are served; not set: any.", many=True)
     control: tuple[Address, ...] = setting(
         ADDRESS,
         None,
@@ -119,7 +121,7 @@ class EdgeSettings:
     upstream_total: float = live("upstream_total")
     upstream_connections: int = live("upstream_connections")
     upstream_ca: Path | None = setting(
-        PATH, None, "PEM file of the authorities that upstreams' certificates must come from; else the system's."
+        PATH, None, "PEM file of the authorities that may sign upstreams' certificates; not set: the system's."
     )
     upstream_name: str | None = setting(TEXT, None, "Name in the upstreams' certificates, if not their URL's host.")
     upstream_cert: Path | None = setting(PATH, None, "PEM file of the certificate that this node shows to upstreams.")
@@ -130,7 +132,7 @@ class EdgeSettings:
     prefetch_rate: int = live("prefetch_rate")
     prefetch_disk_share: float = live("prefetch_disk_share")
     prefetch_window: Window = live("prefetch_window")  # noqa: RUF009 (it makes a field)
-    timezone: tzinfo | None = setting(ZONE, None, "Time zone of prefetch_window; else the machine's own (TZ).")
+    timezone: tzinfo | None = setting(ZONE, None, "Time zone of prefetch_window; not set: the machine's own (TZ).")
 
     route: tuple[RouteSettings, ...] = live("route")
 
@@ -196,5 +198,5 @@ class ShieldSettings(EdgeSettings):
     prefetch: str = setting(
         choice("next", "cmcd", "both", "off"),
         "off",
-        "What is fetched before players ask: the segment that comes next by the playlist, what they name by CMCD.",
+        "What is fetched before players ask: the playlist's next segment, what players name in CMCD, or both.",
     )

@@ -17,15 +17,15 @@ class OriginSettings:
     listen: Address = setting(ADDRESS, "127.0.0.1:9000", "Where to listen; port 0 takes any free one.")
     store: Path = setting(PATH, ".matinee/store", "Folder of the object store that ingest publishes to.")
     work_dir: Path | None = setting(
-        PATH, None, "Where ingests work; not set: the store's name with `-work`, beside it."
+        PATH, None, "Folder in which ingests work; not set: next to the store, its name with `-work`."
     )
     allow: tuple[IPv4Network | IPv6Network, ...] = setting(
-        CIDR, None, "Networks that may ask, besides loopback; all others get 403.", many=True
+        CIDR, None, "Networks whose requests are answered, besides loopback; others get 403.", many=True
     )
     drain: float = setting(
-        DURATION, "30s", "How long running answers may take to finish at a stop.", least=0, most=3600
+        DURATION, "30s", "How long running responses may take to finish at a stop.", least=0, most=3600
     )
-    access_log: Path | None = setting(PATH_OR_OFF, "off", "File for one JSON line a request; reopened on SIGHUP.")
+    access_log: Path | None = setting(PATH_OR_OFF, "off", "File for one JSON line per request; reopened on SIGHUP.")
     most_requests: int = setting(
         INTEGER, "512", "Requests answered at once; more get 503 with Retry-After.", least=1, most=100_000
     )

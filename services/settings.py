@@ -36,14 +36,14 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class ServicesSettings:
     """`matinee services`."""
 
-    listen: Address = setting(ADDRESS, "127.0.0.1:8080", "Where viewers and operators are answered.")
+    listen: Address = setting(ADDRESS, "127.0.0.1:8080", "Where viewers and operators connect.")
     data: Path = setting(PATH, ".matinee/services", "Folder of the databases, the search index and the secrets.")
-    only: tuple[str, ...] = setting(choice(*PARTS), None, "Run these parts alone, instead of all.", many=True)
-    origin: str | None = setting(URL, None, "The origin, whose library says what can be played.")
-    origin_poll: float = setting(DURATION, "1s", "How often the origin's library is asked for.", least=0.05, most=3600)
-    control: Address | None = setting(ADDRESS, None, "The control plane, told of titles, licences and public keys.")
+    only: tuple[str, ...] = setting(choice(*PARTS), None, "Run only these parts.", many=True)
+    origin: str | None = setting(URL, None, "The origin, whose library lists what can be played.")
+    origin_poll: float = setting(DURATION, "1s", "How often the origin's library is polled.", least=0.05, most=3600)
+    control: Address | None = setting(ADDRESS, None, "The control plane, which gets titles, licences and public keys.")
     id: str = setting(TEXT, "services", "This process's name in the fleet.")
-    fleet_dir: Path | None = setting(PATH, None, "Folder for the identity that is shown to control.")
+    fleet_dir: Path | None = setting(PATH, None, "Folder for the identity that control requires.")
     enrol_token: Path | None = setting(
         PATH, None, "File of the one-time token to join the fleet with; removed when it is spent."
     )
@@ -58,29 +58,33 @@ class ServicesSettings:
         "PEM file of the Ed25519 key that signs viewers' tokens; made when absent. Not set: DATA/signing.pem.",
     )
     kid: str = setting(TEXT, "matinee-1", "The signing key's name in tokens and in the key set.")
-    geo: Path | None = setting(PATH_OR_OFF, "off", "An .mmdb file that tells a viewer's country by address, or off.")
-    default_country: str | None = setting(COUNTRY, None, "The country of viewers whose address tells none.")
+    geo: Path | None = setting(PATH_OR_OFF, "off", "An .mmdb file that maps viewers' addresses to countries, or off.")
+    default_country: str | None = setting(COUNTRY, None, "Country of viewers whose address has none.")
     trusted_proxies: tuple[Network, ...] = setting(
-        CIDR, None, "Proxies in front of the services whose X-Forwarded-For is believed.", many=True
+        CIDR, None, "Proxies in front of the services whose X-Forwarded-For is trusted.", many=True
     )
     api_key_file: Path | None = setting(
         PATH, None, "File that holds the API key; made when absent. Not set: DATA/api.key."
     )
-    insecure_dev: bool = setting(SWITCH, "off", "Ask for no API key; on loopback only, for development.")
+    insecure_dev: bool = setting(SWITCH, "off", "Require no API key; on loopback only, for development.")
     token_ttl: float | None = setting(
         DURATION, None, "How long a viewer's token is valid. Not set: 6h, or the film's length and an hour.", least=10
     )
     max_sessions: int = setting(
-        INTEGER, "100000", "How many playback sessions are remembered; the oldest go first.", least=1, most=100_000_000
+        INTEGER,
+        "100000",
+        "How many playback sessions are remembered; the oldest are forgotten first.",
+        least=1,
+        most=100_000_000,
     )
     steering_ttl: float = setting(
-        DURATION, "10s", "After how long players ask again which edge to use.", least=1, most=300
+        DURATION, "10s", "How long players wait before they ask again which edge to use.", least=1, most=300
     )
     trend_half_life: float = setting(
         DURATION, "3d", "After how long a watched title counts half in the trends.", least=60
     )
     train_pause: float = setting(
-        DURATION, "2s", "How long new feedback is gathered before the recommendations are refitted.", least=0.05
+        DURATION, "2s", "How long feedback is collected before the recommendations are refitted.", least=0.05
     )
     drain: float = setting(DURATION, "30s", "How long running responses may take to finish at a stop.", least=0)
     allowed_hosts: tuple[str, ...] = door("allowed_hosts")

@@ -175,7 +175,7 @@ ROUTES = (
     Route("GET", "/v1/standings", "list_standings", "How each edge stands with routing, and why."),
     Route("POST", "/v1/why", "why", "What edges would do with a URL, and why.", WHY, needs="viewer"),
     Route("GET", "/v1/settings", "get_settings", "Settings pushed, in layers, and how far they are rolled out."),
-    Route("PUT", "/v1/settings", "put_settings", "Roll out settings: canaries, then waves, back on harm.", LAYERS),
+    Route("PUT", "/v1/settings", "put_settings", "Roll out settings: canaries, then waves, reverted on harm.", LAYERS),
     Route("POST", "/v1/settings/diff", "diff_settings", "What edges would get.", LAYERS, needs="viewer"),
     Route("POST", "/v1/settings/rollout/{verb}", "move_rollout", "Hold a rollout, let it go on, or take it back."),
     Route("GET", "/v1/hot", "hot", "What viewers take, and which titles are hot where.", pages=True),

@@ -22,40 +22,42 @@ class DoorSettings:
     allowed_hosts: tuple[str, ...] = setting(
         TEXT,
         None,
-        "Names that may stand in Host, besides this machine's and the address listened at; others get 421.",
+        "Names allowed in Host, besides this machine's and the address it listens at; others get 421.",
         many=True,
     )
     max_connections: int = setting(
         INTEGER,
         "2000",
-        "Connections at a time, and never more than the process has descriptors for; the one that has waited longest "
-        "for a request makes room for the next.",
+        "Connections at a time, never more than the process has descriptors for; when all are used, a new one replaces "
+        "the one that has waited longest for a request.",
         least=1,
         most=1_000_000,
     )
     max_connections_per_address: int | None = setting(
         AUTO_OR_INTEGER,
         "auto",
-        "Connections of one address (IPv6: one /64) at a time; more are turned away; auto: a quarter of the door's, "
+        "Connections of one address (IPv6: one /64) at a time; more are turned away; auto: a quarter of all, "
         "and loopback is exempt; 0: any number. Trusted proxies are exempt.",
     )
     head_timeout: float = setting(
         DURATION,
         "10s",
-        "Time to a request's whole head, and for which a body may stand still; then 408.",
+        "How long a whole request head may take, or a body may stand still; then 408.",
         least=0.1,
         most=3600,
     )
     body_timeout: float = setting(
         DURATION,
         "60s",
-        "Time to a request's whole body, a second more for each 512 bytes of it; then 408.",
+        "How long a whole request body may take, plus a second per 512 bytes; then 408.",
         least=0.1,
         most=86400,
     )
-    idle_timeout: float = setting(DURATION, "75s", "Time to the next request of a connection.", least=0.1, most=86400)
+    idle_timeout: float = setting(
+        DURATION, "75s", "How long a connection may wait for its next request.", least=0.1, most=86400
+    )
     stall_timeout: float = setting(
-        DURATION, "60s", "How long a client may take nothing of what is sent to it.", least=0.1, most=86400
+        DURATION, "60s", "How long a client may read nothing of its response.", least=0.1, most=86400
     )
 
 

@@ -42,47 +42,49 @@ class LiveSettings:
         UPSTREAM, None, "Shield or origin to fill from; several share the titles, by weight.", many=True
     )
     admission: str = setting(
-        choice("always", "second"), "always", "Whether an object is written to disk when first or when again fetched."
+        choice("always", "second"),
+        "always",
+        "Whether an object is written to disk when it is first fetched (always) or fetched again (second).",
     )
     default_ttl: float = setting(
-        DURATION, "0s", "How long a response that says nothing of freshness is kept; 0 keeps none.", most=86400 * 365
+        DURATION, "0s", "How long a response without explicit freshness is kept; 0: not at all.", most=86400 * 365
     )
     set_cookie: str = setting(
         choice("strip", "keep", "pass"),
         "strip",
-        "What becomes of Set-Cookie in a response that its own freshness lets be kept (general profile): strip keeps "
-        "the response without it and gives it to the viewer whose request fetched it, keep gives it to all (RFC 9111 "
-        "to the letter), pass does not keep the response.",
+        "What happens to Set-Cookie in a response with explicit freshness (general profile): strip stores the response "
+        "without it and sends it only to the viewer whose request caused the fetch, keep sends it to all (RFC 9111 to "
+        "the letter), pass does not store the response.",
     )
     request_directives: str = setting(
         choice("ignore", "honour"),
         "ignore",
-        "Whether viewers' Cache-Control may bring about requests to the upstream for what is fresh (no-cache, max-age, "
-        "min-fresh) or take what is stale (max-stale); only-if-cached and no-store always count.",
+        "Whether viewers' Cache-Control may cause upstream requests for fresh objects (no-cache, max-age, min-fresh) "
+        "or accept stale ones (max-stale); only-if-cached and no-store always count.",
     )
     slice: int = setting(
         SIZE,
         "1MiB",
-        "Bytes of the aligned parts in which large objects are cached.",
+        "Size of the aligned slices in which large objects are cached.",
         least=MIN_SLICE,
         most=MAX_SLICE,
     )
     slice_over: int = setting(SIZE, "8MiB", "Objects larger than this are cached in slices; 0: none are.")
-    drain: float = setting(DURATION, "30s", "How long running responses may take to finish at the end.", most=3600)
+    drain: float = setting(DURATION, "30s", "How long running responses may take to finish at a stop.", most=3600)
     max_object: int = setting(
-        SIZE, "64GiB", "Larger objects are passed through and not kept, nor are parts of them.", least=1 << 16
+        SIZE, "64GiB", "Larger objects are passed through; neither they nor parts of them are stored.", least=1 << 16
     )
     fill_wait: float = setting(
         DURATION,
         "3s",
-        "How long viewers wait for the head of one fetch, before another is begun for all but who asked first.",
+        "How long viewers wait for the head of a fetch before all but the first share another one.",
         least=0.01,
         most=600,
     )
     stale_wait: float = setting(
         DURATION,
         "2s",
-        "How long viewers wait for news of what is stale and may stand in for an error, before they get it as it is.",
+        "How long viewers wait for a revalidation before they get a stale response that may stand in for an error.",
         most=600,
     )
     max_connections: int = setting(INTEGER, "20000", "Viewers connected at a time; more are turned away.", least=1)
@@ -90,58 +92,71 @@ class LiveSettings:
         AUTO_OR_INTEGER,
         "auto",
         "Connections of one address (IPv6: one /64) at a time; more are turned away; auto: a quarter of the node's; "
-        "0: any number. Trusted proxies are exempt, their requests count for the viewer; by auto loopback is too.",
+        "0: any number. Trusted proxies are exempt, and their requests count for the viewer; with auto so is loopback.",
     )
     max_handshakes: int = setting(
         INTEGER,
         "2048",
-        "TLS handshakes at a time; beyond it the one that began first gives way. One address may have a quarter.",
+        "TLS handshakes at a time; above that the oldest is closed. One address may have a quarter of them.",
         least=4,
     )
-    handshake_timeout: float = setting(DURATION, "10s", "Time to a TLS handshake's end.", least=1, most=3600)
+    handshake_timeout: float = setting(DURATION, "10s", "How long a TLS handshake may take.", least=1, most=3600)
     body_memory: int = setting(
         SIZE,
         "64MiB",
-        "Bytes of request bodies held at a time, of all connections; beyond it a further request with one gets 503.",
+        "Bytes of request bodies held at a time, on all connections; above that a request with a body gets 503.",
         least=1 << 20,
     )
     head_timeout: float = setting(
         DURATION,
         "10s",
-        "Time to a request's whole head, and to the first byte of a new connection.",
+        "How long a whole request head, or the first byte of a new connection, may take.",
         least=1,
         most=3600,
     )
-    idle_timeout: float = setting(DURATION, "75s", "Time to the next request of a connection.", least=1, most=86400)
-    stall_timeout: float = setting(
-        DURATION, "60s", "How long a viewer may take nothing of what is sent to him.", least=1, most=86400
+    idle_timeout: float = setting(
+        DURATION, "75s", "How long a connection may wait for its next request.", least=1, most=86400
     )
-    upstream_connect: float = setting(DURATION, "3s", "Time to connect to an upstream.", least=0.01, most=60)
-    upstream_first_byte: float = setting(DURATION, "10s", "Time to an upstream's head.", least=0.01, most=600)
+    stall_timeout: float = setting(
+        DURATION, "60s", "How long a viewer may read nothing of their response.", least=1, most=86400
+    )
+    upstream_connect: float = setting(
+        DURATION, "3s", "How long connecting to an upstream may take.", least=0.01, most=60
+    )
+    upstream_first_byte: float = setting(
+        DURATION, "10s", "How long an upstream's response head may take.", least=0.01, most=600
+    )
     upstream_idle: float = setting(
-        DURATION, "15s", "Time between two pieces of an upstream's body.", least=0.01, most=600
+        DURATION, "15s", "How long an upstream's body may stand still.", least=0.01, most=600
     )
     upstream_total: float = setting(
-        DURATION, "10m", "Time for an upstream's whole answer, a second more for each 16 KiB; 0: no limit.", most=86400
+        DURATION,
+        "10m",
+        "How long an upstream's whole response may take, plus a second per 16 KiB; 0: no limit.",
+        most=86400,
     )
     upstream_connections: int = setting(INTEGER, "512", "Connections to each upstream at a time.", least=1, most=65536)
     prefetch: str = setting(
         choice("next", "cmcd", "both", "off"),
         "both",
-        "What is fetched before players ask: the segment that comes next by the playlist, what they name by CMCD.",
+        "What is fetched before players ask: the playlist's next segment, what players name in CMCD, or both.",
     )
     prefetch_depth: int = setting(INTEGER, "1", "How many segments ahead of a player are fetched.", least=1, most=8)
-    prefetch_rate: int = setting(
-        SIZE, "64MiB", "Bytes a second for what control or a job wants to be here; 0: no limit."
-    )
+    prefetch_rate: int = setting(SIZE, "64MiB", "Bytes per second for prefetches of hot titles and jobs; 0: no limit.")
     prefetch_disk_share: float = setting(
-        NUMBER, "0.25", "Share of the disk tier (of RAM, where there is none) for that.", least=0, most=1
+        NUMBER,
+        "0.25",
+        "Share of the disk tier for those prefetches (of RAM if there is no disk tier).",
+        least=0,
+        most=1,
     )
     prefetch_window: Window = setting(
-        WINDOW, "always", "When, in local time, that is fetched; what rises suddenly is at any time."
+        WINDOW,
+        "always",
+        "When, in local time, hot titles and jobs are prefetched; sudden rises are prefetched at any time.",
     )
     route: tuple[RouteSettings, ...] = tables(
-        RouteSettings, "How requests of one kind are treated; the first that matches holds.", most=MAX_ROUTES
+        RouteSettings, "How requests of one kind are treated; the first route that matches applies.", most=MAX_ROUTES
     )
 
 

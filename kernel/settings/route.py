@@ -79,48 +79,54 @@ class RouteSettings:
     host: tuple[bytes, ...] = setting(HOST, None, "Hosts, also `*.example.org` (general profile).", many=True)
     content: tuple[bytes, ...] = setting(CONTENT, None, "Titles by contentId (media profile).", many=True)
     query: tuple[bytes, ...] = setting(
-        PARAMETER, None, "Parameters that are keyed and sent upstream: `none`, `all`, or names.", many=True
+        PARAMETER, None, "Parameters in the cache key and sent upstream: `none`, `all`, or names.", many=True
     )
-    query_except: tuple[bytes, ...] = setting(PARAMETER, None, "Parameters left out, all others keyed.", many=True)
+    query_except: tuple[bytes, ...] = setting(
+        PARAMETER, None, "Parameters left out of the cache key; all others are in it.", many=True
+    )
     query_order: str | None = setting(
-        choice("sent", "name"), None, "Whether parameters are keyed as they came or ordered by name."
+        choice("sent", "name"), None, "Whether the cache key has parameters as sent or ordered by name."
     )
     key_host: bool | None = setting(
-        SWITCH, None, "Whether the host is keyed (general profile); off asks upstream by its own name."
+        SWITCH, None, "Whether the host is in the cache key (general profile); off sends the upstream's own name."
     )
     key_fields: tuple[bytes, ...] = setting(
-        FIELD, None, "Request fields that are keyed, and sent upstream as they are keyed.", many=True
+        FIELD, None, "Request fields in the cache key, sent upstream as in the key.", many=True
     )
     forward: tuple[bytes, ...] = setting(
         FIELD, None, "Request fields sent upstream: `none`, `all`, or names.", many=True
     )
-    default_ttl: float | None = setting(
-        DURATION, None, "How long a 200 that says nothing of freshness is kept.", most=YEAR
-    )
+    default_ttl: float | None = setting(DURATION, None, "How long a 200 without explicit freshness is kept.", most=YEAR)
     negative_ttl: float | None = setting(DURATION, None, "How long a 404 or 410 is kept at most.", most=86400)
     stale_while_revalidate: float | None = setting(
-        DURATION, None, "How long after its end a response is served while it is fetched anew, where it is silent.",
+        DURATION, None, "How long a stale response is served while it is revalidated, unless it says so itself.",
         most=YEAR,
     )  # fmt: skip
     stale_if_error: float | None = setting(
-        DURATION, None, "How long after its end it is served when upstream fails, where it is silent.", most=YEAR
+        DURATION,
+        None,
+        "How long a stale response is served if the upstream fails, unless it says so itself.",
+        most=YEAR,
     )
     set_cookie: str | None = setting(
         choice("strip", "keep", "pass"),
         None,
-        "What becomes of Set-Cookie in a response that may be kept (general profile).",
+        "What happens to Set-Cookie in a response that may be stored (general profile).",
     )
     slice: int | None = setting(
-        SIZE, None, "Bytes of the parts that large objects are cached in.", least=MIN_SLICE, most=MAX_SLICE
+        SIZE, None, "Size of the slices in which large objects are cached.", least=MIN_SLICE, most=MAX_SLICE
     )
     slice_over: int | None = setting(SIZE, None, "Objects larger than this are cached in slices; 0: none are.")
     token: str | None = setting(
-        choice("node", "required", "off"), None, "Whether a token is asked for: as by --tokens, always, or never."
+        choice("node", "required", "off"), None, "Whether a token is required: as --tokens says, always, or never."
     )
     cors: tuple[bytes, ...] = setting(
-        Kind("*|off|origin", _origin), None, "Pages of which origins may read; off leaves upstream's word.", many=True
+        Kind("*|off|origin", _origin),
+        None,
+        "Origins whose pages may read the response; off keeps the upstream's fields.",
+        many=True,
     )
-    keep: str | None = setting(choice("normal", "never"), None, "never: nothing of it is stored.")
+    keep: str | None = setting(choice("normal", "never"), None, "never: no response is stored.")
 
     def __post_init__(self) -> None:
         """What one key alone cannot show; BadSettings naming the key."""

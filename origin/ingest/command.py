@@ -28,7 +28,7 @@ class IngestSettings:
     """How a film is taken in."""
 
     store: Path = setting(PATH, ".matinee/store", "Folder of the object store that the origin serves from.")
-    work_dir: Path | None = setting(PATH, None, "Folder to work in; not set: the store's name with `-work`, beside it.")
+    work_dir: Path | None = setting(PATH, None, "Folder to work in; not set: next to the store, its name with `-work`.")
     title: str | None = setting(TEXT, None, "The title's name; not set: from the metadata, else from the file's name.")
     metadata: Path | None = setting(
         PATH, None, "JSON file with title, year, genres, cast, description, countries; other fields are kept."
@@ -43,10 +43,12 @@ class IngestSettings:
     steering: str | None = setting(
         URL, None, "The gateway that players ask which edge to use (content steering); not set: top files name none."
     )
-    timings: Path | None = setting(PATH_OR_OFF, "off", "Write what each step cost to this JSON file.")
-    ffmpeg: str | None = setting(TEXT, None, "The ffmpeg to call; not set: the packaged one, else the one on PATH.")
-    ffprobe: str | None = setting(TEXT, None, "The ffprobe to call; not set: the packaged one, else the one on PATH.")
-    packager: str | None = setting(TEXT, None, "The Shaka packager to call; not set: the packaged one, else on PATH.")
+    timings: Path | None = setting(PATH_OR_OFF, "off", "JSON file for the cost of each step.")
+    ffmpeg: str | None = setting(TEXT, None, "The ffmpeg to run; not set: the packaged one, otherwise that on PATH.")
+    ffprobe: str | None = setting(TEXT, None, "The ffprobe to run; not set: the packaged one, otherwise that on PATH.")
+    packager: str | None = setting(
+        TEXT, None, "The Shaka packager to run; not set: the packaged one, otherwise that on PATH."
+    )
 
 
 SETTINGS = IngestSettings

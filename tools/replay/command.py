@@ -30,16 +30,22 @@ class ReplaySettings:
     """`matinee replay TRACE`."""
 
     ram: int = setting(SIZE, "512MiB", "Budget of the RAM tier.", least=1)
-    disk: int = setting(SIZE, "0", "Budget of the disk tier; 0 goes without.")
-    policy: str = setting(choice("s3fifo", "lru"), "s3fifo", "Which object leaves a full tier.")
+    disk: int = setting(SIZE, "0", "Budget of the disk tier; 0: no disk tier.")
+    policy: str = setting(choice("s3fifo", "lru"), "s3fifo", "Which object a full tier evicts.")
     small_share: float = setting(
-        NUMBER, "0.1", "Share of a tier in which S3-FIFO holds what nobody asked for again yet.", least=0.01, most=0.9
+        NUMBER,
+        "0.1",
+        "Share of a tier for S3-FIFO's small queue, which holds objects requested once.",
+        least=0.01,
+        most=0.9,
     )
     promote_after: int = setting(
-        INTEGER, "1", "Requests after the first that S3-FIFO moves an object to its main queue for.", least=1, most=3
+        INTEGER, "1", "Requests after the first until S3-FIFO moves an object to its main queue.", least=1, most=3
     )
     admission: str = setting(
-        choice("always", "second"), "second", "Whether an object is written to disk when first or when again fetched."
+        choice("always", "second"),
+        "second",
+        "Whether an object is written to disk when it is first fetched (always) or fetched again (second).",
     )
 
 

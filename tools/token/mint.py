@@ -22,10 +22,12 @@ class Settings:
 
     key: Path = setting(PATH, None, "File with the private key: PEM of Ed25519 or EC P-256.", required=True)
     kid: str = setting(TEXT, None, "Name of the key in the edges' key set.", required=True)
-    path: str = setting(TEXT, None, "What the token opens: /cdn/<region>/<contentId>/ and all below it.", required=True)
+    path: str = setting(
+        TEXT, None, "What the token permits: /cdn/<region>/<contentId>/ and everything below it.", required=True
+    )
     ttl: float = setting(DURATION, "1h", "How long the token is valid from now on.")
     session: str | None = setting(TEXT, None, "Session that the token belongs to, by which it can be revoked.")
-    country: str | None = setting(COUNTRY, None, "Country of the viewer where the address does not tell it.")
+    country: str | None = setting(COUNTRY, None, "Country of the viewer if the address has none.")
     ip: IPv4Network | IPv6Network | None = setting(CIDR, None, "Address or network that alone may use the token.")
     tier: str | None = setting(choice(*Tier), None, "Tallest renditions that may be watched.")
     hs256: bool = setting(

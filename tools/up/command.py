@@ -1,4 +1,4 @@
-"""`matinee up`: the whole platform on this machine, with a film in it.
+"""`matinee up`: the whole platform on this machine, with a sample film.
 
 Makes the keys, takes the sample film through ingest, starts every program, checks that all of it answers, and
 supervises until Ctrl-C. State lies in one folder; a kill at any moment leaves one that the next start takes up.
@@ -38,17 +38,21 @@ class UpSettings:
     """`matinee up`."""
 
     port: int = setting(
-        INTEGER, "8080", "Port of the pages; the other programs take those above it.", least=1, most=65535 - PORTS_ABOVE
+        INTEGER,
+        "8080",
+        "Port of the pages; the other programs use the ports above it.",
+        least=1,
+        most=65535 - PORTS_ABOVE,
     )
-    fresh: bool = setting(SWITCH, "off", "Throw the state away first and start anew.")
-    state: Path = setting(PATH, ".matinee", "Folder that all state is kept in.")
+    fresh: bool = setting(SWITCH, "off", "Discard the state first.")
+    state: Path = setting(PATH, ".matinee", "Folder of all state.")
     film: Path | None = setting(PATH, None, "Film to show in place of the sample film.")
-    default_country: str = setting(COUNTRY, "DE", "The country of viewers whose address tells none, as on loopback.")
-    geo: Path | None = setting(PATH_OR_OFF, "off", "An .mmdb file that tells viewers' countries by address, or off.")
+    default_country: str = setting(COUNTRY, "DE", "Country of viewers whose address has none, as on loopback.")
+    geo: Path | None = setting(PATH_OR_OFF, "off", "An .mmdb file that maps viewers' addresses to countries, or off.")
     drain: float = setting(
         DURATION, "5s", "How long running responses may take to finish at a stop.", least=0, most=300
     )
-    ready_within: float = setting(DURATION, "60s", "How long a program may take to come up.", least=1, most=3600)
+    ready_within: float = setting(DURATION, "60s", "How long a program may take to start.", least=1, most=3600)
     with_parent: bool = setting(SWITCH, "off", "Stop when the process that started this one ends (`make up` sets it).")
 
 
