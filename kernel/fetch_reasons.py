@@ -234,3 +234,31 @@ NOT_STORABLE_SENTENCES: Final[dict[NotStorable, str]] = {
 
 REQUEST_ONLY: Final = frozenset((NotStorable.REQUEST_NO_STORE, NotStorable.AUTHORIZATION, NotStorable.LOOP))
 """The reasons that lie in one request and say nothing of the response to the next."""
+
+
+class PrefetchEnd(StrEnum):
+    """How a prefetch ended, or why it was not started; the label of a counter, and in a job's receipt."""
+
+    FETCHED = "fetched"
+    ALREADY_CACHED = "already-cached"
+    NOT_CACHEABLE = "not-cacheable"
+    FAILED = "failed"
+    REFUSED = "refused"
+    OVERLOADED = "overloaded"
+    THROTTLED = "throttled"
+    DROPPED = "dropped"
+    FULL = "full"
+
+
+PREFETCH_END_SENTENCES: Final[dict[PrefetchEnd, str]] = {
+    PrefetchEnd.FETCHED: "The object was fetched and is cached now.",
+    PrefetchEnd.ALREADY_CACHED: "The object was cached already.",
+    PrefetchEnd.NOT_CACHEABLE: "The response is not stored, or is not for the prefetch.",
+    PrefetchEnd.FAILED: "The fetch failed.",
+    PrefetchEnd.REFUSED: "The URL is none that this edge serves.",
+    PrefetchEnd.OVERLOADED: "The edge has more to do than it can: nothing is fetched ahead.",
+    PrefetchEnd.THROTTLED: "Too little of what was fetched for this cause was used, or its last fetches failed.",
+    PrefetchEnd.DROPPED: "The queue was full, or the object waited in it for too long.",
+    PrefetchEnd.FULL: "The budget of prefetched bytes is spent, or the cache has no room without eviction.",
+}
+"""What each end means."""

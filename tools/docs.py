@@ -207,6 +207,7 @@ def _fetch_tables() -> list[str]:
         "How a fetch ended that did not fail": fetch_reasons.FILL_END_SENTENCES,
         "Why a reader is released from a fill": fetch_reasons.RELEASE_SENTENCES,
         "Why a response is not stored": fetch_reasons.NOT_STORABLE_SENTENCES,
+        "How a prefetch ended, or why it was not started": fetch_reasons.PREFETCH_END_SENTENCES,
     }
     for heading, sentences in tables.items():
         lines += ["", f"## {heading}", ""]

@@ -17,6 +17,7 @@ from edge.fleet.purge_request import request_of
 from edge.fleet.subscribe import Subscriber
 from edge.prefetch.background import Done, PrefetchResult
 from edge.prefetch.scheduler import PrefetchRequest
+from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.jobs import Purge
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def make_job_runner(edge: Edge) -> JobRunner | None:
 
     def prefetch(url: str, done: Done) -> bool:
         if edge.settings.role == "shield":  # it brings what its edges ask for
-            done(PrefetchRequest(url.encode(), "job"), PrefetchResult("here"))
+            done(PrefetchRequest(url.encode(), "job"), PrefetchResult(PrefetchEnd.ALREADY_CACHED))
             return True
         return edge.prefetch_service.prefetch(url, done)
 

@@ -23,7 +23,7 @@ from edge.prefetch.scheduler import PrefetchRequest
 from kernel.clock import Clock, Timer
 from kernel.documents import load_json
 from kernel.errors import StorageFailed, UpstreamFailed
-from kernel.fetch_reasons import UpstreamReason
+from kernel.fetch_reasons import PrefetchEnd, UpstreamReason
 from kernel.fleet.jobs import Purge, parse_prefetch, parse_purge
 from kernel.fleet.messages import DONE, NOTHING, PREFETCH, PURGE, Job, Jobs, Receipt, Version
 
@@ -230,7 +230,7 @@ class JobRunner:
         except ValueError as error:
             self.tell(Receipt(job, status=f"not understood: {error}"))
             return
-        ends: dict[str, int] = {}
+        ends: dict[PrefetchEnd, int] = {}
         count = came = 0
         left = len(urls)
 
@@ -247,7 +247,7 @@ class JobRunner:
 
         for url in urls:
             if not self._doors.prefetch(url, ended):
-                ended(None, PrefetchResult("refused"))
+                ended(None, PrefetchResult(PrefetchEnd.REFUSED))
         if not urls:
             self.tell(Receipt(job))
 

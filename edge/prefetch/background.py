@@ -17,6 +17,7 @@ from edge.prefetch.budget import Budget
 from edge.prefetch.scheduler import PrefetchRequest, PrefetchScheduler
 from edge.tasks import TaskOwner
 from kernel.clock import Clock
+from kernel.fetch_reasons import PrefetchEnd
 from system.clock import sleep
 
 AT_A_TIME = 4
@@ -30,15 +31,15 @@ EXPECTED_SIZE = 4 << 20
 
 
 class PrefetchResult(NamedTuple):
-    """How it ended (`brought`, `here`, `failed`, `not-kept`, `refused`, `throttled`, `full`), and bytes that came."""
+    """How it ended and the bytes that came."""
 
-    how: str
+    how: PrefetchEnd
     bytes: int = 0
 
     @property
     def there(self) -> bool:
         """Whether it lies here now."""
-        return self.how in ("brought", "here")
+        return self.how in (PrefetchEnd.FETCHED, PrefetchEnd.ALREADY_CACHED)
 
 
 Done = Callable[[PrefetchRequest, PrefetchResult], object]
@@ -65,7 +66,7 @@ class BackgroundPrefetcher:
         self._places = asyncio.Semaphore(AT_A_TIME)
         self._line: deque[tuple[PrefetchRequest, Done | None]] = deque()
         self._workers = 0
-        self.ends: dict[str, int] = {}
+        self.ends: dict[PrefetchEnd, int] = {}
 
     def queue(self, wish: PrefetchRequest, done: Done | None = None) -> bool:
         """Bring it when its turn comes, then tell `done`; False when it can be none of ours, or too many wait."""
@@ -96,9 +97,9 @@ class BackgroundPrefetcher:
     async def _bring(self, wish: PrefetchRequest) -> PrefetchResult:
         asked = self._prefetcher.asks(wish)
         if asked is None:
-            return PrefetchResult("refused")
+            return PrefetchResult(PrefetchEnd.REFUSED)
         if self._prefetcher.has(asked, wish):
-            return PrefetchResult("here")
+            return PrefetchResult(PrefetchEnd.ALREADY_CACHED)
         while True:
             await self._wait(wish)
             async with self._places:
@@ -116,14 +117,14 @@ class BackgroundPrefetcher:
 
     async def _begin(self, wish: PrefetchRequest, asked: RoutedRequest) -> PrefetchResult:
         if self._prefetcher.has(asked, wish):
-            return PrefetchResult("here")
+            return PrefetchResult(PrefetchEnd.ALREADY_CACHED)
         if not self._ledger.allows(wish.cause, self._clock.mono()):
-            return PrefetchResult("throttled")
+            return PrefetchResult(PrefetchEnd.THROTTLED)
         if self.budget.full or not self._cache.fits_without_eviction(EXPECTED_SIZE):
-            return PrefetchResult("full")
+            return PrefetchResult(PrefetchEnd.FULL)
         ended: asyncio.Future[PrefetchResult] = asyncio.get_running_loop().create_future()
 
-        def over(how: str, came: int) -> None:
+        def over(how: PrefetchEnd, came: int) -> None:
             if not ended.done():
                 ended.set_result(PrefetchResult(how, came))
 

@@ -11,6 +11,7 @@ from edge.prefetch.scheduler import PrefetchRequest
 from edge.prefetch.segment_index import RenditionIndex, SegmentIndex
 from edge.tasks import TaskOwner
 from kernel.clock import Clock, Timer
+from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.hot_list import HotRow
 
 LOOK_AGAIN = 300.0
@@ -98,7 +99,7 @@ class HotList:
             some = [PrefetchRequest(self._path(title, one.key), "hot", row.content_id, one.range, row.urgent) for one in
                     pieces[at : at + AT_A_TIME]]  # fmt: skip
             found = await asyncio.gather(*(self._unhurried.fetch(wish) for wish in some))
-            if any(one.how == "full" for one in found):
+            if any(one.how is PrefetchEnd.FULL for one in found):
                 return
 
     async def _outline(self, row: HotRow, title: bytes) -> RenditionIndex | None:

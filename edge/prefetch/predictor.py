@@ -24,6 +24,7 @@ from edge.prefetch.segment_index import ENDINGS, MAX_PLAYLIST_BYTES, ParsedPlayl
 from edge.tasks import TaskOwner
 from edge.wire.request import Request
 from kernel.clock import Clock
+from kernel.fetch_reasons import PrefetchEnd
 from kernel.media.cmcd import FIELDS, NOTHING, Cmcd, of_request
 from kernel.media.naming import within_title
 
@@ -154,13 +155,13 @@ class PrefetchPredictor:
         fill = self._cache.fill_table.find(asked.key, request.fields)
         if fill is not None and fill.joinable:
             self._reading.add(asked.key)
-            fill.join(PrefetchReader(fill, partial(self._came, asked), partial(self._came, asked, "sliced", 0)))
+            fill.join(PrefetchReader(fill, partial(self._came, asked), partial(self._came, asked, None, 0)))
         elif not self.outlines.knows(cdn.key):
             self._reading.add(asked.key)
             self._tasks.spawn(self._learn(asked))
 
-    def _came(self, asked: RoutedRequest, how: str, *_: object) -> None:
-        if how == "brought":
+    def _came(self, asked: RoutedRequest, how: PrefetchEnd | None, *_: object) -> None:
+        if how is PrefetchEnd.FETCHED:
             self._tasks.spawn(self._learn(asked))
         else:
             self._reading.discard(asked.key)

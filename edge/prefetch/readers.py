@@ -16,10 +16,10 @@ from cache.slices import numbers
 from edge.slices.slice_reader import SliceReader
 from edge.slices.sliced_object import SlicedObject
 from kernel.errors import MatineeError
-from kernel.fetch_reasons import ReleaseReason
+from kernel.fetch_reasons import PrefetchEnd, ReleaseReason
 
-Ended = Callable[[str, int], object]
-"""Told once: how it ended (`brought`, `here`, `failed`, `not-kept`) and how many bytes came."""
+Ended = Callable[[PrefetchEnd, int], object]
+"""Told once: how it ended (see `PrefetchEnd`) and how many bytes came."""
 
 
 class PrefetchReader(Reader):
@@ -52,24 +52,24 @@ class PrefetchReader(Reader):
         """What is not kept is of no use to anybody."""
         if fill.state is State.PASSING_THROUGH:
             fill.leave(self)
-            self._ended("not-kept", 0)
+            self._ended(PrefetchEnd.NOT_CACHEABLE, 0)
 
     def on_bytes(self) -> None:
         """More came; what is too large to be kept is let go."""
         if self._fill.state is State.PASSING_THROUGH:
             self._fill.leave(self)
-            self._ended("not-kept", 0)
+            self._ended(PrefetchEnd.NOT_CACHEABLE, 0)
 
     def on_end(self) -> None:
         """It is whole."""
         entry = self._fill.entry
         kept = self._fill.state is State.STORED and entry is not None and entry.status == 200
-        self._ended("brought" if kept else "not-kept", self._fill.received - self._fill.base)
+        self._ended(PrefetchEnd.FETCHED if kept else PrefetchEnd.NOT_CACHEABLE, self._fill.received - self._fill.base)
 
     def on_not_modified(self, entry: Entry) -> None:
         """It was here, and is fresh again."""
         del entry
-        self._ended("here", 0)
+        self._ended(PrefetchEnd.ALREADY_CACHED, 0)
 
     def on_sliced(self, entry: Entry) -> None:
         """On to its slices."""
@@ -78,12 +78,12 @@ class PrefetchReader(Reader):
     def on_failed(self, error: MatineeError) -> None:
         """Nothing came."""
         del error
-        self._ended("failed", 0)
+        self._ended(PrefetchEnd.FAILED, 0)
 
     def on_released(self, why: ReleaseReason) -> None:
         """It is somebody else's, or overdue."""
         del why
-        self._ended("not-kept", 0)
+        self._ended(PrefetchEnd.NOT_CACHEABLE, 0)
 
 
 class SlicePrefetchReader(SliceReader):
@@ -120,16 +120,16 @@ class SlicePrefetchReader(SliceReader):
         if self._ended is None:
             return
         if self.at > self.last:
-            self._end("brought" if self._came else "here")
+            self._end(PrefetchEnd.FETCHED if self._came else PrefetchEnd.ALREADY_CACHED)
             return
         fill = self._slicing.get_or_start_fill(self.at, self._fields, self.last)
         if fill is None:
-            self._end("failed")
+            self._end(PrefetchEnd.FAILED)
         else:
             self._fill = fill
             fill.join(self)
 
-    def _end(self, how: str) -> None:
+    def _end(self, how: PrefetchEnd) -> None:
         ended, self._ended = self._ended, None
         if ended is not None:
             self._slicing.leave(self)
@@ -153,13 +153,13 @@ class SlicePrefetchReader(SliceReader):
     def on_failed(self, error: MatineeError) -> None:
         """No further."""
         del error
-        self._end("failed")
+        self._end(PrefetchEnd.FAILED)
 
     def on_released(self, why: ReleaseReason) -> None:
         """The run ended before it came here: nothing presses."""
         del why
-        self._end("brought" if self._came else "failed")
+        self._end(PrefetchEnd.FETCHED if self._came else PrefetchEnd.FAILED)
 
     def changed(self) -> None:
         """The object is another one now."""
-        self._end("failed")
+        self._end(PrefetchEnd.FAILED)

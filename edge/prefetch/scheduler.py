@@ -21,6 +21,7 @@ from edge.policy.route import RoutedRequest, ask_for
 from edge.prefetch.accounting import PrefetchAccounting
 from edge.prefetch.readers import Ended, PrefetchReader, SlicePrefetchReader
 from kernel.clock import Clock
+from kernel.fetch_reasons import PrefetchEnd
 from kernel.vocabulary import Refusal
 
 MAX_RUNNING = 64
@@ -77,23 +78,23 @@ class PrefetchScheduler:
         self._queued: set[bytes] = set()
         self.running: set[bytes] = set()
         self.begun = dict.fromkeys(NAMES, 0)
-        self.ends: dict[str, int] = {}
+        self.ends: dict[PrefetchEnd, int] = {}
 
     def enqueue(self, wish: PrefetchRequest) -> bool:
         """Have it fetched soon, unless it is here, on its way, or not ours to fetch; whether it will be."""
         asked = self.asks(wish)
         if asked is None:
-            return self._reject("refused")
+            return self._reject(PrefetchEnd.REFUSED)
         watched = watched_key(asked.key, wish.range[0] if wish.range is not None else None)
         if watched in self._queued or watched in self.running or self.has(asked, wish):
             return False
         if self.overloaded():
-            return self._reject("pressed")
+            return self._reject(PrefetchEnd.OVERLOADED)
         now = self._clock.mono()
         if not self._ledger.allows(wish.cause, now) or self._fetcher.pauses(asked.key, now):
-            return self._reject("throttled")
+            return self._reject(PrefetchEnd.THROTTLED)
         if len(self._line) >= MAX_QUEUED:
-            return self._reject("dropped")
+            return self._reject(PrefetchEnd.DROPPED)
         self._queued.add(watched)
         place = 0 if wish.urgent else _FIRST[wish.cause]
         heapq.heappush(self._line, (place, next(self._order), self._clock.mono(), wish, asked))
@@ -129,12 +130,12 @@ class PrefetchScheduler:
         self.begun[wish.cause] += 1
         self._ledger.begun(watched, wish.title, wish.cause, self._clock.mono())
 
-        def over(how: str, came: int) -> None:
+        def over(how: PrefetchEnd, came: int) -> None:
             if watched not in self.running:
                 return
             self.running.discard(watched)
             self.ends[how] = self.ends.get(how, 0) + 1
-            if how == "brought":
+            if how is PrefetchEnd.FETCHED:
                 self._ledger.arrived(watched, came, self._clock.mono())
             else:
                 self._ledger.failed(watched)
@@ -163,7 +164,7 @@ class PrefetchScheduler:
             if entry.slice:
                 sliced(entry)
             else:
-                over("here", 0)
+                over(PrefetchEnd.ALREADY_CACHED, 0)
             return
         fill = self._cache.fill_table.find(asked.key, fields, entry)
         if fill is None:
@@ -179,15 +180,15 @@ class PrefetchScheduler:
             _, _, since, wish, asked = heapq.heappop(self._line)
             self._queued.discard(watched_key(asked.key, wish.range[0] if wish.range is not None else None))
             if now - since > STALE_AFTER:
-                self._reject("dropped")
+                self._reject(PrefetchEnd.DROPPED)
             elif not self.has(asked, wish):
                 self.start(wish, asked, self._ended)
 
-    def _ended(self, how: str, came: int) -> None:
+    def _ended(self, how: PrefetchEnd, came: int) -> None:
         del how, came
         self._go_on()
 
-    def _reject(self, why: str) -> bool:
+    def _reject(self, why: PrefetchEnd) -> bool:
         self.ends[why] = self.ends.get(why, 0) + 1
         return False
 

@@ -27,6 +27,7 @@ from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
 from kernel.clock import Clock, Timer
 from kernel.documents import BadDocument
+from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.hot_list import parse_hot
 from kernel.fleet.messages import Report
 
@@ -149,8 +150,8 @@ class PrefetchService:
 
     def metrics(self) -> dict[str, float | dict[str, float]]:
         """The rows of `edge.counters` about prefetching."""
-        ends: dict[str, float] = {**self.prefetcher.ends}
-        for how in ("throttled", "full"):
+        ends: dict[str, float] = {end.value: number for end, number in self.prefetcher.ends.items()}
+        for how in (PrefetchEnd.THROTTLED, PrefetchEnd.FULL):
             if how in self.unhurried.ends:
                 ends[how] = ends.get(how, 0) + self.unhurried.ends[how]
         return {

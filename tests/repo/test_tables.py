@@ -78,6 +78,7 @@ def test_each_reason_of_a_fetch_has_a_status_and_a_sentence():
         (fetch_reasons.FillEnd, fetch_reasons.FILL_END_SENTENCES),
         (fetch_reasons.ReleaseReason, fetch_reasons.RELEASE_SENTENCES),
         (fetch_reasons.NotStorable, fetch_reasons.NOT_STORABLE_SENTENCES),
+        (fetch_reasons.PrefetchEnd, fetch_reasons.PREFETCH_END_SENTENCES),
     ],
 )
 def test_each_end_of_a_fetch_and_each_release_has_a_sentence(words, sentences):
@@ -85,7 +86,7 @@ def test_each_end_of_a_fetch_and_each_release_has_a_sentence(words, sentences):
     assert all(map(is_sentence, sentences.values()))
 
 
-TAKES_A_REASON = {"UpstreamFailed", "fill_ended", "release", "on_released", "release_reason"}
+TAKES_A_REASON = {"PrefetchResult", "UpstreamFailed", "fill_ended", "release", "on_released", "release_reason"}
 """Calls whose first argument is a word of a table."""
 COMPARED = {"reason", "why"}
 """Names of reasons: nothing may be decided by comparing them with a string."""

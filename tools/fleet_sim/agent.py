@@ -24,6 +24,7 @@ from edge.prefetch.background import Done, PrefetchResult
 from edge.prefetch.scheduler import PrefetchRequest
 from kernel.clock import Clock
 from kernel.errors import BadSettings, UpstreamFailed
+from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.hot_list import parse_hot
 from kernel.fleet.jobs import Purge
 from kernel.fleet.messages import HOT, SETTINGS, Applied, FromControl, FromEdge, Hello, Nack, Popular, Report
@@ -178,7 +179,7 @@ async def _purge(_: Purge) -> Purged:
 
 
 def _prefetch(url: str, done: Done) -> bool:
-    done(PrefetchRequest(url.encode(), "job"), PrefetchResult("here"))
+    done(PrefetchRequest(url.encode(), "job"), PrefetchResult(PrefetchEnd.ALREADY_CACHED))
     return True
 
 

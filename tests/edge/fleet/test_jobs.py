@@ -15,6 +15,7 @@ from edge.fleet.jobs import CONTACT_EVERY, JobActions, JobRunner
 from edge.fleet.subscribe import START_WITHIN
 from edge.prefetch.background import PrefetchResult
 from kernel.errors import StorageFailed, UpstreamFailed
+from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.jobs import Purge
 from kernel.fleet.messages import DONE, PREFETCH, PURGE, Job, Jobs, Receipt, Version
 from tests.scenario.clock import FakeClock, turns
@@ -26,7 +27,7 @@ class Count(int):
     left = 0
 
 
-CAME = PrefetchResult("brought", 100)
+CAME = PrefetchResult(PrefetchEnd.FETCHED, 100)
 
 
 class Ground:

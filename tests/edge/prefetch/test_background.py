@@ -9,6 +9,7 @@ import pytest
 
 from edge.prefetch.background import AT_A_TIME, MAX_WAITING, PrefetchResult
 from edge.prefetch.scheduler import PrefetchRequest
+from kernel.fetch_reasons import PrefetchEnd
 from tests.edge.ground import Ground, Says, ok, standing
 
 SEG = b"/cdn/eu/film/v720/%d.m4s"
@@ -33,15 +34,16 @@ async def test_all_of_a_job_is_told_of(ground: Ground) -> None:
     await ground.until(lambda: ground.upstream.connections > 0)
     assert len(ground.edge.prefetch_service.prefetcher.running) <= AT_A_TIME
     await ground.until(lambda: len(told) == 7)
-    assert sorted(one.how for one in told) == ["brought"] * 5 + ["here", "not-kept"]
+    fetched = [PrefetchEnd.FETCHED] * 5
+    assert sorted(one.how for one in told) == [PrefetchEnd.ALREADY_CACHED, *fetched, PrefetchEnd.NOT_CACHEABLE]
     assert sum(one.bytes for one in told) == 25
-    assert all(one.there for one in told if one.how != "not-kept")
+    assert all(one.there for one in told if one.how is not PrefetchEnd.NOT_CACHEABLE)
 
 
 async def test_what_is_not_ours_is_refused_at_once(ground: Ground) -> None:
     unhurried = ground.edge.prefetch_service.unhurried
     assert not unhurried.queue(PrefetchRequest(b"/x", "job"))
-    assert await unhurried.fetch(PrefetchRequest(b"/x", "hot")) == PrefetchResult("refused")
+    assert await unhurried.fetch(PrefetchRequest(b"/x", "hot")) == PrefetchResult(PrefetchEnd.REFUSED)
 
 
 async def test_the_line_is_bounded(ground: Ground) -> None:
@@ -70,5 +72,5 @@ async def test_the_rate_holds(ground: Ground) -> None:
 async def test_nothing_is_brought_where_there_is_no_room(ground: Ground) -> None:
     unhurried = ground.edge.prefetch_service.unhurried
     unhurried.budget.room = 0
-    assert await unhurried.fetch(job(1)) == PrefetchResult("full")
+    assert await unhurried.fetch(job(1)) == PrefetchResult(PrefetchEnd.FULL)
     assert ground.upstream.asked == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from edge.prefetch.scheduler import PrefetchRequest
+from kernel.fetch_reasons import PrefetchEnd
 from tests.scenario.stage import Scenario
 
 K = 65536
@@ -32,7 +33,7 @@ async def test_the_slices_of_a_part_and_no_others(tcp: Scenario) -> None:
     got = await tcp.viewer("v", at=e1).gets(FILM, range=f"bytes={2 * K}-{6 * K - 1}")
     assert (got.body, got.cache_status) == (BYTES[2 * K : 6 * K], "e1; hit; ttl=60")
     assert film.asked == [f"bytes={2 * K}-{4 * K - 1}", f"bytes={4 * K}-{6 * K - 1}"]
-    assert prefetcher.ends == {"brought": 2}
+    assert prefetcher.ends == {PrefetchEnd.FETCHED: 2}
     assert e1.edge.prefetch_service.ledger.totals["useful"] > 0
 
 
@@ -61,4 +62,4 @@ async def test_a_part_beyond_the_end(tcp: Scenario) -> None:
     assert prefetcher.enqueue(wish(20 * K, 21 * K))
     await e1.until(fills_running=0)
     assert not prefetcher.running
-    assert "brought" not in prefetcher.ends
+    assert PrefetchEnd.FETCHED not in prefetcher.ends

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.prefetch.scheduler import MAX_QUEUED, MAX_RUNNING, STALE_AFTER, PrefetchRequest, watched_key
+from kernel.fetch_reasons import PrefetchEnd
 from tests.edge.ground import Ground, Says, ok, standing
 
 SEG = b"/cdn/eu/film/v720/%d.m4s"
@@ -31,7 +32,7 @@ async def test_once_for_each_and_not_what_is_here(ground: Ground) -> None:
     assert not prefetcher.enqueue(wish(1))
     assert ground.upstream.asked == ["GET /cdn/eu/film/v720/1.m4s"]
     assert b"\r\nSec-Purpose: prefetch\r\n" in ground.upstream.heads[0]
-    assert prefetcher.ends == {"brought": 1}
+    assert prefetcher.ends == {PrefetchEnd.FETCHED: 1}
     assert prefetcher.begun["next"] == 1
 
 
@@ -39,7 +40,7 @@ async def test_what_cannot_be_asked_for_is_refused(ground: Ground) -> None:
     prefetcher = ground.edge.prefetch_service.prefetcher
     assert not prefetcher.enqueue(PrefetchRequest(b"/elsewhere", "next"))
     assert not prefetcher.enqueue(PrefetchRequest(b"/cdn/eu/film/../x", "cmcd"))
-    assert prefetcher.ends == {"refused": 2}
+    assert prefetcher.ends == {PrefetchEnd.REFUSED: 2}
 
 
 async def test_the_needy_come_first_and_the_line_is_bounded(ground: Ground) -> None:
@@ -54,14 +55,14 @@ async def test_the_needy_come_first_and_the_line_is_bounded(ground: Ground) -> N
     for number in range(2000, 2000 + MAX_QUEUED - 3):
         assert prefetcher.enqueue(wish(number, "cmcd"))
     assert not prefetcher.enqueue(wish(9999))
-    assert prefetcher.ends["dropped"] == 1
+    assert prefetcher.ends[PrefetchEnd.DROPPED] == 1
     assert [entry[3].path for entry in sorted(prefetcher._line)[:3]] == [SEG % 1002, SEG % 1001, SEG % 1000]
     await ground.until(lambda: len(ground.upstream.heads) == MAX_RUNNING)
     ground.upstream.default = ok()
     await ground.clock.advance(STALE_AFTER + 4)
     await ground.until(lambda: not prefetcher.running)
-    assert prefetcher.ends["failed"] == MAX_RUNNING
-    assert prefetcher.ends["dropped"] == 1 + MAX_QUEUED
+    assert prefetcher.ends[PrefetchEnd.FAILED] == MAX_RUNNING
+    assert prefetcher.ends[PrefetchEnd.DROPPED] == 1 + MAX_QUEUED
     assert not prefetcher._queued
 
 
@@ -70,11 +71,11 @@ async def test_what_is_not_kept_is_let_go(ground: Ground) -> None:
     ground.upstream.default = ok(b"x" * 100, b"Cache-Control: private\r\n")
     prefetcher.enqueue(wish(1))
     await ground.until(lambda: not prefetcher.running)
-    assert prefetcher.ends == {"not-kept": 1}
+    assert prefetcher.ends == {PrefetchEnd.NOT_CACHEABLE: 1}
     ground.upstream.default = Says(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
     prefetcher.enqueue(wish(2))
     await ground.until(lambda: not prefetcher.running)
-    assert prefetcher.ends == {"not-kept": 2}
+    assert prefetcher.ends == {PrefetchEnd.NOT_CACHEABLE: 2}
     assert len(ground.edge.prefetch_service.ledger) == 0
 
 
@@ -87,20 +88,20 @@ async def test_a_stale_one_is_asked_about(ground: Ground) -> None:
     ground.upstream.default = Says(b'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\nCache-Control: max-age=5\r\n\r\n')
     assert prefetcher.enqueue(wish(1))
     await ground.until(lambda: not prefetcher.running)
-    assert prefetcher.ends == {"brought": 1, "here": 1}
+    assert prefetcher.ends == {PrefetchEnd.FETCHED: 1, PrefetchEnd.ALREADY_CACHED: 1}
 
 
 async def test_nothing_is_begun_by_an_edge_that_has_too_much_to_do(ground: Ground) -> None:
     prefetcher, unhurried = ground.edge.prefetch_service.prefetcher, ground.edge.prefetch_service.unhurried
     ground.edge.counts.loop_delay = 1.0
     assert not prefetcher.enqueue(wish(1))
-    assert prefetcher.ends == {"pressed": 1}
+    assert prefetcher.ends == {PrefetchEnd.OVERLOADED: 1}
     unhurried.queue(wish(2, "job"))
     await ground.clock.advance(0.2)
     assert ground.upstream.asked == []
     ground.edge.counts.loop_delay = 0.0
     await ground.clock.advance(1.0)
-    await ground.until(lambda: prefetcher.ends.get("brought") == 1)
+    await ground.until(lambda: prefetcher.ends.get(PrefetchEnd.FETCHED) == 1)
 
 
 async def test_cleared_it_begins_nothing_more(ground: Ground) -> None:
