@@ -30,10 +30,11 @@ from edge.fleet.live_settings import LiveSettings
 from edge.fleet.report import NodeStatus
 from edge.fleet.setup import identity_of, subscriber_of
 from edge.policy.authorise import TokenMemo
-from edge.policy.locate import Locator
-from edge.policy.node import Node
+from edge.policy.locate import Locator, Viewer
+from edge.policy.node import Node, authorise_request
 from edge.policy.profile import PROFILES
 from edge.policy.read_files import read_keys, read_rules
+from edge.policy.route import RoutedRequest
 from edge.policy.routes import routes_of
 from edge.prefetch.service import PrefetchService
 from edge.reload import Reloader
@@ -53,7 +54,7 @@ from kernel.errors import BadSettings
 from kernel.fleet.messages import HOT
 from kernel.http.cache_status import cache_name
 from kernel.settings.table import Address
-from kernel.vocabulary import CACHE_NOTICE_SENTENCES, CacheNotice
+from kernel.vocabulary import CACHE_NOTICE_SENTENCES, CacheNotice, Refusal
 from rpc.supervised import Supervised
 from system.private_files import private_folder
 
@@ -90,10 +91,8 @@ class Edge:
         self.log_dropped = 0
         self.log = self._make_log()
         self.connection_limits = ConnectionLimits(settings, self._failed)
-        self.handler = RequestHandler(
-            self.node, self.cache, self.fetcher, self.locator, clock, self.counts, self.log, self.connection_limits
-        )
-        self.prefetch_service = self._make_ahead()
+        self.prefetch_service = self._make_prefetch_service()
+        self.handler = self._make_handler()
         self.bodies = BodyBudget(settings.body_memory)
         self.listener = ViewerListener(
             self.handler, self.handler.connections, Limits(body=self.node.profile.body, bodies=self.bodies), clock,
@@ -163,14 +162,21 @@ class Edge:
             return None
         return AccessLog(settings.access_log, settings.id, self.clock, self.tasks, self._log_lost)
 
-    def _make_ahead(self) -> PrefetchService:
-        made = PrefetchService(
+    def _make_prefetch_service(self) -> PrefetchService:
+        return PrefetchService(
             self.settings, self.node, self.cache, self.fetcher, self.clock, self.tasks, self.counts,
-            self.handler.permits, self._standing,
+            self._permits, self._standing,
         )  # fmt: skip
-        self.handler.popularity = made.popularity
-        self.handler.foresight = made.foresight if made.watches else None
-        return made
+
+    def _permits(self, routed: RoutedRequest, viewer: Viewer) -> bool:
+        return not isinstance(authorise_request(routed, viewer, self.node, self.clock.wall()), Refusal)
+
+    def _make_handler(self) -> RequestHandler:
+        prefetch = self.prefetch_service
+        return RequestHandler(
+            self.node, self.cache, self.fetcher, self.locator, self.clock, self.counts, self.log,
+            self.connection_limits, prefetch.popularity, prefetch.foresight if prefetch.watches else None,
+        )  # fmt: skip
 
     # -- running -----------------------------------------------------------------------------------------------
 

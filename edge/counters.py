@@ -96,7 +96,7 @@ class Counts:
 
     requests: int = 0
     fast_path_hits: int = 0
-    """Hits answered in one straight run, which add nothing else; they are 200s, hits and requests too."""
+    """Hits of the fast path, which add nothing else; they are 200s, hits and requests too."""
     hits: int = 0
     stale_hits: int = 0
     misses: int = 0
@@ -123,7 +123,7 @@ class Counts:
     """Requests by seconds to the head, by the bounds of reports; the first is not counted, being the rest."""
 
     def headed(self, seconds: float) -> None:
-        """A head was sent so long after its request; hits of the straight run are not counted here."""
+        """A head was sent so long after its request; hits of the fast path are not counted here."""
         if seconds > HEAD_BOUNDS[0]:
             self.heads[bisect_left(HEAD_BOUNDS, seconds)] += 1
 

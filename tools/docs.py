@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.fills import fill_state
+from edge.serve import response_state
 from kernel import errors, fetch_reasons, vocabulary
 from kernel.settings.table import Setting, table, tables_of
 from tools import cli
@@ -217,7 +218,6 @@ def _fetch_tables() -> list[str]:
 
 def fills_page() -> str:
     """docs/fills.md: the states of a fill, drawn from the table the code runs on."""
-    words = (fill_state.__doc__ or "").split("\n\n", 1)[1]
     lines = [
         MADE,
         "# The states of a fill",
@@ -225,15 +225,22 @@ def fills_page() -> str:
         "A fill is one upstream fetch that serves every request for the object while it runs. Its states, events and",
         "transitions are one table, `cache/fills/fill_state.py`; this diagram is drawn from that table.",
         "",
-        "```mermaid",
-        fill_state.diagram(),
-        "```",
+        *_drawn(fill_state.diagram(), fill_state.__doc__),
         "",
-        "```",
-        textwrap.dedent(words).rstrip(),
-        "```",
+        "## The states of a response that waits",
+        "",
+        "Each viewer who cannot be answered at once has one; several may follow one fill. The table is",
+        "`edge/serve/response_state.py`.",
+        "",
+        *_drawn(response_state.diagram(), response_state.__doc__),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _drawn(diagram: str, docstring: str | None) -> list[str]:
+    """A table of states: its diagram, and what its module's docstring says of each state."""
+    words = textwrap.dedent((docstring or "").split("\n\n", 1)[1]).rstrip()
+    return ["```mermaid", diagram, "```", "", "```", words, "```"]
 
 
 def first_sentence(docstring: str | None) -> str:

@@ -111,11 +111,11 @@ class AccessLog:
 
     @staticmethod
     def hit_record(sent: int) -> bytes:
-        """What stands in the line of a straight hit of so many bytes, between its path and the end of its trace id."""
+        """The part of a fast-path hit's line between its path and its trace id; `sent`: bytes of the body."""
         return b'","status":200,"bytes":%d,"outcome":"hit","reason":null,"ms":0,"trace_id":"' % sent
 
     def log_hit(self, beginning: bytes, name: bytes, record: bytes, wall: float) -> None:
-        """The record of a hit that was answered in one straight run: `line_prefix` has the path's folder at its end."""
+        """Log a hit of the fast path. `beginning`: `line_prefix` and the path's folder; `record`: from `hit_record`."""
         if not self._moment_from <= wall < self._moment_to:
             self._new_moment(wall)
         pieces = self._pieces

@@ -1,21 +1,23 @@
-"""THE STORY of a request, one line a phase; read this first.
+"""The path of a request, one line a phase; read this first.
 
-    route       what is asked for: token, path in its normal form, cache key            edge/policy/route.py
+    route       token, path in its normal form, cache key                               edge/policy/route.py
     AUTHORISE   token, scope, tier, country, licence -> Permit | Refusal                edge/policy/authorise.py
     LOOK UP     entry, now -> serve, serve stale, revalidate, fill                      edge/policy/plan.py
-    FETCH       only on a miss: join the running fill or begin one                      edge/fill/fetch.py
+    FETCH       only on a miss: join the running fill or start one                      edge/fill/fetch.py
     SEND        200, 206, 304, 412, 416; which head, which bytes                        edge/policy/response_head.py
-    LOG         always: counters and a line                                             edge/serve/access_log.py
+    LOG         always: counters and a line                                             edge/serve/recorder.py
 
-Refusals and other answers of our own making stand in `edge.serve.local_responses`.
+Responses that the edge makes itself (refusals, preflights) are in `edge.serve.local_responses`.
 
-`handle` is one straight synchronous run from the parsed request to the transport: a hit makes no task and waits for
-nothing. What has to wait (a miss, a disk read) goes on in a `PendingResponse`, told by plain calls. A request that
-differs from the last one only in the name of the segment takes `edge.serve.fast_path`, the same run with its
-decisions remembered. Over 300 lines because the story is told from top to bottom in one place.
+`handle` is one synchronous run from the parsed request to the transport: a hit creates no task and awaits nothing.
+What has to wait (a miss, a disk read) continues in a `PendingResponse`, by plain calls. A request that differs from the
+last one only in the name of the segment takes `edge.serve.fast_path`: the same run with its decisions remembered.
+Over 300 lines because the path is told from top to bottom in one place.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import structlog
 
@@ -24,32 +26,39 @@ from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
-from edge.policy.locate import Locator, Viewer
-from edge.policy.node import Node
+from edge.policy.locate import Locator
+from edge.policy.node import Node, authorise_request
 from edge.policy.plan import Step, ordinary, plan, plan_for, why_forwarded
 from edge.policy.references import in_path
-from edge.policy.response_head import plain, problem
+from edge.policy.response_head import plain
 from edge.policy.route import RoutedRequest, general_route, is_loop, media_route
+from edge.policy.routes import Routes
+from edge.prefetch.popularity import Popularity
+from edge.prefetch.predictor import PrefetchPredictor
 from edge.serve.access_log import AccessLog
 from edge.serve.connection_limits import ConnectionLimits
-from edge.serve.local_responses import CLOSE, LocalResponses
+from edge.serve.fast_path import FastPath
+from edge.serve.local_responses import LocalResponses, connection_line, is_preflight
+from edge.serve.recorder import RequestRecorder
 from edge.serve.request_template import carried_by_path
 from edge.serve.response import MAX_FILLS_JOINED, PendingResponse
+from edge.serve.transaction import UNROUTED, Transaction
 from edge.wire.http1_server import Connection
-from edge.wire.request import Request
-from kernel.auth.claims import ANYWHERE, Permit
+from edge.wire.request import Malformed, Request
+from kernel.auth.claims import ANYWHERE
 from kernel.clock import Clock
 from kernel.http.forwarding import ReceivedFrom, hops_left
 from kernel.vocabulary import Abort, Outcome, Refusal
 
 _SAFE = (b"GET", b"HEAD")
+_ASKS_UPSTREAM = (Step.SERVE_STALE, Step.REVALIDATE, Step.ASK_HEAD)
 logger = structlog.get_logger("edge")
-_ASKS_FOR_NEWS = (Step.SERVE_STALE, Step.REVALIDATE, Step.ASK_HEAD)
-_FULL = "too-many-connections"
 
 
-class RequestHandler(LocalResponses):
-    """Answers requests; one for each edge. Implements `edge.wire.http1_server.Handler`."""
+class RequestHandler:
+    """Answers requests; one for each edge. Implements `edge.wire.http1_server.Handler`, and
+    `edge.serve.response.ResponseContext` for responses that wait.
+    """
 
     def __init__(
         self,
@@ -60,276 +69,282 @@ class RequestHandler(LocalResponses):
         clock: Clock,
         counts: Counts,
         log: AccessLog | None,
-        crowd: ConnectionLimits,
+        limits: ConnectionLimits,
+        popularity: Popularity,
+        predictor: PrefetchPredictor | None,
     ) -> None:
-        super().__init__(node, cache, clock, counts, log)
+        self.node = node
+        self.cache = cache
         self.fetcher = fetcher
+        self.clock = clock
+        self.counts = counts
+        self.recorder = RequestRecorder(counts, log, popularity, clock)
         self.connections: set[Connection] = set()
+        self.head_cache: dict[bytes, None] = {}
         self._locator = locator
-        self._crowd = crowd
+        self._limits = limits
+        self._predictor = predictor
+        self._responses = LocalResponses(node, clock, counts, self.recorder)
+        self._fast_path = FastPath(node, cache, clock, counts, log, popularity, predictor)
+        # Bound here, not wrapped in a method of this class: a call more would be a cost of every hit.
+        self.try_fast_path = self._fast_path.try_fast_path
         self._route = general_route if node.profile.name == "general" else media_route
+        self._mono = clock.mono
+
+    def use_routes(self, routes: Routes) -> None:
+        """Put other routes in force. Grants hold only for the very rules they were given under, so the rules are
+        replaced by equal ones; prepared heads have lines of the old routes, so they are made again."""
+        self.node.routes, self.node.rules = routes, replace(self.node.rules)
+        self._fast_path.discard_heads()
 
     # -- connections -------------------------------------------------------------------------------------------
 
     def on_connection_opened(self, connection: Connection) -> None:
-        """A viewer connected: his country is looked up once."""
+        """Look up the viewer's country, once; refuse the connection if too many are open."""
         connection.viewer = self._locator.locate(connection.address)
         self.connections.add(connection)
         self.counts.connections += 1
-        if not self._crowd.admits(connection):
-            connection.transport.write(
-                problem(503, _FULL, "", self.local_header_lines(_FULL) + b"Retry-After: 1\r\n" + CLOSE)
-            )
-            connection.finish()
+        if not self._limits.admits(connection):
+            self._responses.refuse_connection(connection)
 
     def on_connection_closed(self, connection: Connection) -> None:
-        """He is gone."""
+        """Forget a connection that is closed."""
         self.connections.discard(connection)
         self.counts.connections -= 1
-        self._crowd.release(connection)
+        self._limits.release(connection)
 
     def aborted(self, connection: Connection, why: Abort, detail: str) -> None:
-        """He is cut off."""
+        """Count and log a connection that is being cut."""
         aborts = self.counts.aborts
         aborts[why.value] = aborts.get(why.value, 0) + 1
         logger.info(
-            "connection cut", reason=why.value, detail=detail, sent_out=connection.served, left=connection.unsent
+            "connection-cut", reason=why.value, detail=detail, sent_out=connection.served, left=connection.unsent
         )
 
-    # -- the story ---------------------------------------------------------------------------------------------
+    def refuse_malformed(self, what: Malformed, connection: Connection) -> None:
+        """Answer bytes that are not a request."""
+        self._responses.refuse_malformed(what, connection)
+
+    # -- the path of a request ---------------------------------------------------------------------------------
 
     def handle(self, request: Request, connection: Connection) -> None:
         """Answer one request."""
-        began = self._mono()
+        transaction = Transaction(request, connection, connection.viewer, UNROUTED, None, self._mono())
         self.counts.requests += 1
-        viewer, why = connection.viewer, None
+        refusal = self._route_and_authorise(transaction)
+        if refusal is not None:
+            self._responses.refuse(transaction, refusal)
+        elif request.method in _SAFE:
+            self._look_up(transaction)
+        else:
+            self._handle_unsafe_method(transaction)
+
+    def _route_and_authorise(self, transaction: Transaction) -> Refusal | None:
+        """Fill in who asks, for what, and their permit; or say why the request is refused."""
+        request, connection = transaction.request, transaction.connection
         if b"x-forwarded-for" in request.fields:
-            viewer, why = self._forwarded_for(request.fields[b"x-forwarded-for"], connection)
-        asked = self._asked(request, connection) if why is None else why
-        if isinstance(asked, Refusal):
-            self.refuse(request, connection, viewer, asked, b"", None, began)
-            return
-        permit = ANYWHERE if request.method == b"OPTIONS" else self._authorise(asked, viewer)
-        if isinstance(permit, Refusal):
-            self.refuse(request, connection, viewer, permit, asked.path, None, began)
-            return
-        if request.method not in _SAFE:
-            self._handle_unsafe_method(request, connection, viewer, asked, permit, began)
-            return
-        entry = self.cache.peek(asked.key, request.fields)
+            viewer = self._locator.locate(connection.address, [request.fields[b"x-forwarded-for"]])
+            transaction.viewer = viewer
+            if not self._limits.admits_forwarded(connection, viewer):
+                return Refusal.CROWDED
+        routed = self._routed(request, connection)
+        if isinstance(routed, Refusal):
+            return routed
+        transaction.routed = routed
+        if request.method == b"OPTIONS":
+            permit = ANYWHERE  # a preflight carries no credentials (the Fetch standard, §4.8)
+        else:
+            found = authorise_request(routed, transaction.viewer, self.node, self.clock.wall())
+            if isinstance(found, Refusal):
+                return found
+            permit = found
+        transaction.permit = permit
+        return None
+
+    def _routed(self, request: Request, connection: Connection) -> RoutedRequest | Refusal:
+        """Route the request. The CDN-Loop of a trusted peer (a proxy before us, or an edge before a shield) goes along
+        with what is fetched for all viewers.
+
+        Anybody else's stays among the fields only where all of them go upstream, and then makes the request one
+        viewer's own. Every loop through this node shows by our own name (RFC 8586 §2).
+        """
+        loop = request.fields.get(b"cdn-loop")
+        if loop is None:
+            return self._route(request, self.node.routes)
+        if is_loop(self.node.id, loop):
+            return Refusal.LOOP
+        trusted = self.node.for_edges or self._locator.trusts(connection.address)
+        if trusted or self.node.profile.methods is not None:
+            del request.fields[b"cdn-loop"]
+        routed = self._route(request, self.node.routes)
+        return routed._replace(came=ReceivedFrom(loop=loop)) if trusted and not isinstance(routed, Refusal) else routed
+
+    def _look_up(self, transaction: Transaction) -> None:
+        """Serve a GET or HEAD from the cache, or start on what it has to wait for."""
+        request, routed, began = transaction.request, transaction.routed, transaction.began
+        entry = self.cache.peek(routed.key, request.fields)
         step = plan(entry, began)
         if not ordinary(request):
             if request.method == b"HEAD":
                 request.fields.pop(b"range", None)  # it has a meaning for GET alone (RFC 9110 §14.2)
-            step = plan_for(request, entry, began, general=asked.route.forwards is None, honour=self.node.honours)
+            step = plan_for(request, entry, began, general=routed.route.forwards is None, honour=self.node.honours)
             if step is Step.NOTHING:
-                self.refuse(request, connection, viewer, Refusal.NOT_CACHED, asked.path, permit, began)
+                self._responses.refuse(transaction, Refusal.NOT_CACHED)
                 return
         if entry is not None and step is Step.SERVE:
-            self._serve_fresh(request, connection, viewer, asked, permit, entry, began)
+            self._serve_fresh(transaction, entry)
         else:
-            asked = self._note_received_from(asked, request, connection)
-            delivery = PendingResponse(self, request, connection, viewer, asked, permit, began)
-            delivery.why_forwarded = why_forwarded(request, entry, self.cache.alternates(asked.key), began)
-            self._start_or_join_fill(delivery, entry, step)
-        if self.foresight is not None:
-            self.foresight.on_request(asked, request, viewer, began)
+            self._note_received_from(transaction)
+            pending = PendingResponse(self, transaction)
+            pending.why_forwarded = why_forwarded(request, entry, self.cache.alternates(routed.key), began)
+            self._start_or_join_fill(pending, entry, step)
+        if self._predictor is not None:
+            self._predictor.on_request(transaction.routed, request, transaction.viewer, began)
 
-    def _forwarded_for(self, told: bytes, connection: Connection) -> tuple[Viewer, Refusal | None]:
-        """Whom a proxy asks for, and whether too much is under way for them."""
-        viewer = self._locator.locate(connection.address, [told])
-        return viewer, None if self._crowd.admits_forwarded(connection, viewer) else Refusal.CROWDED
+    def _note_received_from(self, transaction: Transaction) -> None:
+        """Note the viewer's address and version for upstream, where upstream gets all that the viewer sent."""
+        routed, connection = transaction.routed, transaction.connection
+        if routed.route.forwards is None:
+            version = b"1.1" if transaction.request.minor else b"1.0"
+            came = ReceivedFrom(version, connection.address.encode("ascii"), routed.came.loop)
+            transaction.routed = routed._replace(came=came)
 
-    def _asked(self, request: Request, connection: Connection) -> RoutedRequest | Refusal:
-        """What is asked for, and with it the CDN-Loop that goes along with what is fetched for all: that of a peer who
-        is believed, a proxy before us, or an edge of the fleet before a shield.
-
-        Anybody else's stays among the fields only where all of them go upstream, and then makes the request one
-        viewer's own. Every loop that leads through this node shows by our own name (RFC 8586 §2).
-        """
-        told = request.fields.get(b"cdn-loop")
-        if told is None:
-            return self._route(request, self.node.routes)
-        if is_loop(self.node.id, told):
-            return Refusal.LOOP
-        believed = self.node.for_edges or self._locator.trusts(connection.address)
-        if believed or self.node.profile.methods is not None:
-            del request.fields[b"cdn-loop"]
-        asked = self._route(request, self.node.routes)
-        return asked._replace(came=ReceivedFrom(loop=told)) if believed and not isinstance(asked, Refusal) else asked
-
-    def _note_received_from(self, asked: RoutedRequest, request: Request, connection: Connection) -> RoutedRequest:
-        """What upstream is told of the way that a request came, where it gets all that the viewer sent."""
-        if asked.route.forwards is not None:
-            return asked
-        version = b"1.1" if request.minor else b"1.0"
-        return asked._replace(came=ReceivedFrom(version, connection.address.encode("ascii"), asked.came.loop))
-
-    def _serve_fresh(
-        self,
-        request: Request,
-        connection: Connection,
-        viewer: Viewer,
-        asked: RoutedRequest,
-        permit: Permit,
-        entry: Entry,
-        began: float,
-    ) -> None:
-        """A hit: at once where all of a body in RAM is sent under a head that is the same for everybody."""
+    def _serve_fresh(self, transaction: Transaction, entry: Entry) -> None:
+        """Serve a hit: at once where a whole body in RAM goes out under a head that is the same for everybody."""
+        request, routed, now = transaction.request, transaction.routed, transaction.began
         body = entry.body
         if body is None:
-            body = self.cache.reopen_body(entry, began)
-        elif not self.cache.is_servable(entry, body, began):
+            body = self.cache.reopen_body(entry, now)
+        elif not self.cache.is_servable(entry, body, now):
             body = None
         whole = request.method == b"GET" and entry.status == 200 and plain(request.fields)
-        if body is None or not whole or asked.route.cors.origins or (entry.refers and in_path(request.target)):
-            self.serve(PendingResponse(self, request, connection, viewer, asked, permit, began), entry, Outcome.HIT)
+        if body is None or not whole or routed.route.cors.origins or (entry.refers and in_path(request.target)):
+            self.serve(PendingResponse(self, transaction), entry, Outcome.HIT)
             return
-        if viewer is connection.viewer and carried_by_path(request, asked):
-            self.remember_grant(asked, permit, connection, request.target)
-        self._serve_whole(request, connection, viewer, asked, permit, entry, body, began)
+        if transaction.viewer is transaction.connection.viewer and carried_by_path(request, routed):
+            self._fast_path.remember_grant(transaction)
+        self._send_whole(transaction, entry, body)
 
-    def _serve_whole(
-        self,
-        request: Request,
-        connection: Connection,
-        viewer: Viewer,
-        asked: RoutedRequest,
-        permit: Permit,
-        entry: Entry,
-        body: Body,
-        now: float,
-    ) -> None:
-        """A whole hit in RAM: the head is made once a second, the body goes by reference."""
-        ready = entry.prepared
-        if ready is None or now >= ready.until:
-            ready = self.prepare_head(entry, now, asked.route.lines)
-        head = ready.head
+    def _send_whole(self, transaction: Transaction, entry: Entry, body: Body) -> None:
+        """Send a whole body by reference, under a head that is made once a second."""
+        request, connection, now = transaction.request, transaction.connection, transaction.began
+        prepared = entry.prepared
+        if prepared is None or now >= prepared.until:
+            prepared = self._fast_path.prepare_head(entry, now, transaction.routed.route.lines)
+        head = prepared.head
         if not (request.keep_alive and request.minor):
-            head = head[:-2] + self.connection_line(request) + b"\r\n"
-        connection.send(head, body, 0, len(body))
-        self.cache.touch(entry)
-        counts = self.counts
-        counts.hits += 1
+            head = head[:-2] + connection_line(request) + b"\r\n"
         sent = len(body)
-        counts.bytes_sent += sent
-        self.count(request, asked, sent)
+        connection.send(head, body, 0, sent)
+        self.cache.touch(entry)
+        self.counts.hits += 1
+        self.counts.bytes_sent += sent
+        self.recorder.record_popularity(transaction, sent)
         connection.done()
-        self.log_request(request, viewer, permit, asked.path, 200, sent, Outcome.HIT, None, now)
+        self.recorder.record_request(transaction, 200, sent, Outcome.HIT)
 
-    # -- what is not the straight run --------------------------------------------------------------------------
+    def _handle_unsafe_method(self, transaction: Transaction) -> None:
+        """Pass any other method on where the profile allows all, else answer it here."""
+        request, methods = transaction.request, self.node.profile.methods
+        if methods is None and hops_left(request.method, request.fields) == 0:
+            self._responses.answer_max_forwards_zero(transaction)
+        elif methods is None and not is_preflight(request, transaction.routed):
+            self._note_received_from(transaction)
+            pending = PendingResponse(self, transaction)
+            pending.why_forwarded = b"method"
+            self.fetch_uncached(pending)
+        elif request.method == b"OPTIONS":
+            self._responses.answer_preflight(transaction)
+        else:
+            self._responses.refuse_method(transaction)
 
-    def serve(self, delivery: PendingResponse, entry: Entry, outcome: Outcome, detail: bytes = b"") -> None:
-        """Serve a stored response; what of it is not in RAM is brought from disk."""
+    # -- responses that wait ------------------------------------------------------------------------------------
+
+    def serve(self, pending: PendingResponse, entry: Entry, outcome: Outcome, detail: bytes = b"") -> None:
+        """Serve a stored response; load from disk what of it is not in RAM."""
         if entry.cold:
-            self._load_head(delivery, entry, outcome, detail)
+            self._load_head(pending, entry, outcome, detail)
             return
         if entry.slice:
-            self._serve_slices(delivery, entry, outcome, detail)
+            self._serve_slices(pending, entry, outcome, detail)
             return
         body = entry.body
         if body is not None and self.cache.is_servable(entry, body, self._mono()):
             self.cache.touch(entry)
-            delivery.send_stored(entry, body, outcome, detail)
+            pending.send_stored(entry, body, outcome, detail)
             return
-        if delivery.needs_no_body(entry):
-            delivery.send_stored(entry, b"", outcome, detail)
+        if pending.needs_no_body(entry):
+            pending.send_stored(entry, b"", outcome, detail)
             return
 
         def loaded(body: Body | None) -> None:
-            delivery.set_waiting(False)
             if body is not None:
-                delivery.send_stored(entry, body, outcome, detail)
-            elif delivery.client_connected:
-                self._start_or_join_fill(delivery, None, Step.FILL)
+                pending.send_stored(entry, body, outcome, detail)
+            elif pending.is_open:
+                self._start_or_join_fill(pending, None, Step.FILL)
 
-        delivery.set_waiting(True)
         self.cache.load(entry, loaded)
 
-    def _serve_slices(self, delivery: PendingResponse, entry: Entry, outcome: Outcome, detail: bytes) -> None:
-        """An object in slices: those that are missing are fetched on the way."""
+    def _serve_slices(self, pending: PendingResponse, entry: Entry, outcome: Outcome, detail: bytes) -> None:
+        """Serve an object in slices; missing ones are fetched while it is sent."""
         self.cache.touch(entry)
-        if delivery.needs_no_body(entry):
-            delivery.send_stored(entry, b"", outcome, detail)
+        if pending.needs_no_body(entry):
+            pending.send_stored(entry, b"", outcome, detail)
         else:
-            delivery.send_sliced(self.fetcher.slicing(entry, delivery.asked), outcome, detail)
+            pending.send_sliced(self.fetcher.slicing(entry, pending.transaction.routed), outcome, detail)
 
-    def _load_head(self, delivery: PendingResponse, entry: Entry, outcome: Outcome, detail: bytes) -> None:
-        """Its head is only on disk: bring it first."""
+    def _load_head(self, pending: PendingResponse, entry: Entry, outcome: Outcome, detail: bytes) -> None:
+        """Load a head that is only on disk, then serve."""
 
         def warmed(done: bool) -> None:
-            delivery.set_waiting(False)
-            if done and delivery.client_connected:
-                self.serve(delivery, entry, outcome, detail)
-            elif delivery.client_connected:
-                self._start_or_join_fill(delivery, None, Step.FILL)
+            if done and pending.is_open:
+                self.serve(pending, entry, outcome, detail)
+            elif pending.is_open:
+                self._start_or_join_fill(pending, None, Step.FILL)
 
-        delivery.set_waiting(True)
         self.fetcher.load_head(entry, warmed)
 
-    def retry(self, delivery: PendingResponse) -> None:
-        """Ask anew: what he waited for was not for him, or is another version now."""
-        delivery.tries += 1
-        entry = self.cache.peek(delivery.asked.key, delivery.request.fields)
+    def retry(self, pending: PendingResponse) -> None:
+        """Look up again: the response waited for answers others, or another version is there now."""
+        pending.tries += 1
+        entry = self.cache.peek(pending.transaction.routed.key, pending.request.fields)
         step = plan(entry, self._mono())
-        if delivery.tries > MAX_FILLS_JOINED:
-            self.fetch_uncached(delivery)
+        if pending.tries > MAX_FILLS_JOINED:
+            self.fetch_uncached(pending)
         elif entry is not None and step is Step.SERVE:
-            self.serve(delivery, entry, Outcome.HIT)
+            self.serve(pending, entry, Outcome.HIT)
         else:
-            self._start_or_join_fill(delivery, entry, step)
+            self._start_or_join_fill(pending, entry, step)
 
-    def _start_or_join_fill(self, delivery: PendingResponse, entry: Entry | None, step: Step) -> None:
-        """Join the fill that runs for this key, begin one, or go alone where answers are not for sharing."""
-        asked = delivery.asked
+    def _start_or_join_fill(self, pending: PendingResponse, entry: Entry | None, step: Step) -> None:
+        """Join the running fill of this key, start one, or fetch uncached where responses are not shared."""
+        routed, fields = pending.transaction.routed, pending.request.fields
         if entry is not None and step is Step.TAKE_STALE:
-            self.serve(delivery, entry, Outcome.STALE, b"max-stale")
+            self.serve(pending, entry, Outcome.STALE, b"max-stale")
             return
-        running = self.cache.fill_table.find(asked.key, delivery.request.fields, entry)
-        if entry is not None and step in _ASKS_FOR_NEWS:
+        running = self.cache.fill_table.find(routed.key, fields, entry)
+        if entry is not None and step in _ASKS_UPSTREAM:
             now = self._mono()
             instead = self.fetcher.stands_in(entry, running, now)
             if instead or step is Step.SERVE_STALE:
                 if running is None:
-                    self.fetcher.revalidate(asked, delivery.request.fields, entry, now)
-                self.serve(delivery, entry, Outcome.STALE, instead)
+                    self.fetcher.revalidate(routed, fields, entry, now)
+                self.serve(pending, entry, Outcome.STALE, instead)
                 return
         if step is Step.FETCH_UNCACHED or (step is Step.ASK_HEAD and (running is None or not running.joinable)):
-            delivery.fallback_entry = entry if delivery.request.method == b"HEAD" else None
-            self.fetch_uncached(delivery)
+            pending.fallback_entry = entry if pending.request.method == b"HEAD" else None
+            self.fetch_uncached(pending)
         elif running is not None and running.joinable:
-            delivery.follow_fill(running, collapsed=True)
-        elif self.cache.goes_alone(asked.key, delivery.began):
-            delivery.why_forwarded = b"bypass"
-            self.fetch_uncached(delivery)
+            pending.follow_fill(running, collapsed=True)
+        elif self.cache.goes_alone(routed.key, pending.transaction.began):
+            pending.why_forwarded = b"bypass"
+            self.fetch_uncached(pending)
         else:
-            ranged = delivery.request.method == b"GET" and delivery.parts
-            fill = self.fetcher.start_fill(asked, delivery.request.fields, entry, leader=delivery, ranged=ranged)
-            delivery.follow_fill(fill, collapsed=False)
+            ranged = pending.request.method == b"GET" and pending.accepts_part
+            fill = self.fetcher.start_fill(routed, fields, entry, leader=pending, ranged=ranged)
+            pending.follow_fill(fill, collapsed=False)
 
-    def fetch_uncached(self, delivery: PendingResponse) -> None:
-        """A fetch for one viewer, which nobody else may join."""
-        fill = self.fetcher.fetch_uncached(delivery.asked, delivery.request, leader=delivery)
-        delivery.follow_fill(fill, collapsed=False)
-
-    def _handle_unsafe_method(
-        self,
-        request: Request,
-        connection: Connection,
-        viewer: Viewer,
-        asked: RoutedRequest,
-        permit: Permit,
-        began: float,
-    ) -> None:
-        methods = self.node.profile.methods
-        if methods is None and hops_left(request.method, request.fields) == 0:
-            self.answer_max_forwards_zero(request, connection, viewer, asked, permit, began)
-        elif methods is None and not self.is_preflight(request, asked):
-            asked = self._note_received_from(asked, request, connection)
-            delivery = PendingResponse(self, request, connection, viewer, asked, permit, began)
-            delivery.why_forwarded = b"method"
-            self.fetch_uncached(delivery)
-        elif request.method == b"OPTIONS":
-            self.answer_preflight(request, connection, viewer, asked, permit, began)
-        else:
-            self.refuse_method(request, connection, viewer, asked, permit, began)
+    def fetch_uncached(self, pending: PendingResponse) -> None:
+        """Fetch for one viewer; nobody else may join."""
+        fill = self.fetcher.fetch_uncached(pending.transaction.routed, pending.request, leader=pending)
+        pending.follow_fill(fill, collapsed=False)

@@ -1,92 +1,139 @@
-"""One response that could not be given at once: its viewer follows a fill, walks over slices, or waits for the disk.
+"""A response that could not be given at once: it follows a fill, sends slices, or waits for the disk.
 
-Implements `cache.fills.fill.Reader`. Bytes go from the fill to the viewer's transport as far as his socket takes
-them; the rest when it drains. Nothing here waits: each method is a call from the fill, the connection or the cache.
-Over 300 lines because it is one state machine: what a viewer follows changes while they wait.
+Implements `cache.fills.fill.Reader`. Bytes go from the fill to the viewer's transport as far as their socket takes
+them; the rest when it drains. Nothing here awaits: each method is a call from the fill, the connection or the cache.
+What may happen when is a table, `edge.serve.response_state`.
+Over 300 lines because it is one state machine: what a response follows changes while its viewer waits.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cache.body import Body, view
-from cache.entry import Entry
+from cache.cache import SegmentCache
+from cache.entry import OVERHEAD, Entry
 from cache.fills.fill import Fill
-from cache.fills.fill_state import State
-from edge.policy.locate import Viewer
+from cache.fills.fill_state import State as FillState
+from edge.counters import Counts
+from edge.fill.fetch import Fetcher
+from edge.policy.node import Node
 from edge.policy.plan import serves_when_upstream_fails
 from edge.policy.profile import PREFETCHES, PURPOSE
-from edge.policy.response_head import BODYLESS, Selection, layout, multipart, select
-from edge.policy.route import RoutedRequest
-from edge.serve.reply import Reply
+from edge.policy.references import Carried, in_path, keep_token
+from edge.policy.response_head import BODYLESS, Selection, head, layout, multipart, problem, select
+from edge.serve.local_responses import connection_line
+from edge.serve.recorder import RequestRecorder
+from edge.serve.response_state import ENDED, TRANSITIONS, Event, State
 from edge.serve.sliced_response import SlicedResponse
+from edge.serve.transaction import Transaction
 from edge.slices.sliced_object import SlicedObject
-from edge.wire.http1_server import Connection
-from edge.wire.request import Request
-from kernel.auth.claims import Permit
-from kernel.errors import MatineeError, UpstreamFailed
+from kernel.clock import Clock, Timer
+from kernel.errors import Bug, MatineeError, Overloaded, UpstreamFailed
 from kernel.fetch_reasons import RETRYABLE_RELEASES, ReleaseReason, UpstreamReason
-from kernel.http.cache_status import forwarded
+from kernel.http.cache_status import chained, forwarded, hit
+from kernel.http.dates import format_date
 from kernel.http.ranges import ByteRange
-from kernel.vocabulary import Outcome
+from kernel.vocabulary import Abort, NotStored, Outcome
 
-if TYPE_CHECKING:
-    from edge.serve.handler import RequestHandler
+WRITE_BYTES = 256 * 1024
+"""Bytes written at a time."""
+MAX_FILLS_JOINED = 6
+"""Fills that one request may wait for one after the other, before it is fetched alone."""
 
-WRITE_BYTES = 256 * 1024  # bytes written at a time
-MAX_FILLS_JOINED = 6  # how often one request may wait for another fill, before it goes alone
+
+class ResponseContext(Protocol):
+    """The edge around a response, and where it turns when it must be looked up again."""
+
+    node: Node
+    cache: SegmentCache
+    fetcher: Fetcher
+    clock: Clock
+    counts: Counts
+    recorder: RequestRecorder
+
+    def serve(self, pending: PendingResponse, entry: Entry, outcome: Outcome, detail: bytes = b"") -> None:
+        """Serve a stored response."""
+
+    def retry(self, pending: PendingResponse) -> None:
+        """Look up again."""
+
+    def fetch_uncached(self, pending: PendingResponse) -> None:
+        """Fetch for this viewer alone."""
 
 
-class PendingResponse(Reply):
-    """See the module."""
+class PendingResponse:
+    """See the module. `sent` counts bytes of the body handed over.
+
+    `leader_lines`: header lines for the leader of a fetch alone (RFC 9111 §5.2.2.7). `collapsed`: it waited for a fetch
+    that another viewer caused; `why_forwarded`: why there was one (RFC 9211 §2.2). `fallback_entry` stands in when a
+    fetch fails that does not revalidate it: that of a HEAD. `accepts_part`: a part of the object will do, if the viewer
+    asks for one.
+    """
 
     __slots__ = (
-        "_how",
-        "_retried",
-        "_sections",
-        "_slicing",
-        "fallback_entry",
-        "parts",
-        "position",
-        "selection",
-        "stop",
-        "tries",
+        "_retried", "_sections", "_sliced_outcome", "_slicing", "accepts_part", "collapsed", "connection", "context",
+        "fallback_entry", "fill", "leader_lines", "position", "request", "sent", "state", "status", "stop", "timer",
+        "transaction", "tries", "why_forwarded",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        story: RequestHandler,
-        request: Request,
-        connection: Connection,
-        viewer: Viewer,
-        asked: RoutedRequest,
-        permit: Permit,
-        began: float,
-    ) -> None:
-        super().__init__(story, request, connection, viewer, asked, permit, began)
-        self.position = self.tries = 0
+    def __init__(self, context: ResponseContext, transaction: Transaction) -> None:
+        self.context = context
+        self.transaction = transaction
+        self.request = transaction.request
+        self.connection = transaction.connection
+        self.state = State.WAITING
+        self.fill: Fill | None = None
+        self.fallback_entry: Entry | None = None
+        self.why_forwarded = b"uri-miss"
+        self.leader_lines = b""
+        self.collapsed = self._retried = False
+        self.accepts_part = True
+        self.sent = self.status = self.position = self.tries = 0
         self.stop: int | None = None
-        self.selection: Selection | None = None
-        self.fallback_entry: Entry | None = (
-            None  # stands in when a fetch fails that does not revalidate it: that of a HEAD
-        )
+        self.timer: Timer | None = None
         self._sections: deque[bytes | ByteRange] = deque()
-        self._how: tuple[Outcome, bytes] = Outcome.HIT, b""
         self._slicing: SlicedObject | None = None
-        self._retried = False
-        self.parts = True  # whether a part of the object will do for him, if he asks for one
+        self._sliced_outcome: tuple[Outcome, bytes] = Outcome.HIT, b""
+        context.counts.waiting += 1
+        self.connection.on_lost = self.on_disconnect
+
+    # -- the state ---------------------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the viewer is there and more may be written."""
+        return self.state not in ENDED
+
+    @property
+    def head_sent(self) -> bool:
+        """Whether the head is written and the body is not whole."""
+        return self.state is State.HEAD_SENT or self.state is State.BODY
+
+    def _move(self, event: Event) -> None:
+        state = TRANSITIONS.get((self.state, event))
+        if state is None:
+            raise Bug(f"a response that is {self.state.value} cannot take {event.value}")
+        if self.state is State.WAITING:
+            self.context.counts.waiting -= 1
+        self.state = state
+
+    def add_sent(self, length: int) -> None:
+        """Count bytes of the body that are handed over."""
+        self.sent += length
+        self._move(Event.BYTES)
 
     # -- a stored response -------------------------------------------------------------------------------------
 
     def needs_no_body(self, entry: Entry) -> bool:
-        """Whether the answer has none: HEAD, 304, 412, 416."""
+        """Whether the response has no body: HEAD, 304, 412, 416."""
         return self.request.method == b"HEAD" or select(entry, self.request.fields, entry.length).status in BODYLESS
 
     def send_stored(self, entry: Entry, body: Body, outcome: Outcome, detail: bytes = b"") -> None:
-        """A whole response from the cache."""
-        if not self.client_connected:
+        """Send a stored response, whole or the ranges asked for."""
+        if not self.is_open:
             return
         selection = select(entry, self.request.fields, entry.length)
         own = self.stored_status(entry, outcome, detail)
@@ -107,40 +154,40 @@ class PendingResponse(Reply):
     # -- slices ------------------------------------------------------------------------------------------------
 
     def send_sliced(self, slicing: SlicedObject, outcome: Outcome, detail: bytes) -> None:
-        """Send what is asked of an object in slices."""
-        self._slicing, self._how = slicing, (outcome, detail)
-        SlicedResponse(self, slicing, select(slicing.whole, self.request.fields, slicing.total)).begin()
+        """Send an object, or ranges of it, slice by slice."""
+        self._slicing, self._sliced_outcome = slicing, (outcome, detail)
+        selection, context = select(slicing.whole, self.request.fields, slicing.total), self.context
+        SlicedResponse(self, slicing, selection, context.clock, context.fetcher.longest_wait).begin()
 
     def sliced_head(self, *, partial: bool) -> bytes:
-        """The first bytes are there: the head. `partial`: some of them were fetched for it (RFC 9211 §2.2)."""
+        """Make the head, when the first bytes are at hand. `partial`: some slices had to be fetched (RFC 9211 §2.2)."""
         assert self._slicing is not None  # noqa: S101 (`send_sliced` has set it)
-        entry, (outcome, detail) = self._slicing.whole, self._how
+        entry, (outcome, detail) = self._slicing.whole, self._sliced_outcome
         if partial and outcome is Outcome.HIT:
             own = self.fetched_status(entry, b"partial")
-            self._how = Outcome.MISS, detail
+            self._sliced_outcome = Outcome.MISS, detail
         else:
             own = self.stored_status(entry, outcome, detail)
         selection = select(entry, self.request.fields, entry.length)
         if selection.parts:
             selection = selection._replace(parts=tuple(sorted(selection.parts)))
-        self.set_waiting(False)
-        self.head_sent, self.status = True, selection.status
+        self._move(Event.HEAD)
+        self.status = selection.status
         return self.make_head(entry, selection, entry.length, own, age=self.age_of(entry, outcome))
 
     def on_sliced_sent(self) -> None:
-        """All is sent."""
-        self.finish(self._how[0])
+        """The last slice is written."""
+        self.finish(self._sliced_outcome[0])
 
     def on_sliced_failed(self, error: MatineeError, *, again: bool) -> None:
-        """The walk cannot go on. `again`: asked anew, the object may be had."""
-        self.set_waiting(False)
+        """The slices cannot be sent to the end. `again`: a new look-up may find the object."""
         self.connection.on_lost, self.connection.on_resume = self.on_disconnect, None
         if isinstance(error, UpstreamFailed) and error.reason is UpstreamReason.SLICE_UNAVAILABLE:
-            self.parts = False
-        if again and not self.head_sent and self.client_connected:
-            self.story.retry(self)
-        elif self.client_connected:
-            self.refuse(error, None)
+            self.accepts_part = False
+        if again and self.state is State.WAITING:
+            self.context.retry(self)
+        elif self.is_open:
+            self.fail(error, None)
 
     # -- a fill ------------------------------------------------------------------------------------------------
 
@@ -150,7 +197,6 @@ class PendingResponse(Reply):
         self.collapsed = collapsed
         if fill.stale is not None and self.why_forwarded == b"uri-miss":
             self.why_forwarded = b"stale"
-        self.set_waiting(True)
         self.connection.on_lost, self.connection.on_resume = self.on_disconnect, self._write_available
         fill.join(self)
 
@@ -159,12 +205,12 @@ class PendingResponse(Reply):
         return entry.matches(self.request.fields)
 
     def asks_alike(self, request: Mapping[bytes, bytes]) -> bool:
-        """Whether upstream would be told the very same of this request as of the one with these fields."""
-        told = self.asked.route.upstream_fields
+        """Whether upstream would get the same fields for this request as for the one with these."""
+        told = self.transaction.routed.route.upstream_fields
         return sorted(told(self.request.fields)) == sorted(told(request))
 
     def covered(self, entry: Entry, first: int, stop: int) -> bool:
-        """Whether all that he wants of this response lies from `first` to `stop` (not included)."""
+        """Whether all this viewer wants of the response lies from `first` to `stop` (not included)."""
         if self.request.method == b"HEAD":
             return True
         wanted = select(entry, self.request.fields, entry.length)
@@ -173,21 +219,21 @@ class PendingResponse(Reply):
         return not wanted.parts and first <= wanted.first and wanted.stop is not None and wanted.stop <= stop
 
     def on_interim(self, head: bytes) -> None:
-        """A 1xx is passed on, to HTTP/1.1 alone (RFC 9110 §15.2)."""
-        if self.request.minor == 1 and self.client_connected and not self.head_sent:
+        """Pass a 1xx on, to HTTP/1.1 only (RFC 9110 §15.2)."""
+        if self.request.minor == 1 and self.state is State.WAITING:
             self.connection.transport.write(self.with_token(head))
 
     def on_head(self, fill: Fill) -> None:
-        """Head of a fill: choose what is sent and begin."""
+        """The head of the fill is here: choose what is sent, and begin."""
         entry = fill.entry
-        if entry is None or self.head_sent or not self.client_connected:
+        if entry is None or self.state is not State.WAITING:
             return
-        self.set_waiting(False)
-        self._takes_theirs(fill)
-        self.head_sent, length = True, entry.length
+        self._take_leader_lines(fill)
+        self._move(Event.HEAD)
+        length = entry.length
         selection = select(entry, self._answered_here(fill), length)
-        if selection.parts and fill.state is State.FILLING:
-            # In the order in which they come: a viewer must not rely on his own (RFC 9110 §15.3.7.2).
+        if selection.parts and fill.state is FillState.FILLING:
+            # In the order in which they come: a viewer must not rely on their own (RFC 9110 §15.3.7.2).
             selection = selection._replace(parts=tuple(sorted(selection.parts)))
             self._sections = deque(layout(entry, selection.parts, length or 0))
             self.position = self.stop = selection.parts[0].first
@@ -195,7 +241,6 @@ class PendingResponse(Reply):
             selection = Selection(200, 0, length)  # what is passed on is let go: the whole (RFC 9110 §14.2)
         if not selection.parts:
             self.position, self.stop = selection.first, selection.stop
-        self.selection = selection
         self.status = selection.status
         ours = selection.status in BODYLESS and entry.status not in (412, 416)
         bodyless = self.request.method == b"HEAD" or selection.status == 204 or ours
@@ -218,22 +263,22 @@ class PendingResponse(Reply):
         fields = self.request.fields
         if self.request.method not in (b"GET", b"HEAD"):
             return {}
-        if fill.shared or self.asked.route.forwards is not None:
+        if fill.shared or self.transaction.routed.route.forwards is not None:
             return fields
         return {name: value for name, value in fields.items() if name not in (b"if-match", b"if-unmodified-since")}
 
     def _fill_status(self, fill: Fill) -> bytes:
-        stored = fill.state is State.FILLING and not self.collapsed and not fill.unsure
+        stored = fill.state is FillState.FILLING and not self.collapsed and not fill.unsure
         entry = fill.entry
         status = entry.status if entry is not None and (entry.status != 200 or self.status != 200) else None
         why, collapsed = self.why_forwarded, self.collapsed
         detail = PREFETCHES if PURPOSE in self.request.fields else b"" if collapsed else fill.unsure
-        return forwarded(self.story.node.name, why, status=status, stored=stored, collapsed=collapsed, detail=detail)
+        return forwarded(self.context.node.name, why, status=status, stored=stored, collapsed=collapsed, detail=detail)
 
-    def _takes_theirs(self, fill: Fill | None) -> None:
-        """Take over what of the head is only for who caused the fetch."""
+    def _take_leader_lines(self, fill: Fill | None) -> None:
+        """Take over the header lines that only the leader of the fetch gets."""
         if fill is not None and fill.leader is self:
-            self.theirs = fill.leader_only_headers
+            self.leader_lines = fill.leader_only_headers
 
     def on_bytes(self) -> None:
         """More of the body is there."""
@@ -241,13 +286,12 @@ class PendingResponse(Reply):
 
     def on_end(self) -> None:
         """All of the body is there."""
-        if self.head_sent:
-            self._write_available()
+        self._write_available()
 
     def _write_available(self) -> None:
-        """Write what is there, as far as the viewer's socket takes it."""
+        """Write what is there, as far as the viewer's socket takes it; finish after the last byte."""
         fill, connection = self.fill, self.connection
-        if fill is None or not self.head_sent or not self.client_connected:
+        if fill is None or not self.head_sent:
             return
         chunked = self.stop is None and self.request.minor == 1
         while not connection.paused:
@@ -263,11 +307,12 @@ class PendingResponse(Reply):
             else:
                 connection.transport.write(data)
             self.position += len(data)
-            self.sent += len(data)
+            self.add_sent(len(data))
         fill.was_read()
-        whole = (self.position == self.stop and not self._sections) or (
-            self.stop is None and fill.state in (State.STORED, State.PASSED_THROUGH) and self.position == fill.received
-        )
+        if self.stop is None:
+            whole = fill.state in (FillState.STORED, FillState.PASSED_THROUGH) and self.position == fill.received
+        else:
+            whole = self.position == self.stop and not self._sections
         if whole:
             if chunked:
                 connection.transport.write(b"0\r\n\r\n")
@@ -280,58 +325,174 @@ class PendingResponse(Reply):
             self.position, self.stop = section
         else:
             self.connection.transport.write(section)
-            self.sent += len(section)
+            self.add_sent(len(section))
 
     def on_not_modified(self, entry: Entry) -> None:
         """The upstream said 304: serve what is stored."""
-        self.set_waiting(False)
-        self._takes_theirs(self.fill)
+        self._take_leader_lines(self.fill)
         self.fill = None
-        self.story.serve(self, entry, Outcome.REVALIDATED)
+        self.context.serve(self, entry, Outcome.REVALIDATED)
 
     def on_sliced(self, entry: Entry) -> None:
-        """It is kept in slices: walk over them."""
-        self.set_waiting(False)
-        self._takes_theirs(self.fill)
+        """The object is kept in slices: send those."""
+        self._take_leader_lines(self.fill)
         self.fill = None
-        if self.client_connected:
-            self.story.serve(self, entry, self.outcome())
+        if self.is_open:
+            self.context.serve(self, entry, self.outcome())
 
     def on_released(self, why: ReleaseReason) -> None:
-        """The answer was for somebody else: ask again, with others where they may get the same, else alone."""
-        self.set_waiting(False)
+        """The response was for somebody else: retry, with others where they may share one, else fetch uncached."""
         self.fill = None
-        if not self.client_connected:
+        if not self.is_open:
             return
         fields = self.request.fields
         apart = b"authorization" in fields or b"cache-control" in fields
         if why in RETRYABLE_RELEASES or (why is ReleaseReason.REQUEST_ONLY and not apart):
             if why is ReleaseReason.LATE and self.timer is None:
-                clock = self.story.clock
-                left = self.began + self.story.fetcher.longest_wait - clock.mono()
+                clock = self.context.clock
+                left = self.transaction.began + self.context.fetcher.longest_wait - clock.mono()
                 self.timer = clock.call_later(max(0.0, left), self._waited_out)
-            self.story.retry(self)
+            self.context.retry(self)
         else:
             self.why_forwarded = b"bypass"
-            self.story.fetch_uncached(self)
+            self.context.fetch_uncached(self)
 
     def _waited_out(self) -> None:
-        """However often it was asked for, no head came in time."""
-        if self.client_connected and not self.head_sent and self.fill is not None:
+        """No head came in time, over all retries together."""
+        if self.state is State.WAITING and self.fill is not None:
             self.leave_fill()
             self.on_failed(UpstreamFailed(UpstreamReason.FIRST_BYTE_TIMEOUT))
 
     def on_failed(self, error: MatineeError) -> None:
-        """The fetch broke: a stale response where one may stand in, once more where that may help, else said."""
+        """The fetch failed: serve stale where allowed, retry once where that may help, else fail."""
         fill, self.fill = self.fill, None
-        self.set_waiting(False)
-        if not self.client_connected:
+        if not self.is_open:
             return
         stale = fill.stale if fill is not None and fill.stale is not None else self.fallback_entry
-        if not self.head_sent and stale is not None and serves_when_upstream_fails(stale, self.story.clock.mono()):
-            self.story.serve(self, stale, Outcome.STALE, b"upstream-failed")
+        if not self.head_sent and stale is not None and serves_when_upstream_fails(stale, self.context.clock.mono()):
+            self.context.serve(self, stale, Outcome.STALE, b"upstream-failed")
         elif not self.head_sent and self.collapsed and getattr(error, "retry", False) and not self._retried:
             self._retried = True
-            self.story.retry(self)
+            self.context.retry(self)
         else:
-            self.refuse(error, stale)
+            self.fail(error, stale)
+
+    # -- the head ----------------------------------------------------------------------------------------------
+
+    def make_head(
+        self,
+        entry: Entry,
+        selection: Selection,
+        length: int | None,
+        own: bytes,
+        *,
+        age: int | None,
+        chunked: bool = False,
+    ) -> bytes:
+        """The head, whole; `own` is our member of Cache-Status."""
+        lines = self.transaction.routed.route.lines_for(self.request.fields) + self.context.node.via
+        lines += self.leader_lines
+        self.context.counts.headed(self.context.clock.mono() - self.transaction.began)
+        made = self.with_token(head(entry, selection, length, lines, chunked=chunked))
+        told = b"" if age is None else b"Age: %d\r\n" % age
+        status = chained(entry.upstream_status, own)
+        self.connection.last_words(self.request)
+        return made + told + b"Cache-Status: %s\r\n%s\r\n" % (status, connection_line(self.request))
+
+    def with_token(self, made: bytes) -> bytes:
+        """A head whose redirects and links keep the token that this viewer's path carries."""
+        routed, target = self.transaction.routed, self.request.target
+        if routed.cdn is None or not in_path(target):
+            return made
+        host, port = self.request.fields.get(b"host", b""), self.context.node.routes.port
+        upstreams = self.context.fetcher.authorities
+        return keep_token(made, Carried(target, host, port, routed.upstream, routed.cdn.content_id, upstreams))
+
+    def stored_status(self, entry: Entry, outcome: Outcome, detail: bytes = b"") -> bytes:
+        """Our member of Cache-Status for a response from the cache, or stored for this request."""
+        name = self.context.node.name
+        if outcome is Outcome.REVALIDATED:
+            return forwarded(name, b"stale", status=304, collapsed=self.collapsed)
+        if outcome in (Outcome.MISS, Outcome.COLLAPSED):
+            return self.fetched_status(entry, self.why_forwarded, detail)
+        return hit(name, int(entry.fresh_until - self.context.clock.mono()), detail)
+
+    def fetched_status(self, entry: Entry, why: bytes, detail: bytes = b"") -> bytes:
+        """The same for fetched slices; `stored` only where it is certain that the cache keeps them."""
+        cache, name = self.context.cache, self.context.node.name
+        if self.collapsed and why != b"partial":
+            return forwarded(name, why, collapsed=True, detail=detail)
+        sure = cache.surely_takes(entry.slice + OVERHEAD)
+        stored = sure and entry in cache.stored(entry.key)
+        return forwarded(name, why, stored=stored, detail=detail or (b"" if sure else NotStored.DISK_ONLY.encode()))
+
+    def age_of(self, entry: Entry, outcome: Outcome) -> int | None:
+        """Seconds since the response was made; None for one that came just now, unless upstream sent an Age."""
+        if outcome in (Outcome.MISS, Outcome.COLLAPSED) and not entry.had_age:
+            return None
+        return max(0, int(self.context.clock.mono() - entry.born))
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def outcome(self) -> Outcome:
+        """How the cache answered, for a response that follows a fill."""
+        if self.fill is not None and not self.fill.shared:
+            return Outcome.PASS
+        return Outcome.COLLAPSED if self.collapsed else Outcome.MISS
+
+    def leave_fill(self) -> None:
+        """Stop waiting for the fill."""
+        if self.fill is not None:
+            self.fill.leave(self)
+
+    def on_disconnect(self) -> None:
+        """The viewer left before the end; the fetch goes on without them."""
+        self._move(Event.LEFT)
+        self.leave_fill()
+        self._record(self.status or 499, self.outcome(), "left")
+
+    def fail(self, error: MatineeError, stale: Entry | None) -> None:
+        """Send an error response, or cut the connection when the head is already sent. `stale`: a stored response that
+        may not be used.
+        """
+        reason = error.reason if isinstance(error, (UpstreamFailed, Overloaded)) else "bug"
+        head_sent = self.head_sent
+        self._move(Event.ERROR)
+        if head_sent:
+            self.connection.on_lost = None
+            self.context.counts.broken += 1
+            self.connection.abort(Abort.BROKEN_OFF, reason)
+            self._record(self.status, Outcome.FAILED, reason)
+            return
+        status = error.status if isinstance(error, UpstreamFailed) else 503 if isinstance(error, Overloaded) else 500
+        if stale is not None and stale.must_revalidate and status == 502:
+            status = 504  # there is a response, and it must not be used (RFC 9111 §5.2.2.2)
+        node, request = self.context.node, self.request
+        own = forwarded(node.name, self.why_forwarded, collapsed=self.collapsed, detail=reason.encode())
+        date = format_date(self.context.clock.wall())
+        lines = self.transaction.routed.route.lines_for(request.fields) + node.via
+        lines += b"Date: %s\r\nCache-Status: %s\r\n" % (date, own)
+        self.connection.last_words(request)
+        lines += connection_line(request)
+        if isinstance(error, Overloaded):
+            lines += b"Retry-After: %d\r\n" % error.retry_after
+        self.connection.transport.write(problem(status, reason, "", lines, head_only=request.method == b"HEAD"))
+        self.status = status
+        self._record(status, Outcome.FAILED, reason)
+        self.connection.done()
+
+    def finish(self, outcome: Outcome) -> None:
+        """All is written: record it and let the connection take its next request."""
+        self._move(Event.END)
+        self._record(self.status, outcome, None)
+        self.connection.done()
+
+    def _record(self, status: int, outcome: Outcome, reason: str | None) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        counts, recorder = self.context.counts, self.context.recorder
+        counts.bytes_sent += self.sent
+        if self.sent:
+            recorder.record_popularity(self.transaction, self.sent)
+        counts.answered(outcome)
+        recorder.record_request(self.transaction, status, self.sent, outcome, reason)

@@ -1,15 +1,15 @@
-"""A viewer's way over the slices of an object: from RAM, from disk, or from the run that brings what is missing.
+"""Sends an object slice by slice: from RAM, from disk, or from the fetch that brings what is missing.
 
-The head is sent when the first byte is at hand, so that what changed or cannot be had is still said by a status. Of the
-object a viewer holds the slice he is at and, while that is on its way to him, the next.
+The head is sent when the first byte is at hand, so that a changed or missing object can still be said by a status. A
+viewer holds the slice they are at and, while that is being sent, the next.
 Implements `cache.fills.fill.Reader` for the fills of slices, and `edge.slices.sliced_object.Walker`. Over 300 lines
-because both are told of by calls, each of which may be the one that lets the viewer go on.
+because both call it, and each call may be the one that lets the viewer go on.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cache.body import Body
 from cache.entry import Entry
@@ -22,12 +22,12 @@ from edge.slices.content_range import stored_span
 from edge.slices.slice_reader import SliceReader
 from edge.slices.sliced_object import SlicedObject
 from edge.slices.wait_deadline import WaitDeadline
+from edge.wire.http1_server import Connection
+from edge.wire.request import Request
+from kernel.clock import Clock
 from kernel.errors import MatineeError, UpstreamFailed
 from kernel.fetch_reasons import ReleaseReason, UpstreamReason
 from kernel.http.ranges import ByteRange
-
-if TYPE_CHECKING:
-    from edge.serve.response import PendingResponse
 
 WRITE_BYTES = 256 * 1024  # bytes written at a time
 RESUMABLE = frozenset(
@@ -42,16 +42,47 @@ RESUMABLE = frozenset(
 """Failures after a good beginning: another fetch may continue where this one stopped."""
 
 
+class SlicedResponseOwner(Protocol):
+    """The response that the slices are sent for."""
+
+    request: Request
+    connection: Connection
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the viewer is there and more may be written."""
+
+    @property
+    def head_sent(self) -> bool:
+        """Whether the head is written and the body is not whole."""
+
+    def sliced_head(self, *, partial: bool) -> bytes:
+        """Make the head, which is sent now. `partial`: some slices had to be fetched."""
+
+    def add_sent(self, length: int) -> None:
+        """Count bytes of the body that are handed over."""
+
+    def on_sliced_sent(self) -> None:
+        """The last slice is written."""
+
+    def on_sliced_failed(self, error: MatineeError, *, again: bool) -> None:
+        """The slices cannot be sent to the end. `again`: a new look-up may find the object."""
+
+    def on_disconnect(self) -> None:
+        """The viewer left before the end."""
+
+
 class SlicedResponse(SliceReader):
-    """See the module. `selection` is what of the object is sent; `head` is made when the first byte is there."""
+    """See the module. `selection`: what of the object is sent; `longest_wait`: seconds to wait for a slice at most."""
 
     __slots__ = (
         "_ahead",
         "_body",
-        "_delivery",
+        "_clock",
         "_fill",
         "_loading",
         "_overdue",
+        "_owner",
         "_reachable",
         "_ready",
         "_rounds",
@@ -65,8 +96,16 @@ class SlicedResponse(SliceReader):
         "position",
     )
 
-    def __init__(self, delivery: PendingResponse, slicing: SlicedObject, selection: Selection) -> None:
-        self._delivery = delivery
+    def __init__(
+        self,
+        owner: SlicedResponseOwner,
+        slicing: SlicedObject,
+        selection: Selection,
+        clock: Clock,
+        longest_wait: float,
+    ) -> None:
+        self._owner = owner
+        self._clock = clock
         self._slicing = slicing
         self._sections = deque(sections(slicing.whole, selection, slicing.total))
         ranges = [section for section in self._sections if isinstance(section, ByteRange)]
@@ -81,19 +120,17 @@ class SlicedResponse(SliceReader):
         self._ahead: tuple[int, Body] | None = None
         self._loading = self._stepping = False
         self._rounds = Rounds()
-        story = delivery.story
-        self._overdue = WaitDeadline(story.clock, story.fetcher.longest_wait, self._waited_out)
+        self._overdue = WaitDeadline(clock, longest_wait, self._waited_out)
 
     @property
     def begun(self) -> bool:
-        """Whether the head has gone to the viewer."""
-        return self._delivery.head_sent
+        """Whether the head is sent."""
+        return self._owner.head_sent
 
     def begin(self) -> None:
-        """Go."""
+        """Join the object's consumers and send what is there."""
         self._slicing.join(self)
-        self._delivery.connection.on_lost, self._delivery.connection.on_resume = self._lost, self._step
-        self._delivery.set_waiting(True)
+        self._owner.connection.on_lost, self._owner.connection.on_resume = self._lost, self._step
         if not self._reachable:
             self._slice_unavailable()
         elif self._slicing.refetchable:
@@ -103,28 +140,28 @@ class SlicedResponse(SliceReader):
             self._slicing.hold([one for one in self._sections if isinstance(one, ByteRange)], self._held)
 
     def _held(self, here: bool) -> None:
-        """What cannot be fetched apart is held, or (not `here`) left the cache a moment ago."""
+        """Slices that cannot be fetched one by one are leased, or (not `here`) have just left the cache."""
         self._loading = False
-        if self._delivery.client_connected and here:
+        if self._owner.is_open and here:
             self._step()
-        elif self._delivery.client_connected:
+        elif self._owner.is_open:
             self._slice_unavailable()
 
-    # -- the way -----------------------------------------------------------------------------------------------
+    # -- slices ------------------------------------------------------------------------------------------------
 
     def _step(self) -> None:
-        """Send what is there, as far as the viewer's socket takes it; what is missing is asked for."""
+        """Send what is there, as far as the viewer's socket takes it; fetch what is missing."""
         if self._stepping:
             return
         self._stepping = True
         try:
-            while self._delivery.client_connected and not self._delivery.connection.paused and self._step_once():
+            while self._owner.is_open and not self._owner.connection.paused and self._step_once():
                 pass
         finally:
             self._stepping = False
 
     def _step_once(self) -> bool:
-        """One step; False when something has to come first."""
+        """Do one step; False when something has to come first."""
         if self.position == self._stop:
             return self._next_section()
         if self._body is not None and self._body[1] <= self.position < self._body[1] + len(self._body[0]):
@@ -138,7 +175,7 @@ class SlicedResponse(SliceReader):
         if not self._sections:
             self._overdue.cancel()
             self._slicing.leave(self)
-            self._delivery.on_sliced_sent()
+            self._owner.on_sliced_sent()
             return False
         section = self._sections.popleft()
         if isinstance(section, ByteRange):
@@ -150,7 +187,7 @@ class SlicedResponse(SliceReader):
         return True
 
     def _find(self) -> bool:
-        """Look for the slice that holds the next byte: stored, or brought by a run."""
+        """Find the slice that holds the next byte: stored, leased, or being fetched."""
         slicing, cache = self._slicing, self._slicing.cache
         number = self.position // slicing.size
         if number != self.at:
@@ -169,7 +206,7 @@ class SlicedResponse(SliceReader):
             self._body = (recent, number * slicing.size) if recent is not None else None
             return recent is not None or self._wait_for_slice(number)
         body = entry.body
-        if body is not None and cache.is_servable(entry, body, self._delivery.story.clock.mono()):
+        if body is not None and cache.is_servable(entry, body, self._clock.mono()):
             cache.touch(entry)
             return self._use_body(entry, body) or self._await_rest(number)
         self._loading = True
@@ -178,7 +215,7 @@ class SlicedResponse(SliceReader):
 
     def _loaded(self, entry: Entry, body: Body | None) -> None:
         self._loading = False
-        if not self._delivery.client_connected:
+        if not self._owner.is_open:
             return
         if body is not None and entry.mark != self._slicing.whole.mark:
             self._slicing.cache.forget(entry)
@@ -191,10 +228,10 @@ class SlicedResponse(SliceReader):
         self._step()
 
     def _read_lease(self, number: int, body: Body | None) -> None:
-        """A slice that has left the cache, and was held."""
+        """A leased slice, which has left the cache, is read."""
         self._loading = False
         low, high = span(number, self._slicing.size, self._slicing.total)
-        if not self._delivery.client_connected:
+        if not self._owner.is_open:
             return
         if body is not None and len(body) == high - low:
             self._body = (body, low)
@@ -203,7 +240,7 @@ class SlicedResponse(SliceReader):
             self._slice_unavailable()
 
     def _use_body(self, entry: Entry, body: Body) -> bool:
-        """Whether this is, or holds, what comes next."""
+        """Send from this body if it holds the next byte; else False."""
         low, high = stored_span(entry, self.at, self._slicing.size, self._slicing.total)
         if not low <= self.position < high:
             return False
@@ -211,15 +248,15 @@ class SlicedResponse(SliceReader):
         return True
 
     def _await_rest(self, number: int) -> bool:
-        """Only a piece of the slice is here, and it ends before what comes next."""
+        """Wait for the rest of a slice of which only an earlier part is stored."""
         if not self._rounds.take():
             self._fail(UpstreamFailed(UpstreamReason.NO_PROGRESS))
             return False
         return self._wait_for_slice(number)
 
     def _wait_for_slice(self, number: int) -> bool:
-        """Wait for the fill that brings a slice."""
-        request = self._delivery.request.fields
+        """Wait for the fill of a slice."""
+        request = self._owner.request.fields
         fill = self._slicing.get_or_start_fill(number, request, max(self.at, (self._stop - 1) // self._slicing.size))
         if fill is None:
             self._slice_unavailable()
@@ -236,7 +273,7 @@ class SlicedResponse(SliceReader):
         self._look_ahead()
         head = self._pending_head()
         self._advance(stop - first)
-        self._delivery.connection.send(head, body, first - low, stop - low)
+        self._owner.connection.send(head, body, first - low, stop - low)
         return True
 
     def _read(self, fill: Fill) -> bool:
@@ -247,8 +284,8 @@ class SlicedResponse(SliceReader):
                 return True
             return False
         self._look_ahead()
-        self._advance(len(data))
         self._write(data)
+        self._advance(len(data))
         fill.was_read()
         if self.position == self._stop:
             self._leave_fill()
@@ -256,38 +293,33 @@ class SlicedResponse(SliceReader):
 
     def _advance(self, length: int) -> None:
         self.position += length
-        self._delivery.sent += length
+        self._owner.add_sent(length)
         self._rounds.earn(length)
         self._overdue.cancel()
 
     def _write(self, data: bytes | memoryview) -> None:
         ready = self._pending_head()
-        self._delivery.connection.transport.writelines((ready, data) if ready else (data,))
+        self._owner.connection.transport.writelines((ready, data) if ready else (data,))
 
     def _pending_head(self) -> bytes:
-        """The head, if it is still to be sent, and headings of parts."""
+        """The head, if it is not sent yet, and headings of parts."""
         ready, self._ready = self._ready, b""
-        return ready if self._delivery.head_sent else self._delivery.sliced_head(partial=self.partial) + ready
+        return ready if self._owner.head_sent else self._owner.sliced_head(partial=self.partial) + ready
 
     def _look_ahead(self) -> None:
-        """The next slice is asked for while this one is on its way."""
+        """Fetch or load the next slice while this one is being sent."""
         slicing, number = self._slicing, self.at + 1
         if number * slicing.size >= self._stop:
             return
         entry = slicing.stored(number)
         if entry is None:
-            slicing.look_ahead(number, self._delivery.request.fields, max(self.at, (self._stop - 1) // slicing.size))
+            slicing.look_ahead(number, self._owner.request.fields, max(self.at, (self._stop - 1) // slicing.size))
         elif entry.body is None and self._ahead is None:
             slicing.cache.load(entry, lambda body: self._on_read_ahead(number, entry, body))
 
     def _on_read_ahead(self, number: int, entry: Entry, body: Body | None) -> None:
         slicing = self._slicing
-        if (
-            body is not None
-            and entry.mark == slicing.whole.mark
-            and self._delivery.client_connected
-            and self.at + 1 == number
-        ):
+        if body is not None and entry.mark == slicing.whole.mark and self._owner.is_open and self.at + 1 == number:
             low, _ = stored_span(entry, number, slicing.size, slicing.total)
             if low == number * slicing.size and len(body) == min(slicing.size, slicing.total - low):
                 self._ahead = (number, body)
@@ -295,11 +327,11 @@ class SlicedResponse(SliceReader):
     # -- the fill of a slice -----------------------------------------------------------------------------------
 
     def on_bytes(self) -> None:
-        """More of it is there."""
+        """More of the slice is there."""
         self._step()
 
     def on_end(self) -> None:
-        """It is whole: from here on it is read as it is stored."""
+        """The slice is whole: read it from the cache from here on."""
         fill = self._fill
         if fill is not None and fill.body is not None:
             self._fill = None
@@ -307,7 +339,7 @@ class SlicedResponse(SliceReader):
         self._step()
 
     def on_released(self, why: ReleaseReason) -> None:
-        """The run stops before it comes here, or its head is overdue: look again."""
+        """The fetch stops before this slice, or its head is overdue: look up again."""
         self._fill = None
         if why is ReleaseReason.LATE:
             self._overdue.extend()
@@ -317,7 +349,7 @@ class SlicedResponse(SliceReader):
         self._step()
 
     def on_failed(self, error: MatineeError) -> None:
-        """The stream broke: under one strong ETag another may go on where it stopped."""
+        """The fetch broke: another may go on where it stopped, if both have the same strong ETag."""
         self._fill = None
         broken = isinstance(error, UpstreamFailed) and error.reason in RESUMABLE
         if broken and self._slicing.refetchable and self._rounds.take():
@@ -331,24 +363,24 @@ class SlicedResponse(SliceReader):
         self._fail(UpstreamFailed(UpstreamReason.FIRST_BYTE_TIMEOUT))
 
     def _slice_unavailable(self) -> None:
-        """What is missing may not be fetched apart: the object is fetched anew, unless it serves others still."""
+        """A missing slice cannot be fetched alone: forget the object, unless others are still sent from it."""
         self._detach()
         if len(self._slicing.consumers) == 0:
             self._slicing.cache.forget(self._slicing.whole)
-        self._delivery.on_sliced_failed(UpstreamFailed(UpstreamReason.SLICE_UNAVAILABLE), again=True)
+        self._owner.on_sliced_failed(UpstreamFailed(UpstreamReason.SLICE_UNAVAILABLE), again=True)
 
     def changed(self) -> None:
-        """Another version is there now: bytes of the two are never mixed."""
+        """Another version is there now: never mix bytes of the two."""
         self._detach()
-        self._delivery.on_sliced_failed(UpstreamFailed(UpstreamReason.OBJECT_CHANGED), again=True)
+        self._owner.on_sliced_failed(UpstreamFailed(UpstreamReason.OBJECT_CHANGED), again=True)
 
     def _fail(self, error: MatineeError) -> None:
         self._detach()
-        self._delivery.on_sliced_failed(error, again=False)
+        self._owner.on_sliced_failed(error, again=False)
 
     def _lost(self) -> None:
         self._detach()
-        self._delivery.on_disconnect()
+        self._owner.on_disconnect()
 
     def _detach(self) -> None:
         self._leave_fill()

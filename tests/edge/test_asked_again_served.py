@@ -201,5 +201,5 @@ def test_a_cut_connection_is_counted_and_logged_with_its_reason(edge: EdgeProces
     origin.truncates = True
     assert len(body_of(edge.gets("/film"))) < len(FILM)
     assert edge.metric('matinee_edge_aborts_total{reason="broken-off"}') == 1
-    (line,) = [line for line in edge.lines() if line.get("event") == "connection cut"]
+    (line,) = [line for line in edge.lines() if line.get("event") == "connection-cut"]
     assert (line["reason"], line["detail"]) == ("broken-off", "truncated")

@@ -1,4 +1,4 @@
-"""The straight run: as fast as it may be, and never longer than what it rests on holds."""
+"""The fast path: it answers only while all that its decisions rest on still holds."""
 
 from __future__ import annotations
 

@@ -4,10 +4,17 @@ import asyncio
 import contextlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from edge.counters import Counts
+from edge.serve.response import PendingResponse
+from edge.serve.transaction import Transaction
+from kernel.vocabulary import Outcome
+from tests.cache.workbench import response
 from tests.edge.ground import Ground, Says, ok, parsed, resets, standing
+from tests.scenario.clock import FakeClock
 
 FIVE = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 5\r\n\r\n"
 UNTOLD = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\r\n"
@@ -168,3 +175,35 @@ async def test_a_slow_viewer_gets_every_byte_of_a_large_miss(tmp_path: Path):
         writer.close()
         assert parsed(data)[0].body == body
         assert ground.edge.stats()["objects"] == 0
+
+
+def pending(*, collapsed=False):
+    clock = FakeClock()
+    entry = response(clock, b"/k")
+    cache = SimpleNamespace(surely_takes=lambda cost: cost > 0, stored=lambda key: [entry] if key == b"/k" else [])
+    context = SimpleNamespace(counts=Counts(), clock=clock, node=SimpleNamespace(name=b"e"), cache=cache)
+    transaction = Transaction(None, SimpleNamespace(on_lost=None), None, None, None, 0.0)
+    made = PendingResponse(context, transaction)
+    made.collapsed = collapsed
+    return made, entry
+
+
+@pytest.mark.parametrize(
+    ("outcome", "collapsed", "expected"),
+    [
+        (Outcome.HIT, False, b"e; hit; ttl=60"),
+        (Outcome.MISS, False, b"e; fwd=uri-miss; stored"),
+        (Outcome.COLLAPSED, True, b"e; fwd=uri-miss; collapsed"),
+        (Outcome.REVALIDATED, False, b"e; fwd=stale; fwd-status=304"),
+    ],
+)
+def test_cache_status(outcome, collapsed, expected):
+    made, entry = pending(collapsed=collapsed)
+    assert made.stored_status(entry, outcome) == expected
+
+
+def test_the_age_of_what_came_just_now_is_what_upstream_told():
+    made, entry = pending()
+    assert (made.age_of(entry, Outcome.MISS), made.age_of(entry, Outcome.HIT)) == (None, 0)
+    entry.set_fields([*entry.fields, (b"age", b"0")])
+    assert made.age_of(entry, Outcome.MISS) == 0

@@ -1,0 +1,28 @@
+"""One request on its way through the edge, and what has been decided about it so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.policy.locate import Viewer
+from edge.policy.route import RoutedRequest
+from edge.wire.http1_server import Connection
+from edge.wire.request import Request
+from kernel.auth.claims import Permit
+
+UNROUTED = RoutedRequest(key=b"", path=b"", upstream=b"", shard=b"", token=None, cdn=None)
+"""Stands where a request was refused before its path could be read."""
+
+
+@dataclass(slots=True)
+class Transaction:
+    """`viewer` is the connection's own, or the one a trusted proxy names. `permit` is None until `authorise` gave one.
+    `began` is when the head was complete, in mono seconds.
+    """
+
+    request: Request
+    connection: Connection
+    viewer: Viewer
+    routed: RoutedRequest
+    permit: Permit | None
+    began: float
