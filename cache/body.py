@@ -24,13 +24,13 @@ _PROBE_EVERY = 128 * 1024
 _MAX_PIECES = 1000
 
 
-def spare(fd: int) -> bool:
+def can_keep_open(fd: int) -> bool:
     """Whether a descriptor of this number may be held for long. The kernel gives the lowest that is free: beyond half
     of what the process may have, the rest is for connections."""
     return fd < resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
 
 
-def few(fd: int) -> bool:
+def can_keep_open_when_cold(fd: int) -> bool:
     """Whether a descriptor of this number may be held for a body that has left RAM: a quarter, by the same rule."""
     return fd < resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4
 
@@ -70,7 +70,7 @@ class MemoryFile(FileBody):
     def __init__(self, pieces: Sequence[bytes]) -> None:
         """Write the pieces; OSError when there is no memory or no file descriptor left."""
         super().__init__(os.memfd_create("segment", os.MFD_CLOEXEC), sum(map(len, pieces)))
-        if not spare(self.fd):
+        if not can_keep_open(self.fd):
             raise OSError(errno.EMFILE, "too many bodies are open files")
         write_all(self.fd, pieces)
 
@@ -100,12 +100,12 @@ class DiskBody(FileBody):
         status = os.fstat(self.fd)
         if status.st_mtime_ns != self._changed or status.st_size != self._size:
             return False
-        if now - self._used > IDLE_SECONDS and not self.in_memory():
+        if now - self._used > IDLE_SECONDS and not self.is_in_page_cache():
             return False
         self._used = now
         return True
 
-    def in_memory(self) -> bool:
+    def is_in_page_cache(self) -> bool:
         """Look at one byte in each stretch without waiting for the disk (`RWF_NOWAIT`)."""
         byte = [bytearray(1)]
         last = self._length - 1
@@ -151,7 +151,7 @@ class Pieces:
             at += len(piece)
         return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
 
-    def joined(self) -> bytes:
+    def join(self) -> bytes:
         """All of it."""
         return b"".join(self.pieces)
 

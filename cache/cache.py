@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from cache.body import Body, Pieces, make_body
 from cache.counts import CacheCounts
 from cache.disk.disk_loader import DiskLoader
-from cache.disk.recovery import Found
+from cache.disk.recovery import RecoveredObjects
 from cache.disk.tier import DiskTier
 from cache.entry import Entry
 from cache.fills.fill import Fill
@@ -57,10 +57,10 @@ class SegmentCache:
         self.untouch = ram.untouch
         self.reopen_body = self.tiers.reopen_body
         self.load = self._loading.load
-        self.warmed = self._loading.load_head
-        self.end_fill = self.fill_table.ended
-        self.walk = self.tiers.reconcile.walk
-        self.look_at_folder = self.tiers.reconcile.look
+        self.load_head = self._loading.load_head
+        self.end_fill = self.fill_table.remove
+        self.sweep_disk = self.tiers.reconciler.sweep_disk
+        self.check_folder = self.tiers.reconciler.check_folder
 
     def _in_use(self, entry: Entry) -> bool:
         """Whether a running fill asks for news of this entry."""
@@ -79,17 +79,17 @@ class SegmentCache:
 
     # -- fill --------------------------------------------------------------------------------------------------
 
-    def begin(self, key: bytes, stale: Entry | None = None, request: Mapping[bytes, bytes] | None = None) -> Fill:
+    def start_fill(self, key: bytes, stale: Entry | None = None, request: Mapping[bytes, bytes] | None = None) -> Fill:
         """A new fill that others may find by its key; `request`: the fields that tell which alternate it asks for."""
         fill = Fill(key, self.clock.mono(), stale, request)
-        self.fill_table.begin(fill)
+        self.fill_table.register(fill)
         return fill
 
     def fits(self, cost: int) -> bool:
         """Whether any tier would keep an object of this cost."""
         return self.tiers.fits(cost)
 
-    def surely_takes(self, cost: int) -> bool:
+    def fits_in_ram(self, cost: int) -> bool:
         """Whether an object of this cost is stored for certain once it is whole: what goes to disk alone may not be
         admitted, and its write may fail."""
         return self.ram.fits(cost)
@@ -119,23 +119,23 @@ class SegmentCache:
         self._misses.forget(entry.key)
         return self.tiers.store(entry, body)
 
-    async def is_written(self, entry: Entry) -> None:
+    async def wait_written(self, entry: Entry) -> None:
         """Until a stored entry is no longer on its way to disk, however that ended: at once where it never was."""
-        if self.tiers.writing.holds(entry):
-            await asyncio.wait([self.tiers.writing.end_of(entry)])
+        if self.tiers.writer.holds(entry):
+            await asyncio.wait([self.tiers.writer.end_of(entry)])
 
     def remember_miss(self, key: bytes, seconds: float) -> None:
         """The answer may not be shared: whoever asks in the next seconds goes alone (hit-for-miss)."""
         self._misses.remember(key, self.clock.mono() + seconds)
 
-    def goes_alone(self, key: bytes, now: float) -> bool:
+    def is_hit_for_miss(self, key: bytes, now: float) -> bool:
         """Whether an answer for this key lately was not for sharing."""
         return self._misses.holds(key, now)
 
     # -- what is stored ----------------------------------------------------------------------------------------
 
-    def adopt(self, found: Found) -> None:
-        """Take in what the disk tier found at start; `walk` then compares it with what is there."""
+    def adopt(self, found: RecoveredObjects) -> None:
+        """Take in what the disk tier found at start; `sweep_disk` then compares it with what is there."""
         self.tiers.adopt(found.entries.values())
 
     def forget(self, entry: Entry) -> None:
@@ -151,34 +151,34 @@ class SegmentCache:
         entry.freshen(fields, verdict, self.clock.mono())
         if self.tiers.index.holds(entry):
             self.tiers.index.rekey(entry, before)
-            self.tiers.writing.write_head_later(entry)
+            self.tiers.writer.write_head_later(entry)
 
     async def purge(self, request: PurgeRequest) -> Receipt:
         """Remove (hard) or mark stale (soft) what the request reaches; how many objects. Returns when it is done
         in every tier: a GET after it never gets the old bytes, a fill begun before it stores nothing."""
         return await purge(self.tiers, self.fill_table, request)
 
-    def tell(self, told: Callable[[CacheNotice], object]) -> None:
+    def set_notice_listener(self, told: Callable[[CacheNotice], object]) -> None:
         """Have `told` called with what an operator should know of the disk tier's folder."""
-        self.tiers.reconcile.tell = told
+        self.tiers.reconciler.on_notice = told
 
     @property
-    def disk_off(self) -> bool:
+    def is_disk_off(self) -> bool:
         """Whether there is a disk tier, and it is out of use."""
-        return self.disk is not None and self.disk.off
+        return self.disk is not None and self.disk.is_off
 
-    async def let_disk_go(self) -> None:
+    async def hand_over_disk(self) -> None:
         """Give the disk tier's folder to a successor, when all that is on its way there or has to go is done. From then
         on it is only read; what is fetched stays in RAM."""
         disk, tiers = self.disk, self.tiers
-        if disk is None or disk.sealed:
+        if disk is None or disk.is_sealed:
             return
-        disk.leaves = True
-        while tiers.writing or tiers.leaving:
-            for entry in tuple(tiers.writing):
-                await self.is_written(entry)
-            await tiers.leaving.emptied()
-        await tiers.workshop.offload(disk.seal)
+        disk.is_draining = True
+        while tiers.writer or tiers.remover:
+            for entry in tuple(tiers.writer):
+                await self.wait_written(entry)
+            await tiers.remover.wait_empty()
+        await tiers.task_runner.offload(disk.seal)
 
     # -- numbers -----------------------------------------------------------------------------------------------
 
@@ -191,6 +191,6 @@ class SegmentCache:
             "objects": len(self.tiers.index),
             "fills_running": len(self.fill_table),
             "disk_resting": int(disk is not None and disk.is_suspended(self.clock.mono())),
-            "disk_off": int(self.disk_off),
-            "disk_stuck": self.tiers.leaving.stuck,
+            "disk_off": int(self.is_disk_off),
+            "disk_stuck": self.tiers.remover.stuck,
         }

@@ -18,10 +18,10 @@ from kernel.errors import Bug
 from kernel.http.freshness import Verdict
 from kernel.http.message import Fields, end_to_end, first, members, serialise, values
 
-OVERHEAD = 600
+OBJECT_OVERHEAD_BYTES = 600
 """Bytes that an object costs in RAM beside its body: counted against the budget."""
 
-A_FIELD = 180
+FIELD_OVERHEAD_BYTES = 180
 """Bytes that a field costs in RAM beside its line, while the object is warm: the pair, and its part of a ready head."""
 
 _NOT_STORED = frozenset((b"age", b"content-length", b"cache-status", b"cdn-loop", b"proxy-authentication-info"))
@@ -62,7 +62,7 @@ class StoredHead(NamedTuple):
     last_modified: bytes | None
     upstream_status: bytes | None
     had_age: bool
-    refers: bool
+    has_references: bool
 
 
 class Entry:
@@ -73,7 +73,7 @@ class Entry:
     """
 
     __slots__ = (
-        "_told",
+        "_stored_head",
         "body",
         "born",
         "disk",
@@ -103,7 +103,7 @@ class Entry:
         self.mark = b""  # of a whole in slices and of each of them: the strong ETag, else one made when it came
         self.slice = 0  # bytes of a slice where the body is kept in slices; see `cache.slices`
         self.prepared: PreparedHead | None = None
-        self._told: StoredHead | None = None
+        self._stored_head: StoredHead | None = None
         if fields is not None:
             self.set_fields(fields)
 
@@ -112,66 +112,66 @@ class Entry:
     @property
     def cold(self) -> bool:
         """Whether fields, validators and all that is made of them are only in its file: see `SegmentCache.warmed`."""
-        return self._told is None
+        return self._stored_head is None
 
     @property
-    def told(self) -> StoredHead:
+    def stored_head(self) -> StoredHead:
         """Bug when it is cold."""
-        if self._told is None:
+        if self._stored_head is None:
             raise Bug(f"what {self.key!r} told lies on disk: it had to be warmed first")
-        return self._told
+        return self._stored_head
 
     @property
     def fields(self) -> Fields:
         """End-to-end fields."""
-        return self.told.fields
+        return self.stored_head.fields
 
     @property
     def block(self) -> bytes:
         """The same as they are sent."""
-        return self.told.block
+        return self.stored_head.block
 
     @property
     def etag(self) -> bytes | None:
         """ETag as it came."""
-        return self.told.etag
+        return self.stored_head.etag
 
     @property
     def last_modified(self) -> bytes | None:
         """Last-Modified as it came."""
-        return self.told.last_modified
+        return self.stored_head.last_modified
 
     @property
     def upstream_status(self) -> bytes | None:
         """Cache-Status of the caches behind us."""
-        return self.told.upstream_status
+        return self.stored_head.upstream_status
 
     @property
     def had_age(self) -> bool:
         """Whether it came with an Age."""
-        return self.told.had_age
+        return self.stored_head.had_age
 
     @property
-    def refers(self) -> bool:
+    def has_references(self) -> bool:
         """Whether it has redirects or links, which may read otherwise to each viewer."""
-        return self.told.refers
+        return self.stored_head.has_references
 
     def set_fields(self, fields: Fields) -> None:
         """Take over the end-to-end fields of a response; what is derived of them is made anew."""
         kept = end_to_end(fields, _NOT_STORED)
         via = b", ".join(values(fields, b"cache-status")) or None
-        self._told = _told(kept, via, had_age=bool(values(fields, b"age")))
+        self._stored_head = _make_stored_head(kept, via, had_age=bool(values(fields, b"age")))
         self.surrogates = intern(parse_surrogate_keys(b" ".join(values(kept, b"surrogate-key"))))
         self.prepared = None
 
     def load_head(self, head: Mapping[str, object]) -> None:
         """Take what the head of its file told; KeyError, TypeError or ValueError when the head is not ours."""
-        self._told = _told_on_disk(head)
+        self._stored_head = _stored_head_from_disk(head)
         self.prepared = None
 
     def release_head(self) -> None:
         """Its file has all of it: let go what the index does not need."""
-        self._told = None
+        self._stored_head = None
         self.prepared = None
         self.vary = intern(self.vary)
 
@@ -230,7 +230,7 @@ class Entry:
             self.fresh_until = now
         self.prepared = None
 
-    def no_windows(self) -> None:
+    def clear_windows(self) -> None:
         """It may not be used when stale, for nothing."""
         self.windows = NO_WINDOWS
 
@@ -238,12 +238,19 @@ class Entry:
     def cost(self) -> int:
         """Bytes counted against a tier's budget; the body of a whole in slices counts where they are."""
         body = 0 if self.slice else self.length or 0
-        return body + len(self.key) + OVERHEAD + (len(self._told.block) if self._told is not None else 0)
+        return (
+            body
+            + len(self.key)
+            + OBJECT_OVERHEAD_BYTES
+            + (len(self._stored_head.block) if self._stored_head is not None else 0)
+        )
 
     @property
     def warm_cost(self) -> int:
         """Bytes that it takes in RAM while it is warm: what its fields are made of counts as well."""
-        return self.cost + (A_FIELD * len(self._told.fields) if self._told is not None else 0)
+        return self.cost + (
+            FIELD_OVERHEAD_BYTES * len(self._stored_head.fields) if self._stored_head is not None else 0
+        )
 
     def to_index(self, now: Instant) -> dict[str, object]:
         """What looking up, eviction and purge need of it at the next start, by the names of `INDEXED`.
@@ -298,16 +305,16 @@ def _windows(swr: float, sie: float, must: bool) -> Windows:
     return float(swr), float(sie), bool(must)
 
 
-def _told(fields: Fields, via: bytes | None, *, had_age: bool) -> StoredHead:
+def _make_stored_head(fields: Fields, via: bytes | None, *, had_age: bool) -> StoredHead:
     refers = any(name in _REFERENCES for name, _ in fields)
     etag, modified = first(fields, b"etag"), first(fields, b"last-modified")
     return StoredHead(fields, serialise(fields), etag, modified, via, had_age, refers)
 
 
-def _told_on_disk(head: Mapping[str, object]) -> StoredHead:
+def _stored_head_from_disk(head: Mapping[str, object]) -> StoredHead:
     fields = [(bytes(name), bytes(value)) for name, value in head["fields"]]  # type: ignore[attr-defined]
     via = head["via"]
-    return _told(fields, via if isinstance(via, bytes) else None, had_age=False)
+    return _make_stored_head(fields, via if isinstance(via, bytes) else None, had_age=False)
 
 
 def normalised(name: bytes, value: bytes | None) -> bytes | None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from cache.entry import Entry
 from cache.sharded_keys import ShardedKeyList
-from cache.slices import numbers, object_key, slice_key
+from cache.slices import object_key, slice_key, slice_numbers
 from cache.surrogates import Surrogates
 
 MAX_ALTERNATES = 16
 """Alternates kept of one cache key; the oldest leaves."""
-LOOKED = 8000
+KEYS_PER_STEP = 8000
 """Cache keys looked at in one step of a purge, about: a millisecond or two."""
 
 
@@ -40,11 +40,11 @@ class PurgeRequest:
 class Index:
     """Cache key -> entries, and surrogate key -> cache keys."""
 
-    __slots__ = ("_entries", "_roll", "_surrogates")
+    __slots__ = ("_entries", "_keys", "_surrogates")
 
     def __init__(self) -> None:
         self._entries: dict[bytes, Entry | tuple[Entry, ...]] = {}
-        self._roll = ShardedKeyList()
+        self._keys = ShardedKeyList()
         self._surrogates = Surrogates()
 
     def __len__(self) -> int:
@@ -76,11 +76,11 @@ class Index:
         others = [other for other in old if other not in same]
         return same + others[: max(0, len(others) - MAX_ALTERNATES + 1)]
 
-    def enter(self, entry: Entry) -> None:
+    def insert(self, entry: Entry) -> None:
         """One entry more under its key."""
         old = self.get(entry.key)
         if not old:
-            self._roll.add(entry.key)
+            self._keys.add(entry.key)
         self._entries[entry.key] = (*old, entry) if old else entry
         self._surrogates.add(entry.key, entry.surrogates)
 
@@ -91,7 +91,7 @@ class Index:
         rest = tuple(other for other in self.get(entry.key) if other is not entry)
         if not rest:
             del self._entries[entry.key]
-            self._roll.discard(entry.key)
+            self._keys.discard(entry.key)
         else:
             self._entries[entry.key] = rest[0] if len(rest) == 1 else rest
         self.rekey(entry, entry.surrogates)
@@ -107,7 +107,7 @@ class Index:
         `reaches` says of each entry whether it does. What comes or goes between two lists is met as it stands then."""
         if request.everything or request.prefixes:
             prefixes = request.prefixes if not request.everything else b""
-            for part in self._roll.walk():
+            for part in self._keys.walk():
                 yield len(part), [key for key in part if key.startswith(prefixes)]
         if request.everything:
             return
@@ -123,11 +123,11 @@ class Index:
         wholes = [entry for entry in self.get(key) if entry.slice]
         yield key
         for entry in wholes:
-            yield from (slice_key(key, number) for number in numbers(0, entry.length or 0, entry.slice))
+            yield from (slice_key(key, number) for number in slice_numbers(0, entry.length or 0, entry.slice))
 
     def slices_of(self, whole: Entry) -> Iterator[Entry | None]:
         """The slices of this whole that are stored, alternates' not among them; None where one is not."""
-        for number in numbers(0, whole.length or 0, whole.slice):
+        for number in slice_numbers(0, whole.length or 0, whole.slice):
             found = self.get(slice_key(whole.key, number))
             yield next((entry for entry in found if entry.mark == whole.mark), None)
 
@@ -135,9 +135,9 @@ class Index:
         """Whether the object whose slice this is, is stored: without it a slice is worth nothing."""
         return any(whole.slice and whole.mark == entry.mark for whole in self.get(object_key(entry.key)))
 
-    def reached(self, request: PurgeRequest, step: int) -> Iterator[list[Entry]]:
+    def iter_reached(self, request: PurgeRequest, step: int) -> Iterator[list[Entry]]:
         """The entries that a purge reaches, as they stand when it comes to them: at most `step` at a time, and not many
-        more keys looked at for them than `LOOKED`. None comes twice unless it is reached in two ways."""
+        more keys looked at for them than `KEYS_PER_STEP`. None comes twice unless it is reached in two ways."""
         found: list[Entry] = []
         looked = 0
         for count, keys in self.candidates(request):
@@ -147,7 +147,7 @@ class Index:
                 if len(found) >= step:
                     yield found
                     found, looked = [], 0
-            if looked >= LOOKED:
+            if looked >= KEYS_PER_STEP:
                 yield found
                 found, looked = [], 0
         yield found

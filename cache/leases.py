@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cache.body import Body, DiskBody, FileBody, few
+from cache.body import Body, DiskBody, FileBody, can_keep_open_when_cold
 from cache.disk.object_file import Damaged, FileOf, open_body
 from cache.disk.recovery import path_of
 from cache.entry import Entry
@@ -43,31 +43,31 @@ class Leases:
         self._tiers = tiers
         self.count = self.memory = 0
 
-    def take(self, entries: Sequence[Entry], done: Callable[[list[Lease] | None], object]) -> None:
+    def acquire(self, entries: Sequence[Entry], done: Callable[[list[Lease] | None], object]) -> None:
         """Hold the bodies of these. `done` gets them in order; [] when too much is held; None when one is gone."""
         tiers, wanted = self._tiers, sum(entry.length or 0 for entry in entries if entry.disk is None)
         if self.count + len(entries) > MAX_LEASES or self.memory + wanted > tiers.ram.budget // 2:
             done([])
         else:
-            tiers.workshop.spawn(self._take([self._lease(entry) for entry in entries], done))
+            tiers.task_runner.spawn(self._acquire([self._lease(entry) for entry in entries], done))
 
     def _lease(self, entry: Entry) -> Lease:
-        body = entry.body if entry.body is not None else self._tiers.writing.bodies.get(entry)
+        body = entry.body if entry.body is not None else self._tiers.writer.bodies.get(entry)
         disk, wanted = self._tiers.disk, None
         if disk is not None and entry.disk is not None:
-            wanted = FileOf(disk.name(entry.key, entry.disk), entry.key, entry.vary)
+            wanted = FileOf(disk.file_name(entry.key, entry.disk), entry.key, entry.vary)
         made = Lease(wanted, entry.mark, None if wanted is not None and not isinstance(body, FileBody) else body, None)
         self.count, self.memory = self.count + 1, self.memory + made.memory
         return made
 
-    async def _take(self, leases: list[Lease], done: Callable[[list[Lease] | None], object]) -> None:
+    async def _acquire(self, leases: list[Lease], done: Callable[[list[Lease] | None], object]) -> None:
         disk, taken = self._tiers.disk, list[Lease]()
         paths = [
             None if disk is None or lease.wanted is None else path_of(disk.folder, lease.wanted.name)
             for lease in leases
         ]
         try:
-            files = await self._tiers.workshop.offload(
+            files = await self._tiers.task_runner.offload(
                 lambda: [_open(path) if lease.body is None else None for path, lease in zip(paths, leases, strict=True)]
             )
             taken = [lease._replace(file=file) for lease, file in zip(leases, files, strict=True)]
@@ -84,7 +84,7 @@ class Leases:
         if body is not None and (isinstance(body, bytes) or body.is_servable(self._tiers.clock.mono())):
             done(body)
         else:
-            self._tiers.workshop.spawn(self._read(lease, done))
+            self._tiers.task_runner.spawn(self._read(lease, done))
 
     async def _read(self, lease: Lease, done: Callable[[Body | None], object]) -> None:
         file = lease.file if lease.file is not None else lease.body
@@ -93,7 +93,7 @@ class Leases:
             wanted = lease.wanted
             if isinstance(file, FileBody) and wanted is not None:
                 path = Path(f"/proc/self/fd/{file.fd}")
-                head, body = await self._tiers.workshop.offload(lambda: open_body(path, wanted, now))
+                head, body = await self._tiers.task_runner.offload(lambda: open_body(path, wanted, now))
                 found = body if head.get("mark") == lease.mark else None
         except (Damaged, OSError):
             self._tiers.counts.disk_damaged += 1
@@ -112,6 +112,6 @@ def _open(path: Path | None) -> FileBody:
     if path is None:
         raise FileNotFoundError
     made = FileBody(os.open(path, os.O_RDONLY | os.O_CLOEXEC), 0)
-    if not few(made.fd):
+    if not can_keep_open_when_cold(made.fd):
         raise OSError("too many files are open")
     return made

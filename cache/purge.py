@@ -21,11 +21,11 @@ STEP = 200
 class Receipt(int):
     """How many objects a purge reached, an object in slices once.
 
-    `left`: of how many files it could not be written down that they have to go, so that a later start might take them
-    for objects: those of this purge, and those that had to go before it for whatever reason.
+    `unrecorded_files`: files whose removal could not be recorded, so that a later start might serve them again; it
+    counts those of this purge and of earlier removals.
     """
 
-    left: int = 0
+    unrecorded_files: int = 0
 
 
 class _Pace:
@@ -33,7 +33,7 @@ class _Pace:
 
     done = 0
 
-    async def one(self) -> None:
+    async def step(self) -> None:
         """One object more is done."""
         self.done += 1
         if self.done % STEP == 0:
@@ -42,16 +42,16 @@ class _Pace:
 
 async def purge(tiers: Tiers, filling: FillTable, request: PurgeRequest) -> Receipt:
     """Remove (hard) or mark stale (soft). Returns when it is done in every tier: a GET after it never gets the old
-    bytes, a fill begun before it stores nothing, and no start brings them back, unless `left` says so.
+    bytes, a fill begun before it stores nothing, and no start brings them back, unless `unrecorded_files` says so.
 
     A start serves what the index beside the files names. So it is enough, and needed, that the index says of every file
     that had to go until now that it does, and that this is on the disk."""
     filling.purge(request)
     # A file that appears, or still lies there, after the receipt would come back at the next start.
-    under_way = {tiers.writing.end_of(e) for e in tiers.writing if request.reaches(e.key, e.surrogates)}
+    under_way = {tiers.writer.end_of(e) for e in tiers.writer if request.reaches(e.key, e.surrogates)}
     softened: dict[Entry, None] = {}
     pace, reached = _Pace(), 0
-    for entries in tiers.index.reached(request, STEP):
+    for entries in tiers.index.iter_reached(request, STEP):
         for entry in entries:
             if not tiers.index.holds(entry) or entry in softened:
                 continue
@@ -60,19 +60,19 @@ async def purge(tiers: Tiers, filling: FillTable, request: PurgeRequest) -> Rece
                 entry.make_stale(tiers.clock.mono())
                 softened[entry] = None
             else:
-                await _removed(tiers, entry, pace)
-            await pace.one()
+                await _remove(tiers, entry, pace)
+            await pace.step()
         await asyncio.sleep(0)
     if under_way:
         await asyncio.wait(under_way)
     await _mark_stale(tiers, list(softened))
     receipt = Receipt(reached)
-    receipt.left = await _settled(tiers)
+    receipt.unrecorded_files = await _sync_removals(tiers)
     tiers.counts.purged += reached
     return receipt
 
 
-async def _settled(tiers: Tiers) -> int:
+async def _sync_removals(tiers: Tiers) -> int:
     """Nothing that had to go can come back; of how many files that cannot be said.
 
     On a full disk some objects leave, and it is tried once more."""
@@ -80,26 +80,26 @@ async def _settled(tiers: Tiers) -> int:
     if disk is None:
         return 0
     for last in (False, True):
-        await tiers.leaving.emptied()
+        await tiers.remover.wait_empty()
         try:
-            await tiers.workshop.offload(disk.settle)
+            await tiers.task_runner.offload(disk.sync_removals)
         except DiskFull:
             if not last:
-                await tiers.leaves_disk(disk.shed(PAGE))
+                await tiers.evict_from_disk(disk.shed(PAGE))
         except StorageFailed:
             break
         else:
             return 0
-    return max(1, disk.owed)
+    return max(1, disk.pending_removals)
 
 
-async def _removed(tiers: Tiers, entry: Entry, pace: _Pace) -> None:
+async def _remove(tiers: Tiers, entry: Entry, pace: _Pace) -> None:
     """Out of all tiers, after a whole its slices too."""
     tiers.forget(entry, with_slices=False)
     for part in tiers.index.slices_of(entry) if entry.slice else ():
         if part is not None:
             tiers.forget(part)
-        await pace.one()
+        await pace.step()
 
 
 async def _mark_stale(tiers: Tiers, softened: list[Entry]) -> None:
@@ -110,12 +110,12 @@ async def _mark_stale(tiers: Tiers, softened: list[Entry]) -> None:
     for at in range(0, len(softened), STEP):
         now = Instant(tiers.clock.wall(), tiers.clock.mono())
         there: dict[str, tuple[Entry, Head]] = {
-            disk.name(entry.key, entry.disk): (entry, entry.to_index(now))
+            disk.file_name(entry.key, entry.disk): (entry, entry.to_index(now))
             for entry in softened[at : at + STEP]
             if entry.disk is not None
         }
         lines = [(name, line) for name, (_, line) in there.items()]
         if not lines:
             continue
-        for name in await tiers.workshop.offload(partial(disk.mark_stale, lines)):
+        for name in await tiers.task_runner.offload(partial(disk.mark_stale, lines)):
             tiers.forget(there[name][0])

@@ -17,13 +17,13 @@ class Evicted(NamedTuple):
 
     entry: Entry
     body: Body | None
-    wanted: bool
+    was_wanted: bool
 
 
 class RamTier:
     """Which entries have their body in RAM. Keys of the policy are the entries themselves."""
 
-    __slots__ = ("_policy", "budget", "largest", "touch")
+    __slots__ = ("_policy", "budget", "max_object_bytes", "touch")
 
     def __init__(self, budget: int, policy: Policy[Entry], *, alone: bool) -> None:
         self.budget = budget
@@ -31,7 +31,7 @@ class RamTier:
         self.touch = policy.touch
         """The entry was asked for: the policy's own function, since every hit calls it."""
         # With no disk behind it the RAM tier is the cache: then only what could not share it at all stays out.
-        self.largest = budget // (2 if alone else MAX_SHARE)
+        self.max_object_bytes = budget // (2 if alone else MAX_SHARE)
 
     @property
     def used(self) -> int:
@@ -40,7 +40,7 @@ class RamTier:
 
     def fits(self, cost: int) -> bool:
         """Whether an object of this cost may come in."""
-        return cost <= self.largest
+        return cost <= self.max_object_bytes
 
     def fits_without_eviction(self, cost: int) -> bool:
         """Whether so much more would push out nothing that was asked for since it came."""

@@ -22,7 +22,7 @@ async def mark_stale_before(tiers: Tiers, before: float) -> int:
     In RAM alone: a start that hears of the purges it missed has no need to doubt.
     """
     doubted, now = 0, tiers.clock.mono()
-    for entries in tiers.index.reached(PurgeRequest(everything=True), STEP):
+    for entries in tiers.index.iter_reached(PurgeRequest(everything=True), STEP):
         for entry in entries:
             if entry.born >= before or is_slice(entry.key):  # slices are used with their whole alone
                 continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-_ROLL = 4096
+_LIST_PARTS = 4096
 MAX_UNSHARDED = 1024
 """Members of a small set; a larger one is better `ShardedKeySet`."""
 PARTS = 256
@@ -20,15 +20,15 @@ class ShardedKeyList:
     __slots__ = ("_parts",)
 
     def __init__(self) -> None:
-        self._parts: list[list[bytes]] = [[] for _ in range(_ROLL)]
+        self._parts: list[list[bytes]] = [[] for _ in range(_LIST_PARTS)]
 
     def add(self, key: bytes) -> None:
         """A key that is not in."""
-        self._parts[hash(key) % _ROLL].append(key)
+        self._parts[hash(key) % _LIST_PARTS].append(key)
 
     def discard(self, key: bytes) -> None:
         """A key that is in; order is nobody's, so the last takes its place."""
-        part = self._parts[hash(key) % _ROLL]
+        part = self._parts[hash(key) % _LIST_PARTS]
         at, last = part.index(key), part.pop()
         if at < len(part):
             part[at] = last

@@ -25,11 +25,11 @@ def is_slice(key: bytes) -> bool:
     return _MARK in key
 
 
-def span(number: int, size: int, length: int) -> tuple[int, int]:
+def byte_range(number: int, size: int, length: int) -> tuple[int, int]:
     """First byte of a slice and the one after its last, of an object of `length` bytes."""
     return number * size, min((number + 1) * size, length)
 
 
-def numbers(first: int, stop: int, size: int) -> range:
+def slice_numbers(first: int, stop: int, size: int) -> range:
     """The slices in which the bytes `first` to `stop` (not included) lie."""
     return range(first // size, -(-stop // size)) if stop > first else range(0)

@@ -16,11 +16,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from cache.body import Body, DiskBody, Pieces, few
+from cache.body import Body, DiskBody, Pieces, can_keep_open_when_cold
 from cache.counts import CacheCounts
 from cache.disk.disk_writer import DiskWriter
 from cache.disk.file_remover import FileRemover
-from cache.disk.reconcile import Reconcile
+from cache.disk.reconcile import Reconciler
 from cache.disk.tier import DiskTier
 from cache.entry import Entry
 from cache.index import Index
@@ -32,7 +32,7 @@ from kernel.clock import Clock
 MAX_CACHED_HEADS = 1024
 """Heads kept of objects that are not in RAM, and their files kept open: somebody may be about to use them."""
 
-SLICES_AT_ONCE = 100
+SLICES_PER_STEP = 100
 """Slices of an object that leave with it before others get their turn."""
 
 
@@ -51,17 +51,17 @@ class Tiers:
         files: bool,
     ) -> None:
         self.ram, self.disk, self.files = ram, disk, files
-        self.clock, self.workshop = clock, workshop
+        self.clock, self.task_runner = clock, workshop
         self.counts = CacheCounts()
         self.index = Index()
-        self.leaving = FileRemover(disk, workshop, clock, self.counts)
-        self.writing = DiskWriter(self)
-        self.reconcile = Reconcile(self)
-        self.folder_lost = self.reconcile.folder_lost
-        self.on_gone: Callable[[Entry], object] | None = None
+        self.remover = FileRemover(disk, workshop, clock, self.counts)
+        self.writer = DiskWriter(self)
+        self.reconciler = Reconciler(self)
+        self.folder_lost = self.reconciler.folder_lost
+        self.on_removed: Callable[[Entry], object] | None = None
         """Told of every entry that leaves the cache, however."""
         self._in_use = in_use
-        self._lukewarm: OrderedDict[Entry, DiskBody | None] = OrderedDict()
+        self._cached_heads: OrderedDict[Entry, DiskBody | None] = OrderedDict()
 
     def in_ram(self, entry: Entry) -> bool:
         """Whether RAM has it: its body, or the whole of an object in slices."""
@@ -91,16 +91,16 @@ class Tiers:
         if not entry.slice:
             entry.length = len(body)
         in_ram, disk, cost = self.ram.fits(entry.cost), self.disk, entry.cost
-        room = disk is not None and disk.fits(cost, self.clock.mono()) and self.writing.has_room(cost)
+        room = disk is not None and disk.fits(cost, self.clock.mono()) and self.writer.has_room(cost)
         self.counts.disk_skipped += disk is not None and not room
         to_disk = room and disk is not None and disk.admits(entry)
         if not in_ram and not to_disk:
             return False
-        self._enter(entry)
+        self._insert(entry)
         if to_disk and disk is not None:
-            self.writing.begin(disk, entry, body)
+            self.writer.start_write(disk, entry, body)
         elif isinstance(body, Pieces):
-            body = body.joined()
+            body = body.join()
         if in_ram:
             self.to_ram(entry, body)
         return True
@@ -110,9 +110,9 @@ class Tiers:
         if not self.ram.fits(entry.cost):
             self.release_head(entry, body)
             return
-        self._lukewarm.pop(entry, None)
+        self._cached_heads.pop(entry, None)
         for left in self.ram.put(entry, None if entry.slice else body):
-            self._left_ram(left)
+            self._on_ram_evicted(left)
 
     def adopt(self, entries: Iterable[Entry]) -> None:
         """Take in what the disk tier found at start, oldest first; slices without their whole go."""
@@ -123,20 +123,20 @@ class Tiers:
             number, entry.disk = entry.disk, None
             if number is None:
                 continue
-            self._enter(entry)
+            self._insert(entry)
             if victims := disk.put(entry, number):
-                self.leaving.remove_later(self._off_disk(victims))
+                self.remover.remove_later(self._drop_from_disk(victims))
             if is_slice(entry.key):
                 slices.append(entry)
         for entry in slices:
             if not self.index.has_whole(entry):
                 self.forget(entry)
 
-    def _enter(self, entry: Entry) -> None:
+    def _insert(self, entry: Entry) -> None:
         for other in self.index.replaced_by(entry):
             same = other.slice and (other.slice, other.mark, other.length) == (entry.slice, entry.mark, entry.length)
             self.forget(other, with_slices=not same)
-        self.index.enter(entry)
+        self.index.insert(entry)
 
     # -- leaving -----------------------------------------------------------------------------------------------
 
@@ -144,63 +144,63 @@ class Tiers:
         """Out of the index and both tiers, its slices too; its file is on its way out, be it still being written."""
         self.index.remove(entry)
         self.ram.drop(entry)
-        self._lukewarm.pop(entry, None)
+        self._cached_heads.pop(entry, None)
         if entry.slice and with_slices:
-            self._slices_leave(entry)
+            self._forget_slices(entry)
         if (disk := self.disk) is not None:
-            for name in (disk.drop(entry), self.writing.file_of(disk, entry)):
+            for name in (disk.drop(entry), self.writer.file_of(disk, entry)):
                 if name is not None:
-                    self.leaving.remove_later((name,))
-        if self.on_gone is not None:
-            self.on_gone(entry)
+                    self.remover.remove_later((name,))
+        if self.on_removed is not None:
+            self.on_removed(entry)
 
-    def file_lost(self, disk: DiskTier, entry: Entry) -> None:
+    def forget_file(self, disk: DiskTier, entry: Entry) -> None:
         """Its file is not there: what is in RAM goes on from there."""
         if self.in_ram(entry):
             disk.drop(entry)
         else:
             self.forget(entry)
 
-    def _slices_leave(self, whole: Entry) -> None:
+    def _forget_slices(self, whole: Entry) -> None:
         """Those of an object that has left; of a large one in steps, until the same is stored again."""
         slices = self.index.slices_of(whole)
-        for part in islice(slices, SLICES_AT_ONCE):
+        for part in islice(slices, SLICES_PER_STEP):
             if part is not None:
                 self.forget(part)
-        if (whole.length or 0) > SLICES_AT_ONCE * whole.slice:
-            self.workshop.spawn(self._further_slices_leave(slices))
+        if (whole.length or 0) > SLICES_PER_STEP * whole.slice:
+            self.task_runner.spawn(self._forget_more_slices(slices))
 
-    async def _further_slices_leave(self, slices: Iterator[Entry | None]) -> None:
+    async def _forget_more_slices(self, slices: Iterator[Entry | None]) -> None:
         for number, part in enumerate(slices):
             if part is not None and self.index.has_whole(part):
                 return
             if part is not None:
                 self.forget(part)
-            if number % SLICES_AT_ONCE == 0:
+            if number % SLICES_PER_STEP == 0:
                 await asyncio.sleep(0)
 
-    def _left_ram(self, left: Evicted) -> None:
+    def _on_ram_evicted(self, left: Evicted) -> None:
         entry, disk, cost = left.entry, self.disk, left.entry.cost
         self.counts.evicted_ram += 1
-        if entry.disk is not None or self.writing.holds(entry):
+        if entry.disk is not None or self.writer.holds(entry):
             self.release_head(entry, left.body)
         elif (
-            left.wanted
+            left.was_wanted
             and left.body is not None
             and disk is not None
             and disk.fits(cost, self.clock.mono())
-            and self.writing.has_room(cost)
+            and self.writer.has_room(cost)
         ):
             self.counts.demoted += 1
-            self.writing.begin(disk, entry, left.body)
+            self.writer.start_write(disk, entry, left.body)
         else:
             self.forget(entry)
 
-    async def leaves_disk(self, victims: list[Entry]) -> None:
+    async def evict_from_disk(self, victims: list[Entry]) -> None:
         """The disk tier has no room for these: until their files are gone."""
-        await self.leaving.remove(self._off_disk(victims))
+        await self.remover.remove(self._drop_from_disk(victims))
 
-    def _off_disk(self, victims: list[Entry]) -> list[str]:
+    def _drop_from_disk(self, victims: list[Entry]) -> list[str]:
         """Books of it; names of the files that are still to be removed."""
         disk, names = self.disk, list[str]()
         self.counts.evicted_disk += len(victims)
@@ -217,11 +217,11 @@ class Tiers:
     def reopen_body(self, entry: Entry, now: float) -> Body | None:
         """The body of an entry that has left RAM, back there without a read: when its file, whose sums were verified
         after it was opened, is open still, nobody has changed it and its pages are in memory."""
-        body = self._lukewarm.get(entry)
+        body = self._cached_heads.get(entry)
         if body is None or self.disk is None:
             return None
-        if not body.is_servable(now) or not body.in_memory():
-            self._lukewarm[entry] = None
+        if not body.is_servable(now) or not body.is_in_page_cache():
+            self._cached_heads[entry] = None
             return None
         self.counts.loads += 1
         self.disk.touch(entry)
@@ -233,13 +233,13 @@ class Tiers:
         asked for since."""
         if entry.cold or entry.disk is None:
             return
-        self._lukewarm[entry] = body if isinstance(body, DiskBody) and few(body.fd) else None
-        self._lukewarm.move_to_end(entry)
-        for _ in range(len(self._lukewarm) - MAX_CACHED_HEADS):
-            eldest, kept = self._lukewarm.popitem(last=False)
+        self._cached_heads[entry] = body if isinstance(body, DiskBody) and can_keep_open_when_cold(body.fd) else None
+        self._cached_heads.move_to_end(entry)
+        for _ in range(len(self._cached_heads) - MAX_CACHED_HEADS):
+            eldest, kept = self._cached_heads.popitem(last=False)
             if self.in_ram(eldest) or eldest.disk is None:
                 continue
-            if self.writing.holds(eldest) or self._in_use(eldest):
-                self._lukewarm[eldest] = kept
+            if self.writer.holds(eldest) or self._in_use(eldest):
+                self._cached_heads[eldest] = kept
             else:
                 eldest.release_head()

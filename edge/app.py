@@ -16,7 +16,7 @@ from cache.cache import SegmentCache
 from cache.disk.tier import DiskTier
 from cache.entry import Entry
 from cache.eviction.admission import ADMISSIONS
-from cache.eviction.choice import POLICIES, Tuning
+from cache.eviction.choice import POLICIES, S3FifoTuning
 from cache.eviction.policy import Policy
 from cache.ram import RamTier
 from edge.admin.api import Admin, Stopping, admin_limits
@@ -154,7 +154,7 @@ class Edge:
 
     def _policy(self, budget: int) -> Policy[Entry]:
         settings = self.settings
-        return POLICIES[settings.policy](budget, Tuning(settings.small_share, settings.promote_after))
+        return POLICIES[settings.policy](budget, S3FifoTuning(settings.small_share, settings.promote_after))
 
     def _make_log(self) -> AccessLog | None:
         settings = self.settings
@@ -185,10 +185,10 @@ class Edge:
         if self.disk is not None:
             await self.tasks.offload(partial(private_folder, self.disk.folder))
             disk, now = self.disk, Instant(self.clock.wall(), self.clock.mono())
-            self.cache.tell(_tell_of_folder)
+            self.cache.set_notice_listener(_tell_of_folder)
             found = await self.tasks.offload(lambda: disk.open(now, LOCK_PATIENCE))
             self.cache.adopt(found)
-            self.tasks.spawn(self.cache.walk(found))
+            self.tasks.spawn(self.cache.sweep_disk(found))
         if self.identity is not None:
             work = Supervised(self.clock.mono).keep("identity", self.identity.run)
             self._following.append(self.tasks.spawn(work))
@@ -330,7 +330,7 @@ class Edge:
             self._admin.stop_listening()
         try:
             async with asyncio.timeout(MAKE_WAY_SECONDS):
-                await self.cache.let_disk_go()
+                await self.cache.hand_over_disk()
         except TimeoutError:
             logger.warning("the cache's folder is kept to the end: its disk is slow", seconds=MAKE_WAY_SECONDS)
 
@@ -375,7 +375,7 @@ class Edge:
             return True, "degraded"
         if self.jobs is not None and self.jobs.catching_up:
             return False, "catching-up"
-        if self.cache.disk_off:
+        if self.cache.is_disk_off:
             return True, "degraded"
         return True, "ready"
 

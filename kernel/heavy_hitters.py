@@ -20,23 +20,23 @@ _RESCALE_AT = 40.0
 """Half-lives after which the weights are begun anew, far before a float would overflow."""
 
 
-class Taken(NamedTuple):
-    """Faded sums as of the moment asked for; `over`: by how many bytes the sum may be too high."""
+class Estimate(NamedTuple):
+    """Faded sums as of the moment asked for; `max_error_bytes`: by how many bytes the sum may be too high."""
 
     bytes: float
     requests: float
-    over: float
+    max_error_bytes: float
 
 
 class HeavyHitters(Generic[K]):
     """See the module. `places`: how many are remembered; `half_life` in seconds."""
 
-    __slots__ = ("_began", "_half_life", "_heap", "_order", "_places", "_sums")
+    __slots__ = ("_epoch", "_half_life", "_heap", "_order", "_places", "_sums")
 
     def __init__(self, places: int, half_life: float) -> None:
         self._places = places
         self._half_life = half_life
-        self._began = 0.0
+        self._epoch = 0.0
         self._sums: dict[K, list[float]] = {}
         # (sum at some time, order, key) of each: a sum only grows, so that the least is found by looking at those on
         # top whose entry is out of date, and putting them back where they belong.
@@ -46,14 +46,14 @@ class HeavyHitters(Generic[K]):
     def __len__(self) -> int:
         return len(self._sums)
 
-    def add(self, key: K, size: float, requests: float, now: float) -> None:
+    def record(self, key: K, size: float, requests: float, now: float) -> None:
         """`size` bytes and so many requests were taken, at `now` (seconds, never falling)."""
         weight = self._weight(now)
         held = self._sums.get(key)
         if held is None:
             held = [0.0, 0.0, 0.0]
             if len(self._sums) >= self._places:
-                held[0] = held[2] = self._take_least()
+                held[0] = held[2] = self._evict_smallest()
             self._sums[key] = held
             self._push(key, held[0])
         held[0] += size * weight
@@ -63,7 +63,7 @@ class HeavyHitters(Generic[K]):
         self._order += 1
         heapq.heappush(self._heap, (size, self._order, key))
 
-    def _take_least(self) -> float:
+    def _evict_smallest(self) -> float:
         """The sum of the least, who leaves."""
         while True:
             size, _, key = heapq.heappop(self._heap)
@@ -73,17 +73,17 @@ class HeavyHitters(Generic[K]):
                 return now
             self._push(key, now)
 
-    def top(self, most: int, now: float) -> list[tuple[K, Taken]]:
+    def top(self, most: int, now: float) -> list[tuple[K, Estimate]]:
         """Those with the largest sums, largest first; sums that faded to less than a byte are left out."""
         weight = self._weight(now)
         ranked = sorted(self._sums.items(), key=lambda item: item[1][0], reverse=True)[:most]
-        found = [(key, Taken(size / weight, count / weight, over / weight)) for key, (size, count, over) in ranked]
+        found = [(key, Estimate(size / weight, count / weight, over / weight)) for key, (size, count, over) in ranked]
         return [(key, taken) for key, taken in found if taken.bytes >= 1.0]
 
     def _weight(self, now: float) -> float:
         if not self._sums:
-            self._began = now
-        elapsed = (now - self._began) / self._half_life
+            self._epoch = now
+        elapsed = (now - self._epoch) / self._half_life
         if elapsed > _RESCALE_AT:
             fade = 0.5**elapsed
             self._sums = {
@@ -91,7 +91,7 @@ class HeavyHitters(Generic[K]):
                 for key, (size, count, over) in self._sums.items()
                 if size * fade >= 1.0
             }
-            self._began, elapsed = now, 0.0
+            self._epoch, elapsed = now, 0.0
             self._heap = []
             for key, held in self._sums.items():
                 self._push(key, held[0])

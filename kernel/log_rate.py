@@ -28,16 +28,16 @@ MAX_TRACEBACK = 8 * 1024
 class _Budget:
     """A bucket of lines that fills with time."""
 
-    __slots__ = ("_at", "_left", "_most", "_rate", "left_out")
+    __slots__ = ("_at", "_capacity", "_left", "_rate", "left_out")
 
     def __init__(self, most: float, rate: float, now: float) -> None:
-        self._left = self._most = most
+        self._left = self._capacity = most
         self._rate = rate
         self._at = now
         self.left_out = 0
 
-    def take(self, now: float) -> bool:
-        self._left = min(self._most, self._left + max(0.0, now - self._at) * self._rate)
+    def try_spend(self, now: float) -> bool:
+        self._left = min(self._capacity, self._left + max(0.0, now - self._at) * self._rate)
         self._at = now
         if self._left < 1:
             return False
@@ -64,7 +64,7 @@ class LogRate:
             if len(self._kinds) > MAX_KINDS:
                 self._kinds.popitem(last=False)
         self._kinds.move_to_end(kind)
-        if not budget.take(now) or not self._all.take(now):
+        if not budget.try_spend(now) or not self._all.try_spend(now):
             budget.left_out += 1
             self.left_out += 1
             return None

@@ -26,7 +26,7 @@ class DiskLoader:
     def load(self, entry: Entry, done: Done) -> None:
         """Bring a body; `done(body)` on the loop, None when it cannot be had."""
         tiers = self._tiers
-        body = entry.body if entry.body is not None else tiers.writing.bodies.get(entry)
+        body = entry.body if entry.body is not None else tiers.writer.bodies.get(entry)
         if body is None and entry.slice and not entry.cold:
             body = b""
         if body is not None:
@@ -45,7 +45,7 @@ class DiskLoader:
 
     def _next(self) -> None:
         while (load := self._loads.next_load()) is not None:
-            self._tiers.workshop.spawn(self._load(load))
+            self._tiers.task_runner.spawn(self._load(load))
 
     async def _load(self, load: Load) -> None:
         tiers, entry = self._tiers, load.entry
@@ -83,9 +83,9 @@ class DiskLoader:
         disk, number = tiers.disk, entry.disk
         if disk is None or number is None or disk.is_suspended(tiers.clock.mono()):
             return None
-        wanted = FileOf(disk.name(entry.key, number), entry.key, entry.vary)
+        wanted = FileOf(disk.file_name(entry.key, number), entry.key, entry.vary)
         try:
-            found = await tiers.workshop.offload(lambda: read(disk, wanted))
+            found = await tiers.task_runner.offload(lambda: read(disk, wanted))
         except Damaged:
             if entry.disk == number:  # else it was purged or evicted meanwhile: no damage
                 tiers.counts.disk_damaged += 1

@@ -31,7 +31,7 @@ class DiskWriter:
         self._heads: dict[Entry, bool] = {}
         self._ended: dict[Entry, asyncio.Future[None]] = {}
         self.bytes = 0
-        self._most = min(MAX_QUEUED_BYTES, tiers.disk.largest if tiers.disk is not None else 0)
+        self._max_bytes = min(MAX_QUEUED_BYTES, tiers.disk.max_object_bytes if tiers.disk is not None else 0)
 
     def __len__(self) -> int:
         return len(self.bodies) + len(self._heads)
@@ -48,7 +48,7 @@ class DiskWriter:
         """Done when this write has ended, however it ended."""
         return self._ended.setdefault(entry, asyncio.get_running_loop().create_future())
 
-    def _over(self, entry: Entry) -> None:
+    def _finish(self, entry: Entry) -> None:
         waited_for = None if self.holds(entry) else self._ended.pop(entry, None)
         if waited_for is not None and not waited_for.done():
             waited_for.set_result(None)
@@ -57,45 +57,45 @@ class DiskWriter:
 
     def has_room(self, cost: int) -> bool:
         """Whether one more of so many bytes may be on its way."""
-        return self.bytes + cost <= self._most and len(self.bodies) < MAX_WRITES
+        return self.bytes + cost <= self._max_bytes and len(self.bodies) < MAX_WRITES
 
-    def begin(self, disk: DiskTier, entry: Entry, body: Body) -> None:
+    def start_write(self, disk: DiskTier, entry: Entry, body: Body) -> None:
         """Write an object."""
         cost = entry.cost  # as it is now: a 304 meanwhile may change it
         self.bodies[entry] = body
         self._numbers[entry] = disk.new_number()
         self.bytes += cost
-        self._tiers.workshop.spawn(self._write(disk, entry, body, cost))
+        self._tiers.task_runner.spawn(self._write(disk, entry, body, cost))
 
     def file_of(self, disk: DiskTier, entry: Entry) -> str | None:
         """The name of the file that is being written of an entry."""
         number = self._numbers.get(entry)
-        return None if number is None else disk.name(entry.key, number)
+        return None if number is None else disk.file_name(entry.key, number)
 
     async def _write(self, disk: DiskTier, entry: Entry, body: Body, cost: int) -> None:
-        tiers, written, told = self._tiers, False, entry.told
+        tiers, written, told = self._tiers, False, entry.stored_head
         number, opened = self._numbers[entry], None
         try:
-            await tiers.leaves_disk(disk.make_room(self.bytes))
-            opened = await self._write_file(disk, disk.name(entry.key, number), entry, body, cost)
+            await tiers.evict_from_disk(disk.make_room(self.bytes))
+            opened = await self._write_file(disk, disk.file_name(entry.key, number), entry, body, cost)
             written = True
             disk.note_success()
         except StorageFailed as error:
-            await self._failed(disk, error)
+            await self._record_failure(disk, error)
         finally:
             self.bytes -= cost
             del self.bodies[entry], self._numbers[entry]
             try:
                 if written:
-                    await self._wrote(disk, entry, number, cost, opened)
+                    await self._record_written(disk, entry, number, cost, opened)
             finally:
                 if isinstance(entry.body, Pieces):
-                    entry.body = entry.body.joined()
+                    entry.body = entry.body.join()
                 if not written and not tiers.in_ram(entry):
                     tiers.forget(entry)
-                elif entry.disk is not None and not entry.cold and entry.told is not told:
+                elif entry.disk is not None and not entry.cold and entry.stored_head is not told:
                     self.write_head_later(entry)
-                self._over(entry)
+                self._finish(entry)
 
     async def _write_file(self, disk: DiskTier, name: str, entry: Entry, body: Body, cost: int) -> DiskBody | None:
         """On a disk that is full before its budget is, some leave and it is tried once more."""
@@ -103,17 +103,19 @@ class DiskWriter:
         now = Instant(tiers.clock.wall(), tiers.clock.mono())
         write = partial(disk.write, name, entry.to_disk(now), body, now.mono if tiers.files else None)
         try:
-            return await tiers.workshop.offload(write)
+            return await tiers.task_runner.offload(write)
         except DiskFull:
-            await tiers.leaves_disk(disk.shed(2 * cost))
-            return await tiers.workshop.offload(write)
+            await tiers.evict_from_disk(disk.shed(2 * cost))
+            return await tiers.task_runner.offload(write)
 
-    async def _wrote(self, disk: DiskTier, entry: Entry, number: int, cost: int, opened: DiskBody | None) -> None:
+    async def _record_written(
+        self, disk: DiskTier, entry: Entry, number: int, cost: int, opened: DiskBody | None
+    ) -> None:
         """Books of a file that is there now; it goes at once when its object was purged or replaced."""
         tiers = self._tiers
         if not tiers.index.holds(entry):
-            name = disk.name(entry.key, number)
-            await tiers.leaving.remove([name])
+            name = disk.file_name(entry.key, number)
+            await tiers.remover.remove([name])
             return
         tiers.counts.disk_written += 1
         tiers.counts.disk_written_bytes += cost
@@ -122,9 +124,9 @@ class DiskWriter:
         victims = disk.put(entry, number, self.bytes)
         if not tiers.in_ram(entry):
             tiers.release_head(entry, opened)
-        await tiers.leaves_disk(victims)
+        await tiers.evict_from_disk(victims)
 
-    async def _failed(self, disk: DiskTier, error: StorageFailed) -> None:
+    async def _record_failure(self, disk: DiskTier, error: StorageFailed) -> None:
         """A disk that is full is in order, and a folder that is gone is made anew; a disk that fails is not."""
         if isinstance(error, DiskFull):
             self._tiers.counts.disk_full += 1
@@ -139,13 +141,13 @@ class DiskWriter:
     def write_head_later(self, entry: Entry) -> None:
         """A 304 made the head of an object on disk new: it must survive a restart, and the object's growing cold."""
         disk = self._tiers.disk
-        if disk is None or disk.leaves or entry.disk is None:
+        if disk is None or disk.is_draining or entry.disk is None:
             return
         if entry in self._heads:
             self._heads[entry] = True
             return
         self._heads[entry] = False
-        self._tiers.workshop.spawn(self._write_head(disk, entry))
+        self._tiers.task_runner.spawn(self._write_head(disk, entry))
 
     async def _write_head(self, disk: DiskTier, entry: Entry) -> None:
         tiers, written = self._tiers, True
@@ -153,27 +155,27 @@ class DiskWriter:
             while entry.disk is not None and written:
                 self._heads[entry] = False
                 name, head = (
-                    disk.name(entry.key, entry.disk),
+                    disk.file_name(entry.key, entry.disk),
                     entry.to_disk(Instant(tiers.clock.wall(), tiers.clock.mono())),
                 )
                 try:
-                    await tiers.workshop.offload(partial(disk.write_head, name, head))
+                    await tiers.task_runner.offload(partial(disk.write_head, name, head))
                 except StorageFailed as error:
-                    await self._failed(disk, error)
+                    await self._record_failure(disk, error)
                     written = False
                 if entry.disk is None:  # it left meanwhile: what was just written is to go too
-                    await tiers.leaving.remove([name])
+                    await tiers.remover.remove([name])
                 if not self._heads[entry]:
                     break
         finally:
             del self._heads[entry]
             if not written:
-                self._lost_head(disk, entry)
-            self._over(entry)
+                self._drop_file(disk, entry)
+            self._finish(entry)
 
-    def _lost_head(self, disk: DiskTier, entry: Entry) -> None:
+    def _drop_file(self, disk: DiskTier, entry: Entry) -> None:
         """What is on disk is not what holds now: it has to go."""
         if (name := disk.drop(entry)) is not None:
-            self._tiers.leaving.remove_later([name])
+            self._tiers.remover.remove_later([name])
         if not self._tiers.in_ram(entry):
             self._tiers.forget(entry)

@@ -31,7 +31,7 @@ class FileRemover:
         self._clock = clock
         self._counts = counts
         self._names: OrderedDict[str, int] = OrderedDict()
-        self._came = 0  # the number of the last of them
+        self._last_number = 0  # the number of the last of them
         self._stuck: dict[str, None] = {}
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._running = self._retrying = False
@@ -54,8 +54,8 @@ class FileRemover:
     def _enter(self, names: Iterable[str]) -> None:
         for name in names:
             if name not in self._names:
-                self._came += 1
-                self._names[name] = self._came
+                self._last_number += 1
+                self._names[name] = self._last_number
 
     async def remove(self, names: list[str]) -> None:
         """These have to go, now."""
@@ -69,9 +69,9 @@ class FileRemover:
             if (future := self._waiting.pop(name, None)) is not None and not future.done():
                 future.set_result(None)
 
-    async def emptied(self) -> None:
+    async def wait_empty(self) -> None:
         """Until an attempt was made on all that came until now."""
-        last = self._came
+        last = self._last_number
         while self._names:
             first = next(iter(self._names))
             if self._names[first] > last:
@@ -95,8 +95,8 @@ class FileRemover:
             del self._stuck[next(iter(self._stuck))]
         if self._stuck and not self._retrying:
             self._retrying = True
-            self._clock.call_later(RETRY_SECONDS, self._again)
+            self._clock.call_later(RETRY_SECONDS, self._retry)
 
-    def _again(self) -> None:
+    def _retry(self) -> None:
         self._retrying = False
         self.remove_later(self._stuck)

@@ -34,17 +34,17 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = -1
+        self._lock_fd = -1
 
-    def make(self) -> None:
+    def create_missing(self) -> None:
         """What is not there of its folders. OSError as the system says it."""
         (self.path / "tmp").mkdir(parents=True, exist_ok=True)
         for shard in SHARDS:
             (self.path / "objects" / shard).mkdir(parents=True, exist_ok=True)
 
-    def take(self) -> None:
+    def lock(self) -> None:
         """Hold it, in place of one that was removed. InUse when another process does; OSError."""
-        while not self.ours():
+        while not self.is_ours():
             held = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -55,30 +55,30 @@ class Folder:
                 os.close(held)
                 raise
             self.close()
-            self._lock = held  # it may have been removed since it was opened: looked at again
+            self._lock_fd = held  # it may have been removed since it was opened: looked at again
 
     def open(self, wait: float = 0.0) -> None:
         """Make and hold it, at start; a predecessor has `wait` seconds to let it go. BadSettings when it cannot be."""
         try:
-            self.make()
+            self.create_missing()
             for _ in range(int(wait / LOCK_SECONDS)):
                 with contextlib.suppress(InUse):
-                    self.take()
+                    self.lock()
                     return
                 threading.Event().wait(LOCK_SECONDS)
-            self.take()
+            self.lock()
         except InUse as error:
             raise BadSettings("cache_dir", str(error)) from None
         except OSError as error:
             self.close()
             raise BadSettings("cache_dir", f"{self.path} cannot be used: {error.strerror}") from None
 
-    def ours(self) -> bool:
+    def is_ours(self) -> bool:
         """Whether the folder under this path is the one that we hold."""
-        if self._lock < 0:
+        if self._lock_fd < 0:
             return False
         try:
-            return os.path.samestat(os.stat(self.path / "lock"), os.fstat(self._lock))  # noqa: PTH116 (asked for each write)
+            return os.path.samestat(os.stat(self.path / "lock"), os.fstat(self._lock_fd))  # noqa: PTH116 (asked for each write)
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError:
@@ -86,7 +86,7 @@ class Folder:
 
     def close(self) -> None:
         """Let it go."""
-        if self._lock >= 0:
+        if self._lock_fd >= 0:
             with contextlib.suppress(OSError):
-                os.close(self._lock)
-            self._lock = -1
+                os.close(self._lock_fd)
+            self._lock_fd = -1

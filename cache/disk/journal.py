@@ -9,9 +9,9 @@ A line is MessagePack, one of three:
     [number]                  file numbers up to here were given out, though nothing may be left of them
 
 So a start opens no file, and a file that had to go and could not be removed, or that somebody puts back, is no object.
-A line that cannot be written says that its file is not kept. Names that had to go and could not be written down are
-owed: they are written before anything else is, and `settle` says whether that is done and on the disk. Where a file is
-torn, the lines before the tear count, and what they name is stale: a purge may have been in what is lost.
+If a line cannot be written, its file is not kept. Removals that could not be recorded stay pending: they are written
+before anything else, and `sync_removals` makes them durable. Where a file is torn, the lines before the tear count, but
+what they name is stale: a purge may have been in the lost part.
 
 Plain functions, to be run in threads. Over 300 lines because what is written and what is read are one format.
 """
@@ -51,15 +51,15 @@ Line = list[Any]
 
 
 @dataclass(slots=True)
-class Known:
+class JournalContents:
     """What an index says: lines by name, and names that had to go, in their order; the highest number given out;
     whether the whole of it could be read, and whether it is of an earlier format. `count`: lines read."""
 
     lines: dict[str, Line] = field(default_factory=dict)
-    gone: dict[str, None] = field(default_factory=dict)
-    number: int = 0
-    whole: bool = True
-    old: bool = False
+    removed: dict[str, None] = field(default_factory=dict)
+    last_number: int = 0
+    is_whole: bool = True
+    is_old_format: bool = False
     count: int = 0
     size: int = 0
 
@@ -72,56 +72,56 @@ class Journal:
         self._last = last
         self._fd = -1
         self._guard = threading.Lock()
-        self._lines, self._most = 0, SPARE_LINES
+        self._lines, self._compact_at = 0, SPARE_LINES
         self._size = self._number = 0
-        self._renewing = self._void = self._torn = False
+        self._is_compacting = self._void = self._torn = False
         self._unsynced = False
         self._owed: list[str] = []
 
     @property
-    def owed(self) -> int:
+    def pending_removals(self) -> int:
         """Files that had to go, which the file does not say yet; one, where it may not be believed as a whole."""
         return max(len(self._owed), int(self._void))
 
-    def read(self) -> Known:
+    def read(self) -> JournalContents:
         """What counts; nothing where there is no file, or none of ours."""
         try:
             raw = self._path.read_bytes()
         except OSError as error:
-            return Known(whole=isinstance(error, FileNotFoundError))
+            return JournalContents(is_whole=isinstance(error, FileNotFoundError))
         return parse(raw)
 
-    def start(self, known: Known, lines: Mapping[str, Line] | None = None) -> None:
+    def start(self, known: JournalContents, lines: Mapping[str, Line] | None = None) -> None:
         """Begin to append: to the file that `read` found; or, with `lines`, to one made anew that says them alone.
 
         OSError when it cannot be done; it is tried again with the next line."""
         with self._guard:
-            self._number = known.number
+            self._number = known.last_number
             if lines is not None:
                 self._void = True  # whatever is there must not count
                 records = [_packed(msgspec.msgpack.encode([name, *line])) for name, line in lines.items()]
-                self._begin(records)
+                self._rewrite(records)
                 return
-            self._shut()
+            self._close_fd()
             self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             self._size, self._lines = known.size, known.count
-            self._most = 2 * len(known.lines) + SPARE_LINES
+            self._compact_at = 2 * len(known.lines) + SPARE_LINES
 
-    def add(self, name: str, head: Mapping[str, Any]) -> None:
+    def record_object(self, name: str, head: Mapping[str, Any]) -> None:
         """A file was written, or what is known of it is new. OSError: the next start will not know it."""
         self._append(msgspec.msgpack.encode([name, *(head[one] for one in INDEXED)]))
 
-    def gone(self, names: Sequence[str]) -> bool:
+    def record_removed(self, names: Sequence[str]) -> bool:
         """The files must not come back; whether that is written down, else it is owed."""
         try:
-            self._append(_gone(names), len(names))
+            self._append(_encode_removed(names), len(names))
         except OSError:
             with self._guard:
                 self._owe(names)
             return False
         return True
 
-    def settle(self) -> None:
+    def sync_removals(self) -> None:
         """What has to go is written down, and on the disk. OSError: a later start may not know all of it."""
         with self._guard:
             if self._owed or self._void or self._torn:
@@ -145,20 +145,20 @@ class Journal:
     def _append(self, line: bytes, count: int = 1) -> None:
         with self._guard:
             self._write(_packed(line), count)
-            if self._lines <= self._most or self._renewing:
+            if self._lines <= self._compact_at or self._is_compacting:
                 return
-            self._renewing, fd, size, lines = True, self._fd, self._size, self._lines
-        self._renew(fd, size, lines)
+            self._is_compacting, fd, size, lines = True, self._fd, self._size, self._lines
+        self._compact(fd, size, lines)
 
     def _write(self, record: bytes, count: int) -> None:
         """Append, after what is owed."""
         if self._fd < 0 or self._void:
-            self._begin([])
+            self._rewrite([])
         if self._torn:
             os.ftruncate(self._fd, self._size)
             self._torn = False
         owed = list(self._owed)
-        data = (_packed(_gone(owed)) if owed else b"") + record
+        data = (_packed(_encode_removed(owed)) if owed else b"") + record
         self._unsynced = True
         try:
             if os.write(self._fd, data) != len(data):
@@ -177,42 +177,44 @@ class Journal:
         except OSError:
             self._torn = True
 
-    def _begin(self, records: Iterable[bytes]) -> None:
+    def _rewrite(self, records: Iterable[bytes]) -> None:
         """A new file of these lines in place of the old one."""
         records = list(records)
         number = _packed(msgspec.msgpack.encode([max(self._number, self._last())]))
         self._path.with_suffix(".new").write_bytes(MAGIC + number + b"".join(records))
-        self._take(len(records), b"")
+        self._install_new(len(records), b"")
         self._void = False
 
     # -- anew, when most of it is old --------------------------------------------------------------------------
 
-    def _renew(self, fd: int, size: int, lines: int) -> None:
+    def _compact(self, fd: int, size: int, lines: int) -> None:
         """By the one who came to it, while others append; what they did is taken over at the end. Where it fails the
         old file goes on, and grows."""
         try:
             with self._path.open("rb") as file:
                 known = parse(file.read(size))
-            if not known.whole:
+            if not known.is_whole:
                 raise OSError("torn")
-            number = max(known.number, self._last())
+            number = max(known.last_number, self._last())
             records = [_packed(msgspec.msgpack.encode([number]))]
             records += [_packed(msgspec.msgpack.encode([name, *line])) for name, line in known.lines.items()]
-            if last := list(known.gone)[-MAX_REMEMBERED:]:
-                records.append(_packed(_gone(last)))
+            if last := list(known.removed)[-MAX_REMEMBERED:]:
+                records.append(_packed(_encode_removed(last)))
             self._path.with_suffix(".new").write_bytes(MAGIC + b"".join(records))
             with self._guard:
                 if self._fd == fd and not self._void:
                     with self._path.open("rb") as file:
                         file.seek(size)
-                        self._take(len(known.lines) + len(last) + self._lines - lines, file.read(self._size - size))
+                        self._install_new(
+                            len(known.lines) + len(last) + self._lines - lines, file.read(self._size - size)
+                        )
         except OSError:
             with self._guard:
-                self._most = self._lines + SPARE_LINES
+                self._compact_at = self._lines + SPARE_LINES
         finally:
-            self._renewing = False
+            self._is_compacting = False
 
-    def _take(self, lines: int, more: bytes) -> None:
+    def _install_new(self, lines: int, more: bytes) -> None:
         """The new file takes the place of the old one at once, after `more` is appended; it has so many lines.
 
         It is on the disk before it does: what a receipt was given for must not be lost with the power."""
@@ -226,13 +228,13 @@ class Journal:
         except BaseException:
             os.close(fd)
             raise
-        self._shut()
+        self._close_fd()
         self._fd, self._lines, self._size = fd, lines, size
-        self._most = 2 * lines + SPARE_LINES
+        self._compact_at = 2 * lines + SPARE_LINES
         self._torn = False
         sync_path(self._path.parent)
 
-    def _shut(self) -> None:
+    def _close_fd(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -243,15 +245,15 @@ class Journal:
             with contextlib.suppress(OSError):
                 if self._fd >= 0 and (self._owed or self._void or self._torn):
                     self._write(b"", 0)
-            self._shut()
+            self._close_fd()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """The folder is another, in which nothing is: nothing of what was said before counts there."""
         with self._guard:
-            self._shut()
+            self._close_fd()
             self._owed.clear()
             self._void = self._torn = self._unsynced = False
-            self._begin([])
+            self._rewrite([])
 
 
 def number_of(name: str) -> int:
@@ -259,7 +261,7 @@ def number_of(name: str) -> int:
     return int(name.rpartition("-")[2], 16)
 
 
-def _gone(names: Sequence[str]) -> bytes:
+def _encode_removed(names: Sequence[str]) -> bytes:
     return msgspec.msgpack.encode([None, *names])
 
 
@@ -267,12 +269,12 @@ def _packed(line: bytes) -> bytes:
     return _FIXED.pack(len(line), xxhash.xxh3_64_intdigest(line)) + line
 
 
-def parse(raw: bytes) -> Known:
+def parse(raw: bytes) -> JournalContents:
     """What an index of these bytes says, as far as they are ours. Pure."""
     if raw[: len(MAGIC)] != MAGIC:
-        return Known(whole=False, old=raw.startswith(OLD_MAGIC))
-    found = Known(size=len(raw))
-    lines, gone, known_as = found.lines, found.gone, 1 + len(INDEXED)
+        return JournalContents(is_whole=False, is_old_format=raw.startswith(OLD_MAGIC))
+    found = JournalContents(size=len(raw))
+    lines, gone, known_as = found.lines, found.removed, 1 + len(INDEXED)
     try:
         for line in _lines(raw):
             found.count += 1
@@ -283,15 +285,17 @@ def parse(raw: bytes) -> Known:
                     lines.pop(one, None)
                     gone[one] = None
             elif isinstance(name, int):
-                found.number = max(found.number, name)
+                found.last_number = max(found.last_number, name)
             elif len(line) != known_as:
                 raise ValueError("of another version")
             elif name not in gone:
                 del line[0]
                 lines[name] = line
     except (ValueError, TypeError, IndexError, msgspec.DecodeError):
-        found.whole = False
-    found.number = max(found.number, max(map(number_of, lines), default=0), max(map(number_of, gone), default=0))
+        found.is_whole = False
+    found.last_number = max(
+        found.last_number, max(map(number_of, lines), default=0), max(map(number_of, gone), default=0)
+    )
     return found
 
 

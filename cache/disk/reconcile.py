@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from cache.disk.recovery import SHARDS, Found, by_shard
+from cache.disk.recovery import SHARDS, RecoveredObjects, by_shard
 from cache.disk.tier import DiskTier
 from cache.entry import Entry
 from cache.index import PurgeRequest
@@ -26,45 +26,45 @@ STEP = 500
 """Files looked for in one go."""
 
 
-def _untold(notice: CacheNotice) -> None:
+def _ignore(notice: CacheNotice) -> None:
     """Nobody asked to be told."""
 
 
-class Reconcile:
-    """See the module. `tell` is told of what an operator should know."""
+class Reconciler:
+    """See the module. `on_notice` is told of what an operator should know."""
 
     def __init__(self, tiers: Tiers) -> None:
         self._tiers = tiers
         self._remaking = self._is_lost = False
-        self.tell: Callable[[CacheNotice], object] = _untold
+        self.on_notice: Callable[[CacheNotice], object] = _ignore
 
-    async def walk(self, found: Found) -> None:
+    async def sweep_disk(self, found: RecoveredObjects) -> None:
         """After a start: what was found, against what is there."""
         tiers, disk = self._tiers, self._tiers.disk
         if disk is None:
             return
         for notice in found.notices:
-            self.tell(notice)
+            self.on_notice(notice)
         kept = by_shard(found.entries)
         for shard in SHARDS:
             names = kept.pop(shard, [])
             try:
-                there = await tiers.workshop.offload(partial(disk.sweep, shard, frozenset(names), found.number))
+                there = await tiers.task_runner.offload(partial(disk.sweep, shard, frozenset(names), found.number))
             except StorageFailed:
                 continue  # reading its files will tell
-            self._lost(disk, ((name, found.entries[name]) for name in names if name not in there))
+            self._forget_files(disk, ((name, found.entries[name]) for name in names if name not in there))
             for name in names:
                 del found.entries[name]
 
-    def _lost(self, disk: DiskTier, files: Iterable[tuple[str, Entry]]) -> None:
+    def _forget_files(self, disk: DiskTier, files: Iterable[tuple[str, Entry]]) -> None:
         for name, entry in files:
-            if entry.disk is not None and disk.name(entry.key, entry.disk) == name:
-                self._tiers.file_lost(disk, entry)
+            if entry.disk is not None and disk.file_name(entry.key, entry.disk) == name:
+                self._tiers.forget_file(disk, entry)
 
-    async def look(self) -> None:
+    async def check_folder(self) -> None:
         """Find out now whether the folder is still there, and make it anew if not."""
         disk = self._tiers.disk
-        if disk is not None and not await self._tiers.workshop.offload(disk.ours):
+        if disk is not None and not await self._tiers.task_runner.offload(disk.owns_folder):
             await self.folder_lost(disk)
 
     async def folder_lost(self, disk: DiskTier) -> None:
@@ -75,25 +75,25 @@ class Reconcile:
             return
         self._remaking = True
         try:
-            whole = await tiers.workshop.offload(disk.remake)
+            whole = await tiers.task_runner.offload(disk.recreate_folder)
         except StorageFailed:
-            disk.lost(tiers.clock.mono())
+            disk.note_folder_lost(tiers.clock.mono())
             if not self._is_lost:
-                self.tell(CacheNotice.FOLDER_LOST)
+                self.on_notice(CacheNotice.FOLDER_LOST)
             self._is_lost = True
         else:
             self._is_lost = False
-            disk.remade()
+            disk.note_folder_recreated()
             tiers.counts.folder_remade += 1
-            self.tell(CacheNotice.FOLDER_MADE_ANEW if whole else CacheNotice.FOLDER_MENDED)
+            self.on_notice(CacheNotice.FOLDER_MADE_ANEW if whole else CacheNotice.FOLDER_MENDED)
             await self._forget_missing(disk)
         finally:
             self._remaking = False
 
     async def _forget_missing(self, disk: DiskTier) -> None:
         tiers = self._tiers
-        for entries in tiers.index.reached(PurgeRequest(everything=True), STEP):
+        for entries in tiers.index.iter_reached(PurgeRequest(everything=True), STEP):
             filed = iter([entry for entry in entries if entry.disk is not None])
-            while some := {disk.name(e.key, e.disk): e for e in islice(filed, STEP) if e.disk is not None}:
-                missing = await tiers.workshop.offload(partial(disk.missing, list(some)))
-                self._lost(disk, ((name, some[name]) for name in missing))
+            while some := {disk.file_name(e.key, e.disk): e for e in islice(filed, STEP) if e.disk is not None}:
+                missing = await tiers.task_runner.offload(partial(disk.missing, list(some)))
+                self._forget_files(disk, ((name, some[name]) for name in missing))

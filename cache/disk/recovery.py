@@ -15,7 +15,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cache.disk.journal import Journal, Known, Line, number_of
+from cache.disk.journal import Journal, JournalContents, Line, number_of
 from cache.entry import Entry
 from kernel.clock import Instant
 from kernel.vocabulary import CacheNotice
@@ -25,13 +25,13 @@ HEAD = ".head"
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 NUMBERS_A_SECOND = 20
 """Bits of the clock's seconds above which file numbers begin where nobody knows which were given out."""
-GAP = 1 << 20
+NUMBER_GAP = 1 << 20
 """Numbers passed over at a start: of files that a kill kept from being named, which the walk is to remove."""
 _NAME = re.compile("[0-9a-f]{16}-[0-9a-f]{1,16}")
 
 
 @dataclass(slots=True)
-class Found:
+class RecoveredObjects:
     """All that is there, oldest first, by the names of its files; the highest number of a file; lines that were of no
     entry; what there is to tell an operator."""
 
@@ -46,25 +46,25 @@ def path_of(folder: Path, name: str) -> Path:
     return folder / "objects" / name[:2] / name
 
 
-def recover(folder: Path, journal: Journal, now: Instant) -> Found:
+def recover(folder: Path, journal: Journal, now: Instant) -> RecoveredObjects:
     """Read the journal and begin to append to it. OSError where the folder cannot be listed."""
     for left in (folder / "tmp").iterdir():
-        remove(left)
-    with _unwatched():
-        known, found = journal.read(), Found()
+        remove_if_possible(left)
+    with _gc_paused():
+        known, found = journal.read(), RecoveredObjects()
         older = _entries(known, found, now)
-    if not known.whole or not known.count:
-        known.number = max(known.number, _number_beyond(folder, now))
-    known.number += GAP
-    found.number = known.number
-    if known.old:
+    if not known.is_whole or not known.count:
+        known.last_number = max(known.last_number, _number_beyond(folder, now))
+    known.last_number += NUMBER_GAP
+    found.number = known.last_number
+    if known.is_old_format:
         found.notices.append(CacheNotice.EARLIER_FORMAT)
-    elif not known.whole:
+    elif not known.is_whole:
         found.notices.append(CacheNotice.INDEX_DAMAGED)
         for entry in found.entries.values():  # a purge may have been in what is lost
             entry.make_stale(now.mono)
-            entry.no_windows()
-    return _begun(journal, known, older, found, now)
+            entry.clear_windows()
+    return _start_journal(journal, known, older, found, now)
 
 
 def _number_beyond(folder: Path, now: Instant) -> int:
@@ -75,19 +75,21 @@ def _number_beyond(folder: Path, now: Instant) -> int:
     return max(most, int(now.wall) << NUMBERS_A_SECOND)
 
 
-def _begun(journal: Journal, known: Known, older: list[str], found: Found, now: Instant) -> Found:
+def _start_journal(
+    journal: Journal, known: JournalContents, older: list[str], found: RecoveredObjects, now: Instant
+) -> RecoveredObjects:
     """With a journal that says no more than what was found, or owes it."""
     anew: dict[str, Line] | None = None
-    if not known.whole or not known.count:
+    if not known.is_whole or not known.count:
         anew = {name: list(entry.to_index(now).values()) for name, entry in found.entries.items()}
     with contextlib.suppress(OSError):  # the journal tries again with the first line
         journal.start(known, anew)
     if older:
-        journal.gone(older)
+        journal.record_removed(older)
     return found
 
 
-def _entries(known: Known, found: Found, now: Instant) -> list[str]:
+def _entries(known: JournalContents, found: RecoveredObjects, now: Instant) -> list[str]:
     """Of two files for one key and one alternate the younger counts; names of the others."""
     latest: dict[tuple[bytes, object], str] = {}
     entries, older = found.entries, list[str]()
@@ -109,7 +111,7 @@ def _entries(known: Known, found: Found, now: Instant) -> list[str]:
 
 
 @contextlib.contextmanager
-def _unwatched() -> Iterator[None]:
+def _gc_paused() -> Iterator[None]:
     """Without the collector, which would walk all that was made so far again and again: none of it is garbage."""
     was = gc.isenabled()
     gc.disable()
@@ -132,7 +134,7 @@ def sweep_shard(folder: Path, shard: str, kept: Container[str], last: int) -> se
     for name in there:
         bare = name.removesuffix(HEAD)
         if bare[:2] != shard or not _NAME.fullmatch(bare) or (bare not in kept and number_of(bare) <= last):
-            remove(folder / "objects" / shard / name)
+            remove_if_possible(folder / "objects" / shard / name)
         elif bare == name:
             objects.add(name)
     return objects
@@ -146,7 +148,7 @@ def by_shard(names: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def remove(path: Path) -> None:
+def remove_if_possible(path: Path) -> None:
     """Away with what is not ours or not whole; what cannot be removed (a folder) is not in our way."""
     with contextlib.suppress(OSError):
         path.unlink()

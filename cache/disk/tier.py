@@ -16,11 +16,11 @@ from typing import Any
 
 import xxhash
 
-from cache.body import MIN_FILE_BYTES, Body, DiskBody, Pieces, spare, view
+from cache.body import MIN_FILE_BYTES, Body, DiskBody, Pieces, can_keep_open, view
 from cache.disk.folder import Folder
 from cache.disk.journal import Journal
 from cache.disk.object_file import Damaged, FileOf, open_body, read_head, read_object, write_object
-from cache.disk.recovery import HEAD, Found, path_of, recover, sweep_shard
+from cache.disk.recovery import HEAD, RecoveredObjects, path_of, recover, sweep_shard
 from cache.entry import Entry
 from cache.eviction.admission import Admission, Always
 from cache.eviction.policy import Policy
@@ -39,7 +39,7 @@ _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 Head = dict[str, Any]
 
 
-class _LetGo(StorageFailed):
+class _Sealed(StorageFailed):
     """The folder is a successor's."""
 
 
@@ -48,7 +48,7 @@ class DiskFull(StorageFailed):
 
 
 class FolderLost(StorageFailed):
-    """The folder was removed, or folders in it: see `DiskTier.remake`."""
+    """The folder was removed, or folders in it: see `DiskTier.recreate_folder`."""
 
 
 class DiskTier:
@@ -57,15 +57,15 @@ class DiskTier:
     def __init__(self, folder: Path, budget: int, policy: Policy[Entry], admission: Admission | None = None) -> None:
         self.folder = folder
         self.budget = budget
-        self.largest = budget // 4
+        self.max_object_bytes = budget // 4
         self.errors = 0
         self.damaged = 0
         self.suspended_until = 0.0
-        self._rest = SUSPEND_SECONDS
+        self._suspend_seconds = SUSPEND_SECONDS
         self._policy = policy
         self.admission = Always() if admission is None else admission
         """May be replaced by another, which has seen nothing yet."""
-        self.leaves = self.sealed = False
+        self.is_draining = self.is_sealed = False
         """Whether nothing new comes in any more; whether the folder is another process's: then it is only read."""
         self._changing = 0
         self._changes = threading.Condition()
@@ -81,15 +81,15 @@ class DiskTier:
         return self._policy.used
 
     @property
-    def off(self) -> bool:
+    def is_off(self) -> bool:
         """Whether the tier is out of use, from the errors that sent it to rest until something works again; or what had
         to go cannot be written down."""
-        return self.errors >= MAX_ERRORS or self.owed > 0
+        return self.errors >= MAX_ERRORS or self.pending_removals > 0
 
     @property
-    def owed(self) -> int:
+    def pending_removals(self) -> int:
         """Files that had to go, of which the index could not be told yet."""
-        return self._journal.owed
+        return self._journal.pending_removals
 
     def is_suspended(self, now: float) -> bool:
         """Whether the tier is out of use, at `now` (mono), after too many errors."""
@@ -97,7 +97,7 @@ class DiskTier:
 
     def fits(self, cost: int, now: float) -> bool:
         """Whether an object of this cost may come in."""
-        return cost <= self.largest and not self.leaves and not self.is_suspended(now)
+        return cost <= self.max_object_bytes and not self.is_draining and not self.is_suspended(now)
 
     def admits(self, entry: Entry) -> bool:
         """Whether an object that was fetched now, and that the tier takes, is worth a write; asked once a fetch. The
@@ -109,7 +109,7 @@ class DiskTier:
         self._number += 1
         return self._number
 
-    def name(self, key: bytes, number: int) -> str:
+    def file_name(self, key: bytes, number: int) -> str:
         """Of a key's file."""
         return f"{xxhash.xxh3_64_hexdigest(key)}-{number:x}"
 
@@ -147,25 +147,25 @@ class DiskTier:
         """Take the entry out of the books; the name of the file to unlink."""
         self._policy.remove(entry)
         number, entry.disk = entry.disk, None
-        return None if number is None else self.name(entry.key, number)
+        return None if number is None else self.file_name(entry.key, number)
 
     def note_error(self, now: float) -> None:
         """Count an I/O error; the fifth in a row, and each further one after a rest, sends the tier to rest."""
         self.errors += 1
         if self.errors >= MAX_ERRORS and not self.is_suspended(now):
-            self.suspended_until = now + self._rest
-            self._rest = min(2 * self._rest, MAX_SUSPEND_SECONDS)
+            self.suspended_until = now + self._suspend_seconds
+            self._suspend_seconds = min(2 * self._suspend_seconds, MAX_SUSPEND_SECONDS)
 
-    def lost(self, now: float) -> None:
+    def note_folder_lost(self, now: float) -> None:
         """There is no folder to write to, and none can be made."""
         self.errors = max(self.errors, MAX_ERRORS - 1)
         self.note_error(now)
 
     def note_success(self) -> None:
         """Something was read or written."""
-        self.errors, self._rest = 0, SUSPEND_SECONDS
+        self.errors, self._suspend_seconds = 0, SUSPEND_SECONDS
 
-    def remade(self) -> None:
+    def note_folder_recreated(self) -> None:
         """There is a folder again: no rest is needed."""
         self.note_success()
         self.suspended_until = 0.0
@@ -179,7 +179,7 @@ class DiskTier:
         """
         pieces = body.pieces if isinstance(body, Pieces) else (view(body, 0, len(body)),)
         fd = self._write(name, name, head, pieces)
-        if now is not None and len(body) >= MIN_FILE_BYTES and spare(fd):
+        if now is not None and len(body) >= MIN_FILE_BYTES and can_keep_open(fd):
             return DiskBody(fd, len(body), now)
         os.close(fd)
         return None
@@ -196,11 +196,11 @@ class DiskTier:
     def _write_file(self, name: str, file: str, head: Head, pieces: Sequence[bytes | memoryview]) -> int:
         temporary, path, fd = f"{self.folder}/tmp/{file}", f"{self.folder}/objects/{file[:2]}/{file}", -1  # noqa: S108 (our own)
         try:
-            if not self._folder.ours():
+            if not self._folder.is_ours():
                 raise FileNotFoundError(errno.ENOENT, "the folder is gone")
             fd = write_object(temporary, head | {"name": name}, pieces)
             os.rename(temporary, path)  # noqa: PTH104 (a path of text costs less)
-            self._journal.add(name, head)
+            self._journal.record_object(name, head)
         except OSError as error:
             for left in (temporary, path):
                 with contextlib.suppress(OSError):
@@ -212,7 +212,7 @@ class DiskTier:
 
     def read(self, wanted: FileOf) -> tuple[Head, Body]:
         """Head and verified body; Damaged when the file is not what was written, StorageFailed when unreadable."""
-        with _told(wanted.name):
+        with _as_tier_errors(wanted.name):
             head, body = read_object(self._path(wanted.name), wanted)
             return self._newer_head(wanted, head), body
 
@@ -221,17 +221,17 @@ class DiskTier:
         as bytes. Errors as of `read`."""
         if not files:
             return self.read(wanted)
-        with _told(wanted.name):
+        with _as_tier_errors(wanted.name):
             path = self._path(wanted.name)
             if path.stat().st_size < MIN_FILE_BYTES:
                 return self.read(wanted)
             head, body = open_body(path, wanted, now)
-            kept = body if spare(body.fd) else bytes(body.view(0, len(body)))
+            kept = body if can_keep_open(body.fd) else bytes(body.view(0, len(body)))
             return self._newer_head(wanted, head), kept
 
     def read_head(self, wanted: FileOf) -> Head:
         """The head alone. Errors as of `read`."""
-        with _told(wanted.name):
+        with _as_tier_errors(wanted.name):
             return self._newer_head(wanted, read_head(self._path(wanted.name), wanted))
 
     def _newer_head(self, wanted: FileOf, head: Head) -> Head:
@@ -244,8 +244,8 @@ class DiskTier:
         """Remove files, after it is written down that they have to go, so that no start takes them for objects; those
         that could not be removed. Files already gone are no matter."""
         stuck = set()
-        with contextlib.suppress(_LetGo), self._change():
-            self._journal.gone(names)
+        with contextlib.suppress(_Sealed), self._change():
+            self._journal.record_removed(names)
             for name in names:
                 try:
                     self._path(name).unlink(missing_ok=True)
@@ -258,20 +258,20 @@ class DiskTier:
     def mark_stale(self, entries: list[tuple[str, Head]]) -> list[str]:
         """Mark files stale for the next start (a soft purge); names of those that could not be marked."""
         unmarked = []
-        with contextlib.suppress(_LetGo), self._change():
+        with contextlib.suppress(_Sealed), self._change():
             for name, line in entries:
                 try:
-                    self._journal.add(name, line)
+                    self._journal.record_object(name, line)
                 except OSError:
                     unmarked.append(name)
         return unmarked
 
-    def settle(self) -> None:
+    def sync_removals(self) -> None:
         """Whatever had to go until now is written down where no start, not one after a power cut, can miss it.
         StorageFailed (DiskFull) when it cannot be."""
         try:
-            with contextlib.suppress(_LetGo), self._change():
-                self._journal.settle()
+            with contextlib.suppress(_Sealed), self._change():
+                self._journal.sync_removals()
         except OSError as error:
             raise _failure(error)(f"{self.folder}/index: {error.strerror}") from error
 
@@ -280,7 +280,7 @@ class DiskTier:
 
     # -- start and stop ----------------------------------------------------------------------------------------
 
-    def open(self, now: Instant, wait: float = 0.0) -> Found:
+    def open(self, now: Instant, wait: float = 0.0) -> RecoveredObjects:
         """Lock the folder, remove what a crash left half written, and learn what is there: all entries are cold.
 
         `wait`: seconds for a predecessor to let it go. BadSettings when the folder cannot be used."""
@@ -305,21 +305,21 @@ class DiskTier:
         """Those of these files that are not there."""
         return [name for name in names if not self._path(name).exists()]
 
-    def ours(self) -> bool:
+    def owns_folder(self) -> bool:
         """Whether the folder is there, and is the one that this process holds."""
-        return self.sealed or self._folder.ours()
+        return self.is_sealed or self._folder.is_ours()
 
-    def remake(self) -> bool:
+    def recreate_folder(self) -> bool:
         """Make the folder, or what is missing in it, anew; whether it was the whole of it.
 
         StorageFailed when that cannot be, among others because another process holds it now."""
         try:
             with self._change():
-                self._folder.make()
-                if self._folder.ours():
+                self._folder.create_missing()
+                if self._folder.is_ours():
                     return False
-                self._folder.take()
-                self._journal.forget()
+                self._folder.lock()
+                self._journal.reset()
         except OSError as error:
             raise StorageFailed(f"{self.folder}: {error.strerror}") from error
         return True
@@ -328,8 +328,8 @@ class DiskTier:
     def _change(self) -> Iterator[None]:
         """Something in the folder is about to change. _LetGo when it is not ours any more."""
         with self._changes:
-            if self.sealed:
-                raise _LetGo(f"{self.folder} is let go")
+            if self.is_sealed:
+                raise _Sealed(f"{self.folder} is let go")
             self._changing += 1
         try:
             yield
@@ -342,7 +342,7 @@ class DiskTier:
         """Let the folder go to a successor, when nothing is changing in it any more, and only read in it from now on:
         its files may be gone at any moment, and what is read is checked as ever."""
         with self._changes:
-            self.leaves = self.sealed = True
+            self.is_draining = self.is_sealed = True
             self._changes.wait_for(lambda: not self._changing)
         self.close()
 
@@ -365,7 +365,7 @@ def _failure(error: OSError) -> type[StorageFailed]:
 
 
 @contextlib.contextmanager
-def _told(name: str) -> Iterator[None]:
+def _as_tier_errors(name: str) -> Iterator[None]:
     """Errors of reading, in the words of this tier."""
     try:
         yield

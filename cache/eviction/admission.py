@@ -36,7 +36,7 @@ class Always:
         return True
 
 
-class OnSecond:
+class OnSecondFetch:
     """An object is written when it is fetched while its first fetch is remembered."""
 
     __slots__ = ("_seen",)
@@ -48,7 +48,7 @@ class OnSecond:
     def admits(self, key: bytes, cost: int) -> bool:
         """Yes on the second fetch; the third, when it has left the disk by then, is a first one again."""
         mark = xxhash.xxh3_64_intdigest(key)
-        if self._seen.take(mark):
+        if self._seen.pop(mark):
             return True
         self._seen.remember(mark, cost)
         return False
@@ -59,12 +59,12 @@ def _always(budget: int, memory: float = MEMORY_SHARE) -> Admission:
     return Always()
 
 
-class Make(Protocol):
+class MakeAdmission(Protocol):
     """Makes an admission for a disk tier of so many bytes."""
 
     def __call__(self, budget: int, memory: float = MEMORY_SHARE) -> Admission:
         """An admission that has seen nothing yet."""
 
 
-ADMISSIONS: dict[str, Make] = {"always": _always, "second": OnSecond}
+ADMISSIONS: dict[str, MakeAdmission] = {"always": _always, "second": OnSecondFetch}
 """Name -> an admission made for a disk tier of so many bytes."""

@@ -15,14 +15,14 @@ from cache.eviction.s3fifo import S3Fifo
 
 
 @dataclass(frozen=True, slots=True)
-class Tuning:
+class S3FifoTuning:
     """Settings of S3-FIFO: the small queue's share of a tier, hits there that lead to main."""
 
     small_share: float = 0.1
     promote_after: int = 1
 
 
-DEFAULT = Tuning()
+DEFAULT = S3FifoTuning()
 
 
 def _mark(key: Hashable) -> int:
@@ -30,21 +30,21 @@ def _mark(key: Hashable) -> int:
     return xxhash.xxh3_64_intdigest(key.key) if isinstance(key, Entry) else hash(key)
 
 
-def _s3fifo(budget: int, tuning: Tuning = DEFAULT) -> Policy[Any]:
+def _s3fifo(budget: int, tuning: S3FifoTuning = DEFAULT) -> Policy[Any]:
     return S3Fifo(budget, tuning.small_share, tuning.promote_after, _mark)
 
 
-def _lru(budget: int, tuning: Tuning = DEFAULT) -> Policy[Any]:
+def _lru(budget: int, tuning: S3FifoTuning = DEFAULT) -> Policy[Any]:
     del tuning  # it has no queues
     return Lru(budget)
 
 
-class Make(Protocol):
+class MakePolicy(Protocol):
     """Makes a policy for a budget in bytes."""
 
-    def __call__(self, budget: int, tuning: Tuning = DEFAULT) -> Policy[Any]:
+    def __call__(self, budget: int, tuning: S3FifoTuning = DEFAULT) -> Policy[Any]:
         """A policy with nothing in it."""
 
 
-POLICIES: dict[str, Make] = {"s3fifo": _s3fifo, "lru": _lru}
+POLICIES: dict[str, MakePolicy] = {"s3fifo": _s3fifo, "lru": _lru}
 """Name -> a policy made for a budget in bytes."""

@@ -45,7 +45,7 @@ class Ghost:
         if self._lost > self._buckets // 8 and len(self._words) < MAX_WORDS:
             self._grow()
 
-    def take(self, mark: int) -> bool:
+    def pop(self, mark: int) -> bool:
         """Whether the mark is remembered; it is not any more."""
         if self._budget <= 0:
             return False

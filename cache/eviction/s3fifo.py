@@ -21,7 +21,7 @@ from cache.eviction.ghost import Ghost
 K = TypeVar("K", bound=Hashable)
 
 MAX_HITS = 3
-MAX_LOOKED = 256
+MAX_SCANNED_KEYS = 256
 """Keys of small that `fits_without_eviction` looks at."""
 _HITS = 3
 _MAIN = 4
@@ -74,7 +74,7 @@ class S3Fifo(Generic[K]):
         """Into small, or into main when the ghost knows the key."""
         self.remove(key)
         self.used += size
-        if self._ghost.take(self._mark(key)):
+        if self._ghost.pop(self._mark(key)):
             self._states[key] = size << _SIZE | _MAIN
             self._main.append(key)
         else:
@@ -98,7 +98,7 @@ class S3Fifo(Generic[K]):
         """Whether what leaves next is of small, and not asked for there."""
         if self._small_bytes + size <= self._small_budget and self._main:
             return False
-        for key in islice(self._small, MAX_LOOKED):
+        for key in islice(self._small, MAX_SCANNED_KEYS):
             state = self._states.get(key, 0)
             if not state & (_HITS | _MAIN):
                 size -= state >> _SIZE
@@ -115,7 +115,7 @@ class S3Fifo(Generic[K]):
         state = self._states.pop(key, None)
         if state is None:
             return
-        self._leave(state)
+        self._uncount(state)
         dead = self._dead_main if state & _MAIN else self._dead_small
         dead[key] = dead.get(key, 0) + 1
         self._dead += 1
@@ -161,7 +161,7 @@ class S3Fifo(Generic[K]):
             self._main.append(key)
             return None
         del self._states[key]
-        self._leave(state)
+        self._uncount(state)
         self._ghost.remember(self._mark(key), size)
         self.was_wanted = bool(state & _HITS)
         return key
@@ -177,11 +177,11 @@ class S3Fifo(Generic[K]):
             self._main.append(key)
             return None
         del self._states[key]
-        self._leave(state)
+        self._uncount(state)
         self.was_wanted = True
         return key
 
-    def _leave(self, state: int) -> None:
+    def _uncount(self, state: int) -> None:
         size = state >> _SIZE
         self.used -= size
         if not state & _MAIN:

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from cache.body import Body, Pieces, view
 from cache.entry import Entry
-from cache.fills.fill_state import ENDED, TRANSITIONS, Event, State
+from cache.fills.fill_state import ENDED, TRANSITIONS, FillEvent, FillState
 from kernel.errors import Bug, MatineeError
 from kernel.fetch_reasons import ReleaseReason
 
@@ -32,10 +32,10 @@ class Reader(Protocol):
     def matches(self, entry: Entry) -> bool:
         """Whether this response answers what he asked (Vary)."""
 
-    def covered(self, entry: Entry, first: int, stop: int) -> bool:
+    def is_covered_by(self, entry: Entry, first: int, stop: int) -> bool:
         """Whether all that he wants of this response lies from `first` to `stop` (not included)."""
 
-    def asks_alike(self, request: Mapping[bytes, bytes]) -> bool:
+    def sends_same_request(self, request: Mapping[bytes, bytes]) -> bool:
         """Whether upstream would be told the very same of this request as of the one with these fields."""
 
     def on_interim(self, head: bytes) -> None:
@@ -100,7 +100,7 @@ class Fill:
         self.key = key
         self.started = started
         self.stale = stale
-        self.state = State.ASKED
+        self.state = FillState.ASKED
         self.entry: Entry | None = None
         self.error: MatineeError | None = None
         self.readers: dict[Reader, None] = {}
@@ -123,7 +123,7 @@ class Fill:
     def __repr__(self) -> str:
         return f"<Fill {self.key!r} {self.state} {self.received} bytes, {len(self.readers)} readers>"
 
-    def _move(self, event: Event) -> None:
+    def _apply(self, event: FillEvent) -> None:
         new = TRANSITIONS.get((self.state, event))
         if new is None:
             raise Bug(f"{self!r} cannot take {event}")
@@ -132,9 +132,9 @@ class Fill:
     # -- readers' side -----------------------------------------------------------------------------------------
 
     @property
-    def joinable(self) -> bool:
+    def is_joinable(self) -> bool:
         """Whether a newcomer may wait here."""
-        return not self.purged and self.state in (State.ASKED, State.FILLING)
+        return not self.purged and self.state in (FillState.ASKED, FillState.FILLING)
 
     def join(self, reader: Reader) -> None:
         """Wait here; a head that is already known is told at once."""
@@ -147,8 +147,8 @@ class Fill:
         self.readers.pop(reader, None)
         if reader is self.leader:
             self.leader = None
-        if self.state is State.PASSING_THROUGH:
-            self._let_go()
+        if self.state is FillState.PASSING_THROUGH:
+            self._drop_read_chunks()
 
     def read(self, position: int, most: int) -> bytes | memoryview | None:
         """Bytes from `position` on, at most `most` of them; None when there are none yet."""
@@ -167,16 +167,16 @@ class Fill:
 
     def can_read_from(self, position: int) -> bool:
         """Whether a newcomer can still have the byte there: what is passed on is let go as it is read."""
-        return self.state is not State.PASSING_THROUGH or self.received - sum(map(len, self._chunks)) <= position
+        return self.state is not FillState.PASSING_THROUGH or self.received - sum(map(len, self._chunks)) <= position
 
-    def was_read(self) -> None:
+    def on_reader_advanced(self) -> None:
         """A reader has moved on: in passing, let go what all have had, and let the upstream go on."""
-        if self.state is State.PASSING_THROUGH:
-            self._let_go()
+        if self.state is FillState.PASSING_THROUGH:
+            self._drop_read_chunks()
 
     # -- the upstream's side -----------------------------------------------------------------------------------
 
-    def head(
+    def receive_head(
         self,
         entry: Entry,
         *,
@@ -185,23 +185,23 @@ class Fill:
         frees: Callable[[Reader], bool] | None = None,
     ) -> None:
         """The head came. `frees` says of each waiter whether he must go alone (an answer not for everybody)."""
-        self._move(Event.HEAD_KEPT if kept else Event.HEAD_PASSED)
+        self._apply(FillEvent.HEAD_KEPT if kept else FillEvent.HEAD_PASSED)
         self.entry = entry
-        freed = self._parted(frees)
+        freed = self._detach_readers(frees)
         for reader in tuple(self.readers):
             reader.on_head(self)
         for reader in freed:
             reader.on_released(why)
 
-    def begins_at(self, position: int) -> None:
+    def set_base(self, position: int) -> None:
         """Its first byte is not the object's first."""
         self.base = self.received = position
 
     def redirect_to_slices(self, entry: Entry, *, frees: Callable[[Reader], bool] | None = None) -> None:
         """The head came and the object is kept in slices. `frees` says whom it does not answer (Vary)."""
-        self._move(Event.HEAD_SLICED)
+        self._apply(FillEvent.HEAD_SLICED)
         self.entry = entry
-        freed = self._parted(frees)
+        freed = self._detach_readers(frees)
         readers, self.readers = self.readers, {}
         for reader in readers:
             reader.on_sliced(entry)
@@ -210,59 +210,59 @@ class Fill:
 
     def release(self, why: ReleaseReason, frees: Callable[[Reader], bool]) -> None:
         """Send some of the readers away."""
-        for reader in self._parted(frees):
+        for reader in self._detach_readers(frees):
             reader.on_released(why)
 
-    def _parted(self, frees: Callable[[Reader], bool] | None) -> list[Reader]:
+    def _detach_readers(self, frees: Callable[[Reader], bool] | None) -> list[Reader]:
         """Those whom this fill is not for, no longer among its readers."""
         freed = [reader for reader in self.readers if frees is not None and frees(reader)]
         for reader in freed:
             del self.readers[reader]
         return freed
 
-    def interim(self, head: bytes) -> None:
+    def receive_interim(self, head: bytes) -> None:
         """An interim response came: it is for those who wait now, and not kept."""
-        if self.state is State.ASKED:
+        if self.state is FillState.ASKED:
             for reader in tuple(self.readers):
                 reader.on_interim(head)
 
-    def add(self, data: bytes) -> None:
+    def append_body(self, data: bytes) -> None:
         """Bytes of the body came."""
         self._chunks.append(data)
         self.received += len(data)
         self._ends.append(self.received)
         for reader in tuple(self.readers):
             reader.on_bytes()
-        if self.state is State.PASSING_THROUGH:
-            self._let_go()
+        if self.state is FillState.PASSING_THROUGH:
+            self._drop_read_chunks()
 
-    def pass_on(self, event: Event) -> None:
+    def stop_keeping(self, event: FillEvent) -> None:
         """From now on it is not kept (too large, purged); the readers there are read on."""
-        self._move(event)
+        self._apply(event)
         self.purged = True
-        if self.state is State.PASSING_THROUGH:
-            self._let_go()
+        if self.state is FillState.PASSING_THROUGH:
+            self._drop_read_chunks()
 
     def purge(self) -> None:
         """What it brings may be old: it is not kept, and whoever asks from now on begins another."""
-        if self.state is State.FILLING:
-            self.pass_on(Event.PURGED)
+        if self.state is FillState.FILLING:
+            self.stop_keeping(FillEvent.PURGED)
         self.purged = True
 
     def end(self) -> list[bytes] | None:
-        """The body is whole; its pieces when it is to be stored: then call `settle` with the one made of them."""
-        kept = self.state is State.FILLING
-        self._move(Event.END)
+        """The body is whole; its pieces when it is to be stored: then call `set_body` with the one made of them."""
+        kept = self.state is FillState.FILLING
+        self._apply(FillEvent.END)
         return self._chunks if kept else None
 
-    def settle(self, body: Body) -> None:
+    def set_body(self, body: Body) -> None:
         """The body as it is stored: who still reads goes on from there, the pieces are let go, unless it is made of
         them."""
         if not isinstance(body, Pieces):
             self.body = body
             self._chunks, self._ends = [], []
 
-    def tell_end(self) -> None:
+    def notify_end(self) -> None:
         """Tell the readers that all is there."""
         readers, self.readers = self.readers, {}
         for reader in readers:
@@ -270,7 +270,7 @@ class Fill:
 
     def not_modified(self, entry: Entry) -> None:
         """A 304: the stored entry serves everybody."""
-        self._move(Event.NOT_MODIFIED)
+        self._apply(FillEvent.NOT_MODIFIED)
         readers, self.readers = self.readers, {}
         for reader in readers:
             reader.on_not_modified(entry)
@@ -279,7 +279,7 @@ class Fill:
         """Nothing more will come."""
         if self.state in ENDED:
             return
-        self._move(Event.ERROR)
+        self._apply(FillEvent.ERROR)
         self.error = error
         readers, self.readers = self.readers, {}
         for reader in readers:
@@ -291,7 +291,7 @@ class Fill:
             return []
         return [reader for reader in self.readers if self.received - reader.position > MAX_BYTES_BEHIND // 2]
 
-    def _let_go(self) -> None:
+    def _drop_read_chunks(self) -> None:
         """Forget what every reader has had; pause or resume the upstream by how far the slowest is back."""
         slowest = min((reader.position for reader in self.readers), default=self.received)
         drop = bisect_right(self._ends, slowest)

@@ -1,13 +1,13 @@
-"""The states of a fill, as a table: what may happen when, and where it leads.
+"""The state machine of a fill: the states, the events and one table of transitions.
 
-ASKED            the upstream was asked, nothing has come yet; everybody may join
-FILLING          the head came and may be kept; bytes flow to all readers; everybody may join
-PASSING_THROUGH  the head came and may not be kept: the readers it serves read on, others are released
-STORED           whole, and in the cache
-PASSED_THROUGH   whole, not kept
-SLICED           the head came and says that the object is kept in slices: waiters read slices; the fetch cuts it up
-NOT_MODIFIED     a 304: what was stored still holds and serves everybody
-FAILED           nothing more will come
+ASKED            The request went upstream; no response yet. New readers may join.
+FILLING          The head came and the response is stored when complete. All readers get bytes; new readers may join.
+PASSING_THROUGH  The head came and the response is not stored. Readers it can serve read on; others are released.
+STORED           The body is complete and in the cache.
+PASSED_THROUGH   The body is complete and was not stored.
+SLICED           The head came and the object is cached in slices: waiters read slices instead.
+NOT_MODIFIED     Upstream answered 304: the stored response is still valid and serves all waiters.
+FAILED           The fetch failed; no more bytes will come.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class State(StrEnum):
-    """Where a fill stands."""
+class FillState(StrEnum):
+    """The state of a fill."""
 
     ASKED = "asked"
     FILLING = "filling"
-    PASSING_THROUGH = "passing"
+    PASSING_THROUGH = "passing-through"
     STORED = "stored"
-    PASSED_THROUGH = "served"
+    PASSED_THROUGH = "passed-through"
     SLICED = "sliced"
-    NOT_MODIFIED = "held"
+    NOT_MODIFIED = "not-modified"
     FAILED = "failed"
 
 
-class Event(StrEnum):
-    """What can happen to a fill."""
+class FillEvent(StrEnum):
+    """An event that moves a fill to another state."""
 
     HEAD_KEPT = "head-kept"
     HEAD_PASSED = "head-passed"
@@ -41,29 +41,31 @@ class Event(StrEnum):
     ERROR = "error"
 
 
-TRANSITIONS: dict[tuple[State, Event], State] = {
-    (State.ASKED, Event.HEAD_KEPT): State.FILLING,
-    (State.ASKED, Event.HEAD_PASSED): State.PASSING_THROUGH,
-    (State.ASKED, Event.HEAD_SLICED): State.SLICED,
-    (State.ASKED, Event.NOT_MODIFIED): State.NOT_MODIFIED,
-    (State.ASKED, Event.PURGED): State.ASKED,
-    (State.ASKED, Event.ERROR): State.FAILED,
-    (State.FILLING, Event.TOO_LARGE): State.PASSING_THROUGH,
-    (State.FILLING, Event.PURGED): State.PASSING_THROUGH,
-    (State.FILLING, Event.END): State.STORED,
-    (State.FILLING, Event.ERROR): State.FAILED,
-    (State.PASSING_THROUGH, Event.PURGED): State.PASSING_THROUGH,
-    (State.PASSING_THROUGH, Event.END): State.PASSED_THROUGH,
-    (State.PASSING_THROUGH, Event.ERROR): State.FAILED,
+TRANSITIONS: dict[tuple[FillState, FillEvent], FillState] = {
+    (FillState.ASKED, FillEvent.HEAD_KEPT): FillState.FILLING,
+    (FillState.ASKED, FillEvent.HEAD_PASSED): FillState.PASSING_THROUGH,
+    (FillState.ASKED, FillEvent.HEAD_SLICED): FillState.SLICED,
+    (FillState.ASKED, FillEvent.NOT_MODIFIED): FillState.NOT_MODIFIED,
+    (FillState.ASKED, FillEvent.PURGED): FillState.ASKED,
+    (FillState.ASKED, FillEvent.ERROR): FillState.FAILED,
+    (FillState.FILLING, FillEvent.TOO_LARGE): FillState.PASSING_THROUGH,
+    (FillState.FILLING, FillEvent.PURGED): FillState.PASSING_THROUGH,
+    (FillState.FILLING, FillEvent.END): FillState.STORED,
+    (FillState.FILLING, FillEvent.ERROR): FillState.FAILED,
+    (FillState.PASSING_THROUGH, FillEvent.PURGED): FillState.PASSING_THROUGH,
+    (FillState.PASSING_THROUGH, FillEvent.END): FillState.PASSED_THROUGH,
+    (FillState.PASSING_THROUGH, FillEvent.ERROR): FillState.FAILED,
 }
-"""(state, event) -> state; a pair that is not here is a Bug."""
+"""(state, event) -> next state; `Fill` raises Bug on any other pair."""
 
-ENDED = frozenset((State.STORED, State.PASSED_THROUGH, State.SLICED, State.NOT_MODIFIED, State.FAILED))
+ENDED = frozenset(
+    (FillState.STORED, FillState.PASSED_THROUGH, FillState.SLICED, FillState.NOT_MODIFIED, FillState.FAILED)
+)
 
 
 def diagram() -> str:
-    """The table as a Mermaid state diagram, for docs/request.md."""
-    lines = ["stateDiagram-v2", f"    [*] --> {State.ASKED.name}"]
+    """`TRANSITIONS` as a Mermaid state diagram; docs/fills.md is generated from it."""
+    lines = ["stateDiagram-v2", f"    [*] --> {FillState.ASKED.name}"]
     lines += [f"    {old.name} --> {new.name}: {event.value}" for (old, event), new in TRANSITIONS.items()]
-    lines += [f"    {state.name} --> [*]" for state in State if state in ENDED]
+    lines += [f"    {state.name} --> [*]" for state in FillState if state in ENDED]
     return "\n".join(lines)

@@ -40,7 +40,7 @@ class FillTable:
         """The running fill that a request may wait for; `stored` is what the cache has for it, stale or not."""
         names: tuple[bytes, ...] | None = None
         for fill in reversed(self._fills.get(key, ())):
-            if not fill.joinable:
+            if not fill.is_joinable:
                 continue
             if fill.entry is not None:
                 if fill.entry.matches(request):
@@ -53,7 +53,7 @@ class FillTable:
                 return fill
         return None
 
-    def varies(self, entry: Entry) -> None:
+    def remember_vary(self, entry: Entry) -> None:
         """An answer came: remember by what it varies."""
         self._varying.pop(entry.key, None)
         if entry.vary:
@@ -61,23 +61,23 @@ class FillTable:
             if len(self._varying) > MAX_VARYING:
                 self._varying.popitem(last=False)
 
-    def begin(self, fill: Fill) -> None:
+    def register(self, fill: Fill) -> None:
         """From now on this one is found, before older ones."""
         self._fills.setdefault(fill.key, []).append(fill)
 
-    def begin_alone(self, key: bytes, started: float) -> Fill:
+    def start_alone(self, key: bytes, started: float) -> Fill:
         """A fill for one viewer, or for one slice: found by nobody here."""
         fill = Fill(key, started)
         fill.shared = False
         self.alone.add(fill)
         return fill
 
-    def late(self, fill: Fill) -> None:
+    def detach(self, fill: Fill) -> None:
         """Its head is overdue: it goes on, and may end in the cache, but nobody finds it any more."""
-        self.ended(fill)
+        self.remove(fill)
         self.alone.add(fill)
 
-    def ended(self, fill: Fill) -> None:
+    def remove(self, fill: Fill) -> None:
         """The fill is over, however, or its answer is not kept: nobody finds it any more."""
         self.alone.discard(fill)
         fills = self._fills.get(fill.key)
@@ -92,4 +92,4 @@ class FillTable:
             known = fill.entry.surrogates if fill.entry is not None else request.keys
             if request.reaches(fill.key, known):
                 fill.purge()
-                self.ended(fill)
+                self.remove(fill)

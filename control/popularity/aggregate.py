@@ -15,7 +15,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from kernel.fleet.messages import Popular
-from kernel.heavy_hitters import HALF_LIFE, HeavyHitters, Taken
+from kernel.heavy_hitters import HALF_LIFE, Estimate, HeavyHitters
 
 RISE_HALF_LIFE = 5.0
 """Seconds in which the sums fade by which rises are seen."""
@@ -66,9 +66,9 @@ class _Sums:
 
     def add(self, rendition: Rendition, size: float, requests: float, now: float, *, lately: bool) -> None:
         """So much is new; `lately`: of the last seconds."""
-        self.slow.add(rendition, size, requests, now)
+        self.slow.record(rendition, size, requests, now)
         if lately:
-            self.fast.add(rendition, size, requests, now)
+            self.fast.record(rendition, size, requests, now)
 
 
 class Popularity:
@@ -168,19 +168,21 @@ def _news(
         yield row, new, requests
 
 
-def _together(tops: list[list[tuple[Rendition, Taken]]]) -> dict[Rendition, Taken]:
+def _together(tops: list[list[tuple[Rendition, Estimate]]]) -> dict[Rendition, Estimate]:
     """The sums of several regions, added up."""
     found = dict(tops[0]) if tops else {}
     for top in tops[1:]:
         for rendition, taken in top:
             held = found.get(rendition)
-            found[rendition] = taken if held is None else Taken(*map(sum, zip(held, taken, strict=True)))
+            found[rendition] = taken if held is None else Estimate(*map(sum, zip(held, taken, strict=True)))
     return found
 
 
-def _heat(slow: Taken | None, fast: Taken | None) -> Taken:
+def _heat(slow: Estimate | None, fast: Estimate | None) -> Estimate:
     """The greater of what the last minute and what the last seconds would make, if they went on for ever."""
     scale = HALF_LIFE / RISE_HALF_LIFE
-    known = slow or Taken(0.0, 0.0, 0.0)
-    lately = fast or Taken(0.0, 0.0, 0.0)
-    return Taken(max(known.bytes, lately.bytes * scale), max(known.requests, lately.requests * scale), known.over)
+    known = slow or Estimate(0.0, 0.0, 0.0)
+    lately = fast or Estimate(0.0, 0.0, 0.0)
+    return Estimate(
+        max(known.bytes, lately.bytes * scale), max(known.requests, lately.requests * scale), known.max_error_bytes
+    )

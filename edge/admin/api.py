@@ -146,7 +146,7 @@ class Admin:
         return web.json_response({"status": "ok", "id": self._edge.settings.id, "role": self._edge.settings.role})
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        await self._edge.cache.look_at_folder()
+        await self._edge.cache.check_folder()
         ready, why = self._edge.readiness()
         if not ready:
             return problem(503, "not-ready", why)
@@ -171,11 +171,9 @@ class Admin:
         if strange:
             return problem(400, "url", f"{strange[0][:200]!r} is not a URL that this edge can hold")
         receipt = await self._edge.cache.purge(purge)
-        if receipt.left:
-            told = (
-                f"{receipt} objects are purged, but of {receipt.left} files it could not be written down that they have"
-            )
-            told += " to go: a restart might bring them back; purge again when the disk works"
+        if receipt.unrecorded_files:
+            told = f"{receipt} objects are purged, but the removal of {receipt.unrecorded_files} files could not be"
+            told += " recorded: a restart might bring them back; purge again when the disk works"
             return problem(500, "not-removed", told)
         return web.json_response({"purged": receipt})
 

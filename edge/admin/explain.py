@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cache.cache import SegmentCache
 from cache.entry import Entry
-from cache.slices import numbers, slice_key
+from cache.slices import slice_key, slice_numbers
 from edge.policy.authorise import authorise
 from edge.policy.locate import Viewer
 from edge.policy.node import Node
@@ -82,7 +82,7 @@ def _entry(entry: Entry, cache: SegmentCache, now: float) -> dict[str, Any]:
     if not entry.cold:
         told["etag"] = entry.etag.decode("latin-1") if entry.etag is not None else None
     if entry.slice:
-        every: Sequence[int] = numbers(0, entry.length or 0, entry.slice)
+        every: Sequence[int] = slice_numbers(0, entry.length or 0, entry.slice)
         told["slices"] = {"bytes": entry.slice, "of": len(every), "held": _held(entry, cache, every)}
     return told
 

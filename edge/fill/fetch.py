@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from cache.cache import SegmentCache, TaskRunner
 from cache.entry import Entry
 from cache.fills.fill import Fill, Reader
-from cache.fills.fill_state import State
+from cache.fills.fill_state import FillState
 from edge.counters import Counts
 from edge.fill.cacheability import invalidated_by
 from edge.fill.revalidation import RevalidationBackoff
@@ -105,7 +105,7 @@ class Fetcher:
         ranged: bool = False,
     ) -> Fill:
         """A fill that everybody may join who asks for the key. `ranged`: the part of it that is asked for will do."""
-        fill = self._cache.begin(asked.key, stale, request)
+        fill = self._cache.start_fill(asked.key, stale, request)
         fill.leader = leader
         route = asked.route
         ranged = ranged and not self.unsteady.holds(asked.key, self._clock.mono())
@@ -119,20 +119,20 @@ class Fetcher:
 
     def _overdue(self, fill: Fill) -> None:
         """No head yet: it goes on for the one who asked first; the others ask again, together, by one more fetch."""
-        if fill.state is State.ASKED:
-            self._cache.fill_table.late(fill)
+        if fill.state is FillState.ASKED:
+            self._cache.fill_table.detach(fill)
             fill.release(ReleaseReason.LATE, lambda reader: reader is not fill.leader)
 
     def _news_overdue(self, fill: Fill) -> None:
         """No word of what is stale yet: whoever waits takes it as it is, and the fill goes on."""
-        if fill.state is State.ASKED:
+        if fill.state is FillState.ASKED:
             fill.release(ReleaseReason.STALE, lambda _: True)
 
     def stands_in(self, entry: Entry, running: Fill | None, now: float) -> bytes:
         """Why what is stale is served without waiting for news of it, in a word for Cache-Status; b"": it is not."""
         if now < entry.fresh_until or not serves_when_upstream_fails(entry, now):
             return b""
-        if running is not None and running.state is not State.ASKED:
+        if running is not None and running.state is not FillState.ASKED:
             return b""  # the news are here
         if running is not None and now - running.started >= self.stale_wait:
             return b"upstream-late"
@@ -151,7 +151,7 @@ class Fetcher:
     def fetch_uncached(self, asked: RoutedRequest, request: Request, leader: Reader) -> Fill:
         """A fill for one viewer."""
         method = b"GET" if request.method == b"HEAD" and self._profile.methods is not None else request.method
-        fill = self._cache.fill_table.begin_alone(asked.key, self._clock.mono())
+        fill = self._cache.fill_table.start_alone(asked.key, self._clock.mono())
         fill.leader = leader
         part = None
         if (
@@ -217,7 +217,7 @@ class Fetcher:
         part: bytes | None,
     ) -> Exchange:
         """Ask; interim responses go at once to those who wait. `stale` makes the request conditional."""
-        if stale is not None and not await self._cache.warmed(stale):
+        if stale is not None and not await self._cache.load_head(stale):
             stale = None
         upload = body if isinstance(body, Upload) else None
         length = upload.length if upload is not None else len(body)  # type: ignore[arg-type]  # bytes then
@@ -236,7 +236,7 @@ class Fetcher:
 
         def interim(status: int, fields: Fields) -> None:
             if fill is not None:
-                fill.interim(status_line(status) + serialise(end_to_end(fields, dropped)) + b"\r\n")
+                fill.receive_interim(status_line(status) + serialise(end_to_end(fields, dropped)) + b"\r\n")
 
         return await self._upstreams.send(
             asked.shard,
@@ -330,7 +330,7 @@ class Fetcher:
             slicing.changed()  # whoever asks anew gets it in one stream
             self._counts.fill_ended(FillEnd.OBJECT_CHANGED)
             return
-        fill = self._cache.begin(slicing.asked.key, None, request)
+        fill = self._cache.start_fill(slicing.asked.key, None, request)
         try:
             slicing.changed()
             run.close(None)
@@ -349,7 +349,7 @@ class Fetcher:
         self._workshop.spawn(self._warmed(entry, then))
 
     async def _warmed(self, entry: Entry, then: Callable[[bool], object]) -> None:
-        then(await self._cache.warmed(entry))
+        then(await self._cache.load_head(entry))
 
 
 def _of_another(fill: Fill, exchange: Exchange) -> bool:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cache.cache import SegmentCache, TaskRunner
-from cache.entry import OVERHEAD, Entry
+from cache.entry import OBJECT_OVERHEAD_BYTES, Entry
 from cache.fills.fill import Fill
-from cache.fills.fill_state import Event, State
+from cache.fills.fill_state import FillEvent, FillState
 from edge.counters import Counts
 from edge.fill.cacheability import LOOP_DETECTED, StoreDecision, decide_storage, freshened
 from edge.fill.slow_readers import SlowReaderLimit
@@ -118,7 +118,7 @@ class ResponseHandler:
     ) -> StoreDecision:
         """What the answer is good for; what it tells of the next ones is remembered."""
         if entry.vary or entry.status < 400:
-            self._cache.fill_table.varies(entry)
+            self._cache.fill_table.remember_vary(entry)
         validator = entry.etag is not None or entry.last_modified is not None
         decision = decide_storage(entry.status, verdict, fits=fits, doomed=fill.purged, validator=validator)
         if decision.why is NotStorable.TOO_LARGE and self._unsteady.holds(fill.key, self._clock.mono()):
@@ -160,9 +160,13 @@ class ResponseHandler:
             return False
         if sliced and length is not None and strong_etag(entry.etag) is None:
             lasts = verdict.lifetime > verdict.age
-            return lasts and self._cache.fits(route.slice + OVERHEAD) and length <= self._cache.max_sliced_bytes
+            return (
+                lasts
+                and self._cache.fits(route.slice + OBJECT_OVERHEAD_BYTES)
+                and length <= self._cache.max_sliced_bytes
+            )
         length = route.slice if sliced else length
-        return length is None or self._cache.fits(length + len(entry.block) + OVERHEAD)
+        return length is None or self._cache.fits(length + len(entry.block) + OBJECT_OVERHEAD_BYTES)
 
     def _unsure(self, entry: Entry, route: Route, decision: StoreDecision, *, sliced: bool) -> bytes:
         """Why the head cannot say that the answer is stored, of one that could be but for its size."""
@@ -170,7 +174,7 @@ class ResponseHandler:
             return NotStored.TOO_LARGE.encode() if decision.why is NotStorable.TOO_LARGE else b""
         if entry.length is None:
             return NotStored.LENGTH_UNKNOWN.encode()
-        if not self._cache.surely_takes(route.slice + OVERHEAD if sliced else entry.cost):
+        if not self._cache.fits_in_ram(route.slice + OBJECT_OVERHEAD_BYTES if sliced else entry.cost):
             return NotStored.DISK_ONLY.encode()
         return b"" if sliced or self._promised + entry.length <= MAX_BUFFERED_BYTES else NotStored.BUSY.encode()
 
@@ -227,7 +231,7 @@ class ResponseHandler:
             raise UpstreamFailed(UpstreamReason.UNASKED_304)
         fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
         await exchange.body_to(_drop)
-        if not await self._cache.warmed(stale):
+        if not await self._cache.load_head(stale):
             raise UpstreamFailed(UpstreamReason.UNASKED_304)
         verdict = self._assess(method, request, stale.status, freshened(stale, fields), route, asked_at)
         fields = _parted(fill, fields, verdict)
@@ -243,7 +247,7 @@ class ResponseHandler:
     ) -> None:
         """The head of a HEAD freshens what is stored for a GET, or tells that it is stale (RFC 9111 §4.3.5)."""
         stored = self._cache.peek(fill.key, request)
-        if stored is None or not await self._cache.warmed(stored):
+        if stored is None or not await self._cache.load_head(stored):
             return
         fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
         agrees = still_describes(fields, stored.etag, stored.last_modified, stored.length)
@@ -269,20 +273,20 @@ class ResponseHandler:
         if not decision.kept:
             self._cache.end_fill(fill)
         if part is not None:
-            fill.begins_at(part.first)
+            fill.set_base(part.first)
         lag = SlowReaderLimit(fill, exchange, self._clock)
         fill.pause, fill.resume = lag.pause, lag.resume
         kept, promised = 0, (entry.length or 0) if decision.kept and not fill.unsure else 0
         self._promised += promised
         try:
             frees = waiters_to_release(fill, entry, decision, part, route)
-            fill.head(entry, kept=decision.kept, why=release_reason(decision), frees=frees)
+            fill.receive_head(entry, kept=decision.kept, why=release_reason(decision), frees=frees)
 
             def flow(data: bytes) -> None:
                 nonlocal kept
                 self._counts.bytes_filled += len(data)
-                fill.add(data)
-                if fill.state is State.FILLING:
+                fill.append_body(data)
+                if fill.state is FillState.FILLING:
                     kept += len(data)
                     self._bytes_buffered += len(data)
                 self._check_still_storable(fill, exchange, route, promised)
@@ -297,14 +301,14 @@ class ResponseHandler:
     def _check_still_storable(self, fill: Fill, exchange: Exchange, route: Route, promised: int) -> None:
         """Whether what comes may still be kept, and whether anybody wants it. `promised`: bytes for which there is room
         in any case."""
-        if fill.state is State.FILLING and fill.received > promised:
+        if fill.state is FillState.FILLING and fill.received > promised:
             roomy = fill.received <= self._max_object and self._cache.fits(fill.received)
             known = fill.entry is not None and fill.entry.length is not None
             roomy = roomy and (known or not route.sliced(fill.received))
             if not roomy or self._bytes_buffered > MAX_BUFFERED_BYTES:
                 self._cache.end_fill(fill)
-                fill.pass_on(Event.TOO_LARGE)
-        elif fill.state is State.PASSING_THROUGH and not fill.readers:
+                fill.stop_keeping(FillEvent.TOO_LARGE)
+        elif fill.state is FillState.PASSING_THROUGH and not fill.readers:
             exchange.on_broken(UpstreamFailed(UpstreamReason.NO_READERS))
 
     def _end(self, fill: Fill, entry: Entry) -> None:
@@ -314,11 +318,11 @@ class ResponseHandler:
             body = self._cache.assemble(pieces)
             entry.length, entry.prepared = len(body), None
             self._cache.store(entry, body)
-            fill.settle(entry.body or body)
+            fill.set_body(entry.body or body)
         elif fill.stale is not None and not fill.purged and entry.status < 500 and entry.status != 416:
             self._cache.forget(fill.stale)  # it was replaced by something that may not be kept
         self._cache.end_fill(fill)
-        fill.tell_end()
+        fill.notify_end()
 
 
 def _parted(fill: Fill, fields: Fields, verdict: Verdict) -> Fields:

@@ -32,13 +32,15 @@ def waiters_to_release(
     if part is not None and not decision.kept:
         first, stop = part.first, part.stop
         return lambda reader: (
-            (reader is not fill.leader and not decision.shared) or not reader.covered(entry, first, stop)
+            (reader is not fill.leader and not decision.shared) or not reader.is_covered_by(entry, first, stop)
         )
     if not decision.kept and not decision.shared:
         return lambda reader: reader is not fill.leader
     if entry.status >= 400 and not decision.kept and route.forwards is None:
         asked = fill.request
-        return lambda reader: reader is not fill.leader and not (reader.matches(entry) and reader.asks_alike(asked))
+        return lambda reader: (
+            reader is not fill.leader and not (reader.matches(entry) and reader.sends_same_request(asked))
+        )
     if entry.vary:
         return lambda reader: reader is not fill.leader and not reader.matches(entry)
     return None

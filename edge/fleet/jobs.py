@@ -208,8 +208,8 @@ class JobRunner:
         except Exception as error:
             log.exception("bug: a purge failed")
             return 0, f"failed: {error!r}"
-        if purged.left:
-            return int(purged), f"purged, but of {purged.left} files it could not be written down that they have to go"
+        if purged.unrecorded_files:
+            return int(purged), f"purged, but the removal of {purged.unrecorded_files} files could not be recorded"
         return int(purged), DONE
 
     async def _keep(self, version: Version) -> str:

@@ -60,7 +60,7 @@ class Popularity:
             taken = tally.bytes
             if taken:
                 tally.bytes = 0
-                self._hitters.add(folder, taken % REQUEST, taken // REQUEST, now)
+                self._hitters.record(folder, taken % REQUEST, taken // REQUEST, now)
 
     def rows(self, now: float, most: int = MAX_ROWS) -> tuple[Popular, ...]:
         """The renditions of which most is taken, the most first; those of which little is, every fifth time."""

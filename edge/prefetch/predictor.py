@@ -153,7 +153,7 @@ class PrefetchPredictor:
         if cdn is None or asked.key in self._reading or len(self._reading) >= MAX_READING:
             return
         fill = self._cache.fill_table.find(asked.key, request.fields)
-        if fill is not None and fill.joinable:
+        if fill is not None and fill.is_joinable:
             self._reading.add(asked.key)
             fill.join(PrefetchReader(fill, partial(self._came, asked), partial(self._came, asked, None, 0)))
         elif not self.outlines.knows(cdn.key):

@@ -113,7 +113,7 @@ class PrefetchScheduler:
             return True
         entry, now = self._cache.peek(asked.key, _MARKED), self._clock.mono()
         if entry is None or now >= max(entry.fresh_until, entry.swr_until):
-            return self._cache.goes_alone(asked.key, now)
+            return self._cache.is_hit_for_miss(asked.key, now)
         return not entry.slice or (not entry.cold and self._has_slices(entry, asked, wish))
 
     def _has_slices(self, entry: Entry, asked: RoutedRequest, wish: PrefetchRequest) -> bool:

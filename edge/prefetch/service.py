@@ -73,7 +73,7 @@ class PrefetchService:
         self._hot_document: object = None
         self._before = self._reading()
         self._timer: Timer | None = None
-        cache.tiers.on_gone = self._gone
+        cache.tiers.on_removed = self._gone
 
     @property
     def watches(self) -> bool:

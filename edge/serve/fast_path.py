@@ -147,7 +147,10 @@ class FastPath:
         made += b"Age: %d\r\nCache-Status: %s\r\n\r\n" % (max(0, age), status)
         cut = entry.key.rfind(b"/") + 1
         plain = (
-            entry.status == 200 and not entry.vary and not entry.refers and NAME.fullmatch(entry.key, cut) is not None
+            entry.status == 200
+            and not entry.vary
+            and not entry.has_references
+            and NAME.fullmatch(entry.key, cut) is not None
         )
         entry.prepared = PreparedHead(
             made, min(entry.born + age + 1, entry.fresh_until), cut if plain else -1, AccessLog.hit_record(length or 0)

@@ -74,7 +74,7 @@ class SlicedObjects:
 
     async def _settled(self, slicing: SlicedObject, entry: Entry) -> None:
         try:
-            await self._cache.is_written(entry)
+            await self._cache.wait_written(entry)
         finally:
             slicing.on_slice_written()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cache.body import Body
 from cache.fills.fill import Fill
-from cache.fills.fill_state import State
+from cache.fills.fill_state import FillState
 from cache.slices import slice_key
 from edge.fill.fetch_rounds import Rounds
 from edge.slices.content_range import Part, slice_entry
@@ -73,7 +73,7 @@ class SliceFetch:
         made = self.reserved.get(number) or self.slicing.fills.get(number)  # of an overdue run's own nobody else knows
         if made is None:
             key = slice_key(self.slicing.whole.key, number)
-            made = self.slicing.cache.fill_table.begin_alone(key, 0.0)
+            made = self.slicing.cache.fill_table.start_alone(key, 0.0)
             self.slicing.fills[number] = self.reserved[number] = made
         return made
 
@@ -130,7 +130,7 @@ class SliceFetch:
         if pieces is not None:
             self.slicing.store(entry, pieces, fill, self)
         self._release(number, fill)
-        fill.tell_end()
+        fill.notify_end()
 
     async def follow(self, exchange: Exchange, sink: Callable[[bytes], object]) -> None:
         """Take the stream (through `sink`) to its end, or to where nobody needs it; UpstreamFailed when it breaks."""
@@ -198,11 +198,11 @@ class SliceFetch:
         before, self._before = self._before, b""
         begin = self._position - len(before)
         entry = slice_entry(slicing.whole, number, begin, self._slice_stop() + len(self._after))
-        fill.begins_at(begin)
+        fill.set_base(begin)
         self._fill = fill
-        fill.head(entry, kept=not fill.purged)
+        fill.receive_head(entry, kept=not fill.purged)
         if before:
-            fill.add(before)
+            fill.append_body(before)
 
     def _split_chunk(self) -> None:
         """Take the first of what waits, up to the end of the slice."""
@@ -213,7 +213,7 @@ class SliceFetch:
             data = data[:room]
         self._position += len(data)
         if self._fill is not None:
-            self._fill.add(data)
+            self._fill.append_body(data)
         if self._position >= self._slice_stop():
             self._end_slice()
 
@@ -224,13 +224,13 @@ class SliceFetch:
         if fill is None:
             return
         if self._after:
-            fill.add(self._after)
+            fill.append_body(self._after)
             self._after = b""
         entry, pieces = fill.entry, fill.end()
         if pieces is not None and entry is not None:
             self.slicing.store(entry, pieces, fill, self)
         self._release(number, fill)
-        fill.tell_end()
+        fill.notify_end()
 
     def _release(self, number: int, fill: Fill) -> None:
         self.reserved.pop(number, None)
@@ -259,7 +259,7 @@ class SliceFetch:
             self._release(number, fill)
         self.slicing.ended(self)
         for fill in left.values():
-            if error is not None or fill.state is not State.ASKED:
+            if error is not None or fill.state is not FillState.ASKED:
                 fill.fail(error or ENDED)
             else:
                 fill.release(ReleaseReason.OVER, lambda _: True)

@@ -20,12 +20,12 @@ class SliceReader:
         del entry
         return True
 
-    def covered(self, entry: Entry, first: int, stop: int) -> bool:
+    def is_covered_by(self, entry: Entry, first: int, stop: int) -> bool:
         """Not asked of a slice."""
         del entry
         return first <= self.position < stop
 
-    def asks_alike(self, request: Mapping[bytes, bytes]) -> bool:
+    def sends_same_request(self, request: Mapping[bytes, bytes]) -> bool:
         """Not asked of a slice."""
         del request
         return True

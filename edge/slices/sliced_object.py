@@ -18,8 +18,8 @@ from cache.cache import SegmentCache
 from cache.entry import Entry
 from cache.fills.fill import Fill
 from cache.leases import Lease
-from cache.slices import numbers as numbers_of
-from cache.slices import slice_key, span
+from cache.slices import byte_range, slice_key
+from cache.slices import slice_numbers as numbers_of
 from edge.policy.route import RoutedRequest
 from edge.slices.content_range import stored_span, strong_etag
 from edge.slices.slice_fetch import SliceFetch
@@ -117,7 +117,7 @@ class SlicedObject:
 
     def has(self, number: int) -> bool:
         """Whether all of a slice is stored."""
-        entry, (first, stop) = self.stored(number), span(number, self.size, self.total)
+        entry, (first, stop) = self.stored(number), byte_range(number, self.size, self.total)
         return entry is not None and entry.length == stop - first
 
     def holds(self, first: int, stop: int) -> bool:
@@ -190,7 +190,7 @@ class SlicedObject:
             done(leases is not None)
 
         if found:
-            self.cache.leases.take(list(found.values()), taken)
+            self.cache.leases.acquire(list(found.values()), taken)
         else:
             done(True)
 
@@ -233,7 +233,7 @@ class SlicedObject:
         stop, most = number + 1, min(last + 1, self.count, number + MAX_FETCH_SLICES)
         while stop < most and self.stored(stop) is None and stop not in self.fills:
             stop += 1
-        first, end = span(number, self.size, self.total)
+        first, end = byte_range(number, self.size, self.total)
         piece = self.stored(number)
         before = after = b""
         if piece is not None and not piece.cold and piece.body is not None:
@@ -277,7 +277,7 @@ class SlicedObject:
     def store(self, entry: Entry, pieces: list[bytes], fill: Fill, run: SliceFetch) -> None:
         """A slice is whole: into the tiers with it, unless its object left the cache meanwhile."""
         body = self.cache.assemble(pieces)
-        fill.settle(body)
+        fill.set_body(body)
         number = fill.base // self.size
         if len(body) == min(self.size, self.total - number * self.size):
             run.recent[number] = body

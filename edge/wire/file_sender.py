@@ -12,7 +12,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from cache.body import FileBody, spare
+from cache.body import FileBody, can_keep_open
 from edge.wire.write_poller import WritePoller, poller_of
 
 MAX_BYTES_PER_CALL = 4 << 20
@@ -134,7 +134,7 @@ def duplicate(transport: asyncio.BaseTransport) -> Duplicate | None:
         made = socket.socket(fileno=os.dup(own.fileno()))
     except OSError:
         return None
-    if not spare(made.fileno()):
+    if not can_keep_open(made.fileno()):
         made.close()
         return None
     return Duplicate(made, poller_of())

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from cache.body import IDLE_SECONDS, MIN_FILE_BYTES, DiskBody, FileBody, MemoryFile, Pieces, make_body, spare, view
+from cache.body import (
+    IDLE_SECONDS,
+    MIN_FILE_BYTES,
+    DiskBody,
+    FileBody,
+    MemoryFile,
+    Pieces,
+    can_keep_open,
+    make_body,
+    view,
+)
 
 PIECES = [os.urandom(70_000), os.urandom(1), os.urandom(33_333)]
 WHOLE = b"".join(PIECES)
@@ -129,7 +139,7 @@ def test_a_view_of_memory_outlives_its_body() -> None:
 def test_descriptors_beyond_half_of_what_there_is_are_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel gives the lowest free number; the upper half is for connections, and bytes do as well."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (200, 200))
-    assert (spare(99), spare(100)) == (True, False)
+    assert (can_keep_open(99), can_keep_open(100)) == (True, False)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (2, 2))
     assert make_body(PIECES, files=True) == WHOLE
 
@@ -140,5 +150,5 @@ def test_a_body_in_pieces_is_read_wherever_they_are_cut(first, stop):
     pieces = Pieces((b"ab", b"c", b"", b"defg"))
     assert len(pieces) == 7
     assert bytes(pieces.view(first, stop)) == b"abcdefg"[first:stop]
-    assert pieces.joined() == b"abcdefg"
+    assert pieces.join() == b"abcdefg"
     assert pieces.is_servable(0.0)

@@ -96,8 +96,8 @@ def test_touch_tells_the_tier_that_holds_the_body(ram):
 
 
 async def test_running_fills_are_found_until_they_end(ram):
-    one = ram.cache.begin(b"/k")
-    two = ram.cache.begin(b"/k", stale=ram.keep(b"/k"))
+    one = ram.cache.start_fill(b"/k")
+    two = ram.cache.start_fill(b"/k", stale=ram.keep(b"/k"))
     ram.cache.end_fill(one)
     assert list(ram.cache.fill_table)[-1] is two
     assert ram.cache.stats()["fills_running"] == 1
@@ -109,10 +109,10 @@ async def test_running_fills_are_found_until_they_end(ram):
 async def test_hit_for_miss(ram):
     now = ram.clock.mono()
     ram.cache.remember_miss(b"/k", 10.0)
-    assert ram.cache.goes_alone(b"/k", now + 9)
-    assert not ram.cache.goes_alone(b"/k", now + 10)
+    assert ram.cache.is_hit_for_miss(b"/k", now + 9)
+    assert not ram.cache.is_hit_for_miss(b"/k", now + 10)
     ram.keep(b"/k")
-    assert not ram.cache.goes_alone(b"/k", now)
+    assert not ram.cache.is_hit_for_miss(b"/k", now)
 
 
 def freshened(bench, entry, *fields, doomed=False):
@@ -134,7 +134,7 @@ async def test_a_304_brings_new_times_and_surrogate_keys(ram):
 
 async def test_a_304_asked_for_before_a_purge_makes_nothing_fresh(ram):
     entry = ram.keep(b"/k", b"x")
-    fill = ram.cache.begin(b"/k", entry)
+    fill = ram.cache.start_fill(b"/k", entry)
     await ram.cache.purge(module.PurgeRequest(urls=(b"/k",), soft=True))
     freshened(ram, entry, (b"cache-control", b"max-age=60"), doomed=fill.purged)
     assert not ram.fresh(b"/k")
@@ -198,7 +198,7 @@ async def test_evicted_from_both_tiers_it_is_gone_with_its_file(tmp_path):
     held = [entry for number in range(100) for entry in bench.cache.tiers.index.get(b"/%d" % number)]
     assert len(bench.files()) == sum(entry.disk is not None for entry in held) < 40
     assert all(entry.body is not None or entry.disk is not None for entry in held)
-    assert not bench.cache.tiers.leaving
+    assert not bench.cache.tiers.remover
     bench.end()
 
 
@@ -217,7 +217,7 @@ async def test_many_waiters_cost_one_read(bench):
 
 
 async def test_too_many_bytes_on_their_way_to_disk_stay_in_ram_only(bench, monkeypatch):
-    monkeypatch.setattr(bench.cache.tiers.writing, "_most", 100 * KIB)
+    monkeypatch.setattr(bench.cache.tiers.writer, "_max_bytes", 100 * KIB)
     with bench.shop.held():
         assert bench.keep(b"/1", b"x" * 90 * KIB)
         assert bench.keep(b"/2", b"x" * 90 * KIB)
@@ -225,7 +225,7 @@ async def test_too_many_bytes_on_their_way_to_disk_stay_in_ram_only(bench, monke
     await bench.shop.settle()
     assert bench.cache.counts.disk_skipped == 2
     assert len(bench.files()) == 1
-    assert bench.cache.tiers.writing.bytes == 0
+    assert bench.cache.tiers.writer.bytes == 0
     assert await bench.serve(b"/2") == b"x" * 90 * KIB
 
 
@@ -235,7 +235,7 @@ async def test_the_books_of_writing_agree_when_a_304_comes_meanwhile(bench):
         await turns()
         freshened(bench, entry, (b"cache-control", b"max-age=60"), (b"much", b"more" * 100))
     await bench.shop.settle()
-    assert bench.cache.tiers.writing.bytes == 0
+    assert bench.cache.tiers.writer.bytes == 0
 
 
 async def test_replaced_while_it_is_written_only_the_newer_file_stays(bench):
@@ -288,7 +288,7 @@ async def test_unsound_and_no_longer_on_disk_it_is_gone(filed):
     entry = filed.keep(b"/k", os.urandom(100 * KIB))
     await filed.shop.settle()
     spoilt(filed, entry, cut)
-    filed.disk.unlink(filed.cache.tiers._off_disk([filed.disk._policy.evict()]))
+    filed.disk.unlink(filed.cache.tiers._drop_from_disk([filed.disk._policy.evict()]))
     assert filed.cache.peek(b"/k", {}) is entry, "RAM has it still"
     assert not filed.cache.is_servable(entry, entry.body, filed.clock.mono())
     assert filed.cache.peek(b"/k", {}) is None

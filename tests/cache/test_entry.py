@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.entry import OVERHEAD, Entry, PreparedHead, normalised
+from cache.entry import OBJECT_OVERHEAD_BYTES, Entry, PreparedHead, normalised
 from kernel.clock import Instant
 from kernel.errors import Bug
 from kernel.fetch_reasons import NotStorable
@@ -143,8 +143,8 @@ def test_made_stale_early_its_windows_move_with_it(clock, cc, at, until):
 
 def test_cost_counts_all_that_an_object_takes():
     made = Entry(b"/key", 200, [(b"a", b"b")], 100)
-    assert made.cost == 100 + len(b"A: b\r\n") + 4 + OVERHEAD
-    assert Entry(b"/key", 200, [], None).cost == 4 + OVERHEAD
+    assert made.cost == 100 + len(b"A: b\r\n") + 4 + OBJECT_OVERHEAD_BYTES
+    assert Entry(b"/key", 200, [], None).cost == 4 + OBJECT_OVERHEAD_BYTES
 
 
 @pytest.mark.parametrize(("later", "age"), [(0, 20), (30, 50), (-3600, 20)])

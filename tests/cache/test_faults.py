@@ -168,7 +168,7 @@ async def test_evicted_from_disk_during_its_load(bench):
     with bench.shop.held():
         bench.cache.load(entry, got.append)
         await turns()
-        bench.disk.unlink(bench.cache.tiers._off_disk([bench.disk._policy.evict()]))
+        bench.disk.unlink(bench.cache.tiers._drop_from_disk([bench.disk._policy.evict()]))
     await bench.shop.settle()
     assert got == [None]
     assert bench.cache.counts.disk_damaged == 0
@@ -190,7 +190,7 @@ async def test_without_a_disk_nothing_is_written(ram):
     assert isinstance(ram.cache, SegmentCache)
     assert not ram.shop.tasks
     entry = response(ram.clock, b"/k")
-    ram.cache.tiers.writing.write_head_later(entry)
+    ram.cache.tiers.writer.write_head_later(entry)
     ram.cache.tiers.adopt([entry])
     assert not ram.shop.tasks
     assert ram.cache.stats()["objects"] == 1
@@ -199,7 +199,7 @@ async def test_without_a_disk_nothing_is_written(ram):
 async def test_a_fill_that_fails_leaves_what_was_stored(ram):
     """A broken fetch is no news of the object."""
     ram.keep(b"/k", b"hello")
-    fill = ram.cache.begin(b"/k")
+    fill = ram.cache.start_fill(b"/k")
     fill.fail(UpstreamFailed(UpstreamReason.TRUNCATED))
     ram.cache.end_fill(fill)
     assert await ram.serve(b"/k") == b"hello"

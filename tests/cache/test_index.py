@@ -16,7 +16,7 @@ def made(key=b"/k", foo=None, *fields, vary=b"foo"):
 def entered(index, entry):
     for other in index.replaced_by(entry):
         index.remove(other)
-    index.enter(entry)
+    index.insert(entry)
     return entry
 
 
@@ -126,7 +126,7 @@ def test_what_a_purge_reaches(request_, reached):
     for key in (b"/a/1", b"/a/2", b"/b/1", b"/ab/1", b"\0odd"):
         keys = {b"1": b"odd all", b"2": b"even all"}.get(key[-1:], b"")
         entered(index, made(key, None, (b"surrogate-key", keys)))
-    steps = list(index.reached(request_, 2))
+    steps = list(index.iter_reached(request_, 2))
     assert all(len(step) <= 2 for step in steps)
     keys = [entry.key for step in steps for entry in step]
     assert len(keys) == len(set(keys))
@@ -138,7 +138,7 @@ def test_a_purge_sees_each_step_as_it_stands_then():
     index = Index()
     for number in range(4):
         entered(index, made(b"/%d" % number))
-    steps = index.reached(PurgeRequest(everything=True), 2)
+    steps = index.iter_reached(PurgeRequest(everything=True), 2)
     met = {entry.key for entry in next(steps)}
     assert len(met) == 2
     gone, left = {b"/0", b"/1", b"/2", b"/3"} - met
@@ -149,10 +149,10 @@ def test_a_purge_sees_each_step_as_it_stands_then():
 @pytest.mark.parametrize("request_", [PurgeRequest(prefixes=(b"/none",)), PurgeRequest(everything=True)])
 def test_no_step_of_a_purge_looks_at_many_keys(request_, monkeypatch):
     """Also where it reaches none of them: between two lists others get their turn."""
-    monkeypatch.setattr("cache.index.LOOKED", 500)
+    monkeypatch.setattr("cache.index.KEYS_PER_STEP", 500)
     index = Index()
     for number in range(5000):
-        index.enter(made(b"/%d" % number))
+        index.insert(made(b"/%d" % number))
     looked = []
     candidates = index.candidates
 
@@ -163,6 +163,6 @@ def test_no_step_of_a_purge_looks_at_many_keys(request_, monkeypatch):
 
     monkeypatch.setattr(Index, "candidates", lambda self, request: counted(request))
     most = 0
-    for _ in index.reached(request_, 200):
+    for _ in index.iter_reached(request_, 200):
         most, looked[:] = max(most, sum(looked)), []
     assert 0 < most <= 500 + 100

@@ -40,7 +40,7 @@ async def test_a_purged_body_is_read_to_its_end(bench, cold):
     (entry,) = await stored(bench, b"/k")
     if cold:
         bench.cache.ram.drop(entry)
-    (lease,) = await asked(bench, bench.cache.leases.take, [entry])
+    (lease,) = await asked(bench, bench.cache.leases.acquire, [entry])
     await bench.cache.purge(PurgeRequest(urls=(b"/k",)))
     assert bench.files() == []
     body = await asked(bench, bench.cache.leases.read, lease)
@@ -57,7 +57,7 @@ async def test_what_was_damaged_is_not_given(bench):
     raw = bytearray(path.read_bytes())
     raw[100] ^= 1
     path.write_bytes(raw)
-    (lease,) = await asked(bench, bench.cache.leases.take, [entry])
+    (lease,) = await asked(bench, bench.cache.leases.acquire, [entry])
     assert await asked(bench, bench.cache.leases.read, lease) is None
 
 
@@ -66,16 +66,16 @@ async def test_what_is_gone_already_is_said(bench):
     bench.cache.ram.drop(entry)
     (name,) = bench.files()
     (bench.disk.folder / "objects" / name[:2] / name).unlink()
-    assert await asked(bench, bench.cache.leases.take, [entry]) is None
+    assert await asked(bench, bench.cache.leases.acquire, [entry]) is None
     assert bench.cache.leases.count == 0
 
 
 async def test_beyond_the_bounds_nothing_is_held(bench, monkeypatch):
     monkeypatch.setattr(module, "MAX_LEASES", 2)
     entries = await stored(bench, b"/1", b"/2", b"/3")
-    assert await asked(bench, bench.cache.leases.take, entries) == []
-    assert len(await asked(bench, bench.cache.leases.take, entries[:2])) == 2
-    assert await asked(bench, bench.cache.leases.take, entries[2:]) == []
+    assert await asked(bench, bench.cache.leases.acquire, entries) == []
+    assert len(await asked(bench, bench.cache.leases.acquire, entries[:2])) == 2
+    assert await asked(bench, bench.cache.leases.acquire, entries[2:]) == []
 
 
 async def test_bodies_in_memory_count_against_the_ram_tier():
@@ -83,5 +83,5 @@ async def test_bodies_in_memory_count_against_the_ram_tier():
     for number in range(3):
         bench.keep(b"/%d" % number, BODY)
     entries = [bench.cache.peek(b"/%d" % number, {}) for number in range(3)]
-    assert await asked(bench, bench.cache.leases.take, entries) == []
-    assert len(await asked(bench, bench.cache.leases.take, entries[:2])) == 2
+    assert await asked(bench, bench.cache.leases.acquire, entries) == []
+    assert len(await asked(bench, bench.cache.leases.acquire, entries[:2])) == 2

@@ -7,7 +7,7 @@ import pytest
 
 from cache.cache import PurgeRequest
 from cache.entry import Entry
-from cache.fills.fill_state import State
+from cache.fills.fill_state import FillState
 from cache.purge import STEP
 from tests.cache.workbench import MIB, Bench, response
 from tests.scenario.clock import turns
@@ -96,15 +96,15 @@ async def test_all_alternates_of_a_key_and_only_the_marked_one_of_a_surrogate_ke
 
 @pytest.mark.parametrize("soft", [False, True])
 async def test_a_running_fill_stores_nothing_and_takes_nobody_more(bench, soft):
-    fill = bench.cache.begin(b"/k")
+    fill = bench.cache.start_fill(b"/k")
     entry = response(bench.clock, b"/k", (b"surrogate-key", b"s"))
-    fill.head(entry, kept=True)
-    fill.add(b"old")
+    fill.receive_head(entry, kept=True)
+    fill.append_body(b"old")
     assert await bench.cache.purge(PurgeRequest(keys=(b"s",), soft=soft)) == 0
     assert not bench.cache.fill_table
-    assert (fill.state, fill.joinable) == (State.PASSING_THROUGH, False)
+    assert (fill.state, fill.is_joinable) == (FillState.PASSING_THROUGH, False)
     assert fill.end() is None
-    again = bench.cache.begin(b"/k")
+    again = bench.cache.start_fill(b"/k")
     bench.cache.end_fill(fill)
     assert list(bench.cache.fill_table) == [again], "the end of the old one is not the end of the new one"
 
@@ -121,16 +121,16 @@ async def test_a_running_fill_stores_nothing_and_takes_nobody_more(bench, soft):
 )
 async def test_a_fill_without_a_head_yet(bench, request_, doomed):
     """Nobody knows its surrogate keys: a purge of any reaches it."""
-    fill = bench.cache.begin(b"/k")
+    fill = bench.cache.start_fill(b"/k")
     await bench.cache.purge(request_)
     assert (fill.purged, list(bench.cache.fill_table)) == (doomed, [] if doomed else [fill])
 
 
 async def test_a_fill_with_other_surrogate_keys_goes_on(bench):
-    fill = bench.cache.begin(b"/k")
-    fill.head(response(bench.clock, b"/k", (b"surrogate-key", b"s")), kept=True)
+    fill = bench.cache.start_fill(b"/k")
+    fill.receive_head(response(bench.clock, b"/k", (b"surrogate-key", b"s")), kept=True)
     await bench.cache.purge(PurgeRequest(keys=(b"t",)))
-    assert fill.joinable
+    assert fill.is_joinable
 
 
 async def receipt(bench, request_):
@@ -187,7 +187,7 @@ async def test_a_removal_that_has_not_run_yet(bench):
     assert old not in bench.files()
     await bench.shop.settle()
     assert bench.files() == []
-    assert not bench.cache.tiers.leaving
+    assert not bench.cache.tiers.remover
 
 
 @pytest.mark.parametrize("after", [False, True])

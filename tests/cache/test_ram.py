@@ -81,7 +81,7 @@ def test_what_is_counted_is_what_small_objects_take(count):
         for number in range(3000):
             fields = [(b"x-field-%d" % one, b"value %d of %d" % (one, number)) for one in range(count)]
             entry = response(clock, b"bunny/v720/%05d.m4s" % number, *fields, length=4096)
-            index.enter(entry)
+            index.insert(entry)
             for left in ram.put(entry, bytes(4096)):
                 index.remove(left.entry)
         after = tracemalloc.get_traced_memory()[0]

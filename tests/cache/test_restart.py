@@ -182,7 +182,7 @@ async def test_killed_at_any_moment_it_serves_what_was_written(tmp_path):
             entry = bench.cache.peek(b"/%d" % number, {})
             if entry is not None:
                 assert entry.cold
-                assert await bench.cache.warmed(entry)
+                assert await bench.cache.load_head(entry)
                 written = int(dict(entry.fields)[b"number"])
                 assert await bench.serve(b"/%d" % number) == body_of(written, 1 + written * 7919 % 150_000)
                 served += 1
@@ -194,7 +194,7 @@ async def test_a_folder_that_is_let_go_is_only_read(bench, clock):
     """Its successor's files are neither written, nor marked, nor removed by the one who had it before."""
     bench.keep(b"/k", os.urandom(100_000))
     await bench.shop.settle()
-    await bench.cache.let_disk_go()
+    await bench.cache.hand_over_disk()
     after = Bench(bench.disk.folder, clock=clock)
     assert await after.serve(b"/k") is not None
     files = sorted(path for path in bench.disk.folder.rglob("*") if path.is_file())

@@ -8,7 +8,7 @@ import pytest
 from cache import tiers as module
 from cache.cache import PurgeRequest
 from cache.entry import Entry
-from cache.eviction.admission import OnSecond
+from cache.eviction.admission import OnSecondFetch
 from cache.eviction.choice import POLICIES
 from cache.index import Index
 from cache.interning import intern
@@ -28,7 +28,7 @@ def bench(tmp_path):
 @pytest.fixture
 def second(bench):
     """Written when fetched again."""
-    bench.disk.admission = OnSecond(16 * MIB)
+    bench.disk.admission = OnSecondFetch(16 * MIB)
     return bench
 
 
@@ -70,7 +70,7 @@ async def test_wanted_in_ram_and_not_on_disk_it_is_written_when_it_leaves(second
 async def test_off_disk_and_in_ram_it_goes_on_from_there(bench):
     entry = bench.keep(b"/k", b"hello")
     await bench.shop.settle()
-    await bench.cache.tiers.leaves_disk([bench.disk._policy.evict()])
+    await bench.cache.tiers.evict_from_disk([bench.disk._policy.evict()])
     assert (entry.disk, bench.files()) == (None, [])
     assert await bench.serve(b"/k") == b"hello"
     assert bench.cache.counts.evicted_disk == 1
@@ -79,25 +79,25 @@ async def test_off_disk_and_in_ram_it_goes_on_from_there(bench):
 async def test_what_left_ram_grows_cold_and_is_warmed(bench, monkeypatch):
     monkeypatch.setattr(module, "MAX_CACHED_HEADS", 3)
     entry = bench.keep(b"/k", b"hello", (b"etag", b'"1"'), (b"cache-status", b"s1; hit"))
-    told = entry.told
+    told = entry.stored_head
     await bench.shop.settle()
     await others(bench)
     assert (entry.cold, entry.body) == (True, None)
-    assert await bench.cache.warmed(entry)
-    assert entry.told == told
+    assert await bench.cache.load_head(entry)
+    assert entry.stored_head == told
     assert entry.body is None
     assert await bench.serve(b"/k") == b"hello"
     await others(bench)
     assert entry.cold
     assert await bench.serve(b"/k") == b"hello"
-    assert entry.told == told
+    assert entry.stored_head == told
 
 
 async def test_the_head_that_a_running_fill_needs_stays_warm(bench, monkeypatch):
     monkeypatch.setattr(module, "MAX_CACHED_HEADS", 3)
     entry = bench.keep(b"/k", b"hello", (b"etag", b'"1"'))
     await bench.shop.settle()
-    fill = bench.cache.begin(b"/k", entry)
+    fill = bench.cache.start_fill(b"/k", entry)
     await others(bench)
     assert (entry.body, entry.etag) == (None, b'"1"')
     bench.cache.end_fill(fill)
@@ -162,7 +162,7 @@ async def test_slices_come_back_with_their_whole_and_go_without_it(bench):
     assert stored_slices(later) == [0, 1, 2]
     again = later.cache.peek(b"/film", {})
     assert again.cold
-    assert await later.cache.warmed(again)
+    assert await later.cache.load_head(again)
     assert (again.slice, again.mark, again.length) == (100 * KIB, b'"1"', 250 * KIB)
     assert later.cache.tiers.in_ram(again), "its head is worth its place"
     later.end()
@@ -187,7 +187,7 @@ async def test_a_purge_counts_an_object_in_slices_once(bench, request_, soft):
 def test_an_object_that_is_only_on_disk_takes_at_most_600_bytes():
     """Entry, key, tables, policy and both ghosts in steady state, a surrogate key a title; by tracemalloc."""
     count, size = 10_000, 1 << 20
-    index, policy, admission = Index(), POLICIES["s3fifo"](count * size), OnSecond(count * size)
+    index, policy, admission = Index(), POLICIES["s3fifo"](count * size), OnSecondFetch(count * size)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
@@ -201,7 +201,7 @@ def test_an_object_that_is_only_on_disk_takes_at_most_600_bytes():
             entry.born = number / 7
             entry.fresh_until, entry.disk = entry.born + 86400.0, number + 1000
             admission.admits(entry.key, size)
-            index.enter(entry)
+            index.insert(entry)
             policy.insert(entry, size)
             while policy.used > count * size:
                 index.remove(policy.evict())

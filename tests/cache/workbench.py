@@ -98,7 +98,7 @@ class Bench:
             self.found = self.disk.open(now_of(self.clock))
             self.cache.adopt(self.found)
             if walk:
-                at_once(self.cache.walk(self.found))
+                at_once(self.cache.sweep_disk(self.found))
 
     def keep(self, key, body=b"x", *fields, **more):
         """Store a response; what the cache holds of it."""
@@ -127,7 +127,7 @@ class Bench:
 
     def file(self, entry):
         """The name of an entry's file."""
-        return self.disk.name(entry.key, entry.disk)
+        return self.disk.file_name(entry.key, entry.disk)
 
     def cold(self, entry):
         """Out of RAM, and its head let go."""

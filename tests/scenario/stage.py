@@ -91,7 +91,7 @@ class Node:
     async def written(self) -> None:
         """Wait until everything stored is on disk."""
         assert self.edge is not None
-        while self.edge.cache.tiers.writing:
+        while self.edge.cache.tiers.writer:
             await turns(1)
 
     async def stops(self) -> None:

@@ -36,7 +36,7 @@ async def test_a_hit_of_what_cannot_be_fetched_in_parts_is_whole(s: Scenario, wh
     else:
         for entry in list(e1.edge.cache.stored(b"title1/film.mp4")):
             e1.edge.cache.forget(entry)
-    await until(lambda: not e1.edge.cache.tiers.leaving.stuck)
+    await until(lambda: not e1.edge.cache.tiers.remover.stuck)
     viewer.reads_on()
     got = await hit
     assert got.whole

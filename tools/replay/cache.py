@@ -17,9 +17,9 @@ from cache.body import Body, MemoryFile
 from cache.cache import SegmentCache
 from cache.disk.object_file import FileOf
 from cache.disk.tier import DiskTier, Head
-from cache.entry import OVERHEAD, Entry
+from cache.entry import OBJECT_OVERHEAD_BYTES, Entry
 from cache.eviction.admission import ADMISSIONS, Admission
-from cache.eviction.choice import DEFAULT, POLICIES, Tuning
+from cache.eviction.choice import DEFAULT, POLICIES, S3FifoTuning
 from cache.eviction.policy import Policy
 from cache.ram import RamTier
 from kernel.errors import Bug
@@ -124,7 +124,7 @@ class Tally:
 class Replay:
     """A cache of `ram` and `disk` bytes (0: no disk tier) that requests are put through one after another."""
 
-    def __init__(self, ram: int, disk: int, policy: str, admission: str, tuning: Tuning = DEFAULT) -> None:
+    def __init__(self, ram: int, disk: int, policy: str, admission: str, tuning: S3FifoTuning = DEFAULT) -> None:
         make = POLICIES[policy]
         self._bench = Bench()
         ledger = CountingDiskTier(disk, make(disk, tuning), ADMISSIONS[admission](disk)) if disk else None
@@ -146,7 +146,7 @@ class Replay:
         if entry is None:
             tally.missed += 1
             tally.bytes_missed += size
-            if cache.fits(size + OVERHEAD):
+            if cache.fits(size + OBJECT_OVERHEAD_BYTES):
                 cache.store(Entry(key, 200, [], None), SizeOnlyBody(size))
         elif entry.body is not None:
             tally.ram_hits += 1

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from cache.eviction.choice import Tuning
+from cache.eviction.choice import S3FifoTuning
 from kernel.errors import MatineeError
 from kernel.settings.table import INTEGER, NUMBER, SIZE, choice, setting
 from services.progress import Faults, open_source
@@ -54,7 +54,7 @@ SETTINGS = ReplaySettings
 
 def run(settings: ReplaySettings, trace: str) -> int:
     """Replay TRACE and print the figures as JSON; 1 when a line of it was bad (the good ones are counted)."""
-    tuning = Tuning(settings.small_share, settings.promote_after)
+    tuning = S3FifoTuning(settings.small_share, settings.promote_after)
     replay = Replay(settings.ram, settings.disk, settings.policy, settings.admission, tuning)
     with open_source(trace) as source:
         faults, request, since = Faults(source), replay.request, 0

@@ -23,14 +23,14 @@ async def kept(bench, key=b"/k"):
 
 async def test_a_warm_one_is_warm(bench):
     entry = bench.keep(b"/k", b"hello")
-    assert await bench.cache.warmed(entry)
+    assert await bench.cache.load_head(entry)
 
 
 async def test_a_head_whose_file_is_damaged_is_gone_with_its_object(bench):
     entry = await kept(bench)
     path = bench.disk.folder / "objects" / bench.file(entry)[:2] / bench.file(entry)
     path.write_bytes(path.read_bytes()[:-1])
-    assert not await bench.cache.warmed(entry)
+    assert not await bench.cache.load_head(entry)
     await bench.shop.settle()
     assert bench.cache.peek(b"/k", {}) is None
     assert (bench.cache.counts.disk_damaged, bench.files()) == (1, [])
@@ -41,14 +41,14 @@ async def test_a_file_that_is_not_what_the_index_says(bench, wrong):
     entry = await kept(bench)
     for name, value in wrong.items():
         setattr(entry, name, value)
-    assert not await bench.cache.warmed(entry)
+    assert not await bench.cache.load_head(entry)
     assert bench.cache.counts.disk_damaged == 1
 
 
 async def test_a_head_without_what_was_told(bench, monkeypatch):
     entry = await kept(bench)
     monkeypatch.setattr(bench.disk, "read_head", lambda *_: {"length": 5, "status": 200})
-    assert not await bench.cache.warmed(entry)
+    assert not await bench.cache.load_head(entry)
 
 
 async def test_a_disk_that_fails_and_one_that_rests(bench, monkeypatch):
@@ -59,13 +59,13 @@ async def test_a_disk_that_fails_and_one_that_rests(bench, monkeypatch):
         raise StorageFailed("input/output error")
 
     monkeypatch.setattr(bench.disk, "read_head", failing)
-    assert not await bench.cache.warmed(entry)
+    assert not await bench.cache.load_head(entry)
     assert bench.cache.counts.disk_failed == 1
     monkeypatch.setattr(bench.disk, "read_head", read)
     bench.disk.suspended_until = bench.clock.mono() + 10
-    assert not await bench.cache.warmed(other)
+    assert not await bench.cache.load_head(other)
     await bench.clock.advance(11)
-    assert await bench.cache.warmed(other), "it was there all the time"
+    assert await bench.cache.load_head(other), "it was there all the time"
 
 
 async def test_evicted_while_its_head_is_read(bench):
@@ -79,4 +79,4 @@ async def test_evicted_while_its_head_is_read(bench):
 
 
 async def warm(bench, entry):
-    await bench.cache.warmed(entry)
+    await bench.cache.load_head(entry)

@@ -43,7 +43,7 @@ async def test_a_304_survives_a_restart_and_the_file_stays_as_it_was(bench):
     later = restarted(bench)
     again = later.cache.peek(b"/k", {})
     assert later.fresh(b"/k")
-    assert await later.cache.warmed(again)
+    assert await later.cache.load_head(again)
     assert dict(again.fields)[b"a"] == b"new"
     later.cache.tiers.ram.drop(again)
     assert await later.serve(b"/k") == b"hello"
@@ -64,7 +64,7 @@ async def test_many_304s_cost_one_write_at_a_time_and_the_last_counts(bench):
     await bench.shop.settle()
     assert bench.shop.begun - begun == 2
     entry.release_head()
-    assert await bench.cache.warmed(entry)
+    assert await bench.cache.load_head(entry)
     assert dict(entry.fields)[b"a"] == b"9"
 
 
@@ -75,7 +75,7 @@ async def test_a_304_while_the_body_is_written(bench):
         freshened(bench, entry, (b"a", b"new"))
     await bench.shop.settle()
     bench.cold(entry)
-    assert await bench.cache.warmed(entry)
+    assert await bench.cache.load_head(entry)
     assert dict(entry.fields)[b"a"] == b"new"
     assert await bench.serve(b"/k") == b"hello"
 

@@ -30,7 +30,7 @@ async def test_purged_and_not_removed_it_does_not_come_back(bench, monkeypatch):
     await bench.shop.settle()
     refuse(monkeypatch)
     receipt = await bench.cache.purge(PurgeRequest(urls=(b"/k",)))
-    assert (receipt, receipt.left) == (1, 0)
+    assert (receipt, receipt.unrecorded_files) == (1, 0)
     assert len(bench.files()) == 1
     assert (bench.cache.counts.disk_stuck, bench.cache.stats()["disk_stuck"]) == (1, 1)
     bench.end()
@@ -80,13 +80,13 @@ async def test_no_receipt_while_it_cannot_be_written_down_what_has_to_go(bench, 
     refuse(monkeypatch)
     unwritable(monkeypatch)
     receipt = await bench.cache.purge(PurgeRequest(everything=True, soft=soft))
-    assert (receipt, receipt.left) == (2, 2)
-    assert bench.cache.disk_off
+    assert (receipt, receipt.unrecorded_files) == (2, 2)
+    assert bench.cache.is_disk_off
     monkeypatch.undo()
     assert await bench.serve(b"/1") is None
     receipt = await bench.cache.purge(PurgeRequest(urls=(b"/1",)))
-    assert (receipt, receipt.left) == (0, 0), "asked again on a healed disk"
-    assert not bench.cache.disk_off
+    assert (receipt, receipt.unrecorded_files) == (0, 0), "asked again on a healed disk"
+    assert not bench.cache.is_disk_off
 
 
 @pytest.mark.parametrize("how", ["replaced", "evicted", "replaced in flight", "forgotten"])
@@ -103,14 +103,14 @@ async def test_a_receipt_counts_files_that_were_stuck_before_the_purge(bench, mo
             bench.keep(b"/k", b"new", (b"surrogate-key", b"s"))
         elif how == "evicted":
             bench.cache.ram.drop(entry)
-            await bench.cache.tiers.leaves_disk([bench.disk._policy.evict()])
+            await bench.cache.tiers.evict_from_disk([bench.disk._policy.evict()])
         else:
             bench.cache.forget(entry)
         await bench.shop.settle()
         receipt = await bench.cache.purge(PurgeRequest(keys=(b"s",)))
-        assert receipt.left >= 1
+        assert receipt.unrecorded_files >= 1
     receipt = await bench.cache.purge(PurgeRequest(keys=(b"s",)))
-    assert receipt.left == 0
+    assert receipt.unrecorded_files == 0
     bench.end()
     later = Bench(bench.disk.folder, clock=bench.clock)
     assert await later.serve(b"/k") is None
@@ -132,6 +132,6 @@ async def test_on_a_full_disk_a_purge_gives_up_objects_rather_than_its_receipt(b
 
     monkeypatch.setattr(os, "write", full)
     receipt = await bench.cache.purge(PurgeRequest(urls=(b"/0",)))
-    assert (receipt, receipt.left) == (1, 0)
+    assert (receipt, receipt.unrecorded_files) == (1, 0)
     assert room
     assert bench.cache.counts.evicted_disk >= 1

@@ -23,7 +23,7 @@ def test_it_is_for_one_process_until_that_lets_it_go(folder):
     folder.close()
     folder.close()
     other.open()
-    assert (other.ours(), folder.ours()) == (True, False)
+    assert (other.is_ours(), folder.is_ours()) == (True, False)
     other.close()
 
 
@@ -33,39 +33,39 @@ def test_removed_it_is_not_ours_and_can_be_taken_again(folder, what):
         (folder.path / what).unlink()
     else:
         shutil.rmtree(folder.path)
-    assert not folder.ours()
-    folder.make()
-    assert not folder.ours()
-    folder.take()
-    assert folder.ours()
+    assert not folder.is_ours()
+    folder.create_missing()
+    assert not folder.is_ours()
+    folder.lock()
+    assert folder.is_ours()
 
 
 def test_made_again_by_another_it_is_the_other_s(folder):
     shutil.rmtree(folder.path)
     other = Folder(folder.path)
     other.open()
-    assert not folder.ours()
+    assert not folder.is_ours()
     with pytest.raises(InUse):
-        folder.take()
-    assert other.ours()
+        folder.lock()
+    assert other.is_ours()
     other.close()
-    folder.take()
-    assert folder.ours()
+    folder.lock()
+    assert folder.is_ours()
 
 
 def test_moved_away_it_is_not_ours_under_its_name(folder, tmp_path):
     folder.path.rename(tmp_path / "aside")
-    assert not folder.ours()
+    assert not folder.is_ours()
     (tmp_path / "aside").rename(folder.path)
-    assert folder.ours()
+    assert folder.is_ours()
 
 
 def test_something_else_under_its_name(folder):
     shutil.rmtree(folder.path)
     folder.path.write_text("no folder")
-    assert not folder.ours()
+    assert not folder.is_ours()
     with pytest.raises(OSError, match=r"directory|exists"):
-        folder.make()
+        folder.create_missing()
 
 
 def test_a_disk_that_does_not_say_is_not_taken_for_a_lost_folder(folder, monkeypatch):
@@ -75,4 +75,4 @@ def test_a_disk_that_does_not_say_is_not_taken_for_a_lost_folder(folder, monkeyp
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("os.stat", failing)
-    assert folder.ours()
+    assert folder.is_ours()

@@ -40,7 +40,7 @@ async def test_the_walk_removes_what_nobody_owns_and_nothing_that_came_since(ben
     put_there(later, "00000000000000aa-1.head")
     new = later.keep(b"/new", LARGE)
     await later.shop.settle()
-    await later.cache.walk(later.found)
+    await later.cache.sweep_disk(later.found)
     assert later.file(new) in later.files()
     assert len(later.files()) == 21
     assert await later.serve(b"/new") == LARGE
@@ -51,7 +51,7 @@ async def test_a_purge_before_the_walk_has_come_to_a_file_reaches_it(bench):
     later = not_walked(bench)
     assert await later.cache.purge(PurgeRequest(everything=True)) == 20
     assert later.files() == []
-    await later.cache.walk(later.found)
+    await later.cache.sweep_disk(later.found)
     last = not_walked(later)
     assert last.cache.stats()["objects"] == 0
     last.end()
@@ -60,7 +60,7 @@ async def test_a_purge_before_the_walk_has_come_to_a_file_reaches_it(bench):
 async def test_a_purge_in_the_middle_of_the_walk(bench):
     later = not_walked(bench)
     with later.shop.held():
-        later.shop.spawn(later.cache.walk(later.found))
+        later.shop.spawn(later.cache.sweep_disk(later.found))
         await turns()
         later.shop.spawn(purged(later))
         await turns()
@@ -78,7 +78,7 @@ async def test_what_is_not_there_leaves_the_books(bench):
     for name in names:
         path_of(later.disk.folder, name).unlink()
     before = later.disk.used
-    await later.cache.walk(later.found)
+    await later.cache.sweep_disk(later.found)
     await later.shop.settle()
     assert later.cache.stats()["objects"] == 15
     assert later.disk.used == before * 15 // 20
@@ -92,13 +92,13 @@ async def test_a_shard_that_cannot_be_listed_is_passed_over(bench, monkeypatch):
         raise StorageFailed("input/output error")
 
     monkeypatch.setattr(later.disk, "sweep", failing)
-    await later.cache.walk(later.found)
+    await later.cache.sweep_disk(later.found)
     assert later.cache.stats()["objects"] == 20
 
 
 async def test_in_ram_an_object_goes_on_without_its_file(bench):
     told = []
-    bench.cache.tell(told.append)
+    bench.cache.set_notice_listener(told.append)
     shutil.rmtree(bench.disk.folder)
     bench.keep(b"/new", b"new")
     await bench.shop.settle()
@@ -121,20 +121,20 @@ async def test_many_writes_find_it_out_and_it_is_made_anew_once(bench):
         await turns()
     await bench.shop.settle()
     assert bench.cache.counts.folder_remade == 1
-    assert (bench.cache.counts.disk_failed, bench.cache.disk_off) == (0, False)
+    assert (bench.cache.counts.disk_failed, bench.cache.is_disk_off) == (0, False)
 
 
 async def test_what_cannot_be_made_anew_is_told_once_and_tried_again(bench):
     told = []
-    bench.cache.tell(told.append)
+    bench.cache.set_notice_listener(told.append)
     shutil.rmtree(bench.disk.folder)
     bench.disk.folder.write_text("no folder")
     for _ in range(3):
-        await bench.cache.look_at_folder()
-    assert (told, bench.cache.disk_off) == ([CacheNotice.FOLDER_LOST], True)
+        await bench.cache.check_folder()
+    assert (told, bench.cache.is_disk_off) == ([CacheNotice.FOLDER_LOST], True)
     bench.disk.folder.unlink()
-    await bench.cache.look_at_folder()
-    assert (told[1:], bench.cache.disk_off) == ([CacheNotice.FOLDER_MADE_ANEW], False)
+    await bench.cache.check_folder()
+    assert (told[1:], bench.cache.is_disk_off) == ([CacheNotice.FOLDER_MADE_ANEW], False)
     bench.keep(b"/new", LARGE)
     await bench.shop.settle()
     assert await bench.serve(b"/new") == LARGE, "no rest has to be waited for"
@@ -142,7 +142,7 @@ async def test_what_cannot_be_made_anew_is_told_once_and_tried_again(bench):
 
 async def test_a_part_of_the_folder(bench):
     told = []
-    bench.cache.tell(told.append)
+    bench.cache.set_notice_listener(told.append)
     shutil.rmtree(bench.disk.folder / "objects")
     bench.keep(b"/new", LARGE)
     await bench.shop.settle()

@@ -86,7 +86,7 @@ async def test_what_a_torn_index_still_names_is_revalidated_for_every_use(bench)
 
 
 async def test_a_line_that_is_of_no_entry(bench):
-    bench.disk._journal.add("00000000000000aa-1", dict.fromkeys(INDEXED, 7))
+    bench.disk._journal.record_object("00000000000000aa-1", dict.fromkeys(INDEXED, 7))
     later = restarted(bench)
     assert (later.found.damaged, await served(later)) == (1, ALL)
     last = restarted(later)

@@ -47,13 +47,13 @@ def kept(tier, clock, key, body=b"hello", **more):
     """Write an object as the cache does."""
     entry = response(clock, key, length=len(body), **more)
     number = tier.new_number()
-    tier.write(tier.name(key, number), entry.to_disk(now_of(clock)), body)
+    tier.write(tier.file_name(key, number), entry.to_disk(now_of(clock)), body)
     assert tier.put(entry, number) == []
     return entry
 
 
 def file(tier, entry):
-    return tier.name(entry.key, entry.disk)
+    return tier.file_name(entry.key, entry.disk)
 
 
 def wanted(tier, entry, key=None):
@@ -117,7 +117,7 @@ def test_over_its_budget_the_oldest_leave(tmp_path, clock):
     assert tier.put(one, 1) == tier.put(two, 2) == []
     tier.touch(one)
     assert tier.put(three, 3) == [two]
-    assert tier.drop(one) == tier.name(b"/0", 1)
+    assert tier.drop(one) == tier.file_name(b"/0", 1)
     assert tier.drop(one) is None
     assert one.disk is None
     assert tier.used == PAGE
@@ -135,7 +135,7 @@ def test_what_is_being_written_counts_before_it_is_there(tmp_path, clock):
 
 def test_a_body_for_which_no_descriptor_is_to_spare_is_bytes(tier, clock, monkeypatch):
     """Open bodies must not take from the connections what they need."""
-    monkeypatch.setattr("cache.disk.tier.spare", lambda fd: False)
+    monkeypatch.setattr("cache.disk.tier.can_keep_open", lambda fd: False)
     body = b"x" * MIN_FILE_BYTES
     entry = kept(tier, clock, b"/k", body)
     assert tier.read_body(wanted(tier, entry), 0.0, files=True)[1] == body
@@ -161,7 +161,7 @@ def test_what_cannot_be_read_is_a_failure_of_storage(tier):
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(tier, clock, monkeypatch):
-    entry, name = kept_entry(clock, b"/k"), tier.name(b"/k", 1)
+    entry, name = kept_entry(clock, b"/k"), tier.file_name(b"/k", 1)
     write, calls = os.write, []
 
     def full(fd, data):
@@ -187,7 +187,7 @@ def test_a_folder_taken_away_while_it_runs_is_made_anew(tier, clock, whole):
         (tier.folder / "tmp").rmdir()
     with pytest.raises(FolderLost):
         kept(tier, clock, b"/k")
-    assert tier.remake() is whole
+    assert tier.recreate_folder() is whole
     new = kept(tier, clock, b"/k")
     assert new.disk > old.disk
     assert [found.key for found in again(tier).found] == ([b"/k"] if whole else [b"/old", b"/k"])
@@ -196,14 +196,14 @@ def test_a_folder_taken_away_while_it_runs_is_made_anew(tier, clock, whole):
 def test_a_folder_that_somebody_else_has_made_again_is_not_written_to(tier, clock):
     shutil.rmtree(tier.folder)
     other = opened(tier.folder)
-    assert not tier.ours()
+    assert not tier.owns_folder()
     with pytest.raises(FolderLost):
         kept(tier, clock, b"/k")
     with pytest.raises(StorageFailed, match="in use"):
-        tier.remake()
+        tier.recreate_folder()
     assert objects(other) == []
     other.close()
-    assert tier.remake()
+    assert tier.recreate_folder()
 
 
 def test_a_folder_is_for_one_process(tier):
@@ -267,7 +267,7 @@ def test_alternates_both_come_back_the_oldest_first(tier, clock):
     for value in (b"2", b"1", b"3"):
         request = {b"foo": value}
         entry = response(clock, b"/k", (b"vary", b"foo"), request=request, length=1)
-        tier.write(tier.name(b"/k", tier.new_number()), entry.to_disk(now_of(clock)), b"x")
+        tier.write(tier.file_name(b"/k", tier.new_number()), entry.to_disk(now_of(clock)), b"x")
     assert [found.vary for found in again(tier).found] == [((b"foo", value),) for value in (b"2", b"1", b"3")]
 
 
@@ -300,11 +300,11 @@ def test_what_was_written_is_open_for_sending_where_that_is_wanted(tier, clock):
     """It is as it was read: the very file, of its length."""
     entry, body = kept_entry(clock, b"/k"), Pieces((b"x" * 40_000, b"y" * 60_000))
     head = entry.to_disk(now_of(clock))
-    opened = tier.write(tier.name(b"/k", 1), head, body, 0.0)
+    opened = tier.write(tier.file_name(b"/k", 1), head, body, 0.0)
     assert bytes(opened.view(39_999, 40_001)) == b"xy"
     assert opened.is_servable(0.0)
-    assert tier.write(tier.name(b"/k", 2), head, body) is None
-    assert tier.write(tier.name(b"/k", 3), head, b"small", 0.0) is None
+    assert tier.write(tier.file_name(b"/k", 2), head, body) is None
+    assert tier.write(tier.file_name(b"/k", 3), head, b"small", 0.0) is None
 
 
 def read_body(tier, entry, key=None):

@@ -3,7 +3,7 @@
 import pytest
 
 from cache.entry import Entry
-from cache.eviction.choice import POLICIES, Tuning
+from cache.eviction.choice import POLICIES, S3FifoTuning
 from cache.eviction.lru import Lru
 from cache.eviction.s3fifo import S3Fifo
 
@@ -32,7 +32,7 @@ def test_other_keys_than_entries_serve_as_they_are():
 
 
 def test_s3fifo_takes_the_settings_and_lru_passes_them_over():
-    tuning = Tuning(small_share=0.5, promote_after=2)
+    tuning = S3FifoTuning(small_share=0.5, promote_after=2)
     policy = POLICIES["s3fifo"](100, tuning)
     assert (policy._small_budget, policy._promote_after) == (50, 2)
     assert isinstance(POLICIES["lru"](100, tuning), Lru)

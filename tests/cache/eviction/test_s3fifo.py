@@ -37,7 +37,7 @@ def test_who_comes_back_from_the_ghost_list_enters_main():
     assert policy.evict() == "a"
     policy.insert("a", 10)
     assert list(policy._main) == ["a"]
-    assert not policy._ghost.take(hash("a")), "it is back: no ghost any more"
+    assert not policy._ghost.pop(hash("a")), "it is back: no ghost any more"
 
 
 def test_main_gives_another_round_for_each_hit():

@@ -3,7 +3,7 @@
 import pytest
 
 from cache.fills.fill import MAX_BYTES_BEHIND, Fill
-from cache.fills.fill_state import Event, State
+from cache.fills.fill_state import FillEvent, FillState
 from kernel.errors import Bug, UpstreamFailed
 from kernel.fetch_reasons import ReleaseReason, UpstreamReason
 from tests.cache.workbench import response
@@ -37,7 +37,7 @@ class Viewer:
             self.got += data
             self.position += len(data)
             most -= len(data)
-        self.fill.was_read()
+        self.fill.on_reader_advanced()
 
     def on_end(self):
         self.told.append("end")
@@ -73,15 +73,15 @@ def begun(*, kept=None, **more):
     """A fill whose head is there (`kept` None: not yet)."""
     fill = Fill(b"/k", 0.0, **more)
     if kept is not None:
-        fill.head(response(FakeClock(), b"/k"), kept=kept)
+        fill.receive_head(response(FakeClock(), b"/k"), kept=kept)
     return fill
 
 
 def ended(fill):
     pieces = fill.end()
     if pieces is not None:
-        fill.settle(b"".join(pieces))
-    fill.tell_end()
+        fill.set_body(b"".join(pieces))
+    fill.notify_end()
     return pieces is not None
 
 
@@ -91,15 +91,15 @@ def test_every_reader_gets_every_byte_whenever_he_came_and_however_slow(kept):
     fast, slow, third = Viewer(fill), Viewer(fill, pace=1), Viewer(fill, pace=3)
     for viewer in (fast, slow, third):
         fill.join(viewer)
-    fill.head(response(FakeClock(), b"/k"), kept=kept)
+    fill.receive_head(response(FakeClock(), b"/k"), kept=kept)
     for piece in PIECES:
-        fill.add(piece)
+        fill.append_body(piece)
     assert fast.got == WHOLE
     assert len(slow.got) < len(third.got) < len(WHOLE)
     assert ended(fill) is kept
     assert [viewer.told for viewer in (fast, slow, third)] == [["head", "end"]] * 3
     assert {bytes(viewer.got) for viewer in (fast, slow, third)} == {WHOLE}
-    assert fill.state is (State.STORED if kept else State.PASSED_THROUGH)
+    assert fill.state is (FillState.STORED if kept else FillState.PASSED_THROUGH)
     assert not fill.readers
 
 
@@ -107,13 +107,13 @@ def test_every_reader_gets_every_byte_whenever_he_came_and_however_slow(kept):
 def test_who_joins_a_kept_fill_late_gets_it_from_the_start(at):
     fill = begun(kept=True)
     for piece in PIECES[:at]:
-        fill.add(piece)
-    assert fill.joinable
+        fill.append_body(piece)
+    assert fill.is_joinable
     late = Viewer(fill)
     fill.join(late)
     late.take(1 << 30)
     for piece in PIECES[at:]:
-        fill.add(piece)
+        fill.append_body(piece)
     assert ended(fill)
     assert late.got == WHOLE
 
@@ -124,13 +124,13 @@ def test_a_reader_of_a_part(first, stop):
     viewer = Viewer(fill, first=first, stop=stop)
     fill.join(viewer)
     for piece in PIECES:
-        fill.add(piece)
+        fill.append_body(piece)
     assert viewer.got == WHOLE[first:stop]
 
 
 def test_reads_hand_on_whole_pieces_without_a_copy_and_parts_as_views():
     fill = begun(kept=True)
-    fill.add(WHOLE)
+    fill.append_body(WHOLE)
     assert fill.read(0, 100) is WHOLE
     assert isinstance(fill.read(0, 3), memoryview)
     assert bytes(fill.read(3, 4)) == WHOLE[3:7]
@@ -144,11 +144,11 @@ def test_reads_hand_on_whole_pieces_without_a_copy_and_parts_as_views():
 
 def test_who_may_join():
     fill = begun()
-    assert fill.joinable
+    assert fill.is_joinable
     fill.purge()
-    assert not fill.joinable
-    assert begun(kept=True).joinable
-    assert not begun(kept=False).joinable
+    assert not fill.is_joinable
+    assert begun(kept=True).is_joinable
+    assert not begun(kept=False).is_joinable
 
 
 def test_a_reader_who_leaves_takes_nothing_with_him():
@@ -157,12 +157,12 @@ def test_a_reader_who_leaves_takes_nothing_with_him():
     fill.leader = first
     fill.join(first)
     fill.join(second)
-    fill.add(PIECES[0])
+    fill.append_body(PIECES[0])
     fill.leave(first)
     fill.leave(first)
     assert fill.leader is None
     for piece in PIECES[1:]:
-        fill.add(piece)
+        fill.append_body(piece)
     ended(fill)
     assert second.got == WHOLE
     assert first.got == PIECES[0]
@@ -176,7 +176,7 @@ def test_an_answer_that_is_not_for_sharing_frees_all_but_its_leader():
     for viewer in viewers:
         fill.join(viewer)
     asked = []
-    fill.head(
+    fill.receive_head(
         response(FakeClock(), b"/k"), kept=False, why=ReleaseReason.LEADER_ONLY,
         frees=lambda viewer: asked.append(viewer) or viewer is not fill.leader,
     )  # fmt: skip
@@ -193,7 +193,7 @@ def test_an_alternate_of_others_frees_those_whom_it_does_not_answer():
     fill.join(mine)
     fill.join(other)
     entry = response(FakeClock(), b"/k")
-    fill.head(entry, kept=True, frees=lambda viewer: not viewer.matches(entry))
+    fill.receive_head(entry, kept=True, frees=lambda viewer: not viewer.matches(entry))
     assert (mine.told, other.told) == (["head"], [("freed", ReleaseReason.ALTERNATE)])
 
 
@@ -203,7 +203,7 @@ def test_freeing_ten_thousand_waiters_judges_each_once():
     for _ in range(10_000):
         fill.join(Viewer(fill))
     judged = []
-    fill.head(response(FakeClock(), b"/k"), kept=False, frees=lambda viewer: judged.append(viewer) is None)
+    fill.receive_head(response(FakeClock(), b"/k"), kept=False, frees=lambda viewer: judged.append(viewer) is None)
     assert len(judged) == 10_000
     assert not fill.readers
 
@@ -214,22 +214,22 @@ def test_a_304_and_a_failure_are_told_to_all():
     viewer = Viewer(fill)
     fill.join(viewer)
     fill.not_modified(entry)
-    assert (fill.state, viewer.told) == (State.NOT_MODIFIED, [("held", entry)])
+    assert (fill.state, viewer.told) == (FillState.NOT_MODIFIED, [("held", entry)])
     fill.fail(error)
-    assert fill.state is State.NOT_MODIFIED, "after the end nothing fails"
+    assert fill.state is FillState.NOT_MODIFIED, "after the end nothing fails"
 
     fill = begun()
     viewer = Viewer(fill)
     fill.join(viewer)
     fill.fail(error)
-    assert (fill.state, fill.error, viewer.told) == (State.FAILED, error, [error])
+    assert (fill.state, fill.error, viewer.told) == (FillState.FAILED, error, [error])
 
 
 def test_a_failure_mid_body_is_told_and_nothing_is_whole():
     fill = begun(kept=True)
     viewer = Viewer(fill)
     fill.join(viewer)
-    fill.add(b"abc")
+    fill.append_body(b"abc")
     fill.fail(UpstreamFailed(UpstreamReason.TRUNCATED))
     assert isinstance(viewer.told[-1], UpstreamFailed)
     with pytest.raises(Bug):
@@ -237,24 +237,24 @@ def test_a_failure_mid_body_is_told_and_nothing_is_whole():
     assert fill.body is None
 
 
-@pytest.mark.parametrize("event", [Event.TOO_LARGE, Event.PURGED])
+@pytest.mark.parametrize("event", [FillEvent.TOO_LARGE, FillEvent.PURGED])
 def test_a_fill_that_stops_being_kept_serves_those_who_are_there(event):
     fill = begun(kept=True)
     viewer, slow = Viewer(fill), Viewer(fill, pace=1)
     fill.join(viewer)
     fill.join(slow)
-    fill.add(PIECES[0])
-    fill.pass_on(event)
+    fill.append_body(PIECES[0])
+    fill.stop_keeping(event)
     assert fill.purged
-    assert not fill.joinable
+    assert not fill.is_joinable
     for piece in PIECES[1:]:
-        fill.add(piece)
+        fill.append_body(piece)
     assert not ended(fill)
     assert viewer.got == slow.got == WHOLE
 
 
 @pytest.mark.parametrize(
-    ("kept", "state"), [(None, State.ASKED), (True, State.PASSING_THROUGH), (False, State.PASSING_THROUGH)]
+    ("kept", "state"), [(None, FillState.ASKED), (True, FillState.PASSING_THROUGH), (False, FillState.PASSING_THROUGH)]
 )
 def test_a_purge_dooms_it_in_every_state(kept, state):
     fill = begun(kept=kept)
@@ -271,7 +271,7 @@ def test_while_passing_what_all_have_had_is_let_go():
     for viewer in viewers:
         fill.join(viewer)
     for _ in range(1000):
-        fill.add(b"x" * 1000)
+        fill.append_body(b"x" * 1000)
         assert not fill._chunks
     assert all(len(viewer.got) == 1_000_000 for viewer in viewers)
 
@@ -284,7 +284,7 @@ def test_while_passing_the_upstream_waits_for_the_slowest():
     fill.join(slow)
     sent = 0
     while not upstream.paused:
-        fill.add(b"x" * 65536)
+        fill.append_body(b"x" * 65536)
         sent += 65536
     assert MAX_BYTES_BEHIND < sent <= MAX_BYTES_BEHIND + 65536
     assert len(fast.got) == sent
@@ -302,7 +302,7 @@ def test_the_slow_one_leaves_and_the_upstream_goes_on():
     fast, slow = Viewer(fill), Viewer(fill, pace=0)
     fill.join(fast)
     fill.join(slow)
-    fill.add(b"x" * (MAX_BYTES_BEHIND + 1))
+    fill.append_body(b"x" * (MAX_BYTES_BEHIND + 1))
     assert upstream.paused
     fill.leave(slow)
     assert not upstream.paused
@@ -314,9 +314,9 @@ def test_a_large_object_found_too_large_is_let_go_as_read():
     upstream = Upstream(fill)
     slow = Viewer(fill, pace=0)
     fill.join(slow)
-    fill.add(b"x" * 2 * MAX_BYTES_BEHIND)
+    fill.append_body(b"x" * 2 * MAX_BYTES_BEHIND)
     assert not upstream.paused, "what is kept is kept whole: no use in waiting"
-    fill.pass_on(Event.TOO_LARGE)
+    fill.stop_keeping(FillEvent.TOO_LARGE)
     assert upstream.paused
     slow.take(2 * MAX_BYTES_BEHIND)
     assert not upstream.paused
@@ -327,12 +327,12 @@ def test_without_an_upstream_to_pause_nothing_breaks():
     fill = begun(kept=False)
     slow = Viewer(fill, pace=0)
     fill.join(slow)
-    fill.add(b"x" * (MAX_BYTES_BEHIND + 1))
+    fill.append_body(b"x" * (MAX_BYTES_BEHIND + 1))
     slow.take(1 << 30)
     assert len(slow.got) == MAX_BYTES_BEHIND + 1
 
 
 def test_its_name_in_a_message():
     fill = begun(kept=True)
-    fill.add(b"abc")
+    fill.append_body(b"abc")
     assert repr(fill) == "<Fill b'/k' filling 3 bytes, 0 readers>"

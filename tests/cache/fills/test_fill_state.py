@@ -5,54 +5,54 @@ import itertools
 import pytest
 
 from cache.fills.fill import Fill
-from cache.fills.fill_state import ENDED, TRANSITIONS, Event, State, diagram
+from cache.fills.fill_state import ENDED, TRANSITIONS, FillEvent, FillState, diagram
 from kernel.errors import Bug
 
 
 @pytest.mark.parametrize(
     ("events", "end"),
     [
-        ("head-kept end", State.STORED),
-        ("head-kept too-large end", State.PASSED_THROUGH),
-        ("head-kept purged purged end", State.PASSED_THROUGH),
-        ("head-kept error", State.FAILED),
-        ("head-kept purged error", State.FAILED),
-        ("head-passed end", State.PASSED_THROUGH),
-        ("head-passed purged end", State.PASSED_THROUGH),
-        ("head-passed error", State.FAILED),
-        ("not-modified", State.NOT_MODIFIED),
-        ("purged not-modified", State.NOT_MODIFIED),
-        ("purged head-passed end", State.PASSED_THROUGH),
-        ("error", State.FAILED),
-        ("purged error", State.FAILED),
+        ("head-kept end", FillState.STORED),
+        ("head-kept too-large end", FillState.PASSED_THROUGH),
+        ("head-kept purged purged end", FillState.PASSED_THROUGH),
+        ("head-kept error", FillState.FAILED),
+        ("head-kept purged error", FillState.FAILED),
+        ("head-passed end", FillState.PASSED_THROUGH),
+        ("head-passed purged end", FillState.PASSED_THROUGH),
+        ("head-passed error", FillState.FAILED),
+        ("not-modified", FillState.NOT_MODIFIED),
+        ("purged not-modified", FillState.NOT_MODIFIED),
+        ("purged head-passed end", FillState.PASSED_THROUGH),
+        ("error", FillState.FAILED),
+        ("purged error", FillState.FAILED),
     ],
 )
 def test_the_ways_through(events, end):
-    state = State.ASKED
+    state = FillState.ASKED
     for event in events.split():
-        state = TRANSITIONS[state, Event(event)]
+        state = TRANSITIONS[state, FillEvent(event)]
     assert state is end
 
 
-@pytest.mark.parametrize(("state", "event"), list(itertools.product(State, Event)))
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(FillState, FillEvent)))
 def test_each_pair_is_in_the_table_or_a_bug(state, event):
     fill = Fill(b"/k", 0.0)
     fill.state = state
     if (state, event) in TRANSITIONS:
-        fill._move(event)
+        fill._apply(event)
         assert fill.state is TRANSITIONS[state, event]
     else:
         with pytest.raises(Bug, match=f"cannot take {event}"):
-            fill._move(event)
+            fill._apply(event)
         assert fill.state is state
 
 
 def test_nothing_happens_after_the_end_and_every_state_comes_to_one():
     assert not [old for old, _ in TRANSITIONS if old in ENDED]
-    reached = {State.ASKED} | set(TRANSITIONS.values())
-    assert reached == set(State)
-    for state in set(State) - ENDED:
-        assert (state, Event.ERROR) in TRANSITIONS
+    reached = {FillState.ASKED} | set(TRANSITIONS.values())
+    assert reached == set(FillState)
+    for state in set(FillState) - ENDED:
+        assert (state, FillEvent.ERROR) in TRANSITIONS
 
 
 def test_the_diagram_shows_every_row():

@@ -156,7 +156,7 @@ async def test_draining_is_told_and_finishes(operator: Operator):
 async def test_a_purge_says_what_could_be_neither_removed_nor_marked(operator: Operator, monkeypatch):
     async def purge(_):
         receipt = Receipt(7)
-        receipt.left = 2
+        receipt.unrecorded_files = 2
         return receipt
 
     monkeypatch.setattr(operator.ground.edge.cache, "purge", purge)

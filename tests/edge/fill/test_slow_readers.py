@@ -25,8 +25,8 @@ def passed(*paces):
     viewers = [Viewer(fill, pace=pace) for pace in paces]
     for viewer in viewers:
         fill.join(viewer)
-    fill.head(response(clock, b"/k"), kept=False)
-    fill.add(bytes(2 * MAX_BYTES_BEHIND))
+    fill.receive_head(response(clock, b"/k"), kept=False)
+    fill.append_body(bytes(2 * MAX_BYTES_BEHIND))
     return clock, upstream, fill, viewers
 
 

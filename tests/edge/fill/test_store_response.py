@@ -55,7 +55,7 @@ async def test_a_304_about_what_is_lost_is_asked_anew(tmp_path: Path):
         ground.upstream.answers["/a"] = Says(stale_now, "stay")
         assert (await ground.gets("/a")).body == b"old"
         cache = ground.edge.cache
-        await ground.until(lambda: not cache.tiers.writing and not ground.edge.tasks)
+        await ground.until(lambda: not cache.tiers.writer and not ground.edge.tasks)
         entry = cache.peek(b"h/a", {})
         cache.ram.drop(entry)
         entry.release_head()

@@ -30,10 +30,10 @@ class Waits:
     def matches(self, entry):
         return self._matches
 
-    def asks_alike(self, request):
+    def sends_same_request(self, request):
         return self._alike
 
-    def covered(self, entry, first, stop):
+    def is_covered_by(self, entry, first, stop):
         return first <= self.first and self.stop <= stop
 
 

@@ -24,7 +24,7 @@ EPOCH = "epoch-1"
 
 
 class Count(int):
-    left = 0
+    unrecorded_files = 0
 
 
 CAME = PrefetchResult(PrefetchEnd.FETCHED, 100)
@@ -56,7 +56,7 @@ class Ground:
         if self.breaks is not None:
             raise self.breaks
         count = Count(7)
-        count.left = self.left
+        count.unrecorded_files = self.left
         return count
 
     def prefetch(self, url: str, ended: Callable) -> bool:

@@ -270,7 +270,7 @@ def test_what_a_purge_has_made_pass_on_is_not_for_newcomers(ground):
     run.on_bytes(BODY[:60])
     first.purge()
     reader.position = 60
-    first.was_read()
+    first.on_reader_advanced()
     assert first.read(0, 10) is None
     assert ground.slicing.get_or_start_fill(0, {}, 0) is not first
     assert [one.at for one in ground.begun] == [0]

@@ -3,13 +3,13 @@
 import pytest
 
 from cache.disk.tier import PAGE
-from cache.entry import OVERHEAD
+from cache.entry import OBJECT_OVERHEAD_BYTES
 from kernel.errors import Bug
 from tools.replay.cache import Bench, Replay, SizeOnlyBody
 
 COST = PAGE
 """Of an object of `SIZE`, in either tier."""
-SIZE = PAGE - OVERHEAD - 1
+SIZE = PAGE - OBJECT_OVERHEAD_BYTES - 1
 
 
 def asked(replay, keys, size=SIZE):
