@@ -1,1 +1,1 @@
-"""The tiered segment cache: one door, RAM and disk, one eviction rule."""
+"""The segment cache: one interface (`cache.cache.SegmentCache`) over a RAM tier and a disk tier. See README.md."""

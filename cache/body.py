@@ -1,11 +1,11 @@
-"""A whole body in RAM: small ones as bytes, large ones as a file whose pages the kernel holds.
+"""A complete body in RAM: bytes when it is small, an open file in the page cache when it is large.
 
-A file can be sent without copying it through user space (`sendfile`). With a disk tier that file is the tier's own, in
-the kernel's page cache; without one it is an anonymous file in memory (memfd). Measured: docs/decisions/0008.
+A file is sent without a copy through user space (`sendfile`). With a disk tier it is the tier's own object file;
+without one it is an anonymous file in memory (memfd). Measured: docs/decisions/0008.
 
-Pages of the disk tier's file are only borrowed. Before each use `is_servable` asks whether the file was changed by
-somebody else, and after a pause whether its pages are still there: what is not sound is read again, in a thread, and
-checked against its sums.
+The kernel may drop pages of an object file, and another process may change it. Before each use `is_servable` checks
+that the file is unchanged and, after a pause, that its pages are still in memory. If not, the body is read again in a
+thread and verified against its checksums.
 """
 
 from __future__ import annotations
@@ -17,26 +17,28 @@ import resource
 from collections.abc import Sequence
 
 MIN_FILE_BYTES = 48 * 1024
-"""From this size on a body is worth a file: below it a copy costs less than the extra system call."""
+"""Smaller bodies are kept as bytes: copying them costs less than the extra system call."""
 IDLE_SECONDS = 1.0
-"""A file not sent for so long may have lost pages to somebody else: they are looked for before it is sent again."""
+"""After this pause the kernel may have dropped pages: check that they are in memory before sending the file."""
 _PROBE_EVERY = 128 * 1024
 _MAX_PIECES = 1000
 
 
 def can_keep_open(fd: int) -> bool:
-    """Whether a descriptor of this number may be held for long. The kernel gives the lowest that is free: beyond half
-    of what the process may have, the rest is for connections."""
+    """Whether a file with this descriptor number may stay open for a body in RAM.
+
+    The kernel hands out the lowest free number, so a number beyond half of the limit means that half of all descriptors
+    are in use; the rest are for connections."""
     return fd < resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
 
 
 def can_keep_open_when_cold(fd: int) -> bool:
-    """Whether a descriptor of this number may be held for a body that has left RAM: a quarter, by the same rule."""
+    """The same for a body that has left RAM: up to a quarter of the limit."""
     return fd < resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4
 
 
 class FileBody:
-    """The first `length` bytes of an open file; `fd` is open as long as somebody refers to this."""
+    """The first `length` bytes of an open file; `fd` stays open as long as this object is referenced."""
 
     __slots__ = ("_length", "fd")
 
@@ -53,29 +55,29 @@ class FileBody:
             os.close(fd)
 
     def is_servable(self, now: float) -> bool:
-        """Whether it may be sent as it is, at `now` (mono)."""
+        """Whether the file can be sent unchecked at `now` (monotonic seconds)."""
         del now
         return True
 
     def view(self, first: int, stop: int) -> memoryview:
-        """Bytes `first` to `stop`; OSError when they cannot be had."""
+        """Bytes `first` to `stop` (exclusive). Raises OSError when they cannot be read."""
         raise NotImplementedError
 
 
 class MemoryFile(FileBody):
-    """A file that is nowhere but in memory; written once, never changed."""
+    """An anonymous file in memory (memfd), written once and never changed."""
 
     __slots__ = ()
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
-        """Write the pieces; OSError when there is no memory or no file descriptor left."""
+        """Write the pieces. Raises OSError when memory or file descriptors run out."""
         super().__init__(os.memfd_create("segment", os.MFD_CLOEXEC), sum(map(len, pieces)))
         if not can_keep_open(self.fd):
             raise OSError(errno.EMFILE, "too many bodies are open files")
         write_all(self.fd, pieces)
 
     def view(self, first: int, stop: int) -> memoryview:
-        """Mapped; the mapping lives as long as the view."""
+        """The bytes, memory-mapped; the mapping lives as long as the view."""
         if first >= stop:
             return memoryview(b"")
         start = first - first % mmap.ALLOCATIONGRANULARITY
@@ -84,7 +86,7 @@ class MemoryFile(FileBody):
 
 
 class DiskBody(FileBody):
-    """A file of the disk tier, whose bytes were checked, or written by us, when it was made at `now` (mono)."""
+    """An object file whose bytes were verified, or written by us, at `now` (monotonic seconds)."""
 
     __slots__ = ("_changed", "_size", "_used")
 
@@ -96,7 +98,7 @@ class DiskBody(FileBody):
         self._used = now
 
     def is_servable(self, now: float) -> bool:
-        """Nobody has written to the file since, and its pages are in memory."""
+        """Whether the file is unchanged and, after `IDLE_SECONDS` without use, still in the page cache."""
         status = os.fstat(self.fd)
         if status.st_mtime_ns != self._changed or status.st_size != self._size:
             return False
@@ -106,7 +108,7 @@ class DiskBody(FileBody):
         return True
 
     def is_in_page_cache(self) -> bool:
-        """Look at one byte in each stretch without waiting for the disk (`RWF_NOWAIT`)."""
+        """Whether one byte in every 128 KiB can be read without waiting for the disk (`RWF_NOWAIT`)."""
         byte = [bytearray(1)]
         last = self._length - 1
         try:
@@ -118,15 +120,15 @@ class DiskBody(FileBody):
             return False
 
     def view(self, first: int, stop: int) -> memoryview:
-        """Read: a mapping of a file that somebody shortens would end the process."""
+        """The bytes, read: if the file were mapped and then truncated, access would kill the process (SIGBUS)."""
         data = os.pread(self.fd, max(0, stop - first), first)
         if len(data) != max(0, stop - first):
-            raise OSError("the file was cut short")
+            raise OSError("the file was truncated")
         return memoryview(data)
 
 
 class Pieces:
-    """A body as it came, on its way to a file: to join its pieces would be a copy for nobody."""
+    """A body as it arrived, about to be written to a file: joining its pieces would be a wasted copy."""
 
     __slots__ = ("_length", "pieces")
 
@@ -138,12 +140,12 @@ class Pieces:
         return self._length
 
     def is_servable(self, now: float) -> bool:
-        """Whether it may be sent as it is."""
+        """Always: the bytes are ours."""
         del now
         return True
 
     def view(self, first: int, stop: int) -> memoryview:
-        """Bytes `first` to `stop`, joined where they lie in several pieces."""
+        """Bytes `first` to `stop` (exclusive), joined when they span several pieces."""
         parts, at = [], 0
         for piece in self.pieces:
             if first < at + len(piece) and at < stop:
@@ -152,7 +154,7 @@ class Pieces:
         return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
 
     def join(self) -> bytes:
-        """All of it."""
+        """The complete body as bytes."""
         return b"".join(self.pieces)
 
 
@@ -160,26 +162,27 @@ Body = bytes | MemoryFile | DiskBody | Pieces
 
 
 def write_all(fd: int, pieces: Sequence[bytes | memoryview]) -> None:
-    """All of the pieces, one after the other, as few calls as may be; OSError as the system says it."""
+    """Write all pieces in order with as few system calls as possible. Raises OSError."""
     for at in range(0, len(pieces), _MAX_PIECES):
         some = pieces[at : at + _MAX_PIECES]
         done, wanted = os.writev(fd, some), sum(map(len, some))
-        if done < wanted:  # cut short, by a signal or at 2 GiB
+        if done < wanted:  # a short write: after a signal, or at the kernel's limit of 2 GiB
             rest = memoryview(b"".join(some))[done:]
             while rest:
                 rest = rest[os.write(fd, rest) :]
 
 
 def make_body(pieces: Sequence[bytes], *, files: bool) -> Body:
-    """One body of the pieces that came; as a file in memory when it is large and `files` are wanted and to be had."""
+    """One body from the pieces of a response; a file in memory if `files` is set, it is large and a descriptor is
+    free."""
     if files and sum(map(len, pieces)) >= MIN_FILE_BYTES:
         try:
             return MemoryFile(pieces)
         except OSError:
-            pass  # out of descriptors: bytes do as well
+            pass  # no descriptor or memory left: plain bytes work too
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def view(body: Body, first: int, stop: int) -> memoryview:
-    """A part of a body."""
+    """Bytes `first` to `stop` (exclusive) of a body. Raises OSError when its file cannot be read."""
     return memoryview(body)[first:stop] if isinstance(body, bytes) else body.view(first, stop)

@@ -1,8 +1,8 @@
-"""The segment cache: peek, fill, load, purge, stats. The one door to the tiers.
+"""The segment cache, the public interface of this package: peek, fill, store, load, purge, stats.
 
-Behind it: which entries are stored and where (`tiers`), what is on its way to disk (`writing`), from it (`loading`) and
-out of it (`leaving`), the running fills (`collapse`), and `purge`. Everything runs on the loop, in one thread; only the
-plain disk functions of `disk` run elsewhere, by the workshop's `offload`.
+It combines the stored entries (`cache.tiers`), the running fills (`cache.fills`), loads from disk
+(`cache.disk.disk_loader`) and purges (`cache.purge`). Everything runs on the event loop, in one thread; only the plain
+file functions of `cache.disk` run in threads, through `TaskRunner.offload`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ __all__ = ["CacheCounts", "PurgeRequest", "Receipt", "SegmentCache", "TaskRunner
 
 
 class SegmentCache:
-    """See the module. `disk` None: RAM only. `files`: large bodies in RAM are open files, to be sent by `sendfile`:
-    those of the disk tier where there is one."""
+    """See the module. Without `disk` it is a cache in RAM only. With `files` large bodies in RAM are open files, so
+    that `sendfile` can send them: the object files of the disk tier if there is one."""
 
     def __init__(
         self, ram: RamTier, disk: DiskTier | None, clock: Clock, workshop: TaskRunner, *, files: bool = False
@@ -50,7 +50,7 @@ class SegmentCache:
         self.leases = Leases(self.tiers)
         self._misses = HitForMiss()
         self.counts = self.tiers.counts
-        # The calls of every request and every fill, without a call between.
+        # Bound methods: requests and fills call these often, so skip one level of calls.
         self.peek = self.tiers.index.peek
         self.stored = self.alternates = self.tiers.index.get
         self.touch = self.tiers.touch
@@ -63,11 +63,12 @@ class SegmentCache:
         self.check_folder = self.tiers.reconciler.check_folder
 
     def _in_use(self, entry: Entry) -> bool:
-        """Whether a running fill asks for news of this entry."""
+        """Whether a running fill may revalidate this entry, so that its head must stay in RAM."""
         return entry.key in self.fill_table
 
     def is_servable(self, entry: Entry, body: Body, now: float) -> bool:
-        """Whether a body in RAM may be sent as it is; what is not leaves RAM, so that `load` reads and checks it."""
+        """Whether a body in RAM can be sent unchecked at `now`; otherwise it leaves RAM and `load` must read it
+        again."""
         if isinstance(body, bytes) or body.is_servable(now):
             return True
         self.ram.drop(entry)
@@ -80,71 +81,72 @@ class SegmentCache:
     # -- fill --------------------------------------------------------------------------------------------------
 
     def start_fill(self, key: bytes, stale: Entry | None = None, request: Mapping[bytes, bytes] | None = None) -> Fill:
-        """A new fill that others may find by its key; `request`: the fields that tell which alternate it asks for."""
+        """A new fill that later requests for `key` can join. `request`: the request fields, to tell alternates
+        apart."""
         fill = Fill(key, self.clock.mono(), stale, request)
         self.fill_table.register(fill)
         return fill
 
     def fits(self, cost: int) -> bool:
-        """Whether any tier would keep an object of this cost."""
+        """Whether any tier accepts an object of `cost` bytes."""
         return self.tiers.fits(cost)
 
     def fits_in_ram(self, cost: int) -> bool:
-        """Whether an object of this cost is stored for certain once it is whole: what goes to disk alone may not be
+        """Whether an object of `cost` bytes is certain to be stored when complete: a disk-only object may not be
         admitted, and its write may fail."""
         return self.ram.fits(cost)
 
     def fits_without_eviction(self, cost: int) -> bool:
-        """Whether so much more would push out nothing that was asked for since it came; asked before a prefetch."""
+        """Whether `cost` more bytes would evict only objects without a hit; asked before a prefetch."""
         return self.disk.fits_without_eviction(cost) if self.disk is not None else self.ram.fits_without_eviction(cost)
 
     @property
     def max_sliced_bytes(self) -> int:
-        """Bytes of an object in slices that surely has room as a whole: half of the larger tier."""
+        """The largest sliced object, in bytes, that is sure to fit as a whole: half of the larger tier."""
         disk = self.tiers.disk
         return max(self.tiers.ram.budget, disk.budget if disk is not None else 0) // 2
 
     def assemble(self, pieces: Sequence[bytes]) -> Body:
-        """A whole body of the pieces that came, as `store` likes it best."""
+        """The complete body in the form that `store` handles at the least cost."""
         if self.disk is None:
             return make_body(pieces, files=self.files)
         return pieces[0] if len(pieces) == 1 else Pieces(pieces)
 
     def store(self, entry: Entry, body: Body) -> bool:
-        """Keep a whole response, in place of the alternate it replaces; False when no tier has room for it.
+        """Store a complete response in place of the alternate it replaces; False when no tier has room for it.
 
-        The whole of an object in slices (`entry.slice`) comes with its length set and no body; forgotten or evicted, it
-        takes its slices along, unless what replaces it has the same mark and length.
+        The entry of a sliced object (`entry.slice`) has its length set and an empty body. When it is forgotten or
+        evicted, its slices go too, unless its replacement has the same mark and length.
         """
         self._misses.forget(entry.key)
         return self.tiers.store(entry, body)
 
     async def wait_written(self, entry: Entry) -> None:
-        """Until a stored entry is no longer on its way to disk, however that ended: at once where it never was."""
+        """Wait until no write of this entry is pending, whether it succeeded or failed."""
         if self.tiers.writer.holds(entry):
             await asyncio.wait([self.tiers.writer.end_of(entry)])
 
     def remember_miss(self, key: bytes, seconds: float) -> None:
-        """The answer may not be shared: whoever asks in the next seconds goes alone (hit-for-miss)."""
+        """The response cannot be shared: requests in the next `seconds` do not wait for each other (hit-for-miss)."""
         self._misses.remember(key, self.clock.mono() + seconds)
 
     def is_hit_for_miss(self, key: bytes, now: float) -> bool:
-        """Whether an answer for this key lately was not for sharing."""
+        """Whether a recent response for this key could not be shared."""
         return self._misses.holds(key, now)
 
-    # -- what is stored ----------------------------------------------------------------------------------------
+    # -- stored entries ----------------------------------------------------------------------------------------
 
     def adopt(self, found: RecoveredObjects) -> None:
-        """Take in what the disk tier found at start; `sweep_disk` then compares it with what is there."""
+        """Add the entries recovered at start; `sweep_disk` then compares them with the folder."""
         self.tiers.adopt(found.entries.values())
 
     def forget(self, entry: Entry) -> None:
-        """Drop an entry that a newer response has made invalid."""
+        """Remove an entry from every tier, for instance when a newer response invalidates it."""
         self.tiers.forget(entry)
 
     def freshen(self, entry: Entry, fields: Fields, verdict: Verdict, *, doomed: bool) -> None:
-        """A 304 said that the entry, which is warm, still holds. Asked for before a purge (`doomed`) it says nothing of
-        now."""
+        """Renew a warm entry after a 304. A 304 requested before a purge (`doomed`) is ignored: it may confirm what the
+        purge was to remove."""
         if doomed:
             return
         before = entry.surrogates
@@ -154,22 +156,22 @@ class SegmentCache:
             self.tiers.writer.write_head_later(entry)
 
     async def purge(self, request: PurgeRequest) -> Receipt:
-        """Remove (hard) or mark stale (soft) what the request reaches; how many objects. Returns when it is done
-        in every tier: a GET after it never gets the old bytes, a fill begun before it stores nothing."""
+        """Remove (hard) or mark stale (soft) what the request reaches; returns how many objects, once it is done in
+        every tier: a later GET never gets the old bytes, and a fill started before it stores nothing."""
         return await purge(self.tiers, self.fill_table, request)
 
-    def set_notice_listener(self, told: Callable[[CacheNotice], object]) -> None:
-        """Have `told` called with what an operator should know of the disk tier's folder."""
-        self.tiers.reconciler.on_notice = told
+    def set_notice_listener(self, listener: Callable[[CacheNotice], object]) -> None:
+        """Call `listener` with notices about the disk tier's folder that the operator should see."""
+        self.tiers.reconciler.on_notice = listener
 
     @property
     def is_disk_off(self) -> bool:
-        """Whether there is a disk tier, and it is out of use."""
+        """Whether there is a disk tier and it is out of use."""
         return self.disk is not None and self.disk.is_off
 
     async def hand_over_disk(self) -> None:
-        """Give the disk tier's folder to a successor, when all that is on its way there or has to go is done. From then
-        on it is only read; what is fetched stays in RAM."""
+        """Finish pending writes and removals, then release the disk tier's folder to a successor process. From then on
+        it is only read, and fetched objects stay in RAM."""
         disk, tiers = self.disk, self.tiers
         if disk is None or disk.is_sealed:
             return
@@ -183,7 +185,7 @@ class SegmentCache:
     # -- numbers -----------------------------------------------------------------------------------------------
 
     def stats(self) -> dict[str, int]:
-        """The cache's part of GET /stats."""
+        """The cache's fields of GET /stats."""
         disk = self.disk
         return {
             "ram_bytes": self.ram.used,

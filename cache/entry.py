@@ -1,7 +1,7 @@
-"""What is known of a stored response: times, validators, the head made ready; the body where it is.
+"""A stored response: key, freshness, validators, Vary, surrogate keys, prepared head, and where its body is. Pure.
 
-Times are on the monotonic clock (seconds): `born` is the moment when its age was 0. On disk they are wall times.
-Over 300 lines because all that is known of a response is one class.
+Times are monotonic seconds; `born` is the moment when the age was 0. On disk they are wall-clock times.
+Over 300 lines because everything known of a response is one class.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from kernel.http.freshness import Verdict
 from kernel.http.message import Fields, end_to_end, first, members, serialise, values
 
 OBJECT_OVERHEAD_BYTES = 600
-"""Bytes that an object costs in RAM beside its body: counted against the budget."""
+"""Bytes of RAM that an object takes besides its body; counted against the budget."""
 
 FIELD_OVERHEAD_BYTES = 180
-"""Bytes that a field costs in RAM beside its line, while the object is warm: the pair, and its part of a ready head."""
+"""Bytes of RAM that a field of a warm object takes besides its line: the pair, and its part of the prepared head."""
 
 _NOT_STORED = frozenset((b"age", b"content-length", b"cache-status", b"cdn-loop", b"proxy-authentication-info"))
 _OF_THE_BODY = frozenset((b"content-length", b"content-encoding", b"content-range"))
 Vary = tuple[tuple[bytes, bytes | None], ...]
-"""An alternate: the request's values of the fields that the response varies by."""
+"""What identifies an alternate: (name, request value) of the fields that Vary names."""
 _REFERENCES = frozenset((b"location", b"content-location", b"link"))
 Windows = tuple[float, float, bool]
-"""Seconds that it may be used when stale while it is revalidated, and after an error; must-revalidate."""
+"""(stale-while-revalidate seconds, stale-if-error seconds, must-revalidate)."""
 NO_WINDOWS: Windows = (0.0, 0.0, False)
 INDEXED = (
     "key", "status", "length", "vary", "surrogates", "written", "age", "fresh", "windows", "slice", "mark",
 )  # fmt: skip
-"""What the head of a file and a line of the index beside the files both hold."""
+"""The members that both the head of an object file and a line of the disk index hold."""
 _ANY_CASE = frozenset((b"accept-language", b"accept-encoding", b"accept-charset"))
 
 
 @dataclass(slots=True)
 class PreparedHead:
-    """The head of a whole hit as it goes to viewers, good before `until` (mono), and what goes with it.
+    """The response head of a full hit as it is sent, valid before `until` (monotonic seconds).
 
-    `cut`: bytes of the cache key before the file's name, where `head` may follow a request for that name in one
-    straight run; else -1. `record`: the end of such a request's line in the access log.
+    `cut`: bytes of the cache key before the file name if the fast path may answer with `head`; else -1. `record`: the
+    end of the access log line of such a request.
     """
 
     head: bytes
@@ -54,7 +54,7 @@ class PreparedHead:
 
 
 class StoredHead(NamedTuple):
-    """What the head of a response told, and what is made of it: in RAM only while the object is warm."""
+    """The parsed head of a response; in RAM only while the object is warm."""
 
     fields: Fields
     block: bytes
@@ -66,10 +66,10 @@ class StoredHead(NamedTuple):
 
 
 class Entry:
-    """A stored (or just arriving) response; identity is the cache's, fields change only by `freshen`.
+    """A stored or arriving response. Entries compare by identity; their fields change only by `freshen`.
 
-    An entry that is only on disk is `cold`: what its head told lies in its file, and here only what looking up,
-    eviction and purge ask. Millions of them are held; think of their bytes before you add a slot.
+    A *cold* entry is only on disk: its head is in its file, and RAM holds only what lookup, eviction and purge need. A
+    node holds millions of entries, so each slot costs megabytes.
     """
 
     __slots__ = (
@@ -107,7 +107,7 @@ class Entry:
         if fields is not None:
             self.set_fields(fields)
 
-    # -- what the head told ------------------------------------------------------------------------------------
+    # -- the head ------------------------------------------------------------------------------------
 
     @property
     def cold(self) -> bool:
@@ -116,48 +116,48 @@ class Entry:
 
     @property
     def stored_head(self) -> StoredHead:
-        """Bug when it is cold."""
+        """The parsed head. Raises Bug when the entry is cold."""
         if self._stored_head is None:
-            raise Bug(f"what {self.key!r} told lies on disk: it had to be warmed first")
+            raise Bug(f"the head of {self.key!r} is on disk: load it first")
         return self._stored_head
 
     @property
     def fields(self) -> Fields:
-        """End-to-end fields."""
+        """The end-to-end header fields."""
         return self.stored_head.fields
 
     @property
     def block(self) -> bytes:
-        """The same as they are sent."""
+        """The fields as header lines, ready to be sent."""
         return self.stored_head.block
 
     @property
     def etag(self) -> bytes | None:
-        """ETag as it came."""
+        """The ETag as received."""
         return self.stored_head.etag
 
     @property
     def last_modified(self) -> bytes | None:
-        """Last-Modified as it came."""
+        """The Last-Modified as received."""
         return self.stored_head.last_modified
 
     @property
     def upstream_status(self) -> bytes | None:
-        """Cache-Status of the caches behind us."""
+        """The Cache-Status of upstream caches (RFC 9211), joined."""
         return self.stored_head.upstream_status
 
     @property
     def had_age(self) -> bool:
-        """Whether it came with an Age."""
+        """Whether the response arrived with an Age field."""
         return self.stored_head.had_age
 
     @property
     def has_references(self) -> bool:
-        """Whether it has redirects or links, which may read otherwise to each viewer."""
+        """Whether it has Location, Content-Location or Link, which may be rewritten for each viewer."""
         return self.stored_head.has_references
 
     def set_fields(self, fields: Fields) -> None:
-        """Take over the end-to-end fields of a response; what is derived of them is made anew."""
+        """Set the end-to-end fields of a response and everything derived from them."""
         kept = end_to_end(fields, _NOT_STORED)
         via = b", ".join(values(fields, b"cache-status")) or None
         self._stored_head = _make_stored_head(kept, via, had_age=bool(values(fields, b"age")))
@@ -165,18 +165,18 @@ class Entry:
         self.prepared = None
 
     def load_head(self, head: Mapping[str, object]) -> None:
-        """Take what the head of its file told; KeyError, TypeError or ValueError when the head is not ours."""
+        """Set the head read from the file. Raises KeyError, TypeError or ValueError when it is malformed."""
         self._stored_head = _stored_head_from_disk(head)
         self.prepared = None
 
     def release_head(self) -> None:
-        """Its file has all of it: let go what the index does not need."""
+        """Become cold: free what the file holds and the index does not need."""
         self._stored_head = None
         self.prepared = None
         self.vary = intern(self.vary)
 
     def set_times(self, verdict: Verdict, now: float) -> None:
-        """The freshness of a response that arrived at `now` (mono)."""
+        """Set the freshness of a response that arrived at `now` (monotonic seconds)."""
         self.born = now - verdict.age
         self.fresh_until = self.born + verdict.lifetime
         self.windows = intern((verdict.swr, verdict.sie, verdict.must_revalidate))
@@ -184,21 +184,21 @@ class Entry:
 
     @property
     def swr_until(self) -> float:
-        """Until when it may be used stale while it is revalidated (RFC 5861 §3)."""
+        """End of stale-while-revalidate (RFC 5861 §3), monotonic seconds."""
         return self.fresh_until + self.windows[0]
 
     @property
     def sie_until(self) -> float:
-        """Until when it may stand in for an error (RFC 5861 §4)."""
+        """End of stale-if-error (RFC 5861 §4), monotonic seconds."""
         return self.fresh_until + self.windows[1]
 
     @property
     def must_revalidate(self) -> bool:
-        """Whether it is never used stale (RFC 9111 §5.2.2.2)."""
+        """Whether it must never be served stale (RFC 9111 §5.2.2.2)."""
         return self.windows[2]
 
     def set_vary(self, request: Mapping[bytes, bytes]) -> None:
-        """Remember the request's values of the fields that Vary names (RFC 9111 §4.1)."""
+        """Store the request values of the fields that Vary names (RFC 9111 §4.1)."""
         names = sorted({name.lower() for name in members(values(self.fields, b"vary"))})
         self.vary = intern(tuple((name, normalised(name, request.get(name))) for name in names))
 
@@ -207,10 +207,10 @@ class Entry:
         return all(normalised(name, request.get(name)) == value for name, value in self.vary)
 
     def freshen(self, fields: Fields, verdict: Verdict, now: float) -> None:
-        """A 304 (or HEAD) said that the body still holds: its fields replace ours (RFC 9111 §3.2, §4.3.4).
+        """Update from a 304 or HEAD response: its fields replace the stored ones (RFC 9111 §3.2, §4.3.4).
 
-        Content-Length, Content-Encoding and Content-Range say how the body we have is to be read, and stay. Where the
-        304 forbids to keep the response (no-store, private), it serves those who wait now and is stale for all others.
+        Content-Length, Content-Encoding and Content-Range describe the stored body and stay. If the 304 forbids storing
+        (no-store, private), the entry serves current waiters and is stale for everyone else.
         """
         news = end_to_end(fields, _OF_THE_BODY | verdict.unstored_fields)
         replaced = {name for name, _ in news} | verdict.unstored_fields
@@ -220,9 +220,9 @@ class Entry:
             self.make_stale(now)
 
     def make_stale(self, now: float) -> None:
-        """Its freshness ends now; what it may be used for when stale counts from now, no longer than it ever did.
+        """End freshness at `now`; the stale windows start now and are never extended.
 
-        Its age grows by the freshness it loses: by Age every cache behind us sees that it is stale (RFC 9111 §4.2.3).
+        The age grows by the freshness lost, so that Age shows downstream caches that it is stale (RFC 9111 §4.2.3).
         """
         early = self.fresh_until - now
         if early > 0:
@@ -231,12 +231,12 @@ class Entry:
         self.prepared = None
 
     def clear_windows(self) -> None:
-        """It may not be used when stale, for nothing."""
+        """Forbid every use while stale."""
         self.windows = NO_WINDOWS
 
     @property
     def cost(self) -> int:
-        """Bytes counted against a tier's budget; the body of a whole in slices counts where they are."""
+        """Bytes counted against a tier's budget. The body of a sliced object is counted at its slices."""
         body = 0 if self.slice else self.length or 0
         return (
             body
@@ -247,15 +247,14 @@ class Entry:
 
     @property
     def warm_cost(self) -> int:
-        """Bytes that it takes in RAM while it is warm: what its fields are made of counts as well."""
+        """Bytes it takes in RAM while warm, including its parsed fields."""
         return self.cost + (
             FIELD_OVERHEAD_BYTES * len(self._stored_head.fields) if self._stored_head is not None else 0
         )
 
     def to_index(self, now: Instant) -> dict[str, object]:
-        """What looking up, eviction and purge need of it at the next start, by the names of `INDEXED`.
-
-        Times are wall times there."""
+        """What lookup, eviction and purge need after a restart, by the names of `INDEXED`; times relative to the wall
+        clock."""
         return {
             "key": self.key,
             "status": self.status,
@@ -271,23 +270,24 @@ class Entry:
         }
 
     def to_disk(self, now: Instant) -> dict[str, object]:
-        """What the head of its file holds: the same, and what the response told."""
+        """The head of its object file: `to_index` plus the fields of the response."""
         return self.to_index(now) | {"fields": self.fields, "via": self.upstream_status}
 
     @classmethod
     def from_disk(cls, head: Mapping[str, object], now: Instant) -> Entry:
-        """The cold entry of a file's head; KeyError, TypeError or ValueError when it is none of ours."""
+        """A cold entry from the head of an object file. Raises KeyError, TypeError or ValueError when it is
+        malformed."""
         return cls.from_line([head[one] for one in INDEXED], now)
 
     @classmethod
     def from_line(cls, line: Sequence[Any], now: Instant) -> Entry:
-        """The cold entry of what `to_index` said, in the order of `INDEXED`; TypeError or ValueError when it is none
-        of ours."""
+        """A cold entry from a line of the disk index, in the order of `INDEXED`. Raises TypeError or ValueError when it
+        is malformed."""
         key, status, length, vary, surrogates, written, age, fresh, windows, size, mark = line
         made = cls(bytes(key), int(status), None, int(length))
         made.vary = intern(vary_of(vary)) if vary else ()
         made.surrogates = intern(tuple(map(bytes, surrogates))) if surrogates else ()
-        # A wall clock that stepped back must not make an object younger than it was when it was written.
+        # A wall clock that stepped back must not make the object younger than when it was written.
         made.born = now.mono - (float(age) + max(0.0, now.wall - float(written)))
         made.fresh_until = made.born + float(fresh)
         made.windows = intern(_windows(*windows))
@@ -297,7 +297,7 @@ class Entry:
 
 
 def vary_of(stored: Any) -> Vary:
-    """An alternate as it was written; TypeError or ValueError when it is none of ours."""
+    """A Vary value read from disk. Raises TypeError or ValueError when it is malformed."""
     return tuple((bytes(name), value) for name, value in stored)
 
 
@@ -318,9 +318,9 @@ def _stored_head_from_disk(head: Mapping[str, object]) -> StoredHead:
 
 
 def normalised(name: bytes, value: bytes | None) -> bytes | None:
-    """A request field's value for comparison by Vary: no whitespace around commas, tags in one case.
+    """A request field value, normalised for comparison by Vary: no whitespace around commas, language tags lowercased.
 
-    Their order stays: of two languages with the same weight many servers take the first (RFC 9110 §12.5.4).
+    The order stays: of two languages with equal weight many servers choose the first (RFC 9110 §12.5.4).
     """
     if value is None:
         return None

@@ -1,6 +1,6 @@
-"""The index: which entries are stored under a cache key, and what a purge reaches.
+"""The index in memory: which entries are stored under a cache key, and which of them a purge reaches. Pure.
 
-One entry under a key is held as itself, several (alternates by Vary) as a tuple: most keys have one.
+Most keys have one entry, held as itself; several (alternates by Vary) are held as a tuple.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from cache.slices import object_key, slice_key, slice_numbers
 from cache.surrogates import Surrogates
 
 MAX_ALTERNATES = 16
-"""Alternates kept of one cache key; the oldest leaves."""
+"""Alternates kept for one cache key; beyond it the oldest is removed."""
 KEYS_PER_STEP = 8000
-"""Cache keys looked at in one step of a purge, about: a millisecond or two."""
+"""Cache keys that a purge examines before it yields to the loop: about a millisecond or two."""
 
 
 @dataclass(frozen=True, slots=True)
 class PurgeRequest:
-    """What a purge reaches: the union of all of these. Keys are surrogate keys, urls and prefixes cache keys."""
+    """What a purge reaches: the union of its members. `keys` are surrogate keys; `urls` and `prefixes` are cache keys.
+
+    `soft`: mark stale instead of removing."""
 
     keys: tuple[bytes, ...] = ()
     urls: tuple[bytes, ...] = ()
@@ -30,7 +32,7 @@ class PurgeRequest:
     soft: bool = False
 
     def reaches(self, key: bytes, surrogates: Iterable[bytes]) -> bool:
-        """Whether an object is meant, or the object whose slice this is."""
+        """Whether the purge reaches the object under this cache key, or the object that this slice belongs to."""
         key = object_key(key)
         if self.everything or key in self.urls or key.startswith(self.prefixes):
             return True
@@ -60,7 +62,7 @@ class Index:
         return max((one for one in reversed(found) if one.matches(request)), key=lambda one: one.born, default=None)
 
     def get(self, key: bytes) -> tuple[Entry, ...]:
-        """All that is stored under a key, the oldest first."""
+        """All entries under a key, oldest first."""
         found = self._entries.get(key)
         return (found,) if isinstance(found, Entry) else found or ()
 
@@ -70,14 +72,15 @@ class Index:
         return found is entry or (isinstance(found, tuple) and entry in found)
 
     def replaced_by(self, entry: Entry) -> list[Entry]:
-        """Whom a new entry pushes out: the same alternate, all if it has none (or they), the oldest of too many."""
+        """The entries that a new one replaces: the same alternate, any entry if either has no Vary, and the oldest
+        beyond `MAX_ALTERNATES`."""
         old = self.get(entry.key)
         same = [other for other in old if other.vary == entry.vary or not (other.vary and entry.vary)]
         others = [other for other in old if other not in same]
         return same + others[: max(0, len(others) - MAX_ALTERNATES + 1)]
 
     def insert(self, entry: Entry) -> None:
-        """One entry more under its key."""
+        """Add an entry under its key."""
         old = self.get(entry.key)
         if not old:
             self._keys.add(entry.key)
@@ -85,7 +88,7 @@ class Index:
         self._surrogates.add(entry.key, entry.surrogates)
 
     def remove(self, entry: Entry) -> None:
-        """Out of the index, if it is in it."""
+        """Remove an entry; no effect if it is not stored."""
         if not self.holds(entry):
             return
         rest = tuple(other for other in self.get(entry.key) if other is not entry)
@@ -97,14 +100,14 @@ class Index:
         self.rekey(entry, entry.surrogates)
 
     def rekey(self, entry: Entry, before: Iterable[bytes]) -> None:
-        """An entry had the surrogate keys `before`; what is stored under its cache key now says which count."""
+        """Update the surrogate keys after a change: the entry had `before`, the entries now under its key decide."""
         self._surrogates.discard(entry.key, before)
         for other in self.get(entry.key):
             self._surrogates.add(other.key, other.surrogates)
 
     def candidates(self, request: PurgeRequest) -> Iterator[tuple[int, list[bytes]]]:
-        """Cache keys among which are all that a purge reaches, some at a time, and how many were looked at for them;
-        `reaches` says of each entry whether it does. What comes or goes between two lists is met as it stands then."""
+        """(keys examined, cache keys) in bounded batches. They include every key that the purge reaches; check each
+        entry with `reaches`. Changes between two batches are seen as they are then."""
         if request.everything or request.prefixes:
             prefixes = request.prefixes if not request.everything else b""
             for part in self._keys.walk():
@@ -119,25 +122,26 @@ class Index:
                 yield len(part), part
 
     def _with_slices(self, key: bytes) -> Iterator[bytes]:
-        """An object's key and those that its slices have, if it is kept in slices."""
+        """The key of an object and, if it is sliced, the keys of its slices."""
         wholes = [entry for entry in self.get(key) if entry.slice]
         yield key
         for entry in wholes:
             yield from (slice_key(key, number) for number in slice_numbers(0, entry.length or 0, entry.slice))
 
     def slices_of(self, whole: Entry) -> Iterator[Entry | None]:
-        """The slices of this whole that are stored, alternates' not among them; None where one is not."""
+        """The stored slices of this sliced object, in order; None where one is missing. Other alternates are left
+        out."""
         for number in slice_numbers(0, whole.length or 0, whole.slice):
             found = self.get(slice_key(whole.key, number))
             yield next((entry for entry in found if entry.mark == whole.mark), None)
 
     def has_whole(self, entry: Entry) -> bool:
-        """Whether the object whose slice this is, is stored: without it a slice is worth nothing."""
+        """Whether the sliced object that this slice belongs to is stored; without it the slice cannot be served."""
         return any(whole.slice and whole.mark == entry.mark for whole in self.get(object_key(entry.key)))
 
     def iter_reached(self, request: PurgeRequest, step: int) -> Iterator[list[Entry]]:
-        """The entries that a purge reaches, as they stand when it comes to them: at most `step` at a time, and not many
-        more keys looked at for them than `KEYS_PER_STEP`. None comes twice unless it is reached in two ways."""
+        """The entries that a purge reaches, in batches of about `step`; each batch examines about `KEYS_PER_STEP` keys
+        at most. An entry comes twice only if the purge reaches it in two ways."""
         found: list[Entry] = []
         looked = 0
         for count, keys in self.candidates(request):

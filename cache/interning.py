@@ -1,4 +1,4 @@
-"""One copy of what many entries have alike: surrogate keys of a title, fields that a response varies by, windows."""
+"""One shared copy of values that many entries have in common: surrogate keys, Vary fields, stale windows."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TypeVar
 T = TypeVar("T", bound=Hashable)
 
 MAX_INTERNED = 1 << 16
-"""Beyond it all are forgotten: what is in use lives on, and new ones are shared among themselves."""
+"""Values remembered. Beyond it the table is cleared: values in use live on, new ones are shared again."""
 
 _known: dict[Hashable, Hashable] = {}
 
 
 def intern(value: T) -> T:
-    """An equal value, the same object for all who ask."""
+    """The first equal value that was interned, so that equal values share one object."""
     if len(_known) >= MAX_INTERNED:
         _known.clear()
     return _known.setdefault(value, value)  # type: ignore[return-value]  # equal, so of the same type here

@@ -1,8 +1,8 @@
-"""Bodies held for somebody who must come to their end with them, though they may leave the cache meanwhile.
+"""Leases: bodies kept readable until a response ends, even if they are evicted or purged in the meantime.
 
-A slice that cannot be fetched apart (no strong ETag, RFC 9110 §15.3.7.3) is lost to its readers once it is evicted or
-purged. While they read it is held: by reference where it is in memory, else by its open file, which an `unlink` leaves
-to whoever has it open. Its sums are verified when it is read. How much is held is bounded; beyond it nothing is.
+A slice of an object without a strong ETag cannot be fetched again on its own (RFC 9110 §15.3.7.3), so eviction would
+break the response. A lease holds it: by reference when it is in memory, otherwise by its open file, which survives
+`unlink`. Checksums are verified when it is read. The number and memory of leases are bounded.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ MAX_LEASES = 512
 
 
 class Lease(NamedTuple):
-    """One body that is held: `body` where it is in memory or verified already, else `file` has it. `wanted`: what
-    that file must be."""
+    """One held body: `body` when it is in memory or already verified, otherwise `file`. `wanted` identifies the object
+    file."""
 
     wanted: FileOf | None
     mark: bytes
@@ -32,19 +32,20 @@ class Lease(NamedTuple):
 
     @property
     def memory(self) -> int:
-        """Bytes of RAM that it may hold beyond the tier's budget."""
+        """Bytes of RAM that the lease may hold beyond the tier's budget."""
         return 0 if self.body is None or isinstance(self.body, DiskBody) else len(self.body)
 
 
 class Leases:
-    """See the module."""
+    """All leases of one cache; `count` of them hold `memory` bytes of RAM."""
 
     def __init__(self, tiers: Tiers) -> None:
         self._tiers = tiers
         self.count = self.memory = 0
 
     def acquire(self, entries: Sequence[Entry], done: Callable[[list[Lease] | None], object]) -> None:
-        """Hold the bodies of these. `done` gets them in order; [] when too much is held; None when one is gone."""
+        """Hold the bodies of these entries. Calls `done` with the leases in order, with [] when the limits are reached,
+        or with None when one body is gone."""
         tiers, wanted = self._tiers, sum(entry.length or 0 for entry in entries if entry.disk is None)
         if self.count + len(entries) > MAX_LEASES or self.memory + wanted > tiers.ram.budget // 2:
             done([])
@@ -79,7 +80,7 @@ class Leases:
             done(taken or None)
 
     def read(self, lease: Lease, done: Callable[[Body | None], object]) -> None:
-        """The body, verified; `done(None)` when it is damaged."""
+        """Call `done` with the verified body, or with None when it is damaged."""
         body = lease.body
         if body is not None and (isinstance(body, bytes) or body.is_servable(self._tiers.clock.mono())):
             done(body)
@@ -101,14 +102,14 @@ class Leases:
             done(found)
 
     def release(self, leases: Iterable[Lease]) -> None:
-        """They are not needed any more; files are closed with the last reference."""
+        """Give leases back; their files are closed with the last reference."""
         for lease in leases:
             self.count -= 1
             self.memory -= lease.memory
 
 
 def _open(path: Path | None) -> FileBody:
-    """OSError when it is gone, or when too many files are open."""
+    """Open a file for a lease. Raises OSError when it is gone or too many files are open."""
     if path is None:
         raise FileNotFoundError
     made = FileBody(os.open(path, os.O_RDONLY | os.O_CLOEXEC), 0)

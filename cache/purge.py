@@ -1,4 +1,4 @@
-"""Purge: what it reaches leaves every tier, or is marked stale in each, before the receipt is given."""
+"""Purge: remove what it reaches from every tier, or mark it stale, before the receipt is returned."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from kernel.clock import Instant
 from kernel.errors import StorageFailed
 
 STEP = 200
-"""Objects purged before the loop may turn to hits again: a millisecond or two."""
+"""Objects purged before the loop serves hits again: a millisecond or two."""
 
 
 class Receipt(int):
-    """How many objects a purge reached, an object in slices once.
+    """How many objects a purge reached; a sliced object counts once.
 
     `unrecorded_files`: files whose removal could not be recorded, so that a later start might serve them again; it
     counts those of this purge and of earlier removals.
@@ -29,25 +29,25 @@ class Receipt(int):
 
 
 class _Pace:
-    """Lets the loop turn to hits after each `STEP` objects."""
+    """Yields to the event loop after every `STEP` objects, so that hits are not delayed."""
 
     done = 0
 
     async def step(self) -> None:
-        """One object more is done."""
+        """Count one object."""
         self.done += 1
         if self.done % STEP == 0:
             await asyncio.sleep(0)
 
 
 async def purge(tiers: Tiers, filling: FillTable, request: PurgeRequest) -> Receipt:
-    """Remove (hard) or mark stale (soft). Returns when it is done in every tier: a GET after it never gets the old
-    bytes, a fill begun before it stores nothing, and no start brings them back, unless `unrecorded_files` says so.
+    """Remove (hard) or mark stale (soft). Returns when it is done in every tier: a later GET never gets the old bytes,
+    a fill started before it stores nothing, and no restart brings them back, except `Receipt.unrecorded_files`.
 
-    A start serves what the index beside the files names. So it is enough, and needed, that the index says of every file
-    that had to go until now that it does, and that this is on the disk."""
+    After a restart only files that the disk index names are served. So it is necessary and sufficient that the index
+    records every removal so far, and that the record is durable."""
     filling.purge(request)
-    # A file that appears, or still lies there, after the receipt would come back at the next start.
+    # Race: a file whose write ends after the receipt would be served again after a restart, so wait for these writes.
     under_way = {tiers.writer.end_of(e) for e in tiers.writer if request.reaches(e.key, e.surrogates)}
     softened: dict[Entry, None] = {}
     pace, reached = _Pace(), 0
@@ -73,9 +73,9 @@ async def purge(tiers: Tiers, filling: FillTable, request: PurgeRequest) -> Rece
 
 
 async def _sync_removals(tiers: Tiers) -> int:
-    """Nothing that had to go can come back; of how many files that cannot be said.
+    """Make all removals durable; returns for how many files that failed.
 
-    On a full disk some objects leave, and it is tried once more."""
+    On a full disk, evict some objects and try once more."""
     disk = tiers.disk
     if disk is None:
         return 0
@@ -94,7 +94,7 @@ async def _sync_removals(tiers: Tiers) -> int:
 
 
 async def _remove(tiers: Tiers, entry: Entry, pace: _Pace) -> None:
-    """Out of all tiers, after a whole its slices too."""
+    """Remove an entry from all tiers, then its slices if it is a sliced object."""
     tiers.forget(entry, with_slices=False)
     for part in tiers.index.slices_of(entry) if entry.slice else ():
         if part is not None:
@@ -103,7 +103,7 @@ async def _remove(tiers: Tiers, entry: Entry, pace: _Pace) -> None:
 
 
 async def _mark_stale(tiers: Tiers, softened: list[Entry]) -> None:
-    """In the index, a step at a time; what cannot be marked has to go."""
+    """Mark entries stale in the disk index, `STEP` at a time; remove what cannot be marked."""
     disk = tiers.disk
     if disk is None:
         return

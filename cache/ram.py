@@ -1,4 +1,4 @@
-"""The RAM tier: bodies under a budget; which one leaves is the policy's word."""
+"""The RAM tier: bodies under a budget in bytes; the eviction policy decides which leaves."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from cache.entry import Entry
 from cache.eviction.policy import Policy
 
 MAX_SHARE = 8
-"""An object larger than one part in this of the budget stays out, so that it cannot push out many hot small ones."""
+"""An object larger than 1/8 of the budget is not kept in RAM, so that it cannot evict many small hot ones."""
 
 
 class Evicted(NamedTuple):
-    """Who had to leave, with what, and whether it was asked for while it was in."""
+    """An evicted entry with its body; `was_wanted`: whether it had a hit while in RAM."""
 
     entry: Entry
     body: Body | None
@@ -21,7 +21,9 @@ class Evicted(NamedTuple):
 
 
 class RamTier:
-    """Which entries have their body in RAM. Keys of the policy are the entries themselves."""
+    """Which entries have their body in RAM. The policy's keys are the entries themselves.
+
+    `alone`: there is no disk tier."""
 
     __slots__ = ("_policy", "budget", "max_object_bytes", "touch")
 
@@ -29,34 +31,34 @@ class RamTier:
         self.budget = budget
         self._policy = policy
         self.touch = policy.touch
-        """The entry was asked for: the policy's own function, since every hit calls it."""
-        # With no disk behind it the RAM tier is the cache: then only what could not share it at all stays out.
+        """Record a hit. It is the policy's own method, since every hit calls it."""
+        # Without a disk tier RAM is the whole cache: keep out only what would take more than half of it.
         self.max_object_bytes = budget // (2 if alone else MAX_SHARE)
 
     @property
     def used(self) -> int:
-        """Bytes counted."""
+        """Bytes counted against the budget."""
         return self._policy.used
 
     def fits(self, cost: int) -> bool:
-        """Whether an object of this cost may come in."""
+        """Whether RAM accepts an object of `cost` bytes."""
         return cost <= self.max_object_bytes
 
     def fits_without_eviction(self, cost: int) -> bool:
-        """Whether so much more would push out nothing that was asked for since it came."""
+        """Whether `cost` more bytes would evict only objects without a hit."""
         return self._policy.used + cost <= self.budget or self._policy.fits_without_eviction(cost)
 
     def untouch(self, entry: Entry) -> None:
-        """Its last touch does not count."""
+        """Take back the last touch."""
         self._policy.untouch(entry)
 
     def holds(self, entry: Entry) -> bool:
-        """Whether the entry is in; the whole of an object in slices is without a body."""
+        """Whether the entry is in RAM. The entry of a sliced object is there without a body."""
         return entry in self._policy
 
     def put(self, entry: Entry, body: Body | None) -> list[Evicted]:
-        """Take a body in; the entries that had to leave, already without their bodies."""
-        entry.body = body  # while it is here it is warm: what its head is made of counts too
+        """Add a body; returns what was evicted, already detached from its entries."""
+        entry.body = body  # in RAM an entry is warm, so its parsed head counts too
         self._policy.insert(entry, entry.warm_cost)
         victims = []
         while self._policy.used > self.budget:
@@ -68,6 +70,6 @@ class RamTier:
         return victims
 
     def drop(self, entry: Entry) -> None:
-        """Let the body go; bytes under way to viewers live on until they are sent."""
+        """Drop the body; bytes being sent to viewers live on until they are sent."""
         self._policy.remove(entry)
         entry.body = None

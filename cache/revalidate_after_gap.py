@@ -1,6 +1,6 @@
-"""Doubt: nobody can tell whether what was stored before some moment has been purged since.
+"""Mark stale what was stored before a gap in the purge log: it may have been purged while nobody told this node.
 
-It is revalidated before it is used again, and may stand in for an error as long as it might have.
+Such objects are revalidated before use; on an upstream error they may be served as long as stale-if-error allows.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from cache.slices import is_slice
 from cache.tiers import Tiers
 
 STEP = 500
-"""Cache keys looked at before the loop may turn."""
+"""Cache keys examined before the loop serves requests again."""
 
 
 async def mark_stale_before(tiers: Tiers, before: float) -> int:
-    """Make stale what was born before a moment (mono) of a cache that serves nobody yet; how many objects.
+    """Mark stale what was stored before `before` (monotonic seconds), in a cache that serves nobody yet; returns how
+    many objects.
 
-    In RAM alone: a start that hears of the purges it missed has no need to doubt.
+    The marks are in memory only: a later start that receives the missed purges does not need them.
     """
-    doubted, now = 0, tiers.clock.mono()
+    marked, now = 0, tiers.clock.mono()
     for entries in tiers.index.iter_reached(PurgeRequest(everything=True), STEP):
         for entry in entries:
-            if entry.born >= before or is_slice(entry.key):  # slices are used with their whole alone
+            if entry.born >= before or is_slice(entry.key):  # a slice is only used through its sliced object
                 continue
             entry.make_stale(now)
             swr, sie, must = entry.windows
             entry.windows = intern((0.0, max(swr, sie), must))
-            doubted += 1
+            marked += 1
         await asyncio.sleep(0)
-    return doubted
+    return marked

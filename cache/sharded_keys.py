@@ -1,7 +1,7 @@
-"""Sets of cache keys that are walked in bounded steps while they change: for a purge, which must not hold up hits.
+"""Sets of cache keys that can be walked in bounded steps while they change, so that a purge does not delay hits. Pure.
 
-A key lies in one of many parts, which its hash says, as long as it is in. A walk takes one part after the other, each
-as it stands then: it meets every key that was in from its beginning to its end, and none twice.
+The hash of a key chooses one of many parts. A walk copies one part at a time: it yields every key that was present from
+start to end, and none twice.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 
 _LIST_PARTS = 4096
 MAX_UNSHARDED = 1024
-"""Members of a small set; a larger one is better `ShardedKeySet`."""
+"""Keys in a plain set; a larger set becomes a `ShardedKeySet`."""
 PARTS = 256
 
 
 class ShardedKeyList:
-    """Keys that the caller knows to be in or not; 9 bytes each, of a million in all."""
+    """A list for callers that know whether a key is present; about 9 bytes for each of a million keys."""
 
     __slots__ = ("_parts",)
 
@@ -23,23 +23,23 @@ class ShardedKeyList:
         self._parts: list[list[bytes]] = [[] for _ in range(_LIST_PARTS)]
 
     def add(self, key: bytes) -> None:
-        """A key that is not in."""
+        """Add a key that is not present."""
         self._parts[hash(key) % _LIST_PARTS].append(key)
 
     def discard(self, key: bytes) -> None:
-        """A key that is in; order is nobody's, so the last takes its place."""
+        """Remove a key that is present. Order does not matter, so the last key moves into its place."""
         part = self._parts[hash(key) % _LIST_PARTS]
         at, last = part.index(key), part.pop()
         if at < len(part):
             part[at] = last
 
     def walk(self) -> Iterator[list[bytes]]:
-        """All of it, a part at a time."""
+        """All keys, one part at a time."""
         return (part[:] for part in self._parts if part)
 
 
 class ShardedKeySet:
-    """A set that has grown large."""
+    """A large set of keys."""
 
     __slots__ = ("_count", "_parts")
 
@@ -53,19 +53,19 @@ class ShardedKeySet:
         return self._count
 
     def add(self, key: bytes) -> None:
-        """Put in, if it is not."""
+        """Add a key; no effect if it is present."""
         part = self._parts[hash(key) % PARTS]
         before = len(part)
         part.add(key)
         self._count += len(part) - before
 
     def discard(self, key: bytes) -> None:
-        """Take out, if it is in."""
+        """Remove a key; no effect if it is absent."""
         part = self._parts[hash(key) % PARTS]
         before = len(part)
         part.discard(key)
         self._count += len(part) - before
 
     def part(self, number: int) -> list[bytes]:
-        """The keys of one part, 0 to `PARTS` (not included)."""
+        """The keys of part `number`, 0 to `PARTS` - 1."""
         return list(self._parts[number])

@@ -1,4 +1,4 @@
-"""Surrogate keys: which cache keys a purge of one of them reaches."""
+"""Surrogate keys: which cache keys a purge by surrogate key reaches. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from cache.sharded_keys import MAX_UNSHARDED, PARTS, ShardedKeySet
 
 MAX_KEYS = 64
-"""Surrogate keys of one response beyond this many are passed over."""
+"""Surrogate keys of one response; further ones are ignored."""
 MAX_BYTES = 256
-"""A longer surrogate key is passed over."""
+"""Length of a surrogate key; longer ones are ignored."""
 
 
 def parse_surrogate_keys(value: bytes | None) -> tuple[bytes, ...]:
-    """The keys of Surrogate-Key (its lines joined): separated by spaces, each once, bounded in number and length."""
+    """The distinct keys of a Surrogate-Key value (space-separated, lines joined), bounded in number and length."""
     if not value:
         return ()
     keys = dict.fromkeys(key for key in value.split() if len(key) <= MAX_BYTES)
@@ -21,8 +21,8 @@ def parse_surrogate_keys(value: bytes | None) -> tuple[bytes, ...]:
 
 
 class Surrogates:
-    """Surrogate key -> the cache keys that carry it; one alone is held as itself. An object without keys stands nowhere
-    here."""
+    """Surrogate key -> the cache keys that carry it; a single one is held as itself. Objects without surrogate keys
+    take no room here."""
 
     __slots__ = ("_members",)
 
@@ -30,7 +30,7 @@ class Surrogates:
         self._members: dict[bytes, bytes | set[bytes] | ShardedKeySet] = {}
 
     def add(self, cache_key: bytes, keys: Iterable[bytes]) -> None:
-        """The object under `cache_key` carries `keys`."""
+        """Record that the object under `cache_key` carries `keys`."""
         for key in keys:
             members = self._members.setdefault(key, cache_key)
             if not isinstance(members, bytes):
@@ -41,7 +41,7 @@ class Surrogates:
                 self._members[key] = {members, cache_key}
 
     def discard(self, cache_key: bytes, keys: Iterable[bytes]) -> None:
-        """The object is gone; empty keys leave no trace."""
+        """Remove the object under `cache_key` from `keys`; keys that no object carries are dropped."""
         for key in keys:
             members = self._members.get(key)
             if isinstance(members, (set, ShardedKeySet)):
@@ -52,10 +52,10 @@ class Surrogates:
                 del self._members[key]
 
     def carrying(self, key: bytes) -> Iterator[list[bytes]]:
-        """The cache keys that carry a surrogate key, some at a time, each time as it stands then."""
+        """The cache keys that carry a surrogate key, in bounded batches, each as of the moment it is yielded."""
         number, walked = 0, self._members.get(key)
         while (members := self._members.get(key)) is not None:
-            if not isinstance(members, ShardedKeySet):  # those that were there all the while are among these few
+            if not isinstance(members, ShardedKeySet):  # any key that was present throughout is in this small set
                 yield [members] if isinstance(members, bytes) else list(members)
                 return
             if members is not walked:

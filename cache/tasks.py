@@ -1,4 +1,4 @@
-"""What the cache needs of the program around it: somewhere to do slow work."""
+"""The protocol through which the program gives the cache background tasks and threads."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class TaskRunner(Protocol):
-    """Where the cache's slow work is done; the program owns tasks and threads."""
+    """Runs the slow work of the cache; the program owns the tasks and threads."""
 
     def offload(self, work: Callable[[], T]) -> Awaitable[T]:
-        """Run in a thread."""
+        """Run blocking work in a thread; await the result."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> object:
-        """Run as a task with an owner."""
+        """Run a coroutine as a task that the program supervises."""

@@ -1,12 +1,13 @@
-"""The index and the two tiers, kept in agreement: who is stored, where, and who leaves.
+"""The index and the two tiers, kept consistent: what is stored, in which tier, and what is evicted.
 
-An entry in the index has its body in RAM, on disk, on its way to disk, or in several of these places. What is only on
-disk is cold: its head lies in its file. The moves, and what each costs:
+A stored entry has its body in RAM, on disk, on its way to disk, or in several of these. An entry that is only on disk
+is cold: its head is in its file. The moves and their cost:
 
-    stored      into RAM; to disk as well, when admission says so: one write, the only one of this object
-    promotion   a load from disk into RAM: the file stays, nothing is written when it leaves RAM again
-    demotion    out of RAM with a file: nothing is written; without one and asked for while in RAM: written now
-    off disk    in RAM it goes on from there, and is written again only as a demotion; else it is gone
+    store       into RAM; also to disk if admission allows it: one write, the only one for this object
+    promote     load from disk into RAM; the file stays, so a later eviction from RAM writes nothing
+    demote      evict from RAM: an object with a file costs nothing; one without, but with a hit in RAM, is written now
+    drop file   evict from disk: an object in RAM is served from there and written again only by a demotion; else it
+                is forgotten
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ from cache.tasks import TaskRunner
 from kernel.clock import Clock
 
 MAX_CACHED_HEADS = 1024
-"""Heads kept of objects that are not in RAM, and their files kept open: somebody may be about to use them."""
+"""Heads kept, and files kept open, for objects that left RAM: another request for them is likely."""
 
 SLICES_PER_STEP = 100
-"""Slices of an object that leave with it before others get their turn."""
+"""Slices removed together with their object before the loop serves requests again."""
 
 
 class Tiers:
-    """On the loop, in one thread; only the plain disk functions run elsewhere. `files`: large bodies are open files.
-    `in_use` says of an entry whether a running fill needs its head."""
+    """Runs on the event loop; only plain file functions run in threads. `files`: large bodies are open files. `in_use`:
+    whether a running fill needs the head of an entry."""
 
     def __init__(
         self,
@@ -59,16 +60,16 @@ class Tiers:
         self.reconciler = Reconciler(self)
         self.folder_lost = self.reconciler.folder_lost
         self.on_removed: Callable[[Entry], object] | None = None
-        """Told of every entry that leaves the cache, however."""
+        """Called with every entry that leaves the cache, for any reason."""
         self._in_use = in_use
         self._cached_heads: OrderedDict[Entry, DiskBody | None] = OrderedDict()
 
     def in_ram(self, entry: Entry) -> bool:
-        """Whether RAM has it: its body, or the whole of an object in slices."""
+        """Whether RAM holds its body, or its entry if it is a sliced object."""
         return entry.body is not None or (entry.slice > 0 and self.ram.holds(entry))
 
     def touch(self, entry: Entry) -> None:
-        """The entry served a viewer."""
+        """Record a hit in the tier that served it."""
         if entry.body is not None:
             self.ram.touch(entry)
             return
@@ -77,17 +78,17 @@ class Tiers:
         if self.disk is not None:
             self.disk.touch(entry)
 
-    # -- coming ------------------------------------------------------------------------------------------------
+    # -- storing ------------------------------------------------------------------------------------------------
 
     def fits(self, cost: int) -> bool:
-        """Whether any tier would keep an object of this cost."""
+        """Whether any tier accepts an object of `cost` bytes."""
         return self.ram.fits(cost) or (self.disk is not None and self.disk.fits(cost, self.clock.mono()))
 
     def store(self, entry: Entry, body: Body) -> bool:
-        """Keep a whole response, in place of the alternate it replaces; False when no tier has room for it.
+        """Store a complete response in place of the alternate it replaces; False when no tier has room for it.
 
-        The whole of an object in slices comes with its length set and no body; its slices come as entries of their own.
-        """
+        The entry of a sliced object has its length set and an empty body; its slices are stored as entries of their
+        own."""
         if not entry.slice:
             entry.length = len(body)
         in_ram, disk, cost = self.ram.fits(entry.cost), self.disk, entry.cost
@@ -106,7 +107,7 @@ class Tiers:
         return True
 
     def to_ram(self, entry: Entry, body: Body | None) -> None:
-        """Its body is in RAM from now on, if RAM takes it; for others there may be no room any more."""
+        """Put the body in RAM if RAM accepts it; evict others if needed."""
         if not self.ram.fits(entry.cost):
             self.release_head(entry, body)
             return
@@ -115,7 +116,7 @@ class Tiers:
             self._on_ram_evicted(left)
 
     def adopt(self, entries: Iterable[Entry]) -> None:
-        """Take in what the disk tier found at start, oldest first; slices without their whole go."""
+        """Add the entries recovered at start, oldest first; forget slices whose sliced object is missing."""
         disk, slices = self.disk, list[Entry]()
         if disk is None:
             return
@@ -138,10 +139,11 @@ class Tiers:
             self.forget(other, with_slices=not same)
         self.index.insert(entry)
 
-    # -- leaving -----------------------------------------------------------------------------------------------
+    # -- removing -----------------------------------------------------------------------------------------------
 
     def forget(self, entry: Entry, *, with_slices: bool = True) -> None:
-        """Out of the index and both tiers, its slices too; its file is on its way out, be it still being written."""
+        """Remove from the index and both tiers, with its slices; its file is removed later, even one still being
+        written."""
         self.index.remove(entry)
         self.ram.drop(entry)
         self._cached_heads.pop(entry, None)
@@ -155,14 +157,14 @@ class Tiers:
             self.on_removed(entry)
 
     def forget_file(self, disk: DiskTier, entry: Entry) -> None:
-        """Its file is not there: what is in RAM goes on from there."""
+        """The file is missing: keep serving the entry from RAM if it is there, otherwise forget it."""
         if self.in_ram(entry):
             disk.drop(entry)
         else:
             self.forget(entry)
 
     def _forget_slices(self, whole: Entry) -> None:
-        """Those of an object that has left; of a large one in steps, until the same is stored again."""
+        """Forget the slices of a removed object; many of them in steps, until the same object is stored again."""
         slices = self.index.slices_of(whole)
         for part in islice(slices, SLICES_PER_STEP):
             if part is not None:
@@ -197,11 +199,11 @@ class Tiers:
             self.forget(entry)
 
     async def evict_from_disk(self, victims: list[Entry]) -> None:
-        """The disk tier has no room for these: until their files are gone."""
+        """Evict these from disk; returns when their files are removed."""
         await self.remover.remove(self._drop_from_disk(victims))
 
     def _drop_from_disk(self, victims: list[Entry]) -> list[str]:
-        """Books of it; names of the files that are still to be removed."""
+        """Drop entries from the disk tier; returns the names of their files, still to be removed."""
         disk, names = self.disk, list[str]()
         self.counts.evicted_disk += len(victims)
         for victim in victims:
@@ -215,8 +217,8 @@ class Tiers:
     # -- cold and warm -----------------------------------------------------------------------------------------
 
     def reopen_body(self, entry: Entry, now: float) -> Body | None:
-        """The body of an entry that has left RAM, back there without a read: when its file, whose sums were verified
-        after it was opened, is open still, nobody has changed it and its pages are in memory."""
+        """Bring a body back to RAM without reading it: its file was verified when opened, is still open and unchanged,
+        and its pages are in memory. None otherwise."""
         body = self._cached_heads.get(entry)
         if body is None or self.disk is None:
             return None
@@ -229,8 +231,8 @@ class Tiers:
         return body
 
     def release_head(self, entry: Entry, body: Body | None = None) -> None:
-        """An entry that is not in RAM: its head is let go, and its verified file closed, when those of many others were
-        asked for since."""
+        """Keep the head and the open file of an entry that left RAM for a while: release them once `MAX_CACHED_HEADS`
+        other entries followed, unless a fill or a write needs them."""
         if entry.cold or entry.disk is None:
             return
         self._cached_heads[entry] = body if isinstance(body, DiskBody) and can_keep_open_when_cold(body.fd) else None

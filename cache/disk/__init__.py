@@ -1,1 +1,1 @@
-"""The disk tier: object files, the journal, loading, writing, removal, recovery."""
+"""The disk tier: object files and their index, loading, writing, removal, recovery at start."""

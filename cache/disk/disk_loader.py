@@ -1,4 +1,4 @@
-"""From disk to RAM: bodies for those who wait for them, heads of what has grown cold."""
+"""Loads from disk to RAM: bodies for waiting requests, and heads of cold entries."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ T = TypeVar("T")
 
 
 class DiskLoader:
-    """One read of a body at a time for each entry, however many wait for it."""
+    """Loads each body once, however many requests wait for it."""
 
     def __init__(self, tiers: Tiers) -> None:
         self._tiers = tiers
         self._loads = LoadQueue()
 
     def load(self, entry: Entry, done: Done) -> None:
-        """Bring a body; `done(body)` on the loop, None when it cannot be had."""
+        """Load a body and call `done` with it on the loop, or with None when it cannot be read."""
         tiers = self._tiers
         body = entry.body if entry.body is not None else tiers.writer.bodies.get(entry)
         if body is None and entry.slice and not entry.cold:
@@ -39,7 +39,7 @@ class DiskLoader:
         elif tiers.disk.is_suspended(tiers.clock.mono()):
             done(None)
         else:
-            tiers.disk.touch(entry)  # a request of the disk tier; in RAM the object is new and must be asked for again
+            tiers.disk.touch(entry)  # counts as a hit on disk only: in RAM the object is new and needs a hit of its own
             self._loads.enqueue(entry, done)
             self._next()
 
@@ -65,7 +65,7 @@ class DiskLoader:
             self._next()
 
     async def load_head(self, entry: Entry) -> bool:
-        """Have what the head told at hand; False when it cannot be had."""
+        """Make a cold entry warm; False when its head cannot be read."""
         if not entry.cold:
             return True
         head = await self._read(entry, lambda disk, file: disk.read_head(file))
@@ -78,7 +78,7 @@ class DiskLoader:
         return True
 
     async def _read(self, entry: Entry, read: Callable[[DiskTier, FileOf], T]) -> T | None:
-        """What a plain function reads of the entry's file, in a thread; what is damaged or cannot be read is gone."""
+        """Run `read` on the entry's file in a thread. On damage or an I/O error forget the entry and return None."""
         tiers = self._tiers
         disk, number = tiers.disk, entry.disk
         if disk is None or number is None or disk.is_suspended(tiers.clock.mono()):
@@ -87,7 +87,7 @@ class DiskLoader:
         try:
             found = await tiers.task_runner.offload(lambda: read(disk, wanted))
         except Damaged:
-            if entry.disk == number:  # else it was purged or evicted meanwhile: no damage
+            if entry.disk == number:  # race: otherwise it was purged or evicted during the read, not damaged
                 tiers.counts.disk_damaged += 1
                 tiers.forget(entry)
         except StorageFailed:
@@ -100,7 +100,8 @@ class DiskLoader:
         return None
 
     def _warm(self, entry: Entry, head: Head) -> bool:
-        """What the head of its file told; what disagrees with the index is damage."""
+        """Set the head read from the file; if it contradicts the index, forget the entry as damaged and return
+        False."""
         if (head.get("length"), head.get("status")) == (entry.length, entry.status):
             try:
                 if entry.cold:

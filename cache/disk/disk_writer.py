@@ -1,4 +1,4 @@
-"""What is on its way to disk: bodies of new objects, and heads that a 304 made new."""
+"""Pending writes to disk: new objects, and heads renewed by a 304."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 MAX_QUEUED_BYTES = 64 << 20
 MAX_WRITES = 2000
-"""Bytes and objects on their way to disk at a time; beyond either objects stay in RAM only."""
+"""Bytes and objects with a pending write; beyond either limit new objects stay in RAM only."""
 
 
 class DiskWriter:
-    """One write an entry at a time. `bodies`: what is served meanwhile, of entries that are not in RAM either."""
+    """Runs at most one write for each entry. `bodies`: bodies being written, which also serve requests meanwhile."""
 
     def __init__(self, tiers: Tiers) -> None:
         self._tiers = tiers
@@ -41,11 +41,11 @@ class DiskWriter:
         yield from self._heads
 
     def holds(self, entry: Entry) -> bool:
-        """Whether something of this entry is on its way."""
+        """Whether a write of this entry is pending."""
         return entry in self.bodies or entry in self._heads
 
     def end_of(self, entry: Entry) -> asyncio.Future[None]:
-        """Done when this write has ended, however it ended."""
+        """A future that is done when the pending writes of the entry have ended, whether they succeeded or failed."""
         return self._ended.setdefault(entry, asyncio.get_running_loop().create_future())
 
     def _finish(self, entry: Entry) -> None:
@@ -56,19 +56,19 @@ class DiskWriter:
     # -- bodies ------------------------------------------------------------------------------------------------
 
     def has_room(self, cost: int) -> bool:
-        """Whether one more of so many bytes may be on its way."""
+        """Whether another write of `cost` bytes may be started."""
         return self.bytes + cost <= self._max_bytes and len(self.bodies) < MAX_WRITES
 
     def start_write(self, disk: DiskTier, entry: Entry, body: Body) -> None:
-        """Write an object."""
-        cost = entry.cost  # as it is now: a 304 meanwhile may change it
+        """Start to write an object."""
+        cost = entry.cost  # remember it: a 304 may change it during the write
         self.bodies[entry] = body
         self._numbers[entry] = disk.new_number()
         self.bytes += cost
         self._tiers.task_runner.spawn(self._write(disk, entry, body, cost))
 
     def file_of(self, disk: DiskTier, entry: Entry) -> str | None:
-        """The name of the file that is being written of an entry."""
+        """The name of the file being written for an entry, if any."""
         number = self._numbers.get(entry)
         return None if number is None else disk.file_name(entry.key, number)
 
@@ -98,7 +98,7 @@ class DiskWriter:
                 self._finish(entry)
 
     async def _write_file(self, disk: DiskTier, name: str, entry: Entry, body: Body, cost: int) -> DiskBody | None:
-        """On a disk that is full before its budget is, some leave and it is tried once more."""
+        """Write the file. If the disk is full before the budget is used, evict some objects and try once more."""
         tiers = self._tiers
         now = Instant(tiers.clock.wall(), tiers.clock.mono())
         write = partial(disk.write, name, entry.to_disk(now), body, now.mono if tiers.files else None)
@@ -111,7 +111,7 @@ class DiskWriter:
     async def _record_written(
         self, disk: DiskTier, entry: Entry, number: int, cost: int, opened: DiskBody | None
     ) -> None:
-        """Books of a file that is there now; it goes at once when its object was purged or replaced."""
+        """Account for a written file; remove it at once if its object was purged or replaced during the write."""
         tiers = self._tiers
         if not tiers.index.holds(entry):
             name = disk.file_name(entry.key, number)
@@ -127,7 +127,7 @@ class DiskWriter:
         await tiers.evict_from_disk(victims)
 
     async def _record_failure(self, disk: DiskTier, error: StorageFailed) -> None:
-        """A disk that is full is in order, and a folder that is gone is made anew; a disk that fails is not."""
+        """Handle a failed write. Only I/O errors count against the disk; a full disk or a deleted folder does not."""
         if isinstance(error, DiskFull):
             self._tiers.counts.disk_full += 1
         elif isinstance(error, FolderLost):
@@ -139,7 +139,7 @@ class DiskWriter:
     # -- heads -------------------------------------------------------------------------------------------------
 
     def write_head_later(self, entry: Entry) -> None:
-        """A 304 made the head of an object on disk new: it must survive a restart, and the object's growing cold."""
+        """Write a head that a 304 renewed, so that it survives a restart and the entry may become cold."""
         disk = self._tiers.disk
         if disk is None or disk.is_draining or entry.disk is None:
             return
@@ -163,7 +163,7 @@ class DiskWriter:
                 except StorageFailed as error:
                     await self._record_failure(disk, error)
                     written = False
-                if entry.disk is None:  # it left meanwhile: what was just written is to go too
+                if entry.disk is None:  # race: it was evicted or purged during the write, so remove the new head too
                     await tiers.remover.remove([name])
                 if not self._heads[entry]:
                     break
@@ -174,7 +174,7 @@ class DiskWriter:
             self._finish(entry)
 
     def _drop_file(self, disk: DiskTier, entry: Entry) -> None:
-        """What is on disk is not what holds now: it has to go."""
+        """The head on disk is out of date and could not be replaced: drop the file."""
         if (name := disk.drop(entry)) is not None:
             self._tiers.remover.remove_later([name])
         if not self._tiers.in_ram(entry):

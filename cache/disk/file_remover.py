@@ -1,7 +1,6 @@
-"""Files on their way out of the disk tier: removed in batches, in a thread; what cannot be removed is tried again.
+"""Removes files of the disk tier in batches, in a thread, and retries those that cannot be removed.
 
-That a file has to go is written down before it is removed, so that it is no object at the next start, wherever a kill
-comes between.
+The disk index records a removal before the file is deleted, so that a crash in between cannot bring the object back.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from kernel.clock import Clock
 BATCH = 500
 RETRY_SECONDS = 30.0
 MAX_STUCK = 10_000
-"""Files remembered that could not be removed; the oldest is left to the next start, whose walk removes it."""
+"""Files to retry; beyond it the oldest is left for the sweep after the next start."""
 
 
 class FileRemover:
-    """Names of files that have to go, in the order they came."""
+    """A queue of file names to remove."""
 
     def __init__(self, disk: DiskTier | None, workshop: TaskRunner, clock: Clock, counts: CacheCounts) -> None:
         self._disk = disk
@@ -31,7 +30,7 @@ class FileRemover:
         self._clock = clock
         self._counts = counts
         self._names: OrderedDict[str, int] = OrderedDict()
-        self._last_number = 0  # the number of the last of them
+        self._last_number = 0
         self._stuck: dict[str, None] = {}
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._running = self._retrying = False
@@ -41,11 +40,11 @@ class FileRemover:
 
     @property
     def stuck(self) -> int:
-        """Files that are still there though they had to go."""
+        """Files whose removal failed so far."""
         return len(self._stuck)
 
     def remove_later(self, names: Iterable[str]) -> None:
-        """These have to go, soon."""
+        """Queue files for removal."""
         self._enter(names)
         if self._disk is not None and self._names and not self._running:
             self._running = True
@@ -58,7 +57,7 @@ class FileRemover:
                 self._names[name] = self._last_number
 
     async def remove(self, names: list[str]) -> None:
-        """These have to go, now."""
+        """Remove files now; returns after one attempt."""
         disk = self._disk
         if disk is None or not names:
             return
@@ -70,7 +69,7 @@ class FileRemover:
                 future.set_result(None)
 
     async def wait_empty(self) -> None:
-        """Until an attempt was made on all that came until now."""
+        """Wait until an attempt was made on every file queued so far."""
         last = self._last_number
         while self._names:
             first = next(iter(self._names))

@@ -1,13 +1,13 @@
-"""The disk tier's folder: made where it is not, held by one process, and known again.
+"""The disk tier's folder: its layout and its lock, which one process holds.
 
     DIR/lock             held by the process that owns the folder
     DIR/index            which files are objects (cache.disk.journal)
     DIR/tmp/             files being written; emptied at start
-    DIR/objects/ab/NAME  whole files; NAME = hash of the key and a number, so that no name is ever used twice
-    DIR/objects/ab/NAME.head  the head that a 304 made new; its object's file never changes
+    DIR/objects/ab/NAME  complete files; NAME = hash of the key and a number, so that no name is used twice
+    DIR/objects/ab/NAME.head  a head renewed by a 304; an object file itself never changes
 
-A folder that was removed, and perhaps made again by somebody else, is told by its lock: the file under that name is
-no longer the one that we hold. Plain functions, to be run in threads.
+The lock also detects a folder that was deleted, and perhaps created again by another process: the lock file under that
+name is then not the one that we hold. Plain blocking functions, to be run in threads.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from cache.disk.recovery import SHARDS
 from kernel.errors import BadSettings, StorageFailed
 
 LOCK_SECONDS = 0.05
-"""Between two attempts to hold the folder."""
+"""Seconds between two attempts to lock the folder."""
 
 
 class InUse(StorageFailed):
-    """Another process holds the folder."""
+    """Another process holds the lock of the folder."""
 
 
 class Folder:
@@ -37,13 +37,14 @@ class Folder:
         self._lock_fd = -1
 
     def create_missing(self) -> None:
-        """What is not there of its folders. OSError as the system says it."""
+        """Create the missing folders. Raises OSError."""
         (self.path / "tmp").mkdir(parents=True, exist_ok=True)
         for shard in SHARDS:
             (self.path / "objects" / shard).mkdir(parents=True, exist_ok=True)
 
     def lock(self) -> None:
-        """Hold it, in place of one that was removed. InUse when another process does; OSError."""
+        """Lock the folder, also after it was deleted and created again. Raises InUse when another process holds it, or
+        OSError."""
         while not self.is_ours():
             held = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -55,10 +56,10 @@ class Folder:
                 os.close(held)
                 raise
             self.close()
-            self._lock_fd = held  # it may have been removed since it was opened: looked at again
+            self._lock_fd = held  # race: it may have been deleted since it was opened, so the loop checks again
 
     def open(self, wait: float = 0.0) -> None:
-        """Make and hold it, at start; a predecessor has `wait` seconds to let it go. BadSettings when it cannot be."""
+        """Create and lock it at start; wait up to `wait` seconds for a predecessor. Raises BadSettings on failure."""
         try:
             self.create_missing()
             for _ in range(int(wait / LOCK_SECONDS)):
@@ -74,7 +75,7 @@ class Folder:
             raise BadSettings("cache_dir", f"{self.path} cannot be used: {error.strerror}") from None
 
     def is_ours(self) -> bool:
-        """Whether the folder under this path is the one that we hold."""
+        """Whether the folder at this path is the one that we locked."""
         if self._lock_fd < 0:
             return False
         try:
@@ -82,10 +83,10 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError:
-            return True  # nobody can tell: the disk fails, and that is told elsewhere
+            return True  # unknown: the disk fails, and reads and writes report that
 
     def close(self) -> None:
-        """Let it go."""
+        """Release the lock."""
         if self._lock_fd >= 0:
             with contextlib.suppress(OSError):
                 os.close(self._lock_fd)

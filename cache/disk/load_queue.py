@@ -1,4 +1,4 @@
-"""Loads from disk: who waits for which body, and which load may begin now. No I/O here."""
+"""Loads from disk: which requests wait for which body, and which load may start next. Pure."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from cache.body import Body
 from cache.entry import Entry
 
 MAX_CONCURRENT_LOADS = 256 << 20
-"""Bytes on their way from disk at a time; beyond it loads wait in line."""
+"""Bytes being loaded at a time; further loads wait."""
 
 Done = Callable[[Body | None], object]
 
 
 class Load(NamedTuple):
-    """A load under way; `cost` was counted at its start, since a 304 meanwhile may change the entry's."""
+    """A running load. `cost` (bytes) is as of its start, since a 304 may change the entry's during the load."""
 
     entry: Entry
     cost: int
 
 
 class LoadQueue:
-    """One load an entry, however many wait for it, in the order asked."""
+    """First in, first out; one load for each entry, however many requests wait for it."""
 
     __slots__ = ("_in_line", "_waiters", "under_way")
 
@@ -36,14 +36,14 @@ class LoadQueue:
         return len(self._waiters)
 
     def enqueue(self, entry: Entry, done: Done) -> None:
-        """Wait for this entry's body."""
+        """Queue a load, or join the one for this entry; `done` is called by whoever finishes it."""
         if entry not in self._waiters:
             self._waiters[entry] = []
             self._in_line[entry] = None
         self._waiters[entry].append(done)
 
     def next_load(self) -> Load | None:
-        """The next load that may begin: any while there is room, so one at least, however large."""
+        """The next load that may start: any while there is room, so at least one however large."""
         if not self._in_line or self.under_way >= MAX_CONCURRENT_LOADS:
             return None
         entry, _ = self._in_line.popitem(last=False)
@@ -51,6 +51,6 @@ class LoadQueue:
         return Load(entry, entry.cost)
 
     def finish(self, load: Load) -> list[Done]:
-        """The load is over, however; those who wait for it."""
+        """End a load, successful or not; returns the callbacks that wait for it."""
         self.under_way -= load.cost
         return self._waiters.pop(load.entry)

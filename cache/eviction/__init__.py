@@ -1,1 +1,1 @@
-"""Eviction policies behind one small interface."""
+"""Eviction policies behind one protocol, and admission to the disk tier. Pure."""

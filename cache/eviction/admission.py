@@ -1,8 +1,7 @@
-"""Which objects are worth a write to disk. Most of a long tail is asked for once: those writes wear a disk for nothing.
+"""Admission to the disk tier: which objects are worth a write. Most of a long tail is requested only once. Pure.
 
-`second` writes an object when it was asked for before and is fetched again. What was fetched once is remembered by a
-number, of as many bytes as a share of the disk tier's budget: the "ghost" of S3-FIFO (Yang et al., SOSP 2023, on
-flash) put before the tier. A larger memory misses less and writes more.
+`second` writes an object on its second fetch. A ghost (S3-FIFO, Yang et al., SOSP 2023, on flash) remembers first
+fetches for as many bytes as a share of the disk tier's budget. A larger ghost misses less and writes more.
 """
 
 from __future__ import annotations
@@ -14,30 +13,30 @@ import xxhash
 from cache.eviction.ghost import Ghost
 
 MEMORY_SHARE = 0.75
-"""On traces of video segments (a tenth of a cluster, disk a tenth of the footprint) this writes 4 to 5 % of the bytes
-requested, where remembering as much as the disk holds goes beyond 5 %."""
+"""Share of the disk budget that the ghost remembers. On traces of video segments (a tenth of a cluster, disk a tenth of
+the footprint) it writes 4 to 5 % of the requested bytes; a share of 1 writes more than 5 %."""
 
 
 class Admission(Protocol):
-    """Asked once for each object that was fetched and could be written."""
+    """Decides once for each fetched object that the disk tier could hold."""
 
     def admits(self, key: bytes, cost: int) -> bool:
-        """Whether to write it; what is refused is remembered. `cost` is in bytes."""
+        """Whether to write the object, of `cost` bytes; a refused one may be remembered."""
 
 
 class Always:
-    """Every object is written."""
+    """Writes every object."""
 
     __slots__ = ()
 
     def admits(self, key: bytes, cost: int) -> bool:
-        """Yes."""
+        """Always true."""
         del key, cost
         return True
 
 
 class OnSecondFetch:
-    """An object is written when it is fetched while its first fetch is remembered."""
+    """Writes an object on its second fetch, while the first is remembered."""
 
     __slots__ = ("_seen",)
 
@@ -46,7 +45,8 @@ class OnSecondFetch:
         self._seen = Ghost(int(budget * memory))
 
     def admits(self, key: bytes, cost: int) -> bool:
-        """Yes on the second fetch; the third, when it has left the disk by then, is a first one again."""
+        """True on the second fetch, which is then forgotten: if the object is evicted, its next fetch is a first
+        one."""
         mark = xxhash.xxh3_64_intdigest(key)
         if self._seen.pop(mark):
             return True
@@ -60,11 +60,11 @@ def _always(budget: int, memory: float = MEMORY_SHARE) -> Admission:
 
 
 class MakeAdmission(Protocol):
-    """Makes an admission for a disk tier of so many bytes."""
+    """Makes an admission for a disk tier of `budget` bytes."""
 
     def __call__(self, budget: int, memory: float = MEMORY_SHARE) -> Admission:
-        """An admission that has seen nothing yet."""
+        """A new admission with no memory."""
 
 
 ADMISSIONS: dict[str, MakeAdmission] = {"always": _always, "second": OnSecondFetch}
-"""Name -> an admission made for a disk tier of so many bytes."""
+"""The setting's value -> how to make the admission."""

@@ -1,4 +1,4 @@
-"""The policies by the names that settings use."""
+"""Eviction policies by the names that the settings use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cache.eviction.s3fifo import S3Fifo
 
 @dataclass(frozen=True, slots=True)
 class S3FifoTuning:
-    """Settings of S3-FIFO: the small queue's share of a tier, hits there that lead to main."""
+    """Parameters of S3-FIFO: the small queue's share of a tier, and the hits there that promote to main."""
 
     small_share: float = 0.1
     promote_after: int = 1
@@ -26,7 +26,7 @@ DEFAULT = S3FifoTuning()
 
 
 def _mark(key: Hashable) -> int:
-    """What the ghost knows an object by; fetched again it is a new entry under the same cache key."""
+    """The ghost's mark of an object: a hash of the cache key, since a new fetch makes a new entry."""
     return xxhash.xxh3_64_intdigest(key.key) if isinstance(key, Entry) else hash(key)
 
 
@@ -43,8 +43,8 @@ class MakePolicy(Protocol):
     """Makes a policy for a budget in bytes."""
 
     def __call__(self, budget: int, tuning: S3FifoTuning = DEFAULT) -> Policy[Any]:
-        """A policy with nothing in it."""
+        """A new, empty policy."""
 
 
 POLICIES: dict[str, MakePolicy] = {"s3fifo": _s3fifo, "lru": _lru}
-"""Name -> a policy made for a budget in bytes."""
+"""The setting's value -> how to make the policy."""

@@ -1,9 +1,9 @@
-"""What left, or was not let in, lately: marks of objects, without the objects. About 16 bytes a mark.
+"""A ghost: marks (hashes) of objects that were evicted or not admitted, without the objects. About 16 bytes a mark.
 
-A mark lives until as many bytes as the ghost's budget were remembered after it. It is kept as one 64-bit word (32 bits
-of the mark, 32 of the moment, counted in bytes remembered so far) in a table of small buckets: a full bucket loses its
-oldest word, and the table doubles when that happens too often. So a ghost may forget a mark early or, by one chance in
-some thousands, know one it never saw: that costs a little of the hit rate, never correctness.
+A mark expires when the objects remembered after it add up to the ghost's budget in bytes. It is one 64-bit word (32
+bits of mark, 32 bits of time, counted in bytes remembered) in a table of small buckets. A full bucket drops its oldest
+word; the table doubles when that happens often. So a ghost may forget a mark early or, about once in some thousand
+lookups, know one it never saw: that costs a little hit rate, never correctness.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from array import array
 _WAYS = 8
 _WORD = 0xFFFFFFFF
 _WINDOW = 1 << 24
-"""Moments that a mark lives; the clock wraps after 256 times as many, when whatever is so old was long overwritten."""
+"""Ticks that a mark lives. The clock wraps after 256 times as many; older words are long overwritten by then."""
 _FIRST_WORDS = 1 << 10
 MAX_WORDS = 1 << 24
 
@@ -27,7 +27,7 @@ class Ghost:
         self._budget = budget
         self._words = array("Q", bytes(8 * _FIRST_WORDS))
         self._buckets = _FIRST_WORDS // _WAYS
-        self._clock = budget // _WINDOW + 1  # so that no moment is 0: a word of 0 is a free place
+        self._clock = budget // _WINDOW + 1  # so that no time is 0: a word of 0 marks a free slot
         self._lost = 0
 
     def __sizeof__(self) -> int:
@@ -37,7 +37,7 @@ class Ghost:
         return self._clock * _WINDOW // self._budget & _WORD
 
     def remember(self, mark: int, size: int) -> None:
-        """An object of `size` bytes left; `mark` is an evenly spread hash of what it is called."""
+        """Remember an object of `size` bytes; `mark` is a well-distributed hash of its name."""
         if self._budget <= 0:
             return
         self._put((mark & _WORD) << 32 | self._now())
@@ -46,7 +46,7 @@ class Ghost:
             self._grow()
 
     def pop(self, mark: int) -> bool:
-        """Whether the mark is remembered; it is not any more."""
+        """Whether the mark is remembered; forgets it."""
         if self._budget <= 0:
             return False
         wanted, now, words = mark & _WORD, self._now(), self._words
@@ -58,7 +58,7 @@ class Ghost:
         return False
 
     def _put(self, word: int) -> None:
-        """Into its bucket: over an old word of its own, a free or outlived place, or the oldest."""
+        """Write a word to its bucket: over an old word of the same mark, a free or expired slot, or the oldest."""
         words, now, wanted = self._words, word & _WORD, word >> 32
         first = wanted % self._buckets * _WAYS
         place, eldest = first, -1
@@ -73,7 +73,7 @@ class Ghost:
         words[place] = word
 
     def _grow(self) -> None:
-        """Twice the buckets; what has outlived its window stays behind."""
+        """Double the buckets and drop expired words."""
         now, old = self._now(), self._words
         self._buckets *= 2
         self._words = array("Q", bytes(16 * len(old)))

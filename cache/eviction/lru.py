@@ -1,4 +1,4 @@
-"""LRU: the object that was asked for longest ago leaves first."""
+"""LRU: evicts the object whose last request is longest ago."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class Lru(Generic[K]):
 
     def __init__(self, budget: int) -> None:  # noqa: ARG002 (policies are made alike; LRU has no shares to compute)
         self._sizes: OrderedDict[K, int] = OrderedDict()
-        """Twice the size, and one more when it was asked for since it came."""
+        """Key -> `size << 1 | had a hit`, in order of use."""
         self.used = 0
         self.was_wanted = False
 
     def insert(self, key: K, size: int) -> None:
-        """Put in at the young end."""
+        """Add at the recently used end."""
         self.remove(key)
         self._sizes[key] = size * 2
         self.used += size
 
     def touch(self, key: K) -> None:
-        """Move to the young end."""
+        """Record a hit and move to the recently used end."""
         size = self._sizes.get(key)
         if size is not None:
             if not size & 1:
@@ -35,13 +35,13 @@ class Lru(Generic[K]):
             self._sizes.move_to_end(key)
 
     def untouch(self, key: K) -> None:
-        """It counts as not asked for; its place stays."""
+        """Clear the hit; the position stays."""
         size = self._sizes.get(key)
         if size is not None:
             self._sizes[key] = size & ~1
 
     def fits_without_eviction(self, size: int) -> bool:
-        """Whether the old end, up to this size, was not asked for since it came."""
+        """Whether the least recently used objects, up to `size` bytes, had no hit."""
         for held in self._sizes.values():
             if size <= 0:
                 return True
@@ -51,11 +51,11 @@ class Lru(Generic[K]):
         return size <= 0
 
     def remove(self, key: K) -> None:
-        """Forget."""
+        """Remove a key; unknown keys are ignored."""
         self.used -= self._sizes.pop(key, 0) // 2
 
     def evict(self) -> K | None:
-        """Take from the old end."""
+        """Remove and return the least recently used key."""
         if not self._sizes:
             return None
         key, size = self._sizes.popitem(last=False)

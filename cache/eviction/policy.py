@@ -1,4 +1,4 @@
-"""What every eviction policy answers to; sizes are counted in bytes."""
+"""The protocol of an eviction policy. Sizes are in bytes."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Policy(Protocol, Generic[K]):
-    """Decides which object leaves when a tier is over its budget. It holds keys and sizes, never bytes."""
+    """Decides which object a tier evicts when it is over its budget. It holds keys and sizes, not bodies."""
 
     used: int
-    """Bytes of all objects inside."""
+    """Total bytes of all objects in the tier."""
     was_wanted: bool
-    """Whether the object that `evict` gave last had been asked for while it was inside."""
+    """Whether the object that `evict` returned last had a hit in this tier."""
 
     def insert(self, key: K, size: int) -> None:
-        """A new object came in; a key already inside is replaced."""
+        """Add an object, or replace the one with the same key."""
 
     def touch(self, key: K) -> None:
-        """The object was asked for; unknown keys are passed over."""
+        """Record a hit; unknown keys are ignored."""
 
     def remove(self, key: K) -> None:
-        """The object left for another reason than `evict`; unknown keys are passed over."""
+        """Remove an object for another reason than eviction; unknown keys are ignored."""
 
     def untouch(self, key: K) -> None:
-        """One touch does not count: it was the first use of what had been fetched before anybody asked for it."""
+        """Take back one hit: the first use of a prefetched object does not count."""
 
     def fits_without_eviction(self, size: int) -> bool:
-        """Whether so many bytes more would push out only what was not asked for since it came."""
+        """Whether `size` more bytes would evict only objects without a hit."""
 
     def evict(self) -> K | None:
-        """Choose an object and forget it; None when there is none."""
+        """Choose an object, remove and return it; None when the tier is empty."""
 
     def __contains__(self, key: object) -> bool: ...
 

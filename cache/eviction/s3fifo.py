@@ -1,12 +1,12 @@
 """S3-FIFO: three queues in place of one (Yang et al., SOSP 2023), counted in bytes.
 
-- A new object enters the *small* queue (a tenth of the budget). Most are never asked for again and leave there.
-- An object asked for while it is in small moves on to *main* when its turn to leave comes.
-- What left small without a hit leaves its mark in the *ghost*; coming back from there it enters main at once.
-- Main is a FIFO with second chances: each hit (three count at most) buys one more round.
+- A new object enters the *small* queue (a tenth of the budget). Most are never requested again and are evicted there.
+- An object with a hit in small moves to *main* when its turn for eviction comes.
+- An object evicted from small without a hit leaves its mark in the *ghost*; if it returns it enters main at once.
+- Main is a FIFO with second chances: each hit (at most three count) buys one more round.
 
-Every operation is O(1) amortised; a hit only adds one to a number, so a lost update harms nothing. What is known of an
-object is one whole number, `size << 3 | in main << 2 | hits`: an index of millions has no room for more.
+Every operation is O(1) amortised. The state of an object is one integer, `size << 3 | in main << 2 | hits`: with
+millions of objects there is no room for more.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ K = TypeVar("K", bound=Hashable)
 
 MAX_HITS = 3
 MAX_SCANNED_KEYS = 256
-"""Keys of small that `fits_without_eviction` looks at."""
+"""Keys of the small queue that `fits_without_eviction` examines."""
 _HITS = 3
 _MAIN = 4
 _SIZE = 3
@@ -31,9 +31,9 @@ _SIZE = 3
 class S3Fifo(Generic[K]):
     """S3-FIFO over `budget` bytes; see `cache.eviction.policy.Policy`.
 
-    `small_share`: the small queue's share of the budget. `promote_after`: hits in small that lead to main (1 to 3). The
-    ghost remembers `mark(key)` of as many bytes as main may hold: a number, so that it keeps no object alive. Two keys
-    with the same mark count as the same object come back; that costs a little of the hit rate, never correctness.
+    `small_share`: the small queue's share of the budget. `promote_after`: hits in small that promote to main (1 to 3).
+    The ghost remembers `mark(key)` for as many bytes as main may hold: a hash, so that it keeps no object alive. If two
+    keys share a mark, that costs a little hit rate, never correctness.
     """
 
     __slots__ = (
@@ -58,8 +58,8 @@ class S3Fifo(Generic[K]):
         self._states: dict[K, int] = {}
         self._small: deque[K] = deque()
         self._main: deque[K] = deque()
-        # Keys that left otherwise than by `evict`, and how many of their places in a queue are still to be passed over:
-        # always the first ones, since a key that comes back is put at the end.
+        # Keys removed other than by `evict`, and how many of their slots in a queue are dead. The dead ones are always
+        # the first, since a key that returns is appended at the end.
         self._dead_small: dict[K, int] = {}
         self._dead_main: dict[K, int] = {}
         self._dead = 0
@@ -71,7 +71,7 @@ class S3Fifo(Generic[K]):
         self.was_wanted = False
 
     def insert(self, key: K, size: int) -> None:
-        """Into small, or into main when the ghost knows the key."""
+        """Add to small, or to main if the ghost remembers the key."""
         self.remove(key)
         self.used += size
         if self._ghost.pop(self._mark(key)):
@@ -83,19 +83,19 @@ class S3Fifo(Generic[K]):
             self._small_bytes += size
 
     def touch(self, key: K) -> None:
-        """Count a hit."""
+        """Record a hit."""
         state = self._states.get(key)
         if state is not None and state & _HITS != MAX_HITS:
             self._states[key] = state + 1
 
     def untouch(self, key: K) -> None:
-        """Take back a hit, while it is in small."""
+        """Take back a hit of an object in small."""
         state = self._states.get(key)
         if state is not None and state & _HITS and not state & _MAIN:
             self._states[key] = state - 1
 
     def fits_without_eviction(self, size: int) -> bool:
-        """Whether what leaves next is of small, and not asked for there."""
+        """Whether the next evictions would be from small and only of objects without a hit."""
         if self._small_bytes + size <= self._small_budget and self._main:
             return False
         for key in islice(self._small, MAX_SCANNED_KEYS):
@@ -107,11 +107,11 @@ class S3Fifo(Generic[K]):
         return False
 
     def hits(self, key: K) -> int:
-        """Hits that count for a key inside, 0 to 3."""
+        """Counted hits of a key, 0 to 3."""
         return self._states.get(key, 0) & _HITS
 
     def remove(self, key: K) -> None:
-        """Forget; the queue passes over its place when it comes by."""
+        """Remove a key; its slot in the queue is skipped later."""
         state = self._states.pop(key, None)
         if state is None:
             return
@@ -124,11 +124,11 @@ class S3Fifo(Generic[K]):
             self._main = self._swept(self._main, self._dead_main)
 
     def _swept(self, queue: deque[K], dead: dict[K, int]) -> deque[K]:
-        """The queue without dead places: when they outnumber the living, so that churn without evictions is bounded."""
+        """The queue without dead slots; called when they outnumber live ones, to bound memory without evictions."""
         return deque(key for key in queue if not self._is_dead(key, dead))
 
     def _is_dead(self, key: K, dead: dict[K, int]) -> bool:
-        """Whether this place in a queue is one of a key that had left; it is then passed over once."""
+        """Whether this slot is dead; it is then counted as skipped."""
         places = dead.get(key)
         if places is None:
             return False
@@ -140,7 +140,7 @@ class S3Fifo(Generic[K]):
         return True
 
     def evict(self) -> K | None:
-        """From small while it is over its share, else from main."""
+        """Evict from small while it is over its share, otherwise from main."""
         while self._states:
             small = self._small_bytes > self._small_budget or not self._main
             key = self._from_small() if small else self._from_main()
@@ -149,7 +149,7 @@ class S3Fifo(Generic[K]):
         return None
 
     def _from_small(self) -> K | None:
-        """Look at small's oldest: on to main, or out; None when nothing left the cache."""
+        """Promote or evict the oldest of small; None when nothing was evicted."""
         key = self._small.popleft()
         if self._dead_small and self._is_dead(key, self._dead_small):
             return None
@@ -167,7 +167,7 @@ class S3Fifo(Generic[K]):
         return key
 
     def _from_main(self) -> K | None:
-        """Look at main's oldest: another round for a hit, or out; None when nothing left the cache."""
+        """Reinsert or evict the oldest of main; None when nothing was evicted."""
         key = self._main.popleft()
         if self._dead_main and self._is_dead(key, self._dead_main):
             return None

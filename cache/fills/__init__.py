@@ -1,1 +1,1 @@
-"""Running fills: one fetch with many readers, its states, request collapsing, hit-for-miss."""
+"""Running fills: one fetch with many readers, its state machine, request collapsing, hit-for-miss. Pure."""

@@ -1,11 +1,10 @@
-"""One fetch, many readers: bytes flow to all of them while it lasts. A slice of a large object has a fill of its own.
+"""A fill: one fetch with many readers, all of which get bytes as they arrive. Each slice has a fill of its own. Pure.
 
-The fetch belongs to the cache, not to the viewer who asked first: a reader who leaves takes nothing with him. Readers
-are told by plain calls, no task each; a reader pulls with `read` at his own pace. While the response is being kept all
-its bytes stay until the end (objects larger than the cache takes are passed, not kept). While it is passed, bytes
-that every reader has had are let go, and the upstream is paused when the slowest is `MAX_BYTES_BEHIND` back; whoever
-holds up somebody else so is cut off after a while (`slow_readers`). Over 300 lines because the protocol of its
-readers stands beside the machine that calls them.
+The fetch belongs to the cache, not to the first viewer: it goes on when readers leave. Readers are notified by plain
+calls, not tasks, and pull bytes with `read` at their own pace. A response that will be stored keeps all its bytes until
+the end. A response that passes through drops bytes once every reader has them; the upstream is paused while the
+slowest reader is more than `MAX_BYTES_BEHIND` behind, and a reader that delays others for long is cut off
+(`slow_readers`). Over 300 lines because the protocol of readers belongs with the class that calls it.
 """
 
 from __future__ import annotations
@@ -20,54 +19,54 @@ from cache.fills.fill_state import ENDED, TRANSITIONS, FillEvent, FillState
 from kernel.errors import Bug, MatineeError
 from kernel.fetch_reasons import ReleaseReason
 
-MAX_BYTES_BEHIND = 1 << 20  # bytes of a passed response that wait for the slowest reader before the upstream is paused
+MAX_BYTES_BEHIND = 1 << 20
+"""Bytes that the slowest reader may be behind, in a response that passes through, before the upstream is paused."""
 
 
 class Reader(Protocol):
-    """Somebody who waits for a fill; each call comes on the loop and must not block."""
+    """A consumer of a fill. All calls come on the event loop and must not block."""
 
     position: int
-    """The next byte of the body he wants."""
+    """The next byte of the body that the reader wants, counted from the start of the object."""
 
     def matches(self, entry: Entry) -> bool:
-        """Whether this response answers what he asked (Vary)."""
+        """Whether this response answers the reader's request (Vary)."""
 
     def is_covered_by(self, entry: Entry, first: int, stop: int) -> bool:
-        """Whether all that he wants of this response lies from `first` to `stop` (not included)."""
+        """Whether everything the reader wants of this response is in the bytes `first` to `stop` (exclusive)."""
 
     def sends_same_request(self, request: Mapping[bytes, bytes]) -> bool:
-        """Whether upstream would be told the very same of this request as of the one with these fields."""
+        """Whether this request would be sent upstream exactly as the one with these fields."""
 
     def on_interim(self, head: bytes) -> None:
-        """An interim response came, ready to be written (RFC 9110 §15.2)."""
+        """An interim response arrived, already serialised (RFC 9110 §15.2)."""
 
     def on_head(self, fill: Fill) -> None:
-        """The head is known (`fill.entry`)."""
+        """The head arrived; it is in `fill.entry`."""
 
     def on_bytes(self) -> None:
-        """More can be read."""
+        """More bytes can be read."""
 
     def on_end(self) -> None:
-        """The body is whole."""
+        """The body is complete."""
 
     def on_not_modified(self, entry: Entry) -> None:
-        """What was stored still holds: serve that."""
+        """Upstream answered 304: serve the stored response."""
 
     def on_sliced(self, entry: Entry) -> None:
-        """The object is kept in slices: read those."""
+        """The object is cached in slices: read those."""
 
     def on_failed(self, error: MatineeError) -> None:
-        """Nothing more will come."""
+        """The fetch failed; no more bytes will come."""
 
     def on_released(self, why: ReleaseReason) -> None:
         """This fill is not for this reader; `why` says what to do instead."""
 
 
 class Fill:
-    """A running fetch of one cache key. Times are mono seconds.
+    """A running fetch of one cache key. Times are monotonic seconds; positions count from the start of the object.
 
-    `request`: the fields by which alternates are told apart; `base`: where in the object its first byte lies. Positions
-    are counted from the object's beginning.
+    `request`: the request fields, to tell alternates apart; `base`: the position of the first byte of this response.
     """
 
     __slots__ = (
@@ -105,14 +104,13 @@ class Fill:
         self.error: MatineeError | None = None
         self.readers: dict[Reader, None] = {}
         self.leader: Reader | None = None
-        self.leader_only_headers = (
-            b""  # header lines that only he may have: what is shared goes without (RFC 9111 §5.2.2.7)
-        )
+        # Header lines only for the leader: a shared response goes without them (RFC 9111 §5.2.2.7).
+        self.leader_only_headers = b""
         self.request = request if request is not None else {}
         self.base = self.received = 0
         self.body: Body | None = None
         self.purged = False
-        self.unsure = b""  # why its head cannot say that it will be stored (`kernel.vocabulary.NotStored`)
+        self.unsure = b""  # why storing is not certain yet (`kernel.vocabulary.NotStored`)
         self.shared = True
         self.pause: Callable[[], object] | None = None
         self.resume: Callable[[], object] | None = None
@@ -126,24 +124,24 @@ class Fill:
     def _apply(self, event: FillEvent) -> None:
         new = TRANSITIONS.get((self.state, event))
         if new is None:
-            raise Bug(f"{self!r} cannot take {event}")
+            raise Bug(f"{self!r} does not allow {event}")
         self.state = new
 
-    # -- readers' side -----------------------------------------------------------------------------------------
+    # -- called by readers -----------------------------------------------------------------------------------------
 
     @property
     def is_joinable(self) -> bool:
-        """Whether a newcomer may wait here."""
+        """Whether a new reader may join."""
         return not self.purged and self.state in (FillState.ASKED, FillState.FILLING)
 
     def join(self, reader: Reader) -> None:
-        """Wait here; a head that is already known is told at once."""
+        """Add a reader; calls its `on_head` at once if the head is known."""
         self.readers[reader] = None
         if self.entry is not None:
             reader.on_head(self)
 
     def leave(self, reader: Reader) -> None:
-        """Stop waiting; the fill goes on."""
+        """Remove a reader; the fetch goes on."""
         self.readers.pop(reader, None)
         if reader is self.leader:
             self.leader = None
@@ -151,7 +149,7 @@ class Fill:
             self._drop_read_chunks()
 
     def read(self, position: int, most: int) -> bytes | memoryview | None:
-        """Bytes from `position` on, at most `most` of them; None when there are none yet."""
+        """Up to `most` bytes from `position`; None when they have not arrived yet or are dropped."""
         if self.body is not None:
             first = position - self.base
             stop = min(first + most, len(self.body))
@@ -163,18 +161,18 @@ class Fill:
         skip = position - (self._ends[at] - len(chunk))
         if skip == 0 and len(chunk) <= most:
             return chunk
-        return memoryview(chunk)[skip : skip + most] if skip >= 0 else None  # let go already
+        return memoryview(chunk)[skip : skip + most] if skip >= 0 else None  # already dropped
 
     def can_read_from(self, position: int) -> bool:
-        """Whether a newcomer can still have the byte there: what is passed on is let go as it is read."""
+        """Whether the byte at `position` is still held: a response that passes through drops bytes as they are read."""
         return self.state is not FillState.PASSING_THROUGH or self.received - sum(map(len, self._chunks)) <= position
 
     def on_reader_advanced(self) -> None:
-        """A reader has moved on: in passing, let go what all have had, and let the upstream go on."""
+        """A reader advanced: drop bytes that all readers have and resume the upstream if it was paused."""
         if self.state is FillState.PASSING_THROUGH:
             self._drop_read_chunks()
 
-    # -- the upstream's side -----------------------------------------------------------------------------------
+    # -- called by the fetch -----------------------------------------------------------------------------------
 
     def receive_head(
         self,
@@ -184,7 +182,8 @@ class Fill:
         why: ReleaseReason = ReleaseReason.ALTERNATE,
         frees: Callable[[Reader], bool] | None = None,
     ) -> None:
-        """The head came. `frees` says of each waiter whether he must go alone (an answer not for everybody)."""
+        """The head arrived. `kept`: it will be stored. Readers for which `frees` is true are released with reason
+        `why`."""
         self._apply(FillEvent.HEAD_KEPT if kept else FillEvent.HEAD_PASSED)
         self.entry = entry
         freed = self._detach_readers(frees)
@@ -194,11 +193,11 @@ class Fill:
             reader.on_released(why)
 
     def set_base(self, position: int) -> None:
-        """Its first byte is not the object's first."""
+        """Set the position of the first byte of the response, for a partial one."""
         self.base = self.received = position
 
     def redirect_to_slices(self, entry: Entry, *, frees: Callable[[Reader], bool] | None = None) -> None:
-        """The head came and the object is kept in slices. `frees` says whom it does not answer (Vary)."""
+        """The head arrived and the object is cached in slices. `frees`: readers that it does not answer (Vary)."""
         self._apply(FillEvent.HEAD_SLICED)
         self.entry = entry
         freed = self._detach_readers(frees)
@@ -214,20 +213,20 @@ class Fill:
             reader.on_released(why)
 
     def _detach_readers(self, frees: Callable[[Reader], bool] | None) -> list[Reader]:
-        """Those whom this fill is not for, no longer among its readers."""
+        """Remove and return the readers for which `frees` is true."""
         freed = [reader for reader in self.readers if frees is not None and frees(reader)]
         for reader in freed:
             del self.readers[reader]
         return freed
 
     def receive_interim(self, head: bytes) -> None:
-        """An interim response came: it is for those who wait now, and not kept."""
+        """An interim response arrived: pass it to current readers; it is not stored."""
         if self.state is FillState.ASKED:
             for reader in tuple(self.readers):
                 reader.on_interim(head)
 
     def append_body(self, data: bytes) -> None:
-        """Bytes of the body came."""
+        """Append bytes of the body and notify readers."""
         self._chunks.append(data)
         self.received += len(data)
         self._ends.append(self.received)
@@ -237,46 +236,45 @@ class Fill:
             self._drop_read_chunks()
 
     def stop_keeping(self, event: FillEvent) -> None:
-        """From now on it is not kept (too large, purged); the readers there are read on."""
+        """Do not store it (too large, purged); current readers read on."""
         self._apply(event)
         self.purged = True
         if self.state is FillState.PASSING_THROUGH:
             self._drop_read_chunks()
 
     def purge(self) -> None:
-        """What it brings may be old: it is not kept, and whoever asks from now on begins another."""
+        """The response may be out of date: do not store it, and let new requests start another fill."""
         if self.state is FillState.FILLING:
             self.stop_keeping(FillEvent.PURGED)
         self.purged = True
 
     def end(self) -> list[bytes] | None:
-        """The body is whole; its pieces when it is to be stored: then call `set_body` with the one made of them."""
+        """The body is complete. Returns its pieces if it is to be stored: then call `set_body` with them joined."""
         kept = self.state is FillState.FILLING
         self._apply(FillEvent.END)
         return self._chunks if kept else None
 
     def set_body(self, body: Body) -> None:
-        """The body as it is stored: who still reads goes on from there, the pieces are let go, unless it is made of
-        them."""
+        """Set the stored body: remaining readers read from it, and the pieces are freed unless it is made of them."""
         if not isinstance(body, Pieces):
             self.body = body
             self._chunks, self._ends = [], []
 
     def notify_end(self) -> None:
-        """Tell the readers that all is there."""
+        """Tell all readers that the body is complete."""
         readers, self.readers = self.readers, {}
         for reader in readers:
             reader.on_end()
 
     def not_modified(self, entry: Entry) -> None:
-        """A 304: the stored entry serves everybody."""
+        """Upstream answered 304: all readers serve the stored `entry`."""
         self._apply(FillEvent.NOT_MODIFIED)
         readers, self.readers = self.readers, {}
         for reader in readers:
             reader.on_not_modified(entry)
 
     def fail(self, error: MatineeError) -> None:
-        """Nothing more will come."""
+        """The fetch failed; tell all readers. No effect after the end."""
         if self.state in ENDED:
             return
         self._apply(FillEvent.ERROR)
@@ -286,13 +284,13 @@ class Fill:
             reader.on_failed(error)
 
     def slow_readers(self) -> list[Reader]:
-        """Who keeps others waiting while it is passed: far behind, where somebody has had everything."""
+        """Readers that delay others: more than half of `MAX_BYTES_BEHIND` behind while another one has every byte."""
         if all(reader.position < self.received for reader in self.readers):
             return []
         return [reader for reader in self.readers if self.received - reader.position > MAX_BYTES_BEHIND // 2]
 
     def _drop_read_chunks(self) -> None:
-        """Forget what every reader has had; pause or resume the upstream by how far the slowest is back."""
+        """Drop chunks that every reader has; pause or resume the upstream by how far the slowest is behind."""
         slowest = min((reader.position for reader in self.readers), default=self.received)
         drop = bisect_right(self._ends, slowest)
         if drop:

@@ -1,7 +1,7 @@
-"""Cache key -> the running fills that whoever asks may join: one fetch an alternate, however many ask.
+"""Running fills by cache key (request collapsing): one fetch for each alternate, however many requests wait. Pure.
 
-Which alternate (Vary) a fill will bring is not known before its head. By what the last answers for the key varied, a
-request waits only for the fill of one that is equal in those fields; before anything is known, all wait for the first.
+Which alternate (Vary) a fill will return is not known before its head. So a request joins a fill only if both are equal
+in the fields that the last response for this key varied by. If none is known, all requests wait for the first fill.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from cache.fills.fill import Fill
 from cache.index import PurgeRequest
 
 MAX_VARYING = 10_000
-"""Cache keys of which it is remembered by what their answers vary; the one used longest ago is forgotten."""
+"""Cache keys whose Vary fields are remembered; beyond it the oldest is dropped."""
 
 
 class FillTable:
-    """See the module. `alone`: fills that nobody finds and that may yet end in the cache, those of slices among them.
-    `streams`: how many fetches are being cut into slices."""
+    """Fills that requests can join. `alone`: fills that nobody can join but that may still be stored, including those
+    of slices. `streams`: number of fetches being split into slices."""
 
     def __init__(self) -> None:
         self._fills: dict[bytes, list[Fill]] = {}
@@ -37,7 +37,7 @@ class FillTable:
         return (fill for fills in tuple(self._fills.values()) for fill in tuple(fills))
 
     def find(self, key: bytes, request: Mapping[bytes, bytes], stored: Entry | None = None) -> Fill | None:
-        """The running fill that a request may wait for; `stored` is what the cache has for it, stale or not."""
+        """The running fill that a request may join, if any. `stored`: the stored response for it, fresh or stale."""
         names: tuple[bytes, ...] | None = None
         for fill in reversed(self._fills.get(key, ())):
             if not fill.is_joinable:
@@ -54,7 +54,7 @@ class FillTable:
         return None
 
     def remember_vary(self, entry: Entry) -> None:
-        """An answer came: remember by what it varies."""
+        """Remember the Vary fields of a response."""
         self._varying.pop(entry.key, None)
         if entry.vary:
             self._varying[entry.key] = tuple(name for name, _ in entry.vary)
@@ -62,23 +62,23 @@ class FillTable:
                 self._varying.popitem(last=False)
 
     def register(self, fill: Fill) -> None:
-        """From now on this one is found, before older ones."""
+        """Let requests join this fill; it is preferred to older ones."""
         self._fills.setdefault(fill.key, []).append(fill)
 
     def start_alone(self, key: bytes, started: float) -> Fill:
-        """A fill for one viewer, or for one slice: found by nobody here."""
+        """A fill for one viewer or one slice that no other request can join."""
         fill = Fill(key, started)
         fill.shared = False
         self.alone.add(fill)
         return fill
 
     def detach(self, fill: Fill) -> None:
-        """Its head is overdue: it goes on, and may end in the cache, but nobody finds it any more."""
+        """The head is overdue: the fill goes on and may be stored, but no request can join it any more."""
         self.remove(fill)
         self.alone.add(fill)
 
     def remove(self, fill: Fill) -> None:
-        """The fill is over, however, or its answer is not kept: nobody finds it any more."""
+        """Remove a fill that ended, or whose response is not stored."""
         self.alone.discard(fill)
         fills = self._fills.get(fill.key)
         if fills is not None and fill in fills:
@@ -87,7 +87,8 @@ class FillTable:
                 del self._fills[fill.key]
 
     def purge(self, request: PurgeRequest) -> None:
-        """What a purge may reach stores nothing and is joined by nobody more; without a head any surrogate key may."""
+        """Keep fills that a purge may reach from being stored or joined. Before the head any surrogate key may
+        match."""
         for fill in (*self, *self.alone):
             known = fill.entry.surrogates if fill.entry is not None else request.keys
             if request.reaches(fill.key, known):

@@ -1,4 +1,4 @@
-"""Hit-for-miss: for which cache keys the answer lately was not for sharing. Pure."""
+"""Hit-for-miss: cache keys whose last response could not be shared, so that requests need not wait in line. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MAX_REMEMBERED = 10_000
 
 
 class HitForMiss:
-    """Cache key -> until when (mono seconds) whoever asks goes alone; bounded, the oldest word leaves first."""
+    """Cache key -> until when (monotonic seconds) requests are not collapsed. Bounded; the oldest is dropped first."""
 
     __slots__ = ("_until",)
 
@@ -19,17 +19,17 @@ class HitForMiss:
         return len(self._until)
 
     def remember(self, key: bytes, until: float) -> None:
-        """The answer for this key may not be shared."""
+        """Stop collapsing requests for this key until `until`."""
         self._until[key] = until
         self._until.move_to_end(key)
         if len(self._until) > MAX_REMEMBERED:
             self._until.popitem(last=False)
 
     def forget(self, key: bytes) -> None:
-        """A shared answer came."""
+        """Collapse requests for this key again: a response could be shared."""
         self._until.pop(key, None)
 
     def holds(self, key: bytes, now: float) -> bool:
-        """Whether an answer for this key lately was not for sharing."""
+        """Whether requests for this key are not collapsed at `now`."""
         until = self._until.get(key)
         return until is not None and until > now

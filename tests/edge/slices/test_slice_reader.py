@@ -14,7 +14,7 @@ def test_it_takes_what_comes():
     reader, entry = Reads(), response(FakeClock(), b"/k")
     reader.position = 5
     assert reader.matches(entry)
-    assert [reader.covered(entry, first, stop) for first, stop in ((0, 6), (5, 6), (6, 9), (0, 5))] == [
+    assert [reader.is_covered_by(entry, first, stop) for first, stop in ((0, 6), (5, 6), (6, 9), (0, 5))] == [
         True, True, False, False
     ]  # fmt: skip
     reader.on_interim(b"")
