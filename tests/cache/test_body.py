@@ -87,7 +87,7 @@ def test_a_file_that_was_cut_short_is_not_sound_and_its_view_says_so(tmp_path: P
     file, body = _disk_body(tmp_path)
     os.truncate(file, 1000)
     assert not body.is_servable(1.0)
-    with pytest.raises(OSError, match="cut short"):
+    with pytest.raises(OSError, match="truncated"):
         body.view(0, len(body))
 
 

@@ -217,7 +217,7 @@ def test_cold_it_knows_what_looking_up_asks_and_no_more(clock):
     assert (made.born, made.fresh_until, made.swr_until, made.sie_until) == times
     assert (made.vary, made.surrogates, made.prepared) == (((b"foo", None),), (b"a", b"b"), None)
     assert made.cost < cost
-    with pytest.raises(Bug, match="warmed"):
+    with pytest.raises(Bug, match="load it first"):
         assert made.etag
 
 
