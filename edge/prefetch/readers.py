@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 
 from cache.entry import Entry
 from cache.fills.fill import Fill, Reader
-from cache.fills.fill_state import State
-from cache.slices import numbers
+from cache.fills.fill_state import FillState
+from cache.slices import slice_numbers
 from edge.slices.slice_reader import SliceReader
 from edge.slices.sliced_object import SlicedObject
 from kernel.errors import MatineeError
@@ -35,12 +35,12 @@ class PrefetchReader(Reader):
         """It asks with no fields of its own."""
         return entry.matches(self._fill.request)
 
-    def covered(self, entry: Entry, first: int, stop: int) -> bool:
+    def is_covered_by(self, entry: Entry, first: int, stop: int) -> bool:
         """What comes is what was asked for."""
         del entry, first, stop
         return True
 
-    def asks_alike(self, request: Mapping[bytes, bytes]) -> bool:
+    def sends_same_request(self, request: Mapping[bytes, bytes]) -> bool:
         """It asks with no fields of its own."""
         del request
         return True
@@ -50,20 +50,20 @@ class PrefetchReader(Reader):
 
     def on_head(self, fill: Fill) -> None:
         """What is not kept is of no use to anybody."""
-        if fill.state is State.PASSING_THROUGH:
+        if fill.state is FillState.PASSING_THROUGH:
             fill.leave(self)
             self._ended(PrefetchEnd.NOT_CACHEABLE, 0)
 
     def on_bytes(self) -> None:
         """More came; what is too large to be kept is let go."""
-        if self._fill.state is State.PASSING_THROUGH:
+        if self._fill.state is FillState.PASSING_THROUGH:
             self._fill.leave(self)
             self._ended(PrefetchEnd.NOT_CACHEABLE, 0)
 
     def on_end(self) -> None:
         """It is whole."""
         entry = self._fill.entry
-        kept = self._fill.state is State.STORED and entry is not None and entry.status == 200
+        kept = self._fill.state is FillState.STORED and entry is not None and entry.status == 200
         self._ended(PrefetchEnd.FETCHED if kept else PrefetchEnd.NOT_CACHEABLE, self._fill.received - self._fill.base)
 
     def on_not_modified(self, entry: Entry) -> None:
@@ -94,7 +94,7 @@ class SlicePrefetchReader(SliceReader):
     ) -> None:
         self.position = sys.maxsize
         stop = slicing.total if last is None else min(last + 1, slicing.total)
-        wanted = numbers(first, stop, slicing.size)
+        wanted = slice_numbers(first, stop, slicing.size)
         self.at = wanted.start
         self.last = wanted.stop - 1
         self._slicing = slicing
@@ -135,7 +135,7 @@ class SlicePrefetchReader(SliceReader):
             self._slicing.leave(self)
             ended(how, self._came)
 
-    def covered(self, entry: Entry, first: int, stop: int) -> bool:
+    def is_covered_by(self, entry: Entry, first: int, stop: int) -> bool:
         """All of it is meant."""
         del entry, first, stop
         return True

@@ -218,7 +218,7 @@ class RequestHandler:
         elif not self.cache.is_servable(entry, body, now):
             body = None
         whole = request.method == b"GET" and entry.status == 200 and plain(request.fields)
-        if body is None or not whole or routed.route.cors.origins or (entry.refers and in_path(request.target)):
+        if body is None or not whole or routed.route.cors.origins or (entry.has_references and in_path(request.target)):
             self.serve(PendingResponse(self, transaction), entry, Outcome.HIT)
             return
         if transaction.viewer is transaction.connection.viewer and carried_by_path(request, routed):
@@ -331,12 +331,12 @@ class RequestHandler:
                     self.fetcher.revalidate(routed, fields, entry, now)
                 self.serve(pending, entry, Outcome.STALE, instead)
                 return
-        if step is Step.FETCH_UNCACHED or (step is Step.ASK_HEAD and (running is None or not running.joinable)):
+        if step is Step.FETCH_UNCACHED or (step is Step.ASK_HEAD and (running is None or not running.is_joinable)):
             pending.fallback_entry = entry if pending.request.method == b"HEAD" else None
             self.fetch_uncached(pending)
-        elif running is not None and running.joinable:
+        elif running is not None and running.is_joinable:
             pending.follow_fill(running, collapsed=True)
-        elif self.cache.goes_alone(routed.key, pending.transaction.began):
+        elif self.cache.is_hit_for_miss(routed.key, pending.transaction.began):
             pending.why_forwarded = b"bypass"
             self.fetch_uncached(pending)
         else:

@@ -14,9 +14,9 @@ from typing import Protocol
 
 from cache.body import Body, view
 from cache.cache import SegmentCache
-from cache.entry import OVERHEAD, Entry
+from cache.entry import OBJECT_OVERHEAD_BYTES, Entry
 from cache.fills.fill import Fill
-from cache.fills.fill_state import State as FillState
+from cache.fills.fill_state import FillState
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
 from edge.policy.node import Node
@@ -204,12 +204,12 @@ class PendingResponse:
         """Whether an alternate answers this request."""
         return entry.matches(self.request.fields)
 
-    def asks_alike(self, request: Mapping[bytes, bytes]) -> bool:
+    def sends_same_request(self, request: Mapping[bytes, bytes]) -> bool:
         """Whether upstream would get the same fields for this request as for the one with these."""
         told = self.transaction.routed.route.upstream_fields
         return sorted(told(self.request.fields)) == sorted(told(request))
 
-    def covered(self, entry: Entry, first: int, stop: int) -> bool:
+    def is_covered_by(self, entry: Entry, first: int, stop: int) -> bool:
         """Whether all this viewer wants of the response lies from `first` to `stop` (not included)."""
         if self.request.method == b"HEAD":
             return True
@@ -308,7 +308,7 @@ class PendingResponse:
                 connection.transport.write(data)
             self.position += len(data)
             self.add_sent(len(data))
-        fill.was_read()
+        fill.on_reader_advanced()
         if self.stop is None:
             whole = fill.state in (FillState.STORED, FillState.PASSED_THROUGH) and self.position == fill.received
         else:
@@ -422,7 +422,7 @@ class PendingResponse:
         cache, name = self.context.cache, self.context.node.name
         if self.collapsed and why != b"partial":
             return forwarded(name, why, collapsed=True, detail=detail)
-        sure = cache.surely_takes(entry.slice + OVERHEAD)
+        sure = cache.fits_in_ram(entry.slice + OBJECT_OVERHEAD_BYTES)
         stored = sure and entry in cache.stored(entry.key)
         return forwarded(name, why, stored=stored, detail=detail or (b"" if sure else NotStored.DISK_ONLY.encode()))
 

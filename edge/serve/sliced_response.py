@@ -15,7 +15,7 @@ from cache.body import Body
 from cache.entry import Entry
 from cache.fills.fill import Fill
 from cache.fills.fill_state import ENDED
-from cache.slices import span
+from cache.slices import byte_range
 from edge.fill.fetch_rounds import Rounds
 from edge.policy.response_head import Selection, sections
 from edge.slices.content_range import stored_span
@@ -230,7 +230,7 @@ class SlicedResponse(SliceReader):
     def _read_lease(self, number: int, body: Body | None) -> None:
         """A leased slice, which has left the cache, is read."""
         self._loading = False
-        low, high = span(number, self._slicing.size, self._slicing.total)
+        low, high = byte_range(number, self._slicing.size, self._slicing.total)
         if not self._owner.is_open:
             return
         if body is not None and len(body) == high - low:
@@ -286,7 +286,7 @@ class SlicedResponse(SliceReader):
         self._look_ahead()
         self._write(data)
         self._advance(len(data))
-        fill.was_read()
+        fill.on_reader_advanced()
         if self.position == self._stop:
             self._leave_fill()
         return True
