@@ -8,12 +8,12 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from httpd.problem import problem
 from origin import clock
 from origin.counters import Counts
 from origin.serve.access_log import AccessLog, trace_id
 from origin.serve.handlers import Handler, Server, guard, peer_of
 from origin.serve.openapi import DOCUMENT
-from origin.serve.problem import problem
 from origin.settings import OriginSettings
 from origin.storage.library import Library
 from origin.storage.object_store import Storage

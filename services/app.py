@@ -19,6 +19,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import generate_latest
 
+from httpd.problem import problem
 from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
 from kernel.clock import Clock
 from kernel.errors import BadSettings
@@ -37,7 +38,6 @@ from services.http.geo import Places, open_lookup
 from services.http.middleware import ROUTES, Middleware
 from services.http.openapi import describe
 from services.http.params import MAX_BODY_BYTES
-from services.http.problem import problem
 from services.http.route import Access, Route, answer
 from services.joining import identity_of
 from services.own_key import KeyLink, OwnKey

@@ -11,11 +11,11 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from httpd.problem import problem
 from kernel.errors import Overloaded, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.http.paths import normalise
 from kernel.vocabulary import Refusal
-from services.http.problem import problem
 from services.http.request_context import request_context
 from services.http.route import Access, Route
 from services.upstream import Upstream

@@ -11,12 +11,12 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from httpd.guard import door_refusal, sentence
+from httpd.problem import problem
 from kernel.errors import StorageFailed
 from kernel.http.door_rules import JSON, rules_for
 from kernel.http.paths import normalise, split_cdn
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, REFUSAL_STATUS, Refusal
 from origin.counters import Counts
-from origin.serve.problem import problem
 from origin.serve.response import SHORT, Answer, answer
 from origin.settings import OriginSettings
 from origin.storage.published_index import Found, PublishedIndex

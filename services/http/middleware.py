@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from httpd.guard import door_refusal, foreign_host, sentence
+from httpd.problem import problem
 from kernel.clock import Clock
 from kernel.errors import BadRequest, Bug, MatineeError, Overloaded, StorageFailed, UpstreamFailed
 from kernel.http.door_rules import JSON, LOOPBACK_DOOR, SAFE_METHODS, DoorRules
@@ -19,7 +20,6 @@ from services.counters import Counters
 from services.http import params
 from services.http.caller import COOKIE, Caller, Gate
 from services.http.geo import Network, Places, viewer_address
-from services.http.problem import problem
 from services.http.request_context import VISIT, RequestContext
 from services.http.route import Access, Handler, Route
 

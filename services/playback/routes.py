@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from httpd.problem import problem
 from kernel.auth.token import mint
 from kernel.clock import Clock
 from kernel.errors import BadRequest, Overloaded
 from services.counters import Counters
 from services.group_commit import GroupCommit
 from services.http import params
-from services.http.problem import problem
 from services.http.request_context import request_context, watching_country
 from services.http.route import Access, Parameter, Route, answer
 from services.own_key import OwnKey

@@ -13,13 +13,13 @@ import structlog
 from aiohttp import web
 from yarl import URL
 
+from httpd.problem import problem
 from kernel.errors import BadRequest, MatineeError, Overloaded, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.media.steering import steered_manifest, steered_playlist, steering_url
 from kernel.vocabulary import REGION
 from services.counters import Counters
 from services.http import params
-from services.http.problem import problem
 from services.http.request_context import request_context
 from services.http.route import Access, Parameter, Route
 from services.playback import pathways

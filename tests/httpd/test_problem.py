@@ -2,7 +2,7 @@
 
 import json
 
-from services.http.problem import problem
+from httpd.problem import problem
 
 
 def test_a_problem_has_the_fields_of_rfc_9457_and_a_reason():

@@ -1,4 +1,4 @@
-"""RFC 9457 problem responses, with an additional `reason` member for programs."""
+"""Errors over HTTP: RFC 9457 problem documents with a `reason` word."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONTENT_TYPE = "application/problem+json"
 
 
 def problem(
-    status: int, reason: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
+    status: int, reason: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any
 ) -> web.Response:
     """A problem response. `reason` is one word for programs, `detail` a sentence for people."""
     body = {"type": f"urn:matinee:problem:{reason}", "title": _title(status), "status": status, "reason": reason}
@@ -23,7 +23,7 @@ def problem(
         content_type=CONTENT_TYPE,
         headers=headers,
     )
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
