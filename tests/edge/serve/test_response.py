@@ -180,7 +180,7 @@ async def test_a_slow_viewer_gets_every_byte_of_a_large_miss(tmp_path: Path):
 def pending(*, collapsed=False):
     clock = FakeClock()
     entry = response(clock, b"/k")
-    cache = SimpleNamespace(surely_takes=lambda cost: cost > 0, stored=lambda key: [entry] if key == b"/k" else [])
+    cache = SimpleNamespace(fits_in_ram=lambda cost: cost > 0, stored=lambda key: [entry] if key == b"/k" else [])
     context = SimpleNamespace(counts=Counts(), clock=clock, node=SimpleNamespace(name=b"e"), cache=cache)
     transaction = Transaction(None, SimpleNamespace(on_lost=None), None, None, None, 0.0)
     made = PendingResponse(context, transaction)
