@@ -11,7 +11,7 @@ from control.api.access_log import recorded
 from control.api.explain import ExplainApi
 from control.api.fleet import FleetApi
 from control.api.hot import HotApi
-from control.api.http import CALLER, Handler, check_parameters, is_local, problem, problem_of
+from control.api.http import CALLER, Handler, check_parameters, is_local, problem_of
 from control.api.jobs import JobsApi
 from control.api.join import JoinApi
 from control.api.keys import KeysApi
@@ -23,6 +23,7 @@ from control.api.state import StateApi
 from control.commands import ControlService
 from control.trust.api_keys import ROLES, Caller, Keys
 from httpd.guard import door_refusal, sentence
+from httpd.problem import problem
 from kernel.http.door_rules import LOOPBACK_DOOR, DoorRules
 from kernel.vocabulary import DOOR_REFUSAL_STATUS
 
@@ -77,7 +78,7 @@ def _middleware(plane: ControlService, keys: Keys, rules: DoorRules) -> Any:
                 who = await _who(request, keys, plane.clock.wall())
                 if who is None:
                     told_how = {"WWW-Authenticate": "Bearer"}
-                    return problem(401, "api-key", "send Authorization: Bearer and the API key", **told_how)
+                    return problem(401, "api-key", "send Authorization: Bearer and the API key", told_how)
                 if route is not None and who.role < ROLES[route.role]:
                     return problem(
                         403, "role", f"this needs the role {route.role}; this key has {who.role.name.lower()}"

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from control import new_epoch as epoch
-from control.api.http import author, body, cursor, limit, problem
+from control.api.http import author, body, cursor, limit
 from control.audit.entry import Action
 from control.commands import ControlService
 from control.db import schema
@@ -17,6 +17,7 @@ from control.fleet import nodes, quarantine
 from control.fleet.fanout import Edge
 from control.fleet.history import between, revision, revision_json, rollback
 from control.fleet.nodes import Group, Node, as_known
+from httpd.problem import problem
 from kernel.documents import BadDocument, moment_text
 from kernel.fleet.messages import NODE_ID, Report
 

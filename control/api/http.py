@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
@@ -14,6 +13,7 @@ from control.audit.entry import Action, Author, Call
 from control.desired.changes import LimitExceeded, NotFound
 from control.fleet.history import Conflict, Forgotten
 from control.trust.api_keys import Caller
+from httpd.problem import problem
 from kernel.clock import Clock
 from kernel.documents import BadDocument, is_broken, load_json, shown
 from kernel.errors import Overloaded, StorageFailed
@@ -32,35 +32,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = structlog.get_logger("control")
 
 
-def problem(status: int, reason: str, detail: str, **headers: str) -> web.Response:
-    """An error as RFC 9457 has it, with our `reason` word."""
-    body = {"type": f"urn:matinee:problem:{reason}", "title": _TITLES.get(status, "Error"), "status": status}
-    return web.Response(
-        status=status,
-        text=json.dumps(body | {"detail": detail, "reason": reason}),
-        content_type="application/problem+json",
-        headers=headers,
-    )
-
-
-_TITLES = {
-    400: "Bad request",
-    401: "Not authenticated",
-    403: "Not permitted",
-    404: "Not found",
-    405: "Method not allowed",
-    408: "Request timeout",
-    409: "Conflict",
-    413: "Too large",
-    415: "Unsupported media type",
-    421: "Misdirected request",
-    429: "Too many",
-    500: "Our mistake",
-    503: "Not now",
-    507: "No room",
-}
-
-
 def is_local(request: web.Request) -> bool:
     """Whether the caller is on this machine and no proxy is in between."""
     try:
@@ -73,8 +44,8 @@ def problem_of(error: Exception) -> web.Response:
     """The problem response for an exception."""
     match error:
         case web.HTTPException(status=status):
-            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-            return problem(status, (error.reason or "error").lower().replace(" ", "-"), error.reason or "", **allow)
+            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+            return problem(status, (error.reason or "error").lower().replace(" ", "-"), error.reason or "", allow)
         case LimitExceeded():
             return problem(507, "full", str(error))
         case NotFound():
@@ -86,10 +57,10 @@ def problem_of(error: Exception) -> web.Response:
         case ValueError():
             return problem(400, "bad-document", str(error))
         case Overloaded():
-            return problem(503, "overloaded", error.reason, **{"Retry-After": str(error.retry_after)})
+            return problem(503, "overloaded", error.reason, {"Retry-After": str(error.retry_after)})
         case StorageFailed():
             log.error("change-not-stored", error=str(error))
-            return problem(503, "storage", str(error), **{"Retry-After": "5"})
+            return problem(503, "storage", str(error), {"Retry-After": "5"})
         case _:
             log.error("handler-failed", exc_info=error)
             return problem(500, "bug", "control failed; its log has the trace")

@@ -6,11 +6,12 @@ from math import ceil
 
 from aiohttp import web
 
-from control.api.http import author, body, caller, limit, problem
+from control.api.http import author, body, caller, limit
 from control.commands import ControlService
 from control.jobs.job_table import NAMES_AT_ONCE
 from control.jobs.service import MAX_SECONDS
 from control.jobs.status import brief
+from httpd.problem import problem
 from kernel.documents import BadDocument
 from kernel.fleet.jobs import parse_prefetch, parse_purge
 
@@ -43,7 +44,7 @@ class JobsApi:
         if seconds <= 0.0:
             return None
         told = f"more than {self._jobs.rate.per_second:g} jobs a second by this key: put more names into one"
-        return problem(429, "rate", told, **{"Retry-After": str(ceil(seconds))})
+        return problem(429, "rate", told, {"Retry-After": str(ceil(seconds))})
 
     async def _made(self, seq: int) -> web.Response:
         return web.json_response(await self._jobs.status(seq), status=201, headers={"Location": f"/v1/jobs/{seq}"})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from control.api.http import body, call, caller, problem, reason
+from control.api.http import body, call, caller, reason
 from control.commands import ControlService
 from control.trust.enrolment import parse_invitation
+from httpd.problem import problem
 from kernel.documents import moment_text
 
 

@@ -7,12 +7,13 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import select
 
-from control.api.http import author, body, limit, problem
+from control.api.http import author, body, limit
 from control.audit.chain import page_break
 from control.commands import ControlService
 from control.db.audit_log import verdict_json
 from control.db.schema import audit
 from control.trust.api_keys import Keys
+from httpd.problem import problem
 from kernel.documents import BadDocument, moment_text, parse_moment, parse_object
 
 _ROW = ("seq", "actor", "peer", "action", "target", "before", "after", "reason", "request_id", "revision", "hash")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from control.api.http import problem
 from control.api.openapi import document
 from control.commands import ControlService
 from control.metrics import metrics_text
+from httpd.problem import problem
 
 
 class ProcessApi:

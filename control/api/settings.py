@@ -6,10 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
-from control.api.http import body, call, caller, problem, reason
+from control.api.http import body, call, caller, reason
 from control.commands import ControlService
 from control.rollout.rollout import STAGES, has_it
 from control.rollout.settings_state import RolloutConflict, SettingsState
+from httpd.problem import problem
 from kernel.documents import BadDocument, moment_text, parse_object
 
 

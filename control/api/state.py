@@ -6,9 +6,10 @@ import json
 
 from aiohttp import web
 
-from control.api.http import body, call, caller, cursor, limit, problem, reason
+from control.api.http import body, call, caller, cursor, limit, reason
 from control.commands import ControlService
 from control.desired import changes, key_set
+from httpd.problem import problem
 from kernel.auth.licence import parse_content_id
 from kernel.documents import moment_text, parse_object
 from kernel.vocabulary import CONTENT_ID

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from control.api.http import problem
 from control.db.store import Store
 from kernel.errors import Overloaded, StorageFailed
 
@@ -19,7 +18,3 @@ async def test_our_own_troubles_have_their_status(api, monkeypatch, error: Excep
     monkeypatch.setattr(Store, "commit", fails)
     answer = await api("PUT", "/v1/titles/film", {}, status=status)
     assert "oops" not in str(answer)
-
-
-def test_a_problem_has_the_members_of_the_rfc() -> None:
-    assert problem(599, "odd", "why").status == 599
