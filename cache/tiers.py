@@ -22,6 +22,7 @@ from cache.counts import CacheCounts
 from cache.disk.disk_writer import DiskWriter
 from cache.disk.file_remover import FileRemover
 from cache.disk.reconcile import Reconciler
+from cache.disk.stored_objects import DiskParts
 from cache.disk.tier import DiskTier
 from cache.entry import Entry
 from cache.index import Index
@@ -56,9 +57,9 @@ class Tiers:
         self.counts = CacheCounts()
         self.index = Index()
         self.remover = FileRemover(disk, workshop, clock, self.counts)
-        self.writer = DiskWriter(self)
-        self.reconciler = Reconciler(self)
-        self.folder_lost = self.reconciler.folder_lost
+        parts = DiskParts(disk, self.index, self.remover, workshop, clock, self.counts, files)
+        self.reconciler = Reconciler(self, parts)
+        self.writer = DiskWriter(self, parts, self.reconciler.folder_lost)
         self.on_removed: Callable[[Entry], object] | None = None
         """Called with every entry that leaves the cache, for any reason."""
         self._in_use = in_use

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 from cache.body import Body, DiskBody, Pieces
+from cache.disk.stored_objects import DiskParts, StoredObjects
 from cache.disk.tier import DiskFull, DiskTier, FolderLost
 from cache.entry import Entry
-from kernel.clock import Instant
 from kernel.errors import StorageFailed
-
-if TYPE_CHECKING:
-    from cache.tiers import Tiers
 
 MAX_QUEUED_BYTES = 64 << 20
 MAX_WRITES = 2000
@@ -22,16 +18,22 @@ MAX_WRITES = 2000
 
 
 class DiskWriter:
-    """Runs at most one write for each entry. `bodies`: bodies being written, which also serve requests meanwhile."""
+    """Runs at most one write for each entry. `bodies`: bodies being written, which serve requests until then.
 
-    def __init__(self, tiers: Tiers) -> None:
-        self._tiers = tiers
+    `on_folder_lost` is awaited when a write finds that the disk tier's folder was deleted."""
+
+    def __init__(
+        self, stored: StoredObjects, parts: DiskParts, on_folder_lost: Callable[[DiskTier], Awaitable[None]]
+    ) -> None:
+        self._stored = stored
+        self._parts = parts
+        self._on_folder_lost = on_folder_lost
         self.bodies: dict[Entry, Body] = {}
         self._numbers: dict[Entry, int] = {}
         self._heads: dict[Entry, bool] = {}
         self._ended: dict[Entry, asyncio.Future[None]] = {}
         self.bytes = 0
-        self._max_bytes = min(MAX_QUEUED_BYTES, tiers.disk.max_object_bytes if tiers.disk is not None else 0)
+        self._max_bytes = min(MAX_QUEUED_BYTES, parts.disk.max_object_bytes if parts.disk is not None else 0)
 
     def __len__(self) -> int:
         return len(self.bodies) + len(self._heads)
@@ -65,7 +67,7 @@ class DiskWriter:
         self.bodies[entry] = body
         self._numbers[entry] = disk.new_number()
         self.bytes += cost
-        self._tiers.task_runner.spawn(self._write(disk, entry, body, cost))
+        self._parts.task_runner.spawn(self._write(disk, entry, body, cost))
 
     def file_of(self, disk: DiskTier, entry: Entry) -> str | None:
         """The name of the file being written for an entry, if any."""
@@ -73,10 +75,10 @@ class DiskWriter:
         return None if number is None else disk.file_name(entry.key, number)
 
     async def _write(self, disk: DiskTier, entry: Entry, body: Body, cost: int) -> None:
-        tiers, written, told = self._tiers, False, entry.stored_head
+        stored, written, head_at_start = self._stored, False, entry.stored_head
         number, opened = self._numbers[entry], None
         try:
-            await tiers.evict_from_disk(disk.make_room(self.bytes))
+            await stored.evict_from_disk(disk.make_room(self.bytes))
             opened = await self._write_file(disk, disk.file_name(entry.key, number), entry, body, cost)
             written = True
             disk.note_success()
@@ -91,80 +93,76 @@ class DiskWriter:
             finally:
                 if isinstance(entry.body, Pieces):
                     entry.body = entry.body.join()
-                if not written and not tiers.in_ram(entry):
-                    tiers.forget(entry)
-                elif entry.disk is not None and not entry.cold and entry.stored_head is not told:
+                if not written and not stored.in_ram(entry):
+                    stored.forget(entry)
+                elif entry.disk is not None and not entry.cold and entry.stored_head is not head_at_start:
                     self.write_head_later(entry)
                 self._finish(entry)
 
     async def _write_file(self, disk: DiskTier, name: str, entry: Entry, body: Body, cost: int) -> DiskBody | None:
         """Write the file. If the disk is full before the budget is used, evict some objects and try once more."""
-        tiers = self._tiers
-        now = Instant(tiers.clock.wall(), tiers.clock.mono())
-        write = partial(disk.write, name, entry.to_disk(now), body, now.mono if tiers.files else None)
+        parts, now = self._parts, self._parts.now()
+        write = partial(disk.write, name, entry.to_disk(now), body, now.mono if parts.files else None)
         try:
-            return await tiers.task_runner.offload(write)
+            return await parts.task_runner.offload(write)
         except DiskFull:
-            await tiers.evict_from_disk(disk.shed(2 * cost))
-            return await tiers.task_runner.offload(write)
+            await self._stored.evict_from_disk(disk.shed(2 * cost))
+            return await parts.task_runner.offload(write)
 
     async def _record_written(
         self, disk: DiskTier, entry: Entry, number: int, cost: int, opened: DiskBody | None
     ) -> None:
         """Account for a written file; remove it at once if its object was purged or replaced during the write."""
-        tiers = self._tiers
-        if not tiers.index.holds(entry):
+        stored, parts = self._stored, self._parts
+        if not parts.index.holds(entry):
             name = disk.file_name(entry.key, number)
-            await tiers.remover.remove([name])
+            await parts.remover.remove([name])
             return
-        tiers.counts.disk_written += 1
-        tiers.counts.disk_written_bytes += cost
+        parts.counts.disk_written += 1
+        parts.counts.disk_written_bytes += cost
         if entry.body is not None and opened is not None:
             entry.body = opened
         victims = disk.put(entry, number, self.bytes)
-        if not tiers.in_ram(entry):
-            tiers.release_head(entry, opened)
-        await tiers.evict_from_disk(victims)
+        if not stored.in_ram(entry):
+            stored.release_head(entry, opened)
+        await stored.evict_from_disk(victims)
 
     async def _record_failure(self, disk: DiskTier, error: StorageFailed) -> None:
         """Handle a failed write. Only I/O errors count against the disk; a full disk or a deleted folder does not."""
         if isinstance(error, DiskFull):
-            self._tiers.counts.disk_full += 1
+            self._parts.counts.disk_full += 1
         elif isinstance(error, FolderLost):
-            await self._tiers.folder_lost(disk)
+            await self._on_folder_lost(disk)
         else:
-            self._tiers.counts.disk_failed += 1
-            disk.note_error(self._tiers.clock.mono())
+            self._parts.counts.disk_failed += 1
+            disk.note_error(self._parts.clock.mono())
 
     # -- heads -------------------------------------------------------------------------------------------------
 
     def write_head_later(self, entry: Entry) -> None:
         """Write a head that a 304 renewed, so that it survives a restart and the entry may become cold."""
-        disk = self._tiers.disk
+        disk = self._parts.disk
         if disk is None or disk.is_draining or entry.disk is None:
             return
         if entry in self._heads:
             self._heads[entry] = True
             return
         self._heads[entry] = False
-        self._tiers.task_runner.spawn(self._write_head(disk, entry))
+        self._parts.task_runner.spawn(self._write_head(disk, entry))
 
     async def _write_head(self, disk: DiskTier, entry: Entry) -> None:
-        tiers, written = self._tiers, True
+        parts, written = self._parts, True
         try:
             while entry.disk is not None and written:
                 self._heads[entry] = False
-                name, head = (
-                    disk.file_name(entry.key, entry.disk),
-                    entry.to_disk(Instant(tiers.clock.wall(), tiers.clock.mono())),
-                )
+                name, head = disk.file_name(entry.key, entry.disk), entry.to_disk(parts.now())
                 try:
-                    await tiers.task_runner.offload(partial(disk.write_head, name, head))
+                    await parts.task_runner.offload(partial(disk.write_head, name, head))
                 except StorageFailed as error:
                     await self._record_failure(disk, error)
                     written = False
                 if entry.disk is None:  # race: it was evicted or purged during the write, so remove the new head too
-                    await tiers.remover.remove([name])
+                    await parts.remover.remove([name])
                 if not self._heads[entry]:
                     break
         finally:
@@ -176,6 +174,6 @@ class DiskWriter:
     def _drop_file(self, disk: DiskTier, entry: Entry) -> None:
         """The head on disk is out of date and could not be replaced: drop the file."""
         if (name := disk.drop(entry)) is not None:
-            self._tiers.remover.remove_later([name])
-        if not self._tiers.in_ram(entry):
-            self._tiers.forget(entry)
+            self._parts.remover.remove_later([name])
+        if not self._stored.in_ram(entry):
+            self._stored.forget(entry)
