@@ -23,6 +23,7 @@ from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.messages import HOT, SETTINGS, FromEdge, Update, Version
+from tests.scenario.clock import until
 from tests.scenario.memory_jobs import MemoryJobs
 
 WAITING_MOST = 100
@@ -174,6 +175,15 @@ class MemoryControl:
     def purges(self, *keys: str, **named: Any) -> int:
         """Append a purge of these surrogate keys (`urls=`, `prefixes=`, `all=`, `soft=`) to the job log; its number."""
         return self.jobs.purges(self._clock, keys=keys, **named)
+
+    async def purged(self, seq: int, *nodes: Any) -> None:
+        """Wait for the receipts of these nodes for every purge up to this one."""
+        await until(lambda: self.has_done(seq, *(node.name for node in nodes)), f"no receipts up to {seq}")
+
+    async def hears(self, since: float) -> None:
+        """Wait until each edge that is connected has reported after this moment of the clock."""
+        edges = self.fanout.edges.values()
+        await until(lambda: all(e.reported_at > since for e in edges if e.connected), "an edge reports nothing")
 
     def has_done(self, seq: int, *names: str) -> bool:
         """Whether these nodes have done every purge up to this one, as far as control knows."""

@@ -10,6 +10,7 @@ import httptools
 from edge.upstreams.network import Listener, Network
 from kernel.http.message import status_line
 from kernel.settings.table import Address
+from tests.scenario.clock import until
 
 
 class Gate:
@@ -154,6 +155,17 @@ class Origin:
     def count(self, path: str) -> int:
         """How often a path was asked for."""
         return sum(1 for asked in self.asked if asked.endswith(" " + path))
+
+    async def until(self, path: str | None = None, times: int = 1) -> None:
+        """Let everything run until it was asked for a path, or (None) for anything, so many times in all."""
+
+        def come() -> bool:
+            return (len(self.asked) if path is None else self.count(path)) >= times
+
+        try:
+            await until(come)
+        except AssertionError:
+            raise AssertionError(f"{self.name} was not asked for {path or 'enough'} {times}×; {self.asked}") from None
 
     async def answer(self, transport: asyncio.Transport, method: str, path: str, headers: dict[str, str]) -> None:
         from kernel.http.dates import format_date

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cache.cache import PurgeRequest
 from edge.app import Edge
 from edge.settings import EdgeSettings, ShieldSettings
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
@@ -87,6 +88,15 @@ class Node:
         assert self.edge is not None
         stats = self.edge.stats()
         assert {name: stats[name] for name in counters} == counters
+
+    def purges(self, *names: str, **what: Any) -> asyncio.Future[int]:
+        """A purge at this node alone, by surrogate key or by the fields of `PurgeRequest`.
+
+        It runs; what it dropped comes with `await`. See `MemoryControl.purges` for one that goes to the whole fleet.
+        """
+        assert self.edge is not None
+        given = {"keys": tuple(name.encode() for name in names)} | what
+        return asyncio.ensure_future(self.edge.cache.purge(PurgeRequest(**given)))
 
     async def written(self) -> None:
         """Wait until everything stored is on disk."""

@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from tests.scenario.clock import until
 from tests.scenario.stage import Scenario
 
 FILM = "/cdn/eu/title1/film.mp4"
@@ -49,7 +48,7 @@ async def test_a_viewer_who_leaves_ends_the_asking_for_the_rest(s: Scenario) -> 
     await e1.until(fills_running=0)
     film.waits_for(held)
     rest = viewer.gets(FILM, range="bytes=0-")
-    await until(lambda: len(film.asked) == 3)
+    await o1.until(FILM, times=3)
     viewer.leaves()
     await rest
     held.open()

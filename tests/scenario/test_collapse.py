@@ -13,7 +13,6 @@ GENERAL = {"profile": "general"}
 @pytest.mark.parametrize("how", ["expired", "purged"])
 async def test_many_ask_for_what_just_expired_or_was_purged(s: Scenario, how: str) -> None:
     """One request, as for a cold object."""
-    from cache.cache import PurgeRequest
 
     held, o1 = s.gate(), s.origin("o1")
     e1 = s.edge("e1", upstream=o1, **GENERAL)
@@ -23,7 +22,7 @@ async def test_many_ask_for_what_just_expired_or_was_purged(s: Scenario, how: st
     if how == "expired":
         await s.clock.advance(6)
     else:
-        await e1.edge.cache.purge(PurgeRequest(everything=True))
+        await e1.purges(everything=True)
     o1.expects(SEG).waits_for(held).answers(200, b"new", cache_control="max-age=5")
     asked = [s.viewer(f"v{n}", at=e1).gets(SEG) for n in range(30)]
     await e1.until(waiting=30)

@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from cache.cache import PurgeRequest
 from tests.scenario.clock import until
 from tests.scenario.stage import Scenario
 
@@ -32,7 +31,7 @@ async def test_a_hit_of_what_cannot_be_fetched_in_parts_is_whole(s: Scenario, wh
     await viewer.stops_reading()
     assert e1.edge is not None
     if what == "purged":
-        await e1.edge.cache.purge(PurgeRequest(urls=(b"title1/film.mp4",)))
+        await e1.purges(urls=(b"title1/film.mp4",))
     else:
         for entry in list(e1.edge.cache.stored(b"title1/film.mp4")):
             e1.edge.cache.forget(entry)

@@ -114,7 +114,6 @@ async def test_a_private_answer_frees_all_waiters_and_is_remembered(s: Scenario)
 
 async def test_a_purge_during_a_fill_keeps_the_old_bytes_out(s: Scenario) -> None:
     """A fill begun before a purge serves those who waited and stores nothing."""
-    from cache.cache import PurgeRequest
 
     held, o1 = s.gate(), s.origin("o1")
     e1 = s.edge("e1", upstream=o1)
@@ -122,7 +121,7 @@ async def test_a_purge_during_a_fill_keeps_the_old_bytes_out(s: Scenario) -> Non
     old = s.viewer("old", at=e1).gets(SEG)
     await e1.until(bytes_filled=5)
     assert e1.edge is not None
-    await e1.edge.cache.purge(PurgeRequest(keys=(b"t1",)))
+    await e1.purges("t1")
     o1.expects(SEG).answers(200, b"new bytes", cache_control="max-age=60", surrogate_key="t1")
     assert (await s.viewer("new", at=e1).gets(SEG)).body == b"new bytes"
     held.open()
@@ -132,7 +131,6 @@ async def test_a_purge_during_a_fill_keeps_the_old_bytes_out(s: Scenario) -> Non
 
 async def test_a_fetch_for_one_viewer_alone_does_not_bring_purged_bytes_back(s: Scenario) -> None:
     """After a private answer the next viewer goes alone; what he brings may be kept, but not across a purge."""
-    from cache.cache import PurgeRequest
 
     held, o1 = s.gate(), s.origin("o1")
     e1 = s.edge("e1", upstream=o1)
@@ -142,7 +140,7 @@ async def test_a_fetch_for_one_viewer_alone_does_not_bring_purged_bytes_back(s: 
     old = s.viewer("old", at=e1).gets(SEG)
     await e1.until(bytes_filled=len(b"for one") + 3)
     assert e1.edge is not None
-    await e1.edge.cache.purge(PurgeRequest(everything=True))
+    await e1.purges(everything=True)
     held.open()
     assert (await old).body == b"old bytes"
     o1.expects(SEG).answers(200, b"new bytes", cache_control="max-age=60")
@@ -151,7 +149,6 @@ async def test_a_fetch_for_one_viewer_alone_does_not_bring_purged_bytes_back(s: 
 
 async def test_a_304_asked_for_before_a_soft_purge_does_not_freshen(s: Scenario) -> None:
     """It says what held before the purge: it serves who waited for it, the next request asks anew."""
-    from cache.cache import PurgeRequest
 
     held, o1 = s.gate(), s.origin("o1")
     e1 = s.edge("e1", upstream=o1)
@@ -162,7 +159,7 @@ async def test_a_304_asked_for_before_a_soft_purge_does_not_freshen(s: Scenario)
     waiting = s.viewer("second", at=e1).gets(SEG)
     await e1.until(waiting=1)
     assert e1.edge is not None
-    await e1.edge.cache.purge(PurgeRequest(everything=True, soft=True))
+    await e1.purges(everything=True, soft=True)
     held.open()
     assert (await waiting).body == b"old"
     o1.expects(SEG, if_none_match='"a"').answers(200, b"new", etag='"b"', cache_control="max-age=60")

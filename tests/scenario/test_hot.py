@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from tests.scenario.clock import turns
+from collections.abc import Iterable
+
+from tests.scenario.clock import until
 from tests.scenario.memory_control import MemoryControl
 from tests.scenario.player import Film, Player
 from tests.scenario.stage import Node, Scenario
 
 BEFORE = 20
 """Titles watched since long."""
+HOUR, NOON = 3_600, 1_790_035_200.0 + 12 * 3_600
 
 
 def crowd(node: Node, title: str, requests: int) -> None:
@@ -18,10 +21,13 @@ def crowd(node: Node, title: str, requests: int) -> None:
         node.edge.prefetch_service.popularity.record(title.encode() + b"/v720", 40_000)
 
 
-async def passes(s: Scenario, control: MemoryControl, seconds: float) -> None:
-    """Time passes, reports come, lists go."""
-    await s.clock.advance(seconds)
-    await turns(200)
+async def passes(s: Scenario, control: MemoryControl, edges: Iterable[Node]) -> None:
+    """Two seconds pass: each edge reports, and ends the fetches that its list began."""
+    before = s.clock.mono()
+    await s.clock.advance(2.0)
+    await control.hears(before)
+    for edge in edges:
+        await edge.until(fills_running=0)
 
 
 async def test_a_title_that_rises_is_on_its_replicas_in_half_a_minute(s: Scenario) -> None:
@@ -36,11 +42,12 @@ async def test_a_title_that_rises_is_on_its_replicas_in_half_a_minute(s: Scenari
     edges = {name: s.edge(name, upstream=o1, control=c1, region="eu") for name in names}
     for edge in edges.values():
         await edge.started()
+    await until(lambda: all(name in c1.fanout.edges and c1.fanout.edges[name].report for name in names))
     for _ in range(60):
         for edge in edges.values():
             for title in range(BEFORE):
                 crowd(edge, f"old{title}", 5)
-        await passes(s, c1, 2.0)
+        await passes(s, c1, edges.values())
         heat.tick()
     seconds = 0.0
     listed = 0.0
@@ -49,7 +56,7 @@ async def test_a_title_that_rises_is_on_its_replicas_in_half_a_minute(s: Scenari
             for title in range(BEFORE):
                 crowd(edge, f"old{title}", 5)
             crowd(edge, "film", 45 if name == "e0" else 0)
-        await passes(s, c1, 2.0)
+        await passes(s, c1, edges.values())
         seconds += 2.0
         heat.tick()
         if not listed and any(name.content_id == "film" for name, _, _ in heat.hot.listed("eu")):
@@ -57,8 +64,8 @@ async def test_a_title_that_rises_is_on_its_replicas_in_half_a_minute(s: Scenari
     assert 0 < listed <= 10
     count = heat.hot.replicas("eu", "film")
     assert count >= 2
+    await until(lambda: sum(_holds(edge, film) for edge in edges.values()) == count)
     holding = [name for name, edge in edges.items() if _holds(edge, film)]
-    assert len(holding) == count
     viewer = s.viewer("v", at=edges[holding[0]])
     assert (await viewer.gets(film.path("v720", 0))).cache_status.startswith(f"{holding[0]}; hit")
     assert (await viewer.gets(film.path("v720", 3))).cache_status.startswith(f"{holding[0]}; hit")
@@ -75,7 +82,7 @@ async def test_an_edge_holds_to_its_budget(s: Scenario) -> None:
     o1, c1 = s.library("o1"), s.control("c1", default="allow")
     film = Film(o1, "film", {"v720": 40_000}, 30)
     rising = Film(o1, "rising", {"v720": 4_000}, 30)
-    s.clock.epoch = 1_790_035_200.0 - s.clock.now  # noon
+    s.clock.epoch = NOON - s.clock.now
     settings = {"prefetch_window": "01:00-06:00", "timezone": "UTC", "prefetch_disk_share": "0.005"}
     e1 = s.edge("e1", upstream=o1, control=c1, region="eu", **settings)
     await e1.started()
@@ -83,16 +90,19 @@ async def test_an_edge_holds_to_its_budget(s: Scenario) -> None:
         {"contentId": "film", "rendition": "v720", "segments": 20, "urgent": False},
         {"contentId": "rising", "rendition": "v720", "segments": 2, "urgent": True},
     ]
+    assert e1.edge is not None
+    ends = e1.edge.prefetch_service.unhurried.ends
     c1.pushes(["e1"], "hot", rows=rows)
-    await passes(s, c1, 10.0)
-    assert o1.count(rising.path("v720", 1)) == 1
+    await o1.until(rising.path("v720", 1))
+    await s.clock.advance(13 * HOUR - 60)
+    await e1.until(fills_running=0)
     assert o1.count(film.path("v720", 0)) == 0
-    await s.clock.advance(13.5 * 3600)
-    await turns(500)
+    while "full" not in ends and s.clock.wall() < NOON + 14 * HOUR:
+        await s.clock.advance(1.0)  # a step at a time: a clock that runs on would let the fetches time out
+        await e1.until(fills_running=0)
+    assert ends.get("full", 0) > 0
     assert o1.count(film.path("v720", 0)) == 1
     assert o1.count(film.path("v720", 19)) == 0
-    assert e1.edge is not None
-    assert e1.edge.prefetch_service.unhurried.ends["full"] > 0
 
 
 async def test_what_nobody_asks_for_is_wasted_and_its_cause_throttled(s: Scenario) -> None:

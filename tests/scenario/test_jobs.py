@@ -5,15 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from tests.scenario.clock import turns, until
-from tests.scenario.memory_control import MemoryControl
 from tests.scenario.stage import Node, Scenario
 
 SEG, OTHER = "/cdn/eu/title1/v720/00001.m4s", "/cdn/eu/title2/v720/00001.m4s"
 DAY = "max-age=86400"
-
-
-async def done(c1: MemoryControl, seq: int, *nodes: Node) -> None:
-    await until(lambda: c1.has_done(seq, *(node.name for node in nodes)))
 
 
 async def filled(s: Scenario, o1, e1: Node, body: bytes, path: str = SEG) -> None:
@@ -36,7 +31,7 @@ async def test_after_the_last_receipt_nobody_gets_the_old_bytes(s: Scenario) -> 
     await filled(s, o1, e1, b"old")
     assert (await s.viewer("v", at=e2).gets(SEG)).body == b"old"
     seq = c1.purges("title1")
-    await done(c1, seq, s1, e1, e2)
+    await c1.purged(seq, s1, e1, e2)
     await turns()
     assert {name: one.count for name, one in c1.jobs.receipts[seq].items()} == {"s1": 1, "e1": 1, "e2": 1}
     o1.expects(SEG).answers(200, b"new", cache_control=DAY, etag='"b"')
@@ -50,7 +45,7 @@ async def test_an_edge_that_was_away_purges_before_it_is_ready(s: Scenario) -> N
     e1 = s.edge("e1", upstream=o1, control=c1)
     await filled(s, o1, e1, b"old")
     await filled(s, o1, e1, b"stays", OTHER)
-    await done(c1, 0, e1)
+    await c1.purged(0, e1)
     await e1.written()
     await e1.is_killed()
     c1.purges("title1")
@@ -67,7 +62,7 @@ async def test_an_edge_that_the_log_has_forgotten_drops_everything(s: Scenario) 
     c1, o1 = s.control("c1", default="allow"), s.origin("o1")
     e1 = s.edge("e1", upstream=o1, control=c1)
     await filled(s, o1, e1, b"old", OTHER)
-    await done(c1, 0, e1)
+    await c1.purged(0, e1)
     await e1.written()
     await e1.is_killed()
     await c1.goes_down()
@@ -78,7 +73,7 @@ async def test_an_edge_that_the_log_has_forgotten_drops_everything(s: Scenario) 
     e1.counts(objects=0)
     o1.expects(OTHER).answers(200, b"new", cache_control=DAY)
     assert (await s.viewer("v", at=e1).gets(OTHER)).body == b"new"
-    await done(c1, 1, e1)
+    await c1.purged(1, e1)
 
 
 async def test_a_late_shield_is_named_and_when_it_comes_the_edges_purge_again(s: Scenario) -> None:
@@ -87,32 +82,34 @@ async def test_a_late_shield_is_named_and_when_it_comes_the_edges_purge_again(s:
     s1 = s.shield("s1", upstream=o1, control=c1)
     e1 = s.edge("e1", upstream=s1, control=c1)
     await filled(s, o1, e1, b"old")
-    held = _holds_purges(s1)
+    begun, held = _holds_purges(s1)
     seq = c1.purges("title1")
-    await turns(50)
+    await begun.wait()
+    await turns()
     assert not c1.has_done(seq, "e1")
     await s.clock.advance(5)
-    await done(c1, seq, e1)
+    await c1.purged(seq, e1)
     assert c1.jobs.late == {seq: ["s1"]}
     assert (await s.viewer("early", at=e1).gets(SEG)).body == b"old"
     held.set()
-    await done(c1, seq + 1, s1, e1)
+    await c1.purged(seq + 1, s1, e1)
     assert c1.jobs.entries[-1].refers == (seq,)
     o1.expects(SEG).answers(200, b"new", cache_control=DAY)
     assert (await s.viewer("later", at=e1).gets(SEG)).body == b"new"
 
 
-def _holds_purges(node: Node) -> asyncio.Event:
-    """From now on its purges wait for the event."""
+def _holds_purges(node: Node) -> tuple[asyncio.Event, asyncio.Event]:
+    """From now on its purges set the first event and wait for the second."""
     assert node.edge is not None
-    purge, held = node.edge.cache.purge, asyncio.Event()
+    purge, begun, held = node.edge.cache.purge, asyncio.Event(), asyncio.Event()
 
     async def waits(request):
+        begun.set()
         await held.wait()
         return await purge(request)
 
     node.edge.cache.purge = waits  # type: ignore[method-assign]
-    return held
+    return begun, held
 
 
 async def test_a_purge_while_control_restarts_reaches_everybody(s: Scenario) -> None:
@@ -122,13 +119,13 @@ async def test_a_purge_while_control_restarts_reaches_everybody(s: Scenario) -> 
     await filled(s, o1, e1, b"old")
     await e2.started()
     seq = c1.purges("title1")
-    await done(c1, seq, e1, e2)
+    await c1.purged(seq, e1, e2)
     await c1.goes_down()
     later = c1.purges("title2")
     c1.comes_back()
     for _ in range(40):
         await s.clock.advance(0.5)
-    await done(c1, later, e1, e2)
+    await c1.purged(later, e1, e2)
     await until(lambda: set(c1.jobs.receipts.get(later, ())) == {"e1", "e2"})
     assert e1.edge is not None
     assert e1.edge.jobs is not None
@@ -140,7 +137,7 @@ async def test_an_edge_that_starts_without_control_revalidates_what_is_older(s: 
     c1, o1 = s.control("c1", default="allow"), s.origin("o1")
     e1 = s.edge("e1", upstream=o1, control=c1)
     await filled(s, o1, e1, b"old")
-    await done(c1, 0, e1)
+    await c1.purged(0, e1)
     await e1.written()
     await c1.goes_down()
     await e1.is_killed()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 import pytest
 
-from cache.cache import PurgeRequest
 from edge.fleet.purge_request import media_key, media_prefix
-from tests.scenario.stage import Node, Scenario
+from tests.scenario.stage import Scenario
 
 ONE, TWO, OTHER = "/cdn/eu/title1/v720/00001.m4s", "/cdn/eu/title1/v720/00002.m4s", "/cdn/eu/title2/v720/00001.m4s"
 FILM = "/cdn/eu/title1/film.mp4"
@@ -24,12 +22,6 @@ BY = [
     ({"everything": True}, [ONE, TWO, OTHER]),
     ({"keys": (b"nothing",)}, []),
 ]
-
-
-def purging(node: Node, *, soft: bool = False, **what: object) -> asyncio.Future[int]:
-    """A purge under way; its result is the receipt."""
-    assert node.edge is not None
-    return asyncio.ensure_future(node.edge.cache.purge(PurgeRequest(soft=soft, **what)))  # type: ignore[arg-type]
 
 
 async def filled(s: Scenario, o1, e1, path: str, body: bytes, **more: str) -> None:
@@ -49,7 +41,7 @@ async def test_what_it_names_is_asked_for_again_and_nothing_else(s: Scenario, wh
     for path in (ONE, TWO, OTHER):
         await filled(s, o1, e1, path, b"old")
     await e1.written()
-    assert await purging(e1, soft=soft, **what) == len(reached)
+    assert await e1.purges(soft=soft, **what) == len(reached)
     await e1.is_killed()
     for path in (ONE, TWO, OTHER):
         if path in reached:
@@ -66,7 +58,7 @@ async def test_a_fill_begun_before_it_does_not_bring_the_old_bytes_back(s: Scena
     o1.expects(ONE).waits_for(held, after=3).answers(200, b"old bytes", cache_control="max-age=60", surrogate_key="t")
     old = s.viewer("old", at=e1).gets(ONE)
     await e1.until(bytes_filled=3)
-    assert await purging(e1, soft=soft, keys=(b"t",)) == 0
+    assert await e1.purges("t", soft=soft) == 0
     o1.expects(ONE).answers(200, b"new bytes", cache_control="max-age=60")
     assert (await s.viewer("new", at=e1).gets(ONE)).body == b"new bytes"
     held.open()
@@ -79,7 +71,7 @@ async def test_while_it_is_written_to_disk(s: Scenario) -> None:
     o1 = s.origin("o1")
     e1 = s.edge("e1", upstream=o1, cache_dir=s.folder / "e1" / "cache")
     await filled(s, o1, e1, ONE, LARGE)
-    assert await purging(e1, urls=(media_key(ONE),)) == 1
+    assert await e1.purges(urls=(media_key(ONE),)) == 1
     await e1.is_killed()
     await filled(s, o1, e1, ONE, b"new")
 
@@ -94,10 +86,10 @@ async def test_while_it_is_read_from_disk(s: Scenario) -> None:
     await s.viewer("starter", at=e1).gets("/cdn/nowhere")
     o1.expects(ONE, times=2).answers(200, b"new", cache_control="max-age=3600")
     before = s.viewer("before", at=e1).gets(ONE)
-    assert await purging(e1, everything=True) in (0, 1)
+    assert await e1.purges(everything=True) in (0, 1)
     assert (await before).body in (b"old", b"new")
     assert (await s.viewer("after", at=e1).gets(ONE)).body == b"new"
-    await purging(e1, everything=True)
+    await e1.purges(everything=True)
     assert (await s.viewer("again", at=e1).gets(ONE)).body == b"new"
 
 
@@ -112,7 +104,7 @@ async def test_while_a_304_is_on_its_way(s: Scenario, soft: bool) -> None:
     o1.expects(ONE, if_none_match='"a"').waits_for(held).answers(304, etag='"a"', cache_control="max-age=60")
     waiting = s.viewer("waiting", at=e1).gets(ONE)
     await e1.until(waiting=1)
-    assert await purging(e1, soft=soft, everything=True) == 1
+    assert await e1.purges(soft=soft, everything=True) == 1
     o1.expects(ONE).answers(200, b"new", etag='"b"', cache_control="max-age=60")
     held.open()
     assert (await waiting).body == (b"old" if soft else b"new")
@@ -128,7 +120,7 @@ async def test_an_object_in_slices_goes_with_all_of_them_and_counts_once(s: Scen
     assert (await s.viewer("v", at=e1).gets(FILM)).body == LARGE
     await e1.until(fills_running=0)
     await e1.written()
-    assert await purging(e1, **what) == 1
+    assert await e1.purges(**what) == 1
     e1.counts(objects=0)
     await e1.is_killed()
     film.body = os.urandom(len(LARGE))
@@ -142,7 +134,7 @@ async def test_hits_go_on_while_many_objects_go(s: Scenario) -> None:
     await filled(s, o1, e1, OTHER, b"stays")
     assert e1.edge is not None
     many(e1.edge.cache, 5_000)
-    purge = purging(e1, keys=(b"film",))
+    purge = e1.purges("film")
     assert (await s.viewer("v", at=e1).gets(OTHER)).body == b"stays"
     assert await purge == 5_000
     e1.counts(objects=1)

@@ -6,7 +6,7 @@ from control.fleet.nodes import Node as Known
 from control.routing.health import Standing
 from control.routing.ranking import RouteQuery
 from control.routing.service import RoutingService
-from tests.scenario.clock import turns, until
+from tests.scenario.clock import until
 from tests.scenario.memory_control import MemoryControl
 from tests.scenario.stage import Scenario
 
@@ -49,8 +49,9 @@ async def test_a_killed_edge_is_named_no_more_and_is_when_it_is_back(s: Scenario
     await s.clock.advance(2.5)
     await until(lambda: traffic.verdicts()[first].standing is Standing.RETURNING)
     for _ in range(15):  # everybody goes on reporting
+        before = s.clock.mono()
         await s.clock.advance(2.1)
-        await turns(20)
+        await c1.hears(before)
     await until(lambda: first == named(traffic)[0])
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from cache.cache import PurgeRequest
 from tests.edge.ground import RawUpstream, ok, parsed, standing
 from tests.edge.process import edge_process
 from tests.scenario.stage import Scenario
@@ -35,7 +34,7 @@ async def test_two_tiers_hand_a_cookie_to_one_viewer(s: Scenario) -> None:
     o1.expects("/a").answers(200, b"a", **FRESH)
     found = [(await s.viewer(f"v{n}", at=e1).gets("/a")).headers.get("set-cookie") for n in range(2)]
     assert e1.edge is not None
-    await e1.edge.cache.purge(PurgeRequest(everything=True))
+    await e1.purges(everything=True)
     found.append((await s.viewer("later", at=e1).gets("/a")).headers.get("set-cookie"))
     assert found == ["id=first", None, None]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from tests.scenario.clock import turns
 from tests.scenario.stage import Scenario
 
 FILM = "/cdn/eu/title1/film.mp4"
@@ -218,7 +217,6 @@ async def test_a_stale_object_in_slices_is_revalidated(s: Scenario) -> None:
 
 async def test_a_purge_takes_the_slices_too(s: Scenario) -> None:
     """After the receipt nothing of the old bytes comes back, though a stream ran across it."""
-    from cache.cache import PurgeRequest
 
     o1 = s.library("o1")
     film = o1.holds(FILM, BYTES, surrogate_key="t1", **FRESH)
@@ -227,7 +225,7 @@ async def test_a_purge_takes_the_slices_too(s: Scenario) -> None:
     await viewer.gets(FILM)
     await e1.until(fills_running=0)
     assert e1.edge is not None
-    await e1.edge.cache.purge(PurgeRequest(keys=(b"t1",)))
+    await e1.purges("t1")
     film.body = os.urandom(len(BYTES))  # an origin that changes bytes and keeps the tag
     assert (await viewer.gets(FILM)).body == film.body
 
@@ -268,7 +266,6 @@ async def test_viewers_who_leave_take_the_stream_with_them(s: Scenario) -> None:
     await e1.until(fills_running=0)
     assert e1.edge is not None
     assert e1.edge.stats()["objects"] < 10
-    await turns(10)
 
 
 async def test_what_is_larger_than_the_largest_object_is_not_kept_in_slices_either(s: Scenario) -> None:

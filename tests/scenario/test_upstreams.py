@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.scenario.clock import turns, until
+from tests.scenario.clock import until
 from tests.scenario.origin import Origin
 from tests.scenario.stage import Node, Scenario
 
@@ -90,7 +90,7 @@ async def test_a_hung_origin_is_given_up_at_its_limit(s: Scenario, limit: str, s
     o1.expects(SEG).waits_for(held, after=sent).answers(200, BYTES, cache_control=FRESH)
     viewer = s.viewer("v", at=e1)
     asked = viewer.gets(SEG)
-    await until(lambda: bool(o1.count(SEG)))
+    await o1.until(SEG)
     if sent:
         await e1.until(bytes_filled=sent)
     await s.clock.advance(4.9)
@@ -134,8 +134,7 @@ async def test_a_misframed_answer_is_502_and_not_kept(s: Scenario, headers: dict
     viewer = s.viewer("v", at=s.edge("e1", upstream=o1))
     o1.expects(SEG).answers(200, BYTES, cache_control=FRESH, **headers)
     assert (await viewer.gets(SEG)).status == 502
-    await turns(20)
-    assert not o1.connections
+    await until(lambda: not o1.connections)
     o1.expects(SEG).answers(200, BYTES, cache_control=FRESH)
     assert (await viewer.gets(SEG)).body == BYTES
 
@@ -160,7 +159,7 @@ async def test_a_slow_origin_holds_few_connections_and_the_rest_is_told_to_come_
         o1.expects(path).waits_for(held).answers(200, BYTES, cache_control=FRESH)
     viewers = [s.viewer(path, at=e1) for path in paths]
     first = [viewer.gets(path) for viewer, path in zip(viewers[:2], paths[:2], strict=True)]
-    await until(lambda: len(o1.asked) == 2)
+    await o1.until(times=2)
     rest = [viewer.gets(path) for viewer, path in zip(viewers[2:], paths[2:], strict=True)]
     await until(lambda: e1.edge is not None and e1.edge.upstreams.all[0].pool.waiting == 3)
     await s.clock.advance(2)
