@@ -6,6 +6,7 @@ A refusal of a viewer's request is a value (see `kernel.vocabulary`), not one of
 from __future__ import annotations
 
 from kernel.fetch_reasons import UPSTREAM_STATUS, UpstreamReason
+from kernel.vocabulary import OVERLOAD_RETRY_SECONDS, OVERLOAD_SENTENCES, OverloadReason
 
 
 class MatineeError(Exception):
@@ -45,12 +46,15 @@ class StorageFailed(MatineeError):
 
 
 class Overloaded(MatineeError):
-    """Ours, for a while: 503 with Retry-After of `retry_after` seconds."""
+    """A limit of ours is reached for now: answered with 503 and Retry-After of `retry_after` seconds.
 
-    def __init__(self, reason: str, retry_after: int = 1) -> None:
-        super().__init__(reason)
+    `str()` is `detail`, else the sentence of the reason.
+    """
+
+    def __init__(self, reason: OverloadReason, detail: str = "") -> None:
+        super().__init__(detail or OVERLOAD_SENTENCES[reason])
         self.reason = reason
-        self.retry_after = retry_after
+        self.retry_after = OVERLOAD_RETRY_SECONDS[reason]
 
 
 class BadSettings(MatineeError):

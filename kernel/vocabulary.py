@@ -154,6 +154,53 @@ NOT_STORED_SENTENCES = {
 """What each of them means; docs/errors.md is made from it."""
 
 
+class OverloadReason(StrEnum):
+    """Why a program does not do now what is asked: the `reason` of `Overloaded`."""
+
+    UPSTREAM_BUSY = "upstream-busy"
+    DESCRIPTORS = "descriptors"
+    NO_EDGE = "no-edge"
+    NO_ORIGIN = "no-origin"
+    ROUTING = "routing"
+    PROXIED_REQUESTS = "proxied-requests"
+    WRITES_WAITING = "writes-waiting"
+    SEARCHES_WAITING = "searches-waiting"
+    SEARCH_INDEX_REBUILDING = "search-index-rebuilding"
+    CHANGES_WAITING = "changes-waiting"
+    AUDIT_BEING_VERIFIED = "audit-being-verified"
+    AUDIT_TOO_LONG = "audit-too-long"
+    CONTROL_STOPPING = "control-stopping"
+    CONTROL_BUSY = "control-busy"
+
+
+OVERLOAD_SENTENCES = {
+    OverloadReason.UPSTREAM_BUSY: "Every connection to the upstream is in use, and no further request can wait.",
+    OverloadReason.DESCRIPTORS: "The edge has no file descriptor left for an upstream connection: raise its limit.",
+    OverloadReason.NO_EDGE: "No healthy edge can serve the title.",
+    OverloadReason.NO_ORIGIN: "The services were started without an origin.",
+    OverloadReason.ROUTING: "Too many requests wait for control to choose edges.",
+    OverloadReason.PROXIED_REQUESTS: "Too many requests to the origin are running.",
+    OverloadReason.WRITES_WAITING: "Too many changes wait to be written to the database.",
+    OverloadReason.SEARCHES_WAITING: "Too many searches are running.",
+    OverloadReason.SEARCH_INDEX_REBUILDING: "The search index is damaged and is being rebuilt.",
+    OverloadReason.CHANGES_WAITING: "Too many changes wait to be written to control's database.",
+    OverloadReason.AUDIT_BEING_VERIFIED: "The audit log is already being verified.",
+    OverloadReason.AUDIT_TOO_LONG: "Verifying the audit log takes too long: verify it from a later row.",
+    OverloadReason.CONTROL_STOPPING: "Control is shutting down.",
+    OverloadReason.CONTROL_BUSY: "Control is overloaded.",
+}
+"""What each reason means; docs/errors.md is generated from it."""
+
+OVERLOAD_RETRY_SECONDS = dict.fromkeys(OverloadReason, 1) | {
+    OverloadReason.NO_EDGE: 5,
+    OverloadReason.NO_ORIGIN: 30,
+    OverloadReason.ROUTING: 2,
+    OverloadReason.PROXIED_REQUESTS: 2,
+    OverloadReason.SEARCH_INDEX_REBUILDING: 5,
+}
+"""The Retry-After of the 503 response."""
+
+
 class DoorRefusal(StrEnum):
     """Why an HTTP door of operators or services refused a request before it looked at what is asked."""
 

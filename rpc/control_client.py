@@ -22,6 +22,7 @@ import stamina
 
 from kernel.errors import BadRequest, Overloaded, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
+from kernel.vocabulary import OverloadReason
 from rpc.border_service import (
     EdgeNamed,
     Met,
@@ -225,7 +226,7 @@ def _told(error: grpc.aio.AioRpcError, address: str) -> Exception:
     if error.code() in _MINE:
         return BadRequest(400, "control-refused", error.details() or "")
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return Overloaded(f"control: {error.details()}")
+        return Overloaded(OverloadReason.CONTROL_BUSY, f"control: {error.details()}")
     retry = error.code() in _TRANSIENT
     return UpstreamFailed(
         UpstreamReason.CONTROL_UNREACHABLE, retry=retry, detail=f"control at {address}: {reason(error)}"

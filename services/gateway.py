@@ -15,7 +15,7 @@ from httpd.problem import problem
 from kernel.errors import Overloaded, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.http.paths import normalise
-from kernel.vocabulary import Refusal
+from kernel.vocabulary import OverloadReason, Refusal
 from services.http.request_context import request_context
 from services.http.route import Access, Route
 from services.upstream import Upstream
@@ -77,7 +77,7 @@ class Gateway:
         ):
             return problem(400, "path", "this path cannot be sent on as it is")
         if not self._edges:
-            raise Overloaded("no-edge", retry_after=5)
+            raise Overloaded(OverloadReason.NO_EDGE)
         headers = {"Location": edge_for(path, self._edges) + path, "Cache-Control": "no-store"}
         headers |= {"Access-Control-Allow-Origin": "*"}
         return web.Response(status=307, headers=headers)
@@ -86,12 +86,12 @@ class Gateway:
         """Pass a request on to the origin and its answer back, both as they flow."""
         upstream = self._upstream
         if upstream.origin is None:
-            raise Overloaded("no-origin", retry_after=30)
+            raise Overloaded(OverloadReason.NO_ORIGIN)
         path = request.raw_path
         if not may_pass_on(path):
             return problem(400, "path", "this path cannot be sent on as it is")
         if self._free.locked():
-            raise Overloaded("proxied-requests", retry_after=2)
+            raise Overloaded(OverloadReason.PROXIED_REQUESTS)
         async with self._free:
             return await self._pass_on(request, upstream.origin + path)
 

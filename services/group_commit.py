@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from kernel.errors import Overloaded, StorageFailed
+from kernel.vocabulary import OverloadReason
 
 Row = TypeVar("Row")
 
@@ -30,7 +31,7 @@ class GroupCommit(Generic[Row]):
         try:
             self._waiting.put_nowait((row, done))
         except asyncio.QueueFull:
-            raise Overloaded("writes-waiting") from None
+            raise Overloaded(OverloadReason.WRITES_WAITING) from None
         await done
 
     async def run(self) -> None:

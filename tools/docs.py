@@ -190,6 +190,10 @@ def errors_page() -> str:
     lines += ["", "## Why a response is not marked `stored` (`detail` of Cache-Status)", ""]
     lines += rows(("Word", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.NOT_STORED_SENTENCES.items()])
     lines += _fetch_tables()
+    lines += ["", "## Why a program is overloaded (503)", ""]
+    overloads = vocabulary.OVERLOAD_SENTENCES.items()
+    made = [(f"`{why}`", str(vocabulary.OVERLOAD_RETRY_SECONDS[why]), sentence) for why, sentence in overloads]
+    lines += rows(("Reason", "Retry-After (s)", "Meaning"), made)
     lines += ["", "## Why an operators' or services' request is refused", ""]
     doors = vocabulary.DOOR_REFUSAL_STATUS.items()
     told = [(f"`{reason}`", str(status), vocabulary.DOOR_REFUSAL_SENTENCES[reason]) for reason, status in doors]

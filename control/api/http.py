@@ -57,7 +57,7 @@ def problem_of(error: Exception) -> web.Response:
         case ValueError():
             return problem(400, "bad-document", str(error))
         case Overloaded():
-            return problem(503, "overloaded", error.reason, {"Retry-After": str(error.retry_after)})
+            return problem(503, error.reason, str(error), {"Retry-After": str(error.retry_after)})
         case StorageFailed():
             log.error("change-not-stored", error=str(error))
             return problem(503, "storage", str(error), {"Retry-After": "5"})

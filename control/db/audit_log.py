@@ -24,6 +24,7 @@ from control.db.schema import audit
 from control.db.store import Store, Tx
 from kernel.clock import Clock
 from kernel.errors import BadSettings, Overloaded, StorageFailed
+from kernel.vocabulary import OverloadReason
 from system.clock import sleep
 from system.durable_files import replace_file
 
@@ -92,7 +93,7 @@ class AuditLog:
     async def verify(self, after: int = 0) -> Verdict:
         """Follow the whole chain, or that after a row. Raises Overloaded, StorageFailed."""
         if self._verifying >= MAX_VERIFYING:
-            raise Overloaded("the audit log is being verified already")
+            raise Overloaded(OverloadReason.AUDIT_BEING_VERIFIED)
         self._verifying += 1
         try:
             async with asyncio.timeout(VERIFY_WITHIN), self._store.snapshot() as connection:
@@ -104,7 +105,7 @@ class AuditLog:
                     await asyncio.to_thread(verifier.take, page)
                 verifier.finish()
         except TimeoutError:
-            raise Overloaded("the audit log is too long to be verified at once: verify it after a later row") from None
+            raise Overloaded(OverloadReason.AUDIT_TOO_LONG) from None
         finally:
             self._verifying -= 1
         breaks = sorted(verifier.breaks)

@@ -33,6 +33,7 @@ from control.db.schema import facts, revisions
 from control.db.transaction import Committed, Cursor, Group, Tx, Work, bump, locked
 from control.desired.resources import Change, Desired
 from kernel.errors import Overloaded, StorageFailed
+from kernel.vocabulary import OverloadReason
 
 __all__ = ["Author", "Committed", "Cursor", "Store", "Tx"]
 
@@ -161,12 +162,12 @@ class Store:
 
     async def _wait(self, make: Any, work: Any, author: Author, cursor: Cursor | None) -> Any:
         if self._closing:
-            raise Overloaded("control is stopping")
+            raise Overloaded(OverloadReason.CONTROL_STOPPING)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
             self._queue.put_nowait(QueuedChange(make, work, author, cursor, answer))
         except asyncio.QueueFull:
-            raise Overloaded("too many changes wait for the disk") from None
+            raise Overloaded(OverloadReason.CHANGES_WAITING) from None
         return await answer
 
     async def _write_all(self) -> None:

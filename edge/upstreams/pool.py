@@ -20,6 +20,7 @@ from kernel.clock import Clock
 from kernel.errors import Overloaded, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.settings.table import Address
+from kernel.vocabulary import OverloadReason
 
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL))
 """What we are short of ourselves: no fault of the upstream's."""
@@ -105,12 +106,12 @@ class Pool:
     async def _turn(self, within: float) -> UpstreamConnection | None:
         """Wait for a connection that is released, or None: for a place to make one, which is then kept for us."""
         if len(self._waiting) >= self.limits.waiting or within <= 0:
-            raise Overloaded("upstream-busy")
+            raise Overloaded(OverloadReason.UPSTREAM_BUSY)
         waiter: asyncio.Future[UpstreamConnection | None] = asyncio.get_running_loop().create_future()
 
         def give_up() -> None:
             if not waiter.done():
-                waiter.set_exception(Overloaded("upstream-busy"))
+                waiter.set_exception(Overloaded(OverloadReason.UPSTREAM_BUSY))
 
         timer = self._clock.call_later(within, give_up)
         self._waiting.append(waiter)
@@ -228,7 +229,7 @@ def _quiet(connection: UpstreamConnection) -> bool:
 def _why(error: OSError) -> UpstreamFailed | Overloaded:
     """In our words."""
     if error.errno in _EXHAUSTED:
-        return Overloaded("descriptors")
+        return Overloaded(OverloadReason.DESCRIPTORS)
     if isinstance(error, ssl.SSLCertVerificationError):
         return UpstreamFailed(
             UpstreamReason.CERTIFICATE, retry=True, detail=getattr(error, "verify_message", "") or str(error)

@@ -83,7 +83,7 @@ class Middleware:
             headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
             return problem(error.status, error.reason, error.detail or error.reason, headers=headers)
         except Overloaded as error:
-            return problem(503, error.reason, f"{error}: try again", headers={"Retry-After": str(error.retry_after)})
+            return problem(503, error.reason, str(error), headers={"Retry-After": str(error.retry_after)})
         except UpstreamFailed as error:
             return problem(error.status, error.reason, error.detail or "the origin failed")
         except StorageFailed:

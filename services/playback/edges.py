@@ -14,6 +14,7 @@ from cachetools import TTLCache
 
 from kernel.clock import Clock
 from kernel.errors import MatineeError, Overloaded
+from kernel.vocabulary import OverloadReason
 from services.counters import Counters
 from services.playback.eligibility import edges_for
 from services.playback.pathways import MAX_PATHWAYS, Pathway, pathway_id
@@ -108,7 +109,7 @@ class EdgeFinder:
         if self._control is None or self._clock.mono() < self._away_until:
             return self._without(bucket)
         if self._running.locked():
-            raise Overloaded("routing", retry_after=2)
+            raise Overloaded(OverloadReason.ROUTING)
         async with self._running:
             try:
                 async with asyncio.timeout(WITHIN):

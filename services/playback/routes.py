@@ -16,6 +16,7 @@ from httpd.problem import problem
 from kernel.auth.token import mint
 from kernel.clock import Clock
 from kernel.errors import BadRequest, Overloaded
+from kernel.vocabulary import OverloadReason
 from services.counters import Counters
 from services.group_commit import GroupCommit
 from services.http import params
@@ -151,7 +152,7 @@ class PlaybackRoutes:
         session = self._session(request, content_id, film)
         found = await self._finder.find(content_id, country, bucket_of(session.session_id))
         if not found.pathways:
-            raise Overloaded("no-edge", retry_after=5)
+            raise Overloaded(OverloadReason.NO_EDGE)
         await self._writes.add(session)
         started = self._started(session, film, most, country, [one.base for one in found.pathways])
         return answer(started | self._steered(started, origin_of(request)))

@@ -17,7 +17,7 @@ from httpd.problem import problem
 from kernel.errors import BadRequest, MatineeError, Overloaded, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.media.steering import steered_manifest, steered_playlist, steering_url
-from kernel.vocabulary import REGION
+from kernel.vocabulary import REGION, OverloadReason
 from services.counters import Counters
 from services.http import params
 from services.http.request_context import request_context
@@ -140,7 +140,7 @@ class Steering:
             return problem(denied.status, denied.reason, denied.detail, headers=ANYBODY)
         found = await self._finder.find(content_id, request_context(request).country, self._viewer(request))
         if not found.pathways:
-            raise Overloaded("no-edge", retry_after=5)
+            raise Overloaded(OverloadReason.NO_EDGE)
         found = replace(found, pathways=tuple(pathways.preferred(found.pathways, request.query.get("at", ""))))
         path = f"/t/{token}/cdn/{region}/{content_id}/"
         status, data = await self._top(found, path + name)

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from kernel.errors import Overloaded, StorageFailed
+from kernel.vocabulary import OverloadReason
 from services.counters import Counters
 from services.search import rank
 from services.search.index import MAX_CANDIDATES, TitleIndex
@@ -90,7 +91,7 @@ class SearchService:
     async def search(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
         """The best `limit` titles for a query's words (none: the most popular). Raises Overloaded, StorageFailed."""
         if self._asked >= MAX_QUERIES:
-            raise Overloaded("searches-waiting")
+            raise Overloaded(OverloadReason.SEARCHES_WAITING)
         self._asked += 1
         try:
             stage, found = await self._in_thread(self._look, query, filters, limit)
@@ -104,7 +105,7 @@ class SearchService:
             log.exception("search-failed")
             await self._in_thread(self._index.discard)
             self._damaged.set()
-            raise Overloaded("search-index-rebuilding", retry_after=5) from None
+            raise Overloaded(OverloadReason.SEARCH_INDEX_REBUILDING) from None
         finally:
             self._asked -= 1
         self._counters.queries.labels(stage).inc()

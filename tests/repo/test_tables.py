@@ -61,6 +61,12 @@ def test_each_reason_for_cutting_a_connection_has_a_sentence():
     assert all(map(is_sentence, vocabulary.ABORT_SENTENCES.values()))
 
 
+def test_each_reason_of_an_overload_has_a_sentence_and_a_retry_time():
+    assert set(vocabulary.OVERLOAD_SENTENCES) == set(vocabulary.OverloadReason)
+    assert all(map(is_sentence, vocabulary.OVERLOAD_SENTENCES.values()))
+    assert set(vocabulary.OVERLOAD_RETRY_SECONDS) == set(vocabulary.OverloadReason)
+
+
 def test_each_reason_for_not_storing_has_a_sentence():
     assert set(vocabulary.NOT_STORED_SENTENCES) == set(vocabulary.NotStored)
     assert all(map(is_sentence, vocabulary.NOT_STORED_SENTENCES.values()))
@@ -86,7 +92,15 @@ def test_each_end_of_a_fetch_and_each_release_has_a_sentence(words, sentences):
     assert all(map(is_sentence, sentences.values()))
 
 
-TAKES_A_REASON = {"PrefetchResult", "UpstreamFailed", "fill_ended", "release", "on_released", "release_reason"}
+TAKES_A_REASON = {
+    "Overloaded",
+    "PrefetchResult",
+    "UpstreamFailed",
+    "fill_ended",
+    "release",
+    "on_released",
+    "release_reason",
+}
 """Calls whose first argument is a word of a table."""
 COMPARED = {"reason", "why"}
 """Names of reasons: nothing may be decided by comparing them with a string."""
