@@ -98,6 +98,13 @@ COMMANDS = (
     Command("fleet keys", "tools.fleet.keys:KEYS", "List the API keys and their roles."),
     Command("fleet key make", "tools.fleet.keys:MAKE", "Create an API key and print it once.", ("name",)),
     Command("fleet key revoke", "tools.fleet.keys:REVOKE", "Revoke an API key.", ("key",)),
+    Command("fleet signing-keys", "tools.fleet.keys:SIGNING_KEYS", "List the public keys that tokens verify with."),
+    Command(
+        "fleet signing-key withdraw",
+        "tools.fleet.keys:WITHDRAW",
+        "Withdraw a public key: tokens that it signed stop verifying at once.",
+        ("kid",),
+    ),
     Command("replay", "tools.replay.command", "Replay a request trace through the cache policy.", ("trace",)),
     Command("doctor", "tools.doctor", "Check this machine and a running platform for problems."),
 )

@@ -1,4 +1,7 @@
-"""`matinee fleet keys|key make|key revoke`: list, create and revoke API keys."""
+"""Keys: `matinee fleet keys|key make|key revoke` for API keys, `signing-keys|signing-key withdraw` for public keys.
+
+An API key opens control's HTTP API; a public key verifies viewers' tokens.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from kernel.settings.table import TEXT, choice, setting
-from tools.fleet.client import Control, FleetSettings, Verb, ask, part, show_json
+from tools.fleet.client import ChangeSettings, Control, FleetSettings, Verb, ask, part, show_json
 from tools.fleet.tables import ago, now, table
 
 
@@ -70,6 +73,35 @@ def revoke(settings: FleetSettings, key: str) -> int:
     return ask(settings, work)
 
 
+def signing_keys(settings: FleetSettings) -> int:
+    """List the public keys that tokens verify with."""
+
+    async def work(control: Control) -> int:
+        jwks = await control.get("/v1/keys")
+        if settings.json:
+            return show_json(jwks)
+        shown = [(key["kid"], key["kty"], key.get("crv", ""), key.get("alg", "")) for key in jwks["keys"]]
+        Console().print(table("public keys", ("kid", "type", "curve", "algorithm"), shown))
+        return 0
+
+    return ask(settings, work)
+
+
+def withdraw(settings: ChangeSettings, kid: str) -> int:
+    """Withdraw a public key at once: edges refuse the tokens that it signed, and services cannot add it again."""
+
+    async def work(control: Control) -> int:
+        answer = await control.delete(f"/v1/keys/{part(kid)}", reason=settings.reason)
+        if settings.json:
+            return show_json(answer)
+        print(f"withdrew public key {kid} with revision {answer['revision']}")
+        return 0
+
+    return ask(settings, work)
+
+
 KEYS = Verb(FleetSettings, keys)
 MAKE = Verb(MakeSettings, make)
 REVOKE = Verb(FleetSettings, revoke)
+SIGNING_KEYS = Verb(FleetSettings, signing_keys)
+WITHDRAW = Verb(ChangeSettings, withdraw)
