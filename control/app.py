@@ -27,6 +27,7 @@ from control.routing.probes import Prober
 from control.settings import ControlSettings, check, neighbours_of
 from control.trust.api_key_file import read_or_make
 from control.trust.api_keys import Keys
+from control.trust.node_admin_keys import read_node_admin_keys
 from httpd.door import Door
 from kernel.clock import Clock
 from kernel.documents import load_json
@@ -104,7 +105,8 @@ async def _serving(
     serves = False
     keys = Keys(plane.store, api_key)
     await keys.start()
-    app = make_app(plane, keys, lambda: serves, rules_for(settings.admin, settings.allowed_hosts))
+    rules = rules_for(settings.admin, settings.allowed_hosts)
+    app = make_app(plane, keys, lambda: serves, rules, read_node_admin_keys(settings.node_admin_keys))
     door = Door(app, limits_of(settings), settings.drain)
     plane.traffic.neighbours = neighbours_of(settings)
     running = [tasks.create_task(plane.supervised.keep(name, work)) for name, work in _for_ever(plane)]

@@ -65,6 +65,12 @@ class ControlSettings:
     api_key_file: Path | None = setting(
         PATH, None, "File of the operators' API key, mode 0600, made at first start; DIR/api-key of the data folder."
     )
+    node_admin_keys: Path | None = setting(
+        PATH,
+        None,
+        "File of the keys that control presents at nodes' admin ports (`admin_keys` of an edge) to explain a URL, mode "
+        "0600: a line KEY for every node, or NODE KEY for one.",
+    )
     audit_key_file: Path | None = setting(
         PATH,
         None,

@@ -10,6 +10,8 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from kernel.errors import BadSettings
+
 OTHERS = 0o077
 DATABASES = "*.sqlite3*"
 """An SQLite file, its -wal and its -shm."""
@@ -41,3 +43,16 @@ def tighten(files: Iterable[Path]) -> None:
 def _tighten(path: Path, mode: int) -> None:
     if mode & OTHERS:
         path.chmod(stat.S_IMODE(mode) & ~OTHERS)
+
+
+def read_secret(path: Path, setting: str, limit: int) -> bytes:
+    """The first `limit` bytes of a file that holds a secret, such as a key.
+
+    Raises BadSettings naming the setting when users other than its owner may use the file; OSError.
+    """
+    # The mode is that of the file that is read: a check by path would leave time to exchange it.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        if mode & OTHERS:
+            raise BadSettings(setting, f"{path} has mode {mode:04o}: others can read it; make it 0600")
+        return file.read(limit)

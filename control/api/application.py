@@ -22,29 +22,36 @@ from control.api.settings import SettingsApi
 from control.api.state import StateApi
 from control.commands import ControlService
 from control.trust.api_keys import ROLES, Caller, Keys
+from control.trust.node_admin_keys import NodeAdminKeys
 from httpd.guard import door_refusal, sentence
 from httpd.problem import problem
 from kernel.http.door_rules import LOOPBACK_DOOR, DoorRules
 from kernel.vocabulary import DOOR_REFUSAL_STATUS
 
 MAX_BODY_BYTES = 1 << 20
+NO_KEYS = NodeAdminKeys()
 
 
 def make_app(
-    plane: ControlService, keys: Keys, ready: Callable[[], bool], rules: DoorRules = LOOPBACK_DOOR
+    plane: ControlService,
+    keys: Keys,
+    ready: Callable[[], bool],
+    rules: DoorRules = LOOPBACK_DOOR,
+    node_keys: NodeAdminKeys = NO_KEYS,
 ) -> web.Application:
-    """The application; `ready` says whether control takes changes and edges, `rules` which hosts it answers to."""
+    """The application. `ready`: whether control accepts changes and edges; `rules`: the hosts it answers to;
+    `node_keys`: what it presents at nodes' admin ports."""
     middlewares = [recorded(plane.clock), _middleware(plane, keys, rules)]
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=middlewares)
     app.on_response_prepare.append(_sign)
-    groups = _groups(plane, keys, ready)
+    groups = _groups(plane, keys, ready, node_keys)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _handler(groups, route.handler))
     return app
 
 
-def _groups(plane: ControlService, keys: Keys, ready: Callable[[], bool]) -> list[object]:
-    """Whose methods the handlers are that `control.api.openapi.ROUTES` names."""
+def _groups(plane: ControlService, keys: Keys, ready: Callable[[], bool], node_keys: NodeAdminKeys) -> list[object]:
+    """The objects whose methods are the handlers that `control.api.openapi.ROUTES` names."""
     return [
         ProcessApi(plane, ready),
         RouteApi(plane),
@@ -53,7 +60,7 @@ def _groups(plane: ControlService, keys: Keys, ready: Callable[[], bool]) -> lis
         KeysApi(plane, keys),
         JobsApi(plane),
         JoinApi(plane),
-        ExplainApi(plane),
+        ExplainApi(plane, node_keys),
         SettingsApi(plane),
         HotApi(plane),
     ]

@@ -1,6 +1,6 @@
-"""A viewer's token in a URL: taken out before a node is asked about it, and judged here, by the fleet's keys. Pure.
+"""Split a viewer's token off a URL, and judge the token by the fleet's keys. Pure.
 
-No node gets a viewer's token from control: it would be good at every other edge, too.
+Control sends no node a viewer's token, which would be valid at every other edge too.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from kernel.http.paths import normalise
 from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Refusal
 
 NAMES = ("URISigningPackage", "token")
-"""What a token is called in a query (RFC 9246 §3)."""
+"""Query parameters that carry a token (RFC 9246 §3)."""
 _FOLDER = re.compile(r"\A/+t/([^/]*)(?=/|\Z)")
-# It begins where a run of its letters does: each of them would be a beginning to try.
+# The lookbehind starts a match only at the start of a run of letters: trying every letter would take quadratic time.
 _JWT = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+")
 
 
-class Parted(NamedTuple):
-    """A URL without its tokens, and the one that it had ("": none)."""
+class SplitUrl(NamedTuple):
+    """A URL without its tokens, and the first token that it had ("": none)."""
 
-    url: str
+    bare: str
     token: str
 
 
-def parted(url: str) -> Parted:
-    """The URL without what is, or looks like, a token. Raises ValueError for what is no URL."""
+def split_url(url: str) -> SplitUrl:
+    """Split off everything that is, or looks like, a token. Raises ValueError if this is not a URL."""
     parts = urlsplit("/" + url.lstrip("/") if url.startswith("/") else url)
     folder = _FOLDER.match(parts.path)
     found = [folder[1]] if folder else []
@@ -43,11 +43,11 @@ def parted(url: str) -> Parted:
         else:
             kept.append(pair)
     bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, "&".join(kept), ""))
-    return Parted(_JWT.sub("", bare), found[0] if found else "")
+    return SplitUrl(_JWT.sub("", bare), found[0] if found else "")
 
 
 def token_json(token: str, url: str, keys: KeySet, now: float, revoked: frozenset[str]) -> dict[str, Any] | None:
-    """What the fleet's keys say of a token for a URL (without it), as the API shows it; None of no token."""
+    """The verdict of the fleet's keys on a token for a bare URL, as the API shows it; None without a token."""
     if not token:
         return None
     permit = verify(token, keys)
@@ -55,8 +55,8 @@ def token_json(token: str, url: str, keys: KeySet, now: float, revoked: frozense
         return _refused(permit)
     path = normalise(urlsplit(url).path.encode())
     why = path if isinstance(path, Refusal) else _why_not(permit, path.path, now, revoked)
-    told = {"session": permit.session, "country": permit.country, "tierLines": permit.tier_lines}
-    return told | {"expires": permit.expires} | (_refused(why) if why is not None else {})
+    claims = {"session": permit.session, "country": permit.country, "tierLines": permit.tier_lines}
+    return claims | {"expires": permit.expires} | (_refused(why) if why is not None else {})
 
 
 def _why_not(permit: Permit, path: bytes, now: float, revoked: frozenset[str]) -> Refusal | None:

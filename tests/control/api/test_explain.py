@@ -7,9 +7,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestClient, TestServer
 
+from control.api.application import make_app
 from control.fleet.fanout import Edge
+from control.trust.api_keys import Keys
+from control.trust.node_admin_keys import NodeAdminKeys
 from kernel.fleet.messages import Hello
 
 
@@ -89,3 +92,51 @@ async def test_an_answer_without_end_is_cut(api) -> None:
         api.plane.fanout.edges["e1"] = Edge(Hello("e1", admin=address), 0.0, connected=True)
         (told,) = (await api("POST", "/v1/why", {"url": "/a"}))["edges"]
     assert "cannot be asked" in told["error"]
+
+
+async def ask_with_keys(plane, keys: NodeAdminKeys) -> list[dict]:
+    api_keys = Keys(plane.store, "operator")
+    await api_keys.start()
+    app = make_app(plane, api_keys, lambda: True, node_keys=keys)
+    headers = {"Authorization": "Bearer operator", "Content-Type": "application/json"}
+    async with TestClient(TestServer(app)) as client:
+        async with client.post("/v1/why", json={"url": "/a"}, headers=headers) as response:
+            return (await response.json())["edges"]
+
+
+@asynccontextmanager
+async def guarded_port(key: str, presented: list) -> AsyncIterator[str]:
+    """An admin port that requires this key."""
+
+    async def why(request: web.Request) -> web.Response:
+        presented.append(request.headers.get("Authorization"))
+        return web.json_response({"next": "serve"}, status=200 if presented[-1] == f"Bearer {key}" else 401)
+
+    app = web.Application()
+    app.add_routes([web.post("/why", why)])
+    async with TestServer(app) as server:
+        yield f"127.0.0.1:{server.port}"
+
+
+async def test_each_node_is_presented_its_own_admin_key(open_plane) -> None:
+    """A node with `admin_keys` answered 401, and there was no way to give control a key."""
+    presented: list = []
+    keys = NodeAdminKeys("shared-by-the-fleet", {"e2": "only-for-this-node"})
+    async with open_plane() as plane, guarded_port("shared-by-the-fleet", presented) as first:
+        async with guarded_port("only-for-this-node", presented) as second:
+            plane.fanout.edges["e1"] = Edge(Hello("e1", admin=first), 0.0, connected=True)
+            plane.fanout.edges["e2"] = Edge(Hello("e2", admin=second), 0.0, connected=True)
+            told = await ask_with_keys(plane, keys)
+    assert [edge["next"] for edge in told] == ["serve", "serve"]
+    assert sorted(presented) == ["Bearer only-for-this-node", "Bearer shared-by-the-fleet"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "error"),
+    [(NodeAdminKeys(), "set node_admin_keys"), (NodeAdminKeys("a-key-of-another-fleet"), "does not know control's")],
+)
+async def test_a_node_that_refuses_control_says_what_to_do(open_plane, keys: NodeAdminKeys, error: str) -> None:
+    async with open_plane() as plane, guarded_port("the-key-of-this-node", []) as address:
+        plane.fanout.edges["e1"] = Edge(Hello("e1", admin=address), 0.0, connected=True)
+        (told,) = await ask_with_keys(plane, keys)
+    assert error in told["error"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from control.trust.url_token import parted, token_json
+from control.trust.url_token import split_url, token_json
 from kernel.auth.signing_keys import KeySet, generate_ed25519_pem, public_jwks
 from kernel.auth.token import mint
 
@@ -29,8 +29,8 @@ PATH = "/cdn/eu/film/v720/s1.m4s"
     ],
 )
 def test_nothing_of_a_token_is_left_in_the_url(url: str, bare: str) -> None:
-    assert parted(url).url == bare
-    assert not any(part in parted(url).url for part in TOKEN.split("."))
+    assert split_url(url).bare == bare
+    assert not any(part in split_url(url).bare for part in TOKEN.split("."))
 
 
 @pytest.mark.parametrize(
