@@ -25,15 +25,22 @@ from edge.counters import Counts
 from edge.fill.fetch import Fetcher
 from edge.fleet.apply import State
 from edge.fleet.control_link import Connect, ControlCallbacks
-from edge.fleet.job_setup import begin, catch_up, connect_receipts, make_job_runner, with_job_callbacks
 from edge.fleet.live_settings import LiveSettings
 from edge.fleet.report import NodeStatus
-from edge.fleet.setup import identity_of, subscriber_of
-from edge.policy.authorise import TokenMemo
+from edge.fleet.setup import (
+    catch_up_on_purges,
+    connect_receipts,
+    identity_of,
+    make_job_runner,
+    read_keys,
+    read_rules,
+    start_jobs,
+    subscriber_of,
+    with_job_callbacks,
+)
+from edge.policy.authorise import Node, TokenMemo, authorise_request
 from edge.policy.locate import Locator, Viewer
-from edge.policy.node import Node, authorise_request
 from edge.policy.profile import PROFILES
-from edge.policy.read_files import read_keys, read_rules
 from edge.policy.route import RoutedRequest
 from edge.policy.routes import routes_of
 from edge.prefetch.service import PrefetchService
@@ -193,10 +200,10 @@ class Edge:
             work = Supervised(self.clock.mono).keep("identity", self.identity.run)
             self._following.append(self.tasks.spawn(work))
         if self.subscriber is not None:
-            await begin(self)
+            await start_jobs(self)
             self._following.append(self.tasks.spawn(self.subscriber.run()))
             await self.subscriber.started()
-            await catch_up(self)
+            await catch_up_on_purges(self)
         settings = self.settings
         tls = None
         if settings.tls_cert is not None and settings.tls_key is not None:

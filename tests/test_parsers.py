@@ -13,17 +13,24 @@ import pytest
 
 from cache.entry import normalised
 from control.api.access_log import trace_id as control_trace
-from edge.fleet.purge_request import general_prefix, media_key, media_prefix
-from edge.policy.authorise import find_token, tallest, without_token
-from edge.policy.keyed_query import KeyedQuery
+from edge.policy.authorise import tallest
 from edge.policy.locate import Locator
-from edge.policy.profile import PROFILES
-from edge.policy.route import general_route, is_loop, media_route
+from edge.policy.profile import PROFILES, KeyedQuery
+from edge.policy.route import (
+    find_token,
+    general_prefix,
+    general_route,
+    is_loop,
+    media_key,
+    media_prefix,
+    media_route,
+    without_token,
+)
 from edge.policy.routes import keyed_value
 from edge.policy.rules import Rules
 from edge.prefetch.segment_index import read_playlist
 from edge.slices.content_range import part_of, upstream_range
-from edge.upstreams.response_framing import framing as answer_framing
+from edge.upstreams.http1_client import framing as answer_framing
 from edge.wire.chunks import Chunks
 from edge.wire.head import Limits, framing, is_authority, read_head, unmet_expectation
 from edge.wire.request import Malformed, Request

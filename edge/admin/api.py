@@ -1,6 +1,7 @@
-"""The operators' port: health, metrics, numbers, purge, prefetch, drain and undrain. Never the viewers' one.
+"""The operators' port: health, metrics, stats, purge, prefetch, drain, undrain and why. It never serves viewers.
 
-`POST /purge` answers when every tier has dropped what it reached. Bodies are bounded JSON; errors are RFC 9457.
+`POST /purge` returns once every tier has dropped what the purge reached. Bodies are bounded JSON; errors are RFC 9457
+problem documents. Off loopback each request needs a key from `admin_keys`, a file of mode 0600 with one key a line.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from edge.admin.explain import explain_url
-from edge.admin.keys import OPEN_TO_ALL, knows, read_admin_keys
 from edge.counters import COUNTERS
-from edge.fleet.purge_request import request_of
 from edge.policy.locate import parse_ip
+from edge.policy.route import purge_request_of
 from edge.settings import EdgeSettings
 from httpd.guard import door_refusal, sentence
 from kernel.auth.geo import country_code
@@ -31,6 +31,46 @@ from kernel.vocabulary import DOOR_REFUSAL_STATUS, DoorRefusal
 
 if TYPE_CHECKING:
     from edge.app import Edge
+
+
+import hmac
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+MIN_KEY_LENGTH = 16
+MAX_KEY_FILE_BYTES = 64 << 10
+OPEN_TO_ALL = frozenset(("/healthz", "/readyz"))
+"""What probes ask, which have no key and learn nothing."""
+
+
+def read_admin_keys(path: Path | None) -> tuple[str, ...]:
+    """The keys of the file; lines that begin with `#` say whose they are. BadSettings when it cannot be used."""
+    if path is None:
+        return ()
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            text = file.read(MAX_KEY_FILE_BYTES).decode("ascii", "replace")
+    except OSError as error:
+        raise BadSettings("admin_keys", f"{path} cannot be read: {error.strerror}") from None
+    if mode & 0o077:
+        raise BadSettings("admin_keys", f"{path} has mode {mode:04o}: others can read the keys; make it 0600")
+    keys = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    if not keys or any(len(key) < MIN_KEY_LENGTH or not key.isascii() or " " in key for key in keys):
+        raise BadSettings(
+            "admin_keys", f"{path} must hold one key a line, each of at least {MIN_KEY_LENGTH} characters"
+        )
+    return keys
+
+
+def has_admin_key(keys: Sequence[str], authorization: str) -> bool:
+    """Whether an Authorization field carries one of them."""
+    scheme, _, given = authorization.partition(" ")
+    told = given.strip().encode("utf-8", "surrogateescape")
+    return scheme.lower() == "bearer" and any(hmac.compare_digest(key.encode(), told) for key in keys)
+
 
 MAX_BODY_BYTES = 4 << 20
 MAX_URL_BYTES = 16 << 10
@@ -140,7 +180,7 @@ class Admin:
         """Anybody where there are no keys: on loopback."""
         if not self._keys or request.path in OPEN_TO_ALL:
             return True
-        return knows(self._keys, request.headers.get("Authorization", ""))
+        return has_admin_key(self._keys, request.headers.get("Authorization", ""))
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.json_response({"status": "ok", "id": self._edge.settings.id, "role": self._edge.settings.role})
@@ -167,7 +207,7 @@ class Admin:
         except ValueError as error:
             return _not_read(error)
         general = self._edge.node.profile.name == "general"
-        purge, strange = request_of(named, self._edge.node.routes, general=general)
+        purge, strange = purge_request_of(named, self._edge.node.routes, general=general)
         if strange:
             return problem(400, "url", f"{strange[0][:200]!r} is not a URL that this edge can hold")
         receipt = await self._edge.cache.purge(purge)

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from cache.slices import slice_key, slice_numbers
-from edge.policy.authorise import authorise
+from edge.policy.authorise import Node, authorise
 from edge.policy.locate import Viewer
-from edge.policy.node import Node
 from edge.policy.plan import plan
 from edge.policy.route import RoutedRequest, ask_for
 from edge.upstreams.selector import Upstreams

@@ -1,31 +1,140 @@
-"""Jobs of control's log, done in their order: purges by the cache's purge door, prefetches by the runner of prefetches.
+"""Runs the jobs of control's log in order, and keeps on disk up to which job this edge is done.
 
-A purge is answered with a receipt when every tier has dropped what it names and the mark is on disk; a crash in between
-only repeats it. What comes together is purged together and shares one write of the mark. An edge that is too far behind
-(the log has forgotten what it missed, or began anew) drops everything it holds.
+A purge gets its receipt once every tier has dropped what it names and the checkpoint is on disk; a crash in between
+only repeats it. Purges that arrive together run together and share one write of the checkpoint. An edge too far
+behind (the log has forgotten what it missed, or has started over) drops everything it holds.
+
+The checkpoint file has two slots, written alternately, each with its checksum (xxh3): a write is one short fdatasync,
+and a torn write leaves the previous checkpoint, which only repeats purges. If neither slot can be read there is no
+checkpoint, and the edge drops what it holds, which is always correct.
+Over 300 lines because a checkpoint means nothing without the runner that writes it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
 import structlog
+import xxhash
 
 from cache.cache import Receipt as Purged
-from edge.fleet.checkpoint_file import Checkpoint, CheckpointFile
 from edge.fleet.subscribe import START_WITHIN
 from edge.prefetch.background import Done, PrefetchResult
 from edge.prefetch.scheduler import PrefetchRequest
 from kernel.clock import Clock, Timer
-from kernel.documents import load_json
+from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import StorageFailed, UpstreamFailed
 from kernel.fetch_reasons import PrefetchEnd, UpstreamReason
 from kernel.fleet.jobs import Purge, parse_prefetch, parse_purge
 from kernel.fleet.messages import DONE, NOTHING, PREFETCH, PURGE, Job, Jobs, Receipt, Version
+from system.durable_files import replace_file
+
+CHECKPOINT_NAME = "mark"
+SLOT_BYTES = 4_096
+_SLOT_HEAD = b"matinee-edge-mark 1 xxh3="
+
+
+class Checkpoint(NamedTuple):
+    """`version`: all jobs up to this one are done (NOTHING: this edge never had a mark). `contact`: Unix seconds when
+    control was last heard with nothing left to do; 0: not known."""
+
+    version: Version = NOTHING
+    contact: float = 0.0
+
+
+UNKNOWN = Checkpoint(Version("unknown", 0))
+"""There was a mark and it is lost."""
+
+
+@dataclass(slots=True)
+class CheckpointFile:
+    """The file in `folder`; one process has it at a time, and calls one method at a time."""
+
+    folder: Path
+    _turn: int = 0
+    """Of the encode_slot that was read or written last; 0: the file is to be made."""
+
+    @property
+    def path(self) -> Path:
+        """Where the mark is."""
+        return self.folder / CHECKPOINT_NAME
+
+    def load(self) -> tuple[Checkpoint, str]:
+        """The mark, and what was wrong with the file; UNKNOWN where something was."""
+        self._turn = 0
+        try:
+            mark, self._turn = decode_checkpoint(self.path.read_bytes())
+        except FileNotFoundError:
+            return Checkpoint(), ""
+        except OSError as error:
+            return UNKNOWN, f"{self.path} cannot be read: {error.strerror}"
+        except ValueError as error:
+            return UNKNOWN, f"{self.path} is damaged: {error}"
+        return mark, ""
+
+    def save(self, mark: Checkpoint) -> None:
+        """When this returns, the mark outlives a loss of power. Raises StorageFailed."""
+        turn, self._turn = self._turn + 1, 0
+        try:
+            if turn == 1:
+                self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                replace_file(self.path, encode_slot(mark, turn).ljust(2 * SLOT_BYTES, b"\0"))
+            else:
+                file = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
+                try:
+                    os.pwrite(file, encode_slot(mark, turn), (turn - 1) % 2 * SLOT_BYTES)
+                    os.fdatasync(file)
+                finally:
+                    os.close(file)
+        except OSError as error:
+            raise StorageFailed(f"{self.path} cannot be written: {error.strerror}") from None
+        self._turn = turn
+
+
+def encode_slot(mark: Checkpoint, turn: int) -> bytes:
+    """The bytes of a encode_slot; those written later have a greater `turn`."""
+    members = {"turn": turn, "epoch": mark.version.epoch, "number": mark.version.number, "contact": mark.contact}
+    body = json.dumps(members).encode()
+    made = _SLOT_HEAD + xxhash.xxh3_128_hexdigest(body).encode() + b"\n" + body
+    if len(made) > SLOT_BYTES:
+        raise ValueError(f"a mark of {len(made)} bytes")
+    return made.ljust(SLOT_BYTES, b"\0")
+
+
+def decode_checkpoint(data: bytes) -> tuple[Checkpoint, int]:
+    """The later mark of the file's bytes, and its turn; ValueError saying what is wrong with both."""
+    found, wrong = list[tuple[int, Checkpoint]](), list[str]()
+    for at in (0, SLOT_BYTES):
+        try:
+            found.append(_decode_slot(data[at : at + SLOT_BYTES]))
+        except ValueError as error:
+            wrong.append(str(error))
+    if not found:
+        raise ValueError(wrong[0])
+    turn, mark = max(found)
+    return mark, turn
+
+
+def _decode_slot(data: bytes) -> tuple[int, Checkpoint]:
+    head, _, body = data.rstrip(b"\0").partition(b"\n")
+    if head != _SLOT_HEAD + xxhash.xxh3_128_hexdigest(body).encode():
+        raise ValueError("its checksum is wrong")
+    members = parse_object(load_json(body), "", ("turn", "epoch", "number", "contact"))
+    turn, epoch, number, contact = (members.get(name) for name in ("turn", "epoch", "number", "contact"))
+    if not isinstance(turn, int) or not isinstance(epoch, str) or not isinstance(number, int):
+        raise BadDocument("", "has no turn, epoch and number")
+    if not isinstance(contact, (int, float)):
+        raise BadDocument("", "has no contact")
+    return turn, Checkpoint(Version(epoch, number), float(contact))
+
 
 BATCH = 100
 """Entries done together."""

@@ -18,8 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.fleet.apply import State, apply
-from edge.fleet.state_file import Damaged, set_aside
-from edge.fleet.state_journal import line_of, update_of
+from edge.fleet.state_file import Damaged, line_of, set_aside, update_of
 from kernel.errors import StorageFailed
 from kernel.fleet.messages import DOCUMENTS, Nack, Resource, Update, Version
 from kernel.fleet.signed import NotSigned, check

@@ -1,19 +1,26 @@
 """The last good state on disk, in the edge's fleet directory: an edge starts from it while control is away.
 
-`state.json` has one line that names the format, the length and the checksum (xxh3) of what follows, then JSON: the
-rules as RULES.json has them, the JWKS, the edge's own documents, the versions. It is replaced as a whole (temp file,
-fsync, rename). Small updates are appended to `state.journal` (see `edge.fleet.state_journal`), so that one country of
-one title does not write a large catalogue anew. A damaged state is never served: its files are set aside under names
-of their own. A sound document that this release does not take (it was written by another) is left out: control sends
-it.
+`state.json` has one line with the format, the length and the checksum (xxh3) of what follows, then JSON: the rules as
+in RULES.json, the JWKS, the edge's own documents, and the versions. It is replaced as a whole (temp file, fsync,
+rename).
+
+Small updates are appended to `state.journal`, so that changing one country of one title does not rewrite a large
+catalogue. Its first line names the state file that it belongs to by checksum; the journal of another state is ignored.
+Each further line is a checksum (xxh3) and an update as JSON. A truncated last line was never acknowledged as applied,
+so it is ignored; any other fault makes the journal damaged.
+
+A damaged state is never served: its files are set aside under names of their own. A sound document that this release
+cannot use (another release wrote it) is left out: control sends it again.
+Over 300 lines because a state file and its journal are read and written together.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,14 +28,94 @@ from typing import Any, Protocol
 
 import xxhash
 
-from edge.fleet.apply import State, check_document, key_set
-from edge.fleet.state_journal import beginning, lines, replay
+from edge.fleet.apply import State, apply, check_document, key_set
 from edge.policy.rules import Rules, revocation_json
 from kernel.auth.licence import licence_json
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import StorageFailed
-from kernel.fleet.messages import DOCUMENTS, KEYS, TYPES, Update, Version
+from kernel.fleet.messages import DOCUMENTS, KEYS, TYPES, Nack, Resource, Update, Version
 from system.durable_files import replace_file
+
+_UPDATE_MEMBERS = ("type", "epoch", "number", "base", "snapshot", "resources", "removed", "signature")
+_CHECKSUM = 16
+
+
+def journal_head(state_file: bytes) -> bytes:
+    """What the journal of a state file with these bytes begins with."""
+    return b"matinee-edge-journal 1 of=%s\n" % xxhash.xxh3_128_hexdigest(state_file).encode()
+
+
+def journal_lines(updates: Iterable[Update]) -> bytes:
+    """What is to be appended for the updates."""
+    return b"".join(map(line_of, updates))
+
+
+def replay_journal(state: State, journal: bytes, of: bytes) -> State:
+    """The state after the journal's updates, `of` being the state file's bytes; ValueError when it is damaged."""
+    head = journal_head(of)
+    if not journal.startswith(head):
+        return state
+    *whole, _cut_short = journal.removeprefix(head).split(b"\n")
+    for number, line in enumerate(whole, 1):
+        try:
+            update = update_of(line)
+        except ValueError as error:
+            raise ValueError(f"line {number} of its journal {error}") from None
+        state, effects = apply(state, update)
+        if not any(isinstance(effect, Nack) for effect in effects):
+            continue
+        if update.type in DOCUMENTS:
+            state = state.without(update.type)  # another release took it: control sends it again
+        else:
+            raise ValueError(f"line {number} of its journal does not fit")
+    return state
+
+
+def line_of(update: Update) -> bytes:
+    """The line of an update, with its end."""
+    value = {
+        "type": update.type,
+        "epoch": update.version.epoch,
+        "number": update.version.number,
+        "base": update.base,
+        "snapshot": update.snapshot,
+        "resources": [[item.name, item.number, item.content.decode()] for item in update.resources],
+        "removed": update.removed,
+    }
+    if update.signature:
+        value["signature"] = base64.b64encode(update.signature).decode()
+    body = json.dumps(value, separators=(",", ":")).encode()
+    return _checksum(body) + b" " + body + b"\n"
+
+
+def update_of(line: bytes) -> Update:
+    """The update of a line without its end; ValueError saying what is wrong with it."""
+    body = line[_CHECKSUM + 1 :]
+    if line[: _CHECKSUM + 1] != _checksum(body) + b" ":
+        raise ValueError("has a wrong checksum")
+    return _update(load_json(body))
+
+
+def _checksum(body: bytes) -> bytes:
+    return xxhash.xxh3_64_hexdigest(body).encode()
+
+
+def _update(value: object) -> Update:
+    found = dict(parse_object(value, "update", _UPDATE_MEMBERS))
+    try:
+        return Update(
+            type=found["type"],  # type: ignore[arg-type]  # the checksum says that we wrote it
+            version=Version(found["epoch"], found["number"]),  # type: ignore[arg-type]
+            nonce="",
+            snapshot=found["snapshot"] is True,
+            base=found["base"],  # type: ignore[arg-type]
+            resources=tuple(Resource(name, number, text.encode()) for name, number, text in found["resources"]),  # type: ignore[attr-defined]
+            removed=tuple(found["removed"]),  # type: ignore[arg-type]
+            signature=base64.b64decode(found.get("signature", ""), validate=True),  # type: ignore[arg-type]
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"is incomplete: {error}") from None
+
 
 NAME = "state.json"
 JOURNAL = "state.journal"
@@ -97,7 +184,7 @@ class StateFile:
         except OSError as error:
             raise StorageFailed(f"{self.path} cannot be read: {error.strerror}") from None
         try:
-            return replay(decode(data), journal, of=data)
+            return replay_journal(decode(data), journal, of=data)
         except ValueError as error:
             raise Damaged(str(error), set_aside([self.path, self.journal])) from None
 
@@ -107,7 +194,7 @@ class StateFile:
         When this returns, the state outlives a loss of power. Raises StorageFailed.
         """
         whole = any(update.snapshot and update.type in TYPES for update in updates)
-        added = b"" if whole else lines(updates)
+        added = b"" if whole else journal_lines(updates)
         if not added or len(added) > self._journal_room:
             self.save(state)
             return
@@ -129,7 +216,7 @@ class StateFile:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             replace_file(self.path, data)
-            replace_file(self.journal, beginning(data))  # until here there is a journal of another state: not read
+            replace_file(self.journal, journal_head(data))  # until here there is a journal of another state: not read
         except OSError as error:
             raise StorageFailed(f"{self.path} cannot be written: {error.strerror}") from None
         self._journal_room = max(MIN_JOURNAL, len(data) // 2)

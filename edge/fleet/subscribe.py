@@ -16,8 +16,7 @@ from pathlib import Path
 import structlog
 
 from edge.fleet.apply import Changed, Effect, State, apply
-from edge.fleet.control_link import Addresses, Connect, ControlCallbacks, ControlConnection, backoff
-from edge.fleet.sender import ControlSender
+from edge.fleet.control_link import Addresses, Connect, ControlCallbacks, ControlConnection, ControlSender, backoff
 from edge.fleet.state_file import Damaged, Keeper, StateFile
 from kernel.clock import Clock
 from kernel.errors import BadSettings, StorageFailed, UpstreamFailed

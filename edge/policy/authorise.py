@@ -1,15 +1,20 @@
-"""AUTHORISE: may this viewer have this path now? Token, scope, tier, network, then region and licence.
+"""AUTHORISE: may this viewer have this path now? Checks token, scope, tier and network, then region and licence.
 
-Pure. What a token says is remembered (a dictionary's answer instead of 150 µs of cryptography and parsing); what
-depends on the moment, the path, the viewer or the rules is asked at every request, on hits too.
+Pure. The claims of a token are remembered (a dictionary lookup instead of 150 µs of cryptography and parsing). What
+depends on the time, the path, the viewer or the rules is checked at every request, hits included. `Node` holds what is
+in force on this edge.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
 
 from edge.policy.locate import Viewer
+from edge.policy.profile import Profile
+from edge.policy.route import MEDIA, RoutedRequest
+from edge.policy.routes import Routes
 from edge.policy.rules import Rules, refuses
 from kernel.auth.claims import ANYWHERE, Permit
 from kernel.auth.geo import decide
@@ -22,9 +27,6 @@ T = TypeVar("T")
 
 MAX_PERMITS = 65536
 MAX_REFUSED = 1024
-
-TOKEN_NAMES = (b"URISigningPackage", b"token")
-"""The names of a token in a query; a cookie has the first only (RFC 9246 §3)."""
 
 
 class TokenMemo:
@@ -140,34 +142,34 @@ def _tallest(folder: bytes) -> int:
     return max(rendition_height(part) or 0 for part in folder.decode("latin-1").split("/"))
 
 
-def find_token(
-    path_token: bytes | None, query: bytes = b"", cookie: bytes | None = None, authorization: bytes | None = None
-) -> bytes | Refusal | None:
-    """The one token that a request carries: in its path, query, cookie, or `Authorization: Bearer`; None without one.
+@dataclass(slots=True)
+class Node:
+    """Who this edge is and what is in force: rules and keys are replaced whole, never changed. `honours`: the cache
+    directives of viewers' requests are followed. `for_edges`: it is a shield, all whose peers are the fleet's own."""
 
-    Two, even the same twice, are refused: two programs might each take another.
-    """
-    if not query and cookie is None and authorization is None:
-        return path_token
-    found = [] if path_token is None else [path_token]
-    for pair in query.split(b"&"):
-        name, equals, value = pair.partition(b"=")
-        if equals and name in TOKEN_NAMES:
-            found.append(value)
-    for pair in (cookie or b"").split(b";"):
-        name, equals, value = pair.strip(b" \t").partition(b"=")
-        if equals and name == TOKEN_NAMES[0]:
-            found.append(value)
-    scheme, _, credentials = (authorization or b"").strip(b" \t").partition(b" ")
-    if scheme.lower() == b"bearer":
-        found.append(credentials.strip(b" "))
-    if len(found) > 1:
-        return Refusal.TOKEN_MALFORMED
-    return found[0] if found else None
+    id: str
+    name: bytes
+    profile: Profile
+    rules: Rules
+    memo: TokenMemo | None
+    regions: frozenset[bytes]
+    origin: bytes = b""
+    routes: Routes = MEDIA
+    honours: bool = False
+    for_edges: bool = False
+    via: bytes = field(init=False)
+    """The header line that every response of this node has (RFC 9110 §7.6.3)."""
+
+    def __post_init__(self) -> None:
+        self.via = b"Via: 1.1 %s\r\n" % self.id.encode("latin-1", "replace")
 
 
-def without_token(query: bytes) -> bytes:
-    """The query without its token: for the key, the log and upstream."""
-    if not query:
-        return query
-    return b"&".join(pair for pair in query.split(b"&") if pair.partition(b"=")[0] not in TOKEN_NAMES)
+def authorise_request(routed: RoutedRequest, viewer: Viewer, node: Node, wall: float) -> Permit | Refusal:
+    """`authorise` with what is in force at this node; a path outside the CDN's form (general profile) is open."""
+    if routed.cdn is None:
+        return ANYWHERE
+    memo = node.memo if routed.route.token else None
+    return authorise(
+        routed.path, routed.cdn, routed.token, memo, node.rules, viewer, wall,
+        regions=node.regions, origin=node.origin,
+    )  # fmt: skip

@@ -1,8 +1,12 @@
-"""What `--profile` means: methods, cache key, what goes upstream, what comes back changed.
+"""What `--profile` means: methods, cache key, request fields sent upstream, response fields changed.
 
-`media` is the CDN's: an allow-list upstream, the path as the key, CORS for players. `general` is an HTTP cache for
-anything: every method and field passed on, the host and the whole target as the key. A route (`edge.policy.routes`)
-says otherwise for some requests.
+`media` is for a CDN of titles: an allow-list upstream, the path as the key, CORS for players. `general` is an HTTP
+cache for anything: every method and field is passed on, and the key is the host and the whole target. A route
+(`edge.policy.routes`) can override this for some requests.
+
+`KeyedQuery` says which part of a query is keyed and so sent upstream: the same bytes, in the order in which they came.
+Only `&` separates parameters: if `;` did, a program behind the edge could see a parameter where the edge saw none. CMCD
+(CTA-5004) is addressed to the edge: it is never keyed and never sent. Pure.
 """
 
 from __future__ import annotations
@@ -12,10 +16,49 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from edge.policy.cors import FOR_ALL, LEFT, Cors
-from edge.policy.keyed_query import EVERYTHING, NOTHING, KeyedQuery
 from kernel.http.field_names import ANSWERED_HERE, NEVER_UPSTREAM, OF_ONE_VIEWER, is_cmcd, is_override, named_by
 from kernel.http.freshness import COOKIE_FIELDS, GENERAL, MEDIA, KeepPolicy
 from kernel.http.message import Fields
+from kernel.http.paths import normal_name
+
+TOKEN_NAMES = (b"URISigningPackage", b"token")
+"""The names of a token in a query; a cookie has the first only (RFC 9246 §3)."""
+_CMCD = b"CMCD"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedQuery:
+    """`names` are kept (`only`) or left out; `ordered`: by name, those of one name in the order they came.
+
+    `tokens`: ours may stand in the query, and are left out.
+    """
+
+    only: bool
+    names: frozenset[bytes] = frozenset()
+    ordered: bool = False
+    tokens: bool = False
+
+    def of(self, query: bytes) -> bytes:
+        """The keyed part of a query without its `?`; empty where nothing is kept."""
+        if not query or (self.only and not self.names):
+            return b""
+        if not (self.names or self.ordered or self.tokens or b"%" in query or _CMCD in query):
+            return query
+        found = [(normal_name(pair.partition(b"=")[0]), pair) for pair in query.split(b"&")]
+        kept = [one for one in found if self._keeps(one[0])]
+        if self.ordered:
+            kept.sort(key=lambda one: one[0])
+        return b"&".join(pair for _, pair in kept)
+
+    def _keeps(self, name: bytes) -> bool:
+        if name == _CMCD or (self.tokens and name in TOKEN_NAMES):
+            return False
+        return (name in self.names) is self.only
+
+
+NOTHING = KeyedQuery(only=True)
+EVERYTHING = KeyedQuery(only=False)
+
 
 PURPOSE, PREFETCHES = b"sec-purpose", b"prefetch"
 """What says that nobody waits for the answer yet (the Fetch standard): a shield does not count it as popularity."""

@@ -1,18 +1,20 @@
-"""What a request asks for: its token, its path in the one normal form, its cache key, its name upstream. Pure."""
+"""What a request, prefetch or purge asks for: token, normal form of the path, cache key, target upstream. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
-from edge.policy.authorise import find_token, without_token
-from edge.policy.profile import PROFILES
+from cache.cache import PurgeRequest
+from edge.policy.profile import PROFILES, TOKEN_NAMES
 from edge.policy.routes import PLAIN, Route, Routes, make_routes
 from edge.wire.request import Request
+from kernel.fleet.jobs import Purge
 from kernel.http.authority import normal_authority
 from kernel.http.forwarding import ReceivedFrom
-from kernel.http.paths import TOKEN_FOLDER, CdnPath, normalise_any, read_target
+from kernel.http.paths import TOKEN_FOLDER, CdnPath, normalise_any, read_target, split_token
 from kernel.vocabulary import Refusal
 
 MEDIA = make_routes(PROFILES["media"])
@@ -108,6 +110,39 @@ def sibling_of(asked: RoutedRequest, host: bytes, target: bytes) -> RoutedReques
     return asked._replace(key=host + target if route.key_host else target, upstream=target)
 
 
+def find_token(
+    path_token: bytes | None, query: bytes = b"", cookie: bytes | None = None, authorization: bytes | None = None
+) -> bytes | Refusal | None:
+    """The one token that a request carries: in its path, query, cookie, or `Authorization: Bearer`; None without one.
+
+    Two, even the same twice, are refused: two programs might each take another.
+    """
+    if not query and cookie is None and authorization is None:
+        return path_token
+    found = [] if path_token is None else [path_token]
+    for pair in query.split(b"&"):
+        name, equals, value = pair.partition(b"=")
+        if equals and name in TOKEN_NAMES:
+            found.append(value)
+    for pair in (cookie or b"").split(b";"):
+        name, equals, value = pair.strip(b" \t").partition(b"=")
+        if equals and name == TOKEN_NAMES[0]:
+            found.append(value)
+    scheme, _, credentials = (authorization or b"").strip(b" \t").partition(b" ")
+    if scheme.lower() == b"bearer":
+        found.append(credentials.strip(b" "))
+    if len(found) > 1:
+        return Refusal.TOKEN_MALFORMED
+    return found[0] if found else None
+
+
+def without_token(query: bytes) -> bytes:
+    """The query without its token: for the key, the log and upstream."""
+    if not query:
+        return query
+    return b"&".join(pair for pair in query.split(b"&") if pair.partition(b"=")[0] not in TOKEN_NAMES)
+
+
 def _with_fields(key: bytes, route: Route, fields: Mapping[bytes, bytes]) -> bytes:
     """The key with the request fields that the route keys: on lines of their own, which no target can bring."""
     if not route.key_fields:
@@ -146,3 +181,65 @@ def purge_scope(asked: RoutedRequest) -> tuple[tuple[bytes, ...], tuple[bytes, .
     if not asked.route.key_fields:
         return (asked.key,), ()
     return (), (asked.key.partition(_LINE)[0] + _LINE,)
+
+
+def purge_request_of(purge: Purge, routes: Routes, *, general: bool) -> tuple[PurgeRequest, list[str]]:
+    """What is to leave the cache, and what the purge names that this edge cannot hold, which is nothing here."""
+    asked = [asked_by(url, routes, general=general) for url in purge.urls]
+    prefixes = [general_prefix(one, routes) if general else media_prefix(one) for one in purge.prefixes]
+    named = zip([*purge.urls, *purge.prefixes], [*asked, *prefixes], strict=True)
+    reached = [purge_scope(one) for one in asked if one is not None]
+    request = PurgeRequest(
+        keys=tuple(key.encode() for key in purge.keys),
+        urls=tuple(key for one in reached for key in one[0]),
+        prefixes=tuple(prefix for one in reached for prefix in one[1])
+        + tuple(one for one in prefixes if one is not None),
+        everything=purge.all,
+        soft=purge.soft,
+    )
+    return request, [given for given, made in named if made is None]
+
+
+def asked_by(url: str, routes: Routes, *, general: bool) -> RoutedRequest | None:
+    """What a GET of a URL asks for, as its route keys it; None when this edge cannot hold it."""
+    parts = _split(url)
+    if parts is None or (general and not parts.netloc):
+        return None
+    asked = ask_for(url, general=general, routes=routes)
+    return None if isinstance(asked, Refusal) else asked
+
+
+def media_key(url: str) -> bytes | None:
+    """The cache key of a URL or path of the CDN's form; None when it is none."""
+    asked = asked_by(url, MEDIA, general=False)
+    return None if asked is None else asked.key
+
+
+def media_prefix(prefix: str) -> bytes | None:
+    """The prefix of cache keys that a path prefix means: `/cdn/<region>/` is taken off, whatever the region."""
+    parts = _split(prefix)
+    _, path = split_token(parts.path.encode("utf-8")) if parts is not None else (None, b"")
+    if path.startswith(b"/cdn/"):
+        _, slash, rest = path[5:].partition(b"/")
+        return rest if slash else b""
+    return path.lstrip(b"/") if path else None
+
+
+def general_prefix(prefix: str, routes: Routes = GENERAL) -> bytes | None:
+    """The prefix of cache keys that the beginning of an absolute URL means: host and target."""
+    parts = _split(prefix)
+    if parts is None or not parts.netloc:
+        return None
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = target.encode("utf-8")
+    host = normal_authority(named_host(parts.scheme, parts.netloc), routes.port)
+    if host is None:
+        return None
+    return host + path if routes.of(path.partition(b"?")[0], host).key_host else path
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from edge.policy.cors import FOR_ALL, Cors
-from edge.policy.keyed_query import EVERYTHING, NOTHING, KeyedQuery
-from edge.policy.profile import PROFILES, Profile, end_to_end, for_edges
+from edge.policy.profile import EVERYTHING, NOTHING, PROFILES, KeyedQuery, Profile, end_to_end, for_edges
 from edge.settings import EdgeSettings
 from kernel.http.field_names import OF_ONE_VIEWER, is_cmcd, is_override
 from kernel.http.freshness import KeepPolicy, SetCookie

@@ -18,8 +18,7 @@ from edge.policy.locate import Viewer
 from edge.policy.profile import PURPOSE
 from edge.policy.route import RoutedRequest
 from edge.prefetch.accounting import PrefetchAccounting
-from edge.prefetch.readers import PrefetchReader
-from edge.prefetch.scheduler import PrefetchRequest, PrefetchScheduler, watched_key
+from edge.prefetch.scheduler import PrefetchReader, PrefetchRequest, PrefetchScheduler, watched_key
 from edge.prefetch.segment_index import ENDINGS, MAX_PLAYLIST_BYTES, ParsedPlaylist, SegmentIndex, read_playlist
 from edge.tasks import TaskOwner
 from edge.wire.request import Request

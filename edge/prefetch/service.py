@@ -12,13 +12,12 @@ from cache.entry import Entry
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
 from edge.fleet.report import CounterSnapshot, NodeStatus, report
+from edge.policy.authorise import Node
 from edge.policy.locate import Viewer
-from edge.policy.node import Node
 from edge.policy.route import RoutedRequest
 from edge.prefetch.accounting import PrefetchAccounting
-from edge.prefetch.background import BackgroundPrefetcher, Done
+from edge.prefetch.background import BackgroundPrefetcher, Done, HotList
 from edge.prefetch.budget import Budget
-from edge.prefetch.hot_titles import HotList
 from edge.prefetch.popularity import Popularity
 from edge.prefetch.predictor import PrefetchPredictor
 from edge.prefetch.scheduler import PrefetchRequest, PrefetchScheduler

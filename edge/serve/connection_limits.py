@@ -48,7 +48,7 @@ class _Handshake:
 
 
 class ConnectionLimits:
-    """The viewers that are connected, held against the settings. Implements `edge.serve.accept.Door`.
+    """The viewers that are connected, held against the settings. Implements `edge.wire.accept.Door`.
 
     `failed` is told of errors that nobody expected.
     """
@@ -101,7 +101,7 @@ class ConnectionLimits:
 
     @property
     def handshake_timeout(self) -> float:
-        """See `edge.serve.accept.Door`."""
+        """See `edge.wire.accept.Door`."""
         return self.settings.handshake_timeout
 
     @property

@@ -10,7 +10,7 @@ from cache.body import Body
 from cache.cache import SegmentCache
 from cache.entry import Entry, PreparedHead
 from edge.counters import Counts
-from edge.policy.node import Node
+from edge.policy.authorise import Node
 from edge.policy.response_head import Selection, head
 from edge.prefetch.popularity import REQUEST, Popularity
 from edge.prefetch.predictor import PrefetchPredictor

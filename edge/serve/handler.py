@@ -26,11 +26,10 @@ from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
+from edge.policy.authorise import Node, authorise_request
 from edge.policy.locate import Locator
-from edge.policy.node import Node, authorise_request
 from edge.policy.plan import Step, ordinary, plan, plan_for, why_forwarded
-from edge.policy.references import in_path
-from edge.policy.response_head import plain
+from edge.policy.response_head import in_path, plain
 from edge.policy.route import RoutedRequest, general_route, is_loop, media_route
 from edge.policy.routes import Routes
 from edge.prefetch.popularity import Popularity

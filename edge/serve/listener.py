@@ -18,9 +18,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.serve.accept import Door
 from edge.settings import EdgeSettings
 from edge.upstreams.network import Listener, Network
+from edge.wire.accept import Door
 from edge.wire.head import Limits
 from edge.wire.http1_server import Connection, Handler
 from edge.wire.request import Malformed

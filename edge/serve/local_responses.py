@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.counters import Counts
-from edge.policy.node import Node
+from edge.policy.authorise import Node
 from edge.policy.response_head import problem
 from edge.policy.route import RoutedRequest, general_route, media_route
 from edge.policy.routes import Route

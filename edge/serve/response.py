@@ -19,11 +19,10 @@ from cache.fills.fill import Fill
 from cache.fills.fill_state import FillState
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
-from edge.policy.node import Node
+from edge.policy.authorise import Node
 from edge.policy.plan import serves_when_upstream_fails
 from edge.policy.profile import PREFETCHES, PURPOSE
-from edge.policy.references import Carried, in_path, keep_token
-from edge.policy.response_head import BODYLESS, Selection, head, layout, multipart, problem, select
+from edge.policy.response_head import BODYLESS, Carried, Selection, head, keep_token, layout, multipart, problem, select
 from edge.serve.local_responses import connection_line
 from edge.serve.recorder import RequestRecorder
 from edge.serve.response_state import ENDED, TRANSITIONS, Event, State
@@ -402,7 +401,7 @@ class PendingResponse:
     def with_token(self, made: bytes) -> bytes:
         """A head whose redirects and links keep the token that this viewer's path carries."""
         routed, target = self.transaction.routed, self.request.target
-        if routed.cdn is None or not in_path(target):
+        if routed.cdn is None:
             return made
         host, port = self.request.fields.get(b"host", b""), self.context.node.routes.port
         upstreams = self.context.fetcher.authorities

@@ -1,18 +1,18 @@
-"""FETCH: ask an upstream, within limits of time and number, and another one when the first cannot.
+"""FETCH: send a request to an upstream, within limits of time and number, and to another one if the first fails.
 
-An exchange is begun by `Upstreams.send`, which returns when the head of the response is there. Its body is then handed
-to a sink by plain calls. Who is asked first says `kernel.upstreams.rendezvous`, who is left out
-`kernel.upstreams.health`, how many connections there may be `edge.upstreams.pool`. A request is sent once more only
-while nothing of an answer has gone to anybody:
+`Upstreams.send` returns an exchange once the response's head is there; the body then goes to a sink by plain calls.
+`kernel.upstreams.rendezvous` ranks the upstreams, `kernel.upstreams.health` ejects failing ones, and
+`edge.upstreams.pool` bounds connections. A request is retried only while no byte of a response has reached anybody:
 
-- over a fresh connection, when a kept one turns out to be dead, or says 408 (once, and it may be repeated);
-- to the next upstream, when the first cannot be connected to or all its connections are busy: nobody has seen it yet;
-- to the next upstream, when one closed without a word or said 502, 503 or 504, if it may be repeated and the retry
-  budget allows it. A gateway's error says that this way leads nowhere, not what the resource is; with nobody else to
-  ask, or when the other does no better, that error is the answer.
+- over a fresh connection, if a kept one turns out to be dead or answers 408 (once, and only if the request may repeat);
+- on the next upstream, if the first cannot be connected to or all its connections are busy: none of it was sent;
+- on the next upstream, if one closed without a response or answered 502, 503 or 504, the request may repeat, and the
+  retry budget allows it. A gateway error means that this path fails, not what the resource is; if no other upstream
+  does better, that error is the response.
 
-A head that is late is not asked for again: the viewer has waited long enough.
-Over 300 lines because when to ask whom once more is one decision.
+A late head is not retried: the viewer has waited long enough. The retry budget is a share of requests plus a few per
+second, so that retries do not multiply the load when everything fails.
+Over 300 lines because retrying is one decision.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ import structlog
 from edge.upstreams.exchange import Exchange, Timeouts
 from edge.upstreams.network import Network
 from edge.upstreams.pool import Pool, PoolLimits
-from edge.upstreams.retry_budget import RetryBudget
 from edge.wire.upload import Upload
 from kernel.clock import Clock
 from kernel.errors import Overloaded, UpstreamFailed
@@ -38,6 +37,34 @@ from kernel.settings.table import Address
 from kernel.upstreams import health, rendezvous
 from kernel.upstreams.health import Failure, Health
 from kernel.upstreams.upstream_url import weight_of, without_weight
+
+RETRY_SHARE = 0.2
+RETRIES_PER_SECOND = 2.0
+MAX_SAVED_RETRIES = 20.0
+INITIAL_RETRIES = 10.0
+
+
+class RetryBudget:
+    """A bucket that each request and each second fill a little, and each retry empties by one."""
+
+    def __init__(self, now: float) -> None:
+        self._left = INITIAL_RETRIES
+        self._at = now
+        self.refused = 0
+
+    def earn(self, now: float) -> None:
+        """A request comes."""
+        self._left = min(MAX_SAVED_RETRIES, self._left + RETRY_SHARE + max(0.0, now - self._at) * RETRIES_PER_SECOND)
+        self._at = now
+
+    def try_spend(self) -> bool:
+        """Whether one more retry may be made."""
+        if self._left < 1.0:
+            self.refused += 1
+            return False
+        self._left -= 1.0
+        return True
+
 
 MAX_ATTEMPTS = 3
 CANNOT_CONNECT = frozenset(

@@ -22,8 +22,7 @@ from control.rollout.layers import EdgeLabels
 from control.rollout.rollout import revert, step
 from control.rollout.settings_state import RolloutConflict, moved, push, pushed
 from edge.fleet.apply import State, apply
-from edge.fleet.state_file import decode, encode
-from edge.fleet.state_journal import beginning, lines, replay
+from edge.fleet.state_file import decode, encode, journal_head, journal_lines, replay_journal
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.fleet.messages import HOT, NOTHING, SETTINGS, TYPES, Ack, Known, Nack, Update, Version
 
@@ -115,7 +114,7 @@ class World:
         self.state = State()
         self.refused: dict[str, Version] = {}
         self.file = encode(self.state)
-        self.journal = beginning(self.file)
+        self.journal = journal_head(self.file)
         self.taken: list[Update] = []
         self.at: Replica | None = None
         self.to_edge: deque[Update] = deque()
@@ -154,18 +153,22 @@ class World:
     def edge_keeps(self, *, whole: bool) -> None:
         if whole or any(update.snapshot and update.type in TYPES for update in self.taken):
             self.file = encode(self.state)
-            self.journal = beginning(self.file)
+            self.journal = journal_head(self.file)
         else:
-            self.journal += lines(self.taken)
+            self.journal += journal_lines(self.taken)
         self.taken = []
 
     def edge_is_killed(self, cut: int) -> None:
         """As it was about to append: so many bytes of that are there."""
         self.is_cut_off()
-        torn = lines(self.taken)[:cut] if not any(one.snapshot and one.type in TYPES for one in self.taken) else b""
-        self.state = replay(decode(self.file), self.journal + torn, self.file)
+        torn = (
+            journal_lines(self.taken)[:cut]
+            if not any(one.snapshot and one.type in TYPES for one in self.taken)
+            else b""
+        )
+        self.state = replay_journal(decode(self.file), self.journal + torn, self.file)
         self.file = encode(self.state)
-        self.journal, self.taken = beginning(self.file), []
+        self.journal, self.taken = journal_head(self.file), []
 
     def comes_to_rest(self, number: int) -> None:
         for replica in self.replicas:

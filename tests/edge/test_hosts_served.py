@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.fleet.purge_request import request_of
-from edge.policy.route import ask_for
+from edge.policy.route import ask_for, purge_request_of
 from kernel.fleet.jobs import Purge
 from kernel.vocabulary import Refusal
 from tests.edge.ground import RawUpstream, ok, parsed, standing
@@ -47,7 +46,7 @@ async def test_a_purge_reaches_a_host_however_it_is_written(tmp_path: Path, url:
         for host in HOSTS[:2]:
             for purge in (Purge(urls=(url,)), Purge(prefixes=(url[:-1],))):
                 await ground.sends(asks(host))
-                request, unknown = request_of(purge, ground.edge.node.routes, general=True)
+                request, unknown = purge_request_of(purge, ground.edge.node.routes, general=True)
                 assert unknown == []
                 assert await ground.edge.cache.purge(request) == 1
         wanted = ask_for(url, general=True, routes=ground.edge.node.routes)

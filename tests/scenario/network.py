@@ -8,8 +8,8 @@ import ssl
 from collections import deque
 from typing import Any
 
-from edge.serve.accept import Door
 from edge.upstreams.network import Factory, Listener
+from edge.wire.accept import Door
 from kernel.settings.table import Address
 
 

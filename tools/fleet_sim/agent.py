@@ -15,9 +15,8 @@ from typing import NamedTuple
 
 from cache.purge import Receipt as Purged
 from edge.fleet.apply import State
-from edge.fleet.checkpoint_file import CheckpointFile
 from edge.fleet.control_link import ControlCallbacks
-from edge.fleet.jobs import JobActions, JobRunner
+from edge.fleet.jobs import CheckpointFile, JobActions, JobRunner
 from edge.fleet.signed_state import SignedState
 from edge.fleet.subscribe import Subscriber
 from edge.prefetch.background import Done, PrefetchResult

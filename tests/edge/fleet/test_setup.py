@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from edge.fleet.control_link import ControlCallbacks
-from edge.fleet.setup import identity_of, subscriber_of
+from edge.fleet.jobs import CONTACT_EVERY, Checkpoint
+from edge.fleet.setup import (
+    catch_up_on_purges,
+    connect_receipts,
+    identity_of,
+    make_job_runner,
+    read_keys,
+    read_rules,
+    subscriber_of,
+    with_job_callbacks,
+)
+from edge.policy.rules import Rules
 from edge.settings import EdgeSettings
+from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.errors import BadSettings
 from kernel.settings.table import resolve
 from rpc.identity_file import IdentityFile
 from system.clock import SystemClock
 from tests.certificates import credentials, fleet_authority
+from tests.scenario.clock import FakeClock
 
 MADE = credentials(fleet_authority())
 
@@ -47,3 +63,63 @@ async def test_a_folder_of_another_node_is_refused(tmp_path: Path) -> None:
     IdentityFile(tmp_path).save(MADE)
     with pytest.raises(BadSettings, match="identity of edge e1, not of edge e2"):
         identity_of(settings_of(tmp_path, id="e2"), SystemClock())
+
+
+def edge(jobs: Any) -> Any:
+    return SimpleNamespace(
+        jobs=jobs, clock=FakeClock(), cache=SimpleNamespace(tiers="tiers"), doubted=0,
+        settings=SimpleNamespace(fleet_dir=None, control=()),
+    )  # fmt: skip
+
+
+def test_without_control_there_are_no_jobs():
+    assert make_job_runner(edge(None)) is None
+    ears = ControlCallbacks()
+    assert with_job_callbacks(ears, None) is ears
+    connect_receipts(None, None)
+
+
+@pytest.mark.parametrize(("contact", "before"), [(0.0, float("inf")), (100.0, -100.0 + CONTACT_EVERY)])
+async def test_what_is_older_than_the_last_contact_is_doubted(monkeypatch, contact: float, before: float):
+    async def settled() -> bool:
+        return False
+
+    asked = []
+
+    async def doubt(tiers: object, moment: float) -> int:
+        asked.append((tiers, moment))
+        return 3
+
+    monkeypatch.setattr("edge.fleet.setup.mark_stale_before", doubt)
+    stage = edge(SimpleNamespace(settled=settled, kept=None))
+    stage.jobs.kept = Checkpoint(contact=contact and stage.clock.wall() - contact)
+    await catch_up_on_purges(stage)
+    assert asked == [("tiers", stage.clock.mono() + before if contact else before)]
+    assert stage.marked_stale == 3
+
+
+def test_without_files_everything_is_allowed_and_no_key_verifies() -> None:
+    """The edge alone."""
+    assert read_rules(None) == Rules()
+    assert len(read_keys(None)) == 0
+
+
+def test_good_files_are_read(tmp_path: Path) -> None:
+    """RULES.json and a JWKS."""
+    (tmp_path / "rules.json").write_text(json.dumps({"default": "deny"}))
+    (tmp_path / "keys.json").write_text(json.dumps(public_jwks(generate_ed25519_pem(), "k1")))
+    assert read_rules(tmp_path / "rules.json").unlisted is not None
+    assert read_keys(tmp_path / "keys.json").find("k1") is not None
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"titles": 5}', '{"keys": [{"kty": "oct"}]}', "\0"])
+@pytest.mark.parametrize("read", [read_rules, read_keys])
+def test_bad_files_name_the_setting_and_the_file(tmp_path: Path, content: str | None, read) -> None:
+    """One sentence for the operator, whatever is wrong."""
+    file = tmp_path / "file.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(BadSettings) as caught:
+        read(file)
+    assert "file.json" in str(caught.value)
+    assert caught.value.setting in ("rules", "keys")

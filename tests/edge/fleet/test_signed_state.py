@@ -126,7 +126,7 @@ def test_no_damage_is_loaded(tmp_path: Path) -> None:
     ],
 )
 def test_what_was_put_together_by_somebody_else_is_refused(tmp_path: Path, updates: list[Update], why: str) -> None:
-    from edge.fleet.state_journal import line_of
+    from edge.fleet.state_file import line_of
 
     lines = b"".join(map(line_of, updates))
     (tmp_path / "state.signed").write_bytes(b"matinee-edge-state 2\n" + lines)

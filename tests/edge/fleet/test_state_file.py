@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from edge.fleet.apply import State, apply
-from edge.fleet.state_file import DAMAGED_KEPT, Damaged, StateFile, decode, encode
+from edge.fleet.state_file import (
+    DAMAGED_KEPT,
+    Damaged,
+    StateFile,
+    decode,
+    encode,
+    journal_head,
+    journal_lines,
+    replay_journal,
+)
 from edge.policy.rules import Rules
 from kernel.auth.licence import Licence
 from kernel.auth.signing_keys import KeySet, generate_ed25519_pem, public_jwks
@@ -269,3 +278,53 @@ def test_a_process_killed_at_any_call_leaves_the_old_state_or_the_new_one(
     else:
         raise AssertionError("it never came to its end")
     assert number > 2
+
+
+BASE = b"the state file"
+
+
+def update(number: int, name: str, *removed: str, snapshot: bool = False) -> Update:
+    resource = Resource(f"title/{name}", number, b'{"allow":["DE"]}')
+    return Update(RULES, Version("e", number), "n", snapshot, number - 1, (resource,), removed)
+
+
+UPDATES = (update(1, "a", snapshot=True), update(2, "b"), update(3, "c", "title/a"))
+
+
+def test_what_was_taken_is_taken_again() -> None:
+    state = State()
+    for one in UPDATES:
+        state, _ = apply(state, one)
+    assert replay_journal(State(), journal_head(BASE) + journal_lines(UPDATES), BASE) == state
+
+
+def test_a_line_that_was_cut_short_is_as_if_it_had_not_come() -> None:
+    journal = journal_head(BASE) + journal_lines(UPDATES)
+    before = replay_journal(State(), journal_head(BASE) + journal_lines(UPDATES[:2]), BASE)
+    for cut in range(1, len(journal_lines(UPDATES[2:]))):
+        assert replay_journal(State(), journal[:-cut], BASE) == before
+
+
+@pytest.mark.parametrize("journal", [b"", b"junk", journal_head(b"another") + b"junk\n"])
+def test_the_journal_of_another_state_is_not_read(journal: bytes) -> None:
+    assert replay_journal(State(), journal, BASE) == State()
+
+
+def test_damage_is_told_with_its_line() -> None:
+    journal = journal_head(BASE) + journal_lines(UPDATES)
+    with pytest.raises(ValueError, match="line 2 of its journal has a wrong checksum"):
+        replay_journal(State(), journal.replace(b"title/b", b"title/x"), BASE)
+    with pytest.raises(ValueError, match="line 1 of its journal does not fit"):
+        replay_journal(State(), journal_head(BASE) + journal_lines(UPDATES[1:]), BASE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"{}", b'{"type":"rules","epoch":"e","number":1,"base":0,"snapshot":true,"resources":[1],"removed":[]}'],
+)
+def test_a_line_that_is_no_update_is_damage(body: bytes) -> None:
+    import xxhash
+
+    line = xxhash.xxh3_64_hexdigest(body).encode() + b" " + body + b"\n"
+    with pytest.raises(ValueError, match=r".+"):
+        replay_journal(State(), journal_head(BASE) + line, BASE)

@@ -5,14 +5,17 @@ import ipaddress
 
 import pytest
 
-from edge.policy.authorise import TokenMemo, authorise, find_token, tallest, without_token
+from edge.policy.authorise import TokenMemo, authorise, authorise_request, tallest
 from edge.policy.locate import Viewer
+from edge.policy.route import MEDIA, find_token, media_route, without_token
 from edge.policy.rules import Rules
+from edge.wire.request import Request
 from kernel.auth.claims import ANYWHERE, Permit
 from kernel.auth.signing_keys import NO_KEYS, KeySet, SigningKey, generate_ed25519_pem
 from kernel.auth.token import mint
 from kernel.http.paths import split_cdn
 from kernel.vocabulary import Refusal
+from tests.scenario.stage import Scenario
 
 NOW = 1_800_000_000.0
 KEY = SigningKey.from_pem(generate_ed25519_pem())
@@ -226,3 +229,20 @@ def test_one_token_is_found_wherever_it_is_and_two_are_refused(arguments, found)
 )
 def test_the_token_leaves_the_query(query, left):
     assert without_token(query) == left
+
+
+async def test_a_token_for_the_title_is_needed_and_enough(tcp: Scenario) -> None:
+    """A token for the title opens it; one for another title does not; none does not."""
+    e1 = tcp.edge("e1", upstream=tcp.library("o1"), tokens="required")
+    await e1.started()
+    assert e1.edge is not None
+    routed = media_route(Request(b"GET", b"/cdn/eu/film/v720/1.m4s", {}, 1, keep_alive=True), MEDIA)
+    assert not isinstance(routed, Refusal)
+    verdicts = [
+        authorise_request(
+            routed._replace(token=token and token.encode()), Viewer("127.0.0.1"), e1.edge.node, tcp.clock.wall()
+        )
+        for token in (tcp.token("/cdn/eu/film/"), tcp.token("/cdn/eu/other/"), None)
+    ]
+    assert isinstance(verdicts[0], Permit)
+    assert verdicts[1:] == [Refusal.SCOPE, Refusal.TOKEN_MISSING]

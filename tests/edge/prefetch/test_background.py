@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from edge.prefetch.background import AT_A_TIME, MAX_WAITING, PrefetchResult
+from edge.prefetch.background import AT_A_TIME, LOOK_AGAIN, MAX_WAITING, PrefetchResult
 from edge.prefetch.scheduler import PrefetchRequest
 from kernel.fetch_reasons import PrefetchEnd
+from kernel.fleet.hot_list import HotRow, hot_document
 from tests.edge.ground import Ground, Says, ok, standing
+from tests.scenario.clock import turns
+from tests.scenario.player import Film
+from tests.scenario.stage import Scenario
 
 SEG = b"/cdn/eu/film/v720/%d.m4s"
 
@@ -74,3 +78,38 @@ async def test_nothing_is_brought_where_there_is_no_room(ground: Ground) -> None
     unhurried.budget.room = 0
     assert await unhurried.fetch(job(1)) == PrefetchResult(PrefetchEnd.FULL)
     assert ground.upstream.asked == []
+
+
+async def test_the_first_segments_of_what_is_on_the_list(tcp: Scenario) -> None:
+    """By the playlists that the title names; what has gone is brought again later; what cannot be found is left."""
+    o1 = tcp.library("o1")
+    film = Film(o1, "film", {"v240": 4_000, "v720": 4_000}, 9)
+    for name in ("none/master.m3u8", "none/manifest.mpd"):
+        o1.expects(f"/cdn/eu/{name}").answers(404)
+    o1.expects("/cdn/eu/film/manifest.mpd").answers(404)
+    e1 = tcp.edge("e1", upstream=o1, region="eu")
+    await e1.started()
+    assert e1.edge is not None
+    ahead = e1.edge.prefetch_service
+    rows = [HotRow("none", "v720", 3), HotRow("film", "v720", 3, urgent=True), HotRow("film", "v9", 3)]
+    ahead.take_hot(hot_document(rows))
+    assert ahead.hot.rows[0].urgent
+    while ahead.hot._running:
+        await turns(1)
+    assert [o1.count(film.path("v720", number)) for number in range(4)] == [1, 1, 1, 0]
+    assert o1.count("/cdn/eu/film/v720/init.mp4") == 1
+    assert ahead.metrics()["matinee_edge_hot_rows"] == 3
+    (gone,) = e1.edge.cache.stored(film.path("v720", 1).removeprefix("/cdn/eu/").encode())
+    e1.edge.cache.forget(gone)
+    o1.expects("/cdn/eu/film/manifest.mpd").answers(404)
+    for name in ("none/master.m3u8", "none/manifest.mpd"):
+        o1.expects(f"/cdn/eu/{name}").answers(404)
+    await tcp.clock.advance(LOOK_AGAIN + 1)
+    while ahead.hot._running:
+        await turns(1)
+    assert o1.count(film.path("v720", 1)) == 2
+    assert o1.count(film.path("v720", 2)) == 1
+    ahead.take_hot({"rows": "nonsense"})
+    assert len(ahead.hot.rows) == 3
+    ahead.take_hot(None)
+    assert ahead.hot.rows == ()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.upstreams.response_framing import Framing, framing
+from edge.upstreams.http1_client import Framing, framing
 
 CL, TE, CONN = b"content-length", b"transfer-encoding", b"connection"
 

@@ -1,6 +1,6 @@
 """Retries are a share of the requests beside a few a second, and what is saved up is bounded."""
 
-from edge.upstreams.retry_budget import AT_FIRST, MOST, RetryBudget
+from edge.upstreams.selector import INITIAL_RETRIES, MAX_SAVED_RETRIES, RetryBudget
 
 
 def taken(budget: RetryBudget) -> int:
@@ -11,7 +11,7 @@ def taken(budget: RetryBudget) -> int:
 
 
 def test_a_few_at_first():
-    assert taken(RetryBudget(0.0)) == AT_FIRST
+    assert taken(RetryBudget(0.0)) == INITIAL_RETRIES
 
 
 def test_a_fifth_of_the_requests():
@@ -32,13 +32,13 @@ def test_two_a_second():
 def test_what_is_saved_is_bounded():
     budget = RetryBudget(0.0)
     budget.earn(1e6)
-    assert taken(budget) == MOST
+    assert taken(budget) == MAX_SAVED_RETRIES
 
 
 def test_a_clock_that_stands_still_or_goes_back_takes_nothing():
     budget = RetryBudget(10.0)
     budget.earn(5.0)
-    assert taken(budget) == AT_FIRST
+    assert taken(budget) == INITIAL_RETRIES
 
 
 def test_those_it_refused_are_counted():

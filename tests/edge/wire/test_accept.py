@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from edge.serve.accept import MAX_REST, MIN_REST, Acceptor, OpenDoor, bind
+from edge.wire.accept import MAX_REST, MIN_REST, Acceptor, OpenDoor, bind
 from tests.edge.authority import Authority
 from tests.edge.process import EdgeProcess, Upstream, edge_process, everything, until
 
