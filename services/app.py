@@ -29,28 +29,28 @@ from services.catalogue.origin_poll import OriginPoll
 from services.catalogue.routes import CatalogueRoutes
 from services.catalogue.store import CatalogueStore
 from services.catalogue_adapters import CatalogueForPlayback, ChangesOfCatalogue, EntriesOfCatalogue, ShelfOfCatalogue
-from services.control_link import ControlLink
 from services.counters import Counters
-from services.gateway import Gateway
-from services.group_commit import GroupCommit
+from services.fleet.identity import identity_of
+from services.fleet.licence_sync import ControlLink
+from services.fleet.signing_key import KeyLink, OwnKey
+from services.gateway.origin import Upstream
+from services.gateway.pages import Pages
+from services.gateway.proxy import Gateway
 from services.http.caller import Gate
 from services.http.geo import Places, open_lookup
 from services.http.middleware import ROUTES, Middleware
 from services.http.openapi import describe
 from services.http.params import MAX_BODY_BYTES
 from services.http.route import Access, Route, answer
-from services.joining import identity_of
-from services.own_key import KeyLink, OwnKey
-from services.pages import Pages
 from services.playback.edges import EdgeFinder
 from services.playback.eligibility import longest_token
 from services.playback.routes import SWEEP_SECONDS, PlaybackRoutes, Signing
 from services.playback.signals import Signals
 from services.playback.steering import Steering
 from services.playback.store import Beat, PlaybackStore, Session
-from services.secrets_file import read_or_make
 from services.settings import ServicesSettings, check, door_rules
-from services.upstream import Upstream
+from services.storage.group_commit import GroupCommit
+from services.storage.secrets_file import read_or_make
 
 if TYPE_CHECKING:
     from rpc.control_client import ControlClient

@@ -13,7 +13,7 @@ from kernel.errors import MatineeError
 from kernel.settings.table import PATH, setting
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Fault, Imported, read_line
-from services.progress import Faults, Source, open_source
+from services.import_file import Faults, Source, open_source
 
 BATCH = 2000
 MAX_LINE_LENGTH = 1 << 20

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalogue.library import LibraryTitle, merge
 from services.catalogue.title import Change, Imported, Playable, Title
-from services.database import Database
+from services.storage.database import Database
 
 tables = MetaData()
 titles = Table(

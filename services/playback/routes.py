@@ -18,11 +18,10 @@ from kernel.clock import Clock
 from kernel.errors import BadRequest, Overloaded
 from kernel.vocabulary import OverloadReason
 from services.counters import Counters
-from services.group_commit import GroupCommit
+from services.fleet.signing_key import OwnKey
 from services.http import params
 from services.http.request_context import request_context, watching_country
 from services.http.route import Access, Parameter, Route, answer
-from services.own_key import OwnKey
 from services.playback import eligibility
 from services.playback.edges import EdgeFinder, bucket_of
 from services.playback.eligibility import Film
@@ -30,6 +29,7 @@ from services.playback.pathways import pathway_id
 from services.playback.signals import Signals
 from services.playback.steering import origin_of
 from services.playback.store import Beat, PlaybackStore, Session
+from services.storage.group_commit import GroupCommit
 
 SWEEP_SECONDS = 60.0
 MAX_POSITION = 7 * 86400

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Column, Float, Index, MetaData, Table, Text, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from services.database import Database
+from services.storage.database import Database
 
 tables = MetaData()
 sessions = Table(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.settings.table import PATH, setting
-from services.progress import Faults, Source, open_source
+from services.import_file import Faults, Source, open_source
 from services.recommend.events import HEADER, Event, read_row
 from services.recommend.store import FeedbackStore
 

@@ -11,11 +11,11 @@ import structlog
 from kernel.clock import Clock
 from kernel.errors import StorageFailed
 from services.counters import Counters
-from services.group_commit import GroupCommit
 from services.recommend import model
 from services.recommend.events import Event
 from services.recommend.ranking import Shelf, choose
 from services.recommend.store import FeedbackStore
+from services.storage.group_commit import GroupCommit
 
 log = structlog.get_logger()
 

@@ -9,10 +9,10 @@ import numpy as np
 from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from services.database import Database
 from services.recommend.events import Action, Event, weight
 from services.recommend.model import Columns
 from services.recommend.ranking import Taste
+from services.storage.database import Database
 
 tables = MetaData()
 events = Table(

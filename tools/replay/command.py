@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from cache.eviction.choice import S3FifoTuning
 from kernel.errors import MatineeError
 from kernel.settings.table import INTEGER, NUMBER, SIZE, choice, setting
-from services.progress import Faults, open_source
+from services.import_file import Faults, open_source
 from tools.replay.cache import Replay
 from tools.replay.trace import Fault, read_trace
 

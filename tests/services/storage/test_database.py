@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, func, insert, select
 
 from kernel.errors import MatineeError, StorageFailed
-from services.database import Database
+from services.storage.database import Database
 
 tables = MetaData()
 rows = Table("rows", tables, Column("n", Integer))

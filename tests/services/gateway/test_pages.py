@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.pages import ASSETS, WEB, content_security_policy
+from services.gateway.pages import ASSETS, WEB, content_security_policy
 
 
 async def test_the_page_comes_with_a_strict_policy_and_its_files(start):

@@ -8,7 +8,7 @@ import pytest
 
 from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
 from kernel.errors import BadRequest, BadSettings
-from services.own_key import MAX_NAMES, KeyLink, OwnKey
+from services.fleet.signing_key import MAX_NAMES, KeyLink, OwnKey
 
 A, B = (SigningKey.from_pem(generate_ed25519_pem()) for _ in range(2))
 

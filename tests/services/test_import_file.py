@@ -5,8 +5,8 @@ import gzip
 import pytest
 
 from kernel.errors import MatineeError
-from services import progress
-from services.progress import Faults, open_source
+from services import import_file
+from services.import_file import Faults, open_source
 
 
 def test_a_file_is_unpacked_by_its_content_not_its_name(tmp_path):
@@ -24,7 +24,7 @@ def test_a_folder_and_a_missing_file_are_told(tmp_path):
 
 
 def test_only_the_first_bad_lines_are_shown(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(progress, "MAX_SHOWN", 2)
+    monkeypatch.setattr(import_file, "MAX_SHOWN", 2)
     (tmp_path / "x").write_bytes(b"a")
     with open_source(str(tmp_path / "x")) as source:
         faults = Faults(source)

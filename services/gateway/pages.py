@@ -16,11 +16,11 @@ from cachetools import LRUCache
 from kernel.clock import Clock
 from kernel.errors import BadRequest, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
+from services.gateway.origin import Upstream
 from services.http import params
 from services.http.caller import COOKIE, GUEST_SECONDS, Gate
 from services.http.request_context import request_context
 from services.http.route import Access, Parameter, Route, answer
-from services.upstream import Upstream
 
 WEB = Path(__file__).resolve().parent.parent / "web" / "app"
 HLS_JS = Path(__file__).resolve().parent.parent / "node_modules" / "hls.js" / "dist" / "hls.min.js"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.gateway import edge_for, may_pass_on
+from services.gateway.proxy import edge_for, may_pass_on
 
 EDGES = "http://127.0.0.1:8081,http://127.0.0.2:8081"
 

@@ -9,7 +9,7 @@ import pytest
 from kernel.errors import BadSettings
 from kernel.settings.table import resolve
 from rpc.identity_file import IdentityFile
-from services.joining import identity_of
+from services.fleet.identity import identity_of
 from services.settings import ServicesSettings
 from system.clock import SystemClock
 from tests.certificates import credentials, fleet_authority

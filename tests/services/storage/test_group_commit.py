@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from kernel.errors import Overloaded, StorageFailed
-from services import group_commit
-from services.group_commit import GroupCommit
+from services.storage import group_commit
+from services.storage.group_commit import GroupCommit
 
 
 class Disk:

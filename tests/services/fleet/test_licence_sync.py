@@ -7,10 +7,10 @@ import pytest
 
 from kernel.errors import UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
-from services import control_link
 from services.catalogue.title import Change, Playable, Title
-from services.control_link import ControlLink
 from services.counters import Counters
+from services.fleet import licence_sync
+from services.fleet.licence_sync import ControlLink
 
 
 class Control:
@@ -53,7 +53,7 @@ CHANGES = (
 
 @pytest.fixture
 async def linked(until, monkeypatch):
-    monkeypatch.setattr(control_link, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(licence_sync, "FIRST_PAUSE", 0.01)
     tasks = []
 
     async def link(control, catalogue, said):

@@ -3,7 +3,7 @@
 import pytest
 
 from kernel.errors import BadSettings
-from services.secrets_file import read_or_make
+from services.storage.secrets_file import read_or_make
 
 
 def test_a_secret_is_made_once_and_for_its_owner_alone(tmp_path):

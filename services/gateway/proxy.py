@@ -16,9 +16,9 @@ from kernel.errors import Overloaded, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.http.paths import normalise
 from kernel.vocabulary import OverloadReason, Refusal
+from services.gateway.origin import Upstream
 from services.http.request_context import request_context
 from services.http.route import Access, Route
-from services.upstream import Upstream
 
 MAX_PROXIED = 64
 CONNECT_SECONDS = 5.0

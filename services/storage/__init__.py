@@ -1,0 +1,1 @@
+"""How services keep data: SQLite, group commit, secret files."""
