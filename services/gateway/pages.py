@@ -22,8 +22,8 @@ from services.http.caller import COOKIE, GUEST_SECONDS, Gate
 from services.http.request_context import request_context
 from services.http.route import Access, Parameter, Route, answer
 
-WEB = Path(__file__).resolve().parent.parent / "web" / "app"
-HLS_JS = Path(__file__).resolve().parent.parent / "node_modules" / "hls.js" / "dist" / "hls.min.js"
+WEB = Path(__file__).resolve().parents[2] / "web" / "app"
+HLS_JS = Path(__file__).resolve().parents[2] / "node_modules" / "hls.js" / "dist" / "hls.min.js"
 ASSETS: Mapping[str, Path] = {"hls.min.js": HLS_JS} | {
     path.name: path for path in sorted(WEB.glob("*")) if path.suffix in (".js", ".css", ".svg")
 }
