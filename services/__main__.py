@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from services.server import serve
-from services.settings import ServicesSettings, check
+from services.settings import ServicesSettings, check_settings
 
 SETTINGS = ServicesSettings
 
 
 def run(settings: ServicesSettings) -> int:
     """Serve until stopped."""
-    check(settings)
+    check_settings(settings)
     return serve(settings)

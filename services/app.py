@@ -24,33 +24,38 @@ from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
 from kernel.clock import Clock
 from kernel.errors import BadSettings
 from rpc.supervised import Supervised
-from services.catalogue.feed import Feed
-from services.catalogue.origin_poll import OriginPoll
+from services.catalogue.feed import ChangeFeed
+from services.catalogue.origin_poll import LibraryPoller
 from services.catalogue.routes import CatalogueRoutes
 from services.catalogue.store import CatalogueStore
-from services.catalogue_adapters import CatalogueForPlayback, ChangesOfCatalogue, EntriesOfCatalogue, ShelfOfCatalogue
+from services.catalogue_adapters import (
+    CatalogueForControl,
+    CatalogueForPlayback,
+    CatalogueForRecommend,
+    CatalogueForSearch,
+)
 from services.counters import Counters
-from services.fleet.identity import identity_of
-from services.fleet.licence_sync import ControlLink
-from services.fleet.signing_key import KeyLink, OwnKey
-from services.gateway.origin import Upstream
-from services.gateway.pages import Pages
+from services.fleet.identity import make_identity
+from services.fleet.licence_sync import LicenceSync
+from services.fleet.signing_key import KeyPublisher, NamedSigningKey
+from services.gateway.origin import OriginClient
+from services.gateway.pages import PageRoutes
 from services.gateway.proxy import Gateway
-from services.http.caller import Gate
-from services.http.geo import Places, open_lookup
+from services.http.caller import Authenticator
+from services.http.geo import CountryLookup, open_geo_database
 from services.http.middleware import ROUTES, Middleware
 from services.http.openapi import describe
 from services.http.params import MAX_BODY_BYTES
-from services.http.route import Access, Route, answer
+from services.http.route import Access, Route, json_response
 from services.playback.edges import EdgeFinder
-from services.playback.eligibility import longest_token
-from services.playback.routes import SWEEP_SECONDS, PlaybackRoutes, Signing
-from services.playback.signals import Signals
-from services.playback.steering import Steering
-from services.playback.store import Beat, PlaybackStore, Session
-from services.settings import ServicesSettings, check, door_rules
+from services.playback.eligibility import max_token_lifetime
+from services.playback.routes import SWEEP_SECONDS, PlaybackRoutes, TokenSigning
+from services.playback.signals import SessionSignals
+from services.playback.steering import SteeringRoutes
+from services.playback.store import PlaybackStore, PositionUpdate, Session
+from services.settings import ServicesSettings, check_settings, door_rules
 from services.storage.group_commit import GroupCommit
-from services.storage.secrets_file import read_or_make
+from services.storage.secrets_file import read_or_create
 
 if TYPE_CHECKING:
     from rpc.control_client import ControlClient
@@ -77,9 +82,9 @@ class Services:
     """Set once no more viewers should come."""
 
 
-async def build(settings: ServicesSettings, clock: Clock, stack: AsyncExitStack) -> Services:
+async def build_services(settings: ServicesSettings, clock: Clock, stack: AsyncExitStack) -> Services:
     """Build what the settings name; `stack` closes it. Raises BadSettings, StorageFailed."""
-    check(settings)
+    check_settings(settings)
     builder = _Builder(settings, clock, stack)
     await builder.open()
     return await builder.build()
@@ -94,11 +99,11 @@ class _Builder:
         self.stack = stack
         self.counters = Counters()
         self.gate = _gate(settings)
-        self.places = Places(open_lookup(settings.geo), settings.default_country)
+        self.places = CountryLookup(open_geo_database(settings.geo), settings.default_country)
         self.own_key = _own_key(settings)
         self.store = CatalogueStore(settings.data)
-        self.feed = Feed(self.store)
-        self.identity = identity_of(settings, clock)
+        self.feed = ChangeFeed(self.store)
+        self.identity = make_identity(settings, clock)
         self.routes: list[Route] = []
         self.tasks: list[Task] = [self.feed.watch]
         self.ready: list[asyncio.Event] = []
@@ -142,11 +147,11 @@ class _Builder:
 
     def _catalogue(self) -> None:
         settings = self.settings
-        self.routes += CatalogueRoutes(self.store, self.feed.nudge).routes()
+        self.routes += CatalogueRoutes(self.store, self.feed.notify_change).routes()
         self.tasks.append(self._count_titles)
         if settings.origin:
-            poll = OriginPoll(
-                self.client, settings.origin, self.store, self.feed.nudge, self.counters, settings.origin_poll
+            poll = LibraryPoller(
+                self.client, settings.origin, self.store, self.feed.notify_change, self.counters, settings.origin_poll
             )
             self.tasks.append(poll.run)
         if settings.control:
@@ -154,13 +159,15 @@ class _Builder:
 
     async def _tell_key(self) -> None:
         async with self._control_client() as control:
-            await KeyLink(control, self.own_key, self.settings.id, longest_token(self.settings.token_ttl)).run()
+            await KeyPublisher(
+                control, self.own_key, self.settings.id, max_token_lifetime(self.settings.token_ttl)
+            ).run()
 
     async def _tell_control(self) -> None:
         async with self._control_client() as control:
             source = f"catalogue-{self.store.epoch}"
-            changes = ChangesOfCatalogue(self.store, self.feed)
-            await ControlLink(control, changes, source, self.counters).run()
+            changes = CatalogueForControl(self.store, self.feed)
+            await LicenceSync(control, changes, source, self.counters).run()
 
     async def _count_titles(self) -> None:
         while True:
@@ -174,22 +181,22 @@ class _Builder:
         store = PlaybackStore(settings.data, settings.max_sessions)
         await store.open()
         self.stack.push_async_callback(store.close)
-        writes: GroupCommit[Session | Beat] = GroupCommit(store.write)
-        signing = Signing(self.own_key, settings.region, settings.token_ttl)
+        writes: GroupCommit[Session | PositionUpdate] = GroupCommit(store.write)
+        signing = TokenSigning(self.own_key, settings.region, settings.token_ttl)
         films = CatalogueForPlayback(self.store)
         control, signals = await self._routing()
         finder = EdgeFinder(control, settings.edges, settings.region, self.clock, self.counters)
         made = PlaybackRoutes(films, store, writes, signing, finder, self.clock, self.counters, signals)
         self.routes += made.routes()
-        self.routes += Steering(films, finder, self.client, settings.steering_ttl, self.counters).routes()
+        self.routes += SteeringRoutes(films, finder, self.client, settings.steering_ttl, self.counters).routes()
         self.tasks += [writes.run, partial(self._sweep, store)]
 
-    async def _routing(self) -> tuple[ControlClient | None, Signals | None]:
+    async def _routing(self) -> tuple[ControlClient | None, SessionSignals | None]:
         """Who is asked for edges and told how they do; nobody where there is no control."""
         if not self.settings.control:
             return None, None
         control = await self.stack.enter_async_context(self._control_client())
-        signals = Signals(control, self.clock)
+        signals = SessionSignals(control, self.clock)
         self.tasks.append(signals.run)
         return control, signals
 
@@ -200,7 +207,7 @@ class _Builder:
 
     async def _sweep(self, store: PlaybackStore) -> None:
         while True:
-            self.counters.sessions.set(await store.sweep(self.clock.wall()))
+            self.counters.sessions.set(await store.delete_expired(self.clock.wall()))
             await asyncio.sleep(SWEEP_SECONDS)
 
     def _search(self) -> None:
@@ -208,7 +215,7 @@ class _Builder:
         from services.search.routes import SearchRoutes
         from services.search.service import SearchService
 
-        titles = EntriesOfCatalogue(self.store, self.feed)
+        titles = CatalogueForSearch(self.store, self.feed)
         service = SearchService(titles, TitleIndex(self.settings.data / "search"), self.counters)
         self.stack.callback(service.close)
         self.routes += SearchRoutes(service).routes()
@@ -225,7 +232,7 @@ class _Builder:
         await store.open()
         self.stack.push_async_callback(store.close)
         service = RecommendService(
-            ShelfOfCatalogue(self.store, self.feed),
+            CatalogueForRecommend(self.store, self.feed),
             store,
             self.clock,
             self.counters,
@@ -233,36 +240,36 @@ class _Builder:
             trend_half_life=settings.trend_half_life,
         )
         self.routes += RecommendRoutes(service, self.clock).routes()
-        self.tasks += [service.follow_titles, service.keep_fitted, service.writes.run]
+        self.tasks += [service.follow_titles, service.keep_model_fitted, service.writes.run]
         self.ready.append(service.ready)
 
     def _gateway(self) -> None:
         settings = self.settings
-        upstream = Upstream(self.client, settings.origin, settings.region)
+        upstream = OriginClient(self.client, settings.origin, settings.region)
         films = CatalogueForPlayback(self.store)
-        self.routes += Pages(upstream, films, settings.edges, self.gate, self.clock).routes()
+        self.routes += PageRoutes(upstream, films, settings.edges, self.gate, self.clock).routes()
         self.routes += Gateway(upstream, settings.edges).routes()
 
 
-def _gate(settings: ServicesSettings) -> Gate:
-    key = read_or_make(settings.api_key_path, lambda: token_urlsafe(32).encode() + b"\n", "api_key_file")
-    guest = read_or_make(settings.data / "guest.key", lambda: token_bytes(32).hex().encode(), "data")
+def _gate(settings: ServicesSettings) -> Authenticator:
+    key = read_or_create(settings.api_key_path, lambda: token_urlsafe(32).encode() + b"\n", "api_key_file")
+    guest = read_or_create(settings.data / "guest.key", lambda: token_bytes(32).hex().encode(), "data")
     try:
         text = key.decode("ascii").strip()
     except UnicodeDecodeError:
         raise BadSettings("api_key_file", f"{settings.api_key_path} holds no key: letters, digits and marks") from None
     if len(text) < 16 or any(letter.isspace() for letter in text):
         raise BadSettings("api_key_file", f"{settings.api_key_path} must hold one word of at least 16 characters")
-    return Gate(text, guest, settings.insecure_dev)
+    return Authenticator(text, guest, settings.insecure_dev)
 
 
-def _own_key(settings: ServicesSettings) -> OwnKey:
-    pem = read_or_make(settings.signing_key_file, generate_ed25519_pem, "signing_key")
+def _own_key(settings: ServicesSettings) -> NamedSigningKey:
+    pem = read_or_create(settings.signing_key_file, generate_ed25519_pem, "signing_key")
     try:
         key = SigningKey.from_pem(pem)
     except ValueError as error:
         raise BadSettings("signing_key", f"{settings.signing_key_file}: {error}") from None
-    return OwnKey(key, settings.kid, settings.data / "signing-names.json")
+    return NamedSigningKey(key, settings.kid, settings.data / "signing-names.json")
 
 
 def _version() -> str:
@@ -279,27 +286,27 @@ def _own_routes(
 
     async def health(_: web.Request) -> web.Response:
         waiting = sum(1 for event in ready if not event.is_set())
-        return answer({"status": "ok" if not waiting else "starting"})
+        return json_response({"status": "ok" if not waiting else "starting"})
 
     async def readiness(_: web.Request) -> web.Response:
         if stopping.is_set():
             return problem(503, "draining", "The services are stopping: they finish running answers.")
         if not all(event.is_set() for event in ready):
             return problem(503, "starting", "What was stored before is being made ready to be found.")
-        return answer({"status": "ready"})
+        return json_response({"status": "ready"})
 
     async def metrics(_: web.Request) -> web.Response:
         body = generate_latest(counters.registry)
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
     async def openapi(_: web.Request) -> web.Response:
-        return answer(described, cache="public, max-age=60")
+        return json_response(described, cache="public, max-age=60")
 
     own = (
-        Route("GET", "/healthz", health, Access.ANYBODY, "Whether the process lives", answer={"type": "object"}),
-        Route("GET", "/readyz", readiness, Access.ANYBODY, "Whether all parts serve", answer={"type": "object"}),
+        Route("GET", "/healthz", health, Access.ANYBODY, "Whether the process lives", response={"type": "object"}),
+        Route("GET", "/readyz", readiness, Access.ANYBODY, "Whether all parts serve", response={"type": "object"}),
         Route("GET", "/metrics", metrics, Access.INTERNAL, "Counters, as Prometheus reads them", hidden=True),
-        Route("GET", "/openapi.json", openapi, Access.ANYBODY, "This description", answer={"type": "object"}),
+        Route("GET", "/openapi.json", openapi, Access.ANYBODY, "This description", response={"type": "object"}),
     )
     described |= describe([*routes, *own], _version())
     return own

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from services.catalogue.feed import Feed
+from services.catalogue.feed import ChangeFeed
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import Change, Title, licensed
-from services.playback.eligibility import Film
-from services.recommend.service import Shown
-from services.search.schema import Entry
+from services.catalogue.title import Change, Title, is_licensed
+from services.playback.eligibility import PlaybackTitle
+from services.recommend.service import RecommendTitle
+from services.search.schema import IndexedTitle
 
 
 class CatalogueForPlayback:
@@ -18,41 +18,41 @@ class CatalogueForPlayback:
     def __init__(self, store: CatalogueStore) -> None:
         self._store = store
 
-    async def film(self, content_id: str, country: str | None) -> Film | None:
+    async def playback_title(self, content_id: str, country: str | None) -> PlaybackTitle | None:
         """The film of a title; None if there is no such title."""
         title = await self._store.get(content_id)
-        return None if title is None else as_film(title, country)
+        return None if title is None else as_playback_title(title, country)
 
     async def thumbnail(self, content_id: str, country: str | None) -> str | None:
         """The path of a title's thumbnail; None if it has none or is not licensed there."""
         title = await self._store.get(content_id)
-        if title is None or title.playable is None or not licensed(title.countries, country):
+        if title is None or title.playable is None or not is_licensed(title.countries, country):
             return None
         return title.playable.thumbnail
 
 
-def as_film(title: Title, country: str | None) -> Film:
+def as_playback_title(title: Title, country: str | None) -> PlaybackTitle:
     """Convert a catalogue title for playback."""
     made = title.playable
-    where = licensed(title.countries, country)
+    where = is_licensed(title.countries, country)
     if made is None:
-        return Film(title.title, where, published=False, attribution=title.attribution)
+        return PlaybackTitle(title.title, where, published=False, attribution=title.attribution)
     tops = [(one.lines or one.height or 0, one.bandwidth or 0) for one in made.renditions]
-    return Film(
+    return PlaybackTitle(
         title=title.title,
         licensed=where,
         published=True,
         duration=made.duration,
-        tops=tuple(tops),
+        renditions=tuple(tops),
         streams=tuple(made.streams.items()),
         attribution=title.attribution,
     )
 
 
-class EntriesOfCatalogue:
+class CatalogueForSearch:
     """The catalogue for the search index."""
 
-    def __init__(self, store: CatalogueStore, feed: Feed) -> None:
+    def __init__(self, store: CatalogueStore, feed: ChangeFeed) -> None:
         self._store = store
         self._feed = feed
 
@@ -65,15 +65,15 @@ class EntriesOfCatalogue:
         """The sequence number of the latest change."""
         return await self._store.head()
 
-    async def follow(self, after: int) -> AsyncIterator[tuple[int, list[Entry]]]:
+    async def follow(self, after: int) -> AsyncIterator[tuple[int, list[IndexedTitle]]]:
         """Yield (sequence number, changed entries) after `after`."""
         async for batch in self._feed.follow(after):
             yield batch[-1].seq, [_entry(change) for change in batch]
 
 
-def _entry(change: Change) -> Entry:
+def _entry(change: Change) -> IndexedTitle:
     title = change.title
-    return Entry(
+    return IndexedTitle(
         title.content_id,
         title.title,
         title.year,
@@ -85,10 +85,10 @@ def _entry(change: Change) -> Entry:
     )
 
 
-class ShelfOfCatalogue:
+class CatalogueForRecommend:
     """The catalogue for recommendations."""
 
-    def __init__(self, store: CatalogueStore, feed: Feed) -> None:
+    def __init__(self, store: CatalogueStore, feed: ChangeFeed) -> None:
         self._store = store
         self._feed = feed
 
@@ -100,20 +100,20 @@ class ShelfOfCatalogue:
         """Whether the catalogue has this title."""
         return await self._store.get(content_id) is not None
 
-    async def follow(self, after: int) -> AsyncIterator[tuple[int, list[Shown]]]:
+    async def follow(self, after: int) -> AsyncIterator[tuple[int, list[RecommendTitle]]]:
         """Yield (sequence number, changed titles) after `after`."""
         async for batch in self._feed.follow(after):
             yield batch[-1].seq, [_shown(change.title) for change in batch]
 
 
-def _shown(title: Title) -> Shown:
-    return Shown(title.content_id, title.countries, title.popularity, title.playable is not None)
+def _shown(title: Title) -> RecommendTitle:
+    return RecommendTitle(title.content_id, title.countries, title.popularity, title.playable is not None)
 
 
-class ChangesOfCatalogue:
+class CatalogueForControl:
     """The catalogue for the link to control."""
 
-    def __init__(self, store: CatalogueStore, feed: Feed) -> None:
+    def __init__(self, store: CatalogueStore, feed: ChangeFeed) -> None:
         self._store = store
         self._feed = feed
 

@@ -14,30 +14,30 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kernel.errors import MatineeError
 
-MAX_SHOWN = 50
+MAX_REPORTED = 50
 """Bad lines shown one by one; the others are counted."""
 
 
 @dataclass
-class Source:
-    """An opened import file: `stream` gives its unpacked bytes; `advance` moves the bar to where reading is."""
+class ImportFile:
+    """An opened import file: `stream` gives its unpacked bytes; `show_progress` moves the bar to where reading is."""
 
     stream: BinaryIO
     name: str
     _raw: BinaryIO
     _progress: Progress
 
-    def advance(self, note: str) -> None:
+    def show_progress(self, note: str) -> None:
         """Show how far the file is read, with a note (such as the titles so far)."""
         self._progress.update(self._progress.task_ids[0], completed=self._raw.tell(), note=note)
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Print a line above the bar, on stderr."""
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def open_source(name: str) -> Iterator[Source]:
+def open_import_file(name: str) -> Iterator[ImportFile]:
     """Open FILE, unpacking gzip whatever its name is. Raises MatineeError when it cannot be read."""
     path = Path(name)
     try:
@@ -57,22 +57,22 @@ def open_source(name: str) -> Iterator[Source]:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             progress.add_task(path.name, total=total, note="")
             try:
-                yield Source(stream, name, raw, progress)
+                yield ImportFile(stream, name, raw, progress)
             except (EOFError, gzip.BadGzipFile, OSError) as error:
                 raise MatineeError(f"{name}: ends early or is damaged: {error}") from error
 
 
 @dataclass
-class Faults:
+class BadLines:
     """Counts bad lines, and shows the first of them."""
 
-    source: Source
+    source: ImportFile
     count: int = 0
 
-    def add(self, line: int, why: object) -> None:
+    def report(self, line: int, why: object) -> None:
         """Line `line` (counted from 1) is left out, and why."""
         self.count += 1
-        if self.count <= MAX_SHOWN:
-            self.source.say(f"{self.source.name}: line {line}: {why}")
-        elif self.count == MAX_SHOWN + 1:
-            self.source.say("further bad lines are only counted")
+        if self.count <= MAX_REPORTED:
+            self.source.print_line(f"{self.source.name}: line {line}: {why}")
+        elif self.count == MAX_REPORTED + 1:
+            self.source.print_line("further bad lines are only counted")

@@ -17,7 +17,7 @@ from httpd.process import begin_process
 from kernel.errors import Bug, MatineeError
 from kernel.settings.door_settings import limits_of
 from kernel.signals import hold_signals, install_signals
-from services.app import Services, Task, build
+from services.app import Services, Task, build_services
 from services.settings import ServicesSettings
 from system.clock import SystemClock
 
@@ -65,7 +65,7 @@ async def _serve(settings: ServicesSettings) -> int:
         unsupported=lambda name: log.warning("signal-not-supported", signal=name),
     )
     async with AsyncExitStack() as stack:
-        services = await build(settings, SystemClock(), stack)
+        services = await build_services(settings, SystemClock(), stack)
         await _run(settings, services, stop)
     return 0
 
@@ -74,7 +74,7 @@ async def _run(settings: ServicesSettings, services: Services, stop: asyncio.Eve
     """Answer, with the tasks beside: one that fails is told, counted and begun again. Raises MatineeError."""
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(services.supervised.keep(name_of(task), task)) for task in services.tasks]
+            tasks = [group.create_task(services.supervised.keep(task_name(task), task)) for task in services.tasks]
             try:
                 await _answer(settings, services, stop)
             finally:
@@ -90,7 +90,7 @@ async def _run(settings: ServicesSettings, services: Services, stop: asyncio.Eve
         raise Bug(f"a task of the services failed: {type(first).__name__}: {first}") from first
 
 
-def name_of(task: Task) -> str:
+def task_name(task: Task) -> str:
     """What logs and counters call a task."""
     work = task.func if isinstance(task, partial) else task
     return str(getattr(work, "__qualname__", "task")).strip("_")

@@ -29,7 +29,7 @@ from kernel.vocabulary import REGION
 PARTS = ("catalogue", "playback", "search", "recommend", "gateway")
 """What `--only` can name."""
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class ServicesSettings:
     kid: str = setting(TEXT, "matinee-1", "The signing key's name in tokens and in the key set.")
     geo: Path | None = setting(PATH_OR_OFF, "off", "An .mmdb file that maps viewers' addresses to countries, or off.")
     default_country: str | None = setting(COUNTRY, None, "Country of viewers whose address has none.")
-    trusted_proxies: tuple[Network, ...] = setting(
+    trusted_proxies: tuple[IPNetwork, ...] = setting(
         CIDR, None, "Proxies in front of the services whose X-Forwarded-For is trusted.", many=True
     )
     api_key_file: Path | None = setting(
@@ -117,7 +117,7 @@ def door_rules(settings: ServicesSettings) -> DoorRules:
     return rules_for(settings.listen, settings.allowed_hosts, any_name=unknown and public)
 
 
-def check(settings: ServicesSettings) -> None:
+def check_settings(settings: ServicesSettings) -> None:
     """Refuse what cannot be together. Raises BadSettings naming the setting."""
     if settings.insecure_dev and not is_loopback(settings.listen.host):
         raise BadSettings(

@@ -64,13 +64,13 @@ from kernel.media.steering import steered_manifest, steered_playlist
 from kernel.settings.setting_types import parse_address, parse_duration, parse_size
 from kernel.upstreams.upstream_url import UPSTREAM
 from origin.serve.access_log import trace_id as origin_trace
-from services.catalogue.routes import read_cursor
-from services.catalogue.title import read_line
-from services.http.caller import Gate
+from services.catalogue.routes import decode_cursor
+from services.catalogue.title import parse_line
+from services.http.caller import Authenticator
 from services.http.geo import viewer_address
-from services.playback.eligibility import bits
-from services.playback.pathways import asker
-from services.recommend.events import read_row
+from services.playback.eligibility import parse_bitrate
+from services.playback.pathways import parse_player
+from services.recommend.events import parse_row
 from services.search.words import index_text, key, snippet, trigrams, words
 from tests.backtracking import MOST_STEPS
 from tests.work import count_patterns, work_of
@@ -78,7 +78,7 @@ from tests.work import count_patterns, work_of
 LIMITS = Limits(target=16_384, head=49_152, fields=100, body=1 << 20)
 WHEN = {"request_wall": 1e9, "response_wall": 1e9}
 CDN = b"/cdn/eu/film/"
-GATE = Gate("key" * 8, b"s" * 32)
+GATE = Authenticator("key" * 8, b"s" * 32)
 LOCATOR = Locator(trusted_proxies=[ipaddress.ip_network("0.0.0.0/0")])
 TRUSTED = [ipaddress.ip_network("0.0.0.0/0")]
 POLICY = PROFILES["general"].keeps
@@ -177,7 +177,7 @@ BYTES = {
     # documents
     "JSON": (load_json, b"[", b'{"a":', b'"', b"1", b"-0.", b'{"a":"\\u0000'),
     "rules": (Rules.from_bytes, b'{"titles":{"a":{"allow":['),
-    "a line of a catalogue": (read_line, b'{"title":"', b'{"title":"a","cast":['),
+    "a line of a catalogue": (parse_line, b'{"title":"', b'{"title":"a","cast":['),
     # CMCD
     "CMCD in the query": (lambda v: of_request(v, {}), b"CMCD=", b"a&CMCD="),
     "CMCD in fields": (lambda v: of_request(b"", {b"cmcd-request": v}), b"x ", b"nor=(", b'nor="', b"a;"),
@@ -225,15 +225,15 @@ TEXTS = {
     "an upstream": (UPSTREAM.parse, "http://", "http://a#weight="),
     "traceparent of control": (control_trace, "00-"),
     "traceparent of the origin": (origin_trace, "00-" + "a" * 32),
-    "a cursor": (read_cursor, "", "WzEs"),
-    "a guest's cookie": (lambda v: GATE.read_cookie(v, 0.0), "guest-" + "a" * 32 + ".1"),
-    "an API key": (lambda v: GATE.recognise(v, None, 0.0), "Bearer "),
+    "a cursor": (decode_cursor, "", "WzEs"),
+    "a guest's cookie": (lambda v: GATE.verify_cookie(v, 0.0), "guest-" + "a" * 32 + ".1"),
+    "an API key": (lambda v: GATE.authenticate(v, None, 0.0), "Bearer "),
     "Host of a door": (host_name, "a:", "[", "http://"),
     "Origin": (lambda v: is_cross_site(Call("POST", ["a"], origin=v)), "http://", "http://["),
     "X-Forwarded-For of a service": (lambda v: viewer_address("192.0.2.1", [v], TRUSTED), "192.0.2.1,"),
-    "a bitrate": (bits, "1"),
-    "a pathway": (lambda v: asker(None, v, manifest=None, whole=False), '"a,'),
-    "an event": (lambda v: read_row(("u", "c", "VIEW", v, v)), "1", "0."),
+    "a bitrate": (parse_bitrate, "1"),
+    "a pathway": (lambda v: parse_player(None, v, manifest=None, whole=False), '"a,'),
+    "an event": (lambda v: parse_row(("u", "c", "VIEW", v, v)), "1", "0."),
     "words of a query": (words, "a", "a'"),
     "words of a title": (index_text, "a", "a-", "a-b "),
     "a genre": (key, "a"),

@@ -14,7 +14,7 @@ from services.catalogue.title import Change
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.5
-BATCH = 1000
+MAX_BATCH = 1000
 
 
 class ChangeLog(Protocol):
@@ -27,7 +27,7 @@ class ChangeLog(Protocol):
         """What changed after a cursor."""
 
 
-class Feed:
+class ChangeFeed:
     """Tells followers of changes. `watch` runs for as long as the process; `follow` is one follower's reading."""
 
     def __init__(self, changes: ChangeLog, poll: float = POLL_SECONDS) -> None:
@@ -37,7 +37,7 @@ class Feed:
         self._moved = asyncio.Condition()
         self._nudged = asyncio.Event()
 
-    def nudge(self) -> None:
+    def notify_change(self) -> None:
         """This process has just written: look now."""
         self._nudged.set()
 
@@ -62,7 +62,7 @@ class Feed:
     async def follow(self, after: int) -> AsyncIterator[list[Change]]:
         """Batches of changes after a cursor, for ever; each title at its newest."""
         while True:
-            batch = await self._changes.changes(after, BATCH)
+            batch = await self._changes.changes(after, MAX_BATCH)
             if batch:
                 after = batch[-1].seq
                 yield batch

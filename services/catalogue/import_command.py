@@ -12,8 +12,8 @@ import msgspec
 from kernel.errors import MatineeError
 from kernel.settings.table import PATH, setting
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import Fault, Imported, read_line
-from services.import_file import Faults, Source, open_source
+from services.catalogue.title import ImportedTitle, LineError, parse_line
+from services.import_file import BadLines, ImportFile, open_import_file
 
 BATCH = 2000
 MAX_LINE_LENGTH = 1 << 20
@@ -37,16 +37,16 @@ def run(settings: ImportSettings, file: str) -> int:
 
 
 async def _import(settings: ImportSettings, file: str) -> int:
-    with open_source(file) as source:
+    with open_import_file(file) as source:
         store = CatalogueStore(settings.data)
         await store.open()
-        faults = Faults(source)
+        faults = BadLines(source)
         tally = _Tally(store, source)
         try:
             for number, item in _items(source):
-                found = item if isinstance(item, Fault) else read_line(item)
-                if isinstance(found, Fault):
-                    faults.add(number, found)
+                found = item if isinstance(item, LineError) else parse_line(item)
+                if isinstance(found, LineError):
+                    faults.report(number, found)
                 else:
                     await tally.add(found)
         finally:  # a file that ends in the middle keeps what came before
@@ -54,22 +54,22 @@ async def _import(settings: ImportSettings, file: str) -> int:
             await store.close()
     print(tally.summary())
     if faults.count:
-        source.say(f"{faults.count} bad lines were left out")
+        source.print_line(f"{faults.count} bad lines were left out")
     return 1 if faults.count else 0
 
 
 class _Tally:
     """Gathers titles into batches, and counts them."""
 
-    def __init__(self, store: CatalogueStore, source: Source) -> None:
+    def __init__(self, store: CatalogueStore, source: ImportFile) -> None:
         self._store = store
         self._source = source
-        self._batch: list[Imported] = []
+        self._batch: list[ImportedTitle] = []
         self._named: set[str] = set()
         self.read = 0
         self.changed = 0
 
-    async def add(self, record: Imported) -> None:
+    async def add(self, record: ImportedTitle) -> None:
         """One more title."""
         self.read += 1
         self._named.add(record.title.content_id)
@@ -80,9 +80,9 @@ class _Tally:
     async def flush(self) -> None:
         """Write what is gathered."""
         if self._batch:
-            self.changed += await self._store.take_in(self._batch)
+            self.changed += await self._store.import_titles(self._batch)
             self._batch = []
-        self._source.advance(f"{self.read} titles")
+        self._source.show_progress(f"{self.read} titles")
 
     def summary(self) -> str:
         """What was done, in one line."""
@@ -93,7 +93,7 @@ class _Tally:
         return f"{self.read} titles read, {self.changed} new or changed{repeated}"
 
 
-def _items(source: Source) -> Iterator[tuple[int, bytes | msgspec.Raw | Fault]]:
+def _items(source: ImportFile) -> Iterator[tuple[int, bytes | msgspec.Raw | LineError]]:
     """(number from 1, JSON object) of JSON lines or of a JSON list."""
     first = source.stream.readline(MAX_LINE_LENGTH).removeprefix(BOM)
     if first.lstrip().startswith(b"["):
@@ -105,13 +105,13 @@ def _items(source: Source) -> Iterator[tuple[int, bytes | msgspec.Raw | Fault]]:
         if len(line) >= MAX_LINE_LENGTH and not line.endswith(b"\n"):
             while line and not line.endswith(b"\n"):
                 line = source.stream.readline(MAX_LINE_LENGTH)
-            yield number, Fault("", f"is longer than {MAX_LINE_LENGTH} bytes")
+            yield number, LineError("", f"is longer than {MAX_LINE_LENGTH} bytes")
         elif line.strip():
             yield number, line
         line = source.stream.readline(MAX_LINE_LENGTH)
 
 
-def _listed(first: bytes, source: Source) -> Iterator[tuple[int, msgspec.Raw]]:
+def _listed(first: bytes, source: ImportFile) -> Iterator[tuple[int, msgspec.Raw]]:
     body = first + source.stream.read(MAX_LIST_BYTES)
     if len(body) > MAX_LIST_BYTES:
         raise MatineeError(f"{source.name}: a JSON list of more than {MAX_LIST_BYTES >> 20} MiB: use JSON lines")

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from kernel.vocabulary import is_content_id
-from services.catalogue.title import COUNTRY, Playable, Rendition, Title, normal_countries
+from services.catalogue.title import COUNTRY, Playable, Rendition, Title, normalise_countries
 
 _PATH = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", re.ASCII)
 
@@ -38,7 +38,7 @@ _library = msgspec.json.Decoder(_Library)
 _entry = msgspec.json.Decoder(LibraryTitle)
 
 
-def read_library(body: bytes) -> tuple[list[LibraryTitle], list[str]]:
+def parse_library(body: bytes) -> tuple[list[LibraryTitle], list[str]]:
     """(titles, what was wrong with the entries left out). Raises ValueError when the whole is no library."""
     try:
         raws = _library.decode(body).titles
@@ -58,7 +58,7 @@ def read_library(body: bytes) -> tuple[list[LibraryTitle], list[str]]:
     return titles, faults
 
 
-def playable(entry: LibraryTitle) -> Playable:
+def to_playable(entry: LibraryTitle) -> Playable:
     """What can be played of an entry; a tier's own playlists stand among the streams as `hls-sd`, `dash-sd`."""
     tiers = {f"{kind}-{tier}": path for tier, streams in entry.tiers.items() for kind, path in streams.items()}
     streams = entry.streams | tiers
@@ -77,13 +77,13 @@ def _is_below(path: str) -> bool:
     return _PATH.fullmatch(path) is not None and all(part.strip(".") for part in path.split("/"))
 
 
-def merge(known: Title | None, seen: LibraryTitle | None, entry: LibraryTitle) -> Title:
+def merge_published(known: Title | None, seen: LibraryTitle | None, entry: LibraryTitle) -> Title:
     """The catalogue's title after the origin published `entry`.
 
     `known` is the title as it stands, `seen` what the origin said of it before. The catalogue owns titles and
     licences, so what the origin says again undoes no import and no operator's licence; what it says anew is taken.
     """
-    told = _told(entry)
+    told = _title_from_entry(entry)
     if known is None:
         return told
     if seen is None:  # imported before the film came: the origin fills the gaps, and may only narrow the licence
@@ -97,7 +97,7 @@ def merge(known: Title | None, seen: LibraryTitle | None, entry: LibraryTitle) -
             countries=told.countries if known.countries is None else known.countries,
             playable=told.playable,
         )
-    before = _told(seen)
+    before = _title_from_entry(seen)
     changed = {
         name: getattr(told, name)
         for name in ("title", "year", "genres", "cast", "description", "attribution", "countries")
@@ -106,7 +106,7 @@ def merge(known: Title | None, seen: LibraryTitle | None, entry: LibraryTitle) -
     return msgspec.structs.replace(known, playable=told.playable, **changed)
 
 
-def _told(entry: LibraryTitle) -> Title:
+def _title_from_entry(entry: LibraryTitle) -> Title:
     data = entry.metadata
     title = entry.title or _text(data, "title") or entry.content_id
     year = data.get("year")
@@ -117,9 +117,9 @@ def _told(entry: LibraryTitle) -> Title:
         genres=_texts(data, "genres"),
         cast=_texts(data, "cast"),
         description=_text(data, "description")[:50_000],
-        countries=None if entry.countries is None else normal_countries(entry.countries),
+        countries=None if entry.countries is None else normalise_countries(entry.countries),
         attribution=_attribution(data),
-        playable=playable(entry),
+        playable=to_playable(entry),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from kernel.errors import BadSettings, MatineeError
 from kernel.settings.table import COUNTRY, PATH, SWITCH, setting
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import normal_countries
+from services.catalogue.title import normalise_countries
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def run(settings: LicenceSettings, content: str) -> int:
     """Set the licence of the title with contentId CONTENT."""
     if [bool(settings.allow), settings.everywhere, settings.nowhere].count(True) != 1:
         raise BadSettings("allow", "say one of --allow DE,FR or --everywhere or --nowhere")
-    countries = None if settings.everywhere else normal_countries(settings.allow)
+    countries = None if settings.everywhere else normalise_countries(settings.allow)
     asyncio.run(_licence(settings, content, countries))
     where = "everywhere" if countries is None else ", ".join(countries) or "nowhere"
     print(f"{content} may be watched: {where}")
@@ -44,7 +44,7 @@ async def _licence(settings: LicenceSettings, content: str, countries: tuple[str
     store = CatalogueStore(settings.data)
     await store.open()
     try:
-        if not await store.licence(content, countries):
+        if not await store.set_licence(content, countries):
             raise MatineeError(f"there is no title with contentId {content!r} in the catalogue")
     finally:
         await store.close()

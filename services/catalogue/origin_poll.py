@@ -9,18 +9,18 @@ import aiohttp
 import structlog
 
 from kernel.errors import StorageFailed
-from services.catalogue.library import read_library
+from services.catalogue.library import parse_library
 from services.catalogue.store import CatalogueStore
 from services.counters import Counters
 
 log = structlog.get_logger()
 
-MAX_BYTES = 64 << 20
-MAX_PAUSE = 10.0
-SECONDS = 10.0
+MAX_LIBRARY_BYTES = 64 << 20
+MAX_RETRY_SECONDS = 10.0
+REQUEST_TIMEOUT = 10.0
 
 
-class OriginPoll:
+class LibraryPoller:
     """`run` asks for ever; what the origin does not answer stays as it was."""
 
     def __init__(
@@ -35,7 +35,7 @@ class OriginPoll:
         self._every = every
         self._etag: str | None = None
         self._failing = False
-        self.asked = asyncio.Event()
+        self.first_poll_done = asyncio.Event()
         """Set when the origin has answered once."""
 
     async def run(self) -> None:
@@ -43,41 +43,41 @@ class OriginPoll:
         pause = self._every
         while True:
             try:
-                await self.ask()
+                await self.poll_once()
                 pause, self._failing = self._every, False
-                self.asked.set()
+                self.first_poll_done.set()
             except (aiohttp.ClientError, TimeoutError, ValueError, StorageFailed) as error:
                 self._counters.library_failures.inc()
                 if not self._failing:  # said once, not every second
                     log.warning("library-unreadable", url=self._url, error=str(error) or type(error).__name__)
                 self._failing = True
-                pause = min(pause * 2, max(MAX_PAUSE, self._every))
+                pause = min(pause * 2, max(MAX_RETRY_SECONDS, self._every))
             await asyncio.sleep(pause)
 
-    async def ask(self) -> None:
+    async def poll_once(self) -> None:
         """Ask once. Raises ClientError, TimeoutError, ValueError (no library), StorageFailed."""
         headers = {"If-None-Match": self._etag} if self._etag else {}
-        timeout = aiohttp.ClientTimeout(SECONDS)
+        timeout = aiohttp.ClientTimeout(REQUEST_TIMEOUT)
         async with self._session.get(self._url, headers=headers, timeout=timeout, allow_redirects=False) as got:
             if got.status == 304:
                 return
             if got.status != 200:
                 raise ValueError(f"the origin answered {got.status}")
-            body = await _bounded(got)
+            body = await _read_bounded(got)
             etag = got.headers.get("ETag")
-        entries, faults = read_library(body)
+        entries, faults = parse_library(body)
         for fault in faults[:10]:
             log.warning("library-entry-invalid", error=fault)
-        if await self._store.publish(entries):
+        if await self._store.sync_library(entries):
             log.info("library-read", titles=len(entries))
             self._changed()
         self._etag = etag
 
 
-async def _bounded(got: aiohttp.ClientResponse) -> bytes:
+async def _read_bounded(got: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for piece in got.content.iter_chunked(1 << 16):
         body += piece
-        if len(body) > MAX_BYTES:
-            raise ValueError(f"the library is larger than {MAX_BYTES >> 20} MiB")
+        if len(body) > MAX_LIBRARY_BYTES:
+            raise ValueError(f"the library is larger than {MAX_LIBRARY_BYTES >> 20} MiB")
     return bytes(body)

@@ -14,10 +14,10 @@ from msgspec import Meta, Struct
 from kernel.errors import BadRequest
 from kernel.vocabulary import CONTENT_ID
 from services.catalogue.store import CatalogueStore, Position
-from services.catalogue.title import COUNTRY, MAX_POPULARITY, Title, licensed, normal_countries
+from services.catalogue.title import COUNTRY, MAX_POPULARITY, Title, is_licensed, normalise_countries
 from services.http import params
-from services.http.request_context import request_context, watching_country
-from services.http.route import Access, Parameter, Route, answer
+from services.http.request_context import request_context, viewer_country
+from services.http.route import Access, Parameter, Route, json_response
 
 TITLE_SCHEMA = {
     "type": "object",
@@ -37,12 +37,12 @@ TITLE_SCHEMA = {
         "attribution": {"type": "string"},
     },
 }
-MAX_NAMED = 100
-MAX_CURSOR = 300
+MAX_IDS = 100
+MAX_CURSOR_LENGTH = 300
 _COUNTRY = Parameter("country", "Another country than the viewer's own (API key only).")
 
 
-class Licence(Struct, forbid_unknown_fields=True):
+class LicenceBody(Struct, forbid_unknown_fields=True):
     """The body of a licence: null = everywhere, a list = only there, an empty list = nowhere."""
 
     countries: Annotated[list[Annotated[str, Meta(pattern=COUNTRY)]], Meta(max_length=300)] | None
@@ -57,7 +57,7 @@ class CatalogueRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """The catalogue's table."""
-        one = Parameter("contentId", "The title.", place="path")
+        one = Parameter("contentId", "The title.", location="path")
         page = (
             Parameter("cursor", "Where the page begins: the answer before had it as nextCursor."),
             Parameter("ids", "These titles alone, contentIds with commas between, at most 100: one page, in no order."),
@@ -74,64 +74,64 @@ class CatalogueRoutes:
         body = {"type": "object", "properties": {"countries": {"type": ["array", "null"], "items": {"type": "string"}}}}
         return (
             Route(
-                "GET", "/titles", self.listing, Access.VIEWER, "Titles licensed where the viewer is",
-                page, answer=listing,
+                "GET", "/titles", self.list_titles, Access.VIEWER, "Titles licensed where the viewer is",
+                page, response=listing,
             ),
             Route(
-                "GET", "/titles/{contentId}", self.one, Access.VIEWER, "One title",
-                (one, _COUNTRY), answer=TITLE_SCHEMA, refusals=(404,),
+                "GET", "/titles/{contentId}", self.get_title, Access.VIEWER, "One title",
+                (one, _COUNTRY), response=TITLE_SCHEMA, errors=(404,),
             ),
             Route(
-                "PUT", "/titles/{contentId}/licence", self.licence, Access.OPERATOR,
-                "Say where a title may be watched", (one,), body=body, answer=TITLE_SCHEMA, refusals=(404,),
+                "PUT", "/titles/{contentId}/licence", self.put_licence, Access.OPERATOR,
+                "Say where a title may be watched", (one,), body=body, response=TITLE_SCHEMA, errors=(404,),
             ),
         )  # fmt: skip
 
-    async def listing(self, request: web.Request) -> web.Response:
+    async def list_titles(self, request: web.Request) -> web.Response:
         """A page of titles: playable ones first, then by popularity."""
         named = params.text(request, "ids")
         if named is not None:
-            return await self._named(request, named)
-        limit = params.whole(request, "limit", 50, 1, 100)
+            return await self._list_by_ids(request, named)
+        limit = params.integer(request, "limit", 50, 1, 100)
         cursor = params.text(request, "cursor")
-        country = watching_country(request)
-        after = read_cursor(cursor) if cursor else None
+        country = viewer_country(request)
+        after = decode_cursor(cursor) if cursor else None
         page = await self._store.page(country, after, limit + 1)
         more = page[limit - 1][0] if len(page) > limit else None
         operator = request_context(request).caller.operator
-        shown = [describe(title, operator=operator) for _, title in page[:limit]]
-        return answer({"titles": shown, "nextCursor": make_cursor(more) if more else None})
+        shown = [title_json(title, operator=operator) for _, title in page[:limit]]
+        return json_response({"titles": shown, "nextCursor": encode_cursor(more) if more else None})
 
-    async def _named(self, request: web.Request, named: str) -> web.Response:
-        ids = [params.content_id(part) for part in named.split(",")[: MAX_NAMED + 1]]
-        if len(ids) > MAX_NAMED:
-            raise BadRequest(400, "parameter-range", f"query parameter `ids` names more than {MAX_NAMED} titles")
-        country, operator = watching_country(request), request_context(request).caller.operator
+    async def _list_by_ids(self, request: web.Request, named: str) -> web.Response:
+        ids = [params.content_id(part) for part in named.split(",")[: MAX_IDS + 1]]
+        if len(ids) > MAX_IDS:
+            raise BadRequest(400, "parameter-range", f"query parameter `ids` names more than {MAX_IDS} titles")
+        country, operator = viewer_country(request), request_context(request).caller.operator
         found = (await self._store.get_many(ids)).values()
-        shown = [describe(title, operator=operator) for title in found if licensed(title.countries, country)]
-        return answer({"titles": shown, "nextCursor": None})
+        shown = [title_json(title, operator=operator) for title in found if is_licensed(title.countries, country)]
+        return json_response({"titles": shown, "nextCursor": None})
 
-    async def one(self, request: web.Request) -> web.Response:
+    async def get_title(self, request: web.Request) -> web.Response:
         """One title; one that is not licensed where the viewer is does not exist there."""
         title = await self._store.get(params.content_id(request.match_info["contentId"]))
         operator = request_context(request).caller.operator and params.country(request) is None
-        if title is None or not (operator or licensed(title.countries, watching_country(request))):
+        if title is None or not (operator or is_licensed(title.countries, viewer_country(request))):
             raise BadRequest(404, "title-unknown", "there is no such title here")
-        return answer(describe(title, operator=request_context(request).caller.operator))
+        return json_response(title_json(title, operator=request_context(request).caller.operator))
 
-    async def licence(self, request: web.Request) -> web.Response:
+    async def put_licence(self, request: web.Request) -> web.Response:
         """Set a title's countries."""
         content_id = params.content_id(request.match_info["contentId"])
-        countries = (await params.body(request, Licence)).countries
-        done = await self._store.licence(content_id, None if countries is None else normal_countries(countries))
+        countries = (await params.body(request, LicenceBody)).countries
+        done = await self._store.set_licence(content_id, None if countries is None else normalise_countries(countries))
         title = await self._store.get(content_id) if done else None
         if title is None:
             raise BadRequest(404, "title-unknown", "there is no such title")
         self._changed()
-        return answer(describe(title, operator=True))
+        return json_response(title_json(title, operator=True))
 
 
-def describe(title: Title, *, operator: bool) -> dict[str, Any]:
+def title_json(title: Title, *, operator: bool) -> dict[str, Any]:
     """A title as it is answered; only operators read where else it is licensed."""
     film = title.playable
     shown = {
@@ -159,15 +159,15 @@ _Place = tuple[
 """A Position as a cursor may tell it: what no title has never reaches the database."""
 
 
-def make_cursor(position: Position) -> str:
+def encode_cursor(position: Position) -> str:
     """A place in the listing as an opaque word."""
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
 
 
-def read_cursor(text: str) -> Position:
+def decode_cursor(text: str) -> Position:
     """The place that a cursor names. Raises BadRequest for one that we did not make."""
     try:
-        if len(text) > MAX_CURSOR:
+        if len(text) > MAX_CURSOR_LENGTH:
             raise ValueError("too long")
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         place: Position = msgspec.json.decode(raw, type=_Place)

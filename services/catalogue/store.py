@@ -16,8 +16,8 @@ from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, fun
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.catalogue.library import LibraryTitle, merge
-from services.catalogue.title import Change, Imported, Playable, Title
+from services.catalogue.library import LibraryTitle, merge_published
+from services.catalogue.title import Change, ImportedTitle, Playable, Title
 from services.storage.database import Database
 
 tables = MetaData()
@@ -115,7 +115,7 @@ class CatalogueStore:
             row = (await connection.execute(query)).one()
             return row[0], row[1]
 
-    async def take_in(self, batch: Sequence[Imported]) -> int:
+    async def import_titles(self, batch: Sequence[ImportedTitle]) -> int:
         """Insert or update titles of an import in one transaction; how many of them changed anything.
 
         A title that the file says nothing of the countries of keeps its licence; what is playable stays untouched.
@@ -135,7 +135,7 @@ class CatalogueStore:
                 await _set_head(connection, first + len(latest) - 1)
         return changed
 
-    async def licence(self, content_id: str, countries: tuple[str, ...] | None) -> bool:
+    async def set_licence(self, content_id: str, countries: tuple[str, ...] | None) -> bool:
         """Say where a title may be watched; False when there is no such title."""
         async with self._database.write() as connection:
             seq = await _head(connection) + 1
@@ -145,7 +145,7 @@ class CatalogueStore:
                 await _set_head(connection, seq)
         return bool(done.rowcount)
 
-    async def publish(self, entries: Sequence[LibraryTitle]) -> int:
+    async def sync_library(self, entries: Sequence[LibraryTitle]) -> int:
         """Make the titles playable that the origin's library lists, and no others; how many changed."""
         listed = {entry.content_id: entry for entry in entries}
         async with self._database.write() as connection:
@@ -157,7 +157,7 @@ class CatalogueStore:
                 if row is not None and row["is_playable"] and seen == entry:
                     continue
                 seq += 1
-                title = merge(None if row is None else _title(row), seen, entry)
+                title = merge_published(None if row is None else _title(row), seen, entry)
                 values = _row(title, seq) | {"origin_seen": msgspec.json.encode(entry).decode()}
                 await connection.execute(
                     insert(titles).on_conflict_do_update(index_elements=["content_id"], set_=values), values

@@ -76,7 +76,7 @@ class _Line(Struct, rename="camel"):
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportedTitle:
     """A title read from a file; `licence_given` says whether the file spoke of countries at all."""
 
     title: Title
@@ -84,7 +84,7 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class LineError:
     """Why a line is no title: the field at fault ("" when the line as a whole is), and what is wrong."""
 
     field: str
@@ -98,19 +98,19 @@ _lines = msgspec.json.Decoder(_Line)
 _FIELD = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 
 
-def read_line(line: bytes | msgspec.Raw) -> Imported | Fault:
+def parse_line(line: bytes | msgspec.Raw) -> ImportedTitle | LineError:
     """One JSON object of an import file as a title, or what is wrong with it."""
     try:
         found = _lines.decode(line)
     except msgspec.ValidationError as error:
         return _fault(str(error))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Fault("", f"not valid JSON: {error}")
+        return LineError("", f"not valid JSON: {error}")
     name = " ".join(found.title.split())
     if not name:
-        return Fault("title", "is blank")
+        return LineError("title", "is blank")
     if not name.isprintable():
-        return Fault("title", "has control characters")
+        return LineError("title", "has control characters")
     given = found.countries is not UNSET
     countries = None if found.countries is UNSET else found.countries
     title = Title(
@@ -120,19 +120,19 @@ def read_line(line: bytes | msgspec.Raw) -> Imported | Fault:
         genres=_words(found.genres),
         cast=_words(found.cast),
         description=(found.description or found.extract or "").strip(),
-        countries=None if countries is None else normal_countries(countries),
+        countries=None if countries is None else normalise_countries(countries),
         rating=found.rating,
         popularity=found.popularity or 0.0,
     )
-    return Imported(title, given)
+    return ImportedTitle(title, given)
 
 
-def _fault(message: str) -> Fault:
+def _fault(message: str) -> LineError:
     at = _FIELD.search(message)
     why = message[: at.start()] if at else message
     field = at["path"] if at else ""
     missing = re.search(r"missing required field `(\w+)`", why)
-    return Fault(missing[1], "is missing") if missing else Fault(field, why[:1].lower() + why[1:])
+    return LineError(missing[1], "is missing") if missing else LineError(field, why[:1].lower() + why[1:])
 
 
 def _words(texts: list[str] | None) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ def _words(texts: list[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in stripped if text))
 
 
-def normal_countries(countries: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+def normalise_countries(countries: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     """Country codes in capitals, each once, in order of the alphabet."""
     return tuple(sorted({country.upper() for country in countries}))
 
@@ -154,6 +154,6 @@ def stable_content_id(title: str, year: int | None) -> str:
     return "-".join(part for part in (slug, str(year) if year else "", digest) if part)
 
 
-def licensed(countries: tuple[str, ...] | None, country: str | None) -> bool:
+def is_licensed(countries: tuple[str, ...] | None, country: str | None) -> bool:
     """Whether a licence covers a viewer's country; an unknown country is covered only by "everywhere"."""
     return countries is None or (country is not None and country in countries)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rpc.node_identity import NodeIdentity
 
 
-def identity_of(settings: ServicesSettings, clock: Clock) -> NodeIdentity | None:
+def make_identity(settings: ServicesSettings, clock: Clock) -> NodeIdentity | None:
     """Their identity; None where there is no control, or one on this machine in plain text. Raises BadSettings."""
     if settings.control is None:
         return None

@@ -17,11 +17,11 @@ from services.counters import Counters
 
 log = structlog.get_logger()
 
-FIRST_PAUSE = 0.5
-MAX_PAUSE = 10.0
+MIN_RETRY_SECONDS = 0.5
+MAX_RETRY_SECONDS = 10.0
 
 
-class Status(Protocol):
+class SyncStatus(Protocol):
     """What control holds."""
 
     @property
@@ -29,7 +29,7 @@ class Status(Protocol):
         """How far control has read each source."""
 
 
-class Control(Protocol):
+class LicenceSink(Protocol):
     """What is said to control."""
 
     async def put_titles(
@@ -37,11 +37,11 @@ class Control(Protocol):
     ) -> object:
         """Licences, and how far the source is read with them."""
 
-    async def status(self) -> Status:
+    async def status(self) -> SyncStatus:
         """What control holds."""
 
 
-class Catalogue(Protocol):
+class ChangeSource(Protocol):
     """What is told: the catalogue's change log."""
 
     async def head(self) -> int:
@@ -51,10 +51,10 @@ class Catalogue(Protocol):
         """Batches of changes, for ever."""
 
 
-class ControlLink:
+class LicenceSync:
     """`run` tells control for as long as the process lives."""
 
-    def __init__(self, control: Control, catalogue: Catalogue, source: str, counters: Counters) -> None:
+    def __init__(self, control: LicenceSink, catalogue: ChangeSource, source: str, counters: Counters) -> None:
         self._control = control
         self._catalogue = catalogue
         self._source = source
@@ -62,17 +62,17 @@ class ControlLink:
 
     async def run(self) -> None:
         """Tell, and after a failure again, from where control stands, with growing pauses."""
-        pause = FIRST_PAUSE
+        pause = MIN_RETRY_SECONDS
         while True:
             try:
-                async for _ in self._tell():
-                    pause = FIRST_PAUSE
+                async for _ in self._send_changes():
+                    pause = MIN_RETRY_SECONDS
             except MatineeError as error:
                 log.warning("control-unreachable", what="licences", error=str(error), retry_in=pause)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, MAX_PAUSE)
+            pause = min(pause * 2, MAX_RETRY_SECONDS)
 
-    async def _tell(self) -> AsyncIterator[int]:
+    async def _send_changes(self) -> AsyncIterator[int]:
         cursor = (await self._control.status()).cursors.get(self._source, 0)
         if cursor > await self._catalogue.head():  # this catalogue was put back from a copy: tell everything anew
             cursor = 0

@@ -8,9 +8,9 @@ import aiohttp
 
 
 @dataclass(frozen=True)
-class Upstream:
+class OriginClient:
     """The origin as the gateway asks it; `session` is the process's one HTTP client."""
 
     session: aiohttp.ClientSession
-    origin: str | None
+    base_url: str | None
     region: str

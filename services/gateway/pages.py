@@ -16,20 +16,20 @@ from cachetools import LRUCache
 from kernel.clock import Clock
 from kernel.errors import BadRequest, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
-from services.gateway.origin import Upstream
+from services.gateway.origin import OriginClient
 from services.http import params
-from services.http.caller import COOKIE, GUEST_SECONDS, Gate
+from services.http.caller import COOKIE_NAME, GUEST_COOKIE_SECONDS, Authenticator
 from services.http.request_context import request_context
-from services.http.route import Access, Parameter, Route, answer
+from services.http.route import Access, Parameter, Route, json_response
 
-WEB = Path(__file__).resolve().parents[2] / "web" / "app"
+WEB_FOLDER = Path(__file__).resolve().parents[2] / "web" / "app"
 HLS_JS = Path(__file__).resolve().parents[2] / "node_modules" / "hls.js" / "dist" / "hls.min.js"
 ASSETS: Mapping[str, Path] = {"hls.min.js": HLS_JS} | {
-    path.name: path for path in sorted(WEB.glob("*")) if path.suffix in (".js", ".css", ".svg")
+    path.name: path for path in sorted(WEB_FOLDER.glob("*")) if path.suffix in (".js", ".css", ".svg")
 }
-TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 MAX_POSTER_BYTES = 4 << 20
-PICTURES_BYTES = 64 << 20
+MAX_POSTER_CACHE_BYTES = 64 << 20
 
 
 def content_security_policy(edges: Sequence[str], *, for_development: bool) -> str:
@@ -47,90 +47,105 @@ def content_security_policy(edges: Sequence[str], *, for_development: bool) -> s
     )
 
 
-class Posters(Protocol):
+class PosterCatalogue(Protocol):
     """What the gateway needs of the catalogue to show a title's picture."""
 
     async def thumbnail(self, content_id: str, country: str | None) -> str | None:
         """The picture's path below the title; None where there is none, or it is not licensed there."""
 
 
-class Pages:
+class PageRoutes:
     """Routes of the page and its files."""
 
-    def __init__(self, upstream: Upstream, posters: Posters, edges: Sequence[str], gate: Gate, clock: Clock) -> None:
+    def __init__(
+        self, upstream: OriginClient, posters: PosterCatalogue, edges: Sequence[str], gate: Authenticator, clock: Clock
+    ) -> None:
         self._upstream = upstream
         self._posters = posters
         self._edges = edges
         self._gate = gate
         self._clock = clock
         self._pictures: LRUCache[tuple[str, str], tuple[str, bytes]] = LRUCache(
-            PICTURES_BYTES, getsizeof=lambda kept: len(kept[1])
+            MAX_POSTER_CACHE_BYTES, getsizeof=lambda kept: len(kept[1])
         )
-        self._tags = {name: _tag(path) for name, path in ASSETS.items() if path.is_file()}
+        self._tags = {name: _etag(path) for name, path in ASSETS.items() if path.is_file()}
 
     def routes(self) -> tuple[Route, ...]:
         """The page's table."""
-        poster = (Parameter("contentId", "The title.", place="path"),)
+        poster = (Parameter("contentId", "The title.", location="path"),)
         viewer = {
             "type": "object",
             "properties": {"userId": {"type": "string"}, "country": {"type": ["string", "null"]}},
         }
         return (
-            Route("GET", "/", self.page, Access.ANYBODY, "The viewers' page", hidden=True),
-            Route("GET", "/favicon.ico", self.icon, Access.ANYBODY, "The page's icon", hidden=True),
-            Route("GET", "/assets/{name}", self.asset, Access.ANYBODY, "The page's files", hidden=True),
-            Route("GET", "/viewer", self.viewer, Access.ANYBODY, "Who the viewer is; makes it a guest", answer=viewer),
+            Route("GET", "/", self.get_page, Access.ANYBODY, "The viewers' page", hidden=True),
+            Route("GET", "/favicon.ico", self.get_icon, Access.ANYBODY, "The page's icon", hidden=True),
+            Route("GET", "/assets/{name}", self.get_asset, Access.ANYBODY, "The page's files", hidden=True),
+            Route(
+                "GET",
+                "/viewer",
+                self.get_viewer,
+                Access.ANYBODY,
+                "Who the viewer is; makes it a guest",
+                response=viewer,
+            ),
             Route(
                 "GET",
                 "/posters/{contentId}",
-                self.poster,
+                self.get_poster,
                 Access.VIEWER,
                 "A title's picture",
                 poster,
-                refusals=(404, 502),
+                errors=(404, 502),
             ),
         )
 
-    async def page(self, request: web.Request) -> web.StreamResponse:
+    async def get_page(self, request: web.Request) -> web.StreamResponse:
         """The page; its visitor becomes a guest."""
-        body = await asyncio.to_thread((WEB / "index.html").read_bytes)
+        body = await asyncio.to_thread((WEB_FOLDER / "index.html").read_bytes)
         response = web.Response(body=body, content_type="text/html", charset="utf-8")
         response.headers["Content-Security-Policy"] = content_security_policy(
             self._edges, for_development=self._gate.insecure_dev
         )
         response.headers["X-Frame-Options"] = "DENY"
         response.headers["Cache-Control"] = "no-cache"
-        self._greet(request, response)
+        self._ensure_guest(request, response)
         return response
 
-    async def viewer(self, request: web.Request) -> web.StreamResponse:
+    async def get_viewer(self, request: web.Request) -> web.StreamResponse:
         """The viewer's own userId and country, for the page."""
-        response = answer({})
-        guest = self._greet(request, response)
-        body = answer({"userId": guest, "country": request_context(request).country})
+        response = json_response({})
+        guest = self._ensure_guest(request, response)
+        body = json_response({"userId": guest, "country": request_context(request).country})
         response.body = body.body
         return response
 
-    def _greet(self, request: web.Request, response: web.Response) -> str:
+    def _ensure_guest(self, request: web.Request, response: web.Response) -> str:
         found = request_context(request)
         guest = found.caller.guest
         if guest is None:
             guest = f"guest-{token_hex(16)}"
             cookie = self._gate.make_cookie(guest, self._clock.wall())
             response.set_cookie(
-                COOKIE, cookie, max_age=GUEST_SECONDS, httponly=True, samesite="Lax", secure=found.secure, path="/"
+                COOKIE_NAME,
+                cookie,
+                max_age=GUEST_COOKIE_SECONDS,
+                httponly=True,
+                samesite="Lax",
+                secure=found.secure,
+                path="/",
             )
         return guest
 
-    async def icon(self, request: web.Request) -> web.StreamResponse:
+    async def get_icon(self, request: web.Request) -> web.StreamResponse:
         """Browsers ask for it unasked."""
-        return await self._file(request, "icon.svg")
+        return await self._serve_file(request, "icon.svg")
 
-    async def asset(self, request: web.Request) -> web.StreamResponse:
+    async def get_asset(self, request: web.Request) -> web.StreamResponse:
         """One of the page's files."""
-        return await self._file(request, request.match_info["name"])
+        return await self._serve_file(request, request.match_info["name"])
 
-    async def _file(self, request: web.Request, name: str) -> web.StreamResponse:
+    async def _serve_file(self, request: web.Request, name: str) -> web.StreamResponse:
         path, tag = ASSETS.get(name), self._tags.get(name)
         if path is None or tag is None:
             raise BadRequest(404, "no-such-file", "the page has no such file")
@@ -138,13 +153,13 @@ class Pages:
         if tag in request.headers.get("If-None-Match", ""):
             return web.Response(status=304, headers=headers)
         body = await asyncio.to_thread(path.read_bytes)
-        return web.Response(body=body, content_type=TYPES[path.suffix], charset="utf-8", headers=headers)
+        return web.Response(body=body, content_type=CONTENT_TYPES[path.suffix], charset="utf-8", headers=headers)
 
-    async def poster(self, request: web.Request) -> web.StreamResponse:
+    async def get_poster(self, request: web.Request) -> web.StreamResponse:
         """A title's picture, fetched from the origin and kept."""
         content_id = params.content_id(request.match_info["contentId"])
         path = await self._posters.thumbnail(content_id, request_context(request).country)
-        if path is None or self._upstream.origin is None:
+        if path is None or self._upstream.base_url is None:
             raise BadRequest(404, "no-picture", "there is no picture of this title here")
         if (content_id, path) not in self._pictures:
             self._pictures[content_id, path] = await self._fetch_picture(content_id, path)
@@ -154,7 +169,7 @@ class Pages:
 
     async def _fetch_picture(self, content_id: str, path: str) -> tuple[str, bytes]:
         upstream = self._upstream
-        url = f"{upstream.origin}/cdn/{upstream.region}/{content_id}/{path}"
+        url = f"{upstream.base_url}/cdn/{upstream.region}/{content_id}/{path}"
         try:
             async with upstream.session.get(url, allow_redirects=False, timeout=aiohttp.ClientTimeout(10)) as got:
                 body = await got.content.read(MAX_POSTER_BYTES + 1)
@@ -172,5 +187,5 @@ class Pages:
         return kind, body
 
 
-def _tag(path: Path) -> str:
+def _etag(path: Path) -> str:
     return f'"{hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()}"'

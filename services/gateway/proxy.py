@@ -16,11 +16,11 @@ from kernel.errors import Overloaded, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.http.paths import normalise
 from kernel.vocabulary import OverloadReason, Refusal
-from services.gateway.origin import Upstream
+from services.gateway.origin import OriginClient
 from services.http.request_context import request_context
 from services.http.route import Access, Route
 
-MAX_PROXIED = 64
+MAX_PROXIED_REQUESTS = 64
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 120.0
 MAX_PATH_LENGTH = 16 * 1024
@@ -30,11 +30,11 @@ _HOP_BY_HOP = frozenset(("connection", "keep-alive", "te", "trailer", "transfer-
     "proxy-authenticate",
     "proxy-authorization",
 }
-_NOT_SENT_UP = _HOP_BY_HOP | {"host", "authorization", "cookie", "expect", "content-length", "forwarded"}
-_NOT_SENT_DOWN = _HOP_BY_HOP | {"set-cookie", "content-length", "server", "date"}
+_REQUEST_FIELDS_DROPPED = _HOP_BY_HOP | {"host", "authorization", "cookie", "expect", "content-length", "forwarded"}
+_RESPONSE_FIELDS_DROPPED = _HOP_BY_HOP | {"set-cookie", "content-length", "server", "date"}
 
 
-def edge_for(path: str, edges: Sequence[str]) -> str:
+def edge_for_path(path: str, edges: Sequence[str]) -> str:
     """The edge that a path is sent to: the same for all of a title, so that relative addresses stay together."""
     parts = path.split("?", maxsplit=1)[0].split("/")
     start = 3 if parts[1] == "t" else 1
@@ -42,7 +42,7 @@ def edge_for(path: str, edges: Sequence[str]) -> str:
     return max(edges, key=lambda edge: hashlib.blake2b(f"{title}\0{edge}".encode(), digest_size=8).digest())
 
 
-def may_pass_on(target: str) -> bool:
+def is_proxyable(target: str) -> bool:
     """Whether the origin reads the path as we do: no dot segment, encoded slash, backslash or half an escape in it."""
     path = target.partition("?")[0]
     read = normalise(path.encode("utf-8", "surrogateescape"))
@@ -52,21 +52,23 @@ def may_pass_on(target: str) -> bool:
 class Gateway:
     """Routes to what other programs answer."""
 
-    def __init__(self, upstream: Upstream, edges: Sequence[str]) -> None:
+    def __init__(self, upstream: OriginClient, edges: Sequence[str]) -> None:
         self._upstream = upstream
         self._edges = edges
-        self._free = asyncio.Semaphore(MAX_PROXIED)
+        self._free = asyncio.Semaphore(MAX_PROXIED_REQUESTS)
 
     def routes(self) -> tuple[Route, ...]:
         """The gateway's table."""
         proxied = "Ingest and transcode: answered by the origin"
         return (
-            Route("*", "/content/{rest:.*}", self.content, Access.OPERATOR, proxied, takes=None, hidden=True),
-            Route("*", "/cdn/{rest:.*}", self.to_edge, Access.ANYBODY, "Sent to an edge", hidden=True),
-            Route("*", "/t/{rest:.*}", self.to_edge, Access.ANYBODY, "Sent to an edge", hidden=True),
+            Route(
+                "*", "/content/{rest:.*}", self.proxy_content, Access.OPERATOR, proxied, content_types=None, hidden=True
+            ),
+            Route("*", "/cdn/{rest:.*}", self.redirect_to_edge, Access.ANYBODY, "Sent to an edge", hidden=True),
+            Route("*", "/t/{rest:.*}", self.redirect_to_edge, Access.ANYBODY, "Sent to an edge", hidden=True),
         )
 
-    async def to_edge(self, request: web.Request) -> web.StreamResponse:
+    async def redirect_to_edge(self, request: web.Request) -> web.StreamResponse:
         """307 to an edge, with the path exactly as it came."""
         path = request.raw_path
         if (
@@ -78,24 +80,24 @@ class Gateway:
             return problem(400, "path", "this path cannot be sent on as it is")
         if not self._edges:
             raise Overloaded(OverloadReason.NO_EDGE)
-        headers = {"Location": edge_for(path, self._edges) + path, "Cache-Control": "no-store"}
+        headers = {"Location": edge_for_path(path, self._edges) + path, "Cache-Control": "no-store"}
         headers |= {"Access-Control-Allow-Origin": "*"}
         return web.Response(status=307, headers=headers)
 
-    async def content(self, request: web.Request) -> web.StreamResponse:
+    async def proxy_content(self, request: web.Request) -> web.StreamResponse:
         """Pass a request on to the origin and its answer back, both as they flow."""
         upstream = self._upstream
-        if upstream.origin is None:
+        if upstream.base_url is None:
             raise Overloaded(OverloadReason.NO_ORIGIN)
         path = request.raw_path
-        if not may_pass_on(path):
+        if not is_proxyable(path):
             return problem(400, "path", "this path cannot be sent on as it is")
         if self._free.locked():
             raise Overloaded(OverloadReason.PROXIED_REQUESTS)
         async with self._free:
-            return await self._pass_on(request, upstream.origin + path)
+            return await self._forward(request, upstream.base_url + path)
 
-    async def _pass_on(self, request: web.Request, url: str) -> web.StreamResponse:
+    async def _forward(self, request: web.Request, url: str) -> web.StreamResponse:
         body = request.content if request.can_read_body else None
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=IDLE_SECONDS)
         sent = None
@@ -103,12 +105,12 @@ class Gateway:
             async with self._upstream.session.request(
                 request.method,
                 URL(url, encoded=True),
-                headers=self._headers_up(request),
+                headers=self._request_headers(request),
                 data=body,
                 allow_redirects=False,
                 timeout=timeout,
             ) as got:
-                sent = web.StreamResponse(status=got.status, reason=got.reason, headers=_headers_down(got.headers))
+                sent = web.StreamResponse(status=got.status, reason=got.reason, headers=_response_headers(got.headers))
                 if got.content_length is not None and "Content-Encoding" not in got.headers:
                     sent.content_length = got.content_length
                 await sent.prepare(request)
@@ -117,16 +119,16 @@ class Gateway:
                 await sent.write_eof()
                 return sent
         except TimeoutError as error:
-            raise self._broken(
+            raise self._failure(
                 sent, request, UpstreamFailed(UpstreamReason.ORIGIN_TIMEOUT, detail="the origin is silent")
             ) from error
         except aiohttp.ClientError as error:
             failed = UpstreamFailed(
                 UpstreamReason.ORIGIN_UNREACHABLE, detail=f"the origin cannot be asked: {type(error).__name__}"
             )
-            raise self._broken(sent, request, failed) from error
+            raise self._failure(sent, request, failed) from error
 
-    def _broken(self, sent: web.StreamResponse | None, request: web.Request, failed: UpstreamFailed) -> Exception:
+    def _failure(self, sent: web.StreamResponse | None, request: web.Request, failed: UpstreamFailed) -> Exception:
         """What to raise: once an answer has begun, only a cut connection can say that it is not whole."""
         if sent is None or not sent.prepared:
             late = request.content.exception()  # whose fault it is: the client's, whose body does not come
@@ -135,12 +137,12 @@ class Gateway:
             request.transport.abort()
         return ConnectionResetError("the origin broke off in the middle of its answer")
 
-    def _headers_up(self, request: web.Request) -> CIMultiDict[str]:
+    def _request_headers(self, request: web.Request) -> CIMultiDict[str]:
         named = {name.strip().lower() for line in request.headers.getall("Connection", []) for name in line.split(",")}
         headers = CIMultiDict(
             (name, value)
             for name, value in request.headers.items()
-            if name.lower() not in _NOT_SENT_UP | named and not name.lower().startswith("x-forwarded-")
+            if name.lower() not in _REQUEST_FIELDS_DROPPED | named and not name.lower().startswith("x-forwarded-")
         )
         length = request.headers.get("Content-Length")
         if length is not None and request.can_read_body:
@@ -150,6 +152,8 @@ class Gateway:
         return headers
 
 
-def _headers_down(headers: Mapping[str, str]) -> CIMultiDict[str]:
+def _response_headers(headers: Mapping[str, str]) -> CIMultiDict[str]:
     named = {name.strip().lower() for name in headers.get("Connection", "").split(",")}
-    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _NOT_SENT_DOWN | named)
+    return CIMultiDict(
+        (name, value) for name, value in headers.items() if name.lower() not in _RESPONSE_FIELDS_DROPPED | named
+    )

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from kernel.errors import BadRequest
 from services.http.route import Access
 
-COOKIE = "matinee_guest"
-GUEST_SECONDS = 180 * 86400
+COOKIE_NAME = "matinee_guest"
+GUEST_COOKIE_SECONDS = 180 * 86400
 _COOKIE = re.compile(r"(?P<id>guest-[0-9a-f]{32})\.(?P<until>\d{10,11})\.(?P<mac>[0-9a-f]{64})", re.ASCII)
 
 
@@ -22,7 +22,7 @@ class Caller:
     operator: bool = False
     guest: str | None = None
 
-    def may(self, access: Access, *, on_this_machine: bool) -> bool:
+    def may_use(self, access: Access, *, on_this_machine: bool) -> bool:
         """Whether this caller may use a route with this access level."""
         match access:
             case Access.ANYBODY:
@@ -34,7 +34,7 @@ class Caller:
             case Access.INTERNAL:
                 return self.operator or on_this_machine
 
-    def speaks_for(self, user: str | None) -> str:
+    def acting_user(self, user: str | None) -> str:
         """The userId to act for; a guest may name only its own. Raises BadRequest (400, 403)."""
         if user is None:
             if self.guest is None:
@@ -46,16 +46,16 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Authenticator:
     """Authenticates callers. With `insecure_dev` everybody is an operator; allowed on loopback only."""
 
     api_key: str
     guest_secret: bytes
     insecure_dev: bool = False
 
-    def recognise(self, authorization: str | None, cookie: str | None, now: float) -> Caller:
+    def authenticate(self, authorization: str | None, cookie: str | None, now: float) -> Caller:
         """Authenticate by the Authorization field and the guest cookie. Raises BadRequest (401) if the key is wrong."""
-        guest = self.read_cookie(cookie, now) if cookie else None
+        guest = self.verify_cookie(cookie, now) if cookie else None
         if authorization is None:
             return Caller(operator=self.insecure_dev, guest=guest)
         scheme, _, key = authorization.partition(" ")
@@ -63,7 +63,7 @@ class Gate:
             raise BadRequest(401, "api-key", "the Authorization field does not hold a valid API key")
         return Caller(operator=True, guest=guest)
 
-    def read_cookie(self, text: str, now: float) -> str | None:
+    def verify_cookie(self, text: str, now: float) -> str | None:
         """The guest's id in a valid cookie; None if it is forged or expired."""
         match = _COOKIE.fullmatch(text)
         if match is None or int(match["until"]) <= now:
@@ -72,7 +72,7 @@ class Gate:
 
     def make_cookie(self, guest: str, now: float) -> str:
         """Make the signed cookie of a guest. `guest` is `guest-` and 32 hexadecimal digits."""
-        until = str(int(now + GUEST_SECONDS))
+        until = str(int(now + GUEST_COOKIE_SECONDS))
         return f"{guest}.{until}.{self._mac(guest, until)}"
 
     def _mac(self, guest: str, until: str) -> str:

@@ -13,12 +13,12 @@ from cachetools import LRUCache
 from kernel.auth.geo import country_code, decide
 from kernel.errors import BadSettings
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAX_HOPS = 32
 
 
-def viewer_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> Address | None:
+def viewer_address(peer: str, forwarded: Sequence[str], trusted: Sequence[IPNetwork]) -> IPAddress | None:
     """The viewer's address: the last hop that is not a trusted proxy; None if it is not a valid address.
 
     `forwarded` holds the lines of X-Forwarded-For. The peer is the last hop, so only trusted proxies can add addresses.
@@ -30,7 +30,7 @@ def viewer_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Networ
     return address
 
 
-def _address(text: str) -> Address | None:
+def _address(text: str) -> IPAddress | None:
     try:
         address = ipaddress.ip_address(text.split("%", maxsplit=1)[0].strip("[]"))
     except ValueError:
@@ -39,18 +39,18 @@ def _address(text: str) -> Address | None:
     return mapped or address
 
 
-def _inside(address: Address, network: Network) -> bool:
+def _inside(address: IPAddress, network: IPNetwork) -> bool:
     return address.version == network.version and address in network
 
 
-class Lookup(Protocol):
+class GeoDatabase(Protocol):
     """A GeoIP database: an .mmdb reader."""
 
-    def get(self, address: Address) -> object:
+    def get(self, address: IPAddress) -> object:
         """The record of an address, of any shape; None if there is none."""
 
 
-def country_in(record: object) -> str | None:
+def country_in_record(record: object) -> str | None:
     """The country code in an .mmdb record, for the record shapes of the common databases."""
     if not isinstance(record, dict):
         return None
@@ -62,28 +62,28 @@ def country_in(record: object) -> str | None:
     return None
 
 
-class Places:
+class CountryLookup:
     """Look up the country of addresses, with a cache of the last 10,000."""
 
-    def __init__(self, lookup: Lookup | None, default: str | None) -> None:
+    def __init__(self, lookup: GeoDatabase | None, default: str | None) -> None:
         self._lookup = lookup
         self._default = default
-        self._known: LRUCache[Address, str | None] = LRUCache(10_000)
+        self._known: LRUCache[IPAddress, str | None] = LRUCache(10_000)
 
-    def country(self, address: Address | None) -> str | None:
+    def country(self, address: IPAddress | None) -> str | None:
         """The country of an address, or the default; None if neither is known."""
         if address is None or self._lookup is None:
             return self._default
         if address not in self._known:
             try:
-                found = country_in(self._lookup.get(address))
+                found = country_in_record(self._lookup.get(address))
             except ValueError:  # an IPv6 address, but the database holds IPv4 only
                 found = None
             self._known[address] = decide(found, None, self._default)
         return self._known[address]
 
 
-def open_lookup(path: Path | None) -> Lookup | None:
+def open_geo_database(path: Path | None) -> GeoDatabase | None:
     """Open an .mmdb file. Raises BadSettings if it is not usable."""
     if path is None:
         return None

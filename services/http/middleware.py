@@ -18,9 +18,9 @@ from kernel.http.door_rules import JSON, LOOPBACK_DOOR, SAFE_METHODS, DoorRules
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, DoorRefusal
 from services.counters import Counters
 from services.http import params
-from services.http.caller import COOKIE, Caller, Gate
-from services.http.geo import Network, Places, viewer_address
-from services.http.request_context import VISIT, RequestContext
+from services.http.caller import COOKIE_NAME, Authenticator, Caller
+from services.http.geo import CountryLookup, IPNetwork, viewer_address
+from services.http.request_context import REQUEST_CONTEXT, RequestContext
 from services.http.route import Access, Handler, Route
 
 log = structlog.get_logger()
@@ -36,9 +36,9 @@ ROUTES = web.AppKey("routes", dict[web.AbstractRoute, Route])
 class Middleware:
     """Wraps every handler of the application."""
 
-    gate: Gate
-    places: Places
-    trusted: Sequence[Network]
+    gate: Authenticator
+    places: CountryLookup
+    trusted: Sequence[IPNetwork]
     clock: Clock
     counters: Counters
     rules: DoorRules = LOOPBACK_DOOR
@@ -73,7 +73,7 @@ class Middleware:
     ) -> web.StreamResponse:
         try:
             found = self._context(request, request_id)
-            request[VISIT] = found
+            request[REQUEST_CONTEXT] = found
             refused = self._refusal(request, found.caller, route)
             if refused is not None:
                 return refused
@@ -90,20 +90,20 @@ class Middleware:
             log.exception("storage-failed", request_id=request_id)
             return problem(503, "storage", "storage is unavailable: try again", headers={"Retry-After": "2"})
         except web.HTTPException as error:
-            return _plain(error)
+            return _problem_for(error)
         except MatineeError as error:
             log.exception("failed", request_id=request_id)
             return problem(500, "bug", str(error), requestId=request_id)
         except Exception:
-            log.exception("bug", request_id=request_id, path=shown_path(request))
+            log.exception("bug", request_id=request_id, path=redacted_path(request))
             return problem(500, "bug", "internal error; find it in the log by this request id", requestId=request_id)
 
     def _context(self, request: web.Request, request_id: str) -> RequestContext:
         forwarded = request.headers.getall("X-Forwarded-For", [])
         peer = request.remote or ""
         address = viewer_address(peer, forwarded, self.trusted)
-        caller = self.gate.recognise(
-            request.headers.get("Authorization"), request.cookies.get(COOKIE), self.clock.wall()
+        caller = self.gate.authenticate(
+            request.headers.get("Authorization"), request.cookies.get(COOKIE_NAME), self.clock.wall()
         )
         proxied = viewer_address(peer, [""], self.trusted) is None  # the peer itself is a trusted proxy
         secure = request.secure or (proxied and request.headers.get("X-Forwarded-Proto", "").lower() == "https")
@@ -116,11 +116,11 @@ class Middleware:
             if request.match_info.http_exception is None:
                 raise Bug(f"{request.match_info.route} is missing from the route table: it has no access level")
             return None
-        address = request[VISIT].address
-        here = address is not None and address.is_loopback and not _passed_on(request, self.trusted)
+        address = request[REQUEST_CONTEXT].address
+        here = address is not None and address.is_loopback and not _came_through_untrusted_proxy(request, self.trusted)
         # DNS rebinding: with any_name a hostile page's own name may resolve to this machine, so require a known Host.
         here = here and foreign_host(request, replace(self.rules, any_name=False)) is None
-        if caller.may(route.access, on_this_machine=here):
+        if caller.may_use(route.access, on_this_machine=here):
             return None
         need = (
             "an API key" if route.access is not Access.VIEWER else "an API key, or the guest cookie that the page sets"
@@ -133,7 +133,7 @@ class Middleware:
         """Apply the Host rule to reads, and the cross-site rules too to requests that change something."""
         if request.method in SAFE_METHODS:
             return foreign_host(request, self.rules)
-        return door_refusal(request, self.rules, route.takes if route is not None else JSON)
+        return door_refusal(request, self.rules, route.content_types if route is not None else JSON)
 
     def _record(
         self,
@@ -156,7 +156,7 @@ class Middleware:
         log.info(
             "request",
             method=method,
-            path=shown_path(request),
+            path=redacted_path(request),
             route=name,
             status=int(status),
             ms=round(took * 1000, 2),
@@ -165,12 +165,12 @@ class Middleware:
         )
 
 
-def shown_path(request: web.Request) -> str:
+def redacted_path(request: web.Request) -> str:
     """The path for the log: token and query removed, at most 300 characters."""
     return _TOKEN.sub("/t/…", request.raw_path.partition("?")[0])[:300]
 
 
-def _passed_on(request: web.Request, trusted: Sequence[Network]) -> bool:
+def _came_through_untrusted_proxy(request: web.Request, trusted: Sequence[IPNetwork]) -> bool:
     """Whether an untrusted proxy forwarded the request, so that the peer's address is not the client's."""
     return not trusted and any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via"))
 
@@ -184,7 +184,7 @@ def _request_id(request: web.Request) -> str:
     return given if _REQUEST_ID.fullmatch(given) else token_hex(16)
 
 
-def _plain(error: web.HTTPException) -> web.Response:
+def _problem_for(error: web.HTTPException) -> web.Response:
     """Turn an HTTP error raised by aiohttp into a problem."""
     if error.status == 404:
         return problem(404, "no-such-path", "no such path; /openapi.json lists the paths")

@@ -59,11 +59,11 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
 
 
 def _operation(route: Route) -> dict[str, Any]:
-    refusals = set(route.refusals)
+    refusals = set(route.errors)
     refusals |= {401} if route.access is not Access.ANYBODY else set()
     refusals |= {400} if route.parameters or route.body else set()
     refusals |= {413, 415} if route.body else set()
-    content = {"application/json": {"schema": route.answer}} if route.answer else None
+    content = {"application/json": {"schema": route.response}} if route.response else None
     responses: dict[str, Any] = {"200": {"description": "OK"} | ({"content": content} if content else {})}
     for status in sorted(refusals):
         schema = {"$ref": "#/components/schemas/Problem"}
@@ -82,9 +82,9 @@ def _operation(route: Route) -> dict[str, Any]:
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
-        "in": parameter.place,
-        "required": parameter.required or parameter.place == "path",
-        "description": parameter.sentence,
+        "in": parameter.location,
+        "required": parameter.required or parameter.location == "path",
+        "description": parameter.description,
         "schema": parameter.schema,
     }
 

@@ -39,7 +39,7 @@ def check_parameters(request: web.Request) -> None:
                 )
 
 
-def needed(request: web.Request, name: str) -> str:
+def required(request: web.Request, name: str) -> str:
     """A required query parameter. Raises BadRequest if it is absent or empty."""
     value = text(request, name)
     if not value:
@@ -47,7 +47,7 @@ def needed(request: web.Request, name: str) -> str:
     return value
 
 
-def whole(request: web.Request, name: str, default: int, least: int, most: int) -> int:
+def integer(request: web.Request, name: str, default: int, least: int, most: int) -> int:
     """An integer from `least` to `most`; `default` if absent. Raises BadRequest."""
     value = text(request, name)
     if value is None:
@@ -59,7 +59,7 @@ def whole(request: web.Request, name: str, default: int, least: int, most: int) 
     return int(value)
 
 
-def switch(request: web.Request, name: str) -> bool:
+def boolean(request: web.Request, name: str) -> bool:
     """A boolean: `true`, `false`, `1` or `0`; False if absent. Raises BadRequest."""
     value = text(request, name)
     if value not in (None, "true", "false", "1", "0"):

@@ -9,7 +9,7 @@ from aiohttp import web
 from kernel.errors import BadRequest
 from services.http import params
 from services.http.caller import Caller
-from services.http.geo import Address
+from services.http.geo import IPAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +18,20 @@ class RequestContext:
 
     request_id: str
     caller: Caller
-    address: Address | None
+    address: IPAddress | None
     country: str | None
     secure: bool
 
 
-VISIT = web.RequestKey("visit", RequestContext)
+REQUEST_CONTEXT = web.RequestKey("visit", RequestContext)
 
 
 def request_context(request: web.Request) -> RequestContext:
     """The context of a request."""
-    return request[VISIT]
+    return request[REQUEST_CONTEXT]
 
 
-def watching_country(request: web.Request) -> str | None:
+def viewer_country(request: web.Request) -> str | None:
     """The viewer's country; an operator may override it with `country=`. Raises BadRequest (400, 403)."""
     named = params.country(request)
     found = request_context(request)

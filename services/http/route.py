@@ -32,10 +32,10 @@ class Parameter:
     """A query or path parameter, as /openapi.json describes it."""
 
     name: str
-    sentence: str
+    description: str
     required: bool = False
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
-    place: str = "query"
+    location: str = "query"
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,16 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     body: Mapping[str, Any] | None = None
     """JSON schema of the request body."""
-    answer: Mapping[str, Any] | None = None
+    response: Mapping[str, Any] | None = None
     """JSON schema of the body of a 200 response."""
-    refusals: tuple[int, ...] = ()
-    takes: frozenset[str] | None = JSON
+    errors: tuple[int, ...] = ()
+    content_types: frozenset[str] | None = JSON
     """The content types that requests with a body may have; None if another program checks them."""
     hidden: bool = False
     """Left out of /openapi.json: pages and images."""
 
 
-def answer(value: Any, *, status: int = 200, cache: str = "no-store") -> web.Response:
+def json_response(value: Any, *, status: int = 200, cache: str = "no-store") -> web.Response:
     """Make a JSON response; `cache` is its Cache-Control."""
     response = web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
     response.headers["Cache-Control"] = cache

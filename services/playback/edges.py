@@ -1,4 +1,4 @@
-"""Which edges to send a viewer to: asked of control, remembered for moments, known without it all the same."""
+"""Select the edges for a viewer: ask control, cache its answer briefly, fall back to the configured edges."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from services.counters import Counters
 from services.playback.eligibility import edges_for
 from services.playback.pathways import MAX_PATHWAYS, Pathway, pathway_id
 
-WITHIN = 0.15
-"""Seconds that control has to answer."""
-REMEMBERED = 1.0
-CALM_TTL = 10.0
-"""Control names a shorter time while any edge is in trouble."""
-AWAY = 2.0
-"""Seconds for which control is not asked after it failed to answer."""
+CONTROL_TIMEOUT = 0.15
+"""Seconds to wait for control's answer."""
+ANSWER_CACHE_SECONDS = 1.0
+HEALTHY_TTL = 10.0
+"""Control's `ttl` while all edges are healthy; it answers with a shorter one while any is not."""
+CONTROL_BACKOFF_SECONDS = 2.0
+"""Seconds without queries to control after one failed."""
 BUCKETS = 64
-"""Viewers are asked for as one of so many, so that what one was told serves others."""
-MAX_ANSWERS = 10_000
-AT_ONCE = 200
-TTL_WITHOUT = 5.0
-_WELL = ("good", "returning")
+"""Number of viewer buckets: viewers of a bucket share control's cached answer."""
+MAX_CACHED_ANSWERS = 10_000
+MAX_CONCURRENT_QUERIES = 200
+FALLBACK_TTL = 5.0
+_HEALTHY = ("good", "returning")
 
 log = structlog.get_logger()
 
 
-class Named(Protocol):
-    """An edge as control names it."""
+class NamedEdge(Protocol):
+    """An edge in control's answer."""
 
     @property
     def address(self) -> str:
@@ -45,45 +45,47 @@ class Named(Protocol):
 
     @property
     def why(self) -> str:
-        """Why it has its place, beginning with its standing."""
+        """Why the edge has this rank; starts with its health and a colon."""
 
 
-class Routed(Protocol):
-    """Control's answer."""
+class RouteAnswer(Protocol):
+    """Control's answer to a route query."""
 
     @property
-    def edges(self) -> Sequence[Named]:
+    def edges(self) -> Sequence[NamedEdge]:
         """Best first."""
 
     @property
     def ttl(self) -> float:
-        """Seconds until to ask again."""
+        """Seconds until the next query is useful."""
 
 
-class Router(Protocol):
-    """What is asked of control."""
+class RoutingClient(Protocol):
+    """The part of the control client that selects edges."""
 
     async def route(
         self, content_id: str, *, region: str = "", country: str = "", session: str = "", most: int = 0, within: float
-    ) -> Routed:
-        """Which edges a session should use."""
+    ) -> RouteAnswer:
+        """Rank the edges for a session; at most `most`, within `within` seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The edges to use, best first, for `ttl` seconds; `calm`: no edge is known to be in trouble."""
+class EdgeChoice:
+    """The edges to use, best first, for `ttl` seconds; `all_healthy` if control reports no unhealthy edge."""
 
     pathways: tuple[Pathway, ...]
     ttl: float
-    calm: bool = True
+    all_healthy: bool = True
 
 
 class EdgeFinder:
-    """`find` never fails for want of control. `bases` are the configured edges: known without control, and how the
-    addresses that control names are reached."""
+    """Finds edges, also while control is unreachable.
+
+    `bases` are the configured edges' base URLs: the fallback, and the scheme for the addresses that control returns.
+    """
 
     def __init__(
-        self, control: Router | None, bases: Sequence[str], region: str, clock: Clock, counters: Counters
+        self, control: RoutingClient | None, bases: Sequence[str], region: str, clock: Clock, counters: Counters
     ) -> None:
         self._control = control
         self._bases = tuple(bases)
@@ -92,52 +94,54 @@ class EdgeFinder:
         self._region = region
         self._clock = clock
         self._counters = counters
-        self._answers: TTLCache[tuple[str, str, str], Found] = TTLCache(MAX_ANSWERS, REMEMBERED, timer=clock.mono)
+        self._answers: TTLCache[tuple[str, str, str], EdgeChoice] = TTLCache(
+            MAX_CACHED_ANSWERS, ANSWER_CACHE_SECONDS, timer=clock.mono
+        )
         self._away_until = float("-inf")
-        self._running = asyncio.Semaphore(AT_ONCE)
+        self._running = asyncio.Semaphore(MAX_CONCURRENT_QUERIES)
 
-    async def find(self, content_id: str, country: str | None, bucket: str) -> Found:
-        """The edges for a viewer of that bucket (`bucket_of` a session, say). Raises Overloaded."""
+    async def find_edges(self, content_id: str, country: str | None, bucket: str) -> EdgeChoice:
+        """The edges for the viewers of a bucket (see `bucket_of`). Raises Overloaded."""
         key = (content_id, country or "", bucket)
         found = self._answers.get(key)
         if found is None:
-            found = await self._ask(content_id, country or "", bucket)
+            found = await self._ask_control(content_id, country or "", bucket)
             self._answers[key] = found
         return found
 
-    async def _ask(self, content_id: str, country: str, bucket: str) -> Found:
+    async def _ask_control(self, content_id: str, country: str, bucket: str) -> EdgeChoice:
         if self._control is None or self._clock.mono() < self._away_until:
-            return self._without(bucket)
+            return self._configured_edges(bucket)
         if self._running.locked():
             raise Overloaded(OverloadReason.ROUTING)
         async with self._running:
             try:
-                async with asyncio.timeout(WITHIN):
+                async with asyncio.timeout(CONTROL_TIMEOUT):
                     routed = await self._control.route(
                         content_id, region=self._region, country=country, session=bucket,
-                        most=MAX_PATHWAYS, within=WITHIN,
+                        most=MAX_PATHWAYS, within=CONTROL_TIMEOUT,
                     )  # fmt: skip
             except (MatineeError, TimeoutError) as error:
-                self._away_until = self._clock.mono() + AWAY
+                self._away_until = self._clock.mono() + CONTROL_BACKOFF_SECONDS
                 self._counters.routes.labels("control-away").inc()
                 log.warning("control-unreachable", what="edges", error=str(error) or type(error).__name__)
-                return self._without(bucket)
+                return self._configured_edges(bucket)
         if not routed.edges:
             self._counters.routes.labels("no-edge").inc()
-            return self._without(bucket)
+            return self._configured_edges(bucket)
         self._counters.routes.labels("control").inc()
-        return Found(tuple(self._pathway(one) for one in routed.edges), routed.ttl, routed.ttl >= CALM_TTL)
+        return EdgeChoice(tuple(self._pathway(one) for one in routed.edges), routed.ttl, routed.ttl >= HEALTHY_TTL)
 
-    def _pathway(self, named: Named) -> Pathway:
+    def _pathway(self, named: NamedEdge) -> Pathway:
         base = self._by_address.get(named.address, f"{self._scheme}://{named.address}")
-        return Pathway(pathway_id(base), base, named.why.partition(":")[0] in _WELL, named.why)
+        return Pathway(pathway_id(base), base, named.why.partition(":")[0] in _HEALTHY, named.why)
 
-    def _without(self, bucket: str) -> Found:
-        """The configured edges, in the viewer's own order."""
+    def _configured_edges(self, bucket: str) -> EdgeChoice:
+        """The configured edges, in the bucket's order of preference."""
         listed = edges_for(bucket, self._bases)
-        return Found(tuple(Pathway(pathway_id(base), base, why="configured") for base in listed), TTL_WITHOUT)
+        return EdgeChoice(tuple(Pathway(pathway_id(base), base, why="configured") for base in listed), FALLBACK_TTL)
 
 
 def bucket_of(viewer: str) -> str:
-    """Which of the buckets a viewer falls into."""
+    """The bucket of a viewer, given their session id or address."""
     return str(int.from_bytes(hashlib.blake2b(viewer.encode(), digest_size=4).digest()) % BUCKETS)

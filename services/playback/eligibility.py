@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kernel.vocabulary import TIER_LINES, Tier
 
-TTL = 6 * 3600.0
+MIN_TTL = 6 * 3600.0
 """Minimum lifetime of a token in seconds, unless token_ttl is set."""
 TTL_SLACK = 3600.0
 MAX_TTL = 48 * 3600.0
@@ -20,24 +20,24 @@ _BITRATE = re.compile(r"[1-9]\d{0,11}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
+class PlaybackTitle:
     """A title for playback; `licensed` applies to the viewer's country.
 
-    `tops` are (lines, bit/s) of its video renditions, `duration` is in seconds, `streams` maps `hls`, `dash` and the
-    tiers' `hls-sd` … to paths below the title.
+    `renditions` are (lines, bit/s) of its video renditions, `duration` is in seconds, `streams` maps `hls`, `dash` and
+    the tiers' `hls-sd` … to paths below the title.
     """
 
     title: str
     licensed: bool
     published: bool
     duration: float = 0.0
-    tops: tuple[tuple[int, int], ...] = ()
+    renditions: tuple[tuple[int, int], ...] = ()
     streams: tuple[tuple[str, str], ...] = ()
     attribution: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Denied:
+class Denial:
     """Why playback is denied: the HTTP status, a reason word, and a sentence for the viewer."""
 
     status: int
@@ -45,21 +45,21 @@ class Denied:
     detail: str
 
 
-def denial(film: Film | None, country: str | None) -> Denied | None:
+def denial_for(film: PlaybackTitle | None, country: str | None) -> Denial | None:
     """Why a viewer in `country` (None = unknown) may not play a film; None if they may."""
     if film is None:
-        return Denied(404, "title-unknown", "There is no such title.")
+        return Denial(404, "title-unknown", "There is no such title.")
     if not film.licensed:
         if country is None:
             detail = "This title is available in some countries only, and your country is unknown."
-            return Denied(451, "country-unknown", detail)
-        return Denied(451, "country", f"This title is not available in your country ({country}).")
+            return Denial(451, "country-unknown", detail)
+        return Denial(451, "country", f"This title is not available in your country ({country}).")
     if not film.published:
-        return Denied(409, "not-published", "This title has not been published yet.")
+        return Denial(409, "not-published", "This title has not been published yet.")
     return None
 
 
-def bits(text: str | None) -> int | None:
+def parse_bitrate(text: str | None) -> int | None:
     """Parse a requested maximum bitrate into bit/s; None for `auto`. Raises ValueError."""
     if text is None or text == "auto":
         return None
@@ -69,35 +69,35 @@ def bits(text: str | None) -> int | None:
     return value * 1000 if value < KBIT_BELOW else value
 
 
-def tier_for(film: Film, most: int | None) -> Tier | None:
+def tier_for(film: PlaybackTitle, most: int | None) -> Tier | None:
     """The highest tier whose top rendition fits into `most` bit/s, else the lowest tier; None = no limit needed.
 
     Considers only tiers that have a playlist.
     """
     own = {name for name, _ in film.streams}
     tiers = [tier for tier in TIER_LINES if f"hls-{tier}" in own]
-    if most is None or not tiers or max((rate for _, rate in film.tops), default=0) <= most:
+    if most is None or not tiers or max((rate for _, rate in film.renditions), default=0) <= most:
         return None
     fitting = [tier for tier in tiers if _top(film, tier) <= most]
     return fitting[-1] if fitting else tiers[0]
 
 
-def _top(film: Film, tier: Tier) -> int:
-    return max((rate for lines, rate in film.tops if lines <= TIER_LINES[tier]), default=0)
+def _top(film: PlaybackTitle, tier: Tier) -> int:
+    return max((rate for lines, rate in film.renditions if lines <= TIER_LINES[tier]), default=0)
 
 
-def stream(film: Film, kind: str, tier: Tier | None) -> str | None:
-    """The path of the title's `hls` or `dash` playlist: the tier's if it has one, else the full one."""
+def playlist_path(film: PlaybackTitle, kind: str, tier: Tier | None) -> str | None:
+    """The path of the `hls` playlist or `dash` manifest: the tier's if it has one, else the full one."""
     known = dict(film.streams)
     return known.get(f"{kind}-{tier}" if tier else kind) or known.get(kind)
 
 
-def token_seconds(film: Film, setting: float | None) -> float:
+def token_lifetime(film: PlaybackTitle, setting: float | None) -> float:
     """Lifetime of a session's token: the setting, else the film's length plus an hour for pauses."""
-    return setting if setting is not None else min(max(TTL, film.duration + TTL_SLACK), MAX_TTL)
+    return setting if setting is not None else min(max(MIN_TTL, film.duration + TTL_SLACK), MAX_TTL)
 
 
-def longest_token(setting: float | None) -> float:
+def max_token_lifetime(setting: float | None) -> float:
     """The longest possible lifetime of a token, in seconds."""
     return setting if setting is not None else MAX_TTL
 

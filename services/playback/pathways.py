@@ -1,13 +1,13 @@
-"""The steering manifest: which edges a player should fetch a title from, said as its kind of player needs it. Pure.
+"""Steering manifests: which edges a player should fetch a title from, in the form that its player needs. Pure.
 
-What players make of it was read in their source and tried in a browser (docs/routing.md):
+The behaviour of the players comes from their source and from tests in a browser (docs/routing.md):
 
-- hls.js clones pathways by HOST and replaces the host name alone, a port in it is silently ignored: edges that are to
-  be clones of one another share a port. It never asks again after 429.
-- dash.js clones too, but drops the port unless HOST has it. It quotes and lists pathways: `_DASH_pathway="a,b"`.
-- Shaka cannot clone relative addresses (in DASH it fails on them), so it is told of clones never: it plays from where
-  it began, or is steered by a top file with absolute addresses, where each edge is a pathway of its own. There it asks
-  the first edge of the list only, even a dead one, until the list changes.
+- hls.js clones pathways by HOST and replaces only the host name; it silently ignores a port in HOST. So only edges on
+  the same port can be clones of one another. It never asks again after a 429.
+- dash.js clones too, but drops the port unless HOST contains it. It quotes and lists pathways: `_DASH_pathway="a,b"`.
+- Shaka cannot clone relative URLs (in DASH it fails on them), so it never gets clones: it stays on its first edge, or
+  uses a multivariant playlist or MPD with absolute URLs in which each edge is a pathway. From that it uses only the
+  first edge of the list, even a dead one, until the list changes.
 """
 
 from __future__ import annotations
@@ -20,89 +20,95 @@ from urllib.parse import urlsplit
 
 from kernel.media.steering import HERE
 
-TTL_FIRST = 2
-"""Seconds until a player asks again that could not be told all at its first request."""
+FIRST_REQUEST_TTL = 2
+"""The TTL of an incomplete first answer, in seconds."""
 MAX_PATHWAYS = 8
 _ID = re.compile(r"[^A-Za-z0-9._-]", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Pathway:
-    """An edge as players know it: its id, its base URL, whether it is well, and in words why it has its place."""
+    """An edge for players: its id, its base URL, its health, and a sentence on why it has its rank."""
 
     id: str
     base: str
-    well: bool = True
+    is_healthy: bool = True
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
-    """A player as its request shows it. `whole`: its top file has absolute addresses; `clones`: it can clone."""
+class Player:
+    """What a steering request says about its player.
 
-    dash: bool
-    whole: bool
-    clones: bool
-    pathway: str
+    `has_absolute_urls`: its multivariant playlist or MPD has absolute URLs; `can_clone`: it supports PATHWAY-CLONES;
+    `current_pathway` is "" if unknown.
+    """
+
+    is_dash: bool
+    has_absolute_urls: bool
+    can_clone: bool
+    current_pathway: str
 
 
 def pathway_id(base: str) -> str:
-    """The id of an edge's base URL, always the same one: its host, with the port where there is one."""
+    """The stable id of an edge's base URL: its host, and its port if it has one."""
     return _ID.sub("-", urlsplit(base).netloc)
 
 
-def asker(hls: str | None, dash: str | None, *, manifest: str | None, whole: bool, at: str = "") -> Asker:
-    """Who asks, by `_HLS_pathway`, `_DASH_pathway` and what the top file says of itself.
+def parse_player(hls: str | None, dash: str | None, *, manifest: str | None, whole: bool, at: str = "") -> Player:
+    """Identify the player by `_HLS_pathway`, `_DASH_pathway` and the parameters that its manifest added.
 
-    `at` is where its top file lets it begin, for a player that does not say yet where it is.
+    `at` is the pathway that its manifest starts with, for a player that does not name its current one yet.
     """
     is_dash = dash is not None or manifest == "dash"
     text = (dash if dash is not None else hls) or ""
     quoted = text.startswith('"')
     current = text.strip('"').split(",")[-1].strip() or at
-    return Asker(is_dash, whole, clones=not whole and (quoted or not is_dash), pathway=current)
+    return Player(is_dash, whole, can_clone=not whole and (quoted or not is_dash), current_pathway=current)
 
 
-def preferred(found: Sequence[Pathway], current: str) -> list[Pathway]:
-    """Best first, but whoever is served well stays: a change of edge costs a player a moment, and an edge its cache."""
+def preferred_order(found: Sequence[Pathway], current: str) -> list[Pathway]:
+    """Best first, but a healthy current edge stays first: a switch costs the player time and the edge its cache."""
     listed = list(found[:MAX_PATHWAYS])
-    stays = next((one for one in listed if one.id == current and one.well), None)
+    stays = next((one for one in listed if one.id == current and one.is_healthy), None)
     if stays is not None:
         listed.remove(stays)
         listed.insert(0, stays)
     return listed
 
 
-def manifest(who: Asker, found: Sequence[Pathway], ttl: int, reload: str, *, first: bool, calm: bool) -> dict[str, Any]:
-    """The steering manifest; `reload` is the absolute address to ask next time.
+def steering_manifest(
+    who: Player, found: Sequence[Pathway], ttl: int, reload: str, *, first: bool, calm: bool
+) -> dict[str, Any]:
+    """Build the steering manifest; `reload` is the absolute URL of the next request.
 
-    Which edge HERE is cannot be told, since the top file is everybody's. So a player stays there on its `first` request
-    (hls.js hangs when it is moved while it starts; playback has just chosen that edge) and as long as all edges are
-    well (`calm`); once one is not, it is sent to an edge by its name.
+    HERE stands for the edge that served the multivariant playlist or MPD, which is cached for everybody, so it does
+    not say which edge that is. A player stays at HERE on its `first` request (hls.js hangs if it is moved during its
+    start, and playback has just chosen that edge) and while all edges are healthy (`calm`); else it gets an edge by id.
     """
-    listed = preferred(found, who.pathway)
-    if who.clones:
-        listed = _on_one_port(listed, dash=who.dash)
-    elif not who.whole:
+    listed = preferred_order(found, who.current_pathway)
+    if who.can_clone:
+        listed = _on_one_port(listed, dash=who.is_dash)
+    elif not who.has_absolute_urls:
         listed = []
-        ttl = min(ttl, TTL_FIRST) if not who.pathway else ttl
+        ttl = min(ttl, FIRST_REQUEST_TTL) if not who.current_pathway else ttl
     priority = [one.id for one in listed]
-    if not (who.whole and listed):
-        stays = who.clones and who.pathway in ("", HERE) and (first or calm)
+    if not (who.has_absolute_urls and listed):
+        stays = who.can_clone and who.current_pathway in ("", HERE) and (first or calm)
         priority = [HERE, *priority] if stays else [*priority, HERE]
     if first and not calm:
-        ttl = min(ttl, TTL_FIRST)
+        ttl = min(ttl, FIRST_REQUEST_TTL)
     made: dict[str, Any] = {"VERSION": 1, "TTL": ttl, "RELOAD-URI": reload, "PATHWAY-PRIORITY": priority}
-    if who.clones and listed:
+    if who.can_clone and listed:
         made["PATHWAY-CLONES"] = [
-            {"BASE-ID": HERE, "ID": one.id, "URI-REPLACEMENT": {"HOST": _host(one.base, port=who.dash)}}
+            {"BASE-ID": HERE, "ID": one.id, "URI-REPLACEMENT": {"HOST": _host(one.base, port=who.is_dash)}}
             for one in sorted(listed, key=lambda one: one.id)
         ]
     return made
 
 
 def _on_one_port(found: list[Pathway], *, dash: bool) -> list[Pathway]:
-    """Those that a clone can reach from one another: of the same scheme, and in HLS of the same port."""
+    """The largest set of edges that can be clones of one another: the same scheme, and in HLS the same port."""
 
     def kind(one: Pathway) -> tuple[str, int | None]:
         parts = urlsplit(one.base)

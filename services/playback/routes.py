@@ -18,35 +18,35 @@ from kernel.clock import Clock
 from kernel.errors import BadRequest, Overloaded
 from kernel.vocabulary import OverloadReason
 from services.counters import Counters
-from services.fleet.signing_key import OwnKey
+from services.fleet.signing_key import NamedSigningKey
 from services.http import params
-from services.http.request_context import request_context, watching_country
-from services.http.route import Access, Parameter, Route, answer
+from services.http.request_context import request_context, viewer_country
+from services.http.route import Access, Parameter, Route, json_response
 from services.playback import eligibility
 from services.playback.edges import EdgeFinder, bucket_of
-from services.playback.eligibility import Film
+from services.playback.eligibility import PlaybackTitle
 from services.playback.pathways import pathway_id
-from services.playback.signals import Signals
-from services.playback.steering import origin_of
-from services.playback.store import Beat, PlaybackStore, Session
+from services.playback.signals import SessionSignals
+from services.playback.steering import public_origin
+from services.playback.store import PlaybackStore, PositionUpdate, Session
 from services.storage.group_commit import GroupCommit
 
 SWEEP_SECONDS = 60.0
 MAX_POSITION = 7 * 86400
 
 
-class Films(Protocol):
+class PlaybackCatalogue(Protocol):
     """What playback needs of the catalogue."""
 
-    async def film(self, content_id: str, country: str | None) -> Film | None:
+    async def playback_title(self, content_id: str, country: str | None) -> PlaybackTitle | None:
         """A title as playback sees it, with its licence in that country; None when there is none."""
 
 
 @dataclass(frozen=True)
-class Signing:
+class TokenSigning:
     """How tokens are made. `ttl` None = as long as the film needs."""
 
-    own: OwnKey
+    key: NamedSigningKey
     region: str
     ttl: float | None
 
@@ -65,7 +65,7 @@ class Heartbeat(Struct, rename="camel"):
     stalled_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
 
 
-STARTED: dict[str, object] = {
+STARTED_SCHEMA: dict[str, object] = {
     "type": "object",
     "required": ["streamUrl", "drmLicenseInfo", "sessionId"],
     "properties": {
@@ -82,7 +82,7 @@ STARTED: dict[str, object] = {
         "attribution": {"type": "string"},
     },
 }
-BEAT: dict[str, object] = {
+HEARTBEAT_SCHEMA: dict[str, object] = {
     "type": "object",
     "required": ["sessionId", "currentPosition"],
     "properties": {"sessionId": {"type": "string"}, "currentPosition": {"type": "number", "minimum": 0}}
@@ -100,14 +100,14 @@ class PlaybackRoutes:
 
     def __init__(
         self,
-        films: Films,
+        films: PlaybackCatalogue,
         store: PlaybackStore,
-        writes: GroupCommit[Session | Beat],
-        signing: Signing,
+        writes: GroupCommit[Session | PositionUpdate],
+        signing: TokenSigning,
         finder: EdgeFinder,
         clock: Clock,
         counters: Counters,
-        signals: Signals | None = None,
+        signals: SessionSignals | None = None,
     ) -> None:
         self._films = films
         self._store = store
@@ -128,49 +128,49 @@ class PlaybackRoutes:
         return (
             Route(
                 "GET", "/playback/start", self.start, Access.VIEWER, "Start a session: where the title plays from",
-                start, answer=STARTED, refusals=(404, 409, 451, 503),
+                start, response=STARTED_SCHEMA, errors=(404, 409, 451, 503),
             ),
             Route(
                 "POST", "/playback/heartbeat", self.heartbeat, Access.VIEWER, "Tell how far a session has come",
-                body=BEAT, answer={"type": "object"}, refusals=(403, 404),
+                body=HEARTBEAT_SCHEMA, response={"type": "object"}, errors=(403, 404),
             ),
         )  # fmt: skip
 
     async def start(self, request: web.Request) -> web.Response:
         """Check title and licence, make the session durable, answer the address with its token."""
-        content_id = params.content_id(params.needed(request, "contentId"))
+        content_id = params.content_id(params.required(request, "contentId"))
         try:
-            most = eligibility.bits(params.text(request, "bitrate"))
+            most = eligibility.parse_bitrate(params.text(request, "bitrate"))
         except ValueError as error:
             raise BadRequest(400, "bitrate", f"query parameter `bitrate` {error}") from None
-        country = watching_country(request)
-        film = await self._films.film(content_id, country)
-        denied = eligibility.denial(film, country)
+        country = viewer_country(request)
+        film = await self._films.playback_title(content_id, country)
+        denied = eligibility.denial_for(film, country)
         self._counters.starts.labels(denied.reason if denied else "started").inc()
         if denied or film is None:
             return problem(denied.status, denied.reason, denied.detail) if denied else problem(404, "title-unknown", "")
-        session = self._session(request, content_id, film)
-        found = await self._finder.find(content_id, country, bucket_of(session.session_id))
+        session = self._new_session(request, content_id, film)
+        found = await self._finder.find_edges(content_id, country, bucket_of(session.session_id))
         if not found.pathways:
             raise Overloaded(OverloadReason.NO_EDGE)
-        await self._writes.add(session)
-        started = self._started(session, film, most, country, [one.base for one in found.pathways])
-        return answer(started | self._steered(started, origin_of(request)))
+        await self._writes.commit(session)
+        started = self._start_response(session, film, most, country, [one.base for one in found.pathways])
+        return json_response(started | self._steering_urls(started, public_origin(request)))
 
-    def _session(self, request: web.Request, content_id: str, film: Film) -> Session:
+    def _new_session(self, request: web.Request, content_id: str, film: PlaybackTitle) -> Session:
         now = self._clock.wall()
         caller = request_context(request).caller
-        expires = now + eligibility.token_seconds(film, self._signing.ttl)
+        expires = now + eligibility.token_lifetime(film, self._signing.ttl)
         return Session(token_urlsafe(16), content_id, caller.guest or "", now, expires)
 
-    def _started(
-        self, session: Session, film: Film, most: int | None, country: str | None, edges: Sequence[str]
+    def _start_response(
+        self, session: Session, film: PlaybackTitle, most: int | None, country: str | None, edges: Sequence[str]
     ) -> dict[str, Any]:
         signing = self._signing
         scope = f"/cdn/{signing.region}/{session.content_id}/"
         token = mint(
-            signing.own.key,
-            signing.own.kid,
+            signing.key.key,
+            signing.key.kid,
             path=scope,
             now=session.started,
             ttl=session.expires - session.started,
@@ -181,7 +181,10 @@ class PlaybackRoutes:
         )
         bases = [f"{edge}/t/{token}{scope}" for edge in edges]
         tier = eligibility.tier_for(film, most)
-        hls, dash = eligibility.stream(film, "hls", tier) or "master.m3u8", eligibility.stream(film, "dash", tier)
+        hls, dash = (
+            eligibility.playlist_path(film, "hls", tier) or "master.m3u8",
+            eligibility.playlist_path(film, "dash", tier),
+        )
         return {
             "streamUrl": bases[0] + hls,
             "drmLicenseInfo": {"type": "none", "detail": "The content is clear: no licence is needed."},
@@ -195,7 +198,7 @@ class PlaybackRoutes:
             "attribution": film.attribution,
         }
 
-    def _steered(self, started: Mapping[str, Any], origin: str) -> dict[str, object]:
+    def _steering_urls(self, started: Mapping[str, Any], origin: str) -> dict[str, object]:
         """Where a player asks which edge to use, and top files for those that need absolute addresses (Shaka)."""
 
         def whole(url: str | None) -> str | None:
@@ -212,7 +215,7 @@ class PlaybackRoutes:
     async def heartbeat(self, request: web.Request) -> web.Response:
         """Keep a session's position; answered when it is durable."""
         beat = await params.body(request, Heartbeat)
-        if beat.edge is not None and not _can_be_read(beat.edge):
+        if beat.edge is not None and not _is_url(beat.edge):
             raise BadRequest(400, "body-field", "field `edge`: is no base URL and no HOST:PORT")
         caller = request_context(request).caller
         session = await self._store.get(beat.session_id)
@@ -220,7 +223,7 @@ class PlaybackRoutes:
         if session is None or session.expires < now or not (caller.operator or caller.guest == session.viewer):
             raise BadRequest(404, "session-unknown", "there is no such session, or it has ended: start anew")
         if beat.edge is not None and self._signals is not None:
-            self._signals.take(
+            self._signals.record_signal(
                 session.session_id,
                 beat.edge,
                 beat.requests,
@@ -228,11 +231,11 @@ class PlaybackRoutes:
                 beat.stalled_seconds,
                 request_context(request).address,
             )
-        await self._writes.add(Beat(session.session_id, beat.current_position, now))
-        return answer({"sessionId": session.session_id, "currentPosition": beat.current_position})
+        await self._writes.commit(PositionUpdate(session.session_id, beat.current_position, now))
+        return json_response({"sessionId": session.session_id, "currentPosition": beat.current_position})
 
 
-def _can_be_read(url: str) -> bool:
+def _is_url(url: str) -> bool:
     try:
         urlsplit(url)
     except ValueError:  # such as http://[

@@ -18,20 +18,20 @@ from cachetools import TTLCache
 from kernel.clock import Clock
 from kernel.errors import MatineeError
 from rpc.control_client import Met
-from services.http.geo import Address
+from services.http.geo import IPAddress
 
-EVERY = 2.0
-WITHIN = 1.0
-KEPT = 1_000
+SEND_SECONDS = 2.0
+SEND_TIMEOUT = 1.0
+MAX_KEPT = 1_000
 MAX_REQUESTS = 100_000
-MAX_SESSIONS = 2
+MAX_SESSIONS_PER_NETWORK = 2
 """Of one address at one edge, within FORGOTTEN seconds."""
-MAX_EDGES = 8
+MAX_EDGES_PER_NETWORK = 8
 """That sessions of one address may tell of, within FORGOTTEN seconds."""
-FORGOTTEN = 60.0
+WINDOW_SECONDS = 60.0
 MAX_NETWORKS = 10_000
 IPV6_PREFIX = 64
-MAX_LENGTH = 300
+MAX_ADDRESS_LENGTH = 300
 
 log = structlog.get_logger()
 
@@ -43,35 +43,35 @@ class SignalSink(Protocol):
         """What sessions met at edges."""
 
 
-class Signals:
+class SessionSignals:
     """Gathers, a session and edge at a time, the latest word only; at most KEPT, what is more is dropped."""
 
     def __init__(self, control: SignalSink, clock: Clock) -> None:
         self._control = control
         self._met: dict[tuple[str, str], Met] = {}
-        self._said: TTLCache[str, dict[str, set[str]]] = TTLCache(MAX_NETWORKS, FORGOTTEN, timer=clock.mono)
-        self.left_out = 0
+        self._said: TTLCache[str, dict[str, set[str]]] = TTLCache(MAX_NETWORKS, WINDOW_SECONDS, timer=clock.mono)
+        self.rejected = 0
 
-    def take(
-        self, session: str, edge: str, requests: int, errors: int, stalled: float, viewer: Address | None = None
+    def record_signal(
+        self, session: str, edge: str, requests: int, errors: int, stalled: float, viewer: IPAddress | None = None
     ) -> None:
         """A session that was begun here tells of an edge, by its base URL or HOST:PORT. `viewer`: who tells it."""
         address = _netloc(edge)
-        if not address or not self._may(network_of(viewer), address, session):
-            self.left_out += 1
+        if not address or not self._admits(network_of(viewer), address, session):
+            self.rejected += 1
             return
         key = (session, address)
-        if key in self._met or len(self._met) < KEPT:
+        if key in self._met or len(self._met) < MAX_KEPT:
             self._met[key] = Met(address, session, min(requests, MAX_REQUESTS), min(errors, MAX_REQUESTS), stalled)
 
-    def _may(self, network: str, edge: str, session: str) -> bool:
+    def _admits(self, network: str, edge: str, session: str) -> bool:
         said = self._said.get(network)
         if said is None:
             said = self._said[network] = {}
-        if edge not in said and len(said) >= MAX_EDGES:
+        if edge not in said and len(said) >= MAX_EDGES_PER_NETWORK:
             return False
         sessions = said.setdefault(edge, set())
-        if session not in sessions and len(sessions) >= MAX_SESSIONS:
+        if session not in sessions and len(sessions) >= MAX_SESSIONS_PER_NETWORK:
             return False
         sessions.add(session)
         return True
@@ -79,16 +79,16 @@ class Signals:
     async def run(self) -> None:
         """Tell control for ever; what it cannot be told is old by the next time, and is dropped."""
         while True:
-            await asyncio.sleep(EVERY)
-            await self.tell()
+            await asyncio.sleep(SEND_SECONDS)
+            await self.send_batch()
 
-    async def tell(self) -> None:
+    async def send_batch(self) -> None:
         """Tell what was gathered."""
         if not self._met:
             return
         batch, self._met = list(self._met.values()), {}
         try:
-            await self._control.put_signals(batch, within=WITHIN)
+            await self._control.put_signals(batch, within=SEND_TIMEOUT)
         except MatineeError as error:
             log.warning("signals-not-sent", error=str(error))
 
@@ -99,10 +99,10 @@ def _netloc(edge: str) -> str:
         address = urlsplit(edge).netloc if "://" in edge else edge
     except ValueError:
         return ""
-    return address if address.isprintable() and len(address) <= MAX_LENGTH else ""
+    return address if address.isprintable() and len(address) <= MAX_ADDRESS_LENGTH else ""
 
 
-def network_of(viewer: Address | None) -> str:
+def network_of(viewer: IPAddress | None) -> str:
     """Whose voice it is: the address, of IPv6 the /64 that one household has."""
     if viewer is None:
         return "unknown"

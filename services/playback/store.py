@@ -39,7 +39,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class PositionUpdate:
     """A heartbeat: the session has come to `position` seconds at `seen` (Unix seconds)."""
 
     session_id: str
@@ -62,10 +62,10 @@ class PlaybackStore:
         """Close the database."""
         await self._database.close()
 
-    async def write(self, rows: Sequence[Session | Beat]) -> None:
+    async def write(self, rows: Sequence[Session | PositionUpdate]) -> None:
         """Sessions and heartbeats, in their order within each kind, in one transaction."""
         starts = [row for row in rows if isinstance(row, Session)]
-        beats = [row for row in rows if isinstance(row, Beat)]
+        beats = [row for row in rows if isinstance(row, PositionUpdate)]
         async with self._database.write() as connection:
             if starts:
                 values = [
@@ -95,7 +95,7 @@ class PlaybackStore:
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
-    async def sweep(self, now: float) -> int:
+    async def delete_expired(self, now: float) -> int:
         """Forget expired sessions, and the longest unseen above the bound; how many are left."""
         async with self._database.write() as connection:
             await connection.execute(delete(sessions).where(sessions.c.expires < now))

@@ -11,7 +11,7 @@ from kernel.vocabulary import is_content_id
 
 HEADER = ("userId", "contentId", "action", "value", "timestamp")
 MAX_USER_LENGTH = 128
-LATEST = 4102444800.0
+MAX_TIMESTAMP = 4102444800.0
 """Unix seconds of the year 2100: a timestamp beyond is in other units."""
 
 
@@ -25,7 +25,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class FeedbackEvent:
     """One piece of feedback; `value` is the share watched (0 to 1) or None, `at` in Unix seconds."""
 
     user: str
@@ -36,7 +36,7 @@ class Event:
     country: str | None = None
 
 
-def weight(action: Action, value: float | None) -> float:
+def event_weight(action: Action, value: float | None) -> float:
     """How much an event says for its title; a dislike, and a title left early, speak against it."""
     match action:
         case Action.LIKE:
@@ -50,7 +50,7 @@ def weight(action: Action, value: float | None) -> float:
             return -0.2 if share < 0.1 else 2.0 * share  # an early drop-off is a signal too
 
 
-def read_row(row: Sequence[str]) -> Event | tuple[str, str]:
+def parse_row(row: Sequence[str]) -> FeedbackEvent | tuple[str, str]:
     """The event of a CSV row in the order of HEADER; (field, what is wrong with it) otherwise."""
     if len(row) != len(HEADER):
         return "", f"has {len(row)} fields, not the {len(HEADER)}: {','.join(HEADER)}"
@@ -65,9 +65,9 @@ def read_row(row: Sequence[str]) -> Event | tuple[str, str]:
     if value and (share is None or not 0 <= share <= 1):
         return "value", f"{value!r:.80} is not a share from 0 to 1"
     moment = _number(at)
-    if moment is None or not 0 <= moment <= LATEST:
+    if moment is None or not 0 <= moment <= MAX_TIMESTAMP:
         return "timestamp", f"{at!r:.80} is not in Unix seconds"
-    return Event(user, content, Action(action), share, moment)
+    return FeedbackEvent(user, content, Action(action), share, moment)
 
 
 def _number(text: str) -> float | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.settings.table import PATH, setting
-from services.import_file import Faults, Source, open_source
-from services.recommend.events import HEADER, Event, read_row
+from services.import_file import BadLines, ImportFile, open_import_file
+from services.recommend.events import HEADER, FeedbackEvent, parse_row
 from services.recommend.store import FeedbackStore
 
 BATCH = 5000
@@ -34,38 +34,38 @@ def run(settings: EventsSettings, file: str) -> int:
 
 
 async def _import(settings: EventsSettings, file: str) -> int:
-    with open_source(file) as source:
+    with open_import_file(file) as source:
         store = FeedbackStore(settings.data)
         await store.open()
-        faults = Faults(source)
-        batch: list[Event] = []
+        faults = BadLines(source)
+        batch: list[FeedbackEvent] = []
         stored = 0
         try:
             for line, row in _rows(source):
                 found = (
-                    read_row(row) if row is not None else ("", f"is longer than {MAX_LINE_LENGTH} bytes, or not UTF-8")
+                    parse_row(row) if row is not None else ("", f"is longer than {MAX_LINE_LENGTH} bytes, or not UTF-8")
                 )
-                if isinstance(found, Event):
+                if isinstance(found, FeedbackEvent):
                     batch.append(found)
                 else:
                     field, why = found
-                    faults.add(line, f"field `{field}`: {why}" if field else why)
+                    faults.report(line, f"field `{field}`: {why}" if field else why)
                 if len(batch) >= BATCH:
-                    await store.add(batch)
+                    await store.add_events(batch)
                     stored, batch = stored + len(batch), []
-                    source.advance(f"{stored} events")
+                    source.show_progress(f"{stored} events")
         finally:  # a file that ends in the middle keeps what came before
             if batch:
-                await store.add(batch)
+                await store.add_events(batch)
                 stored += len(batch)
             await store.close()
     print(f"{stored} events stored")
     if faults.count:
-        source.say(f"{faults.count} bad lines were left out")
+        source.print_line(f"{faults.count} bad lines were left out")
     return 1 if faults.count else 0
 
 
-def _rows(source: Source) -> Iterator[tuple[int, list[str] | None]]:
+def _rows(source: ImportFile) -> Iterator[tuple[int, list[str] | None]]:
     """(line number from 1, fields) of each line but the header and empty ones; None for an unreadable one."""
     number = 0
     while line := source.stream.readline(MAX_LINE_LENGTH):

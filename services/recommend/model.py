@@ -1,7 +1,7 @@
-"""Item-item co-occurrence and trends: fitted to events, asked for scores. Pure: NumPy and SciPy, time passed in.
+"""Item-item co-occurrence and trends, fitted to feedback events. Pure: NumPy and SciPy, time passed in.
 
-Two titles are near when the same people were drawn to both (cosine of time-decayed weights, shrunk where few people
-stand behind it). Trends are time-decayed counts by country.
+Two titles are neighbours if the same users liked both: the cosine of their time-decayed weights, shrunk towards zero
+for few common users. Trends are time-decayed counts by country.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from scipy import sparse
 
 Floats = NDArray[np.float64]
 
-NEIGHBOURS = 100
-"""Kept for each title."""
-SHRINK = 5.0
-"""So many people's worth of doubt stands against a pair of titles."""
+MAX_NEIGHBOURS = 100
+"""Neighbours kept for each title."""
+SHRINKAGE = 5.0
+"""Shrinkage: a pair with n common users keeps n / (n + SHRINKAGE) of its cosine."""
 TASTE_HALF_LIFE = 180 * 86400.0
-"""Seconds after which an event counts half for tastes."""
-TREND_EVENTS = 1000
-"""So many events at least make a trend, where there are so many."""
-MAX_EACH = 500
-"""Titles of one user that count, the latest: pairs grow with the square."""
+"""Seconds after which an event has half its weight in a taste."""
+MIN_TREND_EVENTS = 1000
+"""A trend needs the decayed weight of this many events, or of half of all events if there are fewer."""
+MAX_TITLES_PER_USER = 500
+"""Only this many latest titles of a user are used: pairs grow with the square."""
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Events as columns: indexes into `users`, `items` and `countries` (-1 = unknown), `at` in Unix seconds."""
+class EventColumns:
+    """Events as columns, which index `users`, `items` and `countries` (-1 = unknown); `at` is in Unix seconds."""
 
     users: Sequence[str]
     items: Sequence[str]
@@ -43,18 +43,18 @@ class Columns:
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted model. `near` is items x items, CSR; `trend` and `ever` (all time) have one value an item, at most 1."""
+    """A fitted model. `neighbours` is items x items, CSR; `trend` and `all_time` have one value an item, 0 to 1."""
 
     items: Sequence[str]
     index: Mapping[str, int]
-    near: sparse.csr_matrix
+    neighbours: sparse.csr_matrix
     trend: Floats
-    ever: Floats
+    all_time: Floats
     trend_by_country: Mapping[str, Floats] = field(default_factory=dict)
     events: int = 0
 
     def scores(self, liked: Mapping[str, float]) -> Floats:
-        """A score an item for one who weighs titles as `liked` says; all zero where nothing is known of them."""
+        """A score for each item for a viewer with the weights `liked`; all zero if no item has a weight."""
         taste = np.zeros(len(self.items))
         for content, value in liked.items():
             at = self.index.get(content)
@@ -62,41 +62,41 @@ class Model:
                 taste[at] = value
         if not taste.any():
             return taste
-        return np.asarray(sparse.csr_matrix(taste).dot(self.near).todense()).ravel()
+        return np.asarray(sparse.csr_matrix(taste).dot(self.neighbours).todense()).ravel()
 
     def trends(self, country: str | None) -> Floats:
-        """What is watched now in a country, and with a tenth of the weight elsewhere."""
+        """The trend of a country plus a tenth of the global trend; the global trend if the country has none."""
         here = self.trend_by_country.get(country) if country else None
         return self.trend if here is None else here + 0.1 * self.trend
 
 
-def empty() -> Model:
-    """A model that knows nothing."""
+def empty_model() -> Model:
+    """A model without events."""
     return Model((), {}, sparse.csr_matrix((0, 0)), np.zeros(0), np.zeros(0))
 
 
 def decay(at: Floats, now: float, half_life: float) -> Floats:
-    """How much moments still count at `now`; the future counts as now."""
+    """The weight at `now` of events at `at`, 0 to 1; events in the future have weight 1."""
     return np.exp2(-np.maximum(0.0, now - at) / half_life)
 
 
 def trend_window(at: Floats, now: float, half_life: float) -> tuple[float, float]:
-    """(moment, half-life) that trends are counted by: the newest event's, and long enough that a trend is no accident.
+    """(reference time, half-life) for trends: the newest event's time, and a half-life that covers enough events.
 
-    Where little happens, or the events are old, a window of days would hold nobody.
+    With few or old events, a window of a few days would be empty: the half-life doubles until it is not.
     """
     newest = min(now, float(at.max(initial=0.0)))
-    enough = min(TREND_EVENTS, len(at) / 2)
+    enough = min(MIN_TREND_EVENTS, len(at) / 2)
     while float(decay(at, newest, half_life).sum()) < enough:
         half_life *= 2
     return newest, half_life
 
 
-def fit(events: Columns, now: float, trend_half_life: float) -> Model:
-    """A model of all events."""
+def fit(events: EventColumns, now: float, trend_half_life: float) -> Model:
+    """Fit a model to all events."""
     if not len(events.items):
-        return empty()
-    near = _near(_tastes(events, now), len(events.items))
+        return empty_model()
+    near = _nearest_neighbours(_taste_matrix(events, now), len(events.items))
     drawn = np.maximum(0.0, events.weight)
     positive = drawn * decay(events.at, *trend_window(events.at, now, trend_half_life))
     by_country = {
@@ -106,9 +106,9 @@ def fit(events: Columns, now: float, trend_half_life: float) -> Model:
     return Model(
         items=events.items,
         index={item: at for at, item in enumerate(events.items)},
-        near=near,
+        neighbours=near,
         trend=_scaled(_count(events.item, positive, len(events.items))),
-        ever=_scaled(_count(events.item, drawn, len(events.items))),
+        all_time=_scaled(_count(events.item, drawn, len(events.items))),
         trend_by_country=by_country,
         events=len(events.user),
     )
@@ -123,16 +123,16 @@ def _scaled(values: Floats) -> Floats:
     return values / top if top > 0 else values
 
 
-def _tastes(events: Columns, now: float) -> sparse.csr_matrix:
-    """Users x items: decayed weights summed, negative ones left out, the latest MOST_EACH of a user."""
+def _taste_matrix(events: EventColumns, now: float) -> sparse.csr_matrix:
+    """Users x items: summed decayed weights without negative ones, of each user's MAX_TITLES_PER_USER latest events."""
     shape = (len(events.users), len(events.items))
     weight = events.weight * decay(events.at, now, TASTE_HALF_LIFE)
     order = np.lexsort((-events.at, events.user))
     user = events.user[order]
     first = np.searchsorted(user, user)
-    kept = order[np.arange(len(order)) - first < MAX_EACH]
+    kept = order[np.arange(len(order)) - first < MAX_TITLES_PER_USER]
     summed = sparse.coo_matrix((weight[kept], (events.user[kept], events.item[kept])), shape=shape).tocsr()
-    # ages old as they may be, tastes are told apart by what each user did: the strongest counts 1
+    # Scale each user's strongest taste to 1, so that users whose events are all old count too.
     summed.data = np.maximum(summed.data, 0.0)
     summed.eliminate_zeros()
     top = summed.max(axis=1).toarray().ravel()
@@ -140,8 +140,8 @@ def _tastes(events: Columns, now: float) -> sparse.csr_matrix:
     return (sparse.diags(scale) @ summed).tocsr()
 
 
-def _near(tastes: sparse.csr_matrix, size: int) -> sparse.csr_matrix:
-    """Each item's nearest others by shrunk cosine, row by row in blocks so that memory stays bounded."""
+def _nearest_neighbours(tastes: sparse.csr_matrix, size: int) -> sparse.csr_matrix:
+    """Each item's nearest neighbours by shrunk cosine, in blocks of rows to bound memory."""
     norms = np.sqrt(np.asarray(tastes.multiply(tastes).sum(axis=0)).ravel())
     inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     shown = tastes.copy()
@@ -155,20 +155,20 @@ def _near(tastes: sparse.csr_matrix, size: int) -> sparse.csr_matrix:
         cosine.sort_indices()
         together.sort_indices()
         if cosine.nnz == together.nnz:
-            cosine.data *= together.data / (together.data + SHRINK)
+            cosine.data *= together.data / (together.data + SHRINKAGE)
         blocks.append(_strongest(cosine, start))
     return sparse.vstack(blocks).tocsr() if blocks else sparse.csr_matrix((size, size))
 
 
 def _strongest(rows: sparse.csr_matrix, offset: int) -> sparse.csr_matrix:
-    """The NEIGHBOURS largest of each row, the item itself (row number + offset) left out."""
+    """The MAX_NEIGHBOURS largest values of each row, without the item itself (row number + offset)."""
     columns, values, ends = [], [], [0]
     for number in range(rows.shape[0]):
         part = slice(rows.indptr[number], rows.indptr[number + 1])
         others = rows.indices[part] != number + offset
         index, value = rows.indices[part][others], rows.data[part][others]
-        if len(value) > NEIGHBOURS:
-            top = np.argpartition(-value, NEIGHBOURS)[:NEIGHBOURS]
+        if len(value) > MAX_NEIGHBOURS:
+            top = np.argpartition(-value, MAX_NEIGHBOURS)[:MAX_NEIGHBOURS]
             index, value = index[top], value[top]
         columns.append(index)
         values.append(value)

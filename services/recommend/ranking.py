@@ -16,7 +16,7 @@ PERSONAL, TREND, POPULAR, SEEN = 3.0, 2.0, 1.0, 0.0
 
 
 @dataclass
-class Shelf:
+class TitleTable:
     """All titles as arrays: position by contentId, popularity, licence and whether each can be played."""
 
     ids: list[str] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Shelf:
     _positions: tuple[Sequence[str], int, NDArray[np.int64]] | None = None
     _arrays: tuple[int, Floats, NDArray[np.int64], NDArray[np.bool_]] | None = None
 
-    def put(self, content_id: str, countries: tuple[str, ...] | None, popularity: float, *, playable: bool) -> None:
+    def upsert(self, content_id: str, countries: tuple[str, ...] | None, popularity: float, *, playable: bool) -> None:
         """Insert or update a title."""
         licence = self.licences.setdefault(countries, len(self.licences))
         at = self.position.get(content_id)
@@ -59,7 +59,7 @@ class Shelf:
             self._positions = (items, len(self.ids), where)
         return self._positions[2]
 
-    def allowed(self, country: str | None, *, playable: bool) -> NDArray[np.bool_]:
+    def allowed_mask(self, country: str | None, *, playable: bool) -> NDArray[np.bool_]:
         """Mask of the titles that a viewer in a country (None = unknown) may see."""
         _, licence, can_play = self.arrays()
         table = np.zeros(len(self.licences), dtype=bool)
@@ -78,8 +78,8 @@ class Taste:
     disliked: frozenset[str] = frozenset()
 
 
-def choose(
-    shelf: Shelf, model: Model, taste: Taste, country: str | None, limit: int, *, playable: bool = False
+def rank_titles(
+    shelf: TitleTable, model: Model, taste: Taste, country: str | None, limit: int, *, playable: bool = False
 ) -> list[tuple[str, float]]:
     """(contentId, rankScore) of the best `limit` titles, best first.
 
@@ -87,15 +87,15 @@ def choose(
     left out, so that the list is empty only if no title is allowed.
     """
     popularity, _, _ = shelf.arrays()
-    mask = shelf.allowed(country, playable=playable)
+    mask = shelf.allowed_mask(country, playable=playable)
     for content in taste.disliked:
         at = shelf.position.get(content)
         if at is not None:
             mask[at] = False
     score = POPULAR + 0.5 * popularity
-    _lift(score, shelf, model.items, model.ever, POPULAR + 0.5, scale=0.499)
-    _lift(score, shelf, model.items, model.trends(country), TREND)
-    _lift(score, shelf, model.items, model.scores(taste.liked), PERSONAL)
+    _raise_scores(score, shelf, model.items, model.all_time, POPULAR + 0.5, scale=0.499)
+    _raise_scores(score, shelf, model.items, model.trends(country), TREND)
+    _raise_scores(score, shelf, model.items, model.scores(taste.liked), PERSONAL)
     for content in taste.seen:
         at = shelf.position.get(content)
         if at is not None:
@@ -104,8 +104,8 @@ def choose(
     return [(shelf.ids[at], round(float(score[at]), 6)) for at in _top(score, limit) if score[at] >= 0]
 
 
-def _lift(
-    score: Floats, shelf: Shelf, items: Sequence[str], values: Floats, floor: float, *, scale: float = 0.999
+def _raise_scores(
+    score: Floats, shelf: TitleTable, items: Sequence[str], values: Floats, floor: float, *, scale: float = 0.999
 ) -> None:
     """Raise titles with a value above zero above the floor, in the order of their values."""
     where = shelf.positions(items)

@@ -10,9 +10,9 @@ from msgspec import Struct
 from kernel.clock import Clock
 from kernel.errors import BadRequest
 from services.http import params
-from services.http.request_context import request_context, watching_country
-from services.http.route import Access, Parameter, Route, answer
-from services.recommend.events import Action, Event
+from services.http.request_context import request_context, viewer_country
+from services.http.route import Access, Parameter, Route, json_response
+from services.recommend.events import Action, FeedbackEvent
 from services.recommend.service import RecommendService
 
 _LIST = {
@@ -50,39 +50,39 @@ class RecommendRoutes:
         self._clock = clock
 
     def routes(self) -> tuple[Route, ...]:
-        """The table of recommendations."""
+        """The route table of recommendations."""
         parameters = (
-            Parameter("userId", "The profile; a guest may leave it out or name itself."),
-            Parameter("limit", "How many, 1 to 100.", schema={"type": "integer", "default": 20}),
+            Parameter("userId", "The profile. A guest may omit it or name themselves."),
+            Parameter("limit", "Number of titles, 1 to 100.", schema={"type": "integer", "default": 20}),
             Parameter("playable", "Only titles that can be played now.", schema={"type": "boolean", "default": False}),
-            Parameter("country", "Another country than the viewer's own (API key only)."),
+            Parameter("country", "Use this country instead of the viewer's own (API key only)."),
         )
-        listing = Route(
-            "GET", "/recommendations", self.listing, Access.VIEWER, "What to watch next, best first",
-            parameters, answer=_LIST, refusals=(403,),
+        get_list = Route(
+            "GET", "/recommendations", self.list_recommendations, Access.VIEWER, "What to watch next, best first",
+            parameters, response=_LIST, errors=(403,),
         )  # fmt: skip
         feedback = Route(
-            "POST", "/recommendations/feedback", self.feedback, Access.VIEWER, "Say what a viewer did with a title",
-            body=_FEEDBACK, answer={"type": "object"}, refusals=(403, 404),
+            "POST", "/recommendations/feedback", self.post_feedback, Access.VIEWER, "Record what a viewer did",
+            body=_FEEDBACK, response={"type": "object"}, errors=(403, 404),
         )  # fmt: skip
-        return listing, feedback
+        return get_list, feedback
 
-    async def listing(self, request: web.Request) -> web.Response:
-        """A viewer's list."""
+    async def list_recommendations(self, request: web.Request) -> web.Response:
+        """A viewer's recommendations, best first."""
         named = params.text(request, "userId")
-        user = request_context(request).caller.speaks_for(params.user_id(named) if named is not None else None)
-        limit = params.whole(request, "limit", 20, 1, 100)
-        playable = params.switch(request, "playable")
-        found = await self._service.recommend(user, watching_country(request), limit, playable=playable)
-        return answer([{"contentId": content, "rankScore": score} for content, score in found])
+        user = request_context(request).caller.acting_user(params.user_id(named) if named is not None else None)
+        limit = params.integer(request, "limit", 20, 1, 100)
+        playable = params.boolean(request, "playable")
+        found = await self._service.recommend(user, viewer_country(request), limit, playable=playable)
+        return json_response([{"contentId": content, "rankScore": score} for content, score in found])
 
-    async def feedback(self, request: web.Request) -> web.Response:
-        """Keep what a viewer did; answered when it is durable."""
-        told = await params.body(request, Feedback)
-        found = request_context(request)
-        user = found.caller.speaks_for(params.user_id(told.user_id))
-        content = params.content_id(told.content_id)
-        event = Event(user, content, Action(told.action), None, self._clock.wall(), found.country)
-        if not await self._service.add(event):
+    async def post_feedback(self, request: web.Request) -> web.Response:
+        """Store what a viewer did; responds once it is durable."""
+        feedback = await params.body(request, Feedback)
+        context = request_context(request)
+        user = context.caller.acting_user(params.user_id(feedback.user_id))
+        content = params.content_id(feedback.content_id)
+        event = FeedbackEvent(user, content, Action(feedback.action), None, self._clock.wall(), context.country)
+        if not await self._service.store_feedback(event):
             raise BadRequest(404, "title-unknown", "there is no such title")
-        return answer({"status": "stored"})
+        return json_response({"status": "stored"})

@@ -12,8 +12,8 @@ from kernel.clock import Clock
 from kernel.errors import StorageFailed
 from services.counters import Counters
 from services.recommend import model
-from services.recommend.events import Event
-from services.recommend.ranking import Shelf, choose
+from services.recommend.events import FeedbackEvent
+from services.recommend.ranking import TitleTable, rank_titles
 from services.recommend.store import FeedbackStore
 from services.storage.group_commit import GroupCommit
 
@@ -25,7 +25,7 @@ REFIT_SHARE = 10.0
 RETRY_SECONDS = 2.0
 
 
-class Shown(NamedTuple):
+class RecommendTitle(NamedTuple):
     """A title as recommendations see it. `countries` None = everywhere."""
 
     content_id: str
@@ -34,10 +34,10 @@ class Shown(NamedTuple):
     playable: bool
 
 
-class Titles(Protocol):
+class TitleSource(Protocol):
     """What recommendations need of the catalogue: its change log, and whether a title is there."""
 
-    def follow(self, after: int) -> AsyncIterator[tuple[int, list[Shown]]]:
+    def follow(self, after: int) -> AsyncIterator[tuple[int, list[RecommendTitle]]]:
         """(cursor, titles changed up to it), for ever."""
 
     async def head(self) -> int:
@@ -48,11 +48,11 @@ class Titles(Protocol):
 
 
 class RecommendService:
-    """`follow_titles`, `keep_fitted` and the group commit's `run` are its tasks."""
+    """`follow_titles`, `keep_model_fitted` and the group commit's `run` are its tasks."""
 
     def __init__(
         self,
-        titles: Titles,
+        titles: TitleSource,
         store: FeedbackStore,
         clock: Clock,
         counters: Counters,
@@ -66,27 +66,27 @@ class RecommendService:
         self._counters = counters
         self._pause = train_pause
         self._half_life = trend_half_life
-        self._shelf = Shelf()
-        self._model = model.empty()
-        self.writes: GroupCommit[Event] = GroupCommit(self._write)
+        self._shelf = TitleTable()
+        self._model = model.empty_model()
+        self.writes: GroupCommit[FeedbackEvent] = GroupCommit(self._write)
         self.ready = asyncio.Event()
         """Set when all titles that there were are known."""
 
-    async def _write(self, batch: Sequence[Event]) -> None:
-        await self._store.add(batch)
+    async def _write(self, batch: Sequence[FeedbackEvent]) -> None:
+        await self._store.add_events(batch)
         self._counters.events.inc(len(batch))
 
-    async def add(self, event: Event) -> bool:
+    async def store_feedback(self, event: FeedbackEvent) -> bool:
         """Keep feedback; True when it is durable, False when there is no such title."""
         if not await self._titles.exists(event.content):
             return False
-        await self.writes.add(event)
+        await self.writes.commit(event)
         return True
 
     async def recommend(self, user: str, country: str | None, limit: int, *, playable: bool) -> list[tuple[str, float]]:
         """(contentId, rankScore), best first. Feedback just given counts already."""
-        taste = await self._store.taste(user)
-        return choose(self._shelf, self._model, taste, country, limit, playable=playable)
+        taste = await self._store.read_taste(user)
+        return rank_titles(self._shelf, self._model, taste, country, limit, playable=playable)
 
     async def follow_titles(self) -> None:
         """Keep the shelf as the catalogue has it, for ever."""
@@ -99,14 +99,14 @@ class RecommendService:
                 async for read, batch in self._titles.follow(cursor):
                     cursor = read
                     for title in batch:
-                        self._shelf.put(title.content_id, title.countries, title.popularity, playable=title.playable)
+                        self._shelf.upsert(title.content_id, title.countries, title.popularity, playable=title.playable)
                     if cursor >= head:
                         self.ready.set()
             except StorageFailed as error:
                 log.warning("titles-unreadable", error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def keep_fitted(self) -> None:
+    async def keep_model_fitted(self) -> None:
         """Refit soon after feedback came, from whichever process, for ever; readers use the last fit meanwhile."""
         fitted = -1
         took = 0.0
@@ -123,7 +123,7 @@ class RecommendService:
 
     async def _fit(self) -> float:
         started = self._clock.mono()
-        columns = await self._store.columns()
+        columns = await self._store.read_columns()
         self._model = await asyncio.to_thread(model.fit, columns, self._clock.wall(), self._half_life)
         took = self._clock.mono() - started
         self._counters.train_seconds.set(took)

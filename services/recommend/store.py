@@ -9,8 +9,8 @@ import numpy as np
 from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from services.recommend.events import Action, Event, weight
-from services.recommend.model import Columns
+from services.recommend.events import Action, FeedbackEvent, event_weight
+from services.recommend.model import EventColumns
 from services.recommend.ranking import Taste
 from services.storage.database import Database
 
@@ -28,7 +28,7 @@ events = Table(
 )
 Index("events_by_user", events.c.user, events.c.at)
 
-LATEST_OF_USER = 1000
+MAX_EVENTS_PER_USER = 1000
 """Events of one user that shape their list."""
 
 
@@ -46,7 +46,7 @@ class FeedbackStore:
         """Close the database."""
         await self._database.close()
 
-    async def add(self, batch: Sequence[Event]) -> None:
+    async def add_events(self, batch: Sequence[FeedbackEvent]) -> None:
         """Add events in one transaction."""
         rows = [_row(event) for event in batch]
         async with self._database.write() as connection:
@@ -57,10 +57,10 @@ class FeedbackStore:
         async with self._database.read() as connection:
             return int((await connection.execute(select(func.coalesce(func.max(events.c.id), 0)))).scalar_one())
 
-    async def taste(self, user: str) -> Taste:
+    async def read_taste(self, user: str) -> Taste:
         """What one user's latest events say; the last like or dislike of a title wins."""
         query = select(events.c.content, events.c.action, events.c.value).where(events.c.user == user)
-        query = query.order_by(events.c.at.desc(), events.c.id.desc()).limit(LATEST_OF_USER)
+        query = query.order_by(events.c.at.desc(), events.c.id.desc()).limit(MAX_EVENTS_PER_USER)
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
         liked: dict[str, float] = {}
@@ -68,26 +68,26 @@ class FeedbackStore:
         for number, (content, action, value) in enumerate(rows):
             if action in (Action.LIKE, Action.DISLIKE):
                 verdict.setdefault(content, action)
-            gain = max(0.0, weight(Action(action), value)) * 0.98 ** min(number, 200)  # the latest says most
+            gain = max(0.0, event_weight(Action(action), value)) * 0.98 ** min(number, 200)  # the latest says most
             liked[content] = liked.get(content, 0.0) + gain
         disliked = frozenset(content for content, action in verdict.items() if action == Action.DISLIKE)
         for content in disliked:
             liked.pop(content, None)
         return Taste(liked, frozenset(content for content, _, _ in rows), disliked)
 
-    async def columns(self) -> Columns:
+    async def read_columns(self) -> EventColumns:
         """All events as columns."""
         query = select(events.c.user, events.c.content, events.c.action, events.c.value, events.c.at, events.c.country)
-        users, items, countries = _Numbers(), _Numbers(), _Numbers()
+        users, items, countries = _Numbering(), _Numbering(), _Numbering()
         user, item, gain, at, country = [], [], [], [], []
         async with self._database.read() as connection:
             async for row in await connection.stream(query):
                 user.append(users.of(row[0]))
                 item.append(items.of(row[1]))
-                gain.append(weight(Action(row[2]), row[3]))
+                gain.append(event_weight(Action(row[2]), row[3]))
                 at.append(row[4])
                 country.append(countries.of(row[5]) if row[5] else -1)
-        return Columns(
+        return EventColumns(
             users=users.names,
             items=items.names,
             countries=countries.names,
@@ -99,7 +99,7 @@ class FeedbackStore:
         )
 
 
-def _row(event: Event) -> dict[str, str | float | None]:
+def _row(event: FeedbackEvent) -> dict[str, str | float | None]:
     return {
         "user": event.user,
         "content": event.content,
@@ -110,7 +110,7 @@ def _row(event: Event) -> dict[str, str | float | None]:
     }
 
 
-class _Numbers:
+class _Numbering:
     """Names as they come, numbered from 0."""
 
     def __init__(self) -> None:

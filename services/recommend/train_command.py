@@ -44,7 +44,7 @@ async def _train(settings: TrainSettings) -> None:
     await store.open()
     try:
         started = clock.mono()
-        columns = await store.columns()
+        columns = await store.read_columns()
         read = clock.mono()
         fitted = model.fit(columns, clock.wall(), settings.trend_half_life)
         took = clock.mono() - started

@@ -16,14 +16,14 @@ from tantivy import Occur, Query
 from kernel.errors import MatineeError, StorageFailed
 from services.search.rank import Candidate
 from services.search.schema import (
-    FORM,
+    INDEX_VERSION,
     SCHEMA,
-    Entry,
     Filters,
+    IndexedTitle,
     analyzers,
-    candidate,
-    document,
     filter_clauses,
+    to_candidate,
+    to_document,
     word_query,
 )
 from services.search.words import trigrams
@@ -31,14 +31,14 @@ from system.durable_files import replace_file
 
 log = structlog.get_logger()
 
-HEAP = 64 << 20
+WRITER_HEAP_BYTES = 64 << 20
 MAX_CANDIDATES = 120
 
 
-class Mark(msgspec.Struct, frozen=True):
+class IndexCheckpoint(msgspec.Struct, frozen=True):
     """How far the index has read: `cursor` in the change log of `epoch`, and how many titles it then held."""
 
-    form: int
+    version: int
     epoch: str
     cursor: int
     titles: int
@@ -52,13 +52,13 @@ class TitleIndex:
         self._writing = threading.Lock()
         self._index: Any = None
         self._writer: Any = None
-        self._mark: Mark | None = None
-        self.rebuilt = 0
+        self._checkpoint: IndexCheckpoint | None = None
+        self.rebuild_count = 0
 
     @property
-    def titles(self) -> int:
+    def title_count(self) -> int:
         """How many titles can be found."""
-        return self._mark.titles if self._mark else 0
+        return self._checkpoint.titles if self._checkpoint else 0
 
     def open(self, epoch: str) -> int:
         """Open the index, or begin anew when it is absent, damaged or of another catalogue; the cursor to go on from.
@@ -66,22 +66,22 @@ class TitleIndex:
         Raises StorageFailed when the folder cannot be used, MatineeError when another process has the index.
         """
         with self._writing:
-            if self._mark is None or self._mark.epoch != epoch:
-                self._mark = self._sound(epoch)
-            if self._mark is None:
-                self._begin_anew(epoch)
-            return self._mark.cursor if self._mark else 0
+            if self._checkpoint is None or self._checkpoint.epoch != epoch:
+                self._checkpoint = self._open_existing(epoch)
+            if self._checkpoint is None:
+                self._rebuild(epoch)
+            return self._checkpoint.cursor if self._checkpoint else 0
 
-    def _sound(self, epoch: str) -> Mark | None:
+    def _open_existing(self, epoch: str) -> IndexCheckpoint | None:
         """The mark of a usable index on disk; None when there is none."""
         path = self._folder / "mark.json"
         try:
-            mark = msgspec.json.decode(path.read_bytes(), type=Mark)
-            if (mark.form, mark.epoch) != (FORM, epoch):
+            mark = msgspec.json.decode(path.read_bytes(), type=IndexCheckpoint)
+            if (mark.version, mark.epoch) != (INDEX_VERSION, epoch):
                 log.info("search-index-outdated", folder=str(self._folder))
                 return None
-            self._take(tantivy.Index(SCHEMA, path=str(self._folder / "index"), reuse=True))
-            self._probe(mark.titles)
+            self._open_writer(tantivy.Index(SCHEMA, path=str(self._folder / "index"), reuse=True))
+            self._check_readable(mark.titles)
         except FileNotFoundError:
             return None
         except MatineeError:
@@ -93,7 +93,7 @@ class TitleIndex:
             return None
         return mark
 
-    def _probe(self, titles: int) -> None:
+    def _check_readable(self, titles: int) -> None:
         """Touch each kind of file that a query reads, so that damage shows now."""
         searcher = self._index.searcher()
         if searcher.num_docs < titles:
@@ -102,23 +102,23 @@ class TitleIndex:
             searcher.doc(address)
         searcher.search(Query.term_query(SCHEMA, "title", "the"), limit=1)
 
-    def _begin_anew(self, epoch: str) -> None:
+    def _rebuild(self, epoch: str) -> None:
         self._index = self._writer = None
         try:
             shutil.rmtree(self._folder / "index", ignore_errors=True)
             (self._folder / "mark.json").unlink(missing_ok=True)
             (self._folder / "index").mkdir(parents=True, exist_ok=True)
-            self._take(tantivy.Index(SCHEMA, path=str(self._folder / "index"), reuse=False))
+            self._open_writer(tantivy.Index(SCHEMA, path=str(self._folder / "index"), reuse=False))
         except OSError as error:
             raise StorageFailed(f"the search index {self._folder} cannot be made: {error}") from error
-        self.rebuilt += 1
-        self._mark = Mark(FORM, epoch, 0, 0)
+        self.rebuild_count += 1
+        self._checkpoint = IndexCheckpoint(INDEX_VERSION, epoch, 0, 0)
 
-    def _take(self, index: Any) -> None:
+    def _open_writer(self, index: Any) -> None:
         for name, analyzer in analyzers().items():
             index.register_tokenizer(name, analyzer)
         try:
-            writer = index.writer(heap_size=HEAP, num_threads=1)
+            writer = index.writer(heap_size=WRITER_HEAP_BYTES, num_threads=1)
         except ValueError as error:
             if "lock" in str(error).lower():
                 raise MatineeError(f"the search index {self._folder} is in use by another process") from None
@@ -128,40 +128,40 @@ class TitleIndex:
     def discard(self) -> None:
         """Damage showed at a query: the next `open` begins anew."""
         with self._writing:
-            self._mark = None
+            self._checkpoint = None
             self._index = self._writer = None
             (self._folder / "mark.json").unlink(missing_ok=True)
 
-    def take_in(self, entries: Sequence[Entry], cursor: int) -> None:
+    def update_titles(self, entries: Sequence[IndexedTitle], cursor: int) -> None:
         """Add or replace titles and commit; `cursor` is how far the change log is read. Raises StorageFailed."""
         with self._writing:
-            if self._mark is None:
+            if self._checkpoint is None:
                 raise StorageFailed("the search index is not open")
             try:
                 for entry in entries:
                     self._writer.delete_documents_by_term("id", entry.content_id)
-                    self._writer.add_document(document(entry))
+                    self._writer.add_document(to_document(entry))
                 self._writer.commit()
                 self._index.reload()
                 count = self._index.searcher().num_docs
             except (OSError, ValueError, RuntimeError) as error:
                 raise StorageFailed(f"the search index {self._folder} cannot be written: {error}") from error
-            self._mark = Mark(FORM, self._mark.epoch, cursor, count)
-            replace_file(self._folder / "mark.json", msgspec.json.encode(self._mark))
+            self._checkpoint = IndexCheckpoint(INDEX_VERSION, self._checkpoint.epoch, cursor, count)
+            replace_file(self._folder / "mark.json", msgspec.json.encode(self._checkpoint))
 
     def close(self) -> None:
         """Let go of the index, for another process."""
         with self._writing:
-            self._index = self._writer = self._mark = None
+            self._index = self._writer = self._checkpoint = None
 
-    def exact(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
+    def find_exact(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
         """Titles in which every word of the query stands (the last may be begun only): title, cast or text."""
         parts = [(Occur.Must, word_query(word, last=word is query[-1])) for word in query]
         line = " ".join(query)
         parts.append((Occur.Should, Query.boost_query(Query.term_query(SCHEMA, "title_key", line), 30.0)))
-        return self._ask(parts, filters, limit)
+        return self._run_query(parts, filters, limit)
 
-    def fuzzy(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
+    def find_similar(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
         """Titles that share letters with a query, in any order: candidates to be compared."""
         grams = trigrams(" ".join(query))[:64]
         shared = [(Occur.Should, Query.term_query(SCHEMA, "trigrams", gram, "freq")) for gram in grams]
@@ -172,13 +172,13 @@ class TitleIndex:
             for field in ("title", "cast"):
                 near = Query.fuzzy_term_query(SCHEMA, field, word, distance=distance, transposition_cost_one=True)
                 ways.append((Occur.Should, Query.boost_query(near, 4.0)))
-        return self._ask([(Occur.Must, Query.boolean_query(ways))], filters, limit)
+        return self._run_query([(Occur.Must, Query.boolean_query(ways))], filters, limit)
 
-    def all(self, filters: Filters, limit: int) -> list[Candidate]:
+    def most_popular(self, filters: Filters, limit: int) -> list[Candidate]:
         """The most popular titles within the filters."""
-        return self._ask([(Occur.Must, Query.all_query())], filters, limit, by_popularity=True)
+        return self._run_query([(Occur.Must, Query.all_query())], filters, limit, by_popularity=True)
 
-    def _ask(
+    def _run_query(
         self, parts: list[tuple[Any, Any]], filters: Filters, limit: int, *, by_popularity: bool = False
     ) -> list[Candidate]:
         index = self._index
@@ -188,4 +188,4 @@ class TitleIndex:
         searcher = index.searcher()
         order = "popularity" if by_popularity else None
         found = searcher.search(query, limit=limit, count=False, order_by_field=order)
-        return [candidate(searcher.doc(address), score) for score, address in found.hits]
+        return [to_candidate(searcher.doc(address), score) for score, address in found.hits]

@@ -11,11 +11,11 @@ from rapidfuzz.distance import OSA
 
 from services.search.words import index_text
 
-SIMILAR = 0.62
+MIN_SIMILARITY = 0.62
 """From this similarity on (0 to 1) a title is taken for what a misspelt query meant: two typos in six letters."""
-SIMILAR_TOO = 0.8
+MIN_SIMILARITY_AFTER_EXACT = 0.8
 """The same where something was found exactly: only what is very near stands beside it."""
-ENOUGH = 5
+ENOUGH_EXACT_MATCHES = 5
 """So many exact finds in titles and casts make looking for typos needless."""
 _ARTICLE = re.compile(r"^(?:the|a|an|der|die|das|le|la|les|el|il) (?=.)")
 
@@ -48,20 +48,20 @@ def match_grade(candidate: Candidate, query: Sequence[str]) -> int:
     names = set(own)
     if all(word in names for word in query):
         return 3
-    if _begun(query, own):
+    if _matches_as_prefix(query, own):
         return 2
     people = names.union(word for name in candidate.cast for word in name.split())
     if all(word in people for word in query):
         return 1
-    return 1 if len(query) > 1 and _begun(query, [*people]) else 0
+    return 1 if len(query) > 1 and _matches_as_prefix(query, [*people]) else 0
 
 
-def _begun(query: Sequence[str], own: Sequence[str]) -> bool:
+def _matches_as_prefix(query: Sequence[str], own: Sequence[str]) -> bool:
     known = set(own)
     return all(word in known for word in query[:-1]) and any(word.startswith(query[-1]) for word in own)
 
 
-def exact_order(candidates: Sequence[Candidate], query: Sequence[str]) -> list[tuple[int, Candidate]]:
+def rank_exact(candidates: Sequence[Candidate], query: Sequence[str]) -> list[tuple[int, Candidate]]:
     """(grade, candidate) of exact matches, best first."""
     graded = [(match_grade(candidate, query), candidate) for candidate in candidates]
     return sorted(graded, key=lambda pair: (-pair[0], -_weight(pair[1]), pair[1].key, pair[1].content_id))
@@ -82,12 +82,14 @@ def merge(exact: Sequence[tuple[int, Candidate]], fuzzy: Sequence[Candidate]) ->
     return list(seen.values())
 
 
-def is_weak(exact: Sequence[tuple[int, Candidate]]) -> bool:
+def may_be_misspelt(exact: Sequence[tuple[int, Candidate]]) -> bool:
     """Whether so little was found exactly that the query may be misspelt."""
-    return sum(1 for grade, _ in exact if grade) < ENOUGH
+    return sum(1 for grade, _ in exact if grade) < ENOUGH_EXACT_MATCHES
 
 
-def fuzzy_order(candidates: Sequence[Candidate], query: Sequence[str], least: float = SIMILAR) -> list[Candidate]:
+def rank_similar(
+    candidates: Sequence[Candidate], query: Sequence[str], least: float = MIN_SIMILARITY
+) -> list[Candidate]:
     """Those that a misspelt query may have meant (at least so similar), likeliest first."""
     line = " ".join(query)
     rated = [(similarity(candidate, line, query), candidate) for candidate in candidates]

@@ -6,8 +6,8 @@ from aiohttp import web
 
 from kernel.errors import BadRequest
 from services.http import params
-from services.http.request_context import watching_country
-from services.http.route import Access, Parameter, Route, answer
+from services.http.request_context import viewer_country
+from services.http.route import Access, Parameter, Route, json_response
 from services.search.rank import Candidate
 from services.search.schema import Filters, genre_key
 from services.search.service import SearchService
@@ -47,7 +47,7 @@ class SearchRoutes:
         )
         summary = "Titles that match, typos forgiven, best first"
         return (
-            Route("GET", "/search", self.search, Access.VIEWER, summary, parameters, answer=_RESULT, refusals=(503,)),
+            Route("GET", "/search", self.search, Access.VIEWER, summary, parameters, response=_RESULT, errors=(503,)),
         )
 
     async def search(self, request: web.Request) -> web.Response:
@@ -55,7 +55,7 @@ class SearchRoutes:
         genres = request.query.getall("genre", [])
         if len(genres) > MAX_GENRES or any(len(genre) > 100 for genre in genres):
             raise BadRequest(400, "genre", f"at most {MAX_GENRES} genres of up to 100 characters")
-        limit = params.whole(request, "limit", 20, 1, 100)
+        limit = params.integer(request, "limit", 20, 1, 100)
         query = (params.text(request, "query") or "").strip()
         if len(query) > MAX_QUERY_LENGTH:
             raise BadRequest(
@@ -66,10 +66,10 @@ class SearchRoutes:
             raise BadRequest(400, "query-empty", "query parameter `query` is needed (or a `genre` to browse)")
         sought = words(query)[:MAX_WORDS]
         if query and not sought:
-            return answer([])  # marks only: nothing can match
-        filters = Filters(watching_country(request), tuple(wanted))
+            return json_response([])  # marks only: nothing can match
+        filters = Filters(viewer_country(request), tuple(wanted))
         found = await self._service.search(sought, filters, limit)
-        return answer([_shown(candidate, sought) for candidate in found])
+        return json_response([_shown(candidate, sought) for candidate in found])
 
 
 def _shown(candidate: Candidate, sought: list[str]) -> dict[str, object]:

@@ -11,12 +11,12 @@ from tantivy import Document, Filter, Occur, Query, SchemaBuilder, TextAnalyzer,
 from services.search.rank import Candidate
 from services.search.words import fold, index_text, key, trigrams, words
 
-FORM = 2
+INDEX_VERSION = 2
 """Goes up when schema or analysis change: an index of another form is made anew."""
 EVERYWHERE = "*"
 
 
-class Entry(msgspec.Struct, frozen=True):
+class IndexedTitle(msgspec.Struct, frozen=True):
     """A title as search holds it. `countries` None = everywhere."""
 
     content_id: str
@@ -78,7 +78,7 @@ class _Stored(msgspec.Struct, array_like=True):
 _stored = msgspec.msgpack.Decoder(_Stored)
 
 
-def document(entry: Entry) -> Any:
+def to_document(entry: IndexedTitle) -> Any:
     """A title as a document of the index."""
     line = key(entry.title)
     people = tuple(key(name) for name in entry.cast)
@@ -98,7 +98,7 @@ def document(entry: Entry) -> Any:
     return Document.from_dict(fields, SCHEMA)
 
 
-def candidate(document: Any, score: Any) -> Candidate:
+def to_candidate(document: Any, score: Any) -> Candidate:
     """A found document as ranking sees it."""
     kept = _stored.decode(bytes(document.get_first("stored")))
     content_id = document.get_first("id")

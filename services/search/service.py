@@ -15,25 +15,25 @@ from services.counters import Counters
 from services.search import rank
 from services.search.index import MAX_CANDIDATES, TitleIndex
 from services.search.rank import Candidate
-from services.search.schema import Entry, Filters
+from services.search.schema import Filters, IndexedTitle
 
 log = structlog.get_logger()
 
-RETRY_SECONDS = 1.0
-MAX_RETRY = 30.0
+MIN_RETRY_SECONDS = 1.0
+MAX_RETRY_SECONDS = 30.0
 MAX_QUERIES = 256
 """Queries that may wait; more are answered 503."""
 T = TypeVar("T")
 
 
-class Titles(Protocol):
+class TitleSource(Protocol):
     """What search needs of the catalogue: its change log."""
 
     @property
     def epoch(self) -> str:
         """Names the change log for ever."""
 
-    def follow(self, after: int) -> AsyncIterator[tuple[int, list[Entry]]]:
+    def follow(self, after: int) -> AsyncIterator[tuple[int, list[IndexedTitle]]]:
         """(cursor, titles changed up to it), for ever."""
 
     async def head(self) -> int:
@@ -43,28 +43,28 @@ class Titles(Protocol):
 class SearchService:
     """`run` keeps the index up to date; `search` asks it."""
 
-    def __init__(self, titles: Titles, index: TitleIndex, counters: Counters) -> None:
+    def __init__(self, titles: TitleSource, index: TitleIndex, counters: Counters) -> None:
         self._titles = titles
         self._index = index
         self._counters = counters
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="search")
-        self._asked = 0
+        self._waiting = 0
         self._damaged = asyncio.Event()
         self.ready = asyncio.Event()
         """Set when the index has read all that there was."""
 
     async def run(self) -> None:
         """Follow the change log for ever; after a failure again from where the index stands."""
-        pause = RETRY_SECONDS
+        pause = MIN_RETRY_SECONDS
         while True:
             self._damaged.clear()
             try:
                 await self._follow_until_damaged()
-                pause = RETRY_SECONDS
+                pause = MIN_RETRY_SECONDS
             except* StorageFailed as group:
                 log.warning("search-feed-failed", error=str(group.exceptions[0]), retry_in=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, MAX_RETRY)
+                pause = min(pause * 2, MAX_RETRY_SECONDS)
 
     async def _follow_until_damaged(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -73,28 +73,28 @@ class SearchService:
             following.cancel()
 
     async def _follow(self) -> None:
-        rebuilt = self._index.rebuilt
+        rebuilt = self._index.rebuild_count
         cursor = await self._in_thread(self._index.open, self._titles.epoch)
-        if self._index.rebuilt > rebuilt:
+        if self._index.rebuild_count > rebuilt:
             self._counters.rebuilds.inc()
         head = await self._titles.head()
-        self._show(cursor, head)
+        self._update_readiness(cursor, head)
         async for read, entries in self._titles.follow(cursor):
-            await self._in_thread(self._index.take_in, entries, read)
-            self._show(read, head)
+            await self._in_thread(self._index.update_titles, entries, read)
+            self._update_readiness(read, head)
 
-    def _show(self, cursor: int, head: int) -> None:
-        self._counters.documents.set(self._index.titles)
+    def _update_readiness(self, cursor: int, head: int) -> None:
+        self._counters.documents.set(self._index.title_count)
         if cursor >= head:
             self.ready.set()
 
     async def search(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
         """The best `limit` titles for a query's words (none: the most popular). Raises Overloaded, StorageFailed."""
-        if self._asked >= MAX_QUERIES:
+        if self._waiting >= MAX_QUERIES:
             raise Overloaded(OverloadReason.SEARCHES_WAITING)
-        self._asked += 1
+        self._waiting += 1
         try:
-            stage, found = await self._in_thread(self._look, query, filters, limit)
+            stage, found = await self._in_thread(self._search_index, query, filters, limit)
         except StorageFailed:
             raise
         except asyncio.CancelledError:
@@ -107,19 +107,19 @@ class SearchService:
             self._damaged.set()
             raise Overloaded(OverloadReason.SEARCH_INDEX_REBUILDING) from None
         finally:
-            self._asked -= 1
+            self._waiting -= 1
         self._counters.queries.labels(stage).inc()
         return found
 
-    def _look(self, query: Sequence[str], filters: Filters, limit: int) -> tuple[str, list[Candidate]]:
+    def _search_index(self, query: Sequence[str], filters: Filters, limit: int) -> tuple[str, list[Candidate]]:
         size = max(MAX_CANDIDATES, limit)
         if not query:
-            return "browse", self._index.all(filters, limit)
-        exact = rank.exact_order(self._index.exact(query, filters, size), query)
-        if not rank.is_weak(exact):
+            return "browse", self._index.most_popular(filters, limit)
+        exact = rank.rank_exact(self._index.find_exact(query, filters, size), query)
+        if not rank.may_be_misspelt(exact):
             return "exact", [candidate for _, candidate in exact][:limit]
-        least = rank.SIMILAR_TOO if any(grade for grade, _ in exact) else rank.SIMILAR
-        found = rank.merge(exact, rank.fuzzy_order(self._index.fuzzy(query, filters, size), query, least))
+        least = rank.MIN_SIMILARITY_AFTER_EXACT if any(grade for grade, _ in exact) else rank.MIN_SIMILARITY
+        found = rank.merge(exact, rank.rank_similar(self._index.find_similar(query, filters, size), query, least))
         return ("fuzzy" if found else "none"), found[:limit]
 
     async def _in_thread(self, call: Callable[..., T], *arguments: object) -> T:

@@ -15,7 +15,7 @@ from kernel.vocabulary import OverloadReason
 Row = TypeVar("Row")
 
 MAX_WAITING = 10_000
-MAX_TOGETHER = 1000
+MAX_BATCH = 1000
 
 
 class GroupCommit(Generic[Row]):
@@ -25,7 +25,7 @@ class GroupCommit(Generic[Row]):
         self._write = write
         self._waiting: asyncio.Queue[tuple[Row, asyncio.Future[None]]] = asyncio.Queue(MAX_WAITING)
 
-    async def add(self, row: Row) -> None:
+    async def commit(self, row: Row) -> None:
         """Return when the row is durable. Raises Overloaded when too many wait, StorageFailed when not written."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
@@ -39,12 +39,12 @@ class GroupCommit(Generic[Row]):
         try:
             while True:
                 batch = [await self._waiting.get()]
-                while len(batch) < MAX_TOGETHER and not self._waiting.empty():
+                while len(batch) < MAX_BATCH and not self._waiting.empty():
                     batch.append(self._waiting.get_nowait())
                 await self._commit(batch)
         finally:
             while not self._waiting.empty():
-                _tell(self._waiting.get_nowait()[1], StorageFailed("stopping: the write was not made"))
+                _resolve(self._waiting.get_nowait()[1], StorageFailed("stopping: the write was not made"))
 
     async def _commit(self, batch: list[tuple[Row, asyncio.Future[None]]]) -> None:
         failed: Exception | None = None
@@ -52,15 +52,15 @@ class GroupCommit(Generic[Row]):
             await self._write([row for row, _ in batch])
         except asyncio.CancelledError:
             for _, done in batch:
-                _tell(done, StorageFailed("stopping: the write was not made"))
+                _resolve(done, StorageFailed("stopping: the write was not made"))
             raise
         except Exception as error:  # noqa: BLE001 (told to each waiter, who raises it)
             failed = error
         for _, done in batch:
-            _tell(done, failed)
+            _resolve(done, failed)
 
 
-def _tell(done: asyncio.Future[None], error: Exception | None) -> None:
+def _resolve(done: asyncio.Future[None], error: Exception | None) -> None:
     if done.done():  # the waiter has left
         return
     if error is None:

@@ -12,7 +12,7 @@ from system.durable_files import create_file
 MAX_BYTES = 64 * 1024
 
 
-def read_or_make(path: Path, make: Callable[[], bytes], setting: str) -> bytes:
+def read_or_create(path: Path, make: Callable[[], bytes], setting: str) -> bytes:
     """The file's bytes; made by `make` when absent. Two processes that start at once end with the same secret.
 
     Raises BadSettings naming `setting` when the file cannot be read or made, or others may read it.

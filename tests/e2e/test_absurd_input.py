@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from services.catalogue.routes import make_cursor
+from services.catalogue.routes import encode_cursor
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,8 +68,8 @@ NUMBERS = [
 TEXTS = ["%00", "a%00b", "x" * 5000]
 CURSORS = [
     *("%00", "-1", "NaN", "x" * 5000, "%F0%9F%92%A9", "9" * 30),
-    *map(make_cursor, ((2**63, 0.0, "a"), (10**300, 0.0, "a"), (-1, 0.0, "a"), (1, -1.0, "a"), (1, 1e300, "a"))),
-    *map(make_cursor, ((1, 0.0, "\0"), (1, 0.0, "x" * 90), (0, 0.0, ""))),
+    *map(encode_cursor, ((2**63, 0.0, "a"), (10**300, 0.0, "a"), (-1, 0.0, "a"), (1, -1.0, "a"), (1, 1e300, "a"))),
+    *map(encode_cursor, ((1, 0.0, "\0"), (1, 0.0, "x" * 90), (0, 0.0, ""))),
 ]
 BODY = '{"sessionId": "%s", "currentPosition": %s}'
 

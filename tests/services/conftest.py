@@ -8,9 +8,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from kernel.settings.table import resolve
-from services.app import build
+from services.app import build_services
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import Imported, Title
+from services.catalogue.title import ImportedTitle, Title
 from services.server import MAX_LINE_LENGTH
 from services.settings import ServicesSettings
 
@@ -142,7 +142,7 @@ async def running(data, clock, flags):
     flags = {"data": str(data), "listen": "127.0.0.1:0", "insecure_dev": "on", "train_pause": "0.05", **flags}
     settings = resolve(ServicesSettings, flags={name: [text] for name, text in flags.items() if text is not None})
     async with AsyncExitStack() as stack:
-        services = await build(settings, clock, stack)
+        services = await build_services(settings, clock, stack)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(task()) for task in services.tasks]
             try:
@@ -180,7 +180,7 @@ async def fill(tmp_path):
     async def put(*titles):
         store = CatalogueStore(tmp_path / "data")
         await store.open()
-        await store.take_in([Imported(title, licence_given=True) for title in titles])
+        await store.import_titles([ImportedTitle(title, licence_given=True) for title in titles])
         await store.close()
 
     return put

@@ -1,8 +1,8 @@
 """The catalogue as each service sees it."""
 
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import Imported, Playable, Rendition, Title
-from services.catalogue_adapters import CatalogueForPlayback, ShelfOfCatalogue, as_film
+from services.catalogue.title import ImportedTitle, Playable, Rendition, Title
+from services.catalogue_adapters import CatalogueForPlayback, CatalogueForRecommend, as_playback_title
 
 FILM = Title(
     "a", "A", countries=("DE",), attribution="Somebody",
@@ -12,21 +12,26 @@ FILM = Title(
 
 
 def test_playback_sees_a_film_with_its_licence_in_the_country():
-    here, away = as_film(FILM, "DE"), as_film(FILM, "FR")
+    here, away = as_playback_title(FILM, "DE"), as_playback_title(FILM, "FR")
     assert (here.licensed, away.licensed) == (True, False)
-    assert (here.published, here.duration, here.tops, here.streams) == (True, 9.0, ((720, 2_000_000),), (("hls", "m"),))
-    assert not as_film(Title("a", "A"), None).published
+    assert (here.published, here.duration, here.renditions, here.streams) == (
+        True,
+        9.0,
+        ((720, 2_000_000),),
+        (("hls", "m"),),
+    )
+    assert not as_playback_title(Title("a", "A"), None).published
 
 
 async def test_pictures_and_titles_are_there_or_not(tmp_path):
     store = CatalogueStore(tmp_path)
     await store.open()
-    await store.take_in([Imported(FILM, licence_given=True)])
-    films, shelf = CatalogueForPlayback(store), ShelfOfCatalogue(store, None)
+    await store.import_titles([ImportedTitle(FILM, licence_given=True)])
+    films, shelf = CatalogueForPlayback(store), CatalogueForRecommend(store, None)
     assert await films.thumbnail("a", "DE") == "p.jpg"
     assert await films.thumbnail("a", "FR") is None
     assert await films.thumbnail("nobody", "DE") is None
-    assert await films.film("nobody", "DE") is None
+    assert await films.playback_title("nobody", "DE") is None
     assert await shelf.exists("a")
     assert not await shelf.exists("nobody")
     await store.close()

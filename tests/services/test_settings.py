@@ -5,7 +5,7 @@ import pytest
 from kernel.errors import BadSettings
 from kernel.http.door_rules import Call, refusal
 from kernel.settings.table import resolve
-from services.settings import ServicesSettings, check, door_rules
+from services.settings import ServicesSettings, check_settings, door_rules
 
 
 def made(**flags):
@@ -14,7 +14,7 @@ def made(**flags):
 
 def test_the_defaults_are_possible_and_bind_loopback(tmp_path):
     settings = made(data=str(tmp_path))
-    check(settings)
+    check_settings(settings)
     assert settings.listen.host == "127.0.0.1"
     assert settings.signing_key_file == tmp_path / "signing.pem"
     assert settings.api_key_path == tmp_path / "api.key"
@@ -39,7 +39,7 @@ def test_only_names_the_parts_that_run():
 )
 def test_what_cannot_be_together_is_named(flags, setting):
     with pytest.raises(BadSettings) as caught:
-        check(made(**flags))
+        check_settings(made(**flags))
     assert caught.value.setting == setting
 
 

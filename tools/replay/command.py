@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from cache.eviction.choice import S3FifoTuning
 from kernel.errors import MatineeError
 from kernel.settings.table import INTEGER, NUMBER, SIZE, choice, setting
-from services.import_file import Faults, open_source
+from services.import_file import BadLines, open_import_file
 from tools.replay.cache import Replay
 from tools.replay.trace import Fault, read_trace
 
@@ -56,19 +56,19 @@ def run(settings: ReplaySettings, trace: str) -> int:
     """Replay TRACE and print the figures as JSON; 1 when a line of it was bad (the good ones are counted)."""
     tuning = S3FifoTuning(settings.small_share, settings.promote_after)
     replay = Replay(settings.ram, settings.disk, settings.policy, settings.admission, tuning)
-    with open_source(trace) as source:
-        faults, request, since = Faults(source), replay.request, 0
+    with open_import_file(trace) as source:
+        faults, request, since = BadLines(source), replay.request, 0
         for found in read_trace(source.stream):
             if isinstance(found, Fault):
-                faults.add(found.line, found)
+                faults.report(found.line, found)
                 continue
             request(*found)
             since += 1
             if since == SHOW_EVERY:
                 since = 0
-                source.advance(f"{replay.tally.requests:,} requests")
+                source.show_progress(f"{replay.tally.requests:,} requests")
         if faults.count:
-            source.say(f"{faults.count} bad lines were left out")
+            source.print_line(f"{faults.count} bad lines were left out")
     if not replay.tally.requests:
         raise MatineeError(f"{trace}: holds no requests")
     print(json.dumps(report(replay), indent=2))

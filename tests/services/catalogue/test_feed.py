@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.catalogue.feed import Feed
+from services.catalogue.feed import ChangeFeed
 from services.catalogue.title import Change, Title
 
 
@@ -24,20 +24,20 @@ async def next_batch(following):
 async def test_a_follower_reads_what_there_is_and_then_what_comes():
     log = Log()
     log.seqs = [1, 2]
-    feed = Feed(log, poll=30)
+    feed = ChangeFeed(log, poll=30)
     watching = asyncio.get_running_loop().create_task(feed.watch())
     following = feed.follow(0)
     assert await next_batch(following) == [1, 2]
     waiting = asyncio.get_running_loop().create_task(next_batch(following))
     log.seqs.append(3)
-    feed.nudge()
+    feed.notify_change()
     assert await waiting == [3]
     watching.cancel()
 
 
 async def test_what_another_process_wrote_is_found_by_polling():
     log = Log()
-    feed = Feed(log, poll=0.01)
+    feed = ChangeFeed(log, poll=0.01)
     watching = asyncio.get_running_loop().create_task(feed.watch())
     waiting = asyncio.get_running_loop().create_task(next_batch(feed.follow(0)))
     await asyncio.sleep(0)

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from services.catalogue.library import LibraryTitle, merge, playable, read_library
+from services.catalogue.library import LibraryTitle, merge_published, parse_library, to_playable
 from services.catalogue.title import Rendition, Title
 
 
 def test_a_bad_entry_is_left_out_and_named():
     body = json.dumps({"titles": [{"contentId": "ok"}, {"contentId": "../x"}, {"title": "no id"}]}).encode()
-    titles, faults = read_library(body)
+    titles, faults = parse_library(body)
     assert [title.content_id for title in titles] == ["ok"]
     assert len(faults) == 2
 
@@ -18,7 +18,7 @@ def test_a_bad_entry_is_left_out_and_named():
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'{"titles": 3}', b"\xff"])
 def test_what_is_no_library_is_an_error(body):
     with pytest.raises(ValueError, match="library"):
-        read_library(body)
+        parse_library(body)
 
 
 def test_paths_that_leave_the_title_are_dropped():
@@ -26,7 +26,7 @@ def test_paths_that_leave_the_title_are_dropped():
         "a", streams={"hls": "../b/master.m3u8", "dash": "manifest.mpd"}, thumbnail="/etc/passwd",
         tiers={"sd": {"hls": "master-sd.m3u8"}}, duration=-1.0,
     )  # fmt: skip
-    made = playable(entry)
+    made = to_playable(entry)
     assert made.streams == {"dash": "manifest.mpd", "hls-sd": "master-sd.m3u8"}
     assert made.thumbnail is None
     assert made.duration == 0.0
@@ -37,7 +37,7 @@ def test_a_new_title_is_taken_with_its_metadata():
         "bbb", title="Big Buck Bunny", countries=["de"], renditions=[Rendition("v720", 720, 720, 2_000_000)],
         metadata={"year": 2008, "genres": ["Animation"], "attribution": "Blender Foundation", "licence": "CC BY 3.0"},
     )  # fmt: skip
-    made = merge(None, None, entry)
+    made = merge_published(None, None, entry)
     assert (made.title, made.year, made.genres, made.countries) == ("Big Buck Bunny", 2008, ("Animation",), ("DE",))
     assert made.attribution == "Blender Foundation (CC BY 3.0)"
     assert made.playable.renditions[0].bandwidth == 2_000_000
@@ -45,7 +45,9 @@ def test_a_new_title_is_taken_with_its_metadata():
 
 def test_an_import_before_the_film_keeps_its_words_and_its_licence():
     known = Title("a", "Imported", description="Its own.", countries=("FR",))
-    made = merge(known, None, LibraryTitle("a", title="File name", metadata={"description": "Other.", "year": 1999}))
+    made = merge_published(
+        known, None, LibraryTitle("a", title="File name", metadata={"description": "Other.", "year": 1999})
+    )
     assert (made.title, made.description, made.year, made.countries) == ("Imported", "Its own.", 1999, ("FR",))
     assert made.playable is not None
 
@@ -53,6 +55,6 @@ def test_an_import_before_the_film_keeps_its_words_and_its_licence():
 def test_what_the_origin_says_again_does_not_undo_an_operators_licence():
     entry = LibraryTitle("a", title="A", countries=None)
     known = Title("a", "A", countries=("DE",))
-    assert merge(known, entry, entry).countries == ("DE",)
+    assert merge_published(known, entry, entry).countries == ("DE",)
     anew = LibraryTitle("a", title="A", countries=["FR"], version=2)
-    assert merge(known, entry, anew).countries == ("FR",)
+    assert merge_published(known, entry, anew).countries == ("FR",)

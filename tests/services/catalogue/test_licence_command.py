@@ -8,7 +8,7 @@ from kernel.errors import BadSettings, MatineeError
 from kernel.settings.command_line import read
 from services.catalogue.licence_command import LicenceSettings, run
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import Imported, Title
+from services.catalogue.title import ImportedTitle, Title
 
 
 def settings(folder, *flags):
@@ -21,7 +21,7 @@ def folder(tmp_path):
     async def fill():
         store = CatalogueStore(tmp_path)
         await store.open()
-        await store.take_in([Imported(Title("a", "A"), licence_given=True)])
+        await store.import_titles([ImportedTitle(Title("a", "A"), licence_given=True)])
         await store.close()
 
     asyncio.run(fill())

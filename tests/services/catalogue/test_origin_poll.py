@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from services.catalogue.origin_poll import OriginPoll
+from services.catalogue.origin_poll import LibraryPoller
 from services.catalogue.store import CatalogueStore
 from services.counters import Counters
 
@@ -20,25 +20,25 @@ async def test_a_library_is_asked_for_once_and_then_only_whether_it_changed(orig
     origin.publish("film")
     changed = []
     async with aiohttp.ClientSession() as session:
-        poll = OriginPoll(session, origin.url, store, lambda: changed.append(1), Counters(), 1.0)
-        await poll.ask()
-        await poll.ask()
+        poll = LibraryPoller(session, origin.url, store, lambda: changed.append(1), Counters(), 1.0)
+        await poll.poll_once()
+        await poll.poll_once()
         assert (await store.get("film")).playable is not None
         assert len(changed) == 1
         assert origin.asked[1][2]["If-None-Match"] == '"1"'
         origin.publish("other")
-        await poll.ask()
+        await poll.poll_once()
     assert await store.count() == (2, 2)
 
 
 async def test_what_a_failing_origin_had_stays(origin, store):
     origin.publish("film")
     async with aiohttp.ClientSession() as session:
-        poll = OriginPoll(session, origin.url, store, lambda: None, Counters(), 1.0)
-        await poll.ask()
+        poll = LibraryPoller(session, origin.url, store, lambda: None, Counters(), 1.0)
+        await poll.poll_once()
         origin.broken = True
         with pytest.raises(ValueError, match="500"):
-            await poll.ask()
+            await poll.poll_once()
     assert (await store.get("film")).playable is not None
 
 
@@ -46,12 +46,12 @@ async def test_a_failing_origin_is_asked_again(origin, store, until):
     origin.broken = True
     counters = Counters()
     async with aiohttp.ClientSession() as session:
-        poll = OriginPoll(session, origin.url, store, lambda: None, counters, 0.05)
+        poll = LibraryPoller(session, origin.url, store, lambda: None, counters, 0.05)
         import asyncio
 
         task = asyncio.get_running_loop().create_task(poll.run())
         await until(lambda: len(origin.asked) > 1)
         origin.broken = False
-        await until(poll.asked.is_set)
+        await until(poll.first_poll_done.is_set)
         task.cancel()
     assert counters.library_failures._value.get() >= 1

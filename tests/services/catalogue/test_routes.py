@@ -3,7 +3,7 @@
 import pytest
 
 from kernel.errors import BadRequest
-from services.catalogue.routes import make_cursor, read_cursor
+from services.catalogue.routes import decode_cursor, encode_cursor
 
 
 async def test_pages_hold_every_title_once(start, fill, title):
@@ -66,7 +66,7 @@ async def test_impossible_parameters_are_told(start):
 
 
 def test_a_cursor_is_read_back_and_foreign_ones_are_refused():
-    assert read_cursor(make_cursor((1, 2.5, "a"))) == (1, 2.5, "a")
+    assert decode_cursor(encode_cursor((1, 2.5, "a"))) == (1, 2.5, "a")
     for text in ("", "x" * 400, "////", "eyJ9", "WzFd"):
         with pytest.raises(BadRequest):
-            read_cursor(text)
+            decode_cursor(text)

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, event
 
 from services.catalogue.library import LibraryTitle
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import Imported, Title
+from services.catalogue.title import ImportedTitle, Title
 
 
 @pytest.fixture
@@ -19,21 +19,21 @@ async def store(tmp_path):
 
 
 def records(*titles, given=True):
-    return [Imported(title, given) for title in titles]
+    return [ImportedTitle(title, given) for title in titles]
 
 
 async def test_titles_come_back_as_they_went_in(store):
     title = Title("a", "A", 1999, ("Drama",), ("X Y",), "About.", ("DE", "FR"), 7.5, 3.0)
-    await store.take_in(records(title))
+    await store.import_titles(records(title))
     assert await store.get("a") == title
     assert await store.get("b") is None
     assert await store.get_many(["a", "b"]) == {"a": title}
 
 
 async def test_the_change_log_gives_each_title_once_at_its_newest(store):
-    await store.take_in(records(Title("a", "A"), Title("b", "B")))
+    await store.import_titles(records(Title("a", "A"), Title("b", "B")))
     first = await store.changes(0)
-    await store.take_in(records(Title("a", "A2"), Title("b", "B")))
+    await store.import_titles(records(Title("a", "A2"), Title("b", "B")))
     later = await store.changes(first[-1].seq)
     assert [change.title.title for change in later] == ["A2"]
     assert [change.title.content_id for change in await store.changes(0)] == ["b", "a"]
@@ -41,24 +41,24 @@ async def test_the_change_log_gives_each_title_once_at_its_newest(store):
 
 
 async def test_importing_the_same_again_changes_nothing(store):
-    assert await store.take_in(records(Title("a", "A"), Title("b", "B"))) == 2
+    assert await store.import_titles(records(Title("a", "A"), Title("b", "B"))) == 2
     head = await store.head()
-    assert await store.take_in(records(Title("a", "A"), Title("b", "B"))) == 0
+    assert await store.import_titles(records(Title("a", "A"), Title("b", "B"))) == 0
     assert await store.head() == head
 
 
 async def test_a_silent_import_keeps_the_licence_and_a_spoken_one_sets_it(store):
-    await store.take_in(records(Title("a", "A", countries=("DE",))))
-    await store.take_in(records(Title("a", "A2"), given=False))
+    await store.import_titles(records(Title("a", "A", countries=("DE",))))
+    await store.import_titles(records(Title("a", "A2"), given=False))
     assert (await store.get("a")).countries == ("DE",)
-    await store.take_in(records(Title("a", "A2", countries=None)))
+    await store.import_titles(records(Title("a", "A2", countries=None)))
     assert (await store.get("a")).countries is None
 
 
 async def test_a_page_shows_what_is_licensed_there_without_gap_or_double(store):
     titles = [Title(f"t{n}", f"T{n}", popularity=float(n % 3), countries=(None, ("DE",), ())[n % 3]) for n in range(30)]
-    await store.take_in(records(*titles))
-    await store.publish([LibraryTitle("t3", title="T3")])
+    await store.import_titles(records(*titles))
+    await store.sync_library([LibraryTitle("t3", title="T3")])
     for country, expected in (("DE", 20), ("FR", 10), (None, 10)):
         seen, after = [], None
         while page := await store.page(country, after, 7):
@@ -71,7 +71,7 @@ async def test_a_page_shows_what_is_licensed_there_without_gap_or_double(store):
 async def test_a_page_of_titles_that_are_all_alike_is_read_without_sorting(store, tmp_path):
     """A catalogue whose popularity nobody knows still answers a page in its index's order."""
     said = []
-    await store.take_in(records(*(Title(f"t{n}", "T") for n in range(9))))
+    await store.import_titles(records(*(Title(f"t{n}", "T") for n in range(9))))
 
     def listen(_connection, _cursor, statement, parameters, *_rest):
         said.append((statement, parameters))
@@ -93,31 +93,31 @@ async def test_a_page_of_titles_that_are_all_alike_is_read_without_sorting(store
 
 
 async def test_a_licence_is_set_and_told(store):
-    await store.take_in(records(Title("a", "A")))
+    await store.import_titles(records(Title("a", "A")))
     head = await store.head()
-    assert await store.licence("a", ("DE",))
+    assert await store.set_licence("a", ("DE",))
     assert [change.title.countries for change in await store.changes(head)] == [("DE",)]
-    assert not await store.licence("nobody", None)
-    assert await store.licence("a", ())
+    assert not await store.set_licence("nobody", None)
+    assert await store.set_licence("a", ())
     assert (await store.get("a")).countries == ()
 
 
 async def test_publishing_makes_playable_and_vanishing_unmakes_it(store):
     entry = LibraryTitle("a", title="A", duration=9.0, streams={"hls": "master.m3u8"})
-    assert await store.publish([entry]) == 1
-    assert await store.publish([entry]) == 0
+    assert await store.sync_library([entry]) == 1
+    assert await store.sync_library([entry]) == 0
     assert (await store.get("a")).playable.duration == 9.0
     assert await store.count() == (1, 1)
-    assert await store.publish([]) == 1
+    assert await store.sync_library([]) == 1
     assert (await store.get("a")).playable is None
-    assert await store.publish([entry]) == 1
+    assert await store.sync_library([entry]) == 1
     assert (await store.get("a")).playable is not None
 
 
 async def test_another_process_sees_what_was_written(store, tmp_path):
     other = CatalogueStore(tmp_path)
     await other.open()
-    await store.take_in(records(Title("a", "A")))
+    await store.import_titles(records(Title("a", "A")))
     assert (await other.get("a")).title == "A"
     assert other.epoch == store.epoch
     await other.close()

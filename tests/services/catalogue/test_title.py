@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kernel.vocabulary import is_content_id
-from services.catalogue.title import Fault, licensed, read_line, stable_content_id
+from services.catalogue.title import LineError, is_licensed, parse_line, stable_content_id
 
 
 def line(**fields):
@@ -13,7 +13,7 @@ def line(**fields):
 
 
 def test_a_full_line_is_read_as_written():
-    found = read_line(
+    found = parse_line(
         line(contentId="f-1", title=" Alien ", year=1979, genres=["Horror", "Horror"], cast=["Sigourney Weaver"],
              description="In space.", countries=["de", "FR"], rating=8.5, popularity=12)
     )  # fmt: skip
@@ -26,7 +26,7 @@ def test_a_full_line_is_read_as_written():
 
 def test_countries_absent_null_and_empty_are_three_things():
     absent, null, nowhere = (
-        read_line(line(title="x", **more)) for more in ({}, {"countries": None}, {"countries": []})
+        parse_line(line(title="x", **more)) for more in ({}, {"countries": None}, {"countries": []})
     )
     assert (absent.licence_given, absent.title.countries) == (False, None)
     assert (null.licence_given, null.title.countries) == (True, None)
@@ -56,14 +56,14 @@ def test_countries_absent_null_and_empty_are_three_things():
     ],
 )
 def test_a_bad_line_names_its_field(text, field):
-    found = read_line(text)
-    assert isinstance(found, Fault)
+    found = parse_line(text)
+    assert isinstance(found, LineError)
     assert found.field == field
     assert found.why
 
 
 def test_unknown_fields_are_passed_over_and_extract_is_a_description():
-    assert read_line(line(title="x", href="y", extract="About x.")).title.description == "About x."
+    assert parse_line(line(title="x", href="y", extract="About x.")).title.description == "About x."
 
 
 @pytest.mark.parametrize("name", ["The Matrix", "Amélie", "七人の侍", "!!!", "a" * 400])
@@ -75,8 +75,8 @@ def test_a_made_content_id_is_one_and_stays_the_same(name):
 
 
 def test_a_licence_covers_its_countries_and_never_an_unknown_one():
-    assert licensed(None, None)
-    assert licensed(("DE",), "DE")
-    assert not licensed(("DE",), "FR")
-    assert not licensed(("DE",), None)
-    assert not licensed((), "DE")
+    assert is_licensed(None, None)
+    assert is_licensed(("DE",), "DE")
+    assert not is_licensed(("DE",), "FR")
+    assert not is_licensed(("DE",), None)
+    assert not is_licensed((), "DE")

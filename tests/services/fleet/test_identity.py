@@ -9,7 +9,7 @@ import pytest
 from kernel.errors import BadSettings
 from kernel.settings.table import resolve
 from rpc.identity_file import IdentityFile
-from services.fleet.identity import identity_of
+from services.fleet.identity import make_identity
 from services.settings import ServicesSettings
 from system.clock import SystemClock
 from tests.certificates import credentials, fleet_authority
@@ -20,14 +20,14 @@ def settings_of(**texts: str) -> ServicesSettings:
 
 
 def test_without_a_control_or_with_one_on_this_machine_there_is_none(tmp_path: Path) -> None:
-    assert identity_of(settings_of(), SystemClock()) is None
-    assert identity_of(settings_of(control="127.0.0.1:1", fleet_dir=str(tmp_path)), SystemClock()) is None
+    assert make_identity(settings_of(), SystemClock()) is None
+    assert make_identity(settings_of(control="127.0.0.1:1", fleet_dir=str(tmp_path)), SystemClock()) is None
     with pytest.raises(BadSettings, match="no identity"):
-        identity_of(settings_of(control="192.0.2.1:1"), SystemClock())
+        make_identity(settings_of(control="192.0.2.1:1"), SystemClock())
 
 
 async def test_a_member_knows_itself(tmp_path: Path) -> None:
     IdentityFile(tmp_path).save(credentials(fleet_authority(), "services", "service"))
-    who = identity_of(settings_of(control="192.0.2.1:1", fleet_dir=str(tmp_path)), SystemClock())
+    who = make_identity(settings_of(control="192.0.2.1:1", fleet_dir=str(tmp_path)), SystemClock())
     assert who is not None
     assert who.current is not None

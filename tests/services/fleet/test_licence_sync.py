@@ -10,7 +10,7 @@ from kernel.fetch_reasons import UpstreamReason
 from services.catalogue.title import Change, Playable, Title
 from services.counters import Counters
 from services.fleet import licence_sync
-from services.fleet.licence_sync import ControlLink
+from services.fleet.licence_sync import LicenceSync
 
 
 class Control:
@@ -53,11 +53,11 @@ CHANGES = (
 
 @pytest.fixture
 async def linked(until, monkeypatch):
-    monkeypatch.setattr(licence_sync, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(licence_sync, "MIN_RETRY_SECONDS", 0.01)
     tasks = []
 
     async def link(control, catalogue, said):
-        made = ControlLink(control, catalogue, "source", Counters())
+        made = LicenceSync(control, catalogue, "source", Counters())
         tasks.append(asyncio.get_running_loop().create_task(made.run()))
         await until(lambda: len(control.said) >= said)
         return control.said

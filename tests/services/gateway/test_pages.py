@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.gateway.pages import ASSETS, WEB, content_security_policy
+from services.gateway.pages import ASSETS, WEB_FOLDER, content_security_policy
 
 
 async def test_the_page_comes_with_a_strict_policy_and_its_files(start):
@@ -28,14 +28,14 @@ def test_development_alone_lets_a_browser_driver_evaluate():
 
 
 def test_every_module_the_page_imports_is_served():
-    for path in WEB.glob("*.js"):
+    for path in WEB_FOLDER.glob("*.js"):
         for line in path.read_text().splitlines():
             if line.startswith("import "):
                 assert line.split('"')[1].removeprefix("./") in ASSETS
 
 
 def test_the_page_has_no_script_and_no_style_of_its_own():
-    html = (WEB / "index.html").read_text()
+    html = (WEB_FOLDER / "index.html").read_text()
     assert "<style" not in html
     assert "style=" not in html
     assert html.count("<script") == html.count("<script src=") == 2

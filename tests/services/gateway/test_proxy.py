@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.gateway.proxy import edge_for, may_pass_on
+from services.gateway.proxy import edge_for_path, is_proxyable
 
 EDGES = "http://127.0.0.1:8081,http://127.0.0.2:8081"
 
@@ -10,8 +10,8 @@ EDGES = "http://127.0.0.1:8081,http://127.0.0.2:8081"
 def test_all_of_a_title_goes_to_one_edge_whatever_its_token():
     edges = EDGES.split(",")
     paths = ["/cdn/eu/film/master.m3u8", "/cdn/eu/film/v720/1.m4s", "/t/aaa/cdn/eu/film/x?y=1", "/t/bbb/cdn/eu/film/x"]
-    assert len({edge_for(path, edges) for path in paths}) == 1
-    assert len({edge_for(f"/cdn/eu/f{n}/x", edges) for n in range(20)}) == 2
+    assert len({edge_for_path(path, edges) for path in paths}) == 1
+    assert len({edge_for_path(f"/cdn/eu/f{n}/x", edges) for n in range(20)}) == 2
 
 
 PATHS_ARE_SENT_TO_AN_EDGE_EXACTLY_AS_THEY_CAME = [
@@ -95,4 +95,4 @@ async def test_an_origin_that_is_away_is_a_502(start):
     ],
 )
 def test_only_what_the_origin_reads_as_we_do_is_passed_on(path, passes):
-    assert may_pass_on(path) is passes
+    assert is_proxyable(path) is passes

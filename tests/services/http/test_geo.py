@@ -7,7 +7,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from kernel.errors import BadSettings
-from services.http.geo import Places, country_in, open_lookup, viewer_address
+from services.http.geo import CountryLookup, country_in_record, open_geo_database, viewer_address
 
 LOCAL = [ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("10.0.0.0/8")]
 
@@ -37,24 +37,24 @@ def test_the_country_comes_from_the_database_else_from_the_default(tmp_path):
     writer.insert_network(IPSet(["127.0.0.2/32"]), {"country": {"iso_code": "FR"}})
     writer.insert_network(IPSet(["127.0.0.3/32"]), {"country_code": "zz"})
     writer.to_db_file(str(tmp_path / "geo.mmdb"))
-    places = Places(open_lookup(tmp_path / "geo.mmdb"), "DE")
+    places = CountryLookup(open_geo_database(tmp_path / "geo.mmdb"), "DE")
     assert places.country(ipaddress.ip_address("127.0.0.2")) == "FR"
     assert places.country(ipaddress.ip_address("127.0.0.3")) == "DE"
     assert places.country(ipaddress.ip_address("127.0.0.1")) == "DE"
     assert places.country(ipaddress.ip_address("2001:db8::1")) == "DE"
     assert places.country(None) == "DE"
-    assert Places(None, None).country(ipaddress.ip_address("127.0.0.2")) is None
+    assert CountryLookup(None, None).country(ipaddress.ip_address("127.0.0.2")) is None
 
 
 def test_the_shapes_of_records():
-    assert country_in({"country": {"iso_code": "de"}}) == "DE"
-    assert country_in({"country_code": "DE"}) == "DE"
-    assert country_in({"country": "Germany"}) is None
-    assert country_in("DE") is None
+    assert country_in_record({"country": {"iso_code": "de"}}) == "DE"
+    assert country_in_record({"country_code": "DE"}) == "DE"
+    assert country_in_record({"country": "Germany"}) is None
+    assert country_in_record("DE") is None
 
 
 def test_a_file_that_is_no_database_is_a_bad_setting(tmp_path):
     (tmp_path / "x.mmdb").write_bytes(b"nothing")
     with pytest.raises(BadSettings, match="geo"):
-        open_lookup(tmp_path / "x.mmdb")
-    assert open_lookup(None) is None
+        open_geo_database(tmp_path / "x.mmdb")
+    assert open_geo_database(None) is None

@@ -11,9 +11,9 @@ async def handler(request):
 def test_routes_are_described_and_hidden_ones_not():
     routes = [
         Route(
-            "GET", "/a/{id}", handler, Access.VIEWER, "One", (Parameter("id", "It.", place="path"),), refusals=(404,)
+            "GET", "/a/{id}", handler, Access.VIEWER, "One", (Parameter("id", "It.", location="path"),), errors=(404,)
         ),
-        Route("POST", "/a", handler, Access.OPERATOR, "Make", body={"type": "object"}, answer={"type": "object"}),
+        Route("POST", "/a", handler, Access.OPERATOR, "Make", body={"type": "object"}, response={"type": "object"}),
         Route("GET", "/", handler, Access.ANYBODY, "Page", hidden=True),
     ]
     made = describe(routes, "1.0")

@@ -21,17 +21,17 @@ def test_texts_are_read_and_repeated_or_missing_ones_refused():
     assert params.text(asked("a=b"), "a") == "b"
     assert params.text(asked(""), "a") is None
     assert reason(params.text, asked("a=1&a=2"), "a") == "parameter-repeated"
-    assert reason(params.needed, asked("a="), "a") == "parameter-missing"
+    assert reason(params.required, asked("a="), "a") == "parameter-missing"
 
 
 @pytest.mark.parametrize("text", ["0", "101", "-1", "1.5", "ten", "", "9999999999", "٣"])
 def test_numbers_outside_their_bounds_are_refused(text):
-    assert reason(params.whole, asked(f"n={text}"), "n", 20, 1, 100) == "parameter-range"
+    assert reason(params.integer, asked(f"n={text}"), "n", 20, 1, 100) == "parameter-range"
 
 
 def test_numbers_within_are_read_and_absent_ones_have_a_default():
-    assert params.whole(asked("n=100"), "n", 20, 1, 100) == 100
-    assert params.whole(asked(""), "n", 20, 1, 100) == 20
+    assert params.integer(asked("n=100"), "n", 20, 1, 100) == 100
+    assert params.integer(asked(""), "n", 20, 1, 100) == 20
 
 
 def test_ids_are_checked():
@@ -47,6 +47,6 @@ def test_countries_and_switches():
     assert params.country(asked("")) is None
     for bad in ("DEU", "D", "12", "ZZ"):
         assert reason(params.country, asked(f"country={bad}")) == "parameter-value"
-    assert params.switch(asked("p=true"), "p")
-    assert not params.switch(asked(""), "p")
-    assert reason(params.switch, asked("p=maybe"), "p") == "parameter-value"
+    assert params.boolean(asked("p=true"), "p")
+    assert not params.boolean(asked(""), "p")
+    assert reason(params.boolean, asked("p=maybe"), "p") == "parameter-value"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.playback.store import Beat, PlaybackStore, Session
+from services.playback.store import PlaybackStore, PositionUpdate, Session
 
 
 @pytest.fixture
@@ -18,10 +18,10 @@ def session(name, at=100.0, until=1000.0):
 
 
 async def test_a_session_keeps_its_position(store):
-    await store.write([session("s"), Beat("s", 12.5, 110.0)])
+    await store.write([session("s"), PositionUpdate("s", 12.5, 110.0)])
     assert await store.get("s") == session("s")
     assert await store.position("s") == 12.5
-    await store.write([Beat("s", 20.0, 120.0), Beat("nobody", 1.0, 120.0)])
+    await store.write([PositionUpdate("s", 20.0, 120.0), PositionUpdate("nobody", 1.0, 120.0)])
     assert await store.position("s") == 20.0
     assert await store.position("nobody") is None
     assert await store.get("nobody") is None
@@ -29,8 +29,8 @@ async def test_a_session_keeps_its_position(store):
 
 async def test_expired_sessions_go_and_of_too_many_the_longest_unseen(store):
     await store.write([session("old", until=50.0)] + [session(f"s{n}", at=100.0 + n) for n in range(4)])
-    await store.write([Beat("s0", 1.0, 500.0)])
-    assert await store.sweep(now=60.0) == 3
+    await store.write([PositionUpdate("s0", 1.0, 500.0)])
+    assert await store.delete_expired(now=60.0) == 3
     assert await store.get("old") is None
     assert await store.get("s1") is None
     assert await store.get("s0") is not None

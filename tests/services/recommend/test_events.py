@@ -2,12 +2,14 @@
 
 import pytest
 
-from services.recommend.events import Action, Event, read_row, weight
+from services.recommend.events import Action, FeedbackEvent, event_weight, parse_row
 
 
 def test_a_row_is_read_as_written():
-    assert read_row(["u1", "film-1", "WATCH", "0.5", "1700000000"]) == Event("u1", "film-1", Action.WATCH, 0.5, 1.7e9)
-    assert read_row([" u1 ", "film-1", "LIKE", "", "1700000000.5"]).value is None
+    assert parse_row(["u1", "film-1", "WATCH", "0.5", "1700000000"]) == FeedbackEvent(
+        "u1", "film-1", Action.WATCH, 0.5, 1.7e9
+    )
+    assert parse_row([" u1 ", "film-1", "LIKE", "", "1700000000.5"]).value is None
 
 
 @pytest.mark.parametrize(
@@ -27,12 +29,12 @@ def test_a_row_is_read_as_written():
     ],
 )
 def test_a_bad_row_names_its_field(row, field):
-    found = read_row(row)
+    found = parse_row(row)
     assert isinstance(found, tuple)
     assert found[0] == field
 
 
 def test_likes_say_most_and_early_drop_offs_speak_against():
-    assert weight(Action.LIKE, None) > weight(Action.WATCH, 1.0) > weight(Action.VIEW, None) > 0
-    assert weight(Action.WATCH, 0.05) < 0
-    assert weight(Action.DISLIKE, None) < 0
+    assert event_weight(Action.LIKE, None) > event_weight(Action.WATCH, 1.0) > event_weight(Action.VIEW, None) > 0
+    assert event_weight(Action.WATCH, 0.05) < 0
+    assert event_weight(Action.DISLIKE, None) < 0

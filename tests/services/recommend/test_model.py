@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.recommend import model
-from services.recommend.model import Columns
+from services.recommend.model import EventColumns
 
 NOW = 1_800_000_000.0
 DAY = 86400.0
@@ -13,7 +13,7 @@ DAY = 86400.0
 def columns(events):
     """Columns of (user, item, weight, age in days, country)."""
     users, items, countries = (sorted({event[at] for event in events if event[at]}) for at in (0, 1, 4))
-    return Columns(
+    return EventColumns(
         users, items, countries,
         np.array([users.index(event[0]) for event in events], dtype=np.int64),
         np.array([items.index(event[1]) for event in events], dtype=np.int64),
@@ -71,7 +71,7 @@ def test_nothing_is_fitted_to_nothing():
 
 
 def test_neighbours_are_bounded_and_the_strongest(monkeypatch):
-    monkeypatch.setattr(model, "NEIGHBOURS", 2)
+    monkeypatch.setattr(model, "MAX_NEIGHBOURS", 2)
     crowd = [(f"u{n}", "a") for n in range(9)] + [(f"u{n}", f"i{k}") for k in range(5) for n in range(2 + k)]
     fitted = model.fit(columns(events(crowd)), NOW, 3 * DAY)
     scores = dict(zip(fitted.items, fitted.scores({"a": 1.0}), strict=True))

@@ -26,7 +26,7 @@ def test_the_exact_title_comes_first_and_popularity_settles_equals():
         candidate("Alien", popularity=1),
         candidate("Aliens", popularity=50),
     ]
-    assert [one.title for _, one in rank.exact_order(found, ["alien"])] == ["Alien", "Aliens Too", "Aliens"]
+    assert [one.title for _, one in rank.rank_exact(found, ["alien"])] == ["Alien", "Aliens Too", "Aliens"]
 
 
 def test_typos_find_what_was_meant():
@@ -37,24 +37,24 @@ def test_typos_find_what_was_meant():
         ("alian", "Alien"),
         ("teh godfather", "The Godfather"),
     ):
-        assert rank.fuzzy_order([candidate(title) for title in titles], words(text))[0].title == meant
+        assert rank.rank_similar([candidate(title) for title in titles], words(text))[0].title == meant
 
 
 def test_a_name_in_the_cast_is_found_by_a_typo():
-    found = rank.fuzzy_order(
+    found = rank.rank_similar(
         [candidate("Titanic", cast=["Leonardo DiCaprio"]), candidate("Leon")], words("leonardo dicapprio")
     )
     assert found[0].title == "Titanic"
 
 
 def test_what_is_far_is_left_out():
-    assert rank.fuzzy_order([candidate("Casablanca")], ["zzzz"]) == []
-    assert rank.fuzzy_order([candidate("!!!")], ["zzzz"]) == []
+    assert rank.rank_similar([candidate("Casablanca")], ["zzzz"]) == []
+    assert rank.rank_similar([candidate("!!!")], ["zzzz"]) == []
 
 
 def test_exact_finds_stand_before_typos_and_typos_before_descriptions():
     exact = [(3, candidate("Alien")), (0, candidate("Said somewhere"))]
     merged = rank.merge(exact, [candidate("Allen"), candidate("Alien")])
     assert [one.title for one in merged] == ["Alien", "Allen", "Said somewhere"]
-    assert rank.is_weak(exact)
-    assert not rank.is_weak([(2, candidate(str(n))) for n in range(5)])
+    assert rank.may_be_misspelt(exact)
+    assert not rank.may_be_misspelt([(2, candidate(str(n))) for n in range(5)])

@@ -7,7 +7,7 @@ import pytest
 from kernel.errors import Overloaded, StorageFailed
 from services.counters import Counters
 from services.search.index import TitleIndex
-from services.search.schema import Entry, Filters
+from services.search.schema import Filters, IndexedTitle
 from services.search.service import SearchService
 
 
@@ -30,7 +30,7 @@ class Log:
 
 
 def entry(content_id, title):
-    return Entry(content_id, title, None, (), (), "", None, 0.0)
+    return IndexedTitle(content_id, title, None, (), (), "", None, 0.0)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def test_an_index_that_breaks_is_made_anew(service, until, monkeypatch):
         raise Panic
 
     with monkeypatch.context() as patch:
-        patch.setattr(service._index, "exact", broken)
+        patch.setattr(TitleIndex, "find_exact", broken)
         with pytest.raises(Overloaded):
             await titles(service, "alien")
 
@@ -83,4 +83,4 @@ async def test_an_index_that_breaks_is_made_anew(service, until, monkeypatch):
             return False
 
     await until(found)
-    assert service._index.rebuilt == 2
+    assert service._index.rebuild_count == 2

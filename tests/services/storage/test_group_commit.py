@@ -27,10 +27,10 @@ async def test_rows_wait_for_one_flush_together():
     writes = GroupCommit(disk.write)
     async with asyncio.TaskGroup() as group:
         runner = group.create_task(writes.run())
-        adds = [group.create_task(writes.add(n)) for n in range(5)]
+        adds = [group.create_task(writes.commit(n)) for n in range(5)]
         while not disk.batches:
             await asyncio.sleep(0)
-        adds.append(group.create_task(writes.add(5)))
+        adds.append(group.create_task(writes.commit(5)))
         assert not any(add.done() for add in adds)
         disk.open.set()
         await asyncio.gather(*adds)
@@ -46,9 +46,9 @@ async def test_a_failed_write_is_told_and_the_next_one_tried():
     writes = GroupCommit(disk.write)
     runner = asyncio.get_running_loop().create_task(writes.run())
     with pytest.raises(StorageFailed, match="full"):
-        await writes.add(1)
+        await writes.commit(1)
     disk.broken = False
-    await writes.add(2)
+    await writes.commit(2)
     runner.cancel()
 
 
@@ -56,10 +56,10 @@ async def test_what_waits_at_a_stop_is_told_that_it_was_not_written():
     disk = Disk()
     writes = GroupCommit(disk.write)
     runner = asyncio.get_running_loop().create_task(writes.run())
-    adds = [asyncio.get_running_loop().create_task(writes.add(n)) for n in range(2)]
+    adds = [asyncio.get_running_loop().create_task(writes.commit(n)) for n in range(2)]
     while not disk.batches:
         await asyncio.sleep(0)
-    adds.append(asyncio.get_running_loop().create_task(writes.add(9)))
+    adds.append(asyncio.get_running_loop().create_task(writes.commit(9)))
     await asyncio.sleep(0)
     runner.cancel()
     found = await asyncio.gather(*adds, return_exceptions=True)
@@ -69,8 +69,8 @@ async def test_what_waits_at_a_stop_is_told_that_it_was_not_written():
 async def test_too_many_waiters_are_refused(monkeypatch):
     monkeypatch.setattr(group_commit, "MAX_WAITING", 1)
     writes = GroupCommit(Disk().write)
-    first = asyncio.get_running_loop().create_task(writes.add(1))
+    first = asyncio.get_running_loop().create_task(writes.commit(1))
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
-        await writes.add(2)
+        await writes.commit(2)
     first.cancel()
