@@ -117,7 +117,7 @@ async def test_a_store_that_is_closed_finishes_what_waits_and_takes_no_more(open
         await asyncio.sleep(0)
         await store.close()
         assert (await waiting).revision == 1
-        with pytest.raises(Overloaded, match="stopping"):
+        with pytest.raises(Overloaded, match="shutting down"):
             await store.commit(title("b"), ME)
 
 

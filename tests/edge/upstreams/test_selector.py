@@ -439,7 +439,7 @@ async def test_with_all_of_them_busy_we_say_so_and_blame_nobody():
     hung, waits = asyncio.create_task(stage.asks()), asyncio.create_task(stage.asks())  # noqa: TID251 (ended below)
     await turns()
     await stage.clock.advance(2)
-    with pytest.raises(Overloaded, match="upstream-busy"):
+    with pytest.raises(Overloaded, match="no further request can wait"):
         await waits
     assert stage.upstreams.all[0].health.failures == 0
     hung.cancel()
