@@ -39,7 +39,7 @@ from edge.fleet.setup import (
     with_job_callbacks,
 )
 from edge.policy.authorise import Node, TokenMemo, authorise_request
-from edge.policy.locate import Locator, Viewer
+from edge.policy.locate import Locator
 from edge.policy.profile import PROFILES
 from edge.policy.route import RoutedRequest
 from edge.policy.routes import routes_of
@@ -55,6 +55,7 @@ from edge.upstreams.config import upstreams_of
 from edge.upstreams.network import Network
 from edge.wire.head import Limits
 from edge.wire.upload import BodyBudget
+from edge.wire.viewer import Viewer
 from httpd.door import Door
 from kernel.clock import Clock, Instant, Timer
 from kernel.errors import BadSettings

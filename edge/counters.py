@@ -8,7 +8,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
-from edge.fleet.report import HEAD_BOUNDS
 from kernel.counters import Counter
 from kernel.log_rate import LogRate
 from kernel.vocabulary import Outcome
@@ -79,6 +78,9 @@ COUNTERS = (
     Counter("matinee_edge_doubted_objects", "gauge", "Objects to be revalidated since the start without control."),
 )
 
+
+HEAD_BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
+"""Bounds of the histogram of seconds to the response head; below the first, nothing is counted."""
 
 _COUNTED_AS = {
     Outcome.HIT: "hits",

@@ -6,12 +6,13 @@ import ipaddress
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from edge.prefetch.budget import ZONE
 from kernel.errors import BadSettings
 from kernel.http.door_rules import is_loopback
 from kernel.settings.live_settings import live
 from kernel.settings.route import RouteSettings
+from kernel.settings.setting_types import Kind
 from kernel.settings.table import (
     ADDRESS,
     CIDR,
@@ -30,6 +31,17 @@ from kernel.time_window import Window
 from kernel.vocabulary import REGION
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def parse_zone(text: str) -> ZoneInfo:
+    """The time zone with this name, such as Europe/Berlin; ValueError when this machine does not know it."""
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{text!r} is no time zone such as Europe/Berlin that this machine knows") from None
+
+
+ZONE = Kind("time zone", parse_zone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

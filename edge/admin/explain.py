@@ -13,10 +13,10 @@ from cache.cache import SegmentCache
 from cache.entry import Entry
 from cache.slices import slice_key, slice_numbers
 from edge.policy.authorise import Node, authorise
-from edge.policy.locate import Viewer
 from edge.policy.plan import plan
 from edge.policy.route import RoutedRequest, ask_for
 from edge.upstreams.selector import Upstreams
+from edge.wire.viewer import Viewer
 from kernel.clock import Instant
 from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Refusal
 

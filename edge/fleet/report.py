@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from edge.counters import HEAD_BOUNDS
 from kernel.fleet.messages import Popular, Prefetched, Report
 
-HEAD_BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
-"""Seconds to the head, by which requests are told apart; what is faster than the first is not counted apart."""
 SLOW_SHARE = 0.01
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
 
-from edge.policy.locate import Viewer
 from edge.policy.profile import Profile
 from edge.policy.route import MEDIA, RoutedRequest
 from edge.policy.routes import Routes
 from edge.policy.rules import Rules, refuses
+from edge.wire.viewer import Viewer
 from kernel.auth.claims import ANYWHERE, Permit
 from kernel.auth.geo import decide
 from kernel.auth.signing_keys import KeySet

@@ -7,33 +7,19 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import maxminddb
 
+from edge.wire.viewer import Ip, Viewer
 from kernel.auth.geo import country_code
 from kernel.errors import BadSettings
 
-Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MAX_HOPS = 32
 """Entries of X-Forwarded-For that are looked at, from the right."""
-
-
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """Who asks: `address` as text, `ip` parsed (None where the peer has none, a Unix socket).
-
-    `country` is what the address says (None: unknown), `default_country` what the edge's setting says.
-    """
-
-    address: str
-    ip: Ip | None = None
-    country: str | None = None
-    default_country: str | None = None
 
 
 class Locator:

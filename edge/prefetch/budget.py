@@ -7,26 +7,13 @@ few seconds earlier.
 from __future__ import annotations
 
 from datetime import tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from kernel.settings.setting_types import Kind
 from kernel.time_window import ALWAYS, Window
 
 BURST_SECONDS = 2.0
 """So much of the rate may be used at once after a pause."""
 LATEST = 60.0
 """Seconds after which a closed window is looked at again."""
-
-
-def parse_zone(text: str) -> ZoneInfo:
-    """A time zone by its name, such as Europe/Berlin; ValueError."""
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{text!r} is no time zone such as Europe/Berlin that this machine knows") from None
-
-
-ZONE = Kind("time zone", parse_zone)
 
 
 class Budget:

@@ -14,7 +14,6 @@ from functools import partial
 from cache.body import Body, view
 from cache.cache import SegmentCache
 from cache.entry import Entry
-from edge.policy.locate import Viewer
 from edge.policy.profile import PURPOSE
 from edge.policy.route import RoutedRequest
 from edge.prefetch.accounting import PrefetchAccounting
@@ -22,6 +21,7 @@ from edge.prefetch.scheduler import PrefetchReader, PrefetchRequest, PrefetchSch
 from edge.prefetch.segment_index import ENDINGS, MAX_PLAYLIST_BYTES, ParsedPlaylist, SegmentIndex, read_playlist
 from edge.tasks import TaskOwner
 from edge.wire.request import Request
+from edge.wire.viewer import Viewer
 from kernel.clock import Clock
 from kernel.fetch_reasons import PrefetchEnd
 from kernel.media.cmcd import FIELDS, NOTHING, Cmcd, of_request

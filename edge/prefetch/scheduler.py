@@ -25,7 +25,6 @@ from edge.policy.authorise import Node
 from edge.policy.profile import PREFETCHES, PURPOSE
 from edge.policy.route import RoutedRequest, ask_for
 from edge.prefetch.accounting import PrefetchAccounting
-from edge.slices.slice_reader import SliceReader
 from edge.slices.sliced_object import SlicedObject
 from kernel.clock import Clock
 from kernel.errors import MatineeError
@@ -100,7 +99,7 @@ class PrefetchReader(Reader):
         self._ended(PrefetchEnd.NOT_CACHEABLE, 0)
 
 
-class SlicePrefetchReader(SliceReader):
+class SlicePrefetchReader(Reader):
     """Brings the slices in which the bytes `first` to `last` (None: the end) of an object lie, one after the other."""
 
     def __init__(

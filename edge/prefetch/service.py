@@ -13,7 +13,6 @@ from edge.counters import Counts
 from edge.fill.fetch import Fetcher
 from edge.fleet.report import CounterSnapshot, NodeStatus, report
 from edge.policy.authorise import Node
-from edge.policy.locate import Viewer
 from edge.policy.route import RoutedRequest
 from edge.prefetch.accounting import PrefetchAccounting
 from edge.prefetch.background import BackgroundPrefetcher, Done, HotList
@@ -24,6 +23,7 @@ from edge.prefetch.scheduler import PrefetchRequest, PrefetchScheduler
 from edge.prefetch.segment_index import SegmentIndex
 from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
+from edge.wire.viewer import Viewer
 from kernel.clock import Clock, Timer
 from kernel.documents import BadDocument
 from kernel.fetch_reasons import PrefetchEnd

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from edge.policy.locate import Ip, Viewer, parse_ip
+from edge.policy.locate import parse_ip
 from edge.settings import EdgeSettings
 from edge.wire.http1_server import Connection
+from edge.wire.viewer import Ip, Viewer
 from kernel.vocabulary import Abort
 
 KEPT_DESCRIPTORS = 256

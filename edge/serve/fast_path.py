@@ -2,6 +2,11 @@
 
 The same decisions as in `edge.serve.handler`, each remembered with what it depends on; nothing is decided here. It
 costs a third of the full path, and most requests of a player take it.
+
+What `authorise` decides is the same for all files of a folder: it depends on the token, the folder (scope, tier), the
+viewer, the rules and the time. So it is remembered as a `Grant` by the folder's URL (token included), and each hit
+checks only that it still holds: the very same rules and keys are in force, and neither token nor licence has begun or
+ended. A push replaces the rules as a whole, so the next request is decided in full.
 """
 
 from __future__ import annotations
@@ -12,12 +17,17 @@ from cache.entry import Entry, PreparedHead
 from edge.counters import Counts
 from edge.policy.authorise import Node
 from edge.policy.response_head import Selection, head
-from edge.prefetch.popularity import REQUEST, Popularity
+from edge.policy.route import RoutedRequest
+from edge.policy.rules import Rules
+from edge.prefetch.popularity import REQUEST, Popularity, Tally
 from edge.prefetch.predictor import PrefetchPredictor
 from edge.serve.access_log import AccessLog
-from edge.serve.request_template import MAX_GRANTS, NAME, Grant, grant
 from edge.serve.transaction import Transaction
 from edge.wire.http1_server import Connection
+from edge.wire.request import Request
+from edge.wire.request_template import NAME, Grant, remember_grant
+from kernel.auth.claims import Permit
+from kernel.auth.signing_keys import KeySet
 from kernel.clock import Clock
 from kernel.http.cache_status import chained, hit
 
@@ -114,16 +124,13 @@ class FastPath:
         node, routed, permit = self._node, transaction.routed, transaction.permit
         if permit is None or routed.cdn is None or not node.routes.whole_folder(routed.upstream, routed.cdn.content_id):
             return
-        viewer, target = transaction.viewer, transaction.request.target
+        viewer = transaction.viewer
         folder = routed.path[: routed.path.rfind(b"/") + 1].decode("ascii")
         log = self._log.line_prefix(permit.session, viewer.address, viewer.country, "GET") + folder if self._log else ""
         keys = node.memo.keys if node.memo is not None else None
-        made = grant(routed, permit, node.rules, keys, log.encode(), self._popularity.tally(routed.shard))
+        made = make_grant(routed, permit, node.rules, keys, log.encode(), self._popularity.tally(routed.shard))
         if made is not None:
-            grants = transaction.connection.grants
-            if len(grants) >= MAX_GRANTS:
-                del grants[next(iter(grants))]
-            grants[target[: target.rfind(b"/") + 1]] = made
+            remember_grant(transaction.connection.grants, transaction.request.target, made)
 
     def discard_heads(self) -> None:
         """Have every head made again at its next hit. Only those of this period and the last can still be valid."""
@@ -156,3 +163,41 @@ class FastPath:
             made, min(entry.born + age + 1, entry.fresh_until), cut if plain else -1, AccessLog.hit_record(length or 0)
         )
         return entry.prepared
+
+
+def carried_by_path(request: Request, routed: RoutedRequest) -> bool:
+    """Whether the decision rests on the target alone: no token elsewhere, no query, nothing normalised."""
+    fields = request.fields
+    target = request.target
+    return (
+        target.endswith(routed.path)
+        and b"?" not in target
+        and b"cookie" not in fields
+        and b"authorization" not in fields
+    )
+
+
+def make_grant(
+    routed: RoutedRequest, permit: Permit, rules: Rules, keys: KeySet | None, log: bytes, tally: Tally
+) -> Grant | None:
+    """The grant for the folder of a request permitted just now; None where its files may be decided differently:
+    directly below the title (aliases, per-tier playlists), under a scope that is no prefix, for a session that rules
+    name. The viewer must be the connection's own, who cannot change while it lives.
+    """
+    if routed.cdn is None or b"/" not in routed.cdn.rest or permit.prefix is None:
+        return None
+    if permit.session is not None and permit.session in rules.sessions:
+        return None
+    if not routed.path.endswith(routed.cdn.key):
+        return None
+    licence = rules.licence(routed.cdn.content_id.decode("ascii"))
+    return Grant(
+        key=routed.key[: routed.key.rfind(b"/") + 1],
+        starts=max(permit.not_before, licence.opens if licence is not None else permit.not_before),
+        ends=min(permit.expires, licence.closes if licence is not None else permit.expires),
+        rules=rules,
+        keys=keys,
+        log=log,
+        lines=routed.route.lines,
+        tally=tally,
+    )

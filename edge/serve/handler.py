@@ -36,10 +36,9 @@ from edge.prefetch.popularity import Popularity
 from edge.prefetch.predictor import PrefetchPredictor
 from edge.serve.access_log import AccessLog
 from edge.serve.connection_limits import ConnectionLimits
-from edge.serve.fast_path import FastPath
+from edge.serve.fast_path import FastPath, carried_by_path
 from edge.serve.local_responses import LocalResponses, connection_line, is_preflight
 from edge.serve.recorder import RequestRecorder
-from edge.serve.request_template import carried_by_path
 from edge.serve.response import MAX_FILLS_JOINED, PendingResponse
 from edge.serve.transaction import UNROUTED, Transaction
 from edge.wire.http1_server import Connection
@@ -79,7 +78,7 @@ class RequestHandler:
         self.counts = counts
         self.recorder = RequestRecorder(counts, log, popularity, clock)
         self.connections: set[Connection] = set()
-        self.head_cache: dict[bytes, None] = {}
+        self.known_heads: dict[bytes, None] = {}
         self._locator = locator
         self._limits = limits
         self._predictor = predictor

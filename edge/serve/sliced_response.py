@@ -13,15 +13,13 @@ from typing import Protocol
 
 from cache.body import Body
 from cache.entry import Entry
-from cache.fills.fill import Fill
+from cache.fills.fill import Fill, Reader
 from cache.fills.fill_state import ENDED
 from cache.slices import byte_range
-from edge.fill.fetch_rounds import Rounds
 from edge.policy.response_head import Selection, sections
 from edge.slices.content_range import stored_span
-from edge.slices.slice_reader import SliceReader
+from edge.slices.retry_limits import RetryLimit, WaitDeadline
 from edge.slices.sliced_object import SlicedObject
-from edge.slices.wait_deadline import WaitDeadline
 from edge.wire.http1_server import Connection
 from edge.wire.request import Request
 from kernel.clock import Clock
@@ -72,7 +70,7 @@ class SlicedResponseOwner(Protocol):
         """The viewer left before the end."""
 
 
-class SlicedResponse(SliceReader):
+class SlicedResponse(Reader):
     """See the module. `selection`: what of the object is sent; `longest_wait`: seconds to wait for a slice at most."""
 
     __slots__ = (
@@ -85,7 +83,7 @@ class SlicedResponse(SliceReader):
         "_owner",
         "_reachable",
         "_ready",
-        "_rounds",
+        "_retries",
         "_sections",
         "_slicing",
         "_stepping",
@@ -119,7 +117,7 @@ class SlicedResponse(SliceReader):
         self._body: tuple[Body, int] | None = None
         self._ahead: tuple[int, Body] | None = None
         self._loading = self._stepping = False
-        self._rounds = Rounds()
+        self._retries = RetryLimit()
         self._overdue = WaitDeadline(clock, longest_wait, self._waited_out)
 
     @property
@@ -249,7 +247,7 @@ class SlicedResponse(SliceReader):
 
     def _await_rest(self, number: int) -> bool:
         """Wait for the rest of a slice of which only an earlier part is stored."""
-        if not self._rounds.take():
+        if not self._retries.begin_retry():
             self._fail(UpstreamFailed(UpstreamReason.NO_PROGRESS))
             return False
         return self._wait_for_slice(number)
@@ -294,7 +292,7 @@ class SlicedResponse(SliceReader):
     def _advance(self, length: int) -> None:
         self.position += length
         self._owner.add_sent(length)
-        self._rounds.earn(length)
+        self._retries.count_bytes(length)
         self._overdue.cancel()
 
     def _write(self, data: bytes | memoryview) -> None:
@@ -343,7 +341,7 @@ class SlicedResponse(SliceReader):
         self._fill = None
         if why is ReleaseReason.LATE:
             self._overdue.extend()
-        elif not self._rounds.take():
+        elif not self._retries.begin_retry():
             self._fail(UpstreamFailed(UpstreamReason.NO_PROGRESS))
             return
         self._step()
@@ -352,7 +350,7 @@ class SlicedResponse(SliceReader):
         """The fetch broke: another may go on where it stopped, if both have the same strong ETag."""
         self._fill = None
         broken = isinstance(error, UpstreamFailed) and error.reason in RESUMABLE
-        if broken and self._slicing.refetchable and self._rounds.take():
+        if broken and self._slicing.refetchable and self._retries.begin_retry():
             self._step()
         else:
             self._fail(error)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.policy.locate import Viewer
 from edge.policy.route import RoutedRequest
 from edge.wire.http1_server import Connection
 from edge.wire.request import Request
+from edge.wire.viewer import Viewer
 from kernel.auth.claims import Permit
 
 UNROUTED = RoutedRequest(key=b"", path=b"", upstream=b"", shard=b"", token=None, cdn=None)

@@ -1,8 +1,9 @@
-"""One stream from upstream, cut into slices: each is a fill that whoever needs it joins, and is stored when whole.
+"""One stream from upstream, cut into slices: each slice is a fill that consumers join, and is stored when whole.
 
-The run is paused while nobody comes nearer to its place or while tiers still write, and it ends where nobody reads on
-or where what follows is there already. What came of the next slice before the pause waits here: one read at most. An
-upstream that sends less than it was asked for is asked for the rest, while somebody needs it and `Rounds` allows it.
+The stream is paused while no consumer comes closer or while tiers still write, and ends where no consumer reads on or
+where the next slice is stored already. Bytes of the next slice that arrived before the pause wait here: one read at
+most. If upstream sends less than it was asked for, it is asked for the rest while a consumer needs it and `RetryLimit`
+allows it. Over 300 lines because the protocol of the object belongs with the class that calls it.
 """
 
 from __future__ import annotations
@@ -10,20 +11,62 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import Protocol
 
 from cache.body import Body
+from cache.cache import SegmentCache
+from cache.entry import Entry
 from cache.fills.fill import Fill
 from cache.fills.fill_state import FillState
 from cache.slices import slice_key
-from edge.fill.fetch_rounds import Rounds
+from edge.policy.route import RoutedRequest
 from edge.slices.content_range import Part, slice_entry
+from edge.slices.retry_limits import RetryLimit
+from edge.upstreams.exchange import Exchange
 from kernel.errors import MatineeError, UpstreamFailed
 from kernel.fetch_reasons import ReleaseReason, UpstreamReason
 
-if TYPE_CHECKING:
-    from edge.slices.sliced_object import SlicedObject
-    from edge.upstreams.exchange import Exchange
+
+class NextStep(StrEnum):
+    """What a fetch does when it comes to its next slice."""
+
+    FETCH = "fetch"
+    WAIT = "wait"
+    STOP = "stop"
+
+
+class FetchedObject(Protocol):
+    """The object that slices are fetched for: what is stored and awaited of it, and who decides how far to fetch."""
+
+    whole: Entry
+    asked: RoutedRequest
+    cache: SegmentCache
+    size: int
+    total: int
+    fills: dict[int, Fill]
+    asks_whole: bool
+    knows_ranges: bool
+
+    @property
+    def current(self) -> bool:
+        """Whether the cache still holds this version."""
+
+    def next_step(self, fetch: SliceFetch) -> NextStep:
+        """What this fetch does now that it has come to its next slice."""
+
+    def needed(self, number: int) -> bool:
+        """Whether a consumer reads, or will read, this slice."""
+
+    def can_skip(self, number: int) -> bool:
+        """Whether a fetch of the whole object may discard a slice."""
+
+    def store(self, entry: Entry, pieces: list[bytes], fill: Fill, fetch: SliceFetch) -> None:
+        """Store a slice, or a piece of one."""
+
+    def ended(self, fetch: SliceFetch) -> None:
+        """Forget a fetch that is over."""
+
 
 ENDED = UpstreamFailed(UpstreamReason.NO_READERS)
 """Why a stream is cut that nobody needs any further."""
@@ -37,7 +80,7 @@ class SliceFetch:
     yet.
     """
 
-    def __init__(self, slicing: SlicedObject, at: int, stop: int, before: bytes = b"", after: bytes = b"") -> None:
+    def __init__(self, slicing: FetchedObject, at: int, stop: int, before: bytes = b"", after: bytes = b"") -> None:
         self.slicing = slicing
         self.at = at
         self.stop = stop
@@ -50,7 +93,7 @@ class SliceFetch:
         self._before, self._after = before, after
         self._position = at * slicing.size + len(before)
         self._surplus = 0  # bytes of the stream before `_position`, which came already
-        self._rounds = Rounds()
+        self._retries = RetryLimit()
         self._fill: Fill | None = None
         self._passing_over = False
         self._waiting: deque[bytes] = deque()
@@ -113,12 +156,12 @@ class SliceFetch:
         if self.closed or self._position >= self.end:
             return False
         if self._fill is None:
-            wanted = not self._passing_over and self.slicing.next_step(self) == "on"
+            wanted = not self._passing_over and self.slicing.next_step(self) is NextStep.FETCH
         else:
             wanted = bool(self._fill.readers) or self.slicing.needed(self.at)
             if not wanted:
                 self._keep_piece(self._fill)
-        if wanted and not self._rounds.take():
+        if wanted and not self._retries.begin_retry():
             self.slicing.asks_whole = True
             raise UpstreamFailed(UpstreamReason.SHORT_PARTS)  # too little by too many answers
         return wanted
@@ -146,7 +189,7 @@ class SliceFetch:
         if self._surplus:
             data, self._surplus = data[self._surplus :], max(0, self._surplus - len(data))
         if data:
-            self._rounds.earn(len(data))
+            self._retries.count_bytes(len(data))
             self._waiting.append(data)
             self.wake()
 
@@ -176,10 +219,10 @@ class SliceFetch:
         if self._position >= self.end:  # the rest of a whole that came for its middle
             self.abort()
             return False
-        word = self.slicing.next_step(self)
-        if word == "stop":
+        step = self.slicing.next_step(self)
+        if step is NextStep.STOP:
             self.abort()
-        elif word == "on":
+        elif step is NextStep.FETCH:
             self._begin_slice()
             return True
         return False

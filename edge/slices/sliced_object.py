@@ -2,15 +2,14 @@
 
 A run is one stream from upstream, cut into slices (`edge.slices.slice_fetch`); a walk is one viewer's way over them
 (`edge.serve.sliced_response`). A run goes `READ_AHEAD_SLICES` slices beyond the furthest walk that needs it and no
-further, so that what lies in memory does not depend on how slow a viewer is: who is behind reads from the cache. Pure
-but for the clock-free calls it makes. Over 300 lines because what is there, who reads and what runs are asked of one
+further, so that what lies in memory does not depend on how slow a viewer is: who is behind reads from the cache.
+Over 300 lines because what is there, who reads and what runs are asked of one
 another at every step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from enum import StrEnum
 from typing import Protocol
 
 from cache.body import Body, view
@@ -22,7 +21,7 @@ from cache.slices import byte_range, slice_key
 from cache.slices import slice_numbers as numbers_of
 from edge.policy.route import RoutedRequest
 from edge.slices.content_range import stored_span, strong_etag
-from edge.slices.slice_fetch import SliceFetch
+from edge.slices.slice_fetch import NextStep, SliceFetch
 
 READ_AHEAD_SLICES = 2
 """Slices that a run goes beyond the furthest reader."""
@@ -32,14 +31,6 @@ MAX_JOIN_DISTANCE = 4
 """A reader waits for a run that is at most so many slices back; else he begins one of his own where he is."""
 MAX_FETCH_SLICES = 256
 """Slices asked for at a time."""
-
-
-class NextStep(StrEnum):
-    """What a run does next."""
-
-    ON = "on"
-    WAIT = "wait"
-    STOP = "stop"
 
 
 class SliceConsumer(Protocol):
@@ -259,7 +250,7 @@ class SlicedObject:
         if self.unsettled >= MAX_UNWRITTEN_SLICES:
             return NextStep.WAIT
         return (
-            NextStep.ON
+            NextStep.FETCH
             if awaited or any(number <= walker.at + READ_AHEAD_SLICES for walker in needing)
             else NextStep.WAIT
         )

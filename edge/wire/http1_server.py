@@ -11,17 +11,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from edge.policy.locate import Viewer
-from edge.serve.request_template import Grant, RequestTemplate, make_template
 from edge.wire.body_sender import BodySender
 from edge.wire.head import Limits
-from edge.wire.head_cache import VERSION, learn
 from edge.wire.request import Malformed, Request
 from edge.wire.request_reader import RequestReader
+from edge.wire.request_template import VERSION, Grant, RequestTemplate, make_template, remember_head
 from edge.wire.upload import Upload
+from edge.wire.viewer import NOBODY, Viewer
 from kernel.vocabulary import Abort
 
-NOBODY = Viewer("")
 WRITE_HIGH = 512 * 1024
 """Bytes in the socket's queue above which no more is written and no further request is begun."""
 MAX_PIPELINED_BYTES = 64 * 1024
@@ -43,7 +41,7 @@ class Handler(Protocol):
     def handle(self, request: Request, connection: Connection) -> None:
         """Answer; call `connection.done()` when the response is written."""
 
-    head_cache: dict[bytes, None]
+    known_heads: dict[bytes, None]
     """Heads (from the version on) that were parsed before and are plain: no range, condition, cookie or the like."""
 
     def try_fast_path(self, grant: Grant, name: bytes, connection: Connection) -> bool:
@@ -160,7 +158,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
             end = data.find(VERSION)
             cut = data.rfind(b"/", 4, end) + 1
             granted = self.grants.get(data[4:cut])
-            if granted is None or data[end:] not in self._handler.head_cache:
+            if granted is None or data[end:] not in self._handler.known_heads:
                 return False
             self.template = found = make_template(data[:cut], data[end:], granted)
         if not self._handler.try_fast_path(found.grant, data[found.first : found.stop], self):
@@ -219,7 +217,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
                 if request.body:
                     self._has_body(request.body)
                 if alone and not self._rest and request.keep_alive and request.method == b"GET":
-                    learn(self._handler.head_cache, alone, request.fields)
+                    remember_head(self._handler.known_heads, alone, request.fields)
                 alone = b""
                 self._handle(request)
         finally:

@@ -1,8 +1,10 @@
 """What an edge is told at start, and every impossible setting refused by its name."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
-from edge.settings import EdgeSettings, ShieldSettings
+from edge.settings import EdgeSettings, ShieldSettings, parse_zone
 from kernel.errors import BadSettings
 from kernel.settings.table import Address, resolve
 
@@ -75,3 +77,10 @@ def test_lists_are_split_at_commas():
 def test_a_control_plane_brings_the_keys():
     made = resolve(EdgeSettings, flags=UP | {"control": ["127.0.0.1:1"], "fleet_dir": ["fleet"]})
     assert made.keys is None
+
+
+def test_a_zone_by_its_name():
+    assert parse_zone("Europe/Berlin") == ZoneInfo("Europe/Berlin")
+    for text in ("Mars/Base", "../etc/passwd", ""):
+        with pytest.raises(ValueError, match="no time zone"):
+            parse_zone(text)

@@ -1,6 +1,7 @@
 """A report is the difference of two readings."""
 
-from edge.fleet.report import HEAD_BOUNDS, CounterSnapshot, NodeStatus, report, slow
+from edge.counters import HEAD_BOUNDS
+from edge.fleet.report import CounterSnapshot, NodeStatus, report, slow
 
 NONE = (0,) * (len(HEAD_BOUNDS) + 1)
 STANDING = NodeStatus(3, 0.02, 10, 20, ready=True, draining=False)

@@ -6,10 +6,10 @@ import ipaddress
 import pytest
 
 from edge.policy.authorise import TokenMemo, authorise, authorise_request, tallest
-from edge.policy.locate import Viewer
 from edge.policy.route import MEDIA, find_token, media_route, without_token
 from edge.policy.rules import Rules
 from edge.wire.request import Request
+from edge.wire.viewer import Viewer
 from kernel.auth.claims import ANYWHERE, Permit
 from kernel.auth.signing_keys import NO_KEYS, KeySet, SigningKey, generate_ed25519_pem
 from kernel.auth.token import mint

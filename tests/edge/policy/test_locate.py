@@ -6,7 +6,8 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from edge.policy.locate import MAX_HOPS, Locator, Viewer, country_of, parse_ip
+from edge.policy.locate import MAX_HOPS, Locator, country_of, parse_ip
+from edge.wire.viewer import Viewer
 from kernel.errors import BadSettings
 
 PROXIES = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))

@@ -2,9 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-import pytest
-
-from edge.prefetch.budget import LATEST, Budget, parse_zone
+from edge.prefetch.budget import LATEST, Budget
 from kernel.time_window import parse_window
 
 NOON = 1_790_000_000.0 - 1_790_000_000.0 % 86400 + 12 * 3600
@@ -45,10 +43,3 @@ def test_by_day_only_what_is_urgent():
     budget = Budget(0, 100, parse_window("01:00-06:00"), ZoneInfo("UTC"))
     assert budget.wait(0.0, NOON, urgent=False) == LATEST
     assert budget.wait(0.0, NOON, urgent=True) == 0.0
-
-
-def test_a_zone_by_its_name():
-    assert parse_zone("Europe/Berlin") == ZoneInfo("Europe/Berlin")
-    for text in ("Mars/Base", "../etc/passwd", ""):
-        with pytest.raises(ValueError, match="no time zone"):
-            parse_zone(text)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from edge.policy.locate import Viewer, parse_ip
+from edge.policy.locate import parse_ip
 from edge.serve.connection_limits import TURNED_AWAY_LEAST, ConnectionLimits
 from edge.settings import EdgeSettings
+from edge.wire.viewer import Viewer
 from kernel.settings.table import resolve
 from tests.edge.wire.fakes import Remembering, connected
 

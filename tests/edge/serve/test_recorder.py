@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from edge.counters import Counts
-from edge.policy.locate import Viewer
 from edge.policy.route import MEDIA, media_route
 from edge.prefetch.popularity import Popularity
 from edge.prefetch.segment_index import SegmentIndex
 from edge.serve.recorder import RequestRecorder
 from edge.serve.transaction import Transaction
 from edge.wire.request import Request
+from edge.wire.viewer import Viewer
 from kernel.vocabulary import Outcome, Refusal
 from tests.edge.wire.fakes import Remembering, connected
 from tests.scenario.clock import FakeClock

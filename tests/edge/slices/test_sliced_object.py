@@ -3,11 +3,11 @@
 import pytest
 
 from cache.entry import Entry
+from cache.fills.fill import Reader
 from cache.slices import slice_key
 from edge.slices.content_range import Part, slice_entry
-from edge.slices.slice_fetch import SliceFetch
-from edge.slices.slice_reader import SliceReader
-from edge.slices.sliced_object import MAX_UNWRITTEN_SLICES, READ_AHEAD_SLICES, NextStep, SlicedObject
+from edge.slices.slice_fetch import NextStep, SliceFetch
+from edge.slices.sliced_object import MAX_UNWRITTEN_SLICES, READ_AHEAD_SLICES, SlicedObject
 from kernel.errors import UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from tests.cache.workbench import Bench
@@ -26,7 +26,7 @@ class Reads:
         self.told.append("changed")
 
 
-class Waits(SliceReader):
+class Waits(Reader):
     """A reader of a slice's fill."""
 
     def __init__(self, position):

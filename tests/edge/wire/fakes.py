@@ -69,7 +69,7 @@ class Remembering:
     def __init__(self, *, holds: bool = False) -> None:
         self.requests: list[Request] = []
         self.refused: list[Malformed] = []
-        self.head_cache: dict[bytes, None] = {}
+        self.known_heads: dict[bytes, None] = {}
         self.holds = holds
         self.aborts: list[Abort] = []
         self.opened_count = self.closed_count = 0
