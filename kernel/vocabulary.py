@@ -171,6 +171,8 @@ class OverloadReason(StrEnum):
     AUDIT_TOO_LONG = "audit-too-long"
     CONTROL_STOPPING = "control-stopping"
     CONTROL_BUSY = "control-busy"
+    EVENTS_WAITING = "events-waiting"
+    EVENT_LOG_FULL = "event-log-full"
 
 
 OVERLOAD_SENTENCES = {
@@ -188,6 +190,8 @@ OVERLOAD_SENTENCES = {
     OverloadReason.AUDIT_TOO_LONG: "Verifying the audit log takes too long: verify it from a later row.",
     OverloadReason.CONTROL_STOPPING: "Control is shutting down.",
     OverloadReason.CONTROL_BUSY: "Control is overloaded.",
+    OverloadReason.EVENTS_WAITING: "Too many events wait to be written to the event log.",
+    OverloadReason.EVENT_LOG_FULL: "The event log is full, because a consumer of it does not keep up.",
 }
 """What each reason means; docs/errors.md is generated from it."""
 
@@ -197,6 +201,7 @@ OVERLOAD_RETRY_SECONDS = dict.fromkeys(OverloadReason, 1) | {
     OverloadReason.ROUTING: 2,
     OverloadReason.PROXIED_REQUESTS: 2,
     OverloadReason.SEARCH_INDEX_REBUILDING: 5,
+    OverloadReason.EVENT_LOG_FULL: 30,
 }
 """The Retry-After of the 503 response."""
 

@@ -1,0 +1,1 @@
+"""The platform's event log: what players, playback and nodes report, kept in order until each consumer has read it."""
