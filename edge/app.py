@@ -26,12 +26,12 @@ from edge.fill.fetch import Fetcher
 from edge.fleet.apply import State
 from edge.fleet.control_link import Connect, ControlCallbacks
 from edge.fleet.live_settings import LiveSettings
-from edge.fleet.report import NodeStatus
+from edge.fleet.report import NodeReporter, NodeStatus
 from edge.fleet.setup import (
     catch_up_on_purges,
     connect_receipts,
     identity_of,
-    make_job_runner,
+    job_runner_of,
     read_keys,
     read_rules,
     start_jobs,
@@ -109,9 +109,11 @@ class Edge:
         self.live = LiveSettings(self)
         self._rules = self.node.rules
         self.identity = identity_of(settings, clock) if connect is None else None
-        self.jobs = make_job_runner(self)
+        self.jobs = job_runner_of(settings, self.node, self.cache, self.prefetch_service, clock, self.tasks)
         self.marked_stale = 0
-        callbacks = ControlCallbacks(accepts=self.live.accepts, report=self.prefetch_service.report)
+        prefetches = self.prefetch_service
+        self.reporter = NodeReporter(self.counts, prefetches.popularity, prefetches.ledger, clock, self._status)
+        callbacks = ControlCallbacks(accepts=self.live.accepts, report=self.reporter.report)
         ears = with_job_callbacks(callbacks, self.jobs)
         self.subscriber = subscriber_of(settings, clock, self.take, ears, self.identity, connect)
         connect_receipts(self.jobs, self.subscriber)
@@ -173,7 +175,7 @@ class Edge:
     def _make_prefetch_service(self) -> PrefetchService:
         return PrefetchService(
             self.settings, self.node, self.cache, self.fetcher, self.clock, self.tasks, self.counts,
-            self._permits, self._standing,
+            self._permits,
         )  # fmt: skip
 
     def _permits(self, routed: RoutedRequest, viewer: Viewer) -> bool:
@@ -201,10 +203,10 @@ class Edge:
             work = Supervised(self.clock.mono).keep("identity", self.identity.run)
             self._following.append(self.tasks.spawn(work))
         if self.subscriber is not None:
-            await start_jobs(self)
+            await start_jobs(self.jobs, self.subscriber, self.tasks)
             self._following.append(self.tasks.spawn(self.subscriber.run()))
             await self.subscriber.started()
-            await catch_up_on_purges(self)
+            self.marked_stale = await catch_up_on_purges(self.jobs, self.cache, self.clock)
         settings = self.settings
         tls = None
         if settings.tls_cert is not None and settings.tls_key is not None:
@@ -362,7 +364,7 @@ class Edge:
         """Have a URL's object fetched unless it is here; False when it cannot be one of ours."""
         return self.prefetch_service.prefetch(url)
 
-    def _standing(self) -> NodeStatus:
+    def _status(self) -> NodeStatus:
         cache = self.cache
         return NodeStatus(
             connections=self.counts.connections,

@@ -78,6 +78,8 @@ COUNTERS = (
     Counter("matinee_edge_doubted_objects", "gauge", "Objects to be revalidated since the start without control."),
 )
 
+HEAD_BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
+"""Upper bounds, in seconds, of the classes that requests are counted in by the time to their head."""
 
 HEAD_BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
 """Bounds of the histogram of seconds to the response head; below the first, nothing is counted."""

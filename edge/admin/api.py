@@ -6,15 +6,20 @@ problem documents. Off loopback each request needs a key from `admin_keys`, a fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+import hmac
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from edge.admin.explain import explain_url
+from edge.admin.explain import ExplainableEdge, explain_url
+from edge.admin.metrics import MeasuredEdge, metrics, stats
 from edge.counters import COUNTERS
 from edge.policy.locate import parse_ip
 from edge.policy.route import purge_request_of
@@ -28,16 +33,6 @@ from kernel.http.door_rules import rules_for
 from kernel.http.message import REASONS
 from kernel.settings.door_settings import LOOPBACK, DoorLimits, Patience
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, DoorRefusal
-
-if TYPE_CHECKING:
-    from edge.app import Edge
-
-
-import hmac
-import os
-import stat
-from collections.abc import Sequence
-from pathlib import Path
 
 MIN_KEY_LENGTH = 16
 MAX_KEY_FILE_BYTES = 64 << 10
@@ -132,10 +127,28 @@ def _text(members: Mapping[str, object], name: str) -> str:
     return value
 
 
+class AdministeredEdge(ExplainableEdge, MeasuredEdge, Protocol):
+    """An edge as its operators see it."""
+
+    settings: EdgeSettings
+
+    def readiness(self) -> tuple[bool, str]:
+        """(whether it is ready, a word that says why not or how)."""
+
+    def prefetch(self, url: str) -> bool:
+        """Fetch the object of a URL unless it is cached; False if this edge cannot hold it."""
+
+    def drain(self) -> None:
+        """Accept no further viewers."""
+
+    async def undrain(self) -> None:
+        """Accept viewers again. Raises Stopping while the node stops, BadSettings if it cannot listen."""
+
+
 class Admin:
     """The admin server's handlers."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: AdministeredEdge) -> None:
         self._edge = edge
         settings = edge.settings
         self._rules = rules_for(settings.admin, settings.admin_allowed_hosts)
@@ -199,7 +212,7 @@ class Admin:
         return web.Response(body=generate_latest(self._registry), content_type="text/plain")
 
     async def _stats(self, _: web.Request) -> web.Response:
-        return web.json_response(self._edge.stats())
+        return web.json_response(stats(self._edge))
 
     async def _purge(self, request: web.Request) -> web.Response:
         try:
@@ -258,7 +271,7 @@ class Admin:
 
     def collect(self) -> Iterator[Metric]:
         """Everything in the table of counters, read now."""
-        numbers = self._edge.metrics()
+        numbers = metrics(self._edge)
         for row in COUNTERS:
             values: dict[str, float] | float = numbers[row.name]
             make: Any = CounterMetricFamily if row.kind == "counter" else GaugeMetricFamily

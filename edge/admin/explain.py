@@ -7,24 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from cache.slices import slice_key, slice_numbers
-from edge.policy.authorise import Node, authorise
+from edge.policy.authorise import Node, authorise_request
+from edge.policy.locate import Locator
 from edge.policy.plan import plan
 from edge.policy.route import RoutedRequest, ask_for
 from edge.upstreams.selector import Upstreams
 from edge.wire.viewer import Viewer
-from kernel.clock import Instant
+from kernel.clock import Clock, Instant
 from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Refusal
 
-if TYPE_CHECKING:
-    from edge.app import Edge
+
+class ExplainableEdge(Protocol):
+    """The parts of an edge that decide what becomes of a request."""
+
+    locator: Locator
+    node: Node
+    cache: SegmentCache
+    upstreams: Upstreams
+    clock: Clock
 
 
-def explain_url(edge: Edge, url: str, country: str, address: str) -> dict[str, Any]:
+def explain_url(edge: ExplainableEdge, url: str, country: str, address: str) -> dict[str, Any]:
     """What becomes of a GET of `url` by a viewer at an address ("": here), in a country ("": as his address says)."""
     viewer = edge.locator.locate(address or "127.0.0.1")
     if country:
@@ -42,25 +50,14 @@ def explain(
     if isinstance(asked, Refusal):
         return said | _refused(asked)
     said |= {"path": asked.path.decode("latin-1"), "key": asked.key.decode("latin-1")}
-    refusal = refusal_for(asked, viewer, node, now.wall)
-    if refusal is not None:
-        said |= _refused(refusal)
+    permit = authorise_request(asked, viewer, node, now.wall, needs_token=False)
+    if isinstance(permit, Refusal):
+        said |= _refused(permit)
     stored = cache.stored(asked.key)
     said["stored"] = [_entry(entry, cache, now.mono) for entry in stored]
     said["filling"] = asked.key in cache.fill_table
     said["next"] = plan(stored[-1] if stored else None, now.mono).value
     return said | {"upstreams": _order(asked, upstreams, now.mono)}
-
-
-def refusal_for(asked: RoutedRequest, viewer: Viewer, node: Node, wall: float) -> Refusal | None:
-    """Why this viewer would be refused now; None where they are permitted."""
-    if asked.cdn is None:
-        return None
-    memo = node.memo if asked.token is not None else None
-    found = authorise(
-        asked.path, asked.cdn, asked.token, memo, node.rules, viewer, wall, regions=node.regions, origin=node.origin
-    )
-    return found if isinstance(found, Refusal) else None
 
 
 def _refused(why: Refusal) -> dict[str, Any]:

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cache.cache import SegmentCache
+from edge.counters import Counts
+from edge.fleet.jobs import JobRunner
+from edge.fleet.subscribe import Subscriber
+from edge.policy.authorise import Node
+from edge.prefetch.service import PrefetchService
+from edge.reload import Reloader
+from edge.serve.connection_limits import ConnectionLimits
 from edge.upstreams.selector import Upstreams
-
-if TYPE_CHECKING:
-    from edge.app import Edge
-    from edge.counters import Counts
+from edge.wire.upload import BodyBudget
 
 Number = float | dict[str, float]
 
 
-def stats(edge: Edge) -> dict[str, int]:
+class MeasuredEdge(Protocol):
+    """The parts of an edge that count something."""
+
+    counts: Counts
+    cache: SegmentCache
+    node: Node
+    upstreams: Upstreams
+    connection_limits: ConnectionLimits
+    bodies: BodyBudget
+    reloader: Reloader
+    prefetch_service: PrefetchService
+    subscriber: Subscriber | None
+    jobs: JobRunner | None
+    log_dropped: int
+    marked_stale: int
+
+
+def stats(edge: MeasuredEdge) -> dict[str, int]:
     """GET /stats."""
     counts = edge.counts
     return {
@@ -34,7 +55,7 @@ def stats(edge: Edge) -> dict[str, int]:
     }
 
 
-def metrics(edge: Edge) -> dict[str, Number]:
+def metrics(edge: MeasuredEdge) -> dict[str, Number]:
     """Every row of the table of counters: a number, or numbers by label."""
     mine = _of_requests(edge.counts) | _of_cache(edge.cache) | _of_upstreams(edge.upstreams) | _of_node(edge)
     return mine | edge.prefetch_service.metrics()
@@ -107,7 +128,7 @@ def _of_upstreams(upstreams: Upstreams) -> dict[str, Number]:
     }
 
 
-def _of_node(edge: Edge) -> dict[str, Number]:
+def _of_node(edge: MeasuredEdge) -> dict[str, Number]:
     counts, reloader, crowd = edge.counts, edge.reloader, edge.connection_limits
     return {
         "matinee_edge_connections_cut_total": crowd.counts.cut,

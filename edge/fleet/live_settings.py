@@ -9,23 +9,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 
+from cache.disk.tier import DiskTier
 from cache.eviction.admission import ADMISSIONS
+from edge.fill.fetch import Fetcher
 from edge.fleet.apply import State
-from edge.policy.authorise import TokenMemo
+from edge.policy.authorise import Node, TokenMemo
 from edge.policy.routes import Routes, routes_of
-from edge.serve.listener import timeouts_of
+from edge.prefetch.service import PrefetchService
+from edge.serve.connection_limits import ConnectionLimits
+from edge.serve.handler import RequestHandler
+from edge.serve.listener import ViewerListener, timeouts_of
 from edge.settings import EdgeSettings
 from edge.upstreams.config import UpstreamConfig, config_of
+from edge.upstreams.selector import Upstreams
+from edge.wire.upload import BodyBudget
 from kernel.errors import BadSettings
 from kernel.fleet.messages import SETTINGS
 from kernel.settings.live_settings import values
-
-if TYPE_CHECKING:
-    from edge.app import Edge
 
 SOURCE = "from control"
 
@@ -50,10 +54,25 @@ def prepare_settings(start: EdgeSettings, document: Mapping[str, object]) -> Pre
         raise BadSettings(error.setting, error.why, error.source or SOURCE) from None
 
 
+class ConfigurableEdge(Protocol):
+    """The parts of an edge that follow live settings."""
+
+    settings: EdgeSettings
+    node: Node
+    handler: RequestHandler
+    upstreams: Upstreams
+    fetcher: Fetcher
+    connection_limits: ConnectionLimits
+    bodies: BodyBudget
+    prefetch_service: PrefetchService
+    listener: ViewerListener
+    disk: DiskTier | None
+
+
 class LiveSettings:
     """The settings in force on an edge."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: ConfigurableEdge) -> None:
         self._edge = edge
         self._start = edge.settings
         self._in_force: Mapping[str, object] = {}

@@ -6,41 +6,39 @@ its own machine in plain text. An edge without control reads RULES.json and a JW
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import structlog
 
-from cache.cache import Receipt
+from cache.cache import Receipt, SegmentCache
 from cache.revalidate_after_gap import mark_stale_before
 from edge.fleet.apply import State
 from edge.fleet.control_link import Connect, ControlCallbacks
 from edge.fleet.jobs import CONTACT_EVERY, CheckpointFile, JobActions, JobRunner
 from edge.fleet.signed_state import SignedState
 from edge.fleet.subscribe import Subscriber
+from edge.policy.authorise import Node
 from edge.policy.route import purge_request_of
+from edge.policy.rules import Rules
 from edge.prefetch.background import Done, PrefetchResult
 from edge.prefetch.scheduler import PrefetchRequest
+from edge.prefetch.service import PrefetchService
 from edge.settings import EdgeSettings
+from edge.tasks import TaskOwner
+from kernel.auth.signing_keys import NO_KEYS, KeySet
 from kernel.clock import Clock
+from kernel.errors import BadSettings
 from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.jobs import Purge
 from kernel.fleet.messages import Hello
 from rpc.node_identity import NodeIdentity, needed
 
-if TYPE_CHECKING:
-    from edge.app import Edge
-
-
-import json
-from pathlib import Path
-
-from edge.policy.rules import Rules
-from kernel.auth.signing_keys import NO_KEYS, KeySet
-from kernel.errors import BadSettings
+logger = structlog.get_logger("edge")
 
 
 def read_rules(file: Path | None) -> Rules:
@@ -115,54 +113,55 @@ def subscriber_of(
     return Subscriber(me, control, folder, clock, on_state, ears=ears, connect=connect, keeper=keeper)
 
 
-log = structlog.get_logger("edge")
-
-
-def make_job_runner(edge: Edge) -> JobRunner | None:
-    """What does the jobs here; None where there is no control. `edge` has its cache and its prefetches by now."""
-    if edge.settings.fleet_dir is None or not edge.settings.control:
+def job_runner_of(
+    settings: EdgeSettings, node: Node, cache: SegmentCache, prefetches: PrefetchService, clock: Clock, tasks: TaskOwner
+) -> JobRunner | None:
+    """The runner of control's jobs on this node; None without control."""
+    if settings.fleet_dir is None or not settings.control:
         return None
 
     async def purge(named: Purge) -> Receipt:
-        request, _ = purge_request_of(named, edge.node.routes, general=edge.node.profile.name == "general")
-        return await edge.cache.purge(request)
+        request, _ = purge_request_of(named, node.routes, general=node.profile.name == "general")
+        return await cache.purge(request)
 
     def prefetch(url: str, done: Done) -> bool:
-        if edge.settings.role == "shield":  # it brings what its edges ask for
+        if settings.role == "shield":  # it fetches what its edges request
             done(PrefetchRequest(url.encode(), "job"), PrefetchResult(PrefetchEnd.ALREADY_CACHED))
             return True
-        return edge.prefetch_service.prefetch(url, done)
+        return prefetches.prefetch(url, done)
 
-    return JobRunner(
-        CheckpointFile(edge.settings.fleet_dir), edge.clock, JobActions(purge, prefetch, edge.tasks.offload)
-    )
+    return JobRunner(CheckpointFile(settings.fleet_dir), clock, JobActions(purge, prefetch, tasks.offload))
 
 
-def with_job_callbacks(ears: ControlCallbacks, jobs: JobRunner | None) -> ControlCallbacks:
-    """The same ears, which hear of jobs too."""
-    return ears if jobs is None else replace(ears, on_jobs=jobs.take, mark=jobs.mark, on_connected=jobs.on_connected)
+def with_job_callbacks(callbacks: ControlCallbacks, jobs: JobRunner | None) -> ControlCallbacks:
+    """The same callbacks, and those of the job runner."""
+    if jobs is None:
+        return callbacks
+    return replace(callbacks, on_jobs=jobs.take, mark=jobs.mark, on_connected=jobs.on_connected)
 
 
 def connect_receipts(jobs: JobRunner | None, subscriber: Subscriber | None) -> None:
-    """Receipts go to control by its stream."""
+    """Let receipts go to control over its stream."""
     if jobs is not None and subscriber is not None:
         jobs.tell, jobs.connected = subscriber.speaker.enqueue_receipt, lambda: subscriber.connected
 
 
-async def start_jobs(edge: Edge) -> None:
-    """Before control is heard: the mark, which the edge's first words tell."""
-    if edge.jobs is not None:
-        await edge.jobs.begin()
-        work = edge.jobs.run
-        edge.tasks.spawn(edge.subscriber.supervised.keep("jobs", work) if edge.subscriber is not None else work())
+async def start_jobs(jobs: JobRunner | None, subscriber: Subscriber | None, tasks: TaskOwner) -> None:
+    """Load the checkpoint, which the first message to control names; so this comes before the stream."""
+    if jobs is not None:
+        await jobs.begin()
+        tasks.spawn(subscriber.supervised.keep("jobs", jobs.run) if subscriber is not None else jobs.run())
 
 
-async def catch_up_on_purges(edge: Edge) -> None:
-    """Before viewers are served: do the purges missed. Where control does not tell them, what was stored before it was
-    last heard is revalidated before it is used."""
-    if edge.jobs is None or await edge.jobs.settled():
-        return
-    clock, contact = edge.clock, edge.jobs.kept.contact
+async def catch_up_on_purges(jobs: JobRunner | None, cache: SegmentCache, clock: Clock) -> int:
+    """Before viewers are served: run the purges missed; the number of objects marked stale instead.
+
+    If control does not send them, whatever was stored before the last contact is revalidated before it is served.
+    """
+    if jobs is None or await jobs.settled():
+        return 0
+    contact = jobs.kept.contact
     before = clock.mono() - (clock.wall() - contact - CONTACT_EVERY) if contact else inf
-    edge.marked_stale = await mark_stale_before(edge.cache.tiers, before)
-    log.warning("nobody tells what was purged meanwhile: older objects are revalidated", objects=edge.marked_stale)
+    marked = await mark_stale_before(cache.tiers, before)
+    logger.warning("purges-unknown", marked_stale=marked)
+    return marked

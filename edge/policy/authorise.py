@@ -164,11 +164,16 @@ class Node:
         self.via = b"Via: 1.1 %s\r\n" % self.id.encode("latin-1", "replace")
 
 
-def authorise_request(routed: RoutedRequest, viewer: Viewer, node: Node, wall: float) -> Permit | Refusal:
-    """`authorise` with what is in force at this node; a path outside the CDN's form (general profile) is open."""
+def authorise_request(
+    routed: RoutedRequest, viewer: Viewer, node: Node, wall: float, *, needs_token: bool = True
+) -> Permit | Refusal:
+    """`authorise` with what is in force on this node; a path outside the CDN's form (general profile) is open.
+
+    `needs_token` False permits a request without a token (operators ask so); a token that is there is verified.
+    """
     if routed.cdn is None:
         return ANYWHERE
-    memo = node.memo if routed.route.token else None
+    memo = node.memo if routed.route.token and (needs_token or routed.token is not None) else None
     return authorise(
         routed.path, routed.cdn, routed.token, memo, node.rules, viewer, wall,
         regions=node.regions, origin=node.origin,

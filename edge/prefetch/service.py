@@ -11,7 +11,6 @@ from cache.cache import SegmentCache
 from cache.entry import Entry
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
-from edge.fleet.report import CounterSnapshot, NodeStatus, report
 from edge.policy.authorise import Node
 from edge.policy.route import RoutedRequest
 from edge.prefetch.accounting import PrefetchAccounting
@@ -28,7 +27,6 @@ from kernel.clock import Clock, Timer
 from kernel.documents import BadDocument
 from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.hot_list import parse_hot
-from kernel.fleet.messages import Report
 
 SWEEP_SECONDS = 2.0
 PRESSED_DELAY = 0.1
@@ -40,7 +38,7 @@ logger = structlog.get_logger("edge")
 
 
 class PrefetchService:
-    """See the module. `permits` says whether a viewer might have something, `standing` how the edge is now."""
+    """See the module. `permits` says whether a viewer may have an object."""
 
     def __init__(
         self,
@@ -52,10 +50,8 @@ class PrefetchService:
         tasks: TaskOwner,
         counts: Counts,
         permits: Callable[[RoutedRequest, Viewer], bool],
-        standing: Callable[[], NodeStatus],
     ) -> None:
-        self._cache, self._clock, self._tasks, self._counts = cache, clock, tasks, counts
-        self._standing = standing
+        self._clock = clock
         self._media = node.profile.name == "media"
         self.ledger = PrefetchAccounting()
         self.outlines = SegmentIndex()
@@ -70,7 +66,6 @@ class PrefetchService:
         region = settings.region[0].encode() if settings.region else SOME_REGION
         self.hot = HotList(self.unhurried, self.foresight, self.outlines, clock, tasks, region)
         self._hot_document: object = None
-        self._before = self._reading()
         self._timer: Timer | None = None
         cache.tiers.on_removed = self._gone
 
@@ -126,26 +121,6 @@ class PrefetchService:
             self.hot.take(parse_hot(document) if document is not None else ())
         except BadDocument as error:
             logger.error("the hot list cannot be read", error=str(error))  # noqa: TRY400 (no trace is wanted)
-
-    def report(self) -> Report:
-        """How the edge is and what it did since the last report."""
-        after = self._reading()
-        self.popularity.sweep(after.at)
-        before, self._before = self._before, after
-        standing, self._counts.worst_delay = self._standing(), 0.0
-        return report(before, after, standing, self.popularity.rows(after.at), self.ledger.report())
-
-    def _reading(self) -> CounterSnapshot:
-        counts = self._counts
-        return CounterSnapshot(
-            at=self._clock.mono(),
-            requests=counts.requests + counts.fast_path_hits,
-            hits=counts.hits + counts.fast_path_hits + counts.stale_hits,
-            errors=counts.broken + sum(number for status, number in counts.statuses.items() if status >= 500),
-            bytes_sent=counts.bytes_sent,
-            bytes_filled=counts.bytes_filled,
-            heads=tuple(counts.heads),
-        )
 
     def metrics(self) -> dict[str, float | dict[str, float]]:
         """The rows of `edge.counters` about prefetching."""

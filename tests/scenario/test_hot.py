@@ -115,7 +115,7 @@ async def test_what_nobody_asks_for_is_wasted_and_its_cause_throttled(s: Scenari
     await e1.until(fills_running=0)
     await s.clock.advance(1000.0)
     assert e1.edge is not None
-    (row,) = e1.edge.prefetch_service.report().prefetched
+    (row,) = e1.edge.reporter.report().prefetched
     assert (row.content_id, row.cause, row.useful, row.late) == ("film", "cmcd", 0, 0)
     assert row.wasted > 3000
     player.leaves()

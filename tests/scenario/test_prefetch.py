@@ -138,7 +138,7 @@ async def test_the_shield_does_not_count_what_is_prefetched(s: Scenario) -> None
     shield.edge.prefetch_service.popularity.sweep(s.clock.mono())
     (row,) = [row for row in shield.edge.prefetch_service.popularity.rows(s.clock.mono()) if row.rendition == "v720"]
     assert row.requests == 3  # playlist, init segment, first segment
-    (row,) = [row for row in e1.edge.prefetch_service.report().popular if row.rendition == "v720"]
+    (row,) = [row for row in e1.edge.reporter.report().popular if row.rendition == "v720"]
     assert row.requests == 6
     assert row.size > 0
     there = await player.asks(film.path("v720", 2))

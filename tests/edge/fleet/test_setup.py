@@ -15,7 +15,7 @@ from edge.fleet.setup import (
     catch_up_on_purges,
     connect_receipts,
     identity_of,
-    make_job_runner,
+    job_runner_of,
     read_keys,
     read_rules,
     subscriber_of,
@@ -65,37 +65,32 @@ async def test_a_folder_of_another_node_is_refused(tmp_path: Path) -> None:
         identity_of(settings_of(tmp_path, id="e2"), SystemClock())
 
 
-def edge(jobs: Any) -> Any:
-    return SimpleNamespace(
-        jobs=jobs, clock=FakeClock(), cache=SimpleNamespace(tiers="tiers"), doubted=0,
-        settings=SimpleNamespace(fleet_dir=None, control=()),
-    )  # fmt: skip
-
-
-def test_without_control_there_are_no_jobs():
-    assert make_job_runner(edge(None)) is None
-    ears = ControlCallbacks()
-    assert with_job_callbacks(ears, None) is ears
+def test_without_control_there_are_no_jobs(tmp_path: Path) -> None:
+    settings = resolve(EdgeSettings, flags={"upstream": ["http://127.0.0.1:9"], "tokens": ["off"]})
+    unused: Any = None
+    assert job_runner_of(settings, unused, unused, unused, SystemClock(), unused) is None
+    callbacks = ControlCallbacks()
+    assert with_job_callbacks(callbacks, None) is callbacks
     connect_receipts(None, None)
 
 
 @pytest.mark.parametrize(("contact", "before"), [(0.0, float("inf")), (100.0, -100.0 + CONTACT_EVERY)])
-async def test_what_is_older_than_the_last_contact_is_doubted(monkeypatch, contact: float, before: float):
+async def test_objects_older_than_the_last_contact_are_marked_stale(monkeypatch, contact: float, before: float):
     async def settled() -> bool:
         return False
 
-    asked = []
+    calls = []
 
-    async def doubt(tiers: object, moment: float) -> int:
-        asked.append((tiers, moment))
+    async def mark(tiers: object, moment: float) -> int:
+        calls.append((tiers, moment))
         return 3
 
-    monkeypatch.setattr("edge.fleet.setup.mark_stale_before", doubt)
-    stage = edge(SimpleNamespace(settled=settled, kept=None))
-    stage.jobs.kept = Checkpoint(contact=contact and stage.clock.wall() - contact)
-    await catch_up_on_purges(stage)
-    assert asked == [("tiers", stage.clock.mono() + before if contact else before)]
-    assert stage.marked_stale == 3
+    monkeypatch.setattr("edge.fleet.setup.mark_stale_before", mark)
+    clock, cache = FakeClock(), SimpleNamespace(tiers="tiers")
+    checkpoint = Checkpoint(contact=contact and clock.wall() - contact)
+    jobs = SimpleNamespace(settled=settled, kept=checkpoint)
+    assert await catch_up_on_purges(jobs, cache, clock) == 3  # type: ignore[arg-type]
+    assert calls == [("tiers", clock.mono() + before if contact else before)]
 
 
 def test_without_files_everything_is_allowed_and_no_key_verifies() -> None:
