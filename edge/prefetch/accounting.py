@@ -1,11 +1,13 @@
-"""The books of prefetching: which bytes that nobody had asked for yet were of use, late or wasted, by title and cause.
+"""What prefetching costs and whether it pays off: useful, late and wasted bytes by title and cause; and the budget.
 
-    begun -> arrived -> asked    useful: it lay here when a viewer came
-    begun -> asked -> arrived    late: he had to wait for the rest of it
-    begun -> arrived -> gone     wasted: it was evicted, or nobody came within `WASTED_AFTER`
+    started -> arrived -> requested    useful: it was cached when a viewer asked for it
+    started -> requested -> arrived    late: the viewer had to wait for the rest of it
+    started -> arrived -> removed      wasted: it was evicted, or nobody asked for it within `WASTED_AFTER`
 
-A cause that wastes much of what it brings is throttled: of what it asks for, the share that was of use of late is
-allowed, a little always, so that it can prove itself again. Pure: time comes in.
+A cause that wastes much of what it fetches is throttled to the share that has been useful recently; a small share is
+always allowed, so that the cause can recover. `Budget` bounds background prefetches (hot lists and jobs) by bandwidth,
+room on disk and time of day; prefetches for a player are not held to it: they are fetched anyway, a few seconds early.
+Pure: time is passed in.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from kernel.fleet.messages import Prefetched
+from kernel.time_window import ALWAYS, Window
 
 CAUSES = ("next", "cmcd", "hot", "job")
 """Why something is prefetched: the next segment, the player's word, control's hot list, an operator's job."""
@@ -159,3 +163,46 @@ class PrefetchAccounting:
 def _rows(rows: dict[tuple[str, str], list[int]]) -> Iterator[Prefetched]:
     for (title, cause), (useful, late, wasted) in rows.items():
         yield Prefetched(title, cause, useful, late, wasted)
+
+
+BURST_SECONDS = 2.0
+"""So much of the rate may be used at once after a pause."""
+WINDOW_RECHECK_SECONDS = 60.0
+"""Seconds after which a closed window is looked at again."""
+
+
+class Budget:
+    """`rate` in bytes a second (0: no limit), `room` in bytes that may lie in the cache at a time."""
+
+    def __init__(self, rate: int, room: int, window: Window = ALWAYS, zone: tzinfo | None = None) -> None:
+        self.rate, self.room = rate, room
+        self.window, self.zone = window, zone
+        self.held = 0
+        self._sizes: dict[bytes, int] = {}
+        self._left = rate * BURST_SECONDS
+        self._at = 0.0
+
+    def wait(self, mono: float, wall: float, *, urgent: bool) -> float:
+        """Seconds until one more object may be fetched, 0 for now. `urgent` does not wait for the window."""
+        if not urgent and not self.window.holds(wall, self.zone):
+            return WINDOW_RECHECK_SECONDS
+        if self.rate == 0:
+            return 0.0
+        self._left = min(self._left + (mono - self._at) * self.rate, self.rate * BURST_SECONDS)
+        self._at = mono
+        return -self._left / self.rate if self._left <= -1.0 else 0.0
+
+    @property
+    def full(self) -> bool:
+        """Whether what was brought and still lies here is all that may."""
+        return self.held >= self.room
+
+    def brought(self, key: bytes, size: int) -> None:
+        """An object came: it counts against the rate, and against the room for as long as it stays."""
+        self._left -= size
+        self.held += size - self._sizes.get(key, 0)
+        self._sizes[key] = size
+
+    def gone(self, key: bytes) -> None:
+        """It left the cache; unknown keys are passed over."""
+        self.held -= self._sizes.pop(key, 0)

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from cache.cache import SegmentCache
 from edge.policy.route import RoutedRequest
-from edge.prefetch.accounting import PrefetchAccounting
-from edge.prefetch.budget import Budget
+from edge.prefetch.accounting import Budget, PrefetchAccounting
 from edge.prefetch.predictor import PrefetchPredictor
 from edge.prefetch.scheduler import PrefetchRequest, PrefetchScheduler
 from edge.prefetch.segment_index import RenditionIndex, SegmentIndex

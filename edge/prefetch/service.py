@@ -13,9 +13,8 @@ from edge.counters import Counts
 from edge.fill.fetch import Fetcher
 from edge.policy.authorise import Node
 from edge.policy.route import RoutedRequest
-from edge.prefetch.accounting import PrefetchAccounting
+from edge.prefetch.accounting import Budget, PrefetchAccounting
 from edge.prefetch.background import BackgroundPrefetcher, Done, HotList
-from edge.prefetch.budget import Budget
 from edge.prefetch.popularity import Popularity
 from edge.prefetch.predictor import PrefetchPredictor
 from edge.prefetch.scheduler import PrefetchRequest, PrefetchScheduler
