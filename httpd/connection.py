@@ -11,14 +11,11 @@ import asyncio
 import socket
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from aiohttp import web
 
 from httpd.client_timeouts import Look, Phase
-
-if TYPE_CHECKING:
-    from httpd.door import Door
 
 _BYTES_ACKED = 120
 """Where `struct tcp_info` (Linux 4.6 and newer) has the number of bytes that the other side has acknowledged."""
@@ -32,6 +29,22 @@ LATE_HEAD_BODY = (
     b'{"type":"about:blank","title":"Request Timeout","status":408,"reason":"head-timeout",'
     b'"detail":"the head of the request did not come in time"}'
 )
+
+
+class Door(Protocol):
+    """The door that a connection belongs to: the clock, and who may stay."""
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+
+    def admits(self, connection: Connection, address: str) -> bool:
+        """Whether a new connection may stay."""
+
+    def joined(self, connection: Connection) -> None:
+        """The connection has its aiohttp protocol."""
+
+    def lost(self, connection: Connection) -> None:
+        """The connection is gone."""
 
 
 def bytes_taken(transport: asyncio.Transport) -> int:
