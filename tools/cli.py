@@ -106,6 +106,7 @@ COMMANDS = (
         ("kid",),
     ),
     Command("replay", "tools.replay.command", "Replay a request trace through the cache policy.", ("trace",)),
+    Command("outage", "tools.up.outage", "Kill a program of `matinee up` and keep it down.", ("program",)),
     Command("doctor", "tools.doctor", "Check this machine and a running platform for problems."),
 )
 

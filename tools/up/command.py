@@ -26,6 +26,7 @@ from tools.up.keys import ensure_keys
 from tools.up.output import addresses, say
 from tools.up.plan import KID, PORTS_ABOVE, Choices, Part, Places, ingest_arguments, parts, waves
 from tools.up.ports import check_ports
+from tools.up.programs import ProgramsFile
 from tools.up.state import FILMS, LockFile, claim, finish_wipe, held, wipe
 from tools.up.supervise import Program, Supervisor
 from tools.up.supervise_child import die_with_parent
@@ -97,7 +98,11 @@ class _Platform:
         self._choices = choices
         self._ready_within = ready_within
         self._lock = lock
-        self._supervisor = Supervisor(say, drain=choices.drain)
+        programs = ProgramsFile(choices)
+        programs.clear_outages()
+        self._supervisor = Supervisor(
+            say, drain=choices.drain, on_pids=programs.write, is_held_down=programs.is_held_down
+        )
         self._asked_to_stop = False
 
     async def run(self, film: Chosen) -> int:

@@ -20,8 +20,15 @@ LOCK = "up.lock"
 WIPING = "wiping"
 """What is being thrown away; a start that finds it finishes the work."""
 
+PROGRAMS = "programs.json"
+"""The running programs: name, role, process id, addresses (`tools.up.programs`)."""
+
+OUTAGES = "outages"
+"""One empty file for each program that `matinee outage` holds down."""
+
 KNOWN = frozenset(
-    {LOCK, WIPING, "store", "store-work", "services", "control", "edge1", "edge2", "shield", "keys", "logs", "films"}
+    {LOCK, WIPING, PROGRAMS, OUTAGES, "store", "store-work", "services", "control", "edge1", "edge2", "shield"}
+    | {"keys", "logs", "films"}
 )
 """All that Matinee's programs put there."""
 

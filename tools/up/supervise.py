@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ _LOG_LIMIT = 16 << 20
 _LOG_CHECK_SECONDS = 10.0
 _CALM_SECONDS = 60.0
 _KILL_GRACE_SECONDS = 2.0
+_OUTAGE_CHECK_SECONDS = 0.2
 
 Say = Callable[[str], None]
 
@@ -66,12 +67,22 @@ def restart_delay(crashes: int) -> float:
 class Supervisor:
     """Owns the children; `async with` stops all of them, whatever happened.
 
-    `drain` is how many seconds a program may take after SIGTERM before it is killed.
+    `drain` is how many seconds a program may take after SIGTERM before it is killed. `on_pids` gets all running
+    processes whenever they change. A program for which `is_held_down` is true is not restarted until it is false.
     """
 
-    def __init__(self, say: Say, *, drain: float) -> None:
+    def __init__(
+        self,
+        say: Say,
+        *,
+        drain: float,
+        on_pids: Callable[[Mapping[str, int]], object] = lambda _: None,
+        is_held_down: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._say = say
         self._drain = drain
+        self._on_pids = on_pids
+        self._is_held_down = is_held_down
         self._waves: list[list[_Child]] = []
         self._stopping = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
@@ -135,6 +146,7 @@ class Supervisor:
             os.close(writing)
             os.close(log)
         self._tasks.create_task(self._read(child, lines))
+        self._on_pids(self.pids)
 
     async def _read(self, child: _Child, lines: asyncio.StreamReader) -> None:
         """Take note of the ready line; copy whatever is printed into the log."""
@@ -173,11 +185,12 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             _bury(child)
+            self._on_pids(self.pids)
             child.crashes = 1 if clock() - since > _CALM_SECONDS else child.crashes + 1
             delay = restart_delay(child.crashes)
             self._say(f"!! {child.program.name} stopped by itself ({_ending(code)}); starting it again in {delay:g} s")
             self._say(f"   its log: {child.program.log}")
-            if await self._stopping_within(delay):
+            if await self._stopping_within(delay) or await self._stopping_in_outage(child):
                 return
             since = clock()
             try:
@@ -193,6 +206,17 @@ class Supervisor:
                 await self._stopping.wait()
         return self._stopping.is_set()
 
+    async def _stopping_in_outage(self, child: _Child) -> bool:
+        """Wait until nobody holds the program down; whether everything is stopping."""
+        name = child.program.name
+        if self._is_held_down(name):
+            self._say(f"!! {name} is held down until `matinee outage {name} --end`")
+        while self._is_held_down(name):
+            child.crashes = 0
+            if await self._stopping_within(_OUTAGE_CHECK_SECONDS):
+                return True
+        return False
+
     async def _bound_logs(self) -> None:
         while not await self._stopping_within(_LOG_CHECK_SECONDS):
             for folder in {child.program.log.parent for child in self._children()}:
@@ -204,6 +228,7 @@ class Supervisor:
         self._stopping.set()
         for wave in reversed(self._waves):
             await asyncio.gather(*(self._stop_one(child) for child in wave))
+        self._on_pids({})
 
     async def _stop_one(self, child: _Child) -> None:
         """SIGTERM; what does not go within the drain time is killed, and so is whatever it leaves behind."""

@@ -152,3 +152,22 @@ async def test_a_killed_supervisor_leaves_no_child(alive):
     parent.kill()
     await parent.wait()
     await until(lambda: not alive(child))
+
+
+async def test_a_program_that_is_held_down_starts_again_when_the_outage_ends(tmp_path, said, alive):
+    program, down, pids = shell(tmp_path, "edge", "echo ready; exec sleep 600"), {"edge"}, []
+    supervisor = Supervisor(
+        said.append, drain=5, on_pids=lambda now: pids.append(dict(now)), is_held_down=down.__contains__
+    )
+    async with supervisor:
+        await supervisor.start([program], within=10)
+        first = supervisor.pids["edge"]
+        assert pids[-1] == {"edge": first}
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: any("held down" in line for line in said))
+        assert pids[-1] == {}
+        down.clear()
+        await until(lambda: supervisor.pids)
+        assert supervisor.pids["edge"] != first
+        assert pids[-1] == supervisor.pids
+    assert pids[-1] == {}

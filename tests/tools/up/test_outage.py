@@ -1,0 +1,113 @@
+"""Killing one program of the platform, and starting it again."""
+
+import contextlib
+import http.server
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from kernel.errors import BadSettings, MatineeError
+from tools.up.outage import OutageSettings, run
+from tools.up.plan import Choices, Places
+from tools.up.programs import ProgramsFile, read_programs
+from tools.up.state import OUTAGES, PROGRAMS
+
+
+@pytest.fixture
+def programs(tmp_path):
+    found = ProgramsFile(Choices(Places(8080), tmp_path, "DE", None, 5.0))
+    found.clear_outages()
+    found.write({})
+    return found
+
+
+@contextlib.contextmanager
+def supervised(programs, tmp_path, name="edge1"):
+    """A process that looks like a supervised one, and what the supervisor does when it ends."""
+    argv = (sys.executable, "-c", "import time; time.sleep(600)", "tools.up.supervise_child")
+    process = subprocess.Popen(argv, start_new_session=True)
+    programs.write({name: process.pid})
+
+    def note_end():
+        process.wait()
+        programs.write({})
+
+    watcher = threading.Thread(target=note_end)
+    watcher.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        watcher.join()
+
+
+def settings(state, end=False, within=10.0):
+    return OutageSettings(state, end, within)
+
+
+def test_the_file_says_where_each_program_is(programs, tmp_path):
+    programs.write({"edge2": 4711})
+    rows = read_programs(tmp_path)
+    assert rows["edge2"] == {
+        "name": "edge2", "role": "edge", "pid": 4711, "url": "http://127.0.0.2:8081", "admin": "http://127.0.0.2:9081",
+    }  # fmt: skip
+    assert rows["origin"]["pid"] is None
+    assert rows["control"]["url"] == "127.0.0.1:8084"
+    assert rows["control"]["admin"] == "http://127.0.0.1:8085"
+    assert Path(tmp_path / PROGRAMS).stat().st_mode & 0o077 == 0
+
+
+def test_an_outage_kills_the_program_and_holds_it_down(programs, tmp_path):
+    with supervised(programs, tmp_path) as process:
+        assert run(settings(tmp_path), "edge1") == 0
+        assert process.wait(timeout=5) == -9
+    assert programs.is_held_down("edge1")
+    assert not programs.is_held_down("edge2")
+    programs.clear_outages()
+    assert not programs.is_held_down("edge1")
+
+
+def test_an_outage_kills_nothing_that_is_not_supervised(programs, tmp_path):
+    stranger = subprocess.Popen((sys.executable, "-c", "import time; time.sleep(600)"), start_new_session=True)
+    try:
+        programs.write({"edge1": stranger.pid})
+        with pytest.raises(MatineeError, match="still runs"):
+            run(settings(tmp_path, within=0.1), "edge1")
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_the_end_of_an_outage_waits_until_the_program_answers(programs, tmp_path, monkeypatch):
+    class Healthy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    (tmp_path / OUTAGES / "edge1").touch()
+    with pytest.raises(MatineeError, match="does not answer"):
+        run(settings(tmp_path, end=True, within=0.1), "edge1")
+    assert not programs.is_held_down("edge1")
+    with http.server.HTTPServer(("127.0.0.1", 0), Healthy) as server:
+        threading.Thread(target=server.serve_forever).start()
+        row = {"name": "edge1", "pid": 1, "admin": f"http://127.0.0.1:{server.server_port}"}
+        monkeypatch.setattr("tools.up.outage.read_programs", lambda state: {"edge1": row})
+        assert run(settings(tmp_path, end=True), "edge1") == 0
+        server.shutdown()
+
+
+def test_an_unknown_program_is_refused_with_those_there_are(programs, tmp_path):
+    with pytest.raises(MatineeError, match="edge1, edge2, services"):
+        run(settings(tmp_path), "edge7")
+
+
+def test_a_folder_without_a_platform_is_refused(tmp_path):
+    with pytest.raises(BadSettings, match="no `matinee up` runs"):
+        run(settings(tmp_path), "edge1")

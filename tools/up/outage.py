@@ -1,0 +1,85 @@
+"""`matinee outage PROGRAM`: kill one program of a running `matinee up` and keep it down, for drills and load tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from kernel.errors import BadSettings, MatineeError
+from kernel.settings.table import DURATION, PATH, SWITCH, setting
+from tools.up.programs import read_programs
+from tools.up.state import OUTAGES
+
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class OutageSettings:
+    """`matinee outage PROGRAM`."""
+
+    state: Path = setting(PATH, ".matinee", "Folder of the state of the running `matinee up`.")
+    end: bool = setting(SWITCH, "off", "End the outage: start the program again and wait until it runs.")
+    within: float = setting(DURATION, "20s", "How long the program may take to stop or start.", least=0.1, most=600)
+
+
+SETTINGS = OutageSettings
+
+
+def run(settings: OutageSettings, program: str) -> int:
+    """0 once the program is down, or with --end once it runs again."""
+    _row(settings.state, program)
+    hold = settings.state / OUTAGES / program
+    if settings.end:
+        hold.unlink(missing_ok=True)
+        pid = _await(settings, program, _answers, "does not answer")["pid"]
+        print(f"{program} runs again (process {pid})")
+        return 0
+    hold.touch(mode=0o600)
+    pid = _row(settings.state, program)["pid"]
+    if pid and _is_supervised(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)  # each program leads a process group of its own
+    _await(settings, program, lambda row: not row["pid"] or row["pid"] != pid, "still runs")
+    print(f"{program} is down; end the outage with `matinee outage {program} --end`")
+    return 0
+
+
+def _row(state: Path, program: str) -> dict[str, Any]:
+    try:
+        rows = read_programs(state)
+    except (OSError, ValueError, KeyError):
+        raise BadSettings("state", f"no `matinee up` runs on {state}") from None
+    if program not in rows:
+        raise MatineeError(f"there is no program {program!r}; there are {', '.join(rows)}")
+    return rows[program]
+
+
+def _await(settings: OutageSettings, program: str, is_done: Any, trouble: str) -> dict[str, Any]:
+    until = time.monotonic() + settings.within
+    while not is_done(row := _row(settings.state, program)):
+        if time.monotonic() > until:
+            raise MatineeError(f"{program} {trouble} after {settings.within:g} s; is `matinee up` still running?")
+        time.sleep(_POLL_SECONDS)
+    return row
+
+
+def _answers(row: dict[str, Any]) -> bool:
+    try:
+        with urlopen(f"{row['admin']}/healthz", timeout=2.0) as response:  # noqa: S310 (http, from our own file)
+            return bool(row["pid"]) and response.status == 200
+    except (OSError, ValueError):
+        return False
+
+
+def _is_supervised(pid: int) -> bool:
+    """Whether the process is one of ours: after a crash of `matinee up` the number may be somebody else's."""
+    try:
+        return b"tools.up.supervise_child" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

@@ -1,0 +1,59 @@
+"""The programs of a running `matinee up`, in a file of its state folder: for load tests, drills and scripts.
+
+    {"page": "http://127.0.0.1:8080", "programs": [{"name": "edge1", "role": "edge", "pid": 4711,
+     "url": "http://127.0.0.1:8081", "admin": "http://127.0.0.1:9081"}, …]}
+
+`pid` is null while the program does not run; `admin` is where /stats and /metrics are. The file is replaced whenever a
+process starts or ends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from system.durable_files import replace_file
+from system.private_files import private_folder
+from tools.up.plan import Choices, Part, parts
+from tools.up.state import OUTAGES, PROGRAMS
+
+
+class ProgramsFile:
+    """Writes the file, and reads what `matinee outage` asks for."""
+
+    def __init__(self, choices: Choices) -> None:
+        self._choices = choices
+        self._parts = {part.name: part for part in parts(choices)}
+
+    def write(self, pids: Mapping[str, int]) -> None:
+        """Replace the file: these programs run now."""
+        rows = [_row(part, pids.get(part.name)) for part in self._parts.values()]
+        document = {"page": self._choices.places.page, "programs": rows}
+        replace_file(self._choices.state / PROGRAMS, json.dumps(document, indent=2).encode() + b"\n")
+
+    def is_held_down(self, name: str) -> bool:
+        """Whether an outage of the program was asked for and has not been ended."""
+        return (self._choices.state / OUTAGES / name).exists()
+
+    def clear_outages(self) -> None:
+        """End every outage: a new start runs everything."""
+        folder = self._choices.state / OUTAGES
+        private_folder(folder)
+        for entry in folder.iterdir():
+            entry.unlink()
+
+
+def _row(part: Part, pid: int | None) -> dict[str, Any]:
+    (host, port), *others = part.listens
+    scheme = "" if part.name == "control" else "http://"  # control's first port is gRPC
+    admin = f"http://{others[0][0]}:{others[0][1]}" if others else f"http://{host}:{port}"
+    role = part.arguments[0]
+    return {"name": part.name, "role": role, "pid": pid, "url": f"{scheme}{host}:{port}", "admin": admin}
+
+
+def read_programs(state: Path) -> dict[str, dict[str, Any]]:
+    """The rows of the file by the programs' names. Raises OSError or ValueError when it cannot be read."""
+    document = json.loads((state / PROGRAMS).read_text(encoding="utf-8"))
+    return {row["name"]: row for row in document["programs"]}
