@@ -22,6 +22,6 @@ class CacheCounts:
     disk_damaged: int = 0
     disk_stuck: int = 0
     """Files whose removal failed; it is retried."""
-    folder_remade: int = 0
+    folder_recreated: int = 0
     """Times the folder, or a part of it, was found deleted and was created again."""
     loads: int = 0

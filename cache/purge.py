@@ -85,7 +85,7 @@ async def _sync_removals(tiers: Tiers) -> int:
             await tiers.task_runner.offload(disk.sync_removals)
         except DiskFull:
             if not last:
-                await tiers.evict_from_disk(disk.shed(PAGE))
+                await tiers.evict_from_disk(disk.evict_on_full_disk(PAGE))
         except StorageFailed:
             break
         else:

@@ -56,7 +56,11 @@ COUNTERS = (
     Counter("matinee_cache_demotions_total", "counter", "Objects written to disk when they left RAM."),
     Counter("matinee_cache_disk_resting", "gauge", "1 while the disk tier is out of use after too many errors."),
     Counter("matinee_cache_disk_off", "gauge", "1 from when errors send the disk tier to rest until it works."),
-    Counter("matinee_cache_folder_remade_total", "counter", "Times the cache folder was removed and made anew."),
+    Counter(
+        "matinee_cache_folder_recreated_total",
+        "counter",
+        "Times the cache folder, or a part of it, was found deleted and was created again.",
+    ),
     Counter("matinee_cache_disk_errors_total", "counter", "Disk tier troubles, by what happened.", ("kind",)),
     Counter("matinee_edge_log_dropped_total", "counter", "Access log records lost because the log was too slow."),
     Counter("matinee_edge_log_lines_left_out_total", "counter", "Lines of the process's log beyond their rate."),

@@ -1,7 +1,7 @@
-"""What a program counts, as a table: each counter has a name, a kind and a sentence; docs/counters.md is made from it.
+"""One row of a program's table of counters: name, kind, sentence and labels; docs/counters.md is generated from them.
 
-A program keeps its rows in a module `…/counters.py` as `COUNTERS: tuple[Counter, ...]`. Nothing is counted here: a
-shell holds the numbers and reads the names from the rows.
+A program keeps its rows in a module `…/counters.py` as `COUNTERS: tuple[Counter, ...]`. The program
+holds the numbers and reads the names from the rows.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 COUNTER_NAME = re.compile(r"matinee(?:_[a-z][a-z0-9]*){2,}", re.ASCII)
-"""`matinee_<part>_<what>_<unit>`, by `fullmatch`; a counter that only grows ends in `_total`."""
+"""`matinee_<part>_<what>_<unit>`, for `fullmatch`; the name of a counter that only grows ends in `_total`."""
 
 LABEL_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One row. `labels` are label names, whose values must be few and known; ValueError for an impossible row."""
+    """One row. `labels` are label names; their values must be few and known. Raises ValueError for an invalid row."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram", "summary"]
@@ -35,14 +35,14 @@ class Counter:
             raise ValueError(f"counter {self.name}: the sentence must be one sentence with a full stop")
         for label in self.labels:
             if not LABEL_NAME.fullmatch(label):
-                raise ValueError(f"counter {self.name}: {label!r} is no label name")
+                raise ValueError(f"counter {self.name}: {label!r} is not a label name")
 
 
 def by_name(rows: Iterable[Counter]) -> dict[str, Counter]:
-    """The rows by name; ValueError when a name stands twice."""
+    """The rows by name. Raises ValueError if a name occurs twice."""
     found: dict[str, Counter] = {}
     for row in rows:
         if row.name in found:
-            raise ValueError(f"counter {row.name} stands in the table twice")
+            raise ValueError(f"counter {row.name} occurs twice in the table")
         found[row.name] = row
     return found

@@ -1,6 +1,6 @@
-"""The errors that cross a border: whose fault it is, and whether to try again.
+"""The exceptions that cross layers: who is at fault, and whether a retry can help.
 
-A refusal of a viewer's request is a value (see `kernel.vocabulary`), not one of these.
+A refusal of a viewer's request is a value of `kernel.vocabulary`, not an exception.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from kernel.vocabulary import OVERLOAD_RETRY_SECONDS, OVERLOAD_SENTENCES, Overlo
 
 
 class MatineeError(Exception):
-    """Base of the six; `str()` of it is fit to be shown to the one at fault."""
+    """Base class; `str()` may be shown to the person at fault."""
 
 
 class BadRequest(MatineeError):
-    """The viewer's fault: answered with a 4xx.
+    """The client's request or input is wrong: answered with a 4xx.
 
-    `status` is the HTTP status, `reason` the one word that goes into body, log and metric.
+    `status` is the HTTP status; `reason` is the word in the response, the log and the metric.
     """
 
     def __init__(self, status: int, reason: str, detail: str = "") -> None:
@@ -27,10 +27,9 @@ class BadRequest(MatineeError):
 
 
 class UpstreamFailed(MatineeError):
-    """The upstream's fault: 502, 504 when it was a time-out, or the upstream's own 5xx.
+    """The upstream failed: answered with 502, 504 after a timeout, or the upstream's own 5xx.
 
-    `status` is the HTTP status of the reason. `retry` says whether another attempt is safe: no part of a response was
-    received yet.
+    `status` is the HTTP status of the reason. `retry`: another attempt is safe, since no part of a response arrived.
     """
 
     def __init__(self, reason: UpstreamReason, *, retry: bool = False, detail: str = "") -> None:
@@ -42,7 +41,7 @@ class UpstreamFailed(MatineeError):
 
 
 class StorageFailed(MatineeError):
-    """Our storage's fault (disk full, I/O error): serve without storing, count it."""
+    """Storage failed (disk full, I/O error): serve without storing, and count it."""
 
 
 class Overloaded(MatineeError):
@@ -58,7 +57,7 @@ class Overloaded(MatineeError):
 
 
 class BadSettings(MatineeError):
-    """The operator's fault, found at start: names the setting and where it was set."""
+    """A setting is wrong: names the setting and where it was set."""
 
     def __init__(self, setting: str, why: str, source: str = "") -> None:
         where = f" ({source})" if source else ""
@@ -69,4 +68,4 @@ class BadSettings(MatineeError):
 
 
 class Bug(MatineeError):
-    """Our own mistake: 500, logged with its trace."""
+    """A bug of ours: answered with 500 and logged with its traceback."""

@@ -1,6 +1,6 @@
-"""Why a fetch from an upstream failed, how it ended, and why its response is not for a reader or not for the cache.
+"""Why a fetch from an upstream failed, how it ended, and why its response was not given to a reader or not stored.
 
-The words stand in Cache-Status, problem responses, logs and metrics; docs/errors.md is made from the tables.
+The words are in Cache-Status, problem responses, logs and metrics; docs/errors.md is generated from the tables.
 """
 
 from __future__ import annotations
@@ -96,78 +96,78 @@ UPSTREAM_STATUS: Final[dict[UpstreamReason, int]] = dict.fromkeys(UpstreamReason
     UpstreamReason.STATUS_503: 503,
     UpstreamReason.STATUS_504: 504,
 }
-"""The status that a client gets: 504 for a time-out, the upstream's own for its errors, else 502."""
+"""The status that the client gets: 504 for a timeout, the upstream's own 5xx, else 502."""
 
 UPSTREAM_SENTENCES: Final[dict[UpstreamReason, str]] = {
-    UpstreamReason.NO_UPSTREAM: "No upstream is configured for the request.",
+    UpstreamReason.NO_UPSTREAM: "No upstream is configured for the request: check the routes.",
     UpstreamReason.CONNECT: "The upstream refused the connection, or there is no route to it.",
     UpstreamReason.CONNECT_TIMEOUT: "The upstream did not accept the connection in time.",
-    UpstreamReason.TLS: "The TLS handshake failed; a refused client certificate counts too.",
+    UpstreamReason.TLS: "The TLS handshake failed, or the upstream refused the client certificate.",
     UpstreamReason.CERTIFICATE: "The upstream's certificate could not be verified.",
     UpstreamReason.CLOSED: "The upstream closed a new connection without a response.",
-    UpstreamReason.STALE_CONNECTION: "A kept connection had been closed before the request reached the upstream.",
-    UpstreamReason.UPLOAD_BROKEN: "The body of the request did not arrive whole, or cannot be sent a second time.",
+    UpstreamReason.STALE_CONNECTION: "The upstream closed a kept-alive connection before it received the request.",
+    UpstreamReason.UPLOAD_BROKEN: "The request's body did not arrive completely, or cannot be sent a second time.",
     UpstreamReason.MALFORMED: "The response is not valid HTTP/1.1.",
     UpstreamReason.STATUS: "The response has a status that HTTP does not allow.",
-    UpstreamReason.VERSION: "The response has another HTTP version than 1.0 or 1.1.",
+    UpstreamReason.VERSION: "The HTTP version of the response is neither 1.0 nor 1.1.",
     UpstreamReason.FIELD_VALUE: "A header field has a name or value that HTTP does not allow.",
     UpstreamReason.FRAMING: "The length of the response is ambiguous.",
     UpstreamReason.INTERIMS: "The upstream sent too many interim responses.",
-    UpstreamReason.UPGRADE: "The upstream switched to another protocol unasked.",
+    UpstreamReason.UPGRADE: "The upstream switched to another protocol without a request for it.",
     UpstreamReason.HEAD_TOO_LARGE: "The head of the response is too large or has too many fields.",
     UpstreamReason.TRAILER_TOO_LARGE: "The trailer of the response is too large.",
     UpstreamReason.FIRST_BYTE_TIMEOUT: "The head of the response did not arrive in time.",
-    UpstreamReason.IDLE_TIMEOUT: "The body of the response stopped for too long.",
-    UpstreamReason.TOTAL_TIMEOUT: "The body of the response arrived too slowly on the whole.",
+    UpstreamReason.IDLE_TIMEOUT: "No byte of the response's body arrived for too long.",
+    UpstreamReason.TOTAL_TIMEOUT: "The whole response took too long.",
     UpstreamReason.STATUS_500: "The upstream answered 500.",
     UpstreamReason.STATUS_502: "The upstream answered 502.",
     UpstreamReason.STATUS_503: "The upstream answered 503.",
     UpstreamReason.STATUS_504: "The upstream answered 504.",
-    UpstreamReason.STATUS_OTHER: "The upstream answered with another status that cannot be passed on here.",
-    UpstreamReason.UNASKED_206: "The upstream answered 206 to a request without a usable range.",
-    UpstreamReason.UNASKED_304: "The upstream answered 304 where there is nothing to revalidate.",
+    UpstreamReason.STATUS_OTHER: "The upstream answered with a status that cannot be passed on.",
+    UpstreamReason.UNASKED_206: "The upstream answered 206 to a request without a Range.",
+    UpstreamReason.UNASKED_304: "The upstream answered 304 to a request without validators.",
     UpstreamReason.BAD_CONTENT_RANGE: "The Content-Range of a 206 is missing, malformed or does not fit its length.",
-    UpstreamReason.WRONG_PART: "The upstream sent another range than the one it was asked for.",
+    UpstreamReason.WRONG_PART: "The upstream sent another range than the requested one.",
     UpstreamReason.TRUNCATED: "The connection ended before the body was complete.",
-    UpstreamReason.SHORT_PARTS: "The upstream sent less than it was asked for, too many times.",
-    UpstreamReason.NO_PROGRESS: "A range was requested again and again and its next bytes never arrived.",
-    UpstreamReason.NO_READERS: "The fetch was ended because no reader was left.",
-    UpstreamReason.READER_TOO_SLOW: "The reader held up the others for too long and was cut off.",
+    UpstreamReason.SHORT_PARTS: "The upstream sent less than the requested range too many times.",
+    UpstreamReason.NO_PROGRESS: "A range was requested several times and no further byte arrived.",
+    UpstreamReason.NO_READERS: "The fetch was aborted because no reader was left.",
+    UpstreamReason.READER_TOO_SLOW: "The reader delayed the others for too long and was disconnected.",
     UpstreamReason.SLICE_UNAVAILABLE: "A slice is no longer cached and cannot be fetched on its own.",
-    UpstreamReason.OBJECT_CHANGED: "The upstream has another version of the object now.",
+    UpstreamReason.OBJECT_CHANGED: "The object changed at the upstream during the fetch.",
     UpstreamReason.CONTROL_UNREACHABLE: "Control could not be reached.",
-    UpstreamReason.CONTROL_UNTRUSTED: "The certificate shown is not of the authority that the enrolment token names.",
+    UpstreamReason.CONTROL_UNTRUSTED: "Control's certificate is not from the authority that the enrolment token names.",
     UpstreamReason.CONTROL_LOST: "The connection to control ended.",
-    UpstreamReason.CONTROL_NOT_UNDERSTOOD: "Control sent a message that cannot be read.",
-    UpstreamReason.NOT_ENROLLED: "The node has no identity yet.",
-    UpstreamReason.IDENTITY_ENDED: "The node's certificate has expired.",
-    UpstreamReason.JOBS_BEHIND: "More jobs wait than the edge can hold.",
+    UpstreamReason.CONTROL_NOT_UNDERSTOOD: "Control sent a message that this release cannot read.",
+    UpstreamReason.NOT_ENROLLED: "The node is not enrolled: enrol it with a token.",
+    UpstreamReason.IDENTITY_ENDED: "The node's certificate has expired: enrol it again.",
+    UpstreamReason.JOBS_BEHIND: "The edge's queue of jobs is full.",
     UpstreamReason.ORIGIN_UNREACHABLE: "The origin could not be reached.",
     UpstreamReason.ORIGIN_TIMEOUT: "The origin did not answer in time.",
-    UpstreamReason.ORIGIN_ANSWER: "The origin did not answer with what was asked for.",
-    UpstreamReason.NO_EDGE: "No edge answered with the playlist.",
-    UpstreamReason.TOP_UNREADABLE: "The top playlist cannot be read.",
+    UpstreamReason.ORIGIN_ANSWER: "The origin sent an unexpected response.",
+    UpstreamReason.NO_EDGE: "No edge could deliver the playlist.",
+    UpstreamReason.TOP_UNREADABLE: "The top playlist is malformed.",
     UpstreamReason.TOP_TOO_LARGE: "The top playlist is too large.",
 }
 """What each reason means."""
 
 
 class FillEnd(StrEnum):
-    """How a fetch ended that did not fail; the label of a counter, besides the reasons of those that failed."""
+    """How a fetch ended that did not fail; a counter's label, besides the reasons of failed fetches."""
 
     WHOLE = "whole"
     OBJECT_CHANGED = "object-changed"
 
 
 FILL_END_SENTENCES: Final[dict[FillEnd, str]] = {
-    FillEnd.WHOLE: "The response arrived whole.",
-    FillEnd.OBJECT_CHANGED: "The upstream has another version of the object now, which replaces this one.",
+    FillEnd.WHOLE: "The response arrived completely.",
+    FillEnd.OBJECT_CHANGED: "The object changed at the upstream; the new version replaces this one.",
 }
 """What each end means."""
 
 
 class ReleaseReason(StrEnum):
-    """Why a reader is released from a fill before its end, to ask again or alone."""
+    """Why a reader is released from a fill before its end, to retry together with others or alone."""
 
     ALTERNATE = "alternate"
     LATE = "late"
@@ -179,22 +179,22 @@ class ReleaseReason(StrEnum):
 
 
 RELEASE_SENTENCES: Final[dict[ReleaseReason, str]] = {
-    ReleaseReason.ALTERNATE: "The response is another alternate (Vary): ask again, with those who want the same.",
-    ReleaseReason.LATE: "The head is overdue: ask again, together, while the fetch goes on for its leader.",
-    ReleaseReason.STALE: "The revalidation is overdue: ask again, and take what is stored.",
-    ReleaseReason.RANGE: "The response is about a range that another reader asked for: ask again.",
-    ReleaseReason.OVER: "The fetch ends before the slice that the reader waits for: ask again.",
-    ReleaseReason.REQUEST_ONLY: "The response is not shared because of its leader's request: ask again, unless alike.",
-    ReleaseReason.LEADER_ONLY: "The response is for its leader only: ask alone.",
+    ReleaseReason.ALTERNATE: "The response is another alternate (Vary): retry together with requests for the same one.",
+    ReleaseReason.LATE: "The head is overdue: retry together; the fetch continues for its leader.",
+    ReleaseReason.STALE: "The revalidation is overdue: retry and use the stale response.",
+    ReleaseReason.RANGE: "The response is for the range of another reader: retry.",
+    ReleaseReason.OVER: "The fetch ends before the slice that the reader waits for: retry.",
+    ReleaseReason.REQUEST_ONLY: "The leader's request prevents sharing: retry, unless the request is of the same kind.",
+    ReleaseReason.LEADER_ONLY: "The response cannot be shared: fetch alone.",
 }
-"""What each reason means, and what the reader does then."""
+"""What each reason means and what the reader does next."""
 
 RETRYABLE_RELEASES: Final = frozenset(ReleaseReason) - {ReleaseReason.REQUEST_ONLY, ReleaseReason.LEADER_ONLY}
-"""The releases after which a reader asks again, together with others."""
+"""The releases after which a reader retries together with others."""
 
 
 class NotStorable(StrEnum):
-    """Why a response may not be stored (RFC 9111 §3), or is not worth it."""
+    """Why a response is not stored: RFC 9111 §3 forbids it, or it is not worth it."""
 
     METHOD = "method"
     STATUS = "status"
@@ -215,25 +215,25 @@ class NotStorable(StrEnum):
 
 NOT_STORABLE_SENTENCES: Final[dict[NotStorable, str]] = {
     NotStorable.METHOD: "The request is neither GET nor HEAD.",
-    NotStorable.STATUS: "Responses with this status are not stored.",
-    NotStorable.MUST_UNDERSTAND: "The response has must-understand and a status that is not understood.",
+    NotStorable.STATUS: "The status is not cacheable.",
+    NotStorable.MUST_UNDERSTAND: "The response has must-understand and an unknown status.",
     NotStorable.NO_STORE: "The response has no-store.",
     NotStorable.REQUEST_NO_STORE: "The request has no-store.",
     NotStorable.PRIVATE: "The response is private.",
     NotStorable.AUTHORIZATION: "The request has Authorization, and the response does not allow it to be shared.",
     NotStorable.SET_COOKIE: "The response sets a cookie.",
     NotStorable.VARY_ALL: "The response has `Vary: *`.",
-    NotStorable.NO_FRESHNESS: "The response does not say how long it is fresh.",
+    NotStorable.NO_FRESHNESS: "The response has no freshness lifetime.",
     NotStorable.ALREADY_STALE: "The response is stale on arrival and cannot be revalidated.",
     NotStorable.TOO_LARGE: "The response is larger than what is kept, or no tier has room for it.",
     NotStorable.PURGED: "The object was purged while it was being fetched.",
-    NotStorable.RANGE: "The response refuses the range of one reader (416).",
-    NotStorable.LOOP: "The response reports a loop (508), which is about the way of one request.",
+    NotStorable.RANGE: "The response is a 416 for the range of one reader.",
+    NotStorable.LOOP: "The response reports a loop (508), which concerns one request only.",
 }
 """What each reason means."""
 
 REQUEST_ONLY: Final = frozenset((NotStorable.REQUEST_NO_STORE, NotStorable.AUTHORIZATION, NotStorable.LOOP))
-"""The reasons that lie in one request and say nothing of the response to the next."""
+"""The reasons that lie in one request: the response to the next one may be storable."""
 
 
 class PrefetchEnd(StrEnum):
@@ -253,12 +253,12 @@ class PrefetchEnd(StrEnum):
 PREFETCH_END_SENTENCES: Final[dict[PrefetchEnd, str]] = {
     PrefetchEnd.FETCHED: "The object was fetched and is cached now.",
     PrefetchEnd.ALREADY_CACHED: "The object was cached already.",
-    PrefetchEnd.NOT_CACHEABLE: "The response is not stored, or is not for the prefetch.",
+    PrefetchEnd.NOT_CACHEABLE: "The response is not storable, or does not answer the prefetch.",
     PrefetchEnd.FAILED: "The fetch failed.",
-    PrefetchEnd.REFUSED: "The URL is none that this edge serves.",
-    PrefetchEnd.OVERLOADED: "The edge has more to do than it can: nothing is fetched ahead.",
-    PrefetchEnd.THROTTLED: "Too little of what was fetched for this cause was used, or its last fetches failed.",
-    PrefetchEnd.DROPPED: "The queue was full, or the object waited in it for too long.",
-    PrefetchEnd.FULL: "The budget of prefetched bytes is spent, or the cache has no room without eviction.",
+    PrefetchEnd.REFUSED: "This edge does not serve the URL.",
+    PrefetchEnd.OVERLOADED: "The edge is overloaded, so it does not prefetch.",
+    PrefetchEnd.THROTTLED: "Few of the objects prefetched for this cause were used, or its last fetches failed.",
+    PrefetchEnd.DROPPED: "The queue was full, or the object waited too long in it.",
+    PrefetchEnd.FULL: "The budget of prefetched bytes is spent, or the cache would have to evict wanted objects.",
 }
 """What each end means."""

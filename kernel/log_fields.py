@@ -1,4 +1,4 @@
-"""One row of a table of log fields; docs/counters.md is made from the programs' tables."""
+"""One row of a table of log fields; docs/counters.md is generated from the programs' tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class LogField(NamedTuple):
-    """One field of a log line and what it says."""
+    """One field of a log line and its meaning."""
 
     name: str
     sentence: str

@@ -1,6 +1,6 @@
-"""The words that code, headers, logs and metrics share.
+"""The words that code, headers, logs and metrics share: refusals, aborts, overloads, outcomes and notices.
 
-Every outcome and every reason is one of these; a new one is added here first.
+Every outcome and every reason is one of these enums or of `kernel.fetch_reasons`; add a new one there first.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ import re
 from enum import StrEnum
 
 CONTENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
-"""A contentId, by `fullmatch`: what a URL, a folder and an object key can carry unescaped."""
+"""A contentId, for `fullmatch`: safe in a URL, a folder name and an object key without escaping."""
 
 REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
-"""The region of `/cdn/<region>/…`, by `fullmatch`."""
+"""The region of `/cdn/<region>/…`, for `fullmatch`."""
 
 RENDITION_FOLDER = re.compile(r"v(?P<height>\d{2,4})(?:-(?P<publication>\d+))?", re.ASCII)
-"""A video rendition's folder, by `fullmatch`: `v720`, from the second publication on `v720-2`."""
+"""A video rendition's folder, for `fullmatch`: `v720` in the first publication, `v720-2` in the second."""
 
 
 class Tier(StrEnum):
-    """What a plan may watch; the token's claim `mtier`."""
+    """The highest quality of a viewer's plan; the token's claim `mtier`."""
 
     SD = "sd"
     HD = "hd"
@@ -27,11 +27,11 @@ class Tier(StrEnum):
 
 
 TIER_LINES = {Tier.SD: 576, Tier.HD: 1080, Tier.UHD: 4320}
-"""The tallest rendition of a tier, in lines."""
+"""The height in lines of a tier's highest rendition."""
 
 
 class Refusal(StrEnum):
-    """Why a viewer's request was refused; the word stands in the answer, the log and the metric."""
+    """Why a viewer's request was refused; the word is in the response, the log and the metric."""
 
     TOKEN_MISSING = "token-missing"  # noqa: S105 (a reason, not a secret)
     TOKEN_MALFORMED = "token-malformed"  # noqa: S105
@@ -79,37 +79,38 @@ REFUSAL_STATUS = {
     Refusal.NOT_CACHED: 504,
     Refusal.CROWDED: 429,
 }
-"""401 what does not verify, 403 verified but not permitted, 451 not licensed there, 400 a bad path, 404 unknown."""
+"""401: the token does not verify. 403: verified but not permitted. 451: not licensed in the country. 400: bad request.
+404: unknown path."""
 
 
 REFUSAL_SENTENCES = {
-    Refusal.TOKEN_MISSING: "The request carries no token where one is required.",
-    Refusal.TOKEN_MALFORMED: "What stands in the token's place is not a JWT in canonical form.",
-    Refusal.TOKEN_SIGNATURE: "The token's signature is not that of the key it names.",
-    Refusal.TOKEN_KEY: "The token names no key, or one that is not in the key set.",
-    Refusal.TOKEN_CLAIMS: "A claim is missing, of the wrong kind, or cannot be checked here.",
-    Refusal.TOKEN_EXPIRED: "The token's time is over.",
-    Refusal.TOKEN_NOT_YET: "The token's time has not begun.",
-    Refusal.TOKEN_REVOKED: "The session the token belongs to was revoked.",
-    Refusal.SCOPE: "The token is for another path.",
-    Refusal.TIER: "The rendition is above what the viewer's plan may watch.",
+    Refusal.TOKEN_MISSING: "The request has no token, and this path needs one: start playback to get one.",
+    Refusal.TOKEN_MALFORMED: "The token is not a JWT in canonical form: send it exactly as it was issued.",
+    Refusal.TOKEN_SIGNATURE: "The token's signature does not match the key it names.",
+    Refusal.TOKEN_KEY: "The token names no key, or a key that this edge does not have.",
+    Refusal.TOKEN_CLAIMS: "A claim of the token is missing, has the wrong type, or cannot be checked on this edge.",
+    Refusal.TOKEN_EXPIRED: "The token has expired: renew it.",
+    Refusal.TOKEN_NOT_YET: "The token is not valid yet: check the clocks of the issuer and the edge.",
+    Refusal.TOKEN_REVOKED: "The token's session was revoked: sign in again.",
+    Refusal.SCOPE: "The token does not cover this path.",
+    Refusal.TIER: "The viewer's plan does not include this rendition.",
     Refusal.NETWORK: "The token is bound to another network than the viewer's.",
-    Refusal.WINDOW: "The title may not be watched at this time.",
+    Refusal.WINDOW: "The title is not available at this time.",
     Refusal.COUNTRY: "The title is not licensed in the viewer's country.",
-    Refusal.COUNTRY_UNKNOWN: "The title is licensed in some countries only, and the viewer's is not known.",
-    Refusal.HOST: "The Host is none that a name or address can have.",
-    Refusal.PATH: "The path cannot be brought to its normal form.",
+    Refusal.COUNTRY_UNKNOWN: "The title is licensed in some countries only, and the viewer's country is unknown.",
+    Refusal.HOST: "The Host field is not a valid name or address.",
+    Refusal.PATH: "The path is not valid or cannot be normalised.",
     Refusal.REGION_UNKNOWN: "This edge does not serve the region in the path.",
-    Refusal.NOT_FOUND: "There is no such path here.",
-    Refusal.LOOP: "The request has come through this very node before: its upstream leads back to it.",
-    Refusal.NOT_CACHED: "The request asks for what is cached only, and nothing that answers it is.",
-    Refusal.CROWDED: "Too many requests for the viewer's address are under way through this proxy.",
+    Refusal.NOT_FOUND: "The path does not exist.",
+    Refusal.LOOP: "The request already passed through this node: one of its upstreams leads back to it.",
+    Refusal.NOT_CACHED: "The request has only-if-cached, and no stored response can answer it.",
+    Refusal.CROWDED: "Too many requests of this viewer's address are running through this proxy: retry later.",
 }
-"""What each refusal means; docs/errors.md is made from it."""
+"""What each refusal means; docs/errors.md is generated from it."""
 
 
 class Abort(StrEnum):
-    """Why a viewer's connection was cut by a reset; the label of a counter, and in the log."""
+    """Why a viewer's connection was reset; the word is a counter's label and in the log."""
 
     BROKEN_OFF = "broken-off"
     VIEWER_GONE = "viewer-gone"
@@ -123,21 +124,21 @@ class Abort(StrEnum):
 
 
 ABORT_SENTENCES = {
-    Abort.BROKEN_OFF: "After the head the rest of the body could not be had: the upstream failed, or a slice is gone.",
-    Abort.VIEWER_GONE: "The viewer's side had closed or could not be reached while a body was sent.",
-    Abort.BODY_FILE: "The file that holds the body could not be read, or is shorter than the body.",
-    Abort.UPLOAD: "The body of the request did not become whole, and the head of its answer was out.",
-    Abort.STALLED: "The viewer took nothing of what was sent for as long as `stall_timeout` allows.",
-    Abort.LINGERED: "The last answer was said and our side ended, and the viewer did not take the rest of it in time.",
-    Abort.CROWDED: "There were far too many connections to turn this one away in words.",
-    Abort.SHUTDOWN: "The node ended, and the time for running responses was over.",
-    Abort.BUG: "A handler failed.",
+    Abort.BROKEN_OFF: "The rest of the body could not be fetched after the head was sent; the log has the reason.",
+    Abort.VIEWER_GONE: "The viewer closed the connection or could not be reached while a body was sent.",
+    Abort.BODY_FILE: "The file that holds the body could not be read or is too short.",
+    Abort.UPLOAD: "The request's body did not arrive completely after the response head was sent.",
+    Abort.STALLED: "The viewer received nothing for `stall_timeout`.",
+    Abort.LINGERED: "The viewer did not receive the end of the last response in time before closing.",
+    Abort.CROWDED: "So many connections were open that this one was closed without a response.",
+    Abort.SHUTDOWN: "The node was stopped, and the drain time was over.",
+    Abort.BUG: "A handler failed; the log has the traceback.",
 }
-"""What each of them means; docs/errors.md is made from it."""
+"""What each reason means; docs/errors.md is generated from it."""
 
 
 class NotStored(StrEnum):
-    """Why an answer is not kept, or why that is not certain when its head goes out; `detail` of Cache-Status."""
+    """Why a response is not stored, or why that is uncertain when its head is sent; `detail` of Cache-Status."""
 
     TOO_LARGE = "too-large"
     LENGTH_UNKNOWN = "length-unknown"
@@ -146,12 +147,12 @@ class NotStored(StrEnum):
 
 
 NOT_STORED_SENTENCES = {
-    NotStored.TOO_LARGE: "The object is larger than what is kept, or no tier has room for it.",
-    NotStored.LENGTH_UNKNOWN: "The answer does not say how long it is: it is kept if it turns out to be small enough.",
-    NotStored.DISK_ONLY: "The object is too large for RAM: it is kept if the disk admits it and the write succeeds.",
-    NotStored.BUSY: "So much is on its way into the cache that this answer may be passed on and not kept.",
+    NotStored.TOO_LARGE: "The object is larger than the cache's limit for one object, or no tier has room for it.",
+    NotStored.LENGTH_UNKNOWN: "The response has no Content-Length; it is stored if it turns out small enough.",
+    NotStored.DISK_ONLY: "The object is too large for RAM; it is stored if the disk tier admits and writes it.",
+    NotStored.BUSY: "So many bytes are on their way into the cache that this response may not be stored.",
 }
-"""What each of them means; docs/errors.md is made from it."""
+"""What each reason means; docs/errors.md is generated from it."""
 
 
 class OverloadReason(StrEnum):
@@ -207,7 +208,7 @@ OVERLOAD_RETRY_SECONDS = dict.fromkeys(OverloadReason, 1) | {
 
 
 class DoorRefusal(StrEnum):
-    """Why an HTTP door of operators or services refused a request before it looked at what is asked."""
+    """Why an HTTP API of operators or services refused a request before it was routed."""
 
     HOST = "host"
     HOST_MALFORMED = "host-malformed"
@@ -225,17 +226,17 @@ DOOR_REFUSAL_STATUS = {
 }
 
 DOOR_REFUSAL_SENTENCES = {
-    DoorRefusal.HOST: "Host names neither this machine, nor where the door listens, nor one of the allowed hosts.",
-    DoorRefusal.HOST_MALFORMED: "The request must carry Host once, with a host and perhaps a port.",
-    DoorRefusal.CROSS_SITE: "A page of another site may not ask here.",
-    DoorRefusal.CONTENT_TYPE: "What changes something must be sent with Content-Type: application/json, body or none.",
-    DoorRefusal.ADMIN_KEY: "The request must carry one of the admin keys: Authorization: Bearer.",
+    DoorRefusal.HOST: "The Host field is neither this machine, the listen address nor in `allowed_hosts`.",
+    DoorRefusal.HOST_MALFORMED: "The request must have one Host field with a host and an optional port.",
+    DoorRefusal.CROSS_SITE: "A page of another site must not call this API.",
+    DoorRefusal.CONTENT_TYPE: "A request that changes something must have Content-Type: application/json.",
+    DoorRefusal.ADMIN_KEY: "The request must have one of the admin keys in Authorization: Bearer.",
 }
-"""What each refusal of a door means; docs/errors.md is made from it."""
+"""What each refusal means; docs/errors.md is generated from it."""
 
 
 class Outcome(StrEnum):
-    """How the cache answered (RFC 9211's words where it has one)."""
+    """How the cache answered, in the words of RFC 9211 where it has one."""
 
     HIT = "hit"
     STALE = "stale-hit"
@@ -248,23 +249,23 @@ class Outcome(StrEnum):
 
 
 class CacheNotice(StrEnum):
-    """What befell the folder of a disk tier, for its operator; the word stands in the log."""
+    """An event of the disk tier's folder that the operator should see; the word is in the log."""
 
     EARLIER_FORMAT = "earlier-format"
     INDEX_DAMAGED = "index-damaged"
     FOLDER_LOST = "folder-lost"
-    FOLDER_MADE_ANEW = "folder-made-anew"
-    FOLDER_MENDED = "folder-mended"
+    FOLDER_RECREATED = "folder-recreated"
+    FOLDER_REPAIRED = "folder-repaired"
 
 
 CACHE_NOTICE_SENTENCES = {
-    CacheNotice.EARLIER_FORMAT: "The cache folder is of an earlier release: what is in it is dropped.",
-    CacheNotice.INDEX_DAMAGED: "The cache folder's index is damaged: what it names is revalidated, the rest dropped.",
-    CacheNotice.FOLDER_LOST: "The cache folder was removed and cannot be made anew: the disk tier is out of use.",
-    CacheNotice.FOLDER_MADE_ANEW: "The cache folder was removed: it is made anew, what was in it is fetched again.",
-    CacheNotice.FOLDER_MENDED: "Parts of the cache folder were missing: they are made anew, what was there is dropped.",
+    CacheNotice.EARLIER_FORMAT: "The cache folder has the format of an earlier release: its objects are dropped.",
+    CacheNotice.INDEX_DAMAGED: "The disk index is damaged: objects it still names are revalidated, others dropped.",
+    CacheNotice.FOLDER_LOST: "The cache folder was deleted and cannot be created again: the disk tier is out of use.",
+    CacheNotice.FOLDER_RECREATED: "The cache folder was deleted and created again; its objects are lost.",
+    CacheNotice.FOLDER_REPAIRED: "Parts of the cache folder were deleted and created again; their objects are lost.",
 }
-"""What each notice means; the log says it."""
+"""What each notice means; the log line has it."""
 
 
 def is_content_id(text: str) -> bool:
@@ -273,6 +274,6 @@ def is_content_id(text: str) -> bool:
 
 
 def rendition_height(folder: str) -> int | None:
-    """The lines of a video rendition's folder name (`v720-2` → 720); None for any other name."""
+    """The height in lines of a video rendition's folder name (`v720-2` → 720); None for any other name."""
     match = RENDITION_FOLDER.fullmatch(folder)
     return int(match["height"]) if match else None

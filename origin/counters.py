@@ -1,4 +1,4 @@
-"""Everything the origin counts, as a table; docs/counters.md is made from it."""
+"""The origin's counters and their table; docs/counters.md is generated from it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from kernel.counters import Counter
 
 COUNTERS = (
-    Counter("matinee_origin_requests_total", "counter", "Requests answered, refused ones too.", ("status",)),
-    Counter("matinee_origin_sent_bytes_total", "counter", "Bytes of bodies sent."),
-    Counter("matinee_origin_aborted_total", "counter", "Answers that broke off: the peer left or the store failed."),
+    Counter("matinee_origin_requests_total", "counter", "Requests answered, including refused ones.", ("status",)),
+    Counter("matinee_origin_sent_bytes_total", "counter", "Bytes of response bodies sent."),
+    Counter(
+        "matinee_origin_aborted_total", "counter", "Responses that were aborted: the peer left or the store failed."
+    ),
     Counter("matinee_origin_running", "gauge", "Requests being answered now."),
-    Counter("matinee_origin_titles", "gauge", "Titles published, as of the last look at the library."),
+    Counter("matinee_origin_titles", "gauge", "Published titles, as of the last scan of the library."),
 )
 
 
 @dataclass(eq=False)
 class Counts:
-    """The numbers; a collector reads them when somebody scrapes."""
+    """The numbers; a Prometheus collector reads them at each scrape."""
 
     requests: dict[int, int] = field(default_factory=dict)
     sent_bytes: int = 0
@@ -29,18 +31,18 @@ class Counts:
     running: int = 0
     titles: int = 0
 
-    def answered(self, status: int) -> None:
-        """Count one request."""
+    def count_request(self, status: int) -> None:
+        """Count one answered request by its status."""
         self.requests[status] = self.requests.get(status, 0) + 1
 
     def registry(self) -> CollectorRegistry:
-        """What prometheus_client renders."""
+        """The registry for `generate_latest`."""
         registry = CollectorRegistry()
         registry.register(self)
         return registry
 
     def collect(self) -> Iterator[Metric]:
-        """The rows of COUNTERS with their numbers."""
+        """The rows of `COUNTERS` with their numbers."""
         sentences = {row.name: row.sentence for row in COUNTERS}
         name = "matinee_origin_requests_total"
         requests = CounterMetricFamily(name, sentences[name], labels=["status"])

@@ -106,7 +106,7 @@ class DiskWriter:
         try:
             return await parts.task_runner.offload(write)
         except DiskFull:
-            await self._stored.evict_from_disk(disk.shed(2 * cost))
+            await self._stored.evict_from_disk(disk.evict_on_full_disk(2 * cost))
             return await parts.task_runner.offload(write)
 
     async def _record_written(

@@ -1,19 +1,19 @@
-"""The index beside the files: it alone says which of them are objects. What it does not name is never served.
+"""The index file of the disk tier: it alone says which files are objects. A file that it does not name is never served.
 
     magic 8 | ( length 4 | xxh3 of the line 8 | line ) ...
 
 A line is MessagePack, one of three:
 
-    [name, key, status, ...]  a file is there, and what `Entry.to_index` says of it; the last one of a name counts
-    [nil, name, name, ...]    these have to go: no later line brings a name back, since none is used twice
-    [number]                  file numbers up to here were given out, though nothing may be left of them
+    [name, key, status, ...]  the file exists; the fields are those of `Entry.to_index`; the last line of a name counts
+    [nil, name, name, ...]    these files are removed; no later line brings a name back, since none is used twice
+    [number]                  file numbers up to this one were used, even if no such file is left
 
-So a start opens no file, and a file that had to go and could not be removed, or that somebody puts back, is no object.
+So a start opens no object file, and a removed file stays removed even if it could not be deleted or was put back.
 If a line cannot be written, its file is not kept. Removals that could not be recorded stay pending: they are written
-before anything else, and `sync_removals` makes them durable. Where a file is torn, the lines before the tear count, but
-what they name is stale: a purge may have been in the lost part.
+before anything else, and `sync_removals` makes them durable. If the file is torn, the lines before the tear count, but
+their objects are stale: the lost part may have recorded a purge.
 
-Plain functions, to be run in threads. Over 300 lines because what is written and what is read are one format.
+Plain functions that run in threads. Over 300 lines because the writer and the reader share one format.
 """
 
 from __future__ import annotations
@@ -37,23 +37,27 @@ from system.durable_files import sync_path
 
 MAGIC = b"MTNINDX2"
 OLD_MAGIC = b"MTNINDX1"
-"""Of a release that took files without a line for objects: what lies beside it is not known to be unpurged."""
+"""The format of a release that served files without a line: its objects may have been purged, so they are dropped."""
 _FIXED = struct.Struct("<IQ")
-SPARE_LINES = 20_000
-"""The file is written anew when it has so many lines more than twice those that counted the last time."""
-MAX_OWED = 100_000
-"""Names owed at a time. Beyond it none of what the file says may count at the next start: it is begun anew."""
+MAX_OBSOLETE_LINES = 20_000
+"""The file is compacted when it has this many lines more than twice the lines that counted after the last
+compaction."""
+MAX_PENDING = 100_000
+"""Removals that may be pending. Beyond it the whole file is declared void and rewritten, so that none of it counts at
+the next start."""
 MAX_REMEMBERED = 10_000
-"""Names that had to go last: said again when the file is written anew, since a line of theirs may be under way."""
+"""The latest removals that a compaction keeps: a line of such a file may still be about to be written."""
 
 Line = list[Any]
-"""What is known of a file, in the order of `INDEXED`."""
+"""The fields of a file's entry, in the order of `INDEXED`."""
 
 
 @dataclass(slots=True)
 class JournalContents:
-    """What an index says: lines by name, and names that had to go, in their order; the highest number given out;
-    whether the whole of it could be read, and whether it is of an earlier format. `count`: lines read."""
+    """The contents of an index file.
+
+    `lines`: name -> line. `removed`: removed names in order. `last_number`: the highest file number used. `is_whole`:
+    all of it could be read. `count`: lines read. `size`: bytes."""
 
     lines: dict[str, Line] = field(default_factory=dict)
     removed: dict[str, None] = field(default_factory=dict)
@@ -65,26 +69,26 @@ class JournalContents:
 
 
 class Journal:
-    """The file at `path`; `last()` is the highest file number given out."""
+    """The file at `path`; `last()` returns the highest file number used."""
 
     def __init__(self, path: Path, last: Callable[[], int] = lambda: 0) -> None:
         self._path = path
         self._last = last
         self._fd = -1
         self._guard = threading.Lock()
-        self._lines, self._compact_at = 0, SPARE_LINES
+        self._lines, self._compact_at = 0, MAX_OBSOLETE_LINES
         self._size = self._number = 0
         self._is_compacting = self._void = self._torn = False
         self._unsynced = False
-        self._owed: list[str] = []
+        self._pending: list[str] = []
 
     @property
     def pending_removals(self) -> int:
-        """Files that had to go, which the file does not say yet; one, where it may not be believed as a whole."""
-        return max(len(self._owed), int(self._void))
+        """Removals that are not recorded yet; 1 if the whole file is void."""
+        return max(len(self._pending), int(self._void))
 
     def read(self) -> JournalContents:
-        """What counts; nothing where there is no file, or none of ours."""
+        """Read the file; empty if it is missing or not ours."""
         try:
             raw = self._path.read_bytes()
         except OSError as error:
@@ -92,54 +96,55 @@ class Journal:
         return parse(raw)
 
     def start(self, known: JournalContents, lines: Mapping[str, Line] | None = None) -> None:
-        """Begin to append: to the file that `read` found; or, with `lines`, to one made anew that says them alone.
+        """Open the file that `read` returned for appending; with `lines`, replace it first by a file of these lines.
 
-        OSError when it cannot be done; it is tried again with the next line."""
+        Raises OSError on failure; the next append tries again."""
         with self._guard:
             self._number = known.last_number
             if lines is not None:
-                self._void = True  # whatever is there must not count
+                self._void = True  # until it is rewritten, nothing in the old file counts
                 records = [_packed(msgspec.msgpack.encode([name, *line])) for name, line in lines.items()]
                 self._rewrite(records)
                 return
             self._close_fd()
             self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             self._size, self._lines = known.size, known.count
-            self._compact_at = 2 * len(known.lines) + SPARE_LINES
+            self._compact_at = 2 * len(known.lines) + MAX_OBSOLETE_LINES
 
     def record_object(self, name: str, head: Mapping[str, Any]) -> None:
-        """A file was written, or what is known of it is new. OSError: the next start will not know it."""
+        """Record a new file or renewed fields. On OSError the next start will not know the file."""
         self._append(msgspec.msgpack.encode([name, *(head[one] for one in INDEXED)]))
 
     def record_removed(self, names: Sequence[str]) -> bool:
-        """The files must not come back; whether that is written down, else it is owed."""
+        """Record removals; False if that failed, then they are pending."""
         try:
             self._append(_encode_removed(names), len(names))
         except OSError:
             with self._guard:
-                self._owe(names)
+                self._add_pending(names)
             return False
         return True
 
     def sync_removals(self) -> None:
-        """What has to go is written down, and on the disk. OSError: a later start may not know all of it."""
+        """Make all removals durable. On OSError a later start may miss some of them."""
         with self._guard:
-            if self._owed or self._void or self._torn:
+            if self._pending or self._void or self._torn:
                 self._write(b"", 0)
             if self._unsynced and self._fd >= 0:
                 try:
                     os.fdatasync(self._fd)
                 except OSError:
-                    self._void = True  # the kernel may have dropped what it could not write: asked again it says "done"
+                    # The kernel may have dropped the pages it could not write: a second fdatasync would report success.
+                    self._void = True
                     raise
             self._unsynced = False
 
-    def _owe(self, names: Sequence[str]) -> None:
+    def _add_pending(self, names: Sequence[str]) -> None:
         if self._void:
             return
-        self._owed += names
-        if len(self._owed) > MAX_OWED:
-            self._owed.clear()
+        self._pending += names
+        if len(self._pending) > MAX_PENDING:
+            self._pending.clear()
             self._void = True
 
     def _append(self, line: bytes, count: int = 1) -> None:
@@ -151,45 +156,45 @@ class Journal:
         self._compact(fd, size, lines)
 
     def _write(self, record: bytes, count: int) -> None:
-        """Append, after what is owed."""
+        """Append a record, after the pending removals."""
         if self._fd < 0 or self._void:
             self._rewrite([])
         if self._torn:
             os.ftruncate(self._fd, self._size)
             self._torn = False
-        owed = list(self._owed)
-        data = (_packed(_encode_removed(owed)) if owed else b"") + record
+        pending = list(self._pending)
+        data = (_packed(_encode_removed(pending)) if pending else b"") + record
         self._unsynced = True
         try:
             if os.write(self._fd, data) != len(data):
-                raise OSError(errno.ENOSPC, "cut short")  # why a regular file takes no more, the next write would say
+                raise OSError(errno.ENOSPC, "short write")
         except OSError:
             self._cut_back()
             raise
         self._size += len(data)
-        self._lines += count + len(owed)
-        del self._owed[: len(owed)]
+        self._lines += count + len(pending)
+        del self._pending[: len(pending)]
 
     def _cut_back(self) -> None:
-        """No half of a line may stay: what comes after it could not be read."""
+        """Remove a half-written line: the lines after it could not be read."""
         try:
             os.ftruncate(self._fd, self._size)
         except OSError:
             self._torn = True
 
     def _rewrite(self, records: Iterable[bytes]) -> None:
-        """A new file of these lines in place of the old one."""
+        """Replace the file by one with these records."""
         records = list(records)
         number = _packed(msgspec.msgpack.encode([max(self._number, self._last())]))
         self._path.with_suffix(".new").write_bytes(MAGIC + number + b"".join(records))
         self._install_new(len(records), b"")
         self._void = False
 
-    # -- anew, when most of it is old --------------------------------------------------------------------------
+    # -- compaction --------------------------------------------------------------------------------------------
 
     def _compact(self, fd: int, size: int, lines: int) -> None:
-        """By the one who came to it, while others append; what they did is taken over at the end. Where it fails the
-        old file goes on, and grows."""
+        """Rewrite the file without obsolete lines while other threads append; their lines are copied at the end. On
+        failure the old file stays in use and grows."""
         try:
             with self._path.open("rb") as file:
                 known = parse(file.read(size))
@@ -210,14 +215,14 @@ class Journal:
                         )
         except OSError:
             with self._guard:
-                self._compact_at = self._lines + SPARE_LINES
+                self._compact_at = self._lines + MAX_OBSOLETE_LINES
         finally:
             self._is_compacting = False
 
     def _install_new(self, lines: int, more: bytes) -> None:
-        """The new file takes the place of the old one at once, after `more` is appended; it has so many lines.
+        """Append `more` to the new file and rename it over the old one; it has `lines` lines.
 
-        It is on the disk before it does: what a receipt was given for must not be lost with the power."""
+        It is fsynced first: a purge that was acknowledged must survive a power cut."""
         temporary = self._path.with_suffix(".new")
         fd = os.open(temporary, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
@@ -230,7 +235,7 @@ class Journal:
             raise
         self._close_fd()
         self._fd, self._lines, self._size = fd, lines, size
-        self._compact_at = 2 * lines + SPARE_LINES
+        self._compact_at = 2 * lines + MAX_OBSOLETE_LINES
         self._torn = False
         sync_path(self._path.parent)
 
@@ -240,24 +245,24 @@ class Journal:
             self._fd = -1
 
     def close(self) -> None:
-        """Let the file go, with what is owed, if that can be."""
+        """Write pending removals if possible, and close the file."""
         with self._guard:
             with contextlib.suppress(OSError):
-                if self._fd >= 0 and (self._owed or self._void or self._torn):
+                if self._fd >= 0 and (self._pending or self._void or self._torn):
                     self._write(b"", 0)
             self._close_fd()
 
     def reset(self) -> None:
-        """The folder is another, in which nothing is: nothing of what was said before counts there."""
+        """The folder was recreated and is empty: start a new file."""
         with self._guard:
             self._close_fd()
-            self._owed.clear()
+            self._pending.clear()
             self._void = self._torn = self._unsynced = False
             self._rewrite([])
 
 
 def number_of(name: str) -> int:
-    """The number in a file's name."""
+    """The file number in a file name."""
     return int(name.rpartition("-")[2], 16)
 
 
@@ -270,11 +275,11 @@ def _packed(line: bytes) -> bytes:
 
 
 def parse(raw: bytes) -> JournalContents:
-    """What an index of these bytes says, as far as they are ours. Pure."""
+    """Parse an index file up to the first invalid line. Pure."""
     if raw[: len(MAGIC)] != MAGIC:
         return JournalContents(is_whole=False, is_old_format=raw.startswith(OLD_MAGIC))
     found = JournalContents(size=len(raw))
-    lines, gone, known_as = found.lines, found.removed, 1 + len(INDEXED)
+    lines, removed, line_length = found.lines, found.removed, 1 + len(INDEXED)
     try:
         for line in _lines(raw):
             found.count += 1
@@ -283,24 +288,24 @@ def parse(raw: bytes) -> JournalContents:
                 found.count += len(line) - 2
                 for one in line[1:]:
                     lines.pop(one, None)
-                    gone[one] = None
+                    removed[one] = None
             elif isinstance(name, int):
                 found.last_number = max(found.last_number, name)
-            elif len(line) != known_as:
-                raise ValueError("of another version")
-            elif name not in gone:
+            elif len(line) != line_length:
+                raise ValueError("a line of another version")
+            elif name not in removed:
                 del line[0]
                 lines[name] = line
     except (ValueError, TypeError, IndexError, msgspec.DecodeError):
         found.is_whole = False
     found.last_number = max(
-        found.last_number, max(map(number_of, lines), default=0), max(map(number_of, gone), default=0)
+        found.last_number, max(map(number_of, lines), default=0), max(map(number_of, removed), default=0)
     )
     return found
 
 
 def _lines(raw: bytes) -> Iterator[list[Any]]:
-    """Each line; ValueError at the first byte that is not ours."""
+    """Each line in order. Raises ValueError at the first one that is torn or damaged."""
     at, unpack, digest, decode = len(MAGIC), _FIXED.unpack_from, xxhash.xxh3_64_intdigest, _DECODER.decode
     view = memoryview(raw)
     while at < len(raw):

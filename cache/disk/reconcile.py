@@ -83,8 +83,8 @@ class Reconciler:
         else:
             self._is_lost = False
             disk.note_folder_recreated()
-            parts.counts.folder_remade += 1
-            self.on_notice(CacheNotice.FOLDER_MADE_ANEW if whole else CacheNotice.FOLDER_MENDED)
+            parts.counts.folder_recreated += 1
+            self.on_notice(CacheNotice.FOLDER_RECREATED if whole else CacheNotice.FOLDER_REPAIRED)
             await self._forget_missing(disk)
         finally:
             self._recreating = False

@@ -1,8 +1,8 @@
-"""What a start finds in the disk tier's folder. Whatever a crash left, there is a state to start from.
+"""Recover the disk tier at start: whatever a crash left, the result is a valid state.
 
-The journal alone says which files are objects, so that a start reads one file. The folder is walked afterwards, a shard
-at a time, while viewers are served: files that the journal does not name are removed, and objects whose files are not
-there leave the books.
+The journal alone says which files are objects, so a start reads one file. The folder is swept afterwards, one shard at
+a time, while viewers are served: files that the journal does not name are deleted, and entries without a file are
+forgotten.
 """
 
 from __future__ import annotations
@@ -23,17 +23,20 @@ from kernel.vocabulary import CacheNotice
 HEAD = ".head"
 """Suffix of a newer head beside its object's file."""
 SHARDS = tuple(f"{number:02x}" for number in range(256))
-NUMBERS_A_SECOND = 20
-"""Bits of the clock's seconds above which file numbers begin where nobody knows which were given out."""
+CLOCK_SHIFT = 20
+"""If the highest file number is unknown, numbers continue at the wall-clock seconds shifted left by this many bits."""
 NUMBER_GAP = 1 << 20
-"""Numbers passed over at a start: of files that a kill kept from being named, which the walk is to remove."""
+"""Numbers skipped at a start. They may belong to files that were written but not recorded before a kill; the sweep
+deletes those."""
 _NAME = re.compile("[0-9a-f]{16}-[0-9a-f]{1,16}")
 
 
 @dataclass(slots=True)
 class RecoveredObjects:
-    """All that is there, oldest first, by the names of its files; the highest number of a file; lines that were of no
-    entry; what there is to tell an operator."""
+    """What a start recovered.
+
+    `entries`: file name -> entry, oldest first. `number`: the highest file number. `damaged`: index lines that describe
+    no valid entry. `notices`: for the operator."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
     number: int = 0
@@ -42,55 +45,57 @@ class RecoveredObjects:
 
 
 def path_of(folder: Path, name: str) -> Path:
-    """Where the file of this name is."""
+    """The path of a file by its name."""
     return folder / "objects" / name[:2] / name
 
 
 def recover(folder: Path, journal: Journal, now: Instant) -> RecoveredObjects:
-    """Read the journal and begin to append to it. OSError where the folder cannot be listed."""
+    """Read the journal and open it for appending. Raises OSError if the folder cannot be listed."""
     for left in (folder / "tmp").iterdir():
         remove_if_possible(left)
     with _gc_paused():
         known, found = journal.read(), RecoveredObjects()
         older = _entries(known, found, now)
     if not known.is_whole or not known.count:
-        known.last_number = max(known.last_number, _number_beyond(folder, now))
+        known.last_number = max(known.last_number, _unused_number(folder, now))
     known.last_number += NUMBER_GAP
     found.number = known.last_number
     if known.is_old_format:
         found.notices.append(CacheNotice.EARLIER_FORMAT)
     elif not known.is_whole:
         found.notices.append(CacheNotice.INDEX_DAMAGED)
-        for entry in found.entries.values():  # a purge may have been in what is lost
+        # The lost part may have recorded a purge, so revalidate everything before use.
+        for entry in found.entries.values():
             entry.make_stale(now.mono)
             entry.clear_windows()
     return _start_journal(journal, known, older, found, now)
 
 
-def _number_beyond(folder: Path, now: Instant) -> int:
-    """A number beyond those of files that nobody knows of, be they there or put aside: by the clock, and by what is
-    there."""
-    there = (name.removesuffix(HEAD) for shard in SHARDS for name in os.listdir(folder / "objects" / shard))  # noqa: PTH208 (names are enough)
-    most = max((number_of(name) for name in there if _NAME.fullmatch(name)), default=0)
-    return max(most, int(now.wall) << NUMBERS_A_SECOND)
+def _unused_number(folder: Path, now: Instant) -> int:
+    """A file number above all that may have been used: by the files that exist, and by the clock for files that were
+    moved away."""
+    names = (name.removesuffix(HEAD) for shard in SHARDS for name in os.listdir(folder / "objects" / shard))  # noqa: PTH208 (names are enough)
+    highest = max((number_of(name) for name in names if _NAME.fullmatch(name)), default=0)
+    return max(highest, int(now.wall) << CLOCK_SHIFT)
 
 
 def _start_journal(
     journal: Journal, known: JournalContents, older: list[str], found: RecoveredObjects, now: Instant
 ) -> RecoveredObjects:
-    """With a journal that says no more than what was found, or owes it."""
-    anew: dict[str, Line] | None = None
+    """Open the journal; rewrite it first if it was damaged or empty."""
+    rewritten: dict[str, Line] | None = None
     if not known.is_whole or not known.count:
-        anew = {name: list(entry.to_index(now).values()) for name, entry in found.entries.items()}
-    with contextlib.suppress(OSError):  # the journal tries again with the first line
-        journal.start(known, anew)
+        rewritten = {name: list(entry.to_index(now).values()) for name, entry in found.entries.items()}
+    with contextlib.suppress(OSError):  # the journal tries again with its first line
+        journal.start(known, rewritten)
     if older:
         journal.record_removed(older)
     return found
 
 
 def _entries(known: JournalContents, found: RecoveredObjects, now: Instant) -> list[str]:
-    """Of two files for one key and one alternate the younger counts; names of the others."""
+    """Fill `found.entries`. Of several files of one key and alternate the newest counts; returns the names of the
+    others."""
     latest: dict[tuple[bytes, object], str] = {}
     entries, older = found.entries, list[str]()
     for number, name, line in sorted((number_of(name), name, line) for name, line in known.lines.items()):
@@ -112,7 +117,7 @@ def _entries(known: JournalContents, found: RecoveredObjects, now: Instant) -> l
 
 @contextlib.contextmanager
 def _gc_paused() -> Iterator[None]:
-    """Without the collector, which would walk all that was made so far again and again: none of it is garbage."""
+    """Pause the garbage collector: it would scan millions of new entries repeatedly, and none of them is garbage."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -122,16 +127,17 @@ def _gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-# -- the walk ----------------------------------------------------------------------------------------------------------
+# -- the sweep ---------------------------------------------------------------------------------------------------------
 
 
 def sweep_shard(folder: Path, shard: str, kept: Container[str], last: int) -> set[str]:
-    """Remove what lies in a shard and is none of the files `kept`, nor of a number above `last`, which came since; the
-    names of the objects that are there. OSError where it cannot be listed."""
+    """Delete the files of a shard except those in `kept` and those with a number above `last`, written since the start.
+
+    Returns the names of the object files that exist. Raises OSError if the shard cannot be listed."""
     with os.scandir(folder / "objects" / shard) as listing:
-        there = [item.name for item in listing]
+        names = [item.name for item in listing]
     objects = set[str]()
-    for name in there:
+    for name in names:
         bare = name.removesuffix(HEAD)
         if bare[:2] != shard or not _NAME.fullmatch(bare) or (bare not in kept and number_of(bare) <= last):
             remove_if_possible(folder / "objects" / shard / name)
@@ -141,7 +147,7 @@ def sweep_shard(folder: Path, shard: str, kept: Container[str], last: int) -> se
 
 
 def by_shard(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names of files by the shard in which they lie."""
+    """File names grouped by their shard."""
     found: dict[str, list[str]] = {}
     for name in names:
         found.setdefault(name[:2], []).append(name)
@@ -149,6 +155,6 @@ def by_shard(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def remove_if_possible(path: Path) -> None:
-    """Away with what is not ours or not whole; what cannot be removed (a folder) is not in our way."""
+    """Delete a file that is incomplete or not ours; ignore failures (for instance a folder)."""
     with contextlib.suppress(OSError):
         path.unlink()

@@ -1,7 +1,7 @@
-"""The disk tier: one file an object in a folder (`cache.disk.folder`), an index in memory and beside the files.
+"""The disk tier: one file for each object, an eviction policy under a budget, and an index of the files.
 
-The methods that touch the disk are plain functions to be run in a thread; the books are kept on the loop. Over 300
-lines because both are of one thing, and which method is of which kind is seen best where they stand together.
+The accounting runs on the event loop. The methods that touch the disk are plain functions that run in threads. Over 300
+lines because both change the state of one tier, and which method runs where is clearest side by side.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from kernel.clock import Instant
 from kernel.errors import BadSettings, StorageFailed
 
 PAGE = 4096
-"""What a file takes of the disk is counted in these, as the file system does."""
+"""The size of a file counts in whole pages, as in the file system."""
 MAX_ERRORS = 5
-"""After so many I/O errors in a row the tier is taken out of use for a while; the edge goes on without it."""
+"""I/O errors in a row after which the tier is suspended; the edge goes on without it."""
 SUSPEND_SECONDS = 30.0
-"""How long it rests the first time; twice as long each time that it still fails, at most `MAX_SUSPEND_SECONDS`."""
+"""Length of the first suspension; each one that follows without a success is twice as long, up to
+`MAX_SUSPEND_SECONDS`."""
 MAX_SUSPEND_SECONDS = 600.0
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 
@@ -40,19 +41,19 @@ Head = dict[str, Any]
 
 
 class _Sealed(StorageFailed):
-    """The folder is a successor's."""
+    """The folder was handed over to a successor process."""
 
 
 class DiskFull(StorageFailed):
-    """There is less room than the budget says."""
+    """The disk is full although the budget is not used up."""
 
 
 class FolderLost(StorageFailed):
-    """The folder was removed, or folders in it: see `DiskTier.recreate_folder`."""
+    """The folder or a part of it was deleted: see `DiskTier.recreate_folder`."""
 
 
 class DiskTier:
-    """Which entries have a file, under a budget; `entry.disk` is the file's number."""
+    """The entries that have a file, within `budget` bytes; `entry.disk` is the number of the file."""
 
     def __init__(self, folder: Path, budget: int, policy: Policy[Entry], admission: Admission | None = None) -> None:
         self.folder = folder
@@ -64,64 +65,64 @@ class DiskTier:
         self._suspend_seconds = SUSPEND_SECONDS
         self._policy = policy
         self.admission = Always() if admission is None else admission
-        """May be replaced by another, which has seen nothing yet."""
+        """May be replaced while running; the new one starts without a memory."""
         self.is_draining = self.is_sealed = False
-        """Whether nothing new comes in any more; whether the folder is another process's: then it is only read."""
+        """Draining: no new object is accepted. Sealed: the folder belongs to another process and is only read."""
         self._changing = 0
         self._changes = threading.Condition()
         self._number = 0
         self._folder = Folder(folder)
         self._journal = Journal(folder / "index", lambda: self._number)
 
-    # -- books, on the loop ------------------------------------------------------------------------------------
+    # -- accounting, on the loop -------------------------------------------------------------------------------
 
     @property
     def used(self) -> int:
-        """Bytes counted."""
+        """Bytes counted against the budget."""
         return self._policy.used
 
     @property
     def is_off(self) -> bool:
-        """Whether the tier is out of use, from the errors that sent it to rest until something works again; or what had
-        to go cannot be written down."""
+        """Whether the tier is out of use: after too many errors until one operation succeeds, or while removals cannot
+        be recorded."""
         return self.errors >= MAX_ERRORS or self.pending_removals > 0
 
     @property
     def pending_removals(self) -> int:
-        """Files that had to go, of which the index could not be told yet."""
+        """Removed files whose removal is not recorded in the index yet."""
         return self._journal.pending_removals
 
     def is_suspended(self, now: float) -> bool:
-        """Whether the tier is out of use, at `now` (mono), after too many errors."""
+        """Whether the tier is suspended at `now` (monotonic seconds) after too many errors."""
         return now < self.suspended_until
 
     def fits(self, cost: int, now: float) -> bool:
-        """Whether an object of this cost may come in."""
+        """Whether the tier accepts an object of `cost` bytes."""
         return cost <= self.max_object_bytes and not self.is_draining and not self.is_suspended(now)
 
     def admits(self, entry: Entry) -> bool:
-        """Whether an object that was fetched now, and that the tier takes, is worth a write; asked once a fetch. The
-        whole of an object in slices always is: without it they are worth nothing."""
+        """Whether a fetched object is worth a write; asked once for each fetch. The entry of a sliced object always is,
+        since its slices are useless without it."""
         return self.admission.admits(entry.key, entry.cost) or entry.slice > 0
 
     def new_number(self) -> int:
-        """Of a file, never used before in this folder."""
+        """A file number that was never used in this folder."""
         self._number += 1
         return self._number
 
     def file_name(self, key: bytes, number: int) -> str:
-        """Of a key's file."""
+        """The name of file `number` of a cache key."""
         return f"{xxhash.xxh3_64_hexdigest(key)}-{number:x}"
 
     def put(self, entry: Entry, number: int, writing: int = 0) -> list[Entry]:
-        """The entry's file is written; the entries that had to leave (files still there: `unlink` them)."""
+        """Account for a written file. Returns the entries to evict; their files still exist, so `unlink` them."""
         entry.disk = number
         self._policy.insert(entry, pages(entry.cost))
         return self.make_room(writing)
 
     def make_room(self, writing: int) -> list[Entry]:
-        """The entries that have to leave while so many bytes are being written, so that the folder stays within the
-        budget (files still there: `unlink` them)."""
+        """Make room for `writing` bytes that are being written. Returns the entries to evict; their files still exist,
+        so `unlink` them."""
         victims = []
         while self._policy.used + writing > self.budget:
             victim = self._policy.evict()
@@ -130,53 +131,53 @@ class DiskTier:
             victims.append(victim)
         return victims
 
-    def shed(self, least: int) -> list[Entry]:
-        """The entries that have to leave because the disk is full though the budget is not: of `least` bytes, and of
-        one part in 64 of what is held, so that not every write meets a full disk."""
-        return self.make_room(self.budget - self._policy.used + max(pages(least), self._policy.used // 64))
+    def evict_on_full_disk(self, min_bytes: int) -> list[Entry]:
+        """Entries to evict because the disk is full before the budget is used: `min_bytes`, or 1/64 of the tier if that
+        is more, so that not every write meets a full disk."""
+        return self.make_room(self.budget - self._policy.used + max(pages(min_bytes), self._policy.used // 64))
 
     def touch(self, entry: Entry) -> None:
-        """The entry was asked for."""
+        """Record a hit."""
         self._policy.touch(entry)
 
     def fits_without_eviction(self, cost: int) -> bool:
-        """Whether so much more would push out nothing that was asked for since it came."""
+        """Whether `cost` more bytes would evict only objects without a hit."""
         return self._policy.used + cost <= self.budget or self._policy.fits_without_eviction(cost)
 
     def drop(self, entry: Entry) -> str | None:
-        """Take the entry out of the books; the name of the file to unlink."""
+        """Remove the entry; returns the name of the file to unlink, if any."""
         self._policy.remove(entry)
         number, entry.disk = entry.disk, None
         return None if number is None else self.file_name(entry.key, number)
 
     def note_error(self, now: float) -> None:
-        """Count an I/O error; the fifth in a row, and each further one after a rest, sends the tier to rest."""
+        """Count an I/O error. The fifth in a row suspends the tier, and so does each error after a suspension."""
         self.errors += 1
         if self.errors >= MAX_ERRORS and not self.is_suspended(now):
             self.suspended_until = now + self._suspend_seconds
             self._suspend_seconds = min(2 * self._suspend_seconds, MAX_SUSPEND_SECONDS)
 
     def note_folder_lost(self, now: float) -> None:
-        """There is no folder to write to, and none can be made."""
+        """The folder is gone and cannot be created: suspend the tier."""
         self.errors = max(self.errors, MAX_ERRORS - 1)
         self.note_error(now)
 
     def note_success(self) -> None:
-        """Something was read or written."""
+        """A read or write succeeded: reset the error count."""
         self.errors, self._suspend_seconds = 0, SUSPEND_SECONDS
 
     def note_folder_recreated(self) -> None:
-        """There is a folder again: no rest is needed."""
+        """The folder exists again: end the suspension."""
         self.note_success()
         self.suspended_until = 0.0
 
     # -- the disk, in a thread ---------------------------------------------------------------------------------
 
     def write(self, name: str, head: Head, body: Body, now: float | None = None) -> DiskBody | None:
-        """Write one object; StorageFailed when the disk is full (DiskFull) or fails, and nothing is left behind.
+        """Write one object; leave nothing behind on failure. Raises DiskFull, FolderLost or StorageFailed.
 
-        Its body as an open file, if `now` (mono) is told, it is large enough to be sent so and a descriptor to spare.
-        """
+        Returns the body as an open file if `now` (monotonic seconds) is given, the body is large enough for `sendfile`
+        and a descriptor is free; else None."""
         pieces = body.pieces if isinstance(body, Pieces) else (view(body, 0, len(body)),)
         fd = self._write(name, name, head, pieces)
         if now is not None and len(body) >= MIN_FILE_BYTES and can_keep_open(fd):
@@ -185,11 +186,11 @@ class DiskTier:
         return None
 
     def write_head(self, name: str, head: Head) -> None:
-        """Write a new head of an object whose file stays as it is. Errors as of `write`."""
+        """Write a renewed head beside the object file, which stays as it is. Raises like `write`."""
         os.close(self._write(name, name + HEAD, head, ()))
 
     def _write(self, name: str, file: str, head: Head, pieces: Sequence[bytes | memoryview]) -> int:
-        """A whole file under its name, then its line: without one no start takes it for an object."""
+        """Write and rename the file, then record it in the index: only files in the index are objects at a start."""
         with self._change():
             return self._write_file(name, file, head, pieces)
 
@@ -211,14 +212,15 @@ class DiskTier:
         return fd
 
     def read(self, wanted: FileOf) -> tuple[Head, Body]:
-        """Head and verified body; Damaged when the file is not what was written, StorageFailed when unreadable."""
+        """The head and the verified body. Raises Damaged if the file is not what was written, StorageFailed on an I/O
+        error."""
         with _as_tier_errors(wanted.name):
             head, body = read_object(self._path(wanted.name), wanted)
             return self._newer_head(wanted, head), body
 
     def read_body(self, wanted: FileOf, now: float, *, files: bool) -> tuple[Head, Body]:
-        """Head and verified body, as an open file where `files` are wanted and it is large enough to be sent so; else
-        as bytes. Errors as of `read`."""
+        """The head and the verified body: an open file if `files` is set and it is large enough for `sendfile`, else
+        bytes. Raises like `read`."""
         if not files:
             return self.read(wanted)
         with _as_tier_errors(wanted.name):
@@ -230,7 +232,7 @@ class DiskTier:
             return self._newer_head(wanted, head), kept
 
     def read_head(self, wanted: FileOf) -> Head:
-        """The head alone. Errors as of `read`."""
+        """The head alone. Raises like `read`."""
         with _as_tier_errors(wanted.name):
             return self._newer_head(wanted, read_head(self._path(wanted.name), wanted))
 
@@ -241,8 +243,8 @@ class DiskTier:
             return head
 
     def unlink(self, names: list[str]) -> set[str]:
-        """Remove files, after it is written down that they have to go, so that no start takes them for objects; those
-        that could not be removed. Files already gone are no matter."""
+        """Record the removals in the index, then delete the files. Returns the names that could not be deleted; a file
+        that is already gone counts as deleted."""
         stuck = set()
         with contextlib.suppress(_Sealed), self._change():
             self._journal.record_removed(names)
@@ -256,7 +258,9 @@ class DiskTier:
         return stuck
 
     def mark_stale(self, entries: list[tuple[str, Head]]) -> list[str]:
-        """Mark files stale for the next start (a soft purge); names of those that could not be marked."""
+        """Record (name, head) lines that mark files stale for the next start (a soft purge).
+
+        Returns the names that could not be recorded."""
         unmarked = []
         with contextlib.suppress(_Sealed), self._change():
             for name, line in entries:
@@ -267,8 +271,7 @@ class DiskTier:
         return unmarked
 
     def sync_removals(self) -> None:
-        """Whatever had to go until now is written down where no start, not one after a power cut, can miss it.
-        StorageFailed (DiskFull) when it cannot be."""
+        """Make all removals so far durable, so that they survive a power cut. Raises DiskFull or StorageFailed."""
         try:
             with contextlib.suppress(_Sealed), self._change():
                 self._journal.sync_removals()
@@ -281,9 +284,9 @@ class DiskTier:
     # -- start and stop ----------------------------------------------------------------------------------------
 
     def open(self, now: Instant, wait: float = 0.0) -> RecoveredObjects:
-        """Lock the folder, remove what a crash left half written, and learn what is there: all entries are cold.
+        """Lock the folder, delete files that a crash left half written, and recover the entries; all are cold.
 
-        `wait`: seconds for a predecessor to let it go. BadSettings when the folder cannot be used."""
+        `wait`: seconds to wait until a predecessor releases the folder. Raises BadSettings if it cannot be used."""
         self._folder.open(wait)
         try:
             found = recover(self.folder, self._journal, now)
@@ -294,7 +297,7 @@ class DiskTier:
         return found
 
     def sweep(self, shard: str, kept: Container[str], last: int) -> set[str]:
-        """See `sweep_shard`; StorageFailed when the shard cannot be listed."""
+        """See `sweep_shard`. Raises StorageFailed if the shard cannot be listed."""
         try:
             with self._change():
                 return sweep_shard(self.folder, shard, kept, last)
@@ -302,17 +305,17 @@ class DiskTier:
             raise StorageFailed(f"{self.folder}/objects/{shard}: {error.strerror}") from error
 
     def missing(self, names: Sequence[str]) -> list[str]:
-        """Those of these files that are not there."""
+        """The names of those files that do not exist."""
         return [name for name in names if not self._path(name).exists()]
 
     def owns_folder(self) -> bool:
-        """Whether the folder is there, and is the one that this process holds."""
+        """Whether the folder exists and is the one that this process locked."""
         return self.is_sealed or self._folder.is_ours()
 
     def recreate_folder(self) -> bool:
-        """Make the folder, or what is missing in it, anew; whether it was the whole of it.
+        """Create the folder, or what is missing in it. Returns whether the whole folder was gone.
 
-        StorageFailed when that cannot be, among others because another process holds it now."""
+        Raises StorageFailed on failure, for instance because another process locked a new folder there."""
         try:
             with self._change():
                 self._folder.create_missing()
@@ -326,10 +329,10 @@ class DiskTier:
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[None]:
-        """Something in the folder is about to change. _LetGo when it is not ours any more."""
+        """Hold off `seal` while the folder is being changed. Raises _Sealed once it was handed over."""
         with self._changes:
             if self.is_sealed:
-                raise _Sealed(f"{self.folder} is let go")
+                raise _Sealed(f"{self.folder} was handed over")
             self._changing += 1
         try:
             yield
@@ -339,26 +342,26 @@ class DiskTier:
                 self._changes.notify_all()
 
     def seal(self) -> None:
-        """Let the folder go to a successor, when nothing is changing in it any more, and only read in it from now on:
-        its files may be gone at any moment, and what is read is checked as ever."""
+        """Hand the folder over to a successor once no change is running. From then on it is only read: files may vanish
+        at any moment, and every read is verified as usual."""
         with self._changes:
             self.is_draining = self.is_sealed = True
             self._changes.wait_for(lambda: not self._changing)
         self.close()
 
     def close(self) -> None:
-        """Let the folder go."""
+        """Close the index and release the lock."""
         self._journal.close()
         self._folder.close()
 
 
 def pages(cost: int) -> int:
-    """Bytes that a file of so many takes of the disk."""
+    """`cost` rounded up to whole pages."""
     return -(-cost // PAGE) * PAGE
 
 
 def _failure(error: OSError) -> type[StorageFailed]:
-    """What an error of writing is in the words of this tier."""
+    """The error class of this tier for an OSError of a write."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return FolderLost
     return DiskFull if error.errno in _NO_ROOM else StorageFailed
@@ -366,7 +369,7 @@ def _failure(error: OSError) -> type[StorageFailed]:
 
 @contextlib.contextmanager
 def _as_tier_errors(name: str) -> Iterator[None]:
-    """Errors of reading, in the words of this tier."""
+    """Turn OSErrors of a read into this tier's errors."""
     try:
         yield
     except FileNotFoundError:

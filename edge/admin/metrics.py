@@ -107,7 +107,7 @@ def _of_cache(cache: SegmentCache) -> dict[str, Number]:
         "matinee_cache_demotions_total": counts.demoted,
         "matinee_cache_disk_resting": now["disk_resting"],
         "matinee_cache_disk_off": now["disk_off"],
-        "matinee_cache_folder_remade_total": counts.folder_remade,
+        "matinee_cache_folder_recreated_total": counts.folder_recreated,
     }
 
 

@@ -196,7 +196,7 @@ def guard(settings: OriginSettings, counts: Counts, record: Callable[[web.Reques
             raise
         finally:
             counts.running -= 1
-            counts.answered(status)
+            counts.count_request(status)
             record(request, status, request.get(SENT, 0))
 
     return guarded

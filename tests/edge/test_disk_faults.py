@@ -169,7 +169,7 @@ def test_a_removed_folder_is_made_anew_and_that_is_said(edge: Edge, part: str) -
     filled(edge)
     shutil.rmtree(edge.cache / part)
     versions(edge, OTHERS)
-    until(lambda: edge.counts("matinee_cache_folder_remade_total") >= 1)
+    until(lambda: edge.counts("matinee_cache_folder_recreated_total") >= 1)
     assert edge.asks("/readyz")["status"] == "ready"
     assert "made anew" in edge.log.read_text()
     assert versions(edge, OTHERS) == {"v1"}

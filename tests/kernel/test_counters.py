@@ -16,7 +16,7 @@ GOOD = Counter("matinee_edge_requests_total", "counter", "Requests answered.", (
         ("matinee_edge_requests", "counter", "Requests.", (), "ends in _total"),
         ("matinee_edge_open_total", "gauge", "Open.", (), "ends in _total"),
         ("matinee_edge_open_sockets", "gauge", "Open sockets", (), "full stop"),
-        ("matinee_edge_open_sockets", "gauge", "Open sockets.", ("a-b",), "no label name"),
+        ("matinee_edge_open_sockets", "gauge", "Open sockets.", ("a-b",), "not a label name"),
     ],
 )
 def test_a_row_that_breaks_the_convention_cannot_be_made(name, kind, sentence, labels, why):

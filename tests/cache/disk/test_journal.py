@@ -103,7 +103,7 @@ def test_a_start_goes_on_with_the_file_or_begins_one_with_the_lines_it_is_given(
 
 
 def test_it_is_written_anew_when_most_of_it_is_old(clock, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "SPARE_LINES", 50)
+    monkeypatch.setattr(module, "MAX_OBSOLETE_LINES", 50)
     monkeypatch.setattr(module, "MAX_REMEMBERED", 3)
     journal = Journal(tmp_path / "index", lambda: 400)
     journal.start(JournalContents(), {})
@@ -120,7 +120,7 @@ def test_it_is_written_anew_when_most_of_it_is_old(clock, tmp_path, monkeypatch)
 
 def test_while_it_is_written_anew_others_append(journal, clock, monkeypatch, tmp_path):
     """They do not wait for it, and what they told counts."""
-    monkeypatch.setattr(module, "SPARE_LINES", 20)
+    monkeypatch.setattr(module, "MAX_OBSOLETE_LINES", 20)
     journal.start(JournalContents(), {})
     parsed, appended = module.parse, []
 
@@ -143,7 +143,7 @@ def test_while_it_is_written_anew_others_append(journal, clock, monkeypatch, tmp
 
 
 def test_where_it_cannot_be_written_anew_the_old_one_goes_on(journal, clock, monkeypatch):
-    monkeypatch.setattr(module, "SPARE_LINES", 5)
+    monkeypatch.setattr(module, "MAX_OBSOLETE_LINES", 5)
     journal.start(JournalContents(), {})
     monkeypatch.setattr(module, "parse", failing(errno.EIO))
     for number in range(30):
@@ -162,9 +162,9 @@ def test_a_line_that_cannot_be_written_is_no_half_line(journal, clock, tmp_path,
     )
     with monkeypatch.context() as stuck:
         stuck.setattr(os, "ftruncate", failing(errno.EIO))
-        with pytest.raises(OSError, match=r"cut short|No space"):
+        with pytest.raises(OSError, match=r"short write|No space"):
             journal.record_object(B, line(clock))
-    with pytest.raises(OSError, match=r"cut short|No space"):
+    with pytest.raises(OSError, match=r"short write|No space"):
         journal.record_object(B, line(clock))
     assert list(journal.read().lines) == [A]
     monkeypatch.undo()
@@ -207,7 +207,7 @@ def test_it_is_settled_when_it_is_on_the_disk_and_not_before(journal, clock, mon
 
 
 def test_more_owed_than_is_remembered_and_nothing_of_the_file_may_count(journal, clock, monkeypatch):
-    monkeypatch.setattr(module, "MAX_OWED", 2)
+    monkeypatch.setattr(module, "MAX_PENDING", 2)
     for name in (A, B):
         journal.record_object(name, line(clock))
     with monkeypatch.context() as dead:

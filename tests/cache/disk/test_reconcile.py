@@ -102,8 +102,8 @@ async def test_in_ram_an_object_goes_on_without_its_file(bench):
     shutil.rmtree(bench.disk.folder)
     bench.keep(b"/new", b"new")
     await bench.shop.settle()
-    assert told == [CacheNotice.FOLDER_MADE_ANEW]
-    assert (bench.cache.counts.folder_remade, bench.cache.stats()["disk_bytes"]) == (1, 0)
+    assert told == [CacheNotice.FOLDER_RECREATED]
+    assert (bench.cache.counts.folder_recreated, bench.cache.stats()["disk_bytes"]) == (1, 0)
     assert await bench.serve(b"/3") == b"3"
     bench.keep(b"/newer", b"newer")
     await bench.shop.settle()
@@ -120,7 +120,7 @@ async def test_many_writes_find_it_out_and_it_is_made_anew_once(bench):
             bench.keep(b"/new/%d" % number, LARGE)
         await turns()
     await bench.shop.settle()
-    assert bench.cache.counts.folder_remade == 1
+    assert bench.cache.counts.folder_recreated == 1
     assert (bench.cache.counts.disk_failed, bench.cache.is_disk_off) == (0, False)
 
 
@@ -134,7 +134,7 @@ async def test_what_cannot_be_made_anew_is_told_once_and_tried_again(bench):
     assert (told, bench.cache.is_disk_off) == ([CacheNotice.FOLDER_LOST], True)
     bench.disk.folder.unlink()
     await bench.cache.check_folder()
-    assert (told[1:], bench.cache.is_disk_off) == ([CacheNotice.FOLDER_MADE_ANEW], False)
+    assert (told[1:], bench.cache.is_disk_off) == ([CacheNotice.FOLDER_RECREATED], False)
     bench.keep(b"/new", LARGE)
     await bench.shop.settle()
     assert await bench.serve(b"/new") == LARGE, "no rest has to be waited for"
@@ -146,5 +146,5 @@ async def test_a_part_of_the_folder(bench):
     shutil.rmtree(bench.disk.folder / "objects")
     bench.keep(b"/new", LARGE)
     await bench.shop.settle()
-    assert told == [CacheNotice.FOLDER_MENDED]
+    assert told == [CacheNotice.FOLDER_REPAIRED]
     assert bench.cache.stats()["disk_bytes"] == 0

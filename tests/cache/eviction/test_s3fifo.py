@@ -12,16 +12,24 @@ def filled(*keys, budget=100, **more):
     return policy
 
 
-def test_who_was_never_asked_for_leaves_in_order_of_arrival():
+def drained(policy):
+    """Everything in the order of eviction."""
+    return [policy.evict() for _ in range(len(policy))]
+
+
+def test_objects_without_a_hit_are_evicted_in_order_of_arrival():
     policy = filled("a", "b", "c")
     assert [policy.evict() for _ in range(4)] == ["a", "b", "c", None]
 
 
 def test_one_hit_in_small_leads_to_main():
-    policy = filled("a", "b", "c")
+    """From small "a" would be evicted next: in main it outlives all that are over the share of small."""
+    policy = filled("a", "b", "c", "d")
     policy.touch("a")
-    assert policy.evict() == "b"
-    assert list(policy._main) == ["a"]
+    assert [policy.evict(), policy.evict()] == ["b", "c"]
+    policy.insert("e", 10)
+    assert policy.evict() == "d"
+    assert drained(policy) == ["a", "e"]
 
 
 def test_promotion_may_ask_for_more_hits():
@@ -32,12 +40,22 @@ def test_promotion_may_ask_for_more_hits():
     assert [policy.evict(), policy.evict()] == ["a", "c"]
 
 
-def test_who_comes_back_from_the_ghost_list_enters_main():
+def test_an_object_that_returns_while_the_ghost_remembers_it_enters_main():
     policy = filled("a", "b")
     assert policy.evict() == "a"
     policy.insert("a", 10)
-    assert list(policy._main) == ["a"]
-    assert not policy._ghost.pop(hash("a")), "it is back: no ghost any more"
+    policy.insert("c", 10)
+    assert policy.evict() == "b", "small is over its share, and only b and c are in it"
+    assert drained(policy) == ["a", "c"]
+
+
+def test_the_ghost_forgets_an_object_that_returned():
+    policy = filled("a", "b")
+    assert policy.evict() == "a"
+    policy.insert("a", 10)
+    policy.remove("a")
+    policy.insert("a", 10)
+    assert drained(policy) == ["b", "a"], "it is new in small again, behind b"
 
 
 def test_main_gives_another_round_for_each_hit():
@@ -73,17 +91,20 @@ def test_the_ghost_list_is_bounded_by_bytes_and_forgets_the_oldest():
         policy.evict()
     for key in range(20):
         policy.insert(key, 10)
-    assert list(policy._main) == list(range(11, 20))
+    evicted = drained(policy)
+    assert evicted[:10] == list(range(10)), "small is over its share: the forgotten ones go first"
+    assert evicted[10:] == [*range(11, 20), 10], "the remembered ones are in main"
 
 
-def test_two_keys_with_one_mark_are_taken_for_one_another_and_harm_nothing():
+def test_a_key_whose_mark_the_ghost_remembers_for_another_key_enters_main():
     policy = S3Fifo(100, mark=lambda key: 0)
     policy.insert("a", 10)
     policy.insert("b", 20)
     assert [policy.evict(), policy.evict()] == ["a", "b"]
     policy.insert("c", 5)
     policy.insert("d", 5)
-    assert list(policy._main) == ["c"]
+    policy.insert("e", 10)
+    assert drained(policy) == ["d", "c", "e"]
 
 
 def test_the_ghost_list_keeps_no_key_alive():
@@ -97,26 +118,32 @@ def test_the_ghost_list_keeps_no_key_alive():
     assert watched() is None
 
 
-def test_churn_without_evictions_leaves_no_pile_of_dead_nodes():
+def test_churn_without_evictions_keeps_no_removed_key_alive():
+    class Key:
+        """An object whose lifetime can be watched."""
+
     policy = filled("stays", budget=10_000)
-    for number in range(10_000):
-        policy.insert(number, 1)
-        policy.remove(number)
-    assert len(policy._small) <= 2 * 66
+    removed = []
+    for _ in range(1000):
+        key = Key()
+        policy.insert(key, 1)
+        policy.remove(key)
+        removed.append(weakref.ref(key))
+    del key
+    assert sum(one() is not None for one in removed) <= 2 * 66
 
 
-def test_dead_nodes_in_main_are_passed_over():
+def test_removed_keys_in_main_are_skipped():
     policy = filled("a", "b")
     policy.evict()
     policy.evict()
     policy.insert("a", 10)
     policy.insert("b", 10)
     policy.remove("a")
-    assert policy.evict() == "b"
-    assert policy._dead == 0
+    assert [policy.evict(), policy.evict()] == ["b", None]
 
 
-def test_an_empty_small_queue_with_only_dead_nodes():
+def test_a_small_queue_with_only_removed_keys():
     policy = filled("a", "b")
     policy.remove("a")
     assert policy.evict() == "b"
@@ -124,7 +151,7 @@ def test_an_empty_small_queue_with_only_dead_nodes():
 
 
 def test_a_key_that_left_and_came_back_has_one_place():
-    """Its old places in both queues are passed over, as often as it left."""
+    """Its old places in both queues are skipped, as often as it was removed."""
     policy = filled("a", "b")
     for _ in range(3):
         policy.remove("a")
@@ -135,10 +162,9 @@ def test_a_key_that_left_and_came_back_has_one_place():
     policy.insert("a", 10)
     policy.insert("b", 10)
     assert [policy.evict() for _ in range(3)] == ["b", "a", None]
-    assert policy._dead == 0
 
 
-def test_who_left_says_whether_it_was_asked_for():
+def test_was_wanted_says_whether_the_evicted_object_had_a_hit():
     policy = filled("a", "b")
     policy.evict()
     assert not policy.was_wanted
@@ -147,8 +173,8 @@ def test_who_left_says_whether_it_was_asked_for():
     assert policy.was_wanted
 
 
-def test_the_first_use_of_what_was_prefetched_is_no_hit():
-    """Its fetch was none: asked for once, it leaves small like any object that was asked for once."""
+def test_the_first_use_of_a_prefetched_object_is_no_hit():
+    """Its fetch was no request: with one request it is evicted from small like any object with one request."""
     policy: S3Fifo[str] = S3Fifo(100, 0.5)
     policy.insert("a", 10)
     policy.untouch("a")
@@ -160,12 +186,11 @@ def test_the_first_use_of_what_was_prefetched_is_no_hit():
     policy.insert("a", 10)
     policy.touch("a")
     policy.untouch("a")
-    assert policy.hits("a") == 1  # in main nothing is taken back
+    assert policy.hits("a") == 1  # in main no hit is taken back
     policy.untouch("unknown")
 
 
-def test_what_yields():
-    """The oldest of small that nobody asked for; never what main holds."""
+def test_fits_without_eviction_counts_only_objects_in_small_without_a_hit():
     policy: S3Fifo[str] = S3Fifo(100, 0.2)
     assert not policy.fits_without_eviction(1)
     for name in "abc":
@@ -178,5 +203,5 @@ def test_what_yields():
     policy.insert("d", 40)
     while policy.used > 60:
         policy.evict()
-    assert policy._main
+    assert len(policy) > 0
     assert not policy.fits_without_eviction(5)
