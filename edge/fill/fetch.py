@@ -15,7 +15,7 @@ from cache.fills.fill import Fill, Reader
 from cache.fills.fill_state import FillState
 from edge.counters import Counts
 from edge.fill.cacheability import invalidated_by
-from edge.fill.revalidation import RevalidationBackoff
+from edge.fill.revalidation import RevalidationBackoff, UnsteadyObjects
 from edge.fill.store_response import ResponseHandler
 from edge.fill.upstream_request import request_head
 from edge.policy.plan import serves_when_upstream_fails
@@ -24,7 +24,6 @@ from edge.policy.route import RoutedRequest
 from edge.slices.content_range import Part, part_of, upstream_range
 from edge.slices.slice_fetch import SliceFetch
 from edge.slices.sliced_object import SlicedObject
-from edge.slices.unsteady_validators import UnsteadyObjects
 from edge.upstreams.exchange import Exchange
 from edge.upstreams.selector import Upstream, Upstreams
 from edge.wire.request import Request
@@ -108,7 +107,7 @@ class Fetcher:
         fill = self._cache.start_fill(asked.key, stale, request)
         fill.leader = leader
         route = asked.route
-        ranged = ranged and not self.unsteady.holds(asked.key, self._clock.mono())
+        ranged = ranged and not self.unsteady.is_unsteady(asked.key, self._clock.mono())
         part = upstream_range(request.get(b"range"), route.slice if route.slice_over else 0) if ranged else None
         if serves_when_upstream_fails(stale, fill.started):
             timer = self._clock.call_later(self.stale_wait, lambda: self._news_overdue(fill))
@@ -136,7 +135,7 @@ class Fetcher:
             return b""  # the news are here
         if running is not None and now - running.started >= self.stale_wait:
             return b"upstream-late"
-        failing = self._backoff.failing(entry.key, now) or self._upstreams.all_out
+        failing = self._backoff.has_failed_lately(entry.key, now) or self._upstreams.all_out
         return b"upstream-failed" if failing else b""
 
     def revalidate(self, asked: RoutedRequest, request: Mapping[bytes, bytes], stale: Entry, now: float) -> None:
@@ -146,7 +145,7 @@ class Fetcher:
 
     def pauses(self, key: bytes, now: float) -> bool:
         """Whether upstream is not asked for what is stored under this key, since that failed a moment ago."""
-        return self._backoff.pauses(key, now)
+        return self._backoff.is_paused(key, now)
 
     def fetch_uncached(self, asked: RoutedRequest, request: Request, leader: Reader) -> Fill:
         """A fill for one viewer."""
@@ -192,11 +191,11 @@ class Fetcher:
             judged = asked.route.judged_by(request)
             await self._answers.handle(fill, exchange, asked, judged, method, asked_at, ranged=part is not None)
             self._counts.fill_ended(FillEnd.WHOLE)
-            self._backoff.succeed(fill.key)
+            self._backoff.record_success(fill.key)
         except (UpstreamFailed, Overloaded) as error:
             self._counts.fill_ended(error.reason)
             if error.reason is not UpstreamReason.NO_READERS and self._cache.stored(fill.key):
-                self._backoff.fail(fill.key, self._clock.mono(), self._jitter())
+                self._backoff.record_failure(fill.key, self._clock.mono(), self._jitter())
             self._cache.end_fill(fill)
             fill.fail(error)
         finally:
@@ -300,7 +299,7 @@ class Fetcher:
         key, seen, asked_at = slicing.whole.key, set[bytes | None](), self._clock.wall()
         exchange = await self._ask(None, slicing.asked, request, b"GET", b"", None, run.wanted)
         try:
-            left = MAX_CONFIRMED if self.unsteady.holds(key, self._clock.mono()) else 1
+            left = MAX_CONFIRMED if self.unsteady.is_unsteady(key, self._clock.mono()) else 1
             while (part := self._answers.accepts(run, exchange, judged, asked_at)) is None and left:
                 if exchange.status not in (200, 206) or not slicing.begun or not slicing.refetchable:
                     break
@@ -310,7 +309,7 @@ class Fetcher:
                 asked_at = self._clock.wall()
                 exchange = await self._ask(None, slicing.asked, request, b"GET", b"", None, run.wanted)
             if seen and (part is not None or first(exchange.fields, b"etag") not in seen):
-                self.unsteady.prove(key, self._clock.mono())
+                self.unsteady.mark_unsteady(key, self._clock.mono())
         except BaseException:
             exchange.close()
             raise
@@ -326,7 +325,7 @@ class Fetcher:
         asked_at: float,
     ) -> None:
         """Another version: who has no head yet waits for it, the rest is cut off."""
-        if self.unsteady.change(slicing.whole.key, self._clock.mono()) and exchange.status == 206:
+        if self.unsteady.record_change(slicing.whole.key, self._clock.mono()) and exchange.status == 206:
             slicing.changed()  # whoever asks anew gets it in one stream
             self._counts.fill_ended(FillEnd.OBJECT_CHANGED)
             return

@@ -15,18 +15,23 @@ from cache.entry import OBJECT_OVERHEAD_BYTES, Entry
 from cache.fills.fill import Fill
 from cache.fills.fill_state import FillEvent, FillState
 from edge.counters import Counts
-from edge.fill.cacheability import LOOP_DETECTED, StoreDecision, decide_storage, freshened
-from edge.fill.slow_readers import SlowReaderLimit
-from edge.fill.waiter_release import release_reason, waiters_to_release
+from edge.fill.cacheability import (
+    LOOP_DETECTED,
+    StoreDecision,
+    decide_storage,
+    freshened,
+    release_reason,
+    waiters_to_release,
+)
+from edge.fill.revalidation import UNSTEADY_SECONDS, UnsteadyObjects
 from edge.policy.route import RoutedRequest
 from edge.policy.routes import Route
 from edge.slices.content_range import Part, of_the_whole, part_of, strong_etag
 from edge.slices.registry import SlicedObjects, matching_part
 from edge.slices.slice_fetch import SliceFetch
 from edge.slices.sliced_object import Begin
-from edge.slices.unsteady_validators import UNSTEADY_SECONDS, UnsteadyObjects
 from edge.upstreams.exchange import Exchange
-from kernel.clock import Clock
+from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
 from kernel.fetch_reasons import REQUEST_ONLY, NotStorable, ReleaseReason, UpstreamReason
 from kernel.http.conditional import still_describes
@@ -42,6 +47,8 @@ MAX_BUFFERED_BYTES = 256 << 20
 head has said that it is stored."""
 MAX_WHOLE = 64 << 20
 """The largest object that is kept whole though it should be in slices, because its validator does not hold still."""
+MAX_LAG_SECONDS = 5.0
+"""How long one reader may delay the others of a response that passes through."""
 ASKS_FOR_206 = frozenset((b"range",))
 ASKS_FOR_304 = frozenset((b"if-none-match", b"if-modified-since"))
 
@@ -101,7 +108,7 @@ class ResponseHandler:
         verdict = self._assess(method, request, 200 if part else status, exchange.fields, route, asked_at)
         entry = self._entry(fill, exchange, route, verdict, request, part)
         sliced = method == b"GET" and entry.status == 200 and route.slice > 0
-        large = route.sliced(entry.length) and not self._unsteady.holds(fill.key, now)
+        large = route.sliced(entry.length) and not self._unsteady.is_unsteady(fill.key, now)
         sliced = sliced and (large or (part is not None and part.stop - part.first < part.total))
         fits = method == b"GET" and self._fits(entry, route, verdict, sliced=sliced)
         if exchange.until_close and route.forwards is not None:
@@ -121,7 +128,7 @@ class ResponseHandler:
             self._cache.fill_table.remember_vary(entry)
         validator = entry.etag is not None or entry.last_modified is not None
         decision = decide_storage(entry.status, verdict, fits=fits, doomed=fill.purged, validator=validator)
-        if decision.why is NotStorable.TOO_LARGE and self._unsteady.holds(fill.key, self._clock.mono()):
+        if decision.why is NotStorable.TOO_LARGE and self._unsteady.is_unsteady(fill.key, self._clock.mono()):
             self._cache.remember_miss(fill.key, UNSTEADY_SECONDS)  # so that a part is asked for as a part
         if ranged and entry.status == 416:
             return StoreDecision(kept=False, shared=False, why=NotStorable.RANGE)
@@ -347,3 +354,38 @@ def _may_pass(fill: Fill, request: Mapping[bytes, bytes], asking: frozenset[byte
 def _drop(data: bytes) -> None:
     """A 304 has no body; were there one, it would count for nothing."""
     del data
+
+
+class SlowReaderLimit:
+    """Pauses the upstream of a response that passes through while a reader is far behind, and disconnects a reader that
+    delays others for `MAX_LAG_SECONDS`."""
+
+    def __init__(self, fill: Fill, exchange: Exchange, clock: Clock) -> None:
+        self._fill, self._exchange, self._clock = fill, exchange, clock
+        self._timer: Timer | None = None
+
+    def pause(self) -> None:
+        """Pause the upstream: a reader is far behind."""
+        self._exchange.pause()
+        self._watch()
+
+    def resume(self) -> None:
+        """Resume: the reader caught up or left."""
+        self.stop()
+        self._exchange.resume()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _watch(self) -> None:
+        self._timer = self._clock.call_later(MAX_LAG_SECONDS, self._check_lag)
+
+    def _check_lag(self) -> None:
+        for reader in self._fill.slow_readers():
+            self._fill.leave(reader)
+            reader.on_failed(UpstreamFailed(UpstreamReason.READER_TOO_SLOW))
+        if self._timer is not None:
+            self._watch()

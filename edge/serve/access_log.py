@@ -1,7 +1,7 @@
-"""LOG: one JSON line a request, preformatted, batched, written in a thread.
+"""LOG: what each request leaves behind: a counter by status, bytes by rendition, and a line in the access log.
 
-The token is never here: paths come without it. When the log cannot keep up, lines are dropped and counted; a viewer
-never waits for the log.
+Access log lines are JSON, preformatted, batched and written in a thread. They never hold the token: paths come without
+it. If the disk cannot keep up, lines are dropped and counted; no viewer waits for the log.
 """
 
 from __future__ import annotations
@@ -14,15 +14,20 @@ from functools import lru_cache
 from pathlib import Path
 
 from cache.cache import TaskRunner
+from edge.counters import Counts
+from edge.policy.profile import PURPOSE
+from edge.prefetch.popularity import Popularity
+from edge.serve.transaction import Transaction
 from kernel.clock import Clock
 from kernel.errors import BadSettings
+from kernel.vocabulary import Outcome
 
 FLUSH_SECONDS = 0.5
 FLUSH_LINES = 2_000
 MAX_QUEUED_LINES = 100_000
-"""Lines that wait for the disk; beyond it they are dropped."""
+"""Lines that may wait for the disk; beyond it they are dropped."""
 PIECES = 6
-"""Each line waits as so many pieces, which are joined in the thread that writes: hits share most of theirs."""
+"""Pieces of a line, joined in the thread that writes: hits share most of theirs."""
 _NO_MORE = (b"",) * (PIECES - 1)
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -30,7 +35,7 @@ _CLEAN = re.compile(rb"[ !#-\[\]-~]*")
 
 
 _TRACE_ENDS = tuple(b'%03x"}\n' % number for number in range(4096))
-"""Ends of lines: the last digits of a trace id, ready made."""
+"""Ends of lines, made once: the last digits of a trace id."""
 _MAX_TRACES = len(_TRACE_ENDS)
 
 
@@ -40,17 +45,16 @@ def _quoted(text: str | None) -> str:
 
 
 class AccessLog:
-    """The access log of one edge. `file` None: nothing is written, but lines are still made for no one: skip
-    `log_request`."""
+    """The access log of one edge. `dropped` is called with the number of lines lost."""
 
     def __init__(
-        self, file: Path, node: str, clock: Clock, workshop: TaskRunner, dropped: Callable[[int], object]
+        self, file: Path, node: str, clock: Clock, task_runner: TaskRunner, dropped: Callable[[int], object]
     ) -> None:
         """Open the file for appending; BadSettings when it cannot be."""
         self._node = json.dumps(node)
         self._file = file
         self._clock = clock
-        self._workshop = workshop
+        self._task_runner = task_runner
         self._dropped = dropped
         self._pieces: list[bytes] = []
         self._flushing = False
@@ -71,7 +75,7 @@ class AccessLog:
             raise BadSettings("access_log", f"{self._file} cannot be written: {error.strerror}") from None
 
     def reopen(self) -> None:
-        """After the file was moved away (log rotation)."""
+        """Open the file again, after log rotation moved it away."""
         new = self._open()
         os.dup2(new, self._fd, inheritable=False)  # a thread may be writing: the descriptor's number must stay ours
         os.close(new)
@@ -90,7 +94,7 @@ class AccessLog:
         reason: str | None,
         seconds: float,
     ) -> None:
-        """One record; `edge.log_fields` says what stands in it."""
+        """Queue one line; its fields are those of `edge.log_fields`. `seconds`: from the parsed request to now."""
         match = _TRACEPARENT.fullmatch(traceparent) if traceparent is not None else None
         trace = match[1] if match else self._next_trace()
         text = path.decode("ascii") if _CLEAN.fullmatch(path) else json.dumps(path.decode("latin-1"))[1:-1]
@@ -100,7 +104,7 @@ class AccessLog:
             f'"ms":{seconds * 1e3:.3f},"trace_id":"{trace.decode()}"}}\n'
         )
         self._pieces += (line.encode("utf-8", "replace"), *_NO_MORE)
-        self._added()
+        self._schedule_flush()
 
     def line_prefix(self, session: str | None, address: str, country: str | None, method: str) -> str:
         """The part of a line between its time and its path: the same for all of a viewer's requests."""
@@ -125,7 +129,7 @@ class AccessLog:
             number = 0
         pieces += (self._moment, beginning, name, record, self._traces, _TRACE_ENDS[number])
         if not self._timed or len(pieces) >= FLUSH_LINES * PIECES:
-            self._added()
+            self._schedule_flush()
 
     def _new_moment(self, wall: float) -> None:
         millisecond = int(wall * 1000)
@@ -143,19 +147,19 @@ class AccessLog:
         self._traces = f"{self._process}{self._thousands:013x}".encode()
         self._thousands += 1
 
-    def _added(self) -> None:
+    def _schedule_flush(self) -> None:
         if len(self._pieces) >= FLUSH_LINES * PIECES:
             self.flush()
         elif not self._timed:
             self._timed = True
-            self._clock.call_later(FLUSH_SECONDS, self._due)
+            self._clock.call_later(FLUSH_SECONDS, self._on_flush_due)
 
-    def _due(self) -> None:
+    def _on_flush_due(self) -> None:
         self._timed = False
         self.flush()
 
     def flush(self) -> None:
-        """Send what there is to the disk, unless a batch is already on its way."""
+        """Start writing what is queued, unless a batch is being written."""
         if self._flushing:
             if len(self._pieces) > MAX_QUEUED_LINES * PIECES:
                 self._dropped(len(self._pieces) // PIECES)
@@ -164,17 +168,17 @@ class AccessLog:
         if self._pieces:
             pieces, self._pieces = self._pieces, []
             self._flushing = True
-            self._workshop.spawn(self._write(pieces))
+            self._task_runner.spawn(self._write(pieces))
 
     async def _write(self, pieces: list[bytes]) -> None:
         try:
-            await self._workshop.offload(lambda: self._append(pieces))
+            await self._task_runner.offload(lambda: self._append(pieces))
         except OSError:
             self._dropped(len(pieces) // PIECES)
         finally:
             self._flushing = False
         if self._pieces:
-            self._added()  # they came due while this batch was being written
+            self._schedule_flush()  # due since this batch was started
 
     def _append(self, pieces: list[bytes]) -> None:
         rest = memoryview(b"".join(pieces))
@@ -182,10 +186,40 @@ class AccessLog:
             rest = rest[os.write(self._fd, rest) :]
 
     def close(self) -> None:
-        """Write the rest, in this thread, and let the file go."""
+        """Write the rest, in this thread, and close the file."""
         pieces, self._pieces = self._pieces, []
         try:
             self._append(pieces)
         except OSError:
             self._dropped(len(pieces) // PIECES)
         os.close(self._fd)
+
+
+class RequestRecorder:
+    """Records finished requests, except those of the fast path, which records its own in fewer steps."""
+
+    def __init__(self, counts: Counts, log: AccessLog | None, popularity: Popularity, clock: Clock) -> None:
+        self._counts = counts
+        self._log = log
+        self._popularity = popularity
+        self._mono = clock.mono
+
+    def record_request(
+        self, transaction: Transaction, status: int, sent: int, outcome: Outcome, reason: str | None = None
+    ) -> None:
+        """Count the status and log the request. `sent`: bytes of the body."""
+        statuses = self._counts.statuses
+        statuses[status] = statuses.get(status, 0) + 1
+        if self._log is not None:
+            request, viewer, permit = transaction.request, transaction.viewer, transaction.permit
+            self._log.log_request(
+                request.fields.get(b"traceparent"), permit.session if permit is not None else None, viewer.address,
+                viewer.country, request.method, transaction.routed.path, status, sent, outcome.value, reason,
+                self._mono() - transaction.began,
+            )  # fmt: skip
+
+    def record_popularity(self, transaction: Transaction, sent: int) -> None:
+        """Add to the bytes of a rendition that viewers received. A prefetch by another edge does not count."""
+        routed = transaction.routed
+        if routed.cdn is not None and PURPOSE not in transaction.request.fields:
+            self._popularity.record(routed.shard, sent)

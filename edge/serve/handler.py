@@ -5,7 +5,7 @@
     LOOK UP     entry, now -> serve, serve stale, revalidate, fill                      edge/policy/plan.py
     FETCH       only on a miss: join the running fill or start one                      edge/fill/fetch.py
     SEND        200, 206, 304, 412, 416; which head, which bytes                        edge/policy/response_head.py
-    LOG         always: counters and a line                                             edge/serve/recorder.py
+    LOG         always: counters and a line                                             edge/serve/access_log.py
 
 Responses that the edge makes itself (refusals, preflights) are in `edge.serve.local_responses`.
 
@@ -34,11 +34,10 @@ from edge.policy.route import RoutedRequest, general_route, is_loop, media_route
 from edge.policy.routes import Routes
 from edge.prefetch.popularity import Popularity
 from edge.prefetch.predictor import PrefetchPredictor
-from edge.serve.access_log import AccessLog
+from edge.serve.access_log import AccessLog, RequestRecorder
 from edge.serve.connection_limits import ConnectionLimits
 from edge.serve.fast_path import FastPath, carried_by_path
 from edge.serve.local_responses import LocalResponses, connection_line, is_preflight
-from edge.serve.recorder import RequestRecorder
 from edge.serve.response import MAX_FILLS_JOINED, PendingResponse
 from edge.serve.transaction import UNROUTED, Transaction
 from edge.wire.http1_server import Connection

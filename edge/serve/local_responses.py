@@ -7,7 +7,7 @@ from edge.policy.authorise import Node
 from edge.policy.response_head import problem
 from edge.policy.route import RoutedRequest, general_route, media_route
 from edge.policy.routes import Route
-from edge.serve.recorder import RequestRecorder
+from edge.serve.access_log import RequestRecorder
 from edge.serve.transaction import UNROUTED, Transaction
 from edge.wire.http1_server import Connection
 from edge.wire.request import Malformed, Request

@@ -23,8 +23,8 @@ from edge.policy.authorise import Node
 from edge.policy.plan import serves_when_upstream_fails
 from edge.policy.profile import PREFETCHES, PURPOSE
 from edge.policy.response_head import BODYLESS, Carried, Selection, head, keep_token, layout, multipart, problem, select
+from edge.serve.access_log import RequestRecorder
 from edge.serve.local_responses import connection_line
-from edge.serve.recorder import RequestRecorder
 from edge.serve.response_state import ENDED, TRANSITIONS, Event, State
 from edge.serve.sliced_response import SlicedResponse
 from edge.serve.transaction import Transaction

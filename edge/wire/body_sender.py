@@ -1,39 +1,62 @@
-"""The sending half of a viewer's connection: bytes by the transport, files in memory by `sendfile`."""
+"""The sending half of a viewer's connection: heads and bodies by the transport, files by `sendfile`, and the end.
+
+A connection ends by a clean end of our side, or by a reset that the viewer cannot mistake for one. Closing at once
+would answer what the viewer still sends with a reset, which discards what they have not read yet (RFC 9112 §9.6). So
+only our side ends, and theirs is read and discarded until they end it or the listener's sweep does.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
+import struct
 
 from cache.body import MIN_FILE_BYTES, Body, FileBody, view
-from edge.wire.connection_close import ConnectionCloser
 from edge.wire.file_sender import Duplicate, FileSender, duplicate
 from kernel.vocabulary import Abort
 
-_OF_THE_VIEWER = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ENOTCONN)
+_VIEWER_ERRNOS = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ENOTCONN)
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER of zero seconds: unsent bytes are dropped, and the other side learns of it."""
 
 
 def why_unsent(error: OSError) -> Abort:
-    """Whose fault it is that a file could not be sent: the viewer's socket's, or the file's."""
-    gone = isinstance(error, ConnectionError) or error.errno in _OF_THE_VIEWER
+    """Whose fault it is that a file could not be sent: the viewer's socket or the file."""
+    gone = isinstance(error, ConnectionError) or error.errno in _VIEWER_ERRNOS
     return Abort.VIEWER_GONE if gone else Abort.BODY_FILE
 
 
-class BodySender(ConnectionCloser):
-    """Sends a head and a part of a body; the connection that it is part of holds its state in slots of its own.
+class BodySender:
+    """Sends a head and a part of a body, and ends the connection. The connection it is part of holds its state in slots
+    of its own.
 
-    `paused`: the viewer is behind, write no more for now.
+    `paused`: the viewer's socket is full, write nothing for now. `lingering`: our side is ended, the viewer's not yet.
+    `_ended`: the viewer ended theirs.
     """
 
+    transport: asyncio.Transport
     paused: bool
+    lingering: bool
+    ticks: int
     _socket: Duplicate | None
     _sender: FileSender | None
     _current: object
+    _closing: bool
+    _ended: bool
+    _held_back: bool
+    _rest: bytearray
 
     def resume_writing(self) -> None:
-        """The viewer caught up."""
+        """The viewer's socket has room again."""
         raise NotImplementedError
+
+    def aborted(self, why: Abort, detail: str) -> None:
+        """Count and log that the connection is being cut."""
+        raise NotImplementedError
+
+    # -- sending -----------------------------------------------------------------------------------------------
 
     @property
     def unsent(self) -> int:
@@ -42,7 +65,7 @@ class BodySender(ConnectionCloser):
 
     @property
     def parted(self) -> bool:
-        """Whether all is said and sent, and only the viewer's end of the connection is waited for."""
+        """Whether everything is sent and only the viewer's end of the connection is awaited."""
         return self.lingering and not self.unsent
 
     def send(self, head: bytes, body: Body, first: int, stop: int) -> None:
@@ -63,7 +86,7 @@ class BodySender(ConnectionCloser):
         self.transport.writelines((head, part))
 
     def _send_file(self, raw: Duplicate, head: bytes, body: FileBody, first: int, stop: int) -> bool:
-        """Whether it was taken on; False leaves everything to the transport."""
+        """Whether sending has begun; False leaves everything to the transport."""
         try:
             sent = raw.send(head, socket.MSG_MORE)
         except OSError:
@@ -93,9 +116,9 @@ class BodySender(ConnectionCloser):
         if not whole:
             self._sender = sender
             self.paused = True
-            sender.watch(self._file_sent)
+            sender.watch(self._on_file_sent)
 
-    def _file_sent(self, whole: bool) -> None:
+    def _on_file_sent(self, whole: bool) -> None:
         sender, self._sender = self._sender, None
         if not whole:
             error = (sender.error if sender is not None else None) or OSError()
@@ -105,17 +128,56 @@ class BodySender(ConnectionCloser):
         else:
             self.resume_writing()
 
-    def _close(self) -> None:
-        """Close when what is being sent is sent."""
-        self._closing = True
-        if self._sender is None:
-            self._end_connection()
-
     def _stop_sending(self) -> None:
-        """The connection is gone."""
+        """Release the socket: the connection is gone."""
         if self._sender is not None:
             self._sender.stop()
             self._sender = None
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Write nothing more and end our side, but read on for a while. TLS cannot end one side alone: there, linger
+        before closing both."""
+        self._closing = True
+        self._rest.clear()
+        if self._ended or self.transport.is_closing() or self.transport.can_write_eof():
+            self._end_connection()
+        else:
+            self._linger()
+
+    def _close(self) -> None:
+        """Close once the file that is being sent is sent."""
+        self._closing = True
+        if self._sender is None:
+            self._end_connection()
+
+    def _end_connection(self) -> None:
+        """End our side behind the last response."""
+        if self._ended or self.transport.is_closing() or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        self._linger()
+
+    def _linger(self) -> None:
+        self.ticks = 0
+        self.lingering = True
+        if self._held_back:
+            self._held_back = False
+            self.transport.resume_reading()
+
+    def abort(self, why: Abort, detail: str = "") -> None:
+        """Reset the connection because its response cannot be completed. `detail` says more of why, for the log.
+
+        A clean end would tell a viewer of HTTP/1.0, where it ends the body, that they have the whole.
+        """
+        self.aborted(why, detail)
+        self._closing = True
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None and raw.fileno() >= 0:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()

@@ -1,16 +1,27 @@
 """The access log: whatever a viewer sends, each record is one line of JSON and holds no token."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
+from edge.counters import Counts
 from edge.log_fields import LOG_FIELDS
-from edge.serve.access_log import FLUSH_LINES, MAX_QUEUED_LINES, PIECES, AccessLog
+from edge.policy.route import MEDIA, media_route
+from edge.prefetch.popularity import Popularity
+from edge.prefetch.segment_index import SegmentIndex
+from edge.serve.access_log import FLUSH_LINES, MAX_QUEUED_LINES, PIECES, AccessLog, RequestRecorder
+from edge.serve.transaction import Transaction
 from edge.tasks import TaskOwner
+from edge.wire.request import Request
+from edge.wire.viewer import Viewer
 from kernel.errors import BadSettings
+from kernel.vocabulary import Outcome, Refusal
 from tests.edge.ground import standing
+from tests.edge.wire.fakes import Remembering, connected
 from tests.scenario.clock import FakeClock, turns
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -199,3 +210,31 @@ async def test_a_token_is_never_in_the_log_wherever_it_stood(tmp_path: Path, pro
         assert len(text.splitlines()) == 64
         assert all(json.loads(line)["status"] for line in text.splitlines())
         assert "c2lnbmF0dXJl" not in text
+
+
+SEG = b"/cdn/eu/film/v720/1.m4s"
+
+
+def _transaction(fields: dict[bytes, bytes]) -> Transaction:
+    request = Request(b"GET", SEG, fields, 1, keep_alive=True)
+    routed = media_route(request, MEDIA)
+    assert not isinstance(routed, Refusal)
+    connection, _ = connected(Remembering())
+    return Transaction(request, connection, Viewer("127.0.0.1"), routed, None, 0.0)
+
+
+def test_a_prefetch_by_another_edge_is_not_popularity() -> None:
+    popularity = Popularity(SegmentIndex())
+    recorder = RequestRecorder(Counts(), None, popularity, FakeClock())
+    recorder.record_popularity(_transaction({}), 10)
+    recorder.record_popularity(_transaction({b"sec-purpose": b"prefetch"}), 10)
+    popularity.sweep(0.0)
+    assert [round(row.bytes) for row in popularity.rows(0.0)] == [10]
+
+
+def test_requests_are_counted_by_status_without_an_access_log() -> None:
+    counts = Counts()
+    recorder = RequestRecorder(counts, None, Popularity(SegmentIndex()), FakeClock())
+    for status in (200, 404, 200):
+        recorder.record_request(_transaction({}), status, 0, Outcome.MISS)
+    assert counts.statuses == {200: 2, 404: 1}
