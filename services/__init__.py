@@ -1,1 +1,4 @@
-"""Catalogue, playback, search, recommendations and the gateway before them: one process, or one part each."""
+"""Catalogue, playback, search, recommendations, and the gateway in front of them.
+
+One process runs all parts, or those that `--only` names.
+"""

@@ -1,6 +1,6 @@
-"""Builds everything of the services and is the only place that knows all of it.
+"""Builds the services from their parts; no other module imports all of them.
 
-Over 300 lines because each part is made here, in a few lines each.
+Over 300 lines because every part is built here, in a few lines each.
 """
 
 from __future__ import annotations
@@ -65,25 +65,25 @@ log = structlog.get_logger()
 STATS_SECONDS = 5.0
 
 Task = Callable[[], Coroutine[Any, Any, None]]
-"""Something that runs beside the application for as long as it serves."""
+"""A background task that runs for as long as the application serves."""
 
 
 @dataclass
 class Services:
-    """The services of one process: an application to serve, and tasks to run beside it."""
+    """The services of one process: an HTTP application and its background tasks."""
 
     application: web.Application
     supervised: Supervised
-    """Runs the tasks."""
+    """Runs and restarts the tasks."""
     tasks: list[Task] = field(default_factory=list)
     ready: list[asyncio.Event] = field(default_factory=list)
-    """What must be there before the process says that it serves."""
+    """All must be set before the process reports ready."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once no more viewers should come."""
+    """Set when load balancers should stop sending viewers."""
 
 
 async def build_services(settings: ServicesSettings, clock: Clock, stack: AsyncExitStack) -> Services:
-    """Build what the settings name; `stack` closes it. Raises BadSettings, StorageFailed."""
+    """Build the parts that the settings select; `stack` closes them. Raises BadSettings, StorageFailed."""
     check_settings(settings)
     builder = _Builder(settings, clock, stack)
     await builder.open()
@@ -91,16 +91,16 @@ async def build_services(settings: ServicesSettings, clock: Clock, stack: AsyncE
 
 
 class _Builder:
-    """Builds part by part; each part adds its routes and tasks."""
+    """Builds the parts one by one; each part adds its routes and tasks."""
 
     def __init__(self, settings: ServicesSettings, clock: Clock, stack: AsyncExitStack) -> None:
         self.settings = settings
         self.clock = clock
         self.stack = stack
         self.counters = Counters()
-        self.gate = _gate(settings)
-        self.places = CountryLookup(open_geo_database(settings.geo), settings.default_country)
-        self.own_key = _own_key(settings)
+        self.authenticator = _make_authenticator(settings)
+        self.countries = CountryLookup(open_geo_database(settings.geo), settings.default_country)
+        self.signing_key = _load_signing_key(settings)
         self.store = CatalogueStore(settings.data)
         self.feed = ChangeFeed(self.store)
         self.identity = make_identity(settings, clock)
@@ -110,18 +110,18 @@ class _Builder:
         self.stopping = asyncio.Event()
 
     async def open(self) -> None:
-        """What every part stands on."""
+        """Open what all parts use: the catalogue's store and the HTTP client."""
         await self.store.open()
         self.stack.push_async_callback(self.store.close)
         self.client = await self.stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
 
     async def build(self) -> Services:
-        """All parts that this process runs."""
+        """Build all parts that this process runs."""
         settings = self.settings
         if self.identity is not None:
             self.tasks.append(self.identity.run)
         if settings.control and (settings.runs("catalogue") or settings.runs("playback")):
-            self.tasks.append(self._tell_key)
+            self.tasks.append(self._publish_key)
         if settings.runs("catalogue"):
             self._catalogue()
         if settings.runs("playback"):
@@ -133,10 +133,15 @@ class _Builder:
         if settings.runs("gateway"):
             self._gateway()
         self.routes += _own_routes(self.counters, self.ready, self.stopping, self.routes)
-        front = Middleware(
-            self.gate, self.places, settings.trusted_proxies, self.clock, self.counters, door_rules(settings)
+        wrapper = Middleware(
+            self.authenticator,
+            self.countries,
+            settings.trusted_proxies,
+            self.clock,
+            self.counters,
+            door_rules(settings),
         )
-        application = web.Application(middlewares=[front.middleware()], client_max_size=MAX_BODY_BYTES)  # type: ignore[list-item]
+        application = web.Application(middlewares=[wrapper.middleware()], client_max_size=MAX_BODY_BYTES)  # type: ignore[list-item]
         table = application[ROUTES] = {}
         for route in self.routes:
             for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
@@ -155,15 +160,15 @@ class _Builder:
             )
             self.tasks.append(poll.run)
         if settings.control:
-            self.tasks.append(self._tell_control)
+            self.tasks.append(self._sync_licences)
 
-    async def _tell_key(self) -> None:
+    async def _publish_key(self) -> None:
         async with self._control_client() as control:
             await KeyPublisher(
-                control, self.own_key, self.settings.id, max_token_lifetime(self.settings.token_ttl)
+                control, self.signing_key, self.settings.id, max_token_lifetime(self.settings.token_ttl)
             ).run()
 
-    async def _tell_control(self) -> None:
+    async def _sync_licences(self) -> None:
         async with self._control_client() as control:
             source = f"catalogue-{self.store.epoch}"
             changes = CatalogueForControl(self.store, self.feed)
@@ -182,17 +187,17 @@ class _Builder:
         await store.open()
         self.stack.push_async_callback(store.close)
         writes: GroupCommit[Session | PositionUpdate] = GroupCommit(store.write)
-        signing = TokenSigning(self.own_key, settings.region, settings.token_ttl)
-        films = CatalogueForPlayback(self.store)
+        signing = TokenSigning(self.signing_key, settings.region, settings.token_ttl)
+        catalogue = CatalogueForPlayback(self.store)
         control, signals = await self._routing()
         finder = EdgeFinder(control, settings.edges, settings.region, self.clock, self.counters)
-        made = PlaybackRoutes(films, store, writes, signing, finder, self.clock, self.counters, signals)
-        self.routes += made.routes()
-        self.routes += SteeringRoutes(films, finder, self.client, settings.steering_ttl, self.counters).routes()
+        playback = PlaybackRoutes(catalogue, store, writes, signing, finder, self.clock, self.counters, signals)
+        self.routes += playback.routes()
+        self.routes += SteeringRoutes(catalogue, finder, self.client, settings.steering_ttl, self.counters).routes()
         self.tasks += [writes.run, partial(self._sweep, store)]
 
     async def _routing(self) -> tuple[ControlClient | None, SessionSignals | None]:
-        """Who is asked for edges and told how they do; nobody where there is no control."""
+        """The client that selects edges, and the sink of session signals; None without control."""
         if not self.settings.control:
             return None, None
         control = await self.stack.enter_async_context(self._control_client())
@@ -245,25 +250,25 @@ class _Builder:
 
     def _gateway(self) -> None:
         settings = self.settings
-        upstream = OriginClient(self.client, settings.origin, settings.region)
-        films = CatalogueForPlayback(self.store)
-        self.routes += PageRoutes(upstream, films, settings.edges, self.gate, self.clock).routes()
-        self.routes += Gateway(upstream, settings.edges).routes()
+        origin = OriginClient(self.client, settings.origin, settings.region)
+        catalogue = CatalogueForPlayback(self.store)
+        self.routes += PageRoutes(origin, catalogue, settings.edges, self.authenticator, self.clock).routes()
+        self.routes += Gateway(origin, settings.edges).routes()
 
 
-def _gate(settings: ServicesSettings) -> Authenticator:
+def _make_authenticator(settings: ServicesSettings) -> Authenticator:
     key = read_or_create(settings.api_key_path, lambda: token_urlsafe(32).encode() + b"\n", "api_key_file")
     guest = read_or_create(settings.data / "guest.key", lambda: token_bytes(32).hex().encode(), "data")
     try:
         text = key.decode("ascii").strip()
     except UnicodeDecodeError:
-        raise BadSettings("api_key_file", f"{settings.api_key_path} holds no key: letters, digits and marks") from None
+        raise BadSettings("api_key_file", f"{settings.api_key_path} must contain ASCII characters only") from None
     if len(text) < 16 or any(letter.isspace() for letter in text):
-        raise BadSettings("api_key_file", f"{settings.api_key_path} must hold one word of at least 16 characters")
+        raise BadSettings("api_key_file", f"{settings.api_key_path} must contain one word of at least 16 characters")
     return Authenticator(text, guest, settings.insecure_dev)
 
 
-def _own_key(settings: ServicesSettings) -> NamedSigningKey:
+def _load_signing_key(settings: ServicesSettings) -> NamedSigningKey:
     pem = read_or_create(settings.signing_key_file, generate_ed25519_pem, "signing_key")
     try:
         key = SigningKey.from_pem(pem)
@@ -290,9 +295,9 @@ def _own_routes(
 
     async def readiness(_: web.Request) -> web.Response:
         if stopping.is_set():
-            return problem(503, "draining", "The services are stopping: they finish running answers.")
+            return problem(503, "draining", "The services are stopping; running requests finish.")
         if not all(event.is_set() for event in ready):
-            return problem(503, "starting", "What was stored before is being made ready to be found.")
+            return problem(503, "starting", "The search index or the recommendations are still loading.")
         return json_response({"status": "ready"})
 
     async def metrics(_: web.Request) -> web.Response:
@@ -303,9 +308,9 @@ def _own_routes(
         return json_response(described, cache="public, max-age=60")
 
     own = (
-        Route("GET", "/healthz", health, Access.ANYBODY, "Whether the process lives", response={"type": "object"}),
+        Route("GET", "/healthz", health, Access.ANYBODY, "Whether the process is alive", response={"type": "object"}),
         Route("GET", "/readyz", readiness, Access.ANYBODY, "Whether all parts serve", response={"type": "object"}),
-        Route("GET", "/metrics", metrics, Access.INTERNAL, "Counters, as Prometheus reads them", hidden=True),
+        Route("GET", "/metrics", metrics, Access.INTERNAL, "Counters in Prometheus' text format", hidden=True),
         Route("GET", "/openapi.json", openapi, Access.ANYBODY, "This description", response={"type": "object"}),
     )
     described |= describe([*routes, *own], _version())

@@ -1,4 +1,4 @@
-"""What the services count: one table, each with its sentence, and the numbers behind it."""
+"""The services' counters: their table, and the Prometheus metrics made from it."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ COUNTERS = (
     Row(
         "matinee_services_requests_total",
         "counter",
-        "Requests answered, by route, method and status.",
+        "Requests, by route, method and status.",
         ("route", "method", "status"),
     ),
-    Row("matinee_services_request_seconds", "histogram", "How long requests took, by route.", ("route",)),
+    Row("matinee_services_request_seconds", "histogram", "Duration of requests, by route.", ("route",)),
     Row(
         "matinee_services_task_failures_total",
         "counter",
-        "Failures of what the services do for ever; each was begun again.",
+        "Failures of background tasks, each of which was restarted.",
         ("task",),
     ),
     Row("matinee_catalogue_titles", "gauge", "Titles in the catalogue."),
-    Row("matinee_catalogue_playable_titles", "gauge", "Titles with something published to play."),
-    Row("matinee_catalogue_library_failures_total", "counter", "Times that the origin's library could not be read."),
-    Row("matinee_catalogue_control_cursor", "gauge", "The catalogue's latest change that control has taken."),
+    Row("matinee_catalogue_playable_titles", "gauge", "Titles that can be played."),
+    Row("matinee_catalogue_library_failures_total", "counter", "Failed reads of the origin's library."),
+    Row("matinee_catalogue_control_cursor", "gauge", "The latest change of the catalogue that control has stored."),
     Row("matinee_playback_starts_total", "counter", "Playback starts, by outcome.", ("outcome",)),
-    Row("matinee_playback_routes_total", "counter", "Times that edges were looked for, by who answered.", ("by",)),
+    Row("matinee_playback_routes_total", "counter", "Edge selections, by the source of the answer.", ("by",)),
     Row(
         "matinee_playback_steering_total",
         "counter",
-        "Steering manifests asked for, by what became of it (hls, dash, gone, later).",
+        "Requests for steering manifests, by outcome (hls, dash, gone, later).",
         ("outcome",),
     ),
-    Row("matinee_playback_sessions", "gauge", "Playback sessions remembered."),
+    Row("matinee_playback_sessions", "gauge", "Stored playback sessions."),
     Row(
         "matinee_search_queries_total",
         "counter",
-        "Searches, by the stage that answered (exact, fuzzy, none).",
+        "Searches, by the stage that answered (browse, exact, fuzzy, none).",
         ("stage",),
     ),
     Row("matinee_search_documents", "gauge", "Titles in the search index."),
-    Row("matinee_search_rebuilds_total", "counter", "Times that the search index was built anew."),
-    Row("matinee_recommend_events_total", "counter", "Feedback events taken in."),
-    Row("matinee_recommend_train_seconds", "gauge", "How long the latest refit took."),
-    Row("matinee_recommend_trained_events", "gauge", "Events that the model in use was fitted to."),
+    Row("matinee_search_rebuilds_total", "counter", "Rebuilds of the search index."),
+    Row("matinee_recommend_events_total", "counter", "Feedback events stored."),
+    Row("matinee_recommend_train_seconds", "gauge", "Duration of the latest fit in seconds."),
+    Row("matinee_recommend_trained_events", "gauge", "Events in the current model."),
 )
 """Every counter of the services."""
 

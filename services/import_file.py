@@ -1,4 +1,4 @@
-"""Files of an import: read with a progress bar by the bytes of the file, packed or plain."""
+"""Read import files, plain or gzipped, with a progress bar, and report their invalid lines."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from kernel.errors import MatineeError
 
 MAX_REPORTED = 50
-"""Bad lines shown one by one; the others are counted."""
+"""Invalid lines reported one by one; further ones are only counted."""
 
 
 @dataclass
 class ImportFile:
-    """An opened import file: `stream` gives its unpacked bytes; `show_progress` moves the bar to where reading is."""
+    """An open import file; `stream` yields its decompressed bytes."""
 
     stream: BinaryIO
     name: str
@@ -28,7 +28,7 @@ class ImportFile:
     _progress: Progress
 
     def show_progress(self, note: str) -> None:
-        """Show how far the file is read, with a note (such as the titles so far)."""
+        """Move the progress bar to the current position, with a note such as the number of titles."""
         self._progress.update(self._progress.task_ids[0], completed=self._raw.tell(), note=note)
 
     def print_line(self, text: str) -> None:
@@ -38,7 +38,7 @@ class ImportFile:
 
 @contextmanager
 def open_import_file(name: str) -> Iterator[ImportFile]:
-    """Open FILE, unpacking gzip whatever its name is. Raises MatineeError when it cannot be read."""
+    """Open a file and detect gzip by its content. Raises MatineeError if it cannot be read."""
     path = Path(name)
     try:
         raw = path.open("rb")
@@ -59,20 +59,20 @@ def open_import_file(name: str) -> Iterator[ImportFile]:
             try:
                 yield ImportFile(stream, name, raw, progress)
             except (EOFError, gzip.BadGzipFile, OSError) as error:
-                raise MatineeError(f"{name}: ends early or is damaged: {error}") from error
+                raise MatineeError(f"{name}: the file is truncated or damaged: {error}") from error
 
 
 @dataclass
 class BadLines:
-    """Counts bad lines, and shows the first of them."""
+    """Counts invalid lines, and reports the first of them."""
 
     source: ImportFile
     count: int = 0
 
     def report(self, line: int, why: object) -> None:
-        """Line `line` (counted from 1) is left out, and why."""
+        """Count line number `line` (from 1) as invalid, and print why."""
         self.count += 1
         if self.count <= MAX_REPORTED:
             self.source.print_line(f"{self.source.name}: line {line}: {why}")
         elif self.count == MAX_REPORTED + 1:
-            self.source.print_line("further bad lines are only counted")
+            self.source.print_line("further invalid lines are only counted")

@@ -1,4 +1,4 @@
-"""Runs the services: sockets, signals, the tasks' owner, and a clean stop."""
+"""Run the services: listen, handle signals, own the background tasks, stop cleanly."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from system.clock import SystemClock
 log = structlog.get_logger()
 
 MAX_LINE_LENGTH = 64 * 1024
-"""Bytes of a request line: too long a query is told so by search, not cut off by the parser."""
+"""Bytes of a request line; large enough that search itself can refuse a long query with a clear error."""
 MAX_FIELD_LENGTH = 16 * 1024
 READY_SECONDS = 5.0
-"""How long the start may wait for the search index and the like before serving with what they hold so far."""
+"""How long the start waits for the search index and the recommendations before serving without them."""
 
 
 def serve(settings: ServicesSettings) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code."""
+    """Serve until SIGTERM or SIGINT. Returns the exit code."""
     hold_signals()
     begin_process()
     _log_as_json()
@@ -51,7 +51,7 @@ def _log_as_json() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # its own lines are no JSON; errors are logged by the front
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # Its lines are not JSON; the middleware logs errors.
 
 
 async def _serve(settings: ServicesSettings) -> int:
@@ -71,7 +71,7 @@ async def _serve(settings: ServicesSettings) -> int:
 
 
 async def _run(settings: ServicesSettings, services: Services, stop: asyncio.Event) -> None:
-    """Answer, with the tasks beside: one that fails is told, counted and begun again. Raises MatineeError."""
+    """Serve HTTP with the background tasks; failed tasks are logged, counted and restarted. Raises MatineeError."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(services.supervised.keep(task_name(task), task)) for task in services.tasks]
@@ -91,7 +91,7 @@ async def _run(settings: ServicesSettings, services: Services, stop: asyncio.Eve
 
 
 def task_name(task: Task) -> str:
-    """What logs and counters call a task."""
+    """The name of a task in logs and counters."""
     work = task.func if isinstance(task, partial) else task
     return str(getattr(work, "__qualname__", "task")).strip("_")
 
@@ -113,7 +113,7 @@ async def _answer(settings: ServicesSettings, services: Services, stop: asyncio.
 
 
 async def _ready(services: Services, stop: asyncio.Event) -> None:
-    """Wait, for a while, until what was stored before can be found again."""
+    """Wait until all parts are ready, at most READY_SECONDS."""
 
     async def all_ready() -> None:
         for event in services.ready:

@@ -1,4 +1,4 @@
-"""The services' settings, and what of them cannot be together."""
+"""The services' settings, and checks of their combinations."""
 
 from __future__ import annotations
 
@@ -43,29 +43,25 @@ class ServicesSettings:
     origin_poll: float = setting(DURATION, "1s", "How often the origin's library is polled.", least=0.05, most=3600)
     control: Address | None = setting(ADDRESS, None, "The control plane, which gets titles, licences and public keys.")
     id: str = setting(TEXT, "services", "This process's name in the fleet.")
-    fleet_dir: Path | None = setting(PATH, None, "Folder for the identity that control requires.")
-    enrol_token: Path | None = setting(
-        PATH, None, "File of the one-time token to join the fleet with; removed when it is spent."
-    )
+    fleet_dir: Path | None = setting(PATH, None, "Folder of the identity that the fleet's control requires.")
+    enrol_token: Path | None = setting(PATH, None, "File with the one-time token to join the fleet; removed after use.")
     enrol_at: tuple[Address, ...] = setting(
-        ADDRESS, None, "Control's enrolment listener, HOST:PORT, where the token is spent.", many=True
+        ADDRESS, None, "Control's enrolment listener, HOST:PORT, which accepts the token.", many=True
     )
     edges: tuple[str, ...] = setting(URL, None, "Base URLs of the edges that viewers play from.", many=True)
     region: str = setting(TEXT, "eu", "The region in the viewers' paths, /cdn/<region>/.")
     signing_key: Path | None = setting(
         PATH,
         None,
-        "PEM file of the Ed25519 key that signs viewers' tokens; made when absent. Not set: DATA/signing.pem.",
+        "PEM file of the Ed25519 key that signs viewers' tokens; created if absent. Not set: DATA/signing.pem.",
     )
     kid: str = setting(TEXT, "matinee-1", "The signing key's name in tokens and in the key set.")
     geo: Path | None = setting(PATH_OR_OFF, "off", "An .mmdb file that maps viewers' addresses to countries, or off.")
-    default_country: str | None = setting(COUNTRY, None, "Country of viewers whose address has none.")
+    default_country: str | None = setting(COUNTRY, None, "Country of viewers whose address has no known country.")
     trusted_proxies: tuple[IPNetwork, ...] = setting(
         CIDR, None, "Proxies in front of the services whose X-Forwarded-For is trusted.", many=True
     )
-    api_key_file: Path | None = setting(
-        PATH, None, "File that holds the API key; made when absent. Not set: DATA/api.key."
-    )
+    api_key_file: Path | None = setting(PATH, None, "File with the API key; created if absent. Not set: DATA/api.key.")
     insecure_dev: bool = setting(SWITCH, "off", "Require no API key; on loopback only, for development.")
     token_ttl: float | None = setting(
         DURATION, None, "How long a viewer's token is valid. Not set: 6h, or the film's length and an hour.", least=10
@@ -73,15 +69,15 @@ class ServicesSettings:
     max_sessions: int = setting(
         INTEGER,
         "100000",
-        "How many playback sessions are remembered; the oldest are forgotten first.",
+        "Number of playback sessions kept; the least recently seen are deleted first.",
         least=1,
         most=100_000_000,
     )
     steering_ttl: float = setting(
-        DURATION, "10s", "How long players wait before they ask again which edge to use.", least=1, most=300
+        DURATION, "10s", "How long players wait between steering requests.", least=1, most=300
     )
     trend_half_life: float = setting(
-        DURATION, "3d", "After how long a watched title counts half in the trends.", least=60
+        DURATION, "3d", "Time after which an event has half its weight in the trends.", least=60
     )
     train_pause: float = setting(
         DURATION, "2s", "How long feedback is collected before the recommendations are refitted.", least=0.05
@@ -97,12 +93,12 @@ class ServicesSettings:
 
     @property
     def signing_key_file(self) -> Path:
-        """Where the signing key is."""
+        """The file of the signing key."""
         return self.signing_key or self.data / "signing.pem"
 
     @property
     def api_key_path(self) -> Path:
-        """Where the API key is."""
+        """The file of the API key."""
         return self.api_key_file or self.data / "api.key"
 
     def runs(self, part: str) -> bool:
@@ -111,20 +107,21 @@ class ServicesSettings:
 
 
 def door_rules(settings: ServicesSettings) -> DoorRules:
-    """Which hosts are answered. Where viewers come from elsewhere, and nobody has said by which names, all are."""
+    """The allowed hosts. If the services are public and `allowed_hosts` is not set, all hosts are allowed."""
     unknown = not settings.allowed_hosts and not settings.insecure_dev
     public = bool(settings.trusted_proxies) or not is_loopback(settings.listen.host)
     return rules_for(settings.listen, settings.allowed_hosts, any_name=unknown and public)
 
 
 def check_settings(settings: ServicesSettings) -> None:
-    """Refuse what cannot be together. Raises BadSettings naming the setting."""
+    """Reject invalid values and combinations. Raises BadSettings naming the setting."""
     if settings.insecure_dev and not is_loopback(settings.listen.host):
         raise BadSettings(
-            "insecure_dev", f"works on loopback only, and `listen` is {settings.listen}: leave it off, or listen there"
+            "insecure_dev",
+            f"works on loopback only, but `listen` is {settings.listen}: turn it off, or listen on 127.0.0.1",
         )
     if not REGION.fullmatch(settings.region):
-        raise BadSettings("region", f"{settings.region!r} is not a region: small letters, digits and hyphens")
+        raise BadSettings("region", f"{settings.region!r} is not valid: use lower-case letters, digits and hyphens")
     if settings.geo is not None and not settings.geo.is_file():
         raise BadSettings("geo", f"there is no file {settings.geo}")
     if settings.data.exists() and not settings.data.is_dir():

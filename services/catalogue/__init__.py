@@ -1,1 +1,1 @@
-"""Titles and where they may be watched: the owner of both, with a change log others follow."""
+"""The catalogue owns titles and their licences, and keeps a change log that other services follow."""

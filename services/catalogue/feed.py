@@ -1,4 +1,4 @@
-"""Waiting for the catalogue to change: by this process at once, by another one within half a second."""
+"""Wait for changes of the catalogue: those of this process at once, those of other processes within half a second."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ MAX_BATCH = 1000
 
 
 class ChangeLog(Protocol):
-    """What is followed: the catalogue's store."""
+    """The change log to follow: the catalogue's store."""
 
     async def head(self) -> int:
-        """The latest change."""
+        """The sequence number of the latest change."""
 
     async def changes(self, after: int, limit: int) -> list[Change]:
-        """What changed after a cursor."""
+        """Changes after the cursor `after`, oldest first, at most `limit`."""
 
 
 class ChangeFeed:
-    """Tells followers of changes. `watch` runs for as long as the process; `follow` is one follower's reading."""
+    """Wakes followers on changes. `watch` is its background task; each follower iterates over its own `follow`."""
 
     def __init__(self, changes: ChangeLog, poll: float = POLL_SECONDS) -> None:
         self._changes = changes
@@ -38,11 +38,11 @@ class ChangeFeed:
         self._nudged = asyncio.Event()
 
     def notify_change(self) -> None:
-        """This process has just written: look now."""
+        """Call after this process wrote a change, so that followers need not wait for the next poll."""
         self._nudged.set()
 
     async def watch(self) -> None:
-        """Look for changes for ever: SQLite tells other processes nothing, so it is asked."""
+        """Poll for changes for ever: SQLite does not notify other processes."""
         while True:
             try:
                 head = await self._changes.head()
@@ -60,7 +60,7 @@ class ChangeFeed:
                 continue
 
     async def follow(self, after: int) -> AsyncIterator[list[Change]]:
-        """Batches of changes after a cursor, for ever; each title at its newest."""
+        """Yield batches of changes after a cursor, for ever; each title in its latest state."""
         while True:
             batch = await self._changes.changes(after, MAX_BATCH)
             if batch:
@@ -68,4 +68,4 @@ class ChangeFeed:
                 yield batch
                 continue
             async with self._moved:
-                await self._moved.wait_for(lambda: self._head > after)  # noqa: B023 (read again each time round)
+                await self._moved.wait_for(lambda: self._head > after)  # noqa: B023 (awaited within the iteration)

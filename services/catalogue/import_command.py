@@ -1,4 +1,4 @@
-"""`matinee catalogue import FILE`: JSON lines (or a JSON list) of titles into the catalogue, packed or plain."""
+"""`matinee catalogue import FILE`: import titles from JSON lines or a JSON list, plain or gzipped."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SETTINGS = ImportSettings
 
 
 def run(settings: ImportSettings, file: str) -> int:
-    """Import FILE; 1 when a line of it was bad (the good ones are kept)."""
+    """Import FILE. Returns 1 if any line was invalid; the valid ones are imported all the same."""
     return asyncio.run(_import(settings, file))
 
 
@@ -41,60 +41,58 @@ async def _import(settings: ImportSettings, file: str) -> int:
         store = CatalogueStore(settings.data)
         await store.open()
         faults = BadLines(source)
-        tally = _Tally(store, source)
+        importer = _Importer(store, source)
         try:
             for number, item in _items(source):
                 found = item if isinstance(item, LineError) else parse_line(item)
                 if isinstance(found, LineError):
                     faults.report(number, found)
                 else:
-                    await tally.add(found)
-        finally:  # a file that ends in the middle keeps what came before
-            await tally.flush()
+                    await importer.add(found)
+        finally:  # Keep what was read before a damaged or truncated file broke off.
+            await importer.flush()
             await store.close()
-    print(tally.summary())
+    print(importer.summary())
     if faults.count:
-        source.print_line(f"{faults.count} bad lines were left out")
+        source.print_line(f"skipped {faults.count} invalid lines")
     return 1 if faults.count else 0
 
 
-class _Tally:
-    """Gathers titles into batches, and counts them."""
+class _Importer:
+    """Writes titles in batches, and counts them."""
 
     def __init__(self, store: CatalogueStore, source: ImportFile) -> None:
         self._store = store
         self._source = source
         self._batch: list[ImportedTitle] = []
-        self._named: set[str] = set()
+        self._content_ids: set[str] = set()
         self.read = 0
         self.changed = 0
 
     async def add(self, record: ImportedTitle) -> None:
-        """One more title."""
+        """Import a title, together with others of its batch."""
         self.read += 1
-        self._named.add(record.title.content_id)
+        self._content_ids.add(record.title.content_id)
         self._batch.append(record)
         if len(self._batch) >= BATCH:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what is gathered."""
+        """Write the pending batch."""
         if self._batch:
             self.changed += await self._store.import_titles(self._batch)
             self._batch = []
         self._source.show_progress(f"{self.read} titles")
 
     def summary(self) -> str:
-        """What was done, in one line."""
-        again = self.read - len(self._named)
-        repeated = (
-            f"; {again} lines named a title of the file again (the same contentId, or title and year)" if again else ""
-        )
-        return f"{self.read} titles read, {self.changed} new or changed{repeated}"
+        """The result in one line."""
+        repeated = self.read - len(self._content_ids)
+        note = f"; {repeated} lines repeat a title of the file (same contentId, or same title and year)"
+        return f"{self.read} titles read, {self.changed} new or changed{note if repeated else ''}"
 
 
 def _items(source: ImportFile) -> Iterator[tuple[int, bytes | msgspec.Raw | LineError]]:
-    """(number from 1, JSON object) of JSON lines or of a JSON list."""
+    """Yield (number from 1, JSON object) from JSON lines or a JSON list."""
     first = source.stream.readline(MAX_LINE_LENGTH).removeprefix(BOM)
     if first.lstrip().startswith(b"["):
         yield from _listed(first, source)
@@ -114,7 +112,7 @@ def _items(source: ImportFile) -> Iterator[tuple[int, bytes | msgspec.Raw | Line
 def _listed(first: bytes, source: ImportFile) -> Iterator[tuple[int, msgspec.Raw]]:
     body = first + source.stream.read(MAX_LIST_BYTES)
     if len(body) > MAX_LIST_BYTES:
-        raise MatineeError(f"{source.name}: a JSON list of more than {MAX_LIST_BYTES >> 20} MiB: use JSON lines")
+        raise MatineeError(f"{source.name}: the JSON list is larger than {MAX_LIST_BYTES >> 20} MiB: use JSON lines")
     try:
         items = msgspec.json.decode(body, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

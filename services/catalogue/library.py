@@ -1,4 +1,4 @@
-"""The origin's library as the catalogue reads it, and what a change in it does to a title. Pure."""
+"""Parse the origin's library, and merge its entries into the catalogue's titles. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PATH = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", re.ASCII)
 
 
 class LibraryTitle(Struct, frozen=True, rename="camel"):
-    """One entry of the origin's `GET /library`; paths in `streams` and `thumbnail` are below the title."""
+    """One entry of the origin's `GET /library`; the paths in `streams` and `thumbnail` are relative to the title."""
 
     content_id: str
     title: str = ""
@@ -39,11 +39,11 @@ _entry = msgspec.json.Decoder(LibraryTitle)
 
 
 def parse_library(body: bytes) -> tuple[list[LibraryTitle], list[str]]:
-    """(titles, what was wrong with the entries left out). Raises ValueError when the whole is no library."""
+    """Parse a library into (titles, errors of skipped entries). Raises ValueError if it is not a library."""
     try:
         raws = _library.decode(body).titles
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"the origin's library is not readable: {error}") from None
+        raise ValueError(f"the origin's library is not valid: {error}") from None
     titles, faults = [], []
     for number, raw in enumerate(raws):
         try:
@@ -54,12 +54,12 @@ def parse_library(body: bytes) -> tuple[list[LibraryTitle], list[str]]:
         if is_content_id(entry.content_id):
             titles.append(entry)
         else:
-            faults.append(f"entry {number}: {entry.content_id!r:.80} is no contentId")
+            faults.append(f"entry {number}: {entry.content_id!r:.80} is not a valid contentId")
     return titles, faults
 
 
 def to_playable(entry: LibraryTitle) -> Playable:
-    """What can be played of an entry; a tier's own playlists stand among the streams as `hls-sd`, `dash-sd`."""
+    """The playable part of an entry; the playlists of a tier are the streams `hls-sd`, `dash-sd` and so on."""
     tiers = {f"{kind}-{tier}": path for tier, streams in entry.tiers.items() for kind, path in streams.items()}
     streams = entry.streams | tiers
     return Playable(
@@ -73,37 +73,38 @@ def to_playable(entry: LibraryTitle) -> Playable:
 
 
 def _is_below(path: str) -> bool:
-    """Whether a path stays inside its title's folder and needs no escaping in a URL."""
+    """Whether a path stays inside its title's folder and needs no percent-encoding."""
     return _PATH.fullmatch(path) is not None and all(part.strip(".") for part in path.split("/"))
 
 
 def merge_published(known: Title | None, seen: LibraryTitle | None, entry: LibraryTitle) -> Title:
     """The catalogue's title after the origin published `entry`.
 
-    `known` is the title as it stands, `seen` what the origin said of it before. The catalogue owns titles and
-    licences, so what the origin says again undoes no import and no operator's licence; what it says anew is taken.
+    `known` is the current title, `seen` the previous entry of the origin; None if there is none. The catalogue owns
+    titles and licences: only fields that differ between `seen` and `entry` are updated, so that an unchanged entry
+    never undoes an import or an operator's licence.
     """
-    told = _title_from_entry(entry)
+    published = _title_from_entry(entry)
     if known is None:
-        return told
-    if seen is None:  # imported before the film came: the origin fills the gaps, and may only narrow the licence
+        return published
+    if seen is None:  # Imported before its first publication: fill the gaps; the licence may only become narrower.
         return msgspec.structs.replace(
             known,
-            year=known.year or told.year,
-            genres=known.genres or told.genres,
-            cast=known.cast or told.cast,
-            description=known.description or told.description,
-            attribution=told.attribution,
-            countries=told.countries if known.countries is None else known.countries,
-            playable=told.playable,
+            year=known.year or published.year,
+            genres=known.genres or published.genres,
+            cast=known.cast or published.cast,
+            description=known.description or published.description,
+            attribution=published.attribution,
+            countries=published.countries if known.countries is None else known.countries,
+            playable=published.playable,
         )
     before = _title_from_entry(seen)
     changed = {
-        name: getattr(told, name)
+        name: getattr(published, name)
         for name in ("title", "year", "genres", "cast", "description", "attribution", "countries")
-        if getattr(before, name) != getattr(told, name)
+        if getattr(before, name) != getattr(published, name)
     }
-    return msgspec.structs.replace(known, playable=told.playable, **changed)
+    return msgspec.structs.replace(known, playable=published.playable, **changed)
 
 
 def _title_from_entry(entry: LibraryTitle) -> Title:
@@ -124,7 +125,7 @@ def _title_from_entry(entry: LibraryTitle) -> Title:
 
 
 def _attribution(data: dict[str, Any]) -> str:
-    """One line that names the film's makers and its licence, as free licences ask for."""
+    """One line with the film's makers and licence, which free licences require to be shown."""
     credit = _text(data, "attribution") or _text(data, "credit")
     licence = _text(data, "licence") or _text(data, "license")
     return (f"{credit} ({licence})" if credit and licence and licence not in credit else credit or licence)[:500]

@@ -1,4 +1,4 @@
-"""`matinee catalogue licence CONTENT`: say where a title may be watched; a running platform follows within a second."""
+"""`matinee catalogue licence CONTENT`: set where a title may be watched; running services apply it within a second."""
 
 from __future__ import annotations
 
@@ -17,11 +17,9 @@ class LicenceSettings:
     """`matinee catalogue licence CONTENT`."""
 
     data: Path = setting(PATH, ".matinee/services", "The services' data folder.")
-    allow: tuple[str, ...] = setting(
-        COUNTRY, None, "The only countries where it may be watched.", many=True, flag_only=True
-    )
-    everywhere: bool = setting(SWITCH, "off", "It may be watched everywhere.", flag_only=True)
-    nowhere: bool = setting(SWITCH, "off", "It may be watched nowhere.", flag_only=True)
+    allow: tuple[str, ...] = setting(COUNTRY, None, "Allow only these countries.", many=True, flag_only=True)
+    everywhere: bool = setting(SWITCH, "off", "Allow all countries.", flag_only=True)
+    nowhere: bool = setting(SWITCH, "off", "Allow no country.", flag_only=True)
 
 
 SETTINGS = LicenceSettings
@@ -30,7 +28,7 @@ SETTINGS = LicenceSettings
 def run(settings: LicenceSettings, content: str) -> int:
     """Set the licence of the title with contentId CONTENT."""
     if [bool(settings.allow), settings.everywhere, settings.nowhere].count(True) != 1:
-        raise BadSettings("allow", "say one of --allow DE,FR or --everywhere or --nowhere")
+        raise BadSettings("allow", "give exactly one of --allow DE,FR, --everywhere, --nowhere")
     countries = None if settings.everywhere else normalise_countries(settings.allow)
     asyncio.run(_licence(settings, content, countries))
     where = "everywhere" if countries is None else ", ".join(countries) or "nowhere"

@@ -1,4 +1,4 @@
-"""Asks the origin for its library, again and again, and makes the catalogue say what can be played."""
+"""Poll the origin's library, and mark its titles as playable in the catalogue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REQUEST_TIMEOUT = 10.0
 
 
 class LibraryPoller:
-    """`run` asks for ever; what the origin does not answer stays as it was."""
+    """Polls the library. While the origin fails, the catalogue stays unchanged."""
 
     def __init__(
         self, session: aiohttp.ClientSession, origin: str, store: CatalogueStore, changed: Callable[[], None],
@@ -36,10 +36,10 @@ class LibraryPoller:
         self._etag: str | None = None
         self._failing = False
         self.first_poll_done = asyncio.Event()
-        """Set when the origin has answered once."""
+        """Set after the first successful poll."""
 
     async def run(self) -> None:
-        """Ask every few moments; less often while the origin fails."""
+        """Poll for ever, with growing pauses while the origin fails."""
         pause = self._every
         while True:
             try:
@@ -48,14 +48,14 @@ class LibraryPoller:
                 self.first_poll_done.set()
             except (aiohttp.ClientError, TimeoutError, ValueError, StorageFailed) as error:
                 self._counters.library_failures.inc()
-                if not self._failing:  # said once, not every second
+                if not self._failing:  # Log the first failure of a row only.
                     log.warning("library-unreadable", url=self._url, error=str(error) or type(error).__name__)
                 self._failing = True
                 pause = min(pause * 2, max(MAX_RETRY_SECONDS, self._every))
             await asyncio.sleep(pause)
 
     async def poll_once(self) -> None:
-        """Ask once. Raises ClientError, TimeoutError, ValueError (no library), StorageFailed."""
+        """Poll once. Raises ClientError, TimeoutError, ValueError (invalid library), StorageFailed."""
         headers = {"If-None-Match": self._etag} if self._etag else {}
         timeout = aiohttp.ClientTimeout(REQUEST_TIMEOUT)
         async with self._session.get(self._url, headers=headers, timeout=timeout, allow_redirects=False) as got:

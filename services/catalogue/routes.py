@@ -1,4 +1,4 @@
-"""The catalogue over HTTP: what there is where the viewer is, and licences by operators."""
+"""HTTP routes of the catalogue: titles licensed in the viewer's country, and licences set by operators."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TITLE_SCHEMA = {
 }
 MAX_IDS = 100
 MAX_CURSOR_LENGTH = 300
-_COUNTRY = Parameter("country", "Another country than the viewer's own (API key only).")
+_COUNTRY = Parameter("country", "Use this country instead of the viewer's own (API key only).")
 
 
 class LicenceBody(Struct, forbid_unknown_fields=True):
@@ -56,12 +56,12 @@ class CatalogueRoutes:
         self._changed = changed
 
     def routes(self) -> tuple[Route, ...]:
-        """The catalogue's table."""
+        """The catalogue's route table."""
         one = Parameter("contentId", "The title.", location="path")
         page = (
-            Parameter("cursor", "Where the page begins: the answer before had it as nextCursor."),
-            Parameter("ids", "These titles alone, contentIds with commas between, at most 100: one page, in no order."),
-            Parameter("limit", "Titles a page, 1 to 100.", schema={"type": "integer", "default": 50}),
+            Parameter("cursor", "The `nextCursor` of the previous page."),
+            Parameter("ids", "Only these titles: at most 100 contentIds, comma-separated; one page, in no order."),
+            Parameter("limit", "Titles per page, 1 to 100.", schema={"type": "integer", "default": 50}),
             _COUNTRY,
         )
         listing = {
@@ -74,7 +74,7 @@ class CatalogueRoutes:
         body = {"type": "object", "properties": {"countries": {"type": ["array", "null"], "items": {"type": "string"}}}}
         return (
             Route(
-                "GET", "/titles", self.list_titles, Access.VIEWER, "Titles licensed where the viewer is",
+                "GET", "/titles", self.list_titles, Access.VIEWER, "Titles licensed in the viewer's country",
                 page, response=listing,
             ),
             Route(
@@ -83,7 +83,7 @@ class CatalogueRoutes:
             ),
             Route(
                 "PUT", "/titles/{contentId}/licence", self.put_licence, Access.OPERATOR,
-                "Say where a title may be watched", (one,), body=body, response=TITLE_SCHEMA, errors=(404,),
+                "Set the countries of a title's licence", (one,), body=body, response=TITLE_SCHEMA, errors=(404,),
             ),
         )  # fmt: skip
 
@@ -112,11 +112,11 @@ class CatalogueRoutes:
         return json_response({"titles": shown, "nextCursor": None})
 
     async def get_title(self, request: web.Request) -> web.Response:
-        """One title; one that is not licensed where the viewer is does not exist there."""
+        """One title; 404 also if it is not licensed in the viewer's country."""
         title = await self._store.get(params.content_id(request.match_info["contentId"]))
         operator = request_context(request).caller.operator and params.country(request) is None
         if title is None or not (operator or is_licensed(title.countries, viewer_country(request))):
-            raise BadRequest(404, "title-unknown", "there is no such title here")
+            raise BadRequest(404, "title-unknown", "there is no such title in this country")
         return json_response(title_json(title, operator=request_context(request).caller.operator))
 
     async def put_licence(self, request: web.Request) -> web.Response:
@@ -132,7 +132,7 @@ class CatalogueRoutes:
 
 
 def title_json(title: Title, *, operator: bool) -> dict[str, Any]:
-    """A title as it is answered; only operators read where else it is licensed."""
+    """A title as JSON; only operators see its countries."""
     film = title.playable
     shown = {
         "contentId": title.content_id,
@@ -151,26 +151,26 @@ def title_json(title: Title, *, operator: bool) -> dict[str, Any]:
     return shown | {"countries": title.countries} if operator else shown
 
 
-_Place = tuple[
+_Position = tuple[
     Annotated[int, Meta(ge=0, le=1)],
     Annotated[float, Meta(ge=0, le=MAX_POPULARITY)],
     Annotated[str, Meta(pattern=rf"^{CONTENT_ID.pattern}\Z")],
 ]
-"""A Position as a cursor may tell it: what no title has never reaches the database."""
+"""The values that a decoded cursor may have: no others reach the database."""
 
 
 def encode_cursor(position: Position) -> str:
-    """A place in the listing as an opaque word."""
+    """Encode a position in the list as an opaque cursor."""
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
 
 
 def decode_cursor(text: str) -> Position:
-    """The place that a cursor names. Raises BadRequest for one that we did not make."""
+    """Decode a cursor. Raises BadRequest if `encode_cursor` cannot have made it."""
     try:
         if len(text) > MAX_CURSOR_LENGTH:
             raise ValueError("too long")
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        place: Position = msgspec.json.decode(raw, type=_Place)
+        position: Position = msgspec.json.decode(raw, type=_Position)
     except (ValueError, binascii.Error, msgspec.DecodeError):
-        raise BadRequest(400, "cursor", "query parameter `cursor` is not one that an answer of ours had") from None
-    return place
+        raise BadRequest(400, "cursor", "query parameter `cursor` is not a `nextCursor` of this API") from None
+    return position

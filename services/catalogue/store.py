@@ -1,7 +1,7 @@
 """The catalogue's database: titles and the change log that search, recommendations and control follow.
 
-The change log is the titles themselves: each carries the sequence number of its last change, given inside the writing
-transaction, so a follower that reads "everything after my cursor, in order" misses nothing and reads each title once.
+The titles are the change log: each has the sequence number of its last change, assigned inside the writing
+transaction. So a follower that reads all titles after its cursor in order misses no change and reads each title once.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ titles = Table(
     Column("genres", Text, nullable=False),
     Column("cast_names", Text, nullable=False),
     Column("description", Text, nullable=False),
-    Column("countries", Text),  # NULL everywhere; ",DE,FR," there; "," nowhere
+    Column("countries", Text),  # NULL: everywhere; ",DE,FR,": only there; ",": nowhere
     Column("rating", Float),
     Column("popularity", Float, nullable=False),
     Column("attribution", Text, nullable=False, server_default=""),
     Column("is_playable", Integer, nullable=False, server_default="0"),
     Column("playable", Text),
-    Column("origin_seen", Text),  # what the origin last said of it, to tell what it says anew
+    Column("origin_seen", Text),  # the origin's previous library entry, to detect which fields it changes
 )
 Index("titles_in_order", titles.c.is_playable, titles.c.popularity, titles.c.content_id)
 facts = Table("facts", tables, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 
 Position = tuple[int, float, str]
-"""Where a page of the listing ends: (is_playable, popularity, contentId)."""
+"""The end of a page of titles: (is_playable, popularity, contentId)."""
 
 _names = msgspec.json.Decoder(tuple[str, ...])
 _playable = msgspec.json.Decoder(Playable)
@@ -51,15 +51,15 @@ _seen = msgspec.json.Decoder(LibraryTitle)
 
 
 class CatalogueStore:
-    """Titles in DATA/catalogue.sqlite3; several processes may have it open."""
+    """Titles in DATA/catalogue.sqlite3; several processes may open it."""
 
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "catalogue.sqlite3", tables)
         self.epoch = ""
-        """Names this database for ever: a follower's cursor is worth nothing in another one."""
+        """The permanent id of this database: cursors of one database are invalid in another."""
 
     async def open(self) -> None:
-        """Open or make the database. Raises StorageFailed."""
+        """Open or create the database. Raises StorageFailed."""
         await self._database.open()
         async with self._database.write() as connection:
             first = [{"name": "epoch", "value": token_hex(8)}, {"name": "seq", "value": "0"}]
@@ -83,14 +83,14 @@ class CatalogueStore:
             return [Change(row["seq"], _title(row)) for row in (await connection.execute(query)).mappings()]
 
     async def get(self, content_id: str) -> Title | None:
-        """One title."""
+        """One title; None if there is none with this contentId."""
         query = select(titles).where(titles.c.content_id == content_id)
         async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().first()
         return None if row is None else _title(row)
 
     async def get_many(self, content_ids: Sequence[str]) -> dict[str, Title]:
-        """Those of the titles (at most a few hundred) that exist, by contentId."""
+        """The existing ones of these titles (at most a few hundred), by contentId."""
         query = select(titles).where(titles.c.content_id.in_(list(content_ids)))
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).mappings()
@@ -99,13 +99,13 @@ class CatalogueStore:
     async def page(self, country: str | None, after: Position | None, limit: int) -> list[tuple[Position, Title]]:
         """Titles licensed in the country: playable ones first, then by popularity."""
         query = select(titles).where(_licensed_in(country))
-        # all three fall: the index read backwards gives the page without sorting, however many titles are alike
+        # Sort all three columns descending: SQLite then reads the index backwards and never sorts.
         order = (titles.c.is_playable, titles.c.popularity, titles.c.content_id)
         if after is not None:
             query = query.where(tuple_(*order) < after)
-        falling = (column.desc() for column in order)
+        descending = (column.desc() for column in order)
         async with self._database.read() as connection:
-            rows = (await connection.execute(query.order_by(*falling).limit(limit))).mappings()
+            rows = (await connection.execute(query.order_by(*descending).limit(limit))).mappings()
             return [((row["is_playable"], row["popularity"], row["content_id"]), _title(row)) for row in rows]
 
     async def count(self) -> tuple[int, int]:
@@ -116,9 +116,9 @@ class CatalogueStore:
             return row[0], row[1]
 
     async def import_titles(self, batch: Sequence[ImportedTitle]) -> int:
-        """Insert or update titles of an import in one transaction; how many of them changed anything.
+        """Insert or update imported titles in one transaction. Returns how many are new or changed.
 
-        A title that the file says nothing of the countries of keeps its licence; what is playable stays untouched.
+        A title without `countries` in the file keeps its licence; `playable` never changes.
         """
         latest = {record.title.content_id: record for record in batch}
         async with self._database.write() as connection:
@@ -136,7 +136,7 @@ class CatalogueStore:
         return changed
 
     async def set_licence(self, content_id: str, countries: tuple[str, ...] | None) -> bool:
-        """Say where a title may be watched; False when there is no such title."""
+        """Set the countries where a title may be watched (None: all). Returns False if there is no such title."""
         async with self._database.write() as connection:
             seq = await _head(connection) + 1
             change = update(titles).where(titles.c.content_id == content_id)
@@ -146,11 +146,11 @@ class CatalogueStore:
         return bool(done.rowcount)
 
     async def sync_library(self, entries: Sequence[LibraryTitle]) -> int:
-        """Make the titles playable that the origin's library lists, and no others; how many changed."""
+        """Make exactly the titles in the origin's library playable. Returns how many titles changed."""
         listed = {entry.content_id: entry for entry in entries}
         async with self._database.write() as connection:
             seq = start = await _head(connection)
-            known = await _concerned(connection, list(listed))
+            known = await _affected_rows(connection, list(listed))
             for content_id, entry in listed.items():
                 row = known.get(content_id)
                 seen = _seen.decode(row["origin_seen"]) if row is not None and row["origin_seen"] else None
@@ -181,8 +181,8 @@ async def _set_head(connection: AsyncConnection, seq: int) -> None:
     await connection.execute(update(facts).where(facts.c.name == "seq").values(value=str(seq)))
 
 
-async def _concerned(connection: AsyncConnection, listed: list[str]) -> dict[str, Any]:
-    """The rows that a library touches: those playable now, and those listed."""
+async def _affected_rows(connection: AsyncConnection, listed: list[str]) -> dict[str, Any]:
+    """The rows that a library may change: those playable now, and those listed."""
     found: dict[str, Any] = {}
     conditions = [titles.c.is_playable == 1]
     conditions += [titles.c.content_id.in_(listed[start : start + 500]) for start in range(0, len(listed), 500)]

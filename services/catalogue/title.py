@@ -1,4 +1,4 @@
-"""What the catalogue knows of a title, and how a line of an import file becomes one. Pure."""
+"""The catalogue's title, and the parser of an import file's lines. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Country = Annotated[str, Meta(pattern=COUNTRY)]
 
 
 class Rendition(Struct, frozen=True, rename="camel"):
-    """One rung of a published title's ladder; `lines` its class (720 of v720), `bandwidth` in bit/s."""
+    """One rung of a published title's ladder; `lines` is its class (720 of v720), `bandwidth` is in bit/s."""
 
     name: str
     height: int | None = None
@@ -27,7 +27,7 @@ class Rendition(Struct, frozen=True, rename="camel"):
 
 
 class Playable(Struct, frozen=True, rename="camel"):
-    """What the origin has published of a title; `duration` in seconds, `streams` and `thumbnail` below the title."""
+    """A title's publication; `duration` is in seconds, `streams` and `thumbnail` are paths relative to the title."""
 
     version: int = 1
     published: str = ""
@@ -54,14 +54,14 @@ class Title(Struct, frozen=True, rename="camel"):
 
 
 class Change(Struct, frozen=True):
-    """One entry of the change log: the title as it is since `seq`."""
+    """One entry of the change log: the title's state since sequence number `seq`."""
 
     seq: int
     title: Title
 
 
 class _Line(Struct, rename="camel"):
-    """A line of an import file, in the form of the contract; fields it does not name are passed over."""
+    """A line of an import file; other fields are ignored."""
 
     title: Annotated[str, Meta(min_length=1, max_length=500)]
     content_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")] | None = None
@@ -77,7 +77,7 @@ class _Line(Struct, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class ImportedTitle:
-    """A title read from a file; `licence_given` says whether the file spoke of countries at all."""
+    """A title of an import file; `licence_given` is whether its line has the field `countries`."""
 
     title: Title
     licence_given: bool
@@ -85,7 +85,7 @@ class ImportedTitle:
 
 @dataclass(frozen=True, slots=True)
 class LineError:
-    """Why a line is no title: the field at fault ("" when the line as a whole is), and what is wrong."""
+    """Why a line is not a valid title: the invalid field ("" for the whole line), and the reason."""
 
     field: str
     why: str
@@ -99,7 +99,7 @@ _FIELD = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 
 
 def parse_line(line: bytes | msgspec.Raw) -> ImportedTitle | LineError:
-    """One JSON object of an import file as a title, or what is wrong with it."""
+    """Parse one JSON object of an import file."""
     try:
         found = _lines.decode(line)
     except msgspec.ValidationError as error:
@@ -141,12 +141,12 @@ def _words(texts: list[str] | None) -> tuple[str, ...]:
 
 
 def normalise_countries(countries: list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    """Country codes in capitals, each once, in order of the alphabet."""
+    """Country codes in upper case, sorted, without duplicates."""
     return tuple(sorted({country.upper() for country in countries}))
 
 
 def stable_content_id(title: str, year: int | None) -> str:
-    """The same contentId for the same title and year at every import: a readable part, the year and a hash."""
+    """A contentId that is the same for the same title and year at every import: a slug, the year and a hash."""
     key = f"{title.casefold()}\0{year or ''}".encode()
     digest = hashlib.blake2b(key, digest_size=5).hexdigest()
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()

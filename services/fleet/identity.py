@@ -1,4 +1,4 @@
-"""Who the services are to control, where that is a fleet's."""
+"""The services' mTLS identity, if their control is a fleet's."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def make_identity(settings: ServicesSettings, clock: Clock) -> NodeIdentity | None:
-    """Their identity; None where there is no control, or one on this machine in plain text. Raises BadSettings."""
+    """Make the identity; None without control, or if control is on this machine in plaintext. Raises BadSettings."""
     if settings.control is None:
         return None
-    from rpc.node_identity import NodeIdentity, needed  # gRPC is not loaded where nobody is called by it
+    from rpc.node_identity import NodeIdentity, needed  # imported here: processes without control never load gRPC
 
     folder = settings.fleet_dir
     if not needed(folder, [settings.control], settings.enrol_token, settings.enrol_at) or folder is None:

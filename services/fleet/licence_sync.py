@@ -1,6 +1,6 @@
-"""Keeps control told of the licences of published titles, as the catalogue changes.
+"""Send the licences of published titles to control whenever the catalogue changes.
 
-Playback never waits for it. Control keeps the cursor, so a new link goes on where control stands.
+Playback never waits for this. Control stores the cursor, so a restart continues where control is.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ MAX_RETRY_SECONDS = 10.0
 
 
 class SyncStatus(Protocol):
-    """What control holds."""
+    """Control's status."""
 
     @property
     def cursors(self) -> Mapping[str, int]:
-        """How far control has read each source."""
+        """The last change that control has stored, by source."""
 
 
 class LicenceSink(Protocol):
-    """What is said to control."""
+    """The part of the control client that takes licences."""
 
     async def put_titles(
         self, titles: Sequence[Mapping[str, Any]], *, removed: Sequence[str] = (), cursor: int = 0, source: str = ""
     ) -> object:
-        """Licences, and how far the source is read with them."""
+        """Store licences, together with the source's cursor after them."""
 
     async def status(self) -> SyncStatus:
-        """What control holds."""
+        """Control's cursors."""
 
 
 class ChangeSource(Protocol):
-    """What is told: the catalogue's change log."""
+    """The catalogue's change log."""
 
     async def head(self) -> int:
-        """The latest change."""
+        """The sequence number of the latest change."""
 
     def follow(self, after: int) -> AsyncIterator[list[Change]]:
-        """Batches of changes, for ever."""
+        """Yield batches of changes, for ever."""
 
 
 class LicenceSync:
-    """`run` tells control for as long as the process lives."""
+    """Follows the catalogue; `run` is its background task."""
 
     def __init__(self, control: LicenceSink, catalogue: ChangeSource, source: str, counters: Counters) -> None:
         self._control = control
@@ -61,7 +61,7 @@ class LicenceSync:
         self._counters = counters
 
     async def run(self) -> None:
-        """Tell, and after a failure again, from where control stands, with growing pauses."""
+        """Send changes for ever; after a failure, continue from control's cursor, with growing pauses."""
         pause = MIN_RETRY_SECONDS
         while True:
             try:
@@ -74,9 +74,10 @@ class LicenceSync:
 
     async def _send_changes(self) -> AsyncIterator[int]:
         cursor = (await self._control.status()).cursors.get(self._source, 0)
-        if cursor > await self._catalogue.head():  # this catalogue was put back from a copy: tell everything anew
+        if cursor > await self._catalogue.head():  # The catalogue was restored from an older backup: send everything.
             cursor = 0
         yield cursor
+        # Unpublished titles need no rule at the edges: control denies titles that it does not list.
         async for batch in self._catalogue.follow(cursor):
             cursor = batch[-1].seq
             titles = [
@@ -84,8 +85,7 @@ class LicenceSync:
                 for change in batch
                 if change.title.playable is not None
             ]
-            gone = [change.title.content_id for change in batch if change.title.playable is None]
-            # titles that nobody can play need no rule at the edges: control denies what it does not list
-            await self._control.put_titles(titles, removed=gone, cursor=cursor, source=self._source)
+            removed = [change.title.content_id for change in batch if change.title.playable is None]
+            await self._control.put_titles(titles, removed=removed, cursor=cursor, source=self._source)
             self._counters.control_cursor.set(cursor)
             yield cursor

@@ -1,9 +1,8 @@
-"""The key that this process signs viewers' tokens with, its name, and telling control of it.
+"""The key that signs viewers' tokens, its `kid`, and its publication to control.
 
-Tokens name their key by its `kid`, and edges keep the keys of earlier tokens until those have ended: two keys must
-never go by one name. So a new key under an old name gets a name of its own: `matinee-1` becomes
-`matinee-1-<thumbprint>`. The names given so far stand in a file; where that was lost, control knows that the name is
-taken, and says so.
+Tokens name their key by `kid`, and edges keep retired keys until their last tokens expire, so two keys must never
+share a `kid`. A new key under a used `kid` gets a fallback: `matinee-1` becomes `matinee-1-<thumbprint>`. A file
+remembers the names used so far; if it was lost, control refuses the name as taken.
 """
 
 from __future__ import annotations
@@ -26,20 +25,20 @@ MAX_FILE_BYTES = 64 << 10
 MIN_RETRY_SECONDS = 0.5
 MAX_RETRY_SECONDS = 10.0
 REPUBLISH_SECONDS = 600.0
-"""Seconds after which control is told again: another process of the services may have put its key since."""
+"""Seconds between publications: another process of the services may have replaced the key at control since."""
 
 log = structlog.get_logger()
 
 
 class KeySink(Protocol):
-    """What is said to control."""
+    """The part of the control client that takes public keys."""
 
     async def put_keys(self, jwks: Mapping[str, Any], *, owner: str = "", lifetime: float = 0.0) -> object:
-        """The public keys that are signed with from now on."""
+        """Replace the owner's public keys; no token of theirs outlives `lifetime` seconds."""
 
 
 class NamedSigningKey:
-    """A signing key and the name that its tokens give it. Raises BadSettings for what cannot be a name."""
+    """A signing key and its `kid`. Raises BadSettings if `kid` is not a valid name."""
 
     def __init__(self, key: SigningKey, kid: str, names: Path) -> None:
         try:
@@ -65,11 +64,11 @@ class NamedSigningKey:
 
     @property
     def jwks(self) -> dict[str, Any]:
-        """The public half, as a JWKS."""
+        """The public key as a JWKS."""
         return {"keys": [self.key.public_jwk(self.kid)]}
 
     def use_fallback_name(self) -> bool:
-        """Take a name of its own, since another key has the one wanted; False where it has that already."""
+        """Switch to the fallback name, because another key has the wanted one; False if it is in use already."""
         if self.kid == self._fallback_name:
             return False
         self.kid = self._fallback_name
@@ -87,7 +86,7 @@ class NamedSigningKey:
 
 
 _THUMBPRINT_MEMBERS = ("crv", "kty", "x", "y")
-"""What RFC 7638 §3.2 makes a thumbprint of."""
+"""The JWK members in a thumbprint (RFC 7638 §3.2)."""
 
 
 def _read_names(path: Path) -> dict[str, str]:
@@ -99,12 +98,12 @@ def _read_names(path: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise BadSettings("data", f"{path} cannot be read: {error}") from None
     if not isinstance(held, dict):
-        raise BadSettings("data", f"{path} is not the list of names it was")
+        raise BadSettings("data", f"{path} is damaged: it must contain a JSON object of key names")
     return {str(kid): str(thumbprint) for kid, thumbprint in held.items()}
 
 
 class KeyPublisher:
-    """Tells control of the key, at the start and from time to time. `lifetime`: what no token of it outlives."""
+    """Publishes the key to control, at the start and regularly. No token of the key outlives `lifetime` seconds."""
 
     def __init__(self, control: KeySink, own: NamedSigningKey, owner: str, lifetime: float) -> None:
         self._control = control
@@ -113,7 +112,7 @@ class KeyPublisher:
         self._lifetime = lifetime
 
     async def run(self) -> None:
-        """For ever; after a failure again, with growing pauses."""
+        """Publish for ever, with growing pauses after failures."""
         pause = MIN_RETRY_SECONDS
         while True:
             try:
@@ -127,7 +126,7 @@ class KeyPublisher:
                 await asyncio.sleep(REPUBLISH_SECONDS)
 
     async def publish_key(self) -> None:
-        """Once; under another name where the name is taken."""
+        """Publish once; under the fallback name if control refuses the name as taken."""
         try:
             await self._control.put_keys(self._own.jwks, owner=self._owner, lifetime=self._lifetime)
         except BadRequest as error:

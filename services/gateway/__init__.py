@@ -1,1 +1,1 @@
-"""The gateway: viewer pages, posters, and requests passed on to the origin or redirected to an edge."""
+"""The gateway: pages and posters for viewers, a proxy to the origin, redirects to the edges."""

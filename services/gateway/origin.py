@@ -1,4 +1,4 @@
-"""The origin as the gateway and the page ask it."""
+"""How the gateway reaches the origin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import aiohttp
 
 @dataclass(frozen=True)
 class OriginClient:
-    """The origin as the gateway asks it; `session` is the process's one HTTP client."""
+    """The origin's base URL (None: no origin), its region, and the HTTP client of this process."""
 
     session: aiohttp.ClientSession
     base_url: str | None

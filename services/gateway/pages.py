@@ -1,4 +1,4 @@
-"""The viewers' page: its files, its guests, the titles' pictures."""
+"""The viewers' page: its files, its guest cookie, and the titles' posters."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ MAX_POSTER_CACHE_BYTES = 64 << 20
 
 
 def content_security_policy(edges: Sequence[str], *, for_development: bool) -> str:
-    """What the page may load: its own files, and media from the edges.
+    """The page's Content-Security-Policy: it may load its own files, and media from the edges.
 
-    For development `eval` is allowed, which browser drivers' waiting for a condition needs.
+    `for_development` allows `eval`, which browser drivers need to wait for a condition.
     """
     hosts = " ".join(edges)
     scripts = "'self' 'unsafe-eval'" if for_development else "'self'"
@@ -48,30 +48,35 @@ def content_security_policy(edges: Sequence[str], *, for_development: bool) -> s
 
 
 class PosterCatalogue(Protocol):
-    """What the gateway needs of the catalogue to show a title's picture."""
+    """The part of the catalogue that knows posters."""
 
     async def thumbnail(self, content_id: str, country: str | None) -> str | None:
-        """The picture's path below the title; None where there is none, or it is not licensed there."""
+        """The poster's path relative to the title; None if it has none or is not licensed in the country."""
 
 
 class PageRoutes:
-    """Routes of the page and its files."""
+    """Serves the page, its files and the posters."""
 
     def __init__(
-        self, upstream: OriginClient, posters: PosterCatalogue, edges: Sequence[str], gate: Authenticator, clock: Clock
+        self,
+        origin: OriginClient,
+        posters: PosterCatalogue,
+        edges: Sequence[str],
+        authenticator: Authenticator,
+        clock: Clock,
     ) -> None:
-        self._upstream = upstream
+        self._origin = origin
         self._posters = posters
         self._edges = edges
-        self._gate = gate
+        self._authenticator = authenticator
         self._clock = clock
-        self._pictures: LRUCache[tuple[str, str], tuple[str, bytes]] = LRUCache(
-            MAX_POSTER_CACHE_BYTES, getsizeof=lambda kept: len(kept[1])
+        self._poster_cache: LRUCache[tuple[str, str], tuple[str, bytes]] = LRUCache(
+            MAX_POSTER_CACHE_BYTES, getsizeof=lambda poster: len(poster[1])
         )
         self._tags = {name: _etag(path) for name, path in ASSETS.items() if path.is_file()}
 
     def routes(self) -> tuple[Route, ...]:
-        """The page's table."""
+        """The page's route table."""
         poster = (Parameter("contentId", "The title.", location="path"),)
         viewer = {
             "type": "object",
@@ -86,7 +91,7 @@ class PageRoutes:
                 "/viewer",
                 self.get_viewer,
                 Access.ANYBODY,
-                "Who the viewer is; makes it a guest",
+                "The viewer's userId and country; sets the guest cookie",
                 response=viewer,
             ),
             Route(
@@ -101,11 +106,11 @@ class PageRoutes:
         )
 
     async def get_page(self, request: web.Request) -> web.StreamResponse:
-        """The page; its visitor becomes a guest."""
+        """The page; sets the guest cookie."""
         body = await asyncio.to_thread((WEB_FOLDER / "index.html").read_bytes)
         response = web.Response(body=body, content_type="text/html", charset="utf-8")
         response.headers["Content-Security-Policy"] = content_security_policy(
-            self._edges, for_development=self._gate.insecure_dev
+            self._edges, for_development=self._authenticator.insecure_dev
         )
         response.headers["X-Frame-Options"] = "DENY"
         response.headers["Cache-Control"] = "no-cache"
@@ -121,24 +126,24 @@ class PageRoutes:
         return response
 
     def _ensure_guest(self, request: web.Request, response: web.Response) -> str:
-        found = request_context(request)
-        guest = found.caller.guest
+        context = request_context(request)
+        guest = context.caller.guest
         if guest is None:
             guest = f"guest-{token_hex(16)}"
-            cookie = self._gate.make_cookie(guest, self._clock.wall())
+            cookie = self._authenticator.make_cookie(guest, self._clock.wall())
             response.set_cookie(
                 COOKIE_NAME,
                 cookie,
                 max_age=GUEST_COOKIE_SECONDS,
                 httponly=True,
                 samesite="Lax",
-                secure=found.secure,
+                secure=context.secure,
                 path="/",
             )
         return guest
 
     async def get_icon(self, request: web.Request) -> web.StreamResponse:
-        """Browsers ask for it unasked."""
+        """The icon at the path that browsers request by default."""
         return await self._serve_file(request, "icon.svg")
 
     async def get_asset(self, request: web.Request) -> web.StreamResponse:
@@ -156,33 +161,33 @@ class PageRoutes:
         return web.Response(body=body, content_type=CONTENT_TYPES[path.suffix], charset="utf-8", headers=headers)
 
     async def get_poster(self, request: web.Request) -> web.StreamResponse:
-        """A title's picture, fetched from the origin and kept."""
+        """A title's poster, fetched from the origin and cached."""
         content_id = params.content_id(request.match_info["contentId"])
         path = await self._posters.thumbnail(content_id, request_context(request).country)
-        if path is None or self._upstream.base_url is None:
-            raise BadRequest(404, "no-picture", "there is no picture of this title here")
-        if (content_id, path) not in self._pictures:
-            self._pictures[content_id, path] = await self._fetch_picture(content_id, path)
-        kind, body = self._pictures[content_id, path]
+        if path is None or self._origin.base_url is None:
+            raise BadRequest(404, "no-picture", "this title has no poster in this country")
+        if (content_id, path) not in self._poster_cache:
+            self._poster_cache[content_id, path] = await self._fetch_poster(content_id, path)
+        kind, body = self._poster_cache[content_id, path]
         headers = {"Cache-Control": "private, max-age=300", "Content-Security-Policy": "default-src 'none'; sandbox"}
         return web.Response(body=body, content_type=kind, headers=headers)
 
-    async def _fetch_picture(self, content_id: str, path: str) -> tuple[str, bytes]:
-        upstream = self._upstream
-        url = f"{upstream.base_url}/cdn/{upstream.region}/{content_id}/{path}"
+    async def _fetch_poster(self, content_id: str, path: str) -> tuple[str, bytes]:
+        origin = self._origin
+        url = f"{origin.base_url}/cdn/{origin.region}/{content_id}/{path}"
         try:
-            async with upstream.session.get(url, allow_redirects=False, timeout=aiohttp.ClientTimeout(10)) as got:
+            async with origin.session.get(url, allow_redirects=False, timeout=aiohttp.ClientTimeout(10)) as got:
                 body = await got.content.read(MAX_POSTER_BYTES + 1)
                 while len(body) <= MAX_POSTER_BYTES and (more := await got.content.read(MAX_POSTER_BYTES)):
                     body += more
         except (aiohttp.ClientError, TimeoutError) as error:
             raise UpstreamFailed(
-                UpstreamReason.ORIGIN_UNREACHABLE, detail=f"the origin cannot be asked: {type(error).__name__}"
+                UpstreamReason.ORIGIN_UNREACHABLE, detail=f"the origin cannot be reached: {type(error).__name__}"
             ) from error
         kind = got.content_type
         if got.status != 200 or not kind.startswith("image/") or len(body) > MAX_POSTER_BYTES:
             raise UpstreamFailed(
-                UpstreamReason.ORIGIN_ANSWER, detail=f"the origin answered {got.status} {kind} for a picture"
+                UpstreamReason.ORIGIN_ANSWER, detail=f"the origin answered {got.status} {kind} for a poster"
             )
         return kind, body
 

@@ -1,4 +1,4 @@
-"""The gateway: content calls go on to the origin, playlists and segments are sent to an edge."""
+"""The gateway proxies /content/* to the origin, and redirects playlists and segments to an edge."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _RESPONSE_FIELDS_DROPPED = _HOP_BY_HOP | {"set-cookie", "content-length", "serve
 
 
 def edge_for_path(path: str, edges: Sequence[str]) -> str:
-    """The edge that a path is sent to: the same for all of a title, so that relative addresses stay together."""
+    """The edge for a path: the same for all paths of a title, so that relative URLs stay on one edge."""
     parts = path.split("?", maxsplit=1)[0].split("/")
     start = 3 if parts[1] == "t" else 1
     title = "/".join(parts[start : start + 3])
@@ -43,23 +43,23 @@ def edge_for_path(path: str, edges: Sequence[str]) -> str:
 
 
 def is_proxyable(target: str) -> bool:
-    """Whether the origin reads the path as we do: no dot segment, encoded slash, backslash or half an escape in it."""
+    """Whether the origin parses the path as we do: no dot segments, encoded slashes, backslashes or broken escapes."""
     path = target.partition("?")[0]
-    read = normalise(path.encode("utf-8", "surrogateescape"))
-    return not isinstance(read, Refusal) and read.path.startswith(b"/content/")
+    normalised = normalise(path.encode("utf-8", "surrogateescape"))
+    return not isinstance(normalised, Refusal) and normalised.path.startswith(b"/content/")
 
 
 class Gateway:
     """Routes to what other programs answer."""
 
-    def __init__(self, upstream: OriginClient, edges: Sequence[str]) -> None:
-        self._upstream = upstream
+    def __init__(self, origin: OriginClient, edges: Sequence[str]) -> None:
+        self._origin = origin
         self._edges = edges
         self._free = asyncio.Semaphore(MAX_PROXIED_REQUESTS)
 
     def routes(self) -> tuple[Route, ...]:
-        """The gateway's table."""
-        proxied = "Ingest and transcode: answered by the origin"
+        """The gateway's route table."""
+        proxied = "Ingest and transcode, proxied to the origin"
         return (
             Route(
                 "*", "/content/{rest:.*}", self.proxy_content, Access.OPERATOR, proxied, content_types=None, hidden=True
@@ -69,7 +69,7 @@ class Gateway:
         )
 
     async def redirect_to_edge(self, request: web.Request) -> web.StreamResponse:
-        """307 to an edge, with the path exactly as it came."""
+        """Redirect (307) to an edge, with the path exactly as received."""
         path = request.raw_path
         if (
             not path.startswith(("/cdn/", "/t/"))
@@ -77,7 +77,7 @@ class Gateway:
             or not path.isascii()
             or not path.isprintable()
         ):
-            return problem(400, "path", "this path cannot be sent on as it is")
+            return problem(400, "path", "this path cannot be forwarded unchanged")
         if not self._edges:
             raise Overloaded(OverloadReason.NO_EDGE)
         headers = {"Location": edge_for_path(path, self._edges) + path, "Cache-Control": "no-store"}
@@ -85,24 +85,24 @@ class Gateway:
         return web.Response(status=307, headers=headers)
 
     async def proxy_content(self, request: web.Request) -> web.StreamResponse:
-        """Pass a request on to the origin and its answer back, both as they flow."""
-        upstream = self._upstream
-        if upstream.base_url is None:
+        """Proxy a request to the origin; streams both bodies."""
+        origin = self._origin
+        if origin.base_url is None:
             raise Overloaded(OverloadReason.NO_ORIGIN)
         path = request.raw_path
         if not is_proxyable(path):
-            return problem(400, "path", "this path cannot be sent on as it is")
+            return problem(400, "path", "this path cannot be forwarded unchanged")
         if self._free.locked():
             raise Overloaded(OverloadReason.PROXIED_REQUESTS)
         async with self._free:
-            return await self._forward(request, upstream.base_url + path)
+            return await self._forward(request, origin.base_url + path)
 
     async def _forward(self, request: web.Request, url: str) -> web.StreamResponse:
         body = request.content if request.can_read_body else None
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=IDLE_SECONDS)
         sent = None
         try:
-            async with self._upstream.session.request(
+            async with self._origin.session.request(
                 request.method,
                 URL(url, encoded=True),
                 headers=self._request_headers(request),
@@ -120,22 +120,24 @@ class Gateway:
                 return sent
         except TimeoutError as error:
             raise self._failure(
-                sent, request, UpstreamFailed(UpstreamReason.ORIGIN_TIMEOUT, detail="the origin is silent")
+                sent,
+                request,
+                UpstreamFailed(UpstreamReason.ORIGIN_TIMEOUT, detail="the origin did not respond in time"),
             ) from error
         except aiohttp.ClientError as error:
             failed = UpstreamFailed(
-                UpstreamReason.ORIGIN_UNREACHABLE, detail=f"the origin cannot be asked: {type(error).__name__}"
+                UpstreamReason.ORIGIN_UNREACHABLE, detail=f"the origin cannot be reached: {type(error).__name__}"
             )
             raise self._failure(sent, request, failed) from error
 
     def _failure(self, sent: web.StreamResponse | None, request: web.Request, failed: UpstreamFailed) -> Exception:
-        """What to raise: once an answer has begun, only a cut connection can say that it is not whole."""
+        """The error to raise. Once the response has begun, only a cut connection shows that it is incomplete."""
         if sent is None or not sent.prepared:
-            late = request.content.exception()  # whose fault it is: the client's, whose body does not come
+            late = request.content.exception()  # Set if the client is at fault: its request body did not arrive.
             return late if isinstance(late, web.HTTPException) else failed
         if request.transport is not None:
             request.transport.abort()
-        return ConnectionResetError("the origin broke off in the middle of its answer")
+        return ConnectionResetError("the origin closed the connection during its response")
 
     def _request_headers(self, request: web.Request) -> CIMultiDict[str]:
         named = {name.strip().lower() for line in request.headers.getall("Connection", []) for name in line.split(",")}

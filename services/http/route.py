@@ -54,9 +54,9 @@ class Route:
     """JSON schema of the body of a 200 response."""
     errors: tuple[int, ...] = ()
     content_types: frozenset[str] | None = JSON
-    """The content types that requests with a body may have; None if another program checks them."""
+    """The content types allowed for request bodies; None if another program checks them."""
     hidden: bool = False
-    """Left out of /openapi.json: pages and images."""
+    """Not part of /openapi.json: pages and images."""
 
 
 def json_response(value: Any, *, status: int = 200, cache: str = "no-store") -> web.Response:

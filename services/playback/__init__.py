@@ -1,1 +1,1 @@
-"""Sessions: whether a title plays for this viewer here, and by which address."""
+"""Playback: start a session if the title is licensed, select its edges, steer players between them."""

@@ -67,18 +67,18 @@ def parse_player(hls: str | None, dash: str | None, *, manifest: str | None, who
     return Player(is_dash, whole, can_clone=not whole and (quoted or not is_dash), current_pathway=current)
 
 
-def preferred_order(found: Sequence[Pathway], current: str) -> list[Pathway]:
+def preferred_order(edges: Sequence[Pathway], current: str) -> list[Pathway]:
     """Best first, but a healthy current edge stays first: a switch costs the player time and the edge its cache."""
-    listed = list(found[:MAX_PATHWAYS])
-    stays = next((one for one in listed if one.id == current and one.is_healthy), None)
-    if stays is not None:
-        listed.remove(stays)
-        listed.insert(0, stays)
+    listed = list(edges[:MAX_PATHWAYS])
+    current_edge = next((one for one in listed if one.id == current and one.is_healthy), None)
+    if current_edge is not None:
+        listed.remove(current_edge)
+        listed.insert(0, current_edge)
     return listed
 
 
 def steering_manifest(
-    who: Player, found: Sequence[Pathway], ttl: int, reload: str, *, first: bool, calm: bool
+    player: Player, edges: Sequence[Pathway], ttl: int, reload: str, *, first: bool, calm: bool
 ) -> dict[str, Any]:
     """Build the steering manifest; `reload` is the absolute URL of the next request.
 
@@ -86,37 +86,37 @@ def steering_manifest(
     not say which edge that is. A player stays at HERE on its `first` request (hls.js hangs if it is moved during its
     start, and playback has just chosen that edge) and while all edges are healthy (`calm`); else it gets an edge by id.
     """
-    listed = preferred_order(found, who.current_pathway)
-    if who.can_clone:
-        listed = _on_one_port(listed, dash=who.is_dash)
-    elif not who.has_absolute_urls:
+    listed = preferred_order(edges, player.current_pathway)
+    if player.can_clone:
+        listed = _on_one_port(listed, dash=player.is_dash)
+    elif not player.has_absolute_urls:
         listed = []
-        ttl = min(ttl, FIRST_REQUEST_TTL) if not who.current_pathway else ttl
+        ttl = min(ttl, FIRST_REQUEST_TTL) if not player.current_pathway else ttl
     priority = [one.id for one in listed]
-    if not (who.has_absolute_urls and listed):
-        stays = who.can_clone and who.current_pathway in ("", HERE) and (first or calm)
+    if not (player.has_absolute_urls and listed):
+        stays = player.can_clone and player.current_pathway in ("", HERE) and (first or calm)
         priority = [HERE, *priority] if stays else [*priority, HERE]
     if first and not calm:
         ttl = min(ttl, FIRST_REQUEST_TTL)
     made: dict[str, Any] = {"VERSION": 1, "TTL": ttl, "RELOAD-URI": reload, "PATHWAY-PRIORITY": priority}
-    if who.can_clone and listed:
+    if player.can_clone and listed:
         made["PATHWAY-CLONES"] = [
-            {"BASE-ID": HERE, "ID": one.id, "URI-REPLACEMENT": {"HOST": _host(one.base, port=who.is_dash)}}
+            {"BASE-ID": HERE, "ID": one.id, "URI-REPLACEMENT": {"HOST": _host(one.base, port=player.is_dash)}}
             for one in sorted(listed, key=lambda one: one.id)
         ]
     return made
 
 
-def _on_one_port(found: list[Pathway], *, dash: bool) -> list[Pathway]:
+def _on_one_port(edges: list[Pathway], *, dash: bool) -> list[Pathway]:
     """The largest set of edges that can be clones of one another: the same scheme, and in HLS the same port."""
 
     def kind(one: Pathway) -> tuple[str, int | None]:
         parts = urlsplit(one.base)
         return parts.scheme, None if dash else parts.port
 
-    kinds = [kind(one) for one in found]
+    kinds = [kind(one) for one in edges]
     usual = max(dict.fromkeys(kinds), key=kinds.count, default=None)
-    return [one for one, its in zip(found, kinds, strict=True) if its == usual]
+    return [one for one, its in zip(edges, kinds, strict=True) if its == usual]
 
 
 def _host(base: str, *, port: bool) -> str:

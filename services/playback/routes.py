@@ -1,4 +1,4 @@
-"""Playback over HTTP: start a session, tell how far it has come."""
+"""HTTP routes of playback: start a session, report its position."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ MAX_POSITION = 7 * 86400
 
 
 class PlaybackCatalogue(Protocol):
-    """What playback needs of the catalogue."""
+    """The part of the catalogue that playback uses."""
 
     async def playback_title(self, content_id: str, country: str | None) -> PlaybackTitle | None:
-        """A title as playback sees it, with its licence in that country; None when there is none."""
+        """A title with its licence in the country (None = unknown); None if there is no such title."""
 
 
 @dataclass(frozen=True)
 class TokenSigning:
-    """How tokens are made. `ttl` None = as long as the film needs."""
+    """How to mint tokens: the key, the region in their path, their lifetime in seconds (None: automatic)."""
 
     key: NamedSigningKey
     region: str
@@ -54,7 +54,7 @@ class TokenSigning:
 class Heartbeat(Struct, rename="camel"):
     """The body of a heartbeat; `currentPosition` in seconds.
 
-    `edge` (its base URL) with `requests`, `errors` and `stalledSeconds` says what the session met there of late.
+    `requests`, `errors` and `stalledSeconds` are what the session experienced at `edge` (its base URL) recently.
     """
 
     session_id: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+\Z")]
@@ -76,7 +76,7 @@ STARTED_SCHEMA: dict[str, object] = {
         "expiresAt": {"type": "string", "format": "date-time"},
         "edges": {"type": "array", "items": {"type": "string", "format": "uri"}},
         "steeringUrl": {"type": "string", "format": "uri"},
-        "wholeUrls": {"type": "object", "description": "Top files with absolute addresses, for Shaka."},
+        "wholeUrls": {"type": "object", "description": "Playlist and manifest with absolute URLs, for Shaka."},
         "title": {"type": "string"},
         "durationSeconds": {"type": "number"},
         "attribution": {"type": "string"},
@@ -100,7 +100,7 @@ class PlaybackRoutes:
 
     def __init__(
         self,
-        films: PlaybackCatalogue,
+        catalogue: PlaybackCatalogue,
         store: PlaybackStore,
         writes: GroupCommit[Session | PositionUpdate],
         signing: TokenSigning,
@@ -109,7 +109,7 @@ class PlaybackRoutes:
         counters: Counters,
         signals: SessionSignals | None = None,
     ) -> None:
-        self._films = films
+        self._catalogue = catalogue
         self._store = store
         self._writes = writes
         self._signing = signing
@@ -119,52 +119,52 @@ class PlaybackRoutes:
         self._counters = counters
 
     def routes(self) -> tuple[Route, ...]:
-        """Playback's table."""
+        """Playback's route table."""
         start = (
             Parameter("contentId", "The title.", required=True),
-            Parameter("bitrate", "`auto`, or the most the viewer wants: kbit/s below 100000, bit/s from there on."),
-            Parameter("country", "Another country than the viewer's own (API key only)."),
+            Parameter("bitrate", "`auto`, or the maximum bitrate: in kbit/s below 100000, else in bit/s."),
+            Parameter("country", "Use this country instead of the viewer's own (API key only)."),
         )
         return (
             Route(
-                "GET", "/playback/start", self.start, Access.VIEWER, "Start a session: where the title plays from",
+                "GET", "/playback/start", self.start, Access.VIEWER, "Start a session and get the title's URLs",
                 start, response=STARTED_SCHEMA, errors=(404, 409, 451, 503),
             ),
             Route(
-                "POST", "/playback/heartbeat", self.heartbeat, Access.VIEWER, "Tell how far a session has come",
+                "POST", "/playback/heartbeat", self.heartbeat, Access.VIEWER, "Report a session's position",
                 body=HEARTBEAT_SCHEMA, response={"type": "object"}, errors=(403, 404),
             ),
         )  # fmt: skip
 
     async def start(self, request: web.Request) -> web.Response:
-        """Check title and licence, make the session durable, answer the address with its token."""
+        """Check the licence, store the session durably, and respond with URLs that contain its token."""
         content_id = params.content_id(params.required(request, "contentId"))
         try:
             most = eligibility.parse_bitrate(params.text(request, "bitrate"))
         except ValueError as error:
             raise BadRequest(400, "bitrate", f"query parameter `bitrate` {error}") from None
         country = viewer_country(request)
-        film = await self._films.playback_title(content_id, country)
-        denied = eligibility.denial_for(film, country)
-        self._counters.starts.labels(denied.reason if denied else "started").inc()
-        if denied or film is None:
-            return problem(denied.status, denied.reason, denied.detail) if denied else problem(404, "title-unknown", "")
-        session = self._new_session(request, content_id, film)
-        found = await self._finder.find_edges(content_id, country, bucket_of(session.session_id))
-        if not found.pathways:
+        title = await self._catalogue.playback_title(content_id, country)
+        denial = eligibility.denial_for(title, country)
+        self._counters.starts.labels(denial.reason if denial else "started").inc()
+        if denial or title is None:
+            return problem(denial.status, denial.reason, denial.detail) if denial else problem(404, "title-unknown", "")
+        session = self._new_session(request, content_id, title)
+        edges = await self._finder.find_edges(content_id, country, bucket_of(session.session_id))
+        if not edges.pathways:
             raise Overloaded(OverloadReason.NO_EDGE)
         await self._writes.commit(session)
-        started = self._start_response(session, film, most, country, [one.base for one in found.pathways])
+        started = self._start_response(session, title, most, country, [one.base for one in edges.pathways])
         return json_response(started | self._steering_urls(started, public_origin(request)))
 
-    def _new_session(self, request: web.Request, content_id: str, film: PlaybackTitle) -> Session:
+    def _new_session(self, request: web.Request, content_id: str, title: PlaybackTitle) -> Session:
         now = self._clock.wall()
         caller = request_context(request).caller
-        expires = now + eligibility.token_lifetime(film, self._signing.ttl)
+        expires = now + eligibility.token_lifetime(title, self._signing.ttl)
         return Session(token_urlsafe(16), content_id, caller.guest or "", now, expires)
 
     def _start_response(
-        self, session: Session, film: PlaybackTitle, most: int | None, country: str | None, edges: Sequence[str]
+        self, session: Session, title: PlaybackTitle, most: int | None, country: str | None, edges: Sequence[str]
     ) -> dict[str, Any]:
         signing = self._signing
         scope = f"/cdn/{signing.region}/{session.content_id}/"
@@ -180,10 +180,10 @@ class PlaybackRoutes:
             network=None,
         )
         bases = [f"{edge}/t/{token}{scope}" for edge in edges]
-        tier = eligibility.tier_for(film, most)
+        tier = eligibility.tier_for(title, most)
         hls, dash = (
-            eligibility.playlist_path(film, "hls", tier) or "master.m3u8",
-            eligibility.playlist_path(film, "dash", tier),
+            eligibility.playlist_path(title, "hls", tier) or "master.m3u8",
+            eligibility.playlist_path(title, "dash", tier),
         )
         return {
             "streamUrl": bases[0] + hls,
@@ -192,14 +192,14 @@ class PlaybackRoutes:
             "dashUrl": bases[0] + dash if dash else None,
             "expiresAt": datetime.fromtimestamp(session.expires, UTC).isoformat(timespec="seconds"),
             "edges": [base + hls for base in bases],
-            "title": film.title,
+            "title": title.title,
             "contentId": session.content_id,
-            "durationSeconds": film.duration,
-            "attribution": film.attribution,
+            "durationSeconds": title.duration,
+            "attribution": title.attribution,
         }
 
     def _steering_urls(self, started: Mapping[str, Any], origin: str) -> dict[str, object]:
-        """Where a player asks which edge to use, and top files for those that need absolute addresses (Shaka)."""
+        """The steering URL, and the playlist and manifest for players that need absolute URLs (Shaka)."""
 
         def whole(url: str | None) -> str | None:
             if url is None:
@@ -213,15 +213,15 @@ class PlaybackRoutes:
         }
 
     async def heartbeat(self, request: web.Request) -> web.Response:
-        """Keep a session's position; answered when it is durable."""
+        """Store a session's position; responds once it is durable."""
         beat = await params.body(request, Heartbeat)
         if beat.edge is not None and not _is_url(beat.edge):
-            raise BadRequest(400, "body-field", "field `edge`: is no base URL and no HOST:PORT")
+            raise BadRequest(400, "body-field", "field `edge`: must be a base URL or HOST:PORT")
         caller = request_context(request).caller
         session = await self._store.get(beat.session_id)
         now = self._clock.wall()
         if session is None or session.expires < now or not (caller.operator or caller.guest == session.viewer):
-            raise BadRequest(404, "session-unknown", "there is no such session, or it has ended: start anew")
+            raise BadRequest(404, "session-unknown", "there is no such session, or it has expired: start a new one")
         if beat.edge is not None and self._signals is not None:
             self._signals.record_signal(
                 session.session_id,

@@ -1,7 +1,7 @@
-"""What sessions meet at edges, told to control in batches: control shows it and decides nothing by it.
+"""Report errors and stalls of sessions to control in batches. Control shows them and decides nothing by them.
 
-A session counts once at an edge, and of one address (IPv6: of one /64) few sessions and few edges: whoever invents
-sessions is one voice.
+An edge gets at most one signal per session and few per viewer network (address, or IPv6 /64), so that one client
+cannot distort the numbers with invented sessions.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ SEND_TIMEOUT = 1.0
 MAX_KEPT = 1_000
 MAX_REQUESTS = 100_000
 MAX_SESSIONS_PER_NETWORK = 2
-"""Of one address at one edge, within FORGOTTEN seconds."""
+"""Sessions counted per network and edge, within WINDOW_SECONDS."""
 MAX_EDGES_PER_NETWORK = 8
-"""That sessions of one address may tell of, within FORGOTTEN seconds."""
+"""Edges counted per network, within WINDOW_SECONDS."""
 WINDOW_SECONDS = 60.0
 MAX_NETWORKS = 10_000
 IPV6_PREFIX = 64
@@ -37,14 +37,14 @@ log = structlog.get_logger()
 
 
 class SignalSink(Protocol):
-    """What is told to control."""
+    """The part of the control client that takes signals."""
 
     async def put_signals(self, signals: Sequence[Met], *, within: float) -> None:
-        """What sessions met at edges."""
+        """Send what sessions experienced at edges."""
 
 
 class SessionSignals:
-    """Gathers, a session and edge at a time, the latest word only; at most KEPT, what is more is dropped."""
+    """Keeps the latest signal per session and edge, at most MAX_KEPT; further ones are dropped."""
 
     def __init__(self, control: SignalSink, clock: Clock) -> None:
         self._control = control
@@ -55,7 +55,7 @@ class SessionSignals:
     def record_signal(
         self, session: str, edge: str, requests: int, errors: int, stalled: float, viewer: IPAddress | None = None
     ) -> None:
-        """A session that was begun here tells of an edge, by its base URL or HOST:PORT. `viewer`: who tells it."""
+        """Keep a known session's signal about an edge (base URL or HOST:PORT). `viewer` is the sender's address."""
         address = _netloc(edge)
         if not address or not self._admits(network_of(viewer), address, session):
             self.rejected += 1
@@ -77,13 +77,13 @@ class SessionSignals:
         return True
 
     async def run(self) -> None:
-        """Tell control for ever; what it cannot be told is old by the next time, and is dropped."""
+        """Send batches for ever; a batch that fails is dropped, because it is outdated by the next one."""
         while True:
             await asyncio.sleep(SEND_SECONDS)
             await self.send_batch()
 
     async def send_batch(self) -> None:
-        """Tell what was gathered."""
+        """Send the pending signals."""
         if not self._met:
             return
         batch, self._met = list(self._met.values()), {}
@@ -94,7 +94,7 @@ class SessionSignals:
 
 
 def _netloc(edge: str) -> str:
-    """HOST:PORT of an edge as a viewer names it; "" for what is none."""
+    """HOST:PORT of an edge as a viewer sent it; "" if invalid."""
     try:
         address = urlsplit(edge).netloc if "://" in edge else edge
     except ValueError:
@@ -103,7 +103,7 @@ def _netloc(edge: str) -> str:
 
 
 def network_of(viewer: IPAddress | None) -> str:
-    """Whose voice it is: the address, of IPv6 the /64 that one household has."""
+    """The network that counts as one viewer: the address; of IPv6 the /64, which one household has."""
     if viewer is None:
         return "unknown"
     if viewer.version == 6:

@@ -1,4 +1,7 @@
-"""Content steering over HTTP, and top files with absolute addresses for players that cannot clone relative ones."""
+"""HTTP routes of content steering, and of playlists and manifests with absolute URLs.
+
+Players that cannot clone pathways of relative URLs (Shaka) use the latter.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from services.http.request_context import request_context
 from services.http.route import Access, Parameter, Route
 from services.playback import pathways
 from services.playback.edges import BUCKETS, EdgeChoice, EdgeFinder, bucket_of
-from services.playback.eligibility import PlaybackTitle, denial_for
+from services.playback.eligibility import Denial, PlaybackTitle, denial_for
 
 MAX_MANIFEST_BYTES = 1 << 20
 MANIFEST_TIMEOUT = 3.0
@@ -40,10 +43,10 @@ log = structlog.get_logger()
 
 
 class PlaybackCatalogue(Protocol):
-    """What is needed of the catalogue."""
+    """The part of the catalogue that steering uses."""
 
     async def playback_title(self, content_id: str, country: str | None) -> PlaybackTitle | None:
-        """A title with its licence in that country."""
+        """A title with its licence in the country (None = unknown); None if there is no such title."""
 
 
 class SteeringRoutes:
@@ -51,121 +54,119 @@ class SteeringRoutes:
 
     def __init__(
         self,
-        films: PlaybackCatalogue,
+        catalogue: PlaybackCatalogue,
         finder: EdgeFinder,
         client: aiohttp.ClientSession,
         ttl: float,
         counters: Counters,
     ) -> None:
-        self._films = films
+        self._catalogue = catalogue
         self._finder = finder
         self._client = client
         self._ttl = ttl
         self._counters = counters
 
     def routes(self) -> tuple[Route, ...]:
-        """The table."""
-        asked = (
+        """The route table of steering."""
+        parameters = (
             Parameter("contentId", "The title.", location="path"),
-            Parameter("viewer", "What told viewers apart in an earlier answer."),
-            Parameter("session", "The session, where the player knows it."),
-            Parameter("manifest", "`dash` where an MPD names this address."),
-            Parameter("whole", "1 where the top file has absolute addresses."),
+            Parameter("viewer", "The viewer's bucket, from an earlier response."),
+            Parameter("session", "The session, if the player knows it."),
+            Parameter("manifest", "`dash` if an MPD contains this URL."),
+            Parameter("whole", "1 if the playlist or MPD has absolute URLs."),
         )
         return (
             Route(
                 "GET", "/steering/{contentId}", self.get_steering, Access.ANYBODY,
                 "Content steering: which edges a player should use, best first",
-                asked, response={"type": "object"}, errors=(410, 429),
+                parameters, response={"type": "object"}, errors=(410, 429),
             ),
             Route(
                 "GET", "/whole/t/{token}/cdn/{region}/{contentId}/{name}", self.get_absolute_manifest, Access.ANYBODY,
-                "A top file with absolute addresses at each edge", hidden=True,
+                "A playlist or MPD with absolute URLs for each edge", hidden=True,
             ),
         )  # fmt: skip
 
     async def get_steering(self, request: web.Request) -> web.Response:
-        """The steering manifest. 410 tells a player to stop asking, 429 to ask later."""
+        """The steering manifest. 410 makes a player stop asking, 429 makes it ask later."""
         try:
             content_id = params.content_id(request.match_info["contentId"])
-            viewer = self._bucket(request)
-            film = await self._films.playback_title(content_id, request_context(request).country)
-            denied = denial_for(film, request_context(request).country)
-            if denied is not None:
-                self._counters.steered.labels("gone").inc()
-                return problem(410, denied.reason, denied.detail, headers=CORS_HEADERS)
-            found = await self._finder.find_edges(content_id, request_context(request).country, viewer)
+            edges = await self._licensed_edges(request, content_id)
         except Overloaded as error:
             self._counters.steered.labels("later").inc()
-            return problem(
-                429, error.reason, str(error), headers=CORS_HEADERS | {"Retry-After": str(error.retry_after)}
-            )
+            headers = CORS_HEADERS | {"Retry-After": str(error.retry_after)}
+            return problem(429, error.reason, str(error), headers=headers)
         except MatineeError as error:
-            return problem(
-                getattr(error, "status", 500), getattr(error, "reason", "bug"), str(error), headers=CORS_HEADERS
-            )
-        who = pathways.parse_player(
-            request.query.get("_HLS_pathway"),
-            request.query.get("_DASH_pathway"),
-            manifest=request.query.get("manifest"),
-            whole=request.query.get("whole") == "1",
-            at=request.query.get("at", ""),
+            status, reason = getattr(error, "status", 500), getattr(error, "reason", "bug")
+            return problem(status, reason, str(error), headers=CORS_HEADERS)
+        if isinstance(edges, Denial):
+            self._counters.steered.labels("gone").inc()
+            return problem(410, edges.reason, edges.detail, headers=CORS_HEADERS)
+        return self._steering_response(request, content_id, edges)
+
+    async def _licensed_edges(self, request: web.Request, content_id: str) -> EdgeChoice | Denial:
+        """The edges for the viewer; a Denial if they may not play the title. Raises BadRequest, Overloaded."""
+        country = request_context(request).country
+        denial = denial_for(await self._catalogue.playback_title(content_id, country), country)
+        return denial or await self._finder.find_edges(content_id, country, self._bucket(request))
+
+    def _steering_response(self, request: web.Request, content_id: str, edges: EdgeChoice) -> web.Response:
+        query = request.query
+        player = pathways.parse_player(
+            query.get("_HLS_pathway"),
+            query.get("_DASH_pathway"),
+            manifest=query.get("manifest"),
+            whole=query.get("whole") == "1",
+            at=query.get("at", ""),
         )
-        ttl = max(1, round(min(self._ttl, found.ttl)))
-        first = "viewer" not in request.query
-        reload = _reload_url(request, content_id, who, viewer)
-        body = pathways.steering_manifest(who, found.pathways, ttl, reload, first=first, calm=found.all_healthy)
-        self._counters.steered.labels("dash" if who.is_dash else "hls").inc()
-        kind = DASH_TYPE if who.is_dash else HLS_TYPE
-        return web.Response(body=msgspec.json.encode(body), headers=CORS_HEADERS | {"Content-Type": kind})
+        ttl = max(1, round(min(self._ttl, edges.ttl)))
+        reload = _reload_url(request, content_id, player, self._bucket(request))
+        first = "viewer" not in query
+        body = pathways.steering_manifest(player, edges.pathways, ttl, reload, first=first, calm=edges.all_healthy)
+        self._counters.steered.labels("dash" if player.is_dash else "hls").inc()
+        content_type = DASH_TYPE if player.is_dash else HLS_TYPE
+        return web.Response(body=msgspec.json.encode(body), headers=CORS_HEADERS | {"Content-Type": content_type})
 
     def _bucket(self, request: web.Request) -> str:
-        """The bucket of this viewer: as an earlier answer said, of the session, else of the address."""
+        """The viewer's bucket: from an earlier response, else by the session, else by the address."""
         known = params.text(request, "viewer")
         if known is not None:
             if not _BUCKET.fullmatch(known):
-                raise BadRequest(
-                    400, "parameter-value", "query parameter `viewer` is not one that an answer of ours had"
-                )
+                raise BadRequest(400, "parameter-value", "query parameter `viewer` must be a bucket number")
             return str(int(known) % BUCKETS)
         session = request.query.get("session", "")
-        named = session if _SESSION.fullmatch(session) else str(request_context(request).address or "")
-        return bucket_of(named)
+        return bucket_of(session if _SESSION.fullmatch(session) else str(request_context(request).address or ""))
 
     async def get_absolute_manifest(self, request: web.Request) -> web.Response:
-        """The top file as an edge has it, with each edge as a pathway of its own. The edge checks the token."""
+        """The edge's playlist or MPD, with each edge as a pathway with absolute URLs. The edge checks the token."""
         match = request.match_info
-        # aiohttp has decoded them: whatever goes into the edge's URL below has a form that holds no `/`, `?` or escape.
+        # aiohttp has percent-decoded these: the patterns below must admit no `/`, `?` or `%` into the edge's URL.
         token, region, name = match["token"], match["region"], match["name"]
-        top = _MANIFEST_NAME.fullmatch(name)
+        file = _MANIFEST_NAME.fullmatch(name)
         content_id = params.content_id(match["contentId"])
         well_formed = _TOKEN.fullmatch(token) and REGION.fullmatch(region)
-        if not top or not well_formed or (top["kind"] == "manifest") != name.endswith(".mpd"):
-            return problem(404, "no-such-path", "there is no such top file", headers=CORS_HEADERS)
-        denied = denial_for(
-            await self._films.playback_title(content_id, request_context(request).country),
-            request_context(request).country,
-        )
-        if denied is not None:
-            return problem(denied.status, denied.reason, denied.detail, headers=CORS_HEADERS)
-        found = await self._finder.find_edges(content_id, request_context(request).country, self._bucket(request))
-        if not found.pathways:
+        if not file or not well_formed or (file["kind"] == "manifest") != name.endswith(".mpd"):
+            return problem(404, "no-such-path", "there is no such playlist or manifest", headers=CORS_HEADERS)
+        edges = await self._licensed_edges(request, content_id)
+        if isinstance(edges, Denial):
+            return problem(edges.status, edges.reason, edges.detail, headers=CORS_HEADERS)
+        if not edges.pathways:
             raise Overloaded(OverloadReason.NO_EDGE)
-        found = replace(found, pathways=tuple(pathways.preferred_order(found.pathways, request.query.get("at", ""))))
+        edges = replace(edges, pathways=tuple(pathways.preferred_order(edges.pathways, request.query.get("at", ""))))
         path = f"/t/{token}/cdn/{region}/{content_id}/"
-        status, data = await self._fetch_manifest(found, path + name)
+        status, data = await self._fetch_manifest(edges, path + name)
         if status != 200:
             return problem(status, "edge-refused", f"the edge answered {status}", headers=CORS_HEADERS)
-        return self._absolute_manifest(request, data, found, path, name, content_id)
+        return self._absolute_manifest(request, data, edges, path, name, content_id)
 
     def _absolute_manifest(
-        self, request: web.Request, data: bytes, found: EdgeChoice, path: str, name: str, content_id: str
+        self, request: web.Request, data: bytes, edges: EdgeChoice, path: str, name: str, content_id: str
     ) -> web.Response:
-        bases = {one.id: one.base + path for one in found.pathways}
+        bases = {one.id: one.base + path for one in edges.pathways}
         dash = name.endswith(".mpd")
         viewer = self._bucket(request)
         address = steering_url(public_origin(request), content_id, dash=dash)
-        server = f"{address}{'&' if dash else '?'}whole=1&viewer={viewer}&at={found.pathways[0].id}"
+        server = f"{address}{'&' if dash else '?'}whole=1&viewer={viewer}&at={edges.pathways[0].id}"
         try:
             text = steered_manifest(data, server, bases) if dash else steered_playlist(data.decode(), server, bases)
         except ValueError as error:
@@ -174,11 +175,11 @@ class SteeringRoutes:
         body = text if isinstance(text, bytes) else text.encode()
         return web.Response(body=body, headers=CORS_HEADERS | {"Content-Type": kind})
 
-    async def _fetch_manifest(self, found: EdgeChoice, path: str) -> tuple[int, bytes]:
-        """The first answer that an edge gives. Raises UpstreamFailed when none does."""
+    async def _fetch_manifest(self, edges: EdgeChoice, path: str) -> tuple[int, bytes]:
+        """(status, body) from the first edge that responds with a status below 500. Raises UpstreamFailed."""
         timeout = aiohttp.ClientTimeout(total=MANIFEST_TIMEOUT, sock_connect=1.0)
         status = 0
-        for pathway in found.pathways:
+        for pathway in edges.pathways:
             try:
                 url = URL(pathway.base + path, encoded=True)
                 plain = {"Accept-Encoding": "identity"}
@@ -191,11 +192,13 @@ class SteeringRoutes:
                 if len(data) > MAX_MANIFEST_BYTES:
                     raise UpstreamFailed(UpstreamReason.TOP_TOO_LARGE, detail=f"{len(data)} bytes")
                 return status, data
-        raise UpstreamFailed(UpstreamReason.NO_EDGE, detail=f"no edge answers{f' but with {status}' if status else ''}")
+        raise UpstreamFailed(
+            UpstreamReason.NO_EDGE, detail=f"no edge responded{f' except with {status}' if status else ''}"
+        )
 
 
 async def _read_bounded(content: aiohttp.StreamReader) -> bytes:
-    """All of a body, or a byte more than is taken."""
+    """The body; reading stops once it is larger than MAX_MANIFEST_BYTES."""
     data = b""
     async for piece in content.iter_chunked(64 * 1024):
         data += piece
@@ -205,18 +208,20 @@ async def _read_bounded(content: aiohttp.StreamReader) -> bytes:
 
 
 def public_origin(request: web.Request) -> str:
-    """Scheme and host that the asker used; "" where his Host is none."""
+    """The scheme and host of the request's URL; "" if its Host field is invalid."""
     host = request.headers.get("Host", "")
     if not _HOST.fullmatch(host):
         return ""
     return f"{'https' if request_context(request).secure else 'http'}://{host}"
 
 
-def _reload_url(request: web.Request, content_id: str, who: pathways.Player, viewer: str) -> str:
-    """Absolute, since Shaka resolves it against the top file and not against this address."""
+def _reload_url(request: web.Request, content_id: str, player: pathways.Player, viewer: str) -> str:
+    """The URL of the next request. Absolute, because Shaka resolves it against the playlist's URL."""
     query: Mapping[str, Any] = {"viewer": viewer}
     query = (
-        dict(query) | ({"manifest": "dash"} if who.is_dash else {}) | ({"whole": "1"} if who.has_absolute_urls else {})
+        dict(query)
+        | ({"manifest": "dash"} if player.is_dash else {})
+        | ({"whole": "1"} if player.has_absolute_urls else {})
     )
     return f"{public_origin(request)}/steering/{content_id}?" + "&".join(
         f"{name}={text}" for name, text in query.items()

@@ -1,4 +1,4 @@
-"""Playback's database: sessions and how far each has come."""
+"""Playback's database: sessions and their positions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Index("sessions_by_expiry", sessions.c.expires)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session at its start; times in Unix seconds."""
+    """A new session; times in Unix seconds, `viewer` is "" for operators."""
 
     session_id: str
     content_id: str
@@ -40,7 +40,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class PositionUpdate:
-    """A heartbeat: the session has come to `position` seconds at `seen` (Unix seconds)."""
+    """A heartbeat: the session was at `position` seconds at `seen` (Unix seconds)."""
 
     session_id: str
     position: float
@@ -48,14 +48,14 @@ class PositionUpdate:
 
 
 class PlaybackStore:
-    """Sessions in DATA/playback.sqlite3, at most `most` of them."""
+    """Sessions in DATA/playback.sqlite3, at most `max_sessions`."""
 
-    def __init__(self, folder: Path, most: int) -> None:
+    def __init__(self, folder: Path, max_sessions: int) -> None:
         self._database = Database(folder / "playback.sqlite3", tables)
-        self._most = most
+        self._max_sessions = max_sessions
 
     async def open(self) -> None:
-        """Open or make the database. Raises StorageFailed."""
+        """Open or create the database. Raises StorageFailed."""
         await self._database.open()
 
     async def close(self) -> None:
@@ -63,9 +63,9 @@ class PlaybackStore:
         await self._database.close()
 
     async def write(self, rows: Sequence[Session | PositionUpdate]) -> None:
-        """Sessions and heartbeats, in their order within each kind, in one transaction."""
+        """Write sessions, then position updates, in one transaction."""
         starts = [row for row in rows if isinstance(row, Session)]
-        beats = [row for row in rows if isinstance(row, PositionUpdate)]
+        updates = [row for row in rows if isinstance(row, PositionUpdate)]
         async with self._database.write() as connection:
             if starts:
                 values = [
@@ -74,14 +74,14 @@ class PlaybackStore:
                     for row in starts
                 ]
                 await connection.execute(insert(sessions), values)
-            if beats:
-                beat = update(sessions).where(sessions.c.session_id == bindparam("session"))
-                beat = beat.values(position=bindparam("at"), seen=bindparam("moment"))
-                told = [{"session": row.session_id, "at": row.position, "moment": row.seen} for row in beats]
-                await connection.execute(beat, told)
+            if updates:
+                statement = update(sessions).where(sessions.c.session_id == bindparam("session"))
+                statement = statement.values(position=bindparam("at"), seen=bindparam("moment"))
+                values = [{"session": row.session_id, "at": row.position, "moment": row.seen} for row in updates]
+                await connection.execute(statement, values)
 
     async def get(self, session_id: str) -> Session | None:
-        """One session."""
+        """A session; None if there is none with this id."""
         query = select(sessions).where(sessions.c.session_id == session_id)
         async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().first()
@@ -90,17 +90,17 @@ class PlaybackStore:
         return Session(row["session_id"], row["content_id"], row["viewer"], row["started"], row["expires"])
 
     async def position(self, session_id: str) -> float | None:
-        """How far a session has come, in seconds."""
+        """A session's position in seconds; None if there is no such session."""
         query = select(sessions.c.position).where(sessions.c.session_id == session_id)
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
     async def delete_expired(self, now: float) -> int:
-        """Forget expired sessions, and the longest unseen above the bound; how many are left."""
+        """Delete expired sessions, and the least recently seen ones above the bound. Returns how many are left."""
         async with self._database.write() as connection:
             await connection.execute(delete(sessions).where(sessions.c.expires < now))
             count = (await connection.execute(select(func.count()).select_from(sessions))).scalar_one()
-            if count > self._most:
-                oldest = select(sessions.c.session_id).order_by(sessions.c.seen).limit(count - self._most)
+            if count > self._max_sessions:
+                oldest = select(sessions.c.session_id).order_by(sessions.c.seen).limit(count - self._max_sessions)
                 await connection.execute(delete(sessions).where(sessions.c.session_id.in_(oldest)))
-        return min(count, self._most)
+        return min(count, self._max_sessions)

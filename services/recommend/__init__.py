@@ -1,1 +1,1 @@
-"""What to watch next, from stored feedback; trends and popularity where it knows nothing."""
+"""Recommendations from stored feedback, with trends and popularity as the fallback."""

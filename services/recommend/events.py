@@ -1,4 +1,4 @@
-"""Feedback: what viewers did with titles, what it weighs, and how a line of an events file is read. Pure."""
+"""Feedback events, their weights, and the parser of an events file's lines. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kernel.vocabulary import is_content_id
 HEADER = ("userId", "contentId", "action", "value", "timestamp")
 MAX_USER_LENGTH = 128
 MAX_TIMESTAMP = 4102444800.0
-"""Unix seconds of the year 2100: a timestamp beyond is in other units."""
+"""The year 2100 in Unix seconds: larger timestamps are in other units."""
 
 
 class Action(StrEnum):
@@ -37,7 +37,7 @@ class FeedbackEvent:
 
 
 def event_weight(action: Action, value: float | None) -> float:
-    """How much an event says for its title; a dislike, and a title left early, speak against it."""
+    """The weight of an event for its title; negative for a dislike and for a title left early."""
     match action:
         case Action.LIKE:
             return 3.0
@@ -47,18 +47,18 @@ def event_weight(action: Action, value: float | None) -> float:
             return 1.0
         case Action.WATCH:
             share = 1.0 if value is None else value
-            return -0.2 if share < 0.1 else 2.0 * share  # an early drop-off is a signal too
+            return -0.2 if share < 0.1 else 2.0 * share
 
 
 def parse_row(row: Sequence[str]) -> FeedbackEvent | tuple[str, str]:
-    """The event of a CSV row in the order of HEADER; (field, what is wrong with it) otherwise."""
+    """Parse a CSV row with the columns of HEADER. Returns (field, reason) if it is invalid."""
     if len(row) != len(HEADER):
-        return "", f"has {len(row)} fields, not the {len(HEADER)}: {','.join(HEADER)}"
+        return "", f"has {len(row)} fields instead of {len(HEADER)}: {','.join(HEADER)}"
     user, content, action, value, at = (text.strip() for text in row)
     if not 0 < len(user) <= MAX_USER_LENGTH or not user.isprintable():
         return "userId", f"must be 1 to {MAX_USER_LENGTH} printable characters"
     if not is_content_id(content):
-        return "contentId", f"{content!r:.80} is no contentId"
+        return "contentId", f"{content!r:.80} is not a valid contentId"
     if action not in Action.__members__:
         return "action", f"{action!r:.80} is not one of {', '.join(Action)}"
     share = _number(value) if value else None

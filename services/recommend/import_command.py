@@ -1,4 +1,4 @@
-"""`matinee events import FILE`: a CSV file of what viewers did into the feedback store."""
+"""`matinee events import FILE`: import viewers' feedback from a CSV file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SETTINGS = EventsSettings
 
 
 def run(settings: EventsSettings, file: str) -> int:
-    """Import FILE; 1 when a line of it was bad (the good ones are kept)."""
+    """Import FILE. Returns 1 if any line was invalid; the valid ones are imported all the same."""
     return asyncio.run(_import(settings, file))
 
 
@@ -54,19 +54,19 @@ async def _import(settings: EventsSettings, file: str) -> int:
                     await store.add_events(batch)
                     stored, batch = stored + len(batch), []
                     source.show_progress(f"{stored} events")
-        finally:  # a file that ends in the middle keeps what came before
+        finally:  # Keep what was read before a damaged or truncated file broke off.
             if batch:
                 await store.add_events(batch)
                 stored += len(batch)
             await store.close()
     print(f"{stored} events stored")
     if faults.count:
-        source.print_line(f"{faults.count} bad lines were left out")
+        source.print_line(f"skipped {faults.count} invalid lines")
     return 1 if faults.count else 0
 
 
 def _rows(source: ImportFile) -> Iterator[tuple[int, list[str] | None]]:
-    """(line number from 1, fields) of each line but the header and empty ones; None for an unreadable one."""
+    """Yield (line number from 1, fields) of each line except the header and empty ones; None for an unreadable one."""
     number = 0
     while line := source.stream.readline(MAX_LINE_LENGTH):
         number += 1

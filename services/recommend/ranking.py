@@ -62,10 +62,10 @@ class TitleTable:
     def allowed_mask(self, country: str | None, *, playable: bool) -> NDArray[np.bool_]:
         """Mask of the titles that a viewer in a country (None = unknown) may see."""
         _, licence, can_play = self.arrays()
-        table = np.zeros(len(self.licences), dtype=bool)
+        licensed = np.zeros(len(self.licences), dtype=bool)
         for countries, number in self.licences.items():
-            table[number] = countries is None or country in countries
-        mask = table[licence] if len(licence) else np.zeros(0, dtype=bool)
+            licensed[number] = countries is None or country in countries
+        mask = licensed[licence] if len(licence) else np.zeros(0, dtype=bool)
         return mask & can_play if playable else mask
 
 
@@ -79,36 +79,36 @@ class Taste:
 
 
 def rank_titles(
-    shelf: TitleTable, model: Model, taste: Taste, country: str | None, limit: int, *, playable: bool = False
+    table: TitleTable, model: Model, taste: Taste, country: str | None, limit: int, *, playable: bool = False
 ) -> list[tuple[str, float]]:
     """(contentId, rankScore) of the best `limit` titles, best first.
 
     Masks unlicensed and disliked titles before selecting the best. Titles already seen rank last instead of being
     left out, so that the list is empty only if no title is allowed.
     """
-    popularity, _, _ = shelf.arrays()
-    mask = shelf.allowed_mask(country, playable=playable)
+    popularity, _, _ = table.arrays()
+    mask = table.allowed_mask(country, playable=playable)
     for content in taste.disliked:
-        at = shelf.position.get(content)
+        at = table.position.get(content)
         if at is not None:
             mask[at] = False
     score = POPULAR + 0.5 * popularity
-    _raise_scores(score, shelf, model.items, model.all_time, POPULAR + 0.5, scale=0.499)
-    _raise_scores(score, shelf, model.items, model.trends(country), TREND)
-    _raise_scores(score, shelf, model.items, model.scores(taste.liked), PERSONAL)
+    _raise_scores(score, table, model.items, model.all_time, POPULAR + 0.5, scale=0.499)
+    _raise_scores(score, table, model.items, model.trends(country), TREND)
+    _raise_scores(score, table, model.items, model.scores(taste.liked), PERSONAL)
     for content in taste.seen:
-        at = shelf.position.get(content)
+        at = table.position.get(content)
         if at is not None:
             score[at] = SEEN + 0.999 * popularity[at]
     score[~mask] = -1.0
-    return [(shelf.ids[at], round(float(score[at]), 6)) for at in _top(score, limit) if score[at] >= 0]
+    return [(table.ids[at], round(float(score[at]), 6)) for at in _top(score, limit) if score[at] >= 0]
 
 
 def _raise_scores(
-    score: Floats, shelf: TitleTable, items: Sequence[str], values: Floats, floor: float, *, scale: float = 0.999
+    score: Floats, table: TitleTable, items: Sequence[str], values: Floats, floor: float, *, scale: float = 0.999
 ) -> None:
-    """Raise titles with a value above zero above the floor, in the order of their values."""
-    where = shelf.positions(items)
+    """Raise the score of each title with a positive value above `floor`, in the order of the values."""
+    where = table.positions(items)
     found = np.flatnonzero((values > 0) & (where >= 0))
     if len(found):
         score[where[found]] = floor + scale * values[found] / values[found].max()

@@ -1,4 +1,4 @@
-"""Recommendations: follows titles and feedback, refits in a thread, answers from what is fitted."""
+"""The recommendation service: follows titles and feedback, refits its model in a thread, ranks titles with it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
 REFIT_SHARE = 10.0
-"""Between two fits at least so many times what the last one took: fitting takes at most a tenth of a core."""
+"""The pause between fits in multiples of the last one's duration: fitting uses at most a tenth of a core."""
 RETRY_SECONDS = 2.0
 
 
 class RecommendTitle(NamedTuple):
-    """A title as recommendations see it. `countries` None = everywhere."""
+    """A title for recommendations. `countries` None = everywhere."""
 
     content_id: str
     countries: tuple[str, ...] | None
@@ -35,20 +35,20 @@ class RecommendTitle(NamedTuple):
 
 
 class TitleSource(Protocol):
-    """What recommendations need of the catalogue: its change log, and whether a title is there."""
+    """The part of the catalogue that recommendations use."""
 
     def follow(self, after: int) -> AsyncIterator[tuple[int, list[RecommendTitle]]]:
-        """(cursor, titles changed up to it), for ever."""
+        """Yield (cursor, titles changed up to it), for ever."""
 
     async def head(self) -> int:
         """The cursor of the latest change."""
 
     async def exists(self, content_id: str) -> bool:
-        """Whether there is such a title."""
+        """Whether the catalogue has this title."""
 
 
 class RecommendService:
-    """`follow_titles`, `keep_model_fitted` and the group commit's `run` are its tasks."""
+    """Ranks titles; its tasks are `follow_titles`, `keep_model_fitted` and `writes.run`."""
 
     def __init__(
         self,
@@ -66,30 +66,30 @@ class RecommendService:
         self._counters = counters
         self._pause = train_pause
         self._half_life = trend_half_life
-        self._shelf = TitleTable()
+        self._table = TitleTable()
         self._model = model.empty_model()
         self.writes: GroupCommit[FeedbackEvent] = GroupCommit(self._write)
         self.ready = asyncio.Event()
-        """Set when all titles that there were are known."""
+        """Set once all titles that existed at the start are loaded."""
 
     async def _write(self, batch: Sequence[FeedbackEvent]) -> None:
         await self._store.add_events(batch)
         self._counters.events.inc(len(batch))
 
     async def store_feedback(self, event: FeedbackEvent) -> bool:
-        """Keep feedback; True when it is durable, False when there is no such title."""
+        """Store feedback durably. Returns False if there is no such title."""
         if not await self._titles.exists(event.content):
             return False
         await self.writes.commit(event)
         return True
 
     async def recommend(self, user: str, country: str | None, limit: int, *, playable: bool) -> list[tuple[str, float]]:
-        """(contentId, rankScore), best first. Feedback just given counts already."""
+        """(contentId, rankScore), best first. Uses feedback from the moment it is stored."""
         taste = await self._store.read_taste(user)
-        return rank_titles(self._shelf, self._model, taste, country, limit, playable=playable)
+        return rank_titles(self._table, self._model, taste, country, limit, playable=playable)
 
     async def follow_titles(self) -> None:
-        """Keep the shelf as the catalogue has it, for ever."""
+        """Keep the title table in step with the catalogue, for ever."""
         cursor = 0
         while True:
             try:
@@ -99,7 +99,7 @@ class RecommendService:
                 async for read, batch in self._titles.follow(cursor):
                     cursor = read
                     for title in batch:
-                        self._shelf.upsert(title.content_id, title.countries, title.popularity, playable=title.playable)
+                        self._table.upsert(title.content_id, title.countries, title.popularity, playable=title.playable)
                     if cursor >= head:
                         self.ready.set()
             except StorageFailed as error:
@@ -107,7 +107,7 @@ class RecommendService:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def keep_model_fitted(self) -> None:
-        """Refit soon after feedback came, from whichever process, for ever; readers use the last fit meanwhile."""
+        """Refit soon after new feedback of any process, for ever. Until then requests use the previous fit."""
         fitted = -1
         took = 0.0
         while True:

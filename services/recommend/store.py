@@ -1,4 +1,4 @@
-"""The feedback store: events as they came, read back as columns for fitting and by user for tastes."""
+"""The feedback store: events in order of arrival, read as columns for fitting and by user for tastes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ events = Table(
 Index("events_by_user", events.c.user, events.c.at)
 
 MAX_EVENTS_PER_USER = 1000
-"""Events of one user that shape their list."""
+"""Latest events of a user that form their taste."""
 
 
 class FeedbackStore:
@@ -39,7 +39,7 @@ class FeedbackStore:
         self._database = Database(folder / "recommend.sqlite3", tables)
 
     async def open(self) -> None:
-        """Open or make the database. Raises StorageFailed."""
+        """Open or create the database. Raises StorageFailed."""
         await self._database.open()
 
     async def close(self) -> None:
@@ -53,12 +53,12 @@ class FeedbackStore:
             await connection.execute(insert(events), rows)
 
     async def head(self) -> int:
-        """The latest event's number; 0 when there is none."""
+        """The number of the latest event; 0 if there is none."""
         async with self._database.read() as connection:
             return int((await connection.execute(select(func.coalesce(func.max(events.c.id), 0)))).scalar_one())
 
     async def read_taste(self, user: str) -> Taste:
-        """What one user's latest events say; the last like or dislike of a title wins."""
+        """The taste of a user from their latest events; the last like or dislike of a title wins."""
         query = select(events.c.content, events.c.action, events.c.value).where(events.c.user == user)
         query = query.order_by(events.c.at.desc(), events.c.id.desc()).limit(MAX_EVENTS_PER_USER)
         async with self._database.read() as connection:
@@ -68,7 +68,7 @@ class FeedbackStore:
         for number, (content, action, value) in enumerate(rows):
             if action in (Action.LIKE, Action.DISLIKE):
                 verdict.setdefault(content, action)
-            gain = max(0.0, event_weight(Action(action), value)) * 0.98 ** min(number, 200)  # the latest says most
+            gain = max(0.0, event_weight(Action(action), value)) * 0.98 ** min(number, 200)  # recent events weigh more
             liked[content] = liked.get(content, 0.0) + gain
         disliked = frozenset(content for content, action in verdict.items() if action == Action.DISLIKE)
         for content in disliked:
@@ -82,11 +82,11 @@ class FeedbackStore:
         user, item, gain, at, country = [], [], [], [], []
         async with self._database.read() as connection:
             async for row in await connection.stream(query):
-                user.append(users.of(row[0]))
-                item.append(items.of(row[1]))
+                user.append(users.number_of(row[0]))
+                item.append(items.number_of(row[1]))
                 gain.append(event_weight(Action(row[2]), row[3]))
                 at.append(row[4])
-                country.append(countries.of(row[5]) if row[5] else -1)
+                country.append(countries.number_of(row[5]) if row[5] else -1)
         return EventColumns(
             users=users.names,
             items=items.names,
@@ -111,13 +111,13 @@ def _row(event: FeedbackEvent) -> dict[str, str | float | None]:
 
 
 class _Numbering:
-    """Names as they come, numbered from 0."""
+    """Assigns numbers from 0 to names in order of appearance."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self._known: dict[str, int] = {}
 
-    def of(self, name: str) -> int:
+    def number_of(self, name: str) -> int:
         """The number of a name."""
         number = self._known.setdefault(name, len(self.names))
         if number == len(self.names):

@@ -1,7 +1,7 @@
-"""`matinee recommend train`: fit the recommendations to the stored feedback at once, and say how long it took.
+"""`matinee recommend train`: fit a model to the stored feedback, and print how long that took.
 
-The fit that a running service uses is its own: it notices new feedback within seconds. This command shows what a fit
-costs, and that the stored feedback can be fitted.
+A running service does its own fits, within seconds of new feedback. This command shows that the stored feedback can be
+fitted, and at what cost.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class TrainSettings:
 
     data: Path = setting(PATH, ".matinee/services", "The services' data folder.")
     trend_half_life: float = setting(
-        DURATION, "3d", "After how long a watched title counts half in the trends.", least=60
+        DURATION, "3d", "Time after which an event has half its weight in the trends.", least=60
     )
 
 
@@ -31,7 +31,7 @@ SETTINGS = TrainSettings
 
 
 def run(settings: TrainSettings) -> int:
-    """Fit once."""
+    """Fit once, and print the result."""
     if not settings.data.is_dir():
         raise BadSettings("data", f"there is no folder {settings.data}")
     asyncio.run(_train(settings))
@@ -51,6 +51,6 @@ async def _train(settings: TrainSettings) -> None:
     finally:
         await store.close()
     print(
-        f"fitted {fitted.events} events of {len(columns.users)} users over {len(fitted.items)} titles "
+        f"fitted {fitted.events} events of {len(columns.users)} users and {len(fitted.items)} titles "
         f"in {took:.2f} s (reading {read - started:.2f} s, fitting {took - read + started:.2f} s)"
     )

@@ -1,1 +1,1 @@
-"""Full-text search over the titles, forgiving typos, on an index of its own."""
+"""Full-text search over titles with typo tolerance, on an index of its own."""

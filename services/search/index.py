@@ -1,4 +1,4 @@
-"""The Tantivy index on disk: opened or made anew, fed with titles, asked for candidates. Blocking: runs in threads."""
+"""The Tantivy index on disk: open or rebuild it, update titles, query candidates. Blocking: call it in threads."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MAX_CANDIDATES = 120
 
 
 class IndexCheckpoint(msgspec.Struct, frozen=True):
-    """How far the index has read: `cursor` in the change log of `epoch`, and how many titles it then held."""
+    """What the index contains: the changes up to `cursor` of the change log `epoch`, as `titles` titles."""
 
     version: int
     epoch: str
@@ -45,7 +45,7 @@ class IndexCheckpoint(msgspec.Struct, frozen=True):
 
 
 class TitleIndex:
-    """One process writes it, in one thread at a time; any thread asks it."""
+    """An index that one process writes, one thread at a time; any thread may query it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -57,13 +57,13 @@ class TitleIndex:
 
     @property
     def title_count(self) -> int:
-        """How many titles can be found."""
+        """Number of titles in the index."""
         return self._checkpoint.titles if self._checkpoint else 0
 
     def open(self, epoch: str) -> int:
-        """Open the index, or begin anew when it is absent, damaged or of another catalogue; the cursor to go on from.
+        """Open the index, or rebuild it if it is absent, damaged or of another change log. Returns its cursor.
 
-        Raises StorageFailed when the folder cannot be used, MatineeError when another process has the index.
+        Raises StorageFailed if the folder cannot be used, MatineeError if another process has the index open.
         """
         with self._writing:
             if self._checkpoint is None or self._checkpoint.epoch != epoch:
@@ -73,15 +73,15 @@ class TitleIndex:
             return self._checkpoint.cursor if self._checkpoint else 0
 
     def _open_existing(self, epoch: str) -> IndexCheckpoint | None:
-        """The mark of a usable index on disk; None when there is none."""
-        path = self._folder / "mark.json"
+        """Open the index on disk and return its checkpoint; None if it is absent, outdated or damaged."""
+        path = self._folder / "checkpoint.json"
         try:
-            mark = msgspec.json.decode(path.read_bytes(), type=IndexCheckpoint)
-            if (mark.version, mark.epoch) != (INDEX_VERSION, epoch):
+            checkpoint = msgspec.json.decode(path.read_bytes(), type=IndexCheckpoint)
+            if (checkpoint.version, checkpoint.epoch) != (INDEX_VERSION, epoch):
                 log.info("search-index-outdated", folder=str(self._folder))
                 return None
             self._open_writer(tantivy.Index(SCHEMA, path=str(self._folder / "index"), reuse=True))
-            self._check_readable(mark.titles)
+            self._check_readable(checkpoint.titles)
         except FileNotFoundError:
             return None
         except MatineeError:
@@ -91,13 +91,13 @@ class TitleIndex:
                 raise
             log.warning("search-index-damaged", folder=str(self._folder), error=str(error)[:300])
             return None
-        return mark
+        return checkpoint
 
     def _check_readable(self, titles: int) -> None:
-        """Touch each kind of file that a query reads, so that damage shows now."""
+        """Read each kind of file that queries read, so that damage shows now. Raises on damage."""
         searcher = self._index.searcher()
         if searcher.num_docs < titles:
-            raise ValueError(f"holds {searcher.num_docs} titles where {titles} were stored")
+            raise ValueError(f"contains {searcher.num_docs} of {titles} titles")
         for _, address in searcher.search(Query.all_query(), limit=3, order_by_field="popularity").hits:
             searcher.doc(address)
         searcher.search(Query.term_query(SCHEMA, "title", "the"), limit=1)
@@ -106,11 +106,11 @@ class TitleIndex:
         self._index = self._writer = None
         try:
             shutil.rmtree(self._folder / "index", ignore_errors=True)
-            (self._folder / "mark.json").unlink(missing_ok=True)
+            (self._folder / "checkpoint.json").unlink(missing_ok=True)
             (self._folder / "index").mkdir(parents=True, exist_ok=True)
             self._open_writer(tantivy.Index(SCHEMA, path=str(self._folder / "index"), reuse=False))
         except OSError as error:
-            raise StorageFailed(f"the search index {self._folder} cannot be made: {error}") from error
+            raise StorageFailed(f"the search index {self._folder} cannot be created: {error}") from error
         self.rebuild_count += 1
         self._checkpoint = IndexCheckpoint(INDEX_VERSION, epoch, 0, 0)
 
@@ -126,14 +126,14 @@ class TitleIndex:
         self._index, self._writer = index, writer
 
     def discard(self) -> None:
-        """Damage showed at a query: the next `open` begins anew."""
+        """Discard the index after a query found damage: the next `open` rebuilds it."""
         with self._writing:
             self._checkpoint = None
             self._index = self._writer = None
-            (self._folder / "mark.json").unlink(missing_ok=True)
+            (self._folder / "checkpoint.json").unlink(missing_ok=True)
 
     def update_titles(self, entries: Sequence[IndexedTitle], cursor: int) -> None:
-        """Add or replace titles and commit; `cursor` is how far the change log is read. Raises StorageFailed."""
+        """Add or replace titles and commit them with the change log's `cursor` after them. Raises StorageFailed."""
         with self._writing:
             if self._checkpoint is None:
                 raise StorageFailed("the search index is not open")
@@ -147,22 +147,22 @@ class TitleIndex:
             except (OSError, ValueError, RuntimeError) as error:
                 raise StorageFailed(f"the search index {self._folder} cannot be written: {error}") from error
             self._checkpoint = IndexCheckpoint(INDEX_VERSION, self._checkpoint.epoch, cursor, count)
-            replace_file(self._folder / "mark.json", msgspec.json.encode(self._checkpoint))
+            replace_file(self._folder / "checkpoint.json", msgspec.json.encode(self._checkpoint))
 
     def close(self) -> None:
-        """Let go of the index, for another process."""
+        """Release the index, so that another process can open it."""
         with self._writing:
             self._index = self._writer = self._checkpoint = None
 
     def find_exact(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
-        """Titles in which every word of the query stands (the last may be begun only): title, cast or text."""
+        """Titles with every word of the query in title, cast or text; the last word may be a prefix."""
         parts = [(Occur.Must, word_query(word, last=word is query[-1])) for word in query]
         line = " ".join(query)
         parts.append((Occur.Should, Query.boost_query(Query.term_query(SCHEMA, "title_key", line), 30.0)))
         return self._run_query(parts, filters, limit)
 
     def find_similar(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
-        """Titles that share letters with a query, in any order: candidates to be compared."""
+        """Titles that share trigrams or similar words with the query: candidates for `rank_similar`."""
         grams = trigrams(" ".join(query))[:64]
         shared = [(Occur.Should, Query.term_query(SCHEMA, "trigrams", gram, "freq")) for gram in grams]
         need = max(1, len(grams) // 4)

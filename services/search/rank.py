@@ -1,4 +1,4 @@
-"""The order of what was found: exact before typos, better titles first, popularity among equals. Pure."""
+"""Rank search results: exact matches before typos, better matches first, then by popularity. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from rapidfuzz.distance import OSA
 from services.search.words import index_text
 
 MIN_SIMILARITY = 0.62
-"""From this similarity on (0 to 1) a title is taken for what a misspelt query meant: two typos in six letters."""
+"""Minimum similarity (0 to 1) of a title to a misspelt query: admits two typos in six letters."""
 MIN_SIMILARITY_AFTER_EXACT = 0.8
-"""The same where something was found exactly: only what is very near stands beside it."""
+"""The same if there are exact matches: only very similar titles are listed besides them."""
 ENOUGH_EXACT_MATCHES = 5
-"""So many exact finds in titles and casts make looking for typos needless."""
+"""With this many exact matches in titles and casts, no search for typos is needed."""
 _ARTICLE = re.compile(r"^(?:the|a|an|der|die|das|le|la|les|el|il) (?=.)")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A title that the index found: `key` its folded words, `cast` the folded names, `score` the index's."""
+    """A title from the index: `key` is its folded words, `cast` the folded names, `score` the index's score."""
 
     content_id: str
     title: str
@@ -35,9 +35,10 @@ class Candidate:
 
 
 def match_grade(candidate: Candidate, query: Sequence[str]) -> int:
-    """How exactly a title or its cast matches the query's words, the last of which may be begun only.
+    """How well a title or its cast matches the words of a query, the last of which may be a prefix.
 
-    5 the very title, 4 it begins so, 3 all words in the title, 2 begun in the title, 1 in title and cast, 0 elsewhere.
+    5: the whole title. 4: the start of the title. 3: all words in the title. 2: all in the title, the last as a prefix.
+    1: all in title and cast. 0: else.
     """
     line = " ".join(query)
     own = index_text(candidate.title).split()
@@ -68,12 +69,12 @@ def rank_exact(candidates: Sequence[Candidate], query: Sequence[str]) -> list[tu
 
 
 def _weight(candidate: Candidate) -> float:
-    """The index's score lifted by popularity, each ten times as popular worth about a third more."""
+    """The index's score, raised by a third for each factor of ten in popularity."""
     return candidate.score * (1 + math.log10(1 + max(0.0, candidate.popularity)) / 3)
 
 
 def merge(exact: Sequence[tuple[int, Candidate]], fuzzy: Sequence[Candidate]) -> list[Candidate]:
-    """One list without doubles: exact in title or cast, then what a typo may have meant, then words in descriptions."""
+    """Merge without duplicates: exact in title or cast, then similar titles, then exact in the description."""
     strong = [candidate for grade, candidate in exact if grade]
     weak = [candidate for grade, candidate in exact if not grade]
     seen: dict[str, Candidate] = {}
@@ -83,24 +84,24 @@ def merge(exact: Sequence[tuple[int, Candidate]], fuzzy: Sequence[Candidate]) ->
 
 
 def may_be_misspelt(exact: Sequence[tuple[int, Candidate]]) -> bool:
-    """Whether so little was found exactly that the query may be misspelt."""
+    """Whether there are so few exact matches that the query may be misspelt."""
     return sum(1 for grade, _ in exact if grade) < ENOUGH_EXACT_MATCHES
 
 
 def rank_similar(
     candidates: Sequence[Candidate], query: Sequence[str], least: float = MIN_SIMILARITY
 ) -> list[Candidate]:
-    """Those that a misspelt query may have meant (at least so similar), likeliest first."""
+    """The candidates with at least the similarity `least` to the query, most similar first."""
     line = " ".join(query)
     rated = [(similarity(candidate, line, query), candidate) for candidate in candidates]
     near = [(rate, candidate) for rate, candidate in rated if rate >= least]
-    # a hundredth of similarity is worth about ten times the popularity
+    # 0.01 of similarity outweighs a factor of ten in popularity.
     near.sort(key=lambda pair: (-pair[0] - math.log10(1 + pair[1].popularity) / 100, pair[1].key, pair[1].content_id))
     return [candidate for _, candidate in near]
 
 
 def similarity(candidate: Candidate, line: str, query: Sequence[str]) -> float:
-    """How near a title (or a name in its cast) is to a query line, 0 to 1; the query may stop before the end."""
+    """The similarity of a title or a name in its cast to a query, 0 to 1; the query may be a prefix."""
     title = candidate.key
     short = _ARTICLE.sub("", title)
     rates = [
@@ -117,7 +118,7 @@ def similarity(candidate: Candidate, line: str, query: Sequence[str]) -> float:
 
 
 def _words_found(query: Sequence[str], own: Sequence[str]) -> float:
-    """How well each word of the query is found among a title's words, the worst word counting double."""
+    """How well the words of the query match the title's words, 0 to 1; the worst word counts twice."""
     if not own:
         return 0.0
     best = [max(_word_rate(word, other) for other in own) for word in query]
@@ -125,5 +126,5 @@ def _words_found(query: Sequence[str], own: Sequence[str]) -> float:
 
 
 def _word_rate(word: str, other: str) -> float:
-    begun = 0.9 if len(word) > 2 and other.startswith(word) else 0.0
-    return max(begun, OSA.normalized_similarity(word, other))
+    prefix = 0.9 if len(word) > 2 and other.startswith(word) else 0.0
+    return max(prefix, OSA.normalized_similarity(word, other))

@@ -1,4 +1,4 @@
-"""Search over HTTP."""
+"""HTTP routes of search."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RESULT = {
         "properties": {
             "contentId": {"type": "string"},
             "title": {"type": "string"},
-            "snippet": {"type": "string", "description": "Text round the matching words, HTML-escaped."},
+            "snippet": {"type": "string", "description": "Text around the matching words, HTML-escaped."},
             "year": {"type": ["integer", "null"]},
         },
     },
@@ -36,22 +36,20 @@ class SearchRoutes:
         self._service = service
 
     def routes(self) -> tuple[Route, ...]:
-        """Search's table."""
+        """Search's route table."""
         parameters = (
-            Parameter(
-                "query", f"What is sought, up to {MAX_QUERY_LENGTH} characters; the last word may be begun only."
-            ),
-            Parameter("genre", "Only titles of this genre; given again, of each of them."),
-            Parameter("limit", "How many, 1 to 100.", schema={"type": "integer", "default": 20}),
-            Parameter("country", "Another country than the viewer's own (API key only)."),
+            Parameter("query", f"The query, up to {MAX_QUERY_LENGTH} characters; its last word may be a prefix."),
+            Parameter("genre", "Only titles of this genre; if repeated, of all these genres."),
+            Parameter("limit", "Number of titles, 1 to 100.", schema={"type": "integer", "default": 20}),
+            Parameter("country", "Use this country instead of the viewer's own (API key only)."),
         )
-        summary = "Titles that match, typos forgiven, best first"
+        summary = "Titles that match a query, best first; tolerates typos"
         return (
             Route("GET", "/search", self.search, Access.VIEWER, summary, parameters, response=_RESULT, errors=(503,)),
         )
 
     async def search(self, request: web.Request) -> web.Response:
-        """Search the titles licensed where the viewer is."""
+        """Search the titles licensed in the viewer's country."""
         genres = request.query.getall("genre", [])
         if len(genres) > MAX_GENRES or any(len(genre) > 100 for genre in genres):
             raise BadRequest(400, "genre", f"at most {MAX_GENRES} genres of up to 100 characters")
@@ -63,10 +61,10 @@ class SearchRoutes:
             )
         wanted = [genre_key(genre) for genre in genres if genre.strip()]
         if not query and not wanted:
-            raise BadRequest(400, "query-empty", "query parameter `query` is needed (or a `genre` to browse)")
+            raise BadRequest(400, "query-empty", "query parameter `query` is required (or `genre` to browse)")
         sought = words(query)[:MAX_WORDS]
         if query and not sought:
-            return json_response([])  # marks only: nothing can match
+            return json_response([])  # A query of punctuation only matches nothing.
         filters = Filters(viewer_country(request), tuple(wanted))
         found = await self._service.search(sought, filters, limit)
         return json_response([_shown(candidate, sought) for candidate in found])

@@ -1,4 +1,4 @@
-"""The shape of the search index: fields, documents, the clauses that queries are made of. No I/O."""
+"""The schema of the search index, its documents, and the clauses of queries. No I/O."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from services.search.rank import Candidate
 from services.search.words import fold, index_text, key, trigrams, words
 
 INDEX_VERSION = 2
-"""Goes up when schema or analysis change: an index of another form is made anew."""
+"""Increment when the schema or the analysis changes: an index of another version is rebuilt."""
 EVERYWHERE = "*"
 
 
 class IndexedTitle(msgspec.Struct, frozen=True):
-    """A title as search holds it. `countries` None = everywhere."""
+    """A title for search. `countries` None = everywhere."""
 
     content_id: str
     title: str
@@ -31,14 +31,14 @@ class IndexedTitle(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What narrows every query: the viewer's country (None = unknown) and genres that all must hold."""
+    """The filters of a query: the viewer's country (None = unknown), and genres that a title must all have."""
 
     country: str | None
     genres: tuple[str, ...] = ()
 
 
 def analyzers() -> dict[str, TextAnalyzer]:
-    """The tokenizers that the schema names; the words come folded already."""
+    """The tokenizers that the schema names; their input is folded already."""
     english = TextAnalyzerBuilder(Tokenizer.whitespace()).filter(Filter.remove_long(60))
     return {
         "folded": TextAnalyzerBuilder(Tokenizer.whitespace()).build(),
@@ -65,7 +65,7 @@ SCHEMA = _build_schema()
 
 
 class _Stored(msgspec.Struct, array_like=True):
-    """What is kept of a title, folded already: a query compares a hundred of them."""
+    """The stored fields of a title. Folded at indexing, because each query compares a hundred of them."""
 
     title: str
     key: str
@@ -79,7 +79,7 @@ _stored = msgspec.msgpack.Decoder(_Stored)
 
 
 def to_document(entry: IndexedTitle) -> Any:
-    """A title as a document of the index."""
+    """Convert a title to a document of the index."""
     line = key(entry.title)
     people = tuple(key(name) for name in entry.cast)
     kept = _Stored(entry.title, line, people, entry.text, entry.popularity, entry.year or 0)
@@ -99,7 +99,7 @@ def to_document(entry: IndexedTitle) -> Any:
 
 
 def to_candidate(document: Any, score: Any) -> Candidate:
-    """A found document as ranking sees it."""
+    """Convert a document to a candidate for ranking."""
     kept = _stored.decode(bytes(document.get_first("stored")))
     content_id = document.get_first("id")
     rated = float(score) if isinstance(score, (int, float)) else 0.0
@@ -107,7 +107,7 @@ def to_candidate(document: Any, score: Any) -> Candidate:
 
 
 def word_query(word: str, *, last: bool) -> Any:
-    """Titles with a word in title, cast or text; the `last` word of a query may be begun only."""
+    """Query for titles with a word in title, cast or text; the `last` word of a query may be a prefix."""
     ways = [
         Query.boost_query(Query.term_query(SCHEMA, "title", word), 4.0),
         Query.boost_query(Query.term_query(SCHEMA, "cast", word, "freq"), 2.0),
@@ -115,8 +115,8 @@ def word_query(word: str, *, last: bool) -> Any:
     ]
     if last:
         for field, boost in (("title", 2.0), ("cast", 1.0)):
-            begun = Query.fuzzy_term_query(SCHEMA, field, word, distance=0, prefix=True)
-            ways.append(Query.boost_query(begun, boost))
+            prefix = Query.fuzzy_term_query(SCHEMA, field, word, distance=0, prefix=True)
+            ways.append(Query.boost_query(prefix, boost))
     return Query.disjunction_max_query(ways, tie_breaker=0.2)
 
 
@@ -128,7 +128,7 @@ def _stem(word: str) -> str:
 
 
 def filter_clauses(filters: Filters) -> list[tuple[Any, Any]]:
-    """Clauses that narrow a query without touching its scores."""
+    """Clauses that filter a query without changing its scores."""
     places = [EVERYWHERE] + ([filters.country] if filters.country else [])
     licensed = Query.term_set_query(SCHEMA, "countries", places)
     needed = [licensed, *(Query.term_query(SCHEMA, "genres", genre, "basic") for genre in filters.genres)]
@@ -136,5 +136,5 @@ def filter_clauses(filters: Filters) -> list[tuple[Any, Any]]:
 
 
 def genre_key(genre: str) -> str:
-    """A genre as the index holds it."""
+    """The form of a genre in the index."""
     return key(genre) or fold(genre)

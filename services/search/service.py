@@ -1,4 +1,4 @@
-"""Search: keeps the index fed from the change log, and answers queries in a thread of its own."""
+"""The search service: updates the index from the change log, and runs queries in threads of its own."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ log = structlog.get_logger()
 MIN_RETRY_SECONDS = 1.0
 MAX_RETRY_SECONDS = 30.0
 MAX_QUERIES = 256
-"""Queries that may wait; more are answered 503."""
+"""Queries that may wait; further ones get 503."""
 T = TypeVar("T")
 
 
 class TitleSource(Protocol):
-    """What search needs of the catalogue: its change log."""
+    """The part of the catalogue that search uses: its change log."""
 
     @property
     def epoch(self) -> str:
-        """Names the change log for ever."""
+        """The permanent id of the change log."""
 
     def follow(self, after: int) -> AsyncIterator[tuple[int, list[IndexedTitle]]]:
-        """(cursor, titles changed up to it), for ever."""
+        """Yield (cursor, titles changed up to it), for ever."""
 
     async def head(self) -> int:
         """The cursor of the latest change."""
 
 
 class SearchService:
-    """`run` keeps the index up to date; `search` asks it."""
+    """Answers queries; its task `run` keeps the index up to date."""
 
     def __init__(self, titles: TitleSource, index: TitleIndex, counters: Counters) -> None:
         self._titles = titles
@@ -51,10 +51,10 @@ class SearchService:
         self._waiting = 0
         self._damaged = asyncio.Event()
         self.ready = asyncio.Event()
-        """Set when the index has read all that there was."""
+        """Set once the index contains all titles that existed at the start."""
 
     async def run(self) -> None:
-        """Follow the change log for ever; after a failure again from where the index stands."""
+        """Follow the change log for ever; after a failure, continue from the index's checkpoint."""
         pause = MIN_RETRY_SECONDS
         while True:
             self._damaged.clear()
@@ -89,7 +89,7 @@ class SearchService:
             self.ready.set()
 
     async def search(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
-        """The best `limit` titles for a query's words (none: the most popular). Raises Overloaded, StorageFailed."""
+        """The best `limit` titles for the words (none: the most popular). Raises Overloaded, StorageFailed."""
         if self._waiting >= MAX_QUERIES:
             raise Overloaded(OverloadReason.SEARCHES_WAITING)
         self._waiting += 1
@@ -126,6 +126,6 @@ class SearchService:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
 
     def close(self) -> None:
-        """Let the threads end and the index go."""
+        """Stop the threads and release the index."""
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._index.close()

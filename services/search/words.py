@@ -12,14 +12,14 @@ MAX_QUERY_LENGTH = 256
 MAX_WORDS = 16
 _WORD = re.compile(r"\w+")
 _APOSTROPHE = re.compile(r"(?<=\w)['’ʼ`](?=\w)")
-# It begins where a word does, and no word is given up: else each letter of a long word would be a beginning to try.
+# Linear time: the lookbehind admits matches at the start of a word only, and possessive repetitions never backtrack.
 _COMPOUND = re.compile(r"(?<!\w)\w++(?:[-–·./]\w++)++")
 SNIPPET = 200
-"""Characters of a snippet, about."""
+"""Approximate length of a snippet in characters."""
 
 
 def fold(text: str) -> str:
-    """Lower case without accents, so that what people type without them matches; the length may change."""
+    """Fold to lower case without accents, so that queries without accents match; the length may change."""
     if text.isascii():
         return text.lower()
     folded = unicodedata.normalize("NFKD", text.casefold())
@@ -27,12 +27,12 @@ def fold(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text as the index holds them: `Ocean's Élite` → `oceans elite`."""
+    """The words of a text in the index's form: `Ocean's Élite` → `oceans elite`."""
     return _WORD.findall(_APOSTROPHE.sub("", fold(text)).replace("_", " "))
 
 
 def index_text(text: str) -> str:
-    """A title's or person's words for the index; compounds stand joined too (`Spider-Man` → `spider man spiderman`)."""
+    """The words of a text for the index, with compounds also joined (`Spider-Man` → `spider man spiderman`)."""
     joined = ["".join(words(compound)) for compound in _COMPOUND.findall(text)]
     return " ".join([*words(text), *joined])
 
@@ -43,13 +43,13 @@ def key(text: str) -> str:
 
 
 def trigrams(text: str) -> list[str]:
-    """The distinct runs of three letters of a folded line, its beginning marked by a space (`abcd` → ` ab abc bcd`)."""
+    """The distinct trigrams of a folded line with a space in front (`abcd` → ` ab abc bcd`)."""
     padded = f" {text}"
     return list(dict.fromkeys(padded[start : start + 3] for start in range(len(padded) - 2)))
 
 
 def snippet(text: str, wanted: Sequence[str], size: int = SNIPPET) -> str:
-    """About `size` characters of a text round the words that match best, HTML-escaped; "" for no text.
+    """About `size` characters of a text around the best matches, HTML-escaped; "" for an empty text.
 
     A word matches when it begins with one of `wanted` (folded).
     """
@@ -66,7 +66,7 @@ def snippet(text: str, wanted: Sequence[str], size: int = SNIPPET) -> str:
 
 
 def _best_start(hits: Sequence[int], size: int) -> int:
-    """Where the window begins that holds the most hits; the first of equals."""
+    """The start of the window with the most hits; the first of several."""
     best, most = 0, 0
     for index, start in enumerate(hits[:200]):
         inside = sum(1 for hit in hits[index : index + 50] if hit < start + size * 4 // 5)

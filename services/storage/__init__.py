@@ -1,1 +1,1 @@
-"""How services keep data: SQLite, group commit, secret files."""
+"""The services' storage: databases, group commit, secret files."""

@@ -1,6 +1,6 @@
-"""Group commit: rows that come while one transaction is being written go together in the next.
+"""Group commit: rows that arrive while a transaction is being written share the next one.
 
-One disk flush serves everybody who waits; each waiter is answered only after its own rows are on the disk.
+One disk flush serves all waiters; each returns only after its own row is on disk.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ MAX_BATCH = 1000
 
 
 class GroupCommit(Generic[Row]):
-    """Writes rows by `write(rows)`, one transaction after another. `run` is the writer's task."""
+    """Writes rows with `write(rows)`, one transaction after the other. `run` is its background task."""
 
     def __init__(self, write: Callable[[Sequence[Row]], Awaitable[object]]) -> None:
         self._write = write
         self._waiting: asyncio.Queue[tuple[Row, asyncio.Future[None]]] = asyncio.Queue(MAX_WAITING)
 
     async def commit(self, row: Row) -> None:
-        """Return when the row is durable. Raises Overloaded when too many wait, StorageFailed when not written."""
+        """Return once the row is durable. Raises Overloaded if too many wait, StorageFailed if it was not written."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             self._waiting.put_nowait((row, done))
@@ -35,7 +35,7 @@ class GroupCommit(Generic[Row]):
         await done
 
     async def run(self) -> None:
-        """Write for ever; when cancelled, what waits is told that it was not written."""
+        """Write for ever; on cancellation, waiting rows fail with StorageFailed."""
         try:
             while True:
                 batch = [await self._waiting.get()]
@@ -54,14 +54,14 @@ class GroupCommit(Generic[Row]):
             for _, done in batch:
                 _resolve(done, StorageFailed("stopping: the write was not made"))
             raise
-        except Exception as error:  # noqa: BLE001 (told to each waiter, who raises it)
+        except Exception as error:  # noqa: BLE001 (each waiter raises it)
             failed = error
         for _, done in batch:
             _resolve(done, failed)
 
 
 def _resolve(done: asyncio.Future[None], error: Exception | None) -> None:
-    if done.done():  # the waiter has left
+    if done.done():  # The waiter was cancelled.
         return
     if error is None:
         done.set_result(None)

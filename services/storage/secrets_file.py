@@ -1,4 +1,4 @@
-"""Files that hold secrets: made once with mode 0600, read thereafter."""
+"""Secret files: created once with mode 0600, read from then on."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ MAX_BYTES = 64 * 1024
 
 
 def read_or_create(path: Path, make: Callable[[], bytes], setting: str) -> bytes:
-    """The file's bytes; made by `make` when absent. Two processes that start at once end with the same secret.
+    """The file's bytes; created with `make()` if absent. Processes that start at the same time get the same secret.
 
-    Raises BadSettings naming `setting` when the file cannot be read or made, or others may read it.
+    Raises BadSettings naming `setting` if the file cannot be read or created, or other users may read it.
     """
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             create_file(path, make())
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise BadSettings(setting, f"{path} may be read by others: run `chmod 600 {path}`")
+            raise BadSettings(setting, f"{path} is readable by other users: run `chmod 600 {path}`")
         with path.open("rb") as file:
             found = file.read(MAX_BYTES)
     except OSError as error:
-        raise BadSettings(setting, f"{path} cannot be read or made: {error.strerror}") from None
+        raise BadSettings(setting, f"{path} cannot be read or created: {error.strerror}") from None
     if not found.strip():
-        raise BadSettings(setting, f"{path} is empty: remove it and a new one is made")
+        raise BadSettings(setting, f"{path} is empty: remove it to get a new one")
     return found

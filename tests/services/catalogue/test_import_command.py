@@ -45,7 +45,7 @@ def test_bad_lines_are_named_and_good_ones_kept(tmp_path, capfd):
     assert "2 titles read" in out
     assert "line 2: field `year`" in err
     assert "line 3: is longer" in err
-    assert "2 bad lines" in err
+    assert "skipped 2 invalid lines" in err
     assert names(tmp_path / "data") == ["A", "C"]
 
 
@@ -53,7 +53,7 @@ def test_a_packed_file_that_ends_early_keeps_what_came_before(tmp_path):
     file = tmp_path / "films.jsonl.gz"
     lines = b"".join(json.dumps({"title": f"Film {n}"}).encode() + b"\n" for n in range(20_000))
     file.write_bytes(gzip.compress(lines)[:-2000])
-    with pytest.raises(MatineeError, match="ends early"):
+    with pytest.raises(MatineeError, match="truncated"):
         run(ImportSettings(tmp_path / "data"), str(file))
     assert len(names(tmp_path / "data")) > 100
 

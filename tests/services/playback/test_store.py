@@ -7,7 +7,7 @@ from services.playback.store import PlaybackStore, PositionUpdate, Session
 
 @pytest.fixture
 async def store(tmp_path):
-    store = PlaybackStore(tmp_path, most=3)
+    store = PlaybackStore(tmp_path, max_sessions=3)
     await store.open()
     yield store
     await store.close()

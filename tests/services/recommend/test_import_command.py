@@ -38,5 +38,5 @@ def test_bad_lines_are_named_and_good_ones_kept(tmp_path, capfd):
     assert "line 2: field `action`" in err
     assert "line 4:" in err
     assert "line 5:" in err
-    assert "3 bad lines" in err
+    assert "skipped 3 invalid lines" in err
     assert count(tmp_path / "data") == 2

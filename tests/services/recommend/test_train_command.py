@@ -11,7 +11,7 @@ def test_a_fit_says_how_long_it_took(tmp_path, capsys):
     file.write_text("u1,a,LIKE,,1700000000\nu1,b,LIKE,,1700000000\n")
     import_command.run(import_command.EventsSettings(tmp_path / "data"), str(file))
     assert train_command.run(train_command.TrainSettings(tmp_path / "data", 3600.0)) == 0
-    assert "fitted 2 events of 1 users over 2 titles in" in capsys.readouterr().out
+    assert "fitted 2 events of 1 users and 2 titles in" in capsys.readouterr().out
 
 
 def test_a_missing_folder_is_a_bad_setting(tmp_path):

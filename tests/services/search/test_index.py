@@ -85,13 +85,13 @@ def test_another_catalogue_begins_anew(index, tmp_path):
     again.close()
 
 
-@pytest.mark.parametrize("harm", ["truncate", "garbage", "meta", "gone", "mark"])
+@pytest.mark.parametrize("harm", ["truncate", "garbage", "meta", "gone", "checkpoint"])
 def test_a_damaged_index_begins_anew(index, tmp_path, harm):
     index.update_titles([entry(f"a{n}", f"Alien {n}", popularity=float(n)) for n in range(50)], 42)
     index.close()
     folder = tmp_path / "index"
-    for file in [tmp_path / "mark.json"] if harm == "mark" else list(folder.iterdir()):
-        if harm == "gone" or (harm == "mark"):
+    for file in [tmp_path / "checkpoint.json"] if harm == "checkpoint" else list(folder.iterdir()):
+        if harm == "gone" or harm == "checkpoint":
             file.unlink() if harm == "gone" else file.write_bytes(b"{")
         elif harm == "meta":
             file.write_bytes(b"{}") if file.name == "meta.json" else None

@@ -39,5 +39,5 @@ def test_a_secret_that_others_may_read_or_that_is_empty_is_refused(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_bytes(b"x")
-    with pytest.raises(BadSettings, match="cannot be read or made"):
+    with pytest.raises(BadSettings, match="cannot be read or created"):
         read_or_create(tmp_path / "file" / "key", lambda: b"x", "s")
