@@ -22,13 +22,13 @@ from control.commands import ControlService
 from control.db.database import Database, database_of
 from control.db.store import Store
 from control.mtls_setup import open_trust
-from control.rate_limiter import RateLimiter
 from control.routing.probes import Prober
 from control.settings import ControlSettings, check, neighbours_of
 from control.trust.api_key_file import read_or_make
 from control.trust.api_keys import Keys
 from control.trust.node_admin_keys import read_node_admin_keys
 from httpd.door import Door
+from httpd.rate_limiter import RateLimiter
 from kernel.clock import Clock
 from kernel.documents import load_json
 from kernel.errors import BadSettings, StorageFailed

@@ -44,6 +44,12 @@ COUNTERS = (
     ),
     Row("matinee_search_documents", "gauge", "Titles in the search index."),
     Row("matinee_search_rebuilds_total", "counter", "Rebuilds of the search index."),
+    Row(
+        "matinee_events_total",
+        "counter",
+        "Events that players reported, by kind and outcome (stored, rejected).",
+        ("kind", "outcome"),
+    ),
     Row("matinee_recommend_events_total", "counter", "Feedback events stored."),
     Row("matinee_recommend_train_seconds", "gauge", "Duration of the latest fit in seconds."),
     Row("matinee_recommend_trained_events", "gauge", "Events in the current model."),
@@ -72,6 +78,7 @@ class Counters:
         self.documents = self._gauge("matinee_search_documents")
         self.rebuilds = self._counter("matinee_search_rebuilds_total")
         self.events = self._counter("matinee_recommend_events_total")
+        self.player_events = self._counter("matinee_events_total")
         self.train_seconds = self._gauge("matinee_recommend_train_seconds")
         self.trained_events = self._gauge("matinee_recommend_trained_events")
 

@@ -24,7 +24,7 @@ from control.jobs import job_table
 from control.jobs.dispatch import Arrived, Dispatch, PendingWrites
 from control.jobs.log import Entry
 from control.jobs.status import NodeSeen, ReceivedReceipt, audited, whole
-from control.rate_limiter import RateLimiter
+from httpd.rate_limiter import RateLimiter
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet.jobs import Prefetch, Purge, content_of

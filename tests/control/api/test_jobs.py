@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from control.rate_limiter import RateLimiter
+from httpd.rate_limiter import RateLimiter
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""How often somebody may do something: a bucket each that fills as time passes. Pure, time is passed in."""
+"""How often one name may do something: a token bucket each. Pure, time is passed in."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.rate_limiter import RateLimiter
+from httpd.rate_limiter import RateLimiter
 
 
 def test_a_burst_then_the_rate():
@@ -15,6 +15,6 @@ def test_a_burst_then_the_rate():
 
 
 def test_names_are_bounded(monkeypatch):
-    monkeypatch.setattr("control.rate_limiter.MAX_NAMES", 2)
+    monkeypatch.setattr("httpd.rate_limiter.MAX_NAMES", 2)
     rate = RateLimiter(1.0, 1.0)
     assert [rate.seconds_to_wait(name, 0.0) for name in ("a", "b", "c", "a")] == [0.0] * 4
