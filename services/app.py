@@ -35,6 +35,8 @@ from services.catalogue_adapters import (
     CatalogueForSearch,
 )
 from services.counters import Counters
+from services.events.routes import EventRoutes
+from services.events.segment_log import Retention, SegmentLog
 from services.fleet.identity import make_identity
 from services.fleet.licence_sync import LicenceSync
 from services.fleet.signing_key import KeyPublisher, NamedSigningKey
@@ -55,6 +57,7 @@ from services.playback.steering import SteeringRoutes
 from services.playback.store import PlaybackStore, PositionUpdate, Session
 from services.settings import ServicesSettings, check_settings, door_rules
 from services.storage.group_commit import GroupCommit
+from services.storage.location import locate_database
 from services.storage.secrets_file import read_or_create
 
 if TYPE_CHECKING:
@@ -101,7 +104,7 @@ class _Builder:
         self.authenticator = _make_authenticator(settings)
         self.countries = CountryLookup(open_geo_database(settings.geo), settings.default_country)
         self.signing_key = _load_signing_key(settings)
-        self.store = CatalogueStore(settings.data)
+        self.store = CatalogueStore(locate_database(settings, "catalogue"))
         self.feed = ChangeFeed(self.store)
         self.identity = make_identity(settings, clock)
         self.routes: list[Route] = []
@@ -126,6 +129,8 @@ class _Builder:
             self._catalogue()
         if settings.runs("playback"):
             await self._playback()
+        if settings.runs("events"):
+            self._events()
         if settings.runs("search"):
             self._search()
         if settings.runs("recommend"):
@@ -183,7 +188,7 @@ class _Builder:
 
     async def _playback(self) -> None:
         settings = self.settings
-        store = PlaybackStore(settings.data, settings.max_sessions)
+        store = PlaybackStore(locate_database(settings, "playback"), settings.max_sessions)
         await store.open()
         self.stack.push_async_callback(store.close)
         writes: GroupCommit[Session | PositionUpdate] = GroupCommit(store.write)
@@ -215,6 +220,15 @@ class _Builder:
             self.counters.sessions.set(await store.delete_expired(self.clock.wall()))
             await asyncio.sleep(SWEEP_SECONDS)
 
+    def _events(self) -> None:
+        settings = self.settings
+        retention = Retention(settings.events_keep, settings.events_max_bytes)
+        events = SegmentLog(settings.data / "events", self.clock, retention)
+        events.open()
+        self.stack.callback(events.close)
+        self.routes += EventRoutes(events, self.clock, self.counters).routes()
+        self.tasks.append(events.run)
+
     def _search(self) -> None:
         from services.search.index import TitleIndex
         from services.search.routes import SearchRoutes
@@ -233,7 +247,7 @@ class _Builder:
         from services.recommend.store import FeedbackStore
 
         settings = self.settings
-        store = FeedbackStore(settings.data)
+        store = FeedbackStore(locate_database(settings, "recommend"))
         await store.open()
         self.stack.push_async_callback(store.close)
         service = RecommendService(

@@ -17,6 +17,7 @@ from kernel.settings.table import (
     INTEGER,
     PATH,
     PATH_OR_OFF,
+    SIZE,
     SWITCH,
     TEXT,
     URL,
@@ -25,8 +26,9 @@ from kernel.settings.table import (
     setting,
 )
 from kernel.vocabulary import REGION
+from services.storage.location import database_setting, password_file_setting
 
-PARTS = ("catalogue", "playback", "search", "recommend", "gateway")
+PARTS = ("catalogue", "playback", "events", "search", "recommend", "gateway")
 """What `--only` can name."""
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -38,6 +40,8 @@ class ServicesSettings:
 
     listen: Address = setting(ADDRESS, "127.0.0.1:8080", "Where viewers and operators connect.")
     data: Path = setting(PATH, ".matinee/services", "Folder of the databases, the search index and the secrets.")
+    database: str | None = database_setting()
+    database_password_file: Path | None = password_file_setting()
     only: tuple[str, ...] = setting(choice(*PARTS), None, "Run only these parts.", many=True)
     origin: str | None = setting(URL, None, "The origin, whose library lists what can be played.")
     origin_poll: float = setting(DURATION, "1s", "How often the origin's library is polled.", least=0.05, most=3600)
@@ -81,6 +85,12 @@ class ServicesSettings:
     )
     train_pause: float = setting(
         DURATION, "2s", "How long feedback is collected before the recommendations are refitted.", least=0.05
+    )
+    events_keep: float = setting(
+        DURATION, "7d", "How long events are kept after every consumer has read them.", least=60
+    )
+    events_max_bytes: int = setting(
+        SIZE, "20GiB", "Size of the event log at which new events are refused until consumers catch up.", least=1 << 20
     )
     drain: float = setting(DURATION, "30s", "How long running responses may take to finish at a stop.", least=0)
     allowed_hosts: tuple[str, ...] = door("allowed_hosts")

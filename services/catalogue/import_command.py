@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 
 from kernel.errors import MatineeError
-from kernel.settings.table import PATH, setting
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import ImportedTitle, LineError, parse_line
 from services.import_file import BadLines, ImportFile, open_import_file
+from services.storage.location import data_setting, database_setting, locate_database, password_file_setting
 
 BATCH = 2000
 MAX_LINE_LENGTH = 1 << 20
@@ -25,7 +25,9 @@ BOM = b"\xef\xbb\xbf"
 class ImportSettings:
     """`matinee catalogue import FILE`."""
 
-    data: Path = setting(PATH, ".matinee/services", "The services' data folder.")
+    data: Path = data_setting()
+    database: str | None = database_setting()
+    database_password_file: Path | None = password_file_setting()
 
 
 SETTINGS = ImportSettings
@@ -38,7 +40,7 @@ def run(settings: ImportSettings, file: str) -> int:
 
 async def _import(settings: ImportSettings, file: str) -> int:
     with open_import_file(file) as source:
-        store = CatalogueStore(settings.data)
+        store = CatalogueStore(locate_database(settings, "catalogue"))
         await store.open()
         faults = BadLines(source)
         importer = _Importer(store, source)

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.errors import BadSettings, MatineeError
-from kernel.settings.table import COUNTRY, PATH, SWITCH, setting
+from kernel.settings.table import COUNTRY, SWITCH, setting
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import normalise_countries
+from services.storage.location import data_setting, database_setting, locate_database, password_file_setting
 
 
 @dataclass(frozen=True)
 class LicenceSettings:
     """`matinee catalogue licence CONTENT`."""
 
-    data: Path = setting(PATH, ".matinee/services", "The services' data folder.")
+    data: Path = data_setting()
+    database: str | None = database_setting()
+    database_password_file: Path | None = password_file_setting()
     allow: tuple[str, ...] = setting(COUNTRY, None, "Allow only these countries.", many=True, flag_only=True)
     everywhere: bool = setting(SWITCH, "off", "Allow all countries.", flag_only=True)
     nowhere: bool = setting(SWITCH, "off", "Allow no country.", flag_only=True)
@@ -39,7 +42,7 @@ def run(settings: LicenceSettings, content: str) -> int:
 async def _licence(settings: LicenceSettings, content: str, countries: tuple[str, ...] | None) -> None:
     if not (settings.data / "catalogue.sqlite3").exists():
         raise BadSettings("data", f"there is no catalogue in {settings.data}")
-    store = CatalogueStore(settings.data)
+    store = CatalogueStore(locate_database(settings, "catalogue"))
     await store.open()
     try:
         if not await store.set_licence(content, countries):

@@ -18,7 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalogue.library import LibraryTitle, merge_published
 from services.catalogue.title import Change, ImportedTitle, Playable, Title
-from services.storage.database import Database
+from system.database.database import Database
+from system.database.engine import DatabaseAddress
+from system.database.migrations import Migrations, adopt_tables
 
 tables = MetaData()
 titles = Table(
@@ -49,12 +51,14 @@ _names = msgspec.json.Decoder(tuple[str, ...])
 _playable = msgspec.json.Decoder(Playable)
 _seen = msgspec.json.Decoder(LibraryTitle)
 
+MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0001", adopt_tables("titles"))
+
 
 class CatalogueStore:
-    """Titles in DATA/catalogue.sqlite3; several processes may open it."""
+    """Titles and their change log; several processes may open it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._database = Database(folder / "catalogue.sqlite3", tables)
+    def __init__(self, address: DatabaseAddress) -> None:
+        self._database = Database(address, MIGRATIONS, "catalogue")
         self.epoch = ""
         """The permanent id of this database: cursors of one database are invalid in another."""
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from sqlalchemy import Column, Float, Index, MetaData, Table, Text, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from services.storage.database import Database
+from system.database.database import Database
+from system.database.engine import DatabaseAddress
+from system.database.migrations import Migrations, adopt_tables
 
 tables = MetaData()
 sessions = Table(
@@ -47,11 +49,14 @@ class PositionUpdate:
     seen: float
 
 
-class PlaybackStore:
-    """Sessions in DATA/playback.sqlite3, at most `max_sessions`."""
+MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0001", adopt_tables("sessions"))
 
-    def __init__(self, folder: Path, max_sessions: int) -> None:
-        self._database = Database(folder / "playback.sqlite3", tables)
+
+class PlaybackStore:
+    """Sessions, at most `max_sessions`."""
+
+    def __init__(self, address: DatabaseAddress, max_sessions: int) -> None:
+        self._database = Database(address, MIGRATIONS, "playback")
         self._max_sessions = max_sessions
 
     async def open(self) -> None:

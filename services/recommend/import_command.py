@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernel.settings.table import PATH, setting
 from services.import_file import BadLines, ImportFile, open_import_file
 from services.recommend.events import HEADER, FeedbackEvent, parse_row
 from services.recommend.store import FeedbackStore
+from services.storage.location import data_setting, database_setting, locate_database, password_file_setting
 
 BATCH = 5000
 MAX_LINE_LENGTH = 4096
@@ -22,7 +22,9 @@ MAX_LINE_LENGTH = 4096
 class EventsSettings:
     """`matinee events import FILE`."""
 
-    data: Path = setting(PATH, ".matinee/services", "The services' data folder.")
+    data: Path = data_setting()
+    database: str | None = database_setting()
+    database_password_file: Path | None = password_file_setting()
 
 
 SETTINGS = EventsSettings
@@ -35,7 +37,7 @@ def run(settings: EventsSettings, file: str) -> int:
 
 async def _import(settings: EventsSettings, file: str) -> int:
     with open_import_file(file) as source:
-        store = FeedbackStore(settings.data)
+        store = FeedbackStore(locate_database(settings, "recommend"))
         await store.open()
         faults = BadLines(source)
         batch: list[FeedbackEvent] = []

@@ -12,7 +12,9 @@ from sqlalchemy.dialects.sqlite import insert
 from services.recommend.events import Action, FeedbackEvent, event_weight
 from services.recommend.model import EventColumns
 from services.recommend.ranking import Taste
-from services.storage.database import Database
+from system.database.database import Database
+from system.database.engine import DatabaseAddress
+from system.database.migrations import Migrations, adopt_tables
 
 tables = MetaData()
 events = Table(
@@ -31,12 +33,14 @@ Index("events_by_user", events.c.user, events.c.at)
 MAX_EVENTS_PER_USER = 1000
 """Latest events of a user that form their taste."""
 
+MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0001", adopt_tables("events"))
+
 
 class FeedbackStore:
-    """Events in DATA/recommend.sqlite3."""
+    """Events, as they came."""
 
-    def __init__(self, folder: Path) -> None:
-        self._database = Database(folder / "recommend.sqlite3", tables)
+    def __init__(self, address: DatabaseAddress) -> None:
+        self._database = Database(address, MIGRATIONS, "recommend")
 
     async def open(self) -> None:
         """Open or create the database. Raises StorageFailed."""

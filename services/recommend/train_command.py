@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.errors import BadSettings
-from kernel.settings.table import DURATION, PATH, setting
+from kernel.settings.table import DURATION, setting
 from services.recommend import model
 from services.recommend.store import FeedbackStore
+from services.storage.location import data_setting, database_setting, locate_database, password_file_setting
 from system.clock import SystemClock
 
 
@@ -21,7 +22,9 @@ from system.clock import SystemClock
 class TrainSettings:
     """`matinee recommend train`."""
 
-    data: Path = setting(PATH, ".matinee/services", "The services' data folder.")
+    data: Path = data_setting()
+    database: str | None = database_setting()
+    database_password_file: Path | None = password_file_setting()
     trend_half_life: float = setting(
         DURATION, "3d", "Time after which an event has half its weight in the trends.", least=60
     )
@@ -40,7 +43,7 @@ def run(settings: TrainSettings) -> int:
 
 async def _train(settings: TrainSettings) -> None:
     clock = SystemClock()
-    store = FeedbackStore(settings.data)
+    store = FeedbackStore(locate_database(settings, "recommend"))
     await store.open()
     try:
         started = clock.mono()

@@ -1,1 +1,1 @@
-"""The services' storage: databases, group commit, secret files."""
+"""The services' storage: database locations, group commit, secret files."""

@@ -68,3 +68,12 @@ def _held_revision(connection: Connection, migrations: Migrations) -> str:
     if "alembic_version" in inspect(connection).get_table_names():
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
     return migrations.baseline(connection)
+
+
+def adopt_tables(name: str, revision: str = "0001") -> Callable[[Connection], str]:
+    """A `baseline`: a database that has this table, and records no revision, is of that revision."""
+
+    def find_revision(connection: Connection) -> str:
+        return revision if name in inspect(connection).get_table_names() else ""
+
+    return find_revision

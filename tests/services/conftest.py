@@ -13,6 +13,7 @@ from services.catalogue.store import CatalogueStore
 from services.catalogue.title import ImportedTitle, Title
 from services.server import MAX_LINE_LENGTH
 from services.settings import ServicesSettings
+from system.database.engine import DatabaseAddress
 
 
 class TestClock:
@@ -178,7 +179,7 @@ async def fill(tmp_path):
     """Put titles into the test's catalogue as an import would, from outside of a running process."""
 
     async def put(*titles):
-        store = CatalogueStore(tmp_path / "data")
+        store = CatalogueStore(DatabaseAddress(tmp_path / "data" / "catalogue.sqlite3"))
         await store.open()
         await store.import_titles([ImportedTitle(title, licence_given=True) for title in titles])
         await store.close()

@@ -3,6 +3,7 @@
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import ImportedTitle, Playable, Rendition, Title
 from services.catalogue_adapters import CatalogueForPlayback, CatalogueForRecommend, as_playback_title
+from system.database.engine import DatabaseAddress
 
 FILM = Title(
     "a", "A", countries=("DE",), attribution="Somebody",
@@ -24,7 +25,7 @@ def test_playback_sees_a_film_with_its_licence_in_the_country():
 
 
 async def test_pictures_and_titles_are_there_or_not(tmp_path):
-    store = CatalogueStore(tmp_path)
+    store = CatalogueStore(DatabaseAddress(tmp_path / "catalogue.sqlite3"))
     await store.open()
     await store.import_titles([ImportedTitle(FILM, licence_given=True)])
     films, shelf = CatalogueForPlayback(store), CatalogueForRecommend(store, None)

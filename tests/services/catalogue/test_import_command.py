@@ -9,13 +9,14 @@ import pytest
 from kernel.errors import MatineeError
 from services.catalogue.import_command import ImportSettings, run
 from services.catalogue.store import CatalogueStore
+from system.database.engine import DatabaseAddress
 
 GOOD = [{"title": f"Film {n}", "year": 1990 + n} for n in range(5)]
 
 
 def names(folder):
     async def read():
-        store = CatalogueStore(folder)
+        store = CatalogueStore(DatabaseAddress(folder / "catalogue.sqlite3"))
         await store.open()
         found = [change.title.title for change in await store.changes(0)]
         await store.close()
@@ -33,14 +34,14 @@ def test_each_form_of_file_is_read(tmp_path, form):
     }[form]  # fmt: skip
     file = tmp_path / "films"
     file.write_bytes(body)
-    assert run(ImportSettings(tmp_path / "data"), str(file)) == 0
+    assert run(ImportSettings(tmp_path / "data", None, None), str(file)) == 0
     assert names(tmp_path / "data") == [title["title"] for title in GOOD]
 
 
 def test_bad_lines_are_named_and_good_ones_kept(tmp_path, capfd):
     file = tmp_path / "films.jsonl"
     file.write_bytes(b'{"title": "A"}\n{"title": "B", "year": "x"}\n' + b"y" * 2_000_000 + b'\n{"title": "C"}\n')
-    assert run(ImportSettings(tmp_path / "data"), str(file)) == 1
+    assert run(ImportSettings(tmp_path / "data", None, None), str(file)) == 1
     out, err = capfd.readouterr()
     assert "2 titles read" in out
     assert "line 2: field `year`" in err
@@ -54,13 +55,13 @@ def test_a_packed_file_that_ends_early_keeps_what_came_before(tmp_path):
     lines = b"".join(json.dumps({"title": f"Film {n}"}).encode() + b"\n" for n in range(20_000))
     file.write_bytes(gzip.compress(lines)[:-2000])
     with pytest.raises(MatineeError, match="truncated"):
-        run(ImportSettings(tmp_path / "data"), str(file))
+        run(ImportSettings(tmp_path / "data", None, None), str(file))
     assert len(names(tmp_path / "data")) > 100
 
 
 def test_a_missing_file_and_a_broken_list_are_told(tmp_path):
     with pytest.raises(MatineeError, match="cannot be read"):
-        run(ImportSettings(tmp_path / "data"), str(tmp_path / "none"))
+        run(ImportSettings(tmp_path / "data", None, None), str(tmp_path / "none"))
     (tmp_path / "list").write_bytes(b'[{"title": "A"}, ')
     with pytest.raises(MatineeError, match="JSON list"):
-        run(ImportSettings(tmp_path / "data"), str(tmp_path / "list"))
+        run(ImportSettings(tmp_path / "data", None, None), str(tmp_path / "list"))

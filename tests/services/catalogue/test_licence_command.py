@@ -9,6 +9,7 @@ from kernel.settings.command_line import read
 from services.catalogue.licence_command import LicenceSettings, run
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import ImportedTitle, Title
+from system.database.engine import DatabaseAddress
 
 
 def settings(folder, *flags):
@@ -19,7 +20,7 @@ def settings(folder, *flags):
 @pytest.fixture
 def folder(tmp_path):
     async def fill():
-        store = CatalogueStore(tmp_path)
+        store = CatalogueStore(DatabaseAddress(tmp_path / "catalogue.sqlite3"))
         await store.open()
         await store.import_titles([ImportedTitle(Title("a", "A"), licence_given=True)])
         await store.close()
@@ -30,7 +31,7 @@ def folder(tmp_path):
 
 def countries(folder):
     async def get():
-        store = CatalogueStore(folder)
+        store = CatalogueStore(DatabaseAddress(folder / "catalogue.sqlite3"))
         await store.open()
         found = (await store.get("a")).countries
         await store.close()

@@ -6,11 +6,12 @@ import pytest
 from services.catalogue.origin_poll import LibraryPoller
 from services.catalogue.store import CatalogueStore
 from services.counters import Counters
+from system.database.engine import DatabaseAddress
 
 
 @pytest.fixture
 async def store(tmp_path):
-    store = CatalogueStore(tmp_path)
+    store = CatalogueStore(DatabaseAddress(tmp_path / "catalogue.sqlite3"))
     await store.open()
     yield store
     await store.close()

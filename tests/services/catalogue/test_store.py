@@ -8,11 +8,12 @@ from sqlalchemy import Engine, event
 from services.catalogue.library import LibraryTitle
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import ImportedTitle, Title
+from system.database.engine import DatabaseAddress
 
 
 @pytest.fixture
 async def store(tmp_path):
-    store = CatalogueStore(tmp_path)
+    store = CatalogueStore(DatabaseAddress(tmp_path / "catalogue.sqlite3"))
     await store.open()
     yield store
     await store.close()
@@ -115,7 +116,7 @@ async def test_publishing_makes_playable_and_vanishing_unmakes_it(store):
 
 
 async def test_another_process_sees_what_was_written(store, tmp_path):
-    other = CatalogueStore(tmp_path)
+    other = CatalogueStore(DatabaseAddress(tmp_path / "catalogue.sqlite3"))
     await other.open()
     await store.import_titles(records(Title("a", "A")))
     assert (await other.get("a")).title == "A"

@@ -3,11 +3,12 @@
 import pytest
 
 from services.playback.store import PlaybackStore, PositionUpdate, Session
+from system.database.engine import DatabaseAddress
 
 
 @pytest.fixture
 async def store(tmp_path):
-    store = PlaybackStore(tmp_path, max_sessions=3)
+    store = PlaybackStore(DatabaseAddress(tmp_path / "playback.sqlite3"), max_sessions=3)
     await store.open()
     yield store
     await store.close()

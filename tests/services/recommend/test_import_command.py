@@ -5,13 +5,14 @@ import gzip
 
 from services.recommend.import_command import EventsSettings, run
 from services.recommend.store import FeedbackStore
+from system.database.engine import DatabaseAddress
 
 HEAD = b"userId,contentId,action,value,timestamp\n"
 
 
 def count(folder):
     async def read():
-        store = FeedbackStore(folder)
+        store = FeedbackStore(DatabaseAddress(folder / "recommend.sqlite3"))
         await store.open()
         found = await store.head()
         await store.close()
@@ -25,14 +26,14 @@ def test_events_are_stored_packed_or_plain_with_header_or_without(tmp_path):
     for number, body in enumerate((HEAD + lines, lines, gzip.compress(HEAD + lines))):
         file = tmp_path / f"events{number}"
         file.write_bytes(body)
-        assert run(EventsSettings(tmp_path / str(number)), str(file)) == 0
+        assert run(EventsSettings(tmp_path / str(number), None, None), str(file)) == 0
         assert count(tmp_path / str(number)) == 3
 
 
 def test_bad_lines_are_named_and_good_ones_kept(tmp_path, capfd):
     file = tmp_path / "events.csv"
     file.write_bytes(HEAD + b"u1,a,LOVE,,1\nu1,a,LIKE,,1\n\xff\n" + b"x" * 9000 + b"\nu1,a,LIKE,,2\n")
-    assert run(EventsSettings(tmp_path / "data"), str(file)) == 1
+    assert run(EventsSettings(tmp_path / "data", None, None), str(file)) == 1
     out, err = capfd.readouterr()
     assert "2 events stored" in out
     assert "line 2: field `action`" in err

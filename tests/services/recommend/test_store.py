@@ -4,11 +4,12 @@ import pytest
 
 from services.recommend.events import Action, FeedbackEvent
 from services.recommend.store import FeedbackStore
+from system.database.engine import DatabaseAddress
 
 
 @pytest.fixture
 async def store(tmp_path):
-    store = FeedbackStore(tmp_path)
+    store = FeedbackStore(DatabaseAddress(tmp_path / "recommend.sqlite3"))
     await store.open()
     yield store
     await store.close()
