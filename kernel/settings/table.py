@@ -75,7 +75,8 @@ T = TypeVar("T")
 class Setting:
     """One row of a program's table. `default` is text as a user would write it; None = not set.
 
-    `flag_only`: it says what to do this once, so neither a variable nor a file can set it.
+    `flag_only`: it says what to do this once, so neither a variable nor a file can set it. `splits`: of several values,
+    commas separate those of one text.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Setting:
     sentence: str
     required: bool
     many: bool
+    splits: bool
     secret: bool
     flag_only: bool
     least: float | None
@@ -102,7 +104,8 @@ class Setting:
     def parse(self, texts: Sequence[str], source: str) -> Any:
         """The value of one or several texts; BadSettings when impossible."""
         if self.many:
-            parts = [part.strip() for text in texts for part in text.split(",") if part.strip()]
+            found = [part for text in texts for part in (text.split(",") if self.splits else (text,))]
+            parts = [part.strip() for part in found if part.strip()]
             return tuple(self._one(part, source) for part in parts)
         return self._one(texts[-1], source)
 
@@ -125,6 +128,7 @@ def setting(
     *,
     required: bool = False,
     many: bool = False,
+    splits: bool = True,
     secret: bool = False,
     flag_only: bool = False,
     least: float | None = None,
@@ -132,7 +136,7 @@ def setting(
 ) -> Any:
     """A field of a settings dataclass; see `Setting` for the arguments."""
     row = {"kind": kind, "default": default, "sentence": sentence, "required": required}
-    limits = {"many": many, "secret": secret, "flag_only": flag_only, "least": least, "most": most}
+    limits = {"many": many, "splits": splits, "secret": secret, "flag_only": flag_only, "least": least, "most": most}
     return dataclasses.field(metadata={"setting": row | limits})
 
 

@@ -34,6 +34,11 @@ class NodePoller:
                 await self.look(session, (clock() - began) * self._speed)
                 await asyncio.sleep(max(0.0, due - clock()))
 
+    async def look_once(self, at_s: float) -> None:
+        """Look once more, on connections of its own."""
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+            await self.look(session, at_s)
+
     async def look(self, session: aiohttp.ClientSession, at_s: float) -> None:
         """Look once at every node, at all of them together."""
         nodes = self._find_nodes()

@@ -65,26 +65,29 @@ class Series:
     seconds: float
     parts: dict[str, list[float]] = field(default_factory=dict)
     """The increase of each counter in each of PARTS parts of the run."""
+    risen: dict[str, float] = field(default_factory=dict)
+    """The increase of each counter in the whole run."""
     first: dict[str, float] = field(default_factory=dict)
     """Each gauge at the first look."""
     peak: dict[str, float] = field(default_factory=dict)
     samples: int = 0
     missed: int = 0
     """Looks at which the node did not answer."""
-    _last: dict[str, float] = field(default_factory=dict)
+    _last: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Each counter's last value, and when it was read."""
 
     def add_sample(self, sample: Sample) -> None:
         """Count one look; looks come in order of time."""
         self.samples += 1
-        part = min(PARTS - 1, max(0, int(sample.at_s / self.seconds * PARTS)))
         for name in COUNTERS:
             value = getattr(sample, name)
             if value is None:
                 continue
-            last = self._last.get(name, value)
+            last, since_s = self._last.get(name, (value, sample.at_s))
             increase = value - last if value >= last else value
-            self.parts.setdefault(name, [0.0] * PARTS)[part] += increase
-            self._last[name] = value
+            self.risen[name] = self.risen.get(name, 0.0) + increase
+            self._spread(name, increase, since_s, sample.at_s)
+            self._last[name] = (value, sample.at_s)
         for name in GAUGES:
             value = getattr(sample, name)
             if value is not None:
@@ -93,10 +96,19 @@ class Series:
         if all(getattr(sample, name) is None for name in ("requests", "cpu_s")):
             self.missed += 1
 
+    def _spread(self, name: str, increase: float, since_s: float, until_s: float) -> None:
+        """Add a counter's increase evenly to the parts between two looks."""
+        parts = self.parts.setdefault(name, [0.0] * PARTS)
+        first, last = (min(PARTS - 1.0, max(0.0, at / self.seconds * PARTS)) for at in (since_s, until_s))
+        if int(first) == int(last):
+            parts[int(last)] += increase
+            return
+        for part in range(int(first), int(last) + 1):
+            parts[part] += increase * (min(last, part + 1) - max(first, part)) / (last - first)
+
     def total(self, counter: str) -> float | None:
         """How much a counter rose during the run; None when it was never read."""
-        parts = self.parts.get(counter)
-        return None if parts is None else sum(parts)
+        return self.risen.get(counter)
 
 
 def total_of(series: Iterable[Series], role: NodeRole, counter: str) -> float | None:

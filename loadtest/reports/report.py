@@ -216,7 +216,7 @@ def _series(series: Series) -> dict[str, Any]:
         "role": series.node.role.value,
         "samples": series.samples,
         "unanswered": series.missed,
-        "totals": {name: round(sum(parts), 3) for name, parts in series.parts.items()},
+        "totals": {name: round(value, 3) for name, value in series.risen.items()},
         "first": series.first,
         "peak": series.peak,
         "parts": {name: [round(value, 4) for value in parts] for name, parts in series.parts.items()},

@@ -187,3 +187,15 @@ def test_an_error_in_a_table_names_file_number_and_key(given, said):
     with pytest.raises(BadSettings) as caught:
         resolve(Ruled, file={"rule": given}, file_name="x.toml")
     assert str(caught.value).startswith(said)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A setting of several values that may hold commas."""
+
+    header: tuple[str, ...] = setting(TEXT, None, "Header fields.", many=True, splits=False)
+
+
+def test_values_that_may_hold_commas_are_not_split():
+    found = resolve(Whole, flags={"header": ["Accept: a, b", "X-Key: c"]})
+    assert found.header == ("Accept: a, b", "X-Key: c")

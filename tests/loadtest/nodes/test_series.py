@@ -16,11 +16,19 @@ def series(*samples, node=EDGE, seconds=100.0):
 
 
 def test_a_counter_counts_from_the_first_look_and_by_part_of_the_run():
-    found = series(Sample(0, requests=100), Sample(1.5, requests=110), Sample(50, requests=150))
-    assert found.total("requests") == 50
-    assert found.parts["requests"][1] == 10
-    assert found.parts["requests"][50] == 40
+    found = series(
+        Sample(0, requests=100), Sample(0.5, requests=110), Sample(2.5, requests=150), Sample(99, requests=150)
+    )
+    assert found.total("requests") == pytest.approx(50)
+    assert found.parts["requests"][:4] == pytest.approx([10 + 10, 20, 10, 0]), (
+        "spread over the time since the last look"
+    )
     assert len(found.parts["requests"]) == PARTS
+
+
+def test_looks_after_the_end_count_to_the_last_part():
+    found = series(Sample(98, requests=0), Sample(130, requests=8))
+    assert found.total("requests") == pytest.approx(8)
 
 
 def test_a_node_that_restarts_counts_from_zero():

@@ -1,0 +1,74 @@
+"""The charts of a report: how it went over time, for viewers and for nodes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from loadtest.reports.formats import count, milliseconds, scaled, share
+from loadtest.reports.svg import Chart, Line, Mark
+
+
+def charts_of(report: Mapping[str, Any]) -> Iterator[Chart]:
+    """In the order in which they are shown; those of nodes only where nodes were watched."""
+    timeline, marks = report["timeline"], _marks(report)
+    seconds = timeline["partSeconds"] * len(timeline["watching"])
+
+    def chart(title: str, lines: Sequence[Line], shown: Any, top: float | None = None) -> Chart:
+        return Chart(title, lines, seconds, shown, marks, top)
+
+    yield chart("Viewers watching", [Line("watching", timeline["watching"])], count)
+    startup = [Line("median", timeline["startupMsP50"]), Line("95th percentile", timeline["startupMsP95"])]
+    yield chart("Start-up time, by arrival", startup, milliseconds)
+    yield chart("Rebuffer ratio", [Line("rebuffer ratio", timeline["rebufferRatio"])], share)
+    yield chart("Bitrate on screen", [Line("mean", timeline["bitrateMean"])], lambda value: scaled(value, "bit/s"))
+    nodes = report["nodes"]
+    if nodes:
+        yield chart("Requests a second, by where they were answered", list(_by_tier(nodes, seconds)), count)
+        yield chart("Origin offload, by bytes", [Line("offload", _offload(nodes))], share, top=1.0)
+        yield chart("CPU of each node, in cores", list(_cpu(report, seconds)), lambda value: f"{value:.3g}")
+
+
+def _marks(report: Mapping[str, Any]) -> list[Mark]:
+    took, marks = report["run"]["seconds"] or 1.0, list[Mark]()
+    for action in report["run"]["actions"]:
+        marks.append(Mark(action["atSeconds"] / took, f"{action['name']}: {action['command']}"))
+    return marks
+
+
+def _sums(nodes: Sequence[Mapping[str, Any]], role: str, counter: str) -> list[float] | None:
+    """A counter's rise in each part, over the nodes of a role; None where none has it."""
+    rows = [node["parts"][counter] for node in nodes if node["role"] == role and counter in node["parts"]]
+    return [sum(values) for values in zip(*rows, strict=True)] if rows else None
+
+
+def _by_tier(nodes: Sequence[Mapping[str, Any]], seconds: float) -> Iterator[Line]:
+    """Hits of the edges; hits of the shields, whose requests are the edges' misses; requests of the origin."""
+    for name, role, counter in (
+        ("edge", "edge", "hits"),
+        ("shield", "shield", "hits"),
+        ("origin", "origin", "requests"),
+    ):
+        found = _sums(nodes, role, counter)
+        if found is not None:
+            yield Line(name, [value / (seconds / len(found)) for value in found])
+
+
+def _offload(nodes: Sequence[Mapping[str, Any]]) -> list[float | None]:
+    """1 − origin bytes ÷ edge bytes, from the start up to each part: single parts would swing with the caches."""
+    edge, origin = _sums(nodes, "edge", "bytes_sent"), _sums(nodes, "origin", "bytes_sent")
+    values, sent, fetched = list[float | None](), 0.0, 0.0
+    for out, filled in zip(edge or (), origin or (), strict=False):
+        sent, fetched = sent + out, fetched + filled
+        values.append(max(0.0, 1 - fetched / sent) if sent else None)
+    return values
+
+
+def _cpu(report: Mapping[str, Any], seconds: float) -> Iterator[Line]:
+    """CPU seconds by wall second; `seconds` is story time, of which a compressed run plays several in one."""
+    speed = report["run"]["speed"]
+    for node in report["nodes"]:
+        parts = node["parts"].get("cpu_s")
+        if parts and node["role"] in ("edge", "shield", "origin"):
+            wall = seconds / speed / len(parts)
+            yield Line(node["name"], [value / wall for value in parts])
