@@ -86,7 +86,7 @@ async def _running(settings: ControlSettings, clock: Clock) -> AsyncIterator[Run
                 finally:
                     await store.close()
                     await writer
-                    await plane.keep_edges()
+                    await plane.save_edges()
         finally:
             await store.dispose()
 
@@ -95,8 +95,8 @@ async def _running(settings: ControlSettings, clock: Clock) -> AsyncIterator[Run
 async def _serving(
     settings: ControlSettings, plane: ControlService, api_key: str, tasks: asyncio.TaskGroup
 ) -> AsyncIterator[Running]:
-    await plane.remember_edges()
-    await plane.roster.refresh()
+    await plane.load_edges()
+    await plane.fleet_cache.refresh()
     plane.jobs.rate = RateLimiter(settings.job_rate, settings.job_rate * BURST_SECONDS)
     await plane.jobs.start()
     await plane.put_default(settings.default)
@@ -108,7 +108,7 @@ async def _serving(
     rules = rules_for(settings.admin, settings.allowed_hosts)
     app = make_app(plane, keys, lambda: serves, rules, read_node_admin_keys(settings.node_admin_keys))
     door = Door(app, limits_of(settings), settings.drain)
-    plane.traffic.neighbours = neighbours_of(settings)
+    plane.routing.neighbours = neighbours_of(settings)
     running = [tasks.create_task(plane.supervised.keep(name, work)) for name, work in _for_ever(plane)]
     try:
         admin = await door.open(settings.admin, "admin")
@@ -131,12 +131,12 @@ async def _serving(
 def _for_ever(plane: ControlService) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
     """The background tasks by name; one that fails is restarted."""
     return [
-        ("tend", plane.tend),
-        ("heat", plane.heat.run),
+        ("tend", plane.run_upkeep),
+        ("heat", plane.hot_titles.run),
         ("settings", plane.settings.run),
         ("jobs", plane.jobs.run),
         ("audit", plane.audit_log.run),
-        ("probes", Prober(plane.traffic, plane.clock, plane.store).run),
+        ("probes", Prober(plane.routing, plane.clock, plane.store).run),
     ]
 
 

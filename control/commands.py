@@ -21,7 +21,7 @@ from control.db.replica_notes import lease
 from control.db.store import Committed, Cursor, Store
 from control.desired import changes, key_set
 from control.desired.resources import QUARANTINE
-from control.fleet.edge_table import LEASE, edge_of, edge_row, keep_edges
+from control.fleet.edge_table import LEASE_SECONDS, edge_from_row, edge_row, save_edge_rows
 from control.fleet.fanout import Fanout
 from control.fleet.fleet_cache import FleetCache
 from control.fleet.quarantine import Quarantine, quarantined
@@ -38,12 +38,12 @@ from kernel.fleet.messages import DEFAULT, RULES, TITLE, Hello, Resource
 from rpc.supervised import Supervised
 from system.clock import sleep
 
-TITLES_AT_ONCE = 5_000
+MAX_TITLES = 5_000
 MAX_SOURCE_LENGTH = 200
 MAX_OWNER_LENGTH = 64
 MAX_CURSOR = 2**63 - 1
-EDGES_KEPT_EVERY = 2.0
-FORGET_EVERY = 600.0
+SAVE_EDGES_EVERY = 2.0
+DELETE_EVERY = 600.0
 ROLLOUT_LEASE = 5.0
 """Seconds after which another replica advances a rollout when the leading one has died."""
 
@@ -65,41 +65,41 @@ class ControlService:
         self.fanout = Fanout(lambda: store.desired, self.quarantine.hold, clock, store.refresh)
         for kind in ("revision", "epoch"):
             store.on_change(kind, self.fanout.wake)
-        self._over = asyncio.Event()
-        self.roster = FleetCache(store, self._over.set)
-        self.heat = HotTitlesService(self.fanout, clock, self.roster.node)
-        self.heat.knows = self._knows
+        self._upkeep_due = asyncio.Event()
+        self.fleet_cache = FleetCache(store, self._upkeep_due.set)
+        self.hot_titles = HotTitlesService(self.fanout, clock, self.fleet_cache.node)
+        self.hot_titles.title_exists = self._title_exists
         self._rules: Mapping[str, Resource] | None = None
-        self._takes_any = False
+        self._allows_any = False
         self.jobs = JobKeeper(store, self.fanout, clock)
         self.jobs.dispatch.quarantined = self.quarantined
         store.on_change("epoch", self.jobs.begin_again)
         self._edges_changed = True
         store.on_change("edges", self._note_edges)
-        self.traffic = RoutingService(self.fanout, self.roster.node, clock, store.replica)
-        self.traffic.replicas = self.heat.hot.replicas
-        self.traffic.quarantined = lambda name: quarantined(store.desired, name)
-        self.settings = SettingsPush(store, self.fanout, clock, self._carries_rollouts, self._who)
-        self.roster.on_change.append(self.settings.roster_changed)
+        self.routing = RoutingService(self.fanout, self.fleet_cache.node, clock, store.replica)
+        self.routing.replicas = self.hot_titles.planner.replicas
+        self.routing.quarantined = lambda name: quarantined(store.desired, name)
+        self.settings = SettingsPush(store, self.fanout, clock, self._leads_rollouts, self._labels_of)
+        self.fleet_cache.on_change.append(self.settings.roster_changed)
 
-    def _knows(self, content_id: str) -> bool:
+    def _title_exists(self, content_id: str) -> bool:
         """Whether the title exists; true of every title while control holds no licences and allows all."""
         rules = self.store.desired.resource_set(RULES).resources
         if rules is not self._rules:
             default = rules.get(DEFAULT)
             allows = default is not None and json.loads(default.content).get("default") == "allow"
-            self._rules, self._takes_any = rules, allows and not any(name.startswith(TITLE) for name in rules)
-        return self._takes_any or f"{TITLE}{content_id}" in rules
+            self._rules, self._allows_any = rules, allows and not any(name.startswith(TITLE) for name in rules)
+        return self._allows_any or f"{TITLE}{content_id}" in rules
 
     def quarantined(self) -> Collection[str]:
         """The ids of quarantined nodes."""
         return self.store.desired.resource_set(QUARANTINE).resources.keys()
 
-    async def _carries_rollouts(self) -> bool:
+    async def _leads_rollouts(self) -> bool:
         return await lease(self.store, "rollout", ROLLOUT_LEASE, self.clock.wall())
 
-    def _who(self, hello: Hello) -> EdgeLabels:
-        node = self.roster.node(hello)
+    def _labels_of(self, hello: Hello) -> EdgeLabels:
+        node = self.fleet_cache.node(hello)
         return EdgeLabels(node.id, node.role, node.region, node.pop, node.group)
 
     async def put_titles(
@@ -113,8 +113,8 @@ class ControlService:
         cursor: Cursor | None = None,
     ) -> Committed:
         """Set licences (JSON form, by contentId) and remove those of `removed`."""
-        if len(titles) + len(removed) > TITLES_AT_ONCE:
-            raise BadDocument("titles", f"at most {TITLES_AT_ONCE} at once")
+        if len(titles) + len(removed) > MAX_TITLES:
+            raise BadDocument("titles", f"at most {MAX_TITLES} at once")
         if cursor is not None and not 0 < cursor.position <= MAX_CURSOR:
             raise BadDocument("cursor", f"must be 1 to {MAX_CURSOR}")
         if cursor is not None and (len(cursor.source) > MAX_SOURCE_LENGTH or not cursor.source.isprintable()):
@@ -156,46 +156,48 @@ class ControlService:
     def _note_edges(self) -> None:
         self._edges_changed = True
 
-    async def remember_edges(self) -> None:
+    async def load_edges(self) -> None:
         """Load edges seen by other replicas, and by this one before its start. Raises StorageFailed."""
         self._edges_changed = False
         now = Instant(self.clock.wall(), self.clock.mono())
-        self.fanout.seen_elsewhere(edge_of(row, now) for row in await self.store.read(select(schema.edges)))
+        self.fanout.merge_edges(edge_from_row(row, now) for row in await self.store.read(select(schema.edges)))
 
-    async def keep_edges(self) -> None:
+    async def save_edges(self) -> None:
         """Store the edges that changed; what fails is retried with the next change."""
         now = self.clock.wall()
-        silent = {name for name in self.fanout.here if self.fanout.edges[name].last_seen < now - LEASE / 2}
+        silent = {
+            name for name in self.fanout.connected_here if self.fanout.edges[name].last_seen < now - LEASE_SECONDS / 2
+        }
         names, self.fanout.changed = self.fanout.changed | silent, set()
         rows = [edge_row(self.fanout.edges[name], self.store.replica, now) for name in sorted(names)]
         try:
             if rows:
-                await self.store.save(lambda connection: keep_edges(connection, rows), ["edges"])
+                await self.store.save(lambda connection: save_edge_rows(connection, rows), ["edges"])
         except StorageFailed:  # the store has said so
             self.fanout.changed |= names
 
-    async def tend(self) -> None:
+    async def run_upkeep(self) -> None:
         """Store seen edges, reload nodes and groups that changed, and delete expired rows, for ever."""
-        forgotten_at = self.clock.mono() - FORGET_EVERY
+        forgotten_at = self.clock.mono() - DELETE_EVERY
         while True:
-            self._over.clear()
-            await self.keep_edges()
+            self._upkeep_due.clear()
+            await self.save_edges()
             with contextlib.suppress(StorageFailed):  # as long as it is away, what was seen last is told
-                await self.roster.refresh()
+                await self.fleet_cache.refresh()
                 if self._edges_changed:
-                    await self.remember_edges()
+                    await self.load_edges()
                     self.jobs.dispatch.look()
-            if self.clock.mono() - forgotten_at >= FORGET_EVERY:
+            if self.clock.mono() - forgotten_at >= DELETE_EVERY:
                 forgotten_at = self.clock.mono()
                 with contextlib.suppress(Overloaded, StorageFailed):  # there is a next time
-                    await self._forget(self.clock.wall())
-            timer = self.clock.call_later(EDGES_KEPT_EVERY, self._over.set)
+                    await self._delete_expired(self.clock.wall())
+            timer = self.clock.call_later(SAVE_EDGES_EVERY, self._upkeep_due.set)
             try:
-                await self._over.wait()
+                await self._upkeep_due.wait()
             finally:
                 timer.cancel()
 
-    async def _forget(self, now: float) -> None:
+    async def _delete_expired(self, now: float) -> None:
         await self.store.forget(now)
         await self.jobs.forget()
         ended = self._author("control", "revocations that have ended", None, Action.REVOCATIONS_END)

@@ -52,12 +52,12 @@ def metrics_text(plane: ControlService) -> str:
 
 
 def _routing(plane: ControlService) -> dict[str, dict[str, float]]:
-    traffic = plane.traffic
-    standings = Counter(verdict.standing.value for verdict in traffic.verdicts().values())
+    routing = plane.routing
+    standings = Counter(verdict.standing.value for verdict in routing.verdicts().values())
     return {
-        "matinee_control_routes_total": {"": traffic.answered},
-        "matinee_control_signals_total": {"": traffic.signals},
-        "matinee_control_probes_total": {f'{{found="{name}"}}': count for name, count in traffic.probed.items()},
+        "matinee_control_routes_total": {"": routing.answered},
+        "matinee_control_signals_total": {"": routing.signals},
+        "matinee_control_probes_total": {f'{{found="{name}"}}': count for name, count in routing.probed.items()},
         "matinee_control_edges_standing": {f'{{standing="{one.value}"}}': standings[one.value] for one in Standing},
     }
 

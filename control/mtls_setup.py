@@ -33,7 +33,7 @@ async def open_trust(settings: ControlSettings, plane: ControlService) -> Trust 
         raise BadSettings("server_name", str(error)) from None
     peers = Peers(plane.store, plane.clock, plane.fanout.hang_up)
     await peers.load()
-    plane.roster.believes = False
+    plane.fleet_cache.trusts_hello = False
     plane.fanout.sign = partial(_sign, authority)
     plane.enrolment = Enrolment(plane.store, authority, plane.clock, settings.certificate_life)
     return Trust(certificate, peers, plane.enrolment)

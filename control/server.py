@@ -22,7 +22,7 @@ from control.db.store import Committed, Cursor
 from control.desired.changes import LimitExceeded
 from control.desired.key_set import KidTaken
 from control.fleet.fanout import ConnectionRejected, Fanout
-from control.fleet.own_address import judged
+from control.fleet.own_address import check_addresses
 from control.routing.ranking import RouteQuery
 from control.trust.certificate import ServerCertificate, server_credentials
 from control.trust.enrolment import Enrolment, EnrolmentRejected
@@ -162,7 +162,7 @@ class FleetService(FleetServicer):
             asked = route_from_wire(request)
         except ValueError as error:
             await _abort(context, error)
-        routed = self._plane.traffic.route(RouteQuery(**asdict(asked)))
+        routed = self._plane.routing.route(RouteQuery(**asdict(asked)))
         edges = [pb.Choice(id=one.id, address=one.address, region=one.region, why=one.why) for one in routed.edges]
         return pb.RouteReply(edges=edges, ttl=routed.ttl)
 
@@ -174,7 +174,7 @@ class FleetService(FleetServicer):
         except BorderError as error:
             await _abort(context, error)
         for one in signals:
-            self._plane.traffic.take_signal(one.edge, one.session, one.requests, one.errors, one.stalled)
+            self._plane.routing.record_signal(one.edge, one.session, one.requests, one.errors, one.stalled)
         return pb.Accepted(revision=self._plane.store.desired.revision)
 
     async def Status(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
@@ -278,7 +278,9 @@ class _Stream:
             try:
                 said = edge_from_wire(message)
             except BorderError as error:
-                self._fanout.note_refused(self._id or self._called(), message.WhichOneof("body") or "unknown", error)
+                self._fanout.record_refused_message(
+                    self._id or self._called(), message.WhichOneof("body") or "unknown", error
+                )
                 self._refused += 1
                 if not self._id or self._refused > MAX_REFUSED:
                     raise
@@ -291,9 +293,9 @@ class _Stream:
             self._id = said.id
             others = (one.hello for one in self._fanout.edges.values() if one.connected and one.hello.id != said.id)
             taken = {other.address for other in others}
-            found = judged(said, self._context.peer(), certified=self._who is not None, taken=taken)
+            found = check_addresses(said, self._context.peer(), certified=self._who is not None, taken=taken)
             yield found.hello
-            self._fanout.note_strange(said.id, found.strange)
+            self._fanout.record_ignored_claim(said.id, found.ignored)
 
     def _called(self) -> str:
         return self._who.id if self._who is not None else str(self._context.peer())[:80]

@@ -15,8 +15,8 @@ from control.db.transaction import Tx, Work
 from control.desired.revision_diff import touch_json
 from control.fleet import nodes, quarantine
 from control.fleet.fanout import Edge
-from control.fleet.history import between, revision, revision_json, rollback
-from control.fleet.nodes import Group, Node, as_known
+from control.fleet.history import changes_between, prepare_rollback, read_revision, revision_json
+from control.fleet.nodes import Group, Node, effective_node
 from httpd.problem import problem
 from kernel.documents import BadDocument, moment_text
 from kernel.fleet.messages import NODE_ID, Report
@@ -99,19 +99,19 @@ class FleetApi:
         return await self._change(request, Action.GROUP_REMOVE, name, lambda tx: nodes.remove_group(tx, name))
 
     async def get_revision(self, request: web.Request) -> web.Response:
-        found = await revision(self._plane.store, _number(request.match_info["number"], "number"))
+        found = await read_revision(self._plane.store, _number(request.match_info["number"], "number"))
         return web.json_response(revision_json(found))
 
     async def diff(self, request: web.Request) -> web.Response:
         latest = self._plane.store.desired.revision
         older = _number(request.query.get("from", str(max(0, latest - 1))), "from")
         newer = _number(request.query.get("to", str(latest)), "to")
-        changed = await between(self._plane.store, older, newer)
+        changed = await changes_between(self._plane.store, older, newer)
         return web.json_response({"from": older, "to": newer, "changes": [touch_json(touch) for touch in changed]})
 
     async def roll_back(self, request: web.Request) -> web.Response:
         number = _number(request.match_info["number"], "number")
-        work = await rollback(self._plane.store, number)
+        work = await prepare_rollback(self._plane.store, number)
         who = author(request, self._plane.clock, Action.REVISION_ROLLBACK, str(number))
         made = await self._plane.store.transact(work, who)
         return web.json_response({"rolledBack": number, "revision": made})
@@ -132,7 +132,9 @@ class FleetApi:
         if edge is None:
             return {"id": name, "connected": False} | node_json(said[name]) | held
         shown = (
-            edge_json(edge) | node_json(as_known(edge.hello, said, groups, believes=self._plane.roster.believes)) | held
+            edge_json(edge)
+            | node_json(effective_node(edge.hello, said, groups, trusts_hello=self._plane.fleet_cache.trusts_hello))
+            | held
         )
         age = None if edge.report is None else self._plane.clock.mono() - edge.reported_at
         return shown | {"report": report_json(edge.report), "reportAge": age}

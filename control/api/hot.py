@@ -21,7 +21,7 @@ class HotApi:
 
     async def hot(self, request: web.Request) -> web.Response:
         """The hot list of a region with its replicas, and what is most popular there (everywhere without `region`)."""
-        heat, region, most = self._plane.heat, request.query.get("region", ""), limit(request)
+        heat, region, most = self._plane.hot_titles, request.query.get("region", ""), limit(request)
         if len(region) > MAX_WORD_LENGTH or not region.isprintable():
             raise BadDocument("region", f"must be at most {MAX_WORD_LENGTH} printable characters")
         now = self._plane.clock.mono()
@@ -34,10 +34,10 @@ class HotApi:
                 "rendition": rendition.name,
                 "segments": segments,
                 "share": round(share, 6),
-                "replicas": heat.hot.replicas(where, rendition.content_id),
+                "replicas": heat.planner.replicas(where, rendition.content_id),
             }
             for where in regions
-            for rendition, segments, share in heat.hot.listed(where)[:most]
+            for rendition, segments, share in heat.planner.hot_renditions(where)[:most]
         ]
         return web.json_response({"hot": listed, "popular": [rank_json(rank) for rank in ranks], "regions": regions})
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from control.audit.entry import Action, Author, Call
 from control.desired.changes import LimitExceeded, NotFound
-from control.fleet.history import Conflict, Forgotten
+from control.fleet.history import RevisionUnknown, RollbackConflict
 from control.trust.api_keys import Caller
 from httpd.problem import problem
 from kernel.clock import Clock
@@ -50,9 +50,9 @@ def problem_of(error: Exception) -> web.Response:
             return problem(507, "full", str(error))
         case NotFound():
             return problem(404, "not-found", str(error))
-        case Forgotten():
+        case RevisionUnknown():
             return problem(404, "not-found", str(error))
-        case Conflict():
+        case RollbackConflict():
             return problem(409, "conflict", str(error))
         case ValueError():
             return problem(400, "bad-document", str(error))

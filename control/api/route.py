@@ -22,17 +22,17 @@ class RouteApi:
 
     async def route(self, request: web.Request) -> web.Response:
         """As `Route` in gRPC, with those passed over and why."""
-        routed = self._plane.traffic.route(ask_of(request))
+        routed = self._plane.routing.route(ask_of(request))
         edges, passed = ([_shown(one) for one in group] for group in (routed.edges, routed.passed))
         return web.json_response({"edges": edges, "passed": passed, "ttl": routed.ttl})
 
     async def list_standings(self, _: web.Request) -> web.Response:
         """How each edge stands, and why."""
-        traffic = self._plane.traffic
+        routing = self._plane.routing
         shown = [
             {"id": name, "standing": one.standing.value, "why": one.why, "share": round(one.share, 3)}
-            | {"viewers": traffic.told_by_viewers(name)}
-            for name, one in sorted(traffic.verdicts().items())
+            | {"viewers": routing.viewer_trouble(name)}
+            for name, one in sorted(routing.verdicts().items())
         ]
         return web.json_response({"edges": shown})
 

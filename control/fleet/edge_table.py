@@ -20,9 +20,9 @@ from control.fleet.session import Edge
 from kernel.clock import Instant
 from kernel.fleet.messages import Hello, Report, Version
 
-LEASE = 20.0
+LEASE_SECONDS = 20.0
 """Seconds that an edge is told as connected after its last word."""
-_MOST = 2**63 - 1
+_MAX_INTEGER = 2**63 - 1
 _BY_TYPE = ("acked", "applied", "errors")
 
 
@@ -38,17 +38,17 @@ def edge_row(edge: Edge, replica: str, now: float) -> dict[str, Any]:
         "pop": plain(hello.pop, 64),
         "address": plain(hello.address, 300),
         "admin": plain(hello.admin, 300),
-        "capacity": min(hello.capacity, _MOST),
+        "capacity": min(hello.capacity, _MAX_INTEGER),
         "release": plain(hello.release, 64),
         "last_seen": edge.last_seen,
         "versions": json.dumps(versions | {"refused": edge.refused, "mark": hello.mark}),
         "replica": replica,
-        "lease": now + LEASE if edge.connected else 0.0,
+        "lease": now + LEASE_SECONDS if edge.connected else 0.0,
         "summary": json.dumps(report),
     }
 
 
-def edge_of(row: Mapping[str, Any], now: Instant) -> Edge:
+def edge_from_row(row: Mapping[str, Any], now: Instant) -> Edge:
     """The edge of a row, as another replica, or this one before its start, has seen it."""
     versions, report = json.loads(row["versions"]), json.loads(row["summary"])
     hello = Hello(
@@ -66,15 +66,15 @@ def edge_of(row: Mapping[str, Any], now: Instant) -> Edge:
     return edge
 
 
-async def keep_edges(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+async def save_edge_rows(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert or replace rows of edges. One that is not connected here leaves alone what another replica says of it."""
     for here in (True, False):
         some = sorted((row for row in rows if (row["lease"] > 0) is here), key=lambda row: str(row["id"]))
         if some:
-            await _put(connection, some, unless_elsewhere=not here)
+            await _upsert(connection, some, unless_elsewhere=not here)
 
 
-async def _put(connection: AsyncConnection, rows: Iterable[Mapping[str, Any]], *, unless_elsewhere: bool) -> None:
+async def _upsert(connection: AsyncConnection, rows: Iterable[Mapping[str, Any]], *, unless_elsewhere: bool) -> None:
     listed = list(rows)
     statement = insert_into(connection, edges)
     new = statement.excluded

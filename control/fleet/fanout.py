@@ -20,7 +20,7 @@ from control.desired.diff import Track, answered, is_ahead, next_update, remembe
 from control.desired.documents import Source, next_document, nothing_to_say
 from control.desired.resources import Desired
 from control.fleet.quarantine import quarantined
-from control.fleet.session import ALL_TYPES, ANSWER_WITHIN, ConnectionRejected, Edge, Session, check_hello
+from control.fleet.session import ALL_TYPES, ANSWER_SECONDS, ConnectionRejected, Edge, Session, check_hello
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet.messages import (
@@ -45,19 +45,19 @@ from kernel.fleet.messages import (
 __all__ = ["MAX_EDGES", "ConnectionRejected", "Edge", "Fanout", "Stream", "check_hello"]
 
 MAX_EDGES = 10_000
-MAX_TOLD = 300
+MAX_ERROR_LENGTH = 300
 MESSAGE_KINDS = ("hello", "ack", "nack", "applied", "report", "receipt", "unknown")
-STRANGE = "says"
-REFUSED = "messages"
+IGNORED_CLAIM = "says"
+REFUSED_MESSAGE = "messages"
 """Under which of an edge's errors stands what the border refused."""
 log = structlog.get_logger("control")
 
 
-_OWN = (*TYPES, SETTINGS)
+_LOGGED_TYPES = (*TYPES, SETTINGS)
 """The types whose versions are numbers of control's own log."""
 
 
-def _claimed(kind: str, version: Version, number: int) -> str:
+def _claim_sentence(kind: str, version: Version, number: int) -> str:
     return f"it claims version {version.number} of {kind}, control's own log ends at {number}"
 
 
@@ -76,7 +76,7 @@ def _unsigned(update: Update, _edge: str) -> Update:
     return update
 
 
-async def _nothing_newer() -> None:
+async def _no_replicas() -> None:
     """There is no other replica of control."""
 
 
@@ -94,7 +94,7 @@ class Fanout:
         desired: Callable[[], Desired],
         quarantine: Callable[[str, str], Awaitable[object]],
         clock: Clock,
-        refresh: Callable[[], Awaitable[object]] = _nothing_newer,
+        refresh: Callable[[], Awaitable[object]] = _no_replicas,
     ) -> None:
         self._desired = desired
         self._quarantine = quarantine
@@ -118,23 +118,23 @@ class Fanout:
         """Messages of nodes that the border refused, by kind."""
         self.failed_hooks = 0
 
-    def note_refused(self, name: str, kind: str, error: Exception) -> None:
+    def record_refused_message(self, name: str, kind: str, error: Exception) -> None:
         """The border refused a message of a node: it was left out."""
         self.refused_messages[kind] += 1
         edge = self.edges.get(name)
-        told = f"{kind}: {error}"[:MAX_TOLD]
-        if edge is None or edge.errors.get(REFUSED) != told:  # said once, not with every report
+        told = f"{kind}: {error}"[:MAX_ERROR_LENGTH]
+        if edge is None or edge.errors.get(REFUSED_MESSAGE) != told:  # said once, not with every report
             log.warning("node-message-refused", edge=name, kind=kind, why=str(error))
         if edge is not None:
-            edge.errors[REFUSED] = told
+            edge.errors[REFUSED_MESSAGE] = told
             self.changed.add(name)
 
-    def note_strange(self, name: str, strange: str) -> None:
+    def record_ignored_claim(self, name: str, strange: str) -> None:
         """What a node that has just come says of itself, and does not count; "" where all does."""
         edge = self.edges.get(name)
         if strange and edge is not None:
             log.warning("hello-claim-ignored", edge=name, why=strange)
-            edge.errors[STRANGE] = strange[:MAX_TOLD]
+            edge.errors[IGNORED_CLAIM] = strange[:MAX_ERROR_LENGTH]
 
     def wake(self, edges: Iterable[str] | None = None) -> None:
         """What is desired has changed, or a document or the job log of these edges (None: of all)."""
@@ -163,36 +163,36 @@ class Fanout:
             raise ConnectionRejected("an edge says hello first") from None
         check_hello(hello)
         assert isinstance(hello, Hello)  # noqa: S101 (check_hello has seen it; for the types)
-        await self._meet(hello)
+        await self._check_quarantine(hello)
         session = self._join(hello)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._talk(session, stream))
-                tasks.create_task(self._listen(session, messages))
+                tasks.create_task(self._send_updates(session, stream))
+                tasks.create_task(self._read_messages(session, messages))
         except ExceptionGroup as group:
             first = group.exceptions[0]
             raise (first if len(group.exceptions) == 1 else group) from None
         finally:
             self._leave(session)
 
-    async def _meet(self, hello: Hello) -> None:
+    async def _check_quarantine(self, hello: Hello) -> None:
         """Raises ConnectionRejected for an edge in quarantine, and for one that belongs there."""
         why = quarantined(self._desired(), hello.id)
-        if not why and (claim := self._claim(hello)):
-            why = await self._looked_again(hello.id, lambda: self._claim(hello), claim)
+        if not why and (claim := self._excess_claim(hello)):
+            why = await self._confirm_claim(hello.id, lambda: self._excess_claim(hello), claim)
         if why:
-            self._remember(hello)
+            self._remember_quarantined(hello)
             raise ConnectionRejected(f"control holds this node in quarantine: {why}")
 
-    def _claim(self, hello: Hello) -> str:
+    def _excess_claim(self, hello: Hello) -> str:
         """What an edge says that it holds and control has never said; "" when there is nothing."""
         for known in hello.known:
             for version in (known.version, known.refused):
-                if known.type in _OWN and is_ahead(self._desired(), known.type, version):
-                    return _claimed(known.type, version, self._desired().version(known.type).number)
+                if known.type in _LOGGED_TYPES and is_ahead(self._desired(), known.type, version):
+                    return _claim_sentence(known.type, version, self._desired().version(known.type).number)
         return ""
 
-    async def _looked_again(self, name: str, look: Callable[[], str], claim: str) -> str:
+    async def _confirm_claim(self, name: str, look: Callable[[], str], claim: str) -> str:
         """An edge ahead of this replica may have heard it from another; ahead of all, it is put in quarantine. Why."""
         try:
             await self._refresh()
@@ -208,7 +208,7 @@ class Fanout:
         await self._quarantine(name, why)
         self.hang_up(name, f"control holds this node in quarantine: {why}")
 
-    def _remember(self, hello: Hello) -> None:
+    def _remember_quarantined(self, hello: Hello) -> None:
         """A node in quarantine is shown, but nothing that it says counts."""
         edge = self.edges.get(hello.id)
         if edge is None and len(self.edges) < MAX_EDGES:
@@ -220,11 +220,11 @@ class Fanout:
         self.hang_up(hello.id, "control holds this node in quarantine")
 
     @property
-    def here(self) -> Collection[str]:
+    def connected_here(self) -> Collection[str]:
         """Ids of the edges connected to this replica of control."""
         return self._sessions.keys()
 
-    def seen_elsewhere(self, edges: Iterable[Edge]) -> None:
+    def merge_edges(self, edges: Iterable[Edge]) -> None:
         """What other replicas say of edges that are not connected here."""
         self.edges |= {edge.hello.id: edge for edge in edges if edge.hello.id not in self._sessions}
 
@@ -256,7 +256,7 @@ class Fanout:
             self.changed.add(name)
             log.info("edge-disconnected", edge=name)
 
-    async def _talk(self, session: Session, stream: Stream) -> None:
+    async def _send_updates(self, session: Session, stream: Stream) -> None:
         while not session.ended:
             session.wake.clear()
             try:
@@ -265,11 +265,11 @@ class Fanout:
                 while (jobs := self.next_jobs(session.edge)) is not None:
                     await self._send(jobs, stream)
             except TimeoutError:
-                raise ConnectionRejected(f"nothing was read within {ANSWER_WITHIN:g} s") from None
-            await self._wait(session)
+                raise ConnectionRejected(f"nothing was read within {ANSWER_SECONDS:g} s") from None
+            await self._wait_for_work(session)
         raise ConnectionRejected(session.ended)
 
-    async def _wait(self, session: Session) -> None:
+    async def _wait_for_work(self, session: Session) -> None:
         """Until there may be something to send. Raises ConnectionRejected when an answer is overdue."""
         due = session.answer_due()
         if due is None:
@@ -282,7 +282,7 @@ class Fanout:
             timer.cancel()
         still = session.answer_due()
         if still is not None and still <= self._clock.mono():
-            raise ConnectionRejected(f"no answer within {ANSWER_WITHIN:g} s")
+            raise ConnectionRejected(f"no answer within {ANSWER_SECONDS:g} s")
 
     async def _send_next(self, session: Session, kind: str, stream: Stream) -> None:
         track = session.tracks[kind]
@@ -303,42 +303,42 @@ class Fanout:
         return update and self.sign(update, "")
 
     async def _send(self, message: FromControl, stream: Stream) -> None:
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with asyncio.timeout(ANSWER_SECONDS):
             await stream.send(message)
 
-    async def _listen(self, session: Session, messages: AsyncIterator[FromEdge]) -> None:
+    async def _read_messages(self, session: Session, messages: AsyncIterator[FromEdge]) -> None:
         async for message in messages:
             session.edge.last_seen = self._clock.wall()
             self.changed.add(session.edge.hello.id)
             match message:
                 case Ack() | Nack():
-                    self._answered(session, message)
+                    self._record_answer(session, message)
                 case Applied():
-                    if not await self._claims_too_much(session.edge, message):
-                        session.edge.note_applied(message)
-                        self._tell(self.on_answer, session.edge, message)
+                    if not await self._applied_too_much(session.edge, message):
+                        session.edge.record_applied(message)
+                        self._run_hooks(self.on_answer, session.edge, message)
                 case Report():
                     session.edge.report, session.edge.reported_at = message, self._clock.mono()
-                    self._tell(self.on_report, session.edge, message)
+                    self._run_hooks(self.on_report, session.edge, message)
                 case Receipt():
-                    self._tell(self.on_receipt, session.edge, message)
+                    self._run_hooks(self.on_receipt, session.edge, message)
                 case Hello():
                     raise ConnectionRejected("an edge says hello once")
         session.end("the edge has left")
 
-    async def _claims_too_much(self, edge: Edge, applied: Applied) -> bool:
+    async def _applied_too_much(self, edge: Edge, applied: Applied) -> bool:
         """Whether an edge says that it has what control never said: then it is in quarantine, and its stream ends."""
 
         def look() -> str:
             desired, version = self._desired(), applied.version
             ahead = version.epoch == desired.epoch and version.number > desired.revision
-            return _claimed(applied.resource, version, desired.revision) if ahead else ""
+            return _claim_sentence(applied.resource, version, desired.revision) if ahead else ""
 
-        if applied.resource.partition("/")[0] not in _OWN or not (claim := look()):
+        if applied.resource.partition("/")[0] not in _LOGGED_TYPES or not (claim := look()):
             return False
-        return bool(await self._looked_again(edge.hello.id, look, claim))
+        return bool(await self._confirm_claim(edge.hello.id, look, claim))
 
-    def _answered(self, session: Session, answer: Ack | Nack) -> None:
+    def _record_answer(self, session: Session, answer: Ack | Nack) -> None:
         track = session.tracks.get(answer.type)
         if track is None:
             raise ConnectionRejected("an answer to something that was never sent")
@@ -359,10 +359,10 @@ class Fanout:
             )
         elif isinstance(answer, Ack):
             session.edge.errors.pop(answer.type, None)
-        self._tell(self.on_answer, session.edge, answer)
+        self._run_hooks(self.on_answer, session.edge, answer)
         session.wake.set()
 
-    def _tell(self, hooks: list[Callable[[Edge, Any], object]], edge: Edge, message: FromEdge) -> None:
+    def _run_hooks(self, hooks: list[Callable[[Edge, Any], object]], edge: Edge, message: FromEdge) -> None:
         for hook in hooks:
             try:
                 hook(edge, message)

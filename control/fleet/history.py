@@ -20,18 +20,18 @@ from control.fleet import nodes
 from kernel.documents import moment_text
 from kernel.fleet.messages import TYPES
 
-MAX_BETWEEN = 1_000
+MAX_COMPARED = 1_000
 """Revisions that are compared at once."""
-_SHELVES = (*TYPES, KEY_OWNERS)
-_RESTORED = (*_SHELVES, nodes.NODE, nodes.GROUP)
+_RESOURCE_KINDS = (*TYPES, KEY_OWNERS)
+_RESTORABLE_KINDS = (*_RESOURCE_KINDS, nodes.NODE, nodes.GROUP)
 """Not settings: they go back in stages, as they came."""
 
 
-class Forgotten(LookupError):
+class RevisionUnknown(LookupError):
     """There is no such revision, or its details are no longer known."""
 
 
-class Conflict(ValueError):
+class RollbackConflict(ValueError):
     """What a revision changed has been changed again since."""
 
 
@@ -47,12 +47,12 @@ class Revision:
     touches: tuple[ResourceChange, ...] | None
 
 
-async def revision(store: Store, number: int) -> Revision:
+async def read_revision(store: Store, number: int) -> Revision:
     """One revision. Raises Forgotten, StorageFailed."""
     query = select(revisions, details.c.content).outerjoin(details, details.c.number == revisions.c.number)
     rows = await store.read(query.where(revisions.c.number == number))
     if not rows:
-        raise Forgotten(f"there is no revision {number}")
+        raise RevisionUnknown(f"there is no revision {number}")
     row, content = rows[0], rows[0]["content"]
     return Revision(
         row["number"], row["at"], row["author"], row["reason"], json.loads(row["touched"]),
@@ -67,36 +67,36 @@ def revision_json(one: Revision) -> dict[str, Any]:
     return told | one.touched | {"changes": changes}
 
 
-async def between(store: Store, older: int, newer: int) -> tuple[ResourceChange, ...]:
+async def changes_between(store: Store, older: int, newer: int) -> tuple[ResourceChange, ...]:
     """What changed after revision `older` up to `newer`, each thing once.
 
     Raises ValueError, Forgotten, StorageFailed.
     """
     if not 0 <= older <= newer:
         raise ValueError(f"revision {newer} is not after {older}")
-    if newer - older > MAX_BETWEEN:
-        raise ValueError(f"at most {MAX_BETWEEN} revisions are compared at once")
+    if newer - older > MAX_COMPARED:
+        raise ValueError(f"at most {MAX_COMPARED} revisions are compared at once")
     within = (details.c.number > older) & (details.c.number <= newer)
     rows = await store.read(select(details).where(within).order_by(details.c.number))
     if newer > store.desired.revision:
-        raise Forgotten(f"there is no revision {newer}")
+        raise RevisionUnknown(f"there is no revision {newer}")
     if len(rows) != newer - older:
         known = {row["number"] for row in rows}
         gone = next(number for number in range(older + 1, newer + 1) if number not in known)
-        raise Forgotten(f"the details of revision {gone} are forgotten")
+        raise RevisionUnknown(f"the details of revision {gone} are forgotten")
     return squashed(unpacked(row["content"]) for row in rows)
 
 
-async def rollback(store: Store, number: int) -> Work:
+async def prepare_rollback(store: Store, number: int) -> Work:
     """A work that takes a revision back, as a new revision; it gives the new number, or None when nothing changes.
 
     Raises Forgotten, and ValueError when it changed what cannot be taken back; the work raises Conflict when any of it
     was changed since.
     """
-    taken = await revision(store, number)
+    taken = await read_revision(store, number)
     if taken.touches is None:
-        raise Forgotten(f"the details of revision {number} are forgotten")
-    kinds = sorted({touch.kind for touch in taken.touches} - set(_RESTORED))
+        raise RevisionUnknown(f"the details of revision {number} are forgotten")
+    kinds = sorted({touch.kind for touch in taken.touches} - set(_RESTORABLE_KINDS))
     if kinds:
         raise ValueError(f"revision {number} changed {', '.join(kinds)}, which cannot be taken back")
     touches = taken.touches
@@ -104,7 +104,7 @@ async def rollback(store: Store, number: int) -> Work:
     async def work(tx: Tx) -> int | None:
         await _check_unchanged(tx, touches)
         for touch in _in_order(inverted(touches)):
-            if touch.kind in _SHELVES:
+            if touch.kind in _RESOURCE_KINDS:
                 _put(tx, touch)
             else:
                 await nodes.restore(tx, touch.kind, touch.name, touch.after)
@@ -114,12 +114,12 @@ async def rollback(store: Store, number: int) -> Work:
 
 
 async def _check_unchanged(tx: Tx, touches: tuple[ResourceChange, ...]) -> None:
-    others = any(touch.kind not in _SHELVES for touch in touches)
-    said = await nodes.all_said(tx.connection) if others else {}
+    others = any(touch.kind not in _RESOURCE_KINDS for touch in touches)
+    said = await nodes.all_operator_json(tx.connection) if others else {}
     for touch in touches:
-        now = tx.desired.content(touch.kind, touch.name) if touch.kind in _SHELVES else said.get(touch[:2])
+        now = tx.desired.content(touch.kind, touch.name) if touch.kind in _RESOURCE_KINDS else said.get(touch[:2])
         if now != touch.after:
-            raise Conflict(f"{touch.kind} {touch.name} has been changed since")
+            raise RollbackConflict(f"{touch.kind} {touch.name} has been changed since")
 
 
 def _in_order(touches: tuple[ResourceChange, ...]) -> list[ResourceChange]:

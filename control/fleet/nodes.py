@@ -1,7 +1,7 @@
 """What operators say of the fleet: its nodes, and groups of nodes (region, PoP, role, capacity), and who is drained.
 
 The verbs are works of a transaction (`store.transact(lambda tx: drain(tx, "e5"), author)`), each a revision. What a
-node says of itself in its hello is believed where the operator has said nothing (`as_known`).
+node says of itself in its hello is believed where the operator has said nothing (`effective_node`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_NODES = 20_000
 MAX_GROUPS = 1_000
 MAX_WORD_LENGTH = 64
 _MAX_CAPACITY = 2**63 - 1
-UNSAID = 10**9
+DEFAULT_CAPACITY = 10**9
 """Bits a second that a node counts as of which no capacity is known."""
 NODE, GROUP = "node", "group"
 """Kinds of touches."""
@@ -71,25 +71,29 @@ async def read_groups(connection: AsyncConnection) -> dict[str, Group]:
     return {row["name"]: Group(**row) for row in (await connection.execute(select(schema.groups))).mappings()}
 
 
-async def all_said(connection: AsyncConnection) -> dict[tuple[str, str], bytes]:
-    """What is said of every node and group, by kind and name, as touches have it."""
-    found = {(NODE, name): canonical(said(node)) for name, node in (await read_nodes(connection)).items()}
-    return found | {(GROUP, name): canonical(said(one)) for name, one in (await read_groups(connection)).items()}
+async def all_operator_json(connection: AsyncConnection) -> dict[tuple[str, str], bytes]:
+    """What operators set for every node and group, by kind and name, as canonical JSON."""
+    nodes, groups = await read_nodes(connection), await read_groups(connection)
+    found = {(NODE, name): canonical(operator_json(node)) for name, node in nodes.items()}
+    return found | {(GROUP, name): canonical(operator_json(group)) for name, group in groups.items()}
 
 
-def as_known(hello: Hello, nodes: Mapping[str, Node], groups: Mapping[str, Group], *, believes: bool = True) -> Node:
-    """An edge as the fleet knows it: the operator's word, then its group's, then its own.
+def effective_node(
+    hello: Hello, nodes: Mapping[str, Node], groups: Mapping[str, Group], *, trusts_hello: bool = True
+) -> Node:
+    """A node's properties: each as an operator set it, otherwise as its group has it, otherwise as its hello says.
 
-    Unless control `believes` everybody, a node's own word makes it no larger than one of which nothing is said.
+    Unless `trusts_hello`, the capacity that a node claims counts for at most DEFAULT_CAPACITY.
     """
     node = nodes.get(hello.id) or Node(hello.id, "")
     group = groups.get(node.group) or Group("")
+    claimed = hello.capacity if trusts_hello else min(hello.capacity, DEFAULT_CAPACITY)
     return replace(
         node,
         role=node.role or group.role or hello.role,
         region=node.region or group.region or hello.region,
         pop=node.pop or group.pop or hello.pop,
-        capacity=node.capacity or group.capacity or (hello.capacity if believes else min(hello.capacity, UNSAID)),
+        capacity=node.capacity or group.capacity or claimed,
         address=node.address or hello.address,
     )
 
@@ -121,10 +125,10 @@ def parse_group(name: str, value: object) -> Group:
 async def put_node(tx: Tx, node: Node) -> Node:
     """Add a node, or say something else of it; whether it is drained, and its certificate, stay."""
     before = await _node(tx, node.id)
-    if node.group and await _one(tx.connection, schema.groups, node.group) is None:
+    if node.group and await _row(tx.connection, schema.groups, node.group) is None:
         raise NotFound(f"there is no group {node.group}")
     kept = before or Node(node.id)
-    return await _keep(
+    return await _save(
         tx, before,
         replace(node, drained=kept.drained, enrolled=kept.enrolled, certificate_ends=kept.certificate_ends),
     )  # fmt: skip
@@ -132,39 +136,39 @@ async def put_node(tx: Tx, node: Node) -> Node:
 
 async def drain(tx: Tx, node_id: str) -> Node:
     """Send no viewers there any more, from now on. Raises NotFound when no such node ever was."""
-    before = await _known(tx, node_id)
-    return await _keep(tx, before, before if before.drained is not None else replace(before, drained=tx.author.at))
+    before = await _existing(tx, node_id)
+    return await _save(tx, before, before if before.drained is not None else replace(before, drained=tx.author.at))
 
 
 async def undrain(tx: Tx, node_id: str) -> Node:
     """Send viewers there again."""
-    before = await _known(tx, node_id)
-    return await _keep(tx, before, replace(before, drained=None))
+    before = await _existing(tx, node_id)
+    return await _save(tx, before, replace(before, drained=None))
 
 
 async def enrol(tx: Tx, node_id: str, role: str, region: str, ends: float) -> Node:
     """A node has joined, with a certificate that ends then (Unix seconds)."""
     before = await _node(tx, node_id)
     joined = replace(before or Node(node_id, region=region), role=role, enrolled=tx.author.at, certificate_ends=ends)
-    return await _keep(tx, before, joined)
+    return await _save(tx, before, joined)
 
 
-async def renewed(connection: AsyncConnection, node_id: str, ends: float) -> None:
+async def record_renewal(connection: AsyncConnection, node_id: str, ends: float) -> None:
     """A node has a new certificate: no revision, for `store.save`, announcing `nodes`."""
     await connection.execute(update(schema.nodes).where(schema.nodes.c.id == node_id).values(certificate_ends=ends))
 
 
 async def remove_node(tx: Tx, node_id: str) -> None:
     """Forget what was said of a node, and that it was seen. Raises NotFound."""
-    before = await _known(tx, node_id)
+    before = await _existing(tx, node_id)
     await tx.connection.execute(delete(schema.nodes).where(schema.nodes.c.id == node_id))
     await tx.connection.execute(delete(schema.edges).where(schema.edges.c.id == node_id))
-    _note(tx, NODE, node_id, before, None)
+    _record_change(tx, NODE, node_id, before, None)
 
 
 async def put_group(tx: Tx, group: Group) -> Group:
     """Add a group, or say something else of it."""
-    found = await _one(tx.connection, schema.groups, group.name)
+    found = await _row(tx.connection, schema.groups, group.name)
     before = Group(**found) if found else None
     if before is None:
         await _check_room(tx.connection, schema.groups, MAX_GROUPS)
@@ -172,13 +176,13 @@ async def put_group(tx: Tx, group: Group) -> Group:
         return group
     made = replace(group, number=tx.number)
     await put(tx.connection, schema.groups, [asdict(made)])
-    _note(tx, GROUP, group.name, before, made)
+    _record_change(tx, GROUP, group.name, before, made)
     return made
 
 
 async def remove_group(tx: Tx, name: str) -> None:
     """Forget a group that no node is in. Raises NotFound, ValueError."""
-    found = await _one(tx.connection, schema.groups, name)
+    found = await _row(tx.connection, schema.groups, name)
     if found is None:
         raise NotFound(f"there is no group {name}")
     within = select(schema.nodes.c.id).where(schema.nodes.c.group == name).limit(1)
@@ -186,7 +190,7 @@ async def remove_group(tx: Tx, name: str) -> None:
     if member is not None:
         raise ValueError(f"group {name} has nodes, {member} is one")
     await tx.connection.execute(delete(schema.groups).where(schema.groups.c.name == name))
-    _note(tx, GROUP, name, Group(**found), None)
+    _record_change(tx, GROUP, name, Group(**found), None)
 
 
 async def restore(tx: Tx, kind: str, name: str, content: bytes | None) -> None:
@@ -200,49 +204,49 @@ async def restore(tx: Tx, kind: str, name: str, content: bytes | None) -> None:
         return
     drained = value.pop("drained", None)
     node = await put_node(tx, parse_node(name, value))
-    await _keep(tx, node, replace(node, drained=drained))
+    await _save(tx, node, replace(node, drained=drained))
 
 
-async def _keep(tx: Tx, before: Node | None, after: Node) -> Node:
+async def _save(tx: Tx, before: Node | None, after: Node) -> Node:
     if before is not None and before == replace(after, number=before.number) and before.number:
         return before
     if before is None or not before.number:
         await _check_room(tx.connection, schema.nodes, MAX_NODES)
     made = replace(after, number=tx.number)
     await put(tx.connection, schema.nodes, [asdict(made)])
-    _note(tx, NODE, made.id, before, made)
+    _record_change(tx, NODE, made.id, before, made)
     return made
 
 
-def _note(tx: Tx, kind: str, name: str, before: Node | Group | None, after: Node | Group | None) -> None:
-    contents = [None if one is None or not one.number else canonical(said(one)) for one in (before, after)]
+def _record_change(tx: Tx, kind: str, name: str, before: Node | Group | None, after: Node | Group | None) -> None:
+    contents = [None if one is None or not one.number else canonical(operator_json(one)) for one in (before, after)]
     tx.touch(kind, name, *contents)
     tx.announce(f"{kind}s")
 
 
-def said(one: Node | Group) -> dict[str, Any]:
+def operator_json(one: Node | Group) -> dict[str, Any]:
     """The JSON form of a node or group: what is said of it."""
     left_out = ("id", "name", "number", "enrolled", "certificate_ends")
     return {name: value for name, value in asdict(one).items() if name not in left_out}
 
 
 async def _node(tx: Tx, node_id: str) -> Node | None:
-    found = await _one(tx.connection, schema.nodes, node_id)
+    found = await _row(tx.connection, schema.nodes, node_id)
     return Node(**found) if found else None
 
 
-async def _known(tx: Tx, node_id: str) -> Node:
+async def _existing(tx: Tx, node_id: str) -> Node:
     """A node that operators know, or that has been seen; the latter has number 0."""
     node = await _node(tx, node_id)
     if node is not None:
         return node
-    edge = await _one(tx.connection, schema.edges, node_id)
+    edge = await _row(tx.connection, schema.edges, node_id)
     if edge is None:
         raise NotFound(f"there is no node {node_id[:80]}")
     return Node(node_id, edge["role"])
 
 
-async def _one(connection: AsyncConnection, table: Table, name: str) -> dict[str, Any] | None:
+async def _row(connection: AsyncConnection, table: Table, name: str) -> dict[str, Any] | None:
     (key,) = table.primary_key.columns
     row = (await connection.execute(select(table).where(key == name))).mappings().first()
     return dict(row) if row else None

@@ -17,11 +17,11 @@ from kernel.fleet.messages import Hello
 from kernel.settings.table import Address, parse_address
 
 
-class Judged(NamedTuple):
+class CheckedHello(NamedTuple):
     """A hello with what counts of it, and what does not, in words."""
 
     hello: Hello
-    strange: str = ""
+    ignored: str = ""
 
 
 def host_of(peer: str) -> IPv4Address | IPv6Address | None:
@@ -48,27 +48,27 @@ def is_own(address: str, host: IPv4Address | IPv6Address | None) -> bool:
     return host is not None and (said == host or (said.is_loopback and host.is_loopback))
 
 
-def judged(hello: Hello, peer: str, *, certified: bool, taken: Collection[str] = ()) -> Judged:
+def check_addresses(hello: Hello, peer: str, *, certified: bool, taken: Collection[str] = ()) -> CheckedHello:
     """What counts of a hello over a connection from `peer`. `taken`: the addresses of other nodes that are connected.
 
     Without certificates everybody is on this machine, and says where viewers reach it.
     """
     host, strange = host_of(peer), list[str]()
-    admin, address = at_peer(hello.admin, host), hello.address
+    admin, address = replace_unspecified(hello.admin, host), hello.address
     if admin and not is_own(admin, host):
         strange.append(f"admin {admin} is not its own, it comes from {host}")
         admin = ""
-    if certified and address and not is_everywhere(address):
+    if certified and address and not is_unspecified(address):
         if not is_own(address, host):
             strange.append(f"address {address} is not its own, it comes from {host}: an operator must set it")
             address = ""
         elif address in taken:
             strange.append(f"address {address} is another node's")
             address = ""
-    return Judged(replace(hello, admin=admin, address=address), "; ".join(strange))
+    return CheckedHello(replace(hello, admin=admin, address=address), "; ".join(strange))
 
 
-def is_everywhere(address: str) -> bool:
+def is_unspecified(address: str) -> bool:
     """Whether it is where a node listens, not where it is (`0.0.0.0:80`): viewers are sent to no such place."""
     try:
         return ip_address(parse_address(address).host).is_unspecified
@@ -76,6 +76,6 @@ def is_everywhere(address: str) -> bool:
         return False
 
 
-def at_peer(address: str, host: IPv4Address | IPv6Address | None) -> str:
+def replace_unspecified(address: str, host: IPv4Address | IPv6Address | None) -> str:
     """The same, with the peer's host where a node listens everywhere."""
-    return str(Address(str(host), parse_address(address).port)) if host and is_everywhere(address) else address
+    return str(Address(str(host), parse_address(address).port)) if host and is_unspecified(address) else address

@@ -12,7 +12,7 @@ from kernel.settings.table import parse_address
 ROLES = ("edge", "shield")
 ALL_TYPES = (*TYPES, *DOCUMENTS)
 """In the order they are sent."""
-ANSWER_WITHIN = 60.0
+ANSWER_SECONDS = 60.0
 """Seconds an edge has to answer an update before it is hung up on."""
 
 
@@ -36,7 +36,7 @@ class Edge:
     report: Report | None = None
     reported_at: float = 0.0
 
-    def note_applied(self, applied: Applied) -> None:
+    def record_applied(self, applied: Applied) -> None:
         """What the edge says of a version that it took."""
         kind = applied.resource
         if kind not in ALL_TYPES:
@@ -62,7 +62,7 @@ class Session:
     def answer_due(self) -> float | None:
         """When (mono) the edge must have answered what is on its way; None when nothing is."""
         since = [self.sent_at[kind] for kind, track in self.tracks.items() if track.on_its_way is not None]
-        return min(since) + ANSWER_WITHIN if since else None
+        return min(since) + ANSWER_SECONDS if since else None
 
     def nonce(self) -> str:
         """A new one."""

@@ -250,7 +250,7 @@ class JobKeeper:
     async def _hear_of_shields(self) -> None:
         """Advance the marks of shields connected to other replicas, from their stored receipts."""
         fanout, epoch = self.dispatch.fanout, self.dispatch.log.epoch
-        names = [one.id for one in self.dispatch.shields() if one.id not in fanout.here]
+        names = [one.id for one in self.dispatch.shields() if one.id not in fanout.connected_here]
         if not names:
             return
         query = select(receipts.c.edge, func.max(receipts.c.seq).label("seq")).join(jobs, jobs.c.seq == receipts.c.seq)

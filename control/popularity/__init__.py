@@ -1,1 +1,1 @@
-"""Edges' popularity reports in, hot title lists for edges out."""
+"""Hot titles: edges' popularity reports in, hot lists for edges out."""

@@ -1,11 +1,11 @@
-"""What viewers take, merged of the edges' reports: by region and everywhere. Pure: time comes in.
+"""Popularity of renditions by region and in the whole fleet, from the edges' reports. Pure; time is passed in.
 
-Popularity of a rendition is the bytes served of it over its size: how many whole viewings of it are being
-taken. A region sees what its own edges serve; the whole fleet sees the sum.
+The popularity of a rendition is the bytes served of it divided by its size: the number of complete viewings under way.
+A region counts what its own edges serve, the fleet counts all of them.
 
-An edge tells faded sums. What is new since it told of a rendition before is the difference to that, faded, and goes
-into two sums of the region: one that fades as slowly as the edges' own, and one that fades within seconds, by which a
-rise is seen at once. So a report may leave out what has hardly changed, and costs what is in it.
+Edges report decaying sums. The increment since an edge's last report of a rendition goes into two sums of its region:
+a slow one that decays like the edges' own, and a fast one that decays within seconds and shows a rise at once. So a
+report may leave out what has hardly changed.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from kernel.fleet.messages import Popular
 from kernel.heavy_hitters import HALF_LIFE, Estimate, HeavyHitters
 
 RISE_HALF_LIFE = 5.0
-"""Seconds in which the sums fade by which rises are seen."""
-HELD = 2 * HALF_LIFE
-"""Seconds of an edge's capacity that one report may tell of: sums fade, and small ones are told now and then."""
-PLACES = 5_000
-"""Renditions remembered of each region."""
+"""Half-life of the fast sums, in seconds."""
+MAX_CREDIT_SECONDS = 2 * HALF_LIFE
+"""Seconds of an edge's capacity that one report may account for: edges report small sums only now and then."""
+MAX_RENDITIONS = 5_000
+"""Renditions remembered per region."""
 MAX_SIZES = 50_000
 UNKNOWN_SIZE = 1 << 30
-"""Bytes that a rendition counts as whose size no edge knows."""
-RESTARTED = 0.9
-"""Of what an edge told before, faded, this share must be in what it tells now, or else it has begun anew."""
+"""Bytes assumed for a rendition whose size no edge has reported."""
+MIN_CARRIED_SHARE = 0.9
+"""A sum below this share of the edge's last one, decayed, means that the edge has restarted."""
 
 
 class Rendition(NamedTuple):
@@ -38,9 +38,9 @@ class Rendition(NamedTuple):
 
 
 class Rank(NamedTuple):
-    """A rendition among all. `popularity` in viewings, `bytes` and `requests` faded sums, `share` of all bytes.
+    """A rendition in a ranking. `popularity` in viewings, `bytes` and `requests` decaying sums, `share` of all bytes.
 
-    `rise`: how many times its sum of seconds is that of the last minute; 1 when nothing changes.
+    `rise`: the current rate over that of the last minute; 1 when nothing changes.
     """
 
     rendition: Rendition
@@ -51,138 +51,143 @@ class Rank(NamedTuple):
     rise: float = 1.0
 
 
-class _Told(NamedTuple):
+class _LastReport(NamedTuple):
     bytes: float
     requests: float
     at: float
 
 
-class _Sums:
-    """Of one region."""
+class _RegionSums:
+    """The slow and the fast sums of one region."""
 
     def __init__(self) -> None:
-        self.slow: HeavyHitters[Rendition] = HeavyHitters(PLACES, HALF_LIFE)
-        self.fast: HeavyHitters[Rendition] = HeavyHitters(PLACES, RISE_HALF_LIFE)
+        self.slow: HeavyHitters[Rendition] = HeavyHitters(MAX_RENDITIONS, HALF_LIFE)
+        self.fast: HeavyHitters[Rendition] = HeavyHitters(MAX_RENDITIONS, RISE_HALF_LIFE)
 
-    def add(self, rendition: Rendition, size: float, requests: float, now: float, *, lately: bool) -> None:
-        """So much is new; `lately`: of the last seconds."""
+    def record(self, rendition: Rendition, size: float, requests: float, now: float, *, is_recent: bool) -> None:
+        """Add an increment; `is_recent`: it happened within the last seconds."""
         self.slow.record(rendition, size, requests, now)
-        if lately:
+        if is_recent:
             self.fast.record(rendition, size, requests, now)
 
 
 class Popularity:
-    """What each edge told last, and the sums of all."""
+    """Each edge's last report, and the sums of every region."""
 
     def __init__(self) -> None:
-        self._told: dict[str, dict[Rendition, _Told]] = {}
-        self._left: dict[str, tuple[float, float]] = {}
-        self._sums: dict[str, _Sums] = {}
+        self._last_reports: dict[str, dict[Rendition, _LastReport]] = {}
+        self._credit: dict[str, tuple[float, float]] = {}
+        self._sums: dict[str, _RegionSums] = {}
         self._sizes: dict[Rendition, int] = {}
 
-    def report(self, edge: str, region: str, rows: Iterable[Popular], now: float, most: float = math.inf) -> None:
-        """An edge says what is taken there; what it leaves out has only faded. `now` in mono seconds.
+    def record_report(
+        self, edge: str, region: str, rows: Iterable[Popular], now: float, max_rate: float = math.inf
+    ) -> None:
+        """Add an edge's report; renditions that it leaves out have only decayed. `now` in mono seconds.
 
-        `most`: bytes a second that it can send. What it tells beyond that is scaled down to it.
+        `max_rate`: bytes per second that the edge can send. A report beyond that is scaled down to it.
         """
-        first = edge not in self._told  # what it took before we knew it is no rise
-        before = self._told.setdefault(edge, {})
-        taken = list(_news(before, rows, now))
-        share = self._justified(edge, sum(size for _, size, _ in taken), most, now)
-        sums = self._sums.setdefault(region, _Sums())
-        for row, new, requests in taken:
-            before[Rendition(row.content_id, row.rendition)] = _Told(row.bytes, row.requests, now)
-            if new > 0 or requests > 0:
-                sums.add(Rendition(row.content_id, row.rendition), new * share, requests * share, now, lately=not first)
+        # An edge's first report covers an unknown time, so it must not look like a rise.
+        is_first = edge not in self._last_reports
+        before = self._last_reports.setdefault(edge, {})
+        increments = list(_increments(before, rows, now))
+        share = self._plausible_share(edge, sum(size for _, size, _ in increments), max_rate, now)
+        sums = self._sums.setdefault(region, _RegionSums())
+        for row, size, requests in increments:
+            rendition = Rendition(row.content_id, row.rendition)
+            before[rendition] = _LastReport(row.bytes, row.requests, now)
+            if size > 0 or requests > 0:
+                sums.record(rendition, size * share, requests * share, now, is_recent=not is_first)
             if row.size:
-                self._learn(Rendition(row.content_id, row.rendition), row.size)
-        if len(before) > PLACES:
-            self._told[edge] = dict(sorted(before.items(), key=lambda item: -item[1].at)[: PLACES // 2])
+                self._remember_size(rendition, row.size)
+        if len(before) > MAX_RENDITIONS:
+            latest = sorted(before.items(), key=lambda item: -item[1].at)
+            self._last_reports[edge] = dict(latest[: MAX_RENDITIONS // 2])
 
-    def _justified(self, edge: str, size: float, most: float, now: float) -> float:
-        """The share of what an edge tells that it can have sent: it earns `most` a second, for HELD seconds at most."""
-        if most == math.inf:
+    def _plausible_share(self, edge: str, size: float, max_rate: float, now: float) -> float:
+        """The share of a report that the edge can have sent: a token bucket of MAX_CREDIT_SECONDS at `max_rate`."""
+        if max_rate == math.inf:
             return 1.0
-        left, since = self._left.get(edge, (most * HELD, now))
-        left = min(most * HELD, left + most * max(0.0, now - since))
-        used = min(size, left)
-        self._left[edge] = (left - used, now)
+        credit, since = self._credit.get(edge, (max_rate * MAX_CREDIT_SECONDS, now))
+        credit = min(max_rate * MAX_CREDIT_SECONDS, credit + max_rate * max(0.0, now - since))
+        used = min(size, credit)
+        self._credit[edge] = (credit - used, now)
         return used / size if size > 0 else 1.0
 
-    def keep(self, edges: Container[str], regions: Container[str]) -> None:
-        """Forget all other edges, and regions where no edge is."""
-        for name in [name for name in self._told if name not in edges]:
+    def forget_others(self, edges: Container[str], regions: Container[str]) -> None:
+        """Forget all edges but these, and all regions but these."""
+        for name in [name for name in self._last_reports if name not in edges]:
             self.forget(name)
         for name in [name for name in self._sums if name not in regions]:
             del self._sums[name]
 
     def forget(self, edge: str) -> None:
-        """The edge is gone for good: what was taken there fades."""
-        self._told.pop(edge, None)
-        self._left.pop(edge, None)
+        """Forget an edge that left for good; what it served decays."""
+        self._last_reports.pop(edge, None)
+        self._credit.pop(edge, None)
 
     @property
     def regions(self) -> list[str]:
-        """Where edges report from."""
+        """The regions that edges report from."""
         return sorted(self._sums)
 
-    def ranked(self, now: float, region: str | None = None, most: int = PLACES) -> list[Rank]:
-        """What is taken in a region, or everywhere, the most popular first."""
-        meant = [one for name, one in self._sums.items() if region in (None, name)]
-        slow = _together([one.slow.top(PLACES, now) for one in meant])
-        fast = _together([one.fast.top(PLACES, now) for one in meant])
-        taken = {one: _heat(slow.get(one), fast.get(one)) for one in slow.keys() | fast.keys()}
-        total = sum(heat.bytes for heat in taken.values()) or 1.0
-        found = [
+    def ranked(self, now: float, region: str | None = None, limit: int = MAX_RENDITIONS) -> list[Rank]:
+        """The renditions of a region (None: of the whole fleet), the most popular first."""
+        chosen = [sums for name, sums in self._sums.items() if region in (None, name)]
+        slow = _added_up([sums.slow.top(MAX_RENDITIONS, now) for sums in chosen])
+        fast = _added_up([sums.fast.top(MAX_RENDITIONS, now) for sums in chosen])
+        current = {one: _greater_estimate(slow.get(one), fast.get(one)) for one in slow.keys() | fast.keys()}
+        total = sum(estimate.bytes for estimate in current.values()) or 1.0
+        ranks = [
             Rank(
                 rendition,
-                heat.bytes / self._sizes.get(rendition, UNKNOWN_SIZE),
-                heat.bytes,
-                heat.requests,
-                heat.bytes / total,
-                heat.bytes / max(1.0, slow[rendition].bytes) if rendition in slow else 1.0,
+                estimate.bytes / self._sizes.get(rendition, UNKNOWN_SIZE),
+                estimate.bytes,
+                estimate.requests,
+                estimate.bytes / total,
+                estimate.bytes / max(1.0, slow[rendition].bytes) if rendition in slow else 1.0,
             )
-            for rendition, heat in taken.items()
+            for rendition, estimate in current.items()
         ]
-        return sorted(found, key=lambda rank: (-rank.popularity, rank.rendition))[:most]
+        return sorted(ranks, key=lambda rank: (-rank.popularity, rank.rendition))[:limit]
 
-    def _learn(self, rendition: Rendition, size: int) -> None:
+    def _remember_size(self, rendition: Rendition, size: int) -> None:
         known = self._sizes.pop(rendition, 0)
         self._sizes[rendition] = max(known, size) if size * 4 > known else size
         if len(self._sizes) > MAX_SIZES:
             del self._sizes[next(iter(self._sizes))]
 
 
-def _news(
-    before: Mapping[Rendition, _Told], rows: Iterable[Popular], now: float
+def _increments(
+    before: Mapping[Rendition, _LastReport], rows: Iterable[Popular], now: float
 ) -> Iterator[tuple[Popular, float, float]]:
-    """Of each row the bytes and requests that are new since it was told before."""
+    """(row, bytes, requests): each row with what was served since the edge's last report of that rendition."""
     for row in rows:
-        held = before.get(Rendition(row.content_id, row.rendition))
-        new, requests = row.bytes, row.requests
-        if held is not None:
-            fade = 0.5 ** ((now - held.at) / HALF_LIFE)
-            if new >= RESTARTED * held.bytes * fade:
-                new = max(0.0, new - held.bytes * fade)
-                requests = max(0.0, requests - held.requests * fade)
-        yield row, new, requests
+        last = before.get(Rendition(row.content_id, row.rendition))
+        size, requests = row.bytes, row.requests
+        if last is not None:
+            decay = 0.5 ** ((now - last.at) / HALF_LIFE)
+            if size >= MIN_CARRIED_SHARE * last.bytes * decay:
+                size = max(0.0, size - last.bytes * decay)
+                requests = max(0.0, requests - last.requests * decay)
+        yield row, size, requests
 
 
-def _together(tops: list[list[tuple[Rendition, Estimate]]]) -> dict[Rendition, Estimate]:
+def _added_up(tops: list[list[tuple[Rendition, Estimate]]]) -> dict[Rendition, Estimate]:
     """The sums of several regions, added up."""
-    found = dict(tops[0]) if tops else {}
+    total = dict(tops[0]) if tops else {}
     for top in tops[1:]:
-        for rendition, taken in top:
-            held = found.get(rendition)
-            found[rendition] = taken if held is None else Estimate(*map(sum, zip(held, taken, strict=True)))
-    return found
+        for rendition, estimate in top:
+            held = total.get(rendition)
+            total[rendition] = estimate if held is None else Estimate(*map(sum, zip(held, estimate, strict=True)))
+    return total
 
 
-def _heat(slow: Estimate | None, fast: Estimate | None) -> Estimate:
-    """The greater of what the last minute and what the last seconds would make, if they went on for ever."""
+def _greater_estimate(slow: Estimate | None, fast: Estimate | None) -> Estimate:
+    """The greater of the slow sum and the fast one scaled to it: what each would reach at its current rate."""
     scale = HALF_LIFE / RISE_HALF_LIFE
-    known = slow or Estimate(0.0, 0.0, 0.0)
-    lately = fast or Estimate(0.0, 0.0, 0.0)
+    minute = slow or Estimate(0.0, 0.0, 0.0)
+    seconds = fast or Estimate(0.0, 0.0, 0.0)
     return Estimate(
-        max(known.bytes, lately.bytes * scale), max(known.requests, lately.requests * scale), known.max_error_bytes
+        max(minute.bytes, seconds.bytes * scale), max(minute.requests, seconds.requests * scale), minute.max_error_bytes
     )

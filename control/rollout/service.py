@@ -234,7 +234,7 @@ class SettingsPush:
         await self._commit(lambda desired: _if_still(desired, rollout, following), by)
 
     def _take_reports(self) -> None:
-        now, edges, here = self._clock.mono(), self._fanout.edges, self._fanout.here
+        now, edges, here = self._clock.mono(), self._fanout.edges, self._fanout.connected_here
         for name, edge in edges.items():
             if edge.report is not None:
                 self._watch.note(name, edge.report, edge.reported_at if name in here else edge.last_seen, now)

@@ -1,13 +1,13 @@
-"""How well each edge is, of what several observers say of it. Pure: time comes in.
+"""Judge how healthy each edge is, from what several witnesses observe. Pure; time is passed in.
 
-Three kinds of witness speak of an edge: its stream to control, its own reports, and the probers (each replica of
-control is one). One witness alone only makes an edge doubted: others are named before it. Two that agree take it out:
-at once when its stream broke and no connection can be had either (gone), else when they have agreed for five looks in
-a row (ejected, by kernel.upstreams.health: 30 s times the count, at most a tenth of a pool or one, none when less
-than half would be left, and back with a slow start). Who drains or is not ready says so.
+The witnesses of an edge are its stream to control, its own reports, and the probers (each replica of control is one).
+One witness makes an edge doubted: healthy edges are named before it. Two that agree remove it: at once if its stream
+broke and probers cannot connect either (gone), otherwise once they have agreed in five checks in a row (ejected, by
+`kernel.upstreams.health`: for 30 s times the count, at most a tenth of a pool or one edge, none while less than half of
+the pool is left, and back with a slow start). An edge that drains or is not ready says so itself.
 
-What viewers tell of their sessions is shown beside a verdict and decides nothing: anybody may be a guest, as often as
-they like, and say what they like. The edge's own counters and the probes decide.
+What viewers report of their sessions is shown next to the verdict and decides nothing: anybody may be a guest, as often
+as they like, and report anything.
 """
 
 from __future__ import annotations
@@ -21,35 +21,39 @@ from kernel.fleet.messages import Report
 from kernel.upstreams.health import PANIC_BELOW, Failure, Health, may_leave
 
 QUORUM = 2
-"""Witnesses who must agree before an edge is left out."""
+"""Witnesses that must agree before an edge is removed."""
 PROBE_FAILURES = 2
 """Failed probes in a row that make a prober a witness."""
 PROBE_AGE = 15.0
-"""Seconds after which what a prober said counts no more."""
+"""Seconds after which a probe's result no longer counts."""
 SILENT = 10.0
-"""Seconds without stream or report after which that is a witness; edges report every two."""
-VIEWERS = 3
-"""Sessions that must have told of an edge before it is shown; half of them with trouble."""
+"""Seconds without stream or report that count as a witness; edges report every two seconds."""
+MIN_SESSIONS = 3
+"""Sessions that must have reported on an edge before their trouble is shown; half of them must have had some."""
 SIGNAL_AGE = 30.0
-SIGNALS_KEPT = 64
-STALLED = 1.0
-"""Stalled seconds that are trouble."""
+"""Seconds after which a session's report no longer counts."""
+MAX_SIGNALS = 64
+"""Sessions remembered per edge."""
+MIN_STALL_SECONDS = 1.0
+"""Seconds a session must have stalled for it to count as trouble."""
 MIN_ERRORS = 10
-ERRORS_SHARE = 0.5
+MIN_ERROR_SHARE = 0.5
+"""An edge's report is a witness with at least this many errors, and this share of its requests."""
 BUSY_EGRESS, CALM_EGRESS = 0.9, 0.8
-"""Shares of its capacity from which an edge is busy, and below which it is so no more."""
+"""Shares of its capacity: an edge is busy from the first, until it falls below the second."""
 BUSY_LOOP, CALM_LOOP = 0.25, 0.1
-LOOK_EVERY = 1.0
-"""Seconds between two looks that count."""
+"""Seconds that its event loop lags, likewise."""
+CHECK_EVERY = 1.0
+"""Seconds between two checks that count towards an ejection."""
 
 
 class Standing(Enum):
-    """What an edge is to routing, the best first."""
+    """An edge's standing in routing, the best first."""
 
     GOOD = "good"
     RETURNING = "returning"
     BUSY = "busy"
-    SUSPECT = "doubted"
+    DOUBTED = "doubted"
     EJECTED = "ejected"
     GONE = "gone"
     NOT_READY = "not-ready"
@@ -57,13 +61,14 @@ class Standing(Enum):
     DRAINING = "draining"
 
 
-WELL = frozenset((Standing.GOOD, Standing.RETURNING))
-ROUTED = WELL | {Standing.BUSY, Standing.SUSPECT}
+HEALTHY = frozenset((Standing.GOOD, Standing.RETURNING))
+ROUTED = HEALTHY | {Standing.BUSY, Standing.DOUBTED}
 """Standings that viewers are sent to."""
 
 
 class Verdict(NamedTuple):
-    """An edge's standing, in words why, and the share of new sessions it may have (below 1 in a slow start)."""
+    """An edge's standing, the reason as a sentence, and the share of new sessions it may get (below 1 in a slow
+    start)."""
 
     standing: Standing
     why: str = ""
@@ -71,7 +76,7 @@ class Verdict(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """What a prober last saw: failures in a row (0 = well), whether a connection could be had, when (mono seconds)."""
+    """A prober's last result: failures in a row (0: healthy), when (mono seconds), and whether it could connect."""
 
     failures: int
     at: float
@@ -80,7 +85,7 @@ class Probe(NamedTuple):
 
 
 class SignalSample(NamedTuple):
-    """What one session met at an edge: requests, failed ones, stalled seconds; when (mono seconds)."""
+    """A session's report on an edge: requests, failed requests, stalled seconds; when (mono seconds)."""
 
     requests: int
     errors: int
@@ -90,7 +95,8 @@ class SignalSample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EdgeObservation:
-    """An edge as control's connections show it. `pool` is whom it stands in for; `lost_at`: when its stream broke."""
+    """An edge as control's connections show it. `pool`: the edges that can replace it; `lost_at`: when its stream
+    broke."""
 
     pool: str
     connected: bool
@@ -104,109 +110,110 @@ class EdgeObservation:
 
 @dataclass(slots=True)
 class ObservationHistory:
-    """What is remembered of one edge."""
+    """What control remembers of one edge: probes by prober, signals by session, and its health."""
 
     probes: dict[str, Probe] = field(default_factory=dict)
-    told: dict[str, SignalSample] = field(default_factory=dict)
+    signals: dict[str, SignalSample] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
-    looked_at: float = -LOOK_EVERY
+    checked_at: float = -CHECK_EVERY
     busy: bool = False
     gone: bool = False
 
-    def take_signal(self, session: str, told: SignalSample) -> None:
-        """A session's latest word replaces its last; the oldest are forgotten."""
-        self.told.pop(session, None)
-        self.told[session] = told
-        while len(self.told) > SIGNALS_KEPT:
-            del self.told[next(iter(self.told))]
+    def record_signal(self, session: str, signal: SignalSample) -> None:
+        """Replace a session's last signal; the oldest sessions are forgotten."""
+        self.signals.pop(session, None)
+        self.signals[session] = signal
+        while len(self.signals) > MAX_SIGNALS:
+            del self.signals[next(iter(self.signals))]
 
-    def take_probe(self, prober: str, at: float, *, well: bool, reached: bool, detail: str = "") -> None:
-        """What a prober saw just now."""
+    def record_probe(self, prober: str, at: float, *, well: bool, reached: bool, detail: str = "") -> None:
+        """Replace a prober's last result, counting its failures in a row."""
         before = self.probes.get(prober)
         failures = 0 if well else 1 + (before.failures if before is not None else 0)
         self.probes[prober] = Probe(failures, at, reached, detail)
 
 
-def witnesses(watched: ObservationHistory, seen: EdgeObservation, now: float) -> dict[str, str]:
-    """Who speaks against an edge, and what they say."""
-    found = {
+def witnesses(history: ObservationHistory, seen: EdgeObservation, now: float) -> dict[str, str]:
+    """The witnesses against an edge, each with what it observes."""
+    against = {
         f"prober {name}": probe.detail or "failed probes"
-        for name, probe in watched.probes.items()
+        for name, probe in history.probes.items()
         if probe.failures >= PROBE_FAILURES and now - probe.at <= PROBE_AGE
     }
     if not seen.connected and now - seen.lost_at > SILENT:
-        found["stream"] = f"no stream for {now - seen.lost_at:.0f} s"
+        against["stream"] = f"no stream for {now - seen.lost_at:.0f} s"
     report = seen.report
     if seen.connected and report is not None:
         if now - seen.reported_at > SILENT:
-            found["report"] = f"no report for {now - seen.reported_at:.0f} s"
-        elif report.errors >= max(MIN_ERRORS, ERRORS_SHARE * report.requests):
-            found["report"] = f"{report.errors} errors of {report.requests} requests"
-    return found
+            against["report"] = f"no report for {now - seen.reported_at:.0f} s"
+        elif report.errors >= max(MIN_ERRORS, MIN_ERROR_SHARE * report.requests):
+            against["report"] = f"{report.errors} errors of {report.requests} requests"
+    return against
 
 
-def told_by_viewers(watched: ObservationHistory, now: float) -> str:
-    """What sessions say of an edge, for whoever looks at it; no witness. "" while there is no trouble."""
-    told = [one for one in watched.told.values() if now - one.at <= SIGNAL_AGE]
-    troubled = sum(1 for one in told if one.errors or one.stalled >= STALLED)
-    if len(told) < VIEWERS or 2 * troubled < len(told):
+def viewer_trouble(history: ObservationHistory, now: float) -> str:
+    """The trouble that sessions report of an edge, for operators to read; "" while there is none."""
+    recent = [signal for signal in history.signals.values() if now - signal.at <= SIGNAL_AGE]
+    troubled = sum(1 for signal in recent if signal.errors or signal.stalled >= MIN_STALL_SECONDS)
+    if len(recent) < MIN_SESSIONS or 2 * troubled < len(recent):
         return ""
-    return f"{troubled} of {len(told)} sessions tell of trouble (decides nothing)"
+    return f"{troubled} of {len(recent)} sessions report trouble (decides nothing)"
 
 
-def is_unreachable(watched: ObservationHistory, seen: EdgeObservation, now: float) -> str:
-    """Why an edge is taken for gone: its stream broke, and who tried since gets no connection; "" when it is not."""
+def why_unreachable(history: ObservationHistory, seen: EdgeObservation, now: float) -> str:
+    """The reason to take an edge for gone: its stream broke and most probers since could not connect; "" otherwise."""
     if seen.connected:
         return ""
-    tried = [probe for probe in watched.probes.values() if max(seen.lost_at, now - PROBE_AGE) <= probe.at]
+    tried = [probe for probe in history.probes.values() if max(seen.lost_at, now - PROBE_AGE) <= probe.at]
     failed = [probe.detail or "no connection" for probe in tried if probe.failures and not probe.reached]
     return f"its stream broke, and {failed[0]}" if failed and 2 * len(failed) > len(tried) else ""
 
 
 def judge(
-    watched: Mapping[str, ObservationHistory], seen: Mapping[str, EdgeObservation], now: float
+    histories: Mapping[str, ObservationHistory], seen: Mapping[str, EdgeObservation], now: float
 ) -> dict[str, Verdict]:
-    """The verdict on every edge of `seen` (each must be watched), pool by pool."""
+    """The verdict on every edge of `seen` (each must have a history), pool by pool."""
     found: dict[str, Verdict] = {}
     pools: dict[str, list[str]] = {}
     for name, edge in seen.items():
         pools.setdefault(edge.pool, []).append(name)
     for names in pools.values():
-        healths = [watched[name].health for name in names]
-        verdicts = {name: _one(watched[name], seen[name], healths, now) for name in names}
-        found |= _in_panic(verdicts)
+        healths = [histories[name].health for name in names]
+        verdicts = {name: _judge_edge(histories[name], seen[name], healths, now) for name in names}
+        found |= _ease_in_panic(verdicts)
     return found
 
 
-def _one(watched: ObservationHistory, seen: EdgeObservation, pool: list[Health], now: float) -> Verdict:
-    against = witnesses(watched, seen, now)
-    why = "; ".join(f"{who}: {what}" for who, what in against.items())
-    if now - watched.looked_at >= LOOK_EVERY:
-        watched.looked_at = now
-        _look(watched.health, len(against) >= QUORUM, pool, now)
+def _judge_edge(history: ObservationHistory, seen: EdgeObservation, pool: list[Health], now: float) -> Verdict:
+    """The first standing that applies, the most certain first."""
+    against = witnesses(history, seen, now)
+    why = "; ".join(f"{witness}: {observation}" for witness, observation in against.items())
+    if now - history.checked_at >= CHECK_EVERY:
+        history.checked_at = now
+        _record_check(history.health, len(against) >= QUORUM, pool, now)
     if seen.drained or (seen.report is not None and seen.report.draining):
-        return Verdict(Standing.DRAINING, "an operator has drained it" if seen.drained else "it says that it drains")
+        return Verdict(Standing.DRAINING, "an operator drained it" if seen.drained else "it says that it drains")
     if seen.quarantined:
         return Verdict(Standing.QUARANTINED, seen.quarantined)
-    if gone := is_unreachable(watched, seen, now):
-        watched.gone = True
-        return Verdict(Standing.GONE, gone)
-    if watched.gone and not _is_back(watched, seen, now):
-        return Verdict(Standing.GONE, "it has not come back whole")
+    if unreachable := why_unreachable(history, seen, now):
+        history.gone = True
+        return Verdict(Standing.GONE, unreachable)
+    if history.gone and not _is_back(history, seen, now):
+        return Verdict(Standing.GONE, "it has not been reached since")
     if seen.connected and seen.report is not None and not seen.report.ready:
         return Verdict(Standing.NOT_READY, "it says that it is not ready")
-    if watched.health.out is not None:
-        return Verdict(Standing.EJECTED, why or f"for {max(0.0, watched.health.until - now):.0f} s more")
+    if history.health.out is not None:
+        return Verdict(Standing.EJECTED, why or f"for {max(0.0, history.health.until - now):.0f} s more")
     if against:
-        return Verdict(Standing.SUSPECT, why)
-    if busy := _busy(watched, seen):
+        return Verdict(Standing.DOUBTED, why)
+    if busy := _why_busy(history, seen):
         return Verdict(Standing.BUSY, busy)
-    share = watched.health.share(now)
+    share = history.health.share(now)
     return Verdict(Standing.GOOD) if share >= 1 else Verdict(Standing.RETURNING, f"{share:.0%} of its share", share)
 
 
-def _look(health: Health, bad: bool, pool: Iterable[Health], now: float) -> None:
-    """One look a second: five bad ones in a row eject, and after its time one that is not brings an edge back."""
+def _record_check(health: Health, bad: bool, pool: Iterable[Health], now: float) -> None:
+    """Count one check: five bad ones in a row eject; when its time is over, a good one brings the edge back."""
     if health.out is None:
         if bad:
             health.failed(Failure.ANSWER, now, may_leave=may_leave(list(pool)))
@@ -220,48 +227,48 @@ def _look(health: Health, bad: bool, pool: Iterable[Health], now: float) -> None
             health.succeeded(now)
 
 
-def _is_back(watched: ObservationHistory, seen: EdgeObservation, now: float) -> bool:
-    """A gone edge is back when it is connected, or a prober has reached it."""
-    latest = max(watched.probes.values(), key=lambda probe: probe.at, default=None)
+def _is_back(history: ObservationHistory, seen: EdgeObservation, now: float) -> bool:
+    """Whether a gone edge has returned: the latest probe reached it, or it is connected and no probe failed."""
+    latest = max(history.probes.values(), key=lambda probe: probe.at, default=None)
     if latest is not None and latest.failures:
         return False
     if not seen.connected and latest is None:
         return False
-    watched.gone = False
-    watched.health.returned = now
+    history.gone = False
+    history.health.returned = now
     return True
 
 
-def _busy(watched: ObservationHistory, seen: EdgeObservation) -> str:
+def _why_busy(history: ObservationHistory, seen: EdgeObservation) -> str:
     report = seen.report
     if report is None:
         return ""
     egress = report.bytes_sent * 8 / max(report.seconds, 0.1) / seen.capacity if seen.capacity else 0.0
-    most, slow = (CALM_EGRESS, CALM_LOOP) if watched.busy else (BUSY_EGRESS, BUSY_LOOP)
-    watched.busy = egress >= most or report.loop_delay >= slow
-    if not watched.busy:
+    max_egress, max_lag = (CALM_EGRESS, CALM_LOOP) if history.busy else (BUSY_EGRESS, BUSY_LOOP)
+    history.busy = egress >= max_egress or report.loop_delay >= max_lag
+    if not history.busy:
         return ""
-    if egress >= most:
+    if egress >= max_egress:
         return f"it sends {egress:.0%} of its capacity"
     return f"its event loop lags {report.loop_delay * 1000:.0f} ms"
 
 
-def _in_panic(verdicts: Mapping[str, Verdict]) -> Mapping[str, Verdict]:
-    """When less than half of a pool is left, those that were left out for their answers are asked all the same.
+def _ease_in_panic(verdicts: Mapping[str, Verdict]) -> Mapping[str, Verdict]:
+    """While less than half of a pool is left, ejected edges are used again.
 
-    Doubt that falls on more than half of a pool is the observers' trouble, and is ignored.
+    Doubt about more than half of a pool is the observers' own trouble, and is ignored.
     """
     staying = [one for one in verdicts.values() if one.standing not in (Standing.DRAINING, Standing.QUARANTINED)]
     left = sum(one.standing in ROUTED for one in staying)
-    panic = left < PANIC_BELOW * len(staying)
-    doubted = sum(one.standing is Standing.SUSPECT for one in staying)
-    doubtful = 2 * doubted > len(staying)
+    is_panic = left < PANIC_BELOW * len(staying)
+    doubted = sum(one.standing is Standing.DOUBTED for one in staying)
+    ignores_doubt = 2 * doubted > len(staying)
 
-    def eased(one: Verdict) -> Verdict:
-        if one.standing is Standing.EJECTED and panic:
-            return Verdict(Standing.SUSPECT, f"panic: less than half of its pool is left; {one.why}")
-        if one.standing is Standing.SUSPECT and doubtful:
+    def ease(one: Verdict) -> Verdict:
+        if one.standing is Standing.EJECTED and is_panic:
+            return Verdict(Standing.DOUBTED, f"panic: less than half of its pool is left; {one.why}")
+        if one.standing is Standing.DOUBTED and ignores_doubt:
             return Verdict(Standing.GOOD, f"more than half of its pool is doubted; {one.why}")
         return one
 
-    return {name: eased(one) for name, one in verdicts.items()}
+    return {name: ease(one) for name, one in verdicts.items()}

@@ -1,4 +1,4 @@
-"""Routing at work: joins reports, probes and notes of edges, and answers which edges a session should use.
+"""Routing at work: collects reports, probes and signals of edges, and answers which edges a session should use.
 
 `control.routing.health` judges edges, `control.routing.ranking` ranks them.
 """
@@ -23,23 +23,28 @@ from control.routing.health import (
     Standing,
     Verdict,
     judge,
-    told_by_viewers,
+    viewer_trouble,
 )
-from control.routing.ranking import CandidateEdge, Routed, RouteQuery, near, route
+from control.routing.ranking import CandidateEdge, RankedEdges, RouteQuery, nearby_regions, rank_edges
 from kernel.clock import Clock
 from kernel.fleet.messages import Hello, Report
 from kernel.settings.table import parse_address
 
-JUDGED_FOR = 0.25
-"""Seconds that verdicts are used for, unless something happens."""
-EDGES_IN_A_NOTE = 10_000
+VERDICT_SECONDS = 0.25
+"""Seconds for which verdicts are used, unless an observation contradicts one."""
+MAX_EDGES_IN_NOTE = 10_000
+MAX_SESSION_LENGTH = 128
+MAX_DETAIL_LENGTH = 200
 
 log = structlog.get_logger("control")
 
 
 class RoutingService:
-    """One replica's view of how edges do. `node_of` says what operators say of an edge; `replicas` (region, contentId)
-    on how many edges of a region a title is to be held; `neighbours` where to look beside a region (or by country)."""
+    """One replica's view of the edges' health.
+
+    `node_of`: a node as operators describe it; `replicas` (region, contentId): how many edges of a region hold a title;
+    `neighbours`: the regions to use besides a region, or for a country; `quarantined`: why a node is in quarantine.
+    """
 
     def __init__(self, fanout: Fanout, node_of: Callable[[Hello], Node], clock: Clock, prober: str = "here") -> None:
         self._fanout = fanout
@@ -49,10 +54,9 @@ class RoutingService:
         self.neighbours: Mapping[str, Sequence[str]] = {}
         self.replicas: Callable[[str, str], int] = lambda _region, _content_id: 1
         self.quarantined: Callable[[str], str] = lambda _: ""
-        """Why a node is in quarantine."""
-        self.watched: dict[str, ObservationHistory] = {}
-        self._lost: dict[str, float] = {}
-        self._sent: dict[str, set[tuple[str, str]]] = {}
+        self.histories: dict[str, ObservationHistory] = {}
+        self._lost_since: dict[str, float] = {}
+        self._recent_sessions: dict[str, set[tuple[str, str]]] = {}
         self._verdicts: dict[str, Verdict] = {}
         self._judged_at = float("-inf")
         self.answered = 0
@@ -60,102 +64,101 @@ class RoutingService:
         self.signals = 0
         fanout.on_report.append(self._on_report)
 
-    # -- what comes in ------------------------------------------------------------------------------------------
+    # -- observations ------------------------------------------------------------------------------------------
 
     def _on_report(self, edge: Edge, report: Report) -> None:
         name = edge.hello.id
-        self._sent.pop(name, None)
+        self._recent_sessions.pop(name, None)  # its report counts their connections from now on
         known = self._verdicts.get(name)
         if known is None or (known.standing in ROUTED) != (report.ready and not report.draining):
             self._judged_at = float("-inf")
 
-    def take_probe(self, name: str, *, well: bool, reached: bool, detail: str = "") -> None:
-        """What this replica saw of an edge."""
+    def record_probe(self, name: str, *, well: bool, reached: bool, detail: str = "") -> None:
+        """Record the result of this replica's probe of an edge."""
         self.probed["well" if well else "failed"] += 1
-        watched = self.watched.setdefault(name, ObservationHistory())
-        before = watched.probes.get(self.prober)
-        watched.take_probe(self.prober, self._clock.mono(), well=well, reached=reached, detail=detail)
+        history = self.histories.setdefault(name, ObservationHistory())
+        before = history.probes.get(self.prober)
+        history.record_probe(self.prober, self._clock.mono(), well=well, reached=reached, detail=detail)
         if before is None or (before.failures == 0) != well:
             self._judged_at = float("-inf")
 
-    def take_signal(self, edge: str, session: str, requests: int, errors: int, stalled: float) -> None:
-        """What playback heard of a session at an edge, named by its id or its address."""
+    def record_signal(self, edge: str, session: str, requests: int, errors: int, stalled: float) -> None:
+        """Record what a session reported to playback of an edge, named by its id or address."""
         self.signals += 1
-        name = edge if edge in self._fanout.edges else self._at(edge)
+        name = edge if edge in self._fanout.edges else self._edge_at(edge)
         if name:
-            told = SignalSample(requests, errors, stalled, self._clock.mono())
-            self.watched.setdefault(name, ObservationHistory()).take_signal(session[:128], told)
+            signal = SignalSample(requests, errors, stalled, self._clock.mono())
+            self.histories.setdefault(name, ObservationHistory()).record_signal(session[:MAX_SESSION_LENGTH], signal)
 
-    def told_by_viewers(self, name: str) -> str:
-        """What sessions say of an edge."""
-        watched = self.watched.get(name)
-        return told_by_viewers(watched, self._clock.mono()) if watched is not None else ""
+    def viewer_trouble(self, name: str) -> str:
+        """The trouble that sessions report of an edge; "" while there is none."""
+        history = self.histories.get(name)
+        return viewer_trouble(history, self._clock.mono()) if history is not None else ""
 
-    def _at(self, address: str) -> str:
+    def _edge_at(self, address: str) -> str:
         return next((edge.hello.id for edge in self._fanout.edges.values() if self.address_of(edge) == address), "")
 
     def address_of(self, edge: Edge) -> str:
-        """Where viewers reach an edge: as an operator says, else as it says itself."""
+        """Where viewers reach an edge: as an operator set it, otherwise as the edge says."""
         return self._node_of(edge.hello).address or edge.hello.address
 
-    # -- what other replicas are told and say --------------------------------------------------------------------
+    # -- notes between replicas --------------------------------------------------------------------------------
 
-    def note(self) -> bytes:
-        """This replica's probes, for the others: `{edge: [failures, seconds ago, reached, detail]}`."""
+    def probe_note(self) -> bytes:
+        """This replica's probes as JSON for the others: `{edge: [failures, seconds ago, reached, detail]}`."""
         now = self._clock.mono()
-        mine = {
+        rows = {
             name: [probe.failures, round(now - probe.at, 3), probe.reached, probe.detail]
-            for name, watched in self.watched.items()
-            if (probe := watched.probes.get(self.prober)) is not None
+            for name, history in self.histories.items()
+            if (probe := history.probes.get(self.prober)) is not None
         }
-        return json.dumps(mine, separators=(",", ":")).encode()
+        return json.dumps(rows, separators=(",", ":")).encode()
 
-    def take_note(self, prober: str, written: float, content: bytes) -> None:
-        """What another replica wrote at `written` (Unix seconds). What cannot be read is left out: it is of a peer."""
+    def record_note(self, prober: str, written: float, content: bytes) -> None:
+        """Record another replica's probes, written at `written` (Unix seconds). A note that is malformed is ignored."""
         try:
             rows = json.loads(content)
             since = self._clock.mono() - max(0.0, self._clock.wall() - written)
-            for name, (failures, ago, reached, detail) in list(rows.items())[:EDGES_IN_A_NOTE]:
-                probe = Probe(int(failures), since - float(ago), bool(reached), str(detail)[:200])
-                self.watched.setdefault(str(name), ObservationHistory()).probes[prober] = probe
+            for name, (failures, ago, reached, detail) in list(rows.items())[:MAX_EDGES_IN_NOTE]:
+                probe = Probe(int(failures), since - float(ago), bool(reached), str(detail)[:MAX_DETAIL_LENGTH])
+                self.histories.setdefault(str(name), ObservationHistory()).probes[prober] = probe
         except (ValueError, TypeError, AttributeError):
             log.warning("replica-probes-unreadable", replica=prober)
 
-    # -- what is made of it -------------------------------------------------------------------------------------
+    # -- verdicts and answers ----------------------------------------------------------------------------------
 
     def edges(self) -> Iterable[Edge]:
-        """The edges that viewers could be sent to, or that ought to be probed."""
+        """The nodes with the role edge, which viewers may be sent to and which are probed."""
         return [edge for edge in self._fanout.edges.values() if self._node_of(edge.hello).role == "edge"]
 
     def verdicts(self) -> Mapping[str, Verdict]:
-        """How each edge stands now."""
+        """The verdict on each edge now."""
         now = self._clock.mono()
         edges = list(self.edges())
         lost = {edge.hello.id for edge in edges if not edge.connected}
-        if now - self._judged_at < JUDGED_FOR and lost == self._lost.keys():
+        if now - self._judged_at < VERDICT_SECONDS and lost == self._lost_since.keys():
             return self._verdicts
         self._judged_at = now
-        self._lost = {name: self._lost.get(name, now) for name in lost}
-        for name in self.watched.keys() - self._fanout.edges.keys():
-            del self.watched[name]
-        seen = {edge.hello.id: self._seen(edge) for edge in edges}
+        self._lost_since = {name: self._lost_since.get(name, now) for name in lost}
+        for name in self.histories.keys() - self._fanout.edges.keys():
+            del self.histories[name]
+        seen = {edge.hello.id: self._observe(edge) for edge in edges}
         for name in seen:
-            self.watched.setdefault(name, ObservationHistory())
-        found = judge(self.watched, seen, now)
-        for name, verdict in found.items():
+            self.histories.setdefault(name, ObservationHistory())
+        verdicts = judge(self.histories, seen, now)
+        for name, verdict in verdicts.items():
             before = self._verdicts.get(name)
             if before is not None and before.standing is not verdict.standing:
                 log.info("edge-standing-changed", edge=name, standing=verdict.standing.value, why=verdict.why)
-        self._verdicts = found
-        return found
+        self._verdicts = verdicts
+        return verdicts
 
-    def _seen(self, edge: Edge) -> EdgeObservation:
+    def _observe(self, edge: Edge) -> EdgeObservation:
         node = self._node_of(edge.hello)
-        lost_at = self._lost.get(edge.hello.id, 0.0)
         return EdgeObservation(
             pool=node.region,
             connected=edge.connected,
-            lost_at=lost_at,
+            lost_at=self._lost_since.get(edge.hello.id, 0.0),
             report=edge.report,
             reported_at=edge.reported_at,
             capacity=max(node.capacity, edge.hello.capacity),
@@ -163,34 +166,34 @@ class RoutingService:
             quarantined=self.quarantined(edge.hello.id),
         )
 
-    def route(self, ask: RouteQuery) -> Routed:
+    def route(self, query: RouteQuery) -> RankedEdges:
         """The edges that a session should use, best first."""
         self.answered += 1
         verdicts = self.verdicts()
-        regions = near(ask.region, ask.country, self.neighbours)
-        places = [self._place(edge, verdicts) for edge in self.edges() if _has_address(self.address_of(edge))]
-        replicas = self.replicas(ask.region, ask.content_id)
-        routed = route(ask, places, regions, replicas)
-        if routed.edges:  # until its next report: many may ask between two, and some more than once
-            self._sent.setdefault(routed.edges[0].id, set()).add((ask.content_id, ask.session))
-        return routed
+        regions = nearby_regions(query.region, query.country, self.neighbours)
+        candidates = [self._candidate(edge, verdicts) for edge in self.edges() if _is_usable(self.address_of(edge))]
+        ranked = rank_edges(query, candidates, regions, self.replicas(query.region, query.content_id))
+        if ranked.edges:
+            # Until the edge's next report counts their connections. A set: some sessions ask more than once.
+            self._recent_sessions.setdefault(ranked.edges[0].id, set()).add((query.content_id, query.session))
+        return ranked
 
-    def _place(self, edge: Edge, verdicts: Mapping[str, Verdict]) -> CandidateEdge:
+    def _candidate(self, edge: Edge, verdicts: Mapping[str, Verdict]) -> CandidateEdge:
         node = self._node_of(edge.hello)
         name = edge.hello.id
-        running = (edge.report.connections if edge.report is not None else 0) + len(self._sent.get(name, ()))
+        connections = edge.report.connections if edge.report is not None else 0
         return CandidateEdge(
             id=name,
             address=self.address_of(edge),
             regions=tuple(part for part in node.region.split(",") if part),
             verdict=verdicts.get(name, Verdict(Standing.GOOD)),
             weight=weight_of(node.capacity),
-            running=running,
+            running=connections + len(self._recent_sessions.get(name, ())),
         )
 
 
-def _has_address(address: str) -> bool:
-    """Whether viewers could use it: an edge that listens everywhere has not said where it is."""
+def _is_usable(address: str) -> bool:
+    """Whether viewers can use the address: one that says "listens on every interface" names no host."""
     try:
         return not ip_address(parse_address(address).host).is_unspecified
     except ValueError:

@@ -171,7 +171,7 @@ class Enrolment:
         made = self._issue(request, who.id, who.role, now)
 
         async def work(tx: Tx) -> None:
-            await nodes.renewed(tx.connection, who.id, identity(made).ends)
+            await nodes.record_renewal(tx.connection, who.id, identity(made).ends)
             tx.note(AuditEntry(Action.NODE_RENEW, who.id, {"ends": who.ends}, _issued(made, who.role)))
             tx.announce("nodes")
 

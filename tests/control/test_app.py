@@ -52,10 +52,10 @@ async def test_what_it_cannot_start_with_is_named(settings_of, tmp_path: Path) -
 
 
 async def test_a_tick_that_fails_does_not_end_control(settings_of, until, monkeypatch) -> None:
-    monkeypatch.setattr("control.popularity.service.EVERY", 0.01)
+    monkeypatch.setattr("control.popularity.service.PLAN_EVERY", 0.01)
     async with running(settings_of()) as control:
         plane = control.plane
-        ticks = plane.heat.hot.plan
+        ticks = plane.hot_titles.planner.plan
         failing = iter([OverflowError("cannot convert float infinity to integer")])
 
         def plan(*arguments):
@@ -63,7 +63,7 @@ async def test_a_tick_that_fails_does_not_end_control(settings_of, until, monkey
                 raise error
             return ticks(*arguments)
 
-        monkeypatch.setattr(plane.heat.hot, "plan", plan)
+        monkeypatch.setattr(plane.hot_titles.planner, "plan", plan)
         await until(lambda: plane.supervised.failures["heat"] == 1)
         async with ControlClient(str(control.listen)) as client:
             assert (await client.status()).titles == 0

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from control.commands import FORGET_EVERY, TITLES_AT_ONCE, ControlService
+from control.commands import DELETE_EVERY, MAX_TITLES, ControlService
 from control.db.database import postgresql
 from control.db.store import Cursor, Store
 from control.desired import changes
-from control.fleet.edge_table import LEASE
+from control.fleet.edge_table import LEASE_SECONDS
 from control.fleet.fanout import Edge
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.documents import BadDocument
@@ -41,7 +41,7 @@ async def test_a_cursor_that_could_not_be_kept_is_refused(open_plane, cursor: Cu
 async def test_too_many_titles_at_once_are_refused(open_plane) -> None:
     async with open_plane() as plane:
         with pytest.raises(BadDocument, match="at most"):
-            await plane.put_titles({}, ["a"] * (TITLES_AT_ONCE + 1), author="services")
+            await plane.put_titles({}, ["a"] * (MAX_TITLES + 1), author="services")
 
 
 async def test_edges_are_remembered_over_a_restart(open_plane, monkeypatch) -> None:
@@ -54,12 +54,12 @@ async def test_edges_are_remembered_over_a_restart(open_plane, monkeypatch) -> N
                 raise StorageFailed("no space left")
 
             broken.setattr(Store, "save", fails)
-            await plane.keep_edges()
+            await plane.save_edges()
             assert plane.fanout.changed == {"e1"}
-        await plane.keep_edges()
+        await plane.save_edges()
         assert not plane.fanout.changed
     async with open_plane() as plane:
-        await plane.remember_edges()
+        await plane.load_edges()
         edge = plane.fanout.edges["e1"]
         assert (edge.hello.region, edge.last_seen, edge.acked, edge.connected) == ("eu", 12.5, {"rules": 3}, False)
 
@@ -68,11 +68,11 @@ async def test_revocations_that_ended_are_forgotten_by_and_by(open_plane, clock,
     async with open_plane() as plane:
         await plane.revoke("s", "1970-01-01T00:00:00Z", author="operator")
         await plane.revoke("t", None, author="operator")
-        tending = asyncio.ensure_future(plane.tend())  # noqa: TID251 (the test owns it)
+        tending = asyncio.ensure_future(plane.run_upkeep())  # noqa: TID251 (the test owns it)
         await until(lambda: set(changes.revocations(plane.store.desired)) == {"t"})
         await plane.revoke("u", "1970-01-01T00:00:00Z", author="operator")
         await until(lambda: clock.waiting)
-        clock.advance(FORGET_EVERY)
+        clock.advance(DELETE_EVERY)
         await until(lambda: set(changes.revocations(plane.store.desired)) == {"t"})
         tending.cancel()
         await asyncio.gather(tending, return_exceptions=True)
@@ -81,17 +81,17 @@ async def test_revocations_that_ended_are_forgotten_by_and_by(open_plane, clock,
 async def test_any_replica_tells_of_all_edges(clock, postgresql_url) -> None:
     one, two = [await Store.open(postgresql(postgresql_url, PASSWORD), name) for name in ("one", "two")]
     here, there = ControlService(one, clock), ControlService(two, clock)
-    await here.remember_edges()
+    await here.load_edges()
     edge = Edge(Hello("e1", region="eu", pop="fra"), clock.wall(), connected=True, acked={"rules": 3})
     there.fanout.edges["e1"] = edge
     there.fanout.changed.add("e1")
-    await there.keep_edges()
-    await here.remember_edges()
+    await there.save_edges()
+    await here.load_edges()
     told = here.fanout.edges["e1"]
     assert (told.connected, told.acked, told.hello.pop) == (True, {"rules": 3}, "fra")
-    assert not here.fanout.here
-    clock.advance(LEASE + 1)  # the other replica says no more
-    await here.remember_edges()
+    assert not here.fanout.connected_here
+    clock.advance(LEASE_SECONDS + 1)  # the other replica says no more
+    await here.load_edges()
     assert not here.fanout.edges["e1"].connected
     for store in (one, two):
         await store.dispose()

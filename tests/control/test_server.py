@@ -134,8 +134,8 @@ async def test_a_report_out_of_bounds_is_left_out_and_neither_control_nor_the_ed
         assert fanout.edges["e1"].report is None
         await call.write(pb.FromEdge(report=pb.Report(seconds=2, popular=[pb.Popular(**good)])))
         await until(lambda: fanout.edges["e1"].report is not None)
-        assert control.plane.heat.popularity.ranked(control.plane.clock.mono())
-        control.plane.heat.tick()
+        assert control.plane.hot_titles.popularity.ranked(control.plane.clock.mono())
+        control.plane.hot_titles.update_lists()
         call.cancel()
         await channel.close()
 

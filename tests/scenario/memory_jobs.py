@@ -30,7 +30,7 @@ class MemoryJobs:
         """What a start of control does."""
         dispatch = Dispatch(fanout, clock, lambda: asyncio.get_running_loop().call_soon(self._keep, dispatch))
         for other in self._running:
-            fanout.seen_elsewhere(other.fanout.edges.values())
+            fanout.merge_edges(other.fanout.edges.values())
         dispatch.begin(self.epoch, self.floor)
         dispatch.release.record_late(self.late)
         dispatch.add_entries(entry for entry in self.entries if entry.job.seq > self.floor)
@@ -70,8 +70,8 @@ class MemoryJobs:
             self.receipts.setdefault(one.receipt.job.number, {})[one.edge] = one.receipt
         for other in self._running:
             if due.receipts and other is not dispatch:
-                here = dispatch.fanout.here
-                other.fanout.seen_elsewhere(e for name, e in dispatch.fanout.edges.items() if name in here)
+                here = dispatch.fanout.connected_here
+                other.fanout.merge_edges(e for name, e in dispatch.fanout.edges.items() if name in here)
                 other.look()
         if due.late:
             for seq, shields in due.late.items():

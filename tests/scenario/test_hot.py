@@ -48,7 +48,7 @@ async def test_a_title_that_rises_is_on_its_replicas_in_half_a_minute(s: Scenari
             for title in range(BEFORE):
                 crowd(edge, f"old{title}", 5)
         await passes(s, c1, edges.values())
-        heat.tick()
+        heat.update_lists()
     seconds = 0.0
     listed = 0.0
     while seconds < 30:
@@ -58,11 +58,11 @@ async def test_a_title_that_rises_is_on_its_replicas_in_half_a_minute(s: Scenari
             crowd(edge, "film", 45 if name == "e0" else 0)
         await passes(s, c1, edges.values())
         seconds += 2.0
-        heat.tick()
-        if not listed and any(name.content_id == "film" for name, _, _ in heat.hot.listed("eu")):
+        heat.update_lists()
+        if not listed and any(name.content_id == "film" for name, _, _ in heat.planner.hot_renditions("eu")):
             listed = seconds
     assert 0 < listed <= 10
-    count = heat.hot.replicas("eu", "film")
+    count = heat.planner.replicas("eu", "film")
     assert count >= 2
     await until(lambda: sum(_holds(edge, film) for edge in edges.values()) == count)
     holding = [name for name, edge in edges.items() if _holds(edge, film)]

@@ -40,12 +40,12 @@ async def test_a_killed_edge_is_named_no_more_and_is_when_it_is_back(s: Scenario
     await nodes[first].is_killed()
     await until(lambda: not c1.fanout.edges[first].connected)
     assert first in named(traffic), "a line that broke is no death"
-    traffic.take_probe(first, well=False, reached=False, detail="connection refused")
+    traffic.record_probe(first, well=False, reached=False, detail="connection refused")
     assert first not in named(traffic)
     assert traffic.verdicts()[first].standing is Standing.GONE
     await nodes[first].started()
     await until(lambda: c1.fanout.edges[first].connected)
-    traffic.take_probe(first, well=True, reached=True)
+    traffic.record_probe(first, well=True, reached=True)
     await s.clock.advance(2.5)
     await until(lambda: traffic.verdicts()[first].standing is Standing.RETURNING)
     for _ in range(15):  # everybody goes on reporting
@@ -81,6 +81,6 @@ async def test_viewers_who_say_that_they_stall_move_nobody(s: Scenario) -> None:
     await _reported(s, traffic)
     before = named(traffic)
     for session in ("a", "b", "c", "d"):
-        traffic.take_signal(before[0], session, requests=20, errors=20, stalled=6.0)
+        traffic.record_signal(before[0], session, requests=20, errors=20, stalled=6.0)
     await s.clock.advance(1)
     assert named(traffic) == before

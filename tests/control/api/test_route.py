@@ -59,6 +59,6 @@ async def test_services_ask_by_grpc(control):
             ("e1", "127.0.0.1:8081"),
         ]
         await client.put_signals([Met("127.0.0.1:8081", f"s{n}", 10, 5, 1.0) for n in range(3)], within=5.0)
-        assert len(control.plane.traffic.watched["e1"].told) == 3
+        assert len(control.plane.routing.histories["e1"].signals) == 3
         with pytest.raises(BadRequest):
             await client.route("../x", within=5.0)

@@ -233,7 +233,7 @@ async def test_an_edge_that_reads_nothing_is_hung_up_on(fleet: Fleet, monkeypatc
     async def never(_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(control.fleet.fanout, "ANSWER_WITHIN", 0.01)
+    monkeypatch.setattr(control.fleet.fanout, "ANSWER_SECONDS", 0.01)
     wire = Wire(Hello("e1"))
     monkeypatch.setattr(wire, "send", never)
     with pytest.raises(ConnectionRejected, match="nothing was read"):

@@ -16,10 +16,10 @@ async def test_it_follows_what_operators_say(open_store) -> None:
         roster = FleetCache(store, lambda: woken.append(1))
         roster.on_change.append(lambda: told.append(set(roster.nodes)))
         await roster.refresh()
-        assert not roster.is_old
+        assert not roster.is_stale
         await store.transact(lambda tx: nodes.put_group(tx, nodes.Group("g", region="eu")), ME)
         await store.transact(lambda tx: nodes.put_node(tx, nodes.Node("e1", group="g")), ME)
-        assert roster.is_old
+        assert roster.is_stale
         assert len(woken) == 2
         await roster.refresh()
         await roster.refresh()

@@ -12,7 +12,14 @@ from control.desired import changes
 from control.desired.resources import Change
 from control.desired.revision_diff import ResourceChange
 from control.fleet import nodes
-from control.fleet.history import Conflict, Forgotten, between, revision, revision_json, rollback
+from control.fleet.history import (
+    RevisionUnknown,
+    RollbackConflict,
+    changes_between,
+    prepare_rollback,
+    read_revision,
+    revision_json,
+)
 from kernel.fleet.messages import KEYS, RULES, SETTINGS
 
 ME = Author("operator", 1_800_000_000.0, "because")
@@ -24,21 +31,21 @@ def title(name: str, **licence):
 
 
 async def take_back(store: Store, number: int) -> int | None:
-    return await store.transact(await rollback(store, number), ME)
+    return await store.transact(await prepare_rollback(store, number), ME)
 
 
 async def test_one_revision_from_what_to_what(open_store) -> None:
     async with open_store() as store:
         await store.commit(title("a", allow=["DE"]), ME)
         await store.commit(title("a", allow=["DE", "FR"]), ME)
-        told = revision_json(await revision(store, 2))
+        told = revision_json(await read_revision(store, 2))
         assert (told["revision"], told["author"], told["reason"]) == (2, "operator", "because")
         assert told["at"] == "2027-01-15T08:00:00+00:00"
         (change,) = told["changes"]
         assert (change["kind"], change["name"]) == ("rules", "title/a")
         assert (change["before"]["allow"], change["after"]["allow"]) == (["DE"], ["DE", "FR"])
-        with pytest.raises(Forgotten, match="no revision 3"):
-            await revision(store, 3)
+        with pytest.raises(RevisionUnknown, match="no revision 3"):
+            await read_revision(store, 3)
 
 
 async def test_what_changed_between_two_revisions_each_thing_once(open_store) -> None:
@@ -47,15 +54,15 @@ async def test_what_changed_between_two_revisions_each_thing_once(open_store) ->
         await store.commit(title("b"), ME)
         await store.commit(title("a", allow=["DE"]), ME)
         await store.commit(lambda d: changes.put_titles(d, {}, ["b"]), ME)
-        (only,) = await between(store, 1, 4)
+        (only,) = await changes_between(store, 1, 4)
         assert (only.name, only.before) == ("title/a", OPEN)
-        assert {touch.name for touch in await between(store, 0, 2)} == {"title/a", "title/b"}
-        assert await between(store, 4, 4) == ()
+        assert {touch.name for touch in await changes_between(store, 0, 2)} == {"title/a", "title/b"}
+        assert await changes_between(store, 4, 4) == ()
         for older, newer in ((3, 2), (-1, 2), (0, 5_000)):
             with pytest.raises(ValueError, match="revision"):
-                await between(store, older, newer)
-        with pytest.raises(Forgotten, match="no revision 9"):
-            await between(store, 2, 9)
+                await changes_between(store, older, newer)
+        with pytest.raises(RevisionUnknown, match="no revision 9"):
+            await changes_between(store, 2, 9)
 
 
 async def test_a_revision_is_taken_back_as_a_new_one(open_store) -> None:
@@ -68,7 +75,7 @@ async def test_a_revision_is_taken_back_as_a_new_one(open_store) -> None:
         assert store.desired.content(RULES, "title/b") is None
         assert await take_back(store, 3) == 4
         assert store.desired.content(RULES, "title/b") == OPEN
-        with pytest.raises(Conflict, match="rules title/a has been changed since"):
+        with pytest.raises(RollbackConflict, match="rules title/a has been changed since"):
             await take_back(store, 1)
 
 
@@ -92,7 +99,7 @@ async def test_nodes_and_groups_are_taken_back_too(open_store) -> None:
         assert not await store.read(schema.nodes.select())
         assert not await store.read(schema.groups.select())
         assert await take_back(store, 6) == 7
-        assert {touch[:2] for touch in await between(store, 6, 7)} == {("node", "e1"), ("group", "g")}
+        assert {touch[:2] for touch in await changes_between(store, 6, 7)} == {("node", "e1"), ("group", "g")}
 
 
 async def test_what_is_forgotten_or_goes_another_way_is_not_taken_back(open_store, monkeypatch) -> None:
@@ -101,14 +108,14 @@ async def test_what_is_forgotten_or_goes_another_way_is_not_taken_back(open_stor
         await store.commit(lambda _: Change({(SETTINGS, "all"): b"{}"}), ME)
         await store.commit(lambda _: Change({(KEYS, "k"): b"{}"}), ME)
         with pytest.raises(ValueError, match="changed settings, which cannot be taken back"):
-            await rollback(store, 2)
+            await prepare_rollback(store, 2)
         await store.save(lambda c: c.execute(delete(schema.details).where(schema.details.c.number == 1)))
-        assert (await revision(store, 1)).touches is None
-        assert revision_json(await revision(store, 1))["changes"] is None
-        for asked in (rollback(store, 1), between(store, 0, 3)):
-            with pytest.raises(Forgotten, match="details of revision 1 are forgotten"):
+        assert (await read_revision(store, 1)).touches is None
+        assert revision_json(await read_revision(store, 1))["changes"] is None
+        for asked in (prepare_rollback(store, 1), changes_between(store, 0, 3)):
+            with pytest.raises(RevisionUnknown, match="details of revision 1 are forgotten"):
                 await asked
-        assert await between(store, 2, 3) == (ResourceChange(KEYS, "k", None, b"{}"),)
-        monkeypatch.setattr(control.fleet.history, "MAX_BETWEEN", 1)
+        assert await changes_between(store, 2, 3) == (ResourceChange(KEYS, "k", None, b"{}"),)
+        monkeypatch.setattr(control.fleet.history, "MAX_COMPARED", 1)
         with pytest.raises(ValueError, match="at most 1"):
-            await between(store, 0, 2)
+            await changes_between(store, 0, 2)

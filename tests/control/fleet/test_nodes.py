@@ -8,8 +8,8 @@ from control.db import schema
 from control.db.store import Author
 from control.desired.changes import NotFound
 from control.fleet import nodes
-from control.fleet.edge_table import edge_row, keep_edges
-from control.fleet.nodes import Group, Node, as_known, parse_group, parse_node
+from control.fleet.edge_table import edge_row, save_edge_rows
+from control.fleet.nodes import Group, Node, effective_node, parse_group, parse_node
 from control.fleet.session import Edge
 from kernel.documents import BadDocument
 from kernel.fleet.messages import Hello
@@ -45,7 +45,7 @@ async def test_a_node_is_put_drained_and_forgotten_each_as_a_revision(open_store
 
 async def test_an_edge_that_was_only_seen_can_be_drained(open_store) -> None:
     async with open_store() as store:
-        await store.save(lambda c: keep_edges(c, [edge_row(Edge(Hello("s1", "shield"), 1.0), "one", 1.0)]))
+        await store.save(lambda c: save_edge_rows(c, [edge_row(Edge(Hello("s1", "shield"), 1.0), "one", 1.0)]))
         await store.transact(lambda tx: nodes.drain(tx, "s1"), ME)
         node = await held(store, "s1")
         assert (node.role, node.drained, node.number) == ("shield", ME.at, 1)
@@ -56,7 +56,7 @@ async def test_joining_and_renewing(open_store) -> None:
     async with open_store() as store:
         store.on_change("nodes", lambda: heard.append(store.desired.revision))
         await store.transact(lambda tx: nodes.enrol(tx, "e1", "shield", "eu", 99.0), ME)
-        await store.save(lambda c: nodes.renewed(c, "e1", 199.0), ["nodes"])
+        await store.save(lambda c: nodes.record_renewal(c, "e1", 199.0), ["nodes"])
         assert await held(store) == Node("e1", "shield", "eu", enrolled=ME.at, certificate_ends=199.0, number=1)
         assert heard[:2] == [1, 1]
 
@@ -90,9 +90,9 @@ async def test_their_number_has_a_bound(open_store, monkeypatch) -> None:
 
 def test_whose_word_counts() -> None:
     hello = Hello("e1", "edge", "said", pop="said", capacity=1)
-    assert as_known(hello, {}, {}) == Node("e1", "edge", "said", "said", capacity=1)
+    assert effective_node(hello, {}, {}) == Node("e1", "edge", "said", "said", capacity=1)
     node, group = Node("e1", "shield", group="g", capacity=3), Group("g", region="group", capacity=2)
-    known = as_known(hello, {"e1": node}, {"g": group})
+    known = effective_node(hello, {"e1": node}, {"g": group})
     assert (known.role, known.region, known.pop, known.capacity) == ("shield", "group", "said", 3)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from control.fleet.own_address import host_of, judged
+from control.fleet.own_address import check_addresses, host_of
 from kernel.fleet.messages import Hello
 
 
@@ -37,17 +37,19 @@ def test_where_a_connection_comes_from(peer: str, host: str) -> None:
     ],
 )
 def test_only_its_own_address_counts(peer: str, address: str, admin: str, kept: tuple[str, str]) -> None:
-    found = judged(Hello("e1", address=address, admin=admin), peer, certified=True)
+    found = check_addresses(Hello("e1", address=address, admin=admin), peer, certified=True)
     assert (found.hello.address, found.hello.admin) == kept
-    assert bool(found.strange) is (kept == ("", ""))
+    assert bool(found.ignored) is (kept == ("", ""))
 
 
 def test_the_address_of_another_node_is_not_its_own() -> None:
-    found = judged(Hello("e9", address="127.0.0.1:80"), "ipv4:127.0.0.1:5", certified=True, taken={"127.0.0.1:80"})
-    assert (found.hello.address, found.strange) == ("", "address 127.0.0.1:80 is another node's")
+    found = check_addresses(
+        Hello("e9", address="127.0.0.1:80"), "ipv4:127.0.0.1:5", certified=True, taken={"127.0.0.1:80"}
+    )
+    assert (found.hello.address, found.ignored) == ("", "address 127.0.0.1:80 is another node's")
 
 
 def test_without_certificates_viewers_may_be_sent_anywhere_but_control_asks_this_machine_only() -> None:
     said = Hello("e1", address="edge.example:80", admin="10.0.0.1:9090")
-    found = judged(said, "ipv4:127.0.0.1:5", certified=False)
+    found = check_addresses(said, "ipv4:127.0.0.1:5", certified=False)
     assert (found.hello.address, found.hello.admin) == ("edge.example:80", "")

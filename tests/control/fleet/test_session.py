@@ -26,10 +26,10 @@ def test_an_answer_is_due_sixty_seconds_after_the_oldest_update() -> None:
 
 def test_what_is_applied_is_noted_by_type_and_a_full_disk_until_it_is_over() -> None:
     edge = Edge(Hello("e1"), 0.0)
-    edge.note_applied(Applied(SETTINGS, Version("e", 3), "no space"))
+    edge.record_applied(Applied(SETTINGS, Version("e", 3), "no space"))
     assert (edge.applied, edge.errors) == ({}, {"settings on disk": "no space"})
-    edge.note_applied(Applied(SETTINGS, Version("e", 3)))
-    edge.note_applied(Applied("weather", Version("e", 3)))
+    edge.record_applied(Applied(SETTINGS, Version("e", 3)))
+    edge.record_applied(Applied("weather", Version("e", 3)))
     assert (edge.applied, edge.errors) == ({SETTINGS: 3}, {})
 
 

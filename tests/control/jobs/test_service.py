@@ -60,7 +60,7 @@ async def open_control(open_store: Callable, clock: HandClock) -> AsyncIterator[
         async def opened(*remembers: Edge) -> Control:
             store = await stack.enter_async_context(open_store())
             control = Control(store, clock)
-            control.fanout.seen_elsewhere(remembers)
+            control.fanout.merge_edges(remembers)
             await control.keeper.start()
             await stack.enter_async_context(_running(control.keeper))
             return control
@@ -262,7 +262,7 @@ async def test_a_purge_at_one_replica_reaches_the_edges_of_another(
         pytest.skip("two replicas need a database for several")
     one, two = await open_control(), await open_control()
     shield, edge = one.joins("s1", "shield"), two.joins("e1")
-    two.fanout.seen_elsewhere([Edge(shield.hello, shield.last_seen, connected=True)])
+    two.fanout.merge_edges([Edge(shield.hello, shield.last_seen, connected=True)])
     seq = await one.keeper.purge(Purge(keys=("a",)), ME)
     await until(lambda: two.keeper.dispatch.log.head == seq)
     assert two.asks(edge) == []

@@ -6,7 +6,7 @@ import json
 
 from control.desired.resources import Desired
 from control.fleet.fanout import Edge, Fanout
-from control.popularity.service import EVERY, SILENT, HotTitlesService, region_of
+from control.popularity.service import PLAN_EVERY, SILENT_AFTER, HotTitlesService, region_of
 from kernel.fleet.hot_list import parse_hot
 from kernel.fleet.messages import HOT, Hello, Popular, Report
 from tests.scenario.clock import FakeClock
@@ -35,7 +35,7 @@ def test_what_edges_report_comes_back_as_a_document() -> None:
     _, fanout, heat = stage(edge("e1"), edge("e2"))
     for one in fanout.edges.values():
         fanout.on_report[0](one, popular())
-    heat.tick()
+    heat.update_lists()
     document = heat.document(Hello("e1"))
     assert document is not None
     rows = parse_hot(json.loads(document.content))
@@ -46,35 +46,35 @@ def test_what_edges_report_comes_back_as_a_document() -> None:
 
 def test_nothing_new_is_no_new_version() -> None:
     clock, fanout, heat = stage(edge("e1"))
-    heat.note(fanout.edges["e1"], popular())
-    heat.tick()
+    heat.record_report(fanout.edges["e1"], popular())
+    heat.update_lists()
     before = heat.document(Hello("e1"))
     clock.now += 2.0
-    heat.tick()
+    heat.update_lists()
     assert heat.document(Hello("e1")) is before
 
 
 def test_shields_neither_count_nor_hold() -> None:
     _, fanout, heat = stage(edge("s1", "shield"), edge("e1"))
-    heat.note(fanout.edges["s1"], popular("misses"))
-    heat.note(fanout.edges["e1"], popular())
-    heat.tick()
+    heat.record_report(fanout.edges["s1"], popular("misses"))
+    heat.record_report(fanout.edges["e1"], popular())
+    heat.update_lists()
     assert heat.document(Hello("s1")) is None
-    assert [one.content_id for one, _, _ in heat.hot.listed("eu")] == ["film"]
+    assert [one.content_id for one, _, _ in heat.planner.hot_renditions("eu")] == ["film"]
 
 
 def test_an_edge_that_is_away_keeps_its_list_until_it_is_forgotten() -> None:
     clock, fanout, heat = stage(edge("e1"), edge("e2"))
     for one in fanout.edges.values():
-        heat.note(one, popular())
-    heat.tick()
+        heat.record_report(one, popular())
+    heat.update_lists()
     before = heat.document(Hello("e2"))
     fanout.edges["e2"].connected = False
-    clock.now += SILENT
-    heat.tick()
+    clock.now += SILENT_AFTER
+    heat.update_lists()
     assert heat.document(Hello("e2")) is before
     del fanout.edges["e2"]
-    heat.tick()
+    heat.update_lists()
     assert heat.document(Hello("e2")) is None
 
 
@@ -84,9 +84,9 @@ async def test_it_ticks_by_itself() -> None:
 
     clock, fanout, heat = stage(edge("e1"))
     running = asyncio.create_task(heat.run())  # noqa: TID251 (this test owns it)
-    heat.note(fanout.edges["e1"], popular())
+    heat.record_report(fanout.edges["e1"], popular())
     await clock.advance(0)
-    await clock.advance(EVERY)
+    await clock.advance(PLAN_EVERY)
     assert heat.document(Hello("e1")) is not None
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):

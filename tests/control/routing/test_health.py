@@ -7,17 +7,17 @@ from dataclasses import replace
 import pytest
 
 from control.routing.health import (
+    MAX_SIGNALS,
     PROBE_AGE,
     QUORUM,
-    SIGNALS_KEPT,
     SILENT,
     EdgeObservation,
     ObservationHistory,
     SignalSample,
     Standing,
-    is_unreachable,
     judge,
-    told_by_viewers,
+    viewer_trouble,
+    why_unreachable,
     witnesses,
 )
 from kernel.fleet.messages import Report
@@ -37,12 +37,12 @@ def probed(
     watched: ObservationHistory, now: float, *, times: int = 2, reached: bool = True, prober: str = "c1"
 ) -> None:
     for _ in range(times):
-        watched.take_probe(prober, now, well=False, reached=reached, detail="no connection")
+        watched.record_probe(prober, now, well=False, reached=reached, detail="no connection")
 
 
 def in_trouble(watched: ObservationHistory, now: float, sessions: int = 3) -> None:
     for number in range(sessions):
-        watched.take_signal(f"s{number}", SignalSample(10, 5, 0.0, now))
+        watched.record_signal(f"s{number}", SignalSample(10, 5, 0.0, now))
 
 
 def later(seen: dict[str, EdgeObservation], now: float) -> dict[str, EdgeObservation]:
@@ -70,7 +70,7 @@ def test_one_witness_alone_makes_it_doubted_and_never_ejected(who, edge, happens
     happens(watched["e0"])
     for second in range(12):
         verdicts = judge(watched, seen, 100.0 + second / 4)
-        assert verdicts["e0"].standing is Standing.SUSPECT
+        assert verdicts["e0"].standing is Standing.DOUBTED
         assert verdicts["e0"].why.startswith(who)
         assert verdicts["e1"].standing is Standing.GOOD
 
@@ -97,9 +97,9 @@ def test_two_that_agree_for_five_looks_eject_for_thirty_seconds_and_it_comes_bac
         standings.append(judge(watched, later(seen, now), now)["e0"].standing)
         now += 1
     assert len(witnesses(watched["e0"], replace(seen["e0"], reported_at=now), now)) == QUORUM
-    assert standings == [Standing.SUSPECT] * 4 + [Standing.EJECTED] * 2
+    assert standings == [Standing.DOUBTED] * 4 + [Standing.EJECTED] * 2
     seen["e0"] = WELL
-    watched["e0"].take_probe("c1", now, well=True, reached=True)
+    watched["e0"].record_probe("c1", now, well=True, reached=True)
     assert judge(watched, later(seen, now), now)["e0"].standing is Standing.EJECTED
     now += EJECT_SECONDS
     back = judge(watched, later(seen, now), now)["e0"]
@@ -136,7 +136,7 @@ def test_a_dead_edge_is_gone_at_once_its_stream_broke_and_nobody_gets_a_connecti
     assert (gone.standing, gone.why) == (Standing.GONE, "its stream broke, and no connection")
     seen["e0"] = WELL
     assert judge(watched, seen, 101.0)["e0"].standing is Standing.GONE, "until somebody has reached it"
-    watched["e0"].take_probe("c1", 102.0, well=True, reached=True)
+    watched["e0"].record_probe("c1", 102.0, well=True, reached=True)
     assert judge(watched, later(seen, 102.0), 102.0)["e0"].standing is Standing.RETURNING
 
 
@@ -145,10 +145,10 @@ def test_a_line_that_broke_is_no_death_when_most_probers_reach_the_edge():
     lost = replace(WELL, connected=False, lost_at=100.0)
     probed(watched, 101.0, reached=False, prober="c1")
     for prober in ("c2", "c3"):
-        watched.take_probe(prober, 101.0, well=True, reached=True)
-    assert not is_unreachable(watched, lost, 101.0)
-    assert is_unreachable(ObservationHistory(probes={"c1": watched.probes["c1"]}), lost, 101.0)
-    assert not is_unreachable(watched, WELL, 101.0)
+        watched.record_probe(prober, 101.0, well=True, reached=True)
+    assert not why_unreachable(watched, lost, 101.0)
+    assert why_unreachable(ObservationHistory(probes={"c1": watched.probes["c1"]}), lost, 101.0)
+    assert not why_unreachable(watched, WELL, 101.0)
 
 
 def test_panic_asks_the_ejected_all_the_same():
@@ -158,7 +158,7 @@ def test_panic_asks_the_ejected_all_the_same():
     for name in ("e1", "e2"):
         seen[name] = replace(WELL, report=replace(CALM, ready=False))
     verdicts = judge(watched, seen, 100.0)
-    assert verdicts["e0"].standing is Standing.SUSPECT
+    assert verdicts["e0"].standing is Standing.DOUBTED
     assert verdicts["e0"].why.startswith("panic")
 
 
@@ -191,30 +191,30 @@ def test_busy_until_calm():
     [
         lambda watched: in_trouble(watched, 100.0, sessions=2),
         lambda watched: in_trouble(watched, 60.0),
-        lambda watched: watched.take_signal("s", SignalSample(10, 0, 0.5, 100.0)),
+        lambda watched: watched.record_signal("s", SignalSample(10, 0, 0.5, 100.0)),
     ],
 )
 def test_a_few_or_old_words_of_viewers_are_not_shown(happens):
     watched = ObservationHistory()
     happens(watched)
-    assert not told_by_viewers(watched, 100.0)
+    assert not viewer_trouble(watched, 100.0)
 
 
 def test_viewers_decide_nothing_alone_or_beside_a_witness():
     """Four guests with invented errors made an edge doubted and moved the next viewers away."""
     watched, seen = fleet(2)
-    in_trouble(watched["e0"], 100.0, sessions=SIGNALS_KEPT)
+    in_trouble(watched["e0"], 100.0, sessions=MAX_SIGNALS)
     assert judge(watched, seen, 100.0)["e0"].standing is Standing.GOOD
     probed(watched["e0"], 100.0)
     for second in range(12):
-        in_trouble(watched["e0"], 100.0 + second, sessions=SIGNALS_KEPT)
+        in_trouble(watched["e0"], 100.0 + second, sessions=MAX_SIGNALS)
         assert judge(watched, later(seen, 100.0 + second), 100.0 + second)["e0"].standing is not Standing.EJECTED
-    assert "64 of 64 sessions" in told_by_viewers(watched["e0"], 111.0)
+    assert "64 of 64 sessions" in viewer_trouble(watched["e0"], 111.0)
 
 
 def test_the_latest_sessions_are_kept():
     watched = ObservationHistory()
-    for number in range(SIGNALS_KEPT + 5):
-        watched.take_signal(f"s{number}", SignalSample(1, 0, 0.0, 1.0))
-    assert len(watched.told) == SIGNALS_KEPT
-    assert "s4" not in watched.told
+    for number in range(MAX_SIGNALS + 5):
+        watched.record_signal(f"s{number}", SignalSample(1, 0, 0.0, 1.0))
+    assert len(watched.signals) == MAX_SIGNALS
+    assert "s4" not in watched.signals

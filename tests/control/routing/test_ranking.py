@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from control.routing.health import Standing, Verdict
-from control.routing.ranking import TTL, TTL_IN_TROUBLE, CandidateEdge, RouteQuery, near, route
+from control.routing.ranking import TTL, TTL_IN_TROUBLE, CandidateEdge, RouteQuery, nearby_regions, rank_edges
 from kernel.upstreams.rendezvous import Candidate, order
 
 GOOD = Verdict(Standing.GOOD)
@@ -21,7 +21,7 @@ REGIONS = ("eu", "us")
 
 
 def named(ask: RouteQuery = ASK, places=(*EU, *US, *AP), regions=REGIONS, replicas: int = 1) -> list[str]:
-    return [choice.id for choice in route(ask, places, regions, replicas).edges]
+    return [choice.id for choice in rank_edges(ask, places, regions, replicas).edges]
 
 
 def with_standing(place: CandidateEdge, standing: Standing, why: str = "") -> CandidateEdge:
@@ -72,19 +72,19 @@ def test_a_hot_title_is_where_it_was_placed_and_sessions_spread_over_that():
 def test_load_is_bounded_at_a_quarter_above_the_mean():
     first, second = named()[:2]
     loaded = [replace(place, running=200 if place.id == first else 100) for place in EU]
-    routed = route(ASK, loaded, REGIONS)
+    routed = rank_edges(ASK, loaded, REGIONS)
     assert routed.edges[0].id == second
     assert routed.edges[-1].id == first
-    assert "beyond its bound with 200 connections" in routed.edges[-1].why
+    assert "over its bound with 200 connections" in routed.edges[-1].why
     within = [replace(place, running=110 if place.id == first else 100) for place in EU]
-    assert route(ASK, within, REGIONS).edges[0].id == first
+    assert rank_edges(ASK, within, REGIONS).edges[0].id == first
 
 
-@pytest.mark.parametrize("standing", [Standing.BUSY, Standing.SUSPECT])
+@pytest.mark.parametrize("standing", [Standing.BUSY, Standing.DOUBTED])
 def test_whoever_is_in_trouble_comes_after_all_that_are_well(standing):
     first = named()[0]
     place = next(place for place in EU if place.id == first)
-    routed = route(ASK, changed(with_standing(place, standing, "so")), REGIONS)
+    routed = rank_edges(ASK, changed(with_standing(place, standing, "so")), REGIONS)
     assert routed.edges[-1].id == first
     assert routed.edges[-1].why.startswith(f"{standing.value}: home, ")
     assert routed.edges[-1].why.endswith("so")
@@ -95,7 +95,7 @@ def test_whoever_is_in_trouble_comes_after_all_that_are_well(standing):
 def test_whoever_is_out_is_passed_over_and_it_is_said_why(standing):
     first = named()[0]
     place = next(place for place in EU if place.id == first)
-    routed = route(ASK, changed(with_standing(place, standing, "so")), REGIONS)
+    routed = rank_edges(ASK, changed(with_standing(place, standing, "so")), REGIONS)
     assert first not in [choice.id for choice in routed.edges]
     assert [(one.id, one.why) for one in routed.passed] == [(first, f"{standing.value}: so")]
 
@@ -123,7 +123,7 @@ def test_a_slow_start_takes_its_share_of_titles():
     usual = [ask for ask in asks if named(ask)[0] == "e1"]
     now = [ask for ask in usual if named(ask, places=changed(returning))[0] == "e1"]
     assert 0 < len(now) < 0.6 * len(usual)
-    slow = route(next(ask for ask in usual if ask not in now), changed(returning), REGIONS)
+    slow = rank_edges(next(ask for ask in usual if ask not in now), changed(returning), REGIONS)
     assert "slow start" in next(choice.why for choice in slow.edges if choice.id == "e1")
 
 
@@ -138,7 +138,7 @@ def test_capacity_weighs():
 def test_as_many_as_asked_for():
     assert len(named(replace(ASK, most=2))) == 2
     assert len(named(replace(ASK, most=0))) == 12
-    assert route(ASK, EU, REGIONS).ttl == TTL
+    assert rank_edges(ASK, EU, REGIONS).ttl == TTL
 
 
 NEAR = {"eu": ("us", "ap"), "CH": ("eu", "af"), "us": ("eu",)}
@@ -155,10 +155,10 @@ NEAR = {"eu": ("us", "ap"), "CH": ("eu", "af"), "us": ("eu",)}
     ],
 )
 def test_where_to_look(region, country, regions):
-    assert near(region, country, NEAR) == regions
+    assert nearby_regions(region, country, NEAR) == regions
 
 
 def test_who_says_no_region_is_at_home_everywhere():
-    assert {choice.why.split(", ")[0] for choice in route(replace(ASK, region=""), [*EU, *US], ()).edges} == {
+    assert {choice.why.split(", ")[0] for choice in rank_edges(replace(ASK, region=""), [*EU, *US], ()).edges} == {
         "good: home"
     }

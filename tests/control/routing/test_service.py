@@ -25,7 +25,7 @@ class Fleet:
         self.clock = clock
         self.nodes: dict[str, Node] = {}
         self.fanout = Fanout(lambda: None, None, clock)  # type: ignore[arg-type]  # nobody connects
-        self.traffic = RoutingService(self.fanout, self.node_of, clock, "c1")
+        self.routing = RoutingService(self.fanout, self.node_of, clock, "c1")
         for number in range(1, count + 1):
             hello = Hello(f"e{number}", region="eu", address=f"127.0.0.{number}:8081")
             self.fanout.edges[hello.id] = Edge(hello, 0.0, connected=True)
@@ -41,7 +41,7 @@ class Fleet:
             hook(edge, edge.report)
 
     def names(self) -> list[str]:
-        return [choice.id for choice in self.traffic.route(ASK).edges]
+        return [choice.id for choice in self.routing.route(ASK).edges]
 
 
 @pytest.fixture
@@ -65,9 +65,9 @@ def test_what_happens_counts_at_once(fleet, clock):
     assert len(fleet.names()) == 3
     clock.advance(1)
     fleet.fanout.edges["e2"].connected = False
-    fleet.traffic.take_probe("e2", well=False, reached=False, detail="refused")
+    fleet.routing.record_probe("e2", well=False, reached=False, detail="refused")
     assert sorted(fleet.names()) == ["e1", "e3"]
-    assert fleet.traffic.verdicts()["e2"].standing is Standing.GONE
+    assert fleet.routing.verdicts()["e2"].standing is Standing.GONE
     clock.advance(1)
     fleet.nodes["e3"] = Node("e3", region="eu", drained=1.0)
     assert fleet.names() == ["e1"]
@@ -75,44 +75,44 @@ def test_what_happens_counts_at_once(fleet, clock):
 
 def test_many_sessions_between_two_reports_are_spread(fleet):
     """What was answered since an edge's last report counts as its load."""
-    again = {fleet.traffic.route(RouteQuery("film", region="eu", session="0")).edges[0].id for _ in range(60)}
+    again = {fleet.routing.route(RouteQuery("film", region="eu", session="0")).edges[0].id for _ in range(60)}
     assert len(again) == 1, "who asks again is no new load"
-    firsts = [fleet.traffic.route(RouteQuery("film", region="eu", session=str(n))).edges[0].id for n in range(60)]
+    firsts = [fleet.routing.route(RouteQuery("film", region="eu", session=str(n))).edges[0].id for n in range(60)]
     assert len(set(firsts)) > 1
-    assert fleet.traffic.answered == 120
+    assert fleet.routing.answered == 120
     fleet.reports(firsts[0])
-    assert fleet.traffic._sent.get(firsts[0]) is None
+    assert fleet.routing._recent_sessions.get(firsts[0]) is None
 
 
 def test_viewers_in_trouble_are_shown_and_move_nobody(fleet):
     first = fleet.names()[0]
     address = fleet.fanout.edges[first].hello.address
     for session in ("a", "b", "c"):
-        fleet.traffic.take_signal(address, session, 10, 0, 4.0)
-    fleet.traffic.take_signal("nobody", "d", 10, 9, 0.0)
+        fleet.routing.record_signal(address, session, 10, 0, 4.0)
+    fleet.routing.record_signal("nobody", "d", 10, 9, 0.0)
     fleet.clock.advance(1)
     assert fleet.names()[0] == first
-    assert fleet.traffic.verdicts()[first].standing.value == "good"
-    assert fleet.traffic.told_by_viewers(first).startswith("3 of 3 sessions tell of trouble")
-    assert fleet.traffic.told_by_viewers("nobody") == ""
+    assert fleet.routing.verdicts()[first].standing.value == "good"
+    assert fleet.routing.viewer_trouble(first).startswith("3 of 3 sessions report trouble")
+    assert fleet.routing.viewer_trouble("nobody") == ""
 
 
 def test_a_hot_titles_replicas_are_asked_for(fleet):
     asked = []
-    fleet.traffic.replicas = lambda region, title: asked.append((region, title)) or 2
-    assert "one of 2 that have the title" in fleet.traffic.route(ASK).edges[0].why
+    fleet.routing.replicas = lambda region, title: asked.append((region, title)) or 2
+    assert "one of 2 that have the title" in fleet.routing.route(ASK).edges[0].why
     assert asked == [("eu", "film")]
 
 
 def test_edges_forgotten_are_forgotten(fleet, clock):
-    fleet.traffic.verdicts()
+    fleet.routing.verdicts()
     del fleet.fanout.edges["e1"]
     clock.advance(1)
-    fleet.traffic.verdicts()
-    assert set(fleet.traffic.watched) == {"e2", "e3"}
+    fleet.routing.verdicts()
+    assert set(fleet.routing.histories) == {"e2", "e3"}
 
 
 @pytest.mark.parametrize("note", [b"", b"[]", b'{"e1": 3}', b'{"e1": ["x", 0, true, ""]}'])
 def test_a_note_that_cannot_be_read_is_left_out(fleet, note):
-    fleet.traffic.take_note("c2", fleet.clock.wall(), note)
-    assert "e1" not in fleet.traffic.watched or "c2" not in fleet.traffic.watched["e1"].probes
+    fleet.routing.record_note("c2", fleet.clock.wall(), note)
+    assert "e1" not in fleet.routing.histories or "c2" not in fleet.routing.histories["e1"].probes

@@ -120,7 +120,7 @@ async def test_a_node_that_is_forgotten_is_hung_up_on_and_cannot_renew(fleet, un
         e1 = await joined(control)
         stream = await EdgeStream.connect(str(control.listen), e1)
         await stream.send(Hello("e1"))
-        await until(lambda: "e1" in control.plane.fanout.here)
+        await until(lambda: "e1" in control.plane.fanout.connected_here)
         await control.plane.store.transact(lambda tx: remove_node(tx, "e1"), Author("operator", NOW))
         with pytest.raises(UpstreamFailed, match="not enrolled any more"):
             async for _ in stream:

@@ -11,7 +11,7 @@ from control.db.database import sqlite
 from control.db.migrations.versions import v0001_desired_state, v0002_fleet
 from control.db.schema import edges
 from control.db.store import Store
-from control.fleet.edge_table import edge_of
+from control.fleet.edge_table import edge_from_row
 from kernel.clock import Instant
 from kernel.fleet.messages import RULES, Version
 
@@ -55,7 +55,7 @@ async def test_everything_is_still_known(first: Path) -> None:
     assert dict(store.cursors) == {"catalogue": 5_000_000_000}
     assert [row["author"] for row in await store.history()] == ["services", "operator"]
     (row,) = await store.read(edges.select())
-    edge = edge_of(row, Instant(100.0, 0.0))
+    edge = edge_from_row(row, Instant(100.0, 0.0))
     assert (edge.hello.region, edge.acked, edge.applied, edge.connected) == ("eu", {"rules": 9}, {"rules": 7}, False)
     await store.dispose()
 
