@@ -10,7 +10,7 @@ from cache import cache as module
 from cache.body import DiskBody
 from kernel.http.freshness import GENERAL, assess
 from tests.cache.workbench import MIB, Bench, cut, flip, junk, spoilt
-from tests.scenario.clock import turns
+from tests.doubles.clock import turns
 
 KIB = 1024
 

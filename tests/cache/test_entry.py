@@ -8,7 +8,7 @@ from kernel.errors import Bug
 from kernel.fetch_reasons import NotStorable
 from kernel.http.freshness import Verdict
 from tests.cache.workbench import now_of, response
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 
 def verdict(**more):

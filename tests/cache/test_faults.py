@@ -10,7 +10,7 @@ from cache.disk.tier import MAX_ERRORS, SUSPEND_SECONDS
 from kernel.errors import StorageFailed, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from tests.cache.workbench import Bench, another, cut, flip, gone, junk, response, spoilt
-from tests.scenario.clock import turns
+from tests.doubles.clock import turns
 
 KIB = 1024
 

@@ -4,7 +4,7 @@ import pytest
 
 from cache.index import MAX_ALTERNATES, Index, PurgeRequest
 from tests.cache.workbench import response
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 
 def made(key=b"/k", foo=None, *fields, vary=b"foo"):

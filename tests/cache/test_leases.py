@@ -7,7 +7,7 @@ import pytest
 from cache import leases as module
 from cache.cache import PurgeRequest
 from tests.cache.workbench import MIB, Bench
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 BODY = os.urandom(200_000)
 

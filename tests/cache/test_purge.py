@@ -10,7 +10,7 @@ from cache.entry import Entry
 from cache.fills.fill_state import FillState
 from cache.purge import STEP
 from tests.cache.workbench import MIB, Bench, response
-from tests.scenario.clock import turns
+from tests.doubles.clock import turns
 
 LARGE = b"x" * 300 * 1024
 ALL = {b"/a/1": b"one odd", b"/a/2": b"two even", b"/b/1": b"three odd"}

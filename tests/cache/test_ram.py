@@ -10,7 +10,7 @@ from cache.eviction.lru import Lru
 from cache.index import Index
 from cache.ram import RamTier
 from tests.cache.workbench import response
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 
 def tier(budget=10_000, *, alone=False):

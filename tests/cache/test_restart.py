@@ -13,7 +13,7 @@ import pytest
 
 from cache.cache import PurgeRequest
 from tests.cache.workbench import MIB, Bench
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 ROOT = Path(__file__).resolve().parents[2]
 

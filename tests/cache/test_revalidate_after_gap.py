@@ -9,7 +9,7 @@ from cache.ram import RamTier
 from cache.revalidate_after_gap import mark_stale_before
 from cache.slices import slice_key
 from tests.cache.workbench import Shop
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 
 def cache_of(clock: FakeClock) -> SegmentCache:

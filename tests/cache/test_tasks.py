@@ -5,7 +5,7 @@ import threading
 from cache.tasks import TaskRunner
 from edge.tasks import TaskOwner
 from tests.cache.workbench import Shop
-from tests.scenario.clock import turns
+from tests.doubles.clock import turns
 
 
 async def test_the_edges_owner_of_tasks_works_in_threads():

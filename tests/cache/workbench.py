@@ -11,7 +11,7 @@ from cache.eviction.choice import POLICIES
 from cache.ram import RamTier
 from kernel.clock import Instant
 from kernel.http.freshness import GENERAL, assess
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 MIB = 1 << 20
 

@@ -19,13 +19,13 @@ from control.db.store import Store
 from control.settings import ControlSettings
 from control.trust.api_keys import Keys
 from kernel.settings.table import resolve
+from tests.doubles.clock import FakeClock
 from tests.postgresql import PASSWORD, Server
-from tests.scenario.memory_control import HandClock
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def open_store(make_database: Callable[[], Database]) -> Callable:
 
 
 @pytest.fixture
-def open_plane(open_store: Callable, clock: HandClock) -> Callable:
+def open_plane(open_store: Callable, clock: FakeClock) -> Callable:
     @asynccontextmanager
     async def opened() -> AsyncIterator[ControlService]:
         async with open_store() as store:

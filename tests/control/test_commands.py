@@ -72,7 +72,7 @@ async def test_revocations_that_ended_are_forgotten_by_and_by(open_plane, clock,
         await until(lambda: set(changes.revocations(plane.store.desired)) == {"t"})
         await plane.revoke("u", "1970-01-01T00:00:00Z", author="operator")
         await until(lambda: clock.waiting)
-        clock.advance(DELETE_EVERY)
+        clock.move(DELETE_EVERY)
         await until(lambda: set(changes.revocations(plane.store.desired)) == {"t"})
         tending.cancel()
         await asyncio.gather(tending, return_exceptions=True)
@@ -90,7 +90,7 @@ async def test_any_replica_tells_of_all_edges(clock, postgresql_url) -> None:
     told = here.fanout.edges["e1"]
     assert (told.connected, told.acked, told.hello.pop) == (True, {"rules": 3}, "fra")
     assert not here.fanout.connected_here
-    clock.advance(LEASE_SECONDS + 1)  # the other replica says no more
+    clock.move(LEASE_SECONDS + 1)  # the other replica says no more
     await here.load_edges()
     assert not here.fanout.edges["e1"].connected
     for store in (one, two):

@@ -16,10 +16,10 @@ from control.rollout.service import SettingsPush
 from edge.fleet.subscribe import Subscriber
 from kernel.documents import BadDocument
 from kernel.fleet.messages import SETTINGS, Hello
-from tests.scenario.memory_control import HandClock
+from tests.doubles.clock import FakeClock
 
 
-async def test_a_rollout_is_kept_and_taken_up_by_whoever_starts(open_plane: Callable, clock: HandClock) -> None:
+async def test_a_rollout_is_kept_and_taken_up_by_whoever_starts(open_plane: Callable, clock: FakeClock) -> None:
     async with open_plane() as plane:
         with pytest.raises(BadDocument, match="default_ttl"):
             await plane.settings.push({"all": {"default_ttl": "soon"}}, author="anna")
@@ -35,7 +35,7 @@ async def test_a_rollout_is_kept_and_taken_up_by_whoever_starts(open_plane: Call
 
 @pytest.mark.parametrize("database_setting", ["postgresql"], indirect=True)
 async def test_what_one_replica_begins_the_other_tells_its_edges(
-    open_store: Callable, clock: HandClock, until: Callable
+    open_store: Callable, clock: FakeClock, until: Callable
 ) -> None:
     async with open_store("one") as first, open_store("two") as second:
         planes = [ControlService(store, clock) for store in (first, second)]
@@ -47,7 +47,7 @@ async def test_what_one_replica_begins_the_other_tells_its_edges(
         assert documents[0].content == b'{"default_ttl":"7s"}'
         assert await planes[0]._leads_rollouts()
         assert not await planes[1]._leads_rollouts()
-        clock.advance(60)
+        clock.move(60)
         assert await planes[1]._leads_rollouts()
 
 

@@ -15,7 +15,7 @@ from edge.app import Edge
 from edge.settings import EdgeSettings
 from edge.upstreams.network import LoopNetwork
 from kernel.settings.table import resolve
-from tests.scenario.clock import FakeClock, turns
+from tests.doubles.clock import FakeClock, turns
 
 SECONDS = 10.0
 """Bound of every wait: a test that needs it has failed."""

@@ -12,8 +12,8 @@ from edge.settings import EdgeSettings
 from edge.upstreams.network import LoopNetwork
 from kernel.errors import BadSettings
 from kernel.settings.table import resolve
+from tests.doubles.clock import FakeClock
 from tests.edge.ground import Says, parsed, resets, standing
-from tests.scenario.clock import FakeClock
 
 SEGMENT = "/cdn/eu/t1/v720/1.m4s"
 

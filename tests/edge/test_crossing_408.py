@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.doubles.clock import turns
 from tests.edge.upstreams.test_selector import OK, Place, Stage
-from tests.scenario.clock import turns
 
 LATE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 

@@ -16,9 +16,9 @@ from edge.wire.head import Limits
 from edge.wire.http1_server import Connection
 from kernel.errors import BadSettings
 from kernel.settings.table import Address
+from tests.doubles.clock import FakeClock
 from tests.edge.authority import Authority
 from tests.edge.wire.fakes import Remembering
-from tests.scenario.clock import FakeClock
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 

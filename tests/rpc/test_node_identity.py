@@ -20,7 +20,7 @@ from rpc.enrol import enrol
 from rpc.identity_file import Credentials, IdentityFile
 from rpc.node_identity import NodeIdentity, needed
 from tests.certificates import credentials, fleet_authority
-from tests.scenario.memory_control import HandClock
+from tests.doubles.clock import FakeClock
 
 NOW = time.time()  # noqa: TID251 (TLS libraries look at the machine's clock)
 
@@ -37,7 +37,7 @@ async def token_of(control, node_id: str = "e1", role: str = "edge") -> str:
     return (await control.plane.enrolment.invite(Invitation(node_id, role), author="operator")).text
 
 
-def node(control, folder: Path, clock: HandClock, node_id: str = "e1", role: str = "edge") -> NodeIdentity:
+def node(control, folder: Path, clock: FakeClock, node_id: str = "e1", role: str = "edge") -> NodeIdentity:
     return NodeIdentity(
         folder / "fleet", node_id, role, [str(control.listen)], clock,
         token_file=folder / "token", enrol_at=[str(control.enrol)], jitter=lambda: 0.0,
@@ -47,11 +47,11 @@ def node(control, folder: Path, clock: HandClock, node_id: str = "e1", role: str
 async def test_a_node_joins_once_and_knows_itself_again(control, tmp_path: Path) -> None:
     token, file = await token_of(control, "s1", "service"), tmp_path / "token"
     file.write_text(token + "\n")
-    first = node(control, tmp_path, HandClock(NOW), "s1", "service")
+    first = node(control, tmp_path, FakeClock(NOW), "s1", "service")
     async with ControlClient(str(control.listen), identity=first, attempts=1) as client:
         assert (await client.status()).titles == 0
     assert not file.exists()
-    again = node(control, tmp_path, HandClock(NOW), "s1", "service")
+    again = node(control, tmp_path, FakeClock(NOW), "s1", "service")
     assert again.current == first.current
     file.write_text(token)  # a kill before it was removed
     assert await again.credentials() == first.current
@@ -61,19 +61,19 @@ async def test_a_node_joins_once_and_knows_itself_again(control, tmp_path: Path)
 async def test_a_token_of_another_node_is_not_spent(control, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(await token_of(control, "e2"))
     with pytest.raises(UpstreamFailed, match="is for e2, not for e1"):
-        await node(control, tmp_path, HandClock(NOW)).credentials()
-    assert (await node(control, tmp_path, HandClock(NOW), "e2").credentials()).identity.id == "e2"
+        await node(control, tmp_path, FakeClock(NOW)).credentials()
+    assert (await node(control, tmp_path, FakeClock(NOW), "e2").credentials()).identity.id == "e2"
 
 
 async def test_an_answer_that_was_lost_is_had_again(control, tmp_path: Path) -> None:
     token = await token_of(control)
     (tmp_path / "token").write_text(token)
     key = IdentityFile(tmp_path / "fleet").pending_key()
-    await node(control, tmp_path, HandClock(NOW)).credentials()
+    await node(control, tmp_path, FakeClock(NOW)).credentials()
     (tmp_path / "fleet" / "identity.pem").unlink()
     (tmp_path / "fleet" / "identity.key").write_bytes(key)
     (tmp_path / "token").write_text(token)
-    held = await node(control, tmp_path, HandClock(NOW)).credentials()
+    held = await node(control, tmp_path, FakeClock(NOW)).credentials()
     assert (held.identity.id, held.key) == ("e1", key)
 
 
@@ -96,16 +96,16 @@ def _base32(data: bytes) -> str:
 
 async def test_a_certificate_is_renewed_at_two_thirds_of_its_life_and_used_at_once(control, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(await token_of(control, "s1", "service"))
-    clock = HandClock(NOW)
+    clock = FakeClock(NOW)
     who = node(control, tmp_path, clock, "s1", "service")
     before = await who.credentials()
     async with ControlClient(str(control.listen), identity=who, attempts=1) as client:
         await client.status()
         task = asyncio.ensure_future(who.run())  # noqa: TID251 (the test owns it)
         await _until(lambda: clock.waiting)
-        clock.advance((before.identity.renew_at() - NOW) - 10)
+        clock.move((before.identity.renew_at() - NOW) - 10)
         assert who.current is before
-        clock.advance(20)
+        clock.move(20)
         await _until(lambda: who.current is not before)
         assert who.current is not None
         assert who.current.key != before.key
@@ -117,14 +117,14 @@ async def test_a_certificate_is_renewed_at_two_thirds_of_its_life_and_used_at_on
 
 async def test_a_renewal_that_fails_is_tried_again(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     IdentityFile(tmp_path / "fleet").save(credentials(fleet_authority(), life=600))
-    clock = HandClock(NOW)
+    clock = FakeClock(NOW)
     who = NodeIdentity(tmp_path / "fleet", "e1", "edge", ["127.0.0.1:1"], clock, jitter=lambda: 0.0)
     held = who.current
     task = asyncio.ensure_future(who.run())  # noqa: TID251 (the test owns it)
     await _until(lambda: clock.waiting)
-    clock.advance(500)
+    clock.move(500)
     await _until(lambda: clock.waiting)
-    clock.advance(50)
+    clock.move(50)
     await _until(lambda: clock.waiting)
     said = capsys.readouterr()
     assert "certificate-renewal-failed" in said.out + said.err
@@ -134,7 +134,7 @@ async def test_a_renewal_that_fails_is_tried_again(tmp_path: Path, capsys: pytes
 
 
 async def test_what_cannot_be_this_nodes_is_named(tmp_path: Path) -> None:
-    clock, made = HandClock(NOW), credentials(fleet_authority(), life=60)
+    clock, made = FakeClock(NOW), credentials(fleet_authority(), life=60)
     with pytest.raises(BadSettings, match="enrol_token"):
         NodeIdentity(tmp_path, "e1", "edge", ["127.0.0.1:1"], clock, token_file=tmp_path / "none")
     IdentityFile(tmp_path).save(made)
@@ -143,7 +143,7 @@ async def test_what_cannot_be_this_nodes_is_named(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("junk")
     held = NodeIdentity(tmp_path, "e1", "edge", ["127.0.0.1:1"], clock, token_file=tmp_path / "token")
     assert (await held.credentials()).key == made.key  # the token is of no use, the identity still is
-    clock.advance(61)
+    clock.move(61)
     with pytest.raises(UpstreamFailed, match="no enrolment token"):
         await held.credentials()
     (tmp_path / "token").unlink()

@@ -7,7 +7,6 @@ through `control.fleet.fanout` and goes through `edge.fleet.apply`; only the wir
 from __future__ import annotations
 
 import asyncio
-import heapq
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Self
@@ -23,64 +22,10 @@ from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.messages import HOT, SETTINGS, FromEdge, Update, Version
-from tests.scenario.clock import until
+from tests.doubles.clock import until
 from tests.scenario.memory_jobs import MemoryJobs
 
 WAITING_MOST = 100
-
-
-class HandClock:
-    """A `kernel.clock.Clock` that stands still until a test moves it."""
-
-    def __init__(self, wall: float = 1_800_000_000.0) -> None:
-        self._wall = wall
-        self._mono = 0.0
-        self._calls: list[tuple[float, int, Callable[[], object]]] = []
-        self._count = 0
-
-    def wall(self) -> float:
-        """Seconds since the Unix epoch."""
-        return self._wall + self._mono
-
-    def mono(self) -> float:
-        """Seconds since the clock was made."""
-        return self._mono
-
-    def call_later(self, delay: float, callback: Callable[[], object]) -> _Call:
-        """Called when the test has moved the clock that far."""
-        self._count += 1
-        entry = (self._mono + delay, self._count, callback)
-        heapq.heappush(self._calls, entry)
-        return _Call(self, entry)
-
-    def advance(self, seconds: float) -> None:
-        """Move on, calling what is due in its order."""
-        end = self._mono + seconds
-        while self._calls and self._calls[0][0] <= end:
-            due, _, callback = heapq.heappop(self._calls)
-            self._mono = max(self._mono, due)
-            callback()
-        self._mono = end
-
-    @property
-    def waiting(self) -> int:
-        """Calls that are still to come."""
-        return len(self._calls)
-
-    def forget(self, entry: tuple[float, int, Callable[[], object]]) -> None:
-        """A call was cancelled."""
-        if entry in self._calls:
-            self._calls.remove(entry)
-            heapq.heapify(self._calls)
-
-
-class _Call:
-    def __init__(self, clock: HandClock, entry: tuple[float, int, Callable[[], object]]) -> None:
-        self._clock = clock
-        self._entry = entry
-
-    def cancel(self) -> None:
-        self._clock.forget(self._entry)
 
 
 class _Database:

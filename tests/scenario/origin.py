@@ -10,7 +10,7 @@ import httptools
 from edge.upstreams.network import Listener, Network
 from kernel.http.message import status_line
 from kernel.settings.table import Address
-from tests.scenario.clock import until
+from tests.doubles.clock import until
 
 
 class Gate:

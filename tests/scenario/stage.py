@@ -13,10 +13,10 @@ from edge.settings import EdgeSettings, ShieldSettings
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.auth.token import mint
 from kernel.settings.table import Address, resolve
-from tests.scenario.clock import FakeClock, turns, until
+from tests.doubles.clock import FakeClock, turns, until
+from tests.doubles.network import MemoryNetwork, TcpNetwork
 from tests.scenario.library import Library
 from tests.scenario.memory_control import MemoryControl
-from tests.scenario.network import MemoryNetwork, TcpNetwork
 from tests.scenario.origin import Gate, Origin
 from tests.scenario.viewer import Viewer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from tests.scenario.clock import until
+from tests.doubles.clock import until
 
 
 class Talk(asyncio.Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.scenario.clock import until
+from tests.doubles.clock import until
 from tests.scenario.stage import SIGNING, Node, Scenario, public_jwks
 
 SEG = "/cdn/eu/title1/v720/00001.m4s"

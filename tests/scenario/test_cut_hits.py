@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.scenario.clock import until
+from tests.doubles.clock import until
 from tests.scenario.stage import Scenario
 
 FILM = "/cdn/eu/title1/film.mp4"

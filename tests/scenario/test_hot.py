@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tests.scenario.clock import until
+from tests.doubles.clock import until
 from tests.scenario.memory_control import MemoryControl
 from tests.scenario.player import Film, Player
 from tests.scenario.stage import Node, Scenario

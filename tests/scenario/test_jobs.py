@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.scenario.clock import turns, until
+from tests.doubles.clock import turns, until
 from tests.scenario.stage import Node, Scenario
 
 SEG, OTHER = "/cdn/eu/title1/v720/00001.m4s", "/cdn/eu/title2/v720/00001.m4s"

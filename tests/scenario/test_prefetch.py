@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.scenario.clock import turns
+from tests.doubles.clock import turns
 from tests.scenario.player import FOREVER, Film, Player
 from tests.scenario.stage import Node, Scenario
 

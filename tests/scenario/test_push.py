@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from control.rollout.rollout import State, position
 from kernel.fleet.messages import SETTINGS, Report
+from tests.doubles.clock import until
 from tests.scenario.agents import agents, all_are_killed, well
-from tests.scenario.clock import until
 from tests.scenario.memory_control import MemoryControl
 from tests.scenario.stage import Node, Scenario
 

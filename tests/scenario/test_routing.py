@@ -6,7 +6,7 @@ from control.fleet.nodes import Node as Known
 from control.routing.health import Standing
 from control.routing.ranking import RouteQuery
 from control.routing.service import RoutingService
-from tests.scenario.clock import until
+from tests.doubles.clock import until
 from tests.scenario.memory_control import MemoryControl
 from tests.scenario.stage import Scenario
 

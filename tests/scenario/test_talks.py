@@ -10,10 +10,10 @@ import pytest
 from edge.app import Edge
 from edge.settings import EdgeSettings
 from kernel.settings.table import Address, resolve
+from tests.doubles.clock import FakeClock, turns
+from tests.doubles.network import MemoryNetwork
 from tests.scenario import talks_combined, talks_media, talks_passing, talks_reuse, talks_storing
-from tests.scenario.clock import FakeClock, turns
 from tests.scenario.conversation import Origin, Told, Viewer, tells
-from tests.scenario.network import MemoryNetwork
 
 TALKS = [
     *talks_storing.TALKS, *talks_reuse.TALKS, *talks_combined.TALKS, *talks_passing.TALKS, *talks_media.TALKS,

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.scenario.clock import until
+from tests.doubles.clock import until
 from tests.scenario.origin import Origin
 from tests.scenario.stage import Node, Scenario
 

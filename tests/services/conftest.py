@@ -14,24 +14,7 @@ from services.catalogue.title import ImportedTitle, Title
 from services.server import MAX_LINE_LENGTH
 from services.settings import ServicesSettings
 from system.database.engine import DatabaseAddress
-
-
-class TestClock:
-    """Time as the test says."""
-
-    __test__ = False
-
-    def __init__(self):
-        self.now = 1_800_000_000.0
-
-    def wall(self):
-        return self.now
-
-    def mono(self):
-        return self.now
-
-    def call_later(self, delay, callback):
-        return asyncio.get_running_loop().call_later(delay, callback)
+from tests.doubles.clock import FakeClock
 
 
 class Origin:
@@ -69,7 +52,7 @@ class Origin:
 
 @pytest.fixture
 def clock():
-    return TestClock()
+    return FakeClock(real_timers=True)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from kernel.errors import StorageFailed
 from tests.cache.workbench import Bench
-from tests.scenario.clock import turns
+from tests.doubles.clock import turns
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from cache.cache import PurgeRequest
 from kernel.http.freshness import GENERAL, assess
 from tests.cache.workbench import Bench
-from tests.scenario.clock import turns
+from tests.doubles.clock import turns
 
 
 @pytest.fixture

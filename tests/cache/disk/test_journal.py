@@ -10,7 +10,7 @@ from cache.disk import journal as module
 from cache.disk.journal import MAGIC, OLD_MAGIC, Journal, JournalContents, number_of, parse
 from cache.entry import INDEXED
 from tests.cache.workbench import now_of, response
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 A, B, C = "00000000000000aa-1", "00000000000000bb-2", "00000000000000cc-3"
 

@@ -9,7 +9,7 @@ from cache.disk.recovery import path_of
 from kernel.errors import StorageFailed
 from kernel.vocabulary import CacheNotice
 from tests.cache.workbench import Bench
-from tests.scenario.clock import turns
+from tests.doubles.clock import turns
 
 KIB = 1024
 LARGE = b"x" * 300 * KIB

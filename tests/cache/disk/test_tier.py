@@ -14,9 +14,9 @@ from cache.eviction.lru import Lru
 from kernel.clock import Instant
 from kernel.errors import BadSettings, StorageFailed
 from tests.cache.workbench import now_of, response
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
-NOW = Instant(1_790_001_000.0, 1_000.0)
+NOW = Instant(1_800_000_000.0, 1_000.0)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from cache.fills.fill_state import FillEvent, FillState
 from kernel.errors import Bug, UpstreamFailed
 from kernel.fetch_reasons import ReleaseReason, UpstreamReason
 from tests.cache.workbench import response
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 PIECES = [b"abc", b"", b"defgh", b"ij"]
 WHOLE = b"".join(PIECES)

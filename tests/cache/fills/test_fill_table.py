@@ -5,7 +5,7 @@ from cache.fills.fill import Fill
 from cache.fills.fill_table import FillTable
 from cache.index import PurgeRequest
 from tests.cache.workbench import response
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 
 def test_found_until_its_end():

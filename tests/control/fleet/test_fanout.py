@@ -28,7 +28,7 @@ from kernel.fleet.messages import (
     Update,
     Version,
 )
-from tests.scenario.memory_control import HandClock
+from tests.doubles.clock import FakeClock
 
 
 class Wire:
@@ -49,7 +49,7 @@ class Wire:
 
 
 class Fleet:
-    def __init__(self, clock: HandClock) -> None:
+    def __init__(self, clock: FakeClock) -> None:
         self.desired = Desired("e")
         self.fanout = Fanout(lambda: self.desired, self.quarantine, clock)
         self.serving: list[asyncio.Task[None]] = []
@@ -69,7 +69,7 @@ class Fleet:
 
 
 @pytest.fixture
-async def fleet(clock: HandClock) -> AsyncIterator[Fleet]:
+async def fleet(clock: FakeClock) -> AsyncIterator[Fleet]:
     made = Fleet(clock)
     yield made
     for task in made.serving:
@@ -213,18 +213,18 @@ async def test_one_that_speaks_out_of_turn_is_hung_up_on(fleet: Fleet, says, tol
         await fleet.serve(Wire(*says))
 
 
-async def test_an_edge_that_never_answers_is_hung_up_on_however_much_happens(fleet: Fleet, clock: HandClock) -> None:
+async def test_an_edge_that_never_answers_is_hung_up_on_however_much_happens(fleet: Fleet, clock: FakeClock) -> None:
     serving = fleet.serve(wire := Wire(Hello("e1")))
     updates = await first(wire)
     for update in list(updates.values())[1:]:
         acks(wire, update)
     for _ in range(59):
         await asyncio.sleep(0)
-        clock.advance(1)
+        clock.move(1)
         fleet.fanout.wake()
     await asyncio.sleep(0)
     assert not serving.done()
-    clock.advance(1)
+    clock.move(1)
     with pytest.raises(ConnectionRejected, match="no answer within 60 s"):
         await serving
 

@@ -9,12 +9,12 @@ import pytest
 from control.db.store import Author
 from control.desired.changes import NotFound
 from control.fleet.quarantine import Quarantine, all_quarantined, quarantined, release
-from tests.scenario.memory_control import HandClock
+from tests.doubles.clock import FakeClock
 
 ME = Author("ann", 1_800_000_000.0, "its disk was put back")
 
 
-async def test_it_lasts_until_an_operator_releases_the_node(open_store: Callable, clock: HandClock) -> None:
+async def test_it_lasts_until_an_operator_releases_the_node(open_store: Callable, clock: FakeClock) -> None:
     async with open_store() as store:
         quarantine = Quarantine(store, clock)
         await quarantine.hold("e9", "it claims version 9 of rules")

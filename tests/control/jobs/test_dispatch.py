@@ -9,14 +9,14 @@ from control.jobs.dispatch import Dispatch
 from control.jobs.log import Entry
 from control.jobs.tier_gate import SHIELDS_WITHIN
 from kernel.fleet.messages import DONE, NOTHING, PREFETCH, PURGE, Hello, Job, Receipt, Version
-from tests.scenario.memory_control import HandClock
+from tests.doubles.clock import FakeClock
 
 EPOCH = "e"
 
 
 class Fleet:
     def __init__(self) -> None:
-        self.clock = HandClock()
+        self.clock = FakeClock()
         self.fanout = Fanout(lambda: None, None, self.clock)  # type: ignore[arg-type]
         self.woken = 0
         self.dispatch = Dispatch(self.fanout, self.clock, self._wake)
@@ -96,7 +96,7 @@ def test_edges_wait_for_shields_and_not_for_ever(fleet: Fleet):
     fleet.adds(PURGE)
     assert fleet.told(shield) == [1]
     assert fleet.told(edge) == []
-    fleet.clock.advance(SHIELDS_WITHIN)
+    fleet.clock.move(SHIELDS_WITHIN)
     late = fleet.dispatch.due().late
     assert late == {1: ["s1"]}
     fleet.dispatch.release.record_late(late)

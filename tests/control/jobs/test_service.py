@@ -18,7 +18,7 @@ from control.new_epoch import new_epoch
 from kernel.errors import StorageFailed
 from kernel.fleet.jobs import Prefetch, Purge
 from kernel.fleet.messages import DONE, NOTHING, Hello, Jobs, Receipt, Version
-from tests.scenario.memory_control import HandClock
+from tests.doubles.clock import FakeClock
 
 ME = Author("ann", 1_800_000_000.0, "wrong bytes")
 
@@ -26,7 +26,7 @@ ME = Author("ann", 1_800_000_000.0, "wrong bytes")
 class Control:
     """A replica's job keeper and its edges, each as far as it says."""
 
-    def __init__(self, store, clock: HandClock) -> None:
+    def __init__(self, store, clock: FakeClock) -> None:
         self.clock = clock
         self.store = store
         self.fanout = Fanout(lambda: store.desired, Quarantine(store, clock).hold, clock)
@@ -54,7 +54,7 @@ class Control:
 
 
 @pytest.fixture
-async def open_control(open_store: Callable, clock: HandClock) -> AsyncIterator[Callable]:
+async def open_control(open_store: Callable, clock: FakeClock) -> AsyncIterator[Callable]:
     async with AsyncExitStack() as stack:
 
         async def opened(*remembers: Edge) -> Control:
@@ -93,12 +93,12 @@ async def test_a_purge_is_told_to_shields_then_edges_and_completes(open_control:
     control.answers(shield, 1, count=3)
     assert control.asks(edge) == [1]
     assert (await control.keeper.status(1))["status"] == "active"
-    control.clock.advance(0.25)
+    control.clock.move(0.25)
     control.answers(edge, 1)
     found = await control.keeper.status(1)
     assert (found["status"], found["counts"]["objects"], found["author"]) == ("complete", 4, "ann")
     assert found["receiptSeconds"] == {"p50": 0.0, "p99": 0.25, "last": 0.25}
-    await until(lambda: control.clock.advance(0.1) or control.keeper._finished == 1)
+    await until(lambda: control.clock.move(0.1) or control.keeper._finished == 1)
     row = (await control.store.read(select(jobs)))[0]
     assert (row["state"], row["ended"]) == ("complete", ME.at + 0.25)
     assert await control.keeper.status(2) is None
@@ -114,7 +114,7 @@ async def test_a_failure_at_one_edge_fails_the_job(open_control: Callable, until
     found = await control.keeper.status(1)
     assert found["status"] == "failed"
     assert found["errors"][0]["description"] == "2 files are left"
-    await until(lambda: control.clock.advance(0.1) or control.keeper._finished == 1)
+    await until(lambda: control.clock.move(0.1) or control.keeper._finished == 1)
     assert (await control.keeper.page(None, 10))[0]["state"] == "failed"
     assert await control.keeper.states() == {("purge", "failed"): 1}
 
@@ -134,7 +134,7 @@ async def test_a_late_shield_is_named_and_the_edges_are_told_again(open_control:
     shield, edge = control.joins("s1", "shield"), control.joins("e1")
     for key in ("a", "b"):
         await control.keeper.purge(Purge(keys=(key,)), ME)
-    control.clock.advance(SHIELDS_WITHIN)
+    control.clock.move(SHIELDS_WITHIN)
     await until(lambda: control.keeper.dispatch.release.released == 2)
     assert control.asks(edge) == [1, 2]
     control.answers(edge, 1, 2)
@@ -152,7 +152,7 @@ async def test_a_restart_remembers_the_log_and_who_was_late(open_control: Callab
     control = await open_control()
     shield, edge = control.joins("s1", "shield"), control.joins("e1")
     await control.keeper.purge(Purge(keys=("a",)), ME)
-    control.clock.advance(SHIELDS_WITHIN)
+    control.clock.move(SHIELDS_WITHIN)
     await until(lambda: control.keeper.dispatch.release.released == 1)
     shield.connected = False
     later = await open_control(shield, edge)
@@ -216,7 +216,7 @@ async def test_a_prefetch_ends_with_the_last_receipt(open_control: Callable, unt
     control.answers(second, 1)
     assert (await control.keeper.status(1))["status"] == "complete"
     assert not control.keeper.dispatch.holds(first, 1)
-    await until(lambda: control.clock.advance(0.1) or not control.keeper.dispatch.pending(1))
+    await until(lambda: control.clock.move(0.1) or not control.keeper.dispatch.pending(1))
     assert (await control.keeper.states()) == {("prefetch", "complete"): 1}
 
 
@@ -232,7 +232,7 @@ async def test_a_caller_may_wait_for_the_end(open_control: Callable) -> None:
     await waiting
     waiting = asyncio.get_running_loop().create_task(control.keeper.ended(2, 10))
     await asyncio.sleep(0)
-    control.clock.advance(10)
+    control.clock.move(10)
     await waiting
 
 
@@ -251,7 +251,7 @@ async def test_receipts_that_cannot_be_kept_are_kept_later(
     control.answers(edge, 1)
     await until(lambda: control.keeper._kept_at >= 0 and control.keeper.dispatch.pending(1))
     monkeypatch.setattr(control.store, "save", save)
-    await until(lambda: control.clock.advance(AGAIN_AFTER) or control.keeper._finished == 1)
+    await until(lambda: control.clock.move(AGAIN_AFTER) or control.keeper._finished == 1)
     assert (await control.keeper.page(None, 1))[0]["state"] == "complete"
 
 
@@ -270,7 +270,7 @@ async def test_a_purge_at_one_replica_reaches_the_edges_of_another(
     await until(lambda: two.keeper.dispatch.release.released == seq)
     assert two.asks(edge) == [seq]
     two.answers(edge, seq)
-    await until(lambda: two.clock.advance(0.1) or not two.keeper.dispatch.pending(seq))
+    await until(lambda: two.clock.move(0.1) or not two.keeper.dispatch.pending(seq))
     found = await one.keeper.status(seq)
     assert {one["edge"] for one in found["receipts"]} == {"s1", "e1"}
 

@@ -9,7 +9,7 @@ from control.fleet.fanout import Edge, Fanout
 from control.popularity.service import PLAN_EVERY, SILENT_AFTER, HotTitlesService, region_of
 from kernel.fleet.hot_list import parse_hot
 from kernel.fleet.messages import HOT, Hello, Popular, Report
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 
 async def _renew() -> None:

@@ -14,8 +14,8 @@ from control.rollout.rollout import State, has_it
 from control.rollout.settings_state import RolloutConflict
 from kernel.documents import BadDocument
 from kernel.fleet.messages import SETTINGS, Hello, Report
+from tests.doubles.clock import FakeClock, turns
 from tests.scenario.agents import Agent, agents, all_are_killed, well
-from tests.scenario.clock import FakeClock, turns
 from tests.scenario.memory_control import MemoryControl
 
 BAD = "13s"

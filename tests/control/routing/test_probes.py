@@ -13,7 +13,7 @@ from control.fleet.session import Edge
 from control.routing.probes import PROBE_EVERY, Prober, ProbeResult, judge_answer, probe
 from control.routing.service import RoutingService
 from kernel.fleet.messages import Hello
-from tests.scenario.clock import turns
+from tests.doubles.clock import turns
 
 ADDRESS = "127.0.0.1:8081"
 
@@ -64,14 +64,14 @@ def test_each_edge_has_its_own_time_and_one_whose_stream_broke_is_due_at_once(cl
     traffic = traffic_with(clock, "e1", "e2")
     prober = Prober(traffic, clock, jitter=iter([0.25, 0.5, *[0.5] * 100]).__next__)
     assert prober.due_edges() == []
-    clock.advance(0.5)
+    clock.move(0.5)
     assert prober.due_edges() == [("e1", ADDRESS)]
-    clock.advance(0.5)
+    clock.move(0.5)
     assert prober.due_edges() == [("e2", ADDRESS)]
     traffic._fanout.edges["e2"].connected = False
     assert prober.due_edges() == [("e2", ADDRESS)]
     assert prober.due_edges() == []
-    clock.advance(PROBE_EVERY)
+    clock.move(PROBE_EVERY)
     assert len(prober.due_edges()) == 2
 
 
@@ -89,7 +89,7 @@ async def test_it_probes_for_as_long_as_it_runs_and_a_probe_that_hangs_holds_up_
     task = asyncio.ensure_future(Prober(traffic, clock, send=ask, jitter=lambda: 0.5).run())  # noqa: TID251 (the test owns it)
     for _ in range(30):
         await turns(5)
-        clock.advance(0.25)
+        clock.move(0.25)
     assert asked >= 3
     assert traffic.histories["e1"].probes["c1"].failures == asked - 1
     assert traffic.probed["failed"] == asked - 1
@@ -112,7 +112,7 @@ async def test_replicas_tell_one_another_what_they_see(clock, monkeypatch):
 
     monkeypatch.setattr("control.routing.probes.publish_note", share)
     monkeypatch.setattr("control.routing.probes.read_notes", shared)
-    clock.advance(10)
+    clock.move(10)
     store = SimpleNamespace(database=SimpleNamespace(listen=object()))
     await Prober(traffic, clock, store).exchange_notes()  # type: ignore[arg-type]
     assert said[0][0] == "probes"

@@ -63,12 +63,12 @@ def test_what_happens_counts_at_once(fleet, clock):
     assert sorted(fleet.names()) == ["e2", "e3"]
     fleet.reports("e1")
     assert len(fleet.names()) == 3
-    clock.advance(1)
+    clock.move(1)
     fleet.fanout.edges["e2"].connected = False
     fleet.routing.record_probe("e2", well=False, reached=False, detail="refused")
     assert sorted(fleet.names()) == ["e1", "e3"]
     assert fleet.routing.verdicts()["e2"].standing is Standing.GONE
-    clock.advance(1)
+    clock.move(1)
     fleet.nodes["e3"] = Node("e3", region="eu", drained=1.0)
     assert fleet.names() == ["e1"]
 
@@ -90,7 +90,7 @@ def test_viewers_in_trouble_are_shown_and_move_nobody(fleet):
     for session in ("a", "b", "c"):
         fleet.routing.record_signal(address, session, 10, 0, 4.0)
     fleet.routing.record_signal("nobody", "d", 10, 9, 0.0)
-    fleet.clock.advance(1)
+    fleet.clock.move(1)
     assert fleet.names()[0] == first
     assert fleet.routing.verdicts()[first].standing.value == "good"
     assert fleet.routing.viewer_trouble(first).startswith("3 of 3 sessions report trouble")
@@ -107,7 +107,7 @@ def test_a_hot_titles_replicas_are_asked_for(fleet):
 def test_edges_forgotten_are_forgotten(fleet, clock):
     fleet.routing.verdicts()
     del fleet.fanout.edges["e1"]
-    clock.advance(1)
+    clock.move(1)
     fleet.routing.verdicts()
     assert set(fleet.routing.histories) == {"e2", "e3"}
 

@@ -47,10 +47,10 @@ async def test_an_answer_that_was_lost_is_given_again_to_the_same_key_alone(enro
         asked = request(make_key(), "e1")
         await joining.enrol(token.text, asked)
         (before,) = await joining.store.read(select(nodes))
-        clock.advance(60)
+        clock.move(60)
         await joining.enrol(token.text, asked)
         assert (await joining.store.read(select(nodes))) == [before]
-        clock.advance(3_600)
+        clock.move(3_600)
         with pytest.raises(EnrolmentRejected, match="expired"):
             await joining.enrol(token.text, asked)
 
@@ -104,7 +104,7 @@ async def test_a_renewal_is_for_who_asks_whatever_the_request_says(enrolling, cl
     async with enrolling() as joining:
         token = await joining.invite(E1, author="operator")
         who = identity(await joining.enrol(token.text, request(make_key(), "e1")))
-        clock.advance(400)
+        clock.move(400)
         again = identity(await joining.renew(who, request(make_key(), "control")))
         assert (again.id, again.role, again.ends) == ("e1", "edge", clock.wall() + 600)
         (row,) = await joining.store.read(select(nodes))

@@ -22,7 +22,7 @@ from edge.wire.request import Request
 from kernel.fetch_reasons import NotStorable, ReleaseReason
 from kernel.http.freshness import Verdict
 from tests.cache.workbench import response
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 
 def verdict(

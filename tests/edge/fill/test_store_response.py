@@ -7,8 +7,8 @@ from edge.fill import store_response
 from edge.fill.store_response import MAX_LAG_SECONDS, SlowReaderLimit
 from tests.cache.fills.test_fill import Viewer
 from tests.cache.workbench import response
+from tests.doubles.clock import FakeClock
 from tests.edge.ground import Says, ok, standing
-from tests.scenario.clock import FakeClock
 
 FRESH = b"Cache-Control: max-age=60\r\n"
 

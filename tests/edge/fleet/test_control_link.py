@@ -12,7 +12,7 @@ from edge.fleet.control_link import MAX_BACKOFF, MAX_RECEIPTS, Addresses, Contro
 from kernel.errors import UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.messages import NOTHING, Receipt, Report, Version
-from tests.scenario.clock import FakeClock, turns
+from tests.doubles.clock import FakeClock, turns
 
 
 def test_waits_double_up_to_a_most_and_are_spread() -> None:

@@ -28,7 +28,7 @@ from kernel.errors import StorageFailed, UpstreamFailed
 from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.jobs import Purge
 from kernel.fleet.messages import DONE, PREFETCH, PURGE, Job, Jobs, Receipt, Version
-from tests.scenario.clock import FakeClock, turns
+from tests.doubles.clock import FakeClock, turns
 
 EPOCH = "epoch-1"
 

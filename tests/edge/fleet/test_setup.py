@@ -29,7 +29,7 @@ from kernel.settings.table import resolve
 from rpc.identity_file import IdentityFile
 from system.clock import SystemClock
 from tests.certificates import credentials, fleet_authority
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 MADE = credentials(fleet_authority())
 

@@ -19,7 +19,8 @@ from kernel.errors import StorageFailed
 from kernel.fleet.messages import KEYS, RULES, TITLE, Applied, Hello, Update
 from kernel.fleet.signed import NotSigned
 from kernel.vocabulary import Refusal
-from tests.scenario.memory_control import HandClock, MemoryControl
+from tests.doubles.clock import FakeClock
+from tests.scenario.memory_control import MemoryControl
 
 JWKS = public_jwks(generate_ed25519_pem(), "k1")
 
@@ -48,7 +49,7 @@ class Picky(StateFile):
 class Node:
     """An edge reduced to what control changes."""
 
-    def __init__(self, control: MemoryControl, folder: Path, clock: HandClock, keeper: StateFile | None = None) -> None:
+    def __init__(self, control: MemoryControl, folder: Path, clock: FakeClock, keeper: StateFile | None = None) -> None:
         self.seen: list[State] = []
         self.clock = clock
         self.subscriber = Subscriber(
@@ -80,11 +81,11 @@ class Node:
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
-async def test_an_edge_gets_all_at_start_and_every_change_after(tmp_path: Path, clock: HandClock) -> None:
+async def test_an_edge_gets_all_at_start_and_every_change_after(tmp_path: Path, clock: FakeClock) -> None:
     async with MemoryControl(clock) as control:
         control.publishes("film", allow=["DE", "FR"])
         control.rotates_keys(JWKS)
@@ -104,7 +105,7 @@ async def test_an_edge_gets_all_at_start_and_every_change_after(tmp_path: Path, 
             await until(lambda: node.refuses("film", "DE") is Refusal.COUNTRY)
 
 
-async def test_applied_is_said_once_the_state_is_on_disk(tmp_path: Path, clock: HandClock) -> None:
+async def test_applied_is_said_once_the_state_is_on_disk(tmp_path: Path, clock: FakeClock) -> None:
     async with MemoryControl(clock) as control, Node(control, tmp_path, clock).runs() as node:
         control.publishes("film", allow=["DE"])
         wanted = control.desired.version(RULES).number
@@ -118,7 +119,7 @@ async def test_applied_is_said_once_the_state_is_on_disk(tmp_path: Path, clock: 
         assert edge.hello.region == "eu"
 
 
-async def test_a_killed_edge_with_control_down_still_refuses(tmp_path: Path, clock: HandClock) -> None:
+async def test_a_killed_edge_with_control_down_still_refuses(tmp_path: Path, clock: FakeClock) -> None:
     async with MemoryControl(clock) as control:
         control.publishes("film", allow=["DE", "FR"])
         async with Node(control, tmp_path, clock).runs() as node:
@@ -137,16 +138,16 @@ async def test_a_killed_edge_with_control_down_still_refuses(tmp_path: Path, clo
             started = asyncio.ensure_future(again.subscriber.started())  # noqa: TID251 (awaited below)
             await asyncio.sleep(0)
             assert not started.done()
-            clock.advance(5)
+            clock.move(5)
             await started
             assert again.subscriber.degraded
             control.comes_back()
-            await until(lambda: clock.advance(1) or again.subscriber.connected)
+            await until(lambda: clock.move(1) or again.subscriber.connected)
             assert not again.subscriber.degraded
             assert again.subscriber.last_error == ""
 
 
-async def test_a_loss_is_made_good_by_a_delta_with_growing_waits_between(tmp_path: Path, clock: HandClock) -> None:
+async def test_a_loss_is_made_good_by_a_delta_with_growing_waits_between(tmp_path: Path, clock: FakeClock) -> None:
     async with MemoryControl(clock) as control, Node(control, tmp_path, clock).runs() as node:
         control.publishes("film", allow=["DE", "FR"])
         await until(lambda: node.refuses("film", "DE") is None and node.subscriber.connected)
@@ -156,30 +157,30 @@ async def test_a_loss_is_made_good_by_a_delta_with_growing_waits_between(tmp_pat
         assert not node.subscriber.degraded
         control.publishes("film", allow=["DE"])
         before = control.connections
-        await until(lambda: clock.advance(MAX_BACKOFF) or clock.mono() > 100)
+        await until(lambda: clock.move(MAX_BACKOFF) or clock.mono() > 100)
         assert node.subscriber.degraded
         control.comes_back()
-        await until(lambda: clock.advance(1) or node.refuses("film", "FR") is Refusal.COUNTRY)
+        await until(lambda: clock.move(1) or node.refuses("film", "FR") is Refusal.COUNTRY)
         assert control.connections == before + 1
 
 
-async def test_a_control_that_lost_its_history_holds_edges_until_a_new_epoch(tmp_path: Path, clock: HandClock) -> None:
+async def test_a_control_that_lost_its_history_holds_edges_until_a_new_epoch(tmp_path: Path, clock: FakeClock) -> None:
     async with MemoryControl(clock) as control, Node(control, tmp_path, clock).runs() as node:
         for number in range(3):
             control.publishes(f"film-{number}", allow=["DE"])
         await until(lambda: node.refuses("film-2", "DE") is None)
         await control.goes_down()
         control.comes_back(forgot_everything=True)
-        await until(lambda: clock.advance(1) or "quarantine" in node.subscriber.last_error)
+        await until(lambda: clock.move(1) or "quarantine" in node.subscriber.last_error)
         assert node.refuses("film-2", "DE") is None
         control.begins_a_new_epoch()
-        await until(lambda: clock.advance(1) or node.refuses("film-2", "DE") is Refusal.COUNTRY)
+        await until(lambda: clock.move(1) or node.refuses("film-2", "DE") is Refusal.COUNTRY)
         assert node.subscriber.state.version(RULES).epoch == "epoch-1+"
         control.publishes("film-9", allow=["DE"])
         await until(lambda: node.refuses("film-9", "DE") is None)
 
 
-async def test_a_bad_version_is_refused_once_and_the_next_good_one_taken(tmp_path: Path, clock: HandClock) -> None:
+async def test_a_bad_version_is_refused_once_and_the_next_good_one_taken(tmp_path: Path, clock: FakeClock) -> None:
     async with MemoryControl(clock) as control, Node(control, tmp_path, clock).runs() as node:
         control.publishes("film", allow=["DE"])
         await until(lambda: node.refuses("film", "DE") is None and node.subscriber.connected)
@@ -189,7 +190,7 @@ async def test_a_bad_version_is_refused_once_and_the_next_good_one_taken(tmp_pat
         assert node.refuses("film", "DE") is None
         await control.goes_down()
         control.comes_back()
-        await until(lambda: clock.advance(1) or node.subscriber.connected)
+        await until(lambda: clock.move(1) or node.subscriber.connected)
         assert control.fanout.refusals == 0  # not sent again on the new connection either
         control.rotates_keys(JWKS)
         await until(lambda: len(node.subscriber.state.keys) == 1)
@@ -198,7 +199,7 @@ async def test_a_bad_version_is_refused_once_and_the_next_good_one_taken(tmp_pat
         assert KEYS in node.subscriber.state.versions
 
 
-async def test_a_damaged_state_is_not_served_and_is_kept_aside(tmp_path: Path, clock: HandClock) -> None:
+async def test_a_damaged_state_is_not_served_and_is_kept_aside(tmp_path: Path, clock: FakeClock) -> None:
     (tmp_path / "state.json").write_bytes(b"matinee-edge-state 1 junk")
     async with MemoryControl(clock) as control:
         control.publishes("film")
@@ -209,11 +210,11 @@ async def test_a_damaged_state_is_not_served_and_is_kept_aside(tmp_path: Path, c
             assert node.seen == []
             assert node.refuses("film", "DE") is Refusal.COUNTRY
             control.comes_back()
-            await until(lambda: clock.advance(1) or node.refuses("film", "DE") is None)
+            await until(lambda: clock.move(1) or node.refuses("film", "DE") is None)
 
 
 async def test_a_full_disk_is_told_and_the_rules_are_in_force_all_the_same(
-    tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = True
 
@@ -230,11 +231,11 @@ async def test_a_full_disk_is_told_and_the_rules_are_in_force_all_the_same(
         assert node.refuses("film", "DE") is None
         assert "no space left" in node.subscriber.last_error
         full = False
-        await until(lambda: clock.advance(10) or control.edge("e1").applied.get(RULES))
+        await until(lambda: clock.move(10) or control.edge("e1").applied.get(RULES))
         assert "rules on disk" not in control.edge("e1").errors
 
 
-async def test_a_big_snapshot_is_worked_out_beside_the_loop(tmp_path: Path, clock: HandClock) -> None:
+async def test_a_big_snapshot_is_worked_out_beside_the_loop(tmp_path: Path, clock: FakeClock) -> None:
     async with MemoryControl(clock) as control:
         for number in range(1_200):
             control.publishes(f"film-{number}", allow=["DE"])
@@ -243,7 +244,7 @@ async def test_a_big_snapshot_is_worked_out_beside_the_loop(tmp_path: Path, cloc
             assert len(node.subscriber.state.rules.titles) == 1_200
 
 
-async def test_what_is_not_signed_is_refused_and_changes_nothing(tmp_path: Path, clock: HandClock) -> None:
+async def test_what_is_not_signed_is_refused_and_changes_nothing(tmp_path: Path, clock: FakeClock) -> None:
     keeper = Picky(tmp_path)
     async with MemoryControl(clock) as control:
         control.publishes("film", allow=["DE"])
@@ -257,7 +258,7 @@ async def test_what_is_not_signed_is_refused_and_changes_nothing(tmp_path: Path,
             await until(lambda: edge is not None and "is not signed" in edge.errors.get(RULES, ""))
 
 
-async def test_where_many_deltas_are_kept_a_snapshot_comes_instead(tmp_path: Path, clock: HandClock) -> None:
+async def test_where_many_deltas_are_kept_a_snapshot_comes_instead(tmp_path: Path, clock: FakeClock) -> None:
     keeper = Picky(tmp_path)
     kept: list[bool] = []
     async with MemoryControl(clock) as control:
@@ -278,7 +279,7 @@ async def test_where_many_deltas_are_kept_a_snapshot_comes_instead(tmp_path: Pat
             assert not node.subscriber.last_error
 
 
-async def test_what_is_applied_is_said_once_in_a_connection(tmp_path: Path, clock: HandClock) -> None:
+async def test_what_is_applied_is_said_once_in_a_connection(tmp_path: Path, clock: FakeClock) -> None:
     async with MemoryControl(clock) as control:
         said: list[object] = []
         control.fanout.on_answer.append(lambda _, answer: said.append(answer) if isinstance(answer, Applied) else None)

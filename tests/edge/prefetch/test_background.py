@@ -11,8 +11,8 @@ from edge.prefetch.background import AT_A_TIME, LOOK_AGAIN, MAX_WAITING, Prefetc
 from edge.prefetch.scheduler import PrefetchRequest
 from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.hot_list import HotRow, hot_document
+from tests.doubles.clock import turns
 from tests.edge.ground import Ground, Says, ok, standing
-from tests.scenario.clock import turns
 from tests.scenario.player import Film
 from tests.scenario.stage import Scenario
 

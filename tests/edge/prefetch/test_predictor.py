@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge.prefetch.predictor import _first, _has_cmcd, _in_need
 from edge.wire.request import Request
 from kernel.media.cmcd import Cmcd
-from tests.scenario.clock import turns
+from tests.doubles.clock import turns
 from tests.scenario.player import SHORT, Film, Player
 from tests.scenario.stage import Node, Scenario
 

@@ -20,9 +20,9 @@ from edge.wire.request import Request
 from edge.wire.viewer import Viewer
 from kernel.errors import BadSettings
 from kernel.vocabulary import Outcome, Refusal
+from tests.doubles.clock import FakeClock, turns
 from tests.edge.ground import standing
 from tests.edge.wire.fakes import Remembering, connected
-from tests.scenario.clock import FakeClock, turns
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

@@ -19,9 +19,9 @@ from edge.wire.head import Limits
 from kernel.errors import BadSettings
 from kernel.settings.table import Address
 from kernel.vocabulary import Abort
+from tests.doubles.clock import FakeClock
+from tests.doubles.network import MemoryNetwork
 from tests.edge.wire.fakes import FakeTransport, Remembering, connected
-from tests.scenario.clock import FakeClock
-from tests.scenario.network import MemoryNetwork
 
 HEAD_SECONDS, IDLE_SECONDS, STALLED_SECONDS = 10, 75, 60
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

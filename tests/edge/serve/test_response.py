@@ -13,8 +13,8 @@ from edge.serve.response import PendingResponse
 from edge.serve.transaction import Transaction
 from kernel.vocabulary import Outcome
 from tests.cache.workbench import response
+from tests.doubles.clock import FakeClock
 from tests.edge.ground import Ground, Says, ok, parsed, resets, standing
-from tests.scenario.clock import FakeClock
 
 FIVE = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 5\r\n\r\n"
 UNTOLD = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\r\n"

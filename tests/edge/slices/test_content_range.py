@@ -5,7 +5,7 @@ import pytest
 from cache.slices import slice_key
 from edge.slices.content_range import Part, of_the_whole, part_of, slice_entry, stored_span, strong_etag, upstream_range
 from tests.cache.workbench import response
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 K = 1000
 

@@ -3,7 +3,7 @@
 import pytest
 
 from edge.slices.retry_limits import FREE_RETRIES, MAX_EMPTY_RETRIES, RetryLimit, WaitDeadline
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 
 
 def granted(bytes_each, at_most=10_000):

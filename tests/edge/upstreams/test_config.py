@@ -20,8 +20,8 @@ from edge.upstreams.selector import Upstreams
 from kernel.errors import BadSettings, UpstreamFailed
 from kernel.settings.table import resolve
 from system.clock import SystemClock
+from tests.doubles.clock import FakeClock
 from tests.edge.authority import Authority
-from tests.scenario.clock import FakeClock
 
 HTTPS = "https://shield.internal"
 

@@ -5,7 +5,7 @@ import pytest
 from edge.upstreams.exchange import MIN_RATE, Exchange, Timeouts
 from kernel.errors import UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
-from tests.scenario.clock import FakeClock, turns
+from tests.doubles.clock import FakeClock, turns
 
 
 class Line:

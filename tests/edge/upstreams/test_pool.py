@@ -10,8 +10,8 @@ from edge.upstreams.http1_client import UpstreamConnection
 from edge.upstreams.pool import Pool, PoolLimits
 from kernel.errors import Overloaded, UpstreamFailed
 from kernel.settings.table import Address
-from tests.scenario.clock import FakeClock, turns
-from tests.scenario.network import MemoryNetwork
+from tests.doubles.clock import FakeClock, turns
+from tests.doubles.network import MemoryNetwork
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 

@@ -12,8 +12,8 @@ from edge.upstreams.selector import Upstreams
 from kernel.errors import Overloaded, UpstreamFailed
 from kernel.settings.table import Address
 from kernel.upstreams.health import EJECT_AFTER
-from tests.scenario.clock import FakeClock, turns
-from tests.scenario.network import MemoryNetwork
+from tests.doubles.clock import FakeClock, turns
+from tests.doubles.network import MemoryNetwork
 
 MOST_IDLE, IDLE_SECONDS = PoolLimits().idle, PoolLimits().idle_seconds
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"

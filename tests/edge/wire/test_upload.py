@@ -7,8 +7,8 @@ import pytest
 from edge.serve.listener import BODY_SECONDS, LATE_BODY, ViewerListener
 from edge.wire.head import Limits
 from edge.wire.upload import LAST_CHUNK, ONE_READ, SMALL_BODY, WINDOW, BodyBudget, Upload
+from tests.doubles.clock import FakeClock
 from tests.edge.wire.fakes import Remembering, connected
-from tests.scenario.clock import FakeClock
 
 
 class Upstream:

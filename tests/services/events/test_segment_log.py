@@ -15,7 +15,7 @@ from services.events.record import Kind, Record, decode_record
 from services.events.segment_log import Retention, SegmentLog
 from services.events.segments import list_segments, read_page
 from system.clock import SystemClock
-from tests.scenario.memory_control import HandClock
+from tests.doubles.clock import FakeClock
 
 
 def event(text):
@@ -44,44 +44,44 @@ def stored(folder, cursor=0):
 
 async def test_appends_are_there_after_a_restart_in_their_order(tmp_path):
     for start in (0, 3):
-        async with running(SegmentLog(tmp_path, HandClock())) as log:
+        async with running(SegmentLog(tmp_path, FakeClock())) as log:
             for number in range(start, start + 3):
                 await log.append(event(str(number)))
     assert stored(tmp_path) == ["0", "1", "2", "3", "4", "5"]
 
 
 async def test_a_reader_waits_for_the_next_record(tmp_path):
-    async with running(SegmentLog(tmp_path, HandClock())) as log, asyncio.timeout(10):
+    async with running(SegmentLog(tmp_path, FakeClock())) as log, asyncio.timeout(10):
         page, _ = await asyncio.gather(log.read(0), log.append(event("a")))
         assert [decode_record(record.payload).body for record in page.records] == [b"a"]
 
 
 async def test_another_process_reads_what_this_one_writes(tmp_path):
-    clock = HandClock()
-    async with running(SegmentLog(tmp_path, HandClock())) as log:
+    clock = FakeClock()
+    async with running(SegmentLog(tmp_path, FakeClock())) as log:
         async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(FolderReader(tmp_path, clock).read(0))
             await log.append(event("a"))
             while not reading.done():
-                clock.advance(1)
+                clock.move(1)
                 await asyncio.sleep(0.001)
         assert len(reading.result().records) == 1
 
 
 async def test_a_second_writer_is_refused(tmp_path):
-    async with running(SegmentLog(tmp_path, HandClock())):
+    async with running(SegmentLog(tmp_path, FakeClock())):
         with pytest.raises(StorageFailed, match="written by another process"):
-            SegmentLog(tmp_path, HandClock()).open()
+            SegmentLog(tmp_path, FakeClock()).open()
 
 
 async def test_a_torn_tail_is_cut_and_positions_are_never_used_twice(tmp_path):
-    async with running(SegmentLog(tmp_path, HandClock(), segment_bytes=1_000)) as log:
+    async with running(SegmentLog(tmp_path, FakeClock(), segment_bytes=1_000)) as log:
         await log.append(event("a"))
         end = log.end
     [segment, *_] = list_segments(tmp_path)
     with segment.path.open("ab") as file:
         file.write(b"half a record")
-    async with running(SegmentLog(tmp_path, HandClock(), segment_bytes=1_000)) as log:
+    async with running(SegmentLog(tmp_path, FakeClock(), segment_bytes=1_000)) as log:
         assert log.end >= end + len(b"half a record")
         await log.append(event("b"))
     assert stored(tmp_path) == ["a", "b"]
@@ -89,21 +89,21 @@ async def test_a_torn_tail_is_cut_and_positions_are_never_used_twice(tmp_path):
 
 
 async def test_a_consumer_that_was_switched_off_no_longer_holds_records_back(tmp_path):
-    clock = HandClock()
+    clock = FakeClock()
     async with running(SegmentLog(tmp_path, clock, Retention(keep_seconds=1.0), segment_bytes=100)) as log:
         log.cursors.acknowledge("recommend", 0, clock.wall())
         for number in range(5):
             await log.append(event(f"number {number} {'x' * 100}"))
-        clock.advance(6 * 86_400)
+        clock.move(6 * 86_400)
         await log.delete_old_segments()
         assert len(stored(tmp_path)) == 5
-        clock.advance(2 * 86_400)
+        clock.move(2 * 86_400)
         await log.delete_old_segments()
         assert len(stored(tmp_path)) < 5
 
 
 async def test_a_failed_write_is_told_and_the_next_one_is_stored(tmp_path, monkeypatch):
-    async with running(SegmentLog(tmp_path, HandClock())) as log:
+    async with running(SegmentLog(tmp_path, FakeClock())) as log:
         await log.append(event("a"))
         real = os.fdatasync
         monkeypatch.setattr(os, "fdatasync", _raise_io_error)
@@ -119,7 +119,7 @@ def _raise_io_error(_):
 
 
 async def test_a_log_that_nobody_reads_refuses_instead_of_losing(tmp_path):
-    clock = HandClock()
+    clock = FakeClock()
     retention = Retention(keep_seconds=1.0, max_bytes=3_000)
     async with running(SegmentLog(tmp_path, clock, retention, segment_bytes=500)) as log:
         log.cursors.acknowledge("recommend", 0, clock.wall())
@@ -138,7 +138,7 @@ async def test_a_log_that_nobody_reads_refuses_instead_of_losing(tmp_path):
 
 
 async def test_erasure_reaches_every_file_and_no_other_persons_records(tmp_path):
-    async with running(SegmentLog(tmp_path, HandClock(), segment_bytes=300)) as log:
+    async with running(SegmentLog(tmp_path, FakeClock(), segment_bytes=300)) as log:
         for number in range(20):
             await log.append(event(f"{'ann' if number % 3 else 'bob'} {number}"))
         await log.erase(lambda payload: b"ann" in payload)

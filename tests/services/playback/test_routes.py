@@ -36,8 +36,8 @@ async def test_a_session_starts_with_a_token_that_verifies(place, clock):
     assert len(body["edges"]) == 2
     keys = KeySet.from_jwks(public_jwks(place.settings.signing_key_file.read_bytes(), place.settings.kid))
     permit = verify(token, keys)
-    assert permit.allows(b"/cdn/eu/film/v720/00001.m4s", clock.now) is None
-    assert permit.allows(b"/cdn/eu/film2/v720/00001.m4s", clock.now) is not None
+    assert permit.allows(b"/cdn/eu/film/v720/00001.m4s", clock.wall()) is None
+    assert permit.allows(b"/cdn/eu/film2/v720/00001.m4s", clock.wall()) is not None
     assert permit.session == body["sessionId"]
 
 

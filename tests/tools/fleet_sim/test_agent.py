@@ -9,7 +9,7 @@ from kernel.errors import BadSettings
 from kernel.fleet.messages import SETTINGS, Hello
 from kernel.heavy_hitters import HALF_LIFE
 from tests.certificates import credentials, fleet_authority
-from tests.scenario.clock import FakeClock
+from tests.doubles.clock import FakeClock
 from tools.fleet_sim.agent import HARMFUL, IN_SUM, REFUSED, REQUESTS, Agent, World, _accepts, zipf
 
 

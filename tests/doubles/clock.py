@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 class FakeTimer:
@@ -19,11 +19,15 @@ class FakeTimer:
 
 
 class FakeClock:
-    """`kernel.clock.Clock`; starts at a round moment of 2026."""
+    """`kernel.clock.Clock`; starts at 2027-01-15T08:00:00Z. `epoch` is the wall time at which `now`, its mono, is 0.
 
-    def __init__(self) -> None:
+    `real_timers`: calls run by the loop's own time, for programs whose pauses are no part of the test.
+    """
+
+    def __init__(self, wall: float = 1_800_000_000.0, *, real_timers: bool = False) -> None:
         self.now = 1_000.0
-        self.epoch = 1_790_000_000.0
+        self.epoch = wall - self.now
+        self._real_timers = real_timers
         self._timers: list[tuple[float, int, FakeTimer]] = []
         self._order = itertools.count()
 
@@ -33,23 +37,38 @@ class FakeClock:
     def mono(self) -> float:
         return self.now
 
-    def call_later(self, delay: float, callback: Callable[[], object]) -> FakeTimer:
+    def call_later(self, delay: float, callback: Callable[[], object]) -> FakeTimer | asyncio.TimerHandle:
+        if self._real_timers:
+            return asyncio.get_running_loop().call_later(delay, callback)
         timer = FakeTimer(callback)
         heapq.heappush(self._timers, (self.now + delay, next(self._order), timer))
         return timer
 
+    @property
+    def waiting(self) -> int:
+        """Calls that are still to come."""
+        return sum(timer.callback is not None for _, _, timer in self._timers)
+
     async def advance(self, seconds: float) -> None:
         """Move on; every timer that falls due runs at its own moment, and the loop gets a few turns after each."""
-        goal = self.now + seconds
+        for callback in self._until(self.now + seconds):
+            callback()
+            await turns()
+        await turns()
+
+    def move(self, seconds: float) -> None:
+        """As `advance`, at one go: nothing else runs between the timers."""
+        for callback in self._until(self.now + seconds):
+            callback()
+
+    def _until(self, goal: float) -> Iterator[Callable[[], object]]:
         while self._timers and self._timers[0][0] <= goal:
             due, _, timer = heapq.heappop(self._timers)
             self.now = max(self.now, due)
             callback, timer.callback = timer.callback, None
             if callback is not None:
-                callback()
-                await turns()
+                yield callback
         self.now = goal
-        await turns()
 
 
 PATIENCE = 30.0
