@@ -63,6 +63,8 @@ from kernel.media.playlist import attributes, cut, parse_media, parse_multivaria
 from kernel.media.steering import steered_manifest, steered_playlist
 from kernel.settings.setting_types import parse_address, parse_duration, parse_size
 from kernel.upstreams.upstream_url import UPSTREAM
+from loadtest.player.dash import read_dash
+from loadtest.player.hls import read_hls, read_timeline
 from origin.serve.access_log import trace_id as origin_trace
 from services.catalogue.routes import decode_cursor
 from services.catalogue.title import parse_line
@@ -191,12 +193,16 @@ BYTES = {
                b"</SegmentTemplate>"),
     "an MPD of many segments": (lambda v: parse_mpd(v + b"</SegmentList><Representation/>" + MPD_END),
                MPD.encode() + b"<SegmentList>"),
+    "an MPD to be played": (read_dash, b"<MPD>", MPD.encode(),
+                            MPD.encode() + b'<SegmentTemplate media="a" duration="1"/>'),
     "an MPD that is steered": (lambda v: steered_manifest(v, "http://a", {"a": ""}), b"<MPD>", MPD.encode()),
 }  # fmt: skip
 
 TEXTS = {
     "CMCD": (of_text, "x ", "nor=(", 'a="', 'nor=("a";r=', "a,"),
     "an attribute list": (attributes, "A=", 'A="', "A=1,", "A=1 "),
+    "a multivariant playlist to be played": (read_hls, "#EXTM3U\n", "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,"),
+    "a media playlist to be played": (read_timeline, MEDIA_HEAD, MEDIA_HEAD + "#EXTINF:"),
     "a media playlist": (parse_media, MEDIA_HEAD, MEDIA_HEAD + "#EXTINF:", MEDIA_HEAD + "#EXT-X-MAP:URI="),
     "a multivariant playlist": (parse_multivariant, "#EXTM3U\n#EXT-X-STREAM-INF:", "#EXTM3U\n#EXT-X-MEDIA:A=1,"),
     "a playlist that is cut": (lambda v: cut(v, lambda _: False), "#EXTM3U\n#EXT-X-STREAM-INF:A=1\n"),
