@@ -8,10 +8,11 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from httpd.access_log import access_record
 from httpd.problem import problem
 from origin import clock
 from origin.counters import Counts
-from origin.serve.access_log import AccessLog, trace_id
+from origin.serve.access_log import AccessLog
 from origin.serve.handlers import Handler, Server, guard, peer_of
 from origin.serve.openapi import DOCUMENT
 from origin.settings import OriginSettings
@@ -62,15 +63,8 @@ def build(
     server, pages = Server(shelf, storage, counts), _Pages(shelf, counts, stopping or asyncio.Event())
 
     def record(request: web.Request, status: int, sent: int) -> None:
-        access_log.write(
-            peer=peer_of(request),
-            method=request.method,
-            path=request.raw_path,
-            status=status,
-            sent=sent,
-            ms=(clock.mono() - request[BEGAN]) * 1000,
-            trace=trace_id(request.headers.get("traceparent")),
-        )
+        shared = access_record(request, status, clock.mono() - request[BEGAN])
+        access_log.write({"peer": peer_of(request)} | shared | {"bytes": sent})
 
     app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[_timed, guard(settings, counts, record)])
     app.on_response_prepare.append(_sign)

@@ -9,7 +9,7 @@ LOG_FIELDS = (
     LogField("level", "Always `info`."),
     LogField("timestamp", "When the response was ready, ISO 8601 in UTC."),
     LogField("method", "The request's method; `other` for uncommon ones."),
-    LogField("path", "The path without token and query, at most 300 characters."),
+    LogField("path", "The path without token and query, at most 2,048 characters."),
     LogField("route", "The path of the matching route, or `none`."),
     LogField("status", "The response's status; 499 if the viewer disconnected before it."),
     LogField("ms", "Milliseconds from the request's head to the response."),

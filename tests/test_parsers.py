@@ -56,6 +56,7 @@ from kernel.http.path_pattern import parse_pattern
 from kernel.http.paths import normal_name, normalise, normalise_any, read_path_anew, split_cdn, split_token
 from kernel.http.ranges import parse_content_range, parse_range
 from kernel.http.request_directives import wishes
+from kernel.http.trace_context import trace_id_of
 from kernel.media.cmcd import of_request, of_text
 from kernel.media.mpd import parse_mpd
 from kernel.media.naming import within_title
@@ -65,7 +66,6 @@ from kernel.settings.setting_types import parse_address, parse_duration, parse_s
 from kernel.upstreams.upstream_url import UPSTREAM
 from loadtest.player.dash import read_dash
 from loadtest.player.hls import read_hls, read_timeline
-from origin.serve.access_log import trace_id as origin_trace
 from services.catalogue.routes import decode_cursor
 from services.catalogue.title import parse_line
 from services.http.caller import Authenticator
@@ -230,7 +230,7 @@ TEXTS = {
     "an address": (parse_address, "a", "[::1]:"),
     "an upstream": (UPSTREAM.parse, "http://", "http://a#weight="),
     "traceparent of control": (control_trace, "00-"),
-    "traceparent of the origin": (origin_trace, "00-" + "a" * 32),
+    "a traceparent": (trace_id_of, "01-" + "a" * 32 + "-" + "b" * 16 + "-00-"),
     "a cursor": (decode_cursor, "", "WzEs"),
     "a guest's cookie": (lambda v: GATE.verify_cookie(v, 0.0), "guest-" + "a" * 32 + ".1"),
     "an API key": (lambda v: GATE.authenticate(v, None, 0.0), "Bearer "),

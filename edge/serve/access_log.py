@@ -20,6 +20,7 @@ from edge.prefetch.popularity import Popularity
 from edge.serve.transaction import Transaction
 from kernel.clock import Clock
 from kernel.errors import BadSettings
+from kernel.http.trace_context import TRACEPARENT
 from kernel.vocabulary import Outcome
 
 FLUSH_SECONDS = 0.5
@@ -30,7 +31,7 @@ PIECES = 6
 """Pieces of a line, joined in the thread that writes: hits share most of theirs."""
 _NO_MORE = (b"",) * (PIECES - 1)
 
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(TRACEPARENT.encode())
 _CLEAN = re.compile(rb"[ !#-\[\]-~]*")
 
 

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
 from kernel.errors import BadSettings
-
-_TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*", re.ASCII)
-_MAX_PATH = 2048
-
-
-def trace_id(traceparent: str | None) -> str | None:
-    """The trace of a W3C traceparent; None when there is none or it is malformed."""
-    match = _TRACE.fullmatch(traceparent or "")
-    return match[1] if match and match[1] != "0" * 32 else None
 
 
 class AccessLog:
@@ -40,22 +30,12 @@ class AccessLog:
             self.close()
             self._file = new
 
-    def write(self, *, peer: str, method: str, path: str, status: int, sent: int, ms: float, trace: str | None) -> None:
-        """Append one record; the fields are those of log_fields."""
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Append one record with the time; its fields are those of origin.log_fields."""
         if self._file is None:
             return
-        record = {
-            "time": self._stamp(),
-            "peer": peer,
-            "method": method,
-            "path": path.partition("?")[0][:_MAX_PATH],
-            "status": status,
-            "bytes": sent,
-            "ms": round(ms, 3),
-            "trace_id": trace,
-        }
         try:
-            self._file.write(msgspec.json.encode(record) + b"\n")
+            self._file.write(msgspec.json.encode({"time": self._stamp()} | dict(record)) + b"\n")
         except OSError:
             self._file = None  # a full disk ends the log, not the service; SIGHUP begins it again
 

@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from httpd.access_log import CLIENT_CLOSED
 from httpd.guard import door_refusal, sentence
 from httpd.problem import problem
 from kernel.errors import StorageFailed
@@ -186,7 +187,7 @@ def guard(settings: OriginSettings, counts: Counts, record: Callable[[web.Reques
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         counts.running += 1
-        status = 499
+        status = CLIENT_CLOSED
         try:
             response = await checked(request, handler)
             status = response.status

@@ -11,13 +11,14 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from httpd.openapi import Parameter
 from kernel.errors import BadRequest
 from kernel.vocabulary import CONTENT_ID
 from services.catalogue.store import CatalogueStore, Position
 from services.catalogue.title import COUNTRY, MAX_POPULARITY, Title, is_licensed, normalise_countries
 from services.http import params
 from services.http.request_context import request_context, viewer_country
-from services.http.route import Access, Parameter, Route, json_response
+from services.http.route import Access, Route, json_response
 
 TITLE_SCHEMA = {
     "type": "object",

@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp import web
 from cachetools import LRUCache
 
+from httpd.openapi import Parameter
 from kernel.clock import Clock
 from kernel.errors import BadRequest, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
@@ -20,7 +21,7 @@ from services.gateway.origin import OriginClient
 from services.http import params
 from services.http.caller import COOKIE_NAME, GUEST_COOKIE_SECONDS, Authenticator
 from services.http.request_context import request_context
-from services.http.route import Access, Parameter, Route, json_response
+from services.http.route import Access, Route, json_response
 
 WEB_FOLDER = Path(__file__).resolve().parents[2] / "web" / "app"
 HLS_JS = Path(__file__).resolve().parents[2] / "node_modules" / "hls.js" / "dist" / "hls.min.js"

@@ -10,6 +10,7 @@ from secrets import token_hex
 import structlog
 from aiohttp import web
 
+from httpd.access_log import CLIENT_CLOSED, access_record, redacted_path
 from httpd.guard import door_refusal, foreign_host, sentence
 from httpd.problem import problem
 from kernel.clock import Clock
@@ -26,8 +27,6 @@ from services.http.route import Access, Handler, Route
 log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_TRACE = re.compile(r"00-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
-_TOKEN = re.compile(r"/t/[^/?]*")
 ROUTES = web.AppKey("routes", dict[web.AbstractRoute, Route])
 """The entry of each aiohttp route in the services' route table, which holds its access level."""
 
@@ -95,7 +94,7 @@ class Middleware:
             log.exception("failed", request_id=request_id)
             return problem(500, "bug", str(error), requestId=request_id)
         except Exception:
-            log.exception("bug", request_id=request_id, path=redacted_path(request))
+            log.exception("bug", request_id=request_id, path=redacted_path(request.raw_path))
             return problem(500, "bug", "internal error; find it in the log by this request id", requestId=request_id)
 
     def _context(self, request: web.Request, request_id: str) -> RequestContext:
@@ -141,33 +140,16 @@ class Middleware:
         route: Route | None,
         request_id: str,
         response: web.StreamResponse | None,
-        took: float,
+        seconds: float,
     ) -> None:
         name = route.path if route else "none"
-        status = str(response.status) if response else "499"
-        method = (
-            request.method
-            if request.method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-            else "other"
-        )
-        self.counters.requests.labels(name, method, status).inc()
-        self.counters.seconds.labels(name).observe(took)
-        trace = _TRACE.fullmatch(request.headers.get("traceparent", ""))
+        record = access_record(request, response.status if response else CLIENT_CLOSED, seconds)
+        self.counters.requests.labels(name, record["method"], str(record["status"])).inc()
+        self.counters.seconds.labels(name).observe(seconds)
+        # Without a trace, the request id correlates this line with those of other programs.
         log.info(
-            "request",
-            method=method,
-            path=redacted_path(request),
-            route=name,
-            status=int(status),
-            ms=round(took * 1000, 2),
-            request_id=request_id,
-            trace_id=trace["trace"] if trace else request_id,
+            "request", route=name, request_id=request_id, **record | {"trace_id": record["trace_id"] or request_id}
         )
-
-
-def redacted_path(request: web.Request) -> str:
-    """The path for the log: token and query removed, at most 300 characters."""
-    return _TOKEN.sub("/t/…", request.raw_path.partition("?")[0])[:300]
 
 
 def _came_through_untrusted_proxy(request: web.Request, trusted: Sequence[IPNetwork]) -> bool:

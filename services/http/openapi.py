@@ -1,24 +1,14 @@
-"""Generate the OpenAPI description from the route table. Pure."""
+"""The OpenAPI description of the services, from their route table. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from services.http.route import Access, Parameter, Route
+from httpd.openapi import API_KEY, Operation, make_document
+from services.http.route import Access, Route
 
-PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "reason"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "reason": {"type": "string", "description": "One word for programs."},
-    },
-}
-_WORDS = {
+_ERRORS = {
     400: "A parameter or field is missing or invalid",
     401: "No valid API key or guest cookie",
     403: "Not allowed for this caller",
@@ -32,68 +22,40 @@ _WORDS = {
     502: "The origin failed",
     503: "Temporarily unavailable",
 }
+_SECURITY: dict[Access, tuple[str, ...]] = {
+    Access.ANYBODY: (),
+    Access.VIEWER: ("guest", "apiKey"),
+    Access.OPERATOR: ("apiKey",),
+    Access.INTERNAL: ("apiKey",),
+}
 
 
 def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
-    """An OpenAPI 3.1 document of the routes."""
-    paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
-        if not route.hidden:
-            paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Matinee",
-            "version": version,
-            "description": "A video-on-demand platform built around its own CDN.",
+    """An OpenAPI 3.1 document of the routes that are not hidden."""
+    return make_document(
+        "Matinee",
+        version,
+        [_operation(route) for route in routes if not route.hidden],
+        description="A video-on-demand platform built around its own CDN.",
+        security_schemes={
+            "apiKey": API_KEY,
+            "guest": {"type": "apiKey", "in": "cookie", "name": "matinee_guest"},
         },
-        "paths": paths,
-        "components": {
-            "schemas": {"Problem": PROBLEM},
-            "securitySchemes": {
-                "apiKey": {"type": "http", "scheme": "bearer"},
-                "guest": {"type": "apiKey", "in": "cookie", "name": "matinee_guest"},
-            },
-        },
-    }
+    )
 
 
-def _operation(route: Route) -> dict[str, Any]:
-    refusals = set(route.errors)
-    refusals |= {401} if route.access is not Access.ANYBODY else set()
-    refusals |= {400} if route.parameters or route.body else set()
-    refusals |= {413, 415} if route.body else set()
-    content = {"application/json": {"schema": route.response}} if route.response else None
-    responses: dict[str, Any] = {"200": {"description": "OK"} | ({"content": content} if content else {})}
-    for status in sorted(refusals):
-        schema = {"$ref": "#/components/schemas/Problem"}
-        responses[str(status)] = {
-            "description": _WORDS[status],
-            "content": {"application/problem+json": {"schema": schema}},
-        }
-    made: dict[str, Any] = {"summary": route.summary, "responses": responses, "security": _security(route.access)}
-    if route.parameters:
-        made["parameters"] = [_parameter(parameter) for parameter in route.parameters]
-    if route.body:
-        made["requestBody"] = {"required": True, "content": {"application/json": {"schema": route.body}}}
-    return made
-
-
-def _parameter(parameter: Parameter) -> dict[str, Any]:
-    return {
-        "name": parameter.name,
-        "in": parameter.location,
-        "required": parameter.required or parameter.location == "path",
-        "description": parameter.description,
-        "schema": parameter.schema,
-    }
-
-
-def _security(access: Access) -> list[dict[str, list[str]]]:
-    match access:
-        case Access.ANYBODY:
-            return []
-        case Access.VIEWER:
-            return [{"guest": []}, {"apiKey": []}]
-        case Access.OPERATOR | Access.INTERNAL:
-            return [{"apiKey": []}]
+def _operation(route: Route) -> Operation:
+    errors = set(route.errors)
+    errors |= {401} if route.access is not Access.ANYBODY else set()
+    errors |= {400} if route.parameters or route.body else set()
+    errors |= {413, 415} if route.body else set()
+    return Operation(
+        route.method,
+        route.path,
+        route.summary,
+        route.parameters,
+        route.body,
+        response_schema=route.response,
+        errors={str(status): _ERRORS[status] for status in sorted(errors)},
+        security=_SECURITY[route.access],
+    )

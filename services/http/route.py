@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from httpd.openapi import Parameter
 from kernel.http.door_rules import JSON
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -25,17 +26,6 @@ class Access(Enum):
     """An API key."""
     INTERNAL = "internal"
     """An API key, or anybody on this machine."""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A query or path parameter, as /openapi.json describes it."""
-
-    name: str
-    description: str
-    required: bool = False
-    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
-    location: str = "query"
 
 
 @dataclass(frozen=True)

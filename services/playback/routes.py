@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from httpd.openapi import Parameter
 from httpd.problem import problem
 from kernel.auth.token import mint
 from kernel.clock import Clock
@@ -21,7 +22,7 @@ from services.counters import Counters
 from services.fleet.signing_key import NamedSigningKey
 from services.http import params
 from services.http.request_context import request_context, viewer_country
-from services.http.route import Access, Parameter, Route, json_response
+from services.http.route import Access, Route, json_response
 from services.playback import eligibility
 from services.playback.edges import EdgeFinder, bucket_of
 from services.playback.eligibility import PlaybackTitle

@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 from yarl import URL
 
+from httpd.openapi import Parameter
 from httpd.problem import problem
 from kernel.errors import BadRequest, MatineeError, Overloaded, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
@@ -24,7 +25,7 @@ from kernel.vocabulary import REGION, OverloadReason
 from services.counters import Counters
 from services.http import params
 from services.http.request_context import request_context
-from services.http.route import Access, Parameter, Route
+from services.http.route import Access, Route
 from services.playback import pathways
 from services.playback.edges import BUCKETS, EdgeChoice, EdgeFinder, bucket_of
 from services.playback.eligibility import Denial, PlaybackTitle, denial_for

@@ -7,11 +7,12 @@ from typing import Literal
 from aiohttp import web
 from msgspec import Struct
 
+from httpd.openapi import Parameter
 from kernel.clock import Clock
 from kernel.errors import BadRequest
 from services.http import params
 from services.http.request_context import request_context, viewer_country
-from services.http.route import Access, Parameter, Route, json_response
+from services.http.route import Access, Route, json_response
 from services.recommend.events import Action, FeedbackEvent
 from services.recommend.service import RecommendService
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from httpd.openapi import Parameter
 from kernel.errors import BadRequest
 from services.http import params
 from services.http.request_context import viewer_country
-from services.http.route import Access, Parameter, Route, json_response
+from services.http.route import Access, Route, json_response
 from services.search.rank import Candidate
 from services.search.schema import Filters, genre_key
 from services.search.service import SearchService

@@ -1,7 +1,8 @@
 """The description is made of the routes."""
 
+from httpd.openapi import Parameter
 from services.http.openapi import describe
-from services.http.route import Access, Parameter, Route
+from services.http.route import Access, Route
 
 
 async def handler(request):
