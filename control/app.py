@@ -25,7 +25,7 @@ from control.mtls_setup import open_trust
 from control.routing.probes import Prober
 from control.settings import ControlSettings, check, neighbours_of
 from control.trust.api_key_file import read_or_make
-from control.trust.api_keys import Keys
+from control.trust.api_keys import ApiKeys
 from control.trust.node_admin_keys import read_node_admin_keys
 from httpd.door import Door
 from httpd.rate_limiter import RateLimiter
@@ -103,7 +103,7 @@ async def _serving(
     if settings.keys is not None:
         await _put_keys_of(plane, settings.keys)
     serves = False
-    keys = Keys(plane.store, api_key)
+    keys = ApiKeys(plane.store, api_key)
     await keys.start()
     rules = rules_for(settings.admin, settings.allowed_hosts)
     app = make_app(plane, keys, lambda: serves, rules, read_node_admin_keys(settings.node_admin_keys))
@@ -124,7 +124,7 @@ async def _serving(
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         with contextlib.suppress(StorageFailed):  # the store has said so
-            await plane.audit_log.look()
+            await plane.audit_log.check_end()
         await door.close()
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from control.audit.entry import Action, Author, Call
 from control.db import schema
 from control.db.audit_log import AuditLog
-from control.db.replica_notes import lease
+from control.db.replica_notes import take_lease
 from control.db.store import Committed, Cursor, Store
 from control.desired import changes, key_set
 from control.desired.resources import QUARANTINE
@@ -25,10 +25,10 @@ from control.fleet.edge_table import LEASE_SECONDS, edge_from_row, edge_row, sav
 from control.fleet.fanout import Fanout
 from control.fleet.fleet_cache import FleetCache
 from control.fleet.quarantine import Quarantine, quarantined
-from control.jobs.service import JobKeeper
+from control.jobs.service import JobService
 from control.popularity.service import HotTitlesService
 from control.rollout.layers import EdgeLabels
-from control.rollout.service import SettingsPush
+from control.rollout.service import RolloutService
 from control.routing.service import RoutingService
 from control.trust.enrolment import Enrolment
 from kernel.clock import Clock, Instant
@@ -71,16 +71,16 @@ class ControlService:
         self.hot_titles.title_exists = self._title_exists
         self._rules: Mapping[str, Resource] | None = None
         self._allows_any = False
-        self.jobs = JobKeeper(store, self.fanout, clock)
+        self.jobs = JobService(store, self.fanout, clock)
         self.jobs.dispatch.quarantined = self.quarantined
-        store.on_change("epoch", self.jobs.begin_again)
+        store.on_change("epoch", self.jobs.request_reload)
         self._edges_changed = True
         store.on_change("edges", self._note_edges)
         self.routing = RoutingService(self.fanout, self.fleet_cache.node, clock, store.replica)
         self.routing.replicas = self.hot_titles.planner.replicas
         self.routing.quarantined = lambda name: quarantined(store.desired, name)
-        self.settings = SettingsPush(store, self.fanout, clock, self._leads_rollouts, self._labels_of)
-        self.fleet_cache.on_change.append(self.settings.roster_changed)
+        self.settings = RolloutService(store, self.fanout, clock, self._leads_rollouts, self._labels_of)
+        self.fleet_cache.on_change.append(self.settings.on_fleet_change)
 
     def _title_exists(self, content_id: str) -> bool:
         """Whether the title exists; true of every title while control holds no licences and allows all."""
@@ -96,7 +96,7 @@ class ControlService:
         return self.store.desired.resource_set(QUARANTINE).resources.keys()
 
     async def _leads_rollouts(self) -> bool:
-        return await lease(self.store, "rollout", ROLLOUT_LEASE, self.clock.wall())
+        return await take_lease(self.store, "rollout", ROLLOUT_LEASE, self.clock.wall())
 
     def _labels_of(self, hello: Hello) -> EdgeLabels:
         node = self.fleet_cache.node(hello)
@@ -139,7 +139,7 @@ class ControlService:
     async def withdraw_key(self, kid: str, *, author: str, reason: str = "", call: Call | None = None) -> Committed:
         """Remove a public key at once. Raises NotFound."""
         by = self._author(author, reason, call, Action.KEYS_WITHDRAW)
-        return await self.store.commit(lambda desired: key_set.withdraw(desired, kid), by)
+        return await self.store.commit(lambda desired: key_set.withdraw_key(desired, kid), by)
 
     async def revoke(
         self, session: object, until: object, *, author: str, reason: str = "", call: Call | None = None
@@ -186,7 +186,7 @@ class ControlService:
                 await self.fleet_cache.refresh()
                 if self._edges_changed:
                     await self.load_edges()
-                    self.jobs.dispatch.look()
+                    self.jobs.dispatch.advance_gate()
             if self.clock.mono() - forgotten_at >= DELETE_EVERY:
                 forgotten_at = self.clock.mono()
                 with contextlib.suppress(Overloaded, StorageFailed):  # there is a next time
@@ -198,12 +198,12 @@ class ControlService:
                 timer.cancel()
 
     async def _delete_expired(self, now: float) -> None:
-        await self.store.forget(now)
-        await self.jobs.forget()
+        await self.store.delete_old(now)
+        await self.jobs.delete_old()
         ended = self._author("control", "revocations that have ended", None, Action.REVOCATIONS_END)
-        await self.store.commit(lambda desired: changes.forget_ended(desired, now), ended)
+        await self.store.commit(lambda desired: changes.end_revocations(desired, now), ended)
         retired = self._author("control", "keys whose last token has ended", None, Action.KEYS_RETIRE)
-        await self.store.commit(lambda desired: key_set.retire(desired, now), retired)
+        await self.store.commit(lambda desired: key_set.retire_keys(desired, now), retired)
 
     def _author(self, name: str, reason: str, call: Call | None, action: Action) -> Author:
         return Author(name, self.clock.wall(), reason, call, action)

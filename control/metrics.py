@@ -20,7 +20,7 @@ def metrics_text(plane: ControlService) -> str:
     connected = [edge for edge in fanout.edges.values() if edge.connected]
     values: dict[str, dict[str, float]] = {
         "matinee_control_revision": {"": desired.revision},
-        "matinee_control_titles": {"": len(changes.titles(desired))},
+        "matinee_control_titles": {"": len(changes.title_ids(desired))},
         "matinee_control_keys": {"": len(desired.resource_sets[KEYS].resources)},
         "matinee_control_edges_known": {"": len(fanout.edges)},
         "matinee_control_edges_connected": {"": len(connected)},
@@ -65,19 +65,18 @@ def _routing(plane: ControlService) -> dict[str, dict[str, float]]:
 def _jobs(plane: ControlService) -> dict[str, dict[str, float]]:
     jobs = plane.jobs
     dispatch, took = jobs.dispatch, sorted(jobs.dispatch.seconds)
-    late = Counter(shield for shields in dispatch.release.late.values() for shield in shields)
+    late = Counter(shield for shields in dispatch.gate.late.values() for shield in shields)
     lags = dispatch.lags()
     return {
         "matinee_control_jobs_head": {"": dispatch.log.head},
-        "matinee_control_jobs_released": {"": dispatch.release.released},
+        "matinee_control_jobs_released": {"": dispatch.gate.released},
         "matinee_control_jobs_done": {"": dispatch.done_upto(connected=True)},
-        "matinee_control_jobs_waiting": {"": max(0, dispatch.log.head - dispatch.release.released)},
+        "matinee_control_jobs_waiting": {"": max(0, dispatch.log.head - dispatch.gate.released)},
         "matinee_control_jobs_late_shields": {
-            f'{{shield="{name}"}}': count
-            for name, count in [*sorted(late.items()), ("any", len(dispatch.release.late))]
+            f'{{shield="{name}"}}': count for name, count in [*sorted(late.items()), ("any", len(dispatch.gate.late))]
         },
         "matinee_control_jobs_lag": {f'{{quantile="{share:g}"}}': quantile(lags, share) or 0 for share in (0.5, 1.0)},
-        "matinee_control_jobs_asked_total": {f'{{kind="{kind}"}}': count for kind, count in jobs.asked.items()},
+        "matinee_control_jobs_asked_total": {f'{{kind="{kind}"}}': count for kind, count in jobs.appended.items()},
         "matinee_control_receipts_total": {
             '{status="done"}': dispatch.receipts - dispatch.failures,
             '{status="failed"}': dispatch.failures,

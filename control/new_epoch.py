@@ -14,7 +14,7 @@ from control.fleet.quarantine import all_quarantined
 from control.jobs import job_table
 
 
-async def new_epoch(tx: Tx, jobs_epoch: str) -> dict[str, str]:
+async def start_new_epoch(tx: Tx, jobs_epoch: str) -> dict[str, str]:
     """Begin new epochs of what is desired and of the log of jobs, and empty the quarantine: nobody is ahead any more.
 
     The epochs by their names.
@@ -22,7 +22,7 @@ async def new_epoch(tx: Tx, jobs_epoch: str) -> dict[str, str]:
     made = uuid4().hex
     await tx.connection.execute(update(facts).where(facts.c.name == "epoch").values(value=made))
     tx.announce("epoch")
-    await job_table.renew(tx, jobs_epoch)
+    await job_table.start_epoch(tx, jobs_epoch)
     tx.touch("epoch", "fleet", canonical(tx.desired.epoch), canonical(made))
     tx.change(Change(removes=frozenset((QUARANTINE, name) for name in all_quarantined(tx.desired))))
     return {"before": tx.desired.epoch, "epoch": made}

@@ -26,7 +26,7 @@ from control.fleet.own_address import check_addresses
 from control.routing.ranking import RouteQuery
 from control.trust.certificate import ServerCertificate, server_credentials
 from control.trust.enrolment import Enrolment, EnrolmentRejected
-from control.trust.peers import EDGES, SERVICES, Peers, Refused, check_hello
+from control.trust.peers import EDGES, SERVICES, PeerRefused, Peers, check_hello
 from kernel.documents import BadDocument, load_json
 from kernel.errors import BadSettings, Overloaded, StorageFailed
 from kernel.fleet.identity import Identity
@@ -78,7 +78,7 @@ class FleetService(FleetServicer):
             return None
         try:
             return await self._trust.peers.check(context, *roles)
-        except Refused as error:
+        except PeerRefused as error:
             log.warning("call-refused", peer=context.peer(), why=str(error))
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
             raise AssertionError("abort raises") from None
@@ -92,7 +92,7 @@ class FleetService(FleetServicer):
         )
         try:
             await self._plane.fanout.serve(_Stream(request_iterator, context, who, self._plane.fanout))
-        except Refused as error:
+        except PeerRefused as error:
             log.warning("call-refused", peer=context.peer(), why=str(error))
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         except ConnectionRejected as error:
@@ -111,9 +111,9 @@ class FleetService(FleetServicer):
             cursor = Cursor(asked.source, asked.cursor, asked.more) if asked.source else None
             titles = {name: _json(licence, f"titles.{name}") for name, licence in asked.titles}
             done = await self._plane.put_titles(
-                titles, list(asked.removed), author=_name(who), call=_call(context), cursor=cursor
+                titles, list(asked.removed), author=_author_name(who), call=_call(context), cursor=cursor
             )
-        except _TOLD as error:
+        except _CALLER_ERRORS as error:
             await _abort(context, error)
         return _accepted(done)
 
@@ -125,10 +125,10 @@ class FleetService(FleetServicer):
                 _json(document_of(request.jwks, "keys"), "keys"),
                 owner=who.id if who else line_of(request.owner, "owner", 64) or _AUTHOR,
                 lifetime=request.lifetime,
-                author=_name(who),
+                author=_author_name(who),
                 call=_call(context),
             )
-        except _TOLD as error:
+        except _CALLER_ERRORS as error:
             await _abort(context, error)
         return _accepted(done)
 
@@ -137,8 +137,8 @@ class FleetService(FleetServicer):
         who = await self._admit(context, *SERVICES)
         try:
             session, until = line_of(request.session, "session"), line_of(request.until, "until", 64)
-            done = await self._plane.revoke(session, until or None, author=_name(who), call=_call(context))
-        except _TOLD as error:
+            done = await self._plane.revoke(session, until or None, author=_author_name(who), call=_call(context))
+        except _CALLER_ERRORS as error:
             await _abort(context, error)
         return _accepted(done)
 
@@ -151,7 +151,7 @@ class FleetService(FleetServicer):
         try:
             asked = document_of(request.request, "a request", MAX_REQUEST)
             chain = await self._trust.enrolment.renew(who, asked, call=_call(context))
-        except (EnrolmentRejected, *_TOLD) as error:
+        except (EnrolmentRejected, *_CALLER_ERRORS) as error:
             await _abort(context, error)
         return pb.Certificate(chain=chain, authority=self._trust.enrolment.authority)
 
@@ -202,7 +202,7 @@ class FleetService(FleetServicer):
         )
 
 
-_TOLD = (ValueError, Overloaded, StorageFailed)
+_CALLER_ERRORS = (ValueError, Overloaded, StorageFailed)
 
 
 class EnrolmentService(EnrolmentServicer):
@@ -221,7 +221,7 @@ class EnrolmentService(EnrolmentServicer):
             )
             chain = await self._enrolment.enrol(token, asked, call=_call(context))
             await self._peers.load()
-        except (EnrolmentRejected, *_TOLD) as error:
+        except (EnrolmentRejected, *_CALLER_ERRORS) as error:
             await _abort(context, error)
         return pb.Certificate(chain=chain, authority=self._enrolment.authority)
 
@@ -301,7 +301,7 @@ class _Stream:
         return self._who.id if self._who is not None else str(self._context.peer())[:80]
 
 
-def _name(who: Identity | None) -> str:
+def _author_name(who: Identity | None) -> str:
     """Who calls, for the log: by their certificate, where there is one."""
     return who.id if who else _AUTHOR
 

@@ -18,7 +18,7 @@ _NO_TRACE = "0" * 32
 log = structlog.get_logger("control")
 
 
-def recorded(clock: Clock) -> Any:
+def access_log(clock: Clock) -> Any:
     """The outermost middleware: whatever the answer is, it is told."""
 
     @web.middleware

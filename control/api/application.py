@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from control.api.access_log import recorded
+from control.api.access_log import access_log
 from control.api.explain import ExplainApi
 from control.api.fleet import FleetApi
 from control.api.hot import HotApi
@@ -21,7 +21,7 @@ from control.api.route import RouteApi
 from control.api.settings import SettingsApi
 from control.api.state import StateApi
 from control.commands import ControlService
-from control.trust.api_keys import ROLES, Caller, Keys
+from control.trust.api_keys import ROLES, ApiKeys, Caller
 from control.trust.node_admin_keys import NodeAdminKeys
 from httpd.guard import door_refusal, sentence
 from httpd.problem import problem
@@ -34,14 +34,14 @@ NO_KEYS = NodeAdminKeys()
 
 def make_app(
     plane: ControlService,
-    keys: Keys,
+    keys: ApiKeys,
     ready: Callable[[], bool],
     rules: DoorRules = LOOPBACK_DOOR,
     node_keys: NodeAdminKeys = NO_KEYS,
 ) -> web.Application:
     """The application. `ready`: whether control accepts changes and edges; `rules`: the hosts it answers to;
     `node_keys`: what it presents at nodes' admin ports."""
-    middlewares = [recorded(plane.clock), _middleware(plane, keys, rules)]
+    middlewares = [access_log(plane.clock), _middleware(plane, keys, rules)]
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=middlewares)
     app.on_response_prepare.append(_sign)
     groups = _groups(plane, keys, ready, node_keys)
@@ -50,7 +50,7 @@ def make_app(
     return app
 
 
-def _groups(plane: ControlService, keys: Keys, ready: Callable[[], bool], node_keys: NodeAdminKeys) -> list[object]:
+def _groups(plane: ControlService, keys: ApiKeys, ready: Callable[[], bool], node_keys: NodeAdminKeys) -> list[object]:
     """The objects whose methods are the handlers that `control.api.openapi.ROUTES` names."""
     return [
         ProcessApi(plane, ready),
@@ -71,7 +71,7 @@ def _handler(groups: list[object], name: str) -> Any:
     return found
 
 
-def _middleware(plane: ControlService, keys: Keys, rules: DoorRules) -> Any:
+def _middleware(plane: ControlService, keys: ApiKeys, rules: DoorRules) -> Any:
     routes = {(route.method, route.path): route for route in ROUTES}
 
     @web.middleware
@@ -99,7 +99,7 @@ def _middleware(plane: ControlService, keys: Keys, rules: DoorRules) -> Any:
     return answer
 
 
-async def _who(request: web.Request, keys: Keys, now: float) -> Caller | None:
+async def _who(request: web.Request, keys: ApiKeys, now: float) -> Caller | None:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     return await keys.caller(given.strip(), now) if scheme.lower() == "bearer" else None
 

@@ -75,7 +75,7 @@ class FleetApi:
         """Control's history was lost: all nodes take snapshots and drop what they have cached."""
         jobs_epoch = self._plane.jobs.dispatch.log.epoch
         who = author(request, self._plane.clock, Action.EPOCH_BEGIN, "fleet")
-        made = await self._plane.store.transact(lambda tx: epoch.new_epoch(tx, jobs_epoch), who)
+        made = await self._plane.store.transact(lambda tx: epoch.start_new_epoch(tx, jobs_epoch), who)
         await self._plane.store.refresh()
         return web.json_response(made | {"revision": self._plane.store.desired.revision})
 

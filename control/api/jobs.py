@@ -8,9 +8,9 @@ from aiohttp import web
 
 from control.api.http import author, body, caller, limit
 from control.commands import ControlService
-from control.jobs.job_table import NAMES_AT_ONCE
-from control.jobs.service import MAX_SECONDS
-from control.jobs.status import brief
+from control.jobs.job_table import MAX_NAMES
+from control.jobs.service import MAX_WAIT_SECONDS
+from control.jobs.status import job_summary_json
 from httpd.problem import problem
 from kernel.documents import BadDocument
 from kernel.fleet.jobs import parse_prefetch, parse_purge
@@ -26,16 +26,16 @@ class JobsApi:
     async def post_purge(self, request: web.Request) -> web.Response:
         if (refused := self._too_often(request)) is not None:
             return refused
-        purge, seconds = parse_purge(await body(request), NAMES_AT_ONCE), _seconds(request)
+        purge, seconds = parse_purge(await body(request), MAX_NAMES), _seconds(request)
         seq = await self._jobs.purge(purge, author(request, self._plane.clock))
         if seconds:
-            await self._jobs.ended(seq, seconds)
+            await self._jobs.wait_until_done(seq, seconds)
         return await self._made(seq)
 
     async def post_prefetch(self, request: web.Request) -> web.Response:
         if (refused := self._too_often(request)) is not None:
             return refused
-        prefetch = parse_prefetch(await body(request), NAMES_AT_ONCE)
+        prefetch = parse_prefetch(await body(request), MAX_NAMES)
         return await self._made(await self._jobs.prefetch(prefetch, author(request, self._plane.clock)))
 
     def _too_often(self, request: web.Request) -> web.Response | None:
@@ -52,7 +52,7 @@ class JobsApi:
     async def get_job(self, request: web.Request) -> web.Response:
         seq = _number(request.match_info["job"], "job")
         if seconds := _seconds(request):
-            await self._jobs.ended(seq, seconds)
+            await self._jobs.wait_until_done(seq, seconds)
         found = await self._jobs.status(seq)
         if found is None:
             return problem(404, "not-found", f"there is no job {seq}, or it is long past")
@@ -62,7 +62,7 @@ class JobsApi:
         most, text = limit(request), request.query.get("cursor", "")
         rows = await self._jobs.page(_number(text, "cursor") if text else None, most + 1)
         following = str(rows[most - 1]["seq"]) if len(rows) > most else None
-        return web.json_response({"jobs": [brief(row) for row in rows[:most]], "next": following})
+        return web.json_response({"jobs": [job_summary_json(row) for row in rows[:most]], "next": following})
 
 
 def _number(text: str, what: str) -> int:
@@ -75,6 +75,6 @@ def _seconds(request: web.Request) -> float:
     """`wait`: how long the answer may be held back until every node has done it."""
     text = request.query.get("wait", "0")
     seconds = float(text) if text.isascii() and text.replace(".", "", 1).isdigit() and len(text) < 10 else -1.0
-    if not 0 <= seconds <= MAX_SECONDS:
-        raise BadDocument("wait", f"must be seconds, at most {MAX_SECONDS:g}")
+    if not 0 <= seconds <= MAX_WAIT_SECONDS:
+        raise BadDocument("wait", f"must be seconds, at most {MAX_WAIT_SECONDS:g}")
     return seconds

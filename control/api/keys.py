@@ -8,11 +8,11 @@ from aiohttp import web
 from sqlalchemy import select
 
 from control.api.http import author, body, limit
-from control.audit.chain import page_break
+from control.audit.chain import first_break
 from control.commands import ControlService
-from control.db.audit_log import verdict_json
+from control.db.audit_log import verification_json
 from control.db.schema import audit
-from control.trust.api_keys import Keys
+from control.trust.api_keys import ApiKeys
 from httpd.problem import problem
 from kernel.documents import BadDocument, moment_text, parse_moment, parse_object
 
@@ -22,7 +22,7 @@ _ROW = ("seq", "actor", "peer", "action", "target", "before", "after", "reason",
 class KeysApi:
     """The handlers; `control.api.openapi.ROUTES` says which route is whose."""
 
-    def __init__(self, plane: ControlService, keys: Keys) -> None:
+    def __init__(self, plane: ControlService, keys: ApiKeys) -> None:
         self._plane = plane
         self._keys = keys
 
@@ -50,13 +50,13 @@ class KeysApi:
         query = select(audit).order_by(audit.c.seq.desc()).limit(limit(request) + 1)
         rows = list(await self._plane.store.read(query.where(audit.c.seq < before) if before else query))
         shown = rows[: limit(request)]
-        broken = page_break(rows[::-1], self._plane.store.keyring)
+        broken = first_break(rows[::-1], self._plane.store.keyring)
         following = str(shown[-1]["seq"]) if len(rows) > len(shown) else None
         return web.json_response({"audit": [audit_json(row) for row in shown], "next": following, "broken": broken})
 
     async def verify_audit(self, request: web.Request) -> web.Response:
         """Follow the whole chain, or that after row `after`."""
-        return web.json_response(verdict_json(await self._plane.audit_log.verify(_row_number(request, "after"))))
+        return web.json_response(verification_json(await self._plane.audit_log.verify(_row_number(request, "after"))))
 
 
 def key_json(row: Any) -> dict[str, Any]:

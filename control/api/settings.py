@@ -8,7 +8,7 @@ from aiohttp import web
 
 from control.api.http import body, call, caller, reason
 from control.commands import ControlService
-from control.rollout.rollout import STAGES, has_it
+from control.rollout.rollout import STAGES, has_new_settings
 from control.rollout.settings_state import RolloutConflict, SettingsState
 from httpd.problem import problem
 from kernel.documents import BadDocument, moment_text, parse_object
@@ -21,7 +21,7 @@ class SettingsApi:
         self._plane = plane
 
     async def get_settings(self, _: web.Request) -> web.Response:
-        return web.json_response(self._shown(self._plane.settings.now_pushed()))
+        return web.json_response(self._shown(self._plane.settings.current()))
 
     async def put_settings(self, request: web.Request) -> web.Response:
         edits = _edits(await body(request))
@@ -33,7 +33,7 @@ class SettingsApi:
     async def diff_settings(self, request: web.Request) -> web.Response:
         edits, told = _edits(await body(request)), []
         for name, edge in sorted(self._plane.fanout.edges.items()):
-            before, after = self._plane.settings.would_get(edge.hello, edits)
+            before, after = self._plane.settings.preview(edge.hello, edits)
             if before != after:
                 names = sorted(one for one in {*before, *after} if before.get(one) != after.get(one))
                 told.append({"edge": name, "settings": {one: [before.get(one), after.get(one)] for one in names}})
@@ -42,7 +42,7 @@ class SettingsApi:
     async def move_rollout(self, request: web.Request) -> web.Response:
         push, who, why = self._plane.settings, caller(request).name, reason(request)
         verb = request.match_info["verb"]
-        moves = {"hold": push.hold, "go-on": push.go_on, "back": push.back}
+        moves = {"hold": push.hold, "go-on": push.resume, "back": push.roll_back}
         if verb not in moves:
             return problem(404, "not-found", f"a rollout can be told {', '.join(moves)}")
         try:
@@ -55,7 +55,7 @@ class SettingsApi:
         rollout, edges = held.rollout, self._plane.fanout.edges
         told: dict[str, Any] = {"number": held.number, "layers": held.layers, "rollout": None}
         if rollout is not None:
-            having = sorted(name for name in edges if not held.under_way or has_it(name, rollout))
+            having = sorted(name for name in edges if not held.under_way or has_new_settings(name, rollout))
             told["rollout"] = {
                 "number": rollout.number,
                 "before": rollout.before,

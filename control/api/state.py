@@ -24,7 +24,7 @@ class StateApi:
     async def list_titles(self, request: web.Request) -> web.Response:
         desired = self._plane.store.desired
         after, most = cursor(request, CONTENT_ID, "a contentId"), limit(request)
-        names = [name for name in changes.titles(desired) if name > after]
+        names = [name for name in changes.title_ids(desired) if name > after]
         page = [{"contentId": name} | (changes.licence(desired, name) or {}) for name in names[:most]]
         following = names[most - 1] if len(names) > most else None
         return web.json_response({"titles": page, "next": following, "revision": desired.revision})

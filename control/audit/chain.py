@@ -16,9 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from control.audit.entry import Action, Entry, canonical_bytes, plain, text_of
+from control.audit.entry import Action, PendingRow, canonical_bytes, storable_text, text_of
 
-FIRST = "0" * 64
+GENESIS_HASH = "0" * 64
 """What the first row holds for the row before it."""
 MAX_BREAKS = 100
 """Breaks that a verification tells of."""
@@ -64,22 +64,22 @@ NO_KEY = Keyring.of([b""])
 """For stores that are not an operator's: control itself always has a key of its own."""
 
 
-def row_of(entry: Entry, seq: int, previous: str, keyring: Keyring, here: str) -> dict[str, Any]:
+def row_of(entry: PendingRow, seq: int, previous: str, keyring: Keyring, here: str) -> dict[str, Any]:
     """The row of a deed; `here` names this replica, for what control does by itself."""
-    author, deed, call = entry.author, entry.deed, entry.author.call
+    author, deed, call = entry.author, entry.entry, entry.author.call
     row: dict[str, Any] = {
         "seq": seq,
         "at": author.at,
-        "actor": plain(author.name, 200),
-        "action": plain(deed.action, 64),
-        "target": plain(deed.target, 600),
+        "actor": storable_text(author.name, 200),
+        "action": storable_text(deed.action, 64),
+        "target": storable_text(deed.target, 600),
         "before": text_of(deed.before),
         "after": text_of(deed.after),
-        "reason": plain(author.reason, 1_000),
-        "request_id": plain(call.request_id if call else "", 64),
+        "reason": storable_text(author.reason, 1_000),
+        "request_id": storable_text(call.request_id if call else "", 64),
         "revision": entry.revision,
         "previous": previous,
-        "peer": plain(call.peer if call else here, 200),
+        "peer": storable_text(call.peer if call else here, 200),
         "key": keyring.current,
     }
     return row | {"hash": row_hash(row, keyring)}
@@ -137,84 +137,90 @@ class Verifier:
         self._head = head
         self._anchor = anchor
         self._after = after
-        self._next, self._previous = 1, FIRST
+        self._next, self._previous = 1, GENESIS_HASH
         self._is_keyed = False
-        if head is not None and self._take_head(head):
+        if head is not None and self._accept_head(head):
             self._next, self._previous = head["first"], head["previous"]
 
-    def _take_head(self, head: Mapping[str, Any]) -> bool:
+    def _accept_head(self, head: Mapping[str, Any]) -> bool:
         if head["key"] not in self._keyring.keys:
-            self._broken(head["last"], f"the head is sealed under the key {head['key']}, which is not in the key file")
+            self._record_break(
+                head["last"], f"the head is sealed under the key {head['key']}, which is not in the key file"
+            )
         elif is_sealed(head, self._keyring):
             return True
         else:
-            self._broken(head["last"], "the head is not as it was written")
+            self._record_break(head["last"], "the head is not as it was written")
         self._head = None
         return False
 
-    def take(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    def add_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """The next rows."""
         for row in rows:
             seq = int(row["seq"])
             if not self.rows:
                 self.first = seq
             if self.rows or not self._after:
-                self._follows(row, seq)
-            self._row(row, seq)
+                self._check_sequence(row, seq)
+            self._check_row(row, seq)
             self.rows += 1
             self.last, self._next, self._previous = seq, seq + 1, row["hash"]
 
-    def _follows(self, row: Mapping[str, Any], seq: int) -> None:
+    def _check_sequence(self, row: Mapping[str, Any], seq: int) -> None:
         if seq > self._next:
             gone = f"row {self._next} is" if seq == self._next + 1 else f"rows {self._next} to {seq - 1} are"
-            self._broken(self._next, f"{gone} missing")
+            self._record_break(self._next, f"{gone} missing")
         elif seq < self._next:
-            self._broken(seq, f"the log begins with row {self._next}: this one was put before it")
+            self._record_break(seq, f"the log begins with row {self._next}: this one was put before it")
         elif row["previous"] != self._previous:
-            self._broken(seq, "it does not follow the row before: that one, or this one, is not as it was written")
+            self._record_break(
+                seq, "it does not follow the row before: that one, or this one, is not as it was written"
+            )
 
-    def _row(self, row: Mapping[str, Any], seq: int) -> None:
+    def _check_row(self, row: Mapping[str, Any], seq: int) -> None:
         made = row_hash(row, self._keyring)
         if made is None:
-            self._broken(seq, f"it is written under the key {row['key'][:16]}, which is not in the key file")
+            self._record_break(seq, f"it is written under the key {row['key'][:16]}, which is not in the key file")
         elif not hmac.compare_digest(made, row["hash"]):
-            self._broken(seq, "its content is not what was written: another hash")
+            self._record_break(seq, "its content is not what was written: another hash")
         elif not row["key"] and self._is_keyed:
-            self._broken(seq, "it is written without a key, after rows with one")
+            self._record_break(seq, "it is written without a key, after rows with one")
         elif row["action"] == Action.AUDIT_BROKEN:
-            self._broken(seq, f"control noted here: {row['reason']}")
+            self._record_break(seq, f"control noted here: {row['reason']}")
         self._is_keyed = self._is_keyed or bool(row["key"])
         if self._anchor is not None and seq == self._anchor[0] and row["hash"] != self._anchor[1]:
-            self._broken(seq, "it is another row than the one that control saw: an older copy went on from before it")
+            self._record_break(
+                seq, "it is another row than the one that control saw: an older copy went on from before it"
+            )
 
     def finish(self) -> None:
         """There are no more rows."""
         head, last = self._head, max(self.last, self._after)
         if head is None:
             if not self.breaks and self.rows:
-                self._broken(self.last, "the head is missing")
+                self._record_break(self.last, "the head is missing")
         elif last < head["last"]:
-            self._missing(last + 1, head["last"])
+            self._record_cut_off(last + 1, head["last"])
         elif self.rows and self.last > head["last"]:
-            self._broken(head["last"] + 1, "rows were put after the last one that control has written")
+            self._record_break(head["last"] + 1, "rows were put after the last one that control has written")
         elif self.rows and self._previous != head["hash"]:
-            self._broken(self.last, "it is not the row that control wrote last: another hash")
+            self._record_break(self.last, "it is not the row that control wrote last: another hash")
         if self._anchor is not None and max(last, head["last"] if head else 0) < self._anchor[0]:
-            self._missing(last + 1, self._anchor[0])
+            self._record_cut_off(last + 1, self._anchor[0])
 
-    def _missing(self, first: int, last: int) -> None:
+    def _record_cut_off(self, first: int, last: int) -> None:
         gone = f"row {first} is" if first == last else f"rows {first} to {last} are"
-        self._broken(first, f"{gone} missing: the end of the log was cut off")
+        self._record_break(first, f"{gone} missing: the end of the log was cut off")
 
-    def _broken(self, seq: int, why: str) -> None:
+    def _record_break(self, seq: int, why: str) -> None:
         if len(self.breaks) < MAX_BREAKS:
             self.breaks.append(Break(seq, why))
         else:
             self.more = True
 
 
-def page_break(rows: Iterable[Mapping[str, Any]], keyring: Keyring) -> int | None:
+def first_break(rows: Iterable[Mapping[str, Any]], keyring: Keyring) -> int | None:
     """The number of the first of these rows (in order) that does not hold; for a glance at a page of the log."""
     verifier = Verifier(keyring, None, after=1)
-    verifier.take(rows)
+    verifier.add_rows(rows)
     return verifier.breaks[0].seq if verifier.breaks else None

@@ -1,7 +1,7 @@
-"""Deeds: what somebody did, from where, why, from what to what, as the audit log (`control.audit.chain`) holds it.
+"""Entries of the audit log (`control.audit.chain`): who did what, from where, why, and the values before and after.
 Pure.
 
-Nothing secret is written: of API keys and tokens only their ids.
+No secret is written; API keys and tokens appear only by id.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from control.desired.revision_diff import ResourceChange
 
 MAX_TEXT = 64_000
 MAX_TOUCHES = 20
-"""Things whose contents stand in a row; of more their names and a digest."""
+"""Changes whose values a row holds; of more than these it holds their names and a digest."""
 
 
 class Action(StrEnum):
-    """What was done; `ACTION_SENTENCES` says it."""
+    """What was done; `ACTION_SENTENCES` has a sentence for each."""
 
     AUDIT_BEGIN = "audit.begin"
     AUDIT_ADOPT = "audit.adopt"
@@ -66,54 +66,54 @@ class Action(StrEnum):
 
 
 ACTION_SENTENCES = {
-    Action.AUDIT_BEGIN: "The log begins.",
-    Action.AUDIT_ADOPT: "Rows of a release that knew no key become part of the chain.",
-    Action.AUDIT_BROKEN: "Control found that the log had been changed, and goes on after what was left.",
+    Action.AUDIT_BEGIN: "The log was started.",
+    Action.AUDIT_ADOPT: "Rows of a release without an audit key became part of the chain.",
+    Action.AUDIT_BROKEN: "Control found the log altered, and continues after the last row left.",
     Action.AUDIT_PRUNE: "Rows older than `audit_keep` were removed.",
     Action.TITLES_PUT: "Licences of titles were set or removed.",
     Action.TITLES_REMOVE: "A title's licence was removed.",
-    Action.DEFAULT_PUT: "What becomes of titles without a licence was set.",
+    Action.DEFAULT_PUT: "The default for titles without a licence was set.",
     Action.KEYS_PUT: "Public keys were put.",
     Action.KEYS_WITHDRAW: "A public key was withdrawn by an operator.",
-    Action.KEYS_RETIRE: "A public key was removed, as no token of it can be valid any more.",
+    Action.KEYS_RETIRE: "A retired public key was removed: its last token has expired.",
     Action.SESSION_REVOKE: "A session was revoked.",
-    Action.REVOCATIONS_END: "Revocations that had ended were removed.",
-    Action.NODE_PUT: "An operator said what a node is.",
-    Action.NODE_REMOVE: "A node was forgotten.",
+    Action.REVOCATIONS_END: "Expired revocations were removed.",
+    Action.NODE_PUT: "An operator set a node's properties.",
+    Action.NODE_REMOVE: "A node was removed.",
     Action.NODE_DRAIN: "A node was drained.",
-    Action.NODE_UNDRAIN: "A node serves again.",
-    Action.NODE_QUARANTINE: "A node that claims what cannot be is held in quarantine.",
+    Action.NODE_UNDRAIN: "A node was undrained.",
+    Action.NODE_QUARANTINE: "A node that claims more than control's log holds was put in quarantine.",
     Action.NODE_RELEASE: "A node was released from quarantine.",
     Action.NODE_ENROL: "A node joined with a token and was given a certificate.",
     Action.NODE_RENEW: "A node's certificate was renewed.",
-    Action.GROUP_PUT: "An operator said what the nodes of a group are.",
-    Action.GROUP_REMOVE: "A group was forgotten.",
+    Action.GROUP_PUT: "An operator set the properties of a group.",
+    Action.GROUP_REMOVE: "A group was removed.",
     Action.ENROLMENT_MAKE: "An enrolment token was made.",
     Action.API_KEY_MAKE: "An API key was made.",
     Action.API_KEY_REVOKE: "An API key was revoked.",
-    Action.PURGE_MAKE: "A purge was asked for.",
-    Action.PURGE_AGAIN: "Edges purge again what late shields had not purged yet.",
-    Action.PREFETCH_MAKE: "A prefetch was asked for.",
-    Action.JOBS_BEGIN: "The log of jobs begins anew: edges drop everything.",
-    Action.EPOCH_BEGIN: "A new epoch of the desired state begins.",
-    Action.SETTINGS_PUSH: "A rollout of settings began.",
-    Action.SETTINGS_SUPERSEDE: "A rollout was reverted, since another takes its place.",
+    Action.PURGE_MAKE: "A purge was requested.",
+    Action.PURGE_AGAIN: "Edges were sent a purge again after a late shield had done it.",
+    Action.PREFETCH_MAKE: "A prefetch was requested.",
+    Action.JOBS_BEGIN: "A new job log was started: edges drop their caches.",
+    Action.EPOCH_BEGIN: "A new epoch of the desired state was started.",
+    Action.SETTINGS_PUSH: "A rollout of settings was started.",
+    Action.SETTINGS_SUPERSEDE: "A rollout was superseded by another, which includes its change.",
     Action.SETTINGS_HOLD: "A rollout was held.",
-    Action.SETTINGS_GO_ON: "A held rollout goes on.",
-    Action.SETTINGS_BACK: "Settings were taken back by an operator.",
-    Action.SETTINGS_PROMOTE: "A rollout went on to its next stage by itself.",
+    Action.SETTINGS_GO_ON: "A held rollout was resumed.",
+    Action.SETTINGS_BACK: "An operator rolled settings back.",
+    Action.SETTINGS_PROMOTE: "A rollout advanced to its next stage by itself.",
     Action.SETTINGS_DONE: "A rollout is done.",
     Action.SETTINGS_REVERT: "A rollout was reverted by itself.",
-    Action.REVISION_ROLLBACK: "A revision was taken back.",
-    Action.CHANGE: "Something else was changed; `after` says what.",
+    Action.REVISION_ROLLBACK: "A revision was rolled back.",
+    Action.CHANGE: "Another change; `after` says which.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """How a change came: the address it came from, the caller's request id, and whether an operator asked.
+    """The request behind a change: the caller's address, its request id, and whether an operator made it.
 
-    What an operator asks for stands in the log even where nothing had to be changed.
+    An operator's request is logged even if it changes nothing.
     """
 
     peer: str
@@ -123,9 +123,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who changes something, when (Unix seconds) and why; `call` is None where control does it by itself.
+    """The author of a change, when (Unix seconds) and why; `call` is None if control makes it by itself.
 
-    `action` and `target` name the change in the audit log where its work does not (see `Tx.note`).
+    `action` and `target` name the change in the audit log unless its work adds entries (`Tx.add_audit_entry`).
     """
 
     name: str
@@ -138,7 +138,7 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What was done; `before` and `after` are JSON values, None where there was or is nothing."""
+    """An action on a target; `before` and `after` are JSON values, None if there was or is none."""
 
     action: Action
     target: str
@@ -146,21 +146,21 @@ class AuditEntry:
     after: Any = None
 
 
-class Entry(NamedTuple):
-    """A deed that is to become a row; `revision` is the one it made."""
+class PendingRow(NamedTuple):
+    """An entry that will become a row; `revision`: the one it made."""
 
     author: Author
-    deed: AuditEntry
+    entry: AuditEntry
     revision: int | None = None
 
 
-def plain(text: str, most: int) -> str:
-    """Text as every database takes it: no NUL, no half characters, not too long."""
+def storable_text(text: str, most: int) -> str:
+    """Text that every database can store: no NUL, no lone surrogates, at most `most` characters."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:most]
 
 
-def told(touches: Sequence[ResourceChange]) -> tuple[Any, Any]:
-    """From what to what, as a row holds it: the contents of a few things; of many their names and a digest."""
+def audited_change(touches: Sequence[ResourceChange]) -> tuple[Any, Any]:
+    """(before, after) as a row holds them: the values of a few changes; of many, their names and a digest."""
     return _contents(touches, "before"), _contents(touches, "after")
 
 
@@ -176,12 +176,12 @@ def _contents(touches: Sequence[ResourceChange], side: str) -> Any:
 
 
 def canonical_bytes(value: object) -> bytes:
-    """Bytes that are hashed for a value."""
+    """The bytes of a value that are hashed."""
     return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
 
 
 def text_of(value: Any) -> str | None:
-    """A value as a row holds it; of what is too long its beginning and a digest."""
+    """A value as a row holds it; if it is too long, its beginning and a digest."""
     if value is None:
         return None
     text = json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"))

@@ -39,7 +39,7 @@ MAX_BYTES = 4096
 log = structlog.get_logger("control")
 
 
-class Verdict(NamedTuple):
+class Verification(NamedTuple):
     """What a verification found; `more`: there are breaks beyond these."""
 
     rows: int
@@ -49,7 +49,7 @@ class Verdict(NamedTuple):
     more: bool
 
 
-class Seen(NamedTuple):
+class Anchor(NamedTuple):
     """The last row seen: its number and hash."""
 
     seq: int
@@ -88,33 +88,33 @@ class AuditLog:
                 f"the audit log is written under the key {head['key']}, which is not in the file: put that key back, "
                 "or share the file of the other replicas; where it is lost for good, start once with audit_key_lost",
             )
-        await self.look()
+        await self.check_end()
 
-    async def verify(self, after: int = 0) -> Verdict:
+    async def verify(self, after: int = 0) -> Verification:
         """Follow the whole chain, or that after a row. Raises Overloaded, StorageFailed."""
         if self._verifying >= MAX_VERIFYING:
             raise Overloaded(OverloadReason.AUDIT_BEING_VERIFIED)
         self._verifying += 1
         try:
             async with asyncio.timeout(VERIFY_WITHIN), self._store.snapshot() as connection:
-                head, (seen, damaged) = await read_head(connection), self._seen()
+                head, (seen, damaged) = await read_head(connection), self._read_anchor()
                 verifier = Verifier(self._keyring, head, seen, after)
                 if damaged:
                     verifier.breaks.append(Break(0, damaged))
                 async for page in pages(connection, after):
-                    await asyncio.to_thread(verifier.take, page)
+                    await asyncio.to_thread(verifier.add_rows, page)
                 verifier.finish()
         except TimeoutError:
             raise Overloaded(OverloadReason.AUDIT_TOO_LONG) from None
         finally:
             self._verifying -= 1
         breaks = sorted(verifier.breaks)
-        self._say(f"row {breaks[0].seq}: {breaks[0].why}" if breaks else "")
-        return Verdict(verifier.rows, verifier.first, verifier.last, breaks, verifier.more)
+        self._report(f"row {breaks[0].seq}: {breaks[0].why}" if breaks else "")
+        return Verification(verifier.rows, verifier.first, verifier.last, breaks, verifier.more)
 
-    async def look(self) -> None:
+    async def check_end(self) -> None:
         """Compare the end of the log with what was seen of it, and keep the newer. Raises StorageFailed."""
-        seen, damaged = self._seen()
+        seen, damaged = self._read_anchor()
         async with self._store.snapshot() as connection:
             head = await read_head(connection)
             query = select(audit.c.hash).where(audit.c.seq == (seen.seq if seen else 0))
@@ -129,11 +129,11 @@ class AuditLog:
         elif seen is not None and there != seen.hash and head["first"] <= seen.seq:
             why = why or f"row {seen.seq} is not the one that was there"
         if why:
-            self._say(why)
+            self._report(why)
         elif self.file is not None and head is not None and (seen is None or head["last"] > seen.seq):
-            await asyncio.to_thread(self._write, self.file, Seen(head["last"], head["hash"]))
+            await asyncio.to_thread(self._write_anchor, self.file, Anchor(head["last"], head["hash"]))
 
-    def _say(self, why: str) -> None:
+    def _report(self, why: str) -> None:
         if why and why != self.broken:
             log.error("audit-log-broken", why=why)
         self.broken = why or self.broken
@@ -145,7 +145,7 @@ class AuditLog:
             await self._changed.wait()
             self._changed.clear()
             with contextlib.suppress(Overloaded, StorageFailed):  # the store has said so, and there is a next time
-                await self.look()
+                await self.check_end()
                 if self.keep and self._clock.mono() - pruned_at >= PRUNE_EVERY:
                     pruned_at = self._clock.mono()
                     await self.prune(self._clock.wall())
@@ -157,20 +157,22 @@ class AuditLog:
         async def work(tx: Tx) -> None:
             gone = await prune(tx.connection, self._keyring, now - self.keep)
             if gone is not None:
-                tx.note(AuditEntry(Action.AUDIT_PRUNE, f"rows {gone['first']} to {gone['last']}", gone, None))
+                tx.add_audit_entry(
+                    AuditEntry(Action.AUDIT_PRUNE, f"rows {gone['first']} to {gone['last']}", gone, None)
+                )
 
         await self._store.transact(work, Author("control", now, "older than the setting audit_keep"))
 
     # -- the file ----------------------------------------------------------------------------------------------
 
-    def _seen(self) -> tuple[Seen | None, str]:
+    def _read_anchor(self) -> tuple[Anchor | None, str]:
         """The last row seen, and what is wrong with the file that says so."""
         if self.file is None:
             return None, ""
         try:
             with self.file.open("rb") as file:
                 held = json.loads(file.read(MAX_BYTES))
-            seen, key, mac = Seen(int(held["seq"]), str(held["hash"])), str(held["key"]), str(held["mac"])
+            seen, key, mac = Anchor(int(held["seq"]), str(held["hash"])), str(held["key"]), str(held["mac"])
         except FileNotFoundError:
             return None, ""
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -181,7 +183,7 @@ class AuditLog:
             return None, f"{self.file} is not as it was written"
         return seen, ""
 
-    def _write(self, file: Path, seen: Seen) -> None:
+    def _write_anchor(self, file: Path, seen: Anchor) -> None:
         key = self._keyring.current
         held = {"seq": seen.seq, "hash": seen.hash, "key": key, "mac": self._keyring.mac(key, ["seen", *seen])}
         try:
@@ -190,7 +192,7 @@ class AuditLog:
             log.warning("audit-anchor-not-stored", why=error.strerror)
 
 
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
+def verification_json(verdict: Verification) -> dict[str, Any]:
     """A verdict as the API shows it."""
     return {
         "holds": not verdict.breaks,

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control.audit.chain import FIRST, Keyring, Verifier, is_sealed, row_of, sealed
-from control.audit.entry import Action, AuditEntry, Author, Entry
+from control.audit.chain import GENESIS_HASH, Keyring, Verifier, is_sealed, row_of, sealed
+from control.audit.entry import Action, AuditEntry, Author, PendingRow
 from control.db.schema import audit, audit_head
 
 PAGE = 1_000
@@ -20,28 +20,28 @@ PAGE = 1_000
 _CONTROL = "control"
 
 
-async def append(connection: AsyncConnection, entries: Sequence[Entry], keyring: Keyring, here: str) -> None:
+async def append(connection: AsyncConnection, entries: Sequence[PendingRow], keyring: Keyring, here: str) -> None:
     """Add rows for these entries, and move the head. `here` names this replica."""
     at = entries[0].author.at
     head = await read_head(connection)
-    opening: list[Entry] = []
+    opening: list[PendingRow] = []
     if head is None:
-        head, entry = await _begun(connection, keyring, at)
+        head, entry = await _new_head(connection, keyring, at)
         opening.append(entry)
     elif not is_sealed(head, keyring):
         known = head["key"] in keyring.keys
         why = "was not as it had been written" if known else f"was sealed under the key {head['key']}, which is lost"
-        head, entry = await _after_what_is_left(connection, at, f"the head of the log {why}")
+        head, entry = await _resume_after_last(connection, at, f"the head of the log {why}")
         opening.append(entry)
     elif (await _last(connection))["seq"] > head["last"]:
         why = f"rows after row {head['last']} had been put in"
-        head, entry = await _after_what_is_left(connection, at, why)
+        head, entry = await _resume_after_last(connection, at, why)
         opening.append(entry)
     await _write(connection, head, [*opening, *entries], keyring, here)
 
 
 async def _write(
-    connection: AsyncConnection, head: Mapping[str, Any], entries: Sequence[Entry], keyring: Keyring, here: str
+    connection: AsyncConnection, head: Mapping[str, Any], entries: Sequence[PendingRow], keyring: Keyring, here: str
 ) -> None:
     rows, seq, previous = [], head["last"], head["hash"]
     for entry in entries:
@@ -66,45 +66,45 @@ async def put_head(connection: AsyncConnection, head: Mapping[str, Any], keyring
         await connection.execute(audit_head.insert().values(**made))
 
 
-async def _begun(connection: AsyncConnection, keyring: Keyring, at: float) -> tuple[dict[str, Any], Entry]:
+async def _new_head(connection: AsyncConnection, keyring: Keyring, at: float) -> tuple[dict[str, Any], PendingRow]:
     """A head where there is none, and the entry that says why: a new log, one of an earlier release, or a loss."""
     rows = (await connection.execute(select(func.count()).select_from(audit))).scalar_one()
     keyed = (await connection.execute(select(audit.c.seq).where(audit.c.key != "").limit(1))).scalar()
     if not rows:
-        begin = Entry(Author(_CONTROL, at, "the log begins"), AuditEntry(Action.AUDIT_BEGIN, "audit"))
-        return {"first": 1, "previous": FIRST, "last": 0, "hash": FIRST}, begin
+        begin = PendingRow(Author(_CONTROL, at, "the log begins"), AuditEntry(Action.AUDIT_BEGIN, "audit"))
+        return {"first": 1, "previous": GENESIS_HASH, "last": 0, "hash": GENESIS_HASH}, begin
     if keyed is not None:
-        return await _after_what_is_left(connection, at, "the head of the log was missing")
+        return await _resume_after_last(connection, at, "the head of the log was missing")
     verifier = Verifier(keyring, None)
     async for page in pages(connection):
-        verifier.take(page)
+        verifier.add_rows(page)
     last = await _last(connection)
     found = {"rows": rows, "first": verifier.first, "last": last["seq"], "hash": last["hash"]}
     if verifier.breaks:
         why = f"row {verifier.breaks[0].seq}: {verifier.breaks[0].why}, when rows of an earlier release were adopted"
-        broken = Entry(Author(_CONTROL, at, why), AuditEntry(Action.AUDIT_BROKEN, "audit", None, found))
+        broken = PendingRow(Author(_CONTROL, at, why), AuditEntry(Action.AUDIT_BROKEN, "audit", None, found))
         return _head_of(verifier.first, last), broken
     why = "rows of an earlier release, hashed without a key; from here on each row is sealed"
-    return _head_of(verifier.first, last), Entry(
+    return _head_of(verifier.first, last), PendingRow(
         Author(_CONTROL, at, why), AuditEntry(Action.AUDIT_ADOPT, "audit", None, found)
     )
 
 
-async def _after_what_is_left(connection: AsyncConnection, at: float, why: str) -> tuple[dict[str, Any], Entry]:
+async def _resume_after_last(connection: AsyncConnection, at: float, why: str) -> tuple[dict[str, Any], PendingRow]:
     """Go on after the last row there is, and say for good that something was wrong: changes must go on."""
     first = (await connection.execute(select(func.min(audit.c.seq)))).scalar() or 1
     last = await _last(connection)
-    return _head_of(first, last), Entry(Author(_CONTROL, at, why), AuditEntry(Action.AUDIT_BROKEN, "audit"))
+    return _head_of(first, last), PendingRow(Author(_CONTROL, at, why), AuditEntry(Action.AUDIT_BROKEN, "audit"))
 
 
 def _head_of(first: int, last: Mapping[str, Any]) -> dict[str, Any]:
-    return {"first": min(first, 1), "previous": FIRST, "last": last["seq"], "hash": last["hash"]}
+    return {"first": min(first, 1), "previous": GENESIS_HASH, "last": last["seq"], "hash": last["hash"]}
 
 
 async def _last(connection: AsyncConnection) -> Mapping[str, Any]:
     query = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
     row = (await connection.execute(query)).mappings().first()
-    return dict(row) if row else {"seq": 0, "hash": FIRST}
+    return dict(row) if row else {"seq": 0, "hash": GENESIS_HASH}
 
 
 async def pages(connection: AsyncConnection, after: int = 0) -> AsyncIterator[Sequence[Mapping[str, Any]]]:

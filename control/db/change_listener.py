@@ -10,7 +10,7 @@ from typing import Any
 from control.db.database import Database
 from kernel.errors import StorageFailed
 
-LOOK_EVERY = 1.0
+POLL_EVERY = 1.0
 """Seconds; what the server tells may be lost with its connection."""
 
 
@@ -35,10 +35,10 @@ class ChangeListener:
                 with contextlib.suppress(StorageFailed):  # the store has said so; there is a next time
                     await self._refresh()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_EVERY):
+                    async with asyncio.timeout(POLL_EVERY):
                         await self._wake.wait()
         finally:
-            await self._hang_up()
+            await self._close()
 
     async def _listen(self) -> None:
         if self._connection is not None or self._database.listen is None:
@@ -53,7 +53,7 @@ class ChangeListener:
     def _lost(self) -> None:
         self._connection = None
 
-    async def _hang_up(self) -> None:
+    async def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(TimeoutError, *self._database.failures):

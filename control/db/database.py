@@ -20,8 +20,8 @@ from kernel.errors import BadSettings
 
 CHANNEL = "matinee"
 """PostgreSQL's channel on which replicas tell one another that something has changed."""
-CONNECT_WITHIN = 5.0
-ANSWER_WITHIN = 20.0
+CONNECT_SECONDS = 5.0
+STATEMENT_SECONDS = 20.0
 """Seconds a statement may take. A replica that stands still in a transaction is thrown out of it by the server."""
 _SERVER = {
     "application_name": "matinee control",
@@ -87,7 +87,7 @@ def postgresql(url: str, password: str | None = None) -> Database:
 
     async def connect() -> Any:
         return await asyncpg.connect(
-            url, password=password, timeout=CONNECT_WITHIN, command_timeout=ANSWER_WITHIN, server_settings=_SERVER
+            url, password=password, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS, server_settings=_SERVER
         )
 
     async def listen(heard: Callable[[str], object], lost: Callable[[], object]) -> Any:

@@ -10,20 +10,20 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control.db.schema import cursors, details, facts, heads, leases, resources, revisions, shared, tokens
-from control.db.transaction import REVISION, put
+from control.db.transaction import REVISION, upsert
 from control.desired.persistent_map import PersistentMap
-from control.desired.resources import LOG_KEPT, RESOURCE_TYPES, Desired, ResourceSet
+from control.desired.resources import MAX_LOG, RESOURCE_TYPES, Desired, ResourceSet
 from kernel.fleet.messages import Resource
 
-DETAILS_KEPT = 5_000
+MAX_DETAILS = 5_000
 DETAILS_SECONDS = 180 * 86_400.0
-REVISIONS_KEPT = 100_000
+MAX_REVISIONS = 100_000
 TOKENS_SECONDS = 30 * 86_400.0
 SHARED_SECONDS = 3_600.0
 _OVER_A_DAY = 86_400.0
 
 
-class State(NamedTuple):
+class StoredState(NamedTuple):
     """The desired state, the cursors, and how far each kind of thing is, all of one moment."""
 
     desired: Desired
@@ -36,7 +36,7 @@ def floor_of(kind: str) -> str:
     return f"floor-{kind}"
 
 
-async def read_state(connection: AsyncConnection, held: State | None = None) -> State:
+async def read_state(connection: AsyncConnection, held: StoredState | None = None) -> StoredState:
     """The state now, in a transaction that sees one moment; only what is newer than `held` where that will do."""
     counted = {row.kind: row.number for row in await connection.execute(select(heads))}
     if held is not None and counted == held.heads:
@@ -47,11 +47,11 @@ async def read_state(connection: AsyncConnection, held: State | None = None) -> 
     positions = {row.source: row.position for row in await connection.execute(select(cursors))}
     floors = {kind: int(known.get(floor_of(kind), 0)) for kind in RESOURCE_TYPES}
     if held is not None and _follows(held.desired, known["epoch"], counted[REVISION], floors):
-        desired = await _newer(connection, held.desired, counted[REVISION])
+        desired = await _read_newer(connection, held.desired, counted[REVISION])
     else:
-        shelves = {kind: await read_shelf(connection, kind, floors[kind]) for kind in RESOURCE_TYPES}
+        shelves = {kind: await read_resource_set(connection, kind, floors[kind]) for kind in RESOURCE_TYPES}
         desired = Desired(known["epoch"], counted[REVISION], MappingProxyType(shelves))
-    return State(desired, positions, counted)
+    return StoredState(desired, positions, counted)
 
 
 def _follows(desired: Desired, epoch: str, revision: int, floors: Mapping[str, int]) -> bool:
@@ -63,30 +63,30 @@ def _follows(desired: Desired, epoch: str, revision: int, floors: Mapping[str, i
     )
 
 
-async def _newer(connection: AsyncConnection, desired: Desired, revision: int) -> Desired:
+async def _read_newer(connection: AsyncConnection, desired: Desired, revision: int) -> Desired:
     touches: dict[str, list[tuple[int, str, bytes | None]]] = {}
     if revision > desired.revision:
         newer = (resources.c.type.in_(RESOURCE_TYPES)) & (resources.c.number > desired.revision)
         for row in await connection.execute(select(resources).where(newer)):
             touches.setdefault(row.type, []).append((row.number, row.name, row.content))
-    shelves = {kind: desired.resource_set(kind).caught_up(touches.get(kind, ())) for kind in RESOURCE_TYPES}
+    shelves = {kind: desired.resource_set(kind).with_touches(touches.get(kind, ())) for kind in RESOURCE_TYPES}
     return Desired(desired.epoch, revision, MappingProxyType(shelves))
 
 
-async def read_shelf(connection: AsyncConnection, kind: str, floor: int) -> ResourceSet:
+async def read_resource_set(connection: AsyncConnection, kind: str, floor: int) -> ResourceSet:
     """A type's resources, with the touches after `floor` that are still known."""
     query = select(resources).where(resources.c.type == kind).order_by(resources.c.number, resources.c.name)
     rows = (await connection.execute(query)).all()
     held = {row.name: Resource(row.name, row.number, row.content) for row in rows if row.content is not None}
     log = tuple((row.number, row.name) for row in rows)
-    dropped, kept = log[:-LOG_KEPT], log[-LOG_KEPT:]
+    dropped, kept = log[:-MAX_LOG], log[-MAX_LOG:]
     number = max(floor, log[-1][0] if log else 0)
     return ResourceSet(
         number, PersistentMap[Resource]().updated(held), kept, max(floor, dropped[-1][0] if dropped else 0)
     )
 
 
-async def forget_removed(connection: AsyncConnection, kept: int = LOG_KEPT) -> None:
+async def delete_removals(connection: AsyncConnection, kept: int = MAX_LOG) -> None:
     """Forget all but the latest `kept` removals of each type; edges that far behind get a snapshot."""
     for kind in RESOURCE_TYPES:
         removed = (resources.c.type == kind) & resources.c.content.is_(None)
@@ -95,15 +95,15 @@ async def forget_removed(connection: AsyncConnection, kept: int = LOG_KEPT) -> N
         if last is None:
             continue
         await connection.execute(delete(resources).where(removed & (resources.c.number <= last)))
-        await put(connection, facts, [{"name": floor_of(kind), "value": str(last)}])
+        await upsert(connection, facts, [{"name": floor_of(kind), "value": str(last)}])
 
 
-async def forget_old(connection: AsyncConnection, now: float) -> None:
+async def delete_old(connection: AsyncConnection, now: float) -> None:
     """Forget what nobody asks for any more: details of old revisions, used tokens, what replicas once said."""
     last = (await connection.execute(select(func.max(revisions.c.number)))).scalar() or 0
-    old = (details.c.number <= last - DETAILS_KEPT) | (details.c.at < now - DETAILS_SECONDS)
+    old = (details.c.number <= last - MAX_DETAILS) | (details.c.at < now - DETAILS_SECONDS)
     await connection.execute(delete(details).where(old))
-    await connection.execute(delete(revisions).where(revisions.c.number <= last - REVISIONS_KEPT))
+    await connection.execute(delete(revisions).where(revisions.c.number <= last - MAX_REVISIONS))
     await connection.execute(delete(tokens).where(tokens.c.expires < now - TOKENS_SECONDS))
     await connection.execute(delete(shared).where(shared.c.at < now - SHARED_SECONDS))
     await connection.execute(delete(leases).where(leases.c.until < now - _OVER_A_DAY))

@@ -26,7 +26,7 @@ async def migrate(connection: AsyncConnection) -> None:
 
 
 def _migrate(connection: Connection) -> None:
-    held = _held(connection)
+    held = _current_version(connection)
     if held == HEAD:
         return
     from alembic.config import Config
@@ -46,7 +46,7 @@ def _migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
-def _held(connection: Connection) -> str:
+def _current_version(connection: Connection) -> str:
     """The version of the tables; "" for an empty database. Schema "1" knew no versions: it is "0001"."""
     tables = set(inspect(connection).get_table_names())
     if "alembic_version" in tables:

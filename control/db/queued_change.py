@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from control.audit.entry import Author
-from control.db.transaction import Cursor, Group, Work
+from control.db.transaction import Cursor, Work, WriteGroup
 from control.desired.resources import Change, Desired
 
 
@@ -22,14 +22,14 @@ class QueuedChange:
     cursor: Cursor | None
     answer: asyncio.Future[Any]
 
-    async def take_part(self, group: Group) -> Any:
+    async def apply_to(self, group: WriteGroup) -> Any:
         """Add it to a transaction; what it is to be answered."""
         if self.make is not None:
-            return group.change(self.make, self.author, self.cursor)
+            return group.apply_change(self.make, self.author, self.cursor)
         assert self.work is not None  # noqa: S101 (one of the two; for the types)
-        return await group.work(self.work, self.author)
+        return await group.apply_work(self.work, self.author)
 
-    def answered(self, result: Any) -> None:
+    def resolve(self, result: Any) -> None:
         """Answer the one who waits, unless they have gone; an exception is raised there."""
         if self.answer.done():
             return

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control.db import schema
 from control.db.store import Store
-from control.db.transaction import insert_into, put
+from control.db.transaction import insert_into, upsert
 
 MAX_BYTES = 4 << 20
 
@@ -37,7 +37,7 @@ async def publish_note(store: Store, name: str, content: bytes, now: float) -> N
     row = {"replica": store.replica, "name": name, "at": now, "content": content}
 
     async def work(connection: AsyncConnection) -> None:
-        await put(connection, schema.shared, [row])
+        await upsert(connection, schema.shared, [row])
 
     await store.save(work, ["shared"])
 
@@ -51,7 +51,7 @@ async def read_notes(store: Store, name: str, now: float, *, younger: float = 10
     return tuple(ReplicaNote(**row) for row in await store.read(query.order_by(table.c.replica)))
 
 
-async def lease(store: Store, name: str, seconds: float, now: float) -> bool:
+async def take_lease(store: Store, name: str, seconds: float, now: float) -> bool:
     """Whether this replica is the one to do what `name` names, for so many seconds from `now`; ask again to go on.
 
     Raises StorageFailed: then nobody knows, and what only one is to do is left undone.

@@ -26,23 +26,23 @@ from control.audit.chain import NO_KEY, Keyring
 from control.audit.entry import Action, Author
 from control.db.change_listener import ChangeListener
 from control.db.database import CHANNEL, Database, sqlite
-from control.db.desired_table import State, forget_old, forget_removed, read_state
+from control.db.desired_table import StoredState, delete_old, delete_removals, read_state
 from control.db.migrate import migrate
 from control.db.queued_change import QueuedChange
 from control.db.schema import facts, revisions
-from control.db.transaction import Committed, Cursor, Group, Tx, Work, bump, locked
+from control.db.transaction import Committed, Cursor, Tx, Work, WriteGroup, increment_heads, lock_changes
 from control.desired.resources import Change, Desired
 from kernel.errors import Overloaded, StorageFailed
 from kernel.vocabulary import OverloadReason
 
 __all__ = ["Author", "Committed", "Cursor", "Store", "Tx"]
 
-MAX_WAITING = 1_000
+MAX_QUEUED = 1_000
 MAX_GROUP = 100
-GROUP_WITHIN = 30.0
+TRANSACTION_SECONDS = 30.0
 """Seconds that a transaction may take before it is given up."""
 
-_REFUSED = (IntegrityError, DataError, ProgrammingError)
+_STATEMENT_ERRORS = (IntegrityError, DataError, ProgrammingError)
 """What the database says of one statement, while it goes on serving."""
 
 log = structlog.get_logger("control")
@@ -56,10 +56,10 @@ class Store:
         self.keyring = keyring
         self.database = database
         self.available = True
-        self._queue: asyncio.Queue[QueuedChange | None] = asyncio.Queue(MAX_WAITING)
+        self._queue: asyncio.Queue[QueuedChange | None] = asyncio.Queue(MAX_QUEUED)
         self._closing = False
-        self._turn = asyncio.Lock()
-        self._state = State(Desired(""), {}, {})
+        self._write_lock = asyncio.Lock()
+        self._state = StoredState(Desired(""), {}, {})
         self._callbacks: dict[str, list[Callable[[], object]]] = {}
 
     @classmethod
@@ -75,11 +75,11 @@ class Store:
         try:
             if place.listen is None:
                 Path(place.name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            async with asyncio.timeout(GROUP_WITHIN):
+            async with asyncio.timeout(TRANSACTION_SECONDS):
                 async with place.writing.begin() as connection:
                     await migrate(connection)
-                    await locked(connection)
-                    await forget_removed(connection)
+                    await lock_changes(connection)
+                    await delete_removals(connection)
                 async with place.reading.begin() as connection:
                     store._state = await read_state(connection)
         except failures as error:
@@ -111,7 +111,7 @@ class Store:
 
         Raises what `make` raises, Overloaded when too many wait, StorageFailed when the database fails.
         """
-        done: Committed = await self._wait(make, None, author, cursor)
+        done: Committed = await self._enqueue(make, None, author, cursor)
         return done
 
     async def transact(self, work: Work, author: Author) -> Any:
@@ -119,7 +119,7 @@ class Store:
 
         Raises what `work` raises (what it has written is taken back), else as `commit`.
         """
-        return await self._wait(None, work, author, None)
+        return await self._enqueue(None, work, author, None)
 
     async def save(self, work: Callable[[AsyncConnection], Awaitable[Any]], announce: Iterable[str] = ()) -> Any:
         """Do `work(connection)` in a transaction beside the writer's: for what edges and replicas say of themselves.
@@ -127,19 +127,19 @@ class Store:
         `announce`: the kinds it changes. Raises what `work` raises, and StorageFailed.
         """
         try:
-            async with asyncio.timeout(GROUP_WITHIN), self.database.writing.begin() as connection:
+            async with asyncio.timeout(TRANSACTION_SECONDS), self.database.writing.begin() as connection:
                 result = await work(connection)
-                made = await bump(connection, announce)
+                made = await increment_heads(connection, announce)
                 await self._notify(connection, made)
         except self._failures as error:
             raise self._failed("could not be kept", error) from None
-        self._take(self._state._replace(heads={**self._state.heads, **made}), made)
+        self._set_state(self._state._replace(heads={**self._state.heads, **made}), made)
         return result
 
     async def read(self, query: Select[Any]) -> list[dict[str, Any]]:
         """The rows of a query. Raises StorageFailed."""
         try:
-            async with asyncio.timeout(GROUP_WITHIN), self.database.engine.connect() as connection:
+            async with asyncio.timeout(TRANSACTION_SECONDS), self.database.engine.connect() as connection:
                 return [dict(row) for row in (await connection.execute(query)).mappings()]
         except self._failures as error:
             raise self._failed("could not be read", error) from None
@@ -160,7 +160,7 @@ class Store:
             await self._write_all()
             following.cancel()
 
-    async def _wait(self, make: Any, work: Any, author: Author, cursor: Cursor | None) -> Any:
+    async def _enqueue(self, make: Any, work: Any, author: Author, cursor: Cursor | None) -> Any:
         if self._closing:
             raise Overloaded(OverloadReason.CONTROL_STOPPING)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -179,64 +179,64 @@ class Store:
                     self._queue.put_nowait(None)
                     break
                 waiting.append(following)
-            async with self._turn:
+            async with self._write_lock:
                 await self._write(waiting)
 
     async def _write(self, waiting: Sequence[QueuedChange]) -> None:
         try:
-            async with asyncio.timeout(GROUP_WITHIN), self.database.writing.begin() as connection:
+            async with asyncio.timeout(TRANSACTION_SECONDS), self.database.writing.begin() as connection:
                 state = await self._caught_up(connection)
-                group = Group(connection, state.desired, dict(state.cursors), self.keyring, self.replica)
-                answers = [await self._one(group, one) for one in waiting]
+                group = WriteGroup(connection, state.desired, dict(state.cursors), self.keyring, self.replica)
+                answers = [await self._apply(group, one) for one in waiting]
                 made = await group.finish()
                 await self._notify(connection, made)
         except self._failures as error:
-            if isinstance(error, _REFUSED) and len(waiting) > 1:  # one spoils it for all: each by itself, then
+            if isinstance(error, _STATEMENT_ERRORS) and len(waiting) > 1:  # one spoils it for all: each by itself, then
                 for one in waiting:
                     await self._write([one])
                 return
             failed = self._failed("the change could not be kept", error)
             for one in waiting:
-                one.answered(failed)
+                one.resolve(failed)
             return
         except Exception as error:  # a mistake of ours must not end the writer, nor leave anybody waiting
             log.exception("change-failed")
             for one in waiting:
-                one.answered(StorageFailed(f"the change could not be made: {type(error).__name__}"))
+                one.resolve(StorageFailed(f"the change could not be made: {type(error).__name__}"))
             return
-        self._take(State(group.desired, group.cursors, {**state.heads, **made}), made)
+        self._set_state(StoredState(group.desired, group.cursors, {**state.heads, **made}), made)
         for one, result in zip(waiting, answers, strict=True):
-            one.answered(result)
+            one.resolve(result)
 
-    async def _one(self, group: Group, waiting: QueuedChange) -> Any:
+    async def _apply(self, group: WriteGroup, waiting: QueuedChange) -> Any:
         """What one that waits is to be answered: its own error is its own, the database's is everybody's."""
         try:
-            return await waiting.take_part(group)
-        except _REFUSED as error:
+            return await waiting.apply_to(group)
+        except _STATEMENT_ERRORS as error:
             return StorageFailed(f"the change could not be kept: {self.database.cause(error)}")
         except self._failures:
             raise
         except Exception as error:  # noqa: BLE001 (it goes to the one who asked)
             return error
 
-    async def _caught_up(self, connection: AsyncConnection) -> State:
+    async def _caught_up(self, connection: AsyncConnection) -> StoredState:
         """The newest state, under the lock that lets nobody change it; a new epoch where its history was lost."""
-        revision = await locked(connection)
+        revision = await lock_changes(connection)
         before = self.desired
         state = await read_state(connection, self._state)
         if before.epoch == state.desired.epoch and revision < before.revision:
             log.warning("database-history-lost", revision=revision, held=before.revision)
             await connection.execute(update(facts).where(facts.c.name == "epoch").values(value=uuid4().hex))
-            made = await bump(connection, ["epoch"])
+            made = await increment_heads(connection, ["epoch"])
             state = await read_state(connection)
             await self._notify(connection, made)
         return state
 
     async def refresh(self) -> None:
         """Take up what other replicas have changed. Raises StorageFailed."""
-        async with self._turn:
+        async with self._write_lock:
             try:
-                async with asyncio.timeout(GROUP_WITHIN):
+                async with asyncio.timeout(TRANSACTION_SECONDS):
                     async with self.database.reading.begin() as connection:
                         state = await read_state(connection, self._state)
                     if state.desired.epoch == self.desired.epoch and state.desired.revision < self.desired.revision:
@@ -245,7 +245,7 @@ class Store:
             except self._failures as error:
                 raise self._failed("what others have changed could not be read", error) from None
             known = self._state.heads
-            self._take(state, [kind for kind, number in state.heads.items() if known.get(kind) != number])
+            self._set_state(state, [kind for kind, number in state.heads.items() if known.get(kind) != number])
 
     async def renew_epoch(self, now: float = 0.0) -> None:
         """Begin a new epoch, unless another replica has: an edge holds what no control knows. Raises StorageFailed."""
@@ -267,12 +267,12 @@ class Store:
         query = select(revisions).order_by(revisions.c.number.desc()).limit(most)
         return await self.read(query if before is None else query.where(revisions.c.number < before))
 
-    async def forget(self, now: float) -> None:
+    async def delete_old(self, now: float) -> None:
         """Keep the tables from growing for ever. Raises Overloaded, StorageFailed."""
 
         async def work(tx: Tx) -> None:
-            await forget_removed(tx.connection)
-            await forget_old(tx.connection, now)
+            await delete_removals(tx.connection)
+            await delete_old(tx.connection, now)
 
         await self.transact(work, Author("control", now))
 
@@ -296,7 +296,7 @@ class Store:
         self.available = False
         return StorageFailed(why)
 
-    def _take(self, state: State, kinds: Iterable[str]) -> None:
+    def _set_state(self, state: StoredState, kinds: Iterable[str]) -> None:
         """This is the state now."""
         self._state = state
         self._call(kinds)

@@ -17,11 +17,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control.audit.chain import NO_KEY, Keyring
-from control.audit.entry import AuditEntry, Author, Entry, plain, told
+from control.audit.entry import AuditEntry, Author, PendingRow, audited_change, storable_text
 from control.db.audit_table import append
 from control.db.schema import cursors, details, heads, resources, revisions
 from control.desired.resources import Change, Desired
-from control.desired.revision_diff import ResourceChange, packed, summary
+from control.desired.revision_diff import ResourceChange, pack, summary
 
 REVISION = "revision"
 MAX_NAME_LENGTH = 512
@@ -52,7 +52,7 @@ class Tx:
         self.desired = desired
         self.touches: list[ResourceChange] = []
         self.announced: set[str] = set()
-        self._deeds: list[AuditEntry] = []
+        self._audit_entries: list[AuditEntry] = []
         self._number = 0
         self._next = desired.revision + 1
 
@@ -76,7 +76,7 @@ class Tx:
             self.touch(kind, name, self.desired.content(kind, name), content)
         for kind, name in effective.removes:
             self.touch(kind, name, self.desired.content(kind, name), None)
-        self.desired = self.desired.after(effective, self.number)
+        self.desired = self.desired.with_change(effective, self.number)
         return True
 
     def touch(self, kind: str, name: str, before: bytes | None, after: bytes | None) -> None:
@@ -89,24 +89,24 @@ class Tx:
         self._number = self._next
         self.touches.append(ResourceChange(kind, name, before, after))
 
-    def note(self, deed: AuditEntry) -> None:
+    def add_audit_entry(self, deed: AuditEntry) -> None:
         """Name for the audit log what this work does, where its touches do not say it."""
-        self._deeds.append(deed)
+        self._audit_entries.append(deed)
 
     @property
-    def deeds(self) -> tuple[AuditEntry, ...]:
+    def audit_entries(self) -> tuple[AuditEntry, ...]:
         """What the audit log is to hold of this work."""
         author = self.author
         asked = author.call is not None and author.call.operator
-        if self._deeds or not (self.touches or self.announced or self.is_revision or asked):
-            return tuple(self._deeds)
-        before, after = told(self.touches)
+        if self._audit_entries or not (self.touches or self.announced or self.is_revision or asked):
+            return tuple(self._audit_entries)
+        before, after = audited_change(self.touches)
         names = ", ".join(sorted({f"{one.kind}/{one.name}" for one in self.touches})[:20])
         return (AuditEntry(author.action, author.target or names or ", ".join(sorted(self.announced)), before, after),)
 
     async def next(self, log: str) -> int:
         """The next number of a log, as `jobs`; without a gap, since what fails takes none."""
-        return (await bump(self.connection, [_LOG + log]))[_LOG + log]
+        return (await increment_heads(self.connection, [_LOG + log]))[_LOG + log]
 
     def announce(self, kind: str) -> None:
         """Tell all replicas, after the commit, that something of this kind has changed."""
@@ -117,7 +117,7 @@ Work = Callable[[Tx], Awaitable[Any]]
 
 
 @dataclass(slots=True)
-class Group:
+class WriteGroup:
     """What a transaction is going to hold besides what its works have written themselves."""
 
     connection: AsyncConnection
@@ -125,7 +125,7 @@ class Group:
     cursors: dict[str, int]
     keyring: Keyring = NO_KEY
     replica: str = ""
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[PendingRow] = field(default_factory=list)
     moved: dict[str, int] = field(default_factory=dict)
     rows: dict[tuple[str, str], bytes | None] = field(default_factory=dict)
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -133,41 +133,43 @@ class Group:
     details: list[dict[str, Any]] = field(default_factory=list)
     announced: set[str] = field(default_factory=set)
 
-    def change(self, make: Callable[[Desired], Change], author: Author, cursor: Cursor | None) -> Committed:
+    def apply_change(self, make: Callable[[Desired], Change], author: Author, cursor: Cursor | None) -> Committed:
         """Add one change. Raises what `make` raises, and then nothing is added."""
         held = self.cursors.get(cursor.source, 0) if cursor else 0
         if cursor is not None and cursor.position <= held:
             return Committed(self.desired.revision, held)
         tx = Tx(self.connection, self.desired, author)
         tx.change(make(self.desired))
-        self._take(tx)
+        self._collect(tx)
         if cursor is not None and not cursor.more:
             self.cursors[cursor.source] = self.moved[cursor.source] = held = cursor.position
         return Committed(self.desired.revision, held)
 
-    async def work(self, work: Work, author: Author) -> Any:
+    async def apply_work(self, work: Work, author: Author) -> Any:
         """Do one work, taken back alone when it fails."""
         tx = Tx(self.connection, self.desired, author)
         async with self.connection.begin_nested():
             result = await work(tx)
-            self._take(tx)
+            self._collect(tx)
         return result
 
-    def _take(self, tx: Tx) -> None:
-        content = packed(tx.touches) if tx.touches else None
+    def _collect(self, tx: Tx) -> None:
+        content = pack(tx.touches) if tx.touches else None
         self.announced |= tx.announced
-        self.entries += (Entry(tx.author, deed, tx.number if tx.is_revision else None) for deed in tx.deeds)
+        self.entries += (
+            PendingRow(tx.author, deed, tx.number if tx.is_revision else None) for deed in tx.audit_entries
+        )
         if not tx.is_revision:
             return
         for touch in tx.touches:
             if touch.kind in tx.desired.resource_sets:
                 self.rows[touch.kind, touch.name] = touch.after
                 self.numbers[touch.kind, touch.name] = tx.number
-        self.desired = tx.desired.at(tx.number)
+        self.desired = tx.desired.with_revision_number(tx.number)
         author = tx.author
-        row = {"number": tx.number, "at": author.at, "author": plain(author.name, 200)}
+        row = {"number": tx.number, "at": author.at, "author": storable_text(author.name, 200)}
         touched = json.dumps(summary(tx.touches))
-        self.revisions.append(row | {"reason": plain(author.reason, 1_000), "touched": touched})
+        self.revisions.append(row | {"reason": storable_text(author.reason, 1_000), "touched": touched})
         if content is not None:
             self.details.append({"number": tx.number, "at": author.at, "content": content})
 
@@ -178,18 +180,18 @@ class Group:
                 {"type": kind, "name": name, "number": self.numbers[kind, name], "content": content}
                 for (kind, name), content in self.rows.items()
             ]
-            await put(self.connection, resources, rows)
+            await upsert(self.connection, resources, rows)
         if self.revisions:
             await self.connection.execute(revisions.insert(), self.revisions)
         if self.details:
             await self.connection.execute(details.insert(), self.details)
         if self.moved:
-            await put(self.connection, cursors, [{"source": s, "position": at} for s, at in self.moved.items()])
+            await upsert(self.connection, cursors, [{"source": s, "position": at} for s, at in self.moved.items()])
             self.announced.add("cursors")
         if self.entries:
             await append(self.connection, self.entries, self.keyring, f"replica/{self.replica[:8]}")
             self.announced.add("audit")
-        made = await bump(self.connection, self.announced)
+        made = await increment_heads(self.connection, self.announced)
         if self.revisions:
             made[REVISION] = self.desired.revision
             at = heads.c.kind == REVISION
@@ -197,13 +199,13 @@ class Group:
         return made
 
 
-async def locked(connection: AsyncConnection) -> int:
+async def lock_changes(connection: AsyncConnection) -> int:
     """Take the lock of all changes; the latest revision."""
     query = select(heads.c.number).where(heads.c.kind == REVISION).with_for_update()
     return int((await connection.execute(query)).scalar_one())
 
 
-async def put(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+async def upsert(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
     """Insert rows, or replace those of the same primary key. All rows name the same columns."""
     listed = list(rows)
     if not listed:
@@ -214,7 +216,7 @@ async def put(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[
     await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), listed)
 
 
-async def bump(connection: AsyncConnection, kinds: Iterable[str]) -> dict[str, int]:
+async def increment_heads(connection: AsyncConnection, kinds: Iterable[str]) -> dict[str, int]:
     """Count one more of each kind in `heads`; the new numbers. In order of name, so that two never wait in a circle."""
     rows = [{"kind": kind, "number": 1} for kind in sorted(kinds)]
     if not rows:

@@ -1,6 +1,6 @@
-"""What operators and services ask for, as changes of the desired state: pure, and checked as edges will check it.
+"""Changes of the desired state that operators and services request, checked as edges will check them. Pure.
 
-Contents are canonical JSON, so that putting what is there already changes nothing.
+Contents are canonical JSON, so putting an equal value changes nothing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from kernel.documents import moment_text
 from kernel.fleet.messages import DEFAULT, RULES, SESSION, TITLE
 
 MAX_RULES = 1_000_000
-"""Titles and revocations together; edges hold no more."""
-REVOKED_KEPT = 3_600.0
-"""Seconds that a revocation is kept after its end: an edge's clock may be behind."""
+"""Titles and revocations together, as many as edges hold."""
+REVOCATION_GRACE_SECONDS = 3_600.0
+"""Seconds for which a revocation is kept after its end, in case an edge's clock is slow."""
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -44,7 +44,7 @@ def canonical(value: object) -> bytes:
 
 
 def put_titles(desired: Desired, titles: Mapping[str, object], removed: Iterable[str] = ()) -> Change:
-    """Licences in their JSON form by contentId; BadDocument names the title and the place, LimitExceeded the bound."""
+    """Put licences (JSON form, by contentId) and remove others. Raises BadDocument naming the title, LimitExceeded."""
     puts = {
         (RULES, TITLE + parse_content_id(name)): canonical(licence_json(parse_licence(value, f"titles.{name}")))
         for name, value in titles.items()
@@ -55,7 +55,7 @@ def put_titles(desired: Desired, titles: Mapping[str, object], removed: Iterable
 
 
 def revoke(desired: Desired, session: object, until: object) -> Change:
-    """Refuse a session until a moment (JSON form; None: for ever)."""
+    """Refuse a session's tokens until a moment (JSON form; None: for ever)."""
     name = parse_session(session, "sid")
     end = parse_until(until, "until")
     puts = {(RULES, SESSION + name): canonical({"until": None if end == inf else moment_text(end)})}
@@ -63,10 +63,12 @@ def revoke(desired: Desired, session: object, until: object) -> Change:
     return Change(puts)
 
 
-def forget_ended(desired: Desired, now: float) -> Change:
-    """Take away the revocations that ended long before `now` (Unix seconds)."""
+def end_revocations(desired: Desired, now: float) -> Change:
+    """Remove the revocations that ended REVOCATION_GRACE_SECONDS before `now` (Unix seconds)."""
     ends = revocations(desired).items()
-    return Change(removes=frozenset((RULES, SESSION + name) for name, end in ends if end < now - REVOKED_KEPT))
+    return Change(
+        removes=frozenset((RULES, SESSION + name) for name, end in ends if end < now - REVOCATION_GRACE_SECONDS)
+    )
 
 
 def _check_room(desired: Desired, puts: Mapping[tuple[str, str], bytes]) -> None:
@@ -76,17 +78,17 @@ def _check_room(desired: Desired, puts: Mapping[tuple[str, str], bytes]) -> None
 
 
 def put_default(default: str) -> Change:
-    """What becomes of titles without a licence: `allow` or `deny`."""
+    """Set what edges do with titles without a licence: `allow` or `deny`."""
     parse_default(default, "default")
     return Change({(RULES, DEFAULT): canonical({"default": default})})
 
 
-def titles(desired: Desired) -> tuple[str, ...]:
-    """The contentIds of the titles held, in order; made once for as long as they stay the same."""
-    shelf = desired.resource_set(RULES)
-    if not _titles or _titles[0][0] is not shelf:
-        names = (name.removeprefix(TITLE) for name in shelf.resources if name.startswith(TITLE))
-        _titles[:] = [(shelf, tuple(sorted(names)))]
+def title_ids(desired: Desired) -> tuple[str, ...]:
+    """The contentIds of the titles with a licence, in order; remembered while the rules stay the same."""
+    rules = desired.resource_set(RULES)
+    if not _titles or _titles[0][0] is not rules:
+        names = (name.removeprefix(TITLE) for name in rules.resources if name.startswith(TITLE))
+        _titles[:] = [(rules, tuple(sorted(names)))]
     return _titles[0][1]
 
 

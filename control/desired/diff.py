@@ -1,8 +1,7 @@
-"""What an edge is to be sent next: pure, from what it holds to what is desired.
+"""Decide what to send an edge next: from what it holds to what is desired. Pure.
 
-An edge has no queue. It has a `Track` per type: what it holds, what is on its way to it, what it refused. While
-something is on its way nothing else is sent, so a slow edge gets one delta, or a snapshot, over all that happened
-meanwhile.
+An edge has no queue but a `Track` per type: what it holds, what is in flight to it, what it refused. While an update is
+in flight no other is sent, so a slow edge gets one delta, or one snapshot, of everything that happened since.
 """
 
 from __future__ import annotations
@@ -19,28 +18,28 @@ DELTA_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One edge and one type. `greeted`: it was sent something on this connection, be it only "you have it all"."""
+    """One edge's state for one type. `greeted`: it has been sent an update on this connection, perhaps an empty one."""
 
     type: str
     held: Version = NOTHING
     refused: Version = NOTHING
-    on_its_way: Update | None = None
+    in_flight: Update | None = None
     snapshot_wanted: bool = False
     greeted: bool = False
     error: str = ""
 
     @classmethod
-    def of(cls, known: Known) -> Track:
+    def from_hello(cls, known: Known) -> Track:
         """The track of an edge that just said hello."""
         return cls(known.type, known.version, known.refused)
 
 
 def next_update(desired: Desired, track: Track, nonce: str) -> Update | None:
-    """What to send now; None when there is nothing to send, or something is still on its way.
+    """The update to send now; None if there is none, or one is in flight.
 
-    An edge that holds everything is told so once a connection, by an empty delta. A refused version is not sent again.
+    An edge that holds everything gets one empty delta per connection, which says so. A refused version is not resent.
     """
-    if track.on_its_way is not None:
+    if track.in_flight is not None:
         return None
     target = desired.version(track.type)
     if target in (track.held, track.refused) and not track.snapshot_wanted:
@@ -51,37 +50,39 @@ def next_update(desired: Desired, track: Track, nonce: str) -> Update | None:
     return update or _snapshot(desired, track.type, nonce)
 
 
-def sent(track: Track, update: Update) -> Track:
-    """The track once `update` is on its way."""
-    return replace(track, on_its_way=update, greeted=True, snapshot_wanted=False)
+def with_sent(track: Track, update: Update) -> Track:
+    """The track once `update` is in flight."""
+    return replace(track, in_flight=update, greeted=True, snapshot_wanted=False)
 
 
-def answered(track: Track, answer: Ack | Nack) -> Track:
-    """The track after the edge's answer; one that belongs to no update on its way changes nothing."""
-    update = track.on_its_way
+def with_answer(track: Track, answer: Ack | Nack) -> Track:
+    """The track after the edge's answer; an answer to any but the update in flight changes nothing."""
+    update = track.in_flight
     if update is None or answer.nonce != update.nonce:
         return track
     match answer:
         case Ack():
-            return replace(track, held=update.version, on_its_way=None, error="")
+            return replace(track, held=update.version, in_flight=None, error="")
         case Nack(resync=True) if not update.snapshot:
-            return replace(track, on_its_way=None, snapshot_wanted=True, error=answer.error)
+            return replace(track, in_flight=None, snapshot_wanted=True, error=answer.error)
         case Nack():
-            return replace(track, on_its_way=None, refused=update.version, error=answer.error)
+            return replace(track, in_flight=None, refused=update.version, error=answer.error)
 
 
 def is_ahead(desired: Desired, kind: str, version: Version) -> bool:
-    """Whether this is a version of a type that control has never said: whoever claims it is mistaken, or lies."""
+    """Whether control has never sent this version of a type: a node that claims it is mistaken, or lies."""
     return version.epoch == desired.epoch and version.number > desired.version(kind).number
 
 
-def remembering(make: Callable[[Desired, Track, str], Update | None], most: int = 32) -> Callable[..., Update | None]:
-    """`next_update` that makes the same contents once for many edges, for as long as `desired` stays the same."""
+def memoise_updates(
+    make: Callable[[Desired, Track, str], Update | None], most: int = 32
+) -> Callable[..., Update | None]:
+    """`make`, remembering its results while `desired` stays the same: many edges need the same contents."""
     made: dict[tuple[str, Version, bool, bool], Update | None] = {}
     last: list[Desired] = []
 
     def remembered(desired: Desired, track: Track, nonce: str) -> Update | None:
-        if track.on_its_way is not None:
+        if track.in_flight is not None:
             return None
         if not last or last[0] is not desired:
             last[:] = [desired]
@@ -100,11 +101,11 @@ def remembering(make: Callable[[Desired, Track, str], Update | None], most: int 
 
 
 def _delta(desired: Desired, track: Track, nonce: str) -> Update | None:
-    shelf = desired.resource_set(track.type)
-    if track.held.epoch != desired.epoch or track.held.number > shelf.number:
+    held = desired.resource_set(track.type)
+    if track.held.epoch != desired.epoch or track.held.number > held.number:
         return None
-    touched = shelf.touched_after(track.held.number)
-    if touched is None or len(touched) > max(16, DELTA_SHARE * len(shelf.resources)):
+    touched = held.touched_after(track.held.number)
+    if touched is None or len(touched) > max(16, DELTA_SHARE * len(held.resources)):
         return None
     return Update(
         type=track.type,
@@ -112,8 +113,8 @@ def _delta(desired: Desired, track: Track, nonce: str) -> Update | None:
         nonce=nonce,
         snapshot=False,
         base=track.held.number,
-        resources=tuple(shelf.resources[name] for name in sorted(touched) if name in shelf.resources),
-        removed=tuple(sorted(name for name in touched if name not in shelf.resources)),
+        resources=tuple(held.resources[name] for name in sorted(touched) if name in held.resources),
+        removed=tuple(sorted(name for name in touched if name not in held.resources)),
     )
 
 

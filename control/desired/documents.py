@@ -1,7 +1,7 @@
-"""Documents: types of which each edge gets one of its own, such as its settings. Pure.
+"""Documents: types of which each edge has its own version, such as its settings. Pure.
 
-Who makes them says for each edge which version it is to have now (a `Source`); sending it is like sending the rest: a
-snapshot of one resource, one at a time, never again what was refused. An edge that is slow gets the newest only.
+A `Source` returns the document that an edge must have now. It is sent as a snapshot of one resource; while one is in
+flight no other is sent, and a refused version is not resent. A slow edge gets only the newest.
 """
 
 from __future__ import annotations
@@ -14,28 +14,30 @@ from kernel.fleet.messages import Hello, Resource, Update, Version
 
 
 class Document(NamedTuple):
-    """What an edge is to hold of a type: JSON, or b"" for nothing. A later document has a greater number, or another
-    epoch: edges do not take what is older than what they hold."""
+    """The content that an edge must hold of a type: JSON, or b"" for none.
+
+    A later document needs a greater number or another epoch: edges reject a version older than theirs.
+    """
 
     version: Version
     content: bytes
 
 
 Source = Callable[[Hello], Document | None]
-"""The document an edge is to have now; None: there is nothing to say, it keeps what it holds."""
+"""Returns the document that an edge must have now; None: it keeps the one it holds."""
 
 
-def nothing_to_say(_edge: Hello) -> Document | None:
-    """The source of a type that nobody makes yet."""
+def no_document(_edge: Hello) -> Document | None:
+    """The source of a type that has no documents yet."""
     return None
 
 
 def next_document(wanted: Document | None, track: Track, nonce: str) -> Update | None:
-    """What to send now; None when there is nothing to send, or something is still on its way.
+    """The update to send now; None if there is none, or one is in flight.
 
-    As with what all hold alike, an edge that has it is told so once a connection, by an empty delta.
+    As in `next_update`, an edge that holds the document gets one empty delta per connection.
     """
-    if track.on_its_way is not None:
+    if track.in_flight is not None:
         return None
     if wanted is None or (wanted.version in (track.held, track.refused) and not track.snapshot_wanted):
         if track.greeted:

@@ -1,7 +1,7 @@
-"""A mapping by name that is never changed but copied cheaply: pure.
+"""An immutable mapping by name that is cheap to copy with changes. Pure.
 
-A change of one name among a million copies one bucket of a thousand, where copying a dict would hold up the event loop
-for as long as a thousand requests take.
+Changing one name among a million copies one bucket of a thousand; copying a dict of that size would block the event
+loop for as long as a thousand requests take.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _EMPTY: dict[str, object] = {}
 
 
 class PersistentMap(Mapping[str, T], Generic[T]):
-    """Immutable; `updated` gives the next one, which shares what is not touched. Order is the same in every process."""
+    """`updated` returns a new map that shares unchanged buckets. The order is the same in every process."""
 
     __slots__ = ("_buckets", "_count")
 
@@ -27,7 +27,7 @@ class PersistentMap(Mapping[str, T], Generic[T]):
         self._count = 0
 
     def updated(self, puts: Mapping[str, T], removes: Iterable[str] = ()) -> PersistentMap[T]:
-        """With these put and those removed (names that are not there are passed over)."""
+        """A map with these put and those removed; missing names are ignored."""
         made: PersistentMap[T] = PersistentMap.__new__(PersistentMap)
         made._buckets = buckets = self._buckets.copy()
         copied: set[int] = set()
@@ -59,12 +59,12 @@ class PersistentMap(Mapping[str, T], Generic[T]):
         return _Items(self)
 
     def each(self) -> Iterator[dict[str, T]]:
-        """The buckets, not to be written to."""
+        """The buckets; do not write to them."""
         return iter(self._buckets)
 
 
 class _Values(ValuesView[T]):
-    """Goes through the buckets, where the one inherited would look up every name."""
+    """Iterates over the buckets; the inherited one would look up every name."""
 
     _mapping: PersistentMap[T]
 

@@ -1,7 +1,7 @@
 """The fleet's desired state: every resource with the revision that last changed it. Immutable; pure.
 
-A change is a revision: one number, counting up, for all types together. A type's version is the revision that last
-touched it, so that a new licence does not send the keys anew.
+A change is a revision: one increasing number for all types together. A type's version is the revision that last changed
+it, so a new licence does not resend the keys.
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ from control.desired.persistent_map import PersistentMap
 from kernel.fleet.messages import SETTINGS, TYPES, Resource, Version
 
 ROLLOUT = "rollout"
-"""The type whose one resource says how far the newest settings are rolled out; no edge gets it."""
+"""The type whose single resource is the state of the newest rollout; control keeps it to itself."""
 QUARANTINE = "quarantine"
-"""The type whose resources are nodes that control does not believe (see `control.fleet.quarantine`); no edge gets
-it."""
+"""The type whose resources are the nodes in quarantine (see `control.fleet.quarantine`); control keeps it to itself."""
 KEY_OWNERS = "key-owners"
-"""The type that says whose each public key is; no edge gets it."""
+"""The type whose resources are the owners of public keys; control keeps it to itself."""
 RESOURCE_TYPES = (*TYPES, KEY_OWNERS, SETTINGS, ROLLOUT, QUARANTINE)
-"""The types that are desired: those that all edges hold alike, and what their documents of settings are made of."""
+"""All types: those that every edge holds alike, and those that control derives settings and verdicts from."""
 
-LOG_KEPT = 10_000
-"""Touches of a type that are remembered for deltas; an edge further behind gets a snapshot."""
+MAX_LOG = 10_000
+"""Changes of a type that are remembered for deltas; an edge further behind gets a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one revision puts and removes, by type and name; contents are canonical JSON."""
+    """What one revision puts and removes, by (type, name); contents are canonical JSON."""
 
     puts: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
     removes: frozenset[tuple[str, str]] = frozenset()
@@ -41,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ResourceSet:
-    """One type's resources by name. `log` has (revision, name) of the touches after `floor`, oldest first."""
+    """One type's resources by name. `log`: (revision, name) of the changes after `floor`, oldest first."""
 
     number: int = 0
     resources: PersistentMap[Resource] = field(default_factory=PersistentMap)
@@ -49,19 +48,19 @@ class ResourceSet:
     floor: int = 0
 
     def touched_after(self, number: int) -> frozenset[str] | None:
-        """The names touched after a revision; None when that is too long ago to know."""
+        """The names changed after a revision; None if that is too long ago to know."""
         if number < self.floor:
             return None
         return frozenset(name for _, name in self.log[bisect_right(self.log, (number, "\U0010ffff")) :])
 
-    def touched(self, revision: int, puts: Mapping[str, bytes], removes: Iterable[str]) -> ResourceSet:
-        """The shelf after a revision."""
+    def with_revision(self, revision: int, puts: Mapping[str, bytes], removes: Iterable[str]) -> ResourceSet:
+        """The set after a revision."""
         gone = tuple(removes)
         made = {name: Resource(name, revision, content) for name, content in puts.items()}
         return self._with(made, gone, [(revision, name) for name in sorted({*puts, *gone})])
 
-    def caught_up(self, touches: Iterable[tuple[int, str, bytes | None]]) -> ResourceSet:
-        """The shelf after revisions made elsewhere: (revision, name, content; None: removed), the last of each name."""
+    def with_touches(self, touches: Iterable[tuple[int, str, bytes | None]]) -> ResourceSet:
+        """The set after other replicas' revisions: (revision, name, content; None: removed), the last of each name."""
         rows = sorted(touches, key=lambda touch: touch[:2])
         if not rows:
             return self
@@ -72,7 +71,7 @@ class ResourceSet:
         self, puts: Mapping[str, Resource], gone: Iterable[str], touched: Sequence[tuple[int, str]]
     ) -> ResourceSet:
         log = (*self.log, *touched)
-        dropped, kept = log[:-LOG_KEPT], log[-LOG_KEPT:]
+        dropped, kept = log[:-MAX_LOG], log[-MAX_LOG:]
         floor = dropped[-1][0] if dropped else self.floor
         return ResourceSet(touched[-1][0], self.resources.updated(puts, gone), kept, floor)
 
@@ -82,7 +81,7 @@ _EMPTY = ResourceSet()
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """Everything that edges are to hold, as of `revision` within `epoch`."""
+    """Everything that edges must hold, as of `revision` within `epoch`."""
 
     epoch: str
     revision: int = 0
@@ -104,22 +103,22 @@ class Desired:
         return found.content if found else None
 
     def effective(self, change: Change) -> Change:
-        """The part of a change that changes anything."""
+        """The part of a change that differs from the present state."""
         return Change(
             puts={key: content for key, content in change.puts.items() if self.content(*key) != content},
             removes=frozenset(key for key in change.removes if self.content(*key) is not None),
         )
 
-    def at(self, revision: int) -> Desired:
-        """The same state as of a later revision, which changed what edges do not hold."""
+    def with_revision_number(self, revision: int) -> Desired:
+        """The same resources at a later revision, which changed other tables."""
         return self if revision == self.revision else replace(self, revision=revision)
 
-    def after(self, change: Change, revision: int) -> Desired:
-        """The state once `change` is `revision`."""
-        shelves = dict(self.resource_sets)
+    def with_change(self, change: Change, revision: int) -> Desired:
+        """The state after `change`, made as `revision`."""
+        sets = dict(self.resource_sets)
         for kind in RESOURCE_TYPES:
             puts = {name: content for (of, name), content in change.puts.items() if of == kind}
             removes = [name for of, name in change.removes if of == kind]
             if puts or removes:
-                shelves[kind] = self.resource_set(kind).touched(revision, puts, removes)
-        return replace(self, revision=revision, resource_sets=MappingProxyType(shelves))
+                sets[kind] = self.resource_set(kind).with_revision(revision, puts, removes)
+        return replace(self, revision=revision, resource_sets=MappingProxyType(sets))

@@ -1,7 +1,7 @@
-"""What a revision changed, from what to what: kept compressed, compared, turned round. Pure.
+"""What a revision changed: values before and after, packed for storage, squashed, inverted. Pure.
 
-A touch is of a resource (kind `rules`, `keys`, ...) or of a row of another table (kind `node`, `group`, ...); before
-and after are JSON, None where there was, or is, nothing.
+A change is of a resource (kind `rules`, `keys`, ...) or of a row of another table (kind `node`, `group`, ...). The
+values are JSON; None means that it did not exist before, or no longer exists.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 MAX_BYTES = 32 << 20
-"""A revision whose details are longer than that is kept without them."""
+"""Details longer than this are not stored; the revision is kept without them."""
 
 
 class ResourceChange(NamedTuple):
@@ -24,25 +24,25 @@ class ResourceChange(NamedTuple):
     after: bytes | None
 
 
-def packed(touches: Iterable[ResourceChange]) -> bytes | None:
-    """Bytes to keep; None when there is too much."""
+def pack(touches: Iterable[ResourceChange]) -> bytes | None:
+    """The compressed form for storage; None if it is too long."""
     rows = [(one.kind, one.name, _text(one.before), _text(one.after)) for one in touches]
     made = json.dumps(rows, separators=(",", ":")).encode()
     return zlib.compress(made, 1) if len(made) <= MAX_BYTES else None
 
 
-def unpacked(content: bytes) -> tuple[ResourceChange, ...]:
-    """The touches of `packed` bytes. ValueError when they are damaged."""
+def unpack(content: bytes) -> tuple[ResourceChange, ...]:
+    """The changes in packed bytes. Raises ValueError if they are damaged."""
     unpacker = zlib.decompressobj()
     try:
         rows = json.loads(unpacker.decompress(content, MAX_BYTES + 1))
         return tuple(ResourceChange(kind, name, _bytes(before), _bytes(after)) for kind, name, before, after in rows)
     except (zlib.error, ValueError, TypeError) as error:
-        raise ValueError(f"the details kept are damaged: {error}") from None
+        raise ValueError(f"the stored details are damaged: {error}") from None
 
 
-def squashed(revisions: Iterable[Iterable[ResourceChange]]) -> tuple[ResourceChange, ...]:
-    """What several revisions, oldest first, change together; what ends as it began is left out. In order of name."""
+def squash(revisions: Iterable[Iterable[ResourceChange]]) -> tuple[ResourceChange, ...]:
+    """The net changes of several revisions, oldest first, sorted by kind and name; without those that cancel out."""
     first: dict[tuple[str, str], bytes | None] = {}
     last: dict[tuple[str, str], bytes | None] = {}
     for touches in revisions:
@@ -53,13 +53,13 @@ def squashed(revisions: Iterable[Iterable[ResourceChange]]) -> tuple[ResourceCha
     return tuple(ResourceChange(*key, first[key], last[key]) for key in sorted(last) if first[key] != last[key])
 
 
-def inverted(touches: Iterable[ResourceChange]) -> tuple[ResourceChange, ...]:
-    """What takes a change back."""
+def invert(touches: Iterable[ResourceChange]) -> tuple[ResourceChange, ...]:
+    """The changes that undo these."""
     return tuple(ResourceChange(one.kind, one.name, one.after, one.before) for one in touches)
 
 
 def summary(touches: Sequence[ResourceChange], most: int = 20) -> dict[str, Any]:
-    """Counts and the first names, as lists of revisions show them."""
+    """Counts and the first names, as a list of revisions shows them."""
     return {
         "puts": sum(one.after is not None for one in touches),
         "removes": sum(one.after is None for one in touches),
@@ -69,7 +69,7 @@ def summary(touches: Sequence[ResourceChange], most: int = 20) -> dict[str, Any]
 
 
 def touch_json(touch: ResourceChange) -> dict[str, Any]:
-    """A touch as the API shows it."""
+    """A change as the API shows it."""
     return {
         "kind": touch.kind,
         "name": touch.name,

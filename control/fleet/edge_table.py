@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control.audit.entry import plain
+from control.audit.entry import storable_text
 from control.db.schema import edges
 from control.db.transaction import insert_into
 from control.fleet.session import Edge
@@ -34,12 +34,12 @@ def edge_row(edge: Edge, replica: str, now: float) -> dict[str, Any]:
     return {
         "id": hello.id,
         "role": hello.role,
-        "region": plain(hello.region, 64),
-        "pop": plain(hello.pop, 64),
-        "address": plain(hello.address, 300),
-        "admin": plain(hello.admin, 300),
+        "region": storable_text(hello.region, 64),
+        "pop": storable_text(hello.pop, 64),
+        "address": storable_text(hello.address, 300),
+        "admin": storable_text(hello.admin, 300),
         "capacity": min(hello.capacity, _MAX_INTEGER),
-        "release": plain(hello.release, 64),
+        "release": storable_text(hello.release, 64),
         "last_seen": edge.last_seen,
         "versions": json.dumps(versions | {"refused": edge.refused, "mark": hello.mark}),
         "replica": replica,

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 import structlog
 
-from control.desired.diff import Track, answered, is_ahead, next_update, remembering, sent
-from control.desired.documents import Source, next_document, nothing_to_say
+from control.desired.diff import Track, is_ahead, memoise_updates, next_update, with_answer, with_sent
+from control.desired.documents import Source, next_document, no_document
 from control.desired.resources import Desired
 from control.fleet.quarantine import quarantined
 from control.fleet.session import ALL_TYPES, ANSWER_SECONDS, ConnectionRejected, Edge, Session, check_hello
@@ -102,9 +102,9 @@ class Fanout:
         self._clock = clock
         self.sign: Callable[[Update, str], Update] = _unsigned
         """Signs what goes out: (update, the edge it is for, "" for all alike)."""
-        self._next = remembering(self._next_for_all)
+        self._next = memoise_updates(self._next_for_all)
         self._sessions: dict[str, Session] = {}
-        self.sources: dict[str, Source] = dict.fromkeys(DOCUMENTS, nothing_to_say)
+        self.sources: dict[str, Source] = dict.fromkeys(DOCUMENTS, no_document)
         self.on_report: list[Callable[[Edge, Report], object]] = []
         self.on_receipt: list[Callable[[Edge, Receipt], object]] = []
         self.on_answer: list[Callable[[Edge, Ack | Nack | Applied], object]] = []
@@ -243,7 +243,7 @@ class Fanout:
         edge.refused = {kind: known[kind].refused for kind in ALL_TYPES if kind in known}
         self.edges[hello.id] = edge
         self.changed.add(hello.id)
-        session = Session(edge, {kind: Track.of(known.get(kind, Known(kind))) for kind in ALL_TYPES})
+        session = Session(edge, {kind: Track.from_hello(known.get(kind, Known(kind))) for kind in ALL_TYPES})
         self._sessions[hello.id] = session
         log.info("edge-connected", edge=hello.id, role=hello.role, region=hello.region, holds=edge.acked)
         return session
@@ -292,7 +292,7 @@ class Fanout:
             update = next_document(self.sources[kind](session.edge.hello), track, session.nonce())
             update = update and self.sign(update, session.edge.hello.id)
         if update is not None:
-            session.tracks[kind] = sent(track, update)
+            session.tracks[kind] = with_sent(track, update)
             session.sent_at[kind] = self._clock.mono()
             self.updates_sent += 1
             await self._send(update, stream)
@@ -342,9 +342,9 @@ class Fanout:
         track = session.tracks.get(answer.type)
         if track is None:
             raise ConnectionRejected("an answer to something that was never sent")
-        if track.on_its_way is None or track.on_its_way.nonce != answer.nonce:
+        if track.in_flight is None or track.in_flight.nonce != answer.nonce:
             return
-        session.tracks[answer.type] = track = answered(track, answer)
+        session.tracks[answer.type] = track = with_answer(track, answer)
         session.edge.acked[answer.type] = track.held.number
         session.edge.refused[answer.type] = track.refused
         if isinstance(answer, Nack) and not answer.resync:

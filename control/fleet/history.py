@@ -15,7 +15,7 @@ from control.db.schema import details, revisions
 from control.db.store import Store
 from control.db.transaction import Tx, Work
 from control.desired.resources import KEY_OWNERS, Change
-from control.desired.revision_diff import ResourceChange, inverted, squashed, touch_json, unpacked
+from control.desired.revision_diff import ResourceChange, invert, squash, touch_json, unpack
 from control.fleet import nodes
 from kernel.documents import moment_text
 from kernel.fleet.messages import TYPES
@@ -56,7 +56,7 @@ async def read_revision(store: Store, number: int) -> Revision:
     row, content = rows[0], rows[0]["content"]
     return Revision(
         row["number"], row["at"], row["author"], row["reason"], json.loads(row["touched"]),
-        None if content is None else squashed([unpacked(content)]),
+        None if content is None else squash([unpack(content)]),
     )  # fmt: skip
 
 
@@ -84,7 +84,7 @@ async def changes_between(store: Store, older: int, newer: int) -> tuple[Resourc
         known = {row["number"] for row in rows}
         gone = next(number for number in range(older + 1, newer + 1) if number not in known)
         raise RevisionUnknown(f"the details of revision {gone} are forgotten")
-    return squashed(unpacked(row["content"]) for row in rows)
+    return squash(unpack(row["content"]) for row in rows)
 
 
 async def prepare_rollback(store: Store, number: int) -> Work:
@@ -103,7 +103,7 @@ async def prepare_rollback(store: Store, number: int) -> Work:
 
     async def work(tx: Tx) -> int | None:
         await _check_unchanged(tx, touches)
-        for touch in _in_order(inverted(touches)):
+        for touch in _in_order(invert(touches)):
             if touch.kind in _RESOURCE_KINDS:
                 _put(tx, touch)
             else:

@@ -14,7 +14,7 @@ from sqlalchemy import Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control.db import schema
-from control.db.transaction import Tx, put
+from control.db.transaction import Tx, upsert
 from control.desired.changes import NotFound, canonical
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.fleet.messages import NODE_ID, Hello
@@ -175,7 +175,7 @@ async def put_group(tx: Tx, group: Group) -> Group:
     if before == replace(group, number=before.number if before else 0):
         return group
     made = replace(group, number=tx.number)
-    await put(tx.connection, schema.groups, [asdict(made)])
+    await upsert(tx.connection, schema.groups, [asdict(made)])
     _record_change(tx, GROUP, group.name, before, made)
     return made
 
@@ -213,7 +213,7 @@ async def _save(tx: Tx, before: Node | None, after: Node) -> Node:
     if before is None or not before.number:
         await _check_room(tx.connection, schema.nodes, MAX_NODES)
     made = replace(after, number=tx.number)
-    await put(tx.connection, schema.nodes, [asdict(made)])
+    await upsert(tx.connection, schema.nodes, [asdict(made)])
     _record_change(tx, NODE, made.id, before, made)
     return made
 

@@ -61,7 +61,7 @@ class Session:
 
     def answer_due(self) -> float | None:
         """When (mono) the edge must have answered what is on its way; None when nothing is."""
-        since = [self.sent_at[kind] for kind, track in self.tracks.items() if track.on_its_way is not None]
+        since = [self.sent_at[kind] for kind, track in self.tracks.items() if track.in_flight is not None]
         return min(since) + ANSWER_SECONDS if since else None
 
     def nonce(self) -> str:

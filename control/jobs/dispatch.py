@@ -1,6 +1,6 @@
 """Jobs on their way to edges: what each edge is sent next, which jobs it has done, which shields hold up the rest.
 
-All in memory, nothing here awaits. `due` returns what must be stored; `control.jobs.service` stores it.
+All in memory, nothing here awaits. `take_due` returns what must be stored; `control.jobs.service` stores it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from control.fleet.fanout import Edge, Fanout
-from control.jobs.log import Entry, JobLog, told_by
-from control.jobs.tier_gate import SHIELDS_WITHIN, Shield, TierGate
+from control.jobs.log import JobLog, LogEntry, last_sent
+from control.jobs.tier_gate import SHIELD_SECONDS, Shield, TierGate
 from kernel.clock import Clock, Timer
 from kernel.fleet.messages import DONE, NOTHING, PURGE, Jobs, Receipt, Version
 
-THERE_WITHIN = 10.0
+SHIELD_GRACE_SECONDS = 10.0
 """Seconds after its last message during which edges wait for a disconnected shield."""
 GONE_AFTER = 86_400.0
 """Seconds after its last message when a node is left out of a job's status."""
@@ -25,7 +25,7 @@ LATENCIES = 2_000
 """Latest times to a receipt kept for the quantiles in /metrics."""
 
 
-class Arrived(NamedTuple):
+class ArrivedReceipt(NamedTuple):
     """A receipt and when it arrived (Unix seconds)."""
 
     edge: str
@@ -37,12 +37,12 @@ class Arrived(NamedTuple):
 class PendingWrites:
     """What must be stored: receipts, shields newly late, jobs to send again.
 
-    `ahead`: a node claims a job past the end of this replica's log.
+    `nodes_ahead`: a node claims a job past the end of this replica's log.
     """
 
-    receipts: list[Arrived] = field(default_factory=list)
+    receipts: list[ArrivedReceipt] = field(default_factory=list)
     late: dict[int, list[str]] = field(default_factory=dict)
-    again: dict[int, list[str]] = field(default_factory=dict)
+    resend: dict[int, list[str]] = field(default_factory=dict)
     ahead: bool = False
     done: int = 0
     """Every node has done every purge up to this number; their receipts are in `receipts` or stored already."""
@@ -50,20 +50,20 @@ class PendingWrites:
 
 @dataclass(slots=True)
 class SentUpTo:
-    """The last job sent over a connection. `drops`: the job whose receipt means that the edge dropped all, or -1."""
+    """The last job sent over a connection. `drop_job`: the job whose receipt means that the edge dropped all, or -1."""
 
     edge: Edge
     epoch: str
     upto: int
-    drops: int = -1
+    drop_job: int = -1
 
 
 class Dispatch:
-    """Sends jobs through a fan-out. `wake` is called when `due` has something to store."""
+    """Sends jobs through a fan-out. `wake` is called when `take_due` has something to store."""
 
     def __init__(self, fanout: Fanout, clock: Clock, wake: Callable[[], object]) -> None:
         self.log = JobLog()
-        self.release = TierGate()
+        self.gate = TierGate()
         self.fanout = fanout
         self.quarantined: Callable[[], Collection[str]] = tuple
         """Returns the ids of quarantined nodes."""
@@ -72,37 +72,37 @@ class Dispatch:
         self.seconds_sum = 0.0
         self.seconds_count = 0
         """Sum and count of all such times since the start."""
-        self.keeping: list[Arrived] = []
+        self.being_stored: list[ArrivedReceipt] = []
         """Receipts being stored now."""
         self.receipts = 0
         self.failures = 0
         self.clock = clock
         self._wake = wake
         self._due = PendingWrites()
-        self._came: dict[int, float] = {}
-        self._told: dict[str, SentUpTo] = {}
+        self._arrived_at: dict[int, float] = {}
+        self._sent: dict[str, SentUpTo] = {}
         self._timer: Timer | None = None
         fanout.next_jobs = self.next_jobs
         fanout.on_receipt.append(self.on_receipt)
 
     # -- the log -----------------------------------------------------------------------------------------------
 
-    def begin(self, epoch: str, floor: int) -> None:
-        """Start an empty log after `floor`, replacing the one held."""
-        self.log.begin(epoch, floor)
-        self.release = TierGate(released=floor)
-        self._came.clear()
+    def restart_log(self, epoch: str, floor: int) -> None:
+        """Replace the log by an empty one that starts after `floor`."""
+        self.log.restart(epoch, floor)
+        self.gate = TierGate(released=floor)
+        self._arrived_at.clear()
         self.fanout.wake()
 
-    def add_entries(self, entries: Iterable[Entry]) -> None:
+    def add_entries(self, entries: Iterable[LogEntry]) -> None:
         """Add entries that this or another replica appended to the log."""
         now = self.clock.mono()
         added = self.log.add_entries(entries)
         for entry in added:
             # Not the time of the request: after a restart the shields need time to reconnect.
-            self._came[entry.job.seq] = now
+            self._arrived_at[entry.job.seq] = now
         if added:
-            self.look()
+            self.advance_gate()
             self.fanout.wake(one.hello.id for one in self._nodes() if one.hello.role == "shield")
 
     def next_jobs(self, edge: Edge) -> Jobs | None:
@@ -110,25 +110,25 @@ class Dispatch:
         log, name = self.log, edge.hello.id
         if not log.epoch:
             return None
-        limit = log.head if edge.hello.role == "shield" else self.release.released
-        told = self._told.get(name)
+        limit = log.head if edge.hello.role == "shield" else self.gate.released
+        told = self._sent.get(name)
         if told is not None and told.edge is edge and told.epoch == log.epoch:
-            jobs = log.next(told.upto, limit)
+            jobs = log.next_message(told.upto, limit)
             if jobs is not None:
-                self._note_told(edge, jobs, told.upto)
+                self._record_sent(edge, jobs, told.upto)
             return jobs
         mark = edge.hello.mark
         if mark.epoch == log.epoch and mark.number > log.head:
             self._due.ahead = True
             self._wake()
             return None
-        jobs = log.first(mark, limit)
-        self._note_told(edge, jobs, mark.number if mark.epoch == log.epoch else -1)
+        jobs = log.first_message(mark, limit)
+        self._record_sent(edge, jobs, mark.number if mark.epoch == log.epoch else -1)
         return jobs
 
-    def _note_told(self, edge: Edge, jobs: Jobs, before: int) -> None:
+    def _record_sent(self, edge: Edge, jobs: Jobs, before: int) -> None:
         drops = jobs.head if before < jobs.floor else -1
-        self._told[edge.hello.id] = SentUpTo(edge, jobs.epoch, told_by(jobs, before), drops)
+        self._sent[edge.hello.id] = SentUpTo(edge, jobs.epoch, last_sent(jobs, before), drops)
 
     # -- what edges answer -------------------------------------------------------------------------------------
 
@@ -147,63 +147,63 @@ class Dispatch:
             self.seconds_count += 1
             self.seconds.append(seconds)
             del self.seconds[:-LATENCIES]
-        self._due.receipts.append(Arrived(edge.hello.id, receipt, now))
-        mark, told = edge.hello.mark, self._told.get(edge.hello.id)
-        dropped = told is not None and told.drops == job.number
+        self._due.receipts.append(ArrivedReceipt(edge.hello.id, receipt, now))
+        mark, told = edge.hello.mark, self._sent.get(edge.hello.id)
+        dropped = told is not None and told.drop_job == job.number
         if dropped or (entry is not None and entry.job.kind == PURGE):
             if mark.epoch != job.epoch or mark.number < job.number:
                 edge.hello = replace(edge.hello, mark=job)
             if edge.hello.role == "shield":
-                self.look()
+                self.advance_gate()
         self._wake()
 
     # -- shields first -----------------------------------------------------------------------------------------
 
-    def look(self) -> None:
+    def advance_gate(self) -> None:
         """Release purges that shields have done, and note shields that became late or caught up."""
-        log, release, now = self.log, self.release, self.clock.mono()
+        log, release, now = self.log, self.gate, self.clock.mono()
         shields = self.shields()
         release.forget(log.floor)
         before = release.released
         waiting = [e for seq in range(max(before, log.floor) + 1, log.head + 1) if (e := log.get(seq)) is not None]
-        waited = {seq: now - came for seq, came in self._came.items()}
+        waited = {seq: now - came for seq, came in self._arrived_at.items()}
         self._due.late = release.advance(waiting, shields, log.epoch, waited)
-        self._due.again = release.caught_up(shields, log.epoch)
+        self._due.resend = release.caught_up(shields, log.epoch)
         if release.released > before:
-            self._came = {seq: came for seq, came in self._came.items() if seq > release.released}
+            self._arrived_at = {seq: came for seq, came in self._arrived_at.items() if seq > release.released}
             self.fanout.wake()
-        if self._due.late or self._due.again:
+        if self._due.late or self._due.resend:
             self._wake()
-        self._look_later(now)
+        self._schedule_advance(now)
 
-    def _look_later(self, now: float) -> None:
+    def _schedule_advance(self, now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._came:
-            due = min(self._came.values()) + SHIELDS_WITHIN - now
-            self._timer = self.clock.call_later(min(max(due, 0.05), SHIELDS_WITHIN), self.look)
+        if self._arrived_at:
+            due = min(self._arrived_at.values()) + SHIELD_SECONDS - now
+            self._timer = self.clock.call_later(min(max(due, 0.05), SHIELD_SECONDS), self.advance_gate)
 
     def stop(self) -> None:
         """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def due(self) -> PendingWrites:
-        """Return what must be stored now, and forget it; `put_back` returns receipts that could not be stored."""
+    def take_due(self) -> PendingWrites:
+        """Take what must be stored now; `return_receipts` gives back receipts that could not be stored."""
         due, self._due = self._due, PendingWrites()
         due.done = self.done_upto()
-        self.keeping = due.receipts
+        self.being_stored = due.receipts
         return due
 
-    def put_back(self, receipts: list[Arrived]) -> None:
-        """Keep receipts that could not be stored for the next `due`."""
+    def return_receipts(self, receipts: list[ArrivedReceipt]) -> None:
+        """Keep receipts that could not be stored for the next `take_due`."""
         self._due.receipts[:0] = receipts
-        self.keeping = []
+        self.being_stored = []
 
-    def pending(self, seq: int) -> list[Arrived]:
+    def unstored_receipts(self, seq: int) -> list[ArrivedReceipt]:
         """A job's receipts that are not stored yet."""
-        return [one for one in (*self.keeping, *self._due.receipts) if one.receipt.job.number == seq]
+        return [one for one in (*self.being_stored, *self._due.receipts) if one.receipt.job.number == seq]
 
     # -- the fleet ---------------------------------------------------------------------------------------------
 
@@ -219,7 +219,7 @@ class Dispatch:
 
     def shields(self) -> list[Shield]:
         """The shields. Edges do not wait for a quarantined one, but it counts as late: it may hold old bytes."""
-        there, gone = self.clock.wall() - THERE_WITHIN, self.clock.wall() - SHIELD_GONE_AFTER
+        there, gone = self.clock.wall() - SHIELD_GRACE_SECONDS, self.clock.wall() - SHIELD_GONE_AFTER
         held = self.quarantined()
         return [
             Shield(
@@ -231,12 +231,12 @@ class Dispatch:
             if one.hello.role == "shield" and (one.connected or one.last_seen >= gone)
         ]
 
-    def holds(self, edge: Edge, seq: int) -> bool:
+    def has_purged(self, edge: Edge, seq: int) -> bool:
         """Whether a node has done all purges up to this one."""
         mark: Version = edge.hello.mark
         return mark.epoch == self.log.epoch and mark.number >= seq
 
-    def ahead(self) -> list[tuple[str, str]]:
+    def nodes_ahead(self) -> list[tuple[str, str]]:
         """(id, reason) of each connected edge whose mark lies past the end of this log."""
         return [
             (name, f"it claims job {edge.hello.mark.number}, the log of jobs ends at {self.log.head}")
@@ -247,7 +247,7 @@ class Dispatch:
     def lags(self) -> list[float]:
         """How many released jobs each connected node has still to do, ascending."""
         marks = [edge.hello.mark for edge in self.fanout.edges.values() if edge.connected]
-        upto, epoch = self.release.released, self.log.epoch
+        upto, epoch = self.gate.released, self.log.epoch
         return sorted(float(max(0, upto - mark.number)) if mark.epoch == epoch else float(upto) for mark in marks)
 
     def done_upto(self, *, connected: bool = False) -> int:

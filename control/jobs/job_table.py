@@ -10,24 +10,24 @@ from uuid import uuid4
 from sqlalchemy import case, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control.audit.entry import plain
+from control.audit.entry import storable_text
 from control.db.schema import facts, heads, jobs, receipts
-from control.db.transaction import Tx, put
-from control.jobs.dispatch import Arrived
-from control.jobs.log import ENTRIES_KEPT, Entry, repeated
+from control.db.transaction import Tx, upsert
+from control.jobs.dispatch import ArrivedReceipt
+from control.jobs.log import MAX_ENTRIES, LogEntry, merged_contents
 from control.jobs.status import ACTIVE, COMPLETE, ENDED, FAILED
 from kernel.fleet.messages import DONE, PREFETCH, PURGE, Job
 
 EPOCH = "epoch-jobs"
 FLOOR = "floor-jobs"
-ROWS_KEPT = 100_000
+MAX_ROWS = 100_000
 """Jobs that can be asked for."""
-NAMES_AT_ONCE = 5_000
+MAX_NAMES = 5_000
 """Names in one job."""
 _MOST = 2**63 - 1
 
 
-class Begin(NamedTuple):
+class LogStart(NamedTuple):
     """What a log begins with: entries up to `floor` are forgotten."""
 
     epoch: str
@@ -39,53 +39,53 @@ facts_query = select(facts.c.name, facts.c.value).where(facts.c.name.in_((EPOCH,
 head_query = select(heads.c.number).where(_LOG)
 
 
-def begin_of(rows: Iterable[Mapping[str, Any]], head: int) -> Begin | None:
+def log_start(rows: Iterable[Mapping[str, Any]], head: int) -> LogStart | None:
     """Where the log begins; None while it has no epoch yet."""
     known = {row["name"]: row["value"] for row in rows}
     if EPOCH not in known:
         return None
-    return Begin(known[EPOCH], max(int(known.get(FLOOR, 0)), head - ENTRIES_KEPT))
+    return LogStart(known[EPOCH], max(int(known.get(FLOOR, 0)), head - MAX_ENTRIES))
 
 
-async def renew(tx: Tx, seen: str) -> None:
+async def start_epoch(tx: Tx, seen: str) -> None:
     """Begin a new epoch after what there is, unless another replica has."""
     query = select(facts.c.value).where(facts.c.name == EPOCH)
     if ((await tx.connection.execute(query)).scalar() or "") != seen:
         return
     head = (await tx.connection.execute(head_query)).scalar() or 0
     rows = [{"name": EPOCH, "value": uuid4().hex}, {"name": FLOOR, "value": str(head)}]
-    await put(tx.connection, facts, rows)
+    await upsert(tx.connection, facts, rows)
     tx.announce("jobs")
 
 
 def entries_query(after: int) -> Any:
     """The entries after a number, in their order."""
     named = (jobs.c.seq, jobs.c.kind, jobs.c.content, jobs.c.at, jobs.c.note)
-    return select(*named).where(jobs.c.seq > after).order_by(jobs.c.seq).limit(ENTRIES_KEPT)
+    return select(*named).where(jobs.c.seq > after).order_by(jobs.c.seq).limit(MAX_ENTRIES)
 
 
-def entry_of(row: Mapping[str, Any]) -> Entry:
+def entry_from_row(row: Mapping[str, Any]) -> LogEntry:
     """An entry of its row."""
     refers = json.loads(row["note"] or "{}").get("refers", ())
-    return Entry(Job(row["seq"], row["kind"], row["content"]), row["at"], tuple(refers))
+    return LogEntry(Job(row["seq"], row["kind"], row["content"]), row["at"], tuple(refers))
 
 
-def late_of(row: Mapping[str, Any]) -> list[str]:
+def late_shields(row: Mapping[str, Any]) -> list[str]:
     """The shields noted as late on whose behalf edges have not been told again."""
     note = json.loads(row["note"] or "{}")
     return [name for name in note.get("late", ()) if name not in note.get("again", {})]
 
 
-async def append(tx: Tx, kind: str, content: bytes, refers: Sequence[int] = ()) -> Entry:
+async def append(tx: Tx, kind: str, content: bytes, refers: Sequence[int] = ()) -> LogEntry:
     """Add an entry by the transaction's author."""
     seq = await tx.next("jobs")
     author = tx.author
     note = json.dumps({"refers": list(refers)}) if refers else ""
-    row = {"seq": seq, "kind": kind, "content": content, "author": plain(author.name, 200), "note": note}
-    row |= {"reason": plain(author.reason, 1_000), "at": author.at, "state": ACTIVE, "changed": author.at}
+    row = {"seq": seq, "kind": kind, "content": content, "author": storable_text(author.name, 200), "note": note}
+    row |= {"reason": storable_text(author.reason, 1_000), "at": author.at, "state": ACTIVE, "changed": author.at}
     await tx.connection.execute(jobs.insert().values(row))
     tx.announce("jobs")
-    return Entry(Job(seq, kind, content), author.at, tuple(refers))
+    return LogEntry(Job(seq, kind, content), author.at, tuple(refers))
 
 
 async def _notes(tx: Tx, seqs: Iterable[int]) -> dict[int, Mapping[str, Any]]:
@@ -98,14 +98,14 @@ async def _note(tx: Tx, seq: int, note: Mapping[str, Any]) -> None:
     await tx.connection.execute(update(jobs).where(jobs.c.seq == seq).values(values))
 
 
-async def name_late(tx: Tx, late: Mapping[int, Iterable[str]]) -> None:
+async def record_late(tx: Tx, late: Mapping[int, Iterable[str]]) -> None:
     """Note that these shields let jobs wait."""
     for seq, row in (await _notes(tx, late)).items():
         note = json.loads(row["note"] or "{}")
         await _note(tx, seq, note | {"late": sorted({*note.get("late", ()), *late[seq]})})
 
 
-async def tell_again(tx: Tx, again: Mapping[int, Iterable[str]]) -> list[Entry]:
+async def append_repeats(tx: Tx, again: Mapping[int, Iterable[str]]) -> list[LogEntry]:
     """Append what edges are to do again, since these shields have caught up; nothing where another replica has."""
     rows = await _notes(tx, again)
     notes = {seq: json.loads(row["note"] or "{}") for seq, row in rows.items()}
@@ -113,7 +113,7 @@ async def tell_again(tx: Tx, again: Mapping[int, Iterable[str]]) -> list[Entry]:
     left = {seq: shields for seq, shields in missed.items() if shields}
     if not left:
         return []
-    contents = repeated((entry_of(rows[seq]) for seq in left), NAMES_AT_ONCE)
+    contents = merged_contents((entry_from_row(rows[seq]) for seq in left), MAX_NAMES)
     made = [await append(tx, PURGE, content, sorted(left)) for content in contents]
     for seq, shields in left.items():
         told = notes[seq].get("again", {}) | dict.fromkeys(shields, made[-1].job.seq)
@@ -121,7 +121,7 @@ async def tell_again(tx: Tx, again: Mapping[int, Iterable[str]]) -> list[Entry]:
     return made
 
 
-async def keep_receipts(connection: AsyncConnection, arrived: Iterable[Arrived]) -> None:
+async def save_receipts(connection: AsyncConnection, arrived: Iterable[ArrivedReceipt]) -> None:
     """Insert receipts, or put them in the place of earlier ones of the same node."""
     rows = {
         (one.receipt.job.number, one.edge): {
@@ -130,15 +130,15 @@ async def keep_receipts(connection: AsyncConnection, arrived: Iterable[Arrived])
             "at": one.at,
             "count": min(one.receipt.count, _MOST),
             "bytes": min(one.receipt.bytes, _MOST),
-            "status": plain(one.receipt.status, 1_000),
+            "status": storable_text(one.receipt.status, 1_000),
         }
         for one in arrived
         if one.receipt.job.number > 0
     }
-    await put(connection, receipts, [rows[at] for at in sorted(rows)])
+    await upsert(connection, receipts, [rows[at] for at in sorted(rows)])
 
 
-async def finish(connection: AsyncConnection, upto: int, now: float) -> None:
+async def finish_purges(connection: AsyncConnection, upto: int, now: float) -> None:
     """Every node has done every purge up to this one."""
     of_it = receipts.c.seq == jobs.c.seq
     failed = exists(select(receipts.c.seq).where(of_it & (receipts.c.status != DONE)))
@@ -158,8 +158,8 @@ async def finish_prefetches(connection: AsyncConnection, nodes: int, now: float,
     await connection.execute(update(jobs).where(over).values(state=state, ended=now, changed=now))
 
 
-async def forget(tx: Tx) -> None:
+async def delete_old(tx: Tx) -> None:
     """Forget all but the latest jobs."""
     head = (await tx.connection.execute(head_query)).scalar() or 0
-    await tx.connection.execute(delete(receipts).where(receipts.c.seq <= head - ROWS_KEPT))
-    await tx.connection.execute(delete(jobs).where(jobs.c.seq <= head - ROWS_KEPT))
+    await tx.connection.execute(delete(receipts).where(receipts.c.seq <= head - MAX_ROWS))
+    await tx.connection.execute(delete(jobs).where(jobs.c.seq <= head - MAX_ROWS))

@@ -12,15 +12,15 @@ from kernel.documents import load_json
 from kernel.fleet.jobs import content_of, merged, parse_purge
 from kernel.fleet.messages import PURGE, Job, Jobs, Version
 
-ENTRIES_KEPT = 10_000
-BYTES_KEPT = 64 << 20
-AT_ONCE = 100
+MAX_ENTRIES = 10_000
+MAX_BYTES = 64 << 20
+MAX_ENTRIES_PER_MESSAGE = 100
 """Entries in one message, ..."""
-BYTES_AT_ONCE = 1 << 20
+MAX_BYTES_PER_MESSAGE = 1 << 20
 """... and bytes of them, unless one alone is longer."""
 
 
-class Entry(NamedTuple):
+class LogEntry(NamedTuple):
     """A job and when it was requested (Unix seconds).
 
     `refers`: the jobs that this one repeats on the edges because a shield was late with them.
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     refers: tuple[int, ...] = ()
 
     @property
-    def waits(self) -> bool:
+    def waits_for_shields(self) -> bool:
         """Whether edges get it only after the shields have done it."""
         return self.job.kind == PURGE and not self.refers
 
@@ -42,15 +42,15 @@ class JobLog:
     def __init__(self) -> None:
         self.epoch = ""
         self.floor = self.head = 0
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[int, LogEntry] = {}
         self._bytes = 0
 
-    def begin(self, epoch: str, floor: int) -> None:
+    def restart(self, epoch: str, floor: int) -> None:
         """Start an empty log after `floor`."""
         self.epoch, self.floor, self.head = epoch, floor, floor
         self._entries, self._bytes = {}, 0
 
-    def add_entries(self, entries: Iterable[Entry]) -> list[Entry]:
+    def add_entries(self, entries: Iterable[LogEntry]) -> list[LogEntry]:
         """Add the entries that follow the head and return them; skip known ones and those that would leave a gap."""
         added = []
         for entry in entries:
@@ -59,27 +59,27 @@ class JobLog:
                 self._bytes += len(entry.job.content)
                 self.head += 1
                 added.append(entry)
-        while len(self._entries) > ENTRIES_KEPT or (self._bytes > BYTES_KEPT and len(self._entries) > 1):
+        while len(self._entries) > MAX_ENTRIES or (self._bytes > MAX_BYTES and len(self._entries) > 1):
             self.floor += 1
             self._bytes -= len(self._entries.pop(self.floor).job.content)
         return added
 
-    def get(self, seq: int) -> Entry | None:
+    def get(self, seq: int) -> LogEntry | None:
         """An entry that is still here."""
         return self._entries.get(seq)
 
-    def after(self, seq: int, upto: int) -> Sequence[Entry]:
+    def entries_after(self, seq: int, upto: int) -> Sequence[LogEntry]:
         """The entries after `seq`, not after `upto`, as many as go into one message."""
-        found, size = list[Entry](), 0
-        for number in range(max(seq, self.floor) + 1, min(upto, self.head, seq + AT_ONCE) + 1):
+        found, size = list[LogEntry](), 0
+        for number in range(max(seq, self.floor) + 1, min(upto, self.head, seq + MAX_ENTRIES_PER_MESSAGE) + 1):
             entry = self._entries[number]
             size += len(entry.job.content)
-            if found and size > BYTES_AT_ONCE:
+            if found and size > MAX_BYTES_PER_MESSAGE:
                 break
             found.append(entry)
         return found
 
-    def first(self, mark: Version, limit: int) -> Jobs:
+    def first_message(self, mark: Version, limit: int) -> Jobs:
         """The first message to an edge: the head, and what it lacks up to `limit`.
 
         An edge that cannot know what it missed (another epoch, too far behind, ahead of control) gets a floor above its
@@ -89,23 +89,23 @@ class JobLog:
             return Jobs(self.epoch, max(self.floor, mark.number + 1), limit)
         return self._message(mark.number, max(limit, mark.number))
 
-    def next(self, told: int, limit: int) -> Jobs | None:
+    def next_message(self, told: int, limit: int) -> Jobs | None:
         """The next message to an edge that was sent everything up to `told`; None when nothing is left."""
         if told >= limit:
             return None
         return Jobs(self.epoch, self.floor, limit) if told < self.floor else self._message(told, limit)
 
     def _message(self, told: int, limit: int) -> Jobs:
-        return Jobs(self.epoch, self.floor, limit, tuple(entry.job for entry in self.after(told, limit)))
+        return Jobs(self.epoch, self.floor, limit, tuple(entry.job for entry in self.entries_after(told, limit)))
 
 
-def told_by(jobs: Jobs, before: int) -> int:
+def last_sent(jobs: Jobs, before: int) -> int:
     """The last job sent to an edge once `jobs` follow everything up to `before`."""
     if jobs.entries:
         return jobs.entries[-1].seq
     return jobs.head if before < jobs.floor else before
 
 
-def repeated(entries: Iterable[Entry], most: int) -> list[bytes]:
+def merged_contents(entries: Iterable[LogEntry], most: int) -> list[bytes]:
     """The contents of the fewest purges that cover these entries, each with at most `most` names."""
     return [content_of(one) for one in merged((parse_purge(load_json(entry.job.content)) for entry in entries), most)]

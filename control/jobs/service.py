@@ -21,47 +21,47 @@ from control.db.schema import jobs, receipts
 from control.db.store import Author, Store, Tx
 from control.fleet.fanout import Fanout
 from control.jobs import job_table
-from control.jobs.dispatch import Arrived, Dispatch, PendingWrites
-from control.jobs.log import Entry
-from control.jobs.status import NodeSeen, ReceivedReceipt, audited, whole
+from control.jobs.dispatch import ArrivedReceipt, Dispatch, PendingWrites
+from control.jobs.log import LogEntry
+from control.jobs.status import JobNode, ReceivedReceipt, audit_value, job_json
 from httpd.rate_limiter import RateLimiter
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet.jobs import Prefetch, Purge, content_of
 from kernel.fleet.messages import PREFETCH, PURGE, Version
 
-KEEP_EVERY = 0.1
+STORE_EVERY = 0.1
 """Seconds between two writes of receipts."""
-AGAIN_AFTER = 1.0
+RETRY_AFTER = 1.0
 """Seconds before a failed write is retried."""
 MAX_PREFETCH_SECONDS = 86_400.0
 """Seconds after which a prefetch ends even if receipts are missing."""
-MAX_SECONDS = 30.0
+MAX_WAIT_SECONDS = 30.0
 """Seconds that a caller may wait for a job's end."""
 
 log = structlog.get_logger("control")
 
 
-class JobKeeper:
+class JobService:
     """Call `start`, then `run` as one task. `rate` limits how often an API key may purge or prefetch."""
 
     def __init__(self, store: Store, fanout: Fanout, clock: Clock) -> None:
         self.rate = RateLimiter(20.0, 200.0)
-        self.dispatch = Dispatch(fanout, clock, self._something)
-        self.asked = {PURGE: 0, PREFETCH: 0}
+        self.dispatch = Dispatch(fanout, clock, self._wake_up)
+        self.appended = {PURGE: 0, PREFETCH: 0}
         """Jobs appended by this replica since its start."""
         self._store = store
         self._clock = clock
         self._wake = asyncio.Event()
         self._newer = self._elsewhere = False
-        self._kept_at = -KEEP_EVERY
+        self._kept_at = -STORE_EVERY
         self._finished = 0
         self._waiters: list[tuple[int, asyncio.Event]] = []
         if store.database.listen is not None:  # else nobody else appends
             store.on_change("jobs", partial(self._note, "_newer"))
         store.on_change("receipts", partial(self._note, "_elsewhere"))
 
-    def _something(self) -> None:
+    def _wake_up(self) -> None:
         self._wake.set()
 
     def _note(self, what: str) -> None:
@@ -81,13 +81,13 @@ class JobKeeper:
     async def _append(self, kind: str, content: bytes, author: Author) -> int:
         action = Action.PURGE_MAKE if kind == PURGE else Action.PREFETCH_MAKE
 
-        async def work(tx: Tx) -> Entry:
+        async def work(tx: Tx) -> LogEntry:
             made = await job_table.append(tx, kind, content)
-            tx.note(AuditEntry(action, f"job/{made.job.seq}", None, audited(content)))
+            tx.add_audit_entry(AuditEntry(action, f"job/{made.job.seq}", None, audit_value(content)))
             return made
 
-        entry: Entry = await self._store.transact(work, author)
-        self.asked[kind] += 1
+        entry: LogEntry = await self._store.transact(work, author)
+        self.appended[kind] += 1
         self.dispatch.add_entries([entry])
         if self.dispatch.log.head < entry.job.seq:  # others have appended in between
             self._note("_newer")
@@ -98,20 +98,20 @@ class JobKeeper:
         rows = await self._store.read(select(jobs).where(jobs.c.seq == seq))
         if not rows:
             return None
-        pending = self.dispatch.pending(seq)  # before and after: meanwhile some are written, others come
+        pending = self.dispatch.unstored_receipts(seq)  # before and after: meanwhile some are written, others come
         found = await self._store.read(select(receipts).where(receipts.c.seq == seq))
         came = {
             one["edge"]: ReceivedReceipt(one["edge"], one["at"], one["count"], one["bytes"], one["status"])
             for one in found
         }
-        came |= {one.edge: _came(one) for one in (*pending, *self.dispatch.pending(seq))}
-        return whole(rows[0], list(came.values()), self._nodes(seq, rows[0]["kind"], came))
+        came |= {one.edge: _came(one) for one in (*pending, *self.dispatch.unstored_receipts(seq))}
+        return job_json(rows[0], list(came.values()), self._nodes(seq, rows[0]["kind"], came))
 
-    def _nodes(self, seq: int, kind: str, came: dict[str, ReceivedReceipt]) -> list[NodeSeen]:
+    def _nodes(self, seq: int, kind: str, came: dict[str, ReceivedReceipt]) -> list[JobNode]:
         """Every node, and whether it is done: a purge by any later purge, a prefetch only by its own receipt."""
-        holds = self.dispatch.holds
+        holds = self.dispatch.has_purged
         return [
-            NodeSeen(
+            JobNode(
                 one.hello.id,
                 one.hello.role,
                 one.connected,
@@ -131,20 +131,20 @@ class JobKeeper:
         counted = select(jobs.c.kind, jobs.c.state, func.count().label("jobs")).group_by(jobs.c.kind, jobs.c.state)
         return {(row["kind"], row["state"]): row["jobs"] for row in await self._store.read(counted)}
 
-    async def ended(self, seq: int, seconds: float) -> None:
+    async def wait_until_done(self, seq: int, seconds: float) -> None:
         """Wait until every connected node has done the purges up to this one, at most `seconds` (MAX_SECONDS)."""
         over = asyncio.Event()
-        timer = self._clock.call_later(min(seconds, MAX_SECONDS), over.set)
+        timer = self._clock.call_later(min(seconds, MAX_WAIT_SECONDS), over.set)
         waiter = (seq, over)
         self._waiters.append(waiter)
         try:
-            self._tell_waiters()
+            self._release_waiters()
             await over.wait()
         finally:
             self._waiters.remove(waiter)
             timer.cancel()
 
-    def _tell_waiters(self) -> None:
+    def _release_waiters(self) -> None:
         if self._waiters:
             upto = self.dispatch.done_upto(connected=True)
             for seq, over in self._waiters:
@@ -161,20 +161,20 @@ class JobKeeper:
     async def _load(self) -> bool:
         """Load new entries, or all of them when the log has a new epoch; False when there is no log yet."""
         head = await self._store.read(job_table.head_query)
-        begin = job_table.begin_of(await self._store.read(job_table.facts_query), head[0]["number"] if head else 0)
+        begin = job_table.log_start(await self._store.read(job_table.facts_query), head[0]["number"] if head else 0)
         if begin is None:
             return False
         if begin.epoch != self.dispatch.log.epoch:
-            self.dispatch.begin(begin.epoch, begin.floor)
+            self.dispatch.restart_log(begin.epoch, begin.floor)
             self._finished = 0
         rows = await self._store.read(job_table.entries_query(self.dispatch.log.head))
-        self.dispatch.release.record_late({row["seq"]: job_table.late_of(row) for row in rows if row["note"]})
-        self.dispatch.add_entries(job_table.entry_of(row) for row in rows)
+        self.dispatch.gate.record_late({row["seq"]: job_table.late_shields(row) for row in rows if row["note"]})
+        self.dispatch.add_entries(job_table.entry_from_row(row) for row in rows)
         return True
 
     async def _renew(self, seen: str) -> None:
         await self._store.transact(
-            lambda tx: job_table.renew(tx, seen), self._me("the log of jobs begins", Action.JOBS_BEGIN)
+            lambda tx: job_table.start_epoch(tx, seen), self._author("the log of jobs begins", Action.JOBS_BEGIN)
         )
         await self._load()
 
@@ -184,70 +184,70 @@ class JobKeeper:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                due = self.dispatch.due()
+                due = self.dispatch.take_due()
                 try:
-                    await self._once(due)
+                    await self._store_due(due)
                 except (StorageFailed, Overloaded):  # the store has said so
-                    self.dispatch.put_back(due.receipts)
-                    self.dispatch.look()
+                    self.dispatch.return_receipts(due.receipts)
+                    self.dispatch.advance_gate()
                     self._newer = True
-                    self._clock.call_later(AGAIN_AFTER, self._wake.set)
-                self._tell_waiters()
+                    self._clock.call_later(RETRY_AFTER, self._wake.set)
+                self._release_waiters()
         finally:
             self.dispatch.stop()
 
-    async def _once(self, due: PendingWrites) -> None:
+    async def _store_due(self, due: PendingWrites) -> None:
         if self._newer or due.ahead:
             self._newer = False
             await self._load()
         if due.ahead:
-            await self._judge_ahead()
+            await self._quarantine_ahead()
         if due.late:
-            await self._store.transact(partial(_name_late, due.late), self._me("a shield lets a purge wait"))
+            await self._store.transact(partial(_name_late, due.late), self._author("a shield lets a purge wait"))
             log.warning("shields-late", late=due.late)
-            self.dispatch.release.record_late(due.late)
-            self.dispatch.look()
-        if due.again:
-            again = partial(job_table.tell_again, again=due.again)
+            self.dispatch.gate.record_late(due.late)
+            self.dispatch.advance_gate()
+        if due.resend:
+            again = partial(job_table.append_repeats, again=due.resend)
             entries = await self._store.transact(
-                again, self._me(f"shields were late with {_listed(due.again)}", Action.PURGE_AGAIN)
+                again, self._author(f"shields were late with {_listed(due.resend)}", Action.PURGE_AGAIN)
             )
-            self.dispatch.release.mark_resent(due.again)
+            self.dispatch.gate.mark_resent(due.resend)
             self.dispatch.add_entries(entries)
         if self._elsewhere:
             self._elsewhere = False
-            await self._hear_of_shields()
-        await self._keep(due)
+            await self._load_shield_marks()
+        await self._store_receipts(due)
 
-    async def _keep(self, due: PendingWrites) -> None:
+    async def _store_receipts(self, due: PendingWrites) -> None:
         """Store receipts and finish ended jobs, at most once in KEEP_EVERY seconds."""
         upto, now = due.done, self._clock.mono()
         if not due.receipts and upto <= self._finished:
             return
-        if now < self._kept_at + KEEP_EVERY:
-            self.dispatch.put_back(due.receipts)
-            self._clock.call_later(self._kept_at + KEEP_EVERY - now, self._wake.set)
+        if now < self._kept_at + STORE_EVERY:
+            self.dispatch.return_receipts(due.receipts)
+            self._clock.call_later(self._kept_at + STORE_EVERY - now, self._wake.set)
             return
         self._kept_at = now
         wall, nodes = self._clock.wall(), len(self.dispatch.nodes())
         brought = any(self._is_prefetch(one) for one in due.receipts)
 
         async def work(connection: AsyncConnection) -> None:
-            await job_table.keep_receipts(connection, due.receipts)
+            await job_table.save_receipts(connection, due.receipts)
             if upto > self._finished:
-                await job_table.finish(connection, upto, wall)
+                await job_table.finish_purges(connection, upto, wall)
             if brought:
                 await job_table.finish_prefetches(connection, nodes, wall, MAX_PREFETCH_SECONDS)
 
         await self._store.save(work, ["receipts"] if due.receipts else [])
-        self.dispatch.keeping = []
+        self.dispatch.being_stored = []
         self._finished = upto
 
-    def _is_prefetch(self, one: Arrived) -> bool:
+    def _is_prefetch(self, one: ArrivedReceipt) -> bool:
         entry = self.dispatch.log.get(one.receipt.job.number)
         return entry is not None and entry.job.kind == PREFETCH
 
-    async def _hear_of_shields(self) -> None:
+    async def _load_shield_marks(self) -> None:
         """Advance the marks of shields connected to other replicas, from their stored receipts."""
         fanout, epoch = self.dispatch.fanout, self.dispatch.log.epoch
         names = [one.id for one in self.dispatch.shields() if one.id not in fanout.connected_here]
@@ -259,31 +259,31 @@ class JobKeeper:
             edge = fanout.edges.get(row["edge"])
             if edge is not None and not (edge.hello.mark.epoch == epoch and edge.hello.mark.number >= row["seq"]):
                 edge.hello = replace(edge.hello, mark=Version(epoch, row["seq"]))
-        self.dispatch.look()
+        self.dispatch.advance_gate()
 
-    async def _judge_ahead(self) -> None:
+    async def _quarantine_ahead(self) -> None:
         """After a reload, quarantine nodes whose mark lies past the end of the log."""
-        for name, why in self.dispatch.ahead():
+        for name, why in self.dispatch.nodes_ahead():
             await self.dispatch.fanout.quarantine(name, why)
         self.dispatch.fanout.wake()
 
-    def begin_again(self) -> None:
+    def request_reload(self) -> None:
         """Reload: the log in the database has a new epoch."""
         self._note("_newer")
 
-    async def forget(self) -> None:
+    async def delete_old(self) -> None:
         """Delete old jobs and their receipts. Raises Overloaded, StorageFailed."""
-        await self._store.transact(job_table.forget, self._me("old jobs"))
+        await self._store.transact(job_table.delete_old, self._author("old jobs"))
 
-    def _me(self, reason: str, action: Action = Action.CHANGE) -> Author:
+    def _author(self, reason: str, action: Action = Action.CHANGE) -> Author:
         return Author("control", self._clock.wall(), reason, action=action)
 
 
 async def _name_late(late: dict[int, list[str]], tx: Tx) -> None:
-    await job_table.name_late(tx, late)
+    await job_table.record_late(tx, late)
 
 
-def _came(one: Arrived) -> ReceivedReceipt:
+def _came(one: ArrivedReceipt) -> ReceivedReceipt:
     return ReceivedReceipt(one.edge, one.at, one.receipt.count, one.receipt.bytes, one.receipt.status)
 
 

@@ -21,7 +21,7 @@ MAX_LAGGING = 100
 """Nodes listed as lagging; `counts` has their number."""
 
 
-class NodeSeen(NamedTuple):
+class JobNode(NamedTuple):
     """A node that a job concerns; times in Unix seconds."""
 
     id: str
@@ -41,7 +41,7 @@ class ReceivedReceipt(NamedTuple):
     status: str
 
 
-def state_of(stored: str, nodes: Sequence[NodeSeen], receipts: Sequence[ReceivedReceipt]) -> str:
+def state_of(stored: str, nodes: Sequence[JobNode], receipts: Sequence[ReceivedReceipt]) -> str:
     """A job's state, from its stored state, the nodes it concerns and the receipts that have arrived."""
     if stored in ENDED:
         return stored
@@ -53,7 +53,7 @@ def state_of(stored: str, nodes: Sequence[NodeSeen], receipts: Sequence[Received
     return ACTIVE if any(node.connected for node in missing) else PROCESSED
 
 
-def brief(row: Mapping[str, Any]) -> dict[str, Any]:
+def job_summary_json(row: Mapping[str, Any]) -> dict[str, Any]:
     """A job in a list; times in Unix seconds."""
     note = json.loads(row["note"] or "{}")
     content = json.loads(row["content"])
@@ -80,7 +80,7 @@ _TYPES = {"purge": "purge", "prefetch": "preposition"}
 """RFC 8007's words (§5.2.1)."""
 
 
-def whole(row: Mapping[str, Any], receipts: Sequence[ReceivedReceipt], nodes: Sequence[NodeSeen]) -> dict[str, Any]:
+def job_json(row: Mapping[str, Any], receipts: Sequence[ReceivedReceipt], nodes: Sequence[JobNode]) -> dict[str, Any]:
     """A job with its receipts, their latencies, and the nodes that lag."""
     lagging = [node for node in nodes if not node.done]
     state = state_of(row["state"], nodes, receipts)
@@ -91,7 +91,7 @@ def whole(row: Mapping[str, Any], receipts: Sequence[ReceivedReceipt], nodes: Se
     errors = [
         {"error": "esys", "edge": one.edge, "description": one.status} for one in receipts if one.status != DONE
     ]  # fmt: skip
-    return brief({**row, "state": state, "changed": max(row["changed"], last)}) | {
+    return job_summary_json({**row, "state": state, "changed": max(row["changed"], last)}) | {
         "counts": {
             "nodes": len(nodes),
             "done": len(nodes) - len(lagging),
@@ -126,7 +126,7 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
     return round(ordered[max(1, ceil(share * len(ordered))) - 1], 6) if ordered else None
 
 
-def audited(content: bytes) -> dict[str, Any]:
+def audit_value(content: bytes) -> dict[str, Any]:
     """A job as the audit log holds it: the first names of long lists, and how many there are."""
     named = json.loads(content)
     long = {name: len(given) for name, given in named.items() if isinstance(given, list) and len(given) > MAX_AUDITED}

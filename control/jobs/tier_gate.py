@@ -10,19 +10,19 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from control.jobs.log import Entry
+from control.jobs.log import LogEntry
 from kernel.fleet.messages import Version
 
-SHIELDS_WITHIN = 5.0
+SHIELD_SECONDS = 5.0
 """Seconds that edges wait for shields."""
 
 
 class Shield(NamedTuple):
-    """A shield as control knows it. `there`: it is connected, or was within THERE_WITHIN seconds."""
+    """A shield as control knows it. `is_present`: it is connected, or was within THERE_WITHIN seconds."""
 
     id: str
     mark: Version
-    there: bool
+    is_present: bool
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class TierGate:
     released: int = 0
     late: dict[int, set[str]] = field(default_factory=dict)
 
-    def behind(self, entry: Entry, shields: Iterable[Shield], epoch: str) -> list[Shield]:
+    def pending_shields(self, entry: LogEntry, shields: Iterable[Shield], epoch: str) -> list[Shield]:
         """The shields that have not done the job and are not noted as late with it."""
         known = self.late.get(entry.job.seq, set[str]())
         return [
@@ -41,7 +41,7 @@ class TierGate:
         ]  # fmt: skip
 
     def advance(
-        self, entries: Iterable[Entry], shields: Collection[Shield], epoch: str, waited: Mapping[int, float]
+        self, entries: Iterable[LogEntry], shields: Collection[Shield], epoch: str, waited: Mapping[int, float]
     ) -> dict[int, list[str]]:
         """Release the entries that follow as far as the shields allow; `waited`: seconds since each arrived.
 
@@ -49,8 +49,8 @@ class TierGate:
         """
         newly: dict[int, list[str]] = {}
         for entry in entries:
-            if entry.waits and (behind := self.behind(entry, shields, epoch)):
-                if any(one.there for one in behind) and waited.get(entry.job.seq, 0.0) < SHIELDS_WITHIN:
+            if entry.waits_for_shields and (behind := self.pending_shields(entry, shields, epoch)):
+                if any(one.is_present for one in behind) and waited.get(entry.job.seq, 0.0) < SHIELD_SECONDS:
                     break
                 newly[entry.job.seq] = [one.id for one in behind]
             elif not newly:

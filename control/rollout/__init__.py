@@ -1,1 +1,1 @@
-"""Settings rolled out to canaries first, then in waves, and reverted when they do harm."""
+"""Rollouts of settings: canaries first, then waves; reverted on harm (`rollout.judge_harm`)."""

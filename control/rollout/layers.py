@@ -1,8 +1,8 @@
-"""Settings in layers: one for all, others laid over it by role, region, PoP, group and edge. Pure.
+"""Settings in layers: one for all edges, others over it by role, region, PoP, group and edge. Pure.
 
-What an edge gets is the same whoever works it out: from the general to the particular, each layer's settings replace
-those of the same name before them, whole (a list of routes too). Of several regions the first that an edge names has
-the last word. A layer is checked as the edge will check it, by `kernel.settings.live_settings`.
+An edge's layers apply from the general to the particular; a setting replaces the whole value of an earlier layer (a
+list of routes too). If an edge names several regions, the first takes precedence. A layer is checked as the edge will
+check it, by `kernel.settings.live_settings`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ALL = "all"
 KINDS = ("role", "region", "pop", "group", "edge")
 MAX_LAYERS = 500
 MAX_BYTES = 256 << 10
-"""Of a layer, as JSON."""
+"""Size of a layer as JSON."""
 
 _NAME = re.compile(rf"{ALL}|(?:{'|'.join(KINDS)})/[A-Za-z0-9][A-Za-z0-9._-]{{0,63}}", re.ASCII)
 
@@ -28,7 +28,7 @@ Layers = Mapping[str, Mapping[str, object]]
 
 
 class EdgeLabels(NamedTuple):
-    """An edge as layers ask for it; `region` may name several, with commas."""
+    """The properties of an edge that select its layers; `region` may name several, separated by commas."""
 
     id: str
     role: str = "edge"
@@ -37,7 +37,7 @@ class EdgeLabels(NamedTuple):
     group: str = ""
 
     def layers(self) -> Iterator[str]:
-        """The names of the layers that count for it, from the general to the particular."""
+        """The names of its layers, from the general to the particular."""
         yield ALL
         yield f"role/{self.role}"
         for region in reversed(self.region.split(",")):
@@ -47,7 +47,7 @@ class EdgeLabels(NamedTuple):
         yield f"edge/{self.id}"
 
 
-def merged(layers: Layers, who: EdgeLabels) -> dict[str, object]:
+def merged_settings(layers: Layers, who: EdgeLabels) -> dict[str, object]:
     """The settings of an edge."""
     made: dict[str, object] = {}
     for name in who.layers():
@@ -55,18 +55,20 @@ def merged(layers: Layers, who: EdgeLabels) -> dict[str, object]:
     return made
 
 
-def content_of(layers: Layers, who: EdgeLabels) -> bytes:
-    """The document of an edge as it is sent; b"" where nothing is said."""
-    made = merged(layers, who)
+def settings_content(layers: Layers, who: EdgeLabels) -> bytes:
+    """The settings of an edge as the JSON that is sent; b"" without any."""
+    made = merged_settings(layers, who)
     return canonical(made) if made else b""
 
 
-def edited(layers: Layers, edits: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
-    """The layers after some are put, or taken away (None). Raises BadDocument naming layer and setting."""
+def apply_edits(layers: Layers, edits: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
+    """The layers after edits, which replace or remove (None) layers. Raises BadDocument naming layer and setting."""
     made = dict(layers)
     for name, document in edits.items():
         if not _NAME.fullmatch(name):
-            raise BadDocument("", f"{name[:80]!r} is no layer: all, or {', '.join(KINDS)} with a name, as region/eu")
+            raise BadDocument(
+                "", f"{name[:80]!r} is not a layer: must be all, or {', '.join(KINDS)} with a name, as region/eu"
+            )
         if document is None:
             made.pop(name, None)
             continue
@@ -75,5 +77,5 @@ def edited(layers: Layers, edits: Mapping[str, object]) -> dict[str, Mapping[str
             raise BadDocument(f"layer {name}", f"is larger than {MAX_BYTES >> 10} KiB")
         made[name] = checked
     if len(made) > MAX_LAYERS:
-        raise BadDocument("", f"at most {MAX_LAYERS} layers may be")
+        raise BadDocument("", f"at most {MAX_LAYERS} layers are allowed")
     return made

@@ -1,4 +1,4 @@
-"""The last two minutes of each edge's reports, summed over a set of edges and a window. Pure; `now` in mono seconds."""
+"""Metrics of the last two minutes of reports, for any set of edges and window. Pure; `now` in mono seconds."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Collection, Hashable
 from statistics import median
 from typing import NamedTuple
 
-from control.rollout.rollout import Observed
+from control.rollout.rollout import WindowMetrics
 from kernel.fleet.messages import Report
 
-KEPT = 120.0
+WINDOW_SECONDS = 120.0
 MAX_REPORTS = 120
-"""Reports kept of an edge, however often it sends them."""
+"""Reports kept per edge, however often it sends them."""
 
 
 class _Sample(NamedTuple):
@@ -30,14 +30,14 @@ class MetricsWindow:
         self._samples: dict[str, deque[_Sample]] = {}
         self._seen: dict[str, Hashable] = {}
 
-    def note(self, edge: str, report: Report, mark: Hashable, now: float) -> None:
+    def record(self, edge: str, report: Report, mark: Hashable, now: float) -> None:
         """Add an edge's last report, unless `mark` says that it was added already."""
         if self._seen.get(edge) == mark:
             return
         self._seen[edge] = mark
         samples = self._samples.setdefault(edge, deque(maxlen=MAX_REPORTS))
         samples.append(_Sample(now, report.requests, report.errors, report.hits, report.slow))
-        while samples[0].at < now - KEPT:
+        while samples[0].at < now - WINDOW_SECONDS:
             samples.popleft()
 
     def forget_others(self, edges: Collection[str]) -> None:
@@ -45,11 +45,11 @@ class MetricsWindow:
         for name in self._samples.keys() - set(edges):
             del self._samples[name], self._seen[name]
 
-    def observed(self, edges: Collection[str], start: float, end: float) -> Observed:
-        """What these edges did in the reports that came after `start` and up to `end`."""
+    def sum_window(self, edges: Collection[str], start: float, end: float) -> WindowMetrics:
+        """The metrics of these edges from the reports that arrived after `start` and up to `end`."""
         some = [sample for name in edges for sample in self._samples.get(name, ()) if start < sample.at <= end]
         slow = [sample.slow for sample in some if sample.requests]
-        return Observed(
+        return WindowMetrics(
             requests=sum(sample.requests for sample in some),
             errors=sum(sample.errors for sample in some),
             hits=sum(sample.hits for sample in some),

@@ -18,19 +18,20 @@ from enum import StrEnum
 import xxhash
 
 MIN_REQUESTS = 20
-"""Below this, errors and hits are not judged."""
-ERRORS_WORSE = 0.02
+"""Below this many requests, neither errors nor hits are judged."""
+MAX_ERROR_EXCESS = 0.02
 """Largest allowed excess of the error ratio over that of other edges, or of before."""
-HITS_WORSE = 0.2
+MAX_HIT_DROP = 0.2
 """Largest allowed drop of the hit ratio below that of other edges, or of before."""
-SLOW_FACTOR = 3.0
+MAX_SLOW_FACTOR = 3.0
+"""Largest allowed multiple of the 99th percentile of other edges, or of before."""
 MIN_SLOW = 0.1
-"""Seconds: a slowest hundredth below this is never bad."""
+"""Seconds: a 99th percentile below this is never harm."""
 SILENT_AFTER = 10.0
-"""Seconds after which an edge of the set that no longer reports counts as harmed."""
+"""Seconds after which an edge with the new settings that no longer reports counts as harmed."""
 
 
-class State(StrEnum):
+class RolloutState(StrEnum):
     """A rollout's state."""
 
     ROLLING = "rolling"
@@ -53,22 +54,25 @@ STAGES = (Stage("canary", 0.05, 15.0), Stage("wave 1", 0.25, 10.0), Stage("wave 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """A revision of the settings on its way; `stage` counts from 0, `since` (seconds) when it began, `began` when the
-    first did. `cutoff`: the place in the order, in [0, 1), up to which edges have the new settings; below 0: none."""
+    """A revision of the settings that is being rolled out.
+
+    `stage` counts from 0; `since`: when it started, `began`: when the first one did (Unix seconds). `cutoff`: the
+    position in the order, in [0, 1), up to which edges have the new settings; below 0: none.
+    """
 
     number: int
     before: int
     since: float
     stage: int = 0
-    state: State = State.ROLLING
+    state: RolloutState = RolloutState.ROLLING
     why: str = ""
     cutoff: float = -1.0
     began: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """What a set of edges did in a window: sums, the median of their 99th percentiles, and edges that fell silent."""
+class WindowMetrics:
+    """Metrics of a set of edges in a window: sums, the median of their 99th percentiles, and edges that fell silent."""
 
     requests: int = 0
     errors: int = 0
@@ -88,23 +92,23 @@ class Observed:
 
 
 def position(edge: str, number: int) -> float:
-    """Where an edge stands in the order of a revision, in [0, 1)."""
+    """An edge's position in the order of a revision, in [0, 1)."""
     return xxhash.xxh3_64_intdigest(f"{number} {edge}".encode()) / 2.0**64
 
 
-def has_it(edge: str, rollout: Rollout) -> bool:
-    """Whether an edge gets the new settings now."""
-    if rollout.state is State.DONE:
+def has_new_settings(edge: str, rollout: Rollout) -> bool:
+    """Whether an edge has the new settings at this stage."""
+    if rollout.state is RolloutState.DONE:
         return True
-    return rollout.state is not State.REVERTED and position(edge, rollout.number) <= rollout.cutoff
+    return rollout.state is not RolloutState.REVERTED and position(edge, rollout.number) <= rollout.cutoff
 
 
-def chosen(edges: Iterable[str], rollout: Rollout) -> frozenset[str]:
-    """The edges that get the new settings now."""
-    return frozenset(edge for edge in edges if has_it(edge, rollout))
+def chosen_edges(edges: Iterable[str], rollout: Rollout) -> frozenset[str]:
+    """The edges that have the new settings at this stage."""
+    return frozenset(edge for edge in edges if has_new_settings(edge, rollout))
 
 
-def reaching(rollout: Rollout, edges: Iterable[str]) -> Rollout:
+def with_cutoff(rollout: Rollout, edges: Iterable[str]) -> Rollout:
     """The rollout with a cutoff that covers its stage's share of `edges`, at least one of them.
 
     `edges`: those whose settings change. The cutoff never moves back: an edge keeps the settings it has.
@@ -117,7 +121,7 @@ def reaching(rollout: Rollout, edges: Iterable[str]) -> Rollout:
     return replace(rollout, cutoff=max(rollout.cutoff, *places[number - 1 : number], -1.0))
 
 
-def harm(new: Observed, before: Observed, others: Observed, refused: Iterable[str] = ()) -> str:
+def judge_harm(new: WindowMetrics, before: WindowMetrics, others: WindowMetrics, refused: Iterable[str] = ()) -> str:
     """Judge the new settings: why they do harm, or "" while nothing shows it.
 
     `before`: the same edges before the rollout; `others`: edges without the settings, at the same time. The edges must
@@ -127,56 +131,64 @@ def harm(new: Observed, before: Observed, others: Observed, refused: Iterable[st
     if refusing:
         return f"refused by {', '.join(refusing[:5])}"
     if new.silent:
-        return f"no word any more from {', '.join(new.silent[:5])}"
+        return f"no report any more from {', '.join(new.silent[:5])}"
     if new.requests < MIN_REQUESTS:
         return ""
     usual = [seen for seen in (before, others) if seen.requests >= MIN_REQUESTS]
     worst = max((seen.error_share for seen in usual), default=0.0)
-    if new.error_share > worst + ERRORS_WORSE:
+    if new.error_share > worst + MAX_ERROR_EXCESS:
         return f"{new.error_share:.1%} of requests fail, elsewhere and before {worst:.1%}"
-    if usual and new.hit_share < min(seen.hit_share for seen in usual) - HITS_WORSE:
+    if usual and new.hit_share < min(seen.hit_share for seen in usual) - MAX_HIT_DROP:
         return f"hit ratio {new.hit_share:.1%}, elsewhere and before {min(seen.hit_share for seen in usual):.1%}"
     slowest = max((seen.slow for seen in usual), default=0.0)
-    if usual and new.slow > max(MIN_SLOW, slowest * SLOW_FACTOR):
+    if usual and new.slow > max(MIN_SLOW, slowest * MAX_SLOW_FACTOR):
         return f"one request in a hundred waits {new.slow:.2f} s for its head, elsewhere and before {slowest:.2f} s"
     return ""
 
 
-def step(rollout: Rollout, now: float, why: str, *, applied: bool) -> Rollout:
-    """The rollout's next state. `why`: what `harm` returned; `applied`: whether every edge of the stage applied it.
+def next_state(rollout: Rollout, now: float, why: str, *, applied: bool) -> Rollout:
+    """The rollout's next state. `why`: the harm that `judge_harm` found; `applied`: whether all its edges applied it.
 
     A stage lasts at least its time, and does not end before all of its edges have applied the settings.
     """
-    if rollout.state not in (State.ROLLING, State.HELD):
+    if rollout.state not in (RolloutState.ROLLING, RolloutState.HELD):
         return rollout
     if why:
         return revert(rollout, now, why)
-    if rollout.state is State.HELD:
+    if rollout.state is RolloutState.HELD:
         return rollout
     if not applied:
-        return rollout if now - rollout.since < 2 * STAGES[rollout.stage].seconds else _late(rollout, now)
+        return rollout if now - rollout.since < 2 * STAGES[rollout.stage].seconds else _hold_late(rollout, now)
     if now - rollout.since < STAGES[rollout.stage].seconds:
         return rollout
     if rollout.stage + 1 == len(STAGES):
-        return replace(rollout, state=State.DONE, since=now)
+        return replace(rollout, state=RolloutState.DONE, since=now)
     return replace(rollout, stage=rollout.stage + 1, since=now)
 
 
-def _late(rollout: Rollout, now: float) -> Rollout:
-    """Hold: a stage must neither wait for ever for edges that do not apply the settings, nor advance without them."""
-    return replace(rollout, state=State.HELD, since=now, why="not in force at every edge of its stage in time")
+def _hold_late(rollout: Rollout, now: float) -> Rollout:
+    """Hold: a stage must not wait for ever for edges that do not apply the settings, nor advance without them."""
+    return replace(rollout, state=RolloutState.HELD, since=now, why="not applied by every edge of its stage in time")
 
 
 def hold(rollout: Rollout, now: float, why: str) -> Rollout:
     """Hold a rolling rollout; harm still reverts it."""
-    return replace(rollout, state=State.HELD, since=now, why=why) if rollout.state is State.ROLLING else rollout
+    return (
+        replace(rollout, state=RolloutState.HELD, since=now, why=why)
+        if rollout.state is RolloutState.ROLLING
+        else rollout
+    )
 
 
-def go_on(rollout: Rollout, now: float) -> Rollout:
+def resume(rollout: Rollout, now: float) -> Rollout:
     """Resume a held rollout."""
-    return replace(rollout, state=State.ROLLING, since=now, why="") if rollout.state is State.HELD else rollout
+    return (
+        replace(rollout, state=RolloutState.ROLLING, since=now, why="")
+        if rollout.state is RolloutState.HELD
+        else rollout
+    )
 
 
 def revert(rollout: Rollout, now: float, why: str) -> Rollout:
     """Revert the rollout."""
-    return replace(rollout, state=State.REVERTED, since=now, why=why)
+    return replace(rollout, state=RolloutState.REVERTED, since=now, why=why)

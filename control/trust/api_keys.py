@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from control.audit.entry import Action, AuditEntry, Author, plain
+from control.audit.entry import Action, AuditEntry, Author, storable_text
 from control.db.schema import api_keys
 from control.db.store import Store
 from control.db.transaction import Tx
@@ -28,7 +28,7 @@ from kernel.documents import BadDocument
 _KEY = re.compile(r"mtk-([a-z0-9]{8})-([A-Za-z0-9_-]{32})", re.ASCII)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 MAX_KEYS = 1_000
-USED_EVERY = 60.0
+USE_NOTED_EVERY = 60.0
 """Seconds between two notes of when a key was last used."""
 
 
@@ -53,18 +53,18 @@ class Caller:
 
 
 @dataclass(slots=True)
-class _Held:
+class _StoredKey:
     row: Mapping[str, Any]
-    noted: float
+    use_noted_at: float
 
 
-class Keys:
+class ApiKeys:
     """The keys in the database, as read last; `start` reads them and follows changes at any replica."""
 
     def __init__(self, store: Store, file_key: str) -> None:
         self._store = store
         self._file_key = hashlib.sha256(file_key.encode()).digest()
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, _StoredKey] = {}
         self.stale = True
 
     async def start(self) -> None:
@@ -80,7 +80,7 @@ class Keys:
         if self.stale:
             self.stale = False
             rows = await self._store.read(select(api_keys).where(api_keys.c.revoked.is_(None)))
-            self._held = {row["id"]: _Held(dict(row), row["last_used"] or 0.0) for row in rows}
+            self._held = {row["id"]: _StoredKey(dict(row), row["last_used"] or 0.0) for row in rows}
 
     async def caller(self, given: str, now: float) -> Caller | None:
         """Whose key this is; None when it is nobody's, revoked or expired."""
@@ -95,8 +95,8 @@ class Keys:
             return None
         if held.row["expires"] is not None and now >= held.row["expires"]:
             return None
-        if now - held.noted >= USED_EVERY:
-            held.noted = now
+        if now - held.use_noted_at >= USE_NOTED_EVERY:
+            held.use_noted_at = now
             await self._store.save(_used(match[1], now))
         return Caller(match[1], held.row["name"], Role(ROLES[held.row["role"]]))
 
@@ -114,8 +114,8 @@ class Keys:
             secrets.token_bytes(16),
         )
         row = {
-            "id": made, "name": plain(name, 200), "role": role, "salt": salt, "hash": _hash(salt, secret),
-            "author": plain(author.name, 200), "at": author.at, "expires": expires,
+            "id": made, "name": storable_text(name, 200), "role": role, "salt": salt, "hash": _hash(salt, secret),
+            "author": storable_text(author.name, 200), "at": author.at, "expires": expires,
         }  # fmt: skip
 
         async def work(tx: Tx) -> None:
@@ -123,7 +123,7 @@ class Keys:
             if len(held) >= MAX_KEYS:
                 raise BadDocument("", f"there are {MAX_KEYS} keys already; revoke some")
             await tx.connection.execute(api_keys.insert().values(**row))
-            tx.note(
+            tx.add_audit_entry(
                 AuditEntry(Action.API_KEY_MAKE, made, None, {"name": row["name"], "role": role, "expires": expires})
             )
             tx.announce("api_keys")
@@ -142,7 +142,7 @@ class Keys:
                 return False
             await tx.connection.execute(update(api_keys).where(of).values(revoked=author.at))
             before = {name: held[name] for name in ("name", "role", "expires")}
-            tx.note(AuditEntry(Action.API_KEY_REVOKE, key_id, before, {"revoked": author.at}))
+            tx.add_audit_entry(AuditEntry(Action.API_KEY_REVOKE, key_id, before, {"revoked": author.at}))
             tx.announce("api_keys")
             return True
 

@@ -47,7 +47,7 @@ class Authority:
         key_file, certificate_file = folder / "authority.key", folder / "authority.pem"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with _alone(folder):
+            with _exclusive(folder):
                 if not certificate_file.exists():
                     _make(key_file, certificate_file, now)
             return cls(key_file.read_bytes(), certificate_file.read_bytes())
@@ -95,7 +95,7 @@ class Authority:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _exclusive(folder: Path) -> Iterator[None]:
     """Replicas that begin at once on an empty folder make one authority, not two."""
     descriptor = os.open(folder / "authority.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

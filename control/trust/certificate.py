@@ -59,11 +59,11 @@ def server_credentials(certificate: ServerCertificate, *, ask_for_one: bool) -> 
     """TLS; with `ask_for_one` a peer without a certificate of our authority is not let in."""
     first = certificate.configuration()
     return grpc.dynamic_ssl_server_credentials(
-        first, Renewed(certificate, first).look, require_client_authentication=ask_for_one
+        first, RenewedConfiguration(certificate, first).fetch, require_client_authentication=ask_for_one
     )
 
 
-class Renewed:
+class RenewedConfiguration:
     """What one listener is to show from now on; None as long as that has not changed.
 
     gRPC throws its TLS context away for each one it is given, without a lock: told the same anew at every handshake,
@@ -74,7 +74,7 @@ class Renewed:
         self._certificate = certificate
         self._shown = shown
 
-    def look(self) -> grpc.ServerCertificateConfiguration | None:
+    def fetch(self) -> grpc.ServerCertificateConfiguration | None:
         """Asked at each handshake, from threads of gRPC."""
         now = self._certificate.configuration()
         if now is self._shown:

@@ -40,7 +40,7 @@ from kernel.settings.setting_types import parse_duration
 TTL = 3_600.0
 MAX_TTL = 30 * 86_400.0
 MAX_TOKENS = 10_000
-FORGET_AFTER = 7 * 86_400.0
+DELETE_AFTER = 7 * 86_400.0
 """Seconds after its end that a token is still known, so that a late node is told why."""
 MAX_TOKEN_LENGTH = 64
 
@@ -62,7 +62,7 @@ class Invitation:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class EnrolmentToken:
     """What the operator gets, once. `expires` in Unix seconds."""
 
     text: str
@@ -106,15 +106,17 @@ class Enrolment:
         """What nodes are to trust, PEM."""
         return self._authority.pem
 
-    async def invite(self, asked: Invitation, *, author: str, reason: str = "", call: Call | None = None) -> Token:
+    async def invite(
+        self, asked: Invitation, *, author: str, reason: str = "", call: Call | None = None
+    ) -> EnrolmentToken:
         """A token for one node, noted in the audit log. Raises BadDocument, Overloaded, StorageFailed."""
         now = self._clock.wall()
         text = enrolment_token(self._authority.fingerprint, secrets.token_bytes(SECRET_BYTES))
         _, kept = read_token(text)
-        token = Token(text, now + asked.ttl)
+        token = EnrolmentToken(text, now + asked.ttl)
 
         async def work(tx: Tx) -> None:
-            await tx.connection.execute(delete(tokens).where(tokens.c.expires < now - FORGET_AFTER))
+            await tx.connection.execute(delete(tokens).where(tokens.c.expires < now - DELETE_AFTER))
             if (await tx.connection.execute(select(func.count()).select_from(tokens))).scalar_one() >= MAX_TOKENS:
                 raise BadDocument("id", f"there are {MAX_TOKENS} enrolment tokens already")
             row = {"hash": kept, "id": asked.id, "role": asked.role, "region": asked.region}
@@ -123,7 +125,7 @@ class Enrolment:
             )
             said = {"role": asked.role, "region": asked.region, "ttl": asked.ttl}
             tx.touch("token", asked.id, None, canonical(said))
-            tx.note(AuditEntry(Action.ENROLMENT_MAKE, asked.id, None, said))
+            tx.add_audit_entry(AuditEntry(Action.ENROLMENT_MAKE, asked.id, None, said))
             tx.announce("tokens")
 
         await self._store.transact(work, Author(author, now, reason or f"{asked.role} {asked.id} may join", call))
@@ -153,7 +155,7 @@ class Enrolment:
                 await tx.connection.execute(update(tokens).where(tokens.c.hash == kept).values(used=now, node_key=key))
                 await nodes.enrol(tx, row["id"], row["role"], row["region"], identity(made).ends)
                 tx.announce("tokens")
-            tx.note(AuditEntry(Action.NODE_ENROL, row["id"], None, _issued(made, row["role"])))
+            tx.add_audit_entry(AuditEntry(Action.NODE_ENROL, row["id"], None, _audit_value(made, row["role"])))
             return made
 
         by = Author(name[:MAX_TOKEN_LENGTH], now, f"{name[:MAX_TOKEN_LENGTH]} joins with a token", call)
@@ -172,7 +174,7 @@ class Enrolment:
 
         async def work(tx: Tx) -> None:
             await nodes.record_renewal(tx.connection, who.id, identity(made).ends)
-            tx.note(AuditEntry(Action.NODE_RENEW, who.id, {"ends": who.ends}, _issued(made, who.role)))
+            tx.add_audit_entry(AuditEntry(Action.NODE_RENEW, who.id, {"ends": who.ends}, _audit_value(made, who.role)))
             tx.announce("nodes")
 
         await self._store.transact(work, Author(who.id, now, "its certificate is renewed", call))
@@ -185,7 +187,7 @@ class Enrolment:
             raise EnrolmentRejected(str(error)) from None
 
 
-def _issued(certificate: bytes, role: str) -> dict[str, object]:
+def _audit_value(certificate: bytes, role: str) -> dict[str, object]:
     """A certificate as the audit log holds it."""
     made = x509.load_pem_x509_certificates(certificate)[0]
     return {"role": role, "serial": f"{made.serial_number:x}", "ends": identity(certificate).ends}

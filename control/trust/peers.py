@@ -23,14 +23,14 @@ from kernel.fleet.messages import FromEdge, Hello
 
 EDGES = ("edge", "shield")
 SERVICES = ("service",)
-AGAIN_AFTER = 5.0
-LOOK_EVERY = 0.5
+RETRY_AFTER = 5.0
+RELOAD_EVERY = 0.5
 _EARLIEST = SKEW + 1
 
 log = structlog.get_logger("control")
 
 
-class Refused(Exception):
+class PeerRefused(Exception):
     """The peer may not do this; the text is for its operator."""
 
 
@@ -40,9 +40,9 @@ class Peers:
     def __init__(self, store: Store, clock: Clock, gone: Callable[[str, str], object]) -> None:
         self._store = store
         self._clock = clock
-        self._looking = asyncio.Lock()
-        self._looked_at = -LOOK_EVERY
-        self._gone = gone
+        self._reload_lock = asyncio.Lock()
+        self._reloaded_at = -RELOAD_EVERY
+        self._on_removed = gone
         self._changed = asyncio.Event()
         self._enrolled: Mapping[str, tuple[str, float]] = {}
         store.on_change("nodes", self._changed.set)
@@ -54,7 +54,7 @@ class Peers:
         before, self._enrolled = self._enrolled, {row["id"]: (row["role"], row["enrolled"]) for row in rows}
         for node_id, how in before.items():
             if self._enrolled.get(node_id) != how:
-                self._gone(node_id, "this node is not enrolled any more, or was enrolled anew")
+                self._on_removed(node_id, "this node is not enrolled any more, or was enrolled anew")
 
     async def run(self) -> None:
         """Follow the database, for ever."""
@@ -65,47 +65,47 @@ class Peers:
                 await self.load()
             except StorageFailed as error:
                 log.warning("enrolled-nodes-unreadable", error=str(error))
-                asyncio.get_running_loop().call_later(AGAIN_AFTER, self._changed.set)
+                asyncio.get_running_loop().call_later(RETRY_AFTER, self._changed.set)
 
     async def check(self, context: Any, *roles: str) -> Identity:
         """Who calls, having one of the roles. Raises Refused."""
-        who = _shown(context, roles)
+        who = _certificate_identity(context, roles)
         if self._enrolled.get(who.id, ("", 0.0))[0] != who.role:
-            await self._look_again()
+            await self._reload_once()
         role, since = self._enrolled.get(who.id, ("", 0.0))
         if role != who.role:
-            raise Refused(f"{who.role} {who.id} is not enrolled")
+            raise PeerRefused(f"{who.role} {who.id} is not enrolled")
         if who.begins < since - _EARLIEST:
-            raise Refused(f"{who.role} {who.id} was enrolled anew: this certificate counts no more")
+            raise PeerRefused(f"{who.role} {who.id} was enrolled anew: this certificate counts no more")
         return who
 
-    async def _look_again(self) -> None:
+    async def _reload_once(self) -> None:
         """A node that has joined at another replica may come here before this one has heard of it."""
-        async with self._looking:
+        async with self._reload_lock:
             now = self._clock.mono()
-            if now - self._looked_at < LOOK_EVERY:
+            if now - self._reloaded_at < RELOAD_EVERY:
                 return
-            self._looked_at = now
+            self._reloaded_at = now
             try:
                 await self.load()
             except StorageFailed as error:
                 log.warning("enrolled-nodes-unreadable", error=str(error))
 
 
-def _shown(context: Any, roles: Sequence[str]) -> Identity:
+def _certificate_identity(context: Any, roles: Sequence[str]) -> Identity:
     shown = context.auth_context().get("x509_pem_cert")
     if not shown:
-        raise Refused("a certificate of the fleet is needed")
+        raise PeerRefused("a certificate of the fleet is needed")
     try:
         who = identity(shown[0])
     except BadIdentity as error:
-        raise Refused(str(error)) from None
+        raise PeerRefused(str(error)) from None
     if who.role not in roles:
-        raise Refused(f"{who.role} {who.id} may not make this call")
+        raise PeerRefused(f"{who.role} {who.id} may not make this call")
     return who
 
 
 def check_hello(who: Identity, said: FromEdge) -> None:
     """Raises Refused where a node's first words are not its certificate's."""
     if isinstance(said, Hello) and (said.id, said.role) != (who.id, who.role):
-        raise Refused(f"{who.role} {who.id} says that it is {said.role[:64]} {said.id[:64]}")
+        raise PeerRefused(f"{who.role} {who.id} says that it is {said.role[:64]} {said.id[:64]}")

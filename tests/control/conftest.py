@@ -17,7 +17,7 @@ from control.commands import ControlService
 from control.db.database import Database, postgresql, sqlite
 from control.db.store import Store
 from control.settings import ControlSettings
-from control.trust.api_keys import Keys
+from control.trust.api_keys import ApiKeys
 from kernel.settings.table import resolve
 from tests.doubles.clock import FakeClock
 from tests.postgresql import PASSWORD, Server
@@ -138,7 +138,7 @@ class Api:
 @pytest.fixture
 async def api(open_plane) -> AsyncIterator[Api]:
     async with open_plane() as plane:
-        keys = Keys(plane.store, KEY)
+        keys = ApiKeys(plane.store, KEY)
         await keys.start()
         app = make_app(plane, keys, lambda: made.ready)
         async with TestClient(TestServer(app)) as client:

@@ -1,8 +1,8 @@
 """Whatever happens on the way, an edge ends with the state that a fresh one has: all types, documents too.
 
-Two replicas of control over one database, one of them often behind; an edge that is cut off, killed and started anew
-from its files; messages that are lost with their connection or come twice. All of it by the real decisions: `pushed`,
-`diff`, `documents`, `apply`, and the state file with its journal.
+Two replicas of control over one database, one of them often behind; an edge that is cut off, killed and restarted from
+its files; messages that are lost with their connection or arrive twice. The decisions are the real ones:
+`read_settings`, `diff`, `documents`, `apply`, and the state file with its journal.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.desired import changes, key_set
-from control.desired.diff import Track, answered, is_ahead, next_update, sent
+from control.desired.diff import Track, is_ahead, next_update, with_answer, with_sent
 from control.desired.documents import Document, next_document
 from control.desired.resources import Desired
 from control.fleet.session import ALL_TYPES
 from control.rollout.layers import EdgeLabels
-from control.rollout.rollout import revert, step
-from control.rollout.settings_state import RolloutConflict, moved, push, pushed
+from control.rollout.rollout import next_state, revert
+from control.rollout.settings_state import RolloutConflict, read_settings, start_rollout, store_step
 from edge.fleet.apply import State, apply
 from edge.fleet.state_file import decode, encode, journal_head, journal_lines, replay_journal
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
@@ -41,11 +41,11 @@ class Database:
     def commit(self, change: changes.Change) -> None:
         effective = self.desired.effective(change)
         if effective:
-            self.desired = self.desired.after(effective, self.desired.revision + 1)
+            self.desired = self.desired.with_change(effective, self.desired.revision + 1)
 
     def changes(self, number: int) -> None:
         """One of the things that happen."""
-        now, rollout = float(self.desired.revision), pushed(self.desired).rollout
+        now, rollout = float(self.desired.revision), read_settings(self.desired).rollout
         match number:
             case 0 | 1:
                 self.commit(
@@ -59,11 +59,11 @@ class Database:
                 self.hot += 1
             case 5 | 6:
                 edits = {"all": {"default_ttl": int(now)} if number == 5 else None}
-                self.commit(push(self.desired, edits, FLEET, now))
+                self.commit(start_rollout(self.desired, edits, FLEET, now))
             case 7 if rollout is not None:
-                self.commit(moved(self.desired, step(rollout, now + 1e6, "", applied=True)))
+                self.commit(store_step(self.desired, next_state(rollout, now + 1e6, "", applied=True)))
             case 8 if rollout is not None:
-                self.commit(moved(self.desired, revert(rollout, now, "harm")))
+                self.commit(store_step(self.desired, revert(rollout, now, "harm")))
 
 
 class Replica:
@@ -81,7 +81,7 @@ class Replica:
         if any(is_ahead(self.desired, *claim) for claim in claims):
             self.reads()
         assert not any(is_ahead(self.desired, *claim) for claim in claims)
-        self.tracks = {one.type: Track.of(one) for one in known}
+        self.tracks = {one.type: Track.from_hello(one) for one in known}
         self._nonce = 0
 
     def says(self) -> list[Update]:
@@ -94,17 +94,17 @@ class Replica:
             else:
                 update = next_document(self._document(kind), track, nonce)
             if update is not None:
-                self.tracks[kind] = sent(track, update)
+                self.tracks[kind] = with_sent(track, update)
                 made.append(update)
         return made
 
     def _document(self, kind: str) -> Document | None:
         if kind == SETTINGS:
-            return pushed(self.desired).document(ME, self.desired.epoch)
+            return read_settings(self.desired).document(ME, self.desired.epoch)
         return Document(Version("hot", self.hot), b'{"rows":[]}' if self.hot % 2 else b"") if self.hot else None
 
     def hears(self, answer: Ack | Nack) -> None:
-        self.tracks[answer.type] = answered(self.tracks[answer.type], answer)
+        self.tracks[answer.type] = with_answer(self.tracks[answer.type], answer)
 
 
 class World:

@@ -135,7 +135,7 @@ async def test_what_an_operator_asks_for_is_there_even_where_nothing_had_to_be_c
 async def test_no_secret_stands_in_the_log(api) -> None:
     key = (await api("POST", "/v1/api-keys", {"name": "n", "role": "admin"}, status=201))["key"]
     rows = await api.plane.store.read(select(audit))
-    assert key.rsplit("-", 1)[1] not in str(rows)
+    assert key.split("-", 2)[2] not in str(rows)  # the secret may have a hyphen itself
 
 
 async def test_nodes_that_join_and_renew_are_in_the_log(api, trusted) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from control.app import running
 from control.commands import ControlService
-from control.rollout.rollout import State
-from control.rollout.service import SettingsPush
+from control.rollout.rollout import RolloutState
+from control.rollout.service import RolloutService
 from edge.fleet.subscribe import Subscriber
 from kernel.documents import BadDocument
 from kernel.fleet.messages import SETTINGS, Hello
@@ -24,13 +24,13 @@ async def test_a_rollout_is_kept_and_taken_up_by_whoever_starts(open_plane: Call
         with pytest.raises(BadDocument, match="default_ttl"):
             await plane.settings.push({"all": {"default_ttl": "soon"}}, author="anna")
         held = await plane.settings.push({"all": {"default_ttl": "7s"}}, author="anna", reason="more hits")
-        assert held.rollout.state is State.DONE  # there is no edge to whom it could do harm
+        assert held.rollout.state is RolloutState.DONE  # there is no edge to whom it could do harm
         assert held.number == plane.store.desired.revision
-        await plane.settings.tick()
+        await plane.settings.advance()
     async with open_plane() as plane:
-        assert SettingsPush(plane.store, plane.fanout, clock).now_pushed() == held
-        await plane.settings.back(author="anna")
-        assert plane.settings.now_pushed().layers == {}
+        assert RolloutService(plane.store, plane.fanout, clock).current() == held
+        await plane.settings.roll_back(author="anna")
+        assert plane.settings.current().layers == {}
 
 
 @pytest.mark.parametrize("database_setting", ["postgresql"], indirect=True)
@@ -60,8 +60,8 @@ async def test_over_grpc_an_edge_gets_its_settings_and_says_that_they_are_applie
             held = await push.push({"all": {"default_ttl": "7s"}}, author="anna")
             await until(lambda: edges["e1"].applied.get(SETTINGS) == held.number)
             assert edge.state.documents[SETTINGS] == {"default_ttl": "7s"}
-            assert held.rollout.state is State.ROLLING
-            await push.back(author="anna")
+            assert held.rollout.state is RolloutState.ROLLING
+            await push.roll_back(author="anna")
             await until(lambda: SETTINGS not in edge.state.documents)
 
 

@@ -17,7 +17,7 @@ from control.desired.documents import Document
 from control.desired.resources import QUARANTINE, Change, Desired
 from control.fleet.fanout import ConnectionRejected, Edge, Fanout
 from control.popularity.service import HotTitlesService
-from control.rollout.service import SettingsPush
+from control.rollout.service import RolloutService
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
@@ -69,7 +69,7 @@ class MemoryControl:
         self.fanout = Fanout(lambda: self.desired, self._quarantine, self._clock)
         self.fanout.edges |= seen
         self.dispatch = self.jobs.joins(self.fanout, self._clock)
-        self.settings = SettingsPush(self, self.fanout, self._clock, leads=self._is_leading)
+        self.settings = RolloutService(self, self.fanout, self._clock, leads=self._is_leading)
         self.fanout.sources[HOT] = lambda edge: self._documents.get((HOT, edge.id))
         self.fanout.sources[SETTINGS] = lambda edge: (
             self._documents.get((SETTINGS, edge.id)) or self.settings.document(edge)
@@ -133,7 +133,7 @@ class MemoryControl:
     def has_done(self, seq: int, *names: str) -> bool:
         """Whether these nodes have done every purge up to this one, as far as control knows."""
         known = self.fanout.edges
-        return all(name in known and self.dispatch.holds(known[name], seq) for name in names)
+        return all(name in known and self.dispatch.has_purged(known[name], seq) for name in names)
 
     def prefetches(self, *urls: str) -> int:
         """Append a prefetch to the job log; its number."""
@@ -223,7 +223,7 @@ class MemoryControl:
     def _change(self, change: Change) -> None:
         effective = self.desired.effective(change)
         if effective:
-            self._database.becomes(self.desired.after(effective, self.desired.revision + 1))
+            self._database.becomes(self.desired.with_change(effective, self.desired.revision + 1))
 
 
 class MemoryLink:

@@ -7,7 +7,7 @@ from typing import Any
 
 from control.fleet.fanout import Fanout
 from control.jobs.dispatch import Dispatch
-from control.jobs.log import Entry, repeated
+from control.jobs.log import LogEntry, merged_contents
 from kernel.clock import Clock
 from kernel.fleet.jobs import Prefetch, Purge, content_of
 from kernel.fleet.messages import PREFETCH, PURGE, Job, Receipt
@@ -21,7 +21,7 @@ class MemoryJobs:
     def __init__(self, epoch: str) -> None:
         self.epoch = epoch
         self.floor = 0
-        self.entries: list[Entry] = []
+        self.entries: list[LogEntry] = []
         self.receipts: dict[int, dict[str, Receipt]] = {}
         self.late: dict[int, list[str]] = {}
         self._running: list[Dispatch] = []
@@ -31,8 +31,8 @@ class MemoryJobs:
         dispatch = Dispatch(fanout, clock, lambda: asyncio.get_running_loop().call_soon(self._keep, dispatch))
         for other in self._running:
             fanout.merge_edges(other.fanout.edges.values())
-        dispatch.begin(self.epoch, self.floor)
-        dispatch.release.record_late(self.late)
+        dispatch.restart_log(self.epoch, self.floor)
+        dispatch.gate.record_late(self.late)
         dispatch.add_entries(entry for entry in self.entries if entry.job.seq > self.floor)
         self._running.append(dispatch)
         return dispatch
@@ -56,7 +56,7 @@ class MemoryJobs:
         self.floor = len(self.entries)
 
     def _append(self, clock: Clock, kind: str, content: bytes, refers: tuple[int, ...] = ()) -> int:
-        entry = Entry(Job(len(self.entries) + 1, kind, content), clock.wall(), refers)
+        entry = LogEntry(Job(len(self.entries) + 1, kind, content), clock.wall(), refers)
         self.entries.append(entry)
         for dispatch in self._running:
             dispatch.add_entries([entry])
@@ -65,23 +65,23 @@ class MemoryJobs:
     def _keep(self, dispatch: Dispatch) -> None:
         if dispatch not in self._running:
             return
-        due = dispatch.due()
+        due = dispatch.take_due()
         for one in due.receipts:
             self.receipts.setdefault(one.receipt.job.number, {})[one.edge] = one.receipt
         for other in self._running:
             if due.receipts and other is not dispatch:
                 here = dispatch.fanout.connected_here
                 other.fanout.merge_edges(e for name, e in dispatch.fanout.edges.items() if name in here)
-                other.look()
+                other.advance_gate()
         if due.late:
             for seq, shields in due.late.items():
                 self.late.setdefault(seq, []).extend(shields)
-            dispatch.release.record_late(due.late)
-        if due.again:
-            dispatch.release.mark_resent(due.again)
-            for seq, shields in due.again.items():
+            dispatch.gate.record_late(due.late)
+        if due.resend:
+            dispatch.gate.mark_resent(due.resend)
+            for seq, shields in due.resend.items():
                 self.late[seq] = [one for one in self.late[seq] if one not in shields]
-            for content in repeated((self.entries[seq - 1] for seq in sorted(due.again)), NAMES_MOST):
-                self._append(dispatch.clock, PURGE, content, tuple(sorted(due.again)))
-        if due.late or due.again:
-            dispatch.look()
+            for content in merged_contents((self.entries[seq - 1] for seq in sorted(due.resend)), NAMES_MOST):
+                self._append(dispatch.clock, PURGE, content, tuple(sorted(due.resend)))
+        if due.late or due.resend:
+            dispatch.advance_gate()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from control.rollout.rollout import State, position
+from control.rollout.rollout import RolloutState, position
 from kernel.fleet.messages import SETTINGS, Report
 from tests.doubles.clock import until
 from tests.scenario.agents import agents, all_are_killed, well
@@ -127,7 +127,7 @@ async def test_a_bad_push_to_a_hundred_edges_reaches_the_canaries_only_and_is_ba
     await s.clock.advance(10)
     before = s.clock.mono()
     await c1.settings.push({"all": {"max_object": "64KiB"}}, author="anna", reason="save room")
-    while (rollout := c1.settings.now_pushed().rollout) is not None and rollout.state is not State.REVERTED:
+    while (rollout := c1.settings.current().rollout) is not None and rollout.state is not RolloutState.REVERTED:
         await s.clock.advance(0.5)
         await until(lambda: all(in_force(c1, one.id) for one in fleet))
         assert s.clock.mono() - before < 30

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from control.api.access_log import trace_id
 from control.api.application import make_app
 from control.log_fields import LOG_FIELDS
-from control.trust.api_keys import Keys
+from control.trust.api_keys import ApiKeys
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -19,7 +19,7 @@ async def test_each_request_leaves_one_line_with_the_fields_of_the_table(open_pl
     """Refused or not; the key and the query stay out of it."""
     async with AsyncExitStack() as stack:
         plane = await stack.enter_async_context(open_plane())
-        keys = Keys(plane.store, "SECRET")
+        keys = ApiKeys(plane.store, "SECRET")
         await keys.start()
         client = await stack.enter_async_context(TestClient(TestServer(make_app(plane, keys, lambda: True))))
         fields = {"Authorization": "Bearer SECRET", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}

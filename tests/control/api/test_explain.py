@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from control.api.application import make_app
 from control.fleet.fanout import Edge
-from control.trust.api_keys import Keys
+from control.trust.api_keys import ApiKeys
 from control.trust.node_admin_keys import NodeAdminKeys
 from kernel.fleet.messages import Hello
 
@@ -95,7 +95,7 @@ async def test_an_answer_without_end_is_cut(api) -> None:
 
 
 async def ask_with_keys(plane, keys: NodeAdminKeys) -> list[dict]:
-    api_keys = Keys(plane.store, "operator")
+    api_keys = ApiKeys(plane.store, "operator")
     await api_keys.start()
     app = make_app(plane, api_keys, lambda: True, node_keys=keys)
     headers = {"Authorization": "Bearer operator", "Content-Type": "application/json"}

@@ -7,8 +7,19 @@ from typing import Any
 
 import pytest
 
-from control.audit.chain import FIRST, BadKey, Break, Keyring, Verifier, is_sealed, page_break, row_hash, row_of, sealed
-from control.audit.entry import Action, AuditEntry, Author, Call, Entry
+from control.audit.chain import (
+    GENESIS_HASH,
+    BadKey,
+    Break,
+    Keyring,
+    Verifier,
+    first_break,
+    is_sealed,
+    row_hash,
+    row_of,
+    sealed,
+)
+from control.audit.entry import Action, AuditEntry, Author, Call, PendingRow
 
 NOW = 1_800_000_000.0
 RING = Keyring.of([b"k" * 32])
@@ -18,19 +29,21 @@ OTHER = Keyring.of([b"o" * 32])
 def chain(count: int, keyring: Keyring = RING) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """So many rows, and the head after them."""
     rows: list[dict[str, Any]] = []
-    previous = FIRST
+    previous = GENESIS_HASH
     for seq in range(1, count + 1):
         author = Author("anna", NOW + seq, "disk replaced", Call("192.0.2.1", "r1", operator=True))
         rows.append(
-            row_of(Entry(author, AuditEntry(Action.NODE_DRAIN, f"e{seq}", 1, 2), seq), seq, previous, keyring, "here")
+            row_of(
+                PendingRow(author, AuditEntry(Action.NODE_DRAIN, f"e{seq}", 1, 2), seq), seq, previous, keyring, "here"
+            )
         )
         previous = rows[-1]["hash"]
-    return rows, sealed({"first": 1, "previous": FIRST, "last": count, "hash": previous, "key": ""}, keyring)
+    return rows, sealed({"first": 1, "previous": GENESIS_HASH, "last": count, "hash": previous, "key": ""}, keyring)
 
 
 def found(rows: list, head: dict | None, *, ring: Keyring = RING, anchor: Any = None, after: int = 0) -> list[Break]:
     verifier = Verifier(ring, head, anchor, after)
-    verifier.take([row for row in rows if row["seq"] > after])
+    verifier.add_rows([row for row in rows if row["seq"] > after])
     verifier.finish()
     return sorted(verifier.breaks)
 
@@ -58,7 +71,7 @@ def test_a_row_that_was_changed_is_found(name: str, seq: int) -> None:
     broken = found(rows, head)
     assert seqs(*broken) == {seq}
     assert "not what was written" in broken[0].why
-    assert page_break(rows, RING) == seq
+    assert first_break(rows, RING) == seq
 
 
 def _cut(first: int, last: int) -> Callable[[list], list]:
@@ -104,7 +117,7 @@ def test_an_old_head_put_back_with_the_rows_of_then_is_found_by_what_was_seen() 
     broken = found(rows[:3], head, anchor=(5, rows[4]["hash"]))
     assert broken == [Break(4, "rows 4 to 5 are missing: the end of the log was cut off")]
     other = Author("eve", NOW)
-    again = row_of(Entry(other, AuditEntry(Action.CHANGE, "x")), 4, rows[2]["hash"], RING, "")
+    again = row_of(PendingRow(other, AuditEntry(Action.CHANGE, "x")), 4, rows[2]["hash"], RING, "")
     head = sealed(head | {"last": 4, "hash": again["hash"]}, RING)
     assert "another row" in found([*rows[:3], again], head, anchor=(4, rows[3]["hash"]))[0].why
 
@@ -131,31 +144,31 @@ def test_rows_of_an_earlier_release_come_only_before_those_with_a_key() -> None:
     rows, _ = chain(2)
     unkeyed = rows[0] | {"seq": 3, "key": "", "previous": rows[1]["hash"]}
     unkeyed["hash"] = row_hash(unkeyed, RING)
-    head = sealed({"first": 1, "previous": FIRST, "last": 3, "hash": unkeyed["hash"], "key": ""}, RING)
+    head = sealed({"first": 1, "previous": GENESIS_HASH, "last": 3, "hash": unkeyed["hash"], "key": ""}, RING)
     assert found([*rows, unkeyed], head) == [Break(3, "it is written without a key, after rows with one")]
     first = rows[0] | {"key": ""}
     first["hash"] = row_hash(first, RING)
-    head = sealed({"first": 1, "previous": FIRST, "last": 1, "hash": first["hash"], "key": ""}, RING)
+    head = sealed({"first": 1, "previous": GENESIS_HASH, "last": 1, "hash": first["hash"], "key": ""}, RING)
     assert found([first], head) == []
 
 
 def test_what_control_noted_itself_is_told() -> None:
     rows, _ = chain(1)
     noted = row_of(
-        Entry(Author("control", NOW, "the head was missing"), AuditEntry(Action.AUDIT_BROKEN, "audit")),
+        PendingRow(Author("control", NOW, "the head was missing"), AuditEntry(Action.AUDIT_BROKEN, "audit")),
         2,
         rows[0]["hash"],
         RING,
         "",
     )
-    head = sealed({"first": 1, "previous": FIRST, "last": 2, "hash": noted["hash"], "key": ""}, RING)
+    head = sealed({"first": 1, "previous": GENESIS_HASH, "last": 2, "hash": noted["hash"], "key": ""}, RING)
     assert found([*rows, noted], head) == [Break(2, "control noted here: the head was missing")]
 
 
 def test_a_second_key_goes_on_where_the_first_ended() -> None:
     rows, head = chain(2)
     both = Keyring.of([b"n" * 32, b"k" * 32])
-    row = row_of(Entry(Author("anna", NOW), AuditEntry(Action.CHANGE, "x")), 3, rows[1]["hash"], both, "")
+    row = row_of(PendingRow(Author("anna", NOW), AuditEntry(Action.CHANGE, "x")), 3, rows[1]["hash"], both, "")
     head = sealed(head | {"last": 3, "hash": row["hash"]}, both)
     assert found([*rows, row], head, ring=both) == []
     assert "not in the key file" in found([*rows, row], head, ring=RING)[0].why
@@ -164,7 +177,7 @@ def test_a_second_key_goes_on_where_the_first_ended() -> None:
 def test_breaks_are_bounded_and_keys_are_not_shown() -> None:
     rows, head = chain(300)
     verifier = Verifier(RING, head)
-    verifier.take([row | {"actor": "x"} for row in rows])
+    verifier.add_rows([row | {"actor": "x"} for row in rows])
     assert len(verifier.breaks) == 100
     assert verifier.more
     assert "kkk" not in repr(RING)

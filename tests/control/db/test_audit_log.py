@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 import control.db.audit_table
 from control.audit.chain import Keyring
 from control.audit.entry import Author
-from control.db.audit_log import AuditLog, verdict_json
+from control.db.audit_log import AuditLog, verification_json
 from control.db.schema import audit, audit_head
 from control.db.store import Store
 from control.desired.resources import Change
@@ -40,9 +40,9 @@ async def test_a_long_log_is_verified_page_by_page(open_store: Callable, clock, 
         assert (verdict.rows, verdict.first, verdict.last, list(verdict.breaks)) == (11, 1, 11, [])
         assert (await log.verify(after=7)).rows == 4
         await run(store, update(audit).where(audit.c.seq == 2).values(target="other"))
-        told = verdict_json(await log.verify())
+        told = verification_json(await log.verify())
         assert (told["holds"], [one["seq"] for one in told["broken"]]) == (False, [2])
-        assert verdict_json(await log.verify(after=2))["holds"]
+        assert verification_json(await log.verify(after=2))["holds"]
         assert log.broken
 
 
@@ -55,7 +55,7 @@ async def test_the_end_that_was_cut_off_is_found_with_an_old_head_too(
         await changes(store, 2)
         (old,) = await store.read(select(audit_head))
         await changes(store, 2)
-        await log.look()
+        await log.check_end()
         await run(store, delete(audit).where(audit.c.seq > old["last"]))
         if keep_head:
             await run(store, update(audit_head).values(**old))
@@ -63,30 +63,30 @@ async def test_the_end_that_was_cut_off_is_found_with_an_old_head_too(
         assert verdict.breaks[0].seq == old["last"] + 1
         assert "cut off" in verdict.breaks[0].why
         seen = (tmp_path / "seen").read_bytes()
-        await log.look()
+        await log.check_end()
         assert (tmp_path / "seen").read_bytes() == seen  # it only ever goes on
         assert log.broken or not keep_head
         await changes(store, 4)  # and does not hide it
-        assert not verdict_json(await log.verify())["holds"]
+        assert not verification_json(await log.verify())["holds"]
 
 
 async def test_a_log_that_was_emptied_is_found(open_store: Callable, clock, tmp_path: Path):
     async with open_store() as store:
         log = AuditLog(store, clock, tmp_path / "seen")
         await changes(store, 3)
-        await log.look()
+        await log.check_end()
         await run(store, delete(audit))
         await run(store, delete(audit_head))
-        assert not verdict_json(await log.verify())["holds"]
+        assert not verification_json(await log.verify())["holds"]
         await changes(store, 1)
-        assert not verdict_json(await log.verify())["holds"]
+        assert not verification_json(await log.verify())["holds"]
 
 
 async def test_what_was_seen_is_kept_for_its_owner_alone_and_is_sealed(open_store: Callable, clock, tmp_path: Path):
     async with open_store() as store:
         log = AuditLog(store, clock, tmp_path / "seen")
         await changes(store, 1)
-        await log.look()
+        await log.check_end()
         assert stat.S_IMODE((tmp_path / "seen").stat().st_mode) == 0o600
         text = (tmp_path / "seen").read_text()
         (tmp_path / "seen").write_text(text.replace('"seq": 2', '"seq": 1'))
@@ -124,11 +124,11 @@ async def test_the_oldest_rows_are_pruned_and_the_rest_holds(open_store: Callabl
         log = AuditLog(store, clock, tmp_path / "seen", keep=50.0)
         await changes(store, 3, at=clock.wall() - 100.0)
         await changes(store, 2, at=clock.wall() - 10.0)
-        await log.look()
+        await log.check_end()
         await log.prune(clock.wall())
         rows = await store.read(select(audit).order_by(audit.c.seq))
         assert [row["seq"] for row in rows] == [5, 6, 7]
         assert rows[-1]["action"] == "audit.prune"
-        assert verdict_json(await log.verify())["holds"]
+        assert verification_json(await log.verify())["holds"]
         await run(store, delete(audit).where(audit.c.seq == 5))
-        assert not verdict_json(await log.verify())["holds"]
+        assert not verification_json(await log.verify())["holds"]

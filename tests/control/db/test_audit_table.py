@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sqlalchemy import delete, func, select, update
 
-from control.audit.chain import FIRST, NO_KEY, Keyring, Verifier
+from control.audit.chain import GENESIS_HASH, NO_KEY, Keyring, Verifier
 from control.audit.entry import Action, AuditEntry, Author, Call
 from control.db.audit_table import pages, prune, read_head
 from control.db.schema import audit, audit_head
@@ -31,7 +31,7 @@ async def breaks(store: Store, keyring: Keyring = NO_KEY) -> list:
     async with store.snapshot() as connection:
         verifier = Verifier(keyring, await read_head(connection))
         async for page in pages(connection):
-            verifier.take(page)
+            verifier.add_rows(page)
     verifier.finish()
     return verifier.breaks
 
@@ -46,7 +46,7 @@ async def test_every_change_has_its_row_in_its_transaction(open_store: Callable)
         await store.commit(title("a"), ME)  # changes nothing
 
         async def fails(tx: Tx) -> None:
-            tx.note(AuditEntry(Action.API_KEY_MAKE, "k"))
+            tx.add_audit_entry(AuditEntry(Action.API_KEY_MAKE, "k"))
             raise ValueError
 
         for _ in range(2):
@@ -155,7 +155,7 @@ def legacy(count: int) -> list[dict]:
     """Rows as releases before the key have written them."""
     rows: list[dict] = []
     for seq in range(1, count + 1):
-        values = (seq, 1.5, "anna", "x", "y", None, "1", "", "", None, rows[-1]["hash"] if rows else FIRST)
+        values = (seq, 1.5, "anna", "x", "y", None, "1", "", "", None, rows[-1]["hash"] if rows else GENESIS_HASH)
         hashed = json.dumps(list(values), ensure_ascii=True, separators=(",", ":")).encode()
         rows.append(dict(zip(LEGACY, values, strict=True)) | {"hash": hashlib.sha256(hashed).hexdigest()})
     return rows

@@ -30,7 +30,7 @@ def title(name: str, **licence) -> Callable:
 
 @pytest.fixture
 def replica(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable:
-    monkeypatch.setattr("control.db.change_listener.LOOK_EVERY", 0.05)
+    monkeypatch.setattr("control.db.change_listener.POLL_EVERY", 0.05)
 
     @asynccontextmanager
     async def opened(name: str) -> AsyncIterator[Store]:
@@ -63,7 +63,7 @@ async def test_replicas_that_change_at_once_take_turns_and_end_alike(replica, un
         assert sorted(done.revision for done in made) == list(range(1, 51))
         await until(lambda: same(one, two))
         assert one.desired.resource_sets[RULES].resources == two.desired.resource_sets[RULES].resources
-        assert len(changes.titles(one.desired)) == 50
+        assert len(changes.title_ids(one.desired)) == 50
         for revision in range(51):
             assert one.desired.resource_sets[RULES].touched_after(revision) == two.desired.resource_sets[
                 RULES
@@ -88,7 +88,7 @@ async def test_a_cursor_counts_at_every_replica(replica, until) -> None:
 
 
 async def test_callbacks_hear_of_what_others_change_at_once(replica, monkeypatch) -> None:
-    monkeypatch.setattr("control.db.change_listener.LOOK_EVERY", 600.0)
+    monkeypatch.setattr("control.db.change_listener.POLL_EVERY", 600.0)
     async with replica("one") as one, replica("two") as two:
         heard = asyncio.Event()
         two.on_change("jobs", heard.set)
@@ -110,7 +110,7 @@ async def test_callbacks_hear_of_what_others_change_at_once(replica, monkeypatch
 
 
 async def test_what_is_not_told_is_seen_by_looking(replica, until, monkeypatch) -> None:
-    monkeypatch.setattr("control.db.change_listener.LOOK_EVERY", 0.02)
+    monkeypatch.setattr("control.db.change_listener.POLL_EVERY", 0.02)
 
     async def nothing(*_: object) -> None:
         return None
@@ -145,7 +145,7 @@ async def test_a_database_that_lost_its_history_begins_a_new_epoch(replica, unti
         await until(lambda: one.desired.epoch != before.epoch)
         assert one.desired.revision == 1
         assert (await one.commit(title("d"), ME)).revision == 2
-        assert list(changes.titles(one.desired)) == ["a", "d"]
+        assert list(changes.title_ids(one.desired)) == ["a", "d"]
 
 
 async def test_while_the_database_is_away_all_is_held_and_changes_are_refused(replica, until, administrator) -> None:
@@ -160,11 +160,11 @@ async def test_while_the_database_is_away_all_is_held_and_changes_are_refused(re
         with pytest.raises(StorageFailed):
             await one.history()
         await until(lambda: not two.available)
-        assert list(changes.titles(two.desired)) == ["a"]
+        assert list(changes.title_ids(two.desired)) == ["a"]
         await administrator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         await until(lambda: one.available and two.available)
         assert (await one.commit(title("c"), ME)).revision == 2
-        await until(lambda: list(changes.titles(two.desired)) == ["a", "c"])
+        await until(lambda: list(changes.title_ids(two.desired)) == ["a", "c"])
 
 
 async def test_a_replica_that_hangs_in_a_transaction_does_not_stop_the_others(replica, monkeypatch) -> None:
@@ -202,7 +202,7 @@ from control.db.queued_change import QueuedChange
 async def main():
     store = await Store.open(database_of(sys.argv[1], Path(".")))
     writer = asyncio.create_task(store.run())
-    QueuedChange.answered = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    QueuedChange.resolve = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     put = lambda desired: changes.put_titles(desired, {"a": {}})
     await store.commit(put, Author("catalogue", 0), Cursor("catalogue", 7))
 asyncio.run(main())
@@ -218,7 +218,7 @@ async def test_a_replica_killed_between_commit_and_answer_has_made_its_change_on
             subprocess.run, command, env=os.environ | {"PGPASSWORD": PASSWORD}, capture_output=True, check=False
         )
         assert killed.returncode == -9, killed.stderr.decode()
-        await until(lambda: list(changes.titles(two.desired)) == ["a"])
+        await until(lambda: list(changes.title_ids(two.desired)) == ["a"])
         assert await two.commit(title("a"), ME, Cursor("catalogue", 7)) == Committed(1, 7)
         assert len(await two.history()) == 1
 
@@ -231,7 +231,7 @@ async def test_a_listener_that_is_lost_is_made_anew(postgresql_url, until, monke
 
     database = postgresql(postgresql_url, PASSWORD)
     other = await asyncpg.connect(postgresql_url, password=PASSWORD)
-    monkeypatch.setattr("control.db.change_listener.LOOK_EVERY", 0.05)
+    monkeypatch.setattr("control.db.change_listener.POLL_EVERY", 0.05)
     follower = ChangeListener(database, "me", refresh)
     running = asyncio.ensure_future(follower.run())  # noqa: TID251 (the test owns it)
     await until(lambda: refreshed)

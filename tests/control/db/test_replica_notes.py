@@ -6,7 +6,7 @@ import pytest
 
 from control.db import replica_notes as shared_module
 from control.db.database import postgresql, sqlite
-from control.db.replica_notes import ReplicaNote, lease, leases, publish_note, read_notes
+from control.db.replica_notes import ReplicaNote, leases, publish_note, read_notes, take_lease
 from control.db.store import Store
 from tests.postgresql import PASSWORD
 
@@ -27,13 +27,13 @@ async def test_a_replica_hears_the_others_last_word_while_it_is_young(postgresql
 
 async def test_one_replica_has_the_lease_until_it_does_not_ask_again(postgresql_url: str) -> None:
     one, two = [await Store.open(postgresql(postgresql_url, PASSWORD), name) for name in ("one", "two")]
-    assert await lease(one, "rollout", 10, NOW)
-    assert not await lease(two, "rollout", 10, NOW + 5)
-    assert await lease(two, "another", 10, NOW + 5)
-    assert await lease(one, "rollout", 10, NOW + 9)
-    assert not await lease(two, "rollout", 10, NOW + 15)
-    assert await lease(two, "rollout", 10, NOW + 20)
-    assert not await lease(one, "rollout", 10, NOW + 21)
+    assert await take_lease(one, "rollout", 10, NOW)
+    assert not await take_lease(two, "rollout", 10, NOW + 5)
+    assert await take_lease(two, "another", 10, NOW + 5)
+    assert await take_lease(one, "rollout", 10, NOW + 9)
+    assert not await take_lease(two, "rollout", 10, NOW + 15)
+    assert await take_lease(two, "rollout", 10, NOW + 20)
+    assert not await take_lease(one, "rollout", 10, NOW + 21)
     assert [(row["name"], row["holder"]) for row in await leases(one)] == [("another", "two"), ("rollout", "two")]
     for store in (one, two):
         await store.dispose()
@@ -41,7 +41,7 @@ async def test_one_replica_has_the_lease_until_it_does_not_ask_again(postgresql_
 
 async def test_over_a_file_there_is_one_replica(tmp_path, monkeypatch) -> None:
     store = await Store.open(sqlite(tmp_path / "c.sqlite3"), "one")
-    assert await lease(store, "rollout", 10, NOW)
+    assert await take_lease(store, "rollout", 10, NOW)
     await publish_note(store, "probes", b"mine", NOW)
     assert await read_notes(store, "probes", NOW) == ()
     monkeypatch.setattr(shared_module, "MAX_BYTES", 3)

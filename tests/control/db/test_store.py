@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 import control.db.store
 from control.db.store import Author, Committed, Cursor, Store
-from control.db.transaction import Group
+from control.db.transaction import WriteGroup
 from control.desired import changes
 from control.desired.resources import Change, Desired
 from kernel.errors import Overloaded, StorageFailed
@@ -64,7 +64,7 @@ async def test_changes_that_wait_together_are_committed_together_and_each_hears_
         assert results[0] == Committed(1, 0)
         assert isinstance(results[1], ValueError)
         assert results[2] == Committed(2, 0)
-        assert list(changes.titles(store.desired)) == ["a", "c"]
+        assert list(changes.title_ids(store.desired)) == ["a", "c"]
 
 
 async def test_a_cursor_that_was_passed_changes_nothing(open_store) -> None:
@@ -84,10 +84,10 @@ async def test_a_database_that_fails_keeps_memory_and_disk_the_same(open_store, 
             raise OperationalError("INSERT", {}, Exception("database or disk is full"))
 
         with monkeypatch.context() as broken:
-            broken.setattr(Group, "finish", fails)
+            broken.setattr(WriteGroup, "finish", fails)
             with pytest.raises(StorageFailed, match="disk is full"):
                 await store.commit(title("b"), ME)
-        assert list(changes.titles(store.desired)) == ["a"]
+        assert list(changes.title_ids(store.desired)) == ["a"]
         assert (await store.commit(title("c"), ME)).revision == 2
 
 
@@ -97,11 +97,11 @@ async def test_a_caller_that_goes_away_does_not_disturb_the_writer(open_store) -
         await asyncio.sleep(0)
         gone.cancel()
         assert (await store.commit(title("b"), ME)).revision == 2
-        assert list(changes.titles(store.desired)) == ["a", "b"]
+        assert list(changes.title_ids(store.desired)) == ["a", "b"]
 
 
 async def test_too_many_waiting_changes_are_turned_away(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(control.db.store, "MAX_WAITING", 1)
+    monkeypatch.setattr(control.db.store, "MAX_QUEUED", 1)
     store = await Store.open(tmp_path / "c.sqlite3")
     waiting = asyncio.ensure_future(store.commit(title("a"), ME))  # noqa: TID251 (the test owns it)
     await asyncio.sleep(0)
@@ -168,7 +168,7 @@ async def test_what_was_acknowledged_before_a_kill_is_there(database_setting: st
                 break
         acknowledged = [int(line), *(int(rest) for rest in process.stdout.read().split())]
     async with open_store() as store:
-        held = set(changes.titles(store.desired))
+        held = set(changes.title_ids(store.desired))
         assert held >= {f"t{number}" for number in range(max(acknowledged) + 1)}
         assert isinstance(store.desired, Desired)
         assert (await store.commit(lambda _: Change(removes=frozenset({(RULES, "title/t0")})), ME)).revision > 20

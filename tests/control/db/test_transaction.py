@@ -9,9 +9,9 @@ from sqlalchemy import insert, select, text
 
 from control.db import schema
 from control.db.store import Author, Tx
-from control.db.transaction import Group, plain, put
+from control.db.transaction import WriteGroup, storable_text, upsert
 from control.desired.resources import Change
-from control.desired.revision_diff import ResourceChange, unpacked
+from control.desired.revision_diff import ResourceChange, unpack
 from kernel.errors import StorageFailed
 from kernel.fleet.messages import RULES
 
@@ -33,7 +33,7 @@ async def test_a_work_is_one_revision_whatever_it_changes(open_store) -> None:
         assert store.desired.content(*A) == b"[]"
         (row,) = await store.read(select(schema.details))
         assert row["number"] == 1
-        assert unpacked(row["content"]) == (
+        assert unpack(row["content"]) == (
             ResourceChange(*A, None, b"{}"), ResourceChange(*A, b"{}", b"[]"), ResourceChange("node", "e1", None,
             b'{"region":"eu"}'),
         )  # fmt: skip
@@ -97,7 +97,7 @@ async def test_who_listens_hears_of_each_kind_after_the_commit(open_store) -> No
         await store.transact(work, ME)
         assert sorted(heard) == ["nodes", "revision"]
         heard.clear()
-        await store.save(lambda connection: put(connection, schema.leases, []), ["groups"])
+        await store.save(lambda connection: upsert(connection, schema.leases, []), ["groups"])
         assert heard == ["groups"]
 
 
@@ -113,23 +113,23 @@ async def test_rows_are_put_in_place_of_those_of_the_same_key(open_store) -> Non
     async with open_store() as store:
         for until in (1.0, 2.0):
             rows = [{"name": name, "holder": "h", "until": until} for name in "ab"]
-            await store.save(lambda connection, rows=rows: put(connection, schema.leases, rows))
+            await store.save(lambda connection, rows=rows: upsert(connection, schema.leases, rows))
         assert [row["until"] for row in await store.read(select(schema.leases))] == [2.0, 2.0]
 
 
 def test_text_that_every_database_takes() -> None:
-    assert plain("a\0b\udfff", 3) == "ab?"
+    assert storable_text("a\0b\udfff", 3) == "ab?"
 
 
 async def test_one_that_spoils_the_whole_is_left_out_of_it(open_store, monkeypatch) -> None:
-    finish = Group.finish
+    finish = WriteGroup.finish
 
-    async def spoiled(group: Group) -> dict[str, int]:
+    async def spoiled(group: WriteGroup) -> dict[str, int]:
         if (RULES, "title/bad") in group.rows:
             await group.connection.execute(text("INSERT INTO leases VALUES (NULL, NULL, NULL)"))
         return await finish(group)
 
-    monkeypatch.setattr(Group, "finish", spoiled)
+    monkeypatch.setattr(WriteGroup, "finish", spoiled)
     async with open_store() as store:
         puts = [Change({(RULES, f"title/{name}"): b"{}"}) for name in ("a", "bad", "c")]
         done = await asyncio.gather(*(store.commit(lambda _, put=put: put, ME) for put in puts), return_exceptions=True)

@@ -20,7 +20,7 @@ B = public_jwks(generate_ed25519_pem(), "b")["keys"][0]
 
 
 def after(desired: Desired, change: Change) -> Desired:
-    return desired.after(change, desired.revision + 1)
+    return desired.with_change(change, desired.revision + 1)
 
 
 def test_a_licence_is_kept_in_one_form_however_it_was_written() -> None:
@@ -34,7 +34,7 @@ def test_a_licence_is_kept_in_one_form_however_it_was_written() -> None:
 def test_titles_are_put_and_removed_at_once() -> None:
     desired = after(Desired("e"), changes.put_titles(Desired("e"), {"b": {}, "a": {}}))
     desired = after(desired, changes.put_titles(desired, {"c": {}}, ["a", "c"]))
-    assert list(changes.titles(desired)) == ["b", "c"]
+    assert list(changes.title_ids(desired)) == ["b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_a_revocation_ends_and_is_forgotten_some_time_after() -> None:
     desired = after(Desired("e"), changes.revoke(Desired("e"), "s", "1970-01-01T01:00:00Z"))
     desired = after(desired, changes.revoke(desired, "t", None))
     assert changes.revocations(desired) == {"s": 3600.0, "t": inf}
-    assert not changes.forget_ended(desired, 7_000)
-    assert changes.forget_ended(desired, 7_201).removes == {(RULES, "session/s")}
+    assert not changes.end_revocations(desired, 7_000)
+    assert changes.end_revocations(desired, 7_201).removes == {(RULES, "session/s")}
 
 
 @pytest.mark.parametrize(("session", "until"), [("", None), (None, None), ("s", "soon"), ("s", [])])

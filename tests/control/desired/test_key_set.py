@@ -6,7 +6,7 @@ import pytest
 
 from control.desired import key_set
 from control.desired.changes import LimitExceeded, NotFound
-from control.desired.key_set import MAX_WITHDRAWN, KidTaken, put_keys, put_own_keys, retire, withdraw
+from control.desired.key_set import MAX_WITHDRAWN, KidTaken, put_keys, put_own_keys, retire_keys, withdraw_key
 from control.desired.resources import KEY_OWNERS, Change, Desired
 from kernel.auth.signing_keys import MAX_KEYS, generate_ed25519_pem, public_jwks
 from kernel.documents import BadDocument
@@ -30,7 +30,7 @@ class Set:
         self.desired = Desired("e")
 
     def does(self, change: Change) -> None:
-        self.desired = self.desired.after(self.desired.effective(change), self.desired.revision + 1)
+        self.desired = self.desired.with_change(self.desired.effective(change), self.desired.revision + 1)
 
     def operator(self, *keys: dict) -> None:
         self.does(put_keys(self.desired, {"keys": list(keys)}))
@@ -71,9 +71,9 @@ def test_services_add_their_key_and_take_nobody_elses(keys: Set) -> None:
 def test_an_earlier_key_leaves_once_its_last_token_has_ended(keys: Set) -> None:
     keys.services(S1, lifetime=6 * HOUR)
     keys.services(S2, lifetime=HOUR)  # tokens of s1 were made when they lasted longer
-    keys.does(retire(keys.desired, NOW + 6 * HOUR))
+    keys.does(retire_keys(keys.desired, NOW + 6 * HOUR))
     assert keys.kids == ["s1", "s2"]
-    keys.does(retire(keys.desired, NOW + 6 * HOUR + 1))
+    keys.does(retire_keys(keys.desired, NOW + 6 * HOUR + 1))
     assert keys.kids == ["s2"]
     assert not keys.desired.content(KEY_OWNERS, "s1")
 
@@ -82,7 +82,7 @@ def test_a_key_that_is_signed_with_again_stays(keys: Set) -> None:
     keys.services(S1)
     keys.services(S2)
     keys.services(S1)
-    keys.does(retire(keys.desired, NOW + 9 * HOUR))
+    keys.does(retire_keys(keys.desired, NOW + 9 * HOUR))
     assert keys.kids == ["s1"]
 
 
@@ -106,23 +106,23 @@ def test_a_key_of_a_release_that_knew_no_owners_becomes_theirs_who_sign_with_it(
     keys.does(Change({(KEYS, "s1"): key_set.canonical(S1)}))
     keys.services(S1)
     keys.services(S2)
-    keys.does(retire(keys.desired, NOW + 2 * HOUR))
+    keys.does(retire_keys(keys.desired, NOW + 2 * HOUR))
     assert keys.kids == ["s2"]
 
 
 def test_a_withdrawn_key_is_gone_at_once_and_does_not_come_back_by_itself(keys: Set) -> None:
     keys.operator(K1)
     keys.services(S1)
-    keys.does(withdraw(keys.desired, "k1"))
-    keys.does(withdraw(keys.desired, "s1"))
+    keys.does(withdraw_key(keys.desired, "k1"))
+    keys.does(withdraw_key(keys.desired, "s1"))
     assert keys.kids == []
-    with pytest.raises(BadDocument, match="withdrawn"):
+    with pytest.raises(BadDocument, match="withdrew"):
         keys.services(S1)
     keys.services(made("s1"))
     keys.operator(K1)
     assert keys.kids == ["k1", "s1"]
     with pytest.raises(NotFound):
-        withdraw(keys.desired, "nobody")
+        withdraw_key(keys.desired, "nobody")
 
 
 def test_the_set_is_bounded(keys: Set) -> None:
@@ -133,7 +133,7 @@ def test_the_set_is_bounded(keys: Set) -> None:
     keys.operator(K1)
     keys.services(S1)
     with pytest.raises(LimitExceeded, match="withdrawn"):
-        withdraw(keys.desired, "s1")
+        withdraw_key(keys.desired, "s1")
 
 
 @pytest.mark.parametrize(

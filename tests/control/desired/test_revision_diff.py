@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import control.desired.revision_diff
-from control.desired.revision_diff import ResourceChange, inverted, packed, squashed, summary, touch_json, unpacked
+from control.desired.revision_diff import ResourceChange, invert, pack, squash, summary, touch_json, unpack
 
 CONTENT = st.none() | st.sampled_from([b"{}", b'{"a":1}', '"é"'.encode()])
 TOUCHES = st.lists(st.builds(ResourceChange, st.sampled_from(["rules", "node"]), st.text(max_size=3), CONTENT, CONTENT))
@@ -15,7 +15,7 @@ TOUCHES = st.lists(st.builds(ResourceChange, st.sampled_from(["rules", "node"]),
 
 @given(TOUCHES)
 def test_what_is_packed_is_unpacked(touches: list[ResourceChange]) -> None:
-    assert unpacked(packed(touches) or b"") == tuple(touches)
+    assert unpack(pack(touches) or b"") == tuple(touches)
 
 
 @given(st.lists(TOUCHES, max_size=4))
@@ -27,20 +27,20 @@ def test_several_revisions_together_and_their_way_back(revisions: list[list[Reso
             [one._replace(before=state.get(one[:2])) for one in {touch[:2]: touch for touch in touches}.values()]
         )
         state |= {one[:2]: one.after for one in real[-1]}
-    whole = squashed(real)
+    whole = squash(real)
     assert {one[:2]: one.after for one in whole} == {key: value for key, value in state.items() if value is not None}
-    assert not squashed([whole, inverted(whole)])
+    assert not squash([whole, invert(whole)])
 
 
 def test_damage_is_told_and_too_much_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="damaged"):
-        unpacked(b"junk")
+        unpack(b"junk")
     touches = [ResourceChange("rules", "title/a", None, b"{}")]
-    kept = packed(touches)
+    kept = pack(touches)
     monkeypatch.setattr(control.desired.revision_diff, "MAX_BYTES", 10)
-    assert packed(touches) is None
+    assert pack(touches) is None
     with pytest.raises(ValueError, match="damaged"):
-        unpacked(kept or b"")
+        unpack(kept or b"")
 
 
 def test_how_it_is_shown() -> None:

@@ -56,10 +56,10 @@ class Fleet:
 
     async def quarantine(self, name: str, why: str) -> None:
         content = json.dumps({"why": why}).encode()
-        self.desired = self.desired.after(Change({(QUARANTINE, name): content}), self.desired.revision + 1)
+        self.desired = self.desired.with_change(Change({(QUARANTINE, name): content}), self.desired.revision + 1)
 
     def put(self, name: str) -> None:
-        self.desired = self.desired.after(Change({(RULES, name): b"{}"}), self.desired.revision + 1)
+        self.desired = self.desired.with_change(Change({(RULES, name): b"{}"}), self.desired.revision + 1)
         self.fanout.wake()
 
     def serve(self, wire: Wire) -> asyncio.Task[None]:

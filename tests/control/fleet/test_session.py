@@ -15,7 +15,7 @@ def test_an_answer_is_due_sixty_seconds_after_the_oldest_update() -> None:
     session = Session(Edge(Hello("e1"), 0.0), {kind: Track(kind) for kind in (RULES, HOT)})
     assert session.answer_due() is None
     for kind, at in ((HOT, 7.0), (RULES, 5.0)):
-        session.tracks[kind] = replace(session.tracks[kind], on_its_way=Update(kind, Version("e", 1), "n", True))
+        session.tracks[kind] = replace(session.tracks[kind], in_flight=Update(kind, Version("e", 1), "n", True))
         session.sent_at[kind] = at
     assert session.answer_due() == 65.0
     assert [session.nonce(), session.nonce()] == ["1", "2"]

@@ -6,8 +6,8 @@ import pytest
 
 from control.fleet.fanout import Edge, Fanout
 from control.jobs.dispatch import Dispatch
-from control.jobs.log import Entry
-from control.jobs.tier_gate import SHIELDS_WITHIN
+from control.jobs.log import LogEntry
+from control.jobs.tier_gate import SHIELD_SECONDS
 from kernel.fleet.messages import DONE, NOTHING, PREFETCH, PURGE, Hello, Job, Receipt, Version
 from tests.doubles.clock import FakeClock
 
@@ -20,7 +20,7 @@ class Fleet:
         self.fanout = Fanout(lambda: None, None, self.clock)  # type: ignore[arg-type]
         self.woken = 0
         self.dispatch = Dispatch(self.fanout, self.clock, self._wake)
-        self.dispatch.begin(EPOCH, 0)
+        self.dispatch.restart_log(EPOCH, 0)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -32,7 +32,9 @@ class Fleet:
 
     def adds(self, *kinds: str) -> None:
         first = self.dispatch.log.head + 1
-        self.dispatch.add_entries(Entry(Job(first + n, kind, b"{}"), self.clock.wall()) for n, kind in enumerate(kinds))
+        self.dispatch.add_entries(
+            LogEntry(Job(first + n, kind, b"{}"), self.clock.wall()) for n, kind in enumerate(kinds)
+        )
 
     def told(self, edge: Edge) -> list[int]:
         seqs: list[int] = []
@@ -76,7 +78,7 @@ def test_what_is_of_another_log_is_passed_over(fleet: Fleet, seq: int, epoch: st
     fleet.adds(PURGE)
     edge = fleet.joins("e1")
     fleet.answers(edge, seq, epoch=epoch)
-    assert fleet.dispatch.due().receipts == []
+    assert fleet.dispatch.take_due().receipts == []
     assert fleet.dispatch.receipts == 0
 
 
@@ -84,11 +86,11 @@ def test_failures_are_counted_and_receipts_wait_to_be_kept(fleet: Fleet):
     fleet.adds(PURGE)
     fleet.answers(fleet.joins("e1"), 1, "no")
     assert fleet.dispatch.failures == 1
-    due = fleet.dispatch.due()
-    assert [one.edge for one in fleet.dispatch.pending(1)] == ["e1"]
-    fleet.dispatch.put_back(due.receipts)
-    assert [one.edge for one in fleet.dispatch.pending(1)] == ["e1"]
-    assert fleet.dispatch.due().done == 1
+    due = fleet.dispatch.take_due()
+    assert [one.edge for one in fleet.dispatch.unstored_receipts(1)] == ["e1"]
+    fleet.dispatch.return_receipts(due.receipts)
+    assert [one.edge for one in fleet.dispatch.unstored_receipts(1)] == ["e1"]
+    assert fleet.dispatch.take_due().done == 1
 
 
 def test_edges_wait_for_shields_and_not_for_ever(fleet: Fleet):
@@ -96,21 +98,21 @@ def test_edges_wait_for_shields_and_not_for_ever(fleet: Fleet):
     fleet.adds(PURGE)
     assert fleet.told(shield) == [1]
     assert fleet.told(edge) == []
-    fleet.clock.move(SHIELDS_WITHIN)
-    late = fleet.dispatch.due().late
+    fleet.clock.move(SHIELD_SECONDS)
+    late = fleet.dispatch.take_due().late
     assert late == {1: ["s1"]}
-    fleet.dispatch.release.record_late(late)
-    fleet.dispatch.look()
+    fleet.dispatch.gate.record_late(late)
+    fleet.dispatch.advance_gate()
     assert fleet.told(edge) == [1]
     fleet.answers(shield, 1)
-    assert fleet.dispatch.due().again == {1: ["s1"]}
+    assert fleet.dispatch.take_due().resend == {1: ["s1"]}
 
 
 def test_one_that_is_ahead_is_told_nothing_until_somebody_has_looked(fleet: Fleet):
     edge = fleet.joins("e1", 5)
     assert fleet.dispatch.next_jobs(edge) is None
-    assert fleet.dispatch.due().ahead
-    assert fleet.dispatch.ahead() == [("e1", "it claims job 5, the log of jobs ends at 0")]
+    assert fleet.dispatch.take_due().ahead
+    assert fleet.dispatch.nodes_ahead() == [("e1", "it claims job 5, the log of jobs ends at 0")]
 
 
 def test_nobody_waits_for_a_node_in_quarantine(fleet: Fleet):
@@ -120,7 +122,7 @@ def test_nobody_waits_for_a_node_in_quarantine(fleet: Fleet):
     fleet.dispatch.quarantined = lambda: {"s9", "e9"}
     fleet.answers(fleet.joins("e1"), 1)
     assert fleet.dispatch.done_upto() == 1
-    assert [one.id for one in fleet.dispatch.shields() if one.there] == []
+    assert [one.id for one in fleet.dispatch.shields() if one.is_present] == []
     assert [one.mark for one in fleet.dispatch.shields()] == [NOTHING]
 
 
@@ -136,6 +138,6 @@ def test_one_that_dropped_everything_answers_for_all(fleet: Fleet):
 
 def test_a_log_without_an_epoch_says_nothing():
     fleet = Fleet()
-    fleet.dispatch.begin("", 0)
+    fleet.dispatch.restart_log("", 0)
     assert fleet.dispatch.next_jobs(fleet.joins("e1")) is None
     fleet.dispatch.stop()

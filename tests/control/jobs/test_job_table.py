@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.jobs.job_table import Begin, begin_of, entry_of, late_of
+from control.jobs.job_table import LogStart, entry_from_row, late_shields, log_start
 from kernel.fleet.messages import Job
 
 EPOCH = {"name": "epoch-jobs", "value": "e"}
@@ -12,13 +12,13 @@ EPOCH = {"name": "epoch-jobs", "value": "e"}
     ("rows", "head", "begin"),
     [
         ([], 0, None),
-        ([EPOCH], 5, Begin("e", 0)),
-        ([EPOCH, {"name": "floor-jobs", "value": "7"}], 9, Begin("e", 7)),
-        ([EPOCH, {"name": "floor-jobs", "value": "7"}], 10_100, Begin("e", 100)),
+        ([EPOCH], 5, LogStart("e", 0)),
+        ([EPOCH, {"name": "floor-jobs", "value": "7"}], 9, LogStart("e", 7)),
+        ([EPOCH, {"name": "floor-jobs", "value": "7"}], 10_100, LogStart("e", 100)),
     ],
 )
-def test_where_the_log_begins(rows: list, head: int, begin: Begin | None):
-    assert begin_of(rows, head) == begin
+def test_where_the_log_begins(rows: list, head: int, begin: LogStart | None):
+    assert log_start(rows, head) == begin
 
 
 @pytest.mark.parametrize(
@@ -31,4 +31,8 @@ def test_where_the_log_begins(rows: list, head: int, begin: Begin | None):
 )
 def test_what_a_row_notes(note: str, refers: tuple[int, ...], late: list[str]):
     row = {"seq": 4, "kind": "purge", "content": b"{}", "at": 1.0, "note": note}
-    assert (entry_of(row).job, entry_of(row).refers, late_of(row)) == (Job(4, "purge", b"{}"), refers, late)
+    assert (entry_from_row(row).job, entry_from_row(row).refers, late_shields(row)) == (
+        Job(4, "purge", b"{}"),
+        refers,
+        late,
+    )

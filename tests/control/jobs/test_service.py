@@ -12,9 +12,9 @@ from control.db.schema import jobs
 from control.db.store import Author
 from control.fleet.fanout import Edge, Fanout
 from control.fleet.quarantine import Quarantine, quarantined
-from control.jobs.service import AGAIN_AFTER, JobKeeper
-from control.jobs.tier_gate import SHIELDS_WITHIN
-from control.new_epoch import new_epoch
+from control.jobs.service import RETRY_AFTER, JobService
+from control.jobs.tier_gate import SHIELD_SECONDS
+from control.new_epoch import start_new_epoch
 from kernel.errors import StorageFailed
 from kernel.fleet.jobs import Prefetch, Purge
 from kernel.fleet.messages import DONE, NOTHING, Hello, Jobs, Receipt, Version
@@ -30,7 +30,7 @@ class Control:
         self.clock = clock
         self.store = store
         self.fanout = Fanout(lambda: store.desired, Quarantine(store, clock).hold, clock)
-        self.keeper = JobKeeper(store, self.fanout, clock)
+        self.keeper = JobService(store, self.fanout, clock)
 
     def joins(self, name: str, role: str = "edge", mark: Version | None = None) -> Edge:
         """An edge that holds all of the log, unless said."""
@@ -69,7 +69,7 @@ async def open_control(open_store: Callable, clock: FakeClock) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def _running(keeper: JobKeeper) -> AsyncIterator[None]:
+async def _running(keeper: JobService) -> AsyncIterator[None]:
     import asyncio
     import contextlib
 
@@ -134,13 +134,13 @@ async def test_a_late_shield_is_named_and_the_edges_are_told_again(open_control:
     shield, edge = control.joins("s1", "shield"), control.joins("e1")
     for key in ("a", "b"):
         await control.keeper.purge(Purge(keys=(key,)), ME)
-    control.clock.move(SHIELDS_WITHIN)
-    await until(lambda: control.keeper.dispatch.release.released == 2)
+    control.clock.move(SHIELD_SECONDS)
+    await until(lambda: control.keeper.dispatch.gate.released == 2)
     assert control.asks(edge) == [1, 2]
     control.answers(edge, 1, 2)
     assert (await control.keeper.status(1))["lateShields"] == {"s1": None}
     control.answers(shield, 1, 2)
-    await until(lambda: control.keeper.dispatch.log.head >= 3 and not control.keeper.dispatch.release.late)
+    await until(lambda: control.keeper.dispatch.log.head >= 3 and not control.keeper.dispatch.gate.late)
     told = control.asks(edge)
     assert (await control.keeper.status(1))["lateShields"] == {"s1": told[-1]}
     again = [await control.keeper.status(seq) for seq in told]
@@ -152,12 +152,12 @@ async def test_a_restart_remembers_the_log_and_who_was_late(open_control: Callab
     control = await open_control()
     shield, edge = control.joins("s1", "shield"), control.joins("e1")
     await control.keeper.purge(Purge(keys=("a",)), ME)
-    control.clock.move(SHIELDS_WITHIN)
-    await until(lambda: control.keeper.dispatch.release.released == 1)
+    control.clock.move(SHIELD_SECONDS)
+    await until(lambda: control.keeper.dispatch.gate.released == 1)
     shield.connected = False
     later = await open_control(shield, edge)
     assert later.keeper.dispatch.log.epoch == control.keeper.dispatch.log.epoch
-    assert later.keeper.dispatch.release.late == {1: {"s1"}}
+    assert later.keeper.dispatch.gate.late == {1: {"s1"}}
     assert later.asks(later.joins("e2", mark=Version(later.keeper.dispatch.log.epoch, 0))) == [1]
     later.answers(later.joins("s1", "shield", Version(later.keeper.dispatch.log.epoch, 0)), 1)
     await until(lambda: later.keeper.dispatch.log.head == 2)
@@ -171,7 +171,7 @@ async def test_one_that_cannot_know_what_it_missed_drops_everything(open_control
     assert isinstance(said, Jobs)
     assert (said.floor, said.head, said.entries) == (1, 1, ())
     control.answers(edge, 1)
-    assert control.keeper.dispatch.holds(edge, 1)
+    assert control.keeper.dispatch.has_purged(edge, 1)
 
 
 async def test_a_node_whose_mark_is_beyond_the_log_is_held_in_quarantine(
@@ -194,9 +194,9 @@ async def test_in_an_operators_new_epoch_edges_drop_everything(open_control: Cal
     control = await open_control()
     await control.keeper.purge(Purge(all=True), ME)
     epochs = control.store.desired.epoch, control.keeper.dispatch.log.epoch
-    control.store.on_change("epoch", control.keeper.begin_again)
+    control.store.on_change("epoch", control.keeper.request_reload)
     await Quarantine(control.store, control.clock).hold("e1", "it claims job 9")
-    await control.store.transact(lambda tx: new_epoch(tx, epochs[1]), ME)
+    await control.store.transact(lambda tx: start_new_epoch(tx, epochs[1]), ME)
     await control.store.refresh()
     await until(lambda: control.keeper.dispatch.log.epoch != epochs[1])
     assert control.store.desired.epoch != epochs[0]
@@ -215,8 +215,8 @@ async def test_a_prefetch_ends_with_the_last_receipt(open_control: Callable, unt
     assert (await control.keeper.status(1))["status"] == "active"
     control.answers(second, 1)
     assert (await control.keeper.status(1))["status"] == "complete"
-    assert not control.keeper.dispatch.holds(first, 1)
-    await until(lambda: control.clock.move(0.1) or not control.keeper.dispatch.pending(1))
+    assert not control.keeper.dispatch.has_purged(first, 1)
+    await until(lambda: control.clock.move(0.1) or not control.keeper.dispatch.unstored_receipts(1))
     assert (await control.keeper.states()) == {("prefetch", "complete"): 1}
 
 
@@ -226,11 +226,11 @@ async def test_a_caller_may_wait_for_the_end(open_control: Callable) -> None:
     control = await open_control()
     edge = control.joins("e1")
     await control.keeper.purge(Purge(all=True), ME)
-    waiting = asyncio.get_running_loop().create_task(control.keeper.ended(1, 10))
+    waiting = asyncio.get_running_loop().create_task(control.keeper.wait_until_done(1, 10))
     await asyncio.sleep(0)
     control.answers(edge, 1)
     await waiting
-    waiting = asyncio.get_running_loop().create_task(control.keeper.ended(2, 10))
+    waiting = asyncio.get_running_loop().create_task(control.keeper.wait_until_done(2, 10))
     await asyncio.sleep(0)
     control.clock.move(10)
     await waiting
@@ -249,9 +249,9 @@ async def test_receipts_that_cannot_be_kept_are_kept_later(
 
     monkeypatch.setattr(control.store, "save", fails)
     control.answers(edge, 1)
-    await until(lambda: control.keeper._kept_at >= 0 and control.keeper.dispatch.pending(1))
+    await until(lambda: control.keeper._kept_at >= 0 and control.keeper.dispatch.unstored_receipts(1))
     monkeypatch.setattr(control.store, "save", save)
-    await until(lambda: control.clock.move(AGAIN_AFTER) or control.keeper._finished == 1)
+    await until(lambda: control.clock.move(RETRY_AFTER) or control.keeper._finished == 1)
     assert (await control.keeper.page(None, 1))[0]["state"] == "complete"
 
 
@@ -267,19 +267,19 @@ async def test_a_purge_at_one_replica_reaches_the_edges_of_another(
     await until(lambda: two.keeper.dispatch.log.head == seq)
     assert two.asks(edge) == []
     one.answers(shield, seq)
-    await until(lambda: two.keeper.dispatch.release.released == seq)
+    await until(lambda: two.keeper.dispatch.gate.released == seq)
     assert two.asks(edge) == [seq]
     two.answers(edge, seq)
-    await until(lambda: two.clock.move(0.1) or not two.keeper.dispatch.pending(seq))
+    await until(lambda: two.clock.move(0.1) or not two.keeper.dispatch.unstored_receipts(seq))
     found = await one.keeper.status(seq)
     assert {one["edge"] for one in found["receipts"]} == {"s1", "e1"}
 
 
 async def test_the_tables_do_not_grow_for_ever(open_control: Callable, monkeypatch) -> None:
     control = await open_control()
-    monkeypatch.setattr("control.jobs.job_table.ROWS_KEPT", 2)
+    monkeypatch.setattr("control.jobs.job_table.MAX_ROWS", 2)
     for _ in range(5):
         await control.keeper.purge(Purge(all=True), ME)
-    await control.keeper.forget()
+    await control.keeper.delete_old()
     assert [row["seq"] for row in await control.keeper.page(None, 10)] == [5, 4]
     assert [row["seq"] for row in await control.keeper.page(5, 10)] == [4]

@@ -4,7 +4,16 @@ import json
 
 import pytest
 
-from control.jobs.status import MAX_AUDITED, NodeSeen, ReceivedReceipt, audited, brief, quantile, state_of, whole
+from control.jobs.status import (
+    MAX_AUDITED,
+    JobNode,
+    ReceivedReceipt,
+    audit_value,
+    job_json,
+    job_summary_json,
+    quantile,
+    state_of,
+)
 
 ROW = {
     "seq": 7, "kind": "purge", "content": b'{"keys":["t"],"soft":true}', "author": "ann", "reason": "why", "at": 100.0,
@@ -13,8 +22,8 @@ ROW = {
 DONE, FAILED = ReceivedReceipt("e1", 100.5, 3, 0, "done"), ReceivedReceipt("e2", 101.0, 1, 0, "2 files are left")
 
 
-def node(name: str, *, done: bool, connected: bool = True) -> NodeSeen:
-    return NodeSeen(name, "edge", connected, 99.0, done)
+def node(name: str, *, done: bool, connected: bool = True) -> JobNode:
+    return JobNode(name, "edge", connected, 99.0, done)
 
 
 @pytest.mark.parametrize(
@@ -30,12 +39,12 @@ def node(name: str, *, done: bool, connected: bool = True) -> NodeSeen:
         ("failed", [], [], "failed"),
     ],
 )
-def test_where_a_job_is(stored: str, nodes: list[NodeSeen], receipts: list[ReceivedReceipt], state: str):
+def test_where_a_job_is(stored: str, nodes: list[JobNode], receipts: list[ReceivedReceipt], state: str):
     assert state_of(stored, nodes, receipts) == state
 
 
 def test_a_whole_status():
-    found = whole(ROW, [FAILED, DONE], [node("e1", done=True), node("e2", done=True), node("e3", done=False)])
+    found = job_json(ROW, [FAILED, DONE], [node("e1", done=True), node("e2", done=True), node("e3", done=False)])
     assert (found["status"], found["trigger"]["type"], found["ctime"], found["mtime"]) == (
         "active",
         "invalidate",
@@ -48,13 +57,13 @@ def test_a_whole_status():
     assert found["counts"] == {
         "nodes": 3, "done": 2, "receipts": 2, "failed": 1, "lagging": 1, "objects": 4, "bytes": 0,
     }  # fmt: skip
-    assert whole(ROW, [DONE], [node("e1", done=True)])["etime"] == 100.5
+    assert job_json(ROW, [DONE], [node("e1", done=True)])["etime"] == 100.5
 
 
 def test_what_is_noted_is_told():
     late = ROW | {"note": '{"late": ["s1", "s2"], "again": {"s1": 9}}'}
-    assert brief(late)["lateShields"] == {"s1": 9, "s2": None}
-    assert brief(ROW | {"note": '{"refers": [7]}', "kind": "prefetch"})["refersTo"] == [7]
+    assert job_summary_json(late)["lateShields"] == {"s1": 9, "s2": None}
+    assert job_summary_json(ROW | {"note": '{"refers": [7]}', "kind": "prefetch"})["refersTo"] == [7]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +74,6 @@ def test_quantiles(values: list[float], share: float, found: float | None):
 
 
 def test_the_audit_log_holds_no_long_lists():
-    assert audited(b'{"keys":["a"],"soft":true}') == {"keys": ["a"], "soft": True}
-    many = audited(json.dumps({"urls": ["/a"] * 99}).encode())
+    assert audit_value(b'{"keys":["a"],"soft":true}') == {"keys": ["a"], "soft": True}
+    many = audit_value(json.dumps({"urls": ["/a"] * 99}).encode())
     assert many == {"urls": ["/a"] * MAX_AUDITED, "of": {"urls": 99}}

@@ -2,15 +2,15 @@
 
 import pytest
 
-from control.jobs.log import Entry
-from control.jobs.tier_gate import SHIELDS_WITHIN, Shield, TierGate
+from control.jobs.log import LogEntry
+from control.jobs.tier_gate import SHIELD_SECONDS, Shield, TierGate
 from kernel.fleet.messages import PREFETCH, PURGE, Job, Version
 
 EPOCH = "e"
 
 
-def entry(seq: int, kind: str = PURGE, refers: tuple[int, ...] = ()) -> Entry:
-    return Entry(Job(seq, kind, b"{}"), 0.0, refers)
+def entry(seq: int, kind: str = PURGE, refers: tuple[int, ...] = ()) -> LogEntry:
+    return LogEntry(Job(seq, kind, b"{}"), 0.0, refers)
 
 
 def shield(name: str, mark: int, *, there: bool = True, epoch: str = EPOCH) -> Shield:
@@ -24,7 +24,7 @@ def shield(name: str, mark: int, *, there: bool = True, epoch: str = EPOCH) -> S
         ([entry(1), entry(2)], [shield("a", 2), shield("b", 2)], {}, 2, {}),
         ([entry(1), entry(2)], [shield("a", 2), shield("b", 1)], {}, 1, {}),
         ([entry(1)], [shield("a", 9, epoch="other")], {}, 0, {}),
-        ([entry(1), entry(2)], [shield("a", 0)], {1: SHIELDS_WITHIN, 2: 1.0}, 0, {1: ["a"]}),
+        ([entry(1), entry(2)], [shield("a", 0)], {1: SHIELD_SECONDS, 2: 1.0}, 0, {1: ["a"]}),
         ([entry(1), entry(2)], [shield("a", 0, there=False)], {}, 0, {1: ["a"], 2: ["a"]}),
         ([entry(1), entry(2)], [shield("a", 0, there=False), shield("b", 0)], {}, 0, {}),
         ([entry(1, PREFETCH), entry(2, refers=(1,)), entry(3)], [shield("a", 0)], {}, 2, {}),

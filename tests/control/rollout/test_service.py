@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from control.rollout.layers import EdgeLabels
-from control.rollout.rollout import State, has_it
+from control.rollout.rollout import RolloutState, has_new_settings
 from control.rollout.settings_state import RolloutConflict
 from kernel.documents import BadDocument
 from kernel.fleet.messages import SETTINGS, Hello, Report
@@ -37,7 +37,7 @@ class Fleet:
 
     @property
     def rollout(self):
-        return self.control.settings.now_pushed().rollout
+        return self.control.settings.current().rollout
 
     def having(self, ttl: str) -> set[str]:
         return {agent.id for agent in self.agents if agent.settings.get("default_ttl") == ttl}
@@ -92,7 +92,7 @@ async def test_good_settings_reach_all_stage_by_stage(fleet) -> None:
             if not seen or len(found.having("7s")) != seen[-1]:
                 seen.append(len(found.having("7s")))
         assert seen == [1, 5, 10, 20]
-        assert found.rollout.state is State.DONE
+        assert found.rollout.state is RolloutState.DONE
         assert all(agent.taken == [{"default_ttl": "7s"}] for agent in found.agents)
 
 
@@ -101,7 +101,7 @@ async def test_a_refusal_takes_it_back_at_once(fleet) -> None:
         for agent in found.agents:
             agent.subscriber._ears.accepts = _refuse
         await found.control.settings.push({"all": {"default_ttl": "7s"}}, author="anna")
-        await found.until(lambda: found.rollout.state is State.REVERTED)
+        await found.until(lambda: found.rollout.state is RolloutState.REVERTED)
         assert found.rollout.why.startswith("refused by e")
         await found.settled()
         assert [agent.taken for agent in found.agents] == [[]] * 4
@@ -121,28 +121,28 @@ async def test_a_canary_that_falls_silent_takes_it_back(fleet) -> None:
         (canary,) = found.having("7s")
         await next(agent for agent in found.agents if agent.id == canary).is_killed()
         await found.lasts(13)
-        assert found.rollout.state is State.REVERTED
-        assert found.rollout.why == f"no word any more from {canary}"
+        assert found.rollout.state is RolloutState.REVERTED
+        assert found.rollout.why == f"no report any more from {canary}"
 
 
 async def test_an_operator_holds_lets_on_and_takes_back(fleet) -> None:
     async with fleet(10) as found:
         push = found.control.settings
-        with pytest.raises(RolloutConflict, match="no settings are on their way"):
+        with pytest.raises(RolloutConflict, match="no rollout is under way"):
             await push.hold(author="anna")
         await push.push({"all": {"default_ttl": "7s"}}, author="anna")
         await push.hold(author="bert", reason="lunch")
         await found.lasts(100)
-        assert (found.rollout.state, found.rollout.why, len(found.having("7s"))) == (State.HELD, "lunch", 1)
-        await push.go_on(author="bert")
+        assert (found.rollout.state, found.rollout.why, len(found.having("7s"))) == (RolloutState.HELD, "lunch", 1)
+        await push.resume(author="bert")
         await found.lasts(20)
         assert 1 < len(found.having("7s")) < 10
-        await push.back(author="anna")
+        await push.roll_back(author="anna")
         await found.settled()
-        assert found.rollout.state is State.REVERTED
+        assert found.rollout.state is RolloutState.REVERTED
         assert found.having("7s") == set()
-        with pytest.raises(RolloutConflict, match="go back from"):
-            await push.back(author="anna")
+        with pytest.raises(RolloutConflict, match="to roll back"):
+            await push.roll_back(author="anna")
 
 
 async def test_held_settings_that_harm_go_back_all_the_same(fleet) -> None:
@@ -150,7 +150,7 @@ async def test_held_settings_that_harm_go_back_all_the_same(fleet) -> None:
         await found.control.settings.push({"all": {"default_ttl": BAD}}, author="anna")
         await found.control.settings.hold(author="anna")
         await found.lasts(8)
-        assert found.rollout.state is State.REVERTED
+        assert found.rollout.state is RolloutState.REVERTED
 
 
 async def test_what_was_before_can_be_rolled_out_again(fleet) -> None:
@@ -160,7 +160,7 @@ async def test_what_was_before_can_be_rolled_out_again(fleet) -> None:
             await push.push({"all": {"default_ttl": ttl}}, author="anna")
             await found.lasts(60)
             assert len(found.having(ttl)) == 4
-        await push.back(author="bert")
+        await push.roll_back(author="bert")
         await found.settled()
         assert len(found.having("7s")) == 1
         await found.lasts(60)
@@ -177,12 +177,12 @@ async def test_a_change_while_one_is_on_its_way_begins_anew_and_holds_both(fleet
         held = await push.push({"role/edge": {"idle_timeout": "9s"}}, author="bert")
         assert held.rollout.number > first
         await found.settled()
-        some = [agent for agent in found.agents if has_it(agent.id, held.rollout)]
+        some = [agent for agent in found.agents if has_new_settings(agent.id, held.rollout)]
         assert len(some) == 1
         assert some[0].settings == {"default_ttl": "7s", "idle_timeout": "9s"}
         assert {bool(agent.settings) for agent in found.agents if agent not in some} == {False}
         await found.lasts(60)
-        assert found.rollout.state is State.DONE
+        assert found.rollout.state is RolloutState.DONE
         assert all(agent.settings == some[0].settings for agent in found.agents)
 
 
@@ -193,7 +193,7 @@ async def test_an_edge_that_joins_in_the_middle_gets_what_its_place_says(fleet) 
         late = agents(30, found.control.connect, found.folder, found.clock, ill, first=20)
         found.agents += late
         await found.settled()
-        wanted = {agent.id for agent in late if has_it(agent.id, found.rollout)}
+        wanted = {agent.id for agent in late if has_new_settings(agent.id, found.rollout)}
         assert 0 < len(wanted) < 30
         assert {agent.id for agent in late if agent.settings} == wanted
 
@@ -201,14 +201,14 @@ async def test_an_edge_that_joins_in_the_middle_gets_what_its_place_says(fleet) 
 async def test_only_edges_that_it_concerns_bear_the_risk(fleet) -> None:
     async with fleet(10, region="eu") as found:
         push = found.control.settings
-        assert push.would_get(Hello("x", region="ap"), {"region/ap": {"drain": "3s"}}) == ({}, {"drain": "3s"})
+        assert push.preview(Hello("x", region="ap"), {"region/ap": {"drain": "3s"}}) == ({}, {"drain": "3s"})
         await push.push({"edge/e3": {"default_ttl": BAD}}, author="anna")
         await found.settled()
         assert found.having(BAD) == {"e3"}
         await found.lasts(8)
-        assert found.rollout.state is State.REVERTED
+        assert found.rollout.state is RolloutState.REVERTED
         held = await push.push({"region/ap": {"default_ttl": BAD}}, author="anna")
-        assert held.rollout.state is State.DONE
+        assert held.rollout.state is RolloutState.DONE
         assert held.document(EdgeLabels("e1", region="ap"), "e").content == b'{"default_ttl":"13s"}'
 
 
@@ -218,7 +218,7 @@ async def test_what_is_wrong_is_refused_before_anything_is_taken_back(fleet) -> 
         await push.push({"all": {"default_ttl": "7s"}}, author="anna")
         with pytest.raises(BadDocument, match="default_ttl"):
             await push.push({"all": {"default_ttl": "soon"}}, author="bert")
-        assert found.rollout.state is State.ROLLING
+        assert found.rollout.state is RolloutState.ROLLING
         before = found.control.desired.revision
         await push.push({"all": {"default_ttl": "7s"}}, author="bert")
         assert found.control.desired.revision == before

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from control.audit.entry import Author
-from control.trust.api_keys import Caller, Keys, Role
+from control.trust.api_keys import ApiKeys, Caller, Role
 from kernel.documents import BadDocument
 
 NOW = 1_800_000_000.0
@@ -14,9 +14,9 @@ ANNA = Author("anna", NOW)
 
 
 @asynccontextmanager
-async def opened(open_store: Callable) -> AsyncIterator[Keys]:
+async def opened(open_store: Callable) -> AsyncIterator[ApiKeys]:
     async with open_store() as store:
-        made = Keys(store, "the key of the file, long enough")
+        made = ApiKeys(store, "the key of the file, long enough")
         await made.start()
         yield made
 

@@ -9,7 +9,7 @@ import pytest
 
 from control.settings import ControlSettings
 from control.trust.authority import Authority
-from control.trust.certificate import Renewed, ServerCertificate, server_credentials
+from control.trust.certificate import RenewedConfiguration, ServerCertificate, server_credentials
 from kernel.fleet.identity import CONTROL_NAME, BadIdentity
 from tests.certificates import NOW, fleet_authority
 
@@ -59,9 +59,9 @@ def test_credentials_are_made_of_it() -> None:
 def test_a_listener_is_told_of_a_certificate_only_when_it_is_a_new_one() -> None:
     now = [NOW]
     made = ServerCertificate(AUTHORITY, "r", [], 600, lambda: now[0])
-    listeners = [Renewed(made, made.configuration()) for _ in range(2)]
-    assert [one.look() for one in listeners] == [None, None]
+    listeners = [RenewedConfiguration(made, made.configuration()) for _ in range(2)]
+    assert [one.fetch() for one in listeners] == [None, None]
     now[0] += 450
-    told = [one.look() for one in listeners]
+    told = [one.fetch() for one in listeners]
     assert told == [made.configuration()] * 2
-    assert [one.look() for one in listeners] == [None, None]
+    assert [one.fetch() for one in listeners] == [None, None]
