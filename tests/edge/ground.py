@@ -7,7 +7,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from edge.settings import EdgeSettings
 from edge.upstreams.network import LoopNetwork
 from kernel.settings.table import resolve
 from tests.doubles.clock import FakeClock, turns
+from tests.doubles.response import Response, read_responses
 
 SECONDS = 10.0
 """Bound of every wait: a test that needs it has failed."""
@@ -114,50 +115,6 @@ async def _chunked_body(reader: asyncio.StreamReader) -> bytes:
 
 
 @dataclass
-class Response:
-    status: int
-    fields: dict[str, str]
-    body: bytes
-    whole: bool = True
-    lines: list[str] = field(default_factory=list)
-
-
-def parsed(data: bytes, *, heads: tuple[int, ...] = ()) -> list[Response]:
-    """The responses in these bytes; `heads` names those that answer HEAD."""
-    found: list[Response] = []
-    while data:
-        head, end, data = data.partition(b"\r\n\r\n")
-        lines = head.decode("latin-1").split("\r\n")
-        status = int(lines[0].split(" ")[1])
-        fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
-        made = Response(status, fields, b"", bool(end), lines[1:])
-        if status < 200 or status in (204, 304) or len(found) in heads:
-            pass
-        elif fields.get("transfer-encoding") == "chunked":
-            made.body, made.whole, data = _chunks(data)
-        elif "content-length" in fields:
-            length = int(fields["content-length"])
-            made.body, data = data[:length], data[length:]
-            made.whole = len(made.body) == length
-        else:
-            made.body, data = data, b""
-        found.append(made)
-    return found
-
-
-def _chunks(data: bytes) -> tuple[bytes, bool, bytes]:
-    body = b""
-    while data:
-        size, _, rest = data.partition(b"\r\n")
-        length = int(size, 16)
-        if length == 0:
-            return body, True, rest[2:]
-        body += rest[:length]
-        data = rest[length + 2 :]
-    return body, False, b""
-
-
-@dataclass
 class Ground:
     edge: Edge
     upstream: RawUpstream
@@ -183,7 +140,7 @@ class Ground:
     async def gets(self, path: str = "/a", method: str = "GET", more: str = "", body: bytes = b"") -> Response:
         """One request on a connection of its own; its final response, before which there may be interim ones."""
         head = f"{method} {path} HTTP/1.1\r\nHost: h\r\n{more}\r\n".encode()
-        return parsed(await self.sends(head + body), heads=(0,) if method == "HEAD" else ())[-1]
+        return read_responses(await self.sends(head + body), method)[-1]
 
     def asks(self, path: str = "/a") -> asyncio.Task[Response]:
         """Ask, and go on meanwhile."""

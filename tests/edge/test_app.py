@@ -13,7 +13,8 @@ from edge.upstreams.network import LoopNetwork
 from kernel.errors import BadSettings
 from kernel.settings.table import resolve
 from tests.doubles.clock import FakeClock
-from tests.edge.ground import Says, parsed, resets, standing
+from tests.doubles.response import read_responses
+from tests.edge.ground import Says, resets, standing
 
 SEGMENT = "/cdn/eu/t1/v720/1.m4s"
 
@@ -46,8 +47,8 @@ async def test_more_viewers_than_it_may_have_are_turned_away(tmp_path: Path):
     async with standing(tmp_path, profile="media", max_connections=2) as ground:
         kept = [await ground.connect() for _ in range(2)]
         await ground.until(lambda: len(ground.edge.handler.connections) == 2)
-        got = parsed(await ground.sends(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"))[0]
-        assert (got.status, got.fields["retry-after"], got.fields["connection"]) == (503, "1", "close")
+        got = read_responses(await ground.sends(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"))[0]
+        assert (got.status, got.headers["retry-after"], got.headers["connection"]) == (503, "1", "close")
         for _, writer in kept:
             writer.close()
         await ground.until(lambda: not ground.edge.handler.connections)
@@ -135,7 +136,7 @@ async def test_a_viewer_with_too_many_requests_through_a_proxy_is_told_so(tmp_pa
         writer.write(b"GET /slow HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n")
         await ground.until(ground.upstream.hanging.is_set)
         greedy = await ground.gets("/a", more="X-Forwarded-For: 192.0.2.7\r\n")
-        assert (greedy.status, greedy.fields["retry-after"]) == (429, "1")
+        assert (greedy.status, greedy.headers["retry-after"]) == (429, "1")
         assert b"too-many-from-address" in greedy.body
         assert (await ground.gets("/a", more="X-Forwarded-For: 192.0.2.8\r\n")).status == 200
         resets(writer)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.ground import RawUpstream, Says, ok, parsed, standing
+from tests.doubles.response import read_responses
+from tests.edge.ground import RawUpstream, Says, ok, standing
 from tests.edge.process import edge_process
 
 SEG = "/cdn/eu/t1/v720/1.m4s"
@@ -30,8 +31,8 @@ async def test_a_precondition_that_fails_is_412_fresh_filled_and_stored(
         for condition in FAILING:
             for _ in range(2):  # filled for it, then stored
                 got = await ground.gets(first, method, f"{condition}\r\n{extra}")
-                assert (got.status, got.body, got.fields["etag"]) == (412, b"", '"a"')
-                assert got.fields["access-control-allow-origin"] == "*"
+                assert (got.status, got.body, got.headers["etag"]) == (412, b"", '"a"')
+                assert got.headers["access-control-allow-origin"] == "*"
         for condition in HOLDING:
             got = await ground.gets(first, method, f"{condition}\r\n{extra}")
             assert got.status == (206 if extra and method == "GET" else 200)
@@ -67,8 +68,8 @@ async def test_a_real_edge_says_412_and_asks_anew_after_a_crossing_408(tmp_path:
         upstream.answers["/cdn/eu/t1/v720/2.m4s"] = [late, ok(b"again")]
         with edge_process(tmp_path, upstream.port, profile="media") as edge:
             for more, status in (("", 200), (FAILING[0] + "\r\n", 412), (HOLDING[0] + "\r\n", 200)):
-                assert parsed(await asyncio.to_thread(edge.gets, SEG, more))[0].status == status
-            got = parsed(await asyncio.to_thread(edge.gets, "/cdn/eu/t1/v720/2.m4s"))[0]
+                assert read_responses(await asyncio.to_thread(edge.gets, SEG, more))[0].status == status
+            got = read_responses(await asyncio.to_thread(edge.gets, "/cdn/eu/t1/v720/2.m4s"))[0]
             assert (got.status, got.body) == (200, b"again")
     finally:
         upstream.stop()

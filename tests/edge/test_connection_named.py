@@ -9,7 +9,8 @@ import pytest
 
 from edge.wire.head import Limits, read_head
 from edge.wire.request import Request
-from tests.edge.ground import RawUpstream, ok, parsed, standing
+from tests.doubles.response import read_responses
+from tests.edge.ground import RawUpstream, ok, standing
 from tests.edge.process import edge_process
 
 VARYING = b"Cache-Control: max-age=60\r\nVary: Accept-Language\r\n"
@@ -88,15 +89,17 @@ async def test_real_edge_and_shield_poisoned_by_no_connection_and_no_cdn_loop(tm
             evil = "Connection: accept-language\r\nAccept-Language: de\r\n"
             await asyncio.to_thread(edge.gets, "/a", evil)
             upstream.default = ok(b"deutsch", VARYING)
-            got = parsed(await asyncio.to_thread(edge.gets, "/a", "Accept-Language: de\r\n"))[0]
+            got = read_responses(await asyncio.to_thread(edge.gets, "/a", "Accept-Language: de\r\n"))[0]
             assert got.body == b"deutsch"
         with (
             edge_process(tmp_path, upstream.port, program="shield", name="s", id="s1", profile="media") as shield,
             edge_process(tmp_path, shield.address[1], profile="media") as edge,
         ):
-            got = parsed(await asyncio.to_thread(edge.gets, "/cdn/eu/t1/v720/1.m4s", "CDN-Loop: s1\r\n"))[0]
+            got = read_responses(await asyncio.to_thread(edge.gets, "/cdn/eu/t1/v720/1.m4s", "CDN-Loop: s1\r\n"))[0]
             assert got.status == 200
-            got = parsed(await asyncio.to_thread(edge.gets, "/cdn/eu/t1/v720/2.m4s", "CDN-Loop: x, e;a=b\r\n"))[0]
+            got = read_responses(await asyncio.to_thread(edge.gets, "/cdn/eu/t1/v720/2.m4s", "CDN-Loop: x, e;a=b\r\n"))[
+                0
+            ]
             assert got.status == 508
     finally:
         upstream.stop()

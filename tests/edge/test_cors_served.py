@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.ground import Says, ok, parsed, standing
+from tests.doubles.response import read_responses
+from tests.edge.ground import Says, ok, standing
 from tests.edge.process import Upstream, edge_process
 
 SEG = "/cdn/eu/t1/v720/1.m4s"
@@ -30,10 +31,10 @@ async def test_a_preflight_needs_no_token(tmp_path: Path, path: str):
     """It carries no credentials, and a page that is refused here could never show one."""
     async with standing(tmp_path, **no_keys(tmp_path)) as ground:
         got = await ground.gets(path, "OPTIONS", PREFLIGHT + "Access-Control-Request-Private-Network: true\r\n")
-        assert (got.status, got.fields["access-control-allow-origin"]) == (204, "*")
-        allowed = {name.strip().lower() for name in got.fields["access-control-allow-headers"].split(",")}
+        assert (got.status, got.headers["access-control-allow-origin"]) == (204, "*")
+        allowed = {name.strip().lower() for name in got.headers["access-control-allow-headers"].split(",")}
         assert set(PREFLIGHT.rpartition(": ")[2].strip().split(",")) <= allowed
-        assert "access-control-allow-private-network" not in got.fields
+        assert "access-control-allow-private-network" not in got.headers
         assert ground.upstream.asked == []
 
 
@@ -51,7 +52,7 @@ async def test_a_page_can_read_why_it_was_refused(tmp_path: Path, routes: list[d
             (SEG, "GET", "", b""), (SEG, "DELETE", "", b""), (SEG, "POST", "Content-Length: 1\r\n", b"x"),
         ):  # fmt: skip
             got = await ground.gets(path, method, f"Origin: https://a\r\n{more}", body)
-            notes(got.status, got.fields)
+            notes(got.status, got.headers)
     async with standing(tmp_path, routes=routes, profile="media") as ground:
         ground.upstream.answers |= {
             "/cdn/eu/t1/v720/2.m4s": Says(b"nonsense", then="close"),
@@ -63,7 +64,7 @@ async def test_a_page_can_read_why_it_was_refused(tmp_path: Path, routes: list[d
             (4, "Cache-Control: only-if-cached\r\n"), (1, "CDN-Loop: e\r\n"),
         ):  # fmt: skip
             got = await ground.gets(f"/cdn/eu/t1/v720/{number}.m4s", more=f"Origin: https://a\r\n{more}")
-            notes(got.status, got.fields)
+            notes(got.status, got.headers)
     assert set(said) == {401, 405, 416, 412, 304, 502, 404, 504, 508}
     assert set(said.values()) == {("https://a", True, "Origin") if routes else ("*", True, None)}
 
@@ -72,9 +73,9 @@ async def test_general_answers_preflights_where_cors_is_its_own(tmp_path: Path):
     """Else upstream is asked, as for any OPTIONS; its words were dropped and the page was never let in."""
     async with standing(tmp_path, profile="general", routes=[{"path": "/own/", "cors": ["https://a"]}]) as ground:
         got = await ground.gets("/own/a", "OPTIONS", PREFLIGHT.replace("GET", "PUT"))
-        assert (got.status, got.fields["access-control-allow-origin"]) == (204, "https://a")
-        assert "PUT" in got.fields["access-control-allow-methods"]
-        assert "*" in got.fields["access-control-allow-headers"]
+        assert (got.status, got.headers["access-control-allow-origin"]) == (204, "https://a")
+        assert "PUT" in got.headers["access-control-allow-methods"]
+        assert "*" in got.headers["access-control-allow-headers"]
         assert ground.upstream.asked == []
         await ground.gets("/own/a", "OPTIONS", "Origin: https://a\r\n")
         await ground.gets("/other", "OPTIONS", PREFLIGHT)
@@ -90,6 +91,6 @@ async def test_a_real_edge_answers_a_preflight_and_a_refusal_with_cors(tmp_path:
                 return sock.recv(65536)
 
         for method, status in (("OPTIONS", 204), ("GET", 401)):
-            got = parsed(await asyncio.to_thread(asks, method))[0]
-            assert (got.status, got.fields["access-control-allow-origin"]) == (status, "*")
+            got = read_responses(await asyncio.to_thread(asks, method))[0]
+            assert (got.status, got.headers["access-control-allow-origin"]) == (status, "*")
         assert upstream.heads == []

@@ -10,7 +10,8 @@ import pytest
 from edge.policy.route import ask_for, purge_request_of
 from kernel.fleet.jobs import Purge
 from kernel.vocabulary import Refusal
-from tests.edge.ground import RawUpstream, ok, parsed, standing
+from tests.doubles.response import read_responses
+from tests.edge.ground import RawUpstream, ok, standing
 from tests.edge.process import edge_process, everything
 
 HOSTS = ["shop.example", "Shop.Example.", "shop.example:80", "%73hop.example", "shop.example.:0080"]
@@ -29,11 +30,11 @@ async def test_a_host_written_otherwise_is_the_same_object_and_of_the_same_route
         forms = [asks(host) for host in HOSTS] + [asks("x", f"http://{host}/a") for host in HOSTS]
         forms.append(asks("x", "https://shop.example:443/a"))
         for form in forms:
-            assert parsed(await ground.sends(form))[0].status == 200
+            assert read_responses(await ground.sends(form))[0].status == 200
         assert len(ground.upstream.asked) == 1
         assert b"\r\nHost: shop.example\r\n" in ground.upstream.heads[0]
-        got = parsed(await ground.sends(asks("A.XN--bcher-kva.example.")))[0]
-        assert got.fields["vary"] == "Origin"
+        got = read_responses(await ground.sends(asks("A.XN--bcher-kva.example.")))[0]
+        assert got.headers["vary"] == "Origin"
     async with standing(tmp_path, profile="general", routes=routes[:1]) as ground:
         for host in HOSTS:
             await ground.sends(asks(host))
@@ -58,7 +59,7 @@ async def test_a_purge_reaches_a_host_however_it_is_written(tmp_path: Path, url:
 async def test_what_is_no_host_is_400(tmp_path: Path, host: str):
     async with standing(tmp_path, profile="general") as ground:
         for form in (asks(host), asks("x", f"http://{host}/a")):
-            assert parsed(await ground.sends(form.decode().encode("latin-1")))[0].status == 400
+            assert read_responses(await ground.sends(form.decode().encode("latin-1")))[0].status == 400
         assert ground.upstream.asked == []
 
 
@@ -74,7 +75,9 @@ async def test_a_real_edge_keeps_one_object_of_one_host(tmp_path: Path):
                     sock.sendall(data.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
                     return everything(sock)
 
-            statuses = [parsed(await asyncio.to_thread(sends, asks(host)))[0].status for host in [*HOSTS, "a..b"]]
+            statuses = [
+                read_responses(await asyncio.to_thread(sends, asks(host)))[0].status for host in [*HOSTS, "a..b"]
+            ]
         assert statuses == [200] * len(HOSTS) + [400]
         assert len(upstream.asked) == 1
     finally:

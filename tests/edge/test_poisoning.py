@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.ground import Ground, Says, ok, parsed, standing
+from tests.doubles.response import read_responses
+from tests.edge.ground import Ground, Says, ok, standing
 from tests.kernel.http.test_field_names import OVERRIDES
 
 MEDIA, GENERAL = "/cdn/eu/t1/v720/1.m4s", "/page"
@@ -278,9 +279,9 @@ async def test_an_answer_to_one_viewer_is_not_another_s(ground: Ground, fields: 
 async def test_media_asks_without_credentials_and_keeps_no_cookie(ground: Ground):
     ground.upstream.default = ok(b"one", b"Cache-Control: max-age=60\r\nSet-Cookie: id=victim\r\n")
     got = await ground.gets(MEDIA, more="Cookie: a=victim\r\n")
-    assert "set-cookie" not in got.fields
+    assert "set-cookie" not in got.headers
     assert "cookie" not in names(ground.upstream.heads[0])
-    assert "set-cookie" not in (await ground.gets(MEDIA)).fields
+    assert "set-cookie" not in (await ground.gets(MEDIA)).headers
 
 
 # -- answers that are wrong ------------------------------------------------------------------------------------------
@@ -318,7 +319,7 @@ async def test_a_truncated_answer_is_not_whole_and_not_kept(ground: Ground):
     cut = Says(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nCache-Control: max-age=60\r\n\r\nhello", then="close")
     ground.upstream.default = cut
     data = await ground.sends(f"GET {path_of(ground)} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
-    assert not parsed(data)[0].whole or parsed(data)[0].status == 502
+    assert not read_responses(data)[0].whole or read_responses(data)[0].status == 502
     ground.upstream.default = ok(b"good!")
     assert (await ground.gets(path_of(ground))).body == b"good!"
 
@@ -342,5 +343,5 @@ async def test_an_open_route_opens_nothing_else(tmp_path: Path):
             assert ((await ground.gets(attack)).status, attack) == (status, attack)
         lines = b"GET /cdn/eu/t1/posters/%s HTTP/1.1\r\nHost: h\r\n\r\n"
         data = await ground.sends(b"".join(lines % name for name in (b"a.jpg", b"a.jpg", b"b.m4s", b"a.jpg", b"c.m4s")))
-        assert [one.status for one in parsed(data)] == [200, 200, 401, 200, 401]
+        assert [one.status for one in read_responses(data)] == [200, 200, 401, 200, 401]
         assert ground.upstream.asked == ["GET /cdn/eu/t1/posters/a.jpg"]

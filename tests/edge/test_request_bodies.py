@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 import threading
 from pathlib import Path
 
 import pytest
 
+from tests.doubles.response import receive_response
 from tests.edge.process import EdgeProcess, Upstream, edge_process, everything, until
 
 MIB = 1 << 20
@@ -62,17 +62,8 @@ def test_a_chunked_body_goes_on_in_chunks_and_the_connection_stays(tmp_path: Pat
                 piece = body[at : at + 50_000]
                 sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
             sock.sendall(b"0\r\n\r\n")
-            _reads_answer(sock)
+            assert receive_response(sock).body == b"taken %d" % MIB
         assert upstream.taken == [(MIB, hashlib.sha256(body).hexdigest())] * 2
-
-
-def _reads_answer(sock: socket.socket) -> bytes:
-    data = b""
-    while not data.endswith(b"taken %d" % MIB):
-        piece = sock.recv(65536)
-        assert piece, data
-        data += piece
-    return data
 
 
 @pytest.mark.parametrize("sent", [10, 200_000])

@@ -7,7 +7,8 @@ from pathlib import Path
 from cache.cache import PurgeRequest
 from edge.policy.route import ask_for, purge_scope
 from kernel.vocabulary import Refusal
-from tests.edge.ground import Ground, ok, parsed, standing
+from tests.doubles.response import read_responses
+from tests.edge.ground import Ground, ok, standing
 
 SEG = "/cdn/eu/t1/v720/1.m4s"
 POSTER = "/cdn/eu/t1/posters/a.jpg"
@@ -16,7 +17,7 @@ POSTER = "/cdn/eu/t1/posters/a.jpg"
 async def one_by_one(ground: Ground, *requests: tuple[str, str]) -> list[dict[str, str]]:
     """The fields of the answers to GETs (path, more lines) on one connection."""
     data = "".join(f"GET {path} HTTP/1.1\r\nHost: h\r\n{more}\r\n" for path, more in requests).encode()
-    return [answer.fields for answer in parsed(await ground.sends(data))]
+    return [answer.headers for answer in read_responses(await ground.sends(data))]
 
 
 async def test_a_list_of_origins_is_answered_each_without_a_copy_each(tmp_path: Path):
@@ -41,7 +42,7 @@ async def test_a_preflight_is_answered_by_the_edge(tmp_path: Path):
         for path in (SEG, "/cdn/eu/t1/a.off", "/cdn/eu/t1/a"):
             for origin in ("https://a", "https://b"):
                 got = await ground.gets(path, "OPTIONS", f"Origin: {origin}\r\nAccess-Control-Request-Method: GET\r\n")
-                fields = got.fields
+                fields = got.headers
                 said[path[-3:], origin[-1]] = (
                     got.status, fields.get("access-control-allow-origin"), "access-control-allow-methods" in fields,
                 )  # fmt: skip

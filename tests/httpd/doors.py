@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.doubles.response import receive_response
+
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60.0
 """Bound of every wait: a test that needs it has failed."""
@@ -77,16 +79,8 @@ class Process:
 
 def answer_of(sock: socket.socket) -> tuple[int, bytes]:
     """(status, body) of what comes next; (0, b"") when the connection ends first."""
-    data = b""
-    with contextlib.suppress(ConnectionResetError):
-        while b"\r\n\r\n" not in data and (piece := sock.recv(1 << 16)):
-            data += piece
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = re.search(rb"(?i)content-length: (\d+)", head)
-        while length and len(body) < int(length[1]) and (piece := sock.recv(1 << 16)):
-            body += piece
-        return (int(head.split()[1]), body) if head else (0, b"")
-    return 0, b""
+    response = receive_response(sock)
+    return response.status, response.body
 
 
 def ended(sock: socket.socket) -> bool:

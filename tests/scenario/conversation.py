@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from kernel.http.dates import format_date
+from tests.doubles.response import Response, read_responses
 
 SECONDS = 10.0
 HOST = "h.example"
@@ -194,39 +195,6 @@ class Viewer(asyncio.Protocol):
             self.ended.set_result(None)
 
 
-@dataclass
-class Response:
-    status: int
-    lines: list[str]
-    body: bytes
-    interim: list[int]
-
-    def values(self, name: str) -> list[str]:
-        return [line.partition(":")[2].strip() for line in self.lines if line.partition(":")[0].lower() == name.lower()]
-
-
-def read_response(data: bytes, method: str) -> Response:
-    """The final response in these bytes, and the interim ones before it."""
-    interim: list[int] = []
-    while True:
-        head, _, rest = data.partition(b"\r\n\r\n")
-        lines = head.decode("latin-1").split("\r\n")
-        status = int(lines[0].split(" ")[1])
-        if status >= 200:
-            break
-        interim.append(status)
-        data = rest
-    if any(line.lower() == "transfer-encoding: chunked" for line in lines):
-        body = b""
-        while rest and method != "HEAD":
-            size, _, rest = rest.partition(b"\r\n")
-            if int(size, 16) == 0:
-                break
-            body, rest = body + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
-        rest = body
-    return Response(status, lines[1:], rest, interim)
-
-
 Dial = Callable[[Callable[[], Viewer]], Awaitable[Viewer]]
 Pass = Callable[[float], Awaitable[None]]
 
@@ -249,7 +217,7 @@ async def tells(
         viewer.transport.write(head.encode("latin-1") + question.body.encode())
         async with asyncio.timeout(SECONDS):
             await viewer.ended
-        response = read_response(viewer.data, question.method)
+        (response,) = read_responses(viewer.data, question.method)
         wanted = question.asks
         if wanted is None:
             wanted = 1 if question.got is not None and question.got > before else 0

@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
 
-import httptools
-
 from kernel.media.playlist import parse_media, parse_multivariant
-from tests.scenario.viewer import Response
+from tests.doubles.response import Response, ResponseParser
 
 if TYPE_CHECKING:
     from tests.scenario.library import Library
@@ -58,32 +56,22 @@ def _hashed(text: str) -> str:
 
 class _Line(asyncio.Protocol):
     def __init__(self) -> None:
-        self.waiting: deque[tuple[Response, asyncio.Future[Response]]] = deque()
-        self._parser: Any = httptools.HttpResponseParser(self)
+        self.waiting: deque[asyncio.Future[Response]] = deque()
+        self._parser = ResponseParser()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.waiting[0][0].headers[name.decode().lower()] = value.decode()
-
-    def on_headers_complete(self) -> None:
-        self.waiting[0][0].status = self._parser.get_status_code()
-
-    def on_body(self, data: bytes) -> None:
-        self.waiting[0][0].body += data
-
-    def on_message_complete(self) -> None:
-        response, ended = self.waiting.popleft()
-        response.whole = True
-        ended.set_result(response)
+        for response in self._parser.feed(data):
+            self.waiting.popleft().set_result(response)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for response, ended in self.waiting:
-            ended.set_result(response)
+        cut = self._parser.current
+        self._parser.end()
+        for ended in self.waiting:
+            ended.set_result(cut or Response())
+            cut = None
 
 
 class Player:
@@ -109,7 +97,7 @@ class Player:
             f"GET {self._prefix}{path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: player\r\nAccept: */*\r\n{more}\r\n"
         )
         ended: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        line.waiting.append((Response(), ended))
+        line.waiting.append(ended)
         line.transport.write(head.encode())
         found = await ended
         self.bytes += len(found.body)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.ground import RawUpstream, ok, parsed, standing
+from tests.doubles.response import read_responses
+from tests.edge.ground import RawUpstream, ok, standing
 from tests.edge.process import edge_process
 from tests.scenario.stage import Scenario
 
@@ -53,7 +54,7 @@ async def test_the_first_viewer_gets_the_cookie_of_large_objects_too(tmp_path: P
     async with standing(tmp_path, profile="general", slice="64KiB", slice_over="128KiB") as ground:
         ground.upstream.default = ok(b"x" * size, b'ETag: "a"\r\nCache-Control: max-age=60\r\nSet-Cookie: id=first\r\n')
         found = [await ground.gets("/a") for _ in range(3)]
-        assert [one.fields.get("set-cookie") for one in found] == ["id=first", None, None]
+        assert [one.headers.get("set-cookie") for one in found] == ["id=first", None, None]
         assert all(len(one.body) == size for one in found)
 
 
@@ -63,7 +64,7 @@ async def test_a_route_has_its_own_word(tmp_path: Path) -> None:
         ground.upstream.default = ok(b"a", b"Cache-Control: max-age=60\r\nSet-Cookie: a=b\r\n")
         for path, times in {"/keep/a": 1, "/pass/a": 2, "/a": 2}.items():
             before = len(ground.upstream.asked)
-            found = [(await ground.gets(path)).fields.get("set-cookie") for _ in range(2)]
+            found = [(await ground.gets(path)).headers.get("set-cookie") for _ in range(2)]
             assert (found, len(ground.upstream.asked) - before) == (["a=b", "a=b"], times)
 
 
@@ -74,7 +75,9 @@ async def test_a_real_edge_keeps_cookies_as_it_is_told(tmp_path: Path, word: str
     try:
         upstream.default = ok(b"a", b"Cache-Control: max-age=60\r\nSet-Cookie: id=first\r\n")
         with edge_process(tmp_path, upstream.port, profile="general", set_cookie=word) as edge:
-            found = [parsed(await asyncio.to_thread(edge.gets, "/a"))[0].fields.get("set-cookie") for _ in range(2)]
+            found = [
+                read_responses(await asyncio.to_thread(edge.gets, "/a"))[0].headers.get("set-cookie") for _ in range(2)
+            ]
         assert found == ["id=first", second]
         assert len(upstream.asked) == (2 if word == "pass" else 1)
     finally:

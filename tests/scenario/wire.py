@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from kernel.settings.table import Address
+from tests.doubles.response import next_response
 
 FOLDER = "/cdn/eu/title1/v720/"
 
@@ -26,7 +27,6 @@ class Wire:
             self.writer.write(f"GET {before}{FOLDER}{name} HTTP/1.1\r\nHost: e\r\n{extra}\r\n".encode())
 
     async def gets(self) -> tuple[int, bytes]:
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        lines = head.decode().split("\r\n")
-        length = next(int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length"))
-        return int(lines[0].split()[1]), await self.reader.readexactly(length)
+        response = await next_response(self.reader)
+        assert response.whole
+        return response.status, response.body

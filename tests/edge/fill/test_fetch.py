@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from cache.entry import Entry
-from tests.edge.ground import Ground, Says, ok, parsed, standing
+from tests.doubles.response import read_responses
+from tests.edge.ground import Ground, Says, ok, standing
 
 FRESH = b"Cache-Control: max-age=60\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\n" + FRESH
@@ -52,7 +53,7 @@ async def test_an_answer_that_cannot_be_used_is_502(tmp_path: Path, name: str):
         ground.upstream.answers["/a"] = BEFORE_THE_BODY[name]
         got = await ground.gets("/a")
         assert got.status == 502
-        assert got.fields["content-type"] == "application/problem+json"
+        assert got.headers["content-type"] == "application/problem+json"
         await goes_on(ground)
 
 
@@ -83,7 +84,7 @@ async def test_an_answer_cut_in_its_body_is_cut_for_the_viewer(tmp_path: Path, n
         except ConnectionResetError:
             reset = True
         writer.close()
-        got = parsed(data)
+        got = read_responses(data)
         assert not got or got[0].status == 502 or not got[0].whole or (reset and version == "1.0")
         await goes_on(ground)
 
@@ -263,10 +264,10 @@ async def test_hop_by_hop_fields_end_at_the_edge_both_ways(tmp_path: Path):
         sent = ground.upstream.heads[0].lower()
         for name in ("x-mine", "keep-alive", "te", "trailer", "proxy-connection", "proxy-authorization", "upgrade"):
             assert b"\r\n%s:" % name.encode() not in sent
-            assert name not in got.fields
-        assert "proxy-authenticate" not in got.fields
+            assert name not in got.headers
+        assert "proxy-authenticate" not in got.headers
         assert b"x-theirs: c" in sent
-        assert got.fields["x-end"] == "to-end"
+        assert got.headers["x-end"] == "to-end"
         assert [line for line in got.lines if line.startswith("Set-Cookie")] == ["Set-Cookie: a=1", "Set-Cookie: b=2"]
 
 
@@ -277,7 +278,7 @@ async def test_every_status_and_odd_fields_come_through(tmp_path: Path):
                 b"HTTP/1.1 %d Odd\r\nX-Odd: \xe4\r\nContent-Length: 2\r\n\r\nhi" % status
             )
             got = await ground.gets(f"/{status}")
-            assert (got.status, got.body, got.fields["x-odd"]) == (status, b"hi", "ä")
+            assert (got.status, got.body, got.headers["x-odd"]) == (status, b"hi", "ä")
 
 
 async def test_media_sends_an_allow_list_upstream(tmp_path: Path):

@@ -39,7 +39,7 @@ async def test_a_416_is_for_the_one_who_asked_with_the_length_that_upstream_told
         said = b"HTTP/1.1 416 X\r\n" + FRESH + b"Content-Range: bytes */10\r\nContent-Length: 2\r\n\r\nno"
         ground.upstream.answers["/a"] = Says(said)
         got = await ground.gets("/a", more="Range: bytes=9000000-\r\n")
-        assert (got.status, got.fields["content-range"], got.body) == (416, "bytes */10", b"no")
+        assert (got.status, got.headers["content-range"], got.body) == (416, "bytes */10", b"no")
         assert ground.edge.stats()["objects"] == 0
 
 

@@ -20,7 +20,8 @@ from edge.policy.response_head import (
     select,
 )
 from kernel.http.ranges import ByteRange
-from tests.edge.ground import RawUpstream, Says, parsed, standing
+from tests.doubles.response import read_responses
+from tests.edge.ground import RawUpstream, Says, standing
 from tests.edge.process import edge_process
 
 FIELDS = [
@@ -268,7 +269,7 @@ async def test_first_answers_and_hits_keep_each_viewer_s_own_token(tmp_path: Pat
         )
         for token in ("", "/t/a.b.c", "/t/d.e.f"):
             request = f"GET {token}/cdn/eu/t1/v720/1.m4s HTTP/1.1\r\nHost: h\r\n\r\n".encode()
-            for got in parsed(await ground.sends(request * 3)):
+            for got in read_responses(await ground.sends(request * 3)):
                 assert f"Link: <{token}/cdn/eu/t1/v720/2.m4s>" in "\n".join(got.lines)
         assert len(ground.upstream.asked) == 1
 
@@ -289,8 +290,8 @@ async def test_a_real_edge_redirects_below_the_token(tmp_path: Path, status: byt
                     % (status, location.encode())
                 )
                 for _ in range(2):
-                    got = parsed(await asyncio.to_thread(edge.gets, "/t/a.b.c" + path))[0]
+                    got = read_responses(await asyncio.to_thread(edge.gets, "/t/a.b.c" + path))[0]
                     evil = location.startswith("http://evil")
-                    assert got.fields["location"] == (location if evil else "/t/a.b.c/cdn/eu/t1/a")
+                    assert got.headers["location"] == (location if evil else "/t/a.b.c/cdn/eu/t1/a")
     finally:
         upstream.stop()

@@ -8,7 +8,8 @@ import pytest
 
 from edge.serve.listener import bytes_queued
 from edge.wire.http1_server import Connection
-from tests.edge.ground import ok, parsed, standing
+from tests.doubles.response import read_responses
+from tests.edge.ground import ok, standing
 from tests.edge.wire.bad_requests import GET, REFUSED
 
 SEGMENT = "/cdn/eu/title1/v720/00001.m4s"
@@ -29,14 +30,14 @@ async def test_bad_requests_are_refused_and_reach_nobody(tmp_path: Path, profile
         for name, (status, data) in REFUSED.items():
             if status == 413 or data.startswith(b"HEAD "):
                 continue  # general takes larger bodies, and HEAD gets none: see below
-            got = parsed(await ground.sends(data))
+            got = read_responses(await ground.sends(data))
             if len(got) != 1:
                 wrong[name] = [one.status for one in got]
                 continue
             said = json.loads(got[0].body)
             fine = got[0].status == status or (profile == "media" and got[0].status == 405)
-            fine = fine and got[0].fields["connection"] == "close" and said["status"] == got[0].status
-            fine = fine and got[0].fields["content-type"] == "application/problem+json" and said["reason"]
+            fine = fine and got[0].headers["connection"] == "close" and said["status"] == got[0].status
+            fine = fine and got[0].headers["content-type"] == "application/problem+json" and said["reason"]
             if not fine or len(ground.upstream.asked) != before:
                 wrong[name] = (got[0], ground.upstream.asked[before:])
                 before = len(ground.upstream.asked)
@@ -78,7 +79,7 @@ async def test_pipelined_hits_and_misses_come_in_order(tmp_path: Path, step: int
     async with standing(tmp_path) as ground:
         for path in set(paths):
             ground.upstream.answers[path] = ok(path.encode() * 100)
-        got = parsed(await ground.sends(pipelined(paths), step))
+        got = read_responses(await ground.sends(pipelined(paths), step))
         assert [one.body for one in got] == [path.encode() * 100 for path in paths]
         assert len(ground.upstream.asked) == len(set(paths))
 
@@ -90,7 +91,7 @@ async def test_large_hits_are_pipelined_too(tmp_path: Path):
             ground.upstream.answers[name] = ok(name[1:].encode() * size)
         paths = ["/l", "/s", "/m", "/l", "/s", "/l", "/m", "/s"]
         for _ in range(2):
-            got = parsed(await ground.sends(pipelined(paths)))
+            got = read_responses(await ground.sends(pipelined(paths)))
             assert [one.body[:1].decode() for one in got] == [path[1:] for path in paths]
             assert all(one.whole and len(set(one.body)) == 1 for one in got)
         assert len(ground.upstream.asked) == 3
@@ -98,7 +99,7 @@ async def test_large_hits_are_pipelined_too(tmp_path: Path):
 
 async def test_good_requests_before_a_bad_one_are_answered(tmp_path: Path):
     async with standing(tmp_path) as ground:
-        got = parsed(
+        got = read_responses(
             await ground.sends(pipelined(["/a", "/b"]) + b"GET / HTTP/1.1\r\nHost : h\r\n\r\n" + pipelined(["/c"]))
         )
         assert [one.status for one in got] == [200, 200, 400]
@@ -108,7 +109,7 @@ async def test_good_requests_before_a_bad_one_are_answered(tmp_path: Path):
 async def test_a_refusal_arrives_though_the_viewer_goes_on_sending(tmp_path: Path):
     """RFC 9112 §9.6: no reset takes it away, whatever still comes in."""
     async with standing(tmp_path) as ground:
-        got = parsed(await ground.sends(b"GET / HTTP/1.1\r\nHost : h\r\n\r\n" + bytes(5_000_000), 500_000))
+        got = read_responses(await ground.sends(b"GET / HTTP/1.1\r\nHost : h\r\n\r\n" + bytes(5_000_000), 500_000))
         assert [one.status for one in got] == [400]
 
 
@@ -117,7 +118,7 @@ async def test_head_has_the_fields_of_get_and_no_body(tmp_path: Path):
         await ground.gets("/a")
         whole, head = await ground.gets("/a"), await ground.gets("/a", "HEAD")
         assert head.body == b""
-        assert head.fields | {"connection": "close"} == whole.fields | {"connection": "close"}
+        assert head.headers | {"connection": "close"} == whole.headers | {"connection": "close"}
         assert ground.upstream.asked == ["GET /a"]
 
 
@@ -138,7 +139,7 @@ async def test_upgrades_are_ignored_and_their_followers_answered(tmp_path: Path,
     more = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n"
     async with standing(tmp_path, profile=profile) as ground:
         one = f"GET {SEGMENT} HTTP/1.1\r\nHost: h\r\n{more}\r\n".encode()
-        got = parsed(await ground.sends(one * 3 + pipelined([SEGMENT])))
+        got = read_responses(await ground.sends(one * 3 + pipelined([SEGMENT])))
         assert [response.body for response in got] == [b"hello"] * 4
         assert b"upgrade" not in ground.upstream.heads[0].lower()
         assert b"http2-settings" not in ground.upstream.heads[0].lower()
@@ -151,7 +152,7 @@ async def test_media_knows_three_methods(tmp_path: Path, method: str, status: in
     async with standing(tmp_path, profile="media") as ground:
         refused = await ground.gets(SEGMENT, method)
         assert refused.status == status
-        assert refused.fields["allow"] == "GET, HEAD, OPTIONS"
+        assert refused.headers["allow"] == "GET, HEAD, OPTIONS"
         allowed = await ground.gets(SEGMENT, "OPTIONS")
         assert allowed.status == 204
         assert ground.upstream.asked == []
@@ -173,7 +174,7 @@ async def test_bodies_of_general_are_passed_on(tmp_path: Path):
         )
         sent = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
         sent += b"PUT /b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n" % chunked
-        got = parsed(await ground.sends(sent + pipelined(["/c"])))
+        got = read_responses(await ground.sends(sent + pipelined(["/c"])))
         assert [one.status for one in got] == [200] * 3
         assert ground.upstream.asked == ["POST /a", "PUT /b", "GET /c"]
         assert ground.upstream.bodies == [body, body, b""]
@@ -217,9 +218,9 @@ async def test_a_trickled_head_is_refused_after_ten_seconds(tmp_path: Path):
                 lambda number=number: any(len(c._rest) > number for c in ground.edge.handler.connections)
             )
             await ground.clock.advance(1)
-        got = parsed(await reader.read())
+        got = read_responses(await reader.read())
         assert [one.status for one in got] == [408]
-        assert got[0].fields["connection"] == "close"
+        assert got[0].headers["connection"] == "close"
         writer.close()
 
 

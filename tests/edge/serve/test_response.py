@@ -14,7 +14,8 @@ from edge.serve.transaction import Transaction
 from kernel.vocabulary import Outcome
 from tests.cache.workbench import response
 from tests.doubles.clock import FakeClock
-from tests.edge.ground import Ground, Says, ok, parsed, resets, standing
+from tests.doubles.response import read_responses
+from tests.edge.ground import Ground, Says, ok, resets, standing
 
 FIVE = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 5\r\n\r\n"
 UNTOLD = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\r\n"
@@ -43,9 +44,9 @@ def told(record: dict) -> tuple:
 
 async def test_a_miss_then_a_hit(ground: Ground):
     first, second = await ground.gets(), await ground.gets()
-    assert first.fields["cache-status"] == "e; fwd=uri-miss; stored"
-    assert second.fields["cache-status"].startswith("e; hit; ttl=")
-    assert "age" not in first.fields
+    assert first.headers["cache-status"] == "e; fwd=uri-miss; stored"
+    assert second.headers["cache-status"].startswith("e; hit; ttl=")
+    assert "age" not in first.headers
     assert [told(one) for one in await records(ground)] == [(200, 5, "miss", None), (200, 5, "hit", None)]
 
 
@@ -53,7 +54,7 @@ async def test_a_fetch_that_fails_before_its_head_is_a_problem(ground: Ground):
     ground.upstream.answers["/a"] = Says(b"", "close")
     got = await ground.gets()
     assert json.loads(got.body)["reason"] == "closed"
-    assert "detail=closed" in got.fields["cache-status"]
+    assert "detail=closed" in got.headers["cache-status"]
     assert [told(one) for one in await records(ground)] == [(502, 0, "failed", "closed")]
 
 
@@ -96,7 +97,7 @@ async def test_waiters_are_collapsed(ground: Ground):
     await ground.until(lambda: ground.edge.counts.waiting == 4)
     await ground.clock.advance(6)
     got = await asyncio.gather(*asked)
-    told = sorted("collapsed" in one.fields["cache-status"] for one in got)
+    told = sorted("collapsed" in one.headers["cache-status"] for one in got)
     assert told == [False, False, True, True], "the first of those who were sent to ask again asked for them all"
     assert ground.upstream.asked == ["GET /a", "GET /a"]
     await ground.clock.advance(10)
@@ -107,21 +108,21 @@ async def test_a_body_of_untold_length(ground: Ground, version: str):
     """In chunks; HTTP/1.0, which has none, gets it up to the end of the connection."""
     ground.upstream.answers["/a"] = Says(UNTOLD + b"hello", "close")
     data = await ground.sends(f"GET /a HTTP/{version}\r\nHost: h\r\nConnection: keep-alive\r\n\r\n".encode())
-    got = parsed(data)[0]
+    got = read_responses(data)[0]
     assert (got.body, got.whole) == (b"hello", True)
-    assert ("transfer-encoding" in got.fields) is (version == "1.1")
-    assert got.fields.get("connection") == "close"
+    assert ("transfer-encoding" in got.headers) is (version == "1.1")
+    assert got.headers.get("connection") == "close"
     again = await ground.gets()
-    assert again.fields["content-length"] == "5"
+    assert again.headers["content-length"] == "5"
 
 
 async def test_a_head_request_brings_the_whole_in(tmp_path: Path):
     """In the media profile: its viewer waits for no body; the next GET is a hit."""
     async with standing(tmp_path, profile="media") as ground:
         head = await ground.gets("/cdn/eu/t/v/1.m4s", "HEAD")
-        assert (head.body, head.fields["content-length"]) == (b"", "5")
+        assert (head.body, head.headers["content-length"]) == (b"", "5")
         await ground.until(lambda: not ground.edge.cache.fill_table)
-        assert (await ground.gets("/cdn/eu/t/v/1.m4s")).fields["cache-status"].startswith("e; hit")
+        assert (await ground.gets("/cdn/eu/t/v/1.m4s")).headers["cache-status"].startswith("e; hit")
         assert ground.upstream.asked == ["GET /cdn/eu/t/v/1.m4s"]
 
 
@@ -129,7 +130,7 @@ async def test_in_general_a_head_goes_upstream_as_a_head(ground: Ground):
     """RFC 9111 §4.3.5 needs one; a GET is then a miss, and its response serves the next HEAD."""
     for method in ("HEAD", "GET", "HEAD"):
         got = await ground.gets("/a", method)
-        assert (got.body, got.fields["content-length"]) == (b"hello" if method == "GET" else b"", "5")
+        assert (got.body, got.headers["content-length"]) == (b"hello" if method == "GET" else b"", "5")
     assert ground.upstream.asked == ["HEAD /a", "GET /a"]
 
 
@@ -157,7 +158,7 @@ async def test_stale_stands_in_where_the_response_allows_it(ground: Ground):
     ground.upstream.answers["/a"] = Says(b"", "close")
     got = await ground.gets()
     assert (got.status, got.body) == (200, b"hello")
-    assert "upstream-failed" in got.fields["cache-status"]
+    assert "upstream-failed" in got.headers["cache-status"]
     assert (await records(ground))[-1]["outcome"] == "stale-hit"
 
 
@@ -173,7 +174,7 @@ async def test_a_slow_viewer_gets_every_byte_of_a_large_miss(tmp_path: Path):
         while piece := await reader.read(50_000):
             data += piece
         writer.close()
-        assert parsed(data)[0].body == body
+        assert read_responses(data)[0].body == body
         assert ground.edge.stats()["objects"] == 0
 
 
