@@ -67,7 +67,10 @@ _HEADERS = {
     "CMCD-Status": frozenset(["bs", "ec", "pr", "pt", "rtp"]),
     "CMCD-Session": frozenset(["cid", "msd", "sf", "sid", "st", "v"]),
 }
-_PATH_TOKEN = re.compile(r"/t/[^/]+/")
+_PATH_TOKEN = re.compile(r"/t/[^/]++(?=/)")
+"""At the beginning of a path, as the platform issues it."""
+_TOKEN_INSIDE = re.compile(r"(?:^|/)t/[^/.]++\.[^/.]++\.[^/]++/")
+"""In a relative reference, where its place says nothing: by the three parts of a JWT."""
 MAX_EVENTS = 200
 """Events that wait for a report; older ones are dropped when a collector does not answer."""
 
@@ -75,7 +78,9 @@ MAX_EVENTS = 200
 def without_token(url: str) -> str:
     """The address without query, fragment and `/t/<token>`."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}{_PATH_TOKEN.sub('/', parts.path, count=1)}"
+    token = _PATH_TOKEN.match(parts.path)
+    path = parts.path[token.end() :] if token is not None else parts.path
+    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def without_cmcd(url: str) -> str:
@@ -94,7 +99,7 @@ def relative_reference(url: str, base: str) -> str | None:
     while shared < min(len(here), len(there) - 1) and here[shared] == there[shared]:
         shared += 1
     reference = "/".join([".."] * (len(here) - shared) + there[shared:])
-    return None if _PATH_TOKEN.search("/" + reference) else reference
+    return None if _TOKEN_INSIDE.search(reference) else reference
 
 
 def encoded(keys: Mapping[str, Value], version: int) -> str:

@@ -1,8 +1,12 @@
 """How the players of a run behave, where it does not depend on the viewer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
+import msgspec
+
+from loadtest.player.abr import rule_named
 from loadtest.player.cmcd import CmcdMode
 
 
@@ -46,3 +50,17 @@ class PlayerSettings:
     """Repeat the manifest's query on every address below it: some CDNs carry their token so."""
     processing_s: float = 0.0
     """Time that a segment takes to be parsed; it lowers the throughput estimate, as in a browser."""
+
+
+def settings_of(found: Mapping[str, object]) -> PlayerSettings:
+    """Settings by name, as a story's `[player]` has them. Raises ValueError naming what is unknown or impossible."""
+    known = {one.name for one in fields(PlayerSettings)}
+    unknown = sorted(set(found) - known)
+    if unknown:
+        raise ValueError(f"player.{unknown[0]} is no setting; there are {', '.join(sorted(known))}")
+    try:
+        settings = msgspec.convert(dict(found), PlayerSettings)
+        rule_named(settings.abr, 30.0)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ValueError(f"player: {error}") from None
+    return settings

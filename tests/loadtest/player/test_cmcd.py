@@ -74,7 +74,8 @@ def test_in_headers_each_key_goes_into_its_field():
         ("http://h/a/w/2.m4s", "http://h/a/v/1.m4s", "../w/2.m4s"),
         ("http://other/2.m4s", "http://h/1.m4s", None),
         ("http://h/2.m4s?token=secret", "http://h/1.m4s", None),
-        ("http://h/t/JWT/cdn/2.m4s", "http://h/cdn/1.m4s", None),
+        ("http://h/t/eyJ.eyJ.sig/cdn/2.m4s", "http://h/cdn/1.m4s", None),
+        ("http://h/cdn/eu/t/v/2.m4s", "http://h/cdn/eu/t/a/1.m4s", "../v/2.m4s"),
     ],
 )
 def test_the_next_object_never_carries_a_token(url, base, reference):
@@ -86,6 +87,7 @@ def test_the_next_object_never_carries_a_token(url, base, reference):
     [
         ("http://h/t/eyJ.a.b/cdn/eu/x/1.m4s?CMCD=a#f", "http://h/cdn/eu/x/1.m4s"),
         ("https://h:8443/x/1.m4s?token=s", "https://h:8443/x/1.m4s"),
+        ("http://h/cdn/eu/t/v/1.m4s", "http://h/cdn/eu/t/v/1.m4s"),
     ],
 )
 def test_reported_addresses_lose_their_tokens(url, clean):
