@@ -1,4 +1,4 @@
-"""`make check`: lint, types, import contracts, generated files; each step named, all run, one exit code."""
+"""`make check`: format, lint, types, import contracts, generated files. Runs all steps; one exit code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROTO = Path("rpc/v1/control.proto")
 
 
 def stubs_are_fresh() -> bool:
-    """Whether the committed gRPC stubs are what protoc makes of the .proto today."""
+    """Whether the committed gRPC stubs match what protoc generates from the .proto file."""
     with tempfile.TemporaryDirectory() as folder:
         out = [f"--{kind}_out={folder}" for kind in ("python", "pyi", "grpc_python")]
         made = subprocess.run([sys.executable, "-m", "grpc_tools.protoc", "-I.", *out, str(PROTO)], check=False)
@@ -27,7 +27,7 @@ def stubs_are_fresh() -> bool:
 
 
 def main() -> int:
-    """Run every step; 1 when one failed."""
+    """Run all steps. Returns 1 if any failed."""
     failed = []
     for name, arguments in STEPS:
         print(f"== {name}", flush=True)

@@ -23,7 +23,7 @@ from netaddr import IPSet
 
 from origin.ingest import subprocesses
 from tools.bench.processes import tree
-from tools.up.plan import Choices, Places, parts
+from tools.up.plan import Addresses, Plan, all_programs
 from tools.up.ports import why_not_free
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,12 +70,12 @@ class Platform:
     get = staticmethod(get)
     until = staticmethod(until)
 
-    def __init__(self, process, choices, film, content_id):
+    def __init__(self, process, plan, film, content_id):
         self.process = process
-        self.choices = choices
+        self.plan = plan
         self.film = film
         self.content_id = content_id
-        self.page = choices.places.page
+        self.page = plan.addresses.page
 
     def start(self, *, at="127.0.0.1"):
         """What `GET /playback/start` answers a viewer at this address."""
@@ -84,7 +84,7 @@ class Platform:
     def licence(self, *choice):
         """Say where the film may be watched, by the operator's command."""
         command = [sys.executable, "-P", "-m", "tools.cli", "catalogue", "licence", self.content_id, *choice]
-        command += ["--data", str(self.choices.state / "services")]
+        command += ["--data", str(self.plan.state / "services")]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=30)
 
     def pid_at(self, host, port):
@@ -129,13 +129,13 @@ def countries(tmp_path_factory):
     return target
 
 
-def free_places(state, geo):
+def free_ports(state, geo):
     """Choices whose ports nobody uses now; below those that the kernel gives out by itself."""
     for _ in range(200):
         port = random.randrange(10_000, 30_000)
-        choices = Choices(Places(port), state, "DE", geo, 5.0)
-        if all(why_not_free(*address) is None for part in parts(choices) for address in part.listens):
-            return choices
+        plan = Plan(Addresses(port), state, "DE", geo, 5.0)
+        if all(why_not_free(*address) is None for part in all_programs(plan) for address in part.listens):
+            return plan
     raise AssertionError("no free ports for a platform")
 
 
@@ -159,16 +159,16 @@ def is_running(pid):
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory, film, countries):
     """The platform, up; at the end Ctrl-C has to end every process of it."""
-    choices = free_places(tmp_path_factory.mktemp("platform") / "state", countries)
-    command = [sys.executable, "-P", "-m", "tools.cli", "up", "--port", str(choices.places.port)]
-    command += ["--state", str(choices.state), "--film", str(film), "--geo", str(countries), "--with-parent"]
+    plan = free_ports(tmp_path_factory.mktemp("platform") / "state", countries)
+    command = [sys.executable, "-P", "-m", "tools.cli", "up", "--port", str(plan.addresses.port)]
+    command += ["--state", str(plan.state), "--film", str(film), "--geo", str(countries), "--with-parent"]
     env = {name: value for name, value in os.environ.items() if not name.startswith("MATINEE_")}
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         printed = read_until_up(process)
-        assert f"Matinee is up: {choices.places.page}/" in printed
+        assert f"Matinee is up: {plan.addresses.page}/" in printed
         content_id = re.search(r"contentId=([\w-]+)", printed)[1]
-        yield Platform(process, choices, film, content_id)
+        yield Platform(process, plan, film, content_id)
         family = tree(process.pid)
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=STOPPED_WITHIN)

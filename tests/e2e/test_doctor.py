@@ -7,8 +7,8 @@ import sys
 
 
 def doctor(platform):
-    command = [sys.executable, "-P", "-m", "tools.cli", "doctor", "--port", str(platform.choices.places.port)]
-    command += ["--state", str(platform.choices.state)]
+    command = [sys.executable, "-P", "-m", "tools.cli", "doctor", "--port", str(platform.plan.addresses.port)]
+    command += ["--state", str(platform.plan.state)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -21,7 +21,7 @@ def test_a_running_platform_is_well(platform):
 
 
 def test_a_program_that_hangs_is_named(platform):
-    origin = platform.pid_at("127.0.0.1", platform.choices.places.port + 3)
+    origin = platform.pid_at("127.0.0.1", platform.plan.addresses.port + 3)
     os.kill(origin, signal.SIGSTOP)
     try:
         done = doctor(platform)

@@ -13,7 +13,7 @@ from tools.up.plan import KID
 
 def token_for(platform, path):
     """A well-signed token of the platform for another path."""
-    return mint(platform.choices.key.read_bytes(), KID, path=path, now=time.time(), ttl=600)  # noqa: TID251 (the platform runs by the real one)
+    return mint(platform.plan.key.read_bytes(), KID, path=path, now=time.time(), ttl=600)  # noqa: TID251 (the platform runs by the real one)
 
 
 def path_of(url):
@@ -34,7 +34,7 @@ def everywhere(platform):
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
 def test_without_a_token_and_with_another_titles(platform, session, host):
     """401 without a token or with a broken one, 403 with one that opens another title; each with its reason."""
-    edge = f"http://{host}:{platform.choices.places.port + 1}"
+    edge = f"http://{host}:{platform.plan.addresses.port + 1}"
     path = path_of(session["streamUrl"])
     right = session["streamUrl"].partition("/t/")[2].partition("/")[0]
     head, body, _ = right.split(".")
@@ -83,7 +83,7 @@ def test_a_country_without_a_licence(platform, session, everywhere):
 
 def test_a_licence_taken_away_while_it_plays_holds_without_control(platform, session, everywhere):
     """451 at once, with no restart; and still after kill -9 of the edge while control does not answer."""
-    port = platform.choices.places.port
+    port = platform.plan.addresses.port
     url = session["streamUrl"]
     assert platform.get(url).status == 200
     edge, control = platform.pid_at("127.0.0.1", port + 1), platform.pid_at("127.0.0.1", port + 5)

@@ -40,14 +40,14 @@ class ChangeSettings(FleetSettings):
     reason: str | None = setting(TEXT, None, "Reason to record in the audit log.")
 
 
-class Verb(NamedTuple):
+class FleetCommand(NamedTuple):
     """One command of a module with several (see `tools.cli`)."""
 
     SETTINGS: type
     run: Callable[..., int]
 
 
-class Control:
+class ControlApi:
     """Control's REST API. Methods raise MatineeError when control refuses or does not answer."""
 
     def __init__(self, settings: FleetSettings, session: aiohttp.ClientSession) -> None:
@@ -57,23 +57,23 @@ class Control:
 
     async def get(self, path: str, **query: object) -> dict[str, Any]:
         """GET; `query` members that are None or empty are left out."""
-        return await self._ask("GET", path, None, query)
+        return await self._request("GET", path, None, query)
 
     async def get_patiently(self, path: str, **query: object) -> dict[str, Any]:
         """GET with a timeout of ten minutes, for slow queries."""
-        return await self._ask("GET", path, None, query, PATIENT_SECONDS)
+        return await self._request("GET", path, None, query, PATIENT_SECONDS)
 
     async def post(self, path: str, body: object = None, **query: object) -> dict[str, Any]:
         """POST a JSON body."""
-        return await self._ask("POST", path, body, query)
+        return await self._request("POST", path, body, query)
 
     async def put(self, path: str, body: object, **query: object) -> dict[str, Any]:
         """PUT a JSON body."""
-        return await self._ask("PUT", path, body, query)
+        return await self._request("PUT", path, body, query)
 
     async def delete(self, path: str, **query: object) -> dict[str, Any]:
         """DELETE."""
-        return await self._ask("DELETE", path, None, query)
+        return await self._request("DELETE", path, None, query)
 
     async def pages(self, path: str, member: str, **query: object) -> list[dict[str, Any]]:
         """All rows of a paginated list."""
@@ -85,7 +85,7 @@ class Control:
             if not cursor:
                 return rows
 
-    async def _ask(
+    async def _request(
         self, method: str, path: str, body: object, query: Mapping[str, object], within: float = SECONDS
     ) -> dict[str, Any]:
         asked = {name: str(value) for name, value in query.items() if value not in (None, "")}
@@ -113,7 +113,7 @@ def _decode(status: int, text: str) -> dict[str, Any]:
     return said
 
 
-def part(name: str) -> str:
+def path_segment(name: str) -> str:
     """Escape a name for use as one path segment."""
     return quote(name, safe="")
 
@@ -130,7 +130,7 @@ def read_key(path: Path) -> str:
     return key
 
 
-def ask(settings: FleetSettings, work: Callable[[Control], Awaitable[int]]) -> int:
+def run_with_control(settings: FleetSettings, work: Callable[[ControlApi], Awaitable[int]]) -> int:
     """Run `work` with a client for control; returns its exit code."""
     key = read_key(settings.api_key_file)
 
@@ -141,7 +141,7 @@ def ask(settings: FleetSettings, work: Callable[[Control], Awaitable[int]]) -> i
         }  # control requires the type even without a body
         limit = aiohttp.ClientTimeout(total=SECONDS)
         async with aiohttp.ClientSession(headers=headers, timeout=limit) as session:
-            return await work(Control(settings, session))
+            return await work(ControlApi(settings, session))
 
     return asyncio.run(run())
 

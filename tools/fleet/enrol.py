@@ -1,4 +1,4 @@
-"""`matinee fleet enrol`: a one-time token that a new node joins the fleet with."""
+"""`matinee fleet enrol`: create a one-time enrolment token for a new node."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ WITHIN = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """For which node, and where control is."""
+class EnrolSettings:
+    """`matinee fleet enrol`."""
 
     id: str = setting(TEXT, None, "The new node's id.", required=True, flag_only=True)
-    role: str = setting(choice(*ENROLLED), "edge", "What the node is.", flag_only=True)
-    region: str | None = setting(TEXT, None, "The region that it is in.", flag_only=True)
-    ttl: float = setting(DURATION, "1h", "How long the token is good, for one node and once.", least=1)
-    api: str = setting(URL, "http://127.0.0.1:8085", "Control's REST address.")
-    api_key_file: Path = setting(PATH, ".matinee/control/api-key", "File of an operator's API key.")
+    role: str = setting(choice(*ENROLLED), "edge", "The role of the node.", flag_only=True)
+    region: str | None = setting(TEXT, None, "The region of the node.", flag_only=True)
+    ttl: float = setting(DURATION, "1h", "How long the token is valid; it can be used once.", least=1)
+    api: str = setting(URL, "http://127.0.0.1:8085", "URL of control's REST API.")
+    api_key_file: Path = setting(PATH, ".matinee/control/api-key", "File with your API key.")
     out: Path | None = setting(PATH, None, "File to write the token to, mode 0600; else it is printed.")
 
 
-SETTINGS = Settings
+SETTINGS = EnrolSettings
 
 
-def run(settings: Settings) -> int:
-    """Print or write the token. Raises BadSettings, BadRequest, UpstreamFailed."""
+def run(settings: EnrolSettings) -> int:
+    """Print the token, or write it to a file. Raises BadSettings, BadRequest, UpstreamFailed."""
     asked = {"id": settings.id, "role": settings.role, "region": settings.region or "", "ttl": settings.ttl}
-    made = asyncio.run(invite(settings.api, read_key(settings.api_key_file), asked))
+    made = asyncio.run(create_enrolment(settings.api, read_key(settings.api_key_file), asked))
     if settings.out is None:
         print(made["token"])
     else:
         write_private(settings.out, made["token"].encode() + b"\n")
-    until = f"{settings.role} {settings.id} may join with it, once, until {made['expires']}"
-    print(f"{settings.out or 'the token'}: {until}", file=sys.stderr)
+    note = f"enrols {settings.role} {settings.id} once, until {made['expires']}"
+    print(f"{settings.out or 'this token'} {note}", file=sys.stderr)
     return 0
 
 
@@ -56,8 +56,8 @@ def read_key(path: Path) -> str:
         raise BadSettings("api_key_file", f"{path} cannot be read: {error}") from None
 
 
-async def invite(api: str, key: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """What control answers to `POST /v1/enrolments`: `token`, `expires` and more. Raises BadRequest, UpstreamFailed."""
+async def create_enrolment(api: str, key: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Control's response to `POST /v1/enrolments`: `token`, `expires` and more. Raises BadRequest, UpstreamFailed."""
     headers = {"Authorization": f"Bearer {key}"}
     try:
         async with (

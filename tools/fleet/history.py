@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from kernel.settings.table import INTEGER, SWITCH, setting
-from tools.fleet.client import ChangeSettings, Control, FleetSettings, Verb, ask, show_json
+from tools.fleet.client import ChangeSettings, ControlApi, FleetCommand, FleetSettings, run_with_control, show_json
 from tools.fleet.tables import changes_table, table
 
 
@@ -32,7 +32,7 @@ class AuditSettings(FleetSettings):
 def diff(settings: DiffSettings) -> int:
     """Show the changes between two revisions."""
 
-    async def work(control: Control) -> int:
+    async def work(control: ControlApi) -> int:
         since = settings.until - 1 if settings.since is None and settings.until else settings.since
         said = await control.get("/v1/diff", **{"from": since, "to": settings.until})
         if settings.json:
@@ -40,13 +40,13 @@ def diff(settings: DiffSettings) -> int:
         Console().print(changes_table(f"revision {said['from']} to {said['to']}", said["changes"]))
         return 0
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
 def rollback(settings: ChangeSettings, revision: str) -> int:
     """Roll back a revision by making a new one."""
 
-    async def work(control: Control) -> int:
+    async def work(control: ControlApi) -> int:
         said = await control.post(f"/v1/revisions/{revision}/rollback", reason=settings.reason)
         if settings.json:
             return show_json(said)
@@ -54,13 +54,13 @@ def rollback(settings: ChangeSettings, revision: str) -> int:
         print(f"rolled back revision {revision} with revision {made}" if made else "nothing to change")
         return 0
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
 def audit(settings: AuditSettings) -> int:
     """Show the audit log or verify it; 1 if verification fails."""
 
-    async def work(control: Control) -> int:
+    async def work(control: ControlApi) -> int:
         if settings.verify:
             return _show_verification(
                 settings, await control.get_patiently("/v1/audit/verify", after=settings.after or None)
@@ -78,7 +78,7 @@ def audit(settings: AuditSettings) -> int:
                 Console().print(f"[red]row {said['broken']} was altered, or a row before it is missing[/]")
         return 1 if said["broken"] is not None else 0
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
 def _show_verification(settings: AuditSettings, said: dict[str, Any]) -> int:
@@ -95,6 +95,6 @@ def _show_verification(settings: AuditSettings, said: dict[str, Any]) -> int:
     return 0 if said["holds"] else 1
 
 
-DIFF = Verb(DiffSettings, diff)
-ROLLBACK = Verb(ChangeSettings, rollback)
-AUDIT = Verb(AuditSettings, audit)
+DIFF = FleetCommand(DiffSettings, diff)
+ROLLBACK = FleetCommand(ChangeSettings, rollback)
+AUDIT = FleetCommand(AuditSettings, audit)

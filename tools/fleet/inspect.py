@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from kernel.settings.table import COUNTRY, INTEGER, TEXT, setting
-from tools.fleet.client import Control, FleetSettings, Verb, ask, show_json
+from tools.fleet.client import ControlApi, FleetCommand, FleetSettings, run_with_control, show_json
 from tools.fleet.tables import size, table
 
 
@@ -43,7 +43,7 @@ class WhySettings(FleetSettings):
 def hot(settings: HotSettings) -> int:
     """Show hot titles with their replica counts, and the most popular titles."""
 
-    async def work(control: Control) -> int:
+    async def work(control: ControlApi) -> int:
         said = await control.get("/v1/hot", region=settings.region, limit=settings.most)
         if settings.json:
             return show_json(said)
@@ -67,13 +67,13 @@ def hot(settings: HotSettings) -> int:
         Console().print(table("most popular", ("title", "rendition", "#views", "#bytes", "#share"), popular))
         return 0
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
 def route(settings: RouteSettings, content: str) -> int:
     """Show the edges for a session, best first, then the rejected ones, each with the reason."""
 
-    async def work(control: Control) -> int:
+    async def work(control: ControlApi) -> int:
         said = await control.get(
             "/v1/route", contentId=content, region=settings.region, country=settings.country,
             session=settings.session, most=settings.most,
@@ -86,7 +86,7 @@ def route(settings: RouteSettings, content: str) -> int:
         Console().print(table(f"edges for {content}", columns, rows))
         return 0 if said["edges"] else 1
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
 def _choice(one: Mapping[str, str]) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ def _choice(one: Mapping[str, str]) -> tuple[str, ...]:
 def why(settings: WhySettings, url: str) -> int:
     """Show how each node would answer a URL, what it has cached of it, and why it would refuse it."""
 
-    async def work(control: Control) -> int:
+    async def work(control: ControlApi) -> int:
         body: dict[str, Any] = {"url": url, "country": settings.country or "", "address": settings.address or ""}
         said = await control.post("/v1/why", body | ({"edges": list(settings.edge)} if settings.edge else {}))
         if settings.json:
@@ -112,7 +112,7 @@ def why(settings: WhySettings, url: str) -> int:
             print(f"{said['notAsked']} more nodes were not asked; select them with --edge")
         return 0
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
 def _row(edge: Mapping[str, Any]) -> tuple[str, ...]:
@@ -136,6 +136,6 @@ def _cached(edge: Mapping[str, Any]) -> Iterator[str]:
         yield f"{'+'.join(held['tiers']) or 'head'} {size(held['bytes'] or 0)}{part}, {held['age']:.0f} s old, {fresh}"
 
 
-HOT = Verb(HotSettings, hot)
-ROUTE = Verb(RouteSettings, route)
-WHY = Verb(WhySettings, why)
+HOT = FleetCommand(HotSettings, hot)
+ROUTE = FleetCommand(RouteSettings, route)
+WHY = FleetCommand(WhySettings, why)

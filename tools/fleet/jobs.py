@@ -10,10 +10,10 @@ from rich.console import Console
 
 from kernel.errors import BadSettings
 from kernel.settings.table import DURATION, SWITCH, TEXT, setting
-from tools.fleet.client import ChangeSettings, Control, FleetSettings, Verb, ask, show_json
+from tools.fleet.client import ChangeSettings, ControlApi, FleetCommand, FleetSettings, run_with_control, show_json
 from tools.fleet.tables import table
 
-HELD = 5.0
+LONG_POLL_SECONDS = 5.0
 """Seconds of one long poll: control answers earlier when every node has done the job."""
 FINISHED = ("complete", "processed", "failed")
 
@@ -48,7 +48,9 @@ def purge(settings: PurgeSettings) -> int:
         raise BadSettings("url", "nothing to purge: give --url, --prefix, --surrogate-key or --all")
     if settings.soft:
         body["soft"] = True
-    return ask(settings, lambda control: _do(control, "/v1/purges", body, settings.reason, settings.wait))
+    return run_with_control(
+        settings, lambda control: _run_job(control, "/v1/purges", body, settings.reason, settings.wait)
+    )
 
 
 def prefetch(settings: PrefetchSettings) -> int:
@@ -56,29 +58,31 @@ def prefetch(settings: PrefetchSettings) -> int:
     if not settings.url:
         raise BadSettings("url", "nothing to prefetch: give --url")
     body = {"urls": list(settings.url)}
-    return ask(settings, lambda control: _do(control, "/v1/prefetches", body, settings.reason, settings.wait))
+    return run_with_control(
+        settings, lambda control: _run_job(control, "/v1/prefetches", body, settings.reason, settings.wait)
+    )
 
 
 def job(settings: FleetSettings, number: str) -> int:
     """Show a job and its receipts; 1 unless every node has done it."""
 
-    async def work(control: Control) -> int:
+    async def work(control: ControlApi) -> int:
         return _show(control, await control.get(f"/v1/jobs/{number}"))
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
-async def _do(control: Control, path: str, body: object, reason: str | None, wait: float) -> int:
+async def _run_job(control: ControlApi, path: str, body: object, reason: str | None, wait: float) -> int:
     said = await control.post(path, body, reason=reason)
     loop = asyncio.get_running_loop()
     until = loop.time() + wait
     while said["status"] not in FINISHED and (left := until - loop.time()) > 0:
-        said = await control.get(f"/v1/jobs/{said['job']}", wait=f"{min(left, HELD):.3f}")
+        said = await control.get(f"/v1/jobs/{said['job']}", wait=f"{min(left, LONG_POLL_SECONDS):.3f}")
     code = _show(control, said)
     return code if wait else 0
 
 
-def _show(control: Control, said: dict[str, Any]) -> int:
+def _show(control: ControlApi, said: dict[str, Any]) -> int:
     done = said["status"] == "complete"
     if control.settings.json:
         show_json(said)
@@ -92,16 +96,16 @@ def _show(control: Control, said: dict[str, Any]) -> int:
     receipts = [
         (row["edge"], row["status"], f"{row['count']}", f"{row['seconds'] * 1000:.0f} ms") for row in said["receipts"]
     ]
-    receipts += [(row["edge"], _lags(row), "", "") for row in said["lagging"]]
+    receipts += [(row["edge"], _missing_receipt(row), "", "") for row in said["lagging"]]
     if receipts:
         Console().print(table("receipts", ("node", "status", "#objects", "#latency"), receipts))
     return 0 if done else 1
 
 
-def _lags(row: dict[str, Any]) -> str:
+def _missing_receipt(row: dict[str, Any]) -> str:
     return "[red]no receipt yet[/]" if row["connected"] else "[yellow]disconnected: runs it before it becomes ready[/]"
 
 
-PURGE = Verb(PurgeSettings, purge)
-PREFETCH = Verb(PrefetchSettings, prefetch)
-JOB = Verb(FleetSettings, job)
+PURGE = FleetCommand(PurgeSettings, purge)
+PREFETCH = FleetCommand(PrefetchSettings, prefetch)
+JOB = FleetCommand(FleetSettings, job)

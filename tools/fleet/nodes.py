@@ -9,8 +9,16 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from kernel.settings.table import DURATION, SWITCH, TEXT, setting
-from tools.fleet.client import ChangeSettings, Control, FleetSettings, Verb, ask, part, show_json
-from tools.fleet.tables import edges_table, facts, now, size
+from tools.fleet.client import (
+    ChangeSettings,
+    ControlApi,
+    FleetCommand,
+    FleetSettings,
+    path_segment,
+    run_with_control,
+    show_json,
+)
+from tools.fleet.tables import details_table, edges_table, now, size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +33,7 @@ class TopSettings(FleetSettings):
 def list_nodes(settings: FleetSettings) -> int:
     """List all nodes."""
 
-    async def work(control: Control) -> int:
+    async def work(control: ControlApi) -> int:
         edges = await control.pages("/v1/edges", "edges")
         if settings.json:
             return show_json(edges)
@@ -33,26 +41,26 @@ def list_nodes(settings: FleetSettings) -> int:
         console.print(edges_table(edges, now(), console.width))
         return 0
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
 def show_node(settings: FleetSettings, node: str) -> int:
     """Show the details of one node."""
 
-    async def work(control: Control) -> int:
-        edge = await control.get(f"/v1/edges/{part(node)}")
+    async def work(control: ControlApi) -> int:
+        edge = await control.get(f"/v1/edges/{path_segment(node)}")
         if settings.json:
             return show_json(edge)
-        Console().print(facts(node, edge))
+        Console().print(details_table(node, edge))
         return 0
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
 def top(settings: TopSettings) -> int:
     """Show the fleet live, busiest nodes first, until Ctrl-C."""
 
-    async def screen(control: Control) -> Group:
+    async def screen(control: ControlApi) -> Group:
         edges = await control.pages("/v1/edges", "edges")
         if settings.region:
             edges = [edge for edge in edges if settings.region in edge.get("region", "").split(",")]
@@ -63,7 +71,7 @@ def top(settings: TopSettings) -> int:
         total = f"{len(reports)} serving · {requests:.0f} requests/s · {size(sent * 8, 'bit')}/s"
         return Group(total, edges_table(edges, now(), Console().width))
 
-    async def work(control: Control) -> int:
+    async def work(control: ControlApi) -> int:
         if settings.once or settings.json:
             if settings.json:
                 return show_json(await control.pages("/v1/edges", "edges"))
@@ -74,7 +82,7 @@ def top(settings: TopSettings) -> int:
                 await asyncio.sleep(settings.every)
                 live.update(await screen(control), refresh=True)
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
 def drain(settings: ChangeSettings, node: str) -> int:
@@ -88,47 +96,47 @@ def undrain(settings: ChangeSettings, node: str) -> int:
 
 
 def _drained(settings: ChangeSettings, node: str, verb: str) -> int:
-    async def work(control: Control) -> int:
-        said = await control.post(f"/v1/edges/{part(node)}/{verb}", reason=settings.reason)
+    async def work(control: ControlApi) -> int:
+        said = await control.post(f"/v1/edges/{path_segment(node)}/{verb}", reason=settings.reason)
         if settings.json:
             return show_json(said)
         since = f" since {said['drained']}" if said.get("drained") else ""
         print(f"{node} is {verb}ed{since} (revision {said['revision']})")
         return 0
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
 def release(settings: ChangeSettings, node: str) -> int:
     """Release a node from quarantine: it may reconnect and starts with a clean record."""
 
-    async def work(control: Control) -> int:
-        said = await control.post(f"/v1/edges/{part(node)}/release", reason=settings.reason)
+    async def work(control: ControlApi) -> int:
+        said = await control.post(f"/v1/edges/{path_segment(node)}/release", reason=settings.reason)
         if settings.json:
             return show_json(said)
         print(f"{node} is released (revision {said['revision']})")
         return 0
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
 def new_epoch(settings: ChangeSettings) -> int:
     """Start a new epoch after restoring control's database: nodes reload their state and empty their caches."""
 
-    async def work(control: Control) -> int:
+    async def work(control: ControlApi) -> int:
         said = await control.post("/v1/epoch", reason=settings.reason)
         if settings.json:
             return show_json(said)
         print(f"epoch {said['epoch']} started (revision {said['revision']}): nodes empty their caches")
         return 0
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
-LIST = Verb(FleetSettings, list_nodes)
-SHOW = Verb(FleetSettings, show_node)
-TOP = Verb(TopSettings, top)
-DRAIN = Verb(ChangeSettings, drain)
-UNDRAIN = Verb(ChangeSettings, undrain)
-RELEASE = Verb(ChangeSettings, release)
-NEW_EPOCH = Verb(ChangeSettings, new_epoch)
+LIST = FleetCommand(FleetSettings, list_nodes)
+SHOW = FleetCommand(FleetSettings, show_node)
+TOP = FleetCommand(TopSettings, top)
+DRAIN = FleetCommand(ChangeSettings, drain)
+UNDRAIN = FleetCommand(ChangeSettings, undrain)
+RELEASE = FleetCommand(ChangeSettings, release)
+NEW_EPOCH = FleetCommand(ChangeSettings, new_epoch)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from kernel.errors import BadSettings
 from kernel.settings.table import SWITCH, TEXT, choice, setting
-from tools.fleet.client import ChangeSettings, Control, Verb, ask, show_json
+from tools.fleet.client import ChangeSettings, ControlApi, FleetCommand, run_with_control, show_json
 from tools.fleet.tables import table
 
 POLL_SECONDS = 1.0
@@ -38,7 +38,7 @@ def push(settings: PushSettings, file: str) -> int:
     """Roll out a TOML file in the format of an edge's --config; an empty file removes the layer."""
     edits = {"layers": {settings.layer: read(Path(file)) or None}}
 
-    async def work(control: Control) -> int:
+    async def work(control: ControlApi) -> int:
         if settings.dry_run:
             said = await control.post("/v1/settings/diff", edits)
             if settings.json:
@@ -55,23 +55,23 @@ def push(settings: PushSettings, file: str) -> int:
             return await _wait(control, said)
         return show_json(said) if settings.json else _show(said)
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
 def rollout(settings: RolloutSettings) -> int:
     """Show the current rollout; hold, resume or roll it back."""
 
-    async def work(control: Control) -> int:
+    async def work(control: ControlApi) -> int:
         if settings.do == "show":
             said = await control.get("/v1/settings")
         else:
             said = await control.post(f"/v1/settings/rollout/{settings.do}", reason=settings.reason)
         return show_json(said) if settings.json else _show(said)
 
-    return ask(settings, work)
+    return run_with_control(settings, work)
 
 
-async def _wait(control: Control, said: dict[str, Any]) -> int:
+async def _wait(control: ControlApi, said: dict[str, Any]) -> int:
     shown = ""
     while True:
         words = _progress(said)
@@ -115,5 +115,5 @@ def read(file: Path) -> dict[str, Any]:
         raise BadSettings("file", f"{file} is not valid TOML: {error}") from None
 
 
-PUSH = Verb(PushSettings, push)
-ROLLOUT = Verb(RolloutSettings, rollout)
+PUSH = FleetCommand(PushSettings, push)
+ROLLOUT = FleetCommand(RolloutSettings, rollout)

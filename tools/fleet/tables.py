@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 Json = Mapping[str, Any]
-BEHIND = "[yellow]behind[/]"
+BEHIND_MARK = "[yellow]behind[/]"
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
@@ -46,8 +46,8 @@ def _edge(edge: Json, now: datetime, latest: int) -> tuple[str, ...]:
     numbers = ("", "", "", "", "", "") if report is None else _numbers(report)
     region = "/".join(part for part in (edge.get("region"), edge.get("pop")) if part)
     applied = edge.get("applied", {}).get("rules")
-    rules = "" if applied is None else f"{applied}" if applied >= latest else f"{applied} {BEHIND}"
-    seen = "" if edge.get("lastSeen") is None else ago(edge["lastSeen"], now)
+    rules = "" if applied is None else f"{applied}" if applied >= latest else f"{applied} {BEHIND_MARK}"
+    seen = "" if edge.get("lastSeen") is None else relative_time(edge["lastSeen"], now)
     return (edge["id"], edge.get("role", ""), region, state(edge), *numbers, rules, seen)
 
 
@@ -90,7 +90,7 @@ def size(value: float, unit: str = "B") -> str:
     return f"{value:.1f} E{unit}"
 
 
-def ago(moment: str, now: datetime) -> str:
+def relative_time(moment: str, now: datetime) -> str:
     """Format an ISO 8601 time relative to `now`, such as `12 s ago`."""
     seconds = max(0.0, (now - datetime.fromisoformat(moment)).total_seconds())
     for length, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
@@ -104,7 +104,7 @@ def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 (the only clock of the fleet's tables)
 
 
-def facts(title: str, said: Json) -> Table:
+def details_table(title: str, said: Json) -> Table:
     """One object, a row per member; empty members are left out."""
     rows = [(name, _text(value)) for name, value in said.items() if value not in (None, "", [], {})]
     made = Table(title=title, title_justify="left", show_header=False)

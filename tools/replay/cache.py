@@ -1,8 +1,8 @@
 """The edge's own cache with nothing in it: the same tiers, books and policies, but bodies have only a length.
 
 `cache.cache.SegmentCache` runs as it does in an edge; its files are never written (`CountingDiskTier`), its bodies
-hold no bytes (`SizeOnlyBody`), and the work that an edge gives to threads is done when the request is over (`Bench`).
-So what the replay counts is decided by the code that decides on an edge, and by no copy of it.
+hold no bytes (`SizeOnlyBody`), and the work of an edge's threads runs at the end of each request (`InlineTasks`).
+So the replay counts decisions of the edge's own code, not of a copy.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def _served(body: Body | None) -> None:
         raise Bug("the ledger lost an object")
 
 
-class Bench:
-    """`cache.tasks.Workshop`, and a clock that stands still: work begun is done by `finish`, in its order."""
+class InlineTasks:
+    """`cache.tasks.Workshop`, and a clock that stands still: work begun is done by `run_pending`, in its order."""
 
     def __init__(self) -> None:
         self._work: deque[Coroutine[Any, Any, None]] = deque()
@@ -84,10 +84,10 @@ class Bench:
         return work()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Done by the next `finish`."""
+        """Done by the next `run_pending`."""
         self._work.append(work)
 
-    def finish(self) -> None:
+    def run_pending(self) -> None:
         """Do all work. Bug when some of it waits for anything but this bench."""
         while self._work:
             work = self._work.popleft()
@@ -110,7 +110,7 @@ class Bench:
 
 
 @dataclass(slots=True)
-class Tally:
+class ReplayCounts:
     """What the requests came to."""
 
     requests: int = 0
@@ -126,11 +126,11 @@ class Replay:
 
     def __init__(self, ram: int, disk: int, policy: str, admission: str, tuning: S3FifoTuning = DEFAULT) -> None:
         make = POLICIES[policy]
-        self._bench = Bench()
+        self._bench = InlineTasks()
         ledger = CountingDiskTier(disk, make(disk, tuning), ADMISSIONS[admission](disk)) if disk else None
         in_ram = RamTier(ram, make(ram, tuning), alone=ledger is None)
         self._cache = SegmentCache(in_ram, ledger, self._bench, self._bench)
-        self.tally = Tally()
+        self.tally = ReplayCounts()
 
     @property
     def disk_bytes_written(self) -> int:
@@ -155,4 +155,4 @@ class Replay:
         else:
             tally.disk_hits += 1
             cache.load(entry, _served)
-        self._bench.finish()
+        self._bench.run_pending()

@@ -19,7 +19,7 @@ from kernel.errors import MatineeError
 from kernel.settings.table import INTEGER, NUMBER, SIZE, choice, setting
 from services.import_file import BadLines, open_import_file
 from tools.replay.cache import Replay
-from tools.replay.trace import Fault, read_trace
+from tools.replay.trace import LineError, read_trace
 
 SHOW_EVERY = 20_000
 """Requests between two movements of the bar."""
@@ -59,7 +59,7 @@ def run(settings: ReplaySettings, trace: str) -> int:
     with open_import_file(trace) as source:
         faults, request, since = BadLines(source), replay.request, 0
         for found in read_trace(source.stream):
-            if isinstance(found, Fault):
+            if isinstance(found, LineError):
                 faults.report(found.line, found)
                 continue
             request(*found)

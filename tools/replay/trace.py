@@ -13,7 +13,7 @@ _TIME = re.compile(rb"-?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
 _MAX_BYTES = 10**15
 
 
-class Fault(NamedTuple):
+class LineError(NamedTuple):
     """What is wrong with a line; `field` is empty where it is the line as a whole."""
 
     line: int
@@ -24,7 +24,7 @@ class Fault(NamedTuple):
         return f"field `{self.field}`: {self.why}" if self.field else self.why
 
 
-def read_trace(stream: BinaryIO) -> Iterator[tuple[bytes, int] | Fault]:
+def read_trace(stream: BinaryIO) -> Iterator[tuple[bytes, int] | LineError]:
     """(object's id, its bytes) of each request, or what is wrong with the line.
 
     Empty lines and a header in line 1 are passed over. Lines are counted from 1 and read up to `MAX_LINE_LENGTH` bytes.
@@ -36,7 +36,7 @@ def read_trace(stream: BinaryIO) -> Iterator[tuple[bytes, int] | Fault]:
             yield found[1], int(found[2])
         elif len(line) == MAX_LINE_LENGTH and not line.endswith(b"\n"):
             _skip_rest(stream)
-            yield Fault(number, "", f"is longer than {MAX_LINE_LENGTH} bytes")
+            yield LineError(number, "", f"is longer than {MAX_LINE_LENGTH} bytes")
         else:
             fields = [field.strip() for field in line.removeprefix(b"\xef\xbb\xbf").split(b",")]
             if fields == [b""] or (number == 1 and _is_header(fields)):
@@ -53,20 +53,20 @@ def _is_header(fields: list[bytes]) -> bool:
     return [field.lower() for field in fields] == [name.encode() for name in FIELDS]
 
 
-def _parse(fields: list[bytes], number: int) -> tuple[bytes, int] | Fault:
+def _parse(fields: list[bytes], number: int) -> tuple[bytes, int] | LineError:
     """A line that is not plainly a request: the rare form of one, or which field is wrong."""
     if len(fields) != len(FIELDS):
         count = f"{len(fields)} field" + "s" * (len(fields) != 1)
-        return Fault(number, "", f"has {count}, not the three of {','.join(FIELDS)}")
+        return LineError(number, "", f"has {count}, not the three of {','.join(FIELDS)}")
     when, object_id, size = fields
     if not _TIME.fullmatch(when):
-        return Fault(number, "time", f"{_shown(when)} is not a number of seconds")
+        return LineError(number, "time", f"{_shown(when)} is not a number of seconds")
     if not object_id:
-        return Fault(number, "obj_id", "is empty")
+        return LineError(number, "obj_id", "is empty")
     if not re.fullmatch(rb"[0-9]+", size):
-        return Fault(number, "obj_size", f"{_shown(size)} is not a whole number of bytes")
+        return LineError(number, "obj_size", f"{_shown(size)} is not a whole number of bytes")
     if int(size[:20]) >= _MAX_BYTES:
-        return Fault(number, "obj_size", f"{_shown(size)} is no size of an object")
+        return LineError(number, "obj_size", f"{_shown(size)} is no size of an object")
     return object_id, int(size)
 
 

@@ -15,7 +15,7 @@ from system.durable_files import replace_file
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class KeygenSettings:
     """Where the two halves of the key go."""
 
     out: Path = setting(PATH, None, "File for the private key (PEM, mode 0600); must not exist yet.", required=True)
@@ -24,10 +24,10 @@ class Settings:
     add: bool = setting(SWITCH, "off", "Add the key to an existing key set, as a rotation needs: both stay valid.")
 
 
-SETTINGS = Settings
+SETTINGS = KeygenSettings
 
 
-def run(settings: Settings) -> int:
+def run(settings: KeygenSettings) -> int:
     """Make the key; the key set is written first, so that no token is signed which no edge can verify."""
     try:
         check_kid(settings.kid)

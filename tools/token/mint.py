@@ -17,7 +17,7 @@ MAX_KEY_FILE_SIZE = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class MintSettings:
     """What the token says, and the key that signs it."""
 
     key: Path = setting(PATH, None, "File with the private key: PEM of Ed25519 or EC P-256.", required=True)
@@ -35,10 +35,10 @@ class Settings:
     )
 
 
-SETTINGS = Settings
+SETTINGS = MintSettings
 
 
-def run(settings: Settings) -> int:
+def run(settings: MintSettings) -> int:
     """Print the token; BadSettings names what cannot be signed."""
     key = read_key(settings.key, secret=settings.hs256)
     now = time.time()  # noqa: TID251 (this command's one clock)

@@ -1,7 +1,7 @@
-"""`matinee up`: the whole platform on this machine, with a sample film.
+"""`matinee up`: run the whole platform on this machine, with a sample film.
 
-Makes the keys, takes the sample film through ingest, starts every program, checks that all of it answers, and
-supervises until Ctrl-C. State lies in one folder; a kill at any moment leaves one that the next start takes up.
+Creates the keys, ingests the sample film, starts all programs, checks that they work, and supervises them until Ctrl-C.
+All state is in one folder; after a kill at any moment the next start continues with it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import aiohttp
 
 from kernel.errors import BadSettings, MatineeError
 from kernel.settings.table import COUNTRY, DURATION, INTEGER, PATH, PATH_OR_OFF, SWITCH, setting
-from tools.up.check import Checker
-from tools.up.enrol import invite_members
-from tools.up.film import Chosen, choose, ingest, write_metadata
+from tools.up.check import PlatformCheck
+from tools.up.enrol import enrol_members
+from tools.up.film import SelectedFilm, ingest, select_film, write_metadata
 from tools.up.keys import ensure_keys
-from tools.up.output import addresses, say
-from tools.up.plan import KID, PORTS_ABOVE, Choices, Part, Places, ingest_arguments, parts, waves
+from tools.up.output import address_tables, say
+from tools.up.plan import KID, PORTS_ABOVE, Addresses, Plan, PlannedProgram, all_programs, ingest_arguments, waves
 from tools.up.ports import check_ports
 from tools.up.programs import ProgramsFile
-from tools.up.state import FILMS, LockFile, claim, finish_wipe, held, wipe
+from tools.up.state import FILMS, LockFile, claim_folder, finish_wipe, hold_lock, wipe
 from tools.up.supervise import Program, Supervisor
 from tools.up.supervise_child import die_with_parent
 
@@ -41,14 +41,16 @@ class UpSettings:
     port: int = setting(
         INTEGER,
         "8080",
-        "Port of the pages; the other programs use the ports above it.",
+        "Port of the viewers' page; the other programs use ports above it.",
         least=1,
         most=65535 - PORTS_ABOVE,
     )
-    fresh: bool = setting(SWITCH, "off", "Discard the state first.")
+    fresh: bool = setting(SWITCH, "off", "Delete the state first.")
     state: Path = setting(PATH, ".matinee", "Folder of all state.")
-    film: Path | None = setting(PATH, None, "Film to show in place of the sample film.")
-    default_country: str = setting(COUNTRY, "DE", "Country of viewers whose address has none, as on loopback.")
+    film: Path | None = setting(PATH, None, "Film to ingest instead of the sample film.")
+    default_country: str = setting(
+        COUNTRY, "DE", "Country of viewers whose address has no known country, such as 127.0.0.1."
+    )
     geo: Path | None = setting(PATH_OR_OFF, "off", "An .mmdb file that maps viewers' addresses to countries, or off.")
     drain: float = setting(
         DURATION, "5s", "How long running responses may take to finish at a stop.", least=0, most=300
@@ -61,7 +63,7 @@ SETTINGS = UpSettings
 
 
 def run(settings: UpSettings) -> int:
-    """Run until asked to stop; 0 then. Raises BadSettings or another MatineeError when it cannot come up."""
+    """Run until stopped; returns 0. Raises BadSettings or another MatineeError if the platform cannot start."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # until the event loop takes the signals over
     if settings.with_parent and not die_with_parent(os.getppid(), signal.SIGTERM):
@@ -78,35 +80,33 @@ def _run(settings: UpSettings) -> int:
     if settings.geo is not None and not settings.geo.is_file():
         raise BadSettings("geo", f"there is no file {settings.geo}")
     geo = settings.geo.absolute() if settings.geo else None
-    choices = Choices(Places(settings.port), state, settings.default_country, geo, settings.drain)
-    claim(state)
-    with held(state) as lock:
-        check_ports(parts(choices))
+    plan = Plan(Addresses(settings.port), state, settings.default_country, geo, settings.drain)
+    claim_folder(state)
+    with hold_lock(state) as lock:
+        check_ports(all_programs(plan))
         finish_wipe(state)
         if settings.fresh:
-            say(f"Starting anew: {state} is emptied")
+            say(f"Deleting the state in {state}")
             wipe(state)
-        ensure_keys(choices.key, choices.key_set, KID)
-        film = choose(settings.film, state / FILMS, say)
-        return asyncio.run(_Platform(choices, settings.ready_within, lock).run(film))
+        ensure_keys(plan.key, plan.key_set, KID)
+        film = select_film(settings.film, state / FILMS, say)
+        return asyncio.run(_Platform(plan, settings.ready_within, lock).run(film))
 
 
 class _Platform:
-    """One run of the whole: up, checked, shown, kept until a signal asks it to stop."""
+    """One run of the platform: start it, check it, print its addresses, supervise it until a signal."""
 
-    def __init__(self, choices: Choices, ready_within: float, lock: LockFile) -> None:
-        self._choices = choices
+    def __init__(self, plan: Plan, ready_within: float, lock: LockFile) -> None:
+        self._plan = plan
         self._ready_within = ready_within
         self._lock = lock
-        programs = ProgramsFile(choices)
+        programs = ProgramsFile(plan)
         programs.clear_outages()
-        self._supervisor = Supervisor(
-            say, drain=choices.drain, on_pids=programs.write, is_held_down=programs.is_held_down
-        )
+        self._supervisor = Supervisor(say, drain=plan.drain, on_pids=programs.write, is_held_down=programs.is_held_down)
         self._asked_to_stop = False
 
-    async def run(self, film: Chosen) -> int:
-        """Until a signal; 0. A MatineeError when something does not come up (all is stopped then)."""
+    async def run(self, film: SelectedFilm) -> int:
+        """Run until a signal; returns 0. Stops everything and raises MatineeError if anything fails to start."""
         me = asyncio.current_task()
         assert me is not None  # noqa: S101 (a coroutine runs in a task)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -124,30 +124,30 @@ class _Platform:
 
     def _stop(self, me: asyncio.Task[int]) -> None:
         if self._asked_to_stop:
-            say("Killing what still runs")
+            say("Killing the remaining programs")
             self._supervisor.kill()
             return
         self._asked_to_stop = True
-        self._lock.note("stopping")
-        say("\nStopping (once more kills)")
+        self._lock.write_status("stopping")
+        say("\nStopping; press Ctrl-C again to kill")
         me.cancel()
 
-    async def _come_up(self, film: Chosen) -> None:
-        *before, last = waves(self._choices)
-        content_id = await self._ingest_beside(film, before)
+    async def _come_up(self, film: SelectedFilm) -> None:
+        *before, last = waves(self._plan)
+        content_id = await self._ingest_during_start(film, before)
         await self._start(last)
         async with aiohttp.ClientSession(auto_decompress=True) as session:
-            checker = Checker(session, within=_ANSWERS_SECONDS)
-            await checker.healthy((part.name, part.health) for part in parts(self._choices))
-            await checker.plays(self._choices.places.page, content_id)
-        say(addresses(self._choices, content_id, film.title))
-        say(f"Matinee is up: {self._choices.places.page}/")
+            checker = PlatformCheck(session, within=_ANSWERS_SECONDS)
+            await checker.check_health((program.name, program.health) for program in all_programs(self._plan))
+            await checker.check_playback(self._plan.addresses.page, content_id)
+        say(address_tables(self._plan, content_id, film.title))
+        say(f"Matinee is up: {self._plan.addresses.page}/")
 
-    async def _ingest_beside(self, film: Chosen, first: Sequence[Sequence[Part]]) -> str:
-        """Ingest while the first programs start: they need no film to be there yet."""
-        metadata = write_metadata(film, self._choices.state / FILMS)
-        arguments = ingest_arguments(self._choices, film.path, film.title, metadata)
-        say(f"Film: {film.title} ({film.path.name})")
+    async def _ingest_during_start(self, film: SelectedFilm, first: Sequence[Sequence[PlannedProgram]]) -> str:
+        """Ingest the film while the programs start that do not need it."""
+        metadata = write_metadata(film, self._plan.state / FILMS)
+        arguments = ingest_arguments(self._plan, film.path, film.title, metadata)
+        say(f"Ingesting {film.title} ({film.path.name})")
         try:
             async with asyncio.TaskGroup() as together:
                 together.create_task(self._start_fleet(first))
@@ -159,26 +159,28 @@ class _Platform:
             raise _first(ours) from None
         return ingested.result()
 
-    async def _start_fleet(self, first: Sequence[Sequence[Part]]) -> None:
-        """The programs that need no film; the nodes among them, and those that come later, may join control."""
+    async def _start_fleet(self, first: Sequence[Sequence[PlannedProgram]]) -> None:
+        """Start the programs that need no film; once control runs, create the nodes' enrolment tokens."""
         control, *others = first
         await self._start(control)
-        joining = await invite_members(self._choices, time.time())  # noqa: TID251 (a shell: certificates are told by the wall clock)
+        joining = await enrol_members(self._plan, time.time())  # noqa: TID251 (a shell: certificates use the wall clock)
         if joining:
-            say(f"Joining the fleet: {', '.join(joining)}")
+            say(f"Enrolling in the fleet: {', '.join(joining)}")
         for wave in others:
             await self._start(wave)
 
-    async def _start(self, wave: Sequence[Part]) -> None:
-        names = ", ".join(part.name for part in wave)
-        logs = self._choices.state / "logs"
-        programs = [Program(part.name, child_argv(part.arguments), logs / f"{part.name}.log") for part in wave]
+    async def _start(self, wave: Sequence[PlannedProgram]) -> None:
+        names = ", ".join(program.name for program in wave)
+        logs = self._plan.state / "logs"
+        programs = [
+            Program(program.name, child_argv(program.arguments), logs / f"{program.name}.log") for program in wave
+        ]
         await self._supervisor.start(programs, within=self._ready_within)
-        say(f"Ready: {names}")
+        say(f"Started {names}")
 
 
 def child_argv(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The whole argv of a `matinee` command whose life is bound to ours."""
+    """The argv of a `matinee` command that ends when this process ends."""
     return (sys.executable, "-P", "-m", "tools.up.supervise_child", str(os.getpid()), *arguments)
 
 

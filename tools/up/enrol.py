@@ -1,4 +1,4 @@
-"""The nodes of `matinee up` join its fleet by themselves: each that has no identity yet is given a token."""
+"""Give each node of `matinee up` that has no identity yet an enrolment token."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 from kernel.errors import BadSettings, StorageFailed
 from kernel.fleet.identity import BadIdentity, fingerprint
 from rpc.identity_file import IdentityFile, write_private
-from tools.fleet.enrol import invite, read_key
-from tools.up.plan import REGION, Choices, Member
+from tools.fleet.enrol import create_enrolment, read_key
+from tools.up.plan import REGION, Member, Plan
 
 DAY = 86_400.0
 
-Invite = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
+CreateToken = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
-async def invite_members(choices: Choices, now: float, ask: Invite = invite) -> list[str]:
-    """Write a token for each member that needs one (control is up); their ids. Raises MatineeError."""
-    trusted = _trusted(choices.authority)
-    waiting = [member for member in choices.members if not has_joined(member, trusted, now)]
+async def enrol_members(plan: Plan, now: float, ask: CreateToken = create_enrolment) -> list[str]:
+    """Write a token for each member without an identity; return their ids. Control must run. Raises MatineeError."""
+    trusted = _trusted(plan.authority)
+    waiting = [member for member in plan.members if not has_valid_identity(member, trusted, now)]
     for member in waiting:
         asked = {"id": member.id, "role": member.role, "region": REGION, "ttl": DAY}
-        made = await ask(choices.places.control_rest, read_key(choices.control_key), asked)
+        made = await ask(plan.addresses.control_rest, read_key(plan.control_key), asked)
         write_private(member.token, made["token"].encode() + b"\n")
     return [member.id for member in waiting]
 
 
-def has_joined(member: Member, trusted: bytes, now: float) -> bool:
-    """Whether its identity is of this fleet and still holds for a while."""
+def has_valid_identity(member: Member, trusted: bytes, now: float) -> bool:
+    """Whether the member has a valid identity of this fleet."""
     try:
         held = IdentityFile(member.folder).load()
     except (BadIdentity, StorageFailed):
@@ -41,4 +41,4 @@ def _trusted(authority: Path) -> bytes:
     try:
         return fingerprint(authority.read_bytes())
     except (OSError, ValueError) as error:
-        raise BadSettings("state", f"{authority} cannot be used ({error}); FRESH=1 makes a new one") from None
+        raise BadSettings("state", f"{authority} is not usable ({error}); FRESH=1 creates a new one") from None

@@ -1,4 +1,4 @@
-"""The film that `matinee up` shows: the operator's or the sample one, taken through `matinee ingest`."""
+"""Select and ingest the film of `matinee up`: the operator's or the sample film."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ _STOP_SECONDS = 5.0
 
 
 class IngestFailed(MatineeError):
-    """`matinee ingest` ended with an error; it has said why on stderr."""
+    """`matinee ingest` failed; its stderr has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """A film file with its title; `metadata` goes into the catalogue."""
+class SelectedFilm:
+    """A film file, its title, and metadata for the catalogue."""
 
     path: Path
     title: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def choose(film: Path | None, folder: Path, say: Callable[[str], None]) -> Chosen:
-    """The operator's film, or the sample one fetched or made in `folder`. BadSettings for a file that is not there."""
+def select_film(film: Path | None, folder: Path, say: Callable[[str], None]) -> SelectedFilm:
+    """The operator's film; else the sample film, fetched or made in `folder`. Raises BadSettings for a missing file."""
     if film is not None:
         if not film.is_file():
             raise BadSettings("film", f"there is no file {film}")
-        return Chosen(film.absolute(), film.stem.replace("_", " "))
-    from tools.up.sample_film import sample_film  # fetches: imported only where it is wanted
+        return SelectedFilm(film.absolute(), film.stem.replace("_", " "))
+    from tools.up.sample_film import sample_film  # imported only if needed
 
     sample = sample_film(folder, say)
-    return Chosen(sample.path.absolute(), sample.title, sample.metadata)
+    return SelectedFilm(sample.path.absolute(), sample.title, sample.metadata)
 
 
-def write_metadata(film: Chosen, folder: Path) -> Path:
-    """The film's metadata as the JSON file that `matinee ingest` reads; written whole or not at all."""
+def write_metadata(film: SelectedFilm, folder: Path) -> Path:
+    """Write the metadata atomically as the JSON file that `matinee ingest` reads; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "metadata.json"
     text = json.dumps(dict(film.metadata), ensure_ascii=False, indent=2) + "\n"
@@ -55,15 +55,15 @@ def write_metadata(film: Chosen, folder: Path) -> Path:
 
 
 def content_id_in(printed: str) -> str | None:
-    """The contentId that `matinee ingest` printed: the last word of its last line."""
+    """The contentId in the output of `matinee ingest`: the last word; None if there is none."""
     words = printed.split()
     return words[-1] if words and is_content_id(words[-1]) else None
 
 
 async def ingest(argv: Sequence[str]) -> str:
-    """Run the ingest command to its end, progress on our stderr; the contentId. Raises IngestFailed.
+    """Run the ingest command, with its progress on our stderr. Returns the contentId. Raises IngestFailed.
 
-    When cancelled, the command and what it started are stopped.
+    Cancellation stops the command and its child processes.
     """
     process = _start(argv)
     try:
@@ -77,7 +77,7 @@ async def ingest(argv: Sequence[str]) -> str:
 
 
 def _start(argv: Sequence[str]) -> subprocess.Popen[bytes]:
-    """At once and not by the loop: whoever cancels us in between would leave it running, known to nobody."""
+    """Start the process synchronously: a cancellation during an asynchronous start would leave it running unowned."""
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
 
 

@@ -1,4 +1,4 @@
-"""The key pair that signs viewers' tokens on this machine: made once, the public set written from it at each start."""
+"""The key pair that signs viewers' tokens: created once; the public key set is rewritten at each start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from system.durable_files import replace_file
 
 
 def ensure_keys(key: Path, key_set: Path, kid: str) -> None:
-    """Make the private key where there is none; write its public JWKS. BadSettings for a key that cannot be used."""
+    """Create the private key if absent, and write its public JWKS. Raises BadSettings for an unusable key."""
     for folder in (key.parent, key_set.parent):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not key.exists():
@@ -19,5 +19,7 @@ def ensure_keys(key: Path, key_set: Path, kid: str) -> None:
     try:
         jwks = public_jwks(key.read_bytes(), kid)
     except (OSError, ValueError) as error:
-        raise BadSettings("state", f"the signing key {key} cannot be used ({error}); FRESH=1 makes a new one") from None
+        raise BadSettings(
+            "state", f"the signing key {key} is not usable ({error}); FRESH=1 creates a new one"
+        ) from None
     replace_file(key_set, json.dumps(jwks, indent=2).encode() + b"\n")

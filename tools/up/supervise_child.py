@@ -1,9 +1,9 @@
-"""The first moments of a supervised program: bound to its supervisor's life, then the program itself.
+"""The entry point of a supervised program: bind it to its supervisor's life, then run it.
 
     python -m tools.up.supervise_child SUPERVISOR_PID COMMAND…
 
 The kernel kills this process when the supervisor dies (PR_SET_PDEATHSIG, prctl(2)), so a supervisor that is killed
-leaves no orphans holding its ports. No second process stands between the two.
+leaves no orphans on its ports. There is no intermediate process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int, deadly: signal.Signals = signal.SIGKILL) -> bool:
-    """Have the kernel send `deadly` when `parent` dies; False when it is gone already (it must be asked after)."""
+    """Make the kernel send `deadly` when `parent` dies. Returns False if it died before the call took effect."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, int(deadly), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
@@ -29,7 +29,7 @@ def die_with_parent(parent: int, deadly: signal.Signals = signal.SIGKILL) -> boo
 
 
 def main(argv: Sequence[str]) -> int:
-    """Bind to the supervisor named first, then run the `matinee` command that follows."""
+    """Bind to the supervisor (first argument), then run the `matinee` command that follows."""
     if not die_with_parent(int(argv[0])):
         return 1
     return matinee(argv[1:])

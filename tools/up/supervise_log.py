@@ -1,4 +1,4 @@
-"""Log files of supervised programs: one older file kept, the present one bounded."""
+"""Log files of supervised programs: the current one is bounded, and one older one is kept."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _TAIL_BYTES = 16 * 1024
 
 
 def older(log: Path) -> Path:
-    """Where the previous log is kept."""
+    """The path of the previous log."""
     return log.with_name(log.name + ".1")
 
 
 def rotate(log: Path) -> None:
-    """Put the present log aside, in place of the older one; nothing happens when there is none."""
+    """Rename the current log to the older one, if it exists."""
     with contextlib.suppress(FileNotFoundError):
         log.replace(older(log))
 
 
 def keep_bounded(log: Path, limit: int) -> bool:
-    """Copy a log of more than `limit` bytes aside and empty it in place; whether that was done.
+    """Copy a log larger than `limit` bytes to the older one and truncate it. Returns whether it did.
 
-    The program goes on writing into the same file (it appends), so nothing needs to be reopened; lines written
-    between the copy and the cut are lost.
+    The program keeps appending to the same file, so it need not reopen it; lines written between the copy and the
+    truncation are lost.
     """
     try:
         if log.stat().st_size <= limit:
@@ -39,7 +39,7 @@ def keep_bounded(log: Path, limit: int) -> bool:
 
 
 def _copy_private(log: Path, target: Path) -> None:
-    """Copy with the log's own mode, whatever stood there before and whatever the umask is; never open to others."""
+    """Copy with the log's mode for its owner, independent of the umask; never accessible to other users."""
     part = target.with_name(f"{target.name}.part")
     part.unlink(missing_ok=True)
     with log.open("rb") as read:
@@ -51,7 +51,7 @@ def _copy_private(log: Path, target: Path) -> None:
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log, for a message."""
+    """The last lines of a log, indented, for a message."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL_BYTES))

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from kernel.errors import BadRequest, BadSettings, UpstreamFailed
-from tools.fleet.enrol import invite, read_key
+from tools.fleet.enrol import create_enrolment, read_key
 
 
 async def test_what_control_answers() -> None:
@@ -22,11 +22,11 @@ async def test_what_control_answers() -> None:
     app.router.add_post("/v1/enrolments", enrolments)
     async with TestServer(app) as server:
         base = str(server.make_url("/"))
-        assert await invite(base, "right", {"id": "e5"}) == {"token": "t", "id": "e5"}
+        assert await create_enrolment(base, "right", {"id": "e5"}) == {"token": "t", "id": "e5"}
         with pytest.raises(BadRequest, match="no such key"):
-            await invite(base, "wrong", {"id": "e5"})
+            await create_enrolment(base, "wrong", {"id": "e5"})
     with pytest.raises(UpstreamFailed, match=r"127\.0\.0\.1:1"):
-        await invite("http://127.0.0.1:1", "right", {"id": "e5"})
+        await create_enrolment("http://127.0.0.1:1", "right", {"id": "e5"})
 
 
 def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:

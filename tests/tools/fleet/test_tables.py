@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from tests.tools.fleet_ground import EDGE
-from tools.fleet.tables import ago, changes_table, edges_table, facts, size, state
+from tools.fleet.tables import changes_table, details_table, edges_table, relative_time, size, state
 
 NOW = datetime(2026, 11, 22, 20, 1, tzinfo=UTC)
 
@@ -52,7 +52,7 @@ def test_sizes(value: float, text: str):
     ],
 )
 def test_moments(moment: str, text: str):
-    assert ago(moment, NOW) == text
+    assert relative_time(moment, NOW) == text
 
 
 def test_a_node_that_nothing_is_known_of_yet_has_a_line_too():
@@ -71,7 +71,7 @@ def test_a_node_without_requests_has_no_ratios():
 
 
 def test_what_is_empty_is_left_out_of_one_things_facts():
-    text = shown(facts("e1", {"a": 1, "b": None, "c": {"d": 2.0, "e": None}, "f": ["g"], "h": []}))
+    text = shown(details_table("e1", {"a": 1, "b": None, "c": {"d": 2.0, "e": None}, "f": ["g"], "h": []}))
     for words in ("a", "1", "d: 2.000", "g"):
         assert words in text
     assert "b" not in text.replace("─", "")

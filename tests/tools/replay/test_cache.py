@@ -5,7 +5,7 @@ import pytest
 from cache.disk.tier import PAGE
 from cache.entry import OBJECT_OVERHEAD_BYTES
 from kernel.errors import Bug
-from tools.replay.cache import Bench, Replay, SizeOnlyBody
+from tools.replay.cache import InlineTasks, Replay, SizeOnlyBody
 
 COST = PAGE
 """Of an object of `SIZE`, in either tier."""
@@ -79,9 +79,9 @@ def test_work_that_waits_for_something_else_is_a_bug():
     async def wait():
         await Never()
 
-    bench = Bench()
+    bench = InlineTasks()
     bench.spawn(wait())
     with pytest.raises(Bug, match="waits"):
-        bench.finish()
+        bench.run_pending()
     with pytest.raises(Bug):
         bench.call_later(1, print)

@@ -102,7 +102,7 @@ def test_a_packed_trace_that_ends_early(tmp_path, capsys):
     path.write_bytes(gzip.compress(trace(*map(str, range(5000))).encode())[:-40])
     code, figures, err = replayed(capsys, str(path))
     assert (code, figures) == (1, None)
-    assert "ends early or is damaged" in err
+    assert "truncated or damaged" in err
 
 
 def test_a_trace_of_empty_objects_has_no_bytes_to_miss(tmp_path, capsys):

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from tools.replay.trace import MAX_LINE_LENGTH, Fault, read_trace
+from tools.replay.trace import MAX_LINE_LENGTH, LineError, read_trace
 
 
 def read(text):
@@ -60,9 +60,9 @@ def test_a_bad_line_is_told_by_number_and_field(line, field, why):
 
 def test_a_line_without_an_end_is_read_past_in_pieces():
     first, bad, after = read(b"0,a,1\n" + b"x" * (3 * MAX_LINE_LENGTH) + b"\n1,b,2\n")
-    assert bad == Fault(2, "", f"is longer than {MAX_LINE_LENGTH} bytes")
+    assert bad == LineError(2, "", f"is longer than {MAX_LINE_LENGTH} bytes")
     assert (first, after) == ((b"a", 1), (b"b", 2))
-    assert read(b"y" * MAX_LINE_LENGTH) == [Fault(1, "", f"is longer than {MAX_LINE_LENGTH} bytes")]
+    assert read(b"y" * MAX_LINE_LENGTH) == [LineError(1, "", f"is longer than {MAX_LINE_LENGTH} bytes")]
 
 
 def test_a_line_of_just_the_most_is_whole():

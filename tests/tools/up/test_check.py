@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tools.up.check import Checker, NotAnswering, find_title
+from tools.up.check import CheckFailed, PlatformCheck, find_title
 
 
 @pytest.fixture
@@ -40,33 +40,33 @@ async def session():
 
 async def test_a_platform_that_plays_gives_the_stream(platform, session):
     base, _ = platform
-    checker = Checker(session, within=5)
-    await checker.healthy([("edge1", f"{base}/healthz")])
-    assert await checker.plays(base, "bunny") == f"{base}/t/secret/cdn/local/bunny/master.m3u8"
+    checker = PlatformCheck(session, within=5)
+    await checker.check_health([("edge1", f"{base}/healthz")])
+    assert await checker.check_playback(base, "bunny") == f"{base}/t/secret/cdn/local/bunny/master.m3u8"
 
 
 @pytest.mark.parametrize(
     ("path", "status", "body", "why"),
     [
-        ("/", 500, "oops", "the page does not come.*status 500: oops"),
+        ("/", 500, "oops", "the page does not load.*status 500: oops"),
         ("/titles", 200, '{"titles":[]}', "the film bunny is not listed"),
         ("/titles", 200, "not JSON", "the film bunny is not listed"),
         ("/playback/start", 451, "not here", "playback does not start.*451"),
         ("/playback/start", 200, "[]", "playback does not start"),
-        ("/t/secret/cdn/local/bunny/master.m3u8", 200, "<html>", "the edge does not give the playlist"),
+        ("/t/secret/cdn/local/bunny/master.m3u8", 200, "<html>", "the edge does not serve the playlist"),
     ],
 )
 async def test_what_does_not_answer_is_named(platform, session, path, status, body, why):
     base, answers = platform
     answers[path] = (status, body)
-    with pytest.raises(NotAnswering, match=why) as caught:
-        await Checker(session, within=0).plays(base, "bunny")
+    with pytest.raises(CheckFailed, match=why) as caught:
+        await PlatformCheck(session, within=0).check_playback(base, "bunny")
     assert "secret" not in str(caught.value)
 
 
 async def test_a_server_that_is_not_there_is_named(session):
-    with pytest.raises(NotAnswering, match=r"edge1 is not healthy.*Connect"):
-        await Checker(session, within=0).healthy([("edge1", "http://127.0.0.1:9/healthz")])
+    with pytest.raises(CheckFailed, match=r"edge1 is not healthy.*Connect"):
+        await PlatformCheck(session, within=0).check_health([("edge1", "http://127.0.0.1:9/healthz")])
 
 
 @pytest.mark.parametrize(

@@ -35,15 +35,15 @@ web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, handle_sig
 
 UP = """
 import os, sys, tools.up.command as up, tools.cli as cli
-from tools.up.plan import Part
+from tools.up.plan import PlannedProgram
 port, stand_in = sys.argv[1:3]
 listens, health = (("127.0.0.1", int(port)),), f"http://127.0.0.1:{port}/healthz"
-part = Part("services", (sys.executable, "-P", stand_in, port), listens, health, "all")
-up.waves = lambda choices: ((part,), ())
+part = PlannedProgram("services", (sys.executable, "-P", stand_in, port), listens, health, "all")
+up.waves = lambda plan: ((part,), ())
 async def nobody(*_):
     return []
-up.invite_members = nobody
-up.parts = lambda choices: (part,)
+up.enrol_members = nobody
+up.all_programs = lambda plan: (part,)
 up.ingest_arguments = lambda *_: ("sh", "-c", os.environ.get("INGEST", "echo bunny"))
 up.child_argv = lambda arguments: tuple(arguments)
 sys.exit(cli.main(["up", "--port", port, *sys.argv[3:]]))
@@ -113,7 +113,7 @@ async def test_a_second_up_over_one_state_is_refused_while_the_first_runs(up, tm
     second = await up()
     _, err = await asyncio.wait_for(second.communicate(), 30)
     assert second.returncode == 2
-    assert f"another `matinee up` (process {first.pid}) runs on {tmp_path / 'state'}".encode() in err
+    assert f"another `matinee up` (process {first.pid}) uses {tmp_path / 'state'}".encode() in err
 
 
 async def test_a_port_in_use_is_named_before_anything_is_started(up, port, tmp_path):
@@ -123,7 +123,7 @@ async def test_a_port_in_use_is_named_before_anything_is_started(up, port, tmp_p
         process = await up("--fresh", "1")
         _, err = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 2
-    assert f"127.0.0.1:{port}, which services needs, is in use".encode() in err
+    assert f"127.0.0.1:{port} (needed by services) is in use".encode() in err
     assert [entry.name for entry in (tmp_path / "state").iterdir()] == ["up.lock"]
 
 

@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import BadSettings
-from tools.up.film import Chosen, IngestFailed, choose, content_id_in, ingest, write_metadata
+from tools.up.film import IngestFailed, SelectedFilm, content_id_in, ingest, select_film, write_metadata
 
 
 def test_the_operators_own_film_is_taken_by_its_name(tmp_path):
     film = tmp_path / "My_holidays.mkv"
     film.touch()
-    assert choose(film, tmp_path, print) == Chosen(film, "My holidays")
+    assert select_film(film, tmp_path, print) == SelectedFilm(film, "My holidays")
 
 
 def test_a_film_that_is_not_there_is_named(tmp_path):
     with pytest.raises(BadSettings, match=r"no file .*nothing\.mp4"):
-        choose(tmp_path / "nothing.mp4", tmp_path, print)
+        select_film(tmp_path / "nothing.mp4", tmp_path, print)
 
 
 def test_metadata_is_written_for_the_ingest(tmp_path):
-    path = write_metadata(Chosen(Path("f.mp4"), "F", {"description": "Größe"}), tmp_path / "films")
+    path = write_metadata(SelectedFilm(Path("f.mp4"), "F", {"description": "Größe"}), tmp_path / "films")
     assert json.loads(path.read_text(encoding="utf-8")) == {"description": "Größe"}
 
 

@@ -30,6 +30,6 @@ def test_a_half_written_key_of_a_killed_start_is_written_anew(tmp_path):
 def test_a_file_that_is_no_key_is_named_and_not_overwritten(tmp_path):
     key = tmp_path / "signing.pem"
     key.write_text("hello")
-    with pytest.raises(BadSettings, match=r"signing\.pem cannot be used"):
+    with pytest.raises(BadSettings, match=r"signing\.pem is not usable"):
         ensure_keys(key, tmp_path / "jwks.json", "k1")
     assert key.read_text() == "hello"

@@ -11,14 +11,14 @@ import pytest
 
 from kernel.errors import BadSettings, MatineeError
 from tools.up.outage import OutageSettings, run
-from tools.up.plan import Choices, Places
+from tools.up.plan import Addresses, Plan
 from tools.up.programs import ProgramsFile, read_programs
 from tools.up.state import OUTAGES, PROGRAMS
 
 
 @pytest.fixture
 def programs(tmp_path):
-    found = ProgramsFile(Choices(Places(8080), tmp_path, "DE", None, 5.0))
+    found = ProgramsFile(Plan(Addresses(8080), tmp_path, "DE", None, 5.0))
     found.clear_outages()
     found.write({})
     return found
@@ -109,5 +109,5 @@ def test_an_unknown_program_is_refused_with_those_there_are(programs, tmp_path):
 
 
 def test_a_folder_without_a_platform_is_refused(tmp_path):
-    with pytest.raises(BadSettings, match="no `matinee up` runs"):
+    with pytest.raises(BadSettings, match="no `matinee up` is running"):
         run(settings(tmp_path), "edge1")

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from tools.up.output import addresses, say
-from tools.up.plan import Choices, Places, parts
+from tools.up.output import address_tables, say
+from tools.up.plan import Addresses, Plan, all_programs
 
-CHOICES = Choices(Places(9000), Path("/state"), "DE", None, 5.0)
+CHOICES = Plan(Addresses(9000), Path("/state"), "DE", None, 5.0)
 
 
 def test_the_table_names_every_address_and_where_the_key_is():
-    text = addresses(CHOICES, "bunny", "Big Buck Bunny")
-    for part in parts(CHOICES):
+    text = address_tables(CHOICES, "bunny", "Big Buck Bunny")
+    for part in all_programs(CHOICES):
         assert part.name in text
         assert all(f"{host}:{port}" in text for host, port in part.listens)
     assert "http://127.0.0.1:9000/" in text

@@ -7,10 +7,10 @@ import pytest
 
 from kernel.settings.command_line import read
 from tools.cli import COMMANDS, find, load
-from tools.up.plan import PORTS_ABOVE, Choices, Places, ingest_arguments, parts, waves
+from tools.up.plan import PORTS_ABOVE, Addresses, Plan, all_programs, ingest_arguments, waves
 
-CHOICES = Choices(Places(8080), Path("/state"), "DE", None, 5.0)
-PARTS = {part.name: part for part in parts(CHOICES)}
+CHOICES = Plan(Addresses(8080), Path("/state"), "DE", None, 5.0)
+PARTS = {part.name: part for part in all_programs(CHOICES)}
 
 
 def test_the_programs_start_in_the_order_in_which_they_need_one_another():
@@ -73,5 +73,5 @@ def test_every_member_of_the_fleet_is_told_where_to_join_and_which_token_to_use(
         given = dict(pairwise(arguments))
         assert given["--enrol-token"] == str(member.token)
         assert given["--fleet-dir"] == str(member.folder)
-        assert given["--enrol-at"] == CHOICES.places.enrol
+        assert given["--enrol-at"] == CHOICES.addresses.enrol
     assert "required" in PARTS["control"].arguments

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from kernel.errors import BadSettings
-from tools.up.plan import Part
+from tools.up.plan import PlannedProgram
 from tools.up.ports import check_ports, why_not_free
 
 
@@ -18,11 +18,11 @@ def taken():
 
 
 def part(name, host, port):
-    return Part(name, (), ((host, port),), "", "")
+    return PlannedProgram(name, (), ((host, port),), "", "")
 
 
 def test_a_port_in_use_is_named_with_the_program_that_needs_it(taken):
-    with pytest.raises(BadSettings, match=rf"127\.0\.0\.1:{taken}, which edge1 needs, is in use"):
+    with pytest.raises(BadSettings, match=rf"127\.0\.0\.1:{taken} \(needed by edge1\) is in use"):
         check_ports([part("edge1", "127.0.0.1", taken)], wait=0)
 
 

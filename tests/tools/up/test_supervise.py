@@ -79,7 +79,7 @@ async def test_a_crashed_program_is_started_again_and_loudly_so(tmp_path, said):
         first = supervisor.pids["shaky"]
         os.kill(first, signal.SIGKILL)
         await until(lambda: supervisor.pids.get("shaky", first) != first)
-    assert "shaky stopped by itself (signal SIGKILL); starting it again in 0.5 s" in said[0]
+    assert "shaky ended unexpectedly (signal SIGKILL); restarting it in 0.5 s" in said[0]
     assert str(program.log) in said[1]
 
 
@@ -89,7 +89,7 @@ async def test_a_crash_is_seen_though_a_grandchild_holds_the_output(tmp_path, sa
         first = supervisor.pids["parent"]
         os.kill(first, signal.SIGKILL)
         await until(lambda: said)
-        assert "parent stopped by itself" in said[0]
+        assert "parent ended unexpectedly" in said[0]
 
 
 async def test_what_ignores_sigterm_is_killed_with_its_children(tmp_path, said, alive):
