@@ -48,7 +48,7 @@ async def _serve(settings: EdgeSettings) -> None:
     edge.counts.log_rate = rate
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(loop_exception_handler(edge.counts.loop_met))
+    loop.set_exception_handler(loop_exception_handler(edge.counts.count_loop_error))
     install_signals(
         loop.add_signal_handler,
         stop=stop.set,

@@ -115,7 +115,7 @@ class Edge:
         self.reporter = NodeReporter(self.counts, prefetches.popularity, prefetches.ledger, clock, self._status)
         callbacks = ControlCallbacks(accepts=self.live.accepts, report=self.reporter.report)
         ears = with_job_callbacks(callbacks, self.jobs)
-        self.subscriber = subscriber_of(settings, clock, self.take, ears, self.identity, connect)
+        self.subscriber = subscriber_of(settings, clock, self.apply_state, ears, self.identity, connect)
         connect_receipts(self.jobs, self.subscriber)
         self.drained = asyncio.Event()
         self.draining = False
@@ -228,7 +228,7 @@ class Edge:
         """Whether control's rules decide here: not at a shield, which sees edges and no viewers' countries."""
         return bool(self.settings.control) and self.settings.role != "shield"
 
-    def take(self, state: State) -> None:
+    def apply_state(self, state: State) -> None:
         """New rules and keys from control: in force from the next request on."""
         # What is in force already must not be put again, or what settings have ended would be good again.
         if self._pushed_rules_hold and state.rules is not self._rules:

@@ -125,29 +125,29 @@ class Counts:
     """Of the loop, since the last report to control."""
     loop_errors: dict[str, int] = field(default_factory=dict)
     log_rate: LogRate = field(default_factory=LogRate)
-    broken: int = 0
+    broken_responses: int = 0
     """Answers cut off after their head."""
-    heads: list[int] = field(default_factory=lambda: [0] * (len(HEAD_BOUNDS) + 1))
+    head_times: list[int] = field(default_factory=lambda: [0] * (len(HEAD_BOUNDS) + 1))
     """Requests by seconds to the head, by the bounds of reports; the first is not counted, being the rest."""
 
-    def headed(self, seconds: float) -> None:
+    def count_head(self, seconds: float) -> None:
         """A head was sent so long after its request; hits of the fast path are not counted here."""
         if seconds > HEAD_BOUNDS[0]:
-            self.heads[bisect_left(HEAD_BOUNDS, seconds)] += 1
+            self.head_times[bisect_left(HEAD_BOUNDS, seconds)] += 1
 
-    def answered(self, outcome: Outcome) -> None:
+    def count_outcome(self, outcome: Outcome) -> None:
         """One more request came to this outcome."""
         name = _COUNTED_AS.get(outcome, "misses")
         setattr(self, name, getattr(self, name) + 1)
 
-    def refused(self, reason: str) -> None:
+    def count_refusal(self, reason: str) -> None:
         """One more refusal."""
         self.refusals[reason] = self.refusals.get(reason, 0) + 1
 
-    def loop_met(self, kind: str) -> None:
+    def count_loop_error(self, kind: str) -> None:
         """One more error reached the event loop."""
         self.loop_errors[kind] = self.loop_errors.get(kind, 0) + 1
 
-    def fill_ended(self, end: str) -> None:
+    def count_fill_end(self, end: str) -> None:
         """Count the end of a fetch: a `FillEnd`, or the reason of its failure."""
         self.fills[end] = self.fills.get(end, 0) + 1

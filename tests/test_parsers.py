@@ -107,7 +107,7 @@ def chunked(data):
     chunks, rest, body = Chunks(LIMITS), bytearray(), bytearray()
     for at in range(0, len(data), 64):
         rest += data[at : at + 64]
-        if chunks.take(rest, body) is not None:
+        if chunks.read(rest, body) is not None:
             return
 
 

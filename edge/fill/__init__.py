@@ -1,1 +1,1 @@
-"""One upstream fetch with many readers: what is asked, what may be stored, who is released, who is too slow."""
+"""One upstream fetch with many readers: what is requested, what is stored, which readers are released."""

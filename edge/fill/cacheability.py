@@ -54,14 +54,14 @@ def decide_storage(status: int, verdict: Verdict, *, fits: bool, doomed: bool, v
     return StoreDecision(kept=False, shared=shared, why=verdict.why)
 
 
-def invalidated_by(asked: RoutedRequest, request: Mapping[bytes, bytes], fields: Fields) -> PurgeRequest:
+def invalidated_by(routed: RoutedRequest, request: Mapping[bytes, bytes], fields: Fields) -> PurgeRequest:
     """The purge that a successful unsafe request causes: its target, and the URLs of the same origin in Location and
     Content-Location (RFC 9111 §4.4), each in all alternates. https and http of a host count as one: their keys are."""
     host = normal_authority(request.get(b"host", b""), b"80") or b""
-    urls, prefixes = purge_scope(asked)
+    urls, prefixes = purge_scope(routed)
     for value in values(fields, b"location") + values(fields, b"content-location"):
         try:
-            parts = urlsplit(urljoin(b"http://" + host + asked.upstream, value))
+            parts = urlsplit(urljoin(b"http://" + host + routed.upstream, value))
         except ValueError:
             continue
         port = b"443" if parts.scheme == b"https" else b"80"
@@ -70,7 +70,7 @@ def invalidated_by(asked: RoutedRequest, request: Mapping[bytes, bytes], fields:
         queried = parts.query or b"?" in value.partition(b"#")[0]
         target = normalise_any((parts.path or b"/") + (b"?" + parts.query if queried else b""))
         if not isinstance(target, Refusal):
-            more_urls, more_prefixes = purge_scope(sibling_of(asked, host, target))
+            more_urls, more_prefixes = purge_scope(sibling_of(routed, host, target))
             urls, prefixes = urls + more_urls, prefixes + more_prefixes
     return PurgeRequest(urls=urls, prefixes=prefixes)
 
@@ -110,9 +110,9 @@ def waiters_to_release(
     if not decision.kept and not decision.shared:
         return lambda reader: reader is not fill.leader
     if entry.status >= 400 and not decision.kept and route.forwards is None:
-        asked = fill.request
+        routed = fill.request
         return lambda reader: (
-            reader is not fill.leader and not (reader.matches(entry) and reader.sends_same_request(asked))
+            reader is not fill.leader and not (reader.matches(entry) and reader.sends_same_request(routed))
         )
     if entry.vary:
         return lambda reader: reader is not fill.leader and not reader.matches(entry)

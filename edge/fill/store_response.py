@@ -1,9 +1,9 @@
-"""FETCH: what is done with an upstream's answer. What it is good for says `edge.fill.cacheability`; here that is
-carried out.
+"""FETCH: handle an upstream response: store it, cut it into slices, or pass it through. `edge.fill.cacheability`
+decides.
 
-A small answer flows through its fill and is stored as one; a large one is cut into slices by a run; what may not be
-kept is passed on to those it is for, while the others are sent to ask again. Over 300 lines because each kind of answer
-(new, not modified, a part, for a HEAD) is judged against the same stored entry.
+A small response flows through its fill and is stored as one object; a large one is cut into slices. A response that may
+not be stored passes through to the readers it is for, while the others ask again. Over 300 lines because every kind of
+response (new, not modified, a part, to a HEAD) is compared with the same stored entry.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from edge.policy.routes import Route
 from edge.slices.content_range import Part, of_the_whole, part_of, strong_etag
 from edge.slices.registry import SlicedObjects, matching_part
 from edge.slices.slice_fetch import SliceFetch
-from edge.slices.sliced_object import Begin
+from edge.slices.sliced_object import BeginFetch
 from edge.upstreams.exchange import Exchange
 from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
@@ -41,12 +41,12 @@ from kernel.http.message import Fields, end_to_end, serialise, values
 from kernel.vocabulary import NotStored
 
 HIT_FOR_MISS_SECONDS = 10.0
-"""How long an answer that was not for sharing lets the next ones go alone at once."""
+"""How long requests for a key are fetched separately at once after a response that may not be shared."""
 MAX_BUFFERED_BYTES = 256 << 20
-"""Bytes of bodies that are on their way to be stored whole; what comes beyond is passed on and not kept, unless its
-head has said that it is stored."""
-MAX_WHOLE = 64 << 20
-"""The largest object that is kept whole though it should be in slices, because its validator does not hold still."""
+"""Bytes of bodies on their way to be stored whole. Beyond it responses pass through, unless their head promised
+storage."""
+MAX_WHOLE_BYTES = 64 << 20
+"""The largest object stored whole, though large enough for slices, because its validator keeps changing."""
 MAX_LAG_SECONDS = 5.0
 """How long one reader may delay the others of a response that passes through."""
 ASKS_FOR_206 = frozenset((b"range",))
@@ -54,16 +54,16 @@ ASKS_FOR_304 = frozenset((b"if-none-match", b"if-modified-since"))
 
 
 class ResponseHandler:
-    """See the module. `begin_run` fetches what is missing of an object in slices."""
+    """See the module. `begin_fetch` fetches missing slices."""
 
     def __init__(
         self,
         cache: SegmentCache,
         clock: Clock,
-        workshop: TaskRunner,
+        task_runner: TaskRunner,
         counts: Counts,
         max_object: int,
-        begin_run: Begin,
+        begin_fetch: BeginFetch,
         unsteady: UnsteadyObjects,
     ) -> None:
         self._cache, self._clock = cache, clock
@@ -71,10 +71,10 @@ class ResponseHandler:
         self._max_object = max_object
         self._bytes_buffered = self._promised = 0
         self._unsteady = unsteady
-        self.streams = SlicedObjects(cache, clock, workshop, counts, begin_run)
+        self.sliced_objects = SlicedObjects(cache, clock, task_runner, counts, begin_fetch)
 
-    def keep_up_to(self, size: int) -> None:
-        """Larger objects than so many bytes are not kept, from now on."""
+    def set_max_object(self, size: int) -> None:
+        """Store no larger objects than `size` bytes from now on."""
         self._max_object = size
 
     # -- the head ----------------------------------------------------------------------------------------------
@@ -83,22 +83,22 @@ class ResponseHandler:
         self,
         fill: Fill,
         exchange: Exchange,
-        asked: RoutedRequest,
+        routed: RoutedRequest,
         request: Mapping[bytes, bytes],
         method: bytes,
         asked_at: float,
         *,
         ranged: bool,
     ) -> None:
-        """The head is there: judge it, then let the body flow. `request`: the fields as judged; `ranged`: a part was
-        asked for that everybody may use."""
-        stale, status, route = fill.stale, exchange.status, asked.route
-        if status == 304 and method in (b"GET", b"HEAD") and not _may_pass(fill, request, ASKS_FOR_304):
+        """Decide about the response by its head, then let the body flow. `request`: the fields that freshness and Vary
+        depend on; `ranged`: a part was requested that all may use."""
+        stale, status, route = fill.stale, exchange.status, routed.route
+        if status == 304 and method in (b"GET", b"HEAD") and not _may_pass_through(fill, request, ASKS_FOR_304):
             await self._not_modified(fill, exchange, route, request, method, asked_at)
             return
         part = part_of(exchange.fields, exchange.length) if status == 206 and ranged and fill.shared else None
         retrieves = method in (b"GET", b"HEAD")
-        if status == 206 and part is None and retrieves and not _may_pass(fill, request, ASKS_FOR_206):
+        if status == 206 and part is None and retrieves and not _may_pass_through(fill, request, ASKS_FOR_206):
             raise UpstreamFailed(UpstreamReason.UNASKED_206)
         if status == 200 and method == b"HEAD":
             await self._freshen_from_head(fill, exchange, route, request, asked_at)
@@ -112,58 +112,58 @@ class ResponseHandler:
         sliced = sliced and (large or (part is not None and part.stop - part.first < part.total))
         fits = method == b"GET" and self._fits(entry, route, verdict, sliced=sliced)
         if exchange.until_close and route.forwards is not None:
-            fits = False  # cut short it would look the same
+            fits = False  # a truncated body would look the same
         decision = self._decide(fill, entry, route, verdict, fits=fits, ranged=ranged)
-        fill.unsure = self._unsure(entry, route, decision, sliced=sliced)
+        fill.unsure = self._why_not_sure_to_store(entry, route, decision, sliced=sliced)
         if decision.kept and sliced:
-            await self.streams.slice(fill, exchange, asked, entry, part)
+            await self.sliced_objects.store_in_slices(fill, exchange, routed, entry, part)
         else:
             await self._flow_through(fill, exchange, route, entry, decision, part)
 
     def _decide(
         self, fill: Fill, entry: Entry, route: Route, verdict: Verdict, *, fits: bool, ranged: bool
     ) -> StoreDecision:
-        """What the answer is good for; what it tells of the next ones is remembered."""
+        """Decide about storage, and remember what it says about the next requests."""
         if entry.vary or entry.status < 400:
             self._cache.fill_table.remember_vary(entry)
         validator = entry.etag is not None or entry.last_modified is not None
         decision = decide_storage(entry.status, verdict, fits=fits, doomed=fill.purged, validator=validator)
         if decision.why is NotStorable.TOO_LARGE and self._unsteady.is_unsteady(fill.key, self._clock.mono()):
-            self._cache.remember_miss(fill.key, UNSTEADY_SECONDS)  # so that a part is asked for as a part
+            self._cache.remember_miss(
+                fill.key, UNSTEADY_SECONDS
+            )  # so that the next request for a part asks for that part
         if ranged and entry.status == 416:
             return StoreDecision(kept=False, shared=False, why=NotStorable.RANGE)
-        # One viewer's field can have made an error; it must not end the sharing of what all others get.
-        theirs = entry.status >= 400 and (route.forwards is None or entry.status == LOOP_DETECTED)
-        theirs = theirs or verdict.keeps or verdict.why in REQUEST_ONLY
-        if not decision.kept and not decision.shared and fill.shared and not theirs:
+        # One viewer's field may have caused an error: it must not end sharing for all others.
+        one_viewers = entry.status >= 400 and (route.forwards is None or entry.status == LOOP_DETECTED)
+        one_viewers = one_viewers or verdict.keeps or verdict.why in REQUEST_ONLY
+        if not decision.kept and not decision.shared and fill.shared and not one_viewers:
             self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
         return decision
 
-    def accepts(
-        self, run: SliceFetch, exchange: Exchange, request: Mapping[bytes, bytes], asked_at: float
+    def accept_part(
+        self, fetch: SliceFetch, exchange: Exchange, request: Mapping[bytes, bytes], asked_at: float
     ) -> Part | None:
-        """The part of the run's object that this answer brings; None when it is another version, or not to be kept.
-
-        UpstreamFailed when it is no answer to what was asked.
-        """
-        part, whole, route = matching_part(run, exchange), run.slicing.whole, run.slicing.asked.route
+        """The part of the fetched object in this response; None if it is another version, or may not be stored.
+        UpstreamFailed if it does not answer the request."""
+        part, whole, route = matching_part(fetch, exchange), fetch.sliced.whole, fetch.sliced.routed.route
         if part is None:
             return None
         verdict = self._assess(b"GET", request, 200, exchange.fields, route, asked_at)
         if not verdict.keeps:
             return None
-        if run.slicing.current:
+        if fetch.sliced.is_current:
             fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
-            self._cache.freshen(whole, self._dated(of_the_whole(fields)), verdict, doomed=False)
+            self._cache.freshen(whole, self._with_date(of_the_whole(fields)), verdict, doomed=False)
         return part
 
     def _fits(self, entry: Entry, route: Route, verdict: Verdict, *, sliced: bool) -> bool:
-        """Whether it may be kept and the tiers take it. What may not be fetched in parts later must have room as a
-        whole, and stay fresh for a while: else its readers would lose what they have not read to the next version."""
+        """Whether the tiers have room. An object whose slices cannot be fetched separately needs room as a whole and
+        must stay fresh for a while: otherwise its viewers would lose the unread rest to the next version."""
         length = entry.length
         if length is not None and length > self._max_object:
             return False
-        if not sliced and length is not None and route.sliced(length) and length > MAX_WHOLE:
+        if not sliced and length is not None and route.sliced(length) and length > MAX_WHOLE_BYTES:
             return False
         if sliced and length is not None and strong_etag(entry.etag) is None:
             lasts = verdict.lifetime > verdict.age
@@ -175,8 +175,9 @@ class ResponseHandler:
         length = route.slice if sliced else length
         return length is None or self._cache.fits(length + len(entry.block) + OBJECT_OVERHEAD_BYTES)
 
-    def _unsure(self, entry: Entry, route: Route, decision: StoreDecision, *, sliced: bool) -> bytes:
-        """Why the head cannot say that the answer is stored, of one that could be but for its size."""
+    def _why_not_sure_to_store(self, entry: Entry, route: Route, decision: StoreDecision, *, sliced: bool) -> bytes:
+        """Why the head cannot promise that a storable response is stored: a detail for Cache-Status, empty if it
+        can."""
         if not decision.kept:
             return NotStored.TOO_LARGE.encode() if decision.why is NotStorable.TOO_LARGE else b""
         if entry.length is None:
@@ -210,17 +211,17 @@ class ResponseHandler:
     ) -> Entry:
         kept = fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
         if verdict.keeps or fill.shared:
-            kept = _parted(fill, fields, verdict)
+            kept = _shared_fields(fill, fields, verdict)
         if part is not None:
-            entry = Entry(fill.key, 200, self._dated(of_the_whole(kept)), part.total)
+            entry = Entry(fill.key, 200, self._with_date(of_the_whole(kept)), part.total)
         else:
-            entry = Entry(fill.key, exchange.status, self._dated(kept), exchange.length)
+            entry = Entry(fill.key, exchange.status, self._with_date(kept), exchange.length)
         entry.set_times(verdict, self._clock.mono())
         _set_vary(entry, route, request)
         return entry
 
-    def _dated(self, fields: Fields) -> Fields:
-        """What came without a Date was made when we received it (RFC 9110 §6.6.1)."""
+    def _with_date(self, fields: Fields) -> Fields:
+        """A response without a Date was made when we received it (RFC 9110 §6.6.1)."""
         return fields if values(fields, b"date") else [*fields, (b"date", format_date(self._clock.wall()))]
 
     async def _not_modified(
@@ -232,17 +233,17 @@ class ResponseHandler:
         method: bytes,
         asked_at: float,
     ) -> None:
-        """A 304: what is stored holds, with fresh fields (RFC 9111 §4.3.4)."""
+        """Handle a 304: freshen the stored response (RFC 9111 §4.3.4)."""
         stale = fill.stale
         if stale is None:
             raise UpstreamFailed(UpstreamReason.UNASKED_304)
         fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
-        await exchange.body_to(_drop)
+        await exchange.body_to(_discard)
         if not await self._cache.load_head(stale):
             raise UpstreamFailed(UpstreamReason.UNASKED_304)
         verdict = self._assess(method, request, stale.status, freshened(stale, fields), route, asked_at)
-        fields = _parted(fill, fields, verdict)
-        self._cache.freshen(stale, self._dated(fields), verdict, doomed=fill.purged)
+        fields = _shared_fields(fill, fields, verdict)
+        self._cache.freshen(stale, self._with_date(fields), verdict, doomed=fill.purged)
         if not fill.purged and values(fields, b"vary"):
             _set_vary(stale, route, request)
         self._cache.end_fill(fill)
@@ -252,7 +253,7 @@ class ResponseHandler:
     async def _freshen_from_head(
         self, fill: Fill, exchange: Exchange, route: Route, request: Mapping[bytes, bytes], asked_at: float
     ) -> None:
-        """The head of a HEAD freshens what is stored for a GET, or tells that it is stale (RFC 9111 §4.3.5)."""
+        """Freshen the stored GET response from the head of a HEAD, or mark it stale (RFC 9111 §4.3.5)."""
         stored = self._cache.peek(fill.key, request)
         if stored is None or not await self._cache.load_head(stored):
             return
@@ -263,7 +264,7 @@ class ResponseHandler:
                 stored.make_stale(self._clock.mono())
             return
         verdict = self._assess(b"GET", request, stored.status, freshened(stored, fields), route, asked_at)
-        self._cache.freshen(stored, self._dated(fields), verdict, doomed=fill.purged)
+        self._cache.freshen(stored, self._with_date(fields), verdict, doomed=fill.purged)
 
     # -- the body, as one --------------------------------------------------------------------------------------
 
@@ -276,7 +277,7 @@ class ResponseHandler:
         decision: StoreDecision,
         part: Part | None,
     ) -> None:
-        """Through the fill to those it is for."""
+        """Send the body through the fill to its readers."""
         if not decision.kept:
             self._cache.end_fill(fill)
         if part is not None:
@@ -299,15 +300,15 @@ class ResponseHandler:
                 self._check_still_storable(fill, exchange, route, promised)
 
             await exchange.body_to(flow)
-            self._end(fill, entry)
+            self._finish(fill, entry)
         finally:
             lag.stop()
             self._bytes_buffered -= kept
             self._promised -= promised
 
     def _check_still_storable(self, fill: Fill, exchange: Exchange, route: Route, promised: int) -> None:
-        """Whether what comes may still be kept, and whether anybody wants it. `promised`: bytes for which there is room
-        in any case."""
+        """Stop storing if the body outgrows its room; stop fetching if nobody reads. `promised`: bytes with guaranteed
+        room."""
         if fill.state is FillState.FILLING and fill.received > promised:
             roomy = fill.received <= self._max_object and self._cache.fits(fill.received)
             known = fill.entry is not None and fill.entry.length is not None
@@ -318,8 +319,8 @@ class ResponseHandler:
         elif fill.state is FillState.PASSING_THROUGH and not fill.readers:
             exchange.on_broken(UpstreamFailed(UpstreamReason.NO_READERS))
 
-    def _end(self, fill: Fill, entry: Entry) -> None:
-        """The body is whole: keep it, then tell everybody."""
+    def _finish(self, fill: Fill, entry: Entry) -> None:
+        """Store the whole body, then tell the readers."""
         pieces = fill.end()
         if pieces is not None:
             body = self._cache.assemble(pieces)
@@ -327,13 +328,13 @@ class ResponseHandler:
             self._cache.store(entry, body)
             fill.set_body(entry.body or body)
         elif fill.stale is not None and not fill.purged and entry.status < 500 and entry.status != 416:
-            self._cache.forget(fill.stale)  # it was replaced by something that may not be kept
+            self._cache.forget(fill.stale)  # a response that may not be stored replaced it
         self._cache.end_fill(fill)
         fill.notify_end()
 
 
-def _parted(fill: Fill, fields: Fields, verdict: Verdict) -> Fields:
-    """The fields that everybody may have; the others are for the viewer who caused the fetch, if one did."""
+def _shared_fields(fill: Fill, fields: Fields, verdict: Verdict) -> Fields:
+    """The fields that all readers may have; the leader alone gets the rest."""
     theirs = [pair for pair in fields if pair[0] in verdict.unstored_fields]
     if not theirs:
         return fields
@@ -346,13 +347,13 @@ def _set_vary(entry: Entry, route: Route, request: Mapping[bytes, bytes]) -> Non
     entry.vary = tuple(pair for pair in entry.vary if route.varies_by(pair[0]))
 
 
-def _may_pass(fill: Fill, request: Mapping[bytes, bytes], asking: frozenset[bytes]) -> bool:
-    """Whether an answer without the whole is what the one viewer of this fill asked for himself."""
+def _may_pass_through(fill: Fill, request: Mapping[bytes, bytes], asking: frozenset[bytes]) -> bool:
+    """Whether a response other than the whole is what the fill's only viewer asked for."""
     return fill.purged and not fill.shared and not asking.isdisjoint(request)
 
 
-def _drop(data: bytes) -> None:
-    """A 304 has no body; were there one, it would count for nothing."""
+def _discard(data: bytes) -> None:
+    """Discard the body of a 304: it must not have one."""
     del data
 
 

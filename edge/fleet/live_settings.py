@@ -101,11 +101,11 @@ class LiveSettings:
             node.memo = TokenMemo(state.keys)
         edge.handler.use_routes(following.routes)
         edge.upstreams.use(*following.wiring)
-        edge.fetcher.keep_up_to(settings.max_object)
+        edge.fetcher.set_max_object(settings.max_object)
         edge.fetcher.wait = settings.fill_wait
         edge.fetcher.stale_wait = settings.stale_wait
         edge.connection_limits.settings = settings
-        edge.bodies.most = settings.body_memory
+        edge.bodies.max_bytes = settings.body_memory
         edge.prefetch_service.follow(settings)
         edge.listener.timeouts = timeouts_of(settings)
         if edge.disk is not None and settings.admission != before.admission:

@@ -72,10 +72,10 @@ def snapshot(counts: Counts, at: float) -> CounterSnapshot:
         at=at,
         requests=counts.requests + counts.fast_path_hits,
         hits=counts.hits + counts.fast_path_hits + counts.stale_hits,
-        errors=counts.broken + sum(number for status, number in counts.statuses.items() if status >= 500),
+        errors=counts.broken_responses + sum(number for status, number in counts.statuses.items() if status >= 500),
         bytes_sent=counts.bytes_sent,
         bytes_filled=counts.bytes_filled,
-        heads=tuple(counts.heads),
+        heads=tuple(counts.head_times),
     )
 
 

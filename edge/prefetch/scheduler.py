@@ -117,7 +117,7 @@ class SlicePrefetchReader(Reader):
         self._fill: Fill | None = None
 
     @property
-    def begun(self) -> bool:
+    def has_started(self) -> bool:
         """Nobody gets these bytes from it."""
         return False
 
@@ -127,7 +127,7 @@ class SlicePrefetchReader(Reader):
         self._go_on()
 
     def _go_on(self) -> None:
-        while self.at <= self.last and self._slicing.has(self.at):
+        while self.at <= self.last and self._slicing.has_slice(self.at):
             self.at += 1
         self._slicing.on_progress()
         if self._ended is None:
@@ -173,7 +173,7 @@ class SlicePrefetchReader(Reader):
         del why
         self._end(PrefetchEnd.FETCHED if self._came else PrefetchEnd.FAILED)
 
-    def changed(self) -> None:
+    def on_object_changed(self) -> None:
         """The object is another one now."""
         self._end(PrefetchEnd.FAILED)
 
@@ -245,7 +245,7 @@ class PrefetchScheduler:
         if self.overloaded():
             return self._reject(PrefetchEnd.OVERLOADED)
         now = self._clock.mono()
-        if not self._ledger.allows(wish.cause, now) or self._fetcher.pauses(asked.key, now):
+        if not self._ledger.allows(wish.cause, now) or self._fetcher.is_revalidation_paused(asked.key, now):
             return self._reject(PrefetchEnd.THROTTLED)
         if len(self._line) >= MAX_QUEUED:
             return self._reject(PrefetchEnd.DROPPED)
@@ -272,8 +272,8 @@ class PrefetchScheduler:
 
     def _has_slices(self, entry: Entry, asked: RoutedRequest, wish: PrefetchRequest) -> bool:
         first, last = wish.range or (0, None)
-        slicing = self._fetcher.slicing(entry, asked)
-        held = slicing.holds(first, slicing.total if last is None else min(last + 1, slicing.total))
+        slicing = self._fetcher.sliced_object(entry, asked)
+        held = slicing.is_stored(first, slicing.total if last is None else min(last + 1, slicing.total))
         slicing.on_progress()
         return held
 
@@ -312,7 +312,7 @@ class PrefetchScheduler:
             first, last = wish.range or (0, None)
             if last is None and wish.cause in ("next", "cmcd"):
                 last = first + MAX_PER_TITLE - 1
-            SlicePrefetchReader(self._fetcher.slicing(whole, asked), first, last, fields, over).begin()
+            SlicePrefetchReader(self._fetcher.sliced_object(whole, asked), first, last, fields, over).begin()
 
         if entry is not None and self._clock.mono() < entry.fresh_until:
             if entry.slice:

@@ -32,7 +32,7 @@ logger = structlog.get_logger("edge")
 
 
 @dataclass(slots=True)
-class CrowdCounts:
+class ConnectionCounts:
     """What became of those who knocked."""
 
     cut: int = 0
@@ -57,7 +57,7 @@ class ConnectionLimits:
     def __init__(self, settings: EdgeSettings, failed: Callable[[BaseException], object]) -> None:
         self.settings = settings
         """Replaced when control pushes others: they count for whoever connects then."""
-        self.counts = CrowdCounts()
+        self.counts = ConnectionCounts()
         self.failed = failed
         self._number = 0
         self._from: dict[Hashable, int] = {}
@@ -71,22 +71,22 @@ class ConnectionLimits:
     # -- bounds ------------------------------------------------------------------------------------------------
 
     @property
-    def most(self) -> int:
+    def max_connections(self) -> int:
         """Connections that this node can have."""
         return max(1, min(self.settings.max_connections, _descriptors() - _kept()))
 
     @property
-    def most_of_one(self) -> int:
+    def max_per_address(self) -> int:
         """Connections that one address may have; 0: any number."""
         told = self.settings.max_connections_per_address
-        return max(1, self.most // SHARE_OF_ONE) if told is None else told
+        return max(1, self.max_connections // SHARE_OF_ONE) if told is None else told
 
     @property
-    def most_handshakes(self) -> int:
+    def max_handshakes(self) -> int:
         """TLS handshakes under way at a time: no more than half of the descriptors that are for viewers."""
         return max(SHARE_OF_ONE, min(self.settings.max_handshakes, (_descriptors() - _kept()) // 2))
 
-    def group(self, ip: Ip | None) -> Hashable:
+    def address_group(self, ip: Ip | None) -> Hashable:
         """What an address counts as; None: it is exempt."""
         settings = self.settings
         if ip is None or any(ip in network for network in settings.trusted_proxies):
@@ -120,12 +120,12 @@ class ConnectionLimits:
     def begin_handshake(self, protocol: object, address: str, cut: Callable[[], object]) -> bool:
         """Whether it may begin. Where there are too many in all, the one that has been at it for longest gives way: a
         viewer is done within two round trips, whoever only holds a place is not."""
-        group = self.group(parse_ip(address))
+        group = self.address_group(parse_ip(address))
         number = self._shaking_from.get(group, 0) + 1
         if group is not None and self._of_one_too_many(number, self._from.get(group, 0) + number):
             self.counts.cut += 1
             return False
-        while len(self._handshakes) >= self.most_handshakes:
+        while len(self._handshakes) >= self.max_handshakes:
             eldest = next(iter(self._handshakes))
             cut_eldest = self._handshakes[eldest].cut
             self.end_handshake(eldest, "gave-way")
@@ -135,8 +135,8 @@ class ConnectionLimits:
         return True
 
     def _of_one_too_many(self, shaking: int, connections: int) -> bool:
-        most = self.most_of_one
-        return bool(most) and (shaking > max(1, self.most_handshakes // SHARE_OF_ONE) or connections > most)
+        most = self.max_per_address
+        return bool(most) and (shaking > max(1, self.max_handshakes // SHARE_OF_ONE) or connections > most)
 
     def end_handshake(self, protocol: object, end: str) -> None:
         """It is over; whoever became a viewer by it is counted as one by then."""
@@ -145,7 +145,7 @@ class ConnectionLimits:
             _fewer(self._shaking_from, shaking.group)
             self.counts.handshakes[end] = self.counts.handshakes.get(end, 0) + 1
 
-    def cannot_accept(self, error: OSError) -> None:
+    def on_accept_failed(self, error: OSError) -> None:
         """Accept rests for want of something."""
         self.counts.accept_errors += 1
         logger.warning("accept rests", error=error.strerror, descriptors=_descriptors())
@@ -161,10 +161,10 @@ class ConnectionLimits:
         """Whether a new connection may stay. Far beyond the limits it is cut at once. Each asked for is `release`
         once."""
         self.end_handshake(connection, "done")
-        most, left = self.most, _left_beside(connection)
+        most, left = self.max_connections, _left_beside(connection)
         self._number += 1
         ip = connection.viewer.ip
-        crowds = self._enters(connection, self.group(ip))
+        crowds = self._enters(connection, self.address_group(ip))
         if self._number > most + max(TURNED_AWAY_LEAST, most // TURNED_AWAY_SHARE) or left < 0.5:
             self.counts.cut += 1
             connection.abort(Abort.CROWDED)  # who is turned away in words holds his descriptor for some seconds more
@@ -178,7 +178,7 @@ class ConnectionLimits:
             return False
         self._groups[connection] = group
         self._from[group] = number = self._from.get(group, 0) + 1
-        return 0 < self.most_of_one < number
+        return 0 < self.max_per_address < number
 
     def release(self, connection: Connection) -> None:
         """He is gone."""
@@ -191,9 +191,9 @@ class ConnectionLimits:
 
     def admits_forwarded(self, connection: Connection, viewer: Viewer) -> bool:
         """Whether a request that a trusted proxy forwards for this viewer may be answered. It counts until it is."""
-        if viewer.ip == connection.viewer.ip or (group := self.group(viewer.ip)) is None:
+        if viewer.ip == connection.viewer.ip or (group := self.address_group(viewer.ip)) is None:
             return True
-        number, most = self._from.get(group, 0) + 1, self.most_of_one
+        number, most = self._from.get(group, 0) + 1, self.max_per_address
         if 0 < most < number:
             return False
         self._from[group] = number

@@ -288,7 +288,7 @@ class RequestHandler:
         if pending.needs_no_body(entry):
             pending.send_stored(entry, b"", outcome, detail)
         else:
-            pending.send_sliced(self.fetcher.slicing(entry, pending.transaction.routed), outcome, detail)
+            pending.send_sliced(self.fetcher.sliced_object(entry, pending.transaction.routed), outcome, detail)
 
     def _load_head(self, pending: PendingResponse, entry: Entry, outcome: Outcome, detail: bytes) -> None:
         """Load a head that is only on disk, then serve."""
@@ -322,7 +322,7 @@ class RequestHandler:
         running = self.cache.fill_table.find(routed.key, fields, entry)
         if entry is not None and step in _ASKS_UPSTREAM:
             now = self._mono()
-            instead = self.fetcher.stands_in(entry, running, now)
+            instead = self.fetcher.why_serve_stale(entry, running, now)
             if instead or step is Step.SERVE_STALE:
                 if running is None:
                     self.fetcher.revalidate(routed, fields, entry, now)

@@ -205,7 +205,7 @@ class ViewerListener:
         connection.body_ticks += 1
         most = BODY_SECONDS + connection.body_received // BODY_RATE
         if connection.ticks > self.timeouts.head or connection.body_ticks > most:
-            connection.break_off(LATE_BODY)
+            connection.abort_upload(LATE_BODY)
 
     def _check_lingering(self, connection: Connection) -> None:
         """Our side is ended: whoever still takes what was sent may go on, whoever only keeps his side open is cut."""

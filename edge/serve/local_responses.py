@@ -53,7 +53,7 @@ class LocalResponses:
     def refuse(self, transaction: Transaction, why: Refusal) -> None:
         """Send the problem response of this refusal; it is never stored."""
         status = REFUSAL_STATUS[why]
-        self._counts.refused(why.value)
+        self._counts.count_refusal(why.value)
         more = b'WWW-Authenticate: Bearer realm="matinee"\r\n' if status == 401 else b""
         more += _RETRY_LATER if status == 429 else b""
         self._send_problem(transaction, status, why.value, REFUSAL_SENTENCES[why], more)
@@ -65,11 +65,11 @@ class LocalResponses:
     def refuse_malformed(self, what: Malformed, connection: Connection) -> None:
         """Answer bytes that are not a request; the connection closes afterwards."""
         self._counts.requests += 1
-        self._counts.refused(what.reason)
+        self._counts.count_refusal(what.reason)
         lines = self._header_lines(what.reason, what.request) + _CLOSE
         lines += self._allow() if what.status == 405 else b""
         lines += _RETRY_LATER if what.status == 503 else b""
-        head_only = connection.by_head
+        head_only = connection.is_head
         connection.transport.write(problem(what.status, what.reason, what.detail, lines, head_only=head_only))
         none = Request(b"-", b"", {}, 1, keep_alive=False)
         transaction = Transaction(none, connection, connection.viewer, UNROUTED, None, self._clock.mono())

@@ -25,7 +25,7 @@ from edge.policy.profile import PREFETCHES, PURPOSE
 from edge.policy.response_head import BODYLESS, Carried, Selection, head, keep_token, layout, multipart, problem, select
 from edge.serve.access_log import RequestRecorder
 from edge.serve.local_responses import connection_line
-from edge.serve.response_state import ENDED, TRANSITIONS, Event, State
+from edge.serve.response_state import ENDED, TRANSITIONS, ResponseEvent, ResponseState
 from edge.serve.sliced_response import SlicedResponse
 from edge.serve.transaction import Transaction
 from edge.slices.sliced_object import SlicedObject
@@ -73,9 +73,27 @@ class PendingResponse:
     """
 
     __slots__ = (
-        "_retried", "_sections", "_sliced_outcome", "_slicing", "accepts_part", "collapsed", "connection", "context",
-        "fallback_entry", "fill", "leader_lines", "position", "request", "sent", "state", "status", "stop", "timer",
-        "transaction", "tries", "why_forwarded",
+        "_retried",
+        "_sections",
+        "_sliced",
+        "_sliced_outcome",
+        "accepts_part",
+        "collapsed",
+        "connection",
+        "context",
+        "fallback_entry",
+        "fill",
+        "leader_lines",
+        "position",
+        "request",
+        "sent",
+        "state",
+        "status",
+        "stop",
+        "timer",
+        "transaction",
+        "tries",
+        "why_forwarded",
     )  # fmt: skip
 
     def __init__(self, context: ResponseContext, transaction: Transaction) -> None:
@@ -83,7 +101,7 @@ class PendingResponse:
         self.transaction = transaction
         self.request = transaction.request
         self.connection = transaction.connection
-        self.state = State.WAITING
+        self.state = ResponseState.WAITING
         self.fill: Fill | None = None
         self.fallback_entry: Entry | None = None
         self.why_forwarded = b"uri-miss"
@@ -94,7 +112,7 @@ class PendingResponse:
         self.stop: int | None = None
         self.timer: Timer | None = None
         self._sections: deque[bytes | ByteRange] = deque()
-        self._slicing: SlicedObject | None = None
+        self._sliced: SlicedObject | None = None
         self._sliced_outcome: tuple[Outcome, bytes] = Outcome.HIT, b""
         context.counts.waiting += 1
         self.connection.on_lost = self.on_disconnect
@@ -109,20 +127,20 @@ class PendingResponse:
     @property
     def head_sent(self) -> bool:
         """Whether the head is written and the body is not whole."""
-        return self.state is State.HEAD_SENT or self.state is State.BODY
+        return self.state is ResponseState.HEAD_SENT or self.state is ResponseState.BODY
 
-    def _move(self, event: Event) -> None:
+    def _move(self, event: ResponseEvent) -> None:
         state = TRANSITIONS.get((self.state, event))
         if state is None:
             raise Bug(f"a response that is {self.state.value} cannot take {event.value}")
-        if self.state is State.WAITING:
+        if self.state is ResponseState.WAITING:
             self.context.counts.waiting -= 1
         self.state = state
 
     def add_sent(self, length: int) -> None:
         """Count bytes of the body that are handed over."""
         self.sent += length
-        self._move(Event.BYTES)
+        self._move(ResponseEvent.BYTES)
 
     # -- a stored response -------------------------------------------------------------------------------------
 
@@ -152,16 +170,16 @@ class PendingResponse:
 
     # -- slices ------------------------------------------------------------------------------------------------
 
-    def send_sliced(self, slicing: SlicedObject, outcome: Outcome, detail: bytes) -> None:
+    def send_sliced(self, sliced: SlicedObject, outcome: Outcome, detail: bytes) -> None:
         """Send an object, or ranges of it, slice by slice."""
-        self._slicing, self._sliced_outcome = slicing, (outcome, detail)
-        selection, context = select(slicing.whole, self.request.fields, slicing.total), self.context
-        SlicedResponse(self, slicing, selection, context.clock, context.fetcher.longest_wait).begin()
+        self._sliced, self._sliced_outcome = sliced, (outcome, detail)
+        selection, context = select(sliced.whole, self.request.fields, sliced.total), self.context
+        SlicedResponse(self, sliced, selection, context.clock, context.fetcher.max_wait).begin()
 
     def sliced_head(self, *, partial: bool) -> bytes:
         """Make the head, when the first bytes are at hand. `partial`: some slices had to be fetched (RFC 9211 §2.2)."""
-        assert self._slicing is not None  # noqa: S101 (`send_sliced` has set it)
-        entry, (outcome, detail) = self._slicing.whole, self._sliced_outcome
+        assert self._sliced is not None  # noqa: S101 (`send_sliced` has set it)
+        entry, (outcome, detail) = self._sliced.whole, self._sliced_outcome
         if partial and outcome is Outcome.HIT:
             own = self.fetched_status(entry, b"partial")
             self._sliced_outcome = Outcome.MISS, detail
@@ -170,7 +188,7 @@ class PendingResponse:
         selection = select(entry, self.request.fields, entry.length)
         if selection.parts:
             selection = selection._replace(parts=tuple(sorted(selection.parts)))
-        self._move(Event.HEAD)
+        self._move(ResponseEvent.HEAD)
         self.status = selection.status
         return self.make_head(entry, selection, entry.length, own, age=self.age_of(entry, outcome))
 
@@ -183,7 +201,7 @@ class PendingResponse:
         self.connection.on_lost, self.connection.on_resume = self.on_disconnect, None
         if isinstance(error, UpstreamFailed) and error.reason is UpstreamReason.SLICE_UNAVAILABLE:
             self.accepts_part = False
-        if again and self.state is State.WAITING:
+        if again and self.state is ResponseState.WAITING:
             self.context.retry(self)
         elif self.is_open:
             self.fail(error, None)
@@ -219,16 +237,16 @@ class PendingResponse:
 
     def on_interim(self, head: bytes) -> None:
         """Pass a 1xx on, to HTTP/1.1 only (RFC 9110 §15.2)."""
-        if self.request.minor == 1 and self.state is State.WAITING:
+        if self.request.minor == 1 and self.state is ResponseState.WAITING:
             self.connection.transport.write(self.with_token(head))
 
     def on_head(self, fill: Fill) -> None:
         """The head of the fill is here: choose what is sent, and begin."""
         entry = fill.entry
-        if entry is None or self.state is not State.WAITING:
+        if entry is None or self.state is not ResponseState.WAITING:
             return
         self._take_leader_lines(fill)
-        self._move(Event.HEAD)
+        self._move(ResponseEvent.HEAD)
         length = entry.length
         selection = select(entry, self._answered_here(fill), length)
         if selection.parts and fill.state is FillState.FILLING:
@@ -349,7 +367,7 @@ class PendingResponse:
         if why in RETRYABLE_RELEASES or (why is ReleaseReason.REQUEST_ONLY and not apart):
             if why is ReleaseReason.LATE and self.timer is None:
                 clock = self.context.clock
-                left = self.transaction.began + self.context.fetcher.longest_wait - clock.mono()
+                left = self.transaction.began + self.context.fetcher.max_wait - clock.mono()
                 self.timer = clock.call_later(max(0.0, left), self._waited_out)
             self.context.retry(self)
         else:
@@ -358,7 +376,7 @@ class PendingResponse:
 
     def _waited_out(self) -> None:
         """No head came in time, over all retries together."""
-        if self.state is State.WAITING and self.fill is not None:
+        if self.state is ResponseState.WAITING and self.fill is not None:
             self.leave_fill()
             self.on_failed(UpstreamFailed(UpstreamReason.FIRST_BYTE_TIMEOUT))
 
@@ -391,11 +409,11 @@ class PendingResponse:
         """The head, whole; `own` is our member of Cache-Status."""
         lines = self.transaction.routed.route.lines_for(self.request.fields) + self.context.node.via
         lines += self.leader_lines
-        self.context.counts.headed(self.context.clock.mono() - self.transaction.began)
+        self.context.counts.count_head(self.context.clock.mono() - self.transaction.began)
         made = self.with_token(head(entry, selection, length, lines, chunked=chunked))
         told = b"" if age is None else b"Age: %d\r\n" % age
         status = chained(entry.upstream_status, own)
-        self.connection.last_words(self.request)
+        self.connection.settle_keep_alive(self.request)
         return made + told + b"Cache-Status: %s\r\n%s\r\n" % (status, connection_line(self.request))
 
     def with_token(self, made: bytes) -> bytes:
@@ -446,7 +464,7 @@ class PendingResponse:
 
     def on_disconnect(self) -> None:
         """The viewer left before the end; the fetch goes on without them."""
-        self._move(Event.LEFT)
+        self._move(ResponseEvent.LEFT)
         self.leave_fill()
         self._record(self.status or 499, self.outcome(), "left")
 
@@ -456,10 +474,10 @@ class PendingResponse:
         """
         reason = error.reason if isinstance(error, (UpstreamFailed, Overloaded)) else "bug"
         head_sent = self.head_sent
-        self._move(Event.ERROR)
+        self._move(ResponseEvent.ERROR)
         if head_sent:
             self.connection.on_lost = None
-            self.context.counts.broken += 1
+            self.context.counts.broken_responses += 1
             self.connection.abort(Abort.BROKEN_OFF, reason)
             self._record(self.status, Outcome.FAILED, reason)
             return
@@ -471,7 +489,7 @@ class PendingResponse:
         date = format_date(self.context.clock.wall())
         lines = self.transaction.routed.route.lines_for(request.fields) + node.via
         lines += b"Date: %s\r\nCache-Status: %s\r\n" % (date, own)
-        self.connection.last_words(request)
+        self.connection.settle_keep_alive(request)
         lines += connection_line(request)
         if isinstance(error, Overloaded):
             lines += b"Retry-After: %d\r\n" % error.retry_after
@@ -482,7 +500,7 @@ class PendingResponse:
 
     def finish(self, outcome: Outcome) -> None:
         """All is written: record it and let the connection take its next request."""
-        self._move(Event.END)
+        self._move(ResponseEvent.END)
         self._record(self.status, outcome, None)
         self.connection.done()
 
@@ -493,5 +511,5 @@ class PendingResponse:
         counts.bytes_sent += self.sent
         if self.sent:
             recorder.record_popularity(self.transaction, self.sent)
-        counts.answered(outcome)
+        counts.count_outcome(outcome)
         recorder.record_request(self.transaction, status, self.sent, outcome, reason)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class State(StrEnum):
+class ResponseState(StrEnum):
     """Where a pending response stands."""
 
     WAITING = "waiting"
@@ -24,7 +24,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-class Event(StrEnum):
+class ResponseEvent(StrEnum):
     """What can happen to a pending response."""
 
     HEAD = "head"
@@ -34,28 +34,28 @@ class Event(StrEnum):
     ERROR = "error"
 
 
-TRANSITIONS: dict[tuple[State, Event], State] = {
-    (State.WAITING, Event.HEAD): State.HEAD_SENT,
-    (State.WAITING, Event.END): State.DONE,
-    (State.WAITING, Event.LEFT): State.LOST,
-    (State.WAITING, Event.ERROR): State.FAILED,
-    (State.HEAD_SENT, Event.BYTES): State.BODY,
-    (State.HEAD_SENT, Event.END): State.DONE,
-    (State.HEAD_SENT, Event.LEFT): State.LOST,
-    (State.HEAD_SENT, Event.ERROR): State.FAILED,
-    (State.BODY, Event.BYTES): State.BODY,
-    (State.BODY, Event.END): State.DONE,
-    (State.BODY, Event.LEFT): State.LOST,
-    (State.BODY, Event.ERROR): State.FAILED,
+TRANSITIONS: dict[tuple[ResponseState, ResponseEvent], ResponseState] = {
+    (ResponseState.WAITING, ResponseEvent.HEAD): ResponseState.HEAD_SENT,
+    (ResponseState.WAITING, ResponseEvent.END): ResponseState.DONE,
+    (ResponseState.WAITING, ResponseEvent.LEFT): ResponseState.LOST,
+    (ResponseState.WAITING, ResponseEvent.ERROR): ResponseState.FAILED,
+    (ResponseState.HEAD_SENT, ResponseEvent.BYTES): ResponseState.BODY,
+    (ResponseState.HEAD_SENT, ResponseEvent.END): ResponseState.DONE,
+    (ResponseState.HEAD_SENT, ResponseEvent.LEFT): ResponseState.LOST,
+    (ResponseState.HEAD_SENT, ResponseEvent.ERROR): ResponseState.FAILED,
+    (ResponseState.BODY, ResponseEvent.BYTES): ResponseState.BODY,
+    (ResponseState.BODY, ResponseEvent.END): ResponseState.DONE,
+    (ResponseState.BODY, ResponseEvent.LEFT): ResponseState.LOST,
+    (ResponseState.BODY, ResponseEvent.ERROR): ResponseState.FAILED,
 }
 """(state, event) -> state; a pair that is not here is a Bug. WAITING ends at once where head and body are one write."""
 
-ENDED = frozenset((State.DONE, State.LOST, State.FAILED))
+ENDED = frozenset((ResponseState.DONE, ResponseState.LOST, ResponseState.FAILED))
 
 
 def diagram() -> str:
     """The table as a Mermaid state diagram, for docs/fills.md."""
-    lines = ["stateDiagram-v2", f"    [*] --> {State.WAITING.name}"]
+    lines = ["stateDiagram-v2", f"    [*] --> {ResponseState.WAITING.name}"]
     lines += [f"    {old.name} --> {new.name}: {event.value}" for (old, event), new in TRANSITIONS.items()]
-    lines += [f"    {state.name} --> [*]" for state in State if state in ENDED]
+    lines += [f"    {state.name} --> [*]" for state in ResponseState if state in ENDED]
     return "\n".join(lines)

@@ -85,7 +85,7 @@ class SlicedResponse(Reader):
         "_ready",
         "_retries",
         "_sections",
-        "_slicing",
+        "_sliced",
         "_stepping",
         "_stop",
         "at",
@@ -97,22 +97,22 @@ class SlicedResponse(Reader):
     def __init__(
         self,
         owner: SlicedResponseOwner,
-        slicing: SlicedObject,
+        sliced: SlicedObject,
         selection: Selection,
         clock: Clock,
         longest_wait: float,
     ) -> None:
         self._owner = owner
         self._clock = clock
-        self._slicing = slicing
-        self._sections = deque(sections(slicing.whole, selection, slicing.total))
+        self._sliced = sliced
+        self._sections = deque(sections(sliced.whole, selection, sliced.total))
         ranges = [section for section in self._sections if isinstance(section, ByteRange)]
-        self._reachable = all(slicing.reaches(first, stop) for first, stop in ranges)
-        self.partial = not all(slicing.holds(first, stop) for first, stop in ranges)
+        self._reachable = all(sliced.can_obtain(first, stop) for first, stop in ranges)
+        self.partial = not all(sliced.is_stored(first, stop) for first, stop in ranges)
         self._ready = b""
         self.position = self._stop = 0
-        self.at = ranges[0].first // slicing.size
-        self.last = (ranges[-1].stop - 1) // slicing.size
+        self.at = ranges[0].first // sliced.size
+        self.last = (ranges[-1].stop - 1) // sliced.size
         self._fill: Fill | None = None
         self._body: tuple[Body, int] | None = None
         self._ahead: tuple[int, Body] | None = None
@@ -121,21 +121,21 @@ class SlicedResponse(Reader):
         self._overdue = WaitDeadline(clock, longest_wait, self._waited_out)
 
     @property
-    def begun(self) -> bool:
+    def has_started(self) -> bool:
         """Whether the head is sent."""
         return self._owner.head_sent
 
     def begin(self) -> None:
         """Join the object's consumers and send what is there."""
-        self._slicing.join(self)
+        self._sliced.join(self)
         self._owner.connection.on_lost, self._owner.connection.on_resume = self._lost, self._step
         if not self._reachable:
             self._slice_unavailable()
-        elif self._slicing.refetchable:
+        elif self._sliced.refetchable:
             self._step()
         else:
             self._loading = True
-            self._slicing.hold([one for one in self._sections if isinstance(one, ByteRange)], self._held)
+            self._sliced.lease_slices([one for one in self._sections if isinstance(one, ByteRange)], self._held)
 
     def _held(self, here: bool) -> None:
         """Slices that cannot be fetched one by one are leased, or (not `here`) have just left the cache."""
@@ -172,7 +172,7 @@ class SlicedResponse(Reader):
     def _next_section(self) -> bool:
         if not self._sections:
             self._overdue.cancel()
-            self._slicing.leave(self)
+            self._sliced.leave(self)
             self._owner.on_sliced_sent()
             return False
         section = self._sections.popleft()
@@ -186,22 +186,22 @@ class SlicedResponse(Reader):
 
     def _find(self) -> bool:
         """Find the slice that holds the next byte: stored, leased, or being fetched."""
-        slicing, cache = self._slicing, self._slicing.cache
-        number = self.position // slicing.size
+        sliced, cache = self._sliced, self._sliced.cache
+        number = self.position // sliced.size
         if number != self.at:
             self.at = number
-            slicing.on_progress()
+            sliced.on_progress()
         if self._ahead is not None and self._ahead[0] == number:
-            self._body, self._ahead = (self._ahead[1], number * slicing.size), None
+            self._body, self._ahead = (self._ahead[1], number * sliced.size), None
             return True
-        entry = slicing.stored(number)
-        if entry is None and (lease := slicing.leases.get(number)) is not None:
+        entry = sliced.stored_slice(number)
+        if entry is None and (lease := sliced.leases.get(number)) is not None:
             self._loading = True
             cache.leases.read(lease, lambda body: self._read_lease(number, body))
             return not self._loading
         if entry is None:
-            recent = slicing.recent(number)
-            self._body = (recent, number * slicing.size) if recent is not None else None
+            recent = sliced.recent_slice(number)
+            self._body = (recent, number * sliced.size) if recent is not None else None
             return recent is not None or self._wait_for_slice(number)
         body = entry.body
         if body is not None and cache.is_servable(entry, body, self._clock.mono()):
@@ -215,11 +215,11 @@ class SlicedResponse(Reader):
         self._loading = False
         if not self._owner.is_open:
             return
-        if body is not None and entry.mark != self._slicing.whole.mark:
-            self._slicing.cache.forget(entry)
+        if body is not None and entry.mark != self._sliced.whole.mark:
+            self._sliced.cache.forget(entry)
         elif body is not None and not self._use_body(entry, body):
             self._await_rest(self.at)
-        elif body is None and self._slicing.stored(self.at) is entry:
+        elif body is None and self._sliced.stored_slice(self.at) is entry:
             self._wait_for_slice(
                 self.at
             )  # the disk rests: what lies there is fetched, or it would be looked for without end
@@ -228,7 +228,7 @@ class SlicedResponse(Reader):
     def _read_lease(self, number: int, body: Body | None) -> None:
         """A leased slice, which has left the cache, is read."""
         self._loading = False
-        low, high = byte_range(number, self._slicing.size, self._slicing.total)
+        low, high = byte_range(number, self._sliced.size, self._sliced.total)
         if not self._owner.is_open:
             return
         if body is not None and len(body) == high - low:
@@ -239,7 +239,7 @@ class SlicedResponse(Reader):
 
     def _use_body(self, entry: Entry, body: Body) -> bool:
         """Send from this body if it holds the next byte; else False."""
-        low, high = stored_span(entry, self.at, self._slicing.size, self._slicing.total)
+        low, high = stored_span(entry, self.at, self._sliced.size, self._sliced.total)
         if not low <= self.position < high:
             return False
         self._body = (body, low)
@@ -255,7 +255,7 @@ class SlicedResponse(Reader):
     def _wait_for_slice(self, number: int) -> bool:
         """Wait for the fill of a slice."""
         request = self._owner.request.fields
-        fill = self._slicing.get_or_start_fill(number, request, max(self.at, (self._stop - 1) // self._slicing.size))
+        fill = self._sliced.get_or_start_fill(number, request, max(self.at, (self._stop - 1) // self._sliced.size))
         if fill is None:
             self._slice_unavailable()
             return False
@@ -306,20 +306,20 @@ class SlicedResponse(Reader):
 
     def _look_ahead(self) -> None:
         """Fetch or load the next slice while this one is being sent."""
-        slicing, number = self._slicing, self.at + 1
-        if number * slicing.size >= self._stop:
+        sliced, number = self._sliced, self.at + 1
+        if number * sliced.size >= self._stop:
             return
-        entry = slicing.stored(number)
+        entry = sliced.stored_slice(number)
         if entry is None:
-            slicing.look_ahead(number, self._owner.request.fields, max(self.at, (self._stop - 1) // slicing.size))
+            sliced.start_next_fill(number, self._owner.request.fields, max(self.at, (self._stop - 1) // sliced.size))
         elif entry.body is None and self._ahead is None:
-            slicing.cache.load(entry, lambda body: self._on_read_ahead(number, entry, body))
+            sliced.cache.load(entry, lambda body: self._on_read_ahead(number, entry, body))
 
     def _on_read_ahead(self, number: int, entry: Entry, body: Body | None) -> None:
-        slicing = self._slicing
-        if body is not None and entry.mark == slicing.whole.mark and self._owner.is_open and self.at + 1 == number:
-            low, _ = stored_span(entry, number, slicing.size, slicing.total)
-            if low == number * slicing.size and len(body) == min(slicing.size, slicing.total - low):
+        sliced = self._sliced
+        if body is not None and entry.mark == sliced.whole.mark and self._owner.is_open and self.at + 1 == number:
+            low, _ = stored_span(entry, number, sliced.size, sliced.total)
+            if low == number * sliced.size and len(body) == min(sliced.size, sliced.total - low):
                 self._ahead = (number, body)
 
     # -- the fill of a slice -----------------------------------------------------------------------------------
@@ -350,7 +350,7 @@ class SlicedResponse(Reader):
         """The fetch broke: another may go on where it stopped, if both have the same strong ETag."""
         self._fill = None
         broken = isinstance(error, UpstreamFailed) and error.reason in RESUMABLE
-        if broken and self._slicing.refetchable and self._retries.begin_retry():
+        if broken and self._sliced.refetchable and self._retries.begin_retry():
             self._step()
         else:
             self._fail(error)
@@ -363,11 +363,11 @@ class SlicedResponse(Reader):
     def _slice_unavailable(self) -> None:
         """A missing slice cannot be fetched alone: forget the object, unless others are still sent from it."""
         self._detach()
-        if len(self._slicing.consumers) == 0:
-            self._slicing.cache.forget(self._slicing.whole)
+        if len(self._sliced.consumers) == 0:
+            self._sliced.cache.forget(self._sliced.whole)
         self._owner.on_sliced_failed(UpstreamFailed(UpstreamReason.SLICE_UNAVAILABLE), again=True)
 
-    def changed(self) -> None:
+    def on_object_changed(self) -> None:
         """Another version is there now: never mix bytes of the two."""
         self._detach()
         self._owner.on_sliced_failed(UpstreamFailed(UpstreamReason.OBJECT_CHANGED), again=True)
@@ -384,7 +384,7 @@ class SlicedResponse(Reader):
         self._leave_fill()
         self._overdue.cancel()
         self._body = self._ahead = None
-        self._slicing.leave(self)
+        self._sliced.leave(self)
 
     def _leave_fill(self) -> None:
         fill, self._fill = self._fill, None

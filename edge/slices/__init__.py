@@ -1,1 +1,1 @@
-"""Large objects cached in aligned slices: which slice is fetched when, and how a response is put together from them."""
+"""Large objects cached in aligned slices: which slice is fetched when, and which consumers wait for it."""

@@ -1,4 +1,4 @@
-"""FETCH: objects in slices: which are being read, how an answer becomes one, and what a further part must be like."""
+"""FETCH: the objects in slices that are being read, and how a response becomes one of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge.counters import Counts
 from edge.policy.route import RoutedRequest
 from edge.slices.content_range import Part, part_of, strong_etag
 from edge.slices.slice_fetch import SliceFetch
-from edge.slices.sliced_object import Begin, SlicedObject
+from edge.slices.sliced_object import BeginFetch, SlicedObject
 from edge.upstreams.exchange import Exchange
 from kernel.clock import Clock
 from kernel.errors import UpstreamFailed
@@ -20,95 +20,96 @@ from kernel.http.message import first
 
 
 class SlicedObjects:
-    """See the module. `begin_run` fetches what is missing of an object."""
+    """One `SlicedObject` for each entry in slices that has consumers or fetches. `begin_fetch` fetches missing
+    slices."""
 
     def __init__(
-        self, cache: SegmentCache, clock: Clock, workshop: TaskRunner, counts: Counts, begin_run: Begin
+        self, cache: SegmentCache, clock: Clock, task_runner: TaskRunner, counts: Counts, begin_fetch: BeginFetch
     ) -> None:
         self._cache = cache
         self._clock = clock
-        self._workshop = workshop
+        self._task_runner = task_runner
         self._counts = counts
-        self._begin_run = begin_run
+        self._begin_fetch = begin_fetch
         self._marks = itertools.count()
-        self._slicings: dict[Entry, SlicedObject] = {}
+        self._objects: dict[Entry, SlicedObject] = {}
 
-    async def slice(
-        self, fill: Fill, exchange: Exchange, asked: RoutedRequest, entry: Entry, part: Part | None
+    async def store_in_slices(
+        self, fill: Fill, exchange: Exchange, routed: RoutedRequest, entry: Entry, part: Part | None
     ) -> None:
-        """The whole enters the cache without its body, which a run cuts into slices."""
-        entry.slice = asked.route.slice
+        """Store the whole object without its body, and cut the response into slices."""
+        entry.slice = routed.route.slice
         entry.mark = strong_etag(entry.etag) or b"%x-%x" % (next(self._marks), int(self._clock.wall() * 1e6))
         self._cache.end_fill(fill)
         self._cache.store(entry, b"")
-        slicing = self.slicing(entry, asked)
-        run, brings = SliceFetch(slicing, 0, slicing.count), part or Part(0, slicing.total, slicing.total)
-        run.brings(brings)
-        run.starts(exchange, brings)
-        slicing.fetches.append(run)
+        sliced = self.sliced_object(entry, routed)
+        fetch, brings = SliceFetch(sliced, 0, sliced.count), part or Part(0, sliced.total, sliced.total)
+        fetch.set_span(brings)
+        fetch.begin_stream(exchange, brings)
+        sliced.fetches.append(fetch)
         fill.redirect_to_slices(entry, frees=(lambda reader: not reader.matches(entry)) if entry.vary else None)
         try:
-            await self.follow(run, exchange)
+            await self.receive(fetch, exchange)
         except UpstreamFailed as error:
-            run.close(error)
+            fetch.close(error)
             raise
         finally:
-            run.close(None)
+            fetch.close(None)
 
-    def slicing(self, entry: Entry, asked: RoutedRequest) -> SlicedObject:
-        """The readers and runs of an object in slices."""
-        found = self._slicings.get(entry)
+    def sliced_object(self, entry: Entry, routed: RoutedRequest) -> SlicedObject:
+        """The object behind an entry in slices, with its consumers and fetches."""
+        found = self._objects.get(entry)
         if found is None:
-            asked = asked._replace(
-                came=asked.came._replace(loop=b"")
-            )  # its runs are for whoever reads, not for this one
-            found = SlicedObject(entry, asked, self._cache, self._begin_run, self._settle, self._forget_slicing)
-            self._slicings[entry] = found
+            routed = routed._replace(
+                came=routed.came._replace(loop=b"")
+            )  # its fetches serve every consumer, not only this viewer
+            found = SlicedObject(entry, routed, self._cache, self._begin_fetch, self._settle, self._forget_object)
+            self._objects[entry] = found
         return found
 
-    def _forget_slicing(self, slicing: SlicedObject) -> None:
-        self._slicings.pop(slicing.whole, None)
+    def _forget_object(self, sliced: SlicedObject) -> None:
+        self._objects.pop(sliced.whole, None)
 
-    def _settle(self, slicing: SlicedObject, entry: Entry) -> None:
-        self._workshop.spawn(self._settled(slicing, entry))
+    def _settle(self, sliced: SlicedObject, entry: Entry) -> None:
+        self._task_runner.spawn(self._settled(sliced, entry))
 
-    async def _settled(self, slicing: SlicedObject, entry: Entry) -> None:
+    async def _settled(self, sliced: SlicedObject, entry: Entry) -> None:
         try:
             await self._cache.wait_written(entry)
         finally:
-            slicing.on_slice_written()
+            sliced.on_slice_written()
 
-    async def follow(self, run: SliceFetch, exchange: Exchange) -> None:
-        """Let the stream flow into slices to its end, or to where nobody needs it."""
+    async def receive(self, fetch: SliceFetch, exchange: Exchange) -> None:
+        """Receive the stream into slices, to its end or to where no consumer needs it."""
 
         def counted(data: bytes) -> None:
             self._counts.bytes_filled += len(data)
-            run.on_bytes(data)
+            fetch.on_bytes(data)
 
         self._cache.fill_table.streams += 1
         try:
-            await run.follow(exchange, counted)
+            await fetch.receive(exchange, counted)
         finally:
             self._cache.fill_table.streams -= 1
 
 
-def matching_part(run: SliceFetch, exchange: Exchange) -> Part | None:
-    """The part of the run's object that an answer brings; None when it is no part of this version of it.
+def matching_part(fetch: SliceFetch, exchange: Exchange) -> Part | None:
+    """The part of the fetched object in this response; None if it belongs to another version.
 
-    UpstreamFailed when it is no answer to what was asked.
+    UpstreamFailed if the response does not answer the request.
     """
-    slicing, fields = run.slicing, exchange.fields
+    sliced, fields = fetch.sliced, exchange.fields
     if exchange.status == 206:
         part = part_of(fields, exchange.length)
         if part is None:
             raise UpstreamFailed(UpstreamReason.BAD_CONTENT_RANGE)
     elif exchange.status == 200 and exchange.length is not None:
         part = Part(0, exchange.length, exchange.length)
-        slicing.knows_ranges = False
+        sliced.knows_ranges = False
     else:
         return None
-    if strong_etag(first(fields, b"etag")) != slicing.whole.mark or part.total != slicing.total:
+    if strong_etag(first(fields, b"etag")) != sliced.whole.mark or part.total != sliced.total:
         return None
-    if exchange.status == 206 and (part.first != run.first or part.stop > run.end):
+    if exchange.status == 206 and (part.first != fetch.first or part.stop > fetch.end):
         raise UpstreamFailed(UpstreamReason.WRONG_PART)
     return part

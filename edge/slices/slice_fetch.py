@@ -2,8 +2,8 @@
 
 The stream is paused while no consumer comes closer or while tiers still write, and ends where no consumer reads on or
 where the next slice is stored already. Bytes of the next slice that arrived before the pause wait here: one read at
-most. If upstream sends less than it was asked for, it is asked for the rest while a consumer needs it and `RetryLimit`
-allows it. Over 300 lines because the protocol of the object belongs with the class that calls it.
+most. If upstream sends less than requested, the rest is requested while a consumer needs it and `RetryLimit` allows it.
+Over 300 lines because the protocol of the object belongs with the class that calls it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class FetchedObject(Protocol):
     """The object that slices are fetched for: what is stored and awaited of it, and who decides how far to fetch."""
 
     whole: Entry
-    asked: RoutedRequest
+    routed: RoutedRequest
     cache: SegmentCache
     size: int
     total: int
@@ -49,13 +49,13 @@ class FetchedObject(Protocol):
     knows_ranges: bool
 
     @property
-    def current(self) -> bool:
+    def is_current(self) -> bool:
         """Whether the cache still holds this version."""
 
     def next_step(self, fetch: SliceFetch) -> NextStep:
         """What this fetch does now that it has come to its next slice."""
 
-    def needed(self, number: int) -> bool:
+    def is_needed(self, number: int) -> bool:
         """Whether a consumer reads, or will read, this slice."""
 
     def can_skip(self, number: int) -> bool:
@@ -64,162 +64,163 @@ class FetchedObject(Protocol):
     def store(self, entry: Entry, pieces: list[bytes], fill: Fill, fetch: SliceFetch) -> None:
         """Store a slice, or a piece of one."""
 
-    def ended(self, fetch: SliceFetch) -> None:
+    def on_fetch_ended(self, fetch: SliceFetch) -> None:
         """Forget a fetch that is over."""
 
 
 ENDED = UpstreamFailed(UpstreamReason.NO_READERS)
-"""Why a stream is cut that nobody needs any further."""
+"""Why a stream is cut that no consumer needs any further."""
 
 
 class SliceFetch:
-    """See the module. Slices `at` (under way or next) to `stop` (not included) are still to come.
+    """See the module. Slices `at` (being received, or next) to `stop` (exclusive) are still to come.
 
-    `before` and `after`: what is stored already of the first slice, at its beginning or its end. `is_whole_object`:
-    the stream is the whole object, so that what is stored already is passed over. `no_slice_yet`: no slice has come
-    yet.
+    `before` and `after`: stored bytes at the beginning or the end of the first slice. `is_whole_object`: the stream is
+    the whole object, so stored slices are skipped. `no_slice_yet`: no slice has begun. `head_late`: no head came in
+    time, so no new reader joins.
     """
 
-    def __init__(self, slicing: FetchedObject, at: int, stop: int, before: bytes = b"", after: bytes = b"") -> None:
-        self.slicing = slicing
+    def __init__(self, sliced: FetchedObject, at: int, stop: int, before: bytes = b"", after: bytes = b"") -> None:
+        self.sliced = sliced
         self.at = at
         self.stop = stop
         self.reserved: dict[int, Fill] = {}
         self.is_whole_object = self.closed = self.head_late = False
         self.no_slice_yet = True
         self.recent: dict[int, Body] = {}
-        """The last slices that came: a tier may let them go before those for whom they came have read them."""
-        self.end = min(stop * slicing.size, slicing.total) - len(after)
+        """The last slices received: a tier may evict them before the consumers they came for have read them."""
+        self.end = min(stop * sliced.size, sliced.total) - len(after)
         self._before, self._after = before, after
-        self._position = at * slicing.size + len(before)
+        self._position = at * sliced.size + len(before)
         self._surplus = 0  # bytes of the stream before `_position`, which came already
         self._retries = RetryLimit()
         self._fill: Fill | None = None
-        self._passing_over = False
-        self._waiting: deque[bytes] = deque()
+        self._skipping = False
+        self._queue: deque[bytes] = deque()
         self._exchange: Exchange | None = None
-        self._paused = self._taking = False
+        self._paused = self._advancing = False
         self._drained: asyncio.Future[None] | None = None
 
     @property
     def first(self) -> int:
-        """The next byte that it needs from upstream."""
+        """The next byte needed from upstream."""
         return self._position
 
     @property
-    def wanted(self) -> bytes | None:
-        """The Range that brings it; None: the whole is asked for."""
-        return None if self.slicing.asks_whole else b"bytes=%d-%d" % (self.first, self.end - 1)
+    def range_header(self) -> bytes | None:
+        """The Range to request; None: the whole object."""
+        return None if self.sliced.asks_whole else b"bytes=%d-%d" % (self.first, self.end - 1)
 
     def reserve(self, number: int) -> Fill:
-        """The fill of a slice that the run will come to."""
-        made = self.reserved.get(number) or self.slicing.fills.get(number)  # of an overdue run's own nobody else knows
+        """The fill of a slice that this fetch will come to."""
+        made = self.reserved.get(number) or self.sliced.fills.get(number)  # only an overdue fetch knows its own
         if made is None:
-            key = slice_key(self.slicing.whole.key, number)
-            made = self.slicing.cache.fill_table.start_alone(key, 0.0)
-            self.slicing.fills[number] = self.reserved[number] = made
+            key = slice_key(self.sliced.whole.key, number)
+            made = self.sliced.cache.fill_table.start_alone(key, 0.0)
+            self.sliced.fills[number] = self.reserved[number] = made
         return made
 
-    def late(self) -> None:
-        """No head yet: it goes on for whoever asked first; the others ask again, together, and nobody comes to it."""
+    def on_head_overdue(self) -> None:
+        """Give up the reserved slices: the first reader goes on waiting, the others share another fetch."""
         if self._exchange is not None or self.closed:
             return
         self.head_late = True
         readers = next(iter(self.reserved.values())).readers if self.reserved else {}
         leader = next(iter(readers), None)
         for number, fill in self.reserved.items():
-            if self.slicing.fills.get(number) is fill:
-                del self.slicing.fills[number]
+            if self.sliced.fills.get(number) is fill:
+                del self.sliced.fills[number]
         for fill in tuple(self.reserved.values()):
             fill.release(ReleaseReason.LATE, lambda reader: reader is not leader)
 
     # -- the stream --------------------------------------------------------------------------------------------
 
-    def brings(self, part: Part) -> None:
-        """It is about that part of the object, whatever it was made for."""
-        size = self.slicing.size
+    def set_span(self, part: Part) -> None:
+        """Fetch this part of the object, whatever was planned."""
+        size = self.sliced.size
         self._before = self._after = b""
         self.at, self._position, self.end = part.first // size, part.first, part.stop
         self.stop = -(-part.stop // size)
         self.is_whole_object = (part.first, part.stop) == (0, part.total)
 
-    def starts(self, exchange: Exchange, part: Part) -> None:
-        """What comes over this exchange is that part of the object: what is missing, its beginning, or the whole."""
+    def begin_stream(self, exchange: Exchange, part: Part) -> None:
+        """Receive this part of the object over the exchange: what is missing, its beginning, or the whole."""
         self._exchange, self._paused = exchange, False
         if (part.first, part.stop) == (0, part.total):
             if self.no_slice_yet:
-                self.brings(part)
+                self.set_span(part)
             self._surplus = self._position
 
-    def goes_on(self) -> bool:
-        """The answer is over: whether the rest is to be asked for now. UpstreamFailed when that happened too often."""
+    def needs_more(self) -> bool:
+        """Whether the rest must be requested after this response. UpstreamFailed if that happened too often."""
         if self.closed or self._position >= self.end:
             return False
         if self._fill is None:
-            wanted = not self._passing_over and self.slicing.next_step(self) is NextStep.FETCH
+            wanted = not self._skipping and self.sliced.next_step(self) is NextStep.FETCH
         else:
-            wanted = bool(self._fill.readers) or self.slicing.needed(self.at)
+            wanted = bool(self._fill.readers) or self.sliced.is_needed(self.at)
             if not wanted:
                 self._keep_piece(self._fill)
         if wanted and not self._retries.begin_retry():
-            self.slicing.asks_whole = True
-            raise UpstreamFailed(UpstreamReason.SHORT_PARTS)  # too little by too many answers
+            self.sliced.asks_whole = True
+            raise UpstreamFailed(UpstreamReason.SHORT_PARTS)  # too few bytes from too many responses
         return wanted
 
     def _keep_piece(self, fill: Fill) -> None:
-        """Nobody waits for the rest of the slice: what came of it is kept as a piece."""
+        """Store what came of a slice as a piece: no reader waits for the rest."""
         self._fill, number = None, self.at
-        entry, pieces = slice_entry(self.slicing.whole, number, fill.base, fill.received), fill.end()
+        entry, pieces = slice_entry(self.sliced.whole, number, fill.base, fill.received), fill.end()
         if pieces is not None:
-            self.slicing.store(entry, pieces, fill, self)
+            self.sliced.store(entry, pieces, fill, self)
         self._release(number, fill)
         fill.notify_end()
 
-    async def follow(self, exchange: Exchange, sink: Callable[[bytes], object]) -> None:
-        """Take the stream (through `sink`) to its end, or to where nobody needs it; UpstreamFailed when it breaks."""
+    async def receive(self, exchange: Exchange, sink: Callable[[bytes], object]) -> None:
+        """Receive the stream (through `sink`) to its end, or to where no consumer needs it; UpstreamFailed if it
+        breaks."""
         try:
             await exchange.body_to(sink)
         finally:
-            if self._waiting and not self.closed:
+            if self._queue and not self.closed:
                 self._drained = asyncio.get_running_loop().create_future()
                 await self._drained
 
     def on_bytes(self, data: bytes) -> None:
-        """A piece of the stream."""
+        """Queue a chunk of the stream."""
         if self._surplus:
             data, self._surplus = data[self._surplus :], max(0, self._surplus - len(data))
         if data:
             self._retries.count_bytes(len(data))
-            self._waiting.append(data)
-            self.wake()
+            self._queue.append(data)
+            self.advance()
 
-    def wake(self) -> None:
-        """Something has moved: go on as far as may be."""
-        if self._taking or self.closed:
+    def advance(self) -> None:
+        """Go on as far as consumers and tiers allow."""
+        if self._advancing or self.closed:
             return
-        self._taking = True
+        self._advancing = True
         try:
-            while self._waiting and self._ready():
+            while self._queue and self._ready():
                 self._split_chunk()
         finally:
-            self._taking = False
-        self._hold(on=bool(self._waiting))
-        if self._drained is not None and not self._waiting and not self._drained.done():
+            self._advancing = False
+        self._set_paused(on=bool(self._queue))
+        if self._drained is not None and not self._queue and not self._drained.done():
             self._drained.set_result(None)
 
-    def _hold(self, *, on: bool) -> None:
+    def _set_paused(self, *, on: bool) -> None:
         if self._exchange is not None and on != self._paused and not self.closed:
             self._paused = on
             (self._exchange.pause if on else self._exchange.resume)()
 
     def _ready(self) -> bool:
-        """Whether a slice is under way; one is begun where that may be."""
-        if self.closed or self._fill is not None or self._passing_over:
+        """Whether a slice is being received; begin one if that is due."""
+        if self.closed or self._fill is not None or self._skipping:
             return not self.closed
-        if self._position >= self.end:  # the rest of a whole that came for its middle
+        if self._position >= self.end:  # the rest of a whole object, requested for its middle
             self.abort()
             return False
-        step = self.slicing.next_step(self)
+        step = self.sliced.next_step(self)
         if step is NextStep.STOP:
             self.abort()
         elif step is NextStep.FETCH:
@@ -228,19 +229,19 @@ class SliceFetch:
         return False
 
     def _slice_stop(self) -> int:
-        """Where the slice under way ends, as far as this stream brings it."""
-        return min((self.at + 1) * self.slicing.size, self.end)
+        """Where the current slice ends, as far as this stream holds it."""
+        return min((self.at + 1) * self.sliced.size, self.end)
 
     def _begin_slice(self) -> None:
-        slicing, number = self.slicing, self.at
+        sliced, number = self.sliced, self.at
         self.no_slice_yet = False
-        if self.is_whole_object and number not in self.reserved and slicing.can_skip(number):
-            self._passing_over = True
+        if self.is_whole_object and number not in self.reserved and sliced.can_skip(number):
+            self._skipping = True
             return
         fill = self.reserve(number)
         before, self._before = self._before, b""
         begin = self._position - len(before)
-        entry = slice_entry(slicing.whole, number, begin, self._slice_stop() + len(self._after))
+        entry = slice_entry(sliced.whole, number, begin, self._slice_stop() + len(self._after))
         fill.set_base(begin)
         self._fill = fill
         fill.receive_head(entry, kept=not fill.purged)
@@ -248,11 +249,11 @@ class SliceFetch:
             fill.append_body(before)
 
     def _split_chunk(self) -> None:
-        """Take the first of what waits, up to the end of the slice."""
-        data = self._waiting.popleft()
+        """Move the first queued bytes into the current slice, up to its end."""
+        data = self._queue.popleft()
         room = self._slice_stop() - self._position
         if len(data) > room:
-            self._waiting.appendleft(data[room:])
+            self._queue.appendleft(data[room:])
             data = data[:room]
         self._position += len(data)
         if self._fill is not None:
@@ -263,7 +264,7 @@ class SliceFetch:
     def _end_slice(self) -> None:
         fill, self._fill = self._fill, None
         number, self.at = self.at, self.at + 1
-        self._passing_over = False
+        self._skipping = False
         if fill is None:
             return
         if self._after:
@@ -271,36 +272,36 @@ class SliceFetch:
             self._after = b""
         entry, pieces = fill.entry, fill.end()
         if pieces is not None and entry is not None:
-            self.slicing.store(entry, pieces, fill, self)
+            self.sliced.store(entry, pieces, fill, self)
         self._release(number, fill)
         fill.notify_end()
 
     def _release(self, number: int, fill: Fill) -> None:
         self.reserved.pop(number, None)
-        if self.slicing.fills.get(number) is fill:
-            del self.slicing.fills[number]
-        self.slicing.cache.end_fill(fill)
+        if self.sliced.fills.get(number) is fill:
+            del self.sliced.fills[number]
+        self.sliced.cache.end_fill(fill)
 
     # -- the end -----------------------------------------------------------------------------------------------
 
     def abort(self) -> None:
-        """Nobody needs more of it."""
+        """Cut the stream: no consumer needs more of it."""
         self.close(None)
         if self._exchange is not None:
             self._exchange.on_broken(ENDED)
 
     def close(self, error: MatineeError | None) -> None:
-        """It is over: who waits for a slice that it did not bring is told, or sent to ask again."""
+        """End the fetch. Readers of slices that did not come get the error, or ask again."""
         if self.closed:
             return
         self.closed = True
-        self._waiting.clear()
+        self._queue.clear()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         left, self._fill = dict(self.reserved), None
         for number, fill in left.items():
             self._release(number, fill)
-        self.slicing.ended(self)
+        self.sliced.on_fetch_ended(self)
         for fill in left.values():
             if error is not None or fill.state is not FillState.ASKED:
                 fill.fail(error or ENDED)

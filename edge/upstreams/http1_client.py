@@ -226,7 +226,7 @@ class UpstreamConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Nothing is left to send of what was handed over."""
         if self._upload is not None:
-            self._upload.pump()
+            self._upload.send_available()
         if self._upload is not None:
             return
         if self.on_taken is not None and self._answer is not None and not self._head_done:

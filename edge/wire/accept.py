@@ -49,7 +49,7 @@ class Door(Protocol):
     def end_handshake(self, protocol: asyncio.Protocol, end: str) -> None:
         """It is over; `end` in a word."""
 
-    def cannot_accept(self, error: OSError) -> None:
+    def on_accept_failed(self, error: OSError) -> None:
         """Accept failed and rests."""
 
     @property
@@ -141,7 +141,7 @@ class Acceptor:
         """Come back when there may be descriptors again: the socket stays readable, the loop would spin."""
         if not self._sockets:
             return
-        self._door.cannot_accept(error)
+        self._door.on_accept_failed(error)
         for sock in self._sockets:
             self._loop.remove_reader(sock)
             self._shed(sock)
@@ -223,7 +223,7 @@ class OpenDoor:
     def end_handshake(self, protocol: asyncio.Protocol, end: str) -> None:
         """Nothing is counted."""
 
-    def cannot_accept(self, error: OSError) -> None:
+    def on_accept_failed(self, error: OSError) -> None:
         """Nobody is told."""
 
     def failed(self, error: BaseException) -> None:

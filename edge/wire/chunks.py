@@ -30,16 +30,16 @@ MIN_COST = 16 * 1024
 class Chunks:
     """Takes a chunked body off the front of what has come. `ended`: all of it, with its trailer."""
 
-    __slots__ = ("_cost", "_fields", "_in_trailer", "_left", "_limits", "_needs_break", "_seen", "ended", "taken")
+    __slots__ = ("_cost", "_fields", "_in_trailer", "_left", "_limits", "_needs_break", "_seen", "ended", "received")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._left = self._cost = self._fields = self._seen = 0
-        self.taken = 0
+        self.received = 0
         """Bytes of the body so far."""
         self._needs_break = self._in_trailer = self.ended = False
 
-    def take(self, rest: bytearray, body: bytearray) -> Malformed | None:
+    def read(self, rest: bytearray, body: bytearray) -> Malformed | None:
         """Move what is there from `rest` to `body`; what is wrong with it."""
         while not self.ended:
             if self._left:
@@ -49,7 +49,7 @@ class Chunks:
                 body += part
                 del rest[: len(part)]
                 self._left -= len(part)
-                self.taken += len(part)
+                self.received += len(part)
             elif self._needs_break:
                 if len(rest) < 2:
                     return None if b"\r".startswith(rest) else _WRONG_END
@@ -91,7 +91,7 @@ class Chunks:
         if match is None:
             return _WRONG_SIZE
         self._left = int(match[1], 16)
-        if self.taken + self._left > self._limits.body:
+        if self.received + self._left > self._limits.body:
             return _TOO_LARGE
         self._needs_break = self._left > 0
         self._in_trailer = self._left == 0

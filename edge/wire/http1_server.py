@@ -174,7 +174,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
             return self.busy
         self._ended = True
         if self.upload is not None:
-            self.break_off(_CUT_BODY)
+            self.abort_upload(_CUT_BODY)
         elif self._current is None:
             self._go_on()
         elif not self._rest:
@@ -213,7 +213,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
                     self._handler.refuse_malformed(request, self)
                     self.finish()
                     return
-                self.last_words(request)
+                self.settle_keep_alive(request)
                 if request.body:
                     self._has_body(request.body)
                 if alone and not self._rest and request.keep_alive and request.method == b"GET":
@@ -229,7 +229,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
                 self._held_back = False
                 self.transport.resume_reading()
 
-    def last_words(self, request: Request) -> None:
+    def settle_keep_alive(self, request: Request) -> None:
         """Whether this answer is the last, to be asked when its head is made: `keep_alive` turns false if it is."""
         if isinstance(request.body, Upload):
             request.keep_alive = request.body.keep_alive and self.upload is None  # else its rest were a request
@@ -265,13 +265,13 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
     def _feed(self, upload: Upload) -> None:
         wrong = self._read_on(upload)
         if wrong is not None:
-            self.break_off(wrong)
+            self.abort_upload(wrong)
         else:
             self._hold_back(upload)
 
     def _hold_back(self, upload: Upload) -> None:
         """The upstream is slower than the viewer."""
-        if upload.full and not self._held_back and not upload.whole:
+        if upload.is_full and not self._held_back and not upload.whole:
             self._held_back = True
             self.transport.pause_reading()
 
@@ -295,7 +295,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
             upload.fail()
             self._unread = True
 
-    def break_off(self, why: Malformed) -> None:
+    def abort_upload(self, why: Malformed) -> None:
         """The body of the request that is being answered will not become whole."""
         upload = self.upload
         lost, self.on_lost, self.on_resume = self.on_lost, None, None

@@ -18,7 +18,7 @@ MAX_EMPTY_LINES = 8
 class RequestReader:
     """Reads requests off `_rest`. `body_ticks` counts the seconds that a body has been on its way.
 
-    `upload`: a large one that is handed on while it comes; its request was read already. `by_head`: what was read last
+    `upload`: a large one that is handed on while it comes; its request was read already. `is_head`: what was read last
     is a HEAD, or was to become one: its refusal has no body either (RFC 9110 §9.3.2).
     """
 
@@ -35,7 +35,7 @@ class RequestReader:
         "_rest",
         "_seen",
         "body_ticks",
-        "by_head",
+        "is_head",
         "upload",
     )
 
@@ -45,7 +45,7 @@ class RequestReader:
         self._seen = self._empty_lines = self._left = self.body_ticks = 0
         self._held = self._received = 0
         self.upload: Upload | None = None
-        self.by_head = False
+        self.is_head = False
         self._in_line = True
         self._request: Request | None = None
         self._body = bytearray()
@@ -103,7 +103,7 @@ class RequestReader:
                 return Malformed(400, "malformed", "empty lines and no request")
         if not rest or rest == b"\r":
             return None
-        self.by_head = rest.startswith(b"HEAD ")
+        self.is_head = rest.startswith(b"HEAD ")
         end = rest.find(b"\r\n\r\n", max(0, self._seen - 3), limits.whole_head)
         if end < 0:
             # Of a head of which nothing was seen, what is left of the one before says nothing.
@@ -138,7 +138,7 @@ class RequestReader:
         """Move what has come of it from `_rest` to `_body`."""
         before = len(self._body)
         if self._chunks is not None:
-            wrong = self._chunks.take(self._rest, self._body)
+            wrong = self._chunks.read(self._rest, self._body)
         else:
             wrong, part = None, self._rest[: self._left]
             self._body += part
@@ -153,7 +153,7 @@ class RequestReader:
     def _hold_body(self) -> Malformed | None:
         """Count what is collected with that of all others."""
         grown = len(self._body) - self._held
-        if not self._limits.bodies.take(grown):
+        if not self._limits.bodies.try_hold(grown):
             return _FULL
         self._held += grown
         return None
@@ -161,7 +161,7 @@ class RequestReader:
     def _release_body(self) -> None:
         """Nothing of a collected body is held any more."""
         held, self._held = self._held, 0
-        self._limits.bodies.give(held)
+        self._limits.bodies.release(held)
 
     def _read_on(self, upload: Upload) -> Malformed | None:
         """More of an upload came; what is wrong with it."""
@@ -174,7 +174,7 @@ class RequestReader:
 
     def _pass_on(self, upload: Upload) -> None:
         if self._body:
-            upload.add(bytes(self._body))
+            upload.append(bytes(self._body))
             self._body.clear()
 
 

@@ -20,37 +20,37 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 class BodyBudget:
-    """Bytes of request bodies that are held now, over all connections. `most` may be replaced."""
+    """Bytes of request bodies that are held now, over all connections. `max_bytes` may be replaced."""
 
     def __init__(self, most: int = 64 << 20) -> None:
-        self.most = most
+        self.max_bytes = most
         self.held = 0
         self.uploads = 0
         """Bodies that are being sent on while they come."""
         self._waiting: deque[Callable[[], object]] = deque()
 
-    def take(self, number: int) -> bool:
+    def try_hold(self, number: int) -> bool:
         """Hold so many bytes more, if there is room for them."""
-        if self.held + number > self.most:
+        if self.held + number > self.max_bytes:
             return False
         self.held += number
         return True
 
-    def add(self, number: int) -> None:
+    def hold(self, number: int) -> None:
         """Hold so many that are here already."""
         self.held += number
 
-    def give(self, number: int) -> None:
+    def release(self, number: int) -> None:
         """Hold so many less; whoever waits for room goes on, as many as there is room for."""
         self.held -= number
-        room = self.most - self.held
+        room = self.max_bytes - self.held
         while self._waiting and room > 0:
             room -= ONE_READ
             self._waiting.popleft()()
 
     def when_room(self, call: Callable[[], object]) -> None:
         """Call when more may come, now if there is room."""
-        if self.held < self.most:
+        if self.held < self.max_bytes:
             call()
         else:
             self._waiting.append(call)
@@ -97,26 +97,26 @@ class Upload:
         budget.uploads += 1
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether the viewer should be read no further for now."""
-        return self._held >= WINDOW or (self._held > 0 and self._budget.held > self._budget.most)
+        return self._held >= WINDOW or (self._held > 0 and self._budget.held > self._budget.max_bytes)
 
     # -- the viewer's side -------------------------------------------------------------------------------------
 
-    def add(self, data: bytes) -> None:
+    def append(self, data: bytes) -> None:
         """A piece came."""
         if self.broken or (self.begun and self._sink is None):
             return  # nobody wants it any more
         self._pieces.append(data)
         self._held += len(data)
-        self._budget.add(len(data))
-        self.pump()
+        self._budget.hold(len(data))
+        self.send_available()
 
     def end(self) -> None:
         """All of it came."""
         self.whole = True
         self._budget.uploads -= 1
-        self.pump()
+        self.send_available()
 
     def fail(self) -> None:
         """It will not become whole: the upstream must not take what it has for the whole."""
@@ -135,17 +135,17 @@ class Upload:
         """Send it there, what has come and what will."""
         self.begun = True
         self._sink = sink
-        self.pump()
+        self.send_available()
 
     def detach(self) -> None:
         """The upstream takes no more of it: what comes is dropped."""
         self._sink = None
         self._pieces.clear()
         held, self._held = self._held, 0
-        self._budget.give(held)
+        self._budget.release(held)
         self._tell_room()
 
-    def pump(self) -> None:
+    def send_available(self) -> None:
         """Send while the upstream takes it."""
         sink, given = self._sink, 0
         if sink is None:
@@ -156,7 +156,7 @@ class Upload:
             sink.send(piece if self.length is not None else b"%x\r\n%b\r\n" % (len(piece), piece))
         self._held -= given
         if given:
-            self._budget.give(given)
+            self._budget.release(given)
         if self.whole and not self._pieces:
             self._sink = None
             if self.length is None:

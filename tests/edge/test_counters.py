@@ -15,9 +15,9 @@ def test_the_table_is_sound():
 def test_refusals_and_fills_are_counted_by_their_word():
     counts = Counts()
     for _ in range(3):
-        counts.refused("scope")
-        counts.fill_ended(FillEnd.WHOLE)
-    counts.fill_ended(UpstreamReason.TRUNCATED)
+        counts.count_refusal("scope")
+        counts.count_fill_end(FillEnd.WHOLE)
+    counts.count_fill_end(UpstreamReason.TRUNCATED)
     assert counts.refusals == {"scope": 3}
     assert counts.fills == {"whole": 3, "truncated": 1}
 

@@ -20,7 +20,7 @@ async def test_bodies_on_their_way_are_bounded_in_all(tmp_path: Path, monkeypatc
         ground.upstream.default = ok(bytes(5000))
         assert (await ground.gets("/a")).body == bytes(5000)
         assert ground.edge.stats()["objects"] == 0
-        assert ground.edge.fetcher._answers._bytes_buffered == 0
+        assert ground.edge.fetcher._responses._bytes_buffered == 0
 
 
 async def test_a_body_of_untold_length_is_kept_up_to_the_size_of_slices(tmp_path: Path):

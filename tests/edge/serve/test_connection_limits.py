@@ -95,7 +95,7 @@ def test_one_address_may_have_a_quarter_of_the_node() -> None:
 def test_a_quarter_is_of_what_the_descriptors_allow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.serve.connection_limits.resource.getrlimit", lambda _: (64, 64))
     node = crowd()
-    assert (node.most, node.most_of_one, node.most_handshakes) == (48, 12, 24)
+    assert (node.max_connections, node.max_per_address, node.max_handshakes) == (48, 12, 24)
 
 
 @pytest.mark.parametrize(

@@ -4,38 +4,40 @@ from __future__ import annotations
 
 import pytest
 
-from edge.serve.response_state import ENDED, TRANSITIONS, Event, State, diagram
+from edge.serve.response_state import ENDED, TRANSITIONS, ResponseEvent, ResponseState, diagram
 
 
 @pytest.mark.parametrize(
     ("events", "end"),
     [
-        ("end", State.DONE),
-        ("head end", State.DONE),
-        ("head bytes bytes end", State.DONE),
-        ("left", State.LOST),
-        ("head bytes left", State.LOST),
-        ("error", State.FAILED),
-        ("head bytes error", State.FAILED),
+        ("end", ResponseState.DONE),
+        ("head end", ResponseState.DONE),
+        ("head bytes bytes end", ResponseState.DONE),
+        ("left", ResponseState.LOST),
+        ("head bytes left", ResponseState.LOST),
+        ("error", ResponseState.FAILED),
+        ("head bytes error", ResponseState.FAILED),
     ],
 )
-def test_the_ways_through(events: str, end: State) -> None:
-    state = State.WAITING
+def test_the_ways_through(events: str, end: ResponseState) -> None:
+    state = ResponseState.WAITING
     for event in events.split():
-        state = TRANSITIONS[state, Event(event)]
+        state = TRANSITIONS[state, ResponseEvent(event)]
     assert state is end
 
 
 def test_nothing_happens_after_the_end_and_every_state_comes_to_one() -> None:
     assert not [old for old, _ in TRANSITIONS if old in ENDED]
-    assert {State.WAITING} | set(TRANSITIONS.values()) == set(State)
-    for state in set(State) - ENDED:
-        assert {(state, Event.END), (state, Event.LEFT), (state, Event.ERROR)} <= set(TRANSITIONS)
+    assert {ResponseState.WAITING} | set(TRANSITIONS.values()) == set(ResponseState)
+    for state in set(ResponseState) - ENDED:
+        assert {(state, ResponseEvent.END), (state, ResponseEvent.LEFT), (state, ResponseEvent.ERROR)} <= set(
+            TRANSITIONS
+        )
 
 
 def test_no_head_is_sent_twice_and_no_body_before_it() -> None:
-    assert [old for old, event in TRANSITIONS if event is Event.HEAD] == [State.WAITING]
-    assert (State.WAITING, Event.BYTES) not in TRANSITIONS
+    assert [old for old, event in TRANSITIONS if event is ResponseEvent.HEAD] == [ResponseState.WAITING]
+    assert (ResponseState.WAITING, ResponseEvent.BYTES) not in TRANSITIONS
 
 
 def test_the_diagram_shows_every_row() -> None:

@@ -16,8 +16,8 @@ class Answer:
 
 
 def of(answer):
-    run = SliceFetch(Ground().slicing, 3, 5)
-    return matching_part(run, answer)
+    fetch = SliceFetch(Ground().sliced, 3, 5)
+    return matching_part(fetch, answer)
 
 
 def test_the_part_that_was_asked_for():

@@ -121,7 +121,7 @@ class Taker:
         self.got += data
 
     def sent_all(self) -> None:
-        self.connection.last_words(self.request)
+        self.connection.settle_keep_alive(self.request)
         self.request.body = self.got
         if not self.handler.holds:
             self.handler.answer(self.connection)

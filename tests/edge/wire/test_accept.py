@@ -142,7 +142,7 @@ class Told(OpenDoor):
     def __init__(self) -> None:
         self.errors: list[int | None] = []
 
-    def cannot_accept(self, error: OSError) -> None:
+    def on_accept_failed(self, error: OSError) -> None:
         self.errors.append(error.errno)
 
 

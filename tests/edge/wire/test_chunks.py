@@ -17,7 +17,7 @@ def taken(data: bytes, step: int, limits: Limits = LIMITS) -> tuple[bytes, bool,
     wrong: Malformed | None = None
     for at in range(0, len(data), step):
         rest += data[at : at + step]
-        wrong = wrong or chunks.take(rest, body)
+        wrong = wrong or chunks.read(rest, body)
     return bytes(body), chunks.ended, None if wrong is None else wrong.status, bytes(rest)
 
 

@@ -241,7 +241,7 @@ def test_retiring_lets_what_is_running_and_what_waits_in_line_finish():
     connection, transport = connected(handler)
     connection.data_received(pipelined(2))
     connection.close_after_next()
-    connection.last_words(handler.requests[0])
+    connection.settle_keep_alive(handler.requests[0])
     assert handler.requests[0].keep_alive, "another waits"
     handler.answer(connection)
     assert (len(handler.requests), handler.requests[1].keep_alive, transport.end) == (2, False, "")
@@ -254,7 +254,7 @@ def test_a_head_that_is_made_after_retiring_says_that_it_is_the_last():
     connection, transport = connected(handler)
     connection.data_received(GET % 1)
     connection.close_after_next()
-    connection.last_words(handler.requests[0])
+    connection.settle_keep_alive(handler.requests[0])
     assert not handler.requests[0].keep_alive
     handler.answer(connection)
     assert transport.end in ENDED

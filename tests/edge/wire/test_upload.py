@@ -35,10 +35,10 @@ class Upstream:
 def test_what_comes_before_and_after_the_upstream_is_there_is_sent_in_order(length: int | None, sent: bytes) -> None:
     budget, upstream = BodyBudget(), Upstream()
     upload = Upload(budget, length, keep_alive=True)
-    upload.add(b"one")
+    upload.append(b"one")
     assert budget.held == 3
     upload.send_to(upstream)
-    upload.add(b"two")
+    upload.append(b"two")
     assert (budget.held, upstream.ended) == (0, "")
     upload.end()
     assert (upstream.got, upstream.ended, budget.uploads) == (sent, "whole", 0)
@@ -49,24 +49,24 @@ def test_while_the_upstream_takes_nothing_the_viewer_is_held_back() -> None:
     upload = Upload(budget, 10 * WINDOW, keep_alive=True)
     upload.on_room = lambda: room.append(1)
     upload.send_to(upstream)
-    upload.add(bytes(WINDOW))
-    assert not upload.full
-    upload.add(bytes(WINDOW))
-    assert upload.full
+    upload.append(bytes(WINDOW))
+    assert not upload.is_full
+    upload.append(bytes(WINDOW))
+    assert upload.is_full
     room.clear()
     upstream.unsent = 0
-    upload.pump()
-    assert (upload.full, room, budget.held) == (False, [1], 0)
+    upload.send_available()
+    assert (upload.is_full, room, budget.held) == (False, [1], 0)
 
 
 def test_one_that_breaks_off_is_not_taken_for_whole_and_holds_nothing() -> None:
     budget, upstream = BodyBudget(), Upstream(slow=True)
     upload = Upload(budget, 100, keep_alive=True)
     upload.send_to(upstream)
-    upload.add(b"x")
-    upload.add(b"y")
+    upload.append(b"x")
+    upload.append(b"y")
     upload.fail()
-    upload.add(b"z")
+    upload.append(b"z")
     assert (upstream.got, upstream.ended, budget.held, budget.uploads) == (b"x", "broken", 0, 0)
 
 
@@ -74,24 +74,24 @@ def test_when_nobody_wants_it_any_more_it_is_dropped() -> None:
     budget, upstream = BodyBudget(), Upstream(slow=True)
     upload = Upload(budget, 100, keep_alive=True)
     upload.send_to(upstream)
-    upload.add(b"x")
-    upload.add(b"y")
+    upload.append(b"x")
+    upload.append(b"y")
     upload.detach()
-    upload.add(bytes(WINDOW))
+    upload.append(bytes(WINDOW))
     upload.end()
     assert (upstream.ended, budget.held) == ("", 0)
 
 
 def test_all_together_have_a_budget_and_wait_their_turn() -> None:
     budget, went_on = BodyBudget(ONE_READ), []
-    assert budget.take(ONE_READ)
-    assert not budget.take(1)
+    assert budget.try_hold(ONE_READ)
+    assert not budget.try_hold(1)
     for number in range(3):
         budget.when_room(lambda number=number: went_on.append(number))  # type: ignore[misc]
     assert went_on == []
-    budget.give(1)
+    budget.release(1)
     assert went_on == [0]
-    budget.give(ONE_READ - 1)
+    budget.release(ONE_READ - 1)
     assert went_on == [0, 1]
 
 
@@ -139,7 +139,7 @@ def test_small_bodies_count_until_they_are_answered_and_beyond_the_budget_503_is
         (lambda connection: connection.eof_received(), b"<400 body-cut>"),
         (lambda connection: connection.data_received(b"nonsense\r\n"), b"<400 malformed>"),
         (lambda connection: connection.data_received(b"fffffff\r\n"), b"<413 body-too-large>"),
-        (lambda connection: connection.break_off(LATE_BODY), b"<408 body-timeout>"),
+        (lambda connection: connection.abort_upload(LATE_BODY), b"<408 body-timeout>"),
         (lambda connection: connection.connection_lost(None), b""),
     ],
 )  # fmt: skip
