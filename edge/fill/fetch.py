@@ -221,8 +221,7 @@ class Fetcher:
         stale: Entry | None,
         part: bytes | None,
     ) -> Exchange:
-        """Send the request and return the exchange at its head. 1xx responses go to the waiters at once; `stale` makes
-        the request conditional."""
+        """Send the request; returns at the response's head. 1xx go to the waiters; `stale` makes it conditional."""
         if stale is not None and not await self._cache.load_head(stale):
             stale = None
         upload = body if isinstance(body, Upload) else None

@@ -1,1 +1,1 @@
-"""One viewer's request, from the parsed head to the last byte: handler, fast path, responses, limits, access log."""
+"""One viewer's request, from the parsed head to the last byte sent."""

@@ -1,10 +1,9 @@
-"""Who may connect: how many viewers at a time, how many from one address, and to a shield only who is known to it.
+"""Which connections are admitted: how many in all, how many from one address, and at a shield only from known edges.
 
-A connection counts from its first moment: one whose TLS handshake is under way as one that is established. Of one
-address (IPv6: of one /64, which is what one customer gets) at most a quarter of the node may be taken, unless the
-settings say otherwise. Trusted proxies are exempt, and where no number is set loopback and a shield's edges; of what
-comes through a proxy each running request counts for the address that it is forwarded for, so that one viewer cannot
-take all of the proxy's connections.
+A connection counts from its first moment, also during its TLS handshake. One address (IPv6: one /64, which is what one
+customer gets) may have at most a quarter of the node's connections, unless the settings say otherwise. Trusted proxies
+are exempt; so are loopback and a shield's edges, if no number is set. Each running request that comes through a proxy
+counts for the address that it is forwarded for, so that one viewer cannot take all of the proxy's connections.
 """
 
 from __future__ import annotations
@@ -21,22 +20,23 @@ from edge.wire.http1_server import Connection
 from edge.wire.viewer import Ip, Viewer
 from kernel.vocabulary import Abort
 
-KEPT_DESCRIPTORS = 256
-"""Of the process's file descriptors, kept from viewers: for disk, upstreams and the admin port."""
-TURNED_AWAY_LEAST, TURNED_AWAY_SHARE = 16, 8
-"""Beyond the most viewers so many, or one for so many of them, are turned away in words at a time; the rest are cut."""
-SHARE_OF_ONE = 4
-"""One part in so many of the node's connections, or of its handshakes, is the most that one address may have."""
+RESERVED_DESCRIPTORS = 256
+"""File descriptors of the process that viewers cannot take: for disk, upstreams and the admin port."""
+MIN_REFUSED, REFUSED_SHARE = 16, 8
+"""Viewers beyond the limit that are refused with a 503 at a time: the larger of `MIN_REFUSED` and one in
+`REFUSED_SHARE` of the limit. The rest are reset."""
+ADDRESS_SHARE = 4
+"""One address may have one in this many of the node's connections, and of its handshakes."""
 
 logger = structlog.get_logger("edge")
 
 
 @dataclass(slots=True)
 class ConnectionCounts:
-    """What became of those who knocked."""
+    """What happened to new connections."""
 
     cut: int = 0
-    """Connections reset without a word."""
+    """Connections reset without a response."""
     accept_errors: int = 0
     handshakes: dict[str, int] = field(default_factory=dict)
     """TLS handshakes by how they ended."""
@@ -49,53 +49,53 @@ class _Handshake:
 
 
 class ConnectionLimits:
-    """The viewers that are connected, held against the settings. Implements `edge.wire.accept.Door`.
-
-    `failed` is told of errors that nobody expected.
-    """
+    """The open connections, compared with the settings. Implements `edge.wire.accept.Door`. `failed` is called with
+    unexpected errors."""
 
     def __init__(self, settings: EdgeSettings, failed: Callable[[BaseException], object]) -> None:
         self.settings = settings
-        """Replaced when control pushes others: they count for whoever connects then."""
+        """Replaced when control pushes others; they apply to new connections."""
         self.counts = ConnectionCounts()
         self.failed = failed
-        self._number = 0
-        self._from: dict[Hashable, int] = {}
+        self._connections = 0
+        self._by_group: dict[Hashable, int] = {}
         self._groups: dict[Connection, Hashable] = {}
         self._handshakes: dict[object, _Handshake] = {}
-        """The one that began first stands first."""
-        self._shaking_from: dict[Hashable, int] = {}
+        """The oldest first."""
+        self._handshakes_by_group: dict[Hashable, int] = {}
         self.closed = False
-        """Whether nobody is let in any more."""
+        """Whether no connection is admitted any more."""
 
     # -- bounds ------------------------------------------------------------------------------------------------
 
     @property
     def max_connections(self) -> int:
         """Connections that this node can have."""
-        return max(1, min(self.settings.max_connections, _descriptors() - _kept()))
+        return max(1, min(self.settings.max_connections, _max_descriptors() - _reserved_descriptors()))
 
     @property
     def max_per_address(self) -> int:
-        """Connections that one address may have; 0: any number."""
-        told = self.settings.max_connections_per_address
-        return max(1, self.max_connections // SHARE_OF_ONE) if told is None else told
+        """Connections that one address may have; 0: no limit."""
+        configured = self.settings.max_connections_per_address
+        return max(1, self.max_connections // ADDRESS_SHARE) if configured is None else configured
 
     @property
     def max_handshakes(self) -> int:
-        """TLS handshakes under way at a time: no more than half of the descriptors that are for viewers."""
-        return max(SHARE_OF_ONE, min(self.settings.max_handshakes, (_descriptors() - _kept()) // 2))
+        """TLS handshakes that may run at a time: at most half of the descriptors that viewers can take."""
+        return max(
+            ADDRESS_SHARE, min(self.settings.max_handshakes, (_max_descriptors() - _reserved_descriptors()) // 2)
+        )
 
     def address_group(self, ip: Ip | None) -> Hashable:
-        """What an address counts as; None: it is exempt."""
+        """What an address is counted as; None: it is exempt."""
         settings = self.settings
         if ip is None or any(ip in network for network in settings.trusted_proxies):
             return None
-        if settings.max_connections_per_address is None and (ip.is_loopback or self._known_edge(ip)):
-            return None  # whoever sets a number means everybody
+        if settings.max_connections_per_address is None and (ip.is_loopback or self._is_known_edge(ip)):
+            return None  # a configured number holds for every address
         return ip.packed if ip.version == 4 else ip.packed[:8]
 
-    def _known_edge(self, ip: Ip) -> bool:
+    def _is_known_edge(self, ip: Ip) -> bool:
         return self.settings.role == "shield" and any(ip in network for network in self.settings.allow)
 
     # -- the door ----------------------------------------------------------------------------------------------
@@ -107,85 +107,85 @@ class ConnectionLimits:
 
     @property
     def handshakes(self) -> int:
-        """TLS handshakes under way."""
+        """TLS handshakes that are running."""
         return len(self._handshakes)
 
     def has_room(self, fd: int) -> bool:
-        """Whether enough descriptors are left beside this one's for disk, upstreams and the admin port."""
-        if _descriptors_left(fd) >= 0.5:
+        """Whether enough descriptors are free besides this one for disk, upstreams and the admin port."""
+        if _free_descriptors(fd) >= 0.5:
             return True
         self.counts.cut += 1
         return False
 
     def begin_handshake(self, protocol: object, address: str, cut: Callable[[], object]) -> bool:
-        """Whether it may begin. Where there are too many in all, the one that has been at it for longest gives way: a
-        viewer is done within two round trips, whoever only holds a place is not."""
+        """Whether a TLS handshake may begin. If too many run in all, the oldest is cut: a viewer completes theirs
+        within two round trips."""
         group = self.address_group(parse_ip(address))
-        number = self._shaking_from.get(group, 0) + 1
-        if group is not None and self._of_one_too_many(number, self._from.get(group, 0) + number):
+        number = self._handshakes_by_group.get(group, 0) + 1
+        if group is not None and self._exceeds_address_limit(number, self._by_group.get(group, 0) + number):
             self.counts.cut += 1
             return False
         while len(self._handshakes) >= self.max_handshakes:
-            eldest = next(iter(self._handshakes))
-            cut_eldest = self._handshakes[eldest].cut
-            self.end_handshake(eldest, "gave-way")
-            cut_eldest()
+            oldest = next(iter(self._handshakes))
+            cut_oldest = self._handshakes[oldest].cut
+            self.end_handshake(oldest, "gave-way")
+            cut_oldest()
         self._handshakes[protocol] = _Handshake(group, cut)
-        self._shaking_from[group] = self._shaking_from.get(group, 0) + 1
+        self._handshakes_by_group[group] = self._handshakes_by_group.get(group, 0) + 1
         return True
 
-    def _of_one_too_many(self, shaking: int, connections: int) -> bool:
+    def _exceeds_address_limit(self, handshake: int, connections: int) -> bool:
         most = self.max_per_address
-        return bool(most) and (shaking > max(1, self.max_handshakes // SHARE_OF_ONE) or connections > most)
+        return bool(most) and (handshake > max(1, self.max_handshakes // ADDRESS_SHARE) or connections > most)
 
     def end_handshake(self, protocol: object, end: str) -> None:
-        """It is over; whoever became a viewer by it is counted as one by then."""
-        shaking = self._handshakes.pop(protocol, None)
-        if shaking is not None:
-            _fewer(self._shaking_from, shaking.group)
+        """Forget a handshake that ended; a connection that came of it is counted by then."""
+        handshake = self._handshakes.pop(protocol, None)
+        if handshake is not None:
+            _decrement(self._handshakes_by_group, handshake.group)
             self.counts.handshakes[end] = self.counts.handshakes.get(end, 0) + 1
 
     def on_accept_failed(self, error: OSError) -> None:
-        """Accept rests for want of something."""
+        """Count and log that accepting is suspended for lack of descriptors or memory."""
         self.counts.accept_errors += 1
-        logger.warning("accept rests", error=error.strerror, descriptors=_descriptors())
+        logger.warning("accept-suspended", error=error.strerror, descriptors=_max_descriptors())
 
     def cut_handshakes(self) -> None:
-        """End all that are under way."""
-        for shaking in tuple(self._handshakes.values()):
-            shaking.cut()
+        """Cut all running handshakes."""
+        for handshake in tuple(self._handshakes.values()):
+            handshake.cut()
 
     # -- viewers -----------------------------------------------------------------------------------------------
 
     def admits(self, connection: Connection) -> bool:
-        """Whether a new connection may stay. Far beyond the limits it is cut at once. Each asked for is `release`
-        once."""
+        """Whether a new connection may stay; far beyond the limits it is reset at once. Pair each call with one
+        `release`."""
         self.end_handshake(connection, "done")
-        most, left = self.max_connections, _left_beside(connection)
-        self._number += 1
+        most, left = self.max_connections, _free_beside(connection)
+        self._connections += 1
         ip = connection.viewer.ip
-        crowds = self._enters(connection, self.address_group(ip))
-        if self._number > most + max(TURNED_AWAY_LEAST, most // TURNED_AWAY_SHARE) or left < 0.5:
+        too_many = self._count_in(connection, self.address_group(ip))
+        if self._connections > most + max(MIN_REFUSED, most // REFUSED_SHARE) or left < 0.5:
             self.counts.cut += 1
-            connection.abort(Abort.CROWDED)  # who is turned away in words holds his descriptor for some seconds more
-        if crowds or self._number > most or self.closed or left < 1:
+            connection.abort(Abort.CROWDED)  # a refused viewer would hold a descriptor for some more seconds
+        if too_many or self._connections > most or self.closed or left < 1:
             return False
-        return self.settings.role != "shield" or ip is None or ip.is_loopback or self._known_edge(ip)
+        return self.settings.role != "shield" or ip is None or ip.is_loopback or self._is_known_edge(ip)
 
-    def _enters(self, connection: Connection, group: Hashable) -> bool:
-        """Count him with his address; whether that has too many now."""
+    def _count_in(self, connection: Connection, group: Hashable) -> bool:
+        """Count the connection with its address; whether that address has too many now."""
         if group is None:
             return False
         self._groups[connection] = group
-        self._from[group] = number = self._from.get(group, 0) + 1
+        self._by_group[group] = number = self._by_group.get(group, 0) + 1
         return 0 < self.max_per_address < number
 
     def release(self, connection: Connection) -> None:
-        """He is gone."""
-        self._number -= 1
+        """Forget a closed connection."""
+        self._connections -= 1
         group = self._groups.pop(connection, None)
         if group is not None:
-            _fewer(self._from, group)
+            _decrement(self._by_group, group)
 
     # -- through a proxy ---------------------------------------------------------------------------------------
 
@@ -193,33 +193,33 @@ class ConnectionLimits:
         """Whether a request that a trusted proxy forwards for this viewer may be answered. It counts until it is."""
         if viewer.ip == connection.viewer.ip or (group := self.address_group(viewer.ip)) is None:
             return True
-        number, most = self._from.get(group, 0) + 1, self.max_per_address
-        if 0 < most < number:
+        count, most = self._by_group.get(group, 0) + 1, self.max_per_address
+        if 0 < most < count:
             return False
-        self._from[group] = number
-        connection.when_done(lambda: _fewer(self._from, group))
+        self._by_group[group] = count
+        connection.when_done(lambda: _decrement(self._by_group, group))
         return True
 
 
-def _fewer(counted: dict[Hashable, int], group: Hashable) -> None:
+def _decrement(counted: dict[Hashable, int], group: Hashable) -> None:
     number = counted.pop(group) - 1
     if number:
         counted[group] = number
 
 
-def _descriptors() -> int:
+def _max_descriptors() -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def _kept() -> int:
-    return min(KEPT_DESCRIPTORS, _descriptors() // 4)
+def _reserved_descriptors() -> int:
+    return min(RESERVED_DESCRIPTORS, _max_descriptors() // 4)
 
 
-def _left_beside(connection: Connection) -> float:
+def _free_beside(connection: Connection) -> float:
     sock = connection.transport.get_extra_info("socket")
-    return 1 if sock is None else _descriptors_left(sock.fileno())
+    return 1 if sock is None else _free_descriptors(sock.fileno())
 
 
-def _descriptors_left(fd: int) -> float:
-    """Descriptors beyond this one, as a share of those that are kept: the kernel gives the lowest that is free."""
-    return (_descriptors() - fd) / _kept()
+def _free_descriptors(fd: int) -> float:
+    """Descriptors above this one, as a share of the reserved ones: the kernel hands out the lowest free one."""
+    return (_max_descriptors() - fd) / _reserved_descriptors()

@@ -33,15 +33,14 @@ from kernel.http.cache_status import chained, hit
 
 _NO_FIELDS: dict[bytes, bytes] = {}
 HEAD_VALID_SECONDS = 1.0
-"""The longest that a head is good for: then the object's age is another."""
+"""The longest that a prepared head is valid: then the object's age has changed."""
 MAX_COPIED_BODY = 8 * 1024
-"""A body up to this size is copied behind its head: that costs less than telling the transport of two pieces."""
+"""A body up to this size is copied behind its head: cheaper than handing the transport two pieces."""
 
 
 class FastPath:
-    """Answers plain GETs of granted folders, and makes the heads of whole hits. `predictor` None: nothing is prefetched
-    for what viewers ask.
-    """
+    """Answers plain GETs of granted folders, and makes the heads of whole hits. `predictor` None: viewers' requests
+    cause no prefetch."""
 
     def __init__(
         self,
@@ -63,7 +62,7 @@ class FastPath:
         self._prepared: list[bytes] = []
         self._prepared_before: list[bytes] = []
         self._prepared_until = 0.0
-        # Bound once: each look-up would be a cost of every hit.
+        # Bound once: each attribute look-up would cost every hit.
         self._via = node.via
         self._peek = cache.peek
         self._touch = cache.ram.touch
@@ -72,8 +71,7 @@ class FastPath:
 
     def try_fast_path(self, grant: Grant, name: bytes, connection: Connection) -> bool:
         """Answer a plain, kept-alive GET for the file `name` of a granted folder, if it is a fresh hit and the grant
-        holds; False: nothing was done. A name that is not in its normal form finds no object with a plain head.
-        """
+        holds. False: nothing was done. A name that is not in normal form finds no object with a plain head."""
         node, wall, now = self._node, self._wall(), self._mono()
         if grant.rules is not node.rules or not grant.starts <= wall < grant.ends:
             return False
@@ -120,7 +118,8 @@ class FastPath:
         return body
 
     def remember_grant(self, transaction: Transaction) -> None:
-        """Let this connection have the other files of the folder it was just permitted, where all of them are alike."""
+        """Grant this connection the other files of the folder it was just permitted, if the decision is the same for
+        all."""
         node, routed, permit = self._node, transaction.routed, transaction.permit
         if permit is None or routed.cdn is None or not node.routes.whole_folder(routed.upstream, routed.cdn.content_id):
             return
@@ -133,15 +132,15 @@ class FastPath:
             remember_grant(transaction.connection.grants, transaction.request.target, made)
 
     def discard_heads(self) -> None:
-        """Have every head made again at its next hit. Only those of this period and the last can still be valid."""
+        """Make every head again at its next hit. Only those of this period and the last can still be valid."""
         for key in (*self._prepared, *self._prepared_before):
             for entry in self._cache.stored(key):
                 entry.prepared = None
         self._prepared, self._prepared_before = [], []
 
     def prepare_head(self, entry: Entry, now: float, lines: bytes) -> PreparedHead:
-        """Make the head of a whole hit at `now` (mono), valid while the object is fresh and its age in whole seconds is
-        the same. `lines`: the route's header lines."""
+        """Make the head of a whole hit at `now` (mono), valid while the object is fresh and its age in whole seconds
+        stays the same. `lines`: the route's header lines."""
         if now >= self._prepared_until:
             self._prepared, self._prepared_before, self._prepared_until = [], self._prepared, now + HEAD_VALID_SECONDS
         self._prepared.append(entry.key)
@@ -180,9 +179,10 @@ def carried_by_path(request: Request, routed: RoutedRequest) -> bool:
 def make_grant(
     routed: RoutedRequest, permit: Permit, rules: Rules, keys: KeySet | None, log: bytes, tally: Tally
 ) -> Grant | None:
-    """The grant for the folder of a request permitted just now; None where its files may be decided differently:
-    directly below the title (aliases, per-tier playlists), under a scope that is no prefix, for a session that rules
-    name. The viewer must be the connection's own, who cannot change while it lives.
+    """The grant for the folder of a request permitted just now. None if its files may be decided differently: directly
+    below the title (aliases, per-tier playlists), under a scope that is not a prefix, for a session that rules name.
+
+    The viewer must be the connection's own, which cannot change while the connection lives.
     """
     if routed.cdn is None or b"/" not in routed.cdn.rest or permit.prefix is None:
         return None

@@ -1,6 +1,6 @@
 """The path of a request, one line a phase; read this first.
 
-    route       token, path in its normal form, cache key                               edge/policy/route.py
+    ROUTE       token, normal form of the path, cache key                               edge/policy/route.py
     AUTHORISE   token, scope, tier, country, licence -> Permit | Refusal                edge/policy/authorise.py
     LOOK UP     entry, now -> serve, serve stale, revalidate, fill                      edge/policy/plan.py
     FETCH       only on a miss: join the running fill or start one                      edge/fill/fetch.py
@@ -9,10 +9,11 @@
 
 Responses that the edge makes itself (refusals, preflights) are in `edge.serve.local_responses`.
 
-`handle` is one synchronous run from the parsed request to the transport: a hit creates no task and awaits nothing.
-What has to wait (a miss, a disk read) continues in a `PendingResponse`, by plain calls. A request that differs from the
-last one only in the name of the segment takes `edge.serve.fast_path`: the same run with its decisions remembered.
-Over 300 lines because the path is told from top to bottom in one place.
+`handle` is one synchronous run from the parsed request to the transport: a hit creates no task and awaits nothing. A
+response that has to wait (for a fetch or a disk read) continues as a `PendingResponse`, by plain calls; it comes back
+here to be served or looked up again. A request that differs from the last one only in the segment's name takes
+`edge.serve.fast_path`: the same run with its decisions remembered. Over 300 lines because the path is told from top to
+bottom in one place.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ from edge.prefetch.predictor import PrefetchPredictor
 from edge.serve.access_log import AccessLog, RequestRecorder
 from edge.serve.connection_limits import ConnectionLimits
 from edge.serve.fast_path import FastPath, carried_by_path
-from edge.serve.local_responses import LocalResponses, connection_line, is_preflight
+from edge.serve.local_responses import LocalResponses, is_preflight
 from edge.serve.response import MAX_FILLS_JOINED, PendingResponse
 from edge.serve.transaction import UNROUTED, Transaction
 from edge.wire.http1_server import Connection
-from edge.wire.request import Malformed, Request
+from edge.wire.request import Malformed, Request, connection_line
 from kernel.auth.claims import ANYWHERE
 from kernel.clock import Clock
 from kernel.http.forwarding import ReceivedFrom, hops_left
@@ -83,14 +84,14 @@ class RequestHandler:
         self._predictor = predictor
         self._responses = LocalResponses(node, clock, counts, self.recorder)
         self._fast_path = FastPath(node, cache, clock, counts, log, popularity, predictor)
-        # Bound here, not wrapped in a method of this class: a call more would be a cost of every hit.
+        # Bound here instead of wrapped in a method: one more call would cost every hit.
         self.try_fast_path = self._fast_path.try_fast_path
         self._route = general_route if node.profile.name == "general" else media_route
         self._mono = clock.mono
 
     def use_routes(self, routes: Routes) -> None:
-        """Put other routes in force. Grants hold only for the very rules they were given under, so the rules are
-        replaced by equal ones; prepared heads have lines of the old routes, so they are made again."""
+        """Put other routes in force. Grants hold only under the rules they were given under, so the rules are replaced
+        by equal ones; prepared heads hold lines of the old routes, so they are made again."""
         self.node.routes, self.node.rules = routes, replace(self.node.rules)
         self._fast_path.discard_heads()
 
@@ -105,7 +106,7 @@ class RequestHandler:
             self._responses.refuse_connection(connection)
 
     def on_connection_closed(self, connection: Connection) -> None:
-        """Forget a connection that is closed."""
+        """Forget a closed connection."""
         self.connections.discard(connection)
         self.counts.connections -= 1
         self._limits.release(connection)
@@ -137,7 +138,7 @@ class RequestHandler:
             self._handle_unsafe_method(transaction)
 
     def _route_and_authorise(self, transaction: Transaction) -> Refusal | None:
-        """Fill in who asks, for what, and their permit; or say why the request is refused."""
+        """Fill in viewer, route and permit; or return why the request is refused."""
         request, connection = transaction.request, transaction.connection
         if b"x-forwarded-for" in request.fields:
             viewer = self._locator.locate(connection.address, [request.fields[b"x-forwarded-for"]])
@@ -151,19 +152,19 @@ class RequestHandler:
         if request.method == b"OPTIONS":
             permit = ANYWHERE  # a preflight carries no credentials (the Fetch standard, §4.8)
         else:
-            found = authorise_request(routed, transaction.viewer, self.node, self.clock.wall())
-            if isinstance(found, Refusal):
-                return found
-            permit = found
+            decision = authorise_request(routed, transaction.viewer, self.node, self.clock.wall())
+            if isinstance(decision, Refusal):
+                return decision
+            permit = decision
         transaction.permit = permit
         return None
 
     def _routed(self, request: Request, connection: Connection) -> RoutedRequest | Refusal:
-        """Route the request. The CDN-Loop of a trusted peer (a proxy before us, or an edge before a shield) goes along
-        with what is fetched for all viewers.
+        """Route the request. The CDN-Loop of a trusted peer (a proxy in front of us, or an edge in front of a shield)
+        goes along with what is fetched for all viewers.
 
-        Anybody else's stays among the fields only where all of them go upstream, and then makes the request one
-        viewer's own. Every loop through this node shows by our own name (RFC 8586 §2).
+        Anybody else's stays among the fields only where all fields go upstream, and then makes the request one viewer's
+        own. Every loop through this node shows by our own name (RFC 8586 §2).
         """
         loop = request.fields.get(b"cdn-loop")
         if loop is None:
@@ -177,13 +178,13 @@ class RequestHandler:
         return routed._replace(came=ReceivedFrom(loop=loop)) if trusted and not isinstance(routed, Refusal) else routed
 
     def _look_up(self, transaction: Transaction) -> None:
-        """Serve a GET or HEAD from the cache, or start on what it has to wait for."""
+        """Serve a GET or HEAD from the cache, or start what it has to wait for."""
         request, routed, began = transaction.request, transaction.routed, transaction.began
         entry = self.cache.peek(routed.key, request.fields)
         step = plan(entry, began)
         if not ordinary(request):
             if request.method == b"HEAD":
-                request.fields.pop(b"range", None)  # it has a meaning for GET alone (RFC 9110 §14.2)
+                request.fields.pop(b"range", None)  # defined for GET only (RFC 9110 §14.2)
             step = plan_for(request, entry, began, general=routed.route.forwards is None, honour=self.node.honours)
             if step is Step.NOTHING:
                 self._responses.refuse(transaction, Refusal.NOT_CACHED)
@@ -199,15 +200,15 @@ class RequestHandler:
             self._predictor.on_request(transaction.routed, request, transaction.viewer, began)
 
     def _note_received_from(self, transaction: Transaction) -> None:
-        """Note the viewer's address and version for upstream, where upstream gets all that the viewer sent."""
+        """Note the viewer's address and version for upstream, on routes that forward all fields."""
         routed, connection = transaction.routed, transaction.connection
         if routed.route.forwards is None:
             version = b"1.1" if transaction.request.minor else b"1.0"
-            came = ReceivedFrom(version, connection.address.encode("ascii"), routed.came.loop)
-            transaction.routed = routed._replace(came=came)
+            received_from = ReceivedFrom(version, connection.address.encode("ascii"), routed.came.loop)
+            transaction.routed = routed._replace(came=received_from)
 
     def _serve_fresh(self, transaction: Transaction, entry: Entry) -> None:
-        """Serve a hit: at once where a whole body in RAM goes out under a head that is the same for everybody."""
+        """Serve a hit: at once if it is a whole body in RAM under a head that is the same for all viewers."""
         request, routed, now = transaction.request, transaction.routed, transaction.began
         body = entry.body
         if body is None:
@@ -241,7 +242,7 @@ class RequestHandler:
         self.recorder.record_request(transaction, 200, sent, Outcome.HIT)
 
     def _handle_unsafe_method(self, transaction: Transaction) -> None:
-        """Pass any other method on where the profile allows all, else answer it here."""
+        """Pass any other method on if the profile allows all methods, else answer it here."""
         request, methods = transaction.request, self.node.profile.methods
         if methods is None and hops_left(request.method, request.fields) == 0:
             self._responses.answer_max_forwards_zero(transaction)
@@ -258,7 +259,7 @@ class RequestHandler:
     # -- responses that wait ------------------------------------------------------------------------------------
 
     def serve(self, pending: PendingResponse, entry: Entry, outcome: Outcome, detail: bytes = b"") -> None:
-        """Serve a stored response; load from disk what of it is not in RAM."""
+        """Serve a stored response; load from disk what is not in RAM."""
         if entry.cold:
             self._load_head(pending, entry, outcome, detail)
             return
@@ -274,13 +275,13 @@ class RequestHandler:
             pending.send_stored(entry, b"", outcome, detail)
             return
 
-        def loaded(body: Body | None) -> None:
+        def on_loaded(body: Body | None) -> None:
             if body is not None:
                 pending.send_stored(entry, body, outcome, detail)
             elif pending.is_open:
                 self._start_or_join_fill(pending, None, Step.FILL)
 
-        self.cache.load(entry, loaded)
+        self.cache.load(entry, on_loaded)
 
     def _serve_slices(self, pending: PendingResponse, entry: Entry, outcome: Outcome, detail: bytes) -> None:
         """Serve an object in slices; missing ones are fetched while it is sent."""
@@ -293,16 +294,16 @@ class RequestHandler:
     def _load_head(self, pending: PendingResponse, entry: Entry, outcome: Outcome, detail: bytes) -> None:
         """Load a head that is only on disk, then serve."""
 
-        def warmed(done: bool) -> None:
+        def on_loaded(done: bool) -> None:
             if done and pending.is_open:
                 self.serve(pending, entry, outcome, detail)
             elif pending.is_open:
                 self._start_or_join_fill(pending, None, Step.FILL)
 
-        self.fetcher.load_head(entry, warmed)
+        self.fetcher.load_head(entry, on_loaded)
 
     def retry(self, pending: PendingResponse) -> None:
-        """Look up again: the response waited for answers others, or another version is there now."""
+        """Look up again: the fetched response was for other viewers, or another version is there now."""
         pending.tries += 1
         entry = self.cache.peek(pending.transaction.routed.key, pending.request.fields)
         step = plan(entry, self._mono())
@@ -322,11 +323,11 @@ class RequestHandler:
         running = self.cache.fill_table.find(routed.key, fields, entry)
         if entry is not None and step in _ASKS_UPSTREAM:
             now = self._mono()
-            instead = self.fetcher.why_serve_stale(entry, running, now)
-            if instead or step is Step.SERVE_STALE:
+            detail = self.fetcher.why_serve_stale(entry, running, now)
+            if detail or step is Step.SERVE_STALE:
                 if running is None:
                     self.fetcher.revalidate(routed, fields, entry, now)
-                self.serve(pending, entry, Outcome.STALE, instead)
+                self.serve(pending, entry, Outcome.STALE, detail)
                 return
         if step is Step.FETCH_UNCACHED or (step is Step.ASK_HEAD and (running is None or not running.is_joinable)):
             pending.fallback_entry = entry if pending.request.method == b"HEAD" else None
@@ -342,6 +343,6 @@ class RequestHandler:
             pending.follow_fill(fill, collapsed=False)
 
     def fetch_uncached(self, pending: PendingResponse) -> None:
-        """Fetch for one viewer; nobody else may join."""
+        """Fetch for one viewer; no other may join."""
         fill = self.fetcher.fetch_uncached(pending.transaction.routed, pending.request, leader=pending)
         pending.follow_fill(fill, collapsed=False)

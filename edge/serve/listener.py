@@ -1,8 +1,8 @@
-"""ACCEPT: sockets, TLS, limits of connections, and the sweep that cuts who keeps us waiting.
+"""ACCEPT: sockets, TLS, and the sweep that cuts connections which keep the edge waiting.
 
-Once a second the sweep looks at every connection: a head that does not come within 10 s is answered 408, and so
-is a body that stands still or trickles; a connection that says nothing is closed, one that has stopped reading for 60 s
-is cut. How long is `ViewerTimeouts`, from the settings.
+Once a second the sweep checks every connection. A head that takes more than 10 s is answered 408, and so is a body that
+stalls or trickles. An idle connection is closed; one that has read nothing for 60 s is cut. `ViewerTimeouts` holds the
+times, from the settings.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from kernel.errors import BadSettings
 from kernel.settings.table import Address
 from kernel.vocabulary import Abort
 
-QUIET_TICKS = 2
-"""After so many sweeps without a request a connection that is to end ends: between one second and two."""
+RETIRING_TICKS = 2
+"""Sweeps without a request after which a retiring connection closes: between one and two seconds."""
 LINGER_SECONDS = 10
-"""How long a viewer who was refused may go on sending before he is cut."""
+"""How long a refused viewer may go on sending before the connection is cut."""
 LINGER_SECONDS_TLS = 2
-"""The same over TLS, where he does not see that we have ended before we close."""
+"""The same over TLS, where the viewer does not see our end before we close."""
 BODY_SECONDS = 20
-BODY_RATE = 512
-"""A body may take so long, and a second more for each so many bytes of it."""
+MIN_BODY_RATE = 512
+"""A body may take BODY_SECONDS, and a second more for each MIN_BODY_RATE bytes of it."""
 STALL_CHECKS = 6
-"""How often within the time that a stalled viewer has he is looked at: seldom, each look asks the kernel."""
+"""How often a stalled viewer is checked within their time: seldom, since each check asks the kernel."""
 _BYTES_ACKED = 120
-"""Where `struct tcp_info` (Linux 4.6 and newer) has the number of bytes that the other side has acknowledged."""
+"""Offset of the number of bytes acknowledged by the other side in `struct tcp_info` (Linux 4.6 and newer)."""
 LATE_HEAD = Malformed(408, "head-timeout")
 LATE_BODY = Malformed(408, "body-timeout")
 
 
 @dataclass(frozen=True, slots=True)
 class ViewerTimeouts:
-    """Seconds that viewers are waited for: a head (or the first byte), the next request, one who takes nothing."""
+    """Seconds to wait: for a head (or the first byte), for the next request, for a viewer that reads nothing."""
 
     head: float = 10
     idle: float = 75
@@ -59,7 +59,7 @@ DEFAULT_TIMEOUTS = ViewerTimeouts()
 
 
 def timeouts_of(settings: EdgeSettings) -> ViewerTimeouts:
-    """As the settings say."""
+    """The timeouts that the settings configure."""
     return ViewerTimeouts(settings.head_timeout, settings.idle_timeout, settings.stall_timeout)
 
 
@@ -73,10 +73,10 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
 
 
 def renew_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
-    """New handshakes use what the files hold now; BadSettings, and nothing changes, when that cannot be used.
+    """Use what the files hold now for new handshakes. BadSettings, and nothing changes, if that cannot be used.
 
-    The files are read once: what was tried in a context of its own is what the running one gets, whoever writes to them
-    meanwhile. A certificate without its key would be half of a change.
+    The files are read once: the running context gets exactly what was tried in a context of its own, even if the files
+    are being written. A certificate without its key would be half a change.
     """
     try:
         pair = certificate.read_bytes(), key.read_bytes()
@@ -87,8 +87,8 @@ def renew_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> 
 
 
 def _load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """OpenSSL takes these from files only, so they are files in memory. An encrypted key is refused: a node that asks
-    for a password on its terminal stands still."""
+    """OpenSSL loads these from files only, so they are files in memory. An encrypted key is refused: a node that asks
+    for a password on its terminal hangs."""
     with _memory_file(certificate) as first, _memory_file(key) as second:
         context.load_cert_chain(first, second, password=_refuse_password)
 
@@ -106,7 +106,7 @@ def _memory_file(content: bytes) -> Iterator[str]:
 
 
 def bytes_queued(connection: Connection) -> int:
-    """Bytes the viewer has not taken yet: ours and the kernel's, which may hold megabytes for a slow one."""
+    """Bytes the viewer has not received yet: ours and the kernel's, which may hold megabytes for a slow one."""
     queued = connection.unsent
     sock = connection.transport.get_extra_info("socket")
     if sock is not None and sock.fileno() >= 0:
@@ -116,16 +116,16 @@ def bytes_queued(connection: Connection) -> int:
 
 
 def bytes_taken(connection: Connection) -> int:
-    """A number that grows whenever the viewer takes something, since the queue may look the same though it moved."""
+    """A number that grows whenever the viewer receives something; the length of the queue alone does not show it."""
     sock = connection.transport.get_extra_info("socket")
     if sock is None or sock.fileno() < 0:
         return -connection.unsent
-    told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
-    return int.from_bytes(told[_BYTES_ACKED:], sys.byteorder)
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
+    return int.from_bytes(info[_BYTES_ACKED:], sys.byteorder)
 
 
 class ViewerListener:
-    """Accepts viewers and keeps watch over their connections."""
+    """Accepts viewers and checks their connections."""
 
     def __init__(
         self,
@@ -133,11 +133,11 @@ class ViewerListener:
         connections: Iterable[Connection],
         limits: Limits,
         clock: Clock,
-        patience: ViewerTimeouts = DEFAULT_TIMEOUTS,
+        timeouts: ViewerTimeouts = DEFAULT_TIMEOUTS,
         door: Door | None = None,
     ) -> None:
-        self.timeouts = patience
-        """Replaced when control pushes another."""
+        self.timeouts = timeouts
+        """Replaced when control pushes others."""
         self._handler = handler
         self._connections = connections
         self._limits = limits
@@ -147,14 +147,14 @@ class ViewerListener:
         self._timer: Timer | None = None
 
     async def open(self, network: Network, address: Address, tls: ssl.SSLContext | None) -> Address:
-        """Listen; the bound address. BadSettings when it cannot be had."""
+        """Listen; returns the bound address. BadSettings if that fails."""
         try:
             self._listener = await network.listen(
                 address, lambda: Connection(self._handler, self._limits), tls, self._door
             )
         except OSError as error:
             raise BadSettings("listen", f"{address} cannot be listened on: {error.strerror or error}") from None
-        if self._timer is not None:  # opened once more after a drain
+        if self._timer is not None:  # opened again after a drain
             self._timer.cancel()
         self._timer = self._clock.call_later(1.0, self._tick)
         return self._listener.address
@@ -164,7 +164,7 @@ class ViewerListener:
         self.sweep()
 
     def sweep(self) -> None:
-        """One second has passed for every connection."""
+        """Check every connection: one second has passed."""
         for connection in tuple(self._connections):
             connection.ticks += 1
             if connection.upload is not None:
@@ -174,14 +174,14 @@ class ViewerListener:
             elif connection.paused or connection.unsent:
                 self._check_stalled(connection)
             elif connection.busy:
-                connection.ticks = 0  # it waits for us
+                connection.ticks = 0  # the viewer waits for us
             elif connection.in_body:
                 self._check_body(connection)
             elif connection.in_head:
                 if connection.ticks > self.timeouts.head:
                     self._time_out(connection, LATE_HEAD)
             elif connection.retiring:
-                if connection.ticks >= QUIET_TICKS:
+                if connection.ticks >= RETIRING_TICKS:
                     connection.close_idle()
             elif connection.ticks > (self.timeouts.idle if connection.served else self.timeouts.head):
                 connection.close_idle()
@@ -191,24 +191,25 @@ class ViewerListener:
         connection.finish()
 
     def _check_body(self, connection: Connection) -> None:
-        """A body may not stand still for longer than a head may take, nor trickle for ever."""
+        """Time out a body that stalls longer than a head may take, or trickles."""
         connection.body_ticks += 1
-        most = BODY_SECONDS + connection.body_received // BODY_RATE
-        if connection.ticks > self.timeouts.head or connection.body_ticks > most:
+        limit = BODY_SECONDS + connection.body_received // MIN_BODY_RATE
+        if connection.ticks > self.timeouts.head or connection.body_ticks > limit:
             self._time_out(connection, LATE_BODY)
 
     def _watch_upload(self, connection: Connection) -> None:
-        """The same for a body that is sent on while it comes; time during which we hold the viewer back is ours."""
+        """The same for a body that is forwarded while it is received; time during which we hold the viewer back is
+        ours."""
         if connection.holds_back:
             connection.ticks = 0
             return
         connection.body_ticks += 1
-        most = BODY_SECONDS + connection.body_received // BODY_RATE
-        if connection.ticks > self.timeouts.head or connection.body_ticks > most:
+        limit = BODY_SECONDS + connection.body_received // MIN_BODY_RATE
+        if connection.ticks > self.timeouts.head or connection.body_ticks > limit:
             connection.abort_upload(LATE_BODY)
 
     def _check_lingering(self, connection: Connection) -> None:
-        """Our side is ended: whoever still takes what was sent may go on, whoever only keeps his side open is cut."""
+        """Our side is ended: a viewer that still reads may go on; one that only keeps their side open is cut."""
         one_sided = connection.transport.can_write_eof()
         if not one_sided and connection.ticks > LINGER_SECONDS_TLS and not connection.unsent:
             connection.transport.close()
@@ -217,17 +218,17 @@ class ViewerListener:
             return
         queued = bytes_queued(connection)
         if queued == 0:
-            connection.transport.close()  # they have it all, perhaps unread still: a reset might take it from them
+            connection.transport.close()  # all is received, perhaps unread: a reset might discard it
         elif queued != connection.last_progress:
             connection.last_progress, connection.ticks = queued, 0
         elif connection.ticks > self.timeouts.stalled:
             connection.abort(Abort.LINGERED)
 
     def _check_stalled(self, connection: Connection) -> None:
-        """A viewer who reads, however slowly, may go on; one who has taken nothing for a minute is cut."""
+        """A viewer that reads, however slowly, may go on; one that received nothing for a minute is cut."""
         stalled = self.timeouts.stalled
         if connection.ticks <= stalled // STALL_CHECKS and connection.last_progress:
-            return  # seldom enough not to ask the kernel for each of many every second
+            return  # do not ask the kernel about many connections every second
         taken = bytes_taken(connection)
         if taken != connection.last_progress:
             connection.last_progress = taken
@@ -236,14 +237,15 @@ class ViewerListener:
             connection.abort(Abort.STALLED)
 
     def close(self) -> None:
-        """Accept no more; every connection may finish what it is at and ask once more, and is told that that is all."""
+        """Stop accepting. Every connection may finish its response and make one more request, which is answered with
+        `close`."""
         if self._listener is not None:
             self._listener.close()
         for connection in tuple(self._connections):
             connection.close_after_next()
 
     def abort_connections(self) -> None:
-        """End what is left."""
+        """End the remaining connections."""
         if self._timer is not None:
             self._timer.cancel()
         for connection in tuple(self._connections):

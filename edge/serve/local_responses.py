@@ -1,4 +1,4 @@
-"""Responses the edge makes itself, without cache and upstream: refusals, preflights, OPTIONS and TRACE."""
+"""Responses that the edge makes itself, without cache and upstream: refusals, preflights, OPTIONS and TRACE."""
 
 from __future__ import annotations
 
@@ -10,26 +10,17 @@ from edge.policy.routes import Route
 from edge.serve.access_log import RequestRecorder
 from edge.serve.transaction import UNROUTED, Transaction
 from edge.wire.http1_server import Connection
-from edge.wire.request import Malformed, Request
+from edge.wire.request import CLOSE_LINE, Malformed, Request, connection_line
 from kernel.clock import Clock
 from kernel.http.dates import format_date
 from kernel.http.forwarding import reflection
 from kernel.http.message import status_line
 from kernel.vocabulary import REFUSAL_SENTENCES, REFUSAL_STATUS, Outcome, Refusal
 
-_CLOSE = b"Connection: close\r\n"
-_KEEP_ALIVE = b"Connection: keep-alive\r\n"
 _MESSAGE = b"Content-Type: message/http\r\nCache-Control: no-store\r\n"
 _PREFLIGHT = b"HTTP/1.1 204 No Content\r\n"
 _RETRY_LATER = b"Retry-After: 1\r\n"
 _TOO_MANY_CONNECTIONS = "too-many-connections"
-
-
-def connection_line(request: Request) -> bytes:
-    """`Connection: close`, or `keep-alive` for HTTP/1.0; nothing where the version implies it."""
-    if not request.keep_alive:
-        return _CLOSE
-    return b"" if request.minor else _KEEP_ALIVE
 
 
 def is_preflight(request: Request, routed: RoutedRequest) -> bool:
@@ -66,7 +57,7 @@ class LocalResponses:
         """Answer bytes that are not a request; the connection closes afterwards."""
         self._counts.requests += 1
         self._counts.count_refusal(what.reason)
-        lines = self._header_lines(what.reason, what.request) + _CLOSE
+        lines = self._header_lines(what.reason, what.request) + CLOSE_LINE
         lines += self._allow() if what.status == 405 else b""
         lines += _RETRY_LATER if what.status == 503 else b""
         head_only = connection.is_head
@@ -77,7 +68,7 @@ class LocalResponses:
 
     def refuse_connection(self, connection: Connection) -> None:
         """503 before any request, because too many connections are open; nothing more is read."""
-        lines = self._header_lines(_TOO_MANY_CONNECTIONS) + _RETRY_LATER + _CLOSE
+        lines = self._header_lines(_TOO_MANY_CONNECTIONS) + _RETRY_LATER + CLOSE_LINE
         connection.transport.write(problem(503, _TOO_MANY_CONNECTIONS, "", lines))
         connection.finish()
 

@@ -1,9 +1,9 @@
-"""A response that could not be given at once: it follows a fill, sends slices, or waits for the disk.
+"""A response that cannot be sent at once: it follows a fill, sends slices, or waits for the disk.
 
-Implements `cache.fills.fill.Reader`. Bytes go from the fill to the viewer's transport as far as their socket takes
-them; the rest when it drains. Nothing here awaits: each method is a call from the fill, the connection or the cache.
-What may happen when is a table, `edge.serve.response_state`.
-Over 300 lines because it is one state machine: what a response follows changes while its viewer waits.
+Implements `cache.fills.fill.Reader`. Bytes go from the fill to the viewer's transport as far as the socket accepts
+them, and the rest when it drains. Nothing here awaits: each method is called by the fill, the connection or the cache.
+What may happen when is a table, `edge.serve.response_state`. Over 300 lines because it is one state machine: what the
+response follows changes while the viewer waits.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from edge.policy.plan import serves_when_upstream_fails
 from edge.policy.profile import PREFETCHES, PURPOSE
 from edge.policy.response_head import BODYLESS, Carried, Selection, head, keep_token, layout, multipart, problem, select
 from edge.serve.access_log import RequestRecorder
-from edge.serve.local_responses import connection_line
 from edge.serve.response_state import ENDED, TRANSITIONS, ResponseEvent, ResponseState
 from edge.serve.sliced_response import SlicedResponse
 from edge.serve.transaction import Transaction
 from edge.slices.sliced_object import SlicedObject
+from edge.wire.request import connection_line
 from kernel.clock import Clock, Timer
 from kernel.errors import Bug, MatineeError, Overloaded, UpstreamFailed
 from kernel.fetch_reasons import RETRYABLE_RELEASES, ReleaseReason, UpstreamReason
@@ -44,7 +44,7 @@ MAX_FILLS_JOINED = 6
 
 
 class ResponseContext(Protocol):
-    """The edge around a response, and where it turns when it must be looked up again."""
+    """What a response needs of the edge, and where it turns to be looked up again."""
 
     node: Node
     cache: SegmentCache
@@ -64,36 +64,18 @@ class ResponseContext(Protocol):
 
 
 class PendingResponse:
-    """See the module. `sent` counts bytes of the body handed over.
+    """See the module. `sent` counts bytes of the body handed to the connection.
 
-    `leader_lines`: header lines for the leader of a fetch alone (RFC 9111 §5.2.2.7). `collapsed`: it waited for a fetch
-    that another viewer caused; `why_forwarded`: why there was one (RFC 9211 §2.2). `fallback_entry` stands in when a
-    fetch fails that does not revalidate it: that of a HEAD. `accepts_part`: a part of the object will do, if the viewer
-    asks for one.
+    `leader_lines`: header lines for the leader of a fetch alone (RFC 9111 §5.2.2.7). `collapsed`: it waits for a fetch
+    that another viewer caused. `why_forwarded`: why there was a fetch (RFC 9211 §2.2). `fallback_entry`: served stale
+    if a fetch fails that does not revalidate it, that of a HEAD. `accepts_part`: a part of the object is enough, if the
+    viewer asks for one.
     """
 
     __slots__ = (
-        "_retried",
-        "_sections",
-        "_sliced",
-        "_sliced_outcome",
-        "accepts_part",
-        "collapsed",
-        "connection",
-        "context",
-        "fallback_entry",
-        "fill",
-        "leader_lines",
-        "position",
-        "request",
-        "sent",
-        "state",
-        "status",
-        "stop",
-        "timer",
-        "transaction",
-        "tries",
-        "why_forwarded",
+        "_retried", "_sections", "_sliced", "_sliced_outcome", "accepts_part", "collapsed", "connection", "context",
+        "fallback_entry", "fill", "leader_lines", "position", "request", "sent", "state", "status", "stop", "timer",
+        "transaction", "tries", "why_forwarded",
     )  # fmt: skip
 
     def __init__(self, context: ResponseContext, transaction: Transaction) -> None:
@@ -121,12 +103,12 @@ class PendingResponse:
 
     @property
     def is_open(self) -> bool:
-        """Whether the viewer is there and more may be written."""
+        """Whether the viewer is connected and more may be written."""
         return self.state not in ENDED
 
     @property
     def head_sent(self) -> bool:
-        """Whether the head is written and the body is not whole."""
+        """Whether the head is written and the body is not complete."""
         return self.state is ResponseState.HEAD_SENT or self.state is ResponseState.BODY
 
     def _move(self, event: ResponseEvent) -> None:
@@ -138,7 +120,7 @@ class PendingResponse:
         self.state = state
 
     def add_sent(self, length: int) -> None:
-        """Count bytes of the body that are handed over."""
+        """Count bytes of the body handed to the connection."""
         self.sent += length
         self._move(ResponseEvent.BYTES)
 
@@ -149,7 +131,7 @@ class PendingResponse:
         return self.request.method == b"HEAD" or select(entry, self.request.fields, entry.length).status in BODYLESS
 
     def send_stored(self, entry: Entry, body: Body, outcome: Outcome, detail: bytes = b"") -> None:
-        """Send a stored response, whole or the ranges asked for."""
+        """Send a stored response: the whole, or the requested ranges."""
         if not self.is_open:
             return
         selection = select(entry, self.request.fields, entry.length)
@@ -177,7 +159,7 @@ class PendingResponse:
         SlicedResponse(self, sliced, selection, context.clock, context.fetcher.max_wait).begin()
 
     def sliced_head(self, *, partial: bool) -> bytes:
-        """Make the head, when the first bytes are at hand. `partial`: some slices had to be fetched (RFC 9211 §2.2)."""
+        """Make the head, once the first bytes are at hand. `partial`: some slices had to be fetched (RFC 9211 §2.2)."""
         assert self._sliced is not None  # noqa: S101 (`send_sliced` has set it)
         entry, (outcome, detail) = self._sliced.whole, self._sliced_outcome
         if partial and outcome is Outcome.HIT:
@@ -196,12 +178,12 @@ class PendingResponse:
         """The last slice is written."""
         self.finish(self._sliced_outcome[0])
 
-    def on_sliced_failed(self, error: MatineeError, *, again: bool) -> None:
-        """The slices cannot be sent to the end. `again`: a new look-up may find the object."""
+    def on_sliced_failed(self, error: MatineeError, *, retry: bool) -> None:
+        """Retry or fail: the slices cannot be sent to the end. `retry`: a new look-up may find the object."""
         self.connection.on_lost, self.connection.on_resume = self.on_disconnect, None
         if isinstance(error, UpstreamFailed) and error.reason is UpstreamReason.SLICE_UNAVAILABLE:
             self.accepts_part = False
-        if again and self.state is ResponseState.WAITING:
+        if retry and self.state is ResponseState.WAITING:
             self.context.retry(self)
         elif self.is_open:
             self.fail(error, None)
@@ -223,11 +205,11 @@ class PendingResponse:
 
     def sends_same_request(self, request: Mapping[bytes, bytes]) -> bool:
         """Whether upstream would get the same fields for this request as for the one with these."""
-        told = self.transaction.routed.route.upstream_fields
-        return sorted(told(self.request.fields)) == sorted(told(request))
+        fields_of = self.transaction.routed.route.upstream_fields
+        return sorted(fields_of(self.request.fields)) == sorted(fields_of(request))
 
     def is_covered_by(self, entry: Entry, first: int, stop: int) -> bool:
-        """Whether all this viewer wants of the response lies from `first` to `stop` (not included)."""
+        """Whether everything this viewer wants of the response lies from `first` to `stop` (exclusive)."""
         if self.request.method == b"HEAD":
             return True
         wanted = select(entry, self.request.fields, entry.length)
@@ -241,21 +223,21 @@ class PendingResponse:
             self.connection.transport.write(self.with_token(head))
 
     def on_head(self, fill: Fill) -> None:
-        """The head of the fill is here: choose what is sent, and begin."""
+        """Choose what to send by the head of the fill, and begin."""
         entry = fill.entry
         if entry is None or self.state is not ResponseState.WAITING:
             return
         self._take_leader_lines(fill)
         self._move(ResponseEvent.HEAD)
         length = entry.length
-        selection = select(entry, self._answered_here(fill), length)
+        selection = select(entry, self._fields_answered_here(fill), length)
         if selection.parts and fill.state is FillState.FILLING:
-            # In the order in which they come: a viewer must not rely on their own (RFC 9110 §15.3.7.2).
+            # In the order of the object: a viewer must not rely on the order of the request (RFC 9110 §15.3.7.2).
             selection = selection._replace(parts=tuple(sorted(selection.parts)))
             self._sections = deque(layout(entry, selection.parts, length or 0))
             self.position = self.stop = selection.parts[0].first
         elif selection.parts:
-            selection = Selection(200, 0, length)  # what is passed on is let go: the whole (RFC 9110 §14.2)
+            selection = Selection(200, 0, length)  # passing bytes are not kept: send all (RFC 9110 §14.2)
         if not selection.parts:
             self.position, self.stop = selection.first, selection.stop
         self.status = selection.status
@@ -274,9 +256,9 @@ class PendingResponse:
         else:
             self._write_available()
 
-    def _answered_here(self, fill: Fill) -> Mapping[bytes, bytes]:
-        """The fields whose conditions and ranges are answered from this fill's response: no other method's than GET
-        and HEAD, and no If-Match that went upstream, which has answered it (RFC 9110 §13.2.1)."""
+    def _fields_answered_here(self, fill: Fill) -> Mapping[bytes, bytes]:
+        """The fields whose conditions and ranges this fill's response answers: only of GET and HEAD, and without an
+        If-Match that upstream has answered (RFC 9110 §13.2.1)."""
         fields = self.request.fields
         if self.request.method not in (b"GET", b"HEAD"):
             return {}
@@ -298,15 +280,15 @@ class PendingResponse:
             self.leader_lines = fill.leader_only_headers
 
     def on_bytes(self) -> None:
-        """More of the body is there."""
+        """Write more of the body."""
         self._write_available()
 
     def on_end(self) -> None:
-        """All of the body is there."""
+        """Write the end of the body."""
         self._write_available()
 
     def _write_available(self) -> None:
-        """Write what is there, as far as the viewer's socket takes it; finish after the last byte."""
+        """Write what has come, as far as the viewer's socket accepts it; finish after the last byte."""
         fill, connection = self.fill, self.connection
         if fill is None or not self.head_sent:
             return
@@ -315,8 +297,8 @@ class PendingResponse:
             if self.position == self.stop and self._sections:
                 self._next_section()
                 continue
-            most = WRITE_BYTES if self.stop is None else min(WRITE_BYTES, self.stop - self.position)
-            data = fill.read(self.position, most) if most else None
+            limit = WRITE_BYTES if self.stop is None else min(WRITE_BYTES, self.stop - self.position)
+            data = fill.read(self.position, limit) if limit else None
             if data is None:
                 break
             if chunked:
@@ -345,37 +327,37 @@ class PendingResponse:
             self.add_sent(len(section))
 
     def on_not_modified(self, entry: Entry) -> None:
-        """The upstream said 304: serve what is stored."""
+        """Serve the stored response: upstream answered 304."""
         self._take_leader_lines(self.fill)
         self.fill = None
         self.context.serve(self, entry, Outcome.REVALIDATED)
 
     def on_sliced(self, entry: Entry) -> None:
-        """The object is kept in slices: send those."""
+        """Send the slices: the object is cached in slices."""
         self._take_leader_lines(self.fill)
         self.fill = None
         if self.is_open:
             self.context.serve(self, entry, self.outcome())
 
     def on_released(self, why: ReleaseReason) -> None:
-        """The response was for somebody else: retry, with others where they may share one, else fetch uncached."""
+        """The response was for other readers: retry, shared where that is allowed, else fetch uncached."""
         self.fill = None
         if not self.is_open:
             return
         fields = self.request.fields
-        apart = b"authorization" in fields or b"cache-control" in fields
-        if why in RETRYABLE_RELEASES or (why is ReleaseReason.REQUEST_ONLY and not apart):
+        alone = b"authorization" in fields or b"cache-control" in fields
+        if why in RETRYABLE_RELEASES or (why is ReleaseReason.REQUEST_ONLY and not alone):
             if why is ReleaseReason.LATE and self.timer is None:
                 clock = self.context.clock
                 left = self.transaction.began + self.context.fetcher.max_wait - clock.mono()
-                self.timer = clock.call_later(max(0.0, left), self._waited_out)
+                self.timer = clock.call_later(max(0.0, left), self._on_wait_expired)
             self.context.retry(self)
         else:
             self.why_forwarded = b"bypass"
             self.context.fetch_uncached(self)
 
-    def _waited_out(self) -> None:
-        """No head came in time, over all retries together."""
+    def _on_wait_expired(self) -> None:
+        """Fail: no head came in time, over all retries together."""
         if self.state is ResponseState.WAITING and self.fill is not None:
             self.leave_fill()
             self.on_failed(UpstreamFailed(UpstreamReason.FIRST_BYTE_TIMEOUT))
@@ -406,18 +388,18 @@ class PendingResponse:
         age: int | None,
         chunked: bool = False,
     ) -> bytes:
-        """The head, whole; `own` is our member of Cache-Status."""
+        """The whole head; `own` is our member of Cache-Status."""
         lines = self.transaction.routed.route.lines_for(self.request.fields) + self.context.node.via
         lines += self.leader_lines
         self.context.counts.count_head(self.context.clock.mono() - self.transaction.began)
         made = self.with_token(head(entry, selection, length, lines, chunked=chunked))
-        told = b"" if age is None else b"Age: %d\r\n" % age
+        age_line = b"" if age is None else b"Age: %d\r\n" % age
         status = chained(entry.upstream_status, own)
         self.connection.settle_keep_alive(self.request)
-        return made + told + b"Cache-Status: %s\r\n%s\r\n" % (status, connection_line(self.request))
+        return made + age_line + b"Cache-Status: %s\r\n%s\r\n" % (status, connection_line(self.request))
 
     def with_token(self, made: bytes) -> bytes:
-        """A head whose redirects and links keep the token that this viewer's path carries."""
+        """The head with this viewer's token in its redirects and links, if the token stands in their path."""
         routed, target = self.transaction.routed, self.request.target
         if routed.cdn is None:
             return made
@@ -435,7 +417,7 @@ class PendingResponse:
         return hit(name, int(entry.fresh_until - self.context.clock.mono()), detail)
 
     def fetched_status(self, entry: Entry, why: bytes, detail: bytes = b"") -> bytes:
-        """The same for fetched slices; `stored` only where it is certain that the cache keeps them."""
+        """The same for fetched slices; `stored` only if the cache certainly keeps them."""
         cache, name = self.context.cache, self.context.node.name
         if self.collapsed and why != b"partial":
             return forwarded(name, why, collapsed=True, detail=detail)
@@ -444,7 +426,7 @@ class PendingResponse:
         return forwarded(name, why, stored=stored, detail=detail or (b"" if sure else NotStored.DISK_ONLY.encode()))
 
     def age_of(self, entry: Entry, outcome: Outcome) -> int | None:
-        """Seconds since the response was made; None for one that came just now, unless upstream sent an Age."""
+        """Seconds since the response was made; None for a fresh one, unless upstream sent an Age."""
         if outcome in (Outcome.MISS, Outcome.COLLAPSED) and not entry.had_age:
             return None
         return max(0, int(self.context.clock.mono() - entry.born))
@@ -463,15 +445,14 @@ class PendingResponse:
             self.fill.leave(self)
 
     def on_disconnect(self) -> None:
-        """The viewer left before the end; the fetch goes on without them."""
+        """Record that the viewer left before the end; the fetch goes on without them."""
         self._move(ResponseEvent.LEFT)
         self.leave_fill()
         self._record(self.status or 499, self.outcome(), "left")
 
     def fail(self, error: MatineeError, stale: Entry | None) -> None:
-        """Send an error response, or cut the connection when the head is already sent. `stale`: a stored response that
-        may not be used.
-        """
+        """Send an error response, or cut the connection if the head is already sent. `stale`: a stored response that
+        may not be used."""
         reason = error.reason if isinstance(error, (UpstreamFailed, Overloaded)) else "bug"
         head_sent = self.head_sent
         self._move(ResponseEvent.ERROR)
@@ -483,7 +464,7 @@ class PendingResponse:
             return
         status = error.status if isinstance(error, UpstreamFailed) else 503 if isinstance(error, Overloaded) else 500
         if stale is not None and stale.must_revalidate and status == 502:
-            status = 504  # there is a response, and it must not be used (RFC 9111 §5.2.2.2)
+            status = 504  # a stored response exists and must not be used (RFC 9111 §5.2.2.2)
         node, request = self.context.node, self.request
         own = forwarded(node.name, self.why_forwarded, collapsed=self.collapsed, detail=reason.encode())
         date = format_date(self.context.clock.wall())
@@ -499,7 +480,7 @@ class PendingResponse:
         self.connection.done()
 
     def finish(self, outcome: Outcome) -> None:
-        """All is written: record it and let the connection take its next request."""
+        """Record the complete response and let the connection take its next request."""
         self._move(ResponseEvent.END)
         self._record(self.status, outcome, None)
         self.connection.done()

@@ -1,11 +1,11 @@
 """The states of a pending response, as a table: what may happen when, and where it leads.
 
-WAITING    nothing is written yet: it waits for a fill, the disk or a slice
-HEAD_SENT  the head is written, no byte of the body yet: from here on a failure cannot be said by a status
+WAITING    nothing is written: the response waits for a fill, the disk or a slice
+HEAD_SENT  the head is written and no byte of the body: from here on a failure cannot be reported by a status
 BODY       bytes of the body are written
-DONE       whole; the connection takes its next request
+DONE       complete; the connection takes its next request
 LOST       the viewer left before the end
-FAILED     an error response was written in its place, or the connection was cut after the head
+FAILED     an error response was written instead, or the connection was cut after the head
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ TRANSITIONS: dict[tuple[ResponseState, ResponseEvent], ResponseState] = {
     (ResponseState.BODY, ResponseEvent.LEFT): ResponseState.LOST,
     (ResponseState.BODY, ResponseEvent.ERROR): ResponseState.FAILED,
 }
-"""(state, event) -> state; a pair that is not here is a Bug. WAITING ends at once where head and body are one write."""
+"""(state, event) -> state; a missing pair is a Bug. WAITING ends at once if head and body are one write."""
 
 ENDED = frozenset((ResponseState.DONE, ResponseState.LOST, ResponseState.FAILED))
 

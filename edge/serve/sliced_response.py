@@ -1,9 +1,9 @@
-"""Sends an object slice by slice: from RAM, from disk, or from the fetch that brings what is missing.
+"""Sends an object slice by slice: from RAM, from disk, or from the fetch that brings missing slices.
 
-The head is sent when the first byte is at hand, so that a changed or missing object can still be said by a status. A
-viewer holds the slice they are at and, while that is being sent, the next.
-Implements `cache.fills.fill.Reader` for the fills of slices, and `edge.slices.sliced_object.Walker`. Over 300 lines
-because both call it, and each call may be the one that lets the viewer go on.
+The head is sent when the first byte is at hand, so that a changed or missing object can still be reported by a status.
+A response holds the current slice and, while that is being sent, the next. Implements `cache.fills.fill.Reader` for the
+fills of slices, and `edge.slices.sliced_object.SliceConsumer`. Over 300 lines because both call it, and each call may
+be the one that lets the response go on.
 """
 
 from __future__ import annotations
@@ -48,38 +48,38 @@ class SlicedResponseOwner(Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether the viewer is there and more may be written."""
+        """Whether the viewer is connected and more may be written."""
 
     @property
     def head_sent(self) -> bool:
-        """Whether the head is written and the body is not whole."""
+        """Whether the head is written and the body is not complete."""
 
     def sliced_head(self, *, partial: bool) -> bytes:
         """Make the head, which is sent now. `partial`: some slices had to be fetched."""
 
     def add_sent(self, length: int) -> None:
-        """Count bytes of the body that are handed over."""
+        """Count bytes of the body handed to the connection."""
 
     def on_sliced_sent(self) -> None:
         """The last slice is written."""
 
-    def on_sliced_failed(self, error: MatineeError, *, again: bool) -> None:
-        """The slices cannot be sent to the end. `again`: a new look-up may find the object."""
+    def on_sliced_failed(self, error: MatineeError, *, retry: bool) -> None:
+        """The slices cannot be sent to the end. `retry`: a new look-up may find the object."""
 
     def on_disconnect(self) -> None:
         """The viewer left before the end."""
 
 
 class SlicedResponse(Reader):
-    """See the module. `selection`: what of the object is sent; `longest_wait`: seconds to wait for a slice at most."""
+    """See the module. `selection`: what to send of the object; `max_wait`: seconds to wait for a slice, in all."""
 
     __slots__ = (
-        "_ahead",
         "_body",
         "_clock",
+        "_deadline",
         "_fill",
         "_loading",
-        "_overdue",
+        "_next_body",
         "_owner",
         "_reachable",
         "_ready",
@@ -100,7 +100,7 @@ class SlicedResponse(Reader):
         sliced: SlicedObject,
         selection: Selection,
         clock: Clock,
-        longest_wait: float,
+        max_wait: float,
     ) -> None:
         self._owner = owner
         self._clock = clock
@@ -115,10 +115,10 @@ class SlicedResponse(Reader):
         self.last = (ranges[-1].stop - 1) // sliced.size
         self._fill: Fill | None = None
         self._body: tuple[Body, int] | None = None
-        self._ahead: tuple[int, Body] | None = None
+        self._next_body: tuple[int, Body] | None = None
         self._loading = self._stepping = False
         self._retries = RetryLimit()
-        self._overdue = WaitDeadline(clock, longest_wait, self._waited_out)
+        self._deadline = WaitDeadline(clock, max_wait, self._on_wait_expired)
 
     @property
     def has_started(self) -> bool:
@@ -128,27 +128,27 @@ class SlicedResponse(Reader):
     def begin(self) -> None:
         """Join the object's consumers and send what is there."""
         self._sliced.join(self)
-        self._owner.connection.on_lost, self._owner.connection.on_resume = self._lost, self._step
+        self._owner.connection.on_lost, self._owner.connection.on_resume = self._on_lost, self._step
         if not self._reachable:
-            self._slice_unavailable()
+            self._fail_unavailable()
         elif self._sliced.refetchable:
             self._step()
         else:
             self._loading = True
-            self._sliced.lease_slices([one for one in self._sections if isinstance(one, ByteRange)], self._held)
+            self._sliced.lease_slices([one for one in self._sections if isinstance(one, ByteRange)], self._on_leased)
 
-    def _held(self, here: bool) -> None:
-        """Slices that cannot be fetched one by one are leased, or (not `here`) have just left the cache."""
+    def _on_leased(self, leased: bool) -> None:
+        """Begin: slices that cannot be fetched separately are leased; if not, some were just evicted."""
         self._loading = False
-        if self._owner.is_open and here:
+        if self._owner.is_open and leased:
             self._step()
         elif self._owner.is_open:
-            self._slice_unavailable()
+            self._fail_unavailable()
 
     # -- slices ------------------------------------------------------------------------------------------------
 
     def _step(self) -> None:
-        """Send what is there, as far as the viewer's socket takes it; fetch what is missing."""
+        """Send what is there, as far as the viewer's socket accepts it; fetch what is missing."""
         if self._stepping:
             return
         self._stepping = True
@@ -159,7 +159,7 @@ class SlicedResponse(Reader):
             self._stepping = False
 
     def _step_once(self) -> bool:
-        """Do one step; False when something has to come first."""
+        """Do one step; False if something must come first."""
         if self.position == self._stop:
             return self._next_section()
         if self._body is not None and self._body[1] <= self.position < self._body[1] + len(self._body[0]):
@@ -171,7 +171,7 @@ class SlicedResponse(Reader):
 
     def _next_section(self) -> bool:
         if not self._sections:
-            self._overdue.cancel()
+            self._deadline.cancel()
             self._sliced.leave(self)
             self._owner.on_sliced_sent()
             return False
@@ -191,8 +191,8 @@ class SlicedResponse(Reader):
         if number != self.at:
             self.at = number
             sliced.on_progress()
-        if self._ahead is not None and self._ahead[0] == number:
-            self._body, self._ahead = (self._ahead[1], number * sliced.size), None
+        if self._next_body is not None and self._next_body[0] == number:
+            self._body, self._next_body = (self._next_body[1], number * sliced.size), None
             return True
         entry = sliced.stored_slice(number)
         if entry is None and (lease := sliced.leases.get(number)) is not None:
@@ -220,13 +220,12 @@ class SlicedResponse(Reader):
         elif body is not None and not self._use_body(entry, body):
             self._await_rest(self.at)
         elif body is None and self._sliced.stored_slice(self.at) is entry:
-            self._wait_for_slice(
-                self.at
-            )  # the disk rests: what lies there is fetched, or it would be looked for without end
+            # The disk tier is suspended: fetch the slice, or it would be looked up without end.
+            self._wait_for_slice(self.at)
         self._step()
 
     def _read_lease(self, number: int, body: Body | None) -> None:
-        """A leased slice, which has left the cache, is read."""
+        """Send a leased slice that left the cache."""
         self._loading = False
         low, high = byte_range(number, self._sliced.size, self._sliced.total)
         if not self._owner.is_open:
@@ -235,7 +234,7 @@ class SlicedResponse(Reader):
             self._body = (body, low)
             self._step()
         else:
-            self._slice_unavailable()
+            self._fail_unavailable()
 
     def _use_body(self, entry: Entry, body: Body) -> bool:
         """Send from this body if it holds the next byte; else False."""
@@ -246,7 +245,7 @@ class SlicedResponse(Reader):
         return True
 
     def _await_rest(self, number: int) -> bool:
-        """Wait for the rest of a slice of which only an earlier part is stored."""
+        """Wait for the rest of a slice, of which only an earlier part is stored."""
         if not self._retries.begin_retry():
             self._fail(UpstreamFailed(UpstreamReason.NO_PROGRESS))
             return False
@@ -257,10 +256,10 @@ class SlicedResponse(Reader):
         request = self._owner.request.fields
         fill = self._sliced.get_or_start_fill(number, request, max(self.at, (self._stop - 1) // self._sliced.size))
         if fill is None:
-            self._slice_unavailable()
+            self._fail_unavailable()
             return False
         self._fill = fill
-        self._overdue.start()
+        self._deadline.start()
         fill.join(self)
         return True
 
@@ -268,7 +267,7 @@ class SlicedResponse(Reader):
 
     def _send_body(self, body: Body, low: int) -> bool:
         first, stop = self.position, min(self._stop, low + len(body))
-        self._look_ahead()
+        self._prepare_next()
         head = self._pending_head()
         self._advance(stop - first)
         self._owner.connection.send(head, body, first - low, stop - low)
@@ -281,7 +280,7 @@ class SlicedResponse(Reader):
                 self._fill = None
                 return True
             return False
-        self._look_ahead()
+        self._prepare_next()
         self._write(data)
         self._advance(len(data))
         fill.on_reader_advanced()
@@ -293,7 +292,7 @@ class SlicedResponse(Reader):
         self.position += length
         self._owner.add_sent(length)
         self._retries.count_bytes(length)
-        self._overdue.cancel()
+        self._deadline.cancel()
 
     def _write(self, data: bytes | memoryview) -> None:
         ready = self._pending_head()
@@ -304,32 +303,32 @@ class SlicedResponse(Reader):
         ready, self._ready = self._ready, b""
         return ready if self._owner.head_sent else self._owner.sliced_head(partial=self.partial) + ready
 
-    def _look_ahead(self) -> None:
-        """Fetch or load the next slice while this one is being sent."""
+    def _prepare_next(self) -> None:
+        """Fetch or load the next slice while this one is sent."""
         sliced, number = self._sliced, self.at + 1
         if number * sliced.size >= self._stop:
             return
         entry = sliced.stored_slice(number)
         if entry is None:
             sliced.start_next_fill(number, self._owner.request.fields, max(self.at, (self._stop - 1) // sliced.size))
-        elif entry.body is None and self._ahead is None:
-            sliced.cache.load(entry, lambda body: self._on_read_ahead(number, entry, body))
+        elif entry.body is None and self._next_body is None:
+            sliced.cache.load(entry, lambda body: self._on_next_loaded(number, entry, body))
 
-    def _on_read_ahead(self, number: int, entry: Entry, body: Body | None) -> None:
+    def _on_next_loaded(self, number: int, entry: Entry, body: Body | None) -> None:
         sliced = self._sliced
         if body is not None and entry.mark == sliced.whole.mark and self._owner.is_open and self.at + 1 == number:
             low, _ = stored_span(entry, number, sliced.size, sliced.total)
             if low == number * sliced.size and len(body) == min(sliced.size, sliced.total - low):
-                self._ahead = (number, body)
+                self._next_body = (number, body)
 
     # -- the fill of a slice -----------------------------------------------------------------------------------
 
     def on_bytes(self) -> None:
-        """More of the slice is there."""
+        """Send more of the slice."""
         self._step()
 
     def on_end(self) -> None:
-        """The slice is whole: read it from the cache from here on."""
+        """Read the complete slice from the cache from here on."""
         fill = self._fill
         if fill is not None and fill.body is not None:
             self._fill = None
@@ -337,17 +336,17 @@ class SlicedResponse(Reader):
         self._step()
 
     def on_released(self, why: ReleaseReason) -> None:
-        """The fetch stops before this slice, or its head is overdue: look up again."""
+        """Look up again: the fetch stops before this slice, or its head is overdue."""
         self._fill = None
         if why is ReleaseReason.LATE:
-            self._overdue.extend()
+            self._deadline.extend()
         elif not self._retries.begin_retry():
             self._fail(UpstreamFailed(UpstreamReason.NO_PROGRESS))
             return
         self._step()
 
     def on_failed(self, error: MatineeError) -> None:
-        """The fetch broke: another may go on where it stopped, if both have the same strong ETag."""
+        """Continue with another fetch where this one broke, if both have the same strong ETag."""
         self._fill = None
         broken = isinstance(error, UpstreamFailed) and error.reason in RESUMABLE
         if broken and self._sliced.refetchable and self._retries.begin_retry():
@@ -357,33 +356,33 @@ class SlicedResponse(Reader):
 
     # -- the end -----------------------------------------------------------------------------------------------
 
-    def _waited_out(self) -> None:
+    def _on_wait_expired(self) -> None:
         self._fail(UpstreamFailed(UpstreamReason.FIRST_BYTE_TIMEOUT))
 
-    def _slice_unavailable(self) -> None:
+    def _fail_unavailable(self) -> None:
         """A missing slice cannot be fetched alone: forget the object, unless others are still sent from it."""
         self._detach()
         if len(self._sliced.consumers) == 0:
             self._sliced.cache.forget(self._sliced.whole)
-        self._owner.on_sliced_failed(UpstreamFailed(UpstreamReason.SLICE_UNAVAILABLE), again=True)
+        self._owner.on_sliced_failed(UpstreamFailed(UpstreamReason.SLICE_UNAVAILABLE), retry=True)
 
     def on_object_changed(self) -> None:
-        """Another version is there now: never mix bytes of the two."""
+        """Another version is there: never mix bytes of the two."""
         self._detach()
-        self._owner.on_sliced_failed(UpstreamFailed(UpstreamReason.OBJECT_CHANGED), again=True)
+        self._owner.on_sliced_failed(UpstreamFailed(UpstreamReason.OBJECT_CHANGED), retry=True)
 
     def _fail(self, error: MatineeError) -> None:
         self._detach()
-        self._owner.on_sliced_failed(error, again=False)
+        self._owner.on_sliced_failed(error, retry=False)
 
-    def _lost(self) -> None:
+    def _on_lost(self) -> None:
         self._detach()
         self._owner.on_disconnect()
 
     def _detach(self) -> None:
         self._leave_fill()
-        self._overdue.cancel()
-        self._body = self._ahead = None
+        self._deadline.cancel()
+        self._body = self._next_body = None
         self._sliced.leave(self)
 
     def _leave_fill(self) -> None:

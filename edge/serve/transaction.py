@@ -1,4 +1,4 @@
-"""One request on its way through the edge, and what has been decided about it so far."""
+"""One request on its way through the edge, and what is decided about it so far."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from edge.wire.viewer import Viewer
 from kernel.auth.claims import Permit
 
 UNROUTED = RoutedRequest(key=b"", path=b"", upstream=b"", shard=b"", token=None, cdn=None)
-"""Stands where a request was refused before its path could be read."""
+"""The route of a request that was refused before its path could be read."""
 
 
 @dataclass(slots=True)
 class Transaction:
-    """`viewer` is the connection's own, or the one a trusted proxy names. `permit` is None until `authorise` gave one.
-    `began` is when the head was complete, in mono seconds.
-    """
+    """`viewer` is the connection's own, or the one a trusted proxy names. `permit` is None until `authorise` gives one.
+    `began`: when the head was complete, in mono seconds."""
 
     request: Request
     connection: Connection

@@ -1,15 +1,18 @@
-"""A request as the wire layer hands it over: parsed, framed and bounded, not yet understood."""
+"""A parsed request, or bytes that are not one. Framed and bounded, but not interpreted."""
 
 from __future__ import annotations
 
 from edge.wire.upload import Upload
 
+CLOSE_LINE = b"Connection: close\r\n"
+_KEEP_ALIVE_LINE = b"Connection: keep-alive\r\n"
+
 
 class Request:
     """One request. `fields`: lower-case name → value, repeated ones joined by a comma (RFC 9110 §5.3).
 
-    `target` is origin-form (an absolute-form target is reduced to it, its authority put into `host`; RFC 9112 §3.2.2).
-    `body`: the whole of it, or an Upload that is under way.
+    `target` is in origin-form (an absolute-form target is reduced to it, its authority put into `host`; RFC 9112
+    §3.2.2). `minor`: of the HTTP version. `body`: the whole body, or an Upload that is being received.
     """
 
     __slots__ = ("body", "fields", "keep_alive", "method", "minor", "target")
@@ -32,10 +35,8 @@ class Request:
 
 
 class Malformed:
-    """Bytes that are no acceptable request: answered with `status` and closed, after what came before it.
-
-    `request`: its head, where that could be read.
-    """
+    """Bytes that are not an acceptable request: answered with `status` after what came before them, then the connection
+    closes. `request`: the request, if its head could be read."""
 
     __slots__ = ("detail", "reason", "request", "status")
 
@@ -44,3 +45,10 @@ class Malformed:
         self.reason = reason
         self.detail = detail
         self.request: Request | None = None
+
+
+def connection_line(request: Request) -> bytes:
+    """`Connection: close`, or `keep-alive` for HTTP/1.0; nothing where the version implies it."""
+    if not request.keep_alive:
+        return CLOSE_LINE
+    return b"" if request.minor else _KEEP_ALIVE_LINE

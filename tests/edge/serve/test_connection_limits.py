@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edge.policy.locate import parse_ip
-from edge.serve.connection_limits import TURNED_AWAY_LEAST, ConnectionLimits
+from edge.serve.connection_limits import MIN_REFUSED, ConnectionLimits
 from edge.settings import EdgeSettings
 from edge.wire.viewer import Viewer
 from kernel.settings.table import resolve
@@ -32,7 +32,7 @@ def test_the_number_of_viewers_is_bounded() -> None:
     full = crowd(max_connections=8)
     inside = [viewer(f"192.0.2.{number}") for number in range(8)]
     assert all(full.admits(one) for one in inside)
-    told = [viewer(f"198.51.100.{number}") for number in range(TURNED_AWAY_LEAST)]
+    told = [viewer(f"198.51.100.{number}") for number in range(MIN_REFUSED)]
     assert not any(full.admits(one) for one in told)
     assert {one.transport.end for one in told} == {""}
     cut = viewer("203.0.113.1")

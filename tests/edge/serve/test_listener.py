@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from edge.serve.listener import (
-    BODY_RATE,
     BODY_SECONDS,
     LINGER_SECONDS,
     LINGER_SECONDS_TLS,
-    QUIET_TICKS,
+    MIN_BODY_RATE,
+    RETIRING_TICKS,
     ViewerListener,
     ViewerTimeouts,
     tls_context,
@@ -65,7 +65,7 @@ def test_a_connection_that_is_to_end_ends_after_a_quiet_moment():
     door = Door()
     door.connection.data_received(GET)
     door.front.close()
-    assert door.seconds(QUIET_TICKS - 1) == ""
+    assert door.seconds(RETIRING_TICKS - 1) == ""
     assert door.seconds(1) == "closed"
 
 
@@ -73,7 +73,7 @@ def test_while_draining_what_is_asked_for_is_answered_and_a_head_is_waited_for()
     door = Door()
     door.connection.data_received(GET)
     door.front.close()
-    assert door.seconds(QUIET_TICKS - 1) == ""
+    assert door.seconds(RETIRING_TICKS - 1) == ""
     door.connection.data_received(GET[:5])
     assert door.seconds(HEAD_SECONDS) == ""
     door.connection.data_received(GET[5:])
@@ -87,7 +87,7 @@ def test_a_body_may_take_its_time_as_long_as_it_moves():
     door = Door()
     door.connection.data_received(POST)
     for _ in range(5):
-        door.connection.data_received(b"x" * BODY_RATE * HEAD_SECONDS)
+        door.connection.data_received(b"x" * MIN_BODY_RATE * HEAD_SECONDS)
         assert door.seconds(HEAD_SECONDS) == ""
     assert door.seconds(1) == "eof"
     assert door.transport.out == b"<408 body-timeout>"
@@ -107,8 +107,8 @@ def test_a_body_that_trickles_is_not_waited_for_for_ever():
 def test_a_slow_but_steady_body_arrives():
     door = Door()
     door.connection.data_received(POST)
-    for _ in range(102_400 // BODY_RATE):
-        door.connection.data_received(b"x" * BODY_RATE)
+    for _ in range(102_400 // MIN_BODY_RATE):
+        door.connection.data_received(b"x" * MIN_BODY_RATE)
         assert door.seconds(1) == ""
     assert door.transport.out == b"<1>"
 
@@ -201,9 +201,9 @@ def test_closing_lets_responses_finish_and_cutting_does_not():
         door.seconds(1)
         door.front.close()
     assert (idle.transport.end, busy.transport.end) == ("closed", "")
-    assert busy.seconds(QUIET_TICKS + 1) == ""
+    assert busy.seconds(RETIRING_TICKS + 1) == ""
     busy.handler.answer(busy.connection)
-    assert busy.seconds(QUIET_TICKS) == "closed"
+    assert busy.seconds(RETIRING_TICKS) == "closed"
     stuck = Door(holds=True)
     stuck.connection.data_received(GET)
     stuck.front.abort_connections()

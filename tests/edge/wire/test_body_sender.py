@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from edge.serve.listener import QUIET_TICKS
+from edge.serve.listener import RETIRING_TICKS
 from tests.edge.wire.fakes import FakeTransport, Remembering, connected
 from tests.scenario.stage import Scenario
 from tests.scenario.wire import FOLDER, Wire
@@ -58,7 +58,7 @@ async def test_a_body_being_sent_is_finished_when_the_edge_drains(s: Scenario) -
     assert e1.edge is not None
     e1.edge.drain()
     assert await wire.reader.readexactly(len(BIG)) == BIG
-    await s.clock.advance(QUIET_TICKS)
+    await s.clock.advance(RETIRING_TICKS)
     assert await wire.reader.read() == b""
     wire.writer.close()
 
