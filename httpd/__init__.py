@@ -1,1 +1,1 @@
-"""What all programs share as processes that serve HTTP: doors, connections, descriptors."""
+"""Shared by all programs that serve HTTP with aiohttp: listeners, connection limits, timeouts, problem responses."""

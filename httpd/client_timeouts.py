@@ -1,4 +1,4 @@
-"""How long a client of a door is waited for: what one look at its connection leads to. Pure."""
+"""Timeouts of a client's connection: what a sweep does with it, by its phase and how long it has been silent. Pure."""
 
 from __future__ import annotations
 
@@ -7,40 +7,42 @@ from enum import Enum, auto
 
 from kernel.settings.door_settings import Patience
 
-BODY_RATE = 512
-"""A body may take a second more for each so many bytes of it: the least rate in the long run, bytes a second."""
+MIN_BODY_RATE = 512
+"""The lowest rate of a request body in the long run, in bytes a second."""
 
 
 class Phase(Enum):
-    """What a connection is at."""
+    """The phase of a connection."""
 
     WAITING = auto()
-    """Nothing of the next request has come."""
+    """No byte of the next request has arrived."""
     HEAD = auto()
-    """Some of a head has come."""
+    """A part of a request head has arrived."""
     BODY = auto()
-    """A request runs, and not all of its body is here."""
+    """A request is running and its body is incomplete."""
     RUNNING = auto()
-    """A request runs, all of which is here: it waits for us."""
+    """A complete request is running: the client waits for us."""
 
 
-class Verdict(Enum):
-    """What becomes of a connection."""
+class ConnectionVerdict(Enum):
+    """What to do with a connection."""
 
     STAY = auto()
     CLOSE = auto()
-    """Nothing was asked: closed without a word."""
+    """Idle for too long: close it without a response."""
     LATE_HEAD = auto()
     LATE_BODY = auto()
-    """Both are answered 408."""
+    """A head or body is late: answer 408."""
     STALLED = auto()
-    """It takes nothing of what is sent: cut."""
+    """The client reads nothing of what is sent: reset the connection."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A connection at one moment. Seconds: `quiet` since the phase began (in a body: since bytes came), `reading` for
-    which the body was awaited so far, `untaken` since the client last took something (None: there is nothing to take).
+class ConnectionSnapshot:
+    """A connection at one moment.
+
+    In seconds: `quiet` since the phase started (in a body: since the last byte), `reading` spent waiting for the body,
+    `unread` since the client last acknowledged a byte (None: nothing is being sent). `served`: it had a request before.
     """
 
     phase: Phase
@@ -48,21 +50,23 @@ class Look:
     served: bool = False
     reading: float = 0.0
     body_bytes: int = 0
-    untaken: float | None = None
+    unread: float | None = None
 
 
-def verdict(look: Look, patience: Patience) -> Verdict:
-    """Whether it may stay."""
-    if look.untaken is not None:  # while an answer is under way nothing else is asked of the client
-        return Verdict.STALLED if look.untaken > patience.stalled else Verdict.STAY
-    match look.phase:
+def judge_connection(snapshot: ConnectionSnapshot, patience: Patience) -> ConnectionVerdict:
+    """Whether the connection may stay, else how to end it."""
+    if snapshot.unread is not None:  # while a response is being sent, no other timeout applies
+        return ConnectionVerdict.STALLED if snapshot.unread > patience.stalled else ConnectionVerdict.STAY
+    match snapshot.phase:
         case Phase.WAITING:
-            most = patience.idle if look.served else patience.head
-            return Verdict.CLOSE if look.quiet > most else Verdict.STAY
+            limit = patience.idle if snapshot.served else patience.head
+            return ConnectionVerdict.CLOSE if snapshot.quiet > limit else ConnectionVerdict.STAY
         case Phase.HEAD:
-            return Verdict.LATE_HEAD if look.quiet > patience.head else Verdict.STAY
+            return ConnectionVerdict.LATE_HEAD if snapshot.quiet > patience.head else ConnectionVerdict.STAY
         case Phase.BODY:
-            late = look.quiet > patience.head or look.reading > patience.body + look.body_bytes / BODY_RATE
-            return Verdict.LATE_BODY if late else Verdict.STAY
+            late = (
+                snapshot.quiet > patience.head or snapshot.reading > patience.body + snapshot.body_bytes / MIN_BODY_RATE
+            )
+            return ConnectionVerdict.LATE_BODY if late else ConnectionVerdict.STAY
         case Phase.RUNNING:
-            return Verdict.STAY
+            return ConnectionVerdict.STAY

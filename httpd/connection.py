@@ -1,8 +1,8 @@
-"""One client's connection at a door: aiohttp's protocol inside, watched from outside.
+"""One client's connection: wraps aiohttp's protocol and adds timeouts for the head, the body and slow readers.
 
-aiohttp bounds neither the time to a head nor to a body, and knows no client that takes nothing. The watch stands round
-its protocol instead of in a subclass, so that nothing private of it is touched: it sees the bytes that come, the
-transport's state, and, by the door's outermost middleware, when a request begins and ends.
+aiohttp has no timeout for a request head or body, and none for a client that does not read. This is a wrapper rather
+than a subclass, so it uses nothing private of aiohttp: it sees the bytes that arrive, the state of the transport, and,
+from the outermost middleware, when a request starts and ends.
 """
 
 from __future__ import annotations
@@ -15,50 +15,48 @@ from typing import Protocol, cast
 
 from aiohttp import web
 
-from httpd.client_timeouts import Look, Phase
+from httpd.client_timeouts import ConnectionSnapshot, Phase
+from kernel.http.problem import problem_document
 
 _BYTES_ACKED = 120
-"""Where `struct tcp_info` (Linux 4.6 and newer) has the number of bytes that the other side has acknowledged."""
+"""Offset of the acknowledged bytes in `struct tcp_info` (Linux 4.6 and newer)."""
 GRACE_SECONDS = 2.0
-"""So long a late body's 408 may take; then the connection is cut."""
+"""Time for the 408 after a late body; then the connection is reset."""
 LATE_HEAD = (
     b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
     b"Content-Length: %d\r\n\r\n%s"
 )
-LATE_HEAD_BODY = (
-    b'{"type":"about:blank","title":"Request Timeout","status":408,"reason":"head-timeout",'
-    b'"detail":"the head of the request did not come in time"}'
-)
+LATE_HEAD_BODY = problem_document(408, "head-timeout", "The head of the request did not arrive in time.")
 
 
 class Door(Protocol):
-    """The door that a connection belongs to: the clock, and who may stay."""
+    """The listener that accepted a connection: its clock and its limits."""
 
     def now(self) -> float:
         """Monotonic seconds."""
 
     def admits(self, connection: Connection, address: str) -> bool:
-        """Whether a new connection may stay."""
+        """Whether to admit a new connection."""
 
-    def joined(self, connection: Connection) -> None:
-        """The connection has its aiohttp protocol."""
+    def on_admitted(self, connection: Connection) -> None:
+        """The connection has its aiohttp protocol now."""
 
-    def lost(self, connection: Connection) -> None:
-        """The connection is gone."""
+    def on_lost(self, connection: Connection) -> None:
+        """The connection was closed."""
 
 
-def bytes_taken(transport: asyncio.Transport) -> int:
-    """A number that grows whenever the client takes something; the unsent bytes, negative, where the kernel does not
-    say it."""
+def acknowledged_bytes(transport: asyncio.Transport) -> int:
+    """A number that grows whenever the client acknowledges bytes; where the kernel does not tell, minus the number of
+    unsent bytes."""
     sock = transport.get_extra_info("socket")
     if sys.platform != "linux" or sock is None or sock.fileno() < 0:
         return -transport.get_write_buffer_size()
-    told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
-    return int.from_bytes(told[_BYTES_ACKED:], sys.byteorder)
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
+    return int.from_bytes(info[_BYTES_ACKED:], sys.byteorder)
 
 
 class Connection(asyncio.Protocol):
-    """See the module. `make` makes aiohttp's protocol for it, once it is let in."""
+    """See the module. `make` creates aiohttp's protocol once the connection is admitted."""
 
     def __init__(self, door: Door, make: Callable[[], web.RequestHandler]) -> None:
         self.transport: asyncio.Transport | None = None
@@ -67,18 +65,18 @@ class Connection(asyncio.Protocol):
         self._make = make
         self._phase = Phase.WAITING
         self._request: web.BaseRequest | None = None
-        self._served = self._next_begun = False
+        self._served = self._next_started = False
         self._since = self._reading_since = 0.0
         self._reading = 0.0
         self._body_bytes = 0
-        self._taken = 0
-        self._taken_at: float | None = None
+        self._acknowledged = 0
+        self._acknowledged_at: float | None = None
         self.late_at: float | None = None
 
     # -- from the transport ------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let in, or cut at once."""
+        """Admit it, or reset it at once."""
         self.transport = cast("asyncio.Transport", transport)
         self._since = self._door.now()
         peer = transport.get_extra_info("peername")
@@ -86,17 +84,17 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
             return
         self.inner = self._make()
-        self._door.joined(self)
+        self._door.on_admitted(self)
         self.inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of a head, of a body, or of the request after the one that runs."""
+        """Bytes of a head, of a body, or of a pipelined request."""
         now = self._door.now()
         if self._request is None:
             if self._phase is Phase.WAITING:
                 self._phase, self._since = Phase.HEAD, now
         elif self._request.content.is_eof():
-            self._next_begun = True
+            self._next_started = True
         else:
             self._body_bytes += len(data)
             self._since = now
@@ -104,95 +102,95 @@ class Connection(asyncio.Protocol):
             self.inner.data_received(data)
 
     def eof_received(self) -> None:
-        """The client says no more: the transport closes, as aiohttp has it."""
+        """The client closed its side: the transport closes, as aiohttp does."""
         if self.inner is not None:
             self.inner.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Gone."""
-        self._door.lost(self)
+        """Tell the listener and aiohttp."""
+        self._door.on_lost(self)
         if self.inner is not None:
             self.inner.connection_lost(exc)
         self._request = None
 
     def pause_writing(self) -> None:
-        """Passed on."""
+        """Tell aiohttp."""
         if self.inner is not None:
             self.inner.pause_writing()
 
     def resume_writing(self) -> None:
-        """Passed on."""
+        """Tell aiohttp."""
         if self.inner is not None:
             self.inner.resume_writing()
 
-    # -- from the door -----------------------------------------------------------------------------------------
+    # -- from the listener -----------------------------------------------------------------------------------------
 
-    def begins(self, request: web.BaseRequest) -> None:
-        """The head of a request is whole: it runs."""
+    def on_request_start(self, request: web.BaseRequest) -> None:
+        """The head of a request is complete and its handler starts."""
         self._request = request
         self._phase = Phase.RUNNING
-        self._next_begun = False
+        self._next_started = False
         self._since = self._door.now()
         self._reading, self._body_bytes = 0.0, 0
         self._reading_since = self._since
 
-    def ends(self) -> None:
-        """Its answer is made; what of it is not sent yet the transport shows."""
+    def on_request_end(self) -> None:
+        """The handler returned; unsent bytes of the response are in the transport."""
         self._request = None
         self._served = True
-        self._phase = Phase.HEAD if self._next_begun else Phase.WAITING
+        self._phase = Phase.HEAD if self._next_started else Phase.WAITING
         self._since = self._door.now()
 
-    def look(self) -> Look:
-        """How it stands now."""
+    def snapshot(self) -> ConnectionSnapshot:
+        """The state of the connection now."""
         now = self._door.now()
-        untaken = self._untaken(now)
+        unread = self._unread(now)
         if self._request is None:
-            if untaken is not None:
-                self._since = now  # the time to the next request begins when the answer is out
-            return Look(self._phase, now - self._since, self._served, untaken=untaken)
+            if unread is not None:
+                self._since = now  # the idle time starts when the response is sent
+            return ConnectionSnapshot(self._phase, now - self._since, self._served, unread=unread)
         if self._request.content.is_eof():
-            return Look(Phase.RUNNING, 0.0, untaken=untaken)
+            return ConnectionSnapshot(Phase.RUNNING, 0.0, unread=unread)
         if self.transport is not None and self.transport.is_reading():
             self._reading += now - self._reading_since
         else:
-            self._since = now  # it is we who take nothing
+            self._since = now  # backpressure: it is we who do not read
         self._reading_since = now
-        return Look(Phase.BODY, now - self._since, self._served, self._reading, self._body_bytes, untaken)
+        return ConnectionSnapshot(Phase.BODY, now - self._since, self._served, self._reading, self._body_bytes, unread)
 
-    def _untaken(self, now: float) -> float | None:
-        """Seconds since the client took something of what waits for it."""
+    def _unread(self, now: float) -> float | None:
+        """Seconds since the client last acknowledged a byte; None if nothing waits to be sent."""
         transport = self.transport
         if transport is None or not transport.get_write_buffer_size():
-            self._taken_at = None
+            self._acknowledged_at = None
             return None
-        taken = bytes_taken(transport)
-        if self._taken_at is None or taken != self._taken:
-            self._taken, self._taken_at = taken, now
-        return now - self._taken_at
+        acknowledged = acknowledged_bytes(transport)
+        if self._acknowledged_at is None or acknowledged != self._acknowledged:
+            self._acknowledged, self._acknowledged_at = acknowledged, now
+        return now - self._acknowledged_at
 
     def answer_late_head(self) -> None:
-        """408, and that is all."""
+        """Answer 408 and close."""
         if self.transport is not None:
             self.transport.write(LATE_HEAD % (len(LATE_HEAD_BODY), LATE_HEAD_BODY))
             self.transport.close()
 
     def answer_late_body(self) -> None:
-        """Whoever reads the body meets the 408 that becomes the answer; a handler that goes on regardless is cut."""
+        """Raise 408 in the handler that reads the body; reset the connection if the handler goes on regardless."""
         now = self._door.now()
         if self.late_at is None:
             self.late_at = now
             if self._request is not None:
                 self._request.content.set_exception(web.HTTPRequestTimeout())
         elif now - self.late_at > GRACE_SECONDS:
-            self.cut()
+            self.abort()
 
     def close(self) -> None:
-        """Closed without a word."""
+        """Close it without a response."""
         if self.transport is not None:
             self.transport.close()
 
-    def cut(self) -> None:
-        """Cut, whatever is under way."""
+    def abort(self) -> None:
+        """Reset it, whatever is running."""
         if self.transport is not None:
             self.transport.abort()

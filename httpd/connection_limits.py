@@ -1,7 +1,7 @@
-"""Who is connected to a door: how many in all and from one address, and who makes room for the next. Pure.
+"""Connection limits: in total and for each address; an idle connection makes room for a new one. Pure.
 
-A door that is full of connections on which nothing was asked yet still lets the next one in: the one that has waited
-longest for a request is closed for it. So half-open requests, however many, keep nobody out who asks for something.
+When the limit is reached, the connection that has been idle longest is closed to admit a new one. So idle or half-open
+connections, however many, keep no client out.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from kernel.settings.door_settings import Network
 
 T = TypeVar("T", bound=Hashable)
 IPV6_PREFIX = 64
-"""Bits of an IPv6 address that tell one customer from another (RFC 6177): whoever has one such network has it all."""
+"""IPv6 clients are counted by this prefix: one customer has a whole /64 or more (RFC 6177)."""
 
 
-def counted_as(address: str, exempt: Sequence[Network]) -> str | None:
-    """As what a client is counted: its address, its /64 in IPv6; None = not counted (`exempt`)."""
+def limit_key(address: str, exempt: Sequence[Network]) -> str | None:
+    """The key under which a client is counted: its address, or its /64 in IPv6; None for `exempt` ones."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -32,56 +32,56 @@ def counted_as(address: str, exempt: Sequence[Network]) -> str | None:
     return str(ipaddress.ip_network((int(found) >> IPV6_PREFIX << IPV6_PREFIX, IPV6_PREFIX)))
 
 
-class Crowd(Generic[T]):
-    """The connections that are in. `most` in all, `per_address` from one address (0: any number)."""
+class ConnectionTable(Generic[T]):
+    """The open connections: at most `max_connections`, and `per_address` from one address (0: no limit)."""
 
-    def __init__(self, most: int, per_address: int, exempt: Sequence[Network] = ()) -> None:
-        self.most = most
+    def __init__(self, max_connections: int, per_address: int, exempt: Sequence[Network] = ()) -> None:
+        self.max_connections = max_connections
         self._per_address = per_address
         self._exempt = exempt
-        self._in: dict[T, str | None] = {}
-        self._from: dict[str, int] = {}
-        self._waiting: OrderedDict[T, None] = OrderedDict()
+        self._open: dict[T, str | None] = {}
+        self._per_key: dict[str, int] = {}
+        self._idle: OrderedDict[T, None] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._in)
+        return len(self._open)
 
     def all(self) -> tuple[T, ...]:
-        """All that are in."""
-        return tuple(self._in)
+        """All open connections."""
+        return tuple(self._open)
 
-    def enter(self, one: T, address: str) -> tuple[bool, T | None]:
-        """(whether it may stay, who is to be closed for it): it waits for a request from now on."""
-        key = counted_as(address, self._exempt)
-        if key is not None and 0 < self._per_address <= self._from.get(key, 0):
+    def admit(self, one: T, address: str) -> tuple[bool, T | None]:
+        """(whether it is admitted, the idle connection to close for it); a new connection counts as idle."""
+        key = limit_key(address, self._exempt)
+        if key is not None and 0 < self._per_address <= self._per_key.get(key, 0):
             return False, None
-        leaves = None
-        if len(self._in) >= self.most:
-            if not self._waiting:
+        closed = None
+        if len(self._open) >= self.max_connections:
+            if not self._idle:
                 return False, None
-            leaves = next(iter(self._waiting))
-            self.left(leaves)
-        self._in[one] = key
+            closed = next(iter(self._idle))
+            self.remove(closed)
+        self._open[one] = key
         if key is not None:
-            self._from[key] = self._from.get(key, 0) + 1
-        self._waiting[one] = None
-        return True, leaves
+            self._per_key[key] = self._per_key.get(key, 0) + 1
+        self._idle[one] = None
+        return True, closed
 
-    def waits(self, one: T) -> None:
-        """It is asked of us no more: the last of those who wait for their next request."""
-        if one in self._in:
-            self._waiting[one] = None
-            self._waiting.move_to_end(one)
+    def mark_idle(self, one: T) -> None:
+        """Its request ended: it may be closed to make room, after those idle for longer."""
+        if one in self._open:
+            self._idle[one] = None
+            self._idle.move_to_end(one)
 
-    def asks(self, one: T) -> None:
-        """It has asked for something: it is not closed to make room."""
-        self._waiting.pop(one, None)
+    def mark_active(self, one: T) -> None:
+        """It has a running request: it is not closed to make room."""
+        self._idle.pop(one, None)
 
-    def left(self, one: T) -> None:
-        """It is gone; told twice, it counts once."""
-        key = self._in.pop(one, None)
-        self._waiting.pop(one, None)
+    def remove(self, one: T) -> None:
+        """It was closed; no effect if it is not open."""
+        key = self._open.pop(one, None)
+        self._idle.pop(one, None)
         if key is not None:
-            number = self._from.pop(key) - 1
+            number = self._per_key.pop(key) - 1
             if number:
-                self._from[key] = number
+                self._per_key[key] = number

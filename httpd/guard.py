@@ -1,4 +1,4 @@
-"""The doors' rules (`kernel.http.door_rules`) held against aiohttp's requests; each program has its own problems."""
+"""Applies `kernel.http.door_rules` to aiohttp requests: Host, cross-site requests, content type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kernel.vocabulary import DOOR_REFUSAL_SENTENCES, DoorRefusal
 
 
 def call_of(request: web.Request) -> Call:
-    """What the rules look at."""
+    """The parts of a request that the rules check."""
     headers = request.headers
     return Call(
         method=request.method,
@@ -25,18 +25,18 @@ def call_of(request: web.Request) -> Call:
 
 
 def door_refusal(request: web.Request, rules: DoorRules, takes: frozenset[str] | None = JSON) -> DoorRefusal | None:
-    """Why the door refuses a request; None when it does not. A path or method that there is not asks for no JSON."""
+    """Why a request is refused, or None. `takes`: accepted content types; not checked for an unknown path or method."""
     if request.match_info.http_exception is not None:
         takes = None
     return refusal(rules, call_of(request), takes)
 
 
 def foreign_host(request: web.Request, rules: DoorRules) -> DoorRefusal | None:
-    """The rule of Host alone, for what any page may ask."""
+    """The check of Host alone, for resources that any page may fetch."""
     return host_refusal(rules, call_of(request))
 
 
 def sentence(refused: DoorRefusal, setting: str = "allowed_hosts") -> str:
-    """The refusal in words, with the setting that allows more hosts."""
+    """The sentence of a refusal, with the setting that allows more hosts."""
     more = f" See the setting {setting}." if refused is DoorRefusal.HOST else ""
     return DOOR_REFUSAL_SENTENCES[refused] + more

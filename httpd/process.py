@@ -1,4 +1,4 @@
-"""What every program does first: files that only its user may read, and as many descriptors as it may have."""
+"""Process setup of every program: a private umask and the highest limit of file descriptors."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import os
 import resource
 
 PRIVATE = 0o077
-"""The umask: databases, stores, keys and logs are read by nobody but the user that the program runs as."""
-KEPT_DESCRIPTORS = 256
-"""Kept from clients: for files, upstreams, databases, logs and other doors; of few, a quarter."""
+"""The umask: only the program's own user may read its databases, stores, keys and logs."""
+RESERVED_DESCRIPTORS = 256
+"""Descriptors reserved for files, upstreams, databases, logs and other listeners; at most a quarter of the limit."""
 
 
 def begin_process() -> None:
-    """Set the umask and raise the limit of open descriptors to what is allowed."""
+    """Set the umask and raise the soft limit of open descriptors to the hard limit."""
     os.umask(PRIVATE)
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 
 def connections_within(wanted: int) -> int:
-    """How many connections a door may hold: as wanted, and within what the process may open beside what it has."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if most == resource.RLIM_INFINITY:
+    """`wanted` connections, or fewer if the process may not open so many descriptors."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
         return wanted
-    return max(1, min(wanted, most - _open_now() - min(KEPT_DESCRIPTORS, most // 4)))
+    return max(1, min(wanted, limit - _open_now() - min(RESERVED_DESCRIPTORS, limit // 4)))
 
 
 def _open_now() -> int:
-    """Descriptors that are open; 0 where the system does not say."""
+    """The number of open descriptors; 0 if the system does not tell."""
     try:
         return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 (names alone)
     except OSError:

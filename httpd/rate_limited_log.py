@@ -1,26 +1,26 @@
-"""Log lines that a flood of clients brings about: one in so many seconds, with the number of those kept back. Pure."""
+"""Log events that clients can cause in large numbers: one line every `INTERVAL_SECONDS`, with a count. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-SECONDS = 10.0
+INTERVAL_SECONDS = 10.0
 
 
-class Seldom:
-    """`say` is called at most once in SECONDS for each word, with how many were left out before."""
+class RateLimitedLog:
+    """Calls `write(event, suppressed)` at most once in `INTERVAL_SECONDS` for each event."""
 
-    def __init__(self, now: Callable[[], float], say: Callable[[str, int], object]) -> None:
+    def __init__(self, now: Callable[[], float], write: Callable[[str, int], object]) -> None:
         self._now = now
-        self._say = say
-        self._said: dict[str, float] = {}
-        self._kept_back: dict[str, int] = {}
+        self._write = write
+        self._written_at: dict[str, float] = {}
+        self._suppressed: dict[str, int] = {}
 
-    def __call__(self, word: str) -> None:
-        """Something of the kind `word` (a fixed set) has happened."""
+    def log(self, event: str) -> None:
+        """Log an event, or count it as suppressed; `event` must be from a fixed set."""
         now = self._now()
-        if now - self._said.get(word, float("-inf")) < SECONDS:
-            self._kept_back[word] = self._kept_back.get(word, 0) + 1
+        if now - self._written_at.get(event, float("-inf")) < INTERVAL_SECONDS:
+            self._suppressed[event] = self._suppressed.get(event, 0) + 1
             return
-        self._said[word] = now
-        self._say(word, self._kept_back.pop(word, 0))
+        self._written_at[event] = now
+        self._write(event, self._suppressed.pop(event, 0))

@@ -1,6 +1,6 @@
-"""Time as it is passed in: nothing below the shells reads a clock.
+"""Time is passed in: only `system.clock` reads the machine's clocks.
 
-Ages and waits are counted by `mono`, tokens and dates by `wall` (both in seconds).
+Ages and waits use `mono`, tokens and dates use `wall`; both are seconds.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ from typing import NamedTuple, Protocol
 
 
 class Instant(NamedTuple):
-    """One moment on both clocks, in seconds."""
+    """The same moment on both clocks, in seconds."""
 
     wall: float
     mono: float
 
 
 class Timer(Protocol):
-    """A call that is still to come."""
+    """A scheduled call."""
 
     def cancel(self) -> None:
-        """Forget the call; harmless when it has already run."""
+        """Cancel the call; no effect if it has already run."""
 
 
 class Clock(Protocol):
-    """What a shell reads time from; tests move their own."""
+    """A source of time; tests use one that they move."""
 
     def wall(self) -> float:
         """Seconds since the Unix epoch."""
 
     def mono(self) -> float:
-        """Seconds on a clock that never jumps."""
+        """Monotonic seconds."""
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
         """Call back once after `delay` seconds."""

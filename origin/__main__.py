@@ -1,4 +1,4 @@
-"""`matinee origin`: serve the library until told to stop."""
+"""`matinee origin`: serve the library until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from httpd.process import begin_process
 from kernel.errors import BadSettings, StorageFailed
 from kernel.settings.door_settings import limits_of
 from kernel.signals import hold_signals, install_signals
-from origin import clock
-from origin.app import build
-from origin.ingest.command import beside
+from origin.app import build_app
+from origin.ingest.command import default_work_dir
 from origin.ingest.work_dir import WorkDir
 from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
 from origin.storage.library import Library
 from origin.storage.object_store import FolderStorage
+from system.clock import SystemClock, utc_timestamp
 
 log = structlog.get_logger("origin")
 
@@ -29,7 +29,7 @@ _FLUSH_EVERY = 1.0
 
 
 def run(settings: OriginSettings) -> int:
-    """Serve; returns after SIGTERM or SIGINT once running answers have ended."""
+    """Serve until SIGTERM or SIGINT; returns once running responses have ended."""
     hold_signals()
     begin_process()
     structlog.configure(
@@ -48,9 +48,9 @@ def run(settings: OriginSettings) -> int:
 async def _serve(settings: OriginSettings) -> None:
     storage = FolderStorage(settings.store)
     library = Library(storage)
-    workplace = WorkDir(settings.work_dir or beside(settings.store))
-    await asyncio.to_thread(workplace.sweep, lambda content_id: _sweep(library, content_id))
-    access_log = AccessLog(settings.access_log, lambda: clock.stamp(clock.wall()))
+    work_dir = WorkDir(settings.work_dir or default_work_dir(settings.store))
+    await asyncio.to_thread(work_dir.sweep, lambda content_id: _sweep(library, content_id))
+    access_log = AccessLog(settings.access_log, lambda: utc_timestamp(SystemClock.wall()))
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     install_signals(
@@ -60,7 +60,7 @@ async def _serve(settings: OriginSettings) -> None:
         reopen_logs=lambda: _reopen(access_log),
         unsupported=lambda name: log.warning("signal-not-supported", signal=name),
     )
-    door = Door(build(settings, storage, access_log, stopping), limits_of(settings), settings.drain)
+    door = Door(build_app(settings, storage, access_log, stopping), limits_of(settings), settings.drain)
     try:
         address = await door.open(settings.listen)
         print(f"ready origin http://{address}", flush=True)
@@ -75,7 +75,7 @@ async def _serve(settings: OriginSettings) -> None:
 
 
 def _reopen(access_log: AccessLog) -> None:
-    """After log rotation; a file that cannot be opened leaves the old one in use."""
+    """Reopen the log after a rotation; if that fails, keep the old file."""
     try:
         access_log.reopen()
     except BadSettings as error:
@@ -83,7 +83,7 @@ def _reopen(access_log: AccessLog) -> None:
 
 
 def _sweep(library: Library, content_id: str) -> None:
-    """Remove what a dead ingest left; a title that cannot be read keeps nobody from serving the others."""
+    """Delete what a killed ingest left; an unreadable title does not keep the others from being served."""
     try:
         swept = library.sweep(content_id)
     except StorageFailed as error:

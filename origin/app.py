@@ -1,4 +1,4 @@
-"""Builds the origin's server out of its parts; the only place that knows all of them."""
+"""Builds the origin's aiohttp application from its parts."""
 
 from __future__ import annotations
 
@@ -10,66 +10,66 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from httpd.access_log import access_record
 from httpd.problem import problem
-from origin import clock
 from origin.counters import Counts
 from origin.serve.access_log import AccessLog
-from origin.serve.handlers import Handler, Server, guard, peer_of
+from origin.serve.handlers import Handler, MediaHandlers, guard, peer_of
 from origin.serve.openapi import DOCUMENT
 from origin.settings import OriginSettings
 from origin.storage.library import Library
 from origin.storage.object_store import Storage
 from origin.storage.published_index import PublishedIndex
+from system.clock import SystemClock
 
 _MAX_BODY_BYTES = 64 * 1024
-"""Nothing here takes a body; a small one is read and forgotten."""
+"""No request here needs a body; a small one is read and ignored."""
 
 
-class _Pages:
-    """What operators and machines ask about the origin itself."""
+class _AdminPages:
+    """Health, readiness, metrics and the API description."""
 
-    def __init__(self, shelf: PublishedIndex, counts: Counts, stopping: asyncio.Event) -> None:
-        self._shelf = shelf
+    def __init__(self, index: PublishedIndex, counts: Counts, stopping: asyncio.Event) -> None:
+        self._index = index
         self._stopping = stopping
         self._registry = counts.registry()
         self._description = msgspec.json.encode(DOCUMENT)
 
     async def healthz(self, _: web.Request) -> web.Response:
-        """Fine as long as the library can be read (StorageFailed is answered 500)."""
-        listing = await self._shelf.listing()
+        """200 if the library can be read; StorageFailed is answered with 500."""
+        listing = await self._index.listing()
         return web.json_response({"status": "ok", "titles": listing.titles}, headers={"Cache-Control": "no-store"})
 
     async def readyz(self, _: web.Request) -> web.Response:
-        """Fine while edges may be sent here: the library can be read, and nobody has asked for a stop."""
+        """200 while edges may use this origin: the library can be read and no stop was requested."""
         if self._stopping.is_set():
-            return problem(503, "draining", "The origin is stopping: it finishes running answers.")
-        await self._shelf.listing()
+            return problem(503, "draining", "The origin is stopping: it only finishes running responses.")
+        await self._index.listing()
         return web.json_response({"status": "ready"}, headers={"Cache-Control": "no-store"})
 
     async def metrics(self, _: web.Request) -> web.Response:
-        """Counters in Prometheus' text form."""
+        """The counters in Prometheus' text format."""
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def openapi(self, _: web.Request) -> web.Response:
-        """The description."""
+        """The OpenAPI description."""
         return web.Response(body=self._description, content_type="application/json")
 
 
-def build(
+def build_app(
     settings: OriginSettings, storage: Storage, access_log: AccessLog, stopping: asyncio.Event | None = None
 ) -> web.Application:
-    """The application; `storage` is what ingest publishes to, `stopping` is set once no more should come."""
+    """The application. `storage` is the store that ingest publishes to; `stopping` is set when a stop is requested."""
     counts = Counts()
-    shelf = PublishedIndex(Library(storage), clock.mono)
-    server, pages = Server(shelf, storage, counts), _Pages(shelf, counts, stopping or asyncio.Event())
+    index = PublishedIndex(Library(storage), SystemClock.mono)
+    media, pages = MediaHandlers(index, storage, counts), _AdminPages(index, counts, stopping or asyncio.Event())
 
     def record(request: web.Request, status: int, sent: int) -> None:
-        shared = access_record(request, status, clock.mono() - request[BEGAN])
+        shared = access_record(request, status, SystemClock.mono() - request[STARTED_AT])
         access_log.write({"peer": peer_of(request)} | shared | {"bytes": sent})
 
     app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[_timed, guard(settings, counts, record)])
-    app.on_response_prepare.append(_sign)
-    app.router.add_route("*", "/cdn/{rest:.*}", server.media)
-    app.router.add_get("/library", server.library)
+    app.on_response_prepare.append(_set_server_header)
+    app.router.add_route("*", "/cdn/{rest:.*}", media.serve_media)
+    app.router.add_get("/library", media.serve_library)
     app.router.add_get("/healthz", pages.healthz)
     app.router.add_get("/readyz", pages.readyz)
     app.router.add_get("/metrics", pages.metrics)
@@ -79,13 +79,13 @@ def build(
 
 @web.middleware
 async def _timed(request: web.Request, handler: Handler) -> web.StreamResponse:
-    request[BEGAN] = clock.mono()
+    request[STARTED_AT] = SystemClock.mono()
     return await handler(request)
 
 
-async def _sign(_: web.Request, response: web.StreamResponse) -> None:
-    """Which versions of what run here is nobody's business."""
+async def _set_server_header(_: web.Request, response: web.StreamResponse) -> None:
+    """Hide the names and versions of the libraries."""
     response.headers["Server"] = "matinee"
 
 
-BEGAN = web.RequestKey("began", float)
+STARTED_AT = web.RequestKey("started-at", float)

@@ -12,22 +12,20 @@ from kernel.settings.table import ADDRESS, CIDR, DURATION, INTEGER, PATH, PATH_O
 
 @dataclass(frozen=True)
 class OriginSettings:
-    """How the origin serves."""
+    """The settings of the origin."""
 
-    listen: Address = setting(ADDRESS, "127.0.0.1:9000", "Where to listen; port 0 takes any free one.")
+    listen: Address = setting(ADDRESS, "127.0.0.1:9000", "Address to listen on; port 0 chooses a free one.")
     store: Path = setting(PATH, ".matinee/store", "Folder of the object store that ingest publishes to.")
     work_dir: Path | None = setting(
         PATH, None, "Folder in which ingests work; not set: next to the store, its name with `-work`."
     )
     allow: tuple[IPv4Network | IPv6Network, ...] = setting(
-        CIDR, None, "Networks whose requests are answered, besides loopback; others get 403.", many=True
+        CIDR, None, "Networks that may use the origin, besides loopback; others get 403.", many=True
     )
-    drain: float = setting(
-        DURATION, "30s", "How long running responses may take to finish at a stop.", least=0, most=3600
-    )
+    drain: float = setting(DURATION, "30s", "Time that running responses have to finish at a stop.", least=0, most=3600)
     access_log: Path | None = setting(PATH_OR_OFF, "off", "File for one JSON line per request; reopened on SIGHUP.")
-    most_requests: int = setting(
-        INTEGER, "512", "Requests answered at once; more get 503 with Retry-After.", least=1, most=100_000
+    max_requests: int = setting(
+        INTEGER, "512", "Concurrent requests; further ones get 503 with Retry-After.", least=1, most=100_000
     )
     allowed_hosts: tuple[str, ...] = door("allowed_hosts")
     max_connections: int = door("max_connections")

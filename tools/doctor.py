@@ -111,7 +111,7 @@ def check_python(version: tuple[int, int]) -> Finding:
 def check_media_programs() -> Iterator[Finding]:
     """Check that ffmpeg, ffprobe and the packager exist and run."""
     try:
-        found = subprocesses.find()
+        found = subprocesses.find_programs()
     except BadSettings as error:
         yield Finding("media programs", Level.FAILED, error.why, "run `make setup`")
         return

@@ -25,12 +25,12 @@ from edge.policy.locate import parse_ip
 from edge.policy.route import purge_request_of
 from edge.settings import EdgeSettings
 from httpd.guard import door_refusal, sentence
+from httpd.problem import problem
 from kernel.auth.geo import country_code
 from kernel.documents import BadDocument, load_json, parse_object
 from kernel.errors import BadSettings
 from kernel.fleet.jobs import NothingNamed, NoUrl, TooManyNames, parse_prefetch, parse_purge
 from kernel.http.door_rules import rules_for
-from kernel.http.message import REASONS
 from kernel.settings.door_settings import LOOPBACK, DoorLimits, Patience
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, DoorRefusal
 
@@ -83,13 +83,6 @@ def admin_limits(settings: EdgeSettings) -> DoorLimits:
     """Operators are few, and are waited for as viewers are."""
     patience = Patience(settings.head_timeout, ADMIN_BODY_SECONDS, settings.idle_timeout, settings.stall_timeout)
     return DoorLimits(patience, ADMIN_CONNECTIONS, ADMIN_CONNECTIONS_PER_ADDRESS, LOOPBACK)
-
-
-def problem(status: int, reason: str, detail: str) -> web.Response:
-    """An error as `application/problem+json`."""
-    title = REASONS.get(status, b"Error").decode()
-    body = {"type": "about:blank", "title": title, "status": status, "reason": reason, "detail": detail}
-    return web.json_response(body, status=status, content_type="application/problem+json")
 
 
 @web.middleware

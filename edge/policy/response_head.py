@@ -7,7 +7,6 @@ title without the token. References to another title or host are left alone, so 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -16,8 +15,9 @@ from urllib.parse import SplitResultBytes, urljoin, urlsplit
 from cache.entry import Entry
 from kernel.http.authority import normal_authority
 from kernel.http.conditional import not_modified, precondition_failed, range_holds
-from kernel.http.message import REASONS, first, serialise, status_line
+from kernel.http.message import first, serialise, status_line
 from kernel.http.paths import TOKEN_FOLDER, read_target, split_token
+from kernel.http.problem import problem_document
 from kernel.http.ranges import ByteRange, Unsatisfiable, parse_range
 from kernel.vocabulary import Refusal
 
@@ -139,9 +139,7 @@ def sections(entry: Entry, selection: Selection, length: int) -> list[bytes | By
 
 def problem(status: int, reason: str, detail: str, lines: bytes, *, head_only: bool = False) -> bytes:
     """A whole response of our own making: `application/problem+json` (RFC 9457) with the reason word; never stored."""
-    title = REASONS.get(status, b"Error").decode()
-    fields = {"type": "about:blank", "title": title, "status": status, "reason": reason}
-    body = json.dumps(fields | {"detail": detail} if detail else fields, separators=(",", ":")).encode()
+    body = problem_document(status, reason, detail)
     made = b"%sContent-Type: application/problem+json\r\nContent-Length: %d\r\nCache-Control: no-store\r\n%s\r\n" % (
         status_line(status),
         len(body),

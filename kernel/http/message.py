@@ -21,12 +21,13 @@ REASONS = {
     205: b"Reset Content", 206: b"Partial Content", 300: b"Multiple Choices", 301: b"Moved Permanently", 302: b"Found",
     303: b"See Other", 304: b"Not Modified", 307: b"Temporary Redirect", 308: b"Permanent Redirect",
     400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found", 405: b"Method Not Allowed",
-    408: b"Request Timeout", 410: b"Gone", 411: b"Length Required", 412: b"Precondition Failed",
-    413: b"Content Too Large", 414: b"URI Too Long", 416: b"Range Not Satisfiable", 417: b"Expectation Failed",
-    421: b"Misdirected Request", 429: b"Too Many Requests", 431: b"Request Header Fields Too Large",
+    408: b"Request Timeout", 409: b"Conflict", 410: b"Gone", 411: b"Length Required", 412: b"Precondition Failed",
+    413: b"Content Too Large", 414: b"URI Too Long", 415: b"Unsupported Media Type", 416: b"Range Not Satisfiable",
+    417: b"Expectation Failed", 421: b"Misdirected Request", 422: b"Unprocessable Content", 429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large",
     451: b"Unavailable For Legal Reasons", 500: b"Internal Server Error", 501: b"Not Implemented",
     502: b"Bad Gateway", 503: b"Service Unavailable", 504: b"Gateway Timeout", 505: b"HTTP Version Not Supported",
-    508: b"Loop Detected",
+    507: b"Insufficient Storage", 508: b"Loop Detected",
 }  # fmt: skip
 _SPELT = {b"etag": b"ETag", b"www-authenticate": b"WWW-Authenticate", b"content-md5": b"Content-MD5", b"dnt": b"DNT"}
 

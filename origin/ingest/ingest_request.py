@@ -1,4 +1,4 @@
-"""What an ingest is asked for, and what it makes of it before anything is encoded: names, contentId, the new record."""
+"""The request of an ingest, and what follows from it before encoding: title, contentId and the new record."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from kernel.media.ladder import NOMINAL_LINES
 from kernel.vocabulary import is_content_id
 from origin.encode.encoder import RECIPE
 from origin.ingest import metadata
-from origin.ingest.probe import shown
+from origin.ingest.probe import printable_path
 from origin.storage.library import TitleRecord
 
-_READ = 1 << 20
+_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class IngestRequest:
-    """The film and how it is to be known and encoded; BadSettings for an impossible contentId."""
+    """The film, its metadata and how to encode it. Raises BadSettings for an invalid contentId."""
 
     film: Path
     title: str | None = None
@@ -35,22 +35,22 @@ class IngestRequest:
 
     def __post_init__(self) -> None:
         if self.content_id is not None and not is_content_id(self.content_id):
-            why = f"{self.content_id!r} is not 1 to 64 of A-Z a-z 0-9 _ -, beginning with a letter or digit"
+            why = f"{self.content_id!r} must be 1 to 64 of A-Z a-z 0-9 _ - and start with a letter or digit"
             raise BadSettings("content_id", why)
 
     @property
     def recipe(self) -> str:
-        """Changes when the same film would come out different."""
+        """Identifies the encoding: it changes when the same film would be encoded differently."""
         return f"{RECIPE}:{self.preset}:{self.rungs}"
 
-    def id_for(self, film_hash: str) -> str:
-        """The contentId: as asked for, else made of title and content."""
-        name = metadata.title_of(self.title, self.metadata or {}, self.film)
-        return self.content_id or metadata.content_id(name, film_hash)
+    def choose_content_id(self, film_hash: str) -> str:
+        """The requested contentId, else one made from title and content."""
+        name = metadata.choose_title(self.title, self.metadata or {}, self.film)
+        return self.content_id or metadata.make_content_id(name, film_hash)
 
 
-def new_record(order: IngestRequest, content_id: str, film_hash: str, published: TitleRecord | None) -> TitleRecord:
-    """The record of the publication to come, with what is known before encoding."""
+def new_record(request: IngestRequest, content_id: str, film_hash: str, published: TitleRecord | None) -> TitleRecord:
+    """The record of the new publication, with what is known before encoding."""
     record = TitleRecord(
         content_id=content_id,
         title="",
@@ -66,15 +66,15 @@ def new_record(order: IngestRequest, content_id: str, film_hash: str, published:
         thumbnail=None,
         thumbnails=None,
         source=film_hash,
-        recipe=order.recipe,
-        steering=order.steering,
+        recipe=request.recipe,
+        steering=request.steering,
     )
-    return known_for(record, order, published)
+    return apply_metadata(record, request, published)
 
 
-def known_for(record: TitleRecord, order: IngestRequest, published: TitleRecord | None) -> TitleRecord:
-    """Title, metadata and countries as given now; what is not given stays as published before."""
-    given = order.metadata
+def apply_metadata(record: TitleRecord, request: IngestRequest, published: TitleRecord | None) -> TitleRecord:
+    """Set title, metadata and countries from the request; what it does not give stays as published."""
+    given = request.metadata
     if given is not None:
         rest = {name: value for name, value in given.items() if name not in ("title", "countries")}
         countries = given.get("countries")
@@ -82,21 +82,21 @@ def known_for(record: TitleRecord, order: IngestRequest, published: TitleRecord 
         record = msgspec.structs.replace(record, metadata=rest, countries=listed)
     elif published:
         record = msgspec.structs.replace(record, metadata=published.metadata, countries=published.countries)
-    if published and not (order.title or (given or {}).get("title")):
+    if published and not (request.title or (given or {}).get("title")):
         return msgspec.structs.replace(record, title=published.title)
-    return msgspec.structs.replace(record, title=metadata.title_of(order.title, given or {}, order.film))
+    return msgspec.structs.replace(record, title=metadata.choose_title(request.title, given or {}, request.film))
 
 
-def hash_of(film: Path, on_bytes: Callable[[int], object]) -> str:
-    """128 bits of SHA-256 of the whole file, in hex; `on_bytes` is told how many are read."""
+def hash_file(film: Path, on_bytes: Callable[[int], object]) -> str:
+    """128 bits of SHA-256 of the file in hex; calls `on_bytes` with the number of bytes read. Raises BadRequest."""
     whole = hashlib.sha256()
     done = 0
     try:
         with film.open("rb") as opened:
-            while data := opened.read(_READ):
+            while data := opened.read(_READ_BYTES):
                 whole.update(data)
                 done += len(data)
                 on_bytes(done)
     except OSError as error:
-        raise BadRequest(422, "not-readable", f"{shown(film)} cannot be read: {error.strerror}") from None
+        raise BadRequest(422, "not-readable", f"{printable_path(film)} cannot be read: {error.strerror}") from None
     return whole.hexdigest()[:32]

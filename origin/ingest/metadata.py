@@ -1,4 +1,4 @@
-"""What a title is called and known for: the metadata file, the contentId made from name and content."""
+"""Title metadata: the metadata file, the title, and the contentId made from title and content."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_SLUG = 40
 
 
 class Metadata(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """The fields of a metadata file that have a meaning; others are kept as they are."""
+    """The known fields of a metadata file; other fields are kept unchanged."""
 
     title: str | None = None
     year: int | None = None
@@ -28,8 +28,8 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     countries: tuple[str, ...] | None = None
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The JSON object of a metadata file; BadRequest naming the file and what is wrong."""
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The JSON object of a metadata file. Raises BadRequest naming the file and the fault."""
     try:
         with path.open("rb") as opened:
             data = opened.read(_MAX_BYTES + 1)
@@ -37,11 +37,11 @@ def read(path: Path) -> dict[str, Any]:
         raise BadRequest(400, "metadata", f"metadata file {path}: {error.strerror}") from None
     if len(data) > _MAX_BYTES:
         raise BadRequest(400, "metadata", f"metadata file {path} is larger than 1 MiB")
-    return checked(data, f"metadata file {path}")
+    return parse_metadata(data, f"metadata file {path}")
 
 
-def checked(data: bytes, name: str) -> dict[str, Any]:
-    """Decode and check a JSON object; BadRequest."""
+def parse_metadata(data: bytes, name: str) -> dict[str, Any]:
+    """Decode and check a JSON object; `name` is for the message. Raises BadRequest."""
     try:
         found = msgspec.json.decode(data)
         if not isinstance(found, dict):
@@ -55,16 +55,16 @@ def checked(data: bytes, name: str) -> dict[str, Any]:
     return found
 
 
-def title_of(given: str | None, metadata: Mapping[str, Any], film: Path) -> str:
-    """The title: as given, else the metadata's, else made from the file's name."""
+def choose_title(given: str | None, metadata: Mapping[str, Any], film: Path) -> str:
+    """The given title, else that of the metadata, else one made from the file name."""
     text = given or metadata.get("title") or film.stem.replace("_", " ").replace(".", " ")
     text = str(text).encode("utf-8", "replace").decode("utf-8")
     clean = " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
     return clean[:300] or "Untitled"
 
 
-def content_id(title: str, content_hash: str) -> str:
-    """A contentId that stays the same for the same title and film: `big-buck-bunny-ce0d2ba6`."""
+def make_content_id(title: str, content_hash: str) -> str:
+    """A contentId that is stable for the same title and film: `big-buck-bunny-ce0d2ba6`."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_MAX_SLUG].strip("-")
     return f"{slug or 'film'}-{content_hash[:8]}"

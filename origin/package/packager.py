@@ -1,7 +1,7 @@
-"""PACKAGE: the encoded files become CMAF segments once, with HLS playlists and a DASH manifest beside them.
+"""Packaging: the encoded files become CMAF segments, with HLS playlists and a DASH manifest.
 
-Every URI is relative: that is what lets a token stand in the path. `--use_fake_clock_for_muxer` and
-`--single_threaded` make the same input give the same bytes.
+Every URI is relative, so that a path may contain a token. `--use_fake_clock_for_muxer` and `--single_threaded` make the
+output reproducible.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from kernel.errors import Bug
 from kernel.media.ladder import SEGMENT_SECONDS
 from origin.encode.encoder import Track
 from origin.ingest.probe import UNKNOWN_LANGUAGE
-from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, output
+from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, run_program
 
 MASTER, MANIFEST = "master.m3u8", "manifest.mpd"
 
 
-def folder_of(name: str, publication: int) -> str:
+def rendition_folder(name: str, publication: int) -> str:
     """A rendition's folder: `v720` in the first publication, `v720-2` in the second."""
     return name if publication == 1 else f"{name}-{publication}"
 
 
-def command(made: tuple[Track, ...], encoded: Path, publication: int) -> list[str]:
-    """The packager's arguments; run in the folder of the tree, which sees the encoded files at `encoded`."""
-    arguments = [_stream(track, encoded, folder_of(track.name, publication), made) for track in made]
-    languages = [track.audio.language for track in made if track.audio]
+def packager_arguments(tracks: tuple[Track, ...], encoded: Path, publication: int) -> list[str]:
+    """The arguments of the packager, which runs in the folder of the tree; the encoded files are in `encoded`."""
+    arguments = [_stream(track, encoded, rendition_folder(track.name, publication), tracks) for track in tracks]
+    languages = [track.audio.language for track in tracks if track.audio]
     arguments += [
         "--quiet", "--single_threaded", "--use_fake_clock_for_muxer",
         "--segment_duration", str(SEGMENT_SECONDS), "--fragment_duration", str(SEGMENT_SECONDS),
@@ -38,7 +38,7 @@ def command(made: tuple[Track, ...], encoded: Path, publication: int) -> list[st
     return arguments
 
 
-def _stream(track: Track, encoded: Path, folder: str, made: tuple[Track, ...]) -> str:
+def _stream(track: Track, encoded: Path, folder: str, tracks: tuple[Track, ...]) -> str:
     fields = {
         "in": str(track.file(encoded)),
         "stream": "video" if track.rung else "audio",
@@ -49,7 +49,7 @@ def _stream(track: Track, encoded: Path, folder: str, made: tuple[Track, ...]) -
     if track.rung:
         fields["iframe_playlist_name"] = f"{folder}/iframe.m3u8"
     if track.audio:
-        fields |= {"hls_group_id": "aud", "hls_name": _shown_name(track, made)}
+        fields |= {"hls_group_id": "aud", "hls_name": _shown_name(track, tracks)}
         if track.audio.language != UNKNOWN_LANGUAGE:  # the packager refuses `und`
             fields["lang"] = track.audio.language
     for value in fields.values():
@@ -58,19 +58,19 @@ def _stream(track: Track, encoded: Path, folder: str, made: tuple[Track, ...]) -
     return ",".join(f"{name}={value}" for name, value in fields.items())
 
 
-def _shown_name(track: Track, made: tuple[Track, ...]) -> str:
+def _shown_name(track: Track, tracks: tuple[Track, ...]) -> str:
     """What a player's menu shows: the track's title where it has one of its own (RFC 8216: unique in the group)."""
-    titles = [other.audio.title for other in made if other.audio]
+    titles = [other.audio.title for other in tracks if other.audio]
     assert track.audio is not None  # noqa: S101 (asked for sound only)
     title = track.audio.title
     return title if title and titles.count(title) == 1 else track.name.removeprefix("a_")
 
 
-def package(programs: Programs, made: tuple[Track, ...], encoded: Path, tree: Path, publication: int) -> None:
+def package(programs: Programs, tracks: tuple[Track, ...], encoded: Path, tree: Path, publication: int) -> None:
     """Make the tree; its folder must be there and empty. The packager's status says little: see verify."""
     # By a relative path, since a comma in a folder of the operator's would end the packager's field.
-    arguments = command(made, Path(os.path.relpath(encoded, tree)), publication)
+    arguments = packager_arguments(tracks, Path(os.path.relpath(encoded, tree)), publication)
     try:
-        output(programs.packager, arguments, folder=tree)
+        run_program(programs.packager, arguments, folder=tree)
     except ProgramFailed as failed:
         raise Bug(f"packaging failed with status {failed.status}: {last_line(failed.errors)}") from None

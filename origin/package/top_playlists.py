@@ -1,6 +1,6 @@
-"""The files that change in place: the multivariant playlist and the MPD, each whole and cut for every tier.
+"""The top files: the multivariant playlist and the MPD, complete and filtered for each tier.
 
-`master-sd.m3u8` lists only what tier sd may watch, so every edge can cache it; nothing is rewritten per session.
+`master-sd.m3u8` lists only the renditions of tier sd, so every edge can cache it; nothing is rewritten per session.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def manifest_name(tier: Tier | None) -> str:
     return f"manifest-{tier}.mpd" if tier else MANIFEST
 
 
-def tops(master: str, manifest: bytes) -> dict[str, bytes]:
-    """All top files by name, out of the packager's two.
+def make_top_files(master: str, manifest: bytes) -> dict[str, bytes]:
+    """All top files by name, made from the packager's two.
 
-    A tier for which no rendition is left has none (its viewers are refused rather than sent an empty list).
+    A tier without a rendition has no top files: its viewers are refused instead of getting an empty list.
     """
-    master = with_peaks(with_default_sound(master))
+    master = with_peaks(with_default_audio(master))
     made = {MASTER: master.encode(), MANIFEST: manifest}
     for tier in Tier:
         keep = _within(TIER_LINES[tier])
@@ -48,7 +48,7 @@ def tops(master: str, manifest: bytes) -> dict[str, bytes]:
 
 
 def with_steering(tops: dict[str, bytes], gateway: str, content_id: str) -> dict[str, bytes]:
-    """The top files with content steering: where to ask, and one pathway, which is wherever they came from."""
+    """Add content steering to the top files: the gateway, and one pathway, the host that served the file."""
     made = {}
     for name, data in tops.items():
         dash = name.endswith(".mpd")
@@ -68,8 +68,8 @@ def _within(lines: int) -> Callable[[str], bool]:
     return keep
 
 
-def with_default_sound(master: str) -> str:
-    """One sound track is the default: without a language the packager marks none, and some players then play none."""
+def with_default_audio(master: str) -> str:
+    """Mark an audio track as default: without a language the packager marks none, and some players then play none."""
     lines = master.splitlines()
     sound = [index for index, line in enumerate(lines) if line.startswith("#EXT-X-MEDIA:TYPE=AUDIO")]
     chosen = any(attributes(lines[index].partition(":")[2]).get("DEFAULT") == "YES" for index in sound)
@@ -79,7 +79,7 @@ def with_default_sound(master: str) -> str:
 
 
 def with_peaks(master: str) -> str:
-    """No peak below its average (RFC 8216 4.3.4.2): of films of a segment or two the packager writes such ones."""
+    """Raise peaks that are below their average (RFC 8216 §4.3.4.2): the packager writes such for very short films."""
 
     def rates(found: re.Match[str]) -> str:
         peak = max(int(found[1]), int(found[2]))
@@ -89,7 +89,7 @@ def with_peaks(master: str) -> str:
 
 
 def cut_manifest(manifest: bytes, keep: Callable[[str], bool]) -> bytes:
-    """The MPD without the Representations whose init segment `keep` refuses, and without sets left empty."""
+    """The MPD without Representations whose init segment `keep` rejects, and without empty AdaptationSets."""
     root = ElementTree.fromstring(manifest)
     for period in root.iter(f"{{{_DASH}}}Period"):
         for group in list(period.findall(f"{{{_DASH}}}AdaptationSet")):
@@ -109,7 +109,7 @@ def _cut_group(group: ET.Element, keep: Callable[[str], bool]) -> None:
             group.remove(representation)
         else:
             left.append(representation)
-    for most, one in (("maxWidth", "width"), ("maxHeight", "height")):
+    for maximum, one in (("maxWidth", "width"), ("maxHeight", "height")):
         sizes = [int(size) for representation in left if (size := representation.get(one))]
-        if sizes and group.get(most):
-            group.set(most, str(max(sizes)))
+        if sizes and group.get(maximum):
+            group.set(maximum, str(max(sizes)))

@@ -1,4 +1,4 @@
-"""One JSON line a request into a file, flushed at least once a second and reopened on SIGHUP."""
+"""Writes one JSON line for each request to a file; flushed every second and reopened on SIGHUP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kernel.errors import BadSettings
 
 
 class AccessLog:
-    """Where records go; `path` None = nowhere. BadSettings when the file cannot be opened."""
+    """The log file at `path`; None: no log. Raises BadSettings if it cannot be opened."""
 
     def __init__(self, path: Path | None, stamp: Callable[[], str]) -> None:
         self._path = path
@@ -21,7 +21,7 @@ class AccessLog:
         self.reopen()
 
     def reopen(self) -> None:
-        """Open the file anew, after it was moved away; BadSettings, and the old one stays, when it cannot be."""
+        """Reopen the file after a rotation. On failure raises BadSettings and keeps the old file."""
         if self._path is not None:
             try:
                 new = self._path.open("ab", buffering=64 * 1024)
@@ -31,16 +31,16 @@ class AccessLog:
             self._file = new
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Append one record with the time; its fields are those of origin.log_fields."""
+        """Append one record with the time; its fields are those of `origin.log_fields`."""
         if self._file is None:
             return
         try:
             self._file.write(msgspec.json.encode({"time": self._stamp()} | dict(record)) + b"\n")
         except OSError:
-            self._file = None  # a full disk ends the log, not the service; SIGHUP begins it again
+            self._file = None  # a full disk stops the log, not the service; SIGHUP starts it again
 
     def flush(self) -> None:
-        """Hand over to the system what is buffered."""
+        """Write buffered records to the file."""
         if self._file is not None:
             try:
                 self._file.flush()

@@ -1,4 +1,4 @@
-"""SERVE: the origin's HTTP shell: who may ask, what is found, and its bytes in bounded pieces."""
+"""The origin's HTTP handlers: access checks, lookup, and sending an object in bounded pieces."""
 
 from __future__ import annotations
 
@@ -18,55 +18,55 @@ from kernel.http.door_rules import JSON, rules_for
 from kernel.http.paths import normalise, split_cdn
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, REFUSAL_STATUS, Refusal
 from origin.counters import Counts
-from origin.serve.response import SHORT, Answer, answer
+from origin.serve.response import TOP_CACHE_CONTROL, ObjectResponse, choose_response
 from origin.settings import OriginSettings
-from origin.storage.published_index import Found, PublishedIndex
+from origin.storage.published_index import PublishedIndex, PublishedObject
 
 log = structlog.get_logger("origin")
 
 MEDIA = "/cdn/"
-PIECE = 1 << 20
-"""Bytes read and handed to the connection at a time: what a request costs in memory."""
+PIECE_BYTES = 1 << 20
+"""Bytes read and handed to the connection at a time; the memory of one request."""
 
 SENT = web.RequestKey("sent", int)
-"""Bytes of the body sent so far; absent before the status is out."""
+"""Bytes of the body sent so far; absent until the status is sent."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Reader(Protocol):
-    """The part of a store that serving needs."""
+    """The part of a store that the handlers need."""
 
     async def read(self, key: str, first: int, stop: int) -> bytes:
-        """Bytes `first` to `stop` of an object."""
+        """Bytes `first` to `stop` (exclusive) of an object. Raises StorageFailed."""
 
 
-class Server:
-    """The handlers of the published objects."""
+class MediaHandlers:
+    """The handlers of published objects and of the library."""
 
-    def __init__(self, shelf: PublishedIndex, reader: Reader, counts: Counts) -> None:
-        self._shelf = shelf
+    def __init__(self, index: PublishedIndex, reader: Reader, counts: Counts) -> None:
+        self._index = index
         self._reader = reader
         self._counts = counts
 
-    async def media(self, request: web.Request) -> web.StreamResponse:
-        """`GET /cdn/<region>/<contentId>/<rest>`; the region is checked for form only."""
+    async def serve_media(self, request: web.Request) -> web.StreamResponse:
+        """`GET /cdn/<region>/<contentId>/<rest>`; any well-formed region is accepted."""
         if request.method not in ("GET", "HEAD"):
             return problem(405, "method", "Only GET and HEAD are answered here.", {"Allow": "GET, HEAD"})
         target = normalise(request.raw_path.encode("utf-8", "surrogateescape"))
         if isinstance(target, Refusal):
-            return _refused(target, "The path cannot be normalised.")
+            return _refusal_response(target, "The path cannot be normalised.")
         cdn = split_cdn(target.path)
         if isinstance(cdn, Refusal):
-            return _refused(cdn, "The path is not /cdn/<region>/<contentId>/<file>.")
-        found = await self._shelf.find(cdn.content_id.decode(), cdn.rest.decode())
+            return _refusal_response(cdn, "The path is not /cdn/<region>/<contentId>/<file>.")
+        found = await self._index.find(cdn.content_id.decode(), cdn.rest.decode())
         if found is None:
-            return _refused(Refusal.NOT_FOUND, "No published title has this file.")
-        return await self._send(request, found, answer(request.method, _fields(request.headers), found))
+            return _refusal_response(Refusal.NOT_FOUND, "No published title has this file.")
+        return await self._send(request, found, choose_response(request.method, header_fields(request.headers), found))
 
-    async def library(self, request: web.Request) -> web.StreamResponse:
-        """`GET /library`: what is published, with a strong ETag so that polling costs nothing."""
-        listing = await self._shelf.listing()
+    async def serve_library(self, request: web.Request) -> web.StreamResponse:
+        """`GET /library`: all published titles, with a strong ETag so that polling is cheap."""
+        listing = await self._index.listing()
         self._counts.titles = listing.titles
         headers = {"ETag": listing.etag, "Cache-Control": "no-cache"}
         wanted = request.headers.get("If-None-Match", "")
@@ -74,20 +74,20 @@ class Server:
             return web.Response(status=304, headers=headers)
         return web.Response(body=listing.body, content_type="application/json", headers=headers)
 
-    async def _send(self, request: web.Request, found: Found, decided: Answer) -> web.StreamResponse:
-        if decided.body is None:
-            if decided.status in (412, 416):
-                # 416 says how long the object is; both are of the moment, not of the object.
-                fields = {name: text for name, text in decided.headers.items() if name in ("Content-Range", "ETag")}
-                return problem(decided.status, _REASONS[decided.status], _DETAILS[decided.status], fields)
-            return web.Response(status=decided.status, headers=decided.headers)
-        first, stop = decided.body
-        response = web.StreamResponse(status=decided.status, headers=decided.headers)
+    async def _send(self, request: web.Request, found: PublishedObject, planned: ObjectResponse) -> web.StreamResponse:
+        if planned.body is None:
+            if planned.status in (412, 416):
+                # Keep only what a 412 or 416 needs: the length, and the ETag of the moment.
+                fields = {name: text for name, text in planned.headers.items() if name in ("Content-Range", "ETag")}
+                return problem(planned.status, _REASONS[planned.status], _DETAILS[planned.status], fields)
+            return web.Response(status=planned.status, headers=planned.headers)
+        first, stop = planned.body
+        response = web.StreamResponse(status=planned.status, headers=planned.headers)
         response.content_length = stop - first
         if request.method == "HEAD":
             await response.prepare(request)
             return response
-        # The first piece is read before the status is sent, so that a store that fails is told as 500.
+        # Read the first piece before sending the status, so that a failing store is answered with 500.
         piece = await self._piece(found, first, stop)
         request[SENT] = 0
         await response.prepare(request)
@@ -100,10 +100,10 @@ class Server:
         await response.write_eof()
         return response
 
-    async def _piece(self, found: Found, first: int, stop: int) -> bytes:
+    async def _piece(self, found: PublishedObject, first: int, stop: int) -> bytes:
         if first >= stop:
             return b""
-        wanted = min(PIECE, stop - first)
+        wanted = min(PIECE_BYTES, stop - first)
         piece = await self._reader.read(found.key, first, first + wanted)
         if len(piece) != wanted:
             raise StorageFailed(f"{found.key} is shorter in the store than when it was published")
@@ -114,16 +114,16 @@ _REASONS = {412: "precondition", 416: "range"}
 _DETAILS = {412: "The object is not what If-Match or If-Unmodified-Since names.", 416: "No byte of the range exists."}
 
 
-def _refused(refusal: Refusal, detail: str) -> web.Response:
+def _refusal_response(refusal: Refusal, detail: str) -> web.Response:
     response = problem(REFUSAL_STATUS[refusal], str(refusal), detail)
     if refusal is Refusal.NOT_FOUND:
-        # A crowd that asks for what is not there is answered by the edges; a film published now is seen in 2 s.
-        response.headers["Cache-Control"] = SHORT.partition(", stale")[0]
+        # Edges cache the 404 and absorb a crowd; a title published now appears within 2 s.
+        response.headers["Cache-Control"] = TOP_CACHE_CONTROL.partition(", stale")[0]
     return response
 
 
-def _fields(headers: Mapping[str, str]) -> dict[bytes, bytes]:
-    """Lower-case names; a field sent twice counts as its list (RFC 9110 5.3)."""
+def header_fields(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    """The fields by lower-case name; repeated lines are joined to a list (RFC 9110 §5.3)."""
     fields: dict[bytes, bytes] = {}
     for name, value in headers.items():
         key, text = name.lower().encode(), value.encode("utf-8", "surrogateescape")
@@ -132,13 +132,13 @@ def _fields(headers: Mapping[str, str]) -> dict[bytes, bytes]:
 
 
 def peer_of(request: web.Request) -> str:
-    """The peer's address as text; empty where there is none (a closed connection)."""
+    """The peer's address, or "" for a closed connection."""
     peer = request.transport.get_extra_info("peername") if request.transport else None
     return str(peer[0]) if isinstance(peer, tuple) and peer else ""
 
 
-def may_ask(peer: str, settings: OriginSettings) -> bool:
-    """Loopback and the networks of `--allow`."""
+def is_allowed_peer(peer: str, settings: OriginSettings) -> bool:
+    """Whether the address is loopback or in a network of `--allow`."""
     try:
         address = ipaddress.ip_address(peer.partition("%")[0])
     except ValueError:
@@ -148,40 +148,43 @@ def may_ask(peer: str, settings: OriginSettings) -> bool:
     return address.is_loopback or any(address in network for network in settings.allow)
 
 
-def speaks_for_others(request: web.Request) -> bool:
-    """Whether a cache asks for media: an edge or a proxy, whose Host is its viewer's or whatever it was told to send.
+def is_proxied_media_request(request: web.Request) -> bool:
+    """Whether an edge or another proxy requests media; its Host may be any name, so it is not checked.
 
-    It is known by Via, which every proxy adds (RFC 9110 §7.6.3) and no page can (a forbidden name, Fetch §2.2.2). So a
-    page on this machine that points its own name at the origin (DNS rebinding) reads no film, and no edge is refused.
+    Every proxy adds Via (RFC 9110 §7.6.3) and no page can (Fetch §2.2.2). So a page that points its own name at the
+    origin (DNS rebinding) cannot read media, and no edge is refused.
     """
     return request.path.startswith(MEDIA) and request.method in ("GET", "HEAD") and "Via" in request.headers
 
 
-def _takes(request: web.Request) -> frozenset[str] | None:
-    """Media takes no other method than GET and HEAD, and says so itself."""
+def _accepted_types(request: web.Request) -> frozenset[str] | None:
+    """The content types to accept; unchecked for media, which answers other methods with 405 itself."""
     return None if request.path.startswith(MEDIA) else JSON
 
 
 def guard(settings: OriginSettings, counts: Counts, record: Callable[[web.Request, int, int], object]) -> Middleware:
-    """The middleware round all handlers: who may ask, how many at once, errors as problems, one record a request."""
+    """The middleware around all handlers: access checks, the request limit, problem responses and the access log."""
     rules = rules_for(settings.listen, settings.allowed_hosts)
 
     async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not may_ask(peer_of(request), settings):
-            return problem(403, "network", "This address may not ask the origin; see the setting allow.")
-        if not speaks_for_others(request) and (refused := door_refusal(request, rules, _takes(request))) is not None:
+        if not is_allowed_peer(peer_of(request), settings):
+            return problem(403, "network", "This address must not use the origin; see the setting allow.")
+        if (
+            not is_proxied_media_request(request)
+            and (refused := door_refusal(request, rules, _accepted_types(request))) is not None
+        ):
             return problem(DOOR_REFUSAL_STATUS[refused], refused.value, sentence(refused))
-        if counts.running > settings.most_requests:
+        if counts.running > settings.max_requests:
             return problem(503, "busy", "Too many requests are running.", {"Retry-After": "1"})
         try:
             return await handler(request)
         except web.HTTPException as error:
-            return problem(error.status, "http", error.reason, _kept(error.headers))
+            return problem(error.status, "http", error.reason, _useful_headers(error.headers))
         except StorageFailed as error:
-            # Without a trace: the error says which store, which key and why.
+            # No traceback: the error names the store, the key and the cause.
             log.error("storage-failed", path=request.path[:2048], error=str(error))  # noqa: TRY400
             if SENT in request:
-                raise  # the status is out: the connection breaks, which the peer sees as incomplete
+                raise  # the status is sent: abort the connection, so that the peer sees an incomplete body
             return problem(500, "storage", "The object store failed.")
 
     @web.middleware
@@ -203,5 +206,5 @@ def guard(settings: OriginSettings, counts: Counts, record: Callable[[web.Reques
     return guarded
 
 
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+def _useful_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name in ("Allow", "Location")}

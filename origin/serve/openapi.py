@@ -1,4 +1,4 @@
-"""The origin's description of itself, `GET /openapi.json`."""
+"""The OpenAPI description of the origin, `GET /openapi.json`."""
 
 from __future__ import annotations
 
@@ -35,10 +35,8 @@ _OPERATIONS = (
         },
     ),
     Operation("GET", "/library", "All published titles", responses={"200": "JSON with titles", "304": "Not modified"}),
-    Operation("GET", "/healthz", "Whether the store can be read", responses={"200": "It can"}),
-    Operation(
-        "GET", "/readyz", "Whether edges may send requests here", responses={"200": "They may", "503": "It is stopping"}
-    ),
+    Operation("GET", "/healthz", "Whether the store can be read", responses={"200": "It can be read"}),
+    Operation("GET", "/readyz", "Whether edges may send requests here", responses={"200": "Ready", "503": "Stopping"}),
     Operation("GET", "/metrics", "Counters in Prometheus' text format", responses={"200": "Counters"}),
     Operation("GET", "/openapi.json", "This document", responses={"200": "The document"}),
 )

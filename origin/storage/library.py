@@ -1,7 +1,7 @@
-"""PUBLISH: what viewers see of a title changes by one write, or not at all.
+"""Publishing: one atomic write switches viewers from the old publication of a title to the new one.
 
-First all objects, under names no viewer can ask for yet; then `publication-<n>.json`; last `title.json`, the
-pointer. A kill anywhere leaves the old pointer or the new one; what a dead ingest left is swept by the next.
+The objects are stored first, under names that no playlist refers to yet; then `publication-<n>.json`; last the pointer
+`title.json`. A kill at any point leaves the old or the new pointer; the next ingest sweeps the rest.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from kernel.errors import StorageFailed
 from origin.storage.object_store import FolderStorage, Storage
 
 T = TypeVar("T")
-MARK = "mark.json"
+CHANGE_MARK = "mark.json"
 _UPLOADS_AT_ONCE = 4
 
 
 class FileRecord(msgspec.Struct, frozen=True, array_like=True):
-    """One file of a publication: its path below the title, bytes, and the hash of its content (the ETag)."""
+    """One file of a publication: its path below the title, its size in bytes, and its content hash (the ETag)."""
 
     path: str
     size: int
@@ -32,7 +32,7 @@ class FileRecord(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rendition(msgspec.Struct, frozen=True, rename="camel"):
-    """One rung as the library shows it: pixels as encoded, nominal `lines`, `bandwidth` in bit/s (peak, with sound)."""
+    """A video rendition: encoded size in pixels, nominal `lines`, peak `bandwidth` with audio in bit/s."""
 
     name: str
     width: int
@@ -42,7 +42,7 @@ class Rendition(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class AudioRendition(msgspec.Struct, frozen=True, rename="camel"):
-    """One sound track: ISO 639 language or `und`, bandwidth in bit/s."""
+    """An audio rendition: ISO 639 language or `und`, bandwidth in bit/s."""
 
     name: str
     language: str
@@ -50,7 +50,7 @@ class AudioRendition(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Publication(msgspec.Struct, frozen=True, rename="camel"):
-    """All files of one publication: `files` never change, `tops` are replaced by the next publication's."""
+    """All files of one publication: `files` never change, `tops` are replaced by those of the next publication."""
 
     number: int
     published: str
@@ -59,7 +59,7 @@ class Publication(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class TitleRecord(msgspec.Struct, frozen=True, rename="camel"):
-    """The pointer of a title; `source` and `recipe` tell whether an ingest is the same again."""
+    """The pointer of a title. `source` and `recipe` show whether an ingest would produce the same files."""
 
     content_id: str
     title: str
@@ -77,22 +77,22 @@ class TitleRecord(msgspec.Struct, frozen=True, rename="camel"):
     source: str
     recipe: str
     steering: str = ""
-    """The gateway that its top files name for content steering; "" = none."""
+    """The gateway for content steering that its top files name; "": none."""
 
 
 class Library:
-    """The titles of a store, as ingest and origin read and change them."""
+    """The titles of a store, for ingest and the origin."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
 
     def title(self, content_id: str) -> TitleRecord | None:
-        """The title as published; None when it is not. StorageFailed when its record is damaged."""
+        """The published title, or None. Raises StorageFailed if its record is damaged."""
         data = self.storage.get(title_key(content_id))
         return _decoded(data, TitleRecord, title_key(content_id)) if data is not None else None
 
     def publication(self, content_id: str, number: int) -> Publication:
-        """The files of one publication; StorageFailed when they are not on record."""
+        """The files of one publication. Raises StorageFailed if its record is missing or damaged."""
         key = publication_key(content_id, number)
         data = self.storage.get(key)
         if data is None:
@@ -100,20 +100,20 @@ class Library:
         return _decoded(data, Publication, key)
 
     def content_ids(self) -> Iterator[str]:
-        """All published titles."""
+        """The contentIds of all published titles."""
         for stored in self.storage.list("titles/"):
             parts = stored.key.split("/")
             if len(parts) == 3 and parts[2] == "title.json":
                 yield parts[1]
 
     def is_whole(self, title: TitleRecord) -> bool:
-        """Whether every object of the newest publication is in the store with its size."""
+        """Whether the store holds every object of the latest publication with the right size."""
         there = {stored.key: stored.size for stored in self.storage.list(f"media/{title.content_id}/")}
         newest = self.publication(title.content_id, title.version)
         return all(there.get(key) == record.size for key, record in _objects(title.content_id, newest))
 
     def sweep(self, content_id: str) -> int:
-        """Remove what no publication names: the rest of an ingest that died. Only under the title's lock."""
+        """Delete objects of a killed ingest, which no publication names; returns how many. Hold the title's lock."""
         title = self.title(content_id)
         known: set[str] = set()
         for number in range(1, (title.version if title else 0) + 1):
@@ -122,15 +122,15 @@ class Library:
         self.storage.delete(strays)
         swept = len(strays)
         if isinstance(self.storage, FolderStorage):
-            swept += sum(self.storage.sweep(f"{top}/{content_id}") for top in ("media", "titles"))
+            swept += sum(self.storage.sweep_unfinished(f"{top}/{content_id}") for top in ("media", "titles"))
         return swept
 
     def publish(
         self, title: TitleRecord, tree: Path, tops: Mapping[str, bytes], on_file: Callable[[int], object]
     ) -> Publication:
-        """Store `tree` and the top files as publication `title.version`, then let viewers see it.
+        """Store `tree` and the top files as publication `title.version`, then make it current.
 
-        `on_file` is told how many objects are stored. StorageFailed leaves the old publication in force.
+        Calls `on_file` with the number of objects stored so far. On StorageFailed the old publication stays current.
         """
         files = sorted(file for file in tree.rglob("*") if file.is_file())
         records = tuple(_record(file.relative_to(tree).as_posix(), file) for file in files)
@@ -152,43 +152,43 @@ class Library:
         for name, data in tops.items():
             self.storage.put(top_key(title.content_id, title.version, name), data)
         self.storage.put(publication_key(title.content_id, title.version), _json(made))
-        self.storage.settle([*keys, publication_key(title.content_id, title.version)])
-        self.point(title)
+        self.storage.make_durable([*keys, publication_key(title.content_id, title.version)])
+        self.set_current(title)
         return made
 
-    def point(self, title: TitleRecord) -> None:
-        """Make this record the one viewers see: the one write that counts."""
+    def set_current(self, title: TitleRecord) -> None:
+        """Make this record the current one: the atomic write that viewers see."""
         self.storage.put(title_key(title.content_id), _json(title))
-        self.storage.settle([title_key(title.content_id)])
-        self.touch()
+        self.storage.make_durable([title_key(title.content_id)])
+        self.signal_change()
 
-    def touch(self) -> None:
-        """Tell a running origin to look; should a kill prevent it, the origin looks by itself before long."""
-        self.storage.put(MARK, _json({"mark": os.urandom(8).hex()}))
+    def signal_change(self) -> None:
+        """Signal running origins to reload. They also scan by themselves, in case a kill prevents this."""
+        self.storage.put(CHANGE_MARK, _json({"mark": os.urandom(8).hex()}))
 
 
 def title_key(content_id: str) -> str:
-    """Where a title's pointer lies."""
+    """The key of a title's pointer."""
     return f"titles/{content_id}/title.json"
 
 
 def publication_key(content_id: str, number: int) -> str:
-    """Where the list of a publication's files lies."""
+    """The key of the file list of a publication."""
     return f"titles/{content_id}/publication-{number}.json"
 
 
 def media_key(content_id: str, path: str) -> str:
-    """Where a file that never changes lies."""
+    """The key of a file that never changes."""
     return f"media/{content_id}/{path}"
 
 
 def top_key(content_id: str, number: int, name: str) -> str:
-    """Where a top file of publication `number` lies."""
+    """The key of a top file of publication `number`."""
     return f"media/{content_id}/top-{number}/{name}"
 
 
 def digest(data: bytes) -> str:
-    """128 bits of SHA-256 in hex: the strong ETag."""
+    """128 bits of SHA-256 in hex, used as the strong ETag."""
     return hashlib.sha256(data).hexdigest()[:32]
 
 

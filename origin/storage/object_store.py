@@ -1,11 +1,11 @@
-"""STORE: objects by key, through obstore: a folder today, S3 through the same door later.
+"""The object store: objects by key through obstore, in a local folder.
 
 Keys:
-    titles/<contentId>/title.json            the pointer: which publication viewers see
-    titles/<contentId>/publication-<n>.json  every file of publication n, never changed
-    media/<contentId>/v720/00001.m4s …       segments, playlists of renditions, thumbnails: never changed
+    titles/<contentId>/title.json            the pointer to the current publication
+    titles/<contentId>/publication-<n>.json  the file list of publication n, never changed
+    media/<contentId>/v720/00001.m4s …       segments, media playlists, thumbnails: never changed
     media/<contentId>/top-<n>/master.m3u8 …  the top files of publication n, served without `top-<n>/`
-    mark.json                                changes with every publication: a cheap "anything new?"
+    mark.json                                changes with every publication, so that origins can poll it
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ from system.durable_files import sync_path
 from system.private_files import private_folder
 
 _LEFT_OVER = re.compile(r".+#\d+")
-"""What obstore calls a file it has not finished writing."""
+"""The name of a file that obstore has not finished writing."""
 
 
-class Stored(NamedTuple):
-    """One object as a listing shows it."""
+class ObjectInfo(NamedTuple):
+    """An object in a listing; size in bytes."""
 
     key: str
     size: int
 
 
 class Storage(Protocol):
-    """What ingest and the origin ask of a store; every failure is StorageFailed."""
+    """A store as ingest and the origin use it; every failure raises StorageFailed."""
 
     def put(self, key: str, data: bytes) -> None:
-        """Store whole, atomically, over what was there."""
+        """Store an object, replacing an older one atomically."""
 
     def put_file(self, key: str, file: Path) -> None:
         """Store a file's content."""
 
     def get(self, key: str) -> bytes | None:
-        """A small object whole; None when there is none."""
+        """The content of a small object, or None if it does not exist."""
 
     def tag(self, key: str) -> str | None:
-        """What changes when the object changes; None when there is none."""
+        """A tag that changes whenever the object changes, or None if it does not exist."""
 
-    def list(self, prefix: str) -> Iterator[Stored]:
-        """All objects whose keys begin with `prefix` (ending in a slash)."""
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """All objects whose keys start with `prefix`, which ends in a slash."""
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove; what is not there is no error."""
+        """Delete objects; missing ones are ignored."""
 
-    def settle(self, keys: Iterable[str]) -> None:
-        """Return when the objects would survive a power cut."""
+    def make_durable(self, keys: Iterable[str]) -> None:
+        """Return once the objects would survive a power cut."""
 
     async def read(self, key: str, first: int, stop: int) -> bytes:
-        """Bytes `first` to `stop`, `stop` not included."""
+        """Bytes `first` to `stop` (exclusive)."""
 
 
 class FolderStorage:
@@ -76,7 +76,7 @@ class FolderStorage:
             raise BadSettings("store", f"{self.folder} cannot be used: {_reason(error)}") from None
 
     def put(self, key: str, data: bytes) -> None:
-        """Store whole (a temporary file, then a rename)."""
+        """Store an object: a temporary file, then a rename."""
         with self._failing(f"writing {key}"):
             obstore.put(self._store, key, data, use_multipart=False)
 
@@ -86,7 +86,7 @@ class FolderStorage:
             obstore.put(self._store, key, file)
 
     def get(self, key: str) -> bytes | None:
-        """A small object whole; None when there is none."""
+        """The content of a small object, or None if it does not exist."""
         with self._failing(f"reading {key}"):
             try:
                 return bytes(obstore.get(self._store, key).bytes())
@@ -101,15 +101,15 @@ class FolderStorage:
             except FileNotFoundError:
                 return None
 
-    def list(self, prefix: str) -> Iterator[Stored]:
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """All objects below a prefix."""
         with self._failing(f"listing {prefix}"):
             for chunk in obstore.list(self._store, prefix.rstrip("/")):
                 for meta in chunk:
-                    yield Stored(meta["path"], meta["size"])
+                    yield ObjectInfo(meta["path"], meta["size"])
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove, and the folders left empty."""
+        """Delete objects, and folders that become empty."""
         with self._failing("deleting"):
             for key in keys:
                 file = self.folder / key
@@ -119,7 +119,7 @@ class FolderStorage:
                         break
                     parent.rmdir()
 
-    def settle(self, keys: Iterable[str]) -> None:
+    def make_durable(self, keys: Iterable[str]) -> None:
         """fsync the files and the folders that name them."""
         files = [self.folder / key for key in keys]
         folders = {parent for file in files for parent in file.parents if parent.is_relative_to(self.folder)}
@@ -127,8 +127,8 @@ class FolderStorage:
             list(pool.map(sync_path, files))
             list(pool.map(sync_path, sorted(folders, reverse=True)))
 
-    def sweep(self, prefix: str) -> int:
-        """Remove what a killed writer left half-written below a prefix; how many."""
+    def sweep_unfinished(self, prefix: str) -> int:
+        """Delete files that a killed writer left unfinished below a prefix; returns how many."""
         folder = self.folder / prefix
         left = [file for file in folder.rglob("*#*") if _LEFT_OVER.fullmatch(file.name)] if folder.is_dir() else []
         for file in left:
@@ -136,7 +136,7 @@ class FolderStorage:
         return len(left)
 
     async def read(self, key: str, first: int, stop: int) -> bytes:
-        """A part of an object, read by obstore's threads."""
+        """Bytes `first` to `stop` (exclusive), read in obstore's threads."""
         with self._failing(f"reading {key}"):
             return bytes(await obstore.get_range_async(self._store, key, start=first, end=stop))
 
@@ -149,7 +149,7 @@ class FolderStorage:
 
 
 def _reason(error: Exception) -> str:
-    """One line, without obstore's nested debug print."""
+    """The cause in one line, without obstore's nested debug output."""
     text = str(error)
     if "No space left on device" in text or "StorageFull" in text or "os error 28" in text:
         return "the disk is full"

@@ -113,7 +113,7 @@ def film(tmp_path_factory):
     pattern = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=10"]
     tone = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=10"]
     coded = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest", str(target)]
-    command = [subprocesses.find().ffmpeg, "-v", "error", "-nostdin", *pattern, *tone, *coded]
+    command = [subprocesses.find_programs().ffmpeg, "-v", "error", "-nostdin", *pattern, *tone, *coded]
     subprocess.run(command, check=True, timeout=60)
     return target
 

@@ -127,7 +127,7 @@ def long_film(tmp_path_factory):
     tone = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=48"]
     coded = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest", str(target)]
     subprocess.run(
-        [subprocesses.find().ffmpeg, "-v", "error", "-nostdin", *bars, *tone, *coded], check=True, timeout=60
+        [subprocesses.find_programs().ffmpeg, "-v", "error", "-nostdin", *bars, *tone, *coded], check=True, timeout=60
     )
     return target
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from aiohttp import web
 
-from httpd.client_timeouts import Look, Phase
+from httpd.client_timeouts import ConnectionSnapshot, Phase
 from httpd.connection import GRACE_SECONDS, Connection
 
 
@@ -80,10 +80,10 @@ class Door:
     def admits(self, connection, address):
         return not self.full and address == "203.0.113.7"
 
-    def joined(self, connection):
+    def on_admitted(self, connection):
         pass
 
-    def lost(self, connection):
+    def on_lost(self, connection):
         self.gone += 1
 
 
@@ -111,55 +111,55 @@ def test_whoever_is_not_let_in_is_cut_and_costs_no_protocol(door):
 
 def test_the_time_to_a_head_begins_with_its_first_byte_and_no_later_byte_renews_it(door, connection):
     door.time = 3
-    assert connection.look() == Look(Phase.WAITING, 3)
+    assert connection.snapshot() == ConnectionSnapshot(Phase.WAITING, 3)
     connection.data_received(b"G")
     door.time = 5
     connection.data_received(b"E")
-    assert connection.look() == Look(Phase.HEAD, 2)
+    assert connection.snapshot() == ConnectionSnapshot(Phase.HEAD, 2)
     assert connection.inner.data == b"GE"
 
 
 def test_a_body_counts_only_while_we_read(door, connection):
     content = Content()
-    connection.begins(SimpleNamespace(content=content))
+    connection.on_request_start(SimpleNamespace(content=content))
     door.time = 2
-    assert connection.look() == Look(Phase.BODY, 2, reading=2)
+    assert connection.snapshot() == ConnectionSnapshot(Phase.BODY, 2, reading=2)
     connection.transport.reads = False
     door.time = 100
-    assert connection.look() == Look(Phase.BODY, 0, reading=2)
+    assert connection.snapshot() == ConnectionSnapshot(Phase.BODY, 0, reading=2)
     connection.transport.reads = True
     door.time = 101
     connection.data_received(b"four")
-    assert connection.look() == Look(Phase.BODY, 0, reading=3, body_bytes=4)
+    assert connection.snapshot() == ConnectionSnapshot(Phase.BODY, 0, reading=3, body_bytes=4)
     content.whole = True
-    assert connection.look() == Look(Phase.RUNNING, 0)
+    assert connection.snapshot() == ConnectionSnapshot(Phase.RUNNING, 0)
 
 
 def test_a_half_head_behind_a_request_is_a_head_when_that_is_answered(door, connection):
     content = Content()
-    connection.begins(SimpleNamespace(content=content))
+    connection.on_request_start(SimpleNamespace(content=content))
     content.whole = True
     connection.data_received(b"GET / HT")
-    connection.ends()
+    connection.on_request_end()
     door.time = 4
-    assert connection.look() == Look(Phase.HEAD, 4, served=True)
-    connection.begins(SimpleNamespace(content=content))
-    connection.ends()
-    assert connection.look().phase is Phase.WAITING
+    assert connection.snapshot() == ConnectionSnapshot(Phase.HEAD, 4, served=True)
+    connection.on_request_start(SimpleNamespace(content=content))
+    connection.on_request_end()
+    assert connection.snapshot().phase is Phase.WAITING
 
 
 def test_what_is_not_taken_is_told_and_the_idle_time_begins_when_it_is_out(door, connection):
-    connection.begins(SimpleNamespace(content=Content()))
-    connection.ends()
+    connection.on_request_start(SimpleNamespace(content=Content()))
+    connection.on_request_end()
     connection.transport.unsent = 10
-    assert connection.look().untaken == 0
+    assert connection.snapshot().unread == 0
     door.time = 7
-    assert connection.look().untaken == 7
+    assert connection.snapshot().unread == 7
     connection.transport.unsent = 9
-    assert connection.look().untaken == 0
+    assert connection.snapshot().unread == 0
     connection.transport.unsent = 0
     door.time = 8
-    assert connection.look() == Look(Phase.WAITING, 1, served=True)
+    assert connection.snapshot() == ConnectionSnapshot(Phase.WAITING, 1, served=True)
 
 
 def test_a_late_head_is_answered_and_closed(connection):
@@ -172,7 +172,7 @@ def test_a_late_head_is_answered_and_closed(connection):
 
 def test_a_late_body_becomes_the_readers_408_and_who_reads_on_regardless_is_cut(door, connection):
     content = Content()
-    connection.begins(SimpleNamespace(content=content))
+    connection.on_request_start(SimpleNamespace(content=content))
     connection.answer_late_body()
     assert isinstance(content.failed, web.HTTPRequestTimeout)
     door.time = GRACE_SECONDS

@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from httpd.connection_limits import Crowd, counted_as
+from httpd.connection_limits import ConnectionTable, limit_key
 from kernel.settings.door_settings import LOOPBACK
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"), *LOOPBACK]
@@ -26,33 +26,33 @@ PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"),
     ],
 )
 def test_as_what_a_client_is_counted(address, counted):
-    assert counted_as(address, PROXIES) == counted
+    assert limit_key(address, PROXIES) == counted
 
 
 def test_one_address_has_its_share_and_no_more():
-    crowd = Crowd(10, 2, LOOPBACK)
-    assert [crowd.enter(n, f"2001:db8::{n}")[0] for n in range(4)] == [True, True, False, False]
-    assert crowd.enter("other", "2001:db8:0:1::1") == (True, None)
-    crowd.left(0)
-    crowd.left(0)
-    assert [crowd.enter(f"again{n}", "2001:db8::9")[0] for n in range(2)] == [True, False]
-    assert all(crowd.enter(f"near{n}", "127.0.0.1")[0] for n in range(5))
+    table = ConnectionTable(10, 2, LOOPBACK)
+    assert [table.admit(n, f"2001:db8::{n}")[0] for n in range(4)] == [True, True, False, False]
+    assert table.admit("other", "2001:db8:0:1::1") == (True, None)
+    table.remove(0)
+    table.remove(0)
+    assert [table.admit(f"again{n}", "2001:db8::9")[0] for n in range(2)] == [True, False]
+    assert all(table.admit(f"near{n}", "127.0.0.1")[0] for n in range(5))
 
 
 def test_who_has_waited_longest_makes_room_and_who_asks_is_left_alone():
-    crowd = Crowd(3, 0)
+    table = ConnectionTable(3, 0)
     for name in "abc":
-        crowd.enter(name, "127.0.0.1")
-    crowd.asks("a")
-    assert crowd.enter("d", "127.0.0.1") == (True, "b")
-    crowd.waits("a")
-    assert crowd.enter("e", "127.0.0.1") == (True, "c")
-    assert crowd.enter("f", "127.0.0.1") == (True, "d")
-    assert crowd.enter("g", "127.0.0.1") == (True, "a")
+        table.admit(name, "127.0.0.1")
+    table.mark_active("a")
+    assert table.admit("d", "127.0.0.1") == (True, "b")
+    table.mark_idle("a")
+    assert table.admit("e", "127.0.0.1") == (True, "c")
+    assert table.admit("f", "127.0.0.1") == (True, "d")
+    assert table.admit("g", "127.0.0.1") == (True, "a")
     for name in "efg":
-        crowd.asks(name)
-    assert crowd.enter("h", "127.0.0.1") == (False, None)
-    assert len(crowd) == 3
-    crowd.left("b")
-    crowd.waits("b")
-    assert "b" not in crowd.all()
+        table.mark_active(name)
+    assert table.admit("h", "127.0.0.1") == (False, None)
+    assert len(table) == 3
+    table.remove("b")
+    table.mark_idle("b")
+    assert "b" not in table.all()

@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from origin import clock
 from origin.ingest import subprocesses
 from origin.ingest.ingest_request import IngestRequest, new_record
 from origin.ingest.pipeline import IngestContext, ingest
@@ -16,12 +15,13 @@ from origin.ingest.timings import Timings
 from origin.ingest.work_dir import WorkDir
 from origin.storage.library import Library
 from origin.storage.object_store import FolderStorage
+from system.clock import SystemClock
 
 
 @pytest.fixture(scope="session")
 def tools():
     """The programs of this machine."""
-    return subprocesses.find()
+    return subprocesses.find_programs()
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,7 @@ def kitchen_in(tools):
 
     def make(folder, storage=None):
         storage = storage or FolderStorage(folder / "store")
-        timings = Timings(clock.mono)
+        timings = Timings(SystemClock.mono)
         return IngestContext(Library(storage), WorkDir(folder / "work"), tools, Lines(io.StringIO()), timings)
 
     return make
@@ -76,7 +76,7 @@ def published(tmp_path_factory, films, tools):
         WorkDir(folder / "work"),
         tools,
         Lines(io.StringIO()),
-        Timings(clock.mono),
+        Timings(SystemClock.mono),
     )
     film = films("published.mp4", seconds=6, size="640x360")
     order = IngestRequest(film, title="A Film", content_id="film1", preset="ultrafast", rungs=2)

@@ -11,7 +11,7 @@ from yarl import URL
 
 from kernel.errors import StorageFailed
 from kernel.settings.table import resolve
-from origin.app import build
+from origin.app import build_app
 from origin.log_fields import LOG_FIELDS
 from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
@@ -20,7 +20,7 @@ from origin.storage.object_store import FolderStorage
 
 def settings(store, **more):
     resolved = resolve(OriginSettings, flags={"listen": ["127.0.0.1:0"], "store": [str(store)]})
-    return dataclasses.replace(resolved, **({"drain": 1.0, "most_requests": 100} | more))
+    return dataclasses.replace(resolved, **({"drain": 1.0, "max_requests": 100} | more))
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def serve():
     clients = []
 
     async def start(store, storage=None, log=None, **more):
-        app = build(settings(store, **more), storage or FolderStorage(store), log or AccessLog(None, str))
+        app = build_app(settings(store, **more), storage or FolderStorage(store), log or AccessLog(None, str))
         client = TestClient(TestServer(app))
         await client.start_server()
         clients.append(client)
@@ -158,6 +158,8 @@ async def test_only_published_files_are_visible(serve, published, path, status):
     assert answer.content_type == "application/problem+json"
     assert problem["status"] == status
     assert problem["reason"]
+    kept = "public, max-age=2" if status == 404 and path.startswith("/cdn/") else "no-store"
+    assert answer.headers["Cache-Control"] == kept, "edges absorb a crowd that requests a missing file"
 
 
 async def test_what_is_half_published_is_not_seen(serve, published, tmp_path):
@@ -239,7 +241,7 @@ async def test_a_file_cut_short_is_not_served(serve, published, tmp_path):
 
 async def test_too_many_at_once(serve, published):
     """Beyond the limit the answer is 503 with Retry-After."""
-    client = await serve(published[0], most_requests=0)
+    client = await serve(published[0], max_requests=0)
     answer = await client.get("/library")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
 
@@ -270,7 +272,7 @@ async def test_the_access_log(serve, published, tmp_path):
 
 async def test_it_is_ready_until_it_is_asked_to_stop(tmp_path):
     stopping = asyncio.Event()
-    app = build(settings(tmp_path), FolderStorage(tmp_path), AccessLog(None, str), stopping)
+    app = build_app(settings(tmp_path), FolderStorage(tmp_path), AccessLog(None, str), stopping)
     async with TestClient(TestServer(app)) as client:
         assert (await client.get("/readyz")).status == 200
         stopping.set()

@@ -62,7 +62,7 @@ def test_missing_media_programs_are_named(monkeypatch):
     def find():
         raise BadSettings("packager", "not found")
 
-    monkeypatch.setattr(doctor.subprocesses, "find", find)
+    monkeypatch.setattr(doctor.subprocesses, "find_programs", find)
     (found,) = doctor.check_media_programs()
     assert (found.level, found.details) == (Level.FAILED, "not found")
 

@@ -167,8 +167,8 @@ def make_pattern(target: Path, seconds: int) -> None:
     arguments += ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", str(seconds)]
     arguments += ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", "-pix_fmt", "yuv420p", "-c:a", "aac"]
     try:
-        subprocesses.output(
-            subprocesses.find().ffmpeg, [*arguments, "-movflags", "+faststart", f"file:{part.absolute()}"]
+        subprocesses.run_program(
+            subprocesses.find_programs().ffmpeg, [*arguments, "-movflags", "+faststart", f"file:{part.absolute()}"]
         )
         with part.open("rb") as made:
             _sync(made)

@@ -198,8 +198,8 @@ def test_a_problem_is_a_whole_response():
     top, _, body = made.partition(b"\r\n\r\n")
     told = json.loads(body)
     assert told == {
-        "type": "about:blank", "title": "Unavailable For Legal Reasons", "status": 451, "reason": "country",
-        "detail": "not \"here\"",
+        "type": "urn:matinee:problem:country", "title": "Unavailable For Legal Reasons", "status": 451,
+        "reason": "country", "detail": "not \"here\"",
     }  # fmt: skip
     assert {b"X-Own: 1", b"Cache-Control: no-store", b"Content-Length: %d" % len(body)} <= set(top.split(b"\r\n"))
     assert problem(451, "country", 'not "here"', b"X-Own: 1\r\n", head_only=True) == top + b"\r\n\r\n"

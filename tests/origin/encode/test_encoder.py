@@ -4,7 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from kernel.media.ladder import ladder
-from origin.encode.encoder import command, tracks
+from origin.encode.encoder import ffmpeg_arguments, plan_tracks
 from origin.ingest.probe import AudioTrack, Source
 
 
@@ -14,7 +14,7 @@ def source(sound=1, duration=10.0):
 
 
 def made(film):
-    return tracks(film, ladder(film.width, film.height, film.rate))
+    return plan_tracks(film, ladder(film.width, film.height, film.rate))
 
 
 def test_tracks_are_named_by_lines_and_language():
@@ -25,7 +25,7 @@ def test_tracks_are_named_by_lines_and_language():
 def test_the_command():
     """One input, guarded; keyframes forced by time and bounded by frames; an output a track."""
     film = source()
-    arguments = command(Path("-film.mp4"), film, made(film), "ultrafast", Path("/w"))
+    arguments = ffmpeg_arguments(Path("-film.mp4"), film, made(film), "ultrafast", Path("/w"))
     assert arguments.count("-i") == 1
     assert arguments[arguments.index("-i") + 1].startswith("file:/")
     assert arguments.index("-format_whitelist") < arguments.index("-i")
@@ -48,5 +48,5 @@ def test_sound_lasts_as_long_as_the_picture():
     """Filled with silence where the length is known."""
     for duration, padded in ((10.0, True), (None, False)):
         film = source(duration=duration)
-        arguments = command(Path("x"), film, made(film), "ultrafast", Path("/w"))
+        arguments = ffmpeg_arguments(Path("x"), film, made(film), "ultrafast", Path("/w"))
         assert ("apad=whole_dur=10.000" in arguments[arguments.index("-af") + 1]) is padded

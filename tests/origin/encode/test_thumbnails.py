@@ -1,12 +1,12 @@
 """The index of the small pictures; that they are made is seen in test_pipeline."""
 
 from kernel.media.ladder import Rung
-from origin.encode.thumbnails import index, tile_size
+from origin.encode.thumbnails import tile_size, webvtt_index
 
 
 def test_the_index_points_into_the_sheets():
     """25 pictures a sheet, row by row."""
-    cues = index([4.0 * number for number in range(27)], 160, 90).split("\n\n")
+    cues = webvtt_index([4.0 * number for number in range(27)], 160, 90).split("\n\n")
     assert cues[0] == "WEBVTT"
     assert cues[1] == "00:00:00.000 --> 00:00:04.000\nsprite-1.jpg#xywh=0,0,160,90"
     assert cues[7].endswith("sprite-1.jpg#xywh=160,90,160,90")
@@ -16,7 +16,7 @@ def test_the_index_points_into_the_sheets():
 
 def test_hours_are_written():
     """A cue late in a long film."""
-    assert "01:02:03.500 -->" in index([3723.5], 2, 2)
+    assert "01:02:03.500 -->" in webvtt_index([3723.5], 2, 2)
 
 
 def test_tiles_are_small_and_even():

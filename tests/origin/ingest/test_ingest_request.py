@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import BadRequest, BadSettings
-from origin.ingest.ingest_request import IngestRequest, hash_of, known_for, new_record
+from origin.ingest.ingest_request import IngestRequest, apply_metadata, hash_file, new_record
 
 FILM = Path("my_film.mp4")
 
@@ -19,9 +19,9 @@ def test_impossible_content_ids(content_id):
 
 def test_the_id_is_of_title_and_content():
     """Unless one is asked for."""
-    assert IngestRequest(FILM).id_for("0123456789") == "my-film-01234567"
-    assert IngestRequest(FILM, metadata={"title": "Über"}).id_for("0123456789") == "uber-01234567"
-    assert IngestRequest(FILM, content_id="x").id_for("0123456789") == "x"
+    assert IngestRequest(FILM).choose_content_id("0123456789") == "my-film-01234567"
+    assert IngestRequest(FILM, metadata={"title": "Über"}).choose_content_id("0123456789") == "uber-01234567"
+    assert IngestRequest(FILM, content_id="x").choose_content_id("0123456789") == "x"
 
 
 def test_the_recipe_tells_what_would_come_out_different():
@@ -42,9 +42,9 @@ def test_what_is_not_given_stays():
     assert (first.version, first.title, first.metadata, first.countries) == (1, "T", {"year": 1}, ("DE",))
     second = new_record(IngestRequest(FILM), "x", "h2", first)
     assert (second.version, second.title, second.metadata, second.countries) == (2, "T", {"year": 1}, ("DE",))
-    third = known_for(second, IngestRequest(FILM, title="U", metadata={"countries": []}), second)
+    third = apply_metadata(second, IngestRequest(FILM, title="U", metadata={"countries": []}), second)
     assert (third.title, third.metadata, third.countries) == ("U", {}, ())
-    assert known_for(third, IngestRequest(FILM, metadata={"countries": None}), third).countries is None
+    assert apply_metadata(third, IngestRequest(FILM, metadata={"countries": None}), third).countries is None
 
 
 def test_the_hash_is_of_the_whole_file(tmp_path):
@@ -52,7 +52,7 @@ def test_the_hash_is_of_the_whole_file(tmp_path):
     film = tmp_path / "film"
     film.write_bytes(b"x" * (1 << 20) + b"y")
     told = []
-    assert len(hash_of(film, told.append)) == 32
+    assert len(hash_file(film, told.append)) == 32
     assert told == [1 << 20, (1 << 20) + 1]
     with pytest.raises(BadRequest, match="cannot be read"):
-        hash_of(tmp_path / "none", told.append)
+        hash_file(tmp_path / "none", told.append)

@@ -26,22 +26,22 @@ def test_bad_metadata(data, says, tmp_path):
     path = tmp_path / "m.json"
     path.write_bytes(data)
     with pytest.raises(BadRequest, match=says) as caught:
-        metadata.read(path)
+        metadata.read_metadata(path)
     assert "m.json" in str(caught.value)
 
 
 def test_metadata_files_that_cannot_be_read(tmp_path):
     """Missing, or far too large."""
     with pytest.raises(BadRequest, match="No such file"):
-        metadata.read(tmp_path / "missing.json")
+        metadata.read_metadata(tmp_path / "missing.json")
     (tmp_path / "big.json").write_bytes(b" " * (1 << 20) + b"{}")
     with pytest.raises(BadRequest, match="larger than 1 MiB"):
-        metadata.read(tmp_path / "big.json")
+        metadata.read_metadata(tmp_path / "big.json")
 
 
 def test_fields_without_meaning_are_kept():
     """What the catalogue may know is not thrown away."""
-    assert metadata.checked(b'{"title": "T", "countries": null, "mood": {"x": 1}}', "m")["mood"] == {"x": 1}
+    assert metadata.parse_metadata(b'{"title": "T", "countries": null, "mood": {"x": 1}}', "m")["mood"] == {"x": 1}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_fields_without_meaning_are_kept():
 )
 def test_content_id(title, content_id):
     """Stable, readable, always valid."""
-    assert metadata.content_id(title, "0123abcd" * 4) == content_id
+    assert metadata.make_content_id(title, "0123abcd" * 4) == content_id
     assert is_content_id(content_id)
 
 
@@ -72,4 +72,4 @@ def test_content_id(title, content_id):
 )
 def test_title(given, found, film, title):
     """As given, else the metadata's, else the file's name, printable."""
-    assert metadata.title_of(given, found, Path(film)) == title
+    assert metadata.choose_title(given, found, Path(film)) == title

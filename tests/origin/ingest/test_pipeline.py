@@ -138,7 +138,7 @@ def cut_in_half(path, target):
         (
             lambda films, to: cut_in_half(films("fs.mp4", seconds=6, more=["-movflags", "+faststart"]), to / "t.mp4"),
             "truncated",
-            "says it lasts 6.00 s",
+            "header says 6.00 s",
         ),
         (lambda films, to: cut_in_half(films("long.mkv", seconds=6), to / "t.mkv"), "truncated", "truncated"),
         (lambda films, to: films("small.mkv", size="64x8", sound=0), "too-small", "too small"),

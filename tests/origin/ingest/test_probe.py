@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import BadRequest
-from origin.ingest.probe import AudioTrack, count, input_name, read_source, shown
+from origin.ingest.probe import AudioTrack, counted, input_name, printable_path, read_source
 
 
 def video(**more):
@@ -25,7 +25,7 @@ def test_a_film():
     source = read_source(found, "x")
     assert (source.width, source.height, source.rate, source.duration) == (640, 360, Fraction(25), 5.0)
     assert source.audio == (AudioTrack(1, "eng", "Main", 2),)
-    assert source.described() == "640x360, 25 frames/s, 5.0 s, 1 sound track"
+    assert source.describe() == "640x360, 25 frames/s, 5.0 s, 1 audio track"
 
 
 def test_the_default_picture_and_no_cover():
@@ -111,5 +111,5 @@ def test_titles_of_tracks_are_printable_and_short():
 def test_names_as_ffmpeg_and_people_see_them():
     """Never an option, never another protocol, always printable."""
     assert input_name(Path("-x.mp4")).startswith("file:/")
-    assert shown(Path("a\udcff\n.mp4")) == "'a�\\n.mp4'"
-    assert [count(1, "file"), count(2, "file")] == ["1 file", "2 files"]
+    assert printable_path(Path("a\udcff\n.mp4")) == "'a�\\n.mp4'"
+    assert [counted(1, "file"), counted(2, "file")] == ["1 file", "2 files"]

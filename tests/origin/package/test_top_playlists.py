@@ -3,7 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from kernel.media.playlist import parse_multivariant
-from origin.package.top_playlists import tops, with_default_sound, with_peaks, with_steering
+from origin.package.top_playlists import make_top_files, with_default_audio, with_peaks, with_steering
 
 NS = "{urn:mpeg:dash:schema:mpd:2011}"
 MASTER = """#EXTM3U
@@ -37,7 +37,7 @@ MPD = (
 
 def test_each_tier_sees_what_it_may():
     """576 lines, 1080 lines, all; the same cut in HLS and DASH."""
-    made = tops(MASTER, MPD)
+    made = make_top_files(MASTER, MPD)
     for name, folders in (
         ("sd", ["v480-2"]),
         ("hd", ["v480-2", "v1080-2"]),
@@ -56,16 +56,16 @@ def test_each_tier_sees_what_it_may():
 def test_a_tier_without_rendition_has_no_list():
     """Its viewers are refused, not sent an empty list."""
     master = MASTER.replace("v480-2", "v720-2").replace("v2160-2", "v720-3")
-    assert set(tops(master, MPD)) == {
+    assert set(make_top_files(master, MPD)) == {
         "master.m3u8", "manifest.mpd", "master-hd.m3u8", "manifest-hd.mpd", "master-uhd.m3u8", "manifest-uhd.mpd",
     }  # fmt: skip
 
 
 def test_one_sound_track_is_the_default():
     """The packager marks none where the language is unknown; a mark it set is kept."""
-    assert "DEFAULT=YES" in with_default_sound(MASTER)
+    assert "DEFAULT=YES" in with_default_audio(MASTER)
     marked = MASTER.replace("DEFAULT=NO", "DEFAULT=YES")
-    assert with_default_sound(marked) == marked
+    assert with_default_audio(marked) == marked
 
 
 def test_a_peak_is_never_below_its_average():
@@ -77,7 +77,7 @@ def test_a_peak_is_never_below_its_average():
 
 
 def test_with_steering_every_top_file_names_the_gateway_and_is_still_everybodys():
-    made = with_steering(tops(MASTER, MPD), "http://gate", "film")
+    made = with_steering(make_top_files(MASTER, MPD), "http://gate", "film")
     for name, data in made.items():
         text = data.decode()
         if name.endswith(".m3u8"):
@@ -88,4 +88,4 @@ def test_with_steering_every_top_file_names_the_gateway_and_is_still_everybodys(
             root = ET.fromstring(data)
             assert root.findtext(f"{NS}ContentSteering") == "http://gate/steering/film?manifest=dash"
             assert root.findtext(f"{NS}BaseURL") == "./"
-    assert set(made) == set(tops(MASTER, MPD))
+    assert set(made) == set(make_top_files(MASTER, MPD))

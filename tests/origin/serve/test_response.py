@@ -2,12 +2,12 @@
 
 import pytest
 
-from origin.serve.response import answer, content_type, surrogate_keys
-from origin.storage.published_index import Found
+from origin.serve.response import choose_response, content_type, surrogate_keys
+from origin.storage.published_index import PublishedObject
 
 
 def found(path, size=100):
-    return Found("t1", path, "key", size, b'"e"', b"Sun, 22 Nov 2026 10:00:00 GMT", "/" in path)
+    return PublishedObject("t1", path, "key", size, b'"e"', b"Sun, 22 Nov 2026 10:00:00 GMT", "/" in path)
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_surrogate_keys_name_title_and_rendition():
 )
 def test_ranges(method, asked, status, body):
     """Which bytes follow."""
-    given = answer(method, {b"range": asked}, found("v720/00001.m4s"))
+    given = choose_response(method, {b"range": asked}, found("v720/00001.m4s"))
     assert (given.status, given.body) == (status, body)
 
 
 def test_a_failed_precondition_comes_first():
     """412 before 304 and ranges (RFC 9110 13.2.2)."""
     fields = {b"if-match": b'"x"', b"if-none-match": b'"e"', b"range": b"bytes=0-1"}
-    assert answer("GET", fields, found("v720/00001.m4s")).status == 412
+    assert choose_response("GET", fields, found("v720/00001.m4s")).status == 412

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import BadSettings, StorageFailed
-from origin.storage.object_store import FolderStorage, Stored
+from origin.storage.object_store import FolderStorage, ObjectInfo
 
 
 def test_put_get_list_delete(tmp_path):
@@ -14,10 +14,10 @@ def test_put_get_list_delete(tmp_path):
     store.put("a/b/one", b"1")
     (tmp_path / "file").write_bytes(b"22")
     store.put_file("a/two", tmp_path / "file")
-    store.settle(["a/b/one", "a/two"])
+    store.make_durable(["a/b/one", "a/two"])
     assert store.get("a/b/one") == b"1"
     assert store.get("a/none") is None
-    assert sorted(store.list("a/")) == [Stored("a/b/one", 1), Stored("a/two", 2)]
+    assert sorted(store.list("a/")) == [ObjectInfo("a/b/one", 1), ObjectInfo("a/two", 2)]
     assert list(store.list("none/")) == []
     store.delete(["a/b/one", "a/none"])
     assert not (tmp_path / "deep/store/a/b").exists()
@@ -39,7 +39,7 @@ def test_what_a_killed_writer_left(tmp_path):
     store = FolderStorage(tmp_path)
     store.put("media/x/a", b"1")
     (tmp_path / "media/x/b#1").write_bytes(b"ha")
-    assert (store.sweep("media/x"), store.sweep("media/y")) == (1, 0)
+    assert (store.sweep_unfinished("media/x"), store.sweep_unfinished("media/y")) == (1, 0)
     assert store.get("media/x/a") == b"1"
 
 

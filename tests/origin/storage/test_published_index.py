@@ -28,9 +28,9 @@ class Hands:
 
 
 async def test_a_new_publication_is_seen_when_looked_for(tmp_path, publish):
-    """Within `look_every` the store is asked once; after it, the new top file and the old segments are there."""
+    """Within `check_seconds` the store is asked once; after it, the new top file and the old segments are there."""
     storage, mono = Counting(tmp_path / "store"), Hands()
-    library, shelf = Library(storage), PublishedIndex(Library(storage), mono, look_every=1.0)
+    library, shelf = Library(storage), PublishedIndex(Library(storage), mono, check_seconds=1.0)
     publish(library, "x", 1, {"v240/1.m4s": b"one"}, {"master.m3u8": b"first"})
     first = await shelf.find("x", "master.m3u8")
     asked = storage.asked
@@ -51,7 +51,7 @@ async def test_only_so_many_titles_are_remembered(tmp_path, publish):
     """Those asked for longest ago are forgotten, and found again in the store."""
     storage = Counting(tmp_path / "store")
     library = Library(storage)
-    shelf = PublishedIndex(library, Hands(), most=2)
+    shelf = PublishedIndex(library, Hands(), max_titles=2)
     for name in ("a", "b", "c"):
         publish(library, name, 1, {}, {"master.m3u8": b"x"})
         assert await shelf.find(name, "master.m3u8")
@@ -66,14 +66,14 @@ async def test_the_listing_follows_the_mark_and_looks_by_itself(tmp_path, publis
     """The mark tells at once; a kill before the mark is noticed at the next scan; damage hides one title only."""
     storage, mono = Counting(tmp_path / "store"), Hands()
     library = Library(storage)
-    shelf = PublishedIndex(library, mono, look_every=1.0, scan_every=10.0)
+    shelf = PublishedIndex(library, mono, check_seconds=1.0, scan_seconds=10.0)
     assert (await shelf.listing()).titles == 0
     publish(library, "a", 1, {}, {})
     assert (await shelf.listing()).titles == 0
     mono.now += 1
     first = await shelf.listing()
     assert first.titles == 1
-    library.touch = lambda: None
+    library.signal_change = lambda: None
     publish(library, "b", 1, {}, {})
     mono.now += 2
     assert (await shelf.listing()) is first
