@@ -169,10 +169,8 @@ def guard(settings: OriginSettings, counts: Counts, record: Callable[[web.Reques
     async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not is_allowed_peer(peer_of(request), settings):
             return problem(403, "network", "This address must not use the origin; see the setting allow.")
-        if (
-            not is_proxied_media_request(request)
-            and (refused := door_refusal(request, rules, _accepted_types(request))) is not None
-        ):
+        refused = None if is_proxied_media_request(request) else door_refusal(request, rules, _accepted_types(request))
+        if refused is not None:
             return problem(DOOR_REFUSAL_STATUS[refused], refused.value, sentence(refused))
         if counts.running > settings.max_requests:
             return problem(503, "busy", "Too many requests are running.", {"Retry-After": "1"})
