@@ -12,6 +12,8 @@ def test_equal_values_are_one_object():
 
 def test_their_number_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "MAX_INTERNED", 10)
-    for number in range(100):
+    first, again = ((number, "first") for number in (1, 1))
+    assert intern(first) is intern(again) is first
+    for number in range(10):
         assert intern((number,)) == (number,)
-    assert len(module._known) <= 10
+    assert intern(again) is again, "the first is forgotten"

@@ -30,7 +30,7 @@ class Fleet:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.running: dict[str, asyncio.subprocess.Process] = {}
-        self.ports = {name: _free() for name in ("grpc", "rest", "enrol", "edge", "admin", "edge2", "admin2")}
+        self.ports = {name: free_port() for name in ("grpc", "rest", "enrol", "edge", "admin", "edge2", "admin2")}
 
     def at(self, name: str) -> str:
         return f"127.0.0.1:{self.ports[name]}"
@@ -161,7 +161,7 @@ def token_is_nowhere(fleet: Fleet, token: str) -> bool:
     return not any(secret in path.read_bytes() for path in fleet.folder.rglob("*") if path.is_file())
 
 
-def _free() -> int:
+def free_port() -> int:
     """Below the range that the system takes for connections."""
     for _ in range(200):
         number = random.randrange(20_000, 32_000)

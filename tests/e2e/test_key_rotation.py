@@ -17,7 +17,7 @@ from aiohttp import web
 from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
 from kernel.auth.token import mint
 from system.clock import SystemClock
-from tests.e2e.test_fleet_trust import _free
+from tests.e2e.test_fleet_trust import free_port
 
 WITHIN = 30.0
 PATH = "/cdn/eu/film/"
@@ -29,7 +29,7 @@ class Ground:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.running: dict[str, asyncio.subprocess.Process] = {}
-        self.ports = {name: _free() for name in ("grpc", "rest", "edge", "admin", "services", "origin")}
+        self.ports = {name: free_port() for name in ("grpc", "rest", "edge", "admin", "services", "origin")}
 
     def at(self, name: str) -> str:
         return f"127.0.0.1:{self.ports[name]}"

@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.e2e.test_fleet_trust import _free
+from tests.e2e.test_fleet_trust import free_port
 
 WITHIN = 30.0
 PROGRAMS = {
@@ -51,7 +51,7 @@ def status_of(url: str) -> int:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_that_is_ready_serves_at_all_its_doors(name: str, tmp_path: Path) -> None:
     """Control used to say so before its gRPC and enrolment listeners were open."""
-    doors = {letter: f"127.0.0.1:{_free()}" for letter in "abc"}
+    doors = {letter: f"127.0.0.1:{free_port()}" for letter in "abc"}
     given = [text.format(folder=tmp_path / "data", **doors) for text in PROGRAMS[name]]
     open_doors = [place for letter, place in doors.items() if f"{{{letter}}}" in PROGRAMS[name]]
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}

@@ -140,7 +140,7 @@ class Scenario:
         self.clock = FakeClock()
         self.unexpected: list[str] = []
         self._geo = geo
-        self._origins: list[Origin] = []
+        self.origins: list[Origin] = []
         self._nodes: list[Node] = []
         self._controls: list[MemoryControl] = []
         self._before = asyncio.all_tasks()
@@ -158,13 +158,13 @@ class Scenario:
 
     def origin(self, name: str) -> Origin:
         made = Origin(name, self.network, self.clock)
-        self._origins.append(made)
+        self.origins.append(made)
         return made
 
     def library(self, name: str) -> Library:
         """An origin that holds objects as a file server does."""
         made = Library(name, self.network, self.clock)
-        self._origins.append(made)
+        self.origins.append(made)
         return made
 
     def edge(self, name: str, upstream: Origin | Node | list[Any], **settings: Any) -> Node:
@@ -194,7 +194,7 @@ class Scenario:
 
     def unexpected_requests(self) -> list[str]:
         """Requests that no origin expected, in the order they came to each."""
-        return [line for origin in self._origins for line in origin.unexpected]
+        return [line for origin in self.origins for line in origin.unexpected]
 
     async def ends(self) -> None:
         """Stop every actor; fail on unexpected requests, on expected ones that never came, on errors and leaks."""
@@ -202,13 +202,13 @@ class Scenario:
             await node.stops()
         for control in self._controls:
             await control.goes_down()
-        for origin in self._origins:
+        for origin in self.origins:
             origin.goes_down()
         await turns(20)
         # An unexpected request is often why another one never came, so it is named first.
         unexpected = self.unexpected_requests()
         assert not unexpected, f"unexpected requests: {unexpected}"
-        left = [line for origin in self._origins for line in origin.left()]
+        left = [line for origin in self.origins for line in origin.left()]
         assert not left, f"expected requests that never came: {left}"
         assert not self.unexpected, f"unexpected errors: {self.unexpected}"
         me = asyncio.current_task()

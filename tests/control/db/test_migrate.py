@@ -55,7 +55,7 @@ async def test_tables_of_nobody_are_refused(tmp_path, make_database) -> None:
 async def test_a_migration_that_fails_leaves_the_database_as_it_was(make_database, monkeypatch) -> None:
     database = make_database()
     async with database.writing.begin() as connection:
-        await connection.run_sync(_drop_all)
+        await connection.run_sync(drop_all)
         monkeypatch.setattr(control.db.migrate, "HEAD", "0001")
         await migrate(connection)
         await connection.execute(text("CREATE TABLE receipts (n INTEGER)"))  # in the way of the next
@@ -74,7 +74,7 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(make_databas
 async def test_replicas_that_start_together_over_an_empty_database_take_turns(make_database) -> None:
     database = make_database()
     async with database.writing.begin() as connection:
-        await connection.run_sync(_drop_all)
+        await connection.run_sync(drop_all)
     await database.engine.dispose()
     stores = await asyncio.gather(*(Store.open(make_database()) for _ in range(3)))
     assert len({store.desired.epoch for store in stores}) == 1
@@ -82,6 +82,6 @@ async def test_replicas_that_start_together_over_an_empty_database_take_turns(ma
         await store.dispose()
 
 
-def _drop_all(connection) -> None:
+def drop_all(connection) -> None:
     for name in inspect(connection).get_table_names():
         connection.execute(text(f'DROP TABLE "{name}"'))

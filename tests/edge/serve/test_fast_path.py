@@ -163,7 +163,7 @@ async def test_a_stale_object_does_not_go_straight(tcp: Scenario) -> None:
     assert [await _gets(wire, token, number) for number in (1, 2)] == [200, 200]
     before = edge.counts.fast_path_hits
     await edge.cache.purge(PurgeRequest(everything=True, soft=True))
-    tcp._origins[0].expects(f"{FOLDER}00002.m4s").answers(200, b"segment 2", cache_control="max-age=600")
+    tcp.origins[0].expects(f"{FOLDER}00002.m4s").answers(200, b"segment 2", cache_control="max-age=600")
     assert await _gets(wire, token, 2) == 200
     assert edge.counts.fast_path_hits == before
     wire.writer.close()

@@ -103,7 +103,7 @@ async def test_a_flipped_bit_under_a_running_edge_is_not_sent(s: Scenario) -> No
         changed.seek(3_000_000)
         changed.write(bytes([BIG[3_000_000] ^ 1]))
     os.utime(file, ns=(0, file.stat().st_mtime_ns + 1_000_000))
-    origin = s._origins[0]
+    origin = s.origins[0]
     origin.expects(FOLDER + "big.m4s").answers(200, BIG, cache_control="max-age=60")
     wire.asks("big.m4s")
     assert await wire.gets() == (200, BIG)

@@ -12,13 +12,13 @@ from control.db.schema import audit
 from control.desired.resources import Change
 from kernel.fleet.messages import RULES
 from tests.control.db.test_audit_table import LEGACY, legacy
-from tests.control.db.test_migrate import _drop_all
+from tests.control.db.test_migrate import drop_all
 
 
 async def test_rows_of_before_are_kept_and_adopted(make_database, open_store, clock, tmp_path, monkeypatch) -> None:
     database = make_database()
     async with database.writing.begin() as connection:
-        await connection.run_sync(_drop_all)
+        await connection.run_sync(drop_all)
         monkeypatch.setattr(control.db.migrate, "HEAD", "0002")
         await migrate(connection)
         names = (*LEGACY, "hash")
