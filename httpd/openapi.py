@@ -48,7 +48,7 @@ class Operation:
     responses: Mapping[str, str] = field(default_factory=lambda: {"200": "OK"})
     """Descriptions of the responses that are not problems, by status."""
     response_schema: Schema | None = None
-    """JSON schema of the body of 200 and 201."""
+    """JSON schema of the body of 200, 201 and 202."""
     errors: Mapping[str, str] = field(default_factory=lambda: {"default": "A problem (RFC 9457)"})
     """Descriptions of the problem responses, by status or `default`."""
     security: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ def make_document(
 def _operation(operation: Operation) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, text in operation.responses.items():
-        schema = operation.response_schema if status in ("200", "201") else None
+        schema = operation.response_schema if status in ("200", "201", "202") else None
         responses[status] = {"description": text} | ({"content": _content(schema)} if schema else {})
     problem = _content({"$ref": "#/components/schemas/Problem"}, "application/problem+json")
     responses |= {status: {"description": text, "content": problem} for status, text in operation.errors.items()}

@@ -22,7 +22,7 @@ from prometheus_client import generate_latest
 from httpd.problem import problem
 from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
 from kernel.clock import Clock
-from kernel.errors import BadSettings
+from kernel.errors import BadSettings, StorageFailed
 from rpc.supervised import Supervised
 from services.catalogue.feed import ChangeFeed
 from services.catalogue.origin_poll import LibraryPoller
@@ -66,6 +66,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 STATS_SECONDS = 5.0
+WINDOW_SECONDS = 1.0
+"""How late search, recommendations and control may see that a licence window has opened or closed."""
 
 Task = Callable[[], Coroutine[Any, Any, None]]
 """A background task that runs for as long as the application serves."""
@@ -157,11 +159,17 @@ class _Builder:
 
     def _catalogue(self) -> None:
         settings = self.settings
-        self.routes += CatalogueRoutes(self.store, self.feed.notify_change).routes()
-        self.tasks.append(self._count_titles)
+        self.routes += CatalogueRoutes(self.store, self.feed.notify_change, self.clock).routes()
+        self.tasks += [self._count_titles, self._apply_windows]
         if settings.origin:
             poll = LibraryPoller(
-                self.client, settings.origin, self.store, self.feed.notify_change, self.counters, settings.origin_poll
+                self.client,
+                settings.origin,
+                self.store,
+                self.feed.notify_change,
+                self.counters,
+                self.clock,
+                settings.origin_poll,
             )
             self.tasks.append(poll.run)
         if settings.control:
@@ -179,6 +187,16 @@ class _Builder:
             changes = CatalogueForControl(self.store, self.feed)
             await LicenceSync(control, changes, source, self.counters).run()
 
+    async def _apply_windows(self) -> None:
+        """Open and close licence windows when they are due, for ever."""
+        while True:
+            try:
+                if await self.store.apply_due_windows(self.clock.wall()):
+                    self.feed.notify_change()
+            except StorageFailed as error:
+                log.warning("licence-windows-not-applied", error=str(error))
+            await asyncio.sleep(WINDOW_SECONDS)
+
     async def _count_titles(self) -> None:
         while True:
             titles, playable = await self.store.count()
@@ -193,7 +211,7 @@ class _Builder:
         self.stack.push_async_callback(store.close)
         writes: GroupCommit[Session | PositionUpdate] = GroupCommit(store.write)
         signing = TokenSigning(self.signing_key, settings.region, settings.token_ttl)
-        catalogue = CatalogueForPlayback(self.store)
+        catalogue = CatalogueForPlayback(self.store, self.clock)
         control, signals = await self._routing()
         finder = EdgeFinder(control, settings.edges, settings.region, self.clock, self.counters)
         playback = PlaybackRoutes(catalogue, store, writes, signing, finder, self.clock, self.counters, signals)
@@ -265,7 +283,7 @@ class _Builder:
     def _gateway(self) -> None:
         settings = self.settings
         origin = OriginClient(self.client, settings.origin, settings.region)
-        catalogue = CatalogueForPlayback(self.store)
+        catalogue = CatalogueForPlayback(self.store, self.clock)
         self.routes += PageRoutes(origin, catalogue, settings.edges, self.authenticator, self.clock).routes()
         self.routes += Gateway(origin, settings.edges).routes()
 

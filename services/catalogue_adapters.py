@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from kernel.clock import Clock
 from services.catalogue.feed import ChangeFeed
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import Change, Title, is_licensed
+from services.catalogue.title import Change, Title, is_available
 from services.playback.eligibility import PlaybackTitle
 from services.recommend.service import RecommendTitle
 from services.search.schema import IndexedTitle
@@ -15,26 +16,27 @@ from services.search.schema import IndexedTitle
 class CatalogueForPlayback:
     """The catalogue for playback and the gateway."""
 
-    def __init__(self, store: CatalogueStore) -> None:
+    def __init__(self, store: CatalogueStore, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     async def playback_title(self, content_id: str, country: str | None) -> PlaybackTitle | None:
         """The film of a title; None if there is no such title."""
         title = await self._store.get(content_id)
-        return None if title is None else as_playback_title(title, country)
+        return None if title is None else as_playback_title(title, country, self._clock.wall())
 
     async def thumbnail(self, content_id: str, country: str | None) -> str | None:
         """The path of a title's thumbnail; None if it has none or is not licensed there."""
         title = await self._store.get(content_id)
-        if title is None or title.playable is None or not is_licensed(title.countries, country):
+        if title is None or title.playable is None or not is_available(title, country, self._clock.wall()):
             return None
         return title.playable.thumbnail
 
 
-def as_playback_title(title: Title, country: str | None) -> PlaybackTitle:
-    """Convert a catalogue title for playback."""
+def as_playback_title(title: Title, country: str | None, now: float) -> PlaybackTitle:
+    """Convert a catalogue title for playback at `now` (Unix seconds)."""
     made = title.playable
-    where = is_licensed(title.countries, country)
+    where = is_available(title, country, now)
     if made is None:
         return PlaybackTitle(title.title, where, published=False, attribution=title.attribution)
     tops = [(one.lines or one.height or 0, one.bandwidth or 0) for one in made.renditions]
@@ -82,6 +84,7 @@ def _entry(change: Change) -> IndexedTitle:
         title.description,
         title.countries,
         title.popularity,
+        change.deleted,
     )
 
 
@@ -103,11 +106,13 @@ class CatalogueForRecommend:
     async def follow(self, after: int) -> AsyncIterator[tuple[int, list[RecommendTitle]]]:
         """Yield (sequence number, changed titles) after `after`."""
         async for batch in self._feed.follow(after):
-            yield batch[-1].seq, [_shown(change.title) for change in batch]
+            yield batch[-1].seq, [_shown(change) for change in batch]
 
 
-def _shown(title: Title) -> RecommendTitle:
-    return RecommendTitle(title.content_id, title.countries, title.popularity, title.playable is not None)
+def _shown(change: Change) -> RecommendTitle:
+    title = change.title
+    countries = () if change.deleted else title.countries  # a deleted title is licensed nowhere
+    return RecommendTitle(title.content_id, countries, title.popularity, title.playable is not None)
 
 
 class CatalogueForControl:

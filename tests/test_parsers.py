@@ -67,7 +67,7 @@ from kernel.upstreams.upstream_url import UPSTREAM
 from loadtest.player.dash import read_dash
 from loadtest.player.hls import read_hls, read_timeline
 from services.catalogue.routes import decode_cursor
-from services.catalogue.title import parse_line
+from services.catalogue.title_line import parse_line
 from services.http.caller import Authenticator
 from services.http.geo import viewer_address
 from services.playback.eligibility import parse_bitrate

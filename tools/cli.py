@@ -51,6 +51,12 @@ COMMANDS = (
         ("file",),
     ),
     Command(
+        "catalogue export",
+        "services.catalogue.export_command",
+        "Write all titles of the catalogue to a file that `catalogue import` reads.",
+        ("file",),
+    ),
+    Command(
         "catalogue licence",
         "services.catalogue.licence_command",
         "Set the countries where a title may be watched.",

@@ -1,4 +1,4 @@
-"""`matinee catalogue import FILE`: import titles from JSON lines or a JSON list, plain or gzipped."""
+"""`matinee catalogue import FILE`: import titles from JSON lines or a JSON list, plain or gzipped, all or none."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 import msgspec
 
 from kernel.errors import MatineeError
-from services.catalogue.store import CatalogueStore
-from services.catalogue.title import ImportedTitle, LineError, parse_line
+from kernel.settings.table import SWITCH, setting
+from services.catalogue.store import CatalogueStore, ImportTransaction
+from services.catalogue.title_line import ImportedTitle, LineError, parse_line
 from services.import_file import BadLines, ImportFile, open_import_file
 from services.storage.location import data_setting, database_setting, locate_database, password_file_setting
+from system.clock import SystemClock
 
 BATCH = 2000
 MAX_LINE_LENGTH = 1 << 20
@@ -28,13 +30,18 @@ class ImportSettings:
     data: Path = data_setting()
     database: str | None = database_setting()
     database_password_file: Path | None = password_file_setting()
+    skip_invalid: bool = setting(SWITCH, "off", "Import the valid lines of a file that has invalid ones.")
 
 
 SETTINGS = ImportSettings
 
 
+class _InvalidLines(Exception):
+    """Leaves the transaction, so that nothing of the file is imported."""
+
+
 def run(settings: ImportSettings, file: str) -> int:
-    """Import FILE. Returns 1 if any line was invalid; the valid ones are imported all the same."""
+    """Import FILE. Returns 1 if any line was invalid: then nothing is imported, unless `skip_invalid` is on."""
     return asyncio.run(_import(settings, file))
 
 
@@ -43,54 +50,57 @@ async def _import(settings: ImportSettings, file: str) -> int:
         store = CatalogueStore(locate_database(settings, "catalogue"))
         await store.open()
         faults = BadLines(source)
-        importer = _Importer(store, source)
+        importer = _Importer(source)
         try:
-            for number, item in _items(source):
-                found = item if isinstance(item, LineError) else parse_line(item)
-                if isinstance(found, LineError):
-                    faults.report(number, found)
-                else:
-                    await importer.add(found)
-        finally:  # Keep what was read before a damaged or truncated file broke off.
-            await importer.flush()
+            async with store.importing(SystemClock().wall()) as transaction:
+                await importer.import_lines(transaction, faults)
+                if faults.count and not settings.skip_invalid:
+                    raise _InvalidLines
+        except _InvalidLines:
+            source.print_line(
+                f"{faults.count} invalid lines, so nothing was imported: mend them, or use --skip-invalid"
+            )
+            return 1
+        finally:
             await store.close()
-    print(importer.summary())
+    print(importer.summary(transaction.changed))
     if faults.count:
         source.print_line(f"skipped {faults.count} invalid lines")
     return 1 if faults.count else 0
 
 
 class _Importer:
-    """Writes titles in batches, and counts them."""
+    """Reads a file into batches, and counts its titles."""
 
-    def __init__(self, store: CatalogueStore, source: ImportFile) -> None:
-        self._store = store
+    def __init__(self, source: ImportFile) -> None:
         self._source = source
-        self._batch: list[ImportedTitle] = []
         self._content_ids: set[str] = set()
-        self.read = 0
-        self.changed = 0
+        self._read = 0
 
-    async def add(self, record: ImportedTitle) -> None:
-        """Import a title, together with others of its batch."""
-        self.read += 1
-        self._content_ids.add(record.title.content_id)
-        self._batch.append(record)
-        if len(self._batch) >= BATCH:
-            await self.flush()
+    async def import_lines(self, transaction: ImportTransaction, faults: BadLines) -> None:
+        """Write the valid lines within the transaction, and report the others."""
+        batch: list[ImportedTitle] = []
+        for number, item in _items(self._source):
+            found = item if isinstance(item, LineError) else parse_line(item)
+            if isinstance(found, LineError):
+                faults.report(number, found)
+                continue
+            self._read += 1
+            self._content_ids.add(found.title.content_id)
+            batch.append(found)
+            if len(batch) == BATCH:
+                await transaction.write(batch)
+                batch = []
+                self._source.show_progress(f"{self._read} titles")
+        if batch:
+            await transaction.write(batch)
+        self._source.show_progress(f"{self._read} titles")
 
-    async def flush(self) -> None:
-        """Write the pending batch."""
-        if self._batch:
-            self.changed += await self._store.import_titles(self._batch)
-            self._batch = []
-        self._source.show_progress(f"{self.read} titles")
-
-    def summary(self) -> str:
+    def summary(self, changed: int) -> str:
         """The result in one line."""
-        repeated = self.read - len(self._content_ids)
+        repeated = self._read - len(self._content_ids)
         note = f"; {repeated} lines repeat a title of the file (same contentId, or same title and year)"
-        return f"{self.read} titles read, {self.changed} new or changed{note if repeated else ''}"
+        return f"{self._read} titles read, {changed} new or changed{note if repeated else ''}"
 
 
 def _items(source: ImportFile) -> Iterator[tuple[int, bytes | msgspec.Raw | LineError]]:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from kernel.vocabulary import is_content_id
-from services.catalogue.title import COUNTRY, Playable, Rendition, Title, normalise_countries
+from services.catalogue.title import COUNTRY, Encryption, Playable, Rendition, Title, Track, normalise_countries
 
 _PATH = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", re.ASCII)
 
@@ -28,6 +28,8 @@ class LibraryTitle(Struct, frozen=True, rename="camel"):
     streams: dict[str, str] = {}
     tiers: dict[str, dict[str, str]] = {}
     thumbnail: str | None = None
+    tracks: list[Track] = []
+    encryption: Encryption | None = None
 
 
 class _Library(Struct):
@@ -69,6 +71,8 @@ def to_playable(entry: LibraryTitle) -> Playable:
         renditions=tuple(entry.renditions),
         streams={name: path for name, path in streams.items() if _is_below(path)},
         thumbnail=entry.thumbnail if entry.thumbnail and _is_below(entry.thumbnail) else None,
+        tracks=tuple(entry.tracks),
+        encryption=entry.encryption,
     )
 
 
@@ -104,6 +108,8 @@ def merge_published(known: Title | None, seen: LibraryTitle | None, entry: Libra
         for name in ("title", "year", "genres", "cast", "description", "attribution", "countries")
         if getattr(before, name) != getattr(published, name)
     }
+    if "countries" in changed:
+        changed["windows"] = None
     return msgspec.structs.replace(known, playable=published.playable, **changed)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import aiohttp
 import structlog
 
+from kernel.clock import Clock
 from kernel.errors import StorageFailed
 from services.catalogue.library import parse_library
 from services.catalogue.store import CatalogueStore
@@ -25,8 +26,9 @@ class LibraryPoller:
 
     def __init__(
         self, session: aiohttp.ClientSession, origin: str, store: CatalogueStore, changed: Callable[[], None],
-        counters: Counters, every: float,
+        counters: Counters, clock: Clock, every: float,
     ) -> None:  # fmt: skip
+        self._clock = clock
         self._session = session
         self._url = f"{origin}/library"
         self._store = store
@@ -68,7 +70,7 @@ class LibraryPoller:
         entries, faults = parse_library(body)
         for fault in faults[:10]:
             log.warning("library-entry-invalid", error=fault)
-        if await self._store.sync_library(entries):
+        if await self._store.sync_library(entries, self._clock.wall()):
             log.info("library-read", titles=len(entries))
             self._changed()
         self._etag = etag

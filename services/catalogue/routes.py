@@ -4,57 +4,65 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from httpd.openapi import Parameter
+from kernel.clock import Clock
 from kernel.errors import BadRequest
 from kernel.vocabulary import CONTENT_ID
-from services.catalogue.store import CatalogueStore, Position
-from services.catalogue.title import COUNTRY, MAX_POPULARITY, Title, is_licensed, normalise_countries
+from services.catalogue.licence import MAX_WINDOWS
+from services.catalogue.store import CatalogueStore, Outcome, Position
+from services.catalogue.title import COUNTRY, MAX_POPULARITY, is_available, normalise_countries
+from services.catalogue.title_json import TITLE_BODY, TITLE_SCHEMA, title_json
+from services.catalogue.title_line import LineError, TitleLine, WindowLine, check_line, parse_windows
 from services.http import params
 from services.http.request_context import request_context, viewer_country
 from services.http.route import Access, Route, json_response
 
-TITLE_SCHEMA = {
+LICENCE_BODY: dict[str, object] = {
     "type": "object",
-    "required": ["contentId", "title", "playable"],
     "properties": {
-        "contentId": {"type": "string"},
-        "title": {"type": "string"},
-        "year": {"type": ["integer", "null"]},
-        "genres": {"type": "array", "items": {"type": "string"}},
-        "cast": {"type": "array", "items": {"type": "string"}},
-        "description": {"type": "string"},
-        "playable": {"type": "boolean"},
-        "durationSeconds": {"type": ["number", "null"]},
-        "thumbnail": {"type": ["string", "null"]},
-        "rating": {"type": ["number", "null"]},
-        "popularity": {"type": "number"},
-        "attribution": {"type": "string"},
+        "countries": {"type": ["array", "null"], "items": {"type": "string"}},
+        "windows": {"type": ["array", "null"], "items": {"type": "object"}},
     },
 }
+LISTING: dict[str, object] = {
+    "type": "object",
+    "properties": {
+        "titles": {"type": "array", "items": TITLE_SCHEMA},
+        "nextCursor": {"type": ["string", "null"]},
+    },
+}
+MAX_CHILDREN = 1000
 MAX_IDS = 100
 MAX_CURSOR_LENGTH = 300
+_ETAG = re.compile(r'"(\d{1,18})"', re.ASCII)
 _COUNTRY = Parameter("country", "Use this country instead of the viewer's own (API key only).")
 
 
 class LicenceBody(Struct, forbid_unknown_fields=True):
-    """The body of a licence: null = everywhere, a list = only there, an empty list = nowhere."""
+    """The body of a licence: `countries` null = everywhere, a list = only there, an empty list = nowhere; or `windows`.
 
-    countries: Annotated[list[Annotated[str, Meta(pattern=COUNTRY)]], Meta(max_length=300)] | None
+    A window is `{countries, starts, ends}`; `starts` and `ends` are RFC 3339 or Unix seconds.
+    """
+
+    countries: Annotated[list[Annotated[str, Meta(pattern=COUNTRY)]], Meta(max_length=300)] | UnsetType | None = UNSET
+    windows: Annotated[list[WindowLine], Meta(max_length=MAX_WINDOWS)] | None = None
 
 
 class CatalogueRoutes:
-    """GET /titles, GET /titles/{id}, PUT /titles/{id}/licence."""
+    """GET /titles, GET, PUT and DELETE /titles/{id}, PUT /titles/{id}/licence."""
 
-    def __init__(self, store: CatalogueStore, changed: Callable[[], None]) -> None:
+    def __init__(self, store: CatalogueStore, changed: Callable[[], None], clock: Clock) -> None:
         self._store = store
         self._changed = changed
+        self._clock = clock
 
     def routes(self) -> tuple[Route, ...]:
         """The catalogue's route table."""
@@ -62,29 +70,32 @@ class CatalogueRoutes:
         page = (
             Parameter("cursor", "The `nextCursor` of the previous page."),
             Parameter("ids", "Only these titles: at most 100 contentIds, comma-separated; one page, in no order."),
+            Parameter("parent", "Only the seasons or episodes of this title, in their order; one page."),
             Parameter("limit", "Titles per page, 1 to 100.", schema={"type": "integer", "default": 50}),
             _COUNTRY,
         )
-        listing = {
-            "type": "object",
-            "properties": {
-                "titles": {"type": "array", "items": TITLE_SCHEMA},
-                "nextCursor": {"type": ["string", "null"]},
-            },
-        }
-        body = {"type": "object", "properties": {"countries": {"type": ["array", "null"], "items": {"type": "string"}}}}
         return (
             Route(
                 "GET", "/titles", self.list_titles, Access.VIEWER, "Titles licensed in the viewer's country",
-                page, response=listing,
+                page, response=LISTING,
             ),
             Route(
                 "GET", "/titles/{contentId}", self.get_title, Access.VIEWER, "One title",
                 (one, _COUNTRY), response=TITLE_SCHEMA, errors=(404,),
             ),
             Route(
+                "PUT", "/titles/{contentId}", self.put_title, Access.OPERATOR,
+                "Create or replace a title; If-Match and If-None-Match are honoured", (one,), body=TITLE_BODY,
+                response=TITLE_SCHEMA, statuses=(200, 201), errors=(412,),
+            ),
+            Route(
+                "DELETE", "/titles/{contentId}", self.delete_title, Access.OPERATOR, "Delete an unpublished title",
+                (one,), response={"type": "object"}, errors=(404, 409, 412),
+            ),
+            Route(
                 "PUT", "/titles/{contentId}/licence", self.put_licence, Access.OPERATOR,
-                "Set the countries of a title's licence", (one,), body=body, response=TITLE_SCHEMA, errors=(404,),
+                "Set where and when a title may be watched", (one,), body=LICENCE_BODY, response=TITLE_SCHEMA,
+                errors=(404,),
             ),
         )  # fmt: skip
 
@@ -93,6 +104,9 @@ class CatalogueRoutes:
         named = params.text(request, "ids")
         if named is not None:
             return await self._list_by_ids(request, named)
+        parent = params.text(request, "parent")
+        if parent is not None:
+            return await self._list_children(request, params.content_id(parent))
         limit = params.integer(request, "limit", 50, 1, 100)
         cursor = params.text(request, "cursor")
         country = viewer_country(request)
@@ -109,22 +123,68 @@ class CatalogueRoutes:
             raise BadRequest(400, "parameter-range", f"query parameter `ids` names more than {MAX_IDS} titles")
         country, operator = viewer_country(request), request_context(request).caller.operator
         found = (await self._store.get_many(ids)).values()
-        shown = [title_json(title, operator=operator) for title in found if is_licensed(title.countries, country)]
+        now = self._clock.wall()
+        shown = [title_json(title, operator=operator) for title in found if is_available(title, country, now)]
         return json_response({"titles": shown, "nextCursor": None})
+
+    async def _list_children(self, request: web.Request, parent: str) -> web.Response:
+        operator = request_context(request).caller.operator
+        found = await self._store.list_children(parent, viewer_country(request), MAX_CHILDREN)
+        return json_response({"titles": [title_json(title, operator=operator) for title in found], "nextCursor": None})
 
     async def get_title(self, request: web.Request) -> web.Response:
         """One title; 404 also if it is not licensed in the viewer's country."""
-        title = await self._store.get(params.content_id(request.match_info["contentId"]))
+        found = await self._store.get_with_seq(params.content_id(request.match_info["contentId"]))
         operator = request_context(request).caller.operator and params.country(request) is None
-        if title is None or not (operator or is_licensed(title.countries, viewer_country(request))):
+        if found is None or not (operator or is_available(found[1], viewer_country(request), self._clock.wall())):
             raise BadRequest(404, "title-unknown", "there is no such title in this country")
-        return json_response(title_json(title, operator=request_context(request).caller.operator))
+        return _with_etag(title_json(found[1], operator=request_context(request).caller.operator), found[0])
+
+    async def put_title(self, request: web.Request) -> web.Response:
+        """Create or replace a title, unless somebody else changed it meanwhile (If-Match, RFC 9110 section 13.1.1)."""
+        content_id = params.content_id(request.match_info["contentId"])
+        expected = expected_seq(request)
+        record = check_line(await params.body(request, TitleLine), content_id)
+        if isinstance(record, LineError):
+            raise BadRequest(400, "body-field", str(record))
+        outcome, seq = await self._store.put_title(record, self._clock.wall(), expected)
+        if outcome is Outcome.CONFLICT:
+            raise _conflict(seq)
+        title = await self._store.get(content_id)
+        if title is None:
+            raise BadRequest(404, "title-unknown", "the title was deleted while it was written")
+        self._changed()
+        status = 201 if outcome is Outcome.CREATED else 200
+        return _with_etag(title_json(title, operator=True), seq, status)
+
+    async def delete_title(self, request: web.Request) -> web.Response:
+        """Delete a title that is not published."""
+        content_id = params.content_id(request.match_info["contentId"])
+        expected = expected_seq(request)
+        match await self._store.delete_title(content_id, expected):
+            case Outcome.UNKNOWN:
+                raise BadRequest(404, "title-unknown", "there is no such title")
+            case Outcome.CONFLICT:
+                raise _conflict(expected or 0)
+            case Outcome.PLAYABLE:
+                raise BadRequest(409, "title-published", "the origin publishes this title: remove it there first")
+            case _:
+                self._changed()
+        return json_response({"contentId": content_id, "status": "deleted"})
 
     async def put_licence(self, request: web.Request) -> web.Response:
         """Set a title's countries."""
         content_id = params.content_id(request.match_info["contentId"])
-        countries = (await params.body(request, LicenceBody)).countries
-        done = await self._store.set_licence(content_id, None if countries is None else normalise_countries(countries))
+        licence = await params.body(request, LicenceBody)
+        if (licence.countries is UNSET) == (licence.windows is None):
+            raise BadRequest(400, "body-field", "the body must have one of `countries` and `windows`")
+        countries = None if licence.countries is UNSET else licence.countries
+        try:
+            windows = None if licence.windows is None else parse_windows(licence.windows)
+        except ValueError as error:
+            raise BadRequest(400, "body-field", f"field `windows`: {error}") from None
+        listed = None if countries is None else normalise_countries(countries)
+        done = await self._store.set_licence(content_id, listed, windows, self._clock.wall())
         title = await self._store.get(content_id) if done else None
         if title is None:
             raise BadRequest(404, "title-unknown", "there is no such title")
@@ -132,24 +192,30 @@ class CatalogueRoutes:
         return json_response(title_json(title, operator=True))
 
 
-def title_json(title: Title, *, operator: bool) -> dict[str, Any]:
-    """A title as JSON; only operators see its countries."""
-    film = title.playable
-    shown = {
-        "contentId": title.content_id,
-        "title": title.title,
-        "year": title.year,
-        "genres": title.genres,
-        "cast": title.cast,
-        "description": title.description,
-        "playable": film is not None,
-        "durationSeconds": film.duration if film else None,
-        "thumbnail": f"/posters/{title.content_id}" if film and film.thumbnail else None,
-        "rating": title.rating,
-        "popularity": title.popularity,
-        "attribution": title.attribution,
-    }
-    return shown | {"countries": title.countries} if operator else shown
+def _with_etag(body: dict[str, Any], seq: int, status: int = 200) -> web.Response:
+    response = json_response(body, status=status)
+    response.headers["ETag"] = f'"{seq}"'
+    return response
+
+
+def _conflict(seq: int) -> BadRequest:
+    return BadRequest(412, "title-changed", f"somebody else changed the title (it is at {seq}): read it again")
+
+
+def expected_seq(request: web.Request) -> int | None:
+    """The sequence number that the caller saw, by If-Match; 0 by `If-None-Match: *`; None for whatever there is.
+
+    Raises BadRequest for a field that no ETag of ours can satisfy.
+    """
+    if request.headers.get("If-None-Match", "").strip() == "*":
+        return 0
+    match = request.headers.get("If-Match", "").strip()
+    if match in ("", "*"):
+        return None
+    found = _ETAG.fullmatch(match)
+    if found is None:
+        raise BadRequest(412, "title-changed", "If-Match names no version of this title: send the ETag of GET")
+    return int(found[1])
 
 
 _Position = tuple[

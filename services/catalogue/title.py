@@ -1,20 +1,68 @@
-"""The catalogue's title, and the parser of an import file's lines. Pure."""
+"""The catalogue's title: what it is, who made it, where and when it may be watched, what is published of it. Pure."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-import unicodedata
-from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
+
+from kernel.vocabulary import Tier
+from services.catalogue.licence import (
+    Availability,
+    Verdict,
+    Windows,
+    judge_licence,
+    open_countries,
+    windows_of,
+)
 
 COUNTRY = r"^[A-Za-z]{2}\Z"
 MAX_POPULARITY = 1e12
 Word = Annotated[str, Meta(min_length=1, max_length=200)]
 Country = Annotated[str, Meta(pattern=COUNTRY)]
+
+
+class Kind(StrEnum):
+    """What a title is. A season names its series as `parent`, an episode its season or series."""
+
+    FILM = "film"
+    SERIES = "series"
+    SEASON = "season"
+    EPISODE = "episode"
+
+
+class Person(Struct, frozen=True, omit_defaults=True):
+    """Somebody of the cast or crew; `role` such as actor, director, writer; `character` of an actor."""
+
+    name: Word
+    role: Annotated[str, Meta(min_length=1, max_length=40)] = "actor"
+    character: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Artwork(Struct, frozen=True, omit_defaults=True):
+    """A picture: `kind` poster, backdrop, logo or thumbnail; `url` absolute, or a path of the origin."""
+
+    kind: Annotated[str, Meta(pattern=r"^(poster|backdrop|logo|thumbnail)\Z")]
+    url: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^(https?://|/)[\x21-\x7e]*\Z")]
+    width: Annotated[int, Meta(ge=1, le=20_000)] | None = None
+    height: Annotated[int, Meta(ge=1, le=20_000)] | None = None
+
+
+class Track(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """An audio or subtitle track of a publication; `language` by BCP 47."""
+
+    kind: str
+    language: str = ""
+    name: str = ""
+
+
+class Encryption(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """How a publication is encrypted: `scheme` cbcs or cenc, `key_ids` in hexadecimal by label (SD, HD, UHD, AUDIO)."""
+
+    scheme: str
+    key_ids: dict[str, str] = {}
 
 
 class Rendition(Struct, frozen=True, rename="camel"):
@@ -35,10 +83,18 @@ class Playable(Struct, frozen=True, rename="camel"):
     renditions: tuple[Rendition, ...] = ()
     streams: dict[str, str] = {}
     thumbnail: str | None = None
+    tracks: tuple[Track, ...] = ()
+    encryption: Encryption | None = None
 
 
 class Title(Struct, frozen=True, rename="camel"):
-    """One title. `countries` None = licensed everywhere, empty = nowhere; `playable` None = nothing published."""
+    """One title.
+
+    `countries`: where it may be watched now, None = everywhere, empty = nowhere; `windows`: its licence when that
+    changes with time, None when `countries` holds for ever. `playable` None = nothing published. `rating` is the
+    viewers' score, `maturity` the minimum age, `tier` the lowest plan that may watch it, `languages` by BCP 47,
+    `number` of a season or an episode.
+    """
 
     content_id: str
     title: str
@@ -51,93 +107,23 @@ class Title(Struct, frozen=True, rename="camel"):
     popularity: float = 0.0
     attribution: str = ""
     playable: Playable | None = None
+    kind: Kind = Kind.FILM
+    parent: str | None = None
+    number: int | None = None
+    people: tuple[Person, ...] = ()
+    maturity: int | None = None
+    tier: Tier | None = None
+    languages: tuple[str, ...] = ()
+    artwork: tuple[Artwork, ...] = ()
+    windows: Windows | None = None
 
 
 class Change(Struct, frozen=True):
-    """One entry of the change log: the title's state since sequence number `seq`."""
+    """One entry of the change log: the title's state since sequence number `seq`; `deleted` when it is gone."""
 
     seq: int
     title: Title
-
-
-class _Line(Struct, rename="camel"):
-    """A line of an import file; other fields are ignored."""
-
-    title: Annotated[str, Meta(min_length=1, max_length=500)]
-    content_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")] | None = None
-    year: Annotated[int, Meta(ge=1800, le=2200)] | None = None
-    genres: Annotated[list[Word], Meta(max_length=64)] | None = None
-    cast: Annotated[list[Word], Meta(max_length=1000)] | None = None
-    description: Annotated[str, Meta(max_length=50_000)] | None = None
-    extract: Annotated[str, Meta(max_length=50_000)] | None = None
-    countries: Annotated[list[Country], Meta(max_length=300)] | UnsetType | None = UNSET
-    rating: Annotated[float, Meta(ge=0, le=100)] | None = None
-    popularity: Annotated[float, Meta(ge=0, le=MAX_POPULARITY)] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedTitle:
-    """A title of an import file; `licence_given` is whether its line has the field `countries`."""
-
-    title: Title
-    licence_given: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LineError:
-    """Why a line is not a valid title: the invalid field ("" for the whole line), and the reason."""
-
-    field: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"field `{self.field}`: {self.why}" if self.field else self.why
-
-
-_lines = msgspec.json.Decoder(_Line)
-_FIELD = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
-
-
-def parse_line(line: bytes | msgspec.Raw) -> ImportedTitle | LineError:
-    """Parse one JSON object of an import file."""
-    try:
-        found = _lines.decode(line)
-    except msgspec.ValidationError as error:
-        return _fault(str(error))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return LineError("", f"not valid JSON: {error}")
-    name = " ".join(found.title.split())
-    if not name:
-        return LineError("title", "is blank")
-    if not name.isprintable():
-        return LineError("title", "has control characters")
-    given = found.countries is not UNSET
-    countries = None if found.countries is UNSET else found.countries
-    title = Title(
-        content_id=found.content_id or stable_content_id(name, found.year),
-        title=name,
-        year=found.year,
-        genres=_words(found.genres),
-        cast=_words(found.cast),
-        description=(found.description or found.extract or "").strip(),
-        countries=None if countries is None else normalise_countries(countries),
-        rating=found.rating,
-        popularity=found.popularity or 0.0,
-    )
-    return ImportedTitle(title, given)
-
-
-def _fault(message: str) -> LineError:
-    at = _FIELD.search(message)
-    why = message[: at.start()] if at else message
-    field = at["path"] if at else ""
-    missing = re.search(r"missing required field `(\w+)`", why)
-    return LineError(missing[1], "is missing") if missing else LineError(field, why[:1].lower() + why[1:])
-
-
-def _words(texts: list[str] | None) -> tuple[str, ...]:
-    stripped = (" ".join(text.split()) for text in texts or ())
-    return tuple(dict.fromkeys(text for text in stripped if text))
+    deleted: bool = False
 
 
 def normalise_countries(countries: list[str] | tuple[str, ...]) -> tuple[str, ...]:
@@ -145,15 +131,28 @@ def normalise_countries(countries: list[str] | tuple[str, ...]) -> tuple[str, ..
     return tuple(sorted({country.upper() for country in countries}))
 
 
-def stable_content_id(title: str, year: int | None) -> str:
-    """A contentId that is the same for the same title and year at every import: a slug, the year and a hash."""
-    key = f"{title.casefold()}\0{year or ''}".encode()
-    digest = hashlib.blake2b(key, digest_size=5).hexdigest()
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "title"
-    return "-".join(part for part in (slug, str(year) if year else "", digest) if part)
-
-
 def is_licensed(countries: tuple[str, ...] | None, country: str | None) -> bool:
     """Whether a licence covers a viewer's country; an unknown country is covered only by "everywhere"."""
     return countries is None or (country is not None and country in countries)
+
+
+def licence_of(title: Title) -> Windows | None:
+    """A title's licence as windows."""
+    return title.windows if title.windows is not None else windows_of(title.countries)
+
+
+def judge_title(title: Title, country: str | None, now: float) -> Verdict:
+    """Whether a viewer in `country` may watch a title at `now`."""
+    return judge_licence(licence_of(title), country, now)
+
+
+def is_available(title: Title, country: str | None, now: float) -> bool:
+    """Whether a viewer in `country` may watch a title at `now`."""
+    return judge_title(title, country, now).availability is Availability.AVAILABLE
+
+
+def with_open_countries(title: Title, now: float) -> Title:
+    """The title with the countries where its windows are open at `now`."""
+    if title.windows is None:
+        return title
+    return msgspec.structs.replace(title, countries=open_countries(title.windows, now))

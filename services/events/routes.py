@@ -70,11 +70,11 @@ class EventRoutes:
         return (
             Route(
                 "POST", "/events/cmcd", self.report_cmcd, Access.ANYBODY, "Report CMCD v2 events, a line each",
-                response=ACCEPTED, errors=(413, 429), content_types=CMCD_TYPES,
+                response=ACCEPTED, statuses=(202,), errors=(413, 429), content_types=CMCD_TYPES,
             ),
             Route(
                 "POST", "/events", self.report_events, Access.ANYBODY, "Report what happened in a player",
-                body=EVENTS, response=ACCEPTED, errors=(413, 429),
+                body=EVENTS, response=ACCEPTED, statuses=(202,), errors=(413, 429),
             ),
         )  # fmt: skip
 

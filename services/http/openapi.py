@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from httpd.openapi import API_KEY, Operation, make_document
@@ -15,6 +16,7 @@ _ERRORS = {
     404: "Not found",
     409: "Conflicts with the current state",
     410: "Gone: stop asking",
+    412: "Changed by somebody else: read it again",
     413: "Body too large",
     415: "Body is not JSON",
     429: "Too many requests: retry later",
@@ -55,6 +57,7 @@ def _operation(route: Route) -> Operation:
         route.summary,
         route.parameters,
         route.body,
+        responses={str(status): HTTPStatus(status).phrase for status in route.statuses},
         response_schema=route.response,
         errors={str(status): _ERRORS[status] for status in sorted(errors)},
         security=_SECURITY[route.access],

@@ -41,7 +41,9 @@ class Route:
     body: Mapping[str, Any] | None = None
     """JSON schema of the request body."""
     response: Mapping[str, Any] | None = None
-    """JSON schema of the body of a 200 response."""
+    """JSON schema of the body of a response that is not a problem."""
+    statuses: tuple[int, ...] = (200,)
+    """The statuses of responses that are not problems."""
     errors: tuple[int, ...] = ()
     content_types: frozenset[str] | None = JSON
     """The content types allowed for request bodies; None if another program checks them."""

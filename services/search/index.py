@@ -140,7 +140,8 @@ class TitleIndex:
             try:
                 for entry in entries:
                     self._writer.delete_documents_by_term("id", entry.content_id)
-                    self._writer.add_document(to_document(entry))
+                    if not entry.deleted:
+                        self._writer.add_document(to_document(entry))
                 self._writer.commit()
                 self._index.reload()
                 count = self._index.searcher().num_docs

@@ -17,7 +17,7 @@ EVERYWHERE = "*"
 
 
 class IndexedTitle(msgspec.Struct, frozen=True):
-    """A title for search. `countries` None = everywhere."""
+    """A title for search. `countries` None = everywhere; `deleted` when it leaves the index."""
 
     content_id: str
     title: str
@@ -27,6 +27,7 @@ class IndexedTitle(msgspec.Struct, frozen=True):
     text: str
     countries: tuple[str, ...] | None
     popularity: float
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

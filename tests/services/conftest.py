@@ -10,11 +10,14 @@ from aiohttp.test_utils import TestClient, TestServer
 from kernel.settings.table import resolve
 from services.app import build_services
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import ImportedTitle, Title
+from services.catalogue.title import Title
+from services.catalogue.title_line import ImportedTitle
 from services.server import MAX_LINE_LENGTH
 from services.settings import ServicesSettings
 from system.database.engine import DatabaseAddress
 from tests.doubles.clock import FakeClock
+
+NOW = 1_800_000_000.0
 
 
 class Origin:
@@ -164,7 +167,7 @@ async def fill(tmp_path):
     async def put(*titles):
         store = CatalogueStore(DatabaseAddress(tmp_path / "data" / "catalogue.sqlite3"))
         await store.open()
-        await store.import_titles([ImportedTitle(title, licence_given=True) for title in titles])
+        await store.import_titles([ImportedTitle(title, licence_given=True) for title in titles], NOW)
         await store.close()
 
     return put

@@ -1,9 +1,13 @@
 """The catalogue as each service sees it."""
 
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import ImportedTitle, Playable, Rendition, Title
+from services.catalogue.title import Playable, Rendition, Title
+from services.catalogue.title_line import ImportedTitle
 from services.catalogue_adapters import CatalogueForPlayback, CatalogueForRecommend, as_playback_title
 from system.database.engine import DatabaseAddress
+from tests.doubles.clock import FakeClock
+
+NOW = 1_800_000_000.0
 
 FILM = Title(
     "a", "A", countries=("DE",), attribution="Somebody",
@@ -13,7 +17,7 @@ FILM = Title(
 
 
 def test_playback_sees_a_film_with_its_licence_in_the_country():
-    here, away = as_playback_title(FILM, "DE"), as_playback_title(FILM, "FR")
+    here, away = as_playback_title(FILM, "DE", NOW), as_playback_title(FILM, "FR", NOW)
     assert (here.licensed, away.licensed) == (True, False)
     assert (here.published, here.duration, here.renditions, here.streams) == (
         True,
@@ -21,14 +25,14 @@ def test_playback_sees_a_film_with_its_licence_in_the_country():
         ((720, 2_000_000),),
         (("hls", "m"),),
     )
-    assert not as_playback_title(Title("a", "A"), None).published
+    assert not as_playback_title(Title("a", "A"), None, NOW).published
 
 
 async def test_pictures_and_titles_are_there_or_not(tmp_path):
     store = CatalogueStore(DatabaseAddress(tmp_path / "catalogue.sqlite3"))
     await store.open()
-    await store.import_titles([ImportedTitle(FILM, licence_given=True)])
-    films, shelf = CatalogueForPlayback(store), CatalogueForRecommend(store, None)
+    await store.import_titles([ImportedTitle(FILM, licence_given=True)], NOW)
+    films, shelf = CatalogueForPlayback(store, FakeClock()), CatalogueForRecommend(store, None)
     assert await films.thumbnail("a", "DE") == "p.jpg"
     assert await films.thumbnail("a", "FR") is None
     assert await films.thumbnail("nobody", "DE") is None

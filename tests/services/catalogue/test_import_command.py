@@ -1,4 +1,4 @@
-"""`matinee catalogue import`: every form of file, bad lines named, good ones kept."""
+"""`matinee catalogue import`: every form of file; all of it or, with a bad line, none."""
 
 import asyncio
 import gzip
@@ -34,34 +34,46 @@ def test_each_form_of_file_is_read(tmp_path, form):
     }[form]  # fmt: skip
     file = tmp_path / "films"
     file.write_bytes(body)
-    assert run(ImportSettings(tmp_path / "data", None, None), str(file)) == 0
+    assert run(ImportSettings(tmp_path / "data", None, None, skip_invalid=False), str(file)) == 0
     assert names(tmp_path / "data") == [title["title"] for title in GOOD]
 
 
-def test_bad_lines_are_named_and_good_ones_kept(tmp_path, capfd):
+MIXED = b'{"title": "A"}\n{"title": "B", "year": "x"}\n' + b"y" * 2_000_000 + b'\n{"title": "C"}\n'
+
+
+def test_a_file_with_bad_lines_names_them_and_imports_nothing(tmp_path, capfd):
     file = tmp_path / "films.jsonl"
-    file.write_bytes(b'{"title": "A"}\n{"title": "B", "year": "x"}\n' + b"y" * 2_000_000 + b'\n{"title": "C"}\n')
-    assert run(ImportSettings(tmp_path / "data", None, None), str(file)) == 1
-    out, err = capfd.readouterr()
-    assert "2 titles read" in out
+    file.write_bytes(MIXED)
+    assert run(ImportSettings(tmp_path / "data", None, None, skip_invalid=False), str(file)) == 1
+    err = capfd.readouterr().err
     assert "line 2: field `year`" in err
     assert "line 3: is longer" in err
+    assert "2 invalid lines, so nothing was imported" in err
+    assert names(tmp_path / "data") == []
+
+
+def test_the_good_lines_are_imported_on_request(tmp_path, capfd):
+    file = tmp_path / "films.jsonl"
+    file.write_bytes(MIXED)
+    assert run(ImportSettings(tmp_path / "data", None, None, skip_invalid=True), str(file)) == 1
+    out, err = capfd.readouterr()
+    assert "2 titles read" in out
     assert "skipped 2 invalid lines" in err
     assert names(tmp_path / "data") == ["A", "C"]
 
 
-def test_a_packed_file_that_ends_early_keeps_what_came_before(tmp_path):
+def test_a_packed_file_that_ends_early_imports_nothing(tmp_path):
     file = tmp_path / "films.jsonl.gz"
     lines = b"".join(json.dumps({"title": f"Film {n}"}).encode() + b"\n" for n in range(20_000))
     file.write_bytes(gzip.compress(lines)[:-2000])
     with pytest.raises(MatineeError, match="truncated"):
-        run(ImportSettings(tmp_path / "data", None, None), str(file))
-    assert len(names(tmp_path / "data")) > 100
+        run(ImportSettings(tmp_path / "data", None, None, skip_invalid=False), str(file))
+    assert names(tmp_path / "data") == []
 
 
 def test_a_missing_file_and_a_broken_list_are_told(tmp_path):
     with pytest.raises(MatineeError, match="cannot be read"):
-        run(ImportSettings(tmp_path / "data", None, None), str(tmp_path / "none"))
+        run(ImportSettings(tmp_path / "data", None, None, skip_invalid=False), str(tmp_path / "none"))
     (tmp_path / "list").write_bytes(b'[{"title": "A"}, ')
     with pytest.raises(MatineeError, match="JSON list"):
-        run(ImportSettings(tmp_path / "data", None, None), str(tmp_path / "list"))
+        run(ImportSettings(tmp_path / "data", None, None, skip_invalid=False), str(tmp_path / "list"))

@@ -8,8 +8,11 @@ from kernel.errors import BadSettings, MatineeError
 from kernel.settings.command_line import read
 from services.catalogue.licence_command import LicenceSettings, run
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import ImportedTitle, Title
+from services.catalogue.title import Title
+from services.catalogue.title_line import ImportedTitle
 from system.database.engine import DatabaseAddress
+
+NOW = 1_800_000_000.0
 
 
 def settings(folder, *flags):
@@ -22,7 +25,7 @@ def folder(tmp_path):
     async def fill():
         store = CatalogueStore(DatabaseAddress(tmp_path / "catalogue.sqlite3"))
         await store.open()
-        await store.import_titles([ImportedTitle(Title("a", "A"), licence_given=True)])
+        await store.import_titles([ImportedTitle(Title("a", "A"), licence_given=True)], NOW)
         await store.close()
 
     asyncio.run(fill())

@@ -7,6 +7,7 @@ from services.catalogue.origin_poll import LibraryPoller
 from services.catalogue.store import CatalogueStore
 from services.counters import Counters
 from system.database.engine import DatabaseAddress
+from tests.doubles.clock import FakeClock
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ async def test_a_library_is_asked_for_once_and_then_only_whether_it_changed(orig
     origin.publish("film")
     changed = []
     async with aiohttp.ClientSession() as session:
-        poll = LibraryPoller(session, origin.url, store, lambda: changed.append(1), Counters(), 1.0)
+        poll = LibraryPoller(session, origin.url, store, lambda: changed.append(1), Counters(), FakeClock(), 1.0)
         await poll.poll_once()
         await poll.poll_once()
         assert (await store.get("film")).playable is not None
@@ -35,7 +36,7 @@ async def test_a_library_is_asked_for_once_and_then_only_whether_it_changed(orig
 async def test_what_a_failing_origin_had_stays(origin, store):
     origin.publish("film")
     async with aiohttp.ClientSession() as session:
-        poll = LibraryPoller(session, origin.url, store, lambda: None, Counters(), 1.0)
+        poll = LibraryPoller(session, origin.url, store, lambda: None, Counters(), FakeClock(), 1.0)
         await poll.poll_once()
         origin.broken = True
         with pytest.raises(ValueError, match="500"):
@@ -47,7 +48,7 @@ async def test_a_failing_origin_is_asked_again(origin, store, until):
     origin.broken = True
     counters = Counters()
     async with aiohttp.ClientSession() as session:
-        poll = LibraryPoller(session, origin.url, store, lambda: None, counters, 0.05)
+        poll = LibraryPoller(session, origin.url, store, lambda: None, counters, FakeClock(), 0.05)
         import asyncio
 
         task = asyncio.get_running_loop().create_task(poll.run())

@@ -45,6 +45,46 @@ async def test_a_licence_is_put_and_holds_at_once(start, fill, title):
         assert (status, body["reason"]) == (400, "body-field")
 
 
+async def test_a_title_is_watched_only_within_its_window(start, fill, title, clock):
+    await fill(title("a"))
+    place = await start(only="catalogue", default_country="DE")
+    window = {"countries": ["DE"], "starts": clock.wall() + 60, "ends": clock.wall() + 120}
+    status, body = await place.put("/titles/a/licence", {"windows": [window]})
+    assert (status, body["countries"], len(body["windows"])) == (200, [], 1)
+    seen = []
+    for _ in range(3):
+        seen.append((await place.get("/titles/a?country=DE"))[0])
+        clock.now += 60
+    assert seen == [404, 200, 404]
+
+
+async def test_operators_create_replace_and_delete_titles_without_losing_each_others_changes(start):
+    place = await start(only="catalogue")
+    none_yet, body = {"If-None-Match": "*"}, {"title": "Show", "kind": "series", "maturity": 12}
+    async with place.client.put("/titles/show", json=body, headers=none_yet) as created:
+        etag = created.headers["ETag"]
+        assert (created.status, (await created.json())["maturity"]) == (201, 12)
+    async with place.client.put("/titles/show", json=body, headers=none_yet) as twice:
+        assert (twice.status, (await twice.json())["reason"]) == (412, "title-changed")
+    async with place.client.put("/titles/show", json=body | {"year": 2000}, headers={"If-Match": etag}) as changed:
+        assert (changed.status, changed.headers["ETag"] != etag) == (200, True)
+    async with place.client.delete(
+        "/titles/show", headers={"If-Match": etag, "Content-Type": "application/json"}
+    ) as stale:
+        assert stale.status == 412
+    for number in (2, 1):
+        season = {"title": f"Season {number}", "kind": "season", "parent": "show", "number": number}
+        assert (await place.put(f"/titles/s{number}", season))[0] == 201
+    _, listed = await place.get("/titles?parent=show")
+    assert [one["contentId"] for one in listed["titles"]] == ["s1", "s2"]
+    headers = {"Content-Type": "application/json"}
+    async with place.client.delete("/titles/show", headers=headers) as deleted:
+        assert deleted.status == 200
+    assert (await place.get("/titles/show"))[0] == 404
+    status, problem = await place.put("/titles/e1", {"title": "Pilot", "kind": "episode"})
+    assert (status, problem["reason"]) == (400, "body-field")
+
+
 IMPOSSIBLE_PARAMETERS_ARE_TOLD = [
     "limit=0",
     "limit=101",

@@ -1,82 +1,28 @@
-"""Lines of an import file become titles, or a fault that names the field."""
-
-import json
+"""A title's licence, whichever way it is given."""
 
 import pytest
 
-from kernel.vocabulary import is_content_id
-from services.catalogue.title import LineError, is_licensed, parse_line, stable_content_id
-
-
-def line(**fields):
-    return json.dumps(fields).encode()
-
-
-def test_a_full_line_is_read_as_written():
-    found = parse_line(
-        line(contentId="f-1", title=" Alien ", year=1979, genres=["Horror", "Horror"], cast=["Sigourney Weaver"],
-             description="In space.", countries=["de", "FR"], rating=8.5, popularity=12)
-    )  # fmt: skip
-    assert found.licence_given
-    assert found.title.title == "Alien"
-    assert found.title.genres == ("Horror",)
-    assert found.title.countries == ("DE", "FR")
-    assert found.title.popularity == 12.0
-
-
-def test_countries_absent_null_and_empty_are_three_things():
-    absent, null, nowhere = (
-        parse_line(line(title="x", **more)) for more in ({}, {"countries": None}, {"countries": []})
-    )
-    assert (absent.licence_given, absent.title.countries) == (False, None)
-    assert (null.licence_given, null.title.countries) == (True, None)
-    assert (nowhere.licence_given, nowhere.title.countries) == (True, ())
+from services.catalogue.licence import Availability, Window
+from services.catalogue.title import Title, judge_title, with_open_countries
 
 
 @pytest.mark.parametrize(
-    ("text", "field"),
+    ("title", "country", "availability"),
     [
-        (b'{"year": 1}', "year"),
-        (b'{"genres": []}', "title"),
-        (b'{"title": ""}', "title"),
-        (b'{"title": "  "}', "title"),
-        (b'{"title": "a\\u0000b"}', "title"),
-        (b'{"title": 5}', "title"),
-        (b'{"title": "x", "year": "1999"}', "year"),
-        (b'{"title": "x", "year": 12}', "year"),
-        (b'{"title": "x", "cast": ["a", 3]}', "cast[1]"),
-        (b'{"title": "x", "countries": ["DEU"]}', "countries[0]"),
-        (b'{"title": "x", "countries": "DE"}', "countries"),
-        (b'{"title": "x", "popularity": -1}', "popularity"),
-        (b'{"title": "x", "contentId": "../etc"}', "contentId"),
-        (b'{"title": "x", "contentId": "a\\n"}', "contentId"),
-        (b"[]", ""),
-        (b"{", ""),
-        (b'{"title": "\xff"}', ""),
+        (Title("a", "A"), None, Availability.AVAILABLE),
+        (Title("a", "A", countries=("DE",)), "DE", Availability.AVAILABLE),
+        (Title("a", "A", countries=("DE",)), "FR", Availability.OTHER_COUNTRIES),
+        # The windows are the licence: `countries` says where they were open when it was stored.
+        (Title("a", "A", countries=("DE",), windows=(Window(("DE",), None, 50.0),)), "DE", Availability.GONE),
+        (Title("a", "A", countries=(), windows=(Window(("DE",), 150.0),)), "DE", Availability.NOT_RELEASED),
     ],
 )
-def test_a_bad_line_names_its_field(text, field):
-    found = parse_line(text)
-    assert isinstance(found, LineError)
-    assert found.field == field
-    assert found.why
+def test_a_title_may_be_watched_by_its_licence(title, country, availability):
+    assert judge_title(title, country, 100.0).availability is availability
 
 
-def test_unknown_fields_are_passed_over_and_extract_is_a_description():
-    assert parse_line(line(title="x", href="y", extract="About x.")).title.description == "About x."
-
-
-@pytest.mark.parametrize("name", ["The Matrix", "Amélie", "七人の侍", "!!!", "a" * 400])
-def test_a_made_content_id_is_one_and_stays_the_same(name):
-    made = stable_content_id(name, 1999)
-    assert is_content_id(made)
-    assert made == stable_content_id(name, 1999)
-    assert made != stable_content_id(name, 2000)
-
-
-def test_a_licence_covers_its_countries_and_never_an_unknown_one():
-    assert is_licensed(None, None)
-    assert is_licensed(("DE",), "DE")
-    assert not is_licensed(("DE",), "FR")
-    assert not is_licensed(("DE",), None)
-    assert not is_licensed((), "DE")
+def test_open_countries_follow_the_windows_and_leave_plain_countries():
+    windows = (Window(("DE",), 100.0, 200.0),)
+    assert with_open_countries(Title("a", "A", windows=windows), 150.0).countries == ("DE",)
+    assert with_open_countries(Title("a", "A", countries=("DE",), windows=windows), 250.0).countries == ()
+    assert with_open_countries(Title("a", "A", countries=("FR",)), 150.0).countries == ("FR",)

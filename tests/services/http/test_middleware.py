@@ -75,7 +75,7 @@ async def test_a_bug_is_a_500_with_the_id_that_the_log_has(start, monkeypatch):
     async def broken(*_):
         raise RuntimeError("a secret of ours")
 
-    monkeypatch.setattr("services.catalogue.store.CatalogueStore.get", broken)
+    monkeypatch.setattr("services.catalogue.store.CatalogueStore.get_with_seq", broken)
     with structlog.testing.capture_logs() as logged:
         status, body = await place.get("/titles/x")
     assert (status, body["reason"]) == (500, "bug")

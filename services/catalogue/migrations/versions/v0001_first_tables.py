@@ -19,7 +19,7 @@ def upgrade() -> None:
     op.create_table(
         "titles",
         sa.Column("content_id", sa.Text, primary_key=True),
-        sa.Column("seq", sa.Integer, nullable=False, unique=True),
+        sa.Column("seq", sa.BigInteger, nullable=False, unique=True),
         sa.Column("title", sa.Text, nullable=False),
         sa.Column("year", sa.Integer),
         sa.Column("genres", sa.Text, nullable=False),
