@@ -23,7 +23,7 @@ from edge.admin.api import Admin, Stopping, admin_limits
 from edge.admin.metrics import Number, metrics, stats
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
-from edge.fleet.apply import State
+from edge.fleet.apply import FleetState
 from edge.fleet.control_link import Connect, ControlCallbacks
 from edge.fleet.live_settings import LiveSettings
 from edge.fleet.report import NodeReporter, NodeStatus
@@ -103,7 +103,7 @@ class Edge:
         self.handler = self._make_handler()
         self.bodies = BodyBudget(settings.body_memory)
         self.listener = ViewerListener(
-            self.handler, self.handler.connections, Limits(body=self.node.profile.body, bodies=self.bodies), clock,
+            self.handler, self.handler.connections, Limits(body=self.node.profile.max_body, bodies=self.bodies), clock,
             timeouts_of(settings), self.connection_limits,
         )  # fmt: skip
         self.live = LiveSettings(self)
@@ -112,10 +112,10 @@ class Edge:
         self.jobs = job_runner_of(settings, self.node, self.cache, self.prefetch_service, clock, self.tasks)
         self.marked_stale = 0
         prefetches = self.prefetch_service
-        self.reporter = NodeReporter(self.counts, prefetches.popularity, prefetches.ledger, clock, self._status)
-        callbacks = ControlCallbacks(accepts=self.live.accepts, report=self.reporter.report)
-        ears = with_job_callbacks(callbacks, self.jobs)
-        self.subscriber = subscriber_of(settings, clock, self.apply_state, ears, self.identity, connect)
+        self.reporter = NodeReporter(self.counts, prefetches.popularity, prefetches.accounting, clock, self._status)
+        callbacks = ControlCallbacks(check_state=self.live.prepare, report=self.reporter.report)
+        callbacks = with_job_callbacks(callbacks, self.jobs)
+        self.subscriber = subscriber_of(settings, clock, self.apply_state, callbacks, self.identity, connect)
         connect_receipts(self.jobs, self.subscriber)
         self.drained = asyncio.Event()
         self.draining = False
@@ -141,12 +141,12 @@ class Edge:
             id=settings.id,
             name=cache_name(settings.id),
             profile=PROFILES[settings.profile],
-            rules=State().rules if self._pushed_rules_hold else rules,
-            memo=TokenMemo(keys) if routes.ask_tokens else None,
+            rules=FleetState().rules if self._pushed_rules_hold else rules,
+            memo=TokenMemo(keys) if routes.any_needs_token else None,
             regions=frozenset(region.encode() for region in settings.region),
             routes=routes,
-            honours=settings.request_directives == "honour",
-            for_edges=settings.role == "shield",
+            honours_directives=settings.request_directives == "honour",
+            is_shield=settings.role == "shield",
         )
 
     def _make_disk(self) -> DiskTier | None:
@@ -185,7 +185,7 @@ class Edge:
         prefetch = self.prefetch_service
         return RequestHandler(
             self.node, self.cache, self.fetcher, self.locator, self.clock, self.counts, self.log,
-            self.connection_limits, prefetch.popularity, prefetch.foresight if prefetch.watches else None,
+            self.connection_limits, prefetch.popularity, prefetch.predictor if prefetch.is_watching else None,
         )  # fmt: skip
 
     # -- running -----------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ class Edge:
         if self.subscriber is not None:
             await start_jobs(self.jobs, self.subscriber, self.tasks)
             self._following.append(self.tasks.spawn(self.subscriber.run()))
-            await self.subscriber.started()
+            await self.subscriber.wait_until_started()
             self.marked_stale = await catch_up_on_purges(self.jobs, self.cache, self.clock)
         settings = self.settings
         tls = None
@@ -228,15 +228,15 @@ class Edge:
         """Whether control's rules decide here: not at a shield, which sees edges and no viewers' countries."""
         return bool(self.settings.control) and self.settings.role != "shield"
 
-    def apply_state(self, state: State) -> None:
+    def apply_state(self, state: FleetState) -> None:
         """New rules and keys from control: in force from the next request on."""
         # What is in force already must not be put again, or what settings have ended would be good again.
         if self._pushed_rules_hold and state.rules is not self._rules:
             self.node.rules = self._rules = state.rules
         if self.node.memo is not None:
-            self.node.memo.use(state.keys)
-        self.live.take(state)
-        self.prefetch_service.take_hot(state.documents.get(HOT))
+            self.node.memo.use_keys(state.keys)
+        self.live.put_in_force(state)
+        self.prefetch_service.apply_hot_list(state.documents.get(HOT))
 
     def reload(self) -> None:
         """SIGHUP: reopen the log; read certificate, rules and keys again, each on its own (`edge.reload`)."""
@@ -271,7 +271,7 @@ class Edge:
 
     def _reload_keys(self) -> None:
         if not self.settings.control and self.node.memo is not None:
-            self.node.memo.use(read_keys(self.settings.keys))
+            self.node.memo.use_keys(read_keys(self.settings.keys))
 
     def drain(self) -> None:
         """Accept no more; `drained` is set when the last response is done."""
@@ -381,9 +381,9 @@ class Edge:
             return False, "draining"
         if self.address is None:
             return False, "starting"
-        if self.subscriber is not None and self.subscriber.degraded:
+        if self.subscriber is not None and self.subscriber.is_degraded:
             return True, "degraded"
-        if self.jobs is not None and self.jobs.catching_up:
+        if self.jobs is not None and self.jobs.is_catching_up:
             return False, "catching-up"
         if self.cache.is_disk_off:
             return True, "degraded"

@@ -13,7 +13,7 @@ import pytest
 
 from cache.entry import normalised
 from control.api.access_log import trace_id as control_trace
-from edge.policy.authorise import tallest
+from edge.policy.authorise import max_height
 from edge.policy.locate import Locator
 from edge.policy.profile import PROFILES, KeyedQuery
 from edge.policy.route import (
@@ -30,7 +30,7 @@ from edge.policy.routes import keyed_value
 from edge.policy.rules import Rules
 from edge.prefetch.segment_index import read_playlist
 from edge.slices.content_range import part_of, upstream_range
-from edge.upstreams.http1_client import framing as answer_framing
+from edge.upstreams.http1_client import response_framing as answer_framing
 from edge.wire.chunks import Chunks
 from edge.wire.head import Limits, framing, is_authority, read_head, unmet_expectation
 from edge.wire.request import Malformed, Request
@@ -83,7 +83,7 @@ CDN = b"/cdn/eu/film/"
 GATE = Authenticator("key" * 8, b"s" * 32)
 LOCATOR = Locator(trusted_proxies=[ipaddress.ip_network("0.0.0.0/0")])
 TRUSTED = [ipaddress.ip_network("0.0.0.0/0")]
-POLICY = PROFILES["general"].keeps
+POLICY = PROFILES["general"].keep_policy
 MEDIA_HEAD = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n"
 MPD_END = b"</AdaptationSet></Period></MPD>"
 MPD = '<MPD mediaPresentationDuration="PT9S"><Period><AdaptationSet>'
@@ -115,6 +115,7 @@ def of_response(name):
     return lambda value: assess(b"GET", {}, 200, [(name, value)], POLICY, **WHEN)
 
 
+KEYED = KeyedQuery(is_allow_list=False, names=frozenset((b"z",)), is_sorted=True, drops_tokens=True)
 BYTES = {
     # fields of requests and responses
     "Cache-Control": (lambda v: parse_directives([v]), b"a,", b'a="', b"private=", b"max-age="),
@@ -142,7 +143,7 @@ BYTES = {
     "a list": (lambda v: members([v]), b"a,"),
     "Max-Forwards": (lambda v: hops_left(b"TRACE", {b"max-forwards": v}), b"1"),
     "Forwarded": (lambda v: x_forwarded_for({b"forwarded": v, b"x-forwarded-for": v}, b"::1"), b"for=a,"),
-    "X-Forwarded-For": (lambda v: LOCATOR.viewer("192.0.2.1", [v]), b"192.0.2.1,", b"::1,"),
+    "X-Forwarded-For": (lambda v: LOCATOR.viewer_address("192.0.2.1", [v]), b"192.0.2.1,", b"::1,"),
     "CDN-Loop": (lambda v: is_loop("e1", v), b"e2;a=b,"),
     "Accept-Encoding": (lambda v: keyed_value(b"accept-encoding", v), b"gzip;q=0"),
     "a field's name": (is_override, b"x-", b"cf-", b"http_", b"a-"),
@@ -165,12 +166,12 @@ BYTES = {
     "the CDN's path": (split_cdn, b"/cdn/", CDN, CDN + b"720_"),
     "a name in a query": (normal_name, b"a"),
     "a host": (lambda v: normal_authority(v, b"80"), b"a:", b"a.", b"[::", b"%41"),
-    "a query, keyed": (KeyedQuery(only=False, names=frozenset((b"z",)), ordered=True, tokens=True).of, b"a=b&"),
+    "a query, keyed": (KEYED.keyed_part, b"a=b&"),
     "a token in a query": (lambda v: find_token(None, v, None, None), b"a&", b"token="),
     "a query without token": (without_token, b"a&"),
     "a request of the CDN": (lambda v: media_route(request(v)), CDN, b"/t/a.b.c" + CDN, CDN + b"a?"),
     "any request": (lambda v: general_route(request(v)), b"/", b"/a?token=", b"/t/a.b.c/", b"/t/"),
-    "a rendition's folder": (tallest, b"v720/", b"v"),
+    "a rendition's folder": (max_height, b"v720/", b"v"),
     "a reference": (lambda v: within_title(CDN + b"v720/a", v.decode("latin-1")), b"../", b"/cdn/eu/film/"),
     # tokens and keys
     "a token": (lambda v: verify(v, KeySet({}, "1")), b"", b"a.b.", b"eyJhbGciOiJFZERTQSJ9."),

@@ -1,1 +1,1 @@
-"""The operators' port: admin API, metrics, and why a request was answered as it was."""
+"""The operators' port: the admin API, metrics, and explanations of what happens to a request."""

@@ -37,11 +37,11 @@ from kernel.vocabulary import DOOR_REFUSAL_STATUS, DoorRefusal
 MIN_KEY_LENGTH = 16
 MAX_KEY_FILE_BYTES = 64 << 10
 OPEN_TO_ALL = frozenset(("/healthz", "/readyz"))
-"""What probes ask, which have no key and learn nothing."""
+"""Paths for probes, which have no key and learn nothing here."""
 
 
 def read_admin_keys(path: Path | None) -> tuple[str, ...]:
-    """The keys of the file; lines that begin with `#` say whose they are. BadSettings when it cannot be used."""
+    """The keys in the file; lines starting with `#` are comments. Raises BadSettings if it cannot be used."""
     if path is None:
         return ()
     try:
@@ -61,10 +61,10 @@ def read_admin_keys(path: Path | None) -> tuple[str, ...]:
 
 
 def has_admin_key(keys: Sequence[str], authorization: str) -> bool:
-    """Whether an Authorization field carries one of them."""
+    """Whether the Authorization field has one of the keys."""
     scheme, _, given = authorization.partition(" ")
-    told = given.strip().encode("utf-8", "surrogateescape")
-    return scheme.lower() == "bearer" and any(hmac.compare_digest(key.encode(), told) for key in keys)
+    key_bytes = given.strip().encode("utf-8", "surrogateescape")
+    return scheme.lower() == "bearer" and any(hmac.compare_digest(key.encode(), key_bytes) for key in keys)
 
 
 MAX_BODY_BYTES = 4 << 20
@@ -76,18 +76,18 @@ ADMIN_BODY_SECONDS = 60.0
 
 
 class Stopping(Exception):
-    """The node has been told to stop: there is no way back."""
+    """The node is stopping, and cannot undrain."""
 
 
 def admin_limits(settings: EdgeSettings) -> DoorLimits:
-    """Operators are few, and are waited for as viewers are."""
+    """Limits for operators: few connections, with the viewers' timeouts."""
     patience = Patience(settings.head_timeout, ADMIN_BODY_SECONDS, settings.idle_timeout, settings.stall_timeout)
     return DoorLimits(patience, ADMIN_CONNECTIONS, ADMIN_CONNECTIONS_PER_ADDRESS, LOOPBACK)
 
 
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error is a problem document, those of the server library too."""
+    """Turn every error, also aiohttp's own, into a problem document."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -99,8 +99,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return answer
 
 
-def _not_read(error: ValueError) -> web.Response:
-    """What is wrong with the body of a purge or prefetch."""
+def _bad_body(error: ValueError) -> web.Response:
+    """The response to a body of a purge or prefetch that cannot be used."""
     match error:
         case TooManyNames():
             return problem(400, "too-many", str(error))
@@ -109,14 +109,14 @@ def _not_read(error: ValueError) -> web.Response:
         case NoUrl():
             return problem(400, "url", str(error))
         case _:
-            return problem(400, "body", f"what was sent cannot be read: {error}")
+            return problem(400, "body", f"the body cannot be parsed: {error}")
 
 
 def _text(members: Mapping[str, object], name: str) -> str:
-    """A member that is a text, "" when it is not there. Raises BadDocument."""
+    """A text member; "" if absent. Raises BadDocument."""
     value = members.get(name, "")
     if not isinstance(value, str) or len(value) > MAX_URL_BYTES:
-        raise BadDocument(name, f"must be a text of at most {MAX_URL_BYTES} characters")
+        raise BadDocument(name, f"must be text of at most {MAX_URL_BYTES} characters")
     return value
 
 
@@ -126,7 +126,7 @@ class AdministeredEdge(ExplainableEdge, MeasuredEdge, Protocol):
     settings: EdgeSettings
 
     def readiness(self) -> tuple[bool, str]:
-        """(whether it is ready, a word that says why not or how)."""
+        """(whether it is ready, the reason or status word)."""
 
     def prefetch(self, url: str) -> bool:
         """Fetch the object of a URL unless it is cached; False if this edge cannot hold it."""
@@ -171,7 +171,7 @@ class Admin:
         @web.middleware
         async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
             refused = door_refusal(request, self._rules)
-            if refused is None and not self._may_ask(request):
+            if refused is None and not self._is_permitted(request):
                 refused = DoorRefusal.ADMIN_KEY
             if refused is None:
                 return await handler(request)
@@ -182,8 +182,8 @@ class Admin:
 
         return guarded
 
-    def _may_ask(self, request: web.Request) -> bool:
-        """Anybody where there are no keys: on loopback."""
+    def _is_permitted(self, request: web.Request) -> bool:
+        """Whether the request has a key; without keys (on loopback) everybody may ask."""
         if not self._keys or request.path in OPEN_TO_ALL:
             return True
         return has_admin_key(self._keys, request.headers.get("Authorization", ""))
@@ -196,10 +196,10 @@ class Admin:
         ready, why = self._edge.readiness()
         if not ready:
             return problem(503, "not-ready", why)
-        told: dict[str, object] = {"status": why, "rulesVersion": self._edge.node.rules.version}
+        body: dict[str, object] = {"status": why, "rulesVersion": self._edge.node.rules.version}
         if self._edge.reloader.failed:
-            told["reloadFailed"] = self._edge.reloader.failed
-        return web.json_response(told)
+            body["reloadFailed"] = self._edge.reloader.failed
+        return web.json_response(body)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(self._registry), content_type="text/plain")
@@ -211,30 +211,30 @@ class Admin:
         try:
             named = parse_purge(load_json(await request.read()))
         except ValueError as error:
-            return _not_read(error)
+            return _bad_body(error)
         general = self._edge.node.profile.name == "general"
-        purge, strange = purge_request_of(named, self._edge.node.routes, general=general)
-        if strange:
-            return problem(400, "url", f"{strange[0][:200]!r} is not a URL that this edge can hold")
+        purge, unknown = purge_request_of(named, self._edge.node.routes, general=general)
+        if unknown:
+            return problem(400, "url", f"{unknown[0][:200]!r} is not a URL of objects that this edge can hold")
         receipt = await self._edge.cache.purge(purge)
         if receipt.unrecorded_files:
-            told = f"{receipt} objects are purged, but the removal of {receipt.unrecorded_files} files could not be"
-            told += " recorded: a restart might bring them back; purge again when the disk works"
-            return problem(500, "not-removed", told)
+            detail = f"{receipt} objects are purged, but the removal of {receipt.unrecorded_files} files could not be"
+            detail += " recorded: a restart may restore them; purge again when the disk works"
+            return problem(500, "not-removed", detail)
         return web.json_response({"purged": receipt})
 
     async def _prefetch(self, request: web.Request) -> web.Response:
         try:
             named = parse_prefetch(load_json(await request.read()))
         except ValueError as error:
-            return _not_read(error)
+            return _bad_body(error)
         refused = [url for url in named.urls if not self._edge.prefetch(url)]
         if refused:
-            return problem(400, "url", f"{refused[0][:200]!r} is not a URL that this edge can hold")
+            return problem(400, "url", f"{refused[0][:200]!r} is not a URL of objects that this edge can hold")
         return web.json_response({"accepted": len(named.urls)}, status=202)
 
     async def _why(self, request: web.Request) -> web.Response:
-        """What becomes of `{"url", "country"?, "address"?}`; a POST, so that no log holds a token that stands in it."""
+        """Explain `{"url", "country"?, "address"?}`. A POST, so that no log contains a token in the URL."""
         try:
             asked = parse_object(load_json(await request.read()), "", ("url", "country", "address"))
             url, country, address = (_text(asked, name) for name in ("url", "country", "address"))
@@ -243,7 +243,7 @@ class Admin:
             if address and parse_ip(address) is None:
                 raise BadDocument("address", "is no IP address")
         except ValueError as error:
-            return _not_read(error)
+            return _bad_body(error)
         return web.json_response(explain_url(self._edge, url, country, address))
 
     async def _drain(self, _: web.Request) -> web.Response:
@@ -251,11 +251,11 @@ class Admin:
         return web.json_response({"status": "draining"}, status=202)
 
     async def _undrain(self, _: web.Request) -> web.Response:
-        """Viewers are accepted again, and control hears so by the next report."""
+        """Accept viewers again; control learns of it from the next report."""
         try:
             await self._edge.undrain()
         except Stopping:
-            return problem(409, "stopping", "the node is being stopped: start it again instead")
+            return problem(409, "stopping", "the node is stopping: start it again instead")
         except BadSettings as error:
             return problem(503, "not-listening", f"the node stays drained: {error}")
         return web.json_response({"status": self._edge.readiness()[1]})
@@ -263,7 +263,7 @@ class Admin:
     # -- the collector -----------------------------------------------------------------------------------------
 
     def collect(self) -> Iterator[Metric]:
-        """Everything in the table of counters, read now."""
+        """The values of all counters in the table."""
         numbers = metrics(self._edge)
         for row in COUNTERS:
             values: dict[str, float] | float = numbers[row.name]

@@ -1,4 +1,4 @@
-"""The numbers of an edge, gathered when somebody asks: GET /stats and the rows of `edge.counters` for /metrics."""
+"""The metrics of an edge, collected on demand: GET /stats, and the rows of `edge.counters` for /metrics."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MeasuredEdge(Protocol):
 
 
 def stats(edge: MeasuredEdge) -> dict[str, int]:
-    """GET /stats."""
+    """The values of GET /stats."""
     counts = edge.counts
     return {
         "requests": counts.requests + counts.fast_path_hits,
@@ -56,7 +56,7 @@ def stats(edge: MeasuredEdge) -> dict[str, int]:
 
 
 def metrics(edge: MeasuredEdge) -> dict[str, Number]:
-    """Every row of the table of counters: a number, or numbers by label."""
+    """The values of all rows of the table: a number, or numbers by label."""
     mine = _of_requests(edge.counts) | _of_cache(edge.cache) | _of_upstreams(edge.upstreams) | _of_node(edge)
     return mine | edge.prefetch_service.metrics()
 
@@ -112,7 +112,7 @@ def _of_cache(cache: SegmentCache) -> dict[str, Number]:
 
 
 def _of_upstreams(upstreams: Upstreams) -> dict[str, Number]:
-    """The label is the URL of the settings, so there are as many as are configured."""
+    """By URL, as in the settings: so the number of labels is bounded."""
     every = upstreams.all
     return {
         "matinee_edge_upstream_connects_total": upstreams.connects,
@@ -143,10 +143,10 @@ def _of_node(edge: MeasuredEdge) -> dict[str, Number]:
         "matinee_edge_reload_failures_total": {**reloader.failures},
         "matinee_edge_reload_failed": {part: int(part in reloader.failed) for part in reloader.failures},
         "matinee_edge_control_failures_total": {**edge.subscriber.supervised.failures} if edge.subscriber else {},
-        "matinee_edge_control_connected": int(edge.subscriber is not None and edge.subscriber.connected),
+        "matinee_edge_control_connected": int(edge.subscriber is not None and edge.subscriber.is_connected),
         "matinee_edge_rules_version": edge.node.rules.version,
-        "matinee_edge_jobs_total": {**edge.jobs.done} if edge.jobs is not None else {},
-        "matinee_edge_jobs_mark": edge.jobs.mark().number if edge.jobs is not None else 0,
-        "matinee_edge_catching_up": int(edge.jobs is not None and edge.jobs.catching_up),
+        "matinee_edge_jobs_total": {**edge.jobs.completed} if edge.jobs is not None else {},
+        "matinee_edge_jobs_mark": edge.jobs.version().number if edge.jobs is not None else 0,
+        "matinee_edge_catching_up": int(edge.jobs is not None and edge.jobs.is_catching_up),
         "matinee_edge_doubted_objects": edge.marked_stale,
     }

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from cache.cache import PurgeRequest
 from cache.entry import Entry
 from cache.fills.fill import Fill, Reader
-from edge.policy.route import RoutedRequest, purge_scope, sibling_of
+from edge.policy.route import RoutedRequest, purge_scope, route_sibling
 from edge.policy.routes import Route
 from edge.slices.content_range import Part
 from kernel.fetch_reasons import REQUEST_ONLY, NotStorable, ReleaseReason
@@ -61,7 +61,7 @@ def invalidated_by(routed: RoutedRequest, request: Mapping[bytes, bytes], fields
     urls, prefixes = purge_scope(routed)
     for value in values(fields, b"location") + values(fields, b"content-location"):
         try:
-            parts = urlsplit(urljoin(b"http://" + host + routed.upstream, value))
+            parts = urlsplit(urljoin(b"http://" + host + routed.upstream_target, value))
         except ValueError:
             continue
         port = b"443" if parts.scheme == b"https" else b"80"
@@ -70,7 +70,7 @@ def invalidated_by(routed: RoutedRequest, request: Mapping[bytes, bytes], fields
         queried = parts.query or b"?" in value.partition(b"#")[0]
         target = normalise_any((parts.path or b"/") + (b"?" + parts.query if queried else b""))
         if not isinstance(target, Refusal):
-            more_urls, more_prefixes = purge_scope(sibling_of(routed, host, target))
+            more_urls, more_prefixes = purge_scope(route_sibling(routed, host, target))
             urls, prefixes = urls + more_urls, prefixes + more_prefixes
     return PurgeRequest(urls=urls, prefixes=prefixes)
 
@@ -109,7 +109,7 @@ def waiters_to_release(
         )
     if not decision.kept and not decision.shared:
         return lambda reader: reader is not fill.leader
-    if entry.status >= 400 and not decision.kept and route.forwards is None:
+    if entry.status >= 400 and not decision.kept and route.forwarded_fields is None:
         routed = fill.request
         return lambda reader: (
             reader is not fill.leader and not (reader.matches(entry) and reader.sends_same_request(routed))

@@ -140,7 +140,7 @@ class Fetcher:
             return b""  # the revalidation has answered
         if running is not None and now - running.started >= self.stale_wait:
             return b"upstream-late"
-        upstream_fails = self._backoff.has_failed_lately(entry.key, now) or self._upstreams.all_out
+        upstream_fails = self._backoff.has_failed_lately(entry.key, now) or self._upstreams.all_ejected
         return b"upstream-failed" if upstream_fails else b""
 
     def revalidate(self, routed: RoutedRequest, request: Mapping[bytes, bytes], stale: Entry, now: float) -> None:
@@ -159,12 +159,12 @@ class Fetcher:
         fill.leader = leader
         part = None
         if (
-            routed.route.forwards is not None
+            routed.route.forwarded_fields is not None
             and method == request.method == b"GET"
             and ALL_OR_NOTHING.isdisjoint(request.fields)
         ):
             part = request.fields.get(b"range")
-        passes = routed.route.forwards is None and not CONDITIONAL_FIELDS.isdisjoint(request.fields)
+        passes = routed.route.forwarded_fields is None and not CONDITIONAL_FIELDS.isdisjoint(request.fields)
         if part is not None or passes or request.body:
             fill.purged = True  # a condition, range or body of one viewer goes along: the response is theirs alone
         self._task_runner.spawn(self._run(fill, routed, request.fields, method, request.body, part, _no_timer))
@@ -194,7 +194,7 @@ class Fetcher:
             head_came()
             if method not in REGISTERED_SAFE and exchange.status < 400:
                 await self._cache.purge(invalidated_by(routed, request, exchange.fields))
-            vary_fields = routed.route.judged_by(request)
+            vary_fields = routed.route.cacheability_fields(request)
             await self._responses.handle(fill, exchange, routed, vary_fields, method, asked_at, ranged=part is not None)
             self._counts.count_fill_end(FillEnd.WHOLE)
             self._backoff.record_success(fill.key)
@@ -237,14 +237,14 @@ class Fetcher:
             return [head, body] if isinstance(body, bytes) and body else [head]
 
         # A 1xx goes to all who wait; a cookie in it belongs to the first.
-        dropped = routed.route.drops | (COOKIE_FIELDS if fill is not None and fill.shared else frozenset())
+        dropped = routed.route.dropped_fields | (COOKIE_FIELDS if fill is not None and fill.shared else frozenset())
 
         def interim(status: int, fields: Fields) -> None:
             if fill is not None:
                 fill.receive_interim(status_line(status) + serialise(end_to_end(fields, dropped)) + b"\r\n")
 
         return await self._upstreams.send(
-            routed.shard,
+            routed.shard_key,
             made,
             head_only=method == b"HEAD",
             repeatable=method in REGISTERED_SAFE,
@@ -274,7 +274,7 @@ class Fetcher:
         self, sliced: SlicedObject, fetch: SliceFetch, request: Mapping[bytes, bytes], head_came: Callable[[], object]
     ) -> bool:
         """Make one request for slices; a new version replaces the object. Returns whether more must be requested."""
-        vary_fields = sliced.routed.route.judged_by(request)
+        vary_fields = sliced.routed.route.cacheability_fields(request)
         exchange, part, asked_at = await self._ask_until_version_agrees(sliced, fetch, request, vary_fields)
         head_came()
         try:

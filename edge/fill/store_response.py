@@ -108,10 +108,10 @@ class ResponseHandler:
         verdict = self._assess(method, request, 200 if part else status, exchange.fields, route, asked_at)
         entry = self._entry(fill, exchange, route, verdict, request, part)
         sliced = method == b"GET" and entry.status == 200 and route.slice > 0
-        large = route.sliced(entry.length) and not self._unsteady.is_unsteady(fill.key, now)
+        large = route.is_sliced(entry.length) and not self._unsteady.is_unsteady(fill.key, now)
         sliced = sliced and (large or (part is not None and part.stop - part.first < part.total))
         fits = method == b"GET" and self._fits(entry, route, verdict, sliced=sliced)
-        if exchange.until_close and route.forwards is not None:
+        if exchange.ends_at_close and route.forwarded_fields is not None:
             fits = False  # a truncated body would look the same
         decision = self._decide(fill, entry, route, verdict, fits=fits, ranged=ranged)
         fill.unsure = self._why_not_sure_to_store(entry, route, decision, sliced=sliced)
@@ -135,7 +135,7 @@ class ResponseHandler:
         if ranged and entry.status == 416:
             return StoreDecision(kept=False, shared=False, why=NotStorable.RANGE)
         # One viewer's field may have caused an error: it must not end sharing for all others.
-        one_viewers = entry.status >= 400 and (route.forwards is None or entry.status == LOOP_DETECTED)
+        one_viewers = entry.status >= 400 and (route.forwarded_fields is None or entry.status == LOOP_DETECTED)
         one_viewers = one_viewers or verdict.keeps or verdict.why in REQUEST_ONLY
         if not decision.kept and not decision.shared and fill.shared and not one_viewers:
             self._cache.remember_miss(fill.key, HIT_FOR_MISS_SECONDS)
@@ -153,7 +153,7 @@ class ResponseHandler:
         if not verdict.keeps:
             return None
         if fetch.sliced.is_current:
-            fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
+            fields = [pair for pair in exchange.fields if pair[0] not in route.dropped_fields]
             self._cache.freshen(whole, self._with_date(of_the_whole(fields)), verdict, doomed=False)
         return part
 
@@ -163,7 +163,7 @@ class ResponseHandler:
         length = entry.length
         if length is not None and length > self._max_object:
             return False
-        if not sliced and length is not None and route.sliced(length) and length > MAX_WHOLE_BYTES:
+        if not sliced and length is not None and route.is_sliced(length) and length > MAX_WHOLE_BYTES:
             return False
         if sliced and length is not None and strong_etag(entry.etag) is None:
             lasts = verdict.lifetime > verdict.age
@@ -196,7 +196,7 @@ class ResponseHandler:
         asked_at: float,
     ) -> Verdict:
         return assess(
-            method, request, status, fields, route.keeps_of(request),
+            method, request, status, fields, route.keep_policy_for(request),
             request_wall=asked_at, response_wall=self._clock.wall(),
         )  # fmt: skip
 
@@ -209,7 +209,7 @@ class ResponseHandler:
         request: Mapping[bytes, bytes],
         part: Part | None,
     ) -> Entry:
-        kept = fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
+        kept = fields = [pair for pair in exchange.fields if pair[0] not in route.dropped_fields]
         if verdict.keeps or fill.shared:
             kept = _shared_fields(fill, fields, verdict)
         if part is not None:
@@ -237,8 +237,8 @@ class ResponseHandler:
         stale = fill.stale
         if stale is None:
             raise UpstreamFailed(UpstreamReason.UNASKED_304)
-        fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
-        await exchange.body_to(_discard)
+        fields = [pair for pair in exchange.fields if pair[0] not in route.dropped_fields]
+        await exchange.read_body(_discard)
         if not await self._cache.load_head(stale):
             raise UpstreamFailed(UpstreamReason.UNASKED_304)
         verdict = self._assess(method, request, stale.status, freshened(stale, fields), route, asked_at)
@@ -257,7 +257,7 @@ class ResponseHandler:
         stored = self._cache.peek(fill.key, request)
         if stored is None or not await self._cache.load_head(stored):
             return
-        fields = [pair for pair in exchange.fields if pair[0] not in route.drops]
+        fields = [pair for pair in exchange.fields if pair[0] not in route.dropped_fields]
         agrees = still_describes(fields, stored.etag, stored.last_modified, stored.length)
         if not agrees:
             if agrees is False:
@@ -299,7 +299,7 @@ class ResponseHandler:
                     self._bytes_buffered += len(data)
                 self._check_still_storable(fill, exchange, route, promised)
 
-            await exchange.body_to(flow)
+            await exchange.read_body(flow)
             self._finish(fill, entry)
         finally:
             lag.stop()
@@ -312,7 +312,7 @@ class ResponseHandler:
         if fill.state is FillState.FILLING and fill.received > promised:
             roomy = fill.received <= self._max_object and self._cache.fits(fill.received)
             known = fill.entry is not None and fill.entry.length is not None
-            roomy = roomy and (known or not route.sliced(fill.received))
+            roomy = roomy and (known or not route.is_sliced(fill.received))
             if not roomy or self._bytes_buffered > MAX_BUFFERED_BYTES:
                 self._cache.end_fill(fill)
                 fill.stop_keeping(FillEvent.TOO_LARGE)

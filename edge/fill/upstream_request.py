@@ -34,8 +34,8 @@ def request_head(
         (b"host", host),
         *routed.route.upstream_fields(request, retrieves=not passing),
     ]
-    if routed.route.forwards is None:
-        fields = _with_viewer_address(fields, request, routed.came.address, passing=passing)
+    if routed.route.forwarded_fields is None:
+        fields = _with_viewer_address(fields, request, routed.received_from.address, passing=passing)
     if (left := hops_left(method, request)) is not None:
         fields = [pair for pair in fields if pair[0] != b"max-forwards"] + [(b"max-forwards", b"%d" % (left - 1))]
     if stale is not None and stale.etag is not None:
@@ -45,10 +45,10 @@ def request_head(
     if part is not None:
         fields.append((b"range", part))
     fields += _framing(method, length)
-    before = request.get(b"via") if routed.route.forwards is None else None
-    fields.append((b"via", via(before, routed.came.version, node)))
+    before = request.get(b"via") if routed.route.forwarded_fields is None else None
+    fields.append((b"via", via(before, routed.received_from.version, node)))
     fields.append((b"cdn-loop", appended(_loop(routed, request, passing=passing), node)))
-    return b"%s %s HTTP/1.1\r\n%s\r\n" % (method, routed.upstream, serialise(fields))
+    return b"%s %s HTTP/1.1\r\n%s\r\n" % (method, routed.upstream_target, serialise(fields))
 
 
 def _with_viewer_address(fields: Fields, request: Mapping[bytes, bytes], address: bytes, *, passing: bool) -> Fields:
@@ -65,7 +65,9 @@ def _with_viewer_address(fields: Fields, request: Mapping[bytes, bytes], address
 def _loop(routed: RoutedRequest, request: Mapping[bytes, bytes], *, passing: bool) -> bytes | None:
     """The CDN-Loop that goes along: a trusted peer's, or the viewer's own where the response is theirs alone and all
     their fields go upstream (RFC 8586 §2)."""
-    return routed.came.loop or (request.get(b"cdn-loop") if passing and routed.route.forwards is None else None)
+    return routed.received_from.loop or (
+        request.get(b"cdn-loop") if passing and routed.route.forwarded_fields is None else None
+    )
 
 
 def _framing(method: bytes, length: int | None) -> Fields:

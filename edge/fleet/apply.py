@@ -1,7 +1,7 @@
-"""What becomes of the edge's state when control says something: (state, update) -> (new state, effects).
+"""What an update from control changes: (state, update) -> (new state, effects). Pure.
 
-A state is immutable and whole: an update is taken completely or refused, and then the old state stays. Whatever order
-deltas, snapshots and their losses come in, the state of a version is always the same.
+A state is immutable: an update is applied completely or refused, and a refused update leaves the state as it was. The
+state of a version is the same in whatever order deltas and snapshots arrive, or get lost.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from kernel.vocabulary import Refusal
 
 MAX_RESOURCE_BYTES = 64 << 10
 MAX_DOCUMENT_BYTES = 1 << 20
-"""Of a document that is this edge's own: its settings, what is hot for it."""
+"""Bound of a document meant for one edge: its settings, its hot list."""
 
 _FROM_CONTROL = Rules(unlisted=Refusal.COUNTRY)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """All that an edge has from control. Before anything was heard: no title is licensed, no key verifies.
+class FleetState:
+    """Everything that an edge has from control. Initially no title is licensed and no key verifies.
 
-    `jwks` has the documents that `keys` was made of, by kid; `documents` the edge's own by type, JSON objects.
+    `jwks` has the JWK of each key in `keys`, by kid; `documents` has the edge's own documents (JSON objects), by type.
     """
 
     rules: Rules = _FROM_CONTROL
@@ -55,11 +55,11 @@ class State:
     versions: Mapping[str, Version] = field(default_factory=lambda: MappingProxyType({}))
 
     def version(self, kind: str) -> Version:
-        """The version held of a type of resource."""
+        """The version held of a resource type."""
         return self.versions.get(kind, NOTHING)
 
-    def without(self, kind: str) -> State:
-        """The state without a document that cannot be used here: control sends its newest again."""
+    def without_document(self, kind: str) -> FleetState:
+        """The state without a document that this node cannot use: control sends its newest version again."""
         documents = {name: held for name, held in self.documents.items() if name != kind}
         versions = {name: held for name, held in self.versions.items() if name != kind}
         return replace(self, documents=MappingProxyType(documents), versions=MappingProxyType(versions))
@@ -67,7 +67,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Effect: the state holds a new version of a type; use it, keep it, then say `Applied`."""
+    """Effect: the state holds a new version of a type. Use it, store it, then send `Applied`."""
 
     type: str
     version: Version
@@ -76,27 +76,28 @@ class Changed:
 Effect = Ack | Nack | Changed
 
 
-def apply(state: State, update: Update) -> tuple[State, tuple[Effect, ...]]:
-    """The state after the update, and what is to be done, in order.
+def apply(state: FleetState, update: Update) -> tuple[FleetState, tuple[Effect, ...]]:
+    """The state after the update, and the effects in order.
 
-    An update that is older than the state, or as old, changes nothing and is acknowledged with the version held. A
-    delta that starts anywhere but at the version held is refused with `resync`: it may not name what the versions
-    between added and took away again.
+    An update no newer than the state changes nothing and is acknowledged with the version held. A delta whose base is
+    not the version held is refused with `resync`: it may not name what the versions in between added and removed.
     """
     held = state.version(update.type)
     same_epoch = held.epoch == update.version.epoch
-    if update.type not in _TAKE:
+    if update.type not in _APPLY:
         return state, (_nack(update, f"this edge knows no resources of type {update.type!r}"),)
     if same_epoch and update.version.number <= held.number:
         return state, (Ack(update.type, held, update.nonce),)
     if not update.snapshot and (not same_epoch or update.base != held.number):
-        return state, (_nack(update, f"a delta from {update.base} does not fit {held.number}", resync=True),)
+        return state, (
+            _nack(update, f"the delta starts at {update.base}, but this edge holds {held.number}", resync=True),
+        )
     try:
-        taken = _TAKE[update.type](state, update)
+        applied = _APPLY[update.type](state, update)
     except ValueError as error:
         return state, (_nack(update, str(error)),)
     versions = MappingProxyType({**state.versions, update.type: update.version})
-    return replace(taken, versions=versions), (
+    return replace(applied, versions=versions), (
         Ack(update.type, update.version, update.nonce),
         Changed(update.type, update.version),
     )
@@ -106,7 +107,7 @@ def _nack(update: Update, error: str, *, resync: bool = False) -> Nack:
     return Nack(update.type, update.version, update.nonce, error, resync)
 
 
-def _take_rules(state: State, update: Update) -> State:
+def _apply_rules(state: FleetState, update: Update) -> FleetState:
     old = _FROM_CONTROL if update.snapshot else state.rules
     titles, sessions, unlisted = dict(old.titles), dict(old.sessions), old.unlisted
     for name in update.removed:
@@ -125,7 +126,7 @@ def _take_rules(state: State, update: Update) -> State:
             until = parse_object(content, name, ("until",)).get("until")
             sessions[parse_session(name.removeprefix(SESSION), name)] = parse_until(until, f"{name}.until")
         else:
-            raise BadDocument(name, "there are no rules of this name")
+            raise BadDocument(name, "is no name of a rule")
     return replace(state, rules=_bounded(update.version.number, unlisted, titles, sessions))
 
 
@@ -135,7 +136,7 @@ def _bounded(version: int, unlisted: Refusal | None, titles: dict[str, Licence],
     return Rules(version=version, unlisted=unlisted, titles=titles, sessions=sessions)
 
 
-def _take_keys(state: State, update: Update) -> State:
+def _apply_keys(state: FleetState, update: Update) -> FleetState:
     jwks = {} if update.snapshot else dict(state.jwks)
     for name in update.removed:
         jwks.pop(name, None)
@@ -147,14 +148,14 @@ def _take_keys(state: State, update: Update) -> State:
 
 
 def key_set(jwks: Mapping[str, Mapping[str, Any]], version: Version) -> KeySet:
-    """The verifying keys of the documents, named for the version they came with. Raises ValueError."""
+    """The verifying keys of these JWKs, named for the version they came with. Raises ValueError."""
     return KeySet.from_jwks({"keys": list(jwks.values())}, f"{version.epoch}:{version.number}")
 
 
-def _take_document(state: State, update: Update) -> State:
+def _apply_document(state: FleetState, update: Update) -> FleetState:
     kind = update.type
     if not update.snapshot or update.removed or len(update.resources) > 1:
-        raise BadDocument(kind, "comes as a snapshot of one resource, or of none")
+        raise BadDocument(kind, "must be a snapshot of at most one resource")
     documents = {name: held for name, held in state.documents.items() if name != kind}
     for name, content in _contents(update.resources, MAX_DOCUMENT_BYTES):
         if name != kind:
@@ -164,7 +165,7 @@ def _take_document(state: State, update: Update) -> State:
 
 
 def check_document(kind: str, content: object) -> Mapping[str, object]:
-    """The JSON of a document as it can be used; BadDocument naming the place."""
+    """The JSON of a document if this release can use it. Raises BadDocument naming the member."""
     return _CHECKS[kind](content)
 
 
@@ -176,10 +177,10 @@ def _check_hot(content: object) -> Mapping[str, object]:
 _CHECKS: Mapping[str, Callable[[object], Mapping[str, object]]] = {SETTINGS: check_settings, HOT: _check_hot}
 
 
-def _contents(resources: tuple[Resource, ...], most: int = MAX_RESOURCE_BYTES) -> Iterator[tuple[str, object]]:
+def _contents(resources: tuple[Resource, ...], max_bytes: int = MAX_RESOURCE_BYTES) -> Iterator[tuple[str, object]]:
     for resource in resources:
-        if len(resource.content) > most:
-            raise BadDocument(resource.name, f"is larger than {most >> 10} KiB")
+        if len(resource.content) > max_bytes:
+            raise BadDocument(resource.name, f"is larger than {max_bytes >> 10} KiB")
         try:
             content = load_json(resource.content)
         except BadDocument as error:
@@ -187,4 +188,4 @@ def _contents(resources: tuple[Resource, ...], most: int = MAX_RESOURCE_BYTES) -
         yield resource.name, content
 
 
-_TAKE = {RULES: _take_rules, KEYS: _take_keys, SETTINGS: _take_document, HOT: _take_document}
+_APPLY = {RULES: _apply_rules, KEYS: _apply_keys, SETTINGS: _apply_document, HOT: _apply_document}

@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge.fleet.apply import State
+from edge.fleet.apply import FleetState
 from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
 from kernel.fleet.messages import NOTHING, FromControl, FromEdge, Jobs, Receipt, Report, Version
 
-BACKOFF_FIRST = 0.2
+MIN_BACKOFF = 0.2
 MAX_BACKOFF = 10.0
 
 
@@ -25,77 +25,80 @@ class ControlConnection(Protocol):
     """One connection to control. Losing it raises UpstreamFailed."""
 
     async def send(self, message: FromEdge, /) -> None:
-        """Say something to control."""
+        """Send a message to control."""
 
     def __aiter__(self) -> AsyncIterator[FromControl]:
-        """What control says, until it closes."""
+        """The messages of control, until it closes."""
 
     async def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
 
 
 Connect = Callable[[str], Awaitable[ControlConnection]]
-"""Makes a connection to HOST:PORT; UpstreamFailed when it cannot."""
+"""Connects to HOST:PORT. Raises UpstreamFailed."""
 
 
 def _nothing(*_: object) -> None:
-    """Nobody listens, nobody speaks."""
+    """The default of a callback."""
 
 
-def _no_mark() -> Version:
+def _no_checkpoint() -> Version:
     return NOTHING
 
 
 @dataclass(slots=True)
 class ControlCallbacks:
-    """What the stream asks of the rest of the edge; each is called in the event loop and does not wait.
+    """What the stream calls on the rest of the edge, in the event loop; none of these waits.
 
-    `accepts` raises BadSettings, naming the setting, for a state whose settings this node cannot follow. `on_jobs` is
-    given entries of the job log, `mark` tells up to where purges are done here, `report` how the edge is (None: nothing
-    to say). `on_connected` is called when control's stream stands anew and has said what is new.
+    `check_state` raises BadSettings, naming the setting, for a state whose settings this node cannot follow. `on_jobs`
+    gets entries of the job log; `checkpoint` returns up to which version jobs are done here; `report` returns the
+    edge's report (None: nothing to send). `on_connected` is called when the stream is connected and has sent what is
+    new.
     """
 
-    accepts: Callable[[State], object] = _nothing
+    check_state: Callable[[FleetState], object] = _nothing
     on_jobs: Callable[[Jobs], object] = _nothing
-    mark: Callable[[], Version] = _no_mark
+    checkpoint: Callable[[], Version] = _no_checkpoint
     report: Callable[[], Report | None] = _nothing
     on_connected: Callable[[], object] = _nothing
 
 
-class Addresses:
-    """Where control's replicas are; each edge begins at another of them and goes on to the next with every attempt.
+class ControlAddresses:
+    """The addresses of control's replicas. Each attempt uses the next one.
 
-    `spread` in [0, 1) says where it begins.
+    `spread` in [0, 1) chooses the first, so that edges spread over the replicas.
     """
 
     def __init__(self, addresses: Sequence[str], spread: float) -> None:
         first = int(spread * len(addresses))
         self._order = [*addresses[first:], *addresses[:first]]
-        self.latest = self._order[0]
-        """The one that was tried last."""
+        self.current = self._order[0]
+        """The address tried last."""
 
     def next(self) -> str:
-        """The one to try now."""
-        self.latest = self._order.pop(0)
-        self._order.append(self.latest)
-        return self.latest
+        """The address to try now."""
+        self.current = self._order.pop(0)
+        self._order.append(self.current)
+        return self.current
 
 
-def backoff(failures: int, jitter: float) -> float:
-    """Seconds to wait after the n-th failure in a row (from 1): doubling up to a most, spread by `jitter` in [0, 1)."""
-    longest = min(MAX_BACKOFF, BACKOFF_FIRST * 2.0 ** min(failures - 1, 16))
+def backoff_seconds(failures: int, jitter: float) -> float:
+    """Seconds to wait after the n-th failure in a row (from 1): doubles up to MAX_BACKOFF, spread by `jitter` in [0,
+    1).
+    """
+    longest = min(MAX_BACKOFF, MIN_BACKOFF * 2.0 ** min(failures - 1, 16))
     return longest * (0.5 + jitter / 2)
 
 
-EARLY = 0.01
-"""Seconds that a timer of the event loop may come too early by: it would be the last one otherwise."""
-REPORT_EVERY = 2.0
+TIMER_SLACK = 0.01
+"""Seconds by which an event loop's timer may fire early: without it the last report would not be sent."""
+REPORT_SECONDS = 2.0
 MAX_RECEIPTS = 10_000
-"""Receipts that wait for the stream; beyond it the oldest is forgotten: control tells of its job again."""
+"""Receipts that wait for the stream. Beyond that the oldest is dropped: control sends its job again."""
 
 
 class ControlSender:
-    """`link` gives the stream while it stands, `report` how the edge is (None: nothing to say). `run` is one task."""
+    """Sends receipts and reports. `link` returns the connected stream, `report` the edge's report (None: none)."""
 
     def __init__(
         self, clock: Clock, link: Callable[[], ControlConnection | None], report: Callable[[], Report | None]
@@ -104,38 +107,38 @@ class ControlSender:
         self._link = link
         self._report = report
         self._receipts: deque[Receipt] = deque(maxlen=MAX_RECEIPTS)
-        self._something = asyncio.Event()
+        self._wake = asyncio.Event()
 
     def enqueue_receipt(self, receipt: Receipt) -> None:
-        """Give control a receipt, now or when its stream stands again."""
+        """Send a receipt, now or once the stream is connected again."""
         self._receipts.append(receipt)
-        self._something.set()
+        self._wake.set()
 
-    def connected(self) -> None:
-        """The stream stands."""
-        self._something.set()
+    def on_connected(self) -> None:
+        """The stream is connected: send what waits."""
+        self._wake.set()
 
     async def run(self) -> None:
-        """Speak for ever."""
+        """Send receipts and reports until cancelled."""
         timer: Timer | None = None
         due = self._clock.mono()
         try:
             while True:
-                await self._something.wait()
-                self._something.clear()
+                await self._wake.wait()
+                self._wake.clear()
                 link = self._link()
                 if link is None:
-                    continue  # `connected` is said when it is there
+                    continue  # `on_connected` wakes this again
                 try:
                     await self._send_receipts(link)
-                    if due - self._clock.mono() > EARLY:
+                    if due - self._clock.mono() > TIMER_SLACK:
                         continue
-                    due = self._clock.mono() + REPORT_EVERY
-                    timer = self._clock.call_later(REPORT_EVERY, self._something.set)
+                    due = self._clock.mono() + REPORT_SECONDS
+                    timer = self._clock.call_later(REPORT_SECONDS, self._wake.set)
                     if (report := self._report()) is not None:
                         await link.send(report)
                 except UpstreamFailed:
-                    continue  # the reader of this link notices too
+                    continue  # the reader of this link notices as well
         finally:
             if timer is not None:
                 timer.cancel()

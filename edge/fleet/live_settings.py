@@ -1,8 +1,8 @@
-"""Settings that control pushes: in force at once, as a whole, between two requests; or refused by the setting's name.
+"""Settings pushed by control: put in force as a whole, between two requests, or refused with the setting's name.
 
-A document lies over what the edge was started with; without one it is as it was started. Whatever could be refused is
-worked out first (`accepts`), so that `take` only puts ready parts in place: it cannot fail half way. What runs goes on
-to its end as it began; what was remembered under other routes is no more. Nothing of it costs a hit anything.
+A document overrides the settings that the edge was started with; without a document those hold. `prepare` does
+everything that can fail, and `put_in_force` only swaps prepared parts, so it cannot fail halfway. Requests under way
+end as they began; what was remembered under the old routes is forgotten. None of this costs a hit anything.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import structlog
 from cache.disk.tier import DiskTier
 from cache.eviction.admission import ADMISSIONS
 from edge.fill.fetch import Fetcher
-from edge.fleet.apply import State
+from edge.fleet.apply import FleetState
 from edge.policy.authorise import Node, TokenMemo
 from edge.policy.routes import Routes, routes_of
 from edge.prefetch.service import PrefetchService
@@ -37,12 +37,12 @@ logger = structlog.get_logger("edge")
 
 
 class PreparedSettings(NamedTuple):
-    """What a document comes to on this node."""
+    """What a document amounts to on this node."""
 
     document: Mapping[str, object]
     settings: EdgeSettings
     routes: Routes
-    wiring: UpstreamConfig
+    upstreams: UpstreamConfig
 
 
 def prepare_settings(start: EdgeSettings, document: Mapping[str, object]) -> PreparedSettings:
@@ -70,7 +70,7 @@ class ConfigurableEdge(Protocol):
 
 
 class LiveSettings:
-    """The settings in force on an edge."""
+    """The live settings of an edge."""
 
     def __init__(self, edge: ConfigurableEdge) -> None:
         self._edge = edge
@@ -78,35 +78,35 @@ class LiveSettings:
         self._in_force: Mapping[str, object] = {}
         self._next: PreparedSettings | None = None
 
-    def accepts(self, state: State) -> None:
-        """Make ready what the state's settings come to; BadSettings when this node cannot follow them."""
+    def prepare(self, state: FleetState) -> None:
+        """Prepare the state's settings. Raises BadSettings if this node cannot follow them."""
         document = state.documents.get(SETTINGS, {})
         self._next = prepare_settings(self._start, document) if document != self._in_force else None
 
-    def take(self, state: State) -> None:
-        """Put in force what was made ready for this state."""
-        following, self._next = self._next, None
-        if following is not None and following.document == state.documents.get(SETTINGS, {}):
-            self._put_in_force(following, state)
-            self._in_force = following.document
-            logger.info("settings from control are in force", settings=sorted(following.document))
+    def put_in_force(self, state: FleetState) -> None:
+        """Put in force what was prepared for this state."""
+        prepared, self._next = self._next, None
+        if prepared is not None and prepared.document == state.documents.get(SETTINGS, {}):
+            self._put_in_force(prepared, state)
+            self._in_force = prepared.document
+            logger.info("settings-in-force", settings=sorted(prepared.document))
 
-    def _put_in_force(self, following: PreparedSettings, state: State) -> None:
-        edge, node, settings, before = self._edge, self._edge.node, following.settings, self._edge.settings
+    def _put_in_force(self, prepared: PreparedSettings, state: FleetState) -> None:
+        edge, node, settings, before = self._edge, self._edge.node, prepared.settings, self._edge.settings
         edge.settings = settings
-        node.honours = settings.request_directives == "honour"
-        if not following.routes.ask_tokens:
+        node.honours_directives = settings.request_directives == "honour"
+        if not prepared.routes.any_needs_token:
             node.memo = None
         elif node.memo is None:
             node.memo = TokenMemo(state.keys)
-        edge.handler.use_routes(following.routes)
-        edge.upstreams.use(*following.wiring)
+        edge.handler.use_routes(prepared.routes)
+        edge.upstreams.configure(*prepared.upstreams)
         edge.fetcher.set_max_object(settings.max_object)
         edge.fetcher.wait = settings.fill_wait
         edge.fetcher.stale_wait = settings.stale_wait
         edge.connection_limits.settings = settings
         edge.bodies.max_bytes = settings.body_memory
-        edge.prefetch_service.follow(settings)
+        edge.prefetch_service.configure(settings)
         edge.listener.timeouts = timeouts_of(settings)
         if edge.disk is not None and settings.admission != before.admission:
             edge.disk.admission = ADMISSIONS[settings.admission](settings.disk, settings.admission_memory)

@@ -17,15 +17,15 @@ import structlog
 
 from cache.cache import Receipt, SegmentCache
 from cache.revalidate_after_gap import mark_stale_before
-from edge.fleet.apply import State
+from edge.fleet.apply import FleetState
 from edge.fleet.control_link import Connect, ControlCallbacks
-from edge.fleet.jobs import CONTACT_EVERY, CheckpointFile, JobActions, JobRunner
+from edge.fleet.jobs import CONTACT_SECONDS, CheckpointFile, JobActions, JobRunner
 from edge.fleet.signed_state import SignedState
 from edge.fleet.subscribe import Subscriber
 from edge.policy.authorise import Node
 from edge.policy.route import purge_request_of
 from edge.policy.rules import Rules
-from edge.prefetch.background import Done, PrefetchResult
+from edge.prefetch.background import OnPrefetched, PrefetchResult
 from edge.prefetch.scheduler import PrefetchRequest
 from edge.prefetch.service import PrefetchService
 from edge.settings import EdgeSettings
@@ -42,7 +42,9 @@ logger = structlog.get_logger("edge")
 
 
 def read_rules(file: Path | None) -> Rules:
-    """The rules of a RULES.json; without a file everything is allowed. BadSettings naming what is wrong and where."""
+    """The rules of a RULES.json; without a file everything is allowed. Raises BadSettings naming the fault and the
+    file.
+    """
     if file is None:
         return Rules()
     try:
@@ -54,7 +56,7 @@ def read_rules(file: Path | None) -> Rules:
 
 
 def read_keys(file: Path | None) -> KeySet:
-    """The public keys of a JWKS file; without a file none verifies. BadSettings naming what is wrong and where."""
+    """The public keys of a JWKS; without a file no token verifies. Raises BadSettings naming the fault and the file."""
     if file is None:
         return NO_KEYS
     try:
@@ -66,7 +68,9 @@ def read_keys(file: Path | None) -> KeySet:
 
 
 def identity_of(settings: EdgeSettings, clock: Clock) -> NodeIdentity | None:
-    """Who this node is to control; None where it speaks plainly to one on this machine. Raises BadSettings."""
+    """This node's identity in the fleet; None if it follows a control on this machine in plain text. Raises
+    BadSettings.
+    """
     folder = settings.fleet_dir
     if not settings.control or not needed(folder, settings.control, settings.enrol_token, settings.enrol_at):
         return None
@@ -85,32 +89,32 @@ def identity_of(settings: EdgeSettings, clock: Clock) -> NodeIdentity | None:
 def subscriber_of(
     settings: EdgeSettings,
     clock: Clock,
-    on_state: Callable[[State], object],
-    ears: ControlCallbacks,
+    on_state: Callable[[FleetState], object],
+    callbacks: ControlCallbacks,
     identity: NodeIdentity | None,
     connect: Connect | None,
     jitter: Callable[[], float] = random.random,
 ) -> Subscriber | None:
-    """What follows control; None where there is none. `connect` (tests have one) goes before the identity's."""
+    """The subscriber to control; None without control. `connect` (for tests) takes precedence over the identity's."""
     folder = settings.fleet_dir
     if not settings.control or folder is None:
         return None
-    me = Hello(
+    hello = Hello(
         id=settings.id,
         role=settings.role,
         region=",".join(settings.region),
         address=str(settings.listen),
         admin=str(settings.admin),
     )
-    keeper = None
+    store = None
     if identity is not None:
         trusted = identity  # for the closure's type
-        keeper = SignedState(
+        store = SignedState(
             folder, settings.id, lambda: trusted.current.authority if trusted.current else None, spread=jitter()
         )
         connect = connect or identity.connect
     control = [str(one) for one in settings.control]
-    return Subscriber(me, control, folder, clock, on_state, ears=ears, connect=connect, keeper=keeper)
+    return Subscriber(hello, control, folder, clock, on_state, callbacks=callbacks, connect=connect, store=store)
 
 
 def job_runner_of(
@@ -124,8 +128,8 @@ def job_runner_of(
         request, _ = purge_request_of(named, node.routes, general=node.profile.name == "general")
         return await cache.purge(request)
 
-    def prefetch(url: str, done: Done) -> bool:
-        if settings.role == "shield":  # it fetches what its edges request
+    def prefetch(url: str, done: OnPrefetched) -> bool:
+        if settings.role == "shield":  # a shield fetches what its edges request
             done(PrefetchRequest(url.encode(), "job"), PrefetchResult(PrefetchEnd.ALREADY_CACHED))
             return True
         return prefetches.prefetch(url, done)
@@ -137,19 +141,21 @@ def with_job_callbacks(callbacks: ControlCallbacks, jobs: JobRunner | None) -> C
     """The same callbacks, and those of the job runner."""
     if jobs is None:
         return callbacks
-    return replace(callbacks, on_jobs=jobs.take, mark=jobs.mark, on_connected=jobs.on_connected)
+    return replace(callbacks, on_jobs=jobs.enqueue, checkpoint=jobs.version, on_connected=jobs.on_connected)
 
 
 def connect_receipts(jobs: JobRunner | None, subscriber: Subscriber | None) -> None:
     """Let receipts go to control over its stream."""
     if jobs is not None and subscriber is not None:
-        jobs.tell, jobs.connected = subscriber.speaker.enqueue_receipt, lambda: subscriber.connected
+        jobs.send_receipt, jobs.is_connected = subscriber.sender.enqueue_receipt, lambda: subscriber.is_connected
 
 
 async def start_jobs(jobs: JobRunner | None, subscriber: Subscriber | None, tasks: TaskOwner) -> None:
-    """Load the checkpoint, which the first message to control names; so this comes before the stream."""
+    """Load the checkpoint and start the runner. Call it before the stream starts: its first message names the
+    checkpoint.
+    """
     if jobs is not None:
-        await jobs.begin()
+        await jobs.load_checkpoint()
         tasks.spawn(subscriber.supervised.keep("jobs", jobs.run) if subscriber is not None else jobs.run())
 
 
@@ -158,10 +164,10 @@ async def catch_up_on_purges(jobs: JobRunner | None, cache: SegmentCache, clock:
 
     If control does not send them, whatever was stored before the last contact is revalidated before it is served.
     """
-    if jobs is None or await jobs.settled():
+    if jobs is None or await jobs.wait_until_caught_up():
         return 0
-    contact = jobs.kept.contact
-    before = clock.mono() - (clock.wall() - contact - CONTACT_EVERY) if contact else inf
+    contact = jobs.checkpoint.contact
+    before = clock.mono() - (clock.wall() - contact - CONTACT_SECONDS) if contact else inf
     marked = await mark_stale_before(cache.tiers, before)
     logger.warning("purges-unknown", marked_stale=marked)
     return marked

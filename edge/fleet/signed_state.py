@@ -1,10 +1,9 @@
-"""The last good state as control signed it: what the edge starts from while control is away, however long that is.
+"""The last good state as signed by control: an edge starts from it while control is away, however long that is.
 
 `state.signed` has one line for each update that the state is made of: a snapshot of a type, then the deltas since, each
-with its signature (kernel/fleet/signed.py) and a checksum. The file is appended to; a new snapshot makes the older
-lines of its type useless, and when those outweigh the others the file is written anew without them. A file that is
-not as control signed it, for this very edge, is set aside whole: the edge waits for control then, and refuses viewers
-rather than trust.
+with its signature (kernel/fleet/signed.py) and a checksum. New lines are appended. A new snapshot makes the older lines
+of its type dead; when dead lines outweigh the others, the file is rewritten without them. A file that control has not
+signed for this very edge is set aside whole: the edge then waits for control and refuses viewers.
 """
 
 from __future__ import annotations
@@ -17,25 +16,25 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from edge.fleet.apply import State, apply
-from edge.fleet.state_file import Damaged, line_of, set_aside, update_of
+from edge.fleet.apply import FleetState, apply
+from edge.fleet.state_file import DamagedState, decode_update, encode_update, set_aside
 from kernel.errors import StorageFailed
 from kernel.fleet.messages import DOCUMENTS, Nack, Resource, Update, Version
 from kernel.fleet.signed import NotSigned, check
 from system.durable_files import replace_file
 
-NAME = "state.signed"
-MIN_DEAD = 1 << 20
-"""Bytes of useless lines that a file may have however small the state."""
+FILE_NAME = "state.signed"
+MIN_DEAD_BYTES = 1 << 20
+"""Bytes of dead lines that a file may have, however small the state."""
 MAX_DELTAS = 4_000
 MIN_DELTA_BYTES = 1 << 20
-"""Deltas of a type that are kept; beyond, and beyond its snapshot's size, a new snapshot is asked for."""
+"""Bytes of deltas kept of a type. Beyond that, and beyond its snapshot's size, the edge asks for a new snapshot."""
 _HEAD = b"matinee-edge-state 2\n"
 
 
 @dataclass(slots=True)
 class _Line:
-    """One line of the file that still counts."""
+    """One live line of the file."""
 
     update_type: str
     snapshot: bool
@@ -44,29 +43,29 @@ class _Line:
 
 
 @dataclass(slots=True)
-class Chain:
-    """A type's resources as its snapshot and the deltas since make them."""
+class UpdateChain:
+    """The resources of a type, after its snapshot and the deltas since."""
 
     version: Version
     resources: dict[str, Resource]
-    left: set[str] = field(default_factory=set)
-    """Epochs that were over."""
+    past_epochs: set[str] = field(default_factory=set)
+    """Epochs that have ended."""
 
     @classmethod
-    def begun(cls, update: Update) -> Chain:
-        """Of a snapshot."""
+    def from_snapshot(cls, update: Update) -> UpdateChain:
+        """A chain that starts with this snapshot."""
         return cls(update.version, {one.name: one for one in update.resources})
 
-    def add(self, update: Update) -> None:
-        """What came next. Raises ValueError where it cannot have."""
+    def extend(self, update: Update) -> None:
+        """Apply the next update. Raises ValueError if it cannot follow."""
         same = update.version.epoch == self.version.epoch
         if same and update.version.number < self.version.number:
             raise ValueError(f"{update.type} goes back from {self.version.number} to {update.version.number}")
         if update.snapshot:
-            if update.version.epoch in self.left:
+            if update.version.epoch in self.past_epochs:
                 raise ValueError(f"{update.type} goes back to an epoch that was over")
             if not same:
-                self.left.add(self.version.epoch)
+                self.past_epochs.add(self.version.epoch)
             self.resources = {one.name: one for one in update.resources}
         else:
             if not same or update.base != self.version.number:
@@ -76,35 +75,35 @@ class Chain:
             self.resources |= {one.name: one for one in update.resources}
         self.version = update.version
 
-    def whole(self, kind: str) -> Update:
-        """All of it as one snapshot."""
+    def as_snapshot(self, kind: str) -> Update:
+        """The whole chain as one snapshot."""
         return Update(kind, self.version, "", snapshot=True, resources=tuple(self.resources.values()))
 
 
 class SignedState:
-    """The file in `folder` of the edge `edge`; one process has it, and calls `load` and `keep` one at a time.
+    """The file in `folder` of the edge `edge`. One process has it, and calls `load` and `store` one at a time.
 
-    `authority` gives the certificate (PEM) of whom the edge trusts; None before it has joined. `spread` in [0, 1) makes
-    edges ask for their snapshots at different times.
+    `authority` returns the certificate (PEM) of the fleet's authority; None before the edge has joined. `spread` in [0,
+    1) makes edges ask for snapshots at different times.
     """
 
     def __init__(self, folder: Path, edge: str, authority: Callable[[], bytes | None], spread: float = 0.0) -> None:
-        self.path = folder / NAME
+        self.path = folder / FILE_NAME
         self._edge = edge
         self._authority = authority
         self._spread = 1.0 + spread
         self._trusted: tuple[bytes, ec.EllipticCurvePublicKey] | None = None
         self._lines: list[_Line] = []
         self._size = 0
-        """Length of the file as far as it counts; 0: there is none, or none that counts."""
+        """Length of the valid part of the file; 0: no file, or none that is valid."""
         self._pending: list[Update] = []
         self._lost: set[str] = set()
-        """Types whose lines are gone: kept again from their next snapshot on."""
+        """Types whose lines are lost; they are stored again from their next snapshot on."""
 
     # -- trust
 
-    def check(self, update: Update) -> None:
-        """Raises NotSigned unless the fleet's authority has signed this, for this edge where it is for one."""
+    def verify(self, update: Update) -> None:
+        """Raises NotSigned unless the fleet's authority has signed this, and for this edge if it is meant for one."""
         key = self._key()
         if key is None:
             raise NotSigned("this edge has not joined a fleet yet")
@@ -115,14 +114,15 @@ class SignedState:
         if pem is None:
             return None
         if self._trusted is None or self._trusted[0] != pem:
-            self._forget()  # the edge has joined another fleet: what it kept counts no more
+            # The edge has joined another fleet: the stored state is no longer valid.
+            self._forget()
             key = x509.load_pem_x509_certificate(pem).public_key()
             assert isinstance(key, ec.EllipticCurvePublicKey)  # noqa: S101 (the identity was checked; for the types)
             self._trusted = (pem, key)
         return self._trusted[1]
 
-    def is_full(self, kind: str) -> bool:
-        """Whether so many deltas of a type are kept that a snapshot should come instead of the next one."""
+    def wants_snapshot(self, kind: str) -> bool:
+        """Whether so many deltas of a type are stored that control should send a snapshot instead of the next one."""
         if kind in self._lost:
             return True
         own = [line for line in self._lines if line.update_type == kind]
@@ -132,8 +132,8 @@ class SignedState:
 
     # -- at start
 
-    def load(self) -> State | None:
-        """The last good state; None when there is none. Raises Damaged, and StorageFailed when it cannot be read."""
+    def load(self) -> FleetState | None:
+        """The last good state; None without one. Raises DamagedState, and StorageFailed if the file cannot be read."""
         self._lines, self._size = [], 0
         try:
             data = self.path.read_bytes()
@@ -142,48 +142,49 @@ class SignedState:
         except OSError as error:
             raise StorageFailed(f"{self.path} cannot be read: {error.strerror}") from None
         if self._key() is None:
-            return None  # of a fleet that this edge is no member of: written anew once it has joined
+            # The state of a fleet that this edge is no member of: it is rewritten once the edge has joined.
+            return None
         try:
             state = self._verified(data)
         except ValueError as error:
             self._lines = []
-            raise Damaged(str(error), set_aside([self.path])) from None
+            raise DamagedState(str(error), set_aside([self.path])) from None
         self._size = data.rindex(b"\n") + 1
         return state
 
-    def _verified(self, data: bytes) -> State:
+    def _verified(self, data: bytes) -> FleetState:
         if not data.startswith(_HEAD):
             raise ValueError("it does not begin as a signed state does")
-        chains: dict[str, Chain] = {}
+        chains: dict[str, UpdateChain] = {}
         for number, (offset, line) in enumerate(_lines(data), 1):
             try:
-                update = update_of(line)
-                self.check(update)
-                self._note(update, offset, len(line) + 1)
+                update = decode_update(line)
+                self.verify(update)
+                self._index_line(update, offset, len(line) + 1)
                 held = chains.get(update.type)
                 if held is not None:
-                    held.add(update)
+                    held.extend(update)
                 elif update.snapshot:
-                    chains[update.type] = Chain.begun(update)
+                    chains[update.type] = UpdateChain.from_snapshot(update)
                 else:
                     raise ValueError(f"{update.type} begins with a delta")
             except ValueError as error:
                 raise ValueError(f"line {number}: {error}") from None
-        state = State()
+        state = FleetState()
         for kind, chain in chains.items():
-            state, effects = apply(state, chain.whole(kind))
+            state, effects = apply(state, chain.as_snapshot(kind))
             refused = next((effect.error for effect in effects if isinstance(effect, Nack)), None)
-            if refused is not None and kind not in DOCUMENTS:  # a document of another release: control sends it again
+            # A document of another release is left out: control sends it again.
+            if refused is not None and kind not in DOCUMENTS:
                 raise ValueError(f"{kind}: {refused}")
         return state
 
-    # -- keeping
+    # -- storing
 
-    def keep(self, _state: State, updates: Sequence[Update]) -> None:
-        """Keep `updates`, which led to the state since the last call.
+    def store(self, _state: FleetState, updates: Sequence[Update]) -> None:
+        """Store durably the `updates` that led to the state since the last call.
 
-        When this returns, the state outlives a loss of power. Raises StorageFailed; what was not written is kept then,
-        and written the next time.
+        Raises StorageFailed; what was not written is kept and written the next time.
         """
         self._pending.extend(updates)
         before, size = list(self._lines), self._size
@@ -197,33 +198,34 @@ class SignedState:
         self._pending = []
 
     def _forget(self) -> None:
-        """The file is gone, or counts no more."""
+        """The file is gone or no longer valid."""
         self._lost |= {line.update_type for line in self._lines}
         self._lines, self._size = [], 0
 
     def _write(self) -> None:
         self._lost -= {update.type for update in self._pending if update.snapshot}
         self._pending = [update for update in self._pending if update.type not in self._lost]
-        added = [line_of(update) for update in self._pending]
+        added = [encode_update(update) for update in self._pending]
         place = self._size or len(_HEAD)
         for update, line in zip(self._pending, added, strict=True):
-            self._note(update, place, len(line))
+            self._index_line(update, place, len(line))
             place += len(line)
         alive = sum(line.length for line in self._lines)
-        if self._size == 0 or place - alive > max(MIN_DEAD, alive):
-            self._write_anew(b"".join(added))
+        if self._size == 0 or place - alive > max(MIN_DEAD_BYTES, alive):
+            self._rewrite(b"".join(added))
             return
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
         with os.fdopen(descriptor, "wb") as file:
-            file.truncate(self._size)  # what a write that failed, or a crash, has left there
+            # A failed write or a crash may have left bytes there.
+            file.truncate(self._size)
             file.seek(self._size)
             file.write(b"".join(added))
             file.flush()
             os.fsync(file.fileno())
         self._size = place
 
-    def _write_anew(self, added: bytes) -> None:
-        """The lines that count alone. Those of `added` stand behind what the file has."""
+    def _rewrite(self, added: bytes) -> None:
+        """Write a file of the live lines only. The lines in `added` follow those in the file."""
         end = self._size or len(_HEAD)
         pieces = [_HEAD]
         if self._size:
@@ -241,14 +243,14 @@ class SignedState:
             line.offset, place = place, place + line.length
         self._size = place
 
-    def _note(self, update: Update, offset: int, length: int) -> None:
+    def _index_line(self, update: Update, offset: int, length: int) -> None:
         if update.snapshot:
             self._lines = [line for line in self._lines if line.update_type != update.type]
         self._lines.append(_Line(update.type, update.snapshot, offset, length))
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(offset, line) of all whole lines after the first; one that was cut short is as if it had not come."""
+    """(offset, line) of each complete line after the first. A truncated line is ignored, as if it had never arrived."""
     place = len(_HEAD)
     while (end := data.find(b"\n", place)) >= 0:
         yield place, data[place:end]

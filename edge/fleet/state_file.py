@@ -28,7 +28,7 @@ from typing import Any, Protocol
 
 import xxhash
 
-from edge.fleet.apply import State, apply, check_document, key_set
+from edge.fleet.apply import FleetState, apply, check_document, key_set
 from edge.policy.rules import Rules, revocation_json
 from kernel.auth.licence import licence_json
 from kernel.documents import BadDocument, load_json, parse_object
@@ -41,38 +41,39 @@ _CHECKSUM = 16
 
 
 def journal_head(state_file: bytes) -> bytes:
-    """What the journal of a state file with these bytes begins with."""
+    """The first line of the journal that belongs to a state file with these bytes."""
     return b"matinee-edge-journal 1 of=%s\n" % xxhash.xxh3_128_hexdigest(state_file).encode()
 
 
 def journal_lines(updates: Iterable[Update]) -> bytes:
-    """What is to be appended for the updates."""
-    return b"".join(map(line_of, updates))
+    """The lines to append for the updates."""
+    return b"".join(map(encode_update, updates))
 
 
-def replay_journal(state: State, journal: bytes, of: bytes) -> State:
-    """The state after the journal's updates, `of` being the state file's bytes; ValueError when it is damaged."""
+def replay_journal(state: FleetState, journal: bytes, of: bytes) -> FleetState:
+    """The state after the journal's updates, `of` being the state file's bytes. Raises ValueError if it is damaged."""
     head = journal_head(of)
     if not journal.startswith(head):
         return state
     *whole, _cut_short = journal.removeprefix(head).split(b"\n")
     for number, line in enumerate(whole, 1):
         try:
-            update = update_of(line)
+            update = decode_update(line)
         except ValueError as error:
             raise ValueError(f"line {number} of its journal {error}") from None
         state, effects = apply(state, update)
         if not any(isinstance(effect, Nack) for effect in effects):
             continue
         if update.type in DOCUMENTS:
-            state = state.without(update.type)  # another release took it: control sends it again
+            # Another release stored this document: control sends it again.
+            state = state.without_document(update.type)
         else:
             raise ValueError(f"line {number} of its journal does not fit")
     return state
 
 
-def line_of(update: Update) -> bytes:
-    """The line of an update, with its end."""
+def encode_update(update: Update) -> bytes:
+    """The line of an update, with its newline."""
     value = {
         "type": update.type,
         "epoch": update.version.epoch,
@@ -88,8 +89,8 @@ def line_of(update: Update) -> bytes:
     return _checksum(body) + b" " + body + b"\n"
 
 
-def update_of(line: bytes) -> Update:
-    """The update of a line without its end; ValueError saying what is wrong with it."""
+def decode_update(line: bytes) -> Update:
+    """The update of a line without its newline. Raises ValueError saying what is wrong."""
     body = line[_CHECKSUM + 1 :]
     if line[: _CHECKSUM + 1] != _checksum(body) + b" ":
         raise ValueError("has a wrong checksum")
@@ -117,21 +118,21 @@ def _update(value: object) -> Update:
         raise ValueError(f"is incomplete: {error}") from None
 
 
-NAME = "state.json"
-JOURNAL = "state.journal"
-MIN_JOURNAL = 64 << 10
-"""Bytes a journal may have however small the state; beyond half the state's size it is written anew."""
+STATE_NAME = "state.json"
+JOURNAL_NAME = "state.journal"
+MIN_JOURNAL_BYTES = 64 << 10
+"""Bytes that a journal may have, however small the state. Beyond half the state's size the state is rewritten."""
 
-DAMAGED_KEPT = 5
-"""Damaged files set aside; beyond that many the newest name is used again."""
+MAX_DAMAGED_FILES = 5
+"""Damaged files set aside. Beyond that the newest one is overwritten."""
 
 _HEAD = re.compile(rb"matinee-edge-state 1 xxh3=([0-9a-f]{32}) bytes=(\d{1,12})\n")
 _MAX_HEAD_LENGTH = 100
 _MEMBERS = ("versions", "rules", "jwks", "documents")
 
 
-class Damaged(Exception):
-    """The file is not what was written: says why, and where it was set aside (None: it could not be)."""
+class DamagedState(Exception):
+    """The file was altered: says why, and where it was set aside (None: it could not be)."""
 
     def __init__(self, why: str, kept_as: Path | None) -> None:
         super().__init__(f"the last good state is damaged ({why}); kept as {kept_as or 'it was'}")
@@ -139,43 +140,42 @@ class Damaged(Exception):
         self.kept_as = kept_as
 
 
-class Keeper(Protocol):
-    """Keeps the last good state on disk: `StateFile`, or `edge.fleet.signed_state.SignedState` for an edge of a
-    fleet."""
+class StateStore(Protocol):
+    """Stores the last good state: `StateFile`, or `edge.fleet.signed_state.SignedState` for a member of a fleet."""
 
-    def load(self) -> State | None:
-        """The last good state; None when there is none. Raises Damaged, StorageFailed."""
+    def load(self) -> FleetState | None:
+        """The last good state; None without one. Raises DamagedState, StorageFailed."""
 
-    def keep(self, state: State, updates: Sequence[Update], /) -> None:
-        """Make `state` the last good one, `updates` being what led to it since the last call. Raises StorageFailed."""
+    def store(self, state: FleetState, updates: Sequence[Update], /) -> None:
+        """Store `state`; `updates` led to it since the last call. Raises StorageFailed."""
 
-    def check(self, update: Update, /) -> None:
-        """Raises NotSigned for an update that is not to be believed."""
+    def verify(self, update: Update, /) -> None:
+        """Raises NotSigned for an update that must not be trusted."""
 
-    def is_full(self, kind: str, /) -> bool:
-        """Whether a snapshot of the type should come instead of its next delta."""
+    def wants_snapshot(self, kind: str, /) -> bool:
+        """Whether control should send a snapshot of the type instead of its next delta."""
 
 
 @dataclass(slots=True)
 class StateFile:
-    """The files in `folder`; one process has them at a time, and calls one method at a time."""
+    """The files in `folder`. One process has them at a time and calls one method at a time."""
 
     folder: Path
     _journal_room: int = 0
-    """Bytes that may yet be appended to the journal; 0: the state is to be written whole."""
+    """Bytes that may still be appended to the journal; 0: write the state whole."""
 
     @property
     def path(self) -> Path:
-        """Where the state is."""
-        return self.folder / NAME
+        """Path of the state."""
+        return self.folder / STATE_NAME
 
     @property
     def journal(self) -> Path:
-        """Where the updates since are."""
-        return self.folder / JOURNAL
+        """Path of the updates since."""
+        return self.folder / JOURNAL_NAME
 
-    def load(self) -> State | None:
-        """The last good state; None when there is none. Raises Damaged, and StorageFailed when it cannot be read."""
+    def load(self) -> FleetState | None:
+        """The last good state; None without one. Raises DamagedState, and StorageFailed if it cannot be read."""
         try:
             data = self.path.read_bytes()
             journal = self.journal.read_bytes() if self.journal.exists() else b""
@@ -184,19 +184,16 @@ class StateFile:
         except OSError as error:
             raise StorageFailed(f"{self.path} cannot be read: {error.strerror}") from None
         try:
-            return replay_journal(decode(data), journal, of=data)
+            return replay_journal(decode_state(data), journal, of=data)
         except ValueError as error:
-            raise Damaged(str(error), set_aside([self.path, self.journal])) from None
+            raise DamagedState(str(error), set_aside([self.path, self.journal])) from None
 
-    def keep(self, state: State, updates: Sequence[Update]) -> None:
-        """Make `state` the last good one, `updates` being what led to it since the last call.
-
-        When this returns, the state outlives a loss of power. Raises StorageFailed.
-        """
+    def store(self, state: FleetState, updates: Sequence[Update]) -> None:
+        """Store `state` durably; `updates` led to it since the last call. Raises StorageFailed."""
         whole = any(update.snapshot and update.type in TYPES for update in updates)
         added = b"" if whole else journal_lines(updates)
         if not added or len(added) > self._journal_room:
-            self.save(state)
+            self.write_whole(state)
             return
         room, self._journal_room = self._journal_room - len(added), 0
         try:
@@ -209,28 +206,29 @@ class StateFile:
             raise StorageFailed(f"{self.journal} cannot be written: {error.strerror}") from None
         self._journal_room = room
 
-    def save(self, state: State) -> None:
-        """Write the state whole and begin a new journal. Raises StorageFailed."""
+    def write_whole(self, state: FleetState) -> None:
+        """Write the state whole and start a new journal. Raises StorageFailed."""
         self._journal_room = 0
-        data = encode(state)
+        data = encode_state(state)
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             replace_file(self.path, data)
-            replace_file(self.journal, journal_head(data))  # until here there is a journal of another state: not read
+            # Until the second file is replaced, the journal belongs to another state and is ignored.
+            replace_file(self.journal, journal_head(data))
         except OSError as error:
             raise StorageFailed(f"{self.path} cannot be written: {error.strerror}") from None
-        self._journal_room = max(MIN_JOURNAL, len(data) // 2)
+        self._journal_room = max(MIN_JOURNAL_BYTES, len(data) // 2)
 
-    def check(self, update: Update) -> None:
-        """Control on this machine is believed: nothing is signed."""
+    def verify(self, update: Update) -> None:
+        """A control on this machine is trusted: nothing is signed."""
 
-    def is_full(self, kind: str) -> bool:  # noqa: ARG002 (see Keeper)
+    def wants_snapshot(self, kind: str) -> bool:  # noqa: ARG002 (see StateStore)
         """Never: the state is written whole when the journal has grown."""
         return False
 
 
-def encode(state: State) -> bytes:
-    """The file's bytes. Made title by title: in a thread, it never keeps the event loop waiting for long."""
+def encode_state(state: FleetState) -> bytes:
+    """The file's bytes, encoded title by title: in a thread, this never delays the event loop for long."""
     rules = state.rules
     pieces = [
         '{"versions":',
@@ -255,8 +253,8 @@ def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def decode(data: bytes) -> State:
-    """The state of the file's bytes; ValueError saying what is wrong with them."""
+def decode_state(data: bytes) -> FleetState:
+    """The state in the file's bytes. Raises ValueError saying what is wrong."""
     head = _HEAD.match(data[:_MAX_HEAD_LENGTH])
     if head is None:
         raise ValueError("it does not begin as a state file does")
@@ -270,9 +268,9 @@ def decode(data: bytes) -> State:
     jwks = _jwks(document.get("jwks"))
     held = versions.get("rules")
     documents = _documents(document.get("documents", {}), versions)
-    return State(
+    return FleetState(
         rules=Rules.parse(document.get("rules"), default="deny", version=held.number if held else 0),
-        keys=key_set(jwks, versions[KEYS]) if KEYS in versions else State().keys,
+        keys=key_set(jwks, versions[KEYS]) if KEYS in versions else FleetState().keys,
         jwks=jwks,
         documents=documents,
         versions=versions,
@@ -280,7 +278,7 @@ def decode(data: bytes) -> State:
 
 
 def _documents(value: object, versions: dict[str, Version]) -> Mapping[str, Mapping[str, object]]:
-    """The documents that can be used; of others the version is forgotten too."""
+    """The usable documents; the versions of the others are forgotten too."""
     found = {}
     for kind, content in parse_object(value, "documents", DOCUMENTS).items():
         try:
@@ -309,8 +307,8 @@ def _jwks(value: object) -> dict[str, dict[str, Any]]:
 
 
 def set_aside(files: Sequence[Path]) -> Path | None:
-    """Rename damaged files, the first of which gives the names; None when that cannot be done."""
-    names = [files[0].with_name(f"{files[0].name}.damaged-{number}") for number in range(1, DAMAGED_KEPT + 1)]
+    """Rename damaged files, all after the name of the first; None if that fails."""
+    names = [files[0].with_name(f"{files[0].name}.damaged-{number}") for number in range(1, MAX_DAMAGED_FILES + 1)]
     target = next((name for name in names if not name.exists()), names[-1])
     ending = target.name.removeprefix(files[0].name)
     try:

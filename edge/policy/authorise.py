@@ -14,7 +14,7 @@ from typing import TypeVar
 from edge.policy.profile import Profile
 from edge.policy.route import MEDIA, RoutedRequest
 from edge.policy.routes import Routes
-from edge.policy.rules import Rules, refuses
+from edge.policy.rules import Rules, licence_refusal
 from edge.wire.viewer import Viewer
 from kernel.auth.claims import ANYWHERE, Permit
 from kernel.auth.geo import decide
@@ -30,10 +30,10 @@ MAX_REFUSED = 1024
 
 
 class TokenMemo:
-    """What `verify` said of the tokens seen under the keys in force.
+    """The claims of tokens already verified with the keys in force.
 
-    Good and refused tokens are remembered apart, the oldest leaving first, so that a flood of bad ones pushes out no
-    good one; and only those bad ones whose refusal cost a signature. New keys empty both.
+    Permits and refusals are remembered apart, oldest out first, so that a flood of bad tokens evicts no good one. Only
+    refusals that cost a signature check are remembered. New keys clear both.
     """
 
     __slots__ = ("_audience", "_capacity", "_issuer", "_refused", "_refused_capacity", "keys", "permits")
@@ -48,7 +48,7 @@ class TokenMemo:
         audience: str = "edge",
     ) -> None:
         self.keys = keys
-        """The keys in force: `use` puts others in force. Every hit looks here."""
+        """The keys in force; `use_keys` replaces them. Every hit reads this."""
         self._capacity = capacity
         self._refused_capacity = refused_capacity
         self._issuer = issuer
@@ -56,15 +56,15 @@ class TokenMemo:
         self._refused: dict[bytes, Refusal] = {}
         self.permits: dict[bytes, Permit] = {}
 
-    def use(self, keys: KeySet) -> None:
-        """Put these keys in force; what other keys verified is forgotten."""
+    def use_keys(self, keys: KeySet) -> None:
+        """Put these keys in force; forget what other keys verified."""
         if keys.version != self.keys.version:
             self.permits.clear()
             self._refused.clear()
         self.keys = keys
 
     def permit(self, token: bytes) -> Permit | Refusal:
-        """What the token says, remembered or verified now."""
+        """The token's permit or refusal, remembered or verified now."""
         known = self.permits.get(token) or self._refused.get(token)
         if known is not None:
             return known
@@ -94,11 +94,11 @@ def authorise(
     regions: frozenset[bytes] = frozenset(),
     origin: bytes = b"",
 ) -> Permit | Refusal:
-    """The permit under which `path` (normalised, without its token) may be delivered, or why not.
+    """The permit under which `path` (normalised, without its token) may be delivered, or the refusal.
 
-    `memo` None asks for no token. `now` is wall time in seconds; empty `regions` serves any; `origin`
-    (`https://host`) is for foreign scopes. The first reason in this order is the answer: the token does not verify
-    (401); scope, times, revocation, network, tier (403); region (404); licence (451, or 403 outside its window).
+    `memo` None requires no token. `now` is wall time in seconds; empty `regions` serves any; `origin` (`https://host`)
+    is for scopes with a host. The first reason in this order is returned: the token does not verify (401); scope,
+    times, revocation, network, tier (403); region (404); licence (451, or 403 outside its window).
     """
     if memo is None:
         permit = ANYWHERE
@@ -109,30 +109,31 @@ def authorise(
         if isinstance(found, Refusal):
             return found
         permit = found
-        refusal = permit.allows(path, now, origin) or _limits(permit, cdn, rules, viewer, now)
+        refusal = permit.allows(path, now, origin) or _check_claims(permit, cdn, rules, viewer, now)
         if refusal is not None:
             return refusal
     if regions and cdn.region not in regions:
         return Refusal.REGION_UNKNOWN
     country = decide(viewer.country, permit.country, viewer.default_country)
-    return refuses(rules, cdn.content_id.decode("ascii"), country, now) or permit
+    return licence_refusal(rules, cdn.content_id.decode("ascii"), country, now) or permit
 
 
-def _limits(permit: Permit, cdn: CdnPath, rules: Rules, viewer: Viewer, now: float) -> Refusal | None:
-    """What the token limits beside path and time."""
-    if rules.sessions and permit.session is not None and rules.revoked(permit.session, now):
+def _check_claims(permit: Permit, cdn: CdnPath, rules: Rules, viewer: Viewer, now: float) -> Refusal | None:
+    """The token's limits besides path and time."""
+    if rules.sessions and permit.session is not None and rules.is_revoked(permit.session, now):
         return Refusal.TOKEN_REVOKED
     if permit.network is not None and (viewer.ip is None or viewer.ip not in permit.network):
         return Refusal.NETWORK
-    if permit.tier_lines is not None and tallest(cdn.rest.rpartition(b"/")[0]) > permit.tier_lines:
+    if permit.tier_lines is not None and max_height(cdn.rest.rpartition(b"/")[0]) > permit.tier_lines:
         return Refusal.TIER
     return None
 
 
-def tallest(folder: bytes) -> int:
-    """The most lines that any part of a folder names (`ts/v720-2` → 720); 0 where none does (audio, playlists).
+def max_height(folder: bytes) -> int:
+    """The greatest height in lines that a part of a folder names (`ts/v720-2` → 720); 0 if none does (audio,
+    playlists).
 
-    Remembered for folders of usual length alone: viewers choose them, and thousands of the longest would be 64 MiB.
+    Only folders of usual length are remembered: viewers choose them, and thousands of the longest would take 64 MiB.
     """
     return _tallest(folder) if len(folder) <= MAX_REMEMBERED_LENGTH else _tallest.__wrapped__(folder)
 
@@ -144,8 +145,11 @@ def _tallest(folder: bytes) -> int:
 
 @dataclass(slots=True)
 class Node:
-    """Who this edge is and what is in force: rules and keys are replaced whole, never changed. `honours`: the cache
-    directives of viewers' requests are followed. `for_edges`: it is a shield, all whose peers are the fleet's own."""
+    """This node and what is in force on it: rules and keys are replaced whole, never changed.
+
+    `honours_directives`: follow the cache directives of viewers' requests. `is_shield`: all peers are the fleet's own
+    edges.
+    """
 
     id: str
     name: bytes
@@ -155,10 +159,10 @@ class Node:
     regions: frozenset[bytes]
     origin: bytes = b""
     routes: Routes = MEDIA
-    honours: bool = False
-    for_edges: bool = False
+    honours_directives: bool = False
+    is_shield: bool = False
     via: bytes = field(init=False)
-    """The header line that every response of this node has (RFC 9110 §7.6.3)."""
+    """The header line of every response from this node (RFC 9110 §7.6.3)."""
 
     def __post_init__(self) -> None:
         self.via = b"Via: 1.1 %s\r\n" % self.id.encode("latin-1", "replace")
@@ -173,7 +177,7 @@ def authorise_request(
     """
     if routed.cdn is None:
         return ANYWHERE
-    memo = node.memo if routed.route.token and (needs_token or routed.token is not None) else None
+    memo = node.memo if routed.route.needs_token and (needs_token or routed.token is not None) else None
     return authorise(
         routed.path, routed.cdn, routed.token, memo, node.rules, viewer, wall,
         regions=node.regions, origin=node.origin,

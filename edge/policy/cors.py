@@ -1,4 +1,4 @@
-"""CORS (the Fetch standard): which pages of which origins may read a response. Pure; ready lines."""
+"""CORS (the Fetch standard): which origins' pages may read a response. Pure; returns ready header lines."""
 
 from __future__ import annotations
 
@@ -6,56 +6,58 @@ from dataclasses import dataclass
 
 from kernel.http.message import spelt
 
-EXPOSED = (
+EXPOSED_LINE = (
     b"Access-Control-Expose-Headers: Accept-Ranges, Age, Cache-Status, CMSD-Static, CMSD-Dynamic, Content-Length, "
     b"Content-Range, Date, ETag, Retry-After\r\n"
 )
-READS = (
+ALLOWED_FIELDS = (
     b"authorization", b"cache-control", b"cmcd-object", b"cmcd-request", b"cmcd-session", b"cmcd-status", b"if-match",
     b"if-modified-since", b"if-none-match", b"if-range", b"if-unmodified-since", b"pragma", b"range", b"traceparent",
     b"tracestate", b"x-playback-session-id",
 )  # fmt: skip
-"""Request fields that a page may set: what the edge reads (Authorization is never covered by `*`), what players and
-tracers send (CTA-5004 and 5004-A have the same four fields), and Apple's session id."""
-MAX_AGE = b"Access-Control-Max-Age: 86400\r\n"
-"""Browsers hold a preflight's answer for two hours to a day, whatever is said beyond that."""
-REPLACED = frozenset(
+"""Request fields that a page may set: those the edge reads (`*` never covers Authorization), those players and tracers
+send (CTA-5004 and 5004-A share four fields), and Apple's session id."""
+MAX_AGE_LINE = b"Access-Control-Max-Age: 86400\r\n"
+"""Browsers cap this at two hours to a day."""
+REPLACED_FIELDS = frozenset(
     (b"access-control-allow-origin", b"access-control-allow-credentials", b"access-control-expose-headers",
      b"access-control-allow-methods", b"access-control-allow-headers", b"access-control-max-age",
      b"access-control-allow-private-network", b"timing-allow-origin")
 )  # fmt: skip
-"""Upstream's fields that the edge's own stand in place of."""
+"""Upstream's fields that the edge's own replace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cors:
-    """`everybody`: any origin, without credentials; else `origins`, those that may; neither: upstream's own is left."""
+    """`any_origin`: any origin, without credentials. `origins`: only these. Neither: upstream's own fields pass
+    through.
+    """
 
-    everybody: bool = False
+    any_origin: bool = False
     origins: frozenset[bytes] = frozenset()
 
     @property
-    def ours(self) -> bool:
-        """Whether the edge answers for it, and not upstream."""
-        return self.everybody or bool(self.origins)
+    def is_handled_here(self) -> bool:
+        """Whether the edge answers CORS instead of upstream."""
+        return self.any_origin or bool(self.origins)
 
     @property
-    def replaced(self) -> frozenset[bytes]:
-        """Upstream's fields that ours stand in place of."""
-        return REPLACED if self.ours else frozenset()
+    def replaced_fields(self) -> frozenset[bytes]:
+        """Upstream's fields that ours replace."""
+        return REPLACED_FIELDS if self.is_handled_here else frozenset()
 
     @property
-    def lines(self) -> bytes:
-        """What every response says, whoever asks. With a list it varies, but the cache holds one for all."""
-        if self.everybody:
-            return b"Access-Control-Allow-Origin: *\r\n" + EXPOSED + b"Timing-Allow-Origin: *\r\n"
+    def header_lines(self) -> bytes:
+        """The lines of every response. With a list of origins it varies, but the cache stores one response for all."""
+        if self.any_origin:
+            return b"Access-Control-Allow-Origin: *\r\n" + EXPOSED_LINE + b"Timing-Allow-Origin: *\r\n"
         return b"Vary: Origin\r\n" if self.origins else b""
 
-    def more(self, origin: bytes | None) -> bytes:
-        """What the response to a page of this origin says beyond that."""
+    def lines_for_origin(self, origin: bytes | None) -> bytes:
+        """The additional lines for a page of this origin."""
         if origin is None or origin not in self.origins:
             return b""
-        return b"Access-Control-Allow-Origin: %s\r\n%sTiming-Allow-Origin: %s\r\n" % (origin, EXPOSED, origin)
+        return b"Access-Control-Allow-Origin: %s\r\n%sTiming-Allow-Origin: %s\r\n" % (origin, EXPOSED_LINE, origin)
 
     def preflight(
         self,
@@ -63,17 +65,17 @@ class Cors:
         methods: bytes = b"GET, HEAD, OPTIONS",
         fields: frozenset[bytes] | None = frozenset(),
     ) -> bytes:
-        """What the answer to a preflight says beyond `lines` and `more`; `fields`: those sent upstream, None for all.
+        """The lines of a preflight's response besides `header_lines` and `lines_for_origin`.
 
-        A page of a public site that asks into a private network is not let in by it: `Access-Control-Allow-Private-
-        Network` is not ours to give, for we do not know whose network it is.
+        `fields`: request fields sent upstream, None for all. `Access-Control-Allow-Private-Network` is never sent: a
+        public site must not reach into a private network through an edge that cannot know whose network it is.
         """
-        if not self.everybody and origin not in self.origins:
+        if not self.any_origin and origin not in self.origins:
             return b""
-        names = sorted(spelt(name) for name in {*READS, *(fields or ())}) + ([b"*"] if fields is None else [])
+        names = sorted(spelt(name) for name in {*ALLOWED_FIELDS, *(fields or ())}) + ([b"*"] if fields is None else [])
         allowed = b"Access-Control-Allow-Methods: %s\r\nAccess-Control-Allow-Headers: %s\r\n"
-        return allowed % (methods, b", ".join(names)) + MAX_AGE
+        return allowed % (methods, b", ".join(names)) + MAX_AGE_LINE
 
 
-FOR_ALL = Cors(everybody=True)
-LEFT = Cors()
+ANY_ORIGIN = Cors(any_origin=True)
+PASS_THROUGH = Cors()

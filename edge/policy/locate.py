@@ -1,6 +1,6 @@
-"""LOCATE: whose request this is: the viewer's address behind trusted proxies, and the country of it.
+"""LOCATE: who requests this: the viewer's address behind trusted proxies, and its country.
 
-Done once a connection (once a request behind a proxy). Reading the .mmdb is the only I/O.
+Done once per connection (once per request behind a proxy). Reading the .mmdb is the only I/O.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from kernel.errors import BadSettings
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MAX_HOPS = 32
-"""Entries of X-Forwarded-For that are looked at, from the right."""
+"""Entries of X-Forwarded-For that are read, from the right."""
 
 
 class Locator:
-    """Finds viewers and countries; made at start, closed at the end."""
+    """Finds viewers and countries. Made at start, closed at the end."""
 
     def __init__(
         self,
@@ -31,21 +31,21 @@ class Locator:
         default_country: str | None = None,
         trusted_proxies: Sequence[Network] = (),
     ) -> None:
-        """Open the .mmdb file (None: every address is of unknown country); BadSettings when it cannot be read."""
+        """Open the .mmdb file (None: every country is unknown). Raises BadSettings if it cannot be read."""
         self._default = default_country
         self._trusted = tuple(trusted_proxies)
         self._reader = None if database is None else _open(database)
 
     def locate(self, peer: str, forwarded_for: Iterable[bytes] = ()) -> Viewer:
         """The viewer behind a connection from `peer`, with the values of its X-Forwarded-For lines in order."""
-        address = self.viewer(peer, forwarded_for)
+        address = self.viewer_address(peer, forwarded_for)
         return Viewer(address, parse_ip(address), self.country(address), self._default)
 
-    def viewer(self, peer: str, forwarded_for: Iterable[bytes] = ()) -> str:
-        """The viewer's address: the peer, or what trusted proxies say of it, read from the right.
+    def viewer_address(self, peer: str, forwarded_for: Iterable[bytes] = ()) -> str:
+        """The viewer's address: the peer's, or the one that trusted proxies report, read from the right.
 
-        Each hop is believed only when the one after it is a trusted proxy; whatever is left of the first that is not
-        trusted, or is no address, was written by anybody and counts for nothing.
+        A hop counts only if the hop after it is a trusted proxy. Anything left of the first untrusted or invalid hop
+        may be forged and is ignored.
         """
         ip = parse_ip(peer)
         if ip is None:
@@ -53,30 +53,30 @@ class Locator:
         if self._trusted and self._trusts(ip):
             hops = [hop for line in forwarded_for for hop in line.split(b",")]
             for hop in reversed(hops[-MAX_HOPS:]):
-                said = _hop(hop)
-                if said is None:
+                previous = _hop(hop)
+                if previous is None:
                     break
-                ip = said
+                ip = previous
                 if not self._trusts(ip):
                     break
         return str(ip)
 
-    def trusts(self, peer: str) -> bool:
+    def is_trusted_proxy(self, peer: str) -> bool:
         """Whether a peer is one of the trusted proxies."""
         ip = parse_ip(peer) if self._trusted else None
         return ip is not None and self._trusts(ip)
 
     def country(self, address: str) -> str | None:
-        """The two-letter country of an address; None where the database says nothing of it."""
+        """The two-letter country of an address; None if the database has none."""
         if self._reader is None:
             return None
         try:
             return country_of(self._reader.get(address))
         except (ValueError, maxminddb.InvalidDatabaseError):
-            return None  # no address, IPv6 in a database of IPv4, a damaged record
+            return None  # not an address, IPv6 in a database of IPv4, or a damaged record
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the database."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -95,7 +95,7 @@ def _open(database: Path) -> maxminddb.Reader:
 
 
 def parse_ip(text: str) -> Ip | None:
-    """The address without zone, IPv4 where it was mapped into IPv6; None for any other text."""
+    """The address without its zone; IPv4 if it is mapped into IPv6; None for any other text."""
     try:
         ip = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -114,10 +114,10 @@ def _hop(hop: bytes) -> Ip | None:
 
 
 def country_of(record: Any) -> str | None:
-    """The country in a record of the databases people have.
+    """The country in a record of any common database.
 
     MaxMind and DB-IP: `{"country": {"iso_code": "DE"}}`; IPinfo and ip-location-db: `{"country_code": "DE"}` or
-    `{"country": "DE"}`; the smallest are the code itself.
+    `{"country": "DE"}`; the smallest hold the code itself.
     """
     if isinstance(record, dict):
         country = record.get("country")

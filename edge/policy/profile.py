@@ -15,119 +15,121 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edge.policy.cors import FOR_ALL, LEFT, Cors
+from edge.policy.cors import ANY_ORIGIN, PASS_THROUGH, Cors
 from kernel.http.field_names import ANSWERED_HERE, NEVER_UPSTREAM, OF_ONE_VIEWER, is_cmcd, is_override, named_by
 from kernel.http.freshness import COOKIE_FIELDS, GENERAL, MEDIA, KeepPolicy
 from kernel.http.message import Fields
 from kernel.http.paths import normal_name
 
 TOKEN_NAMES = (b"URISigningPackage", b"token")
-"""The names of a token in a query; a cookie has the first only (RFC 9246 §3)."""
+"""The names of a token in a query. A cookie uses the first only (RFC 9246 §3)."""
 _CMCD = b"CMCD"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyedQuery:
-    """`names` are kept (`only`) or left out; `ordered`: by name, those of one name in the order they came.
+    """`names` are kept (`is_allow_list`) or left out. `is_sorted`: sorted by name, equal names in their given order.
 
-    `tokens`: ours may stand in the query, and are left out.
+    `drops_tokens`: the query may carry our token, which is left out.
     """
 
-    only: bool
+    is_allow_list: bool
     names: frozenset[bytes] = frozenset()
-    ordered: bool = False
-    tokens: bool = False
+    is_sorted: bool = False
+    drops_tokens: bool = False
 
-    def of(self, query: bytes) -> bytes:
-        """The keyed part of a query without its `?`; empty where nothing is kept."""
-        if not query or (self.only and not self.names):
+    def keyed_part(self, query: bytes) -> bytes:
+        """The keyed part of a query, without `?`; empty if nothing is kept."""
+        if not query or (self.is_allow_list and not self.names):
             return b""
-        if not (self.names or self.ordered or self.tokens or b"%" in query or _CMCD in query):
+        if not (self.names or self.is_sorted or self.drops_tokens or b"%" in query or _CMCD in query):
             return query
         found = [(normal_name(pair.partition(b"=")[0]), pair) for pair in query.split(b"&")]
         kept = [one for one in found if self._keeps(one[0])]
-        if self.ordered:
+        if self.is_sorted:
             kept.sort(key=lambda one: one[0])
         return b"&".join(pair for _, pair in kept)
 
     def _keeps(self, name: bytes) -> bool:
-        if name == _CMCD or (self.tokens and name in TOKEN_NAMES):
+        if name == _CMCD or (self.drops_tokens and name in TOKEN_NAMES):
             return False
-        return (name in self.names) is self.only
+        return (name in self.names) is self.is_allow_list
 
 
-NOTHING = KeyedQuery(only=True)
-EVERYTHING = KeyedQuery(only=False)
+KEY_NOTHING = KeyedQuery(is_allow_list=True)
+KEY_EVERYTHING = KeyedQuery(is_allow_list=False)
 
 
-PURPOSE, PREFETCHES = b"sec-purpose", b"prefetch"
-"""What says that nobody waits for the answer yet (the Fetch standard): a shield does not count it as popularity."""
+SEC_PURPOSE, PREFETCH = b"sec-purpose", b"prefetch"
+"""The field that marks a prefetch (the Fetch standard): a shield does not count it as popularity."""
 
 _FORMS = {
     b"traceparent": re.compile(rb"[0-9A-Za-z_.-]{1,128}+"),
     b"tracestate": re.compile(rb"[\x20-\x7e]{1,512}+"),
-    PURPOSE: re.compile(rb"[a-z;=, -]{1,64}+"),
+    SEC_PURPOSE: re.compile(rb"[a-z;=, -]{1,64}+"),
 }
-"""What `media` sends of a viewer's making goes up in this form or not at all (Trace Context §3.3.1.5: 512 bytes). All
-share the answer, and an upstream that has smaller limits would refuse all for one viewer's long line."""
+"""What `media` forwards of a viewer's own must have this form, or it is dropped (Trace Context §3.3.1.5: 512 bytes).
+Viewers share the response, so a long line from one, refused by an upstream with smaller limits, would fail it for all.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One profile. `asks_with`: the request fields sent upstream, None for all; `query`: the part that is keyed.
+    """One profile. `forwarded_fields`: request fields sent upstream, None for all; `query`: the keyed part.
 
-    `ends`: request fields that end at the edge: the token is its own, a cookie may hold one, and a viewer's
-    Cache-Control must not keep answers from the others. `lines`: ready header lines of every response; `drops`:
-    upstream's fields that these replace, or that nobody gets.
+    `withheld_fields`: request fields never sent upstream: the token is for the edge, a cookie may hold one, and one
+    viewer's Cache-Control must not keep a response from others. `header_lines`: ready lines of every response;
+    `dropped_fields`: upstream's fields that these replace, or that no viewer gets.
     """
 
     name: str
-    keeps: KeepPolicy
+    keep_policy: KeepPolicy
     methods: frozenset[bytes] | None
-    asks_with: frozenset[bytes] | None
-    ends: frozenset[bytes]
+    forwarded_fields: frozenset[bytes] | None
+    withheld_fields: frozenset[bytes]
     query: KeyedQuery
     cors: Cors
-    lines: bytes
-    drops: frozenset[bytes]
-    body: int
+    header_lines: bytes
+    dropped_fields: frozenset[bytes]
+    max_body: int
 
 
 PROFILES = {
     "media": Profile(
         name="media",
-        keeps=MEDIA,
+        keep_policy=MEDIA,
         methods=frozenset((b"GET", b"HEAD", b"OPTIONS")),
-        asks_with=frozenset((b"traceparent", b"tracestate", PURPOSE)),
-        ends=OF_ONE_VIEWER | {b"cache-control", b"pragma"},
-        query=NOTHING,
-        cors=FOR_ALL,
-        lines=b"Referrer-Policy: no-referrer\r\nX-Content-Type-Options: nosniff\r\n",
-        drops=frozenset((b"referrer-policy", b"x-content-type-options", b"server", b"accept-ranges")) | COOKIE_FIELDS,
-        body=0,
+        forwarded_fields=frozenset((b"traceparent", b"tracestate", SEC_PURPOSE)),
+        withheld_fields=OF_ONE_VIEWER | {b"cache-control", b"pragma"},
+        query=KEY_NOTHING,
+        cors=ANY_ORIGIN,
+        header_lines=b"Referrer-Policy: no-referrer\r\nX-Content-Type-Options: nosniff\r\n",
+        dropped_fields=frozenset((b"referrer-policy", b"x-content-type-options", b"server", b"accept-ranges"))
+        | COOKIE_FIELDS,
+        max_body=0,
     ),
     "general": Profile(
         name="general",
-        keeps=GENERAL,
+        keep_policy=GENERAL,
         methods=None,
-        asks_with=None,
-        ends=frozenset(),
-        query=EVERYTHING,
-        cors=LEFT,
-        lines=b"",
-        drops=frozenset((b"accept-ranges",)),
-        body=16 << 20,
+        forwarded_fields=None,
+        withheld_fields=frozenset(),
+        query=KEY_EVERYTHING,
+        cors=PASS_THROUGH,
+        header_lines=b"",
+        dropped_fields=frozenset((b"accept-ranges",)),
+        max_body=16 << 20,
     ),
 }
 
 
-def for_edges(profile: Profile) -> Profile:
-    """The profile as a shield has it: its edges must see a Set-Cookie, or they would share what was one viewer's."""
-    return replace(profile, drops=profile.drops - COOKIE_FIELDS)
+def for_shield(profile: Profile) -> Profile:
+    """The profile of a shield: its edges must see a Set-Cookie, or they would store a response meant for one viewer."""
+    return replace(profile, dropped_fields=profile.dropped_fields - COOKIE_FIELDS)
 
 
 def end_to_end(request: Mapping[bytes, bytes], allowed: frozenset[bytes] | None, *, retrieves: bool = True) -> Fields:
-    """Which of the viewer's fields the upstream sees. `retrieves`: a GET or HEAD, which we answer by the whole."""
+    """The viewer's fields that upstream gets. `retrieves`: a GET or HEAD, answered from the whole stored response."""
     named = named_by(request.get(b"connection", b""))
     if allowed is not None:
         return [

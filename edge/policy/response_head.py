@@ -25,16 +25,16 @@ _LEFT_OUT_OF_304 = frozenset(
     (b"content-type", b"content-encoding", b"content-language", b"content-range", b"content-length", b"content-md5",
      b"content-digest", b"repr-digest", b"accept-ranges")
 )  # fmt: skip
-"""Metadata of the representation, which the viewer has (RFC 9110 §15.4.5)."""
+"""Metadata of the representation, which the viewer has already (RFC 9110 §15.4.5)."""
 _KEPT_IN_412 = frozenset((b"date", b"etag", b"last-modified", b"vary"))
-"""What tells the viewer of a 412 which response there is instead of the one that was meant."""
+"""Fields of a 412 that tell the viewer which response is stored."""
 CONDITIONS = frozenset((b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"))
 BODYLESS = frozenset((304, 412, 416))
-"""What a stored response becomes by a condition or range and then has no body."""
+"""Statuses that a condition or range turns a stored response into, and that have no body."""
 
 
 class Selection(NamedTuple):
-    """What of a response is sent: status and the bytes `first` to `stop` (not included); `parts` of a multipart."""
+    """What to send of a response: its status, and bytes `first` up to `stop` (exclusive); `parts` of a multipart."""
 
     status: int
     first: int
@@ -42,24 +42,26 @@ class Selection(NamedTuple):
     parts: tuple[ByteRange, ...] = ()
 
 
-def plain(request: Mapping[bytes, bytes]) -> bool:
-    """Whether the request has neither range nor condition: the straight way."""
+def is_plain(request: Mapping[bytes, bytes]) -> bool:
+    """Whether the request has neither range nor condition."""
     return b"range" not in request and CONDITIONS.isdisjoint(request)
 
 
 def select(entry: Entry, request: Mapping[bytes, bytes], length: int | None) -> Selection:
-    """200, 206, 304, 412 or 416 of a GET or HEAD (RFC 9110 §13.2.2); ranges only of a 200 whose length is known."""
-    conditional = 200 <= entry.status < 300 and entry.status != 206  # for no other they count (RFC 9110 §13.2.1)
+    """200, 206, 304, 412 or 416 for a GET or HEAD (RFC 9110 §13.2.2). Ranges apply only to a 200 of known length."""
+    conditional = (
+        200 <= entry.status < 300 and entry.status != 206
+    )  # conditions apply to no other status (RFC 9110 §13.2.1)
     if conditional and precondition_failed(request, entry.etag, entry.last_modified):
         return Selection(412, 0, 0)
     if conditional and not_modified(request, entry.etag, entry.last_modified, first(entry.fields, b"date")):
         return Selection(304, 0, 0)
-    asked = request.get(b"range")
-    if asked is None or entry.status != 200 or length is None:
+    range_field = request.get(b"range")
+    if range_field is None or entry.status != 200 or length is None:
         return Selection(entry.status, 0, length)
     if not range_holds(request.get(b"if-range"), entry.etag, entry.last_modified, first(entry.fields, b"date")):
         return Selection(200, 0, length)
-    ranges = parse_range(asked, length)
+    ranges = parse_range(range_field, length)
     if ranges is None:
         return Selection(200, 0, length)
     if isinstance(ranges, Unsatisfiable):
@@ -70,11 +72,11 @@ def select(entry: Entry, request: Mapping[bytes, bytes], length: int | None) -> 
 
 
 def head(entry: Entry, selection: Selection, length: int | None, lines: bytes, *, chunked: bool = False) -> bytes:
-    """The head without its last empty line; `lines` are added as they stand."""
+    """The head without its final empty line, with `lines` added verbatim."""
     status, first, stop, parts = selection
     if status == 304:
         if entry.status == 304:
-            return status_line(304) + entry.block + lines  # passed on
+            return status_line(304) + entry.block + lines  # upstream's own 304
         kept = [(name, value) for name, value in entry.fields if name not in _LEFT_OUT_OF_304]
         return status_line(304) + serialise(kept) + lines
     if status == 412 and entry.status != 412:
@@ -102,20 +104,20 @@ def head(entry: Entry, selection: Selection, length: int | None, lines: bytes, *
 
 
 def boundary(entry: Entry) -> bytes:
-    """A boundary that does not depend on chance, so that equal requests get equal bytes."""
+    """A deterministic boundary, so that equal requests get equal bytes."""
     return b"matinee-%d-%d" % (len(entry.key), entry.length or 0)
 
 
 def multipart(
     entry: Entry, body: bytes | memoryview, parts: tuple[ByteRange, ...], length: int
 ) -> list[bytes | memoryview]:
-    """The pieces of a multipart/byteranges body (RFC 9110 §14.6): headings and bytes in turn, the end last."""
+    """The pieces of a multipart/byteranges body (RFC 9110 §14.6): part headers and bytes in turn, then the end."""
     view = memoryview(body)
     return [view[at.first : at.stop] if isinstance(at, ByteRange) else at for at in layout(entry, parts, length)]
 
 
 def layout(entry: Entry, parts: tuple[ByteRange, ...], length: int) -> list[bytes | ByteRange]:
-    """What a multipart/byteranges body is made of: headings and the ranges of the bytes, in turn, the end last."""
+    """The layout of a multipart/byteranges body: part headers and byte ranges in turn, then the end."""
     mark = boundary(entry)
     kind = next((value for name, value in entry.fields if name == b"content-type"), b"application/octet-stream")
     pieces: list[bytes | ByteRange] = []
@@ -129,16 +131,17 @@ def layout(entry: Entry, parts: tuple[ByteRange, ...], length: int) -> list[byte
     return pieces
 
 
-def sections(entry: Entry, selection: Selection, length: int) -> list[bytes | ByteRange]:
-    """What a body is made of: the one range of bytes, or a multipart's pieces. The parts of that come in the order in
-    which they lie: a viewer must not rely on his own (RFC 9110 §15.3.7.2)."""
+def body_parts(entry: Entry, selection: Selection, length: int) -> list[bytes | ByteRange]:
+    """The layout of a body: one byte range, or the pieces of a multipart, sorted by position (RFC 9110 §15.3.7.2 allows
+    it).
+    """
     if selection.parts:
         return layout(entry, tuple(sorted(selection.parts)), length)
     return [ByteRange(selection.first, selection.stop or 0)]
 
 
 def problem(status: int, reason: str, detail: str, lines: bytes, *, head_only: bool = False) -> bytes:
-    """A whole response of our own making: `application/problem+json` (RFC 9457) with the reason word; never stored."""
+    """A complete error response, `application/problem+json` (RFC 9457) with the reason; never stored."""
     body = problem_document(status, reason, detail)
     made = b"%sContent-Type: application/problem+json\r\nContent-Length: %d\r\nCache-Control: no-store\r\n%s\r\n" % (
         status_line(status),
@@ -149,15 +152,17 @@ def problem(status: int, reason: str, detail: str, lines: bytes, *, head_only: b
 
 
 _LINE = re.compile(rb"(?<=\r\n)((?:Content-)?Location|Link): ([^\r\n]*+)")
-"""The response fields that refer (RFC 9110 §8.7, §10.2.2; RFC 8288 §3), as a head is spelt."""
+"""The response fields with references (RFC 9110 §8.7, §10.2.2; RFC 8288 §3), spelt as `serialise` spells them."""
 _TARGET = re.compile(rb"<([^<>]*+)>")
 _PLAIN = re.compile(rb"[\x21\x23-\x5b\x5d\x5f\x61-\x7e]*+")
-"""No space, quote, backslash, caret or backtick: browsers read a backslash as a slash, so it might lead elsewhere."""
+"""No space, quote, backslash, caret or backtick: browsers read a backslash as a slash, which could change the target.
+"""
 
 
 class Carried(NamedTuple):
-    """Whose response it is: the target as they sent it, their Host, the scheme's own port; what was asked upstream, and
-    the authorities by which it may have been."""
+    """The request that references are rewritten for: target as sent, Host, the scheme's default port; then the target
+    asked upstream, the title, and the upstreams' authorities.
+    """
 
     target: bytes
     host: bytes
@@ -168,7 +173,7 @@ class Carried(NamedTuple):
 
 
 def in_path(target: bytes) -> bool:
-    """Whether a target carries its token so."""
+    """Whether the token is in the path."""
     return target.startswith(TOKEN_FOLDER)
 
 
@@ -180,14 +185,16 @@ def keep_token(head: bytes, viewer: Carried) -> bytes:
     def line(match: re.Match[bytes]) -> bytes:
         name, value = match.groups()
         if name == b"Link":
-            return b"Link: " + _TARGET.sub(lambda one: b"<%s>" % moved(one[1], viewer), value)
-        return name + b": " + moved(value, viewer)
+            return b"Link: " + _TARGET.sub(lambda one: b"<%s>" % rewrite_reference(one[1], viewer), value)
+        return name + b": " + rewrite_reference(value, viewer)
 
     return _LINE.sub(line, head)
 
 
-def moved(reference: bytes, viewer: Carried) -> bytes:
-    """A URI reference as this viewer needs it; as it is where it leads to another title or host, or keeps the token."""
+def rewrite_reference(reference: bytes, viewer: Carried) -> bytes:
+    """A URI reference as this viewer needs it. Unchanged if it leads to another title or host, or keeps the token
+    already.
+    """
     token, sent = split_token(viewer.target)
     if token is None or not _PLAIN.fullmatch(reference):
         return reference
@@ -197,7 +204,7 @@ def moved(reference: bytes, viewer: Carried) -> bytes:
         path = urlsplit(led).path
     except ValueError:
         return reference
-    before = _before(parts, reference, viewer)
+    before = _origin_prefix(parts, reference, viewer)
     found = read_target(path)
     if (
         before is None
@@ -208,13 +215,13 @@ def moved(reference: bytes, viewer: Carried) -> bytes:
         return reference
     prefix = TOKEN_FOLDER + token
     if not parts.netloc and urlsplit(urljoin(b"http://h" + prefix + sent, reference)).path == prefix + found.path:
-        return reference  # relative to the path, and leads there by itself
+        return reference  # relative to the path: it keeps the token by itself
     query = b"?" + parts.query if parts.query else b""
     return before + prefix + found.path + query + (b"#" + parts.fragment if parts.fragment else b"")
 
 
-def _before(parts: SplitResultBytes, reference: bytes, viewer: Carried) -> bytes | None:
-    """What stays before the path: scheme and host, where they are the viewer's own; None where it leads elsewhere."""
+def _origin_prefix(parts: SplitResultBytes, reference: bytes, viewer: Carried) -> bytes | None:
+    """What precedes the path: the viewer's own scheme and host, or nothing; None if the reference leads elsewhere."""
     scheme, netloc = parts.scheme, parts.netloc
     if not netloc:
         return None if scheme else b""
@@ -223,9 +230,11 @@ def _before(parts: SplitResultBytes, reference: bytes, viewer: Carried) -> bytes
     own = {b"https": b"443", b"http": b"80"}.get(scheme, viewer.port)
     authority = normal_authority(netloc, own)
     if authority is not None and authority in viewer.upstreams:
-        return b""  # it named itself as we asked for it
+        # Upstream used the authority that we asked it by.
+        return b""
     if authority != normal_authority(viewer.host, viewer.port) or authority is None:
         return None
     if viewer.port == b"443" and own == b"80":
-        return None  # no token goes from TLS into the clear
+        # No token goes from TLS into clear text.
+        return None
     return reference[: reference.index(netloc) + len(netloc)]

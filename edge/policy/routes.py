@@ -1,8 +1,9 @@
-"""Routes: how requests of one kind are treated, and which kind a request is of. Pure.
+"""Routes: how to treat each kind of request, and which kind a request is. Pure.
 
-The routes of the settings are asked in their order, the first that matches holds; after them comes the profile's own.
-A path is matched in its normal form, by whole segments (`kernel.http.path_pattern`), and in the media profile without
-regard to the region, which is no part of the key: one key is always treated in one way.
+The first matching route of the settings applies, else the profile's default. Paths match in their normal form, by whole
+segments (`kernel.http.path_pattern`). In the media profile the region is ignored, since it is not part of the key: one
+key is always treated the same way.
+Over 300 lines because what a route means and how the settings make one belong together.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from edge.policy.cors import FOR_ALL, Cors
-from edge.policy.profile import EVERYTHING, NOTHING, PROFILES, KeyedQuery, Profile, end_to_end, for_edges
+from edge.policy.cors import ANY_ORIGIN, Cors
+from edge.policy.profile import KEY_EVERYTHING, KEY_NOTHING, PROFILES, KeyedQuery, Profile, end_to_end, for_shield
 from edge.settings import EdgeSettings
 from kernel.http.field_names import OF_ONE_VIEWER, is_cmcd, is_override
 from kernel.http.freshness import KeepPolicy, SetCookie
@@ -21,93 +22,103 @@ from kernel.settings.route import RouteSettings
 
 _MEDIA = PROFILES["media"]
 _CODINGS = (b"br", b"gzip", b"zstd")
-"""The content codings that are told apart where a route keys Accept-Encoding."""
+"""The content codings that are distinguished when a route keys Accept-Encoding."""
 MAX_KEYED_BYTES = 256
-"""Bytes of a field's value that is keyed; a longer one counts, and goes upstream, as absent."""
+"""Bytes of a field's value that is keyed. A longer value counts as absent, for the key and upstream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route, whole: what it leaves open in the settings stands here as the node has it.
+    """One route, complete: what the settings leave open has this node's value.
 
-    The key: `query`, `key_host`, and `key_fields`, which go upstream as they are keyed. Upstream: `forwards`, the
-    request fields (None: all), of which those in `ends` end here all the same. Back: `keeps` judges an answer, `drops`
-    are upstream's fields that nobody gets, `lines` ready header lines of every response. `token`: whether one is asked
-    for where the node has keys. `slice`: bytes of the aligned parts in which objects larger than `slice_over` bytes
-    are cached (0: none are).
+    The key: `query`, `key_host`, and `key_fields`, which are sent upstream as keyed. Upstream: `forwarded_fields`
+    (None: all) except `withheld_fields`. Back: `keep_policy` decides whether to store a response; `dropped_fields` are
+    upstream's fields that no viewer gets; `header_lines` are ready lines of every response. `needs_token`: whether a
+    token is required, if the node has keys. `slice`: bytes of the aligned slices in which objects larger than
+    `slice_over` bytes are cached (0: never).
     """
 
     name: str = _MEDIA.name
     query: KeyedQuery = _MEDIA.query
     key_host: bool = True
     key_fields: tuple[bytes, ...] = ()
-    forwards: frozenset[bytes] | None = _MEDIA.asks_with
-    ends: frozenset[bytes] = _MEDIA.ends
-    keeps: KeepPolicy = _MEDIA.keeps
-    drops: frozenset[bytes] = field(default=_MEDIA.drops | FOR_ALL.replaced)
-    lines: bytes = FOR_ALL.lines + _MEDIA.lines
-    cors: Cors = FOR_ALL
-    token: bool = True
+    forwarded_fields: frozenset[bytes] | None = _MEDIA.forwarded_fields
+    withheld_fields: frozenset[bytes] = _MEDIA.withheld_fields
+    keep_policy: KeepPolicy = _MEDIA.keep_policy
+    dropped_fields: frozenset[bytes] = field(default=_MEDIA.dropped_fields | ANY_ORIGIN.replaced_fields)
+    header_lines: bytes = ANY_ORIGIN.header_lines + _MEDIA.header_lines
+    cors: Cors = ANY_ORIGIN
+    needs_token: bool = True
     slice: int = 1 << 20
     slice_over: int = 8 << 20
 
-    def sliced(self, length: int | None) -> bool:
+    def is_sliced(self, length: int | None) -> bool:
         """Whether an object of this length is cached in slices."""
         return length is not None and 0 < self.slice_over < length
 
-    def judged_by(self, request: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
-        """The viewer's fields that count when an answer is judged: those that can have changed it."""
-        if self.forwards is None and not self.ends:
+    def cacheability_fields(self, request: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
+        """The viewer's fields that can have changed a response, and so count when deciding whether to store it."""
+        if self.forwarded_fields is None and not self.withheld_fields:
             return request
         return {name: value for name, value in request.items() if not self._ended(name)}
 
     def _ended(self, name: bytes) -> bool:
-        """Whether a field that marks an answer as one viewer's was not sent."""
-        return name in self.ends or (name in OF_ONE_VIEWER and self.forwards is not None and name not in self.forwards)
+        """Whether a field about one viewer was withheld from upstream."""
+        return name in self.withheld_fields or (
+            name in OF_ONE_VIEWER and self.forwarded_fields is not None and name not in self.forwarded_fields
+        )
 
-    def keeps_of(self, request: Mapping[bytes, bytes]) -> KeepPolicy:
-        """By what an answer to these fields is judged: nothing is guessed of an answer that saw a cookie."""
-        if b"cookie" in request and (self.keeps.heuristic or self.keeps.default) and not self._ended(b"cookie"):
-            return replace(self.keeps, heuristic=0.0, default=0)
-        return self.keeps
+    def keep_policy_for(self, request: Mapping[bytes, bytes]) -> KeepPolicy:
+        """The policy for a response to these fields: no heuristic freshness if upstream saw a cookie."""
+        if (
+            b"cookie" in request
+            and (self.keep_policy.heuristic or self.keep_policy.default)
+            and not self._ended(b"cookie")
+        ):
+            return replace(self.keep_policy, heuristic=0.0, default=0)
+        return self.keep_policy
 
     def upstream_fields(self, request: Mapping[bytes, bytes], *, retrieves: bool = True) -> Fields:
-        """What upstream sees of the viewer's fields. `retrieves`: for all who ask, so without ranges and conditions."""
+        """The viewer's fields as sent upstream. `retrieves`: the response serves all: no ranges or conditions."""
         fields = [
             pair
-            for pair in end_to_end(request, self.forwards, retrieves=retrieves)
-            if pair[0] not in self.ends and pair[0] not in self.key_fields
+            for pair in end_to_end(request, self.forwarded_fields, retrieves=retrieves)
+            if pair[0] not in self.withheld_fields and pair[0] not in self.key_fields
         ] + self.keyed_fields(request)
-        if self.ends and not any(name == b"accept-encoding" for name, _ in fields):
+        if self.withheld_fields and not any(name == b"accept-encoding" for name, _ in fields):
             fields.append((b"accept-encoding", b"identity"))
         return fields
 
     def keyed_fields(self, request: Mapping[bytes, bytes]) -> Fields:
-        """The keyed fields, as they are keyed and sent: absent ones are left out."""
+        """The keyed fields as keyed and sent upstream; absent ones are left out."""
         found = [(name, keyed_value(name, request.get(name, b""))) for name in self.key_fields]
         return [pair for pair in found if pair[1]]
 
     def varies_by(self, name: bytes) -> bool:
-        """Whether a field that an answer's Vary names can differ between viewers of one key, as upstream saw it."""
-        if name in self.key_fields or name in self.ends or is_cmcd(name) or is_override(name):
+        """Whether a field named in a response's Vary can differ between viewers of one key, as upstream saw it."""
+        if name in self.key_fields or name in self.withheld_fields or is_cmcd(name) or is_override(name):
             return False
-        return self.forwards is None or name in self.forwards
+        return self.forwarded_fields is None or name in self.forwarded_fields
 
     def lines_for(self, request: Mapping[bytes, bytes]) -> bytes:
-        """The header lines of the response to this request: `lines`, and CORS by list."""
-        return self.lines + self.cors.more(request.get(b"origin")) if self.cors.origins else self.lines
+        """The header lines of the response to this request: `header_lines`, and CORS if origins are listed."""
+        return (
+            self.header_lines + self.cors.lines_for_origin(request.get(b"origin"))
+            if self.cors.origins
+            else self.header_lines
+        )
 
     @property
-    def same_for_all(self) -> bool:
-        """Whether nothing but the target decides: no request field is looked at for the key or the head."""
+    def is_same_for_all(self) -> bool:
+        """Whether only the target matters: no request field affects the key or the head."""
         return not self.key_fields and not self.cors.origins
 
 
-PLAIN = Route()
+DEFAULT_ROUTE = Route()
 
 
 def keyed_value(name: bytes, value: bytes) -> bytes:
-    """A field's value as it is keyed: of Accept-Encoding the codings that are told apart, of others without blanks."""
+    """A field's value as keyed: for Accept-Encoding the distinguished codings, for others without whitespace."""
     if name == b"accept-encoding":
         wanted = {part.partition(b";")[0].strip().lower() for part in value.split(b",") if not _refused(part)}
         return b", ".join(coding for coding in _CODINGS if coding in wanted)
@@ -122,22 +133,22 @@ def _refused(part: bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One route and what it matches; what is empty matches all."""
+class RouteRule:
+    """One route and what it matches; an empty condition matches everything."""
 
     route: Route
     paths: tuple[PathPattern, ...]
     hosts: frozenset[bytes]
     contents: frozenset[bytes]
 
-    def concerns(self, host: bytes, content: bytes) -> bool:
-        """Whether host and title are meant."""
+    def applies_to(self, host: bytes, content: bytes) -> bool:
+        """Whether the rule matches the host and title."""
         if self.contents and content not in self.contents:
             return False
         return not self.hosts or _host_among(host, self.hosts)
 
-    def of_folder(self, folder: Sequence[bytes]) -> bool | None:
-        """Whether all files of a folder are meant (True), none (False), or some (None)."""
+    def covers_folder(self, folder: Sequence[bytes]) -> bool | None:
+        """Whether the rule matches all files of a folder (True), none (False), or some (None)."""
         found = [pattern.of_folder(folder) for pattern in self.paths] or [True]
         return True if True in found else None if None in found else False
 
@@ -152,37 +163,37 @@ def _host_among(host: bytes, hosts: frozenset[bytes]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The routes of a node. `port`: the scheme's own, which a Host need not say."""
+    """The routes of a node. `port`: the scheme's default port, which a Host may omit."""
 
-    default: Route = PLAIN
-    rows: tuple[Row, ...] = ()
+    default: Route = DEFAULT_ROUTE
+    rows: tuple[RouteRule, ...] = ()
     port: bytes = b"80"
 
-    def of(self, path: bytes, host: bytes = b"", content: bytes = b"") -> Route:
-        """The route of a path in its normal form (media: as asked upstream)."""
+    def route_for(self, path: bytes, host: bytes = b"", content: bytes = b"") -> Route:
+        """The route of a path in its normal form (media: as requested upstream)."""
         if not self.rows:
             return self.default
         segments = path[1:].split(b"/")
         for row in self.rows:
-            if row.concerns(host, content) and (not row.paths or any(one.matches(segments) for one in row.paths)):
+            if row.applies_to(host, content) and (not row.paths or any(one.matches(segments) for one in row.paths)):
                 return row.route
         return self.default
 
     @property
-    def ask_tokens(self) -> bool:
-        """Whether any of them does."""
-        return any(one.token for one in (self.default, *(row.route for row in self.rows)))
+    def any_needs_token(self) -> bool:
+        """Whether any route requires a token."""
+        return any(one.needs_token for one in (self.default, *(row.route for row in self.rows)))
 
-    def whole_folder(self, path: bytes, content: bytes) -> bool:
-        """Whether every file beside this one is treated by the very same route, whatever its name (media)."""
+    def treats_folder_alike(self, path: bytes, content: bytes) -> bool:
+        """Whether each file in this path's folder has the same route, whatever its name (media)."""
         folder = path[1:].split(b"/")[:-1]
         for row in self.rows:
-            verdict = row.of_folder(folder) if row.concerns(b"", content) else False
+            verdict = row.covers_folder(folder) if row.applies_to(b"", content) else False
             if verdict is None:
                 return False
             if verdict:
-                return row.route.same_for_all
-        return self.default.same_for_all
+                return row.route.is_same_for_all
+        return self.default.is_same_for_all
 
 
 def routes_of(settings: EdgeSettings) -> Routes:
@@ -206,62 +217,69 @@ def make_routes(
     *,
     default_ttl: float = 0.0,
     set_cookie: str = SetCookie.STRIP,
-    slice: int = PLAIN.slice,  # noqa: A002 (the setting's name)
-    slice_over: int = PLAIN.slice_over,
+    slice: int = DEFAULT_ROUTE.slice,  # noqa: A002 (the setting's name)
+    slice_over: int = DEFAULT_ROUTE.slice_over,
     tokens: bool = True,
     port: bytes = b"80",
     shield: bool = False,
 ) -> Routes:
-    """The routes of a node from its profile and settings. A shield's ask for no tokens: its edges did."""
-    profile = for_edges(profile) if shield else profile
+    """The routes of a node, from its profile and settings. A shield requires no tokens: its edges have checked them."""
+    profile = for_shield(profile) if shield else profile
     plain = Route(
         name=profile.name,
         query=profile.query,
-        forwards=profile.asks_with,
-        ends=profile.ends,
-        keeps=replace(
-            profile.keeps,
+        forwarded_fields=profile.forwarded_fields,
+        withheld_fields=profile.withheld_fields,
+        keep_policy=replace(
+            profile.keep_policy,
             default=int(default_ttl),
-            cookies=SetCookie(set_cookie) if profile.asks_with is None else profile.keeps.cookies,
+            cookies=SetCookie(set_cookie) if profile.forwarded_fields is None else profile.keep_policy.cookies,
         ),
-        token=tokens,
+        needs_token=tokens,
         slice=slice,
         slice_over=slice_over,
     )
     default = _with_cors(plain, profile, profile.cors)
     settings = (replace(one, token=None) if shield else one for one in given)
     rows = (
-        Row(_made(one, f"route {number}", default, profile), one.path, frozenset(one.host), frozenset(one.content))
+        RouteRule(
+            _made(one, f"route {number}", default, profile), one.path, frozenset(one.host), frozenset(one.content)
+        )
         for number, one in enumerate(settings, 1)
     )
     return Routes(default, tuple(rows), port)
 
 
 def _with_cors(route: Route, profile: Profile, cors: Cors) -> Route:
-    return replace(route, cors=cors, lines=cors.lines + profile.lines, drops=profile.drops | cors.replaced)
+    return replace(
+        route,
+        cors=cors,
+        header_lines=cors.header_lines + profile.header_lines,
+        dropped_fields=profile.dropped_fields | cors.replaced_fields,
+    )
 
 
 def _made(given: RouteSettings, name: str, default: Route, profile: Profile) -> Route:
-    """The route, with the node's own word where it has none."""
+    """The route, with the node's own values for what the settings leave open."""
     keeps = replace(
-        default.keeps,
-        default=_seconds(given.default_ttl, default.keeps.default),
-        negative=default.keeps.negative if given.negative_ttl is None else int(given.negative_ttl),
-        stale_while_revalidate=_seconds(given.stale_while_revalidate, default.keeps.stale_while_revalidate),
-        stale_if_error=_seconds(given.stale_if_error, default.keeps.stale_if_error),
-        cookies=default.keeps.cookies if given.set_cookie is None else SetCookie(given.set_cookie),
+        default.keep_policy,
+        default=_seconds(given.default_ttl, default.keep_policy.default),
+        negative=default.keep_policy.negative if given.negative_ttl is None else int(given.negative_ttl),
+        stale_while_revalidate=_seconds(given.stale_while_revalidate, default.keep_policy.stale_while_revalidate),
+        stale_if_error=_seconds(given.stale_if_error, default.keep_policy.stale_if_error),
+        cookies=default.keep_policy.cookies if given.set_cookie is None else SetCookie(given.set_cookie),
     )
     if given.keep == "never":
         keeps = replace(keeps, statuses=frozenset())
     made = replace(
         default,
         name=name,
-        query=_query(given, default, media=profile.asks_with is not None),
+        query=_query(given, default, media=profile.forwarded_fields is not None),
         key_host=default.key_host if given.key_host is None else given.key_host,
         key_fields=tuple(sorted(set(given.key_fields))),
-        forwards=_forwards(given, default.forwards),
-        keeps=keeps,
-        token=default.token if given.token in (None, "node") else given.token == "required",  # noqa: S105
+        forwarded_fields=_forwards(given, default.forwarded_fields),
+        keep_policy=keeps,
+        needs_token=default.needs_token if given.token in (None, "node") else given.token == "required",  # noqa: S105
         slice=default.slice if given.slice is None else given.slice,
         slice_over=default.slice_over if given.slice_over is None else given.slice_over,
     )
@@ -277,14 +295,14 @@ def _seconds(given: float | None, otherwise: int) -> int:
 def _query(given: RouteSettings, default: Route, *, media: bool) -> KeyedQuery:
     made = default.query
     if given.query == (b"none",):
-        made = NOTHING
+        made = KEY_NOTHING
     elif given.query == (b"all",):
-        made = EVERYTHING
+        made = KEY_EVERYTHING
     elif given.query:
-        made = KeyedQuery(only=True, names=frozenset(given.query))
+        made = KeyedQuery(is_allow_list=True, names=frozenset(given.query))
     elif given.query_except:
-        made = KeyedQuery(only=False, names=frozenset(given.query_except))
-    return replace(made, ordered=given.query_order == "name", tokens=media)
+        made = KeyedQuery(is_allow_list=False, names=frozenset(given.query_except))
+    return replace(made, is_sorted=given.query_order == "name", drops_tokens=media)
 
 
 def _forwards(given: RouteSettings, default: frozenset[bytes] | None) -> frozenset[bytes] | None:

@@ -1,12 +1,12 @@
-"""The rules in force: immutable, of one version; asked for every request, changed by making a new one.
+"""The rules in force: immutable, of one version, and replaced whole. Each request is checked against them.
 
-Their one form is RULES.json (docs, `--rules`, what control pushes, what is kept on disk)::
+Their only form is RULES.json (docs, `--rules`, what control pushes, the state on disk)::
 
     {"default": "allow" | "deny",
      "titles": {"<contentId>": licence, ...},
      "revoked_sessions": ["id" | {"id": "id", "until": iso8601 | unixSeconds | null}, ...]}
 
-A licence is described in `kernel.auth.licence`. A title that is not listed follows `default`.
+`kernel.auth.licence` describes a licence. A title that is not listed follows `default`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ _NO_TITLES: Mapping[str, Licence] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What may be watched where, and which sessions were revoked.
+    """Where titles may be watched, and which sessions are revoked.
 
-    `unlisted` is why a title without a licence is refused (None: it is not). `titles` maps contentId to licence,
-    `sessions` a revoked session to the Unix second its revocation ends (inf: never). Nobody changes the mappings.
+    `unlisted` is the refusal of a title without a licence (None: it is allowed). `titles` maps contentId to licence,
+    `sessions` maps a revoked session to the Unix second at which its revocation ends (inf: never). The mappings are
+    never changed.
     """
 
     version: int = 0
@@ -50,16 +51,16 @@ class Rules:
     sessions: Mapping[str, float] = field(default_factory=lambda: _NONE)
 
     def licence(self, content_id: str) -> Licence | None:
-        """The licence of a title; None when the title is not listed."""
+        """The licence of a title; None if it is not listed."""
         return self.titles.get(content_id)
 
-    def revoked(self, session: str, wall: float) -> bool:
+    def is_revoked(self, session: str, wall: float) -> bool:
         """Whether the session's tokens are refused at `wall` (Unix seconds)."""
         return wall < self.sessions.get(session, -inf)
 
     @classmethod
     def parse(cls, document: object, *, default: str = "allow", version: int = 0) -> Self:
-        """The rules of a RULES.json already read; `default` where it says none. Raises BadDocument naming the place."""
+        """The rules of a parsed RULES.json; `default` applies if it has none. Raises BadDocument naming the member."""
         members = parse_object(document, "", ("default", "titles", "revoked_sessions"))
         titles = members.get("titles", {})
         if not isinstance(titles, Mapping):
@@ -75,7 +76,7 @@ class Rules:
 
     @classmethod
     def from_bytes(cls, data: bytes, *, default: str = "allow", version: int = 0) -> Self:
-        """The rules of a RULES.json file's bytes. Raises BadDocument naming the place."""
+        """The rules of a RULES.json file's bytes. Raises BadDocument naming the member."""
         return cls.parse(load_json(data), default=default, version=version)
 
     def to_json(self) -> dict[str, object]:
@@ -87,10 +88,10 @@ class Rules:
         }
 
 
-def refuses(rules: Rules, content_id: str, country: str | None, wall: float) -> Refusal | None:
-    """Why the title may not be watched in `country` (None: unknown) at `wall` (Unix seconds); None when it may.
+def licence_refusal(rules: Rules, content_id: str, country: str | None, wall: float) -> Refusal | None:
+    """Why the title may not be watched in `country` (None: unknown) at `wall` (Unix seconds); None if it may.
 
-    The hot path's one question. An unknown country is refused only where the title has a list.
+    The hot path's only question. An unknown country is refused only if the title has a list.
     """
     licence = rules.titles.get(content_id)
     if licence is None:
@@ -99,7 +100,7 @@ def refuses(rules: Rules, content_id: str, country: str | None, wall: float) -> 
 
 
 def revocation_json(session: str, until: float) -> object:
-    """A revocation's form in RULES.json; `until` in Unix seconds (inf: for ever)."""
+    """A revocation in RULES.json; `until` in Unix seconds (inf: forever)."""
     return session if until == inf else {"id": session, "until": moment_text(until)}
 
 

@@ -1,1 +1,1 @@
-"""What is fetched before a player asks: next segments and hot titles, under a budget."""
+"""Fetching objects before players request them: next segments and hot titles, within a budget."""

@@ -1,13 +1,13 @@
-"""What prefetching costs and whether it pays off: useful, late and wasted bytes by title and cause; and the budget.
+"""The cost and use of prefetching: useful, late and wasted bytes by title and cause; and the budget. Pure.
 
-    started -> arrived -> requested    useful: it was cached when a viewer asked for it
+    started -> arrived -> requested    useful: it was cached when a viewer requested it
     started -> requested -> arrived    late: the viewer had to wait for the rest of it
-    started -> arrived -> removed      wasted: it was evicted, or nobody asked for it within `WASTED_AFTER`
+    started -> arrived -> removed      wasted: evicted, or not requested within `WASTED_AFTER`
 
 A cause that wastes much of what it fetches is throttled to the share that has been useful recently; a small share is
-always allowed, so that the cause can recover. `Budget` bounds background prefetches (hot lists and jobs) by bandwidth,
-room on disk and time of day; prefetches for a player are not held to it: they are fetched anyway, a few seconds early.
-Pure: time is passed in.
+always allowed, so that the cause can recover. `PrefetchBudget` bounds background prefetches (hot lists and jobs) by
+bandwidth, room on disk and time of day. It does not bound prefetches for a player: those are fetched anyway, a few
+seconds early.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from kernel.fleet.messages import Prefetched
 from kernel.time_window import ALWAYS, Window
 
 CAUSES = ("next", "cmcd", "hot", "job")
-"""Why something is prefetched: the next segment, the player's word, control's hot list, an operator's job."""
+"""Why an object is prefetched: the next segment, the player's CMCD, control's hot list, an operator's job."""
 MAX_WATCHED = 20_000
 MAX_ROWS = 2_000
 """Titles and causes counted between two reports."""
 WASTED_AFTER = 900.0
-"""Seconds: what was not asked for by then is counted as wasted, and watched no more."""
+"""Seconds after which an object that nobody requested counts as wasted."""
 GOOD_SHARE = 0.5
-"""A cause of whose bytes at least this share is of use is not throttled."""
+"""A cause is not throttled if at least this share of its bytes is useful."""
 MIN_ALLOWED = 0.05
 MIN_BYTES = 8 << 20
-"""Less than this, faded, says nothing of a cause."""
+"""Decayed bytes below which a cause is not judged."""
 HALF_LIFE = 300.0
 
 
@@ -47,7 +47,7 @@ class _Watched:
 
 @dataclass(slots=True)
 class _Cause:
-    """Faded bytes, as of `at`; `owed` collects the shares that throttling allows."""
+    """Decayed bytes as of `at`; `owed` accumulates the shares that throttling grants."""
 
     good: float = 0.0
     bad: float = 0.0
@@ -55,13 +55,13 @@ class _Cause:
     owed: float = 1.0
 
     def fade(self, now: float) -> None:
-        """Bring the sums to `now`."""
+        """Decay the sums to `now`."""
         factor = 0.5 ** ((now - self.at) / HALF_LIFE)
         self.good, self.bad, self.at = self.good * factor, self.bad * factor, now
 
 
 class PrefetchAccounting:
-    """See the module. Keys are cache keys; bounded, the oldest is settled as wasted when too many are watched."""
+    """See the module. Keys are cache keys. When too many are watched, the oldest counts as wasted."""
 
     def __init__(self) -> None:
         self._watched: OrderedDict[bytes, _Watched] = OrderedDict()
@@ -75,17 +75,17 @@ class PrefetchAccounting:
     def __len__(self) -> int:
         return len(self._watched)
 
-    def allows(self, cause: str, now: float) -> bool:
-        """Whether one more object may be fetched for this cause: asked once an object."""
+    def try_admit(self, cause: str, now: float) -> bool:
+        """Whether to fetch one more object for this cause. Call it once per object."""
         held = self._causes[cause]
-        held.owed += self.share(cause, now)
+        held.owed += self.granted_share(cause, now)
         if held.owed < 1.0:
             return False
         held.owed -= 1.0
         return True
 
-    def share(self, cause: str, now: float) -> float:
-        """The share of its wishes that a cause is granted, 1 when it is not throttled."""
+    def granted_share(self, cause: str, now: float) -> float:
+        """The share of its prefetches that a cause is granted; 1 if it is not throttled."""
         held = self._causes[cause]
         held.fade(now)
         total = held.good + held.bad
@@ -93,16 +93,16 @@ class PrefetchAccounting:
             return 1.0
         return max(MIN_ALLOWED, held.good / total)
 
-    def begun(self, key: bytes, title: str, cause: str, now: float) -> None:
-        """An object is being fetched that nobody asked for."""
+    def on_started(self, key: bytes, title: str, cause: str, now: float) -> None:
+        """A prefetch of this object starts."""
         if key in self._watched:
             return
         self._watched[key] = _Watched(title, cause, now)
         if len(self._watched) > MAX_WATCHED:
             self._count(self._watched.popitem(last=False)[1], "wasted", now)
 
-    def arrived(self, key: bytes, size: int, now: float) -> None:
-        """All its bytes are here. Unknown keys are passed over, as in all that follows."""
+    def on_arrived(self, key: bytes, size: int, now: float) -> None:
+        """The object is complete. Unknown keys are ignored, here and below."""
         held = self._watched.get(key)
         if held is None:
             return
@@ -110,8 +110,8 @@ class PrefetchAccounting:
         if held.asked:
             self._settle(key, "late", now)
 
-    def asked(self, key: bytes, now: float) -> None:
-        """A viewer asks for it."""
+    def on_requested(self, key: bytes, now: float) -> None:
+        """A viewer requests the object."""
         held = self._watched.get(key)
         if held is None:
             return
@@ -119,18 +119,18 @@ class PrefetchAccounting:
         if held.arrived:
             self._settle(key, "useful", now)
 
-    def failed(self, key: bytes) -> None:
-        """The fetch brought nothing: nothing is counted."""
+    def on_failed(self, key: bytes) -> None:
+        """The prefetch failed: nothing is counted."""
         self._watched.pop(key, None)
 
-    def gone(self, key: bytes, now: float) -> None:
-        """It left the cache; what it replaced, before it has arrived, does not count."""
+    def on_removed(self, key: bytes, now: float) -> None:
+        """The object left the cache. If it has not arrived, an older one of its key is being replaced: not counted."""
         held = self._watched.get(key)
         if held is not None and held.arrived:
             self._settle(key, "wasted", now)
 
-    def look(self, now: float) -> None:
-        """Settle what has waited too long; called now and then."""
+    def settle_overdue(self, now: float) -> None:
+        """Count objects that nobody has requested for too long. Call it periodically."""
         while self._watched:
             key, held = next(iter(self._watched.items()))
             if now - held.since < WASTED_AFTER:
@@ -166,24 +166,24 @@ def _rows(rows: dict[tuple[str, str], list[int]]) -> Iterator[Prefetched]:
 
 
 BURST_SECONDS = 2.0
-"""So much of the rate may be used at once after a pause."""
+"""Seconds of the rate that may be used at once after a pause."""
 WINDOW_RECHECK_SECONDS = 60.0
-"""Seconds after which a closed window is looked at again."""
+"""Seconds after which a closed window is checked again."""
 
 
-class Budget:
-    """`rate` in bytes a second (0: no limit), `room` in bytes that may lie in the cache at a time."""
+class PrefetchBudget:
+    """`rate` in bytes per second (0: no limit); `room` in bytes that may be cached at a time."""
 
     def __init__(self, rate: int, room: int, window: Window = ALWAYS, zone: tzinfo | None = None) -> None:
         self.rate, self.room = rate, room
         self.window, self.zone = window, zone
-        self.held = 0
+        self.bytes_cached = 0
         self._sizes: dict[bytes, int] = {}
         self._left = rate * BURST_SECONDS
         self._at = 0.0
 
-    def wait(self, mono: float, wall: float, *, urgent: bool) -> float:
-        """Seconds until one more object may be fetched, 0 for now. `urgent` does not wait for the window."""
+    def seconds_to_wait(self, mono: float, wall: float, *, urgent: bool) -> float:
+        """Seconds until one more object may be fetched; 0: now. `urgent` ignores the window."""
         if not urgent and not self.window.holds(wall, self.zone):
             return WINDOW_RECHECK_SECONDS
         if self.rate == 0:
@@ -193,16 +193,16 @@ class Budget:
         return -self._left / self.rate if self._left <= -1.0 else 0.0
 
     @property
-    def full(self) -> bool:
-        """Whether what was brought and still lies here is all that may."""
-        return self.held >= self.room
+    def is_full(self) -> bool:
+        """Whether the prefetched bytes still cached use up the room."""
+        return self.bytes_cached >= self.room
 
-    def brought(self, key: bytes, size: int) -> None:
-        """An object came: it counts against the rate, and against the room for as long as it stays."""
+    def on_fetched(self, key: bytes, size: int) -> None:
+        """An object was fetched: it counts against the rate, and against the room while it stays cached."""
         self._left -= size
-        self.held += size - self._sizes.get(key, 0)
+        self.bytes_cached += size - self._sizes.get(key, 0)
         self._sizes[key] = size
 
-    def gone(self, key: bytes) -> None:
-        """It left the cache; unknown keys are passed over."""
-        self.held -= self._sizes.pop(key, 0)
+    def on_removed(self, key: bytes) -> None:
+        """The object left the cache; unknown keys are ignored."""
+        self.bytes_cached -= self._sizes.pop(key, 0)

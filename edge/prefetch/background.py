@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cache.cache import SegmentCache
 from edge.policy.route import RoutedRequest
-from edge.prefetch.accounting import Budget, PrefetchAccounting
+from edge.prefetch.accounting import PrefetchAccounting, PrefetchBudget
 from edge.prefetch.predictor import PrefetchPredictor
 from edge.prefetch.scheduler import PrefetchRequest, PrefetchScheduler
 from edge.prefetch.segment_index import RenditionIndex, SegmentIndex
@@ -22,29 +22,29 @@ from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.hot_list import HotRow
 from system.clock import sleep
 
-AT_A_TIME = 4
+MAX_PARALLEL = 4
 WORKERS = 4
 MAX_WAITING = 20_000
-"""Wishes of jobs in line."""
-PAUSE = 1.0
-"""Seconds after which an edge that had too much to do is looked at again."""
+"""Prefetches of jobs that may be queued."""
+OVERLOAD_PAUSE = 1.0
+"""Seconds after which an overloaded edge is checked again."""
 EXPECTED_SIZE = 4 << 20
-"""Bytes for which there has to be room that nobody hotter has."""
+"""Bytes that must fit without evicting anything that viewers requested."""
 
 
 class PrefetchResult(NamedTuple):
-    """How it ended and the bytes that came."""
+    """How the prefetch ended, and the bytes fetched."""
 
-    how: PrefetchEnd
+    end: PrefetchEnd
     bytes: int = 0
 
     @property
-    def there(self) -> bool:
-        """Whether it lies here now."""
-        return self.how in (PrefetchEnd.FETCHED, PrefetchEnd.ALREADY_CACHED)
+    def is_cached(self) -> bool:
+        """Whether the object is cached now."""
+        return self.end in (PrefetchEnd.FETCHED, PrefetchEnd.ALREADY_CACHED)
 
 
-Done = Callable[[PrefetchRequest, PrefetchResult], object]
+OnPrefetched = Callable[[PrefetchRequest, PrefetchResult], object]
 
 
 class BackgroundPrefetcher:
@@ -52,29 +52,29 @@ class BackgroundPrefetcher:
 
     def __init__(
         self,
-        prefetcher: PrefetchScheduler,
+        scheduler: PrefetchScheduler,
         cache: SegmentCache,
-        ledger: PrefetchAccounting,
-        budget: Budget,
+        accounting: PrefetchAccounting,
+        budget: PrefetchBudget,
         clock: Clock,
         tasks: TaskOwner,
     ) -> None:
-        self._prefetcher = prefetcher
+        self._scheduler = scheduler
         self._cache = cache
-        self._ledger = ledger
+        self._accounting = accounting
         self.budget = budget
         self._clock = clock
         self._tasks = tasks
-        self._places = asyncio.Semaphore(AT_A_TIME)
-        self._line: deque[tuple[PrefetchRequest, Done | None]] = deque()
+        self._slots = asyncio.Semaphore(MAX_PARALLEL)
+        self._queue: deque[tuple[PrefetchRequest, OnPrefetched | None]] = deque()
         self._workers = 0
         self.ends: dict[PrefetchEnd, int] = {}
 
-    def queue(self, wish: PrefetchRequest, done: Done | None = None) -> bool:
-        """Bring it when its turn comes, then tell `done`; False when it can be none of ours, or too many wait."""
-        if self._prefetcher.asks(wish) is None or len(self._line) >= MAX_WAITING:
+    def enqueue(self, prefetch: PrefetchRequest, done: OnPrefetched | None = None) -> bool:
+        """Queue a prefetch and call `done` at its end. False if this edge cannot hold it, or the queue is full."""
+        if self._scheduler.route(prefetch) is None or len(self._queue) >= MAX_WAITING:
             return False
-        self._line.append((wish, done))
+        self._queue.append((prefetch, done))
         if self._workers < WORKERS:
             self._workers += 1
             self._tasks.spawn(self._work())
@@ -82,102 +82,104 @@ class BackgroundPrefetcher:
 
     async def _work(self) -> None:
         try:
-            while self._line:
-                wish, done = self._line.popleft()
-                brought = await self.fetch(wish)
+            while self._queue:
+                prefetch, done = self._queue.popleft()
+                result = await self.fetch(prefetch)
                 if done is not None:
-                    done(wish, brought)
+                    done(prefetch, result)
         finally:
             self._workers -= 1
 
-    async def fetch(self, wish: PrefetchRequest) -> PrefetchResult:
-        """Bring it, as soon as the budget allows."""
-        found = await self._bring(wish)
-        self.ends[found.how] = self.ends.get(found.how, 0) + 1
+    async def fetch(self, prefetch: PrefetchRequest) -> PrefetchResult:
+        """Fetch the object as soon as the budget allows."""
+        found = await self._fetch_when_allowed(prefetch)
+        self.ends[found.end] = self.ends.get(found.end, 0) + 1
         return found
 
-    async def _bring(self, wish: PrefetchRequest) -> PrefetchResult:
-        asked = self._prefetcher.asks(wish)
-        if asked is None:
+    async def _fetch_when_allowed(self, prefetch: PrefetchRequest) -> PrefetchResult:
+        routed = self._scheduler.route(prefetch)
+        if routed is None:
             return PrefetchResult(PrefetchEnd.REFUSED)
-        if self._prefetcher.has(asked, wish):
+        if self._scheduler.is_available(routed, prefetch):
             return PrefetchResult(PrefetchEnd.ALREADY_CACHED)
         while True:
-            await self._wait(wish)
-            async with self._places:
-                if self._budget_wait(wish) <= 0.0:
-                    return await self._begin(wish, asked)
+            await self._wait_for_budget(prefetch)
+            async with self._slots:
+                if self._budget_wait(prefetch) <= 0.0:
+                    return await self._fetch_now(prefetch, routed)
 
-    def _budget_wait(self, wish: PrefetchRequest) -> float:
-        if self._prefetcher.overloaded():
-            return PAUSE
-        return self.budget.wait(self._clock.mono(), self._clock.wall(), urgent=wish.urgent)
+    def _budget_wait(self, prefetch: PrefetchRequest) -> float:
+        if self._scheduler.overloaded():
+            return OVERLOAD_PAUSE
+        return self.budget.seconds_to_wait(self._clock.mono(), self._clock.wall(), urgent=prefetch.urgent)
 
-    async def _wait(self, wish: PrefetchRequest) -> None:
-        while (seconds := self._budget_wait(wish)) > 0.0:
+    async def _wait_for_budget(self, prefetch: PrefetchRequest) -> None:
+        while (seconds := self._budget_wait(prefetch)) > 0.0:
             await sleep(self._clock, seconds)
 
-    async def _begin(self, wish: PrefetchRequest, asked: RoutedRequest) -> PrefetchResult:
-        if self._prefetcher.has(asked, wish):
+    async def _fetch_now(self, prefetch: PrefetchRequest, routed: RoutedRequest) -> PrefetchResult:
+        if self._scheduler.is_available(routed, prefetch):
             return PrefetchResult(PrefetchEnd.ALREADY_CACHED)
-        if not self._ledger.allows(wish.cause, self._clock.mono()):
+        if not self._accounting.try_admit(prefetch.cause, self._clock.mono()):
             return PrefetchResult(PrefetchEnd.THROTTLED)
-        if self.budget.full or not self._cache.fits_without_eviction(EXPECTED_SIZE):
+        if self.budget.is_full or not self._cache.fits_without_eviction(EXPECTED_SIZE):
             return PrefetchResult(PrefetchEnd.FULL)
         ended: asyncio.Future[PrefetchResult] = asyncio.get_running_loop().create_future()
 
-        def over(how: PrefetchEnd, came: int) -> None:
+        def on_end(how: PrefetchEnd, size: int) -> None:
             if not ended.done():
-                ended.set_result(PrefetchResult(how, came))
+                ended.set_result(PrefetchResult(how, size))
 
-        self._prefetcher.start(wish, asked, over)
+        self._scheduler.start(prefetch, routed, on_end)
         found = await ended
         if found.bytes:
-            self.budget.brought(asked.key, found.bytes)
+            self.budget.on_fetched(routed.key, found.bytes)
         return found
 
 
-LOOK_AGAIN = 300.0
-"""Seconds after which what is on the list is brought again where it is gone."""
+HOT_RECHECK_SECONDS = 300.0
+"""Seconds after which the list is checked for objects that have left the cache."""
 MAX_PLAYLISTS = 40
 """Playlists read to find a rendition."""
 MASTERS = (b"master.m3u8", b"manifest.mpd")
 
 
 class HotList:
-    """`take` a list: it is worked off by a task of its own, and looked at again now and then. `region` stands in the
-    paths where no viewer has asked for the title yet."""
+    """Fetches control's hot list in a task of its own, and checks it again periodically.
+
+    `region` is used in the paths of titles that no viewer has requested yet.
+    """
 
     def __init__(
         self,
-        unhurried: BackgroundPrefetcher,
-        foresight: PrefetchPredictor,
-        outlines: SegmentIndex,
+        background: BackgroundPrefetcher,
+        predictor: PrefetchPredictor,
+        segment_index: SegmentIndex,
         clock: Clock,
         tasks: TaskOwner,
         region: bytes,
     ) -> None:
-        self._unhurried = unhurried
-        self._foresight = foresight
-        self._outlines = outlines
+        self._background = background
+        self._predictor = predictor
+        self._segment_index = segment_index
         self._clock = clock
         self._tasks = tasks
         self._region = region
         self._changed = self._running = False
         self._timer: Timer | None = None
-        self._looked: dict[HotRow, float] = {}
+        self._next_check: dict[HotRow, float] = {}
         self.rows: tuple[HotRow, ...] = ()
 
-    def take(self, rows: Sequence[HotRow]) -> None:
-        """The list is this from now on: what rises comes first."""
+    def replace(self, rows: Sequence[HotRow]) -> None:
+        """Replace the list; urgent rows come first."""
         self.rows = tuple(sorted(rows, key=lambda row: not row.urgent))
         still = set(self.rows)
-        self._looked = {row: at for row, at in self._looked.items() if row in still}
+        self._next_check = {row: at for row, at in self._next_check.items() if row in still}
         self._changed = True
         self._wake()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -187,68 +189,72 @@ class HotList:
             self._tasks.spawn(self._run())
 
     async def _run(self) -> None:
-        """Bring what is on the list, and later what has gone again."""
+        """Fetch what is on the list; later, what has left the cache."""
         try:
             while self._changed:
                 self._changed = False
-                await self._once()
+                await self._fetch_all()
         finally:
             self._running = False
         self.stop()
-        self._timer = self._clock.call_later(LOOK_AGAIN, self._again)
+        self._timer = self._clock.call_later(HOT_RECHECK_SECONDS, self._recheck)
 
-    def _again(self) -> None:
+    def _recheck(self) -> None:
         self._changed = True
         self._wake()
 
-    async def _once(self) -> None:
+    async def _fetch_all(self) -> None:
         for row in self.rows:
             if self._changed:
                 return
-            if self._clock.mono() >= self._looked.get(row, 0.0):
-                self._looked[row] = self._clock.mono() + LOOK_AGAIN
-                await self._bring(row)
+            if self._clock.mono() >= self._next_check.get(row, 0.0):
+                self._next_check[row] = self._clock.mono() + HOT_RECHECK_SECONDS
+                await self._fetch_row(row)
 
-    async def _bring(self, row: HotRow) -> None:
+    async def _fetch_row(self, row: HotRow) -> None:
         title = row.content_id.encode("ascii")
-        outline = await self._outline(row, title)
-        if outline is None:
+        rendition_index = await self._find_rendition(row, title)
+        if rendition_index is None:
             return
-        pieces = outline.first(row.segments)
-        for at in range(0, len(pieces), AT_A_TIME):
+        segments = rendition_index.first(row.segments)
+        for at in range(0, len(segments), MAX_PARALLEL):
             if self._changed and not row.urgent:
-                self._looked.pop(row, None)
+                self._next_check.pop(row, None)
                 return
             some = [PrefetchRequest(self._path(title, one.key), "hot", row.content_id, one.range, row.urgent) for one in
-                    pieces[at : at + AT_A_TIME]]  # fmt: skip
-            found = await asyncio.gather(*(self._unhurried.fetch(wish) for wish in some))
-            if any(one.how is PrefetchEnd.FULL for one in found):
+                    segments[at : at + MAX_PARALLEL]]  # fmt: skip
+            found = await asyncio.gather(*(self._background.fetch(prefetch) for prefetch in some))
+            if any(one.end is PrefetchEnd.FULL for one in found):
                 return
 
-    async def _outline(self, row: HotRow, title: bytes) -> RenditionIndex | None:
-        """The rendition's outline: known, or read of the title's playlists."""
+    async def _find_rendition(self, row: HotRow, title: bytes) -> RenditionIndex | None:
+        """The rendition's segments: known, or read from the title's playlists."""
         rendition = row.rendition.encode("ascii")
-        outline = self._outlines.of(title, rendition)
+        rendition_index = self._segment_index.rendition(title, rendition)
         for master in MASTERS:
-            if outline is None and (await self._read(row, title + b"/" + master)).there:
-                outline = self._outlines.of(title, rendition) or await self._read_all(row, title, rendition)
-        return outline
+            if rendition_index is None and (await self._fetch_playlist(row, title + b"/" + master)).is_cached:
+                rendition_index = self._segment_index.rendition(title, rendition) or await self._search_playlists(
+                    row, title, rendition
+                )
+        return rendition_index
 
-    async def _read_all(self, row: HotRow, title: bytes, rendition: bytes) -> RenditionIndex | None:
-        keys = self._outlines.playlists(title)
+    async def _search_playlists(self, row: HotRow, title: bytes, rendition: bytes) -> RenditionIndex | None:
+        keys = self._segment_index.playlists(title)
         folder = title + b"/" + (rendition + b"/" if rendition else b"")
         for key in sorted(keys, key=lambda key: not key.startswith(folder))[:MAX_PLAYLISTS]:
-            await self._read(row, key)
-            if (outline := self._outlines.of(title, rendition)) is not None:
-                return outline
+            await self._fetch_playlist(row, key)
+            if (rendition_index := self._segment_index.rendition(title, rendition)) is not None:
+                return rendition_index
         return None
 
-    async def _read(self, row: HotRow, key: bytes) -> PrefetchResult:
-        wish = PrefetchRequest(self._path(row.content_id.encode("ascii"), key), "hot", row.content_id, None, row.urgent)
-        brought = await self._unhurried.fetch(wish)
-        if brought.there:
-            await self._foresight.learn(wish.path)
-        return brought
+    async def _fetch_playlist(self, row: HotRow, key: bytes) -> PrefetchResult:
+        prefetch = PrefetchRequest(
+            self._path(row.content_id.encode("ascii"), key), "hot", row.content_id, None, row.urgent
+        )
+        result = await self._background.fetch(prefetch)
+        if result.is_cached:
+            await self._predictor.learn_playlist(prefetch.path)
+        return result
 
     def _path(self, title: bytes, key: bytes) -> bytes:
-        return b"/cdn/" + (self._outlines.region(title) or self._region) + b"/" + key
+        return b"/cdn/" + (self._segment_index.region(title) or self._region) + b"/" + key

@@ -1,6 +1,6 @@
-"""What viewers take of each rendition: added up by folder as they take it, swept into heavy hitters now and then.
+"""Bytes and requests of each rendition: tallied per folder, and swept periodically into heavy hitters.
 
-The straight run adds one number to the folder's `Tally`, which it has at hand with the grant; the long way looks it up.
+The fast path adds one number to the folder's `Tally`, which the grant holds; the slow path looks the tally up.
 Everything else happens when a report is due.
 """
 
@@ -10,20 +10,20 @@ from edge.prefetch.segment_index import SegmentIndex
 from kernel.fleet.messages import Popular
 from kernel.heavy_hitters import HALF_LIFE, HeavyHitters
 
-REQUEST = 1 << 48
-"""A tally counts bytes below this, and one of it for each request: so that one addition does for both."""
+ONE_REQUEST = 1 << 48
+"""A tally counts bytes below this, and adds it once per request, so that one addition counts both."""
 MAX_TALLIES = 50_000
-"""Folders whose tallies are at hand; beyond it those idle since the last sweep are let go."""
-PLACES = 2_000
-"""Renditions remembered: whoever takes more than one part in so many is always among them."""
+"""Folders with a tally; beyond that, those idle since the last sweep are dropped."""
+MAX_RENDITIONS = 2_000
+"""Renditions remembered: any with more than one part in this many of all bytes is always among them."""
 MAX_ROWS = 500
-SMALL = 1 / 2000
-"""Share of all bytes below which a rendition stands in one report of `EVERY_SO_MANY` only."""
-EVERY_SO_MANY = 5
+SMALL_SHARE = 1 / 2000
+"""Share of all bytes below which a rendition is only in every `SMALL_ROWS_EVERY`th report."""
+SMALL_ROWS_EVERY = 5
 
 
 class Tally:
-    """What was taken of a folder since the last sweep: REQUEST for each request, and its bytes."""
+    """A folder's traffic since the last sweep: ONE_REQUEST per request, plus the bytes."""
 
     __slots__ = ("bytes",)
 
@@ -34,14 +34,14 @@ class Tally:
 class Popularity:
     """See the module. Folders are cache keys without the file's name: `contentId/rendition`."""
 
-    def __init__(self, outlines: SegmentIndex, places: int = PLACES) -> None:
+    def __init__(self, outlines: SegmentIndex, places: int = MAX_RENDITIONS) -> None:
         self._outlines = outlines
         self._hitters: HeavyHitters[bytes] = HeavyHitters(places, HALF_LIFE)
         self._tallies: dict[bytes, Tally] = {}
-        self._told = 0
+        self._reports = 0
 
     def tally(self, folder: bytes) -> Tally:
-        """Where a folder's requests are added up."""
+        """The tally of a folder."""
         found = self._tallies.get(folder)
         if found is None:
             if len(self._tallies) >= MAX_TALLIES:
@@ -50,23 +50,23 @@ class Popularity:
         return found
 
     def record(self, folder: bytes, size: int) -> None:
-        """A viewer was given so many bytes of a file of this folder."""
+        """Count `size` bytes sent to a viewer from a file of this folder."""
         tally = self._tallies.get(folder) or self.tally(folder)
-        tally.bytes += REQUEST + size
+        tally.bytes += ONE_REQUEST + size
 
     def sweep(self, now: float) -> None:
-        """Bring what was taken since the last time into the sums; `now` in mono seconds."""
+        """Add the tallies since the last sweep to the heavy hitters; `now` in mono seconds."""
         for folder, tally in self._tallies.items():
             taken = tally.bytes
             if taken:
                 tally.bytes = 0
-                self._hitters.record(folder, taken % REQUEST, taken // REQUEST, now)
+                self._hitters.record(folder, taken % ONE_REQUEST, taken // ONE_REQUEST, now)
 
     def rows(self, now: float, most: int = MAX_ROWS) -> tuple[Popular, ...]:
-        """The renditions of which most is taken, the most first; those of which little is, every fifth time."""
+        """The most popular renditions, by bytes; small ones only in every fifth report."""
         found, top = [], self._hitters.top(most, now)
-        least = SMALL * sum(taken.bytes for _, taken in top) if self._told % EVERY_SO_MANY else 0.0
-        self._told += 1
+        least = SMALL_SHARE * sum(taken.bytes for _, taken in top) if self._reports % SMALL_ROWS_EVERY else 0.0
+        self._reports += 1
         for folder, taken in top:
             if taken.bytes < least:
                 break
@@ -77,8 +77,8 @@ class Popularity:
         return tuple(found)
 
     def _size(self, title: bytes, rendition: bytes, mean: float) -> int:
-        """Bytes of a rendition: as its playlist tells, or as many segments as it names of the mean size."""
-        outline = self._outlines.of(title, rendition)
+        """A rendition's bytes: from its playlist, or its number of segments times their mean size."""
+        outline = self._outlines.rendition(title, rendition)
         if outline is None:
             return 0
         return outline.length or int(outline.count * mean)

@@ -1,7 +1,7 @@
-"""What viewers will ask for next: seen from what they ask for now, from playlists and from what players tell.
+"""Predicts what viewers will request next, from their requests, from playlists and from CMCD.
 
-It is asked once a request that is not answered straight, and once a second an object that is (when its head is made
-anew), so that a hit costs nothing more. What it wishes for goes to `edge.prefetch.scheduler`.
+It runs once for each request off the fast path, and once a second for each object on it (when its head is rebuilt), so
+a hit pays nothing more. What it predicts goes to `edge.prefetch.scheduler`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,17 @@ from functools import partial
 from cache.body import Body, view
 from cache.cache import SegmentCache
 from cache.entry import Entry
-from edge.policy.profile import PURPOSE
+from edge.policy.profile import SEC_PURPOSE
 from edge.policy.route import RoutedRequest
 from edge.prefetch.accounting import PrefetchAccounting
 from edge.prefetch.scheduler import PrefetchReader, PrefetchRequest, PrefetchScheduler, watched_key
-from edge.prefetch.segment_index import ENDINGS, MAX_PLAYLIST_BYTES, ParsedPlaylist, SegmentIndex, read_playlist
+from edge.prefetch.segment_index import (
+    MAX_PLAYLIST_BYTES,
+    PLAYLIST_ENDINGS,
+    ParsedPlaylist,
+    SegmentIndex,
+    read_playlist,
+)
 from edge.tasks import TaskOwner
 from edge.wire.request import Request
 from edge.wire.viewer import Viewer
@@ -27,26 +33,26 @@ from kernel.fetch_reasons import PrefetchEnd
 from kernel.media.cmcd import FIELDS, NOTHING, Cmcd, of_request
 from kernel.media.naming import within_title
 
-LOOK_AGAIN = 5.0
-"""Seconds for which an object whose successor is here is not looked at again."""
-MAX_LOOKED_UP = 20_000
+RECHECK_SECONDS = 5.0
+"""Seconds for which an object is not checked again after its successor was found cached."""
+MAX_CHECKED = 20_000
 MAX_READING = 64
-"""Playlists that wait to be read; what comes beyond is read when it is asked for again."""
+"""Playlists that may wait to be read. Others are read when they are requested again."""
 MAX_PENDING_LOOKUPS = 256
-EARLY_SECONDS = 2.0
-"""How long it is remembered that a segment was asked for while its playlist was being read."""
+MAX_LOOKUP_AGE = 2.0
+"""Seconds for which a segment's request is remembered while its playlist is being read."""
 LOW_BUFFER = 5_000
-"""Milliseconds of buffer, or to the deadline, below which a player is in need."""
+"""Milliseconds of buffer, or to the deadline, below which a player is running dry."""
 
 
 class PrefetchPredictor:
-    """See the module. `permits(asked, viewer)` says whether a viewer might have what he tells of."""
+    """See the module. `permits(routed, viewer)` says whether a viewer may have an object that their CMCD names."""
 
     def __init__(
         self,
-        prefetcher: PrefetchScheduler,
-        outlines: SegmentIndex,
-        ledger: PrefetchAccounting,
+        scheduler: PrefetchScheduler,
+        segment_index: SegmentIndex,
+        accounting: PrefetchAccounting,
         cache: SegmentCache,
         clock: Clock,
         tasks: TaskOwner,
@@ -56,133 +62,142 @@ class PrefetchPredictor:
         by_players: bool,
         depth: int,
     ) -> None:
-        self.outlines = outlines
-        self.use(by_playlist=by_playlist, by_players=by_players, depth=depth)
-        self._prefetcher = prefetcher
-        self._ledger = ledger
+        self.segment_index = segment_index
+        self.configure(by_playlist=by_playlist, by_players=by_players, depth=depth)
+        self._scheduler = scheduler
+        self._accounting = accounting
         self._cache = cache
         self._clock = clock
         self._tasks = tasks
         self._permits = permits
-        self._looked: dict[bytes, float] = {}
+        self._checked_until: dict[bytes, float] = {}
         self._reading: set[bytes] = set()
         self._pending_lookups: deque[tuple[float, bytes, int | None, bytes, bool]] = deque(maxlen=MAX_PENDING_LOOKUPS)
 
-    def use(self, *, by_playlist: bool, by_players: bool, depth: int) -> None:
-        """What is looked at from now on, and how far ahead."""
+    def configure(self, *, by_playlist: bool, by_players: bool, depth: int) -> None:
+        """Change which sources are used, and how many segments are prefetched."""
         self._by_playlist, self._by_players, self._depth = by_playlist, by_players, depth
 
     @property
-    def reading(self) -> int:
-        """Playlists that are being read, or fetched to be."""
+    def playlists_being_read(self) -> int:
+        """Playlists being read, or fetched to be read."""
         return len(self._reading)
 
-    # -- what is asked for -------------------------------------------------------------------------------------
+    # -- requests ------------------------------------------------------------------------------------------------
 
     def on_head_prepared(self, entry: Entry, now: float) -> None:
-        """A stored object is given whole to a viewer, for the first time in this second."""
+        """A stored object is sent whole to a viewer, for the first time in this second."""
         key = entry.key
-        if key in self._ledger:
-            self._ledger.asked(key, now)
-            self._clock.call_later(0.0, partial(self._cache.untouch, entry))  # its first use, as a fetch would be
-        region = self.outlines.region(key[: key.find(b"/")])
+        if key in self._accounting:
+            self._accounting.on_requested(key, now)
+            # This counts as its first use, as if it had been fetched now.
+            self._clock.call_later(0.0, partial(self._cache.untouch, entry))
+        region = self.segment_index.region(key[: key.find(b"/")])
         if region is not None:
-            self._look(key, None, region, now, urgent=False)
+            self._prefetch_next(key, None, region, now, urgent=False)
 
-    def on_request(self, asked: RoutedRequest, request: Request, viewer: Viewer, now: float) -> None:
-        """A viewer asks for something and the straight run is not taken."""
-        cdn = asked.cdn
-        if cdn is None or PURPOSE in request.fields:
+    def on_request(self, routed: RoutedRequest, request: Request, viewer: Viewer, now: float) -> None:
+        """A viewer's request is not on the fast path."""
+        cdn = routed.cdn
+        if cdn is None or SEC_PURPOSE in request.fields:
             return
         first = _first(request)
-        watched = watched_key(asked.key, first)
-        if watched in self._ledger:
-            self._ledger.asked(watched, now)
-            entry = self._cache.peek(asked.key, request.fields)
+        watched = watched_key(routed.key, first)
+        if watched in self._accounting:
+            self._accounting.on_requested(watched, now)
+            entry = self._cache.peek(routed.key, request.fields)
             if entry is not None:
                 self._clock.call_later(0.0, partial(self._cache.untouch, entry))
-        told = NOTHING
+        cmcd = NOTHING
         if self._by_players and _has_cmcd(request):
-            told = of_request(request.target.partition(b"?")[2], request.fields)
-        if cdn.key.endswith(ENDINGS):
-            self._on_playlist_request(asked, request)
-        elif not (told.next and self._apply_cmcd(asked, told, viewer)):
-            self._look(cdn.key, first, cdn.region, now, urgent=_in_need(told))
+            cmcd = of_request(request.target.partition(b"?")[2], request.fields)
+        if cdn.key.endswith(PLAYLIST_ENDINGS):
+            self._on_playlist_request(routed, request)
+        elif not (cmcd.next and self._apply_cmcd(routed, cmcd, viewer)):
+            self._prefetch_next(cdn.key, first, cdn.region, now, urgent=_is_running_dry(cmcd))
 
-    def _look(self, key: bytes, first: int | None, region: bytes, now: float, *, urgent: bool) -> None:
-        """Wish for what comes after a segment."""
-        if not self._by_playlist or (first is None and self._looked.get(key, 0.0) > now):
+    def _prefetch_next(self, key: bytes, first: int | None, region: bytes, now: float, *, urgent: bool) -> None:
+        """Prefetch what follows a segment."""
+        if not self._by_playlist or (first is None and self._checked_until.get(key, 0.0) > now):
             return
-        if self._reading and not self.outlines.holds(key):
+        if self._reading and not self.segment_index.may_contain(key):
             self._pending_lookups.append((now, key, first, region, urgent))
             return
-        wished = False
-        for piece in self.outlines.after(key, first, self._depth):
+        prefetched = False
+        for piece in self.segment_index.after(key, first, self._depth):
             path = b"/cdn/" + region + b"/" + piece.key
             title = piece.key.partition(b"/")[0].decode("ascii")
-            wished |= self._prefetcher.enqueue(PrefetchRequest(path, "next", title, piece.range, urgent))
-        if not wished and first is None:
-            if len(self._looked) >= MAX_LOOKED_UP:
-                self._looked.clear()
-            self._looked[key] = now + LOOK_AGAIN
+            prefetched |= self._scheduler.enqueue(PrefetchRequest(path, "next", title, piece.range, urgent))
+        if not prefetched and first is None:
+            if len(self._checked_until) >= MAX_CHECKED:
+                self._checked_until.clear()
+            self._checked_until[key] = now + RECHECK_SECONDS
 
-    def _apply_cmcd(self, asked: RoutedRequest, told: Cmcd, viewer: Viewer) -> bool:
-        """Wish for what the player says that it will ask for, where it may; whether there is such a thing: then the
-        playlist's order is not asked, since a player that changes the rendition knows better."""
-        heeded = False
-        for one in told.next[: self._depth]:
-            found = within_title(asked.path, one.uri)
+    def _apply_cmcd(self, routed: RoutedRequest, cmcd: Cmcd, viewer: Viewer) -> bool:
+        """Prefetch what the player says it will request next, if permitted; whether there is any such object.
+
+        Then the playlist's order is not used: a player that switches renditions knows better.
+        """
+        found_any = False
+        for one in cmcd.next[: self._depth]:
+            found = within_title(routed.path, one.uri)
             if found is None:
                 continue
             cdn, target = found
             path = target.path + (b"?" + target.query if target.query else b"")
             title = cdn.content_id.decode("ascii")
-            wish = PrefetchRequest(path, "cmcd", title, one.range, _in_need(told))
-            wanted = self._prefetcher.asks(wish)
-            if wanted is not None and self._permits(wanted._replace(token=asked.token), viewer):
-                self._prefetcher.enqueue(wish)
-                heeded = True
-        return heeded
+            prefetch = PrefetchRequest(path, "cmcd", title, one.range, _is_running_dry(cmcd))
+            wanted = self._scheduler.route(prefetch)
+            if wanted is not None and self._permits(wanted._replace(token=routed.token), viewer):
+                self._scheduler.enqueue(prefetch)
+                found_any = True
+        return found_any
 
     # -- playlists ---------------------------------------------------------------------------------------------
 
-    def _on_playlist_request(self, asked: RoutedRequest, request: Request) -> None:
-        """A playlist is asked for: read what comes of it, or what lies here unread (after a restart)."""
-        cdn = asked.cdn
-        if cdn is None or asked.key in self._reading or len(self._reading) >= MAX_READING:
+    def _on_playlist_request(self, routed: RoutedRequest, request: Request) -> None:
+        """A playlist is requested: read it when its fill ends, or now if it is cached unread (after a restart)."""
+        cdn = routed.cdn
+        if cdn is None or routed.key in self._reading or len(self._reading) >= MAX_READING:
             return
-        fill = self._cache.fill_table.find(asked.key, request.fields)
+        fill = self._cache.fill_table.find(routed.key, request.fields)
         if fill is not None and fill.is_joinable:
-            self._reading.add(asked.key)
-            fill.join(PrefetchReader(fill, partial(self._came, asked), partial(self._came, asked, None, 0)))
-        elif not self.outlines.knows(cdn.key):
-            self._reading.add(asked.key)
-            self._tasks.spawn(self._learn(asked))
+            self._reading.add(routed.key)
+            fill.join(
+                PrefetchReader(
+                    fill,
+                    partial(self._on_playlist_fetched, routed),
+                    partial(self._on_playlist_fetched, routed, None, 0),
+                )
+            )
+        elif not self.segment_index.has_playlist(cdn.key):
+            self._reading.add(routed.key)
+            self._tasks.spawn(self._read_then_look_up(routed))
 
-    def _came(self, asked: RoutedRequest, how: PrefetchEnd | None, *_: object) -> None:
+    def _on_playlist_fetched(self, routed: RoutedRequest, how: PrefetchEnd | None, *_: object) -> None:
         if how is PrefetchEnd.FETCHED:
-            self._tasks.spawn(self._learn(asked))
+            self._tasks.spawn(self._read_then_look_up(routed))
         else:
-            self._reading.discard(asked.key)
+            self._reading.discard(routed.key)
 
-    async def learn(self, path: bytes) -> None:
-        """Read a playlist that lies here, by its path."""
-        asked = self._prefetcher.asks(PrefetchRequest(path, "hot"))
-        if asked is not None and asked.cdn is not None and not self.outlines.knows(asked.cdn.key):
-            await self._learn(asked)
+    async def learn_playlist(self, path: bytes) -> None:
+        """Read a cached playlist, by its path."""
+        routed = self._scheduler.route(PrefetchRequest(path, "hot"))
+        if routed is not None and routed.cdn is not None and not self.segment_index.has_playlist(routed.cdn.key):
+            await self._read_then_look_up(routed)
 
-    async def _learn(self, asked: RoutedRequest) -> None:
+    async def _read_then_look_up(self, routed: RoutedRequest) -> None:
         try:
-            await self._read(asked)
+            await self._read_playlist(routed)
         finally:
-            self._reading.discard(asked.key)
+            self._reading.discard(routed.key)
         early, self._pending_lookups = self._pending_lookups, deque(maxlen=MAX_PENDING_LOOKUPS)
         for at, key, first, region, urgent in early:
-            if self._clock.mono() - at < EARLY_SECONDS:
-                self._look(key, first, region, at, urgent=urgent)
+            if self._clock.mono() - at < MAX_LOOKUP_AGE:
+                self._prefetch_next(key, first, region, at, urgent=urgent)
 
-    async def _read(self, asked: RoutedRequest) -> None:
-        entry, cdn = self._cache.peek(asked.key, {}), asked.cdn
+    async def _read_playlist(self, routed: RoutedRequest) -> None:
+        entry, cdn = self._cache.peek(routed.key, {}), routed.cdn
         if (
             entry is None
             or cdn is None
@@ -200,12 +215,12 @@ class PrefetchPredictor:
         try:
             listing = await self._tasks.offload(lambda: read_playlist(path, data))
         except (ValueError, RecursionError):
-            listing = ParsedPlaylist()  # none that can be read: remembered as saying nothing
-        self.outlines.learn(cdn.key, cdn.region, listing)
+            listing = ParsedPlaylist()  # unreadable: remembered as empty
+        self.segment_index.learn(cdn.key, cdn.region, listing)
 
 
 def _first(request: Request) -> int | None:
-    """Where the one range that is asked for begins; None for the whole."""
+    """The first byte of the only range requested; None for the whole object."""
     value = request.fields.get(b"range")
     if value is None:
         return None
@@ -217,7 +232,7 @@ def _has_cmcd(request: Request) -> bool:
     return b"CMCD" in request.target or any(name in request.fields for name in FIELDS)
 
 
-def _in_need(told: Cmcd) -> bool:
-    """Whether the player will stand still soon."""
-    low = told.buffer is not None and told.buffer < LOW_BUFFER
-    return low or told.starved or told.startup or (told.deadline is not None and told.deadline < LOW_BUFFER)
+def _is_running_dry(cmcd: Cmcd) -> bool:
+    """Whether the player will stall soon."""
+    low = cmcd.buffer is not None and cmcd.buffer < LOW_BUFFER
+    return low or cmcd.starved or cmcd.startup or (cmcd.deadline is not None and cmcd.deadline < LOW_BUFFER)

@@ -22,9 +22,9 @@ from cache.fills.fill_state import FillState
 from cache.slices import slice_numbers
 from edge.fill.fetch import Fetcher
 from edge.policy.authorise import Node
-from edge.policy.profile import PREFETCHES, PURPOSE
-from edge.policy.route import RoutedRequest, ask_for
-from edge.prefetch.accounting import PrefetchAccounting
+from edge.policy.profile import PREFETCH, SEC_PURPOSE
+from edge.policy.route import RoutedRequest, route_url
+from edge.prefetch.accounting import CAUSES, PrefetchAccounting
 from edge.slices.sliced_object import SlicedObject
 from kernel.clock import Clock
 from kernel.errors import MatineeError
@@ -32,75 +32,75 @@ from kernel.fetch_reasons import PrefetchEnd, ReleaseReason
 from kernel.vocabulary import Refusal
 
 Ended = Callable[[PrefetchEnd, int], object]
-"""Told once: how it ended (see `PrefetchEnd`) and how many bytes came."""
+"""Called once, with the end of the prefetch and the bytes fetched."""
 
 
 class PrefetchReader(Reader):
-    """Follows the fill of one object. `sliced(entry)` goes on where the object turns out to be kept in slices."""
+    """Follows the fill of one object. `sliced(entry)` continues if the object turns out to be cached in slices."""
 
     def __init__(self, fill: Fill, ended: Ended, sliced: Callable[[Entry], object]) -> None:
-        self.position = sys.maxsize  # it holds nobody back
+        self.position = sys.maxsize  # it never slows the fill down
         self._fill = fill
         self._ended = ended
         self._sliced = sliced
 
     def matches(self, entry: Entry) -> bool:
-        """It asks with no fields of its own."""
+        """It has no request fields of its own."""
         return entry.matches(self._fill.request)
 
     def is_covered_by(self, entry: Entry, first: int, stop: int) -> bool:
-        """What comes is what was asked for."""
+        """Whatever arrives is what was requested."""
         del entry, first, stop
         return True
 
     def sends_same_request(self, request: Mapping[bytes, bytes]) -> bool:
-        """It asks with no fields of its own."""
+        """It has no request fields of its own."""
         del request
         return True
 
     def on_interim(self, head: bytes) -> None:
-        """Nobody to pass it on to."""
+        """No viewer waits for an interim response."""
 
     def on_head(self, fill: Fill) -> None:
-        """What is not kept is of no use to anybody."""
+        """A response that is not stored is of no use: leave."""
         if fill.state is FillState.PASSING_THROUGH:
             fill.leave(self)
             self._ended(PrefetchEnd.NOT_CACHEABLE, 0)
 
     def on_bytes(self) -> None:
-        """More came; what is too large to be kept is let go."""
+        """More bytes arrived; leave if the object has become too large to store."""
         if self._fill.state is FillState.PASSING_THROUGH:
             self._fill.leave(self)
             self._ended(PrefetchEnd.NOT_CACHEABLE, 0)
 
     def on_end(self) -> None:
-        """It is whole."""
+        """The object is complete."""
         entry = self._fill.entry
         kept = self._fill.state is FillState.STORED and entry is not None and entry.status == 200
         self._ended(PrefetchEnd.FETCHED if kept else PrefetchEnd.NOT_CACHEABLE, self._fill.received - self._fill.base)
 
     def on_not_modified(self, entry: Entry) -> None:
-        """It was here, and is fresh again."""
+        """The stored object was revalidated."""
         del entry
         self._ended(PrefetchEnd.ALREADY_CACHED, 0)
 
     def on_sliced(self, entry: Entry) -> None:
-        """On to its slices."""
+        """Continue with the slices."""
         self._sliced(entry)
 
     def on_failed(self, error: MatineeError) -> None:
-        """Nothing came."""
+        """Nothing arrived."""
         del error
         self._ended(PrefetchEnd.FAILED, 0)
 
     def on_released(self, why: ReleaseReason) -> None:
-        """It is somebody else's, or overdue."""
+        """The response is for another viewer, or overdue."""
         del why
         self._ended(PrefetchEnd.NOT_CACHEABLE, 0)
 
 
 class SlicePrefetchReader(Reader):
-    """Brings the slices in which the bytes `first` to `last` (None: the end) of an object lie, one after the other."""
+    """Fetches the slices with the bytes `first` to `last` (None: the end) of an object, one after the other."""
 
     def __init__(
         self, slicing: SlicedObject, first: int, last: int | None, fields: Mapping[bytes, bytes], ended: Ended
@@ -118,15 +118,15 @@ class SlicePrefetchReader(Reader):
 
     @property
     def has_started(self) -> bool:
-        """Nobody gets these bytes from it."""
+        """No viewer gets these bytes."""
         return False
 
-    def begin(self) -> None:
-        """Go."""
+    def start(self) -> None:
+        """Start fetching."""
         self._slicing.join(self)
-        self._go_on()
+        self._next_slice()
 
-    def _go_on(self) -> None:
+    def _next_slice(self) -> None:
         while self.at <= self.last and self._slicing.has_slice(self.at):
             self.at += 1
         self._slicing.on_progress()
@@ -149,51 +149,50 @@ class SlicePrefetchReader(Reader):
             ended(how, self._came)
 
     def is_covered_by(self, entry: Entry, first: int, stop: int) -> bool:
-        """All of it is meant."""
+        """The whole slice is wanted."""
         del entry, first, stop
         return True
 
     def on_bytes(self) -> None:
-        """More of it."""
+        """More bytes arrived."""
 
     def on_end(self) -> None:
-        """The slice is there."""
+        """The slice is complete."""
         if self._fill is not None:
             self._came += self._fill.received - self._fill.base
         self.at += 1
-        self._go_on()
+        self._next_slice()
 
     def on_failed(self, error: MatineeError) -> None:
-        """No further."""
+        """Give up."""
         del error
         self._end(PrefetchEnd.FAILED)
 
     def on_released(self, why: ReleaseReason) -> None:
-        """The run ended before it came here: nothing presses."""
+        """The fetch ended before it reached this slice, and nothing is urgent."""
         del why
         self._end(PrefetchEnd.FETCHED if self._came else PrefetchEnd.FAILED)
 
     def on_object_changed(self) -> None:
-        """The object is another one now."""
+        """The object has changed."""
         self._end(PrefetchEnd.FAILED)
 
 
 MAX_RUNNING = 64
-"""Prefetches under way at a time."""
+"""Prefetches running at a time."""
 MAX_QUEUED = 1_000
-STALE_AFTER = 8.0
-"""Seconds in the line after which the player has asked by himself, or has gone."""
-MAX_PER_TITLE = 64 << 20
+MAX_QUEUE_SECONDS = 8.0
+"""Seconds in the queue after which the player has requested the object itself, or has left."""
+MAX_AHEAD_BYTES = 64 << 20
 """Bytes of one object that are fetched ahead of a player."""
-NAMES = ("next", "cmcd", "hot", "job")
-_FIRST = {"next": 1, "cmcd": 2, "hot": 3, "job": 3}
-_MARKED = {PURPOSE: PREFETCHES}
+_PRIORITY = {"next": 1, "cmcd": 2, "hot": 3, "job": 3}
+_MARK = {SEC_PURPOSE: PREFETCH}
 
 
 class PrefetchRequest(NamedTuple):
-    """Something to be fetched before it is asked for. `path` is normalised, of the CDN's form, perhaps with a query.
+    """An object to prefetch. `path` is a normalised path of the CDN, possibly with a query.
 
-    `range` (first, last): the part of it that is meant; `urgent`: a player runs dry.
+    `range` (first, last) is the part wanted; `urgent`: a player is running dry.
     """
 
     path: bytes
@@ -204,7 +203,7 @@ class PrefetchRequest(NamedTuple):
 
 
 def watched_key(key: bytes, first: int | None) -> bytes:
-    """By what the ledger knows an object, or the part of it that begins at `first`."""
+    """The accounting's key of an object, or of its part that begins at `first`."""
     return key if first is None else b"%s\tr%d" % (key, first)
 
 
@@ -216,137 +215,144 @@ class PrefetchScheduler:
         node: Node,
         cache: SegmentCache,
         fetcher: Fetcher,
-        ledger: PrefetchAccounting,
+        accounting: PrefetchAccounting,
         clock: Clock,
-        pressed: Callable[[], bool],
+        overloaded: Callable[[], bool],
     ) -> None:
-        """`overloaded` says that the edge has more to do than it can: then nothing is begun that nobody waits for."""
-        self.overloaded = pressed
+        """`overloaded` says that the edge has more work than it can do: then no prefetch starts."""
+        self.overloaded = overloaded
         self._node = node
         self._cache = cache
         self._fetcher = fetcher
-        self._ledger = ledger
+        self._accounting = accounting
         self._clock = clock
-        self._line: list[tuple[int, int, float, PrefetchRequest, RoutedRequest]] = []
+        self._queue: list[tuple[int, int, float, PrefetchRequest, RoutedRequest]] = []
         self._order = itertools.count()
         self._queued: set[bytes] = set()
         self.running: set[bytes] = set()
-        self.begun = dict.fromkeys(NAMES, 0)
+        self.started = dict.fromkeys(CAUSES, 0)
         self.ends: dict[PrefetchEnd, int] = {}
 
-    def enqueue(self, wish: PrefetchRequest) -> bool:
-        """Have it fetched soon, unless it is here, on its way, or not ours to fetch; whether it will be."""
-        asked = self.asks(wish)
-        if asked is None:
+    def enqueue(self, prefetch: PrefetchRequest) -> bool:
+        """Queue a prefetch, unless the object is cached, being fetched, or not ours to fetch; whether it is queued."""
+        routed = self.route(prefetch)
+        if routed is None:
             return self._reject(PrefetchEnd.REFUSED)
-        watched = watched_key(asked.key, wish.range[0] if wish.range is not None else None)
-        if watched in self._queued or watched in self.running or self.has(asked, wish):
+        watched = watched_key(routed.key, prefetch.range[0] if prefetch.range is not None else None)
+        if watched in self._queued or watched in self.running or self.is_available(routed, prefetch):
             return False
         if self.overloaded():
             return self._reject(PrefetchEnd.OVERLOADED)
         now = self._clock.mono()
-        if not self._ledger.allows(wish.cause, now) or self._fetcher.is_revalidation_paused(asked.key, now):
+        if not self._accounting.try_admit(prefetch.cause, now) or self._fetcher.is_revalidation_paused(routed.key, now):
             return self._reject(PrefetchEnd.THROTTLED)
-        if len(self._line) >= MAX_QUEUED:
+        if len(self._queue) >= MAX_QUEUED:
             return self._reject(PrefetchEnd.DROPPED)
         self._queued.add(watched)
-        place = 0 if wish.urgent else _FIRST[wish.cause]
-        heapq.heappush(self._line, (place, next(self._order), self._clock.mono(), wish, asked))
-        self._go_on()
+        place = 0 if prefetch.urgent else _PRIORITY[prefetch.cause]
+        heapq.heappush(self._queue, (place, next(self._order), self._clock.mono(), prefetch, routed))
+        self._start_queued()
         return True
 
-    def asks(self, wish: PrefetchRequest) -> RoutedRequest | None:
-        """What a viewer's request for it would ask for; None where it would be refused whoever he is."""
+    def route(self, prefetch: PrefetchRequest) -> RoutedRequest | None:
+        """The route of a viewer's request for this object; None if every viewer would be refused."""
         general = self._node.profile.name == "general"
-        asked = ask_for(wish.path.decode("ascii"), general=general, routes=self._node.routes)
-        return None if isinstance(asked, Refusal) else asked
+        routed = route_url(prefetch.path.decode("ascii"), general=general, routes=self._node.routes)
+        return None if isinstance(routed, Refusal) else routed
 
-    def has(self, asked: RoutedRequest, wish: PrefetchRequest) -> bool:
-        """Whether it is here and may be used, or on its way."""
-        if asked.key in self._cache.fill_table and wish.range is None:
+    def is_available(self, routed: RoutedRequest, prefetch: PrefetchRequest) -> bool:
+        """Whether the object is cached and fresh, or being fetched."""
+        if routed.key in self._cache.fill_table and prefetch.range is None:
             return True
-        entry, now = self._cache.peek(asked.key, _MARKED), self._clock.mono()
+        entry, now = self._cache.peek(routed.key, _MARK), self._clock.mono()
         if entry is None or now >= max(entry.fresh_until, entry.swr_until):
-            return self._cache.is_hit_for_miss(asked.key, now)
-        return not entry.slice or (not entry.cold and self._has_slices(entry, asked, wish))
+            return self._cache.is_hit_for_miss(routed.key, now)
+        return not entry.slice or (not entry.cold and self._has_slices(entry, routed, prefetch))
 
-    def _has_slices(self, entry: Entry, asked: RoutedRequest, wish: PrefetchRequest) -> bool:
-        first, last = wish.range or (0, None)
-        slicing = self._fetcher.sliced_object(entry, asked)
+    def _has_slices(self, entry: Entry, routed: RoutedRequest, prefetch: PrefetchRequest) -> bool:
+        first, last = prefetch.range or (0, None)
+        slicing = self._fetcher.sliced_object(entry, routed)
         held = slicing.is_stored(first, slicing.total if last is None else min(last + 1, slicing.total))
         slicing.on_progress()
         return held
 
-    def start(self, wish: PrefetchRequest, asked: RoutedRequest, ended: Ended) -> None:
-        """Begin at once; `ended` is called once, perhaps before this returns."""
-        watched = watched_key(asked.key, wish.range[0] if wish.range is not None else None)
+    def start(self, prefetch: PrefetchRequest, routed: RoutedRequest, ended: Ended) -> None:
+        """Start now. `ended` is called once, possibly before this returns."""
+        watched = watched_key(routed.key, prefetch.range[0] if prefetch.range is not None else None)
         self.running.add(watched)
-        self.begun[wish.cause] += 1
-        self._ledger.begun(watched, wish.title, wish.cause, self._clock.mono())
+        self.started[prefetch.cause] += 1
+        self._accounting.on_started(watched, prefetch.title, prefetch.cause, self._clock.mono())
 
-        def over(how: PrefetchEnd, came: int) -> None:
+        def ended_once(how: PrefetchEnd, came: int) -> None:
             if watched not in self.running:
                 return
             self.running.discard(watched)
             self.ends[how] = self.ends.get(how, 0) + 1
             if how is PrefetchEnd.FETCHED:
-                self._ledger.arrived(watched, came, self._clock.mono())
+                self._accounting.on_arrived(watched, came, self._clock.mono())
             else:
-                self._ledger.failed(watched)
+                self._accounting.on_failed(watched)
             ended(how, came)
 
-        fields = dict(_MARKED)
-        if wish.range is not None:
-            first, last = wish.range
+        fields = dict(_MARK)
+        if prefetch.range is not None:
+            first, last = prefetch.range
             fields[b"range"] = b"bytes=%d-%s" % (first, b"" if last is None else b"%d" % last)
-        entry = self._cache.peek(asked.key, fields)
+        entry = self._cache.peek(routed.key, fields)
         if entry is not None and entry.cold:
-            self._fetcher.load_head(entry, lambda warm: self._begin(wish, asked, fields, entry if warm else None, over))
+            self._fetcher.load_head(
+                entry, lambda warm: self._begin(prefetch, routed, fields, entry if warm else None, ended_once)
+            )
         else:
-            self._begin(wish, asked, fields, entry, over)
+            self._begin(prefetch, routed, fields, entry, ended_once)
 
     def _begin(
-        self, wish: PrefetchRequest, asked: RoutedRequest, fields: dict[bytes, bytes], entry: Entry | None, over: Ended
+        self,
+        prefetch: PrefetchRequest,
+        routed: RoutedRequest,
+        fields: dict[bytes, bytes],
+        entry: Entry | None,
+        ended_once: Ended,
     ) -> None:
         def sliced(whole: Entry) -> None:
-            first, last = wish.range or (0, None)
-            if last is None and wish.cause in ("next", "cmcd"):
-                last = first + MAX_PER_TITLE - 1
-            SlicePrefetchReader(self._fetcher.sliced_object(whole, asked), first, last, fields, over).begin()
+            first, last = prefetch.range or (0, None)
+            if last is None and prefetch.cause in ("next", "cmcd"):
+                last = first + MAX_AHEAD_BYTES - 1
+            SlicePrefetchReader(self._fetcher.sliced_object(whole, routed), first, last, fields, ended_once).start()
 
         if entry is not None and self._clock.mono() < entry.fresh_until:
             if entry.slice:
                 sliced(entry)
             else:
-                over(PrefetchEnd.ALREADY_CACHED, 0)
+                ended_once(PrefetchEnd.ALREADY_CACHED, 0)
             return
-        fill = self._cache.fill_table.find(asked.key, fields, entry)
+        fill = self._cache.fill_table.find(routed.key, fields, entry)
         if fill is None:
-            fill = self._fetcher.start_fill(asked, fields, entry, ranged=wish.range is not None)
-        reader = PrefetchReader(fill, over, sliced)
+            fill = self._fetcher.start_fill(routed, fields, entry, ranged=prefetch.range is not None)
+        reader = PrefetchReader(fill, ended_once, sliced)
         fill.leader = fill.leader or reader
         fill.join(reader)
 
-    def _go_on(self) -> None:
-        """Begin what there is a place for."""
+    def _start_queued(self) -> None:
+        """Start queued prefetches while slots are free."""
         now = self._clock.mono()
-        while self._line and len(self.running) < MAX_RUNNING:
-            _, _, since, wish, asked = heapq.heappop(self._line)
-            self._queued.discard(watched_key(asked.key, wish.range[0] if wish.range is not None else None))
-            if now - since > STALE_AFTER:
+        while self._queue and len(self.running) < MAX_RUNNING:
+            _, _, since, prefetch, routed = heapq.heappop(self._queue)
+            self._queued.discard(watched_key(routed.key, prefetch.range[0] if prefetch.range is not None else None))
+            if now - since > MAX_QUEUE_SECONDS:
                 self._reject(PrefetchEnd.DROPPED)
-            elif not self.has(asked, wish):
-                self.start(wish, asked, self._ended)
+            elif not self.is_available(routed, prefetch):
+                self.start(prefetch, routed, self._ended)
 
     def _ended(self, how: PrefetchEnd, came: int) -> None:
         del how, came
-        self._go_on()
+        self._start_queued()
 
     def _reject(self, why: PrefetchEnd) -> bool:
         self.ends[why] = self.ends.get(why, 0) + 1
         return False
 
     def clear(self) -> None:
-        """Nothing further is begun: the edge stops or is overloaded."""
-        self._line.clear()
+        """Drop the queue: the edge is stopping or overloaded."""
+        self._queue.clear()
         self._queued.clear()

@@ -1,4 +1,4 @@
-"""What an edge does before it is asked, put together: popularity, foresight, prefetches, hot list, reports."""
+"""Assembles prefetching on an edge: popularity, predictor, scheduler, hot list, budget and accounting."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from edge.counters import Counts
 from edge.fill.fetch import Fetcher
 from edge.policy.authorise import Node
 from edge.policy.route import RoutedRequest
-from edge.prefetch.accounting import Budget, PrefetchAccounting
-from edge.prefetch.background import BackgroundPrefetcher, Done, HotList
+from edge.prefetch.accounting import PrefetchAccounting, PrefetchBudget
+from edge.prefetch.background import BackgroundPrefetcher, HotList, OnPrefetched
 from edge.prefetch.popularity import Popularity
 from edge.prefetch.predictor import PrefetchPredictor
 from edge.prefetch.scheduler import PrefetchRequest, PrefetchScheduler
@@ -28,10 +28,10 @@ from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.hot_list import parse_hot
 
 SWEEP_SECONDS = 2.0
-PRESSED_DELAY = 0.1
-"""Seconds by which the event loop may be late before nothing is prefetched any more: the first load that is shed."""
+OVERLOADED_DELAY = 0.1
+"""Seconds of event loop delay beyond which no prefetch starts: prefetching is the first load to be shed."""
 SOME_REGION = b"all"
-"""Stands in the paths of titles that nobody has asked for yet, where an edge serves any region."""
+"""The region in paths of titles that nobody has requested yet, if the edge serves any region."""
 
 logger = structlog.get_logger("edge")
 
@@ -52,41 +52,41 @@ class PrefetchService:
     ) -> None:
         self._clock = clock
         self._media = node.profile.name == "media"
-        self.ledger = PrefetchAccounting()
-        self.outlines = SegmentIndex()
-        self.popularity = Popularity(self.outlines)
-        self.prefetcher = PrefetchScheduler(
-            node, cache, fetcher, self.ledger, clock, lambda: counts.loop_delay > PRESSED_DELAY
+        self.accounting = PrefetchAccounting()
+        self.segment_index = SegmentIndex()
+        self.popularity = Popularity(self.segment_index)
+        self.scheduler = PrefetchScheduler(
+            node, cache, fetcher, self.accounting, clock, lambda: counts.loop_delay > OVERLOADED_DELAY
         )
-        self.unhurried = BackgroundPrefetcher(self.prefetcher, cache, self.ledger, _budget(settings), clock, tasks)
-        self.foresight = PrefetchPredictor(
-            self.prefetcher, self.outlines, self.ledger, cache, clock, tasks, permits, **_how(settings)
+        self.background = BackgroundPrefetcher(self.scheduler, cache, self.accounting, _budget(settings), clock, tasks)
+        self.predictor = PrefetchPredictor(
+            self.scheduler, self.segment_index, self.accounting, cache, clock, tasks, permits, **_sources(settings)
         )
         region = settings.region[0].encode() if settings.region else SOME_REGION
-        self.hot = HotList(self.unhurried, self.foresight, self.outlines, clock, tasks, region)
+        self.hot_list = HotList(self.background, self.predictor, self.segment_index, clock, tasks, region)
         self._hot_document: object = None
         self._timer: Timer | None = None
         cache.tiers.on_removed = self._gone
 
     @property
-    def watches(self) -> bool:
-        """Whether viewers' requests are looked at: titles have playlists, other resources have not."""
+    def is_watching(self) -> bool:
+        """Whether viewers' requests are watched: only titles have playlists."""
         return self._media
 
-    def follow(self, settings: EdgeSettings) -> None:
-        """These settings hold from now on."""
-        self.foresight.use(**_how(settings))
-        made, budget = _budget(settings), self.unhurried.budget
+    def configure(self, settings: EdgeSettings) -> None:
+        """Put these settings in force."""
+        self.predictor.configure(**_sources(settings))
+        made, budget = _budget(settings), self.background.budget
         budget.rate, budget.room, budget.window, budget.zone = made.rate, made.room, made.window, made.zone
 
     def start(self) -> None:
-        """From now on."""
+        """Start the periodic sweep."""
         self._sweep()
 
     def stop(self) -> None:
-        """Begin nothing more."""
-        self.prefetcher.clear()
-        self.hot.stop()
+        """Start no further prefetch."""
+        self.scheduler.clear()
+        self.hot_list.stop()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -94,57 +94,57 @@ class PrefetchService:
         self._timer = self._clock.call_later(SWEEP_SECONDS, self._sweep)
         now = self._clock.mono()
         self.popularity.sweep(now)
-        self.ledger.look(now)
+        self.accounting.settle_overdue(now)
 
     def _gone(self, entry: Entry) -> None:
         key = entry.key
-        if key in self.ledger:
-            self.ledger.gone(key, self._clock.mono())
-        self.unhurried.budget.gone(key)
+        if key in self.accounting:
+            self.accounting.on_removed(key, self._clock.mono())
+        self.background.budget.on_removed(key)
 
-    # -- what others ask ---------------------------------------------------------------------------------------
+    # -- what other parts call -----------------------------------------------------------------------------------
 
-    def prefetch(self, path: str, done: Done | None = None) -> bool:
-        """Have a URL's object brought as a job; False when it cannot be one of ours, or too many wait."""
+    def prefetch(self, path: str, done: OnPrefetched | None = None) -> bool:
+        """Prefetch a URL's object as a job. False if this edge cannot hold it, or the queue is full."""
         if not path.isascii():
             return False
         title = path.partition("/cdn/")[2].split("/")
-        return self.unhurried.queue(PrefetchRequest(path.encode(), "job", title[1] if len(title) > 2 else ""), done)
+        return self.background.enqueue(PrefetchRequest(path.encode(), "job", title[1] if len(title) > 2 else ""), done)
 
-    def take_hot(self, document: object) -> None:
-        """The hot list that control has for this edge; None: none. One that cannot be read changes nothing."""
+    def apply_hot_list(self, document: object) -> None:
+        """Use control's hot list for this edge; None: an empty one. A list that cannot be parsed changes nothing."""
         if document is self._hot_document:
             return
         self._hot_document = document
         try:
-            self.hot.take(parse_hot(document) if document is not None else ())
+            self.hot_list.replace(parse_hot(document) if document is not None else ())
         except BadDocument as error:
-            logger.error("the hot list cannot be read", error=str(error))  # noqa: TRY400 (no trace is wanted)
+            logger.error("hot-list-unreadable", error=str(error))  # noqa: TRY400 (no trace is wanted)
 
     def metrics(self) -> dict[str, float | dict[str, float]]:
         """The rows of `edge.counters` about prefetching."""
-        ends: dict[str, float] = {end.value: number for end, number in self.prefetcher.ends.items()}
+        ends: dict[str, float] = {end.value: number for end, number in self.scheduler.ends.items()}
         for how in (PrefetchEnd.THROTTLED, PrefetchEnd.FULL):
-            if how in self.unhurried.ends:
-                ends[how] = ends.get(how, 0) + self.unhurried.ends[how]
+            if how in self.background.ends:
+                ends[how] = ends.get(how, 0) + self.background.ends[how]
         return {
-            "matinee_edge_prefetches_total": {**self.prefetcher.begun},
+            "matinee_edge_prefetches_total": {**self.scheduler.started},
             "matinee_edge_prefetch_ends_total": ends,
-            "matinee_edge_prefetched_bytes_total": {**self.ledger.totals},
-            "matinee_edge_prefetches_running": len(self.prefetcher.running),
-            "matinee_edge_prefetch_watched": len(self.ledger),
-            "matinee_edge_hot_rows": len(self.hot.rows),
-            "matinee_edge_outlined_titles": len(self.outlines),
+            "matinee_edge_prefetched_bytes_total": {**self.accounting.totals},
+            "matinee_edge_prefetches_running": len(self.scheduler.running),
+            "matinee_edge_prefetch_watched": len(self.accounting),
+            "matinee_edge_hot_rows": len(self.hot_list.rows),
+            "matinee_edge_outlined_titles": len(self.segment_index),
         }
 
 
-class _How(TypedDict):
+class _Sources(TypedDict):
     by_playlist: bool
     by_players: bool
     depth: int
 
 
-def _how(settings: EdgeSettings) -> _How:
+def _sources(settings: EdgeSettings) -> _Sources:
     return {
         "by_playlist": settings.prefetch in ("next", "both"),
         "by_players": settings.prefetch in ("cmcd", "both"),
@@ -152,9 +152,9 @@ def _how(settings: EdgeSettings) -> _How:
     }
 
 
-def _budget(settings: EdgeSettings) -> Budget:
+def _budget(settings: EdgeSettings) -> PrefetchBudget:
     tier = settings.disk if settings.cache_dir is not None and settings.disk else settings.ram
-    return Budget(
+    return PrefetchBudget(
         settings.prefetch_rate,
         int(tier * settings.prefetch_disk_share),
         settings.prefetch_window,

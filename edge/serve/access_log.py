@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cache.cache import TaskRunner
 from edge.counters import Counts
-from edge.policy.profile import PURPOSE
+from edge.policy.profile import SEC_PURPOSE
 from edge.prefetch.popularity import Popularity
 from edge.serve.transaction import Transaction
 from kernel.clock import Clock
@@ -222,5 +222,5 @@ class RequestRecorder:
     def record_popularity(self, transaction: Transaction, sent: int) -> None:
         """Add to the bytes of a rendition that viewers received. A prefetch by another edge does not count."""
         routed = transaction.routed
-        if routed.cdn is not None and PURPOSE not in transaction.request.fields:
-            self._popularity.record(routed.shard, sent)
+        if routed.cdn is not None and SEC_PURPOSE not in transaction.request.fields:
+            self._popularity.record(routed.shard_key, sent)

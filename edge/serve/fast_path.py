@@ -19,7 +19,7 @@ from edge.policy.authorise import Node
 from edge.policy.response_head import Selection, head
 from edge.policy.route import RoutedRequest
 from edge.policy.rules import Rules
-from edge.prefetch.popularity import REQUEST, Popularity, Tally
+from edge.prefetch.popularity import ONE_REQUEST, Popularity, Tally
 from edge.prefetch.predictor import PrefetchPredictor
 from edge.serve.access_log import AccessLog
 from edge.serve.transaction import Transaction
@@ -103,7 +103,7 @@ class FastPath:
         counts = self._counts
         counts.fast_path_hits += 1
         counts.bytes_sent += sent
-        grant.tally.bytes += REQUEST + sent
+        grant.tally.bytes += ONE_REQUEST + sent
         if self._log is not None:
             self._log.log_hit(grant.log, name, ready.record, wall)
         return True
@@ -121,13 +121,17 @@ class FastPath:
         """Grant this connection the other files of the folder it was just permitted, if the decision is the same for
         all."""
         node, routed, permit = self._node, transaction.routed, transaction.permit
-        if permit is None or routed.cdn is None or not node.routes.whole_folder(routed.upstream, routed.cdn.content_id):
+        if (
+            permit is None
+            or routed.cdn is None
+            or not node.routes.treats_folder_alike(routed.upstream_target, routed.cdn.content_id)
+        ):
             return
         viewer = transaction.viewer
         folder = routed.path[: routed.path.rfind(b"/") + 1].decode("ascii")
         log = self._log.line_prefix(permit.session, viewer.address, viewer.country, "GET") + folder if self._log else ""
         keys = node.memo.keys if node.memo is not None else None
-        made = make_grant(routed, permit, node.rules, keys, log.encode(), self._popularity.tally(routed.shard))
+        made = make_grant(routed, permit, node.rules, keys, log.encode(), self._popularity.tally(routed.shard_key))
         if made is not None:
             remember_grant(transaction.connection.grants, transaction.request.target, made)
 
@@ -198,6 +202,6 @@ def make_grant(
         rules=rules,
         keys=keys,
         log=log,
-        lines=routed.route.lines,
+        lines=routed.route.header_lines,
         tally=tally,
     )

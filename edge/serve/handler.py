@@ -29,8 +29,8 @@ from edge.counters import Counts
 from edge.fill.fetch import Fetcher
 from edge.policy.authorise import Node, authorise_request
 from edge.policy.locate import Locator
-from edge.policy.plan import Step, ordinary, plan, plan_for, why_forwarded
-from edge.policy.response_head import in_path, plain
+from edge.policy.plan import Step, follows_default_plan, plan, plan_for, why_forwarded
+from edge.policy.response_head import in_path, is_plain
 from edge.policy.route import RoutedRequest, general_route, is_loop, media_route
 from edge.policy.routes import Routes
 from edge.prefetch.popularity import Popularity
@@ -171,22 +171,32 @@ class RequestHandler:
             return self._route(request, self.node.routes)
         if is_loop(self.node.id, loop):
             return Refusal.LOOP
-        trusted = self.node.for_edges or self._locator.trusts(connection.address)
+        trusted = self.node.is_shield or self._locator.is_trusted_proxy(connection.address)
         if trusted or self.node.profile.methods is not None:
             del request.fields[b"cdn-loop"]
         routed = self._route(request, self.node.routes)
-        return routed._replace(came=ReceivedFrom(loop=loop)) if trusted and not isinstance(routed, Refusal) else routed
+        return (
+            routed._replace(received_from=ReceivedFrom(loop=loop))
+            if trusted and not isinstance(routed, Refusal)
+            else routed
+        )
 
     def _look_up(self, transaction: Transaction) -> None:
         """Serve a GET or HEAD from the cache, or start what it has to wait for."""
         request, routed, began = transaction.request, transaction.routed, transaction.began
         entry = self.cache.peek(routed.key, request.fields)
         step = plan(entry, began)
-        if not ordinary(request):
+        if not follows_default_plan(request):
             if request.method == b"HEAD":
                 request.fields.pop(b"range", None)  # defined for GET only (RFC 9110 §14.2)
-            step = plan_for(request, entry, began, general=routed.route.forwards is None, honour=self.node.honours)
-            if step is Step.NOTHING:
+            step = plan_for(
+                request,
+                entry,
+                began,
+                general=routed.route.forwarded_fields is None,
+                honour=self.node.honours_directives,
+            )
+            if step is Step.NOT_CACHED:
                 self._responses.refuse(transaction, Refusal.NOT_CACHED)
                 return
         if entry is not None and step is Step.SERVE:
@@ -202,10 +212,10 @@ class RequestHandler:
     def _note_received_from(self, transaction: Transaction) -> None:
         """Note the viewer's address and version for upstream, on routes that forward all fields."""
         routed, connection = transaction.routed, transaction.connection
-        if routed.route.forwards is None:
+        if routed.route.forwarded_fields is None:
             version = b"1.1" if transaction.request.minor else b"1.0"
-            received_from = ReceivedFrom(version, connection.address.encode("ascii"), routed.came.loop)
-            transaction.routed = routed._replace(came=received_from)
+            received_from = ReceivedFrom(version, connection.address.encode("ascii"), routed.received_from.loop)
+            transaction.routed = routed._replace(received_from=received_from)
 
     def _serve_fresh(self, transaction: Transaction, entry: Entry) -> None:
         """Serve a hit: at once if it is a whole body in RAM under a head that is the same for all viewers."""
@@ -215,7 +225,7 @@ class RequestHandler:
             body = self.cache.reopen_body(entry, now)
         elif not self.cache.is_servable(entry, body, now):
             body = None
-        whole = request.method == b"GET" and entry.status == 200 and plain(request.fields)
+        whole = request.method == b"GET" and entry.status == 200 and is_plain(request.fields)
         if body is None or not whole or routed.route.cors.origins or (entry.has_references and in_path(request.target)):
             self.serve(PendingResponse(self, transaction), entry, Outcome.HIT)
             return
@@ -228,7 +238,7 @@ class RequestHandler:
         request, connection, now = transaction.request, transaction.connection, transaction.began
         prepared = entry.prepared
         if prepared is None or now >= prepared.until:
-            prepared = self._fast_path.prepare_head(entry, now, transaction.routed.route.lines)
+            prepared = self._fast_path.prepare_head(entry, now, transaction.routed.route.header_lines)
         head = prepared.head
         if not (request.keep_alive and request.minor):
             head = head[:-2] + connection_line(request) + b"\r\n"
@@ -317,7 +327,7 @@ class RequestHandler:
     def _start_or_join_fill(self, pending: PendingResponse, entry: Entry | None, step: Step) -> None:
         """Join the running fill of this key, start one, or fetch uncached where responses are not shared."""
         routed, fields = pending.transaction.routed, pending.request.fields
-        if entry is not None and step is Step.TAKE_STALE:
+        if entry is not None and step is Step.SERVE_STALE_AS_REQUESTED:
             self.serve(pending, entry, Outcome.STALE, b"max-stale")
             return
         running = self.cache.fill_table.find(routed.key, fields, entry)

@@ -27,7 +27,7 @@ def is_preflight(request: Request, routed: RoutedRequest) -> bool:
     """Whether this is a CORS preflight that the edge answers itself (the Fetch standard, §4.8)."""
     fields = request.fields
     asks = b"origin" in fields and b"access-control-request-method" in fields
-    return request.method == b"OPTIONS" and routed.route.cors.ours and asks
+    return request.method == b"OPTIONS" and routed.route.cors.is_handled_here and asks
 
 
 class LocalResponses:
@@ -85,7 +85,7 @@ class LocalResponses:
         """204 to an OPTIONS that the edge answers itself: which methods and fields, from which origins."""
         request, route = transaction.request, transaction.routed.route
         methods = self._methods() if self._node.profile.methods is None else b"GET, HEAD, OPTIONS"
-        sent = None if route.forwards is None else route.forwards.union(route.key_fields)
+        sent = None if route.forwarded_fields is None else route.forwarded_fields.union(route.key_fields)
         made = (
             _PREFLIGHT
             + self._allow()
@@ -125,7 +125,7 @@ class LocalResponses:
         """Date, Via, the reason in Cache-Status (RFC 9211 §2.8), and the route's CORS lines: without them a page
         cannot read why it was refused."""
         if request is None:
-            lines = self._node.routes.default.lines
+            lines = self._node.routes.default.header_lines
         else:
             lines = self._route_of(request).lines_for(request.fields)
         return lines + self._node.via + self._date_and_cache_status(why)

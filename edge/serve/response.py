@@ -21,7 +21,7 @@ from edge.counters import Counts
 from edge.fill.fetch import Fetcher
 from edge.policy.authorise import Node
 from edge.policy.plan import serves_when_upstream_fails
-from edge.policy.profile import PREFETCHES, PURPOSE
+from edge.policy.profile import PREFETCH, SEC_PURPOSE
 from edge.policy.response_head import BODYLESS, Carried, Selection, head, keep_token, layout, multipart, problem, select
 from edge.serve.access_log import RequestRecorder
 from edge.serve.response_state import ENDED, TRANSITIONS, ResponseEvent, ResponseState
@@ -262,7 +262,7 @@ class PendingResponse:
         fields = self.request.fields
         if self.request.method not in (b"GET", b"HEAD"):
             return {}
-        if fill.shared or self.transaction.routed.route.forwards is not None:
+        if fill.shared or self.transaction.routed.route.forwarded_fields is not None:
             return fields
         return {name: value for name, value in fields.items() if name not in (b"if-match", b"if-unmodified-since")}
 
@@ -271,7 +271,7 @@ class PendingResponse:
         entry = fill.entry
         status = entry.status if entry is not None and (entry.status != 200 or self.status != 200) else None
         why, collapsed = self.why_forwarded, self.collapsed
-        detail = PREFETCHES if PURPOSE in self.request.fields else b"" if collapsed else fill.unsure
+        detail = PREFETCH if SEC_PURPOSE in self.request.fields else b"" if collapsed else fill.unsure
         return forwarded(self.context.node.name, why, status=status, stored=stored, collapsed=collapsed, detail=detail)
 
     def _take_leader_lines(self, fill: Fill | None) -> None:
@@ -405,7 +405,7 @@ class PendingResponse:
             return made
         host, port = self.request.fields.get(b"host", b""), self.context.node.routes.port
         upstreams = self.context.fetcher.authorities
-        return keep_token(made, Carried(target, host, port, routed.upstream, routed.cdn.content_id, upstreams))
+        return keep_token(made, Carried(target, host, port, routed.upstream_target, routed.cdn.content_id, upstreams))
 
     def stored_status(self, entry: Entry, outcome: Outcome, detail: bytes = b"") -> bytes:
         """Our member of Cache-Status for a response from the cache, or stored for this request."""

@@ -16,7 +16,7 @@ from cache.entry import Entry
 from cache.fills.fill import Fill, Reader
 from cache.fills.fill_state import ENDED
 from cache.slices import byte_range
-from edge.policy.response_head import Selection, sections
+from edge.policy.response_head import Selection, body_parts
 from edge.slices.content_range import stored_span
 from edge.slices.retry_limits import RetryLimit, WaitDeadline
 from edge.slices.sliced_object import SlicedObject
@@ -105,7 +105,7 @@ class SlicedResponse(Reader):
         self._owner = owner
         self._clock = clock
         self._sliced = sliced
-        self._sections = deque(sections(sliced.whole, selection, sliced.total))
+        self._sections = deque(body_parts(sliced.whole, selection, sliced.total))
         ranges = [section for section in self._sections if isinstance(section, ByteRange)]
         self._reachable = all(sliced.can_obtain(first, stop) for first, stop in ranges)
         self.partial = not all(sliced.is_stored(first, stop) for first, stop in ranges)

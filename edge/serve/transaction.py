@@ -10,7 +10,7 @@ from edge.wire.request import Request
 from edge.wire.viewer import Viewer
 from kernel.auth.claims import Permit
 
-UNROUTED = RoutedRequest(key=b"", path=b"", upstream=b"", shard=b"", token=None, cdn=None)
+UNROUTED = RoutedRequest(key=b"", path=b"", upstream_target=b"", shard_key=b"", token=None, cdn=None)
 """The route of a request that was refused before its path could be read."""
 
 

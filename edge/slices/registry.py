@@ -61,7 +61,7 @@ class SlicedObjects:
         found = self._objects.get(entry)
         if found is None:
             routed = routed._replace(
-                came=routed.came._replace(loop=b"")
+                received_from=routed.received_from._replace(loop=b"")
             )  # its fetches serve every consumer, not only this viewer
             found = SlicedObject(entry, routed, self._cache, self._begin_fetch, self._settle, self._forget_object)
             self._objects[entry] = found

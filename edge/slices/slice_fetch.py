@@ -179,7 +179,7 @@ class SliceFetch:
         """Receive the stream (through `sink`) to its end, or to where no consumer needs it; UpstreamFailed if it
         breaks."""
         try:
-            await exchange.body_to(sink)
+            await exchange.read_body(sink)
         finally:
             if self._queue and not self.closed:
                 self._drained = asyncio.get_running_loop().create_future()

@@ -1,1 +1,1 @@
-"""Asking upstream: which one, over which connection, how often, and the HTTP/1.1 client."""
+"""Requests to upstreams: selection, retries, connection pools, and the HTTP/1.1 client."""

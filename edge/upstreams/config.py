@@ -20,9 +20,9 @@ from kernel.errors import BadSettings
 def upstream_tls(
     upstreams: Sequence[str], ca: Path | None, cert: Path | None, key: Path | None
 ) -> ssl.SSLContext | None:
-    """TLS 1.2 or later with certificate and name verified, by the system's authorities or by those in `ca` alone.
+    """TLS 1.2 or later, verifying certificate and name by the system's authorities, or only by those in `ca`.
 
-    None when no upstream is asked by https. BadSettings when a file cannot be used.
+    None if no upstream uses https. Raises BadSettings if a file cannot be used.
     """
     if not any(url.startswith("https:") for url in upstreams):
         return None
@@ -43,7 +43,7 @@ def upstream_tls(
 
 
 def _no_password() -> str:
-    raise ValueError("the key is encrypted")  # OpenSSL would ask at the terminal
+    raise ValueError("the key is encrypted")  # OpenSSL would prompt at the terminal
 
 
 def _words(error: Exception) -> str:
@@ -54,17 +54,18 @@ def _words(error: Exception) -> str:
 
 MIN_CONNECTIONS = 8
 SHARE_OF_DESCRIPTORS = 5
-"""A fifth of the process's file descriptors for all upstreams: hung ones leave some to viewers and to the disk."""
+"""The upstreams together get a fifth of the process's file descriptors: hung ones leave enough to viewers and the disk.
+"""
 
 
-def connections_of(settings: EdgeSettings, descriptors: int) -> int:
-    """How many connections each upstream may have."""
+def connections_per_upstream(settings: EdgeSettings, descriptors: int) -> int:
+    """The number of connections that each upstream may have."""
     share = descriptors // (SHARE_OF_DESCRIPTORS * len(settings.upstream))
     return min(settings.upstream_connections, max(MIN_CONNECTIONS, share))
 
 
 class UpstreamConfig(NamedTuple):
-    """What `Upstreams.use` takes."""
+    """The arguments of `Upstreams.configure`."""
 
     urls: tuple[str, ...]
     timeouts: Timeouts
@@ -74,16 +75,16 @@ class UpstreamConfig(NamedTuple):
 
 
 def config_of(settings: EdgeSettings) -> UpstreamConfig:
-    """The wiring of a node; BadSettings when a certificate cannot be used."""
+    """The upstream configuration of a node. Raises BadSettings if a certificate cannot be used."""
     times = Timeouts(
         settings.upstream_connect, settings.upstream_first_byte, settings.upstream_idle, settings.upstream_total
     )
     tls = upstream_tls(settings.upstream, settings.upstream_ca, settings.upstream_cert, settings.upstream_key)
-    limits = PoolLimits(connections=connections_of(settings, resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+    limits = PoolLimits(connections=connections_per_upstream(settings, resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
     return UpstreamConfig(settings.upstream, times, tls, limits, settings.upstream_name)
 
 
 def upstreams_of(settings: EdgeSettings, network: Network, clock: Clock) -> Upstreams:
-    """All upstreams of a node; BadSettings when a certificate cannot be used."""
+    """The upstreams of a node. Raises BadSettings if a certificate cannot be used."""
     urls, timeouts, tls, limits, name = config_of(settings)
     return Upstreams(urls, network, clock, timeouts, tls, limits, name)

@@ -1,7 +1,7 @@
 """HTTP/1.1 to upstreams, strictly: a truncated or mis-framed response never passes for complete (RFC 9112 §6, §8).
 
 Anything ambiguous ends the exchange and the connection. Bytes after the end of a response end the connection too, so
-that no other request gets them. llhttp parses; `framing` decides how a body ends and whether the connection is
+that no other request gets them. llhttp parses; `response_framing` decides how a body ends and whether the connection is
 reusable. Over 300 lines because both directions of a connection end together.
 """
 
@@ -27,41 +27,45 @@ _LENGTH = re.compile(rb"[0-9]{1,15}")
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """`length` of the body when it is told. `by_close`: it ends with the connection. `reusable`: that goes on then."""
+    """`length` of the body if known. `ends_at_close`: it ends with the connection. `is_reusable`: further requests may
+    follow.
+    """
 
     length: int | None
-    by_close: bool
-    reusable: bool
+    ends_at_close: bool
+    is_reusable: bool
 
 
-def framing(status: int, fields: Fields, minor: int, *, bodyless: bool) -> Framing:
-    """What a head says of its body; `bodyless`: it answers HEAD. ValueError("framing") when that is not clear.
+def response_framing(status: int, fields: Fields, minor: int, *, bodyless: bool) -> Framing:
+    """How the body of this head ends; `bodyless`: it answers a HEAD. Raises ValueError("framing") if ambiguous (§6.3).
 
-    More than one Content-Length, one beside Transfer-Encoding, a coding that is not `chunked` alone, a coding in
-    HTTP/1.0 or where none may be: each could be read in two ways, and two readers must never differ.
+    Ambiguous are several Content-Lengths, one besides Transfer-Encoding, a coding other than `chunked` alone, and any
+    coding in HTTP/1.0 or where none is allowed: two parsers must never disagree.
     """
     lengths = members(values(fields, b"content-length"))
-    told = bool(lengths) or any(name == b"content-length" for name, _ in fields)
+    has_length = bool(lengths) or any(name == b"content-length" for name, _ in fields)
     codings = values(fields, b"transfer-encoding")
-    if codings and (told or minor == 0 or len(codings) > 1 or codings[0].strip(b" \t").lower() != b"chunked"):
+    if codings and (has_length or minor == 0 or len(codings) > 1 or codings[0].strip(b" \t").lower() != b"chunked"):
         raise ValueError("framing")
-    if told and (len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0])):
+    if has_length and (len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0])):
         raise ValueError("framing")
-    if status < 200 and (told or codings):
-        raise ValueError("framing")  # RFC 9110 §8.6, RFC 9112 §6.1: neither may stand there
+    if status < 200 and (has_length or codings):
+        raise ValueError("framing")  # neither is allowed there (RFC 9110 §8.6, RFC 9112 §6.1)
     kept = _kept(fields, minor)
     if status in NO_BODY:
-        # A length in a 304 is that of what was not sent; in a 204, and a coding in either, a body may yet follow.
+        # The length in a 304 is that of the body not sent. After a non-zero length in a 204, or a coding in either, a
+        # body may still follow.
         clear = not codings and (status == 304 or not lengths or int(lengths[0]) == 0)
-        return Framing(0, by_close=False, reusable=kept and clear)
+        return Framing(0, ends_at_close=False, is_reusable=kept and clear)
     length = int(lengths[0]) if lengths else None
     by_close = length is None and not codings and not bodyless
-    # llhttp cannot be told that no body follows the answer to a HEAD, nor can we tell a late one: it is not used again.
-    return Framing(length, by_close, reusable=kept and not by_close and not (bodyless and length != 0))
+    # llhttp cannot be told that no body follows the response to a HEAD, and a late one looks like the next response: so
+    # the connection is not reused.
+    return Framing(length, by_close, is_reusable=kept and not by_close and not (bodyless and length != 0))
 
 
 def _kept(fields: Fields, minor: int) -> bool:
-    """Whether the connection goes on (RFC 9112 §9.3)."""
+    """Whether the connection persists (RFC 9112 §9.3)."""
     options = {option.lower() for option in members(values(fields, b"connection"))}
     return b"close" not in options and (minor == 1 or b"keep-alive" in options)
 
@@ -70,34 +74,34 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 200
 MAX_INTERIM_RESPONSES = 32
 FRAMING_FREE = 16
-"""Bytes of chunk framing beside each piece of a body that are not counted against MOST_HEAD."""
+"""Bytes of chunk framing per piece of a body that do not count towards MAX_HEAD_BYTES."""
 
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 
 
-class Answer(Protocol):
-    """What a connection tells of the response it reads."""
+class ResponseListener(Protocol):
+    """Receives the response that a connection reads."""
 
     def on_interim(self, status: int, fields: Fields) -> None:
-        """A 1xx came before the response."""
+        """A 1xx arrived before the response."""
 
     def on_head(self, status: int, fields: Fields, length: int | None) -> None:
-        """The head is whole; `length` of the body when it is told."""
+        """The head is complete; `length` of the body if known."""
 
     def on_body(self, data: bytes) -> None:
-        """A part of the body."""
+        """A piece of the body."""
 
     def on_end(self) -> None:
-        """The body is whole."""
+        """The body is complete."""
 
     def on_broken(self, error: UpstreamFailed) -> None:
-        """It will not become whole."""
+        """The response will not be complete."""
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """One connection to an upstream; one exchange at a time. `secure`: it goes over TLS.
+    """One connection to an upstream, with one exchange at a time. `secure`: over TLS.
 
-    `released` is told when it is idle again, `lost` when it is closed.
+    `released` is called when it is idle again, `lost` when it is closed.
     """
 
     def __init__(
@@ -110,13 +114,13 @@ class UpstreamConnection(asyncio.Protocol):
         self._released = released
         self._lost = lost
         self.secure = secure
-        self.transport: asyncio.Transport = cast("asyncio.Transport", None)  # until it is connected
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)  # until connected
         self.served = 0
         self.idle_since = self.made_at = 0.0
-        self.by_close = False
-        self.on_taken: Callable[[], object] | None = None
+        self.ends_at_close = False
+        self.on_request_taken: Callable[[], object] | None = None
         """Called when the upstream has taken all of a request that it did not take at once."""
-        self._answer: Answer | None = None
+        self._answer: ResponseListener | None = None
         self._upload: Upload | None = None
         self._handed = 0
         self._parser: Any = None
@@ -124,16 +128,16 @@ class UpstreamConnection(asyncio.Protocol):
         self._bodyless = self._reusable = self._begun = self._closed = self._ended = False
         self._interims = 0
         self._counted = 0
-        self._left = 0  # bytes of a body of told length that are still to come: they need no parser
+        self._left = 0  # bytes still to come of a body of known length: they need no parser
         self._head_done = False
         self._error: UpstreamFailed | None = None
         self._idle = self._surplus = self._held = False
 
-    # -- the asking side ---------------------------------------------------------------------------------------
+    # -- sending ------------------------------------------------------------------------------------------------
 
     @property
-    def usable(self) -> bool:
-        """Whether a further request may be sent."""
+    def is_usable(self) -> bool:
+        """Whether another request may be sent."""
         return not self._closed and self._answer is None and not self.transport.is_closing()
 
     @property
@@ -141,12 +145,14 @@ class UpstreamConnection(asyncio.Protocol):
         """Bytes of the request that the upstream has not taken yet."""
         return 0 if self._closed else self.transport.get_write_buffer_size()
 
-    def ask(self, request: list[bytes], answer: Answer, *, head_only: bool, upload: Upload | None = None) -> None:
-        """Send a request, with a body that follows as it comes; the answer hears of everything that follows."""
+    def send_request(
+        self, request: list[bytes], answer: ResponseListener, *, head_only: bool, upload: Upload | None = None
+    ) -> None:
+        """Send a request, with an upload that may still be arriving; `answer` receives the response."""
         self._answer = answer
-        self.on_taken = None
+        self.on_request_taken = None
         self._bodyless = head_only
-        self._begun = self.by_close = self._head_done = False
+        self._begun = self.ends_at_close = self._head_done = False
         self._counted = self._interims = self._left = 0
         self._fields = []
         self._parser = httptools.HttpResponseParser(self)
@@ -157,29 +163,29 @@ class UpstreamConnection(asyncio.Protocol):
             upload.send_to(self)
 
     @property
-    def sending(self) -> bool:
-        """Whether more of the request is to come."""
+    def is_sending(self) -> bool:
+        """Whether more of the request will follow."""
         return self._upload is not None
 
     @property
-    def taken(self) -> int:
+    def bytes_taken(self) -> int:
         """Bytes of the request that the upstream has taken."""
         return self._handed - self.unsent
 
     def send(self, data: bytes) -> None:
-        """A further piece of the request."""
+        """Send another piece of the request."""
         if not self._closed:
             self._handed += len(data)
             self.transport.write(data)
 
-    def sent_all(self) -> None:
-        """There is no further piece."""
+    def finish_request(self) -> None:
+        """The request is complete."""
         self._upload = None
         if not self.unsent:
             self.resume_writing()
 
-    def broken_off(self) -> None:
-        """There will be no further piece, and the request is not whole."""
+    def abort_request(self) -> None:
+        """The request will not be complete."""
         self._upload = None
         if self._answer is not None:
             self._break(UpstreamFailed(UpstreamReason.UPLOAD_BROKEN))
@@ -189,8 +195,8 @@ class UpstreamConnection(asyncio.Protocol):
         if upload is not None:
             upload.detach()
 
-    def hold(self, *, on: bool) -> None:
-        """Read no further for now (on), or read on (off); a connection that is released always reads."""
+    def pause_reading(self, *, on: bool) -> None:
+        """Stop (on) or resume (off) reading. A released connection always reads."""
         if on != self._held and not self._closed:
             self._held = on
             if on:
@@ -198,15 +204,15 @@ class UpstreamConnection(asyncio.Protocol):
             else:
                 self.transport.resume_reading()
 
-    def cut(self) -> None:
-        """Give up whatever is under way."""
+    def abort(self) -> None:
+        """Abort the connection and whatever it carries."""
         self._answer = None
         self._end_upload()
         self._closed = True
         self.transport.abort()
 
     def discard(self) -> bool:
-        """Nobody will ask over it: close it. False when it is not connected: then `lost` will not be told of it."""
+        """Close a connection that no request will use. False if not connected: then `lost` is not called."""
         self._closed = True
         if self.transport is None:
             self._lost = lambda _: None
@@ -214,34 +220,36 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport.abort()
         return True
 
-    # -- the transport's side ----------------------------------------------------------------------------------
+    # -- the transport's callbacks ------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Connected."""
+        """The connection is established."""
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(0)
         if self._closed:
             self.transport.abort()
 
     def resume_writing(self) -> None:
-        """Nothing is left to send of what was handed over."""
+        """Everything written so far has been sent."""
         if self._upload is not None:
             self._upload.send_available()
         if self._upload is not None:
             return
-        if self.on_taken is not None and self._answer is not None and not self._head_done:
-            self.on_taken()
+        if self.on_request_taken is not None and self._answer is not None and not self._head_done:
+            self.on_request_taken()
 
     def data_received(self, data: bytes) -> None:
-        """Parse, tell the answer."""
+        """Parse what arrived and pass it on."""
         if self._answer is None:
-            self.cut()  # bytes nobody asked for: whoever asks next must not get them
+            self.abort()  # unsolicited bytes: the next request must not get them
             return
         if self._left:
-            self._more(data)
+            self._read_body_bytes(data)
             return
-        if not self._begun and data[0] != 0x48:  # H; llhttp passes over empty lines, which may be left of an old answer
-            self._break(UpstreamFailed(UpstreamReason.MALFORMED, detail="the answer does not begin with HTTP"))
+        if (
+            not self._begun and data[0] != 0x48
+        ):  # "H"; llhttp skips empty lines, which may be left of an earlier response
+            self._break(UpstreamFailed(UpstreamReason.MALFORMED, detail="the response does not start with HTTP"))
             return
         self._begun = True
         self._counted += len(data)
@@ -252,10 +260,10 @@ class UpstreamConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._break(self._error or UpstreamFailed(UpstreamReason.MALFORMED, detail=str(error)))
         else:
-            self._after()
+            self._finish_read()
 
-    def _more(self, data: bytes) -> None:
-        """More of a body of told length: no parser need look at it, nor copy it."""
+    def _read_body_bytes(self, data: bytes) -> None:
+        """More of a body of known length: it is neither parsed nor copied."""
         answer, left = self._answer, self._left
         self._left = max(0, left - len(data))
         if answer is not None:
@@ -263,16 +271,16 @@ class UpstreamConnection(asyncio.Protocol):
         if not self._left:
             self._finish()
             self._surplus = len(data) > left
-            self._after()
+            self._finish_read()
 
-    def _after(self) -> None:
-        """All that came is parsed: is the connection free, or has it said too much that is no body?"""
+    def _finish_read(self) -> None:
+        """After parsing: release an idle connection, or fail if head or trailers are too large."""
         if self._idle:
             self._idle = False
             if self._surplus:
-                self.cut()
+                self.abort()
             elif not self._closed:
-                self.hold(on=False)
+                self.pause_reading(on=False)
                 self._released(self)
         elif self._counted > MAX_HEAD_BYTES and self._answer is not None:
             self._break(
@@ -280,16 +288,16 @@ class UpstreamConnection(asyncio.Protocol):
             )
 
     def eof_received(self) -> None:
-        """The upstream's side has ended in due form; over TLS that is its close_notify, which nobody else can send."""
+        """The upstream has closed its side properly; over TLS this is a close_notify, which nobody can forge."""
         self._ended = True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The upstream closed: the end of a body without length, or a break."""
+        """The upstream closed: this ends a body without length, or breaks the response."""
         self._closed = True
         answer, self._answer = self._answer, None
         self._end_upload()
         if answer is not None:
-            if self.by_close and self._head_done and exc is None and (self._ended or not self.secure):
+            if self.ends_at_close and self._head_done and exc is None and (self._ended or not self.secure):
                 answer.on_end()
             elif self._begun:
                 answer.on_broken(UpstreamFailed(UpstreamReason.TRUNCATED))
@@ -298,19 +306,19 @@ class UpstreamConnection(asyncio.Protocol):
         self._lost(self)
 
     def _close_reason(self, exc: Exception | None) -> UpstreamReason:
-        """Refused by TLS (our certificate, in TLS 1.3), closed while it was kept, or closed without a response."""
+        """Refused by TLS (our certificate, in TLS 1.3), closed while idle, or closed without a response."""
         if isinstance(exc, ssl.SSLError):
             return UpstreamReason.TLS
         return UpstreamReason.STALE_CONNECTION if self.served else UpstreamReason.CLOSED
 
-    # -- llhttp's side -----------------------------------------------------------------------------------------
+    # -- llhttp's callbacks -------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        """A message starts; after the one that was asked for it is surplus (response queue poisoning)."""
+        """A message starts; if none is awaited, it is surplus (response queue poisoning)."""
         self._surplus = self._answer is None
 
     def on_status(self, reason: bytes) -> None:
-        """The reason phrase, or a part of it."""
+        """The reason phrase, or part of it."""
         if not _VALUE.fullmatch(reason):
             self._fail(UpstreamReason.MALFORMED)
 
@@ -318,10 +326,10 @@ class UpstreamConnection(asyncio.Protocol):
         """One field line."""
         if len(self._fields) >= MAX_FIELDS or not _VALUE.fullmatch(value):
             self._fail(UpstreamReason.HEAD_TOO_LARGE if len(self._fields) >= MAX_FIELDS else UpstreamReason.FIELD_VALUE)
-        self._fields.append((name.lower(), value.rstrip(b" \t")))  # llhttp leaves the whitespace after a value
+        self._fields.append((name.lower(), value.rstrip(b" \t")))  # llhttp keeps the whitespace after a value
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
+        """The head is complete."""
         status = self._parser.get_status_code()
         fields, self._fields = self._fields, []
         answer = self._answer
@@ -335,7 +343,7 @@ class UpstreamConnection(asyncio.Protocol):
         if sum(len(name) + len(value) for name, value in fields) > MAX_HEAD_BYTES:
             self._fail(UpstreamReason.HEAD_TOO_LARGE)
         try:
-            found = framing(status, fields, int(version[2]), bodyless=self._bodyless)
+            found = response_framing(status, fields, int(version[2]), bodyless=self._bodyless)
         except ValueError:
             self._fail(UpstreamReason.FRAMING)
         if status < 200:
@@ -344,22 +352,22 @@ class UpstreamConnection(asyncio.Protocol):
                 self._fail(UpstreamReason.INTERIMS)
             answer.on_interim(status, fields)
             return
-        self.by_close, self._reusable, self._head_done = found.by_close, found.reusable, True
+        self.ends_at_close, self._reusable, self._head_done = found.ends_at_close, found.is_reusable, True
         self._left = 0 if self._bodyless else found.length or 0
         answer.on_head(status, fields, found.length)
-        if self._bodyless and not found.reusable:
+        if self._bodyless and not found.is_reusable:
             self._finish()  # llhttp would wait for a body
 
     def on_body(self, data: bytes) -> None:
-        """A part of the body, without its chunks' framing, of which no more is taken than there is body."""
+        """A piece of the body, without chunk framing. Framing counts as head only where it exceeds the body."""
         self._counted = max(0, self._counted - 3 * len(data) - FRAMING_FREE)
         self._left = max(0, self._left - len(data))
         if self._answer is not None:
             self._answer.on_body(data)
 
     def on_message_complete(self) -> None:
-        """The end, by Content-Length or last chunk; a 1xx ends here too and is passed over."""
-        if self._head_done and not self.by_close:
+        """The end of a body with a length or chunks. A 1xx ends here too, and is ignored."""
+        if self._head_done and not self.ends_at_close:
             self._finish()
 
     def _finish(self) -> None:
@@ -367,7 +375,8 @@ class UpstreamConnection(asyncio.Protocol):
         if answer is None:
             return
         self.served += 1
-        # An answer that comes before all of its request is sent ends the connection, or the rest were the next request.
+        # A response that precedes the end of its request ends the connection: the rest would be read as the next
+        # request.
         early = self.unsent > 0 or self._upload is not None
         self._end_upload()
         if early or not self._reusable:

@@ -1,7 +1,8 @@
-"""The connections to one upstream: kept ones used again, their number bounded, a bounded queue for when all are busy.
+"""The connections to one upstream: reused while idle, bounded in number, with a bounded queue for when all are busy.
 
-The last one released is asked next, so that those not needed grow old and go. A slow upstream with many who wait holds
-no more descriptors than `PoolLimits.connections`; who waits too long or finds the queue full is told so (`Overloaded`).
+The last one released is used next, so that surplus ones age and are closed. A slow upstream with many waiting requests
+uses no more descriptors than `PoolLimits.connections`. A request that waits too long, or finds the queue full, gets
+`Overloaded`.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from kernel.settings.table import Address
 from kernel.vocabulary import OverloadReason
 
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL))
-"""What we are short of ourselves: no fault of the upstream's."""
+"""We lack something ourselves: not the upstream's fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """Numbers for each upstream; seconds for times. `requests` and `age` are of one connection."""
+    """Limits per upstream, times in seconds. `requests` and `age` apply to one connection."""
 
     connections: int = 512
     idle: int = 64
@@ -39,7 +40,7 @@ class PoolLimits:
 
 
 class Pool:
-    """See the module. `name` is that of the certificate where it is not the address's host."""
+    """See the module. `name`: the name in the certificate, if not the address's host."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Pool:
         self.tls = tls
         self.idle: list[UpstreamConnection] = []
         self.open = 0
-        """Connections made or being made."""
+        """Connections established or being established."""
         self.connects = 0
         self._waiting: deque[asyncio.Future[UpstreamConnection | None]] = deque()
         self.address = address
@@ -64,47 +65,47 @@ class Pool:
 
     @property
     def waiting(self) -> int:
-        """How many wait for a connection."""
+        """Requests waiting for a connection."""
         return len(self._waiting)
 
     @property
-    def full(self) -> bool:
-        """Whether who asks now would have to wait."""
+    def is_full(self) -> bool:
+        """Whether a request would have to wait now."""
         return not self.idle and self.open >= self.limits.connections
 
     async def acquire(self, *, fresh: bool, within: float) -> UpstreamConnection:
-        """A connection to ask over: an idle one, unless it is to be `fresh`, else a new one.
+        """A connection for one request: an idle one unless `fresh`, else a new one.
 
-        Raises Overloaded when none becomes free within `within` seconds, and UpstreamFailed when none can be made.
+        Raises Overloaded if none becomes free within `within` seconds, and UpstreamFailed if none can be established.
         """
         until = self._clock.mono() + within
-        if not fresh and (kept := self._kept()) is not None:
+        if not fresh and (kept := self._take_idle()) is not None:
             return kept
         while self.open >= self.limits.connections:
             if self.idle:
-                self.idle.pop(0).cut()  # its place is handed on when it is closed
-            handed = await self._turn(until - self._clock.mono())
+                self.idle.pop(0).abort()  # its slot is passed on when it is closed
+            handed = await self._wait_in_queue(until - self._clock.mono())
             if handed is None:
                 break
-            if handed.usable:
-                return handed  # released this moment, so as good as a fresh one
-            handed.cut()
+            if handed.is_usable:
+                return handed  # released just now, so as good as a fresh one
+            handed.abort()
         else:
             self.open += 1
         return await self._dial(max(0.0, until - self._clock.mono()))
 
-    def _kept(self) -> UpstreamConnection | None:
-        """The idle connection that was used last, if it is still good."""
+    def _take_idle(self) -> UpstreamConnection | None:
+        """The idle connection used last, if it is still good."""
         now = self._clock.mono()
         while self.idle:
             connection = self.idle.pop()
-            if connection.usable and connection.idle_since + self.limits.idle_seconds >= now and _quiet(connection):
+            if connection.is_usable and connection.idle_since + self.limits.idle_seconds >= now and _quiet(connection):
                 return connection
-            connection.cut()
+            connection.abort()
         return None
 
-    async def _turn(self, within: float) -> UpstreamConnection | None:
-        """Wait for a connection that is released, or None: for a place to make one, which is then kept for us."""
+    async def _wait_in_queue(self, within: float) -> UpstreamConnection | None:
+        """Wait for a released connection, or for a slot to make one (None), which is then reserved for the caller."""
         if len(self._waiting) >= self.limits.waiting or within <= 0:
             raise Overloaded(OverloadReason.UPSTREAM_BUSY)
         waiter: asyncio.Future[UpstreamConnection | None] = asyncio.get_running_loop().create_future()
@@ -119,15 +120,16 @@ class Pool:
             return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._hand_on(waiter.result())  # its turn came in the very moment that it gave up
+                # It was handed something in the moment in which it was cancelled: pass that on.
+                self._hand_on(waiter.result())
             raise
         finally:
             timer.cancel()
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
 
-    def _first(self) -> asyncio.Future[UpstreamConnection | None] | None:
-        """Whose turn it is."""
+    def _next_waiter(self) -> asyncio.Future[UpstreamConnection | None] | None:
+        """The request that has waited longest."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -135,14 +137,14 @@ class Pool:
         return None
 
     def _hand_on(self, what: UpstreamConnection | None) -> None:
-        """A connection, or the place of one, is free."""
+        """Pass a connection, or a free slot, to the next request."""
         if what is None:
-            self._gone()
+            self._free_slot()
         else:
             self._released(what)
 
     async def _dial(self, within: float) -> UpstreamConnection:
-        """A new connection, its place taken already; UpstreamFailed when it is refused or late."""
+        """A new connection in a reserved slot. Raises UpstreamFailed if it is refused or late."""
         self.connects += 1
         late = False
         task = asyncio.current_task()
@@ -158,9 +160,9 @@ class Pool:
         try:
             _, protocol = await self._network.dial(self.address, lambda: self._make(made), self.tls, self._name)
         except (OSError, asyncio.CancelledError) as error:
-            self._undialled(made)
+            self._on_dial_failed(made)
             if isinstance(error, OSError):
-                raise _why(error) from error
+                raise _error_for(error) from error
             if not late or task is None:
                 raise
             task.uncancel()
@@ -176,14 +178,14 @@ class Pool:
         made.append(connection)
         return connection
 
-    def _undialled(self, made: list[UpstreamConnection]) -> None:
-        """Nothing came of it; a connection that came about in the same turn of the loop is closed, and then counted."""
+    def _on_dial_failed(self, made: list[UpstreamConnection]) -> None:
+        """The dial failed. A connection established in the same turn of the loop is closed, which frees its slot."""
         if not any(connection.discard() for connection in made):
-            self._gone()
+            self._free_slot()
 
-    def _gone(self) -> None:
-        """A place is free: whoever waits longest has it."""
-        waiter = self._first()
+    def _free_slot(self) -> None:
+        """A slot is free: the request that has waited longest gets it."""
+        waiter = self._next_waiter()
         if waiter is None:
             self.open -= 1
         else:
@@ -192,11 +194,11 @@ class Pool:
     def _released(self, connection: UpstreamConnection) -> None:
         now = self._clock.mono()
         worn = connection.served >= self.limits.requests or now - connection.made_at >= self.limits.age
-        waiter = None if worn else self._first()
+        waiter = None if worn else self._next_waiter()
         if waiter is not None:
             waiter.set_result(connection)
         elif worn or len(self.idle) >= self.limits.idle:
-            connection.cut()
+            connection.abort()
         else:
             connection.idle_since = now
             self.idle.append(connection)
@@ -204,19 +206,19 @@ class Pool:
     def _lost(self, connection: UpstreamConnection) -> None:
         if connection in self.idle:
             self.idle.remove(connection)
-        self._gone()
+        self._free_slot()
 
     def drop_idle(self) -> None:
-        """Cut every idle connection."""
+        """Abort every idle connection."""
         for connection in self.idle[:]:
-            connection.cut()
+            connection.abort()
         self.idle.clear()
 
 
 def _quiet(connection: UpstreamConnection) -> bool:
-    """Whether nothing lies unread at a kept connection: an end, or bytes that nobody asked for.
+    """Whether nothing is unread on an idle connection: neither its end nor unsolicited bytes.
 
-    They may have come since the loop last looked; over TLS what lies there may be the layer's own.
+    Either may have arrived since the loop last polled. Over TLS, unread bytes may be TLS's own.
     """
     sock = connection.transport.get_extra_info("socket")
     if sock is None or connection.secure:
@@ -226,8 +228,8 @@ def _quiet(connection: UpstreamConnection) -> bool:
     return not poll.poll(0)
 
 
-def _why(error: OSError) -> UpstreamFailed | Overloaded:
-    """In our words."""
+def _error_for(error: OSError) -> UpstreamFailed | Overloaded:
+    """The OSError as one of our errors."""
     if error.errno in _EXHAUSTED:
         return Overloaded(OverloadReason.DESCRIPTORS)
     if isinstance(error, ssl.SSLCertVerificationError):

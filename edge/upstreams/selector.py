@@ -53,12 +53,12 @@ class RetryBudget:
         self.refused = 0
 
     def earn(self, now: float) -> None:
-        """A request comes."""
+        """Count a request."""
         self._left = min(MAX_SAVED_RETRIES, self._left + RETRY_SHARE + max(0.0, now - self._at) * RETRIES_PER_SECOND)
         self._at = now
 
     def try_spend(self) -> bool:
-        """Whether one more retry may be made."""
+        """Whether one more retry is allowed; it is counted."""
         if self._left < 1.0:
             self.refused += 1
             return False
@@ -70,21 +70,21 @@ MAX_ATTEMPTS = 3
 CANNOT_CONNECT = frozenset(
     (UpstreamReason.CONNECT, UpstreamReason.CONNECT_TIMEOUT, UpstreamReason.TLS, UpstreamReason.CERTIFICATE)
 )
-"""Failures before any request was sent."""
+"""Failures before any of the request was sent."""
 FAILING = frozenset((500, 502, 503, 504))
-"""Statuses that speak against an upstream when they come again and again."""
+"""Statuses that count as failures of the upstream."""
 GATEWAY = frozenset((502, 503, 504))
-"""Statuses for which another upstream is asked."""
+"""Statuses for which another upstream is tried."""
 NOT_UPSTREAMS_FAULT = frozenset(
     (UpstreamReason.NO_READERS, UpstreamReason.STALE_CONNECTION, UpstreamReason.UPLOAD_BROKEN)
 )
-"""Ends of an exchange that say nothing of the upstream's health."""
+"""Ends of an exchange that say nothing about the upstream's health."""
 
 logger = structlog.get_logger("edge")
 
 
 class Upstream:
-    """One upstream: its address and weight, its connections, and how it has been doing."""
+    """One upstream: its address, weight, connections and health."""
 
     def __init__(
         self, url: str, make_pool: Callable[[Address, ssl.SSLContext | None], Pool], tls: ssl.SSLContext | None
@@ -101,45 +101,45 @@ class Upstream:
         self.running = 0
         self.failures = 0
         self.ejected = 0
-        """How often it was left out."""
+        """Number of ejections."""
 
 
 @dataclass(slots=True)
 class _ExchangeAccounting:
-    """One exchange's `edge.upstreams.exchange.Outcome`: what its upstream is credited with."""
+    """Observes one exchange and credits its upstream with the result."""
 
     owner: Upstreams
     upstream: Upstream
     probing: bool
     failed: bool = False
 
-    def answered(self, status: int) -> None:
+    def on_head(self, status: int) -> None:
         if status in FAILING:
-            self.fails(UpstreamReason.for_status(status), Failure.ANSWER)
+            self.count_failure(UpstreamReason.for_status(status), Failure.ANSWER)
         elif self.probing:
-            self.succeeds()
+            self.count_success()
 
-    def over(self, error: UpstreamFailed | None, *, whole: bool) -> None:
+    def on_end(self, error: UpstreamFailed | None, *, whole: bool) -> None:
         self.upstream.running -= 1
         if error is not None and error.reason not in NOT_UPSTREAMS_FAULT:
-            self.fails(error.reason, Failure.UNREACHABLE if error.reason in CANNOT_CONNECT else Failure.ANSWER)
+            self.count_failure(error.reason, Failure.UNREACHABLE if error.reason in CANNOT_CONNECT else Failure.ANSWER)
         elif whole and not self.failed:
-            self.succeeds()
+            self.count_success()
         elif self.probing:
             self.upstream.health.told_nothing()
 
-    def fails(self, reason: UpstreamReason, how: Failure) -> None:
+    def count_failure(self, reason: UpstreamReason, how: Failure) -> None:
         if not self.failed:
             self.failed, self.probing = True, False
-            self.owner.failed(self.upstream, reason, how)
+            self.owner.on_failure(self.upstream, reason, how)
 
-    def succeeds(self) -> None:
+    def count_success(self) -> None:
         self.probing = False
-        self.owner.succeeded(self.upstream)
+        self.owner.on_success(self.upstream)
 
 
 class Upstreams:
-    """All upstreams of this node. `name`: whose certificate they show, where it is not that of their URL's host."""
+    """The upstreams of this node. `name`: the name in their certificates, if not their URL's host."""
 
     def __init__(
         self,
@@ -154,11 +154,11 @@ class Upstreams:
         self.all: list[Upstream] = []
         self.clock = clock
         self._network = network
-        self.use(urls, timeouts, tls, limits or PoolLimits(), name)
+        self.configure(urls, timeouts, tls, limits or PoolLimits(), name)
         self._budget = RetryBudget(clock.mono())
         self.retries = 0
 
-    def use(
+    def configure(
         self,
         urls: Sequence[str],
         timeouts: Timeouts,
@@ -166,7 +166,7 @@ class Upstreams:
         limits: PoolLimits,
         name: str | None = None,
     ) -> None:
-        """Ask these from now on. Who stays keeps connections and health; what runs goes on to its end as it began."""
+        """Use these from now on. Those that stay keep connections and health; exchanges under way are not affected."""
         left = {one.url: one for one in self.all}
 
         def upstream(url: str) -> Upstream:
@@ -175,17 +175,17 @@ class Upstreams:
         self.all = [left.pop(bare) if (bare := without_weight(url)) in left else upstream(url) for url in urls]
         for url, one in zip(urls, self.all, strict=True):
             one.weight, one.pool.limits = weight_of(url), limits
-        for gone in left.values():
-            gone.pool.limits = replace(limits, idle=0)
-            gone.pool.drop_idle()
+        for removed in left.values():
+            removed.pool.limits = replace(limits, idle=0)
+            removed.pool.drop_idle()
         self.timeouts = timeouts
         ports = {True: b"443", False: b"80"}
         normal = (normal_authority(one.authority, ports[one.tls is not None]) for one in self.all)
         self.authorities = frozenset(one for one in normal if one is not None)
 
     @property
-    def all_out(self) -> bool:
-        """Whether each of them is left out for its failures."""
+    def all_ejected(self) -> bool:
+        """Whether every upstream is ejected."""
         return all(upstream.health.out is not None for upstream in self.all)
 
     @property
@@ -195,18 +195,18 @@ class Upstreams:
 
     @property
     def retries_refused(self) -> int:
-        """Retries that the budget did not allow."""
+        """Retries that the budget refused."""
         return self._budget.refused
 
-    def order(self, key: bytes) -> list[Upstream]:
-        """Whom to ask for a key, first choice first; those that are left out come last: better than nobody."""
+    def order_for(self, key: bytes) -> list[Upstream]:
+        """The upstreams to try for a key, in order. Ejected ones come last: better than none."""
         if len(self.all) == 1:
             return self.all
         now = self.clock.mono()
         first = health.usable([upstream.health for upstream in self.all], now)
         ordered: list[Upstream] = []
-        for taken in (True, False):
-            group = [upstream for upstream, use in zip(self.all, first, strict=True) if use is taken]
+        for usable in (True, False):
+            group = [upstream for upstream, use in zip(self.all, first, strict=True) if use is usable]
             candidates = [
                 rendezvous.Candidate(one.authority, one.weight * one.health.share(now), one.running) for one in group
             ]
@@ -223,33 +223,38 @@ class Upstreams:
         interim: Callable[[int, Fields], object] | None = None,
         upload: Upload | None = None,
     ) -> Exchange:
-        """Ask; returns when the head has come, UpstreamFailed when nobody answers, Overloaded when all are too busy.
+        """Send a request; returns once the head arrives. Raises UpstreamFailed if none responds, Overloaded if all are
+        busy.
 
-        `request(upstream)` makes the bytes of the request; `repeatable` says that it may be sent twice (a safe method).
-        `upload`: its body, which is still coming: once it has begun it goes to nobody else.
-        `interim(status, fields)` is called for each 1xx but 100 that comes before the head.
+        `request(upstream)` makes the request's bytes. `repeatable`: it may be sent twice (a safe method). `upload`: its
+        body, still arriving; once begun, it goes to no other upstream. `interim(status, fields)` is called for each 1xx
+        except 100.
         """
         now = self.clock.mono()
         self._budget.earn(now)
         until = now + self.timeouts.connect + self.timeouts.first_byte
-        asking = _Attempt(self, until, request, head_only, repeatable and upload is None, interim, upload)
-        return await self._first_good(asking, self.order(key)[:MAX_ATTEMPTS])
+        attempts = _Attempts(self, until, request, head_only, repeatable and upload is None, interim, upload)
+        return await self._first_good_response(attempts, self.order_for(key)[:MAX_ATTEMPTS])
 
-    async def _first_good(self, asking: _Attempt, order: list[Upstream]) -> Exchange:
-        """The first answer in this order that is worth giving, or else the first that there is."""
+    async def _first_good_response(self, attempts: _Attempts, order: list[Upstream]) -> Exchange:
+        """The first good response in this order, or else the first response."""
         kept: Exchange | None = None
         error: UpstreamFailed | Overloaded = UpstreamFailed(UpstreamReason.NO_UPSTREAM)
         try:
             for left, upstream in zip(range(len(order) - 1, -1, -1), order, strict=True):
                 try:
-                    exchange = await asking.of(upstream)
+                    exchange = await attempts.send_to(upstream)
                 except (UpstreamFailed, Overloaded) as failed:
                     error = failed
-                    spent = asking.upload is not None and asking.upload.begun
-                    if spent or not (left and self._may_go_on(failed, repeatable=asking.repeatable)):
+                    spent = attempts.upload is not None and attempts.upload.begun
+                    if spent or not (left and self._may_retry(failed, repeatable=attempts.repeatable)):
                         break
                 else:
-                    if kept is not None or not left or not self._leads_nowhere(exchange, repeatable=asking.repeatable):
+                    if (
+                        kept is not None
+                        or not left
+                        or not self._should_retry_status(exchange, repeatable=attempts.repeatable)
+                    ):
                         return exchange
                     kept = exchange
                     kept.pause()
@@ -263,18 +268,18 @@ class Upstreams:
             if kept is not None:
                 kept.close()
 
-    def _may_go_on(self, error: UpstreamFailed | Overloaded, *, repeatable: bool) -> bool:
-        """Whether the next upstream may be asked. One that refuses at once has cost nobody anything."""
+    def _may_retry(self, error: UpstreamFailed | Overloaded, *, repeatable: bool) -> bool:
+        """Whether the next upstream may be tried. An immediate refusal costs nothing, so it needs no budget."""
         if isinstance(error, Overloaded) or error.reason in CANNOT_CONNECT - {UpstreamReason.CONNECT_TIMEOUT}:
             return True
         return error.retry and (repeatable or error.reason in CANNOT_CONNECT) and self._budget.try_spend()
 
-    def _leads_nowhere(self, exchange: Exchange, *, repeatable: bool) -> bool:
-        """Whether another upstream is asked in spite of this answer."""
+    def _should_retry_status(self, exchange: Exchange, *, repeatable: bool) -> bool:
+        """Whether to try another upstream despite this response."""
         return exchange.status in GATEWAY and repeatable and self._budget.try_spend()
 
-    def begin(self, upstream: Upstream, interim: Callable[[int, Fields], object] | None) -> Exchange:
-        """An exchange whose course `upstream` is credited with."""
+    def start_exchange(self, upstream: Upstream, interim: Callable[[int, Fields], object] | None) -> Exchange:
+        """An exchange whose result is credited to `upstream`."""
         now = self.clock.mono()
         probing = upstream.health.awaits_probe(now)
         if probing:
@@ -282,30 +287,30 @@ class Upstreams:
         upstream.running += 1
         return Exchange(self.clock, self.timeouts, interim, _ExchangeAccounting(self, upstream, probing))
 
-    def failed(self, upstream: Upstream, reason: UpstreamReason, how: Failure) -> None:
-        """It gave no proper answer."""
+    def on_failure(self, upstream: Upstream, reason: UpstreamReason, how: Failure) -> None:
+        """Count a failure of the upstream."""
         upstream.failures += 1
         pool = [one.health for one in self.all]
         if upstream.health.failed(how, self.clock.mono(), may_leave=health.may_leave(pool)):
             upstream.ejected += 1
             logger.warning(
-                "upstream left out", upstream=upstream.url, reason=reason.value, times=upstream.health.ejections
+                "upstream-ejected", upstream=upstream.url, reason=reason.value, ejections=upstream.health.ejections
             )
 
-    def succeeded(self, upstream: Upstream) -> None:
-        """It did."""
+    def on_success(self, upstream: Upstream) -> None:
+        """Count a success of the upstream."""
         if upstream.health.succeeded(self.clock.mono()):
-            logger.info("upstream is back", upstream=upstream.url)
+            logger.info("upstream-restored", upstream=upstream.url)
 
     def close(self) -> None:
-        """Cut every idle connection."""
+        """Abort every idle connection."""
         for upstream in self.all:
             upstream.pool.drop_idle()
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
-    """One request, as it is put to one upstream after another; by `until` the head of an answer must be there."""
+class _Attempts:
+    """One request, as sent to one upstream after another. The head must arrive by `until`."""
 
     owner: Upstreams
     until: float
@@ -315,35 +320,39 @@ class _Attempt:
     interim: Callable[[int, Fields], object] | None
     upload: Upload | None = None
 
-    async def of(self, upstream: Upstream) -> Exchange:
-        """Ask this one; a kept connection that has died unnoticed is replaced once. What cannot be repeated gets a
-        fresh one from the start, for there is no telling whether a dead one's upstream has acted on it."""
+    async def send_to(self, upstream: Upstream) -> Exchange:
+        """Send it to this upstream; a kept connection that turns out to be dead is replaced once.
+
+        A request that must not repeat gets a fresh connection from the start: behind a dead one, the upstream may have
+        acted on it.
+        """
         try:
-            return await self._once(upstream, fresh=not self.repeatable)
+            return await self._send_once(upstream, fresh=not self.repeatable)
         except UpstreamFailed as error:
             if error.reason is not UpstreamReason.STALE_CONNECTION:
                 raise
             if not self.repeatable:
                 raise UpstreamFailed(UpstreamReason.CLOSED) from None
-        upstream.pool.drop_idle()  # what died of it, a restart or a lost path, has likely taken the others too
+        # Whatever killed it (a restart, a lost path) has probably killed the others too.
+        upstream.pool.drop_idle()
         self.owner.retries += 1
-        return await self._once(upstream, fresh=True)
+        return await self._send_once(upstream, fresh=True)
 
-    async def _once(self, upstream: Upstream, *, fresh: bool) -> Exchange:
-        exchange = self.owner.begin(upstream, self.interim)
+    async def _send_once(self, upstream: Upstream, *, fresh: bool) -> Exchange:
+        exchange = self.owner.start_exchange(upstream, self.interim)
         timeouts = self.owner.timeouts
         try:
             connection = await upstream.pool.acquire(fresh=fresh, within=min(timeouts.connect, self._left()))
             kept = connection.served > 0
             if self.upload is not None and self.upload.broken:
-                connection.cut()
+                connection.abort()
                 raise UpstreamFailed(UpstreamReason.UPLOAD_BROKEN)
-            connection.ask(self.request(upstream), exchange, head_only=self.head_only, upload=self.upload)
-            exchange.begun(connection, min(timeouts.first_byte, self._left()))
-            await exchange.head()
+            connection.send_request(self.request(upstream), exchange, head_only=self.head_only, upload=self.upload)
+            exchange.on_sent(connection, min(timeouts.first_byte, self._left()))
+            await exchange.wait_for_head()
             if exchange.status == 408 and kept and self.repeatable and not fresh:
-                # It speaks of the time that the connection was idle and crossed our request (RFC 9110 §15.5.9): the
-                # upstream has closed and read nothing. What may not be sent twice gets the 408 all the same.
+                # The 408 is about the idle time before our request and crossed it (RFC 9110 §15.5.9): the upstream has
+                # closed without reading it. A request that must not repeat gets the 408.
                 raise UpstreamFailed(UpstreamReason.STALE_CONNECTION, retry=True)
         except UpstreamFailed as error:
             exchange.on_broken(error)

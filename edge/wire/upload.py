@@ -56,7 +56,7 @@ class BodyBudget:
             self._waiting.append(call)
 
 
-class Sink(Protocol):
+class UploadSink(Protocol):
     """The upstream's connection, as an upload sees it."""
 
     @property
@@ -66,10 +66,10 @@ class Sink(Protocol):
     def send(self, data: bytes) -> None:
         """Send a piece of the request."""
 
-    def sent_all(self) -> None:
+    def finish_request(self) -> None:
         """The request is whole."""
 
-    def broken_off(self) -> None:
+    def abort_request(self) -> None:
         """The request will not become whole."""
 
 
@@ -91,7 +91,7 @@ class Upload:
         self.on_room: Callable[[], object] | None = None
         self._budget = budget
         self._pieces: deque[bytes] = deque()
-        self._sink: Sink | None = None
+        self._sink: UploadSink | None = None
         self._held = 0
         self._waits = False
         budget.uploads += 1
@@ -127,11 +127,11 @@ class Upload:
         sink = self._sink
         self.detach()
         if sink is not None:
-            sink.broken_off()
+            sink.abort_request()
 
     # -- the upstream's side -----------------------------------------------------------------------------------
 
-    def send_to(self, sink: Sink) -> None:
+    def send_to(self, sink: UploadSink) -> None:
         """Send it there, what has come and what will."""
         self.begun = True
         self._sink = sink
@@ -161,7 +161,7 @@ class Upload:
             self._sink = None
             if self.length is None:
                 sink.send(LAST_CHUNK)
-            sink.sent_all()
+            sink.finish_request()
         elif given and self._held < WINDOW // 2:
             self._tell_room()
 

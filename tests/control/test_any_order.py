@@ -21,8 +21,8 @@ from control.fleet.session import ALL_TYPES
 from control.rollout.layers import EdgeLabels
 from control.rollout.rollout import next_state, revert
 from control.rollout.settings_state import RolloutConflict, read_settings, start_rollout, store_step
-from edge.fleet.apply import State, apply
-from edge.fleet.state_file import decode, encode, journal_head, journal_lines, replay_journal
+from edge.fleet.apply import FleetState, apply
+from edge.fleet.state_file import decode_state, encode_state, journal_head, journal_lines, replay_journal
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.fleet.messages import HOT, NOTHING, SETTINGS, TYPES, Ack, Known, Nack, Update, Version
 
@@ -111,9 +111,9 @@ class World:
     def __init__(self) -> None:
         self.database = Database()
         self.replicas = [Replica(self.database) for _ in range(2)]
-        self.state = State()
+        self.state = FleetState()
         self.refused: dict[str, Version] = {}
-        self.file = encode(self.state)
+        self.file = encode_state(self.state)
         self.journal = journal_head(self.file)
         self.taken: list[Update] = []
         self.at: Replica | None = None
@@ -152,7 +152,7 @@ class World:
 
     def edge_keeps(self, *, whole: bool) -> None:
         if whole or any(update.snapshot and update.type in TYPES for update in self.taken):
-            self.file = encode(self.state)
+            self.file = encode_state(self.state)
             self.journal = journal_head(self.file)
         else:
             self.journal += journal_lines(self.taken)
@@ -166,8 +166,8 @@ class World:
             if not any(one.snapshot and one.type in TYPES for one in self.taken)
             else b""
         )
-        self.state = replay_journal(decode(self.file), self.journal + torn, self.file)
-        self.file = encode(self.state)
+        self.state = replay_journal(decode_state(self.file), self.journal + torn, self.file)
+        self.file = encode_state(self.state)
         self.journal, self.taken = journal_head(self.file), []
 
     def comes_to_rest(self, number: int) -> None:

@@ -13,7 +13,7 @@ from control.mtls_setup import open_trust
 from control.trust.enrolment import Invitation
 from edge.fleet.signed_state import SignedState
 from edge.fleet.subscribe import Subscriber
-from edge.policy.rules import refuses
+from edge.policy.rules import licence_refusal
 from kernel.errors import BadSettings
 from kernel.fleet.messages import HOT, RULES, Hello, Version
 from kernel.vocabulary import Refusal
@@ -42,7 +42,7 @@ def follower(control, folder: Path, node_id: str) -> Subscriber:
     keeper = SignedState(folder, node_id, lambda: who.current and who.current.authority)
     return Subscriber(
         Hello(node_id), [str(control.listen)], folder, clock, lambda _: None,
-        connect=who.connect, keeper=keeper, jitter=lambda: 0.0,
+        connect=who.connect, store=keeper, jitter=lambda: 0.0,
     )  # fmt: skip
 
 
@@ -60,8 +60,8 @@ async def test_edges_take_what_is_signed_keep_it_and_start_from_it(settings_of, 
             edges.append(follower(control, tmp_path / name, name))
         tasks = [asyncio.ensure_future(edge.run()) for edge in edges]  # noqa: TID251 (the test owns them)
         for edge in edges:
-            await asyncio.wait_for(edge.started(), 20)
-            assert refuses(edge.state.rules, "film", "DE", 0) is None
+            await asyncio.wait_for(edge.wait_until_started(), 20)
+            assert licence_refusal(edge.state.rules, "film", "DE", 0) is None
         await plane.put_titles({"film": {"allow": []}}, author="operator")
         done = plane.store.desired.version(RULES).number
         await until(lambda: all(plane.fanout.edges[name].applied.get(RULES) == done for name in ("e1", "e2")))
@@ -71,7 +71,7 @@ async def test_edges_take_what_is_signed_keep_it_and_start_from_it(settings_of, 
     again = follower(control, tmp_path / "e1", "e1")  # control is gone
     task = asyncio.ensure_future(again.run())  # noqa: TID251 (the test owns it)
     await until(lambda: again.state.version(RULES).number == done)
-    assert refuses(again.state.rules, "film", "DE", 0) is Refusal.COUNTRY
+    assert licence_refusal(again.state.rules, "film", "DE", 0) is Refusal.COUNTRY
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert (tmp_path / "e1" / "state.signed").read_bytes() != (tmp_path / "e2" / "state.signed").read_bytes()

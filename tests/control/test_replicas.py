@@ -74,7 +74,7 @@ async def subscribed(address: str, folder: Path):
     edge = Subscriber(Hello("e1"), [address], folder, clock, lambda _: None, jitter=lambda: 0.0)
     task = asyncio.ensure_future(edge.run())  # noqa: TID251 (the block owns it)
     try:
-        await asyncio.wait_for(edge.started(), 20)
+        await asyncio.wait_for(edge.wait_until_started(), 20)
         yield edge
     finally:
         task.cancel()

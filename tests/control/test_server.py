@@ -13,7 +13,7 @@ import pytest
 from control.app import running
 from control.db.store import Store
 from edge.fleet.subscribe import Subscriber
-from edge.policy.rules import refuses
+from edge.policy.rules import licence_refusal
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.errors import BadRequest, BadSettings, StorageFailed, UpstreamFailed
 from kernel.fleet.messages import Hello
@@ -37,15 +37,15 @@ async def test_a_title_reaches_the_edge_and_so_does_a_country_that_is_removed(se
         await client.put_keys(JWKS)
         edge = subscriber(str(control.listen), tmp_path / "fleet")
         task = asyncio.ensure_future(edge.run())  # noqa: TID251 (the test owns it)
-        await asyncio.wait_for(edge.started(), 20)
-        assert edge.connected
-        assert refuses(edge.state.rules, "film", "FR", 0) is None
+        await asyncio.wait_for(edge.wait_until_started(), 20)
+        assert edge.is_connected
+        assert licence_refusal(edge.state.rules, "film", "FR", 0) is None
         assert edge.state.keys.find("k1") is not None
         taken = await client.put_titles([{"contentId": "film", "countries": ["DE"]}], cursor=4)
-        await until(lambda: refuses(edge.state.rules, "film", "FR", 0) is Refusal.COUNTRY)
+        await until(lambda: licence_refusal(edge.state.rules, "film", "FR", 0) is Refusal.COUNTRY)
         assert taken.cursor == 4
         await client.revoke("s1")
-        await until(lambda: edge.state.rules.revoked("s1", time.monotonic()))
+        await until(lambda: edge.state.rules.is_revoked("s1", time.monotonic()))
         await until(lambda: control.plane.fanout.edges["e1"].applied.get("rules") == taken.revision + 1)
         status = await client.status()
         assert (status.titles, status.keys, dict(status.cursors)) == (1, 1, {"catalogue": 4})
@@ -61,13 +61,13 @@ async def test_an_edge_finds_control_again_after_its_restart(settings_of, tmp_pa
         await control.plane.put_titles({"film": {"allow": ["DE"]}}, author="operator")
         edge = subscriber(listen, tmp_path / "fleet")
         task = asyncio.ensure_future(edge.run())  # noqa: TID251 (the test owns it)
-        await asyncio.wait_for(edge.started(), 20)
-    await until(lambda: not edge.connected)
-    assert refuses(edge.state.rules, "film", "DE", 0) is None
+        await asyncio.wait_for(edge.wait_until_started(), 20)
+    await until(lambda: not edge.is_connected)
+    assert licence_refusal(edge.state.rules, "film", "DE", 0) is None
     async with running(settings_of(listen=listen)) as control:
         await control.plane.put_titles({"film": {"allow": []}}, author="operator")
-        await until(lambda: refuses(edge.state.rules, "film", "DE", 0) is Refusal.COUNTRY)
-        await until(lambda: edge.connected)
+        await until(lambda: licence_refusal(edge.state.rules, "film", "DE", 0) is Refusal.COUNTRY)
+        await until(lambda: edge.is_connected)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -81,7 +81,7 @@ async def test_a_large_catalogue_arrives_in_parts(settings_of, tmp_path) -> None
         assert again == taken
         edge = subscriber(str(control.listen), tmp_path / "fleet")
         task = asyncio.ensure_future(edge.run())  # noqa: TID251 (the test owns it)
-        await asyncio.wait_for(edge.started(), 20)
+        await asyncio.wait_for(edge.wait_until_started(), 20)
         assert len(edge.state.rules.titles) == 4_999
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.app import Edge
-from edge.serve.listener import QUIET_TICKS
+from edge.serve.listener import RETIRING_TICKS
 from edge.settings import EdgeSettings
 from edge.upstreams.network import LoopNetwork
 from kernel.errors import BadSettings
@@ -91,7 +91,7 @@ async def test_an_idle_viewer_holds_up_a_drain_for_a_moment_only(tmp_path: Path)
         writer.write(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
         assert await reader.readuntil(b"hello")
         ground.edge.drain()
-        await ground.clock.advance(QUIET_TICKS)
+        await ground.clock.advance(RETIRING_TICKS)
         async with asyncio.timeout(5):
             assert await reader.read() == b""
         writer.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.policy.route import ask_for, purge_request_of
+from edge.policy.route import purge_request_of, route_url
 from kernel.fleet.jobs import Purge
 from kernel.vocabulary import Refusal
 from tests.doubles.response import read_responses
@@ -50,7 +50,7 @@ async def test_a_purge_reaches_a_host_however_it_is_written(tmp_path: Path, url:
                 request, unknown = purge_request_of(purge, ground.edge.node.routes, general=True)
                 assert unknown == []
                 assert await ground.edge.cache.purge(request) == 1
-        wanted = ask_for(url, general=True, routes=ground.edge.node.routes)
+        wanted = route_url(url, general=True, routes=ground.edge.node.routes)
         assert not isinstance(wanted, Refusal)
         assert wanted.key == b"shop.example/a"
 

@@ -44,18 +44,18 @@ def asked(name: bytes) -> RoutedRequest | Refusal:
 def test_other_ways_to_write_it_are_the_same_object(name: bytes) -> None:
     found = asked(name)
     assert isinstance(found, RoutedRequest)
-    assert (found.path, found.upstream, found.key) == (ORDINARY, ORDINARY, b"title1/v720/00001.m4s")
+    assert (found.path, found.upstream_target, found.key) == (ORDINARY, ORDINARY, b"title1/v720/00001.m4s")
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_is_authorised_is_what_is_keyed_and_sent(name: bytes) -> None:
     found = asked(name)
     assert isinstance(found, RoutedRequest)
-    assert found.path == found.upstream == b"/cdn/eu/" + found.key
+    assert found.path == found.upstream_target == b"/cdn/eu/" + found.key
     assert found.key != b"title1/v720/00001.m4s"
-    again = normalise(found.upstream)
+    again = normalise(found.upstream_target)
     assert not isinstance(again, Refusal)
-    assert again.path == found.upstream
+    assert again.path == found.upstream_target
 
 
 def test_all_of_them_differ() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cache.cache import PurgeRequest
-from edge.policy.route import ask_for, purge_scope
+from edge.policy.route import purge_scope, route_url
 from kernel.vocabulary import Refusal
 from tests.doubles.response import read_responses
 from tests.edge.ground import Ground, ok, standing
@@ -80,7 +80,7 @@ async def test_a_keyed_field_splits_by_what_is_told_apart(tmp_path: Path):
             await ground.gets(path, more=f"Accept-Encoding: {coding}\r\n" if coding else "")
         sent = [line for head in ground.upstream.heads for line in head.split(b"\r\n") if b"Accept-Enc" in line]
         assert sent == [b"Accept-Encoding: gzip", b"Accept-Encoding: br, gzip", b"Accept-Encoding: identity"]
-        asked = ask_for(path, general=False, routes=ground.edge.node.routes)
+        asked = route_url(path, general=False, routes=ground.edge.node.routes)
         assert not isinstance(asked, Refusal)
         urls, prefixes = purge_scope(asked)
         assert await ground.edge.cache.purge(PurgeRequest(urls=urls, prefixes=prefixes)) == 3

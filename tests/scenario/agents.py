@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge.fleet.apply import State
+from edge.fleet.apply import FleetState
 from edge.fleet.control_link import Connect, ControlCallbacks
 from edge.fleet.subscribe import Subscriber
 from kernel.clock import Clock
@@ -39,7 +39,7 @@ class Agent:
             folder,
             clock,
             self._take,
-            ears=ControlCallbacks(report=lambda: self.fares(self.settings)),
+            callbacks=ControlCallbacks(report=lambda: self.fares(self.settings)),
             connect=connect,
             jitter=random.Random(hello.id).random,
         )
@@ -50,7 +50,7 @@ class Agent:
     def settings(self) -> Mapping[str, object]:
         return self.subscriber.state.documents.get(SETTINGS, {})
 
-    def _take(self, state: State) -> None:
+    def _take(self, state: FleetState) -> None:
         settings = state.documents.get(SETTINGS, {})
         if settings != (self.taken[-1] if self.taken else {}):
             self.taken.append(settings)

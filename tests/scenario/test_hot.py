@@ -91,7 +91,7 @@ async def test_an_edge_holds_to_its_budget(s: Scenario) -> None:
         {"contentId": "rising", "rendition": "v720", "segments": 2, "urgent": True},
     ]
     assert e1.edge is not None
-    ends = e1.edge.prefetch_service.unhurried.ends
+    ends = e1.edge.prefetch_service.background.ends
     c1.pushes(["e1"], "hot", rows=rows)
     await o1.until(rising.path("v720", 1))
     await s.clock.advance(13 * HOUR - 60)

@@ -129,7 +129,7 @@ async def test_a_purge_while_control_restarts_reaches_everybody(s: Scenario) -> 
     await until(lambda: set(c1.jobs.receipts.get(later, ())) == {"e1", "e2"})
     assert e1.edge is not None
     assert e1.edge.jobs is not None
-    assert e1.edge.jobs.done["purge"] == 2
+    assert e1.edge.jobs.completed["purge"] == 2
 
 
 async def test_an_edge_that_starts_without_control_revalidates_what_is_older(s: Scenario) -> None:

@@ -14,7 +14,7 @@ SEGMENTS = 150
 async def read(node: Node) -> None:
     """Wait until the playlists that were asked for are read."""
     assert node.edge is not None
-    while node.edge.prefetch_service.foresight.reading:
+    while node.edge.prefetch_service.predictor.playlists_being_read:
         await turns(1)
 
 
@@ -56,7 +56,7 @@ async def test_a_viewer_who_comes_joins_the_prefetch(s: Scenario) -> None:
     assert o1.count(film.path("v720", 1)) == 1
     player.leaves()
     assert e1.edge is not None
-    assert e1.edge.prefetch_service.ledger.totals == {"useful": 0, "late": 2000, "wasted": 0}
+    assert e1.edge.prefetch_service.accounting.totals == {"useful": 0, "late": 2000, "wasted": 0}
 
 
 async def test_a_hit_on_the_straight_run_brings_the_next(s: Scenario) -> None:
@@ -159,4 +159,4 @@ async def test_jobs_are_brought_and_counted(s: Scenario) -> None:
     await e1.until(objects=5, fills_running=0)
     assert (await s.viewer("v", at=e1).gets(film.path("v720", 3))).cache_status.startswith("e1; hit")
     await turns()
-    assert e1.edge.prefetch_service.ledger.totals["useful"] > 0
+    assert e1.edge.prefetch_service.accounting.totals["useful"] > 0

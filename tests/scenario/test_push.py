@@ -123,7 +123,7 @@ async def test_a_bad_push_to_a_hundred_edges_reaches_the_canaries_only_and_is_ba
     s, c1 = memory, memory.control("c1")
     c1.carries_rollouts_on()
     fleet = agents(100, c1.connect, s.folder, s.clock, ill)
-    await until(lambda: all(one.subscriber.connected for one in fleet))
+    await until(lambda: all(one.subscriber.is_connected for one in fleet))
     await s.clock.advance(10)
     before = s.clock.mono()
     await c1.settings.push({"all": {"max_object": "64KiB"}}, author="anna", reason="save room")

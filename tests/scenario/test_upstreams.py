@@ -21,7 +21,7 @@ async def ranked(edge: Node, *origins: Origin) -> list[Origin]:
     """The origins in the order in which an edge asks for a rendition."""
     await edge.started()
     assert edge.edge is not None
-    order = [upstream.address for upstream in edge.edge.upstreams.order(SHARD)]
+    order = [upstream.address for upstream in edge.edge.upstreams.order_for(SHARD)]
     places = {await origin.started(): origin for origin in origins}
     return [places[address] for address in order]
 

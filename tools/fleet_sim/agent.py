@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cache.purge import Receipt as Purged
-from edge.fleet.apply import State
+from edge.fleet.apply import FleetState
 from edge.fleet.control_link import ControlCallbacks
 from edge.fleet.jobs import CheckpointFile, JobActions, JobRunner
 from edge.fleet.signed_state import SignedState
 from edge.fleet.subscribe import Subscriber
-from edge.prefetch.background import Done, PrefetchResult
+from edge.prefetch.background import OnPrefetched, PrefetchResult
 from edge.prefetch.scheduler import PrefetchRequest
 from kernel.clock import Clock
 from kernel.errors import BadSettings, UpstreamFailed
@@ -102,16 +102,16 @@ class Agent:
             folder,
             world.clock,
             self._take,
-            ears=ControlCallbacks(_accepts, self.jobs.take, self.jobs.mark, self._report, self._connected),
+            callbacks=ControlCallbacks(_accepts, self.jobs.enqueue, self.jobs.version, self._report, self._connected),
             connect=self._connect,
-            keeper=SignedState(folder, hello.id, lambda: credentials.authority, jitter),
+            store=SignedState(folder, hello.id, lambda: credentials.authority, jitter),
         )
-        self.jobs.tell = self.subscriber.speaker.enqueue_receipt
-        self.jobs.connected = lambda: self.subscriber.connected
+        self.jobs.send_receipt = self.subscriber.sender.enqueue_receipt
+        self.jobs.is_connected = lambda: self.subscriber.is_connected
 
     async def run(self) -> None:
         """For ever."""
-        await self.jobs.begin()
+        await self.jobs.load_checkpoint()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.jobs.run())
             tasks.create_task(self.subscriber.run())
@@ -142,7 +142,7 @@ class Agent:
             case _:
                 pass
 
-    def _take(self, state: State) -> None:
+    def _take(self, state: FleetState) -> None:
         settings = state.documents.get(SETTINGS, {}).get("default_ttl", "")
         if settings != self._settings:
             self._settings = settings
@@ -168,7 +168,7 @@ class Agent:
         )
 
 
-def _accepts(state: State) -> None:
+def _accepts(state: FleetState) -> None:
     if state.documents.get(SETTINGS, {}).get("default_ttl") == REFUSED["default_ttl"]:
         raise BadSettings("default_ttl", "the simulation says that no agent can follow it")
 
@@ -177,7 +177,7 @@ async def _purge(_: Purge) -> Purged:
     return Purged(0)
 
 
-def _prefetch(url: str, done: Done) -> bool:
+def _prefetch(url: str, done: OnPrefetched) -> bool:
     done(PrefetchRequest(url.encode(), "job"), PrefetchResult(PrefetchEnd.ALREADY_CACHED))
     return True
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from control.desired.diff import Track, is_ahead, memoise_updates, next_update, with_answer, with_sent
 from control.desired.resources import Change, Desired
-from edge.fleet.apply import State, apply
+from edge.fleet.apply import FleetState, apply
 from kernel.fleet.messages import KEYS, NOTHING, RULES, TYPES, Ack, Known, Nack, Resource, Update, Version
 
 
@@ -137,7 +137,7 @@ STEPS = st.lists(
 @given(STEPS)
 def test_whatever_is_lost_the_edge_ends_with_what_is_desired(steps) -> None:
     """Changes, lost updates, lost answers, reconnects: in any order, the end is the same."""
-    desired, state, tracks = Desired("e"), State(), {kind: Track(kind) for kind in TYPES}
+    desired, state, tracks = Desired("e"), FleetState(), {kind: Track(kind) for kind in TYPES}
 
     def exchange(lose_update: bool, lose_answer: bool) -> None:
         nonlocal state
@@ -168,5 +168,5 @@ def test_whatever_is_lost_the_edge_ends_with_what_is_desired(steps) -> None:
     exchange(lose_update=False, lose_answer=False)
     fresh = next_update(desired, Track(RULES), "n")
     assert fresh is not None
-    assert state.rules == apply(State(), fresh)[0].rules
+    assert state.rules == apply(FleetState(), fresh)[0].rules
     assert state.version(RULES) == desired.version(RULES)

@@ -99,7 +99,7 @@ async def test_good_settings_reach_all_stage_by_stage(fleet) -> None:
 async def test_a_refusal_takes_it_back_at_once(fleet) -> None:
     async with fleet(4) as found:
         for agent in found.agents:
-            agent.subscriber._ears.accepts = _refuse
+            agent.subscriber._callbacks.check_state = _refuse
         await found.control.settings.push({"all": {"default_ttl": "7s"}}, author="anna")
         await found.until(lambda: found.rollout.state is RolloutState.REVERTED)
         assert found.rollout.why.startswith("refused by e")

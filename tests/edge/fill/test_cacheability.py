@@ -16,7 +16,7 @@ from edge.fill.cacheability import (
     waiters_to_release,
 )
 from edge.policy.route import GENERAL, general_route
-from edge.policy.routes import PLAIN, Routes
+from edge.policy.routes import DEFAULT_ROUTE, Routes
 from edge.slices.content_range import Part
 from edge.wire.request import Request
 from kernel.fetch_reasons import NotStorable, ReleaseReason
@@ -113,7 +113,7 @@ class Waits:
         return first <= self.first and self.stop <= stop
 
 
-def freed(decision, part=None, vary=b"Accept", status=200, route=PLAIN):
+def freed(decision, part=None, vary=b"Accept", status=200, route=DEFAULT_ROUTE):
     fill = Fill(b"/k", 0.0)
     readers = {"leader": Waits(), "same": Waits(), "other": Waits(matches=False), "far": Waits(first=5, stop=20)}
     readers["unlike"] = Waits(alike=False)

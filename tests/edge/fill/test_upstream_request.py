@@ -21,7 +21,7 @@ def asks(
     route = media_route if profile == "media" else general_route
     asked = route(Request(method, target, raw, 1, keep_alive=True))
     assert not isinstance(asked, str)
-    asked = asked._replace(came=came or ReceivedFrom())
+    asked = asked._replace(received_from=came or ReceivedFrom())
     head = request_head(b"e1", b"up:1", asked, raw, method, 0, None, passing=passing)
     assert head.endswith(b"\r\n\r\n")
     return head[:-4].split(b"\r\n")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.fleet.apply import Changed, State, apply
-from edge.policy.rules import refuses
+from edge.fleet.apply import Changed, FleetState, apply
+from edge.policy.rules import licence_refusal
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.fleet.messages import DOCUMENTS, HOT, KEYS, NOTHING, RULES, SETTINGS, Ack, Nack, Resource, Update, Version
 from kernel.vocabulary import Refusal
@@ -37,25 +37,25 @@ def keys(number: int, *jwks: dict, base: int | None = None, removed=()) -> Updat
 
 
 def test_before_anything_was_heard_nothing_is_licensed_and_nothing_verifies() -> None:
-    assert refuses(State().rules, "film", "DE", 0) is Refusal.COUNTRY
-    assert len(State().keys) == 0
-    assert State().version(RULES) == NOTHING
+    assert licence_refusal(FleetState().rules, "film", "DE", 0) is Refusal.COUNTRY
+    assert len(FleetState().keys) == 0
+    assert FleetState().version(RULES) == NOTHING
 
 
 def test_a_snapshot_is_taken_acknowledged_and_announced() -> None:
     update = rules(
         3, res("title/film", {"allow": ["DE"]}), res("session/s", {"until": None}), res("default", {"default": "allow"})
     )
-    state, effects = apply(State(), update)
+    state, effects = apply(FleetState(), update)
     assert effects == (Ack(RULES, Version("e", 3), "n3"), Changed(RULES, Version("e", 3)))
     assert state.rules.version == 3
-    assert refuses(state.rules, "film", "FR", 0) is Refusal.COUNTRY
-    assert refuses(state.rules, "other", "FR", 0) is None
-    assert state.rules.revoked("s", 1e12)
+    assert licence_refusal(state.rules, "film", "FR", 0) is Refusal.COUNTRY
+    assert licence_refusal(state.rules, "other", "FR", 0) is None
+    assert state.rules.is_revoked("s", 1e12)
 
 
 def test_a_snapshot_replaces_everything() -> None:
-    state, _ = apply(State(), rules(1, res("title/a", {}), ALLOW))
+    state, _ = apply(FleetState(), rules(1, res("title/a", {}), ALLOW))
     state, _ = apply(state, rules(2, res("title/b", {})))
     assert set(state.rules.titles) == {"b"}
     assert state.rules.unlisted is Refusal.COUNTRY
@@ -63,7 +63,7 @@ def test_a_snapshot_replaces_everything() -> None:
 
 def test_a_delta_changes_only_what_it_names() -> None:
     state, _ = apply(
-        State(),
+        FleetState(),
         rules(1, res("title/a", {}), res("title/b", {}), res("session/s", {}), ALLOW),
     )
     state, effects = apply(
@@ -72,11 +72,11 @@ def test_a_delta_changes_only_what_it_names() -> None:
     assert effects[0] == Ack(RULES, Version("e", 2), "n2")
     assert set(state.rules.titles) == {"a"}
     assert not state.rules.sessions
-    assert refuses(state.rules, "a", "DE", 0) is refuses(state.rules, "b", "DE", 0) is Refusal.COUNTRY
+    assert licence_refusal(state.rules, "a", "DE", 0) is licence_refusal(state.rules, "b", "DE", 0) is Refusal.COUNTRY
 
 
 def test_a_delta_over_a_gap_asks_for_a_snapshot() -> None:
-    state, _ = apply(State(), rules(1))
+    state, _ = apply(FleetState(), rules(1))
     for update in (rules(5, base=3), rules(5, base=0), rules(9, base=1, epoch="other")):
         after, effects = apply(state, update)
         assert after is state
@@ -84,13 +84,13 @@ def test_a_delta_over_a_gap_asks_for_a_snapshot() -> None:
 
 
 def test_what_is_old_changes_nothing_and_is_answered_with_what_is_held() -> None:
-    state, _ = apply(State(), rules(5, res("title/a", {})))
+    state, _ = apply(FleetState(), rules(5, res("title/a", {})))
     for update in (rules(5), rules(4), rules(5, base=4), rules(3, base=2, removed=["title/a"])):
         assert apply(state, update) == (state, (Ack(RULES, Version("e", 5), update.nonce),))
 
 
 def test_a_new_epoch_is_taken_though_its_number_is_lower() -> None:
-    state, _ = apply(State(), rules(5, res("title/a", {})))
+    state, _ = apply(FleetState(), rules(5, res("title/a", {})))
     state, _ = apply(state, rules(1, res("title/b", {}), epoch="later"))
     assert state.version(RULES) == Version("later", 1)
     assert set(state.rules.titles) == {"b"}
@@ -111,7 +111,7 @@ def test_a_new_epoch_is_taken_though_its_number_is_lower() -> None:
     ],
 )
 def test_invalid_content_is_refused_whole_and_the_old_state_stays(resource: Resource, told: str) -> None:
-    state, _ = apply(State(), rules(1, res("title/a", {"allow": ["DE"]})))
+    state, _ = apply(FleetState(), rules(1, res("title/a", {"allow": ["DE"]})))
     after, effects = apply(state, rules(2, res("title/b", {}), resource, base=1))
     assert after is state
     (nack,) = effects
@@ -122,19 +122,19 @@ def test_invalid_content_is_refused_whole_and_the_old_state_stays(resource: Reso
 
 
 def test_a_type_from_the_future_is_refused_by_name() -> None:
-    after, (nack,) = apply(State(), replace(rules(1), type="weather"))
-    assert after == State()
+    after, (nack,) = apply(FleetState(), replace(rules(1), type="weather"))
+    assert after == FleetState()
     assert "weather" in nack.error
 
 
 def test_more_than_the_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.fleet.apply.MAX_TITLES", 1)
-    _, (nack,) = apply(State(), rules(1, res("title/a", {}), res("title/b", {})))
+    _, (nack,) = apply(FleetState(), rules(1, res("title/a", {}), res("title/b", {})))
     assert "more than 1 titles" in nack.error
 
 
 def test_keys_rotate_and_the_set_is_named_for_its_version() -> None:
-    state, _ = apply(State(), keys(1, JWK_A))
+    state, _ = apply(FleetState(), keys(1, JWK_A))
     state, _ = apply(state, keys(2, JWK_B, base=1))
     assert {key.kid for key in state.keys} == {"a", "b"}
     assert state.keys.version == "e:2"
@@ -146,7 +146,7 @@ def test_keys_rotate_and_the_set_is_named_for_its_version() -> None:
 
 @pytest.mark.parametrize("jwk", [{"kid": "other"}, [], {**JWK_A, "d": "AAAA"}, {**JWK_A, "x": "AA"}])
 def test_a_key_that_cannot_be_is_refused_and_the_old_keys_stay(jwk: object) -> None:
-    state, _ = apply(State(), keys(1, JWK_B))
+    state, _ = apply(FleetState(), keys(1, JWK_B))
     after, (nack,) = apply(state, Update(KEYS, Version("e", 2), "n", False, 1, (res("a", jwk),)))
     assert after is state
     assert isinstance(nack, Nack)
@@ -163,7 +163,7 @@ def document(kind: str, number: int, *contents: object, **more: object) -> Updat
 @pytest.mark.parametrize(("kind", "content"), [(SETTINGS, {"drain": "3s"}), (HOT, {"rows": []})])
 def test_a_document_is_taken_replaced_and_taken_away(kind: str, content: object) -> None:
     assert kind in DOCUMENTS
-    state, effects = apply(State(), document(kind, 1, content))
+    state, effects = apply(FleetState(), document(kind, 1, content))
     assert effects == (Ack(kind, Version("e", 1), "n"), Changed(kind, Version("e", 1)))
     assert state.documents == {kind: content}
     same, _ = apply(state, document(kind, 1))
@@ -171,7 +171,7 @@ def test_a_document_is_taken_replaced_and_taken_away(kind: str, content: object)
     state, _ = apply(state, document(kind, 2))
     assert state.documents == {}
     assert state.version(kind).number == 2
-    assert state.without(kind) == State()
+    assert state.without_document(kind) == FleetState()
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_document_is_taken_replaced_and_taken_away(kind: str, content: object)
     ],
 )
 def test_a_document_that_cannot_be_is_refused_and_the_old_one_stays(update: Update, told: str) -> None:
-    before, _ = apply(apply(State(), document(SETTINGS, 1, {}))[0], document(HOT, 1, {"rows": []}))
+    before, _ = apply(apply(FleetState(), document(SETTINGS, 1, {}))[0], document(HOT, 1, {"rows": []}))
     state, (nack,) = apply(before, update)
     assert state is before
     assert isinstance(nack, Nack)
@@ -235,17 +235,17 @@ def test_any_order_of_deltas_losses_and_repeats_ends_in_the_same_state(data) -> 
     history = data.draw(histories())
     last = len(history) - 1
     number = st.integers(0, last)
-    state = State()
+    state = FleetState()
     for _ in range(data.draw(st.integers(0, 12))):
         base, to = sorted((data.draw(number), data.draw(number)))
         update = snapshot(history, to) if data.draw(st.booleans()) or base == to else delta(history, base, to)
         state, effects = apply(state, update)
         held = state.version(RULES)
         if held != NOTHING:
-            assert state.rules == apply(State(), snapshot(history, held.number))[0].rules
+            assert state.rules == apply(FleetState(), snapshot(history, held.number))[0].rules
         if isinstance(effects[0], Nack):
             assert effects[0].resync
     held = state.version(RULES)
     final = snapshot(history, last) if held == NOTHING else delta(history, held.number, last)
     state, _ = apply(state, final)
-    assert state.rules == apply(State(), snapshot(history, last))[0].rules
+    assert state.rules == apply(FleetState(), snapshot(history, last))[0].rules

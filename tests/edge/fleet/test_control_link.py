@@ -8,7 +8,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from edge.fleet.control_link import MAX_BACKOFF, MAX_RECEIPTS, Addresses, ControlCallbacks, ControlSender, backoff
+from edge.fleet.control_link import (
+    MAX_BACKOFF,
+    MAX_RECEIPTS,
+    ControlAddresses,
+    ControlCallbacks,
+    ControlSender,
+    backoff_seconds,
+)
 from kernel.errors import UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.messages import NOTHING, Receipt, Report, Version
@@ -16,23 +23,23 @@ from tests.doubles.clock import FakeClock, turns
 
 
 def test_waits_double_up_to_a_most_and_are_spread() -> None:
-    assert [backoff(n, 0.999999) for n in (1, 2, 3)] == pytest.approx([0.2, 0.4, 0.8], rel=1e-3)
-    assert backoff(1, 0.0) == pytest.approx(0.1)
-    assert backoff(10_000, 0.999999) == pytest.approx(MAX_BACKOFF, rel=1e-3)
+    assert [backoff_seconds(n, 0.999999) for n in (1, 2, 3)] == pytest.approx([0.2, 0.4, 0.8], rel=1e-3)
+    assert backoff_seconds(1, 0.0) == pytest.approx(0.1)
+    assert backoff_seconds(10_000, 0.999999) == pytest.approx(MAX_BACKOFF, rel=1e-3)
 
 
 def test_edges_begin_at_different_replicas_and_go_round() -> None:
-    assert {Addresses("abc", spread / 10).next() for spread in range(10)} == set("abc")
-    addresses = Addresses(["a:1", "b:2"], 0.5)
-    assert addresses.latest == "b:2"
+    assert {ControlAddresses("abc", spread / 10).next() for spread in range(10)} == set("abc")
+    addresses = ControlAddresses(["a:1", "b:2"], 0.5)
+    assert addresses.current == "b:2"
     assert [addresses.next() for _ in range(4)] == ["b:2", "a:1", "b:2", "a:1"]
-    assert addresses.latest == "a:1"
+    assert addresses.current == "a:1"
 
 
 def test_who_does_not_listen_need_not() -> None:
     ears = ControlCallbacks()
     assert ears.report() is None
-    assert ears.mark() == NOTHING
+    assert ears.checkpoint() == NOTHING
 
 
 class Line:
@@ -53,11 +60,11 @@ class Stand:
         self.clock = FakeClock()
         self.line: Line | None = Line()
         self.report: Report | None = Report(2.0)
-        self.speaker = ControlSender(self.clock, lambda: self.line, lambda: self.report)  # type: ignore[arg-type,return-value]
+        self.sender = ControlSender(self.clock, lambda: self.line, lambda: self.report)  # type: ignore[arg-type,return-value]
 
     @asynccontextmanager
     async def runs(self) -> AsyncIterator[None]:
-        task = asyncio.ensure_future(self.speaker.run())  # noqa: TID251 (owned by this block)
+        task = asyncio.ensure_future(self.sender.run())  # noqa: TID251 (owned by this block)
         await turns()
         yield
         task.cancel()
@@ -74,7 +81,7 @@ async def test_a_report_goes_out_every_two_seconds_while_connected() -> None:
     assert line is not None
     async with stand.runs():
         assert line.said == []
-        stand.speaker.connected()
+        stand.sender.on_connected()
         await turns()
         assert line.said == [Report(2.0)]
         await stand.clock.advance(6)
@@ -85,7 +92,7 @@ async def test_a_report_goes_out_every_two_seconds_while_connected() -> None:
         await stand.clock.advance(6)
         assert len(line.said) == 4
         stand.line, stand.report = line, Report(3.0)
-        stand.speaker.connected()
+        stand.sender.on_connected()
         await turns()
         assert line.said[4:] == [Report(3.0)]
 
@@ -96,16 +103,16 @@ async def test_receipts_go_at_once_in_their_order_and_outlive_a_lost_stream() ->
     line = stand.line
     assert line is not None
     async with stand.runs():
-        stand.speaker.enqueue_receipt(receipt(1))
-        stand.speaker.enqueue_receipt(receipt(2))
+        stand.sender.enqueue_receipt(receipt(1))
+        stand.sender.enqueue_receipt(receipt(2))
         await turns()
         assert line.said == [receipt(1), receipt(2)]
         line.broken = True
-        stand.speaker.enqueue_receipt(receipt(3))
+        stand.sender.enqueue_receipt(receipt(3))
         await turns()
-        stand.speaker.enqueue_receipt(receipt(4))
+        stand.sender.enqueue_receipt(receipt(4))
         stand.line = Line()
-        stand.speaker.connected()
+        stand.sender.on_connected()
         await turns()
         assert stand.line.said == [receipt(3), receipt(4)]
 
@@ -114,7 +121,7 @@ async def test_receipts_that_wait_are_bounded() -> None:
     stand = Stand()
     line, stand.line, stand.report = stand.line, None, None
     for number in range(MAX_RECEIPTS + 2):
-        stand.speaker.enqueue_receipt(receipt(number))
+        stand.sender.enqueue_receipt(receipt(number))
     stand.line = line
     async with stand.runs():
         await turns()

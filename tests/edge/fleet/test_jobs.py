@@ -12,9 +12,9 @@ import pytest
 import xxhash
 
 from edge.fleet.jobs import (
-    CONTACT_EVERY,
+    CONTACT_SECONDS,
+    LOST_CHECKPOINT,
     SLOT_BYTES,
-    UNKNOWN,
     Checkpoint,
     CheckpointFile,
     JobActions,
@@ -22,7 +22,7 @@ from edge.fleet.jobs import (
     decode_checkpoint,
     encode_slot,
 )
-from edge.fleet.subscribe import START_WITHIN
+from edge.fleet.subscribe import START_TIMEOUT
 from edge.prefetch.background import PrefetchResult
 from kernel.errors import StorageFailed, UpstreamFailed
 from kernel.fetch_reasons import PrefetchEnd
@@ -56,8 +56,8 @@ class Ground:
 
     def restart(self) -> None:
         self.runner = JobRunner(self.file, self.clock, JobActions(self.purge, self.prefetch, self.offload))
-        self.runner.tell = self.did.append
-        self.runner.connected = lambda: self.connected
+        self.runner.send_receipt = self.did.append
+        self.runner.is_connected = lambda: self.connected
 
     async def purge(self, purge: Purge) -> Count:
         self.did.append(purge)
@@ -75,10 +75,10 @@ class Ground:
 
     async def offload(self, work: Callable[[], None]) -> None:
         work()
-        self.did.append(self.runner.kept.version)
+        self.did.append(self.runner.checkpoint.version)
 
     async def __aenter__(self) -> Self:
-        await self.runner.begin()
+        await self.runner.load_checkpoint()
         self.did.clear()
         self.task = asyncio.get_running_loop().create_task(self.runner.run())
         return self
@@ -104,7 +104,7 @@ def ground(tmp_path: Path) -> Ground:
 
 async def test_a_receipt_comes_after_the_purge_and_after_the_mark(ground: Ground):
     async with ground:
-        ground.runner.take(jobs(purge(11)))
+        ground.runner.enqueue(jobs(purge(11)))
         await turns()
         at = Version(EPOCH, 11)
         assert ground.did == [Purge(keys=("k",)), at, Receipt(at, 7)]
@@ -113,8 +113,8 @@ async def test_a_receipt_comes_after_the_purge_and_after_the_mark(ground: Ground
 
 async def test_what_comes_together_shares_one_mark(ground: Ground):
     async with ground:
-        ground.runner.take(jobs(purge(11, "a"), purge(12, "b")))
-        ground.runner.take(jobs(purge(12, "b"), purge(13, "c")))
+        ground.runner.enqueue(jobs(purge(11, "a"), purge(12, "b")))
+        ground.runner.enqueue(jobs(purge(12, "b"), purge(13, "c")))
         await turns()
         assert [one for one in ground.did if isinstance(one, Version)] == [Version(EPOCH, 13)]
         assert [one.job.number for one in ground.did if isinstance(one, Receipt)] == [11, 12, 13]
@@ -124,13 +124,13 @@ async def test_what_comes_together_shares_one_mark(ground: Ground):
 async def test_a_kill_between_purge_and_mark_repeats_the_purge(ground: Ground):
     ground.gate = asyncio.Event()
     async with ground:
-        ground.runner.take(jobs(purge(11)))
+        ground.runner.enqueue(jobs(purge(11)))
         await turns()
     ground.gate = None
     ground.restart()
     async with ground:
-        assert ground.runner.mark() == Version(EPOCH, 10)
-        ground.runner.take(jobs(purge(11)))
+        assert ground.runner.version() == Version(EPOCH, 10)
+        ground.runner.enqueue(jobs(purge(11)))
         await turns()
         assert ground.did[-1] == Receipt(Version(EPOCH, 11), 7)
 
@@ -138,77 +138,77 @@ async def test_a_kill_between_purge_and_mark_repeats_the_purge(ground: Ground):
 @pytest.mark.parametrize("told", [jobs(purge(40), floor=39), jobs(purge(40), floor=11), jobs(head=12, epoch="epoch-2")])
 async def test_too_far_behind_everything_is_dropped_and_the_head_is_the_mark(ground: Ground, told: Jobs):
     async with ground:
-        ground.runner.take(told)
+        ground.runner.enqueue(told)
         await turns()
         head = Version(told.epoch, told.head)
         assert ground.did == [Purge(all=True), head, Receipt(head, 7)]
-        assert not ground.runner.catching_up
+        assert not ground.runner.is_catching_up
 
 
 @pytest.mark.parametrize(("head", "dropped"), [(0, False), (3, True)])
 async def test_an_edge_that_joins_keeps_what_it_has_only_where_nothing_was_ever_purged(tmp_path, head, dropped):
     async with Ground(tmp_path / "new") as ground:
-        ground.runner.take(jobs(head=head))
+        ground.runner.enqueue(jobs(head=head))
         await turns()
         assert (Purge(all=True) in ground.did) is dropped
-        assert ground.runner.mark() == Version(EPOCH, head)
+        assert ground.runner.version() == Version(EPOCH, head)
 
 
 async def test_a_lost_mark_drops_everything_even_of_an_empty_log(ground: Ground):
     ground.file.path.write_bytes(b"damaged")
     async with ground:
-        assert ground.runner.kept.contact == 0.0
-        ground.runner.take(jobs(head=0))
+        assert ground.runner.checkpoint.contact == 0.0
+        ground.runner.enqueue(jobs(head=0))
         await turns()
         assert Purge(all=True) in ground.did
 
 
 async def test_it_catches_up_with_what_control_named_first(ground: Ground):
     async with ground:
-        assert not ground.runner.catching_up
+        assert not ground.runner.is_catching_up
         ground.gate = asyncio.Event()
         ground.runner.on_connected()
-        ground.runner.take(jobs(purge(11), head=12))
-        ground.runner.take(jobs(purge(12), head=13))
+        ground.runner.enqueue(jobs(purge(11), head=12))
+        ground.runner.enqueue(jobs(purge(12), head=13))
         await turns()
-        assert ground.runner.catching_up
-        settled = asyncio.get_running_loop().create_task(ground.runner.settled())
+        assert ground.runner.is_catching_up
+        settled = asyncio.get_running_loop().create_task(ground.runner.wait_until_caught_up())
         ground.gate.set()
         await turns()
-        assert not ground.runner.catching_up
+        assert not ground.runner.is_catching_up
         assert await settled
 
 
 async def test_without_a_word_of_control_nothing_is_settled(ground: Ground):
     async with ground:
-        settled = asyncio.get_running_loop().create_task(ground.runner.settled())
+        settled = asyncio.get_running_loop().create_task(ground.runner.wait_until_caught_up())
         await turns()
-        await ground.clock.advance(START_WITHIN)
+        await ground.clock.advance(START_TIMEOUT)
         assert await settled is False
         ground.connected = False
-        assert await ground.runner.settled() is False
+        assert await ground.runner.wait_until_caught_up() is False
 
 
 async def test_the_contact_is_noted_while_control_is_there(ground: Ground):
     async with ground:
-        ground.runner.take(jobs(head=10))
+        ground.runner.enqueue(jobs(head=10))
         await turns()
-        await ground.clock.advance(CONTACT_EVERY)
+        await ground.clock.advance(CONTACT_SECONDS)
         assert ground.file.load()[0] == Checkpoint(Version(EPOCH, 10), ground.clock.wall())
         there = ground.clock.wall()
         ground.connected = False
-        await ground.clock.advance(3 * CONTACT_EVERY)
+        await ground.clock.advance(3 * CONTACT_SECONDS)
         assert ground.file.load()[0].contact == there
 
 
 async def test_what_goes_wrong_stands_in_the_receipt(ground: Ground):
     async with ground:
         ground.left = 2
-        ground.runner.take(jobs(purge(11)))
+        ground.runner.enqueue(jobs(purge(11)))
         await turns()
         assert "2 files" in ground.did[-1].status
         ground.breaks = RuntimeError("oh")
-        ground.runner.take(jobs(purge(12)))
+        ground.runner.enqueue(jobs(purge(12)))
         await turns()
         assert "failed" in ground.did[-1].status
         ground.breaks, ground.left = None, 0
@@ -216,16 +216,18 @@ async def test_what_goes_wrong_stands_in_the_receipt(ground: Ground):
         async def broken(_: object) -> None:
             raise StorageFailed("no room")
 
-        ground.runner._doors.offload = broken
-        ground.runner.take(jobs(purge(13)))
+        ground.runner._actions.offload = broken
+        ground.runner.enqueue(jobs(purge(13)))
         await turns()
         assert "no room" in ground.did[-1].status
-        assert ground.runner.mark() == Version(EPOCH, 13)
+        assert ground.runner.version() == Version(EPOCH, 13)
 
 
 async def test_what_is_not_understood_drops_everything_or_says_so(ground: Ground):
     async with ground:
-        ground.runner.take(jobs(Job(11, PURGE, b'{"regex": [".*"]}'), Job(12, "bake", b"{}"), Job(13, PREFETCH, b"")))
+        ground.runner.enqueue(
+            jobs(Job(11, PURGE, b'{"regex": [".*"]}'), Job(12, "bake", b"{}"), Job(13, PREFETCH, b""))
+        )
         await turns()
         assert ground.did[0] == Purge(all=True)
         done, unknown, unread = ground.did[2:]
@@ -237,23 +239,23 @@ async def test_what_is_not_understood_drops_everything_or_says_so(ground: Ground
 async def test_a_prefetch_holds_up_no_purge_and_has_its_receipt_when_all_has_come(ground: Ground):
     async with ground:
         urls = {"urls": ["/cdn/eu/t/1", "/cdn/eu/t/2", "/bad"]}
-        ground.runner.take(jobs(Job(11, PREFETCH, json.dumps(urls).encode()), purge(12)))
+        ground.runner.enqueue(jobs(Job(11, PREFETCH, json.dumps(urls).encode()), purge(12)))
         await turns()
         assert [one.job.number for one in ground.did if isinstance(one, Receipt)] == [12]
         ground.prefetches[0][1](None, CAME)
         ground.prefetches[1][1](None, CAME)
-        assert ground.did[-1] == Receipt(Version(EPOCH, 11), 2, 200, "not brought: 1 refused")
-        ground.runner.take(jobs(Job(13, PREFETCH, b'{"urls": []}')))
+        assert ground.did[-1] == Receipt(Version(EPOCH, 11), 2, 200, "not prefetched: 1 refused")
+        ground.runner.enqueue(jobs(Job(13, PREFETCH, b'{"urls": []}')))
         await turns()
         assert ground.did[-1] == Receipt(Version(EPOCH, 13), status=DONE)
 
 
 async def test_more_than_it_can_hold_cuts_the_stream(ground: Ground, monkeypatch):
     monkeypatch.setattr("edge.fleet.jobs.MAX_WAITING", 2)
-    ground.runner.take(jobs(purge(11)))
-    ground.runner.take(jobs(purge(12)))
+    ground.runner.enqueue(jobs(purge(11)))
+    ground.runner.enqueue(jobs(purge(12)))
     with pytest.raises(UpstreamFailed):
-        ground.runner.take(jobs(purge(13)))
+        ground.runner.enqueue(jobs(purge(13)))
 
 
 MARK = Checkpoint(Version("epoch-1", 17), 1_800_000_000.25)
@@ -298,7 +300,7 @@ def test_a_torn_write_leaves_the_mark_before(tmp_path: Path, left: int):
     data[:SLOT_BYTES] = b"\0" * SLOT_BYTES
     file.path.write_bytes(data[: left or 1])
     mark, why = file.load()
-    assert mark == UNKNOWN
+    assert mark == LOST_CHECKPOINT
     assert "damaged" in why
     file.save(number(9))
     assert file.load() == (number(9), "")
@@ -308,7 +310,7 @@ def test_a_file_that_cannot_be_read_or_written_says_so(tmp_path: Path):
     file = CheckpointFile(tmp_path)
     file.path.mkdir()
     mark, why = file.load()
-    assert mark == UNKNOWN
+    assert mark == LOST_CHECKPOINT
     assert "cannot be read" in why
     with pytest.raises(StorageFailed, match="cannot be written"):
         file.save(MARK)

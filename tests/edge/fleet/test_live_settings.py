@@ -20,8 +20,8 @@ def start(**more: str) -> EdgeSettings:
 def test_a_document_lies_over_the_start_and_what_it_leaves_out_is_as_it_was() -> None:
     made = prepare_settings(start(idle_timeout="9s", default_ttl="1s"), {"default_ttl": "60s", "upstream_idle": "2s"})
     assert (made.settings.default_ttl, made.settings.idle_timeout) == (60.0, 9.0)
-    assert made.routes.default.keeps.default == 60
-    assert made.wiring.timeouts.idle == 2.0
+    assert made.routes.default.keep_policy.default == 60
+    assert made.upstreams.timeouts.idle == 2.0
     assert prepare_settings(start(default_ttl="1s"), {}).settings == start(default_ttl="1s")
 
 

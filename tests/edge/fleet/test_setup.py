@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edge.fleet.control_link import ControlCallbacks
-from edge.fleet.jobs import CONTACT_EVERY, Checkpoint
+from edge.fleet.jobs import CONTACT_SECONDS, Checkpoint
 from edge.fleet.setup import (
     catch_up_on_purges,
     connect_receipts,
@@ -74,7 +74,7 @@ def test_without_control_there_are_no_jobs(tmp_path: Path) -> None:
     connect_receipts(None, None)
 
 
-@pytest.mark.parametrize(("contact", "before"), [(0.0, float("inf")), (100.0, -100.0 + CONTACT_EVERY)])
+@pytest.mark.parametrize(("contact", "before"), [(0.0, float("inf")), (100.0, -100.0 + CONTACT_SECONDS)])
 async def test_objects_older_than_the_last_contact_are_marked_stale(monkeypatch, contact: float, before: float):
     async def settled() -> bool:
         return False
@@ -88,7 +88,7 @@ async def test_objects_older_than_the_last_contact_are_marked_stale(monkeypatch,
     monkeypatch.setattr("edge.fleet.setup.mark_stale_before", mark)
     clock, cache = FakeClock(), SimpleNamespace(tiers="tiers")
     checkpoint = Checkpoint(contact=contact and clock.wall() - contact)
-    jobs = SimpleNamespace(settled=settled, kept=checkpoint)
+    jobs = SimpleNamespace(wait_until_caught_up=settled, checkpoint=checkpoint)
     assert await catch_up_on_purges(jobs, cache, clock) == 3  # type: ignore[arg-type]
     assert calls == [("tiers", clock.mono() + before if contact else before)]
 

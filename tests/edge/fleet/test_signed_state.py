@@ -9,9 +9,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import edge.fleet.signed_state as module
-from edge.fleet.apply import State, apply
+from edge.fleet.apply import FleetState, apply
 from edge.fleet.signed_state import SignedState
-from edge.fleet.state_file import Damaged
+from edge.fleet.state_file import DamagedState
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.errors import StorageFailed
 from kernel.fleet.messages import KEYS, RULES, SETTINGS, Resource, Update, Version
@@ -42,12 +42,12 @@ def keeper(folder: Path, pem: bytes | None = CA_PEM, edge: str = "e1") -> Signed
     return SignedState(folder, edge, lambda: pem)
 
 
-def kept(folder: Path, *updates: Update) -> State:
+def kept(folder: Path, *updates: Update) -> FleetState:
     """Keep them, each by itself, as an edge does."""
-    file, state = keeper(folder), State()
+    file, state = keeper(folder), FleetState()
     for update in updates:
         state, _ = apply(state, update)
-        file.keep(state, [update])
+        file.store(state, [update])
     return state
 
 
@@ -78,7 +78,7 @@ def test_another_process_goes_on_where_the_file_ends(tmp_path: Path) -> None:
     file = keeper(tmp_path)
     state = file.load()
     assert state is not None
-    file.keep(state, [rules(8, "d", base=6)])
+    file.store(state, [rules(8, "d", base=6)])
     loaded = keeper(tmp_path).load()
     assert loaded is not None
     assert set(loaded.rules.titles) == {"a", "b", "c", "d"}
@@ -96,7 +96,7 @@ def test_a_line_cut_short_by_a_crash_is_as_if_it_had_not_come_and_is_written_ove
         state = file.load()
         assert state is not None
         assert set(state.rules.titles) == {"a", "b"}
-        file.keep(state, [CHAIN[2]])
+        file.store(state, [CHAIN[2]])
         assert path.read_bytes() == before + line
 
 
@@ -106,7 +106,7 @@ def test_no_damage_is_loaded(tmp_path: Path) -> None:
     data = path.read_bytes()
     for place in range(0, len(data) - 1, 37):
         path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
-        with pytest.raises(Damaged):
+        with pytest.raises(DamagedState):
             keeper(tmp_path).load()
     assert (tmp_path / "state.signed.damaged-1").exists()
     assert not path.exists()
@@ -126,11 +126,11 @@ def test_no_damage_is_loaded(tmp_path: Path) -> None:
     ],
 )
 def test_what_was_put_together_by_somebody_else_is_refused(tmp_path: Path, updates: list[Update], why: str) -> None:
-    from edge.fleet.state_file import line_of
+    from edge.fleet.state_file import encode_update
 
-    lines = b"".join(map(line_of, updates))
+    lines = b"".join(map(encode_update, updates))
     (tmp_path / "state.signed").write_bytes(b"matinee-edge-state 2\n" + lines)
-    with pytest.raises(Damaged, match=why):
+    with pytest.raises(DamagedState, match=why):
         keeper(tmp_path).load()
 
 
@@ -139,7 +139,7 @@ def test_the_file_of_another_fleet_or_edge_is_refused(tmp_path: Path) -> None:
     data = (tmp_path / "state.signed").read_bytes()
     for file in (keeper(tmp_path, OTHER_PEM), keeper(tmp_path, edge="e2")):
         (tmp_path / "state.signed").write_bytes(data)
-        with pytest.raises(Damaged):
+        with pytest.raises(DamagedState):
             file.load()
 
 
@@ -148,15 +148,15 @@ def test_before_it_has_joined_an_edge_believes_nothing(tmp_path: Path) -> None:
     file = keeper(tmp_path, None)
     assert file.load() is None
     with pytest.raises(NotSigned, match="not joined"):
-        file.check(CHAIN[0])
+        file.verify(CHAIN[0])
 
 
 def test_useless_lines_are_left_out_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MIN_DEAD", 2_000)
-    file, state, longest = keeper(tmp_path), State(), 0
+    monkeypatch.setattr(module, "MIN_DEAD_BYTES", 2_000)
+    file, state, longest = keeper(tmp_path), FleetState(), 0
     for update in (rules(1, "a"), rules(2, "b", base=1), *(document(n) for n in range(3, 60))):
         state, _ = apply(state, update)
-        file.keep(state, [update])
+        file.store(state, [update])
         longest = max(longest, (tmp_path / "state.signed").stat().st_size)
     assert longest < 5_000
     loaded = keeper(tmp_path).load()
@@ -168,23 +168,23 @@ def test_useless_lines_are_left_out_in_time(tmp_path: Path, monkeypatch: pytest.
 def test_many_deltas_ask_for_a_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_DELTAS", 2)
     file = keeper(tmp_path)
-    file.keep(State(), [rules(1, "a")])
+    file.store(FleetState(), [rules(1, "a")])
     for number in range(2, 5):
-        assert not file.is_full(RULES)
-        file.keep(State(), [rules(number, "b", base=number - 1)])
-    assert file.is_full(RULES)
-    assert not file.is_full(KEYS)
-    file.keep(State(), [rules(5, "c")])
-    assert not file.is_full(RULES)
+        assert not file.wants_snapshot(RULES)
+        file.store(FleetState(), [rules(number, "b", base=number - 1)])
+    assert file.wants_snapshot(RULES)
+    assert not file.wants_snapshot(KEYS)
+    file.store(FleetState(), [rules(5, "c")])
+    assert not file.wants_snapshot(RULES)
 
 
 def test_what_could_not_be_written_is_written_the_next_time(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file, not a folder")
     file = keeper(tmp_path / "taken")
     with pytest.raises(StorageFailed, match=r"state\.signed cannot be written"):
-        file.keep(State(), [CHAIN[0]])
+        file.store(FleetState(), [CHAIN[0]])
     (tmp_path / "taken").unlink()
-    file.keep(State(), [CHAIN[1]])
+    file.store(FleetState(), [CHAIN[1]])
     loaded = keeper(tmp_path / "taken").load()
     assert loaded is not None
     assert set(loaded.versions) == {RULES, SETTINGS}
@@ -192,12 +192,12 @@ def test_what_could_not_be_written_is_written_the_next_time(tmp_path: Path) -> N
 
 def test_a_file_that_is_gone_is_begun_anew_from_the_next_snapshots(tmp_path: Path) -> None:
     file = keeper(tmp_path)
-    file.keep(State(), [rules(1, "a")])
+    file.store(FleetState(), [rules(1, "a")])
     (tmp_path / "state.signed").unlink()
     with pytest.raises(StorageFailed):
-        file.keep(State(), [rules(2, "b", base=1)])
-    assert file.is_full(RULES)
-    file.keep(State(), [rules(3, "c")])
+        file.store(FleetState(), [rules(2, "b", base=1)])
+    assert file.wants_snapshot(RULES)
+    file.store(FleetState(), [rules(3, "c")])
     loaded = keeper(tmp_path).load()
     assert loaded is not None
     assert set(loaded.rules.titles) == {"c"}
@@ -207,7 +207,7 @@ def test_a_document_of_another_release_is_left_out(tmp_path: Path) -> None:
     kept(tmp_path, rules(1, "a"))
     file = keeper(tmp_path)
     assert file.load() is not None
-    file.keep(State(), [document(5, b"[]")])
+    file.store(FleetState(), [document(5, b"[]")])
     loaded = keeper(tmp_path).load()
     assert loaded is not None
     assert set(loaded.versions) == {RULES}

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.fleet.apply import State, apply
+from edge.fleet.apply import FleetState, apply
 from edge.fleet.state_file import (
-    DAMAGED_KEPT,
-    Damaged,
+    MAX_DAMAGED_FILES,
+    DamagedState,
     StateFile,
-    decode,
-    encode,
+    decode_state,
+    encode_state,
     journal_head,
     journal_lines,
     replay_journal,
@@ -30,7 +30,7 @@ from kernel.fleet.messages import KEYS, NOTHING, RULES, SETTINGS, Resource, Upda
 from kernel.vocabulary import Refusal
 
 JWK = public_jwks(generate_ed25519_pem(), "k")["keys"][0]
-STATE = State(
+STATE = FleetState(
     rules=Rules(7, Refusal.COUNTRY, {"film": Licence(allow=frozenset({"DE"}))}, {"s": inf, "t": 60.0}),
     keys=KeySet.from_jwks({"keys": [JWK]}, "e:3"),
     jwks={"k": JWK},
@@ -41,7 +41,7 @@ STATE = State(
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     file = StateFile(tmp_path / "new" / "folder")
     assert file.load() is None
-    file.save(STATE)
+    file.write_whole(STATE)
     loaded = file.load()
     assert loaded is not None
     assert (loaded.rules, dict(loaded.versions), dict(loaded.jwks)) == (STATE.rules, STATE.versions, STATE.jwks)
@@ -52,7 +52,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
 
 
 def test_the_state_before_anything_was_heard_can_be_kept_too() -> None:
-    assert decode(encode(State())) == State()
+    assert decode_state(encode_state(FleetState())) == FleetState()
 
 
 def delta(number: int, content_id: str, content: bytes = b'{"allow":["DE"]}') -> Update:
@@ -60,7 +60,7 @@ def delta(number: int, content_id: str, content: bytes = b'{"allow":["DE"]}') ->
     return Update(RULES, Version("e", number), "n", snapshot=False, base=number - 1, resources=(resource,))
 
 
-def taken(state: State, *updates: Update) -> State:
+def taken(state: FleetState, *updates: Update) -> FleetState:
     for update in updates:
         state, _ = apply(state, update)
     return state
@@ -68,19 +68,19 @@ def taken(state: State, *updates: Update) -> State:
 
 def test_small_updates_are_appended_and_a_long_journal_begins_a_new_file(tmp_path: Path) -> None:
     file, state = StateFile(tmp_path), STATE
-    file.save(state)
+    file.write_whole(state)
     whole = file.path.read_bytes()
     for number in range(8, 12):
         update = delta(number, f"film-{number}")
         state = taken(state, update)
-        file.keep(state, [update])
+        file.store(state, [update])
         assert file.path.read_bytes() == whole
         loaded = StateFile(tmp_path).load()
         assert loaded is not None
         assert loaded.rules == state.rules
     big = replace(delta(12, "x"), resources=tuple(Resource(f"title/b{n}", 12, b"{}") for n in range(5_000)))
     state = taken(state, big)
-    file.keep(state, [big])
+    file.store(state, [big])
     assert file.path.read_bytes() != whole
     assert file.journal.read_bytes().count(b"\n") == 1
     loaded = StateFile(tmp_path).load()
@@ -90,10 +90,10 @@ def test_small_updates_are_appended_and_a_long_journal_begins_a_new_file(tmp_pat
 
 def test_the_first_write_of_a_process_and_a_snapshot_are_whole(tmp_path: Path) -> None:
     file = StateFile(tmp_path)
-    file.keep(STATE, [delta(7, "film")])
+    file.store(STATE, [delta(7, "film")])
     assert file.load() is not None
     snapshot = replace(delta(9, "other"), snapshot=True)
-    file.keep(taken(STATE, snapshot), [delta(8, "film"), snapshot])
+    file.store(taken(STATE, snapshot), [delta(8, "film"), snapshot])
     loaded = file.load()
     assert loaded is not None
     assert set(loaded.rules.titles) == {"other"}
@@ -102,11 +102,11 @@ def test_the_first_write_of_a_process_and_a_snapshot_are_whole(tmp_path: Path) -
 def test_a_journal_of_a_state_before_is_not_read(tmp_path: Path) -> None:
     """A crash between the new state and its new journal, a new epoch having begun."""
     file = StateFile(tmp_path)
-    file.save(STATE)
-    file.keep(taken(STATE, delta(8, "gone")), [delta(8, "gone")])
+    file.write_whole(STATE)
+    file.store(taken(STATE, delta(8, "gone")), [delta(8, "gone")])
     journal = file.journal.read_bytes()
     anew = replace(STATE, versions={RULES: Version("f", 1), KEYS: Version("f", 0)})
-    file.save(anew)
+    file.write_whole(anew)
     file.journal.write_bytes(journal)
     loaded = StateFile(tmp_path).load()
     assert loaded is not None
@@ -117,12 +117,12 @@ def test_a_journal_of_a_state_before_is_not_read(tmp_path: Path) -> None:
 
 def test_a_damaged_journal_is_set_aside_with_its_state(tmp_path: Path) -> None:
     file = StateFile(tmp_path)
-    file.save(STATE)
+    file.write_whole(STATE)
     for number in (8, 9):
-        file.keep(STATE, [delta(number, f"film-{number}")])
+        file.store(STATE, [delta(number, f"film-{number}")])
     data = file.journal.read_bytes()
     file.journal.write_bytes(data.replace(b"film-8", b"film-7"))
-    with pytest.raises(Damaged, match="line 1 of its journal") as caught:
+    with pytest.raises(DamagedState, match="line 1 of its journal") as caught:
         StateFile(tmp_path).load()
     assert caught.value.kept_as == tmp_path / "state.json.damaged-1"
     assert (tmp_path / "state.journal.damaged-1").exists()
@@ -131,36 +131,36 @@ def test_a_damaged_journal_is_set_aside_with_its_state(tmp_path: Path) -> None:
 
 def test_a_journal_that_cannot_be_written_makes_the_next_write_whole(tmp_path: Path) -> None:
     file = StateFile(tmp_path)
-    file.save(STATE)
+    file.write_whole(STATE)
     file.journal.unlink()
     with pytest.raises(StorageFailed, match=r"state\.journal cannot be written"):
-        file.keep(STATE, [delta(8, "film")])
-    file.keep(taken(STATE, delta(8, "film"), delta(9, "other")), [delta(9, "other")])
+        file.store(STATE, [delta(8, "film")])
+    file.store(taken(STATE, delta(8, "film"), delta(9, "other")), [delta(9, "other")])
     loaded = StateFile(tmp_path).load()
     assert loaded is not None
     assert "other" in loaded.rules.titles
 
 
 def test_no_damage_of_one_byte_is_read(tmp_path: Path) -> None:
-    data = encode(STATE)
+    data = encode_state(STATE)
     for place in range(0, len(data), 7):
         with pytest.raises(ValueError, match=r".+"):
-            decode(data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :])
+            decode_state(data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :])
     for length in (0, 10, len(data) - 1):
         with pytest.raises(ValueError, match=r".+"):
-            decode(data[:length])
+            decode_state(data[:length])
     with pytest.raises(ValueError, match="bytes"):
-        decode(data + b" ")
+        decode_state(data + b" ")
 
 
 def test_a_damaged_file_is_kept_under_a_name_of_its_own(tmp_path: Path) -> None:
     file = StateFile(tmp_path)
-    for number in range(1, DAMAGED_KEPT + 3):
+    for number in range(1, MAX_DAMAGED_FILES + 3):
         file.path.write_bytes(b"junk %d" % number)
-        with pytest.raises(Damaged) as caught:
+        with pytest.raises(DamagedState) as caught:
             file.load()
         kept = caught.value.kept_as
-        assert kept == tmp_path / f"state.json.damaged-{min(number, DAMAGED_KEPT)}"
+        assert kept == tmp_path / f"state.json.damaged-{min(number, MAX_DAMAGED_FILES)}"
         assert kept.read_bytes() == b"junk %d" % number
         assert kept.name in str(caught.value)
         assert file.load() is None
@@ -182,16 +182,16 @@ def test_a_whole_file_with_wrong_content_is_refused(body: bytes) -> None:
 
     head = b"matinee-edge-state 1 xxh3=%s bytes=%d\n" % (xxhash.xxh3_128_hexdigest(body).encode(), len(body))
     with pytest.raises(ValueError, match=r".+"):
-        decode(head + body)
+        decode_state(head + body)
 
 
 def test_a_folder_that_cannot_be_written_is_a_storage_failure_and_leaves_no_part(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file, not a folder")
     with pytest.raises(StorageFailed, match=r"state\.json cannot be written"):
-        StateFile(tmp_path / "taken").save(STATE)
+        StateFile(tmp_path / "taken").write_whole(STATE)
     (tmp_path / "state.json").mkdir()
     with pytest.raises(StorageFailed):
-        StateFile(tmp_path).save(STATE)
+        StateFile(tmp_path).write_whole(STATE)
     assert not (tmp_path / "state.json.part").exists()
     with pytest.raises(StorageFailed, match="cannot be read"):
         StateFile(tmp_path).load()
@@ -205,20 +205,20 @@ def settings_update(number: int, document: bytes) -> Update:
 def test_documents_are_kept_in_the_journal_and_in_the_file(tmp_path: Path) -> None:
     """However large the catalogue, a document of a few hundred bytes does not write it anew."""
     file, update = StateFile(tmp_path), settings_update(9, b'{"default_ttl":"9s"}')
-    file.save(STATE)
+    file.write_whole(STATE)
     before = file.path.stat().st_ino
     state = taken(STATE, update)
-    file.keep(state, [update])
+    file.store(state, [update])
     assert file.path.stat().st_ino == before
     for _ in range(2):
         loaded = StateFile(tmp_path).load()
         assert loaded is not None
         assert loaded.documents == {SETTINGS: {"default_ttl": "9s"}}
         assert loaded.version(SETTINGS).number == 9
-        StateFile(tmp_path).save(loaded)
+        StateFile(tmp_path).write_whole(loaded)
     gone = taken(loaded, settings_update(10, b""))
-    assert decode(encode(gone)).documents == {}
-    assert decode(encode(gone)).version(SETTINGS).number == 10
+    assert decode_state(encode_state(gone)).documents == {}
+    assert decode_state(encode_state(gone)).version(SETTINGS).number == 10
 
 
 def test_a_document_that_another_release_took_is_left_out_and_the_rest_is_in_force(tmp_path: Path) -> None:
@@ -226,12 +226,12 @@ def test_a_document_that_another_release_took_is_left_out_and_the_rest_is_in_for
     strange = replace(
         STATE, documents={SETTINGS: {"from_the_future": 1}}, versions={**STATE.versions, SETTINGS: Version("e", 9)}
     )
-    file.save(strange)
+    file.write_whole(strange)
     loaded = file.load()
     assert loaded is not None
     assert loaded.rules == STATE.rules
     assert (loaded.documents, loaded.version(SETTINGS)) == ({}, NOTHING)
-    file.keep(strange, [replace(update, resources=(Resource(SETTINGS, 9, b'{"from_the_future":1}'),))])
+    file.store(strange, [replace(update, resources=(Resource(SETTINGS, 9, b'{"from_the_future":1}'),))])
     loaded = file.load()
     assert loaded is not None
     assert (loaded.rules, loaded.documents) == (STATE.rules, {})
@@ -251,7 +251,7 @@ def test_a_process_killed_at_any_call_leaves_the_old_state_or_the_new_one(
     real = {name: getattr(os, name) for name in ("open", "fsync", "fdopen")} | {"replace": Path.replace}
     for number in range(1, 20):
         file = StateFile(tmp_path / str(number))
-        file.save(STATE)
+        file.write_whole(STATE)
         left = number
 
         def dies(name: str, *args: object, **more: object) -> object:
@@ -266,7 +266,7 @@ def test_a_process_killed_at_any_call_leaves_the_old_state_or_the_new_one(
                 patched.setattr(f"os.{name}", partial(dies, name))
             patched.setattr(Path, "replace", lambda *args: dies("replace", *args))
             try:
-                file.save(new) if whole else file.keep(new, [update])
+                file.write_whole(new) if whole else file.store(new, [update])
             except Killed:
                 pass
             else:
@@ -292,30 +292,30 @@ UPDATES = (update(1, "a", snapshot=True), update(2, "b"), update(3, "c", "title/
 
 
 def test_what_was_taken_is_taken_again() -> None:
-    state = State()
+    state = FleetState()
     for one in UPDATES:
         state, _ = apply(state, one)
-    assert replay_journal(State(), journal_head(BASE) + journal_lines(UPDATES), BASE) == state
+    assert replay_journal(FleetState(), journal_head(BASE) + journal_lines(UPDATES), BASE) == state
 
 
 def test_a_line_that_was_cut_short_is_as_if_it_had_not_come() -> None:
     journal = journal_head(BASE) + journal_lines(UPDATES)
-    before = replay_journal(State(), journal_head(BASE) + journal_lines(UPDATES[:2]), BASE)
+    before = replay_journal(FleetState(), journal_head(BASE) + journal_lines(UPDATES[:2]), BASE)
     for cut in range(1, len(journal_lines(UPDATES[2:]))):
-        assert replay_journal(State(), journal[:-cut], BASE) == before
+        assert replay_journal(FleetState(), journal[:-cut], BASE) == before
 
 
 @pytest.mark.parametrize("journal", [b"", b"junk", journal_head(b"another") + b"junk\n"])
 def test_the_journal_of_another_state_is_not_read(journal: bytes) -> None:
-    assert replay_journal(State(), journal, BASE) == State()
+    assert replay_journal(FleetState(), journal, BASE) == FleetState()
 
 
 def test_damage_is_told_with_its_line() -> None:
     journal = journal_head(BASE) + journal_lines(UPDATES)
     with pytest.raises(ValueError, match="line 2 of its journal has a wrong checksum"):
-        replay_journal(State(), journal.replace(b"title/b", b"title/x"), BASE)
+        replay_journal(FleetState(), journal.replace(b"title/b", b"title/x"), BASE)
     with pytest.raises(ValueError, match="line 1 of its journal does not fit"):
-        replay_journal(State(), journal_head(BASE) + journal_lines(UPDATES[1:]), BASE)
+        replay_journal(FleetState(), journal_head(BASE) + journal_lines(UPDATES[1:]), BASE)
 
 
 @pytest.mark.parametrize(
@@ -327,4 +327,4 @@ def test_a_line_that_is_no_update_is_damage(body: bytes) -> None:
 
     line = xxhash.xxh3_64_hexdigest(body).encode() + b" " + body + b"\n"
     with pytest.raises(ValueError, match=r".+"):
-        replay_journal(State(), journal_head(BASE) + line, BASE)
+        replay_journal(FleetState(), journal_head(BASE) + line, BASE)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from edge.fleet.apply import State
+from edge.fleet.apply import FleetState
 from edge.fleet.control_link import MAX_BACKOFF
 from edge.fleet.state_file import StateFile
 from edge.fleet.subscribe import Subscriber
-from edge.policy.rules import refuses
+from edge.policy.rules import licence_refusal
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.errors import StorageFailed
 from kernel.fleet.messages import KEYS, RULES, TITLE, Applied, Hello, Update
@@ -38,11 +38,11 @@ class Picky(StateFile):
     believes = True
     full = False
 
-    def check(self, update: Update) -> None:
+    def verify(self, update: Update) -> None:
         if not self.believes:
             raise NotSigned(f"{update.type} is not signed")
 
-    def is_full(self, kind: str) -> bool:
+    def wants_snapshot(self, kind: str) -> bool:
         return self.full and kind == RULES
 
 
@@ -50,7 +50,7 @@ class Node:
     """An edge reduced to what control changes."""
 
     def __init__(self, control: MemoryControl, folder: Path, clock: FakeClock, keeper: StateFile | None = None) -> None:
-        self.seen: list[State] = []
+        self.seen: list[FleetState] = []
         self.clock = clock
         self.subscriber = Subscriber(
             Hello("e1", region="eu", address="127.0.0.1:8081", admin="127.0.0.1:9081"),
@@ -59,12 +59,12 @@ class Node:
             clock,
             self.seen.append,
             connect=control.connect,
-            keeper=keeper,
+            store=keeper,
             jitter=lambda: 0.0,
         )
 
     def refuses(self, content_id: str, country: str) -> Refusal | None:
-        return refuses(self.subscriber.state.rules, content_id, country, 0)
+        return licence_refusal(self.subscriber.state.rules, content_id, country, 0)
 
     @asynccontextmanager
     async def runs(self) -> AsyncIterator[Node]:
@@ -90,9 +90,9 @@ async def test_an_edge_gets_all_at_start_and_every_change_after(tmp_path: Path, 
         control.publishes("film", allow=["DE", "FR"])
         control.rotates_keys(JWKS)
         async with Node(control, tmp_path, clock).runs() as node:
-            await asyncio.wait_for(node.subscriber.started(), 10)
-            assert node.subscriber.connected
-            assert not node.subscriber.degraded
+            await asyncio.wait_for(node.subscriber.wait_until_started(), 10)
+            assert node.subscriber.is_connected
+            assert not node.subscriber.is_degraded
             assert node.refuses("film", "FR") is None
             assert node.subscriber.state.keys.find("k1") is not None
             assert node.refuses("unlisted", "FR") is Refusal.COUNTRY
@@ -100,7 +100,7 @@ async def test_an_edge_gets_all_at_start_and_every_change_after(tmp_path: Path, 
             await until(lambda: node.refuses("film", "FR") is Refusal.COUNTRY)
             assert node.seen[-1] is node.subscriber.state
             control.revokes("s1")
-            await until(lambda: node.subscriber.state.rules.revoked("s1", 1e12))
+            await until(lambda: node.subscriber.state.rules.is_revoked("s1", 1e12))
             control.withdraws("film")
             await until(lambda: node.refuses("film", "DE") is Refusal.COUNTRY)
 
@@ -123,7 +123,7 @@ async def test_a_killed_edge_with_control_down_still_refuses(tmp_path: Path, clo
     async with MemoryControl(clock) as control:
         control.publishes("film", allow=["DE", "FR"])
         async with Node(control, tmp_path, clock).runs() as node:
-            await node.subscriber.started()
+            await node.subscriber.wait_until_started()
             control.publishes("film", allow=["DE"])
             number = control.desired.version(RULES).number
             await until(lambda: (edge := control.edge("e1")) and edge.applied.get(RULES) == number)
@@ -132,33 +132,33 @@ async def test_a_killed_edge_with_control_down_still_refuses(tmp_path: Path, clo
             await until(lambda: again.seen)
             assert again.refuses("film", "FR") is Refusal.COUNTRY
             assert again.refuses("film", "DE") is None
-            assert not again.subscriber.connected
+            assert not again.subscriber.is_connected
             await until(lambda: "control is down" in again.subscriber.last_error)
-            assert not again.subscriber.degraded
-            started = asyncio.ensure_future(again.subscriber.started())  # noqa: TID251 (awaited below)
+            assert not again.subscriber.is_degraded
+            started = asyncio.ensure_future(again.subscriber.wait_until_started())  # noqa: TID251 (awaited below)
             await asyncio.sleep(0)
             assert not started.done()
             clock.move(5)
             await started
-            assert again.subscriber.degraded
+            assert again.subscriber.is_degraded
             control.comes_back()
-            await until(lambda: clock.move(1) or again.subscriber.connected)
-            assert not again.subscriber.degraded
+            await until(lambda: clock.move(1) or again.subscriber.is_connected)
+            assert not again.subscriber.is_degraded
             assert again.subscriber.last_error == ""
 
 
 async def test_a_loss_is_made_good_by_a_delta_with_growing_waits_between(tmp_path: Path, clock: FakeClock) -> None:
     async with MemoryControl(clock) as control, Node(control, tmp_path, clock).runs() as node:
         control.publishes("film", allow=["DE", "FR"])
-        await until(lambda: node.refuses("film", "DE") is None and node.subscriber.connected)
+        await until(lambda: node.refuses("film", "DE") is None and node.subscriber.is_connected)
         await control.goes_down()
-        await until(lambda: not node.subscriber.connected)
+        await until(lambda: not node.subscriber.is_connected)
         assert node.refuses("film", "FR") is None
-        assert not node.subscriber.degraded
+        assert not node.subscriber.is_degraded
         control.publishes("film", allow=["DE"])
         before = control.connections
         await until(lambda: clock.move(MAX_BACKOFF) or clock.mono() > 100)
-        assert node.subscriber.degraded
+        assert node.subscriber.is_degraded
         control.comes_back()
         await until(lambda: clock.move(1) or node.refuses("film", "FR") is Refusal.COUNTRY)
         assert control.connections == before + 1
@@ -183,14 +183,14 @@ async def test_a_control_that_lost_its_history_holds_edges_until_a_new_epoch(tmp
 async def test_a_bad_version_is_refused_once_and_the_next_good_one_taken(tmp_path: Path, clock: FakeClock) -> None:
     async with MemoryControl(clock) as control, Node(control, tmp_path, clock).runs() as node:
         control.publishes("film", allow=["DE"])
-        await until(lambda: node.refuses("film", "DE") is None and node.subscriber.connected)
+        await until(lambda: node.refuses("film", "DE") is None and node.subscriber.is_connected)
         control.says(RULES, TITLE + "bad", b'{"allow": ["Germany"]}')
         await until(lambda: control.fanout.refusals == 1)
         assert "title/bad.allow[0]" in node.subscriber.last_error
         assert node.refuses("film", "DE") is None
         await control.goes_down()
         control.comes_back()
-        await until(lambda: clock.move(1) or node.subscriber.connected)
+        await until(lambda: clock.move(1) or node.subscriber.is_connected)
         assert control.fanout.refusals == 0  # not sent again on the new connection either
         control.rotates_keys(JWKS)
         await until(lambda: len(node.subscriber.state.keys) == 1)
@@ -218,13 +218,13 @@ async def test_a_full_disk_is_told_and_the_rules_are_in_force_all_the_same(
 ) -> None:
     full = True
 
-    def save(self: StateFile, state: State) -> None:
+    def save(self: StateFile, state: FleetState) -> None:
         if full:
             raise StorageFailed("no space left")
         real(self, state)
 
-    real = StateFile.save
-    monkeypatch.setattr(StateFile, "save", save)
+    real = StateFile.write_whole
+    monkeypatch.setattr(StateFile, "write_whole", save)
     async with MemoryControl(clock) as control, Node(control, tmp_path, clock).runs() as node:
         control.publishes("film")
         await until(lambda: (edge := control.edge("e1")) and "rules on disk" in edge.errors)
@@ -240,7 +240,7 @@ async def test_a_big_snapshot_is_worked_out_beside_the_loop(tmp_path: Path, cloc
         for number in range(1_200):
             control.publishes(f"film-{number}", allow=["DE"])
         async with Node(control, tmp_path, clock).runs() as node:
-            await asyncio.wait_for(node.subscriber.started(), 10)
+            await asyncio.wait_for(node.subscriber.wait_until_started(), 10)
             assert len(node.subscriber.state.rules.titles) == 1_200
 
 
@@ -249,7 +249,7 @@ async def test_what_is_not_signed_is_refused_and_changes_nothing(tmp_path: Path,
     async with MemoryControl(clock) as control:
         control.publishes("film", allow=["DE"])
         async with Node(control, tmp_path, clock, keeper).runs() as node:
-            await asyncio.wait_for(node.subscriber.started(), 10)
+            await asyncio.wait_for(node.subscriber.wait_until_started(), 10)
             keeper.believes = False
             control.publishes("film", allow=["FR"])
             await until(lambda: "is not signed" in node.subscriber.last_error)
@@ -264,11 +264,11 @@ async def test_where_many_deltas_are_kept_a_snapshot_comes_instead(tmp_path: Pat
     async with MemoryControl(clock) as control:
         control.publishes("film", allow=["DE"])
         async with Node(control, tmp_path, clock, keeper).runs() as node:
-            await asyncio.wait_for(node.subscriber.started(), 10)
+            await asyncio.wait_for(node.subscriber.wait_until_started(), 10)
             kept.clear()
             keeper.full = True
-            keep = keeper.keep
-            keeper.keep = lambda state, updates: (  # type: ignore[method-assign]
+            keep = keeper.store
+            keeper.store = lambda state, updates: (  # type: ignore[method-assign]
                 kept.extend(update.snapshot for update in updates),
                 keep(state, updates),
             )
@@ -284,7 +284,7 @@ async def test_what_is_applied_is_said_once_in_a_connection(tmp_path: Path, cloc
         said: list[object] = []
         control.fanout.on_answer.append(lambda _, answer: said.append(answer) if isinstance(answer, Applied) else None)
         async with Node(control, tmp_path, clock).runs() as node:
-            await asyncio.wait_for(node.subscriber.started(), 10)
+            await asyncio.wait_for(node.subscriber.wait_until_started(), 10)
             for country in ("DE", "FR", "CH"):
                 control.publishes("film", allow=[country])
                 version = control.desired.version(RULES)

@@ -5,7 +5,7 @@ import ipaddress
 
 import pytest
 
-from edge.policy.authorise import TokenMemo, authorise, authorise_request, tallest
+from edge.policy.authorise import TokenMemo, authorise, authorise_request, max_height
 from edge.policy.route import MEDIA, find_token, media_route, without_token
 from edge.policy.rules import Rules
 from edge.wire.request import Request
@@ -135,13 +135,13 @@ def test_a_remembered_token_is_checked_again_in_all_that_changes():
 def test_new_keys_empty_the_memo_and_the_same_keys_do_not():
     memo, given = TokenMemo(KEYS), token()
     permit = memo.permit(given)
-    memo.use(KeySet.from_jwks({"keys": [KEY.public_jwk("k")]}))
+    memo.use_keys(KeySet.from_jwks({"keys": [KEY.public_jwk("k")]}))
     assert memo.permit(given) is permit
-    memo.use(KeySet.from_jwks({"keys": [OTHER.public_jwk("k")]}))
+    memo.use_keys(KeySet.from_jwks({"keys": [OTHER.public_jwk("k")]}))
     assert memo.permit(given) is Refusal.TOKEN_SIGNATURE
-    memo.use(KEYS)
+    memo.use_keys(KEYS)
     assert isinstance(memo.permit(given), Permit)
-    memo.use(NO_KEYS)
+    memo.use_keys(NO_KEYS)
     assert memo.permit(given) is Refusal.TOKEN_KEY
     assert memo.keys is NO_KEYS
 
@@ -181,7 +181,7 @@ def test_a_refused_token_is_answered_from_memory():
     ],
 )
 def test_the_tallest_rendition_that_a_folder_names(folder, lines):
-    assert tallest(folder) == lines
+    assert max_height(folder) == lines
 
 
 @pytest.mark.parametrize(

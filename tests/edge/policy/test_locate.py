@@ -123,11 +123,11 @@ def test_a_file_that_is_no_database_stops_the_start(tmp_path, content):
     ],
 )
 def test_forwarded_for_is_read_from_the_right_and_only_from_trusted_proxies(peer, lines, viewer):
-    assert Locator(trusted_proxies=PROXIES).viewer(peer, lines) == viewer
+    assert Locator(trusted_proxies=PROXIES).viewer_address(peer, lines) == viewer
 
 
 def test_nobody_is_trusted_unless_said():
-    assert Locator().viewer("10.0.0.1", [b"203.0.113.9"]) == "10.0.0.1"
+    assert Locator().viewer_address("10.0.0.1", [b"203.0.113.9"]) == "10.0.0.1"
 
 
 def test_a_located_viewer_behind_a_proxy(database):

@@ -2,14 +2,14 @@
 
 import pytest
 
-from edge.policy.profile import EVERYTHING, NOTHING, PROFILES, KeyedQuery, end_to_end
+from edge.policy.profile import KEY_EVERYTHING, KEY_NOTHING, PROFILES, KeyedQuery, end_to_end
 
 MEDIA, GENERAL = PROFILES["media"], PROFILES["general"]
 CONDITIONS = (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range")
 
 
 def to(profile, request, **more):
-    return end_to_end(request, profile.asks_with, **more)
+    return end_to_end(request, profile.forwarded_fields, **more)
 
 
 def names(fields):
@@ -50,7 +50,7 @@ def test_conditions_of_a_get_are_answered_here_and_of_other_methods_upstream(nam
 def test_methods_and_bodies():
     assert MEDIA.methods == {b"GET", b"HEAD", b"OPTIONS"}
     assert GENERAL.methods is None
-    assert (MEDIA.body, GENERAL.body > 0) == (0, True)
+    assert (MEDIA.max_body, GENERAL.max_body > 0) == (0, True)
 
 
 @pytest.mark.parametrize("name", ["x-forwarded-host", "x-http-method-override", "x_forwarded_host", "front-end-https"])
@@ -63,23 +63,23 @@ def test_what_the_player_says_to_the_edge_ends_here():
 
 
 def test_what_media_drops_of_a_response_it_says_itself_or_not_at_all():
-    said = {line.split(b":")[0].lower() for line in MEDIA.lines.split(b"\r\n") if line}
-    assert said <= MEDIA.drops | MEDIA.cors.replaced
-    assert {b"set-cookie", b"server"} <= MEDIA.drops
-    assert MEDIA.lines.endswith(b"\r\n")
+    said = {line.split(b":")[0].lower() for line in MEDIA.header_lines.split(b"\r\n") if line}
+    assert said <= MEDIA.dropped_fields | MEDIA.cors.replaced_fields
+    assert {b"set-cookie", b"server"} <= MEDIA.dropped_fields
+    assert MEDIA.header_lines.endswith(b"\r\n")
 
 
-LISTED = KeyedQuery(only=True, names=frozenset((b"a", b"b")))
-OTHERS = KeyedQuery(only=False, names=frozenset((b"utm",)))
+LISTED = KeyedQuery(is_allow_list=True, names=frozenset((b"a", b"b")))
+OTHERS = KeyedQuery(is_allow_list=False, names=frozenset((b"utm",)))
 
 
 @pytest.mark.parametrize(
     ("rule", "query", "kept"),
     [
-        (NOTHING, b"a=1&b", b""),
-        (EVERYTHING, b"b=%61&&a;c=1&b", b"b=%61&&a;c=1&b"),
-        (EVERYTHING, b"CMCD=x&a=1", b"a=1"),
-        (EVERYTHING, b"a=1&%43M%43D=x&cmcd=1", b"a=1&cmcd=1"),
+        (KEY_NOTHING, b"a=1&b", b""),
+        (KEY_EVERYTHING, b"b=%61&&a;c=1&b", b"b=%61&&a;c=1&b"),
+        (KEY_EVERYTHING, b"CMCD=x&a=1", b"a=1"),
+        (KEY_EVERYTHING, b"a=1&%43M%43D=x&cmcd=1", b"a=1&cmcd=1"),
         (LISTED, b"c=1&b=2&a=1&b=1", b"b=2&a=1&b=1"),
         (LISTED, b"%61=1&CMCD=x", b"%61=1"),
         (LISTED, b"c=1", b""),
@@ -88,12 +88,16 @@ OTHERS = KeyedQuery(only=False, names=frozenset((b"utm",)))
         (LISTED, b"a=1;c=2", b"a=1;c=2"),
         (OTHERS, b"utm=1&a=1&u%74m=2", b"a=1"),
         (OTHERS, b"a=1;utm=2", b"a=1;utm=2"),
-        (KeyedQuery(only=False, ordered=True), b"b=2&a=1&b=1", b"a=1&b=2&b=1"),
-        (KeyedQuery(only=False, tokens=True), b"token=x&a&URISigningPackage=y", b"a"),
-        (KeyedQuery(only=True, names=frozenset((b"token", b"CMCD")), tokens=True), b"token=x&CMCD=y", b""),
+        (KeyedQuery(is_allow_list=False, is_sorted=True), b"b=2&a=1&b=1", b"a=1&b=2&b=1"),
+        (KeyedQuery(is_allow_list=False, drops_tokens=True), b"token=x&a&URISigningPackage=y", b"a"),
+        (
+            KeyedQuery(is_allow_list=True, names=frozenset((b"token", b"CMCD")), drops_tokens=True),
+            b"token=x&CMCD=y",
+            b"",
+        ),
     ],
 )
 def test_what_is_kept(rule: KeyedQuery, query: bytes, kept: bytes):
     """A parameter is cut at `&` alone; `;` is data. The order is that of the viewer unless told otherwise."""
-    assert rule.of(query) == kept
-    assert rule.of(kept) == kept
+    assert rule.keyed_part(query) == kept
+    assert rule.keyed_part(kept) == kept

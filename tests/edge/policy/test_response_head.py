@@ -12,11 +12,11 @@ from edge.policy.response_head import (
     Selection,
     boundary,
     head,
+    is_plain,
     keep_token,
-    moved,
     multipart,
-    plain,
     problem,
+    rewrite_reference,
     select,
 )
 from kernel.http.ranges import ByteRange
@@ -129,7 +129,7 @@ def test_a_range_of_an_empty_body_cannot_be_satisfied():
     ],
 )  # fmt: skip
 def test_who_goes_the_straight_way(fields: dict, found: bool):
-    assert plain(fields) is found
+    assert is_plain(fields) is found
 
 
 def lines(made: bytes) -> list[bytes]:
@@ -226,7 +226,7 @@ TLS = VIEWER._replace(host=b"edge.example", port=b"443")
     ],
 )
 def test_what_stays_in_the_title_keeps_the_token(viewer: Carried, reference: bytes, found: bytes):
-    assert moved(reference, viewer) == found
+    assert rewrite_reference(reference, viewer) == found
 
 
 @pytest.mark.parametrize(
@@ -241,11 +241,11 @@ def test_what_stays_in_the_title_keeps_the_token(viewer: Carried, reference: byt
     ],
 )  # fmt: skip
 def test_what_leads_elsewhere_or_has_it_is_left_alone(reference: bytes):
-    assert moved(reference, VIEWER) == reference
+    assert rewrite_reference(reference, VIEWER) == reference
 
 
 def test_no_token_goes_from_tls_into_the_clear():
-    assert moved(b"http://edge.example/cdn/eu/t1/a", TLS) == b"http://edge.example/cdn/eu/t1/a"
+    assert rewrite_reference(b"http://edge.example/cdn/eu/t1/a", TLS) == b"http://edge.example/cdn/eu/t1/a"
 
 
 def test_all_fields_that_refer():

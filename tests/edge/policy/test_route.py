@@ -35,21 +35,21 @@ def media(target: bytes, **fields: bytes) -> RoutedRequest:
 def test_the_cdn_form():
     asked = media(b"/t/%s/cdn/eu/title1/v720/1.m4s" % JWT)
     assert asked.token == JWT
-    assert asked.path == asked.upstream == b"/cdn/eu/title1/v720/1.m4s"
+    assert asked.path == asked.upstream_target == b"/cdn/eu/title1/v720/1.m4s"
     assert asked.key == b"title1/v720/1.m4s"
-    assert asked.shard == b"title1/v720"
+    assert asked.shard_key == b"title1/v720"
 
 
 def test_the_region_splits_neither_key_nor_shard():
     here, there = media(b"/cdn/eu/title1/v720/1.m4s"), media(b"/cdn/us/title1/v720/1.m4s")
-    assert (here.key, here.shard) == (there.key, there.shard)
-    assert there.upstream == b"/cdn/us/title1/v720/1.m4s"
+    assert (here.key, here.shard_key) == (there.key, there.shard_key)
+    assert there.upstream_target == b"/cdn/us/title1/v720/1.m4s"
 
 
 @pytest.mark.parametrize("query", [b"?CMCD=bl%3D1", b"?x", b"?", b"?a=/../b", b"?token=%s" % JWT])
 def test_the_query_is_neither_keyed_nor_sent(query: bytes):
     asked = media(b"/cdn/eu/title1/a.mp4" + query)
-    assert (asked.key, asked.upstream) == (b"title1/a.mp4", b"/cdn/eu/title1/a.mp4")
+    assert (asked.key, asked.upstream_target) == (b"title1/a.mp4", b"/cdn/eu/title1/a.mp4")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_the_query_is_neither_keyed_nor_sent(query: bytes):
 def test_where_a_token_may_stand(target: bytes, fields: dict):
     asked = media(target % JWT if b"%s" in target else target, **fields)
     assert asked.token == JWT
-    assert JWT not in asked.path + asked.upstream + asked.key
+    assert JWT not in asked.path + asked.upstream_target + asked.key
 
 
 def test_two_tokens_are_refused():
@@ -113,7 +113,7 @@ def test_general_keys_exactly_what_is_sent_upstream(target: bytes, host: bytes, 
     """The query is data but for CMCD; the path and the host have their normal form (RFC 3986 §6.2.2, 9110 §4.2.3)."""
     found = general_route(request(target, host=host))
     assert isinstance(found, RoutedRequest)
-    assert (found.upstream, found.host) == (upstream, sent)
+    assert (found.upstream_target, found.host) == (upstream, sent)
     assert found.key == sent + upstream
     assert found.cdn is found.token is None
 
@@ -146,7 +146,7 @@ def test_general_logs_no_token(target: bytes, logged: bytes):
     found = general_route(request(target, host=b"h"))
     assert isinstance(found, RoutedRequest)
     assert found.path == logged
-    assert found.upstream == target
+    assert found.upstream_target == target
 
 
 @pytest.mark.parametrize("given", [request(b"/a#b"), request(b"a"), request(b"/a", b"CONNECT")])
@@ -157,7 +157,7 @@ def test_what_general_refuses(given: Request):
 def test_general_passes_on_the_asterisk_of_options():
     found = general_route(request(b"*", b"OPTIONS", host=b"h"))
     assert isinstance(found, RoutedRequest)
-    assert found.upstream == b"*"
+    assert found.upstream_target == b"*"
 
 
 @pytest.mark.parametrize(

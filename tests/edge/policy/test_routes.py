@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from edge.policy.profile import PROFILES
-from edge.policy.route import ask_for, general_route, media_route, purge_scope
-from edge.policy.routes import PLAIN, Routes, keyed_value, make_routes
+from edge.policy.route import general_route, media_route, purge_scope, route_url
+from edge.policy.routes import DEFAULT_ROUTE, Routes, keyed_value, make_routes
 from edge.settings import EdgeSettings
 from edge.wire.request import Request
 from kernel.settings.table import resolve
@@ -33,10 +33,14 @@ def general(target: bytes, those: Routes, **fields: bytes):
 
 
 def test_without_settings_only_objects_of_many_slices_are_cached_in_slices():
-    assert PLAIN.slice_over >= 4 * PLAIN.slice
-    assert routes().default == PLAIN
-    assert (PLAIN.sliced(None), PLAIN.sliced(8 << 20), PLAIN.sliced((8 << 20) + 1)) == (False, False, True)
-    assert not routes(slice_over=0).default.sliced(1 << 40)
+    assert DEFAULT_ROUTE.slice_over >= 4 * DEFAULT_ROUTE.slice
+    assert routes().default == DEFAULT_ROUTE
+    assert (
+        DEFAULT_ROUTE.is_sliced(None),
+        DEFAULT_ROUTE.is_sliced(8 << 20),
+        DEFAULT_ROUTE.is_sliced((8 << 20) + 1),
+    ) == (False, False, True)
+    assert not routes(slice_over=0).default.is_sliced(1 << 40)
 
 
 def test_the_first_that_matches_holds_and_inherits_what_it_leaves_open():
@@ -54,8 +58,8 @@ def test_the_first_that_matches_holds_and_inherits_what_it_leaves_open():
 def test_an_open_route_is_not_reached_by_dressing_a_path_up(target: bytes):
     """What is protected stays so whatever stands behind its name; the name of the folder counts in its place only."""
     those = routes({"path": "/cdn/*/*/posters/*.jpg", "token": "off"})
-    assert media(target, those).route.token
-    assert not media(b"/cdn/eu/t1/%70osters/a.jpg", those).route.token
+    assert media(target, those).route.needs_token
+    assert not media(b"/cdn/eu/t1/%70osters/a.jpg", those).route.needs_token
 
 
 @pytest.mark.parametrize(
@@ -71,9 +75,9 @@ def test_the_key_is_the_target_that_goes_upstream():
         {"path": "*.jpg", "query": ["w", "h"]}, {"path": "*.mp4", "query-except": "x", "query-order": "name"}
     )
     asked = media(b"/cdn/eu/t1/a.jpg?h=1&CMCD=a&token=t.o.k&w=2&z", those)
-    assert (asked.key, asked.upstream) == (b"t1/a.jpg?h=1&w=2", b"/cdn/eu/t1/a.jpg?h=1&w=2")
-    assert (asked.token, asked.path, asked.shard) == (b"t.o.k", b"/cdn/eu/t1/a.jpg", b"t1")
-    assert media(b"/cdn/eu/t1/a.mp4?c/d&b&x=1&token=t", those).upstream == b"/cdn/eu/t1/a.mp4?b&c/d"
+    assert (asked.key, asked.upstream_target) == (b"t1/a.jpg?h=1&w=2", b"/cdn/eu/t1/a.jpg?h=1&w=2")
+    assert (asked.token, asked.path, asked.shard_key) == (b"t.o.k", b"/cdn/eu/t1/a.jpg", b"t1")
+    assert media(b"/cdn/eu/t1/a.mp4?c/d&b&x=1&token=t", those).upstream_target == b"/cdn/eu/t1/a.mp4?b&c/d"
     assert media(b"/cdn/eu/t1/a.ts?w=1", those).key == b"t1/a.ts"
 
 
@@ -114,7 +118,7 @@ def test_general_routes_by_host_and_may_leave_it_out_of_the_key():
     ]  # fmt: skip
     assert [one.key for one in asked] == [b"w.a.org/x", b"a.org/x?y", b"/shared/x?y", b"[::1]:81/x"]
     assert [one.host for one in asked] == [b"w.a.org", b"a.org", b"", b"[::1]:81"]
-    assert [one.upstream for one in asked] == [b"/x", b"/x?y", b"/shared/x?y", b"/x"]
+    assert [one.upstream_target for one in asked] == [b"/x", b"/x?y", b"/shared/x?y", b"/x"]
 
 
 def test_what_a_route_says_of_freshness_and_keeping():
@@ -129,10 +133,10 @@ def test_what_a_route_says_of_freshness_and_keeping():
         {"path": "*.b", "keep": "never"},
         default_ttl=7.0,
     )
-    keeps = those.rows[0].route.keeps
+    keeps = those.rows[0].route.keep_policy
     assert (keeps.default, keeps.negative, keeps.stale_while_revalidate, keeps.stale_if_error) == (5, 60, 2, 3)
-    assert those.rows[1].route.keeps.statuses == frozenset()
-    assert those.default.keeps.default == those.rows[1].route.keeps.default == 7
+    assert those.rows[1].route.keep_policy.statuses == frozenset()
+    assert those.default.keep_policy.default == those.rows[1].route.keep_policy.default == 7
 
 
 def test_what_goes_upstream_as_forward_says():
@@ -145,7 +149,7 @@ def test_what_goes_upstream_as_forward_says():
         [b"accept", b"accept-encoding"],
         [b"accept", b"user-agent", b"accept-encoding"],
     ]
-    assert those.rows[2].route.judged_by(fields).keys() == fields.keys() - PROFILES["media"].ends
+    assert those.rows[2].route.cacheability_fields(fields).keys() == fields.keys() - PROFILES["media"].withheld_fields
     assert those.rows[1].route.varies_by(b"accept")
     assert not those.rows[1].route.varies_by(b"origin")
 
@@ -153,10 +157,13 @@ def test_what_goes_upstream_as_forward_says():
 def test_nothing_is_guessed_of_an_answer_that_saw_a_cookie():
     those = routes({"path": "/a/", "forward": "accept"}, profile="general", default_ttl=9.0)
     seen, ended = those.default, those.rows[0].route
-    assert (seen.keeps_of({b"cookie": b"a"}).default, seen.keeps_of({b"cookie": b"a"}).heuristic) == (0, 0.0)
-    assert seen.keeps_of({}) is seen.keeps
-    assert ended.keeps_of(ended.judged_by({b"cookie": b"a"})).default == 9
-    assert b"authorization" not in ended.judged_by({b"authorization": b"x", b"cache-control": b"no-store"})
+    assert (seen.keep_policy_for({b"cookie": b"a"}).default, seen.keep_policy_for({b"cookie": b"a"}).heuristic) == (
+        0,
+        0.0,
+    )
+    assert seen.keep_policy_for({}) is seen.keep_policy
+    assert ended.keep_policy_for(ended.cacheability_fields({b"cookie": b"a"})).default == 9
+    assert b"authorization" not in ended.cacheability_fields({b"authorization": b"x", b"cache-control": b"no-store"})
 
 
 def test_only_what_holds_for_a_whole_folder_may_be_remembered_for_it():
@@ -164,33 +171,33 @@ def test_only_what_holds_for_a_whole_folder_may_be_remembered_for_it():
         {"path": "/cdn/*/t1/posters/"}, {"path": "/cdn/*/*/v720/*.jpg"}, {"content": "t3", "cors": "https://a"}
     )
     found = {
-        folder: plain.whole_folder(folder + b"/x", folder.split(b"/")[3])
+        folder: plain.treats_folder_alike(folder + b"/x", folder.split(b"/")[3])
         for folder in (b"/cdn/eu/t1/posters", b"/cdn/eu/t1/v720", b"/cdn/eu/t2/v360", b"/cdn/eu/t3/v360")
     }
     assert list(found.values()) == [True, False, True, False]
-    assert routes().whole_folder(b"/cdn/eu/t1/v720/1", b"t1")
-    assert not routes({"key-fields": "accept"}).whole_folder(b"/cdn/eu/t1/v720/1", b"t1")
+    assert routes().treats_folder_alike(b"/cdn/eu/t1/v720/1", b"t1")
+    assert not routes({"key-fields": "accept"}).treats_folder_alike(b"/cdn/eu/t1/v720/1", b"t1")
 
 
 def test_tokens_are_asked_for_as_the_node_does_unless_a_route_says_otherwise():
     those = routes({"path": "*.a", "token": "off"}, {"path": "*.b", "token": "node"}, {}, tokens=True)
-    assert [row.route.token for row in those.rows] == [False, True, True]
-    assert not routes(tokens=False).default.token
+    assert [row.route.needs_token for row in those.rows] == [False, True, True]
+    assert not routes(tokens=False).default.needs_token
 
 
 def test_a_shield_asks_for_no_tokens_and_lets_its_edges_see_cookies():
     those = routes({"path": "*.a", "token": "off"}, {"path": "*.b"}, shield=True, tokens=False)
-    assert [one.token for one in (those.default, *(row.route for row in those.rows))] == [False] * 3
-    assert b"set-cookie" in PLAIN.drops
-    assert not any(b"set-cookie" in one.drops for one in (those.default, *(row.route for row in those.rows)))
+    assert [one.needs_token for one in (those.default, *(row.route for row in those.rows))] == [False] * 3
+    assert b"set-cookie" in DEFAULT_ROUTE.dropped_fields
+    assert not any(b"set-cookie" in one.dropped_fields for one in (those.default, *(row.route for row in those.rows)))
 
 
 def test_a_purge_by_url_finds_the_key_that_the_route_makes():
     those = routes({"path": "*.jpg", "query": "w"})
-    asked = ask_for("https://h/cdn/eu/t1/a.jpg?utm=1&w=2#x", general=False, routes=those)
+    asked = route_url("https://h/cdn/eu/t1/a.jpg?utm=1&w=2#x", general=False, routes=those)
     assert not isinstance(asked, Refusal)
     assert purge_scope(asked) == ((b"t1/a.jpg?w=2",), ())
-    found = ask_for("http://H:80?a", general=True, routes=routes(profile="general"))
+    found = route_url("http://H:80?a", general=True, routes=routes(profile="general"))
     assert not isinstance(found, Refusal)
     assert found.key == b"h/?a"
 
@@ -202,5 +209,5 @@ def test_the_lines_of_a_response_follow_the_origin_where_there_is_a_list():
     assert b"Allow-Origin" not in listed.lines_for({b"origin": b"https://b"}) + left.lines_for(
         {b"origin": b"https://a"}
     )
-    assert b"access-control-allow-origin" in listed.drops - left.drops
-    assert b"nosniff" in left.lines
+    assert b"access-control-allow-origin" in listed.dropped_fields - left.dropped_fields
+    assert b"nosniff" in left.header_lines

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edge.policy.rules
-from edge.policy.rules import Rules, refuses
+from edge.policy.rules import Rules, licence_refusal
 from kernel.auth.licence import Licence
 from kernel.documents import BadDocument
 from kernel.vocabulary import Refusal
@@ -32,18 +32,18 @@ def test_the_file_form_gives_the_same_rules_back(rules: Rules) -> None:
 
 
 def test_a_title_that_is_not_listed_follows_the_default() -> None:
-    assert refuses(Rules.parse({}), "film", None, 0) is None
-    assert refuses(Rules.parse({}, default="deny"), "film", "DE", 0) is Refusal.COUNTRY
-    assert refuses(Rules.parse({"default": "allow"}, default="deny"), "film", None, 0) is None
-    assert refuses(Rules.parse({"default": "deny", "titles": {"film": {}}}), "film", None, 0) is None
+    assert licence_refusal(Rules.parse({}), "film", None, 0) is None
+    assert licence_refusal(Rules.parse({}, default="deny"), "film", "DE", 0) is Refusal.COUNTRY
+    assert licence_refusal(Rules.parse({"default": "allow"}, default="deny"), "film", None, 0) is None
+    assert licence_refusal(Rules.parse({"default": "deny", "titles": {"film": {}}}), "film", None, 0) is None
 
 
 def test_a_listed_title_follows_its_licence_and_no_other() -> None:
     rules = Rules.parse({"titles": {"title1": {"allow": ["DE"]}}}, version=7)
     assert rules.version == 7
-    assert refuses(rules, "title1", "FR", 0) is Refusal.COUNTRY
-    assert refuses(rules, "title1", "DE", 0) is None
-    assert refuses(rules, "title10", "FR", 0) is None
+    assert licence_refusal(rules, "title1", "FR", 0) is Refusal.COUNTRY
+    assert licence_refusal(rules, "title1", "DE", 0) is None
+    assert licence_refusal(rules, "title10", "FR", 0) is None
     assert rules.licence("title1") == Licence(allow=frozenset({"DE"}))
     assert rules.licence("title10") is None
 
@@ -60,12 +60,12 @@ def test_a_revocation_holds_until_its_end() -> None:
             ]
         }
     )
-    assert rules.revoked("a", 1e12)
-    assert rules.revoked("b", 61)  # listed twice: the longer one holds
-    assert rules.revoked("c", 1e12)
-    assert rules.revoked("d", 59.9)
-    assert not rules.revoked("d", 60)
-    assert not rules.revoked("e", 0)
+    assert rules.is_revoked("a", 1e12)
+    assert rules.is_revoked("b", 61)  # listed twice: the longer one holds
+    assert rules.is_revoked("c", 1e12)
+    assert rules.is_revoked("d", 59.9)
+    assert not rules.is_revoked("d", 60)
+    assert not rules.is_revoked("e", 0)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.prefetch.background import AT_A_TIME, LOOK_AGAIN, MAX_WAITING, PrefetchResult
+from edge.prefetch.background import HOT_RECHECK_SECONDS, MAX_PARALLEL, MAX_WAITING, PrefetchResult
 from edge.prefetch.scheduler import PrefetchRequest
 from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.hot_list import HotRow, hot_document
@@ -31,50 +31,50 @@ def job(number: int) -> PrefetchRequest:
 
 async def test_all_of_a_job_is_told_of(ground: Ground) -> None:
     """What came, what was here, what failed; not more at a time than may be."""
-    unhurried, told = ground.edge.prefetch_service.unhurried, list[PrefetchResult]()
+    unhurried, told = ground.edge.prefetch_service.background, list[PrefetchResult]()
     ground.upstream.answers["/cdn/eu/film/v720/3.m4s"] = Says(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
     for number in (1, 2, 3, 4, 5, 6, 1):
-        assert unhurried.queue(job(number), lambda _, brought: told.append(brought))
+        assert unhurried.enqueue(job(number), lambda _, brought: told.append(brought))
     await ground.until(lambda: ground.upstream.connections > 0)
-    assert len(ground.edge.prefetch_service.prefetcher.running) <= AT_A_TIME
+    assert len(ground.edge.prefetch_service.scheduler.running) <= MAX_PARALLEL
     await ground.until(lambda: len(told) == 7)
     fetched = [PrefetchEnd.FETCHED] * 5
-    assert sorted(one.how for one in told) == [PrefetchEnd.ALREADY_CACHED, *fetched, PrefetchEnd.NOT_CACHEABLE]
+    assert sorted(one.end for one in told) == [PrefetchEnd.ALREADY_CACHED, *fetched, PrefetchEnd.NOT_CACHEABLE]
     assert sum(one.bytes for one in told) == 25
-    assert all(one.there for one in told if one.how is not PrefetchEnd.NOT_CACHEABLE)
+    assert all(one.is_cached for one in told if one.end is not PrefetchEnd.NOT_CACHEABLE)
 
 
 async def test_what_is_not_ours_is_refused_at_once(ground: Ground) -> None:
-    unhurried = ground.edge.prefetch_service.unhurried
-    assert not unhurried.queue(PrefetchRequest(b"/x", "job"))
+    unhurried = ground.edge.prefetch_service.background
+    assert not unhurried.enqueue(PrefetchRequest(b"/x", "job"))
     assert await unhurried.fetch(PrefetchRequest(b"/x", "hot")) == PrefetchResult(PrefetchEnd.REFUSED)
 
 
 async def test_the_line_is_bounded(ground: Ground) -> None:
-    unhurried = ground.edge.prefetch_service.unhurried
-    unhurried._line.extend([(job(0), None)] * MAX_WAITING)
-    assert not unhurried.queue(job(1))
-    unhurried._line.clear()
+    unhurried = ground.edge.prefetch_service.background
+    unhurried._queue.extend([(job(0), None)] * MAX_WAITING)
+    assert not unhurried.enqueue(job(1))
+    unhurried._queue.clear()
 
 
 async def test_the_rate_holds(ground: Ground) -> None:
     """5 KiB at 1 KiB/s, after a burst of two seconds: the rest waits its time."""
-    unhurried, told = ground.edge.prefetch_service.unhurried, list[PrefetchResult]()
+    unhurried, told = ground.edge.prefetch_service.background, list[PrefetchResult]()
     ground.upstream.default = ok(b"x" * 1024)
     for number in range(12):
-        unhurried.queue(job(number), lambda _, brought: told.append(brought))
-    await ground.until(lambda: len(told) >= 2 and not ground.edge.prefetch_service.prefetcher.running)
-    assert len(told) <= 2 + 2 * AT_A_TIME
+        unhurried.enqueue(job(number), lambda _, brought: told.append(brought))
+    await ground.until(lambda: len(told) >= 2 and not ground.edge.prefetch_service.scheduler.running)
+    assert len(told) <= 2 + 2 * MAX_PARALLEL
     for _ in range(20):
         await ground.clock.advance(1.0)
-    await ground.until(lambda: not ground.edge.prefetch_service.prefetcher.running)
+    await ground.until(lambda: not ground.edge.prefetch_service.scheduler.running)
     for _ in range(20):
         await ground.clock.advance(1.0)
     await ground.until(lambda: len(told) == 12)
 
 
 async def test_nothing_is_brought_where_there_is_no_room(ground: Ground) -> None:
-    unhurried = ground.edge.prefetch_service.unhurried
+    unhurried = ground.edge.prefetch_service.background
     unhurried.budget.room = 0
     assert await unhurried.fetch(job(1)) == PrefetchResult(PrefetchEnd.FULL)
     assert ground.upstream.asked == []
@@ -92,9 +92,9 @@ async def test_the_first_segments_of_what_is_on_the_list(tcp: Scenario) -> None:
     assert e1.edge is not None
     ahead = e1.edge.prefetch_service
     rows = [HotRow("none", "v720", 3), HotRow("film", "v720", 3, urgent=True), HotRow("film", "v9", 3)]
-    ahead.take_hot(hot_document(rows))
-    assert ahead.hot.rows[0].urgent
-    while ahead.hot._running:
+    ahead.apply_hot_list(hot_document(rows))
+    assert ahead.hot_list.rows[0].urgent
+    while ahead.hot_list._running:
         await turns(1)
     assert [o1.count(film.path("v720", number)) for number in range(4)] == [1, 1, 1, 0]
     assert o1.count("/cdn/eu/film/v720/init.mp4") == 1
@@ -104,12 +104,12 @@ async def test_the_first_segments_of_what_is_on_the_list(tcp: Scenario) -> None:
     o1.expects("/cdn/eu/film/manifest.mpd").answers(404)
     for name in ("none/master.m3u8", "none/manifest.mpd"):
         o1.expects(f"/cdn/eu/{name}").answers(404)
-    await tcp.clock.advance(LOOK_AGAIN + 1)
-    while ahead.hot._running:
+    await tcp.clock.advance(HOT_RECHECK_SECONDS + 1)
+    while ahead.hot_list._running:
         await turns(1)
     assert o1.count(film.path("v720", 1)) == 2
     assert o1.count(film.path("v720", 2)) == 1
-    ahead.take_hot({"rows": "nonsense"})
-    assert len(ahead.hot.rows) == 3
-    ahead.take_hot(None)
-    assert ahead.hot.rows == ()
+    ahead.apply_hot_list({"rows": "nonsense"})
+    assert len(ahead.hot_list.rows) == 3
+    ahead.apply_hot_list(None)
+    assert ahead.hot_list.rows == ()

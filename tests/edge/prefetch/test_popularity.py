@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.prefetch.popularity import EVERY_SO_MANY, MAX_TALLIES, REQUEST, Popularity
+from edge.prefetch.popularity import MAX_TALLIES, ONE_REQUEST, SMALL_ROWS_EVERY, Popularity
 from edge.prefetch.segment_index import SegmentIndex, read_playlist
 
 LIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n" + b"".join(b"#EXTINF:4,\n%d.m4s\n" % n for n in range(10))
@@ -11,7 +11,7 @@ LIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n" + b"".join(b"#EXTINF:4,\n%d.m4s\n" 
 def test_requests_and_bytes_in_one_number():
     seen = Popularity(SegmentIndex())
     tally = seen.tally(b"film/v720")
-    tally.bytes += REQUEST + 500
+    tally.bytes += ONE_REQUEST + 500
     seen.record(b"film/v720", 1500)
     seen.record(b"film", 10)
     seen.sweep(0.0)
@@ -37,13 +37,13 @@ def test_the_tail_is_told_now_and_then():
     seen.record(b"great/v1", 10_000_000)
     seen.record(b"small/v1", 100)
     seen.sweep(0.0)
-    assert [len(seen.rows(0.0)) for _ in range(EVERY_SO_MANY + 1)] == [2, 1, 1, 1, 1, 2]
+    assert [len(seen.rows(0.0)) for _ in range(SMALL_ROWS_EVERY + 1)] == [2, 1, 1, 1, 1, 2]
 
 
 def test_tallies_are_bounded():
     seen = Popularity(SegmentIndex())
     kept = seen.tally(b"0")
-    kept.bytes += REQUEST
+    kept.bytes += ONE_REQUEST
     for number in range(MAX_TALLIES + 5):
         seen.tally(b"%d" % number)
     assert seen.tally(b"0") is kept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.prefetch.predictor import _first, _has_cmcd, _in_need
+from edge.prefetch.predictor import _first, _has_cmcd, _is_running_dry
 from edge.wire.request import Request
 from kernel.media.cmcd import Cmcd
 from tests.doubles.clock import turns
@@ -26,15 +26,16 @@ def test_who_tells_and_who_is_in_need() -> None:
     assert _has_cmcd(request(cmcd_status=b"bs"))
     assert not _has_cmcd(request(b"/a?x=1"))
     needy = (Cmcd(buffer=100), Cmcd(starved=True), Cmcd(startup=True), Cmcd(deadline=500))
-    assert [_in_need(told) for told in (Cmcd(), Cmcd(buffer=30_000, deadline=20_000), *needy)] == [False, False] + [
-        True
-    ] * 4
+    assert [_is_running_dry(told) for told in (Cmcd(), Cmcd(buffer=30_000, deadline=20_000), *needy)] == [
+        False,
+        False,
+    ] + [True] * 4
 
 
 async def _read(node: Node) -> None:
     assert node.edge is not None
     await turns(20)
-    while node.edge.prefetch_service.foresight.reading:
+    while node.edge.prefetch_service.predictor.playlists_being_read:
         await turns(1)
 
 

@@ -25,7 +25,7 @@ async def test_the_slices_of_a_part_and_no_others(tcp: Scenario) -> None:
     e1 = tcp.edge("e1", upstream=o1, slice="64KiB", slice_over="128KiB")
     await e1.started()
     assert e1.edge is not None
-    prefetcher = e1.edge.prefetch_service.prefetcher
+    prefetcher = e1.edge.prefetch_service.scheduler
     for first, last in ((2 * K, 4 * K - 1), (3 * K + 5, 5 * K)):
         assert prefetcher.enqueue(wish(first, last))
         await e1.until(fills_running=0)
@@ -34,7 +34,7 @@ async def test_the_slices_of_a_part_and_no_others(tcp: Scenario) -> None:
     assert (got.body, got.cache_status) == (BYTES[2 * K : 6 * K], "e1; hit; ttl=60")
     assert film.asked == [f"bytes={2 * K}-{4 * K - 1}", f"bytes={4 * K}-{6 * K - 1}"]
     assert prefetcher.ends == {PrefetchEnd.FETCHED: 2}
-    assert e1.edge.prefetch_service.ledger.totals["useful"] > 0
+    assert e1.edge.prefetch_service.accounting.totals["useful"] > 0
 
 
 async def test_the_whole_of_a_large_object(tcp: Scenario) -> None:
@@ -58,7 +58,7 @@ async def test_a_part_beyond_the_end(tcp: Scenario) -> None:
     e1 = tcp.edge("e1", upstream=o1, slice="64KiB", slice_over="128KiB")
     await e1.started()
     assert e1.edge is not None
-    prefetcher = e1.edge.prefetch_service.prefetcher
+    prefetcher = e1.edge.prefetch_service.scheduler
     assert prefetcher.enqueue(wish(20 * K, 21 * K))
     await e1.until(fills_running=0)
     assert not prefetcher.running

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.prefetch.scheduler import MAX_QUEUED, MAX_RUNNING, STALE_AFTER, PrefetchRequest, watched_key
+from edge.prefetch.scheduler import MAX_QUEUE_SECONDS, MAX_QUEUED, MAX_RUNNING, PrefetchRequest, watched_key
 from kernel.fetch_reasons import PrefetchEnd
 from tests.edge.ground import Ground, Says, ok, standing
 
@@ -25,7 +25,7 @@ def wish(number: int, cause: str = "next", *, urgent: bool = False) -> PrefetchR
 
 
 async def test_once_for_each_and_not_what_is_here(ground: Ground) -> None:
-    prefetcher = ground.edge.prefetch_service.prefetcher
+    prefetcher = ground.edge.prefetch_service.scheduler
     assert prefetcher.enqueue(wish(1))
     assert not prefetcher.enqueue(wish(1, "cmcd"))
     await ground.until(lambda: not prefetcher.running)
@@ -33,11 +33,11 @@ async def test_once_for_each_and_not_what_is_here(ground: Ground) -> None:
     assert ground.upstream.asked == ["GET /cdn/eu/film/v720/1.m4s"]
     assert b"\r\nSec-Purpose: prefetch\r\n" in ground.upstream.heads[0]
     assert prefetcher.ends == {PrefetchEnd.FETCHED: 1}
-    assert prefetcher.begun["next"] == 1
+    assert prefetcher.started["next"] == 1
 
 
 async def test_what_cannot_be_asked_for_is_refused(ground: Ground) -> None:
-    prefetcher = ground.edge.prefetch_service.prefetcher
+    prefetcher = ground.edge.prefetch_service.scheduler
     assert not prefetcher.enqueue(PrefetchRequest(b"/elsewhere", "next"))
     assert not prefetcher.enqueue(PrefetchRequest(b"/cdn/eu/film/../x", "cmcd"))
     assert prefetcher.ends == {PrefetchEnd.REFUSED: 2}
@@ -45,7 +45,7 @@ async def test_what_cannot_be_asked_for_is_refused(ground: Ground) -> None:
 
 async def test_the_needy_come_first_and_the_line_is_bounded(ground: Ground) -> None:
     """While all places are taken by hung fetches, wishes wait in line; those of players in need go before."""
-    prefetcher = ground.edge.prefetch_service.prefetcher
+    prefetcher = ground.edge.prefetch_service.scheduler
     ground.upstream.default = Says(b"", then="hang")
     for number in range(MAX_RUNNING):
         assert prefetcher.enqueue(wish(number))
@@ -56,10 +56,10 @@ async def test_the_needy_come_first_and_the_line_is_bounded(ground: Ground) -> N
         assert prefetcher.enqueue(wish(number, "cmcd"))
     assert not prefetcher.enqueue(wish(9999))
     assert prefetcher.ends[PrefetchEnd.DROPPED] == 1
-    assert [entry[3].path for entry in sorted(prefetcher._line)[:3]] == [SEG % 1002, SEG % 1001, SEG % 1000]
+    assert [entry[3].path for entry in sorted(prefetcher._queue)[:3]] == [SEG % 1002, SEG % 1001, SEG % 1000]
     await ground.until(lambda: len(ground.upstream.heads) == MAX_RUNNING)
     ground.upstream.default = ok()
-    await ground.clock.advance(STALE_AFTER + 4)
+    await ground.clock.advance(MAX_QUEUE_SECONDS + 4)
     await ground.until(lambda: not prefetcher.running)
     assert prefetcher.ends[PrefetchEnd.FAILED] == MAX_RUNNING
     assert prefetcher.ends[PrefetchEnd.DROPPED] == 1 + MAX_QUEUED
@@ -67,7 +67,7 @@ async def test_the_needy_come_first_and_the_line_is_bounded(ground: Ground) -> N
 
 
 async def test_what_is_not_kept_is_let_go(ground: Ground) -> None:
-    prefetcher = ground.edge.prefetch_service.prefetcher
+    prefetcher = ground.edge.prefetch_service.scheduler
     ground.upstream.default = ok(b"x" * 100, b"Cache-Control: private\r\n")
     prefetcher.enqueue(wish(1))
     await ground.until(lambda: not prefetcher.running)
@@ -76,11 +76,11 @@ async def test_what_is_not_kept_is_let_go(ground: Ground) -> None:
     prefetcher.enqueue(wish(2))
     await ground.until(lambda: not prefetcher.running)
     assert prefetcher.ends == {PrefetchEnd.NOT_CACHEABLE: 2}
-    assert len(ground.edge.prefetch_service.ledger) == 0
+    assert len(ground.edge.prefetch_service.accounting) == 0
 
 
 async def test_a_stale_one_is_asked_about(ground: Ground) -> None:
-    prefetcher = ground.edge.prefetch_service.prefetcher
+    prefetcher = ground.edge.prefetch_service.scheduler
     ground.upstream.default = ok(b"x", b'Cache-Control: max-age=5\r\nETag: "a"\r\n')
     prefetcher.enqueue(wish(1))
     await ground.until(lambda: not prefetcher.running)
@@ -92,11 +92,11 @@ async def test_a_stale_one_is_asked_about(ground: Ground) -> None:
 
 
 async def test_nothing_is_begun_by_an_edge_that_has_too_much_to_do(ground: Ground) -> None:
-    prefetcher, unhurried = ground.edge.prefetch_service.prefetcher, ground.edge.prefetch_service.unhurried
+    prefetcher, unhurried = ground.edge.prefetch_service.scheduler, ground.edge.prefetch_service.background
     ground.edge.counts.loop_delay = 1.0
     assert not prefetcher.enqueue(wish(1))
     assert prefetcher.ends == {PrefetchEnd.OVERLOADED: 1}
-    unhurried.queue(wish(2, "job"))
+    unhurried.enqueue(wish(2, "job"))
     await ground.clock.advance(0.2)
     assert ground.upstream.asked == []
     ground.edge.counts.loop_delay = 0.0
@@ -105,7 +105,7 @@ async def test_nothing_is_begun_by_an_edge_that_has_too_much_to_do(ground: Groun
 
 
 async def test_cleared_it_begins_nothing_more(ground: Ground) -> None:
-    prefetcher = ground.edge.prefetch_service.prefetcher
+    prefetcher = ground.edge.prefetch_service.scheduler
     prefetcher.clear()
     assert prefetcher.enqueue(wish(1))
     await ground.until(lambda: not prefetcher.running)

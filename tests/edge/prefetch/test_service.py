@@ -21,7 +21,7 @@ async def test_new_settings_hold_at_once(tcp: Scenario) -> None:
     await e1.started()
     assert e1.edge is not None
     settings = replace(e1.edge.settings, prefetch="off", prefetch_rate=5, prefetch_disk_share=0.5)
-    e1.edge.prefetch_service.follow(settings)
-    budget = e1.edge.prefetch_service.unhurried.budget
+    e1.edge.prefetch_service.configure(settings)
+    budget = e1.edge.prefetch_service.background.budget
     assert (budget.rate, budget.room) == (5, settings.disk // 2)
-    assert e1.edge.prefetch_service.foresight._by_playlist is False
+    assert e1.edge.prefetch_service.predictor._by_playlist is False

@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from edge.settings import EdgeSettings
-from edge.upstreams.config import connections_of, upstream_tls, upstreams_of
+from edge.upstreams.config import connections_per_upstream, upstream_tls, upstreams_of
 from edge.upstreams.exchange import Timeouts
 from edge.upstreams.network import LoopNetwork
 from edge.upstreams.selector import Upstreams
@@ -37,7 +37,7 @@ def settings(*upstreams: str, **more: str | Path) -> EdgeSettings:
 )
 def test_upstreams_have_a_fifth_of_the_descriptors_at_most(upstreams: int, most: int, descriptors: int, each: int):
     urls = [f"http://s{number}:80" for number in range(upstreams)]
-    assert connections_of(settings(*urls, upstream_connections=str(most)), descriptors) == each
+    assert connections_per_upstream(settings(*urls, upstream_connections=str(most)), descriptors) == each
 
 
 def test_times_and_weights_arrive():
@@ -152,7 +152,7 @@ async def asks(origin: Origin | OneAnswer, tls: ssl.SSLContext | None, name: str
     pieces: list[bytes] = []
     try:
         exchange = await upstreams.send(b"k", lambda _: [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"])
-        await exchange.body_to(pieces.append)
+        await exchange.read_body(pieces.append)
     finally:
         upstreams.close()
     return b"".join(pieces)

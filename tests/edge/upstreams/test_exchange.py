@@ -13,14 +13,14 @@ class Line:
 
     def __init__(self) -> None:
         self.held: list[bool] = []
-        self.was_cut = self.by_close = False
-        self.unsent = self.taken = 0
-        self.sending = False
+        self.was_cut = self.ends_at_close = False
+        self.unsent = self.bytes_taken = 0
+        self.is_sending = False
 
-    def hold(self, *, on: bool) -> None:
+    def pause_reading(self, *, on: bool) -> None:
         self.held.append(on)
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         self.was_cut = True
 
 
@@ -36,13 +36,13 @@ class Running:
         )
         self.line = Line()
         self.line.unsent = unsent
-        self.exchange.begun(self.line, first_byte)  # type: ignore[arg-type]
+        self.exchange.on_sent(self.line, first_byte)  # type: ignore[arg-type]
         self.body = b""
 
-    def answered(self, status: int) -> None:
+    def on_head(self, status: int) -> None:
         self.told.append(status)
 
-    def over(self, error: UpstreamFailed | None, *, whole: bool) -> None:
+    def on_end(self, error: UpstreamFailed | None, *, whole: bool) -> None:
         self.told.append((error.reason if error else None, whole))
 
     def take(self, data: bytes) -> None:
@@ -56,8 +56,8 @@ async def test_what_comes_before_anybody_takes_it_is_not_lost():
     run.exchange.on_body(b"ab")
     run.exchange.on_body(b"cd")
     run.exchange.on_end()
-    await run.exchange.head()
-    await run.exchange.body_to(run.take)
+    await run.exchange.wait_for_head()
+    await run.exchange.read_body(run.take)
     assert run.body == b"abcd"
     assert run.interims == [(103, [])]
     assert not run.line.was_cut
@@ -67,7 +67,7 @@ async def test_a_late_head():
     run = Running()
     await run.clock.advance(5)
     with pytest.raises(UpstreamFailed, match="first-byte-timeout"):
-        await run.exchange.head()
+        await run.exchange.wait_for_head()
     assert run.line.was_cut
 
 
@@ -76,7 +76,7 @@ async def test_an_interim_answer_is_no_head():
     run.exchange.on_interim(102, [])
     await run.clock.advance(5)
     with pytest.raises(UpstreamFailed):
-        await run.exchange.head()
+        await run.exchange.wait_for_head()
 
 
 @pytest.mark.parametrize("last_piece", [0, 1, 4, 9, 9.9])
@@ -90,7 +90,7 @@ async def test_a_body_that_stops_is_cut_when_its_idle_time_is_over_and_no_later(
     await run.clock.advance(0.1)
     assert run.line.was_cut
     with pytest.raises(UpstreamFailed) as failed:
-        await run.exchange.body_to(run.take)
+        await run.exchange.read_body(run.take)
     assert (failed.value.reason, failed.value.status) == ("idle-timeout", 504)
 
 
@@ -108,7 +108,7 @@ async def test_a_head_has_less_time_where_some_is_spent():
     run = Running(first_byte=2)
     await run.clock.advance(2)
     with pytest.raises(UpstreamFailed, match="first-byte-timeout"):
-        await run.exchange.head()
+        await run.exchange.wait_for_head()
 
 
 async def test_a_trickle_is_cut_when_its_whole_time_is_over():
@@ -120,7 +120,7 @@ async def test_a_trickle_is_cut_when_its_whole_time_is_over():
     assert not run.line.was_cut
     await run.clock.advance(1.1)
     with pytest.raises(UpstreamFailed) as failed:
-        await run.exchange.body_to(run.take)
+        await run.exchange.read_body(run.take)
     assert (failed.value.reason, failed.value.status) == ("total-timeout", 504)
 
 
@@ -174,7 +174,7 @@ async def test_the_time_of_the_head_begins_when_the_last_of_a_request_is_taken()
     run = Running(unsent=3000)
     await run.clock.advance(4)
     run.line.unsent = 0
-    run.line.on_taken()
+    run.line.on_request_taken()
     await run.clock.advance(4.9)
     assert not run.line.was_cut
     await run.clock.advance(0.1)
@@ -233,6 +233,6 @@ async def test_a_break_is_told_once_and_to_both():
     run.exchange.on_broken(UpstreamFailed(UpstreamReason.TRUNCATED))
     run.exchange.on_broken(UpstreamFailed(UpstreamReason.CONNECT))
     with pytest.raises(UpstreamFailed, match="truncated"):
-        await run.exchange.head()
+        await run.exchange.wait_for_head()
     with pytest.raises(UpstreamFailed, match="truncated"):
-        await run.exchange.body_to(run.take)
+        await run.exchange.read_body(run.take)

@@ -56,7 +56,7 @@ class Upstream:
 
     def asked(self, *, head_only: bool = False) -> Heard:
         heard = Heard()
-        self.connection.ask([b"GET / HTTP/1.1\r\n", b"\r\n"], heard, head_only=head_only)
+        self.connection.send_request([b"GET / HTTP/1.1\r\n", b"\r\n"], heard, head_only=head_only)
         return heard
 
     def says(self, data: bytes, step: int | None = None) -> None:
@@ -181,7 +181,7 @@ def test_what_breaks_an_exchange(name: str, step: int | None):
     assert heard.error.status == 502
     assert not heard.ended
     assert not upstream.released
-    assert not upstream.connection.usable
+    assert not upstream.connection.is_usable
     assert upstream.transport.end == "aborted"
 
 
@@ -220,7 +220,7 @@ def test_what_is_whole(name: str, step: int | None):
     assert heard.head is not None
     assert (heard.head[2], heard.body) == (length, body)
     assert upstream.released == ([upstream.connection] if kept else [])
-    assert upstream.connection.usable is kept
+    assert upstream.connection.is_usable is kept
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_the_last_of_a_long_request_is_told():
     upstream = Upstream()
     taken: list = []
     upstream.asked()
-    upstream.connection.on_taken = lambda: taken.append(1)
+    upstream.connection.on_request_taken = lambda: taken.append(1)
     upstream.connection.resume_writing()
     assert taken == [1]
     upstream.says(FIVE)
@@ -343,7 +343,7 @@ def test_bytes_nobody_asked_for_end_the_connection(surplus: bytes, apart: bool):
     assert heard.ended
     assert heard.body == b"hello"
     assert upstream.transport.end == "aborted"
-    assert not upstream.connection.usable
+    assert not upstream.connection.is_usable
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
@@ -394,8 +394,8 @@ def test_holding_stops_reading_and_a_released_connection_reads():
     upstream = Upstream()
     heard = upstream.asked()
     upstream.says(FIVE + b"\r\nhe")
-    upstream.connection.hold(on=True)
-    upstream.connection.hold(on=True)
+    upstream.connection.pause_reading(on=True)
+    upstream.connection.pause_reading(on=True)
     assert not upstream.transport.reading
     upstream.says(b"llo")
     assert heard.ended
@@ -405,7 +405,7 @@ def test_holding_stops_reading_and_a_released_connection_reads():
 def test_cutting_says_nothing_to_the_exchange():
     upstream = Upstream()
     heard = upstream.asked()
-    upstream.connection.cut()
+    upstream.connection.abort()
     upstream.connection.connection_lost(None)
     assert (heard.ended, heard.error) == (False, None)
     assert upstream.lost == [upstream.connection]
@@ -430,6 +430,6 @@ def test_who_gives_up_in_the_middle_of_a_body_hears_no_more():
     upstream = Upstream()
     heard = upstream.asked()
     upstream.says(FIVE + b"\r\nh")
-    heard.on_body = lambda data: upstream.connection.cut()
+    heard.on_body = lambda data: upstream.connection.abort()
     upstream.says(b"ello")
     assert (heard.ended, heard.error, upstream.released) == (False, None, [])

@@ -14,9 +14,9 @@ from edge.upstreams.network import (
     LoopNetwork,
     Resolver,
     SocketAddress,
-    interleaved,
+    interleave_families,
     is_literal,
-    look_up,
+    resolve,
 )
 from kernel.settings.table import Address
 
@@ -164,7 +164,7 @@ class Names:
         return self.answer
 
     async def places(self) -> list[SocketAddress]:
-        return await self.resolver.places("shield", 80)
+        return await self.resolver.addresses("shield", 80)
 
     async def settled(self) -> None:
         async with asyncio.timeout(10):
@@ -182,11 +182,11 @@ class Names:
     ],
 )
 def test_the_families_take_turns(found: list[SocketAddress], order: list[SocketAddress]):
-    assert interleaved(found) == order
+    assert interleave_families(found) == order
 
 
 def test_the_system_is_asked():
-    assert SocketAddress(socket.AF_INET, ("127.0.0.1", 80)) in look_up("127.0.0.1", 80)
+    assert SocketAddress(socket.AF_INET, ("127.0.0.1", 80)) in resolve("127.0.0.1", 80)
 
 
 async def test_an_answer_is_remembered_and_asked_for_again():

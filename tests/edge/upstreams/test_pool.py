@@ -54,7 +54,7 @@ class Stand:
 
     async def answered(self, connection: UpstreamConnection) -> None:
         """One exchange over it, to the end."""
-        connection.ask([b"GET / HTTP/1.1\r\n\r\n"], Nobody(), head_only=False)
+        connection.send_request([b"GET / HTTP/1.1\r\n\r\n"], Nobody(), head_only=False)
         await turns()
         connection.data_received(OK)
         await turns()
@@ -110,7 +110,7 @@ async def test_who_waits_longest_is_served_first_and_no_newcomer_before_him():
     await turns()
     newcomers = []
     for one in waiting:
-        only.ask([b"GET / HTTP/1.1\r\n\r\n"], Nobody(), head_only=False)
+        only.send_request([b"GET / HTTP/1.1\r\n\r\n"], Nobody(), head_only=False)
         await turns()
         only.data_received(OK)
         newcomers.append(stand.takes())
@@ -125,7 +125,7 @@ async def test_a_connection_that_closes_gives_its_place_to_who_waits():
     only = await stand.take()
     waiting = stand.takes()
     await turns()
-    only.cut()
+    only.abort()
     assert await waiting is not only
     assert stand.pool.open == 1
 
@@ -158,7 +158,7 @@ async def test_who_gives_up_in_the_moment_of_his_turn_passes_it_on():
     only = await stand.take()
     first, second = stand.takes(), stand.takes()
     await turns()
-    only.ask([b"GET / HTTP/1.1\r\n\r\n"], Nobody(), head_only=False)
+    only.send_request([b"GET / HTTP/1.1\r\n\r\n"], Nobody(), head_only=False)
     await turns()
     only.data_received(OK)
     first.cancel()

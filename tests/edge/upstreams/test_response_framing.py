@@ -2,13 +2,13 @@
 
 import pytest
 
-from edge.upstreams.http1_client import Framing, framing
+from edge.upstreams.http1_client import Framing, response_framing
 
 CL, TE, CONN = b"content-length", b"transfer-encoding", b"connection"
 
 
 def read(status: int, *fields: tuple[bytes, bytes], minor: int = 1, bodyless: bool = False) -> Framing:
-    return framing(status, list(fields), minor, bodyless=bodyless)
+    return response_framing(status, list(fields), minor, bodyless=bodyless)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def read(status: int, *fields: tuple[bytes, bytes], minor: int = 1, bodyless: bo
     ],
 )
 def test_what_a_head_says(found: Framing, length: int | None, by_close: bool, reusable: bool):
-    assert (found.length, found.by_close, found.reusable) == (length, by_close, reusable)
+    assert (found.length, found.ends_at_close, found.is_reusable) == (length, by_close, reusable)
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_what_a_head_says(found: Framing, length: int | None, by_close: bool, re
 @pytest.mark.parametrize("bodyless", [False, True])
 def test_what_can_be_read_in_two_ways(status: int, fields: list[tuple[bytes, bytes]], minor: int, bodyless: bool):
     with pytest.raises(ValueError, match="framing"):
-        framing(status, fields, minor, bodyless=bodyless)
+        response_framing(status, fields, minor, bodyless=bodyless)

@@ -71,7 +71,7 @@ class Stage:
         return self
 
     def first_for(self, key: bytes) -> Place:
-        address = self.upstreams.order(key)[0].address
+        address = self.upstreams.order_for(key)[0].address
         return next(place for place in self.places if place.address == address)
 
     def other_for(self, key: bytes) -> Place:
@@ -90,7 +90,7 @@ class Stage:
         exchange = await self.upstreams.send(key, lambda upstream: [b"GET / HTTP/1.1\r\n\r\n"], **more)
         pieces: list[bytes] = []
         try:
-            await exchange.body_to(pieces.append)
+            await exchange.read_body(pieces.append)
         finally:
             exchange.close()
         await turns()
@@ -155,7 +155,7 @@ async def test_what_may_not_be_repeated_is_not():
 
 async def test_an_upstream_that_refuses_is_passed_by_for_the_next():
     stage = await Stage(Place(), Place(), Place()).start()
-    first = stage.upstreams.order(b"k")[0]
+    first = stage.upstreams.order_for(b"k")[0]
     stage.goes_away(next(place for place in stage.places if place.address == first.address))
     assert await stage.asks() == b"hi"
     assert stage.upstreams.retries == 1
@@ -225,17 +225,17 @@ async def test_retries_have_a_budget():
 
 async def test_who_fails_again_and_again_is_left_out_for_a_while():
     stage = await Stage(Place(), Place()).start()
-    bad = stage.upstreams.order(b"k")[0]
+    bad = stage.upstreams.order_for(b"k")[0]
     stage.goes_away(next(place for place in stage.places if place.address == bad.address))
     for _ in range(EJECT_AFTER):
         await stage.clock.advance(1)
         await stage.asks()
-    assert stage.upstreams.order(b"k")[0] is not bad
+    assert stage.upstreams.order_for(b"k")[0] is not bad
     retries = stage.upstreams.retries
     await stage.asks()
     assert stage.upstreams.retries == retries
     await stage.clock.advance(31)
-    assert stage.upstreams.order(b"k")[0] is bad
+    assert stage.upstreams.order_for(b"k")[0] is bad
 
 
 def made(*urls: str) -> Upstreams:
@@ -246,9 +246,9 @@ def test_keys_are_shared_out_and_stay_where_they_are():
     """Rendezvous: without one upstream only its own keys move."""
     three, two = made("http://a:1", "http://b:1", "http://c:1"), made("http://a:1", "http://b:1")
     keys = [b"title%d/v720" % number for number in range(600)]
-    first = {key: three.order(key)[0].url for key in keys}
+    first = {key: three.order_for(key)[0].url for key in keys}
     assert all(150 < list(first.values()).count(url) < 250 for url in ("http://a:1", "http://b:1", "http://c:1"))
-    assert all(two.order(key)[0].url == url for key, url in first.items() if url != "http://c:1")
+    assert all(two.order_for(key)[0].url == url for key, url in first.items() if url != "http://c:1")
 
 
 async def test_the_last_one_left_is_asked_though_it_is_left_out():
@@ -304,7 +304,7 @@ async def test_a_gateway_error_stands_when_the_other_gives_nothing():
     exchange = await stage.upstreams.send(b"k", lambda _: [b"GET / HTTP/1.1\r\n\r\n"])
     assert exchange.status == 503
     pieces: list[bytes] = []
-    await exchange.body_to(pieces.append)
+    await exchange.read_body(pieces.append)
     assert pieces == [b"busy"]
 
 
@@ -365,7 +365,7 @@ async def test_when_every_upstream_is_down_none_costs_the_budget():
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", b"garbage\r\n\r\n", b""])
 async def test_answers_that_break_off_leave_it_out_too(answer: bytes):
     stage = await Stage(Place(), Place()).start()
-    bad = stage.upstreams.order(b"k")[0]
+    bad = stage.upstreams.order_for(b"k")[0]
     stage.first_for(b"k").script = lambda: answer or None
     for _ in range(EJECT_AFTER):
         asked = asyncio.create_task(stage.asks())  # noqa: TID251 (awaited below)
@@ -383,7 +383,7 @@ async def test_answers_that_break_off_leave_it_out_too(answer: bytes):
 
 async def test_one_request_tries_who_was_left_out_and_the_rest_follows_slowly():
     stage = await Stage(Place(), Place()).start()
-    bad, place = stage.upstreams.order(b"k")[0], stage.first_for(b"k")
+    bad, place = stage.upstreams.order_for(b"k")[0], stage.first_for(b"k")
     place.script = lambda: b""
     for _ in range(EJECT_AFTER):
         await stage.asks()
@@ -402,14 +402,14 @@ async def test_one_request_tries_who_was_left_out_and_the_rest_follows_slowly():
     await stage.asks()
     assert bad.health.out is None
     keys = [b"key%d" % number for number in range(200)]
-    few = sum(stage.upstreams.order(key)[0] is bad for key in keys)
+    few = sum(stage.upstreams.order_for(key)[0] is bad for key in keys)
     await stage.clock.advance(30)
-    assert few < 50 < sum(stage.upstreams.order(key)[0] is bad for key in keys)
+    assert few < 50 < sum(stage.upstreams.order_for(key)[0] is bad for key in keys)
 
 
 async def test_a_probe_that_is_given_up_lets_another_try():
     stage = await Stage(Place(), Place()).start()
-    bad, place = stage.upstreams.order(b"k")[0], stage.first_for(b"k")
+    bad, place = stage.upstreams.order_for(b"k")[0], stage.first_for(b"k")
     place.script = lambda: b""
     for _ in range(EJECT_AFTER):
         await stage.asks()
@@ -476,7 +476,7 @@ async def test_keys_of_a_busy_upstream_overflow_to_the_next():
 
 def test_weights_share_the_keys():
     pair = made("http://a:1#weight=3", "http://b:1")
-    firsts = [pair.order(b"title%d/v720" % number)[0].url for number in range(1000)]
+    firsts = [pair.order_for(b"title%d/v720" % number)[0].url for number in range(1000)]
     assert 690 < firsts.count("http://a:1") < 810
 
 
@@ -493,7 +493,7 @@ async def test_others_can_be_asked_from_now_on_and_who_stays_keeps_what_it_had()
     stays, goes = stage.upstreams.all
     assert all([await stage.asks(b"%d" % key) for key in range(8)])
     urls, times = [f"{stays.url}#weight=2", "http://127.0.0.1:9"], Timeouts(first_byte=3)
-    stage.upstreams.use(urls, times, None, PoolLimits(connections=3))
+    stage.upstreams.configure(urls, times, None, PoolLimits(connections=3))
     await turns()
     assert (stage.upstreams.all[0], stage.upstreams.all[1].url) == (stays, urls[1])
     assert (stays.weight, stays.pool.limits.connections, len(stays.pool.idle)) == (2.0, 3, 1)

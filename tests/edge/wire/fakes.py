@@ -120,13 +120,13 @@ class Taker:
             data = rest[: int(size, 16)]
         self.got += data
 
-    def sent_all(self) -> None:
+    def finish_request(self) -> None:
         self.connection.settle_keep_alive(self.request)
         self.request.body = self.got
         if not self.handler.holds:
             self.handler.answer(self.connection)
 
-    def broken_off(self) -> None:
+    def abort_request(self) -> None:
         self.got += b"<broken>"
 
 

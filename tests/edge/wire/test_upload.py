@@ -24,10 +24,10 @@ class Upstream:
         self.got += data
         self.unsent = len(data) if self.slow else 0
 
-    def sent_all(self) -> None:
+    def finish_request(self) -> None:
         self.ended = "whole"
 
-    def broken_off(self) -> None:
+    def abort_request(self) -> None:
         self.ended = "broken"
 
 

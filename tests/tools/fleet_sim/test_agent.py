@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.fleet.apply import State
+from edge.fleet.apply import FleetState
 from kernel.errors import BadSettings
 from kernel.fleet.messages import SETTINGS, Hello
 from kernel.heavy_hitters import HALF_LIFE
@@ -29,9 +29,9 @@ async def test_a_title_rises_as_the_faded_sum_of_its_requests_does():
 
 
 def test_settings_that_are_refused():
-    _accepts(State(documents={SETTINGS: HARMFUL}))
+    _accepts(FleetState(documents={SETTINGS: HARMFUL}))
     with pytest.raises(BadSettings, match="default_ttl"):
-        _accepts(State(documents={SETTINGS: REFUSED}))
+        _accepts(FleetState(documents={SETTINGS: REFUSED}))
 
 
 async def test_harmful_settings_make_errors(tmp_path):
@@ -39,7 +39,7 @@ async def test_harmful_settings_make_errors(tmp_path):
     world = World(FakeClock(), ["127.0.0.1:1"], told.append)
     agent = Agent(Hello("e1"), credentials(fleet_authority()), tmp_path, world, 0.5)
     assert agent._report().errors == 0
-    agent._take(State(documents={SETTINGS: HARMFUL}))
-    agent._take(State(documents={SETTINGS: HARMFUL}))
+    agent._take(FleetState(documents={SETTINGS: HARMFUL}))
+    agent._take(FleetState(documents={SETTINGS: HARMFUL}))
     assert [(event.kind, event.agent, event.text) for event in told] == [("settings", "e1", HARMFUL["default_ttl"])]
     assert agent._report().errors == REQUESTS // 3
