@@ -7,17 +7,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 from urllib.parse import urljoin
 
+from loadtest.drivers.answers import MAX_REDIRECTS, answer_of, outcome_of, redirect_of
 from loadtest.drivers.body_checks import BodyCheck, BodyChecks
 from loadtest.drivers.connection import Connection, Exchange
 from loadtest.drivers.http1 import Endpoint, ResponseReader, Target, request_head, target_of
 from loadtest.drivers.line import Line
-from loadtest.drivers.served_by import served_by
 from loadtest.player.player import Player
-from loadtest.player.requests import Abort, Answer, Command, Fetch
+from loadtest.player.requests import Abort, Command, Fetch
 from loadtest.session import Failure, RequestKind
-
-MAX_REDIRECTS = 5
-_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Shared(Protocol):
@@ -205,16 +202,14 @@ class SessionRunner:
         if connection is not None and connection.is_open:
             self._idle.append(connection)
         running.connection = None
-        location = reader.headers.get("location")
-        if reader.status in _REDIRECTS and location and running.fetch.body is None:
+        location = redirect_of(running.fetch, reader)
+        if location is not None:
             self._redirect(running, location)
             return
-        outcome: int | Failure = reader.status
-        if 200 <= reader.status < 300:
-            outcome = _length_failure(running.fetch, reader) or outcome
-            if outcome == reader.status and running.check is not None:
-                self._shared.spawn(self._checked(running, reader, running.check))
-                return
+        outcome = outcome_of(running.fetch, reader)
+        if running.check is not None and outcome in (200, 206):
+            self._shared.spawn(self._checked(running, reader, running.check))
+            return
         self._end(running, outcome, "", reader)
 
     async def _checked(self, running: _Running, reader: ResponseReader, check: BodyCheck) -> None:
@@ -256,29 +251,14 @@ class SessionRunner:
             return
         self._forget(running)
         now = self._loop.time()
-        headers = reader.headers if reader is not None else {}
-        tier, node = served_by(headers, _host(running.url))
-        answer = Answer(
-            outcome,
+        answer = answer_of(
+            fetch,
             running.url,
-            reader.size if reader is not None else fetch.loaded,
-            bytes(reader.body) if reader is not None and fetch.keeps_body else detail.encode()[:200],
-            headers,
-            tier,
-            node,
-            None if running.first_byte_s is None else running.first_byte_s - running.asked_s,
-            now - running.asked_s,
+            outcome,
+            reader,
+            ttfb_s=None if running.first_byte_s is None else running.first_byte_s - running.asked_s,
+            total_s=now - running.asked_s,
+            detail=detail,
         )
         if not self._is_over:
             self._carry_out(self.player.on_answer(fetch, answer, self.now()))
-
-
-def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0][:64]
-
-
-def _length_failure(fetch: Fetch, reader: ResponseReader) -> Failure | None:
-    """Whether the body is shorter or longer than the manifest says; a server that ignores Range gives too much."""
-    if fetch.size_known is None or reader.size == fetch.size_known:
-        return None
-    return Failure.LENGTH

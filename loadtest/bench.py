@@ -1,0 +1,212 @@
+"""`python -m loadtest.bench`: how many players one generator core carries, measured against a real edge.
+
+An edge with a film in its cache runs on one core, the generator on another. All players watch at 3 Mbit/s, paced by
+their buffers, and the bodies are discarded. What counts is the CPU time of the generator for each second and player:
+on a shared machine the wall clock says little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import uvloop
+from aiohttp import web
+
+from loadtest.drivers.asyncio_driver import AsyncioDriver
+from loadtest.histogram import merged
+from loadtest.player.settings import PlayerSettings
+from loadtest.session import Device, EndReason, NetworkProfile, RateStep, RequestKind, SessionRecord, Viewer
+
+VIDEO_BPS, AUDIO_BPS = 2_872_000, 128_000
+SEGMENT_S, SEGMENTS = 4, 60
+FOLDER = "/cdn/eu/bench/"
+GOAL_PLAYERS, GOAL_ERROR = 2_000, 0.01
+
+
+def film() -> dict[str, bytes]:
+    """A title of one rung and its audio, 3 Mbit/s together."""
+    top = [
+        "#EXTM3U",
+        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="en",DEFAULT=YES,URI="audio/main.m3u8"',
+        f'#EXT-X-STREAM-INF:BANDWIDTH={VIDEO_BPS + AUDIO_BPS},RESOLUTION=1280x720,AUDIO="a"',
+        "v720/main.m3u8",
+    ]
+    held = {FOLDER + "master.m3u8": "\n".join(top).encode()}
+    for name, bps in (("v720", VIDEO_BPS), ("audio", AUDIO_BPS)):
+        lines = ["#EXTM3U", f"#EXT-X-TARGETDURATION:{SEGMENT_S}", '#EXT-X-MAP:URI="init.mp4"']
+        held[f"{FOLDER}{name}/init.mp4"] = os.urandom(800)
+        body = os.urandom(bps * SEGMENT_S // 8)
+        for number in range(1, SEGMENTS + 1):
+            lines += [f"#EXTINF:{SEGMENT_S},", f"{number:05d}.m4s"]
+            held[f"{FOLDER}{name}/{number:05d}.m4s"] = body
+        held[f"{FOLDER}{name}/main.m3u8"] = "\n".join([*lines, "#EXT-X-ENDLIST"]).encode()
+    return held
+
+
+@contextlib.asynccontextmanager
+async def film_origin() -> AsyncIterator[str]:
+    """Serves the film to the edge; the address."""
+    held = film()
+
+    async def answer(request: web.Request) -> web.Response:
+        body = held.get(request.path)
+        headers = {"Cache-Control": "public, max-age=3600"}
+        return web.Response(body=body, headers=headers) if body is not None else web.Response(status=404)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield "http://{}:{}".format(*runner.addresses[0][:2])
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.contextmanager
+def edge(upstream: str, folder: Path, core: int | None) -> Iterator[tuple[str, int]]:
+    """A real edge in a process of its own; its address and process id."""
+    command = [sys.executable, "-m", "tools.cli", "edge", "--id", "bench", "--listen", "127.0.0.1:0"]
+    command += ["--admin", "127.0.0.1:0", "--upstream", upstream, "--cache-dir", str(folder / "cache")]
+    command += ["--ram", "512MiB", "--disk", "1GiB", "--tokens", "off", "--geo", "off", "--access-log", "off"]
+    with (folder / "edge.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        if core is not None:
+            os.sched_setaffinity(process.pid, {core})
+        yield _ready_address(process, folder), process.pid
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _ready_address(process: subprocess.Popen[str], folder: Path) -> str:
+    """From the line that a server prints when it serves."""
+    if process.stdout is None:
+        raise RuntimeError("the edge has no output")
+    for line in process.stdout:
+        if line.startswith("ready"):
+            word = next(word for word in line.replace(",", " ").split() if "127.0.0.1:" in word)
+            return "http://" + word.partition("127.0.0.1:")[1] + word.partition("127.0.0.1:")[2]
+    raise RuntimeError(f"the edge did not start: {(folder / 'edge.log').read_text()[-2000:]}")
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Figures:
+    """What a run measured."""
+
+    players: int
+    seconds: float
+    generator_cpu: float
+    edge_cpu: float
+    wall_s: float
+    records: list[SessionRecord]
+
+    def as_plain(self) -> dict[str, object]:
+        """For people and scripts."""
+        error = merged(record.pacing_error for record in self.records)
+        segments = [(k, t) for r in self.records for k, t in r.requests.items() if k.kind is RequestKind.SEGMENT]
+        size, played = sum(t.bytes for _, t in segments), sum(record.played_s for record in self.records)
+        per_player = self.generator_cpu / played if played else 0.0
+        return {
+            "players": self.players,
+            "segments": sum(t.count for _, t in segments),
+            "failedSegments": sum(t.count for k, t in segments if k.outcome not in (200, 206)),
+            "gigabytes": round(size / 1e9, 2),
+            "megabitsPerSecond": round(size * 8 / self.wall_s / 1e6),
+            "playedSeconds": round(played),
+            "stalledSeconds": round(sum(record.stalled_s for record in self.records), 2),
+            "generatorCpuShare": round(self.generator_cpu / self.wall_s, 3),
+            "edgeCpuShare": round(self.edge_cpu / self.wall_s, 3),
+            "cpuMicrosecondsPerPlayedSecond": round(per_player * 1e6, 1),
+            "playersPerCore": round(1 / per_player) if per_player else 0,
+            "pacingErrorP50": round(error.percentile(0.5), 5),
+            "pacingErrorP95": round(error.percentile(0.95), 5),
+            "load": [round(one, 2) for one in os.getloadavg()],
+        }
+
+
+async def measure(players: int, seconds: float, ramp_s: float, profile: NetworkProfile, core: int | None) -> Figures:
+    """Play against an edge of its own, whose cache was filled before."""
+    with tempfile.TemporaryDirectory(prefix="loadtest-bench-") as name:
+        async with film_origin() as origin:
+            with edge(origin, Path(name), core) as (url, pid):
+                await _warm(url)
+                device = Device("bench", None, buffer_goal_s=12.0)
+                viewers = [
+                    Viewer(
+                        number, url + FOLDER + "master.m3u8", ramp_s * number / players, device=device, network=profile
+                    )
+                    for number in range(players)
+                ]
+                records: list[SessionRecord] = []
+                driver = AsyncioDriver(PlayerSettings(abr="fixed:9e9"))
+                began, own, other = time.monotonic(), time.process_time(), cpu_s(pid)
+                await driver.play(viewers, seconds, records.append)
+                own, other, wall_s = time.process_time() - own, cpu_s(pid) - other, time.monotonic() - began
+    return Figures(players, seconds, own, other, wall_s, records)
+
+
+async def _warm(url: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        for path in film():
+            async with session.get(url + path) as response:
+                response.raise_for_status()
+                await response.read()
+
+
+def main() -> int:
+    """Print the figures; 1 when a goal was missed."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__)
+    parser.add_argument("--players", type=int, default=GOAL_PLAYERS)
+    parser.add_argument("--seconds", type=float, default=60.0, help="wall seconds of the run")
+    parser.add_argument("--ramp", type=float, default=20.0, help="seconds over which the players arrive")
+    parser.add_argument("--line", type=float, help="bits per second of each player's line; default: no limit")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        os.sched_setaffinity(0, {cores[0]})
+    profile = NetworkProfile("line", (RateStep(3600, options.line),) if options.line else ())
+    core = cores[1] if len(cores) > 1 else None
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        figures = runner.run(measure(options.players, options.seconds, options.ramp, profile, core))
+    plain = figures.as_plain()
+    failed = [record for record in figures.records if record.end is not EndReason.RUN_ENDED]
+    if options.json:
+        print(json.dumps(plain))
+    else:
+        for key, value in plain.items():
+            print(f"{key:32} {value}")
+    for record in failed[:3]:
+        print(f"a session ended: {record.end.value} {record.end_detail}", file=sys.stderr)
+    reached = error_of(plain) < GOAL_ERROR and not failed
+    return 0 if reached else 1
+
+
+def error_of(plain: dict[str, object]) -> float:
+    """The pacing error that is judged."""
+    return float(str(plain["pacingErrorP95"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

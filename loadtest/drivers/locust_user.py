@@ -1,0 +1,70 @@
+"""A Locust user that watches films: `loadtest/locustfile.py` is what `locust -f` is given.
+
+Each user plays one session after another, drawn from the same populations as the stories'. Locust's table shows the
+requests by kind, and two rows of what viewers see: `start-up` and `stalled`, in milliseconds for each session.
+"""
+
+from __future__ import annotations
+
+from locust import User, constant, task
+
+from loadtest.drivers.gevent_session import GeventSession
+from loadtest.drivers.locust_options import Audience
+from loadtest.player.requests import Answer, Fetch
+from loadtest.session import EndReason, SessionRecord
+
+_GOOD = (EndReason.WATCHED, EndReason.LEFT, EndReason.RUN_ENDED)
+
+
+class SessionFailed(Exception):
+    """Locust's failure column shows its text for a session that did not go well."""
+
+
+class PlayerUser(User):
+    """Watches one film after another."""
+
+    abstract = True
+    wait_time = constant(0)
+    audience: Audience
+    """Set when the test starts."""
+
+    @task
+    def watch(self) -> None:
+        """One session."""
+        options = self.audience.options
+        session = GeventSession(
+            self.audience.player(),
+            speed=options.speed,
+            fields=tuple(options.fields.items()),
+            tls=self.audience.tls,
+            on_answer=self._count_request,
+        )
+        self._count_session(session.play())
+
+    def _count_request(self, fetch: Fetch, answer: Answer) -> None:
+        failure = None if answer.is_ok else SessionFailed(str(answer.outcome))
+        self.environment.events.request.fire(
+            request_type="GET" if fetch.body is None else "POST",
+            name=fetch.kind.value,
+            response_time=answer.total_s * 1000,
+            response_length=answer.size,
+            exception=failure,
+            context={"tier": answer.tier.value, "node": answer.node},
+        )
+
+    def _count_session(self, record: SessionRecord) -> None:
+        failure = None if record.end in _GOOD else SessionFailed(f"{record.end.value} {record.end_detail}"[:200])
+        fire = self.environment.events.request.fire
+        if record.startup_s is not None or failure is not None:
+            started = record.startup_s or 0.0
+            fire(
+                request_type="QoE", name="start-up", response_time=started * 1000, response_length=0, exception=failure
+            )
+        fire(
+            request_type="QoE",
+            name="stalled",
+            response_time=record.stalled_s * 1000,
+            response_length=0,
+            exception=None,
+            context={"rebuffer_ratio": record.rebuffer_ratio, "bitrate": record.bitrate_mean_bps},
+        )
