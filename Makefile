@@ -6,7 +6,7 @@ PORT ?= 8080
 FRESH ?= 0
 TEST_WORKERS ?= 2
 
-.PHONY: help up setup setup-dev test check bench soak fleet-sim lock proto docs fmt clean
+.PHONY: help up setup setup-dev test check bench soak loadtest fleet-sim lock proto docs fmt clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ bench: setup-dev ## Benchmark against nginx, Varnish and libCacheSim
 soak: setup-dev ## Run ten minutes of faults, purges and crashes, checking every byte (SOAK_ARGS="--seed 1 --minutes 2")
 	@$(PY) -m tests.soak $(SOAK_ARGS)
 
+loadtest: setup-dev ## Play the ten load-test stories against a running `make up` (LOADTEST_ARGS="--only premiere")
+	@$(PY) -m loadtest.suite $(LOADTEST_ARGS)
+
 fleet-sim: setup-dev ## Run control with a thousand simulated edges and check the targets (SIM_ARGS="--agents 200 --quick")
 	@$(PY) -m tools.fleet_sim $(SIM_ARGS)
 
@@ -45,6 +48,7 @@ proto: setup-dev ## Generate the gRPC stubs
 
 docs: setup-dev ## Generate the reference pages in docs/
 	$(PY) -m tools.docs
+	$(PY) -m loadtest.planner.scale_page
 
 fmt: setup-dev ## Format the code
 	$(PY) -m ruff format .

@@ -112,6 +112,8 @@ COMMANDS = (
         ("kid",),
     ),
     Command("replay", "tools.replay.command", "Replay a request trace through the cache policy.", ("trace",)),
+    Command("loadtest", "loadtest.command", "Play a story of many viewers and judge what they saw.", ("story",)),
+    Command("plan", "loadtest.planner.command", "Plan a platform for so many streams from measured figures."),
     Command("outage", "tools.up.outage", "Kill a program of `matinee up` and keep it down.", ("program",)),
     Command("doctor", "tools.doctor", "Check this machine and a running platform for problems."),
 )

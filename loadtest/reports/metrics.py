@@ -57,7 +57,7 @@ METRICS = (
     Metric("refusedShare", Dimension.SHARE, _SAME, "Sessions that the platform refused."),
     Metric("errors", Dimension.COUNT, _LOW, "Errors that players saw, recovered ones too."),
     Metric("requests", Dimension.COUNT, _SAME, "Requests of players."),
-    Metric("failedRequests", Dimension.COUNT, _LOW, "Requests that gave the player nothing to play."),
+    Metric("failedRequests", Dimension.COUNT, _LOW, "Requests of players that failed."),
     Metric("failedRequestShare", Dimension.SHARE, _LOW, "Their share."),
     Metric("bytes", Dimension.BYTES, _SAME, "Bytes of bodies that players received."),
     Metric("segmentTtfbMs.p50", Dimension.TIME, _LOW, "Segment request to first byte, median."),

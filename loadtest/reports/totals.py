@@ -14,7 +14,7 @@ import msgspec
 
 from loadtest.histogram import Histogram
 from loadtest.reports.timeline import Timeline
-from loadtest.session import EndReason, Failure, RequestKey, RequestTotals, SessionRecord, Tier
+from loadtest.session import EndReason, Failure, RequestKey, RequestKind, RequestTotals, SessionRecord, Tier
 
 MAX_GROUPS = 50
 """Values of one dimension that are shown apart; further ones are counted as `other`."""
@@ -148,8 +148,11 @@ class Totals:
 
 
 def is_failed(key: RequestKey) -> bool:
-    """Whether requests of this key gave the player nothing to play."""
-    return isinstance(key.outcome, Failure) or key.outcome >= 400
+    """Whether requests of this key failed. No platform need offer heartbeats and events: 404 for them is no failure."""
+    if isinstance(key.outcome, Failure):
+        return True
+    is_optional = key.kind in (RequestKind.HEARTBEAT, RequestKind.EVENTS)
+    return key.outcome >= 400 and not (is_optional and key.outcome in (404, 405, 501))
 
 
 def ratio(part: float, whole: float) -> float:

@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from kernel.errors import BadSettings
 from loadtest.nodes.poll import NodePoller
 from loadtest.nodes.series import Series
 from loadtest.population.viewers import viewers
+from loadtest.reports.capacity import capacity_figures
 from loadtest.reports.report import Generator, RunFacts, build_report
 from loadtest.reports.timeline import Timeline
 from loadtest.reports.totals import Totals
@@ -101,7 +104,9 @@ async def run_story(
     if poller:
         await poller.look_once(took_s * story.speed)
     facts = _facts(run, took_s, cpu_s, actions, driver)
-    report = build_report(facts, totals, poller.series.values() if poller else ())
+    series = list(poller.series.values()) if poller else []
+    report = build_report(facts, totals, series)
+    report["capacity"] = capacity_figures(series, totals, took_s)
     return judged(report, story)
 
 
@@ -136,7 +141,7 @@ def _facts(run: Run, took_s: float, cpu_s: float, actions: ActionRunner, driver:
         speed=run.story.speed,
         seed=run.seed,
         generator=Generator(cpu_s / took_s if took_s else 0.0),
-        settings=dict(run.story.player),
+        settings=msgspec.to_builtins(run.story.player),
         actions=actions.as_plain(),
         objects=driver.objects,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta
 
+from loadtest.player.settings import PlayerSettings
 from loadtest.population.arrivals import Arrivals
 from loadtest.population.popularity import Popularity
 from loadtest.population.viewers import MAX_PLAYERS
@@ -105,7 +106,7 @@ class Story:
     networks: Mapping[str, float] = field(default_factory=dict)
     countries: Mapping[str, float] = field(default_factory=dict)
     own_networks: tuple[OwnNetwork, ...] = ()
-    player: Mapping[str, Any] = field(default_factory=dict)
-    """How the players behave, by the names of `drivers`' settings."""
+    player: PlayerSettings = field(default_factory=PlayerSettings)
+    """How the players behave. Its `gateway` is the target's, where the target is one."""
     actions: Mapping[str, Action] = field(default_factory=dict)
     expect: Expect = field(default_factory=Expect)

@@ -4,7 +4,7 @@ import pytest
 
 from loadtest.population.audience import NETWORKS
 from loadtest.reports.timeline import Timeline
-from loadtest.reports.totals import MAX_GROUPS, Totals, pack, unpack
+from loadtest.reports.totals import MAX_GROUPS, Totals, is_failed, pack, unpack
 from loadtest.session import EndReason, Failure, RequestKey, RequestKind, SessionRecord, Stall, Tier, Viewer
 
 OK = RequestKey(RequestKind.SEGMENT, 200, Tier.EDGE, "e1")
@@ -68,6 +68,20 @@ def test_requests_are_summed_by_tier_node_and_failure():
     assert totals.requests_where(node="e1").bytes == 8000
     assert totals.requests_where(failed=True).count == 4, "refused connections and 404"
     assert list(totals.nodes()) == [("e1", Tier.EDGE), ("e1", Tier.ORIGIN), ("e2", Tier.UNKNOWN)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "failed"),
+    [
+        (RequestKind.SEGMENT, 404, True),
+        (RequestKind.SEGMENT, 206, False),
+        (RequestKind.HEARTBEAT, 404, False),
+        (RequestKind.EVENTS, 503, True),
+        (RequestKind.EVENTS, Failure.TIMEOUT, True),
+    ],
+)
+def test_an_endpoint_that_a_platform_need_not_offer_is_no_failure(kind, outcome, failed):
+    assert is_failed(RequestKey(kind, outcome, Tier.UNKNOWN, "g")) == failed
 
 
 def test_quality_is_kept_by_network_device_and_country():

@@ -1,0 +1,1 @@
+"""From figures measured on one node to a whole platform: `matinee plan`, which names every assumption."""

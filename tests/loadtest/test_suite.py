@@ -1,0 +1,51 @@
+"""The ten stories in a row."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from kernel.errors import BadSettings
+from loadtest.suite import SuiteSettings, names_of, run
+
+
+@pytest.fixture
+def played(monkeypatch, tmp_path):
+    """What would be played, and how each came out."""
+    calls, codes = [], {}
+
+    def play(argv, check):
+        name = argv[4]
+        calls.append(argv[4:])
+        (tmp_path / f"{name}.json").write_text('{"players": 7, "generatorCpuShare": 0.1}')
+        return SimpleNamespace(returncode=codes.get(name, 0))
+
+    monkeypatch.setattr("loadtest.suite.subprocess.run", play)
+    return calls, codes
+
+
+def settings(tmp_path, *only):
+    return SuiteSettings("http://t", tmp_path, only, 5, None, tmp_path)
+
+
+def test_all_are_played_but_those_that_need_more_regions(played, tmp_path, capsys):
+    calls, _ = played
+    assert run(settings(tmp_path)) == 0
+    assert [call[0] for call in calls] == [name for name in names_of(()) if name != "region-dies"]
+    assert {"--target=http://t", "--players=5"} <= set(calls[0])
+    out = capsys.readouterr().out
+    assert "region-dies: NOT PLAYED" in out
+    assert "7 players, generator at 10% of a core" in out
+
+
+@pytest.mark.parametrize(("code", "says"), [(1, "FAILED"), (2, "could not be played")])
+def test_one_that_fails_fails_the_suite_and_the_others_are_played(played, tmp_path, capsys, code, says):
+    calls, codes = played
+    codes["attack"] = code
+    assert run(settings(tmp_path, "attack", "premiere")) == 1
+    assert len(calls) == 2
+    assert says in capsys.readouterr().out
+
+
+def test_an_unknown_story_is_refused():
+    with pytest.raises(BadSettings, match="no story 'opera'"):
+        names_of(["opera"])
