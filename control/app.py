@@ -79,7 +79,7 @@ async def _running(settings: ControlSettings, clock: Clock) -> AsyncIterator[Run
                 plane = ControlService(store, clock)
                 plane.audit_log.file, plane.audit_log.keep = settings.data / "audit-seen", settings.audit_keep
                 await plane.audit_log.start(lost=settings.audit_key_lost)
-                writer = tasks.create_task(plane.supervised.keep("store", store.run))
+                writer = tasks.create_task(plane.supervised.run_task("store", store.run))
                 try:
                     async with _serving(settings, plane, api_key, tasks) as found:
                         yield found
@@ -109,7 +109,7 @@ async def _serving(
     app = make_app(plane, keys, lambda: serves, rules, read_node_admin_keys(settings.node_admin_keys))
     door = Door(app, limits_of(settings), settings.drain)
     plane.routing.neighbours = neighbours_of(settings)
-    running = [tasks.create_task(plane.supervised.keep(name, work)) for name, work in _for_ever(plane)]
+    running = [tasks.create_task(plane.supervised.run_task(name, work)) for name, work in _for_ever(plane)]
     try:
         admin = await door.open(settings.admin, "admin")
         async with _doors(settings, plane, tasks) as (listen, enrol):
@@ -150,7 +150,7 @@ async def _doors(
     servers = []
     try:
         if trust is not None:
-            following = tasks.create_task(plane.supervised.keep("peers", trust.peers.run))
+            following = tasks.create_task(plane.supervised.run_task("peers", trust.peers.run))
             if settings.enrol_listen is not None:
                 enrol_server, enrol_port = await server.start_enrolment(trust, settings.enrol_listen)
                 servers.append(enrol_server)

@@ -35,7 +35,7 @@ from kernel.clock import Clock, Instant
 from kernel.documents import BadDocument
 from kernel.errors import Overloaded, StorageFailed
 from kernel.fleet.messages import DEFAULT, RULES, TITLE, Hello, Resource
-from rpc.supervised import Supervised
+from rpc.supervised import TaskSupervisor
 from system.clock import sleep
 
 MAX_TITLES = 5_000
@@ -56,7 +56,7 @@ class ControlService:
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
-        self.supervised = Supervised(clock.mono, partial(sleep, clock))
+        self.supervised = TaskSupervisor(clock.mono, partial(sleep, clock))
         """Restarts control's background tasks when they fail."""
         self.audit_log = AuditLog(store, clock)
         self.enrolment: Enrolment | None = None

@@ -35,7 +35,7 @@ from kernel.settings.table import Address
 from rpc.border import control_to_wire
 from rpc.border_edge import edge_from_wire
 from rpc.border_service import document_of, route_from_wire, signals_from_wire, titles_from_wire
-from rpc.bounds import BorderError, line_of, text_of
+from rpc.bounds import BorderError, printable_of, text_of
 from rpc.channel import SERVER
 from rpc.v1 import control_pb2 as pb
 from rpc.v1.control_pb2_grpc import (
@@ -123,7 +123,7 @@ class FleetService(FleetServicer):
         try:
             done = await self._plane.put_own_keys(
                 _json(document_of(request.jwks, "keys"), "keys"),
-                owner=who.id if who else line_of(request.owner, "owner", 64) or _AUTHOR,
+                owner=who.id if who else printable_of(request.owner, "owner", 64) or _AUTHOR,
                 lifetime=request.lifetime,
                 author=_author_name(who),
                 call=_call(context),
@@ -136,7 +136,7 @@ class FleetService(FleetServicer):
         """A session whose tokens are refused from now on."""
         who = await self._admit(context, *SERVICES)
         try:
-            session, until = line_of(request.session, "session"), line_of(request.until, "until", 64)
+            session, until = printable_of(request.session, "session"), printable_of(request.until, "until", 64)
             done = await self._plane.revoke(session, until or None, author=_author_name(who), call=_call(context))
         except _CALLER_ERRORS as error:
             await _abort(context, error)

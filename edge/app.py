@@ -63,7 +63,7 @@ from kernel.fleet.messages import HOT
 from kernel.http.cache_status import cache_name
 from kernel.settings.table import Address
 from kernel.vocabulary import CACHE_NOTICE_SENTENCES, CacheNotice, Refusal
-from rpc.supervised import Supervised
+from rpc.supervised import TaskSupervisor
 from system.private_files import private_folder
 
 LOOP_LOOK_SECONDS = 0.5
@@ -200,7 +200,7 @@ class Edge:
             self.cache.adopt(found)
             self.tasks.spawn(self.cache.sweep_disk(found))
         if self.identity is not None:
-            work = Supervised(self.clock.mono).keep("identity", self.identity.run)
+            work = TaskSupervisor(self.clock.mono).run_task("identity", self.identity.run)
             self._following.append(self.tasks.spawn(work))
         if self.subscriber is not None:
             await start_jobs(self.jobs, self.subscriber, self.tasks)

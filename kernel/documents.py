@@ -1,4 +1,4 @@
-"""JSON documents from outside: read strictly, and a mistake told with its place.
+"""JSON documents from outside: parsed strictly; errors name the place.
 
 Moments are ISO 8601 texts with an offset in documents and Unix seconds in the code.
 """
@@ -29,8 +29,8 @@ class BadDocument(ValueError):
 
 
 def load_json(data: bytes) -> object:
-    """The JSON value of `data`, where too much of it, a repeated member, NaN, a number beyond 64 bits or beyond what a
-    float can be, a NUL or half a surrogate pair in a text is an error (BadDocument) that names the place."""
+    """Parse JSON strictly. Raises BadDocument naming the place: for too much data, a repeated member, NaN, a number
+    beyond 64 bits or a float, and a NUL or half a surrogate pair in a text."""
     if len(data) > MAX_BYTES:
         raise BadDocument("", f"is larger than {MAX_BYTES >> 20} MiB")
     strange: list[_Strange] = []
@@ -56,7 +56,7 @@ def load_json(data: bytes) -> object:
 
 @dataclass(frozen=True, slots=True)
 class _Strange:
-    """What stands in the place of a value that is refused as soon as its place is known."""
+    """A placeholder for a value that is rejected as soon as its place is known."""
 
     why: str
 
@@ -98,7 +98,7 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
 
 
 def is_broken(text: str) -> bool:
-    """Whether a text holds what no text from outside may: a NUL, or half a surrogate pair, which has no UTF-8."""
+    """Whether a text has a NUL or half a surrogate pair, which has no UTF-8 form."""
     return "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
@@ -139,7 +139,7 @@ def moment_text(seconds: float) -> str:
 
 
 def parse_object(value: object, path: str, members: Collection[str]) -> Mapping[str, object]:
-    """`value` when it is a JSON object with no member beside `members`; BadDocument otherwise."""
+    """`value` if it is a JSON object without members other than `members`. Raises BadDocument."""
     if not isinstance(value, Mapping):
         raise BadDocument(path, f"must be an object, not {kind_of(value)}")
     for name in value:
@@ -154,7 +154,7 @@ def join(path: str, name: str) -> str:
 
 
 def kind_of(value: object) -> str:
-    """What a JSON value is, in words for an error."""
+    """The type of a JSON value, in words for an error message."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -10,7 +10,7 @@ from typing import Final
 
 
 class UpstreamReason(StrEnum):
-    """Why an upstream, an origin or control did not give a usable answer: the `reason` of `UpstreamFailed`."""
+    """Why an upstream, the origin or control gave no usable response: the `reason` of `UpstreamFailed`."""
 
     # The connection to the upstream.
     NO_UPSTREAM = "no-upstream"
@@ -75,7 +75,7 @@ class UpstreamReason(StrEnum):
 
     @classmethod
     def for_status(cls, status: int) -> UpstreamReason:
-        """The reason for a response that is not passed on because of its status."""
+        """The reason for a response whose status is not passed on."""
         return _BY_STATUS.get(status, cls.STATUS_OTHER)
 
 

@@ -1,8 +1,8 @@
-"""Who takes most, of very many: sums that fade with time, in bounded room. Pure: time comes in.
+"""The largest consumers among very many: decaying sums in bounded memory. Pure.
 
-Space-saving (Metwally, Agrawal, El Abbadi 2005): when all places are taken, a newcomer takes the place of the least and
-begins from its sum, so that whoever takes more than one part in `places` of everything is always among them. Sums fade
-by half every `half_life` (forward decay, Cormode et al. 2009: what comes weighs more, nothing is recomputed).
+Space-saving (Metwally, Agrawal, El Abbadi 2005): when all places are used, a newcomer replaces the smallest and starts
+from its sum, so every consumer with more than 1/`places` of the total is always included. Sums decay by half every
+`half_life` (forward decay, Cormode et al. 2009: new amounts weigh more, nothing is recomputed).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Generic, NamedTuple, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 HALF_LIFE = 60.0
-"""Seconds in which what viewers took fades by half, at the edges and at control alike."""
+"""The half-life in seconds of the popularity sums, at edges and at control."""
 
 _RESCALE_AT = 40.0
-"""Half-lives after which the weights are begun anew, far before a float would overflow."""
+"""Half-lives after which the weights are rescaled, long before a float could overflow."""
 
 
 class Estimate(NamedTuple):
-    """Faded sums as of the moment asked for; `max_error_bytes`: by how many bytes the sum may be too high."""
+    """Decayed sums at the requested time; `max_error_bytes`: by how much `bytes` may be too high."""
 
     bytes: float
     requests: float
@@ -47,7 +47,7 @@ class HeavyHitters(Generic[K]):
         return len(self._sums)
 
     def record(self, key: K, size: float, requests: float, now: float) -> None:
-        """`size` bytes and so many requests were taken, at `now` (seconds, never falling)."""
+        """Add `size` bytes and `requests` requests at `now` (seconds, never decreasing)."""
         weight = self._weight(now)
         held = self._sums.get(key)
         if held is None:
@@ -64,7 +64,7 @@ class HeavyHitters(Generic[K]):
         heapq.heappush(self._heap, (size, self._order, key))
 
     def _evict_smallest(self) -> float:
-        """The sum of the least, who leaves."""
+        """Remove the consumer with the smallest sum; returns that sum."""
         while True:
             size, _, key = heapq.heappop(self._heap)
             now = self._sums[key][0]

@@ -1,7 +1,8 @@
-"""How often the same thing may be said in a log: a burst, then seldom, with the number of lines left out. Pure.
+"""Rate limits for log lines: a burst of each kind, then one line now and then, with the number of suppressed ones.
+Pure.
 
-What brings a line about may come from outside, a thousand times a second; a log that grows with it fills a disk. Each
-kind of line (its event, the type of its exception) has a budget, and all of them together have one.
+Clients can cause thousands of log lines a second, which would fill a disk. Each kind of line (its event and exception
+type) has a budget, and all kinds together have one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from structlog import DropEvent
 BURST = 20
 """Lines of one kind that are written as they come."""
 SECONDS_A_LINE = 10.0
-"""After the burst one line of the kind is written in so many seconds."""
+"""After the burst one line of the kind is written in this many seconds."""
 BURST_OF_ALL = 400
 LINES_A_SECOND_OF_ALL = 20.0
 """The same for all kinds together, so that ever new kinds gain nothing."""
@@ -73,9 +74,9 @@ class LogRate:
 
 
 def rate_limit(rate: LogRate, mono: Callable[[], float]) -> Callable[[Any, str, MutableMapping[str, Any]], Any]:
-    """A structlog processor that leaves out lines beyond the rate and says in the next how many (`left_out`).
+    """A structlog processor that drops lines beyond the rate and adds their number to the next line (`left_out`).
 
-    It stands before the processor that formats tracebacks, so that what is left out costs nothing.
+    Place it before the processor that formats tracebacks, so that dropped lines cost nothing.
     """
 
     def limit(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -90,7 +91,7 @@ def rate_limit(rate: LogRate, mono: Callable[[], float]) -> Callable[[Any, str, 
 
 
 def bound_traceback(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor that shortens a formatted traceback; it stands behind the one that formats it."""
+    """A structlog processor that shortens a formatted traceback; place it after the one that formats it."""
     text = event.get("exception")
     if isinstance(text, str) and len(text) > MAX_TRACEBACK:
         half = MAX_TRACEBACK // 2

@@ -1,12 +1,12 @@
-"""What the signals of an operator mean, for every server alike: only SIGTERM and SIGINT (and SIGKILL) end a process.
+"""The signals of every server: only SIGTERM and SIGINT (and SIGKILL) end a process.
 
-    SIGTERM, SIGINT   stop: drain, then end
-    SIGHUP            read again what can be read again, and reopen the logs
+    SIGTERM, SIGINT   stop: drain, then exit
+    SIGHUP            reload what can be reloaded, and reopen the logs
     SIGUSR1           reopen the logs (log rotation)
-    SIGUSR2           a successor takes over: not supported yet, said in the log
-    SIGPIPE           nothing: a reader that went away is an error of that write alone
+    SIGUSR2           hand over to a successor: not supported yet, logged
+    SIGPIPE           ignored: a reader that left is an error of that write only
 
-The default action of most of these is to end the process without a word, so none is left at it. `hold_signals` stands
+By default most of these end the process without a message, so none keeps its default action. `hold_signals` stands
 first in a program; `install_signals` when its event loop runs.
 """
 
@@ -32,7 +32,8 @@ def install_signals(
     add: Add, *, stop: Callable[[], object], reload: Callable[[], object], reopen_logs: Callable[[], object],
     unsupported: Callable[[str], object],
 ) -> None:  # fmt: skip
-    """Have the loop call these; `add` is its `add_signal_handler`, `unsupported` is told of a signal by its name."""
+    """Install the handlers in the loop; `add` is its `add_signal_handler`; `unsupported` is called with the name of a
+    signal."""
     for number in STOP:
         add(number, stop)
     add(signal.SIGHUP, reload)

@@ -1,4 +1,4 @@
-"""A part of the day, in local time: when work is done that nobody waits for. Pure."""
+"""A part of the day in local time, for work that is not urgent. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The border: protobuf messages become kernel dataclasses here, and go no further.
+"""Converts protobuf messages to kernel dataclasses and back; protobuf is not used further inside.
 
-Big updates travel in parts of at most `PART` resources and about `PART_BYTES`; `Joiner` puts them together again,
-within bounds. What cannot be understood is a `BorderError`: the peer speaks something else.
+Large updates are sent in parts of at most `MAX_PART_RESOURCES` resources and about `MAX_PART_BYTES`; `UpdateAssembler`
+joins them within limits. A message that cannot be understood raises `BorderError`.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernel.fleet.messages import NOTHING, FromControl, Job, Jobs, Resource, Update, Version
-from rpc.bounds import BorderError, few, line_of, whole_of, word_of
+from rpc.bounds import BorderError, check_length, printable_of, whole_of, word_of
 from rpc.v1 import control_pb2 as pb
 
-PART = 2_000
-PART_BYTES = 1 << 20
+MAX_PART_RESOURCES = 2_000
+MAX_PART_BYTES = 1 << 20
 MAX_RESOURCES = 2_000_000
 MAX_UPDATE_BYTES = 2 << 30
 MAX_SIGNATURE = 1_024
 MAX_JOBS = 1_000
 
-MESSAGE_BYTES = 8 << 20
-"""The largest message either side takes; parts stay far below it."""
+MAX_MESSAGE_BYTES = 8 << 20
+"""The largest message that either side accepts; parts stay far below it."""
 
 
 def control_to_wire(message: FromControl) -> Iterator[pb.FromControl]:
-    """The wire forms of what control says: one, or parts that follow one another."""
+    """The wire messages of a message from control: one, or several parts in order."""
     if isinstance(message, Jobs):
         jobs = pb.Jobs(epoch=message.epoch, floor=message.floor, head=message.head)
         for job in message.entries:
@@ -35,27 +35,27 @@ def control_to_wire(message: FromControl) -> Iterator[pb.FromControl]:
 
 
 def update_to_wire(update: Update) -> Iterator[pb.FromControl]:
-    """The wire forms of an update: one, or parts that follow one another."""
+    """The wire messages of an update: one, or several parts in order."""
     part = _head(update)
     size = 0
     for resource in update.resources:
-        if len(part.resources) >= PART or size + len(resource.content) > PART_BYTES:
+        if len(part.resources) >= MAX_PART_RESOURCES or size + len(resource.content) > MAX_PART_BYTES:
             yield _wrapped(part, more=True)
             part, size = _head(update), 0
         part.resources.add(name=resource.name, number=resource.number, content=resource.content)
         size += len(resource.content) + len(resource.name)
     removed = update.removed
-    while len(part.resources) + len(removed) > PART and removed:
+    while len(part.resources) + len(removed) > MAX_PART_RESOURCES and removed:
         yield _wrapped(part, more=True)
         part = _head(update)
-        part.removed.extend(removed[:PART])
-        removed = removed[PART:]
+        part.removed.extend(removed[:MAX_PART_RESOURCES])
+        removed = removed[MAX_PART_RESOURCES:]
     part.removed.extend(removed)
     yield _wrapped(part, more=False)
 
 
-class Joiner:
-    """Puts the parts of updates together."""
+class UpdateAssembler:
+    """Assembles updates from their parts."""
 
     def __init__(self) -> None:
         self._head: Update | None = None
@@ -63,8 +63,8 @@ class Joiner:
         self._removed: list[str] = []
         self._bytes = 0
 
-    def take(self, message: pb.FromControl) -> FromControl | None:
-        """What this message says, or completes; None while more parts are to come. Raises BorderError."""
+    def add_part(self, message: pb.FromControl) -> FromControl | None:
+        """The message that this part completes, or None while parts are missing. Raises BorderError."""
         kind = message.WhichOneof("body")
         if kind == "jobs":
             return _jobs(message.jobs)
@@ -77,8 +77,8 @@ class Joiner:
         for item in part.resources:
             self._bytes += len(item.content) + len(item.name)
             number = whole_of(item.number, "a resource's number")
-            self._resources.append(Resource(line_of(item.name, "a resource's name"), number, item.content))
-        self._removed.extend(line_of(name, "a removed resource's name") for name in part.removed)
+            self._resources.append(Resource(printable_of(item.name, "a resource's name"), number, item.content))
+        self._removed.extend(printable_of(name, "a removed resource's name") for name in part.removed)
         if len(self._resources) + len(self._removed) > MAX_RESOURCES:
             raise BorderError(f"an update of more than {MAX_RESOURCES} resources")
         if self._bytes > MAX_UPDATE_BYTES:
@@ -125,7 +125,7 @@ def _head_of(part: pb.Update) -> Update:
 
 
 def _jobs(jobs: pb.Jobs) -> Jobs:
-    few(jobs.entries, "jobs at once", MAX_JOBS)
+    check_length(jobs.entries, "jobs at once", MAX_JOBS)
     entries = tuple(
         Job(whole_of(job.seq, "a job's number"), word_of(job.kind, "a job's kind"), job.content) for job in jobs.entries
     )
@@ -144,5 +144,5 @@ def wire_of(version: Version) -> pb.Version | None:
 
 
 def version_of(version: pb.Version) -> Version:
-    """A version of its wire form. Raises BorderError."""
+    """Parse a version. Raises BorderError."""
     return Version(word_of(version.epoch, "an epoch"), whole_of(version.number, "a version's number"))

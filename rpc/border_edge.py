@@ -1,4 +1,4 @@
-"""The border, for what edges say: protobuf messages become kernel dataclasses here, and go no further."""
+"""Converts the messages of edges from protobuf to kernel dataclasses and back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rpc.bounds import (
     MAX_TEXT,
     MAX_WORD,
     BorderError,
+    check_length,
     content_id_of,
-    few,
     finite_of,
     is_rendition,
-    line_of,
+    printable_of,
     regions_of,
     rendition_of,
     text_of,
@@ -37,7 +37,7 @@ _COUNTS = (
 
 
 def edge_to_wire(message: FromEdge) -> pb.FromEdge:
-    """The wire form of what an edge says."""
+    """The wire message of a message from an edge."""
     match message:
         case Hello():
             return pb.FromEdge(hello=_hello_to_wire(message))
@@ -105,17 +105,17 @@ def _report_to_wire(report: Report) -> pb.Report:
 
 
 def _cut(text: str) -> str:
-    """A text as the other side takes it."""
+    """A text that passes the checks of the receiver."""
     return text.replace("\0", "")[:MAX_TEXT]
 
 
 def _is_ours(row: Popular) -> bool:
-    """In the general profile folders are of any host and path: control is told of titles only."""
+    """Whether a row is of a title: in the general profile folders may be of any host and path, and are not reported."""
     return is_content_id(row.content_id) and is_rendition(row.rendition)
 
 
 def edge_from_wire(message: pb.FromEdge) -> FromEdge:
-    """What an edge says, of its wire form. Raises BorderError."""
+    """Parse a message from an edge. Raises BorderError."""
     match message.WhichOneof("body"):
         case "hello":
             return _hello(message.hello)
@@ -134,7 +134,7 @@ def edge_from_wire(message: pb.FromEdge) -> FromEdge:
         case "applied":
             applied = message.applied
             status = text_of(applied.status, "a status")
-            return Applied(line_of(applied.resource, "a resource"), version_of(applied.version), status)
+            return Applied(printable_of(applied.resource, "a resource"), version_of(applied.version), status)
         case "receipt":
             receipt = message.receipt
             count, size = whole_of(receipt.count, "a receipt's count"), whole_of(receipt.bytes, "a receipt's bytes")
@@ -146,7 +146,7 @@ def edge_from_wire(message: pb.FromEdge) -> FromEdge:
 
 
 def _hello(hello: pb.Hello) -> Hello:
-    few(hello.known, "types in a hello", MAX_KNOWN)
+    check_length(hello.known, "types in a hello", MAX_KNOWN)
     known = tuple(
         Known(word_of(held.type, "a type"), version_of(held.version), version_of(held.refused)) for held in hello.known
     )
@@ -154,19 +154,19 @@ def _hello(hello: pb.Hello) -> Hello:
         id=text_of(hello.id, "id"),
         role=text_of(hello.role, "role"),
         region=regions_of(hello.region),
-        address=line_of(hello.address, "address", MAX_ADDRESS),
-        admin=line_of(hello.admin, "admin", MAX_ADDRESS),
+        address=printable_of(hello.address, "address", MAX_ADDRESS),
+        admin=printable_of(hello.admin, "admin", MAX_ADDRESS),
         known=known,
-        pop=line_of(hello.pop, "pop", MAX_WORD),
+        pop=printable_of(hello.pop, "pop", MAX_WORD),
         capacity=whole_of(hello.capacity, "capacity"),
-        release=line_of(hello.release, "release", MAX_WORD),
+        release=printable_of(hello.release, "release", MAX_WORD),
         mark=version_of(hello.mark),
     )
 
 
 def _report(report: pb.Report) -> Report:
-    few(report.popular, "popular renditions in a report", MAX_POPULAR)
-    few(report.prefetched, "rows of prefetches in a report", MAX_POPULAR)
+    check_length(report.popular, "popular renditions in a report", MAX_POPULAR)
+    check_length(report.prefetched, "rows of prefetches in a report", MAX_POPULAR)
     popular = tuple(
         Popular(
             content_id_of(row.content_id, "popular.contentId"),

@@ -1,12 +1,12 @@
-"""What services say to control: licences, keys, revocations. Plain values in and out, no protobuf.
+"""The client that services use to call control: licences, keys, revocations, routing. It hides protobuf.
 
     async with ControlClient("127.0.0.1:8084") as control:
         await control.put_titles([{"contentId": "film-1", "countries": ["DE"]}], removed=["film-0"], cursor=17)
         await control.put_keys({"keys": [...]})
         await control.revoke("session-1", until="2026-11-22T21:00:00+00:00")
 
-A call returns when control has the change on disk. It is tried again, with growing waits, while control cannot be
-reached; every call may safely be made twice.
+A call returns when control has stored the change durably. While control is unreachable it is retried with exponential
+backoff; every call is idempotent.
 """
 
 from __future__ import annotations
@@ -24,42 +24,42 @@ from kernel.errors import BadRequest, Overloaded, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.vocabulary import OverloadReason
 from rpc.border_service import (
-    EdgeNamed,
-    Met,
+    EdgeSignal,
     Routed,
+    RoutedEdge,
     accepted_from_wire,
     routed_from_wire,
     signals_to_wire,
     status_from_wire,
 )
 from rpc.bounds import BorderError
-from rpc.channel import open_channel, reason
+from rpc.channel import describe_error, open_channel
 from rpc.identity_file import Credentials
 from rpc.node_identity import NodeIdentity
 from rpc.v1 import control_pb2 as pb
 from rpc.v1.control_pb2_grpc import FleetStub
 
-__all__ = ["ControlClient", "ControlStatus", "EdgeNamed", "EdgeSeen", "Met", "Routed", "Taken"]
+__all__ = ["ChangeAccepted", "ControlClient", "ControlStatus", "EdgeSignal", "EdgeStatus", "Routed", "RoutedEdge"]
 
 PAGE = 500
 """Titles sent in one message."""
 
 T = TypeVar("T")
 _TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED)
-_MINE = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.OUT_OF_RANGE)
+_REJECTED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.OUT_OF_RANGE)
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """Control's answer: the revision that holds the change, and how far it has read the source's change log."""
+class ChangeAccepted:
+    """The result of a change: the revision that contains it, and the stored cursor of the change log of the source."""
 
     revision: int
     cursor: int
 
 
 @dataclass(frozen=True, slots=True)
-class EdgeSeen:
-    """An edge as control sees it; `acked` and `applied` are version numbers by type (`rules`, `keys`)."""
+class EdgeStatus:
+    """The status of an edge; `acked` and `applied` are version numbers by type (`rules`, `keys`)."""
 
     id: str
     role: str
@@ -71,22 +71,22 @@ class EdgeSeen:
 
 @dataclass(frozen=True, slots=True)
 class ControlStatus:
-    """What control holds; `cursors` maps a source to its cursor."""
+    """The state of control; `cursors` maps a source to its cursor."""
 
     epoch: str
     revision: int
     titles: int
     keys: int
     cursors: Mapping[str, int]
-    edges: tuple[EdgeSeen, ...]
+    edges: tuple[EdgeStatus, ...]
 
 
 class ControlClient:
-    """A client of one control process, for as long as the caller lives.
+    """A client of one control process.
 
-    `identity` is what it shows; without one it speaks plainly, to control on loopback. `timeout` is for one attempt, in
-    seconds; `attempts` are made before `UpstreamFailed`. Control's refusals are `BadRequest` (with what is wrong and
-    where) and `Overloaded`.
+    `identity` is for mTLS; without it the client uses plain text, for control on loopback. `timeout` is for one
+    attempt, in seconds; after `attempts` a call raises `UpstreamFailed`. If control rejects a call, it raises
+    `BadRequest` (with the place and the fault) or `Overloaded`.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class ControlClient:
     ) -> None:
         self._address = address
         self._identity = identity
-        self._shown: Credentials | None = None
+        self._credentials: Credentials | None = None
         self._timeout = timeout
         self._attempts = attempts
         self._channel: grpc.aio.Channel | None = None
@@ -112,12 +112,12 @@ class ControlClient:
         removed: Sequence[str] = (),
         cursor: int = 0,
         source: str = "catalogue",
-    ) -> Taken:
-        """Set the licences of titles, and forget others.
+    ) -> ChangeAccepted:
+        """Set the licences of some titles and remove others.
 
-        A title is `{"contentId", "countries": [...] | null}` with, where wanted, `deny`, `from` and `until` as
-        RULES.json has them; other members are ignored. `cursor` (over 0) is where `source`'s change log stands after
-        these changes; changes at or before the cursor that control holds for the source are not made again.
+        A title is `{"contentId", "countries": [...] | null}` with optional `deny`, `from` and `until` as in RULES.json;
+        other members are ignored. `cursor` (above 0) is the position of the change log of `source` after these changes;
+        changes at or before the cursor that control has stored are ignored.
         """
         messages = [pb.Title(content_id=str(title["contentId"]), licence=_licence(title)) for title in titles]
         gone = list(removed)
@@ -128,46 +128,46 @@ class ControlClient:
             request = pb.PutTitlesRequest(
                 titles=page, removed=leaving, source=source if cursor else "", cursor=cursor, more=not last
             )
-            taken = self._read(_taken, await self._call("PutTitles", request))
+            accepted = self._read(_accepted, await self._call("PutTitles", request))
             if last:
-                return taken
+                return accepted
 
-    async def put_keys(self, jwks: Mapping[str, Any], *, owner: str = "", lifetime: float = 0.0) -> Taken:
-        """Make this JWKS (public keys only) what the caller signs with; control keeps the keys of others.
+    async def put_keys(self, jwks: Mapping[str, Any], *, owner: str = "", lifetime: float = 0.0) -> ChangeAccepted:
+        """Set the JWKS (public keys only) that the caller signs with; keys of other owners stay.
 
-        Earlier keys of the same owner (by certificate, else `owner`) verify for `lifetime` seconds more, which no token
-        outlives. BadRequest `kid-taken`: another key has that name.
+        Earlier keys of the same owner (from the certificate, else `owner`) verify for `lifetime` more seconds, the
+        longest lifetime of a token. Raises BadRequest `kid-taken` if another owner has a key of that name.
         """
         request = pb.PutKeysRequest(jwks=json.dumps(jwks).encode(), owner=owner, lifetime=lifetime)
-        return self._read(_taken, await self._call("PutKeys", request))
+        return self._read(_accepted, await self._call("PutKeys", request))
 
-    async def revoke(self, session: str, *, until: str | None = None) -> Taken:
-        """Refuse a session's tokens, until a moment in ISO 8601 (best: its last token's expiry) or for ever."""
+    async def revoke(self, session: str, *, until: str | None = None) -> ChangeAccepted:
+        """Revoke a session's tokens until a time in ISO 8601 (ideally the expiry of its last token), or for ever."""
         request = pb.RevokeRequest(session=session, until=until or "")
-        return self._read(_taken, await self._call("Revoke", request))
+        return self._read(_accepted, await self._call("Revoke", request))
 
     async def route(
         self, content_id: str, *, region: str = "", country: str = "", session: str = "", most: int = 0, within: float
     ) -> Routed:
-        """Which edges a session should use, best first; tried once, for `within` seconds at most."""
+        """The edges for a session, best first; one attempt of at most `within` seconds."""
         request = pb.RouteRequest(content_id=content_id, region=region, country=country, session=session, most=most)
         return self._read(routed_from_wire, await self._call("Route", request, within))
 
-    async def put_signals(self, signals: Sequence[Met], *, within: float) -> None:
-        """Tell what sessions met at edges; tried once, for `within` seconds at most."""
+    async def put_signals(self, signals: Sequence[EdgeSignal], *, within: float) -> None:
+        """Report what sessions experienced at edges; one attempt of at most `within` seconds."""
         await self._call("PutSignals", signals_to_wire(signals), within)
 
     async def status(self) -> ControlStatus:
-        """What control holds now."""
+        """The current state of control."""
         reply = self._read(status_from_wire, await self._call("Status", pb.StatusRequest()))
         edges = tuple(
-            EdgeSeen(edge.id, edge.role, edge.region, edge.connected, dict(edge.acked), dict(edge.applied))
+            EdgeStatus(edge.id, edge.role, edge.region, edge.connected, dict(edge.acked), dict(edge.applied))
             for edge in reply.edges
         )
         return ControlStatus(reply.epoch, reply.revision, reply.titles, reply.keys, dict(reply.cursors), edges)
 
     def _read(self, read: Callable[[Any], T], reply: Any) -> T:
-        """What control answered, looked through. Raises UpstreamFailed where that cannot be."""
+        """Parse a reply. Raises UpstreamFailed if it is invalid."""
         try:
             return read(reply)
         except BorderError as error:
@@ -175,34 +175,34 @@ class ControlClient:
             raise UpstreamFailed(UpstreamReason.CONTROL_NOT_UNDERSTOOD, detail=detail) from None
 
     async def close(self) -> None:
-        """Close the connection; a later call would open it again."""
+        """Close the connection; a later call opens a new one."""
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()
 
     async def _open(self) -> grpc.aio.Channel:
-        """The connection; made anew when the identity was renewed."""
-        shown = await self._identity.credentials() if self._identity else None
+        """The channel; a new one after the identity was renewed."""
+        credentials = await self._identity.credentials() if self._identity else None
         held, left = self._channel, None
-        if held is None or shown is not self._shown:
-            left, held = held, open_channel(self._address, shown)
-            self._channel, self._shown = held, shown
+        if held is None or credentials is not self._credentials:
+            left, held = held, open_channel(self._address, credentials)
+            self._channel, self._credentials = held, credentials
         if left is not None:
-            await left.close(self._timeout)  # calls that are under way are answered on it
+            await left.close(self._timeout)  # running calls finish on it
         return held
 
     async def _call(self, method: str, request: Any, within: float | None = None) -> Any:
-        """`within`: one attempt of so many seconds."""
+        """Call a method with retries; `within`: one attempt with this timeout in seconds."""
         attempts, timeout = (self._attempts, self._timeout) if within is None else (1, within)
         try:
             async for attempt in stamina.retry_context(
-                on=_again, attempts=attempts, timeout=None, wait_initial=0.1, wait_max=2.0
+                on=_is_transient, attempts=attempts, timeout=None, wait_initial=0.1, wait_max=2.0
             ):
                 with attempt:
                     stub = FleetStub(await self._open())  # type: ignore[no-untyped-call]  # generated without types
                     return await getattr(stub, method)(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
-            raise _told(error, self._address) from None
+            raise _to_matinee_error(error, self._address) from None
         raise AssertionError("stamina either returned or raised")
 
 
@@ -212,22 +212,22 @@ def _licence(title: Mapping[str, Any]) -> bytes:
     return json.dumps(licence).encode()
 
 
-def _taken(reply: Any) -> Taken:
-    return Taken(*accepted_from_wire(reply))
+def _accepted(reply: Any) -> ChangeAccepted:
+    return ChangeAccepted(*accepted_from_wire(reply))
 
 
-def _again(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     return isinstance(error, grpc.aio.AioRpcError) and error.code() in _TRANSIENT
 
 
-def _told(error: grpc.aio.AioRpcError, address: str) -> Exception:
+def _to_matinee_error(error: grpc.aio.AioRpcError, address: str) -> Exception:
     if error.code() is grpc.StatusCode.ALREADY_EXISTS:
         return BadRequest(409, "kid-taken", error.details() or "")
-    if error.code() in _MINE:
+    if error.code() in _REJECTED:
         return BadRequest(400, "control-refused", error.details() or "")
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return Overloaded(OverloadReason.CONTROL_BUSY, f"control: {error.details()}")
     retry = error.code() in _TRANSIENT
     return UpstreamFailed(
-        UpstreamReason.CONTROL_UNREACHABLE, retry=retry, detail=f"control at {address}: {reason(error)}"
+        UpstreamReason.CONTROL_UNREACHABLE, retry=retry, detail=f"control at {address}: {describe_error(error)}"
     )

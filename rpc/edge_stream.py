@@ -1,4 +1,4 @@
-"""An edge's end of the stream from control, over gRPC; no protobuf passes it."""
+"""The edge's side of the gRPC stream with control; it hides protobuf."""
 
 from __future__ import annotations
 
@@ -11,68 +11,68 @@ import grpc.aio
 from kernel.errors import UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.messages import FromControl, FromEdge
-from rpc.border import Joiner
+from rpc.border import UpdateAssembler
 from rpc.border_edge import edge_to_wire
 from rpc.bounds import BorderError
-from rpc.channel import open_channel, reason
+from rpc.channel import describe_error, open_channel
 from rpc.identity_file import Credentials
 from rpc.v1.control_pb2_grpc import FleetStub
 
-CONNECT_WITHIN = 4.0
-"""Seconds for a connection to stand. When a whole fleet comes back at once handshakes wait for one another: whoever
-gives up early makes control begin again."""
+CONNECT_TIMEOUT = 4.0
+"""The time to connect, in seconds. When a whole fleet reconnects at once, handshakes queue; an edge that gives up early
+makes control start again."""
 
 
 class EdgeStream:
-    """One connection to control: `send` what the edge says, iterate over what control says.
+    """A connection to control: `send` messages, and iterate over those of control.
 
-    Both raise UpstreamFailed when the connection is lost; iterating ends when control closes it.
+    Both raise UpstreamFailed when the connection is lost; the iteration ends when control closes the stream.
     """
 
     def __init__(self, channel: grpc.aio.Channel, address: str) -> None:
         self._channel = channel
         self._address = address
-        self._writing = asyncio.Lock()  # gRPC takes one write at a time
+        self._writing = asyncio.Lock()  # gRPC allows one write at a time
         self._call = FleetStub(channel).Subscribe()  # type: ignore[no-untyped-call]  # generated without types
 
     @classmethod
     async def connect(cls, address: str, credentials: Credentials | None = None) -> EdgeStream:
-        """Connect to `HOST:PORT`; UpstreamFailed when nobody answers there, or not the fleet's control."""
+        """Connect to `HOST:PORT`. Raises UpstreamFailed if no control of this fleet answers there."""
         channel = open_channel(address, credentials)
         try:
-            async with asyncio.timeout(CONNECT_WITHIN):
-                stands = await _stands(channel)
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                connected = await _connects(channel)
         except TimeoutError:
-            stands = False
+            connected = False
         except BaseException:
             await channel.close()
             raise
-        if not stands:
+        if not connected:
             await channel.close()
             who = "nobody" if credentials is None else "no control of this fleet"
             raise UpstreamFailed(UpstreamReason.CONTROL_UNREACHABLE, retry=True, detail=f"{who} answers at {address}")
         return cls(channel, address)
 
     async def send(self, message: FromEdge) -> None:
-        """Say something to control."""
+        """Send a message to control. Raises UpstreamFailed."""
         try:
             async with self._writing:
                 await self._call.write(edge_to_wire(message))
         except grpc.aio.AioRpcError as error:
-            raise self._lost(reason(error)) from None
+            raise self._lost(describe_error(error)) from None
         except asyncio.InvalidStateError:
             raise self._lost("the stream has ended") from None
 
     async def __aiter__(self) -> AsyncIterator[FromControl]:
-        """What control says, each update whole."""
-        joiner = Joiner()
+        """The messages from control, each update assembled."""
+        assembler = UpdateAssembler()
         try:
             async for message in self._call:
-                said = joiner.take(message)
-                if said is not None:
-                    yield said
+                whole = assembler.add_part(message)
+                if whole is not None:
+                    yield whole
         except grpc.aio.AioRpcError as error:
-            raise self._lost(reason(error)) from None
+            raise self._lost(describe_error(error)) from None
         except BorderError as error:
             raise self._lost(f"control sent {error}") from None
 
@@ -85,8 +85,8 @@ class EdgeStream:
         return UpstreamFailed(UpstreamReason.CONTROL_LOST, retry=True, detail=f"control at {self._address}: {why}")
 
 
-async def _stands(channel: grpc.aio.Channel) -> bool:
-    """Whether the connection comes to stand; the first attempt counts, for the caller makes the next one."""
+async def _connects(channel: grpc.aio.Channel) -> bool:
+    """Whether the first connection attempt succeeds; the caller makes the next attempt."""
     while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
         if state in (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN):
             return False

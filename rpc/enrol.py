@@ -1,8 +1,8 @@
-"""How a node gets its certificate: with a one-time token when it joins, with the one that it has later.
+"""Enrolment and renewal of a node's certificate: first with a one-time token, later with its current certificate.
 
-A new node trusts nobody yet. Its token holds the fingerprint of the fleet's authority: the node looks at the
-certificates that the listener shows, without saying anything, and speaks only over a second connection that is held to
-the authority of that fingerprint. So the secret never reaches somebody who merely sits at control's address.
+A new node trusts no one yet. Its token has the fingerprint of the fleet's authority. The node reads the certificates
+that the listener presents, sends nothing, and then opens a second connection that must be verified by that authority.
+So the secret is never sent to an impostor at control's address.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from kernel.errors import BadRequest, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.identity import read_token
 from kernel.settings.setting_types import parse_address
-from rpc.channel import open_channel, reason
+from rpc.channel import describe_error, open_channel
 from rpc.identity_file import Credentials
 from rpc.v1 import control_pb2 as pb
 from rpc.v1.control_pb2_grpc import EnrolmentStub, FleetStub
 
-WITHIN = 10.0
+TIMEOUT_SECONDS = 10.0
 _DER = 2
 _REFUSED = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAUTHENTICATED)
 
 
 async def enrol(address: str, token: str, request: bytes) -> tuple[bytes, bytes]:
-    """(chain, authority) for a certificate request, from the enrolment listener at HOST:PORT.
+    """Request a certificate from the enrolment listener at HOST:PORT; returns (chain, authority).
 
-    Raises BadIdentity for a text that is no token, BadRequest when control refuses it, UpstreamFailed when control
-    cannot be reached or is not the one that the token names.
+    Raises BadIdentity if the text is not a token, BadRequest if control rejects it, UpstreamFailed if control is
+    unreachable or not the one that the token names.
     """
     wanted, _ = read_token(token)
     try:
-        shown = await asyncio.to_thread(_shown, address)
+        shown = await asyncio.to_thread(_presented_certificates, address)
     except (OSError, ValueError) as error:
         raise UpstreamFailed(
             UpstreamReason.CONTROL_UNREACHABLE, retry=True, detail=f"enrolment at {address}: {error}"
@@ -48,7 +48,7 @@ async def enrol(address: str, token: str, request: bytes) -> tuple[bytes, bytes]
     if authority is None:
         raise UpstreamFailed(
             UpstreamReason.CONTROL_UNTRUSTED,
-            detail=f"who answers at {address} is not of the authority that the enrolment token names; nothing was said",
+            detail=f"the server at {address} is not of the authority that the enrolment token names; nothing was sent",
         )
     root = authority.public_bytes(serialization.Encoding.PEM)
     async with open_channel(address, authority=root) as channel:
@@ -57,26 +57,27 @@ async def enrol(address: str, token: str, request: bytes) -> tuple[bytes, bytes]
 
 
 async def renew(address: str, credentials: Credentials, request: bytes) -> tuple[bytes, bytes]:
-    """(chain, authority) for a request of the same node's new key. Raises BadRequest, UpstreamFailed."""
+    """Request a certificate for a new key of the same node; returns (chain, authority). Raises BadRequest,
+    UpstreamFailed."""
     async with open_channel(address, credentials) as channel:
         stub = FleetStub(channel)  # type: ignore[no-untyped-call]  # generated without types
         return await _answer(stub.Renew, pb.RenewRequest(request=request), address, credentials.authority)
 
 
 async def _answer(call: Any, message: Any, address: str, authority: bytes) -> tuple[bytes, bytes]:
-    """What control answered; the authority is the one that was trusted, whatever the answer says."""
+    """Call and return (chain, authority); the authority is the trusted one, whatever the reply says."""
     try:
-        found = await call(message, timeout=WITHIN)
+        found = await call(message, timeout=TIMEOUT_SECONDS)
     except grpc.aio.AioRpcError as error:
         if error.code() in _REFUSED:
             raise BadRequest(403, "control-refused", error.details() or "") from None
-        why = f"control at {address}: {reason(error)}"
+        why = f"control at {address}: {describe_error(error)}"
         raise UpstreamFailed(UpstreamReason.CONTROL_UNREACHABLE, retry=True, detail=why) from None
     return found.chain, authority
 
 
-def _shown(address: str) -> list[x509.Certificate]:
-    """The certificates that a TLS server shows; none of them is trusted, and nothing is sent."""
+def _presented_certificates(address: str) -> list[x509.Certificate]:
+    """The certificates that a TLS server presents; they are not trusted, and nothing is sent."""
     place = parse_address(address)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -84,7 +85,7 @@ def _shown(address: str) -> list[x509.Certificate]:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["h2"])
     with (
-        socket.create_connection((place.host, place.port), WITHIN) as plain,
+        socket.create_connection((place.host, place.port), TIMEOUT_SECONDS) as plain,
         context.wrap_socket(plain) as connection,
     ):
         if hasattr(connection, "get_unverified_chain"):  # public since Python 3.13

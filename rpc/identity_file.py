@@ -1,8 +1,8 @@
 """A node's identity on disk: `identity.pem` has its key, its certificate and the fleet's authority; mode 0600.
 
-The file is replaced whole (temp file, fsync, rename), so that key and certificate always belong together. Its first
-line names the enrolment token that brought it, by the token's hash. `identity.key` is the key of an enrolment that is
-under way: when its answer is lost, asking again with the same key gives the same certificate.
+The file is replaced atomically (temporary file, fsync, rename), so key and certificate always match. Its first line has
+the hash of the enrolment token. `identity.key` is the key of a running enrolment: if the response is lost, a retry with
+the same key returns the same certificate.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from system.durable_files import replace_file
 
 NAME = "identity.pem"
 PENDING = "identity.key"
-MOST = 256 << 10
+MAX_FILE_BYTES = 256 << 10
 _HEAD = re.compile(rb"matinee-identity 1 token=([0-9a-f]{0,64})\n")
 _KEY = re.compile(rb"-----BEGIN PRIVATE KEY-----\n.+?-----END PRIVATE KEY-----\n", re.DOTALL)
 _PEM = serialization.Encoding.PEM
@@ -29,7 +29,8 @@ _PEM = serialization.Encoding.PEM
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a node shows (`key`, `chain`) and what it trusts (`authority`): PEM. `token`: hash of what brought it."""
+    """The credentials of a node (`key`, `chain`) and its trust (`authority`), all PEM. `token`: hash of the enrolment
+    token."""
 
     key: bytes
     chain: bytes
@@ -38,8 +39,8 @@ class Credentials:
     token: str = ""
 
     @classmethod
-    def of(cls, key: bytes, chain: bytes, authority: bytes, token: str = "") -> Credentials:
-        """Credentials whose parts belong together. Raises BadIdentity."""
+    def from_parts(cls, key: bytes, chain: bytes, authority: bytes, token: str = "") -> Credentials:
+        """Credentials from parts that match. Raises BadIdentity."""
         try:
             own = x509.load_pem_x509_certificates(chain)[0]
             root = x509.load_pem_x509_certificates(authority)[0]
@@ -47,7 +48,7 @@ class Credentials:
         except Exception as error:  # noqa: BLE001 (whatever the library says of bytes that are no certificates)
             raise BadIdentity(f"the certificate is not one of the authority: {error}") from None
         if own.public_key() != load_key(key).public_key():
-            raise BadIdentity("key and certificate do not belong together")
+            raise BadIdentity("key and certificate do not match")
         return cls(key, chain, authority, identity(chain), token)
 
 
@@ -59,11 +60,11 @@ class IdentityFile:
 
     @property
     def path(self) -> Path:
-        """Where the identity is."""
+        """The path of the identity."""
         return self.folder / NAME
 
     def load(self) -> Credentials | None:
-        """The identity; None when there is none. Raises BadIdentity naming the file, and StorageFailed."""
+        """Load the identity, or None if there is none. Raises BadIdentity naming the file, or StorageFailed."""
         data = _read(self.path)
         if data is None:
             return None
@@ -73,17 +74,17 @@ class IdentityFile:
         try:
             found = x509.load_pem_x509_certificates(data)
             *chain, authority = (one.public_bytes(_PEM) for one in found)
-            return Credentials.of(key[0], b"".join(chain), authority, head[1].decode())
+            return Credentials.from_parts(key[0], b"".join(chain), authority, head[1].decode())
         except ValueError as error:
             raise BadIdentity(f"{self.path}: {error}") from None
 
     def save(self, credentials: Credentials) -> None:
-        """Make this the node's identity. When this returns it outlives a loss of power. Raises StorageFailed."""
+        """Replace the identity durably. Raises StorageFailed."""
         data = b"matinee-identity 1 token=%s\n" % credentials.token.encode()
         write_private(self.path, data + credentials.key + credentials.chain + credentials.authority)
 
     def pending_key(self) -> bytes:
-        """The key to enrol with, the same until `settled`. Raises StorageFailed."""
+        """The key for the enrolment, the same until `delete_pending_key`. Raises StorageFailed."""
         path = self.folder / PENDING
         held = _read(path)
         if held is not None:
@@ -94,14 +95,14 @@ class IdentityFile:
         write_private(path, made)
         return made
 
-    def settled(self) -> None:
-        """The enrolment is over: its key is in the identity."""
+    def delete_pending_key(self) -> None:
+        """Delete the key of the enrolment: it is in the identity now."""
         with contextlib.suppress(OSError):
             (self.folder / PENDING).unlink()
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Replace a file of mode 0600 whole. Raises StorageFailed."""
+    """Replace a file of mode 0600 atomically. Raises StorageFailed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         replace_file(path, data)
@@ -112,7 +113,7 @@ def write_private(path: Path, data: bytes) -> None:
 def _read(path: Path) -> bytes | None:
     try:
         with path.open("rb") as file:
-            return file.read(MOST)
+            return file.read(MAX_FILE_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -1,7 +1,7 @@
-"""A node's identity for the life of its process: it joins the fleet once and renews its certificate.
+"""A node's identity while its process runs: it enrols the node once and renews its certificate.
 
-`connect` is what an edge's subscriber takes. A certificate that is renewed is used from the next connection on; nothing
-is restarted. docs/operating.md tells how a node joins.
+`connect` is for the subscriber of an edge. New connections use a renewed certificate; nothing is restarted.
+docs/operating.md describes how a node joins the fleet.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from rpc.identity_file import Credentials, IdentityFile
 
 MIN_RETRY = 1.0
 MAX_RETRY = 600.0
-LOUD_AT = 1 / 6
-"""Share of its life below which a certificate that could not be renewed is an error in the log, not a warning."""
+ERROR_SHARE = 1 / 6
+"""The share of its lifetime below which a failed renewal is logged as an error instead of a warning."""
 MAX_TOKEN = 4_096
 
 log = structlog.get_logger("identity")
 
 
 class NodeIdentity:
-    """The identity in `folder` of the node `node_id` with `role`, made with the token in `token_file` when need be.
+    """The identity in `folder` of node `node_id` with `role`; it enrols with the token in `token_file` if needed.
 
-    `enrol_at`: control's enrolment listeners; `control`: where it renews. Raises BadSettings for an identity or token
-    that cannot be this node's.
+    `enrol_at`: the enrolment listeners of control; `control`: where it renews. Raises BadSettings if the identity or
+    token is not of this node.
     """
 
     def __init__(
@@ -62,9 +62,9 @@ class NodeIdentity:
         self._joining = asyncio.Lock()
         self._changed = asyncio.Event()
         self.current: Credentials | None = self._load()
-        """What the node shows now; None before it has joined."""
+        """The current credentials; None before the enrolment."""
         if self.current is None and self._token() is None:
-            raise BadSettings("enrol_token", f"{token_file} is not there, and {folder} holds no identity yet")
+            raise BadSettings("enrol_token", f"{token_file} does not exist, and {folder} has no identity yet")
 
     def _load(self) -> Credentials | None:
         try:
@@ -87,7 +87,7 @@ class NodeIdentity:
     # -- joining
 
     async def credentials(self) -> Credentials:
-        """What to connect with, the node having joined first. Raises UpstreamFailed saying what is wrong."""
+        """The credentials for a connection; enrols first if needed. Raises UpstreamFailed."""
         async with self._joining:
             try:
                 token = self._token()
@@ -98,22 +98,20 @@ class NodeIdentity:
                 await self._join(token)
         held = self.current
         if held is None:
-            raise UpstreamFailed(
-                UpstreamReason.NOT_ENROLLED, detail="this node has no identity: its enrolment token is not there"
-            )
+            raise UpstreamFailed(UpstreamReason.NOT_ENROLLED, detail="this node has no identity and no enrolment token")
         if held.identity.ends <= self._clock.wall():
             raise UpstreamFailed(
                 UpstreamReason.IDENTITY_ENDED,
-                detail="this node's certificate has ended: enrol it again, with --enrol-token",
+                detail="this node's certificate has expired: enrol it again, with --enrol-token",
             )
         return held
 
     async def connect(self, address: str) -> EdgeStream:
-        """A connection to control at HOST:PORT. Raises UpstreamFailed."""
+        """Connect to control at HOST:PORT. Raises UpstreamFailed."""
         return await EdgeStream.connect(address, await self.credentials())
 
     async def _join(self, token: str) -> None:
-        """Spend the token; while the node has an identity that still holds, a token that fails is only warned of."""
+        """Enrol with the token. If that fails while the node has a valid identity, only log a warning."""
         try:
             _, used = read_token(token)
             if self.current is None or self.current.token != used:
@@ -136,13 +134,13 @@ class NodeIdentity:
                 failed = error
         else:
             raise failed or BadRequest(400, "no-address", "no address to enrol at: set --enrol-at HOST:PORT")
-        made = Credentials.of(key, chain, authority, used)
+        made = Credentials.from_parts(key, chain, authority, used)
         if (made.identity.id, made.identity.role) != (self._id, self._role):
             raise BadIdentity(
                 f"the token is for {made.identity.role} {made.identity.id}, this node is {self._role} {self._id}"
             )
         await asyncio.to_thread(self._file.save, made)
-        self._file.settled()
+        self._file.delete_pending_key()
         self._use(made)
         log.info("node-enrolled", id=self._id, role=self._role)
 
@@ -158,7 +156,7 @@ class NodeIdentity:
             raise BadSettings("enrol_token", f"{self._token_file} cannot be read: {error}") from None
 
     def _forget_token(self) -> None:
-        """The token is good once: what is left of it is of no use to anybody, but it looks like a secret."""
+        """Delete the used token: it is worthless now, but looks like a secret."""
         if self._token_file is None:
             return
         try:
@@ -170,7 +168,7 @@ class NodeIdentity:
     # -- renewing
 
     async def run(self) -> None:
-        """Renew the certificate at two thirds of its life, for ever."""
+        """Renew the certificate at two thirds of its lifetime, for ever."""
         failures = 0
         while True:
             self._changed.clear()
@@ -182,7 +180,7 @@ class NodeIdentity:
             failures = 0 if await self._renew(held) else failures + 1
 
     def _due(self, held: Credentials, failures: int) -> float:
-        """Seconds until the next attempt; several nodes made at once do not come at once."""
+        """Seconds until the next attempt, with jitter so that nodes enrolled together do not renew at once."""
         now, who = self._clock.wall(), held.identity
         if failures:
             wait = max(MIN_RETRY, min(MAX_RETRY, who.life / 60, 2.0 ** min(failures, 16)))
@@ -192,14 +190,14 @@ class NodeIdentity:
     async def _renew(self, held: Credentials) -> bool:
         key = make_key()
         address = self._control[0]
-        self._control.append(self._control.pop(0))  # the next attempt asks another replica
+        self._control.append(self._control.pop(0))  # the next attempt uses another replica
         try:
             chain, authority = await renew(address, held, request(key, self._id))
-            made = Credentials.of(key, chain, authority, held.token)
+            made = Credentials.from_parts(key, chain, authority, held.token)
             await asyncio.to_thread(self._file.save, made)
         except (MatineeError, BadIdentity) as error:
             left = held.identity.ends - self._clock.wall()
-            loud = left < held.identity.life * LOUD_AT
+            loud = left < held.identity.life * ERROR_SHARE
             (log.error if loud else log.warning)(
                 "certificate-renewal-failed", error=str(error), ends_in=round(left), id=self._id
             )
@@ -213,7 +211,7 @@ class NodeIdentity:
         self._changed.set()
 
     async def _until(self, seconds: float | None) -> None:
-        """Until so many seconds have passed (None: for ever), or the identity is another."""
+        """Wait until `seconds` have passed (None: for ever) or the identity changed."""
         timer = None if seconds is None else self._clock.call_later(seconds, self._changed.set)
         try:
             await self._changed.wait()
@@ -222,29 +220,29 @@ class NodeIdentity:
                 timer.cancel()
 
 
-def fingerprint_of(held: Credentials) -> bytes:
-    """Whom a node trusts."""
+def authority_fingerprint(held: Credentials) -> bytes:
+    """The fingerprint of the authority that a node trusts."""
     return fingerprint(held.authority)
 
 
-def needed(
+def needs_identity(
     folder: Path | None, control: Sequence[Address], token_file: Path | None, enrol_at: Sequence[Address]
 ) -> bool:
-    """Whether a node has an identity or is to get one; without, it speaks plainly, to control on loopback only.
+    """Whether a node has or needs an identity; without one it uses plain text, to control on loopback only.
 
     Raises BadSettings.
     """
     if token_file is not None and folder is None:
-        raise BadSettings("fleet_dir", "joining needs a folder that the node's identity is kept in")
+        raise BadSettings("fleet_dir", "enrolment needs a folder for the node's identity")
     if token_file is not None and not enrol_at:
-        raise BadSettings("enrol_at", "joining needs the address of control's enrolment listener, HOST:PORT")
+        raise BadSettings("enrol_at", "enrolment needs the address of control's enrolment listener, HOST:PORT")
     if token_file is not None or (folder is not None and IdentityFile(folder).path.exists()):
         return True
     for address in control:
         if not is_loopback(address.host):
             raise BadSettings(
                 "control",
-                f"{address} is not a loopback address and this node has no identity: `matinee fleet enrol` makes a "
+                f"{address} is not a loopback address and this node has no identity: `matinee fleet enrol` creates a "
                 "token, --enrol-token FILE uses it",
             )
     return False

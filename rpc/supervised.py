@@ -14,32 +14,32 @@ import structlog
 
 from kernel.errors import BadSettings
 
-BACKOFF_FIRST = 0.5
+FIRST_BACKOFF = 0.5
 MAX_BACKOFF = 30.0
-CALM_AFTER = 60.0
-"""Seconds of running after which a failure counts as the first again."""
+RESET_AFTER = 60.0
+"""Seconds of running after which a failure counts as the first one."""
 
 log = structlog.get_logger()
 
 
-class Supervised:
-    """Runs tasks. `failures` counts by task; `mono` is the clock's, `pause` waits so many seconds, `told` hears of each
-    failure."""
+class TaskSupervisor:
+    """Runs tasks. `failures` counts by task; `mono` returns monotonic seconds; `pause` sleeps; `on_failure` is called
+    with the name of a task that failed."""
 
     def __init__(
         self,
         mono: Callable[[], float],
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        told: Callable[[str], object] = lambda _: None,
+        on_failure: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.failures: Counter[str] = Counter()
-        self._told = told
+        self._on_failure = on_failure
         self._mono = mono
         self._pause = pause
 
-    async def keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def run_task(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` until it returns, restarting it when it fails. Raises BadSettings."""
-        pause = BACKOFF_FIRST
+        pause = FIRST_BACKOFF
         while True:
             began = self._mono()
             try:
@@ -49,10 +49,10 @@ class Supervised:
             except Exception as error:
                 if fatal := _fatal(error):
                     raise fatal from None
-                if self._mono() - began >= CALM_AFTER:
-                    pause = BACKOFF_FIRST
+                if self._mono() - began >= RESET_AFTER:
+                    pause = FIRST_BACKOFF
                 self.failures[name] += 1
-                self._told(name)
+                self._on_failure(name)
                 log.exception("task-failed", task=name, retry_in=pause)
             else:
                 return
@@ -61,7 +61,7 @@ class Supervised:
 
 
 def _fatal(error: BaseException) -> BadSettings | None:
-    """What the operator has to put right, where a group of tasks failed with it."""
+    """The BadSettings in an error or a group of errors, if any."""
     if isinstance(error, BadSettings):
         return error
     if isinstance(error, BaseExceptionGroup):

@@ -23,7 +23,7 @@ from httpd.problem import problem
 from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
 from kernel.clock import Clock
 from kernel.errors import BadSettings, StorageFailed
-from rpc.supervised import Supervised
+from rpc.supervised import TaskSupervisor
 from services.catalogue.feed import ChangeFeed
 from services.catalogue.origin_poll import LibraryPoller
 from services.catalogue.routes import CatalogueRoutes
@@ -78,7 +78,7 @@ class Services:
     """The services of one process: an HTTP application and its background tasks."""
 
     application: web.Application
-    supervised: Supervised
+    supervised: TaskSupervisor
     """Runs and restarts the tasks."""
     tasks: list[Task] = field(default_factory=list)
     ready: list[asyncio.Event] = field(default_factory=list)
@@ -154,7 +154,7 @@ class _Builder:
             for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
                 table[application.router.add_route(method, route.path, route.handler)] = route
         told = self.counters.task_failures
-        supervised = Supervised(self.clock.mono, told=lambda name: told.labels(name).inc())
+        supervised = TaskSupervisor(self.clock.mono, on_failure=lambda name: told.labels(name).inc())
         return Services(application, supervised, self.tasks, self.ready, self.stopping)
 
     def _catalogue(self) -> None:

@@ -74,7 +74,7 @@ async def _run(settings: ServicesSettings, services: Services, stop: asyncio.Eve
     """Serve HTTP with the background tasks; failed tasks are logged, counted and restarted. Raises MatineeError."""
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(services.supervised.keep(task_name(task), task)) for task in services.tasks]
+            tasks = [group.create_task(services.supervised.run_task(task_name(task), task)) for task in services.tasks]
             try:
                 await _answer(settings, services, stop)
             finally:

@@ -24,4 +24,4 @@ def credentials(
 ) -> Credentials:
     """A certificate that nobody asked control for."""
     key = make_key()
-    return Credentials.of(key, authority.issue(request(key, node_id), node_id, role, now, life), authority.pem)
+    return Credentials.from_parts(key, authority.issue(request(key, node_id), node_id, role, now, life), authority.pem)

@@ -36,7 +36,7 @@ from kernel.errors import BadSettings
 from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.jobs import Purge
 from kernel.fleet.messages import Hello
-from rpc.node_identity import NodeIdentity, needed
+from rpc.node_identity import NodeIdentity, needs_identity
 
 logger = structlog.get_logger("edge")
 
@@ -72,9 +72,9 @@ def identity_of(settings: EdgeSettings, clock: Clock) -> NodeIdentity | None:
     BadSettings.
     """
     folder = settings.fleet_dir
-    if not settings.control or not needed(folder, settings.control, settings.enrol_token, settings.enrol_at):
+    if not settings.control or not needs_identity(folder, settings.control, settings.enrol_token, settings.enrol_at):
         return None
-    assert folder is not None  # noqa: S101 (`needed` has seen to it; for the types)
+    assert folder is not None  # noqa: S101 (`needs_identity` has seen to it; for the types)
     return NodeIdentity(
         folder,
         settings.id,
@@ -156,7 +156,7 @@ async def start_jobs(jobs: JobRunner | None, subscriber: Subscriber | None, task
     """
     if jobs is not None:
         await jobs.load_checkpoint()
-        tasks.spawn(subscriber.supervised.keep("jobs", jobs.run) if subscriber is not None else jobs.run())
+        tasks.spawn(subscriber.supervised.run_task("jobs", jobs.run) if subscriber is not None else jobs.run())
 
 
 async def catch_up_on_purges(jobs: JobRunner | None, cache: SegmentCache, clock: Clock) -> int:

@@ -43,7 +43,7 @@ from kernel.fleet.messages import (
 )
 from kernel.fleet.signed import NotSigned
 from rpc.edge_stream import EdgeStream
-from rpc.supervised import Supervised
+from rpc.supervised import TaskSupervisor
 from system.clock import sleep
 
 START_TIMEOUT = 5.0
@@ -99,7 +99,7 @@ class Subscriber:
         self._started = asyncio.Event()
         self._away_since = clock.mono()
         self.state = FleetState()
-        self.supervised = Supervised(clock.mono, partial(sleep, self._clock))
+        self.supervised = TaskSupervisor(clock.mono, partial(sleep, self._clock))
         """Restarts the tasks that follow control: a fault in one message costs a connection, not the stream."""
         self.is_connected = False
         """Whether control's stream is connected and has sent what is new of every type."""
@@ -123,7 +123,7 @@ class Subscriber:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for name, work in (("follow", self._follow), ("store", self._store_states), ("send", self.sender.run)):
-                    tasks.create_task(self.supervised.keep(name, work))
+                    tasks.create_task(self.supervised.run_task(name, work))
         finally:
             timer.cancel()
             self.is_connected = False

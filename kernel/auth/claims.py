@@ -1,7 +1,7 @@
-"""From a token's verified claims to a permit: ours (`mpath` and its kin), or URI Signing's (RFC 9246).
+"""From a token's verified claims to a permit: our own (`mpath` and others), or those of URI Signing (RFC 9246).
 
-`permit_of` decides once per token what depends on neither time nor request, `Permit.allows` the rest at every request.
-A claim that cannot be checked makes the token refused.
+`permit_of` decides once for each token what depends on neither time nor request; `Permit.allows` decides the rest at
+every request. A claim that cannot be checked makes the token invalid.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ _PROCESSED = frozenset(("iss", "aud", "exp", "nbf", "iat", "cdniv", "cdniuc", "c
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What a verified token allows: exactly one of `prefix`, `pattern`, `digest` says where.
+    """The rights of a verified token: exactly one of `prefix`, `pattern`, `digest` is set.
 
-    Times are seconds of the wall clock, `tier_lines` is the tallest rendition, `key_version` the verifying key set's.
+    Times are seconds of the wall clock, `tier_lines` is the height of the highest rendition, `key_version` is that of
+    the key set that verified the token.
     """
 
     prefix: bytes | None
@@ -76,7 +77,7 @@ class Permit:
 
 
 ANYWHERE = Permit(prefix=b"/", not_before=-math.inf, expires=math.inf)
-"""The permit of an edge that asks for no tokens."""
+"""The permit of an edge that requires no tokens."""
 
 
 class _Unacceptable(Exception):
@@ -138,12 +139,12 @@ def _check_parties(claims: Claims, issuer: str, audience: str) -> None:
 
 
 def _check_cdni(claims: Claims) -> None:
-    """RFC 9246's claims that limit: a token that asks for what is not done here must be rejected.
+    """The restricting claims of RFC 9246: a token that requires an unsupported one must be rejected.
 
-    `jti` asks for a store of used nonces (§2.1.7), `cdniip` for a decryption key (§2.1.10); there is neither. `cdnistt`
-    other than 0 asks for renewed tokens by cookie or query (§2.1.13), for which a token in the path has no place; a
-    viewer who is never given the next token would stop in the middle, so it is refused at the start. Without it,
-    `cdniets` and `cdnistd` describe nothing and are let pass.
+    `jti` requires a store of used nonces (§2.1.7), `cdniip` a decryption key (§2.1.10); neither is supported. `cdnistt`
+    other than 0 requires renewed tokens by cookie or query (§2.1.13), which a token in the path cannot give; playback
+    would stop in the middle, so it is refused at the start. Without it, `cdniets` and `cdnistd` have no meaning and are
+    ignored.
     """
     version = claims.get("cdniv", 1)
     if type(version) is not int or version != 1 or "jti" in claims or "cdniip" in claims:
@@ -158,7 +159,8 @@ def _check_cdni(claims: Claims) -> None:
 
 
 def _scope(claims: Claims) -> tuple[bytes | None, Any, bytes | None]:
-    """(prefix, pattern, digest), one of them set: from `mpath`, or from RFC 9246's `cdniuc`; both at once is none."""
+    """(prefix, pattern, digest), exactly one of them set: from `mpath`, or from `cdniuc` of RFC 9246; having both is an
+    error."""
     prefix, container = _text(claims, "mpath"), _text(claims, "cdniuc")
     if prefix is not None and container is None and is_scope(prefix):
         return prefix.encode(), None, None

@@ -1,4 +1,4 @@
-"""Countries: what a code looks like, and which country decides for a viewer."""
+"""Country codes, and the country that counts for a viewer."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _UNKNOWN = frozenset(("ZZ", "XX"))
 
 
 def is_country(text: str) -> bool:
-    """Whether this is a two-letter code in capitals, as ISO 3166-1 writes them, and none that stands for unknown."""
+    """Whether this is a two-letter code in capitals as in ISO 3166-1, and not one for "unknown"."""
     return len(text) == 2 and text[0] in _LETTERS and text[1] in _LETTERS and text not in _UNKNOWN
 
 
 def country_code(text: object) -> str | None:
-    """The code in capitals; None for whatever cannot be one."""
+    """The code in capitals, or None if it is not a country code."""
     if not isinstance(text, str):
         return None
     code = text.upper()

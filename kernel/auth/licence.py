@@ -14,7 +14,7 @@ from kernel.documents import BadDocument, join, kind_of, moment_text, parse_mome
 from kernel.vocabulary import Refusal, is_content_id
 
 MAX_COUNTRIES = 400
-"""More than ISO 3166 has ever had at once: a longer list is a mistake."""
+"""More than ISO 3166 ever had: a longer list is a mistake."""
 
 MAX_SESSION_CHARS = 256
 
@@ -32,7 +32,7 @@ class Licence:
     closes: float = inf
 
     def refusal(self, country: str | None, wall: float) -> Refusal | None:
-        """Why a viewer in `country` (None: nobody knows) may not watch at `wall`; None when it may."""
+        """Why a viewer in `country` (None: unknown) must not watch at `wall`, or None if they may."""
         allow = self.allow
         if allow is not None or self.deny:
             if country is None:
@@ -45,7 +45,7 @@ class Licence:
 
 
 def parse_licence(value: object, path: str = "") -> Licence:
-    """The licence of its JSON form; BadDocument with the place below `path` otherwise."""
+    """Parse a licence from its JSON form. Raises BadDocument with the place below `path`."""
     members = parse_object(value, path, _MEMBERS)
     allow = members.get("allow")
     deny = members.get("deny")
@@ -74,7 +74,7 @@ def licence_json(licence: Licence) -> dict[str, object]:
 
 
 def parse_default(value: object, path: str) -> Refusal | None:
-    """What `default` means for a title that is not listed: nowhere licensed (as `"allow": []`), or no refusal."""
+    """The meaning of `default` for a title without a licence: licensed nowhere (like `"allow": []`), or everywhere."""
     if value == "allow":
         return None
     if value == "deny":

@@ -75,8 +75,8 @@ class Key:
 class KeySet:
     """An immutable set of verifying keys by kid.
 
-    `version` changes whenever a key does; `unusable` says in words which keys of the JWKS were left out and why (other
-    uses, other algorithms): a token naming one of those is refused like one naming no key at all.
+    `version` changes whenever a key does. `unusable` describes the keys of the JWKS that were left out (another use or
+    algorithm); a token that names one of them is refused like one that names an unknown key.
     """
 
     keys: Mapping[str, Key]
@@ -97,8 +97,8 @@ class KeySet:
     def from_jwks(cls, jwks: object, version: str | None = None) -> KeySet:
         """The set of a parsed JWKS `{"keys": [...]}`.
 
-        `version` is the resource's, where it comes with one; else it is a digest of the set. ValueError says which
-        key is wrong: a malformed, short, private or duplicate one makes the whole set refused.
+        `version` is that of the resource if it has one, else a digest of the set. Raises ValueError naming the key: one
+        malformed, short, private or duplicate key invalidates the whole set.
         """
         entries = jwks.get("keys") if isinstance(jwks, dict) else None
         if not isinstance(entries, list):
@@ -251,7 +251,7 @@ class SigningKey:
         return cls("HS256", secret)
 
     def public_jwk(self, kid: str) -> dict[str, Any]:
-        """The JWK that verifies what this key signs; ValueError for a secret, which has no public part."""
+        """The public JWK for this signing key. Raises ValueError for a shared secret, which has no public part."""
         if self.algorithm == "HS256":
             raise ValueError("an HS256 secret has no public part")
         jwk = _ALGORITHMS[self.algorithm].to_jwk(self.material.public_key(), as_dict=True)

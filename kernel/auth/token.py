@@ -1,7 +1,7 @@
-"""Viewers' tokens: compact JWS (RFC 7515, 7519), verified and minted. What the claims mean is in kernel.auth.claims.
+"""Viewers' tokens: compact JWS (RFC 7515, 7519), verified and minted. kernel.auth.claims has the meaning of the claims.
 
-The signatures are PyJWT's (see kernel.auth.signing_keys); the framing is strict and ours: one spelling of a token is
-accepted, and nothing in it can name, bring or change a key.
+PyJWT checks the signatures (see kernel.auth.signing_keys). The framing is strict and our own: only one spelling of a
+token is accepted, and nothing in a token can name, bring or change a key.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _HEADER_REFUSED = frozenset(("jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "cri
 
 
 def verify(token: bytes | str, keys: KeySet, *, issuer: str = "matinee", audience: str = "edge") -> Permit | Refusal:
-    """The permit of a token whose signature and claims are right, whatever the time; never raises.
+    """The permit of a token with a valid signature and valid claims, without regard to time; never raises.
 
-    Else TOKEN_MALFORMED, TOKEN_KEY, TOKEN_SIGNATURE or TOKEN_CLAIMS; claims are read only under a good signature.
+    Else TOKEN_MALFORMED, TOKEN_KEY, TOKEN_SIGNATURE or TOKEN_CLAIMS. Claims are read only after the signature is
+    verified.
     """
     raw = token.encode("utf-8", "replace") if isinstance(token, str) else token
     if len(raw) > MAX_TOKEN_LENGTH or raw.count(b".") != 2:  # a JWE has five parts

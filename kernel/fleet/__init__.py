@@ -1,1 +1,1 @@
-"""What control and nodes say to one another: messages, jobs, hot lists, identities, signatures. Pure."""
+"""The messages, jobs, hot lists, identities and signatures that control and nodes exchange. Pure."""

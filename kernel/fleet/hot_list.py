@@ -1,4 +1,4 @@
-"""The hot list: what an edge is to hold before anybody there asks for it. Control writes it, edges read it. Pure."""
+"""The hot list: what an edge should hold before viewers request it. Control writes it, edges read it. Pure."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _MEMBERS = ("contentId", "rendition", "segments", "urgent")
 
 @dataclass(frozen=True, slots=True)
 class HotRow:
-    """`rendition` is the folder below the title; its first `segments` are to be there. `urgent`: it is rising now, so
-    that neither the time of day nor what is less hot holds it up."""
+    """`rendition` is the folder below the title; its first `segments` should be cached. `urgent`: its popularity is
+    rising, so neither the time of day nor less popular titles delay it."""
 
     content_id: str
     rendition: str

@@ -1,7 +1,7 @@
-"""Who a node is: its key, its certificate of the fleet's own authority, and the token that it joins with once. Pure.
+"""A node's identity: its key, its certificate from the fleet's own authority, and its one-time enrolment token. Pure.
 
-A node's certificate names it twice (RFC 5280 §4.2.1.6): `DNS:<node id>`, for TLS libraries, and
-`URI:matinee://node/<role>/<id>`, for us. Keys are P-256, which every TLS library takes.
+The certificate names the node twice (RFC 5280 §4.2.1.6): `DNS:<node id>` for TLS libraries and
+`URI:matinee://node/<role>/<id>` for us. Keys are P-256, which every TLS library supports.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ ROLES = ("edge", "shield", "control", "service")
 ENROLLED = ("edge", "shield", "service")
 """The roles that a node can join with; control's own certificates are made by control."""
 CONTROL_NAME = "control.matinee.internal"
-"""The name that nodes look for in control's certificate, whatever address they found it at: no other node has it."""
+"""The name in control's certificate that nodes check instead of its address; no other node has it."""
 RENEW_AT = 2 / 3
-"""Share of its life after which a certificate is renewed."""
+"""The share of its lifetime after which a certificate is renewed."""
 SKEW = 300.0
 """Seconds before they are made from which certificates hold: clocks of a fleet differ."""
 SECRET_BYTES = 24
@@ -36,12 +36,12 @@ _TOKEN = re.compile(r"mtn1-([a-z2-7]{52})-([A-Za-z0-9_-]{32})", re.ASCII)
 
 
 class BadIdentity(ValueError):
-    """A certificate, request or token that cannot be used; says why."""
+    """A certificate, request or token is unusable; `str()` says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a certificate names, and from when to when it holds (Unix seconds)."""
+    """The node that a certificate names, and its validity (Unix seconds)."""
 
     id: str
     role: str
@@ -49,7 +49,7 @@ class Identity:
     ends: float
 
     def renew_at(self) -> float:
-        """When to ask for the next one."""
+        """The wall-clock time at which to renew the certificate."""
         return self.ends - self.life * (1 - RENEW_AT)
 
     @property
@@ -59,13 +59,13 @@ class Identity:
 
 
 def key_hash(request_pem: bytes) -> str:
-    """What tells one public key from another, of a certificate request. Raises BadIdentity."""
+    """A fingerprint of the public key of a certificate request. Raises BadIdentity."""
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return hashlib.sha256(_asked(request_pem).public_key().public_bytes(serialization.Encoding.DER, form)).hexdigest()
 
 
 def request_name(request_pem: bytes) -> str:
-    """What a certificate request calls its node; nobody believes it, but a mistake shows early. Raises BadIdentity."""
+    """The node id in a certificate request. It is not trusted, but reveals a mistake early. Raises BadIdentity."""
     named = _asked(request_pem).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(named[0].value) if len(named) == 1 else ""
 
@@ -97,14 +97,14 @@ def load_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
 
 
 def request(key_pem: bytes, node_id: str) -> bytes:
-    """A PEM certificate request for a key; what it says of itself is not believed by the authority."""
+    """A PEM certificate request for a key; the authority does not trust the names in it."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, node_id)])
     made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(load_key(key_pem), hashes.SHA256())
     return made.public_bytes(serialization.Encoding.PEM)
 
 
 def names(node_id: str, role: str, hosts: Sequence[str] = ()) -> x509.SubjectAlternativeName:
-    """What a node's certificate says; `hosts` (names or addresses) for a control's. Raises BadIdentity."""
+    """The extensions of a node's certificate; `hosts` (names or addresses) for one of control. Raises BadIdentity."""
     if node_id.lower() == CONTROL_NAME:
         raise BadIdentity(f"{CONTROL_NAME} is what control is called, no node")
     if not NODE_ID.fullmatch(node_id):
@@ -128,7 +128,7 @@ def _host(host: str) -> x509.GeneralName:
 
 
 def identity(chain_pem: bytes) -> Identity:
-    """Whom the first certificate of a chain names. Raises BadIdentity."""
+    """The identity in the first certificate of a chain. Raises BadIdentity."""
     try:
         found = x509.load_pem_x509_certificates(chain_pem)[0]
         alternative = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -159,7 +159,7 @@ def fingerprint(certificate_pem: bytes) -> bytes:
 
 
 def enrolment_token(authority_fingerprint: bytes, secret: bytes) -> str:
-    """What an operator gives to a new node: whom to trust, and the secret that is good once."""
+    """The enrolment token of a new node: the fingerprint of the authority, and a one-time secret."""
     told = base64.b32encode(authority_fingerprint).decode().rstrip("=").lower()
     return f"mtn1-{told}-{base64.urlsafe_b64encode(secret).decode()}"
 
@@ -173,5 +173,5 @@ def read_token(text: str) -> tuple[bytes, str]:
 
 
 def secret_hash(secret: str) -> str:
-    """What control keeps of a secret: it has the strength of a key, so that no slow hash is needed."""
+    """The hash of a secret that control stores: the secret is as strong as a key, so no slow hash is needed."""
     return hashlib.sha256(b"matinee enrolment\0" + secret.encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""What purges and prefetches say: one form at an edge's operators' port, at control's API and in the job log. Pure.
+"""Purge and prefetch jobs: one form for an edge's admin API, control's API and the job log. Pure.
 
-Control checks a job as the edges will: whatever passes `parse_purge` there is understood by every edge.
+Control checks a job with the same code as the edges, so every edge understands what `parse_purge` accepts.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class NothingNamed(BadDocument):
 
 
 class NoUrl(BadDocument):
-    """What no edge can hold."""
+    """A URL that no edge can have cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """The union of what is named; `keys` are surrogate keys. `soft`: mark stale, else remove."""
+    """The union of everything named; `keys` are surrogate keys. `soft`: mark stale instead of removing."""
 
     keys: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Prefetch:
 
 
 def parse_purge(value: object, most: int = MAX_NAMES) -> Purge:
-    """A purge of its JSON value. Raises BadDocument: TooManyNames, NothingNamed, NoUrl or another, naming the place."""
+    """Parse a purge. Raises BadDocument naming the place, or its subclasses TooManyNames, NothingNamed, NoUrl."""
     members = parse_object(value, "", (*_LISTS, *_FLAGS))
     keys, urls, prefixes = (_texts(members.get(name, []), name) for name in _LISTS)
     everything, soft = (_flag(members.get(name, False), name) for name in _FLAGS)
@@ -79,7 +79,7 @@ def parse_purge(value: object, most: int = MAX_NAMES) -> Purge:
 
 
 def parse_prefetch(value: object, most: int = MAX_URLS) -> Prefetch:
-    """A prefetch of its JSON value. Raises BadDocument, TooManyNames, NoUrl."""
+    """Parse a prefetch. Raises BadDocument, TooManyNames or NoUrl."""
     members = parse_object(value, "", ("urls",))
     if "urls" not in members:
         raise BadDocument("urls", "is missing")

@@ -1,7 +1,7 @@
-"""What edges and control say to one another, free of any wire.
+"""The messages between edges and control, independent of the wire format.
 
-Control sends an `Update` of one type of resource; the edge answers with `Ack` or `Nack`, and with `Applied` once the
-version is in force and kept on disk. docs/push.md tells the story.
+Control sends an `Update` of one type of resource. The edge answers with `Ack` or `Nack`, and with `Applied` once the
+version is in force and stored on disk. docs/push.md describes the protocol.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HOT = "hot"
 TYPES = (RULES, KEYS)
 """The types that all edges hold alike, in the order they are sent: rules first, so that no key outruns a licence."""
 DOCUMENTS = (SETTINGS, HOT)
-"""Types of which each edge gets one document of its own: settings (they come in waves), what is hot for it."""
+"""Types with a document for each edge: settings, which are rolled out in waves, and the hot list."""
 
 DEFAULT = "default"
 """Name of the rules resource `{"default": "allow" | "deny"}`."""
@@ -34,7 +34,7 @@ NODE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 class Version(NamedTuple):
-    """A number that grows within an epoch; control begins a new epoch when its history was lost."""
+    """A number that grows within an epoch; control starts a new epoch when its history is lost."""
 
     epoch: str
     number: int
@@ -73,7 +73,7 @@ PREFETCH = "prefetch"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An entry of the job log: PURGE or PREFETCH; `content` is JSON as the admin port takes it."""
+    """An entry of the job log: PURGE or PREFETCH; `content` is JSON in the form of the admin API."""
 
     seq: int
     kind: str
@@ -92,7 +92,7 @@ class Jobs:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What an edge holds of a type, and the last version it refused (NOTHING: none)."""
+    """The version that an edge holds of a type, and the last version that it rejected (NOTHING: none)."""
 
     type: str
     version: Version = NOTHING
@@ -101,9 +101,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """An edge's first words: who it is, where (HOST:PORT), and what it holds.
+    """The first message of an edge: its identity, its addresses (HOST:PORT) and the versions it holds.
 
-    `capacity`: bits a second it may send, 0 = not said. `mark`: all purges up to this one are done here.
+    `capacity`: bits per second that it may send, 0 if unknown. `mark`: all purges up to this one are done on the edge.
     """
 
     id: str
@@ -129,7 +129,7 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class Nack:
-    """The edge refuses the update and keeps what it had; `resync`: the delta does not fit, send a snapshot."""
+    """The edge rejects the update and keeps its version. `resync`: the delta does not fit, so send a snapshot."""
 
     type: str
     version: Version
@@ -163,7 +163,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Popular:
-    """Decayed sums of what viewers took of a rendition; `size` of it in bytes where the edge can tell, else 0."""
+    """Decayed sums of the traffic of a rendition; `size` is its size in bytes, 0 if the edge does not know it."""
 
     content_id: str
     rendition: str
@@ -185,10 +185,10 @@ class Prefetched:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an edge did in the last `seconds`, and how it is.
+    """An edge's activity in the last `seconds`, and its health.
 
-    `errors`: answers 500 and above, and broken ones. `loop_delay` in seconds; `slow`: seconds to the head that one
-    request in a hundred exceeds.
+    `errors`: responses with 500 and above, and aborted ones. `loop_delay` in seconds; `slow`: the 99th percentile of
+    the seconds to the response head.
     """
 
     seconds: float

@@ -1,7 +1,7 @@
-"""What control signs: each update as a whole, so that an edge can trust what it kept on disk without asking anybody.
+"""The signature of each update: an edge can trust what it stored on disk without asking control.
 
-The statement is a SHA-256 over every field of the update in a form without ambiguity (each preceded by its length); it
-is signed with ECDSA over P-256, the key of the fleet's own authority.
+It is an ECDSA signature (P-256, the key of the fleet's own authority) of a SHA-256 over every field of the update, each
+preceded by its length, so that the form is unambiguous.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class NotSigned(ValueError):
 
 
 def statement(update: Update, edge: str = "") -> bytes:
-    """The 32 bytes that are signed. `edge`: for whom, where the update is meant for one edge only."""
+    """The 32 bytes that are signed. `edge`: the recipient, if the update is for one edge only."""
     made = hashlib.sha256()
     for part in _parts(update, edge):
         made.update(b"%d:" % len(part))
@@ -50,7 +50,7 @@ def _parts(update: Update, edge: str) -> Iterator[bytes]:
 
 
 def signed(update: Update, key: ec.EllipticCurvePrivateKey, edge: str = "") -> Update:
-    """The update with its signature. Its nonce is not part of what is signed."""
+    """The update with its signature, which does not cover the nonce."""
     return replace(update, signature=key.sign(statement(update, edge), _ALGORITHM))
 
 

@@ -1,6 +1,6 @@
-"""The one normal form of a host: as key, for routes, purges and upstream (RFC 9110 §4.2.3, RFC 3986 §6.2.2).
+"""The normal form of a host, used in keys, routes, purges and upstream requests (RFC 9110 §4.2.3, RFC 3986 §6.2.2).
 
-One host written in another way must not be another object, or it slips past routes and purges. Pure.
+Another spelling of a host must not be another object, or it would bypass routes and purges. Pure.
 """
 
 from __future__ import annotations

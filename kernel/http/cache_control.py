@@ -43,8 +43,8 @@ _SF_MEMBER = re.compile(
 def parse_directives(values: Iterable[bytes]) -> Directives:
     """The directives of all Cache-Control lines.
 
-    What cannot be parsed counts by the name it begins with, as if its argument were empty: `max-age =60` makes stale
-    (RFC 9111 §4.2.1), `no-store x` is not stored.
+    A directive that cannot be parsed counts by its name with an empty argument: `max-age =60` makes the response stale
+    (RFC 9111 §4.2.1), `no-store x` prevents storing.
     """
     found: Directives = {}
     listed: dict[bytes, list[bytes]] = {}

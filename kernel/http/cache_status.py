@@ -41,5 +41,5 @@ def forwarded(
 
 
 def chained(upstream: bytes | None, own: bytes) -> bytes:
-    """The list with our member last (§2): what caches nearer to the origin said comes first."""
+    """The Cache-Status list with our member last (§2): members of caches nearer to the origin come first."""
     return upstream + b", " + own if upstream else own

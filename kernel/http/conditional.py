@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110 §13): what a viewer's validators say of a stored response."""
+"""Conditional requests (RFC 9110 §13): compares a request's validators with a stored response."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ETAG = re.compile(rb"(?:W/)?\"[\x21\x23-\x7e\x80-\xff]*\"")
 
 
 def etags(value: bytes) -> list[bytes] | None:
-    """The entity-tags of a list; None for `*`. What is malformed is passed over."""
+    """The entity-tags of a list, or None for `*`. Malformed members are skipped."""
     if value.strip(b" \t") == b"*":
         return None
     return _ETAG.findall(value)
@@ -25,10 +25,10 @@ def _opaque(etag: bytes) -> bytes:
 def not_modified(
     request: Mapping[bytes, bytes], etag: bytes | None, last_modified: bytes | None, date: bytes | None = None
 ) -> bool:
-    """Whether a GET or HEAD is answered 304: If-None-Match first (weak comparison), else If-Modified-Since.
+    """Whether to answer a GET or HEAD with 304: by If-None-Match (weak comparison), else by If-Modified-Since.
 
-    `request`: lower-case field names; If-Modified-Since is ignored where If-None-Match is present (§13.1.3), and when
-    it is no date. `date` is a stored response's Date: it stands in for a Last-Modified it has not (RFC 9111 §4.3.2).
+    `request` has lower-case field names. If-Modified-Since is ignored if If-None-Match is present (§13.1.3) or if it is
+    no date. `date` is the Date of the stored response and replaces a missing Last-Modified (RFC 9111 §4.3.2).
     """
     wanted = request.get(b"if-none-match")
     if wanted is not None:
@@ -44,9 +44,8 @@ def not_modified(
 
 
 def precondition_holds(request: Mapping[bytes, bytes], etag: bytes | None, last_modified: bytes | None) -> bool:
-    """Whether If-Match (strong comparison), or If-Unmodified-Since where there is none, is true of a response that is
-    stored (RFC 9110 §13.1.1, §13.1.4). Where it is not, only the origin can tell: what is stored may not be current.
-    """
+    """Whether If-Match (strong comparison), else If-Unmodified-Since, is true of a stored response (RFC 9110 §13.1.1,
+    §13.1.4). If not, only the origin can decide, since the stored response may be out of date."""
     wanted = request.get(b"if-match")
     if wanted is not None:
         listed = etags(wanted)
@@ -60,19 +59,19 @@ def precondition_holds(request: Mapping[bytes, bytes], etag: bytes | None, last_
 
 
 def precondition_failed(request: Mapping[bytes, bytes], etag: bytes | None, last_modified: bytes | None) -> bool:
-    """Whether a GET or HEAD that is answered here, for an upstream that never hears of its conditions, gets 412: by
-    If-Match, or If-Unmodified-Since where there is none (RFC 9110 §13.2.2). The latter is ignored where the response
-    tells no date of modification (§13.1.4)."""
+    """Whether to answer a GET or HEAD with 412 on behalf of an upstream that never receives the conditions: by
+    If-Match, else by If-Unmodified-Since (RFC 9110 §13.2.2). The latter is ignored if the response has no modification
+    date (§13.1.4)."""
     if b"if-match" not in request and last_modified is None:
         return False
     return not precondition_holds(request, etag, last_modified)
 
 
 def confirms(news: Fields, etag: bytes | None, last_modified: bytes | None) -> bool:
-    """Whether a 304 speaks of the response that is stored with these validators (RFC 9111 §4.3.4).
+    """Whether a 304 is about the stored response with these validators (RFC 9111 §4.3.4).
 
-    A strong ETag must be the same, a weak one by weak comparison; a Last-Modified counts where no ETag is told.
-    One that tells no validator answers what we asked: it speaks of ours.
+    A strong ETag must be equal, a weak one by weak comparison; Last-Modified counts if there is no ETag. A 304 without
+    validators answers our request, so it is about our response.
     """
     told = first(news, b"etag")
     if told is not None:
@@ -84,10 +83,10 @@ def confirms(news: Fields, etag: bytes | None, last_modified: bytes | None) -> b
 
 
 def still_describes(news: Fields, etag: bytes | None, last_modified: bytes | None, length: int | None) -> bool | None:
-    """Whether the head of a 200 to HEAD agrees with a stored response to GET, whose body it then leaves valid: every
-    validator that it tells, and the length (RFC 9111 §4.3.5).
+    """Whether the head of a 200 to HEAD confirms a stored response to GET, so that its body stays valid: every
+    validator and the length must be equal (RFC 9111 §4.3.5).
 
-    None where it tells no validator: an equal length, or none, proves no equal body.
+    Returns None if it has no validator: an equal length proves nothing.
     """
     told = first(news, b"content-length")
     if told is not None and told != b"%d" % (length or 0):
@@ -101,9 +100,10 @@ def still_describes(news: Fields, etag: bytes | None, last_modified: bytes | Non
 def range_holds(
     if_range: bytes | None, etag: bytes | None, last_modified: bytes | None, date: bytes | None = None
 ) -> bool:
-    """Whether Range counts: no If-Range, or it matches strongly (§13.1.5, §8.8.3.2).
+    """Whether Range applies: there is no If-Range, or it matches strongly (§13.1.5, §8.8.3.2).
 
-    A Last-Modified is strong only where it lies before the response's `date` (§8.8.2.2), as far as that is told.
+    Last-Modified is a strong validator only if it is earlier than the `date` of the response (§8.8.2.2), if that is
+    known.
     """
     if if_range is None:
         return True

@@ -1,6 +1,6 @@
-"""HTTP dates, strictly (RFC 9110 §5.6.7): IMF-fixdate, RFC 850 and asctime, in any letter case.
+"""HTTP dates, parsed strictly (RFC 9110 §5.6.7): IMF-fixdate, RFC 850 and asctime, in any letter case.
 
-Python's own parsers accept dates that must be taken as invalid (RFC 9111 §4.2, §5.3), hence this file.
+Python's own parsers accept dates that must be treated as invalid (RFC 9111 §4.2, §5.3).
 """
 
 from __future__ import annotations

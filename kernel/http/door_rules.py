@@ -1,10 +1,10 @@
-"""What every HTTP door for operators and services refuses first: a foreign Host, a foreign page, no JSON. Pure.
+"""Checks of every HTTP API for operators and services: foreign Host, cross-site page, not JSON. Pure.
 
-A page on the web can have the browser of somebody on this machine, or inside the network, send requests to a door
-that listens there. Three rules stand against that, and each is needed: Host must name the door (or a name that the
-page's owner points at our address makes the page our own: DNS rebinding); Origin and Sec-Fetch-Site must not name
-another site; and what changes something must be JSON by its Content-Type, which no page can send to another site
-without a preflight (Fetch §4.8), that no door answers.
+A web page can make the browser of someone on this machine or inside the network send requests to an API there. Three
+checks prevent that, and each is needed. Host must name the API; otherwise a page could point its own name at our
+address and be same-origin (DNS rebinding). Origin and Sec-Fetch-Site must not name another site. A request that changes
+something must have a JSON Content-Type, which a page cannot send to another site without a preflight (Fetch §4.8); no
+API answers those.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _OURS = frozenset(("same-origin", "none"))
 
 @dataclass(frozen=True, slots=True)
 class DoorRules:
-    """Which hosts a door answers to, beside the loopback names.
+    """The hosts that an API accepts, besides the loopback names.
 
-    `names`: in lower case, without port. `any_address`: any IP address, since only a name can be pointed elsewhere.
-    `any_name`: every host; for what is public and behind proxies, whose names nobody has told.
+    `names`: in lower case, without port. `any_address`: any IP address, since only names can be pointed elsewhere.
+    `any_name`: every host, for public APIs behind proxies whose names are unknown.
     """
 
     names: frozenset[str] = frozenset()
@@ -52,7 +52,7 @@ def rules_for(listen: Address, allowed: Iterable[str] = (), *, any_name: bool = 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Of a request, what the rules look at. `hosts`: the Host lines; `content_type` without parameters."""
+    """The parts of a request that the rules check. `hosts`: the Host lines; `content_type` without parameters."""
 
     method: str
     hosts: Sequence[str]
@@ -65,10 +65,10 @@ class Call:
 
 
 def refusal(rules: DoorRules, call: Call, takes: frozenset[str] | None = JSON) -> DoorRefusal | None:
-    """Why a request is refused; None when it is not.
+    """Why a request is refused, or None.
 
-    `takes`: the content types that a changing request may have; None where the route judges that itself. A method that
-    no form can send (PUT, DELETE, PATCH) is preflighted by every browser, so without a body it needs no content type.
+    `takes`: the content types that a changing request may have; None if the route checks that itself. Browsers
+    preflight methods that no form can send (PUT, DELETE, PATCH), so without a body they need no content type.
     """
     if (refused := host_refusal(rules, call)) is not None:
         return refused
@@ -81,7 +81,7 @@ def refusal(rules: DoorRules, call: Call, takes: frozenset[str] | None = JSON) -
 
 
 def host_refusal(rules: DoorRules, call: Call) -> DoorRefusal | None:
-    """What is wrong with Host: once in HTTP/1.1 (RFC 9112 §3.2), and ours."""
+    """The fault of Host, or None: it must occur once in HTTP/1.1 (RFC 9112 §3.2) and name us."""
     if not call.hosts and call.http_1_0:
         return None  # no browser sends that
     host = host_name(call.hosts[0]) if len(call.hosts) == 1 else None
@@ -97,7 +97,7 @@ def _answers_to(rules: DoorRules, host: str) -> bool:
 
 
 def is_cross_site(call: Call) -> bool:
-    """Whether a page of another site has the browser ask. A link that somebody follows (a navigation) is none."""
+    """Whether a page of another site caused the request. A followed link (a navigation) does not count."""
     if call.fetch_site is not None:  # the browser's own word, whatever a proxy has made of Host
         navigates = call.method in SAFE_METHODS and call.fetch_mode == "navigate"
         return call.fetch_site not in _OURS and not navigates

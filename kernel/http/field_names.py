@@ -1,4 +1,4 @@
-"""Request fields that are not simply passed on to upstream, by what they are."""
+"""Request fields that are not passed on to the upstream unchanged."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ OUT_OF_REACH = frozenset(
      b"cache-control", b"pragma", b"authorization", b"cookie", b"origin", b"date",
      b"via", b"cdn-loop", b"max-forwards", b"forwarded", b"x-forwarded-for")
 )  # fmt: skip
-"""What no Connection field removes: a sender must not name there what is meant for all recipients (RFC 9110 §7.6.1).
+"""Fields that Connection cannot remove: they are meant for all recipients (RFC 9110 §7.6.1).
 
-Host, framing and Expect are read before and after us alike, or a request is smuggled. Cache-Control, Pragma and
-credentials decide whether an answer is shared. The rest is said by the proxies before us: whoever could name it would
-hide their own address, their country, or a loop."""
+Host, framing and Expect must be read alike before and after us, or requests can be smuggled. Cache-Control, Pragma and
+credentials decide whether a response is shared. The rest is added by proxies before us: removing it would hide an
+address, a country or a loop.
+"""
 
 
 def named_by(connection: bytes) -> set[bytes]:
@@ -33,7 +34,7 @@ def named_by(connection: bytes) -> set[bytes]:
 
 
 OF_ONE_VIEWER = frozenset((b"authorization", b"cookie"))
-"""What makes an answer one viewer's, where upstream saw it."""
+"""Fields that make a response specific to one viewer if the upstream received them."""
 
 _OVERRIDES = re.compile(
     rb"forwarded|client-ip|true-client-ip|front-end-https|base-url|request-uri|destination|proxy|translate"
@@ -43,12 +44,12 @@ _OVERRIDES = re.compile(
     rb"|override|forwarder|true|custom-ip|appengine|azure|vhost|upstream|accel|sendfile|timer)(?:-.*)?"
     rb"|.+-(?:override|host|scheme|proto|protocol|url|uri|ip)"
 )
-"""Names by which programs let a request say another method, host, scheme, path or address than its own. They are no
-part of the key, so whoever sends one would choose what everybody gets (cache poisoning, CPDoS by method override)."""
+"""Fields by which some programs let a request override its method, host, scheme, path or address. They are not part of
+the key, so one sender could choose the response for everyone (cache poisoning, CPDoS by method override)."""
 
 
 def is_override(name: bytes) -> bool:
-    """Whether a request field (in lower case) may make an origin answer something other than what was keyed."""
+    """Whether a request field (lower case) may make an origin answer something other than the key says."""
     return _OVERRIDES.fullmatch(name) is not None
 
 

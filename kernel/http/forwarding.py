@@ -1,4 +1,4 @@
-"""What an intermediary says of itself, and for whom it speaks, in what it passes on (RFC 9110 §7.6; RFC 7239). Pure."""
+"""The fields by which an intermediary describes itself and its client (RFC 9110 §7.6; RFC 7239). Pure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _NOT_REFLECTED = frozenset((b"authorization", b"proxy-authorization", b"cookie")
 
 
 class ReceivedFrom(NamedTuple):
-    """How a request came to us: the protocol's version, `1.1` or `1.0`, and from which address.
+    """How a request reached us: the protocol version, `1.1` or `1.0`, and the address of the client.
 
-    `loop`: the CDN-Loop of a peer that is believed. Anybody else's says only whether it was here before: sent on for
-    all who wait, it would make a node behind us tell them all of a loop (RFC 8586 §3).
+    `loop`: the CDN-Loop of a trusted peer. That of another client only shows whether it was here before: passed on for
+    all waiting requests, it would make a later node report a loop to all of them (RFC 8586 §3).
     """
 
     version: bytes = b"1.1"
@@ -57,9 +57,9 @@ def _node(address: bytes) -> bytes:
 
 
 def hops_left(method: bytes, request: Mapping[bytes, bytes]) -> int | None:
-    """Max-Forwards of an OPTIONS or TRACE: 0 means that we are its last recipient (RFC 9110 §7.6.2).
+    """Max-Forwards of an OPTIONS or TRACE; 0: we are the last recipient (RFC 9110 §7.6.2).
 
-    None: there is none, it is malformed, or the method is another.
+    None if it is missing or malformed, or for another method.
     """
     told = request.get(b"max-forwards")
     if told is None or method not in (b"OPTIONS", b"TRACE") or not told.isdigit():
@@ -68,6 +68,6 @@ def hops_left(method: bytes, request: Mapping[bytes, bytes]) -> int | None:
 
 
 def reflection(method: bytes, target: bytes, version: bytes, request: Mapping[bytes, bytes]) -> bytes:
-    """The body of the answer to a TRACE that ends here: the request as it came, without what is secret (§9.3.8)."""
+    """The response body of a TRACE that ends here: the request as received, without secrets (§9.3.8)."""
     lines = [b"%s: %s\r\n" % pair for pair in request.items() if pair[0] not in _NOT_REFLECTED]
     return b"%s %s HTTP/%s\r\n%s\r\n" % (method, target, version, b"".join(lines))

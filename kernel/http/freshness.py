@@ -1,7 +1,8 @@
-"""What a shared cache may keep, for how long, and when it may serve it stale (RFC 9111 §3, §4.2; RFC 5861; RFC 9213).
+"""Whether a shared cache may store a response, for how long, and when it may serve it stale (RFC 9111 §3, §4.2; RFC
+5861; RFC 9213).
 
-Pure arithmetic: `assess` looks at a request and its response once, when the response arrives; the `Verdict` holds
-all that is needed afterwards.
+Pure arithmetic: `assess` examines a request and its response once, when the response arrives; the `Verdict` has
+everything that is needed later.
 """
 
 from __future__ import annotations
@@ -22,18 +23,20 @@ UNDERSTOOD_STATUSES = HEURISTIC_STATUSES | {302, 303, 307, 400, 401, 403, 500, 5
 """Statuses whose caching rules are known here, for must-understand (RFC 9111 §5.2.2.3)."""
 
 STALE_IF_ERROR_STATUSES = frozenset((500, 502, 503, 504))
-"""An answer with one of these counts as an error for stale-if-error (RFC 5861 §4)."""
+"""Responses with these statuses are errors for stale-if-error (RFC 5861 §4)."""
 
 
 NEGATIVE_STATUSES = frozenset((404, 410))
-"""What is kept for a moment only where a policy says so (`KeepPolicy.negative`)."""
+"""Statuses that are stored for a short time only, if the policy says so (`KeepPolicy.negative`)."""
 
 
 class SetCookie(StrEnum):
-    """What becomes of Set-Cookie in a response that might be kept; each viewer would get the first one's."""
+    """The handling of Set-Cookie in a response that may be stored; otherwise every viewer would get the first one's
+    cookie."""
 
     STRIP = "strip"
-    """Kept without it, where the origin says itself that it may be kept; only who caused the fetch gets it."""
+    """Store the response without the cookie if the origin explicitly allows storing; only the request that caused the
+    fetch gets the cookie."""
     KEEP = "keep"
     """Kept with it there, and given to all: RFC 9111 §7.3 to the letter."""
     PASS = "pass"  # noqa: S105 (a word of the setting)
@@ -45,11 +48,11 @@ COOKIE_FIELDS = frozenset((b"set-cookie",))
 
 @dataclass(frozen=True, slots=True)
 class KeepPolicy:
-    """What a profile adds to the RFC. `None` times mean "as the RFC says".
+    """The additions of a profile to the RFC. A time of None means "as the RFC says".
 
-    `statuses`: the only ones kept. `heuristic`: share of the time since Last-Modified, 0 = none. `negative`: seconds
-    a 404 or 410 is kept at most, and when silent. `stale_if_error`, `stale_while_revalidate`: seconds, where the
-    response is silent. `default`: seconds a silent response stays fresh, 0 = it is not kept.
+    `statuses`: the only cacheable ones. `heuristic`: share of the time since Last-Modified, 0: none. `negative`: the
+    longest and default lifetime in seconds of a 404 or 410. `stale_if_error`, `stale_while_revalidate`: seconds if the
+    response does not say. `default`: seconds that a response without a lifetime stays fresh, 0: it is not stored.
     """
 
     statuses: frozenset[int] | None
@@ -67,11 +70,11 @@ GENERAL = KeepPolicy(None, 0.1, None, 0, 0, SetCookie.STRIP)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What may be done with a response. Times in seconds; `why` says why it is not kept (None when it is).
+    """How a response may be used. Times in seconds; `why` is the reason for not storing it, or None.
 
-    `age` is the corrected initial age (§4.2.3). A stored response is fresh for `lifetime - age`; it may be served
-    stale for `swr` beyond that while it is being revalidated, for `sie` when the upstream fails, and never where
-    `must_revalidate` holds.
+    `age` is the corrected initial age (§4.2.3). A stored response is fresh for `lifetime - age`. It may be served stale
+    for `swr` longer during revalidation and for `sie` longer when the upstream fails, but never if `must_revalidate` is
+    set.
     """
 
     why: NotStorable | None
@@ -135,7 +138,7 @@ def assess(
 
 
 def _unstored(directives: Directives) -> frozenset[bytes]:
-    """Fields that no-cache="…" or private="…" names: left out of what is stored (§5.2.2.4, §5.2.2.7)."""
+    """Fields named by no-cache="…" or private="…": they are not stored (§5.2.2.4, §5.2.2.7)."""
     named = (directives.get(name) or b"" for name in (b"no-cache", b"private"))
     return frozenset(field.strip().lower() for argument in named for field in argument.split(b",") if field.strip())
 
@@ -177,8 +180,8 @@ def _refuses(
 
 
 def _is_explicit(response: Fields, directives: Directives) -> bool:
-    """Whether the origin said itself that the response may be kept. A cookie in one that is kept by guess would be
-    given to others; RFC 9111 §7.3 leaves it to the origin's directives."""
+    """Whether the origin explicitly allows storing. A cookie in a response stored by heuristics would be given to
+    others; RFC 9111 §7.3 leaves that to the directives of the origin."""
     told = (b"max-age", b"s-maxage", b"public", b"no-cache")
     return any(name in directives for name in told) or first(response, b"expires") is not None
 
@@ -186,7 +189,7 @@ def _is_explicit(response: Fields, directives: Directives) -> bool:
 def _lifetime(
     status: int, response: Fields, directives: Directives, policy: KeepPolicy, untargeted: bool, now: float
 ) -> float | None:
-    """Seconds of freshness by the response's own words, else by heuristics; None: too little is said to store it."""
+    """The freshness lifetime in seconds, explicit or else heuristic; None: unknown, so the response is not stored."""
     told: float | None = None
     for name in (b"s-maxage", b"max-age"):
         if told is None:

@@ -1,8 +1,9 @@
-"""Which paths a route means: a prefix, a glob over whole segments, or a name. Pure.
+"""The path patterns of routes: a prefix, a glob over whole segments, or a file name. Pure.
 
-`/posters/` all below a folder; `/cdn/*/*/posters/*.jpg` segment by segment; `/live/**/index.m3u8` with any number of
-segments between; `*.m3u8` a name in any folder. `*` stands for any run of bytes within one segment. A pattern is
-compared with a path in its normal form, segment by segment, in time linear to the path: no expression, no backtracking.
+`/posters/` matches everything below a folder; `/cdn/*/*/posters/*.jpg` matches segment by segment;
+`/live/**/index.m3u8` has any number of segments in between; `*.m3u8` matches a name in any folder. `*` stands for any
+bytes within one segment. A pattern is compared with a normalised path segment by segment, in linear time: no regular
+expression, no backtracking.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class PathPattern:
 
 
 def parse_pattern(text: str) -> PathPattern:
-    """The pattern of a setting's text; ValueError says why there is none."""
+    """Parse the text of a setting. Raises ValueError with the reason."""
     try:
         pattern = text.encode("ascii")
     except UnicodeEncodeError:

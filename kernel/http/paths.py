@@ -1,7 +1,8 @@
-"""The one normaliser of request paths: before authorisation, before the cache key, and what is sent upstream.
+"""The only normaliser of request paths, used for authorisation, the cache key and upstream requests.
 
-Bytes in, bytes out. A path that two programs could read in two ways is refused (400), never repaired; only what
-RFC 3986 §6.2.2 calls equivalent is made equal: percent-encoded unreserved characters are decoded, hex is upper case.
+Bytes in, bytes out. A path that two programs could read differently is refused (400), never repaired. Only forms that
+RFC 3986 §6.2.2 calls equivalent become equal: percent-encoded unreserved characters are decoded, hex digits are upper
+case.
 """
 
 from __future__ import annotations
@@ -35,16 +36,16 @@ _FLAT = re.compile(rb"v?([1-9][0-9]{1,3})p?[_-]([0-9]{1,8})\.ts")
 
 
 class Target(NamedTuple):
-    """A normalised request target: the path (what keys and upstream see) and the query as sent, without `?`."""
+    """A normalised request target: the path (used in keys and upstream) and the query as sent, without `?`."""
 
     path: bytes
     query: bytes
 
 
 def normalise(target: bytes) -> Target | Refusal:
-    """The normal form of an origin-form target; Refusal.PATH (400) when there is none.
+    """The normal form of an origin-form target; Refusal.PATH (400) if there is none.
 
-    The wire layer takes the path out of an absolute-form target before this. Equal resources give equal bytes, and
+    The wire layer extracts the path of an absolute-form target first. Equal resources give equal bytes, and
     `normalise(normalise(t).path)` changes nothing.
     """
     if _CLEAN.fullmatch(target) and len(target) <= MAX_TARGET_LENGTH:
@@ -90,11 +91,12 @@ _SEPARATOR = re.compile(rb"/|%2F|%5C")
 
 
 def normalise_any(target: bytes) -> bytes | Refusal:
-    """The normal form of any origin-form target, for resources that are not ours: key and upstream get the very same.
+    """The normal form of any origin-form target, for resources that are not ours; the key and the upstream get the same
+    path.
 
-    Only RFC 3986 §6.2.2 is applied, and to the path alone; the query, `;` and empty segments are data. Refused (400) is
-    what programs read in two ways: dot segments (encoded, or behind an encoded slash, too), control bytes, backslashes,
-    half an escape, `#`, bytes above 127.
+    Only RFC 3986 §6.2.2 is applied, and only to the path; the query, `;` and empty segments are data. Ambiguous paths
+    are refused (400): dot segments (also encoded, or after an encoded slash), control bytes, backslashes, incomplete
+    escapes, `#`, and bytes above 127.
     """
     if len(target) > MAX_TARGET_LENGTH:
         return Refusal.PATH
@@ -136,7 +138,7 @@ class CdnPath(NamedTuple):
 
     @property
     def upstream(self) -> bytes:
-        """The path as it is asked for upstream: the region as received, an alias resolved."""
+        """The path for the upstream: the region as received, an alias resolved."""
         return b"/cdn/" + self.region + b"/" + self.key
 
 
@@ -171,10 +173,10 @@ class CdnTarget(NamedTuple):
 
 
 def read_target(target: bytes) -> CdnTarget | Refusal:
-    """`split_token`, `normalise` and `split_cdn` in one: Refusal.PATH (400) or NOT_FOUND (404) where they refuse.
+    """`split_token`, `normalise` and `split_cdn` in one; Refusal.PATH (400) or NOT_FOUND (404) if one of them refuses.
 
-    What paths of usual length say is remembered: viewers ask for the same segments, and the remembered key brings its
-    hash along.
+    Results for paths of usual length are cached: viewers request the same segments, and a cached key has its hash
+    computed.
     """
     token, rest = split_token(target)
     path, _, query = rest.partition(b"?")

@@ -1,4 +1,4 @@
-"""Byte ranges (RFC 9110 §14): what a Range field asks of a representation of known length."""
+"""Byte ranges (RFC 9110 §14): the ranges that a Range field selects of a representation of known length."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class ByteRange(NamedTuple):
 
 
 class Unsatisfiable:
-    """No byte of the representation is asked for: 416 with `Content-Range: bytes */length` (§15.5.17)."""
+    """The ranges select no byte: 416 with `Content-Range: bytes */length` (§15.5.17)."""
 
 
 UNSATISFIABLE = Unsatisfiable()
 
 
 def parse_range(value: bytes, length: int) -> tuple[ByteRange, ...] | Unsatisfiable | None:
-    """The satisfiable ranges, in the order asked.
+    """The satisfiable ranges, in the requested order.
 
-    None: the field is to be ignored (another unit, malformed, too many, overlapping, or the last bytes of an empty
-    representation, which are satisfiable but cannot be said in a Content-Range).
+    None: ignore the field. It has another unit, is malformed, has too many or overlapping ranges, or selects the last
+    bytes of an empty representation, which no Content-Range can express.
     """
     unit, equals, specs = value.partition(b"=")
     if not equals or unit.strip(b" \t").lower() != b"bytes":

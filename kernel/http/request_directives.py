@@ -1,7 +1,8 @@
-"""What a viewer asks of caches by Cache-Control and Pragma (RFC 9111 §5.2.1, §5.4; RFC 5861 §4; RFC 8246). Pure.
+"""The directives for caches in a request: Cache-Control and Pragma (RFC 9111 §5.2.1, §5.4; RFC 5861 §4; RFC 8246).
+Pure.
 
-They are advisory (§5.2.1): `honour` follows all of them; `ignore` only those that cost nobody else anything, so that no
-viewer can make the upstream work for what is fresh: `only-if-cached` and `no-store`.
+They are advisory (§5.2.1). `honour` follows all of them. `ignore` follows only `only-if-cached` and `no-store`, which
+cost other viewers nothing, so that no viewer can cause upstream requests for fresh objects.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from kernel.http.cache_control import MAX_SECONDS, parse_directives, seconds
 
 @dataclass(frozen=True, slots=True)
 class RequestDirectives:
-    """What was asked; times in seconds, None where nothing was said. `max_stale` without argument is any staleness."""
+    """The directives; times in seconds, None if absent. `max_stale` without an argument means any staleness."""
 
     no_cache: bool = False
     no_store: bool = False
@@ -30,13 +31,13 @@ NONE = RequestDirectives()
 
 
 class FreshnessMatch(StrEnum):
-    """How a stored response stands to the wishes."""
+    """How a stored response satisfies the directives."""
 
     GOOD = "good"
     STALE = "stale"
-    """Not fresh, and the viewer takes it so."""
+    """Stale, but the viewer accepts that."""
     REFUSED = "refused"
-    """Not what he wants: ask upstream, or say 504 where he wants no more than what is cached."""
+    """Not acceptable: ask the upstream, or answer 504 to only-if-cached."""
 
 
 def wishes(request: Mapping[bytes, bytes], *, honour: bool) -> RequestDirectives:
@@ -66,10 +67,10 @@ def _says_no_cache(pragma: bytes) -> bool:
 
 
 def fit(asked: RequestDirectives, *, age: float, ttl: float, immutable: bool, must_revalidate: bool) -> FreshnessMatch:
-    """Whether a stored response of this age, fresh for `ttl` seconds more (below 0: stale), is what was asked for.
+    """Whether a stored response of this age, fresh for `ttl` more seconds (negative: stale), satisfies the directives.
 
-    A reload (`max-age=0`) of an `immutable` response that is fresh is no reason to ask again (RFC 8246 §2).
-    `must_revalidate`: it is never reused when stale, whatever the viewer takes (RFC 9111 §4.2.4).
+    A reload (`max-age=0`) of a fresh `immutable` response needs no upstream request (RFC 8246 §2). `must_revalidate`:
+    it is never used when stale, whatever the request accepts (RFC 9111 §4.2.4).
     """
     if asked.no_cache:
         return FreshnessMatch.REFUSED

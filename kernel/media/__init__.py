@@ -1,1 +1,1 @@
-"""What Matinee knows of media: ladders, playlists, CMCD."""
+"""Media formats: encoding ladders, playlists, manifests, CMCD."""

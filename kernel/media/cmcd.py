@@ -1,9 +1,9 @@
-"""What players tell with their requests (CMCD: CTA-5004 and its second version, CTA-5004-A). Pure.
+"""Common Media Client Data that players send with requests (CTA-5004 and its second version, CTA-5004-A). Pure.
 
-It comes in the query (`CMCD=`, the players' default), percent-encoded once, or in four fields (CMCD-Request, -Object,
--Status, -Session) which count as one. It is a dictionary of Structured Fields (RFC 9651); what a player gets wrong is
-passed over, for no request may fail by it. Version 1 names the next object in `nor` (percent-encoded) and its range in
-`nrr`; version 2 makes `nor` an inner list whose members carry their range as `r`.
+It is in the query (`CMCD=`, the default of players), percent-encoded once, or in four fields (CMCD-Request, -Object,
+-Status, -Session), which count as one. It is a dictionary of Structured Fields (RFC 9651). Malformed members are
+skipped, since they must not make a request fail. Version 1 has the next object in `nor` (percent-encoded) and its range
+in `nrr`; in version 2 `nor` is an inner list whose members have their range as `r`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """An object that the player will ask for: as it wrote it, and the range of it (`last` None: to the end)."""
+    """An object that the player will request next: the reference as written, and its range (`last` None: open)."""
 
     uri: str
     range: tuple[int, int | None] | None = None
@@ -49,7 +49,8 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class Cmcd:
-    """What counts here. `buffer`, `deadline` in milliseconds; `starved`: it ran dry; `startup`: it is in haste."""
+    """The members used here. `buffer`, `deadline` in milliseconds; `starved`: the buffer ran empty; `startup`: playback
+    is starting."""
 
     session: str = ""
     content: str = ""
@@ -65,7 +66,7 @@ NOTHING = Cmcd()
 
 
 def of_request(query: bytes, fields: Mapping[bytes, bytes]) -> Cmcd:
-    """Of a request's query (without `?`) and fields; NOTHING when the player tells nothing."""
+    """Parse the query (without `?`) and fields of a request; NOTHING if there is no CMCD."""
     text = next((part[5:] for part in query.split(b"&") if part[:5].upper() == b"CMCD="), b"")
     said = unquote(text.decode("latin-1"), errors="replace") if 0 < len(text) <= MAX_BYTES else ""
     more = b",".join(fields[name] for name in FIELDS if name in fields)
@@ -105,11 +106,11 @@ def members(text: str) -> Iterator[tuple[str, Value]]:
 
 
 def _after_comma(text: str, at: int, open_until: int) -> tuple[int, int]:
-    """Where the next member begins: behind the next comma that is in no string; and `open_until` for the next call.
+    """The start of the next member, after the next comma outside a string; and `open_until` for the next call.
 
-    A quote that begins no string is a letter like others. So is every quote between it and where the string broke off
-    (`open_until`): each of them was escaped there, and would break off at the very same place. None is tried again, or
-    `"\\"\\"\\"…` would be read to its end once for each of its quotes.
+    A quote that starts no complete string is an ordinary character. So is every quote between it and the end of that
+    attempt (`open_until`): it was escaped there and would fail at the same place. None is tried again, or `"\\"\\"\\"…`
+    would be read to its end once for each quote.
     """
     if not text.startswith(",", at):
         at = _next_mark(text, at)

@@ -1,7 +1,7 @@
-"""The ladder: which renditions a source gets, and what each may cost.
+"""The encoding ladder: the renditions of a source and their bit rates.
 
-A rung is named by its nominal lines, the short side of the 16:9 box the picture fits in: 1920x800 is `v1080`, an
-upright 1080x1920 is `v1080` too. Pure arithmetic; never a rung larger than the source.
+A rung is named by its nominal lines, the short side of the 16:9 box that the picture fits in: 1920x800 is `v1080`, and
+so is an upright 1080x1920. Pure arithmetic; no rung is larger than the source.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fractions import Fraction
 NOMINAL_LINES = (240, 360, 480, 720, 1080)
 SEGMENT_SECONDS = 4
 MIN_SIDE = 16
-"""Pixels; what x264 and the hardware decoders of TVs surely take."""
+"""Pixels; the largest picture that x264 and the hardware decoders of TVs support."""
 
 _PEAK_KBIT = {240: 428, 360: 856, 480: 1498, 720: 2996, 1080: 5350}
 _FAST_FACTOR = 1.4
@@ -59,8 +59,8 @@ def nominal_lines(width: int, height: int) -> int:
 def ladder(width: int, height: int, rate: Fraction, *, most: int = len(NOMINAL_LINES)) -> tuple[Rung, ...]:
     """The rungs for a source of display size `width` x `height` at `rate` frames a second, lowest first.
 
-    At most `most` rungs; where fewer are wanted the highest and lowest stay longest. A source below the lowest rung
-    gets one of its own size. ValueError for pictures under 16 pixels.
+    At most `most` rungs; the highest and lowest are kept longest. A source smaller than the lowest rung gets one rung
+    of its own size. Raises ValueError for pictures under 16 pixels.
     """
     if min(width, height) < MIN_SIDE:
         raise ValueError(f"a picture of {width}x{height} is too small: {MIN_SIDE} pixels a side is the least")
@@ -102,10 +102,10 @@ def _peak(lines: int) -> float:
 
 
 def frame_rate(average: Fraction, base: Fraction) -> Fraction:
-    """The constant rate to encode at, from what the container says (0 = unknown).
+    """The constant frame rate to encode at, from the rates in the container (0: unknown).
 
-    A steady source keeps its rate. A varying one gets its base rate, which loses no frame, unless that is a mere clock
-    (above 60, or over four times the average): then the next common rate. Over 60 is halved; unknown is 25.
+    A constant rate is kept. A variable rate becomes its base rate, which loses no frame, unless that is only a timebase
+    (above 60, or over four times the average): then the next common rate. Rates over 60 are halved; unknown becomes 25.
     """
     rate = average or base
     if not rate:

@@ -1,7 +1,7 @@
-"""DASH manifests (ISO 23009-1): which segments a Representation has, as names to ask for. Pure.
+"""DASH manifests (ISO 23009-1): the segment names of each Representation. Pure.
 
-Read are static MPDs with SegmentTemplate (`$Number$` and `$Time$`, both with a width, by duration or SegmentTimeline)
-and SegmentList, with BaseURL at every level. A Representation addressed otherwise has no names to tell and is left out.
+Reads static MPDs with SegmentTemplate (`$Number$` and `$Time$`, both with a width, by duration or SegmentTimeline) and
+SegmentList, with BaseURL at every level. A Representation with other addressing has no segment names and is left out.
 """
 
 from __future__ import annotations
@@ -85,9 +85,10 @@ _NESTED = frozenset(("SegmentTimeline", "Initialization"))
 
 @dataclass(frozen=True, slots=True)
 class _Addressing:
-    """What a Period, an AdaptationSet and a Representation say of segments, the inner one before the outer (§5.3.9.1).
+    """The segment information of a Period, an AdaptationSet and a Representation; the inner one has priority
+    (§5.3.9.1).
 
-    Read once a level, however many Representations it holds: else each of them would walk all of its neighbours.
+    It is read once for each level, not once for each Representation, which would be quadratic.
     """
 
     kind: str = ""
@@ -95,7 +96,7 @@ class _Addressing:
     nested: Mapping[str, Element] = field(default_factory=dict)
 
     def inside(self, level: Element) -> _Addressing:
-        """With what a further level says."""
+        """Add the information of an inner level."""
         kind, told, nested = self.kind, dict(self.told), dict(self.nested)
         for element in level:
             if _name(element) in ("SegmentTemplate", "SegmentList"):
@@ -166,7 +167,7 @@ def _of_template(
 
 
 def _times(timeline: Element, end: float) -> Iterator[int]:
-    """When each segment begins, in the timescale (§5.3.9.6)."""
+    """The start of each segment in the timescale (§5.3.9.6)."""
     rows = _children(timeline, "S")
     at = count = 0
     for row, after in zip(rows, [*rows[1:], None], strict=True):

@@ -1,4 +1,4 @@
-"""What a reference beside an object of a title names: a playlist's URI, the next object in a player's CMCD. Pure."""
+"""Resolves references from an object of a title: the URIs of a playlist, the next object of CMCD. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PLAIN = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
 
 
 def within_title(path: bytes, reference: str) -> tuple[CdnPath, Target] | None:
-    """What `reference` names as seen from the normalised `path` (`/cdn/<region>/<contentId>/…`), without any token.
+    """Resolve `reference` from the normalised `path` (`/cdn/<region>/<contentId>/…`); the result has no token.
 
-    None for what is not surely of the same title and region: another host or scheme, another title, a climb above the
-    root, a path without a normal form. Dot segments are resolved (RFC 3986 §5.2.4), escaped ones are not.
+    None unless it is surely of the same title and region: for another host or scheme, another title, a path above the
+    root, or one without a normal form. Dot segments are resolved (RFC 3986 §5.2.4), escaped ones are not.
     """
     if not 0 < len(reference) <= MAX_REFERENCE_LENGTH or not _PLAIN.fullmatch(reference):
         return None

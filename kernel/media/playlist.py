@@ -1,6 +1,6 @@
-"""HLS playlists (RFC 8216, rfc8216bis): read strictly, and cut by rendition.
+"""HLS playlists (RFC 8216, rfc8216bis): parsed strictly, and filtered by rendition.
 
-Text in, values out; whatever is not a playlist raises ValueError naming the line. URIs are left as written.
+Invalid playlists raise ValueError naming the line. URIs are left as written.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ByteRange:
 
 @dataclass(frozen=True, slots=True)
 class InitSegment:
-    """What EXT-X-MAP names; `byte_range` None = the whole resource."""
+    """The init segment that EXT-X-MAP names; `byte_range` None: the whole resource."""
 
     uri: str
     byte_range: ByteRange | None = None
@@ -36,7 +36,7 @@ class InitSegment:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One media segment; `duration` in seconds, `byte_range` None = the whole resource; `init` is what it needs."""
+    """A media segment; `duration` in seconds, `byte_range` None: the whole resource; `init` is its init segment."""
 
     uri: str
     duration: float
@@ -46,7 +46,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class MediaPlaylist:
-    """What a player learns of one rendition; `init` is the URI of EXT-X-MAP."""
+    """A media playlist; `init` is the URI of EXT-X-MAP."""
 
     target_duration: int
     segments: tuple[Segment, ...]
@@ -151,7 +151,7 @@ def parse_multivariant(text: str) -> MultivariantPlaylist:
 
 @dataclass
 class _Reading:
-    """What the lines so far have said of a media playlist."""
+    """The parser state of a media playlist."""
 
     segments: list[Segment] = field(default_factory=list)
     target: int | None = None

@@ -1,8 +1,8 @@
-"""Content steering as top files say it: HLS (rfc8216bis 4.4.6.6) and DASH (ISO 23009-1, ETSI TS 103 998). Pure.
+"""Content steering in top files: HLS (rfc8216bis 4.4.6.6) and DASH (ISO 23009-1, ETSI TS 103 998). Pure.
 
-A pathway is a place that a title can be fetched from. As published there is one, HERE: all addresses are relative, so
-the file is the same for everybody and a token in its own path goes on to what it names; the steering server adds the
-edges as clones of it. With absolute addresses each edge is a pathway of its own, for players that cannot clone others.
+A pathway is a host that a title can be fetched from. The published file has one, HERE: all addresses are relative, so
+the file is the same for everyone and a token in its path also applies to what it names; the steering server adds the
+edges as clones. With absolute addresses each edge is a pathway of its own, for players that cannot clone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BEFORE_BASE = frozenset(("ProgramInformation",))
 
 
 def steering_url(gateway: str, content_id: str, *, dash: bool) -> str:
-    """Where players ask for a title's steering manifest; `gateway` without a slash at its end."""
+    """The URL of a title's steering manifest; `gateway` has no slash at its end."""
     return f"{gateway}/steering/{content_id}" + ("?manifest=dash" if dash else "")
 
 
@@ -44,7 +44,7 @@ def steered_playlist(text: str, server: str, pathways: Mapping[str, str]) -> str
 
 
 def _plain(text: str) -> list[str]:
-    """The lines without what says steering."""
+    """The lines without those of steering."""
     kept = [line for line in text.splitlines() if not line.startswith(_STEERING)]
     return [_PATHWAY.sub("", line) if line.startswith(_NAMED) else line for line in kept]
 

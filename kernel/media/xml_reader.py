@@ -28,7 +28,7 @@ class _Bounded:
         self.close = self._builder.close
 
     def start(self, tag: str, attributes: dict[str, str]) -> Element:
-        """An element begins."""
+        """Handle the start of an element."""
         self._elements += 1
         self._depth += 1
         if self._elements > MAX_ELEMENTS:
@@ -49,7 +49,7 @@ class _Bounded:
 
 
 def read_xml(data: bytes) -> Element:
-    """The root of a document; ValueError says in words why there is none."""
+    """Parse a document and return its root. Raises ValueError with the reason."""
     if len(data) > MAX_BYTES:
         raise ValueError(f"more than {MAX_BYTES >> 20} MiB")
     parser = ElementTree.XMLParser(target=_Bounded(), forbid_dtd=True)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Usage(MatineeError):
-    """The command was misused, or help was asked for: print `str(self)` and exit with `code`."""
+    """The command line is wrong, or help was requested: print `str(self)` and exit with `code`."""
 
     def __init__(self, text: str, code: int) -> None:
         super().__init__(text)
@@ -72,7 +72,7 @@ def read(
 
 
 def _switches_alone(rows: Sequence[Setting], argv: Sequence[str]) -> list[str]:
-    """argv where a switch without on or off after it says so itself, or it would swallow a positional argument."""
+    """argv with an explicit `on` after each bare switch, which would otherwise swallow a positional argument."""
     switches = {row.flag for row in rows if row.kind is SWITCH}
     alone: list[str] = []
     for place, word in enumerate(argv):

@@ -1,4 +1,4 @@
-"""The settings that every program with an HTTP door has: whom it answers, for how long, how many. Pure."""
+"""The settings of every program with an HTTP API: accepted hosts, timeouts and connection limits. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kernel.settings.table import AUTO_OR_INTEGER, DURATION, INTEGER, TEXT, row_
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 SHARE = 4
-"""By auto one address may have one of so many connections."""
+"""With `auto` one address may have this share of the connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def door(name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds that a client is waited for: a head, a body, the next request, one who takes nothing."""
+    """The timeouts in seconds: for a head, a body, the next request, and a client that does not read."""
 
     head: float = 10.0
     body: float = 60.0
@@ -78,7 +78,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class DoorLimits:
-    """What a door holds its clients to. `exempt`: networks whose addresses are not counted one by one."""
+    """The limits for clients. `exempt`: networks whose addresses are not counted."""
 
     patience: Patience = field(default_factory=Patience)
     connections: int = 2000

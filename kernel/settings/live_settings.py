@@ -1,8 +1,9 @@
-"""The settings of an edge that control can push while it serves, and what may be said of them. Pure.
+"""The settings of an edge that control can change while it runs, and their checks. Pure.
 
-A document of settings is a JSON object in the form of the settings file: `{"default_ttl": "60s", "route": [{...}]}`.
-It lies over what the edge was started with; what it leaves out is as at the start. Control checks it here before
-anybody gets it; the edge checks it again, and beside it what only the edge can know (its profile, its certificates).
+A settings document is a JSON object in the form of the settings file: `{"default_ttl": "60s", "route": [{...}]}`. It
+overrides the settings that the edge was started with; a setting that it omits keeps its start value. Control checks a
+document here before it sends it; the edge checks it again, together with what only the edge knows (its profile and
+certificates).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ MAX_UPSTREAMS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveSettings:
-    """The table. `edge.settings` takes its rows from here, by `live`."""
+    """The table; `edge.settings` takes its rows from it through `live`."""
 
     upstream: tuple[str, ...] = setting(
         UPSTREAM, None, "Shield or origin to fill from; several share the titles, by weight.", many=True
@@ -170,7 +171,7 @@ def live(name: str) -> Any:
 
 
 def check_settings(document: object, where: str = "") -> dict[str, object]:
-    """The document with names in one form (underscores). Raises BadDocument naming the setting and what is wrong."""
+    """The document with all names in one form (underscores). Raises BadDocument naming the setting and the fault."""
     if not isinstance(document, Mapping):
         raise BadDocument(where, f"must be an object, not {kind_of(document)}")
     made: dict[str, object] = {}
@@ -193,5 +194,5 @@ def check_settings(document: object, where: str = "") -> dict[str, object]:
 
 
 def values(document: Mapping[str, object]) -> dict[str, Any]:
-    """What a checked document sets, as values of the settings' kinds."""
+    """The values of a checked document, in the types of the settings."""
     return given(LiveSettings, document, "from control")

@@ -1,4 +1,4 @@
-"""One `[[route]]` of the settings file, as it is written there; what it becomes is in `edge.policy.routes`."""
+"""One `[[route]]` of the settings file as written; `edge.policy.routes` compiles it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _origin(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSettings:
-    """What one route matches and what it says; None or empty where it leaves the matter to the node's settings."""
+    """A route: its match and its settings; None or empty leaves the setting of the node in force."""
 
     path: tuple[PathPattern, ...] = setting(
         PATTERN, None, "Paths: a folder `/posters/`, a glob `/cdn/*/*/posters/*.jpg`, a name `*.m3u8`.", many=True
@@ -129,7 +129,7 @@ class RouteSettings:
     keep: str | None = setting(choice("normal", "never"), None, "never: no response is stored.")
 
     def __post_init__(self) -> None:
-        """What one key alone cannot show; BadSettings naming the key."""
+        """Check combinations of keys. Raises BadSettings naming the key."""
         for name, words in (("query", ("none", "all")), ("forward", ("none", "all")), ("cors", ("*", "off"))):
             given = getattr(self, name)
             alone = [word for word in words if word.encode() in given]
@@ -147,7 +147,7 @@ class RouteSettings:
                     )
 
     def fits(self, profile: str) -> None:
-        """What holds in one profile only; BadSettings naming the key."""
+        """Check keys that only one profile allows. Raises BadSettings naming the key."""
         if profile == "general":
             if self.content:
                 raise BadSettings("content", "only the media profile has titles")

@@ -153,7 +153,7 @@ ON_OFF_WORDS = {
     **dict.fromkeys(("on", "true", "yes", "1"), True),
     **dict.fromkeys(("off", "false", "no", "0"), False),
 }
-"""What a switch's value may be written as, in any letter case."""
+"""The accepted spellings of a switch, in any letter case."""
 
 
 def _on_off(text: str) -> bool:

@@ -1,8 +1,8 @@
-"""Settings as a table: each has a kind, a default, a sentence; the docs are made from it.
+"""Settings as a table: each has a kind, a default and a sentence; the docs are generated from it.
 
-A program's settings are a frozen dataclass whose fields are made by `setting(...)`. `resolve` builds it
-from flags over `MATINEE_…` variables over a TOML file over defaults. Whatever is unknown or impossible raises
-`BadSettings` naming the setting and where it was set. Reading files and the environment is the caller's.
+The settings of a program are a frozen dataclass whose fields are made by `setting(...)`. `resolve` builds it from
+flags, then `MATINEE_…` variables, then a TOML file, then defaults. Unknown or invalid values raise `BadSettings` naming
+the setting and where it was set. The caller reads files and the environment.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of a program's table. `default` is text as a user would write it; None = not set.
+    """One row of a table. `default` is text as a user would write it; None: not set.
 
-    `flag_only`: it says what to do this once, so neither a variable nor a file can set it. `splits`: of several values,
-    commas separate those of one text.
+    `flag_only`: it applies to one run, so neither a variable nor a file can set it. `splits`: commas separate several
+    values in one text.
     """
 
     name: str
@@ -134,14 +134,17 @@ def setting(
     least: float | None = None,
     most: float | None = None,
 ) -> Any:
-    """A field of a settings dataclass; see `Setting` for the arguments."""
+    """A field that holds a tuple of `row_class`, itself a dataclass of settings.
+
+    Only a file can set it. `row_class` checks combinations of its keys and raises BadSettings naming the row.
+    """
     row = {"kind": kind, "default": default, "sentence": sentence, "required": required}
     limits = {"many": many, "splits": splits, "secret": secret, "flag_only": flag_only, "least": least, "most": most}
     return dataclasses.field(metadata={"setting": row | limits})
 
 
 def row_of(settings_class: type, name: str) -> Any:
-    """A field that is the row `name` of another settings dataclass: the same kind, default and sentence."""
+    """A field that copies the row `name` of another settings dataclass: kind, default and sentence."""
     field = next(field for field in dataclasses.fields(settings_class) if field.name == name)
     default = {} if field.default is dataclasses.MISSING else {"default": field.default}
     return dataclasses.field(metadata=field.metadata, **default)
@@ -223,7 +226,7 @@ def resolve(
 
 
 def given(settings_class: type, document: Mapping[str, object], source: str) -> dict[str, Any]:
-    """The values of what a document of the file's form sets, and of nothing else. Raises BadSettings."""
+    """The values that a document in the form of the file sets, and no others. Raises BadSettings."""
     rows = {row.name: row for row in table(settings_class)}
     arrays = {one.name: one for one in tables_of(settings_class)}
     empty = next((key for key, value in document.items() if value == [] and key not in arrays), None)
@@ -241,7 +244,7 @@ def unknown_variables(env: Mapping[str, str], known: Iterable[Setting]) -> list[
 
 
 def _rows_of(array: Tables, given: object, source: str) -> tuple[Any, ...]:
-    """The objects of an array of tables; an error says of which, counted from 1."""
+    """The objects of an array of tables; an error names the number of the object, counted from 1."""
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
         raise BadSettings(array.name, f"is a list of tables, each begun by [[{array.name}]]", source)
     if len(given) > array.most:

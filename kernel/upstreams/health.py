@@ -1,10 +1,9 @@
-"""Which upstreams are left out for a while because they failed. Pure: time comes in.
+"""Temporary ejection of failing upstreams. Pure.
 
-Five failures in a row eject an upstream, for 30 s times how often that happened of late, 300 s at most. When that time
-is over one request tries it (half-open); if that is answered, its share of the keys grows back within half a minute.
-One observer must never empty the pool: of those that answer badly at most a tenth or one are out, and when less
-than half of all would be left, their ejections are ignored. Whoever cannot even be connected to is passed over without
-such a limit, since asking him brings nobody an answer; with nobody left, all are asked.
+Five failures in a row eject an upstream, for 30 s times its recent ejections, at most 300 s. After that one request
+probes it (half-open); if that succeeds, its share of the keys grows back within half a minute. One observer must never
+empty the pool: of the upstreams that answer badly at most a tenth, or one, are out, and if fewer than half of all were
+left, the ejections are ignored. Upstreams that cannot be connected to are skipped without such a limit.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ PANIC_BELOW = 0.5
 SLOW_START_SECONDS = 30.0
 MIN_SLOW_START = 0.1
 PROBE_SECONDS = 60.0
-"""After which a probe that told nothing is forgotten."""
+"""Seconds after which a probe without a result is forgotten."""
 
 
 class Failure(Enum):
-    """How an upstream failed: no connection to be had, or a connection but no proper answer."""
+    """How an upstream failed: no connection, or a connection without a proper response."""
 
     UNREACHABLE = "unreachable"
     ANSWER = "answer"
@@ -43,7 +42,7 @@ class Health:
     returned: float | None = None
 
     def share(self, now: float) -> float:
-        """The part of its weight that it has: 1, less just after it came back."""
+        """The share of its weight in use: 1, or less shortly after it returned."""
         if self.returned is None or now >= self.returned + SLOW_START_SECONDS:
             return 1.0
         return max(MIN_SLOW_START, (now - self.returned) / SLOW_START_SECONDS)
@@ -59,7 +58,7 @@ class Health:
         self.probing_since = now
 
     def told_nothing(self) -> None:
-        """The probe was given up before it was answered: another may try."""
+        """The probe was cancelled: another request may probe."""
         self.probing_since = None
 
     def succeeded(self, now: float) -> bool:
@@ -95,7 +94,7 @@ def may_leave(pool: Sequence[Health]) -> bool:
 
 
 def usable(pool: Sequence[Health], now: float) -> list[bool]:
-    """Whom to ask: those that are in or may be probed, and everybody who answers at all when those are too few."""
+    """The upstreams to use: those that are in or may be probed; all reachable ones if those are too few."""
     first = [health.out is None or health.awaits_probe(now) for health in pool]
     if sum(health.out is None for health in pool) < PANIC_BELOW * len(pool):
         first = [taken or health.out is Failure.ANSWER for taken, health in zip(first, pool, strict=True)]

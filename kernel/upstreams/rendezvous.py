@@ -1,9 +1,9 @@
-"""Who a key belongs to, of upstreams or edges: weighted rendezvous with bounded load. Pure.
+"""Chooses the upstream or edge of a key: weighted rendezvous hashing with bounded load. Pure.
 
-Each upstream draws a number for each key and the highest wins, so that without one upstream only its own keys move,
-and by its weight an upstream wins its share (Thaler and Ravishankar 1998; the logarithm is that of weighted sampling,
-Efraimidis and Spirakis 2006). Who has more than 1.25 times his share of the running exchanges passes a key on to the
-next of its order (Mirrokni, Thorup, Zadimoghaddam 2018), which is the same one for everybody.
+Each upstream gets a score for each key and the highest wins. So if one upstream is removed, only its keys move, and its
+share is in proportion to its weight (Thaler and Ravishankar 1998; the logarithm is that of weighted sampling,
+Efraimidis and Spirakis 2006). An upstream with more than 1.25 times its share of the running exchanges passes a key to
+the next in the order of its scores (Mirrokni, Thorup, Zadimoghaddam 2018), which is the same for all nodes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LOAD_BOUND = 1.25
 """Times the mean of the running exchanges, by weight."""
 
 MIN_BOUND = 8
-"""So many exchanges are no load: while it is quiet, keys stay where they are warm."""
+"""Up to this many exchanges count as no load: while it is quiet, keys stay where they are cached."""
 
 _SPAN = float(1 << 64)
 
@@ -32,7 +32,7 @@ class Candidate(NamedTuple):
 
 
 def score(name: bytes, weight: float, key: bytes) -> float:
-    """What an upstream draws for a key; the highest has it."""
+    """The score of an upstream for a key; the highest wins."""
     drawn = (xxhash.xxh3_64_intdigest(name + b"\0" + key) + 0.5) / _SPAN
     return -weight / math.log(drawn) if drawn < 1.0 else math.inf
 

@@ -1,4 +1,4 @@
-"""An upstream as the settings name it: `http://HOST:PORT`, with `#weight=2` for a larger share of the keys. Pure.
+"""An upstream in the settings: `http://HOST:PORT`, with `#weight=2` for a larger share of the keys. Pure.
 
 A fragment is never sent, so it can hold what is meant for us alone, and no shell needs it quoted.
 """

@@ -15,10 +15,13 @@ def make_identity(settings: ServicesSettings, clock: Clock) -> NodeIdentity | No
     """Make the identity; None without control, or if control is on this machine in plaintext. Raises BadSettings."""
     if settings.control is None:
         return None
-    from rpc.node_identity import NodeIdentity, needed  # imported here: processes without control never load gRPC
+    from rpc.node_identity import (
+        NodeIdentity,
+        needs_identity,
+    )  # imported here: processes without control never load gRPC
 
     folder = settings.fleet_dir
-    if not needed(folder, [settings.control], settings.enrol_token, settings.enrol_at) or folder is None:
+    if not needs_identity(folder, [settings.control], settings.enrol_token, settings.enrol_at) or folder is None:
         return None
     return NodeIdentity(
         folder,

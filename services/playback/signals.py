@@ -17,7 +17,7 @@ from cachetools import TTLCache
 
 from kernel.clock import Clock
 from kernel.errors import MatineeError
-from rpc.control_client import Met
+from rpc.control_client import EdgeSignal
 from services.http.geo import IPAddress
 
 SEND_SECONDS = 2.0
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 class SignalSink(Protocol):
     """The part of the control client that takes signals."""
 
-    async def put_signals(self, signals: Sequence[Met], *, within: float) -> None:
+    async def put_signals(self, signals: Sequence[EdgeSignal], *, within: float) -> None:
         """Send what sessions experienced at edges."""
 
 
@@ -48,7 +48,7 @@ class SessionSignals:
 
     def __init__(self, control: SignalSink, clock: Clock) -> None:
         self._control = control
-        self._met: dict[tuple[str, str], Met] = {}
+        self._met: dict[tuple[str, str], EdgeSignal] = {}
         self._said: TTLCache[str, dict[str, set[str]]] = TTLCache(MAX_NETWORKS, WINDOW_SECONDS, timer=clock.mono)
         self.rejected = 0
 
@@ -62,7 +62,9 @@ class SessionSignals:
             return
         key = (session, address)
         if key in self._met or len(self._met) < MAX_KEPT:
-            self._met[key] = Met(address, session, min(requests, MAX_REQUESTS), min(errors, MAX_REQUESTS), stalled)
+            self._met[key] = EdgeSignal(
+                address, session, min(requests, MAX_REQUESTS), min(errors, MAX_REQUESTS), stalled
+            )
 
     def _admits(self, network: str, edge: str, session: str) -> bool:
         said = self._said.get(network)

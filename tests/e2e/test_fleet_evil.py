@@ -58,7 +58,7 @@ class Harmed(Fleet):
         told = await self.rest("POST", "/v1/enrolments", {"id": "e9", "region": "eu"})
         key = make_key()
         chain, authority = await enrol(self.at("enrol"), told["token"], request(key, "e9"))
-        self.shown = Credentials.of(key, chain, authority, read_token(told["token"])[1])
+        self.shown = Credentials.from_parts(key, chain, authority, read_token(told["token"])[1])
 
     async def gets(self, edge: str) -> str:
         """How an edge answers, by its Cache-Status."""

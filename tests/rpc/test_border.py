@@ -6,7 +6,7 @@ import pytest
 
 import rpc.border
 from kernel.fleet.messages import Job, Jobs, Resource, Update, Version
-from rpc.border import Joiner, control_to_wire, update_to_wire
+from rpc.border import UpdateAssembler, control_to_wire, update_to_wire
 from rpc.bounds import BorderError
 from rpc.v1 import control_pb2 as pb
 
@@ -30,47 +30,47 @@ def update(resources: int = 0, removed: int = 0, size: int = 2) -> Update:
     [
         (update(), 1),
         (update(5, 5), 1),
-        (update(rpc.border.PART), 1),
-        (update(rpc.border.PART + 1), 2),
-        (update(0, 2 * rpc.border.PART), 2),
+        (update(rpc.border.MAX_PART_RESOURCES), 1),
+        (update(rpc.border.MAX_PART_RESOURCES + 1), 2),
+        (update(0, 2 * rpc.border.MAX_PART_RESOURCES), 2),
         (update(1_500, 5_000), 3),
         (update(20, size=200_000), 4),
     ],
 )
 def test_an_update_comes_out_as_it_went_in_however_many_parts(whole: Update, parts: int) -> None:
     messages = [pb.FromControl.FromString(m.SerializeToString()) for m in update_to_wire(whole)]
-    joiner = Joiner()
-    joined = [joiner.take(message) for message in messages]
+    joiner = UpdateAssembler()
+    joined = [joiner.add_part(message) for message in messages]
     assert joined[-1] == whole
     assert all(part is None for part in joined[:-1])
     assert len(messages) == parts
-    assert max(m.ByteSize() for m in messages) < rpc.border.MESSAGE_BYTES / 2
-    assert joiner.take(messages[-1]) is not None  # and the joiner is as new
+    assert max(m.ByteSize() for m in messages) < rpc.border.MAX_MESSAGE_BYTES / 2
+    assert joiner.add_part(messages[-1]) is not None  # and the joiner is as new
 
 
 def test_parts_of_two_updates_do_not_mix() -> None:
-    joiner = Joiner()
-    joiner.take(next(update_to_wire(update(3_000))))
+    joiner = UpdateAssembler()
+    joiner.add_part(next(update_to_wire(update(3_000))))
     other = pb.FromControl(update=pb.Update(type="keys", nonce="m"))
     with pytest.raises(BorderError, match="among the parts"):
-        joiner.take(other)
+        joiner.add_part(other)
     with pytest.raises(BorderError, match="does not know"):
-        joiner.take(pb.FromControl())
+        joiner.add_part(pb.FromControl())
 
 
 def test_an_update_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpc.border, "MAX_RESOURCES", 3)
     with pytest.raises(BorderError, match="more than 3"):
-        Joiner().take(next(update_to_wire(update(4))))
+        UpdateAssembler().add_part(next(update_to_wire(update(4))))
 
 
 def test_jobs_come_out_as_they_went_in() -> None:
     jobs = Jobs("epoch", 3, 9, (Job(8, "purge", b'{"all": true}'), Job(9, "prefetch", b"{}")))
     (message,) = control_to_wire(jobs)
-    assert Joiner().take(pb.FromControl.FromString(message.SerializeToString())) == jobs
+    assert UpdateAssembler().add_part(pb.FromControl.FromString(message.SerializeToString())) == jobs
 
 
 def test_more_jobs_than_one_message_may_bring_are_refused() -> None:
     jobs = Jobs("epoch", 0, 0, (Job(1, "purge", b"{}"),) * (rpc.border.MAX_JOBS + 1))
     with pytest.raises(BorderError):
-        Joiner().take(next(control_to_wire(jobs)))
+        UpdateAssembler().add_part(next(control_to_wire(jobs)))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rpc import border_service
-from rpc.border import Joiner
+from rpc.border import UpdateAssembler
 from rpc.border_edge import edge_from_wire
 from rpc.bounds import BorderError
 from rpc.v1 import control_pb2 as pb
@@ -32,7 +32,7 @@ SCALARS = {
 }
 READ = {
     pb.FromEdge: edge_from_wire,
-    pb.FromControl: lambda message: Joiner().take(message),
+    pb.FromControl: lambda message: UpdateAssembler().add_part(message),
     pb.RouteRequest: border_service.route_from_wire,
     pb.RouteReply: border_service.routed_from_wire,
     pb.PutSignalsRequest: border_service.signals_from_wire,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rpc import border_service as border
-from rpc.border_service import EdgeNamed, Met, RouteAsked, Routed
+from rpc.border_service import EdgeSignal, Routed, RoutedEdge, RouteQuery
 from rpc.bounds import BorderError
 from rpc.v1 import control_pb2 as pb
 
@@ -14,11 +14,11 @@ INF = float("inf")
 
 def test_what_is_in_order_comes_out_as_it_went_in() -> None:
     asked = pb.RouteRequest(content_id="film", country="DE", session="s", without=["e1"], most=3)
-    assert border.route_from_wire(asked) == RouteAsked("film", "", "DE", "", "s", frozenset({"e1"}), 3)
-    met = (Met("e1", "s", 10, 2, 1.5),)
+    assert border.route_from_wire(asked) == RouteQuery("film", "", "DE", "", "s", frozenset({"e1"}), 3)
+    met = (EdgeSignal("e1", "s", 10, 2, 1.5),)
     assert border.signals_from_wire(border.signals_to_wire(met)) == met
     reply = pb.RouteReply(edges=[pb.Choice(id="e1", address="10.0.0.1:80", why="good: home")], ttl=3)
-    assert border.routed_from_wire(reply) == Routed((EdgeNamed("e1", "10.0.0.1:80", "", "good: home"),), 3)
+    assert border.routed_from_wire(reply) == Routed((RoutedEdge("e1", "10.0.0.1:80", "", "good: home"),), 3)
     put = border.titles_from_wire(pb.PutTitlesRequest(titles=[pb.Title(content_id="film", licence=b"{}")], cursor=4))
     assert (put.titles, put.cursor) == ((("film", b"{}"),), 4)
     assert border.accepted_from_wire(pb.Accepted(revision=4, cursor=5)) == (4, 5)

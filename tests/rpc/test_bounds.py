@@ -19,7 +19,7 @@ INF, NAN = float("inf"), float("nan")
         (bounds.rendition_of, ("", "v720", "a/b"), ("a\n", "ü", "x" * 257)),
         (bounds.regions_of, ("", "eu", "eu,us-1"), (",", "EU", "eu,,us", "../x", ",".join(["eu"] * 17))),
         (lambda v: bounds.word_of(v, "x"), ("", "rules", "epoch-1+"), ("a b", "x" * 65, "../x", "a\0")),
-        (lambda v: bounds.line_of(v, "x"), ("", "a b"), ("a\nb", "x" * 1_025, "\0")),
+        (lambda v: bounds.printable_of(v, "x"), ("", "a b"), ("a\nb", "x" * 1_025, "\0")),
         (bounds.text_of, ("a\nb",), ("a\0b", "x" * 1_025)),
         (bounds.node_id_of, ("e1", "edge-1.eu"), ("", "no id", "e" * 65)),
     ],
@@ -32,6 +32,6 @@ def test_only_what_has_its_form_passes(check, good, bad) -> None:
 
 
 def test_a_list_that_is_too_long_is_told_with_its_name() -> None:
-    bounds.few([1, 2], "rows", 2)
+    bounds.check_length([1, 2], "rows", 2)
     with pytest.raises(BorderError, match="3 rows, more than 2"):
-        bounds.few([1, 2, 3], "rows", 2)
+        bounds.check_length([1, 2, 3], "rows", 2)

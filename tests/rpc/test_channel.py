@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 import grpc.aio
 
-from rpc.channel import CLIENT, SERVER, open_channel, reason
+from rpc.channel import CLIENT, SERVER, describe_error, open_channel
 
 
 def test_the_server_allows_the_clients_pings() -> None:
@@ -19,8 +19,8 @@ def test_an_error_is_told_in_one_line() -> None:
     def error(details: str | None) -> grpc.aio.AioRpcError:
         return grpc.aio.AioRpcError(grpc.StatusCode.NOT_FOUND, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
 
-    assert reason(error("a\n b")) == "not found: a b"
-    assert reason(error(None)) == "not_found"
+    assert describe_error(error("a\n b")) == "not found: a b"
+    assert describe_error(error(None)) == "not_found"
 
 
 async def test_a_channel_opens_without_a_peer() -> None:

@@ -11,7 +11,7 @@ import pytest
 import stamina
 
 from kernel.errors import Overloaded, UpstreamFailed
-from rpc.control_client import PAGE, ControlClient, Taken
+from rpc.control_client import PAGE, ChangeAccepted, ControlClient
 from rpc.v1 import control_pb2 as pb
 from rpc.v1.control_pb2_grpc import FleetServicer, add_FleetServicer_to_server
 
@@ -44,7 +44,7 @@ async def fake() -> AsyncIterator[Fake]:
 async def test_many_titles_go_in_pages_and_only_the_last_moves_the_cursor(fake: Fake) -> None:
     titles = [{"contentId": f"t{n}", "countries": None} for n in range(PAGE + 1)]
     async with ControlClient(fake.address) as client:
-        assert await client.put_titles(titles, removed=["x"], cursor=9) == Taken(2, 9)
+        assert await client.put_titles(titles, removed=["x"], cursor=9) == ChangeAccepted(2, 9)
     assert [(len(r.titles), len(r.removed), r.more, r.cursor, r.source) for r in fake.requests] == [
         (PAGE, 1, True, 9, "catalogue"),
         (1, 0, False, 9, "catalogue"),
@@ -76,7 +76,7 @@ async def test_a_title_says_its_licence_in_the_one_form(fake: Fake) -> None:
 async def test_what_passes_is_tried_again(fake: Fake) -> None:
     fake.fails_with = [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNAVAILABLE]
     async with ControlClient(fake.address) as client:
-        assert await client.put_titles([]) == Taken(1, 0)
+        assert await client.put_titles([]) == ChangeAccepted(1, 0)
 
 
 @pytest.mark.parametrize(

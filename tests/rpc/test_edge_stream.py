@@ -71,6 +71,6 @@ async def test_what_is_not_understood_ends_the_connection(fake: Fake) -> None:
 
 
 async def test_nobody_there_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rpc.edge_stream, "CONNECT_WITHIN", 0.01)
+    monkeypatch.setattr(rpc.edge_stream, "CONNECT_TIMEOUT", 0.01)
     with pytest.raises(UpstreamFailed, match="nobody answers at"):
         await EdgeStream.connect("127.0.0.1:1")

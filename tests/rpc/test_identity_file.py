@@ -18,7 +18,7 @@ MADE = credentials(AUTHORITY)
 def test_what_was_saved_is_loaded_and_nobody_else_may_read_it(tmp_path: Path) -> None:
     file = IdentityFile(tmp_path / "new")
     assert file.load() is None
-    marked = Credentials.of(MADE.key, MADE.chain, MADE.authority, "ab" * 32)
+    marked = Credentials.from_parts(MADE.key, MADE.chain, MADE.authority, "ab" * 32)
     file.save(marked)
     assert file.load() == marked
     assert file.path.stat().st_mode & 0o777 == 0o600
@@ -37,9 +37,9 @@ def test_what_is_cut_short_or_not_ours_is_named(tmp_path: Path, cut: int) -> Non
 def test_parts_must_belong_together() -> None:
     other = credentials(fleet_authority())
     with pytest.raises(BadIdentity, match="not one of the authority"):
-        Credentials.of(MADE.key, MADE.chain, other.authority)
-    with pytest.raises(BadIdentity, match="do not belong together"):
-        Credentials.of(other.key, MADE.chain, MADE.authority)
+        Credentials.from_parts(MADE.key, MADE.chain, other.authority)
+    with pytest.raises(BadIdentity, match="do not match"):
+        Credentials.from_parts(other.key, MADE.chain, MADE.authority)
 
 
 def test_an_enrolment_under_way_has_one_key_until_it_is_settled(tmp_path: Path) -> None:
@@ -50,10 +50,10 @@ def test_an_enrolment_under_way_has_one_key_until_it_is_settled(tmp_path: Path) 
     second = file.pending_key()
     assert load_key(second) is not None
     assert second != first
-    file.settled()
+    file.delete_pending_key()
     assert file.pending_key() != second
-    file.settled()
-    file.settled()
+    file.delete_pending_key()
+    file.delete_pending_key()
 
 
 def test_a_folder_that_cannot_be_used_is_a_storage_failure(tmp_path: Path) -> None:

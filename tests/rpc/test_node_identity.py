@@ -18,7 +18,7 @@ from kernel.settings.table import resolve
 from rpc.control_client import ControlClient
 from rpc.enrol import enrol
 from rpc.identity_file import Credentials, IdentityFile
-from rpc.node_identity import NodeIdentity, needed
+from rpc.node_identity import NodeIdentity, needs_identity
 from tests.certificates import credentials, fleet_authority
 from tests.doubles.clock import FakeClock
 
@@ -82,7 +82,7 @@ async def test_a_secret_is_not_told_to_who_is_not_of_the_tokens_authority(contro
     token = await token_of(control)
     fake = token.replace(token.split("-")[1], _base32(other.fingerprint))
     assert read_token(fake)[0] == other.fingerprint
-    with pytest.raises(UpstreamFailed, match="nothing was said"):
+    with pytest.raises(UpstreamFailed, match="nothing was sent"):
         await enrol(str(control.enrol), fake, b"request")
     with pytest.raises(UpstreamFailed):
         await enrol("127.0.0.1:1", token, b"request")
@@ -147,7 +147,7 @@ async def test_what_cannot_be_this_nodes_is_named(tmp_path: Path) -> None:
     with pytest.raises(UpstreamFailed, match="no enrolment token"):
         await held.credentials()
     (tmp_path / "token").unlink()
-    with pytest.raises(UpstreamFailed, match="certificate has ended"):
+    with pytest.raises(UpstreamFailed, match="certificate has expired"):
         await held.credentials()
     (tmp_path / "identity.pem").write_text("junk")
     with pytest.raises(BadSettings, match="enrol this node again"):
@@ -156,16 +156,16 @@ async def test_what_cannot_be_this_nodes_is_named(tmp_path: Path) -> None:
 
 def test_without_an_identity_control_is_spoken_to_on_loopback_alone(tmp_path: Path) -> None:
     near, far = Address("127.0.0.1", 1), Address("192.0.2.1", 1)
-    assert not needed(tmp_path, [near, Address("localhost", 2)], None, [])
+    assert not needs_identity(tmp_path, [near, Address("localhost", 2)], None, [])
     with pytest.raises(BadSettings, match="not a loopback address"):
-        needed(tmp_path, [near, far], None, [])
+        needs_identity(tmp_path, [near, far], None, [])
     with pytest.raises(BadSettings, match="enrol_at"):
-        needed(tmp_path, [far], tmp_path / "token", [])
+        needs_identity(tmp_path, [far], tmp_path / "token", [])
     with pytest.raises(BadSettings, match="fleet_dir"):
-        needed(None, [far], tmp_path / "token", [far])
-    assert needed(tmp_path, [far], tmp_path / "token", [far])
+        needs_identity(None, [far], tmp_path / "token", [far])
+    assert needs_identity(tmp_path, [far], tmp_path / "token", [far])
     IdentityFile(tmp_path).save(credentials(fleet_authority()))
-    assert needed(tmp_path, [far], None, [])
+    assert needs_identity(tmp_path, [far], None, [])
     assert isinstance(IdentityFile(tmp_path).load(), Credentials)
 
 

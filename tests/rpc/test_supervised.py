@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from kernel.errors import BadSettings
-from rpc.supervised import BACKOFF_FIRST, CALM_AFTER, MAX_BACKOFF, Supervised
+from rpc.supervised import FIRST_BACKOFF, MAX_BACKOFF, RESET_AFTER, TaskSupervisor
 
 
 class Work:
@@ -19,7 +19,7 @@ class Work:
         self.takes = 0.0
         self.pauses: list[float] = []
         self.told: list[str] = []
-        self.supervised = Supervised(lambda: self.now, self.pause, self.told.append)
+        self.supervised = TaskSupervisor(lambda: self.now, self.pause, self.told.append)
 
     async def pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -32,29 +32,29 @@ class Work:
 
 async def test_a_task_that_fails_is_begun_again_later_each_time() -> None:
     work = Work(*[RuntimeError("bug")] * 9)
-    await work.supervised.keep("tick", work)
+    await work.supervised.run_task("tick", work)
     assert work.supervised.failures == {"tick": 9}
     assert work.told == ["tick"] * 9
-    assert work.pauses[:3] == [BACKOFF_FIRST, 2 * BACKOFF_FIRST, 4 * BACKOFF_FIRST]
+    assert work.pauses[:3] == [FIRST_BACKOFF, 2 * FIRST_BACKOFF, 4 * FIRST_BACKOFF]
     assert work.pauses[-1] == MAX_BACKOFF
 
 
 async def test_after_a_calm_time_the_pause_is_short_again() -> None:
     work = Work(*[RuntimeError("bug")] * 3)
-    work.takes = CALM_AFTER
-    await work.supervised.keep("tick", work)
-    assert work.pauses == [BACKOFF_FIRST] * 3
+    work.takes = RESET_AFTER
+    await work.supervised.run_task("tick", work)
+    assert work.pauses == [FIRST_BACKOFF] * 3
 
 
 @pytest.mark.parametrize("error", [BadSettings("x", "is wrong"), ExceptionGroup("", [BadSettings("x", "is wrong")])])
 async def test_what_the_operator_has_to_put_right_ends_it(error: Exception) -> None:
     work = Work(error)
     with pytest.raises(BadSettings):
-        await work.supervised.keep("tick", work)
+        await work.supervised.run_task("tick", work)
 
 
 async def test_a_cancelled_task_ends() -> None:
     work = Work(asyncio.CancelledError())
     with pytest.raises(asyncio.CancelledError):
-        await work.supervised.keep("tick", work)
+        await work.supervised.run_task("tick", work)
     assert not work.supervised.failures

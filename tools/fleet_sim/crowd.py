@@ -81,7 +81,9 @@ class Crowd:
 
     async def _live(self, told: dict[str, str]) -> None:
         name = told["id"]
-        credentials = Credentials.of(told["key"].encode(), told["chain"].encode(), self._plan.authority.encode())
+        credentials = Credentials.from_parts(
+            told["key"].encode(), told["chain"].encode(), self._plan.authority.encode()
+        )
         hello = Hello(name, told["role"], told["region"], release="simulation")
         place = xxhash.xxh3_64_intdigest(name.encode()) / (1 << 64)
         agent = Agent(hello, credentials, Path(self._plan.folder) / name, self.world, place)

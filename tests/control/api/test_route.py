@@ -9,7 +9,7 @@ from control.app import running
 from control.fleet.session import Edge
 from kernel.errors import BadRequest
 from kernel.fleet.messages import Hello, Report
-from rpc.control_client import ControlClient, Met
+from rpc.control_client import ControlClient, EdgeSignal
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ async def test_services_ask_by_grpc(control):
             ("e2", "127.0.0.2:8081"),
             ("e1", "127.0.0.1:8081"),
         ]
-        await client.put_signals([Met("127.0.0.1:8081", f"s{n}", 10, 5, 1.0) for n in range(3)], within=5.0)
+        await client.put_signals([EdgeSignal("127.0.0.1:8081", f"s{n}", 10, 5, 1.0) for n in range(3)], within=5.0)
         assert len(control.plane.routing.histories["e1"].signals) == 3
         with pytest.raises(BadRequest):
             await client.route("../x", within=5.0)

@@ -47,13 +47,13 @@ async def joined(control: Running, node_id: str = "e1", role: str = "edge") -> C
     token = await control.plane.enrolment.invite(Invitation(node_id, role, "eu"), author="operator")
     key = make_key()
     chain, authority = await enrol(str(control.enrol), token.text, request(key, node_id))
-    return Credentials.of(key, chain, authority)
+    return Credentials.from_parts(key, chain, authority)
 
 
 def issued(folder: Path, node_id: str = "e1", role: str = "edge", now: float = NOW, life: float = 600) -> Credentials:
     """A certificate that control itself did not give."""
     authority, key = Authority.open(folder, NOW), make_key()
-    return Credentials.of(key, authority.issue(request(key, node_id), node_id, role, now, life), authority.pem)
+    return Credentials.from_parts(key, authority.issue(request(key, node_id), node_id, role, now, life), authority.pem)
 
 
 async def hello(control: Running, shown: Credentials | None, said: str = "e1", role: str = "edge") -> str:
