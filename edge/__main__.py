@@ -34,8 +34,9 @@ def run(settings: EdgeSettings) -> int:
 
 
 def _bound_arenas() -> None:
-    """One heap for all threads: those of the disk make bodies that the loop frees, and one for each thread would keep
-    the room of the most it ever held (docs/operating.md). Where the C library is another, nothing is done."""
+    """One malloc arena for all threads. The disk's threads allocate bodies that the loop frees; with an arena for each
+    thread, each would keep the room of the most it ever held (docs/operating.md). Does nothing with another C library.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 1)
@@ -54,7 +55,7 @@ async def _serve(settings: EdgeSettings) -> None:
         stop=stop.set,
         reload=edge.reload,
         reopen_logs=edge.reopen_log,
-        unsupported=lambda name: logger.warning("signal is not supported yet", signal=name),
+        unsupported=lambda name: logger.warning("signal-unsupported", signal=name),
     )
     await edge.start()
     await edge.start_admin()

@@ -1,7 +1,4 @@
-"""Builds an edge of its parts; the only place that knows all of them.
-
-Over 300 lines because each part has its lines here.
-"""
+"""Wires an edge: the only module that knows all of its parts. Over 300 lines because each part has its lines here."""
 
 from __future__ import annotations
 
@@ -66,17 +63,17 @@ from kernel.vocabulary import CACHE_NOTICE_SENTENCES, CacheNotice, Refusal
 from rpc.supervised import TaskSupervisor
 from system.private_files import private_folder
 
-LOOP_LOOK_SECONDS = 0.5
-LOCK_PATIENCE = 5.0
-"""Seconds that a start waits for a predecessor to let the cache's folder go."""
-MAKE_WAY_SECONDS = 5.0
-"""The longest that writes under way may take before the folder is kept to the end."""
+LOOP_CHECK_SECONDS = 0.5
+MAX_LOCK_WAIT_SECONDS = 5.0
+"""How long a start waits for a predecessor to release the cache folder."""
+MAX_HANDOVER_SECONDS = 5.0
+"""How long running writes may delay the release of the cache folder; beyond it the folder is kept to the end."""
 
 logger = structlog.get_logger("edge")
 
 
 class Edge:
-    """One edge or shield, from start to stop. `connect` makes the link to control (tests pass their own)."""
+    """One edge or shield, from start to stop. `connect` opens the link to control (tests pass their own)."""
 
     _admin: Door | None = None
     _stopping = False
@@ -89,7 +86,7 @@ class Edge:
         self.clock = clock
         self.counts = Counts()
         self.unexpected: list[BaseException] = []
-        self.tasks = TaskOwner(self._failed)
+        self.tasks = TaskOwner(self._on_unexpected_error)
         self.node = self._make_node()
         self.disk = self._make_disk()
         self.cache = self._make_cache()
@@ -98,7 +95,7 @@ class Edge:
         self.locator = Locator(settings.geo, settings.default_country, settings.trusted_proxies)
         self.log_dropped = 0
         self.log = self._make_log()
-        self.connection_limits = ConnectionLimits(settings, self._failed)
+        self.connection_limits = ConnectionLimits(settings, self._on_unexpected_error)
         self.prefetch_service = self._make_prefetch_service()
         self.handler = self._make_handler()
         self.bodies = BodyBudget(settings.body_memory)
@@ -141,7 +138,7 @@ class Edge:
             id=settings.id,
             name=cache_name(settings.id),
             profile=PROFILES[settings.profile],
-            rules=FleetState().rules if self._pushed_rules_hold else rules,
+            rules=FleetState().rules if self._follows_control else rules,
             memo=TokenMemo(keys) if routes.any_needs_token else None,
             regions=frozenset(region.encode() for region in settings.region),
             routes=routes,
@@ -170,7 +167,7 @@ class Edge:
         settings = self.settings
         if settings.access_log is None:
             return None
-        return AccessLog(settings.access_log, settings.id, self.clock, self.tasks, self._log_lost)
+        return AccessLog(settings.access_log, settings.id, self.clock, self.tasks, self._count_dropped_lines)
 
     def _make_prefetch_service(self) -> PrefetchService:
         return PrefetchService(
@@ -191,12 +188,12 @@ class Edge:
     # -- running -----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Recover the disk, hear from control, listen. BadSettings when something cannot be had."""
+        """Recover the disk, connect to control, listen. BadSettings if something is unavailable."""
         if self.disk is not None:
             await self.tasks.offload(partial(private_folder, self.disk.folder))
             disk, now = self.disk, Instant(self.clock.wall(), self.clock.mono())
-            self.cache.set_notice_listener(_tell_of_folder)
-            found = await self.tasks.offload(lambda: disk.open(now, LOCK_PATIENCE))
+            self.cache.set_notice_listener(_log_cache_notice)
+            found = await self.tasks.offload(lambda: disk.open(now, MAX_LOCK_WAIT_SECONDS))
             self.cache.adopt(found)
             self.tasks.spawn(self.cache.sweep_disk(found))
         if self.identity is not None:
@@ -214,7 +211,7 @@ class Edge:
         self.address = await self.listener.open(self.network, settings.listen, tls)
         if self.node.profile.name == "media":
             self.node.origin = (f"http{'s' if tls else ''}://{self.address}").encode()
-        self._look_at_loop(self.clock.mono())
+        self._check_loop_delay(self.clock.mono())
         self.prefetch_service.start()
 
     async def start_admin(self) -> None:
@@ -224,14 +221,14 @@ class Edge:
         self._admin = door
 
     @property
-    def _pushed_rules_hold(self) -> bool:
-        """Whether control's rules decide here: not at a shield, which sees edges and no viewers' countries."""
+    def _follows_control(self) -> bool:
+        """Whether control's rules apply here: not at a shield, which sees edges instead of viewers."""
         return bool(self.settings.control) and self.settings.role != "shield"
 
     def apply_state(self, state: FleetState) -> None:
-        """New rules and keys from control: in force from the next request on."""
-        # What is in force already must not be put again, or what settings have ended would be good again.
-        if self._pushed_rules_hold and state.rules is not self._rules:
+        """Put new rules and keys from control in force, from the next request on."""
+        # Rules already in force must not be applied again: grants that new settings ended would hold again.
+        if self._follows_control and state.rules is not self._rules:
             self.node.rules = self._rules = state.rules
         if self.node.memo is not None:
             self.node.memo.use_keys(state.keys)
@@ -274,15 +271,15 @@ class Edge:
             self.node.memo.use_keys(read_keys(self.settings.keys))
 
     def drain(self) -> None:
-        """Accept no more; `drained` is set when the last response is done."""
+        """Stop accepting; `drained` is set when the last response is complete."""
         if not self.draining:
             self.draining = self.connection_limits.closed = True
             self.listener.close()
-            self._until_drained()
+            self._check_drained()
 
     async def undrain(self) -> None:
-        """Accept again, where it listened before. Stopping when the node is to end; BadSettings, and it stays drained,
-        when it cannot listen."""
+        """Accept again, on the same address. Stopping if the node is stopping; BadSettings, and it stays drained, if it
+        cannot listen."""
         if self._stopping:
             raise Stopping
         if not self.draining or self.address is None:
@@ -294,27 +291,27 @@ class Edge:
         except BadSettings:
             self.draining = self.connection_limits.closed = True
             raise
-        if self.draining:  # drained once more while the socket was opened
+        if self.draining:  # drained again while the socket was opened
             self.listener.close()
 
-    def _until_drained(self) -> None:
+    def _check_drained(self) -> None:
         if not self.draining:
             return
         if any(not connection.parted for connection in self.handler.connections):
-            self.clock.call_later(0.05, self._until_drained)
+            self.clock.call_later(0.05, self._check_drained)
         else:
             self.drained.set()
 
     async def stop(self) -> None:
-        """Drain within the limit, then end everything; what a successor needs is let go at once."""
+        """Release what a successor needs at once, drain within the limit, then end everything."""
         self._stopping = True
         self.drain()
-        await self._make_way()
+        await self._hand_over()
         if self.handler.connections:
             limit = self.clock.call_later(self.settings.drain, self.drained.set)
             await self.drained.wait()
             limit.cancel()
-        async with AsyncExitStack() as ends:  # from the last line to the first, each whatever the others do
+        async with AsyncExitStack() as ends:  # runs from the last line to the first, whatever fails
             if self.disk is not None:
                 ends.callback(self.disk.close)
             ends.callback(self.locator.close)
@@ -329,9 +326,9 @@ class Edge:
             ends.callback(self.connection_limits.cut_handshakes)
             ends.callback(self.listener.abort_connections)
 
-    async def _make_way(self) -> None:
-        """For a successor with the same settings: nothing of the fleet, of the admin port and of the cache's folder is
-        ours any more. Responses that run go on from RAM, from files that are open and from upstream."""
+    async def _hand_over(self) -> None:
+        """Release the fleet's stream, the admin port and the cache folder for a successor with the same settings.
+        Running responses go on from RAM, from open files and from upstream."""
         self.prefetch_service.stop()
         for following in self._following:
             following.cancel()
@@ -339,29 +336,30 @@ class Edge:
         if self._admin is not None:
             self._admin.stop_listening()
         try:
-            async with asyncio.timeout(MAKE_WAY_SECONDS):
+            async with asyncio.timeout(MAX_HANDOVER_SECONDS):
                 await self.cache.hand_over_disk()
         except TimeoutError:
-            logger.warning("the cache's folder is kept to the end: its disk is slow", seconds=MAKE_WAY_SECONDS)
+            logger.warning("cache-folder-kept", seconds=MAX_HANDOVER_SECONDS)
 
     # -- what the parts ask ------------------------------------------------------------------------------------
 
-    def _failed(self, error: BaseException) -> None:
+    def _on_unexpected_error(self, error: BaseException) -> None:
         self.unexpected.append(error)
         del self.unexpected[:-100]
-        logger.error("bug: a task failed", exc_info=error)
+        logger.error("bug-task-failed", exc_info=error)
 
-    def _log_lost(self, lines: int) -> None:
+    def _count_dropped_lines(self, lines: int) -> None:
         self.log_dropped += lines
 
-    def _look_at_loop(self, due: float) -> None:
+    def _check_loop_delay(self, due: float) -> None:
         now = self.clock.mono()
         self.counts.loop_delay = max(0.0, now - due)
         self.counts.worst_delay = max(self.counts.worst_delay, self.counts.loop_delay)
-        self._timer = self.clock.call_later(LOOP_LOOK_SECONDS, lambda: self._look_at_loop(now + LOOP_LOOK_SECONDS))
+        next_due = now + LOOP_CHECK_SECONDS
+        self._timer = self.clock.call_later(LOOP_CHECK_SECONDS, lambda: self._check_loop_delay(next_due))
 
     def prefetch(self, url: str) -> bool:
-        """Have a URL's object fetched unless it is here; False when it cannot be one of ours."""
+        """Fetch a URL's object unless it is cached; False if the URL cannot be one of ours."""
         return self.prefetch_service.prefetch(url)
 
     def _status(self) -> NodeStatus:
@@ -376,7 +374,7 @@ class Edge:
         )
 
     def readiness(self) -> tuple[bool, str]:
-        """(ready, why or how)."""
+        """(ready, why not or in which state)."""
         if self.draining:
             return False, "draining"
         if self.address is None:
@@ -398,5 +396,5 @@ class Edge:
         return metrics(self)
 
 
-def _tell_of_folder(notice: CacheNotice) -> None:
-    logger.warning("cache folder", notice=notice.value, means=CACHE_NOTICE_SENTENCES[notice])
+def _log_cache_notice(notice: CacheNotice) -> None:
+    logger.warning("cache-folder", notice=notice.value, means=CACHE_NOTICE_SENTENCES[notice])

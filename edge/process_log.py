@@ -1,8 +1,8 @@
 """The log of the process (not of requests): JSON lines on stderr, each kind of line at a bounded rate.
 
-Whatever a library or the event loop has to say goes the same way: as one structured line, counted, without end neither
-in number nor in length. What the network brings about (a broken handshake, a connection lost in mid-write, a lack of
-descriptors) is no bug and gets no traceback.
+What libraries and the event loop log becomes one structured line too, counted and bounded in number and length. Network
+trouble (a failed handshake, a connection lost during a write, a lack of descriptors) is not a bug and gets no
+traceback.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import structlog
 from kernel.log_rate import LogRate, bound_traceback, rate_limit
 
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-"""What the process or the machine is short of: descriptors, buffers, memory."""
+"""Errors of a shortage: of descriptors, buffers or memory."""
 
 logger = structlog.get_logger("edge")
 
 
 class _Stderr:
-    """Writes lines; a log that nobody reads any more must not break what it tells of."""
+    """Writes lines; a closed stderr must not break what logs."""
 
     def msg(self, message: str) -> None:
         try:
@@ -39,19 +39,19 @@ class _Stderr:
 
 
 class _Forwarded(logging.Handler):
-    """What libraries log, as lines of ours; the template is the event, so that its kind has one budget."""
+    """What libraries log, as our lines; the template is the event, so that each kind has one budget."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             text = record.getMessage()[:2000]
         except Exception:  # noqa: BLE001 (a library's wrong template)
             text = str(record.msg)[:2000]
-        told = {"logger": record.name, "message": text, "exc_info": record.exc_info}
-        logger.log(record.levelno, str(record.msg)[:200], **{key: value for key, value in told.items() if value})
+        fields = {"logger": record.name, "message": text, "exc_info": record.exc_info}
+        logger.log(record.levelno, str(record.msg)[:200], **{key: value for key, value in fields.items() if value})
 
 
 def configure_log(mono: Callable[[], float]) -> LogRate:
-    """Set up structlog and the standard library's logging; the rate that lines are held to."""
+    """Set up structlog and the standard library's logging; returns the rate limit of lines."""
     rate = LogRate()
     structlog.configure(
         processors=[
@@ -69,7 +69,7 @@ def configure_log(mono: Callable[[], float]) -> LogRate:
 
 
 def kind_of_error(error: BaseException | None) -> str:
-    """In one word: whose fault it is that the event loop met. Only a `bug` is ours."""
+    """Whose fault an error in the event loop is, in one word. Only a `bug` is ours."""
     if isinstance(error, OSError) and error.errno in EXHAUSTED:
         return "descriptors"
     if isinstance(error, ssl.SSLError) or (isinstance(error, ConnectionAbortedError) and "handshake" in str(error)):
@@ -78,18 +78,19 @@ def kind_of_error(error: BaseException | None) -> str:
 
 
 def loop_exception_handler(
-    counted: Callable[[str], object],
+    count: Callable[[str], object],
 ) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
-    """For `loop.set_exception_handler`: counts each by kind, says what it is; only ours gets a trace."""
+    """A handler for `loop.set_exception_handler` that counts errors by kind and logs them; only bugs get a
+    traceback."""
 
     def handle(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         kind = kind_of_error(error) if error is not None else "bug"
-        counted(kind)
+        count(kind)
         message = str(context.get("message", ""))[:200]
         if kind == "bug":
-            logger.error("bug: the event loop met an error", what=message, exc_info=error)
-        elif kind != "connection":  # viewers go in the middle of things all day
-            logger.warning("event loop", what=message, kind=kind, error=str(error)[:200])
+            logger.error("bug-in-event-loop", what=message, exc_info=error)
+        elif kind != "connection":  # viewers disconnect at any moment
+            logger.warning("event-loop-error", what=message, kind=kind, error=str(error)[:200])
 
     return handle

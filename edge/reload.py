@@ -1,8 +1,8 @@
-"""RELOAD: what an operator has changed on disk comes into force, each thing on its own.
+"""RELOAD: put files that an operator changed in force, each part on its own.
 
-The log, the certificate, the rules and the keys have nothing to do with one another: one that cannot be read keeps none
-of the others out. Each is read whole before anything of it is in force, so nothing is ever half applied; what cannot be
-used leaves the old in force, and that is said in the log, counted, and shown until it is put right.
+Log, certificate, rules and keys are independent: one that cannot be read does not block the others. Each is read
+completely before it takes effect, so nothing is half applied. A part that cannot be used leaves the old one in force;
+that is logged, counted, and shown until it is repaired.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ PARTS = ("log", "certificate", "rules", "keys")
 
 
 class Reloader:
-    """`steps`: of each part what reads it and puts it in force, or raises and changes nothing."""
+    """`steps`: for each part, what reads it and puts it in force, or raises and changes nothing."""
 
     def __init__(self, steps: Mapping[str, Callable[[], object]]) -> None:
         self._steps = steps
         self.failures = dict.fromkeys(PARTS, 0)
-        """Times that a part could not be reloaded."""
+        """How often each part could not be reloaded."""
         self.failed: dict[str, str] = {}
-        """Parts of which an older state is in force than the files say, and why."""
+        """Parts in force in an older version than their files, and why."""
 
     def reload(self, *parts: str) -> bool:
-        """Reload these parts (all of them, when none is named); whether each could be."""
-        whole = True
+        """Reload these parts (all of them, if none is named); returns whether all succeeded."""
+        all_reloaded = True
         for part in parts or tuple(self._steps):
-            whole = self._one(part, self._steps[part]) and whole
-        return whole
+            all_reloaded = self._reload_part(part, self._steps[part]) and all_reloaded
+        return all_reloaded
 
-    def _one(self, part: str, step: Callable[[], object]) -> bool:
+    def _reload_part(self, part: str, step: Callable[[], object]) -> bool:
         try:
             step()
         except BadSettings as error:
-            self._fails(part, str(error))
-            logger.error("reload failed", part=part, error=str(error))  # noqa: TRY400 (no trace is wanted)
+            self._record_failure(part, str(error))
+            logger.error("reload-failed", part=part, error=str(error))  # noqa: TRY400 (no trace is wanted)
             return False
         except Exception as error:
-            self._fails(part, f"{type(error).__name__}: {error}"[:500])
-            logger.exception("reload failed", part=part)
+            self._record_failure(part, f"{type(error).__name__}: {error}"[:500])
+            logger.exception("reload-failed", part=part)
             return False
         if self.failed.pop(part, None) is not None:
-            logger.info("reload works again", part=part)
+            logger.info("reload-recovered", part=part)
         logger.info("reloaded", part=part)
         return True
 
-    def _fails(self, part: str, why: str) -> None:
+    def _record_failure(self, part: str, why: str) -> None:
         self.failures[part] += 1
         self.failed[part] = why

@@ -46,7 +46,7 @@ ZONE = Kind("time zone", parse_zone)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeSettings:
-    """What an edge or shield is told at start; those that are `live` control can push."""
+    """What configures an edge or shield at start; control can push the `live` ones."""
 
     id: str = setting(TEXT, "edge", "This node's name in Cache-Status, Via, CDN-Loop, logs and the fleet.")
     role: str = setting(choice("edge", "shield"), "edge", "Edges answer viewers; a shield answers edges only.")
@@ -149,7 +149,7 @@ class EdgeSettings:
     route: tuple[RouteSettings, ...] = live("route")
 
     def __post_init__(self) -> None:
-        """What one setting alone cannot show; BadSettings."""
+        """Check what one setting alone cannot show; BadSettings."""
         if not self.upstream:
             raise BadSettings("upstream", "must be set, for example --upstream http://127.0.0.1:9000")
         if self.admin_keys is None and not is_loopback(self.admin.host):

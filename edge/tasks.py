@@ -1,4 +1,5 @@
-"""The owner of the edge's tasks and threads: none is lost, none outlives the edge, a failed one is told."""
+"""The owner of the edge's tasks and threads: none is lost, none outlives the edge, every unexpected error is
+reported."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ T = TypeVar("T")
 
 
 class TaskOwner:
-    """Spawns tasks, runs work in a few threads, stops all of them. `failed` is told of every unexpected error."""
+    """Starts tasks, runs work in a few threads, stops all of them. `failed` is called with every unexpected error."""
 
     def __init__(self, failed: Callable[[BaseException], object], threads: int = 4) -> None:
         self._failed = failed
@@ -22,7 +23,7 @@ class TaskOwner:
         return len(self._tasks)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run as a task that is held until it ends; it, to be cancelled."""
+        """Run as a task that is held until it ends; returns it, for cancelling."""
         task = asyncio.create_task(work)  # noqa: TID251 (this is the owner)
         self._tasks.add(task)
         task.add_done_callback(self._ended)

@@ -105,7 +105,7 @@ def _of_cache(cache: SegmentCache) -> dict[str, Number]:
             "not-removed": counts.disk_stuck,
         },
         "matinee_cache_demotions_total": counts.demoted,
-        "matinee_cache_disk_resting": now["disk_resting"],
+        "matinee_cache_disk_suspended": now["disk_resting"],
         "matinee_cache_disk_off": now["disk_off"],
         "matinee_cache_folder_recreated_total": counts.folder_recreated,
     }
@@ -148,5 +148,5 @@ def _of_node(edge: MeasuredEdge) -> dict[str, Number]:
         "matinee_edge_jobs_total": {**edge.jobs.completed} if edge.jobs is not None else {},
         "matinee_edge_jobs_mark": edge.jobs.version().number if edge.jobs is not None else 0,
         "matinee_edge_catching_up": int(edge.jobs is not None and edge.jobs.is_catching_up),
-        "matinee_edge_doubted_objects": edge.marked_stale,
+        "matinee_edge_marked_stale_objects": edge.marked_stale,
     }

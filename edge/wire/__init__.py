@@ -1,1 +1,1 @@
-"""Bytes to requests and responses to bytes: HTTP/1.1 now."""
+"""Bytes to requests and responses to bytes: the server side of HTTP/1.1, from the accept loop to the socket."""

@@ -1,9 +1,9 @@
-"""ACCEPT: listening sockets and an accept loop of our own, since neither event loop nor TLS library bounds theirs.
+"""ACCEPT: listening sockets and an accept loop of our own, because neither event loop nor TLS library bounds theirs.
 
-uvloop closes a listener at some errors of accept, aiofastnet and asyncio come back at once and log each with a trace.
-Here a lack of descriptors or buffers lets accept rest, for longer each time; some of those who wait in the kernel's
-queue are told by a reset, by means of a descriptor kept in reserve. A connection is counted from its first moment on:
-during the TLS handshake by its `Door`, which may refuse it, or end one that has been at it for longest.
+uvloop closes a listener after some errors of accept; aiofastnet and asyncio retry at once and log each with a trace.
+Here a lack of descriptors or buffers suspends accepting, for longer each time; some of the connections in the kernel's
+queue are reset, by means of a descriptor kept in reserve. A connection counts from its first moment: during the TLS
+handshake its `Door` may refuse it, or cut the oldest one.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ from edge.process_log import EXHAUSTED
 from edge.tasks import TaskOwner
 from kernel.settings.table import Address
 
-MAX_AT_ONCE = 64
+MAX_ACCEPTS_AT_ONCE = 64
 """Connections accepted before others get their turn."""
-MAX_SHED = 16
-"""Connections told by a reset each time that accept rests."""
-MIN_REST, MAX_REST = 0.1, 1.0
-"""Seconds that accept rests for want of descriptors: the first time, and at most."""
-RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER for no time: the other side learns at once that nobody is there for it, and nothing of it stays here."""
+MAX_RESETS = 16
+"""Waiting connections that are reset each time accepting is suspended."""
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.1, 1.0
+"""How long accepting is suspended for lack of descriptors: the first time, and at most."""
+NO_LINGER = struct.pack("ii", 1, 0)
+"""SO_LINGER of zero seconds: close by a reset, and keep nothing of the connection here."""
 
 Factory = Callable[[], asyncio.Protocol]
 
 
 class Door(Protocol):
-    """Who may come in. What is refused is closed by a reset."""
+    """Decides which connections are admitted. Refused ones are reset."""
 
     @property
     def handshake_timeout(self) -> float:
         """Seconds that a TLS handshake may take."""
 
     def has_room(self, fd: int) -> bool:
-        """Whether a socket that got this descriptor may stay."""
+        """Whether a socket with this descriptor may stay."""
 
     def begin_handshake(self, protocol: asyncio.Protocol, address: str, cut: Callable[[], object]) -> bool:
         """Whether a TLS handshake may begin; `cut` ends it."""
 
     def end_handshake(self, protocol: asyncio.Protocol, end: str) -> None:
-        """It is over; `end` in a word."""
+        """The handshake is over; `end` in one word."""
 
     def on_accept_failed(self, error: OSError) -> None:
-        """Accept failed and rests."""
+        """Accept failed and is suspended."""
 
     @property
     def failed(self) -> Callable[[BaseException], object]:
-        """Told of an error that nobody expected."""
+        """Called with unexpected errors."""
 
 
 def bind(infos: Sequence[tuple[int, tuple[object, ...]]], backlog: int) -> list[socket.socket]:
-    """Listening sockets at each (family, address), all at the first one's port. OSError when one cannot be had."""
+    """Listening sockets at each (family, address), all at the first one's port. OSError if one cannot be bound."""
     made: list[socket.socket] = []
     try:
         for family, address in infos:
@@ -66,7 +66,7 @@ def bind(infos: Sequence[tuple[int, tuple[object, ...]]], backlog: int) -> list[
             made.append(sock)
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # those accepted have it from here
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             port = made[0].getsockname()[1] or address[1]
@@ -82,7 +82,7 @@ def bind(infos: Sequence[tuple[int, tuple[object, ...]]], backlog: int) -> list[
 def reset(sock: socket.socket) -> None:
     """Close by a reset."""
     with contextlib.suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
     sock.close()
 
 
@@ -99,16 +99,16 @@ class Acceptor:
         self._door = door
         self._loop = asyncio.get_running_loop()
         self._owner = TaskOwner(door.failed, threads=1)
-        self._rest = MIN_REST
-        self._resting: asyncio.TimerHandle | None = None
+        self._pause_seconds = MIN_PAUSE_SECONDS
+        self._pause_timer: asyncio.TimerHandle | None = None
         self._reserve = _open_reserve()
-        self._go_on()
+        self._resume()
 
     def close(self) -> None:
-        """Accept no more; handshakes under way go on."""
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
+        """Stop accepting; running handshakes go on."""
+        if self._pause_timer is not None:
+            self._pause_timer.cancel()
+            self._pause_timer = None
         for sock in self._sockets:
             self._loop.remove_reader(sock)
             sock.close()
@@ -117,14 +117,14 @@ class Acceptor:
             os.close(self._reserve)
             self._reserve = -1
 
-    def _go_on(self) -> None:
-        self._resting = None
+    def _resume(self) -> None:
+        self._pause_timer = None
         for sock in self._sockets:
             self._loop.add_reader(sock, self._accept, sock)
 
     def _accept(self, listening: socket.socket) -> None:
-        """Take what waits."""
-        for _ in range(MAX_AT_ONCE):
+        """Accept the connections that wait."""
+        for _ in range(MAX_ACCEPTS_AT_ONCE):
             try:
                 sock, peer = listening.accept()
             except (BlockingIOError, InterruptedError):
@@ -133,32 +133,32 @@ class Acceptor:
                 if error.errno in EXHAUSTED or listening.fileno() < 0:
                     self._pause(error)
                     return
-                continue  # that one connection was aborted, or a firewall refused it (accept(2))
-            self._enter(sock, str(peer[0]) if peer else "")
-        self._rest = MIN_REST
+                continue  # one connection was aborted, or a firewall refused it (accept(2))
+            self._admit(sock, str(peer[0]) if peer else "")
+        self._pause_seconds = MIN_PAUSE_SECONDS
 
     def _pause(self, error: OSError) -> None:
-        """Come back when there may be descriptors again: the socket stays readable, the loop would spin."""
+        """Suspend accepting until there may be descriptors again. The socket stays readable: the loop would spin."""
         if not self._sockets:
             return
         self._door.on_accept_failed(error)
         for sock in self._sockets:
             self._loop.remove_reader(sock)
-            self._shed(sock)
-        self._resting = self._loop.call_later(self._rest, self._go_on)
-        self._rest = min(2 * self._rest, MAX_REST)
+            self._reset_some(sock)
+        self._pause_timer = self._loop.call_later(self._pause_seconds, self._resume)
+        self._pause_seconds = min(2 * self._pause_seconds, MAX_PAUSE_SECONDS)
 
-    def _shed(self, listening: socket.socket) -> None:
-        """Reset some of those who wait: better than to hold them until they give up."""
+    def _reset_some(self, listening: socket.socket) -> None:
+        """Reset some of the waiting connections, instead of holding them until they give up."""
         if self._reserve >= 0:
             os.close(self._reserve)
             self._reserve = -1
         with contextlib.suppress(OSError):
-            for _ in range(MAX_SHED):
+            for _ in range(MAX_RESETS):
                 reset(listening.accept()[0])
         self._reserve = _open_reserve()
 
-    def _enter(self, sock: socket.socket, address: str) -> None:
+    def _admit(self, sock: socket.socket, address: str) -> None:
         if not self._door.has_room(sock.fileno()):
             reset(sock)
             return
@@ -167,7 +167,7 @@ class Acceptor:
         if self._tls is None:
             self._owner.spawn(self._adopt(sock, protocol))
         elif self._door.begin_handshake(protocol, address, lambda: _shut(sock)):
-            self._owner.spawn(self._shake(sock, protocol, self._tls))
+            self._owner.spawn(self._handshake(sock, protocol, self._tls))
         else:
             reset(sock)
 
@@ -175,9 +175,9 @@ class Acceptor:
         try:
             await self._loop.connect_accepted_socket(lambda: protocol, sock)
         except OSError:
-            sock.close()  # gone already
+            sock.close()  # closed already
 
-    async def _shake(self, sock: socket.socket, protocol: asyncio.Protocol, tls: ssl.SSLContext) -> None:
+    async def _handshake(self, sock: socket.socket, protocol: asyncio.Protocol, tls: ssl.SSLContext) -> None:
         import aiofastnet
 
         end = "failed"
@@ -187,15 +187,15 @@ class Acceptor:
             )
             end = "done"
         except ConnectionAbortedError:
-            end = "late"  # what aiofastnet raises when the time is over
-        except OSError:  # of TLS too: who speaks none, or none that we know, or went away
+            end = "late"  # aiofastnet raises this after the timeout
+        except OSError:  # TLS errors too: not TLS, an unknown version, or the viewer left
             sock.close()
         finally:
             self._door.end_handshake(protocol, end)
 
 
 def _shut(sock: socket.socket) -> None:
-    """End both sides: whoever reads from it meets the end."""
+    """End both sides: whoever reads from the socket meets the end."""
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
 
@@ -208,7 +208,7 @@ def _open_reserve() -> int:
 
 
 class OpenDoor:
-    """Lets everybody in."""
+    """Admits every connection."""
 
     handshake_timeout = 10.0
 
@@ -221,11 +221,11 @@ class OpenDoor:
         return True
 
     def end_handshake(self, protocol: asyncio.Protocol, end: str) -> None:
-        """Nothing is counted."""
+        """Counts nothing."""
 
     def on_accept_failed(self, error: OSError) -> None:
-        """Nobody is told."""
+        """Counts nothing."""
 
     def failed(self, error: BaseException) -> None:
-        """Told to the event loop."""
+        """Reports to the event loop."""
         asyncio.get_running_loop().call_exception_handler({"message": "a handshake failed", "exception": error})

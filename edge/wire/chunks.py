@@ -1,4 +1,4 @@
-"""A chunked body, as it comes (RFC 9112 §7.1): CR LF everywhere, extensions by the grammar, all bounded. Pure."""
+"""A chunked body, read as it comes (RFC 9112 §7.1): CR LF everywhere, extensions by the grammar, all bounded. Pure."""
 
 from __future__ import annotations
 
@@ -19,28 +19,38 @@ _NOT_IN_TRAILERS = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"trailer", b"authorization", b"proxy-authorization",
      b"connection", b"expect", b"te", b"content-encoding", b"content-type", b"content-range", b"cookie")
 )  # fmt: skip
-"""Fields of framing, routing, authorisation and content: never taken from a trailer (RFC 9110 §6.5.1)."""
+"""Fields of framing, routing, authorisation and content are refused in a trailer (RFC 9110 §6.5.1)."""
 MAX_LINE_BYTES = 4096
 """Bytes of a chunk's size with its extensions, and of a trailer's line."""
 MAX_OVERHEAD = 8
 """A chunked body may take this many times its limit on the wire: chunks of one byte pass, endless extensions do not."""
-MIN_COST = 16 * 1024
+MIN_OVERHEAD_BYTES = 16 * 1024
 
 
 class Chunks:
-    """Takes a chunked body off the front of what has come. `ended`: all of it, with its trailer."""
+    """Reads a chunked body from the front of a buffer. `ended`: all of it is read, with its trailer."""
 
-    __slots__ = ("_cost", "_fields", "_in_trailer", "_left", "_limits", "_needs_break", "_seen", "ended", "received")
+    __slots__ = (
+        "_fields",
+        "_in_trailer",
+        "_left",
+        "_limits",
+        "_needs_crlf",
+        "_overhead",
+        "_seen",
+        "ended",
+        "received",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._left = self._cost = self._fields = self._seen = 0
+        self._left = self._overhead = self._fields = self._seen = 0
         self.received = 0
         """Bytes of the body so far."""
-        self._needs_break = self._in_trailer = self.ended = False
+        self._needs_crlf = self._in_trailer = self.ended = False
 
     def read(self, rest: bytearray, body: bytearray) -> Malformed | None:
-        """Move what is there from `rest` to `body`; what is wrong with it."""
+        """Move the available body from `rest` to `body`; returns what is wrong with it."""
         while not self.ended:
             if self._left:
                 if not rest:
@@ -50,13 +60,13 @@ class Chunks:
                 del rest[: len(part)]
                 self._left -= len(part)
                 self.received += len(part)
-            elif self._needs_break:
+            elif self._needs_crlf:
                 if len(rest) < 2:
                     return None if b"\r".startswith(rest) else _WRONG_END
                 if rest[:2] != b"\r\n":
                     return _WRONG_END
                 del rest[:2]
-                self._needs_break = False
+                self._needs_crlf = False
             else:
                 line = self._line(rest)
                 if line is None or isinstance(line, Malformed):
@@ -71,7 +81,7 @@ class Chunks:
         stop = rest.find(b"\n", self._seen, MAX_LINE_BYTES + 2)
         if stop < 0:
             seen, self._seen = self._seen, min(len(rest), MAX_LINE_BYTES + 2)
-            if not self._in_trailer and rest and not _goes_on(rest, seen):
+            if not self._in_trailer and rest and not _may_begin_line(rest, seen):
                 return _WRONG_SIZE
             if len(rest) < MAX_LINE_BYTES + 2:
                 return None
@@ -81,8 +91,8 @@ class Chunks:
         if not line.endswith(b"\r"):
             return _WRONG_END
         del rest[: stop + 1]
-        self._cost += stop + 3
-        if self._cost > MIN_COST + MAX_OVERHEAD * self._limits.body:
+        self._overhead += stop + 3
+        if self._overhead > MIN_OVERHEAD_BYTES + MAX_OVERHEAD * self._limits.body:
             return _TOO_LARGE
         return line[:-1]
 
@@ -93,12 +103,12 @@ class Chunks:
         self._left = int(match[1], 16)
         if self.received + self._left > self._limits.body:
             return _TOO_LARGE
-        self._needs_break = self._left > 0
+        self._needs_crlf = self._left > 0
         self._in_trailer = self._left == 0
         return None
 
     def _trailer(self, line: bytes) -> Malformed | None:
-        """One line of the trailer: looked at and dropped, since nothing here needs one."""
+        """Check one line of the trailer and discard it: nothing here needs one."""
         if not line:
             self.ended = True
             return None
@@ -113,11 +123,11 @@ class Chunks:
         return None
 
 
-def _goes_on(rest: bytearray, seen: int) -> bool:
-    """Whether this can be the beginning of a chunk's line; `seen`: of its bytes, how many were looked at before."""
+def _may_begin_line(rest: bytearray, seen: int) -> bool:
+    """Whether this can be the beginning of a chunk's line; its first `seen` bytes were checked before."""
     if seen <= _SIZE_DIGITS + 1:
         return _SIZE_SO_FAR.fullmatch(rest, 0, MAX_LINE_BYTES + 2) is not None
-    # In the extensions: go on there, from the last byte on, which may have been the CR.
+    # In the extensions: continue at the last byte, which may have been the CR.
     return _EXTENSION_SO_FAR.fullmatch(rest, seen - 1, MAX_LINE_BYTES + 2) is not None
 
 

@@ -1,6 +1,6 @@
-"""The head of a request: from its bytes to a Request, or what is wrong with it (RFC 9112 §3, §5; RFC 9110 §5). Pure.
+"""The head of a request: from its bytes to a Request, or the error in it (RFC 9112 §3, §5; RFC 9110 §5). Pure.
 
-Read by patterns that are the grammar and nothing beyond it: what two programs could read in two ways is refused.
+The patterns are the grammar and nothing beyond it: what two programs could read in two ways is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kernel.http.field_names import named_by
 
 MAX_METHOD_BYTES = 64
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
-# Of what RFC 3986 does not let stand in a URI, browsers send ^ ` { | } as they are: those are passed on.
+# RFC 3986 forbids ^ ` { | } in a URI, but browsers send them: they are passed on.
 _TARGET = rb"[^\x00-\x20\"#<>\\\x7f-\xff]"
 _REQUEST_LINE = re.compile(b"(" + _TOKEN + b"{1,64}+) (" + _TARGET + rb"++) HTTP/([0-9])\.([0-9])\r\n")
 _LINE_SO_FAR = re.compile(_TOKEN + b"*+(?: (?:" + _TARGET + rb"++(?: [HTP/0-9.]{0,8}+\r?)?)?)?")
@@ -29,17 +29,18 @@ _FIELD_LINES = re.compile(b"(?:" + _TOKEN + b"++:" + _VALUE + rb"\r\n)*+")
 _FIELD = re.compile(b"(" + _TOKEN + rb"++):[ \t]*+([^\r]*+)\r\n")
 _NAME = re.compile(b"(" + _TOKEN + b"{1,64}+):")
 _ABSOLUTE = re.compile(rb"http(s?)://([^/?]*+)(.*)", re.IGNORECASE)
-_ABOUT_ITSELF = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close"))
-"""What Connection says in nearly every request that has it: it names no field."""
+_NAMES_NO_FIELD = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close"))
+"""The usual values of Connection, which name no field."""
 _LONE = re.compile(rb"\r(?=[^\n])|\0")
-_ONCE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"))
+_NOT_REPEATABLE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"))
 CHUNKED = -1
-"""What `framing` says of a body whose length is not known before its end."""
+"""Returned by `framing` for a body whose length is known only at its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of a request, in bytes and fields. `body` 0: no request may have a body; `bodies`: of all requests."""
+    """Bounds of a request, in bytes and fields. `body` 0: no request may have a body; `bodies`: of all requests
+    together."""
 
     target: int = 16 * 1024
     head: int = 48 * 1024
@@ -54,17 +55,17 @@ class Limits:
 
 
 def read_head(block: bytes, limits: Limits) -> Request | Malformed:
-    """The request whose head these lines are: from the request line to the end of the last field line."""
+    """The request with this head, from the request line to the end of the last field line."""
     line = _REQUEST_LINE.match(block)
     if line is None:
-        return wrong_line(block, limits)
+        return line_error(block, limits)
     method, target, major, minor = line.groups()
     if len(target) > limits.target:
         return Malformed(414, "target-too-long")
     if major != b"1":
         return Malformed(505, "version")
     if _FIELD_LINES.match(block, line.end()).end() != len(block):  # type: ignore[union-attr]  # matches nothing at least
-        return _wrong_field(block)
+        return _field_error(block)
     fields: dict[bytes, bytes] = {}
     lines = _FIELD.findall(block, line.end())
     if len(lines) > limits.fields:
@@ -73,31 +74,31 @@ def read_head(block: bytes, limits: Limits) -> Request | Malformed:
         name, value = name.lower(), value.rstrip(b" \t")
         if name not in fields:
             fields[name] = value
-        elif name in _ONCE:
+        elif name in _NOT_REPEATABLE:
             return Malformed(400, "repeated-field", name.decode())
         else:
             fields[name] += (b"; " if name == b"cookie" else b", ") + value
     # A minor version above ours is read as ours (RFC 9110 §2.5).
     request = Request(method, target, fields, 0 if minor == b"0" else 1, keep_alive=True)
-    request.keep_alive = _stays(request)
+    request.keep_alive = _is_persistent(request)
     connection = fields.get(b"connection")
-    if connection is not None and connection not in _ABOUT_ITSELF:
+    if connection is not None and connection not in _NAMES_NO_FIELD:
         for name in named_by(connection):
             fields.pop(name, None)
-    return _addressed(request) or request
+    return _resolve_target(request) or request
 
 
-def _stays(request: Request) -> bool:
+def _is_persistent(request: Request) -> bool:
     """Whether the connection may be used again (RFC 9112 §9.3)."""
     connection = request.fields.get(b"connection")
     if connection is None or connection == b"keep-alive":
         return request.minor == 1 or connection is not None
-    said = {option.strip(b" \t") for option in connection.lower().split(b",")}
-    return b"close" not in said and (request.minor == 1 or b"keep-alive" in said)
+    options = {option.strip(b" \t") for option in connection.lower().split(b",")}
+    return b"close" not in options and (request.minor == 1 or b"keep-alive" in options)
 
 
-def _addressed(request: Request) -> Malformed | None:
-    """Host and target (RFC 9112 §3.2, §3.3): what is wrong with them; the target is in origin-form afterwards."""
+def _resolve_target(request: Request) -> Malformed | None:
+    """Check Host and target (RFC 9112 §3.2, §3.3) and bring the target into origin-form; returns the error."""
     host = request.fields.get(b"host")
     if host is None:
         if request.minor:
@@ -112,7 +113,7 @@ def _addressed(request: Request) -> Malformed | None:
         host = normal_authority(absolute[2], b"443" if absolute[1] else b"80") if absolute[2].isascii() else None
         if host is None:
             return Malformed(400, "authority")
-        request.fields[b"host"] = host  # it wins over Host (§3.2.2)
+        request.fields[b"host"] = host  # it overrides Host (§3.2.2)
         rest = absolute[3]
         if not rest:
             request.target = b"*" if request.method == b"OPTIONS" else b"/"  # §3.2.4
@@ -130,16 +131,16 @@ def is_authority(text: bytes) -> bool:
 
 
 def framing(request: Request, limits: Limits) -> int | Malformed:
-    """Bytes of the request's body, or CHUNKED: one clear framing (RFC 9112 §6), and a body only where there may be one.
+    """Bytes of the request's body, or CHUNKED: one clear framing (RFC 9112 §6), and a body only where one is allowed.
 
     Only for a request with Content-Length or Transfer-Encoding; without either there is no body (§6.3).
     """
     fields, method = request.fields, request.method
     length, coding = fields.get(b"content-length"), fields.get(b"transfer-encoding")
     if coding is not None:
-        wrong = _wrong_coding(coding, request.minor, both=length is not None)
-        if wrong is not None:
-            return wrong
+        error = _coding_error(coding, request.minor, both=length is not None)
+        if error is not None:
+            return error
     elif length is None or not length.isdigit() or len(length) > 15:
         return Malformed(400, "content-length")
     expected = CHUNKED if length is None or coding is not None else int(length)
@@ -154,9 +155,9 @@ def framing(request: Request, limits: Limits) -> int | Malformed:
     return expected
 
 
-def _wrong_coding(coding: bytes, minor: int, *, both: bool) -> Malformed | None:
+def _coding_error(coding: bytes, minor: int, *, both: bool) -> Malformed | None:
     if both:
-        return Malformed(400, "transfer-encoding", "beside Content-Length")
+        return Malformed(400, "transfer-encoding", "besides Content-Length")
     if not minor:
         return Malformed(400, "transfer-encoding", "in HTTP/1.0")
     if coding.lower() == b"chunked":
@@ -168,28 +169,28 @@ def _wrong_coding(coding: bytes, minor: int, *, both: bool) -> Malformed | None:
 
 
 def unmet_expectation(request: Request) -> bool:
-    """Whether something else than 100-continue is expected (RFC 9110 §10.1.1)."""
+    """Whether anything but 100-continue is expected (RFC 9110 §10.1.1)."""
     expect = request.fields[b"expect"].lower()
     return any(member.strip(b" \t") not in (b"", b"100-continue") for member in expect.split(b","))
 
 
-# -- what is wrong -------------------------------------------------------------------------------------------------
+# -- errors --------------------------------------------------------------------------------------------------------
 
 
-def wrong_so_far(data: bytearray, seen: int, limits: Limits, *, in_line: bool = True) -> Malformed | None:
-    """What can be said already against a head that is not whole; `seen`: of its bytes, how many were looked at before,
-    `in_line`: and no line ended in them.
+def error_so_far(data: bytearray, seen: int, limits: Limits, *, in_line: bool = True) -> Malformed | None:
+    """The error in a head that is not complete. Its first `seen` bytes were checked before; `in_line`: no line ended in
+    them.
 
-    The status is the one that the whole head would get, however its bytes come; each is looked at a few times at most,
-    even where they come one by one.
+    The status is the one that the whole head would get, however its bytes arrive. Each byte is checked a few times at
+    most, even if they arrive one by one.
     """
     stop = data.find(b"\n", seen, limits.whole_head)
     if stop < 0 and in_line:
-        return _wrong_line_so_far(data, seen, limits)
+        return _line_error_so_far(data, seen, limits)
     if in_line:
         line = _REQUEST_LINE.match(data)
         if line is None or len(line[2]) > limits.target:
-            return wrong_line(data, limits)
+            return line_error(data, limits)
         if line[3] != b"1":
             return Malformed(505, "version")
         begin = stop + 1
@@ -197,7 +198,7 @@ def wrong_so_far(data: bytearray, seen: int, limits: Limits, *, in_line: bool = 
         begin = seen if stop < 0 else data.rfind(b"\n", 0, seen) + 1
     end = data.rfind(b"\n", begin, limits.whole_head) + 1
     if end and _FIELD_LINES.match(data, begin, end).end() != end:  # type: ignore[union-attr]  # see read_head
-        return _wrong_field(bytes(data[:end]))
+        return _field_error(bytes(data[:end]))
     if _LONE.search(data, max(end, begin if stop >= 0 else seen - 1), limits.whole_head):
         return Malformed(400, "malformed", "a CR without LF, or a NUL")
     if len(data) >= limits.whole_head:
@@ -207,43 +208,43 @@ def wrong_so_far(data: bytearray, seen: int, limits: Limits, *, in_line: bool = 
     return None
 
 
-def _wrong_line_so_far(data: bytearray, seen: int, limits: Limits) -> Malformed | None:
-    """What can be said against a request line that is not whole."""
+def _line_error_so_far(data: bytearray, seen: int, limits: Limits) -> Malformed | None:
+    """The error in a request line that is not complete."""
     first = data.find(b" ", 0, MAX_METHOD_BYTES + 1)
     at = 0
-    if 0 <= first < seen - 1:  # the target has begun: go on in it, or in the version behind it
+    if 0 <= first < seen - 1:  # continue in the target, or in the version behind it
         second = data.rfind(b" ", max(first + 1, seen - _MAX_VERSION_SO_FAR_LENGTH), seen)
         at = seen if second < 0 else second
-    good = (_REST_SO_FAR if at else _LINE_SO_FAR).fullmatch(data, at)
+    matches = (_REST_SO_FAR if at else _LINE_SO_FAR).fullmatch(data, at)
     too_long = first < 0 and len(data) > MAX_METHOD_BYTES
-    if too_long or not good or len(data) > limits.target + MAX_METHOD_BYTES + 12:
-        return wrong_line(data, limits)
+    if too_long or not matches or len(data) > limits.target + MAX_METHOD_BYTES + 12:
+        return line_error(data, limits)
     found = _METHOD_AND_TARGET.match(data) if len(data) > limits.target else None
     if found is not None and len(found[1]) > limits.target:
         return Malformed(414, "target-too-long")
     return None
 
 
-def wrong_line(data: bytes | bytearray, limits: Limits) -> Malformed:
-    """What is wrong with a request line that is not one of ours."""
+def line_error(data: bytes | bytearray, limits: Limits) -> Malformed:
+    """The error in a request line."""
     method = _METHOD.match(data)
     if method is not None and len(method[0]) > MAX_METHOD_BYTES:
         return Malformed(501, "method", "too long for one of ours")
     found = _METHOD_AND_TARGET.match(data)
     if found is not None and len(found[1]) > limits.target:
         return Malformed(414, "target-too-long")
-    return Malformed(400, "malformed", "the first line is no request line")
+    return Malformed(400, "malformed", "the first line is not a request line")
 
 
-def _wrong_field(block: bytes) -> Malformed:
-    """Which line is no field line, and why."""
+def _field_error(block: bytes) -> Malformed:
+    """Which line is not a field line, and why."""
     for number, line in enumerate(block.split(b"\r\n")[1:], 1):
         if not line or not _FIELD_LINES.fullmatch(line + b"\r\n"):
-            return Malformed(400, "malformed", f"field line {number} {_what_is_wrong(line)}")
+            return Malformed(400, "malformed", f"field line {number} {_describe_field_error(line)}")
     return Malformed(400, "malformed")
 
 
-def _what_is_wrong(line: bytes) -> str:
+def _describe_field_error(line: bytes) -> str:
     name, colon, _ = line.partition(b":")
     if line[:1] in (b" ", b"\t"):
         return "begins with whitespace"

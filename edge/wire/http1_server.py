@@ -1,8 +1,8 @@
 """HTTP/1.1 from viewers: bytes to Requests, one at a time and in order, whatever is pipelined (RFC 9112).
 
 The connection calls `handle(request, connection)` for each request; the handler writes a response to `transport` and
-calls `done()`, at once or later. Until then what comes next waits unread; when much does, so does the socket.
-Over 300 lines because a body that is sent on while it comes belongs to the same state.
+calls `done()`, at once or later. Until then further requests wait unread; if there are many bytes of them, the socket
+is not read either. Over 300 lines because a body that is forwarded while it is received belongs to the same state.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from edge.wire.viewer import NOBODY, Viewer
 from kernel.vocabulary import Abort
 
 WRITE_HIGH = 512 * 1024
-"""Bytes in the socket's queue above which no more is written and no further request is begun."""
+"""Bytes in the socket's queue above which nothing more is written and no further request is begun."""
 MAX_PIPELINED_BYTES = 64 * 1024
-"""Bytes of further requests that wait their turn before the socket is read no further."""
+"""Bytes of further requests that may wait before the socket is read no further."""
 
 
 _CUT_BODY = Malformed(400, "body-cut")
 
 
 class Handler(Protocol):
-    """What a listener does with its connections and their requests."""
+    """Answers the requests of connections."""
 
     def on_connection_opened(self, connection: Connection) -> None:
         """A viewer connected."""
 
     def on_connection_closed(self, connection: Connection) -> None:
-        """He is gone."""
+        """A viewer's connection is closed."""
 
     def handle(self, request: Request, connection: Connection) -> None:
         """Answer; call `connection.done()` when the response is written."""
@@ -55,19 +55,19 @@ class Handler(Protocol):
 
 
 class Connection(RequestReader, BodySender, asyncio.Protocol):
-    """One viewer's connection. `ticks` is counted up by the listener's sweep, once a second."""
+    """One viewer's connection. `ticks` counts the listener's sweeps, one a second, since something happened."""
 
     __slots__ = (
         "_closing",
         "_current",
-        "_debts",
+        "_done_callbacks",
         "_ended",
         "_handler",
+        "_has_unread",
         "_held_back",
         "_sender",
         "_serving",
         "_socket",
-        "_unread",
         "address",
         "grants",
         "last_progress",
@@ -90,8 +90,8 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self._closing = self._ended = self.retiring = self.paused = False
         self._handler = handler
         self._current: Request | None = None
-        self._serving = self._held_back = self.lingering = self._unread = False
-        self._debts: list[Callable[[], object]] | None = None
+        self._serving = self._held_back = self.lingering = self._has_unread = False
+        self._done_callbacks: list[Callable[[], object]] | None = None
         self.address = ""
         self.grants: dict[bytes, Grant] = {}
         self.template: RequestTemplate | None = None
@@ -111,7 +111,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self._handler.on_connection_opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio calls it so)
-        """The viewer is gone: whoever works for him is told."""
+        """Release what the connection holds, and tell what works for the viewer."""
         self._closing = True
         self._rest.clear()
         self._stop_sending()
@@ -119,8 +119,8 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         if self._held:
             self._release_body()
         lost, self.on_lost, self.on_resume = self.on_lost, None, None
-        if self._debts is not None:
-            self._pay()
+        if self._done_callbacks is not None:
+            self._run_done_callbacks()
         if lost is not None:
             lost()
         self._handler.on_connection_closed(self)
@@ -128,11 +128,11 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read; complete requests are handled from within.
 
-        A head whose lines are known byte for byte goes the straight way: players send the same lines every time, and
-        the same bytes parse to the same request. Only the target is new, and `try_fast_path` looks at every byte of it.
+        A head whose lines are known byte for byte takes the fast path: players send the same lines every time, and the
+        same bytes parse to the same request. Only the target is new, and `try_fast_path` checks every byte of it.
         """
         if self._closing:
-            return  # read and forgotten, see `finish`
+            return  # discarded, see `finish`
         rest = self._rest
         if not rest and data.startswith(b"GET /") and self._try_fast_path(data):
             return
@@ -142,15 +142,15 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         alone = data if free and not rest and self._request is None else b""
         rest += data
         if free:
-            self._go_on(alone)
+            self._handle_next(alone)
         elif self.upload is not None:
-            self._feed(self.upload)
+            self._read_upload(self.upload)
         elif len(rest) > MAX_PIPELINED_BYTES and not self._held_back:
             self._held_back = True
             self.transport.pause_reading()
 
     def _try_fast_path(self, data: bytes) -> bool:
-        """Whether these bytes are one request that could be answered at once."""
+        """Whether these bytes were one request that was answered at once."""
         if self.paused or self._current is not None or self._request is not None or self.retiring:
             return False
         found = self.template
@@ -162,44 +162,45 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
                 return False
             self.template = found = make_template(data[:cut], data[end:], granted)
         if not self._handler.try_fast_path(found.grant, data[found.first : found.stop], self):
-            self.template = None  # its grant may be over: the long way gives a new one
+            self.template = None  # its grant may have ended: the full path gives a new one
             return False
         self.ticks = 0
         self.served += 1
         return True
 
     def eof_received(self) -> bool:
-        """The viewer will send no more; what he asked for is still answered. False closes at once."""
+        """Answer what was asked, though the viewer sends no more. False closes at once."""
         if self._closing:
             return self.busy
         self._ended = True
         if self.upload is not None:
             self.abort_upload(_CUT_BODY)
         elif self._current is None:
-            self._go_on()
+            self._handle_next()
         elif not self._rest:
             self._current.keep_alive = False
-        return self.transport.can_write_eof()  # TLS cannot stay open on one side
+        return self.transport.can_write_eof()  # TLS cannot end one side alone
 
     def pause_writing(self) -> None:
-        """The viewer is slower than we are."""
+        """The viewer's socket is full."""
         self.paused = True
 
     def resume_writing(self) -> None:
-        """He caught up."""
+        """The viewer's socket has room again."""
         self.paused = False
         self.ticks = 0
         if self.on_resume is not None:
             self.on_resume()
         elif self._current is None:
-            self._go_on()
+            self._handle_next()
 
     # -- the line ----------------------------------------------------------------------------------------------
 
-    def _go_on(self, alone: bytes = b"") -> None:
-        """Handle what has come and waits, in order, until one has to wait, the viewer is behind or nothing is whole.
+    def _handle_next(self, alone: bytes = b"") -> None:
+        """Handle the requests that have arrived, in order, until one has to wait, the viewer's socket is full or none
+        is complete.
 
-        `alone`: what has just come, when nothing was there before it.
+        `alone`: the bytes just received, if none were there before them.
         """
         if self._serving or self._closing:
             return
@@ -215,7 +216,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
                     return
                 self.settle_keep_alive(request)
                 if request.body:
-                    self._has_body(request.body)
+                    self._hold_body_until_done(request.body)
                 if alone and not self._rest and request.keep_alive and request.method == b"GET":
                     remember_head(self._handler.known_heads, alone, request.fields)
                 alone = b""
@@ -230,9 +231,10 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
                 self.transport.resume_reading()
 
     def settle_keep_alive(self, request: Request) -> None:
-        """Whether this answer is the last, to be asked when its head is made: `keep_alive` turns false if it is."""
+        """Clear `keep_alive` if this response is the last. Call it when the response's head is made."""
         if isinstance(request.body, Upload):
-            request.keep_alive = request.body.keep_alive and self.upload is None  # else its rest were a request
+            # With the upload unfinished, its rest would be read as the next request.
+            request.keep_alive = request.body.keep_alive and self.upload is None
             request.body.answered = True
         if (self.retiring or self._ended) and not self._rest:
             request.keep_alive = False
@@ -242,40 +244,40 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         self.ticks = 0
         try:
             self._handler.handle(request, self)
-        except Exception as error:  # noqa: BLE001 (whatever it is, it is a bug and named one)
+        except Exception as error:  # noqa: BLE001 (any exception here is a bug)
             about = {"message": "bug: a request's handler failed", "exception": error}
             asyncio.get_running_loop().call_exception_handler(about)
             self.abort(Abort.BUG, repr(error))
 
-    def _may_continue(self) -> None:
+    def _send_continue(self) -> None:
         self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     # -- a body under way --------------------------------------------------------------------------------------
 
-    def _has_body(self, body: bytes | Upload) -> None:
-        """It is held until the request is answered; of an upload it is only known now that none is yet."""
+    def _hold_body_until_done(self, body: bytes | Upload) -> None:
+        """Hold the body until the request is answered; an upload has no response head yet."""
         if isinstance(body, Upload):
             body.answered = False
-            body.on_room = self._read_again
+            body.on_room = self._resume_upload
             self.when_done(self._drop_upload)
             self._hold_back(body)
         else:
             self.when_done(self._release_body)
 
-    def _feed(self, upload: Upload) -> None:
-        wrong = self._read_on(upload)
+    def _read_upload(self, upload: Upload) -> None:
+        wrong = self._receive_upload(upload)
         if wrong is not None:
             self.abort_upload(wrong)
         else:
             self._hold_back(upload)
 
     def _hold_back(self, upload: Upload) -> None:
-        """The upstream is slower than the viewer."""
+        """Stop reading: the upstream is slower than the viewer."""
         if upload.is_full and not self._held_back and not upload.whole:
             self._held_back = True
             self.transport.pause_reading()
 
-    def _read_again(self) -> None:
+    def _resume_upload(self) -> None:
         if self._held_back and self.upload is not None and not self._closing:
             self._held_back = False
             self.ticks = 0
@@ -287,25 +289,25 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         return self._held_back
 
     def _drop_upload(self) -> None:
-        """Nobody wants the rest of it."""
+        """Discard the rest of the upload."""
         upload, self.upload = self.upload, None
         if upload is not None:
             self._request = None
             upload.on_room = None
             upload.fail()
-            self._unread = True
+            self._has_unread = True
 
     def abort_upload(self, why: Malformed) -> None:
-        """The body of the request that is being answered will not become whole."""
+        """End the request that is being answered: its body will not become complete."""
         upload = self.upload
         lost, self.on_lost, self.on_resume = self.on_lost, None, None
         self._drop_upload()
         if lost is not None:
             lost()
         self._current = None
-        self._pay()
+        self._run_done_callbacks()
         if upload is not None and upload.answered:
-            self.abort(Abort.UPLOAD, why.reason)  # the head of an answer is out
+            self.abort(Abort.UPLOAD, why.reason)  # the response head is sent
         else:
             self._handler.refuse_malformed(why, self)
             self.finish()
@@ -318,41 +320,41 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         return self._current is not None or self._sender is not None
 
     def done(self) -> None:
-        """The response to the current request is written."""
+        """The response to the current request is written: take the next one, or close."""
         request, self._current = self._current, None
         self.on_resume = self.on_lost = None
         self.ticks = 0
         self.served += 1
-        if self._debts is not None:
-            self._pay()
+        if self._done_callbacks is not None:
+            self._run_done_callbacks()
         if self._closing or (request is not None and not request.keep_alive):
             self._closing = True
             self._rest.clear()
-            if self._unread and self._sender is None and not self.transport.can_write_eof():
-                self._linger()  # closing at once would take the answer from whoever still sends, see `finish`
+            if self._has_unread and self._sender is None and not self.transport.can_write_eof():
+                self._linger()  # closing at once could discard the response, see `finish`
             else:
                 self._close()
         elif not self._serving and (self._rest or self._ended or self._held_back):
-            self._go_on()
+            self._handle_next()
 
     def when_done(self, call: Callable[[], object]) -> None:
         """Call once when the current request is answered, or its viewer gone."""
-        if self._debts is None:
-            self._debts = []
-        self._debts.append(call)
+        if self._done_callbacks is None:
+            self._done_callbacks = []
+        self._done_callbacks.append(call)
 
-    def _pay(self) -> None:
-        debts, self._debts = self._debts, None
-        for call in debts or ():
+    def _run_done_callbacks(self) -> None:
+        callbacks, self._done_callbacks = self._done_callbacks, None
+        for call in callbacks or ():
             call()
 
     def aborted(self, why: Abort, detail: str) -> None:
-        """It is being cut: the handler counts it."""
+        """Let the handler count the cut."""
         self._handler.aborted(self, why, detail)
 
     def close_after_next(self) -> None:
-        """Let the next answer be the last. Whoever has asked for something, or came this second, may be about to ask:
-        he has a quiet moment, which ends by the listener's sweep; who has been silent is let go at once."""
+        """Make the next response the last. A viewer that has made a request, or connected this second, may be about to
+        ask: the listener's sweep closes such connections after a quiet moment. A silent one is closed at once."""
         if self.lingering or self._closing:
             return
         silent = not self.served and self.ticks and not self.busy and not self.in_head
@@ -361,7 +363,7 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
             self.close_idle()
 
     def close_idle(self) -> None:
-        """Close: nothing is being answered, nothing has begun to arrive."""
+        """Close: no request is being answered, none has begun to arrive."""
         self._rest.clear()
         self._closing = True
         if self._sender is None:

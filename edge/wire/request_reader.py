@@ -1,25 +1,25 @@
-"""Requests out of bytes, one at a time and only when asked for: what is pipelined waits unread.
+"""Requests from bytes, one at a time and only when asked for: pipelined bytes wait unread.
 
-Whoever holds a reader adds what comes to `_rest` and asks for the next request. However the bytes are cut, the outcome
-is the same; what is wrong is said as early as it can be known.
+The owner of a reader appends received bytes to `_rest` and asks for the next request. However the bytes are cut, the
+outcome is the same; an error is reported as early as it can be known.
 """
 
 from __future__ import annotations
 
 from edge.wire.chunks import Chunks
-from edge.wire.head import CHUNKED, Limits, framing, read_head, unmet_expectation, wrong_so_far
+from edge.wire.head import CHUNKED, Limits, error_so_far, framing, read_head, unmet_expectation
 from edge.wire.request import Malformed, Request
 from edge.wire.upload import SMALL_BODY, Upload
 
 MAX_EMPTY_LINES = 8
-"""Empty lines before a request that are forgiven (RFC 9112 §2.2)."""
+"""Empty lines before a request that are ignored (RFC 9112 §2.2)."""
 
 
 class RequestReader:
-    """Reads requests off `_rest`. `body_ticks` counts the seconds that a body has been on its way.
+    """Reads requests from `_rest`. `body_ticks` counts the seconds that a body has been arriving.
 
-    `upload`: a large one that is handed on while it comes; its request was read already. `is_head`: what was read last
-    is a HEAD, or was to become one: its refusal has no body either (RFC 9110 §9.3.2).
+    `upload`: a large body that is forwarded while it is received; its request was read already. `is_head`: the last
+    request is a HEAD, or was to become one: its refusal has no body either (RFC 9110 §9.3.2).
     """
 
     __slots__ = (
@@ -51,18 +51,18 @@ class RequestReader:
         self._body = bytearray()
         self._chunks: Chunks | None = None
 
-    def _may_continue(self) -> None:
-        """The viewer waits for word before he sends the body (RFC 9110 §10.1.1)."""
+    def _send_continue(self) -> None:
+        """Send 100 Continue: the viewer waits for it before sending the body (RFC 9110 §10.1.1)."""
         raise NotImplementedError
 
     @property
     def in_head(self) -> bool:
-        """Whether a request has begun to arrive and is not whole."""
+        """Whether a request has begun to arrive and is not complete."""
         return bool(self._rest) or self._request is not None
 
     @property
     def in_body(self) -> bool:
-        """Whether its body is on its way."""
+        """Whether its body is arriving."""
         return self._request is not None
 
     @property
@@ -71,7 +71,7 @@ class RequestReader:
         return self._received
 
     def _next(self) -> Request | Malformed | None:
-        """The next whole request, or what is wrong; None: more must come."""
+        """The next complete request, or the error in it; None: more bytes must come."""
         if self._request is not None:
             return self._read_body(self._request)
         request = self._read_head()
@@ -79,18 +79,18 @@ class RequestReader:
             return request
         fields = request.fields
         if b"expect" in fields and request.minor and unmet_expectation(request):
-            return _of(request, Malformed(417, "expectation"))
+            return _with_request(request, Malformed(417, "expectation"))
         if b"content-length" not in fields and b"transfer-encoding" not in fields:
             return request
         length = framing(request, self._limits)
         if isinstance(length, Malformed):
-            return _of(request, length)
+            return _with_request(request, length)
         if length == 0:
             return request
         self._request, self._left, self.body_ticks, self._received = request, max(0, length), 0, 0
         self._chunks = Chunks(self._limits) if length == CHUNKED else None
         if b"expect" in fields and request.minor and not self._rest:
-            self._may_continue()
+            self._send_continue()
         return self._read_body(request)
 
     def _read_head(self) -> Request | Malformed | None:
@@ -106,9 +106,9 @@ class RequestReader:
         self.is_head = rest.startswith(b"HEAD ")
         end = rest.find(b"\r\n\r\n", max(0, self._seen - 3), limits.whole_head)
         if end < 0:
-            # Of a head of which nothing was seen, what is left of the one before says nothing.
+            # `_in_line` is about this head only once a byte of it was seen.
             in_line = self._in_line or not self._seen
-            wrong = wrong_so_far(rest, self._seen, limits, in_line=in_line)
+            wrong = error_so_far(rest, self._seen, limits, in_line=in_line)
             self._in_line = in_line and rest.find(b"\n", self._seen) < 0
             self._seen = len(rest)
             return wrong
@@ -118,8 +118,9 @@ class RequestReader:
         return read_head(head, limits)
 
     def _read_body(self, request: Request) -> Request | Malformed | None:
-        """The request when its body is whole, or larger than is collected: then the rest is an upload (`_read_on`)."""
-        wrong = self._take_body() or self._hold_body()
+        """The request, if its body is complete or too large to collect: then the rest is an upload
+        (`_receive_upload`)."""
+        wrong = self._receive_body() or self._hold_body()
         if wrong is not None:
             return wrong
         if self._body_ended():
@@ -131,11 +132,11 @@ class RequestReader:
         length = None if self._chunks is not None else self._received + self._left
         request.body = self.upload = Upload(self._limits.bodies, length, keep_alive=request.keep_alive)
         self._release_body()
-        self._pass_on(self.upload)
+        self._forward(self.upload)
         return request
 
-    def _take_body(self) -> Malformed | None:
-        """Move what has come of it from `_rest` to `_body`."""
+    def _receive_body(self) -> Malformed | None:
+        """Move the received body from `_rest` to `_body`."""
         before = len(self._body)
         if self._chunks is not None:
             wrong = self._chunks.read(self._rest, self._body)
@@ -151,7 +152,7 @@ class RequestReader:
         return self._chunks.ended if self._chunks is not None else not self._left
 
     def _hold_body(self) -> Malformed | None:
-        """Count what is collected with that of all others."""
+        """Count the collected bytes with those of all other requests."""
         grown = len(self._body) - self._held
         if not self._limits.bodies.try_hold(grown):
             return _FULL
@@ -159,20 +160,20 @@ class RequestReader:
         return None
 
     def _release_body(self) -> None:
-        """Nothing of a collected body is held any more."""
+        """Release the collected bytes."""
         held, self._held = self._held, 0
         self._limits.bodies.release(held)
 
-    def _read_on(self, upload: Upload) -> Malformed | None:
-        """More of an upload came; what is wrong with it."""
-        wrong = self._take_body()
-        self._pass_on(upload)
+    def _receive_upload(self, upload: Upload) -> Malformed | None:
+        """Forward more of an upload; returns the error in it."""
+        wrong = self._receive_body()
+        self._forward(upload)
         if wrong is None and self._body_ended():
             self.upload = self._request = self._chunks = None
             upload.end()
         return wrong
 
-    def _pass_on(self, upload: Upload) -> None:
+    def _forward(self, upload: Upload) -> None:
         if self._body:
             upload.append(bytes(self._body))
             self._body.clear()
@@ -181,7 +182,7 @@ class RequestReader:
 _FULL = Malformed(503, "request-bodies-full")
 
 
-def _of(request: Request, wrong: Malformed) -> Malformed:
-    """What is wrong with a request whose head could be read."""
+def _with_request(request: Request, wrong: Malformed) -> Malformed:
+    """The error, with the request whose head could be read."""
     wrong.request = request
     return wrong

@@ -1,7 +1,7 @@
-"""A request's body that is sent on while it comes, and what is held of all request bodies together.
+"""A request body that is forwarded while it is received, and the memory that all request bodies may take.
 
-A small body is collected whole before anybody is asked. Of a larger one only a window is here: when the upstream takes
-it more slowly than the viewer sends it, the viewer's socket is read no further until there is room again.
+A small body is collected whole before upstream is asked. Of a larger one only a window is held here: if the upstream
+receives it more slowly than the viewer sends it, the viewer's socket is not read until there is room again.
 """
 
 from __future__ import annotations
@@ -11,37 +11,37 @@ from collections.abc import Callable
 from typing import Protocol
 
 SMALL_BODY = 64 * 1024
-"""Bytes up to which a body is collected; it can be sent again, and holds no upstream up while it comes."""
+"""Bytes up to which a body is collected: it can be sent again, and occupies no upstream while it arrives."""
 WINDOW = 64 * 1024
 """Bytes of a larger body that wait for the upstream before the viewer is read no further."""
 ONE_READ = 256 * 1024
-"""Bytes that a socket may bring before reading can be paused."""
+"""Bytes that a socket may deliver before reading can be paused."""
 LAST_CHUNK = b"0\r\n\r\n"
 
 
 class BodyBudget:
-    """Bytes of request bodies that are held now, over all connections. `max_bytes` may be replaced."""
+    """Bytes of request bodies held now, over all connections. `max_bytes` may be replaced."""
 
     def __init__(self, most: int = 64 << 20) -> None:
         self.max_bytes = most
         self.held = 0
         self.uploads = 0
-        """Bodies that are being sent on while they come."""
+        """Bodies that are being forwarded."""
         self._waiting: deque[Callable[[], object]] = deque()
 
     def try_hold(self, number: int) -> bool:
-        """Hold so many bytes more, if there is room for them."""
+        """Hold `number` more bytes if there is room for them."""
         if self.held + number > self.max_bytes:
             return False
         self.held += number
         return True
 
     def hold(self, number: int) -> None:
-        """Hold so many that are here already."""
+        """Hold `number` bytes that were received already."""
         self.held += number
 
     def release(self, number: int) -> None:
-        """Hold so many less; whoever waits for room goes on, as many as there is room for."""
+        """Hold `number` bytes less; resume as many waiting uploads as there is room for."""
         self.held -= number
         room = self.max_bytes - self.held
         while self._waiting and room > 0:
@@ -61,27 +61,28 @@ class UploadSink(Protocol):
 
     @property
     def unsent(self) -> int:
-        """Bytes that the upstream has not taken yet."""
+        """Bytes that the upstream has not received yet."""
 
     def send(self, data: bytes) -> None:
         """Send a piece of the request."""
 
     def finish_request(self) -> None:
-        """The request is whole."""
+        """The request is complete."""
 
     def abort_request(self) -> None:
-        """The request will not become whole."""
+        """The request will not become complete."""
 
 
 class Upload:
-    """One body under way. `length` None: it is known at its end only, so it goes on in chunks (RFC 9112 §7.1).
+    """One body. `length` None: it is known at the end only, so the body goes on in chunks (RFC 9112 §7.1).
 
-    `begun`: an upstream has had bytes of it, so it cannot be sent again. `answered`: the head of the answer is made.
+    `begun`: bytes were sent to an upstream, so it cannot be sent again. `whole`: all of it was received. `answered`:
+    the head of the response is made.
     """
 
     __slots__ = (
-        "_budget", "_held", "_pieces", "_sink", "_waits", "answered", "begun", "broken", "keep_alive", "length",
-        "on_room", "whole",
+        "_budget", "_held", "_pieces", "_sink", "_waits_for_room", "answered", "begun", "broken", "keep_alive",
+        "length", "on_room", "whole",
     )  # fmt: skip
 
     def __init__(self, budget: BodyBudget, length: int | None, *, keep_alive: bool) -> None:
@@ -93,7 +94,7 @@ class Upload:
         self._pieces: deque[bytes] = deque()
         self._sink: UploadSink | None = None
         self._held = 0
-        self._waits = False
+        self._waits_for_room = False
         budget.uploads += 1
 
     @property
@@ -104,22 +105,22 @@ class Upload:
     # -- the viewer's side -------------------------------------------------------------------------------------
 
     def append(self, data: bytes) -> None:
-        """A piece came."""
+        """Take a piece from the viewer."""
         if self.broken or (self.begun and self._sink is None):
-            return  # nobody wants it any more
+            return  # discarded: no upstream receives it any more
         self._pieces.append(data)
         self._held += len(data)
         self._budget.hold(len(data))
         self.send_available()
 
     def end(self) -> None:
-        """All of it came."""
+        """All of it was received."""
         self.whole = True
         self._budget.uploads -= 1
         self.send_available()
 
     def fail(self) -> None:
-        """It will not become whole: the upstream must not take what it has for the whole."""
+        """It will not become complete: the upstream must not take what it has for the whole."""
         if self.whole or self.broken:
             return
         self.broken = True
@@ -132,21 +133,21 @@ class Upload:
     # -- the upstream's side -----------------------------------------------------------------------------------
 
     def send_to(self, sink: UploadSink) -> None:
-        """Send it there, what has come and what will."""
+        """Send it there, what was received and what will be."""
         self.begun = True
         self._sink = sink
         self.send_available()
 
     def detach(self) -> None:
-        """The upstream takes no more of it: what comes is dropped."""
+        """The upstream receives no more of it: discard what comes."""
         self._sink = None
         self._pieces.clear()
         held, self._held = self._held, 0
         self._budget.release(held)
-        self._tell_room()
+        self._on_progress()
 
     def send_available(self) -> None:
-        """Send while the upstream takes it."""
+        """Send as much as the upstream accepts."""
         sink, given = self._sink, 0
         if sink is None:
             return
@@ -163,14 +164,14 @@ class Upload:
                 sink.send(LAST_CHUNK)
             sink.finish_request()
         elif given and self._held < WINDOW // 2:
-            self._tell_room()
+            self._on_progress()
 
-    def _tell_room(self) -> None:
-        if self.on_room is not None and not self._waits:
-            self._waits = True
-            self._budget.when_room(self._has_room)
+    def _on_progress(self) -> None:
+        if self.on_room is not None and not self._waits_for_room:
+            self._waits_for_room = True
+            self._budget.when_room(self._resume)
 
-    def _has_room(self) -> None:
-        self._waits = False
+    def _resume(self) -> None:
+        self._waits_for_room = False
         if self.on_room is not None:
             self.on_room()

@@ -171,7 +171,7 @@ def test_a_removed_folder_is_made_anew_and_that_is_said(edge: Edge, part: str) -
     versions(edge, OTHERS)
     until(lambda: edge.counts("matinee_cache_folder_recreated_total") >= 1)
     assert edge.asks("/readyz")["status"] == "ready"
-    assert "made anew" in edge.log.read_text()
+    assert "created again" in edge.log.read_text()
     assert versions(edge, OTHERS) == {"v1"}
     until(lambda: edge.asks("/stats")["disk_bytes"] > 20 * 120_000)
     edge.restart()

@@ -51,7 +51,7 @@ def test_a_flood_of_errors_leaves_a_small_log(capfd):
     written = capfd.readouterr().err
     assert len(written) < 64 * 1024
     assert {json.loads(line)["event"] for line in written.splitlines()} == {
-        "event loop", "bug: the event loop met an error", "socket.accept() of %s",
+        "event-loop-error", "bug-in-event-loop", "socket.accept() of %s",
     }  # fmt: skip
     assert counted == {"descriptors": 10_000, "bug": 10_000, "connection": 10_000}
     assert rate.left_out == 30_000 - len(written.splitlines())

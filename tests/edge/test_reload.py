@@ -92,7 +92,7 @@ def test_no_signal_of_an_operator_ends_a_node_by_surprise(tmp_path: Path, progra
             edge.process.send_signal(number)
         until(log.exists)
         assert edge.gets().endswith(b"</a>")
-        until(lambda: any(line["event"] == "signal is not supported yet" for line in edge.lines()))
+        until(lambda: any(line["event"] == "signal-unsupported" for line in edge.lines()))
         assert edge.ends() == 0
 
 

@@ -123,7 +123,7 @@ async def test_two_backends_cut_nobody_off(s: Scenario) -> None:
 
 async def test_an_object_of_changing_etags_that_is_too_large_is_passed(s: Scenario, monkeypatch) -> None:
     """It is not kept, and each viewer gets one stream, or the part that they asked for, of one backend."""
-    monkeypatch.setattr("edge.fill.store_response.MAX_WHOLE", 5 * K)
+    monkeypatch.setattr("edge.fill.store_response.MAX_WHOLE_BYTES", 5 * K)
     o1 = s.library("o1")
     film = o1.holds(FILM, BYTES, cache_control="max-age=600")
     film.tags = [f'"{number}"' for number in range(100)]

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from edge.wire.accept import MAX_REST, MIN_REST, Acceptor, OpenDoor, bind
+from edge.wire.accept import MAX_PAUSE_SECONDS, MIN_PAUSE_SECONDS, Acceptor, OpenDoor, bind
 from tests.edge.authority import Authority
 from tests.edge.process import EdgeProcess, Upstream, edge_process, everything, until
 
@@ -166,7 +166,7 @@ async def test_accept_rests_for_longer_each_time_and_goes_on(number: int, monkey
     async with asyncio.timeout(30):
         await came.wait()
     assert door.errors == [number] * 6
-    assert rests == [min(MIN_REST * 2**time, MAX_REST) for time in range(6)]
+    assert rests == [min(MIN_PAUSE_SECONDS * 2**time, MAX_PAUSE_SECONDS) for time in range(6)]
     writer.close()
     acceptor.close()
 

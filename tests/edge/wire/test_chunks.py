@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.wire.chunks import MAX_LINE_BYTES, MAX_OVERHEAD, MIN_COST, Chunks
+from edge.wire.chunks import MAX_LINE_BYTES, MAX_OVERHEAD, MIN_OVERHEAD_BYTES, Chunks
 from edge.wire.head import Limits
 from edge.wire.request import Malformed
 
@@ -45,6 +45,6 @@ def test_lines_and_their_sum_are_bounded() -> None:
     assert taken(b"1;a=" + b"x" * MAX_LINE_BYTES, 1000)[2] == 413
     assert taken(b"0\r\nX: " + b"x" * MAX_LINE_BYTES, 1000)[2] == 431
     expensive = b"1;a=" + b"x" * 4000 + b"\r\nz\r\n"
-    many = (MIN_COST + MAX_OVERHEAD * LIMITS.body) // 4000 + 1
+    many = (MIN_OVERHEAD_BYTES + MAX_OVERHEAD * LIMITS.body) // 4000 + 1
     assert taken(expensive * many, 1000)[2] == 413
     assert taken(expensive * (many - 2) + b"0\r\n\r\n", 1000)[1]

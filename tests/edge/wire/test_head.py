@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.wire.head import CHUNKED, Limits, framing, is_authority, read_head, unmet_expectation, wrong_so_far
+from edge.wire.head import CHUNKED, Limits, error_so_far, framing, is_authority, read_head, unmet_expectation
 from edge.wire.request import Malformed, Request
 
 LIMITS = Limits(target=64, head=192, fields=3, body=1000)
@@ -29,14 +29,14 @@ def said(block: bytes, limits: Limits = LIMITS) -> tuple[int, str, str]:
         (b"X: \x00", "field line 2 has a control character in its value"),
     ],
 )
-def test_a_wrong_line_is_named(line: bytes, detail: str) -> None:
+def test_a_line_error_is_named(line: bytes, detail: str) -> None:
     assert said(START + line + b"\r\n") == (400, "malformed", detail)
 
 
 def test_limits_say_what_they_are() -> None:
     assert said(START + b"X: y\r\n" * 3) == (431, "too-many-fields", "more than 3")
     assert said(b"GET /" + b"a" * 64 + b" HTTP/1.1\r\nHost: a\r\n")[:2] == (414, "target-too-long")
-    large = wrong_so_far(bytearray(START + b"Cookie: " + b"x" * 300), 0, LIMITS)
+    large = error_so_far(bytearray(START + b"Cookie: " + b"x" * 300), 0, LIMITS)
     assert large is not None
     assert (large.status, large.reason, large.detail) == (431, "head-too-large", "at Cookie")
 
@@ -53,7 +53,7 @@ def test_limits_say_what_they_are() -> None:
 )  # fmt: skip
 def test_what_can_be_said_before_the_end_is_said(so_far: bytes, status: int | None) -> None:
     """Nobody is kept waiting for the time-out whose first bytes are wrong already."""
-    found = wrong_so_far(bytearray(so_far), 0, LIMITS)
+    found = error_so_far(bytearray(so_far), 0, LIMITS)
     assert (None if found is None else found.status) == status
 
 
