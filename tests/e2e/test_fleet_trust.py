@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import random
-import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator
@@ -19,6 +17,7 @@ from cryptography import x509
 
 from rpc.identity_file import IdentityFile
 from tests.certificates import credentials, fleet_authority
+from tests.e2e.ports import free_port
 
 LIFE = 5
 WITHIN = 30.0
@@ -159,13 +158,3 @@ async def test_a_fleet_over_mtls(fleet: Fleet) -> None:
 def token_is_nowhere(fleet: Fleet, token: str) -> bool:
     secret = token.split("-", 2)[2].encode()
     return not any(secret in path.read_bytes() for path in fleet.folder.rglob("*") if path.is_file())
-
-
-def free_port() -> int:
-    """Below the range that the system takes for connections."""
-    for _ in range(200):
-        number = random.randrange(20_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", number))
-            return number
-    raise AssertionError("no free port")

@@ -17,7 +17,7 @@ from aiohttp import web
 from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
 from kernel.auth.token import mint
 from system.clock import SystemClock
-from tests.e2e.test_fleet_trust import free_port
+from tests.e2e.ports import free_port
 
 WITHIN = 30.0
 PATH = "/cdn/eu/film/"

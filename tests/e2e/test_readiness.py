@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.e2e.test_fleet_trust import free_port
+from tests.e2e.ports import free_port
 
 WITHIN = 30.0
 PROGRAMS = {

@@ -24,19 +24,19 @@ from kernel.errors import BadSettings
 from kernel.settings.command_line import command
 from kernel.settings.table import DURATION, INTEGER, PATH, SWITCH, TEXT, setting
 from tools.bench import machine
-from tools.fleet_sim.crowd import open_files
-from tools.fleet_sim.stage import Fleet, SimulationFailed, set_up
+from tools.fleet_sim.crowd import raise_file_limit
+from tools.fleet_sim.stage import SimulatedFleet, SimulationFailed, set_up
 from tools.fleet_sim.steps import QUICK, STEPS, Figure
 
 MEMORY = Path("/dev/shm")  # noqa: S108 (folders of our own are made there)
-"""Where the agents' disks are: a thousand edges do not wait for the one disk of this machine."""
+"""The folder of the agents' states: in RAM, because a thousand real edges do not share one disk."""
 MAX_SECONDS = 600.0
-"""Seconds after which the simulation is ended, whatever it is at."""
+"""Timeout of the whole simulation in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationSettings:
-    """How large the simulation is, and what of it is run."""
+    """`make fleet-sim`."""
 
     agents: int = setting(INTEGER, "1000", "Edges and shields that are simulated.", least=2, most=5_000)
     processes: int = setting(INTEGER, "2", "Processes that they live in.", least=1, most=16)
@@ -45,18 +45,18 @@ class SimulationSettings:
     spread: float = setting(DURATION, "5s", "Over how long the agents start.", most=300)
     database: str | None = setting(TEXT, None, "An empty PostgreSQL database for control; else an SQLite file.")
     folder: Path | None = setting(PATH, None, "Where everything is kept for the time being; default: a temporary one.")
-    quick: bool = setting(SWITCH, "off", "The shortest steps only: to see that it works.")
+    quick: bool = setting(SWITCH, "off", "Run only the shortest steps, as a smoke test.")
     only: tuple[str, ...] = setting(TEXT, None, "Run only the steps of these names.", many=True)
     json: Path | None = setting(PATH, None, "Write every figure to this file.")
 
 
 def run(settings: SimulationSettings) -> int:
-    """Simulate, print the table; 0 when no target was missed. Raises BadSettings, SimulationFailed."""
+    """Run and print the table. Returns 0 if all targets were met. Raises BadSettings, SimulationFailed."""
     if unknown := set(settings.only).difference(STEPS):
-        raise BadSettings("only", f"no step is named {', '.join(sorted(unknown))}; there is {', '.join(STEPS)}")
+        raise BadSettings("only", f"there is no step {', '.join(sorted(unknown))}; the steps are {', '.join(STEPS)}")
     chosen = ["joins", *settings.only] if settings.only else QUICK if settings.quick else list(STEPS)
     console = Console(width=None if sys.stdout.isatty() else 140)
-    open_files()
+    raise_file_limit()
     with _folder(settings.folder) as folder, _folder(MEMORY) as disks, console.status("") as bar:
         steps = [name for name in STEPS if name in chosen]
         figures = asyncio.run(simulated(folder, disks, settings, steps, bar.update))
@@ -64,9 +64,9 @@ def run(settings: SimulationSettings) -> int:
     told = machine.facts()
     console.print("\n".join(f"{name}: {text}" for name, text in told.items()), style="dim", highlight=False)
     if settings.json is not None:
-        rows = [asdict(figure) | {"missed": figure.missed} for figure in figures]
+        rows = [asdict(figure) | {"missed": figure.is_missed} for figure in figures]
         settings.json.write_text(json.dumps({"machine": told, "figures": rows}, indent=1) + "\n")
-    return 1 if any(figure.missed for figure in figures) else 0
+    return 1 if any(figure.is_missed for figure in figures) else 0
 
 
 @contextlib.contextmanager
@@ -79,9 +79,9 @@ def _folder(place: Path | None) -> Iterator[Path]:
 async def simulated(
     folder: Path, disks: Path, settings: SimulationSettings, steps: Sequence[str], say: Callable[[str], object]
 ) -> list[Figure]:
-    """The figures of these steps. Raises SimulationFailed."""
+    """Run the steps and return their figures. Raises SimulationFailed."""
     shields = max(1, settings.agents // 50)
-    fleet = Fleet(
+    fleet = SimulatedFleet(
         settings.agents,
         settings.processes,
         shields,
@@ -100,24 +100,24 @@ async def simulated(
     except ExceptionGroup as group:  # the task group's wrapping
         raise (group.exceptions[0] if len(group.exceptions) == 1 else group) from None
     except TimeoutError:
-        raise SimulationFailed(f"the simulation was not over after {MAX_SECONDS:g} s") from None
+        raise SimulationFailed(f"the simulation did not finish within {MAX_SECONDS:g} s") from None
     return figures
 
 
 def table(title: str, figures: Sequence[Figure]) -> Table:
-    """As it is printed."""
+    """The table of figures."""
     made = Table(title=title, title_justify="left")
     for name in ("what", "measured", "target", "", "note"):
         made.add_column(name, justify="right" if name in ("measured", "target") else "left", overflow="fold")
     for figure in figures:
-        verdict = "" if figure.target is None else "[red]missed[/]" if figure.missed else "[green]met[/]"
+        verdict = "" if figure.target is None else "[red]missed[/]" if figure.is_missed else "[green]met[/]"
         target = "" if figure.target is None else shown(figure.target, figure.unit)
         made.add_row(figure.name, shown(figure.value, figure.unit), target, verdict, figure.note)
     return made
 
 
 def shown(value: float | None, unit: str) -> str:
-    """A figure for people."""
+    """Format a figure; `value` None if it was not measured."""
     if value is None:
         return "never"
     text = f"{value:.2f}".rstrip("0").rstrip(".") if value < 100 else f"{value:,.0f}"
@@ -125,7 +125,7 @@ def shown(value: float | None, unit: str) -> str:
 
 
 def main() -> int:
-    """Read the command line and run. SIGTERM ends it as Ctrl-C does: no process and no folder is left."""
+    """Read the command line and run. SIGTERM ends it like Ctrl-C, without leftover processes or folders."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     return command(
         SimulationSettings,

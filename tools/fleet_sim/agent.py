@@ -1,8 +1,7 @@
-"""Agents of the simulated fleet: edges reduced to what control sees of them.
+"""Agents of the simulated fleet: edges without a cache, as control sees them.
 
-The stream, what becomes of an update, the signed state on disk and the jobs are the edge's own code; behind them lies
-no cache, a purge finds nothing, and what an agent reports of its viewers is made up. Settings decide how it fares: see
-`REFUSED` and `HARMFUL`.
+Stream, updates, signed state on disk and jobs are the edge's own code. There is no cache, so purges find nothing, and
+reports are invented. Settings determine the behaviour: see `REFUSED_SETTINGS` and `HARMFUL_SETTINGS`.
 """
 
 from __future__ import annotations
@@ -31,21 +30,21 @@ from kernel.heavy_hitters import HALF_LIFE
 from rpc.edge_stream import EdgeStream
 from rpc.identity_file import Credentials
 
-REFUSED = {"default_ttl": "666s"}
+REFUSED_SETTINGS = {"default_ttl": "666s"}
 """Settings that every agent refuses."""
-HARMFUL = {"default_ttl": "667s"}
-"""Settings with which every agent answers a third of its requests with errors."""
-SECONDS = 2.0
-REQUESTS = 200
-"""A report: so many requests in so many seconds, each of a segment of `SEGMENT` bytes."""
-SEGMENT = 1_000_000
+HARMFUL_SETTINGS = {"default_ttl": "667s"}
+"""Settings with which every agent reports errors for a third of its requests."""
+REPORT_SECONDS = 2.0
+REPORT_REQUESTS = 200
+"""Each report covers REPORT_REQUESTS requests of SEGMENT_BYTES in REPORT_SECONDS."""
+SEGMENT_BYTES = 1_000_000
 RENDITION_BYTES = 2_000_000_000
-IN_SUM = REQUESTS / SECONDS * HALF_LIFE / 0.6931
-"""Requests in a faded sum that has gone on for long."""
+DECAYED_REQUESTS = REPORT_REQUESTS / REPORT_SECONDS * HALF_LIFE / 0.6931
+"""The steady state of the decayed sum of an agent's requests."""
 
 
-class Event(NamedTuple):
-    """What happened to an agent, at `at` (seconds of the machine's monotonic clock, the same in all processes)."""
+class AgentEvent(NamedTuple):
+    """An event of an agent at `at` (seconds of the monotonic clock, which all processes share)."""
 
     kind: str
     agent: str
@@ -55,39 +54,39 @@ class Event(NamedTuple):
 
 
 @dataclass(slots=True)
-class World:
-    """What the agents of a process share. `rising`: a title, its share of all requests, since when."""
+class SharedWorld:
+    """The state shared by the agents of a process. `rising` is (title, its share of all requests, since when)."""
 
     clock: Clock
     control: list[str]
-    say: Callable[[Event], object]
+    emit: Callable[[AgentEvent], object]
     popular: tuple[Popular, ...] = ()
     rising: tuple[str, float, float] | None = None
     connects: int = field(default=0)
 
-    def taken(self) -> tuple[Popular, ...]:
-        """What viewers take of each rendition: faded sums."""
+    def popularity(self) -> tuple[Popular, ...]:
+        """The decayed sums of the requests for each rendition."""
         if self.rising is None:
             return self.popular
         title, share, since = self.rising
-        requests = IN_SUM * share * (1 - 0.5 ** ((self.clock.mono() - since) / HALF_LIFE))
-        return (Popular(title, "v/1080p", requests * SEGMENT, requests, RENDITION_BYTES), *self.popular)
+        requests = DECAYED_REQUESTS * share * (1 - 0.5 ** ((self.clock.mono() - since) / HALF_LIFE))
+        return (Popular(title, "v/1080p", requests * SEGMENT_BYTES, requests, RENDITION_BYTES), *self.popular)
 
 
 def zipf(titles: int) -> tuple[Popular, ...]:
-    """A steady taste: the n-th title is taken 1/n as often as the first."""
+    """A Zipf distribution of requests: the n-th title gets 1/n of the first one's."""
     total = sum(1 / rank for rank in range(1, titles + 1))
-    shares = [IN_SUM / rank / total for rank in range(1, titles + 1)]
+    shares = [DECAYED_REQUESTS / rank / total for rank in range(1, titles + 1)]
     return tuple(
-        Popular(f"film-{rank}", "v/1080p", share * SEGMENT, share, RENDITION_BYTES)
+        Popular(f"film-{rank}", "v/1080p", share * SEGMENT_BYTES, share, RENDITION_BYTES)
         for rank, share in enumerate(shares, 1)
     )
 
 
 class Agent:
-    """One of them. `run` is one task, as the life of a process."""
+    """One simulated edge; `run` is its task."""
 
-    def __init__(self, hello: Hello, credentials: Credentials, folder: Path, world: World, jitter: float) -> None:
+    def __init__(self, hello: Hello, credentials: Credentials, folder: Path, world: SharedWorld, jitter: float) -> None:
         self.id = hello.id
         self._world = world
         self._credentials = credentials
@@ -101,8 +100,10 @@ class Agent:
             world.control,
             folder,
             world.clock,
-            self._take,
-            callbacks=ControlCallbacks(_accepts, self.jobs.enqueue, self.jobs.version, self._report, self._connected),
+            self.apply_state,
+            callbacks=ControlCallbacks(
+                refuse_settings, self.jobs.enqueue, self.jobs.version, self.make_report, self._connected
+            ),
             connect=self._connect,
             store=SignedState(folder, hello.id, lambda: credentials.authority, jitter),
         )
@@ -110,67 +111,70 @@ class Agent:
         self.jobs.is_connected = lambda: self.subscriber.is_connected
 
     async def run(self) -> None:
-        """For ever."""
+        """Run for ever."""
         await self.jobs.load_checkpoint()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.jobs.run())
             tasks.create_task(self.subscriber.run())
 
-    def _say(self, kind: str, number: int = 0, text: str = "") -> None:
-        self._world.say(Event(kind, self.id, self._world.clock.mono(), number, text))
+    def _emit(self, kind: str, number: int = 0, text: str = "") -> None:
+        self._world.emit(AgentEvent(kind, self.id, self._world.clock.mono(), number, text))
 
-    async def _connect(self, address: str) -> _Told:
+    async def _connect(self, address: str) -> _RecordingStream:
         self._world.connects += 1
         try:
-            return _Told(await EdgeStream.connect(address, self._credentials), self._said)
+            return _RecordingStream(await EdgeStream.connect(address, self._credentials), self._record_sent)
         except UpstreamFailed as error:
-            self._say("failed", text=str(error))
+            self._emit("failed", text=str(error))
             raise
 
     def _connected(self) -> None:
         self.jobs.on_connected()
-        self._say("connected")
+        self._emit("connected")
 
-    def _said(self, message: FromEdge) -> None:
-        """It went out."""
+    def _record_sent(self, message: FromEdge) -> None:
+        """Emit events for messages that were sent to control."""
         match message:
             case Applied() if self._applied.get(message.resource) != message.version.number:
                 self._applied[message.resource] = message.version.number
-                self._say(f"applied {message.resource}", message.version.number, message.status)
+                self._emit(f"applied {message.resource}", message.version.number, message.status)
             case Nack():
-                self._say(f"nack {message.type}", message.version.number, message.error)
+                self._emit(f"nack {message.type}", message.version.number, message.error)
             case _:
                 pass
 
-    def _take(self, state: FleetState) -> None:
+    def apply_state(self, state: FleetState) -> None:
+        """Emit events if the settings or the hot titles changed."""
         settings = state.documents.get(SETTINGS, {}).get("default_ttl", "")
         if settings != self._settings:
             self._settings = settings
-            self._say("settings", text=str(settings))
+            self._emit("settings", text=str(settings))
         hot = state.documents.get(HOT)
         titles = () if hot is None else tuple(sorted({row.content_id for row in parse_hot(hot)}))
         if titles != self._hot:
             self._hot = titles
-            self._say("hot", len(titles), " ".join(titles))
+            self._emit("hot", len(titles), " ".join(titles))
 
-    def _report(self) -> Report:
-        bad = self._settings == HARMFUL["default_ttl"]
+    def make_report(self) -> Report:
+        """The agent's report of its invented viewers."""
+        bad = self._settings == HARMFUL_SETTINGS["default_ttl"]
         return Report(
-            SECONDS,
-            requests=REQUESTS,
-            hits=REQUESTS * 19 // 20,
-            errors=REQUESTS // 3 if bad else 0,
-            bytes_sent=REQUESTS * SEGMENT,
-            connections=REQUESTS // 2,
+            REPORT_SECONDS,
+            requests=REPORT_REQUESTS,
+            hits=REPORT_REQUESTS * 19 // 20,
+            errors=REPORT_REQUESTS // 3 if bad else 0,
+            bytes_sent=REPORT_REQUESTS * SEGMENT_BYTES,
+            connections=REPORT_REQUESTS // 2,
             loop_delay=0.001,
             slow=0.02,
-            popular=self._world.taken(),
+            popular=self._world.popularity(),
         )
 
 
-def _accepts(state: FleetState) -> None:
-    if state.documents.get(SETTINGS, {}).get("default_ttl") == REFUSED["default_ttl"]:
-        raise BadSettings("default_ttl", "the simulation says that no agent can follow it")
+def refuse_settings(state: FleetState) -> None:
+    """Raise BadSettings if the state has REFUSED_SETTINGS."""
+    if state.documents.get(SETTINGS, {}).get("default_ttl") == REFUSED_SETTINGS["default_ttl"]:
+        raise BadSettings("default_ttl", "refused by the simulation")
 
 
 async def _purge(_: Purge) -> Purged:
@@ -182,8 +186,8 @@ def _prefetch(url: str, done: OnPrefetched) -> bool:
     return True
 
 
-class _Told:
-    """A connection that tells what was said over it."""
+class _RecordingStream:
+    """A connection that calls `said` for each message sent."""
 
     def __init__(self, link: EdgeStream, said: Callable[[FromEdge], object]) -> None:
         self._link = link

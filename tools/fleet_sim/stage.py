@@ -1,4 +1,4 @@
-"""What the simulated fleet runs on: a real control process, crowds of agents in others, and what they tell."""
+"""The processes of the simulation: a real control, processes of agents, and the log of their events."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from control.trust.authority import Authority
 from kernel.errors import MatineeError
 from system.clock import SystemClock
 from tools.bench.processes import cpu_seconds
-from tools.fleet_sim.agent import Event
-from tools.fleet_sim.crowd import Plan, request_of
+from tools.fleet_sim.agent import AgentEvent
+from tools.fleet_sim.crowd import CrowdPlan, make_certificate_request
 from tools.up.ports import why_not_free
 
 HOST = "127.0.0.1"
 LIFE = 86_400.0
 PORTS = (20_000, 32_000)
-"""Below those from which the kernel takes the agents' own: a control that comes back finds its port free."""
+"""Below the kernel's ephemeral ports, which the agents use: a restarted control finds its port free."""
 START_WITHIN = 60.0
 STOP_WITHIN = 5.0
 MAX_LINE = 16 << 20
@@ -41,12 +41,12 @@ REGIONS = ("eu", "us", "ap", "sa", "af")
 
 
 class SimulationFailed(MatineeError):
-    """The simulation could not be run: its figures would mean nothing."""
+    """The simulation could not run, so it has no figures."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
-    """How large the simulation is. `shields` of the agents are shields; `rows`: renditions in each report."""
+class SimulatedFleet:
+    """The size of the simulation. `shields` of the agents are shields; `rows`: renditions per report."""
 
     agents: int
     processes: int
@@ -56,10 +56,10 @@ class Fleet:
     spread: float
     database: str | None = None
     disks: Path | None = None
-    """Where the agents keep their states; else beside control's."""
+    """The folder of the agents' states; None: next to control's."""
 
-    def who(self) -> list[dict[str, str]]:
-        """Id, role and region of each."""
+    def identities(self) -> list[dict[str, str]]:
+        """The id, role and region of each agent."""
         return [
             {
                 "id": f"s{n}" if n < self.shields else f"e{n}",
@@ -71,31 +71,31 @@ class Fleet:
 
 
 class EventLog:
-    """What the agents have told. `latest` by kind and agent."""
+    """The events of all agents; `latest` by kind and agent."""
 
     def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.latest: dict[str, dict[str, Event]] = {}
+        self.events: list[AgentEvent] = []
+        self.latest: dict[str, dict[str, AgentEvent]] = {}
         self._news = asyncio.Event()
 
-    def take(self, told: Iterable[Sequence[Any]]) -> None:
-        """Events of a crowd."""
+    def record(self, told: Iterable[Sequence[Any]]) -> None:
+        """Record events of a process of agents."""
         for one in told:
-            event = Event(*one)
+            event = AgentEvent(*one)
             self.events.append(event)
             self.latest.setdefault(event.kind, {})[event.agent] = event
         self._news.set()
 
-    def of(self, kind: str) -> dict[str, Event]:
-        """The latest of a kind by agent."""
+    def latest_of(self, kind: str) -> dict[str, AgentEvent]:
+        """The latest event of a kind, by agent."""
         return self.latest.get(kind, {})
 
-    def since(self, kind: str, at: float) -> list[Event]:
-        """All of a kind since a moment."""
+    def since(self, kind: str, at: float) -> list[AgentEvent]:
+        """All events of a kind since `at`."""
         return [event for event in self.events if event.kind == kind and event.at >= at]
 
-    async def until(self, so: Callable[[], bool], seconds: float) -> bool:
-        """Wait until it is so; False when it is not within so many seconds."""
+    async def wait_until(self, so: Callable[[], bool], seconds: float) -> bool:
+        """Wait until `so()` is true. Returns False after `seconds`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not so():
@@ -105,11 +105,11 @@ class EventLog:
 
 
 @dataclass(slots=True)
-class Stage:
-    """Everything that runs. `api` asks control's HTTP door."""
+class Simulation:
+    """The running processes. `api` calls control's REST API."""
 
     folder: Path
-    fleet: Fleet
+    fleet: SimulatedFleet
     session: aiohttp.ClientSession
     tasks: asyncio.TaskGroup
     port: int
@@ -118,16 +118,16 @@ class Stage:
     control: asyncio.subprocess.Process | None = None
     crowds: list[asyncio.subprocess.Process] = field(default_factory=list)
     peak: int = 0
-    """The most bytes of memory that control had."""
+    """The peak memory of control in bytes."""
 
     @property
     def pid(self) -> int:
-        """Control's."""
+        """The process id of control."""
         assert self.control is not None  # noqa: S101 (it runs; for the types)
         return self.control.pid
 
     async def start_control(self) -> float:
-        """Start control; the seconds until it serves. Raises SimulationFailed."""
+        """Start control. Returns the seconds until it serves. Raises SimulationFailed."""
         began = time.monotonic()
         settings = [
             "control", "--listen", f"{HOST}:{self.port}", "--admin", f"{HOST}:{self.admin}", "--tls", "required",
@@ -146,14 +146,14 @@ class Stage:
         return time.monotonic() - began
 
     async def kill_control(self) -> None:
-        """As a power cut does."""
-        self.weigh()
+        """Kill control, as a power cut would."""
+        self.record_memory()
         assert self.control is not None  # noqa: S101 (it runs; for the types)
         self.control.kill()
         await self.control.wait()
 
-    async def start_crowds(self, plans: Sequence[Plan]) -> None:
-        """The agents' processes."""
+    async def start_crowds(self, plans: Sequence[CrowdPlan]) -> None:
+        """Start the processes of agents."""
         for number, plan in enumerate(plans):
             file = self.folder / f"crowd-{number}.json"
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -161,7 +161,7 @@ class Stage:
                 json.dump(asdict(plan), made)
             crowd = await self._spawn("tools.fleet_sim.crowd", str(file), log=f"crowd-{number}.log")
             self.crowds.append(crowd)
-            self.tasks.create_task(self._hear(crowd))
+            self.tasks.create_task(self._read_events(crowd))
 
     async def _spawn(self, module: str, *arguments: str, log: str) -> asyncio.subprocess.Process:
         with (self.folder / log).open("ab") as errors:
@@ -171,18 +171,18 @@ class Stage:
                 start_new_session=True,
             )  # fmt: skip
 
-    async def _hear(self, crowd: asyncio.subprocess.Process) -> None:
+    async def _read_events(self, crowd: asyncio.subprocess.Process) -> None:
         while line := await _stdout(crowd).readline():
-            self.ledger.take(json.loads(line))
+            self.ledger.record(json.loads(line))
 
-    def tell(self, said: dict[str, Any]) -> None:
-        """Say something to all crowds."""
+    def send_to_agents(self, said: dict[str, Any]) -> None:
+        """Send a command to all processes of agents."""
         for crowd in self.crowds:
             assert crowd.stdin is not None  # noqa: S101 (it is a pipe; for the types)
             crowd.stdin.write(json.dumps(said).encode() + b"\n")
 
     async def api(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """What control answers. Raises SimulationFailed."""
+        """Control's response to a request. Raises SimulationFailed."""
         key = (self.folder / "control" / "api-key").read_text(encoding="utf-8").strip()
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         try:
@@ -196,7 +196,7 @@ class Stage:
         return told
 
     async def edges(self) -> dict[str, dict[str, Any]]:
-        """All that control shows of each agent."""
+        """Control's view of each agent, by id."""
         found: dict[str, dict[str, Any]] = {}
         cursor: str | None = ""
         while cursor is not None:
@@ -205,19 +205,19 @@ class Stage:
             cursor = page["next"]
         return found
 
-    def weigh(self) -> None:
-        """Note control's peak of memory."""
+    def record_memory(self) -> None:
+        """Update control's peak memory."""
         with contextlib.suppress(OSError):
             told = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
             kib = next(line for line in told.splitlines() if line.startswith("VmHWM:")).split()[1]
             self.peak = max(self.peak, int(kib) * 1024)
 
-    def cpu(self) -> float:
+    def control_cpu(self) -> float:
         """CPU seconds that control has used."""
         return cpu_seconds(self.pid)
 
     async def close(self) -> None:
-        """End every process, at once."""
+        """Kill every process."""
         running = [one for one in (self.control, *self.crowds) if one is not None and one.returncode is None]
         for one in running:
             with contextlib.suppress(ProcessLookupError):
@@ -226,8 +226,8 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_up(folder: Path, fleet: Fleet, say: Callable[[str], object]) -> AsyncIterator[Stage]:
-    """Control with the fleet enrolled, running, and the agents starting; all of it ends with the block."""
+async def set_up(folder: Path, fleet: SimulatedFleet, say: Callable[[str], object]) -> AsyncIterator[Simulation]:
+    """Enrol the fleet, run control, start the agents; leaving the block ends all of them."""
     say("certificates for all agents")
     (folder / "control").mkdir(parents=True, mode=0o700)
     who, authority = await _enrolled(folder, fleet)
@@ -235,29 +235,26 @@ async def set_up(folder: Path, fleet: Fleet, say: Callable[[str], object]) -> As
     disks = fleet.disks or folder / "agents"
     async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as tasks:
         port, admin = _ports(2)
-        stage = Stage(folder, fleet, session, tasks, port, admin)
+        stage = Simulation(folder, fleet, session, tasks, port, admin)
         try:
             say("control starts")
             await stage.start_control()
             say("agents start")
-            await stage.start_crowds(
-                [
-                    Plan([f"{HOST}:{port}"], str(disks), authority, who[n :: fleet.processes], fleet.rows, fleet.spread)
-                    for n in range(fleet.processes)
-                ]
-            )
+            control, groups = [f"{HOST}:{port}"], [who[n :: fleet.processes] for n in range(fleet.processes)]
+            plans = [CrowdPlan(control, str(disks), authority, group, fleet.rows, fleet.spread) for group in groups]
+            await stage.start_crowds(plans)
             yield stage
         finally:
             await stage.close()
 
 
-async def _enrolled(folder: Path, fleet: Fleet) -> tuple[list[dict[str, str]], str]:
-    """The agents with their certificates, enrolled in control's database; and the authority. A few titles too."""
+async def _enrolled(folder: Path, fleet: SimulatedFleet) -> tuple[list[dict[str, str]], str]:
+    """Enrol the agents in control's database, and add titles. Returns (agents with certificates, authority)."""
     now = SystemClock.wall()
     authority = Authority.open(folder / "control" / "ca", now)
     who = []
-    for one in fleet.who():
-        key, asked = request_of(one["id"])
+    for one in fleet.identities():
+        key, asked = make_certificate_request(one["id"])
         chain = authority.issue(asked, one["id"], one["role"], now, LIFE)
         who.append(one | {"key": key.decode(), "chain": chain.decode()})
 

@@ -1,1 +1,1 @@
-"""`matinee replay`: the edge's cache over a trace of requests."""
+"""`matinee replay`: replay a trace of requests through the edge's cache."""

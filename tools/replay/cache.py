@@ -1,4 +1,4 @@
-"""The edge's own cache with nothing in it: the same tiers, books and policies, but bodies have only a length.
+"""The edge's own cache without bodies: the same tiers, indexes and policies, but bodies have only a length.
 
 `cache.cache.SegmentCache` runs as it does in an edge; its files are never written (`CountingDiskTier`), its bodies
 hold no bytes (`SizeOnlyBody`), and the work of an edge's threads runs at the end of each request (`InlineTasks`).
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class SizeOnlyBody(MemoryFile):
-    """A body of some length and no bytes."""
+    """A body with a length but no bytes."""
 
     __slots__ = ()
 
@@ -43,23 +43,23 @@ class SizeOnlyBody(MemoryFile):
 
 
 class CountingDiskTier(DiskTier):
-    """A disk tier that keeps the books and touches no disk."""
+    """A disk tier that accounts for its objects but never touches a disk."""
 
     def __init__(self, budget: int, policy: Policy[Entry], admission: Admission) -> None:
         super().__init__(Path(), budget, policy, admission)
         self._heads: dict[str, Head] = {}
 
     def write(self, name: str, head: Head, body: Body, now: float | None = None) -> None:
-        """The cache counts it."""
+        """Do nothing: the tier's index counts the object."""
         del body, now
         self._heads[name] = head
 
     def read(self, wanted: FileOf) -> tuple[Head, Body]:
-        """What is in the books is there."""
+        """The object from the index."""
         return self._heads[wanted.name], _LOADED
 
     def unlink(self, names: list[str]) -> set[str]:
-        """There is no file."""
+        """Do nothing: there are no files."""
         for name in names:
             self._heads.pop(name, None)
         return set()
@@ -70,25 +70,25 @@ _LOADED = SizeOnlyBody(0)
 
 def _served(body: Body | None) -> None:
     if body is None:
-        raise Bug("the ledger lost an object")
+        raise Bug("the index of the disk tier lost an object")
 
 
 class InlineTasks:
-    """`cache.tasks.Workshop`, and a clock that stands still: work begun is done by `run_pending`, in its order."""
+    """A task runner and a stopped clock for the cache: `run_pending` runs all spawned work in order."""
 
     def __init__(self) -> None:
         self._work: deque[Coroutine[Any, Any, None]] = deque()
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """Done where it is asked for."""
+        """Run the work at once."""
         return work()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Done by the next `run_pending`."""
+        """Queue the work for the next `run_pending`."""
         self._work.append(work)
 
     def run_pending(self) -> None:
-        """Do all work. Bug when some of it waits for anything but this bench."""
+        """Run all queued work. Raises Bug if any of it waits for something else."""
         while self._work:
             work = self._work.popleft()
             try:
@@ -99,19 +99,19 @@ class InlineTasks:
             raise Bug("the cache waits for something that a replay does not have")
 
     def wall(self) -> float:
-        """The replay knows no freshness: nothing expires."""
+        """Always the same time: a replay has no freshness, nothing expires."""
         return 0.0
 
     mono = wall
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
-        """Nothing is ever due."""
+        """Raises Bug: in a replay nothing may wait for a timer."""
         raise Bug(f"the cache waits {delay} s to call {callback}, in a replay")
 
 
 @dataclass(slots=True)
 class ReplayCounts:
-    """What the requests came to."""
+    """Counts of the replayed requests."""
 
     requests: int = 0
     bytes: int = 0
@@ -122,7 +122,7 @@ class ReplayCounts:
 
 
 class Replay:
-    """A cache of `ram` and `disk` bytes (0: no disk tier) that requests are put through one after another."""
+    """A cache of `ram` and `disk` bytes (0: no disk tier) for sequential requests."""
 
     def __init__(self, ram: int, disk: int, policy: str, admission: str, tuning: S3FifoTuning = DEFAULT) -> None:
         make = POLICIES[policy]
@@ -138,7 +138,7 @@ class Replay:
         return self._cache.counts.disk_written_bytes
 
     def request(self, key: bytes, size: int) -> None:
-        """One GET of an object, answered in full before the next: a hit from RAM, from disk, or a fill."""
+        """Run one GET to its end: a hit from RAM, a hit from disk, or a fill."""
         cache, tally = self._cache, self.tally
         tally.requests += 1
         tally.bytes += size

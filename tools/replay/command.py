@@ -1,4 +1,4 @@
-"""`matinee replay TRACE`: the cache of an edge over a trace of requests, and what it would have saved.
+"""`matinee replay TRACE`: replay a trace of requests through the edge's cache, and print its miss ratios.
 
 TRACE is a file, packed by gzip or not, with a line `time,obj_id,obj_size` for each request (a header is optional). The
 requests go one after another through the edge's own cache code, which starts empty: a hit is one from RAM or disk,
@@ -22,7 +22,7 @@ from tools.replay.cache import Replay
 from tools.replay.trace import LineError, read_trace
 
 SHOW_EVERY = 20_000
-"""Requests between two movements of the bar."""
+"""Requests between two updates of the progress bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ SETTINGS = ReplaySettings
 
 
 def run(settings: ReplaySettings, trace: str) -> int:
-    """Replay TRACE and print the figures as JSON; 1 when a line of it was bad (the good ones are counted)."""
+    """Replay TRACE and print the figures as JSON. Returns 1 if any line was invalid; the valid ones are replayed."""
     tuning = S3FifoTuning(settings.small_share, settings.promote_after)
     replay = Replay(settings.ram, settings.disk, settings.policy, settings.admission, tuning)
     with open_import_file(trace) as source:
@@ -68,15 +68,15 @@ def run(settings: ReplaySettings, trace: str) -> int:
                 since = 0
                 source.show_progress(f"{replay.tally.requests:,} requests")
         if faults.count:
-            source.print_line(f"{faults.count} bad lines were left out")
+            source.print_line(f"skipped {faults.count} invalid lines")
     if not replay.tally.requests:
-        raise MatineeError(f"{trace}: holds no requests")
+        raise MatineeError(f"{trace}: contains no requests")
     print(json.dumps(report(replay), indent=2))
     return 1 if faults.count else 0
 
 
 def report(replay: Replay) -> dict[str, int | float]:
-    """The figures by the names they are printed with; ratios are shares of all requests, and of all bytes."""
+    """The figures by name; miss ratios are shares of all requests, or of all bytes."""
     tally = replay.tally
     return {
         "requests": tally.requests,

@@ -1,4 +1,4 @@
-"""A trace of requests, `time,obj_id,obj_size` a line, read as a stream; a bad line is told by its number and field."""
+"""Stream a trace of requests with lines `time,obj_id,obj_size`; invalid lines are reported by number and field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_BYTES = 10**15
 
 
 class LineError(NamedTuple):
-    """What is wrong with a line; `field` is empty where it is the line as a whole."""
+    """Why a line is invalid; `field` is "" for the whole line."""
 
     line: int
     field: str
@@ -25,7 +25,7 @@ class LineError(NamedTuple):
 
 
 def read_trace(stream: BinaryIO) -> Iterator[tuple[bytes, int] | LineError]:
-    """(object's id, its bytes) of each request, or what is wrong with the line.
+    """Yield (object id, size in bytes) of each request, or the error of an invalid line.
 
     Empty lines and a header in line 1 are passed over. Lines are counted from 1 and read up to `MAX_LINE_LENGTH` bytes.
     """
@@ -54,10 +54,10 @@ def _is_header(fields: list[bytes]) -> bool:
 
 
 def _parse(fields: list[bytes], number: int) -> tuple[bytes, int] | LineError:
-    """A line that is not plainly a request: the rare form of one, or which field is wrong."""
+    """Parse a line that the fast pattern does not match: a valid but unusual one, or an error naming the field."""
     if len(fields) != len(FIELDS):
         count = f"{len(fields)} field" + "s" * (len(fields) != 1)
-        return LineError(number, "", f"has {count}, not the three of {','.join(FIELDS)}")
+        return LineError(number, "", f"has {count} instead of three: {','.join(FIELDS)}")
     when, object_id, size = fields
     if not _TIME.fullmatch(when):
         return LineError(number, "time", f"{_shown(when)} is not a number of seconds")
@@ -66,7 +66,7 @@ def _parse(fields: list[bytes], number: int) -> tuple[bytes, int] | LineError:
     if not re.fullmatch(rb"[0-9]+", size):
         return LineError(number, "obj_size", f"{_shown(size)} is not a whole number of bytes")
     if int(size[:20]) >= _MAX_BYTES:
-        return LineError(number, "obj_size", f"{_shown(size)} is no size of an object")
+        return LineError(number, "obj_size", f"{_shown(size)} is not a valid size of an object")
     return object_id, int(size)
 
 

@@ -1,4 +1,4 @@
-"""`matinee token keygen`: a new signing key (Ed25519), and its public part in a JWKS for the edges."""
+"""`matinee token keygen`: generate an Ed25519 signing key, and its key set (JWKS) for the edges."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from system.durable_files import replace_file
 
 @dataclass(frozen=True, slots=True)
 class KeygenSettings:
-    """Where the two halves of the key go."""
+    """`matinee token keygen`."""
 
     out: Path = setting(PATH, None, "File for the private key (PEM, mode 0600); must not exist yet.", required=True)
     kid: str = setting(TEXT, None, "Name of the key in tokens and key sets.", required=True)
@@ -28,7 +28,7 @@ SETTINGS = KeygenSettings
 
 
 def run(settings: KeygenSettings) -> int:
-    """Make the key; the key set is written first, so that no token is signed which no edge can verify."""
+    """Generate the key. Writes the key set first, so that no token exists that no edge can verify."""
     try:
         check_kid(settings.kid)
     except ValueError as error:
@@ -44,7 +44,7 @@ def run(settings: KeygenSettings) -> int:
         except ValueError as error:
             raise BadSettings("jwks", str(error), f"file {settings.jwks}") from None
     elif os.path.lexists(settings.jwks):
-        raise BadSettings("jwks", "exists already; --add puts the new key beside the others", f"file {settings.jwks}")
+        raise BadSettings("jwks", "exists already; use --add to add the new key to it", f"file {settings.jwks}")
     _write(settings.jwks, (json.dumps(jwks, indent=2) + "\n").encode(), 0o644, "jwks")
     _write(settings.out, pem, 0o600, "out")
     print(f"private key {settings.out}\npublic keys {settings.jwks}", flush=True)

@@ -1,4 +1,4 @@
-"""`matinee token mint`: a viewer's token for a title, printed and nothing else."""
+"""`matinee token mint`: mint a viewer's token for a title, and print only the token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_KEY_FILE_SIZE = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class MintSettings:
-    """What the token says, and the key that signs it."""
+    """`matinee token mint`."""
 
     key: Path = setting(PATH, None, "File with the private key: PEM of Ed25519 or EC P-256.", required=True)
     kid: str = setting(TEXT, None, "Name of the key in the edges' key set.", required=True)
@@ -39,7 +39,7 @@ SETTINGS = MintSettings
 
 
 def run(settings: MintSettings) -> int:
-    """Print the token; BadSettings names what cannot be signed."""
+    """Print the token. Raises BadSettings naming the invalid setting."""
     key = read_key(settings.key, secret=settings.hs256)
     now = time.time()  # noqa: TID251 (this command's one clock)
     try:
@@ -61,7 +61,7 @@ def run(settings: MintSettings) -> int:
 
 
 def read_key(file: Path, *, secret: bool) -> SigningKey:
-    """The signing key in a file; BadSettings says what is wrong with it and never what is in it."""
+    """Read a signing key. Raises BadSettings, whose message never contains the key."""
     source = f"file {file}"
     try:
         with file.open("rb") as opened:

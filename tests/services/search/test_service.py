@@ -36,8 +36,9 @@ def entry(content_id, title):
 @pytest.fixture
 async def service(tmp_path):
     log = Log()
-    service = SearchService(log, TitleIndex(tmp_path), Counters())
-    service.log = log
+    counters = Counters()
+    service = SearchService(log, TitleIndex(tmp_path), counters)
+    service.log, service.registry = log, counters.registry
     task = asyncio.get_running_loop().create_task(service.run())
     await asyncio.wait_for(service.ready.wait(), 10)
     yield service
@@ -83,4 +84,4 @@ async def test_an_index_that_breaks_is_made_anew(service, until, monkeypatch):
             return False
 
     await until(found)
-    assert service._index.rebuild_count == 2
+    assert service.registry.get_sample_value("matinee_search_rebuilds_total") == 2

@@ -57,7 +57,7 @@ def test_steps_by_name_and_joining_before_them(simulated, monkeypatch, capsys):
     assert run_with(monkeypatch, "--only", "purges") == 0
     assert simulated[0][0][1] == ["joins", "purges"]
     assert run_with(monkeypatch, "--only", "dances") == 2
-    assert "no step is named dances" in capsys.readouterr().err
+    assert "there is no step dances" in capsys.readouterr().err
 
 
 def test_figures_for_people():

@@ -6,7 +6,7 @@ import pytest
 
 from tools.fleet_sim import steps as fleet_sim_steps
 from tools.fleet_sim.__main__ import SimulationSettings, simulated
-from tools.fleet_sim.stage import SimulationFailed, Stage
+from tools.fleet_sim.stage import Simulation, SimulationFailed
 from tools.fleet_sim.steps import Figure, quantile
 
 SMALL = SimulationSettings(
@@ -16,10 +16,10 @@ SMALL = SimulationSettings(
 
 async def test_a_small_fleet_changes_purges_and_comes_back(tmp_path, monkeypatch, alive):
     """Its figures depend on what else this machine does: they are looked at, not held to anything."""
-    monkeypatch.setattr(fleet_sim_steps, "AWAY", 0.1)
+    monkeypatch.setattr(fleet_sim_steps, "CONTROL_DOWN_SECONDS", 0.1)
     pids = []
 
-    async def look(stage: Stage) -> list[Figure]:
+    async def look(stage: Simulation) -> list[Figure]:
         pids.extend([stage.pid, *(crowd.pid for crowd in stage.crowds)])
         with pytest.raises(SimulationFailed, match="no edge 'nobody'"):
             await stage.api("GET", "/v1/edges/nobody")
@@ -30,17 +30,17 @@ async def test_a_small_fleet_changes_purges_and_comes_back(tmp_path, monkeypatch
     figures = await simulated(tmp_path, tmp_path / "disks", SMALL, steps, lambda _: None)
     assert all(figure.value is not None for figure in figures)
     counts = {figure.name: figure.value for figure in figures if not figure.unit}
-    assert counts.pop("attempts that failed once control was there") is not None
+    assert counts.pop("failed connections after control's restart") is not None
     assert set(counts.values()) == {0}
     assert len(pids) == 2
     assert not any(map(alive, pids))
 
 
 def test_targets():
-    assert Figure("x", None, target=1.0).missed
-    assert Figure("x", 1.1, target=1.0).missed
-    assert not Figure("x", 1.0, target=1.0).missed
-    assert not Figure("x", 5.0).missed
+    assert Figure("x", None, target=1.0).is_missed
+    assert Figure("x", 1.1, target=1.0).is_missed
+    assert not Figure("x", 1.0, target=1.0).is_missed
+    assert not Figure("x", 5.0).is_missed
 
 
 def test_quantiles():

@@ -81,14 +81,14 @@ def test_bad_lines_are_named_and_left_out(tmp_path, capsys):
     assert figures["requests"] == 3
     assert f"{path}: line 4: field `time`: 'x' is not a number of seconds" in err
     assert "line 5: field `obj_size`: 'big' is not a whole number of bytes" in err
-    assert "2 bad lines were left out" in err
+    assert "skipped 2 invalid lines" in err
 
 
 @pytest.mark.parametrize("text", ["", "time,obj_id,obj_size\n", "\n\n"])
 def test_a_trace_without_a_request(tmp_path, capsys, text):
     code, figures, err = replayed(capsys, written(tmp_path, text))
     assert (code, figures) == (1, None)
-    assert "holds no requests" in err
+    assert "contains no requests" in err
 
 
 def test_a_trace_that_is_not_there(tmp_path, capsys):

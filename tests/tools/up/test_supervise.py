@@ -95,10 +95,9 @@ async def test_a_crash_is_seen_though_a_grandchild_holds_the_output(tmp_path, sa
 async def test_what_ignores_sigterm_is_killed_with_its_children(tmp_path, said, alive):
     pids = tmp_path / "pids"
     script = f"trap '' TERM; sleep 600 & echo $! > {pids}; echo ready; while :; do wait; done"
-    async with Supervisor(said.append, drain=0) as supervisor:
+    async with Supervisor(said.append, drain=-1.9) as supervisor:  # the grace of two seconds, cut short
         await supervisor.start([shell(tmp_path, "deaf", script)], within=10)
         leader, grandchild = supervisor.pids["deaf"], int(pids.read_text())
-        supervisor._drain = -1.9  # the grace of two seconds, cut short
     await until(lambda: not alive(leader) and not alive(grandchild))
     assert "deaf did not stop" in said[-1]
 
