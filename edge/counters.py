@@ -45,7 +45,7 @@ COUNTERS = (
     Counter("matinee_edge_prefetches_running", "gauge", "Prefetches running now."),
     Counter("matinee_edge_prefetch_watched", "gauge", "Prefetched objects not requested yet."),
     Counter("matinee_edge_hot_rows", "gauge", "Renditions on the hot list from control."),
-    Counter("matinee_edge_outlined_titles", "gauge", "Titles whose order of segments is known."),
+    Counter("matinee_edge_indexed_titles", "gauge", "Titles whose order of segments is known from playlists."),
     Counter("matinee_cache_ram_bytes", "gauge", "Bytes counted in the RAM tier."),
     Counter("matinee_cache_disk_bytes", "gauge", "Bytes counted in the disk tier."),
     Counter("matinee_cache_objects", "gauge", "Objects in the index."),
@@ -77,7 +77,9 @@ COUNTERS = (
     ),
     Counter("matinee_edge_rules_version", "gauge", "Version of the rules in force."),
     Counter("matinee_edge_jobs_total", "counter", "Jobs of control's log done here.", ("kind",)),
-    Counter("matinee_edge_jobs_mark", "gauge", "The number in control's log up to which all purges are done here."),
+    Counter(
+        "matinee_edge_jobs_checkpoint", "gauge", "The number in control's log up to which all purges are done here."
+    ),
     Counter("matinee_edge_catching_up", "gauge", "1 while missed purges are still to be done."),
     Counter("matinee_edge_marked_stale_objects", "gauge", "Objects marked stale, since purges may have been missed."),
 )

@@ -146,7 +146,7 @@ def _of_node(edge: MeasuredEdge) -> dict[str, Number]:
         "matinee_edge_control_connected": int(edge.subscriber is not None and edge.subscriber.is_connected),
         "matinee_edge_rules_version": edge.node.rules.version,
         "matinee_edge_jobs_total": {**edge.jobs.completed} if edge.jobs is not None else {},
-        "matinee_edge_jobs_mark": edge.jobs.version().number if edge.jobs is not None else 0,
+        "matinee_edge_jobs_checkpoint": edge.jobs.version().number if edge.jobs is not None else 0,
         "matinee_edge_catching_up": int(edge.jobs is not None and edge.jobs.is_catching_up),
         "matinee_edge_marked_stale_objects": edge.marked_stale,
     }

@@ -201,6 +201,7 @@ class Subscriber:
         self.last_error = why
 
     async def _receive_update(self, link: ControlConnection, update: Update) -> None:
+        """Put the update in force, then answer it: an ack must not precede the state that it acknowledges."""
         if len(update.resources) > LARGE_UPDATE:
             state, effects = await asyncio.to_thread(self._evaluate, update)
         else:
@@ -210,24 +211,22 @@ class Subscriber:
                 self._callbacks.check_state(state)
             except BadSettings as error:
                 state, effects = self.state, (Nack(SETTINGS, update.version, update.nonce, str(error)),)
-        for effect in effects:
-            match effect:
-                case Changed():
-                    pass  # sent below, after the state is in force
-                case Nack():
-                    self._remember_refusal(effect)
-                case Ack():
-                    self._refused.pop(effect.type, None)
+        answers = [effect for effect in effects if not isinstance(effect, Changed)]
+        for answer in answers:
+            self._remember_answer(answer)
         if state is not self.state:
-            self.state = state
-            self._on_state(state)
-            self._unstored_updates.append(update)
-            self._state_changed.set()
-            log.info("update-in-force", type=update.type, version=update.version.number)
-        for effect in effects:
-            if not isinstance(effect, Changed):
-                await link.send(effect)
-        self._mark_synced(update.type, effects)
+            self._put_in_force(state, update)
+        for answer in answers:
+            await link.send(answer)
+        if not any(isinstance(answer, Nack) and answer.resync for answer in answers):
+            self._mark_synced(update.type)
+
+    def _put_in_force(self, state: FleetState, update: Update) -> None:
+        self.state = state
+        self._on_state(state)
+        self._unstored_updates.append(update)
+        self._state_changed.set()
+        log.info("update-in-force", type=update.type, version=update.version.number)
 
     def _evaluate(self, update: Update) -> tuple[FleetState, tuple[Effect, ...]]:
         """The state after the update, and the effects. An update that is not properly signed changes nothing."""
@@ -241,15 +240,16 @@ class Subscriber:
             return self.state, (Nack(update.type, update.version, update.nonce, why, resync=True),)
         return state, effects
 
-    def _remember_refusal(self, nack: Nack) -> None:
-        if not nack.resync:
-            self._refused[nack.type] = nack.version
-            self.last_error = f"{nack.type} version {nack.version.number} refused: {nack.error}"
-            log.error("update-refused", type=nack.type, version=nack.version.number, error=nack.error)
+    def _remember_answer(self, answer: Ack | Nack) -> None:
+        """A refused version is named at the next connection, so that control does not send it again."""
+        if isinstance(answer, Ack):
+            self._refused.pop(answer.type, None)
+        elif not answer.resync:
+            self._refused[answer.type] = answer.version
+            self.last_error = f"{answer.type} version {answer.version.number} refused: {answer.error}"
+            log.error("update-refused", type=answer.type, version=answer.version.number, error=answer.error)
 
-    def _mark_synced(self, kind: str, effects: tuple[object, ...]) -> None:
-        if any(isinstance(effect, Nack) and effect.resync for effect in effects):
-            return
+    def _mark_synced(self, kind: str) -> None:
         self._synced_types.add(kind)
         if not self.is_connected and self._synced_types >= _NEEDED_TO_SERVE:
             self.is_connected = True

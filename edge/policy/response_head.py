@@ -195,29 +195,33 @@ def rewrite_reference(reference: bytes, viewer: Carried) -> bytes:
     """A URI reference as this viewer needs it. Unchanged if it leads to another title or host, or keeps the token
     already.
     """
-    token, sent = split_token(viewer.target)
+    token, sent_path = split_token(viewer.target)
     if token is None or not _PLAIN.fullmatch(reference):
         return reference
     try:
         parts = urlsplit(reference)
-        led = urljoin(b"http://h" + viewer.upstream, reference if not parts.netloc else parts.path or b"/")
-        path = urlsplit(led).path
+        path = _path_in_title(parts, reference, viewer)
     except ValueError:
         return reference
     before = _origin_prefix(parts, reference, viewer)
-    found = read_target(path)
-    if (
-        before is None
-        or isinstance(found, Refusal)
-        or found.token is not None
-        or found.cdn.content_id != viewer.content
-    ):
+    if path is None or before is None:
         return reference
-    prefix = TOKEN_FOLDER + token
-    if not parts.netloc and urlsplit(urljoin(b"http://h" + prefix + sent, reference)).path == prefix + found.path:
-        return reference  # relative to the path: it keeps the token by itself
+    token_folder = TOKEN_FOLDER + token
+    if not parts.netloc:
+        resolved = urlsplit(urljoin(b"http://h" + token_folder + sent_path, reference)).path
+        if resolved == token_folder + path:
+            return reference  # relative to the path: it keeps the token by itself
     query = b"?" + parts.query if parts.query else b""
-    return before + prefix + found.path + query + (b"#" + parts.fragment if parts.fragment else b"")
+    return before + token_folder + path + query + (b"#" + parts.fragment if parts.fragment else b"")
+
+
+def _path_in_title(parts: SplitResultBytes, reference: bytes, viewer: Carried) -> bytes | None:
+    """The normalised path that the reference leads to; None if it has a token or is outside the viewer's title."""
+    resolved = urljoin(b"http://h" + viewer.upstream, reference if not parts.netloc else parts.path or b"/")
+    target = read_target(urlsplit(resolved).path)
+    if isinstance(target, Refusal) or target.token is not None or target.cdn.content_id != viewer.content:
+        return None
+    return target.path
 
 
 def _origin_prefix(parts: SplitResultBytes, reference: bytes, viewer: Carried) -> bytes | None:

@@ -134,7 +134,7 @@ class PrefetchService:
             "matinee_edge_prefetches_running": len(self.scheduler.running),
             "matinee_edge_prefetch_watched": len(self.accounting),
             "matinee_edge_hot_rows": len(self.hot_list.rows),
-            "matinee_edge_outlined_titles": len(self.segment_index),
+            "matinee_edge_indexed_titles": len(self.segment_index),
         }
 
 
