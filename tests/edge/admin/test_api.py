@@ -27,12 +27,12 @@ class Operator:
         url = f"http://{self.ground.edge.admin_address}{path}"
         async with self.session.request(method, url, data=data, headers=headers) as answer:
             text = await answer.text()
-            told = json.loads(text) if "json" in answer.content_type else {}
+            document = json.loads(text) if "json" in answer.content_type else {}
             if answer.status >= 400:
                 assert answer.content_type == "application/problem+json"
-                assert told["status"] == answer.status
-                assert told["reason"]
-            return answer.status, told, text
+                assert document["status"] == answer.status
+                assert document["reason"]
+            return answer.status, document, text
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ async def test_a_purge_reaches_what_it_names(operator: Operator, purge: dict):
         await operator.ground.gets(SEGMENT)
         await operator.ground.gets("/cdn/eu/t2/v720/1.m4s")
         asked = len(operator.ground.upstream.asked)
-        status, told, _ = await operator.asks("POST", "/purge", purge | {"soft": soft})
+        status, document, _ = await operator.asks("POST", "/purge", purge | {"soft": soft})
         assert status == 200
-        assert told["purged"] >= 1
+        assert document["purged"] >= 1
         await operator.ground.gets(SEGMENT)
         assert len(operator.ground.upstream.asked) == asked + 1
 
@@ -111,9 +111,9 @@ async def test_general_purges_by_absolute_urls(operator: Operator):
     ],
 )
 async def test_what_cannot_be_done_is_said(operator: Operator, path: str, body: object, reason: str):
-    status, told, _ = await operator.asks("POST", path, body)
-    assert (status, told["reason"]) == (400, reason)
-    assert told["detail"]
+    status, document, _ = await operator.asks("POST", path, body)
+    assert (status, document["reason"]) == (400, reason)
+    assert document["detail"]
 
 
 async def test_the_errors_of_the_server_library_are_problems_too(operator: Operator):
@@ -122,7 +122,7 @@ async def test_the_errors_of_the_server_library_are_problems_too(operator: Opera
     assert (await operator.asks("POST", "/purge", b"[" * (5 << 20)))[0] == 413
 
 
-async def test_prefetch_brings_objects_in(operator: Operator):
+async def test_prefetch_fetches_objects(operator: Operator):
     urls = [f"/cdn/eu/t1/v720/{number}.m4s" for number in range(5)]
     assert (await operator.asks("POST", "/prefetch", {"urls": urls}))[0] == 202
     await operator.ground.until(lambda: operator.ground.edge.stats()["objects"] == 5)
@@ -144,7 +144,7 @@ async def test_health_numbers_and_metrics(operator: Operator):
     assert "# HELP matinee_edge_fills_total" in text
 
 
-async def test_draining_is_told_and_finishes(operator: Operator):
+async def test_draining_is_reported_and_finishes(operator: Operator):
     assert (await operator.asks("POST", "/drain"))[0] == 202
     assert (await operator.asks("GET", "/readyz"))[0] == 503
     await operator.ground.clock.advance(1)
@@ -160,6 +160,6 @@ async def test_a_purge_says_what_could_be_neither_removed_nor_marked(operator: O
         return receipt
 
     monkeypatch.setattr(operator.ground.edge.cache, "purge", purge)
-    status, told, _ = await operator.asks("POST", "/purge", {"all": True})
-    assert (status, told["reason"]) == (500, "not-removed")
-    assert "2 files" in told["detail"]
+    status, document, _ = await operator.asks("POST", "/purge", {"all": True})
+    assert (status, document["reason"]) == (500, "not-removed")
+    assert "2 files" in document["detail"]

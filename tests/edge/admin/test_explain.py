@@ -13,12 +13,12 @@ SEGMENT = "/cdn/eu/t1/v720/1.m4s"
 RULES = {"default": "allow", "titles": {"t2": {"allow": ["FR"]}}}
 
 
-async def test_a_url_that_is_not_here_says_whom_it_would_be_fetched_from(tmp_path: Path):
+async def test_an_uncached_url_names_the_upstreams_in_order(tmp_path: Path):
     async with standing(tmp_path, profile="media") as ground:
-        told = explain_url(ground.edge, SEGMENT, "", "")
-        assert (told["stored"], told["next"], told["filling"]) == ([], "fill", False)
-        assert [one["url"] for one in told["upstreams"]] == [f"http://127.0.0.1:{ground.upstream.port}"]
-        assert "refused" not in told
+        result = explain_url(ground.edge, SEGMENT, "", "")
+        assert (result["stored"], result["next"], result["filling"]) == ([], "fill", False)
+        assert [one["url"] for one in result["upstreams"]] == [f"http://127.0.0.1:{ground.upstream.port}"]
+        assert "refused" not in result
         assert ground.upstream.asked == []
 
 
@@ -60,9 +60,9 @@ async def test_an_object_in_slices_says_how_many_are_held(tmp_path: Path):
 async def test_a_refusal_is_named(tmp_path: Path, url: str, country: str, word: str | None):
     (tmp_path / "rules.json").write_text(json.dumps(RULES))
     async with standing(tmp_path, profile="media", rules=str(tmp_path / "rules.json")) as ground:
-        told = explain_url(ground.edge, url, country, "127.0.0.1")
-        assert told.get("refused") == word
-        assert ("sentence" in told) is (word is not None)
+        result = explain_url(ground.edge, url, country, "127.0.0.1")
+        assert result.get("refused") == word
+        assert ("sentence" in result) is (word is not None)
 
 
 @pytest.mark.parametrize(("body", "status"), [({"url": SEGMENT}, 200), ({"url": 5}, 400), ({"x": 1}, 400), ([], 400)])

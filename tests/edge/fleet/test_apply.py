@@ -97,7 +97,7 @@ def test_a_new_epoch_is_taken_though_its_number_is_lower() -> None:
 
 
 @pytest.mark.parametrize(
-    ("resource", "told"),
+    ("resource", "message"),
     [
         (res("title/a", {"allow": ["Germany"]}), "title/a.allow[0]"),
         (res("title/../x", {}), "contentId"),
@@ -110,7 +110,7 @@ def test_a_new_epoch_is_taken_though_its_number_is_lower() -> None:
         (res("movie/a", {}), "movie/a"),
     ],
 )
-def test_invalid_content_is_refused_whole_and_the_old_state_stays(resource: Resource, told: str) -> None:
+def test_invalid_content_is_refused_whole_and_the_old_state_stays(resource: Resource, message: str) -> None:
     state, _ = apply(FleetState(), rules(1, res("title/a", {"allow": ["DE"]})))
     after, effects = apply(state, rules(2, res("title/b", {}), resource, base=1))
     assert after is state
@@ -118,7 +118,7 @@ def test_invalid_content_is_refused_whole_and_the_old_state_stays(resource: Reso
     assert isinstance(nack, Nack)
     assert nack.version == Version("e", 2)
     assert not nack.resync
-    assert told in nack.error
+    assert message in nack.error
 
 
 def test_a_type_from_the_future_is_refused_by_name() -> None:
@@ -175,7 +175,7 @@ def test_a_document_is_taken_replaced_and_taken_away(kind: str, content: object)
 
 
 @pytest.mark.parametrize(
-    ("update", "told"),
+    ("update", "message"),
     [
         (document(SETTINGS, 2, []), "must be an object"),
         (document(SETTINGS, 2, {"listen": "x"}), "`listen` is no setting that can be pushed"),
@@ -187,12 +187,12 @@ def test_a_document_is_taken_replaced_and_taken_away(kind: str, content: object)
         (document(HOT, 2, {}, resources=(Resource(HOT, 2, b" " * (2 << 20)),)), "larger than 1024 KiB"),
     ],
 )
-def test_a_document_that_cannot_be_is_refused_and_the_old_one_stays(update: Update, told: str) -> None:
+def test_a_document_that_cannot_be_is_refused_and_the_old_one_stays(update: Update, message: str) -> None:
     before, _ = apply(apply(FleetState(), document(SETTINGS, 1, {}))[0], document(HOT, 1, {"rows": []}))
     state, (nack,) = apply(before, update)
     assert state is before
     assert isinstance(nack, Nack)
-    assert told in nack.error
+    assert message in nack.error
 
 
 # -- any order of deltas, losses and reconnects ends in the same state

@@ -1,4 +1,4 @@
-"""Waits between attempts, and whom to ask next."""
+"""Backoff, the choice of address, and the sending of receipts and reports."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ CAME = PrefetchResult(PrefetchEnd.FETCHED, 100)
 
 
 class Ground:
-    """A runner over a cache that only writes down what it is told."""
+    """A runner over a cache that only records its purges."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
@@ -135,12 +135,14 @@ async def test_a_kill_between_purge_and_mark_repeats_the_purge(ground: Ground):
         assert ground.did[-1] == Receipt(Version(EPOCH, 11), 7)
 
 
-@pytest.mark.parametrize("told", [jobs(purge(40), floor=39), jobs(purge(40), floor=11), jobs(head=12, epoch="epoch-2")])
-async def test_too_far_behind_everything_is_dropped_and_the_head_is_the_mark(ground: Ground, told: Jobs):
+@pytest.mark.parametrize(
+    "message", [jobs(purge(40), floor=39), jobs(purge(40), floor=11), jobs(head=12, epoch="epoch-2")]
+)
+async def test_too_far_behind_everything_is_dropped_and_the_head_is_the_checkpoint(ground: Ground, message: Jobs):
     async with ground:
-        ground.runner.enqueue(told)
+        ground.runner.enqueue(message)
         await turns()
-        head = Version(told.epoch, told.head)
+        head = Version(message.epoch, message.head)
         assert ground.did == [Purge(all=True), head, Receipt(head, 7)]
         assert not ground.runner.is_catching_up
 

@@ -105,8 +105,8 @@ def test_a_journal_of_a_state_before_is_not_read(tmp_path: Path) -> None:
     file.write_whole(STATE)
     file.store(taken(STATE, delta(8, "gone")), [delta(8, "gone")])
     journal = file.journal.read_bytes()
-    anew = replace(STATE, versions={RULES: Version("f", 1), KEYS: Version("f", 0)})
-    file.write_whole(anew)
+    rewritten = replace(STATE, versions={RULES: Version("f", 1), KEYS: Version("f", 0)})
+    file.write_whole(rewritten)
     file.journal.write_bytes(journal)
     loaded = StateFile(tmp_path).load()
     assert loaded is not None
@@ -203,7 +203,7 @@ def settings_update(number: int, document: bytes) -> Update:
 
 
 def test_documents_are_kept_in_the_journal_and_in_the_file(tmp_path: Path) -> None:
-    """However large the catalogue, a document of a few hundred bytes does not write it anew."""
+    """However large the catalogue, a document of a few hundred bytes does not rewrite it."""
     file, update = StateFile(tmp_path), settings_update(9, b'{"default_ttl":"9s"}')
     file.write_whole(STATE)
     before = file.path.stat().st_ino
@@ -310,7 +310,7 @@ def test_the_journal_of_another_state_is_not_read(journal: bytes) -> None:
     assert replay_journal(FleetState(), journal, BASE) == FleetState()
 
 
-def test_damage_is_told_with_its_line() -> None:
+def test_damage_is_reported_with_its_line() -> None:
     journal = journal_head(BASE) + journal_lines(UPDATES)
     with pytest.raises(ValueError, match="line 2 of its journal has a wrong checksum"):
         replay_journal(FleetState(), journal.replace(b"title/b", b"title/x"), BASE)

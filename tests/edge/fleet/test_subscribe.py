@@ -33,13 +33,13 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 class Picky(StateFile):
-    """Believes what it is told to, and wants a snapshot in place of a delta when told so."""
+    """Trusts updates, and wants snapshots, as each test sets it up."""
 
-    believes = True
+    trusts = True
     full = False
 
     def verify(self, update: Update) -> None:
-        if not self.believes:
+        if not self.trusts:
             raise NotSigned(f"{update.type} is not signed")
 
     def wants_snapshot(self, kind: str) -> bool:
@@ -49,7 +49,9 @@ class Picky(StateFile):
 class Node:
     """An edge reduced to what control changes."""
 
-    def __init__(self, control: MemoryControl, folder: Path, clock: FakeClock, keeper: StateFile | None = None) -> None:
+    def __init__(
+        self, control: MemoryControl, folder: Path, clock: FakeClock, state_file: StateFile | None = None
+    ) -> None:
         self.seen: list[FleetState] = []
         self.clock = clock
         self.subscriber = Subscriber(
@@ -59,7 +61,7 @@ class Node:
             clock,
             self.seen.append,
             connect=control.connect,
-            store=keeper,
+            store=state_file,
             jitter=lambda: 0.0,
         )
 
@@ -213,7 +215,7 @@ async def test_a_damaged_state_is_not_served_and_is_kept_aside(tmp_path: Path, c
             await until(lambda: clock.move(1) or node.refuses("film", "DE") is None)
 
 
-async def test_a_full_disk_is_told_and_the_rules_are_in_force_all_the_same(
+async def test_a_full_disk_is_reported_and_the_rules_are_in_force(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = True
@@ -245,12 +247,12 @@ async def test_a_big_snapshot_is_worked_out_beside_the_loop(tmp_path: Path, cloc
 
 
 async def test_what_is_not_signed_is_refused_and_changes_nothing(tmp_path: Path, clock: FakeClock) -> None:
-    keeper = Picky(tmp_path)
+    state_file = Picky(tmp_path)
     async with MemoryControl(clock) as control:
         control.publishes("film", allow=["DE"])
-        async with Node(control, tmp_path, clock, keeper).runs() as node:
+        async with Node(control, tmp_path, clock, state_file).runs() as node:
             await asyncio.wait_for(node.subscriber.wait_until_started(), 10)
-            keeper.believes = False
+            state_file.trusts = False
             control.publishes("film", allow=["FR"])
             await until(lambda: "is not signed" in node.subscriber.last_error)
             assert node.refuses("film", "DE") is None
@@ -259,16 +261,16 @@ async def test_what_is_not_signed_is_refused_and_changes_nothing(tmp_path: Path,
 
 
 async def test_where_many_deltas_are_kept_a_snapshot_comes_instead(tmp_path: Path, clock: FakeClock) -> None:
-    keeper = Picky(tmp_path)
+    state_file = Picky(tmp_path)
     kept: list[bool] = []
     async with MemoryControl(clock) as control:
         control.publishes("film", allow=["DE"])
-        async with Node(control, tmp_path, clock, keeper).runs() as node:
+        async with Node(control, tmp_path, clock, state_file).runs() as node:
             await asyncio.wait_for(node.subscriber.wait_until_started(), 10)
             kept.clear()
-            keeper.full = True
-            keep = keeper.store
-            keeper.store = lambda state, updates: (  # type: ignore[method-assign]
+            state_file.full = True
+            keep = state_file.store
+            state_file.store = lambda state, updates: (  # type: ignore[method-assign]
                 kept.extend(update.snapshot for update in updates),
                 keep(state, updates),
             )

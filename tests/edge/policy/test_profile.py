@@ -98,6 +98,6 @@ OTHERS = KeyedQuery(is_allow_list=False, names=frozenset((b"utm",)))
     ],
 )
 def test_what_is_kept(rule: KeyedQuery, query: bytes, kept: bytes):
-    """A parameter is cut at `&` alone; `;` is data. The order is that of the viewer unless told otherwise."""
+    """A parameter is cut at `&` alone; `;` is data. The viewer's order is kept unless the route sorts."""
     assert rule.keyed_part(query) == kept
     assert rule.keyed_part(kept) == kept

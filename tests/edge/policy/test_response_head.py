@@ -196,8 +196,8 @@ def test_parts_are_what_the_head_says():
 def test_a_problem_is_a_whole_response():
     made = problem(451, "country", 'not "here"', b"X-Own: 1\r\n")
     top, _, body = made.partition(b"\r\n\r\n")
-    told = json.loads(body)
-    assert told == {
+    document = json.loads(body)
+    assert document == {
         "type": "urn:matinee:problem:country", "title": "Unavailable For Legal Reasons", "status": 451,
         "reason": "country", "detail": "not \"here\"",
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The rules in force: their file form, what they refuse, how mistakes are told."""
+"""The rules in force: their file form, what they refuse, how mistakes are reported."""
 
 from __future__ import annotations
 

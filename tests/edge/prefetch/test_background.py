@@ -29,59 +29,59 @@ def job(number: int) -> PrefetchRequest:
     return PrefetchRequest(SEG % number, "job", "film")
 
 
-async def test_all_of_a_job_is_told_of(ground: Ground) -> None:
+async def test_each_prefetch_of_a_job_reports_its_end(ground: Ground) -> None:
     """What came, what was here, what failed; not more at a time than may be."""
-    unhurried, told = ground.edge.prefetch_service.background, list[PrefetchResult]()
+    background, results = ground.edge.prefetch_service.background, list[PrefetchResult]()
     ground.upstream.answers["/cdn/eu/film/v720/3.m4s"] = Says(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
     for number in (1, 2, 3, 4, 5, 6, 1):
-        assert unhurried.enqueue(job(number), lambda _, brought: told.append(brought))
+        assert background.enqueue(job(number), lambda _, result: results.append(result))
     await ground.until(lambda: ground.upstream.connections > 0)
     assert len(ground.edge.prefetch_service.scheduler.running) <= MAX_PARALLEL
-    await ground.until(lambda: len(told) == 7)
+    await ground.until(lambda: len(results) == 7)
     fetched = [PrefetchEnd.FETCHED] * 5
-    assert sorted(one.end for one in told) == [PrefetchEnd.ALREADY_CACHED, *fetched, PrefetchEnd.NOT_CACHEABLE]
-    assert sum(one.bytes for one in told) == 25
-    assert all(one.is_cached for one in told if one.end is not PrefetchEnd.NOT_CACHEABLE)
+    assert sorted(one.end for one in results) == [PrefetchEnd.ALREADY_CACHED, *fetched, PrefetchEnd.NOT_CACHEABLE]
+    assert sum(one.bytes for one in results) == 25
+    assert all(one.is_cached for one in results if one.end is not PrefetchEnd.NOT_CACHEABLE)
 
 
 async def test_what_is_not_ours_is_refused_at_once(ground: Ground) -> None:
-    unhurried = ground.edge.prefetch_service.background
-    assert not unhurried.enqueue(PrefetchRequest(b"/x", "job"))
-    assert await unhurried.fetch(PrefetchRequest(b"/x", "hot")) == PrefetchResult(PrefetchEnd.REFUSED)
+    background = ground.edge.prefetch_service.background
+    assert not background.enqueue(PrefetchRequest(b"/x", "job"))
+    assert await background.fetch(PrefetchRequest(b"/x", "hot")) == PrefetchResult(PrefetchEnd.REFUSED)
 
 
 async def test_the_line_is_bounded(ground: Ground) -> None:
-    unhurried = ground.edge.prefetch_service.background
-    unhurried._queue.extend([(job(0), None)] * MAX_WAITING)
-    assert not unhurried.enqueue(job(1))
-    unhurried._queue.clear()
+    background = ground.edge.prefetch_service.background
+    background._queue.extend([(job(0), None)] * MAX_WAITING)
+    assert not background.enqueue(job(1))
+    background._queue.clear()
 
 
 async def test_the_rate_holds(ground: Ground) -> None:
     """5 KiB at 1 KiB/s, after a burst of two seconds: the rest waits its time."""
-    unhurried, told = ground.edge.prefetch_service.background, list[PrefetchResult]()
+    background, results = ground.edge.prefetch_service.background, list[PrefetchResult]()
     ground.upstream.default = ok(b"x" * 1024)
     for number in range(12):
-        unhurried.enqueue(job(number), lambda _, brought: told.append(brought))
-    await ground.until(lambda: len(told) >= 2 and not ground.edge.prefetch_service.scheduler.running)
-    assert len(told) <= 2 + 2 * MAX_PARALLEL
+        background.enqueue(job(number), lambda _, result: results.append(result))
+    await ground.until(lambda: len(results) >= 2 and not ground.edge.prefetch_service.scheduler.running)
+    assert len(results) <= 2 + 2 * MAX_PARALLEL
     for _ in range(20):
         await ground.clock.advance(1.0)
     await ground.until(lambda: not ground.edge.prefetch_service.scheduler.running)
     for _ in range(20):
         await ground.clock.advance(1.0)
-    await ground.until(lambda: len(told) == 12)
+    await ground.until(lambda: len(results) == 12)
 
 
-async def test_nothing_is_brought_where_there_is_no_room(ground: Ground) -> None:
-    unhurried = ground.edge.prefetch_service.background
-    unhurried.budget.room = 0
-    assert await unhurried.fetch(job(1)) == PrefetchResult(PrefetchEnd.FULL)
+async def test_nothing_is_fetched_without_room(ground: Ground) -> None:
+    background = ground.edge.prefetch_service.background
+    background.budget.room = 0
+    assert await background.fetch(job(1)) == PrefetchResult(PrefetchEnd.FULL)
     assert ground.upstream.asked == []
 
 
 async def test_the_first_segments_of_what_is_on_the_list(tcp: Scenario) -> None:
-    """By the playlists that the title names; what has gone is brought again later; what cannot be found is left."""
+    """Renditions are found in the title's playlists; what has left the cache is refetched; unknown ones are skipped."""
     o1 = tcp.library("o1")
     film = Film(o1, "film", {"v240": 4_000, "v720": 4_000}, 9)
     for name in ("none/master.m3u8", "none/manifest.mpd"):

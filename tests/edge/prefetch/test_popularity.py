@@ -32,7 +32,7 @@ def test_the_size_is_known_from_the_playlist():
     assert seen.rows(0.0)[0].size == 1000
 
 
-def test_the_tail_is_told_now_and_then():
+def test_the_tail_is_reported_now_and_then():
     seen = Popularity(SegmentIndex())
     seen.record(b"great/v1", 10_000_000)
     seen.record(b"small/v1", 100)

@@ -26,7 +26,7 @@ def test_who_tells_and_who_is_in_need() -> None:
     assert _has_cmcd(request(cmcd_status=b"bs"))
     assert not _has_cmcd(request(b"/a?x=1"))
     needy = (Cmcd(buffer=100), Cmcd(starved=True), Cmcd(startup=True), Cmcd(deadline=500))
-    assert [_is_running_dry(told) for told in (Cmcd(), Cmcd(buffer=30_000, deadline=20_000), *needy)] == [
+    assert [_is_running_dry(cmcd) for cmcd in (Cmcd(), Cmcd(buffer=30_000, deadline=20_000), *needy)] == [
         False,
         False,
     ] + [True] * 4

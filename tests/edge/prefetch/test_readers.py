@@ -38,7 +38,7 @@ async def test_the_slices_of_a_part_and_no_others(tcp: Scenario) -> None:
 
 
 async def test_the_whole_of_a_large_object(tcp: Scenario) -> None:
-    """A job brings all its slices."""
+    """A job fetches all its slices."""
     o1 = tcp.library("o1")
     o1.holds(FILM, BYTES, **FRESH)
     e1 = tcp.edge("e1", upstream=o1, slice="64KiB", slice_over="128KiB")

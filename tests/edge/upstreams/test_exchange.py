@@ -30,7 +30,7 @@ class Running:
     def __init__(self, *, first_byte: float | None = None, total: float = 100, unsent: int = 0) -> None:
         self.clock = FakeClock()
         self.interims: list = []
-        self.told: list = []
+        self.reports: list = []
         self.exchange = Exchange(
             self.clock, Timeouts(1, 5, 10, total), lambda *one: self.interims.append(one), outcome=self
         )
@@ -40,10 +40,10 @@ class Running:
         self.body = b""
 
     def on_head(self, status: int) -> None:
-        self.told.append(status)
+        self.reports.append(status)
 
     def on_end(self, error: UpstreamFailed | None, *, whole: bool) -> None:
-        self.told.append((error.reason if error else None, whole))
+        self.reports.append((error.reason if error else None, whole))
 
     def take(self, data: bytes) -> None:
         self.body += data
@@ -94,7 +94,7 @@ async def test_a_body_that_stops_is_cut_when_its_idle_time_is_over_and_no_later(
     assert (failed.value.reason, failed.value.status) == ("idle-timeout", 504)
 
 
-async def test_a_head_begins_the_idle_time_anew():
+async def test_a_head_restarts_the_idle_time():
     run = Running()
     await run.clock.advance(4)
     run.exchange.on_head(200, [], 4)
@@ -201,7 +201,7 @@ async def test_an_answer_to_an_expectation_nobody_had_is_kept_back():
 
 
 @pytest.mark.parametrize(
-    ("course", "told"),
+    ("course", "expected"),
     [
         (["on_head", "on_end"], [200, (None, True)]),
         (["on_head", "on_broken"], [200, ("truncated", False)]),
@@ -211,12 +211,12 @@ async def test_an_answer_to_an_expectation_nobody_had_is_kept_back():
         (["on_head", "on_end", "close"], [200, (None, True)]),
     ],
 )
-async def test_how_it_went_is_told_once(course: list[str], told: list):
+async def test_the_result_is_reported_once(course: list[str], expected: list):
     run = Running()
     arguments = {"on_head": (200, [], None), "on_broken": (UpstreamFailed(UpstreamReason.TRUNCATED),)}
     for step in course:
         getattr(run.exchange, step)(*arguments.get(step, ()))
-    assert run.told == told
+    assert run.reports == expected
 
 
 async def test_closing_an_unfinished_exchange_cuts_its_connection_and_ends_its_clock():
@@ -228,7 +228,7 @@ async def test_closing_an_unfinished_exchange_cuts_its_connection_and_ends_its_c
     await turns()
 
 
-async def test_a_break_is_told_once_and_to_both():
+async def test_a_break_is_reported_once_to_both():
     run = Running()
     run.exchange.on_broken(UpstreamFailed(UpstreamReason.TRUNCATED))
     run.exchange.on_broken(UpstreamFailed(UpstreamReason.CONNECT))

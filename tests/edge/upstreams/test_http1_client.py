@@ -12,8 +12,8 @@ FIVE = OK + b"Content-Length: 5\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-class Heard:
-    """What an exchange hears."""
+class RecordingListener:
+    """Records what a connection reports."""
 
     def __init__(self) -> None:
         self.interims: list = []
@@ -54,8 +54,8 @@ class Upstream:
         self.connection = UpstreamConnection(self.released.append, self.lost.append, secure=secure)
         self.connection.connection_made(self.transport)
 
-    def asked(self, *, head_only: bool = False) -> Heard:
-        heard = Heard()
+    def asked(self, *, head_only: bool = False) -> RecordingListener:
+        heard = RecordingListener()
         self.connection.send_request([b"GET / HTTP/1.1\r\n", b"\r\n"], heard, head_only=head_only)
         return heard
 
@@ -293,7 +293,7 @@ def test_an_answer_before_all_of_the_request_is_sent_ends_the_connection():
     assert upstream.transport.end == "aborted"
 
 
-def test_the_last_of_a_long_request_is_told():
+def test_the_end_of_a_long_request_is_reported():
     upstream = Upstream()
     taken: list = []
     upstream.asked()
@@ -370,7 +370,7 @@ def test_the_answer_to_a_head_request_ends_with_its_head(data: bytes, kept: bool
     assert not upstream.released
 
 
-def test_interim_answers_are_told_and_passed_over():
+def test_interim_responses_are_reported_and_skipped():
     _, heard = said(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 102 P\r\n\r\n" + FIVE + b"\r\nhello")
     assert heard.interims == [(103, [(b"link", b"x")]), (102, [])]
     assert heard.head == (200, [(b"content-length", b"5")], 5)
@@ -411,7 +411,7 @@ def test_cutting_says_nothing_to_the_exchange():
     assert upstream.lost == [upstream.connection]
 
 
-def test_a_body_of_told_length_comes_as_it_was_received():
+def test_a_body_of_known_length_arrives_as_it_was_received():
     """The bytes themselves, in no copy; what follows its end is nobody's, and ends the connection."""
     upstream = Upstream()
     heard = upstream.asked()

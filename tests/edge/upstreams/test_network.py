@@ -51,7 +51,7 @@ async def echoed(network: LoopNetwork, address: Address, tls: ssl.SSLContext | N
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_a_bound_port_is_told_and_dialled(host: str):
+async def test_a_bound_port_is_known_and_can_be_dialled(host: str):
     network = LoopNetwork()
     listener = await network.listen(Address(host, 0), Echo)
     assert listener.address.port > 0

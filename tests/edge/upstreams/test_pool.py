@@ -17,7 +17,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 class Server(asyncio.Protocol):
-    """Says nothing until told."""
+    """Answers nothing until asked to."""
 
     def __init__(self, all_of_them: list) -> None:
         all_of_them.append(self)

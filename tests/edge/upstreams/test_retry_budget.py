@@ -1,4 +1,4 @@
-"""Retries are a share of the requests beside a few a second, and what is saved up is bounded."""
+"""Retries are a share of requests plus a few per second, and unused ones are saved up to a bound."""
 
 from edge.upstreams.selector import INITIAL_RETRIES, MAX_SAVED_RETRIES, RetryBudget
 
