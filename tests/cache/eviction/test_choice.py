@@ -13,26 +13,28 @@ def test_names(name, kind):
     assert isinstance(POLICIES[name](100), kind)
 
 
-def test_an_object_fetched_again_is_known_to_the_ghost_list():
-    """It comes as another entry; by its cache key it is the same object come back."""
-    policy = POLICIES["s3fifo"](10_000)
-    first, again = Entry(b"/k", 200, [], 1), Entry(b"/k", 200, [], 1)
-    policy.insert(first, 10)
-    assert policy.evict() is first
-    policy.insert(again, 10)
-    assert list(policy._main) == [again]
-
-
-def test_other_keys_than_entries_serve_as_they_are():
-    policy = POLICIES["s3fifo"](10_000)
-    policy.insert("k", 10)
+@pytest.mark.parametrize("make", [lambda name: Entry(name, 200, [], 1), bytes], ids=["entries", "other keys"])
+def test_a_returning_object_is_kept_longer_than_new_ones(make):
+    """The ghost remembers entries by cache key: a refetched object is another entry with the same key."""
+    policy = POLICIES["s3fifo"](100)
+    policy.insert(make(b"/returns"), 10)
     policy.evict()
-    policy.insert("k", 10)
-    assert list(policy._main) == ["k"]
+    returned = make(b"/returns")
+    policy.insert(returned, 10)
+    others = [make(b"/new%d" % number) for number in range(3)]
+    for other in others:
+        policy.insert(other, 10)
+    assert [policy.evict(), policy.evict()] == others[:2]
+    assert returned in policy
 
 
-def test_s3fifo_takes_the_settings_and_lru_passes_them_over():
-    tuning = S3FifoTuning(small_share=0.5, promote_after=2)
-    policy = POLICIES["s3fifo"](100, tuning)
-    assert (policy._small_budget, policy._promote_after) == (50, 2)
-    assert isinstance(POLICIES["lru"](100, tuning), Lru)
+def test_s3fifo_uses_the_tuning():
+    policy = POLICIES["s3fifo"](100, S3FifoTuning(small_share=0.5, promote_after=2))
+    for key in "abcdef":
+        policy.insert(key, 10)
+    policy.touch("a")
+    assert policy.evict() == "a", "one hit does not promote"
+
+
+def test_lru_ignores_the_tuning():
+    assert isinstance(POLICIES["lru"](100, S3FifoTuning(small_share=0.5, promote_after=2)), Lru)
