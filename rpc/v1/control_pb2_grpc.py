@@ -80,29 +80,29 @@ class FleetServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Subscribe(self, request_iterator, context):
-        """An edge says hello, then answers every update; control sends what the edge lacks, now and whenever it changes.
+        """An edge sends hello, then answers every update; control sends what the edge lacks, now and after every change.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PutTitles(self, request, context):
-        """The catalogue's licences. Answered when they are durable, not when edges have them (see Status).
+        """Sets licences of the catalogue. Returns when they are durable, not when edges have them (see Status).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PutKeys(self, request, context):
-        """The public keys that the caller signs with now. Its earlier ones verify until their last token has ended; keys of
-        others stay. ALREADY_EXISTS: another key has that kid.
+        """Sets the public keys that the caller signs with. Its earlier keys verify until their last token expires; keys of
+        other owners stay. ALREADY_EXISTS: another key has that kid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Revoke(self, request, context):
-        """Refuses a session's tokens from now on.
+        """Revokes the tokens of a session.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,21 +115,21 @@ class FleetServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Route(self, request, context):
-        """Which edges a session should use, best first.
+        """Returns the edges that a session should use, best first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PutSignals(self, request, context):
-        """What players met at edges: passive signals of health.
+        """Reports what players experienced at edges: passive health signals.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Renew(self, request, context):
-        """A new certificate for the node that calls with one that still holds.
+        """Issues a new certificate to a node that calls with a valid one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -407,7 +407,7 @@ class Fleet:
 
 
 class EnrolmentStub:
-    """On a listener of its own: who calls it has no certificate yet.
+    """Has a listener of its own, since its callers have no certificate yet.
     """
 
     def __init__(self, channel):
@@ -424,7 +424,7 @@ class EnrolmentStub:
 
 
 class EnrolmentServicer:
-    """On a listener of its own: who calls it has no certificate yet.
+    """Has a listener of its own, since its callers have no certificate yet.
     """
 
     def Enrol(self, request, context):
@@ -450,7 +450,7 @@ def add_EnrolmentServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Enrolment:
-    """On a listener of its own: who calls it has no certificate yet.
+    """Has a listener of its own, since its callers have no certificate yet.
     """
 
     @staticmethod
