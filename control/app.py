@@ -1,4 +1,4 @@
-"""Control as a process: builds everything, serves, stops cleanly."""
+"""The control process: wires its parts, serves, and stops cleanly."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ log = structlog.get_logger("control")
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A control that serves: where, and its parts."""
+    """A control that serves: its addresses and its parts."""
 
     listen: Address
     admin: Address
@@ -58,7 +58,7 @@ class Running:
 
 @asynccontextmanager
 async def running(settings: ControlSettings, clock: Clock | None = None) -> AsyncIterator[Running]:
-    """Control, serving inside the block and drained after it. Raises BadSettings, StorageFailed."""
+    """Serve inside the block and drain after it. Raises BadSettings, StorageFailed."""
     check(settings)
     try:
         async with _running(settings, clock or SystemClock()) as found:
@@ -70,7 +70,7 @@ async def running(settings: ControlSettings, clock: Clock | None = None) -> Asyn
 @asynccontextmanager
 async def _running(settings: ControlSettings, clock: Clock) -> AsyncIterator[Running]:
     database = database_of(settings.database, settings.data, settings.database_password_file)
-    with _only_one(settings, database):
+    with _exclusive_data(settings, database):
         api_key = read_or_make(settings.api_key_file or settings.data / "api-key")
         keyring = open_keyring(settings.audit_key_file or settings.data / "audit-key")
         store = await Store.open(database, keyring=keyring)
@@ -101,7 +101,7 @@ async def _serving(
     await plane.jobs.start()
     await plane.put_default(settings.default)
     if settings.keys is not None:
-        await _put_keys_of(plane, settings.keys)
+        await _put_keys_from(plane, settings.keys)
     serves = False
     keys = ApiKeys(plane.store, api_key)
     await keys.start()
@@ -109,11 +109,11 @@ async def _serving(
     app = make_app(plane, keys, lambda: serves, rules, read_node_admin_keys(settings.node_admin_keys))
     door = Door(app, limits_of(settings), settings.drain)
     plane.routing.neighbours = neighbours_of(settings)
-    running = [tasks.create_task(plane.supervised.run_task(name, work)) for name, work in _for_ever(plane)]
+    running = [tasks.create_task(plane.supervised.run_task(name, work)) for name, work in _background_tasks(plane)]
     try:
         admin = await door.open(settings.admin, "admin")
-        async with _doors(settings, plane, tasks) as (listen, enrol):
-            serves = True  # only now: a caller that sees "ready" may use any listener
+        async with _listeners(settings, plane, tasks) as (listen, enrol):
+            serves = True  # not before: a caller that sees "ready" may use any listener
             try:
                 yield Running(listen, admin, plane, enrol)
             finally:
@@ -123,16 +123,16 @@ async def _serving(
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        with contextlib.suppress(StorageFailed):  # the store has said so
+        with contextlib.suppress(StorageFailed):  # the store has logged it
             await plane.audit_log.check_end()
         await door.close()
 
 
-def _for_ever(plane: ControlService) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
-    """The background tasks by name; one that fails is restarted."""
+def _background_tasks(plane: ControlService) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+    """The background tasks by name; a task that fails is restarted."""
     return [
-        ("tend", plane.run_upkeep),
-        ("heat", plane.hot_titles.run),
+        ("upkeep", plane.run_upkeep),
+        ("hot-titles", plane.hot_titles.run),
         ("settings", plane.settings.run),
         ("jobs", plane.jobs.run),
         ("audit", plane.audit_log.run),
@@ -141,10 +141,10 @@ def _for_ever(plane: ControlService) -> list[tuple[str, Callable[[], Awaitable[N
 
 
 @asynccontextmanager
-async def _doors(
+async def _listeners(
     settings: ControlSettings, plane: ControlService, tasks: asyncio.TaskGroup
 ) -> AsyncIterator[tuple[Address, Address | None]]:
-    """The gRPC listeners: where nodes call, and where they join if there is such a place."""
+    """The gRPC listeners: (for nodes and services, for joining nodes or None)."""
     trust = await open_trust(settings, plane)
     enrol = following = None
     servers = []
@@ -165,7 +165,7 @@ async def _doors(
             following.cancel()
 
 
-async def _put_keys_of(plane: ControlService, path: Path) -> None:
+async def _put_keys_from(plane: ControlService, path: Path) -> None:
     try:
         with path.open("rb") as file:
             data = file.read(KEYS_BYTES)
@@ -177,8 +177,8 @@ async def _put_keys_of(plane: ControlService, path: Path) -> None:
 
 
 @contextmanager
-def _only_one(settings: ControlSettings, database: Database) -> Iterator[None]:
-    """Hold the lock of an SQLite file: of two controls over it each would miss what the other changes."""
+def _exclusive_data(settings: ControlSettings, database: Database) -> Iterator[None]:
+    """Lock an SQLite file: two controls on one file would miss each other's changes."""
     name, file = ("data", settings.data / "lock")
     if database.listen is None and settings.database:
         name, file = ("database", Path(f"{database.name}.lock"))
@@ -201,7 +201,7 @@ def _only_one(settings: ControlSettings, database: Database) -> Iterator[None]:
 
 
 async def serve(settings: ControlSettings, say: Callable[[str], object]) -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     install_signals(

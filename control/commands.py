@@ -173,7 +173,7 @@ class ControlService:
         try:
             if rows:
                 await self.store.save(lambda connection: save_edge_rows(connection, rows), ["edges"])
-        except StorageFailed:  # the store has said so
+        except StorageFailed:  # the store has logged it
             self.fanout.changed |= names
 
     async def run_upkeep(self) -> None:
@@ -182,14 +182,14 @@ class ControlService:
         while True:
             self._upkeep_due.clear()
             await self.save_edges()
-            with contextlib.suppress(StorageFailed):  # as long as it is away, what was seen last is told
+            with contextlib.suppress(StorageFailed):  # while it is away, what was loaded last is used
                 await self.fleet_cache.refresh()
                 if self._edges_changed:
                     await self.load_edges()
                     self.jobs.dispatch.advance_gate()
             if self.clock.mono() - forgotten_at >= DELETE_EVERY:
                 forgotten_at = self.clock.mono()
-                with contextlib.suppress(Overloaded, StorageFailed):  # there is a next time
+                with contextlib.suppress(Overloaded, StorageFailed):  # the next round retries
                     await self._delete_expired(self.clock.wall())
             timer = self.clock.call_later(SAVE_EDGES_EVERY, self._upkeep_due.set)
             try:
@@ -200,9 +200,9 @@ class ControlService:
     async def _delete_expired(self, now: float) -> None:
         await self.store.delete_old(now)
         await self.jobs.delete_old()
-        ended = self._author("control", "revocations that have ended", None, Action.REVOCATIONS_END)
+        ended = self._author("control", "expired revocations", None, Action.REVOCATIONS_END)
         await self.store.commit(lambda desired: changes.end_revocations(desired, now), ended)
-        retired = self._author("control", "keys whose last token has ended", None, Action.KEYS_RETIRE)
+        retired = self._author("control", "retired keys whose last token has expired", None, Action.KEYS_RETIRE)
         await self.store.commit(lambda desired: key_set.retire_keys(desired, now), retired)
 
     def _author(self, name: str, reason: str, call: Call | None, action: Action) -> Author:

@@ -26,13 +26,15 @@ COUNTERS = (
     ),
     Counter("matinee_control_audit_broken", "gauge", "1 once the audit log failed verification."),
     Counter("matinee_control_updates_total", "counter", "Snapshots and deltas sent to edges."),
-    Counter("matinee_control_routes_total", "counter", "Answers that named edges for a session."),
-    Counter("matinee_control_signals_total", "counter", "Signals from playback about sessions at edges."),
-    Counter("matinee_control_probes_total", "counter", "Probes of edges, by result.", ("found",)),
-    Counter("matinee_control_edges_standing", "gauge", "Edges, by their standing in routing.", ("standing",)),
+    Counter("matinee_control_routes_total", "counter", "Routing queries answered."),
+    Counter("matinee_control_signals_total", "counter", "Reports from playback about sessions at edges."),
+    Counter("matinee_control_probes_total", "counter", "Probes of edges, by result.", ("result",)),
+    Counter("matinee_control_edges_standing", "gauge", "Edges by standing in routing.", ("standing",)),
     Counter("matinee_control_jobs_head", "gauge", "The latest job in the log of purges and prefetches."),
     Counter("matinee_control_jobs_released", "gauge", "The latest job that edges may get; shields get jobs first."),
-    Counter("matinee_control_jobs_done", "gauge", "The latest job up to which every connected node has purged."),
+    Counter(
+        "matinee_control_jobs_done", "gauge", "The latest job up to which every connected node has done all purges."
+    ),
     Counter("matinee_control_jobs_waiting", "gauge", "Jobs held back from edges until shields have done them."),
     Counter(
         "matinee_control_jobs_late_shields",

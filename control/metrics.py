@@ -57,7 +57,7 @@ def _routing(plane: ControlService) -> dict[str, dict[str, float]]:
     return {
         "matinee_control_routes_total": {"": routing.answered},
         "matinee_control_signals_total": {"": routing.signals},
-        "matinee_control_probes_total": {f'{{found="{name}"}}': count for name, count in routing.probed.items()},
+        "matinee_control_probes_total": {f'{{result="{name}"}}': count for name, count in routing.probed.items()},
         "matinee_control_edges_standing": {f'{{standing="{one.value}"}}': standings[one.value] for one in Standing},
     }
 

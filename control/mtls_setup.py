@@ -1,4 +1,4 @@
-"""What control's mTLS stands on, built of the settings, and what has to be done for it while control runs."""
+"""Set up control's mTLS from the settings: authority, certificate, enrolled peers, signed updates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from kernel.fleet.signed import signed
 
 
 async def open_trust(settings: ControlSettings, plane: ControlService) -> Trust | None:
-    """None where control believes everybody; else what goes out is signed from now on. BadSettings, StorageFailed."""
+    """Turn on mTLS and sign all updates from now on; None where control trusts every caller.
+
+    Raises BadSettings, StorageFailed.
+    """
     if not settings.mtls:
         return None
     authority = Authority.open(settings.ca_dir or settings.data / "ca", plane.clock.wall())

@@ -1,4 +1,4 @@
-"""A new epoch: an operator says that control's history was lost, as after its database was put back from a copy."""
+"""Start a new epoch: an operator says that control's history was lost, as after restoring its database from a copy."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from control.jobs import job_table
 
 
 async def start_new_epoch(tx: Tx, jobs_epoch: str) -> dict[str, str]:
-    """Begin new epochs of what is desired and of the log of jobs, and empty the quarantine: nobody is ahead any more.
+    """Start new epochs of the desired state and of the job log, and empty the quarantine: no node is ahead any more.
 
-    The epochs by their names.
+    Returns the desired state's epochs `before` and now (`epoch`).
     """
     made = uuid4().hex
     await tx.connection.execute(update(facts).where(facts.c.name == "epoch").values(value=made))

@@ -1,6 +1,6 @@
 """Control's gRPC listeners: edges subscribe, services put, nodes join. Protobuf stays in this file and in `rpc`.
 
-Over mTLS (`Trust`) each call is authorised first; without, control listens on loopback and trusts every caller.
+Over mTLS (`Trust`) each call is authorised first; without it, control listens on loopback and trusts every caller.
 
 Over 300 lines because it is the only file of control that uses gRPC.
 """
@@ -48,7 +48,7 @@ from rpc.v1.control_pb2_grpc import (
 MAX_CALLS = 20_000
 MAX_JOINING = 100
 MAX_REFUSED = 1_000
-"""Messages of one connection that the border refuses before it is hung up on."""
+"""Malformed messages on one connection after which it is closed."""
 MAX_TOKEN = 1_024
 MAX_REQUEST = 16 << 10
 _AUTHOR = "services"
@@ -58,7 +58,7 @@ log = structlog.get_logger("control")
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What mTLS stands on: control's certificate, who is enrolled, and how nodes join."""
+    """The parts of mTLS: control's certificate, the enrolled peers, and enrolment."""
 
     certificate: ServerCertificate
     peers: Peers
@@ -73,7 +73,7 @@ class FleetService(FleetServicer):
         self._trust = trust
 
     async def _admit(self, context: Any, *roles: str) -> Identity | None:
-        """Who calls; None where everybody is believed."""
+        """The caller's identity; None without mTLS. Aborts the call if its certificate or role does not permit it."""
         if self._trust is None:
             return None
         try:
@@ -84,11 +84,11 @@ class FleetService(FleetServicer):
             raise AssertionError("abort raises") from None
 
     async def Subscribe(self, request_iterator: Any, context: Any) -> None:  # noqa: N802 (the .proto names it)
-        """One edge, for as long as it is connected and its certificate holds."""
+        """Serve one edge while it is connected and its certificate is valid."""
         who = await self._admit(context, *EDGES)
         ending = who and self._plane.clock.call_later(
             max(0.0, who.ends - self._plane.clock.wall()),
-            lambda: self._plane.fanout.hang_up(who.id, "the certificate of this connection has ended"),
+            lambda: self._plane.fanout.hang_up(who.id, "the certificate of this connection has expired"),
         )
         try:
             await self._plane.fanout.serve(_Stream(request_iterator, context, who, self._plane.fanout))
@@ -104,7 +104,7 @@ class FleetService(FleetServicer):
                 ending.cancel()
 
     async def PutTitles(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Licences of the catalogue."""
+        """Put licences of the catalogue."""
         who = await self._admit(context, *SERVICES)
         try:
             asked = titles_from_wire(request)
@@ -118,7 +118,7 @@ class FleetService(FleetServicer):
         return _accepted(done)
 
     async def PutKeys(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """The public keys that the caller signs with."""
+        """Set the public keys that the caller signs with."""
         who = await self._admit(context, *SERVICES)
         try:
             done = await self._plane.put_own_keys(
@@ -133,7 +133,7 @@ class FleetService(FleetServicer):
         return _accepted(done)
 
     async def Revoke(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """A session whose tokens are refused from now on."""
+        """Revoke a session: its tokens are refused."""
         who = await self._admit(context, *SERVICES)
         try:
             session, until = printable_of(request.session, "session"), printable_of(request.until, "until", 64)
@@ -143,10 +143,10 @@ class FleetService(FleetServicer):
         return _accepted(done)
 
     async def Renew(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """A new certificate for whoever calls with one that still holds."""
+        """Issue a new certificate to a caller whose present one is valid."""
         who = await self._admit(context, *EDGES, *SERVICES)
         if who is None or self._trust is None:
-            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "this control knows no certificates")
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "this control uses no certificates")
             raise AssertionError("abort raises")
         try:
             asked = document_of(request.request, "a request", MAX_REQUEST)
@@ -156,7 +156,7 @@ class FleetService(FleetServicer):
         return pb.Certificate(chain=chain, authority=self._trust.enrolment.authority)
 
     async def Route(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Which edges a session should use, best first."""
+        """Rank the edges that a session should use, best first."""
         await self._admit(context, *SERVICES)
         try:
             asked = route_from_wire(request)
@@ -167,7 +167,7 @@ class FleetService(FleetServicer):
         return pb.RouteReply(edges=edges, ttl=routed.ttl)
 
     async def PutSignals(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """What players met at edges. What names no edge is left out."""
+        """Record sessions' reports on edges; reports on unknown edges are ignored."""
         await self._admit(context, *SERVICES)
         try:
             signals = signals_from_wire(request)
@@ -178,7 +178,7 @@ class FleetService(FleetServicer):
         return pb.Accepted(revision=self._plane.store.desired.revision)
 
     async def Status(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """What control holds, and how far the edges are."""
+        """Show what control holds, and the versions that edges have applied."""
         await self._admit(context, *SERVICES)
         desired = self._plane.store.desired
         edges = [
@@ -206,14 +206,14 @@ _CALLER_ERRORS = (ValueError, Overloaded, StorageFailed)
 
 
 class EnrolmentService(EnrolmentServicer):
-    """Where a node joins: its caller has a token, and no certificate yet."""
+    """The service for joining nodes, which have a token and no certificate yet."""
 
     def __init__(self, enrolment: Enrolment, peers: Peers) -> None:
         self._enrolment = enrolment
         self._peers = peers
 
     async def Enrol(self, request: Any, context: Any) -> Any:  # noqa: N802 (the .proto names it)
-        """A certificate for a token."""
+        """Issue a certificate for an enrolment token."""
         try:
             token, asked = (
                 text_of(request.token, "a token", MAX_TOKEN),
@@ -227,7 +227,7 @@ class EnrolmentService(EnrolmentServicer):
 
 
 async def start(plane: ControlService, listen: Address, trust: Trust | None = None) -> tuple[grpc.aio.Server, int]:
-    """The running server and its port; over mTLS where there is `trust`. Raises BadSettings when it cannot listen."""
+    """Start the listener for nodes and services, with mTLS if there is `trust`; (server, port). Raises BadSettings."""
     server = grpc.aio.server(options=SERVER, maximum_concurrent_rpcs=MAX_CALLS)
     add_FleetServicer_to_server(FleetService(plane, trust), server)  # type: ignore[no-untyped-call]
     secure = trust and server_credentials(trust.certificate, ask_for_one=True)
@@ -235,7 +235,7 @@ async def start(plane: ControlService, listen: Address, trust: Trust | None = No
 
 
 async def start_enrolment(trust: Trust, listen: Address) -> tuple[grpc.aio.Server, int]:
-    """The listener where nodes join, and its port: TLS that asks for no certificate. Raises BadSettings."""
+    """Start the listener for joining nodes, TLS without client certificates; (server, port). Raises BadSettings."""
     options = (*SERVER, ("grpc.max_receive_message_length", 64 << 10))
     server = grpc.aio.server(options=options, maximum_concurrent_rpcs=MAX_JOINING)
     service = EnrolmentService(trust.enrolment, trust.peers)
@@ -257,9 +257,10 @@ async def _listen(server: grpc.aio.Server, setting: str, listen: Address, secure
 
 
 class _Stream:
-    """`control.fleet.fanout.Stream` over a gRPC call. What the border refuses after the first words is left out and
-    noted:
-    one message of a node with a mistake in it costs that message, not its stream, until there are too many."""
+    """`control.fleet.fanout.Stream` over a gRPC call.
+
+    After the hello, a malformed message is dropped and recorded; the stream ends only after MAX_REFUSED of them.
+    """
 
     def __init__(self, requests: Any, context: Any, who: Identity | None, fanout: Fanout) -> None:
         self._requests = requests
@@ -302,12 +303,12 @@ class _Stream:
 
 
 def _author_name(who: Identity | None) -> str:
-    """Who calls, for the log: by their certificate, where there is one."""
+    """The caller's name for the audit log: the id of its certificate, if it has one."""
     return who.id if who else _AUTHOR
 
 
 def _call(context: Any) -> Call:
-    """From where: `ipv4:192.0.2.1:4711` is 192.0.2.1."""
+    """The caller's address: 192.0.2.1 for the peer `ipv4:192.0.2.1:4711`."""
     family, _, place = context.peer().partition(":")
     return Call(unquote(place).rpartition(":")[0].strip("[]") if family in ("ipv4", "ipv6") else context.peer()[:200])
 

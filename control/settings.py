@@ -17,7 +17,7 @@ _PLACE = re.compile(rf"{REGION.pattern}|[A-Z]{{2}}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class ControlSettings:
-    """See each setting's sentence."""
+    """The settings of `matinee control`, each with its sentence."""
 
     listen: Address = setting(ADDRESS, "127.0.0.1:8084", "Where edges and services call by gRPC.")
     admin: Address = setting(ADDRESS, "127.0.0.1:8085", "Where operators reach control by HTTP.")
@@ -29,7 +29,7 @@ class ControlSettings:
         "share: postgresql://user@host/name.",
     )
     database_password_file: Path | None = setting(
-        PATH, None, "File of the PostgreSQL user's password; else PGPASSWORD and .pgpass are looked for, as libpq does."
+        PATH, None, "File of the PostgreSQL user's password. Not set: PGPASSWORD and .pgpass, as libpq reads them."
     )
     tls: str = setting(
         choice("auto", "required", "off"),
@@ -38,7 +38,7 @@ class ControlSettings:
         "loopback, off is for loopback only.",
     )
     enrol_listen: Address | None = setting(
-        ADDRESS, None, "Where nodes that have a token, and no certificate yet, join the fleet; over TLS."
+        ADDRESS, None, "Where nodes with an enrolment token and no certificate yet join the fleet; over TLS."
     )
     ca_dir: Path | None = setting(
         PATH,
@@ -57,7 +57,7 @@ class ControlSettings:
         most=366 * 86_400,
     )
     keys: Path | None = setting(
-        PATH, None, "A JWKS file of public keys that replaces the keys held, read at start; else services put them."
+        PATH, None, "A JWKS file of public keys that replaces the operators' keys at start; services add their own."
     )
     default: str = setting(
         choice("deny", "allow"), "deny", "What edges do with a title that has no licence: deny or allow."
@@ -81,12 +81,16 @@ class ControlSettings:
         SWITCH, "off", "Continue the audit log although its key is lost; the log records that."
     )
     audit_keep: float = setting(
-        DURATION, "0s", "How long rows of the audit log are kept; 0s: for ever.", least=0, most=100 * 366 * 86_400
+        DURATION,
+        "0s",
+        "How long rows of the audit log are kept; 0s keeps them for ever.",
+        least=0,
+        most=100 * 366 * 86_400,
     )
     neighbours: tuple[str, ...] = setting(
         TEXT,
         None,
-        "Where viewers of a region, or of a country, are sent when it has no edge that is well: `eu=us+ap`, `CH=eu`.",
+        "Where viewers of a region or country are sent if it has no healthy edge: `eu=us+ap`, `CH=eu`.",
         many=True,
     )
     job_rate: float = setting(
@@ -96,7 +100,9 @@ class ControlSettings:
         least=0.01,
         most=10_000,
     )
-    drain: float = setting(DURATION, "30s", "How long running calls may take to finish at a stop.", least=0, most=3600)
+    drain: float = setting(
+        DURATION, "30s", "How long running calls may take to finish when control stops.", least=0, most=3600
+    )
 
     allowed_hosts: tuple[str, ...] = door("allowed_hosts")
     max_connections: int = door("max_connections")
@@ -113,7 +119,7 @@ class ControlSettings:
 
 
 def neighbours_of(settings: ControlSettings) -> dict[str, tuple[str, ...]]:
-    """The setting `neighbours` as a mapping: region or country -> regions in their order. Raises BadSettings."""
+    """The setting `neighbours` as a mapping: region or country -> regions, in order. Raises BadSettings."""
     found: dict[str, tuple[str, ...]] = {}
     for text in settings.neighbours:
         place, equals, regions = text.partition("=")
@@ -125,12 +131,12 @@ def neighbours_of(settings: ControlSettings) -> dict[str, tuple[str, ...]]:
 
 
 def check(settings: ControlSettings) -> None:
-    """Raises BadSettings for what cannot be done safely, or cannot be together."""
+    """Raises BadSettings for settings that are unsafe or contradict one another."""
     neighbours_of(settings)
     if settings.tls == "off" and not is_loopback(settings.listen.host):
         raise BadSettings("tls", f"off is for loopback only, and `listen` is {settings.listen}")
     if settings.enrol_listen is not None and not settings.mtls:
-        raise BadSettings("enrol_listen", "nodes have nothing to join where certificates are not asked for: set tls")
+        raise BadSettings("enrol_listen", "nodes join only a control that requires certificates: set tls")
     listeners = {"listen": settings.listen, "admin": settings.admin, "enrol_listen": settings.enrol_listen}
     taken: dict[Address, str] = {}
     for name, address in listeners.items():

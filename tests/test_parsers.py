@@ -12,7 +12,6 @@ import ipaddress
 import pytest
 
 from cache.entry import normalised
-from control.api.access_log import trace_id as control_trace
 from edge.policy.authorise import max_height
 from edge.policy.locate import Locator
 from edge.policy.profile import PROFILES, KeyedQuery
@@ -230,7 +229,6 @@ TEXTS = {
     "a duration": (parse_duration, "1", "1."),
     "an address": (parse_address, "a", "[::1]:"),
     "an upstream": (UPSTREAM.parse, "http://", "http://a#weight="),
-    "traceparent of control": (control_trace, "00-"),
     "a traceparent": (trace_id_of, "01-" + "a" * 32 + "-" + "b" * 16 + "-00-"),
     "a cursor": (decode_cursor, "", "WzEs"),
     "a guest's cookie": (lambda v: GATE.verify_cookie(v, 0.0), "guest-" + "a" * 32 + ".1"),

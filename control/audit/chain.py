@@ -1,11 +1,9 @@
-"""The audit log as a chain: who did what, from where, why, from what to what. Pure; `control.db.audit_log` keeps it.
+"""The audit log as a keyed hash chain, and its verifier. Pure; `control.db.audit_log` stores it.
 
-Each row holds the hash of the one before and an HMAC of its own under the audit key, which is in no database. The head,
-sealed by the same key, says where the log begins and ends. So a row that is changed, put in, taken out, or cut off at
-either end is found by whoever verifies. Rows of releases before the key (`key` is "") are hashed without one; the row
-`audit.adopt` comes after them and makes them part of the chain.
-
-Nothing secret is written: of API keys and tokens only their ids.
+Each row holds the hash of the previous one and an HMAC of its own under the audit key, which is in no database. The
+head, sealed by the same key, says where the log starts and ends. So verification finds rows that were changed,
+inserted, removed, or cut off at either end. Rows of releases before the key (`key` is "") are hashed without one; the
+row `audit.adopt` after them makes them part of the chain.
 """
 
 from __future__ import annotations
@@ -19,27 +17,27 @@ from typing import Any, NamedTuple
 from control.audit.entry import Action, PendingRow, canonical_bytes, storable_text, text_of
 
 GENESIS_HASH = "0" * 64
-"""What the first row holds for the row before it."""
+"""The hash that the first row holds in place of a previous row's."""
 MAX_BREAKS = 100
-"""Breaks that a verification tells of."""
+"""Breaks that a verification lists."""
 _UNKEYED = ("seq", "at", "actor", "action", "target", "before", "after", "reason", "request_id", "revision", "previous")
 _KEYED = (*_UNKEYED, "peer", "key")
 _SEALED = ("first", "previous", "last", "hash", "key")
 
 
 class BadKey(ValueError):
-    """What cannot be an audit key."""
+    """The key file holds no usable audit key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """The audit keys by id, the first of them in use, others for rows that were written under them."""
+    """The audit keys by id: the first seals new rows, the others verify rows that were sealed with them."""
 
     keys: Mapping[str, bytes] = field(repr=False)
 
     @classmethod
     def of(cls, secrets: Iterable[bytes]) -> Keyring:
-        """Of secrets, the one in use first. Raises BadKey."""
+        """A keyring of secrets, the one in use first. Raises BadKey."""
         keys = {_key_id(secret): secret for secret in secrets}
         if not keys:
             raise BadKey("there is no key")
@@ -51,7 +49,7 @@ class Keyring:
         return next(iter(self.keys))
 
     def mac(self, key: str, values: Sequence[object]) -> str | None:
-        """The HMAC-SHA256 of values in hex; None when that key is not known."""
+        """The HMAC-SHA256 of values in hex; None for an unknown key."""
         secret = self.keys.get(key)
         return None if secret is None else hmac.new(secret, canonical_bytes(values), hashlib.sha256).hexdigest()
 
@@ -61,11 +59,11 @@ def _key_id(secret: bytes) -> str:
 
 
 NO_KEY = Keyring.of([b""])
-"""For stores that are not an operator's: control itself always has a key of its own."""
+"""For tests and tools: control itself always has a key."""
 
 
 def row_of(entry: PendingRow, seq: int, previous: str, keyring: Keyring, here: str) -> dict[str, Any]:
-    """The row of a deed; `here` names this replica, for what control does by itself."""
+    """The row of an entry; `here` names this replica, as the peer of what control does by itself."""
     author, deed, call = entry.author, entry.entry, entry.author.call
     row: dict[str, Any] = {
         "seq": seq,
@@ -86,20 +84,20 @@ def row_of(entry: PendingRow, seq: int, previous: str, keyring: Keyring, here: s
 
 
 def row_hash(row: Mapping[str, Any], keyring: Keyring) -> str | None:
-    """The hash that a row must have; None when it is written under a key that is not known."""
+    """The hash that a row must have; None if it is sealed under an unknown key."""
     if row["key"]:
         return keyring.mac(row["key"], [row[name] for name in _KEYED])
     return hashlib.sha256(canonical_bytes([row[name] for name in _UNKEYED])).hexdigest()
 
 
 def sealed(head: Mapping[str, Any], keyring: Keyring) -> dict[str, Any]:
-    """A head, sealed by the key in use: `first` row and the hash before it, `last` row and its hash."""
+    """A head sealed by the key in use: `first` row and the hash before it, `last` row and its hash."""
     made = {"name": "head", **{name: head[name] for name in _SEALED if name != "key"}, "key": keyring.current}
     return made | {"mac": _seal(made, keyring)}
 
 
 def is_sealed(head: Mapping[str, Any], keyring: Keyring) -> bool:
-    """Whether a head is as control has written it."""
+    """Whether a head is as control wrote it."""
     return hmac.compare_digest(_seal(head, keyring) or "", head["mac"])
 
 
@@ -108,17 +106,17 @@ def _seal(head: Mapping[str, Any], keyring: Keyring) -> str | None:
 
 
 class Break(NamedTuple):
-    """Where the chain does not hold: the row's number, and what differs."""
+    """A break in the chain: the row's number, and what is wrong."""
 
     seq: int
     why: str
 
 
 class Verifier:
-    """Follows the chain over pages of rows in their order; what it holds does not grow with them.
+    """Verifies the chain over pages of rows in order, in constant memory.
 
-    `head` as the database has it, or None; `anchor`: (number, hash) of a row that was the last one once, as kept
-    outside the database. With `after` only rows after that number are looked at.
+    `head`: as in the database, or None; `anchor`: (number, hash) of a row that was once the last, as kept outside the
+    database; `after`: verify only the rows after that number.
     """
 
     def __init__(
@@ -130,7 +128,7 @@ class Verifier:
     ) -> None:
         self.breaks: list[Break] = []
         self.more = False
-        """Whether there are breaks beyond those told of."""
+        """Whether there are breaks beyond those listed."""
         self.rows = 0
         self.first = self.last = 0
         self._keyring = keyring
@@ -150,12 +148,12 @@ class Verifier:
         elif is_sealed(head, self._keyring):
             return True
         else:
-            self._record_break(head["last"], "the head is not as it was written")
+            self._record_break(head["last"], "the head was altered")
         self._head = None
         return False
 
     def add_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """The next rows."""
+        """Verify the next rows."""
         for row in rows:
             seq = int(row["seq"])
             if not self.rows:
@@ -171,30 +169,28 @@ class Verifier:
             gone = f"row {self._next} is" if seq == self._next + 1 else f"rows {self._next} to {seq - 1} are"
             self._record_break(self._next, f"{gone} missing")
         elif seq < self._next:
-            self._record_break(seq, f"the log begins with row {self._next}: this one was put before it")
+            self._record_break(seq, f"the log begins with row {self._next}: this one was inserted before it")
         elif row["previous"] != self._previous:
-            self._record_break(
-                seq, "it does not follow the row before: that one, or this one, is not as it was written"
-            )
+            self._record_break(seq, "it does not follow the row before: that one or this one was altered")
 
     def _check_row(self, row: Mapping[str, Any], seq: int) -> None:
         made = row_hash(row, self._keyring)
         if made is None:
-            self._record_break(seq, f"it is written under the key {row['key'][:16]}, which is not in the key file")
+            self._record_break(seq, f"it is sealed under the key {row['key'][:16]}, which is not in the key file")
         elif not hmac.compare_digest(made, row["hash"]):
-            self._record_break(seq, "its content is not what was written: another hash")
+            self._record_break(seq, "its content was altered: another hash")
         elif not row["key"] and self._is_keyed:
-            self._record_break(seq, "it is written without a key, after rows with one")
+            self._record_break(seq, "it has no key, after rows with one")
         elif row["action"] == Action.AUDIT_BROKEN:
-            self._record_break(seq, f"control noted here: {row['reason']}")
+            self._record_break(seq, f"control recorded here: {row['reason']}")
         self._is_keyed = self._is_keyed or bool(row["key"])
         if self._anchor is not None and seq == self._anchor[0] and row["hash"] != self._anchor[1]:
             self._record_break(
-                seq, "it is another row than the one that control saw: an older copy went on from before it"
+                seq, "it is not the row that control saw: the database was restored from an older copy and continued"
             )
 
     def finish(self) -> None:
-        """There are no more rows."""
+        """Verify the end of the log, after the last row."""
         head, last = self._head, max(self.last, self._after)
         if head is None:
             if not self.breaks and self.rows:
@@ -202,7 +198,7 @@ class Verifier:
         elif last < head["last"]:
             self._record_cut_off(last + 1, head["last"])
         elif self.rows and self.last > head["last"]:
-            self._record_break(head["last"] + 1, "rows were put after the last one that control has written")
+            self._record_break(head["last"] + 1, "rows were added after the last one that control wrote")
         elif self.rows and self._previous != head["hash"]:
             self._record_break(self.last, "it is not the row that control wrote last: another hash")
         if self._anchor is not None and max(last, head["last"] if head else 0) < self._anchor[0]:
@@ -220,7 +216,7 @@ class Verifier:
 
 
 def first_break(rows: Iterable[Mapping[str, Any]], keyring: Keyring) -> int | None:
-    """The number of the first of these rows (in order) that does not hold; for a glance at a page of the log."""
+    """The number of the first broken row among these rows (in order), or None: a quick check of one page."""
     verifier = Verifier(keyring, None, after=1)
     verifier.add_rows(rows)
     return verifier.breaks[0].seq if verifier.breaks else None

@@ -40,7 +40,7 @@ log = structlog.get_logger("control")
 
 
 class Verification(NamedTuple):
-    """What a verification found; `more`: there are breaks beyond these."""
+    """The result of a verification; `more`: there are further breaks."""
 
     rows: int
     first: int
@@ -50,20 +50,20 @@ class Verification(NamedTuple):
 
 
 class Anchor(NamedTuple):
-    """The last row seen: its number and hash."""
+    """The last row seen, as kept outside the database: its number and hash."""
 
     seq: int
     hash: str
 
 
 class AuditLog:
-    """Over a store. `run` as one task. `file` keeps the last row seen; `keep`: seconds of rows, 0: all for ever."""
+    """A store's audit log; run `run` as one task. `file`: the anchor; `keep`: seconds to keep rows (0: for ever)."""
 
     def __init__(self, store: Store, clock: Clock, file: Path | None = None, keep: float = 0.0) -> None:
         self.file = file
         self.keep = keep
         self.broken = ""
-        """What was found last, "" while nothing was: for the counter."""
+        """The last break found, "" while there is none: for the counter."""
         self._store = store
         self._clock = clock
         self._verifying = 0
@@ -76,22 +76,22 @@ class AuditLog:
         return self._store.keyring
 
     async def start(self, *, lost: bool = False) -> None:
-        """Look whether the log is under a key that is known here. Raises BadSettings, StorageFailed.
+        """Check that the key that seals the log is in the key file. Raises BadSettings, StorageFailed.
 
-        With `lost` it goes on under the key of the file all the same, which the log then says for good.
+        With `lost` the log continues under the file's key all the same, and records that.
         """
         async with self._store.snapshot() as connection:
             head = await read_head(connection)
         if head is not None and head["key"] not in self._keyring.keys and not lost:
             raise BadSettings(
                 "audit_key_file",
-                f"the audit log is written under the key {head['key']}, which is not in the file: put that key back, "
-                "or share the file of the other replicas; where it is lost for good, start once with audit_key_lost",
+                f"the audit log is sealed under the key {head['key']}, which is not in the file: put that key back, or "
+                "share the file of the other replicas; if it is lost for good, start once with audit_key_lost",
             )
         await self.check_end()
 
     async def verify(self, after: int = 0) -> Verification:
-        """Follow the whole chain, or that after a row. Raises Overloaded, StorageFailed."""
+        """Verify the whole chain, or the rows after one. Raises Overloaded, StorageFailed."""
         if self._verifying >= MAX_VERIFYING:
             raise Overloaded(OverloadReason.AUDIT_BEING_VERIFIED)
         self._verifying += 1
@@ -113,7 +113,7 @@ class AuditLog:
         return Verification(verifier.rows, verifier.first, verifier.last, breaks, verifier.more)
 
     async def check_end(self) -> None:
-        """Compare the end of the log with what was seen of it, and keep the newer. Raises StorageFailed."""
+        """Compare the end of the log with the anchor, and move the anchor forward. Raises StorageFailed."""
         seen, damaged = self._read_anchor()
         async with self._store.snapshot() as connection:
             head = await read_head(connection)
@@ -123,7 +123,7 @@ class AuditLog:
         if head is None:
             why = why or ("the log and its head are gone" if seen else "")
         elif head["key"] in self._keyring.keys and not is_sealed(head, self._keyring):
-            why = why or "its head is not as it was written"
+            why = why or "its head was altered"
         elif seen is not None and head["last"] < seen.seq:
             why = why or f"rows {head['last'] + 1} to {seen.seq} are missing"
         elif seen is not None and there != seen.hash and head["first"] <= seen.seq:
@@ -139,12 +139,12 @@ class AuditLog:
         self.broken = why or self.broken
 
     async def run(self) -> None:
-        """Keep the last row seen, and remove the oldest rows, for ever."""
+        """Move the anchor and prune the oldest rows, for ever."""
         pruned_at = self._clock.mono() - PRUNE_EVERY
         while True:
             await self._changed.wait()
             self._changed.clear()
-            with contextlib.suppress(Overloaded, StorageFailed):  # the store has said so, and there is a next time
+            with contextlib.suppress(Overloaded, StorageFailed):  # the store has logged it, and the next round retries
                 await self.check_end()
                 if self.keep and self._clock.mono() - pruned_at >= PRUNE_EVERY:
                     pruned_at = self._clock.mono()
@@ -152,7 +152,7 @@ class AuditLog:
             await sleep(self._clock, KEEP_EVERY)
 
     async def prune(self, now: float) -> None:
-        """Remove the rows that are older than `keep`. Raises Overloaded, StorageFailed."""
+        """Delete the rows older than `keep`. Raises Overloaded, StorageFailed."""
 
         async def work(tx: Tx) -> None:
             gone = await prune(tx.connection, self._keyring, now - self.keep)
@@ -163,10 +163,10 @@ class AuditLog:
 
         await self._store.transact(work, Author("control", now, "older than the setting audit_keep"))
 
-    # -- the file ----------------------------------------------------------------------------------------------
+    # -- the anchor file ---------------------------------------------------------------------------------------
 
     def _read_anchor(self) -> tuple[Anchor | None, str]:
-        """The last row seen, and what is wrong with the file that says so."""
+        """(anchor, error): the anchor in the file, and what is wrong with the file."""
         if self.file is None:
             return None, ""
         try:
@@ -178,9 +178,9 @@ class AuditLog:
         except (OSError, ValueError, KeyError, TypeError) as error:
             return None, f"{self.file} cannot be read: {type(error).__name__}"
         if key not in self._keyring.keys:
-            return None, ""  # of a key that was lost: the log says so itself
+            return None, ""  # sealed by a lost key: the log itself records the loss
         if self._keyring.mac(key, ["seen", *seen]) != mac:
-            return None, f"{self.file} is not as it was written"
+            return None, f"{self.file} was altered"
         return seen, ""
 
     def _write_anchor(self, file: Path, seen: Anchor) -> None:
@@ -193,7 +193,7 @@ class AuditLog:
 
 
 def verification_json(verdict: Verification) -> dict[str, Any]:
-    """A verdict as the API shows it."""
+    """A verification as the API shows it."""
     return {
         "holds": not verdict.breaks,
         "rows": verdict.rows,

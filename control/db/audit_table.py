@@ -1,6 +1,6 @@
-"""The audit log in control's database: rows added within the transaction of what they tell of, the head, the pages.
+"""The audit log in control's database: appends rows in the transaction of the change they record, and prunes old ones.
 
-Statements only. All of it runs under the lock of all changes, so that of two replicas one follows the other.
+Statements only. They run under the lock of all changes, so replicas append one after another.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from control.audit.entry import Action, AuditEntry, Author, PendingRow
 from control.db.schema import audit, audit_head
 
 PAGE = 1_000
-"""Rows that are looked at, and held in memory, at once."""
+"""Rows read, and held in memory, at a time."""
 _CONTROL = "control"
 
 
 async def append(connection: AsyncConnection, entries: Sequence[PendingRow], keyring: Keyring, here: str) -> None:
-    """Add rows for these entries, and move the head. `here` names this replica."""
+    """Append rows for these entries and move the head. `here` names this replica."""
     at = entries[0].author.at
     head = await read_head(connection)
     opening: list[PendingRow] = []
@@ -53,13 +53,13 @@ async def _write(
 
 
 async def read_head(connection: AsyncConnection) -> dict[str, Any] | None:
-    """The head as the database has it."""
+    """The head in the database; None if there is none."""
     row = (await connection.execute(select(audit_head).where(audit_head.c.name == "head"))).mappings().first()
     return dict(row) if row else None
 
 
 async def put_head(connection: AsyncConnection, head: Mapping[str, Any], keyring: Keyring) -> None:
-    """Seal a head and keep it."""
+    """Seal a head and store it."""
     made = sealed(head, keyring)
     done = await connection.execute(audit_head.update().where(audit_head.c.name == "head").values(**made))
     if not done.rowcount:
@@ -67,11 +67,11 @@ async def put_head(connection: AsyncConnection, head: Mapping[str, Any], keyring
 
 
 async def _new_head(connection: AsyncConnection, keyring: Keyring, at: float) -> tuple[dict[str, Any], PendingRow]:
-    """A head where there is none, and the entry that says why: a new log, one of an earlier release, or a loss."""
+    """A head for a log without one, and the entry that says why: new, from an earlier release, or lost."""
     rows = (await connection.execute(select(func.count()).select_from(audit))).scalar_one()
     keyed = (await connection.execute(select(audit.c.seq).where(audit.c.key != "").limit(1))).scalar()
     if not rows:
-        begin = PendingRow(Author(_CONTROL, at, "the log begins"), AuditEntry(Action.AUDIT_BEGIN, "audit"))
+        begin = PendingRow(Author(_CONTROL, at, "the log is started"), AuditEntry(Action.AUDIT_BEGIN, "audit"))
         return {"first": 1, "previous": GENESIS_HASH, "last": 0, "hash": GENESIS_HASH}, begin
     if keyed is not None:
         return await _resume_after_last(connection, at, "the head of the log was missing")
@@ -91,7 +91,7 @@ async def _new_head(connection: AsyncConnection, keyring: Keyring, at: float) ->
 
 
 async def _resume_after_last(connection: AsyncConnection, at: float, why: str) -> tuple[dict[str, Any], PendingRow]:
-    """Go on after the last row there is, and say for good that something was wrong: changes must go on."""
+    """Continue after the last row left, with an entry that records the damage: changes must not stop."""
     first = (await connection.execute(select(func.min(audit.c.seq)))).scalar() or 1
     last = await _last(connection)
     return _head_of(first, last), PendingRow(Author(_CONTROL, at, why), AuditEntry(Action.AUDIT_BROKEN, "audit"))
@@ -108,7 +108,7 @@ async def _last(connection: AsyncConnection) -> Mapping[str, Any]:
 
 
 async def pages(connection: AsyncConnection, after: int = 0) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
-    """All rows after a number, in their order, page by page."""
+    """All rows after a number, in order, page by page."""
     while True:
         query = select(audit).where(audit.c.seq > after).order_by(audit.c.seq).limit(PAGE)
         rows = [dict(row) for row in (await connection.execute(query)).mappings()]
@@ -119,7 +119,7 @@ async def pages(connection: AsyncConnection, after: int = 0) -> AsyncIterator[Se
 
 
 async def prune(connection: AsyncConnection, keyring: Keyring, older: float) -> dict[str, Any] | None:
-    """Remove the rows from before a moment, but for the last; what was removed, None for nothing."""
+    """Delete the rows older than a moment, except the last; returns what was deleted, or None."""
     head = await read_head(connection)
     if head is None or not is_sealed(head, keyring):
         return None
@@ -128,7 +128,7 @@ async def prune(connection: AsyncConnection, keyring: Keyring, older: float) -> 
     if first <= head["first"]:
         return None
     before = (await connection.execute(select(audit.c.hash).where(audit.c.seq == first - 1))).scalar()
-    if before is None:  # a row is missing: nothing is removed from a log that does not hold
+    if before is None:  # a row is missing: delete nothing from a broken log
         return None
     await connection.execute(delete(audit).where(audit.c.seq < first))
     await put_head(connection, {**head, "first": first, "previous": before}, keyring)

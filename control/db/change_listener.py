@@ -1,4 +1,4 @@
-"""A replica of control learns what the others change: the server tells it, and it looks every second."""
+"""Learn of other replicas' changes: PostgreSQL notifies, and a poll every second catches lost notifications."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from control.db.database import Database
 from kernel.errors import StorageFailed
 
 POLL_EVERY = 1.0
-"""Seconds; what the server tells may be lost with its connection."""
+"""Seconds; a notification may be lost with its connection."""
 
 
 class ChangeListener:
-    """Calls `refresh` whenever something may have changed. `run` is one task; it ends where nobody else writes."""
+    """Calls `refresh` whenever something may have changed. Run `run` as one task; it ends if there are no replicas."""
 
     def __init__(self, database: Database, replica: str, refresh: Callable[[], Awaitable[object]]) -> None:
         self._database = database
@@ -25,14 +25,14 @@ class ChangeListener:
         self._connection: Any = None
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Listen and poll until cancelled."""
         if self._database.listen is None:
             return
         try:
             while True:
                 await self._listen()
                 self._wake.clear()
-                with contextlib.suppress(StorageFailed):  # the store has said so; there is a next time
+                with contextlib.suppress(StorageFailed):  # the store has logged it; the next round retries
                     await self._refresh()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(POLL_EVERY):

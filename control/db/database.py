@@ -1,6 +1,6 @@
-"""Where control keeps its state: an SQLite file, or a database of a PostgreSQL server that replicas of control share.
+"""Control's database: an SQLite file, or a PostgreSQL database that replicas of control share.
 
-A transaction of `writing` holds SQLite's one write lock from its beginning; one of `reading` sees one moment.
+A transaction of `writing` holds SQLite's write lock from its start; one of `reading` sees a snapshot.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from kernel.errors import BadSettings
 
 CHANNEL = "matinee"
-"""PostgreSQL's channel on which replicas tell one another that something has changed."""
+"""The channel of NOTIFY on which replicas announce changes."""
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 20.0
-"""Seconds a statement may take. A replica that stands still in a transaction is thrown out of it by the server."""
+"""Seconds a statement may take. The server aborts the transaction of a replica that stalls in it."""
 _SERVER = {
     "application_name": "matinee control",
     "lock_timeout": "15s",
@@ -33,10 +33,10 @@ _SERVER = {
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database that is not opened yet. `name` is for messages: a file, or the server's address without a password.
+    """A database that is not opened yet. `name`, for messages: the file, or the server's address without a password.
 
-    `listen` calls back whenever a replica has changed something, with who it was, and gives what to close at the end;
-    None where there are no replicas. `failures` is what a database that fails or is away raises.
+    `listen` calls back with a replica's id whenever it has changed something, and returns a connection to close; None
+    without replicas. `failures`: the exceptions of a database that fails or is unavailable.
     """
 
     name: str
@@ -46,22 +46,22 @@ class Database:
 
     @property
     def writing(self) -> AsyncEngine:
-        """For transactions that change something."""
+        """The engine for transactions that write."""
         return self.engine.execution_options(writes=True)
 
     @property
     def reading(self) -> AsyncEngine:
-        """For transactions that see one moment."""
+        """The engine for transactions that read a snapshot."""
         return self.engine.execution_options(isolation_level="REPEATABLE READ") if self.listen else self.engine
 
     def cause(self, error: BaseException) -> str:
-        """What the database itself says, in one line."""
-        told = getattr(error, "orig", None) or error
-        return str(told).split("\n", 1)[0] or type(told).__name__
+        """The database's own message, in one line."""
+        cause = getattr(error, "orig", None) or error
+        return str(cause).split("\n", 1)[0] or type(cause).__name__
 
 
 def sqlite(path: Path) -> Database:
-    """A file, made at the first connection."""
+    """An SQLite file, made at the first connection."""
     engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
     event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -69,7 +69,7 @@ def sqlite(path: Path) -> Database:
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # BEGIN is said by us (below), not guessed by the driver
+    connection.isolation_level = None  # we send BEGIN (below); the driver must not guess it
     cursor = connection.cursor()
     for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
@@ -82,7 +82,7 @@ def _begin_sqlite(connection: Any) -> None:
 
 
 def postgresql(url: str, password: str | None = None) -> Database:
-    """`postgresql://[user@]host[:port]/name[?sslmode=…]`; without a password libpq's ways are gone (PGPASSWORD)."""
+    """`postgresql://[user@]host[:port]/name[?sslmode=…]`; without a password as libpq does (PGPASSWORD)."""
     import asyncpg
 
     async def connect() -> Any:

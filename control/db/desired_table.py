@@ -1,4 +1,4 @@
-"""Reading the desired state from its tables, whole or what is newer, and keeping the tables from growing for ever."""
+"""Read the desired state from its tables, whole or incrementally, and delete old rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OVER_A_DAY = 86_400.0
 
 
 class StoredState(NamedTuple):
-    """The desired state, the cursors, and how far each kind of thing is, all of one moment."""
+    """A snapshot: the desired state, the cursors, and the head (latest number) of each kind."""
 
     desired: Desired
     cursors: Mapping[str, int]
@@ -32,12 +32,12 @@ class StoredState(NamedTuple):
 
 
 def floor_of(kind: str) -> str:
-    """Name of the fact that says up to which revision removals of a type are forgotten."""
+    """The name of the fact that holds the revision up to which removals of a type have been deleted."""
     return f"floor-{kind}"
 
 
 async def read_state(connection: AsyncConnection, held: StoredState | None = None) -> StoredState:
-    """The state now, in a transaction that sees one moment; only what is newer than `held` where that will do."""
+    """Read the current state in a snapshot transaction; only what is newer than `held`, if possible."""
     counted = {row.kind: row.number for row in await connection.execute(select(heads))}
     if held is not None and counted == held.heads:
         known = (await connection.execute(select(facts.c.value).where(facts.c.name == "epoch"))).scalar_one()
@@ -49,13 +49,13 @@ async def read_state(connection: AsyncConnection, held: StoredState | None = Non
     if held is not None and _follows(held.desired, known["epoch"], counted[REVISION], floors):
         desired = await _read_newer(connection, held.desired, counted[REVISION])
     else:
-        shelves = {kind: await read_resource_set(connection, kind, floors[kind]) for kind in RESOURCE_TYPES}
-        desired = Desired(known["epoch"], counted[REVISION], MappingProxyType(shelves))
+        sets = {kind: await read_resource_set(connection, kind, floors[kind]) for kind in RESOURCE_TYPES}
+        desired = Desired(known["epoch"], counted[REVISION], MappingProxyType(sets))
     return StoredState(desired, positions, counted)
 
 
 def _follows(desired: Desired, epoch: str, revision: int, floors: Mapping[str, int]) -> bool:
-    """Whether the database is a later state of the same history, whose removals since are all still known."""
+    """Whether the database continues the same history, with all removals since still known."""
     return (
         desired.epoch == epoch
         and desired.revision <= revision
@@ -69,12 +69,12 @@ async def _read_newer(connection: AsyncConnection, desired: Desired, revision: i
         newer = (resources.c.type.in_(RESOURCE_TYPES)) & (resources.c.number > desired.revision)
         for row in await connection.execute(select(resources).where(newer)):
             touches.setdefault(row.type, []).append((row.number, row.name, row.content))
-    shelves = {kind: desired.resource_set(kind).with_touches(touches.get(kind, ())) for kind in RESOURCE_TYPES}
-    return Desired(desired.epoch, revision, MappingProxyType(shelves))
+    sets = {kind: desired.resource_set(kind).with_touches(touches.get(kind, ())) for kind in RESOURCE_TYPES}
+    return Desired(desired.epoch, revision, MappingProxyType(sets))
 
 
 async def read_resource_set(connection: AsyncConnection, kind: str, floor: int) -> ResourceSet:
-    """A type's resources, with the touches after `floor` that are still known."""
+    """A type's resources, with the changes after `floor` that are still known."""
     query = select(resources).where(resources.c.type == kind).order_by(resources.c.number, resources.c.name)
     rows = (await connection.execute(query)).all()
     held = {row.name: Resource(row.name, row.number, row.content) for row in rows if row.content is not None}
@@ -87,7 +87,7 @@ async def read_resource_set(connection: AsyncConnection, kind: str, floor: int) 
 
 
 async def delete_removals(connection: AsyncConnection, kept: int = MAX_LOG) -> None:
-    """Forget all but the latest `kept` removals of each type; edges that far behind get a snapshot."""
+    """Delete all but the latest `kept` removals of each type; edges further behind get a snapshot."""
     for kind in RESOURCE_TYPES:
         removed = (resources.c.type == kind) & resources.c.content.is_(None)
         newest_first = select(resources.c.number).where(removed).order_by(resources.c.number.desc())
@@ -99,7 +99,7 @@ async def delete_removals(connection: AsyncConnection, kept: int = MAX_LOG) -> N
 
 
 async def delete_old(connection: AsyncConnection, now: float) -> None:
-    """Forget what nobody asks for any more: details of old revisions, used tokens, what replicas once said."""
+    """Delete old rows: details of revisions, expired tokens, notes of replicas, leases."""
     last = (await connection.execute(select(func.max(revisions.c.number)))).scalar() or 0
     old = (details.c.number <= last - MAX_DETAILS) | (details.c.at < now - DETAILS_SECONDS)
     await connection.execute(delete(details).where(old))

@@ -1,4 +1,4 @@
-"""The tables of a database brought to what this release expects: forward only, all or nothing, one at a time."""
+"""Migrate a database's tables to this release: forward only, in one transaction, one replica at a time."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ HEAD = "0004"
 """The latest of the versions in FOLDER."""
 
 _LOCK = 0x6D61_7469_6E65_65
-"""PostgreSQL's advisory lock that whoever migrates holds ("matinee")."""
+"""PostgreSQL's advisory lock held during a migration ("matinee")."""
 
 
 async def migrate(connection: AsyncConnection) -> None:
-    """Within the caller's transaction, on SQLite a writing one. Raises StorageFailed for a newer database."""
+    """Migrate within the caller's writing transaction. Raises StorageFailed for a newer database."""
     if connection.dialect.name == "postgresql":
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     await connection.run_sync(_migrate)
@@ -47,7 +47,7 @@ def _migrate(connection: Connection) -> None:
 
 
 def _current_version(connection: Connection) -> str:
-    """The version of the tables; "" for an empty database. Schema "1" knew no versions: it is "0001"."""
+    """The version of the tables; "" for an empty database. Schema "1" had no versions and counts as "0001"."""
     tables = set(inspect(connection).get_table_names())
     if "alembic_version" in tables:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""

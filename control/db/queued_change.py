@@ -1,4 +1,4 @@
-"""A change that waits for the writer, and the one who waits for its answer."""
+"""A change in the writer's queue, with the future of the caller that waits for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from control.desired.resources import Change, Desired
 
 @dataclass(frozen=True, slots=True)
 class QueuedChange:
-    """One of two: a change of what edges hold (`make`), or a work."""
+    """Either a change of the desired state (`make`) or work in a transaction."""
 
     make: Callable[[Desired], Change] | None
     work: Work | None
@@ -23,14 +23,14 @@ class QueuedChange:
     answer: asyncio.Future[Any]
 
     async def apply_to(self, group: WriteGroup) -> Any:
-        """Add it to a transaction; what it is to be answered."""
+        """Apply it within a transaction; returns the caller's answer."""
         if self.make is not None:
             return group.apply_change(self.make, self.author, self.cursor)
         assert self.work is not None  # noqa: S101 (one of the two; for the types)
         return await group.apply_work(self.work, self.author)
 
     def resolve(self, result: Any) -> None:
-        """Answer the one who waits, unless they have gone; an exception is raised there."""
+        """Answer the caller unless it has been cancelled; an exception is raised there."""
         if self.answer.done():
             return
         if isinstance(result, Exception):

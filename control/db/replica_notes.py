@@ -1,6 +1,6 @@
-"""What replicas of control tell one another: each its own notes, and leases on what only one of them is to do.
+"""Share between replicas of control: notes that each publishes, and leases on work that only one may do.
 
-Over SQLite there is one replica: its notes are its own, and every lease is its.
+With SQLite there is one replica, which holds every lease.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class ReplicaNote:
-    """What a replica says under a name, and since when (Unix seconds, its clock)."""
+    """A replica's note under a name, and when it was written (Unix seconds of its clock)."""
 
     replica: str
     at: float
@@ -28,9 +28,9 @@ class ReplicaNote:
 
 
 async def publish_note(store: Store, name: str, content: bytes, now: float) -> None:
-    """Tell the other replicas, in place of what was told under this name before. Raises ValueError, StorageFailed.
+    """Replace this replica's note under a name. Raises ValueError, StorageFailed.
 
-    They hear of it by `store.on_change("shared", ...)`.
+    Other replicas learn of it by `store.on_change("shared", ...)`.
     """
     if len(content) > MAX_BYTES:
         raise ValueError(f"{name}: more than {MAX_BYTES >> 20} MiB for other replicas")
@@ -43,7 +43,7 @@ async def publish_note(store: Store, name: str, content: bytes, now: float) -> N
 
 
 async def read_notes(store: Store, name: str, now: float, *, younger: float = 10.0) -> tuple[ReplicaNote, ...]:
-    """What the other replicas said under this name in the last seconds. Raises StorageFailed."""
+    """The other replicas' notes under a name from the last `younger` seconds. Raises StorageFailed."""
     table = schema.shared
     query = select(table.c.replica, table.c.at, table.c.content).where(
         (table.c.name == name) & (table.c.replica != store.replica) & (table.c.at > now - younger)
@@ -52,9 +52,9 @@ async def read_notes(store: Store, name: str, now: float, *, younger: float = 10
 
 
 async def take_lease(store: Store, name: str, seconds: float, now: float) -> bool:
-    """Whether this replica is the one to do what `name` names, for so many seconds from `now`; ask again to go on.
+    """Take or extend a lease for `seconds` from `now`; whether this replica holds it. Repeat to keep it.
 
-    Raises StorageFailed: then nobody knows, and what only one is to do is left undone.
+    Raises StorageFailed; then the work must not be done, since another replica may hold the lease.
     """
     if store.database.listen is None:
         return True
@@ -74,5 +74,5 @@ async def take_lease(store: Store, name: str, seconds: float, now: float) -> boo
 
 
 async def leases(store: Store) -> list[dict[str, Any]]:
-    """Who holds what until when."""
+    """All leases, with holder and end."""
     return await store.read(select(schema.leases).order_by(schema.leases.c.name))

@@ -1,4 +1,4 @@
-"""The tables of control's database, as of the latest of `control.migrations`. Times are Unix seconds."""
+"""The tables of control's database, as of the latest version in `control/db/migrations`. Times are Unix seconds."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ heads = Table(
     Column("kind", String(32), primary_key=True),
     Column("number", BigInteger, nullable=False),
 )
-"""How far each kind of thing has come: `revision` counts revisions; others count their changes, jobs their entries.
+"""The latest number of each kind: `revision` of revisions, others of their changes, `log/jobs` of the job log.
 
-The row `revision` is the lock that every change takes first, so that replicas of control change one after another.
+The row `revision` is the lock that every change takes first, so replicas of control write one after another.
 """
 
 resources = Table(
@@ -45,7 +45,7 @@ resources = Table(
     Column("content", LargeBinary),
     Index("resources_by_number", "type", "number"),
 )
-"""What edges are to hold; `number` is the revision that last touched it, content NULL means removed then."""
+"""The desired state; `number`: the revision that last changed the resource; content NULL: it removed it."""
 
 revisions = Table(
     "revisions",
@@ -65,7 +65,7 @@ details = Table(
     Column("at", Float, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
-"""From what to what a revision changed each thing (see `control.desired.revision_diff`); forgotten after a time."""
+"""A revision's changes with values before and after (`control.desired.revision_diff`); deleted after a time."""
 
 cursors = Table(
     "cursors",
@@ -73,7 +73,7 @@ cursors = Table(
     Column("source", String(200), primary_key=True),
     Column("position", BigInteger, nullable=False),
 )
-"""How far the change log of each source is read."""
+"""The position in each source's change log up to which it has been applied."""
 
 edges = Table(
     "edges",
@@ -92,9 +92,9 @@ edges = Table(
     Column("lease", Float, nullable=False, server_default=text("0")),
     Column("summary", Text, nullable=False, server_default="{}"),
 )
-"""What edges say: who they are, how far (`versions`, JSON), what they last reported (`summary`, JSON).
+"""Edges as they were last seen: hello, `versions` (JSON), last report (`summary`, JSON).
 
-`replica` of control serves the edge, which is connected there until `lease` unless that is prolonged.
+`replica`: where the edge is connected, until `lease`.
 """
 
 nodes = Table(
@@ -112,7 +112,7 @@ nodes = Table(
     Column("number", BigInteger, nullable=False),
     Column("address", String(300), nullable=False, server_default=""),
 )
-"""What operators say of nodes; `drained`: since when, NULL while it serves; `number`: the revision that changed it."""
+"""Nodes as operators describe them; `drained`: since when, NULL while it serves; `number`: its last revision."""
 
 groups = Table(
     "groups",
@@ -124,7 +124,7 @@ groups = Table(
     Column("capacity", BigInteger, nullable=False),
     Column("number", BigInteger, nullable=False),
 )
-"""Sets of nodes; what a node does not say of itself is its group's."""
+"""Sets of nodes; their values apply to nodes for which they are unset."""
 
 jobs = Table(
     "jobs",
@@ -141,7 +141,7 @@ jobs = Table(
     Column("note", Text, nullable=False, server_default=""),
     Index("jobs_by_state", "state", "seq"),
 )
-"""The log of purges and prefetches. `note` is JSON of its owner: who was to answer, who lags."""
+"""The log of purges and prefetches. `note` (JSON): late shields, jobs that repeat this one or that it repeats."""
 
 receipts = Table(
     "receipts",
@@ -153,7 +153,7 @@ receipts = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("status", Text, nullable=False),
 )
-"""What each edge has done of a job."""
+"""Each node's receipt of a job."""
 
 tokens = Table(
     "tokens",
@@ -169,8 +169,10 @@ tokens = Table(
     Column("node_key", String(64)),
     Index("tokens_by_id", "id"),
 )
-"""Enrolment tokens by the hash of their secret, each good once; `used`: when it was, and
-`node_key` (hash of a public key) by whom: a node that never got its answer may ask again."""
+"""Enrolment tokens by the hash of their secret; each works once.
+
+`used`: when; `node_key`: hash of the public key that used it, for which a lost answer is repeated.
+"""
 
 api_keys = Table(
     "api_keys",
@@ -186,7 +188,7 @@ api_keys = Table(
     Column("last_used", Float),
     Column("revoked", Float),
 )
-"""The keys of operators and services; the secret itself is nowhere."""
+"""API keys of operators; only a salted hash of the secret is stored."""
 
 audit = Table(
     "audit",
@@ -207,8 +209,10 @@ audit = Table(
     Column("key", String(16), nullable=False, server_default=""),
     Index("audit_by_time", "at"),
 )
-"""Who did what, from where (`peer`). `hash` is over the row and `previous`, the hash of the row before, by the
-audit key of the id `key`; "": of a release that had none. Rows are added at the end, and removed at the beginning."""
+"""The audit log. `hash`: over the row and `previous`, the hash of the row before, by the audit key with the id `key`.
+
+`key` "": from a release without audit keys. Rows are added at the end and pruned at the start.
+"""
 
 audit_head = Table(
     "audit_head",
@@ -221,7 +225,7 @@ audit_head = Table(
     Column("key", String(16), nullable=False),
     Column("mac", String(64), nullable=False),
 )
-"""One row: where the audit log begins (`previous`: the hash before its first row) and ends, sealed by `mac`."""
+"""One row: where the audit log starts (`previous`: the hash before its first row) and ends, sealed by `mac`."""
 
 shared = Table(
     "shared",
@@ -231,7 +235,7 @@ shared = Table(
     Column("at", Float, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
-"""What replicas of control tell one another, each its own rows (see `control.db.replica_notes`)."""
+"""Notes between replicas of control; each writes its own rows (`control.db.replica_notes`)."""
 
 leases = Table(
     "leases",
@@ -240,4 +244,4 @@ leases = Table(
     Column("holder", String(64), nullable=False),
     Column("until", Float, nullable=False),
 )
-"""Which replica does what only one is to do."""
+"""Leases on work that only one replica may do."""

@@ -1,10 +1,10 @@
-"""Control's database at work: the desired state in memory, one writer, and changes made by other replicas.
+"""Control's store: the desired state in memory, one writer to the database, and changes made by other replicas.
 
 One writer commits queued changes in groups. A caller is answered after the commit; a change without an answer may or
-may not be stored. A caller that disconnects does not disturb the writer. While the database is away, control serves
-what it holds in memory and refuses changes.
+may not be stored. A caller that disconnects does not disturb the writer. While the database is unavailable, control
+serves from memory and refuses changes.
 
-Over 300 lines because the writer, its readers and what happens when the database is away are one state.
+Over 300 lines because the writer, its readers and the unavailable database are one state.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ __all__ = ["Author", "Committed", "Cursor", "Store", "Tx"]
 MAX_QUEUED = 1_000
 MAX_GROUP = 100
 TRANSACTION_SECONDS = 30.0
-"""Seconds that a transaction may take before it is given up."""
+"""Seconds that a transaction may take before it is cancelled."""
 
 _STATEMENT_ERRORS = (IntegrityError, DataError, ProgrammingError)
-"""What the database says of one statement, while it goes on serving."""
+"""Errors of one statement; the database itself is available."""
 
 log = structlog.get_logger("control")
 
 
 class Store:
-    """The database of one control process. `open`, then `run` as one task until `close`."""
+    """The store of one control process. Call `open`, then run `run` as one task until `close`."""
 
     def __init__(self, database: Database, replica: str = "", keyring: Keyring = NO_KEY) -> None:
         self.replica = replica or uuid4().hex
@@ -64,7 +64,7 @@ class Store:
 
     @classmethod
     async def open(cls, place: Path | Database, replica: str = "", keyring: Keyring = NO_KEY) -> Store:
-        """Open or make the database, its tables brought up to date; `keyring` seals its audit log.
+        """Open or create the database and migrate its tables; `keyring` seals its audit log.
 
         Raises StorageFailed naming it.
         """
@@ -89,16 +89,16 @@ class Store:
 
     @property
     def desired(self) -> Desired:
-        """What edges are to hold, as far as this replica knows."""
+        """The desired state, as far as this replica knows."""
         return self._state.desired
 
     @property
     def cursors(self) -> Mapping[str, int]:
-        """How far each source's change log is read."""
+        """The position applied of each source's change log."""
         return MappingProxyType(dict(self._state.cursors))
 
     def on_change(self, kind: str, callback: Callable[[], object]) -> None:
-        """Call back after every commit, of whichever replica, that changed something of a kind (see docs/push.md).
+        """Call back after every commit, by any replica, that changed something of a kind (docs/push.md).
 
         `revision` is any revision. A plain function that must not fail; it may be called when nothing is new.
         """
@@ -107,7 +107,7 @@ class Store:
     async def commit(
         self, make: Callable[[Desired], Change], author: Author, cursor: Cursor | None = None
     ) -> Committed:
-        """Make a change of what is desired then; answered when it is durable.
+        """Commit the change that `make` returns for the newest state; done once it is durable.
 
         Raises what `make` raises, Overloaded when too many wait, StorageFailed when the database fails.
         """
@@ -115,16 +115,16 @@ class Store:
         return done
 
     async def transact(self, work: Work, author: Author) -> Any:
-        """Do `work(tx)` under the lock of all changes, and give what it gave once that is durable.
+        """Run `work(tx)` under the lock of all changes; returns its result once it is durable.
 
-        Raises what `work` raises (what it has written is taken back), else as `commit`.
+        Raises what `work` raises (its writes are rolled back), otherwise as `commit`.
         """
         return await self._enqueue(None, work, author, None)
 
     async def save(self, work: Callable[[AsyncConnection], Awaitable[Any]], announce: Iterable[str] = ()) -> Any:
-        """Do `work(connection)` in a transaction beside the writer's: for what edges and replicas say of themselves.
+        """Run `work(connection)` in a transaction besides the writer's, for state that is not part of any revision.
 
-        `announce`: the kinds it changes. Raises what `work` raises, and StorageFailed.
+        `announce`: the kinds that it changes. Raises what `work` raises, and StorageFailed.
         """
         try:
             async with asyncio.timeout(TRANSACTION_SECONDS), self.database.writing.begin() as connection:
@@ -146,7 +146,7 @@ class Store:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """A connection that sees one moment, for several queries. Raises StorageFailed."""
+        """A connection that sees one snapshot, for several queries. Raises StorageFailed."""
         try:
             async with self.database.reading.connect() as connection:
                 yield connection
@@ -154,7 +154,7 @@ class Store:
             raise self._failed("could not be read", error) from None
 
     async def run(self) -> None:
-        """The writer, and the listener to other replicas, until the store is closed."""
+        """Run the writer and the listener to other replicas until the store is closed."""
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(ChangeListener(self.database, self.replica, self.refresh).run())
             await self._write_all()
@@ -191,7 +191,9 @@ class Store:
                 made = await group.finish()
                 await self._notify(connection, made)
         except self._failures as error:
-            if isinstance(error, _STATEMENT_ERRORS) and len(waiting) > 1:  # one spoils it for all: each by itself, then
+            if (
+                isinstance(error, _STATEMENT_ERRORS) and len(waiting) > 1
+            ):  # one change spoils the group: write each by itself
                 for one in waiting:
                     await self._write([one])
                 return
@@ -199,7 +201,7 @@ class Store:
             for one in waiting:
                 one.resolve(failed)
             return
-        except Exception as error:  # a mistake of ours must not end the writer, nor leave anybody waiting
+        except Exception as error:  # a bug must neither end the writer nor leave callers waiting
             log.exception("change-failed")
             for one in waiting:
                 one.resolve(StorageFailed(f"the change could not be made: {type(error).__name__}"))
@@ -209,18 +211,18 @@ class Store:
             one.resolve(result)
 
     async def _apply(self, group: WriteGroup, waiting: QueuedChange) -> Any:
-        """What one that waits is to be answered: its own error is its own, the database's is everybody's."""
+        """Apply one queued change; its own error is its answer, an error of the database fails the whole group."""
         try:
             return await waiting.apply_to(group)
         except _STATEMENT_ERRORS as error:
             return StorageFailed(f"the change could not be kept: {self.database.cause(error)}")
         except self._failures:
             raise
-        except Exception as error:  # noqa: BLE001 (it goes to the one who asked)
+        except Exception as error:  # noqa: BLE001 (the caller gets it)
             return error
 
     async def _caught_up(self, connection: AsyncConnection) -> StoredState:
-        """The newest state, under the lock that lets nobody change it; a new epoch where its history was lost."""
+        """The newest state, read under the lock of all changes; with a new epoch if the database lost history."""
         revision = await lock_changes(connection)
         before = self.desired
         state = await read_state(connection, self._state)
@@ -233,7 +235,7 @@ class Store:
         return state
 
     async def refresh(self) -> None:
-        """Take up what other replicas have changed. Raises StorageFailed."""
+        """Load what other replicas have changed. Raises StorageFailed."""
         async with self._write_lock:
             try:
                 async with asyncio.timeout(TRANSACTION_SECONDS):
@@ -248,7 +250,7 @@ class Store:
             self._set_state(state, [kind for kind, number in state.heads.items() if known.get(kind) != number])
 
     async def renew_epoch(self, now: float = 0.0) -> None:
-        """Begin a new epoch, unless another replica has: an edge holds what no control knows. Raises StorageFailed."""
+        """Start a new epoch unless another replica has: an edge holds more than any control. Raises StorageFailed."""
         seen = self.desired.epoch
 
         async def work(tx: Tx) -> None:
@@ -258,17 +260,17 @@ class Store:
                 tx.announce("epoch")
 
         await self.transact(
-            work, Author("control", now, "an edge holds what no control knows", action=Action.EPOCH_BEGIN)
+            work, Author("control", now, "an edge holds more than any control", action=Action.EPOCH_BEGIN)
         )
         await self.refresh()
 
     async def history(self, most: int = 100, before: int | None = None) -> list[dict[str, Any]]:
-        """The latest revisions (those before a number), newest first."""
+        """The latest revisions (before a number), newest first."""
         query = select(revisions).order_by(revisions.c.number.desc()).limit(most)
         return await self.read(query if before is None else query.where(revisions.c.number < before))
 
     async def delete_old(self, now: float) -> None:
-        """Keep the tables from growing for ever. Raises Overloaded, StorageFailed."""
+        """Delete old rows. Raises Overloaded, StorageFailed."""
 
         async def work(tx: Tx) -> None:
             await delete_removals(tx.connection)
@@ -277,12 +279,12 @@ class Store:
         await self.transact(work, Author("control", now))
 
     async def close(self) -> None:
-        """Refuse further changes and let `run` commit those that wait, then end."""
+        """Refuse further changes; `run` commits the queued ones and ends."""
         self._closing = True
         await self._queue.put(None)
 
     async def dispose(self) -> None:
-        """Close the database; after `run` has ended."""
+        """Close the database, after `run` has ended."""
         await self.database.engine.dispose()
 
     @property
@@ -297,7 +299,7 @@ class Store:
         return StorageFailed(why)
 
     def _set_state(self, state: StoredState, kinds: Iterable[str]) -> None:
-        """This is the state now."""
+        """Replace the state and call back for the kinds that changed."""
         self._state = state
         self._call(kinds)
 

@@ -1,8 +1,8 @@
-"""One transaction of the writer: the changes that waited together, each by itself, all kept or none.
+"""One transaction of the writer: the queued changes, each applied by itself, all committed or none.
 
-It begins with the lock on the row `revision` of `heads`, which replicas take in turn, and with whatever another replica
-has changed meanwhile; so every change is made of the newest state and takes the next revision. What changes anything
-has its row in the audit log, whether its work notes one or not: that is here, so that no verb can forget it.
+It starts by locking the row `revision` of `heads`, which replicas do in turn, and by reading what other replicas have
+changed since. So every change applies to the newest state and takes the next revision. Every change gets a row in the
+audit log here, whether its work adds an entry or not, so no operation can forget it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOG = "log/"
 
 
 class Cursor(NamedTuple):
-    """How far a source's change log is read once a change is made; `more`: not yet, more of the same is to come."""
+    """The position in a source's change log once a change is made; `more`: further changes of that position follow."""
 
     source: str
     position: int
@@ -37,14 +37,14 @@ class Cursor(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """The revision that holds a change, and the cursor held for its source."""
+    """The revision that contains a change, and the cursor stored for its source."""
 
     revision: int
     cursor: int
 
 
 class Tx:
-    """What one work of a transaction is given; it is to await nothing but `connection`."""
+    """The part of a transaction given to one work function, which must await nothing but `connection`."""
 
     def __init__(self, connection: AsyncConnection, desired: Desired, author: Author) -> None:
         self.connection = connection
@@ -58,17 +58,17 @@ class Tx:
 
     @property
     def number(self) -> int:
-        """The number of this work's revision, which there is from then on."""
+        """The number of this work's revision; reading it makes the revision."""
         self._number = self._next
         return self._number
 
     @property
     def is_revision(self) -> bool:
-        """Whether this work makes one."""
+        """Whether this work makes a revision."""
         return self._number > 0
 
     def change(self, change: Change) -> bool:
-        """Put and remove what edges are to hold; False when that changes nothing."""
+        """Change the desired state; False if that changes nothing."""
         effective = self.desired.effective(change)
         if not effective:
             return False
@@ -80,22 +80,22 @@ class Tx:
         return True
 
     def touch(self, kind: str, name: str, before: bytes | None, after: bytes | None) -> None:
-        """Note that something of this kind changes, from and to canonical JSON; nothing secret.
+        """Record a change of this kind, with canonical JSON before and after, without secrets.
 
-        Raises ValueError for its name.
+        Raises ValueError for an invalid name.
         """
         if len(name) > MAX_NAME_LENGTH or not name.isprintable():
             raise ValueError(f"{kind}: a name must be at most {MAX_NAME_LENGTH} printable characters")
         self._number = self._next
         self.touches.append(ResourceChange(kind, name, before, after))
 
-    def add_audit_entry(self, deed: AuditEntry) -> None:
-        """Name for the audit log what this work does, where its touches do not say it."""
-        self._audit_entries.append(deed)
+    def add_audit_entry(self, entry: AuditEntry) -> None:
+        """Add an audit entry, in place of the one made from the recorded changes."""
+        self._audit_entries.append(entry)
 
     @property
     def audit_entries(self) -> tuple[AuditEntry, ...]:
-        """What the audit log is to hold of this work."""
+        """The audit entries of this work."""
         author = self.author
         asked = author.call is not None and author.call.operator
         if self._audit_entries or not (self.touches or self.announced or self.is_revision or asked):
@@ -105,11 +105,11 @@ class Tx:
         return (AuditEntry(author.action, author.target or names or ", ".join(sorted(self.announced)), before, after),)
 
     async def next(self, log: str) -> int:
-        """The next number of a log, as `jobs`; without a gap, since what fails takes none."""
+        """The next number of a log such as `jobs`; without gaps, since a failed transaction uses none."""
         return (await increment_heads(self.connection, [_LOG + log]))[_LOG + log]
 
     def announce(self, kind: str) -> None:
-        """Tell all replicas, after the commit, that something of this kind has changed."""
+        """Notify all replicas, after the commit, that something of this kind has changed."""
         self.announced.add(kind)
 
 
@@ -118,7 +118,7 @@ Work = Callable[[Tx], Awaitable[Any]]
 
 @dataclass(slots=True)
 class WriteGroup:
-    """What a transaction is going to hold besides what its works have written themselves."""
+    """The rows that a transaction will write, collected from its changes and works."""
 
     connection: AsyncConnection
     desired: Desired
@@ -134,7 +134,7 @@ class WriteGroup:
     announced: set[str] = field(default_factory=set)
 
     def apply_change(self, make: Callable[[Desired], Change], author: Author, cursor: Cursor | None) -> Committed:
-        """Add one change. Raises what `make` raises, and then nothing is added."""
+        """Apply one change. Raises what `make` raises, and then changes nothing."""
         held = self.cursors.get(cursor.source, 0) if cursor else 0
         if cursor is not None and cursor.position <= held:
             return Committed(self.desired.revision, held)
@@ -146,7 +146,7 @@ class WriteGroup:
         return Committed(self.desired.revision, held)
 
     async def apply_work(self, work: Work, author: Author) -> Any:
-        """Do one work, taken back alone when it fails."""
+        """Run one work in a savepoint, which alone is rolled back if it fails."""
         tx = Tx(self.connection, self.desired, author)
         async with self.connection.begin_nested():
             result = await work(tx)
@@ -157,7 +157,7 @@ class WriteGroup:
         content = pack(tx.touches) if tx.touches else None
         self.announced |= tx.announced
         self.entries += (
-            PendingRow(tx.author, deed, tx.number if tx.is_revision else None) for deed in tx.audit_entries
+            PendingRow(tx.author, entry, tx.number if tx.is_revision else None) for entry in tx.audit_entries
         )
         if not tx.is_revision:
             return
@@ -174,7 +174,7 @@ class WriteGroup:
             self.details.append({"number": tx.number, "at": author.at, "content": content})
 
     async def finish(self) -> dict[str, int]:
-        """Write it all; the new heads of what has changed."""
+        """Write the collected rows; returns the new heads of the kinds that changed."""
         if self.rows:
             rows = [
                 {"type": kind, "name": name, "number": self.numbers[kind, name], "content": content}
@@ -200,13 +200,13 @@ class WriteGroup:
 
 
 async def lock_changes(connection: AsyncConnection) -> int:
-    """Take the lock of all changes; the latest revision."""
+    """Take the lock of all changes; returns the latest revision."""
     query = select(heads.c.number).where(heads.c.kind == REVISION).with_for_update()
     return int((await connection.execute(query)).scalar_one())
 
 
 async def upsert(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Insert rows, or replace those of the same primary key. All rows name the same columns."""
+    """Insert rows or replace those with the same primary key. All rows must have the same columns."""
     listed = list(rows)
     if not listed:
         return
@@ -217,7 +217,7 @@ async def upsert(connection: AsyncConnection, table: Table, rows: Iterable[Mappi
 
 
 async def increment_heads(connection: AsyncConnection, kinds: Iterable[str]) -> dict[str, int]:
-    """Count one more of each kind in `heads`; the new numbers. In order of name, so that two never wait in a circle."""
+    """Increment the head of each kind, in order of name against deadlocks; returns the new numbers."""
     rows = [{"kind": kind, "number": 1} for kind in sorted(kinds)]
     if not rows:
         return {}
@@ -228,5 +228,5 @@ async def increment_heads(connection: AsyncConnection, kinds: Iterable[str]) -> 
 
 
 def insert_into(connection: AsyncConnection, table: Table) -> Any:
-    """An INSERT of this connection's dialect, for its ON CONFLICT."""
+    """An INSERT of this connection's dialect, with ON CONFLICT."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

@@ -1,1 +1,1 @@
-"""The fleet's nodes: connections and what is sent over them, what operators say of nodes, quarantine, history."""
+"""The fleet's nodes: connections and their updates, nodes as operators describe them, quarantine, history."""

@@ -1,7 +1,7 @@
-"""What replicas of control tell one another of edges, as rows: how far each is, where it is connected, how it does.
+"""Edges as rows that replicas of control share: applied versions, the replica each is connected to, its last report.
 
-An edge counts as connected for as long as its lease lasts, which every word of it prolongs; so the edges of a replica
-that died are told as gone soon.
+An edge counts as connected until its lease ends, which each of its messages extends. So the edges of a replica that
+died soon count as disconnected.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from kernel.clock import Instant
 from kernel.fleet.messages import Hello, Report, Version
 
 LEASE_SECONDS = 20.0
-"""Seconds that an edge is told as connected after its last word."""
+"""Seconds for which an edge counts as connected after its last message."""
 _MAX_INTEGER = 2**63 - 1
 _BY_TYPE = ("acked", "applied", "errors")
 
 
 def edge_row(edge: Edge, replica: str, now: float) -> dict[str, Any]:
-    """An edge as the database keeps it; `now` in Unix seconds."""
+    """An edge as a row; `now` in Unix seconds."""
     hello = edge.hello
     versions = {name: getattr(edge, name) for name in _BY_TYPE}
     report = {} if edge.report is None else asdict(replace(edge.report, popular=(), prefetched=()))
@@ -49,7 +49,7 @@ def edge_row(edge: Edge, replica: str, now: float) -> dict[str, Any]:
 
 
 def edge_from_row(row: Mapping[str, Any], now: Instant) -> Edge:
-    """The edge of a row, as another replica, or this one before its start, has seen it."""
+    """The edge of a row that another replica, or this one before its start, has stored."""
     versions, report = json.loads(row["versions"]), json.loads(row["summary"])
     hello = Hello(
         row["id"], row["role"], row["region"], row["address"], row["admin"],
@@ -67,7 +67,7 @@ def edge_from_row(row: Mapping[str, Any], now: Instant) -> Edge:
 
 
 async def save_edge_rows(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert or replace rows of edges. One that is not connected here leaves alone what another replica says of it."""
+    """Insert or replace rows of edges. A disconnected edge does not overwrite the row of the replica it moved to."""
     for here in (True, False):
         some = sorted((row for row in rows if (row["lease"] > 0) is here), key=lambda row: str(row["id"]))
         if some:

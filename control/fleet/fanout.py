@@ -1,9 +1,9 @@
-"""The fan-out: sends each connected edge what it lacks, now and whenever the desired state changes.
+"""The fan-out: sends each connected edge what it lacks, at once and whenever the desired state changes.
 
-A connection is a `Stream`: gRPC in `control.server`, memory in tests. There is no queue: what an edge is sent next is
-decided when it can be sent (see `control.desired.diff`).
+A connection is a `Stream`: gRPC in `control.server`, in memory in tests. There is no queue: the next update is chosen
+when it can be sent (`control.desired.diff`).
 
-Over 300 lines because it follows a connection from its hello over updates and answers to its end.
+Over 300 lines because it follows a connection from hello to end, with its updates and answers.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ MAX_ERROR_LENGTH = 300
 MESSAGE_KINDS = ("hello", "ack", "nack", "applied", "report", "receipt", "unknown")
 IGNORED_CLAIM = "says"
 REFUSED_MESSAGE = "messages"
-"""Under which of an edge's errors stands what the border refused."""
+"""Keys of an edge's `errors`: claims that were ignored, and its last malformed message."""
 log = structlog.get_logger("control")
 
 
 _LOGGED_TYPES = (*TYPES, SETTINGS)
-"""The types whose versions are numbers of control's own log."""
+"""The types whose versions number control's own log."""
 
 
 def _claim_sentence(kind: str, version: Version, number: int) -> str:
@@ -65,28 +65,27 @@ class Stream(Protocol):
     """Control's end of one connection."""
 
     async def send(self, message: FromControl, /) -> None:
-        """Hand something to the edge; waits while the edge does not read."""
+        """Send a message; waits while the edge does not read."""
 
     def __aiter__(self) -> AsyncIterator[FromEdge]:
-        """What the edge says, until it leaves."""
+        """The edge's messages, until it disconnects."""
 
 
 def _unsigned(update: Update, _edge: str) -> Update:
-    """In plain text nothing is signed."""
+    """Without mTLS updates are not signed."""
     return update
 
 
 async def _no_replicas() -> None:
-    """There is no other replica of control."""
+    """Nothing to refresh: there is no other replica."""
 
 
 class Fanout:
-    """The connected edges. `desired` gives the state now, `quarantine` (id, why) puts an edge there that claims more.
+    """The connected edges. `desired`: returns the current state; `quarantine` (id, why): quarantines a node.
 
-    `sources` say which document of a type an edge is to have; `wake` when that changed. `on_report`, `on_receipt` and
-    `on_answer` (an Ack or Nack that counts, or an Applied) are called at once, in the event loop; one that fails is
-    counted and told, and costs that message only.
-    `next_jobs` says what an edge is to be told of the job log now, None when nothing; it counts as told.
+    `sources`: the document of each type that an edge must have; call `wake` when it changed. `on_report`, `on_receipt`
+    and `on_answer` (an Ack or Nack of the update in flight, or an Applied) are called in the event loop; a hook that
+    fails is logged and counted. `next_jobs`: the jobs to send to an edge, which then count as sent; None for none.
     """
 
     def __init__(
@@ -101,7 +100,7 @@ class Fanout:
         self._refresh = refresh
         self._clock = clock
         self.sign: Callable[[Update, str], Update] = _unsigned
-        """Signs what goes out: (update, the edge it is for, "" for all alike)."""
+        """Signs an update: (update, the edge it is for, "" for all)."""
         self._next = memoise_updates(self._next_for_all)
         self._sessions: dict[str, Session] = {}
         self.sources: dict[str, Source] = dict.fromkeys(DOCUMENTS, no_document)
@@ -111,58 +110,58 @@ class Fanout:
         self.next_jobs: Callable[[Edge], Jobs | None] = lambda _: None
         self.edges: dict[str, Edge] = {}
         self.changed: set[str] = set()
-        """Ids of edges to be written down."""
+        """Ids of edges whose rows must be stored."""
         self.updates_sent = 0
         self.refusals = 0
         self.refused_messages: Counter[str] = Counter()
-        """Messages of nodes that the border refused, by kind."""
+        """Malformed messages of nodes, by kind."""
         self.failed_hooks = 0
 
     def record_refused_message(self, name: str, kind: str, error: Exception) -> None:
-        """The border refused a message of a node: it was left out."""
+        """Record that a malformed message of a node was dropped."""
         self.refused_messages[kind] += 1
         edge = self.edges.get(name)
-        told = f"{kind}: {error}"[:MAX_ERROR_LENGTH]
-        if edge is None or edge.errors.get(REFUSED_MESSAGE) != told:  # said once, not with every report
+        sentence = f"{kind}: {error}"[:MAX_ERROR_LENGTH]
+        if edge is None or edge.errors.get(REFUSED_MESSAGE) != sentence:  # log it once, not with every report
             log.warning("node-message-refused", edge=name, kind=kind, why=str(error))
         if edge is not None:
-            edge.errors[REFUSED_MESSAGE] = told
+            edge.errors[REFUSED_MESSAGE] = sentence
             self.changed.add(name)
 
     def record_ignored_claim(self, name: str, strange: str) -> None:
-        """What a node that has just come says of itself, and does not count; "" where all does."""
+        """Record the claims of a node's hello that do not count; "" if all count."""
         edge = self.edges.get(name)
         if strange and edge is not None:
             log.warning("hello-claim-ignored", edge=name, why=strange)
             edge.errors[IGNORED_CLAIM] = strange[:MAX_ERROR_LENGTH]
 
     def wake(self, edges: Iterable[str] | None = None) -> None:
-        """What is desired has changed, or a document or the job log of these edges (None: of all)."""
+        """Send these edges (None: all) what they lack: the desired state, a document or the job log has changed."""
         names = self._sessions if edges is None else self._sessions.keys() & set(edges)
         for name in names:
             self._sessions[name].wake.set()
 
     def hang_up(self, edge: str, why: str) -> None:
-        """End an edge's connection, if there is one; it may come again."""
+        """Close an edge's connection, if there is one; it may reconnect."""
         session = self._sessions.get(edge)
         if session is not None:
             session.end(why)
 
     def stop(self) -> None:
-        """Hang up on everybody."""
+        """Close all connections."""
         for session in self._sessions.values():
             session.end("control is stopping")
 
     async def serve(self, stream: Stream) -> None:
-        """Serve one connection until the edge leaves. Raises ConnectionRejected when the edge must be hung up on."""
+        """Serve one connection until the edge disconnects. Raises ConnectionRejected when control must close it."""
         messages = aiter(stream)
         try:
             async with asyncio.timeout(10):
                 hello = await anext(messages)
         except (StopAsyncIteration, TimeoutError):
-            raise ConnectionRejected("an edge says hello first") from None
+            raise ConnectionRejected("an edge must say hello first") from None
         check_hello(hello)
-        assert isinstance(hello, Hello)  # noqa: S101 (check_hello has seen it; for the types)
+        assert isinstance(hello, Hello)  # noqa: S101 (check_hello has checked it; for the types)
         await self._check_quarantine(hello)
         session = self._join(hello)
         try:
@@ -176,7 +175,7 @@ class Fanout:
             self._leave(session)
 
     async def _check_quarantine(self, hello: Hello) -> None:
-        """Raises ConnectionRejected for an edge in quarantine, and for one that belongs there."""
+        """Raises ConnectionRejected for an edge in quarantine, and for one that its claims put there."""
         why = quarantined(self._desired(), hello.id)
         if not why and (claim := self._excess_claim(hello)):
             why = await self._confirm_claim(hello.id, lambda: self._excess_claim(hello), claim)
@@ -185,7 +184,7 @@ class Fanout:
             raise ConnectionRejected(f"control holds this node in quarantine: {why}")
 
     def _excess_claim(self, hello: Hello) -> str:
-        """What an edge says that it holds and control has never said; "" when there is nothing."""
+        """The version that an edge claims beyond control's log, as a sentence; "" if there is none."""
         for known in hello.known:
             for version in (known.version, known.refused):
                 if known.type in _LOGGED_TYPES and is_ahead(self._desired(), known.type, version):
@@ -193,23 +192,23 @@ class Fanout:
         return ""
 
     async def _confirm_claim(self, name: str, look: Callable[[], str], claim: str) -> str:
-        """An edge ahead of this replica may have heard it from another; ahead of all, it is put in quarantine. Why."""
+        """Quarantine an edge that is ahead even after a refresh, and return why; "" if this replica was behind."""
         try:
             await self._refresh()
             claim = look()
             if claim:
                 await self.quarantine(name, claim)
         except (StorageFailed, Overloaded) as error:
-            raise ConnectionRejected(f"this edge claims to be ahead of control, which cannot look: {error}") from None
+            raise ConnectionRejected(f"this edge claims to be ahead of control, which cannot check: {error}") from None
         return claim
 
     async def quarantine(self, name: str, why: str) -> None:
-        """Believe a node no more. Raises StorageFailed, Overloaded."""
+        """Put a node in quarantine and close its connection. Raises StorageFailed, Overloaded."""
         await self._quarantine(name, why)
         self.hang_up(name, f"control holds this node in quarantine: {why}")
 
     def _remember_quarantined(self, hello: Hello) -> None:
-        """A node in quarantine is shown, but nothing that it says counts."""
+        """Show a node in quarantine, without any of its claims."""
         edge = self.edges.get(hello.id)
         if edge is None and len(self.edges) < MAX_EDGES:
             said = replace(hello, known=(), mark=NOTHING, address="", admin="", capacity=0)
@@ -225,7 +224,7 @@ class Fanout:
         return self._sessions.keys()
 
     def merge_edges(self, edges: Iterable[Edge]) -> None:
-        """What other replicas say of edges that are not connected here."""
+        """Add edges that other replicas have seen, unless they are connected here."""
         self.edges |= {edge.hello.id: edge for edge in edges if edge.hello.id not in self._sessions}
 
     def _join(self, hello: Hello) -> Session:
@@ -270,7 +269,7 @@ class Fanout:
         raise ConnectionRejected(session.ended)
 
     async def _wait_for_work(self, session: Session) -> None:
-        """Until there may be something to send. Raises ConnectionRejected when an answer is overdue."""
+        """Wait until there may be something to send. Raises ConnectionRejected when an answer is overdue."""
         due = session.answer_due()
         if due is None:
             await session.wake.wait()
@@ -298,7 +297,7 @@ class Fanout:
             await self._send(update, stream)
 
     def _next_for_all(self, desired: Desired, track: Track, nonce: str) -> Update | None:
-        """Signed here, since it is remembered: once for all edges that need the same."""
+        """An update for all edges, signed here so that the signature is remembered with it."""
         update = next_update(desired, track, nonce)
         return update and self.sign(update, "")
 
@@ -323,11 +322,11 @@ class Fanout:
                 case Receipt():
                     self._run_hooks(self.on_receipt, session.edge, message)
                 case Hello():
-                    raise ConnectionRejected("an edge says hello once")
-        session.end("the edge has left")
+                    raise ConnectionRejected("an edge must say hello only once")
+        session.end("the edge has disconnected")
 
     async def _applied_too_much(self, edge: Edge, applied: Applied) -> bool:
-        """Whether an edge says that it has what control never said: then it is in quarantine, and its stream ends."""
+        """Whether an edge claims to have applied a version beyond control's log; then it is put in quarantine."""
 
         def look() -> str:
             desired, version = self._desired(), applied.version
@@ -341,7 +340,7 @@ class Fanout:
     def _record_answer(self, session: Session, answer: Ack | Nack) -> None:
         track = session.tracks.get(answer.type)
         if track is None:
-            raise ConnectionRejected("an answer to something that was never sent")
+            raise ConnectionRejected("an answer to an update that was never sent")
         if track.in_flight is None or track.in_flight.nonce != answer.nonce:
             return
         session.tracks[answer.type] = track = with_answer(track, answer)

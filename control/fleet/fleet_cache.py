@@ -1,4 +1,4 @@
-"""The nodes and groups that operators speak of, held in memory by every replica and read anew when one has changed."""
+"""The nodes and groups that operators described, in memory; reloaded when one has changed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from kernel.fleet.messages import Hello
 
 
 class FleetCache:
-    """As of the last `refresh`, which is due when `is_stale`; `wake` is called when that becomes so."""
+    """The state of the last `refresh`; `wake` is called when it becomes stale."""
 
     def __init__(self, store: Store, wake: Callable[[], object]) -> None:
         self._store = store
         self._wake = wake
         self.is_stale = True
         self.trusts_hello = True
-        """Whether what a node says of its size counts: where there are no certificates, all are on this machine."""
+        """Whether a node's claim of its capacity counts: without mTLS, when all nodes are on this machine."""
         self.nodes: Mapping[str, Node] = {}
         self.groups: Mapping[str, Group] = {}
         self.on_change: list[Callable[[], object]] = []
@@ -33,11 +33,11 @@ class FleetCache:
         self._wake()
 
     def node(self, hello: Hello) -> Node:
-        """An edge as the fleet knows it: its role, region, PoP, group, capacity, and whether it is drained."""
+        """A node's effective role, region, PoP, group, capacity and address, and whether it is drained."""
         return effective_node(hello, self.nodes, self.groups, trusts_hello=self.trusts_hello)
 
     async def refresh(self) -> None:
-        """Read what is said now. Raises StorageFailed; then it stays as it was."""
+        """Reload nodes and groups if stale. Raises StorageFailed, and then keeps what it has."""
         if not self.is_stale:
             return
         nodes = await self._store.read(select(schema.nodes))

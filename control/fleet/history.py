@@ -1,6 +1,6 @@
-"""The past of what is desired: one revision from what to what, what changed between two, and taking one back.
+"""Revisions of the desired state: show one, compare two, roll one back.
 
-Details are forgotten after a time (`control.db.desired_table`); then only who, when and why is left.
+Details (values before and after) are deleted after a time (`control.db.desired_table`); author, time and reason stay.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from kernel.documents import moment_text
 from kernel.fleet.messages import TYPES
 
 MAX_COMPARED = 1_000
-"""Revisions that are compared at once."""
+"""Largest distance of two revisions that are compared."""
 _RESOURCE_KINDS = (*TYPES, KEY_OWNERS)
 _RESTORABLE_KINDS = (*_RESOURCE_KINDS, nodes.NODE, nodes.GROUP)
-"""Not settings: they go back in stages, as they came."""
+"""Settings are not among them: they are rolled back in stages, by a rollout."""
 
 
 class RevisionUnknown(LookupError):
-    """There is no such revision, or its details are no longer known."""
+    """There is no such revision, or its details have been deleted."""
 
 
 class RollbackConflict(ValueError):
-    """What a revision changed has been changed again since."""
+    """A value that the revision changed has been changed again since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A revision; `touches` is None when its details are forgotten."""
+    """A revision; `touches` is None if its details have been deleted."""
 
     number: int
     at: float
@@ -61,14 +61,14 @@ async def read_revision(store: Store, number: int) -> Revision:
 
 
 def revision_json(one: Revision) -> dict[str, Any]:
-    """A revision as the API shows it: `changes` from what to what, null when forgotten."""
+    """A revision as the API shows it: `changes` with values before and after, null if they have been deleted."""
     changes = None if one.touches is None else [touch_json(touch) for touch in one.touches]
     told = {"revision": one.number, "at": moment_text(one.at), "author": one.author, "reason": one.reason}
     return told | one.touched | {"changes": changes}
 
 
 async def changes_between(store: Store, older: int, newer: int) -> tuple[ResourceChange, ...]:
-    """What changed after revision `older` up to `newer`, each thing once.
+    """The net changes after revision `older` up to `newer`.
 
     Raises ValueError, Forgotten, StorageFailed.
     """
@@ -83,22 +83,22 @@ async def changes_between(store: Store, older: int, newer: int) -> tuple[Resourc
     if len(rows) != newer - older:
         known = {row["number"] for row in rows}
         gone = next(number for number in range(older + 1, newer + 1) if number not in known)
-        raise RevisionUnknown(f"the details of revision {gone} are forgotten")
+        raise RevisionUnknown(f"the details of revision {gone} have been deleted")
     return squash(unpack(row["content"]) for row in rows)
 
 
 async def prepare_rollback(store: Store, number: int) -> Work:
-    """A work that takes a revision back, as a new revision; it gives the new number, or None when nothing changes.
+    """Work that rolls a revision back by a new one; it returns the new number, or None if nothing changes.
 
-    Raises Forgotten, and ValueError when it changed what cannot be taken back; the work raises Conflict when any of it
-    was changed since.
+    Raises RevisionUnknown, and ValueError if the revision changed what cannot be rolled back. The work raises
+    RollbackConflict if a value has been changed since.
     """
     taken = await read_revision(store, number)
     if taken.touches is None:
-        raise RevisionUnknown(f"the details of revision {number} are forgotten")
+        raise RevisionUnknown(f"the details of revision {number} have been deleted")
     kinds = sorted({touch.kind for touch in taken.touches} - set(_RESTORABLE_KINDS))
     if kinds:
-        raise ValueError(f"revision {number} changed {', '.join(kinds)}, which cannot be taken back")
+        raise ValueError(f"revision {number} changed {', '.join(kinds)}, which cannot be rolled back")
     touches = taken.touches
 
     async def work(tx: Tx) -> int | None:
@@ -123,7 +123,7 @@ async def _check_unchanged(tx: Tx, touches: tuple[ResourceChange, ...]) -> None:
 
 
 def _in_order(touches: tuple[ResourceChange, ...]) -> list[ResourceChange]:
-    """Groups come before the nodes in them, and go after them."""
+    """Put groups before the nodes in them, and remove them after those."""
     return sorted(touches, key=lambda touch: (touch.kind == nodes.GROUP) == (touch.after is None))
 
 

@@ -1,7 +1,7 @@
-"""What operators say of the fleet: its nodes, and groups of nodes (region, PoP, role, capacity), and who is drained.
+"""Nodes and groups of nodes as operators describe them: region, PoP, role, capacity, drained or not.
 
-The verbs are works of a transaction (`store.transact(lambda tx: drain(tx, "e5"), author)`), each a revision. What a
-node says of itself in its hello is believed where the operator has said nothing (`effective_node`).
+The operations run within a transaction (`store.transact(lambda tx: drain(tx, "e5"), author)`); each makes a revision. A
+node's own hello fills in what operators leave open (`effective_node`).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ MAX_GROUPS = 1_000
 MAX_WORD_LENGTH = 64
 _MAX_CAPACITY = 2**63 - 1
 DEFAULT_CAPACITY = 10**9
-"""Bits a second that a node counts as of which no capacity is known."""
+"""Bits per second assumed for a node whose capacity is unknown."""
 NODE, GROUP = "node", "group"
-"""Kinds of touches."""
+"""Kinds of changes in a revision."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node; "" and 0 = not said. `capacity` in bits a second; `drained`: since when, None while it serves."""
+    """A node; "" and 0 mean unset. `capacity` in bits per second; `drained`: since when, None while it serves."""
 
     id: str
     role: str = "edge"
@@ -51,7 +51,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A set of nodes: what a node of it does not say of itself."""
+    """A set of nodes; its values apply to nodes for which they are unset."""
 
     name: str
     role: str = ""
@@ -99,8 +99,7 @@ def effective_node(
 
 
 def parse_node(node_id: str, value: object) -> Node:
-    """A node of its JSON form `{"role", "region", "pop", "group", "capacity", "address"}`. BadDocument names what is
-    wrong."""
+    """Parse a node: `{"role", "region", "pop", "group", "capacity", "address"}`. Raises BadDocument."""
     if not NODE_ID.fullmatch(node_id):
         raise BadDocument("id", f"{node_id[:80]!r} cannot be a node's id")
     members = parse_object(value, "", ("role", "region", "pop", "group", "capacity", "address"))
@@ -112,7 +111,7 @@ def parse_node(node_id: str, value: object) -> Node:
 
 
 def parse_group(name: str, value: object) -> Group:
-    """A group of its JSON form `{"role", "region", "pop", "capacity"}`. BadDocument names what is wrong."""
+    """Parse a group from its JSON form `{"role", "region", "pop", "capacity"}`. Raises BadDocument."""
     if not NODE_ID.fullmatch(name):
         raise BadDocument("name", f"{name[:80]!r} cannot be a group's name")
     members = parse_object(value, "", ("role", "region", "pop", "capacity"))
@@ -123,7 +122,7 @@ def parse_group(name: str, value: object) -> Group:
 
 
 async def put_node(tx: Tx, node: Node) -> Node:
-    """Add a node, or say something else of it; whether it is drained, and its certificate, stay."""
+    """Add or replace a node's properties; its drain and its certificate stay. Raises NotFound for its group."""
     before = await _node(tx, node.id)
     if node.group and await _row(tx.connection, schema.groups, node.group) is None:
         raise NotFound(f"there is no group {node.group}")
@@ -135,31 +134,31 @@ async def put_node(tx: Tx, node: Node) -> Node:
 
 
 async def drain(tx: Tx, node_id: str) -> Node:
-    """Send no viewers there any more, from now on. Raises NotFound when no such node ever was."""
+    """Stop sending viewers to a node. Raises NotFound if it has never been seen."""
     before = await _existing(tx, node_id)
     return await _save(tx, before, before if before.drained is not None else replace(before, drained=tx.author.at))
 
 
 async def undrain(tx: Tx, node_id: str) -> Node:
-    """Send viewers there again."""
+    """Resume sending viewers to a node. Raises NotFound."""
     before = await _existing(tx, node_id)
     return await _save(tx, before, replace(before, drained=None))
 
 
 async def enrol(tx: Tx, node_id: str, role: str, region: str, ends: float) -> Node:
-    """A node has joined, with a certificate that ends then (Unix seconds)."""
+    """Record that a node joined, with a certificate that expires at `ends` (Unix seconds)."""
     before = await _node(tx, node_id)
     joined = replace(before or Node(node_id, region=region), role=role, enrolled=tx.author.at, certificate_ends=ends)
     return await _save(tx, before, joined)
 
 
 async def record_renewal(connection: AsyncConnection, node_id: str, ends: float) -> None:
-    """A node has a new certificate: no revision, for `store.save`, announcing `nodes`."""
+    """Record a node's new certificate. No revision: call it by `store.save`, announcing `nodes`."""
     await connection.execute(update(schema.nodes).where(schema.nodes.c.id == node_id).values(certificate_ends=ends))
 
 
 async def remove_node(tx: Tx, node_id: str) -> None:
-    """Forget what was said of a node, and that it was seen. Raises NotFound."""
+    """Remove a node and the record that it was seen. Raises NotFound."""
     before = await _existing(tx, node_id)
     await tx.connection.execute(delete(schema.nodes).where(schema.nodes.c.id == node_id))
     await tx.connection.execute(delete(schema.edges).where(schema.edges.c.id == node_id))
@@ -167,7 +166,7 @@ async def remove_node(tx: Tx, node_id: str) -> None:
 
 
 async def put_group(tx: Tx, group: Group) -> Group:
-    """Add a group, or say something else of it."""
+    """Add or replace a group."""
     found = await _row(tx.connection, schema.groups, group.name)
     before = Group(**found) if found else None
     if before is None:
@@ -181,7 +180,7 @@ async def put_group(tx: Tx, group: Group) -> Group:
 
 
 async def remove_group(tx: Tx, name: str) -> None:
-    """Forget a group that no node is in. Raises NotFound, ValueError."""
+    """Remove an empty group. Raises NotFound, ValueError."""
     found = await _row(tx.connection, schema.groups, name)
     if found is None:
         raise NotFound(f"there is no group {name}")
@@ -194,7 +193,7 @@ async def remove_group(tx: Tx, name: str) -> None:
 
 
 async def restore(tx: Tx, kind: str, name: str, content: bytes | None) -> None:
-    """Make a node or group what it was (see `control.fleet.history`); None: it was not there."""
+    """Restore a node or group to earlier content (`control.fleet.history`); None removes it."""
     if content is None:
         await (remove_node(tx, name) if kind == NODE else remove_group(tx, name))
         return
@@ -225,7 +224,7 @@ def _record_change(tx: Tx, kind: str, name: str, before: Node | Group | None, af
 
 
 def operator_json(one: Node | Group) -> dict[str, Any]:
-    """The JSON form of a node or group: what is said of it."""
+    """The JSON form of what operators set for a node or group."""
     left_out = ("id", "name", "number", "enrolled", "certificate_ends")
     return {name: value for name, value in asdict(one).items() if name not in left_out}
 
@@ -236,7 +235,7 @@ async def _node(tx: Tx, node_id: str) -> Node | None:
 
 
 async def _existing(tx: Tx, node_id: str) -> Node:
-    """A node that operators know, or that has been seen; the latter has number 0."""
+    """A node that operators described, or one that was only seen, with number 0. Raises NotFound."""
     node = await _node(tx, node_id)
     if node is not None:
         return node
@@ -276,5 +275,5 @@ def _address(members: Mapping[str, Any]) -> str:
 def _capacity(members: Mapping[str, Any]) -> int:
     value = members.get("capacity", 0)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MAX_CAPACITY:
-        raise BadDocument("capacity", "must be a number of bits a second")
+        raise BadDocument("capacity", "must be a number of bits per second")
     return value

@@ -1,8 +1,7 @@
-"""Whose address is it? What a node says of where it is counts as far as its connection shows the same. Pure.
+"""Check that a node names only its own addresses: those of the host its connection comes from. Pure.
 
-A node may name its own address only: one that could name any would send viewers elsewhere, or make control itself ask
-whatever it likes (its own loopback, say). Another address (a name, an address behind a translation) is an operator's
-word: `PUT /v1/edges/NODE {"address": "HOST:PORT"}`.
+A node that could name any address could send viewers elsewhere, or make control send requests to its own loopback. Any
+other address (a host name, one behind NAT) must be set by an operator: `PUT /v1/edges/NODE {"address": "HOST:PORT"}`.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from kernel.settings.table import Address, parse_address
 
 
 class CheckedHello(NamedTuple):
-    """A hello with what counts of it, and what does not, in words."""
+    """A hello reduced to the addresses that count, and a sentence on those that do not."""
 
     hello: Hello
     ignored: str = ""
 
 
 def host_of(peer: str) -> IPv4Address | IPv6Address | None:
-    """The address of gRPC's `ipv4:1.2.3.4:5` or `ipv6:%5B::1%5D:5`; None for anything else."""
+    """The address in gRPC's peer `ipv4:1.2.3.4:5` or `ipv6:%5B::1%5D:5`; None for anything else."""
     kind, _, rest = peer.partition(":")
     host = unquote(rest).rpartition(":")[0].strip("[]").partition("%")[0]
     try:
@@ -36,7 +35,7 @@ def host_of(peer: str) -> IPv4Address | IPv6Address | None:
 
 
 def is_own(address: str, host: IPv4Address | IPv6Address | None) -> bool:
-    """Whether HOST:PORT is at the host that a connection comes from; any loopback address is, from loopback."""
+    """Whether HOST:PORT is on the host of a connection; from loopback, every loopback address is."""
     try:
         named = parse_address(address).host
         if named.lower().rstrip(".") == "localhost":
@@ -49,9 +48,9 @@ def is_own(address: str, host: IPv4Address | IPv6Address | None) -> bool:
 
 
 def check_addresses(hello: Hello, peer: str, *, certified: bool, taken: Collection[str] = ()) -> CheckedHello:
-    """What counts of a hello over a connection from `peer`. `taken`: the addresses of other nodes that are connected.
+    """Check the addresses of a hello from `peer`. `taken`: the addresses of other connected nodes.
 
-    Without certificates everybody is on this machine, and says where viewers reach it.
+    Without certificates all nodes are on this machine, and their viewers' address counts as they say.
     """
     host, strange = host_of(peer), list[str]()
     admin, address = replace_unspecified(hello.admin, host), hello.address
@@ -69,7 +68,7 @@ def check_addresses(hello: Hello, peer: str, *, certified: bool, taken: Collecti
 
 
 def is_unspecified(address: str) -> bool:
-    """Whether it is where a node listens, not where it is (`0.0.0.0:80`): viewers are sent to no such place."""
+    """Whether the host is the unspecified address (`0.0.0.0:80`), on which one listens but which reaches no node."""
     try:
         return ip_address(parse_address(address).host).is_unspecified
     except ValueError:
@@ -77,5 +76,5 @@ def is_unspecified(address: str) -> bool:
 
 
 def replace_unspecified(address: str, host: IPv4Address | IPv6Address | None) -> str:
-    """The same, with the peer's host where a node listens everywhere."""
+    """The address, with the peer's host in place of the unspecified one."""
     return str(Address(str(host), parse_address(address).port)) if host and is_unspecified(address) else address

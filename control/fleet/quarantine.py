@@ -1,10 +1,9 @@
-"""Quarantine: a node that claims to know more than control's own log is held there until an operator decides.
+"""Quarantine: holds a node that claims more than control's own log contains, until an operator decides.
 
-Control's log is the truth. A version or a mark beyond its end is a node's mistake, a lie, or the sign that control's
-database was put back from a copy; no node's word makes control believe the last. So what is claimed costs the node that
-claims it: control hangs up on it, sends no viewers there, and says so, until an operator releases it (`release`) or,
-where history was lost indeed, begins a new epoch (`control.new_epoch`), in which all nodes take snapshots and drop
-what they have cached.
+Control's log is the truth. A version or checkpoint beyond its end is a node's mistake, a lie, or a sign that control's
+database was restored from a copy, which control never concludes from a node's claim. So control disconnects the node
+and sends it no viewers until an operator releases it (`release`) or, if history was indeed lost, starts a new epoch
+(`control.new_epoch`), in which all nodes take snapshots and drop their caches.
 """
 
 from __future__ import annotations
@@ -29,25 +28,25 @@ log = structlog.get_logger("control")
 
 
 def quarantined(desired: Desired, node_id: str) -> str:
-    """Why a node is in quarantine; "" when it is not."""
+    """The reason why a node is in quarantine; "" if it is not."""
     content = desired.content(QUARANTINE, node_id)
     return "" if content is None else str(json.loads(content).get("why", "")) or "in quarantine"
 
 
 def all_quarantined(desired: Desired) -> Mapping[str, Any]:
-    """Why and since when, by node."""
+    """Reason and start of each quarantine, by node id."""
     return {name: json.loads(held.content) for name, held in desired.resource_set(QUARANTINE).resources.items()}
 
 
 class Quarantine:
-    """The verbs, over the database."""
+    """Puts nodes in quarantine, in the database."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
     async def hold(self, node_id: str, why: str) -> None:
-        """Put a node there. Raises Overloaded, StorageFailed."""
+        """Put a node in quarantine. Raises Overloaded, StorageFailed."""
         now = self._clock.wall()
         content = canonical({"why": why[:MAX_WHY], "since": moment_text(now)})
 
@@ -61,6 +60,6 @@ class Quarantine:
 
 
 async def release(tx: Tx, node_id: str) -> None:
-    """Take a node out. Raises NotFound when it is not there."""
+    """Release a node. Raises NotFound if it is not in quarantine."""
     if not tx.change(Change(removes=frozenset({(QUARANTINE, node_id)}))):
         raise NotFound(f"{node_id[:80]} is not in quarantine")

@@ -1,4 +1,4 @@
-"""One edge and one connection of it, as control sees them."""
+"""An edge as control knows it, and one connection of it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kernel.settings.table import parse_address
 
 ROLES = ("edge", "shield")
 ALL_TYPES = (*TYPES, *DOCUMENTS)
-"""In the order they are sent."""
+"""All types, in the order they are sent."""
 ANSWER_SECONDS = 60.0
-"""Seconds an edge has to answer an update before it is hung up on."""
+"""Seconds that an edge has to answer an update before its connection is closed."""
 
 
 class ConnectionRejected(Exception):
@@ -22,8 +22,10 @@ class ConnectionRejected(Exception):
 
 @dataclass(slots=True)
 class Edge:
-    """What control knows of an edge; made anew with each connection. `acked` and `applied` are version numbers by type,
-    `errors` its last refusals, `refused` the versions. `since` and `reported_at` are seconds of the clock's mono."""
+    """An edge, from its latest connection. `acked` and `applied`: version numbers by type.
+
+    `errors`: its last rejections, by type, and `refused` the rejected versions. `since`, `reported_at`: mono seconds.
+    """
 
     hello: Hello
     last_seen: float
@@ -37,7 +39,7 @@ class Edge:
     reported_at: float = 0.0
 
     def record_applied(self, applied: Applied) -> None:
-        """What the edge says of a version that it took."""
+        """Record whether the edge applied a version."""
         kind = applied.resource
         if kind not in ALL_TYPES:
             return
@@ -60,12 +62,12 @@ class Session:
         self._count = 0
 
     def answer_due(self) -> float | None:
-        """When (mono) the edge must have answered what is on its way; None when nothing is."""
+        """When (mono seconds) the answer to the update in flight is due; None without one."""
         since = [self.sent_at[kind] for kind, track in self.tracks.items() if track.in_flight is not None]
         return min(since) + ANSWER_SECONDS if since else None
 
     def nonce(self) -> str:
-        """A new one."""
+        """A new nonce."""
         self._count += 1
         return str(self._count)
 
@@ -76,9 +78,9 @@ class Session:
 
 
 def check_hello(hello: FromEdge) -> None:
-    """Raises ConnectionRejected naming what is wrong with an edge's first words."""
+    """Raises ConnectionRejected naming what is wrong with an edge's first message."""
     if not isinstance(hello, Hello):
-        raise ConnectionRejected("an edge says hello first")
+        raise ConnectionRejected("an edge must say hello first")
     if not NODE_ID.fullmatch(hello.id):
         raise ConnectionRejected(f"{hello.id[:80]!r} cannot be an edge's id")
     if hello.role not in ROLES:

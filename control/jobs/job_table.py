@@ -1,4 +1,4 @@
-"""The job log in control's database: entries, receipts, what is noted of late shields. Statements only."""
+"""The job log in control's database: entries, receipts, notes on late shields. Statements only."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from kernel.fleet.messages import DONE, PREFETCH, PURGE, Job
 EPOCH = "epoch-jobs"
 FLOOR = "floor-jobs"
 MAX_ROWS = 100_000
-"""Jobs that can be asked for."""
+"""Jobs kept for `GET /v1/jobs`."""
 MAX_NAMES = 5_000
 """Names in one job."""
 _MOST = 2**63 - 1
 
 
 class LogStart(NamedTuple):
-    """What a log begins with: entries up to `floor` are forgotten."""
+    """Where a log starts: entries up to `floor` are no longer sent."""
 
     epoch: str
     floor: int
@@ -40,7 +40,7 @@ head_query = select(heads.c.number).where(_LOG)
 
 
 def log_start(rows: Iterable[Mapping[str, Any]], head: int) -> LogStart | None:
-    """Where the log begins; None while it has no epoch yet."""
+    """Where the log starts; None while it has no epoch yet."""
     known = {row["name"]: row["value"] for row in rows}
     if EPOCH not in known:
         return None
@@ -48,7 +48,7 @@ def log_start(rows: Iterable[Mapping[str, Any]], head: int) -> LogStart | None:
 
 
 async def start_epoch(tx: Tx, seen: str) -> None:
-    """Begin a new epoch after what there is, unless another replica has."""
+    """Start a new epoch after the present head, unless another replica has already."""
     query = select(facts.c.value).where(facts.c.name == EPOCH)
     if ((await tx.connection.execute(query)).scalar() or "") != seen:
         return
@@ -59,25 +59,25 @@ async def start_epoch(tx: Tx, seen: str) -> None:
 
 
 def entries_query(after: int) -> Any:
-    """The entries after a number, in their order."""
+    """The entries after a number, in order."""
     named = (jobs.c.seq, jobs.c.kind, jobs.c.content, jobs.c.at, jobs.c.note)
     return select(*named).where(jobs.c.seq > after).order_by(jobs.c.seq).limit(MAX_ENTRIES)
 
 
 def entry_from_row(row: Mapping[str, Any]) -> LogEntry:
-    """An entry of its row."""
+    """The entry of a row."""
     refers = json.loads(row["note"] or "{}").get("refers", ())
     return LogEntry(Job(row["seq"], row["kind"], row["content"]), row["at"], tuple(refers))
 
 
 def late_shields(row: Mapping[str, Any]) -> list[str]:
-    """The shields noted as late on whose behalf edges have not been told again."""
+    """The shields recorded as late for which edges have not been sent the job again."""
     note = json.loads(row["note"] or "{}")
     return [name for name in note.get("late", ()) if name not in note.get("again", {})]
 
 
 async def append(tx: Tx, kind: str, content: bytes, refers: Sequence[int] = ()) -> LogEntry:
-    """Add an entry by the transaction's author."""
+    """Append an entry by the transaction's author."""
     seq = await tx.next("jobs")
     author = tx.author
     note = json.dumps({"refers": list(refers)}) if refers else ""
@@ -99,14 +99,14 @@ async def _note(tx: Tx, seq: int, note: Mapping[str, Any]) -> None:
 
 
 async def record_late(tx: Tx, late: Mapping[int, Iterable[str]]) -> None:
-    """Note that these shields let jobs wait."""
+    """Record the shields that are late with jobs, by job."""
     for seq, row in (await _notes(tx, late)).items():
         note = json.loads(row["note"] or "{}")
         await _note(tx, seq, note | {"late": sorted({*note.get("late", ()), *late[seq]})})
 
 
 async def append_repeats(tx: Tx, again: Mapping[int, Iterable[str]]) -> list[LogEntry]:
-    """Append what edges are to do again, since these shields have caught up; nothing where another replica has."""
+    """Append the purges that edges must repeat because these shields caught up; none if another replica has."""
     rows = await _notes(tx, again)
     notes = {seq: json.loads(row["note"] or "{}") for seq, row in rows.items()}
     missed = {seq: [one for one in again[seq] if one not in note.get("again", {})] for seq, note in notes.items()}
@@ -122,7 +122,7 @@ async def append_repeats(tx: Tx, again: Mapping[int, Iterable[str]]) -> list[Log
 
 
 async def save_receipts(connection: AsyncConnection, arrived: Iterable[ArrivedReceipt]) -> None:
-    """Insert receipts, or put them in the place of earlier ones of the same node."""
+    """Insert receipts, replacing earlier ones of the same node and job."""
     rows = {
         (one.receipt.job.number, one.edge): {
             "seq": one.receipt.job.number,
@@ -139,27 +139,27 @@ async def save_receipts(connection: AsyncConnection, arrived: Iterable[ArrivedRe
 
 
 async def finish_purges(connection: AsyncConnection, upto: int, now: float) -> None:
-    """Every node has done every purge up to this one."""
+    """End the purges up to this one, which every node has done."""
     of_it = receipts.c.seq == jobs.c.seq
     failed = exists(select(receipts.c.seq).where(of_it & (receipts.c.status != DONE)))
     last = select(func.max(receipts.c.at)).where(of_it).scalar_subquery()
-    over = (jobs.c.seq <= upto) & (jobs.c.kind == PURGE) & jobs.c.state.not_in(ENDED)
+    done = (jobs.c.seq <= upto) & (jobs.c.kind == PURGE) & jobs.c.state.not_in(ENDED)
     state = case((failed, FAILED), else_=COMPLETE)
-    await connection.execute(update(jobs).where(over).values(state=state, ended=func.coalesce(last, now), changed=now))
+    await connection.execute(update(jobs).where(done).values(state=state, ended=func.coalesce(last, now), changed=now))
 
 
 async def finish_prefetches(connection: AsyncConnection, nodes: int, now: float, longest: float) -> None:
-    """Those that every node has answered, or that are older than anybody waits."""
+    """End the prefetches that every node has answered, or that are older than `longest` seconds."""
     of_it = receipts.c.seq == jobs.c.seq
     answered = select(func.count()).select_from(receipts).where(of_it).scalar_subquery()
     failed = exists(select(receipts.c.seq).where(of_it & (receipts.c.status != DONE)))
-    over = (jobs.c.kind == PREFETCH) & jobs.c.state.not_in(ENDED) & ((answered >= nodes) | (jobs.c.at < now - longest))
+    done = (jobs.c.kind == PREFETCH) & jobs.c.state.not_in(ENDED) & ((answered >= nodes) | (jobs.c.at < now - longest))
     state = case((failed | (answered < nodes), FAILED), else_=COMPLETE)
-    await connection.execute(update(jobs).where(over).values(state=state, ended=now, changed=now))
+    await connection.execute(update(jobs).where(done).values(state=state, ended=now, changed=now))
 
 
 async def delete_old(tx: Tx) -> None:
-    """Forget all but the latest jobs."""
+    """Delete all but the latest MAX_ROWS jobs and their receipts."""
     head = (await tx.connection.execute(head_query)).scalar() or 0
     await tx.connection.execute(delete(receipts).where(receipts.c.seq <= head - MAX_ROWS))
     await tx.connection.execute(delete(jobs).where(jobs.c.seq <= head - MAX_ROWS))

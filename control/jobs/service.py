@@ -57,7 +57,7 @@ class JobService:
         self._kept_at = -STORE_EVERY
         self._finished = 0
         self._waiters: list[tuple[int, asyncio.Event]] = []
-        if store.database.listen is not None:  # else nobody else appends
+        if store.database.listen is not None:  # without replicas nobody else appends
             store.on_change("jobs", partial(self._note, "_newer"))
         store.on_change("receipts", partial(self._note, "_elsewhere"))
 
@@ -89,16 +89,17 @@ class JobService:
         entry: LogEntry = await self._store.transact(work, author)
         self.appended[kind] += 1
         self.dispatch.add_entries([entry])
-        if self.dispatch.log.head < entry.job.seq:  # others have appended in between
+        if self.dispatch.log.head < entry.job.seq:  # other replicas appended in between
             self._note("_newer")
         return entry.job.seq
 
     async def status(self, seq: int) -> dict[str, Any] | None:
-        """A job with its receipts; None when there is none of that number. Raises StorageFailed."""
+        """A job with its receipts; None if there is no job with that number. Raises StorageFailed."""
         rows = await self._store.read(select(jobs).where(jobs.c.seq == seq))
         if not rows:
             return None
-        pending = self.dispatch.unstored_receipts(seq)  # before and after: meanwhile some are written, others come
+        # Read them before and after the query: in between some are stored and others arrive.
+        pending = self.dispatch.unstored_receipts(seq)
         found = await self._store.read(select(receipts).where(receipts.c.seq == seq))
         came = {
             one["edge"]: ReceivedReceipt(one["edge"], one["at"], one["count"], one["bytes"], one["status"])
@@ -174,7 +175,7 @@ class JobService:
 
     async def _renew(self, seen: str) -> None:
         await self._store.transact(
-            lambda tx: job_table.start_epoch(tx, seen), self._author("the log of jobs begins", Action.JOBS_BEGIN)
+            lambda tx: job_table.start_epoch(tx, seen), self._author("the job log is started", Action.JOBS_BEGIN)
         )
         await self._load()
 
@@ -187,7 +188,7 @@ class JobService:
                 due = self.dispatch.take_due()
                 try:
                     await self._store_due(due)
-                except (StorageFailed, Overloaded):  # the store has said so
+                except (StorageFailed, Overloaded):  # the store has logged it
                     self.dispatch.return_receipts(due.receipts)
                     self.dispatch.advance_gate()
                     self._newer = True
@@ -203,7 +204,7 @@ class JobService:
         if due.ahead:
             await self._quarantine_ahead()
         if due.late:
-            await self._store.transact(partial(_name_late, due.late), self._author("a shield lets a purge wait"))
+            await self._store.transact(partial(_name_late, due.late), self._author("a shield is late with a purge"))
             log.warning("shields-late", late=due.late)
             self.dispatch.gate.record_late(due.late)
             self.dispatch.advance_gate()
@@ -230,13 +231,13 @@ class JobService:
             return
         self._kept_at = now
         wall, nodes = self._clock.wall(), len(self.dispatch.nodes())
-        brought = any(self._is_prefetch(one) for one in due.receipts)
+        has_prefetch = any(self._is_prefetch(one) for one in due.receipts)
 
         async def work(connection: AsyncConnection) -> None:
             await job_table.save_receipts(connection, due.receipts)
             if upto > self._finished:
                 await job_table.finish_purges(connection, upto, wall)
-            if brought:
+            if has_prefetch:
                 await job_table.finish_prefetches(connection, nodes, wall, MAX_PREFETCH_SECONDS)
 
         await self._store.save(work, ["receipts"] if due.receipts else [])

@@ -1,1 +1,1 @@
-"""Certificates and keys: the certificate authority, enrolment, peers' roles, API keys, viewers' tokens."""
+"""Certificates and keys: the authority, enrolment, peers' roles, API keys, admin keys, viewers' tokens."""

@@ -2,8 +2,8 @@
 
     mtk-<id>-<secret>     id: 8 letters or digits, secret: 32 characters
 
-The secret has the strength of a cryptographic key, so that one salted SHA-256 is enough (no slow hash). A viewer reads,
-an operator changes what the fleet does, an admin also who may do so. The key in control's own file is an admin's.
+The secret is as strong as a cryptographic key, so one salted SHA-256 is enough (no slow hash). A viewer reads, an
+operator changes the fleet, an admin also manages keys and enrolment. The key in control's own file is an admin's.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _KEY = re.compile(r"mtk-([a-z0-9]{8})-([A-Za-z0-9_-]{32})", re.ASCII)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 MAX_KEYS = 1_000
 USE_NOTED_EVERY = 60.0
-"""Seconds between two notes of when a key was last used."""
+"""Seconds between two updates of a key's last use."""
 
 
 class Role(IntEnum):
-    """What a key may do; each may what those below may."""
+    """A key's role; each includes the ones before."""
 
     VIEWER = 1
     OPERATOR = 2
@@ -59,7 +59,7 @@ class _StoredKey:
 
 
 class ApiKeys:
-    """The keys in the database, as read last; `start` reads them and follows changes at any replica."""
+    """The API keys in memory; `start` loads them and follows changes by any replica."""
 
     def __init__(self, store: Store, file_key: str) -> None:
         self._store = store
@@ -68,7 +68,7 @@ class ApiKeys:
         self.stale = True
 
     async def start(self) -> None:
-        """Read, and read again whenever they change."""
+        """Load the keys, and reload them whenever they change."""
         self._store.on_change("api_keys", self._changed)
         await self.refresh()
 
@@ -76,14 +76,14 @@ class ApiKeys:
         self.stale = True
 
     async def refresh(self) -> None:
-        """Read the keys if they changed."""
+        """Reload the keys if they changed."""
         if self.stale:
             self.stale = False
             rows = await self._store.read(select(api_keys).where(api_keys.c.revoked.is_(None)))
             self._held = {row["id"]: _StoredKey(dict(row), row["last_used"] or 0.0) for row in rows}
 
     async def caller(self, given: str, now: float) -> Caller | None:
-        """Whose key this is; None when it is nobody's, revoked or expired."""
+        """The caller with this key; None if it is unknown, revoked or expired."""
         if hmac.compare_digest(hashlib.sha256(given.encode("utf-8", "surrogateescape")).digest(), self._file_key):
             return Caller("file", "api-key file", Role.ADMIN)
         match = _KEY.fullmatch(given)
@@ -101,13 +101,13 @@ class ApiKeys:
         return Caller(match[1], held.row["name"], Role(ROLES[held.row["role"]]))
 
     async def make(self, name: str, role: str, expires: float | None, author: Author) -> tuple[str, str]:
-        """(id, key): a new key, which nobody can be shown again. BadDocument names what is wrong."""
+        """Create a key; (id, key), which cannot be shown again. Raises BadDocument."""
         if role not in ROLES:
             raise BadDocument("role", f"must be one of {', '.join(ROLES)}")
         if not name or len(name) > 200 or not name.isprintable():
             raise BadDocument("name", "must be 1 to 200 printable characters")
         if expires is not None and expires <= author.at:
-            raise BadDocument("expires", "lies in the past")
+            raise BadDocument("expires", "is in the past")
         made, secret, salt = (
             "".join(secrets.choice(_LETTERS) for _ in range(8)),
             secrets.token_urlsafe(24),
@@ -133,7 +133,7 @@ class ApiKeys:
         return made, f"mtk-{made}-{secret}"
 
     async def revoke(self, key_id: str, author: Author) -> bool:
-        """Revoke a key; False when there is no valid key with that id."""
+        """Revoke a key; False if there is no valid key with that id."""
 
         async def work(tx: Tx) -> bool:
             of = (api_keys.c.id == key_id) & api_keys.c.revoked.is_(None)
@@ -151,7 +151,7 @@ class ApiKeys:
         return found
 
     async def listed(self) -> list[dict[str, Any]]:
-        """All keys that there are, without what proves them."""
+        """All keys, without salts and hashes."""
         shown = [column for column in api_keys.c if column.name not in ("salt", "hash")]
         return [dict(row) for row in await self._store.read(select(*shown).order_by(api_keys.c.at, api_keys.c.id))]
 

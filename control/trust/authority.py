@@ -3,8 +3,8 @@
     DIR/authority.key    private key, PEM, mode 0600
     DIR/authority.pem    certificate, PEM
 
-Replicas of control share the folder. What a request says of itself is not believed: the names in a certificate come
-from the operator who made the enrolment token, or from the certificate that is renewed.
+Replicas of control share the folder. The names in a certificate never come from the request, but from the operator who
+made the enrolment token, or from the certificate that is renewed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Authority:
     """Issues certificates. `key` also signs updates (kernel/fleet/signed.py)."""
 
     def __init__(self, key_pem: bytes, certificate_pem: bytes) -> None:
-        """Raises BadIdentity when the two do not belong together."""
+        """Raises BadIdentity if the key does not match the certificate."""
         self.key = load_key(key_pem)
         self.pem = certificate_pem
         self._certificate = x509.load_pem_x509_certificates(certificate_pem)[0]
@@ -43,7 +43,7 @@ class Authority:
 
     @classmethod
     def open(cls, folder: Path, now: float) -> Authority:
-        """Read the folder's authority, or make it where there is none. Raises BadSettings naming the file."""
+        """Read the authority in the folder, or make one. Raises BadSettings naming the file."""
         key_file, certificate_file = folder / "authority.key", folder / "authority.pem"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -59,14 +59,14 @@ class Authority:
     def issue(
         self, request_pem: bytes, node_id: str, role: str, now: float, seconds: float, hosts: Sequence[str] = ()
     ) -> bytes:
-        """A certificate (PEM) over the request's key, for that node, that long. Raises BadIdentity."""
+        """Issue a certificate (PEM) for the request's key to a node, valid for `seconds`. Raises BadIdentity."""
         if len(request_pem) > MAX_REQUEST:
             raise BadIdentity("the certificate request is too large")
         try:
             asked = x509.load_pem_x509_csr(request_pem)
             proven = asked.is_signature_valid
-        except Exception as error:  # noqa: BLE001 (whatever a stranger's bytes make the library say)
-            raise BadIdentity(f"no certificate request: {error}") from None
+        except Exception as error:  # noqa: BLE001 (untrusted bytes may raise anything in the library)
+            raise BadIdentity(f"not a certificate request: {error}") from None
         key = asked.public_key()
         if not proven or not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
             raise BadIdentity("the request is not signed by a P-256 key of its own")
@@ -96,7 +96,7 @@ class Authority:
 
 @contextlib.contextmanager
 def _exclusive(folder: Path) -> Iterator[None]:
-    """Replicas that begin at once on an empty folder make one authority, not two."""
+    """Lock the folder: replicas that start on an empty one at the same time make one authority, not two."""
     descriptor = os.open(folder / "authority.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -106,7 +106,7 @@ def _exclusive(folder: Path) -> Iterator[None]:
 
 
 def _make(key_file: Path, certificate_file: Path, now: float) -> None:
-    """Write a new authority: the key first, and the certificate, which says that both are there, last."""
+    """Write a new authority; the certificate last, since its presence means that both files exist."""
     pem = make_key()
     key = load_key(pem)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Matinee fleet")])

@@ -1,6 +1,6 @@
-"""Control's own certificate: issued to itself by its own authority, renewed before it ends, without a restart.
+"""Control's own certificate: issued by its own authority, and renewed before it expires, without a restart.
 
-gRPC asks `configuration` for every handshake, from threads of its own. Connections that stand are not touched.
+gRPC calls `configuration` for every handshake, from its own threads. Existing connections keep theirs.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ log = structlog.get_logger("control")
 
 
 class ServerCertificate:
-    """`hosts` are the names and addresses that the certificate tells; `life` in seconds; `wall` the time.
+    """`hosts`: the names and addresses in the certificate; `life`: its validity in seconds; `wall`: the clock.
 
-    Raises BadIdentity for what is no name of a host.
+    Raises BadIdentity for an invalid host name.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ServerCertificate:
         self._renew()
 
     def configuration(self) -> grpc.ServerCertificateConfiguration:
-        """What to show now."""
+        """The configuration to present now."""
         with self._lock:
             if self._wall() >= self.identity.renew_at():
                 self._renew()
@@ -48,7 +48,7 @@ class ServerCertificate:
         node_id = f"control-{self._replica[:12]}"
         chain = self._authority.issue(request(key, node_id), node_id, "control", self._wall(), self._life, self._hosts)
         self.identity: Identity = identity(chain)
-        # A node that joins finds the authority in the chain, and compares it with its token's fingerprint.
+        # A joining node takes the authority from the chain and compares it with the fingerprint in its token.
         self._now = grpc.ssl_server_certificate_configuration(
             [(key, chain + self._authority.pem)], root_certificates=self._authority.pem
         )
@@ -56,7 +56,7 @@ class ServerCertificate:
 
 
 def server_credentials(certificate: ServerCertificate, *, ask_for_one: bool) -> grpc.ServerCredentials:
-    """TLS; with `ask_for_one` a peer without a certificate of our authority is not let in."""
+    """TLS credentials; with `ask_for_one` a peer must show a certificate of our authority."""
     first = certificate.configuration()
     return grpc.dynamic_ssl_server_credentials(
         first, RenewedConfiguration(certificate, first).fetch, require_client_authentication=ask_for_one
@@ -64,10 +64,10 @@ def server_credentials(certificate: ServerCertificate, *, ask_for_one: bool) -> 
 
 
 class RenewedConfiguration:
-    """What one listener is to show from now on; None as long as that has not changed.
+    """Gives one listener its configuration only when that has changed.
 
-    gRPC throws its TLS context away for each one it is given, without a lock: told the same anew at every handshake,
-    it does so under the feet of other handshakes, and a thousand nodes that come at once bring the process down.
+    gRPC frees its TLS context whenever it is given one, without a lock. Given the same at every handshake, it frees
+    contexts that other handshakes use, and a thousand nodes that connect at once crash the process.
     """
 
     def __init__(self, certificate: ServerCertificate, shown: grpc.ServerCertificateConfiguration) -> None:
@@ -75,7 +75,7 @@ class RenewedConfiguration:
         self._shown = shown
 
     def fetch(self) -> grpc.ServerCertificateConfiguration | None:
-        """Asked at each handshake, from threads of gRPC."""
+        """The new configuration, or None if it has not changed; gRPC's threads call this at each handshake."""
         now = self._certificate.configuration()
         if now is self._shown:
             return None

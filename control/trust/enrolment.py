@@ -1,8 +1,8 @@
-"""How nodes join: an operator makes a token for one node, the node spends it once for its certificate.
+"""Enrolment: an operator makes a token for one node, and the node exchanges it once for a certificate.
 
-Of a token only its secret's hash is kept. It is spent under the lock of all changes: of two who show it at once, at
-whichever replica, one gets a certificate. A node that never got its answer may ask again with the same key, for as long
-as the token would have held.
+Only the hash of a token's secret is stored. A token is used under the lock of all changes, so of two nodes that present
+it at the same time, to any replicas, one gets a certificate. A node whose answer was lost may repeat its request with
+the same key until the token expires.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ TTL = 3_600.0
 MAX_TTL = 30 * 86_400.0
 MAX_TOKENS = 10_000
 DELETE_AFTER = 7 * 86_400.0
-"""Seconds after its end that a token is still known, so that a late node is told why."""
+"""Seconds for which an expired token is remembered, so that a late node learns the reason."""
 MAX_TOKEN_LENGTH = 64
 
 log = structlog.get_logger("control")
 
 
 class EnrolmentRejected(Exception):
-    """No certificate is given; the text says why, to whoever asked."""
+    """No certificate is issued; the text tells the caller why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What an operator asks for: a node, what it is, and for how many seconds the token is good."""
+    """An operator's request for a token: the node, its role and region, and the token's validity in seconds."""
 
     id: str
     role: str = "edge"
@@ -63,14 +63,14 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentToken:
-    """What the operator gets, once. `expires` in Unix seconds."""
+    """An enrolment token, shown once. `expires` in Unix seconds."""
 
     text: str
     expires: float
 
 
 def parse_invitation(value: object) -> Invitation:
-    """An invitation of its JSON form `{"id", "role", "region", "ttl": seconds or "1h"}`. Raises BadDocument."""
+    """Parse an invitation: `{"id", "role", "region", "ttl": seconds or "1h"}`. Raises BadDocument."""
     members = parse_object(value, "", ("id", "role", "region", "ttl"))
     node_id, role, region = members.get("id"), members.get("role", "edge"), members.get("region", "")
     if not isinstance(node_id, str) or not NODE_ID.fullmatch(node_id) or node_id.lower() == CONTROL_NAME:
@@ -93,7 +93,7 @@ def _ttl(value: object) -> float:
 
 
 class Enrolment:
-    """Makes tokens and certificates. `life` of a certificate in seconds."""
+    """Makes tokens and certificates. `life`: validity of a certificate in seconds."""
 
     def __init__(self, store: Store, authority: Authority, clock: Clock, life: float) -> None:
         self._store = store
@@ -103,13 +103,13 @@ class Enrolment:
 
     @property
     def authority(self) -> bytes:
-        """What nodes are to trust, PEM."""
+        """The authority's certificate (PEM), which nodes trust."""
         return self._authority.pem
 
     async def invite(
         self, asked: Invitation, *, author: str, reason: str = "", call: Call | None = None
     ) -> EnrolmentToken:
-        """A token for one node, noted in the audit log. Raises BadDocument, Overloaded, StorageFailed."""
+        """Make a token for one node. Raises BadDocument, Overloaded, StorageFailed."""
         now = self._clock.wall()
         text = enrolment_token(self._authority.fingerprint, secrets.token_bytes(SECRET_BYTES))
         _, kept = read_token(text)
@@ -132,7 +132,7 @@ class Enrolment:
         return token
 
     async def enrol(self, token: str, request: bytes, call: Call | None = None) -> bytes:
-        """The certificate (PEM) of a node that shows a token. Raises EnrolmentRejected, Overloaded, StorageFailed."""
+        """Exchange a token for a certificate (PEM). Raises EnrolmentRejected, Overloaded, StorageFailed."""
         now = self._clock.wall()
         try:
             _, kept = read_token(token)
@@ -143,7 +143,7 @@ class Enrolment:
         async def work(tx: Tx) -> bytes:
             row = (await tx.connection.execute(select(tokens).where(tokens.c.hash == kept))).mappings().first()
             if row is None:
-                raise EnrolmentRejected("this enrolment token is not known here, or it ended long ago")
+                raise EnrolmentRejected("this enrolment token is unknown, or it expired long ago")
             if row["expires"] <= now:
                 raise EnrolmentRejected("this enrolment token has expired")
             if row["used"] is not None and row["node_key"] != key:
@@ -168,7 +168,7 @@ class Enrolment:
         return made
 
     async def renew(self, who: Identity, request: bytes, call: Call | None = None) -> bytes:
-        """A new certificate (PEM) for the same node. Raises EnrolmentRejected, Overloaded, StorageFailed."""
+        """Issue a new certificate (PEM) to the same node. Raises EnrolmentRejected, Overloaded, StorageFailed."""
         now = self._clock.wall()
         made = self._issue(request, who.id, who.role, now)
 

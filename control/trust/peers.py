@@ -1,8 +1,8 @@
-"""Authorisation of gRPC peers: a peer is what its certificate says, while that node is enrolled.
+"""Authorise gRPC peers: a peer is the node in its certificate, while that node is enrolled.
 
 TLS has checked that the fleet's authority issued the certificate and that it is valid now. This module checks that the
-node is still enrolled, that it was not enrolled again since (the old certificate is then void), and that its role may
-make the call.
+node is still enrolled, that it has not been enrolled again since (which voids the old certificate), and that its role
+may make the call.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class PeerRefused(Exception):
 
 
 class Peers:
-    """The enrolled nodes, as the database lists them. `gone(id, why)` is called for each that is removed."""
+    """The enrolled nodes in memory. `gone(id, why)` is called for each node that is removed or enrolled again."""
 
     def __init__(self, store: Store, clock: Clock, gone: Callable[[str, str], object]) -> None:
         self._store = store
@@ -48,16 +48,16 @@ class Peers:
         store.on_change("nodes", self._changed.set)
 
     async def load(self) -> None:
-        """Read who is enrolled. Raises StorageFailed."""
+        """Load the enrolled nodes. Raises StorageFailed."""
         query = select(nodes.c.id, nodes.c.role, nodes.c.enrolled).where(nodes.c.enrolled.is_not(None))
         rows = await self._store.read(query)
         before, self._enrolled = self._enrolled, {row["id"]: (row["role"], row["enrolled"]) for row in rows}
         for node_id, how in before.items():
             if self._enrolled.get(node_id) != how:
-                self._on_removed(node_id, "this node is not enrolled any more, or was enrolled anew")
+                self._on_removed(node_id, "this node is no longer enrolled, or was enrolled again")
 
     async def run(self) -> None:
-        """Follow the database, for ever."""
+        """Reload whenever nodes change, for ever."""
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -68,7 +68,7 @@ class Peers:
                 asyncio.get_running_loop().call_later(RETRY_AFTER, self._changed.set)
 
     async def check(self, context: Any, *roles: str) -> Identity:
-        """Who calls, having one of the roles. Raises Refused."""
+        """The caller's identity, if it has one of the roles. Raises PeerRefused."""
         who = _certificate_identity(context, roles)
         if self._enrolled.get(who.id, ("", 0.0))[0] != who.role:
             await self._reload_once()
@@ -76,11 +76,11 @@ class Peers:
         if role != who.role:
             raise PeerRefused(f"{who.role} {who.id} is not enrolled")
         if who.begins < since - _EARLIEST:
-            raise PeerRefused(f"{who.role} {who.id} was enrolled anew: this certificate counts no more")
+            raise PeerRefused(f"{who.role} {who.id} was enrolled again: this certificate is no longer valid")
         return who
 
     async def _reload_once(self) -> None:
-        """A node that has joined at another replica may come here before this one has heard of it."""
+        """Reload once: a node may connect here before this replica learns that it joined at another one."""
         async with self._reload_lock:
             now = self._clock.mono()
             if now - self._reloaded_at < RELOAD_EVERY:
@@ -95,7 +95,7 @@ class Peers:
 def _certificate_identity(context: Any, roles: Sequence[str]) -> Identity:
     shown = context.auth_context().get("x509_pem_cert")
     if not shown:
-        raise PeerRefused("a certificate of the fleet is needed")
+        raise PeerRefused("a certificate of the fleet is required")
     try:
         who = identity(shown[0])
     except BadIdentity as error:
@@ -106,6 +106,6 @@ def _certificate_identity(context: Any, roles: Sequence[str]) -> Identity:
 
 
 def check_hello(who: Identity, said: FromEdge) -> None:
-    """Raises Refused where a node's first words are not its certificate's."""
+    """Raises PeerRefused if a hello names another node than its certificate."""
     if isinstance(said, Hello) and (said.id, said.role) != (who.id, who.role):
         raise PeerRefused(f"{who.role} {who.id} says that it is {said.role[:64]} {said.id[:64]}")

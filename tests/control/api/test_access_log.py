@@ -1,4 +1,4 @@
-"""A line for each request of control's HTTP door."""
+"""A line for each request of control's HTTP API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 import structlog
 from aiohttp.test_utils import TestClient, TestServer
 
-from control.api.access_log import trace_id
 from control.api.application import make_app
 from control.log_fields import LOG_FIELDS
 from control.trust.api_keys import ApiKeys
@@ -37,8 +36,3 @@ async def test_each_request_leaves_one_line_with_the_fields_of_the_table(open_pl
     assert "SECRET" not in str(logged)
     added_when_written = {"level", "timestamp"}
     assert lines[0].keys() - {"log_level"} | added_when_written == {field.name for field in LOG_FIELDS}
-
-
-def test_a_malformed_trace_is_none() -> None:
-    assert trace_id(f"00-{'0' * 32}-00f067aa0ba902b7-01") is None
-    assert trace_id(TRACE) is None
