@@ -64,7 +64,7 @@ async def test_a_tick_that_fails_does_not_end_control(settings_of, until, monkey
             return ticks(*arguments)
 
         monkeypatch.setattr(plane.hot_titles.planner, "plan", plan)
-        await until(lambda: plane.supervised.failures["heat"] == 1)
+        await until(lambda: plane.supervised.failures["hot-titles"] == 1)
         async with ControlClient(str(control.listen)) as client:
             assert (await client.status()).titles == 0
 

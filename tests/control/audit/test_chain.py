@@ -70,7 +70,7 @@ def test_a_row_that_was_changed_is_found(name: str, seq: int) -> None:
     rows[seq - 1][name] = 77 if name in ("at", "revision") else "other"
     broken = found(rows, head)
     assert seqs(*broken) == {seq}
-    assert "not what was written" in broken[0].why
+    assert "content was altered" in broken[0].why
     assert first_break(rows, RING) == seq
 
 
@@ -119,7 +119,7 @@ def test_an_old_head_put_back_with_the_rows_of_then_is_found_by_what_was_seen() 
     other = Author("eve", NOW)
     again = row_of(PendingRow(other, AuditEntry(Action.CHANGE, "x")), 4, rows[2]["hash"], RING, "")
     head = sealed(head | {"last": 4, "hash": again["hash"]}, RING)
-    assert "another row" in found([*rows[:3], again], head, anchor=(4, rows[3]["hash"]))[0].why
+    assert "not the row that control saw" in found([*rows[:3], again], head, anchor=(4, rows[3]["hash"]))[0].why
 
 
 @pytest.mark.parametrize("name", ["first", "previous", "last", "hash", "mac"])
@@ -127,14 +127,14 @@ def test_a_head_that_was_changed_is_found(name: str) -> None:
     rows, head = chain(5)
     changed = head | {name: 2 if name in ("first", "last") else "1" * 64}
     assert not is_sealed(changed, RING)
-    assert "head is not as it was written" in found(rows, changed)[-1].why
+    assert "head was altered" in found(rows, changed)[-1].why
     assert "head is missing" in found(rows, None)[-1].why
 
 
 def test_rows_put_before_after_and_between_are_found() -> None:
     rows, head = chain(5)
     head_of_four = chain(4)[1]
-    assert "put after the last" in found(rows, head_of_four)[0].why
+    assert "added after the last" in found(rows, head_of_four)[0].why
     pruned = sealed(head | {"first": 3, "previous": rows[1]["hash"]}, RING)
     assert found(rows[2:], pruned) == []
     assert "begins with row 3" in found(rows, pruned)[0].why
@@ -145,7 +145,7 @@ def test_rows_of_an_earlier_release_come_only_before_those_with_a_key() -> None:
     unkeyed = rows[0] | {"seq": 3, "key": "", "previous": rows[1]["hash"]}
     unkeyed["hash"] = row_hash(unkeyed, RING)
     head = sealed({"first": 1, "previous": GENESIS_HASH, "last": 3, "hash": unkeyed["hash"], "key": ""}, RING)
-    assert found([*rows, unkeyed], head) == [Break(3, "it is written without a key, after rows with one")]
+    assert found([*rows, unkeyed], head) == [Break(3, "it has no key, after rows with one")]
     first = rows[0] | {"key": ""}
     first["hash"] = row_hash(first, RING)
     head = sealed({"first": 1, "previous": GENESIS_HASH, "last": 1, "hash": first["hash"], "key": ""}, RING)
@@ -162,7 +162,7 @@ def test_what_control_noted_itself_is_told() -> None:
         "",
     )
     head = sealed({"first": 1, "previous": GENESIS_HASH, "last": 2, "hash": noted["hash"], "key": ""}, RING)
-    assert found([*rows, noted], head) == [Break(2, "control noted here: the head was missing")]
+    assert found([*rows, noted], head) == [Break(2, "control recorded here: the head was missing")]
 
 
 def test_a_second_key_goes_on_where_the_first_ended() -> None:

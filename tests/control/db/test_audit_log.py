@@ -90,7 +90,7 @@ async def test_what_was_seen_is_kept_for_its_owner_alone_and_is_sealed(open_stor
         assert stat.S_IMODE((tmp_path / "seen").stat().st_mode) == 0o600
         text = (tmp_path / "seen").read_text()
         (tmp_path / "seen").write_text(text.replace('"seq": 2', '"seq": 1'))
-        assert "not as it was written" in (await log.verify()).breaks[0].why
+        assert "was altered" in (await log.verify()).breaks[0].why
         (tmp_path / "seen").write_text("{")
         assert "cannot be read" in (await log.verify()).breaks[0].why
 

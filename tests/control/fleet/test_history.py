@@ -107,13 +107,13 @@ async def test_what_is_forgotten_or_goes_another_way_is_not_taken_back(open_stor
         await store.commit(title("a"), ME)
         await store.commit(lambda _: Change({(SETTINGS, "all"): b"{}"}), ME)
         await store.commit(lambda _: Change({(KEYS, "k"): b"{}"}), ME)
-        with pytest.raises(ValueError, match="changed settings, which cannot be taken back"):
+        with pytest.raises(ValueError, match="changed settings, which cannot be rolled back"):
             await prepare_rollback(store, 2)
         await store.save(lambda c: c.execute(delete(schema.details).where(schema.details.c.number == 1)))
         assert (await read_revision(store, 1)).touches is None
         assert revision_json(await read_revision(store, 1))["changes"] is None
         for asked in (prepare_rollback(store, 1), changes_between(store, 0, 3)):
-            with pytest.raises(RevisionUnknown, match="details of revision 1 are forgotten"):
+            with pytest.raises(RevisionUnknown, match="details of revision 1 have been deleted"):
                 await asked
         assert await changes_between(store, 2, 3) == (ResourceChange(KEYS, "k", None, b"{}"),)
         monkeypatch.setattr(control.fleet.history, "MAX_COMPARED", 1)
