@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,13 +30,13 @@ from loadtest.player.settings import PlayerSettings
 from loadtest.session import Device, EndReason, NetworkProfile, RateStep, RequestKind, SessionRecord, Viewer
 
 VIDEO_BPS, AUDIO_BPS = 2_872_000, 128_000
-SEGMENT_S, SEGMENTS = 4, 60
+SEGMENT_S = 4
 FOLDER = "/cdn/eu/bench/"
 GOAL_PLAYERS, GOAL_ERROR = 2_000, 0.01
 
 
-def film() -> dict[str, bytes]:
-    """A title of one rung and its audio, 3 Mbit/s together."""
+def film(seconds: float) -> dict[str, bytes]:
+    """A title of one rung and its audio, 3 Mbit/s together, longer than the run."""
     top = [
         "#EXTM3U",
         '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="en",DEFAULT=YES,URI="audio/main.m3u8"',
@@ -44,11 +44,12 @@ def film() -> dict[str, bytes]:
         "v720/main.m3u8",
     ]
     held = {FOLDER + "master.m3u8": "\n".join(top).encode()}
+    segments = int(seconds / SEGMENT_S) + 8
     for name, bps in (("v720", VIDEO_BPS), ("audio", AUDIO_BPS)):
         lines = ["#EXTM3U", f"#EXT-X-TARGETDURATION:{SEGMENT_S}", '#EXT-X-MAP:URI="init.mp4"']
         held[f"{FOLDER}{name}/init.mp4"] = os.urandom(800)
         body = os.urandom(bps * SEGMENT_S // 8)
-        for number in range(1, SEGMENTS + 1):
+        for number in range(1, segments + 1):
             lines += [f"#EXTINF:{SEGMENT_S},", f"{number:05d}.m4s"]
             held[f"{FOLDER}{name}/{number:05d}.m4s"] = body
         held[f"{FOLDER}{name}/main.m3u8"] = "\n".join([*lines, "#EXT-X-ENDLIST"]).encode()
@@ -56,9 +57,8 @@ def film() -> dict[str, bytes]:
 
 
 @contextlib.asynccontextmanager
-async def film_origin() -> AsyncIterator[str]:
+async def film_origin(held: Mapping[str, bytes]) -> AsyncIterator[str]:
     """Serves the film to the edge; the address."""
-    held = film()
 
     async def answer(request: web.Request) -> web.Response:
         body = held.get(request.path)
@@ -148,9 +148,10 @@ class Figures:
 async def measure(players: int, seconds: float, ramp_s: float, profile: NetworkProfile, core: int | None) -> Figures:
     """Play against an edge of its own, whose cache was filled before."""
     with tempfile.TemporaryDirectory(prefix="loadtest-bench-") as name:
-        async with film_origin() as origin:
+        held = film(seconds)
+        async with film_origin(held) as origin:
             with edge(origin, Path(name), core) as (url, pid):
-                await _warm(url)
+                await _warm(url, held)
                 device = Device("bench", None, buffer_goal_s=12.0)
                 viewers = [
                     Viewer(
@@ -166,9 +167,9 @@ async def measure(players: int, seconds: float, ramp_s: float, profile: NetworkP
     return Figures(players, seconds, own, other, wall_s, records)
 
 
-async def _warm(url: str) -> None:
+async def _warm(url: str, paths: Iterable[str]) -> None:
     async with aiohttp.ClientSession() as session:
-        for path in film():
+        for path in paths:
             async with session.get(url + path) as response:
                 response.raise_for_status()
                 await response.read()

@@ -45,6 +45,8 @@ class MediaBuffer:
     record: SessionRecord
     resume_after_s: float = 0.0
     """Waiting ends once this much is buffered; 0: with the first segment."""
+    first_frame_s: float = 0.0
+    """From enough in the buffer to the first picture: what a device takes to set up its decoder."""
     state: Playback = Playback.STARTING
     position: float = 0.0
     now: float = 0.0
@@ -59,6 +61,7 @@ class MediaBuffer:
     _segments: deque[Buffered] = field(default_factory=deque)
     _last_bps: int | None = None
     _skips_startup: bool = False
+    _first_frame_at_s: float | None = None
 
     def open(self, tracks: tuple[str, ...], position: float, duration: float | None) -> None:
         """Begin at `position` with these tracks, all empty."""
@@ -110,12 +113,15 @@ class MediaBuffer:
                 until = min(now, self._paused_until)
             if self.state is Playback.PLAYING:
                 until = min(now, self.now + self._playable_s())
+            if self.state is Playback.STARTING and self._first_frame_at_s is not None:
+                until = min(now, self._first_frame_at_s)
             self._pass(max(until, self.now))
+            self._resume_if_possible()
             if self.state is Playback.PLAYING and self._playable_s() <= _EPSILON:
                 self._run_dry()
             elif self.state is Playback.PAUSED and self._paused_until is not None and self.now >= self._paused_until:
                 self._end_pause()
-            if self.state is not Playback.PLAYING and self._paused_until is None:
+            if self.state is not Playback.PLAYING and self._timer_s is None:
                 self._pass(now)
 
     def _pass(self, until: float) -> None:
@@ -158,6 +164,11 @@ class MediaBuffer:
         whole = self.duration is not None and self.end >= self.duration - 0.1
         if self.level_s <= _EPSILON or (self.level_s < self.resume_after_s and not whole):
             return
+        if self.state is Playback.STARTING and self.first_frame_s > 0:
+            if self._first_frame_at_s is None:
+                self._first_frame_at_s = self.now + self.first_frame_s
+            if self.now < self._first_frame_at_s - _EPSILON:
+                return
         waited = self.now - self.waiting_since
         if self.state is Playback.STALLED:
             self.record.add_stall(Stall(self.waiting_since, waited))
@@ -209,8 +220,12 @@ class MediaBuffer:
     @property
     def next_change_s(self) -> float | None:
         """When the state will change if nothing arrives: the next stall, the end, or the end of a pause."""
-        if self.state is Playback.PLAYING:
-            return self.now + self._playable_s()
+        return self.now + self._playable_s() if self.state is Playback.PLAYING else self._timer_s
+
+    @property
+    def _timer_s(self) -> float | None:
+        if self.state is Playback.STARTING:
+            return self._first_frame_at_s
         return self._paused_until if self.state is Playback.PAUSED else None
 
     @property

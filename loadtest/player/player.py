@@ -60,7 +60,7 @@ class Player:
         self.viewer = viewer
         self.settings = settings
         self.record = SessionRecord(viewer, session_id)
-        self.buffer = MediaBuffer(self.record, settings.resume_after_s)
+        self.buffer = MediaBuffer(self.record, settings.resume_after_s, settings.first_frame_s)
         self.telemetry = Telemetry(self.record, settings, self.buffer, wall_s)
         if settings.sends_events:
             self.telemetry.reports = EventReports()

@@ -28,7 +28,7 @@ def table(text):
 @pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["alone", "two workers"])
 async def test_users_watch_and_the_table_shows_what_they_saw(processes):
     async with serving(FILM) as server:
-        flags = ["-u", "4", "-r", "4", "-t", "3s", "--speed", "4", "--unlimited", "--watch-seconds", "3"]
+        flags = ["-u", "4", "-r", "4", "-t", "5s", "--speed", "4", "--unlimited", "--watch-seconds", "3"]
         code, said, errors = await locust(server.url + MASTER, *flags, *processes)
     assert code == 0, errors
     # Workers print their own, empty lists.

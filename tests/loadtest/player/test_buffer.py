@@ -30,6 +30,21 @@ def test_a_stall_is_dated_to_when_the_buffer_ran_dry():
     assert made.record.played_s == pytest.approx(5.0)
 
 
+def test_the_first_picture_comes_after_the_decoder_is_set_up():
+    made = MediaBuffer(SessionRecord(Viewer(1, "t")), first_frame_s=0.2)
+    made.open(("video",), 0.0, 8.0)
+    made.advance(1.0)
+    fill(made, 0, 4)
+    assert made.state is Playback.STARTING
+    assert made.next_change_s == pytest.approx(1.2)
+    made.advance(3.0)
+    assert made.state is Playback.PLAYING
+    assert (made.record.startup_s, made.position) == (pytest.approx(1.2), pytest.approx(1.8))
+    fill(made, 4, 8)
+    made.advance(20.0)
+    assert made.state is Playback.ENDED
+
+
 def test_the_picture_waits_for_the_slower_track():
     made = buffer(tracks=("video", "audio"))
     fill(made, 0, 4)

@@ -1,0 +1,49 @@
+"""`python -m loadtest.compare_hlsjs`: five runs over each of three lines, and the table of their means."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from loadtest.compare_hlsjs.figures import Seen, differences, mean, table
+from loadtest.compare_hlsjs.film import make_film, page_in
+from loadtest.compare_hlsjs.runs import LINES, compare
+
+HLS_JS = Path(__file__).resolve().parents[2] / "node_modules/hls.js/dist/hls.min.js"
+
+
+def main() -> int:
+    """Print the table; 1 when a bound is missed, 2 when a program is missing."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest.compare_hlsjs", description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=60, help="length of the film")
+    parser.add_argument("--lines", default=",".join(LINES), help="names of lines, with commas between")
+    parser.add_argument("--chromium", default=shutil.which("chromium") or "")
+    parser.add_argument("--ffmpeg", default=shutil.which("ffmpeg") or "")
+    options = parser.parse_args()
+    if not options.chromium or not options.ffmpeg or not HLS_JS.exists():
+        print("error: chromium, ffmpeg and node_modules/hls.js are needed (make setup)", file=sys.stderr)
+        return 2
+    rows: dict[str, tuple[Seen, Seen]] = {}
+    with tempfile.TemporaryDirectory(prefix="compare-hlsjs-") as name:
+        folder = Path(name)
+        make_film(options.ffmpeg, folder, options.seconds)
+        with page_in(folder, HLS_JS):
+            for line in options.lines.split(","):
+                pairs = asyncio.run(compare(folder, LINES[line], options.seconds - 5, options.runs, options.chromium))
+                rows[line] = (mean([own for own, _ in pairs]), mean([theirs for _, theirs in pairs]))
+                for own, theirs in pairs:
+                    print(f"{line}: virtual {own}\n{line}: hls.js  {theirs}", file=sys.stderr)
+    print(table(rows))
+    missed = {line: found for line, pair in rows.items() if (found := differences(*pair))}
+    for line, found in missed.items():
+        print(f"{line}: {'; '.join(found)}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
