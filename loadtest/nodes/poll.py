@@ -54,10 +54,11 @@ async def _look_at(session: aiohttp.ClientSession, node: Node, at_s: float) -> S
     used = usage(node.pid) if node.pid else None
     return Sample(
         at_s,
-        requests=_first(stats.get("requests"), metrics.get("matinee_origin_requests_total")),
+        requests=stats.get("requests"),
         hits=_sum(stats.get("hits"), stats.get("stale_hits"), stats.get("collapsed")),
         misses=stats.get("misses"),
-        bytes_sent=_first(stats.get("bytes_sent"), metrics.get("matinee_origin_sent_bytes_total")),
+        fills=metrics.get("matinee_edge_fills_total"),
+        bytes_sent=stats.get("bytes_sent"),
         bytes_filled=stats.get("bytes_filled"),
         cpu_s=used.cpu_s if used else None,
         connections=stats.get("connections"),
@@ -67,10 +68,6 @@ async def _look_at(session: aiohttp.ClientSession, node: Node, at_s: float) -> S
         disk_bytes=stats.get("disk_bytes"),
         objects=stats.get("objects"),
     )
-
-
-def _first(*values: float | None) -> float | None:
-    return next((value for value in values if value is not None), None)
 
 
 def _sum(*values: float | None) -> float | None:

@@ -30,7 +30,7 @@ class Node:
     pid: int | None = None
 
 
-COUNTERS = ("requests", "hits", "misses", "bytes_sent", "bytes_filled", "cpu_s")
+COUNTERS = ("requests", "hits", "misses", "fills", "bytes_sent", "bytes_filled", "cpu_s")
 GAUGES = ("connections", "rss_bytes", "anon_bytes", "ram_bytes", "disk_bytes", "objects")
 
 
@@ -38,14 +38,16 @@ GAUGES = ("connections", "rss_bytes", "anon_bytes", "ram_bytes", "disk_bytes", "
 class Sample:
     """One look at a node. A figure that could not be read is None. `at_s` is story time since the run's start.
 
-    `hits` are responses from the cache, stale ones included; `misses` those for which the node fetched from upstream;
-    `anon_bytes` is memory besides files and shared memory, where Matinee's caches lie.
+    `hits` are responses from the cache, stale ones included; `misses` the others; `fills` are requests to upstream, of
+    which a shield sends one for all viewers, and which count what was prefetched too. `anon_bytes` is memory besides
+    files and shared memory, where Matinee's caches lie.
     """
 
     at_s: float
     requests: float | None = None
     hits: float | None = None
     misses: float | None = None
+    fills: float | None = None
     bytes_sent: float | None = None
     bytes_filled: float | None = None
     cpu_s: float | None = None

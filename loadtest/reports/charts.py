@@ -43,11 +43,11 @@ def _sums(nodes: Sequence[Mapping[str, Any]], role: str, counter: str) -> list[f
 
 
 def _by_tier(nodes: Sequence[Mapping[str, Any]], seconds: float) -> Iterator[Line]:
-    """Hits of the edges; hits of the shields, whose requests are the edges' misses; requests of the origin."""
+    """Hits of the edges, hits of the shields (which are asked for what edges miss), and the shields' own requests."""
     for name, role, counter in (
         ("edge", "edge", "hits"),
         ("shield", "shield", "hits"),
-        ("origin", "origin", "requests"),
+        ("origin", "shield", "fills"),
     ):
         found = _sums(nodes, role, counter)
         if found is not None:
@@ -56,7 +56,7 @@ def _by_tier(nodes: Sequence[Mapping[str, Any]], seconds: float) -> Iterator[Lin
 
 def _offload(nodes: Sequence[Mapping[str, Any]]) -> list[float | None]:
     """1 − origin bytes ÷ edge bytes, from the start up to each part: single parts would swing with the caches."""
-    edge, origin = _sums(nodes, "edge", "bytes_sent"), _sums(nodes, "origin", "bytes_sent")
+    edge, origin = _sums(nodes, "edge", "bytes_sent"), _sums(nodes, "shield", "bytes_filled")
     values, sent, fetched = list[float | None](), 0.0, 0.0
     for out, filled in zip(edge or (), origin or (), strict=False):
         sent, fetched = sent + out, fetched + filled

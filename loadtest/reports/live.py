@@ -88,7 +88,7 @@ def rows_of(progress: Shown) -> Iterator[tuple[str, str]]:
     if series:
         hits, misses = (total_of(series, NodeRole.EDGE, name) or 0.0 for name in ("hits", "misses"))
         yield "edge hits", share(ratio(hits, hits + misses))
-        yield "origin requests", count(total_of(series, NodeRole.ORIGIN, "requests") or 0.0)
+        yield "origin requests", count(total_of(series, NodeRole.SHIELD, "fills") or 0.0)
         for each in series:
             cpu = each.total("cpu_s")
             if each.node.role in (NodeRole.EDGE, NodeRole.SHIELD, NodeRole.ORIGIN) and cpu is not None:

@@ -137,8 +137,9 @@ def warnings_of(report: Mapping[str, Any]) -> list[str]:
 def _delivery(totals: Totals, series: Sequence[Series], player_bytes: int) -> dict[str, Any]:
     """Where the bytes came from: by the nodes' own counters where they were read, else by what responses say."""
     hits, misses = total_of(series, NodeRole.EDGE, "hits"), total_of(series, NodeRole.EDGE, "misses")
-    origin_requests = total_of(series, NodeRole.ORIGIN, "requests")
-    origin_bytes = total_of(series, NodeRole.ORIGIN, "bytes_sent")
+    # What shields fetch is what the origin sends for viewers; its own counters count every poll of its library too.
+    origin_requests = total_of(series, NodeRole.SHIELD, "fills")
+    origin_bytes = total_of(series, NodeRole.SHIELD, "bytes_filled")
     cpu = total_of(series, NodeRole.EDGE, "cpu_s")
     by_tier = {tier.value: totals.requests_where(tier=tier).count for tier in Tier}
     known = sum(count for tier, count in by_tier.items() if tier != Tier.UNKNOWN)

@@ -66,6 +66,7 @@ def _node(row: dict[str, Any]) -> Node:
         name=row["name"],
         role=role,
         stats=f"{row['admin']}/stats" if has_stats else None,
-        metrics=f"{row['admin']}/metrics" if role is NodeRole.ORIGIN else None,
+        # Rendering /metrics takes CPU, so the edges, whose CPU is measured, are not asked for it.
+        metrics=f"{row['admin']}/metrics" if role is NodeRole.SHIELD else None,
         pid=row["pid"],
     )

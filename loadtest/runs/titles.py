@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from yarl import URL
 
 from kernel.errors import BadSettings, MatineeError
 from loadtest.stories.story import Titles
@@ -34,7 +35,8 @@ async def find_titles(target: str, titles: Titles, headers: Mapping[str, str]) -
     if is_manifest(target):
         return (target,)
     found: list[str] = []
-    async with aiohttp.ClientSession(timeout=_TIMEOUT, headers=headers) as session:
+    jar = aiohttp.CookieJar(unsafe=True)  # a gateway on an IP address may give guests a cookie too
+    async with aiohttp.ClientSession(timeout=_TIMEOUT, headers=headers, cookie_jar=jar) as session:
         cursor: str | None = None
         while len(found) < titles.limit:
             page = await _page(session, target, cursor)
@@ -53,6 +55,11 @@ async def _page(session: aiohttp.ClientSession, target: str, cursor: str | None)
     url = urljoin(target if target.endswith("/") else f"{target}/", "titles")
     try:
         async with session.get(url, params=query) as response:
+            if response.status == 401 and not session.cookie_jar.filter_cookies(URL(target)):
+                async with session.get(target):
+                    pass  # the page gives guests the cookie that the list needs
+                if session.cookie_jar.filter_cookies(URL(target)):
+                    return await _page(session, target, cursor)
             if response.status != 200:
                 raise MatineeError(
                     f"{url} answers {response.status}: the target is neither a playlist (.m3u8, .mpd) nor a gateway"

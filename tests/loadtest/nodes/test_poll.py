@@ -19,7 +19,7 @@ async def address():
         )
 
     async def metrics(_):
-        return web.Response(text='# HELP x\nmatinee_origin_requests_total{status="200"} 7\nx_total{a="b"} 1\n')
+        return web.Response(text='# HELP x\nmatinee_edge_fills_total{end="done"} 7\nx_total{a="b"} 1\n')
 
     async def broken(_):
         return web.Response(text="[1, 2")
@@ -49,9 +49,9 @@ async def test_an_edge_is_asked_for_its_stats(address):
     assert found.missed == 0
 
 
-async def test_an_origin_is_asked_for_its_metrics(address):
-    found = (await looked_at(Node("o", NodeRole.ORIGIN, metrics=f"{address}/metrics")))["o"]
-    assert found.total("requests") == 0
+async def test_a_shield_is_asked_for_its_metrics(address):
+    found = (await looked_at(Node("s", NodeRole.SHIELD, stats=f"{address}/stats", metrics=f"{address}/metrics")))["s"]
+    assert found.total("fills") == 0
 
 
 @pytest.mark.parametrize("path", ["/broken", "/missing"])

@@ -58,8 +58,8 @@ def test_the_nodes_counters_beat_what_responses_say():
     edge = series(
         "e1", NodeRole.EDGE, Sample(0, hits=5, misses=5, cpu_s=1.0), Sample(60, hits=95, misses=15, cpu_s=1.5)
     )
-    origin = series("o", NodeRole.ORIGIN, Sample(0, requests=3, bytes_sent=0), Sample(60, requests=9, bytes_sent=4000))
-    report = build_report(facts(), totals(), [edge, origin])
+    shield = series("s", NodeRole.SHIELD, Sample(0, fills=3, bytes_filled=0), Sample(60, fills=9, bytes_filled=4000))
+    report = build_report(facts(), totals(), [edge, shield])
     assert report["hitRatio"] == pytest.approx(0.9)
     assert report["originRequests"] == 6
     assert report["originOffload"] == pytest.approx(0.9)

@@ -10,6 +10,7 @@ from loadtest.runs.platform_folder import PlatformFolder
 PROGRAMS = [
     {"name": "origin", "role": "origin", "pid": 1, "url": "http://127.0.0.1:83", "admin": "http://127.0.0.1:83"},
     {"name": "control", "role": "control", "pid": 2, "url": "127.0.0.1:84", "admin": "http://127.0.0.1:85"},
+    {"name": "shield", "role": "shield", "pid": 5, "url": "http://127.0.0.1:82", "admin": "http://127.0.0.1:92"},
     {"name": "edge1", "role": "edge", "pid": 3, "url": "http://127.0.0.1:81", "admin": "http://127.0.0.1:91"},
     {"name": "edge2", "role": "edge", "pid": None, "url": "http://127.0.0.2:81", "admin": "http://127.0.0.2:91"},
 ]
@@ -54,7 +55,8 @@ def test_each_program_is_asked_where_its_figures_are(folder):
     nodes = {node.name: node for node in folder().nodes()}
     assert nodes["edge1"].stats == "http://127.0.0.1:91/stats"
     assert nodes["edge1"].metrics is None
-    assert nodes["origin"].metrics == "http://127.0.0.1:83/metrics"
+    assert nodes["shield"].metrics == "http://127.0.0.1:92/metrics"
+    assert nodes["origin"].metrics is None, "an origin counts what asks for its metrics"
     assert nodes["control"].stats is None
     assert nodes["edge2"].pid is None
 
