@@ -24,6 +24,17 @@ def test_every_file_that_a_page_names_exists(files, root):
     assert not missing
 
 
+def test_every_file_that_the_page_of_a_package_names_exists(files, root, packages):
+    """Such a page names its files from where it stands."""
+    missing = []
+    for name in (f"{package}/README.md" for package in packages if f"{package}/README.md" in files):
+        for path in FILE.findall(files[name].read_text(encoding="utf-8")):
+            here, wanted = root / name.rpartition("/")[0], path.removeprefix("../")
+            if not any(here.glob(wanted if "/" in wanted else f"**/{wanted}")) and not any(root.glob(wanted)):
+                missing.append(f"{name}: {path}")
+    assert not missing
+
+
 def is_defined(dotted, files):
     """Whether the name is a package, a module, or made of words that the module contains."""
     parts = dotted.split(".")
