@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from kernel.errors import BadSettings
 from loadtest.drivers.locust_options import Audience, add_arguments, options_of
+from loadtest.drivers.locust_report import KEY, LocustReport
 from loadtest.drivers.locust_user import PlayerUser
 
 events.init_command_line_parser.add_listener(add_arguments)  # type: ignore[no-untyped-call]
@@ -24,13 +25,35 @@ class Viewers(PlayerUser):
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
 def prepare(environment: Any, **_: object) -> None:
     """Find the titles once, before the first user; a master plays nothing."""
+    parsed = environment.parsed_options
+    Viewers.report = LocustReport(parsed.run_time, parsed.speed)
     if isinstance(environment.runner, MasterRunner):
         return
     process = environment.runner.worker_index if isinstance(environment.runner, WorkerRunner) else 0
     try:
-        options = options_of(environment.parsed_options, environment.host or "")
-        Viewers.audience = Audience(options, process)
+        Viewers.audience = Audience(options_of(parsed, environment.host or ""), process)
     except BadSettings as error:
         print(f"error: {error}", file=sys.stderr)
         environment.process_exit_code = 2
         environment.runner.quit()
+
+
+@events.report_to_master.add_listener  # type: ignore[untyped-decorator]
+def send_sessions(data: dict[str, Any], **_: object) -> None:
+    """A worker adds what it has counted to what Locust sends every few seconds."""
+    if Viewers.report:
+        data[KEY] = Viewers.report.hand_over()
+
+
+@events.worker_report.add_listener  # type: ignore[untyped-decorator]
+def add_sessions(client_id: str, data: dict[str, Any], **_: object) -> None:
+    """The master adds it up."""
+    if Viewers.report and KEY in data:
+        Viewers.report.add(client_id, data[KEY])
+
+
+@events.quitting.add_listener  # type: ignore[untyped-decorator]
+def write_report(environment: Any, **_: object) -> None:
+    """The master, or Locust alone, writes the report when it ends."""
+    if Viewers.report and not isinstance(environment.runner, WorkerRunner):
+        Viewers.report.write(environment)

@@ -59,6 +59,8 @@ def add_arguments(parser: Any) -> None:
     group.add_argument("--unlimited", action="store_true", help="lines without limit")
     group.add_argument("--speed", type=float, default=1.0, help="story seconds a second")
     group.add_argument("--seed", type=int, default=1)
+    group.add_argument("--report-json", metavar="FILE", help="write the report of `matinee loadtest` to this file")
+    group.add_argument("--report-html", metavar="FILE", help="write it as a page")
     group.add_argument("--insecure", action="store_true", help="accept any certificate")
 
 

@@ -10,6 +10,7 @@ from locust import User, constant, task
 
 from loadtest.drivers.gevent_session import GeventSession
 from loadtest.drivers.locust_options import Audience
+from loadtest.drivers.locust_report import LocustReport
 from loadtest.player.requests import Answer, Fetch
 from loadtest.session import EndReason, SessionRecord
 
@@ -27,6 +28,7 @@ class PlayerUser(User):
     wait_time = constant(0)
     audience: Audience
     """Set when the test starts."""
+    report: LocustReport | None = None
 
     @task
     def watch(self) -> None:
@@ -39,7 +41,10 @@ class PlayerUser(User):
             tls=self.audience.tls,
             on_answer=self._count_request,
         )
-        self._count_session(session.play())
+        record = session.play()
+        self._count_session(record)
+        if self.report is not None:
+            self.report.count(record)
 
     def _count_request(self, fetch: Fetch, answer: Answer) -> None:
         failure = None if answer.is_ok else SessionFailed(str(answer.outcome))

@@ -26,9 +26,10 @@ def table(text):
 
 
 @pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["alone", "two workers"])
-async def test_users_watch_and_the_table_shows_what_they_saw(processes):
+async def test_users_watch_and_the_table_and_the_report_show_what_they_saw(processes, tmp_path):
     async with serving(FILM) as server:
         flags = ["-u", "4", "-r", "4", "-t", "5s", "--speed", "4", "--unlimited", "--watch-seconds", "3"]
+        flags += ["--report-json", str(tmp_path / "r.json"), "--report-html", str(tmp_path / "r.html")]
         code, said, errors = await locust(server.url + MASTER, *flags, *processes)
     assert code == 0, errors
     # Workers print their own, empty lists.
@@ -37,6 +38,14 @@ async def test_users_watch_and_the_table_shows_what_they_saw(processes):
     assert rows["start-up"]["num_requests"] >= 2
     assert all(row["num_failures"] == 0 for row in rows.values())
     assert rows["segment"]["total_content_length"] > 1_000_000
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["players"] >= 2
+    assert report["started"] >= 2
+    assert report["bytes"] > 500_000
+    assert report["run"]["driver"] == "locust"
+    assert report["run"]["generatorProcesses"] == (2 if processes else 1)
+    assert report["generatorCpuShare"] > 0
+    assert "locust" in (tmp_path / "r.html").read_text()
 
 
 async def test_a_host_that_cannot_be_played_stops_the_run_with_a_reason():
