@@ -38,8 +38,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        self.server.upstream.heads.append(("GET", self.path))
-        if self.path.startswith("/long/"):
+        upstream = self.server.upstream
+        upstream.heads.append(("GET", self.path))
+        if upstream.answer is not None:
+            upstream.answer(self)
+        elif self.path.startswith("/long/"):
             self._long(int(self.path.rpartition("/")[2]))
         else:
             self._says(f"<{self.path}>".encode())
@@ -108,10 +111,11 @@ class Upstream:
     """Answers every GET with its path and takes every body: `taken` has bytes and SHA-256 of each that came whole.
 
     `/long/N` answers N bytes: the first half at once, the rest when `gate` is opened. While `reads` is not set no body
-    is read.
+    is read. With `answer`, that writes the answer to every GET in place of all this.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, answer: Callable[[BaseHTTPRequestHandler], None] | None = None) -> None:
+        self.answer = answer
         self.taken: list[tuple[int, str]] = []
         self.heads: list[tuple[str, str]] = []
         self.gate, self.reads = threading.Event(), threading.Event()
@@ -147,10 +151,10 @@ class EdgeProcess:
     def connect(self) -> socket.socket:
         return socket.create_connection(self.address, timeout=SECONDS)
 
-    def gets(self, path: str = "/a", more: str = "") -> bytes:
+    def gets(self, path: str = "/a", more: str = "", host: str = "h") -> bytes:
         """The whole of what is answered to one request."""
         with self.connect() as sock:
-            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{more}\r\n".encode())
+            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n".encode())
             return everything(sock)
 
     def asks_admin(self, path: str) -> bytes:
@@ -201,6 +205,7 @@ def edge_process(
     descriptors: int | None = None,
     program: str = "edge",
     name: str = "e",
+    environment: dict[str, str] | None = None,
     **settings: Any,
 ) -> Iterator[EdgeProcess]:
     """An edge on free ports; `descriptors`: as many as it may have."""
@@ -215,7 +220,7 @@ def edge_process(
         argv = ["/bin/sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *argv]
     log = folder / f"{name}.log"
     with log.open("ab") as errors:
-        process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors)
+        process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors)
     try:
         yield EdgeProcess(process, log)
     finally:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.edge.process import SECONDS, EdgeProcess, edge_process, everything, until
+from tests.edge.process import SECONDS, EdgeProcess, Upstream, edge_process, everything, until
 
 MIB = 1 << 20
 FILM = os.urandom(20 * MIB)
@@ -61,39 +59,13 @@ class Origin:
         to.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if self.chunked else body)
 
 
-@contextlib.contextmanager
-def serving(origin: Origin) -> Iterator[None]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            origin.answer(self)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: Any) -> None:
-            pass
-
-    server = Server(("127.0.0.1", 0), Handler)
-    origin.port = server.server_address[1]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield
-    finally:
-        origin.ended.set()
-        server.shutdown()
-        server.server_close()
-
-
 @pytest.fixture
 def origin() -> Iterator[Origin]:
     made = Origin()
-    with serving(made):
+    with Upstream(made.answer) as upstream:
+        made.port = upstream.port
         yield made
+        made.ended.set()
 
 
 @pytest.fixture

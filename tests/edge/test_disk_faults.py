@@ -2,39 +2,56 @@
 
 import random
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
-from tests.edge.real_edge import Edge, Origin
+from tests.edge.failing_disk import EdgeOnDisk as Edge
+from tests.edge.process import Upstream, until
 
 ONES = [f"/one/{number}" for number in range(40)]
 OTHERS = [f"/other/{number}" for number in range(40)]
 
 
+class Origin:
+    """Answers every path with `version` and the path, as often as needed to make 120,000 bytes; counts requests.
+
+    With `vary` in the path the answer varies by `X-Kind`.
+    """
+
+    def __init__(self) -> None:
+        self.version = "v1"
+        self.asked = self.port = 0
+
+    def answer(self, to: BaseHTTPRequestHandler) -> None:
+        self.asked += 1
+        body = f"{self.version} {to.path} {to.headers.get('X-Kind', '')}\n".encode()
+        body *= max(1, 120_000 // len(body))
+        to.send_response(200)
+        to.send_header("Cache-Control", "public, max-age=3600")
+        if "vary" in to.path:
+            to.send_header("Vary", "X-Kind")
+        to.send_header("Content-Length", str(len(body)))
+        to.end_headers()
+        to.wfile.write(body)
+
+
 @pytest.fixture
 def origin() -> Iterator[Origin]:
     made = Origin()
-    yield made
-    made.close()
+    with Upstream(made.answer) as upstream:
+        made.port = upstream.port
+        yield made
 
 
 @pytest.fixture
 def edge(origin: Origin, tmp_path: Path) -> Iterator[Edge]:
-    made = Edge(tmp_path / "e1", origin, "--ram", "4MiB", "--disk", "256MiB")
+    made = Edge(tmp_path / "e1", origin.port, ram="4MiB", disk="256MiB")
     made.start()
     yield made
     made.kill()
-
-
-def until(said: Callable[[], bool]) -> None:
-    """Within ten seconds."""
-    end = time.monotonic() + 10
-    while not said():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.02)
 
 
 def filled(edge: Edge, paths: list[str] = ONES, **fields: str) -> None:
@@ -59,12 +76,12 @@ def test_while_nothing_can_be_written_down_no_purge_is_acknowledged_and_then_all
 ) -> None:
     """Files that were stuck before the purge, for another reason, count too: it names none of them."""
     filled(edge)
-    edge.fails()
+    edge.disk.fails()
     assert versions(edge) == versions(edge, OTHERS) == {"v1"}, "a dead disk costs no viewer an answer"
     status, told = edge.purges(urls=urls(ONES))
     assert (status, told.get("reason")) == (500, "not-removed")
     assert edge.asks("/readyz")["status"] == "degraded"
-    edge.heals()
+    edge.disk.heals()
     origin.version = "v2"
     assert edge.purges(urls=urls(ONES))[0] == 200
     edge.restart()
@@ -73,11 +90,11 @@ def test_while_nothing_can_be_written_down_no_purge_is_acknowledged_and_then_all
 
 def test_killed_on_a_dead_disk_it_has_acknowledged_nothing_that_is_not_true(edge: Edge, origin: Origin) -> None:
     filled(edge)
-    edge.fails("unlink writev")
+    edge.disk.fails("unlink writev")
     assert versions(edge, [*ONES, *OTHERS]) == {"v1"}
     assert edge.purges(urls=urls(ONES)) == (200, {"purged": 40})
     edge.kill()
-    edge.heals()
+    edge.disk.heals()
     origin.version = "v2"
     edge.start()
     assert versions(edge) == {"v2"}
@@ -91,10 +108,10 @@ def test_files_that_cannot_be_removed_are_no_objects_after_a_kill(
     edge: Edge, origin: Origin, what: dict[str, object], soft: bool
 ) -> None:
     filled(edge)
-    edge.fails("unlink")
+    edge.disk.fails("unlink")
     assert edge.purges(**what, soft=soft) == (200, {"purged": 40})
     edge.kill()
-    edge.heals()
+    edge.disk.heals()
     origin.version = "v2"
     edge.start()
     assert versions(edge) == {"v2"}
@@ -169,7 +186,7 @@ def test_a_removed_folder_is_made_anew_and_that_is_said(edge: Edge, part: str) -
     filled(edge)
     shutil.rmtree(edge.cache / part)
     versions(edge, OTHERS)
-    until(lambda: edge.counts("matinee_cache_folder_recreated_total") >= 1)
+    until(lambda: edge.process.metric("matinee_cache_folder_recreated_total") >= 1)
     assert edge.asks("/readyz")["status"] == "ready"
     assert "created again" in edge.log.read_text()
     assert versions(edge, OTHERS) == {"v1"}
@@ -183,7 +200,7 @@ def test_a_folder_that_cannot_be_made_anew_is_said_until_it_can(edge: Edge) -> N
     shutil.rmtree(edge.cache)
     edge.cache.write_text("no folder")
     assert edge.asks("/readyz")["status"] == "degraded"
-    assert edge.counts("matinee_cache_disk_off") == 1
+    assert edge.process.metric("matinee_cache_disk_off") == 1
     assert versions(edge) == {"v1"}
     edge.cache.unlink()
     assert edge.asks("/readyz")["status"] == "ready"
@@ -193,7 +210,7 @@ def test_two_edges_never_write_to_one_folder(edge: Edge, origin: Origin, tmp_pat
     """The folder of one is removed, and another is started on what it makes there."""
     filled(edge)
     shutil.rmtree(edge.cache)
-    other = Edge(tmp_path / "e2", origin, "--ram", "4MiB", "--disk", "256MiB")
+    other = Edge(tmp_path / "e2", origin.port, ram="4MiB", disk="256MiB")
     other.cache = edge.cache
     other.start()
     try:
@@ -216,9 +233,9 @@ def test_killed_at_any_time_of_purges_on_a_disk_that_removes_nothing(edge: Edge,
         some = chance.sample(ONES, 15)
         origin.version = f"v{round_}"
         versions(edge)
-        edge.fails("unlink")
+        edge.disk.fails("unlink")
         origin.version = f"v{round_ + 1}"
         assert edge.purges(urls=urls(some))[0] == 200
         edge.restart()
         assert versions(edge, some) == {origin.version}
-        edge.heals()
+        edge.disk.heals()
