@@ -30,7 +30,12 @@ ASSUMPTIONS = (
     _assumed("memory_per_connection", 16e3, "B", "of the edge process"),
     _assumed("kernel_memory_per_connection", 100e3, "B", "socket buffers of a viewer at a few Mbit/s"),
     _assumed("connections_per_stream", 1.5, "", "video and audio over one or two connections"),
-    _assumed("delivery_overhead", 1.08, "", "bytes sent by bytes of the rung on screen: audio, what is never watched"),
+    _assumed(
+        "delivery_overhead",
+        1.08,
+        "",
+        "bytes sent by declared bits of the rung on screen: audio, unwatched film",
+    ),
     _assumed("node_cores", 32, "cores", "a server with one socket; a core as fast as the measured one"),
     _assumed("node_nic_bps", 100e9, "bit/s", "one 100 Gbit/s port"),
     _assumed("node_ram_bytes", 256e9, "B", "half of it for the RAM tier, the rest for connections and the system"),

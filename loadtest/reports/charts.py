@@ -11,29 +11,32 @@ from loadtest.reports.svg import Chart, Line, Mark
 
 def charts_of(report: Mapping[str, Any]) -> Iterator[Chart]:
     """In the order in which they are shown; those of nodes only where nodes were watched."""
-    timeline, marks = report["timeline"], _marks(report)
+    timeline = report["timeline"]
     seconds = timeline["partSeconds"] * len(timeline["watching"])
+    marks = _marks(report, seconds)
 
-    def chart(title: str, lines: Sequence[Line], shown: Any, top: float | None = None) -> Chart:
-        return Chart(title, lines, seconds, shown, marks, top)
+    def chart(title: str, lines: Sequence[Line], shown: Any, at_least: float = 0.0) -> Chart:
+        return Chart(title, lines, seconds, shown, marks, at_least)
 
     yield chart("Viewers watching", [Line("watching", timeline["watching"])], count)
     startup = [Line("median", timeline["startupMsP50"]), Line("95th percentile", timeline["startupMsP95"])]
     yield chart("Start-up time, by arrival", startup, milliseconds)
-    yield chart("Rebuffer ratio", [Line("rebuffer ratio", timeline["rebufferRatio"])], share)
+    yield chart("Rebuffer ratio", [Line("rebuffer ratio", timeline["rebufferRatio"])], share, at_least=0.01)
     yield chart("Bitrate on screen", [Line("mean", timeline["bitrateMean"])], lambda value: scaled(value, "bit/s"))
     nodes = report["nodes"]
     if nodes:
         yield chart("Requests a second, by where they were answered", list(_by_tier(nodes, seconds)), count)
-        yield chart("Origin offload, by bytes", [Line("offload", _offload(nodes))], share, top=1.0)
+        yield chart("Origin offload, by bytes", [Line("offload", _offload(nodes))], share, at_least=1.0)
         yield chart("CPU of each node, in cores", list(_cpu(report, seconds)), lambda value: f"{value:.3g}")
 
 
-def _marks(report: Mapping[str, Any]) -> list[Mark]:
-    took, marks = report["run"]["seconds"] or 1.0, list[Mark]()
-    for action in report["run"]["actions"]:
-        marks.append(Mark(action["atSeconds"] / took, f"{action['name']}: {action['command']}"))
-    return marks
+def _marks(report: Mapping[str, Any], seconds: float) -> list[Mark]:
+    """Actions are told in wall seconds, the axis is in story time."""
+    speed = report["run"]["speed"]
+    return [
+        Mark(action["atSeconds"] * speed / seconds, f"{action['name']}: {action['command']}")
+        for action in report["run"]["actions"]
+    ]
 
 
 def _sums(nodes: Sequence[Mapping[str, Any]], role: str, counter: str) -> list[float] | None:

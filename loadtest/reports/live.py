@@ -30,6 +30,9 @@ class Shown(Protocol):
     def playing(self) -> int:
         """Sessions that play now."""
 
+    def generator_share(self) -> float:
+        """CPU time of this process by wall time, so far."""
+
     def series(self) -> list[Series]:
         """The nodes' figures so far."""
 
@@ -78,6 +81,7 @@ def rows_of(progress: Shown) -> Iterator[tuple[str, str]]:
     """(what, how much); quality is that of the sessions that are over."""
     quality = progress.totals.quality
     yield "time", clock(progress.elapsed_s())
+    yield "generator, of a core", share(progress.generator_share())
     yield "playing now", count(progress.playing())
     yield "sessions over", count(quality.players)
     yield "start-up p50 / p95", _two(quality.startup_s)

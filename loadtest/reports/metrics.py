@@ -73,8 +73,8 @@ METRICS = (
 
 
 def normalised(name: str) -> str:
-    """The form in which names are compared: `rebuffer ratio p95` is `rebufferRatio.p95`."""
-    return "".join(filter(str.isalnum, name)).lower()
+    """The form in which names are compared: `startup p95` is `startupMs.p95`, whose unit is written with the value."""
+    return "".join(filter(str.isalnum, name.replace("Ms.", "."))).lower()
 
 
 BY_NAME: Mapping[str, Metric] = {normalised(metric.name): metric for metric in METRICS}

@@ -40,8 +40,8 @@ class Chart:
     seconds: float
     shown: Callable[[float], str]
     marks: Sequence[Mark] = ()
-    top: float | None = None
-    """The vertical axis ends here; None: above the largest value."""
+    at_least: float = 0.0
+    """The vertical axis reaches up to this, or to the largest value."""
 
 
 def nice_step(span: float, parts: int = 4) -> float:
@@ -69,7 +69,7 @@ def clock(seconds: float) -> str:
 def draw(chart: Chart) -> str:
     """The chart as an `<svg>` element, with a sentence for those who cannot see it."""
     largest = max((value for line in chart.lines for value in line.values if value is not None), default=0.0)
-    vertical = ticks(chart.top if chart.top is not None else largest)
+    vertical = ticks(max(largest, chart.at_least))
     top = vertical[-1]
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(_spoken(chart), quote=True)}">',

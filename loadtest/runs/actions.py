@@ -17,6 +17,9 @@ _STOP_TIMEOUT_S = 60.0
 _TERMINATE_GRACE_S = 3.0
 _MAX_OUTPUT = 2000
 
+_SHOWN: Mapping[str, Sequence[str]] = {"matinee": ("matinee",), "python": ("python",)}
+"""How programs of this installation are written in reports, which must not name its folders."""
+
 Words = Mapping[str, Sequence[str]]
 """What stands for a word in braces: one word or several."""
 
@@ -128,7 +131,7 @@ class ActionRunner:
         self.done.append(done)
         try:
             argv = words_of(command, self._words[name])
-            done.command = shlex.join(argv)
+            done.command = shlex.join(words_of(command, {**self._words[name], **_SHOWN}))
             error = await self._run_process(name, argv, timeout)
         except (OSError, BadSettings) as problem:
             error = str(problem)

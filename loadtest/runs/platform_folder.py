@@ -51,9 +51,9 @@ class PlatformFolder:
         rows = {row["name"]: row for row in self._last}
         edge = busiest(series, NodeRole.EDGE) or next((row["name"] for row in self._last if row["role"] == "edge"), "")
         return {
-            "state": (str(self.state.absolute()),),
+            "state": (str(self.state),),
             "control": (rows["control"]["admin"],),
-            "control_key": (str(self.state.absolute() / "control" / "api-key"),),
+            "control_key": (str(self.state / "control" / "api-key"),),
             "busiest_edge": (edge,),
             "busiest_edge_url": (rows[edge]["url"],),
         }

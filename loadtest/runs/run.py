@@ -54,6 +54,7 @@ class Progress:
     poller: NodePoller | None
     actions: ActionRunner
     began: float
+    cpu_began: float
 
     @property
     def title(self) -> str:
@@ -63,6 +64,10 @@ class Progress:
     def elapsed_s(self) -> float:
         """Wall seconds since the run began."""
         return time.monotonic() - self.began
+
+    def generator_share(self) -> float:
+        """CPU time of this process by wall time."""
+        return (time.process_time() - self.cpu_began) / max(1e-3, self.elapsed_s())
 
     def playing(self) -> int:
         """Sessions that play now."""
@@ -90,7 +95,7 @@ async def run_story(
         population_of(story), titles, players=run.players, seconds=run.seconds * story.speed, seed=run.seed
     )
     began, cpu_began = time.monotonic(), time.process_time()
-    on_begin(Progress(run, totals, driver, poller, actions, began))
+    on_begin(Progress(run, totals, driver, poller, actions, began, cpu_began))
     async with asyncio.TaskGroup() as besides:
         watching = besides.create_task(poller.run(_look_every(run.seconds))) if poller else None
         acting = besides.create_task(actions.run())

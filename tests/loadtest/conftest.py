@@ -21,7 +21,7 @@ seconds = 60
 at = "50%"
 start = "true"
 [expect]
-always = ["longest stall ms max < 2 s", "bitrate mean > 9 Mbit/s"]
+always = ["longest stall max < 2 s", "bitrate mean > 9 Mbit/s"]
 where_measured = ["origin requests < 1.2 × objects"]
 """
 

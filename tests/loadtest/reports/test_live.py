@@ -17,6 +17,9 @@ class Progress:
     def elapsed_s(self):
         return 75.0
 
+    def generator_share(self):
+        return 0.25
+
     def playing(self):
         return 7
 
@@ -31,6 +34,7 @@ def test_a_run_that_has_just_begun_is_shown():
     rows = dict(rows_of(Progress()))
     assert rows["time"] == "1:15"
     assert rows["playing now"] == "7"
+    assert rows["generator, of a core"] == "25 %"
     assert rows["start-up p50 / p95"] == "–"
     assert "edge hits" not in rows
     assert table_of(Progress()).row_count == len(rows)

@@ -21,7 +21,7 @@ REPORT = {
         ("rebuffer ratio p95 < 0.5 %", True, 0.004),
         ("rebufferRatio.p95 < 0.5%", True, 0.004),
         ("rebuffer ratio p95 < 0.3 %", False, 0.004),
-        ("startup ms p95 <= 0.9 s", True, 900),
+        ("startup p95 <= 0.9 s", True, 900),
         ("startupMs.p95 < 900", False, 900),
         ("startupMs.p95 ≤ 900 ms", True, 900),
         ("bitrate mean ≥ 2.5 Mbit/s", True, 3e6),
