@@ -174,6 +174,7 @@ class OverloadReason(StrEnum):
     CONTROL_BUSY = "control-busy"
     EVENTS_WAITING = "events-waiting"
     EVENT_LOG_FULL = "event-log-full"
+    PASSWORDS_WAITING = "passwords-waiting"
 
 
 OVERLOAD_SENTENCES = {
@@ -193,6 +194,7 @@ OVERLOAD_SENTENCES = {
     OverloadReason.CONTROL_BUSY: "Control is overloaded.",
     OverloadReason.EVENTS_WAITING: "Too many events wait to be written to the event log.",
     OverloadReason.EVENT_LOG_FULL: "The event log is full, because a consumer of it does not keep up.",
+    OverloadReason.PASSWORDS_WAITING: "Too many people are logging in at this moment.",
 }
 """What each reason means; docs/errors.md is generated from it."""
 

@@ -6,9 +6,10 @@ Over 300 lines because every part is built here, in a few lines each.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from secrets import token_bytes, token_urlsafe
@@ -23,6 +24,7 @@ from httpd.problem import problem
 from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
 from kernel.clock import Clock
 from kernel.errors import BadSettings, StorageFailed
+from kernel.vocabulary import Tier
 from rpc.supervised import TaskSupervisor
 from services.catalogue.feed import ChangeFeed
 from services.catalogue.origin_poll import LibraryPoller
@@ -35,6 +37,7 @@ from services.catalogue_adapters import (
     CatalogueForSearch,
 )
 from services.counters import Counters
+from services.events.personal_data import EventsOfPerson
 from services.events.routes import EventRoutes
 from services.events.segment_log import Retention, SegmentLog
 from services.fleet.identity import make_identity
@@ -59,6 +62,15 @@ from services.settings import ServicesSettings, check_settings, door_rules
 from services.storage.group_commit import GroupCommit
 from services.storage.location import locate_database
 from services.storage.secrets_file import read_or_create
+from services.users.access_token import AccessTokens
+from services.users.account import Plan
+from services.users.mail import MailServer, ResetMailer
+from services.users.passwords import PasswordThreads
+from services.users.routes import UserRoutes
+from services.users.service import PersonalData, UserPolicy, UserService
+from services.users.store import UserStore
+from services.users_adapters import as_access_verifier
+from system.sealing import load_sealing_keys
 
 if TYPE_CHECKING:
     from rpc.control_client import ControlClient
@@ -109,6 +121,7 @@ class _Builder:
         self.store = CatalogueStore(locate_database(settings, "catalogue"))
         self.feed = ChangeFeed(self.store)
         self.identity = make_identity(settings, clock)
+        self.personal_data: list[PersonalData] = []
         self.routes: list[Route] = []
         self.tasks: list[Task] = [self.feed.watch]
         self.ready: list[asyncio.Event] = []
@@ -137,6 +150,8 @@ class _Builder:
             self._search()
         if settings.runs("recommend"):
             await self._recommend()
+        if settings.runs("users"):
+            await self._users()
         if settings.runs("gateway"):
             self._gateway()
         self.routes += _own_routes(self.counters, self.ready, self.stopping, self.routes)
@@ -246,6 +261,32 @@ class _Builder:
         self.stack.callback(events.close)
         self.routes += EventRoutes(events, self.clock, self.counters).routes()
         self.tasks.append(events.run)
+        self.personal_data.append(EventsOfPerson(events))
+
+    async def _users(self) -> None:
+        settings = self.settings
+        lookup = read_or_create(settings.data / "email-lookup.key", lambda: token_bytes(32).hex().encode(), "data")
+        keys = settings.personal_keys
+        sealing = load_sealing_keys(keys, "personal_keys", os.environ) if keys else None
+        store = UserStore(locate_database(settings, "users"), lookup.strip(), sealing)
+        await store.open()
+        self.stack.push_async_callback(store.close)
+        passwords = PasswordThreads()
+        self.stack.callback(passwords.close)
+        pem = read_or_create(settings.data / "accounts.pem", generate_ed25519_pem, "data")
+        policy = UserPolicy(
+            Plan(Tier(settings.signup_tier), settings.signup_streams), settings.login_ttl, settings.device_ttl
+        )
+        mailer = _make_mailer(settings, self.clock)
+        service = UserService(
+            store, passwords, AccessTokens(SigningKey.from_pem(pem)), self.clock, policy, self.personal_data,
+            mailer.send_reset if mailer else None,
+        )  # fmt: skip
+        self.routes += UserRoutes(service).routes()
+        self.tasks += [service.follow_revocations, service.finish_erasures, service.keep_house]
+        if mailer is not None:
+            self.tasks.append(mailer.run)
+        self.authenticator = replace(self.authenticator, verify_access=as_access_verifier(service))
 
     def _search(self) -> None:
         from services.search.index import TitleIndex
@@ -268,6 +309,7 @@ class _Builder:
         store = FeedbackStore(locate_database(settings, "recommend"))
         await store.open()
         self.stack.push_async_callback(store.close)
+        self.personal_data.append(store)
         service = RecommendService(
             CatalogueForRecommend(self.store, self.feed),
             store,
@@ -286,6 +328,18 @@ class _Builder:
         catalogue = CatalogueForPlayback(self.store, self.clock)
         self.routes += PageRoutes(origin, catalogue, settings.edges, self.authenticator, self.clock).routes()
         self.routes += Gateway(origin, settings.edges).routes()
+
+
+def _make_mailer(settings: ServicesSettings, clock: Clock) -> ResetMailer | None:
+    if settings.smtp is None:
+        return None
+    path, password = settings.smtp_password_file, ""
+    if path is not None:
+        password = read_or_create(path, lambda: b"", "smtp_password_file").decode("utf-8", "replace").strip()
+    host, port = settings.smtp.host, settings.smtp.port
+    sender = settings.mail_from or ""
+    server = MailServer(host, port, sender, settings.smtp_user or sender, password, settings.smtp_tls)
+    return ResetMailer(server, settings.public_url or "", clock)
 
 
 def _make_authenticator(settings: ServicesSettings) -> Authenticator:

@@ -25,10 +25,10 @@ from kernel.settings.table import (
     choice,
     setting,
 )
-from kernel.vocabulary import REGION
+from kernel.vocabulary import REGION, Tier
 from services.storage.location import database_setting, password_file_setting
 
-PARTS = ("catalogue", "playback", "events", "search", "recommend", "gateway")
+PARTS = ("catalogue", "users", "playback", "events", "search", "recommend", "gateway")
 """What `--only` can name."""
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -86,6 +86,21 @@ class ServicesSettings:
     train_pause: float = setting(
         DURATION, "2s", "How long feedback is collected before the recommendations are refitted.", least=0.05
     )
+    signup_tier: str = setting(choice(*Tier), "hd", "The plan of a new account: the renditions it may watch.")
+    signup_streams: int = setting(INTEGER, "2", "The plan of a new account: screens at once.", least=1, most=100)
+    login_ttl: float = setting(DURATION, "60d", "How long a device stays logged in while it is not used.", least=60)
+    device_ttl: float = setting(DURATION, "365d", "When a device that was not seen is forgotten.", least=60)
+    personal_keys: str | None = setting(
+        TEXT,
+        None,
+        "Keys that seal e-mail addresses and device names: a file of lines name:base64, env:NAME, or command:PROGRAM.",
+    )
+    smtp: Address | None = setting(ADDRESS, None, "The mail server that sends links for new passwords.")
+    smtp_tls: bool = setting(SWITCH, "on", "Start TLS with the mail server.")
+    smtp_user: str | None = setting(TEXT, None, "The user's name at the mail server. Not set: the sender's address.")
+    smtp_password_file: Path | None = setting(PATH, None, "File with the password for the mail server.")
+    mail_from: str | None = setting(TEXT, None, "The sender of mails; needed with `smtp`.")
+    public_url: str | None = setting(URL, None, "Where viewers reach the page, for links in mails; needed with `smtp`.")
     events_keep: float = setting(
         DURATION, "7d", "How long events are kept after every consumer has read them.", least=60
     )
@@ -132,6 +147,9 @@ def check_settings(settings: ServicesSettings) -> None:
         )
     if not REGION.fullmatch(settings.region):
         raise BadSettings("region", f"{settings.region!r} is not valid: use lower-case letters, digits and hyphens")
+    if settings.smtp is not None and not (settings.mail_from and settings.public_url):
+        missing = "public_url" if settings.mail_from else "mail_from"
+        raise BadSettings(missing, "is needed with `smtp`")
     if settings.geo is not None and not settings.geo.is_file():
         raise BadSettings("geo", f"there is no file {settings.geo}")
     if settings.data.exists() and not settings.data.is_dir():

@@ -19,7 +19,7 @@ from kernel.http.door_rules import JSON, LOOPBACK_DOOR, SAFE_METHODS, DoorRules
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, DoorRefusal
 from services.counters import Counters
 from services.http import params
-from services.http.caller import COOKIE_NAME, Authenticator, Caller
+from services.http.caller import Authenticator, Caller
 from services.http.geo import CountryLookup, IPNetwork, viewer_address
 from services.http.request_context import REQUEST_CONTEXT, RequestContext
 from services.http.route import Access, Handler, Route
@@ -101,9 +101,7 @@ class Middleware:
         forwarded = request.headers.getall("X-Forwarded-For", [])
         peer = request.remote or ""
         address = viewer_address(peer, forwarded, self.trusted)
-        caller = self.gate.authenticate(
-            request.headers.get("Authorization"), request.cookies.get(COOKIE_NAME), self.clock.wall()
-        )
+        caller = self.gate.authenticate(request.headers, request.cookies, self.clock.wall())
         proxied = viewer_address(peer, [""], self.trusted) is None  # the peer itself is a trusted proxy
         secure = request.secure or (proxied and request.headers.get("X-Forwarded-Proto", "").lower() == "https")
         return RequestContext(request_id, caller, address, self.places.country(address), secure)
@@ -121,12 +119,13 @@ class Middleware:
         here = here and foreign_host(request, replace(self.rules, any_name=False)) is None
         if caller.may_use(route.access, on_this_machine=here):
             return None
-        need = (
-            "an API key" if route.access is not Access.VIEWER else "an API key, or the guest cookie that the page sets"
-        )
-        return problem(
-            401, "not-recognised", f"{need} is needed (Authorization: Bearer …)", headers={"WWW-Authenticate": "Bearer"}
-        )
+        if route.access is Access.ACCOUNT:
+            reason, need = "log-in", "Log in first: this needs an access token"
+        elif route.access is Access.VIEWER:
+            reason, need = "not-recognised", "An access token, an API key, or the guest cookie of the page is needed"
+        else:
+            reason, need = "not-recognised", "An API key is needed"
+        return problem(401, reason, f"{need} (Authorization: Bearer …)", headers={"WWW-Authenticate": "Bearer"})
 
     def _door_refusal(self, request: web.Request, route: Route | None) -> DoorRefusal | None:
         """Apply the Host rule to reads, and the cross-site rules too to requests that change something."""

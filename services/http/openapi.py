@@ -11,7 +11,7 @@ from services.http.route import Access, Route
 
 _ERRORS = {
     400: "A parameter or field is missing or invalid",
-    401: "No valid API key or guest cookie",
+    401: "No valid API key, access token or guest cookie",
     403: "Not allowed for this caller",
     404: "Not found",
     409: "Conflicts with the current state",
@@ -26,7 +26,8 @@ _ERRORS = {
 }
 _SECURITY: dict[Access, tuple[str, ...]] = {
     Access.ANYBODY: (),
-    Access.VIEWER: ("guest", "apiKey"),
+    Access.VIEWER: ("guest", "accessToken", "apiKey"),
+    Access.ACCOUNT: ("accessToken",),
     Access.OPERATOR: ("apiKey",),
     Access.INTERNAL: ("apiKey",),
 }
@@ -41,6 +42,7 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
         description="A video-on-demand platform built around its own CDN.",
         security_schemes={
             "apiKey": API_KEY,
+            "accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
             "guest": {"type": "apiKey", "in": "cookie", "name": "matinee_guest"},
         },
     )

@@ -21,7 +21,9 @@ class Access(Enum):
 
     ANYBODY = "anybody"
     VIEWER = "viewer"
-    """A viewer with the page's guest cookie, or an API key."""
+    """A viewer who has logged in, a guest with the page's cookie, or an API key."""
+    ACCOUNT = "account"
+    """A viewer who has logged in."""
     OPERATOR = "operator"
     """An API key."""
     INTERNAL = "internal"

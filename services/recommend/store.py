@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, delete, func, select
 
 from services.recommend.events import Action, FeedbackEvent, event_weight
 from services.recommend.model import EventColumns
@@ -54,7 +54,22 @@ class FeedbackStore:
         """Add events in one transaction."""
         rows = [_row(event) for event in batch]
         async with self._database.write() as connection:
-            await connection.execute(insert(events), rows)
+            await connection.execute(events.insert(), rows)
+
+    name = "recommend"
+
+    async def export_person(self, account_id: str, profiles: Sequence[str]) -> list[dict[str, Any]]:
+        """The feedback of a person's profiles, oldest first."""
+        query = select(events).where(events.c.user.in_([account_id, *profiles])).order_by(events.c.id)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [{name: value for name, value in row.items() if name != "id"} for row in rows]
+
+    async def erase_person(self, account_id: str, profiles: Sequence[str]) -> None:
+        """Delete the feedback of a person's profiles; the next fit of the model knows nothing of it."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(events).where(events.c.user.in_([account_id, *profiles])))
+        await self._database.scrub()
 
     async def head(self) -> int:
         """The number of the latest event; 0 if there is none."""

@@ -111,6 +111,23 @@ class Database:
         except engine.failures as error:
             raise StorageFailed(f"the database {self.address.name}: {engine.cause(error)}") from error
 
+    async def scrub(self) -> None:
+        """Move everything out of SQLite's write-ahead log, which keeps deleted rows until then. Raises StorageFailed.
+
+        Does nothing on PostgreSQL, whose log is its operator's.
+        """
+        engine = self._writer
+        if engine is None or self.is_shared:
+            return
+        try:
+            async with engine.engine.connect() as connection:
+                # Not through SQLAlchemy, which begins a transaction first: a checkpoint within one does nothing.
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except engine.failures as error:
+            why = engine.cause(error)
+            raise StorageFailed(f"the database {self.address.name} cannot be scrubbed: {why}") from error
+
     async def close(self) -> None:
         """Give all connections back."""
         engines, self._writer, self._reader = {self._writer, self._reader}, None, None

@@ -3,13 +3,22 @@
 import asyncio
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from kernel.errors import StorageFailed
 from system.database.database import Database
 from system.database.engine import DatabaseAddress
 from tests.system.database.conftest import FIRST, numbers
+
+TEXTS = """
+import sqlalchemy as sa
+from alembic import op
+revision = "0001"
+down_revision = None
+def upgrade():
+    op.create_table("texts", sa.Column("t", sa.Text))
+"""
 
 
 async def count(database):
@@ -93,6 +102,20 @@ async def test_other_processes_hear_of_a_committed_change(open_database):
         assert heard.empty()
     assert await asyncio.wait_for(heard.get(), 10) == "changed"
     await connection.close()
+
+
+async def test_deleted_rows_leave_no_bytes_in_the_files(tmp_path, history):
+    migrations = history(TEXTS)
+    database = Database(DatabaseAddress(tmp_path / "x.sqlite3"), migrations, "x")
+    await database.open()
+    async with database.write() as connection:
+        for number in range(200):
+            await connection.execute(text("INSERT INTO texts VALUES (:t)"), {"t": f"ann-secret-{number}" * 50})
+    async with database.write() as connection:
+        await connection.execute(text("DELETE FROM texts WHERE t LIKE 'ann%'"))
+    await database.scrub()
+    assert not any(b"ann-secret" in file.read_bytes() for file in tmp_path.glob("x.sqlite3*"))
+    await database.close()
 
 
 async def test_a_file_that_is_no_database_is_named(tmp_path, history):
