@@ -75,7 +75,8 @@ class ActionRunner:
         self._due = schedule(story, seconds)
         self._find_words = find_words
         self._words: dict[str, Words] = {}
-        self._running: dict[str, list[asyncio.subprocess.Process]] = {}
+        self._ended: dict[str, asyncio.Event] = {}
+        self._starts: dict[str, list[asyncio.Task[None]]] = {}
         self._began: float | None = None
         self.done: list[Done] = []
 
@@ -89,7 +90,7 @@ class ActionRunner:
                     await asyncio.sleep(max(0.0, self._began + due.at_s - clock()))
                     self._due[number] = due._replace(at_s=-1.0)  # taken up
                     if due.starts:
-                        commands.create_task(self._start(due))
+                        self._starts.setdefault(due.name, []).append(commands.create_task(self._start(due)))
                     else:
                         await self._stop(due)
         finally:
@@ -117,9 +118,14 @@ class ActionRunner:
         await self._execute(due.name, due.action.start, due.action.may_fail, None)
 
     async def _stop(self, due: Due) -> None:
-        for process in tuple(self._running.get(due.name, ())):
+        starts = [task for task in self._starts.get(due.name, ()) if not task.done()]
+        if starts:
             # Without a command to stop it, an action is one that goes on until it is ended.
-            await (_finish(process) if due.action.stop else _terminate(process))
+            if not due.action.stop:
+                self._ended.setdefault(due.name, asyncio.Event()).set()
+            _, late = await asyncio.wait(starts, timeout=_STOP_TIMEOUT_S)
+            for task in late:
+                task.cancel()
         if due.action.stop and (due.name in self._words or not due.action.start):
             self._words.setdefault(due.name, self._find_words())
             await self._execute(due.name, due.action.stop, due.action.may_fail, _STOP_TIMEOUT_S)
@@ -132,53 +138,50 @@ class ActionRunner:
         try:
             argv = words_of(command, self._words[name])
             done.command = shlex.join(words_of(command, {**self._words[name], **_SHOWN}))
-            error = await self._run_process(name, argv, timeout)
+            error = await _run_process(argv, timeout, self._ended.setdefault(name, asyncio.Event()))
+            done.error = "" if may_fail else error
         except (OSError, BadSettings) as problem:
-            error = str(problem)
-        done.ended_seconds = now() - began
-        done.error = "" if may_fail else error
-
-    async def _run_process(self, name: str, argv: Sequence[str], timeout: float | None) -> str:
-        """What went wrong, or nothing."""
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self._running.setdefault(name, []).append(process)
-        try:
-            async with asyncio.timeout(timeout):
-                printed, _ = await process.communicate()
-        except TimeoutError:
-            await _terminate(process)
-            return f"took longer than {timeout:g} s"
-        except asyncio.CancelledError:
-            await _terminate(process)
-            raise
+            done.error = "" if may_fail else str(problem)
         finally:
-            self._running[name].remove(process)
-        if process.returncode in (0, -signal.SIGTERM):  # one that runs until its stop is ended by SIGTERM
-            return ""
-        tail = printed[-_MAX_OUTPUT:].decode(errors="replace").strip()
-        return f"exit code {process.returncode}: {tail}"
+            done.ended_seconds = now() - began
 
 
-async def _finish(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_STOP_TIMEOUT_S):
-            await process.wait()
-            return
+async def _run_process(argv: Sequence[str], timeout: float | None, ended: asyncio.Event) -> str:
+    """What went wrong, or nothing. `ended` ends the process by SIGTERM, which is no failure; so does cancelling."""
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(timeout), asyncio.TaskGroup() as besides:
+            ending = besides.create_task(_terminate_when(ended, process))
+            printed, _ = await process.communicate()
+            ending.cancel()
+    except TimeoutError:
+        return f"took longer than {timeout:g} s"
+    finally:
+        await _terminate(process)
+    if process.returncode == 0 or (ended.is_set() and process.returncode == -signal.SIGTERM):
+        return ""
+    tail = printed[-_MAX_OUTPUT:].decode(errors="replace").strip()
+    return f"exit code {process.returncode}: {tail}"
+
+
+async def _terminate_when(ended: asyncio.Event, process: asyncio.subprocess.Process) -> None:
+    await ended.wait()
     await _terminate(process)
 
 
 async def _terminate(process: asyncio.subprocess.Process) -> None:
     """SIGTERM, then SIGKILL; nothing when it has ended."""
     for send in (process.terminate, process.kill):
+        if process.returncode is not None:
+            return
         with contextlib.suppress(ProcessLookupError):
             send()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TERMINATE_GRACE_S):
                 await process.wait()
-                return

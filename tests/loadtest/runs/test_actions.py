@@ -109,6 +109,13 @@ async def test_a_command_that_goes_on_is_ended_at_its_stop():
     assert runner.done[0].ended_seconds is not None
 
 
+async def test_one_that_ends_in_failure_when_it_is_ended_has_failed():
+    watchful = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(5)); time.sleep(600)"
+    runner = await ran(f'[actions.flood]\nat = 0\nuntil = "90%"\nstart = "{sys.executable} -c \'{watchful}\'"\n', 2.0)
+    assert runner.done[0].error in ("exit code 5: ", ""), "empty: it was ended before it had begun to watch"
+    assert runner.done[0].ended_seconds is not None
+
+
 async def test_a_run_that_is_cut_short_still_ends_what_was_started(tmp_path):
     text = f'[actions.a]\nat = 0\nuntil = 50\nstart = "true"\nstop = "{touch(tmp_path / "up")}"\n'
     await ran(text, seconds=60, until=lambda runner: runner.done and runner.done[0].ended_seconds is not None)
