@@ -38,6 +38,7 @@ from kernel.settings.table import Address
 from kernel.signals import install_signals
 from system.clock import SystemClock
 from system.private_files import private_folder, tighten
+from system.server_tls import tls_context
 
 KEYS_BYTES = 1 << 20
 BURST_SECONDS = 10.0
@@ -111,7 +112,8 @@ async def _serving(
     plane.routing.neighbours = neighbours_of(settings)
     running = [tasks.create_task(plane.supervised.run_task(name, work)) for name, work in _background_tasks(plane)]
     try:
-        admin = await door.open(settings.admin, "admin")
+        tls = tls_context(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+        admin = await door.open(settings.admin, "admin", tls)
         async with _listeners(settings, plane, tasks) as (listen, enrol):
             serves = True  # not before: a caller that sees "ready" may use any listener
             try:

@@ -21,6 +21,10 @@ class ControlSettings:
 
     listen: Address = setting(ADDRESS, "127.0.0.1:8084", "Where edges and services call by gRPC.")
     admin: Address = setting(ADDRESS, "127.0.0.1:8085", "Where operators reach control by HTTP.")
+    tls_cert: Path | None = setting(
+        PATH, None, "PEM file of the certificate chain for `admin`; with it operators connect by TLS."
+    )
+    tls_key: Path | None = setting(PATH, None, "PEM file of the private key of `tls_cert`.")
     data: Path = setting(PATH, ".matinee/control", "Folder of control's database and API key.")
     database: str | None = setting(
         TEXT,
@@ -133,6 +137,9 @@ def neighbours_of(settings: ControlSettings) -> dict[str, tuple[str, ...]]:
 def check(settings: ControlSettings) -> None:
     """Raises BadSettings for settings that are unsafe or contradict one another."""
     neighbours_of(settings)
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        missing = "tls_key" if settings.tls_key is None else "tls_cert"
+        raise BadSettings(missing, "is missing: TLS needs both a certificate and its key")
     if settings.tls == "off" and not is_loopback(settings.listen.host):
         raise BadSettings("tls", f"off is for loopback only, and `listen` is {settings.listen}")
     if settings.enrol_listen is not None and not settings.mtls:

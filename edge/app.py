@@ -45,7 +45,7 @@ from edge.reload import Reloader
 from edge.serve.access_log import AccessLog
 from edge.serve.connection_limits import ConnectionLimits
 from edge.serve.handler import RequestHandler
-from edge.serve.listener import ViewerListener, renew_certificate, timeouts_of, tls_context
+from edge.serve.listener import ViewerListener, timeouts_of
 from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
 from edge.upstreams.config import upstreams_of
@@ -62,6 +62,7 @@ from kernel.settings.table import Address
 from kernel.vocabulary import CACHE_NOTICE_SENTENCES, CacheNotice, Refusal
 from rpc.supervised import TaskSupervisor
 from system.private_files import private_folder
+from system.server_tls import renew_certificate, tls_context
 
 LOOP_CHECK_SECONDS = 0.5
 MAX_LOCK_WAIT_SECONDS = 5.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ from kernel.settings.table import Address
 BACKLOG = 1024
 SWEEPS = 4
 """Sweeps within the shortest timeout."""
+MAX_HANDSHAKE_SECONDS = 10.0
 LINGER_SECONDS = 10.0
 """How long the rest of an unwanted request body is read, so that a reset does not destroy the response."""
 MAX_SWEEP_SECONDS, MIN_SWEEP_SECONDS = 1.0, 0.05
@@ -74,8 +76,11 @@ class Door:
         """Start the application without listening."""
         await self._runner.setup()
 
-    async def open(self, listen: Address, setting: str = "listen") -> Address:
-        """Listen. Returns the address with the actual port if 0 was given. Raises BadSettings naming `setting`."""
+    async def open(self, listen: Address, setting: str = "listen", tls: ssl.SSLContext | None = None) -> Address:
+        """Listen, by TLS if a context is given. Returns the address with the actual port if 0 was given.
+
+        Raises BadSettings naming `setting`.
+        """
         server = self._runner.server
         if server is None:
             await self.setup()
@@ -84,7 +89,13 @@ class Door:
         self._connections.max_connections = connections_within(self._limits.connections)
         try:
             self._server = await self._loop.create_server(
-                lambda: Connection(self, server), listen.host, listen.port, backlog=BACKLOG
+                lambda: Connection(self, server),
+                listen.host,
+                listen.port,
+                backlog=BACKLOG,
+                ssl=tls,
+                # A client that does not finish its handshake has no connection yet that the table could bound.
+                ssl_handshake_timeout=min(MAX_HANDSHAKE_SECONDS, self._limits.patience.head) if tls else None,
             )
         except OSError as error:
             why = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)

@@ -39,6 +39,8 @@ class ServicesSettings:
     """`matinee services`."""
 
     listen: Address = setting(ADDRESS, "127.0.0.1:8080", "Where viewers and operators connect.")
+    tls_cert: Path | None = setting(PATH, None, "PEM file of the certificate chain; with it callers connect by TLS.")
+    tls_key: Path | None = setting(PATH, None, "PEM file of the certificate's private key.")
     data: Path = setting(PATH, ".matinee/services", "Folder of the databases, the search index and the secrets.")
     database: str | None = database_setting()
     database_password_file: Path | None = password_file_setting()
@@ -145,6 +147,9 @@ def check_settings(settings: ServicesSettings) -> None:
             "insecure_dev",
             f"works on loopback only, but `listen` is {settings.listen}: turn it off, or listen on 127.0.0.1",
         )
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        missing = "tls_key" if settings.tls_key is None else "tls_cert"
+        raise BadSettings(missing, "is missing: TLS needs both a certificate and its key")
     if not REGION.fullmatch(settings.region):
         raise BadSettings("region", f"{settings.region!r} is not valid: use lower-case letters, digits and hyphens")
     if settings.smtp is not None and not (settings.mail_from and settings.public_url):

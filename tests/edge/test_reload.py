@@ -98,7 +98,7 @@ def test_no_signal_of_an_operator_ends_a_node_by_surprise(tmp_path: Path, progra
 
 def test_a_certificate_without_its_key_changes_nothing(tmp_path: Path) -> None:
     """Half of a renewal would leave a node that can shake no hand."""
-    from edge.serve.listener import renew_certificate, tls_context
+    from system.server_tls import renew_certificate, tls_context
 
     authority = Authority(tmp_path)
     files = authority.signs("localhost")

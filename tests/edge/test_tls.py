@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.serve.listener import ViewerListener, renew_certificate, tls_context
+from edge.serve.listener import ViewerListener
 from edge.upstreams.network import LoopNetwork
 from edge.wire.head import Limits
 from edge.wire.http1_server import Connection
 from kernel.errors import BadSettings
 from kernel.settings.table import Address
+from system.server_tls import renew_certificate, tls_context
 from tests.doubles.clock import FakeClock
 from tests.edge.authority import Authority
 from tests.edge.wire.fakes import Remembering

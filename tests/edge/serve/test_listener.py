@@ -1,7 +1,5 @@
 """The door: what the once-a-second sweep does to whom, TLS that cannot be used, an address that is taken."""
 
-from pathlib import Path
-
 import pytest
 
 from edge.serve.listener import (
@@ -12,7 +10,6 @@ from edge.serve.listener import (
     RETIRING_TICKS,
     ViewerListener,
     ViewerTimeouts,
-    tls_context,
 )
 from edge.upstreams.network import LoopNetwork
 from edge.wire.head import Limits
@@ -235,15 +232,6 @@ async def test_an_address_that_is_taken_is_the_operators_fault():
     assert failed.value.setting == "listen"
     first.close()
     first.abort_connections()
-
-
-def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path):
-    broken = tmp_path / "cert.pem"
-    for make in (lambda: None, lambda: broken.write_text("no certificate")):
-        make()
-        with pytest.raises(BadSettings, match=r"cert\.pem") as failed:
-            tls_context(broken, broken)
-        assert failed.value.setting == "tls_cert"
 
 
 def test_where_there_is_no_socket_the_transports_queue_counts():

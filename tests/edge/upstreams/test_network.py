@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from edge.serve.listener import tls_context
 from edge.upstreams.network import (
     REMEMBERED_SECONDS,
     LoopNetwork,
@@ -19,6 +18,7 @@ from edge.upstreams.network import (
     resolve,
 )
 from kernel.settings.table import Address
+from system.server_tls import tls_context
 
 
 class Echo(asyncio.Protocol):
