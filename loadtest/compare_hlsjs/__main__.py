@@ -7,6 +7,7 @@ import asyncio
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest.compare_hlsjs.figures import Seen, differences, mean, table
@@ -22,6 +23,9 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=60, help="length of the film")
     parser.add_argument("--lines", default=",".join(LINES), help="names of lines, with commas between")
+    parser.add_argument(
+        "--together", action="store_true", help="all lines at the same time: faster, on a quiet machine"
+    )
     parser.add_argument("--chromium", default=shutil.which("chromium") or "")
     parser.add_argument("--ffmpeg", default=shutil.which("ffmpeg") or "")
     options = parser.parse_args()
@@ -33,16 +37,26 @@ def main() -> int:
         folder = Path(name)
         make_film(options.ffmpeg, folder, options.seconds)
         with page_in(folder, HLS_JS):
-            for line in options.lines.split(","):
-                pairs = asyncio.run(compare(folder, LINES[line], options.seconds - 5, options.runs, options.chromium))
-                rows[line] = (mean([own for own, _ in pairs]), mean([theirs for _, theirs in pairs]))
-                for own, theirs in pairs:
-                    print(f"{line}: virtual {own}\n{line}: hls.js  {theirs}", file=sys.stderr)
+            names = options.lines.split(",")
+            for several in [names] if options.together else [[name] for name in names]:
+                rows |= asyncio.run(_means(folder, several, options))
     print(table(rows))
     missed = {line: found for line, pair in rows.items() if (found := differences(*pair))}
     for line, found in missed.items():
         print(f"{line}: {'; '.join(found)}", file=sys.stderr)
     return 1 if missed else 0
+
+
+async def _means(folder: Path, names: Sequence[str], options: argparse.Namespace) -> dict[str, tuple[Seen, Seen]]:
+    """Line → (virtual player, hls.js), means of the runs."""
+    seconds, runs = options.seconds - 5, options.runs
+    found = await asyncio.gather(*(compare(folder, LINES[name], seconds, runs, options.chromium) for name in names))
+    rows = {}
+    for name, pairs in zip(names, found, strict=True):
+        rows[name] = (mean([own for own, _ in pairs]), mean([theirs for _, theirs in pairs]))
+        for own, theirs in pairs:
+            print(f"{name}: virtual {own}\n{name}: hls.js  {theirs}", file=sys.stderr)
+    return rows
 
 
 if __name__ == "__main__":

@@ -99,11 +99,10 @@ class GeventSession:
                 if greenlet is not None:
                     greenlet.kill(block=False)
             else:
-                command.sent_s = self.now()
                 self._greenlets[command] = gevent.spawn(self._fetch, command)
 
     def _fetch(self, fetch: Fetch) -> None:
-        began_s = time.monotonic()
+        began_s, fetch.sent_s = time.monotonic(), self.now()
         url, outcome, reader, detail = fetch.url, Failure.PROTOCOL, None, f"more than {MAX_REDIRECTS} redirects"
         try:
             for _ in range(MAX_REDIRECTS + 1):

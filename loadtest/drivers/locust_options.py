@@ -41,6 +41,7 @@ class LocustOptions:
     speed: float = 1.0
     seed: int = 1
     watch_s: float | None = None
+    buffer_s: float | None = None
     unlimited: bool = False
     """Play over lines without limit instead of the population's."""
     verify_tls: bool = True
@@ -56,6 +57,7 @@ def add_arguments(parser: Any) -> None:
     group.add_argument("--header", action="append", default=[], metavar="'K: V'", help="sent with each request")
     group.add_argument("--carry-query", action="store_true", help="repeat the playlist's query on every address")
     group.add_argument("--watch-seconds", type=float, help="each viewer leaves after so much film")
+    group.add_argument("--buffer-seconds", type=float, help="film to keep buffered; default: by the viewer's device")
     group.add_argument("--unlimited", action="store_true", help="lines without limit")
     group.add_argument("--speed", type=float, default=1.0, help="story seconds a second")
     group.add_argument("--seed", type=int, default=1)
@@ -87,7 +89,15 @@ def options_of(parsed: Any, host: str) -> LocustOptions:
     except ValueError as error:
         raise BadSettings("player", str(error), "flags of locust") from None
     return LocustOptions(
-        host, settings, fields, parsed.speed, parsed.seed, parsed.watch_seconds, parsed.unlimited, not parsed.insecure
+        host,
+        settings,
+        fields,
+        speed=parsed.speed,
+        seed=parsed.seed,
+        watch_s=parsed.watch_seconds,
+        buffer_s=parsed.buffer_seconds,
+        unlimited=parsed.unlimited,
+        verify_tls=not parsed.insecure,
     )
 
 
@@ -129,6 +139,8 @@ def drawn(options: LocustOptions, titles: Sequence[str], seed: int) -> Iterator[
             changed = replace(viewer, number=batch * BATCH + viewer.number, arrival_s=0.0)
             if options.watch_s is not None:
                 changed = replace(changed, watch_s=options.watch_s, actions=(), start_position_s=0.0)
+            if options.buffer_s is not None:
+                changed = replace(changed, device=replace(changed.device, buffer_goal_s=options.buffer_s))
             yield replace(changed, network=UNLIMITED) if options.unlimited else changed
 
 

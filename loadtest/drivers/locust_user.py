@@ -1,7 +1,8 @@
 """A Locust user that watches films: `loadtest/locustfile.py` is what `locust -f` is given.
 
 Each user plays one session after another, drawn from the same populations as the stories'. Locust's table shows the
-requests by kind, and two rows of what viewers see: `start-up` and `stalled`, in milliseconds for each session.
+requests by kind, and two rows of what viewers see: `start-up` and `stalled`, in milliseconds for each session. A third,
+`late`, is about the generator: by how much each segment was requested too late, or too early.
 """
 
 from __future__ import annotations
@@ -56,20 +57,23 @@ class PlayerUser(User):
             exception=failure,
             context={"tier": answer.tier.value, "node": answer.node},
         )
+        if fetch.segment is not None and fetch.sent_s is not None:
+            late_ms = abs(fetch.sent_s - fetch.due_s) / self.audience.options.speed * 1000
+            self._report("late", late_ms, None, {})
 
     def _count_session(self, record: SessionRecord) -> None:
         failure = None if record.end in _GOOD else SessionFailed(f"{record.end.value} {record.end_detail}"[:200])
-        fire = self.environment.events.request.fire
         if record.startup_s is not None or failure is not None:
-            started = record.startup_s or 0.0
-            fire(
-                request_type="QoE", name="start-up", response_time=started * 1000, response_length=0, exception=failure
-            )
-        fire(
+            self._report("start-up", (record.startup_s or 0.0) * 1000, failure, {})
+        seen = {"rebuffer_ratio": record.rebuffer_ratio, "bitrate": record.bitrate_mean_bps}
+        self._report("stalled", record.stalled_s * 1000, None, seen)
+
+    def _report(self, name: str, milliseconds: float, failure: Exception | None, context: dict[str, float]) -> None:
+        self.environment.events.request.fire(
             request_type="QoE",
-            name="stalled",
-            response_time=record.stalled_s * 1000,
+            name=name,
+            response_time=milliseconds,
             response_length=0,
-            exception=None,
-            context={"rebuffer_ratio": record.rebuffer_ratio, "bitrate": record.bitrate_mean_bps},
+            exception=failure,
+            context=context,
         )

@@ -283,7 +283,7 @@ class Loading:
             return
         ttfb_s = fetch.first_byte_s - fetch.sent_s
         self.estimate.sample_ttfb(ttfb_s)
-        parsing_s = self.settings.processing_s if self.last_rung is not None else self.settings.first_frame_s
+        parsing_s = self.settings.processing_s if self.last_rung is not None else self.settings.first_processing_s
         busy_s = now - fetch.sent_s + parsing_s - min(ttfb_s, self.estimate.ttfb_s)
         self.estimate.sample(busy_s, fetch.loaded)
 

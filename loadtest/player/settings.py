@@ -51,8 +51,9 @@ class PlayerSettings:
     carries_query: bool = False
     """Repeat the manifest's query on every address below it: some CDNs carry their token so."""
     processing_s: float = 0.005
-    """Time that a segment takes to be parsed; it lowers the throughput estimate, as in a browser. The first segment
-    takes `first_frame_s`, since the parser is started for it."""
+    """Time that a segment takes to be parsed; it lowers the throughput estimate, as in a browser."""
+    first_processing_s: float = 0.06
+    """The same for the first segment: the parser is started for it."""
 
 
 def settings_of(found: Mapping[str, object]) -> PlayerSettings:

@@ -34,7 +34,7 @@ async def test_users_watch_and_the_table_and_the_report_show_what_they_saw(proce
     assert code == 0, errors
     # Workers print their own, empty lists.
     rows = max((table(text) for text in said.split("\n[") if "{" in text), key=len)
-    assert {"manifest", "init", "segment", "start-up", "stalled"} <= set(rows)
+    assert {"manifest", "init", "segment", "start-up", "stalled", "late"} <= set(rows)
     assert rows["start-up"]["num_requests"] >= 2
     assert all(row["num_failures"] == 0 for row in rows.values())
     assert rows["segment"]["total_content_length"] > 1_000_000
