@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import gevent
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -35,7 +36,8 @@ def prepare(environment: Any, **_: object) -> None:
     except BadSettings as error:
         print(f"error: {error}", file=sys.stderr)
         environment.process_exit_code = 2
-        environment.runner.quit()
+        # Once the start that this event is part of has gone through.
+        gevent.spawn(environment.runner.quit)
 
 
 @events.report_to_master.add_listener  # type: ignore[untyped-decorator]

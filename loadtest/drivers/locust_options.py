@@ -42,6 +42,8 @@ class LocustOptions:
     seed: int = 1
     watch_s: float | None = None
     buffer_s: float | None = None
+    sessions: int | None = None
+    """The run stops when a process has played so many."""
     unlimited: bool = False
     """Play over lines without limit instead of the population's."""
     verify_tls: bool = True
@@ -57,6 +59,7 @@ def add_arguments(parser: Any) -> None:
     group.add_argument("--header", action="append", default=[], metavar="'K: V'", help="sent with each request")
     group.add_argument("--carry-query", action="store_true", help="repeat the playlist's query on every address")
     group.add_argument("--watch-seconds", type=float, help="each viewer leaves after so much film")
+    group.add_argument("--sessions", type=int, help="stop when each process has played so many")
     group.add_argument("--buffer-seconds", type=float, help="film to keep buffered; default: by the viewer's device")
     group.add_argument("--unlimited", action="store_true", help="lines without limit")
     group.add_argument("--speed", type=float, default=1.0, help="story seconds a second")
@@ -96,6 +99,7 @@ def options_of(parsed: Any, host: str) -> LocustOptions:
         seed=parsed.seed,
         watch_s=parsed.watch_seconds,
         buffer_s=parsed.buffer_seconds,
+        sessions=parsed.sessions,
         unlimited=parsed.unlimited,
         verify_tls=not parsed.insecure,
     )
@@ -154,6 +158,7 @@ class Audience:
             self.tls.check_hostname, self.tls.verify_mode = False, ssl.CERT_NONE
         self.titles = find_titles(options, self.tls)
         self.manifests = SharedManifests()
+        self.played = 0
         self.clock = SystemClock()
         self.random = Random(f"locust/{options.seed}/{process}")
         self.viewers = drawn(options, self.titles, options.seed * 1_000 + process)

@@ -2,11 +2,13 @@
 
 Each user plays one session after another, drawn from the same populations as the stories'. Locust's table shows the
 requests by kind, and two rows of what viewers see: `start-up` and `stalled`, in milliseconds for each session. A third,
-`late`, is about the generator: by how much each segment was requested too late, or too early.
+`late`, is about the generator: by how much each segment was requested too late, or too early. `ended: …` counts how
+sessions ended, by the seconds that were watched.
 """
 
 from __future__ import annotations
 
+import gevent
 from locust import User, constant, task
 
 from loadtest.drivers.gevent_session import GeventSession
@@ -15,7 +17,7 @@ from loadtest.drivers.locust_report import LocustReport
 from loadtest.player.requests import Answer, Fetch
 from loadtest.session import EndReason, SessionRecord
 
-_GOOD = (EndReason.WATCHED, EndReason.LEFT, EndReason.RUN_ENDED)
+_FAILED = (EndReason.START_FAILED, EndReason.PLAYBACK_FAILED, EndReason.REFUSED)
 
 
 class SessionFailed(Exception):
@@ -46,6 +48,10 @@ class PlayerUser(User):
         self._count_session(record)
         if self.report is not None:
             self.report.count(record)
+        self.audience.played += 1
+        if options.sessions is not None and self.audience.played == options.sessions:
+            # Not from here: it would end this greenlet before it has ended the others.
+            gevent.spawn(self.environment.runner.quit)
 
     def _count_request(self, fetch: Fetch, answer: Answer) -> None:
         failure = None if answer.is_ok else SessionFailed(str(answer.outcome))
@@ -62,9 +68,11 @@ class PlayerUser(User):
             self._report("late", late_ms, None, {})
 
     def _count_session(self, record: SessionRecord) -> None:
-        failure = None if record.end in _GOOD else SessionFailed(f"{record.end.value} {record.end_detail}"[:200])
-        if record.startup_s is not None or failure is not None:
-            self._report("start-up", (record.startup_s or 0.0) * 1000, failure, {})
+        failed = record.end in _FAILED
+        failure = SessionFailed(f"{record.end.value} {record.end_detail}"[:200]) if failed else None
+        self._report(f"ended: {record.end.value}", record.played_s * 1000, failure, {})
+        if record.startup_s is not None:
+            self._report("start-up", record.startup_s * 1000, None, {})
         seen = {"rebuffer_ratio": record.rebuffer_ratio, "bitrate": record.bitrate_mean_bps}
         self._report("stalled", record.stalled_s * 1000, None, seen)
 

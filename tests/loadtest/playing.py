@@ -1,5 +1,8 @@
 """Plays viewers with the asyncio driver for a test, in compressed time."""
 
+import asyncio
+import sys
+
 from loadtest.drivers.asyncio_driver import AsyncioDriver
 from loadtest.player.settings import PlayerSettings
 from loadtest.session import RequestKind
@@ -20,3 +23,13 @@ async def play(*viewers, seconds=20.0, settings=None, speed=40.0, **options):
 
 def outcomes(record, kind=RequestKind.SEGMENT):
     return {key.outcome for key in record.requests if key.kind is kind}
+
+
+async def locust(host, *words):
+    """Run Locust; (exit code, output, errors)."""
+    command = ["-m", "locust", "-f", "loadtest/locustfile.py", "--host", host, "--headless", "--json", *words]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    said, errors = await process.communicate()
+    return process.returncode, said.decode(), errors.decode()
