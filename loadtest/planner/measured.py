@@ -74,7 +74,14 @@ def _figures(capacity: Mapping[str, Any], run: str, file: str) -> Iterator[Figur
             raise BadSettings(f"capacity.{part}.{key}", f"is no number of at least 0 but {value!r}", f"file {file}")
         note = found.get("note", run) if isinstance(found, Mapping) else run
         if value > 0:  # a run too small to show a cost does not show that there is none
-            yield Figure(name, float(value), "", f"measured: {note}")
+            yield _figure(name, float(value), note)
+
+
+def _figure(name: str, value: float, note: object) -> Figure:
+    if name == "delivery_overhead" and value < 1:
+        # Rungs declare their peak rate, which short runs may stay below; a plan must not count on it.
+        return Figure(name, 1.0, "", f"measured: {note}: {value:g}, planned as 1")
+    return Figure(name, value, "", f"measured: {note}")
 
 
 def _points(curve: object, file: str) -> tuple[Point, ...]:

@@ -32,7 +32,7 @@ class RegionPlan:
     """What decides the number of edges: `cpu`, `network` or `memory`."""
     edge_disk_bytes: float
     edge_hit: float
-    """Share of the bytes sent that come from the edges' caches."""
+    """Share of the bytes sent that come from the edges' caches, first requests left out."""
     shields: int
     shield_egress_bps: float
     origin_bps: float
@@ -58,6 +58,9 @@ class Plan:
     event_collectors: int
     event_bytes_per_day: float
 
+
+WEEK_S = 7 * 86_400
+"""What a region requests at all changes from week to week: each byte of it is fetched once a week."""
 
 ASSUMED_CURVE = "assumed: LRU on one server of a large CDN (TRAGEN, IMC 2021)"
 
@@ -138,7 +141,8 @@ def _region(
     footprint = packaged * of["requested_share"]
     disk = edges * of["node_disk_bytes"]
     edge_hit = byte_hit(curve, disk / of["copies_per_region"] / footprint)
-    shield_egress = egress * (1 - edge_hit)
+    first_bps = footprint * 8 / WEEK_S * of["day_peak"]
+    shield_egress = egress * (1 - edge_hit) + first_bps * of["copies_per_region"]
     # Shields see what the edges miss. What they save is what a cache of both sizes would save beyond the edges' own.
     both = byte_hit(curve, disk * (1 / of["copies_per_region"] + of["shield_share_of_cache"]) / footprint)
     by_cpu = shield_egress / 8 / 1e9 * of["shield_cpu_s_per_gb"] / (of["node_cores"] * of["cpu_limit"])
@@ -154,7 +158,7 @@ def _region(
         edge_hit=edge_hit,
         shields=_nodes(max(by_cpu, by_network, by_disk), of),
         shield_egress_bps=shield_egress,
-        origin_bps=egress * (1 - max(edge_hit, both)),
+        origin_bps=egress * (1 - max(edge_hit, both)) + first_bps,
     )
 
 

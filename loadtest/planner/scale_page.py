@@ -43,7 +43,9 @@ How to read it:
   [benchmarks](benchmarks.md) is added. It is far above that of `make bench`, whose viewers read as fast as they can:
   viewers on lines of a few Mbit/s take a segment in many small writes, and an edge that is hardly loaded batches few.
 - The hit ratio is that of a region's edges taken as one cache, because a title belongs to few of them. It was measured
-  with a small catalogue and is used by the share of the requested bytes that fit into the cache.
+  with a small catalogue and is used by the share of the requested bytes that fit into the cache; first requests are
+  left out of it and counted as what a region fetches once a week. What a cache for everything misses is what edges
+  write to disk at the second request only; real demand repeats more often, so the origin's share is on the safe side.
 - Regions are planned for peaks of their own, which do not coincide. Spare nodes stand in for nodes; for a whole region
   that dies at its peak they are not enough: raise `spare` by the largest region's share if that must be carried.
 """

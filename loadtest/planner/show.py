@@ -64,7 +64,11 @@ def tables(plan: Plan) -> Iterator[Table]:
     yield _regions(plan)
     yield _services(plan)
     curve = [(percent(point.share), percent(point.byte_hit)) for point in plan.curve]
-    yield f"Hit ratio by cache size ({plan.curve_source})", ("Cache, share of requested bytes", "Byte hit ratio"), curve
+    yield (
+        f"Hit ratio of repeated requests by cache size ({plan.curve_source})",
+        ("Cache, share of requested bytes", "Byte hit ratio"),
+        curve,
+    )
     rows = [
         (figure.name, f"{written(figure.value)} {figure.unit}".strip(), figure.source)
         for figure in sorted(plan.figures.values(), key=lambda figure: not figure.source.startswith("measured"))
@@ -142,8 +146,8 @@ def _services(plan: Plan) -> Table:
 
 
 def written(value: float) -> str:
-    """A number: whole with thousands apart, millions and billions in words, small ones with three digits."""
-    for factor, word in ((1e9, "billion"), (1e6, "million")):
+    """A number: whole with thousands apart, millions and trillions in words, small ones with three digits."""
+    for factor, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
         if value >= factor:
             return f"{value / factor:.3g} {word}"
     if value >= 1000:

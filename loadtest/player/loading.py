@@ -194,6 +194,7 @@ class Loading:
             keeps_body=True,
             rung=rung,
             timeout_s=self.settings.timeout_s,
+            pathway=self.title.pathways.current,
         )
 
     def _segment(
@@ -234,6 +235,7 @@ class Loading:
             rung=rung,
             size_known=part.byte_range.length if part.byte_range else None,
             timeout_s=self.settings.timeout_s,
+            pathway=self.title.pathways.current,
         )
 
     def _complete(self, loader: Loader) -> None:
@@ -288,6 +290,10 @@ class Loading:
         self.estimate.sample(busy_s, fetch.loaded)
 
     def _failed(self, loader: Loader, fetch: Fetch, answer: Answer, now: float) -> str | None:
+        if fetch.pathway != self.title.pathways.current:
+            # The other track, or steering, has moved the session: this failure says nothing of the new pathway.
+            loader.failures, loader.retry_s = 0, now
+            return None
         loader.failures += 1
         if loader.failures >= self.settings.max_failures:
             return f"{fetch.kind.value} failed {loader.failures} times, last with {answer.outcome}: {fetch.url}"

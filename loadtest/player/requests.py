@@ -35,6 +35,8 @@ class Fetch:
     loaded: int = 0
     size: int | None = None
     """Content-Length."""
+    pathway: str = ""
+    """The pathway that a track's request is made on."""
     address: str = ""
     """`url` as it was before CMCD was put into it."""
 

@@ -27,6 +27,12 @@ def test_a_report_gives_its_figures_with_players_and_generator():
     assert found.curve is None
 
 
+def test_no_plan_counts_on_bytes_below_the_declared_bitrate():
+    found = read_measured({"capacity": {"players": {"deliveryOverhead": 0.9}}}, "m.json").figures["delivery_overhead"]
+    assert found.value == 1
+    assert "0.9, planned as 1" in found.source
+
+
 def test_a_report_without_nodes_gives_nothing():
     assert read_measured({"players": 3, "run": {}}, "m.json").figures == {}
 

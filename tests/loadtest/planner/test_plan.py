@@ -61,6 +61,13 @@ def test_a_shield_never_makes_the_origin_send_more_than_the_edges_miss():
         assert 0 <= found.origin_bps <= found.shield_egress_bps * (1 + 1e-9)
 
 
+def test_first_requests_reach_the_origin_however_large_the_caches_are():
+    found = region(node_disk_bytes=1e15, day_peak=2)
+    assert found.edge_hit == 1
+    packaged = plan(node_disk_bytes=1e15).packaged_bytes
+    assert found.origin_bps == pytest.approx(packaged * 0.3 * 8 / (7 * 86_400) * 2)
+
+
 def test_regions_share_the_streams():
     found = plan(regions={"eu": 3, "us": 1}).regions
     assert found[0].streams == pytest.approx(3 * found[1].streams)

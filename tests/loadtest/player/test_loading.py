@@ -7,7 +7,7 @@ from loadtest.player.loading import Loading
 from loadtest.player.requests import Answer
 from loadtest.player.settings import PlayerSettings
 from loadtest.player.title import PlainReader, Title
-from loadtest.session import RequestKind, SessionRecord, Viewer
+from loadtest.session import Failure, RequestKind, SessionRecord, Viewer
 from tests.loadtest.simulated import HOST, hls_title
 
 HELD = hls_title()
@@ -97,6 +97,19 @@ def test_another_pathway_is_looked_for_at_once_or_after_a_repetition(status, fai
         answer(made, fetch, now, outcome=status)
         assert made.has_no_other_pathway == (failed == failures)
         now = made.loaders["video"].retry_s
+
+
+def test_both_tracks_that_fail_on_a_dead_pathway_move_the_session_once():
+    made, now = loading(failures_before_failover=2), 0.0
+    made.title.pathways.names.append("other")
+    for _ in range(2):
+        for fetch in made.plan(now):
+            answer(made, fetch, now, outcome=Failure.CONNECT)
+        now += 0.5
+    assert made.title.pathways.current == "other"
+    assert made.pathway_moves == 1
+    assert not made.has_no_other_pathway, "the second failure is of the dead pathway, not of the new one"
+    assert {fetch.pathway for fetch in made.plan(now)} == {"other"}
 
 
 def test_a_rescued_segment_is_loaded_again_at_the_lower_rung():
