@@ -36,10 +36,10 @@ from edge.fleet.setup import (
     with_job_callbacks,
 )
 from edge.policy.authorise import Node, TokenMemo, authorise_request
+from edge.policy.configured_routes import routes_of
 from edge.policy.locate import Locator
 from edge.policy.profile import PROFILES
 from edge.policy.route import RoutedRequest
-from edge.policy.routes import routes_of
 from edge.prefetch.service import PrefetchService
 from edge.reload import Reloader
 from edge.serve.access_log import AccessLog
@@ -183,7 +183,7 @@ class Edge:
         prefetch = self.prefetch_service
         return RequestHandler(
             self.node, self.cache, self.fetcher, self.locator, self.clock, self.counts, self.log,
-            self.connection_limits, prefetch.popularity, prefetch.predictor if prefetch.is_watching else None,
+            self.connection_limits, prefetch.predictor if prefetch.is_watching else None,
         )  # fmt: skip
 
     # -- running -----------------------------------------------------------------------------------------------

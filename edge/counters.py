@@ -6,6 +6,7 @@ The hit path adds to plain ints (`Counts`); a collector reads them when a scrape
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kernel.counters import Counter
@@ -85,10 +86,12 @@ COUNTERS = (
 )
 
 HEAD_BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
-"""Upper bounds, in seconds, of the classes that requests are counted in by the time to their head."""
-
-HEAD_BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
 """Bounds of the histogram of seconds to the response head; below the first, nothing is counted."""
+
+ONE_REQUEST = 1 << 48
+"""A tally counts bytes below this, and adds it once per request, so that one addition counts both."""
+MAX_TALLIES = 50_000
+"""Folders with a tally; beyond that, those idle since the last sweep are dropped."""
 
 _OUTCOME_COUNTS = {
     Outcome.HIT: "hits",
@@ -98,6 +101,46 @@ _OUTCOME_COUNTS = {
     Outcome.PASS: "passes",
     Outcome.FAILED: "failed",
 }
+
+
+class Tally:
+    """A folder's traffic since the last sweep: ONE_REQUEST per request, plus the bytes."""
+
+    __slots__ = ("bytes",)
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
+class RenditionTallies:
+    """Bytes and requests of each rendition since the last sweep of `edge.prefetch.popularity`.
+
+    Folders are cache keys without the file's name: `contentId/rendition`. The fast path adds one number to the folder's
+    `Tally`, which the grant holds; the full path looks the tally up.
+    """
+
+    def __init__(self) -> None:
+        self._tallies: dict[bytes, Tally] = {}
+
+    def tally(self, folder: bytes) -> Tally:
+        """The tally of a folder."""
+        found = self._tallies.get(folder)
+        if found is None:
+            if len(self._tallies) >= MAX_TALLIES:
+                self._tallies = {name: tally for name, tally in self._tallies.items() if tally.bytes}
+            found = self._tallies[folder] = Tally()
+        return found
+
+    def record(self, folder: bytes, size: int) -> None:
+        """Count one request, and `size` bytes sent to a viewer from a file of this folder."""
+        self.tally(folder).bytes += ONE_REQUEST + size
+
+    def drain(self) -> Iterator[tuple[bytes, int, int]]:
+        """Set every tally to zero; yields (folder, bytes, requests) of those that counted something."""
+        for folder, tally in self._tallies.items():
+            counted, tally.bytes = tally.bytes, 0
+            if counted:
+                yield folder, counted % ONE_REQUEST, counted // ONE_REQUEST
 
 
 @dataclass(slots=True)
@@ -131,6 +174,8 @@ class Counts:
     """Responses cut off after their head."""
     head_times: list[int] = field(default_factory=lambda: [0] * (len(HEAD_BOUNDS) + 1))
     """Requests by seconds to the head, by the bounds of reports; the first bucket is the rest, and is not counted."""
+    renditions: RenditionTallies = field(default_factory=RenditionTallies)
+    """What viewers received, by rendition."""
 
     def count_head(self, seconds: float) -> None:
         """Count the seconds from a request to its response head; hits of the fast path are not counted here."""

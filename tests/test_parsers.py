@@ -15,17 +15,8 @@ from cache.entry import normalised
 from edge.policy.authorise import max_height
 from edge.policy.locate import Locator
 from edge.policy.profile import PROFILES, KeyedQuery
-from edge.policy.route import (
-    find_token,
-    general_prefix,
-    general_route,
-    is_loop,
-    media_key,
-    media_prefix,
-    media_route,
-    without_token,
-)
-from edge.policy.routes import keyed_value
+from edge.policy.purge_keys import general_prefix, media_key, media_prefix
+from edge.policy.route import find_token, general_route, is_loop, keyed_value, media_route, without_token
 from edge.policy.rules import Rules
 from edge.prefetch.segment_index import read_playlist
 from edge.slices.content_range import part_of, upstream_range

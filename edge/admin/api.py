@@ -22,7 +22,7 @@ from edge.admin.explain import ExplainableEdge, explain_url
 from edge.admin.metrics import MeasuredEdge, metrics, stats
 from edge.counters import COUNTERS
 from edge.policy.locate import parse_ip
-from edge.policy.route import purge_request_of
+from edge.policy.purge_keys import purge_request_of
 from edge.settings import EdgeSettings
 from httpd.guard import door_refusal, sentence
 from httpd.problem import problem

@@ -13,8 +13,8 @@ from urllib.parse import urljoin, urlsplit
 from cache.cache import PurgeRequest
 from cache.entry import Entry
 from cache.fills.fill import Fill, Reader
-from edge.policy.route import RoutedRequest, purge_scope, route_sibling
-from edge.policy.routes import Route
+from edge.policy.purge_keys import purge_scope
+from edge.policy.route import Route, RoutedRequest, route_sibling
 from edge.slices.content_range import Part
 from kernel.fetch_reasons import REQUEST_ONLY, NotStorable, ReleaseReason
 from kernel.http.authority import normal_authority

@@ -24,8 +24,7 @@ from edge.fill.cacheability import (
     waiters_to_release,
 )
 from edge.fill.revalidation import UNSTEADY_SECONDS, UnsteadyObjects
-from edge.policy.route import RoutedRequest
-from edge.policy.routes import Route
+from edge.policy.route import Route, RoutedRequest
 from edge.slices.content_range import Part, of_the_whole, part_of, strong_etag
 from edge.slices.registry import SlicedObjects, matching_part
 from edge.slices.slice_fetch import SliceFetch

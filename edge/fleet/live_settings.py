@@ -18,7 +18,8 @@ from cache.eviction.admission import ADMISSIONS
 from edge.fill.fetch import Fetcher
 from edge.fleet.apply import FleetState
 from edge.policy.authorise import Node, TokenMemo
-from edge.policy.routes import Routes, routes_of
+from edge.policy.configured_routes import routes_of
+from edge.policy.route import Routes
 from edge.prefetch.service import PrefetchService
 from edge.serve.connection_limits import ConnectionLimits
 from edge.serve.handler import RequestHandler

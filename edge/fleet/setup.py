@@ -23,7 +23,7 @@ from edge.fleet.jobs import CONTACT_SECONDS, CheckpointFile, JobActions, JobRunn
 from edge.fleet.signed_state import SignedState
 from edge.fleet.subscribe import Subscriber
 from edge.policy.authorise import Node
-from edge.policy.route import purge_request_of
+from edge.policy.purge_keys import purge_request_of
 from edge.policy.rules import Rules
 from edge.prefetch.background import OnPrefetched, PrefetchResult
 from edge.prefetch.scheduler import PrefetchRequest

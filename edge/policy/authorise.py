@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import inf
 from typing import TypeVar
 
 from edge.policy.profile import Profile
-from edge.policy.route import MEDIA, RoutedRequest
-from edge.policy.routes import Routes
-from edge.policy.rules import Rules, licence_refusal
+from edge.policy.route import MEDIA, RoutedRequest, Routes
+from edge.policy.rules import Rules
 from edge.wire.viewer import Viewer
 from kernel.auth.claims import ANYWHERE, Permit
 from kernel.auth.geo import decide
@@ -120,13 +120,29 @@ def authorise(
 
 def _check_claims(permit: Permit, cdn: CdnPath, rules: Rules, viewer: Viewer, now: float) -> Refusal | None:
     """The token's limits besides path and time."""
-    if rules.sessions and permit.session is not None and rules.is_revoked(permit.session, now):
+    if permit.session is not None and is_revoked(rules, permit.session, now):
         return Refusal.TOKEN_REVOKED
     if permit.network is not None and (viewer.ip is None or viewer.ip not in permit.network):
         return Refusal.NETWORK
     if permit.tier_lines is not None and max_height(cdn.rest.rpartition(b"/")[0]) > permit.tier_lines:
         return Refusal.TIER
     return None
+
+
+def is_revoked(rules: Rules, session: str, wall: float) -> bool:
+    """Whether the session's tokens are refused at `wall` (Unix seconds)."""
+    return wall < rules.sessions.get(session, -inf)
+
+
+def licence_refusal(rules: Rules, content_id: str, country: str | None, wall: float) -> Refusal | None:
+    """Why the title may not be watched in `country` (None: unknown) at `wall` (Unix seconds); None if it may.
+
+    An unknown country is refused only if the title has a list.
+    """
+    licence = rules.titles.get(content_id)
+    if licence is None:
+        return rules.unlisted
+    return licence.refusal(country, wall)
 
 
 def max_height(folder: bytes) -> int:

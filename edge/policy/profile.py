@@ -2,7 +2,7 @@
 
 `media` is for a CDN of titles: an allow-list upstream, the path as the key, CORS for players. `general` is an HTTP
 cache for anything: every method and field is passed on, and the key is the host and the whole target. A route
-(`edge.policy.routes`) can override this for some requests.
+(`edge.policy.configured_routes`) can override this for some requests.
 
 `KeyedQuery` says which part of a query is keyed and so sent upstream: the same bytes, in the order in which they came.
 Only `&` separates parameters: if `;` did, a program behind the edge could see a parameter where the edge saw none. CMCD

@@ -1,4 +1,4 @@
-"""The rules in force: immutable, of one version, and replaced whole. Each request is checked against them.
+"""The rules in force: immutable, of one version, and replaced whole. `edge.policy.authorise` decides by them.
 
 Their only form is RULES.json (docs, `--rules`, what control pushes, the state on disk)::
 
@@ -50,14 +50,6 @@ class Rules:
     titles: Mapping[str, Licence] = field(default_factory=lambda: _NO_TITLES)
     sessions: Mapping[str, float] = field(default_factory=lambda: _NONE)
 
-    def licence(self, content_id: str) -> Licence | None:
-        """The licence of a title; None if it is not listed."""
-        return self.titles.get(content_id)
-
-    def is_revoked(self, session: str, wall: float) -> bool:
-        """Whether the session's tokens are refused at `wall` (Unix seconds)."""
-        return wall < self.sessions.get(session, -inf)
-
     @classmethod
     def parse(cls, document: object, *, default: str = "allow", version: int = 0) -> Self:
         """The rules of a parsed RULES.json; `default` applies if it has none. Raises BadDocument naming the member."""
@@ -86,17 +78,6 @@ class Rules:
             "titles": {name: licence_json(licence) for name, licence in self.titles.items()},
             "revoked_sessions": [revocation_json(name, until) for name, until in self.sessions.items()],
         }
-
-
-def licence_refusal(rules: Rules, content_id: str, country: str | None, wall: float) -> Refusal | None:
-    """Why the title may not be watched in `country` (None: unknown) at `wall` (Unix seconds); None if it may.
-
-    The hot path's only question. An unknown country is refused only if the title has a list.
-    """
-    licence = rules.titles.get(content_id)
-    if licence is None:
-        return rules.unlisted
-    return licence.refusal(country, wall)
 
 
 def revocation_json(session: str, until: float) -> object:

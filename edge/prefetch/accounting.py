@@ -60,20 +60,19 @@ class _Cause:
         self.good, self.bad, self.at = self.good * factor, self.bad * factor, now
 
 
+WatchedObject = tuple[bytes, int | None]
+"""An object's cache key, and the first byte of its part; None: the whole object."""
+
+
 class PrefetchAccounting:
-    """See the module. Keys are cache keys. When too many are watched, the oldest counts as wasted."""
+    """See the module. When too many objects are watched, the oldest counts as wasted."""
 
     def __init__(self) -> None:
-        self._watched: OrderedDict[bytes, _Watched] = OrderedDict()
+        self.watched: OrderedDict[WatchedObject, _Watched] = OrderedDict()
+        """Prefetched objects not requested yet."""
         self._rows: dict[tuple[str, str], list[int]] = {}
         self.totals = {"useful": 0, "late": 0, "wasted": 0}
         self._causes = {cause: _Cause() for cause in CAUSES}
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._watched
-
-    def __len__(self) -> int:
-        return len(self._watched)
 
     def try_admit(self, cause: str, now: float) -> bool:
         """Whether to fetch one more object for this cause. Call it once per object."""
@@ -93,57 +92,57 @@ class PrefetchAccounting:
             return 1.0
         return max(MIN_ALLOWED, held.good / total)
 
-    def on_started(self, key: bytes, title: str, cause: str, now: float) -> None:
+    def on_started(self, key: WatchedObject, title: str, cause: str, now: float) -> None:
         """A prefetch of this object starts."""
-        if key in self._watched:
+        if key in self.watched:
             return
-        self._watched[key] = _Watched(title, cause, now)
-        if len(self._watched) > MAX_WATCHED:
-            self._count(self._watched.popitem(last=False)[1], "wasted", now)
+        self.watched[key] = _Watched(title, cause, now)
+        if len(self.watched) > MAX_WATCHED:
+            self._count(self.watched.popitem(last=False)[1], "wasted", now)
 
-    def on_arrived(self, key: bytes, size: int, now: float) -> None:
+    def on_arrived(self, key: WatchedObject, size: int, now: float) -> None:
         """The object is complete. Unknown keys are ignored, here and below."""
-        held = self._watched.get(key)
+        held = self.watched.get(key)
         if held is None:
             return
         held.size, held.arrived = size, True
         if held.asked:
             self._settle(key, "late", now)
 
-    def on_requested(self, key: bytes, now: float) -> None:
+    def on_requested(self, key: WatchedObject, now: float) -> None:
         """A viewer requests the object."""
-        held = self._watched.get(key)
+        held = self.watched.get(key)
         if held is None:
             return
         held.asked = True
         if held.arrived:
             self._settle(key, "useful", now)
 
-    def on_failed(self, key: bytes) -> None:
+    def on_failed(self, key: WatchedObject) -> None:
         """The prefetch failed: nothing is counted."""
-        self._watched.pop(key, None)
+        self.watched.pop(key, None)
 
-    def on_removed(self, key: bytes, now: float) -> None:
+    def on_removed(self, key: WatchedObject, now: float) -> None:
         """The object left the cache. If it has not arrived, an older one of its key is being replaced: not counted."""
-        held = self._watched.get(key)
+        held = self.watched.get(key)
         if held is not None and held.arrived:
             self._settle(key, "wasted", now)
 
     def settle_overdue(self, now: float) -> None:
         """Count objects that nobody has requested for too long. Call it periodically."""
-        while self._watched:
-            key, held = next(iter(self._watched.items()))
+        while self.watched:
+            key, held = next(iter(self.watched.items()))
             if now - held.since < WASTED_AFTER:
                 return
-            self._count(self._watched.pop(key), "wasted", now)
+            self._count(self.watched.pop(key), "wasted", now)
 
     def report(self) -> tuple[Prefetched, ...]:
         """What was counted since the last report."""
         rows, self._rows = self._rows, {}
         return tuple(_rows(rows))
 
-    def _settle(self, key: bytes, how: str, now: float) -> None:
-        self._count(self._watched.pop(key), how, now)
+    def _settle(self, key: WatchedObject, how: str, now: float) -> None:
+        self._count(self.watched.pop(key), how, now)
 
     def _count(self, held: _Watched, how: str, now: float) -> None:
         cause = self._causes[held.cause]

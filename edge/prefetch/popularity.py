@@ -1,19 +1,12 @@
-"""Bytes and requests of each rendition: tallied per folder, and swept periodically into heavy hitters.
-
-The fast path adds one number to the folder's `Tally`, which the grant holds; the slow path looks the tally up.
-Everything else happens when a report is due.
-"""
+"""The most popular renditions. `edge.counters` tallies them; a periodic sweep adds the tallies to heavy hitters."""
 
 from __future__ import annotations
 
+from edge.counters import RenditionTallies
 from edge.prefetch.segment_index import SegmentIndex
 from kernel.fleet.messages import Popular
 from kernel.heavy_hitters import HALF_LIFE, HeavyHitters
 
-ONE_REQUEST = 1 << 48
-"""A tally counts bytes below this, and adds it once per request, so that one addition counts both."""
-MAX_TALLIES = 50_000
-"""Folders with a tally; beyond that, those idle since the last sweep are dropped."""
 MAX_RENDITIONS = 2_000
 """Renditions remembered: any with more than one part in this many of all bytes is always among them."""
 MAX_ROWS = 500
@@ -22,45 +15,19 @@ SMALL_SHARE = 1 / 2000
 SMALL_ROWS_EVERY = 5
 
 
-class Tally:
-    """A folder's traffic since the last sweep: ONE_REQUEST per request, plus the bytes."""
-
-    __slots__ = ("bytes",)
-
-    def __init__(self) -> None:
-        self.bytes = 0
-
-
 class Popularity:
     """See the module. Folders are cache keys without the file's name: `contentId/rendition`."""
 
-    def __init__(self, outlines: SegmentIndex, places: int = MAX_RENDITIONS) -> None:
+    def __init__(self, tallies: RenditionTallies, outlines: SegmentIndex, places: int = MAX_RENDITIONS) -> None:
+        self._tallies = tallies
         self._outlines = outlines
         self._hitters: HeavyHitters[bytes] = HeavyHitters(places, HALF_LIFE)
-        self._tallies: dict[bytes, Tally] = {}
         self._reports = 0
-
-    def tally(self, folder: bytes) -> Tally:
-        """The tally of a folder."""
-        found = self._tallies.get(folder)
-        if found is None:
-            if len(self._tallies) >= MAX_TALLIES:
-                self._tallies = {name: tally for name, tally in self._tallies.items() if tally.bytes}
-            found = self._tallies[folder] = Tally()
-        return found
-
-    def record(self, folder: bytes, size: int) -> None:
-        """Count `size` bytes sent to a viewer from a file of this folder."""
-        tally = self._tallies.get(folder) or self.tally(folder)
-        tally.bytes += ONE_REQUEST + size
 
     def sweep(self, now: float) -> None:
         """Add the tallies since the last sweep to the heavy hitters; `now` in mono seconds."""
-        for folder, tally in self._tallies.items():
-            taken = tally.bytes
-            if taken:
-                tally.bytes = 0
-                self._hitters.record(folder, taken % ONE_REQUEST, taken // ONE_REQUEST, now)
+        for folder, size, requests in self._tallies.drain():
+            self._hitters.record(folder, size, requests, now)
 
     def rows(self, now: float, most: int = MAX_ROWS) -> tuple[Popular, ...]:
         """The most popular renditions, by bytes; small ones only in every fifth report."""

@@ -17,7 +17,7 @@ from cache.entry import Entry
 from edge.policy.profile import SEC_PURPOSE
 from edge.policy.route import RoutedRequest
 from edge.prefetch.accounting import PrefetchAccounting
-from edge.prefetch.scheduler import PrefetchReader, PrefetchRequest, PrefetchScheduler, watched_key
+from edge.prefetch.scheduler import PrefetchReader, PrefetchRequest, PrefetchScheduler
 from edge.prefetch.segment_index import (
     MAX_PLAYLIST_BYTES,
     PLAYLIST_ENDINGS,
@@ -88,8 +88,8 @@ class PrefetchPredictor:
     def on_head_prepared(self, entry: Entry, now: float) -> None:
         """A stored object is sent whole to a viewer, for the first time in this second."""
         key = entry.key
-        if key in self._accounting:
-            self._accounting.on_requested(key, now)
+        if (key, None) in self._accounting.watched:
+            self._accounting.on_requested((key, None), now)
             # This counts as its first use, as if it had been fetched now.
             self._clock.call_later(0.0, partial(self._cache.untouch, entry))
         region = self.segment_index.region(key[: key.find(b"/")])
@@ -102,8 +102,8 @@ class PrefetchPredictor:
         if cdn is None or SEC_PURPOSE in request.fields:
             return
         first = _first(request)
-        watched = watched_key(routed.key, first)
-        if watched in self._accounting:
+        watched = routed.key, first
+        if watched in self._accounting.watched:
             self._accounting.on_requested(watched, now)
             entry = self._cache.peek(routed.key, request.fields)
             if entry is not None:

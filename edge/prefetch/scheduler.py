@@ -24,7 +24,7 @@ from edge.fill.fetch import Fetcher
 from edge.policy.authorise import Node
 from edge.policy.profile import PREFETCH, SEC_PURPOSE
 from edge.policy.route import RoutedRequest, route_url
-from edge.prefetch.accounting import CAUSES, PrefetchAccounting
+from edge.prefetch.accounting import CAUSES, PrefetchAccounting, WatchedObject
 from edge.slices.sliced_object import SlicedObject
 from kernel.clock import Clock
 from kernel.errors import MatineeError
@@ -202,11 +202,6 @@ class PrefetchRequest(NamedTuple):
     urgent: bool = False
 
 
-def watched_key(key: bytes, first: int | None) -> bytes:
-    """The accounting's key of an object, or of its part that begins at `first`."""
-    return key if first is None else b"%s\tr%d" % (key, first)
-
-
 class PrefetchScheduler:
     """See the module."""
 
@@ -228,8 +223,8 @@ class PrefetchScheduler:
         self._clock = clock
         self._queue: list[tuple[int, int, float, PrefetchRequest, RoutedRequest]] = []
         self._order = itertools.count()
-        self._queued: set[bytes] = set()
-        self.running: set[bytes] = set()
+        self._queued: set[WatchedObject] = set()
+        self.running: set[WatchedObject] = set()
         self.started = dict.fromkeys(CAUSES, 0)
         self.ends: dict[PrefetchEnd, int] = {}
 
@@ -238,7 +233,7 @@ class PrefetchScheduler:
         routed = self.route(prefetch)
         if routed is None:
             return self._reject(PrefetchEnd.REFUSED)
-        watched = watched_key(routed.key, prefetch.range[0] if prefetch.range is not None else None)
+        watched = _watched(routed, prefetch)
         if watched in self._queued or watched in self.running or self.is_available(routed, prefetch):
             return False
         if self.overloaded():
@@ -278,7 +273,7 @@ class PrefetchScheduler:
 
     def start(self, prefetch: PrefetchRequest, routed: RoutedRequest, ended: Ended) -> None:
         """Start now. `ended` is called once, possibly before this returns."""
-        watched = watched_key(routed.key, prefetch.range[0] if prefetch.range is not None else None)
+        watched = _watched(routed, prefetch)
         self.running.add(watched)
         self.started[prefetch.cause] += 1
         self._accounting.on_started(watched, prefetch.title, prefetch.cause, self._clock.mono())
@@ -338,7 +333,7 @@ class PrefetchScheduler:
         now = self._clock.mono()
         while self._queue and len(self.running) < MAX_RUNNING:
             _, _, since, prefetch, routed = heapq.heappop(self._queue)
-            self._queued.discard(watched_key(routed.key, prefetch.range[0] if prefetch.range is not None else None))
+            self._queued.discard(_watched(routed, prefetch))
             if now - since > MAX_QUEUE_SECONDS:
                 self._reject(PrefetchEnd.DROPPED)
             elif not self.is_available(routed, prefetch):
@@ -356,3 +351,7 @@ class PrefetchScheduler:
         """Drop the queue: the edge is stopping or overloaded."""
         self._queue.clear()
         self._queued.clear()
+
+
+def _watched(routed: RoutedRequest, prefetch: PrefetchRequest) -> WatchedObject:
+    return routed.key, prefetch.range[0] if prefetch.range is not None else None

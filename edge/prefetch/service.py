@@ -54,7 +54,7 @@ class PrefetchService:
         self._media = node.profile.name == "media"
         self.accounting = PrefetchAccounting()
         self.segment_index = SegmentIndex()
-        self.popularity = Popularity(self.segment_index)
+        self.popularity = Popularity(counts.renditions, self.segment_index)
         self.scheduler = PrefetchScheduler(
             node, cache, fetcher, self.accounting, clock, lambda: counts.loop_delay > OVERLOADED_DELAY
         )
@@ -97,10 +97,8 @@ class PrefetchService:
         self.accounting.settle_overdue(now)
 
     def _gone(self, entry: Entry) -> None:
-        key = entry.key
-        if key in self.accounting:
-            self.accounting.on_removed(key, self._clock.mono())
-        self.background.budget.on_removed(key)
+        self.accounting.on_removed((entry.key, None), self._clock.mono())
+        self.background.budget.on_removed(entry.key)
 
     # -- what other parts call -----------------------------------------------------------------------------------
 
@@ -132,7 +130,7 @@ class PrefetchService:
             "matinee_edge_prefetch_ends_total": ends,
             "matinee_edge_prefetched_bytes_total": {**self.accounting.totals},
             "matinee_edge_prefetches_running": len(self.scheduler.running),
-            "matinee_edge_prefetch_watched": len(self.accounting),
+            "matinee_edge_prefetch_watched": len(self.accounting.watched),
             "matinee_edge_hot_rows": len(self.hot_list.rows),
             "matinee_edge_indexed_titles": len(self.segment_index),
         }

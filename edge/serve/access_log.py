@@ -16,7 +16,6 @@ from pathlib import Path
 from cache.cache import TaskRunner
 from edge.counters import Counts
 from edge.policy.profile import SEC_PURPOSE
-from edge.prefetch.popularity import Popularity
 from edge.serve.transaction import Transaction
 from kernel.clock import Clock
 from kernel.errors import BadSettings
@@ -199,16 +198,27 @@ class AccessLog:
 class RequestRecorder:
     """Records finished requests, except those of the fast path, which records its own in fewer steps."""
 
-    def __init__(self, counts: Counts, log: AccessLog | None, popularity: Popularity, clock: Clock) -> None:
+    def __init__(self, counts: Counts, log: AccessLog | None, clock: Clock) -> None:
         self._counts = counts
         self._log = log
-        self._popularity = popularity
         self._mono = clock.mono
+
+    def record_served(
+        self, transaction: Transaction, status: int, sent: int, outcome: Outcome, reason: str | None = None
+    ) -> None:
+        """Record a request that the cache or upstream answered. `sent`: bytes of the body; they count for the rendition
+        that viewers received, except in a prefetch by another edge."""
+        counts, routed = self._counts, transaction.routed
+        counts.bytes_sent += sent
+        counts.count_outcome(outcome)
+        if sent and routed.cdn is not None and SEC_PURPOSE not in transaction.request.fields:
+            counts.renditions.record(routed.shard_key, sent)
+        self.record_request(transaction, status, sent, outcome, reason)
 
     def record_request(
         self, transaction: Transaction, status: int, sent: int, outcome: Outcome, reason: str | None = None
     ) -> None:
-        """Count the status and log the request. `sent`: bytes of the body."""
+        """Count the status and log the request. Called directly for what the edge answers itself."""
         statuses = self._counts.statuses
         statuses[status] = statuses.get(status, 0) + 1
         if self._log is not None:
@@ -218,9 +228,3 @@ class RequestRecorder:
                 viewer.country, request.method, transaction.routed.path, status, sent, outcome.value, reason,
                 self._mono() - transaction.began,
             )  # fmt: skip
-
-    def record_popularity(self, transaction: Transaction, sent: int) -> None:
-        """Add to the bytes of a rendition that viewers received. A prefetch by another edge does not count."""
-        routed = transaction.routed
-        if routed.cdn is not None and SEC_PURPOSE not in transaction.request.fields:
-            self._popularity.record(routed.shard_key, sent)

@@ -14,18 +14,17 @@ from __future__ import annotations
 from cache.body import Body
 from cache.cache import SegmentCache
 from cache.entry import Entry, PreparedHead
-from edge.counters import Counts
+from edge.counters import ONE_REQUEST, Counts, Tally
 from edge.policy.authorise import Node
 from edge.policy.response_head import Selection, head
 from edge.policy.route import RoutedRequest
 from edge.policy.rules import Rules
-from edge.prefetch.popularity import ONE_REQUEST, Popularity, Tally
 from edge.prefetch.predictor import PrefetchPredictor
 from edge.serve.access_log import AccessLog
 from edge.serve.transaction import Transaction
 from edge.wire.http1_server import Connection
 from edge.wire.request import Request
-from edge.wire.request_template import NAME, Grant, remember_grant
+from edge.wire.request_template import NAME, Grant
 from kernel.auth.claims import Permit
 from kernel.auth.signing_keys import KeySet
 from kernel.clock import Clock
@@ -34,6 +33,8 @@ from kernel.http.cache_status import chained, hit
 _NO_FIELDS: dict[bytes, bytes] = {}
 HEAD_VALID_SECONDS = 1.0
 """The longest that a prepared head is valid: then the object's age has changed."""
+MAX_GRANTS = 16
+"""Folders remembered for one connection, the newest: a player moves between a few renditions, audio and subtitles."""
 MAX_COPIED_BODY = 8 * 1024
 """A body up to this size is copied behind its head: cheaper than handing the transport two pieces."""
 
@@ -49,14 +50,12 @@ class FastPath:
         clock: Clock,
         counts: Counts,
         log: AccessLog | None,
-        popularity: Popularity,
         predictor: PrefetchPredictor | None,
     ) -> None:
         self._node = node
         self._cache = cache
         self._counts = counts
         self._log = log
-        self._popularity = popularity
         self._predictor = predictor
         # Keys whose heads were prepared in this period of HEAD_VALID_SECONDS and in the one before.
         self._prepared: list[bytes] = []
@@ -131,9 +130,10 @@ class FastPath:
         folder = routed.path[: routed.path.rfind(b"/") + 1].decode("ascii")
         log = self._log.line_prefix(permit.session, viewer.address, viewer.country, "GET") + folder if self._log else ""
         keys = node.memo.keys if node.memo is not None else None
-        made = make_grant(routed, permit, node.rules, keys, log.encode(), self._popularity.tally(routed.shard_key))
+        tally = self._counts.renditions.tally(routed.shard_key)
+        made = make_grant(routed, permit, node.rules, keys, log.encode(), tally)
         if made is not None:
-            remember_grant(transaction.connection.grants, transaction.request.target, made)
+            keep_grant(transaction.connection.grants, transaction.request.target, made)
 
     def discard_heads(self) -> None:
         """Make every head again at its next hit. Only those of this period and the last can still be valid."""
@@ -180,6 +180,13 @@ def carried_by_path(request: Request, routed: RoutedRequest) -> bool:
     )
 
 
+def keep_grant(grants: dict[bytes, Grant], target: bytes, grant: Grant) -> None:
+    """Keep the grant for the folder of `target`, its URL with the token; forget the oldest of too many."""
+    if len(grants) >= MAX_GRANTS:
+        del grants[next(iter(grants))]
+    grants[target[: target.rfind(b"/") + 1]] = grant
+
+
 def make_grant(
     routed: RoutedRequest, permit: Permit, rules: Rules, keys: KeySet | None, log: bytes, tally: Tally
 ) -> Grant | None:
@@ -194,7 +201,7 @@ def make_grant(
         return None
     if not routed.path.endswith(routed.cdn.key):
         return None
-    licence = rules.licence(routed.cdn.content_id.decode("ascii"))
+    licence = rules.titles.get(routed.cdn.content_id.decode("ascii"))
     return Grant(
         key=routed.key[: routed.key.rfind(b"/") + 1],
         starts=max(permit.not_before, licence.opens if licence is not None else permit.not_before),

@@ -31,9 +31,7 @@ from edge.policy.authorise import Node, authorise_request
 from edge.policy.locate import Locator
 from edge.policy.plan import Step, follows_default_plan, plan, plan_for, why_forwarded
 from edge.policy.response_head import in_path, is_plain
-from edge.policy.route import RoutedRequest, general_route, is_loop, media_route
-from edge.policy.routes import Routes
-from edge.prefetch.popularity import Popularity
+from edge.policy.route import RoutedRequest, Routes, general_route, is_loop, media_route
 from edge.prefetch.predictor import PrefetchPredictor
 from edge.serve.access_log import AccessLog, RequestRecorder
 from edge.serve.connection_limits import ConnectionLimits
@@ -41,8 +39,8 @@ from edge.serve.fast_path import FastPath, carried_by_path
 from edge.serve.local_responses import LocalResponses, is_preflight
 from edge.serve.response import MAX_FILLS_JOINED, PendingResponse
 from edge.serve.transaction import UNROUTED, Transaction
-from edge.wire.http1_server import Connection
-from edge.wire.request import Malformed, Request, connection_line
+from edge.wire.http1_server import Connection, connection_line
+from edge.wire.request import Malformed, Request
 from kernel.auth.claims import ANYWHERE
 from kernel.clock import Clock
 from kernel.http.forwarding import ReceivedFrom, hops_left
@@ -68,7 +66,6 @@ class RequestHandler:
         counts: Counts,
         log: AccessLog | None,
         limits: ConnectionLimits,
-        popularity: Popularity,
         predictor: PrefetchPredictor | None,
     ) -> None:
         self.node = node
@@ -76,14 +73,14 @@ class RequestHandler:
         self.fetcher = fetcher
         self.clock = clock
         self.counts = counts
-        self.recorder = RequestRecorder(counts, log, popularity, clock)
+        self.recorder = RequestRecorder(counts, log, clock)
         self.connections: set[Connection] = set()
         self.known_heads: dict[bytes, None] = {}
         self._locator = locator
         self._limits = limits
         self._predictor = predictor
         self._responses = LocalResponses(node, clock, counts, self.recorder)
-        self._fast_path = FastPath(node, cache, clock, counts, log, popularity, predictor)
+        self._fast_path = FastPath(node, cache, clock, counts, log, predictor)
         # Bound here instead of wrapped in a method: one more call would cost every hit.
         self.try_fast_path = self._fast_path.try_fast_path
         self._route = general_route if node.profile.name == "general" else media_route
@@ -245,11 +242,8 @@ class RequestHandler:
         sent = len(body)
         connection.send(head, body, 0, sent)
         self.cache.touch(entry)
-        self.counts.hits += 1
-        self.counts.bytes_sent += sent
-        self.recorder.record_popularity(transaction, sent)
+        self.recorder.record_served(transaction, 200, sent, Outcome.HIT)
         connection.done()
-        self.recorder.record_request(transaction, 200, sent, Outcome.HIT)
 
     def _handle_unsafe_method(self, transaction: Transaction) -> None:
         """Pass any other method on if the profile allows all methods, else answer it here."""

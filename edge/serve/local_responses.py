@@ -5,12 +5,11 @@ from __future__ import annotations
 from edge.counters import Counts
 from edge.policy.authorise import Node
 from edge.policy.response_head import problem
-from edge.policy.route import RoutedRequest, general_route, media_route
-from edge.policy.routes import Route
+from edge.policy.route import Route, RoutedRequest, general_route, media_route
 from edge.serve.access_log import RequestRecorder
 from edge.serve.transaction import UNROUTED, Transaction
-from edge.wire.http1_server import Connection
-from edge.wire.request import CLOSE_LINE, Malformed, Request, connection_line
+from edge.wire.http1_server import CLOSE_LINE, Connection, connection_line
+from edge.wire.request import Malformed, Request
 from kernel.clock import Clock
 from kernel.http.dates import format_date
 from kernel.http.forwarding import reflection

@@ -28,7 +28,7 @@ from edge.serve.response_state import ENDED, TRANSITIONS, ResponseEvent, Respons
 from edge.serve.sliced_response import SlicedResponse
 from edge.serve.transaction import Transaction
 from edge.slices.sliced_object import SlicedObject
-from edge.wire.request import connection_line
+from edge.wire.http1_server import connection_line
 from kernel.clock import Clock, Timer
 from kernel.errors import Bug, MatineeError, Overloaded, UpstreamFailed
 from kernel.fetch_reasons import RETRYABLE_RELEASES, ReleaseReason, UpstreamReason
@@ -392,7 +392,9 @@ class PendingResponse:
         lines = self.transaction.routed.route.lines_for(self.request.fields) + self.context.node.via
         lines += self.leader_lines
         self.context.counts.count_head(self.context.clock.mono() - self.transaction.began)
-        made = self.with_token(head(entry, selection, length, lines, chunked=chunked))
+        made = head(entry, selection, length, lines, chunked=chunked)
+        if entry.has_references or self.leader_lines:
+            made = self.with_token(made)
         age_line = b"" if age is None else b"Age: %d\r\n" % age
         status = chained(entry.upstream_status, own)
         self.connection.settle_keep_alive(self.request)
@@ -488,9 +490,4 @@ class PendingResponse:
     def _record(self, status: int, outcome: Outcome, reason: str | None) -> None:
         if self.timer is not None:
             self.timer.cancel()
-        counts, recorder = self.context.counts, self.context.recorder
-        counts.bytes_sent += self.sent
-        if self.sent:
-            recorder.record_popularity(self.transaction, self.sent)
-        counts.count_outcome(outcome)
-        recorder.record_request(self.transaction, status, self.sent, outcome, reason)
+        self.context.recorder.record_served(self.transaction, status, self.sent, outcome, reason)

@@ -25,8 +25,16 @@ WRITE_HIGH = 512 * 1024
 MAX_PIPELINED_BYTES = 64 * 1024
 """Bytes of further requests that may wait before the socket is read no further."""
 
-
+CLOSE_LINE = b"Connection: close\r\n"
+_KEEP_ALIVE_LINE = b"Connection: keep-alive\r\n"
 _CUT_BODY = Malformed(400, "body-cut")
+
+
+def connection_line(request: Request) -> bytes:
+    """`Connection: close`, or `keep-alive` for HTTP/1.0; nothing where the version implies it."""
+    if not request.keep_alive:
+        return CLOSE_LINE
+    return b"" if request.minor else _KEEP_ALIVE_LINE
 
 
 class Handler(Protocol):

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from edge.wire.upload import Upload
 
-CLOSE_LINE = b"Connection: close\r\n"
-_KEEP_ALIVE_LINE = b"Connection: keep-alive\r\n"
-
 
 class Request:
     """One request. `fields`: lower-case name → value, repeated ones joined by a comma (RFC 9110 §5.3).
@@ -45,10 +42,3 @@ class Malformed:
         self.reason = reason
         self.detail = detail
         self.request: Request | None = None
-
-
-def connection_line(request: Request) -> bytes:
-    """`Connection: close`, or `keep-alive` for HTTP/1.0; nothing where the version implies it."""
-    if not request.keep_alive:
-        return CLOSE_LINE
-    return b"" if request.minor else _KEEP_ALIVE_LINE

@@ -15,8 +15,6 @@ from typing import Protocol
 
 from kernel.auth.signing_keys import KeySet
 
-MAX_GRANTS = 16
-"""Folders remembered for one connection: a player moves between a few renditions, audio and subtitles."""
 NAME = re.compile(rb"[A-Za-z0-9_-][A-Za-z0-9_.-]*+")
 """A file name in the normal form (`kernel.http.paths`), by `fullmatch`: nothing in it can be read in two ways."""
 VERSION = b" HTTP/1.1\r\n"
@@ -72,13 +70,6 @@ class RequestTemplate:
 def make_template(begin: bytes, end: bytes, grant: Grant) -> RequestTemplate:
     """The template of requests that begin and end with these bytes."""
     return RequestTemplate(begin, end, len(begin), -len(end), grant)
-
-
-def remember_grant(grants: dict[bytes, Grant], target: bytes, grant: Grant) -> None:
-    """Remember the grant for the folder of `target`, its URL with the token; forget the oldest of too many."""
-    if len(grants) >= MAX_GRANTS:
-        del grants[next(iter(grants))]
-    grants[target[: target.rfind(b"/") + 1]] = grant
 
 
 def remember_head(known: dict[bytes, None], data: bytes, fields: Mapping[bytes, bytes]) -> None:

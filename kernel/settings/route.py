@@ -1,4 +1,4 @@
-"""One `[[route]]` of the settings file as written; `edge.policy.routes` compiles it."""
+"""One `[[route]]` of the settings file as written; `edge.policy.configured_routes` compiles it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from control.mtls_setup import open_trust
 from control.trust.enrolment import Invitation
 from edge.fleet.signed_state import SignedState
 from edge.fleet.subscribe import Subscriber
-from edge.policy.rules import licence_refusal
+from edge.policy.authorise import licence_refusal
 from kernel.errors import BadSettings
 from kernel.fleet.messages import HOT, RULES, Hello, Version
 from kernel.vocabulary import Refusal

@@ -13,7 +13,7 @@ import pytest
 from control.app import running
 from control.db.store import Store
 from edge.fleet.subscribe import Subscriber
-from edge.policy.rules import licence_refusal
+from edge.policy.authorise import is_revoked, licence_refusal
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.errors import BadRequest, BadSettings, StorageFailed, UpstreamFailed
 from kernel.fleet.messages import Hello
@@ -45,7 +45,7 @@ async def test_a_title_reaches_the_edge_and_so_does_a_country_that_is_removed(se
         await until(lambda: licence_refusal(edge.state.rules, "film", "FR", 0) is Refusal.COUNTRY)
         assert taken.cursor == 4
         await client.revoke("s1")
-        await until(lambda: edge.state.rules.is_revoked("s1", time.monotonic()))
+        await until(lambda: is_revoked(edge.state.rules, "s1", time.monotonic()))
         await until(lambda: control.plane.fanout.edges["e1"].applied.get("rules") == taken.revision + 1)
         status = await client.status()
         assert (status.titles, status.keys, dict(status.cursors)) == (1, 1, {"catalogue": 4})

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edge.counters import COUNTERS, Counts
+from edge.counters import COUNTERS, MAX_TALLIES, ONE_REQUEST, Counts, RenditionTallies
 from kernel.counters import by_name
 from kernel.fetch_reasons import FillEnd, UpstreamReason
 from tests.edge.ground import standing
@@ -20,6 +20,28 @@ def test_refusals_and_fills_are_counted_by_their_word():
     counts.count_fill_end(UpstreamReason.TRUNCATED)
     assert counts.refusals == {"scope": 3}
     assert counts.fills == {"whole": 3, "truncated": 1}
+
+
+def test_a_tally_counts_requests_and_bytes_in_one_number():
+    tallies = RenditionTallies()
+    tally = tallies.tally(b"film/v720")
+    tally.bytes += ONE_REQUEST + 500
+    tallies.record(b"film/v720", 1500)
+    tallies.record(b"film", 0)
+    assert list(tallies.drain()) == [(b"film/v720", 2000, 2), (b"film", 0, 1)]
+    assert tally.bytes == 0
+    assert list(tallies.drain()) == []
+
+
+def test_tallies_are_bounded():
+    """Those that counted something since the last sweep stay."""
+    tallies = RenditionTallies()
+    kept, idle = tallies.tally(b"kept"), tallies.tally(b"idle")
+    kept.bytes += ONE_REQUEST
+    for number in range(MAX_TALLIES):
+        tallies.tally(b"%d" % number)
+    assert tallies.tally(b"kept") is kept
+    assert tallies.tally(b"idle") is not idle
 
 
 async def test_every_counter_of_the_table_has_a_number_and_no_number_lacks_one(tmp_path: Path):

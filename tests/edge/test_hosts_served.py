@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.policy.route import purge_request_of, route_url
+from edge.policy.purge_keys import purge_request_of
+from edge.policy.route import route_url
 from kernel.fleet.jobs import Purge
 from kernel.vocabulary import Refusal
 from tests.doubles.response import read_responses

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cache.cache import PurgeRequest
-from edge.policy.route import purge_scope, route_url
+from edge.policy.purge_keys import purge_scope
+from edge.policy.route import route_url
 from kernel.vocabulary import Refusal
 from tests.doubles.response import read_responses
 from tests.edge.ground import Ground, ok, standing

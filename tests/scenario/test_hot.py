@@ -18,7 +18,7 @@ def crowd(node: Node, title: str, requests: int) -> None:
     """Viewers take as many segments at an edge: counted as the edge counts them."""
     assert node.edge is not None
     for _ in range(requests):
-        node.edge.prefetch_service.popularity.record(title.encode() + b"/v720", 40_000)
+        node.edge.counts.renditions.record(title.encode() + b"/v720", 40_000)
 
 
 async def passes(s: Scenario, control: MemoryControl, edges: Iterable[Node]) -> None:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from edge.policy.route import media_key, media_prefix
+from edge.policy.purge_keys import media_key, media_prefix
 from tests.scenario.stage import Scenario
 
 ONE, TWO, OTHER = "/cdn/eu/title1/v720/00001.m4s", "/cdn/eu/title1/v720/00002.m4s", "/cdn/eu/title2/v720/00001.m4s"

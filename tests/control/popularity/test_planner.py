@@ -16,6 +16,7 @@ from control.popularity.planner import (
     replicas_needed,
     weight_of,
 )
+from edge.counters import RenditionTallies
 from edge.prefetch.popularity import Popularity as AtEdge
 from edge.prefetch.segment_index import SegmentIndex
 from kernel.fleet.hot_list import HotRow
@@ -123,17 +124,18 @@ def test_from_nothing_to_a_tenth_of_all_requests_in_ten_seconds():
     10 s, as something that rises, and the list stands still before."""
     draw = random.Random(7)
     places = [EdgeCapacity(f"e{number}", "eu") for number in range(20)]
-    edges = {place.id: AtEdge(SegmentIndex()) for place in places}
+    tallies = {place.id: RenditionTallies() for place in places}
+    edges = {name: AtEdge(counted, SegmentIndex()) for name, counted in tallies.items()}
     weights = [1 / (rank + 10) for rank in range(1000)]
     known, plan, before, since = Popularity(), HotTitlePlanner(), dict[str, tuple[HotRow, ...]](), 0.0
     flaps = 0
     for step in range(1, 160):
         now, rising = 2.0 * step, step > 150
-        for edge in edges.values():
+        for name, edge in edges.items():
             for title in draw.choices(range(1000), weights, k=90 if rising else 100):
-                edge.record(b"t%d/v720" % title, 1_000_000)
+                tallies[name].record(b"t%d/v720" % title, 1_000_000)
             for _ in range(10 if rising else 0):
-                edge.record(b"new/v720", 1_000_000)
+                tallies[name].record(b"new/v720", 1_000_000)
             edge.sweep(now)
         for name, edge in edges.items():
             known.record_report(name, "eu", edge.rows(now), now)

@@ -15,8 +15,7 @@ from edge.fill.cacheability import (
     release_reason,
     waiters_to_release,
 )
-from edge.policy.route import GENERAL, general_route
-from edge.policy.routes import DEFAULT_ROUTE, Routes
+from edge.policy.route import DEFAULT_ROUTE, GENERAL, Routes, general_route
 from edge.slices.content_range import Part
 from edge.wire.request import Request
 from kernel.fetch_reasons import NotStorable, ReleaseReason

@@ -13,7 +13,7 @@ from edge.fleet.apply import FleetState
 from edge.fleet.control_link import MAX_BACKOFF
 from edge.fleet.state_file import StateFile
 from edge.fleet.subscribe import Subscriber
-from edge.policy.rules import licence_refusal
+from edge.policy.authorise import is_revoked, licence_refusal
 from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.errors import StorageFailed
 from kernel.fleet.messages import KEYS, RULES, TITLE, Applied, Hello, Update
@@ -102,7 +102,7 @@ async def test_an_edge_gets_all_at_start_and_every_change_after(tmp_path: Path, 
             await until(lambda: node.refuses("film", "FR") is Refusal.COUNTRY)
             assert node.seen[-1] is node.subscriber.state
             control.revokes("s1")
-            await until(lambda: node.subscriber.state.rules.is_revoked("s1", 1e12))
+            await until(lambda: is_revoked(node.subscriber.state.rules, "s1", 1e12))
             control.withdraws("film")
             await until(lambda: node.refuses("film", "DE") is Refusal.COUNTRY)
 

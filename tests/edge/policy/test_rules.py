@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edge.policy.rules
-from edge.policy.rules import Rules, licence_refusal
+from edge.policy.authorise import is_revoked, licence_refusal
+from edge.policy.rules import Rules
 from kernel.auth.licence import Licence
 from kernel.documents import BadDocument
 from kernel.vocabulary import Refusal
@@ -44,8 +45,8 @@ def test_a_listed_title_follows_its_licence_and_no_other() -> None:
     assert licence_refusal(rules, "title1", "FR", 0) is Refusal.COUNTRY
     assert licence_refusal(rules, "title1", "DE", 0) is None
     assert licence_refusal(rules, "title10", "FR", 0) is None
-    assert rules.licence("title1") == Licence(allow=frozenset({"DE"}))
-    assert rules.licence("title10") is None
+    assert rules.titles.get("title1") == Licence(allow=frozenset({"DE"}))
+    assert "title10" not in rules.titles
 
 
 def test_a_revocation_holds_until_its_end() -> None:
@@ -60,12 +61,12 @@ def test_a_revocation_holds_until_its_end() -> None:
             ]
         }
     )
-    assert rules.is_revoked("a", 1e12)
-    assert rules.is_revoked("b", 61)  # listed twice: the longer one holds
-    assert rules.is_revoked("c", 1e12)
-    assert rules.is_revoked("d", 59.9)
-    assert not rules.is_revoked("d", 60)
-    assert not rules.is_revoked("e", 0)
+    assert is_revoked(rules, "a", 1e12)
+    assert is_revoked(rules, "b", 61)  # listed twice: the longer one holds
+    assert is_revoked(rules, "c", 1e12)
+    assert is_revoked(rules, "d", 59.9)
+    assert not is_revoked(rules, "d", 60)
+    assert not is_revoked(rules, "e", 0)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from kernel.fleet.messages import Prefetched
 from kernel.time_window import parse_window
 
 MIB = 1 << 20
+K = b"k", None
 B, A, Q, G, F = "begun", "arrived", "asked", "gone", "failed"
 
 
@@ -41,39 +42,49 @@ def test_what_becomes_of_a_prefetched_object(events: list[str], found: tuple[int
     for event in events:
         match event:
             case "begun":
-                books.on_started(b"k", "film", "next", 0.0)
+                books.on_started(K, "film", "next", 0.0)
             case "arrived":
-                books.on_arrived(b"k", MIB, 1.0)
+                books.on_arrived(K, MIB, 1.0)
             case "asked":
-                books.on_requested(b"k", 1.0)
+                books.on_requested(K, 1.0)
             case "gone":
-                books.on_removed(b"k", 1.0)
+                books.on_removed(K, 1.0)
             case "failed":
-                books.on_failed(b"k")
+                books.on_failed(K)
     assert books.report() == ((Prefetched("film", "next", *found),) if found else ())
     assert books.report() == ()
 
 
+def test_parts_are_watched_apart():
+    books = PrefetchAccounting()
+    for part in (None, 0, 10):
+        books.on_started((b"k", part), "film", "next", 0.0)
+        books.on_arrived((b"k", part), MIB, 1.0)
+    books.on_requested((b"k", 10), 1.0)
+    assert set(books.watched) == {(b"k", None), (b"k", 0)}
+    assert books.totals["useful"] == MIB
+
+
 def test_what_nobody_asks_for_is_wasted_in_the_end():
     books = PrefetchAccounting()
-    books.on_started(b"k", "film", "hot", 0.0)
-    books.on_arrived(b"k", MIB, 1.0)
+    books.on_started(K, "film", "hot", 0.0)
+    books.on_arrived(K, MIB, 1.0)
     books.settle_overdue(WASTED_AFTER - 1)
-    assert b"k" in books
+    assert K in books.watched
     books.settle_overdue(WASTED_AFTER)
-    assert b"k" not in books
+    assert K not in books.watched
     assert books.report() == (Prefetched("film", "hot", 0, 0, MIB),)
 
 
 def test_the_books_are_bounded():
     books = PrefetchAccounting()
     for number in range(MAX_WATCHED + 10):
-        key = b"%d" % number
+        key = b"%d" % number, None
         books.on_started(key, f"film{number}", "next", 0.0)
         books.on_arrived(key, 1, 0.0)
-    assert len(books) == MAX_WATCHED
+    assert len(books.watched) == MAX_WATCHED
     for number in range(MAX_WATCHED + 10):
-        books.on_requested(b"%d" % number, 1.0)
+        books.on_requested((b"%d" % number, None), 1.0)
     report = books.report()
     assert len(report) == MAX_ROWS + 1
     assert sum(row.useful + row.wasted for row in report) == MAX_WATCHED + 10
@@ -81,7 +92,7 @@ def test_the_books_are_bounded():
 
 def wastes(books: PrefetchAccounting, cause: str, good: int, bad: int, now: float = 0.0) -> None:
     for number in range(good + bad):
-        key = b"%s%d" % (cause.encode(), number)
+        key = b"%s%d" % (cause.encode(), number), None
         books.on_started(key, "film", cause, now)
         books.on_arrived(key, MIB, now)
         (books.on_requested if number < good else books.on_removed)(key, now)

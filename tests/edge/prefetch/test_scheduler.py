@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.prefetch.scheduler import MAX_QUEUE_SECONDS, MAX_QUEUED, MAX_RUNNING, PrefetchRequest, watched_key
+from edge.prefetch.scheduler import MAX_QUEUE_SECONDS, MAX_QUEUED, MAX_RUNNING, PrefetchRequest
 from kernel.fetch_reasons import PrefetchEnd
 from tests.edge.ground import Ground, Says, ok, standing
 
@@ -76,7 +76,7 @@ async def test_what_is_not_kept_is_let_go(ground: Ground) -> None:
     scheduler.enqueue(wish(2))
     await ground.until(lambda: not scheduler.running)
     assert scheduler.ends == {PrefetchEnd.NOT_CACHEABLE: 2}
-    assert len(ground.edge.prefetch_service.accounting) == 0
+    assert not ground.edge.prefetch_service.accounting.watched
 
 
 async def test_a_stale_one_is_asked_about(ground: Ground) -> None:
@@ -109,8 +109,3 @@ async def test_cleared_it_begins_nothing_more(ground: Ground) -> None:
     scheduler.clear()
     assert scheduler.enqueue(wish(1))
     await ground.until(lambda: not scheduler.running)
-
-
-def test_parts_are_watched_apart() -> None:
-    assert watched_key(b"a", None) == b"a"
-    assert watched_key(b"a", 0) != watched_key(b"a", 10) != b"a"

@@ -11,8 +11,6 @@ import pytest
 from edge.counters import Counts
 from edge.log_fields import LOG_FIELDS
 from edge.policy.route import MEDIA, media_route
-from edge.prefetch.popularity import Popularity
-from edge.prefetch.segment_index import SegmentIndex
 from edge.serve.access_log import FLUSH_LINES, MAX_QUEUED_LINES, PIECES, AccessLog, RequestRecorder
 from edge.serve.transaction import Transaction
 from edge.tasks import TaskOwner
@@ -224,17 +222,23 @@ def _transaction(fields: dict[bytes, bytes]) -> Transaction:
 
 
 def test_a_prefetch_by_another_edge_is_not_popularity() -> None:
-    popularity = Popularity(SegmentIndex())
-    recorder = RequestRecorder(Counts(), None, popularity, FakeClock())
-    recorder.record_popularity(_transaction({}), 10)
-    recorder.record_popularity(_transaction({b"sec-purpose": b"prefetch"}), 10)
-    popularity.sweep(0.0)
-    assert [round(row.bytes) for row in popularity.rows(0.0)] == [10]
+    counts = Counts()
+    recorder = RequestRecorder(counts, None, FakeClock())
+    recorder.record_served(_transaction({}), 200, 10, Outcome.HIT)
+    recorder.record_served(_transaction({b"sec-purpose": b"prefetch"}), 200, 10, Outcome.HIT)
+    assert list(counts.renditions.drain()) == [(b"film/v720", 10, 1)]
+    assert (counts.hits, counts.bytes_sent, counts.statuses) == (2, 20, {200: 2})
+
+
+def test_a_response_without_a_body_is_not_popularity() -> None:
+    counts = Counts()
+    RequestRecorder(counts, None, FakeClock()).record_served(_transaction({}), 304, 0, Outcome.HIT)
+    assert list(counts.renditions.drain()) == []
 
 
 def test_requests_are_counted_by_status_without_an_access_log() -> None:
     counts = Counts()
-    recorder = RequestRecorder(counts, None, Popularity(SegmentIndex()), FakeClock())
+    recorder = RequestRecorder(counts, None, FakeClock())
     for status in (200, 404, 200):
         recorder.record_request(_transaction({}), status, 0, Outcome.MISS)
     assert counts.statuses == {200: 2, 404: 1}

@@ -9,14 +9,15 @@ import pytest
 
 from cache.cache import PurgeRequest
 from edge.app import Edge
+from edge.counters import Tally
+from edge.policy.configured_routes import make_routes
 from edge.policy.profile import PROFILES
 from edge.policy.route import RoutedRequest, media_route
-from edge.policy.routes import make_routes
 from edge.policy.rules import Rules
-from edge.prefetch.popularity import Tally
-from edge.serve.fast_path import carried_by_path, make_grant
+from edge.serve.fast_path import MAX_GRANTS, carried_by_path, keep_grant, make_grant
 from edge.settings import EdgeSettings
 from edge.wire.request import Request
+from edge.wire.request_template import Grant
 from kernel.auth.claims import Permit
 from kernel.settings.table import resolve
 from kernel.vocabulary import Refusal
@@ -247,3 +248,14 @@ def test_a_path_within_a_query_is_no_folder() -> None:
     request, asked = _asked(b"/cdn/eu/t1/v720/x.m4s?/cdn/eu/t1/v720/x.m4s")
     assert asked.path == b"/cdn/eu/t1/v720/x.m4s"
     assert not carried_by_path(request, asked)
+
+
+def test_a_connection_remembers_a_bounded_number_of_folders():
+    """Each by its URL up to the last slash; the oldest is forgotten."""
+    grants: dict[bytes, Grant] = {}
+    made = Grant(b"f/v720/", 0.0, 1.0, None, None, b"", b"", Tally())
+    for number in range(MAX_GRANTS + 1):
+        keep_grant(grants, b"/t/abc/f/v%d/1.m4s" % number, made)
+    assert len(grants) == MAX_GRANTS
+    assert b"/t/abc/f/v0/" not in grants
+    assert grants[b"/t/abc/f/v16/"] is made

@@ -5,12 +5,9 @@ from __future__ import annotations
 import pytest
 
 from edge.wire.request_template import (
-    MAX_GRANTS,
     MAX_KNOWN_HEAD_BYTES,
     MAX_KNOWN_HEADS,
     NAME,
-    Grant,
-    remember_grant,
     remember_head,
 )
 
@@ -54,21 +51,6 @@ def test_the_oldest_is_forgotten() -> None:
         remember_head(known, _data(b"User-Agent: %d\r\n" % number), {b"user-agent": b"x"})
     assert len(known) == MAX_KNOWN_HEADS
     assert b" HTTP/1.1\r\nUser-Agent: 0\r\n\r\n" not in known
-
-
-class _Tally:
-    bytes = 0
-
-
-def test_a_connection_remembers_a_bounded_number_of_folders():
-    """Each by its URL up to the last slash; the oldest is forgotten."""
-    grants: dict[bytes, Grant] = {}
-    made = Grant(b"f/v720/", 0.0, 1.0, None, None, b"", b"", _Tally())
-    for number in range(MAX_GRANTS + 1):
-        remember_grant(grants, b"/t/abc/f/v%d/1.m4s" % number, made)
-    assert len(grants) == MAX_GRANTS
-    assert b"/t/abc/f/v0/" not in grants
-    assert grants[b"/t/abc/f/v16/"] is made
 
 
 @pytest.mark.parametrize(

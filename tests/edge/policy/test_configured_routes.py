@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from edge.policy.configured_routes import make_routes
 from edge.policy.profile import PROFILES
-from edge.policy.route import general_route, media_route, purge_scope, route_url
-from edge.policy.routes import DEFAULT_ROUTE, Routes, keyed_value, make_routes
+from edge.policy.purge_keys import purge_scope
+from edge.policy.route import DEFAULT_ROUTE, Routes, general_route, keyed_value, media_route, route_url
 from edge.settings import EdgeSettings
 from edge.wire.request import Request
 from kernel.settings.table import resolve
