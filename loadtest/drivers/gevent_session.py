@@ -182,8 +182,8 @@ class GeventSession:
                 fetch.first_byte_s, fetch.size = self.now(), reader.length
             fetch.loaded = reader.size
             wait_s = self._line.wait_after(got, time.monotonic()) if limited else 0.0
-            if wait_s:
-                gevent.sleep(wait_s)
+            # While data keeps coming, gevent gives way to nobody by itself: others would send their requests late.
+            gevent.sleep(wait_s)
 
     def _connection(self, endpoint: Endpoint, timeout_s: float) -> _Socket:
         for one in self._idle:

@@ -33,6 +33,10 @@ class PlayerUser(User):
     """Set when the test starts."""
     report: LocustReport | None = None
 
+    def on_start(self) -> None:
+        """Locust spawns users by the second; viewers do not arrive on the stroke of it, all asking at once."""
+        gevent.sleep(self.audience.random.random())
+
     @task
     def watch(self) -> None:
         """One session."""
