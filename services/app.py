@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from secrets import token_bytes, token_urlsafe
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,7 @@ from services.users.routes import UserRoutes
 from services.users.service import PersonalData, UserPolicy, UserService
 from services.users.store import UserStore
 from services.users_adapters import as_access_verifier
+from system.private_files import read_secret
 from system.sealing import load_sealing_keys
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+MAX_SECRET_BYTES = 4096
 STATS_SECONDS = 5.0
 WINDOW_SECONDS = 1.0
 """How late search, recommendations and control may see that a licence window has opened or closed."""
@@ -286,6 +289,8 @@ class _Builder:
         self.tasks += [service.follow_revocations, service.finish_erasures, service.keep_house]
         if mailer is not None:
             self.tasks.append(mailer.run)
+        if settings.oidc_issuer is not None:
+            self.routes += _make_oidc_routes(settings, service, lookup, self.clock)
         self.authenticator = replace(self.authenticator, verify_access=as_access_verifier(service))
 
     def _search(self) -> None:
@@ -330,12 +335,35 @@ class _Builder:
         self.routes += Gateway(origin, settings.edges).routes()
 
 
+def _make_oidc_routes(
+    settings: ServicesSettings, service: UserService, shared: bytes, clock: Clock
+) -> tuple[Route, ...]:
+    try:
+        from services.users.oidc import OidcClient, OidcSettings
+    except ModuleNotFoundError as error:
+        raise BadSettings("oidc_issuer", f"needs the extra `oidc` (pip install matinee[oidc]): {error}") from None
+    from services.users.oidc_routes import PATH, OidcRoutes
+
+    path, public = settings.oidc_client_secret_file, (settings.public_url or "").rstrip("/")
+    secret = "" if path is None else _read_text(path, "oidc_client_secret_file")
+    provider = OidcSettings(
+        settings.oidc_issuer or "", settings.oidc_client_id or "", secret, f"{public}{PATH}/callback"
+    )
+    return OidcRoutes(service, OidcClient(provider, shared, clock), f"{public}/").routes()
+
+
+def _read_text(path: Path, setting: str) -> str:
+    try:
+        return read_secret(path, setting, MAX_SECRET_BYTES).decode("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(setting, f"{path} cannot be read: {error}") from None
+
+
 def _make_mailer(settings: ServicesSettings, clock: Clock) -> ResetMailer | None:
     if settings.smtp is None:
         return None
-    path, password = settings.smtp_password_file, ""
-    if path is not None:
-        password = read_or_create(path, lambda: b"", "smtp_password_file").decode("utf-8", "replace").strip()
+    path = settings.smtp_password_file
+    password = "" if path is None else _read_text(path, "smtp_password_file")
     host, port = settings.smtp.host, settings.smtp.port
     sender = settings.mail_from or ""
     server = MailServer(host, port, sender, settings.smtp_user or sender, password, settings.smtp_tls)

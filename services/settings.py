@@ -103,6 +103,11 @@ class ServicesSettings:
     smtp_password_file: Path | None = setting(PATH, None, "File with the password for the mail server.")
     mail_from: str | None = setting(TEXT, None, "The sender of mails; needed with `smtp`.")
     public_url: str | None = setting(URL, None, "Where viewers reach the page, for links in mails; needed with `smtp`.")
+    oidc_issuer: str | None = setting(URL, None, "An OpenID Connect provider through which viewers may log in.")
+    oidc_client_id: str | None = setting(
+        TEXT, None, "The provider's name for this platform; needed with `oidc_issuer`."
+    )
+    oidc_client_secret_file: Path | None = setting(PATH, None, "File with the secret that the provider gave out.")
     events_keep: float = setting(
         DURATION, "7d", "How long events are kept after every consumer has read them.", least=60
     )
@@ -152,6 +157,10 @@ def check_settings(settings: ServicesSettings) -> None:
         raise BadSettings(missing, "is missing: TLS needs both a certificate and its key")
     if not REGION.fullmatch(settings.region):
         raise BadSettings("region", f"{settings.region!r} is not valid: use lower-case letters, digits and hyphens")
+    if settings.oidc_issuer is not None:
+        for name in ("oidc_client_id", "oidc_client_secret_file", "public_url"):
+            if getattr(settings, name) is None:
+                raise BadSettings(name, "is needed with `oidc_issuer`")
     if settings.smtp is not None and not (settings.mail_from and settings.public_url):
         missing = "public_url" if settings.mail_from else "mail_from"
         raise BadSettings(missing, "is needed with `smtp`")

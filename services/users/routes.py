@@ -399,6 +399,13 @@ def _address(request: web.Request) -> str:
     return str(request_context(request).address)
 
 
+def set_cookies(request: web.Request, response: web.Response, tokens: Tokens) -> None:
+    """Log the page in: Strict, and out of reach of scripts, so that a hostile page can neither send nor read them."""
+    options: dict[str, Any] = {"httponly": True, "samesite": "Strict", "secure": request_context(request).secure}
+    response.set_cookie(ACCESS_COOKIE, tokens.access_token, max_age=int(ACCESS_SECONDS), path="/", **options)
+    response.set_cookie(REFRESH_COOKIE, tokens.refresh_token, max_age=180 * 86_400, path="/auth", **options)
+
+
 async def _answer_tokens(request: web.Request, work: Awaitable[Tokens], status: int = 200) -> web.StreamResponse:
     def respond(tokens: Tokens) -> web.Response:
         response = json_response(
@@ -412,11 +419,7 @@ async def _answer_tokens(request: web.Request, work: Awaitable[Tokens], status: 
             },
             status=status,
         )
-        secure = request_context(request).secure
-        # Strict, and out of reach of scripts: a hostile page can neither send nor read them.
-        options: dict[str, Any] = {"httponly": True, "samesite": "Strict", "secure": secure}
-        response.set_cookie(ACCESS_COOKIE, tokens.access_token, max_age=int(ACCESS_SECONDS), path="/", **options)
-        response.set_cookie(REFRESH_COOKIE, tokens.refresh_token, max_age=180 * 86_400, path="/auth", **options)
+        set_cookies(request, response, tokens)
         return response
 
     return await _limited(work, respond)

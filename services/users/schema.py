@@ -18,6 +18,7 @@ accounts = Table(
     Column("plan_countries", Text),
     Column("created", Float, nullable=False),
     Column("disabled", Integer, nullable=False, server_default="0"),
+    Column("provider", Text),
 )
 profiles = Table(
     "profiles",

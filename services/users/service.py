@@ -207,17 +207,29 @@ class UserService:
             raise BadRequest(401, "reset-link", "This link has been used or has expired: ask for a new one.")
         await self._read_revocations()
 
-    async def log_in_by_subject(self, email: str, country: str | None, device: str) -> Tokens:
-        """Log in whom an OIDC provider vouches for, creating the account at the first time."""
+    async def log_in_by_provider(self, email: str, provider: str, country: str | None, device: str) -> Tokens:
+        """Log in whom a log-in provider vouches for, creating the account at the first time.
+
+        Raises BadRequest (403), Overloaded, StorageFailed.
+        """
         found = await self.store.find_credentials(email)
-        if found is None:
-            unusable = await self._passwords.hash_password(token_urlsafe(32))
-            name, now = email.partition("@")[0][:MAX_NAME], self._clock.wall()
-            account = await self.store.create_account(email, unusable, country, self._policy.new_plan, name, now)
-            return await self._start(account.account_id, "", device)
-        if found.disabled:
+        if found is not None and found.disabled:
             raise BadRequest(403, "account-disabled", "This account has been disabled.")
-        return await self._start(found.account_id, "", device)
+        if found is not None and found.provider == provider:
+            return await self._start(found.account_id, "", device)
+        unusable, now = await self._passwords.hash_password(token_urlsafe(32)), self._clock.wall()
+        if found is None:
+            name = email.partition("@")[0][:MAX_NAME]
+            account = await self.store.create_account(email, unusable, country, self._policy.new_plan, name, now)
+            account_id = account.account_id
+        else:
+            # Somebody may have signed up with this address before its owner came: their password and log-ins end
+            # here, else they would share the owner's account ("pre-hijacking").
+            account_id = found.account_id
+            await self.store.set_password(account_id, unusable, now)
+            await self._read_revocations()
+        await self.store.link_provider(account_id, provider)
+        return await self._start(account_id, "", device)
 
     async def _start(self, account_id: str, device_id: str, device: str) -> Tokens:
         now = self._clock.wall()

@@ -38,7 +38,7 @@ from system.database.engine import DatabaseAddress
 from system.database.migrations import Migrations
 from system.sealing import SealingKeys, is_sealed
 
-MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0001")
+MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0002")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ class Credentials:
     password: str
     """Argon2's encoded hash."""
     disabled: bool
+    provider: str | None = None
+    """The log-in provider that vouches for the address; None for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +131,10 @@ class UserStore:
 
     async def find_credentials(self, email: str) -> Credentials | None:
         """What to check a log-in against; None for an unknown address."""
-        query = select(accounts.c.account_id, accounts.c.password, accounts.c.disabled)
+        query = select(accounts.c.account_id, accounts.c.password, accounts.c.disabled, accounts.c.provider)
         async with self._database.read() as connection:
             row = (await connection.execute(query.where(accounts.c.email_lookup == self._lookup(email)))).first()
-        return None if row is None else Credentials(row[0], row[1], bool(row[2]))
+        return None if row is None else Credentials(row[0], row[1], bool(row[2]), row[3])
 
     async def get_account(self, account_id: str) -> Account | None:
         """One account."""
@@ -178,6 +180,12 @@ class UserStore:
                 for device in await self.list_devices(account.account_id)
             ],
         }
+
+    async def link_provider(self, account_id: str, provider: str) -> None:
+        """Remember that a log-in provider vouches for the account's address."""
+        async with self._database.write() as connection:
+            change = update(accounts).where(accounts.c.account_id == account_id).values(provider=provider)
+            await connection.execute(change)
 
     async def set_plan(self, account_id: str, plan: Plan) -> bool:
         """Change the plan. Returns False if there is no such account."""
