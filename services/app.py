@@ -44,6 +44,7 @@ from services.events.segment_log import Retention, SegmentLog
 from services.fleet.identity import make_identity
 from services.fleet.licence_sync import LicenceSync
 from services.fleet.signing_key import KeyPublisher, NamedSigningKey
+from services.gateway.assets import AssetLibrary
 from services.gateway.origin import OriginClient
 from services.gateway.pages import PageRoutes
 from services.gateway.proxy import Gateway
@@ -331,7 +332,9 @@ class _Builder:
         settings = self.settings
         origin = OriginClient(self.client, settings.origin, settings.region)
         catalogue = CatalogueForPlayback(self.store, self.clock)
-        self.routes += PageRoutes(origin, catalogue, settings.edges, self.authenticator, self.clock).routes()
+        self.routes += PageRoutes(
+            origin, catalogue, AssetLibrary(), settings.edges, self.authenticator, self.clock
+        ).routes()
         self.routes += Gateway(origin, settings.edges).routes()
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from secrets import token_hex
 from typing import Protocol
 
@@ -17,18 +14,14 @@ from httpd.openapi import Parameter
 from kernel.clock import Clock
 from kernel.errors import BadRequest, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
+from services.gateway.assets import BRIEFLY, FOREVER, AssetLibrary
 from services.gateway.origin import OriginClient
 from services.http import params
 from services.http.caller import COOKIE_NAME, GUEST_COOKIE_SECONDS, Authenticator
 from services.http.request_context import request_context
 from services.http.route import Access, Route, json_response
 
-WEB_FOLDER = Path(__file__).resolve().parents[2] / "web" / "app"
-HLS_JS = Path(__file__).resolve().parents[2] / "node_modules" / "hls.js" / "dist" / "hls.min.js"
-ASSETS: Mapping[str, Path] = {"hls.min.js": HLS_JS} | {
-    path.name: path for path in sorted(WEB_FOLDER.glob("*")) if path.suffix in (".js", ".css", ".svg")
-}
-CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+PREVIEW_INDEX = "thumbnails.vtt"
 MAX_POSTER_BYTES = 4 << 20
 MAX_POSTER_CACHE_BYTES = 64 << 20
 
@@ -41,7 +34,7 @@ def content_security_policy(edges: Sequence[str], *, for_development: bool) -> s
     hosts = " ".join(edges)
     scripts = "'self' 'unsafe-eval'" if for_development else "'self'"
     return (
-        f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data:; "
+        f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data: blob: {hosts}; "
         f"connect-src 'self' {hosts}; "
         f"media-src 'self' blob: {hosts}; worker-src 'self' blob:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -62,19 +55,20 @@ class PageRoutes:
         self,
         origin: OriginClient,
         posters: PosterCatalogue,
+        assets: AssetLibrary,
         edges: Sequence[str],
         authenticator: Authenticator,
         clock: Clock,
     ) -> None:
         self._origin = origin
         self._posters = posters
+        self._assets = assets
         self._edges = edges
         self._authenticator = authenticator
         self._clock = clock
         self._poster_cache: LRUCache[tuple[str, str], tuple[str, bytes]] = LRUCache(
             MAX_POSTER_CACHE_BYTES, getsizeof=lambda poster: len(poster[1])
         )
-        self._tags = {name: _etag(path) for name, path in ASSETS.items() if path.is_file()}
 
     def routes(self) -> tuple[Route, ...]:
         """The page's route table."""
@@ -87,6 +81,7 @@ class PageRoutes:
             Route("GET", "/", self.get_page, Access.ANYBODY, "The viewers' page", hidden=True),
             Route("GET", "/favicon.ico", self.get_icon, Access.ANYBODY, "The page's icon", hidden=True),
             Route("GET", "/assets/{name}", self.get_asset, Access.ANYBODY, "The page's files", hidden=True),
+            Route("GET", "/assets/{digest}/{name}", self.get_asset, Access.ANYBODY, "The page's files", hidden=True),
             Route(
                 "GET",
                 "/viewer",
@@ -104,12 +99,20 @@ class PageRoutes:
                 poster,
                 errors=(404, 502),
             ),
+            Route(
+                "GET",
+                "/previews/{contentId}",
+                self.get_previews,
+                Access.VIEWER,
+                "Where a title's seek thumbnails are, below its folder on the edges; null if it has none",
+                poster,
+                response={"type": "object", "properties": {"index": {"type": ["string", "null"]}}},
+            ),
         )
 
     async def get_page(self, request: web.Request) -> web.StreamResponse:
         """The page; sets the guest cookie."""
-        body = await asyncio.to_thread((WEB_FOLDER / "index.html").read_bytes)
-        response = web.Response(body=body, content_type="text/html", charset="utf-8")
+        response = web.Response(body=self._assets.page(), content_type="text/html", charset="utf-8")
         response.headers["Content-Security-Policy"] = content_security_policy(
             self._edges, for_development=self._authenticator.insecure_dev
         )
@@ -145,21 +148,31 @@ class PageRoutes:
 
     async def get_icon(self, request: web.Request) -> web.StreamResponse:
         """The icon at the path that browsers request by default."""
-        return await self._serve_file(request, "icon.svg")
+        return await self._serve_file(request, "icon.svg", None)
 
     async def get_asset(self, request: web.Request) -> web.StreamResponse:
-        """One of the page's files."""
-        return await self._serve_file(request, request.match_info["name"])
+        """One of the page's files; at the address with its digest it may be cached for ever."""
+        return await self._serve_file(request, request.match_info["name"], request.match_info.get("digest"))
 
-    async def _serve_file(self, request: web.Request, name: str) -> web.StreamResponse:
-        path, tag = ASSETS.get(name), self._tags.get(name)
-        if path is None or tag is None:
+    async def _serve_file(self, request: web.Request, name: str, digest: str | None) -> web.StreamResponse:
+        asset = self._assets.find(name, digest)
+        if asset is None:
             raise BadRequest(404, "no-such-file", "the page has no such file")
-        headers = {"ETag": tag, "Cache-Control": "public, max-age=3600, must-revalidate"}
+        encoding, body = await self._assets.encode(asset, request.headers.get("Accept-Encoding", ""))
+        tag = f'"{asset.tag}-{encoding}"' if encoding else f'"{asset.tag}"'
+        headers = {"ETag": tag, "Cache-Control": FOREVER if digest else BRIEFLY, "Vary": "Accept-Encoding"}
         if tag in request.headers.get("If-None-Match", ""):
             return web.Response(status=304, headers=headers)
-        body = await asyncio.to_thread(path.read_bytes)
-        return web.Response(body=body, content_type=CONTENT_TYPES[path.suffix], charset="utf-8", headers=headers)
+        if encoding:
+            headers["Content-Encoding"] = encoding
+        return web.Response(body=body, content_type=asset.content_type, charset="utf-8", headers=headers)
+
+    async def get_previews(self, request: web.Request) -> web.StreamResponse:
+        """The WebVTT index of a title's seek thumbnails, which the origin publishes next to the poster."""
+        content_id = params.content_id(request.match_info["contentId"])
+        path = await self._posters.thumbnail(content_id, request_context(request).country)
+        folder, slash, _ = (path or "").rpartition("/")
+        return json_response({"index": f"{folder}/{PREVIEW_INDEX}" if slash else None})
 
     async def get_poster(self, request: web.Request) -> web.StreamResponse:
         """A title's poster, fetched from the origin and cached."""
@@ -191,7 +204,3 @@ class PageRoutes:
                 UpstreamReason.ORIGIN_ANSWER, detail=f"the origin answered {got.status} {kind} for a poster"
             )
         return kind, body
-
-
-def _etag(path: Path) -> str:
-    return f'"{hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()}"'

@@ -1,34 +1,98 @@
 // The platform's calls as the page makes them. A refusal becomes a Trouble, with a sentence fit for the viewer.
 
-const LONGEST_MS = 15000;
+const TIMEOUT_MS = 15000;
+const REFRESH_EARLY_MS = 30000;
 
 export class Trouble extends Error {
-  constructor(message, { status = 0, reason = "", retry = true } = {}) {
+  constructor(message, { status = 0, reason = "", retry = true, problem = null } = {}) {
     super(message);
     this.status = status;
     this.reason = reason;
     this.retry = retry;
+    this.problem = problem;
   }
 }
 
-const SORRY = "We're having trouble playing this right now. Please try again in a moment.";
+export const SORRY = "We're having trouble playing this right now. Please try again in a moment.";
+const BUSY = "Something did not work on our side. Please try again in a moment.";
 
-const WORDS = {
+const SENTENCES = {
   "country": "This title is not available in your country.",
+  "not-in-your-country": "This title is not available in your country.",
   "country-unknown": "This title is only available in some countries, and we cannot tell where you are.",
   "not-published": "This title is not ready to play yet. Please come back soon.",
+  "not-released": "This title has not been released yet. Please come back soon.",
+  "gone": "This title is no longer available.",
   "title-unknown": "We cannot find this title any more.",
+  "plan": "Your plan does not include this title.",
+  "log-in": "Please log in to watch this title.",
+  "session-ended": "Playback was ended from another place. Start it again to go on watching here.",
+  "too-many-streams": "Your plan's streams are all in use.",
 };
 
-/** The sentence for a refusal, and whether trying again may help. */
-export function troubleOf(status, problem) {
-  const words = WORDS[problem?.reason] ?? (status === 451 ? WORDS.country : SORRY);
-  const final = status === 451 || problem?.reason in WORDS;
-  return new Trouble(words, { status, reason: problem?.reason ?? "", retry: !final });
+/** The sentence for a refusal, and whether another try may help. */
+export function troubleOf(status, problem, fallback = SORRY) {
+  const reason = problem?.reason ?? problem?.type?.split(/[/:#]/).pop() ?? "";
+  let sentence = SENTENCES[reason] ?? (status === 451 ? SENTENCES.country : "");
+  if (reason === "too-many-streams" && problem.devices?.length) {
+    const names = problem.devices.map((one) => one.name ?? one.device ?? one).filter(Boolean);
+    sentence = `Your plan's streams are all in use: ${names.join(", ")}. Stop one of them, then try again.`;
+  }
+  const canHelp = !sentence || reason === "too-many-streams" || reason === "session-ended";
+  return new Trouble(sentence || fallback, { status, reason, retry: canHelp, problem });
 }
 
-async function ask(path, { signal, ...options } = {}) {
-  const limit = AbortSignal.timeout(LONGEST_MS);
+// -- who watches -----------------------------------------------------------------------------------------------------
+// The tokens are in cookies that scripts cannot read. The page remembers only that there is a log-in, until when its
+// access cookie lasts, and which profile watches.
+
+const ACCOUNT_KEY = "matinee.account";
+
+export function account() {
+  try {
+    return JSON.parse(localStorage.getItem(ACCOUNT_KEY));
+  } catch {
+    return null;
+  }
+}
+
+export function remember(changes) {
+  if (changes === null) localStorage.removeItem(ACCOUNT_KEY);
+  else localStorage.setItem(ACCOUNT_KEY, JSON.stringify({ ...account(), ...changes }));
+  dispatchEvent(new Event("matinee-account"));
+}
+
+const loggedIn = (tokens) => {
+  const { accountId, profileId, deviceId, expiresIn = 600 } = tokens;
+  const same = account()?.accountId === accountId;
+  remember({ accountId, deviceId, profileId: same ? account().profileId : profileId, until: Date.now() + expiresIn * 1000 });
+  return tokens;
+};
+
+const isFresh = () => !account() || account().until > Date.now() + REFRESH_EARLY_MS;
+
+/** Keep the log-in fresh. A refresh token works once, so tabs and calls take turns, and all but the first find it done. */
+async function keepFresh() {
+  if (isFresh()) return;
+  const take = navigator.locks ? (work) => navigator.locks.request("matinee-refresh", work) : (work) => inTurn(work);
+  await take(async () => {
+    if (isFresh()) return;
+    try {
+      loggedIn(await send("/auth/refresh", json("POST", {})));
+    } catch (error) {
+      if (error.status !== 401 && error.status !== 403) throw error;
+      remember(null);
+    }
+  });
+}
+
+let turn = Promise.resolve();
+const inTurn = (work) => (turn = turn.then(work, work)); // where a page has no locks: without TLS
+
+// -- calls -----------------------------------------------------------------------------------------------------------
+
+async function send(path, { signal, ...options } = {}) {
+  const limit = AbortSignal.timeout(TIMEOUT_MS);
   let response;
   try {
     response = await fetch(path, {
@@ -36,27 +100,84 @@ async function ask(path, { signal, ...options } = {}) {
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Trouble(SORRY);
+    throw new Trouble(path.startsWith("/playback") ? SORRY : BUSY);
   }
   const body = await response.json().catch(() => null);
-  if (!response.ok) throw troubleOf(response.status, body);
+  if (!response.ok) throw troubleOf(response.status, body, path.startsWith("/playback") ? SORRY : BUSY);
   return body;
 }
 
-const post = (path, body) => ask(path, {
-  method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), keepalive: true,
-});
+async function ask(path, options = {}) {
+  await keepFresh();
+  const profile = account()?.profileId;
+  return send(path, { ...options, headers: { ...options.headers, ...(profile ? { "X-Profile": profile } : {}) } });
+}
 
-const query = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value !== undefined));
+const json = (method, body) => ({
+  method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), keepalive: true,
+});
+const post = (path, body) => ask(path, json("POST", body));
+const query = (values) => new URLSearchParams(
+  Object.entries(values).filter(([, value]) => value !== undefined && value !== "" && value !== null && value !== false));
+const id = encodeURIComponent;
 
 export const viewer = () => ask("/viewer");
-export const titles = (limit) => ask(`/titles?${query({ limit })}`);
-export const named = (ids) => ask(`/titles?${query({ ids: ids.join(",") })}`);
-export const title = (contentId) => ask(`/titles/${encodeURIComponent(contentId)}`);
-export const search = (text, signal) => ask(`/search?${query({ query: text, limit: 30 })}`, { signal });
+export const titles = (limit, cursor) => ask(`/titles?${query({ limit, cursor })}`);
+export const named = (ids) => (ids.length ? ask(`/titles?${query({ ids: ids.join(",") })}`) : Promise.resolve({ titles: [] }));
+export const children = (parent) => ask(`/titles?${query({ parent })}`);
+export const title = (contentId) => ask(`/titles/${id(contentId)}`);
 export const recommendations = (userId, limit) => ask(`/recommendations?${query({ userId, limit })}`);
-export const start = (contentId) => ask(`/playback/start?${query({ contentId, bitrate: "auto" })}`);
-export const heartbeat = (sessionId, currentPosition, met = {}) =>
-  post("/playback/heartbeat", { sessionId, currentPosition, ...met });
-export const feedback = (userId, contentId, action) =>
-  post("/recommendations/feedback", { userId, contentId, action });
+export const start = (contentId, options) => ask(`/playback/start?${query({ contentId, bitrate: "auto", ...options })}`);
+export const previews = (contentId) => ask(`/previews/${id(contentId)}`);
+export const heartbeat = (sessionId, currentPosition, more = {}) =>
+  post("/playback/heartbeat", { sessionId, currentPosition, ...more });
+export const stop = (sessionId, currentPosition) => post("/playback/stop", { sessionId, currentPosition });
+export const feedback = (userId, contentId, action) => post("/recommendations/feedback", { userId, contentId, action });
+export const report = (events) => send("/events", json("POST", events));
+export const continued = () => ask("/me/continue");
+
+/** A page of search: `{items, total, nextCursor, facets}`; total null where the service does not count. */
+export async function search(wanted, signal) {
+  const { playable, ...rest } = wanted;
+  const found = await ask(`/search?${query({ limit: 48, facets: "genre", playable: playable ? 1 : "", ...rest })}`, { signal });
+  if (!Array.isArray(found)) return found;
+  return { items: found, total: found.length < 48 ? found.length : null, nextCursor: null, facets: {} };
+}
+
+// -- accounts --------------------------------------------------------------------------------------------------------
+
+/** "Firefox on Linux": what the list of devices shows. */
+export function deviceName(agent = navigator.userAgent) {
+  const browser = [["Edg/", "Edge"], ["OPR/", "Opera"], ["Firefox/", "Firefox"], ["Chrome/", "Chrome"], ["Safari/", "Safari"]]
+    .find(([mark]) => agent.includes(mark))?.[1] ?? "Browser";
+  const system = [["iPhone", "iPhone"], ["iPad", "iPad"], ["Android", "Android"], ["Windows", "Windows"], ["Mac OS", "Mac"], ["CrOS", "ChromeOS"], ["Linux", "Linux"]]
+    .find(([mark]) => agent.includes(mark))?.[1] ?? "";
+  return system ? `${browser} on ${system}` : browser;
+}
+
+export const signUp = async (email, password) =>
+  loggedIn(await send("/accounts", json("POST", { email, password, device: deviceName() })));
+export async function logIn(email, password) {
+  const deviceId = localStorage.getItem("matinee.device") ?? "";
+  loggedIn(await send("/auth/login", json("POST", { email, password, device: deviceName(), deviceId })));
+  localStorage.setItem("matinee.device", account().deviceId ?? "");
+}
+export async function logOut() {
+  await post("/auth/logout", {}).catch(() => {});
+  remember(null);
+}
+export const me = () => ask("/me");
+export const addProfile = (profile) => post("/me/profiles", profile);
+export const changeProfile = (profileId, profile) => ask(`/me/profiles/${id(profileId)}`, json("PUT", profile));
+export const deleteProfile = (profileId) => ask(`/me/profiles/${id(profileId)}`, { method: "DELETE" });
+export const devices = () => ask("/me/devices");
+export const deleteDevice = (deviceId) => ask(`/me/devices/${id(deviceId)}`, { method: "DELETE" });
+export const changePassword = (currentPassword, newPassword) => ask("/me/password", json("PUT", { currentPassword, newPassword }));
+export const requestReset = (email) => send("/auth/reset-request", json("POST", { email }));
+export const resetPassword = (token, password) => send("/auth/reset", json("POST", { token, password }));
+export const exportMe = () => ask("/me/export");
+export async function deleteMe() {
+  const done = await ask("/me", { method: "DELETE" });
+  remember(null);
+  return done;
+}

@@ -1,4 +1,6 @@
-// Cards, rows and the featured title: elements made of titles. Text goes in as text, never as markup.
+// Cards, rows and pictures: elements made of titles. Text goes in as text, never as markup.
+
+const SVG = "http://www.w3.org/2000/svg";
 
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -7,9 +9,21 @@ export function element(name, attributes = {}, ...children) {
     else if (value === true) made.setAttribute(key, "");
     else if (value !== undefined && value !== null && value !== false) made.setAttribute(key, value);
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== "" && child !== false));
   return made;
 }
+
+export function icon(path, name = "") {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", `icon ${name}`.trim());
+  const shape = document.createElementNS(SVG, "path");
+  shape.setAttribute("d", path);
+  svg.append(shape);
+  return svg;
+}
+export const PLAY = "M7 4.5v15l12-7.5z";
 
 /** "1 h 52 min", "55 s". */
 export function length(seconds) {
@@ -22,76 +36,136 @@ export function length(seconds) {
 export const facts = (title) => [title.year, (title.genres ?? []).slice(0, 3).join(", "), length(title.durationSeconds)]
   .filter(Boolean).join(" · ");
 
-/** A hue that is always the same for a title, for titles without a picture. */
-function hue(text) {
-  let sum = 7;
-  for (const letter of text) sum = (sum * 31 + letter.codePointAt(0)) % 360;
-  return sum;
+/** Whether a title that cannot be played is still to come: released later, or of a coming year. */
+export function isComing(title, now = new Date()) {
+  if (title.playable) return false;
+  if (title.availableFrom) return new Date(title.availableFrom) > now;
+  return (title.year ?? 0) > now.getFullYear();
 }
 
-/** A title's picture; until it is there, and where there is none, a colour and the name (`wide`: the name stands beside). */
+/** A number below `most` that is always the same for a text. */
+function fixed(text, most) {
+  let sum = 7;
+  for (const letter of text) sum = (sum * 31 + letter.codePointAt(0)) % 1000003;
+  return sum % most;
+}
+
+const pictureOf = (title, wide) => {
+  const wanted = wide ? ["backdrop", "thumbnail", "poster"] : ["thumbnail", "backdrop", "poster"];
+  const art = wanted.map((kind) => title.artwork?.find((one) => one.kind === kind && one.url.startsWith("https://"))).find(Boolean);
+  return art?.url ?? title.thumbnail;
+};
+
+/** A title's picture; until it is there, and where there is none, art made of its name (`wide`: the name stands elsewhere). */
 export function poster(title, { wide = false } = {}) {
-  const box = element("span", { class: wide ? "poster wide" : "poster", "aria-hidden": "true" });
-  box.style.setProperty("--hue", hue(title.contentId));
-  const name = element("span", { class: "poster-name" }, title.title);
-  if (!wide) box.append(name);
-  if (title.thumbnail) {
-    const picture = element("img", { src: title.thumbnail, alt: "", loading: wide ? "eager" : "lazy", decoding: "async" });
+  const box = element("span", { class: wide ? "poster wide" : "poster", "aria-hidden": "true", "data-art": fixed(title.contentId, 4) });
+  box.style.setProperty("--hue", fixed(title.contentId, 360));
+  box.style.setProperty("--shift", `${20 + fixed(title.title ?? "", 60)}%`);
+  const name = wide ? null : element("span", { class: "poster-name" }, element("span", {}, title.title));
+  if (name) box.append(name);
+  const source = pictureOf(title, wide);
+  if (source) {
+    const picture = element("img", { src: source, alt: "", loading: wide ? "eager" : "lazy", decoding: "async" });
     picture.addEventListener("error", () => picture.remove());
-    picture.addEventListener("load", () => { box.classList.add("pictured"); name.remove(); });
+    picture.addEventListener("load", () => { box.classList.add("pictured"); name?.remove(); });
     box.append(picture);
   }
   return box;
 }
 
-export function card(title, open) {
-  const label = [title.title, title.year, title.playable ? "play" : "not yet playable"].filter(Boolean).join(", ");
-  return element("button", { class: "card", type: "button", "aria-label": label, onclick: () => open(title) },
-    poster(title),
-    title.playable
-      ? element("span", { class: "badge go", "aria-hidden": "true" }, "▶")
-      : element("span", { class: "badge", "aria-hidden": "true" }, "Soon"),
-    element("span", { class: "card-title", "aria-hidden": "true" }, title.title),
-    element("span", { class: "card-facts", "aria-hidden": "true" }, facts(title)));
+/** A link to a title's page. `seen`: {position, duration} of a film that was begun. */
+export function card(title, seen = null) {
+  const picture = poster(title);
+  if (title.playable) picture.append(element("span", { class: "badge go" }, icon(PLAY, "solid")));
+  else if (isComing(title)) picture.append(element("span", { class: "badge" }, "Soon"));
+  if (seen?.duration) {
+    const bar = element("span", { class: "seen" }, element("span"));
+    bar.firstChild.style.width = `${Math.min(100, (100 * seen.position) / seen.duration)}%`;
+    picture.append(bar);
+  }
+  const left = seen?.duration ? `${length(Math.max(60, seen.duration - seen.position))} left` : facts(title);
+  const href = seen ? `#play=${encodeURIComponent(title.contentId)}` : `#title=${encodeURIComponent(title.contentId)}`;
+  return element("a", { class: title.playable ? "card" : "card unplayable", href },
+    picture,
+    element("span", { class: "card-title" }, title.title),
+    element("span", { class: "card-facts" }, left));
 }
 
-export function row(name, titles, open) {
-  const list = element("ul", { class: "cards" }, ...titles.map((title) => element("li", {}, card(title, open))));
+/** A row that scrolls sideways; arrow keys move along it. `more` is the address of all of it. */
+export function row(name, cards, more = "") {
+  const list = element("ul", { class: "cards" }, cards.map((one) => element("li", {}, one)));
   list.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
-    const cards = [...list.querySelectorAll(".card")];
-    const next = cards[cards.indexOf(document.activeElement) + step];
+    const all = [...list.querySelectorAll(".card")];
+    const next = all[all.indexOf(document.activeElement) + step];
     if (next) {
       event.preventDefault();
       next.focus();
     }
   });
-  return element("section", { class: "row", "aria-label": name }, element("h2", {}, name), list);
+  const turn = (by) => element("button", {
+    class: "turn", type: "button", "aria-label": by < 0 ? `${name}, back` : `${name}, on`,
+    onclick: () => list.scrollBy({ left: by * list.clientWidth * 0.85, behavior: "smooth" }),
+  }, icon(by < 0 ? "M15 5l-7 7 7 7" : "M9 5l7 7-7 7"));
+  const turns = element("div", { class: "turns" }, turn(-1), turn(1));
+  const fits = () => { turns.hidden = list.scrollWidth <= list.clientWidth + 4; };
+  new ResizeObserver(fits).observe(list);
+  return element("section", { class: "row", "aria-label": name },
+    element("div", { class: "row-head" }, element("h2", {}, name),
+      more ? element("a", { class: "more", href: more }, "See all", element("span", { class: "hidden" }, ` of ${name}`)) : null, turns),
+    list);
 }
 
-export function hero(title, open) {
-  return [
+/** The featured title at the top, or the head of a title's page: the whole picture beside the words. */
+export function billboard(title, { kicker = "", actions = [], extra = [], linked = false } = {}) {
+  const name = linked ? element("a", { href: `#play=${encodeURIComponent(title.contentId)}` }, title.title) : title.title;
+  return element("section", { class: linked ? "billboard featured" : "billboard", "aria-labelledby": "billboard-title" },
     poster(title, { wide: true }),
-    element("div", { class: "hero-text" },
-      element("p", { class: "kicker" }, "Ready to play"),
-      element("h1", { onclick: () => open(title) }, title.title),
-      element("p", { class: "hero-facts" }, facts(title)),
-      title.description ? element("p", { class: "hero-about" }, title.description) : null,
-      element("button", { class: "play", type: "button", onclick: () => open(title) }, "▶  Play"),
-      title.attribution ? element("p", { class: "hero-credit" }, title.attribution) : null),
-  ];
+    element("div", { class: "billboard-text" },
+      kicker ? element("p", { class: "kicker" }, kicker) : null,
+      element("h1", { id: "billboard-title", class: title.title.length > 42 ? "long" : null }, name),
+      element("p", { class: "facts" }, facts(title)),
+      title.description ? element("p", { class: "about" }, title.description) : null,
+      element("div", { class: "choices" }, actions),
+      extra,
+      title.attribution ? element("p", { class: "licence" }, title.attribution) : null));
 }
+
+export const playLink = (contentId, label = "Play", query = "") =>
+  element("a", { class: "primary", href: `#play=${encodeURIComponent(contentId)}${query}` }, icon(PLAY, "solid"), label);
+
+export const grid = (cards) => element("ul", { class: "grid" }, cards.map((one) => element("li", {}, one)));
 
 /** Search's snippets are HTML-escaped; as text they are shown as they were written. */
-export const unescaped = (text) =>
-  text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+export const unescaped = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 
-export function result(found, open) {
-  return element("li", {}, element("button", { class: "result", type: "button", onclick: () => open(found) },
+/** A link of search's results. */
+export function result(found) {
+  const state = found.playable ? element("span", { class: "state go" }, icon(PLAY, "solid"), "Play")
+    : isComing(found) ? element("span", { class: "state" }, "Soon") : null;
+  return element("a", { class: "result", href: `#title=${encodeURIComponent(found.contentId)}` },
     poster(found),
     element("span", { class: "result-text" },
-      element("span", { class: "result-title" }, found.title,
-        found.year ? element("span", { class: "year" }, ` ${found.year}`) : null),
-      element("span", { class: "result-snippet" }, unescaped(found.snippet ?? "")))));
+      element("span", { class: "result-title" }, found.title),
+      element("span", { class: "card-facts" }, facts(found)),
+      element("span", { class: "result-snippet" }, unescaped(found.snippet ?? "")),
+      state));
+}
+
+/** Call `more()` whenever the end of a list comes near, until it answers false. */
+export function endless(list, more) {
+  const end = element("div", { class: "end", "aria-hidden": "true" });
+  list.after(end);
+  let busy = false;
+  const watcher = new IntersectionObserver(async ([seen]) => {
+    if (!seen.isIntersecting || busy) return;
+    busy = true;
+    const goesOn = await more().catch(() => false);
+    busy = false;
+    watcher.unobserve(end);
+    if (goesOn && end.isConnected) watcher.observe(end); // observed again: the end may still be in sight
+    else end.remove();
+  }, { rootMargin: "600px" });
+  watcher.observe(end);
 }

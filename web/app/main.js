@@ -1,155 +1,138 @@
-// The viewers' page: rows, search as one types, a player. The address after # says where one is, so Back works.
+// The viewers' page. The address after # says where one is, so that Back works and every place can be linked.
 
+import * as accounts from "./accounts.js";
 import * as api from "./api.js";
-import { element, facts, hero, poster, result, row } from "./cards.js";
+import { browse, search } from "./browse.js";
+import { details } from "./details.js";
+import { home } from "./home.js";
 import { Player } from "./player.js";
+import * as titles from "./titles.js";
 
 const SEARCH_PAUSE_MS = 140;
 const at = (id) => document.getElementById(id);
-const known = new Map();
 let player = null;
-let home = "";
-let opener = null;
+let guest = "";
+let shown = null; // the page below the player
+let scrolled = new Map();
+let run = 0;
+let depth = history.state?.depth ?? 0; // how many entries of this page are behind: Back stays on the page while there are
 
 const say = (text) => { at("status").textContent = text; };
+const userId = () => api.account()?.profileId ?? guest;
 
-function open(title) {
-  opener = document.activeElement;
-  location.hash = `title=${encodeURIComponent(title.contentId)}`;
+/** The place that a fragment names: its first key, and all its values. */
+export function placeOf(hash) {
+  const text = hash.replace(/^#/, "");
+  if (text.startsWith("/reset/")) return { name: "reset", token: text.slice(7) };
+  const values = Object.fromEntries(new URLSearchParams(text));
+  return { name: text.split(/[=&]/)[0], ...values };
 }
 
-async function full(contentId) {
-  if (!known.has(contentId)) known.set(contentId, await api.title(contentId));
-  return known.get(contentId);
-}
-
-async function show(contentId) {
-  let title;
-  try {
-    title = await full(contentId);
-  } catch (error) {
-    say(error.message);
-    leave();
-    return;
-  }
-  if (title.playable) player.play(title);
-  else details(title);
-}
-
-function details(title) {
-  const close = element("button", { class: "play", type: "button", onclick: () => leave() }, "Close");
-  at("details").replaceChildren(
-    poster(title, { wide: true }),
-    element("div", {},
-      element("h2", { id: "details-title" }, title.title),
-      element("p", { class: "hero-facts" }, facts(title)),
-      element("p", { class: "soon" }, "Not ready to play yet."),
-      title.description ? element("p", {}, title.description) : null,
-      title.cast?.length ? element("p", { class: "cast" }, `With ${title.cast.slice(0, 8).join(", ")}`) : null,
-      close));
-  at("details").showModal();
-}
-
-function leave() {
-  location.hash = home;
+function leavePlayer() {
+  if (history.state?.depth > 0) history.back();
+  else location.hash = shown ?? "";
 }
 
 async function route() {
-  const values = new URLSearchParams(location.hash.slice(1));
-  const contentId = values.get("title");
-  if (at("details").open) at("details").close();
-  if (player.open) {
-    player.stop();
-    opener?.focus();
+  const place = placeOf(location.hash);
+  if (place.name === "play") return play(place);
+  if (player.open) player.stop();
+  const key = location.hash;
+  if (shown === key && at("view").childElementCount) {
+    if (place.name === "title" || place.name === "") await show(place, key); // the position has changed
+    return undefined;
   }
-  if (contentId) {
-    await show(contentId);
-    return;
-  }
-  home = location.hash.slice(1);
-  const text = values.get("q") ?? "";
-  if (at("search").value.trim() !== text) at("search").value = text;
-  await find(text);
+  if (shown !== null) scrolled.set(shown, scrollY);
+  shown = key;
+  if (place.name !== "q" && document.activeElement !== at("search")) at("search").value = "";
+  return show(place, key);
 }
 
-let searching = null;
-
-async function find(text) {
-  searching?.abort();
-  const results = at("results");
-  results.hidden = !text;
-  at("home").hidden = Boolean(text);
-  if (!text) {
-    say("");
-    return;
-  }
-  const mine = searching = new AbortController();
+async function show(place, key) {
+  const mine = ++run;
+  const view = at("view");
+  document.body.dataset.place = place.name || "home";
+  at("nav-browse").toggleAttribute("aria-current", place.name === "browse");
   try {
-    const found = await api.search(text, mine.signal);
-    if (mine.signal.aborted) return;
-    say(found.length ? `${found.length} ${found.length === 1 ? "title" : "titles"} for “${text}”` : `Nothing found for “${text}”`);
-    results.replaceChildren(element("ul", {}, ...found.map((one) => result({ ...known.get(one.contentId), ...one }, open))));
+    await draw(place, view);
   } catch (error) {
-    if (!mine.signal.aborted) {
-      say("Search is having trouble right now. Please try again in a moment.");
-      results.replaceChildren();
-    }
+    if (mine !== run) return;
+    say(error instanceof api.Trouble ? error.message : "Something did not work. Please reload in a moment.");
+    if (!(error instanceof api.Trouble)) throw error;
   }
+  if (mine !== run) return;
+  document.title = view.querySelector("h1")?.textContent && place.name ? `${view.querySelector("h1").textContent} · Matinee` : "Matinee";
+  if (place.name !== "q") scrollTo(0, scrolled.get(key) ?? 0);
+}
+
+async function draw(place, view) {
+  switch (place.name) {
+    case "title": return details(view, say, place.title, userId);
+    case "browse": return browse(view, say, { ...place, playable: place.playable === "1" || place.browse === "playable" });
+    case "q": {
+      if (at("search").value.trim() !== place.q) at("search").value = place.q;
+      return search(view, say, place.q);
+    }
+    case "": {
+      at("credits").textContent = await home(view, say, userId());
+      return undefined;
+    }
+    default: return accounts.draw(view, say, place);
+  }
+}
+
+async function play(place) {
+  const contentId = place.play;
+  if (shown === null) {
+    shown = "";
+    show(placeOf(""), "");
+  } else scrolled.set(shown, scrollY);
+  const known = titles.lookup(contentId) ?? { contentId, title: "" };
+  await player.play(known, place.from === undefined ? null : Math.max(0, Number(place.from) || 0));
 }
 
 function listenToSearch() {
   let pause = 0;
   const go = () => {
     const text = at("search").value.trim();
-    const hash = text ? `q=${encodeURIComponent(text)}` : "";
-    if (location.hash.slice(1) !== hash) {
-      history.replaceState(null, "", hash ? `#${hash}` : location.pathname);
-      route();
-    }
+    const hash = text ? `#q=${encodeURIComponent(text)}` : "#";
+    if (location.hash === hash || (!text && !location.hash)) return;
+    if (placeOf(location.hash).name === "q") history.replaceState(history.state, "", hash);
+    else history.pushState({ depth: (depth += 1) }, "", hash);
+    route();
   };
   at("search").addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(go, SEARCH_PAUSE_MS); });
   at("search-form").addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(pause); go(); });
   addEventListener("keydown", (event) => {
-    if (event.key === "/" && !player.open && document.activeElement !== at("search")) {
+    const typing = /^(input|textarea|select)$/i.test(document.activeElement?.tagName ?? "");
+    if (event.key === "/" && !player.open && !typing) {
       event.preventDefault();
       at("search").focus();
-    } else if (event.key === "Escape" && player.open && !document.fullscreenElement) {
-      leave();
     }
   });
-  at("details").addEventListener("cancel", (event) => { event.preventDefault(); leave(); });
-}
-
-async function fill(userId) {
-  const [page, liked] = await Promise.all([api.titles(60), api.recommendations(userId, 24).catch(() => [])]);
-  for (const title of page.titles) known.set(title.contentId, title);
-  const ready = page.titles.filter((title) => title.playable);
-  const missing = liked.map((one) => one.contentId).filter((contentId) => !known.has(contentId));
-  const others = missing.length ? await api.named(missing).catch(() => ({ titles: [] })) : { titles: [] };
-  for (const title of others.titles) known.set(title.contentId, title);
-  const recommended = liked.map((one) => known.get(one.contentId)).filter(Boolean);
-  const more = page.titles.filter((title) => !title.playable).slice(0, 24);
-  const rows = [["Ready to play", ready], ["Recommended for you", recommended]];
-  if (!recommended.length) rows.push(["In the catalogue", more]);
-  at("rows").replaceChildren(...rows.filter(([, list]) => list.length).map(([name, list]) => row(name, list, open)));
-  at("hero").hidden = !ready.length;
-  if (ready.length) at("hero").replaceChildren(...hero(ready[0], open));
-  at("credits").textContent = [...new Set(ready.map((title) => title.attribution).filter(Boolean))].join(" · ");
-  say(page.titles.length ? "" : "There are no films here yet. Ingest one, and it appears.");
 }
 
 async function begin() {
   say("Loading…");
+  accounts.showWho(at("who"));
+  addEventListener("matinee-account", () => { accounts.showWho(at("who")); shown = null; });
+  at("skip").addEventListener("click", (event) => { event.preventDefault(); at("content").focus(); });
   try {
-    const { userId } = await api.viewer();
-    player = new Player(userId, leave);
-    listenToSearch();
-    addEventListener("hashchange", () => route());
-    await fill(userId);
-    await route();
-  } catch (error) {
-    say(error instanceof api.Trouble ? "We're having trouble right now. Please reload in a moment." : String(error));
+    guest = (await api.viewer()).userId;
+  } catch {
+    say("We're having trouble right now. Please reload in a moment.");
+    return;
   }
+  player = new Player(userId, leavePlayer);
+  listenToSearch();
+  addEventListener("hashchange", () => {
+    // A link makes an entry without state; Back and Forward come to one that has it.
+    depth = history.state?.depth ?? depth + 1;
+    history.replaceState({ depth }, "");
+    route();
+  });
+  history.replaceState({ depth }, "");
+  await route();
 }
 
 begin();

@@ -1,0 +1,247 @@
+"""The viewers' page in a real Chromium: dead edges, the end of a film, keys, resuming, access for everybody."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.e2e.test_browser import FLAGS
+
+AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+PHONE = {"width": 360, "height": 740}
+DESKTOP = {"width": 1280, "height": 800}
+PLAYING = "document.querySelector('video').currentTime > 0.3"
+
+pytestmark = [pytest.mark.needs("chromium")]
+
+
+@pytest.fixture(scope="module")
+def browser(program):
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page of a new viewer; it fails the test when a script throws or the page's policy is violated."""
+    context = browser.new_context(viewport=DESKTOP)
+    opened = context.new_page()
+    opened.set_default_timeout(30_000)
+    faults = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("console", lambda line: faults.append(line.text) if "Content Security Policy" in line.text else None)
+    yield opened
+    context.close()
+    assert not faults
+
+
+@pytest.fixture
+def events(page):
+    """The player events that the page reports."""
+    reported = []
+    page.on("request", lambda one: reported.extend(json.loads(one.post_data)) if one.url.endswith("/events") else None)
+    return reported
+
+
+def play(page, platform, more=""):
+    page.goto(f"{platform.page}/#play={platform.content_id}{more}")
+    page.wait_for_function(PLAYING)
+
+
+def is_stream(url):
+    return "/t/" in url and "/cdn/" in url
+
+
+def test_a_film_starts_although_its_first_edge_is_dead(page, platform, events):
+    dead = []
+
+    def answer(route):
+        edge = urlsplit(route.request.url).netloc
+        if not dead:
+            dead.append(edge)
+        if edge == dead[0]:
+            route.abort("connectionrefused")
+        else:
+            route.continue_()
+
+    page.route(is_stream, answer)
+    play(page, platform)
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.getElementById('player').hidden")
+    platform.until(lambda: page.wait_for_timeout(50) or any(one["type"] == "stop" for one in events), "the report")
+    kinds = [one["type"] for one in events]
+    assert kinds.index("start") < kinds.index("error") < kinds.index("first-frame")
+    assert not any(one.get("fatal") for one in events)
+    assert dead[0] not in next(one["edge"] for one in events if one["type"] == "first-frame")
+
+
+def test_a_dead_playlist_is_told_kindly_and_can_be_tried_again(page, platform, events):
+    page.route(is_stream, lambda route: route.abort("connectionrefused"))
+    page.goto(f"{platform.page}/#play={platform.content_id}")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("We're having trouble playing this right now.", timeout=20_000)
+    expect(page.get_by_role("button", name="Try again")).to_be_focused()
+    platform.until(lambda: page.wait_for_timeout(50) or any(one.get("fatal") for one in events), "the report")
+    assert len([one for one in events if one["type"] == "error"]) < 20
+    page.unroute_all()
+    page.keyboard.press("Enter")
+    page.wait_for_function(PLAYING)
+    expect(alert).to_be_hidden()
+    startup = page.evaluate("document.getElementById('player').dataset.startup")
+    print(f"from pressing play to the first frame, edge warm: {startup} s")
+
+
+def test_a_film_ends_at_its_end(page, platform):
+    page.goto(f"{platform.page}/#title={platform.content_id}")
+    page.get_by_role("link", name="Play", exact=True).click()
+    page.wait_for_function(PLAYING)
+    page.evaluate("document.querySelector('video').currentTime = document.querySelector('video').duration - 0.7")
+    page.wait_for_function("document.getElementById('player').hidden")
+    expect(page.get_by_role("link", name="Play", exact=True)).to_be_visible()
+    assert "#title=" in page.url
+
+
+def test_the_keyboard_plays_the_film(page, platform):
+    play(page, platform)
+    video = page.locator("video")
+
+    def becomes(expression):
+        page.wait_for_function(f"(() => {{ const video = document.querySelector('video'); return {expression}; }})()")
+
+    for key, expected in [
+        (" ", "video.paused"),
+        ("k", "!video.paused"),
+        ("K", "video.paused"),
+        ("m", "video.muted"),
+        ("m", "!video.muted"),
+        ("ArrowDown", "video.volume === 0.9"),
+        ("ArrowUp", "video.volume === 1"),
+        ("5", "Math.abs(video.currentTime - 5) < 0.3"),
+        ("j", "video.currentTime === 0"),
+        ("l", "video.currentTime > 9"),
+        ("ArrowLeft", "video.currentTime < 1"),
+        ("ArrowRight", "video.currentTime > 9"),
+        ("Home", "video.currentTime === 0"),
+        (">", "video.playbackRate === 1.25"),
+        ("f", "document.fullscreenElement?.id === 'player'"),
+        ("f", "!document.fullscreenElement"),
+    ]:
+        page.keyboard.press(key)
+        becomes(expected)
+    assert video.is_visible(), "none of these keys leaves the film"
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.getElementById('player').hidden")
+
+
+def test_a_film_goes_on_where_it_was_left(page, platform):
+    page.goto(f"{platform.page}/#title={platform.content_id}")
+    page.get_by_role("link", name="Play", exact=True).click()
+    page.wait_for_function(PLAYING)
+    page.evaluate("document.querySelector('video').currentTime = 6.2")
+    page.wait_for_function("document.querySelector('video').currentTime > 6.4")
+    page.keyboard.press(" ")
+    left = page.evaluate("document.querySelector('video').currentTime")
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Resume at 0:06").click()
+    page.wait_for_function("document.querySelector('video').currentTime > 1")
+    assert left - 0.3 < page.evaluate("document.querySelector('video').currentTime") < left + 2
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Matinee").click()
+    expect(page.get_by_role("region", name="Continue watching").get_by_role("link")).to_have_count(1)
+
+
+def test_the_menus_offer_what_the_stream_has(page, platform):
+    play(page, platform)
+    heights = page.evaluate("[...document.querySelector('video').videoRenditions].map(one => one.height)")
+    assert len(heights) >= 2
+    assert heights == sorted(heights)
+    page.mouse.move(600, 400)
+    page.locator("media-settings-menu-button").click()
+    page.get_by_role("menuitem", name=re.compile("Quality")).click()
+    page.get_by_role("menuitemradio", name=f"{heights[0]}p").click()
+    page.wait_for_function(f"document.querySelector('video').videoHeight === {heights[0]}")
+    cues = "[...document.querySelector('video').textTracks].find(one => one.label === 'thumbnails')?.cues?.length > 0"
+    page.wait_for_function(cues)
+
+
+def test_dash_plays_by_shaka(page, platform):
+    page.goto(f"{platform.page}/?player=shaka#play={platform.content_id}")
+    page.wait_for_function(PLAYING)
+    assert page.evaluate("Boolean(window.shaka) && document.querySelector('video').videoRenditions.length > 1")
+
+
+STEPS = """async () => {
+  const { fresh, isOver, nextStep, resumeAt } = await import("/assets/recovery.js");
+  const walk = (edges, failures) => {
+    let state = fresh(edges);
+    return failures.map((failure) => {
+      const [step, next] = nextStep(state, failure);
+      state = next;
+      return step.do + (step.edge ?? "");
+    });
+  };
+  const net = { status: 0 };
+  return {
+    twoEdges: walk(2, Array(5).fill(net)),
+    oneEdge: walk(1, Array(3).fill(net)),
+    refused: walk(2, [{ status: 403 }, { status: 403 }]),
+    decoder: walk(2, Array(4).fill({ media: true })),
+    tail: isOver({ time: 59.96, duration: 60, bufferedEnd: 59.97, still: 1.5 }),
+    stall: isOver({ time: 30, duration: 60, bufferedEnd: 30, still: 9 }),
+    paused: isOver({ time: 59.9, duration: 60, bufferedEnd: 60, still: 0 }),
+    live: isOver({ time: 5, duration: Infinity, bufferedEnd: 5, still: 5 }),
+    resume: [resumeAt(undefined, 60), resumeAt(3, 60), resumeAt(30, 60), resumeAt(59, 60)],
+  };
+}"""
+
+
+def test_failures_lead_to_another_edge_a_new_session_and_an_end(page, platform):
+    page.goto(platform.page)
+    assert page.evaluate(STEPS) == {
+        "twoEdges": ["edge1", "edge0", "edge1", "restart", "fail"],
+        "oneEdge": ["edge0", "restart", "fail"],
+        "refused": ["restart", "fail"],
+        "decoder": ["recover", "recover", "restart", "fail"],
+        "tail": True,
+        "stall": False,
+        "paused": False,
+        "live": False,
+        "resume": [0, 0, 30, 0],
+    }
+
+
+AUDIT = """async () => {
+  const found = await axe.run(document, { resultTypes: ["violations"] });
+  return found.violations.filter(one => one.impact === "serious" || one.impact === "critical")
+    .map(one => `${one.id}: ${one.nodes.map(node => node.target.join(" ")).slice(0, 3).join(", ")}`);
+}"""
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="node_modules is not installed")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_every_page(browser, platform, scheme):
+    context = browser.new_context(viewport=PHONE, color_scheme=scheme, reduced_motion="reduce")
+    page = context.new_page()
+    word = platform.start().json()["title"].split()[0]
+    problems = {}
+    for place in ("", f"#title={platform.content_id}", "#browse", f"#q={word}", "#login", "#signup", "#settings"):
+        page.goto(f"{platform.page}/{place}")
+        page.locator("h1").first.wait_for()
+        page.wait_for_load_state("networkidle")
+        page.evaluate(AXE.read_text())
+        if found := page.evaluate(AUDIT):
+            problems[place] = found
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= PHONE["width"], f"{place} is {wide} px wide"
+    play(page, platform)
+    page.evaluate("document.querySelector('video').pause()")
+    page.evaluate(AXE.read_text())
+    if found := page.evaluate(AUDIT):
+        problems["player"] = found
+    context.close()
+    assert not problems

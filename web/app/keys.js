@@ -1,0 +1,75 @@
+// The keyboard of the player: space or k plays and pauses, j and ← go back 10 s, l and → go on 10 s, ↑ ↓ volume,
+// f full screen, m mute, c subtitles, Home and End, 0 to 9 for tenths, < and > speed, Escape leaves.
+
+const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2];
+const STEP = 10;
+
+/** The action of a key, or "" for keys that are not the player's. */
+export function actionOf({ key, ctrlKey, metaKey, altKey }) {
+  if (ctrlKey || metaKey || altKey) return "";
+  if (/^[0-9]$/.test(key)) return `tenth-${key}`;
+  return {
+    " ": "toggle", k: "toggle", j: "back", l: "forward", ArrowLeft: "back", ArrowRight: "forward", ArrowUp: "louder",
+    ArrowDown: "quieter", f: "fullscreen", m: "mute", c: "subtitles", Home: "first", End: "last", "<": "slower", ">": "faster",
+    Escape: "leave",
+  }[key.length === 1 ? key.toLowerCase() : key] ?? "";
+}
+
+function inner() {
+  let found = document.activeElement;
+  while (found?.shadowRoot?.activeElement) found = found.shadowRoot.activeElement;
+  return found;
+}
+
+/** Whether the focused control wants this key for itself: buttons that show their focus want space, menus want arrows. */
+function isWanted(action, event) {
+  const path = event.composedPath();
+  if (path.some((one) => one.localName?.endsWith("-menu"))) return action !== "leave" || path.some((one) => one.hidden === false && one.localName?.endsWith("-menu"));
+  const focused = inner();
+  const control = path.find((one) => /button$/.test(one.localName ?? ""));
+  return action === "toggle" && event.key === " " && Boolean(control) && Boolean(focused?.matches?.(":focus-visible"));
+}
+
+/** Listen while `player.open`. */
+export function listenToKeys(player, video, stage) {
+  const seek = (time) => { video.currentTime = Math.min(Math.max(0, time), (video.duration || time) - 0.1); };
+  const louder = (by) => {
+    video.volume = Math.min(1, Math.max(0, Math.round((video.volume + by) * 10) / 10));
+    video.muted = video.volume === 0;
+  };
+  const speed = (by) => {
+    const next = SPEEDS.indexOf(video.playbackRate) + by;
+    if (SPEEDS[next]) video.playbackRate = SPEEDS[next];
+  };
+  const subtitles = () => {
+    const tracks = [...video.textTracks].filter((track) => track.kind === "subtitles" || track.kind === "captions");
+    const on = tracks.find((track) => track.mode === "showing");
+    for (const track of tracks) track.mode = "disabled";
+    if (!on && tracks.length) tracks[0].mode = "showing";
+  };
+  const actions = {
+    toggle: () => (video.paused ? video.play().catch(() => {}) : video.pause()),
+    back: () => seek(video.currentTime - STEP),
+    forward: () => seek(video.currentTime + STEP),
+    louder: () => louder(0.1),
+    quieter: () => louder(-0.1),
+    fullscreen: () => (document.fullscreenElement ? document.exitFullscreen() : player.element.requestFullscreen?.().catch(() => {})),
+    mute: () => { video.muted = !video.muted; },
+    subtitles,
+    first: () => seek(0),
+    last: () => seek((video.duration || 0) - 1),
+    slower: () => speed(-1),
+    faster: () => speed(1),
+    leave: () => { if (!document.fullscreenElement) player.leave(); },
+  };
+  addEventListener("keydown", (event) => {
+    if (!player.open) return;
+    const action = actionOf(event);
+    if (!action || isWanted(action, event) || (player.failed && action !== "leave")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (action.startsWith("tenth-")) seek((video.duration || 0) * Number(action.at(-1)) / 10);
+    else actions[action]();
+    stage.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, pointerType: "mouse" })); // shows the controls
+  }, { capture: true });
+}
