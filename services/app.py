@@ -41,6 +41,7 @@ from services.counters import Counters
 from services.events.personal_data import EventsOfPerson
 from services.events.routes import EventRoutes
 from services.events.segment_log import Retention, SegmentLog
+from services.events_adapters import EventsForPlayback
 from services.fleet.identity import make_identity
 from services.fleet.licence_sync import LicenceSync
 from services.fleet.signing_key import KeyPublisher, NamedSigningKey
@@ -56,13 +57,21 @@ from services.http.params import MAX_BODY_BYTES
 from services.http.route import Access, Route, json_response
 from services.playback.edges import EdgeFinder
 from services.playback.eligibility import max_token_lifetime
-from services.playback.routes import SWEEP_SECONDS, PlaybackRoutes, TokenSigning
+from services.playback.licences import ClearContent
+from services.playback.personal_data import PlaybackPersonalData
+from services.playback.revocation import RevocationPusher
+from services.playback.routes import SWEEP_SECONDS, PlaybackRoutes
+from services.playback.session import MISSED_HEARTBEATS
+from services.playback.session_routes import SessionRoutes
+from services.playback.session_store import SessionStore
+from services.playback.sessions import PlaybackSessions
 from services.playback.signals import SessionSignals
+from services.playback.start_response import TokenSigning
 from services.playback.steering import SteeringRoutes
-from services.playback.store import PlaybackStore, PositionUpdate, Session
+from services.playback.store import PlaybackStore
+from services.playback.viewer import ViewerFinder, ViewerPlan
 from services.settings import ServicesSettings, check_settings, door_rules
-from services.storage.group_commit import GroupCommit
-from services.storage.location import locate_database
+from services.storage.location import locate_database, read_password
 from services.storage.secrets_file import read_or_create
 from services.users.access_token import AccessTokens
 from services.users.account import Plan
@@ -71,7 +80,7 @@ from services.users.passwords import PasswordThreads
 from services.users.routes import UserRoutes
 from services.users.service import PersonalData, UserPolicy, UserService
 from services.users.store import UserStore
-from services.users_adapters import as_access_verifier
+from services.users_adapters import UsersForPlayback, as_access_verifier
 from system.private_files import read_secret
 from system.sealing import load_sealing_keys
 
@@ -126,6 +135,8 @@ class _Builder:
         self.feed = ChangeFeed(self.store)
         self.identity = make_identity(settings, clock)
         self.personal_data: list[PersonalData] = []
+        self.events: SegmentLog | None = None
+        self.users: UserService | None = None
         self.routes: list[Route] = []
         self.tasks: list[Task] = [self.feed.watch]
         self.ready: list[asyncio.Event] = []
@@ -146,16 +157,16 @@ class _Builder:
             self.tasks.append(self._publish_key)
         if settings.runs("catalogue"):
             self._catalogue()
-        if settings.runs("playback"):
-            await self._playback()
         if settings.runs("events"):
             self._events()
+        if settings.runs("users") or settings.runs("playback"):
+            await self._users()
+        if settings.runs("playback"):
+            await self._playback()
         if settings.runs("search"):
             self._search()
         if settings.runs("recommend"):
             await self._recommend()
-        if settings.runs("users"):
-            await self._users()
         if settings.runs("gateway"):
             self._gateway()
         self.routes += _own_routes(self.counters, self.ready, self.stopping, self.routes)
@@ -225,18 +236,39 @@ class _Builder:
 
     async def _playback(self) -> None:
         settings = self.settings
-        store = PlaybackStore(locate_database(settings, "playback"), settings.max_sessions)
+        store = self._session_store()
         await store.open()
         self.stack.push_async_callback(store.close)
-        writes: GroupCommit[Session | PositionUpdate] = GroupCommit(store.write)
+        users = None if self.users is None else UsersForPlayback(self.users.store)
+        guests = ViewerPlan(Tier(settings.guest_tier), settings.guest_streams) if settings.guest_tier else None
+        viewers = ViewerFinder(users, guests)
+        sessions = PlaybackSessions(store, viewers, self.clock, EventsForPlayback(self.events) if self.events else None)
+        if self.users is not None:
+            self.users.playing = sessions
+        self.personal_data.append(PlaybackPersonalData(sessions))
         signing = TokenSigning(self.signing_key, settings.region, settings.token_ttl)
         catalogue = CatalogueForPlayback(self.store, self.clock)
         control, signals = await self._routing()
         finder = EdgeFinder(control, settings.edges, settings.region, self.clock, self.counters)
-        playback = PlaybackRoutes(catalogue, store, writes, signing, finder, self.clock, self.counters, signals)
-        self.routes += playback.routes()
+        self.routes += PlaybackRoutes(
+            catalogue, viewers, sessions, ClearContent(), signing, finder, self.clock, self.counters,
+            settings.heartbeat_interval, signals,
+        ).routes()  # fmt: skip
+        self.routes += SessionRoutes(sessions, self.clock).routes()
         self.routes += SteeringRoutes(catalogue, finder, self.client, settings.steering_ttl, self.counters).routes()
-        self.tasks += [writes.run, partial(self._sweep, store)]
+        self.tasks += [sessions.writes.run, partial(self._sweep, store)]
+        if control is not None:
+            self.tasks.append(RevocationPusher(store, control, sessions.revoked, self.clock).run)
+
+    def _session_store(self) -> SessionStore:
+        settings = self.settings
+        silent_after = MISSED_HEARTBEATS * settings.heartbeat_interval
+        if settings.valkey is None:
+            return PlaybackStore(locate_database(settings, "playback"), settings.max_sessions, silent_after)
+        from services.playback.valkey_store import ValkeyStore
+
+        password = read_password("valkey_password_file", settings.valkey_password_file)
+        return ValkeyStore(settings.valkey, password, silent_after)
 
     async def _routing(self) -> tuple[ControlClient | None, SessionSignals | None]:
         """The client that selects edges, and the sink of session signals; None without control."""
@@ -252,7 +284,7 @@ class _Builder:
 
         return ControlClient(str(self.settings.control), identity=self.identity)
 
-    async def _sweep(self, store: PlaybackStore) -> None:
+    async def _sweep(self, store: SessionStore) -> None:
         while True:
             self.counters.sessions.set(await store.delete_expired(self.clock.wall()))
             await asyncio.sleep(SWEEP_SECONDS)
@@ -266,6 +298,7 @@ class _Builder:
         self.routes += EventRoutes(events, self.clock, self.counters).routes()
         self.tasks.append(events.run)
         self.personal_data.append(EventsOfPerson(events))
+        self.events = events
 
     async def _users(self) -> None:
         settings = self.settings
@@ -286,11 +319,14 @@ class _Builder:
             store, passwords, AccessTokens(SigningKey.from_pem(pem)), self.clock, policy, self.personal_data,
             mailer.send_reset if mailer else None,
         )  # fmt: skip
-        self.routes += UserRoutes(service).routes()
-        self.tasks += [service.follow_revocations, service.finish_erasures, service.keep_house]
+        self.users = service
+        self.tasks.append(service.follow_revocations)
+        if settings.runs("users"):
+            self.routes += UserRoutes(service).routes()
+            self.tasks += [service.finish_erasures, service.keep_house]
         if mailer is not None:
             self.tasks.append(mailer.run)
-        if settings.oidc_issuer is not None:
+        if settings.oidc_issuer is not None and settings.runs("users"):
             self.routes += _make_oidc_routes(settings, service, lookup, self.clock)
         self.authenticator = replace(self.authenticator, verify_access=as_access_verifier(service))
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from kernel.clock import Clock
 from services.catalogue.feed import ChangeFeed
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import Change, Title, is_available
-from services.playback.eligibility import PlaybackTitle
+from services.catalogue.title import Change, Playable, Title, is_available, judge_title
+from services.playback.eligibility import Availability, PlaybackTitle, PlaybackTrack, TitleEncryption
 from services.recommend.service import RecommendTitle
 from services.search.schema import IndexedTitle
 
@@ -35,20 +35,27 @@ class CatalogueForPlayback:
 
 def as_playback_title(title: Title, country: str | None, now: float) -> PlaybackTitle:
     """Convert a catalogue title for playback at `now` (Unix seconds)."""
-    made = title.playable
-    where = is_available(title, country, now)
-    if made is None:
-        return PlaybackTitle(title.title, where, published=False, attribution=title.attribution)
-    tops = [(one.lines or one.height or 0, one.bandwidth or 0) for one in made.renditions]
+    verdict = judge_title(title, country, now)
+    made = title.playable or Playable()
     return PlaybackTitle(
         title=title.title,
-        licensed=where,
-        published=True,
+        availability=Availability(verdict.availability.value),
+        published=title.playable is not None,
         duration=made.duration,
-        renditions=tuple(tops),
+        renditions=tuple((one.lines or one.height or 0, one.bandwidth or 0) for one in made.renditions),
         streams=tuple(made.streams.items()),
         attribution=title.attribution,
+        available_at=verdict.at,
+        tier=title.tier,
+        maturity=title.maturity,
+        tracks=tuple(PlaybackTrack(one.kind, one.language, one.name) for one in made.tracks),
+        encryption=_encryption(made),
     )
+
+
+def _encryption(made: Playable) -> TitleEncryption | None:
+    held = made.encryption
+    return None if held is None else TitleEncryption(held.scheme, tuple(held.key_ids.items()))
 
 
 class CatalogueForSearch:

@@ -79,6 +79,21 @@ class ServicesSettings:
         least=1,
         most=100_000_000,
     )
+    heartbeat_interval: float = setting(
+        DURATION,
+        "10s",
+        "How often players report their position; a stream is free after three missed.",
+        least=0.1,
+        most=300,
+    )
+    guest_tier: str | None = setting(
+        choice(*Tier), None, "Let guests watch, as with a plan of this tier. Not set: guests have to log in."
+    )
+    guest_streams: int = setting(INTEGER, "1", "Screens at once of a guest.", least=1, most=100)
+    valkey: str | None = setting(
+        TEXT, None, "valkey://host:6379 that keeps sessions and positions. Not set: `database` does."
+    )
+    valkey_password_file: Path | None = setting(PATH, None, "File with the password of `valkey`.")
     steering_ttl: float = setting(
         DURATION, "10s", "How long players wait between steering requests.", least=1, most=300
     )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from services.http.caller import AccountCaller, VerifyAccess
+from services.playback.viewer import Viewer, ViewerPlan
+from services.users.account import Plan, shown_maturity
 from services.users.service import UserService
+from services.users.store import UserStore
 
 
 def as_access_verifier(service: UserService) -> VerifyAccess:
@@ -16,3 +21,40 @@ def as_access_verifier(service: UserService) -> VerifyAccess:
         return AccountCaller(claims.account_id, claims.profiles[0], claims.profiles, claims.device_id, claims.family)
 
     return verify
+
+
+class UsersForPlayback:
+    """Accounts for playback."""
+
+    def __init__(self, store: UserStore) -> None:
+        self._store = store
+
+    async def viewer(self, caller: AccountCaller, device: str | None) -> Viewer | None:
+        """The viewer of a log-in; `device` is the id of a device of the account, or any other name of one."""
+        account = await self._store.get_account(caller.account_id)
+        profiles = await self._store.list_profiles(caller.account_id)
+        profile = next((one for one in profiles if one.profile_id == caller.profile_id), None)
+        if account is None or account.disabled or profile is None:
+            return None
+        device_id = device or caller.device_id
+        names = {one.device_id: one.name for one in await self._store.list_devices(caller.account_id)}
+        return Viewer(
+            account_id=account.account_id,
+            profile_id=profile.profile_id,
+            plan=_plan(account.plan),
+            kids=profile.kids,
+            maturity_max=shown_maturity(profile),
+            languages=(profile.language,) if profile.language else (),
+            subtitles=profile.subtitles or None,
+            device_id=device_id,
+            device_name=names.get(device_id, device or "Unnamed device"),
+            consent=profile.consent,
+        )
+
+    async def plans(self, account_ids: Sequence[str]) -> Mapping[str, ViewerPlan]:
+        """The plans of these accounts now; disabled and deleted ones are absent."""
+        return {name: _plan(plan) for name, plan in (await self._store.list_plans(account_ids)).items()}
+
+
+def _plan(plan: Plan) -> ViewerPlan:
+    return ViewerPlan(plan.tier, plan.streams, plan.countries)

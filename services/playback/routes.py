@@ -1,8 +1,8 @@
-"""HTTP routes of playback: start a session, report its position."""
+"""HTTP routes of playback: start a session, report its position, stop it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_urlsafe
@@ -14,226 +14,270 @@ from msgspec import Meta, Struct
 
 from httpd.openapi import Parameter
 from httpd.problem import problem
-from kernel.auth.token import mint
 from kernel.clock import Clock
 from kernel.errors import BadRequest, Overloaded
 from kernel.vocabulary import OverloadReason
 from services.counters import Counters
-from services.fleet.signing_key import NamedSigningKey
 from services.http import params
 from services.http.request_context import request_context, viewer_country
 from services.http.route import Access, Route, json_response
 from services.playback import eligibility
 from services.playback.edges import EdgeFinder, bucket_of
-from services.playback.eligibility import PlaybackTitle
-from services.playback.pathways import pathway_id
+from services.playback.eligibility import Denial, PlaybackTitle, StartRefusal, deny
+from services.playback.licences import DrmSystem, Licences
+from services.playback.route_schemas import HEARTBEAT_SCHEMA, MOVED_SCHEMA, STARTED_SCHEMA, STOP_SCHEMA
+from services.playback.session import END_SENTENCES, EndReason, MoveSession, Outcome, Result, Session, StartSession
+from services.playback.sessions import PlaybackSessions
 from services.playback.signals import SessionSignals
+from services.playback.start_response import StartedPlayback, TokenSigning, start_response, streams_in_use
 from services.playback.steering import public_origin
-from services.playback.store import PlaybackStore, PositionUpdate, Session
-from services.storage.group_commit import GroupCommit
+from services.playback.viewer import MAX_DEVICE, Viewer, ViewerFinder, owner_of
 
 SWEEP_SECONDS = 60.0
 MAX_POSITION = 7 * 86400
+FORMATS = ("hls", "dash")
+MILLISECONDS = 1e11
+"""A time above it is in milliseconds, as JavaScript's Date.now() has it."""
 
 
 class PlaybackCatalogue(Protocol):
     """The part of the catalogue that playback uses."""
 
     async def playback_title(self, content_id: str, country: str | None) -> PlaybackTitle | None:
-        """A title with its licence in the country (None = unknown); None if there is no such title."""
-
-
-@dataclass(frozen=True)
-class TokenSigning:
-    """How to mint tokens: the key, the region in their path, their lifetime in seconds (None: automatic)."""
-
-    key: NamedSigningKey
-    region: str
-    ttl: float | None
+        """A title as it may be watched in the country (None = unknown) now; None if there is no such title."""
 
 
 class Heartbeat(Struct, rename="camel"):
     """The body of a heartbeat; `currentPosition` in seconds.
 
-    `requests`, `errors` and `stalledSeconds` are what the session experienced at `edge` (its base URL) recently.
+    `at` is when the position was reached by the player's clock: Unix seconds (or milliseconds), seconds since the
+    session's start, or ISO 8601. `requests`, `errors` and `stalledSeconds` are what the session experienced at `edge`
+    (its base URL) recently.
     """
 
     session_id: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+\Z")]
     current_position: Annotated[float, Meta(ge=0, le=MAX_POSITION)]
+    at: Annotated[float, Meta(ge=0, le=1e14)] | Annotated[str, Meta(max_length=40)] | None = None
     edge: Annotated[str, Meta(max_length=300, pattern=r"^[\x21-\x7e]*\Z")] | None = None
     requests: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     errors: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     stalled_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
 
 
-STARTED_SCHEMA: dict[str, object] = {
-    "type": "object",
-    "required": ["streamUrl", "drmLicenseInfo", "sessionId"],
-    "properties": {
-        "streamUrl": {"type": "string", "format": "uri"},
-        "drmLicenseInfo": {"type": "object", "description": '`{"type": "none"}`: the content is clear.'},
-        "sessionId": {"type": "string"},
-        "dashUrl": {"type": ["string", "null"], "format": "uri"},
-        "expiresAt": {"type": "string", "format": "date-time"},
-        "edges": {"type": "array", "items": {"type": "string", "format": "uri"}},
-        "steeringUrl": {"type": "string", "format": "uri"},
-        "wholeUrls": {"type": "object", "description": "Playlist and manifest with absolute URLs, for Shaka."},
-        "title": {"type": "string"},
-        "durationSeconds": {"type": "number"},
-        "attribution": {"type": "string"},
-    },
-}
-HEARTBEAT_SCHEMA: dict[str, object] = {
-    "type": "object",
-    "required": ["sessionId", "currentPosition"],
-    "properties": {"sessionId": {"type": "string"}, "currentPosition": {"type": "number", "minimum": 0}}
-    | {
-        "edge": {"type": "string"},
-        "requests": {"type": "integer"},
-        "errors": {"type": "integer"},
-        "stalledSeconds": {"type": "number"},
-    },
-}
+class Stop(Struct, rename="camel"):
+    """The body of a stop; without `currentPosition` the latest heartbeat's counts."""
+
+    session_id: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+\Z")]
+    current_position: Annotated[float, Meta(ge=0, le=MAX_POSITION)] | None = None
+    at: Annotated[float, Meta(ge=0, le=1e14)] | Annotated[str, Meta(max_length=40)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """The query of a start. `format` is `hls` or `dash`, `max_bitrate` in bit/s; None = not given."""
+
+    content_id: str
+    max_bitrate: int | None
+    format: str
+    drm: DrmSystem | None
+    device: str | None
 
 
 class PlaybackRoutes:
-    """GET /playback/start, POST /playback/heartbeat."""
+    """GET /playback/start, POST /playback/heartbeat, POST /playback/stop."""
 
     def __init__(
         self,
         catalogue: PlaybackCatalogue,
-        store: PlaybackStore,
-        writes: GroupCommit[Session | PositionUpdate],
+        viewers: ViewerFinder,
+        sessions: PlaybackSessions,
+        licences: Licences,
         signing: TokenSigning,
         finder: EdgeFinder,
         clock: Clock,
         counters: Counters,
+        heartbeat_interval: float,
         signals: SessionSignals | None = None,
     ) -> None:
         self._catalogue = catalogue
-        self._store = store
-        self._writes = writes
+        self._viewers = viewers
+        self._sessions = sessions
+        self._licences = licences
         self._signing = signing
         self._finder = finder
-        self._signals = signals
         self._clock = clock
         self._counters = counters
+        self._heartbeat_interval = heartbeat_interval
+        self._signals = signals
 
     def routes(self) -> tuple[Route, ...]:
         """Playback's route table."""
         start = (
             Parameter("contentId", "The title.", required=True),
             Parameter("bitrate", "`auto`, or the maximum bitrate: in kbit/s below 100000, else in bit/s."),
+            Parameter("format", "`hls` (default) or `dash`: what `streamUrl` is."),
+            Parameter("drm", "The player's DRM system: clearkey, widevine, playready, fairplay or none."),
+            Parameter("device", "The device's id or name; a device holds one stream at a time."),
             Parameter("country", "Use this country instead of the viewer's own (API key only)."),
         )
         return (
+            # Open to everybody, so that a viewer without a log-in reads that they need one.
             Route(
-                "GET", "/playback/start", self.start, Access.VIEWER, "Start a session and get the title's URLs",
-                start, response=STARTED_SCHEMA, errors=(404, 409, 451, 503),
+                "GET", "/playback/start", self.start, Access.ANYBODY, "Start a session and get the title's URLs",
+                start, response=STARTED_SCHEMA, errors=(401, 403, 404, 409, 410, 451, 503),
             ),
             Route(
                 "POST", "/playback/heartbeat", self.heartbeat, Access.VIEWER, "Report a session's position",
-                body=HEARTBEAT_SCHEMA, response={"type": "object"}, errors=(403, 404),
+                body=HEARTBEAT_SCHEMA, response=MOVED_SCHEMA, errors=(403, 404, 409, 503),
+            ),
+            Route(
+                "POST", "/playback/stop", self.stop, Access.VIEWER, "End a session and free its stream",
+                body=STOP_SCHEMA, response=MOVED_SCHEMA, errors=(403, 404, 503),
             ),
         )  # fmt: skip
 
     async def start(self, request: web.Request) -> web.Response:
-        """Check the licence, store the session durably, and respond with URLs that contain its token."""
-        content_id = params.content_id(params.required(request, "contentId"))
-        try:
-            most = eligibility.parse_bitrate(params.text(request, "bitrate"))
-        except ValueError as error:
-            raise BadRequest(400, "bitrate", f"query parameter `bitrate` {error}") from None
+        """Check the viewer's rights, take a slot durably, and respond with URLs that contain the session's token."""
+        asked = read_start(request)
         country = viewer_country(request)
-        title = await self._catalogue.playback_title(content_id, country)
-        denial = eligibility.denial_for(title, country)
-        self._counters.starts.labels(denial.reason if denial else "started").inc()
-        if denial or title is None:
-            return problem(denial.status, denial.reason, denial.detail) if denial else problem(404, "title-unknown", "")
-        session = self._new_session(request, content_id, title)
-        edges = await self._finder.find_edges(content_id, country, bucket_of(session.session_id))
+        viewer = await self._viewers.find(request_context(request).caller, asked.device)
+        if viewer is None:
+            return self._refuse(deny(StartRefusal.LOG_IN))
+        title = await self._catalogue.playback_title(asked.content_id, country)
+        denial = eligibility.start_denial(title, viewer, country)
+        if denial is not None or title is None:
+            return self._refuse(denial or deny(StartRefusal.TITLE_UNKNOWN))
+        if asked.format == "dash" and eligibility.playlist_path(title, "dash", None) is None:
+            return self._refuse(deny(StartRefusal.FORMAT))
+        session = self._new_session(asked.content_id, title, viewer)
+        edges = await self._finder.find_edges(asked.content_id, country, bucket_of(session.session_id))
         if not edges.pathways:
             raise Overloaded(OverloadReason.NO_EDGE)
-        await self._writes.commit(session)
-        started = self._start_response(session, title, most, country, [one.base for one in edges.pathways])
-        return json_response(started | self._steering_urls(started, public_origin(request)))
+        drm = await self._licences.info(title, session, asked.drm)
+        resume = await self._resume_position(viewer, asked.content_id)
+        outcome = await self._sessions.change(StartSession(session, viewer.plan.streams), country)
+        if outcome.result is Result.NO_SLOT:
+            return self._refuse_stream(outcome.in_use, viewer.plan.streams or 0)
+        self._counters.starts.labels("started").inc()
+        bases = [one.base for one in edges.pathways]
+        started = StartedPlayback(session, title, viewer, country, bases, asked.max_bitrate, asked.format, drm, resume)
+        return json_response(start_response(started, self._signing, public_origin(request), self._heartbeat_interval))
 
-    def _new_session(self, request: web.Request, content_id: str, title: PlaybackTitle) -> Session:
+    def _new_session(self, content_id: str, title: PlaybackTitle, viewer: Viewer) -> Session:
         now = self._clock.wall()
-        caller = request_context(request).caller
-        expires = now + eligibility.token_lifetime(title, self._signing.ttl)
-        return Session(token_urlsafe(16), content_id, caller.guest or "", now, expires)
-
-    def _start_response(
-        self, session: Session, title: PlaybackTitle, most: int | None, country: str | None, edges: Sequence[str]
-    ) -> dict[str, Any]:
-        signing = self._signing
-        scope = f"/cdn/{signing.region}/{session.content_id}/"
-        token = mint(
-            signing.key.key,
-            signing.key.kid,
-            path=scope,
-            now=session.started,
-            ttl=session.expires - session.started,
-            session=session.session_id,
-            country=country,
-            tier=None,
-            network=None,
+        return Session(
+            session_id=token_urlsafe(16),
+            content_id=content_id,
+            account_id=viewer.account_id,
+            profile_id=viewer.profile_id,
+            device_id=viewer.device_id,
+            device_name=viewer.device_name,
+            tier=eligibility.token_tier(title, viewer.plan.tier),
+            plan_tier=viewer.plan.tier,
+            started=now,
+            expires=now + eligibility.token_lifetime(title, self._signing.ttl),
+            seen=now,
+            duration=title.duration,
+            consent=viewer.consent,
         )
-        bases = [f"{edge}/t/{token}{scope}" for edge in edges]
-        tier = eligibility.tier_for(title, most)
-        hls, dash = (
-            eligibility.playlist_path(title, "hls", tier) or "master.m3u8",
-            eligibility.playlist_path(title, "dash", tier),
-        )
-        return {
-            "streamUrl": bases[0] + hls,
-            "drmLicenseInfo": {"type": "none", "detail": "The content is clear: no licence is needed."},
-            "sessionId": session.session_id,
-            "dashUrl": bases[0] + dash if dash else None,
-            "expiresAt": datetime.fromtimestamp(session.expires, UTC).isoformat(timespec="seconds"),
-            "edges": [base + hls for base in bases],
-            "title": title.title,
-            "contentId": session.content_id,
-            "durationSeconds": title.duration,
-            "attribution": title.attribution,
-        }
 
-    def _steering_urls(self, started: Mapping[str, Any], origin: str) -> dict[str, object]:
-        """The steering URL, and the playlist and manifest for players that need absolute URLs (Shaka)."""
+    async def _resume_position(self, viewer: Viewer, content_id: str) -> float:
+        """Where the viewer left off, in seconds; 0 for a film they have watched to its end."""
+        if not viewer.profile_id:
+            return 0.0
+        found = await self._sessions.store.position(viewer.profile_id, content_id)
+        if found is None or eligibility.is_finished(found.position, found.duration):
+            return 0.0
+        return found.position
 
-        def whole(url: str | None) -> str | None:
-            if url is None:
-                return None
-            base, _, rest = url.partition("/t/")
-            return f"{origin}/whole/t/{rest}?session={started['sessionId']}&at={pathway_id(base)}"
+    def _refuse(self, denial: Denial) -> web.Response:
+        self._counters.starts.labels(denial.reason.value).inc()
+        headers = {"WWW-Authenticate": "Bearer"} if denial.status == 401 else None
+        return problem(denial.status, denial.reason.value, denial.detail, headers=headers)
 
-        return {
-            "steeringUrl": f"{origin}/steering/{started['contentId']}?session={started['sessionId']}",
-            "wholeUrls": {"hls": whole(started["streamUrl"]), "dash": whole(started["dashUrl"])},
-        }
+    def _refuse_stream(self, in_use: Sequence[Session], streams: int) -> web.Response:
+        reason = StartRefusal.TOO_MANY_STREAMS
+        self._counters.starts.labels(reason.value).inc()
+        names = ", ".join(one.device_name for one in in_use)
+        detail = f"Your plan plays on {streams} screen{'s' if streams != 1 else ''} at once. In use: {names or 'none'}."
+        status = eligibility.START_REFUSAL_STATUS[reason]
+        return problem(status, reason.value, detail, devices=streams_in_use(in_use))
 
     async def heartbeat(self, request: web.Request) -> web.Response:
         """Store a session's position; responds once it is durable."""
         beat = await params.body(request, Heartbeat)
         if beat.edge is not None and not _is_url(beat.edge):
             raise BadRequest(400, "body-field", "field `edge`: must be a base URL or HOST:PORT")
-        caller = request_context(request).caller
-        session = await self._store.get(beat.session_id)
-        now = self._clock.wall()
-        if session is None or session.expires < now or not (caller.operator or caller.guest == session.viewer):
-            raise BadRequest(404, "session-unknown", "there is no such session, or it has expired: start a new one")
-        if beat.edge is not None and self._signals is not None:
+        outcome = await self._move(request, beat.session_id, beat.current_position, beat.at)
+        if beat.edge is not None and self._signals is not None and outcome.result is Result.DONE:
+            address = request_context(request).address
             self._signals.record_signal(
-                session.session_id,
-                beat.edge,
-                beat.requests,
-                beat.errors,
-                beat.stalled_seconds,
-                request_context(request).address,
+                beat.session_id, beat.edge, beat.requests, beat.errors, beat.stalled_seconds, address
             )
-        await self._writes.commit(PositionUpdate(session.session_id, beat.current_position, now))
-        return json_response({"sessionId": session.session_id, "currentPosition": beat.current_position})
+        return _moved_response(outcome)
+
+    async def stop(self, request: web.Request) -> web.Response:
+        """End a session at a position; its slot is free on return."""
+        stop = await params.body(request, Stop)
+        return _moved_response(await self._move(request, stop.session_id, stop.current_position, stop.at, stop=True))
+
+    async def _move(
+        self,
+        request: web.Request,
+        session_id: str,
+        position: float | None,
+        at: float | str | None,
+        *,
+        stop: bool = False,
+    ) -> Outcome:
+        context = request_context(request)
+        change = MoveSession(
+            session_id, owner_of(context.caller), position, self._clock.wall(), parse_player_time(at), stop
+        )
+        return await self._sessions.change(change, context.country)
+
+
+def read_start(request: web.Request) -> StartRequest:
+    """Parse the query of a start. Raises BadRequest naming the parameter."""
+    content_id = params.content_id(params.required(request, "contentId"))
+    try:
+        max_bitrate = eligibility.parse_bitrate(params.text(request, "bitrate"))
+    except ValueError as error:
+        raise BadRequest(400, "bitrate", f"query parameter `bitrate` {error}") from None
+    form = params.text(request, "format") or "hls"
+    if form not in FORMATS:
+        raise BadRequest(400, "parameter-value", "query parameter `format` must be hls or dash")
+    drm = params.text(request, "drm")
+    if drm is not None and drm not in tuple(DrmSystem):
+        raise BadRequest(400, "parameter-value", f"query parameter `drm` must be one of {', '.join(DrmSystem)}")
+    device = params.text(request, "device") or None
+    if device is not None and (len(device) > MAX_DEVICE or not device.isprintable()):
+        raise BadRequest(
+            400, "parameter-value", f"query parameter `device` must be 1 to {MAX_DEVICE} printable characters"
+        )
+    return StartRequest(content_id, max_bitrate, form, DrmSystem(drm) if drm else None, device)
+
+
+def parse_player_time(at: float | str | None) -> float | None:
+    """The player's time of a position in seconds. Raises BadRequest."""
+    if isinstance(at, str):
+        try:
+            moment = datetime.fromisoformat(at)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            raise BadRequest(400, "body-field", "field `at`: must be Unix seconds or a time in ISO 8601") from None
+    return at / 1000 if at is not None and at > MILLISECONDS else at
+
+
+def _moved_response(outcome: Outcome) -> web.Response:
+    session = outcome.session
+    if outcome.result is Result.UNKNOWN or session is None:
+        raise BadRequest(404, "session-unknown", "there is no such session, or it has expired: start a new one")
+    if outcome.result is Result.ENDED:
+        reason = session.ended or EndReason.STOPPED
+        return problem(409, "session-ended", END_SENTENCES[reason], ended=reason.value)
+    body: dict[str, Any] = {"sessionId": session.session_id, "currentPosition": session.position}
+    return json_response(body)
 
 
 def _is_url(url: str) -> bool:

@@ -28,7 +28,7 @@ from services.http.request_context import request_context
 from services.http.route import Access, Route
 from services.playback import pathways
 from services.playback.edges import BUCKETS, EdgeChoice, EdgeFinder, bucket_of
-from services.playback.eligibility import Denial, PlaybackTitle, denial_for
+from services.playback.eligibility import Denial, PlaybackTitle, licence_denial
 
 MAX_MANIFEST_BYTES = 1 << 20
 MANIFEST_TIMEOUT = 3.0
@@ -108,7 +108,7 @@ class SteeringRoutes:
     async def _licensed_edges(self, request: web.Request, content_id: str) -> EdgeChoice | Denial:
         """The edges for the viewer; a Denial if they may not play the title. Raises BadRequest, Overloaded."""
         country = request_context(request).country
-        denial = denial_for(await self._catalogue.playback_title(content_id, country), country)
+        denial = licence_denial(await self._catalogue.playback_title(content_id, country), country)
         return denial or await self._finder.find_edges(content_id, country, self._bucket(request))
 
     def _steering_response(self, request: web.Request, content_id: str, edges: EdgeChoice) -> web.Response:

@@ -9,6 +9,8 @@ from kernel.errors import BadSettings
 from kernel.settings.table import PATH, TEXT, setting
 from system.database.engine import DatabaseAddress, read_address
 
+MAX_PASSWORD = 1_000
+
 
 class StorageSettings(Protocol):
     """What the settings of every program or command with a database hold."""
@@ -46,3 +48,16 @@ def locate_database(settings: StorageSettings, service: str) -> DatabaseAddress:
     if settings.database is not None and "://" not in settings.database:
         raise BadSettings("database", "is a postgresql:// URL; SQLite files are in the folder that `data` names")
     return read_address(settings.database, settings.data / f"{service}.sqlite3", settings.database_password_file)
+
+
+def read_password(setting: str, path: Path | None) -> str | None:
+    """The password in a file; None without one. Raises BadSettings naming the setting."""
+    if path is None:
+        return None
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(setting, f"{path} cannot be read: {error}") from None
+    if not text or len(text) > MAX_PASSWORD:
+        raise BadSettings(setting, f"{path} must hold one password")
+    return text

@@ -63,6 +63,13 @@ class PersonalData(Protocol):
         """Delete everything about the person; may be called again. Raises StorageFailed."""
 
 
+class Playing(Protocol):
+    """The part of playback that follows an account."""
+
+    async def end_playback(self, account_id: str, device_id: str | None = None) -> None:
+        """End what an account, or one of its devices, plays now. Raises StorageFailed, Overloaded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """What a log-in hands out; `expires` of the access token in Unix seconds."""
@@ -104,6 +111,7 @@ class UserService:
         policy: UserPolicy,
         personal_data: Sequence[PersonalData] = (),
         send_reset: Callable[[str, str], object] | None = None,
+        playing: Playing | None = None,
     ) -> None:
         self.store = store
         self._passwords = passwords
@@ -112,6 +120,8 @@ class UserService:
         self._policy = policy
         self._personal_data = personal_data
         self._send_reset = send_reset
+        self.playing = playing
+        """Set once playback is built, which needs the accounts first."""
         self._revoked: dict[str, float] = {}
         self._revocation = 0
         self._profiles: TTLCache[str, tuple[str, ...]] = TTLCache(MAX_CHANGED, ACCESS_SECONDS, clock.mono)
@@ -309,6 +319,8 @@ class UserService:
         """Forget a device and end its log-ins. Returns False if the account has no such device."""
         done = await self.store.delete_device(account_id, device_id, self._clock.wall())
         await self._read_revocations()
+        if done and self.playing is not None:
+            await self.playing.end_playback(account_id, device_id)
         return done
 
     async def disable_account(self, account_id: str, *, disabled: bool) -> None:
@@ -316,6 +328,8 @@ class UserService:
         if not await self.store.disable_account(account_id, self._clock.wall(), disabled=disabled):
             raise BadRequest(404, "account-unknown", "There is no such account.")
         await self._read_revocations()
+        if disabled and self.playing is not None:
+            await self.playing.end_playback(account_id)
 
     async def get_account(self, account_id: str) -> Account:
         """An account. Raises BadRequest (404)."""

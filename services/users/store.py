@@ -139,12 +139,16 @@ class UserStore:
     async def get_account(self, account_id: str) -> Account | None:
         """One account."""
         async with self._database.read() as connection:
-            row = (
-                (await connection.execute(select(accounts).where(accounts.c.account_id == account_id)))
-                .mappings()
-                .first()
-            )
+            found = await connection.execute(select(accounts).where(accounts.c.account_id == account_id))
+            row = found.mappings().first()
         return None if row is None else self._account(row)
+
+    async def list_plans(self, account_ids: Sequence[str]) -> dict[str, Plan]:
+        """The plans of these accounts; disabled and unknown ones are absent."""
+        columns = (accounts.c.account_id, accounts.c.tier, accounts.c.streams, accounts.c.plan_countries)
+        query = select(*columns).where(accounts.c.account_id.in_(account_ids), accounts.c.disabled == 0)
+        async with self._database.read() as connection:
+            return {row[0]: _plan(row[1], row[2], row[3]) for row in await connection.execute(query)}
 
     async def set_password(self, account_id: str, password_hash: str, now: float, keep_family: str = "") -> bool:
         """Replace the password and end all log-ins but `keep_family`. Returns False if there is no such account."""
@@ -397,12 +401,11 @@ class UserStore:
         return changed
 
     def _account(self, row: Any) -> Account:
-        countries = row["plan_countries"]
         return Account(
             row["account_id"],
             self._open(row["email"], f"accounts.email.{row['account_id']}"),
             row["country"],
-            Plan(Tier(row["tier"]), row["streams"], None if countries is None else tuple(json.loads(countries))),
+            _plan(row["tier"], row["streams"], row["plan_countries"]),
             row["created"],
             bool(row["disabled"]),
         )
@@ -459,6 +462,10 @@ def _token_row(
         "expires": expires,
         "used": None,
     }
+
+
+def _plan(tier: str, streams: int, countries: str | None) -> Plan:
+    return Plan(Tier(tier), streams, None if countries is None else tuple(json.loads(countries)))
 
 
 def _plan_columns(plan: Plan) -> dict[str, Any]:

@@ -18,7 +18,7 @@ FILM = Title(
 
 def test_playback_sees_a_film_with_its_licence_in_the_country():
     here, away = as_playback_title(FILM, "DE", NOW), as_playback_title(FILM, "FR", NOW)
-    assert (here.licensed, away.licensed) == (True, False)
+    assert (here.availability, away.availability) == ("available", "not-in-your-country")
     assert (here.published, here.duration, here.renditions, here.streams) == (
         True,
         9.0,

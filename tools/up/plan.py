@@ -230,6 +230,7 @@ def _services(plan: Plan) -> PlannedProgram:
         *("services", "--listen", f"127.0.0.1:{addresses.port}", "--data", str(plan.state / "services")),
         *("--origin", addresses.origin, *_joins(plan, "services"), "--edges", ",".join(addresses.edges)),
         *("--region", REGION, "--signing-key", str(plan.key), "--kid", KID, "--insecure-dev", "on"),
+        *("--guest-tier", "uhd", "--guest-streams", "4"),
         *_geo(plan),
         *_drain(plan),
     )

@@ -53,11 +53,15 @@ WHAT_CANNOT_PLAY_SAYS_WHY = [
     ("contentId=", 400, "parameter-missing"),
     ("contentId=..%2Fx", 400, "content-id"),
     ("contentId=nobody", 404, "title-unknown"),
-    ("contentId=away", 451, "country"),
-    ("contentId=film&country=FR", 451, "country"),
+    ("contentId=away", 451, "not-in-your-country"),
+    ("contentId=film&country=FR", 451, "not-in-your-country"),
     ("contentId=film&bitrate=fast", 400, "bitrate"),
     ("contentId=film&bitrate=0", 400, "bitrate"),
     ("contentId=film&contentId=film", 400, "parameter-repeated"),
+    ("contentId=film&format=smooth", 400, "parameter-value"),
+    ("contentId=film&drm=rot13", 400, "parameter-value"),
+    ("contentId=film&device=" + "x" * 101, 400, "parameter-value"),
+    ("contentId=film&device=a%0Ab", 400, "parameter-value"),
 ]
 
 
@@ -92,7 +96,7 @@ async def test_heartbeats_keep_the_position_of_a_session(place, clock):
 
 async def test_another_guest_cannot_move_a_session(start, origin, until):
     origin.publish("film")
-    place = await start(origin=origin.url, edges=EDGES, insecure_dev="off")
+    place = await start(origin=origin.url, edges=EDGES, insecure_dev="off", guest_tier="hd")
     await place.client.get("/")
     await until(lambda: _playable(place))
     _, started = await place.get("/playback/start?contentId=film")
