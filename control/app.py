@@ -19,7 +19,7 @@ from control import server
 from control.api.application import make_app
 from control.audit.key_file import open_keyring
 from control.commands import ControlService
-from control.db.database import Database, database_of
+from control.db.database import open_database
 from control.db.store import Store
 from control.mtls_setup import open_trust
 from control.routing.probes import Prober
@@ -37,6 +37,7 @@ from kernel.settings.door_settings import limits_of
 from kernel.settings.table import Address
 from kernel.signals import install_signals
 from system.clock import SystemClock
+from system.database.engine import Engine, read_address
 from system.private_files import private_folder, tighten
 from system.server_tls import tls_context
 
@@ -70,7 +71,8 @@ async def running(settings: ControlSettings, clock: Clock | None = None) -> Asyn
 
 @asynccontextmanager
 async def _running(settings: ControlSettings, clock: Clock) -> AsyncIterator[Running]:
-    database = database_of(settings.database, settings.data, settings.database_password_file)
+    default = settings.data / "control.sqlite3"
+    database = open_database(read_address(settings.database, default, settings.database_password_file))
     with _exclusive_data(settings, database):
         api_key = read_or_make(settings.api_key_file or settings.data / "api-key")
         keyring = open_keyring(settings.audit_key_file or settings.data / "audit-key")
@@ -179,7 +181,7 @@ async def _put_keys_from(plane: ControlService, path: Path) -> None:
 
 
 @contextmanager
-def _exclusive_data(settings: ControlSettings, database: Database) -> Iterator[None]:
+def _exclusive_data(settings: ControlSettings, database: Engine) -> Iterator[None]:
     """Lock an SQLite file: two controls on one file would miss each other's changes."""
     name, file = ("data", settings.data / "lock")
     if database.listen is None and settings.database:

@@ -12,6 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
+from system.database.engine import DatabaseAddress
+
 PASSWORD = "a password: of the/tests@all"
 NOBODY = 65_534
 """The server refuses to run as root."""
@@ -39,8 +41,13 @@ def find_programs() -> Path | None:
     return Path(found).parent if found and shutil.which("pg_ctl", path=str(Path(found).parent)) else None
 
 
+def address_of(url: str) -> DatabaseAddress:
+    """The address of a database on the tests' server, with the password."""
+    return DatabaseAddress(url=url, password=PASSWORD)
+
+
 class Server:
-    """A running server; use as a context. `url(name)` is for `control.db.database.postgresql`, with PASSWORD."""
+    """A running server; use as a context. `url(name)` is without PASSWORD; `address_of` gives both."""
 
     def __init__(self, programs: Path) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="matinee-pg-"))

@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from control.db.database import Database
 from kernel.errors import StorageFailed
+from system.database.engine import Engine
 
 POLL_EVERY = 1.0
 """Seconds; a notification may be lost with its connection."""
@@ -17,7 +17,7 @@ POLL_EVERY = 1.0
 class ChangeListener:
     """Calls `refresh` whenever something may have changed. Run `run` as one task; it ends if there are no replicas."""
 
-    def __init__(self, database: Database, replica: str, refresh: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, database: Engine, replica: str, refresh: Callable[[], Awaitable[object]]) -> None:
         self._database = database
         self._replica = replica
         self._refresh = refresh

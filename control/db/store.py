@@ -25,15 +25,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from control.audit.chain import NO_KEY, Keyring
 from control.audit.entry import Action, Author
 from control.db.change_listener import ChangeListener
-from control.db.database import CHANNEL, Database, sqlite
+from control.db.database import CHANNEL, MIGRATIONS, open_database
 from control.db.desired_table import StoredState, delete_old, delete_removals, read_state
-from control.db.migrate import migrate
 from control.db.queued_change import QueuedChange
 from control.db.schema import facts, revisions
 from control.db.transaction import Committed, Cursor, Tx, Work, WriteGroup, increment_heads, lock_changes
 from control.desired.resources import Change, Desired
 from kernel.errors import Overloaded, StorageFailed
 from kernel.vocabulary import OverloadReason
+from system.database.engine import DatabaseAddress, Engine
+from system.database.migrations import migrate
 
 __all__ = ["Author", "Committed", "Cursor", "Store", "Tx"]
 
@@ -51,7 +52,7 @@ log = structlog.get_logger("control")
 class Store:
     """The store of one control process. Call `open`, then run `run` as one task until `close`."""
 
-    def __init__(self, database: Database, replica: str = "", keyring: Keyring = NO_KEY) -> None:
+    def __init__(self, database: Engine, replica: str = "", keyring: Keyring = NO_KEY) -> None:
         self.replica = replica or uuid4().hex
         self.keyring = keyring
         self.database = database
@@ -63,28 +64,28 @@ class Store:
         self._callbacks: dict[str, list[Callable[[], object]]] = {}
 
     @classmethod
-    async def open(cls, place: Path | Database, replica: str = "", keyring: Keyring = NO_KEY) -> Store:
+    async def open(cls, database: Path | Engine, replica: str = "", keyring: Keyring = NO_KEY) -> Store:
         """Open or create the database and migrate its tables; `keyring` seals its audit log.
 
         Raises StorageFailed naming it.
         """
-        if isinstance(place, Path):
-            place = sqlite(place)
-        store = cls(place, replica, keyring)
+        if isinstance(database, Path):
+            database = open_database(DatabaseAddress(database))
+        store = cls(database, replica, keyring)
         failures: tuple[type[Exception], ...] = (StorageFailed, *store._failures)
         try:
-            if place.listen is None:
-                Path(place.name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if database.listen is None:
+                Path(database.name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             async with asyncio.timeout(TRANSACTION_SECONDS):
-                async with place.writing.begin() as connection:
-                    await migrate(connection)
+                async with database.writing.begin() as connection:
+                    await migrate(connection, MIGRATIONS)
                     await lock_changes(connection)
                     await delete_removals(connection)
-                async with place.reading.begin() as connection:
+                async with database.reading.begin() as connection:
                     store._state = await read_state(connection)
         except failures as error:
-            await place.engine.dispose()
-            raise StorageFailed(f"{place.name}: {place.cause(error)}") from None
+            await database.engine.dispose()
+            raise StorageFailed(f"{database.name}: {database.cause(error)}") from None
         return store
 
     @property

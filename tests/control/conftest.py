@@ -14,13 +14,14 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from control.api.application import make_app
 from control.commands import ControlService
-from control.db.database import Database, postgresql, sqlite
+from control.db.database import open_database
 from control.db.store import Store
 from control.settings import ControlSettings
 from control.trust.api_keys import ApiKeys
 from kernel.settings.table import resolve
+from system.database.engine import DatabaseAddress, Engine
 from tests.doubles.clock import FakeClock
-from tests.postgresql import PASSWORD, Server
+from tests.postgresql import PASSWORD, Server, address_of
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ async def postgresql_url(postgresql_server: Server) -> str:
     try:
         if not await administrator.fetchval("SELECT 1 FROM pg_database WHERE datname = 'made'"):
             await administrator.execute("CREATE DATABASE made")
-            store = await Store.open(postgresql(postgresql_server.url("made"), PASSWORD))
+            store = await Store.open(open_database(address_of(postgresql_server.url("made"))))
             await store.dispose()
         name = f"test_{next(_NUMBERS)}"
         await administrator.execute(f"CREATE DATABASE {name} TEMPLATE made STRATEGY file_copy")
@@ -68,15 +69,15 @@ def database_setting(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def make_database(database_setting: str) -> Callable[[], Database]:
+def make_database(database_setting: str) -> Callable[[], Engine]:
     """Another way into the test's database."""
     if "://" in database_setting:
-        return lambda: postgresql(database_setting, PASSWORD)
-    return lambda: sqlite(Path(database_setting))
+        return lambda: open_database(address_of(database_setting))
+    return lambda: open_database(DatabaseAddress(Path(database_setting)))
 
 
 @pytest.fixture
-def open_store(make_database: Callable[[], Database]) -> Callable:
+def open_store(make_database: Callable[[], Engine]) -> Callable:
     @asynccontextmanager
     async def opened(replica: str = "") -> AsyncIterator[Store]:
         store = await Store.open(make_database(), replica)

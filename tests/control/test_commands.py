@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from control.commands import DELETE_EVERY, MAX_TITLES, ControlService
-from control.db.database import postgresql
+from control.db.database import open_database
 from control.db.store import Cursor, Store
 from control.desired import changes
 from control.fleet.edge_table import LEASE_SECONDS
@@ -16,7 +16,7 @@ from kernel.auth.signing_keys import generate_ed25519_pem, public_jwks
 from kernel.documents import BadDocument
 from kernel.errors import StorageFailed
 from kernel.fleet.messages import Hello
-from tests.postgresql import PASSWORD
+from tests.postgresql import address_of
 
 
 async def test_a_change_is_on_record_with_its_author_and_reason(open_plane, clock) -> None:
@@ -79,7 +79,7 @@ async def test_revocations_that_ended_are_forgotten_by_and_by(open_plane, clock,
 
 
 async def test_any_replica_tells_of_all_edges(clock, postgresql_url) -> None:
-    one, two = [await Store.open(postgresql(postgresql_url, PASSWORD), name) for name in ("one", "two")]
+    one, two = [await Store.open(open_database(address_of(postgresql_url)), name) for name in ("one", "two")]
     here, there = ControlService(one, clock), ControlService(two, clock)
     await here.load_edges()
     edge = Edge(Hello("e1", region="eu", pop="fra"), clock.wall(), connected=True, acked={"rules": 3})

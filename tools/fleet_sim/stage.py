@@ -18,13 +18,14 @@ from typing import Any
 import aiohttp
 
 from control.audit.key_file import open_keyring
-from control.db.database import database_of
+from control.db.database import open_database
 from control.db.store import Author, Store, Tx
 from control.desired import changes
 from control.fleet.nodes import enrol
 from control.trust.authority import Authority
 from kernel.errors import MatineeError
 from system.clock import SystemClock
+from system.database.engine import read_address
 from tools.bench.processes import cpu_seconds
 from tools.fleet_sim.agent import AgentEvent
 from tools.fleet_sim.crowd import CrowdPlan, make_certificate_request
@@ -264,7 +265,8 @@ async def _enrolled(folder: Path, fleet: SimulatedFleet) -> tuple[list[dict[str,
 
     titles = {f"title-{n}": {"allow": ["DE", "FR", "US"]} for n in range(fleet.titles)}
     control = folder / "control"
-    store = await Store.open(database_of(fleet.database, control), keyring=open_keyring(control / "audit-key"))
+    address = read_address(fleet.database, control / "control.sqlite3")
+    store = await Store.open(open_database(address), keyring=open_keyring(control / "audit-key"))
     author = Author("simulation", now, "the fleet is made")
     try:
         async with asyncio.TaskGroup() as tasks:

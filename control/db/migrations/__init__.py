@@ -1,1 +1,1 @@
-"""The history of control's tables, run by `control.db.migrate`."""
+"""The history of control's tables, run by `system.database.migrations`."""

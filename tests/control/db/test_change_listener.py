@@ -8,18 +8,20 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import asyncpg
 import pytest
+from sqlalchemy import event
 
-import control.db.database
 from control.db.change_listener import ChangeListener
-from control.db.database import CHANNEL, postgresql, sqlite
+from control.db.database import CHANNEL, open_database
 from control.db.store import Author, Committed, Cursor, Store
 from control.desired import changes
 from kernel.errors import StorageFailed
 from kernel.fleet.messages import RULES
-from tests.postgresql import PASSWORD
+from system.database.engine import DatabaseAddress
+from tests.postgresql import PASSWORD, address_of
 
 ME = Author("tester", 1_800_000_000.0)
 
@@ -33,8 +35,9 @@ def replica(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable:
     monkeypatch.setattr("control.db.change_listener.POLL_EVERY", 0.05)
 
     @asynccontextmanager
-    async def opened(name: str) -> AsyncIterator[Store]:
-        store = await Store.open(postgresql(postgresql_url, PASSWORD), name)
+    async def opened(name: str, *, notifies: bool = True) -> AsyncIterator[Store]:
+        database = open_database(address_of(postgresql_url))
+        store = await Store.open(database if notifies else replace(database, listen=None), name)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(store.run())
             yield store
@@ -109,14 +112,10 @@ async def test_callbacks_hear_of_what_others_change_at_once(replica, monkeypatch
         assert number >= 3
 
 
-async def test_what_is_not_told_is_seen_by_looking(replica, until, monkeypatch) -> None:
+async def test_poll_finds_what_was_not_notified(replica, until, monkeypatch) -> None:
     monkeypatch.setattr("control.db.change_listener.POLL_EVERY", 0.02)
 
-    async def nothing(*_: object) -> None:
-        return None
-
-    async with replica("one") as one, replica("two") as two:
-        monkeypatch.setattr(one, "_notify", nothing)
+    async with replica("one", notifies=False) as one, replica("two") as two:
         await one.commit(title("a"), ME)
         await until(lambda: same(one, two))
 
@@ -167,10 +166,16 @@ async def test_while_the_database_is_away_all_is_held_and_changes_are_refused(re
         await until(lambda: list(changes.title_ids(two.desired)) == ["a", "c"])
 
 
-async def test_a_replica_that_hangs_in_a_transaction_does_not_stop_the_others(replica, monkeypatch) -> None:
-    monkeypatch.setitem(control.db.database._SERVER, "lock_timeout", "200ms")
-    monkeypatch.setitem(control.db.database._SERVER, "idle_in_transaction_session_timeout", "400ms")
+def set_local(setting: str) -> Callable:
+    return lambda connection: connection.exec_driver_sql(f"SET LOCAL {setting}")
+
+
+async def test_a_hung_transaction_is_ended_by_the_server(replica) -> None:
     async with replica("one") as one, replica("two") as two:
+        # On a loaded machine any transaction may idle for as long, so only the one that hangs has the short bound.
+        hanging_engine, waiting_engine = (store.database.engine.sync_engine for store in (one, two))
+        event.listen(hanging_engine, "begin", bound_idle := set_local("idle_in_transaction_session_timeout = '400ms'"))
+        event.listen(waiting_engine, "begin", set_local("lock_timeout = '200ms'"))
         inside, go_on = asyncio.Event(), asyncio.Event()
 
         async def hangs(tx) -> None:
@@ -189,6 +194,7 @@ async def test_a_replica_that_hangs_in_a_transaction_does_not_stop_the_others(re
         go_on.set()
         with pytest.raises(StorageFailed):
             await hanging
+        event.remove(hanging_engine, "begin", bound_idle)
         assert (await one.commit(title("b"), ME)).revision == done.revision + 1
 
 
@@ -196,11 +202,12 @@ KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from control.desired import changes
-from control.db.database import database_of
+from control.db.database import open_database
 from control.db.store import Author, Cursor, Store
 from control.db.queued_change import QueuedChange
+from system.database.engine import read_address
 async def main():
-    store = await Store.open(database_of(sys.argv[1], Path(".")))
+    store = await Store.open(open_database(read_address(sys.argv[1], Path("."))))
     writer = asyncio.create_task(store.run())
     QueuedChange.resolve = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     put = lambda desired: changes.put_titles(desired, {"a": {}})
@@ -229,7 +236,7 @@ async def test_a_listener_that_is_lost_is_made_anew(postgresql_url, until, monke
     async def refresh() -> None:
         refreshed.append(1)
 
-    database = postgresql(postgresql_url, PASSWORD)
+    database = open_database(address_of(postgresql_url))
     other = await asyncpg.connect(postgresql_url, password=PASSWORD)
     monkeypatch.setattr("control.db.change_listener.POLL_EVERY", 0.05)
     follower = ChangeListener(database, "me", refresh)
@@ -250,7 +257,7 @@ async def test_a_listener_that_is_lost_is_made_anew(postgresql_url, until, monke
 
 
 async def test_over_a_file_there_is_nobody_to_follow(tmp_path) -> None:
-    database = sqlite(tmp_path / "c.sqlite3")
+    database = open_database(DatabaseAddress(tmp_path / "c.sqlite3"))
     await ChangeListener(database, "me", lambda: asyncio.sleep(0)).run()
     await database.engine.dispose()
 

@@ -1,96 +1,86 @@
-"""Which database a setting names, and how it is spoken to."""
+"""Migrate a database of any earlier release; leave one of a later release alone."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import asyncio
+from dataclasses import replace
 
 import pytest
-from sqlalchemy import event, text
-from sqlalchemy.exc import OperationalError
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
 
-from control.db.database import database_of, postgresql, sqlite
-from kernel.errors import BadSettings
-from tests.postgresql import PASSWORD
-
-
-def test_without_a_setting_it_is_a_file_of_the_data_folder(tmp_path: Path) -> None:
-    assert database_of(None, tmp_path).name == str(tmp_path / "control.sqlite3")
-    assert database_of("other.sqlite3", tmp_path).name == "other.sqlite3"
-    assert database_of(None, tmp_path).listen is None
+from control.db.database import MIGRATIONS
+from control.db.schema import metadata
+from control.db.store import Store
+from kernel.errors import StorageFailed
+from system.database.migrations import migrate
 
 
-def test_a_server_is_named_without_who_calls_it(tmp_path: Path) -> None:
-    found = database_of("postgresql://control@db.example:5433/fleet?sslmode=verify-full", tmp_path)
-    assert found.name == "postgresql://db.example:5433/fleet"
-    assert found.listen is not None
+async def test_migrations_make_the_tables_of_the_schema(make_database) -> None:
+    database = make_database()
+    async with database.writing.begin() as connection:
+        await migrate(connection, MIGRATIONS)
+        await migrate(connection, MIGRATIONS)  # and again changes nothing
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync, opts={"compare_type": True}), metadata)
+        )
+    assert not differences
+    await database.engine.dispose()
 
 
-@pytest.mark.parametrize(
-    ("setting", "told"),
-    [
-        ("mysql://host/name", "mysql:// is not known"),
-        ("postgresql://me:secret@host/name", "holds a password"),
-        ("postgresql://host/name?password=secret", "holds a password"),
-        ("postgresql://host", "names no database"),
-        ("postgresql://host:x/name", "no URL"),
-    ],
-)
-def test_what_cannot_be_used_is_refused_and_a_password_is_not_repeated(tmp_path: Path, setting: str, told: str) -> None:
-    with pytest.raises(BadSettings, match=told) as caught:
-        database_of(setting, tmp_path)
-    assert caught.value.setting == "database"
-    assert "secret" not in str(caught.value)
+def test_head_is_the_latest_revision() -> None:
+    assert ScriptDirectory(str(MIGRATIONS.folder)).get_heads() == [MIGRATIONS.head]
 
 
-def test_a_password_file_is_read_and_what_is_wrong_with_it_told(tmp_path: Path) -> None:
-    url, file = "postgresql://me@host/name", tmp_path / "password"
-    with pytest.raises(BadSettings, match="cannot be read"):
-        database_of(url, tmp_path, file)
-    file.write_text(" \n")
-    with pytest.raises(BadSettings, match="must hold one password"):
-        database_of(url, tmp_path, file)
-    file.write_text("secret\n")
-    assert database_of(url, tmp_path, file).name == "postgresql://host/name"
-    with pytest.raises(BadSettings, match="is for a postgresql"):
-        database_of(None, tmp_path, file)
+async def test_newer_database_is_refused(make_database) -> None:
+    store = await Store.open(make_database())
+    async with store.database.writing.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await store.dispose()
+    with pytest.raises(StorageFailed, match=r"newer release .*version 9999.*start the newer release"):
+        await Store.open(make_database())
 
 
-async def test_the_password_of_the_file_opens_the_database(postgresql_url: str, tmp_path: Path) -> None:
-    (tmp_path / "password").write_text(PASSWORD + "\n")
-    right = database_of(postgresql_url, tmp_path, tmp_path / "password")
-    async with right.engine.connect() as connection:
-        assert (await connection.execute(text("SELECT 1"))).scalar() == 1
-    await right.engine.dispose()
-    wrong = postgresql(postgresql_url, "wrong")
-    with pytest.raises(wrong.failures) as caught:
-        async with wrong.engine.connect():
-            pass
-    assert "password authentication failed" in wrong.cause(caught.value)
+async def test_unknown_schema_is_refused(make_database) -> None:
+    store = await Store.open(make_database())
+    async with store.database.writing.begin() as connection:
+        await connection.execute(text("DROP TABLE alembic_version"))
+        await connection.execute(text("UPDATE facts SET value = '77' WHERE name = 'schema'"))
+    await store.dispose()
+    with pytest.raises(StorageFailed, match="schema '77'"):
+        await Store.open(make_database())
 
 
-async def test_a_file_is_written_durably_and_by_one_at_a_time(tmp_path: Path) -> None:
-    one = sqlite(tmp_path / "c.sqlite3")
-    async with one.writing.begin() as connection:
-        assert (await connection.execute(text("PRAGMA synchronous"))).scalar() == 2
-        assert (await connection.execute(text("PRAGMA journal_mode"))).scalar() == "wal"
-        await connection.execute(text("CREATE TABLE t (n)"))
-        other = sqlite(tmp_path / "c.sqlite3")
-        event.listen(other.engine.sync_engine, "connect", lambda made, _: made.execute("PRAGMA busy_timeout=0"))
-        with pytest.raises(OperationalError, match="locked"):
-            async with other.writing.begin():
-                raise AssertionError("two write at once")
-        await other.engine.dispose()
-    await one.engine.dispose()
+async def test_failed_migration_rolls_back(make_database) -> None:
+    database = make_database()
+    async with database.writing.begin() as connection:
+        await connection.run_sync(drop_all)
+        await migrate(connection, replace(MIGRATIONS, head="0001"))
+        await connection.execute(text("CREATE TABLE receipts (n INTEGER)"))  # in the way of the next
+    with pytest.raises(database.failures, match="receipts"):
+        async with database.writing.begin() as connection:
+            await migrate(connection, MIGRATIONS)
+    async with database.writing.begin() as connection:
+        tables = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
+        assert "heads" not in tables
+        await connection.execute(text("DROP TABLE receipts"))
+        await migrate(connection, MIGRATIONS)
+    await database.engine.dispose()
 
 
-async def test_one_moment_is_seen_while_others_write(make_database) -> None:
-    one, other = make_database(), make_database()
-    async with one.writing.begin() as connection:
-        await connection.execute(text("CREATE TABLE seen (n INTEGER)"))
-    async with one.reading.begin() as reader:
-        assert (await reader.execute(text("SELECT COUNT(*) FROM seen"))).scalar() == 0
-        async with other.writing.begin() as writer:
-            await writer.execute(text("INSERT INTO seen VALUES (1)"))
-        assert (await reader.execute(text("SELECT COUNT(*) FROM seen"))).scalar() == 0
-    await one.engine.dispose()
-    await other.engine.dispose()
+async def test_replicas_migrate_an_empty_database_once(make_database) -> None:
+    database = make_database()
+    async with database.writing.begin() as connection:
+        await connection.run_sync(drop_all)
+    await database.engine.dispose()
+    stores = await asyncio.gather(*(Store.open(make_database()) for _ in range(3)))
+    assert len({store.desired.epoch for store in stores}) == 1
+    for store in stores:
+        await store.dispose()
+
+
+def drop_all(connection) -> None:
+    for name in inspect(connection).get_table_names():
+        connection.execute(text(f'DROP TABLE "{name}"'))

@@ -9,18 +9,19 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import control.db.desired_table
+from control.db.database import MIGRATIONS
 from control.db.desired_table import delete_old, delete_removals, floor_of, read_resource_set, read_state
-from control.db.migrate import migrate
 from control.db.schema import details, facts, heads, leases, resources, revisions, shared, tokens
 from control.db.transaction import upsert
 from kernel.fleet.messages import RULES
+from system.database.migrations import migrate
 
 
 @pytest.fixture
 async def connection(make_database) -> AsyncIterator[AsyncConnection]:
     database = make_database()
     async with database.writing.begin() as made:
-        await migrate(made)
+        await migrate(made, MIGRATIONS)
         yield made
     await database.engine.dispose()
 

@@ -144,10 +144,11 @@ KILLED = """
 import asyncio, os, sys
 from pathlib import Path
 from control.desired import changes
-from control.db.database import database_of
+from control.db.database import open_database
 from control.db.store import Author, Store
+from system.database.engine import read_address
 async def main():
-    store = await Store.open(database_of(sys.argv[1], Path(".")))
+    store = await Store.open(open_database(read_address(sys.argv[1], Path("."))))
     writer = asyncio.create_task(store.run())
     for number in range(1000):
         put = lambda desired: changes.put_titles(desired, {f"t{number}": {}})

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from control.db.database import sqlite
+from control.db.database import open_database
 from control.db.migrations.versions import v0001_desired_state, v0002_fleet
 from control.db.schema import edges
 from control.db.store import Store
 from control.fleet.edge_table import edge_from_row
 from kernel.clock import Instant
 from kernel.fleet.messages import RULES, Version
+from system.database.engine import DatabaseAddress
 
 FIRST = """
 CREATE TABLE facts (name VARCHAR(64) NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name));
@@ -46,7 +47,7 @@ def first(tmp_path: Path) -> Path:
 
 
 async def test_everything_is_still_known(first: Path) -> None:
-    store = await Store.open(sqlite(first))
+    store = await Store.open(open_database(DatabaseAddress(first)))
     assert store.desired.version(RULES) == Version("e0", 9)
     assert store.desired.revision == 9
     assert set(store.desired.resource_sets[RULES].resources) == {"title/a"}
@@ -61,7 +62,7 @@ async def test_everything_is_still_known(first: Path) -> None:
 
 
 async def test_the_first_release_sees_that_it_is_no_longer_its_own(first: Path) -> None:
-    await (await Store.open(sqlite(first))).dispose()
+    await (await Store.open(open_database(DatabaseAddress(first)))).dispose()
     with sqlite3.connect(first) as connection:
         assert connection.execute("SELECT value FROM facts WHERE name = 'schema'").fetchone() == (v0002_fleet.revision,)
     connection.close()
