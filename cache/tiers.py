@@ -127,7 +127,7 @@ class Tiers:
                 continue
             self._insert(entry)
             if victims := disk.put(entry, number):
-                self.remover.remove_later(self._drop_from_disk(victims))
+                self.remover.remove_later(self.drop_from_disk(victims))
             if is_slice(entry.key):
                 slices.append(entry)
         for entry in slices:
@@ -201,9 +201,9 @@ class Tiers:
 
     async def evict_from_disk(self, victims: list[Entry]) -> None:
         """Evict these from disk; returns when their files are removed."""
-        await self.remover.remove(self._drop_from_disk(victims))
+        await self.remover.remove(self.drop_from_disk(victims))
 
-    def _drop_from_disk(self, victims: list[Entry]) -> list[str]:
+    def drop_from_disk(self, victims: list[Entry]) -> list[str]:
         """Drop entries from the disk tier; returns the names of their files, still to be removed."""
         disk, names = self.disk, list[str]()
         self.counts.evicted_disk += len(victims)

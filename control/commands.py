@@ -79,7 +79,7 @@ class ControlService:
         self.routing = RoutingService(self.fanout, self.fleet_cache.node, clock, store.replica)
         self.routing.replicas = self.hot_titles.planner.replicas
         self.routing.quarantined = lambda name: quarantined(store.desired, name)
-        self.settings = RolloutService(store, self.fanout, clock, self._leads_rollouts, self._labels_of)
+        self.settings = RolloutService(store, self.fanout, clock, self.leads_rollouts, self._labels_of)
         self.fleet_cache.on_change.append(self.settings.on_fleet_change)
 
     def _title_exists(self, content_id: str) -> bool:
@@ -95,7 +95,8 @@ class ControlService:
         """The ids of quarantined nodes."""
         return self.store.desired.resource_set(QUARANTINE).resources.keys()
 
-    async def _leads_rollouts(self) -> bool:
+    async def leads_rollouts(self) -> bool:
+        """Whether this replica holds the lease on rollouts, or gets it now. Raises StorageFailed."""
         return await take_lease(self.store, "rollout", ROLLOUT_LEASE, self.clock.wall())
 
     def _labels_of(self, hello: Hello) -> EdgeLabels:

@@ -55,7 +55,8 @@ class JobService:
         self._wake = asyncio.Event()
         self._newer = self._elsewhere = False
         self._kept_at = -STORE_EVERY
-        self._finished = 0
+        self.finished_upto = 0
+        """Jobs up to this number have ended and are stored as ended."""
         self._waiters: list[tuple[int, asyncio.Event]] = []
         if store.database.listen is not None:  # without replicas nobody else appends
             store.on_change("jobs", partial(self._note, "_newer"))
@@ -167,7 +168,7 @@ class JobService:
             return False
         if begin.epoch != self.dispatch.log.epoch:
             self.dispatch.restart_log(begin.epoch, begin.floor)
-            self._finished = 0
+            self.finished_upto = 0
         rows = await self._store.read(job_table.entries_query(self.dispatch.log.head))
         self.dispatch.gate.record_late({row["seq"]: job_table.late_shields(row) for row in rows if row["note"]})
         self.dispatch.add_entries(job_table.entry_from_row(row) for row in rows)
@@ -223,7 +224,7 @@ class JobService:
     async def _store_receipts(self, due: PendingWrites) -> None:
         """Store receipts and finish ended jobs, at most once in KEEP_EVERY seconds."""
         upto, now = due.done, self._clock.mono()
-        if not due.receipts and upto <= self._finished:
+        if not due.receipts and upto <= self.finished_upto:
             return
         if now < self._kept_at + STORE_EVERY:
             self.dispatch.return_receipts(due.receipts)
@@ -235,14 +236,14 @@ class JobService:
 
         async def work(connection: AsyncConnection) -> None:
             await job_table.save_receipts(connection, due.receipts)
-            if upto > self._finished:
+            if upto > self.finished_upto:
                 await job_table.finish_purges(connection, upto, wall)
             if has_prefetch:
                 await job_table.finish_prefetches(connection, nodes, wall, MAX_PREFETCH_SECONDS)
 
         await self._store.save(work, ["receipts"] if due.receipts else [])
         self.dispatch.being_stored = []
-        self._finished = upto
+        self.finished_upto = upto
 
     def _is_prefetch(self, one: ArrivedReceipt) -> bool:
         entry = self.dispatch.log.get(one.receipt.job.number)

@@ -165,7 +165,9 @@ class HotList:
         self._clock = clock
         self._tasks = tasks
         self._region = region
-        self._changed = self._running = False
+        self._changed = False
+        self.is_running = False
+        """Whether objects of the list are being fetched."""
         self._timer: Timer | None = None
         self._next_check: dict[HotRow, float] = {}
         self.rows: tuple[HotRow, ...] = ()
@@ -184,8 +186,8 @@ class HotList:
             self._timer.cancel()
 
     def _wake(self) -> None:
-        if not self._running and self.rows:
-            self._running = True
+        if not self.is_running and self.rows:
+            self.is_running = True
             self._tasks.spawn(self._run())
 
     async def _run(self) -> None:
@@ -195,7 +197,7 @@ class HotList:
                 self._changed = False
                 await self._fetch_all()
         finally:
-            self._running = False
+            self.is_running = False
         self.stop()
         self._timer = self._clock.call_later(HOT_RECHECK_SECONDS, self._recheck)
 

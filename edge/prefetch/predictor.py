@@ -101,7 +101,7 @@ class PrefetchPredictor:
         cdn = routed.cdn
         if cdn is None or SEC_PURPOSE in request.fields:
             return
-        first = _first(request)
+        first = range_start(request)
         watched = routed.key, first
         if watched in self._accounting.watched:
             self._accounting.on_requested(watched, now)
@@ -109,12 +109,12 @@ class PrefetchPredictor:
             if entry is not None:
                 self._clock.call_later(0.0, partial(self._cache.untouch, entry))
         cmcd = NOTHING
-        if self._by_players and _has_cmcd(request):
+        if self._by_players and has_cmcd(request):
             cmcd = of_request(request.target.partition(b"?")[2], request.fields)
         if cdn.key.endswith(PLAYLIST_ENDINGS):
             self._on_playlist_request(routed, request)
         elif not (cmcd.next and self._apply_cmcd(routed, cmcd, viewer)):
-            self._prefetch_next(cdn.key, first, cdn.region, now, urgent=_is_running_dry(cmcd))
+            self._prefetch_next(cdn.key, first, cdn.region, now, urgent=is_running_dry(cmcd))
 
     def _prefetch_next(self, key: bytes, first: int | None, region: bytes, now: float, *, urgent: bool) -> None:
         """Prefetch what follows a segment."""
@@ -146,7 +146,7 @@ class PrefetchPredictor:
             cdn, target = found
             path = target.path + (b"?" + target.query if target.query else b"")
             title = cdn.content_id.decode("ascii")
-            prefetch = PrefetchRequest(path, "cmcd", title, one.range, _is_running_dry(cmcd))
+            prefetch = PrefetchRequest(path, "cmcd", title, one.range, is_running_dry(cmcd))
             wanted = self._scheduler.route(prefetch)
             if wanted is not None and self._permits(wanted._replace(token=routed.token), viewer):
                 self._scheduler.enqueue(prefetch)
@@ -219,7 +219,7 @@ class PrefetchPredictor:
         self.segment_index.learn(cdn.key, cdn.region, listing)
 
 
-def _first(request: Request) -> int | None:
+def range_start(request: Request) -> int | None:
     """The first byte of the only range requested; None for the whole object."""
     value = request.fields.get(b"range")
     if value is None:
@@ -228,11 +228,12 @@ def _first(request: Request) -> int | None:
     return int(low) if value.startswith(b"bytes=") and low.isdigit() and len(low) < 16 and b"," not in value else None
 
 
-def _has_cmcd(request: Request) -> bool:
+def has_cmcd(request: Request) -> bool:
+    """Whether the player sends CMCD (CTA-5004), in the query or in fields."""
     return b"CMCD" in request.target or any(name in request.fields for name in FIELDS)
 
 
-def _is_running_dry(cmcd: Cmcd) -> bool:
+def is_running_dry(cmcd: Cmcd) -> bool:
     """Whether the player will stall soon."""
     low = cmcd.buffer is not None and cmcd.buffer < LOW_BUFFER
     return low or cmcd.starved or cmcd.startup or (cmcd.deadline is not None and cmcd.deadline < LOW_BUFFER)

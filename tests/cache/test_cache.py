@@ -70,7 +70,7 @@ async def test_over_its_budget_ram_lets_go_and_the_object_is_gone(ram):
     assert ram.cache.peek(b"/first", {}) is None
     assert first.body is None
     assert ram.cache.counts.evicted_ram > 0
-    assert len(ram.cache.tiers.index) == len(ram.cache.ram._policy)
+    assert len(ram.cache.tiers.index) == len(ram.ram_policy)
 
 
 def test_too_large_for_any_tier(ram):
@@ -90,7 +90,7 @@ async def test_an_entry_that_lives_nowhere_is_a_miss(ram):
 def test_touch_tells_the_tier_that_holds_the_body(ram):
     entry = ram.keep(b"/k")
     ram.cache.touch(entry)
-    assert ram.cache.ram._policy.hits(entry) == 1
+    assert ram.ram_policy.hits(entry) == 1
     ram.cache.forget(entry)
     ram.cache.touch(entry)
 
@@ -144,7 +144,7 @@ async def test_a_304_for_an_entry_that_is_gone_leaves_no_trace(ram):
     entry = ram.keep(b"/k", b"x", (b"surrogate-key", b"a"))
     ram.cache.forget(entry)
     freshened(ram, entry, (b"cache-control", b"max-age=60"), (b"surrogate-key", b"b"))
-    assert len(ram.cache.tiers.index._surrogates) == 0
+    assert not list(ram.cache.tiers.index.candidates(module.PurgeRequest(keys=(b"a", b"b"))))
 
 
 # -- two tiers ---------------------------------------------------------------------------------------------------------
@@ -216,8 +216,9 @@ async def test_many_waiters_cost_one_read(bench):
     assert bench.cache.counts.loads == 1
 
 
-async def test_too_many_bytes_on_their_way_to_disk_stay_in_ram_only(bench, monkeypatch):
-    monkeypatch.setattr(bench.cache.tiers.writer, "_max_bytes", 100 * KIB)
+async def test_too_many_bytes_on_their_way_to_disk_stay_in_ram_only(tmp_path, monkeypatch):
+    monkeypatch.setattr("cache.disk.disk_writer.MAX_QUEUED_BYTES", 100 * KIB)
+    bench = Bench(tmp_path / "cache")
     with bench.shop.held():
         assert bench.keep(b"/1", b"x" * 90 * KIB)
         assert bench.keep(b"/2", b"x" * 90 * KIB)
@@ -227,6 +228,7 @@ async def test_too_many_bytes_on_their_way_to_disk_stay_in_ram_only(bench, monke
     assert len(bench.files()) == 1
     assert bench.cache.tiers.writer.bytes == 0
     assert await bench.serve(b"/2") == b"x" * 90 * KIB
+    bench.end()
 
 
 async def test_the_books_of_writing_agree_when_a_304_comes_meanwhile(bench):
@@ -288,7 +290,7 @@ async def test_unsound_and_no_longer_on_disk_it_is_gone(filed):
     entry = filed.keep(b"/k", os.urandom(100 * KIB))
     await filed.shop.settle()
     spoilt(filed, entry, cut)
-    filed.disk.unlink(filed.cache.tiers._drop_from_disk([filed.disk._policy.evict()]))
+    filed.unlink_victim()
     assert filed.cache.peek(b"/k", {}) is entry, "RAM has it still"
     assert not filed.cache.is_servable(entry, entry.body, filed.clock.mono())
     assert filed.cache.peek(b"/k", {}) is None

@@ -168,7 +168,7 @@ async def test_evicted_from_disk_during_its_load(bench):
     with bench.shop.held():
         bench.cache.load(entry, got.append)
         await turns()
-        bench.disk.unlink(bench.cache.tiers._drop_from_disk([bench.disk._policy.evict()]))
+        bench.unlink_victim()
     await bench.shop.settle()
     assert got == [None]
     assert bench.cache.counts.disk_damaged == 0

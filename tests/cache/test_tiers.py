@@ -70,7 +70,7 @@ async def test_wanted_in_ram_and_not_on_disk_it_is_written_when_it_leaves(second
 async def test_off_disk_and_in_ram_it_goes_on_from_there(bench):
     entry = bench.keep(b"/k", b"hello")
     await bench.shop.settle()
-    await bench.cache.tiers.evict_from_disk([bench.disk._policy.evict()])
+    await bench.evict_from_disk()
     assert (entry.disk, bench.files()) == (None, [])
     assert await bench.serve(b"/k") == b"hello"
     assert bench.cache.counts.evicted_disk == 1

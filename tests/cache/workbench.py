@@ -91,8 +91,9 @@ class Bench:
     def __init__(self, folder=None, *, ram=MIB, disk=16 * MIB, policy="s3fifo", clock=None, files=False, walk=True):
         self.clock = clock or FakeClock()
         self.shop = Shop()
-        self.disk = DiskTier(folder, disk, POLICIES[policy](disk)) if folder is not None else None
-        in_ram = RamTier(ram, POLICIES[policy](ram), alone=folder is None)
+        self.disk_policy, self.ram_policy = POLICIES[policy](disk), POLICIES[policy](ram)
+        self.disk = DiskTier(folder, disk, self.disk_policy) if folder is not None else None
+        in_ram = RamTier(ram, self.ram_policy, alone=folder is None)
         self.cache = SegmentCache(in_ram, self.disk, self.clock, self.shop, files=files)
         if self.disk is not None:
             self.found = self.disk.open(now_of(self.clock))
@@ -133,6 +134,14 @@ class Bench:
         """Out of RAM, and its head let go."""
         self.cache.ram.drop(entry)
         entry.release_head()
+
+    async def evict_from_disk(self):
+        """Evict the disk tier's next victim, and remove its file."""
+        await self.cache.tiers.evict_from_disk([self.disk_policy.evict()])
+
+    def unlink_victim(self):
+        """The same without waiting, for tests that hold the workshop back."""
+        self.disk.unlink(self.cache.tiers.drop_from_disk([self.disk_policy.evict()]))
 
     def files(self):
         """The files of the disk tier, objects' and newer heads'."""

@@ -45,10 +45,10 @@ async def test_what_one_replica_begins_the_other_tells_its_edges(
         documents = [plane.fanout.sources[SETTINGS](hello) for plane in planes]
         assert documents[0] == documents[1]
         assert documents[0].content == b'{"default_ttl":"7s"}'
-        assert await planes[0]._leads_rollouts()
-        assert not await planes[1]._leads_rollouts()
+        assert await planes[0].leads_rollouts()
+        assert not await planes[1].leads_rollouts()
         clock.move(60)
-        assert await planes[1]._leads_rollouts()
+        assert await planes[1].leads_rollouts()
 
 
 async def test_over_grpc_an_edge_gets_its_settings_and_says_that_they_are_applied(

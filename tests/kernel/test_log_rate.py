@@ -32,7 +32,18 @@ def test_ever_new_kinds_are_bounded_too():
         rate.admit((second, number), float(second)) is not None for second in range(seconds) for number in range(200)
     )
     assert written <= BURST_OF_ALL + seconds * LINES_A_SECOND_OF_ALL
-    assert len(rate._kinds) <= MAX_KINDS
+
+
+def test_the_kind_that_was_silent_for_longest_is_forgotten():
+    rate = LogRate()
+    written = [rate.admit("old", 0.0) for _ in range(BURST + 1)]
+    assert written[-1] is None
+    for number in range(MAX_KINDS - 1):
+        rate.admit(number, 0.0)
+    assert rate.admit("old", 0.0) is None, "not yet"
+    for number in range(MAX_KINDS):
+        rate.admit(("more", number), 30.0)
+    assert rate.admit("old", 30.0) == 0, "it has a new burst, and its number left out is gone"
 
 
 def test_a_clock_that_stands_still_gives_nothing():

@@ -58,7 +58,7 @@ async def serving(held, answer=None) -> AsyncIterator[Server]:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    host, port = site._server.sockets[0].getsockname()[:2]
+    host, port = runner.addresses[0][:2]
     server.url = f"http://{host}:{port}"
     try:
         yield server

@@ -33,13 +33,17 @@ class Agent:
         self.taken: list[Mapping[str, object]] = []
         """Its settings, each time that other ones came into force."""
         self.fares = fares
+        self.check_state: Callable[[FleetState], object] = lambda _: None
         self._make: Callable[[], Subscriber] = lambda: Subscriber(
             hello,
             ["memory:1"],
             folder,
             clock,
             self._take,
-            callbacks=ControlCallbacks(report=lambda: self.fares(self.settings)),
+            callbacks=ControlCallbacks(
+                report=lambda: self.fares(self.settings),
+                check_state=lambda state: self.check_state(state),  # noqa: PLW0108 (a test may replace it)
+            ),
             connect=connect,
             jitter=random.Random(hello.id).random,
         )

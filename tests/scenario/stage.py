@@ -35,7 +35,7 @@ class Node:
         self._stage = stage
         self._kind = kind
         self._upstream = upstream
-        self._settings = settings
+        self.settings = settings
         self._starting: asyncio.Task[Address] | None = None
 
     async def started(self) -> Address:
@@ -53,7 +53,7 @@ class Node:
             "cache_dir": folder / "cache", "tokens": "off", "geo": self._stage.geo(),
             "access_log": folder / "access.log",
         }  # fmt: skip
-        given = defaults | self._settings
+        given = defaults | self.settings
         if "control" in given:
             given |= {"connect": given["control"].connect, "control": "127.0.0.1:1", "fleet_dir": folder / "fleet"}
         if given["tokens"] == "required" and "control" not in given:

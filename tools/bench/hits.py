@@ -150,7 +150,7 @@ def prepare(server: Server, plan: Plan) -> int:
     asked = 0
     with contextlib.closing(connected(server, tls=plan.tls)) as connection:
         for path in (path for size in plan.sizes for path in paths(size, plan)):
-            asked += _ask_until_hit(server, connection, path)
+            asked += ask_until_hit(server, connection, path)
         if not server.only_caches:
             _check_refusals(server, connection, plan.sizes[0])
     settle(server)
@@ -164,7 +164,8 @@ def connected(server: Server, *, tls: bool) -> http.client.HTTPConnection:
     return http.client.HTTPConnection("127.0.0.1", server.port, timeout=STALLED)
 
 
-def _ask_until_hit(server: Server, connection: http.client.HTTPConnection, path: str, tries: int = 5) -> int:
+def ask_until_hit(server: Server, connection: http.client.HTTPConnection, path: str, tries: int = 5) -> int:
+    """Request an object until it is a hit; returns how many requests that took. Raises BenchFailed."""
     for attempt in range(1, tries + 1):
         status, fields, content = get(connection, server.target(path))
         if status != 200 or content != body(path):

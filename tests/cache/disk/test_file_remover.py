@@ -103,7 +103,7 @@ async def test_a_receipt_counts_files_that_were_stuck_before_the_purge(bench, mo
             bench.keep(b"/k", b"new", (b"surrogate-key", b"s"))
         elif how == "evicted":
             bench.cache.ram.drop(entry)
-            await bench.cache.tiers.evict_from_disk([bench.disk._policy.evict()])
+            await bench.evict_from_disk()
         else:
             bench.cache.forget(entry)
         await bench.shop.settle()

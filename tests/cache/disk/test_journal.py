@@ -2,9 +2,11 @@
 
 import errno
 import os
+import struct
 import threading
 
 import pytest
+import xxhash
 
 from cache.disk import journal as module
 from cache.disk.journal import MAGIC, OLD_MAGIC, Journal, JournalContents, number_of, parse
@@ -26,6 +28,11 @@ def journal(tmp_path):
     made.start(JournalContents(), {})
     yield made
     made.close()
+
+
+def framed(message):
+    """A line of the index file: its length, its checksum, itself."""
+    return struct.pack("<IQ", len(message), xxhash.xxh3_64_intdigest(message)) + message
 
 
 def line(clock, key=b"/k", **more):
@@ -68,8 +75,8 @@ def test_without_a_file_there_is_nothing(tmp_path):
         (lambda raw: raw + b"\0" * 512, [A, B]),
         (lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]), [A]),
         (lambda raw: raw[:12], []),
-        (lambda raw: raw[:-30] + module._packed(b"\xc1"), [A]),
-        (lambda raw: raw + module._packed(b"\x92\xa1a\x01"), [A, B]),
+        (lambda raw: raw[:-30] + framed(b"\xc1"), [A]),
+        (lambda raw: raw + framed(b"\x92\xa1a\x01"), [A, B]),
         (lambda raw: b"junk", []),
         (lambda raw: b"", []),
     ],

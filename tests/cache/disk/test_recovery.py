@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.disk.journal import MAGIC
+from cache.disk.journal import MAGIC, Journal
 from cache.disk.recovery import HEAD, by_shard, path_of
 from cache.entry import INDEXED
 from kernel.vocabulary import CacheNotice
@@ -86,8 +86,12 @@ async def test_what_a_torn_index_still_names_is_revalidated_for_every_use(bench)
 
 
 async def test_a_line_that_is_of_no_entry(bench):
-    bench.disk._journal.record_object("00000000000000aa-1", dict.fromkeys(INDEXED, 7))
-    later = restarted(bench)
+    bench.end()
+    journal = Journal(bench.disk.folder / "index")
+    journal.start(journal.read())
+    journal.record_object("00000000000000aa-1", dict.fromkeys(INDEXED, 7))
+    journal.close()
+    later = Bench(bench.disk.folder, clock=bench.clock)
     assert (later.found.damaged, await served(later)) == (1, ALL)
     last = restarted(later)
     assert last.found.damaged == 0

@@ -75,9 +75,11 @@ def test_an_overdue_fill_is_found_no_more_and_purged_all_the_same():
     assert fill.purged
 
 
-def test_what_is_remembered_is_bounded(monkeypatch):
+def test_remembered_vary_fields_are_bounded(monkeypatch):
     monkeypatch.setattr(fill_table, "MAX_VARYING", 1)
-    filling, clock = FillTable(), FakeClock()
+    filling, clock, fill = FillTable(), FakeClock(), Fill(b"/k", 0.0, None, {b"accept": b"a"})
+    filling.register(fill)
     filling.remember_vary(varying(clock, b"a"))
+    assert filling.find(b"/k", {b"accept": b"b"}) is None
     filling.remember_vary(response(clock, b"/other", (b"vary", b"Accept"), request={}))
-    assert list(filling._varying) == [b"/other"]
+    assert filling.find(b"/k", {b"accept": b"b"}) is fill

@@ -98,7 +98,7 @@ async def test_a_purge_is_told_to_shields_then_edges_and_completes(open_control:
     found = await control.keeper.status(1)
     assert (found["status"], found["counts"]["objects"], found["author"]) == ("complete", 4, "ann")
     assert found["receiptSeconds"] == {"p50": 0.0, "p99": 0.25, "last": 0.25}
-    await until(lambda: control.clock.move(0.1) or control.keeper._finished == 1)
+    await until(lambda: control.clock.move(0.1) or control.keeper.finished_upto == 1)
     row = (await control.store.read(select(jobs)))[0]
     assert (row["state"], row["ended"]) == ("complete", ME.at + 0.25)
     assert await control.keeper.status(2) is None
@@ -114,7 +114,7 @@ async def test_a_failure_at_one_edge_fails_the_job(open_control: Callable, until
     found = await control.keeper.status(1)
     assert found["status"] == "failed"
     assert found["errors"][0]["description"] == "2 files are left"
-    await until(lambda: control.clock.move(0.1) or control.keeper._finished == 1)
+    await until(lambda: control.clock.move(0.1) or control.keeper.finished_upto == 1)
     assert (await control.keeper.page(None, 10))[0]["state"] == "failed"
     assert await control.keeper.states() == {("purge", "failed"): 1}
 
@@ -242,16 +242,17 @@ async def test_receipts_that_cannot_be_kept_are_kept_later(
     control = await open_control()
     edge = control.joins("e1")
     await control.keeper.purge(Purge(all=True), ME)
-    save = control.store.save
+    save, failures = control.store.save, []
 
     async def fails(*_: object) -> None:
+        failures.append(1)
         raise StorageFailed("no room")
 
     monkeypatch.setattr(control.store, "save", fails)
     control.answers(edge, 1)
-    await until(lambda: control.keeper._kept_at >= 0 and control.keeper.dispatch.unstored_receipts(1))
+    await until(lambda: failures and control.keeper.dispatch.unstored_receipts(1))
     monkeypatch.setattr(control.store, "save", save)
-    await until(lambda: control.clock.move(RETRY_AFTER) or control.keeper._finished == 1)
+    await until(lambda: control.clock.move(RETRY_AFTER) or control.keeper.finished_upto == 1)
     assert (await control.keeper.page(None, 1))[0]["state"] == "complete"
 
 

@@ -13,6 +13,7 @@ from control.rollout.layers import EdgeLabels
 from control.rollout.rollout import RolloutState, has_new_settings
 from control.rollout.settings_state import RolloutConflict
 from kernel.documents import BadDocument
+from kernel.errors import BadSettings
 from kernel.fleet.messages import SETTINGS, Hello, Report
 from tests.doubles.clock import FakeClock, turns
 from tests.scenario.agents import Agent, agents, all_are_killed, well
@@ -99,7 +100,7 @@ async def test_good_settings_reach_all_stage_by_stage(fleet) -> None:
 async def test_a_refusal_takes_it_back_at_once(fleet) -> None:
     async with fleet(4) as found:
         for agent in found.agents:
-            agent.subscriber._callbacks.check_state = _refuse
+            agent.check_state = _refuse
         await found.control.settings.push({"all": {"default_ttl": "7s"}}, author="anna")
         await found.until(lambda: found.rollout.state is RolloutState.REVERTED)
         assert found.rollout.why.startswith("refused by e")
@@ -108,8 +109,6 @@ async def test_a_refusal_takes_it_back_at_once(fleet) -> None:
 
 
 def _refuse(state) -> None:
-    from kernel.errors import BadSettings
-
     if SETTINGS in state.documents:
         raise BadSettings("default_ttl", "not here")
 

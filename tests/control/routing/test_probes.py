@@ -1,4 +1,4 @@
-"""Probes: who is due, what an answer says, what replicas tell one another."""
+"""Probes: which edges are due, how an answer is judged, what replicas exchange."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ from tests.doubles.clock import turns
 ADDRESS = "127.0.0.1:8081"
 
 
-def traffic_with(clock, *edges: str) -> RoutingService:
+def fanout_with(clock, *edges: str) -> Fanout:
     fanout = Fanout(lambda: None, None, clock)  # type: ignore[arg-type]  # nobody connects
     for name in edges:
         fanout.edges[name] = Edge(Hello(name, region="eu", address=ADDRESS), 0.0, connected=True)
+    return fanout
+
+
+def routing_over(fanout: Fanout, clock) -> RoutingService:
     return RoutingService(fanout, lambda hello: Node(hello.id, hello.role, region=hello.region), clock, "c1")
 
 
@@ -36,7 +40,7 @@ def traffic_with(clock, *edges: str) -> RoutingService:
         (b"SSH-2.0 200", ProbeResult(well=False, reached=True, detail="no HTTP answer")),
     ],
 )
-def test_what_an_answer_says(line, found):
+def test_judge_answer(line, found):
     assert judge_answer(line) == found
 
 
@@ -60,23 +64,24 @@ async def test_a_probe_asks_as_a_viewer_would():
     assert not (await probe("nowhere")).reached
 
 
-def test_each_edge_has_its_own_time_and_one_whose_stream_broke_is_due_at_once(clock):
-    traffic = traffic_with(clock, "e1", "e2")
-    prober = Prober(traffic, clock, jitter=iter([0.25, 0.5, *[0.5] * 100]).__next__)
+def test_each_edge_has_its_own_time_and_a_broken_stream_is_probed_at_once(clock):
+    fanout = fanout_with(clock, "e1", "e2")
+    routing = routing_over(fanout, clock)
+    prober = Prober(routing, clock, jitter=iter([0.25, 0.5, *[0.5] * 100]).__next__)
     assert prober.due_edges() == []
     clock.move(0.5)
     assert prober.due_edges() == [("e1", ADDRESS)]
     clock.move(0.5)
     assert prober.due_edges() == [("e2", ADDRESS)]
-    traffic._fanout.edges["e2"].connected = False
+    fanout.edges["e2"].connected = False
     assert prober.due_edges() == [("e2", ADDRESS)]
     assert prober.due_edges() == []
     clock.move(PROBE_EVERY)
     assert len(prober.due_edges()) == 2
 
 
-async def test_it_probes_for_as_long_as_it_runs_and_a_probe_that_hangs_holds_up_nobody(clock):
-    traffic = traffic_with(clock, "e1")
+async def test_a_hung_probe_delays_no_other(clock):
+    routing = routing_over(fanout_with(clock, "e1"), clock)
     asked = 0
 
     async def ask(_: str) -> ProbeResult:
@@ -86,20 +91,20 @@ async def test_it_probes_for_as_long_as_it_runs_and_a_probe_that_hangs_holds_up_
             await asyncio.Event().wait()
         return ProbeResult(well=False, reached=False, detail="no connection")
 
-    task = asyncio.ensure_future(Prober(traffic, clock, send=ask, jitter=lambda: 0.5).run())  # noqa: TID251 (the test owns it)
+    task = asyncio.ensure_future(Prober(routing, clock, send=ask, jitter=lambda: 0.5).run())  # noqa: TID251 (the test owns it)
     for _ in range(30):
         await turns(5)
         clock.move(0.25)
     assert asked >= 3
-    assert traffic.histories["e1"].probes["c1"].failures == asked - 1
-    assert traffic.probed["failed"] == asked - 1
+    assert routing.histories["e1"].probes["c1"].failures == asked - 1
+    assert routing.probed["failed"] == asked - 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_replicas_tell_one_another_what_they_see(clock, monkeypatch):
-    traffic = traffic_with(clock, "e1")
-    other = traffic_with(clock, "e1")
+async def test_replicas_exchange_probe_results(clock, monkeypatch):
+    routing = routing_over(fanout_with(clock, "e1"), clock)
+    other = routing_over(fanout_with(clock, "e1"), clock)
     other.prober = "c2"
     other.record_probe("e1", well=False, reached=False, detail="refused")
     said = []
@@ -114,10 +119,10 @@ async def test_replicas_tell_one_another_what_they_see(clock, monkeypatch):
     monkeypatch.setattr("control.routing.probes.read_notes", shared)
     clock.move(10)
     store = SimpleNamespace(database=SimpleNamespace(listen=object()))
-    await Prober(traffic, clock, store).exchange_notes()  # type: ignore[arg-type]
+    await Prober(routing, clock, store).exchange_notes()  # type: ignore[arg-type]
     assert said[0][0] == "probes"
-    heard = traffic.histories["e1"].probes["c2"]
+    heard = routing.histories["e1"].probes["c2"]
     assert (heard.failures, heard.reached, heard.detail) == (1, False, "refused")
     assert heard.at == pytest.approx(clock.mono() - 1.0 - 10.0)
-    await Prober(traffic, clock).exchange_notes()
-    assert len(said) == 1, "alone there is nobody to tell"
+    await Prober(routing, clock).exchange_notes()
+    assert len(said) == 1, "a single replica publishes nothing"

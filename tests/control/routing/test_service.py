@@ -80,8 +80,15 @@ def test_many_sessions_between_two_reports_are_spread(fleet):
     firsts = [fleet.routing.route(RouteQuery("film", region="eu", session=str(n))).edges[0].id for n in range(60)]
     assert len(set(firsts)) > 1
     assert fleet.routing.answered == 120
-    fleet.reports(firsts[0])
-    assert fleet.routing._recent_sessions.get(firsts[0]) is None
+
+
+def test_a_report_replaces_the_sessions_counted_since_the_last(fleet):
+    sessions = (fleet.routing.route(replace(ASK, session=str(number))).edges[0].id for number in range(100))
+    home = next(sessions)
+    assert next(sessions) == home
+    assert any(edge != home for edge in sessions), "its share is full"
+    fleet.reports(home)
+    assert fleet.routing.route(replace(ASK, session="later")).edges[0].id == home
 
 
 def test_viewers_in_trouble_are_shown_and_move_nobody(fleet):

@@ -83,8 +83,8 @@ async def test_what_is_not_welcome_is_told_why(enrolling, clock) -> None:
         other = token.text[:-4] + "AAAA"
         for text, asked, why in (
             ("junk", request(make_key(), "e1"), "no enrolment token"),
-            (other, request(make_key(), "e1"), "not known"),
-            (token.text, b"junk", "not a certificate request"),
+            (other, request(make_key(), "e1"), "token is unknown"),
+            (token.text, b"junk", "no certificate request"),
             (token.text, request(make_key(), "e2"), "is for e1, not for e2"),
         ):
             with pytest.raises(EnrolmentRejected, match=why):

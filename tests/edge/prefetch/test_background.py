@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.prefetch.background import HOT_RECHECK_SECONDS, MAX_PARALLEL, MAX_WAITING, PrefetchResult
+from edge.prefetch.background import HOT_RECHECK_SECONDS, MAX_PARALLEL, PrefetchResult
 from edge.prefetch.scheduler import PrefetchRequest
 from kernel.fetch_reasons import PrefetchEnd
 from kernel.fleet.hot_list import HotRow, hot_document
@@ -50,11 +50,12 @@ async def test_what_is_not_ours_is_refused_at_once(ground: Ground) -> None:
     assert await background.fetch(PrefetchRequest(b"/x", "hot")) == PrefetchResult(PrefetchEnd.REFUSED)
 
 
-async def test_the_line_is_bounded(ground: Ground) -> None:
+async def test_the_queue_is_bounded(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.prefetch.background.MAX_WAITING", 3)
     background = ground.edge.prefetch_service.background
-    background._queue.extend([(job(0), None)] * MAX_WAITING)
-    assert not background.enqueue(job(1))
-    background._queue.clear()
+    assert [background.enqueue(job(number)) for number in range(4)] == [True] * 3 + [False]
+    await ground.until(lambda: background.ends.get(PrefetchEnd.FETCHED) == 3)
+    assert background.enqueue(job(4))
 
 
 async def test_the_rate_holds(ground: Ground) -> None:
@@ -94,7 +95,7 @@ async def test_the_first_segments_of_what_is_on_the_list(tcp: Scenario) -> None:
     rows = [HotRow("none", "v720", 3), HotRow("film", "v720", 3, urgent=True), HotRow("film", "v9", 3)]
     ahead.apply_hot_list(hot_document(rows))
     assert ahead.hot_list.rows[0].urgent
-    while ahead.hot_list._running:
+    while ahead.hot_list.is_running:
         await turns(1)
     assert [o1.count(film.path("v720", number)) for number in range(4)] == [1, 1, 1, 0]
     assert o1.count("/cdn/eu/film/v720/init.mp4") == 1
@@ -105,7 +106,7 @@ async def test_the_first_segments_of_what_is_on_the_list(tcp: Scenario) -> None:
     for name in ("none/master.m3u8", "none/manifest.mpd"):
         o1.expects(f"/cdn/eu/{name}").answers(404)
     await tcp.clock.advance(HOT_RECHECK_SECONDS + 1)
-    while ahead.hot_list._running:
+    while ahead.hot_list.is_running:
         await turns(1)
     assert o1.count(film.path("v720", 1)) == 2
     assert o1.count(film.path("v720", 2)) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.prefetch.predictor import _first, _has_cmcd, _is_running_dry
+from edge.prefetch.predictor import has_cmcd, is_running_dry, range_start
 from edge.wire.request import Request
 from kernel.media.cmcd import Cmcd
 from tests.doubles.clock import turns
@@ -14,19 +14,19 @@ def request(target: bytes = b"/a", **fields: bytes) -> Request:
     return Request(b"GET", target, {name.replace("_", "-").encode(): value for name, value in fields.items()}, 1, True)
 
 
-def test_where_a_range_begins() -> None:
-    assert _first(request()) is None
-    assert _first(request(range=b"bytes=10-20")) == 10
+def test_range_start() -> None:
+    assert range_start(request()) is None
+    assert range_start(request(range=b"bytes=10-20")) == 10
     for value in (b"bytes=-5", b"bytes=1-2,4-5", b"items=1-2", b"bytes=" + b"9" * 17 + b"-", b"bytes=x-"):
-        assert _first(request(range=value)) is None
+        assert range_start(request(range=value)) is None
 
 
-def test_who_tells_and_who_is_in_need() -> None:
-    assert _has_cmcd(request(b"/a?CMCD=su"))
-    assert _has_cmcd(request(cmcd_status=b"bs"))
-    assert not _has_cmcd(request(b"/a?x=1"))
+def test_cmcd_of_a_player_that_is_running_dry() -> None:
+    assert has_cmcd(request(b"/a?CMCD=su"))
+    assert has_cmcd(request(cmcd_status=b"bs"))
+    assert not has_cmcd(request(b"/a?x=1"))
     needy = (Cmcd(buffer=100), Cmcd(starved=True), Cmcd(startup=True), Cmcd(deadline=500))
-    assert [_is_running_dry(cmcd) for cmcd in (Cmcd(), Cmcd(buffer=30_000, deadline=20_000), *needy)] == [
+    assert [is_running_dry(cmcd) for cmcd in (Cmcd(), Cmcd(buffer=30_000, deadline=20_000), *needy)] == [
         False,
         False,
     ] + [True] * 4
@@ -51,7 +51,7 @@ async def test_after_a_restart_the_playlist_is_read_from_disk(tcp: Scenario) -> 
     await e1.until(fills_running=0)
     await e1.written()
     await e1.stops()
-    e1._settings["prefetch"] = "next"
+    e1.settings["prefetch"] = "next"
     second = Player(e1, tcp.network)
     await second.asks(playlist)
     await _read(e1)

@@ -24,4 +24,3 @@ async def test_new_settings_hold_at_once(tcp: Scenario) -> None:
     e1.edge.prefetch_service.configure(settings)
     budget = e1.edge.prefetch_service.background.budget
     assert (budget.rate, budget.room) == (5, settings.disk // 2)
-    assert e1.edge.prefetch_service.predictor._by_playlist is False

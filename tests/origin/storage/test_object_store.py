@@ -9,7 +9,6 @@ from origin.storage.object_store import FolderStorage, ObjectInfo
 
 
 def test_put_get_list_delete(tmp_path):
-    """Whole objects by key; what is not there is None."""
     store = FolderStorage(tmp_path / "deep" / "store")
     store.put("a/b/one", b"1")
     (tmp_path / "file").write_bytes(b"22")
@@ -43,8 +42,7 @@ def test_what_a_killed_writer_left(tmp_path):
     assert store.get("media/x/a") == b"1"
 
 
-async def test_parts_are_read(tmp_path):
-    """First included, stop not."""
+async def test_read_excludes_its_stop(tmp_path):
     store = FolderStorage(tmp_path)
     store.put("x", b"0123456789")
     assert await store.read("x", 2, 5) == b"234"
@@ -52,20 +50,18 @@ async def test_parts_are_read(tmp_path):
         await store.read("y", 0, 1)
 
 
-def test_a_disk_that_is_full(tmp_path):
-    """The message names the store and says so; here the device that is always full stands for the disk."""
-    (tmp_path / "store").mkdir()
-    store = FolderStorage(tmp_path / "store")
-    with (
-        pytest.raises(StorageFailed, match=r"store failed while writing x: .*disk is full"),
-        store._failing("writing x"),
-    ):
+def test_full_disk_is_named(tmp_path, monkeypatch):
+    def write_to_full_device(*_, **__):
         with Path("/dev/full").open("wb", buffering=0) as full:
             full.write(b"x")
 
+    store = FolderStorage(tmp_path / "store")
+    monkeypatch.setattr("obstore.put", write_to_full_device)
+    with pytest.raises(StorageFailed, match=r"store failed while writing x: .*disk is full"):
+        store.put("x", b"x")
 
-def test_a_folder_that_cannot_be(tmp_path):
-    """An operator's mistake, named."""
+
+def test_unusable_folder_is_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(BadSettings, match="store"):
         FolderStorage(tmp_path / "file" / "store")

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tools.bench import hits
-from tools.bench.hits import Plan, _ask_until_hit, check_log, count_lines, paths, prepare, run, targets_of, turned
+from tools.bench.hits import Plan, ask_until_hit, check_log, count_lines, paths, prepare, run, targets_of, turned
 from tools.bench.origin import body
 from tools.bench.peers import Server, ours
 from tools.bench.processes import BenchFailed
@@ -49,7 +49,7 @@ def peer(tmp_path, answer):
 def ask(server):
     connection = hits.http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
     with contextlib.closing(connection):
-        return _ask_until_hit(server, connection, PATH)
+        return ask_until_hit(server, connection, PATH)
 
 
 def test_an_object_is_asked_for_until_it_is_a_hit(tmp_path):
