@@ -22,7 +22,7 @@ from edge.prefetch.segment_index import SegmentIndex
 from kernel.fleet.hot_list import HotRow
 from kernel.fleet.messages import Popular
 
-EDGES = [EdgeCapacity(f"e{number}", "eu") for number in range(10)]
+EDGES = [EdgeCapacity(f"e{number}", "eu") for number in range(20)]
 MANY = MIN_REQUESTS * 10
 
 
@@ -119,20 +119,19 @@ def test_the_order_of_rows_is_no_change():
     assert changed_edges({"e": (one,)}, {"e": (two,), "f": (one,)}) == ["e", "f"]
 
 
-def test_from_nothing_to_a_tenth_of_all_requests_in_ten_seconds():
-    """Twenty edges, a thousand titles watched for long; then one more that takes a tenth: it is on the list within
-    10 s, as something that rises, and the list stands still before."""
+def test_title_with_a_tenth_of_all_requests_is_listed_within_ten_seconds():
+    """Twenty edges, 100 titles with stable popularity, whose lists hardly change; then a new title."""
     draw = random.Random(7)
     places = [EdgeCapacity(f"e{number}", "eu") for number in range(20)]
     tallies = {place.id: RenditionTallies() for place in places}
     edges = {name: AtEdge(counted, SegmentIndex()) for name, counted in tallies.items()}
-    weights = [1 / (rank + 10) for rank in range(1000)]
+    weights = [1 / (rank + 10) for rank in range(100)]
     known, plan, before, since = Popularity(), HotTitlePlanner(), dict[str, tuple[HotRow, ...]](), 0.0
     flaps = 0
-    for step in range(1, 160):
-        now, rising = 2.0 * step, step > 150
+    for step in range(1, 70):
+        now, rising = 2.0 * step, step > 60
         for name, edge in edges.items():
-            for title in draw.choices(range(1000), weights, k=90 if rising else 100):
+            for title in draw.choices(range(100), weights, k=90 if rising else 100):
                 tallies[name].record(b"t%d/v720" % title, 1_000_000)
             for _ in range(10 if rising else 0):
                 tallies[name].record(b"new/v720", 1_000_000)
@@ -140,12 +139,12 @@ def test_from_nothing_to_a_tenth_of_all_requests_in_ten_seconds():
         for name, edge in edges.items():
             known.record_report(name, "eu", edge.rows(now), now)
         lists = plan.plan(known, places, now)
-        flaps += len(changed_edges(before, lists)) if 120 < step <= 150 else 0
+        flaps += len(changed_edges(before, lists)) if 40 < step <= 60 else 0
         before = lists
         if holders(lists, "new"):
-            since = now - 300.0
+            since = now - 120.0
             break
     assert 0 < since <= 10.0
     assert plan.replicas("eu", "new") >= 2
     assert all(row.urgent for rows in lists.values() for row in rows if row.content_id == "new")
-    assert flaps <= 30 * 20 * 0.1
+    assert flaps <= 20 * 20 * 0.1
