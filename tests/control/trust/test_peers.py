@@ -132,7 +132,7 @@ async def test_a_node_that_is_forgotten_is_hung_up_on_and_cannot_renew(fleet, un
                 await FleetStub(channel).Renew(pb.RenewRequest(request=request(make_key(), "e1")))
 
 
-async def test_certificate_from_before_the_enrolment_is_refused(fleet, tmp_path: Path) -> None:
+async def test_who_was_enrolled_anew_has_no_use_for_its_old_certificate(fleet, tmp_path: Path) -> None:
     async with fleet() as control:
         await joined(control)
         stolen = issued(tmp_path / "data" / "ca", now=NOW - 100, life=86_400.0)
