@@ -69,6 +69,7 @@ class UpstreamReason(StrEnum):
     ORIGIN_UNREACHABLE = "origin-unreachable"
     ORIGIN_TIMEOUT = "origin-timeout"
     ORIGIN_ANSWER = "origin-answer"
+    KEY_SERVER = "key-server"
     NO_EDGE = "no-edge"
     TOP_UNREADABLE = "top-unreadable"
     TOP_TOO_LARGE = "top-too-large"
@@ -145,6 +146,7 @@ UPSTREAM_SENTENCES: Final[dict[UpstreamReason, str]] = {
     UpstreamReason.ORIGIN_UNREACHABLE: "The origin could not be reached.",
     UpstreamReason.ORIGIN_TIMEOUT: "The origin did not answer in time.",
     UpstreamReason.ORIGIN_ANSWER: "The origin sent an unexpected response.",
+    UpstreamReason.KEY_SERVER: "The key server returned no usable keys.",
     UpstreamReason.NO_EDGE: "No edge could deliver the playlist.",
     UpstreamReason.TOP_UNREADABLE: "The top playlist is malformed.",
     UpstreamReason.TOP_TOO_LARGE: "The top playlist is too large.",

@@ -86,4 +86,5 @@ def steered_manifest(data: bytes, server: str, pathways: Mapping[str, str]) -> b
     ET.register_namespace("", _DASH)
     ET.register_namespace("xsi", _XSI)
     ET.register_namespace("cenc", "urn:mpeg:cenc:2013")
+    ET.register_namespace("mspr", "urn:microsoft:playready")
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"

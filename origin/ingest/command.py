@@ -10,14 +10,16 @@ from pathlib import Path
 import msgspec
 
 from kernel.errors import BadSettings
+from kernel.media.content_keys import EncryptionScheme
 from kernel.settings.table import INTEGER, PATH, PATH_OR_OFF, TEXT, URL, choice, setting
 from origin.encode.encoder import PRESETS
 from origin.ingest import metadata, subprocesses
 from origin.ingest.ingest_request import IngestRequest
-from origin.ingest.pipeline import IngestContext, ingest
+from origin.ingest.pipeline import IngestContext, KeySource, ingest
 from origin.ingest.progress import Progress, show_progress
 from origin.ingest.timings import Timings
 from origin.ingest.work_dir import WorkDir
+from origin.package.key_client import open_key_server
 from origin.storage.library import Library
 from origin.storage.object_store import FolderStorage
 from system.clock import SystemClock
@@ -45,6 +47,17 @@ class IngestSettings:
     steering: str | None = setting(
         URL, None, "Gateway for content steering, which tells players the edge to use; not set: none."
     )
+    encrypt: str = setting(
+        choice("none", *EncryptionScheme),
+        "none",
+        "Encrypt the title by cbcs (all current devices) or cenc (old PlayReady and Widevine devices), or not.",
+    )
+    key_server: str = setting(
+        URL, "http://127.0.0.1:8080", "The services, whose key server makes the keys of an encrypted title."
+    )
+    key_server_key_file: Path = setting(
+        PATH, ".matinee/services/api.key", "File with the services' API key; absent: none is sent."
+    )
     timings: Path | None = setting(PATH_OR_OFF, "off", "JSON file for the wall and CPU time of each step.")
     ffmpeg: str | None = setting(TEXT, None, "The ffmpeg to run; not set: the packaged one, otherwise that on PATH.")
     ffprobe: str | None = setting(TEXT, None, "The ffprobe to run; not set: the packaged one, otherwise that on PATH.")
@@ -67,6 +80,7 @@ def run(settings: IngestSettings, file: str) -> int:
         preset=settings.preset,
         rungs=settings.rungs,
         steering=settings.steering or "",
+        encryption=None if settings.encrypt == "none" else EncryptionScheme(settings.encrypt),
     )
     with show_progress() as progress:
         timings = Timings(SystemClock.mono)
@@ -97,7 +111,14 @@ def _make_context(settings: IngestSettings, progress: Progress, timings: Timings
         ),
         progress=progress,
         timings=timings,
+        keys=_key_source(settings),
     )
+
+
+def _key_source(settings: IngestSettings) -> KeySource | None:
+    if settings.encrypt == "none":
+        return None
+    return open_key_server(settings.key_server, settings.key_server_key_file)
 
 
 def default_work_dir(store: Path) -> Path:

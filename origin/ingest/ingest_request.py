@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from kernel.errors import BadRequest, BadSettings
+from kernel.media.content_keys import EncryptionScheme
 from kernel.media.ladder import NOMINAL_LINES
 from kernel.vocabulary import is_content_id
 from origin.encode.encoder import RECIPE
@@ -32,6 +33,7 @@ class IngestRequest:
     preset: str = "veryfast"
     rungs: int = len(NOMINAL_LINES)
     steering: str = ""
+    encryption: EncryptionScheme | None = None
 
     def __post_init__(self) -> None:
         if self.content_id is not None and not is_content_id(self.content_id):
@@ -41,7 +43,8 @@ class IngestRequest:
     @property
     def recipe(self) -> str:
         """Identifies the encoding: it changes when the same film would be encoded differently."""
-        return f"{RECIPE}:{self.preset}:{self.rungs}"
+        scheme = f":{self.encryption}" if self.encryption else ""
+        return f"{RECIPE}:{self.preset}:{self.rungs}{scheme}"
 
     def choose_content_id(self, film_hash: str) -> str:
         """The requested contentId, else one made from title and content."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
-from kernel.errors import BadRequest, MatineeError
+from kernel.errors import BadRequest, BadSettings, MatineeError
+from kernel.media.content_keys import EncryptedContent, EncryptionScheme, KeyLabel
 from kernel.media.ladder import Rung, ladder
 from kernel.media.playlist import parse_multivariant
 from kernel.vocabulary import Tier
@@ -25,13 +27,24 @@ from origin.ingest.progress import Progress
 from origin.ingest.subprocesses import Programs
 from origin.ingest.timings import Timings
 from origin.ingest.verify import Measured
+from origin.ingest.verify_encryption import check_encryption
 from origin.ingest.work_dir import WorkDir
 from origin.package import top_playlists
+from origin.package.encryption import Encryption, labels_of
 from origin.package.packager import MANIFEST, MASTER, package, rendition_folder
-from origin.storage.library import AudioRendition, Library, Rendition, TitleRecord, top_key
+from origin.storage.library import AudioRendition, EncryptionRecord, Library, Rendition, TitleRecord, top_key
 from system.clock import SystemClock, utc_timestamp
 
 _MARKER, _ERRORS = "encoded.txt", "complaints.txt"
+
+
+class KeySource(Protocol):
+    """The key server."""
+
+    def fetch_encryption(
+        self, content: EncryptedContent, labels: Sequence[KeyLabel], scheme: EncryptionScheme
+    ) -> Encryption:
+        """The keys of a publication, one for each label. Raises BadSettings, UpstreamFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,8 @@ class IngestContext:
     programs: Programs
     progress: Progress
     timings: Timings
+    keys: KeySource | None = None
+    """Needed for encrypted titles only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +75,7 @@ class _PackagedTree:
     tree: Path
     tracks: tuple[Track, ...]
     duration: float
+    encryption: Encryption | None = None
 
 
 def ingest(request: IngestRequest, context: IngestContext) -> Ingested:
@@ -116,6 +132,7 @@ def _make(
     except ValueError as error:
         raise BadRequest(422, "too-small", f"{probe.printable_path(request.film)}: {error}") from None
     tracks = encoder.plan_tracks(source, rungs)
+    encryption = _fetch_encryption(request, record, tracks, context)
     measured = _encode(request, source, record, tracks, context, work / "encoded")
     first = measured[tracks[0].name]
     tree = _empty_folder(work / "tree")
@@ -126,11 +143,37 @@ def _make(
             images = background.submit(
                 thumbnails.make_thumbnails, context.programs, tracks, work / "encoded", thumbs, first.keyframes
             )
-            package(context.programs, tracks, work / "encoded", tree, record.version)
+            package(context.programs, tracks, work / "encoded", tree, record.version, encryption)
             verify.check_tree(tree, tracks, record.version, measured)
+            if encryption is not None:
+                check_encryption(tree, tracks, record.version, encryption)
             images.result()
-        context.progress.finish_step(f"{probe.counted(len(first.keyframes), 'segment')} a rendition, HLS and DASH")
-    return _PackagedTree(tree, tracks, first.duration)
+        scheme = f", encrypted by {encryption.scheme}" if encryption else ""
+        segments = probe.counted(len(first.keyframes), "segment")
+        context.progress.finish_step(f"{segments} a rendition, HLS and DASH{scheme}")
+    return _PackagedTree(tree, tracks, first.duration, encryption)
+
+
+def _fetch_encryption(
+    request: IngestRequest, record: TitleRecord, tracks: tuple[Track, ...], context: IngestContext
+) -> Encryption | None:
+    """The keys of the publication, fetched before the encoding, which may take hours and is lost without them."""
+    if request.encryption is None:
+        return None
+    if context.keys is None:
+        raise BadSettings("key_server", "is needed for an encrypted title")
+    with context.timings.step("keys"):
+        context.progress.start_step("keys", 0)
+        content = EncryptedContent(record.content_id, record.version)
+        encryption = context.keys.fetch_encryption(content, labels_of(tracks), request.encryption)
+        context.progress.finish_step(f"for {', '.join(encryption.keys)}")
+    return encryption
+
+
+def _encryption_record(encryption: Encryption | None) -> EncryptionRecord | None:
+    if encryption is None:
+        return None
+    return EncryptionRecord(str(encryption.scheme), {str(key.label): key.key_id for key in encryption.keys.values()})
 
 
 def _encode(
@@ -189,6 +232,7 @@ def _publish(record: TitleRecord, packaged: _PackagedTree, context: IngestContex
             },
             thumbnail=f"{folder}/{thumbnails.POSTER}",
             thumbnails=f"{folder}/{thumbnails.INDEX}",
+            encryption=_encryption_record(packaged.encryption),
         )
         context.progress.start_step("publish", sum(1 for file in packaged.tree.rglob("*") if file.is_file()))
         publication = context.library.publish(final, packaged.tree, tops, context.progress.advance)

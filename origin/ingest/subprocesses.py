@@ -78,21 +78,31 @@ def last_line(errors: str) -> str:
     return line[:300]
 
 
-def run_program(program: str, arguments: Sequence[str], *, folder: Path | None = None) -> tuple[str, str]:
-    """Run a program with little output; returns (stdout, stderr). Raises ProgramFailed or StorageFailed."""
+def run_program(
+    program: str, arguments: Sequence[str], *, folder: Path | None = None, inherit: Sequence[int] = ()
+) -> tuple[str, str]:
+    """Run a program with little output; returns (stdout, stderr). Raises ProgramFailed or StorageFailed.
+
+    `inherit`: file descriptors that it keeps open.
+    """
     lines: list[str] = []
-    errors = stream_program(program, arguments, lines.append, folder=folder)
+    errors = stream_program(program, arguments, lines.append, folder=folder, inherit=inherit)
     return "".join(lines), errors
 
 
 def stream_program(
-    program: str, arguments: Sequence[str], on_line: Callable[[str], object], *, folder: Path | None = None
+    program: str,
+    arguments: Sequence[str],
+    on_line: Callable[[str], object],
+    *,
+    folder: Path | None = None,
+    inherit: Sequence[int] = (),
 ) -> str:
     """Run a program in `folder` and call `on_line` for each line of its stdout; returns the end of its stderr.
 
     Raises ProgramFailed, or StorageFailed if it reports a full disk.
     """
-    with _started(program, arguments, folder) as process:
+    with _started(program, arguments, folder, inherit) as process:
         assert process.stdout is not None  # noqa: S101 (a pipe)
         assert process.stderr is not None  # noqa: S101 (a pipe)
         tail = _Tail(process.stderr)
@@ -108,13 +118,16 @@ def stream_program(
 
 
 @contextmanager
-def _started(program: str, arguments: Sequence[str], folder: Path | None) -> Iterator[subprocess.Popen[str]]:
+def _started(
+    program: str, arguments: Sequence[str], folder: Path | None, inherit: Sequence[int]
+) -> Iterator[subprocess.Popen[str]]:
     # End it with this process, even after kill -9: an orphan would write to a folder that the next ingest cleans.
     setpriv = shutil.which("setpriv")
     wrapper = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
     process = subprocess.Popen(
         [*wrapper, program, *arguments],
         cwd=folder,
+        pass_fds=inherit,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

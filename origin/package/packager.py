@@ -14,6 +14,7 @@ from kernel.media.ladder import SEGMENT_SECONDS
 from origin.encode.encoder import Track
 from origin.ingest.probe import UNKNOWN_LANGUAGE
 from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, run_program
+from origin.package.encryption import Encryption, label_of, packager_flags, signal_manifest, signal_playlist
 
 MASTER, MANIFEST = "master.m3u8", "manifest.mpd"
 
@@ -23,9 +24,14 @@ def rendition_folder(name: str, publication: int) -> str:
     return name if publication == 1 else f"{name}-{publication}"
 
 
-def packager_arguments(tracks: tuple[Track, ...], encoded: Path, publication: int) -> list[str]:
+def packager_arguments(
+    tracks: tuple[Track, ...], encoded: Path, publication: int, *, encrypted: bool = False
+) -> list[str]:
     """The arguments of the packager, which runs in the folder of the tree; the encoded files are in `encoded`."""
-    arguments = [_stream(track, encoded, rendition_folder(track.name, publication), tracks) for track in tracks]
+    arguments = [
+        _stream(track, encoded, rendition_folder(track.name, publication), tracks, encrypted=encrypted)
+        for track in tracks
+    ]
     languages = [track.audio.language for track in tracks if track.audio]
     arguments += [
         "--quiet", "--single_threaded", "--use_fake_clock_for_muxer",
@@ -38,7 +44,7 @@ def packager_arguments(tracks: tuple[Track, ...], encoded: Path, publication: in
     return arguments
 
 
-def _stream(track: Track, encoded: Path, folder: str, tracks: tuple[Track, ...]) -> str:
+def _stream(track: Track, encoded: Path, folder: str, tracks: tuple[Track, ...], *, encrypted: bool) -> str:
     fields = {
         "in": str(track.file(encoded)),
         "stream": "video" if track.rung else "audio",
@@ -52,6 +58,8 @@ def _stream(track: Track, encoded: Path, folder: str, tracks: tuple[Track, ...])
         fields |= {"hls_group_id": "aud", "hls_name": _shown_name(track, tracks)}
         if track.audio.language != UNKNOWN_LANGUAGE:  # the packager refuses `und`
             fields["lang"] = track.audio.language
+    if encrypted:
+        fields["drm_label"] = label_of(track)
     for value in fields.values():
         if "," in value:
             raise Bug(f"the packager cannot take a comma in {value!r}")
@@ -66,11 +74,45 @@ def _shown_name(track: Track, tracks: tuple[Track, ...]) -> str:
     return title if title and titles.count(title) == 1 else track.name.removeprefix("a_")
 
 
-def package(programs: Programs, tracks: tuple[Track, ...], encoded: Path, tree: Path, publication: int) -> None:
+def package(
+    programs: Programs,
+    tracks: tuple[Track, ...],
+    encoded: Path,
+    tree: Path,
+    publication: int,
+    encryption: Encryption | None = None,
+) -> None:
     """Make the tree; its folder must be there and empty. The packager's status says little: see verify."""
     # By a relative path, since a comma in a folder of the operator's would end the packager's field.
-    arguments = packager_arguments(tracks, Path(os.path.relpath(encoded, tree)), publication)
+    source = Path(os.path.relpath(encoded, tree))
+    arguments = packager_arguments(tracks, source, publication, encrypted=encryption is not None)
+    if encryption is None:
+        _run(programs, arguments, tree)
+        return
+    with packager_flags(encryption) as (flags, descriptor):
+        _run(programs, [*arguments, *flags], tree, encryption, descriptor)
+    _signal_keys(tracks, tree, publication, encryption)
+
+
+def _run(
+    programs: Programs, arguments: list[str], tree: Path, encryption: Encryption | None = None, *inherit: int
+) -> None:
     try:
-        run_program(programs.packager, arguments, folder=tree)
+        run_program(programs.packager, arguments, folder=tree, inherit=inherit)
     except ProgramFailed as failed:
-        raise Bug(f"packaging failed with status {failed.status}: {last_line(failed.errors)}") from None
+        message = last_line(encryption.redact(failed.errors) if encryption else failed.errors)
+        raise Bug(f"packaging failed with status {failed.status}: {message}") from None
+
+
+def _signal_keys(tracks: tuple[Track, ...], tree: Path, publication: int, encryption: Encryption) -> None:
+    """Rewrite the packager's playlists and manifest so that players of every key system find their key."""
+    try:
+        for track in tracks:
+            folder = tree / rendition_folder(track.name, publication)
+            for name in ("main.m3u8", "iframe.m3u8") if track.rung else ("main.m3u8",):
+                text = (folder / name).read_text(encoding="utf-8")
+                (folder / name).write_text(signal_playlist(text, encryption.key_id(track)), encoding="utf-8")
+        manifest = tree / MANIFEST
+        manifest.write_bytes(signal_manifest(manifest.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise Bug(f"the packager's playlists cannot be rewritten: {error}") from None

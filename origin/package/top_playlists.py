@@ -98,6 +98,8 @@ def cut_manifest(manifest: bytes, keep: Callable[[str], bool]) -> bytes:
                 period.remove(group)
     ET.register_namespace("", _DASH)
     ET.register_namespace("xsi", _XSI)
+    ET.register_namespace("cenc", "urn:mpeg:cenc:2013")  # players look for the names `cenc:pssh` and `mspr:pro`
+    ET.register_namespace("mspr", "urn:microsoft:playready")
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 

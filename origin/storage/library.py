@@ -49,6 +49,13 @@ class AudioRendition(msgspec.Struct, frozen=True, rename="camel"):
     bandwidth: int
 
 
+class EncryptionRecord(msgspec.Struct, frozen=True, rename="camel"):
+    """How a publication is encrypted: the scheme (cbcs, cenc) and the key ids in hex by label (SD, HD, UHD, AUDIO)."""
+
+    scheme: str
+    key_ids: dict[str, str]
+
+
 class Publication(msgspec.Struct, frozen=True, rename="camel"):
     """All files of one publication: `files` never change, `tops` are replaced by those of the next publication."""
 
@@ -78,6 +85,8 @@ class TitleRecord(msgspec.Struct, frozen=True, rename="camel"):
     recipe: str
     steering: str = ""
     """The gateway for content steering that its top files name; "": none."""
+    encryption: EncryptionRecord | None = None
+    """None: the files are clear."""
 
 
 class Library:
