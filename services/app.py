@@ -55,9 +55,9 @@ from services.http.middleware import ROUTES, Middleware
 from services.http.openapi import describe
 from services.http.params import MAX_BODY_BYTES
 from services.http.route import Access, Route, json_response
+from services.playback.drm.drm_service import open_drm
 from services.playback.edges import EdgeFinder
 from services.playback.eligibility import max_token_lifetime
-from services.playback.licences import ClearContent
 from services.playback.personal_data import PlaybackPersonalData
 from services.playback.revocation import RevocationPusher
 from services.playback.routes import SWEEP_SECONDS, PlaybackRoutes
@@ -250,8 +250,11 @@ class _Builder:
         catalogue = CatalogueForPlayback(self.store, self.clock)
         control, signals = await self._routing()
         finder = EdgeFinder(control, settings.edges, settings.region, self.clock, self.counters)
+        drm = await open_drm(settings, sessions, self.client, self.clock, self.counters, self.stack)
+        self.routes += drm.routes()
+        self.tasks.append(drm.reseal_keys)
         self.routes += PlaybackRoutes(
-            catalogue, viewers, sessions, ClearContent(), signing, finder, self.clock, self.counters,
+            catalogue, viewers, sessions, drm.licence_info, signing, finder, self.clock, self.counters,
             settings.heartbeat_interval, signals,
         ).routes()  # fmt: skip
         self.routes += SessionRoutes(sessions, self.clock).routes()

@@ -37,6 +37,12 @@ COUNTERS = (
     ),
     Row("matinee_playback_sessions", "gauge", "Stored playback sessions."),
     Row(
+        "matinee_drm_licences_total",
+        "counter",
+        "Licence requests, by key system and outcome (licence, refused, failed, unavailable).",
+        ("system", "outcome"),
+    ),
+    Row(
         "matinee_search_queries_total",
         "counter",
         "Searches, by the stage that answered (browse, exact, fuzzy, none).",
@@ -74,6 +80,7 @@ class Counters:
         self.routes = self._counter("matinee_playback_routes_total")
         self.steered = self._counter("matinee_playback_steering_total")
         self.sessions = self._gauge("matinee_playback_sessions")
+        self.licences = self._counter("matinee_drm_licences_total")
         self.queries = self._counter("matinee_search_queries_total")
         self.documents = self._gauge("matinee_search_documents")
         self.rebuilds = self._counter("matinee_search_rebuilds_total")

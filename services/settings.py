@@ -129,6 +129,20 @@ class ServicesSettings:
     events_max_bytes: int = setting(
         SIZE, "20GiB", "Size of the event log at which new events are refused until consumers catch up.", least=1 << 20
     )
+    drm_master_key: str | None = setting(
+        TEXT,
+        None,
+        "Keys that seal the content keys: FILE, env:NAME or command:PROGRAM; the first line seals. "
+        "Not set: DATA/drm-master.key, created if absent.",
+    )
+    widevine_url: str | None = setting(URL, None, "The vendor's Widevine licence server; not set: no Widevine.")
+    playready_url: str | None = setting(URL, None, "The vendor's PlayReady licence server; not set: no PlayReady.")
+    fairplay_url: str | None = setting(URL, None, "The vendor's FairPlay licence server; not set: no FairPlay.")
+    fairplay_certificate: Path | None = setting(PATH, None, "File of FairPlay's application certificate.")
+    drm_communication_key_id: str | None = setting(TEXT, None, "The DRM vendor's id (a UUID) of the communication key.")
+    drm_communication_key: Path | None = setting(
+        PATH, None, "File of the communication key, which signs the vendor's entitlement tokens: 32 bytes in base64."
+    )
     drain: float = setting(DURATION, "30s", "How long running responses may take to finish at a stop.", least=0)
     allowed_hosts: tuple[str, ...] = door("allowed_hosts")
     max_connections: int = door("max_connections")

@@ -48,6 +48,8 @@ from kernel.http.ranges import parse_content_range, parse_range
 from kernel.http.request_directives import wishes
 from kernel.http.trace_context import trace_id_of
 from kernel.media.cmcd import of_request, of_text
+from kernel.media.content_keys import parse_content
+from kernel.media.cpix import read_request
 from kernel.media.mpd import parse_mpd
 from kernel.media.naming import within_title
 from kernel.media.playlist import attributes, cut, parse_media, parse_multivariant
@@ -60,6 +62,7 @@ from services.catalogue.routes import decode_cursor
 from services.catalogue.title_line import parse_line
 from services.http.caller import Authenticator
 from services.http.geo import viewer_address
+from services.playback.drm.clear_key import read_key_ids
 from services.playback.eligibility import parse_bitrate
 from services.playback.pathways import parse_player
 from services.recommend.events import parse_row
@@ -76,6 +79,7 @@ TRUSTED = [ipaddress.ip_network("0.0.0.0/0")]
 POLICY = PROFILES["general"].keep_policy
 MEDIA_HEAD = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n"
 MPD_END = b"</AdaptationSet></Period></MPD>"
+CPIX = '<CPIX xmlns="urn:dashif:org:cpix" version="2.3" contentId="a">'
 MPD = '<MPD mediaPresentationDuration="PT9S"><Period><AdaptationSet>'
 
 
@@ -186,6 +190,8 @@ BYTES = {
                MPD.encode() + b"<SegmentList>"),
     "an MPD to be played": (read_dash, b"<MPD>", MPD.encode(),
                             MPD.encode() + b'<SegmentTemplate media="a" duration="1"/>'),
+    "a CPIX document": (read_request, b"<CPIX>", CPIX.encode(), CPIX.encode() + b"<ContentKeyList>"),
+    "a licence request of Clear Key": (read_key_ids, b'{"kids":["', b'{"kids":[', b"{"),
     "an MPD that is steered": (lambda v: steered_manifest(v, "http://a", {"a": ""}), b"<MPD>", MPD.encode()),
 }  # fmt: skip
 
@@ -201,6 +207,7 @@ TEXTS = {
         lambda v: steered_playlist(v, "http://a", {"a": "http://b/", "here": ""}),
         '#EXTM3U\n#EXT-X-STREAM-INF:AUDIO="', "#EXTM3U\n#EXT-X-MEDIA:", '#EXTM3U\n#EXT-X-MEDIA:URI="',
     ),
+    "content of keys": (parse_content, "a", "a:1"),
     "a date in a document": (parse_moment, "2026-01-01T00:00:00"),
     "claims": (lambda v: permit_of({"exp": 1, "cdniuc": v, "cdnicrit": v, "ipnet": v}, key_version="", issuer="",
                                    audience=""), "regex:", "hash:sha-256;"),

@@ -19,6 +19,7 @@ _ERRORS = {
     412: "Changed by somebody else: read it again",
     413: "Body too large",
     415: "Body is not JSON",
+    422: "The document cannot be answered",
     429: "Too many requests: retry later",
     451: "Not licensed in the viewer's country",
     502: "The origin failed",

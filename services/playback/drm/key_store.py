@@ -34,6 +34,7 @@ content_keys = Table(
 )
 MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0001")
 RESEAL_PAGE = 500
+MAX_LISTED = 16
 
 
 class KeyStore:
@@ -78,6 +79,14 @@ class KeyStore:
             content_keys.c.content_id == content_id, content_keys.c.key_id.in_(list(key_ids))
         )
         async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [self._open(row) for row in rows]
+
+    async def list_keys(self, content_id: str, labels: Sequence[KeyLabel]) -> list[ContentKey]:
+        """The keys of a title with these labels, of its latest publications, MAX_LISTED at most."""
+        query = select(content_keys).where(content_keys.c.content_id == content_id, content_keys.c.label.in_(labels))
+        async with self._database.read() as connection:
+            query = query.order_by(content_keys.c.publication.desc(), content_keys.c.label).limit(MAX_LISTED)
             rows = (await connection.execute(query)).mappings().all()
         return [self._open(row) for row in rows]
 
