@@ -15,10 +15,11 @@ from kernel.settings.table import INTEGER, PATH, PATH_OR_OFF, TEXT, URL, choice,
 from origin.encode.encoder import PRESETS
 from origin.ingest import metadata, subprocesses
 from origin.ingest.ingest_request import IngestRequest
-from origin.ingest.pipeline import IngestContext, KeySource, ingest
+from origin.ingest.pipeline import IngestContext, ingest
 from origin.ingest.progress import Progress, show_progress
 from origin.ingest.timings import Timings
 from origin.ingest.work_dir import WorkDir
+from origin.package.encryption import KeySource
 from origin.package.key_client import open_key_server
 from origin.storage.library import Library
 from origin.storage.object_store import FolderStorage

@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
 from kernel.errors import BadRequest, BadSettings, MatineeError
-from kernel.media.content_keys import EncryptedContent, EncryptionScheme, KeyLabel
+from kernel.media.content_keys import EncryptedContent
 from kernel.media.ladder import Rung, ladder
 from kernel.media.playlist import parse_multivariant
 from kernel.vocabulary import Tier
@@ -30,21 +29,12 @@ from origin.ingest.verify import Measured
 from origin.ingest.verify_encryption import check_encryption
 from origin.ingest.work_dir import WorkDir
 from origin.package import top_playlists
-from origin.package.encryption import Encryption, labels_of
+from origin.package.encryption import Encryption, KeySource, labels_of
 from origin.package.packager import MANIFEST, MASTER, package, rendition_folder
-from origin.storage.library import AudioRendition, EncryptionRecord, Library, Rendition, TitleRecord, top_key
+from origin.storage.library import AudioRendition, Library, Rendition, TitleRecord, top_key
 from system.clock import SystemClock, utc_timestamp
 
 _MARKER, _ERRORS = "encoded.txt", "complaints.txt"
-
-
-class KeySource(Protocol):
-    """The key server."""
-
-    def fetch_encryption(
-        self, content: EncryptedContent, labels: Sequence[KeyLabel], scheme: EncryptionScheme
-    ) -> Encryption:
-        """The keys of a publication, one for each label. Raises BadSettings, UpstreamFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +160,6 @@ def _fetch_encryption(
     return encryption
 
 
-def _encryption_record(encryption: Encryption | None) -> EncryptionRecord | None:
-    if encryption is None:
-        return None
-    return EncryptionRecord(str(encryption.scheme), {str(key.label): key.key_id for key in encryption.keys.values()})
-
-
 def _encode(
     request: IngestRequest,
     source: Source,
@@ -232,7 +216,7 @@ def _publish(record: TitleRecord, packaged: _PackagedTree, context: IngestContex
             },
             thumbnail=f"{folder}/{thumbnails.POSTER}",
             thumbnails=f"{folder}/{thumbnails.INDEX}",
-            encryption=_encryption_record(packaged.encryption),
+            encryption=packaged.encryption.record() if packaged.encryption else None,
         )
         context.progress.start_step("publish", sum(1 for file in packaged.tree.rglob("*") if file.is_file()))
         publication = context.library.publish(final, packaged.tree, tops, context.progress.advance)

@@ -12,13 +12,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 from xml.etree.ElementTree import Element  # only the type
 
 from kernel.errors import Bug
-from kernel.media.content_keys import ContentKey, EncryptionScheme, KeyLabel, label_of_lines
+from kernel.media.content_keys import ContentKey, EncryptedContent, EncryptionScheme, KeyLabel, label_of_lines
 from kernel.media.playlist import attributes
 from origin.encode.encoder import Track
+from origin.storage.library import EncryptionRecord
 
 PROTECTION_SYSTEMS = "Widevine,PlayReady,FairPlay,CommonSystem"
 CLEAR_KEY_URN = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e"
@@ -40,11 +42,24 @@ class Encryption:
         """The key id of a track."""
         return self.keys[label_of(track)].key_id
 
+    def record(self) -> EncryptionRecord:
+        """What is published of it: ids, and no keys."""
+        return EncryptionRecord(str(self.scheme), {str(key.label): key.key_id for key in self.keys.values()})
+
     def redact(self, text: str) -> str:
         """A program's message without any key."""
         for key in self.keys.values():
             text = text.replace(key.key.hex(), "…").replace(key.key.hex().upper(), "…")
         return text
+
+
+class KeySource(Protocol):
+    """The key server."""
+
+    def fetch_encryption(
+        self, content: EncryptedContent, labels: Sequence[KeyLabel], scheme: EncryptionScheme
+    ) -> Encryption:
+        """The keys of a publication, one for each label. Raises BadSettings, UpstreamFailed."""
 
 
 def label_of(track: Track) -> KeyLabel:
