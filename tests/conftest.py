@@ -44,7 +44,11 @@ def find(program):
 def pytest_collection_modifyitems(items):
     """Among several workers a file's tests stay together, and all that ask the one platform, or PostgreSQL, do."""
     for item in items:
-        own = item.path.name in ("test_steering.py", "test_load_stories.py")  # they kill edges of their own
+        own = item.path.name in (
+            "test_steering.py",
+            "test_load_stories.py",
+            "test_drm.py",
+        )  # with programs of their own
         group = "platform" if "e2e" in item.path.parts and not own else str(item.path)
         given = getattr(item, "callspec", _NoParameters).params.values()
         if "postgresql" in given or {"postgresql_url", "empty_postgresql"} & set(getattr(item, "fixturenames", ())):
