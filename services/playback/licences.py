@@ -1,4 +1,4 @@
-"""The interface to the licence service of encrypted titles, and what stands in where there is none."""
+"""The interface to the licence service of encrypted titles."""
 
 from __future__ import annotations
 
@@ -25,13 +25,6 @@ class Licences(Protocol):
     async def info(self, title: PlaybackTitle, session: Session, drm: DrmSystem | None) -> dict[str, Any]:
         """`drmLicenseInfo` of a session that is about to start; `drm` None = the player did not say.
 
-        Raises BadRequest, StorageFailed.
+        A value that begins with "/" is a path of the services, and becomes a URL in the response. Raises BadRequest,
+        StorageFailed.
         """
-
-
-class ClearContent:
-    """No licence service: every title is clear."""
-
-    async def info(self, title: PlaybackTitle, session: Session, drm: DrmSystem | None) -> dict[str, Any]:  # noqa: ARG002
-        """`drmLicenseInfo` of clear content."""
-        return {"type": "none", "detail": "The content is clear: no licence is needed."}

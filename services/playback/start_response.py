@@ -51,7 +51,7 @@ def start_response(started: StartedPlayback, signing: TokenSigning, origin: str,
     name = dash if started.format == "dash" and dash else hls
     return {
         "streamUrl": base + path + name,
-        "drmLicenseInfo": started.drm,
+        "drmLicenseInfo": {name: _absolute(value, origin) for name, value in started.drm.items()},
         "sessionId": session.session_id,
         "resumePosition": started.resume,
         "heartbeatInterval": heartbeat,
@@ -70,6 +70,11 @@ def start_response(started: StartedPlayback, signing: TokenSigning, origin: str,
         "durationSeconds": title.duration,
         "attribution": title.attribution,
     }
+
+
+def _absolute(value: Any, origin: str) -> Any:
+    """A path of the services as a URL; any other value as it is."""
+    return origin + value if isinstance(value, str) and value.startswith("/") else value
 
 
 def _token_path(started: StartedPlayback, signing: TokenSigning) -> str:

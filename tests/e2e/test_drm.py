@@ -30,7 +30,7 @@ from services.http.route import Access, Route
 from services.playback.drm.drm_service import DrmService
 from services.playback.drm.key_store import KeyStore
 from services.playback.drm.routes import Vendors
-from services.playback.drm.sessions import EntitledSession
+from services.playback.session import EntitledSession
 from system.clock import SystemClock
 from system.database.engine import DatabaseAddress
 from system.sealing import SealingKeys
@@ -72,8 +72,8 @@ class GivenSessions:
     async def entitled(self, session_id):
         until = SystemClock.wall() + 3600
         return {
-            "hd": EntitledSession("secret-film", Tier.HD, until),
-            "sd": EntitledSession("secret-film", Tier.SD, until),
+            "hd": EntitledSession("secret-film", Tier.HD, until, revoked=False),
+            "sd": EntitledSession("secret-film", Tier.SD, until, revoked=False),
             "revoked": EntitledSession("secret-film", Tier.HD, until, revoked=True),
         }.get(session_id)
 

@@ -25,8 +25,9 @@ from services.playback.drm.clear_key import LICENCE_SCHEMA, REQUEST_SCHEMA, read
 from services.playback.drm.entitlement import CommunicationKey, make_entitlement
 from services.playback.drm.key_store import KeyStore
 from services.playback.drm.licences import CLEAR_KEY, SESSION_PARAMETER
-from services.playback.drm.sessions import EntitledSession, Sessions, require_session
+from services.playback.drm.sessions import Sessions, require_session
 from services.playback.drm.vendor import KeySystem, Licence, VendorClient
+from services.playback.session import EntitledSession
 
 SESSION_HEADER = "X-Matinee-Session"
 MAX_SESSION_ID = 128

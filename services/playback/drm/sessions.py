@@ -1,23 +1,11 @@
-"""What a licence needs to know of a playback session, and the refusals of those that may have none."""
+"""Which playback sessions may have licences, and the refusals of those that may not."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from kernel.errors import BadRequest
-from kernel.vocabulary import Tier
-from services.playback.store import PlaybackStore
-
-
-@dataclass(frozen=True, slots=True)
-class EntitledSession:
-    """A session: the title it plays, its tier (None: no limit), when it ends (Unix s), whether it was revoked."""
-
-    content_id: str
-    tier: Tier | None
-    expires: float
-    revoked: bool = False
+from services.playback.session import EntitledSession
 
 
 class Sessions(Protocol):
@@ -25,18 +13,6 @@ class Sessions(Protocol):
 
     async def entitled(self, session_id: str) -> EntitledSession | None:
         """The session of this id; None if there is none. Raises StorageFailed."""
-
-
-class StoredSessions:
-    """The sessions of playback's store."""
-
-    def __init__(self, store: PlaybackStore) -> None:
-        self._store = store
-
-    async def entitled(self, session_id: str) -> EntitledSession | None:
-        """The session of this id; None if there is none."""
-        found = await self._store.get(session_id)
-        return None if found is None else EntitledSession(found.content_id, None, found.expires)
 
 
 async def require_session(sessions: Sessions, session_id: str, now: float) -> EntitledSession:

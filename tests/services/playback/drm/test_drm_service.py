@@ -85,3 +85,29 @@ async def test_licences_are_described(start):
     assert {"/drm/widevine", "/drm/playready", "/drm/fairplay", PATH} <= set(document["paths"])
     status, refused = await place.post("/drm/widevine?session=x", {})
     assert (status, refused["reason"]) == (404, "drm-not-offered")
+
+
+async def test_an_encrypted_title_from_start_to_licence(start, origin, until):
+    """The start names the licence URL and the keys; the session's licence opens them until the session ends."""
+    origin.publish("film", encryption={"scheme": "cbcs", "keyIds": {"SD": "1" * 32, "AUDIO": "2" * 32}})
+    place = await start(origin=origin.url, edges="http://127.0.0.1:1", only="catalogue,playback")
+    key = await key_of(place)
+
+    async def started():
+        status, answer = await place.get("/playback/start?contentId=film&drm=clearkey")
+        return answer if status == 200 else None
+
+    answer = await until(started)
+    info = answer["drmLicenseInfo"]
+    assert (info["type"], info["scheme"], info["keyIds"]) == ("clearkey", "cbcs", ["1" * 32, "2" * 32])
+    origin_of_services, _, query = info["licenseUrl"].partition("/drm/clearkey?")
+    assert origin_of_services == str(place.client.make_url("")).rstrip("/")
+    asked = {"kids": [base64.urlsafe_b64encode(bytes.fromhex("1" * 32)).rstrip(b"=").decode()], "type": "temporary"}
+    status, licence = await place.post(f"/drm/clearkey?{query}", asked)
+    assert status == 200
+    assert base64.urlsafe_b64decode(licence["keys"][0]["k"] + "==") == key
+    for drm in ("none", "widevine"):
+        assert (await place.get(f"/playback/start?contentId=film&drm={drm}"))[0] == 409
+    await place.post("/playback/stop", {"sessionId": answer["sessionId"], "currentPosition": 1})
+    status, refused = await place.post(f"/drm/clearkey?{query}", asked)
+    assert (status, refused["reason"]) == (410, "session-ended")

@@ -21,8 +21,8 @@ from services.playback.drm.drm_service import DrmService
 from services.playback.drm.entitlement import read_communication_key
 from services.playback.drm.key_store import KeyStore
 from services.playback.drm.routes import TROUBLE, Vendors
-from services.playback.drm.sessions import EntitledSession
 from services.playback.drm.vendor import KeySystem, VendorClient
+from services.playback.session import EntitledSession
 from system.database.engine import DatabaseAddress
 from system.sealing import SealingKeys
 from tests.doubles.clock import FakeClock
@@ -31,12 +31,12 @@ NOW = 1_800_000_000.0
 KEY_IDS = {KeyLabel.SD: "1" * 32, KeyLabel.HD: "2" * 32, KeyLabel.AUDIO: "3" * 32}
 COMMUNICATION = read_communication_key("cc36e85d-2fdf-462c-b395-030907447afc", base64.b64encode(b"s" * 32).decode())
 SESSIONS = {
-    "sd": EntitledSession("film", Tier.SD, NOW + 3600),
-    "hd": EntitledSession("film", Tier.HD, NOW + 3600),
-    "all": EntitledSession("film", None, NOW + 3600),
-    "other": EntitledSession("other", Tier.HD, NOW + 3600),
+    "sd": EntitledSession("film", Tier.SD, NOW + 3600, revoked=False),
+    "hd": EntitledSession("film", Tier.HD, NOW + 3600, revoked=False),
+    "all": EntitledSession("film", Tier.UHD, NOW + 3600, revoked=False),
+    "other": EntitledSession("other", Tier.HD, NOW + 3600, revoked=False),
     "revoked": EntitledSession("film", Tier.HD, NOW + 3600, revoked=True),
-    "expired": EntitledSession("film", Tier.HD, NOW - 1),
+    "expired": EntitledSession("film", Tier.HD, NOW - 1, revoked=False),
 }
 
 
