@@ -45,6 +45,7 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     body: Schema | None = None
     """JSON schema of the request body."""
+    body_types: tuple[str, ...] = ("application/json",)
     responses: Mapping[str, str] = field(default_factory=lambda: {"200": "OK"})
     """Descriptions of the responses that are not problems, by status."""
     response_schema: Schema | None = None
@@ -90,7 +91,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if parameters := [_parameter(parameter) for parameter in _all_parameters(operation)]:
         members["parameters"] = parameters
     if operation.body is not None:
-        members["requestBody"] = {"required": True, "content": _content(operation.body)}
+        content = {kind: {"schema": operation.body} for kind in operation.body_types}
+        members["requestBody"] = {"required": True, "content": content}
     return {**members, **operation.extensions}
 
 

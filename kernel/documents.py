@@ -28,9 +28,12 @@ class BadDocument(ValueError):
         self.why = why
 
 
-def load_json(data: bytes) -> object:
+def load_json(data: bytes, only: Collection[str] | None = None) -> object:
     """Parse JSON strictly. Raises BadDocument naming the place: for too much data, a repeated member, NaN, a number
-    beyond 64 bits or a float, and a NUL or half a surrogate pair in a text."""
+    beyond 64 bits or a float, and a NUL or half a surrogate pair in a text.
+
+    `only`: the members of the outermost object that are used; what the others hold is not looked at.
+    """
     if len(data) > MAX_BYTES:
         raise BadDocument("", f"is larger than {MAX_BYTES >> 20} MiB")
     strange: list[_Strange] = []
@@ -44,7 +47,7 @@ def load_json(data: bytes) -> object:
         )
         # Half a pair and a NUL can only be written as an escape (RFC 8259 §7), or UTF-8 would not have been read.
         if strange or b"\\u" in data:
-            _refuse_strange(found)
+            _refuse_strange(found if only is None else _used(found, only))
     except BadDocument:
         raise
     except RecursionError:
@@ -52,6 +55,10 @@ def load_json(data: bytes) -> object:
     except ValueError as error:
         raise BadDocument("", f"is not valid JSON: {error}") from None
     return found
+
+
+def _used(document: object, only: Collection[str]) -> object:
+    return {name: document[name] for name in only if name in document} if isinstance(document, dict) else document
 
 
 @dataclass(frozen=True, slots=True)

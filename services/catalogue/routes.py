@@ -19,19 +19,13 @@ from kernel.vocabulary import CONTENT_ID
 from services.catalogue.licence import MAX_WINDOWS
 from services.catalogue.store import CatalogueStore, Outcome, Position
 from services.catalogue.title import COUNTRY, MAX_POPULARITY, is_available, normalise_countries
-from services.catalogue.title_json import TITLE_BODY, TITLE_SCHEMA, title_json
+from services.catalogue.title_json import TITLE_SCHEMA, title_json
 from services.catalogue.title_line import LineError, TitleLine, WindowLine, check_line, parse_windows
 from services.http import params
+from services.http.body_schema import schema_of
 from services.http.request_context import request_context, viewer_country
 from services.http.route import Access, Route, json_response
 
-LICENCE_BODY: dict[str, object] = {
-    "type": "object",
-    "properties": {
-        "countries": {"type": ["array", "null"], "items": {"type": "string"}},
-        "windows": {"type": ["array", "null"], "items": {"type": "object"}},
-    },
-}
 LISTING: dict[str, object] = {
     "type": "object",
     "properties": {
@@ -43,7 +37,29 @@ MAX_CHILDREN = 1000
 MAX_IDS = 100
 MAX_CURSOR_LENGTH = 300
 _ETAG = re.compile(r'"(\d{1,18})"', re.ASCII)
-_COUNTRY = Parameter("country", "Use this country instead of the viewer's own (API key only).")
+_COUNTRY = Parameter(
+    "country", "Use this country instead of the viewer's own (API key only).", schema=params.COUNTRY_SCHEMA
+)
+
+_PAGE = (
+    Parameter(
+        "cursor",
+        "The `nextCursor` of the previous page.",
+        schema={"type": "string", "pattern": "^([A-Za-z0-9_-]{2,300})?$", "maxLength": MAX_CURSOR_LENGTH},
+    ),
+    Parameter(
+        "ids",
+        "Only these titles: at most 100 contentIds, comma-separated; one page, in no order.",
+        schema={"type": "string", "pattern": f"^{CONTENT_ID.pattern}(,{CONTENT_ID.pattern}){{0,99}}$"},
+    ),
+    Parameter(
+        "parent",
+        "Only the seasons or episodes of this title, in their order; one page.",
+        schema=params.CONTENT_ID_SCHEMA,
+    ),
+    Parameter("limit", "Titles per page, 1 to 100.", schema=params.integer_schema(1, 100, 50)),
+    _COUNTRY,
+)
 
 
 class LicenceBody(Struct, forbid_unknown_fields=True):
@@ -66,18 +82,11 @@ class CatalogueRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """The catalogue's route table."""
-        one = Parameter("contentId", "The title.", location="path")
-        page = (
-            Parameter("cursor", "The `nextCursor` of the previous page."),
-            Parameter("ids", "Only these titles: at most 100 contentIds, comma-separated; one page, in no order."),
-            Parameter("parent", "Only the seasons or episodes of this title, in their order; one page."),
-            Parameter("limit", "Titles per page, 1 to 100.", schema={"type": "integer", "default": 50}),
-            _COUNTRY,
-        )
+        one = Parameter("contentId", "The title.", location="path", schema=params.CONTENT_ID_SCHEMA)
         return (
             Route(
                 "GET", "/titles", self.list_titles, Access.VIEWER, "Titles licensed in the viewer's country",
-                page, response=LISTING,
+                _PAGE, response=LISTING,
             ),
             Route(
                 "GET", "/titles/{contentId}", self.get_title, Access.VIEWER, "One title",
@@ -85,7 +94,7 @@ class CatalogueRoutes:
             ),
             Route(
                 "PUT", "/titles/{contentId}", self.put_title, Access.OPERATOR,
-                "Create or replace a title; If-Match and If-None-Match are honoured", (one,), body=TITLE_BODY,
+                "Create or replace a title; If-Match and If-None-Match are honoured", (one,), body=schema_of(TitleLine),
                 response=TITLE_SCHEMA, statuses=(200, 201), errors=(412,),
             ),
             Route(
@@ -94,7 +103,7 @@ class CatalogueRoutes:
             ),
             Route(
                 "PUT", "/titles/{contentId}/licence", self.put_licence, Access.OPERATOR,
-                "Set where and when a title may be watched", (one,), body=LICENCE_BODY, response=TITLE_SCHEMA,
+                "Set where and when a title may be watched", (one,), body=schema_of(LicenceBody), response=TITLE_SCHEMA,
                 errors=(404,),
             ),
         )  # fmt: skip

@@ -34,22 +34,6 @@ TITLE_SCHEMA = {
         "artwork": {"type": "array", "items": {"type": "object"}},
     },
 }
-TITLE_BODY: dict[str, object] = {
-    "type": "object",
-    "required": ["title"],
-    "properties": {
-        "title": {"type": "string"},
-        "kind": {"enum": ["film", "series", "season", "episode"]},
-        "parent": {"type": ["string", "null"]},
-        "number": {"type": ["integer", "null"]},
-        "year": {"type": ["integer", "null"]},
-        "genres": {"type": ["array", "null"], "items": {"type": "string"}},
-        "cast": {"type": ["array", "null"], "items": {"type": "string"}},
-        "description": {"type": ["string", "null"]},
-        "countries": {"type": ["array", "null"], "items": {"type": "string"}},
-        "windows": {"type": ["array", "null"], "items": {"type": "object"}},
-    },
-}
 
 
 def title_json(title: Title, *, operator: bool) -> dict[str, Any]:

@@ -46,21 +46,22 @@ class Batch:
 def read_cmcd(body: bytes) -> Batch:
     """A body of CMCD v2 event mode: a line an event; empty lines are ignored (CTA-5004-B, section 5).
 
-    Each line must hold the keys `e`, `ts` and `sid`.
+    Each line must hold the keys `e`, `ts` and `sid`. Raises ValueError for a body with no event or too many.
     """
     kept: list[bytes] = []
     sessions: dict[str, None] = {}
     rejected: list[Rejected] = []
-    for number, line in enumerate(_lines(body), 1):
-        why = _cmcd_fault(line) if number <= MAX_EVENTS else f"a body has at most {MAX_EVENTS} events"
+    lines = _lines(body)
+    if not 0 < len(lines) <= MAX_EVENTS:
+        raise ValueError(f"a body has 1 to {MAX_EVENTS} events, not {len(lines)}")
+    for number, line in enumerate(lines, 1):
+        why = _cmcd_fault(line)
         session = None if why else _SESSION.search(line)
         if session is not None and len(sessions) < MAX_SESSIONS:
             sessions[session[1].decode("ascii")] = None
             kept.append(line)
         else:
             rejected.append(Rejected(number, why or f"a body names at most {MAX_SESSIONS} sessions"))
-        if number > MAX_EVENTS:
-            break
     return Batch(b"\n".join(kept), len(kept), tuple(sessions), tuple(rejected))
 
 
@@ -94,7 +95,7 @@ class EventType(StrEnum):
     STOP = "stop"
 
 
-Text = Annotated[str, Meta(max_length=200)]
+Text = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*\Z")]
 Seconds = Annotated[float, Meta(ge=0, le=1e7)]
 
 
@@ -108,14 +109,14 @@ class PlayerEvent(Struct, rename="camel", omit_defaults=True):
     type: EventType
     session_id: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+\Z")]
     at: Annotated[float, Meta(ge=0, le=1e11)]
-    content_id: Annotated[str, Meta(max_length=64)] = ""
+    content_id: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*\Z")] = ""
     position: Seconds | None = None
     startup: Seconds | None = None
     duration: Seconds | None = None
     bitrate: Annotated[int, Meta(ge=0, le=10**10)] | None = None
     edge: Text = ""
     code: Text = ""
-    message: Annotated[str, Meta(max_length=1_000)] = ""
+    message: Annotated[str, Meta(max_length=1_000, pattern=r"^[^\x00]*\Z")] = ""
     fatal: bool = False
     device: Text = ""
     player: Text = ""
@@ -135,10 +136,12 @@ _encoder = msgspec.json.Encoder()
 def read_player_events(body: bytes) -> Batch:
     """A body of `POST /events`: a JSON list of events, or `{"events": […]}`. Raises ValueError when it is neither."""
     raws = _raw_events(body)
+    if len(raws) > MAX_EVENTS:
+        raise ValueError(f"a body has at most {MAX_EVENTS} events, not {len(raws)}")
     kept: list[PlayerEvent] = []
     sessions: dict[str, None] = {}
     rejected: list[Rejected] = []
-    for number, raw in enumerate(raws[:MAX_EVENTS], 1):
+    for number, raw in enumerate(raws, 1):
         try:
             event = _event.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -149,8 +152,6 @@ def read_player_events(body: bytes) -> Batch:
             continue
         sessions[event.session_id] = None
         kept.append(event)
-    if len(raws) > MAX_EVENTS:
-        rejected.append(Rejected(MAX_EVENTS + 1, f"a body has at most {MAX_EVENTS} events"))
     return Batch(_encoder.encode(kept), len(kept), tuple(sessions), tuple(rejected))
 
 

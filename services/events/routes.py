@@ -12,10 +12,11 @@ from httpd.rate_limiter import RateLimiter
 from kernel.clock import Clock
 from kernel.errors import BadRequest, Overloaded
 from services.counters import Counters
-from services.events.batches import Batch, EventType, read_cmcd, read_player_events
+from services.events.batches import MAX_EVENTS, Batch, PlayerEvent, read_cmcd, read_player_events
 from services.events.record import Kind, Record
 from services.events.redaction import remove_tokens
 from services.events.segment_log import EventAppender
+from services.http.body_schema import schema_of
 from services.http.params import MAX_BODY_BYTES
 from services.http.request_context import request_context
 from services.http.route import Access, Route, json_response
@@ -40,20 +41,12 @@ ACCEPTED: dict[str, object] = {
         },
     },
 }
-EVENTS: dict[str, object] = {
-    "type": "array",
-    "maxItems": 500,
-    "items": {
-        "type": "object",
-        "required": ["type", "sessionId", "at"],
-        "properties": {
-            "type": {"type": "string", "enum": [event.value for event in EventType]},
-            "sessionId": {"type": "string"},
-            "at": {"type": "number", "description": "Unix seconds by the player's clock."},
-            "position": {"type": "number"},
-        },
-    },
-}  # fmt: skip
+CMCD: dict[str, object] = {
+    "type": "string",
+    "pattern": r'^e=[a-z]{1,4},sid="[A-Za-z0-9-]{1,64}",ts=[0-9]{1,15}$',
+    "description": "CTA-5004-B, event mode: a line an event, each with at least the keys e, sid and ts.",
+}
+EVENTS: dict[str, object] = {"type": "array", "maxItems": MAX_EVENTS, "items": schema_of(PlayerEvent)}
 
 
 class EventRoutes:
@@ -70,7 +63,7 @@ class EventRoutes:
         return (
             Route(
                 "POST", "/events/cmcd", self.report_cmcd, Access.ANYBODY, "Report CMCD v2 events, a line each",
-                response=ACCEPTED, statuses=(202,), errors=(413, 429), content_types=CMCD_TYPES,
+                body=CMCD, response=ACCEPTED, statuses=(202,), errors=(400, 413, 415, 429), content_types=CMCD_TYPES,
             ),
             Route(
                 "POST", "/events", self.report_events, Access.ANYBODY, "Report what happened in a player",

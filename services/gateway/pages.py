@@ -72,7 +72,7 @@ class PageRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """The page's route table."""
-        poster = (Parameter("contentId", "The title.", location="path"),)
+        poster = (Parameter("contentId", "The title.", location="path", schema=params.CONTENT_ID_SCHEMA),)
         viewer = {
             "type": "object",
             "properties": {"userId": {"type": "string"}, "country": {"type": ["string", "null"]}},

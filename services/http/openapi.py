@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from httpd.openapi import API_KEY, Operation, make_document
+from kernel.http.door_rules import JSON
 from services.http.route import Access, Route
 
 _ERRORS = {
@@ -60,6 +61,7 @@ def _operation(route: Route) -> Operation:
         route.summary,
         route.parameters,
         route.body,
+        body_types=tuple(sorted(route.content_types or JSON)),
         responses={str(status): HTTPStatus(status).phrase for status in route.statuses},
         response_schema=route.response,
         errors={str(status): _ERRORS[status] for status in sorted(errors)},

@@ -11,12 +11,15 @@ from aiohttp import web
 from kernel.auth.geo import country_code
 from kernel.documents import BadDocument, is_broken, load_json, shown
 from kernel.errors import BadRequest
-from kernel.vocabulary import is_content_id
+from kernel.vocabulary import CONTENT_ID, is_content_id
 
 MAX_BODY_BYTES = 64 * 1024
+CONTENT_ID_SCHEMA: dict[str, object] = {"type": "string", "pattern": f"^{CONTENT_ID.pattern}$"}
+COUNTRY_SCHEMA: dict[str, object] = {"type": "string", "pattern": "^[A-Za-z]{2}$"}
 USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}", re.ASCII)
 """A userId: a profile's id, ours or one from imported events."""
-T = TypeVar("T")
+USER_ID_SCHEMA: dict[str, object] = {"type": "string", "pattern": f"^{USER_ID.pattern}$"}
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 def text(request: web.Request, name: str) -> str | None:
@@ -37,6 +40,11 @@ def check_parameters(request: web.Request) -> None:
                 raise BadRequest(
                     400, "parameter-encoding", f"{place} parameter `{name[:80]}` is not UTF-8, or has a NUL"
                 )
+
+
+def integer_schema(least: int, most: int, default: int) -> dict[str, object]:
+    """The schema of a whole number."""
+    return {"type": "integer", "minimum": least, "maximum": most, "default": default}
 
 
 def required(request: web.Request, name: str) -> str:
@@ -100,7 +108,8 @@ async def body(request: web.Request, kind: type[T]) -> T:
     except web.HTTPRequestEntityTooLarge:
         raise BadRequest(413, "body-too-large", f"the body is larger than {MAX_BODY_BYTES} bytes") from None
     try:
-        load_json(data)
+        # Unknown fields are ignored whatever they hold: apps may send more than this release reads.
+        load_json(data, frozenset(field.encode_name for field in msgspec.structs.fields(kind)))
         return msgspec.json.decode(data, type=kind)
     except BadDocument as error:  # parsed strictly first: its errors name the member, msgspec's only a byte offset
         raise BadRequest(400, *_document_error(error)) from None

@@ -11,6 +11,7 @@ from httpd.openapi import Parameter
 from kernel.clock import Clock
 from kernel.errors import BadRequest
 from services.http import params
+from services.http.body_schema import schema_of
 from services.http.request_context import request_context, viewer_country
 from services.http.route import Access, Route, json_response
 from services.recommend.events import Action, FeedbackEvent
@@ -24,15 +25,6 @@ _LIST = {
         "properties": {"contentId": {"type": "string"}, "rankScore": {"type": "number"}},
     },
 }
-_FEEDBACK = {
-    "type": "object",
-    "required": ["userId", "contentId", "action"],
-    "properties": {
-        "userId": {"type": "string"},
-        "contentId": {"type": "string"},
-        "action": {"enum": ["VIEW", "LIKE", "DISLIKE"]},
-    },
-}
 
 
 class Feedback(Struct, rename="camel"):
@@ -41,6 +33,9 @@ class Feedback(Struct, rename="camel"):
     user_id: str
     content_id: str
     action: Literal["VIEW", "LIKE", "DISLIKE"]
+
+
+FEEDBACK = schema_of(Feedback, userId=params.USER_ID_SCHEMA, contentId=params.CONTENT_ID_SCHEMA)
 
 
 class RecommendRoutes:
@@ -53,10 +48,12 @@ class RecommendRoutes:
     def routes(self) -> tuple[Route, ...]:
         """The route table of recommendations."""
         parameters = (
-            Parameter("userId", "The profile. A guest may omit it or name themselves."),
-            Parameter("limit", "Number of titles, 1 to 100.", schema={"type": "integer", "default": 20}),
+            Parameter("userId", "The profile. Viewers may omit it or name themselves.", schema=params.USER_ID_SCHEMA),
+            Parameter("limit", "Number of titles, 1 to 100.", schema=params.integer_schema(1, 100, 20)),
             Parameter("playable", "Only titles that can be played now.", schema={"type": "boolean", "default": False}),
-            Parameter("country", "Use this country instead of the viewer's own (API key only)."),
+            Parameter(
+                "country", "Use this country instead of the viewer's own (API key only).", schema=params.COUNTRY_SCHEMA
+            ),
         )
         get_list = Route(
             "GET", "/recommendations", self.list_recommendations, Access.VIEWER, "What to watch next, best first",
@@ -64,7 +61,7 @@ class RecommendRoutes:
         )  # fmt: skip
         feedback = Route(
             "POST", "/recommendations/feedback", self.post_feedback, Access.VIEWER, "Record what a viewer did",
-            body=_FEEDBACK, response={"type": "object"}, errors=(403, 404),
+            body=FEEDBACK, response={"type": "object"}, errors=(403, 404),
         )  # fmt: skip
         return get_list, feedback
 

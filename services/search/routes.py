@@ -41,8 +41,10 @@ class SearchRoutes:
         parameters = (
             Parameter("query", f"The query, up to {MAX_QUERY_LENGTH} characters; its last word may be a prefix."),
             Parameter("genre", "Only titles of this genre; if repeated, of all these genres."),
-            Parameter("limit", "Number of titles, 1 to 100.", schema={"type": "integer", "default": 20}),
-            Parameter("country", "Use this country instead of the viewer's own (API key only)."),
+            Parameter("limit", "Number of titles, 1 to 100.", schema=params.integer_schema(1, 100, 20)),
+            Parameter(
+                "country", "Use this country instead of the viewer's own (API key only).", schema=params.COUNTRY_SCHEMA
+            ),
         )
         summary = "Titles that match a query, best first; tolerates typos"
         return (

@@ -20,16 +20,7 @@ TOKENS_SCHEMA: Schema = {
         "expiresIn": {"type": "integer", "description": "Seconds until the access token expires."},
     },
 }
-CREDENTIALS: Schema = {
-    "type": "object",
-    "required": ["email", "password"],
-    "properties": {"email": _TEXT, "password": _TEXT, "country": _COUNTRY, "device": _TEXT, "deviceId": _TEXT},
-}
-PASSWORDS: Schema = {
-    "type": "object",
-    "properties": {"currentPassword": _TEXT, "newPassword": _TEXT, "token": _TEXT, "password": _TEXT},
-}
-PROFILE_BODY: Schema = {
+_PROFILE: Schema = {
     "type": "object",
     "properties": {
         "name": {"type": "string", "minLength": 1, "maxLength": 60},
@@ -44,7 +35,7 @@ PROFILE_BODY: Schema = {
 PROFILE_SCHEMA: Schema = {
     "type": "object",
     "required": ["profileId", "name", "kids"],
-    "properties": PROFILE_BODY["properties"] | {"profileId": _TEXT},
+    "properties": _PROFILE["properties"] | {"profileId": _TEXT},
 }
 _PLAN: Schema = {
     "type": "object",
@@ -55,7 +46,6 @@ _PLAN: Schema = {
         "countries": {"type": ["array", "null"], "items": {"type": "string", "pattern": "^[A-Za-z]{2}$"}},
     },
 }
-PLAN_BODY: Schema = _PLAN
 ACCOUNT_SCHEMA: Schema = {
     "type": "object",
     "required": ["accountId", "email", "plan"],
@@ -88,9 +78,4 @@ DEVICES_SCHEMA: Schema = {
             "current": {"type": "boolean"},
         },
     },
-}
-DISABLED_BODY: Schema = {
-    "type": "object",
-    "required": ["disabled"],
-    "properties": {"disabled": {"type": "boolean"}},
 }

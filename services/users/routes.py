@@ -17,12 +17,17 @@ from httpd.problem import problem
 from kernel.errors import BadRequest
 from kernel.vocabulary import Tier
 from services.http import params
+from services.http.body_schema import schema_of
 from services.http.caller import ACCESS_COOKIE, AccountCaller
 from services.http.request_context import request_context
 from services.http.route import Access, Route, json_response
 from services.users.access_token import ACCESS_SECONDS, AccessClaims
 from services.users.account import (
     INPUT_FAULT_SENTENCES,
+    MAX_EMAIL,
+    MAX_NAME,
+    MAX_PASSWORD,
+    MIN_PASSWORD,
     Account,
     Plan,
     Profile,
@@ -31,13 +36,8 @@ from services.users.account import (
 )
 from services.users.route_schemas import (
     ACCOUNT_SCHEMA,
-    CREDENTIALS,
     DEVICES_SCHEMA,
-    DISABLED_BODY,
     ME_SCHEMA,
-    PASSWORDS,
-    PLAN_BODY,
-    PROFILE_BODY,
     PROFILE_SCHEMA,
     TOKENS_SCHEMA,
 )
@@ -120,6 +120,19 @@ class DisabledBody(Struct, forbid_unknown_fields=True):
     disabled: bool
 
 
+NEW_PASSWORD = {
+    "type": "string",
+    "minLength": MIN_PASSWORD,
+    "maxLength": MAX_PASSWORD,
+    "pattern": "^(?!00000000$)[^\\u0000]*$",
+    "description": "Some very common passwords are refused (`password-common`), among them eight zeros.",
+}
+SIGN_UP = schema_of(SignUp, email={"type": "string", "format": "email", "maxLength": MAX_EMAIL}, password=NEW_PASSWORD)
+_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": "^[ -~]*[!-~][ -~]*$"}
+_LANGUAGE = {"type": "string", "pattern": "^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3})?$"}
+PROFILE = schema_of(ProfileBody, name=_NAME, language=_LANGUAGE, subtitles=_LANGUAGE)
+
+
 class UserRoutes:
     """The routes of accounts."""
 
@@ -133,20 +146,21 @@ class UserRoutes:
     def _log_in_routes(self) -> tuple[Route, ...]:
         anybody, account = Access.ANYBODY, Access.ACCOUNT
         return (
-            Route("POST", "/accounts", self.sign_up, anybody, "Sign up", body=CREDENTIALS, response=TOKENS_SCHEMA,
+            Route("POST", "/accounts", self.sign_up, anybody, "Sign up", body=SIGN_UP, response=TOKENS_SCHEMA,
                   statuses=(201,), errors=(409, 429, 503)),
-            Route("POST", "/auth/login", self.log_in, anybody, "Log in", body=CREDENTIALS, response=TOKENS_SCHEMA,
-                  errors=(401, 403, 429, 503)),
+            Route("POST", "/auth/login", self.log_in, anybody, "Log in", body=schema_of(LogInBody),
+                  response=TOKENS_SCHEMA, errors=(401, 403, 429, 503)),
             Route("POST", "/auth/refresh", self.refresh, anybody, "Exchange a refresh token for new tokens",
-                  body={"type": "object", "properties": {"refreshToken": {"type": "string"}}},
+                  body=schema_of(RefreshBody),
                   response=TOKENS_SCHEMA, errors=(401, 429)),
             Route("POST", "/auth/logout", self.log_out, account, "End this log-in", response={"type": "object"},
                   errors=(415,)),
             Route("POST", "/auth/reset-request", self.request_reset, anybody, "Ask for a link to set a new password",
-                  body={"type": "object", "required": ["email"], "properties": {"email": {"type": "string"}}},
+                  body=schema_of(ResetRequest),
                   response={"type": "object"}, statuses=(202,), errors=(429,)),
             Route("POST", "/auth/reset", self.reset_password, anybody, "Set a new password by the token of a link",
-                  body=PASSWORDS, response={"type": "object"}, errors=(401, 429, 503)),
+                  body=schema_of(PasswordReset, password=NEW_PASSWORD), response={"type": "object"},
+                  errors=(401, 429, 503)),
         )  # fmt: skip
 
     def _own_routes(self) -> tuple[Route, ...]:
@@ -155,12 +169,13 @@ class UserRoutes:
         device = (Parameter("deviceId", "A device of the account.", location="path"),)
         return (
             Route("GET", "/me", self.get_me, account, "The account, its plan and profiles", response=ME_SCHEMA),
-            Route("PUT", "/me/password", self.change_password, account, "Change the password", body=PASSWORDS,
+            Route("PUT", "/me/password", self.change_password, account, "Change the password",
+                  body=schema_of(PasswordChange, newPassword=NEW_PASSWORD),
                   response={"type": "object"}, errors=(429, 503)),
-            Route("POST", "/me/profiles", self.add_profile, account, "Add a profile", body=PROFILE_BODY,
+            Route("POST", "/me/profiles", self.add_profile, account, "Add a profile", body=PROFILE,
                   response=PROFILE_SCHEMA, statuses=(201,), errors=(409,)),
             Route("PUT", "/me/profiles/{profileId}", self.put_profile, account, "Change a profile", profile,
-                  body=PROFILE_BODY, response=PROFILE_SCHEMA, errors=(404,)),
+                  body=PROFILE, response=PROFILE_SCHEMA, errors=(404,)),
             Route("DELETE", "/me/profiles/{profileId}", self.delete_profile, account, "Delete a profile", profile,
                   response={"type": "object"}, errors=(404, 409)),
             Route("GET", "/me/devices", self.list_devices, account, "Devices that have logged in",
@@ -181,9 +196,9 @@ class UserRoutes:
             Route("GET", "/accounts/{accountId}", self.get_account, operator, "One account", one,
                   response=ACCOUNT_SCHEMA, errors=(404,)),
             Route("PUT", "/accounts/{accountId}/plan", self.put_plan, operator, "Change what an account may watch", one,
-                  body=PLAN_BODY, response=ACCOUNT_SCHEMA, errors=(404,)),
+                  body=schema_of(PlanBody), response=ACCOUNT_SCHEMA, errors=(404,)),
             Route("PUT", "/accounts/{accountId}/disabled", self.put_disabled, operator, "Disable or enable an account",
-                  one, body=DISABLED_BODY,
+                  one, body=schema_of(DisabledBody),
                   response=ACCOUNT_SCHEMA, errors=(404,)),
             Route("POST", "/accounts/{accountId}/reset-token", self.make_reset_token, operator,
                   "Make a one-time token with which the viewer sets a new password", one,

@@ -46,8 +46,15 @@ def test_a_line_that_is_no_event_is_named_and_the_others_stay(line, why):
 
 
 def test_a_body_holds_a_bounded_number_of_lines_and_sessions():
-    many = read_cmcd(b'e=ps,ts=1,sid="b"\n' * (MAX_EVENTS * 3))
-    assert (many.count, len(many.rejected)) == (MAX_EVENTS, 1)
+    line = b'e=ps,ts=1,sid="b"\n'
+    assert read_cmcd(line * MAX_EVENTS).count == MAX_EVENTS
+    for read, body in (
+        (read_cmcd, line * (MAX_EVENTS + 1)),
+        (read_cmcd, b"\n\n"),
+        (read_player_events, json.dumps([EVENT] * (MAX_EVENTS + 1)).encode()),
+    ):
+        with pytest.raises(ValueError, match="500 events"):
+            read(body)
     sessions = read_cmcd(b"\n".join(b'e=ps,ts=1,sid="%d"' % number for number in range(80)))
     assert (len(sessions.sessions), len(sessions.rejected)) == (50, 30)
 
@@ -72,6 +79,7 @@ def test_player_events_are_kept_by_their_fields(wrap):
         ({"sessionId": "with space"}, "sessionId"),
         ({"message": "x" * 1001}, "message"),
         ({"sessionId": None}, "sessionId"),
+        ({"edge": "a\0b"}, "edge"),
     ],
 )
 def test_an_event_with_a_bad_field_is_named_and_the_others_stay(change, why):
