@@ -34,7 +34,7 @@ def content_security_policy(edges: Sequence[str], *, for_development: bool) -> s
     hosts = " ".join(edges)
     scripts = "'self' 'unsafe-eval'" if for_development else "'self'"
     return (
-        f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data: blob: {hosts}; "
+        f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data: blob: https: {hosts}; "
         f"connect-src 'self' {hosts}; "
         f"media-src 'self' blob: {hosts}; worker-src 'self' blob:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -160,10 +160,13 @@ def test_the_menus_offer_what_the_stream_has(page, platform):
     heights = page.evaluate("[...document.querySelector('video').videoRenditions].map(one => one.height)")
     assert len(heights) >= 2
     assert heights == sorted(heights)
+    page.keyboard.press("k")  # the film is short: it must not end while we choose
     page.mouse.move(600, 400)
     page.locator("media-settings-menu-button").click()
     page.get_by_role("menuitem", name=re.compile("Quality")).click()
     page.get_by_role("menuitemradio", name=f"{heights[0]}p").click()
+    page.evaluate("document.querySelector('video').currentTime = 0")
+    page.keyboard.press("k")
     page.wait_for_function(f"document.querySelector('video').videoHeight === {heights[0]}")
     cues = "[...document.querySelector('video').textTracks].find(one => one.label === 'thumbnails')?.cues?.length > 0"
     page.wait_for_function(cues)
@@ -245,3 +248,67 @@ def test_everybody_can_use_every_page(browser, platform, scheme):
         problems["player"] = found
     context.close()
     assert not problems
+
+
+def test_an_account_from_sign_up_to_its_end(browser, page, platform):
+    """Sign up, a second profile, a refresh by three calls at once, log out, a new password by link, erasure."""
+    page.goto(f"{platform.page}/#signup")
+    page.get_by_label("E-mail").fill("viewer@example.org")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Sign up").click()
+    page.get_by_role("navigation", name="Account").get_by_role("link", name="viewer").click()
+    page.get_by_label("Name").fill("Second")
+    page.get_by_role("button", name="Add the profile").click()
+    page.get_by_role("button", name="Second").click()
+    expect(page.get_by_role("navigation", name="Account")).to_contain_text("Second")
+    account = page.evaluate(STALE)
+    assert account["calls"] == ["viewer@example.org"] * 3
+    assert account["refreshes"] == 1, "a refresh token that is used twice ends the log-in"
+    play(page, platform)
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.getElementById('player').hidden")
+    page.goto(f"{platform.page}/#account")
+    expect(page.get_by_text("This device")).to_be_visible()
+    audit_own_pages(browser, page.context.storage_state(), platform)
+    page.get_by_role("button", name="Log out").first.click()
+    expect(page.get_by_role("link", name="Log in")).to_be_visible()
+    made = page.request.post(f"{platform.page}/accounts/{account['id']}/reset-token", data={})
+    page.goto(f"{platform.page}/#/reset/{made.json()['token']}")
+    page.get_by_label("New password").fill("another horse battery")
+    page.get_by_role("button", name="Set the password").click()
+    page.get_by_label("E-mail").fill("viewer@example.org")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_text("The e-mail address or the password is wrong.")).to_be_visible()
+    page.get_by_label("Password").fill("another horse battery")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="viewer").click()
+    page.goto(f"{platform.page}/#account")
+    page.get_by_label("Type DELETE").fill("DELETE")
+    page.get_by_role("button", name="Delete my account").click()
+    expect(page.get_by_role("link", name="Log in")).to_be_visible()
+
+
+def audit_own_pages(browser, state, platform):
+    """In a context of its own, because axe makes style elements, which the page's policy refuses."""
+    context = browser.new_context(storage_state=state, viewport=PHONE)
+    page = context.new_page()
+    for place in ("#account", "#profiles") if AXE.exists() else ():
+        page.goto(f"{platform.page}/{place}")
+        page.locator("h1").wait_for()
+        page.wait_for_load_state("networkidle")
+        page.evaluate(AXE.read_text())
+        assert not page.evaluate(AUDIT)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    context.close()
+
+
+STALE = """async () => {
+  const api = await import(document.querySelector("script[type=module]").src.replace("main.js", "api.js"));
+  const id = api.account().accountId;
+  api.remember({ until: 0 });
+  performance.clearResourceTimings();
+  const calls = await Promise.all([api.me(), api.me(), api.me()]);
+  const refreshes = performance.getEntriesByType("resource").filter((one) => one.name.endsWith("/auth/refresh")).length;
+  return { id, calls: calls.map((one) => one.email), refreshes };
+}"""

@@ -5,11 +5,6 @@ import { element } from "./cards.js";
 import { field, form } from "./forms.js";
 import { dataSaver, keepDataSaver } from "./memory.js";
 
-const SENTENCES = {
-  "wrong-credentials": "The address or the password is not right.",
-  "email-taken": "There is already an account for this address. Log in instead.",
-  "log-in": "Please log in again.",
-};
 const MIN_PASSWORD = 8;
 
 const go = (hash) => { location.hash = hash; };
@@ -18,13 +13,13 @@ const panel = (...children) => element("section", { class: "panel" }, ...childre
 const titled = (name, ...children) => element("section", { class: "panel", "aria-label": name }, element("h2", {}, name), ...children);
 const link = (href, text, style = "") => element("a", { href, class: style }, text);
 
-/** A refusal in words: the platform's own sentence where the reason is ours to explain. */
+/** The platform's own sentence for a refusal. */
 async function worded(work) {
   try {
     return await work();
   } catch (error) {
-    const words = SENTENCES[error.reason] ?? (error.status >= 400 && error.status < 500 ? error.problem?.detail : "");
-    throw new Error(words || (error.status === 404 ? "Accounts are not offered here." : error.message));
+    if (error.reason === "no-such-path") throw new Error("Accounts are not offered here.");
+    throw new Error((error.status < 500 && error.problem?.detail) || error.message);
   }
 }
 

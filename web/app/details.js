@@ -2,8 +2,8 @@
 
 import * as api from "./api.js";
 import { billboard, card, element, isComing, length, playLink, poster, row } from "./cards.js";
-import { positions } from "./memory.js";
 import { resumeAt } from "./recovery.js";
+import { seenTitles } from "./seen.js";
 import { thumbs } from "./thumbs.js";
 import * as titles from "./titles.js";
 
@@ -17,7 +17,7 @@ const nameOf = (tag) => {
 };
 
 async function seenPosition(contentId) {
-  const seen = api.account() ? (await api.continued().catch(() => [])).find((one) => one.contentId === contentId) : positions()[contentId];
+  const seen = (await seenTitles()).find((one) => one.contentId === contentId);
   return seen ? resumeAt(seen.position, seen.duration) : 0;
 }
 

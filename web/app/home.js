@@ -2,18 +2,12 @@
 
 import * as api from "./api.js";
 import { billboard, card, element, icon, playLink, row } from "./cards.js";
-import { positions } from "./memory.js";
+import { seenTitles } from "./seen.js";
 import * as titles from "./titles.js";
 
 const GENRE_ROWS = 6;
 const LEAST_IN_A_ROW = 3;
 const PAGE = 100;
-
-/** [{contentId, position, duration}], newest first: of the account, else of this browser. */
-async function begun() {
-  if (api.account()) return api.continued().catch(() => []);
-  return Object.entries(positions()).map(([contentId, one]) => ({ contentId, ...one })).sort((one, other) => other.at - one.at);
-}
 
 /** The genres that most of these titles have. */
 function largestGenres(list) {
@@ -25,7 +19,7 @@ function largestGenres(list) {
 
 export async function home(view, say, userId) {
   const [page, liked, seen] = await Promise.all([
-    api.titles(PAGE), api.recommendations(userId, 24).catch(() => []), begun()]);
+    api.titles(PAGE), api.recommendations(userId, 24).catch(() => []), seenTitles()]);
   titles.keep(page.titles);
   const ready = page.titles.filter((title) => title.playable);
   const [recommended, watching] = await Promise.all([

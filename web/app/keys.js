@@ -21,13 +21,14 @@ function inner() {
   return found;
 }
 
-/** Whether the focused control wants this key for itself: buttons that show their focus want space, menus want arrows. */
+const MENU_KEYS = new Set([" ", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Escape"]);
+
+/** Whether the focused control wants this key for itself: menus want arrows, buttons that show their focus want space. */
 function isWanted(action, event) {
   const path = event.composedPath();
-  if (path.some((one) => one.localName?.endsWith("-menu"))) return action !== "leave" || path.some((one) => one.hidden === false && one.localName?.endsWith("-menu"));
-  const focused = inner();
-  const control = path.find((one) => /button$/.test(one.localName ?? ""));
-  return action === "toggle" && event.key === " " && Boolean(control) && Boolean(focused?.matches?.(":focus-visible"));
+  if (path.some((one) => one.localName?.endsWith("-menu"))) return MENU_KEYS.has(event.key);
+  const isControl = path.some((one) => /button$/.test(one.localName ?? ""));
+  return event.key === " " && isControl && Boolean(inner()?.matches?.(":focus-visible"));
 }
 
 /** Listen while `player.open`. */

@@ -1,4 +1,7 @@
-// What this browser remembers: throughput, data saver, thumbs, and positions of viewers without an account.
+// What this browser remembers: throughput, data saver, thumbs, and positions: of guests, and of profiles while the platform does not
+// answer.
+
+import { account } from "./api.js";
 
 const MAX_POSITIONS = 50;
 
@@ -16,7 +19,12 @@ function write(key, value) {
   } catch { /* private mode or full: nothing is remembered */ }
 }
 
-export const positions = () => read("positions", {});
+const whose = () => `positions.${account()?.profileId ?? "guest"}`;
+export const positions = () => read(whose(), {});
+
+/** [{contentId, position, duration}] of this browser, newest first. */
+export const begun = () => Object.entries(positions()).map(([contentId, one]) => ({ contentId, ...one }))
+  .sort((one, other) => other.at - one.at);
 
 /** Remember a position in seconds; a finished film is forgotten. */
 export function keepPosition(contentId, position, duration) {
@@ -24,7 +32,7 @@ export function keepPosition(contentId, position, duration) {
   delete all[contentId];
   const finished = duration > 0 && position > duration * 0.95;
   if (position >= 5 && !finished) all[contentId] = { position, duration, at: Date.now() };
-  write("positions", Object.fromEntries(
+  write(whose(), Object.fromEntries(
     Object.entries(all).sort((one, other) => other[1].at - one[1].at).slice(0, MAX_POSITIONS)));
 }
 

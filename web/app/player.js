@@ -117,8 +117,10 @@ export class Player {
   }
 
   #position(session) {
-    const { position = 0 } = api.account() ? {} : positions()[session.contentId ?? this.#title.contentId] ?? {};
-    return resumeAt(session.resumePosition || position, session.durationSeconds);
+    const { position = 0 } = positions()[this.#title.contentId] ?? {};
+    // The platform's answer holds on every device of a profile; a guest has only this browser.
+    const best = api.account() ? session.resumePosition ?? position : position || session.resumePosition;
+    return resumeAt(best, session.durationSeconds);
   }
 
   #say(title) {
