@@ -31,23 +31,21 @@ class UsersForPlayback:
 
     async def viewer(self, caller: AccountCaller, device: str | None) -> Viewer | None:
         """The viewer of a log-in; `device` is the id of a device of the account, or any other name of one."""
-        account = await self._store.get_account(caller.account_id)
-        profiles = await self._store.list_profiles(caller.account_id)
-        profile = next((one for one in profiles if one.profile_id == caller.profile_id), None)
-        if account is None or account.disabled or profile is None:
-            return None
         device_id = device or caller.device_id
-        names = {one.device_id: one.name for one in await self._store.list_devices(caller.account_id)}
+        found = await self._store.find_viewer(caller.account_id, caller.profile_id, device_id)
+        if found is None:
+            return None
+        profile = found.profile
         return Viewer(
-            account_id=account.account_id,
+            account_id=caller.account_id,
             profile_id=profile.profile_id,
-            plan=_plan(account.plan),
+            plan=_plan(found.plan),
             kids=profile.kids,
             maturity_max=shown_maturity(profile),
             languages=(profile.language,) if profile.language else (),
             subtitles=profile.subtitles or None,
             device_id=device_id,
-            device_name=names.get(device_id, device or "Unnamed device"),
+            device_name=found.device_name or device or "Unnamed device",
             consent=profile.consent,
         )
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from secrets import token_hex, token_urlsafe
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kernel.vocabulary import Tier
 from services.users.account import MAX_DEVICES, MAX_PROFILES, Account, Device, Plan, Profile, normalise_email
+from services.users.rows import plan_columns, profile_row, profile_values, read_plan, read_profile
 from services.users.schema import (
     accounts,
     devices,
@@ -72,6 +72,15 @@ class Erasure:
     done: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FoundViewer:
+    """A viewer's plan and profile, and the name of their device (None = not one of the account)."""
+
+    plan: Plan
+    profile: Profile
+    device_name: str | None
+
+
 class EmailTaken(Exception):
     """There is an account with this address."""
 
@@ -119,12 +128,12 @@ class UserStore:
             "country": country,
             "created": now,
             "disabled": 0,
-        } | _plan_columns(plan)
+        } | plan_columns(plan)
         first = Profile(f"p-{token_hex(12)}", name)
         try:
             async with self._database.write() as connection:
                 await connection.execute(insert(accounts), row)
-                await connection.execute(insert(profiles), _profile_row(account_id, 0, first))
+                await connection.execute(insert(profiles), profile_row(account_id, 0, first))
         except IntegrityError:
             raise EmailTaken from None
         return Account(account_id, email, country, plan, now)
@@ -143,12 +152,28 @@ class UserStore:
             row = found.mappings().first()
         return None if row is None else self._account(row)
 
+    async def find_viewer(self, account_id: str, profile_id: str, device_id: str) -> FoundViewer | None:
+        """Whoever plays, in one query; None if the account is disabled, or there is no such account or profile."""
+        device = (devices.c.account_id == accounts.c.account_id) & (devices.c.device_id == device_id)
+        query = select(accounts, profiles, devices.c.name.label("device_name")).outerjoin(devices, device)
+        query = query.join(profiles, profiles.c.account_id == accounts.c.account_id).where(
+            accounts.c.account_id == account_id, profiles.c.profile_id == profile_id, accounts.c.disabled == 0
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(query.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL))).mappings().first()
+        if row is None:
+            return None
+        plan = read_plan(row["accounts_tier"], row["accounts_streams"], row["accounts_plan_countries"])
+        profile = read_profile({name: row[f"profiles_{name}"] for name in Profile.__slots__})
+        name = row["device_name"]
+        return FoundViewer(plan, profile, None if name is None else self._open(name, f"devices.name.{device_id}"))
+
     async def list_plans(self, account_ids: Sequence[str]) -> dict[str, Plan]:
         """The plans of these accounts; disabled and unknown ones are absent."""
         columns = (accounts.c.account_id, accounts.c.tier, accounts.c.streams, accounts.c.plan_countries)
         query = select(*columns).where(accounts.c.account_id.in_(account_ids), accounts.c.disabled == 0)
         async with self._database.read() as connection:
-            return {row[0]: _plan(row[1], row[2], row[3]) for row in await connection.execute(query)}
+            return {row[0]: read_plan(row[1], row[2], row[3]) for row in await connection.execute(query)}
 
     async def set_password(self, account_id: str, password_hash: str, now: float, keep_family: str = "") -> bool:
         """Replace the password and end all log-ins but `keep_family`. Returns False if there is no such account."""
@@ -178,7 +203,7 @@ class UserStore:
             "country": account.country,
             "created": account.created,
             "plan": {"tier": account.plan.tier.value, "streams": account.plan.streams},
-            "profiles": [_as_dict(profile) for profile in await self.list_profiles(account.account_id)],
+            "profiles": [profile_values(profile) for profile in await self.list_profiles(account.account_id)],
             "devices": [
                 {"deviceId": device.device_id, "name": device.name, "created": device.created, "seen": device.seen}
                 for device in await self.list_devices(account.account_id)
@@ -194,7 +219,7 @@ class UserStore:
     async def set_plan(self, account_id: str, plan: Plan) -> bool:
         """Change the plan. Returns False if there is no such account."""
         async with self._database.write() as connection:
-            change = update(accounts).where(accounts.c.account_id == account_id).values(**_plan_columns(plan))
+            change = update(accounts).where(accounts.c.account_id == account_id).values(**plan_columns(plan))
             return bool((await connection.execute(change)).rowcount)
 
     async def disable_account(self, account_id: str, now: float, *, disabled: bool) -> bool:
@@ -213,23 +238,23 @@ class UserStore:
         """The profiles of an account, the first one first."""
         query = select(profiles).where(profiles.c.account_id == account_id).order_by(profiles.c.number)
         async with self._database.read() as connection:
-            return [_profile(row) for row in (await connection.execute(query)).mappings()]
+            return [read_profile(row) for row in (await connection.execute(query)).mappings()]
 
     async def add_profile(self, account_id: str, profile: Profile) -> Profile:
         """Add a profile; its id is made here. Raises TooMany, StorageFailed."""
-        made = Profile(**{**_as_dict(profile), "profile_id": f"p-{token_hex(12)}"})
+        made = Profile(**{**profile_values(profile), "profile_id": f"p-{token_hex(12)}"})
         async with self._database.write() as connection:
             await _lock_account(connection, account_id)
             query = select(func.count(), func.coalesce(func.max(profiles.c.number), -1))
             count, last = (await connection.execute(query.where(profiles.c.account_id == account_id))).one()
             if count >= MAX_PROFILES:
                 raise TooMany
-            await connection.execute(insert(profiles), _profile_row(account_id, last + 1, made))
+            await connection.execute(insert(profiles), profile_row(account_id, last + 1, made))
         return made
 
     async def put_profile(self, account_id: str, profile: Profile) -> bool:
         """Replace a profile of the account. Returns False if it has no such profile."""
-        row = _profile_row(account_id, 0, profile)
+        row = profile_row(account_id, 0, profile)
         del row["number"]
         mine = (profiles.c.profile_id == profile.profile_id) & (profiles.c.account_id == account_id)
         async with self._database.write() as connection:
@@ -405,7 +430,7 @@ class UserStore:
             row["account_id"],
             self._open(row["email"], f"accounts.email.{row['account_id']}"),
             row["country"],
-            _plan(row["tier"], row["streams"], row["plan_countries"]),
+            read_plan(row["tier"], row["streams"], row["plan_countries"]),
             row["created"],
             bool(row["disabled"]),
         )
@@ -464,36 +489,5 @@ def _token_row(
     }
 
 
-def _plan(tier: str, streams: int, countries: str | None) -> Plan:
-    return Plan(Tier(tier), streams, None if countries is None else tuple(json.loads(countries)))
-
-
-def _plan_columns(plan: Plan) -> dict[str, Any]:
-    countries = None if plan.countries is None else json.dumps(plan.countries)
-    return {"tier": plan.tier.value, "streams": plan.streams, "plan_countries": countries}
-
-
-def _profile_row(account_id: str, number: int, profile: Profile) -> dict[str, Any]:
-    row = _as_dict(profile) | {"account_id": account_id, "number": number}
-    return row | {name: int(row[name]) for name in ("kids", "data_saver", "consent")}
-
-
-def _as_dict(profile: Profile) -> dict[str, Any]:
-    return {name: getattr(profile, name) for name in Profile.__slots__}
-
-
 def _erasure(row: Any) -> Erasure:
     return Erasure(row["account_id"], tuple(json.loads(row["profiles"])), tuple(json.loads(row["done"])))
-
-
-def _profile(row: Any) -> Profile:
-    return Profile(
-        row["profile_id"],
-        row["name"],
-        bool(row["kids"]),
-        row["maturity"],
-        row["language"],
-        row["subtitles"],
-        bool(row["data_saver"]),
-        bool(row["consent"]),
-    )

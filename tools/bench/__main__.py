@@ -16,7 +16,7 @@ from rich.console import Console
 from kernel.errors import BadSettings
 from kernel.settings.command_line import command
 from kernel.settings.table import INTEGER, NUMBER, PATH, SIZE, SWITCH, TEXT, setting
-from tools.bench import disk, hits, machine, memory, misses, replay, report
+from tools.bench import disk, hits, machine, memory, misses, playback, replay, report
 from tools.bench.peers import Peer, matinee, nginx, nginx_program, ours, varnish, varnish_program
 from tools.bench.processes import alone
 from tools.bench.report import KIB, MIB
@@ -204,12 +204,24 @@ def run_memory(settings: BenchSettings, console: Console) -> Told:
     return Told([asdict(one) for one in found], missed)
 
 
+def run_playback(settings: BenchSettings, console: Console) -> Told:
+    """CPU of the services for a start of playback and for a heartbeat."""
+    rows, starts, heartbeats = (2_000, 200, 1_000) if settings.quick else (
+        playback.ROWS, playback.STARTS, playback.HEARTBEATS,
+    )  # fmt: skip
+    with console.status("") as status:
+        found = playback.measure(rows, starts, heartbeats, status.update)
+    console.print(playback.table(found))
+    return Told(asdict(found), found.missed)
+
+
 BENCHMARKS = (
     Benchmark("hits", "CPU of the server for a cache hit, beside nginx and Varnish.", run_hits),
     Benchmark("tls", "The same over TLS, beside nginx.", run_tls),
     Benchmark("disk", "CPU for a hit from the disk tier, and the loop's delay while reads wait.", run_disk),
     Benchmark("misses", "CPU for a miss, and the time to its first byte.", run_misses),
     Benchmark("memory", "Resident memory under churn, for a given --ram.", run_memory),
+    Benchmark("playback", "CPU of the services for a start of playback and a heartbeat.", run_playback),
     Benchmark("replay", "Byte miss over a trace of segments, beside libCacheSim's policies.", run_replay),
 )
 

@@ -55,3 +55,12 @@ def test_signed_claims_of_another_form_are_refused(key, change):
     body = {"iss": "matinee-accounts", "sub": CLAIMS.account_id, "pid": [], "iat": int(NOW), "exp": int(NOW) + 900}
     body = {name: value for name, value in (body | change).items() if value is not None}
     assert AccessTokens(key).verify(jwt.encode(body, key.material, algorithm="EdDSA"), NOW) is None
+
+
+def test_a_token_that_was_verified_once_expires_all_the_same():
+    tokens = AccessTokens(SigningKey.from_pem(generate_ed25519_pem()))
+    account, profile = "a-" + "0" * 24, "p-" + "0" * 24
+    token = tokens.mint(AccessClaims(account, (profile,), "d", "f", 1_000.0, 1_900.0))
+    assert tokens.verify(token, 1_000.0) == tokens.verify(token, 1_001.0) is not None
+    assert tokens.verify(token, 5_000.0) is None
+    assert tokens.verify(token[:-4] + "AAAA", 1_000.0) is None

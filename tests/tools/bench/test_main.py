@@ -76,7 +76,10 @@ def test_without_nginx_ours_is_measured_alone_and_that_is_said(measured, monkeyp
 
 def test_a_benchmark_that_is_not_there_is_wrong_usage(monkeypatch, capsys):
     assert run_with(monkeypatch, "--only", "hats") == 2
-    assert "no benchmark is named hats; there is hits, tls, disk, misses, memory, replay" in capsys.readouterr().err
+    assert (
+        "no benchmark is named hats; there is hits, tls, disk, misses, memory, playback, replay"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_benchmark_that_cannot_be_measured_is_a_failure(monkeypatch, capsys):
