@@ -55,13 +55,15 @@ PLAY = {
       hls.on(Hls.Events.ERROR, (_, e) => { if (e.fatal) failures.push(e.details + ' ' + said(e.networkDetails)); });
       hls.loadSource(url); hls.attachMedia(video); video.play().catch(() => {});
     }""",
-    "dash": """async ([url, licence]) => {
+    "dash": """async ([url, licence, level]) => {
       const video = document.querySelector('video'); window.failures = [];
       const player = new shaka.Player(); await player.attach(video);
       const failed = e => failures.push(e.code + ' ' + JSON.stringify(e.data));
       player.addEventListener('error', e => failed(e.detail));
-      player.configure({drm: {servers: {'org.w3.clearkey': licence}}, abr: {defaultBandwidthEstimate: 1e9}});
-      video.play().catch(() => {}); player.load(url).catch(failed);
+      player.configure({drm: {servers: {'org.w3.clearkey': licence}}, abr: {enabled: !level}});
+      video.play().catch(() => {}); await player.load(url).catch(failed);
+      const tracks = player.getVariantTracks().sort((a, b) => b.height - a.height);
+      if (level && tracks.length) player.selectVariantTrack(tracks[0], true);
     }""",
 }
 
@@ -220,7 +222,9 @@ def play(browser, published, kind, session):
         url = f"{files}/{title['streams'][kind]}"
         level = 2 if session == "hd" else 0  # hls.js gives up if the first rendition is one whose key it does not get
         page.evaluate(PLAY[kind], [url, f"{licences}/drm/clearkey?session={session}", level])
-        page.wait_for_function(f"() => ({SHOWN}).seconds > 1 || failures.length", timeout=20_000)
+        least = 720 if level else 1
+        done = f"() => failures.length || (shown => shown.seconds > 1 && shown.height >= {least})({SHOWN})"
+        page.wait_for_function(done, timeout=20_000)
         return page.evaluate(f"() => ({SHOWN})")
     finally:
         page.close()
