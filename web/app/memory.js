@@ -36,6 +36,13 @@ export function keepPosition(contentId, position, duration) {
     Object.entries(all).sort((one, other) => other[1].at - one[1].at).slice(0, MAX_POSITIONS)));
 }
 
+/** An id of this browser for guests: a device holds one stream at a time. */
+export function browserId() {
+  const id = read("browser", "") || [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  write("browser", id);
+  return id;
+}
+
 export const thumb = (contentId) => read("thumbs", {})[contentId] ?? "";
 export function keepThumb(contentId, action) {
   const entries = Object.entries({ ...read("thumbs", {}), [contentId]: action }).slice(-500);

@@ -4,7 +4,7 @@
 import * as api from "./api.js";
 import { AudioTracks, Renditions } from "./choices.js";
 import { listenToKeys } from "./keys.js";
-import { dataSaver, keepPosition, positions } from "./memory.js";
+import { browserId, dataSaver, keepPosition, positions } from "./memory.js";
 import { Previews } from "./previews.js";
 import { fresh, isOver, nextStep, resumeAt } from "./recovery.js";
 import { EdgeReport, Reporter } from "./reports.js";
@@ -113,7 +113,7 @@ export class Player {
   }
 
   #start(title) {
-    return api.start(title.contentId, { device: api.account()?.deviceId });
+    return api.start(title.contentId, { device: api.account()?.deviceId || browserId() });
   }
 
   #position(session) {
@@ -267,6 +267,7 @@ export class Player {
       return void this.#video.play().catch(() => {});
     }
     try {
+      await this.#release();
       const session = await this.#start(this.#title);
       if (run !== this.#run) return;
       this.#closeStream();
@@ -282,6 +283,7 @@ export class Player {
     if (code) this.#report("error", { code: trouble.reason || code, message: String(error.message ?? error).slice(0, 1000), fatal: true });
     this.#reporter.flush();
     this.failed = true;
+    this.#release();
     this.#closeStream();
     this.#session = null;
     this.#waiting(false);
@@ -314,9 +316,14 @@ export class Player {
     if (!this.#session) return;
     this.#report("stop", { message: why });
     this.#reporter.flush();
-    if (!this.#started) return;
     this.#beat();
-    if (this.#session.heartbeatInterval) api.stop(this.#session.sessionId, rounded(this.#video.currentTime)).catch(() => {});
+    this.#release();
+  }
+
+  /** Give the session's slot back: a stream that is not played must not keep another from starting. */
+  #release() {
+    if (!this.#session?.heartbeatInterval) return undefined; // a platform without slots
+    return api.stop(this.#session.sessionId, this.#started ? rounded(this.#video.currentTime) : this.#resume).catch(() => {});
   }
 
   stop() {
