@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uvloop
 
-from control.app import serve, set_up_logging
+from control.app import serve
 from control.settings import ControlSettings
 from httpd.process import begin_process
 from kernel.signals import hold_signals
+from system.json_log import log_json_lines
 
 SETTINGS = ControlSettings
 
@@ -16,6 +17,6 @@ def run(settings: ControlSettings) -> int:
     """Serve until stopped; 0."""
     hold_signals()
     begin_process()
-    set_up_logging()
+    log_json_lines()
     uvloop.run(serve(settings, lambda line: print(line, flush=True)))
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
 import structlog
 import uvloop
@@ -21,6 +20,7 @@ from origin.settings import OriginSettings
 from origin.storage.library import Library
 from origin.storage.object_store import FolderStorage
 from system.clock import SystemClock, utc_timestamp
+from system.json_log import log_json_lines
 
 log = structlog.get_logger("origin")
 
@@ -32,14 +32,7 @@ def run(settings: OriginSettings) -> int:
     """Serve until SIGTERM or SIGINT; returns once running responses have ended."""
     hold_signals()
     begin_process()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    log_json_lines()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings))
     return 0

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import ssl
-import sys
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -21,6 +20,7 @@ from kernel.signals import hold_signals, install_signals
 from services.app import Services, Task, build_services
 from services.settings import ServicesSettings
 from system.clock import SystemClock
+from system.json_log import log_json_lines
 from system.server_tls import renew_certificate, tls_context
 
 log = structlog.get_logger()
@@ -42,17 +42,7 @@ def serve(settings: ServicesSettings) -> int:
 
 
 def _log_as_json() -> None:
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    log_json_lines()
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # Its lines are not JSON; the middleware logs errors.
 
 

@@ -54,5 +54,5 @@ def read_secret(path: Path, setting: str, limit: int) -> bytes:
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & OTHERS:
-            raise BadSettings(setting, f"{path} has mode {mode:04o}: others can read it; make it 0600")
+            raise BadSettings(setting, f"{path} has mode {mode:04o}: not 0600: run `chmod 600 {path}`")
         return file.read(limit)

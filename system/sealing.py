@@ -11,7 +11,6 @@ import binascii
 import os
 import re
 import shlex
-import stat
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kernel.errors import BadSettings, StorageFailed
+from system.private_files import read_secret
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -116,10 +116,7 @@ def load_sealing_keys(source: str, setting: str, environment: Mapping[str, str])
 
 def _read(path: Path, setting: str) -> str:
     try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise BadSettings(setting, f"{path} is readable by other users: run `chmod 600 {path}`")
-        with path.open(encoding="ascii") as file:
-            return file.read(MAX_SOURCE_BYTES)
+        return read_secret(path, setting, MAX_SOURCE_BYTES).decode("ascii")
     except OSError as error:
         raise BadSettings(setting, f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -7,8 +7,6 @@ problem documents. Off loopback each request needs a key from `admin_keys`, a fi
 from __future__ import annotations
 
 import hmac
-import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,6 +31,7 @@ from kernel.fleet.jobs import NothingNamed, NoUrl, TooManyNames, parse_prefetch,
 from kernel.http.door_rules import rules_for
 from kernel.settings.door_settings import LOOPBACK, DoorLimits, Patience
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, DoorRefusal
+from system.private_files import read_secret
 
 MIN_KEY_LENGTH = 16
 MAX_KEY_FILE_BYTES = 64 << 10
@@ -45,13 +44,9 @@ def read_admin_keys(path: Path | None) -> tuple[str, ...]:
     if path is None:
         return ()
     try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            text = file.read(MAX_KEY_FILE_BYTES).decode("ascii", "replace")
+        text = read_secret(path, "admin_keys", MAX_KEY_FILE_BYTES).decode("ascii", "replace")
     except OSError as error:
         raise BadSettings("admin_keys", f"{path} cannot be read: {error.strerror}") from None
-    if mode & 0o077:
-        raise BadSettings("admin_keys", f"{path} has mode {mode:04o}: others can read the keys; make it 0600")
     keys = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
     if not keys or any(len(key) < MIN_KEY_LENGTH or not key.isascii() or " " in key for key in keys):
         raise BadSettings(

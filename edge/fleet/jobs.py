@@ -326,7 +326,7 @@ class JobRunner:
         try:
             purged = await self._actions.purge(purge)
         except Exception as error:
-            log.exception("bug: purge-failed")
+            log.exception("purge-failed")
             return 0, f"failed: {error!r}"
         if purged.unrecorded_files:
             return int(purged), f"purged, but the removal of {purged.unrecorded_files} files could not be recorded"

@@ -166,7 +166,7 @@ class Subscriber:
                 why = str(error)
             except Exception as error:
                 self.supervised.failures["follow"] += 1
-                log.exception("bug: control-message-failed")
+                log.exception("control-message-failed")
                 why = f"its message could not be handled: {type(error).__name__}"
             failures = 1 if self._synced_types else failures + 1
             self._on_disconnected(why)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from kernel.errors import BadSettings
 from system.durable_files import create_file
+from system.private_files import read_secret
 
 MAX_BYTES = 64 * 1024
 
@@ -21,10 +21,7 @@ def read_or_create(path: Path, make: Callable[[], bytes], setting: str) -> bytes
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             create_file(path, make())
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise BadSettings(setting, f"{path} is readable by other users: run `chmod 600 {path}`")
-        with path.open("rb") as file:
-            found = file.read(MAX_BYTES)
+        found = read_secret(path, setting, MAX_BYTES)
     except OSError as error:
         raise BadSettings(setting, f"{path} cannot be read or created: {error.strerror}") from None
     if not found.strip():

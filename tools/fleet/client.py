@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import stat
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,12 @@ import aiohttp
 
 from kernel.errors import BadSettings, MatineeError
 from kernel.settings.table import PATH, SWITCH, TEXT, URL, setting
+from system.private_files import read_secret
 
 SECONDS = 10.0
 """Timeout of a request to control."""
 PATIENT_SECONDS = 600.0
+MAX_KEY_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +122,9 @@ def path_segment(name: str) -> str:
 def read_key(path: Path) -> str:
     """The operator's key. Raises BadSettings naming the file."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        key = path.read_text(encoding="ascii").strip()
+        return read_secret(path, "api_key_file", MAX_KEY_BYTES).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings("api_key_file", f"{path} cannot be read: {getattr(error, 'strerror', error)}") from None
-    if mode & 0o077:
-        raise BadSettings("api_key_file", f"{path} has mode {mode:04o}: others can read the key; make it 0600")
-    return key
 
 
 def run_with_control(settings: FleetSettings, work: Callable[[ControlApi], Awaitable[int]]) -> int:

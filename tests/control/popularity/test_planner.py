@@ -22,7 +22,7 @@ from edge.prefetch.segment_index import SegmentIndex
 from kernel.fleet.hot_list import HotRow
 from kernel.fleet.messages import Popular
 
-EDGES = [EdgeCapacity(f"e{number}", "eu") for number in range(20)]
+EDGES = [EdgeCapacity(f"e{number}", "eu") for number in range(10)]
 MANY = MIN_REQUESTS * 10
 
 
