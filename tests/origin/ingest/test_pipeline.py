@@ -253,8 +253,8 @@ def test_a_packager_that_lies_publishes_nothing(tmp_path, films, kitchen_in, mon
     """Its status is 0, a segment is missing: found out before anything is stored."""
     real = pipeline.package
 
-    def lying(programs, made, encoded, tree, publication):
-        real(programs, made, encoded, tree, publication)
+    def lying(programs, made, encoded, tree, publication, encryption):
+        real(programs, made, encoded, tree, publication, encryption)
         (tree / "v240" / "00001.m4s").unlink()
 
     monkeypatch.setattr(pipeline, "package", lying)

@@ -128,7 +128,7 @@ def test_the_settings(tmp_path):
     file = tmp_path / "api.key"
     assert open_key_server("http://127.0.0.1:1", file) == KeyServer("http://127.0.0.1:1", "")
     file.write_text(f"{KEY}\n")
-    with pytest.raises(BadSettings, match="others can read it"):
+    with pytest.raises(BadSettings, match="not 0600"):
         open_key_server("http://127.0.0.1:1", file)
     file.chmod(0o600)
     opened = open_key_server("https://keys.example", file)
