@@ -110,13 +110,13 @@ class CatalogueRoutes:
 
     async def list_titles(self, request: web.Request) -> web.Response:
         """A page of titles: playable ones first, then by popularity."""
+        limit = params.integer(request, "limit", 50, 1, 100)
         named = params.text(request, "ids")
         if named is not None:
             return await self._list_by_ids(request, named)
         parent = params.text(request, "parent")
         if parent is not None:
             return await self._list_children(request, params.content_id(parent))
-        limit = params.integer(request, "limit", 50, 1, 100)
         cursor = params.text(request, "cursor")
         country = viewer_country(request)
         after = decode_cursor(cursor) if cursor else None

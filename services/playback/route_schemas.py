@@ -36,27 +36,13 @@ STARTED_SCHEMA: Schema = {
         "attribution": {"type": "string"},
     },
 }
-_AT: Schema = {
-    "type": ["number", "string"],
+AT_SCHEMA: Schema = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1e14},
+        {"type": "string", "format": "date-time"},
+        {"type": "null"},
+    ],
     "description": "When the position was reached by the player's clock: Unix seconds, or ISO 8601.",
-}
-HEARTBEAT_SCHEMA: Schema = {
-    "type": "object",
-    "required": ["sessionId", "currentPosition"],
-    "properties": {
-        "sessionId": {"type": "string"},
-        "currentPosition": {"type": "number", "minimum": 0},
-        "at": _AT,
-        "edge": {"type": "string"},
-        "requests": {"type": "integer"},
-        "errors": {"type": "integer"},
-        "stalledSeconds": {"type": "number"},
-    },
-}
-STOP_SCHEMA: Schema = {
-    "type": "object",
-    "required": ["sessionId"],
-    "properties": {"sessionId": {"type": "string"}, "currentPosition": {"type": "number", "minimum": 0}, "at": _AT},
 }
 MOVED_SCHEMA: Schema = {
     "type": "object",

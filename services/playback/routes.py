@@ -19,13 +19,14 @@ from kernel.errors import BadRequest, Overloaded
 from kernel.vocabulary import OverloadReason
 from services.counters import Counters
 from services.http import params
+from services.http.body_schema import schema_of
 from services.http.request_context import request_context, viewer_country
 from services.http.route import Access, Route, json_response
 from services.playback import eligibility
 from services.playback.edges import EdgeFinder, bucket_of
 from services.playback.eligibility import Denial, PlaybackTitle, StartRefusal, deny
 from services.playback.licences import DrmSystem, Licences
-from services.playback.route_schemas import HEARTBEAT_SCHEMA, MOVED_SCHEMA, STARTED_SCHEMA, STOP_SCHEMA
+from services.playback.route_schemas import AT_SCHEMA, MOVED_SCHEMA, STARTED_SCHEMA
 from services.playback.session import END_SENTENCES, EndReason, MoveSession, Outcome, Result, Session, StartSession
 from services.playback.sessions import PlaybackSessions
 from services.playback.signals import SessionSignals
@@ -72,6 +73,10 @@ class Stop(Struct, rename="camel"):
     at: Annotated[float, Meta(ge=0, le=1e14)] | Annotated[str, Meta(max_length=40)] | None = None
 
 
+HEARTBEAT = schema_of(Heartbeat, at=AT_SCHEMA)
+STOP = schema_of(Stop, at=AT_SCHEMA)
+
+
 @dataclass(frozen=True, slots=True)
 class StartRequest:
     """The query of a start. `format` is `hls` or `dash`, `max_bitrate` in bit/s; None = not given."""
@@ -113,12 +118,28 @@ class PlaybackRoutes:
     def routes(self) -> tuple[Route, ...]:
         """Playback's route table."""
         start = (
-            Parameter("contentId", "The title.", required=True),
-            Parameter("bitrate", "`auto`, or the maximum bitrate: in kbit/s below 100000, else in bit/s."),
-            Parameter("format", "`hls` (default) or `dash`: what `streamUrl` is."),
-            Parameter("drm", "The player's DRM system: clearkey, widevine, playready, fairplay or none."),
-            Parameter("device", "The device's id or name; a device holds one stream at a time."),
-            Parameter("country", "Use this country instead of the viewer's own (API key only)."),
+            Parameter("contentId", "The title.", required=True, schema=params.CONTENT_ID_SCHEMA),
+            Parameter(
+                "bitrate",
+                "`auto`, or the maximum bitrate: in kbit/s below 100000, else in bit/s.",
+                schema={"type": "string", "pattern": "^(auto|[1-9][0-9]{0,9})$"},
+            ),
+            Parameter(
+                "format", "What `streamUrl` is.", schema={"type": "string", "enum": ["hls", "dash"], "default": "hls"}
+            ),
+            Parameter(
+                "drm",
+                "The player's DRM system.",
+                schema={"type": "string", "enum": [*(system.value for system in DrmSystem)]},
+            ),
+            Parameter(
+                "device",
+                "The device's id or name; a device holds one stream at a time.",
+                schema={"type": "string", "pattern": "^[!-~]([ -~]{0,98}[!-~])?$"},
+            ),
+            Parameter(
+                "country", "Use this country instead of the viewer's own (API key only).", schema=params.COUNTRY_SCHEMA
+            ),
         )
         return (
             # Open to everybody, so that a viewer without a log-in reads that they need one.
@@ -128,11 +149,11 @@ class PlaybackRoutes:
             ),
             Route(
                 "POST", "/playback/heartbeat", self.heartbeat, Access.VIEWER, "Report a session's position",
-                body=HEARTBEAT_SCHEMA, response=MOVED_SCHEMA, errors=(403, 404, 409, 503),
+                body=HEARTBEAT, response=MOVED_SCHEMA, errors=(403, 404, 409, 503),
             ),
             Route(
                 "POST", "/playback/stop", self.stop, Access.VIEWER, "End a session and free its stream",
-                body=STOP_SCHEMA, response=MOVED_SCHEMA, errors=(403, 404, 503),
+                body=STOP, response=MOVED_SCHEMA, errors=(403, 404, 503),
             ),
         )  # fmt: skip
 

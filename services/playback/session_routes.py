@@ -38,7 +38,8 @@ class SessionRoutes:
             ),
             Route(
                 "GET", "/me/continue", self.list_unfinished, Access.VIEWER, "List what the profile can continue",
-                (Parameter("limit", "At most this many, 1 to 100 (default: 20)."),), response=CONTINUE_SCHEMA,
+                (Parameter("limit", "At most this many.", schema=params.integer_schema(1, 100, 20)),),
+                response=CONTINUE_SCHEMA,
             ),
             Route(
                 "DELETE", "/playback/sessions/{sessionId}", self.end_session, Access.VIEWER,

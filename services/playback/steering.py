@@ -70,7 +70,7 @@ class SteeringRoutes:
     def routes(self) -> tuple[Route, ...]:
         """The route table of steering."""
         parameters = (
-            Parameter("contentId", "The title.", location="path"),
+            Parameter("contentId", "The title.", location="path", schema=params.CONTENT_ID_SCHEMA),
             Parameter("viewer", "The viewer's bucket, from an earlier response."),
             Parameter("session", "The session, if the player knows it."),
             Parameter("manifest", "`dash` if an MPD contains this URL."),

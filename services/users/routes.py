@@ -120,6 +120,8 @@ class DisabledBody(Struct, forbid_unknown_fields=True):
     disabled: bool
 
 
+NOTHING: dict[str, object] = {"type": "object", "description": "Nothing is read of it."}
+_FILTER: dict[str, object] = {"type": "string", "minLength": 1, "pattern": "^[^\\u0000]+$"}
 NEW_PASSWORD = {
     "type": "string",
     "minLength": MIN_PASSWORD,
@@ -153,8 +155,8 @@ class UserRoutes:
             Route("POST", "/auth/refresh", self.refresh, anybody, "Exchange a refresh token for new tokens",
                   body=schema_of(RefreshBody),
                   response=TOKENS_SCHEMA, errors=(401, 429)),
-            Route("POST", "/auth/logout", self.log_out, account, "End this log-in", response={"type": "object"},
-                  errors=(415,)),
+            Route("POST", "/auth/logout", self.log_out, account, "End this log-in", body=NOTHING,
+                  response={"type": "object"}),
             Route("POST", "/auth/reset-request", self.request_reset, anybody, "Ask for a link to set a new password",
                   body=schema_of(ResetRequest),
                   response={"type": "object"}, statuses=(202,), errors=(429,)),
@@ -192,7 +194,8 @@ class UserRoutes:
         one, operator = (Parameter("accountId", "An account.", location="path"),), Access.OPERATOR
         return (
             Route("GET", "/accounts", self.find_account, operator, "The account of an e-mail address",
-                  (Parameter("email", "The address.", required=True),), response=ACCOUNT_SCHEMA, errors=(404,)),
+                  (Parameter("email", "The address.", required=True, schema=_FILTER),), response=ACCOUNT_SCHEMA,
+                  errors=(404,)),
             Route("GET", "/accounts/{accountId}", self.get_account, operator, "One account", one,
                   response=ACCOUNT_SCHEMA, errors=(404,)),
             Route("PUT", "/accounts/{accountId}/plan", self.put_plan, operator, "Change what an account may watch", one,
@@ -201,8 +204,8 @@ class UserRoutes:
                   one, body=schema_of(DisabledBody),
                   response=ACCOUNT_SCHEMA, errors=(404,)),
             Route("POST", "/accounts/{accountId}/reset-token", self.make_reset_token, operator,
-                  "Make a one-time token with which the viewer sets a new password", one,
-                  response={"type": "object"}, statuses=(201,), errors=(404, 415)),
+                  "Make a one-time token with which the viewer sets a new password", one, body=NOTHING,
+                  response={"type": "object"}, statuses=(201,), errors=(404,)),
             Route("DELETE", "/accounts/{accountId}", self.delete_account, operator, "Delete a person everywhere", one,
                   response={"type": "object"}, statuses=(200, 202), errors=(404,)),
         )  # fmt: skip

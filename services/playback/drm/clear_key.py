@@ -18,7 +18,12 @@ REQUEST_SCHEMA: dict[str, object] = {
     "type": "object",
     "required": ["kids"],
     "properties": {
-        "kids": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_KEY_IDS},
+        "kids": {
+            "type": "array",
+            "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{21}[AQgw]$"},
+            "minItems": 1,
+            "maxItems": MAX_KEY_IDS,
+        },
         "type": {"type": "string", "enum": ["temporary"], "default": "temporary"},
     },
 }
