@@ -27,7 +27,7 @@ from edge.wire.request import Malformed, Request
 from edge.wire.request_reader import RequestReader
 from kernel.auth.claims import is_scope, permit_of
 from kernel.auth.licence import parse_licence
-from kernel.auth.signing_keys import KeySet, decode_base64url
+from kernel.auth.signing_keys import KeySet, SigningKey, decode_base64url, generate_ed25519_pem
 from kernel.auth.token import verify
 from kernel.documents import load_json, parse_moment
 from kernel.fleet.hot_list import parse_hot
@@ -60,6 +60,7 @@ from loadtest.player.dash import read_dash
 from loadtest.player.hls import read_hls, read_timeline
 from services.catalogue.routes import decode_cursor
 from services.catalogue.title_line import parse_line
+from services.events.redaction import remove_tokens
 from services.http.caller import Authenticator
 from services.http.geo import viewer_address
 from services.playback.drm.clear_key import read_key_ids
@@ -67,6 +68,7 @@ from services.playback.eligibility import parse_bitrate
 from services.playback.pathways import parse_player
 from services.recommend.events import parse_row
 from services.search.words import index_text, key, snippet, trigrams, words
+from services.users.access_token import AccessTokens
 from tests.backtracking import MOST_STEPS
 from tests.work import count_patterns, work_of
 
@@ -74,6 +76,7 @@ LIMITS = Limits(target=16_384, head=49_152, fields=100, body=1 << 20)
 WHEN = {"request_wall": 1e9, "response_wall": 1e9}
 CDN = b"/cdn/eu/film/"
 GATE = Authenticator("key" * 8, b"s" * 32)
+ACCESS_TOKENS = AccessTokens(SigningKey.from_pem(generate_ed25519_pem()))
 LOCATOR = Locator(trusted_proxies=[ipaddress.ip_network("0.0.0.0/0")])
 TRUSTED = [ipaddress.ip_network("0.0.0.0/0")]
 POLICY = PROFILES["general"].keep_policy
@@ -230,7 +233,9 @@ TEXTS = {
     "a traceparent": (trace_id_of, "01-" + "a" * 32 + "-" + "b" * 16 + "-00-"),
     "a cursor": (decode_cursor, "", "WzEs"),
     "a guest's cookie": (lambda v: GATE.verify_cookie(v, 0.0), "guest-" + "a" * 32 + ".1"),
-    "an API key": (lambda v: GATE.authenticate(v, None, 0.0), "Bearer "),
+    "an API key": (lambda v: GATE.authenticate({"Authorization": v}, {}, 0.0), "Bearer "),
+    "an access token": (lambda v: ACCESS_TOKENS.verify(v, 0.0), "eyJhbGciOiJFZERTQSJ9."),
+    "a report of CMCD": (lambda v: remove_tokens(v.encode("utf-8", "replace")), "/t/eyJ"),
     "Host of a door": (host_name, "a:", "[", "http://"),
     "Origin": (lambda v: is_cross_site(Call("POST", ["a"], origin=v)), "http://", "http://["),
     "X-Forwarded-For of a service": (lambda v: viewer_address("192.0.2.1", [v], TRUSTED), "192.0.2.1,"),

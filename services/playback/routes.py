@@ -1,4 +1,7 @@
-"""HTTP routes of playback: start a session, report its position, stop it."""
+"""HTTP routes of playback: start a session, report its position, stop it.
+
+Over 300 lines because each route has its description, its body and its handler here.
+"""
 
 from __future__ import annotations
 
@@ -73,6 +76,26 @@ class Stop(Struct, rename="camel"):
     at: Annotated[float, Meta(ge=0, le=1e14)] | Annotated[str, Meta(max_length=40)] | None = None
 
 
+START_PARAMETERS = (
+    Parameter("contentId", "The title.", required=True, schema=params.CONTENT_ID_SCHEMA),
+    Parameter(
+        "bitrate",
+        "`auto`, or the maximum bitrate: in kbit/s below 100000, else in bit/s.",
+        schema={"type": "string", "pattern": "^(auto|[1-9][0-9]{0,9})$"},
+    ),
+    Parameter("format", "What `streamUrl` is.", schema={"type": "string", "enum": ["hls", "dash"], "default": "hls"}),
+    Parameter(
+        "drm",
+        "The player's DRM system.",
+        schema={"type": "string", "enum": [*(system.value for system in DrmSystem)]},
+    ),
+    Parameter(
+        "device",
+        "The device's id or name; a device holds one stream at a time.",
+        schema={"type": "string", "pattern": "^[!-~]([ -~]{0,98}[!-~])?$"},
+    ),
+    Parameter("country", "Use this country instead of the viewer's own (API key only).", schema=params.COUNTRY_SCHEMA),
+)
 HEARTBEAT = schema_of(Heartbeat, at=AT_SCHEMA)
 STOP = schema_of(Stop, at=AT_SCHEMA)
 
@@ -117,35 +140,11 @@ class PlaybackRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """Playback's route table."""
-        start = (
-            Parameter("contentId", "The title.", required=True, schema=params.CONTENT_ID_SCHEMA),
-            Parameter(
-                "bitrate",
-                "`auto`, or the maximum bitrate: in kbit/s below 100000, else in bit/s.",
-                schema={"type": "string", "pattern": "^(auto|[1-9][0-9]{0,9})$"},
-            ),
-            Parameter(
-                "format", "What `streamUrl` is.", schema={"type": "string", "enum": ["hls", "dash"], "default": "hls"}
-            ),
-            Parameter(
-                "drm",
-                "The player's DRM system.",
-                schema={"type": "string", "enum": [*(system.value for system in DrmSystem)]},
-            ),
-            Parameter(
-                "device",
-                "The device's id or name; a device holds one stream at a time.",
-                schema={"type": "string", "pattern": "^[!-~]([ -~]{0,98}[!-~])?$"},
-            ),
-            Parameter(
-                "country", "Use this country instead of the viewer's own (API key only).", schema=params.COUNTRY_SCHEMA
-            ),
-        )
         return (
             # Open to everybody, so that a viewer without a log-in reads that they need one.
             Route(
                 "GET", "/playback/start", self.start, Access.ANYBODY, "Start a session and get the title's URLs",
-                start, response=STARTED_SCHEMA, errors=(401, 403, 404, 409, 410, 451, 503),
+                START_PARAMETERS, response=STARTED_SCHEMA, errors=(401, 403, 404, 409, 410, 451, 503),
             ),
             Route(
                 "POST", "/playback/heartbeat", self.heartbeat, Access.VIEWER, "Report a session's position",

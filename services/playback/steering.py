@@ -107,9 +107,9 @@ class SteeringRoutes:
 
     async def _licensed_edges(self, request: web.Request, content_id: str) -> EdgeChoice | Denial:
         """The edges for the viewer; a Denial if they may not play the title. Raises BadRequest, Overloaded."""
-        country = request_context(request).country
+        bucket, country = self._bucket(request), request_context(request).country
         denial = licence_denial(await self._catalogue.playback_title(content_id, country), country)
-        return denial or await self._finder.find_edges(content_id, country, self._bucket(request))
+        return denial or await self._finder.find_edges(content_id, country, bucket)
 
     def _steering_response(self, request: web.Request, content_id: str, edges: EdgeChoice) -> web.Response:
         query = request.query

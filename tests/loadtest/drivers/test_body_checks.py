@@ -23,7 +23,8 @@ async def test_segments_are_compared_with_the_origins():
         settings = PlayerSettings(max_failures=1)
         (record,), driver = await play(Viewer(1, edge.url + MASTER), settings=settings, origin=origin.url)
         assert outcomes(record) & {Failure.CHECKSUM, Failure.LENGTH}
-        assert record.end is EndReason.PLAYBACK_FAILED
+        # Before the first frame where the short audio segment comes first, after it where the video does.
+        assert record.end in (EndReason.START_FAILED, EndReason.PLAYBACK_FAILED)
         assert driver.checks.compared > 2
         (record,), _ = await play(Viewer(1, origin.url + MASTER), origin=origin.url)
         assert outcomes(record) == {200}

@@ -1,12 +1,12 @@
 """What /openapi.json says of playback is what the routes answer."""
 
-from services.playback.route_schemas import HEARTBEAT_SCHEMA, SESSIONS_SCHEMA, STOP_SCHEMA
-from services.playback.routes import Heartbeat, Stop
+from services.playback.route_schemas import SESSIONS_SCHEMA
+from services.playback.routes import HEARTBEAT, STOP, Heartbeat, Stop
 from services.playback.start_response import streams_in_use
 from tests.services.playback.test_session import session
 
 
 def test_each_field_is_described():
-    assert HEARTBEAT_SCHEMA["properties"].keys() == set(Heartbeat.__struct_encode_fields__)
-    assert STOP_SCHEMA["properties"].keys() == set(Stop.__struct_encode_fields__)
+    assert HEARTBEAT["properties"].keys() == set(Heartbeat.__struct_encode_fields__)
+    assert STOP["properties"].keys() == set(Stop.__struct_encode_fields__)
     assert streams_in_use([session("a")])[0].keys() == SESSIONS_SCHEMA["items"]["properties"].keys()
