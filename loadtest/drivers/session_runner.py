@@ -208,16 +208,16 @@ class SessionRunner:
             return
         outcome = outcome_of(running.fetch, reader)
         if running.check is not None and outcome in (200, 206):
-            self._shared.spawn(self._checked(running, reader, running.check))
+            # The connection's next request uses the reader again, perhaps before the task runs: copy what it says now.
+            copy = ResponseReader(status=reader.status, headers=dict(reader.headers), size=reader.size)
+            self._shared.spawn(self._checked(running, copy, running.check))
             return
         self._end(running, outcome, "", reader)
 
     async def _checked(self, running: _Running, reader: ResponseReader, check: BodyCheck) -> None:
         """Answer once the origin's copy has been compared."""
-        headers, size, status = dict(reader.headers), reader.size, reader.status
-        failure = await check.failure(size)
-        copy = ResponseReader(status=status, headers=headers, size=size)
-        self._end(running, failure or status, "", copy)
+        failure = await check.failure(reader.size)
+        self._end(running, failure or reader.status, "", reader)
 
     def _redirect(self, running: _Running, location: str) -> None:
         running.redirects += 1
