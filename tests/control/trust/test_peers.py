@@ -57,7 +57,19 @@ def issued(folder: Path, node_id: str = "e1", role: str = "edge", now: float = N
 
 
 async def hello(control: Running, shown: Credentials | None, said: str = "e1", role: str = "edge") -> str:
-    """What comes of saying hello: "taken", the word of gRPC, or "nothing" where not even TLS stands."""
+    """What comes of saying hello: "taken", the word of gRPC, or "nothing" where not even TLS stands.
+
+    Where the server's refusal crosses the client's message, gRPC's core resets the stream and reports "internal" in
+    place of the refusal: such a hello is said again.
+    """
+    for _ in range(5):
+        answer = await _hello_once(control, shown, said, role)
+        if answer != "internal":
+            break
+    return answer
+
+
+async def _hello_once(control: Running, shown: Credentials | None, said: str, role: str) -> str:
     try:
         stream = await EdgeStream.connect(str(control.listen), shown)
     except UpstreamFailed:
