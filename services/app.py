@@ -56,19 +56,20 @@ from services.http.openapi import describe
 from services.http.params import MAX_BODY_BYTES
 from services.http.route import Access, Route, json_response
 from services.playback.drm.drm_service import open_drm
-from services.playback.edges import EdgeFinder
-from services.playback.eligibility import max_token_lifetime
-from services.playback.personal_data import PlaybackPersonalData
-from services.playback.revocation import RevocationPusher
-from services.playback.routes import SWEEP_SECONDS, PlaybackRoutes
-from services.playback.session import MISSED_HEARTBEATS
-from services.playback.session_routes import SessionRoutes
-from services.playback.session_store import SessionStore
-from services.playback.sessions import PlaybackSessions
-from services.playback.signals import SessionSignals
-from services.playback.start_response import TokenSigning
-from services.playback.steering import SteeringRoutes
-from services.playback.store import PlaybackStore
+from services.playback.routing.edges import EdgeFinder
+from services.playback.routing.signals import SessionSignals
+from services.playback.routing.steering import SteeringRoutes
+from services.playback.sessions.move_routes import MoveRoutes
+from services.playback.sessions.personal_data import PlaybackPersonalData
+from services.playback.sessions.playback_sessions import PlaybackSessions
+from services.playback.sessions.revocation import RevocationPusher
+from services.playback.sessions.session import MISSED_HEARTBEATS
+from services.playback.sessions.session_routes import SessionRoutes
+from services.playback.sessions.session_store import SWEEP_SECONDS, SessionStore
+from services.playback.sessions.store import PlaybackStore
+from services.playback.start.eligibility import max_token_lifetime
+from services.playback.start.start_response import TokenSigning
+from services.playback.start.start_routes import StartRoutes
 from services.playback.viewer import ViewerFinder, ViewerPlan
 from services.settings import ServicesSettings, check_settings, door_rules
 from services.storage.location import locate_database, read_password
@@ -253,10 +254,11 @@ class _Builder:
         drm = await open_drm(settings, sessions, self.client, self.clock, self.counters, self.stack)
         self.routes += drm.routes()
         self.tasks.append(drm.reseal_keys)
-        self.routes += PlaybackRoutes(
+        self.routes += StartRoutes(
             catalogue, viewers, sessions, drm.licence_info, signing, finder, self.clock, self.counters,
-            settings.heartbeat_interval, signals,
+            settings.heartbeat_interval,
         ).routes()  # fmt: skip
+        self.routes += MoveRoutes(sessions, self.clock, signals).routes()
         self.routes += SessionRoutes(sessions, self.clock).routes()
         self.routes += SteeringRoutes(catalogue, finder, self.client, settings.steering_ttl, self.counters).routes()
         self.tasks += [sessions.writes.run, partial(self._sweep, store)]
@@ -268,7 +270,7 @@ class _Builder:
         silent_after = MISSED_HEARTBEATS * settings.heartbeat_interval
         if settings.valkey is None:
             return PlaybackStore(locate_database(settings, "playback"), settings.max_sessions, silent_after)
-        from services.playback.valkey_store import ValkeyStore
+        from services.playback.sessions.valkey_store import ValkeyStore
 
         password = read_password("valkey_password_file", settings.valkey_password_file)
         return ValkeyStore(settings.valkey, password, silent_after)

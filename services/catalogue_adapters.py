@@ -8,7 +8,7 @@ from kernel.clock import Clock
 from services.catalogue.feed import ChangeFeed
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Change, Playable, Title, is_available, judge_title
-from services.playback.eligibility import Availability, PlaybackTitle, PlaybackTrack, TitleEncryption
+from services.playback.start.eligibility import Availability, PlaybackTitle, PlaybackTrack, TitleEncryption
 from services.recommend.service import RecommendTitle
 from services.search.schema import IndexedTitle
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.events.record import Kind, Record
 from services.events.segment_log import EventAppender
-from services.playback.records import PlaybackRecord
+from services.playback.sessions.records import PlaybackRecord
 
 
 class EventsForPlayback:

@@ -64,8 +64,8 @@ from services.events.redaction import remove_tokens
 from services.http.caller import Authenticator
 from services.http.geo import viewer_address
 from services.playback.drm.clear_key import read_key_ids
-from services.playback.eligibility import parse_bitrate
-from services.playback.pathways import parse_player
+from services.playback.routing.pathways import parse_player
+from services.playback.start.eligibility import parse_bitrate
 from services.recommend.events import parse_row
 from services.search.words import index_text, key, snippet, trigrams, words
 from services.users.access_token import AccessTokens

@@ -30,7 +30,7 @@ from services.http.route import Access, Route
 from services.playback.drm.drm_service import DrmService
 from services.playback.drm.key_store import KeyStore
 from services.playback.drm.routes import Vendors
-from services.playback.session import EntitledSession
+from services.playback.sessions.session import EntitledSession
 from system.clock import SystemClock
 from system.database.engine import DatabaseAddress
 from system.sealing import SealingKeys

@@ -11,8 +11,8 @@ import aiohttp
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Playable, Title
 from services.catalogue.title_line import ImportedTitle
-from services.playback.session import EndReason
-from services.playback.store import PlaybackStore
+from services.playback.sessions.session import EndReason
+from services.playback.sessions.store import PlaybackStore
 from system.database.engine import DatabaseAddress
 
 ROOT = Path(__file__).parents[2]

@@ -27,7 +27,7 @@ from services.playback.drm.key_store import KeyStore
 from services.playback.drm.licences import CLEAR_KEY, SESSION_PARAMETER
 from services.playback.drm.sessions import Sessions, require_session
 from services.playback.drm.vendor import KeySystem, Licence, VendorClient
-from services.playback.session import EntitledSession
+from services.playback.sessions.session import EntitledSession
 
 SESSION_HEADER = "X-Matinee-Session"
 MAX_SESSION_ID = 128

