@@ -10,12 +10,14 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-NOMINAL_LINES = (240, 360, 480, 720, 1080)
+NOMINAL_LINES = (240, 360, 480, 720, 1080, 1440, 2160)
 SEGMENT_SECONDS = 4
 MIN_SIDE = 16
 """Pixels; the largest picture that x264 and the hardware decoders of TVs support."""
 
-_PEAK_KBIT = {240: 428, 360: 856, 480: 1498, 720: 2996, 1080: 5350}
+DEFAULT_MAX_LINES = 1080
+
+_PEAK_KBIT = {240: 428, 360: 856, 480: 1498, 720: 2996, 1080: 5350, 1440: 9000, 2160: 18_000}
 _FAST_FACTOR = 1.4
 _COMMON_RATES = tuple(Fraction(n, 1001) for n in (10010, 15015, 24000, 24024, 25025, 30000, 30030, 50050, 60000, 60060))
 """10, 15, 23.976, 24, 25, 29.97, 30, 50, 59.94 and 60 frames a second."""
@@ -56,8 +58,11 @@ def nominal_lines(width: int, height: int) -> int:
     return max(short, math.ceil(long * 9 / 16))
 
 
-def ladder(width: int, height: int, rate: Fraction, *, most: int = len(NOMINAL_LINES)) -> tuple[Rung, ...]:
-    """The rungs for a source of display size `width` x `height` at `rate` frames a second, lowest first.
+def ladder(
+    width: int, height: int, rate: Fraction, *, most: int = len(NOMINAL_LINES), max_lines: int = DEFAULT_MAX_LINES
+) -> tuple[Rung, ...]:
+    """The rungs for a source of display size `width` x `height` at `rate` frames a second, lowest first, up to
+    `max_lines`.
 
     At most `most` rungs; the highest and lowest are kept longest. A source smaller than the lowest rung gets one rung
     of its own size. Raises ValueError for pictures under 16 pixels.
@@ -65,10 +70,10 @@ def ladder(width: int, height: int, rate: Fraction, *, most: int = len(NOMINAL_L
     if min(width, height) < MIN_SIDE:
         raise ValueError(f"a picture of {width}x{height} is too small: {MIN_SIDE} pixels a side is the least")
     nominal = nominal_lines(width, height)
-    rungs = [_rung(lines, width, height, nominal, rate) for lines in NOMINAL_LINES if lines <= nominal]
+    rungs = [_rung(lines, width, height, nominal, rate) for lines in NOMINAL_LINES if lines <= min(nominal, max_lines)]
     rungs = [rung for rung in rungs if min(rung.width, rung.height) >= MIN_SIDE]
     if not rungs:
-        rungs = [_rung(min(nominal, NOMINAL_LINES[-1]), width, height, nominal, rate)]
+        rungs = [_rung(min(nominal, max_lines), width, height, nominal, rate)]
     return tuple(_thin(rungs, max(1, most)))
 
 

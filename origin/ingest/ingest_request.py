@@ -12,7 +12,6 @@ import msgspec
 
 from kernel.errors import BadRequest, BadSettings
 from kernel.media.content_keys import EncryptionScheme
-from kernel.media.ladder import NOMINAL_LINES
 from kernel.vocabulary import is_content_id
 from origin.encode.encoder import RECIPE
 from origin.ingest import metadata
@@ -31,7 +30,7 @@ class IngestRequest:
     metadata: dict[str, Any] | None = None
     content_id: str | None = None
     preset: str = "veryfast"
-    rungs: int = len(NOMINAL_LINES)
+    rungs: int = 5
     steering: str = ""
     encryption: EncryptionScheme | None = None
 

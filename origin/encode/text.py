@@ -1,0 +1,23 @@
+"""Text subtitles of any kind become WebVTT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from origin.encode.plan import EncodePlan, TextTrack
+from origin.encode.video import QUIET, part_of, run_ffmpeg
+from origin.ingest.probe import input_name
+from origin.ingest.subprocesses import INPUT_GUARD, Programs
+
+
+def extract_text(programs: Programs, plan: EncodePlan, track: TextTrack, source: Path, folder: Path) -> Path:
+    """Write a subtitle to `track.file(folder)` as WebVTT, times from the film's start. Raises BadRequest."""
+    target = track.file(folder)
+    part = part_of(target)
+    arguments = [
+        *QUIET, *INPUT_GUARD, "-i", input_name(source), "-map", f"0:{track.index}", "-t", f"{plan.duration:.6f}",
+        "-c:s", "webvtt", "-map_metadata", "-1", "-f", "webvtt", f"file:{part.absolute()}",
+    ]  # fmt: skip
+    run_ffmpeg(programs.ffmpeg, arguments, source)
+    part.replace(target)
+    return target
