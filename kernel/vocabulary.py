@@ -175,6 +175,7 @@ class OverloadReason(StrEnum):
     EVENTS_WAITING = "events-waiting"
     EVENT_LOG_FULL = "event-log-full"
     PASSWORDS_WAITING = "passwords-waiting"
+    PLAYERS_WAITING = "players-waiting"
 
 
 OVERLOAD_SENTENCES = {
@@ -195,6 +196,7 @@ OVERLOAD_SENTENCES = {
     OverloadReason.EVENTS_WAITING: "Too many events wait to be written to the event log.",
     OverloadReason.EVENT_LOG_FULL: "The event log is full, because a consumer of it does not keep up.",
     OverloadReason.PASSWORDS_WAITING: "Too many people are logging in at this moment.",
+    OverloadReason.PLAYERS_WAITING: "Too many players wait for the end of their sessions: heartbeats tell it, too.",
 }
 """What each reason means; docs/errors.md is generated from it."""
 

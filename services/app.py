@@ -59,6 +59,7 @@ from services.playback.drm.drm_service import open_drm
 from services.playback.routing.edges import EdgeFinder
 from services.playback.routing.signals import SessionSignals
 from services.playback.routing.steering import SteeringRoutes
+from services.playback.sessions.end_watchers import EndWatchers
 from services.playback.sessions.move_routes import MoveRoutes
 from services.playback.sessions.personal_data import PlaybackPersonalData
 from services.playback.sessions.playback_sessions import PlaybackSessions
@@ -243,7 +244,9 @@ class _Builder:
         users = None if self.users is None else UsersForPlayback(self.users.store)
         guests = ViewerPlan(Tier(settings.guest_tier), settings.guest_streams) if settings.guest_tier else None
         viewers = ViewerFinder(users, guests)
-        sessions = PlaybackSessions(store, viewers, self.clock, EventsForPlayback(self.events) if self.events else None)
+        events = EventsForPlayback(self.events) if self.events else None
+        watchers = EndWatchers(self.clock, self.stopping)
+        sessions = PlaybackSessions(store, viewers, self.clock, events, watchers.notify)
         if self.users is not None:
             self.users.playing = sessions
         self.personal_data.append(PlaybackPersonalData(sessions))
@@ -259,9 +262,9 @@ class _Builder:
             settings.heartbeat_interval,
         ).routes()  # fmt: skip
         self.routes += MoveRoutes(sessions, self.clock, signals).routes()
-        self.routes += SessionRoutes(sessions, self.clock).routes()
+        self.routes += SessionRoutes(sessions, watchers, self.clock).routes()
         self.routes += SteeringRoutes(catalogue, finder, self.client, settings.steering_ttl, self.counters).routes()
-        self.tasks += [sessions.writes.run, partial(self._sweep, store)]
+        self.tasks += [watchers.run, sessions.writes.run, partial(self._sweep, store)]
         if control is not None:
             self.tasks.append(RevocationPusher(store, control, sessions.revoked, self.clock).run)
 

@@ -77,6 +77,14 @@ CONTINUE_SCHEMA: Schema = {
         },
     },
 }
+END_SCHEMA: Schema = {
+    "type": "object",
+    "required": ["sessionId", "ended"],
+    "properties": {
+        "sessionId": {"type": "string"},
+        "ended": {"type": ["string", "null"], "description": "Why it has ended; null: it has not."},
+    },
+}
 ENDED_SCHEMA: Schema = {
     "type": "object",
     "required": ["sessionId", "ended"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -39,10 +39,18 @@ class _Order:
 
 
 class PlaybackSessions:
-    """Changes sessions. `writes.run` is its background task; `revoked` is set when revocations wait for control."""
+    """Changes sessions. `writes.run` is its background task; `revoked` is set when revocations wait for control.
+
+    `on_ended` is called with the ids of sessions that have ended, once that is durable.
+    """
 
     def __init__(
-        self, store: SessionStore, viewers: ViewerFinder, clock: Clock, events: PlaybackLog | None = None
+        self,
+        store: SessionStore,
+        viewers: ViewerFinder,
+        clock: Clock,
+        events: PlaybackLog | None = None,
+        on_ended: Callable[[Sequence[str]], object] = lambda _: None,
     ) -> None:
         self.store = store
         self.writes: GroupCommit[_Order] = GroupCommit(self._write)
@@ -50,6 +58,7 @@ class PlaybackSessions:
         self._viewers = viewers
         self._clock = clock
         self._events = events
+        self._on_ended = on_ended
 
     async def change(self, change: Change, country: str | None = None) -> Outcome:
         """Make a change; it is durable on return. Raises Overloaded, StorageFailed."""
@@ -76,6 +85,8 @@ class PlaybackSessions:
             order.outcome = outcome
             if any(one.ended in REVOKED_REASONS for one in outcome.ended):
                 self.revoked.set()
+            if outcome.ended:
+                self._on_ended([one.session_id for one in outcome.ended])
 
     async def _record(self, event: PlaybackEvent, session: Session, country: str | None) -> None:
         """Write an event to the log. Playback goes on without it where the log is full or fails."""

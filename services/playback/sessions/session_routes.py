@@ -10,7 +10,8 @@ from kernel.errors import BadRequest
 from services.http import params
 from services.http.request_context import request_context
 from services.http.route import Access, Route, json_response
-from services.playback.route_schemas import CONTINUE_SCHEMA, ENDED_SCHEMA, SESSIONS_SCHEMA
+from services.playback.route_schemas import CONTINUE_SCHEMA, END_SCHEMA, ENDED_SCHEMA, SESSIONS_SCHEMA
+from services.playback.sessions.end_watchers import EndWatchers
 from services.playback.sessions.playback_sessions import PlaybackSessions
 from services.playback.sessions.session import EndReason, EndSession, Result, is_finished
 from services.playback.sessions.session_json import streams_in_use
@@ -19,13 +20,18 @@ from services.playback.viewer import owner_of
 MAX_CONTINUED = 100
 MAX_READ = 500
 """Positions that are read for the list; finished titles among them are left out."""
+MAX_WAIT = 25
+"""Seconds; less than the 30 after which proxies close a connection that says nothing."""
+_SESSION = Parameter("sessionId", "The session.", location="path")
+_WAIT = Parameter("wait", "For how many seconds at most.", schema=params.integer_schema(0, MAX_WAIT, MAX_WAIT))
 
 
 class SessionRoutes:
-    """GET /me/sessions, GET /me/continue, DELETE /playback/sessions/{sessionId}."""
+    """GET /me/sessions, GET /me/continue, DELETE /playback/sessions/{sessionId}, and GET …/end, which waits for it."""
 
-    def __init__(self, sessions: PlaybackSessions, clock: Clock) -> None:
+    def __init__(self, sessions: PlaybackSessions, watchers: EndWatchers, clock: Clock) -> None:
         self._sessions = sessions
+        self._watchers = watchers
         self._clock = clock
 
     def routes(self) -> tuple[Route, ...]:
@@ -43,7 +49,11 @@ class SessionRoutes:
             Route(
                 "DELETE", "/playback/sessions/{sessionId}", self.end_session, Access.VIEWER,
                 "End a session; the edges refuse its token within a second",
-                (Parameter("sessionId", "The session.", location="path"),), response=ENDED_SCHEMA, errors=(404, 503),
+                (_SESSION,), response=ENDED_SCHEMA, errors=(404, 503),
+            ),
+            Route(
+                "GET", "/playback/sessions/{sessionId}/end", self.wait_for_end, Access.VIEWER,
+                "Wait for the end of a session", (_SESSION, _WAIT), response=END_SCHEMA, errors=(404, 503),
             ),
         )  # fmt: skip
 
@@ -75,3 +85,20 @@ class SessionRoutes:
         if outcome.result is Result.UNKNOWN or outcome.session is None:
             raise BadRequest(404, "session-unknown", "there is no such session, or it has expired")
         return json_response({"sessionId": session_id, "ended": outcome.session.ended})
+
+    async def wait_for_end(self, request: web.Request) -> web.Response:
+        """Respond once a session has ended; `ended` is null if it goes on after the wait."""
+        session_id = request.match_info["sessionId"]
+        owner = owner_of(request_context(request).caller)
+        with self._watchers.watch(session_id, params.integer(request, "wait", MAX_WAIT, 0, MAX_WAIT)) as woken:
+            # Watched before it is read, so that no end falls between the two.
+            if await self._read_end(session_id, owner) is None:
+                await woken.wait()
+        return json_response({"sessionId": session_id, "ended": await self._read_end(session_id, owner)})
+
+    async def _read_end(self, session_id: str, owner: str | None) -> EndReason | None:
+        """Why a session has ended; None while it has not. Raises BadRequest (404)."""
+        found = await self._sessions.store.get(session_id)
+        if found is None or owner not in (None, found.account_id) or found.expires <= self._clock.wall():
+            raise BadRequest(404, "session-unknown", "there is no such session, or it has expired")
+        return found.ended

@@ -1,5 +1,7 @@
 """Accounts play: slots, devices, positions between devices, ends, over HTTP."""
 
+import asyncio
+
 import msgspec
 
 from services.events.record import decode_record
@@ -87,6 +89,20 @@ async def test_the_account_and_operators_end_sessions(ann, place):
         status, body = await ann.beat(session, 1)
         assert (status, body["reason"], body["ended"]) == (409, "session-ended", "revoked")
     assert (await ann("GET", "/me/sessions"))[1] == []
+
+
+async def test_a_player_that_waits_learns_at_once_that_its_session_has_ended(ann, place, sign_up):
+    session = (await ann.play("tv"))[1]["sessionId"]
+    path = f"/playback/sessions/{session}/end"
+    assert await ann("GET", f"{path}?wait=0") == (200, {"sessionId": session, "ended": None})
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        waiting = group.create_task(ann("GET", path))
+        await ann("DELETE", f"/playback/sessions/{session}")
+    assert waiting.result() == (200, {"sessionId": session, "ended": "revoked"})
+    assert (await ann("GET", path))[1]["ended"] == "revoked"
+    bob = await sign_up(place, "bob")
+    assert (await bob("GET", path))[0] == 404
+    assert (await ann("GET", "/playback/sessions/unknown/end"))[0] == 404
 
 
 async def ended(place, session):
