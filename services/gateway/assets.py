@@ -21,7 +21,7 @@ WEB_FOLDER = ROOT / "web" / "app"
 NODE_MODULES = ROOT / "node_modules"
 LIBRARIES: Mapping[str, Path] = {
     "hls.min.js": NODE_MODULES / "hls.js" / "dist" / "hls.min.js",
-    "shaka-player.compiled.js": NODE_MODULES / "shaka-player" / "dist" / "shaka-player.compiled.js",
+    "shaka-player.compiled-es2021.js": NODE_MODULES / "shaka-player" / "dist" / "shaka-player.compiled-es2021.js",
     "media-chrome.js": NODE_MODULES / "media-chrome" / "dist" / "iife" / "all.js",
 }
 CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

@@ -179,7 +179,7 @@ def test_dash_plays_by_shaka(page, platform):
 
 
 STEPS = """async () => {
-  const { fresh, isOver, nextStep, resumeAt } = await import("/assets/recovery.js");
+  const { fresh, isOver, nextStep, resumeAt, startsAgain } = await import("/assets/recovery.js");
   const walk = (edges, failures) => {
     let state = fresh(edges);
     return failures.map((failure) => {
@@ -192,7 +192,10 @@ STEPS = """async () => {
   return {
     twoEdges: walk(2, Array(5).fill(net)),
     oneEdge: walk(1, Array(3).fill(net)),
-    refused: walk(2, [{ status: 403 }, { status: 403 }]),
+    refused: walk(2, [{ status: 403 }, { status: 403 }, { status: 403 }]),
+    noLicence: walk(2, [{ status: 410, licence: true }, { status: 410, licence: true }]),
+    licenceServer: walk(2, [{ status: 503, licence: true }]),
+    ends: [["plan", 0], ["lost", 2], ["plan", 3], ["revoked", 0], ["replaced", 0]].map((one) => startsAgain(...one)),
     decoder: walk(2, Array(4).fill({ media: true })),
     tail: isOver({ time: 59.96, duration: 60, bufferedEnd: 59.97, still: 1.5 }),
     stall: isOver({ time: 30, duration: 60, bufferedEnd: 30, still: 9 }),
@@ -208,7 +211,10 @@ def test_failures_lead_to_another_edge_a_new_session_and_an_end(page, platform):
     assert page.evaluate(STEPS) == {
         "twoEdges": ["edge1", "edge0", "edge1", "restart", "fail"],
         "oneEdge": ["edge0", "restart", "fail"],
-        "refused": ["restart", "fail"],
+        "refused": ["ask", "restart", "fail"],
+        "noLicence": ["ask", "fail"],
+        "licenceServer": ["fail"],
+        "ends": [True, True, False, False, False],
         "decoder": ["recover", "recover", "restart", "fail"],
         "tail": True,
         "stall": False,

@@ -2,6 +2,7 @@
 
 const TIMEOUT_MS = 15000;
 const REFRESH_EARLY_MS = 30000;
+const END_WAIT_S = 25;
 
 export class Trouble extends Error {
   constructor(message, { status = 0, reason = "", retry = true, problem = null } = {}) {
@@ -25,21 +26,48 @@ const SENTENCES = {
   "gone": "This title is no longer available.",
   "title-unknown": "We cannot find this title any more.",
   "plan": "Your plan does not include this title.",
+  "maturity": "This title is not for the age of this profile.",
   "log-in": "Please log in to watch this title.",
-  "session-ended": "Playback was ended from another place. Start it again to go on watching here.",
   "too-many-streams": "Your plan's streams are all in use.",
+  "format-unavailable": "This browser cannot play this title.",
+  "drm-needed": "This title is protected. A current browser plays it, over a secure connection (https).",
+  "drm-not-offered": "This title is protected in a way that this browser cannot unlock.",
+  "licence-refused": "This title cannot be unlocked on this device.",
+  "session-unknown": "This title could not be unlocked. Please start it again.",
+  "key-unknown": "This title could not be unlocked. Please start it again.",
 };
+/** The sentences of the platform itself say more than ours: from when, for what age, which plan. */
+const OWN_WORDS = new Set(["not-released", "plan", "maturity"]);
+const CAN_HELP = new Set(["too-many-streams", "session-ended", "session-unknown", "key-unknown"]);
+const ENDED = {
+  stopped: "This film was stopped. Start it again to go on watching.",
+  replaced: "This film was started again in another window on this device.",
+  lost: "We did not hear from this device for a while, and another one plays now.",
+  plan: "Your plan has changed. Start the film again to go on watching.",
+  account: "This account cannot play any more.",
+  revoked: "Playback here was ended from your account. Start it again to go on watching here.",
+};
+
+/** The trouble of a session that the platform ended; `ended` is its reason. */
+export function endedTrouble(ended, problem = null) {
+  return new Trouble(ENDED[ended] ?? ENDED.stopped, {
+    status: 409, reason: "session-ended", retry: ended !== "account", problem: { ...problem, ended },
+  });
+}
+
+const nameOf = (stream) => stream.name ?? stream.device ?? stream;
 
 /** The sentence for a refusal, and whether another try may help. */
 export function troubleOf(status, problem, fallback = SORRY) {
   const reason = problem?.reason ?? problem?.type?.split(/[/:#]/).pop() ?? "";
+  if (reason === "session-ended") return endedTrouble(problem.ended ?? "revoked", problem);
   let sentence = SENTENCES[reason] ?? (status === 451 ? SENTENCES.country : "");
+  if (OWN_WORDS.has(reason) && problem.detail) sentence = problem.detail;
   if (reason === "too-many-streams" && problem.devices?.length) {
-    const names = problem.devices.map((one) => one.name ?? one.device ?? one).filter(Boolean);
+    const names = problem.devices.map(nameOf).filter(Boolean);
     sentence = `Your plan's streams are all in use: ${names.join(", ")}. Stop one of them, then try again.`;
   }
-  const canHelp = !sentence || reason === "too-many-streams" || reason === "session-ended";
-  return new Trouble(sentence || fallback, { status, reason, retry: canHelp, problem });
+  return new Trouble(sentence || fallback, { status, reason, retry: !sentence || CAN_HELP.has(reason), problem });
 }
 
 // -- who watches -----------------------------------------------------------------------------------------------------
@@ -56,6 +84,7 @@ export function account() {
   }
 }
 
+/** Remember changes of who watches; null: nobody does any more. */
 export function remember(changes) {
   if (changes === null) localStorage.removeItem(ACCOUNT_KEY);
   else localStorage.setItem(ACCOUNT_KEY, JSON.stringify({ ...account(), ...changes }));
@@ -65,6 +94,7 @@ export function remember(changes) {
 const loggedIn = (tokens) => {
   const { accountId, profileId, deviceId, expiresIn = 600 } = tokens;
   const same = account()?.accountId === accountId;
+  if (!same) localStorage.removeItem(ACCOUNT_KEY); // the profile of somebody else
   remember({ accountId, deviceId, profileId: same ? account().profileId : profileId, until: Date.now() + expiresIn * 1000 });
   return tokens;
 };
@@ -91,8 +121,8 @@ const inTurn = (work) => (turn = turn.then(work, work)); // where a page has no 
 
 // -- calls -----------------------------------------------------------------------------------------------------------
 
-async function send(path, { signal, ...options } = {}) {
-  const limit = AbortSignal.timeout(TIMEOUT_MS);
+async function send(path, { signal, timeout = TIMEOUT_MS, ...options } = {}) {
+  const limit = AbortSignal.timeout(timeout);
   let response;
   try {
     response = await fetch(path, {
@@ -107,10 +137,22 @@ async function send(path, { signal, ...options } = {}) {
   return body;
 }
 
-async function ask(path, options = {}) {
-  await keepFresh();
+function sendAs(path, options) {
   const profile = account()?.profileId;
   return send(path, { ...options, headers: { ...options.headers, ...(profile ? { "X-Profile": profile } : {}) } });
+}
+
+async function ask(path, options = {}) {
+  await keepFresh();
+  try {
+    return await sendAs(path, options);
+  } catch (error) {
+    if (error.status !== 401 || !account()) throw error;
+    // The log-in was ended from elsewhere: either it can be renewed, or this browser is a guest's from now on.
+    remember({ until: 0 });
+    await keepFresh();
+    return sendAs(path, options);
+  }
 }
 
 const json = (method, body) => ({
@@ -132,6 +174,10 @@ export const previews = (contentId) => ask(`/previews/${id(contentId)}`);
 export const heartbeat = (sessionId, currentPosition, more = {}) =>
   post("/playback/heartbeat", { sessionId, currentPosition, ...more });
 export const stop = (sessionId, currentPosition) => post("/playback/stop", { sessionId, currentPosition });
+/** Wait, for some seconds at most, until a session has ended: {ended: its reason or null}. */
+export const sessionEnd = (sessionId, signal) =>
+  ask(`/playback/sessions/${id(sessionId)}/end?${query({ wait: END_WAIT_S })}`, { signal, timeout: 1000 * END_WAIT_S + TIMEOUT_MS });
+export const endSession = (sessionId) => ask(`/playback/sessions/${id(sessionId)}`, { method: "DELETE" });
 export const feedback = (userId, contentId, action) => post("/recommendations/feedback", { userId, contentId, action });
 export const report = (events) => send("/events", json("POST", events));
 export const continued = () => ask("/me/continue");

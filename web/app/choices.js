@@ -1,6 +1,18 @@
 // Qualities and audio tracks in the shape that media-chrome's menus read from a media element (`videoRenditions`,
 // `audioTracks`), whatever engine plays.
 
+export const SAVER_LINES = 480;
+
+/** Renditions by their height; those that share one differ by bitrate in their name. */
+export function named(levels) {
+  const heights = levels.map((level) => level.height);
+  const twice = new Set(heights.filter((height, index) => heights.indexOf(height) !== index));
+  return levels.map((level, index) => ({
+    id: String(index), width: level.width, height: level.height, bitrate: twice.has(level.height) ? level.bitrate : undefined,
+    frameRate: undefined, codec: level.codec,
+  }));
+}
+
 class Choices extends EventTarget {
   #items = [];
   #choose = () => {};

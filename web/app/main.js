@@ -123,7 +123,7 @@ async function begin() {
     say("We're having trouble right now. Please reload in a moment.");
     return;
   }
-  player = new Player(userId, leavePlayer);
+  player = new Player(userId, leavePlayer, (next) => location.replace(`#play=${encodeURIComponent(next)}`));
   listenToSearch();
   addEventListener("hashchange", () => {
     // A link makes an entry without state; Back and Forward come to one that has it.

@@ -43,14 +43,19 @@ export function browserId() {
   return id;
 }
 
-export const thumb = (contentId) => read("thumbs", {})[contentId] ?? "";
+const rated = () => `thumbs.${account()?.profileId ?? "guest"}`;
+export const thumb = (contentId) => read(rated(), {})[contentId] ?? "";
 export function keepThumb(contentId, action) {
-  const entries = Object.entries({ ...read("thumbs", {}), [contentId]: action }).slice(-500);
-  write("thumbs", Object.fromEntries(entries));
+  const entries = Object.entries({ ...read(rated(), {}), [contentId]: action }).slice(-500);
+  write(rated(), Object.fromEntries(entries));
 }
 
 export const dataSaver = () => read("saver", navigator.connection?.saveData ?? false);
 export const keepDataSaver = (on) => write("saver", on);
+
+/** The DRM system that the platform gave a licence for last. */
+export const drmSystem = () => read("drm", "");
+export const keepDrmSystem = (system) => write("drm", system);
 
 const DEFAULT_BITS = 5e6;
 /** The throughput to start with, in bit/s: the last one measured here, else what a usual line carries, or a slow one by the browser's guess. */

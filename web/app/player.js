@@ -1,20 +1,28 @@
 // Plays one title at a time: starts a session, feeds an engine, remembers and reports the position, goes to the next
-// edge when something fails, and says kindly when nothing more can be done.
+// edge when something fails, starts again when the plan has changed, stops when the platform says so, and says kindly
+// when nothing more can be done.
 
 import * as api from "./api.js";
 import { AudioTracks, Renditions } from "./choices.js";
+import { licenceOf, startWithDrm } from "./drm.js";
+import { watchEnd } from "./ending.js";
+import { contextLine, nextEpisode } from "./episodes.js";
 import { listenToKeys } from "./keys.js";
 import { browserId, dataSaver, keepPosition, positions } from "./memory.js";
+import { PlayerView } from "./player-view.js";
 import { Previews } from "./previews.js";
-import { fresh, isOver, nextStep, resumeAt } from "./recovery.js";
+import { fresh, isOver, nextStep, resumeAt, startsAgain } from "./recovery.js";
 import { EdgeReport, Reporter } from "./reports.js";
 import { engineFor, openStream } from "./stream.js";
 import { thumbs } from "./thumbs.js";
+import * as titles from "./titles.js";
 
 const HEARTBEAT_S = 10;
 const VIEW_SECONDS = 5;
 const STUCK_MS = 15000;
+const NEXT_S = 8;
 const CANNOT = "This browser cannot play our films. A current Chrome, Firefox, Edge or Safari can.";
+const LINES = { sd: "480p", hd: "1080p", uhd: "4K" };
 
 const at = (id) => document.getElementById(id);
 const rounded = (seconds) => Math.round(seconds * 10) / 10;
@@ -24,15 +32,20 @@ export class Player {
   failed = false;
   #video = at("video");
   #stage = at("stage");
+  #view = new PlayerView();
   #stream = null;
   #session = null;
   #title = null;
   #recovery = fresh(1);
+  #restarts = 0;
+  #watching = new AbortController();
   #edges = new EdgeReport();
   #reporter = null;
   #previews = new Previews(at("video"));
   #renditions = new Renditions();
   #audio = new AudioTracks();
+  #chosen = {}; // the audio and subtitles that the viewer picked while this page is open: {audio, subtitles}
+  #next = null;
   #run = 0;
   #asked = 0;
   #started = false;
@@ -42,20 +55,26 @@ export class Player {
   #stillSince = 0;
   #lastBeat = 0;
   #ticker = 0;
+  #countdown = 0;
   #resume = 0;
   #offered = "";
   #onLeave;
+  #onNext;
   #userId;
 
-  /** `userId()` names who watches; `onLeave()` shows the page again. */
-  constructor(userId, onLeave) {
+  /** `userId()` names who watches; `onLeave()` shows the page again; `onNext(contentId)` goes on with an episode. */
+  constructor(userId, onLeave, onNext) {
     this.#userId = userId;
     this.#onLeave = onLeave;
+    this.#onNext = onNext;
     Object.defineProperty(this.#video, "videoRenditions", { value: this.#renditions });
     Object.defineProperty(this.#video, "audioTracks", { value: this.#audio });
     this.#stage.prepend(this.#video); // media-chrome listens to the lists that a video has when it is put in
     at("player-back").addEventListener("click", () => this.leave());
     at("player-leave").addEventListener("click", () => this.leave());
+    at("player-next-leave").addEventListener("click", () => this.leave());
+    at("player-next-go").addEventListener("click", () => this.#goOn());
+    at("player-skip").addEventListener("click", () => this.#goOn());
     at("player-retry").addEventListener("click", () => this.play(this.#title));
     this.#listen();
     listenToKeys(this, this.#video, this.#stage);
@@ -77,12 +96,25 @@ export class Player {
     on("seeked", () => { if (this.#started) this.#report("seek"); });
     on("ended", () => this.#finish());
     on("error", () => { if (this.#stream?.name === "hls.js") this.#recover({ media: true, status: 0, message: video.error?.message }); });
-    video.addEventListener("click", () => (video.paused ? video.play().catch(() => {}) : video.pause()));
-    video.addEventListener("dblclick", () => (document.fullscreenElement ? document.exitFullscreen() : this.element.requestFullscreen?.()));
+    video.addEventListener("click", (event) => {
+      if (event.pointerType === "touch") return; // a touch shows the controls, which have a large button
+      if (video.paused) video.play().catch(() => {});
+      else video.pause();
+    });
+    video.addEventListener("dblclick", (event) => {
+      if (event.pointerType === "touch") return;
+      if (document.fullscreenElement) document.exitFullscreen();
+      else this.element.requestFullscreen?.();
+    });
     this.#stage.addEventListener("mediaenterfullscreenrequest", (event) => {
       event.stopImmediatePropagation();
       this.element.requestFullscreen?.().catch(() => video.webkitEnterFullscreen?.());
     }, { capture: true });
+    this.#stage.addEventListener("mediashowsubtitlesrequest", ({ detail }) => {
+      const [track] = [detail ?? []].flat();
+      this.#chosen.subtitles = track?.language ?? "";
+    });
+    this.#stage.addEventListener("mediadisablesubtitlesrequest", () => { this.#chosen.subtitles = ""; });
   }
 
   async play(title, from = null) {
@@ -91,15 +123,16 @@ export class Player {
     this.#title = title;
     this.#asked = performance.now();
     this.#started = this.#viewed = this.failed = false;
-    this.#furthest = this.#lastTime = 0;
+    this.#furthest = this.#lastTime = this.#restarts = 0;
+    this.#next = null;
     this.#edges = new EdgeReport();
     this.element.hidden = false;
+    delete this.element.dataset.startup;
     at("site").inert = true;
     document.body.classList.add("playing");
-    this.#say(title);
-    at("player-error").hidden = true;
+    this.#view.name(title);
     at("player-thumbs").replaceChildren(...thumbs(title.contentId, this.#userId));
-    this.#waiting(true);
+    this.#view.wait(true);
     this.element.focus();
     this.#reporter = new Reporter({ sessionId: `start-${Math.random().toString(36).slice(2)}${Date.now().toString(36)}`, contentId: title.contentId });
     try {
@@ -113,7 +146,8 @@ export class Player {
   }
 
   #start(title) {
-    return api.start(title.contentId, { device: api.account()?.deviceId || browserId() });
+    const device = api.account()?.deviceId || browserId();
+    return startWithDrm((drm) => api.start(title.contentId, { device, drm }));
   }
 
   #position(session) {
@@ -123,24 +157,20 @@ export class Player {
     return resumeAt(best, session.durationSeconds);
   }
 
-  #say(title) {
-    at("player-title").textContent = title.title ?? "";
-    at("player-credit").textContent = title.attribution ?? "";
-  }
-
   async #open(session, from) {
     this.#session = session;
     this.#resume = from;
-    this.#say({ title: session.title ?? this.#title.title, attribution: session.attribution ?? this.#title.attribution });
-    const drm = session.drmLicenseInfo ?? {};
-    const encrypted = Boolean(drm.type) && drm.type !== "none";
+    this.#view.name({ title: session.title ?? this.#title.title, attribution: session.attribution ?? this.#title.attribution });
+    const licence = licenceOf(session);
     const wanted = new URLSearchParams(location.search).get("player") ?? "";
-    const engine = engineFor({ encrypted, dash: session.dashUrl, wanted });
+    const engine = engineFor({ system: licence?.system, dash: session.dashUrl, wanted });
     if (!engine) throw new api.Trouble(CANNOT, { retry: false });
     this.#reporter.update({ sessionId: session.sessionId, player: engine, edge: new URL(session.streamUrl).origin });
     this.#report("start", { position: from });
+    this.#watch(session);
+    const { audio, subtitles } = this.#languages(session);
     const stream = await openStream(engine, this.#video, {
-      url: this.#urls(engine)[0], from, saver: dataSaver(), licence: encrypted ? licenceOf(drm) : null,
+      url: this.#urls(engine, licence)[0], from, saver: dataSaver(), licence, audio, subtitles,
       cmcd: { sessionId: session.sessionId, contentId: session.contentId ?? this.#title.contentId, useHeaders: false },
       on: {
         failed: (failure) => { if (this.#session === session) this.#recover(failure); },
@@ -156,15 +186,26 @@ export class Player {
     clearInterval(this.#ticker);
     this.#ticker = setInterval(() => this.#tick(), 500);
     this.#previews.show(this.#title.contentId, session.streamUrl);
-    this.#video.play().catch(() => this.#waiting(false)); // autoplay refused: the viewer presses play
+    this.#video.play().catch(() => this.#view.wait(false)); // autoplay refused: the viewer presses play
+  }
+
+  /** The wanted languages: what the viewer picked here, what the platform made of the profile, and the profile itself. */
+  #languages(session) {
+    const profile = api.account() ?? {};
+    const audio = [this.#chosen.audio, session.audio?.language, profile.language].filter(Boolean);
+    const subtitles = this.#chosen.subtitles === undefined
+      ? [session.subtitles?.language, profile.subtitles].filter(Boolean) : [this.#chosen.subtitles].filter(Boolean);
+    return { audio, subtitles };
   }
 
   /** The session's URL on each of its edges, in the engine's format. */
-  #urls(engine) {
-    const { streamUrl, dashUrl, edges, wholeUrls } = this.#session;
+  #urls(engine, licence = licenceOf(this.#session)) {
+    const { streamUrl, hlsUrl, dashUrl, edges, wholeUrls } = this.#session;
+    const each = edges?.length ? edges : [streamUrl];
+    if (engine !== "shaka") return each;
     // Shaka needs absolute URLs in a manifest with several pathways, and changes between them by itself.
-    if (engine === "shaka") return Array(Math.max(1, edges?.length ?? 1)).fill(wholeUrls?.dash ?? dashUrl);
-    return edges?.length ? edges : [streamUrl];
+    const isHls = licence?.system === "fairplay" || !dashUrl;
+    return Array(each.length).fill(isHls ? wholeUrls?.hls ?? hlsUrl ?? streamUrl : wholeUrls?.dash ?? dashUrl);
   }
 
   #offer() {
@@ -176,14 +217,17 @@ export class Player {
     if (offered === this.#offered) return;
     this.#offered = offered;
     this.#renditions.fill(qualities, (index) => stream.setQuality(index));
-    this.#audio.offer(audio, stream.audioAt(), (index) => stream.setAudio(index));
+    this.#audio.offer(audio, stream.audioAt(), (index) => {
+      this.#chosen.audio = audio[index]?.language;
+      stream.setAudio(index);
+    });
   }
 
   // -- time ----------------------------------------------------------------------------------------------------------
 
   #playing() {
     const now = performance.now();
-    this.#waiting(false);
+    this.#view.wait(false);
     this.#stillSince = now;
     const stalled = this.#edges.endStall(now);
     if (!this.#started) {
@@ -191,13 +235,14 @@ export class Player {
       const startup = (now - this.#asked) / 1000;
       this.element.dataset.startup = startup.toFixed(3);
       this.#report("first-frame", { startup });
+      this.#readOn();
     } else if (stalled > 0) {
       this.#report("resume", { duration: stalled });
     }
   }
 
   #wait() {
-    this.#waiting(true);
+    this.#view.wait(true);
     if (this.#video.seeking || !this.#started) return;
     this.#edges.startStall(performance.now());
     this.#report("stall");
@@ -226,46 +271,113 @@ export class Player {
     } else if (!video.paused && now - this.#lastBeat > 1000 * (this.#session.heartbeatInterval ?? HEARTBEAT_S)) this.#beat();
   }
 
-  #beat() {
+  /** Report the position. Answers the trouble of a session that has ended, else null. */
+  async #beat() {
     const { currentTime, duration } = this.#video;
-    if (!this.#session || !this.#started) return;
-    this.#lastBeat = performance.now();
     const session = this.#session;
-    keepPosition(this.#title.contentId, currentTime, duration);
-    api.heartbeat(session.sessionId, rounded(currentTime), { at: Date.now() / 1000, ...this.#edges.read(performance.now()) })
-      .catch((error) => {
-        if (this.#session === session && error.reason === "session-ended") this.#fail(error, "session-ended");
-      });
+    if (!session) return null;
+    this.#lastBeat = performance.now();
+    if (this.#started) keepPosition(this.#title.contentId, currentTime, duration);
+    const position = this.#started ? rounded(currentTime) : this.#resume;
+    try {
+      await api.heartbeat(session.sessionId, position, { at: Date.now() / 1000, ...this.#edges.read(performance.now()) });
+    } catch (error) {
+      if (error.reason !== "session-ended") return null;
+      if (this.#session === session) this.#ended(error);
+      return error;
+    }
+    return null;
+  }
+
+  // -- episodes ------------------------------------------------------------------------------------------------------
+
+  /** Find the episode that comes next, and where this one stands; after the start, which they must not delay. */
+  async #readOn() {
+    const run = this.#run;
+    const title = await titles.full(this.#title.contentId).catch(() => this.#title);
+    const [next, line] = await Promise.all([nextEpisode(title), contextLine(title)]).catch(() => [null, ""]);
+    if (run !== this.#run) return;
+    if (line) this.#view.name({ ...title, line });
+    this.#next = next && { title: next, line: await contextLine(next).catch(() => "") };
+    if (run === this.#run) at("player-skip").hidden = !this.#next;
   }
 
   #finish() {
     keepPosition(this.#title.contentId, this.#video.duration, this.#video.duration);
-    this.leave();
+    if (!this.#next) return void this.leave();
+    this.#end("ended");
+    this.#closeStream();
+    this.#session = null;
+    let left = NEXT_S;
+    this.#view.offerNext(this.#next.title, this.#next.line, left);
+    this.#countdown = setInterval(() => {
+      left -= 1;
+      if (left > 0) this.#view.offerNext(this.#next.title, this.#next.line, left);
+      else this.#goOn();
+    }, 1000);
+  }
+
+  #goOn() {
+    clearInterval(this.#countdown);
+    if (this.#next) this.#onNext(this.#next.title.contentId);
+  }
+
+  // -- endings -------------------------------------------------------------------------------------------------------
+
+  #watch(session) {
+    this.#watching.abort();
+    this.#watching = new AbortController();
+    watchEnd(session.sessionId, (trouble) => { if (this.#session === session) this.#ended(trouble); }, this.#watching.signal);
+  }
+
+  /** The platform has ended the session: start again where that is meant, else stop and say why. */
+  #ended(trouble) {
+    const { ended } = trouble.problem ?? {};
+    if (!startsAgain(ended, this.#restarts)) return void this.#fail(trouble, "session-ended");
+    this.#restarts += 1;
+    this.#report("error", { code: "session-ended", message: ended, fatal: false });
+    const before = this.#session.tier;
+    this.#restart().then(() => {
+      const now = this.#session?.tier;
+      if (ended === "plan" && now && now !== before) this.#view.notify(`Your plan has changed: you are watching in up to ${LINES[now] ?? now} now.`);
+    });
   }
 
   // -- failures ------------------------------------------------------------------------------------------------------
 
   async #recover(failure) {
-    const [step, next] = nextStep(this.#recovery, failure);
+    const [step, next] = nextStep(this.#recovery, { ...failure, licence: Boolean(failure.trouble) });
     this.#recovery = next;
     const fatal = step.do === "fail";
     this.#report("error", {
-      code: String(failure.status || failure.message || "unknown").slice(0, 200), message: (failure.message ?? "").slice(0, 1000), fatal,
+      code: String(failure.trouble?.reason || failure.status || failure.message || "unknown").slice(0, 200), message: (failure.message ?? "").slice(0, 1000), fatal,
     });
-    if (failure.licence || fatal) return void this.#fail(api.troubleOf(failure.status, null), "");
+    if (fatal) return void this.#fail(failure.trouble ?? api.troubleOf(failure.status, null), "");
     const run = this.#run;
     const session = this.#session;
-    const from = this.#started ? this.#video.currentTime : this.#resume;
-    this.#waiting(true);
-    if (step.do === "recover") return void this.#stream.recover();
-    if (step.do === "edge") {
-      const url = this.#urls(this.#stream.name)[step.edge];
-      this.#reporter.update({ edge: new URL(url).origin });
-      await new Promise((resolve) => { setTimeout(resolve, step.wait); });
-      if (run !== this.#run || session !== this.#session) return;
-      this.#stream.load(url, from);
-      return void this.#video.play().catch(() => {});
+    this.#view.wait(true);
+    if (step.do === "recover") return void this.#stream?.recover();
+    if (step.do === "ask") {
+      const ended = await this.#beat();
+      if (!ended && run === this.#run && session === this.#session) await this.#recover(failure);
+      return;
     }
+    if (step.do === "restart") return void (await this.#restart());
+    const from = this.#started ? this.#video.currentTime : this.#resume;
+    const url = this.#urls(this.#stream?.name)[step.edge];
+    this.#reporter.update({ edge: new URL(url).origin });
+    await new Promise((resolve) => { setTimeout(resolve, step.wait); });
+    if (run !== this.#run || session !== this.#session) return;
+    this.#stream?.load(url, from);
+    this.#video.play().catch(() => {});
+  }
+
+  /** A new session in place of this one, from the same second. */
+  async #restart() {
+    const run = this.#run;
+    const from = this.#started ? this.#video.currentTime : this.#resume;
+    const paused = this.#started && this.#video.paused;
+    this.#view.wait(true);
     try {
       await this.#release();
       const session = await this.#start(this.#title);
@@ -273,6 +385,7 @@ export class Player {
       this.#closeStream();
       this.#recovery = { ...fresh(session.edges?.length ?? 1), restarted: true };
       await this.#open(session, from);
+      if (paused) this.#video.pause();
     } catch (error) {
       if (run === this.#run) this.#fail(error, "restart");
     }
@@ -283,22 +396,25 @@ export class Player {
     if (code) this.#report("error", { code: trouble.reason || code, message: String(error.message ?? error).slice(0, 1000), fatal: true });
     this.#reporter.flush();
     this.failed = true;
-    this.#release();
+    if (trouble.reason !== "session-ended") this.#release();
+    this.#watching.abort();
+    this.#video.pause();
     this.#closeStream();
     this.#session = null;
-    this.#waiting(false);
-    at("player-error-text").textContent = trouble.message;
-    at("player-error").hidden = false;
-    at("player-retry").hidden = !trouble.retry;
-    (trouble.retry ? at("player-retry") : at("player-leave")).focus();
+    this.#view.wait(false);
+    this.#view.notify("");
+    const run = this.#run;
+    const streams = trouble.reason === "too-many-streams" ? trouble.problem?.devices ?? [] : [];
+    this.#view.fail(trouble, streams.filter((one) => one.sessionId).map((one) => ({
+      name: one.name ?? one.device ?? "the other one",
+      stop: () => api.endSession(one.sessionId).catch(() => {}).then(() => { if (run === this.#run) this.play(this.#title); }),
+    })));
   }
 
   #report(type, fields = {}) {
     const position = this.#started ? rounded(this.#video.currentTime) : undefined;
     this.#reporter?.add(type, { position, ...fields });
   }
-
-  #waiting(yes) { at("player-wait").hidden = !yes; }
 
   #closeStream() {
     clearInterval(this.#ticker);
@@ -316,8 +432,9 @@ export class Player {
     if (!this.#session) return;
     this.#report("stop", { message: why });
     this.#reporter.flush();
-    this.#beat();
-    this.#release();
+    if (this.#started) keepPosition(this.#title.contentId, this.#video.currentTime, this.#video.duration);
+    if (this.#session.heartbeatInterval) this.#release();
+    else this.#beat();
   }
 
   /** Give the session's slot back: a stream that is not played must not keep another from starting. */
@@ -328,8 +445,14 @@ export class Player {
 
   stop() {
     this.#run += 1;
+    clearInterval(this.#countdown);
     this.#end("left");
+    this.#watching.abort();
     this.#session = null;
+    this.#view.hideFailure();
+    this.#view.hideNext();
+    this.#view.notify("");
+    at("player-skip").hidden = true;
     this.#previews.clear();
     this.#video.pause();
     this.#closeStream();
@@ -339,8 +462,3 @@ export class Player {
     document.body.classList.remove("playing");
   }
 }
-
-const KEY_SYSTEMS = {
-  clearkey: "org.w3.clearkey", widevine: "com.widevine.alpha", playready: "com.microsoft.playready", fairplay: "com.apple.fps",
-};
-const licenceOf = (drm) => ({ ...drm, keySystem: KEY_SYSTEMS[drm.type] ?? drm.type });

@@ -16,6 +16,12 @@ export function keep(titles) {
   }
 }
 
+/** Whether a profile may be shown a title, by its age; the platform refuses to play others. */
+export function isSuitable(title) {
+  const most = api.account()?.maturity;
+  return most === undefined || most === null || (title.maturity ?? 0) <= most;
+}
+
 export const lookup = (contentId) => known.get(contentId);
 
 /** One title, whole. Raises Trouble. */
@@ -30,5 +36,5 @@ export async function all(ids) {
   for (let start = 0; start < missing.length; start += 100) {
     keep((await api.named(missing.slice(start, start + 100)).catch(() => ({ titles: [] }))).titles);
   }
-  return ids.map((contentId) => known.get(contentId)).filter(Boolean);
+  return ids.map((contentId) => known.get(contentId)).filter((title) => title && isSuitable(title));
 }

@@ -1,0 +1,51 @@
+// What the player shows over the picture: the title, the wait, a notice, what went wrong, and what comes next.
+
+import { element, poster } from "./cards.js";
+
+const NOTICE_MS = 6000;
+const at = (id) => document.getElementById(id);
+
+export class PlayerView {
+  #notice = 0;
+
+  /** `line`: where an episode stands in its series. */
+  name({ title = "", attribution = "", line = "" }) {
+    at("player-title").textContent = [line, title].filter(Boolean).join(" · ");
+    at("player-credit").textContent = attribution ?? "";
+  }
+
+  wait(yes) { at("player-wait").hidden = !yes; }
+
+  /** A sentence that goes away by itself. */
+  notify(sentence) {
+    clearTimeout(this.#notice);
+    at("player-notice").textContent = sentence;
+    at("player-notice").hidden = !sentence;
+    if (sentence) this.#notice = setTimeout(() => this.notify(""), NOTICE_MS);
+  }
+
+  /** What went wrong. `streams`: [{name, stop()}] of streams that keep this one from starting. */
+  fail({ message, retry }, streams = []) {
+    at("player-error-text").textContent = message;
+    at("player-streams").replaceChildren(...streams.map(({ name, stop }) =>
+      element("li", {}, element("button", { class: "quiet", type: "button", onclick: stop }, `Stop ${name}`))));
+    at("player-error").hidden = false;
+    at("player-retry").hidden = !retry;
+    (retry ? at("player-retry") : at("player-leave")).focus();
+  }
+
+  hideFailure() { at("player-error").hidden = true; }
+
+  /** The next episode, with `seconds` to go until it starts. */
+  offerNext(title, line, seconds) {
+    if (at("player-next").hidden) {
+      at("player-next-picture").replaceChildren(poster(title, { wide: true }));
+      at("player-next-title").textContent = [line, title.title].filter(Boolean).join(" · ");
+      at("player-next").hidden = false;
+      at("player-next-go").focus();
+    }
+    at("player-next-wait").textContent = `Starts in ${seconds} s`;
+  }
+
+  hideNext() { at("player-next").hidden = true; }
+}
