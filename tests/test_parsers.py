@@ -49,7 +49,7 @@ from kernel.http.request_directives import wishes
 from kernel.http.trace_context import trace_id_of
 from kernel.media.cmcd import of_request, of_text
 from kernel.media.content_keys import parse_content
-from kernel.media.cpix import read_request
+from kernel.media.cpix import read_request, read_response
 from kernel.media.mpd import parse_mpd
 from kernel.media.naming import within_title
 from kernel.media.playlist import attributes, cut, parse_media, parse_multivariant
@@ -193,6 +193,9 @@ BYTES = {
                MPD.encode() + b"<SegmentList>"),
     "an MPD to be played": (read_dash, b"<MPD>", MPD.encode(),
                             MPD.encode() + b'<SegmentTemplate media="a" duration="1"/>'),
+    "a key server's CPIX document": (
+        read_response, b"<CPIX>", CPIX.encode() + b"<DRMSystemList>", CPIX.encode() + b"<DRMSystemList><DRMSystem>",
+    ),
     "a CPIX document": (read_request, b"<CPIX>", CPIX.encode(), CPIX.encode() + b"<ContentKeyList>"),
     "a licence request of Clear Key": (read_key_ids, b'{"kids":["', b'{"kids":[', b"{"),
     "an MPD that is steered": (lambda v: steered_manifest(v, "http://a", {"a": ""}), b"<MPD>", MPD.encode()),

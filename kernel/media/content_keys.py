@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +11,8 @@ from kernel.vocabulary import TIER_LINES, Tier, is_content_id
 
 KEY_BYTES = 16
 """AES-128 (ISO 23001-7)."""
+IV_BYTES = 16
+"""The constant IV of `cbcs`."""
 MAX_PUBLICATION = 1_000_000
 _KEY_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _NAME = re.compile(r"(?P<title>[A-Za-z0-9_-]{1,64})(?::(?P<number>[1-9]\d{0,6}))?", re.ASCII)
@@ -67,6 +70,11 @@ def parse_content(text: str) -> EncryptedContent:
 def is_key_id(text: str) -> bool:
     """Whether a text is a key id as `ContentKey` holds it."""
     return _KEY_ID.fullmatch(text) is not None
+
+
+def constant_iv(key_id: str) -> bytes:
+    """The IV of `cbcs` for all tracks of a key. It is public, but no two keys have the same one (ISO 23001-7 §9.1)."""
+    return hashlib.sha256(b"matinee cbcs iv " + bytes.fromhex(key_id)).digest()[:IV_BYTES]
 
 
 def label_of_lines(lines: int) -> KeyLabel:

@@ -26,12 +26,12 @@ from origin.ingest.progress import Progress
 from origin.ingest.subprocesses import Programs
 from origin.ingest.timings import Timings
 from origin.ingest.verify import Measured
-from origin.ingest.verify_encryption import check_encryption
 from origin.ingest.work_dir import WorkDir
 from origin.package import top_playlists
 from origin.package.encryption import Encryption, KeySource, labels_of
 from origin.package.packager import MANIFEST, MASTER, package, rendition_folder
 from origin.storage.library import AudioRendition, Library, Rendition, TitleRecord, top_key
+from origin.verify.encryption import check_encryption
 from system.clock import SystemClock, utc_timestamp
 
 _MARKER, _ERRORS = "encoded.txt", "complaints.txt"
@@ -196,7 +196,8 @@ def _encode(
 def _publish(record: TitleRecord, packaged: _PackagedTree, context: IngestContext) -> TitleRecord:
     with context.timings.step("publish"):
         master = (packaged.tree / MASTER).read_text(encoding="utf-8")
-        tops = top_playlists.make_top_files(master, (packaged.tree / MANIFEST).read_bytes())
+        keys = packaged.encryption.session_lines() if packaged.encryption else {}
+        tops = top_playlists.make_top_files(master, (packaged.tree / MANIFEST).read_bytes(), keys)
         if record.steering:
             tops = top_playlists.with_steering(tops, record.steering, record.content_id)
         for name in (MASTER, MANIFEST):

@@ -1,4 +1,4 @@
-"""Encryption of a packaged title: the keys by label, the packager's arguments, the signalling of key systems.
+"""Encryption of a packaged title: the keys by label, the packager's arguments, what each DRM system is told of a key.
 
 Keys reach the packager through an anonymous file in memory, never by its arguments, which every user of the machine
 can read, and never by a file on disk, which a kill would leave behind.
@@ -6,41 +6,66 @@ can read, and never by a file on disk, which a kill would leave behind.
 
 from __future__ import annotations
 
-import base64
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
-from uuid import UUID
-from xml.etree.ElementTree import Element  # only the type
 
-from kernel.errors import Bug
-from kernel.media.content_keys import ContentKey, EncryptedContent, EncryptionScheme, KeyLabel, label_of_lines
-from kernel.media.playlist import attributes
+from kernel.media.content_keys import (
+    ContentKey,
+    EncryptedContent,
+    EncryptionScheme,
+    KeyLabel,
+    constant_iv,
+    label_of_lines,
+)
+from kernel.media.drm_signals import DrmSystem, Signals, SystemSignals, pssh_box, signal_key
 from origin.encode.encoder import Track
 from origin.storage.library import EncryptionRecord
-
-PROTECTION_SYSTEMS = "Widevine,PlayReady,FairPlay,CommonSystem"
-CLEAR_KEY_URN = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e"
-CLEAR_KEY_FORMAT = "org.w3.clearkey"
-FAIRPLAY_FORMAT = "com.apple.streamingkeydelivery"
-MP4_PROTECTION = "urn:mpeg:dash:mp4protection:2011"
-_KEY_TAG = "#EXT-X-KEY:"
-_URI = re.compile(r'\bURI="[^"]*"')
 
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
-    """The scheme and the keys of one publication."""
+    """The scheme and the keys of one publication.
+
+    `ivs`, `given`: the IVs and the DRM systems' data that the key server chose, by label; others are made here.
+    """
 
     scheme: EncryptionScheme
     keys: Mapping[KeyLabel, ContentKey]
+    ivs: Mapping[KeyLabel, bytes] = field(default_factory=dict)
+    given: Mapping[KeyLabel, Signals] = field(default_factory=dict)
 
     def key_id(self, track: Track) -> str:
         """The key id of a track."""
         return self.keys[label_of(track)].key_id
+
+    def iv(self, label: KeyLabel) -> bytes:
+        """The constant IV of a label's tracks, which `cbcs` uses."""
+        return self.ivs.get(label) or constant_iv(self.keys[label].key_id)
+
+    def signals(self, label: KeyLabel) -> Signals:
+        """What each DRM system is told of a label's key: by the key server where it says something, else by us."""
+        made = signal_key(self.keys[label], self.scheme, self.iv(label))
+        return made | {system: _merged(made.get(system), own) for system, own in self.given.get(label, {}).items()}
+
+    def init_boxes(self, label: KeyLabel) -> list[bytes]:
+        """The `pssh` boxes of the init segments of a label.
+
+        The common box, which Clear Key reads, lists the keys of all labels: hls.js asks for one licence by the first
+        init segment that it meets. The licence holds those of them that the session may have.
+        """
+        listed = (bytes.fromhex(key.key_id) for key in self.keys.values())
+        others = (one.pssh for system, one in self.signals(label).items() if system is not DrmSystem.COMMON)
+        return [pssh_box(DrmSystem.COMMON, b"", *listed), *(box for box in others if box)]
+
+    def session_lines(self) -> dict[KeyLabel, str]:
+        """The EXT-X-SESSION-KEY lines of each label's key."""
+        return {
+            label: "\n".join(one.session_lines for one in self.signals(label).values() if one.session_lines)
+            for label in self.keys
+        }
 
     def record(self) -> EncryptionRecord:
         """What is published of it: ids, and no keys."""
@@ -51,6 +76,17 @@ class Encryption:
         for key in self.keys.values():
             text = text.replace(key.key.hex(), "…").replace(key.key.hex().upper(), "…")
         return text
+
+
+def _merged(made: SystemSignals | None, given: SystemSignals) -> SystemSignals:
+    made = made or SystemSignals()
+    return SystemSignals(
+        given.pssh or made.pssh,
+        given.protection or made.protection,
+        given.key_lines or made.key_lines,
+        # A line for a session's key is of no use where the media playlists have another.
+        given.session_lines or ("" if given.key_lines else made.session_lines),
+    )
 
 
 class KeySource(Protocol):
@@ -74,17 +110,21 @@ def labels_of(tracks: Sequence[Track]) -> tuple[KeyLabel, ...]:
 
 @contextmanager
 def packager_flags(encryption: Encryption) -> Iterator[tuple[list[str], int]]:
-    """(the packager's arguments, the file descriptor that it must inherit); the keys are gone after the block."""
+    """(the packager's arguments, the file descriptor that it must inherit); the keys are gone after the block.
+
+    The packager's own signalling is not used: its Widevine and common data name the keys of all tracks in each.
+    """
     descriptor = os.memfd_create("keys", os.MFD_CLOEXEC)
     try:
         listed = ",".join(
-            f"label={label}:key_id={key.key_id}:key={key.key.hex()}" for label, key in encryption.keys.items()
+            f"label={label}:key_id={key.key_id}:key={key.key.hex()}{_iv_field(encryption, label)}"
+            for label, key in encryption.keys.items()
         )
         os.write(descriptor, f"--keys={listed}\n".encode())
         yield (
             [
                 "--enable_raw_key_encryption", "--protection_scheme", str(encryption.scheme), "--clear_lead", "0",
-                "--protection_systems", PROTECTION_SYSTEMS, "--hls_key_uri", "skd://key",
+                "--protection_systems", "CommonSystem", "--mp4_include_pssh_in_stream=false",
                 f"--flagfile=/proc/self/fd/{descriptor}",
             ],
             descriptor,
@@ -93,64 +133,6 @@ def packager_flags(encryption: Encryption) -> Iterator[tuple[list[str], int]]:
         os.close(descriptor)
 
 
-def signal_playlist(playlist: str, key_id: str) -> str:
-    """A media playlist whose key lines every player understands.
-
-    Clear Key's line, which hls.js reads, comes first. The packager's `identity` line holds FairPlay's URI, where hls.js
-    and Shaka fail on it, and is dropped. FairPlay's line names the key (`skd://<key id>`). Raises Bug without any key.
-    """
-    lines: list[str] = []
-    signalled = False
-    for line in playlist.splitlines():
-        given = attributes(line.removeprefix(_KEY_TAG)) if line.startswith(_KEY_TAG) else {}
-        if given and not signalled:
-            signalled = True
-            lines.append(_clear_key_line(given["METHOD"], key_id))
-        if given.get("KEYFORMAT") == FAIRPLAY_FORMAT:
-            line = _URI.sub(f'URI="skd://{key_id}"', line)
-        if given.get("KEYFORMAT") != "identity":
-            lines.append(line)
-    if not signalled:
-        raise Bug("the packager's playlist has no key line")
-    return "\n".join(lines) + "\n"
-
-
-def _clear_key_line(method: str, key_id: str) -> str:
-    uri = f"data:text/plain;base64,{base64.b64encode(bytes.fromhex(key_id)).decode()}"
-    return (
-        f'{_KEY_TAG}METHOD={method},URI="{uri}",KEYID=0x{key_id},KEYFORMAT="{CLEAR_KEY_FORMAT}",KEYFORMATVERSIONS="1"'
-    )
-
-
-def signal_manifest(manifest: bytes) -> bytes:
-    """An MPD that names Clear Key too.
-
-    It has no licence URL: Shaka prefers one in the MPD to the player's own, which belongs to the session.
-    """
-
-    def with_clear_key(found: re.Match[bytes]) -> bytes:
-        clear = f'<ContentProtection schemeIdUri="{CLEAR_KEY_URN}" value="ClearKey1.0"/>'
-        return found[0] + found["indent"] + clear.encode()
-
-    changed, count = _MP4_PROTECTION.subn(with_clear_key, manifest)
-    if not count:
-        raise Bug("the packager's manifest has no ContentProtection")
-    return changed
-
-
-_MP4_PROTECTION = re.compile(
-    rb'(?P<indent>\n[ ]{0,40}+)<ContentProtection [^>]*"' + re.escape(MP4_PROTECTION.encode()) + rb'"[^>]*/>'
-)
-
-
-def manifest_key_ids(root: Element, dash: str) -> dict[str, str]:
-    """The default key id of each Representation's folder in a parsed MPD; `dash` is the namespace in braces."""
-    found: dict[str, str] = {}
-    for group in root.iter(f"{dash}AdaptationSet"):
-        protections = {one.get("schemeIdUri"): one for one in group.findall(f"{dash}ContentProtection")}
-        default = protections.get(MP4_PROTECTION)
-        key_id = default.get("{urn:mpeg:cenc:2013}default_KID") if default is not None else None
-        for template in group.iter(f"{dash}SegmentTemplate"):
-            folder = str(template.get("initialization")).partition("/")[0]
-            found[folder] = UUID(key_id).hex if key_id and CLEAR_KEY_URN in protections else ""
-    return found
+def _iv_field(encryption: Encryption, label: KeyLabel) -> str:
+    # Under `cenc` each track needs an IV of its own, or the same key stream would encrypt two tracks.
+    return f":iv={encryption.iv(label).hex()}" if encryption.scheme is EncryptionScheme.CBCS else ""

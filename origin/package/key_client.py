@@ -1,4 +1,4 @@
-"""The client of the key server: asks for a publication's content keys (SPEKE v2: CPIX over HTTP).
+"""The client of the key server: asks for a publication's content keys and DRM systems' data (SPEKE v2: CPIX over HTTP).
 
 The API key travels in a header and the content keys in the body, so an unencrypted connection is for this machine only.
 No error names a key.
@@ -20,15 +20,17 @@ import stamina
 from kernel.errors import BadSettings, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.http.door_rules import is_loopback
-from kernel.media.content_keys import ContentKey, EncryptedContent, EncryptionScheme, KeyLabel
+from kernel.media.content_keys import EncryptedContent, EncryptionScheme, KeyLabel
 from kernel.media.cpix import (
     CONTENT_TYPE,
     MAX_DOCUMENT_BYTES,
     SPEKE_VERSION,
     KeyRequest,
+    KeyResponse,
     read_response,
     write_request,
 )
+from kernel.media.drm_signals import DrmSystem
 from origin.package.encryption import Encryption
 from system.private_files import read_secret
 
@@ -55,15 +57,17 @@ class KeyServer:
         self, content: EncryptedContent, labels: Sequence[KeyLabel], scheme: EncryptionScheme
     ) -> Encryption:
         """The keys of a publication; a repeated call gets the same ones. Raises BadSettings, UpstreamFailed."""
-        proposed = {label: uuid5(NAMESPACE_URL, f"urn:matinee:{content}:{label}").hex for label in labels}
-        keys = asyncio.run(self._fetch(KeyRequest(content, proposed, scheme)))
-        by_label = {key.label: key for key in keys}
+        got = asyncio.run(self._fetch(_key_request(content, labels, scheme)))
+        by_label = {key.label: key for key in got.keys}
         if set(by_label) != set(labels):
             wanted = ", ".join(sorted(labels))
             raise _failed(f"the key server {self.url} returned keys for other labels than {wanted}")
-        return Encryption(scheme, {label: by_label[label] for label in labels})
+        keys = {label: by_label[label] for label in labels}
+        ivs = {label: got.ivs[key.key_id] for label, key in keys.items() if key.key_id in got.ivs}
+        given = {label: got.signals[key.key_id] for label, key in keys.items() if key.key_id in got.signals}
+        return Encryption(scheme, keys, ivs, given)
 
-    async def _fetch(self, request: KeyRequest) -> list[ContentKey]:
+    async def _fetch(self, request: KeyRequest) -> KeyResponse:
         body = write_request(request)
         try:
             async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
@@ -99,6 +103,14 @@ class KeyServer:
             if got.headers.get("X-Speke-Version") != SPEKE_VERSION:
                 raise _failed(f"{self.url} is not a key server that speaks SPEKE {SPEKE_VERSION}")
             return answer
+
+
+def _key_request(content: EncryptedContent, labels: Sequence[KeyLabel], scheme: EncryptionScheme) -> KeyRequest:
+    """A request for keys and for what the server's DRM systems are to be told of them."""
+    proposed = {label: uuid5(NAMESPACE_URL, f"urn:matinee:{content}:{label}").hex for label in labels}
+    cbcs = scheme is EncryptionScheme.CBCS
+    systems = (DrmSystem.WIDEVINE, DrmSystem.PLAYREADY, *((DrmSystem.FAIRPLAY,) if cbcs else ()))
+    return KeyRequest(content, proposed, scheme, systems=dict.fromkeys(labels, systems))
 
 
 def open_key_server(url: str, key_file: Path) -> KeyServer:

@@ -11,10 +11,13 @@ from pathlib import Path
 
 from kernel.errors import Bug
 from kernel.media.ladder import SEGMENT_SECONDS
+from kernel.media.xml_reader import read_xml
 from origin.encode.encoder import Track
 from origin.ingest.probe import UNKNOWN_LANGUAGE
 from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, run_program
-from origin.package.encryption import Encryption, label_of, packager_flags, signal_manifest, signal_playlist
+from origin.package.encryption import Encryption, label_of, packager_flags
+from origin.package.key_signals import signal_init, signal_manifest, signal_playlist
+from origin.package.mpd_document import write_mpd
 
 MASTER, MANIFEST = "master.m3u8", "manifest.mpd"
 
@@ -105,14 +108,19 @@ def _run(
 
 
 def _signal_keys(tracks: tuple[Track, ...], tree: Path, publication: int, encryption: Encryption) -> None:
-    """Rewrite the packager's playlists and manifest so that players of every key system find their key."""
+    """Tell DRM systems, in playlists, manifest and init segments, of each track's own key and of no other."""
     try:
+        by_folder = {}
         for track in tracks:
             folder = tree / rendition_folder(track.name, publication)
+            by_folder[folder.name] = signals = encryption.signals(label_of(track))
             for name in ("main.m3u8", "iframe.m3u8") if track.rung else ("main.m3u8",):
                 text = (folder / name).read_text(encoding="utf-8")
-                (folder / name).write_text(signal_playlist(text, encryption.key_id(track)), encoding="utf-8")
-        manifest = tree / MANIFEST
-        manifest.write_bytes(signal_manifest(manifest.read_bytes()))
+                (folder / name).write_text(signal_playlist(text, signals), encoding="utf-8")
+            init = folder / "init.mp4"
+            init.write_bytes(signal_init(init.read_bytes(), encryption.init_boxes(label_of(track))))
+        root = read_xml((tree / MANIFEST).read_bytes())
+        signal_manifest(root, by_folder)
+        (tree / MANIFEST).write_bytes(write_mpd(root))
     except (OSError, ValueError) as error:
-        raise Bug(f"the packager's playlists cannot be rewritten: {error}") from None
+        raise Bug(f"the packager's files cannot be rewritten: {error}") from None

@@ -6,18 +6,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from xml.etree import ElementTree as ET  # only to write; reading is defusedxml's
+from collections.abc import Callable, Mapping, Sequence
+from xml.etree import ElementTree as ET  # only to write; reading is xml_reader's
 
-from defusedxml import ElementTree
-
+from kernel.media.content_keys import KeyLabel, is_entitled
 from kernel.media.playlist import attributes, cut
 from kernel.media.steering import HERE, steered_manifest, steered_playlist, steering_url
+from kernel.media.xml_reader import read_xml
 from kernel.vocabulary import TIER_LINES, Tier, rendition_height
+from origin.package.mpd_document import dash, write_mpd
 from origin.package.packager import MANIFEST, MASTER
 
-_DASH = "urn:mpeg:dash:schema:mpd:2011"
-_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_FIRST_TAGS = ("#EXT-X-MEDIA:", "#EXT-X-STREAM-INF:", "#EXT-X-I-FRAME-STREAM-INF:")
 _RATES = re.compile(r"(?<=[:,])BANDWIDTH=(\d+),AVERAGE-BANDWIDTH=(\d+)")
 
 
@@ -31,20 +31,34 @@ def manifest_name(tier: Tier | None) -> str:
     return f"manifest-{tier}.mpd" if tier else MANIFEST
 
 
-def make_top_files(master: str, manifest: bytes) -> dict[str, bytes]:
+def make_top_files(
+    master: str, manifest: bytes, session_keys: Mapping[KeyLabel, str] | None = None
+) -> dict[str, bytes]:
     """All top files by name, made from the packager's two.
 
-    A tier without a rendition has no top files: its viewers are refused instead of getting an empty list.
+    `session_keys`: EXT-X-SESSION-KEY lines by label; a tier's playlist has those of its own keys. A tier without a
+    rendition has no top files: its viewers are refused instead of getting an empty list.
     """
     master = with_peaks(with_default_audio(master))
-    made = {MASTER: master.encode(), MANIFEST: manifest}
+    keys = session_keys or {}
+    made = {MASTER: with_session_keys(master, list(keys.values())).encode(), MANIFEST: manifest}
     for tier in Tier:
         keep = _within(TIER_LINES[tier])
         playlist = cut(master, keep)
         if "#EXT-X-STREAM-INF" in playlist:
-            made[master_name(tier)] = playlist.encode()
+            own = [lines for label, lines in keys.items() if is_entitled(tier, label)]
+            made[master_name(tier)] = with_session_keys(playlist, own).encode()
             made[manifest_name(tier)] = cut_manifest(manifest, keep)
     return made
+
+
+def with_session_keys(master: str, session_keys: Sequence[str]) -> str:
+    """The multivariant playlist with EXT-X-SESSION-KEY lines: players ask for licences before the first segment (RFC
+    8216 §4.3.4.5)."""
+    lines = master.splitlines()
+    at = next((index for index, line in enumerate(lines) if line.startswith(_FIRST_TAGS)), len(lines))
+    lines[at:at] = [one for one in session_keys if one]
+    return "\n".join(lines) + "\n"
 
 
 def with_steering(tops: dict[str, bytes], gateway: str, content_id: str) -> dict[str, bytes]:
@@ -90,23 +104,19 @@ def with_peaks(master: str) -> str:
 
 def cut_manifest(manifest: bytes, keep: Callable[[str], bool]) -> bytes:
     """The MPD without Representations whose init segment `keep` rejects, and without empty AdaptationSets."""
-    root = ElementTree.fromstring(manifest)
-    for period in root.iter(f"{{{_DASH}}}Period"):
-        for group in list(period.findall(f"{{{_DASH}}}AdaptationSet")):
+    root = read_xml(manifest)
+    for period in root.iter(dash("Period")):
+        for group in list(period.findall(dash("AdaptationSet"))):
             _cut_group(group, keep)
-            if group.find(f"{{{_DASH}}}Representation") is None:
+            if group.find(dash("Representation")) is None:
                 period.remove(group)
-    ET.register_namespace("", _DASH)
-    ET.register_namespace("xsi", _XSI)
-    ET.register_namespace("cenc", "urn:mpeg:cenc:2013")  # players look for the names `cenc:pssh` and `mspr:pro`
-    ET.register_namespace("mspr", "urn:microsoft:playready")
-    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+    return write_mpd(root)
 
 
 def _cut_group(group: ET.Element, keep: Callable[[str], bool]) -> None:
     left = []
-    for representation in group.findall(f"{{{_DASH}}}Representation"):
-        template = representation.find(f"{{{_DASH}}}SegmentTemplate")
+    for representation in group.findall(dash("Representation")):
+        template = representation.find(dash("SegmentTemplate"))
         if template is not None and not keep(str(template.get("initialization"))):
             group.remove(representation)
         else:

@@ -2,11 +2,13 @@
 
 import base64
 import re
+from dataclasses import replace
 
 import pytest
 
 from kernel.media.content_keys import ContentKey, EncryptedContent, EncryptionScheme, KeyLabel
 from kernel.media.cpix import KeyRequest, read_request, read_response, write_request, write_response
+from kernel.media.drm_signals import DrmSystem, signal_key
 
 ASKED = KeyRequest(
     EncryptedContent("film", 2), {KeyLabel.SD: "1" * 32, KeyLabel.AUDIO: "ab" * 16}, EncryptionScheme.CBCS
@@ -38,7 +40,36 @@ def test_a_request_is_read_as_it_was_written():
 
 
 def test_a_response_is_read_as_it_was_written():
-    assert read_response(write_response(ASKED, KEYS)) == KEYS
+    got = read_response(write_response(ASKED, KEYS))
+    assert list(got.keys) == KEYS
+    assert (got.ivs, got.signals) == ({}, {}), "none was asked for"
+
+
+WITH_SYSTEMS = replace(
+    ASKED,
+    ivs={KeyLabel.SD: bytes(range(16))},
+    systems={KeyLabel.SD: (DrmSystem.WIDEVINE, DrmSystem.FAIRPLAY), KeyLabel.AUDIO: (DrmSystem.PLAYREADY,)},
+)
+
+
+def test_the_data_of_drm_systems_is_asked_for_and_answered():
+    """Each system's data of each key that was asked for, with the IV that the encryptor chose."""
+    asked = read_request(write_request(WITH_SYSTEMS))
+    assert asked == WITH_SYSTEMS
+    got = read_response(write_response(asked, KEYS))
+    sd = signal_key(KEYS[0], EncryptionScheme.CBCS, bytes(range(16)))
+    audio = signal_key(KEYS[1], EncryptionScheme.CBCS, b"")
+    assert got.ivs == {KEYS[0].key_id: bytes(range(16))}
+    assert got.signals[KEYS[0].key_id] == {name: sd[name] for name in (DrmSystem.WIDEVINE, DrmSystem.FAIRPLAY)}
+    told = got.signals[KEYS[1].key_id][DrmSystem.PLAYREADY]
+    assert (told.pssh, told.protection) == (audio[DrmSystem.PLAYREADY].pssh, audio[DrmSystem.PLAYREADY].protection)
+    assert "IV=0x" in told.key_lines
+
+
+def test_the_lists_are_in_the_schemas_order():
+    text = write_request(WITH_SYSTEMS).decode()
+    lists = re.findall(r"<cpix:(\w+List)>", text)
+    assert lists == ["ContentKeyList", "DRMSystemList", "ContentKeyUsageRuleList"]
 
 
 def test_a_foreign_encryptors_request():
@@ -56,6 +87,12 @@ def test_the_response_is_speke_shaped():
     assert f"<pskc:PlainValue>{base64.b64encode(b'k' * 16).decode()}</pskc:PlainValue>" in text
 
 
+def with_system(text, kid, system=DrmSystem.WIDEVINE):
+    listed = f'<cpix:DRMSystemList><cpix:DRMSystem kid="{kid}" systemId="{system}"/></cpix:DRMSystemList>'
+    return text.replace("<cpix:ContentKeyUsageRuleList>", f"{listed}<cpix:ContentKeyUsageRuleList>")
+
+
+SCHEME = re.compile(' commonEncryptionScheme="cenc"')
 LIST = "<cpix:ContentKeyList>"
 RULE = re.compile(r'<cpix:ContentKeyUsageRule kid="53ab.*?</cpix:ContentKeyUsageRule>', re.DOTALL)
 
@@ -77,10 +114,15 @@ RULE = re.compile(r'<cpix:ContentKeyUsageRule kid="53ab.*?</cpix:ContentKeyUsage
             lambda text: text.replace("<cpix:ContentKeyList>", "<cpix:DeliveryDataList/><cpix:ContentKeyList>"),
             "recipient",
         ),
+        (lambda text: with_system(text, "53abdba2-f210-43cb-bc90-f18f9a890a02", "a-b"), "systemId 'a-b' is unknown"),
+        (lambda text: with_system(text, "1" * 32, DrmSystem.WIDEVINE), "no ContentKey has its kid"),
         (
-            lambda text: text.replace("<cpix:ContentKeyList>", "<cpix:DRMSystemList/><cpix:ContentKeyList>"),
-            "DRM systems",
+            lambda text: with_system(
+                text.replace(' commonEncryptionScheme="cenc"', ""), "53abdba2f21043cbbc90f18f9a890a02"
+            ),
+            "needs a commonEncryptionScheme",
         ),
+        (lambda text: text.replace('kid="53', 'explicitIV="AAAA" kid="53', 1), "explicitIV of 53abdba2"),
         (lambda text: re.sub(r"<cpix:ContentKey .*?/>", "", text), "there are 0"),
         (lambda text: text[:200], "no element found|unclosed"),
         (lambda text: text.replace("?>", '?><!DOCTYPE a [<!ENTITY b "c">]>'), "document type"),

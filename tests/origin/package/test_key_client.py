@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 import stamina
@@ -10,7 +11,8 @@ from aiohttp.test_utils import TestServer
 
 from kernel.errors import BadSettings, UpstreamFailed
 from kernel.media.content_keys import ContentKey, EncryptedContent, EncryptionScheme, KeyLabel
-from kernel.media.cpix import read_request, write_response
+from kernel.media.cpix import read_request, write_request, write_response
+from kernel.media.drm_signals import DrmSystem
 from origin.package.key_client import PATH, KeyServer, open_key_server
 
 FILM = EncryptedContent("film", 2)
@@ -66,6 +68,12 @@ def keys(body, labels=None):
     return web.Response(body=document, headers={"X-Speke-Version": "2.0"})
 
 
+def with_iv_of_the_server(body):
+    """A key server that chooses the IVs."""
+    request = read_request(body)
+    return keys(write_request(replace(request, ivs=dict.fromkeys(request.key_ids, b"i" * 16))))
+
+
 def status(code, detail="no"):
     return lambda _: web.json_response({"detail": detail}, status=code)
 
@@ -83,6 +91,17 @@ def test_keys_by_label(key_server):
     path, headers, body = asked[0]
     assert (path, headers["Authorization"], headers["X-Speke-Version"]) == (PATH, f"Bearer {KEY}", "2.0")
     assert read_request(body).content == FILM
+
+
+def test_drm_systems_are_told_what_the_key_server_says(key_server):
+    """It is asked for the data of Widevine, PlayReady and FairPlay for each key; its IVs are used."""
+    url, asked = key_server(with_iv_of_the_server)
+    got = fetch(url)
+    systems = {DrmSystem.WIDEVINE, DrmSystem.PLAYREADY, DrmSystem.FAIRPLAY}
+    assert {label: set(read_request(asked[0][2]).systems[label]) for label in LABELS} == dict.fromkeys(LABELS, systems)
+    assert {label: set(got.given[label]) for label in LABELS} == dict.fromkeys(LABELS, systems)
+    assert got.iv(KeyLabel.SD) == b"i" * 16
+    assert f"0x{b'i'.hex() * 16}" in got.signals(KeyLabel.SD)[DrmSystem.FAIRPLAY].key_lines
 
 
 def test_a_failure_that_passes_is_retried(key_server):

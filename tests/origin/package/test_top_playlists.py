@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
+from kernel.media.content_keys import KeyLabel
 from kernel.media.playlist import parse_multivariant
 from origin.package.top_playlists import make_top_files, with_default_audio, with_peaks, with_steering
 
@@ -59,6 +60,17 @@ def test_a_tier_without_rendition_has_no_list():
     assert set(make_top_files(master, MPD)) == {
         "master.m3u8", "manifest.mpd", "master-hd.m3u8", "manifest-hd.mpd", "master-uhd.m3u8", "manifest-uhd.mpd",
     }  # fmt: skip
+
+
+def test_a_tier_names_the_keys_of_its_own_renditions():
+    """A CDM that names another is refused its licence."""
+    lines = {label: f"#EXT-X-SESSION-KEY:{label}" for label in KeyLabel}
+    made = make_top_files(MASTER, MPD, lines)
+    for name, labels in (("-sd", ["SD", "AUDIO"]), ("-hd", ["SD", "HD", "AUDIO"]), ("", ["SD", "HD", "UHD", "AUDIO"])):
+        text = made[f"master{name}.m3u8"].decode().splitlines()
+        assert [one.rpartition(":")[2] for one in text if "SESSION-KEY" in one] == labels
+        assert text.index("#EXT-X-SESSION-KEY:SD") < next(i for i, one in enumerate(text) if "EXT-X-MEDIA" in one)
+    assert b"SESSION-KEY" not in make_top_files(MASTER, MPD)["master.m3u8"]
 
 
 def test_one_sound_track_is_the_default():

@@ -18,7 +18,7 @@ ID = "cc36e85d-2fdf-462c-b395-030907447afc"
 
 async def key_of(place):
     async with place.client.post(PATH, data=ASKED, headers=HEADERS) as got:
-        return read_response(await got.read())[0].key
+        return read_response(await got.read()).keys[0].key
 
 
 async def test_the_master_key_is_made_once_and_rotated_by_a_line(once, tmp_path, until):

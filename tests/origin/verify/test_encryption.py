@@ -14,8 +14,8 @@ from kernel.media.playlist import parse_media
 from origin.encode.encoder import Track
 from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.pipeline import ingest
-from origin.ingest.verify_encryption import check_encryption, is_encrypted, read_protection
 from origin.package.encryption import Encryption
+from origin.verify.encryption import check_encryption, is_encrypted, read_protection
 
 
 class Keys:
@@ -132,6 +132,7 @@ TRACKS = (Track("a_und"),)
     [
         ("init.mp4", lambda data: data.replace(b"enca", b"mp4a"), "not encrypted as intended, but clear"),
         ("init.mp4", lambda data: data.replace(b"cbcs", b"cens").replace(b"cenc", b"cens"), "but .'cens'"),
+        ("init.mp4", lambda data: data.replace(b"\x12\x10", b"\x12\x10other"), "other pssh boxes"),
         ("00001.m4s", lambda data: data.replace(b"senc", b"free"), "00001.m4s is not encrypted"),
         ("00002.m4s", lambda data: b"", "00002.m4s is not encrypted"),
         ("main.m3u8", lambda data: data.replace(b"org.w3.clearkey", b"identity"), "does not signal its key"),

@@ -1,0 +1,1 @@
+"""Verification of packaged trees and published titles."""
