@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import structlog
 import uvloop
@@ -17,8 +18,8 @@ from origin.ingest.command import default_work_dir
 from origin.ingest.work_dir import WorkDir
 from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
-from origin.storage.library import Library
-from origin.storage.object_store import FolderStorage
+from origin.storage.blocking_library import BlockingLibrary
+from origin.storage.open_store import open_store
 from system.clock import SystemClock, utc_timestamp
 from system.json_log import log_json_lines
 
@@ -39,8 +40,8 @@ def run(settings: OriginSettings) -> int:
 
 
 async def _serve(settings: OriginSettings) -> None:
-    storage = FolderStorage(settings.store)
-    library = Library(storage)
+    store = open_store(settings, os.environ)
+    library = BlockingLibrary(store)
     work_dir = WorkDir(settings.work_dir or default_work_dir(settings.store))
     await asyncio.to_thread(work_dir.sweep, lambda content_id: _sweep(library, content_id))
     access_log = AccessLog(settings.access_log, lambda: utc_timestamp(SystemClock.wall()))
@@ -53,7 +54,7 @@ async def _serve(settings: OriginSettings) -> None:
         reopen_logs=lambda: _reopen(access_log),
         unsupported=lambda name: log.warning("signal-not-supported", signal=name),
     )
-    door = Door(build_app(settings, storage, access_log, stopping), limits_of(settings), settings.drain)
+    door = Door(build_app(settings, store, access_log, stopping), limits_of(settings), settings.drain)
     try:
         address = await door.open(settings.listen)
         print(f"ready origin http://{address}", flush=True)
@@ -75,7 +76,7 @@ def _reopen(access_log: AccessLog) -> None:
         log.error("reopen-failed", error=str(error))  # noqa: TRY400 (no trace is wanted)
 
 
-def _sweep(library: Library, content_id: str) -> None:
+def _sweep(library: BlockingLibrary, content_id: str) -> None:
     """Delete what a killed ingest left; an unreadable title does not keep the others from being served."""
     try:
         swept = library.sweep(content_id)

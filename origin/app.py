@@ -16,7 +16,7 @@ from origin.serve.handlers import Handler, MediaHandlers, guard, peer_of
 from origin.serve.openapi import DOCUMENT
 from origin.settings import OriginSettings
 from origin.storage.library import Library
-from origin.storage.object_store import Storage
+from origin.storage.object_store import ObjectStore
 from origin.storage.published_index import PublishedIndex
 from system.clock import SystemClock
 
@@ -55,12 +55,12 @@ class _AdminPages:
 
 
 def build_app(
-    settings: OriginSettings, storage: Storage, access_log: AccessLog, stopping: asyncio.Event | None = None
+    settings: OriginSettings, store: ObjectStore, access_log: AccessLog, stopping: asyncio.Event | None = None
 ) -> web.Application:
-    """The application. `storage` is the store that ingest publishes to; `stopping` is set when a stop is requested."""
+    """The application. `store` is the one that ingest publishes to; `stopping` is set when a stop is requested."""
     counts = Counts()
-    index = PublishedIndex(Library(storage), SystemClock.mono)
-    media, pages = MediaHandlers(index, storage, counts), _AdminPages(index, counts, stopping or asyncio.Event())
+    index = PublishedIndex(Library(store), SystemClock.mono)
+    media, pages = MediaHandlers(index, store, counts), _AdminPages(index, counts, stopping or asyncio.Event())
 
     def record(request: web.Request, status: int, sent: int) -> None:
         shared = access_record(request, status, SystemClock.mono() - request[STARTED_AT])

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from kernel.settings.door_settings import door
 from kernel.settings.table import ADDRESS, CIDR, DURATION, INTEGER, PATH, PATH_OR_OFF, Address, setting
+from origin.storage.open_store import store_setting
+from origin.storage.store_address import StoreAddress
 
 
 @dataclass(frozen=True)
@@ -15,9 +17,12 @@ class OriginSettings:
     """The settings of the origin."""
 
     listen: Address = setting(ADDRESS, "127.0.0.1:9000", "Address to listen on; port 0 chooses a free one.")
-    store: Path = setting(PATH, ".matinee/store", "Folder of the object store that ingest publishes to.")
+    store: StoreAddress = store_setting("store")
+    store_credentials: Path | None = store_setting("store_credentials")
     work_dir: Path | None = setting(
-        PATH, None, "Folder in which ingests work; not set: next to the store, its name with `-work`."
+        PATH,
+        None,
+        "Folder in which ingests work; not set: next to the store, its name with `-work`; .matinee/work for a bucket.",
     )
     allow: tuple[IPv4Network | IPv6Network, ...] = setting(
         CIDR, None, "Networks that may use the origin, besides loopback; others get 403.", many=True

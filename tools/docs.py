@@ -15,7 +15,7 @@ from typing import Any
 
 from cache.fills import fill_state
 from edge.serve import response_state
-from kernel import errors, fetch_reasons, vocabulary
+from kernel import errors, fetch_reasons, store_faults, vocabulary
 from kernel.settings.table import Setting, table, tables_of
 from tools import cli
 from tools.cli import COMMANDS, Command
@@ -190,6 +190,9 @@ def errors_page() -> str:
     lines += ["", "## Why a response is not marked `stored` (`detail` of Cache-Status)", ""]
     lines += rows(("Word", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.NOT_STORED_SENTENCES.items()])
     lines += _fetch_tables()
+    lines += ["", "## Why the object store failed", ""]
+    faults, status = store_faults.STORE_FAULT_SENTENCES, store_faults.STORE_FAULT_STATUS
+    lines += rows(("Reason", "Status", "Meaning"), [(f"`{why}`", str(status[why]), faults[why]) for why in faults])
     lines += ["", "## Why a program is overloaded (503)", ""]
     overloads = vocabulary.OVERLOAD_SENTENCES.items()
     made = [(f"`{why}`", str(vocabulary.OVERLOAD_RETRY_SECONDS[why]), sentence) for why, sentence in overloads]

@@ -21,8 +21,9 @@ from origin.ingest.timings import Timings
 from origin.ingest.work_dir import WorkDir
 from origin.package.encryption import KeySource
 from origin.package.key_client import open_key_server
-from origin.storage.library import Library
-from origin.storage.object_store import FolderStorage
+from origin.storage.blocking_library import BlockingLibrary
+from origin.storage.open_store import open_store, store_setting
+from origin.storage.store_address import StoreAddress
 from system.clock import SystemClock
 
 
@@ -30,9 +31,12 @@ from system.clock import SystemClock
 class IngestSettings:
     """The settings of an ingest."""
 
-    store: Path = setting(PATH, ".matinee/store", "Folder of the object store that the origin serves from.")
+    store: StoreAddress = store_setting("store")
+    store_credentials: Path | None = store_setting("store_credentials")
     work_dir: Path | None = setting(
-        PATH, None, "Folder for temporary files; not set: next to the store, its name with `-work`."
+        PATH,
+        None,
+        "Folder for temporary files; not set: next to the store, its name with `-work`; .matinee/work for a bucket.",
     )
     title: str | None = setting(TEXT, None, "The title's name; not set: from the metadata, else from the file's name.")
     metadata: Path | None = setting(
@@ -103,7 +107,7 @@ def run(settings: IngestSettings, file: str) -> int:
 
 def _make_context(settings: IngestSettings, progress: Progress, timings: Timings) -> IngestContext:
     return IngestContext(
-        library=Library(FolderStorage(settings.store)),
+        library=BlockingLibrary(open_store(settings, os.environ)),
         work_dir=WorkDir(settings.work_dir or default_work_dir(settings.store)),
         programs=subprocesses.find_programs(
             settings.ffmpeg or os.environ.get("FFMPEG"),
@@ -122,9 +126,11 @@ def _key_source(settings: IngestSettings) -> KeySource | None:
     return open_key_server(settings.key_server, settings.key_server_key_file)
 
 
-def default_work_dir(store: Path) -> Path:
-    """The default work folder of a store: on the same disk, outside the served folder."""
-    return store.absolute().with_name(store.absolute().name + "-work")
+def default_work_dir(store: StoreAddress) -> Path:
+    """The default work folder of a store: of a folder on the same disk, outside the served folder."""
+    if store.folder is None:
+        return Path(".matinee/work").absolute()
+    return store.folder.absolute().with_name(store.folder.absolute().name + "-work")
 
 
 def _write(path: Path, timings: Timings) -> None:

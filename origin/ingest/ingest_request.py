@@ -16,7 +16,7 @@ from kernel.vocabulary import is_content_id
 from origin.encode.encoder import RECIPE
 from origin.ingest import metadata
 from origin.ingest.probe import printable_path
-from origin.storage.library import TitleRecord
+from origin.storage.records import TitleRecord
 
 _READ_BYTES = 1 << 20
 

@@ -30,7 +30,8 @@ from origin.ingest.work_dir import WorkDir
 from origin.package import top_playlists
 from origin.package.encryption import Encryption, KeySource, labels_of
 from origin.package.packager import MANIFEST, MASTER, package, rendition_folder
-from origin.storage.library import AudioRendition, Library, Rendition, TitleRecord, top_key
+from origin.storage.blocking_library import BlockingLibrary
+from origin.storage.records import AudioRendition, Rendition, TitleRecord, object_key
 from origin.verify.encryption import check_encryption
 from system.clock import SystemClock, utc_timestamp
 
@@ -41,7 +42,7 @@ _MARKER, _ERRORS = "encoded.txt", "complaints.txt"
 class IngestContext:
     """The parts that an ingest uses."""
 
-    library: Library
+    library: BlockingLibrary
     work_dir: WorkDir
     programs: Programs
     progress: Progress
@@ -100,7 +101,7 @@ def ingest(request: IngestRequest, context: IngestContext) -> Ingested:
 
 
 @contextlib.contextmanager
-def _cleaned_up(library: Library, content_id: str, work: Path) -> Iterator[None]:
+def _cleaned_up(library: BlockingLibrary, content_id: str, work: Path) -> Iterator[None]:
     """Delete all files on failure, above all on a full disk. Only a kill leaves encoded files, which the next ingest
     reuses."""
     try:
@@ -220,7 +221,7 @@ def _publish(record: TitleRecord, packaged: _PackagedTree, context: IngestContex
             encryption=packaged.encryption.record() if packaged.encryption else None,
         )
         context.progress.start_step("publish", sum(1 for file in packaged.tree.rglob("*") if file.is_file()))
-        publication = context.library.publish(final, packaged.tree, tops, context.progress.advance)
+        final, publication = context.library.publish(final, packaged.tree, tops, context.progress.advance)
         size = sum(one.size for one in publication.files)
         context.progress.finish_step(f"{len(publication.files)} files, {size / 1e6:.1f} MB, version {final.version}")
     return final
@@ -244,17 +245,18 @@ def _sound(tracks: tuple[Track, ...], publication: int) -> tuple[AudioRendition,
     )
 
 
-def _update_metadata(library: Library, published: TitleRecord, request: IngestRequest) -> TitleRecord:
+def _update_metadata(library: BlockingLibrary, published: TitleRecord, request: IngestRequest) -> TitleRecord:
     """The same film again: apply a new title or new metadata without encoding."""
     record = apply_metadata(published, request, published)
     if record != published:
-        library.set_current(record)
-    else:
-        library.signal_change()
+        return library.change_title(record.content_id, lambda found: apply_metadata(found, request, found))
+    library.signal_change()
     return record
 
 
-def _update_steering(library: Library, published: TitleRecord, request: IngestRequest, work: Path) -> TitleRecord:
+def _update_steering(
+    library: BlockingLibrary, published: TitleRecord, request: IngestRequest, work: Path
+) -> TitleRecord:
     """The same film with another steering gateway: publish new top files only."""
     if not request.steering or published.steering == request.steering:
         return published
@@ -262,16 +264,11 @@ def _update_steering(library: Library, published: TitleRecord, request: IngestRe
     record = msgspec.structs.replace(
         published, steering=request.steering, version=version, published=utc_timestamp(SystemClock.wall())
     )
-    names = [one.path for one in library.publication(published.content_id, published.version).tops]
-    keys = {name: top_key(published.content_id, published.version, name) for name in names}
-    tops = {name: data for name, key in keys.items() if (data := library.storage.get(key)) is not None}
-    empty = work / "tree"
-    empty.mkdir(parents=True, exist_ok=True)
-    library.publish(
-        record, empty, top_playlists.with_steering(tops, request.steering, published.content_id), lambda _: None
-    )
+    keys = {one.path: object_key(published.content_id, version - 1, one) for one in library.current(published).tops}
+    tops = {name: data for name, key in keys.items() if (data := library.read(key)) is not None}
+    done = library.publish(record, None, top_playlists.with_steering(tops, request.steering, published.content_id))
     shutil.rmtree(work, ignore_errors=True)
-    return record
+    return done.title
 
 
 def _lines(rungs: list[Rung]) -> str:

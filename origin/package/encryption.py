@@ -22,7 +22,7 @@ from kernel.media.content_keys import (
 )
 from kernel.media.drm_signals import DrmSystem, Signals, SystemSignals, pssh_box, signal_key
 from origin.encode.encoder import Track
-from origin.storage.library import EncryptionRecord
+from origin.storage.records import EncryptionRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,12 @@ from httpd.problem import problem
 from kernel.errors import StorageFailed
 from kernel.http.door_rules import JSON, rules_for
 from kernel.http.paths import normalise, split_cdn
+from kernel.store_faults import STORE_FAULT_SENTENCES, STORE_RETRY_SECONDS
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, REFUSAL_STATUS, Refusal
 from origin.counters import Counts
 from origin.serve.response import TOP_CACHE_CONTROL, ObjectResponse, choose_response
 from origin.settings import OriginSettings
+from origin.storage.object_store import StoreFailed
 from origin.storage.published_index import PublishedIndex, PublishedObject
 
 log = structlog.get_logger("origin")
@@ -37,7 +39,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Reader(Protocol):
     """The part of a store that the handlers need."""
 
-    async def read(self, key: str, first: int, stop: int) -> bytes:
+    async def read(self, key: str, first: int, stop: int) -> bytes | memoryview:
         """Bytes `first` to `stop` (exclusive) of an object. Raises StorageFailed."""
 
 
@@ -100,14 +102,10 @@ class MediaHandlers:
         await response.write_eof()
         return response
 
-    async def _piece(self, found: PublishedObject, first: int, stop: int) -> bytes:
+    async def _piece(self, found: PublishedObject, first: int, stop: int) -> bytes | memoryview:
         if first >= stop:
             return b""
-        wanted = min(PIECE_BYTES, stop - first)
-        piece = await self._reader.read(found.key, first, first + wanted)
-        if len(piece) != wanted:
-            raise StorageFailed(f"{found.key} is shorter in the store than when it was published")
-        return piece
+        return await self._reader.read(found.key, first, min(first + PIECE_BYTES, stop))
 
 
 _REASONS = {412: "precondition", 416: "range"}
@@ -120,6 +118,14 @@ def _refusal_response(refusal: Refusal, detail: str) -> web.Response:
         # Edges cache the 404 and absorb a crowd; a title published now appears within 2 s.
         response.headers["Cache-Control"] = TOP_CACHE_CONTROL.partition(", stale")[0]
     return response
+
+
+def _storage_problem(error: StorageFailed) -> web.Response:
+    """503 with Retry-After where a retry can help, else 500; never 404, which would say that the title is gone."""
+    if not isinstance(error, StoreFailed):
+        return problem(500, "storage", "The object store failed.")
+    retry = {"Retry-After": str(STORE_RETRY_SECONDS)} if error.status == 503 else {}
+    return problem(error.status, str(error.fault), STORE_FAULT_SENTENCES[error.fault], retry)
 
 
 def header_fields(headers: Mapping[str, str]) -> dict[bytes, bytes]:
@@ -183,7 +189,7 @@ def guard(settings: OriginSettings, counts: Counts, record: Callable[[web.Reques
             log.error("storage-failed", path=request.path[:2048], error=str(error))  # noqa: TRY400
             if SENT in request:
                 raise  # the status is sent: abort the connection, so that the peer sees an incomplete body
-            return problem(500, "storage", "The object store failed.")
+            return _storage_problem(error)
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -1,224 +1,122 @@
-"""Publishing: one atomic write switches viewers from the old publication of a title to the new one.
-
-The objects are stored first, under names that no playlist refers to yet; then `publication-<n>.json`; last the pointer
-`title.json`. A kill at any point leaves the old or the new pointer; the next ingest sweeps the rest.
-"""
+"""The titles of a store: their records, and the manifests of their publications."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import NamedTuple
 
 import msgspec
 
-from kernel.errors import StorageFailed
-from origin.storage.object_store import FolderStorage, Storage
+from kernel.store_faults import StoreFault
+from origin.storage.object_store import ObjectStore, StoreFailed
+from origin.storage.records import (
+    CHANGE_MARK,
+    FileRecord,
+    Publication,
+    PublicationRef,
+    TitleRecord,
+    decode_record,
+    encode_record,
+    manifest_key,
+    object_key,
+    title_key,
+)
 
-T = TypeVar("T")
-CHANGE_MARK = "mark.json"
-_UPLOADS_AT_ONCE = 4
-
-
-class FileRecord(msgspec.Struct, frozen=True, array_like=True):
-    """One file of a publication: its path below the title, its size in bytes, and its content hash (the ETag)."""
-
-    path: str
-    size: int
-    digest: str
-
-
-class Rendition(msgspec.Struct, frozen=True, rename="camel"):
-    """A video rendition: encoded size in pixels, nominal `lines`, peak `bandwidth` with audio in bit/s."""
-
-    name: str
-    width: int
-    height: int
-    lines: int
-    bandwidth: int
+MAX_CHANGES = 8
+"""Attempts at a change of a title record that other writers change too."""
 
 
-class AudioRendition(msgspec.Struct, frozen=True, rename="camel"):
-    """An audio rendition: ISO 639 language or `und`, bandwidth in bit/s."""
+class StoredTitle(NamedTuple):
+    """A title record and the tag of the version that was read."""
 
-    name: str
-    language: str
-    bandwidth: int
-
-
-class EncryptionRecord(msgspec.Struct, frozen=True, rename="camel"):
-    """How a publication is encrypted: the scheme (cbcs, cenc) and the key ids in hex by label (SD, HD, UHD, AUDIO)."""
-
-    scheme: str
-    key_ids: dict[str, str]
-
-
-class Publication(msgspec.Struct, frozen=True, rename="camel"):
-    """All files of one publication: `files` never change, `tops` are replaced by those of the next publication."""
-
-    number: int
-    published: str
-    files: tuple[FileRecord, ...]
-    tops: tuple[FileRecord, ...]
-
-
-class TitleRecord(msgspec.Struct, frozen=True, rename="camel"):
-    """The pointer of a title. `source` and `recipe` show whether an ingest would produce the same files."""
-
-    content_id: str
-    title: str
-    version: int
-    published: str
-    duration: float
-    countries: tuple[str, ...] | None
-    metadata: dict[str, Any]
-    renditions: tuple[Rendition, ...]
-    sound: tuple[AudioRendition, ...]
-    streams: dict[str, str]
-    tiers: dict[str, dict[str, str]]
-    thumbnail: str | None
-    thumbnails: str | None
-    source: str
-    recipe: str
-    steering: str = ""
-    """The gateway for content steering that its top files name; "": none."""
-    encryption: EncryptionRecord | None = None
-    """None: the files are clear."""
+    record: TitleRecord
+    tag: str
 
 
 class Library:
     """The titles of a store, for ingest and the origin."""
 
-    def __init__(self, storage: Storage) -> None:
-        self.storage = storage
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
 
-    def title(self, content_id: str) -> TitleRecord | None:
-        """The published title, or None. Raises StorageFailed if its record is damaged."""
-        data = self.storage.get(title_key(content_id))
-        return _decoded(data, TitleRecord, title_key(content_id)) if data is not None else None
+    async def read_title(self, content_id: str) -> StoredTitle | None:
+        """The title with its tag, or None. Fails with DAMAGED if its record cannot be decoded."""
+        stored = await self.store.get(title_key(content_id))
+        if stored is None:
+            return None
+        return StoredTitle(decode_record(stored.data, TitleRecord, title_key(content_id)), stored.tag)
 
-    def publication(self, content_id: str, number: int) -> Publication:
-        """The files of one publication. Raises StorageFailed if its record is missing or damaged."""
-        key = publication_key(content_id, number)
-        data = self.storage.get(key)
-        if data is None:
-            raise StorageFailed(f"{key} is missing from the store")
-        return _decoded(data, Publication, key)
+    async def title(self, content_id: str) -> TitleRecord | None:
+        """The published title, or None."""
+        found = await self.read_title(content_id)
+        return found.record if found else None
 
-    def content_ids(self) -> Iterator[str]:
-        """The contentIds of all published titles."""
-        for stored in self.storage.list("titles/"):
-            parts = stored.key.split("/")
-            if len(parts) == 3 and parts[2] == "title.json":
-                yield parts[1]
+    async def publication(self, content_id: str, ref: PublicationRef) -> Publication:
+        """A manifest. Fails with MISSING or DAMAGED."""
+        key = manifest_key(content_id, ref)
+        stored = await self.store.get(key)
+        if stored is None:
+            raise StoreFailed(StoreFault.MISSING, f"{key} is missing from the store")
+        return decode_record(stored.data, Publication, key)
 
-    def is_whole(self, title: TitleRecord) -> bool:
-        """Whether the store holds every object of the latest publication with the right size."""
-        there = {stored.key: stored.size for stored in self.storage.list(f"media/{title.content_id}/")}
-        newest = self.publication(title.content_id, title.version)
-        return all(there.get(key) == record.size for key, record in _objects(title.content_id, newest))
+    async def current(self, title: TitleRecord) -> Publication:
+        """The manifest of the current publication, with all objects that its playlists name."""
+        return (await self.publications(title))[-1]
 
-    def sweep(self, content_id: str) -> int:
-        """Delete objects of a killed ingest, which no publication names; returns how many. Hold the title's lock."""
-        title = self.title(content_id)
-        known: set[str] = set()
-        for number in range(1, (title.version if title else 0) + 1):
-            known |= {key for key, _ in _objects(content_id, self.publication(content_id, number))}
-        strays = [stored.key for stored in self.storage.list(f"media/{content_id}/") if stored.key not in known]
-        self.storage.delete(strays)
-        swept = len(strays)
-        if isinstance(self.storage, FolderStorage):
-            swept += sum(self.storage.sweep_unfinished(f"{top}/{content_id}") for top in ("media", "titles"))
-        return swept
+    async def publications(self, title: TitleRecord) -> list[Publication]:
+        """The manifests of all publications that the title keeps, the current one last.
 
-    def publish(
-        self, title: TitleRecord, tree: Path, tops: Mapping[str, bytes], on_file: Callable[[int], object]
-    ) -> Publication:
-        """Store `tree` and the top files as publication `title.version`, then make it current.
-
-        Calls `on_file` with the number of objects stored so far. On StorageFailed the old publication stays current.
+        An older store's publication of new top files only lists no files: it plays those of its predecessor.
         """
-        files = sorted(file for file in tree.rglob("*") if file.is_file())
-        records = tuple(_record(file.relative_to(tree).as_posix(), file) for file in files)
-        heads = tuple(FileRecord(name, len(data), digest(data)) for name, data in sorted(tops.items()))
-        made = Publication(title.version, title.published, records, heads)
-        keys = dict(_objects(title.content_id, made))
-        with ThreadPoolExecutor(max_workers=_UPLOADS_AT_ONCE) as pool:
-            puts = [
-                pool.submit(self.storage.put_file, media_key(title.content_id, record.path), file)
-                for record, file in zip(records, files, strict=True)
-            ]
-            try:
-                for count, put in enumerate(puts, start=1):
-                    put.result()
-                    on_file(count)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-        for name, data in tops.items():
-            self.storage.put(top_key(title.content_id, title.version, name), data)
-        self.storage.put(publication_key(title.content_id, title.version), _json(made))
-        self.storage.make_durable([*keys, publication_key(title.content_id, title.version)])
-        self.set_current(title)
+        made: list[Publication] = []
+        for ref in title.kept():
+            publication = await self.publication(title.content_id, ref)
+            if not publication.files and not ref.name and made:
+                publication = msgspec.structs.replace(publication, files=made[-1].files)
+            made.append(publication)
         return made
 
-    def set_current(self, title: TitleRecord) -> None:
-        """Make this record the current one: the atomic write that viewers see."""
-        self.storage.put(title_key(title.content_id), _json(title))
-        self.storage.make_durable([title_key(title.content_id)])
-        self.signal_change()
+    async def titles(self) -> AsyncIterator[tuple[str, str]]:
+        """(contentId, tag of the title record) of all published titles."""
+        async for stored in self.store.list("titles/"):
+            parts = stored.key.split("/")
+            if len(parts) == 3 and parts[2] == "title.json":
+                yield parts[1], stored.tag
 
-    def signal_change(self) -> None:
+    async def is_whole(self, title: TitleRecord) -> bool:
+        """Whether the store holds every object of the current publication with the right size."""
+        return await self.are_there(title.content_id, title.version, (await self.current(title)).objects())
+
+    async def are_there(self, content_id: str, number: int, records: Iterable[FileRecord]) -> bool:
+        """Whether the store holds these objects of publication `number` with the right sizes."""
+        there = {stored.key: stored.size async for stored in self.store.list(f"media/{content_id}/")}
+        return all(there.get(object_key(content_id, number, record)) == record.size for record in records)
+
+    async def put_record(self, record: TitleRecord, only_if: str) -> None:
+        """The conditional put of a title record, and the signal to origins. Fails with CONFLICT."""
+        key = title_key(record.content_id)
+        await self.store.put(key, encode_record(record), only_if=only_if)
+        await self.store.make_durable([key])
+        await self.signal_change()
+
+    async def change_title(self, content_id: str, change: Callable[[TitleRecord], TitleRecord]) -> TitleRecord:
+        """Change a title record, whatever other writers do meanwhile. Fails with MISSING if there is no such title."""
+        for _ in range(MAX_CHANGES):
+            found = await self.read_title(content_id)
+            if found is None:
+                raise StoreFailed(StoreFault.MISSING, f"there is no published title {content_id}")
+            record = change(found.record)
+            if record == found.record:
+                return record
+            try:
+                await self.put_record(record, found.tag)
+                return record
+            except StoreFailed as error:
+                if error.fault is not StoreFault.CONFLICT:
+                    raise
+        raise StoreFailed(StoreFault.CONFLICT, f"{content_id} is changed by too many writers")
+
+    async def signal_change(self) -> None:
         """Signal running origins to reload. They also scan by themselves, in case a kill prevents this."""
-        self.storage.put(CHANGE_MARK, _json({"mark": os.urandom(8).hex()}))
-
-
-def title_key(content_id: str) -> str:
-    """The key of a title's pointer."""
-    return f"titles/{content_id}/title.json"
-
-
-def publication_key(content_id: str, number: int) -> str:
-    """The key of the file list of a publication."""
-    return f"titles/{content_id}/publication-{number}.json"
-
-
-def media_key(content_id: str, path: str) -> str:
-    """The key of a file that never changes."""
-    return f"media/{content_id}/{path}"
-
-
-def top_key(content_id: str, number: int, name: str) -> str:
-    """The key of a top file of publication `number`."""
-    return f"media/{content_id}/top-{number}/{name}"
-
-
-def digest(data: bytes) -> str:
-    """128 bits of SHA-256 in hex, used as the strong ETag."""
-    return hashlib.sha256(data).hexdigest()[:32]
-
-
-def _record(path: str, file: Path) -> FileRecord:
-    with file.open("rb") as opened:
-        return FileRecord(path, file.stat().st_size, hashlib.file_digest(opened, "sha256").hexdigest()[:32])
-
-
-def _objects(content_id: str, publication: Publication) -> Iterator[tuple[str, FileRecord]]:
-    for record in publication.files:
-        yield media_key(content_id, record.path), record
-    for record in publication.tops:
-        yield top_key(content_id, publication.number, record.path), record
-
-
-def _json(value: object) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=0 if isinstance(value, Publication) else 1)
-
-
-def _decoded(data: bytes, kind: type[T], key: str) -> T:
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise StorageFailed(f"{key} in the store is damaged: {error}") from None
+        await self.store.put(CHANGE_MARK, encode_record({"mark": os.urandom(8).hex()}))

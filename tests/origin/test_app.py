@@ -9,13 +9,13 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
-from kernel.errors import StorageFailed
 from kernel.settings.table import resolve
 from origin.app import build_app
 from origin.log_fields import LOG_FIELDS
 from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
-from origin.storage.object_store import FolderStorage
+from origin.storage.folder import open_folder
+from tests.doubles.object_store import DownStore, stored_file
 
 
 def settings(store, **more):
@@ -29,7 +29,7 @@ async def serve():
     clients = []
 
     async def start(store, storage=None, log=None, **more):
-        app = build_app(settings(store, **more), storage or FolderStorage(store), log or AccessLog(None, str))
+        app = build_app(settings(store, **more), storage or open_folder(store), log or AccessLog(None, str))
         client = TestClient(TestServer(app))
         await client.start_server()
         clients.append(client)
@@ -51,7 +51,7 @@ async def test_a_segment(serve, published):
     client = await serve(store)
     answer = await client.get("/cdn/eu/film1/v360/00001.m4s")
     body = await answer.read()
-    assert body == (store / "media/film1/v360/00001.m4s").read_bytes()
+    assert body == stored_file(store, "film1", "v360/00001.m4s").read_bytes()
     fields = answer.headers
     assert answer.status == 200
     assert fields["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -90,7 +90,7 @@ async def test_ranges(serve, published):
     """One range is 206, none satisfiable 416, several the whole."""
     store, _ = published
     client = await serve(store)
-    path, whole = "/cdn/eu/film1/v240/00001.m4s", (store / "media/film1/v240/00001.m4s").read_bytes()
+    path, whole = "/cdn/eu/film1/v240/00001.m4s", stored_file(store, "film1", "v240/00001.m4s").read_bytes()
     for asked, expected in (("bytes=0-9", whole[:10]), ("bytes=-7", whole[-7:]), ("bytes=100-", whole[100:])):
         answer = await client.get(path, headers={"Range": asked})
         assert (answer.status, await answer.read()) == (206, expected)
@@ -213,27 +213,41 @@ async def test_the_pages_of_an_operator(serve, published):
 
 
 async def test_a_store_that_fails_is_told(serve, published):
-    """500 before anything was sent; the connection breaks off afterwards, so that nobody keeps half a segment."""
+    """connection breaks off afterwards, so that nobody keeps half a segment."""
 
-    class Failing(FolderStorage):
-        reads = 0
-
-        async def read(self, key, first, stop):
-            self.reads += 1
-            if self.reads > allowed:
-                raise StorageFailed("the disk is gone")
-            return await super().read(key, first, stop)
-
-    allowed = 0
-    client = await serve(published[0], Failing(published[0]))
+    down = DownStore(open_folder(published[0]))
+    down.down = False
+    client = await serve(published[0], down)
+    assert (await client.get("/cdn/eu/film1/v240/init.mp4")).status == 200
+    down.down = True
     answer = await client.get("/cdn/eu/film1/v240/init.mp4")
-    assert (answer.status, (await answer.json())["reason"]) == (500, "storage")
+    assert (answer.status, (await answer.json())["reason"]) == (503, "store-unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.content_type == "application/problem+json"
+
+
+async def test_a_title_of_a_store_that_is_down_is_not_called_missing(serve, tmp_path):
+    """503 with Retry-After: an edge that got 404 would tell its viewers that the film is gone."""
+    client = await serve(tmp_path, DownStore(open_folder(tmp_path)))
+    for path in ("/cdn/eu/film1/master.m3u8", "/library", "/healthz", "/readyz"):
+        answer = await client.get(path)
+        assert (answer.status, (await answer.json())["reason"]) == (503, "store-unavailable"), path
+        assert "Retry-After" in answer.headers
+
+
+async def test_a_folder_that_was_unmounted_is_not_an_empty_store(serve, published, tmp_path):
+    store = shutil.copytree(published[0], tmp_path / "store")
+    client = await serve(store)
+    store.rename(tmp_path / "elsewhere")
+    store.mkdir()
+    assert (await client.get("/cdn/eu/film1/master.m3u8")).status == 503
+    assert (await client.get("/cdn/eu/never/master.m3u8")).status == 503
 
 
 async def test_a_file_cut_short_is_not_served(serve, published, tmp_path):
     """What is shorter than when it was published is an error, not an answer."""
     store = shutil.copytree(published[0], tmp_path / "store")
-    segment = store / "media/film1/v240/00001.m4s"
+    segment = stored_file(store, "film1", "v240/00001.m4s")
     segment.write_bytes(segment.read_bytes()[:100])
     client = await serve(store)
     assert (await client.get("/cdn/eu/film1/v240/00001.m4s")).status == 500
@@ -272,7 +286,7 @@ async def test_the_access_log(serve, published, tmp_path):
 
 async def test_it_is_ready_until_it_is_asked_to_stop(tmp_path):
     stopping = asyncio.Event()
-    app = build_app(settings(tmp_path), FolderStorage(tmp_path), AccessLog(None, str), stopping)
+    app = build_app(settings(tmp_path), open_folder(tmp_path), AccessLog(None, str), stopping)
     async with TestClient(TestServer(app)) as client:
         assert (await client.get("/readyz")).status == 200
         stopping.set()

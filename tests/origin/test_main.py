@@ -1,5 +1,6 @@
 """`matinee origin` as a process."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -51,13 +52,14 @@ def test_it_says_ready_serves_and_stops(origin, published, tmp_path):
 
 
 def test_what_a_dead_ingest_left_is_swept_at_the_start(origin, tmp_path):
-    """Its stored files go, what it had encoded stays for the next ingest; a damaged title keeps nobody from serving."""
+    """Its stored files go after a day, what it had encoded stays; a damaged title keeps nobody from serving."""
     stray = tmp_path / "store/media/x/v240/00001.m4s"
     encoded = tmp_path / "store-work/x/encoded/v240.mp4"
     damaged = tmp_path / "store/titles/y/title.json"
     for file in (stray, encoded, damaged, tmp_path / "store-work/y/file"):
         file.parent.mkdir(parents=True)
         file.write_bytes(b"{")
+        os.utime(file, (1e9, 1e9))
     process = origin("--listen", "127.0.0.1:0", "--store", tmp_path / "store")
     assert process.stdout.readline().startswith("ready origin")
     assert not stray.exists()

@@ -4,9 +4,10 @@ import ast
 
 import pytest
 
-from kernel import errors, fetch_reasons, vocabulary
+from kernel import errors, fetch_reasons, store_faults, vocabulary
 from kernel.counters import Counter, by_name
 from kernel.settings.table import table
+from kernel.store_faults import StoreFault
 from tools import docs
 from tools.cli import COMMANDS
 
@@ -65,6 +66,11 @@ def test_each_reason_of_an_overload_has_a_sentence_and_a_retry_time():
     assert set(vocabulary.OVERLOAD_SENTENCES) == set(vocabulary.OverloadReason)
     assert all(map(is_sentence, vocabulary.OVERLOAD_SENTENCES.values()))
     assert set(vocabulary.OVERLOAD_RETRY_SECONDS) == set(vocabulary.OverloadReason)
+
+
+def test_each_fault_of_the_store_has_a_status_and_a_sentence():
+    assert set(store_faults.STORE_FAULT_STATUS) == set(store_faults.STORE_FAULT_SENTENCES) == set(StoreFault)
+    assert all(map(is_sentence, store_faults.STORE_FAULT_SENTENCES.values()))
 
 
 def test_each_reason_for_not_storing_has_a_sentence():

@@ -1,5 +1,6 @@
 """The story of an ingest, with real programs and small films."""
 
+import asyncio
 import contextlib
 import os
 
@@ -11,26 +12,25 @@ from kernel.media.playlist import parse_media, parse_multivariant
 from origin.ingest import pipeline, verify
 from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.pipeline import ingest
-from origin.storage.object_store import FolderStorage
+from origin.storage.blocking_library import BlockingLibrary
+from origin.storage.folder import open_folder
+from origin.storage.records import manifest_key, object_key
+from tests.doubles.object_store import FaultyStore, FullStore, files_of, stored_file
 
 
 def order(film, **more):
     return IngestRequest(film, **({"preset": "ultrafast", "rungs": 1} | more))
 
 
-def files_of(folder):
-    return {one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file()}
-
-
 def test_a_film_is_published_whole(published):
     """HLS and DASH from one set, a list a tier, thumbnails, and a record that names them."""
     store, title = published
-    media = store / "media" / "film1"
+    media = stored_file(store, "film1", title.streams["hls"]).parent
     assert (title.version, title.duration, title.title) == (1, 6.0, "A Film")
     assert [(one.name, one.height) for one in title.renditions] == [("v360", 360), ("v240", 240)]
     assert [one.name for one in title.sound] == ["a_und"]
     assert set(title.tiers) == {"sd", "hd", "uhd"}
-    master = parse_multivariant((media / "top-1" / title.streams["hls"]).read_text())
+    master = parse_multivariant((media / title.streams["hls"]).read_text())
     assert {one.partition("/")[0] for one in master.uris()} == {"v240", "v360", "a_und"}
     for name in ("v240", "v360", "a_und"):
         playlist = parse_media((media / name / "main.m3u8").read_text())
@@ -61,17 +61,17 @@ def test_another_gateway_for_steering_is_a_publication_of_top_files_alone(tmp_pa
     """Nothing is encoded, and nothing that plays now is touched."""
     film = films()
     ingest(order(film, content_id="x", steering="http://one"), kitchen_in(tmp_path))
-    media = tmp_path / "store/media/x"
-    before = (media / "v240/main.m3u8").read_bytes()
-    assert 'SERVER-URI="http://one/steering/x"' in (media / "top-1/master.m3u8").read_text()
+    store = tmp_path / "store"
+    before = stored_file(store, "x", "v240/main.m3u8").read_bytes()
+    assert 'SERVER-URI="http://one/steering/x"' in stored_file(store, "x", "master.m3u8").read_text()
     monkeypatch.setattr(pipeline.encoder, "encode", lambda *_: pytest.fail("encoded again"))
     again = ingest(order(film, content_id="x", steering="http://two"), kitchen_in(tmp_path))
     assert (again.new, again.title.version, again.title.steering) == (False, 2, "http://two")
     for name in ("master.m3u8", "master-sd.m3u8", "manifest.mpd", "manifest-uhd.mpd"):
-        text = (media / "top-2" / name).read_text()
+        text = stored_file(store, "x", name, publication=2).read_text()
         assert "http://two/steering/x" in text
         assert "http://one" not in text
-    assert (media / "v240/main.m3u8").read_bytes() == before
+    assert stored_file(store, "x", "v240/main.m3u8").read_bytes() == before
     unsaid = ingest(order(film, content_id="x"), kitchen_in(tmp_path)).title
     assert (unsaid.version, unsaid.steering) == (2, "http://two")
     assert kitchen_in(tmp_path).library.is_whole(unsaid)
@@ -80,11 +80,11 @@ def test_another_gateway_for_steering_is_a_publication_of_top_files_alone(tmp_pa
 def test_another_film_for_a_title_is_its_next_publication(tmp_path, films, kitchen_in):
     """Folders get the publication's number; the first's files stay for those who still play them."""
     ingest(order(films(), content_id="x", metadata={"year": 2001}), kitchen_in(tmp_path))
-    before = {one: (tmp_path / "store" / one).read_bytes() for one in files_of(tmp_path / "store") if "/x/v" in one}
+    before = {one: (tmp_path / "store" / one).read_bytes() for one in files_of(tmp_path / "store") if "/v240" in one}
     second = ingest(order(films("silent.mp4", sound=0), content_id="x"), kitchen_in(tmp_path)).title
     assert (second.version, second.renditions[0].name, second.sound) == (2, "v240-2", ())
     assert second.metadata == {"year": 2001}
-    master = (tmp_path / "store/media/x/top-2/master.m3u8").read_text()
+    master = stored_file(tmp_path / "store", "x", "master.m3u8", publication=2).read_text()
     assert "v240-2/main.m3u8" in master
     assert all((tmp_path / "store" / one).read_bytes() == content for one, content in before.items())
 
@@ -92,7 +92,7 @@ def test_another_film_for_a_title_is_its_next_publication(tmp_path, films, kitch
 def test_a_lost_file_is_noticed(tmp_path, films, kitchen_in):
     """A store that lost a file gets the film anew under new names."""
     ingest(order(films(), content_id="x"), kitchen_in(tmp_path))
-    (tmp_path / "store/media/x/v240/00001.m4s").unlink()
+    stored_file(tmp_path / "store", "x", "v240/00001.m4s").unlink()
     again = ingest(order(films(), content_id="x"), kitchen_in(tmp_path))
     assert again.new
     assert again.title.version == 2
@@ -179,36 +179,9 @@ class Killed(BaseException):
     """Stands for kill -9: nothing of ours catches it."""
 
 
-class Faulty(FolderStorage):
-    """A store that fails at the write number `at`, by raising `error`."""
-
-    def __init__(self, folder, at, error):
-        super().__init__(folder)
-        self.left, self.error = at, error
-
-    def _count(self):
-        self.left -= 1
-        if self.left < 0:
-            raise self.error
-
-    def put(self, key, data):
-        self._count()
-        super().put(key, data)
-
-    def put_file(self, key, file):
-        self._count()
-        super().put_file(key, file)
-
-    def settle(self, keys):
-        self._count()
-        super().settle(keys)
-
-
 def seen(store):
     """What a viewer can see: version and the files of the title, all readable."""
-    from origin.storage.library import Library
-
-    library = Library(FolderStorage(store))
+    library = BlockingLibrary(open_folder(store))
     title = library.title("x")
     if title is None:
         return 0
@@ -217,24 +190,27 @@ def seen(store):
 
 
 def test_killed_at_any_write(tmp_path, films, kitchen_in, monkeypatch):
-    """The old publication or the new one is seen whole; the next ingest takes up what was encoded, sweeps the rest."""
+    """The old publication or the new one is seen whole; the next ingest takes up what was encoded and stored."""
     old, new = films(), films("silent.mp4", sound=0)
     ingest(order(old, content_id="x"), kitchen_in(tmp_path))
     at, made = 0, None
     while made is None:
         with contextlib.suppress(Killed):
-            made = ingest(order(new, content_id="x"), kitchen_in(tmp_path, Faulty(tmp_path / "store", at, Killed())))
+            made = ingest(
+                order(new, content_id="x"),
+                kitchen_in(tmp_path, FaultyStore(open_folder(tmp_path / "store"), at, Killed())),
+            )
         assert seen(tmp_path / "store") in (1, 2)
         if at == 1:
             monkeypatch.setattr(pipeline.encoder, "encode", lambda *_: pytest.fail("encoded again after the kill"))
         at += 3 if 2 < at < 14 else 1  # all writes round the pointer, some of those before
     assert made.title.version == 2
-    assert at > 15
+    assert at > 10
     library = kitchen_in(tmp_path).library
-    wanted = {f"media/x/{one.path}" for number in (1, 2) for one in library.publication("x", number).files}
-    tops = {f"media/x/top-{number}/{one.path}" for number in (1, 2) for one in library.publication("x", number).tops}
-    records = {"titles/x/title.json", "titles/x/publication-1.json", "titles/x/publication-2.json", "mark.json"}
-    assert files_of(tmp_path / "store") == wanted | tops | records
+    both = asyncio.run(library.library.publications(made.title))
+    wanted = {object_key("x", one.number, record) for one in both for record in one.objects()}
+    manifests = {manifest_key("x", ref) for ref in made.title.kept()}
+    assert files_of(tmp_path / "store") == wanted | manifests | {"titles/x/title.json", "mark.json"}
 
 
 @pytest.mark.parametrize("at", [0, 5, 12])
@@ -242,7 +218,7 @@ def test_a_full_disk(tmp_path, films, kitchen_in, at):
     """The message says so, the old publication stays, and the failed one's files are gone."""
     ingest(order(films(), content_id="x"), kitchen_in(tmp_path))
     before = files_of(tmp_path / "store")
-    full = Faulty(tmp_path / "store", at, StorageFailed("the store failed: the disk is full"))
+    full = FullStore(open_folder(tmp_path / "store"), at)
     with pytest.raises(StorageFailed, match="full"):
         ingest(order(films("silent.mp4", sound=0), content_id="x"), kitchen_in(tmp_path, full))
     assert files_of(tmp_path / "store") == before

@@ -1,67 +1,119 @@
-"""The folder store."""
+"""One interface, the same on a folder and on a bucket."""
 
-from pathlib import Path
+import asyncio
+import hashlib
 
 import pytest
 
-from kernel.errors import BadSettings, StorageFailed
-from origin.storage.object_store import FolderStorage, ObjectInfo
+from kernel.store_faults import StoreFault
+from origin.storage.object_store import ABSENT, MAX_RECORD_BYTES, StoreFailed
+from origin.storage.obstore_store import PART_BYTES
 
 
-def test_put_get_list_delete(tmp_path):
-    store = FolderStorage(tmp_path / "deep" / "store")
-    store.put("a/b/one", b"1")
-    (tmp_path / "file").write_bytes(b"22")
-    store.put_file("a/two", tmp_path / "file")
-    store.make_durable(["a/b/one", "a/two"])
-    assert store.get("a/b/one") == b"1"
-    assert store.get("a/none") is None
-    assert sorted(store.list("a/")) == [ObjectInfo("a/b/one", 1), ObjectInfo("a/two", 2)]
-    assert list(store.list("none/")) == []
-    store.delete(["a/b/one", "a/none"])
-    assert not (tmp_path / "deep/store/a/b").exists()
-    assert sorted(one.key for one in store.list("a/")) == ["a/two"]
+async def fault(awaitable):
+    with pytest.raises(StoreFailed) as failed:
+        await awaitable
+    return failed.value.fault
 
 
-def test_the_tag_changes_with_the_object(tmp_path):
-    """That is how changes are seen without reading."""
-    store = FolderStorage(tmp_path)
-    assert store.tag("x") is None
-    store.put("x", b"1")
-    first = store.tag("x")
-    store.put("x", b"2")
-    assert store.tag("x") != first
+async def test_put_get_list_delete(store):
+    tag = await store.put("a/b/one", b"1")
+    await store.put("a/two", b"22")
+    await store.put("a/empty", b"")
+    await store.make_durable(["a/b/one", "a/two"])
+    assert await store.get("a/b/one") == (b"1", tag)
+    assert await store.get("a/none") is None
+    listed = {one.key: one async for one in store.list("a/")}
+    assert {key: one.size for key, one in listed.items()} == {"a/b/one": 1, "a/two": 2, "a/empty": 0}
+    assert listed["a/b/one"] == await store.info("a/b/one")
+    assert listed["a/b/one"].tag == tag
+    assert [one async for one in store.list("none/")] == []
+    assert [one async for one in store.list("a/b/o/")] == []
+    await store.delete(["a/b/one", "a/none"])
+    assert sorted([one.key async for one in store.list("a/")]) == ["a/empty", "a/two"]
+    assert await store.info("a/b/one") is None
 
 
-def test_what_a_killed_writer_left(tmp_path):
-    """Half-written files are swept, whole ones stay."""
-    store = FolderStorage(tmp_path)
-    store.put("media/x/a", b"1")
-    (tmp_path / "media/x/b#1").write_bytes(b"ha")
-    assert (store.sweep_unfinished("media/x"), store.sweep_unfinished("media/y")) == (1, 0)
-    assert store.get("media/x/a") == b"1"
+async def test_a_range_is_whole_or_an_error(store):
+    await store.put("x", b"0123456789")
+    assert bytes(await store.read("x", 2, 5)) == b"234"
+    assert bytes(await store.read("x", 0, 10)) == b"0123456789"
+    assert await fault(store.read("x", 8, 11)) is StoreFault.DAMAGED
+    assert await fault(store.read("x", 20, 30)) is StoreFault.DAMAGED
+    assert await fault(store.read("y", 0, 1)) is StoreFault.MISSING
 
 
-async def test_read_excludes_its_stop(tmp_path):
-    store = FolderStorage(tmp_path)
-    store.put("x", b"0123456789")
-    assert await store.read("x", 2, 5) == b"234"
-    with pytest.raises(StorageFailed, match="reading y"):
-        await store.read("y", 0, 1)
+async def test_the_tag_changes_with_the_object(store):
+    first = await store.put("x", b"1")
+    assert await store.put("x", b"2") != first
+    assert (await store.info("x")).tag != first
 
 
-def test_full_disk_is_named(tmp_path, monkeypatch):
-    def write_to_full_device(*_, **__):
-        with Path("/dev/full").open("wb", buffering=0) as full:
-            full.write(b"x")
+async def test_one_of_several_writers_wins(store):
+    """The others learn of it: nothing is overwritten unread."""
 
-    store = FolderStorage(tmp_path / "store")
-    monkeypatch.setattr("obstore.put", write_to_full_device)
-    with pytest.raises(StorageFailed, match=r"store failed while writing x: .*disk is full"):
-        store.put("x", b"x")
+    async def write(name, only_if):
+        try:
+            return await store.put("x", name, only_if=only_if)
+        except StoreFailed as error:
+            return None if error.fault is StoreFault.CONFLICT else error
+
+    for only_if in (ABSENT, None):
+        if only_if is None:
+            only_if = (await store.info("x")).tag
+        names = [f"{only_if}-{number}".encode() for number in range(3)]
+        tags = await asyncio.gather(*(write(name, only_if) for name in names))
+        [won] = [(name, tag) for name, tag in zip(names, tags, strict=True) if tag]
+        assert await store.get("x") == won
+    assert await fault(store.put("none", b"", only_if='"a tag"')) is StoreFault.CONFLICT
 
 
-def test_unusable_folder_is_refused(tmp_path):
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(BadSettings, match="store"):
-        FolderStorage(tmp_path / "file" / "store")
+async def test_a_stream_of_any_size_is_put_in_parts(store):
+    """Several parts, in bounded memory; an error on the way leaves no object."""
+    piece = bytes(range(256)) * 4096
+
+    async def pieces(count):
+        for _ in range(count):
+            yield piece
+
+    count = 2 * PART_BYTES // len(piece) + 1
+    await store.put_stream("big", pieces(count))
+    assert (await store.info("big")).size == count * len(piece)
+    got = await store.read("big", 0, count * len(piece))
+    assert hashlib.sha256(got).digest() == hashlib.sha256(piece * count).digest()
+
+    async def broken():
+        yield piece
+        raise OSError(5, "Input/output error")
+
+    assert await fault(store.put_stream("half", broken())) is StoreFault.UNAVAILABLE
+    assert await store.info("half") is None
+
+
+async def test_a_record_is_not_read_beyond_all_bounds(store, monkeypatch):
+    monkeypatch.setattr("origin.storage.obstore_store.MAX_RECORD_BYTES", 10)
+    await store.put("x", b"0123456789+")
+    assert MAX_RECORD_BYTES > 10
+    assert await fault(store.get("x")) is StoreFault.DAMAGED
+
+
+@pytest.mark.parametrize("key", ["../x", "a/../../x", "a//b"])
+async def test_no_key_leads_out_of_the_store(store, key):
+    with pytest.raises(StoreFailed):
+        await store.put(key, b"x")
+
+
+async def test_no_reader_sees_half_of_an_object(store):
+    """While it is replaced, the old content or the new one is read."""
+    await store.put("x", b"a" * 100_000)
+
+    async def replace():
+        for letter in b"bcdefgh":
+            await store.put("x", bytes([letter]) * 100_000)
+
+    writer = asyncio.gather(replace())
+    while not writer.done():
+        data = (await store.get("x")).data
+        assert len(data) == 100_000
+        assert len(set(data)) == 1
+    await writer

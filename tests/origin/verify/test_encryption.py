@@ -45,9 +45,10 @@ def encrypted(request, tmp_path_factory, films, tools):
     from origin.ingest.progress import Silent
     from origin.ingest.timings import Timings
     from origin.ingest.work_dir import WorkDir
-    from origin.storage.library import Library
-    from origin.storage.object_store import FolderStorage
+    from origin.storage.blocking_library import BlockingLibrary
+    from origin.storage.folder import open_folder
     from system.clock import SystemClock
+    from tests.doubles.object_store import stored_file
 
     folder = tmp_path_factory.mktemp("encrypted")
     made = {}
@@ -57,12 +58,12 @@ def encrypted(request, tmp_path_factory, films, tools):
             made["encryption"] = super().fetch_encryption(*asked)
             return made["encryption"]
 
-    library = Library(FolderStorage(folder / "store"))
+    library = BlockingLibrary(open_folder(folder / "store"))
     context = IngestContext(
         library, WorkDir(folder / "work"), tools, Silent(), Timings(SystemClock.mono), Remembering()
     )
     done = ingest(order(films("encrypted.mp4", seconds=6), request.param), context)
-    return done.title, folder / "store" / "media" / "film", made["encryption"]
+    return done.title, stored_file(folder / "store", "film", "manifest.mpd").parent, made["encryption"]
 
 
 def decoded(tools, folder, key=None):
@@ -99,7 +100,7 @@ def test_segments_play_with_their_key_only(encrypted, tools):
 
 def test_no_published_file_holds_a_key(encrypted):
     _, media, encryption = encrypted
-    stored = b"".join(file.read_bytes() for file in media.parent.parent.rglob("*") if file.is_file())
+    stored = b"".join(file.read_bytes() for file in media.parents[2].rglob("*") if file.is_file())
     for key in encryption.keys.values():
         assert key.key not in stored
         assert key.key.hex().encode() not in stored.lower()
@@ -107,7 +108,7 @@ def test_no_published_file_holds_a_key(encrypted):
 
 def test_the_top_files_of_a_tier_keep_the_signalling(encrypted):
     _, media, _ = encrypted
-    manifest = (media / "top-1" / "manifest-sd.mpd").read_text()
+    manifest = (media / "manifest-sd.mpd").read_text()
     assert manifest.count("e2719d58-a985-b3c9-781a-b030af78d30e") == 2
     assert "<cenc:pssh>" in manifest
     assert "<mspr:pro>" in manifest
