@@ -19,7 +19,7 @@ from origin.ingest.work_dir import WorkDir
 from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
 from origin.storage.blocking_library import BlockingLibrary
-from origin.storage.open_store import open_store
+from origin.stores.open_store import open_store
 from system.clock import SystemClock, utc_timestamp
 from system.json_log import log_json_lines
 

@@ -16,8 +16,8 @@ from origin.serve.handlers import Handler, MediaHandlers, guard, peer_of
 from origin.serve.openapi import DOCUMENT
 from origin.settings import OriginSettings
 from origin.storage.library import Library
-from origin.storage.object_store import ObjectStore
 from origin.storage.published_index import PublishedIndex
+from origin.stores.object_store import ObjectStore
 from system.clock import SystemClock
 
 _MAX_BODY_BYTES = 64 * 1024

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kernel.settings.door_settings import door
 from kernel.settings.table import ADDRESS, CIDR, DURATION, INTEGER, PATH, PATH_OR_OFF, Address, setting
-from origin.storage.open_store import store_setting
-from origin.storage.store_address import StoreAddress
+from origin.stores.open_store import store_setting
+from origin.stores.store_address import StoreAddress
 
 
 @dataclass(frozen=True)

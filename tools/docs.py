@@ -2,6 +2,8 @@
 
 python -m tools.docs            writes docs/{settings,counters,errors,fills}.md
 python -m tools.docs --check    prints what differs and fails if anything does
+
+Over 300 lines because each page is one function here, and they share how tables are written.
 """
 
 from __future__ import annotations
@@ -180,37 +182,36 @@ def errors_page() -> str:
     classes = errors.MatineeError.__subclasses__()
     ours = sorted((c for c in classes if c.__module__ == errors.__name__), key=lambda c: c.__name__)
     lines += rows(("Error", "Meaning"), [(f"`{c.__name__}`", first_sentence(c.__doc__)) for c in ours])
-    lines += ["", "## Why a viewer's request is refused", ""]
-    sentences: Mapping[Any, str] = getattr(vocabulary, "REFUSAL_SENTENCES", {})
-    statuses = vocabulary.REFUSAL_STATUS.items()
-    made = [(f"`{reason}`", str(status), sentences.get(reason, "")) for reason, status in statuses]
-    lines += rows(("Reason", "Status", "Meaning"), made)
-    lines += ["", "## Why a viewer's connection is cut", ""]
-    lines += rows(("Reason", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.ABORT_SENTENCES.items()])
-    lines += ["", "## Why a response is not marked `stored` (`detail` of Cache-Status)", ""]
-    lines += rows(("Word", "Meaning"), [(f"`{why}`", told) for why, told in vocabulary.NOT_STORED_SENTENCES.items()])
+    lines += _status_table("Why a viewer's request is refused", vocabulary.REFUSAL_STATUS, vocabulary.REFUSAL_SENTENCES)
+    lines += _word_table("Why a viewer's connection is cut", vocabulary.ABORT_SENTENCES)
+    not_stored = "Why a response is not marked `stored` (`detail` of Cache-Status)"
+    lines += _word_table(not_stored, vocabulary.NOT_STORED_SENTENCES)
     lines += _fetch_tables()
-    lines += ["", "## Why the object store failed", ""]
-    faults, status = store_faults.STORE_FAULT_SENTENCES, store_faults.STORE_FAULT_STATUS
-    lines += rows(("Reason", "Status", "Meaning"), [(f"`{why}`", str(status[why]), faults[why]) for why in faults])
+    lines += _status_table(
+        "Why the object store failed", store_faults.STORE_FAULT_STATUS, store_faults.STORE_FAULT_SENTENCES
+    )
     lines += ["", "## Why a program is overloaded (503)", ""]
     overloads = vocabulary.OVERLOAD_SENTENCES.items()
     made = [(f"`{why}`", str(vocabulary.OVERLOAD_RETRY_SECONDS[why]), sentence) for why, sentence in overloads]
     lines += rows(("Reason", "Retry-After (s)", "Meaning"), made)
-    lines += ["", "## Why an operators' or services' request is refused", ""]
-    doors = vocabulary.DOOR_REFUSAL_STATUS.items()
-    told = [(f"`{reason}`", str(status), vocabulary.DOOR_REFUSAL_SENTENCES[reason]) for reason, status in doors]
-    lines += rows(("Reason", "Status", "Meaning"), told)
+    lines += _status_table(
+        "Why an operators' or services' request is refused",
+        vocabulary.DOOR_REFUSAL_STATUS,
+        vocabulary.DOOR_REFUSAL_SENTENCES,
+    )
     return "\n".join(lines) + "\n"
+
+
+def _status_table(heading: str, statuses: Mapping[Any, int], sentences: Mapping[Any, str]) -> list[str]:
+    made = [(f"`{reason}`", str(status), sentences[reason]) for reason, status in statuses.items()]
+    return ["", f"## {heading}", "", *rows(("Reason", "Status", "Meaning"), made)]
 
 
 def _fetch_tables() -> list[str]:
     """The tables of `kernel.fetch_reasons`."""
-    failed = [
-        (f"`{reason}`", str(fetch_reasons.UPSTREAM_STATUS[reason]), sentence)
-        for reason, sentence in fetch_reasons.UPSTREAM_SENTENCES.items()
-    ]
-    lines = ["", "## Why a fetch from an upstream failed", "", *rows(("Reason", "Status", "Meaning"), failed)]
+    lines = _status_table(
+        "Why a fetch from an upstream failed", fetch_reasons.UPSTREAM_STATUS, fetch_reasons.UPSTREAM_SENTENCES
+    )
     tables: dict[str, Mapping[Any, str]] = {
         "How a fetch ended that did not fail": fetch_reasons.FILL_END_SENTENCES,
         "Why a reader is released from a fill": fetch_reasons.RELEASE_SENTENCES,
@@ -218,9 +219,13 @@ def _fetch_tables() -> list[str]:
         "How a prefetch ended, or why it was not started": fetch_reasons.PREFETCH_END_SENTENCES,
     }
     for heading, sentences in tables.items():
-        lines += ["", f"## {heading}", ""]
-        lines += rows(("Word", "Meaning"), [(f"`{word}`", sentence) for word, sentence in sentences.items()])
+        lines += _word_table(heading, sentences)
     return lines
+
+
+def _word_table(heading: str, sentences: Mapping[Any, str]) -> list[str]:
+    made = [(f"`{word}`", sentence) for word, sentence in sentences.items()]
+    return ["", f"## {heading}", "", *rows(("Word", "Meaning"), made)]
 
 
 def fills_page() -> str:

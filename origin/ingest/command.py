@@ -22,8 +22,8 @@ from origin.ingest.work_dir import WorkDir
 from origin.package.encryption import KeySource
 from origin.package.key_client import open_key_server
 from origin.storage.blocking_library import BlockingLibrary
-from origin.storage.open_store import open_store, store_setting
-from origin.storage.store_address import StoreAddress
+from origin.stores.open_store import open_store, store_setting
+from origin.stores.store_address import StoreAddress
 from system.clock import SystemClock
 
 

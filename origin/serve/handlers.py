@@ -21,8 +21,8 @@ from kernel.vocabulary import DOOR_REFUSAL_STATUS, REFUSAL_STATUS, Refusal
 from origin.counters import Counts
 from origin.serve.response import TOP_CACHE_CONTROL, ObjectResponse, choose_response
 from origin.settings import OriginSettings
-from origin.storage.object_store import StoreFailed
 from origin.storage.published_index import PublishedIndex, PublishedObject
+from origin.stores.object_store import StoreFailed
 
 log = structlog.get_logger("origin")
 

@@ -1,1 +1,1 @@
-"""Published titles in the object store, and the index of what is published."""
+"""The titles in an object store: records, publishing, the index that is served from."""

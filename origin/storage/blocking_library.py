@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from origin.storage.library import Library
-from origin.storage.object_store import ObjectStore
 from origin.storage.publishing import Published, Publisher
 from origin.storage.records import Publication, TitleRecord
 from origin.storage.sweeping import sweep
+from origin.stores.object_store import ObjectStore
 from system.clock import SystemClock
 
 SWEEP_GRACE_SECONDS = 24 * 3600.0

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import msgspec
 
 from kernel.store_faults import StoreFault
-from origin.storage.object_store import ObjectStore, StoreFailed
 from origin.storage.records import (
     CHANGE_MARK,
     FileRecord,
@@ -22,6 +21,7 @@ from origin.storage.records import (
     object_key,
     title_key,
 )
+from origin.stores.object_store import ObjectStore, StoreFailed
 
 MAX_CHANGES = 8
 """Attempts at a change of a title record that other writers change too."""

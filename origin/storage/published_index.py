@@ -21,9 +21,9 @@ from kernel.errors import StorageFailed
 from kernel.http.dates import format_date
 from kernel.store_faults import StoreFault
 from origin.storage.library import Library
-from origin.storage.object_store import StoreFailed
 from origin.storage.records import CHANGE_MARK, FileRecord, TitleRecord, digest, object_key, title_key
-from origin.storage.workers import run_workers
+from origin.stores.object_store import StoreFailed
+from origin.stores.workers import run_workers
 
 log = structlog.get_logger("origin")
 

@@ -17,7 +17,6 @@ import msgspec
 from kernel.errors import StorageFailed
 from kernel.store_faults import StoreFault
 from origin.storage.library import MAX_CHANGES, Library, StoredTitle
-from origin.storage.object_store import ABSENT, StoreFailed
 from origin.storage.records import (
     FileRecord,
     Publication,
@@ -31,8 +30,9 @@ from origin.storage.records import (
     publication_name,
     publication_prefix,
 )
-from origin.storage.uploads import checksum_file, put_file
-from origin.storage.workers import run_workers
+from origin.stores.object_store import ABSENT, StoreFailed
+from origin.stores.uploads import checksum_file, put_file
+from origin.stores.workers import run_workers
 
 UPLOADS_AT_ONCE = 4
 MAX_FILES = 200_000

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from kernel.store_faults import StoreFault
-from origin.storage.object_store import StoreFailed
+from origin.stores.object_store import StoreFailed
 
 T = TypeVar("T")
 CHANGE_MARK = "mark.json"

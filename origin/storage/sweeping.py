@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from kernel.store_faults import StoreFault
 from origin.storage.library import Library
-from origin.storage.object_store import ABSENT, ObjectInfo, StoreFailed
 from origin.storage.records import Publication, PublicationRef, encode_record, manifest_key, object_key, title_key
+from origin.stores.object_store import ABSENT, ObjectInfo, StoreFailed
 
 
 async def sweep(library: Library, content_id: str, *, before: float) -> int:

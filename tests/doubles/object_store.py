@@ -1,7 +1,7 @@
 """Object stores that fail on demand, and the files that a folder store holds."""
 
 from kernel.store_faults import StoreFault
-from origin.storage.object_store import StoreFailed
+from origin.stores.object_store import StoreFailed
 
 
 class WrappedStore:

@@ -3,17 +3,23 @@
 import io
 import os
 import subprocess
+from itertools import count
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from origin.ingest import subprocesses
-from origin.ingest.ingest_request import IngestRequest
+from origin.ingest.ingest_request import IngestRequest, new_record
 from origin.ingest.pipeline import IngestContext, ingest
 from origin.ingest.progress import Lines
 from origin.ingest.timings import Timings
 from origin.ingest.work_dir import WorkDir
 from origin.storage.blocking_library import BlockingLibrary
-from origin.storage.folder import open_folder
+from origin.storage.publishing import Publisher
+from origin.stores.bucket import open_bucket
+from origin.stores.folder import open_folder
+from origin.stores.store_address import StoreAddress
 from system.clock import SystemClock
 from tests.seaweedfs import Server, find_program
 
@@ -94,3 +100,56 @@ def s3_server():
         pytest.skip(f"NOT RUN: {why}")
     with Server(program) as server:
         yield server
+
+
+_NUMBERS = count(1)
+
+
+@pytest.fixture
+def bucket(s3_server):
+    """`bucket()` → a new empty store in the server's bucket."""
+
+    def make(name="vod"):
+        address = StoreAddress(None, name, f"test-{next(_NUMBERS)}")
+        return open_bucket(address, None, s3_server.environment)
+
+    return make
+
+
+@pytest.fixture(params=["folder", "s3"])
+def make_store(request, tmp_path):
+    """`make_store()` → a new empty store; each test runs on both kinds."""
+    if request.param == "s3":
+        return request.getfixturevalue("bucket")
+    return lambda: open_folder(tmp_path / f"store-{next(_NUMBERS)}")
+
+
+@pytest.fixture
+def store(make_store):
+    return make_store()
+
+
+@pytest.fixture
+def made_title():
+    """`made_title(contentId, number)` → a record that is not published yet."""
+
+    def make(content_id, number):
+        title = new_record(IngestRequest(Path("film.mp4"), title="T"), content_id, "hash", None)
+        return msgspec.structs.replace(title, version=number, published=f"2026-11-{number:02}T10:00:00Z")
+
+    return make
+
+
+@pytest.fixture
+def publish(tmp_path, made_title):
+    """`await publish(library, contentId, number, files, tops)` → the published record, of files that are only bytes."""
+
+    async def make(library, content_id, number, files, tops):
+        tree = tmp_path / f"tree-{next(_NUMBERS)}"
+        tree.mkdir()
+        for name, content in files.items():
+            (tree / name).parent.mkdir(exist_ok=True)
+            (tree / name).write_bytes(content)
+        return (await Publisher(library).publish(made_title(content_id, number), tree, tops)).title
+
+    return make

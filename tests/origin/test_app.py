@@ -14,7 +14,7 @@ from origin.app import build_app
 from origin.log_fields import LOG_FIELDS
 from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
-from origin.storage.folder import open_folder
+from origin.stores.folder import open_folder
 from tests.doubles.object_store import DownStore, stored_file
 
 

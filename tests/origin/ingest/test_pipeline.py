@@ -13,8 +13,8 @@ from origin.ingest import pipeline, verify
 from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.pipeline import ingest
 from origin.storage.blocking_library import BlockingLibrary
-from origin.storage.folder import open_folder
 from origin.storage.records import manifest_key, object_key
+from origin.stores.folder import open_folder
 from tests.doubles.object_store import FaultyStore, FullStore, files_of, stored_file
 
 

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from origin.storage.blocking_library import BlockingLibrary
-from origin.storage.folder import open_folder
+from origin.stores.folder import open_folder
 
 
 def test_all_of_it(tmp_path, made_title):

@@ -7,8 +7,8 @@ import pytest
 
 from kernel.store_faults import StoreFault
 from origin.storage.library import Library
-from origin.storage.object_store import ABSENT, StoreFailed
 from origin.storage.records import title_key
+from origin.stores.object_store import ABSENT, StoreFailed
 from tests.doubles.object_store import WrappedStore
 
 

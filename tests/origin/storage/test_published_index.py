@@ -4,10 +4,10 @@ import pytest
 
 from kernel.errors import StorageFailed
 from kernel.store_faults import StoreFault
-from origin.storage.folder import open_folder
 from origin.storage.library import Library
-from origin.storage.object_store import StoreFailed
 from origin.storage.published_index import PublishedIndex
+from origin.stores.folder import open_folder
+from origin.stores.object_store import StoreFailed
 from tests.doubles.object_store import WrappedStore
 
 

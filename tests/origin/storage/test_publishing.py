@@ -8,10 +8,10 @@ import pytest
 from kernel.errors import StorageFailed
 from kernel.store_faults import StoreFault
 from origin.storage.library import Library
-from origin.storage.object_store import StoreFailed
 from origin.storage.publishing import Publisher, merge_metadata
 from origin.storage.records import object_key, title_key
 from origin.storage.sweeping import sweep
+from origin.stores.object_store import StoreFailed
 from tests.doubles.object_store import FaultyStore, WrappedStore
 
 

@@ -3,7 +3,6 @@
 import msgspec
 import pytest
 
-from origin.storage.object_store import StoreFailed
 from origin.storage.records import (
     FileRecord,
     Publication,
@@ -15,6 +14,7 @@ from origin.storage.records import (
     object_key,
     publication_name,
 )
+from origin.stores.object_store import StoreFailed
 
 
 def test_keys_of_today_and_of_older_stores():

@@ -3,9 +3,9 @@
 import pytest
 
 from origin.storage.blocking_library import BlockingLibrary
-from origin.storage.folder import open_folder
 from origin.storage.library import Library
 from origin.storage.sweeping import sweep
+from origin.stores.folder import open_folder
 from tests.doubles.object_store import WrappedStore, files_of
 
 EVERYTHING = float("inf")

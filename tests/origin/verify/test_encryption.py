@@ -46,7 +46,7 @@ def encrypted(request, tmp_path_factory, films, tools):
     from origin.ingest.timings import Timings
     from origin.ingest.work_dir import WorkDir
     from origin.storage.blocking_library import BlockingLibrary
-    from origin.storage.folder import open_folder
+    from origin.stores.folder import open_folder
     from system.clock import SystemClock
     from tests.doubles.object_store import stored_file
 

@@ -6,8 +6,8 @@ import pytest
 
 from kernel.errors import StorageFailed
 from kernel.store_faults import StoreFault
-from origin.storage.object_store import StoreFailed
-from origin.storage.uploads import WHOLE_BYTES, check_size, checksum_file, checksum_object, put_file
+from origin.stores.object_store import StoreFailed
+from origin.stores.uploads import WHOLE_BYTES, check_size, checksum_file, checksum_object, put_file
 
 
 @pytest.mark.parametrize("size", [0, 1000, WHOLE_BYTES, WHOLE_BYTES + 1, 2 * WHOLE_BYTES + 7])

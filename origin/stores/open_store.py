@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kernel.settings.table import PATH, row_of, setting
-from origin.storage.bucket import open_bucket
-from origin.storage.folder import open_folder
-from origin.storage.object_store import ObjectStore
-from origin.storage.store_address import STORE, StoreAddress
+from origin.stores.bucket import open_bucket
+from origin.stores.folder import open_folder
+from origin.stores.object_store import ObjectStore
+from origin.stores.store_address import STORE, StoreAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

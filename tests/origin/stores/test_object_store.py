@@ -6,8 +6,8 @@ import hashlib
 import pytest
 
 from kernel.store_faults import StoreFault
-from origin.storage.object_store import ABSENT, MAX_RECORD_BYTES, StoreFailed
-from origin.storage.obstore_store import PART_BYTES
+from origin.stores.object_store import ABSENT, MAX_RECORD_BYTES, StoreFailed
+from origin.stores.obstore_store import PART_BYTES
 
 
 async def fault(awaitable):
@@ -91,7 +91,7 @@ async def test_a_stream_of_any_size_is_put_in_parts(store):
 
 
 async def test_a_record_is_not_read_beyond_all_bounds(store, monkeypatch):
-    monkeypatch.setattr("origin.storage.obstore_store.MAX_RECORD_BYTES", 10)
+    monkeypatch.setattr("origin.stores.obstore_store.MAX_RECORD_BYTES", 10)
     await store.put("x", b"0123456789+")
     assert MAX_RECORD_BYTES > 10
     assert await fault(store.get("x")) is StoreFault.DAMAGED

@@ -21,7 +21,7 @@ from obstore.exceptions import (
 from obstore.store import ObjectStore as Client
 
 from kernel.store_faults import StoreFault
-from origin.storage.object_store import MAX_RECORD_BYTES, ObjectInfo, Stored, StoreFailed
+from origin.stores.object_store import MAX_RECORD_BYTES, ObjectInfo, Stored, StoreFailed
 
 PART_BYTES = 8 << 20
 PARTS_AT_ONCE = 4

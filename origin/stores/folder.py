@@ -20,8 +20,8 @@ from obstore.store import ObjectStore as Client
 
 from kernel.errors import BadSettings
 from kernel.store_faults import StoreFault
-from origin.storage.object_store import ABSENT, StoreFailed
-from origin.storage.obstore_store import ObstoreStore, cause_of
+from origin.stores.object_store import ABSENT, StoreFailed
+from origin.stores.obstore_store import ObstoreStore, cause_of
 from system.durable_files import sync_path
 from system.private_files import private_folder
 

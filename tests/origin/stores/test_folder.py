@@ -8,8 +8,8 @@ import pytest
 
 from kernel.errors import BadSettings
 from kernel.store_faults import StoreFault
-from origin.storage.folder import open_folder, sweep_unfinished
-from origin.storage.object_store import ABSENT, StoreFailed
+from origin.stores.folder import open_folder, sweep_unfinished
+from origin.stores.object_store import ABSENT, StoreFailed
 
 
 async def test_it_is_made_private(tmp_path):
@@ -55,7 +55,7 @@ async def test_a_dead_writer_holds_no_lock(tmp_path):
 async def test_a_lock_that_is_never_freed_is_an_error(tmp_path, monkeypatch):
     import fcntl
 
-    monkeypatch.setattr("origin.storage.folder.LOCK_SECONDS", 0.02)
+    monkeypatch.setattr("origin.stores.folder.LOCK_SECONDS", 0.02)
     store = open_folder(tmp_path)
     with (tmp_path / ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

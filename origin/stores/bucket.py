@@ -18,9 +18,9 @@ from obstore.store import S3Store
 from kernel.errors import BadSettings
 from kernel.settings.table import URL
 from kernel.store_faults import StoreFault
-from origin.storage.object_store import ABSENT, StoreFailed
-from origin.storage.obstore_store import ObstoreStore, cause_of
-from origin.storage.store_address import StoreAddress
+from origin.stores.object_store import ABSENT, StoreFailed
+from origin.stores.obstore_store import ObstoreStore, cause_of
+from origin.stores.store_address import StoreAddress
 from system.private_files import read_secret
 
 CREDENTIALS_SETTING = "store_credentials"

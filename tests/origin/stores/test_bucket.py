@@ -7,9 +7,9 @@ import pytest
 
 from kernel.errors import BadSettings
 from kernel.store_faults import StoreFault
-from origin.storage.bucket import S3Access, access_of, client_options, open_bucket, read_access
-from origin.storage.object_store import StoreFailed
-from origin.storage.store_address import StoreAddress
+from origin.stores.bucket import S3Access, access_of, client_options, open_bucket, read_access
+from origin.stores.object_store import StoreFailed
+from origin.stores.store_address import StoreAddress
 
 FILE = """
 [default]
@@ -98,7 +98,7 @@ async def test_a_bucket_that_does_not_exist_is_unavailable_not_empty(s3_server):
 
 
 async def test_a_server_that_is_down_is_unavailable(monkeypatch):
-    monkeypatch.setattr("origin.storage.bucket.RETRIES", 0)
+    monkeypatch.setattr("origin.stores.bucket.RETRIES", 0)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         access = dataclasses.replace(S3Access("a", "b"), endpoint_url=f"http://127.0.0.1:{unused.getsockname()[1]}")

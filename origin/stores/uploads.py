@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 from kernel.errors import StorageFailed
 from kernel.store_faults import StoreFault
-from origin.storage.object_store import ObjectStore, StoreFailed
+from origin.stores.object_store import ObjectStore, StoreFailed
 
 WHOLE_BYTES = 8 << 20
 """Files up to this size are sent in one request; a bucket checks its checksum."""

@@ -5,8 +5,8 @@ import pytest
 from obstore.exceptions import GenericError, PermissionDeniedError
 
 from kernel.store_faults import StoreFault
-from origin.storage.object_store import StoreFailed
-from origin.storage.obstore_store import cause_of, fault_of
+from origin.stores.object_store import StoreFailed
+from origin.stores.obstore_store import cause_of, fault_of
 
 
 @pytest.mark.parametrize(
