@@ -1,15 +1,9 @@
 """A person opens the page in a real Chromium and the film plays."""
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--autoplay-policy=no-user-gesture-required",
-]
+from tests.e2e.browsing import chromium
+
 STATE = """() => {
   const video = document.querySelector('video');
   const quality = video.getVideoPlaybackQuality();
@@ -20,12 +14,10 @@ STATE = """() => {
 
 @pytest.fixture
 def page(program):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
+    with chromium(program) as browser:
         opened = browser.new_page(viewport={"width": 1280, "height": 720})
         opened.set_default_timeout(30_000)
         yield opened
-        browser.close()
 
 
 @pytest.mark.needs("chromium")

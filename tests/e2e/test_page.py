@@ -2,28 +2,20 @@
 
 import json
 import re
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.e2e.test_browser import FLAGS
-
-AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-PHONE = {"width": 360, "height": 740}
-DESKTOP = {"width": 1280, "height": 800}
-PLAYING = "document.querySelector('video').currentTime > 0.3"
+from tests.e2e.browsing import AXE, DESKTOP, PHONE, PLAYING, chromium
 
 pytestmark = [pytest.mark.needs("chromium")]
 
 
 @pytest.fixture(scope="module")
 def browser(program):
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
+    with chromium(program) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from origin.ingest import subprocesses
+from tests.e2e.browsing import FLAGS
 from tests.e2e.conftest import ROOT, get, until
-from tests.e2e.test_browser import FLAGS
 from tools.up.ports import why_not_free
 
 READY_WITHIN = 30

@@ -34,7 +34,9 @@ export class Player {
   #stage = at("stage");
   #view = new PlayerView();
   #stream = null;
+  #closed = null; // settles when the stream before this one has let the video go
   #session = null;
+  #over = ""; // the session that has ended or is being replaced: what is still heard of it means nothing
   #title = null;
   #recovery = fresh(1);
   #restarts = 0;
@@ -139,7 +141,7 @@ export class Player {
       const session = await this.#start(title);
       if (run !== this.#run) return;
       this.#recovery = fresh(session.edges?.length ?? 1);
-      await this.#open(session, from ?? this.#position(session));
+      await this.#open(session, from ?? this.#resumeOf(session));
     } catch (error) {
       if (run === this.#run) this.#fail(error, "start");
     }
@@ -150,14 +152,14 @@ export class Player {
     return startWithDrm((drm) => api.start(title.contentId, { device, drm }));
   }
 
-  #position(session) {
+  #resumeOf(session) {
     const { position = 0 } = positions()[this.#title.contentId] ?? {};
     // The platform's answer holds on every device of a profile; a guest has only this browser.
     const best = api.account() ? session.resumePosition ?? position : position || session.resumePosition;
     return resumeAt(best, session.durationSeconds);
   }
 
-  async #open(session, from) {
+  async #open(session, from, paused = false) {
     this.#session = session;
     this.#resume = from;
     this.#view.name({ title: session.title ?? this.#title.title, attribution: session.attribution ?? this.#title.attribution });
@@ -168,6 +170,7 @@ export class Player {
     this.#reporter.update({ sessionId: session.sessionId, player: engine, edge: new URL(session.streamUrl).origin });
     this.#report("start", { position: from });
     this.#watch(session);
+    await this.#closed;
     const { audio, subtitles } = this.#languages(session);
     const stream = await openStream(engine, this.#video, {
       url: this.#urls(engine, licence)[0], from, saver: dataSaver(), licence, audio, subtitles,
@@ -186,7 +189,8 @@ export class Player {
     clearInterval(this.#ticker);
     this.#ticker = setInterval(() => this.#tick(), 500);
     this.#previews.show(this.#title.contentId, session.streamUrl);
-    this.#video.play().catch(() => this.#view.wait(false)); // autoplay refused: the viewer presses play
+    if (paused) this.#view.wait(false);
+    else this.#video.play().catch(() => this.#view.wait(false)); // autoplay refused: the viewer presses play
   }
 
   /** The wanted languages: what the viewer picked here, what the platform made of the profile, and the profile itself. */
@@ -222,6 +226,9 @@ export class Player {
       stream.setAudio(index);
     });
   }
+
+  /** Where the film is, in seconds; while a stream is loaded in place of another, where it will go on. */
+  get #position() { return this.#started && this.#video.readyState > 0 ? this.#video.currentTime : this.#resume; }
 
   // -- time ----------------------------------------------------------------------------------------------------------
 
@@ -273,14 +280,12 @@ export class Player {
 
   /** Report the position. Answers the trouble of a session that has ended, else null. */
   async #beat() {
-    const { currentTime, duration } = this.#video;
     const session = this.#session;
-    if (!session) return null;
+    if (!session || session.sessionId === this.#over) return null;
     this.#lastBeat = performance.now();
-    if (this.#started) keepPosition(this.#title.contentId, currentTime, duration);
-    const position = this.#started ? rounded(currentTime) : this.#resume;
+    if (this.#started) keepPosition(this.#title.contentId, this.#position, this.#video.duration);
     try {
-      await api.heartbeat(session.sessionId, position, { at: Date.now() / 1000, ...this.#edges.read(performance.now()) });
+      await api.heartbeat(session.sessionId, rounded(this.#position), { at: Date.now() / 1000, ...this.#edges.read(performance.now()) });
     } catch (error) {
       if (error.reason !== "session-ended") return null;
       if (this.#session === session) this.#ended(error);
@@ -332,20 +337,23 @@ export class Player {
 
   /** The platform has ended the session: start again where that is meant, else stop and say why. */
   #ended(trouble) {
+    const { sessionId, tier } = this.#session;
+    if (sessionId === this.#over) return;
+    this.#over = sessionId; // heartbeats and the wait for the end may all tell it
     const { ended } = trouble.problem ?? {};
     if (!startsAgain(ended, this.#restarts)) return void this.#fail(trouble, "session-ended");
     this.#restarts += 1;
     this.#report("error", { code: "session-ended", message: ended, fatal: false });
-    const before = this.#session.tier;
     this.#restart().then(() => {
       const now = this.#session?.tier;
-      if (ended === "plan" && now && now !== before) this.#view.notify(`Your plan has changed: you are watching in up to ${LINES[now] ?? now} now.`);
+      if (ended === "plan" && now && now !== tier) this.#view.notify(`Your plan has changed: you are watching in up to ${LINES[now] ?? now} now.`);
     });
   }
 
   // -- failures ------------------------------------------------------------------------------------------------------
 
   async #recover(failure) {
+    if (this.#session?.sessionId === this.#over) return;
     const [step, next] = nextStep(this.#recovery, { ...failure, licence: Boolean(failure.trouble) });
     this.#recovery = next;
     const fatal = step.do === "fail";
@@ -363,7 +371,7 @@ export class Player {
       return;
     }
     if (step.do === "restart") return void (await this.#restart());
-    const from = this.#started ? this.#video.currentTime : this.#resume;
+    const from = this.#position;
     const url = this.#urls(this.#stream?.name)[step.edge];
     this.#reporter.update({ edge: new URL(url).origin });
     await new Promise((resolve) => { setTimeout(resolve, step.wait); });
@@ -375,8 +383,9 @@ export class Player {
   /** A new session in place of this one, from the same second. */
   async #restart() {
     const run = this.#run;
-    const from = this.#started ? this.#video.currentTime : this.#resume;
+    const from = this.#position;
     const paused = this.#started && this.#video.paused;
+    this.#over = this.#session.sessionId;
     this.#view.wait(true);
     try {
       await this.#release();
@@ -384,8 +393,7 @@ export class Player {
       if (run !== this.#run) return;
       this.#closeStream();
       this.#recovery = { ...fresh(session.edges?.length ?? 1), restarted: true };
-      await this.#open(session, from);
-      if (paused) this.#video.pause();
+      await this.#open(session, from, paused);
     } catch (error) {
       if (run === this.#run) this.#fail(error, "restart");
     }
@@ -412,19 +420,17 @@ export class Player {
   }
 
   #report(type, fields = {}) {
-    const position = this.#started ? rounded(this.#video.currentTime) : undefined;
+    const position = this.#started ? rounded(this.#position) : undefined;
     this.#reporter?.add(type, { position, ...fields });
   }
 
   #closeStream() {
     clearInterval(this.#ticker);
-    this.#stream?.destroy();
+    this.#closed = Promise.all([this.#closed, this.#stream?.destroy()]).catch(() => {});
     this.#stream = null;
     this.#offered = "";
     this.#renditions.fill([], () => {});
     this.#audio.fill([], () => {});
-    this.#video.removeAttribute("src");
-    this.#video.load();
   }
 
   /** The last reports of a session; also while the page closes. */
@@ -432,7 +438,7 @@ export class Player {
     if (!this.#session) return;
     this.#report("stop", { message: why });
     this.#reporter.flush();
-    if (this.#started) keepPosition(this.#title.contentId, this.#video.currentTime, this.#video.duration);
+    if (this.#started) keepPosition(this.#title.contentId, this.#position, this.#video.duration);
     if (this.#session.heartbeatInterval) this.#release();
     else this.#beat();
   }
@@ -440,7 +446,7 @@ export class Player {
   /** Give the session's slot back: a stream that is not played must not keep another from starting. */
   #release() {
     if (!this.#session?.heartbeatInterval) return undefined; // a platform without slots
-    return api.stop(this.#session.sessionId, this.#started ? rounded(this.#video.currentTime) : this.#resume).catch(() => {});
+    return api.stop(this.#session.sessionId, rounded(this.#position)).catch(() => {});
   }
 
   stop() {

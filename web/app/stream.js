@@ -38,6 +38,12 @@ function openNative(video, { url, from, on }) {
   load(url, from);
   return {
     name: "native", qualities: () => [], setQuality: () => {}, audio: () => [], audioAt: () => 0, setAudio: () => {}, saveData: () => {},
-    recover: () => video.load(), load, destroy: () => video.removeEventListener("error", failed),
+    recover: () => video.load(),
+    load,
+    destroy: () => {
+      video.removeEventListener("error", failed);
+      video.removeAttribute("src");
+      video.load();
+    },
   };
 }
