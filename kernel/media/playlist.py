@@ -35,13 +35,26 @@ class InitSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """How segments are encrypted (EXT-X-KEY, RFC 8216 §4.3.2.4); `format` is the key system, `identity` by default."""
+
+    method: str
+    uri: str
+    format: str = "identity"
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
-    """A media segment; `duration` in seconds, `byte_range` None: the whole resource; `init` is its init segment."""
+    """A media segment; `duration` in seconds, `byte_range` None: the whole resource; `init` is its init segment.
+
+    `key` is the last EXT-X-KEY before it; None: the segment is clear.
+    """
 
     uri: str
     duration: float
     byte_range: ByteRange | None = None
     init: InitSegment | None = None
+    key: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +169,7 @@ class _Reading:
     segments: list[Segment] = field(default_factory=list)
     target: int | None = None
     init: InitSegment | None = None
+    key: Key | None = None
     version: int = 1
     sequence: int = 0
     duration: float | None = None
@@ -187,9 +201,16 @@ def _read_map(state: _Reading, rest: str) -> None:
     state.init = InitSegment(found["URI"], ByteRange(_whole(offset or "0"), _whole(length)) if told else None)
 
 
+def _read_key(state: _Reading, rest: str) -> None:
+    found = attributes(rest)
+    method = found["METHOD"]
+    state.key = None if method == "NONE" else Key(method, found["URI"], found.get("KEYFORMAT", "identity"))
+
+
 _TAGS: dict[str, Callable[[_Reading, str], None]] = {
     "#EXTINF": _read_extinf,
     "#EXT-X-MAP": _read_map,
+    "#EXT-X-KEY": _read_key,
     "#EXT-X-TARGETDURATION": lambda state, rest: setattr(state, "target", _whole(rest)),
     "#EXT-X-VERSION": lambda state, rest: setattr(state, "version", _whole(rest)),
     "#EXT-X-MEDIA-SEQUENCE": lambda state, rest: setattr(state, "sequence", _whole(rest)),
@@ -242,7 +263,7 @@ def _end_segment(state: _Reading, uri: str) -> None:
                 raise ValueError("EXT-X-BYTERANGE without offset does not follow a range of the same resource")
             offset = str(before.byte_range.offset + before.byte_range.length)
         found = ByteRange(_whole(offset), _whole(length))
-    state.segments.append(Segment(uri, state.duration, found, state.init))
+    state.segments.append(Segment(uri, state.duration, found, state.init, state.key))
     state.duration = state.byte_range = None
 
 

@@ -53,9 +53,10 @@ async def _means(folder: Path, names: Sequence[str], options: argparse.Namespace
     found = await asyncio.gather(*(compare(folder, LINES[name], seconds, runs, options.chromium) for name in names))
     rows = {}
     for name, pairs in zip(names, found, strict=True):
-        rows[name] = (mean([own for own, _ in pairs]), mean([theirs for _, theirs in pairs]))
-        for own, theirs in pairs:
+        rows[name] = (mean([own for own, _, _ in pairs]), mean([theirs for _, theirs, _ in pairs]))
+        for own, theirs, waited_s in pairs:
             print(f"{name}: virtual {own}\n{name}: hls.js  {theirs}", file=sys.stderr)
+            print(f"{name}: the browser waited {waited_s:.1f} s for a CPU", file=sys.stderr)
     return rows
 
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from playwright.async_api import Browser, async_playwright
 
 from loadtest.compare_hlsjs.figures import Seen, of_page, of_record
+from loadtest.compare_hlsjs.priority import SamePriority
 from loadtest.compare_hlsjs.shaping_proxy import shaping_proxy
 from loadtest.drivers.asyncio_driver import AsyncioDriver
 from loadtest.player.settings import PlayerSettings
@@ -20,8 +21,11 @@ from loadtest.session import Device, NetworkProfile, RateStep, SessionRecord, Vi
 LINES: Mapping[str, NetworkProfile] = {
     "cable": NetworkProfile("cable", (RateStep(3600, 15e6),), 0.02),
     "lte": NetworkProfile("lte", (RateStep(12, 6e6), RateStep(10, 1.6e6), RateStep(8, 9e6), RateStep(10, 2.5e6)), 0.05),
-    "3g": NetworkProfile("3g", (RateStep(15, 1.9e6), RateStep(10, 0.9e6)), 0.1),
+    "3g": NetworkProfile(
+        "3g", (RateStep(12, 2.2e6), RateStep(10, 0.8e6), RateStep(10, 3.2e6), RateStep(10, 1.2e6)), 0.1
+    ),
 }
+"""Each makes an ABR rule choose more than one rung: a constant one shows less, or stalls."""
 HLS_JS_LIKE = PlayerSettings(abr="hls.js", buffer_bytes=60_000_000)
 """hls.js's defaults."""
 FLAGS = ("--no-sandbox", "--mute-audio", "--autoplay-policy=no-user-gesture-required", "--disable-gpu")
@@ -51,11 +55,15 @@ async def serving(folder: Path) -> AsyncIterator[tuple[str, int]]:
 
 async def compare(
     folder: Path, line: NetworkProfile, seconds: float, runs: int, chromium: str
-) -> list[tuple[Seen, Seen]]:
-    """(virtual player, hls.js) of each run; both leave after so many seconds of the film."""
+) -> list[tuple[Seen, Seen, float]]:
+    """(virtual player, hls.js, seconds that the browser waited for a CPU) of each run.
+
+    Both leave after so many seconds of the film.
+    """
     pairs = []
     async with serving(folder) as upstream, async_playwright() as playwright:
         for _ in range(runs):
+            priority = SamePriority()
             browser = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
             try:
                 async with (
@@ -63,9 +71,12 @@ async def compare(
                     shaping_proxy(upstream, line) as theirs,
                     asyncio.TaskGroup() as both,
                 ):
+                    keeping = both.create_task(priority.keep())
                     found = both.create_task(_in_browser(browser, upstream, theirs.port, seconds))
                     record = both.create_task(_virtual(own.port, seconds))
-                pairs.append((of_record(record.result()), of_page(found.result())))
+                    await asyncio.wait((found, record))
+                    keeping.cancel()
+                pairs.append((of_record(record.result()), of_page(found.result()), priority.waited_s))
             finally:
                 await browser.close()
     return pairs

@@ -44,6 +44,9 @@ class ShapingProxy:
                 ways.create_task(self._carry(above, writer, line))
         except* OSError:
             pass
+        except* asyncio.CancelledError:
+            # The proxy ends; nobody waits for this connection.
+            pass
         finally:
             for one in (writer, below):
                 one.close()

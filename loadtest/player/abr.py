@@ -40,7 +40,19 @@ class Rule(Protocol):
         """Index of the rung to load the next segment from."""
 
     def rescue(self, situation: Situation, estimate: BandwidthEstimator, transfer: "Transfer") -> int | None:
-        """A lower rung to load instead of a segment that arrives too slowly; None: let it finish."""
+        """A lower rung to load instead of a segment that arrives too slowly; None: let it finish. May count samples."""
+
+
+class Limits(NamedTuple):
+    """What a rung must keep within to qualify."""
+
+    bps: float
+    """The estimate; times `factor`, or `up_factor` for rungs above the last one, a rung may use it."""
+    buffer_s: float
+    patience_s: float
+    """Waiting that is accepted once the buffer is empty."""
+    factor: float = 1.0
+    up_factor: float = 1.0
 
 
 class Transfer(NamedTuple):
@@ -69,31 +81,29 @@ class HlsJsRule:
     def choose(self, situation: Situation, estimate: BandwidthEstimator) -> int:
         """As `nextAutoLevel`."""
         if situation.last is None or not estimate.can_estimate:
-            found = self._best(situation, estimate, situation.buffer_s / 2, self.MAX_STARVATION_S, 1.0, 1.0)
+            limits = Limits(estimate.bps, situation.buffer_s / 2, self.MAX_STARVATION_S)
+            found = self._best(situation, estimate, limits)
             return min(situation.first_listed, situation.allowed) if found is None else found
         if situation.buffer_s > 0:
-            found = self._best(situation, estimate, situation.buffer_s, 0.0, self.FACTOR, self.UP_FACTOR)
+            limits = Limits(estimate.bps, situation.buffer_s, 0.0, self.FACTOR, self.UP_FACTOR)
+            found = self._best(situation, estimate, limits)
             if found is not None:
                 return found
-        patience = min(situation.segment_s, self.MAX_STARVATION_S)
-        found = self._best(situation, estimate, situation.buffer_s, patience, self.FACTOR, self.UP_FACTOR)
+        patience_s = min(situation.segment_s, self.MAX_STARVATION_S)
+        limits = Limits(estimate.bps, situation.buffer_s, patience_s, self.FACTOR, self.UP_FACTOR)
+        found = self._best(situation, estimate, limits)
         return 0 if found is None else found
 
     def _best(
-        self,
-        situation: Situation,
-        estimate: BandwidthEstimator,
-        buffer_s: float,
-        patience_s: float,
-        factor: float,
-        up_factor: float,
+        self, situation: Situation, estimate: BandwidthEstimator, limits: Limits, highest: int | None = None
     ) -> int | None:
-        """As `findBestLevel`: None when no rung qualifies."""
+        """As `findBestLevel`: None when no rung up to `highest` qualifies."""
         base = situation.first_listed if situation.last is None else situation.last
-        by_average = situation.segment_s > 0 and buffer_s >= 2 * situation.segment_s and not patience_s
-        for index in range(situation.allowed, -1, -1):
+        long_buffer = situation.segment_s > 0 and limits.buffer_s >= 2 * situation.segment_s
+        by_average = long_buffer and not limits.patience_s
+        for index in range(situation.allowed if highest is None else highest, -1, -1):
             rung = situation.rungs[index]
-            usable = estimate.bps * (up_factor if index > base else factor)
+            usable = limits.bps * (limits.up_factor if index > base else limits.factor)
             rate = rung.average if by_average else rung.bandwidth
             if usable < rate:
                 continue
@@ -101,7 +111,8 @@ class HlsJsRule:
                 continue
             needs_playlist = situation.is_live or not (situation.has_playlist and situation.has_playlist[index])
             fetch_s = self._fetch_s(situation, estimate, usable, rate * situation.segment_s, needs_playlist)
-            if situation.is_live or fetch_s <= estimate.ttfb_s or fetch_s < buffer_s + patience_s:
+            in_time = fetch_s < limits.buffer_s + limits.patience_s
+            if situation.is_live or fetch_s <= estimate.ttfb_s or in_time:
                 return index
         return None
 
@@ -112,7 +123,11 @@ class HlsJsRule:
         return estimate.ttfb_s + bits / max(bps, 1.0) + extra
 
     def rescue(self, situation: Situation, estimate: BandwidthEstimator, transfer: Transfer) -> int | None:
-        """As `_abandonRulesCheck`: once half of the segment's duration has passed, would a lower rung be faster?"""
+        """As `_abandonRulesCheck`: once half of the segment's duration has passed, would a lower rung be faster?
+
+        What was seen of the transfer is counted in the estimate before the lower rung is returned, and an estimate
+        that is far above that rung is forgotten.
+        """
         if transfer.rung <= 0 or transfer.elapsed_s <= max(estimate.ttfb_s, situation.segment_s / 2):
             return None
         expected = max(transfer.loaded, round(situation.segment_s * situation.rungs[transfer.rung].average / 8))
@@ -131,6 +146,28 @@ class HlsJsRule:
         lower, lower_s = self._affordable(situation, estimate, bps, transfer.rung)
         if lower_s >= left_s or lower_s > situation.segment_s * 10:
             return None
+        self._count_partial(estimate, transfer)
+        return self._rung_after_rescue(situation, estimate, lower, gives_up_at_once=left_s > 2 * lower_s)
+
+    def _count_partial(self, estimate: BandwidthEstimator, transfer: Transfer) -> None:
+        if transfer.ttfb_s is None or not transfer.loaded:
+            estimate.sample_ttfb(transfer.elapsed_s)
+        else:
+            estimate.sample(transfer.elapsed_s - min(estimate.ttfb_s, transfer.ttfb_s), transfer.loaded)
+
+    def _rung_after_rescue(
+        self, situation: Situation, estimate: BandwidthEstimator, lower: int, *, gives_up_at_once: bool
+    ) -> int:
+        lower_bps = situation.rungs[lower].bandwidth
+        if estimate.bps * self.UP_FACTOR > lower_bps:
+            estimate.reset(lower_bps)
+        limits = Limits(lower_bps, 0.0, situation.buffer_s)
+        found = self._best(situation, estimate, limits, lower)
+        lower = lower if found is None else found
+        if gives_up_at_once and lower > 0:
+            # As `abortAndSwitch`: the request is aborted, the lowest rung is next, and its rate the new estimate.
+            lower = 0
+            estimate.reset(situation.rungs[0].bandwidth)
         return lower
 
     def _affordable(

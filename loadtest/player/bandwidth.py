@@ -39,11 +39,17 @@ class BandwidthEstimator:
 
     __slots__ = ("_fast", "_slow", "_ttfb", "default_bps")
 
-    def __init__(self, default_bps: float, *, fast_s: float = 3.0, slow_s: float = 9.0) -> None:
+    FAST_S, SLOW_S = 3.0, 9.0
+
+    def __init__(self, default_bps: float) -> None:
+        self.reset(default_bps)
+
+    def reset(self, default_bps: float) -> None:
+        """Forget every sample; until the next one the estimate is `default_bps`."""
         self.default_bps = default_bps
-        self._fast = WeightedMean(fast_s)
-        self._slow = WeightedMean(slow_s)
-        self._ttfb = WeightedMean(slow_s)
+        self._fast = WeightedMean(self.FAST_S)
+        self._slow = WeightedMean(self.SLOW_S)
+        self._ttfb = WeightedMean(self.SLOW_S)
 
     def sample(self, seconds: float, size: int) -> None:
         """Count a transfer of `size` bytes."""

@@ -54,6 +54,10 @@ class MediaBuffer:
     """Of the film; None while it is unknown or live."""
     ends: dict[str, float] = field(default_factory=dict)
     """Track → position up to which it is buffered without a gap."""
+    is_locked: bool = False
+    """Nothing plays before the licence has come."""
+    optional: frozenset[str] = frozenset()
+    """Tracks without which the film plays on: subtitles."""
     waiting_since: float = 0.0
     was_starved: bool = False
     """A stall has begun since the flag was cleared (CMCD `bs`)."""
@@ -71,7 +75,8 @@ class MediaBuffer:
     @property
     def end(self) -> float:
         """Position up to which every track is buffered."""
-        return min(self.ends.values(), default=self.position)
+        needed = [end for track, end in self.ends.items() if track not in self.optional]
+        return min(needed, default=self.position)
 
     @property
     def level_s(self) -> float:
@@ -159,7 +164,7 @@ class MediaBuffer:
             self.state, self.waiting_since, self.was_starved = Playback.STALLED, self.now, True
 
     def _resume_if_possible(self) -> None:
-        if self.state not in _WAITING or not self.ends:
+        if self.state not in _WAITING or not self.ends or self.is_locked:
             return
         whole = self.duration is not None and self.end >= self.duration - 0.1
         if self.level_s <= _EPSILON or (self.level_s < self.resume_after_s and not whole):
@@ -177,6 +182,11 @@ class MediaBuffer:
         elif not self._skips_startup:
             self.record.startup_s = waited
         self.state = Playback.PLAYING
+
+    def unlock(self) -> None:
+        """The licence has come."""
+        self.is_locked = False
+        self._resume_if_possible()
 
     def seek(self, position: float) -> None:
         """Jump. Without enough in the buffer there, the buffer is emptied and a wait begins that is no stall."""

@@ -42,6 +42,7 @@ class ObjectType(StrEnum):
     AUDIO = "a"
     VIDEO = "v"
     MUXED = "av"
+    CAPTION = "c"
     OTHER = "o"
 
 

@@ -2,8 +2,9 @@
 
 import json
 from typing import NamedTuple
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
+from loadtest.player.licence import Protection, read_protection
 from loadtest.player.settings import Format, PlayerSettings
 from loadtest.session import Viewer
 
@@ -20,6 +21,8 @@ class Started(NamedTuple):
     content_id: str
     heartbeat_s: float | None
     resume_s: float
+    protection: Protection | None = None
+    """None: the title is clear."""
 
 
 def is_address(title: str) -> bool:
@@ -30,6 +33,7 @@ def is_address(title: str) -> bool:
 def start_url(viewer: Viewer, settings: PlayerSettings) -> str:
     """Of `/playback/start` for the viewer's title."""
     query = f"contentId={quote(viewer.title, safe='')}&format={settings.format.value}"
+    query += f"&drm={quote(settings.drm, safe='')}" if settings.drm else ""
     return f"{settings.gateway}/playback/start?{query}&device={quote(viewer.device.name, safe='')}"
 
 
@@ -53,4 +57,5 @@ def read_start(body: bytes, asked: str, format: Format) -> Started:  # noqa: A00
         content_id=str(found.get("contentId", "")),
         heartbeat_s=max(MIN_HEARTBEAT_S, float(beat)) if isinstance(beat, int | float) else None,
         resume_s=max(0.0, float(resume)) if isinstance(resume, int | float) else 0.0,
+        protection=read_protection(found.get("drmLicenseInfo"), "{0.scheme}://{0.netloc}".format(urlsplit(asked))),
     )

@@ -7,6 +7,7 @@ m3u8 package has had no release since 2024-08.
 from collections.abc import Mapping, Sequence
 
 from kernel.media.playlist import (
+    Key,
     MediaPlaylist,
     MultivariantPlaylist,
     Variant,
@@ -25,6 +26,7 @@ from loadtest.player.presentation import (
     Segment,
     Source,
     Steering,
+    Subtitles,
     Timeline,
     Track,
     UnplayableManifest,
@@ -91,7 +93,26 @@ def _source(playlist: MultivariantPlaylist, variant: Variant, *, redundant: int)
     # Redundant streams without PATHWAY-ID become pathways ".", "..", "..." as in hls.js.
     pathway = variant.attributes.get("PATHWAY-ID", HERE * (redundant + 1))
     track = Track("/".join(str(one) for one in _rung_key(variant)), PlaylistRef(Part(variant.uri)))
-    return Source(pathway, track, _audio(playlist.media, variant.attributes.get("AUDIO")))
+    texts = _subtitles(playlist.media, variant.attributes.get("SUBTITLES"))
+    return Source(pathway, track, _audio(playlist.media, variant.attributes.get("AUDIO")), texts)
+
+
+def _subtitles(media: Sequence[Mapping[str, str]], group: str | None) -> tuple[Subtitles, ...]:
+    """The group's renditions in WebVTT; those marked FORCED are for parts in a foreign language, and left out."""
+    if group is None:
+        return ()
+    found = [line for line in media if line.get("TYPE") == "SUBTITLES" and line.get("GROUP-ID") == group]
+    if not found:
+        raise ValueError(f"SUBTITLES={group[:60]!r} names no EXT-X-MEDIA group")
+    return tuple(
+        Subtitles(
+            Track(f"text/{line.get('NAME', '')}/{line.get('LANGUAGE', '')}", PlaylistRef(Part(line["URI"]))),
+            line.get("LANGUAGE", ""),
+            line.get("DEFAULT") == "YES",
+        )
+        for line in found
+        if "URI" in line and line.get("FORCED") != "YES"
+    )
 
 
 def _audio(media: Sequence[Mapping[str, str]], group: str | None) -> Track | None:
@@ -131,6 +152,10 @@ def _steering(text: str) -> Steering | None:
 
 def read_timeline(text: str) -> Timeline:
     """A media playlist. Raises UnplayableManifest."""
+    if "#EXT-X-PART-INF" in text or "#EXT-X-SKIP" in text:
+        raise UnplayableManifest("media playlist: low-latency HLS (EXT-X-PART, EXT-X-SKIP) is not supported")
+    if "#EXT-X-DEFINE" in text:
+        raise UnplayableManifest("media playlist: EXT-X-DEFINE (variable substitution) is not supported")
     try:
         playlist = parse_media(text)
     except ValueError as error:
@@ -148,6 +173,11 @@ def _segments(playlist: MediaPlaylist) -> tuple[Segment, ...]:
     inits: dict[object, Part] = {}
     for one in playlist.segments:
         init = inits.setdefault(one.init, Part(one.init.uri, one.init.byte_range)) if one.init else None
-        made.append(Segment(Part(one.uri, one.byte_range), start, one.duration, init))
+        made.append(Segment(Part(one.uri, one.byte_range), start, one.duration, init, _key(one.key)))
         start += one.duration
     return tuple(made)
+
+
+def _key(key: Key | None) -> Part | None:
+    """What a player must load before the segment; key systems have their licences, which the session asks for."""
+    return Part(key.uri) if key is not None and key.method == "AES-128" and key.format == "identity" else None

@@ -2,9 +2,9 @@
 
 Over 300 lines because choosing, answering, retrying and giving up are steps of one request's life.
 
-One request at a time and track, as in hls.js: the rung is chosen when the buffer has room for the next segment, then
-its playlist and init segment are loaded if they are not known yet. A request that fails is repeated after a delay, and
-on another pathway where there is one.
+One segment at a time and track, as in hls.js: the rung is chosen when the buffer has room for the next segment, then
+its playlist is loaded if it is not known yet, then the segment, together with the init segment and the key that it
+needs. A request that fails is repeated after a delay, and on another pathway where there is one.
 """
 
 import math
@@ -12,21 +12,33 @@ from dataclasses import dataclass, field
 
 from loadtest.player.abr import Rule, Situation, Transfer
 from loadtest.player.bandwidth import BandwidthEstimator
-from loadtest.player.buffer import MediaBuffer
+from loadtest.player.buffer import MediaBuffer, Playback
 from loadtest.player.cmcd import relative_reference, without_cmcd
-from loadtest.player.presentation import Part, Rung, Segment, Track, UnplayableManifest
+from loadtest.player.presentation import Part, Rung, Segment, Source, Track, UnplayableManifest
 from loadtest.player.requests import Abort, Answer, Command, Fetch
 from loadtest.player.settings import PlayerSettings
 from loadtest.player.title import Loaded, Title
 from loadtest.session import RequestKind
 
-VIDEO, AUDIO = "video", "audio"
+VIDEO, AUDIO, TEXT = "video", "audio", "text"
 RESCUE_INTERVAL_S = 0.1
 """How often a slow segment is looked at, as in hls.js."""
-
+KEY_BYTES = 16
+"""A key of AES-128 (RFC 8216 §4.3.2.4)."""
 
 _WORTH_REPEATING = (408, 425, 429)
 """Statuses below 500 that may pass by themselves."""
+
+
+def _name_of(track: Track, kind: RequestKind, part: Part | None) -> str:
+    """Of an init segment or key: a track uses the same at all pathways."""
+    return f"{kind.value} {track.id} {part}"
+
+
+def _needed_part(fetch: Fetch) -> Part | None:
+    if fetch.segment is None:
+        return None
+    return fetch.segment.init if fetch.kind is RequestKind.INIT else fetch.segment.key
 
 
 @dataclass(slots=True)
@@ -35,18 +47,49 @@ class Loader:
 
     name: str
     fetch: Fetch | None = None
+    """The playlist or segment on its way."""
+    needs: list[Fetch] = field(default_factory=list)
+    """What the segment needs: an init segment and a key, on their way besides it."""
+    arrived: Fetch | None = None
+    """A segment that has come before all that it needs."""
     retry_s: float | None = None
     """Nothing is requested before."""
     failures: int = 0
     """In a row."""
-    inits: set[str] = field(default_factory=set)
-    """Init segments that were loaded."""
+    held: set[str] = field(default_factory=set)
+    """Init segments and keys that were loaded."""
+    is_started: bool = False
+    """A segment has come since the session began."""
     is_complete: bool = False
     """The last segment is in the buffer."""
     blocked_until_s: float | None = None
     """When the buffer will have room, as it was predicted last; infinity: not by time alone."""
     free_s: float = 0.0
     """When the last request ended."""
+
+    @property
+    def on_way(self) -> list[Fetch]:
+        """All its requests."""
+        return [*self.needs, self.fetch] if self.fetch is not None else list(self.needs)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it may ask for the next segment."""
+        return self.fetch is None and self.arrived is None and not self.needs
+
+    def forget(self, fetch: Fetch) -> None:
+        """A request has ended."""
+        if self.fetch is fetch:
+            self.fetch = None
+        else:
+            self.needs.remove(fetch)
+
+    def drop(self) -> list[Command]:
+        """Give up what is on its way, and what has come of it."""
+        aborted: list[Command] = [Abort(fetch) for fetch in self.on_way]
+        self.fetch, self.arrived = None, None
+        self.needs.clear()
+        return aborted
 
 
 @dataclass(slots=True)
@@ -73,26 +116,39 @@ class Loading:
     """It is known where to begin."""
     failed_rungs: set[int] = field(default_factory=set)
     _rescue_s: float | None = None
+    _dropped: list[Command] = field(default_factory=list)
 
     def open(self) -> None:
         """Make a loader for each track of the title."""
-        rung = self.title.presentation.rungs[0]
-        has_audio = self.title.source(rung).audio is not None
-        self.loaders = {name: Loader(name) for name in ((VIDEO, AUDIO) if has_audio else (VIDEO,))}
+        source = self.title.source(self.title.presentation.rungs[0])
+        names = (VIDEO, AUDIO, TEXT)
+        self.loaders = {name: Loader(name) for name in names if self._track(name, source) is not None}
 
-    def plan(self, now: float) -> list[Fetch]:
-        """The requests to send now."""
-        made = []
+    def _track(self, name: str, source: Source) -> Track | None:
+        if name == VIDEO:
+            return source.video
+        return source.audio if name == AUDIO else source.subtitles(self.settings.subtitles)
+
+    def owns(self, fetch: Fetch) -> bool:
+        """Whether it still waits for the request."""
+        return any(one is fetch for one in self.loaders[fetch.track].on_way)
+
+    def plan(self, now: float) -> list[Command]:
+        """The requests to send now, and those to give up because something that they need has failed."""
+        made, self._dropped = self._dropped, []
         for loader in self.loaders.values():
-            if loader.fetch is None and not loader.is_complete and (loader.retry_s is None or loader.retry_s <= now):
+            if loader.is_free and not loader.is_complete and (loader.retry_s is None or loader.retry_s <= now):
                 due_s = loader.free_s if loader.retry_s is None else loader.retry_s
                 loader.fetch = self._next(loader, now, due_s)
                 if loader.fetch is not None:
                     loader.retry_s = None
-                    made.append(loader.fetch)
+                    made += loader.on_way
         return made
 
     def _next(self, loader: Loader, now: float, due_s: float) -> Fetch | None:
+        if self._awaits_other_track(loader):
+            loader.blocked_until_s = math.inf
+            return None
         rung = self._choose() if loader.name == VIDEO else self._current_rung()
         room_s = self._room_at(loader, self.title.presentation.rungs[rung], now)
         if room_s > now + 1e-6:
@@ -102,7 +158,7 @@ class Loading:
             due_s = max(due_s, min(now, loader.blocked_until_s))
             loader.blocked_until_s = None
         source = self.title.source(self.title.presentation.rungs[rung])
-        track = source.video if loader.name == VIDEO else source.audio
+        track = self._track(loader.name, source)
         if track is None:
             loader.is_complete = True
             self.buffer.ends.pop(loader.name, None)
@@ -112,8 +168,13 @@ class Loading:
             return self._playlist(loader, track, rung, due_s)
         return self._segment(loader, track, loaded, rung, now, due_s)
 
+    def _awaits_other_track(self, loader: Loader) -> bool:
+        """A browser appends nothing before it has data of both tracks, and hls.js loads no second segment before."""
+        others = (self.loaders[name] for name in (VIDEO, AUDIO) if name in self.loaders and name != loader.name)
+        return loader.is_started and not all(other.is_started or other.is_complete for other in others)
+
     def _current_rung(self) -> int:
-        """For audio: the rung that the video is at."""
+        """For audio and subtitles: the rung that the video is at."""
         video = self.loaders[VIDEO]
         if video.fetch is not None:
             return video.fetch.rung
@@ -129,7 +190,7 @@ class Loading:
             allowed=self.allowed,
             last=self.last_rung,
             first_listed=min(self.title.presentation.first, self.allowed),
-            buffer_s=self.buffer.level_s,
+            buffer_s=self.buffer.ahead(VIDEO),
             segment_s=self._segment_s(),
             is_live=self._is_live(),
             has_playlist=[self.title.is_loaded(self.title.source(rung).video) for rung in rungs],
@@ -163,11 +224,12 @@ class Loading:
         return min(max(by_size, self.goal_s), self.settings.max_buffer_s)
 
     def _room_at(self, loader: Loader, rung: Rung, now: float) -> float:
-        """When the buffer will have room for the next segment. Audio keeps within one segment of the video."""
-        if loader.name == AUDIO and not self.loaders[VIDEO].is_complete:
-            lead_s = self.buffer.ends[AUDIO] - self.buffer.ends[VIDEO]
-            if lead_s > max(self._segment_s(), 1.0) - 1e-3:
-                return math.inf
+        """When the buffer will have room for the next segment."""
+        video = self.loaders[VIDEO].arrived or self.loaders[VIDEO].fetch
+        limit_s = video.segment.end if video is not None and video.segment is not None else math.inf
+        # While a video segment is loaded, the audio gets no further ahead than the segment that follows it.
+        if loader.name == AUDIO and self.buffer.ends[AUDIO] > limit_s + 1e-6:
+            return math.inf
         over_s = self.buffer.ahead(loader.name) - self.goal_at(rung)
         if over_s <= 0:
             return now
@@ -212,28 +274,27 @@ class Loading:
             loader.blocked_until_s = math.inf
             return None
         segment = timeline.segments[index]
-        init = segment.init
-        if init is not None:
-            address = self.title.address(loaded.url, init)
-            if f"{track.id} {init}" not in loader.inits:
-                return self._media(loader, RequestKind.INIT, address, init, segment, rung, due_s)
-        address = self.title.address(loaded.url, segment.part)
+        fetch = self._media(loader, RequestKind.SEGMENT, loaded.url, segment.part, segment, rung, due_s)
+        for kind, part in ((RequestKind.INIT, segment.init), (RequestKind.LICENCE, segment.key)):
+            if part is not None and _name_of(track, kind, part) not in loader.held:
+                loader.needs.append(self._media(loader, kind, loaded.url, part, segment, rung, due_s))
         if loader.name == VIDEO:
             self._rescue_s = now + max(RESCUE_INTERVAL_S, segment.duration / 2)
-        return self._media(loader, RequestKind.SEGMENT, address, segment.part, segment, rung, due_s)
+        return fetch
 
     def _media(
-        self, loader: Loader, kind: RequestKind, address: str, part: Part, segment: Segment, rung: int, due_s: float
+        self, loader: Loader, kind: RequestKind, base: str, part: Part, segment: Segment, rung: int, due_s: float
     ) -> Fetch:
+        size = part.byte_range.length if part.byte_range else None
         return Fetch(
             kind,
-            address,
+            self.title.address(base, part),
             due_s,
             loader.name,
             byte_range=part.byte_range,
             segment=segment,
             rung=rung,
-            size_known=part.byte_range.length if part.byte_range else None,
+            size_known=KEY_BYTES if kind is RequestKind.LICENCE else size,
             timeout_s=self.settings.timeout_s,
             pathway=self.title.pathways.current,
         )
@@ -247,32 +308,37 @@ class Loading:
     def on_answer(self, fetch: Fetch, answer: Answer, now: float) -> str | None:
         """A request of a track has ended. Returns a sentence when the session cannot go on."""
         loader = self.loaders[fetch.track]
-        loader.fetch, loader.free_s = None, now
-        if loader.name == VIDEO:
+        loader.forget(fetch)
+        loader.free_s = now
+        if loader.name == VIDEO and fetch.kind is RequestKind.SEGMENT:
             self._rescue_s = None
         if not answer.is_ok:
             return self._failed(loader, fetch, answer, now)
         rung = self.title.presentation.rungs[fetch.rung]
-        source = self.title.source(rung)
-        track = source.audio if loader.name == AUDIO and source.audio is not None else source.video
+        track = self._track(loader.name, self.title.source(rung)) or self.title.source(rung).video
         match fetch.kind:
             case RequestKind.MANIFEST:
-                self.playlist_s = now - (fetch.first_byte_s or now)
+                if loader.name == VIDEO:
+                    self.playlist_s = now - (fetch.first_byte_s or now)
                 try:
                     self.title.store(track, fetch.address, without_cmcd(answer.url), answer.body, now)
                 except UnplayableManifest as error:
-                    return f"{error}: {answer.url}"
-            case RequestKind.INIT if fetch.segment is not None:
-                loader.inits.add(f"{track.id} {fetch.segment.init}")
+                    return self._give_up(loader, f"{error}: {answer.url}")
+            case RequestKind.SEGMENT:
+                loader.arrived = fetch
             case _:
-                self._arrived(loader, fetch, rung, now)
+                loader.held.add(_name_of(track, fetch.kind, _needed_part(fetch)))
+        if loader.arrived is not None and not loader.needs:
+            self._append(loader, loader.arrived, rung, now)
         loader.failures = 0
         return None
 
-    def _arrived(self, loader: Loader, fetch: Fetch, rung: Rung, now: float) -> None:
-        segment = fetch.segment
+    def _append(self, loader: Loader, fetch: Fetch, rung: Rung, now: float) -> None:
+        """The segment is complete with all that it needs."""
+        loader.arrived, segment = None, fetch.segment
         if segment is None:
             return
+        loader.is_started = True
         if loader.name == VIDEO:
             self._sample(fetch, now)
             self.last_rung = fetch.rung
@@ -290,13 +356,17 @@ class Loading:
         self.estimate.sample(busy_s, fetch.loaded)
 
     def _failed(self, loader: Loader, fetch: Fetch, answer: Answer, now: float) -> str | None:
+        self._dropped += loader.drop()
+        if loader.name == VIDEO:
+            self._rescue_s = None
         if fetch.pathway != self.title.pathways.current:
             # The other track, or steering, has moved the session: this failure says nothing of the new pathway.
             loader.failures, loader.retry_s = 0, now
             return None
         loader.failures += 1
         if loader.failures >= self.settings.max_failures:
-            return f"{fetch.kind.value} failed {loader.failures} times, last with {answer.outcome}: {fetch.url}"
+            said = f"{fetch.kind.value} failed {loader.failures} times, last with {answer.outcome}: {fetch.url}"
+            return self._give_up(loader, said)
         delay_s = self.settings.retry_delay_s * 2 ** (loader.failures - 1)
         loader.retry_s = now + min(delay_s, self.settings.max_retry_delay_s)
         if loader.name == VIDEO:
@@ -311,11 +381,17 @@ class Loading:
                 self.has_no_other_pathway = True
         return None
 
+    def _give_up(self, loader: Loader, said: str) -> str | None:
+        """Without subtitles the film goes on; without video or audio it does not, and `said` says why."""
+        if loader.name != TEXT:
+            return said
+        loader.is_complete = True
+        return None
+
     def following(self, fetch: Fetch) -> str | None:
         """The segment after the one that `fetch` loads, for CMCD `nor`: a reference, with ` FIRST-LAST` for a range."""
-        source = self.title.source(self.title.presentation.rungs[fetch.rung])
-        track = source.audio if fetch.track == AUDIO and source.audio is not None else source.video
-        loaded = self.title.timeline(track)
+        track = self._track(fetch.track, self.title.source(self.title.presentation.rungs[fetch.rung]))
+        loaded = self.title.timeline(track) if track is not None else None
         if loaded is None or fetch.segment is None:
             return None
         index = loaded.timeline.index_at(fetch.segment.end)
@@ -327,36 +403,34 @@ class Loading:
             return reference
         return f"{reference} {part.byte_range.offset}-{part.byte_range.offset + part.byte_range.length - 1}"
 
-    def rescue(self, now: float) -> Command | None:
+    def rescue(self, now: float) -> list[Command]:
         """Give up the video segment on its way when the ABR rule prefers a lower rung."""
         loader = self.loaders.get(VIDEO)
         fetch = loader.fetch if loader is not None else None
         if loader is None or fetch is None or fetch.segment is None or fetch.kind is not RequestKind.SEGMENT:
-            return None
+            return []
         if self._rescue_s is None or now < self._rescue_s or fetch.sent_s is None:
-            return None
+            return []
         self._rescue_s = now + RESCUE_INTERVAL_S
+        if self.buffer.state is Playback.PAUSED or not loader.is_started:
+            # As in hls.js: nothing is given up while the film is paused, or before there is a first picture.
+            return []
         ttfb_s = None if fetch.first_byte_s is None else fetch.first_byte_s - fetch.sent_s
         transfer = Transfer(fetch.rung, now - fetch.sent_s, ttfb_s, fetch.loaded, fetch.size)
         situation = self.situation()._replace(segment_s=fetch.segment.duration)
         lower = self.rule.rescue(situation, self.estimate, transfer)
         if lower is None:
-            return None
-        if ttfb_s is None or not fetch.loaded:
-            self.estimate.sample_ttfb(transfer.elapsed_s)
-        else:
-            self.estimate.sample(transfer.elapsed_s - min(self.estimate.ttfb_s, ttfb_s), fetch.loaded)
+            return []
         self.forced_rung = lower
-        loader.fetch, loader.free_s, self._rescue_s = None, now, None
-        return Abort(fetch)
+        loader.free_s, self._rescue_s = now, None
+        return loader.drop()
 
     def drop_requests(self, now: float) -> list[Command]:
         """Abort what is on its way and forget failures: after a seek, or a new token."""
-        aborted: list[Command] = []
+        aborted, self._dropped = self._dropped, []
         for loader in self.loaders.values():
-            if loader.fetch is not None:
-                aborted.append(Abort(loader.fetch))
-            loader.fetch, loader.retry_s, loader.failures, loader.free_s = None, None, 0, now
+            aborted += loader.drop()
+            loader.retry_s, loader.failures, loader.free_s = None, 0, now
             loader.is_complete, loader.blocked_until_s = False, None
         self._rescue_s, self.has_no_other_pathway = None, False
         return aborted
@@ -364,7 +438,7 @@ class Loading:
     @property
     def wake_s(self) -> float | None:
         """When to plan again if nothing arrives."""
-        idle = [loader for loader in self.loaders.values() if loader.fetch is None and not loader.is_complete]
+        idle = [loader for loader in self.loaders.values() if loader.is_free and not loader.is_complete]
         waits = [one.blocked_until_s if one.retry_s is None else one.retry_s for one in idle]
         times = [time for time in waits if time is not None]
         if self._rescue_s is not None:

@@ -15,7 +15,8 @@ from loadtest.player.bandwidth import BandwidthEstimator
 from loadtest.player.buffer import MediaBuffer, Playback
 from loadtest.player.cmcd import EventReports, without_cmcd
 from loadtest.player.gateway import Started, is_address, read_start, start_url
-from loadtest.player.loading import VIDEO, Loading
+from loadtest.player.licence import LicenceLoader, LicenceUnavailable, protection_of
+from loadtest.player.loading import TEXT, VIDEO, Loading
 from loadtest.player.presentation import Presentation, Steering, UnplayableManifest
 from loadtest.player.requests import Abort, Answer, Command, Fetch
 from loadtest.player.settings import PlayerSettings
@@ -60,7 +61,9 @@ class Player:
         self.viewer = viewer
         self.settings = settings
         self.record = SessionRecord(viewer, session_id)
-        self.buffer = MediaBuffer(self.record, settings.resume_after_s, settings.first_frame_s)
+        self.buffer = MediaBuffer(
+            self.record, settings.resume_after_s, settings.first_frame_s, optional=frozenset((TEXT,))
+        )
         self.telemetry = Telemetry(self.record, settings, self.buffer, wall_s)
         if settings.sends_events:
             self.telemetry.reports = EventReports()
@@ -72,8 +75,9 @@ class Player:
         self._alternatives: list[str] = []
         self._cookie = ""
         self._top: Fetch | None = None
-        self._top_failures = 0
         self._top_retry: Fetch | None = None
+        self._top_failures = 0
+        self._licence: LicenceLoader | None = None
         self._steering: Steering | None = None
         self._steering_s: float | None = None
         self._heartbeat_s: float | None = None
@@ -125,6 +129,8 @@ class Player:
             times.append(self._actions[0].at_s)
         if self._top_retry is not None:
             times.append(self._top_retry.due_s)
+        if self._licence is not None:
+            times.append(self._licence.retry_s)
         if self.loading is not None and not self._is_restarting:
             times.append(self.loading.wake_s)
         return min((time for time in times if time is not None), default=None)
@@ -140,11 +146,12 @@ class Player:
         if self.phase is not Phase.CLOSING and self._top_retry is not None:
             commands += self._retry_top(now)
         if self.phase is Phase.PLAYING and self.loading is not None:
-            abort = self.loading.rescue(now)
-            commands += [abort] if abort is not None else []
-            for fetch in [] if self._is_restarting else self.loading.plan(now):
-                self.telemetry.decorate(fetch, self.loading)
-                commands.append(fetch)
+            commands += self.loading.rescue(now)
+            for command in [] if self._is_restarting else self.loading.plan(now):
+                if isinstance(command, Fetch):
+                    self.telemetry.decorate(command, self.loading)
+                commands.append(command)
+            commands += self._ask_licence(now)
             commands += self._reports(now)
             # A last segment without data leaves nothing to wait for.
             commands += self._leave(now)
@@ -182,6 +189,8 @@ class Player:
             case RequestKind.HEARTBEAT | RequestKind.EVENTS:
                 self.telemetry.on_report_answer(fetch, answer)
                 return []
+            case RequestKind.LICENCE if self._licence is not None and not fetch.track:
+                return self._on_licence(self._licence, fetch, answer, now)
             case _ if fetch is self._top:
                 return self._on_manifest(fetch, answer, now)
             case _:
@@ -271,6 +280,7 @@ class Player:
         for loader in self.loading.loaders.values():
             loader.free_s = now
         self.buffer.ends = dict.fromkeys(self.loading.loaders, 0.0)
+        self._lock(presentation)
         self.telemetry.open(self.telemetry.content_id, dash=presentation.dash)
         self._events_s = now + self.settings.event_interval_s if self.settings.sends_events else None
         self.phase = Phase.PLAYING
@@ -334,11 +344,32 @@ class Player:
         detail = f"HTTP {answer.status} {said[:300]}".strip()
         return self._fail(detail, answer, now)
 
+    def _lock(self, presentation: Presentation) -> None:
+        """An encrypted title waits for its licence, whose request goes out besides the first segments."""
+        named = self._started.protection if self._started is not None else None
+        protection = named or protection_of(self.settings, presentation.key_ids)
+        if protection is not None:
+            self._licence = LicenceLoader(protection, self.settings)
+            self.buffer.is_locked = True
+
+    def _ask_licence(self, now: float) -> list[Command]:
+        try:
+            fetch = self._licence.plan(now) if self._licence is not None else None
+        except LicenceUnavailable as error:
+            return self._end(EndReason.START_FAILED, str(error), now)
+        return [fetch] if fetch is not None else []
+
+    def _on_licence(self, licence: LicenceLoader, fetch: Fetch, answer: Answer, now: float) -> list[Command]:
+        fatal = licence.on_answer(fetch, answer, now)
+        if licence.is_held:
+            self.buffer.unlock()
+        return self._fail(fatal, answer, now) if fatal is not None else []
+
     # While it plays
 
     def _on_media(self, fetch: Fetch, answer: Answer, now: float) -> list[Command]:
         loading = self.loading
-        if loading is None or loading.loaders[fetch.track].fetch is not fetch:
+        if loading is None or not loading.owns(fetch):
             return []
         if answer.status in _TOKEN_REFUSED:
             if self._may_restart(now):

@@ -32,6 +32,8 @@ class Segment(NamedTuple):
     start: float
     duration: float
     init: Part | None = None
+    key: Part | None = None
+    """The key that decrypts the whole segment (HLS METHOD=AES-128)."""
 
     @property
     def end(self) -> float:
@@ -105,13 +107,36 @@ class Track:
     """DASH BaseURLs, outermost first; each is joined to the address before it."""
 
 
+class Subtitles(NamedTuple):
+    """One rendition of subtitles."""
+
+    track: Track
+    language: str = ""
+    """BCP 47."""
+    is_default: bool = False
+
+
+NO_SUBTITLES, DEFAULT_SUBTITLES = "off", "default"
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A rung at one pathway, with the audio that belongs to it."""
+    """A rung at one pathway, with the audio and the subtitles that belong to it."""
 
     pathway: str
     video: Track
     audio: Track | None = None
+    texts: tuple[Subtitles, ...] = ()
+
+    def subtitles(self, wanted: str) -> Track | None:
+        """Those that a viewer sees: `off`, `default` (those that the title marks so), or a language such as `en`."""
+        if wanted == NO_SUBTITLES:
+            return None
+        for one in self.texts:
+            is_language = one.language.lower().split("-")[0] == wanted.lower().split("-")[0]
+            if one.is_default if wanted == DEFAULT_SUBTITLES else is_language:
+                return one.track
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +173,8 @@ class Presentation:
     """Index of the rung that the manifest lists first."""
     dash: bool = False
     steering: Steering | None = None
+    key_ids: tuple[bytes, ...] = ()
+    """Of the keys that it says its segments are encrypted with."""
 
     @property
     def pathways(self) -> tuple[str, ...]:

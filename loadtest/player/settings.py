@@ -1,5 +1,6 @@
 """How the players of a run behave, where it does not depend on the viewer."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -33,6 +34,14 @@ class PlayerSettings:
     gateway: str = ""
     """Base address of the platform's gateway, without a slash at the end; resolves titles, takes heartbeats."""
     format: Format = Format.HLS
+    subtitles: str = "default"
+    """`off`, `default` (the rendition that the title marks so), or a language such as `en`."""
+    drm: str = ""
+    """Key system to ask the gateway for: `clearkey`, `widevine`, `playready`, `fairplay`, `none`; empty: its choice."""
+    licence_url: str = ""
+    """Where to ask for the licence of an encrypted title, without a gateway that says so."""
+    licence_challenge: str = ""
+    """Base64 of a device's challenge, to send as it is; without one a Clear Key licence is asked for."""
     cmcd: CmcdMode = CmcdMode.OFF
     sends_events: bool = False
     """Send CMCD version 2 events to the gateway's `/events/cmcd`."""
@@ -65,6 +74,7 @@ def settings_of(found: Mapping[str, object]) -> PlayerSettings:
     try:
         settings = msgspec.convert(dict(found), PlayerSettings)
         rule_named(settings.abr, 30.0)
+        base64.b64decode(settings.licence_challenge, validate=True)
     except (msgspec.ValidationError, ValueError) as error:
         raise ValueError(f"player: {error}") from None
     return settings

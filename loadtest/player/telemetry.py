@@ -16,7 +16,7 @@ from loadtest.player.cmcd import (
     response_received,
     top_and_lowest,
 )
-from loadtest.player.loading import AUDIO, VIDEO, Loading
+from loadtest.player.loading import AUDIO, TEXT, VIDEO, Loading
 from loadtest.player.requests import Answer, Fetch
 from loadtest.player.settings import PlayerSettings
 from loadtest.session import RequestKey, RequestKind, SessionRecord
@@ -81,13 +81,14 @@ class Telemetry:
     def _object_keys(self, fetch: Fetch, loading: Loading | None) -> dict[str, Value]:
         waiting = self.buffer.state in (Playback.STARTING, Playback.SEEKING, Playback.STALLED)
         if fetch.kind is not RequestKind.SEGMENT or fetch.segment is None or loading is None:
-            kind = ObjectType.INIT if fetch.kind is RequestKind.INIT else ObjectType.MANIFEST
-            return {"ot": kind.value, "su": waiting}
+            of_kind = ObjectType.INIT if fetch.kind is RequestKind.INIT else ObjectType.MANIFEST
+            return {"ot": of_kind.value, "su": waiting}
         rungs = loading.title.presentation.rungs
         ahead_ms = round(self.buffer.ahead(fetch.track) * 1000)
         muxed = AUDIO not in loading.loaders
         keys: dict[str, Value] = {"d": round(fetch.segment.duration * 1000), "bl": ahead_ms, "dl": ahead_ms}
-        keys |= {"su": waiting, "bs": self.buffer.was_starved, "ot": ObjectType.AUDIO.value}
+        kind = ObjectType.CAPTION if fetch.track == TEXT else ObjectType.AUDIO
+        keys |= {"su": waiting, "bs": self.buffer.was_starved, "ot": kind.value}
         self.buffer.was_starved = False
         if fetch.track == VIDEO:
             kbps = round(rungs[fetch.rung].bandwidth / 1000)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from kernel.media.playlist import (
     ByteRange,
+    Key,
     attributes,
     cut,
     is_multivariant,
@@ -173,3 +174,16 @@ def test_a_byte_range_that_no_file_has_is_refused(told):
                 f"#EXT-X-BYTERANGE:{told}\na.m4s", f'#EXT-X-MAP:URI=a,BYTERANGE="{told}"\na.m4s'
             )
         )
+
+
+def test_a_key_holds_for_the_segments_that_follow():
+    rows = [
+        "#EXTINF:4,", "1.ts", '#EXT-X-KEY:METHOD=AES-128,URI="k1",IV=0x1', "#EXTINF:4,", "2.ts", "#EXTINF:4,", "3.ts",
+        '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://1",KEYFORMAT="com.apple.streamingkeydelivery"', "#EXTINF:4,", "4.ts",
+        "#EXT-X-KEY:METHOD=NONE", "#EXTINF:4,", "5.ts",
+    ]  # fmt: skip
+    found = parse_media("\n".join(["#EXTM3U", "#EXT-X-TARGETDURATION:4", *rows])).segments
+    apple = Key("SAMPLE-AES", "skd://1", "com.apple.streamingkeydelivery")
+    assert [one.key for one in found] == [None, Key("AES-128", "k1"), Key("AES-128", "k1"), apple, None]
+    with pytest.raises(ValueError, match="line 3"):
+        parse_media("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-KEY:METHOD=AES-128")

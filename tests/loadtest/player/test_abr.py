@@ -74,6 +74,25 @@ def test_a_segment_that_comes_too_late_is_given_up(elapsed_s, loaded, buffer_s, 
     assert (found is not None) == rescued
 
 
+@pytest.mark.parametrize(
+    ("buffer_s", "loaded", "chosen", "bps"),
+    [
+        # At 1.01 Mbit/s the rest takes 14.9 s. The next lower segment that is in time takes 3.2 s, less than half of
+        # it: hls.js gives up at once, starts over at the lowest rung, and takes that rung's rate for its estimate.
+        (6.0, 500_000, 0, 800_000),
+        # At 3.8 Mbit/s the rest takes 2.3 s, a segment of 3 Mbit/s more, one of 1.6 Mbit/s 1.7 s: that one is next,
+        # and what was seen of the transfer is counted.
+        (2.0, 1_900_000, 1, None),
+    ],
+)
+def test_what_follows_a_segment_that_was_given_up(buffer_s, loaded, chosen, bps):
+    rate = estimate(4e6)
+    before = rate.bps
+    transfer = Transfer(3, 4.0, 0.02, loaded, 3_000_000)
+    assert HlsJsRule().rescue(situation(last=3, buffer_s=buffer_s), rate, transfer) == chosen
+    assert rate.bps == bps if bps else rate.bps < before
+
+
 def test_the_lowest_rung_is_never_given_up():
     assert HlsJsRule().rescue(situation(), estimate(1e6), Transfer(0, 9.0, 0.1, 10, 400_000)) is None
 

@@ -133,7 +133,7 @@ def test_service_locations_are_pathways():
         (mpd("<Period/><Period/>"), "2 Periods"),
         (mpd(""), "no video"),
         (mpd(video("")), "neither segments nor an index"),
-        (mpd(video('<SegmentTemplate media="$Number$"/>')), "neither a SegmentTimeline nor durations"),
+        (mpd(video('<SegmentTemplate media="$Number$"/>')), "no SegmentTimeline, durations"),
         (mpd(video('<SegmentTemplate media="$Number$" duration="1" timescale="99999999"/>')), "more than"),
         (mpd(video('<SegmentTemplate media="$Number$" duration="x"/>')), "whole number"),
         (mpd(video("<SegmentTemplate media='T'><SegmentTimeline><S/></SegmentTimeline></SegmentTemplate>")), "an S"),

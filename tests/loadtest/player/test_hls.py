@@ -131,6 +131,8 @@ def test_a_playlist_without_an_end_is_live():
         (media(), "no segment"),
         (media("#EXT-X-I-FRAMES-ONLY", "#EXTINF:4,", "1.ts"), "I-frame"),
         ("#EXTM3U\n#EXTINF:4,\n1.ts", "EXT-X-TARGETDURATION"),
+        (media("#EXT-X-PART-INF:PART-TARGET=0.3", "#EXTINF:4,", "1.ts", ended=False), "low-latency HLS"),
+        (media("#EXT-X-SKIP:SKIPPED-SEGMENTS=3", "#EXTINF:4,", "1.ts", ended=False), "low-latency HLS"),
     ],
 )
 def test_unplayable_playlists_are_refused_by_name(text, said):

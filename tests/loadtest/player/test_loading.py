@@ -36,16 +36,54 @@ def load(made, now, *, steps):
             answer(made, fetch, now)
 
 
-def test_playlist_then_init_then_segments_one_at_a_time():
+def test_playlist_then_init_with_the_first_segment_then_one_segment_at_a_time():
     made, kinds = loading(), []
-    for _ in range(4):
+    for _ in range(3):
         fetches = made.plan(0.0)
-        assert made.plan(0.0) == [], "one request a track"
+        assert made.plan(0.0) == [], "one segment a track"
         kinds.append([fetch.kind for fetch in fetches])
         for fetch in fetches:
             answer(made, fetch, 0.0)
-    expected = (RequestKind.MANIFEST, RequestKind.INIT, RequestKind.SEGMENT, RequestKind.SEGMENT)
-    assert kinds == [[kind, kind] for kind in expected]
+    init, segment = RequestKind.INIT, RequestKind.SEGMENT
+    assert kinds == [[RequestKind.MANIFEST] * 2, [init, segment] * 2, [segment] * 2]
+
+
+def first_segments(made):
+    """The requests of the first segments, by track and kind, once the playlists are there."""
+    load(made, 0.0, steps=1)
+    return {(fetch.track, fetch.kind): fetch for fetch in made.plan(0.0)}
+
+
+def test_a_segment_waits_for_its_init_segment():
+    made = loading()
+    asked = first_segments(made)
+    answer(made, asked["video", RequestKind.SEGMENT], 1.0)
+    assert made.buffer.ends["video"] == 0.0
+    assert [one for one in made.plan(1.0) if one.track == "video"] == []
+    answer(made, asked["video", RequestKind.INIT], 2.0)
+    assert made.buffer.ends["video"] == 4.0
+
+
+def test_an_init_segment_that_fails_drops_the_segment_and_is_asked_for_again():
+    made = loading(retry_delay_s=1.0)
+    asked = first_segments(made)
+    answer(made, asked["video", RequestKind.INIT], 1.0, outcome=503)
+    (aborted,) = made.plan(1.0)
+    assert aborted.fetch is asked["video", RequestKind.SEGMENT]
+    assert not made.owns(aborted.fetch)
+    again = [one.kind for one in made.plan(2.0) if one.track == "video"]
+    assert again == [RequestKind.INIT, RequestKind.SEGMENT]
+
+
+def test_a_second_segment_waits_until_there_is_data_of_both_tracks():
+    made = loading()
+    asked = first_segments(made)
+    for kind in (RequestKind.INIT, RequestKind.SEGMENT):
+        answer(made, asked["video", kind], 1.0)
+    assert made.plan(1.0) == []
+    for kind in (RequestKind.INIT, RequestKind.SEGMENT):
+        answer(made, asked["audio", kind], 2.0)
+    assert [one.track for one in made.plan(2.0)] == ["video", "audio"]
 
 
 def test_loading_rests_at_the_goal_until_the_film_has_moved_on():
@@ -67,13 +105,14 @@ def test_a_goal_in_bytes_holds_longer_at_a_low_rung():
     assert loading().goal_at(high) == 30.0
 
 
-def test_audio_keeps_within_a_segment_of_the_video():
+def test_audio_gets_no_further_than_the_segment_after_the_video_that_is_loaded():
     made = loading()
+    load(made, 0.0, steps=2)
     for _ in range(30):
         for fetch in made.plan(0.0):
-            if fetch.track == "audio" or fetch.kind is not RequestKind.SEGMENT:
+            if fetch.track == "audio":
                 answer(made, fetch, 0.0)
-    assert made.buffer.ends == {"video": 0.0, "audio": 4.0}
+    assert made.buffer.ends == {"video": 4.0, "audio": 12.0}
 
 
 def test_retries_wait_longer_each_time_and_end():
@@ -122,8 +161,11 @@ def test_a_rescued_segment_is_loaded_again_at_the_lower_rung():
     made.forced_rung = 3
     fetch = next(one for one in made.plan(0.0) if one.kind is RequestKind.SEGMENT and one.track == "video")
     fetch.sent_s, fetch.first_byte_s, fetch.loaded, fetch.size = 0.0, 0.1, 100_000, 3_000_000
-    assert made.rescue(1.0) is None, "too early to tell"
-    abort = made.rescue(3.0)
+    assert made.rescue(1.0) == [], "too early to tell"
+    made.buffer.pause(1.0)
+    assert made.rescue(2.9) == [], "as in hls.js, not while the film is paused"
+    made.buffer.advance(1.0)
+    (abort,) = made.rescue(3.0)
     assert abort.fetch is fetch
     again = next(one for one in made.plan(3.0) if one.track == "video")
     assert again.rung < 3

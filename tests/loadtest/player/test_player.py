@@ -332,6 +332,83 @@ def test_a_gateway_that_is_down_for_a_moment_is_asked_again():
     assert record.startup_s > 1.0
 
 
+KEY_ID = "00112233445566778899aabbccddeeff"
+PROTECTED = {"drmLicenseInfo": {"type": "clearkey", "licenseUrl": "/drm/clearkey?session=g-1", "keyIds": [KEY_ID]}}
+LICENCE = {"keys": [{"kty": "oct", "kid": "ABEiM0RVZneImaq7zN3u_w", "k": "AAAAAAAAAAAAAAAAAAAAAA"}]}
+
+
+def test_an_encrypted_title_shows_nothing_before_its_licence():
+    def late(fetch, now):
+        return 503 if fetch.kind is RequestKind.LICENCE and now < 3.0 else None
+
+    held = gateway(**PROTECTED, resumePosition=0) | {"/drm/clearkey": LICENCE}
+    record, network = through_gateway(Network(held, fails=late), retry_delay_s=1.0)
+    licences = [one for one in network.asked if one.kind is RequestKind.LICENCE]
+    assert len(licences) == 3
+    assert licences[0].url == GATEWAY + "/drm/clearkey?session=g-1"
+    segments = [one for one in network.asked if one.kind is RequestKind.SEGMENT]
+    assert segments[0].sent_s < licences[1].sent_s, "segments are loaded meanwhile"
+    assert record.startup_s > 3.0
+    assert record.end is EndReason.WATCHED
+
+
+@pytest.mark.parametrize(
+    ("licence", "end", "said"),
+    [({"keys": []}, EndReason.START_FAILED, KEY_ID), (None, EndReason.REFUSED, "licence failed")],
+)
+def test_a_title_that_cannot_be_unlocked_is_not_played(licence, end, said):
+    held = gateway(**PROTECTED) | {"/drm/clearkey": licence}
+    refuses = licence is None
+    network = Network(held, fails=lambda fetch, _: 403 if refuses and fetch.kind is RequestKind.LICENCE else None)
+    record, _ = through_gateway(network)
+    assert (record.end, record.startup_s) == (end, None)
+    assert said in record.end_detail
+
+
+def test_a_key_of_hls_is_loaded_once_and_before_its_segments_play():
+    held = hls_title(audio=False, ladder={360: 800_000})
+    playlist = held["/cdn/eu/t/v360/main.m3u8"].decode()
+    lines = playlist.replace("#EXTINF", '#EXT-X-KEY:METHOD=AES-128,URI="/keys/1"\n#EXTINF', 1)
+    held |= {"/cdn/eu/t/v360/main.m3u8": lines.encode(), "/keys/1": b"k" * 16}
+    record, network = watch(Network(held))
+    assert record.end is EndReason.WATCHED
+    assert asked(network, RequestKind.LICENCE) == ["/keys/1"]
+    record, _ = watch(Network(held, fails=lambda fetch, _: 404 if fetch.kind is RequestKind.LICENCE else None))
+    assert record.end is EndReason.START_FAILED
+
+
+def with_subtitles():
+    held = hls_title()
+    top = held["/cdn/eu/t/master.m3u8"].decode()
+    media = '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="s",NAME="{0}",LANGUAGE="{0}",URI="{0}/main.m3u8"{1}'
+    lines = [media.format("en", ",DEFAULT=YES"), media.format("de", ""), media.format("fr", ",FORCED=YES")]
+    top = top.replace("#EXTM3U", "\n".join(["#EXTM3U", *lines])).replace(',AUDIO="a"', ',AUDIO="a",SUBTITLES="s"')
+    held["/cdn/eu/t/master.m3u8"] = top.encode()
+    for language in ("en", "de"):
+        rows = [f"#EXTINF:20,\n{number}.vtt" for number in range(3)]
+        text = "\n".join(["#EXTM3U", "#EXT-X-TARGETDURATION:20", *rows, "#EXT-X-ENDLIST"])
+        held[f"/cdn/eu/t/{language}/main.m3u8"] = text.encode()
+        held |= {f"/cdn/eu/t/{language}/{number}.vtt": 2_000 for number in range(3)}
+    return held
+
+
+@pytest.mark.parametrize(("wanted", "language"), [("default", "en"), ("de-AT", "de"), ("off", ""), ("fr", "")])
+def test_subtitles_are_loaded_as_the_viewer_wants_them(wanted, language):
+    record, network = watch(Network(with_subtitles()), subtitles=wanted)
+    expected = [f"/cdn/eu/t/{language}/{number}.vtt" for number in range(3)] if language else []
+    assert asked(network, track="text") == expected
+    assert record.end is EndReason.WATCHED
+
+
+def test_the_film_goes_on_without_subtitles_that_fail():
+    fails = Network(with_subtitles(), fails=lambda fetch, _: 404 if fetch.track == "text" else None)
+    record, network = watch(fails, max_failures=2)
+    assert record.end is EndReason.WATCHED
+    assert record.stall_count == 0
+    assert len(asked(network, RequestKind.MANIFEST, "text")) == 2
+    assert record.errors == 2
+
+
 MPD = (
     '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT60S"><Period>'
     '<AdaptationSet contentType="video"><SegmentTemplate media="v$RepresentationID$/$Number%05d$.m4s"'
