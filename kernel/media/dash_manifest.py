@@ -1,10 +1,10 @@
 """DASH manifests (ISO 23009-1): Periods, AdaptationSets, Representations, and where their segments are. Pure.
 
 The one reader of MPDs: the edge takes the segments' names of it (`mpd`), the load tester plays by it. Segments are
-produced on demand, so that who needs names alone does not pay for all of them at once. Static MPDs are read, by
+produced on demand, so that a caller who needs names alone pays for no more. Static MPDs are read, by
 SegmentTemplate (`$Number$` and `$Time$`, both with a width, by duration or SegmentTimeline), SegmentList, and
 SegmentBase with an index; with BaseURL at every level. The mpegdash package reads without bounds on entities, depth or
-repetitions.
+repetitions. Over 300 lines because the ways of addressing segments share inheritance, timelines and bounds.
 """
 
 from __future__ import annotations

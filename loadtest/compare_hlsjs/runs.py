@@ -20,12 +20,10 @@ from loadtest.session import Device, NetworkProfile, RateStep, SessionRecord, Vi
 
 LINES: Mapping[str, NetworkProfile] = {
     "cable": NetworkProfile("cable", (RateStep(3600, 15e6),), 0.02),
-    "lte": NetworkProfile("lte", (RateStep(12, 6e6), RateStep(10, 1.6e6), RateStep(8, 9e6), RateStep(10, 2.5e6)), 0.05),
-    "3g": NetworkProfile(
-        "3g", (RateStep(12, 2.2e6), RateStep(10, 0.8e6), RateStep(10, 3.2e6), RateStep(10, 1.2e6)), 0.1
-    ),
+    "lte": NetworkProfile("lte", (RateStep(12, 8e6), RateStep(10, 1.6e6), RateStep(8, 5e6), RateStep(10, 2.2e6)), 0.05),
+    "3g": NetworkProfile("3g", (RateStep(16, 2.8e6), RateStep(12, 0.6e6), RateStep(14, 2.8e6)), 0.1),
 }
-"""Each makes an ABR rule choose more than one rung: a constant one shows less, or stalls."""
+"""Each makes an ABR rule choose several rungs, at rates well between those at which it would choose others."""
 HLS_JS_LIKE = PlayerSettings(abr="hls.js", buffer_bytes=60_000_000)
 """hls.js's defaults."""
 FLAGS = ("--no-sandbox", "--mute-audio", "--autoplay-policy=no-user-gesture-required", "--disable-gpu")

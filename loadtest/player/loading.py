@@ -23,6 +23,8 @@ from loadtest.session import RequestKind
 VIDEO, AUDIO, TEXT = "video", "audio", "text"
 RESCUE_INTERVAL_S = 0.1
 """How often a slow segment is looked at, as in hls.js."""
+AUDIO_DELAY_S = 0.04
+"""Two frames of AAC at 48 kHz."""
 KEY_BYTES = 16
 """A key of AES-128 (RFC 8216 §4.3.2.4)."""
 
@@ -227,8 +229,9 @@ class Loading:
         """When the buffer will have room for the next segment."""
         video = self.loaders[VIDEO].arrived or self.loaders[VIDEO].fetch
         limit_s = video.segment.end if video is not None and video.segment is not None else math.inf
-        # While a video segment is loaded, the audio gets no further ahead than the segment that follows it.
-        if loader.name == AUDIO and self.buffer.ends[AUDIO] > limit_s + 1e-6:
+        # While a video segment is loaded, hls.js loads no audio that begins after its end. Encoders delay audio by a
+        # frame or two, so what begins with the next video segment by the playlist begins after it.
+        if loader.name == AUDIO and self.buffer.ends[AUDIO] > limit_s - AUDIO_DELAY_S:
             return math.inf
         over_s = self.buffer.ahead(loader.name) - self.goal_at(rung)
         if over_s <= 0:

@@ -322,8 +322,7 @@ class Player:
             self.record.pathway_switches += 1
         delay_s = self.settings.retry_delay_s * 2 ** (self._top_failures - 1)
         due_s = now + min(delay_s, self.settings.max_retry_delay_s)
-        again = Fetch(fetch.kind, url, due_s, keeps_body=True, timeout_s=fetch.timeout_s)
-        self._top_retry = again
+        self._top_retry = Fetch(fetch.kind, url, due_s, keeps_body=True, timeout_s=fetch.timeout_s)
         return []
 
     def _retry_top(self, now: float) -> list[Command]:
@@ -341,8 +340,7 @@ class Player:
         except ValueError:
             found = None
         said = str(found.get("detail") or found.get("title") or "") if isinstance(found, dict) else ""
-        detail = f"HTTP {answer.status} {said[:300]}".strip()
-        return self._fail(detail, answer, now)
+        return self._fail(f"HTTP {answer.status} {said[:300]}".strip(), answer, now)
 
     def _lock(self, presentation: Presentation) -> None:
         """An encrypted title waits for its licence, whose request goes out besides the first segments."""

@@ -105,14 +105,14 @@ def test_a_goal_in_bytes_holds_longer_at_a_low_rung():
     assert loading().goal_at(high) == 30.0
 
 
-def test_audio_gets_no_further_than_the_segment_after_the_video_that_is_loaded():
+def test_audio_is_loaded_in_step_with_the_video():
     made = loading()
     load(made, 0.0, steps=2)
     for _ in range(30):
         for fetch in made.plan(0.0):
             if fetch.track == "audio":
                 answer(made, fetch, 0.0)
-    assert made.buffer.ends == {"video": 4.0, "audio": 12.0}
+    assert made.buffer.ends == {"video": 4.0, "audio": 8.0}
 
 
 def test_retries_wait_longer_each_time_and_end():
