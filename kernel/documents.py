@@ -16,6 +16,7 @@ MAX_DIGITS = 19
 """Digits of a whole number: more fit into no 64 bits, and into no database."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EXACT = 2.0**53
 _LAST = 253402300799.0  # 9999-12-31T23:59:59Z, what people write for "for ever"
 
 
@@ -59,6 +60,18 @@ def load_json(data: bytes, only: Collection[str] | None = None) -> object:
 
 def _used(document: object, only: Collection[str]) -> object:
     return {name: document[name] for name in only if name in document} if isinstance(document, dict) else document
+
+
+def whole_numbers(document: object) -> object:
+    """The document with an int for each float that is whole, because JSON has one kind of number: 431.0 is 431.
+
+    Floats from 2^53 on stay: not every int is among them.
+    """
+    if isinstance(document, float):
+        return int(document) if document.is_integer() and abs(document) < _EXACT else document
+    if isinstance(document, dict):
+        return {name: whole_numbers(member) for name, member in document.items()}
+    return [whole_numbers(item) for item in document] if isinstance(document, list) else document
 
 
 @dataclass(frozen=True, slots=True)

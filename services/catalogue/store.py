@@ -27,6 +27,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    bindparam,
     func,
     or_,
     select,
@@ -115,6 +116,7 @@ _playable = msgspec.json.Decoder(Playable)
 _seen = msgspec.json.Decoder(LibraryTitle)
 
 MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0002", adopt_tables("titles"))
+_TITLE = select(titles).where(titles.c.content_id == bindparam("title"), titles.c.is_deleted == 0)
 
 
 class CatalogueStore:
@@ -157,9 +159,8 @@ class CatalogueStore:
 
     async def get_with_seq(self, content_id: str) -> tuple[int, Title] | None:
         """One title with the sequence number of its last change."""
-        query = select(titles).where(titles.c.content_id == content_id, titles.c.is_deleted == 0)
-        async with self._database.read() as connection:
-            row = (await connection.execute(query)).mappings().first()
+        named = {"title": content_id}
+        row = await self._database.run_read(lambda connection: connection.execute(_TITLE, named).mappings().first())
         return None if row is None else (row["seq"], _title(row))
 
     async def get_many(self, content_ids: Sequence[str]) -> dict[str, Title]:

@@ -113,11 +113,7 @@ class Middleware:
             if request.match_info.http_exception is None:
                 raise Bug(f"{request.match_info.route} is missing from the route table: it has no access level")
             return None
-        address = request[REQUEST_CONTEXT].address
-        here = address is not None and address.is_loopback and not _came_through_untrusted_proxy(request, self.trusted)
-        # DNS rebinding: with any_name a hostile page's own name may resolve to this machine, so require a known Host.
-        here = here and foreign_host(request, replace(self.rules, any_name=False)) is None
-        if caller.may_use(route.access, on_this_machine=here):
+        if caller.may_use(route.access, on_this_machine=route.access is Access.INTERNAL and self._is_here(request)):
             return None
         if route.access is Access.ACCOUNT:
             reason, need = "log-in", "Log in first: this needs an access token"
@@ -126,6 +122,14 @@ class Middleware:
         else:
             reason, need = "not-recognised", "An API key is needed"
         return problem(401, reason, f"{need} (Authorization: Bearer …)", headers={"WWW-Authenticate": "Bearer"})
+
+    def _is_here(self, request: web.Request) -> bool:
+        """Whether the request comes from this machine, and not through a proxy that may be anybody's."""
+        address = request[REQUEST_CONTEXT].address
+        if address is None or not address.is_loopback or _came_through_untrusted_proxy(request, self.trusted):
+            return False
+        # DNS rebinding: with any_name a hostile page's own name may resolve to this machine, so require a known Host.
+        return foreign_host(request, replace(self.rules, any_name=False)) is None
 
     def _door_refusal(self, request: web.Request, route: Route | None) -> DoorRefusal | None:
         """Apply the Host rule to reads, and the cross-site rules too to requests that change something."""

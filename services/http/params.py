@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from kernel.auth.geo import country_code
-from kernel.documents import BadDocument, is_broken, load_json, shown
+from kernel.documents import BadDocument, is_broken, load_json, shown, whole_numbers
 from kernel.errors import BadRequest
 from kernel.vocabulary import CONTENT_ID, is_content_id
 
@@ -109,14 +109,13 @@ async def body(request: web.Request, kind: type[T]) -> T:
         raise BadRequest(413, "body-too-large", f"the body is larger than {MAX_BODY_BYTES} bytes") from None
     try:
         # Unknown fields are ignored whatever they hold: apps may send more than this release reads.
-        load_json(data, frozenset(field.encode_name for field in msgspec.structs.fields(kind)))
-        return msgspec.json.decode(data, type=kind)
-    except BadDocument as error:  # parsed strictly first: its errors name the member, msgspec's only a byte offset
+        return msgspec.convert(whole_numbers(load_json(data, kind.__struct_encode_fields__)), kind)
+    except BadDocument as error:
         raise BadRequest(400, *_document_error(error)) from None
     except msgspec.ValidationError as error:
         raise BadRequest(400, "body-field", _validation_error(str(error))) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(400, "body-json", f"the body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise BadRequest(400, "body-json", "the body is nested too deeply") from None
 
 
 def _document_error(error: BadDocument) -> tuple[str, str]:

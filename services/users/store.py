@@ -17,7 +17,7 @@ from pathlib import Path
 from secrets import token_hex, token_urlsafe
 from typing import Any
 
-from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, delete, func, insert, select, update
+from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,6 +39,22 @@ from system.database.migrations import Migrations
 from system.sealing import SealingKeys, is_sealed
 
 MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0002")
+
+# Built once: to build a statement costs as much as to run it.
+_VIEWER = (
+    select(accounts, profiles, devices.c.name.label("device_name"))
+    .outerjoin(devices, (devices.c.account_id == accounts.c.account_id) & (devices.c.device_id == bindparam("device")))
+    .join(profiles, profiles.c.account_id == accounts.c.account_id)
+    .where(
+        accounts.c.account_id == bindparam("account"),
+        profiles.c.profile_id == bindparam("profile"),
+        accounts.c.disabled == 0,
+    )
+    .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
+)
+_PLANS = select(accounts.c.account_id, accounts.c.tier, accounts.c.streams, accounts.c.plan_countries).where(
+    accounts.c.account_id.in_(bindparam("ids", expanding=True)), accounts.c.disabled == 0
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +170,8 @@ class UserStore:
 
     async def find_viewer(self, account_id: str, profile_id: str, device_id: str) -> FoundViewer | None:
         """Whoever plays, in one query; None if the account is disabled, or there is no such account or profile."""
-        device = (devices.c.account_id == accounts.c.account_id) & (devices.c.device_id == device_id)
-        query = select(accounts, profiles, devices.c.name.label("device_name")).outerjoin(devices, device)
-        query = query.join(profiles, profiles.c.account_id == accounts.c.account_id).where(
-            accounts.c.account_id == account_id, profiles.c.profile_id == profile_id, accounts.c.disabled == 0
-        )
-        async with self._database.read() as connection:
-            row = (await connection.execute(query.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL))).mappings().first()
+        named = {"account": account_id, "profile": profile_id, "device": device_id}
+        row = await self._database.run_read(lambda connection: connection.execute(_VIEWER, named).mappings().first())
         if row is None:
             return None
         plan = read_plan(row["accounts_tier"], row["accounts_streams"], row["accounts_plan_countries"])
@@ -170,10 +181,9 @@ class UserStore:
 
     async def list_plans(self, account_ids: Sequence[str]) -> dict[str, Plan]:
         """The plans of these accounts; disabled and unknown ones are absent."""
-        columns = (accounts.c.account_id, accounts.c.tier, accounts.c.streams, accounts.c.plan_countries)
-        query = select(*columns).where(accounts.c.account_id.in_(account_ids), accounts.c.disabled == 0)
-        async with self._database.read() as connection:
-            return {row[0]: read_plan(row[1], row[2], row[3]) for row in await connection.execute(query)}
+        ids = {"ids": list(account_ids)}
+        rows = await self._database.run_read(lambda connection: connection.execute(_PLANS, ids).all())
+        return {row[0]: read_plan(row[1], row[2], row[3]) for row in rows}
 
     async def set_password(self, account_id: str, password_hash: str, now: float, keep_family: str = "") -> bool:
         """Replace the password and end all log-ins but `keep_family`. Returns False if there is no such account."""
@@ -338,8 +348,7 @@ class UserStore:
         """Log-ins that ended after revocation number `after` and not before `since`; with the latest number."""
         query = select(revocations.c.number, revocations.c.family).order_by(revocations.c.number)
         query = query.where(revocations.c.number > after, revocations.c.at >= since)
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
+        rows = await self._database.run_read(lambda connection: connection.execute(query).all())
         return (rows[-1][0] if rows else after), [row[1] for row in rows]
 
     # -- reset links -------------------------------------------------------------------------------------------

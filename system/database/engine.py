@@ -135,13 +135,14 @@ def _sqlite(path: Path, connections: int) -> Engine:
         pool_timeout=BUSY_SECONDS,
         connect_args={"timeout": BUSY_SECONDS},
     )
-    event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    event.listen(engine.sync_engine, "connect", set_up_sqlite)
+    event.listen(engine.sync_engine, "begin", begin_sqlite)
     return Engine(str(path), engine, None, (SQLAlchemyError, OSError))
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver would guess where BEGIN goes; _begin_sqlite says it
+def set_up_sqlite(connection: Any, _record: object) -> None:
+    """What each new connection to an SQLite file is told."""
+    connection.isolation_level = None  # the driver would guess where BEGIN goes; begin_sqlite says it
     cursor = connection.cursor()
     # secure_delete: what was deleted is overwritten, so that a person's erasure reaches the file's free pages too.
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "secure_delete=ON"):
@@ -149,7 +150,8 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Any) -> None:
+def begin_sqlite(connection: Any) -> None:
+    """Begin a transaction on SQLite: with `writes` among its options, as the only writer."""
     writes = connection.get_execution_options().get("writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

@@ -7,7 +7,7 @@ from math import inf
 import pytest
 
 import kernel.documents
-from kernel.documents import BadDocument, kind_of, load_json, moment_text, parse_moment, shown
+from kernel.documents import BadDocument, kind_of, load_json, moment_text, parse_moment, shown, whole_numbers
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b'{"titles": NaN}', b"\xff", b'{"a": 1, "b": 2, "b": 3}', b"[" * 100_000])
@@ -65,3 +65,8 @@ def test_what_no_database_can_hold_is_refused_with_its_place(data: bytes, path: 
 
 def test_a_surrogate_pair_is_a_letter_and_64_bits_are_a_number() -> None:
     assert load_json(b'["\\ud83d\\ude00", 9223372036854775807, -1.5e3]') == ["\U0001f600", 2**63 - 1, -1500.0]
+
+
+def test_a_whole_number_is_an_int_however_it_is_written() -> None:
+    found = whole_numbers({"a": [431.0, 4.5, True, "1.0", None], "b": {"c": -0.0}, "d": 1e300})
+    assert repr(found) == "{'a': [431, 4.5, True, '1.0', None], 'b': {'c': 0}, 'd': 1e+300}"

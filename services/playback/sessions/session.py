@@ -12,7 +12,7 @@ Over 300 lines because the changes, their rules and their outcomes explain one a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -143,13 +143,15 @@ class Result(StrEnum):
 class Outcome:
     """The result of a change, the session after it, and for NO_SLOT the sessions that hold the slots, oldest first.
 
-    `ended` are the sessions that this change ended: each session is in one outcome at most.
+    `ended` are the sessions that this change ended: each session is in one outcome at most. `left_off` of a start is
+    where the profile is in the title, None where it has not begun it.
     """
 
     result: Result
     session: Session | None = None
     in_use: tuple[Session, ...] = ()
     ended: tuple[Session, ...] = ()
+    left_off: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +176,14 @@ class EntitledSession:
 class SessionBatch:
     """The sessions that a batch of changes touches, as they are and as they become.
 
-    `sessions` holds those that `session_ids` and `accounts` name; an account's that have not ended are enough.
+    `sessions` holds those that `named_sessions` and `named_accounts` name; an account's that have not ended are enough.
+    `left_off` holds the positions that `named_positions` names, by profile and title.
     """
 
     sessions: dict[str, Session]
     silent_after: float
     """Seconds without a heartbeat after which a session is silent."""
+    left_off: Mapping[tuple[str, str], Position] = field(default_factory=dict)
     inserted: dict[str, Session] = field(default_factory=dict)
     updated: dict[str, Session] = field(default_factory=dict)
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
@@ -219,7 +223,11 @@ class SessionBatch:
                 if one.device_id == made.device_id:
                     self._end(one, EndReason.REPLACED)
         self.sessions[made.session_id] = self.inserted[made.session_id] = made
-        return Outcome(Result.DONE, made)
+        return Outcome(Result.DONE, made, left_off=self._left_off((made.profile_id, made.content_id)))
+
+    def _left_off(self, key: tuple[str, str]) -> Position | None:
+        known = [one for one in (self.left_off.get(key), self.positions.get(key)) if one is not None]
+        return max(known, key=lambda one: one.at, default=None)
 
     def _move(self, change: MoveSession) -> Outcome:
         session = self._owned(change.session_id, change.owner)
@@ -288,6 +296,12 @@ def named_accounts(changes: Sequence[Change]) -> list[str]:
     """The accounts whose sessions a batch must be loaded with, sorted."""
     starts = [one.session.account_id for one in changes if isinstance(one, StartSession) and one.streams is not None]
     return sorted({account for account in starts if account})
+
+
+def named_positions(changes: Sequence[Change]) -> list[tuple[str, str]]:
+    """The profiles and titles whose positions a batch must be loaded with, sorted."""
+    starts = [one.session for one in changes if isinstance(one, StartSession)]
+    return sorted({(one.profile_id, one.content_id) for one in starts if one.profile_id})
 
 
 def holds_slot(session: Session, account_id: str, now: float) -> bool:

@@ -34,9 +34,6 @@ class SessionStore(Protocol):
     async def sessions_of(self, account_id: str) -> list[Session]:
         """The sessions of an account or guest whose tokens have not expired or that were not deleted, newest first."""
 
-    async def position(self, profile_id: str, content_id: str) -> Position | None:
-        """Where a profile is in a title; None if it has not watched it."""
-
     async def positions(self, profile_id: str, limit: int) -> list[Position]:
         """A profile's latest positions, newest first."""
 

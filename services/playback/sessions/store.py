@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
     Column,
+    Connection,
     Float,
     Index,
     Integer,
@@ -24,9 +26,9 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    tuple_,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.vocabulary import Tier
 from services.playback.sessions.session import (
@@ -38,6 +40,7 @@ from services.playback.sessions.session import (
     Session,
     SessionBatch,
     named_accounts,
+    named_positions,
     named_sessions,
 )
 from services.playback.sessions.session_store import MAX_POSITIONS
@@ -89,6 +92,23 @@ revocations = Table(
 
 MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0002", adopt_tables("sessions"))
 
+# Built once: to build a statement costs as much as to run it.
+_LOAD_SESSIONS = (
+    select(sessions)
+    .where(
+        or_(
+            sessions.c.session_id.in_(bindparam("ids", expanding=True)),
+            and_(sessions.c.viewer.in_(bindparam("accounts", expanding=True)), sessions.c.ended == ""),
+        )
+    )
+    .order_by(sessions.c.session_id)
+    .with_for_update()
+)
+_LOAD_POSITIONS = select(positions).where(
+    tuple_(positions.c.profile_id, positions.c.content_id).in_(bindparam("names", expanding=True))
+)
+_INSERT_SESSION = insert(sessions)
+_LOCK_ACCOUNT = text("SELECT pg_advisory_xact_lock(hashtextextended(:account, 0))")
 _UPDATE_SESSION = (
     update(sessions)
     .where(sessions.c.session_id == bindparam("id"))
@@ -121,41 +141,41 @@ class PlaybackStore:
 
     async def apply(self, changes: Sequence[Change]) -> list[Outcome]:
         """Make changes in order, in one transaction."""
-        async with self._database.write() as connection:
-            batch = SessionBatch(await self._load(connection, changes), self._silent_after)
-            outcomes = batch.apply(changes)
-            await self._save(connection, batch)
+        return await self._database.run_write(partial(self._apply, changes))
+
+    def _apply(self, changes: Sequence[Change], connection: Connection) -> list[Outcome]:
+        held = self._load_sessions(connection, changes)
+        batch = SessionBatch(held, self._silent_after, _load_positions(connection, changes))
+        outcomes = batch.apply(changes)
+        self._save(connection, batch)
         return outcomes
 
-    async def _load(self, connection: AsyncConnection, changes: Sequence[Change]) -> dict[str, Session]:
+    def _load_sessions(self, connection: Connection, changes: Sequence[Change]) -> dict[str, Session]:
         accounts, ids = named_accounts(changes), named_sessions(changes)
         if accounts and self._database.is_shared:
             # Two processes may start sessions of one account: the second waits here, and sees what the first did.
             # The locks are taken in one order, and before those of the rows: no two batches wait for each other.
             for account in accounts:
-                await connection.execute(
-                    text("SELECT pg_advisory_xact_lock(hashtextextended(:account, 0))"), {"account": account}
-                )
-        wanted = or_(sessions.c.session_id.in_(ids), and_(sessions.c.viewer.in_(accounts), sessions.c.ended == ""))
-        query = select(sessions).where(wanted).order_by(sessions.c.session_id).with_for_update()
-        return {row["session_id"]: _session(row) for row in (await connection.execute(query)).mappings()}
+                connection.execute(_LOCK_ACCOUNT, {"account": account})
+        rows = connection.execute(_LOAD_SESSIONS, {"ids": ids, "accounts": accounts}).mappings()
+        return {row["session_id"]: _session(row) for row in rows}
 
-    async def _save(self, connection: AsyncConnection, batch: SessionBatch) -> None:
+    def _save(self, connection: Connection, batch: SessionBatch) -> None:
         if batch.inserted:
-            await connection.execute(insert(sessions), [_row(one) for one in batch.inserted.values()])
+            connection.execute(_INSERT_SESSION, [_row(one) for one in batch.inserted.values()])
         if batch.updated:
             values = [
                 {"id": one.session_id, "seen_at": one.seen, "to": one.position, "time": one.clock}
                 | {"why": one.ended or ""}
                 for one in batch.updated.values()
             ]
-            await connection.execute(_UPDATE_SESSION, values)
+            connection.execute(_UPDATE_SESSION, values)
         if batch.positions:
             rows = [_position_row(one) for _, one in sorted(batch.positions.items())]
-            await connection.execute(self._upsert_position, rows)
+            connection.execute(self._upsert_position, rows)
         if batch.revocations:
             rows = [{"session_id": one.session_id, "expires": one.expires} for one in batch.revocations]
-            await connection.execute(self._database.insert(revocations).on_conflict_do_nothing(), rows)
+            connection.execute(self._database.insert(revocations).on_conflict_do_nothing(), rows)
 
     async def get(self, session_id: str) -> Session | None:
         """A session; None if there is none with this id."""
@@ -169,64 +189,67 @@ class PlaybackStore:
         )
 
     async def _sessions(self, query: Select[Any]) -> list[Session]:
-        async with self._database.read() as connection:
-            return [_session(row) for row in (await connection.execute(query)).mappings()]
-
-    async def position(self, profile_id: str, content_id: str) -> Position | None:
-        """Where a profile is in a title; None if it has not watched it."""
-        key = (positions.c.profile_id == profile_id) & (positions.c.content_id == content_id)
-        found = await self._positions(select(positions).where(key))
-        return found[0] if found else None
+        return await self._database.run_read(
+            lambda connection: [_session(row) for row in connection.execute(query).mappings()]
+        )
 
     async def positions(self, profile_id: str, limit: int) -> list[Position]:
         """A profile's latest positions, newest first."""
         query = select(positions).where(positions.c.profile_id == profile_id)
-        return await self._positions(query.order_by(positions.c.at.desc(), positions.c.content_id).limit(limit))
-
-    async def _positions(self, query: Select[Any]) -> list[Position]:
-        async with self._database.read() as connection:
-            return [Position(*row) for row in await connection.execute(query)]
+        query = query.order_by(positions.c.at.desc(), positions.c.content_id).limit(limit)
+        return await self._database.run_read(lambda connection: [Position(*row) for row in connection.execute(query)])
 
     async def pending_revocations(self, limit: int) -> list[Revocation]:
         """Revocations that control has not confirmed."""
         query = select(revocations).order_by(revocations.c.session_id).limit(limit)
-        async with self._database.read() as connection:
-            return [Revocation(*row) for row in await connection.execute(query)]
+        return await self._database.run_read(lambda connection: [Revocation(*row) for row in connection.execute(query)])
 
     async def confirm_revocations(self, session_ids: Sequence[str]) -> None:
         """Forget revocations that control has stored."""
-        async with self._database.write() as connection:
-            await connection.execute(delete(revocations).where(revocations.c.session_id.in_(session_ids)))
+        statement = delete(revocations).where(revocations.c.session_id.in_(session_ids))
+        await self._database.run_write(lambda connection: connection.execute(statement))
 
     async def delete_expired(self, now: float) -> int:
         """Delete what has expired, and what is above the bounds: ended, long unseen sessions first, old positions."""
-        async with self._database.write() as connection:
-            await connection.execute(delete(revocations).where(revocations.c.expires < now))
-            await connection.execute(delete(sessions).where(sessions.c.expires < now))
-            count = (await connection.execute(select(func.count()).select_from(sessions))).scalar_one()
-            if count > self._max_sessions:
-                oldest = (
-                    select(sessions.c.session_id)
-                    .order_by(sessions.c.ended == "", sessions.c.seen)
-                    .limit(count - self._max_sessions)
-                )
-                await connection.execute(delete(sessions).where(sessions.c.session_id.in_(oldest)))
-            crowded = select(positions.c.profile_id).group_by(positions.c.profile_id)
-            crowded = crowded.having(func.count() > MAX_POSITIONS)
-            for (profile_id,) in (await connection.execute(crowded)).all():
-                kept = select(positions.c.content_id).where(positions.c.profile_id == profile_id)
-                kept = kept.order_by(positions.c.at.desc()).limit(MAX_POSITIONS)
-                of_profile = positions.c.profile_id == profile_id
-                await connection.execute(delete(positions).where(of_profile, positions.c.content_id.not_in(kept)))
+        return await self._database.run_write(partial(self._delete_expired, now))
+
+    def _delete_expired(self, now: float, connection: Connection) -> int:
+        connection.execute(delete(revocations).where(revocations.c.expires < now))
+        connection.execute(delete(sessions).where(sessions.c.expires < now))
+        count: int = connection.execute(select(func.count()).select_from(sessions)).scalar_one()
+        if count > self._max_sessions:
+            oldest = (
+                select(sessions.c.session_id)
+                .order_by(sessions.c.ended == "", sessions.c.seen)
+                .limit(count - self._max_sessions)
+            )
+            connection.execute(delete(sessions).where(sessions.c.session_id.in_(oldest)))
+        crowded = select(positions.c.profile_id).group_by(positions.c.profile_id)
+        for (profile_id,) in connection.execute(crowded.having(func.count() > MAX_POSITIONS)).all():
+            kept = select(positions.c.content_id).where(positions.c.profile_id == profile_id)
+            kept = kept.order_by(positions.c.at.desc()).limit(MAX_POSITIONS)
+            of_profile = positions.c.profile_id == profile_id
+            connection.execute(delete(positions).where(of_profile, positions.c.content_id.not_in(kept)))
         return min(count, self._max_sessions)
 
     async def erase(self, account_id: str, profiles: Sequence[str]) -> None:
         """Delete the sessions and positions of an account ("" = none) and of profiles."""
-        async with self._database.write() as connection:
+
+        def erase(connection: Connection) -> None:
             of_profiles = sessions.c.profile_id.in_(profiles)
             whose = or_(of_profiles, sessions.c.viewer == account_id) if account_id else of_profiles
-            await connection.execute(delete(sessions).where(whose))
-            await connection.execute(delete(positions).where(positions.c.profile_id.in_(profiles)))
+            connection.execute(delete(sessions).where(whose))
+            connection.execute(delete(positions).where(positions.c.profile_id.in_(profiles)))
+
+        await self._database.run_write(erase)
+
+
+def _load_positions(connection: Connection, changes: Sequence[Change]) -> dict[tuple[str, str], Position]:
+    names = named_positions(changes)
+    if not names:
+        return {}
+    rows = connection.execute(_LOAD_POSITIONS, {"names": names})
+    return {(row[0], row[1]): Position(*row) for row in rows}
 
 
 def _session(row: Mapping[Any, Any]) -> Session:

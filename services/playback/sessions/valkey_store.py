@@ -30,6 +30,7 @@ from services.playback.sessions.session import (
     Session,
     SessionBatch,
     named_accounts,
+    named_positions,
     named_sessions,
 )
 from services.playback.sessions.session_store import MAX_POSITIONS
@@ -111,7 +112,8 @@ class ValkeyStore:
         async with self._reaching():
             for _ in range(MAX_ATTEMPTS):
                 async with self._writer.pipeline(transaction=True) as pipe:
-                    batch = SessionBatch(await self._load(pipe, changes), self._silent_after)
+                    held = await self._load(pipe, changes)
+                    batch = SessionBatch(held, self._silent_after, await self._load_positions(changes))
                     outcomes = batch.apply(changes)
                     positions, crowded = await self._newer_positions(pipe, list(batch.positions.values()))
                     pipe.multi()
@@ -146,6 +148,16 @@ class ValkeyStore:
         await pipe.watch(*keys)
         found = [_read_session(one) for one in await pipe.mget(keys) if one is not None]
         return {one.session_id: one for one in found}
+
+    async def _load_positions(self, changes: Sequence[Change]) -> dict[tuple[str, str], Position]:
+        names = named_positions(changes)
+        if not names:
+            return {}
+        async with self._reader.pipeline(transaction=False) as reads:
+            for profile_id, content_id in names:
+                reads.hget(f"{_P}positions:{profile_id}", content_id)
+            found = await reads.execute()
+        return {name: _read_position(one) for name, one in zip(names, found, strict=True) if one is not None}
 
     async def _newer_positions(
         self, pipe: Pipeline, found: Sequence[Position]
@@ -182,12 +194,6 @@ class ValkeyStore:
             rows = await self._reader.mget([f"{_P}session:{one}" for one in ids]) if ids else []
         found = [_read_session(row) for row in rows if row is not None]
         return sorted(found, key=lambda one: one.started, reverse=True)
-
-    async def position(self, profile_id: str, content_id: str) -> Position | None:
-        """Where a profile is in a title; None if it has not watched it."""
-        async with self._reaching():
-            found = await self._reader.hget(f"{_P}positions:{profile_id}", content_id)
-        return None if found is None else _read_position(found)
 
     async def positions(self, profile_id: str, limit: int) -> list[Position]:
         """A profile's latest positions, newest first."""

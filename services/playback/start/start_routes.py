@@ -22,7 +22,7 @@ from services.playback.route_schemas import STARTED_SCHEMA
 from services.playback.routing.edges import EdgeFinder, bucket_of
 from services.playback.routing.steering import public_origin
 from services.playback.sessions.playback_sessions import PlaybackSessions
-from services.playback.sessions.session import Result, Session, StartSession, is_finished
+from services.playback.sessions.session import Outcome, Result, Session, StartSession, is_finished
 from services.playback.sessions.session_json import streams_in_use
 from services.playback.start import eligibility
 from services.playback.start.eligibility import Denial, PlaybackTitle, StartRefusal, deny
@@ -126,13 +126,14 @@ class StartRoutes:
         if not edges.pathways:
             raise Overloaded(OverloadReason.NO_EDGE)
         drm = await self._licences.info(title, session, asked.drm)
-        resume = await self._resume_position(viewer, asked.content_id)
         outcome = await self._sessions.change(StartSession(session, viewer.plan.streams), country)
         if outcome.result is Result.NO_SLOT:
             return self._refuse_stream(outcome.in_use, viewer.plan.streams or 0)
         self._counters.starts.labels("started").inc()
         bases = [one.base for one in edges.pathways]
-        started = StartedPlayback(session, title, viewer, country, bases, asked.max_bitrate, asked.format, drm, resume)
+        started = StartedPlayback(
+            session, title, viewer, country, bases, asked.max_bitrate, asked.format, drm, _resume(outcome)
+        )
         return json_response(start_response(started, self._signing, public_origin(request), self._heartbeat_interval))
 
     def _new_session(self, content_id: str, title: PlaybackTitle, viewer: Viewer) -> Session:
@@ -153,15 +154,6 @@ class StartRoutes:
             consent=viewer.consent,
         )
 
-    async def _resume_position(self, viewer: Viewer, content_id: str) -> float:
-        """Where the viewer left off, in seconds; 0 for a film they have watched to its end."""
-        if not viewer.profile_id:
-            return 0.0
-        found = await self._sessions.store.position(viewer.profile_id, content_id)
-        if found is None or is_finished(found.position, found.duration):
-            return 0.0
-        return found.position
-
     def _refuse(self, denial: Denial) -> web.Response:
         self._counters.starts.labels(denial.reason.value).inc()
         headers = {"WWW-Authenticate": "Bearer"} if denial.status == 401 else None
@@ -174,6 +166,12 @@ class StartRoutes:
         detail = f"Your plan plays on {streams} screen{'s' if streams != 1 else ''} at once. In use: {names or 'none'}."
         status = eligibility.START_REFUSAL_STATUS[reason]
         return problem(status, reason.value, detail, devices=streams_in_use(in_use))
+
+
+def _resume(outcome: Outcome) -> float:
+    """Where the viewer left off, in seconds; 0 for a film they have watched to its end."""
+    found = outcome.left_off
+    return 0.0 if found is None or is_finished(found.position, found.duration) else found.position
 
 
 def read_start(request: web.Request) -> StartRequest:

@@ -69,6 +69,11 @@ def test_player_events_are_kept_by_their_fields(wrap):
     assert batch.sessions == ("s1",)
 
 
+def test_a_whole_number_may_be_written_as_any_number():
+    body = b'[{"type": "switch", "sessionId": "s", "at": 1, "bitrate": 2.5e6}]'
+    assert json.loads(read_player_events(body).body)[0]["bitrate"] == 2_500_000
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

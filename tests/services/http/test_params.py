@@ -1,7 +1,12 @@
 """Queries and bodies: each mistake is a 400 that names it."""
 
+from typing import Annotated
+from unittest import mock
+
 import pytest
+from aiohttp import StreamReader
 from aiohttp.test_utils import make_mocked_request
+from msgspec import Meta, Struct
 
 from kernel.errors import BadRequest
 from services.http import params
@@ -50,3 +55,49 @@ def test_countries_and_switches():
     assert params.boolean(asked("p=true"), "p")
     assert not params.boolean(asked(""), "p")
     assert reason(params.boolean, asked("p=maybe"), "p") == "parameter-value"
+
+
+class Counted(Struct):
+    """A body with numbers."""
+
+    count: Annotated[int, Meta(ge=0, le=1_000)]
+    share: float = 0.0
+    name: str = ""
+
+
+async def read(data):
+    stream = StreamReader(mock.Mock(_reading_paused=False), 2**16)
+    stream.feed_data(data)
+    stream.feed_eof()
+    request = make_mocked_request("POST", "/x", headers={"Content-Type": "application/json"}, payload=stream)
+    return await params.body(request, Counted)
+
+
+@pytest.mark.parametrize("number", ["431", "431.0", "4.31e2"])
+async def test_a_whole_number_may_be_written_as_any_number(number):
+    found = await read(b'{"count": %s, "share": 1}' % number.encode())
+    assert (found.count, type(found.count), type(found.share)) == (431, int, float)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "named"),
+    [
+        (b'{"count": 431.5}', "body-field", "`count`"),
+        (b'{"count": 1e300}', "body-field", "`count`"),
+        (b'{"count": "431"}', "body-field", "`count`"),
+        (b'{"count": true}', "body-field", "`count`"),
+        (b'{"count": 1, "name": "\\u0000"}', "body-field", "`name`"),
+        (b'{"count": 1, "count": 2}', "body-json", "twice"),
+        (b'{"count": ' + b"[" * 300 + b"]" * 300 + b"}", "body-field", "`count`"),
+        (b'{"count": ' + b"[" * 20_000 + b"]" * 20_000 + b"}", "body-json", "nested"),
+    ],
+)
+async def test_what_is_wrong_with_a_body_is_named(data, reason, named):
+    with pytest.raises(BadRequest) as caught:
+        await read(data)
+    assert caught.value.reason == reason
+    assert named in caught.value.detail
+
+
+async def test_unknown_members_may_hold_anything():
+    assert (await read(b'{"count": 1, "more": [1e999, "\\ud800"]}')).count == 1

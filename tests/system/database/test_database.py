@@ -51,6 +51,28 @@ async def test_a_write_that_raises_is_undone(open_database):
     assert await count(database) == 0
 
 
+async def test_a_function_is_one_transaction(open_database):
+    database = await open_database()
+
+    def write(connection):
+        connection.execute(database.insert(numbers), {"n": 1})
+        return connection.execute(select(func.count()).select_from(numbers)).scalar_one()
+
+    def write_and_fail(connection):
+        connection.execute(database.insert(numbers), {"n": 2})
+        raise RuntimeError("no")
+
+    assert await database.run_write(write) == 1
+    with pytest.raises(RuntimeError):
+        await database.run_write(write_and_fail)
+    with pytest.raises(IntegrityError):
+        await database.run_write(write)
+    assert await database.run_read(lambda it: it.execute(select(numbers.c.n)).scalars().all()) == [1]
+    await database.close()
+    with pytest.raises(StorageFailed, match="not open"):
+        await database.run_read(lambda it: it.execute(select(numbers.c.n)))
+
+
 async def test_readers_see_one_moment_and_never_wait_for_a_writer(open_database):
     database = await open_database()
     async with database.read() as connection:

@@ -9,6 +9,11 @@ from services.playback.sessions.session import EndReason, EndSession, Result, Re
 from tests.services.playback.sessions.test_session import NOW, beat, session, start
 
 
+async def position_of(store, profile_id, content_id):
+    """Where a profile is in a title; None if it has not begun it."""
+    return next((one for one in await store.positions(profile_id, 1_000) if one.content_id == content_id), None)
+
+
 async def test_a_session_is_stored_as_it_was_given(store):
     made = session("s", consent=False)
     (outcome,) = await store.apply([start(made)])
@@ -24,18 +29,27 @@ async def test_heartbeats_move_the_session_and_the_profile(store):
     await store.apply([beat("s", 10.0), beat("s", 12.5, now=NOW + 20)])
     found = await store.get("s")
     assert (found.position, found.seen) == (12.5, NOW + 20)
-    position = await store.position("p", "film")
+    position = await position_of(store, "p", "film")
     assert (position.position, position.duration, position.at) == (12.5, 600.0, NOW + 20)
-    assert await store.position("p", "other") is None
+    assert await position_of(store, "p", "other") is None
 
 
 async def test_of_two_devices_the_newer_position_stays(store):
     await store.apply([start(session("tv")), start(session("phone"))])
     await store.apply([beat("phone", 300.0, now=NOW + 60)])
     await store.apply([beat("tv", 100.0, now=NOW + 70, at=NOW + 50)])
-    assert (await store.position("p", "film")).position == 300.0
+    assert (await position_of(store, "p", "film")).position == 300.0
     await store.apply([beat("tv", 310.0, now=NOW + 80)])
-    assert (await store.position("p", "film")).position == 310.0
+    assert (await position_of(store, "p", "film")).position == 310.0
+
+
+async def test_a_start_learns_where_its_profile_left_off(store):
+    await store.apply([start(session("tv")), beat("tv", 30.0)])
+    others = replace(session("q"), profile_id="q"), replace(session("x"), content_id="other")
+    outcomes = await store.apply([start(one, None) for one in (session("phone"), *others)])
+    assert [one.left_off and one.left_off.position for one in outcomes] == [30.0, None, None]
+    _, later = await store.apply([beat("tv", 40.0, now=NOW + 20), start(session("tv2"), None)])
+    assert later.left_off.position == 40.0
 
 
 async def test_positions_come_newest_first(store):
@@ -69,15 +83,15 @@ async def test_erasure_leaves_nothing_of_a_person(store):
     await store.apply([beat("a"), replace(beat("x"), owner="else")])
     await store.erase("acc", ["p"])
     assert await store.get("a") is None
-    assert await store.position("p", "film") is None
+    assert await position_of(store, "p", "film") is None
     assert await store.positions("p", 10) == []
-    assert (await store.position("q", "film")).position == 10.0
+    assert (await position_of(store, "q", "film")).position == 10.0
     await store.erase("", ["q"])
     assert await store.get("x") is None
     # A heartbeat on its way finds no session, so it brings nothing back.
     (outcome,) = await store.apply([replace(beat("x"), owner="else")])
     assert outcome.result is Result.UNKNOWN
-    assert await store.position("q", "film") is None
+    assert await position_of(store, "q", "film") is None
 
 
 @pytest.mark.parametrize("streams", [1, 3])
@@ -121,7 +135,7 @@ async def test_what_was_acknowledged_is_there_after_a_restart(make_store):
     await store.close()
     again = make_store()
     await again.open()
-    assert (await again.position("p", "film")).position == 33.0
+    assert (await position_of(again, "p", "film")).position == 33.0
     await again.close()
 
 

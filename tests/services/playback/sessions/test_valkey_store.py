@@ -13,6 +13,7 @@ from services.playback.sessions import valkey_store
 from services.playback.sessions.valkey_store import ValkeyStore
 from tests.services.playback.conftest import free_port
 from tests.services.playback.sessions.test_session import NOW, beat, session, start
+from tests.services.playback.sessions.test_store import position_of
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ async def test_of_too_many_positions_the_oldest_goes(valkey_url, monkeypatch):
         one = replace(session(f"s{number}", "tv"), content_id=f"t{number}")
         await store.apply([start(one), beat(f"s{number}", now=NOW + number)])
     assert [one.content_id for one in await store.positions("p", 10)] == ["t2", "t1"]
-    assert await store.position("p", "t0") is None
+    assert await position_of(store, "p", "t0") is None
     await store.close()
 
 
@@ -62,6 +63,6 @@ async def test_a_kill_of_the_server_loses_nothing_that_was_acknowledged(tmp_path
     successor.start()
     again = ValkeyStore(successor.connection_url, None, 30.0)
     await again.open()
-    assert (await again.position("p", "film")).position == 33.0
+    assert (await position_of(again, "p", "film")).position == 33.0
     await again.close()
     successor.stop()
