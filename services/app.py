@@ -77,11 +77,12 @@ from services.storage.location import locate_database, read_password
 from services.storage.secrets_file import read_or_create
 from services.users.access_token import AccessTokens
 from services.users.account import Plan
+from services.users.leaving import Leaving, PersonalData
 from services.users.mail import MailServer, ResetMailer
 from services.users.passwords import PasswordThreads
 from services.users.routes import UserRoutes
-from services.users.service import PersonalData, UserPolicy, UserService
-from services.users.store import UserStore
+from services.users.service import UserPolicy, UserService
+from services.users.store.user_store import UserStore
 from services.users_adapters import UsersForPlayback, as_access_verifier
 from system.private_files import read_secret
 from system.sealing import load_sealing_keys
@@ -248,7 +249,8 @@ class _Builder:
         watchers = EndWatchers(self.clock, self.stopping)
         sessions = PlaybackSessions(store, viewers, self.clock, events, watchers.notify)
         if self.users is not None:
-            self.users.playing = sessions
+            self.users.leaving.playing = sessions
+            self.tasks.append(self.users.leaving.follow_ends)
         self.personal_data.append(PlaybackPersonalData(sessions))
         signing = TokenSigning(self.signing_key, settings.region, settings.token_ttl)
         catalogue = CatalogueForPlayback(self.store, self.clock)
@@ -324,14 +326,14 @@ class _Builder:
         )
         mailer = _make_mailer(settings, self.clock)
         service = UserService(
-            store, passwords, AccessTokens(SigningKey.from_pem(pem)), self.clock, policy, self.personal_data,
-            mailer.send_reset if mailer else None,
+            store, passwords, AccessTokens(SigningKey.from_pem(pem)), self.clock, policy,
+            Leaving(store, self.clock, self.personal_data), mailer.send_reset if mailer else None,
         )  # fmt: skip
         self.users = service
         self.tasks.append(service.follow_revocations)
         if settings.runs("users"):
             self.routes += UserRoutes(service).routes()
-            self.tasks += [service.finish_erasures, service.keep_house]
+            self.tasks += [service.leaving.finish_erasures, service.keep_house]
         if mailer is not None:
             self.tasks.append(mailer.run)
         if settings.oidc_issuer is not None and settings.runs("users"):

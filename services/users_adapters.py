@@ -8,7 +8,7 @@ from services.http.caller import AccountCaller, VerifyAccess
 from services.playback.viewer import Viewer, ViewerPlan
 from services.users.account import Plan, shown_maturity
 from services.users.service import UserService
-from services.users.store import UserStore
+from services.users.store.user_store import UserStore
 
 
 def as_access_verifier(service: UserService) -> VerifyAccess:
@@ -32,7 +32,7 @@ class UsersForPlayback:
     async def viewer(self, caller: AccountCaller, device: str | None) -> Viewer | None:
         """The viewer of a log-in; `device` is the id of a device of the account, or any other name of one."""
         device_id = device or caller.device_id
-        found = await self._store.find_viewer(caller.account_id, caller.profile_id, device_id)
+        found = await self._store.accounts.find_viewer(caller.account_id, caller.profile_id, device_id)
         if found is None:
             return None
         profile = found.profile
@@ -51,7 +51,7 @@ class UsersForPlayback:
 
     async def plans(self, account_ids: Sequence[str]) -> Mapping[str, ViewerPlan]:
         """The plans of these accounts now; disabled and deleted ones are absent."""
-        return {name: _plan(plan) for name, plan in (await self._store.list_plans(account_ids)).items()}
+        return {name: _plan(plan) for name, plan in (await self._store.accounts.list_plans(account_ids)).items()}
 
 
 def _plan(plan: Plan) -> ViewerPlan:

@@ -179,7 +179,7 @@ class UserRoutes:
             Route("PUT", "/me/profiles/{profileId}", self.put_profile, account, "Change a profile", profile,
                   body=PROFILE, response=PROFILE_SCHEMA, errors=(404,)),
             Route("DELETE", "/me/profiles/{profileId}", self.delete_profile, account, "Delete a profile", profile,
-                  response={"type": "object"}, errors=(404, 409)),
+                  response={"type": "object"}, statuses=(200, 202), errors=(404, 409)),
             Route("GET", "/me/devices", self.list_devices, account, "Devices that have logged in",
                   response=DEVICES_SCHEMA),
             Route("DELETE", "/me/devices/{deviceId}", self.delete_device, account, "Forget a device and end its log-in",
@@ -256,7 +256,7 @@ class UserRoutes:
         """The caller's account."""
         caller = _account(request)
         account = await self._service.get_account(caller.account_id)
-        profiles = await self._service.store.list_profiles(caller.account_id)
+        profiles = await self._service.store.profiles.list_profiles(caller.account_id)
         shown = account_json(account) | {"profileId": caller.profile_id, "deviceId": caller.device_id}
         return json_response(shown | {"profiles": [profile_json(profile) for profile in profiles]})
 
@@ -277,19 +277,20 @@ class UserRoutes:
         """Change fields of a profile."""
         caller, wanted = _account(request), request.match_info["profileId"]
         body = await params.body(request, ProfileBody)
-        for profile in await self._service.store.list_profiles(caller.account_id):
+        for profile in await self._service.store.profiles.list_profiles(caller.account_id):
             if profile.profile_id == wanted:
                 changed = _changed(profile, body)
-                if await self._service.store.put_profile(caller.account_id, changed):
+                if await self._service.store.profiles.put_profile(caller.account_id, changed):
                     return json_response(profile_json(changed))
         raise BadRequest(404, "profile-unknown", "This account has no such profile.")
 
     async def delete_profile(self, request: web.Request) -> web.Response:
         """Delete a profile, but never the last one."""
         caller, wanted = _account(request), request.match_info["profileId"]
-        if await self._service.delete_profile(caller.account_id, wanted):
-            return json_response({"status": "deleted"})
-        if any(one.profile_id == wanted for one in await self._service.store.list_profiles(caller.account_id)):
+        finished = await self._service.delete_profile(caller.account_id, wanted)
+        if finished is not None:
+            return json_response({"status": "deleted" if finished else "deleting"}, status=200 if finished else 202)
+        if any(one.profile_id == wanted for one in await self._service.store.profiles.list_profiles(caller.account_id)):
             raise BadRequest(409, "last-profile", "An account keeps at least one profile.")
         raise BadRequest(404, "profile-unknown", "This account has no such profile.")
 
@@ -306,7 +307,7 @@ class UserRoutes:
                     "seen": device.seen,
                     "current": device.device_id == caller.device_id,
                 }
-                for device in await self._service.store.list_devices(caller.account_id)
+                for device in await self._service.store.log_ins.list_devices(caller.account_id)
             ]
         )
 
@@ -330,7 +331,7 @@ class UserRoutes:
 
     async def find_account(self, request: web.Request) -> web.Response:
         """The account of an address."""
-        found = await self._service.store.find_credentials(params.required(request, "email"))
+        found = await self._service.store.accounts.find_credentials(params.required(request, "email"))
         return json_response(account_json(await self._service.get_account(found.account_id if found else "")))
 
     async def get_account(self, request: web.Request) -> web.Response:
@@ -342,7 +343,7 @@ class UserRoutes:
         body = await params.body(request, PlanBody)
         countries = None if body.countries is None else tuple(sorted({one.upper() for one in body.countries}))
         account_id = request.match_info["accountId"]
-        await self._service.store.set_plan(account_id, Plan(body.tier, body.streams, countries))
+        await self._service.store.accounts.set_plan(account_id, Plan(body.tier, body.streams, countries))
         return await self.get_account(request)
 
     async def put_disabled(self, request: web.Request) -> web.Response:

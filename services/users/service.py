@@ -5,10 +5,10 @@ Over 300 lines because every way into an account is here, where the limits on gu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from secrets import token_urlsafe
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from cachetools import TTLCache
@@ -29,8 +29,12 @@ from services.users.account import (
     check_name,
     check_password,
 )
+from services.users.leaving import Leaving
 from services.users.passwords import PasswordThreads
-from services.users.store import EmailTaken, Erasure, LogIn, RefreshRefused, TooMany, UserStore
+from services.users.store.accounts import EmailTaken
+from services.users.store.log_ins import LogIn, RefreshRefused
+from services.users.store.profiles import TooMany
+from services.users.store.user_store import UserStore
 from system.clock import sleep
 
 log = structlog.get_logger()
@@ -40,34 +44,12 @@ MAX_CHANGED = 100_000
 """Accounts whose profiles changed lately, remembered until their access tokens have expired."""
 REVOCATION_POLL_SECONDS = 0.5
 """How soon a log-in that ended in another process ends here."""
-ERASURE_RETRY_SECONDS = 30.0
 HOUSEKEEPING_SECONDS = 3600.0
 
 # An account's owner mistypes a few times; a guesser needs thousands of tries.
 TRIES_PER_ACCOUNT = (1 / 30, 10.0)
 TRIES_PER_ADDRESS = (1.0, 60.0)
 SIGN_UPS_PER_ADDRESS = (1 / 60, 30.0)
-
-
-class PersonalData(Protocol):
-    """A store that holds data about people; each service with one hands it to the users' service."""
-
-    @property
-    def name(self) -> str:
-        """The name of the store in an export."""
-
-    async def export_person(self, account_id: str, profiles: Sequence[str]) -> Any:
-        """Everything about the person, as JSON values. Raises StorageFailed."""
-
-    async def erase_person(self, account_id: str, profiles: Sequence[str]) -> None:
-        """Delete everything about the person; may be called again. Raises StorageFailed."""
-
-
-class Playing(Protocol):
-    """The part of playback that follows an account."""
-
-    async def end_playback(self, account_id: str, device_id: str | None = None) -> None:
-        """End what an account, or one of its devices, plays now. Raises StorageFailed, Overloaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +82,7 @@ class Wait(Exception):
 
 
 class UserService:
-    """Accounts. Its tasks are `follow_revocations`, `finish_erasures` and `keep_house`."""
+    """Accounts. Its tasks are `follow_revocations` and `keep_house`."""
 
     def __init__(
         self,
@@ -109,19 +91,16 @@ class UserService:
         tokens: AccessTokens,
         clock: Clock,
         policy: UserPolicy,
-        personal_data: Sequence[PersonalData] = (),
+        leaving: Leaving,
         send_reset: Callable[[str, str], object] | None = None,
-        playing: Playing | None = None,
     ) -> None:
         self.store = store
         self._passwords = passwords
         self._tokens = tokens
         self._clock = clock
         self._policy = policy
-        self._personal_data = personal_data
+        self.leaving = leaving
         self._send_reset = send_reset
-        self.playing = playing
-        """Set once playback is built, which needs the accounts first."""
         self._revoked: dict[str, float] = {}
         self._revocation = 0
         self._profiles: TTLCache[str, tuple[str, ...]] = TTLCache(MAX_CHANGED, ACCESS_SECONDS, clock.mono)
@@ -139,7 +118,9 @@ class UserService:
         name = email.partition("@")[0][:MAX_NAME]
         now = self._clock.wall()
         try:
-            account = await self.store.create_account(email, encoded, country, self._policy.new_plan, name, now)
+            account = await self.store.accounts.create_account(
+                email, encoded, country, self._policy.new_plan, name, now
+            )
         except EmailTaken:
             raise BadRequest(409, "email-taken", "There is an account with this e-mail address: log in.") from None
         return await self._start(account.account_id, "", device)
@@ -148,7 +129,7 @@ class UserService:
         """Log in. Raises BadRequest (401, 403), Wait, Overloaded, StorageFailed."""
         self._count_try(self._address_tries, address)
         self._count_try(self._account_tries, email.casefold()[:300])
-        found = await self.store.find_credentials(email)
+        found = await self.store.accounts.find_credentials(email)
         right = len(password) <= MAX_PASSWORD and await self._passwords.verify_password(
             password, None if found is None else found.password
         )
@@ -159,7 +140,7 @@ class UserService:
             raise BadRequest(403, "account-disabled", "This account has been disabled.")
         if self._passwords.is_outdated(found.password):
             encoded = await self._passwords.hash_password(password)
-            await self.store.rehash_password(found.account_id, found.password, encoded)
+            await self.store.accounts.rehash_password(found.account_id, found.password, encoded)
         return await self._start(found.account_id, device_id, device)
 
     async def refresh(self, refresh_token: str, address: str) -> Tokens:
@@ -167,7 +148,7 @@ class UserService:
         self._count_try(self._address_tries, f"refresh {address}")
         now = self._clock.wall()
         try:
-            log_in = await self.store.refresh(refresh_token, now, now + self._policy.refresh_seconds)
+            log_in = await self.store.log_ins.refresh(refresh_token, now, now + self._policy.refresh_seconds)
         except RefreshRefused as refused:
             await self._read_revocations()
             if refused.reused:
@@ -177,7 +158,7 @@ class UserService:
 
     async def log_out(self, claims: AccessClaims) -> None:
         """End the log-in of an access token."""
-        await self.store.end_log_in(claims.family, self._clock.wall())
+        await self.store.log_ins.end_log_in(claims.family, self._clock.wall())
         await self._read_revocations()
 
     async def change_password(self, claims: AccessClaims, old: str, new: str, address: str) -> None:
@@ -185,25 +166,27 @@ class UserService:
         self._count_try(self._address_tries, address)
         self._count_try(self._account_tries, claims.account_id)
         _refuse(check_password(new))
-        account = await self.store.get_account(claims.account_id)
-        found = None if account is None else await self.store.find_credentials(account.email)
+        account = await self.store.accounts.get_account(claims.account_id)
+        found = None if account is None else await self.store.accounts.find_credentials(account.email)
         if found is None or not await self._passwords.verify_password(old, found.password):
             raise BadRequest(401, "password-wrong", "The current password is wrong.")
         encoded = await self._passwords.hash_password(new)
-        await self.store.set_password(claims.account_id, encoded, self._clock.wall(), keep_family=claims.family)
+        await self.store.accounts.set_password(
+            claims.account_id, encoded, self._clock.wall(), keep_family=claims.family
+        )
         await self._read_revocations()
 
     async def make_reset_token(self, account_id: str) -> str:
         """A one-time token, good for an hour, that sets a new password; an operator hands it to the viewer."""
         token = token_urlsafe(24)
-        await self.store.add_reset_link(account_id, token, self._clock.wall() + RESET_SECONDS)
+        await self.store.log_ins.add_reset_link(account_id, token, self._clock.wall() + RESET_SECONDS)
         return token
 
     async def request_reset(self, email: str, address: str) -> None:
         """Send a reset link, where mail is set up; the caller learns nothing about the address. Raises Wait."""
         self._count_try(self._address_tries, address)
         self._count_try(self._account_tries, f"reset {email.casefold()[:300]}")
-        found = await self.store.find_credentials(email)
+        found = await self.store.accounts.find_credentials(email)
         if found is not None and not found.disabled and self._send_reset is not None:
             self._send_reset(email, await self.make_reset_token(found.account_id))
 
@@ -212,8 +195,8 @@ class UserService:
         self._count_try(self._address_tries, address)
         _refuse(check_password(new))
         encoded = await self._passwords.hash_password(new)
-        account_id = await self.store.spend_reset_link(token, self._clock.wall())
-        if account_id is None or not await self.store.set_password(account_id, encoded, self._clock.wall()):
+        account_id = await self.store.log_ins.spend_reset_link(token, self._clock.wall())
+        if account_id is None or not await self.store.accounts.set_password(account_id, encoded, self._clock.wall()):
             raise BadRequest(401, "reset-link", "This link has been used or has expired: ask for a new one.")
         await self._read_revocations()
 
@@ -222,7 +205,7 @@ class UserService:
 
         Raises BadRequest (403), Overloaded, StorageFailed.
         """
-        found = await self.store.find_credentials(email)
+        found = await self.store.accounts.find_credentials(email)
         if found is not None and found.disabled:
             raise BadRequest(403, "account-disabled", "This account has been disabled.")
         if found is not None and found.provider == provider:
@@ -230,27 +213,29 @@ class UserService:
         unusable, now = await self._passwords.hash_password(token_urlsafe(32)), self._clock.wall()
         if found is None:
             name = email.partition("@")[0][:MAX_NAME]
-            account = await self.store.create_account(email, unusable, country, self._policy.new_plan, name, now)
+            account = await self.store.accounts.create_account(
+                email, unusable, country, self._policy.new_plan, name, now
+            )
             account_id = account.account_id
         else:
             # Somebody may have signed up with this address before its owner came: their password and log-ins end
             # here, else they would share the owner's account ("pre-hijacking").
             account_id = found.account_id
-            await self.store.set_password(account_id, unusable, now)
+            await self.store.accounts.set_password(account_id, unusable, now)
             await self._read_revocations()
-        await self.store.link_provider(account_id, provider)
+        await self.store.accounts.link_provider(account_id, provider)
         return await self._start(account_id, "", device)
 
     async def _start(self, account_id: str, device_id: str, device: str) -> Tokens:
         now = self._clock.wall()
         name = device if check_name(device) is None else "Unnamed device"
         return await self._hand_out(
-            await self.store.log_in(account_id, device_id, name, now, now + self._policy.refresh_seconds)
+            await self.store.log_ins.log_in(account_id, device_id, name, now, now + self._policy.refresh_seconds)
         )
 
     async def _hand_out(self, log_in: LogIn) -> Tokens:
         now = self._clock.wall()
-        ids = tuple(profile.profile_id for profile in await self.store.list_profiles(log_in.account_id))
+        ids = tuple(profile.profile_id for profile in await self.store.profiles.list_profiles(log_in.account_id))
         if not ids:
             raise BadRequest(401, "log-in", "This account has been deleted.")
         claims = AccessClaims(log_in.account_id, ids, log_in.device_id, log_in.family, now, now + ACCESS_SECONDS)
@@ -286,7 +271,7 @@ class UserService:
         now = self._clock.wall()
         # An older log-in's access tokens have expired by themselves.
         since = now - 2 * ACCESS_SECONDS
-        self._revocation, families = await self.store.revoked_families(self._revocation, since)
+        self._revocation, families = await self.store.log_ins.revoked_families(self._revocation, since)
         self._revoked = {family: at for family, at in self._revoked.items() if at >= since}
         self._revoked |= dict.fromkeys(families, now)
 
@@ -296,44 +281,44 @@ class UserService:
         """Add a profile. Raises BadRequest (400, 409)."""
         _refuse(check_name(profile.name))
         try:
-            made = await self.store.add_profile(account_id, profile)
+            made = await self.store.profiles.add_profile(account_id, profile)
         except TooMany:
             raise BadRequest(409, "too-many-profiles", "This account has as many profiles as it may have.") from None
         await self._note_profiles(account_id)
         return made
 
-    async def delete_profile(self, account_id: str, profile_id: str) -> bool:
-        """Delete a profile and what every store holds about it. Returns False if it was not deleted."""
-        if not await self.store.delete_profile(account_id, profile_id):
-            return False
+    async def delete_profile(self, account_id: str, profile_id: str) -> bool | None:
+        """Delete a profile and what every store holds about it; a store that fails is asked again.
+
+        Returns whether every store has done so already; None if the profile was not deleted.
+        """
+        erasure = await self.store.profiles.delete_profile(account_id, profile_id, self._clock.wall())
+        if erasure is None:
+            return None
         await self._note_profiles(account_id)
-        for store in self._personal_data:
-            await store.erase_person("", (profile_id,))
-        return True
+        return await self.leaving.erase(erasure)
 
     async def _note_profiles(self, account_id: str) -> None:
-        profiles = await self.store.list_profiles(account_id)
+        profiles = await self.store.profiles.list_profiles(account_id)
         self._profiles[account_id] = tuple(profile.profile_id for profile in profiles)
 
     async def delete_device(self, account_id: str, device_id: str) -> bool:
         """Forget a device and end its log-ins. Returns False if the account has no such device."""
-        done = await self.store.delete_device(account_id, device_id, self._clock.wall())
+        done = await self.store.log_ins.delete_device(account_id, device_id, self._clock.wall())
         await self._read_revocations()
-        if done and self.playing is not None:
-            await self.playing.end_playback(account_id, device_id)
+        await self.leaving.end_playback()
         return done
 
     async def disable_account(self, account_id: str, *, disabled: bool) -> None:
         """Disable an account, which ends its log-ins, or enable it again. Raises BadRequest (404)."""
-        if not await self.store.disable_account(account_id, self._clock.wall(), disabled=disabled):
+        if not await self.store.accounts.disable_account(account_id, self._clock.wall(), disabled=disabled):
             raise BadRequest(404, "account-unknown", "There is no such account.")
         await self._read_revocations()
-        if disabled and self.playing is not None:
-            await self.playing.end_playback(account_id)
+        await self.leaving.end_playback()
 
     async def get_account(self, account_id: str) -> Account:
         """An account. Raises BadRequest (404)."""
-        account = await self.store.get_account(account_id)
+        account = await self.store.accounts.get_account(account_id)
         if account is None:
             raise BadRequest(404, "account-unknown", "There is no such account.")
         return account
@@ -342,47 +327,18 @@ class UserService:
 
     async def export_person(self, account_id: str) -> dict[str, Any]:
         """Everything that any store holds about a person (GDPR, article 20). Raises BadRequest (404)."""
-        account = await self.get_account(account_id)
-        profiles = await self.store.list_profiles(account_id)
-        own = await self.store.export_account(account)
-        ids = [profile.profile_id for profile in profiles]
-        return {"account": own} | {one.name: await one.export_person(account_id, ids) for one in self._personal_data}
+        return await self.leaving.export_person(await self.get_account(account_id))
 
     async def erase_person(self, account_id: str) -> bool:
         """Delete a person everywhere (GDPR, article 17). Returns whether every store has done so already.
 
         The account is gone at once; a store that fails is asked again until it has followed.
         """
-        erasure = await self.store.begin_erasure(account_id, self._clock.wall())
+        erasure = await self.store.erasures.begin_erasure(account_id, self._clock.wall())
         if erasure is None:
             raise BadRequest(404, "account-unknown", "There is no such account.")
         await self._read_revocations()
-        return await self._erase(erasure)
-
-    async def finish_erasures(self) -> None:
-        """Go on with erasures that a store or a crash held up, for ever."""
-        while True:
-            try:
-                for erasure in await self.store.unfinished_erasures():
-                    await self._erase(erasure)
-            except StorageFailed as error:
-                log.warning("erasures-unreadable", error=str(error))
-            await sleep(self._clock, ERASURE_RETRY_SECONDS)
-
-    async def _erase(self, erasure: Erasure) -> bool:
-        done = list(erasure.done)
-        for store in self._personal_data:
-            if store.name in done:
-                continue
-            try:
-                await store.erase_person(erasure.account_id, erasure.profiles)
-                done.append(store.name)
-            except StorageFailed as error:
-                log.warning("erasure-held-up", store=store.name, error=str(error))
-        finished = {store.name for store in self._personal_data} <= set(done)
-        kept = Erasure(erasure.account_id, erasure.profiles, tuple(done))
-        await self.store.record_erasure(kept, finished=finished)
-        return finished
+        return await self.leaving.erase(erasure)
 
     async def keep_house(self) -> None:
         """Delete what has expired and seal again what is under an older key, for ever."""

@@ -5,7 +5,7 @@ import pytest
 from kernel.vocabulary import Tier
 from services.http.caller import AccountCaller
 from services.users.account import Plan, Profile
-from services.users.store import UserStore
+from services.users.store.user_store import UserStore
 from services.users_adapters import UsersForPlayback
 from system.database.engine import DatabaseAddress
 
@@ -21,9 +21,11 @@ async def users(tmp_path):
 
 
 async def test_a_viewer_has_their_profile_plan_and_device(users):
-    account = await users.create_account("ann@example.org", "hash", "DE", Plan(Tier.HD, 2), "Ann", NOW)
-    kid = await users.add_profile(account.account_id, Profile("", "Kid", kids=True, language="de", consent=False))
-    log_in = await users.log_in(account.account_id, "", "Ann's TV", NOW, NOW + 60)
+    account = await users.accounts.create_account("ann@example.org", "hash", "DE", Plan(Tier.HD, 2), "Ann", NOW)
+    kid = await users.profiles.add_profile(
+        account.account_id, Profile("", "Kid", kids=True, language="de", consent=False)
+    )
+    log_in = await users.log_ins.log_in(account.account_id, "", "Ann's TV", NOW, NOW + 60)
     caller = AccountCaller(account.account_id, kid.profile_id, (kid.profile_id,), log_in.device_id, log_in.family)
     playback = UsersForPlayback(users)
     viewer = await playback.viewer(caller, None)
@@ -35,11 +37,11 @@ async def test_a_viewer_has_their_profile_plan_and_device(users):
 
 
 async def test_a_disabled_account_neither_plays_nor_has_a_plan(users):
-    account = await users.create_account("ann@example.org", "hash", "DE", Plan(Tier.HD, 2), "Ann", NOW)
-    profile = (await users.list_profiles(account.account_id))[0].profile_id
+    account = await users.accounts.create_account("ann@example.org", "hash", "DE", Plan(Tier.HD, 2), "Ann", NOW)
+    profile = (await users.profiles.list_profiles(account.account_id))[0].profile_id
     caller = AccountCaller(account.account_id, profile, (profile,), "d", "f")
     playback = UsersForPlayback(users)
     assert list(await playback.plans([account.account_id, "nobody"])) == [account.account_id]
-    await users.disable_account(account.account_id, NOW, disabled=True)
+    await users.accounts.disable_account(account.account_id, NOW, disabled=True)
     assert await playback.plans([account.account_id]) == {}
     assert await playback.viewer(caller, None) is None

@@ -20,9 +20,9 @@ from kernel.vocabulary import Tier
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Playable, Rendition, Title
 from services.catalogue.title_line import ImportedTitle
-from services.users import schema
 from services.users.access_token import AccessClaims, AccessTokens
-from services.users.store import MIGRATIONS
+from services.users.store import schema
+from services.users.store.user_store import MIGRATIONS
 from system.clock import SystemClock
 from system.database.database import Database
 from system.database.engine import DatabaseAddress

@@ -34,7 +34,8 @@ class PlaybackPersonalData:
         }
 
     async def erase_person(self, account_id: str, profiles: Sequence[str]) -> None:
-        """End the account's sessions, so that the edges refuse their tokens, and delete all. Raises StorageFailed."""
+        """End the sessions, so that the edges refuse their tokens, and delete all. Raises StorageFailed."""
         if account_id:
             await self._sessions.end_sessions(account_id, EndReason.ACCOUNT)
+        await self._sessions.end_sessions_of_profiles(profiles)
         await self._sessions.store.erase(account_id, profiles)

@@ -99,14 +99,18 @@ class PlaybackSessions:
 
     async def end_sessions(self, owner: str, reason: EndReason, device_id: str | None = None) -> int:
         """End the sessions of an account or guest, or of one of its devices. Returns how many there were."""
+        held = await self.store.sessions_of(owner)
+        return await self._end([one for one in held if device_id in (None, one.device_id)], reason)
+
+    async def end_sessions_of_profiles(self, profiles: Sequence[str]) -> int:
+        """End the sessions of profiles that are deleted. Returns how many there were."""
+        return await self._end(await self.store.sessions_of_profiles(profiles), EndReason.ACCOUNT)
+
+    async def _end(self, sessions: Sequence[Session], reason: EndReason) -> int:
         now = self._clock.wall()
-        held = [
-            one
-            for one in await self.store.sessions_of(owner)
-            if one.expires > now and one.ended is None and device_id in (None, one.device_id)
-        ]
+        held = [one for one in sessions if one.expires > now and one.ended is None]
         for one in held:
-            await self.change(EndSession(one.session_id, owner, reason, now))
+            await self.change(EndSession(one.session_id, None, reason, now))
         return len(held)
 
     async def end_playback(self, account_id: str, device_id: str | None = None) -> None:

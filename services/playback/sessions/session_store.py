@@ -34,6 +34,9 @@ class SessionStore(Protocol):
     async def sessions_of(self, account_id: str) -> list[Session]:
         """The sessions of an account or guest whose tokens have not expired or that were not deleted, newest first."""
 
+    async def sessions_of_profiles(self, profiles: Sequence[str]) -> list[Session]:
+        """The same for profiles, in any order."""
+
     async def positions(self, profile_id: str, limit: int) -> list[Position]:
         """A profile's latest positions, newest first."""
 

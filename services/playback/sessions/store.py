@@ -188,6 +188,10 @@ class PlaybackStore:
             select(sessions).where(sessions.c.viewer == account_id).order_by(sessions.c.started.desc())
         )
 
+    async def sessions_of_profiles(self, profiles: Sequence[str]) -> list[Session]:
+        """The sessions of profiles."""
+        return await self._sessions(select(sessions).where(sessions.c.profile_id.in_(profiles)))
+
     async def _sessions(self, query: Select[Any]) -> list[Session]:
         return await self._database.run_read(
             lambda connection: [_session(row) for row in connection.execute(query).mappings()]
@@ -242,6 +246,7 @@ class PlaybackStore:
             connection.execute(delete(positions).where(positions.c.profile_id.in_(profiles)))
 
         await self._database.run_write(erase)
+        await self._database.scrub()
 
 
 def _load_positions(connection: Connection, changes: Sequence[Change]) -> dict[tuple[str, str], Position]:

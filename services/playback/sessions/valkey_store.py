@@ -189,11 +189,18 @@ class ValkeyStore:
 
     async def sessions_of(self, account_id: str) -> list[Session]:
         """The sessions of an account or guest, newest first."""
-        async with self._reaching():
-            ids = _texts(await self._reader.zrange(f"{_P}account:{account_id}", 0, -1))
-            rows = await self._reader.mget([f"{_P}session:{one}" for one in ids]) if ids else []
-        found = [_read_session(row) for row in rows if row is not None]
+        found = await self._indexed([f"{_P}account:{account_id}"])
         return sorted(found, key=lambda one: one.started, reverse=True)
+
+    async def sessions_of_profiles(self, profiles: Sequence[str]) -> list[Session]:
+        """The sessions of profiles."""
+        return await self._indexed([f"{_P}profile:{one}" for one in profiles])
+
+    async def _indexed(self, indexes: Sequence[str]) -> list[Session]:
+        async with self._reaching():
+            ids = [one for index in indexes for one in _texts(await self._reader.zrange(index, 0, -1))]
+            rows = await self._reader.mget([f"{_P}session:{one}" for one in ids]) if ids else []
+        return [_read_session(row) for row in rows if row is not None]
 
     async def positions(self, profile_id: str, limit: int) -> list[Position]:
         """A profile's latest positions, newest first."""

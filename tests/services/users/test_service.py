@@ -5,69 +5,14 @@ import asyncio
 import pytest
 from argon2 import PasswordHasher
 
-from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
-from kernel.errors import BadRequest, StorageFailed
+from kernel.errors import BadRequest
 from kernel.vocabulary import Tier
 from services.users.access_token import AccessTokens
 from services.users.account import Plan, Profile
 from services.users.passwords import PasswordThreads
 from services.users.service import UserPolicy, UserService
-from services.users.store import UserStore
 from tests.doubles.clock import FakeClock
-
-CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-KEY = SigningKey.from_pem(generate_ed25519_pem())
-PASSWORD = "correct horse"
-
-
-class Watchlist:
-    """Another service's store of personal data, which may be away."""
-
-    name = "watchlist"
-
-    def __init__(self):
-        self.people = set()
-        self.away = False
-
-    async def export_person(self, account_id, profiles):
-        return sorted(self.people & {account_id, *profiles})
-
-    async def erase_person(self, account_id, profiles):
-        if self.away:
-            raise StorageFailed("the watchlist is away")
-        self.people -= {account_id, *profiles}
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
-def watchlist():
-    return Watchlist()
-
-
-@pytest.fixture
-async def make_service(database_address, clock, watchlist):
-    opened = []
-
-    async def make(**more):
-        store = UserStore(database_address, b"lookup")
-        await store.open()
-        passwords = PasswordThreads(CHEAP)
-        opened.append((store, passwords))
-        policy = UserPolicy(Plan(Tier.HD, 2), 10_000.0, 1e6)
-        return UserService(store, passwords, AccessTokens(KEY), clock, policy, [watchlist], **more)
-
-    yield make
-    for store, passwords in opened:
-        passwords.close()
-        await store.close()
-
-
-async def sign_up(service):
-    return await service.sign_up("ann@example.org", PASSWORD, "DE", "TV", "192.0.2.1")
+from tests.services.users.conftest import KEY, PASSWORD, sign_up
 
 
 async def test_a_log_in_that_ends_in_one_process_ends_in_the_others(make_service, clock):
@@ -97,33 +42,6 @@ async def test_a_process_that_starts_later_knows_the_log_ins_that_have_ended(mak
         following.cancel()
 
 
-async def test_an_erasure_that_a_store_holds_up_is_finished_when_it_is_back(make_service, watchlist, clock):
-    service = await make_service()
-    tokens = await sign_up(service)
-    watchlist.people = {tokens.profile_id, "p-somebody"}
-    watchlist.away = True
-    assert not await service.erase_person(tokens.account_id)
-    assert watchlist.people == {tokens.profile_id, "p-somebody"}
-    again = await make_service()  # the first process was killed meanwhile
-    watchlist.away = False
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-        finishing = tasks.create_task(again.finish_erasures())
-        while await again.store.unfinished_erasures():
-            await clock.advance(1)
-            await asyncio.sleep(0.001)
-        finishing.cancel()
-    assert watchlist.people == {"p-somebody"}
-
-
-async def test_an_export_asks_every_store(make_service, watchlist):
-    service = await make_service()
-    tokens = await sign_up(service)
-    watchlist.people = {tokens.profile_id, "p-somebody"}
-    export = await service.export_person(tokens.account_id)
-    assert export["watchlist"] == [tokens.profile_id]
-    assert export["account"]["email"] == "ann@example.org"
-
-
 async def test_a_new_profile_is_in_the_token_that_was_made_before_it(make_service):
     service = await make_service()
     tokens = await sign_up(service)
@@ -150,13 +68,13 @@ async def test_a_reset_is_mailed_only_where_there_is_an_account(make_service):
 async def test_a_hash_of_weaker_parameters_is_made_stronger_at_the_next_log_in(make_service):
     service = await make_service()
     await sign_up(service)
-    before = (await service.store.find_credentials("ann@example.org")).password
+    before = (await service.store.accounts.find_credentials("ann@example.org")).password
     service = await make_service()
     stronger = PasswordThreads(PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
     policy = UserPolicy(Plan(Tier.HD, 2), 10_000.0, 1e6)
-    service = UserService(service.store, stronger, AccessTokens(KEY), FakeClock(), policy)
+    service = UserService(service.store, stronger, AccessTokens(KEY), FakeClock(), policy, service.leaving)
     await service.log_in("ann@example.org", PASSWORD, "", "", "192.0.2.1")
-    after = (await service.store.find_credentials("ann@example.org")).password
+    after = (await service.store.accounts.find_credentials("ann@example.org")).password
     assert before != after
     assert not stronger.is_outdated(after)
     stronger.close()

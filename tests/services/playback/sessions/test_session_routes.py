@@ -6,6 +6,8 @@ import msgspec
 
 from services.events.record import decode_record
 from services.events.segments import read_page
+from services.playback.sessions.store import PlaybackStore
+from services.storage.location import locate_database
 
 
 async def test_who_is_not_logged_in_reads_that_they_have_to(place):
@@ -148,6 +150,21 @@ async def test_starts_and_stops_are_in_the_event_log_without_a_name_where_there_
     seen = [(msgspec.json.decode(one.body)["event"], one.subject, one.sessions) for one in records]
     assert seen == [("start", profile, (session,)), ("stop", profile, (session,)), ("start", "", (silent,))]
     assert msgspec.json.decode(records[1].body)["position"] == 40
+
+
+async def test_a_deleted_profile_stops_playing_and_nobody_else(ann, place):
+    own = (await ann.play("tv"))[1]["sessionId"]
+    profile = ann.profile = (await ann("POST", "/me/profiles", {"name": "Kid"}))[1]["profileId"]
+    theirs = (await ann.play("phone"))[1]["sessionId"]
+    await ann.beat(theirs, 30)
+    ann.profile = None
+    assert (await ann("DELETE", f"/me/profiles/{profile}"))[0] == 200
+    assert (await place.operator("DELETE", f"/playback/sessions/{theirs}"))[0] == 404
+    assert (await ann.beat(own, 1))[0] == 200
+    store = PlaybackStore(locate_database(place.settings, "playback"), 10, 30.0)
+    await store.open()
+    assert [one.session_id for one in await store.pending_revocations(10)] == [theirs]
+    await store.close()
 
 
 async def test_erasure_forgets_positions_and_sessions(ann, place):

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from services.users.schema import tables
-from services.users.store import UserStore
+from services.users.store.schema import tables
+from services.users.store.user_store import UserStore
 from system.database.engine import DatabaseAddress
 
 

@@ -68,6 +68,14 @@ reset_links = Table(
     Column("account_id", Text, nullable=False, index=True),
     Column("expires", Float, nullable=False),
 )
+playback_ends = Table(
+    "playback_ends",
+    tables,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("account_id", Text, nullable=False),
+    Column("device_id", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
 erasures = Table(
     "erasures",
     tables,
