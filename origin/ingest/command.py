@@ -33,6 +33,9 @@ class IngestSettings:
 
     store: StoreAddress = store_setting("store")
     store_credentials: Path | None = store_setting("store_credentials")
+    replica_store: StoreAddress | None = store_setting("replica_store")
+    cold_store: StoreAddress | None = store_setting("cold_store")
+    store_keys: str | None = store_setting("store_keys")
     work_dir: Path | None = setting(
         PATH,
         None,

@@ -91,7 +91,9 @@ class Library:
     async def are_there(self, content_id: str, number: int, records: Iterable[FileRecord]) -> bool:
         """Whether the store holds these objects of publication `number` with the right sizes."""
         there = {stored.key: stored.size async for stored in self.store.list(f"media/{content_id}/")}
-        return all(there.get(object_key(content_id, number, record)) == record.size for record in records)
+        return all(
+            self.store.fits(there.get(object_key(content_id, number, record), -1), record.size) for record in records
+        )
 
     async def put_record(self, record: TitleRecord, only_if: str) -> None:
         """The conditional put of a title record, and the signal to origins. Fails with CONFLICT."""

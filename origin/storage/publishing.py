@@ -123,7 +123,7 @@ class Publisher:
             nonlocal done
             for upload in waiting:
                 record = upload.record
-                if there.get(record.key) != record.size:
+                if not self._store.fits(there.get(record.key, -1), record.size):
                     stored.append(record.key)
                     try:
                         await self._store_one(upload)

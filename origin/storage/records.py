@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from kernel.store_faults import StoreFault
+from origin.stores.frames import is_header
 from origin.stores.object_store import StoreFailed
 
 T = TypeVar("T")
@@ -172,6 +173,8 @@ def encode_record(value: object) -> bytes:
 
 def decode_record(data: bytes, kind: type[T], key: str) -> T:
     """A record from JSON; fails with DAMAGED naming the key."""
+    if is_header(data):
+        raise StoreFailed(StoreFault.DAMAGED, f"{key} in the store is encrypted: set store_keys")
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

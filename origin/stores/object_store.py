@@ -25,7 +25,7 @@ class StoreFailed(StorageFailed):
 
 
 class ObjectInfo(NamedTuple):
-    """An object in a listing: size in bytes, tag, last write in Unix seconds."""
+    """An object in a listing: size in bytes as stored (see `fits`), tag, last write in Unix seconds."""
 
     key: str
     size: int
@@ -56,7 +56,7 @@ class ObjectStore(Protocol):
         `only_if`: ABSENT, or the tag that the object must still have; otherwise fails with CONFLICT.
         """
 
-    async def put_stream(self, key: str, pieces: AsyncIterable[bytes]) -> None:
+    async def put_stream(self, key: str, pieces: AsyncIterable[bytes | memoryview]) -> None:
         """Store an object of any size in parts, with a bounded number of them in memory."""
 
     async def get(self, key: str) -> Stored | None:
@@ -68,8 +68,17 @@ class ObjectStore(Protocol):
     async def read(self, key: str, first: int, stop: int) -> bytes | memoryview:
         """Bytes `first` to `stop` (exclusive, above `first`), all of them. Fails with MISSING or DAMAGED (shorter)."""
 
+    async def read_some(self, key: str, first: int, stop: int) -> bytes | memoryview:
+        """As `read`, but what there is of the range if the object ends in it. Fails with DAMAGED if it ends before."""
+
+    def fits(self, stored: int, size: int) -> bool:
+        """Whether `stored`, a size of `info` or of a listing, is that of an object of `size` bytes."""
+
     def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """All objects whose keys start with `prefix`, which ends in a slash; in no particular order."""
+
+    async def folders(self, prefix: str) -> tuple[str, ...]:
+        """The names of the next segments of all keys that start with `prefix`, which ends in a slash."""
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; missing ones are ignored."""

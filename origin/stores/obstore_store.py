@@ -62,7 +62,7 @@ class ObstoreStore:
             result = await obstore.put_async(self._client, key, data, use_multipart=False)
             return result["e_tag"] or ""
 
-    async def put_stream(self, key: str, pieces: AsyncIterable[bytes]) -> None:
+    async def put_stream(self, key: str, pieces: AsyncIterable[bytes | memoryview]) -> None:
         """Store an object in parts; an error of `pieces` leaves no object."""
         with self._failing("writing", key):
             await self._medium.check()
@@ -96,15 +96,24 @@ class ObstoreStore:
 
     async def read(self, key: str, first: int, stop: int) -> memoryview:
         """A range, without a copy of what obstore read."""
+        found = await self.read_some(key, first, stop)
+        if len(found) != stop - first:
+            raise StoreFailed(StoreFault.DAMAGED, f"{key} in {self.name} ends before byte {stop}")
+        return found
+
+    async def read_some(self, key: str, first: int, stop: int) -> memoryview:
+        """A range, or what there is of it."""
         with self._failing("reading", key):
             try:
                 found = await obstore.get_range_async(self._client, key, start=first, end=stop)
             except FileNotFoundError as error:
                 await self._explain_missing(error)
                 raise StoreFailed(StoreFault.MISSING, f"{key} is missing from {self.name}") from None
-        if len(found) != stop - first:
-            raise StoreFailed(StoreFault.DAMAGED, f"{key} in {self.name} ends before byte {stop}")
         return memoryview(found)
+
+    def fits(self, stored: int, size: int) -> bool:
+        """Objects are stored as they are."""
+        return stored == size
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """All objects below a prefix, a page at a time."""
@@ -114,6 +123,13 @@ class ObstoreStore:
                 for meta in page:
                     modified = meta["last_modified"].timestamp()
                     yield ObjectInfo(meta["path"], meta["size"], meta["e_tag"] or "", modified)
+
+    async def folders(self, prefix: str) -> tuple[str, ...]:
+        """The next segments below a prefix."""
+        with self._failing("listing", prefix):
+            await self._medium.check()
+            found = await obstore.list_with_delimiter_async(self._client, prefix.rstrip("/"))
+            return tuple(one.rstrip("/").rpartition("/")[2] for one in found["common_prefixes"])
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects."""

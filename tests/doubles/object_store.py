@@ -35,6 +35,17 @@ class WrappedStore:
         await self.before("read", key)
         return await self.store.read(key, first, stop)
 
+    async def read_some(self, key, first, stop):
+        await self.before("read", key)
+        return await self.store.read_some(key, first, stop)
+
+    def fits(self, stored, size):
+        return self.store.fits(stored, size)
+
+    async def folders(self, prefix):
+        await self.before("list", prefix)
+        return await self.store.folders(prefix)
+
     async def list(self, prefix):
         await self.before("list", prefix)
         async for info in self.store.list(prefix):

@@ -14,6 +14,7 @@ from origin.storage.records import (
     object_key,
     publication_name,
 )
+from origin.stores.frames import MAGIC
 from origin.stores.object_store import StoreFailed
 
 
@@ -52,5 +53,7 @@ def test_records_survive_json(made_title):
     assert decode_record(encode_record(title), TitleRecord, "k") == title
     old = b'{"number":1,"published":"2026","files":[["v240/1.m4s",3,"ab"]],"tops":[]}'
     assert decode_record(old, Publication, "k").files == (FileRecord("v240/1.m4s", 3, "ab"),)
+    with pytest.raises(StoreFailed, match="set store_keys"):
+        decode_record(MAGIC + b"...", TitleRecord, "k")
     with pytest.raises(StoreFailed, match="k in the store is damaged"):
         decode_record(b"\xff", TitleRecord, "k")
