@@ -14,8 +14,11 @@ CONTENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 """The region of `/cdn/<region>/…`, for `fullmatch`."""
 
-RENDITION_FOLDER = re.compile(r"v(?P<height>\d{2,4})(?:-(?P<publication>\d+))?", re.ASCII)
-"""A video rendition's folder, for `fullmatch`: `v720` in the first publication, `v720-2` in the second."""
+RENDITION_FOLDER = re.compile(r"v(?P<height>\d{2,4})(?:[a-z][a-z0-9]*+)?(?:-(?P<publication>\d+))?", re.ASCII)
+"""A video rendition's folder, for `fullmatch`: `v720` in the first publication, `v720-2` in the second.
+
+A further set of renditions has its name behind the height: `v720hevc`, `v2160hdr-2`.
+"""
 
 
 class Tier(StrEnum):

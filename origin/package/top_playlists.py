@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from xml.etree import ElementTree as ET  # only to write; reading is xml_reader's
 
 from kernel.media.content_keys import KeyLabel, is_entitled
@@ -17,6 +17,8 @@ from kernel.vocabulary import TIER_LINES, Tier, rendition_height
 from origin.package.mpd_document import dash, write_mpd
 from origin.package.packager import MANIFEST, MASTER
 
+TRANSPORT = "master-ts"
+"""The stem of MPEG-TS HLS's top files."""
 _FIRST_TAGS = ("#EXT-X-MEDIA:", "#EXT-X-STREAM-INF:", "#EXT-X-I-FRAME-STREAM-INF:")
 _RATES = re.compile(r"(?<=[:,])BANDWIDTH=(\d+),AVERAGE-BANDWIDTH=(\d+)")
 
@@ -74,10 +76,32 @@ def with_steering(tops: dict[str, bytes], gateway: str, content_id: str) -> dict
     return made
 
 
+def make_transport_tops(master: str) -> dict[str, bytes]:
+    """The top files of MPEG-TS HLS: `master-ts.m3u8`, and those of tiers, `master-ts-sd.m3u8` …"""
+    made = {f"{TRANSPORT}.m3u8": master.encode()}
+    for tier in Tier:
+        playlist = cut(master, _within(TIER_LINES[tier]))
+        if "#EXT-X-STREAM-INF" in playlist:
+            made[f"{TRANSPORT}-{tier}.m3u8"] = playlist.encode()
+    return made
+
+
+def tier_streams(tops: Iterable[str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """The top files by kind (`hls`, `dash`, `ts`), and those of each tier that has any."""
+    there = set(tops)
+    kinds = {"hls": ("master", "m3u8"), "dash": ("manifest", "mpd"), "ts": (TRANSPORT, "m3u8")}
+    streams = {kind: f"{stem}.{end}" for kind, (stem, end) in kinds.items() if f"{stem}.{end}" in there}
+    tiers: dict[str, dict[str, str]] = {}
+    for tier in Tier:
+        own = {kind: f"{stem}-{tier}.{end}" for kind, (stem, end) in kinds.items()}
+        if found := {kind: name for kind, name in own.items() if name in there}:
+            tiers[str(tier)] = found
+    return streams, tiers
+
+
 def _within(lines: int) -> Callable[[str], bool]:
     def keep(uri: str) -> bool:
-        height = rendition_height(uri.partition("/")[0])
-        return height is None or height <= lines
+        return all((rendition_height(part) or 0) <= lines for part in uri.split("/"))
 
     return keep
 

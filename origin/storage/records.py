@@ -58,11 +58,23 @@ class Rendition(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class AudioRendition(msgspec.Struct, frozen=True, rename="camel"):
-    """An audio rendition: ISO 639 language or `und`, bandwidth in bit/s."""
+    """An audio rendition: ISO 639 language or `und`, bandwidth in bit/s. `title`: for a menu; `default`: the first."""
 
     name: str
     language: str
     bandwidth: int
+    channels: int = 2
+    title: str = ""
+    default: bool = False
+
+
+class TextRendition(msgspec.Struct, frozen=True, rename="camel"):
+    """Subtitles: ISO 639 language or `und`. `title`: for a menu; `forced`: only what is not in the film's language."""
+
+    name: str
+    language: str
+    title: str = ""
+    forced: bool = False
 
 
 class EncryptionRecord(msgspec.Struct, frozen=True, rename="camel"):
@@ -119,6 +131,7 @@ class TitleRecord(msgspec.Struct, frozen=True, rename="camel"):
     """The gateway for content steering that its top files name; "": none."""
     encryption: EncryptionRecord | None = None
     """None: the files are clear."""
+    text: tuple[TextRendition, ...] = ()
     publications: tuple[PublicationRef, ...] = ()
     """Those whose objects are kept, oldest first, the current one last; (): an older store's record, see `kept`."""
 

@@ -21,6 +21,7 @@ from origin.stores.bucket import open_bucket
 from origin.stores.folder import open_folder
 from origin.stores.store_address import StoreAddress
 from system.clock import SystemClock
+from tests.origin.encoded_film import encode_film
 from tests.seaweedfs import Server, find_program
 
 
@@ -59,6 +60,12 @@ def films(tmp_path_factory, tools):
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def encoded_film(tmp_path_factory, tools):
+    """A short film, encoded by its plan."""
+    return encode_film(tools, tmp_path_factory.mktemp("encoded"))
 
 
 @pytest.fixture

@@ -69,6 +69,8 @@ NOWHERE = dataclasses.replace(GERMAN, country=None)
         (Refusal.TIER, {"given": token(tier="hd"), "path": b"/cdn/eu/title1/v2160-3/1.m4s"}),
         (Refusal.TIER, {"given": token(tier="sd"), "path": b"/cdn/eu/title1/ts/v1080/00001.ts"}),
         (Refusal.TIER, {"given": token(tier="sd"), "path": b"/cdn/eu/title1/720_00001.ts"}),
+        (Refusal.TIER, {"given": token(tier="sd"), "path": b"/cdn/eu/title1/v720-00001.ts"}),
+        (Refusal.TIER, {"given": token(tier="hd"), "path": b"/cdn/eu/title1/v2160hdr-2/00001.m4s"}),
         (Refusal.REGION_UNKNOWN, {"regions": frozenset((b"us", b"ap"))}),
         (Refusal.COUNTRY, {"viewer": FRENCH}),
         (Refusal.COUNTRY, {"viewer": FRENCH, "given": token(country="DE")}),
