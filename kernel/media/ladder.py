@@ -19,6 +19,11 @@ DEFAULT_MAX_LINES = 1080
 
 _PEAK_KBIT = {240: 428, 360: 856, 480: 1498, 720: 2996, 1080: 5350, 1440: 9000, 2160: 18_000}
 _FAST_FACTOR = 1.4
+_MAX_SIDE = 8192
+_NEARLY = Fraction(100, 95)
+"""A source with a few lines less than a class still belongs to it: 640x478 is 480."""
+_WORTH = Fraction(115, 100)
+"""A source with so many times the lines of its highest class gets a rung of its own size: 1024x576 above 480."""
 _COMMON_RATES = tuple(Fraction(n, 1001) for n in (10010, 15015, 24000, 24024, 25025, 30000, 30030, 50050, 60000, 60060))
 """10, 15, 23.976, 24, 25, 29.97, 30, 50, 59.94 and 60 frames a second."""
 _LEAST_RATE, _MOST_RATE = Fraction(5), Fraction(60)
@@ -43,12 +48,12 @@ class Rung:
 def display_size(width: int, height: int, sample_aspect: Fraction, rotation: int) -> tuple[int, int]:
     """Pixels as they are to be seen: square, and turned by `rotation` degrees (any multiple of 90).
 
-    Non-square pixels are made square by shrinking one side, so that nothing is scaled up.
+    Pixels that are not square are made so by changing the width: every line of the source is kept.
     """
-    if sample_aspect > 1:
-        height = max(1, round(height / sample_aspect))
-    elif 0 < sample_aspect < 1:
+    if sample_aspect > 0:
         width = max(1, round(width * sample_aspect))
+    if width > _MAX_SIDE:
+        width, height = _MAX_SIDE, max(1, round(height * Fraction(_MAX_SIDE, width)))
     return (height, width) if rotation % 180 else (width, height)
 
 
@@ -70,7 +75,10 @@ def ladder(
     if min(width, height) < MIN_SIDE:
         raise ValueError(f"a picture of {width}x{height} is too small: {MIN_SIDE} pixels a side is the least")
     nominal = nominal_lines(width, height)
-    rungs = [_rung(lines, width, height, nominal, rate) for lines in NOMINAL_LINES if lines <= min(nominal, max_lines)]
+    classes = [lines for lines in NOMINAL_LINES if lines <= nominal * _NEARLY and lines <= max_lines]
+    if nominal <= max_lines and nominal >= _WORTH * (classes or [nominal])[-1]:
+        classes.append(nominal)
+    rungs = [_rung(lines, width, height, nominal, rate) for lines in classes]
     rungs = [rung for rung in rungs if min(rung.width, rung.height) >= MIN_SIDE]
     if not rungs:
         rungs = [_rung(min(nominal, max_lines), width, height, nominal, rate)]
@@ -87,7 +95,7 @@ def _thin(rungs: list[Rung], most: int) -> list[Rung]:
 
 
 def _rung(lines: int, width: int, height: int, nominal: int, rate: Fraction) -> Rung:
-    share = Fraction(lines, nominal)
+    share = min(Fraction(1), Fraction(lines, nominal))
     wide, high = _even(width * share, width), _even(height * share, height)
     peak = _peak(lines) * (_FAST_FACTOR if rate > 31 else 1.0)
     return Rung(lines, wide, high, round(peak) * 1000, round(peak * 2) * 1000)
@@ -106,12 +114,17 @@ def _peak(lines: int) -> float:
     return max(100.0, float(_PEAK_KBIT[nearest] * (lines / nearest) ** 1.75))
 
 
-def frame_rate(average: Fraction, base: Fraction) -> Fraction:
-    """The constant frame rate to encode at, from the rates in the container (0: unknown).
+def frame_rate(average: Fraction, base: Fraction, fastest: float = 0.0) -> Fraction:
+    """The constant frame rate to encode at, from the rates in the container and where it is fastest (0: unknown).
 
     A constant rate is kept. A variable rate becomes its base rate, which loses no frame, unless that is only a timebase
-    (above 60, or over four times the average): then the next common rate. Rates over 60 are halved; unknown becomes 25.
+    (above 60, or over four times the average): then the next common rate. A picture that is mostly still and moves fast
+    at times gets the rate of these times. Rates over 60 are halved; unknown becomes 25.
     """
+    if fastest > 1.25 * float(average or base) and average:
+        # Timestamps in milliseconds make 60 frames/s look like 58.8 or 62.5.
+        near = min((base, *_COMMON_RATES), key=lambda rate: abs(rate - fastest) * (1 if rate == base else 4))
+        average = base = max(average, near) if fastest < 1.1 * float(_MOST_RATE) else _MOST_RATE
     rate = average or base
     if not rate:
         return Fraction(25)

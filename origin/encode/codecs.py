@@ -24,6 +24,12 @@ def codec_arguments(plan: EncodePlan, rung: VideoRung, chunk: Chunk, threads: in
     return [*made, "-force_key_frames", f"expr:{keyframe_expression(plan, chunk)}"]
 
 
+def encoder_of(rung: VideoRung) -> tuple[str, str]:
+    """(the encoder, the pixel format that it must take)."""
+    encoder = {Codec.H264: "libx264", Codec.HEVC: "libx265", Codec.AV1: "libsvtav1"}[rung.codec]
+    return encoder, "yuv420p10le" if rung.bit_depth == 10 else "yuv420p"
+
+
 def keyframe_expression(plan: EncodePlan, chunk: Chunk) -> str:
     """For ffmpeg: 1 at the frames `n` of the chunk that are the plan's keyframes."""
     last = plan.keyframes()[-1] - chunk.start_frame

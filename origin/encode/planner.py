@@ -37,7 +37,7 @@ def plan_encode(source: Source, profile: EncodeProfile) -> EncodePlan:
     audio, audio_dropped = _audio_tracks(source.audio, profile)
     text, text_dropped = _text_tracks(source.text)
     return EncodePlan(
-        recipe=_recipe(profile),
+        recipe=recipe_of(profile),
         source=source,
         rate=rate,
         frames=frames,
@@ -46,7 +46,7 @@ def plan_encode(source: Source, profile: EncodeProfile) -> EncodePlan:
         rungs=rungs,
         audio=audio,
         text=text,
-        thumbnails=_thumbnails(rungs, rate.seconds(frames), rate.seconds(gop)),
+        thumbnails=_thumbnails(rungs, len(keyframes(frames, gop, rate)), rate.seconds(gop)),
         dropped=(*source.dropped, *audio_dropped, *text_dropped),
         preset=profile.preset,
         tone_map=profile.tone_map,
@@ -55,7 +55,8 @@ def plan_encode(source: Source, profile: EncodeProfile) -> EncodePlan:
     )
 
 
-def _recipe(profile: EncodeProfile) -> str:
+def recipe_of(profile: EncodeProfile) -> str:
+    """Identifies an encoding: it changes when the same film would be encoded differently."""
     sets = ",".join(f"{one.codec}{'-hdr' if one.hdr else ''}-{one.max_lines}" for one in profile.video)
     options = (profile.preset, profile.rungs, profile.surround, profile.loudness, profile.per_title, profile.mpeg_ts)
     return ":".join(str(part) for part in (RECIPE, sets, *options, profile.tone_map))
@@ -68,10 +69,15 @@ def _rungs(source: Source, one: VideoSet, profile: EncodeProfile) -> Iterable[Vi
     video = source.video
     suffix = "hdr" if one.hdr else "" if one.codec is Codec.H264 else str(one.codec)
     for rung in ladder(video.width, video.height, video.rate.fraction, most=profile.rungs, max_lines=one.max_lines):
-        yield _video_rung(rung, suffix, one.codec, dynamic)
+        yield _video_rung(rung, suffix, one.codec, dynamic, video.bit_depth)
 
 
-def _video_rung(rung: Rung, suffix: str, codec: Codec, dynamic: Dynamic) -> VideoRung:
+def _depth(codec: Codec, dynamic: Dynamic, source_depth: int) -> int:
+    """10 bits for HDR, and for AV1 of deeper sources: its decoders all know them, those of HEVC not."""
+    return 10 if dynamic is not Dynamic.SDR or (codec is Codec.AV1 and source_depth > 8) else 8
+
+
+def _video_rung(rung: Rung, suffix: str, codec: Codec, dynamic: Dynamic, source_depth: int) -> VideoRung:
     peak = round(rung.peak * _SHARE[codec] / 1000) * 1000
     return VideoRung(
         name=f"{rung.name}{suffix}",
@@ -84,7 +90,7 @@ def _video_rung(rung: Rung, suffix: str, codec: Codec, dynamic: Dynamic) -> Vide
         buffer=2 * peak,
         crf=_CRF[codec],
         dynamic=dynamic,
-        bit_depth=8 if codec is Codec.H264 else 10,
+        bit_depth=_depth(codec, dynamic, source_depth),
     )
 
 
@@ -161,10 +167,9 @@ class _Names:
         return f"{self._prefix}_{language}{count if count > 1 else ''}"
 
 
-def _thumbnails(rungs: Sequence[VideoRung], seconds: float, segment: float) -> Thumbnails:
+def _thumbnails(rungs: Sequence[VideoRung], segments: int, segment: float) -> Thumbnails:
     first = [rung for rung in rungs if rung.group == rungs[0].group]
     poster = next((rung for rung in first if rung.lines >= _POSTER_LINES), first[-1])
-    segments = max(1, math.ceil(seconds / segment))
     every = math.ceil(segments / _MAX_TILES)
     width, height = tile_size(first[0].width, first[0].height)
     return Thumbnails(

@@ -96,6 +96,7 @@ class VideoStream(msgspec.Struct, frozen=True):
     fields: Fields = Fields.PROGRESSIVE
     colour: Colour = Colour()
     bit_depth: int = 8
+    pixel_format: str = ""
 
 
 class Disposition(msgspec.Struct, frozen=True):

@@ -6,59 +6,62 @@ Decoding the keyframes of the lowest rendition costs a tenth of decoding the sou
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from kernel.errors import Bug
-from kernel.media.ladder import Rung
-from origin.encode.encoder import Track
+from origin.encode.plan import EncodePlan, Thumbnails
+from origin.encode.video import part_of
+from origin.ingest.decoders import choose_ffmpeg
 from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, run_program
 
 POSTER, INDEX = "poster.jpg", "thumbnails.vtt"
-_COLUMNS, _ROWS = 5, 5
-_MAX_TILES = 400
-_TILE_LONG_SIDE = 160
-_POSTER_LINES = 480
 
 
-def make_thumbnails(
-    programs: Programs, tracks: Sequence[Track], encoded: Path, folder: Path, keyframes: Sequence[float]
-) -> None:
-    """Create `folder` and write `poster.jpg`, `sprite-1.jpg` … and `thumbnails.vtt` to it. Raises Bug."""
-    folder.mkdir()
-    video = [(track, track.rung) for track in tracks if track.rung]
-    lowest, rung = video[0]
-    poster, _ = next(((track, one) for track, one in video if one.lines >= _POSTER_LINES), video[-1])
-    every = max(1, math.ceil(len(keyframes) / _MAX_TILES))
-    width, height = tile_size(rung)
-    batch = max(2, min(len(keyframes), 30))  # ffmpeg does not accept 1
-    _run(programs, poster.file(encoded), f"thumbnail={batch}", folder / POSTER, ["-frames:v", "1", "-q:v", "3"])
-    sheet = f"select=not(mod(n\\,{every})),scale={width}:{height},tile={_COLUMNS}x{_ROWS}"
-    _run(programs, lowest.file(encoded), sheet, folder / "sprite-%d.jpg", ["-fps_mode", "vfr", "-q:v", "5"])
-    times = keyframes[::every]
-    sheets = math.ceil(len(times) / (_COLUMNS * _ROWS))
-    wanted = [folder / POSTER, *(folder / f"sprite-{number}.jpg" for number in range(1, sheets + 1))]
-    for file in wanted:
+def make_thumbnails(programs: Programs, plan: EncodePlan, encoded: Path, folder: Path) -> None:
+    """Create `folder` with `poster.jpg`, `sprite-1.jpg` … and `thumbnails.vtt`, whole or not at all. Raises Bug."""
+    images = plan.thumbnails
+    part = part_of(folder)
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    lowest, poster = plan.rung(images.rung), plan.rung(images.poster_rung)
+    ffmpeg = choose_ffmpeg(programs, str(lowest.codec))
+    batch = max(2, min(len(plan.keyframes()), 30))  # ffmpeg does not accept 1
+    _run(ffmpeg, poster.file(encoded), f"thumbnail={batch}", part / POSTER, ["-frames:v", "1", "-q:v", "3"])
+    every = max(1, round(images.interval / plan.segment_seconds))
+    select = f"select=not(mod(n\\,{every})),scale={images.width}:{images.height}"
+    sheet = f"{select},tile={images.columns}x{images.rows}"
+    _run(ffmpeg, lowest.file(encoded), sheet, part / "sprite-%d.jpg", ["-fps_mode", "vfr", "-q:v", "5"])
+    for name in (POSTER, *(sprite_name(number) for number in range(sheet_count(images)))):
+        file = part / name
         if not file.is_file() or file.stat().st_size == 0:
-            raise Bug(f"the thumbnail {file.name} was not created")
-    (folder / INDEX).write_text(webvtt_index(times, width, height), encoding="utf-8")
+            raise Bug(f"the thumbnail {name} was not created")
+    times = [index * images.interval for index in range(images.count)]
+    (part / INDEX).write_text(webvtt_index(times, plan.duration, images), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    part.replace(folder)
 
 
-def tile_size(rung: Rung) -> tuple[int, int]:
-    """The size of a thumbnail: 160 pixels on the longer side, even numbers."""
-    scale = min(1.0, _TILE_LONG_SIDE / max(rung.width, rung.height))
-    return max(2, round(rung.width * scale / 2) * 2), max(2, round(rung.height * scale / 2) * 2)
+def sheet_count(images: Thumbnails) -> int:
+    """The number of sprite sheets."""
+    return math.ceil(images.count / (images.columns * images.rows))
 
 
-def webvtt_index(times: Sequence[float], width: int, height: int) -> str:
-    """The WebVTT index: the area of the sprite sheet from each time (s) to the next; the last cue lasts a minute."""
+def sprite_name(index: int) -> str:
+    """The file of a sprite sheet, counted from 0: `sprite-1.jpg`."""
+    return f"sprite-{index + 1}.jpg"
+
+
+def webvtt_index(times: Sequence[float], end: float, images: Thumbnails) -> str:
+    """The WebVTT index: the area of the sprite sheet from each time (s) to the next, the last one's to `end`."""
     lines = ["WEBVTT", ""]
     for number, start in enumerate(times):
-        end = times[number + 1] if number + 1 < len(times) else start + 60
-        sheet, place = divmod(number, _COLUMNS * _ROWS)
-        row, column = divmod(place, _COLUMNS)
-        area = f"{column * width},{row * height},{width},{height}"
-        lines += [f"{_stamp(start)} --> {_stamp(end)}", f"sprite-{sheet + 1}.jpg#xywh={area}", ""]
+        until = times[number + 1] if number + 1 < len(times) else max(end, start + 0.001)
+        sheet, position = divmod(number, images.columns * images.rows)
+        row, column = divmod(position, images.columns)
+        area = f"{column * images.width},{row * images.height},{images.width},{images.height}"
+        lines += [f"{_stamp(start)} --> {_stamp(until)}", f"{sprite_name(sheet)}#xywh={area}", ""]
     return "\n".join(lines)
 
 
@@ -67,11 +70,12 @@ def _stamp(seconds: float) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
 
 
-def _run(programs: Programs, source: Path, filters: str, target: Path, options: list[str]) -> None:
+def _run(ffmpeg: str, source: Path, filters: str, target: Path, options: list[str]) -> None:
     arguments = ["-y", "-nostdin", "-v", "error", "-skip_frame", "nokey", "-i", f"file:{source.absolute()}"]
     # JPEG needs full-range YUV; ffmpeg's encoder rejects the limited range of the video.
-    arguments += ["-vf", f"{filters},scale=out_range=full,format=yuvj420p", *options, "-f", "image2", f"file:{target}"]
+    arguments += ["-vf", f"{filters},scale=out_range=full,format=yuvj420p", *options]
+    arguments += ["-f", "image2", f"file:{target.absolute()}"]
     try:
-        run_program(programs.ffmpeg, arguments)
+        run_program(ffmpeg, arguments)
     except ProgramFailed as failed:
         raise Bug(f"thumbnails could not be created: {last_line(failed.errors)}") from None

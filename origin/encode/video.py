@@ -6,16 +6,27 @@ accurately would lose the frame that is still shown at the chunk's start when th
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kernel.errors import BadRequest, Bug
-from origin.encode.codecs import codec_arguments, track_timescale
+from origin.encode.check import check_frames
+from origin.encode.codecs import codec_arguments, encoder_of, track_timescale
 from origin.encode.picture import rung_filters, source_filters
-from origin.encode.plan import Chunk, EncodePlan, VideoRung
+from origin.encode.plan import MIN_LAST_SEGMENT, Chunk, EncodePlan, VideoRung
+from origin.ingest.decoders import choose_ffmpeg
 from origin.ingest.probe import input_name, printable_path
-from origin.ingest.subprocesses import INPUT_GUARD, ProgramFailed, Programs, last_line, run_program, stream_program
+from origin.ingest.subprocesses import (
+    INPUT_GUARD,
+    ProgramFailed,
+    Programs,
+    last_line,
+    run_program,
+    stream_program,
+    telling_line,
+)
 
 QUIET = ("-y", "-nostdin", "-hide_banner", "-v", "error", "-nostats")
 
@@ -37,7 +48,9 @@ def encode_chunk(
     """
     targets = tuple(rung.chunk_file(folder, chunk) for rung in rungs)
     parts = tuple(part_of(target) for target in targets)
-    run_ffmpeg(programs.ffmpeg, chunk_arguments(plan, rungs, chunk, source, parts, threads), source, on_progress)
+    ffmpeg = choose_ffmpeg(programs, plan.source.video.codec, *encoder_of(rungs[0]))
+    frames = run_ffmpeg(ffmpeg, chunk_arguments(plan, rungs, chunk, source, parts, threads), source, on_progress)
+    check_frames(frames, chunk.frames, plan)
     for part, target in zip(parts, targets, strict=True):
         part.replace(target)
     return targets
@@ -77,6 +90,9 @@ def _filters(plan: EncodePlan, rungs: Sequence[VideoRung], chunk: Chunk) -> str:
     labels = "".join(f"[s{index}]" for index in range(len(rungs)))
     start = f"{plan.rate.seconds(chunk.start_frame):.6f}"
     head = [*source_filters(plan), f"fps={plan.rate.text}:start_time={start}", "setpts=PTS-STARTPTS"]
+    if chunk == plan.chunks[-1]:
+        # The container may promise a frame or two more than there are; a truncated film lacks far more than this.
+        head.append(f"tpad=stop={math.ceil(MIN_LAST_SEGMENT * plan.rate.fraction)}:stop_mode=clone")
     parts = [f"[0:{plan.source.video.index}]{','.join(head)},split={len(rungs)}{labels}"]
     for index, rung in enumerate(rungs):
         parts.append(f"[s{index}]{','.join(rung_filters(rung))}[{rung.name}]")
@@ -85,21 +101,29 @@ def _filters(plan: EncodePlan, rungs: Sequence[VideoRung], chunk: Chunk) -> str:
 
 def run_ffmpeg(
     ffmpeg: str, arguments: Sequence[str], source: Path, on_progress: Callable[[float], object] = lambda _: None
-) -> str:
-    """Run ffmpeg on a film; returns its error output. Its status says little: see `check`. Raises BadRequest."""
+) -> int:
+    """Run ffmpeg on a film; returns the frames of its first output. Raises BadRequest.
+
+    Its status says little: 0 for a truncated film.
+    """
+    frames = 0
 
     def read_progress(line: str) -> None:
+        nonlocal frames
         name, _, value = line.strip().partition("=")
         if name == "out_time_us" and value.isdecimal():
             on_progress(int(value) / 1e6)
+        elif name == "frame" and value.isdecimal():
+            frames = int(value)
 
     try:
-        return stream_program(ffmpeg, arguments, read_progress)
+        stream_program(ffmpeg, arguments, read_progress)
     except ProgramFailed as failed:
         if failed.status < 0:
             raise BadRequest(500, "encode-stopped", f"ffmpeg was stopped by signal {-failed.status}") from None
-        why = f"{printable_path(source)} could not be encoded: {last_line(failed.errors)}"
+        why = f"{printable_path(source)} could not be encoded: {telling_line(failed.errors)}"
         raise BadRequest(422, "not-decodable", why) from None
+    return frames
 
 
 def join_rung(programs: Programs, plan: EncodePlan, rung: VideoRung, chunk_files: Sequence[Path], folder: Path) -> Path:

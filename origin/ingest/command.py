@@ -12,7 +12,7 @@ import msgspec
 from kernel.errors import BadSettings
 from kernel.media.content_keys import EncryptionScheme
 from kernel.settings.table import INTEGER, PATH, PATH_OR_OFF, TEXT, URL, choice, setting
-from origin.encode.encoder import PRESETS
+from origin.encode.profile import PRESETS
 from origin.ingest import metadata, subprocesses
 from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.pipeline import IngestContext, ingest

@@ -13,7 +13,8 @@ import msgspec
 from kernel.errors import BadRequest, BadSettings
 from kernel.media.content_keys import EncryptionScheme
 from kernel.vocabulary import is_content_id
-from origin.encode.encoder import RECIPE
+from origin.encode.planner import recipe_of
+from origin.encode.profile import EncodeProfile, merge_profiles
 from origin.ingest import metadata
 from origin.ingest.probe import printable_path
 from origin.storage.records import TitleRecord
@@ -33,6 +34,7 @@ class IngestRequest:
     rungs: int = 5
     steering: str = ""
     encryption: EncryptionScheme | None = None
+    profiles: tuple[str, ...] = ("default",)
 
     def __post_init__(self) -> None:
         if self.content_id is not None and not is_content_id(self.content_id):
@@ -43,7 +45,12 @@ class IngestRequest:
     def recipe(self) -> str:
         """Identifies the encoding: it changes when the same film would be encoded differently."""
         scheme = f":{self.encryption}" if self.encryption else ""
-        return f"{RECIPE}:{self.preset}:{self.rungs}{scheme}"
+        return f"{recipe_of(self.profile)}{scheme}"
+
+    @property
+    def profile(self) -> EncodeProfile:
+        """How to encode. Raises BadRequest for an unknown profile."""
+        return msgspec.structs.replace(merge_profiles(self.profiles), preset=self.preset, rungs=self.rungs)
 
     def choose_content_id(self, film_hash: str) -> str:
         """The requested contentId, else one made from title and content."""

@@ -14,18 +14,21 @@ import msgspec
 
 from kernel.errors import BadRequest, BadSettings, MatineeError
 from kernel.media.content_keys import EncryptedContent
-from kernel.media.ladder import Rung, ladder
 from kernel.media.playlist import parse_multivariant
 from kernel.vocabulary import Tier
 from origin.encode import encoder, thumbnails
+from origin.encode.check import Measured, check_encoded
 from origin.encode.encoder import Track
+from origin.encode.plan import EncodePlan
+from origin.encode.planner import plan_encode
+from origin.encode.source import Source, counted
 from origin.ingest import probe, verify
+from origin.ingest.encode_tracks import describe_plan, describe_sound, encode_tracks
 from origin.ingest.ingest_request import IngestRequest, apply_metadata, hash_file, new_record
-from origin.ingest.probe import Source
+from origin.ingest.limits import Limits, check_plan
 from origin.ingest.progress import Progress
 from origin.ingest.subprocesses import Programs
 from origin.ingest.timings import Timings
-from origin.ingest.verify import Measured
 from origin.ingest.work_dir import WorkDir
 from origin.package import top_playlists
 from origin.package.encryption import Encryption, KeySource, labels_of
@@ -35,7 +38,7 @@ from origin.storage.records import AudioRendition, Rendition, TitleRecord, objec
 from origin.verify.encryption import check_encryption
 from system.clock import SystemClock, utc_timestamp
 
-_MARKER, _ERRORS = "encoded.txt", "complaints.txt"
+_MARKER = "encoded.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,9 @@ def ingest(request: IngestRequest, context: IngestContext) -> Ingested:
     with context.timings.step("probe"):
         progress.start_step("probe", before.st_size)
         source = probe.probe(context.programs, request.film)
+        plan = _plan(request, source)
         film_hash = hash_file(request.film, progress.advance)
-        progress.finish_step(source.describe())
+        progress.finish_step(describe_plan(plan))
     content_id = request.choose_content_id(film_hash)
     with context.work_dir.lock_title(content_id) as work:
         context.work_dir.clean(library.sweep, keep=content_id)
@@ -91,13 +95,23 @@ def ingest(request: IngestRequest, context: IngestContext) -> Ingested:
         library.sweep(content_id)
         record = new_record(request, content_id, film_hash, published)
         with _cleaned_up(library, content_id, work):
-            packaged = _make(request, source, record, context, work)
+            packaged = _make(request, plan, record, context, work)
             if _identity(before) != _identity(probe.check_file(request.film)):
                 raise BadRequest(
                     409, "film-changed", f"{probe.printable_path(request.film)} was changed during the ingest"
                 )
             final = _publish(record, packaged, context)
     return Ingested(final, new=True)
+
+
+def _plan(request: IngestRequest, source: Source) -> EncodePlan:
+    name = probe.printable_path(request.film)
+    try:
+        plan = plan_encode(source, request.profile)
+    except ValueError as error:
+        raise BadRequest(422, "too-small", f"{name}: {error}") from None
+    check_plan(plan, Limits(), name)
+    return plan
 
 
 @contextlib.contextmanager
@@ -115,34 +129,27 @@ def _cleaned_up(library: BlockingLibrary, content_id: str, work: Path) -> Iterat
 
 
 def _make(
-    request: IngestRequest, source: Source, record: TitleRecord, context: IngestContext, work: Path
+    request: IngestRequest, plan: EncodePlan, record: TitleRecord, context: IngestContext, work: Path
 ) -> _PackagedTree:
     """Encode, or reuse the files of a killed ingest; verify, package and verify again."""
-    try:
-        rungs = ladder(source.width, source.height, source.rate, most=request.rungs)
-    except ValueError as error:
-        raise BadRequest(422, "too-small", f"{probe.printable_path(request.film)}: {error}") from None
-    tracks = encoder.plan_tracks(source, rungs)
+    tracks = encoder.plan_tracks(plan)
     encryption = _fetch_encryption(request, record, tracks, context)
-    measured = _encode(request, source, record, tracks, context, work / "encoded")
-    first = measured[tracks[0].name]
+    measured = _encode(request, plan, record, context, work / "encoded")
     tree = _empty_folder(work / "tree")
     with context.timings.step("package"):
         context.progress.start_step("package", 0)
         thumbs = tree / rendition_folder("thumbs", record.version)
         with ThreadPoolExecutor(max_workers=1) as background:
-            images = background.submit(
-                thumbnails.make_thumbnails, context.programs, tracks, work / "encoded", thumbs, first.keyframes
-            )
+            images = background.submit(thumbnails.make_thumbnails, context.programs, plan, work / "encoded", thumbs)
             package(context.programs, tracks, work / "encoded", tree, record.version, encryption)
             verify.check_tree(tree, tracks, record.version, measured)
             if encryption is not None:
                 check_encryption(tree, tracks, record.version, encryption)
             images.result()
         scheme = f", encrypted by {encryption.scheme}" if encryption else ""
-        segments = probe.counted(len(first.keyframes), "segment")
+        segments = counted(len(plan.keyframes()), "segment")
         context.progress.finish_step(f"{segments} a rendition, HLS and DASH{scheme}")
-    return _PackagedTree(tree, tracks, first.duration, encryption)
+    return _PackagedTree(tree, tracks, plan.duration, encryption)
 
 
 def _fetch_encryption(
@@ -162,35 +169,25 @@ def _fetch_encryption(
 
 
 def _encode(
-    request: IngestRequest,
-    source: Source,
-    record: TitleRecord,
-    tracks: tuple[Track, ...],
-    context: IngestContext,
-    folder: Path,
+    request: IngestRequest, plan: EncodePlan, record: TitleRecord, context: IngestContext, folder: Path
 ) -> dict[str, Measured]:
-    """Encode to `folder` unless that is done already; returns the verified measurements by track name."""
+    """Encode to `folder` what is not there yet; returns the verified measurements by track name."""
     progress = context.progress
     marker = f"{record.source}:{record.recipe}"
     if _read_text(folder / _MARKER) != marker:
         _empty_folder(folder)
-        with context.timings.step("encode"):
-            progress.start_step("encode", source.duration or 0.0)
-            arguments = encoder.ffmpeg_arguments(request.film, source, tracks, request.preset, folder)
-            with context.timings.ffmpeg():
-                errors = encoder.encode(context.programs, request.film, arguments, progress.advance)
-            rungs = [track.rung for track in tracks if track.rung]
-            progress.finish_step(
-                f"{probe.counted(len(rungs), 'rendition')} up to {_lines(rungs)}, {source.describe_sound()}"
-            )
-        (folder / _ERRORS).write_text(errors, encoding="utf-8")
+        (folder / _MARKER).write_text(marker, encoding="utf-8")
+    with context.timings.step("encode"):
+        progress.start_step("encode", plan.duration * (len(plan.groups()) + len(plan.audio)))
+        with context.timings.ffmpeg():
+            encode_tracks(request.film, plan, context.programs, folder, progress.advance)
+        progress.finish_step(
+            f"{counted(len(plan.rungs), 'rendition')} up to {plan.rungs[-1].lines} lines, {describe_sound(plan)}"
+        )
     with context.timings.step("verify"):
         progress.start_step("verify", 0)
-        measured = verify.measure_all(context.programs, tracks, folder)
-        verify.check_encoded(source, tracks, measured, _read_text(folder / _ERRORS))
-        (folder / _MARKER).write_text(marker, encoding="utf-8")
-        first = measured[tracks[0].name]
-        progress.finish_step(f"{probe.counted(first.packets, 'frame')}, {first.duration:.2f} s")
+        measured = check_encoded(context.programs, plan, folder)
+        progress.finish_step(f"{counted(plan.frames, 'frame')}, {plan.duration:.2f} s")
     return measured
 
 
@@ -239,7 +236,7 @@ def _renditions(master: str, tracks: tuple[Track, ...], publication: int) -> tup
 
 def _sound(tracks: tuple[Track, ...], publication: int) -> tuple[AudioRendition, ...]:
     return tuple(
-        AudioRendition(rendition_folder(track.name, publication), track.audio.language, encoder.AUDIO_BITS)
+        AudioRendition(rendition_folder(track.name, publication), track.audio.language, track.audio.bit_rate)
         for track in tracks
         if track.audio
     )
@@ -269,10 +266,6 @@ def _update_steering(
     done = library.publish(record, None, top_playlists.with_steering(tops, request.steering, published.content_id))
     shutil.rmtree(work, ignore_errors=True)
     return done.title
-
-
-def _lines(rungs: list[Rung]) -> str:
-    return f"{rungs[-1].lines} lines"
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int]:

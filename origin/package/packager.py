@@ -13,7 +13,7 @@ from kernel.errors import Bug
 from kernel.media.ladder import SEGMENT_SECONDS
 from kernel.media.xml_reader import read_xml
 from origin.encode.encoder import Track
-from origin.ingest.probe import UNKNOWN_LANGUAGE
+from origin.encode.source import UNKNOWN_LANGUAGE
 from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, run_program
 from origin.package.encryption import Encryption, label_of, packager_flags
 from origin.package.key_signals import signal_init, signal_manifest, signal_playlist

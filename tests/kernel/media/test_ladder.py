@@ -19,6 +19,8 @@ from kernel.media.ladder import display_size, frame_rate, gop_frames, ladder, no
         ((1080, 1920), [("v240", 240, 426), ("v360", 360, 640), ("v480", 480, 854), ("v720", 720, 1280),
                         ("v1080", 1080, 1920)]),
         ((319, 177), [("v180", 318, 176)]),
+        ((640, 478), [("v240", 322, 240), ("v360", 482, 360), ("v480", 640, 478)]),
+        ((1024, 576), [("v240", 426, 240), ("v360", 640, 360), ("v480", 854, 480), ("v576", 1024, 576)]),
         ((64, 48), [("v48", 64, 48)]),
     ],
 )  # fmt: skip
@@ -65,7 +67,8 @@ def test_too_small_a_picture_is_refused():
 @pytest.mark.parametrize(
     ("stored", "aspect", "rotation", "shown"),
     [
-        ((720, 576), Fraction(16, 11), 0, (720, 396)),
+        ((720, 576), Fraction(64, 45), 0, (1024, 576)),
+        ((8000, 100), Fraction(10), 0, (8192, 10)),
         ((720, 480), Fraction(8, 9), 0, (640, 480)),
         ((1920, 1080), Fraction(1), 90, (1080, 1920)),
         ((1920, 1080), Fraction(1), -180, (1920, 1080)),
@@ -73,7 +76,7 @@ def test_too_small_a_picture_is_refused():
     ],
 )
 def test_display_size(stored, aspect, rotation, shown):
-    """Square pixels without scaling up, turned as it is to be seen."""
+    """Square pixels by a wider or narrower picture, all lines kept, turned as it is to be seen."""
     assert display_size(*stored, aspect, rotation) == shown
 
 
@@ -101,10 +104,25 @@ def test_frame_rate(average, base, rate):
     assert frame_rate(Fraction(average), Fraction(base)) == Fraction(rate)
 
 
-@given(st.fractions(0, 200), st.fractions(0, 100_000))
-def test_any_frame_rate_can_be_encoded(average, base):
+@pytest.mark.parametrize(
+    ("average", "base", "fastest", "rate"),
+    [
+        ("2", "60", 59.9, "60"),
+        ("2", "1000", 62.5, "60"),
+        ("2", "1000", 500.0, "60"),
+        ("24000/1001", "24000/1001", 24.4, "24000/1001"),
+        ("10", "100", 30.3, "30"),
+    ],
+)
+def test_a_picture_that_moves_fast_at_times(average, base, fastest, rate):
+    """The rate of these times: a screen recording of 1 frame/s with a burst of 60 became 10."""
+    assert frame_rate(Fraction(average), Fraction(base), fastest) == Fraction(rate)
+
+
+@given(st.fractions(0, 200), st.fractions(0, 100_000), st.floats(0, 10_000))
+def test_any_frame_rate_can_be_encoded(average, base, fastest):
     """Between 5 and 60 whatever the container claims."""
-    assert 5 <= frame_rate(average, base) <= 60
+    assert 5 <= frame_rate(average, base, fastest) <= 60
 
 
 def test_gop_never_cuts_before_the_forced_keyframe():

@@ -9,7 +9,8 @@ import pytest
 
 from kernel.errors import BadRequest, Bug, StorageFailed
 from kernel.media.playlist import parse_media, parse_multivariant
-from origin.ingest import pipeline, verify
+from origin.encode import video
+from origin.ingest import pipeline
 from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.pipeline import ingest
 from origin.storage.blocking_library import BlockingLibrary
@@ -46,7 +47,7 @@ def test_the_same_film_again_is_recognised(tmp_path, films, kitchen_in, monkeypa
     film = films()
     first = ingest(order(film, title="One"), kitchen_in(tmp_path))
     before = files_of(tmp_path / "store")
-    monkeypatch.setattr(pipeline.encoder, "encode", lambda *_: pytest.fail("encoded again"))
+    monkeypatch.setattr(video, "encode_chunk", lambda *_: pytest.fail("encoded again"))
     again = ingest(order(film, title="One"), kitchen_in(tmp_path))
     assert (again.new, again.title) == (False, first.title)
     metadata = {"title": "Two", "year": 1999, "countries": ["DE"], "mood": "calm"}
@@ -64,7 +65,7 @@ def test_another_gateway_for_steering_is_a_publication_of_top_files_alone(tmp_pa
     store = tmp_path / "store"
     before = stored_file(store, "x", "v240/main.m3u8").read_bytes()
     assert 'SERVER-URI="http://one/steering/x"' in stored_file(store, "x", "master.m3u8").read_text()
-    monkeypatch.setattr(pipeline.encoder, "encode", lambda *_: pytest.fail("encoded again"))
+    monkeypatch.setattr(video, "encode_chunk", lambda *_: pytest.fail("encoded again"))
     again = ingest(order(film, content_id="x", steering="http://two"), kitchen_in(tmp_path))
     assert (again.new, again.title.version, again.title.steering) == (False, 2, "http://two")
     for name in ("master.m3u8", "master-sd.m3u8", "manifest.mpd", "manifest-uhd.mpd"):
@@ -163,13 +164,13 @@ def write(path, data):
 def test_a_film_that_changes_while_it_is_read(tmp_path, films, kitchen_in, monkeypatch):
     """It is refused: nobody knows what was encoded."""
     film = write(tmp_path / "film.mp4", films().read_bytes())
-    measure = verify.measure_all
+    check = pipeline.check_encoded
 
     def touched(*arguments):
         os.utime(film, (1, 1))
-        return measure(*arguments)
+        return check(*arguments)
 
-    monkeypatch.setattr(verify, "measure_all", touched)
+    monkeypatch.setattr(pipeline, "check_encoded", touched)
     with pytest.raises(BadRequest, match="was changed"):
         ingest(order(film), kitchen_in(tmp_path))
     assert files_of(tmp_path / "store") == set()
@@ -202,7 +203,7 @@ def test_killed_at_any_write(tmp_path, films, kitchen_in, monkeypatch):
             )
         assert seen(tmp_path / "store") in (1, 2)
         if at == 1:
-            monkeypatch.setattr(pipeline.encoder, "encode", lambda *_: pytest.fail("encoded again after the kill"))
+            monkeypatch.setattr(video, "encode_chunk", lambda *_: pytest.fail("encoded again after the kill"))
         at += 3 if 2 < at < 14 else 1  # all writes round the pointer, some of those before
     assert made.title.version == 2
     assert at > 10

@@ -1,64 +1,51 @@
-"""What is found out though every program said 0."""
+"""What a packaged tree must hold; that a lying packager is found out is in test_pipeline."""
 
-from fractions import Fraction
+import shutil
 
+import msgspec
 import pytest
 
-from kernel.errors import BadRequest, Bug
-from kernel.media.ladder import ladder
+from kernel.errors import Bug
+from origin.encode.check import check_encoded
 from origin.encode.encoder import plan_tracks
-from origin.ingest.probe import AudioTrack, Source
-from origin.ingest.verify import Measured, check_encoded, check_keyframes
-
-SOURCE = Source(0, 640, 360, Fraction(25), 10.0, 250, (AudioTrack(1, "eng", "", 2),))
-TRACKS = plan_tracks(SOURCE, ladder(640, 360, Fraction(25)))
-GOOD = {
-    "v240": Measured(250, 10.0, (0.0, 4.0, 8.0)),
-    "v360": Measured(250, 10.0, (0.0, 4.0, 8.0)),
-    "a_eng": Measured(469, 10.0, ()),
-}
+from origin.encode.planner import plan_encode
+from origin.encode.profile import PROFILES
+from origin.ingest.encode_tracks import encode_tracks
+from origin.ingest.probe import probe
+from origin.ingest.verify import check_tree
+from origin.package.packager import package
 
 
-def test_what_fits_passes():
-    """The same frames in all rungs, the length the container promised."""
-    check_encoded(SOURCE, TRACKS, GOOD, "")
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory, films, tools):
+    """(the tree of a packaged film, its tracks, their measurements)."""
+    film = films("published.mp4", seconds=6, size="640x360")
+    plan = plan_encode(probe(tools, film), msgspec.structs.replace(PROFILES["default"], preset="ultrafast"))
+    encoded, tree = tmp_path_factory.mktemp("encoded"), tmp_path_factory.mktemp("tree")
+    encode_tracks(film, plan, tools, encoded, lambda _: None)
+    tracks = plan_tracks(plan)
+    package(tools, tracks, encoded, tree, 1)
+    return tree, tracks, check_encoded(tools, plan, encoded)
 
 
-@pytest.mark.parametrize(
-    ("changed", "complaints", "error", "says"),
-    [
-        ({"v240": Measured(0, 0.0, ())}, "", BadRequest, "no frame"),
-        ({name: Measured(100, 4.0, (0.0,)) for name in ("v240", "v360")}, "", BadRequest, "only 4.00 s"),
-        ({}, "stream 0, offset 0x10: partial file", BadRequest, "truncated"),
-        ({"v360": Measured(249, 9.96, (0.0, 4.0, 8.0))}, "", Bug, "v360 has other frames"),
-        ({"v360": Measured(250, 10.0, (0.0, 4.2, 8.0))}, "", Bug, "v360 has other frames"),
-        ({"a_eng": Measured(100, 4.0, ())}, "", Bug, "a_eng lasts 4.00 s"),
-        ({"a_eng": Measured(0, 0.0, ())}, "", Bug, "a_eng"),
-    ],
-)
-def test_what_does_not_fit(changed, complaints, error, says):
-    """Said in one sentence."""
-    with pytest.raises(error, match=says):
-        check_encoded(SOURCE, TRACKS, GOOD | changed, complaints)
+def test_a_whole_tree_passes(packaged):
+    """Nothing missing, all adds up."""
+    tree, tracks, measured = packaged
+    check_tree(tree, tracks, 1, measured)
 
 
 @pytest.mark.parametrize(
-    ("keyframes", "says"),
+    ("spoil", "says"),
     [
-        ((), "first frame"),
-        ((0.5, 4.0, 8.0), "first frame"),
-        ((0.0, 8.0), "further apart"),
-        ((0.0, 2.0, 4.0, 8.0), "expected at 4 s"),
-        ((0.0, 3.9, 7.8), "expected at 4 s"),
+        (lambda folder: (folder / "v240/00002.m4s").unlink(), "missing or empty"),
+        (lambda folder: (folder / "v240/main.m3u8").unlink(), "cannot be read"),
+        (lambda folder: (folder / "v360/00001.m4s").write_bytes(b""), "missing or empty"),
     ],
 )
-def test_keyframes_elsewhere(keyframes, says):
-    """Each segment begins with one, and none lies between."""
+def test_what_is_missing_is_named(packaged, tmp_path, spoil, says):
+    """A packager's status is 0 all the same."""
+    tree, tracks, measured = packaged
+    shutil.copytree(tree, tmp_path / "tree")
+    spoil(tmp_path / "tree")
     with pytest.raises(Bug, match=says):
-        check_keyframes(keyframes, 10.0, 0.04)
-
-
-def test_keyframes_of_uneven_rates():
-    """At 23.976 they lie on the first frame after each 4 s."""
-    frame = 1001 / 24000
-    check_keyframes([0.0, 96 * frame, 192 * frame], 240 * frame, frame)
+        check_tree(tmp_path / "tree", tracks, 1, measured)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from origin.encode.encoder import Track
-from origin.ingest.probe import AudioTrack
+from origin.encode.plan import AudioTrack
 from origin.package.packager import packager_arguments, rendition_folder
 
 
@@ -13,7 +13,7 @@ def test_folders_of_publications():
 
 
 def sound(name, language, title=""):
-    return Track(name, audio=AudioTrack(1, language, title, 2))
+    return Track(name, audio=AudioTrack(name, 1, language, title, 2, 128_000))
 
 
 def test_sound_is_named_for_the_menu():
